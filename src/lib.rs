@@ -1,0 +1,1 @@
+//! Phasegate: schema migrations that know which application versions are live.
