@@ -1,0 +1,303 @@
+//! What a migration declares: which versions of which service use which format.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Behaviour, Formats, Range, Reading, Rows, Sync, Version};
+
+/// The name of a migration's directory, `NNNN_name`; ordered by its number.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MigrationId {
+    number: u64,
+    text: String,
+}
+
+impl MigrationId {
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a user who typed `wanted` means this migration: `2`, `0002` or the whole name.
+    #[must_use]
+    pub fn is_meant_by(&self, wanted: &str) -> bool {
+        wanted == self.text || wanted.parse() == Ok(self.number)
+    }
+}
+
+/// Why a directory's name is not a migration's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not named like a migration: a number, `_` and a name, for example `0002_split_name`"
+)]
+pub struct IdError(pub String);
+
+impl FromStr for MigrationId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let error = || IdError(text.chars().take(80).collect());
+        let (digits, name) = text.split_once('_').ok_or_else(error)?;
+        let readable = !digits.is_empty()
+            && digits.bytes().all(|b| b.is_ascii_digit())
+            && !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+        if !readable {
+            return Err(error());
+        }
+        Ok(Self {
+            number: digits.parse().map_err(|_| error())?,
+            text: text.to_owned(),
+        })
+    }
+}
+
+impl Ord for MigrationId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.number, &self.text).cmp(&(other.number, &other.text))
+    }
+}
+
+impl PartialOrd for MigrationId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for MigrationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl Serialize for MigrationId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for MigrationId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The versions that use the old and the new format in one way; `None` is no version at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Touched {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<Range>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<Range>,
+}
+
+impl Touched {
+    fn formats(&self, version: &Version, reading: Reading) -> Formats {
+        let within = |range: &Option<Range>| {
+            range
+                .as_ref()
+                .is_some_and(|range| range.contains(version, reading))
+        };
+        Formats {
+            old: within(&self.old),
+            new: within(&self.new),
+        }
+    }
+
+    fn ranges(&self) -> impl Iterator<Item = &Range> {
+        self.old.iter().chain(&self.new)
+    }
+}
+
+/// How the versions of one service use the formats of one migration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Usage {
+    pub reads: Touched,
+    pub writes: Touched,
+}
+
+impl Usage {
+    /// What `version` does, under the given reading of pre-releases.
+    #[must_use]
+    pub fn behaviour(&self, version: &Version, reading: Reading) -> Behaviour {
+        Behaviour {
+            reads: self.reads.formats(version, reading),
+            writes: self.writes.formats(version, reading),
+        }
+    }
+
+    /// What `version` may do: one behaviour, or two where a pre-release is ambiguous.
+    #[must_use]
+    pub fn behaviours(&self, version: &Version) -> Vec<Behaviour> {
+        let first = self.behaviour(version, Reading::Precedence);
+        let second = self.behaviour(version, Reading::Release);
+        if first == second {
+            vec![first]
+        } else {
+            vec![first, second]
+        }
+    }
+
+    /// Every version named by a bound.
+    pub fn bounds(&self) -> impl Iterator<Item = &Version> {
+        self.reads
+            .ranges()
+            .chain(self.writes.ranges())
+            .flat_map(Range::bounds)
+    }
+}
+
+/// Which phases a migration has something to do in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parts {
+    pub expand: bool,
+    pub backfill: bool,
+    pub contract: bool,
+    pub revert: bool,
+}
+
+/// A migration as the model sees it. The ledger stores it, because old instances do not have the
+/// files of new migrations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Declaration {
+    pub id: MigrationId,
+    pub description: String,
+    /// A service that is not named does not touch the migration.
+    pub services: BTreeMap<String, Usage>,
+    pub sync: Sync,
+    pub rows: Rows,
+    pub parts: Parts,
+}
+
+impl Declaration {
+    /// What `version` of `service` may do with the formats of this migration.
+    #[must_use]
+    pub fn behaviours(&self, service: &str, version: &Version) -> Vec<Behaviour> {
+        self.services.get(service).map_or_else(
+            || vec![Behaviour::default()],
+            |usage| usage.behaviours(version),
+        )
+    }
+
+    /// Whether any version uses the old format.
+    #[must_use]
+    pub fn has_old(&self) -> bool {
+        self.services
+            .values()
+            .any(|usage| usage.reads.old.is_some() || usage.writes.old.is_some())
+    }
+
+    /// Whether any version uses the new format.
+    #[must_use]
+    pub fn has_new(&self) -> bool {
+        self.services
+            .values()
+            .any(|usage| usage.reads.new.is_some() || usage.writes.new.is_some())
+    }
+
+    /// One version from each stretch of the version line on which `service` behaves the same,
+    /// in order. Pre-releases between them are left out.
+    #[must_use]
+    pub fn representatives<'a>(
+        service: &str,
+        declarations: impl IntoIterator<Item = &'a Self>,
+    ) -> Vec<Version> {
+        let mut bounds: Vec<Version> = declarations
+            .into_iter()
+            .filter_map(|declaration| declaration.services.get(service))
+            .flat_map(Usage::bounds)
+            .cloned()
+            .collect();
+        bounds.push(Version::new(0, 0, 0));
+        bounds.sort();
+        bounds.dedup();
+        let mut versions = Vec::new();
+        for (index, bound) in bounds.iter().enumerate() {
+            versions.push(bound.clone());
+            let between = if bound.is_prerelease() {
+                bound.release()
+            } else {
+                bound.next_patch()
+            };
+            if bounds.get(index + 1).is_none_or(|next| between < *next) {
+                versions.push(between);
+            }
+        }
+        versions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids() {
+        let id: MigrationId = "0002_split_full_name".parse().unwrap();
+        assert_eq!(id.number(), 2);
+        for wanted in ["2", "0002", "02", "0002_split_full_name"] {
+            assert!(id.is_meant_by(wanted), "{wanted}");
+        }
+        for wanted in ["", "20", "split_full_name", "0002_split"] {
+            assert!(!id.is_meant_by(wanted), "{wanted}");
+        }
+        for text in [
+            "",
+            "0002",
+            "_x",
+            "x_y",
+            "0002_",
+            "0002_a b",
+            "0002_../x",
+            "99999999999999999999_x",
+        ] {
+            assert!(text.parse::<MigrationId>().is_err(), "{text}");
+        }
+        assert!("2_b".parse::<MigrationId>().unwrap() < "0010_a".parse().unwrap());
+    }
+
+    #[test]
+    fn an_ambiguous_prerelease_may_behave_in_two_ways() {
+        let usage: Usage = serde_json::from_str(
+            r#"{"reads":{"old":"<1.2.0","new":">=1.1.0"},"writes":{"old":"<1.2.0","new":">=1.1.0"}}"#,
+        )
+        .unwrap();
+        assert_eq!(usage.behaviours(&Version::new(1, 1, 0)).len(), 1);
+        assert_eq!(usage.behaviours(&"1.2.0-rc.1".parse().unwrap()).len(), 2);
+        assert_eq!(usage.behaviours(&"1.1.5-rc.1".parse().unwrap()).len(), 1);
+    }
+
+    #[test]
+    fn representatives_cover_every_stretch() {
+        let declaration: Declaration = serde_json::from_str(
+            r#"{"id":"1_a","description":"","sync":"none","rows":"mutable",
+                "services":{"web":{"reads":{"old":"<1.2.0","new":">=1.1.9"},"writes":{}}},
+                "parts":{"expand":true,"backfill":false,"contract":true,"revert":false}}"#,
+        )
+        .unwrap();
+        let versions: Vec<String> = Declaration::representatives("web", [&declaration])
+            .iter()
+            .map(Version::to_string)
+            .collect();
+        assert_eq!(
+            versions,
+            ["0.0.0", "0.0.1", "1.1.9", "1.1.10", "1.2.0", "1.2.1"]
+        );
+    }
+}

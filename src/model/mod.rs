@@ -1,0 +1,23 @@
+//! The coexistence model: what versions read and write, which rows may exist, and the one
+//! invariant that every action has to keep.
+//!
+//! Invariant: everything here is pure. No I/O, no clock, no async: the same functions decide in
+//! production, in tests and in a model checker.
+
+mod migration;
+mod range;
+mod rows;
+mod rule;
+mod snapshot;
+mod state;
+mod version;
+
+pub use migration::{Declaration, IdError, MigrationId, Parts, Touched, Usage};
+pub use range::{Range, RangeError, Reading};
+pub use rows::{
+    Behaviour, Format, Formats, Freshness, RowKind, RowKinds, RowKindsError, Rows, Sync,
+};
+pub use rule::{Breach, Clause, Step};
+pub use snapshot::{InstanceState, Label, LiveGroup, Snapshot, SourceReport, SourceStatus};
+pub use state::{Live, MigrationState, Phase, PhaseError, Schema};
+pub use version::{Version, VersionError};

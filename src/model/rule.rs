@@ -1,0 +1,302 @@
+//! The one rule: an action is allowed if the state after it, and every state while it runs,
+//! satisfies the invariant. What blocks an action are the clauses that would break.
+
+use super::{Format, Freshness, Live, MigrationState, Phase, RowKind, RowKinds, Sync};
+
+/// A step that changes one migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    Expand,
+    Backfill,
+    Contract,
+    Revert,
+}
+
+impl Step {
+    pub const ALL: [Self; 4] = [Self::Expand, Self::Backfill, Self::Contract, Self::Revert];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Expand => "expand",
+            Self::Backfill => "backfill",
+            Self::Contract => "contract",
+            Self::Revert => "revert",
+        }
+    }
+}
+
+/// A clause of the invariant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Clause {
+    /// 1: a version touches the new format ⇒ expand is done.
+    NewIsThere,
+    /// 2: a version touches the old format ⇒ contract has not begun.
+    OldIsThere,
+    /// 3: every row kind that may exist is readable by every live version.
+    Readable(RowKind),
+    /// Every row keeps a fresh format: a row of this kind would have none left.
+    NothingIsLost(RowKind),
+    /// Backfilled means that every row has a fresh new format: a row of this kind has not.
+    Filled(RowKind),
+}
+
+/// A clause that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    pub clause: Clause,
+    /// The live version for which it does not hold; none where it fails for the rows themselves.
+    pub who: Option<Live>,
+    /// The live versions whose writes make the row kind possible; none where such rows may be
+    /// there already.
+    pub writers: Vec<Live>,
+}
+
+impl MigrationState {
+    /// The states that `step` passes through, ending with the one after it, while these versions
+    /// are live. Whether it may be taken at all is for the invariant to say.
+    #[must_use]
+    pub fn states_during(&self, step: Step, live: &[Live]) -> Vec<Self> {
+        let at = |phase, kinds| Self {
+            declaration: self.declaration.clone(),
+            phase,
+            kinds,
+        };
+        match step {
+            Step::Expand => {
+                let during = at(Phase::Expanding, self.kinds);
+                let after = at(Phase::Expanded, self.kinds_after_expand(live));
+                vec![during, after]
+            }
+            Step::Backfill => {
+                let before = self.reachable(live);
+                let filled = kinds_after_backfill(before);
+                // Rows that are done and rows that are not lie side by side until the end.
+                let during = at(Phase::Backfilling, before.union(filled));
+                vec![during, at(Phase::Backfilled, filled)]
+            }
+            Step::Contract => {
+                let during = at(Phase::Contracting, self.reachable(live));
+                let after = at(Phase::Contracted, during.kinds_without(Format::Old));
+                vec![during, after]
+            }
+            Step::Revert => {
+                let during = at(Phase::Reverting, self.reachable(live));
+                let after = Self {
+                    phase: Phase::Pending,
+                    kinds: during.kinds_without(Format::New),
+                    declaration: self.declaration.clone(),
+                };
+                vec![during, after]
+            }
+        }
+    }
+
+    /// The state that is recorded once `step` is done.
+    #[must_use]
+    pub fn after(&self, step: Step, live: &[Live]) -> Self {
+        let mut states = self.states_during(step, live);
+        states.pop().unwrap_or_else(|| self.clone())
+    }
+
+    /// The clauses that `step` would newly break.
+    #[must_use]
+    pub fn breaches_of(&self, step: Step, live: &[Live]) -> Vec<Breach> {
+        let present = self.breaches(live);
+        let mut found = Vec::new();
+        for state in self.states_during(step, live) {
+            for breach in state.breaches(live) {
+                let known = present
+                    .iter()
+                    .chain(&found)
+                    .any(|other: &Breach| other.clause == breach.clause && other.who == breach.who);
+                if !known {
+                    found.push(breach);
+                }
+            }
+        }
+        found
+    }
+
+    /// What is recorded when `who` is admitted: its writes widen the row kinds, and a backfill
+    /// that they would undo has to run again.
+    #[must_use]
+    pub fn admitting(&self, live: &[Live]) -> Self {
+        let mut state = self.clone();
+        // While expand runs, only old formats are written: what they leave is known (see
+        // `kinds_after_expand`), and recording it now would mix it with what came before the sync.
+        if self.phase != Phase::Expanding {
+            state.kinds = self.reachable(live);
+        }
+        if matches!(self.phase, Phase::Backfilling | Phase::Backfilled) {
+            // A backfill under way is undone by a writer that leaves rows behind it unfilled.
+            let filled = Self {
+                kinds: kinds_after_backfill(self.kinds),
+                ..self.clone()
+            };
+            if !filled.reachable(live).all_new_fresh() {
+                state.phase = Phase::Expanded;
+            }
+        }
+        state
+    }
+
+    fn kinds_after_expand(&self, live: &[Live]) -> RowKinds {
+        let before = self.reachable(live);
+        let declaration = &self.declaration;
+        if !declaration.has_new() || !declaration.sync.refreshes_new() {
+            return before;
+        }
+        if declaration.parts.backfill {
+            // Rows may have been synced by writers that are gone by now.
+            let any_old_writer = declaration.has_old().then_some(RowKind::BOTH_FRESH);
+            before.iter().chain(any_old_writer).collect()
+        } else {
+            before.backfilled()
+        }
+    }
+
+    /// The kinds that are left when one format is taken away.
+    fn kinds_without(&self, format: Format) -> RowKinds {
+        let declaration = &self.declaration;
+        // Nothing to carry over: the data of the format that goes is not wanted any more.
+        let carries = match format {
+            Format::Old => declaration.has_new(),
+            Format::New => true,
+        };
+        if !carries {
+            return RowKinds::EMPTY;
+        }
+        self.kinds
+            .iter()
+            .map(|kind| match format {
+                Format::Old => RowKind {
+                    old: Freshness::Absent,
+                    ..kind
+                },
+                Format::New => RowKind {
+                    new: Freshness::Absent,
+                    ..kind
+                },
+            })
+            .collect()
+    }
+}
+
+/// Where a new format may be stale, a backfill has to overwrite it from the old one, whatever that
+/// is worth; where it is only missing, the backfill leaves what is there alone.
+fn kinds_after_backfill(kinds: RowKinds) -> RowKinds {
+    let overwrites = kinds.iter().any(|kind| kind.new == Freshness::Stale);
+    kinds
+        .iter()
+        .map(|kind| {
+            if overwrites || kind.new == Freshness::Absent {
+                RowKind {
+                    new: kind.old,
+                    ..kind
+                }
+            } else {
+                kind
+            }
+        })
+        .collect()
+}
+
+pub(super) fn breaches(state: &MigrationState, live: &[Live]) -> Vec<Breach> {
+    let mut found = Vec::new();
+    let reachable = state.reachable(live);
+    let new_is_missing = !state.phase.expand_is_done();
+    let old_is_going = state.phase.contract_has_begun();
+    for (who, behaviour) in state.behaviours(live) {
+        let mut add = |clause, writers| {
+            let breach = Breach {
+                clause,
+                who: Some(who.clone()),
+                writers,
+            };
+            if !found.contains(&breach) {
+                found.push(breach);
+            }
+        };
+        let touches = |format| behaviour.touches(format);
+        if touches(Format::New) && new_is_missing {
+            add(Clause::NewIsThere, Vec::new());
+        }
+        if touches(Format::Old) && old_is_going {
+            add(Clause::OldIsThere, Vec::new());
+        }
+        // While a fence is up but nothing has been taken away, the versions behind it still read.
+        // Once a format is gone, clause 1 or 2 has said all there is to say.
+        let reads_what_is_gone = touches(Format::New) && state.phase == Phase::Pending
+            || touches(Format::Old) && state.phase == Phase::Contracted;
+        if !reads_what_is_gone {
+            for kind in reachable.iter().filter(|kind| !behaviour.can_read(*kind)) {
+                add(Clause::Readable(kind), writers_of(state, live, kind));
+            }
+        }
+    }
+    let lost = |kind: &RowKind| kind.old != Freshness::Fresh && kind.new != Freshness::Fresh;
+    // A backfill under way goes over every row that may appear before it ends.
+    let touched = if state.phase == Phase::Backfilling {
+        reachable.union(kinds_after_backfill(reachable))
+    } else {
+        reachable
+    };
+    for kind in touched.iter() {
+        let clause = if lost(&kind) {
+            Clause::NothingIsLost(kind)
+        } else if state.phase == Phase::Backfilled && kind.new != Freshness::Fresh {
+            Clause::Filled(kind)
+        } else {
+            continue;
+        };
+        found.push(Breach {
+            clause,
+            who: None,
+            writers: writers_of(state, live, kind),
+        });
+    }
+    found
+}
+
+/// The live versions without which `kind` could not exist; none where it may exist without them.
+fn writers_of(state: &MigrationState, live: &[Live], kind: RowKind) -> Vec<Live> {
+    if state.kinds.contains(kind) {
+        return Vec::new();
+    }
+    let mut writers: Vec<Live> = live
+        .iter()
+        .filter(|who| {
+            let others = live.iter().filter(|other| other != who);
+            !state.reachable(others).contains(kind)
+        })
+        .cloned()
+        .collect();
+    if writers.is_empty() {
+        // Several versions can each bring it about: all that write are to blame.
+        writers = live
+            .iter()
+            .filter(|who| {
+                state
+                    .declaration
+                    .behaviours(&who.service, &who.version)
+                    .iter()
+                    .any(|behaviour| !behaviour.writes.is_empty())
+            })
+            .cloned()
+            .collect();
+    }
+    writers
+}
+
+impl super::Declaration {
+    /// Whether the contract can ever be reached: something has to bring the existing rows into
+    /// the new format.
+    #[must_use]
+    pub fn existing_rows_reach_new(&self) -> bool {
+        !self.has_old()
+            || !self.has_new()
+            || self.parts.backfill
+            || matches!(self.sync, Sync::Both | Sync::ToNew)
+    }
+}

@@ -1,0 +1,166 @@
+//! What all sources said at one moment.
+
+use std::fmt;
+
+use super::{Live, Version};
+
+/// The version that a source reported, and where it lies, if it can be placed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Label {
+    /// As reported: `v1.2`, a commit id.
+    pub text: String,
+    pub version: Option<Version>,
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.version {
+            Some(version) if version.to_string() != self.text => {
+                f.pad(&format!("{version} ({})", self.text))
+            }
+            _ => f.pad(&self.text),
+        }
+    }
+}
+
+/// What an instance is doing. Every state counts as live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum InstanceState {
+    Starting,
+    Serving,
+    /// Finishing its work; live until it is gone.
+    Draining,
+    /// Has missed three renewals; live until its lease ends.
+    Lost,
+}
+
+impl InstanceState {
+    pub const ALL: [Self; 4] = [Self::Starting, Self::Serving, Self::Draining, Self::Lost];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Serving => "serving",
+            Self::Draining => "draining",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// The live instances of one version of one service, as one source sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveGroup {
+    pub service: String,
+    pub label: Label,
+    pub state: InstanceState,
+    pub source: String,
+    pub instances: u64,
+    /// Names of a few of the instances.
+    pub examples: Vec<String>,
+    /// Milliseconds since the epoch, by the source's clock.
+    pub seen_at: i64,
+}
+
+/// How far a source can be believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceStatus {
+    Fresh,
+    /// It answered, but what it said is older than allowed.
+    Stale,
+    Failed {
+        reason: String,
+    },
+}
+
+impl SourceStatus {
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+/// What became of asking one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceReport {
+    pub name: String,
+    pub status: SourceStatus,
+    pub instances: u64,
+    /// Milliseconds since what it said was true.
+    pub age_ms: u64,
+    /// What a reader should know about its answer, such as sessions it could not attribute.
+    pub notes: Vec<String>,
+}
+
+/// What all sources said at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Milliseconds since the epoch, by the database's clock.
+    pub taken_at: i64,
+    pub sources: Vec<SourceReport>,
+    pub groups: Vec<LiveGroup>,
+}
+
+impl Snapshot {
+    /// The live versions that could be placed, each once, in order.
+    #[must_use]
+    pub fn live(&self) -> Vec<Live> {
+        let mut live: Vec<Live> = self
+            .groups
+            .iter()
+            .filter_map(|group| {
+                Some(Live {
+                    service: group.service.clone(),
+                    version: group.label.version.clone()?,
+                })
+            })
+            .collect();
+        live.sort();
+        live.dedup();
+        live
+    }
+
+    /// The groups of one live version, over all sources.
+    pub fn groups_of<'a>(&'a self, who: &'a Live) -> impl Iterator<Item = &'a LiveGroup> {
+        self.groups.iter().filter(move |group| {
+            group.service == who.service && group.label.version.as_ref() == Some(&who.version)
+        })
+    }
+
+    /// How many instances of `service` are live: for each version the most that any one source
+    /// sees, because sources name the same instance differently.
+    #[must_use]
+    pub fn instances_of(&self, service: &str) -> u64 {
+        let mut labels: Vec<&Label> = self
+            .groups
+            .iter()
+            .filter(|group| group.service == service)
+            .map(|group| &group.label)
+            .collect();
+        labels.sort();
+        labels.dedup();
+        labels
+            .into_iter()
+            .map(|label| {
+                most_in_one_source(
+                    self.groups
+                        .iter()
+                        .filter(|group| group.service == service && group.label == *label),
+                )
+            })
+            .sum()
+    }
+}
+
+/// The most instances that any one source counts among these groups.
+pub(crate) fn most_in_one_source<'a>(groups: impl Iterator<Item = &'a LiveGroup>) -> u64 {
+    let mut by_source = std::collections::BTreeMap::<&str, u64>::new();
+    for group in groups {
+        *by_source.entry(&group.source).or_default() += group.instances;
+    }
+    by_source.into_values().max().unwrap_or(0)
+}

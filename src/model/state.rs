@@ -1,0 +1,242 @@
+//! How far each migration is, and which row kinds may exist in it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{
+    Behaviour, Breach, Declaration, Format, MigrationId, RowKind, RowKinds, Sync, Version,
+};
+
+/// How far a migration is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    Pending,
+    /// Expand statements that could not share one transaction are under way.
+    Expanding,
+    Expanded,
+    Backfilling,
+    /// Every row has a fresh new format, and no live version can leave one without.
+    Backfilled,
+    /// No version that touches the old format is admitted any more.
+    Contracting,
+    Contracted,
+    /// No version that touches the new format is admitted any more.
+    Reverting,
+}
+
+impl Phase {
+    const ALL: [Self; 8] = [
+        Self::Pending,
+        Self::Expanding,
+        Self::Expanded,
+        Self::Backfilling,
+        Self::Backfilled,
+        Self::Contracting,
+        Self::Contracted,
+        Self::Reverting,
+    ];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Expanding => "expanding",
+            Self::Expanded => "expanded",
+            Self::Backfilling => "backfilling",
+            Self::Backfilled => "backfilled",
+            Self::Contracting => "contracting",
+            Self::Contracted => "contracted",
+            Self::Reverting => "reverting",
+        }
+    }
+
+    /// Whether the new format is there for every version to use.
+    #[must_use]
+    pub const fn expand_is_done(self) -> bool {
+        !matches!(self, Self::Pending | Self::Expanding | Self::Reverting)
+    }
+
+    /// Whether the old format is gone or about to go.
+    #[must_use]
+    pub const fn contract_has_begun(self) -> bool {
+        matches!(self, Self::Contracting | Self::Contracted)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A text that names no phase.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a phase")]
+pub struct PhaseError(pub String);
+
+impl FromStr for Phase {
+    type Err = PhaseError;
+
+    fn from_str(text: &str) -> Result<Self, PhaseError> {
+        Self::ALL
+            .into_iter()
+            .find(|phase| phase.name() == text)
+            .ok_or_else(|| PhaseError(text.chars().take(80).collect()))
+    }
+}
+
+/// A version of a service that is, or would be, live.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Live {
+    pub service: String,
+    pub version: Version,
+}
+
+impl fmt::Display for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.service, self.version)
+    }
+}
+
+/// One migration's part of the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationState {
+    pub declaration: Declaration,
+    pub phase: Phase,
+    /// The kinds that may exist as far as recorded; live versions may add to them.
+    pub kinds: RowKinds,
+}
+
+impl MigrationState {
+    /// A migration of which nothing has been applied.
+    #[must_use]
+    pub fn pending(declaration: Declaration) -> Self {
+        let kinds = if declaration.has_old() {
+            RowKinds::EMPTY.with(RowKind::ORIGINAL)
+        } else {
+            RowKinds::EMPTY
+        };
+        Self {
+            declaration,
+            phase: Phase::Pending,
+            kinds,
+        }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> &MigrationId {
+        &self.declaration.id
+    }
+
+    /// Whether nothing is left to do.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let parts = self.declaration.parts;
+        match self.phase {
+            Phase::Contracted => true,
+            Phase::Backfilled => !parts.contract,
+            Phase::Expanded => !parts.contract && !parts.backfill,
+            Phase::Pending => !parts.expand && !parts.backfill && !parts.contract,
+            _ => false,
+        }
+    }
+
+    /// Whether the new format is there, or there is none to wait for.
+    #[must_use]
+    pub const fn expand_is_done(&self) -> bool {
+        self.phase.expand_is_done()
+            || !self.declaration.parts.expand && matches!(self.phase, Phase::Pending)
+    }
+
+    /// What each live version may do with this migration's formats.
+    pub fn behaviours<'a>(
+        &'a self,
+        live: impl IntoIterator<Item = &'a Live>,
+    ) -> impl Iterator<Item = (&'a Live, Behaviour)> {
+        live.into_iter().flat_map(move |who| {
+            self.declaration
+                .behaviours(&who.service, &who.version)
+                .into_iter()
+                .map(move |behaviour| (who, behaviour))
+        })
+    }
+
+    /// Every row kind that may exist while these versions are live.
+    #[must_use]
+    pub fn reachable<'a>(&self, live: impl IntoIterator<Item = &'a Live>) -> RowKinds {
+        let writes: Vec<_> = live
+            .into_iter()
+            .flat_map(|who| self.declaration.behaviours(&who.service, &who.version))
+            .map(|behaviour| behaviour.writes)
+            .collect();
+        self.synced_writes(&writes)
+    }
+
+    fn synced_writes(&self, writes: &[super::Formats]) -> RowKinds {
+        let declared = self.declaration.sync;
+        // Statement by statement, expand goes from no sync to sync, and revert the other way: what
+        // was written before the turn is followed by what is written after it, never mixed.
+        let syncs: &[Sync] = match self.phase {
+            Phase::Pending => &[Sync::None],
+            Phase::Expanding => &[Sync::None, declared],
+            Phase::Reverting => &[declared, Sync::None],
+            _ => &[declared],
+        };
+        syncs.iter().fold(self.kinds, |kinds, sync| {
+            let extended = writes.iter().map(|written| sync.extend(*written));
+            kinds.closure(extended, self.declaration.rows)
+        })
+    }
+
+    /// Whether a row's new format may be stale, so that a backfill has to overwrite it.
+    #[must_use]
+    pub fn backfill_must_overwrite<'a>(&self, live: impl IntoIterator<Item = &'a Live>) -> bool {
+        self.reachable(live)
+            .iter()
+            .any(|kind| kind.new == super::Freshness::Stale)
+    }
+
+    /// The clauses of the invariant that do not hold while these versions are live.
+    #[must_use]
+    pub fn breaches(&self, live: &[Live]) -> Vec<Breach> {
+        super::rule::breaches(self, live)
+    }
+
+    /// Whether any live version touches `format`.
+    #[must_use]
+    pub fn is_touched_by(&self, who: &Live, format: Format) -> bool {
+        self.declaration
+            .behaviours(&who.service, &who.version)
+            .into_iter()
+            .any(|behaviour| behaviour.touches(format))
+    }
+}
+
+/// Every migration, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    migrations: Vec<MigrationState>,
+}
+
+impl Schema {
+    /// Invariant: the migrations are in the order of their numbers.
+    #[must_use]
+    pub fn new(mut migrations: Vec<MigrationState>) -> Self {
+        migrations.sort_by(|a, b| a.id().cmp(b.id()));
+        Self { migrations }
+    }
+
+    #[must_use]
+    pub fn migrations(&self) -> &[MigrationState] {
+        &self.migrations
+    }
+
+    #[must_use]
+    pub fn get(&self, id: &MigrationId) -> Option<&MigrationState> {
+        self.migrations.iter().find(|state| state.id() == id)
+    }
+
+    pub fn get_mut(&mut self, id: &MigrationId) -> Option<&mut MigrationState> {
+        self.migrations.iter_mut().find(|state| state.id() == id)
+    }
+}

@@ -1,0 +1,266 @@
+//! Application versions: lenient where that is safe, and never guessed.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An application version, ordered by the precedence of Semantic Versioning 2.0.0.
+///
+/// Build metadata is kept for display and has no part in order or equality: `1.2.0+a` and
+/// `1.2.0+b` are the same version to every rule.
+#[derive(Clone, Debug)]
+pub struct Version(semver::Version);
+
+impl Version {
+    #[must_use]
+    pub fn new(major: u64, minor: u64, patch: u64) -> Self {
+        Self(semver::Version::new(major, minor, patch))
+    }
+
+    /// Whether this is a pre-release such as `1.2.0-rc.1`.
+    #[must_use]
+    pub fn is_prerelease(&self) -> bool {
+        !self.0.pre.is_empty()
+    }
+
+    /// Whether the version carries build metadata (`+…`), which has no precedence.
+    #[must_use]
+    pub fn has_build(&self) -> bool {
+        !self.0.build.is_empty()
+    }
+
+    /// The release that this version is, or leads up to: `1.2.0` for `1.2.0-rc.1`.
+    #[must_use]
+    pub fn release(&self) -> Self {
+        Self::new(self.0.major, self.0.minor, self.0.patch)
+    }
+
+    /// The next patch release, the smallest release after this one.
+    #[must_use]
+    pub fn next_patch(&self) -> Self {
+        Self::new(self.0.major, self.0.minor, self.0.patch.saturating_add(1))
+    }
+}
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Version {}
+
+impl PartialOrd for Version {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Version {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.cmp_precedence(&other.0)
+    }
+}
+
+impl Hash for Version {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.0.major, self.0.minor, self.0.patch).hash(state);
+        self.0.pre.as_str().hash(state);
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0.to_string())
+    }
+}
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Why a text could not be placed among the versions.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a version that can be placed: {reason}")]
+pub struct VersionError {
+    pub text: String,
+    pub reason: String,
+}
+
+impl FromStr for Version {
+    type Err = VersionError;
+
+    /// Reads a version: `1.2.0`, `v1.2`, `2024.05.01`, `1.2.0-rc.1+build`.
+    ///
+    /// # Errors
+    /// Anything whose place among the versions would have to be guessed.
+    fn from_str(text: &str) -> Result<Self, VersionError> {
+        parse(text).map(Self).map_err(|reason| VersionError {
+            text: text.chars().take(80).collect(),
+            reason,
+        })
+    }
+}
+
+fn parse(text: &str) -> Result<semver::Version, String> {
+    let trimmed = text.trim();
+    let (prefixed, bare) = match trimmed.strip_prefix(['v', 'V']) {
+        Some(rest) => (true, rest),
+        None => (false, trimmed),
+    };
+    if bare.is_empty() {
+        return Err("it is empty".into());
+    }
+    let core_end = bare.find(['-', '+']).unwrap_or(bare.len());
+    let (core, suffix) = bare.split_at(core_end);
+    let mut numbers = Vec::with_capacity(3);
+    for part in core.split('.') {
+        if part.is_empty() || !part.bytes().all(|b| b.is_ascii_digit()) {
+            return Err("its parts are not numbers".into());
+        }
+        numbers.push(
+            part.parse::<u64>()
+                .map_err(|_| "one of its numbers is too large".to_owned())?,
+        );
+    }
+    match numbers.len() {
+        // A short commit id can consist of digits alone, and so does a date: neither may be
+        // taken for a huge major version.
+        1 if !prefixed && core.len() >= 7 => {
+            return Err("a bare number this long may be a commit id or a date; \
+                 write it as MAJOR.MINOR.PATCH or name it under [services.NAME.aliases]"
+                .into());
+        }
+        // `2024-05-01` would become a pre-release of 2024.0.0.
+        1 if !suffix.is_empty() => {
+            return Err(
+                "a single number cannot carry a suffix; write MAJOR.MINOR.PATCH before it".into(),
+            );
+        }
+        1..=3 => {}
+        _ => return Err("it has more than three numbers".into()),
+    }
+    if is_git_describe(suffix) {
+        return Err(
+            "it looks like the output of `git describe`, which lies after its tag \
+             while a pre-release lies before it; name it under [services.NAME.aliases]"
+                .into(),
+        );
+    }
+    numbers.resize(3, 0);
+    let exact = format!("{}.{}.{}{suffix}", numbers[0], numbers[1], numbers[2]);
+    semver::Version::parse(&exact).map_err(|error| error.to_string())
+}
+
+/// `-3-gabc1234`, optionally followed by `-dirty`.
+fn is_git_describe(suffix: &str) -> bool {
+    let mut parts = suffix.trim_start_matches('-').rsplit('-');
+    let mut last = parts.next().unwrap_or_default();
+    if last == "dirty" {
+        last = parts.next().unwrap_or_default();
+    }
+    let count = parts.next().unwrap_or_default();
+    last.strip_prefix('g').is_some_and(|hash| {
+        hash.len() >= 4
+            && hash.bytes().all(|b| b.is_ascii_hexdigit())
+            && !count.is_empty()
+            && count.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lenient_where_it_is_safe() {
+        for (text, expected) in [
+            ("1.2.3", "1.2.3"),
+            ("v1.2", "1.2.0"),
+            ("V7", "7.0.0"),
+            ("1042", "1042.0.0"),
+            ("2024.05.01", "2024.5.1"),
+            (" 1.2.0-rc.1 ", "1.2.0-rc.1"),
+            ("1.2-rc.1+b7", "1.2.0-rc.1+b7"),
+            ("v20240501", "20240501.0.0"),
+        ] {
+            assert_eq!(text.parse::<Version>().unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn never_guesses() {
+        for text in [
+            "",
+            "v",
+            "latest",
+            "1.2.3.4",
+            "1234567",
+            "20240501",
+            "2024-05-01",
+            "a1b2c3d",
+            "1..2",
+            "1.2.0-01",
+            "99999999999999999999.0.0",
+            "v1.2.0-3-gdeadbee",
+            "v1.2.0-3-gdeadbee-dirty",
+            "١.٢.٣",
+        ] {
+            assert!(text.parse::<Version>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn order_is_semver_precedence() {
+        let sorted = [
+            "1.0.0-alpha",
+            "1.0.0-alpha.1",
+            "1.0.0-alpha.beta",
+            "1.0.0-beta",
+            "1.0.0-beta.2",
+            "1.0.0-beta.11",
+            "1.0.0-rc.1",
+            "1.0.0",
+            "1.0.1-0",
+            "1.0.1",
+        ]
+        .map(|text| text.parse::<Version>().unwrap());
+        assert!(sorted.is_sorted());
+        assert_eq!(
+            "1.0.0+a".parse::<Version>().unwrap(),
+            "1.0.0+b".parse::<Version>().unwrap()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_handled(text in ".{0,40}") {
+            if let Ok(version) = text.parse::<Version>() {
+                prop_assert_eq!(version.to_string().parse::<Version>().unwrap(), version);
+            }
+        }
+
+        #[test]
+        fn printing_and_parsing_is_the_identity(
+            text in "[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}(-[a-z]{1,4}(\\.[1-9][0-9]{0,2})?)?"
+        ) {
+            if let Ok(version) = text.parse::<Version>() {
+                prop_assert_eq!(&version.to_string().parse::<Version>().unwrap(), &version);
+            }
+        }
+    }
+}
