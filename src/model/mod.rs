@@ -18,6 +18,7 @@ pub use rows::{
     Behaviour, Format, Formats, Freshness, RowKind, RowKinds, RowKindsError, Rows, Sync,
 };
 pub use rule::{Breach, Clause, Step};
+pub(crate) use snapshot::most_in_one_source;
 pub use snapshot::{InstanceState, Label, LiveGroup, Snapshot, SourceReport, SourceStatus};
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema};
 pub use version::{Version, VersionError};

@@ -1,0 +1,97 @@
+//! The gate: the pure decision whether an action is safe now.
+//!
+//! Invariant: every verdict follows from the one rule of [`crate::model`]; this module only asks
+//! it, adds what lies outside the model (order, evidence, soak, counts) and says it in words.
+
+mod blocker;
+mod deploy;
+mod evidence;
+mod horizon;
+mod phase;
+mod words;
+
+use std::collections::BTreeMap;
+
+pub use blocker::{Blocker, BlockerKind, Verdict};
+pub use horizon::{Horizon, Stretch, horizon};
+pub use words::touch_words;
+
+use crate::model::{Live, MigrationId, Schema, Snapshot, Step};
+
+/// Something that somebody wants to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Take one step of one migration.
+    Step { step: Step, migration: MigrationId },
+    /// Start instances of these versions beside those that run.
+    Deploy(Vec<Live>),
+}
+
+/// What the decision rests on besides the action itself.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    pub schema: Schema,
+    pub snapshot: Snapshot,
+    /// For each service of the project, how many instances an honest source sees at least.
+    pub min_instances: BTreeMap<String, u64>,
+    pub facts: Facts,
+}
+
+/// What was measured for one step; `None` and empty where it was not asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Rows that the `remaining` query still counts.
+    pub remaining: Option<i64>,
+    /// Each `require` query with its result.
+    pub require: Vec<(String, i64)>,
+    pub soak: Option<Soak>,
+    /// Who is changing the schema right now.
+    pub coordinator: Option<String>,
+}
+
+/// How long no version that touches the old format has been seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Soak {
+    pub required_ms: i64,
+    pub quiet_ms: i64,
+}
+
+/// The gate's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub action: Action,
+    pub verdict: Verdict,
+    pub blockers: Vec<Blocker>,
+    /// What does not block, and whoever acts should know.
+    pub notes: Vec<String>,
+}
+
+impl Decision {
+    fn new(action: Action, blockers: Vec<Blocker>, notes: Vec<String>) -> Self {
+        Self {
+            action,
+            verdict: Verdict::of(&blockers),
+            blockers,
+            notes,
+        }
+    }
+
+    /// The decision without those blockers that are only about missing evidence.
+    #[must_use]
+    pub fn accepting_unknown(mut self) -> Self {
+        self.blockers
+            .retain(|blocker| blocker.verdict != Verdict::Unknown);
+        self.verdict = Verdict::of(&self.blockers);
+        self
+    }
+}
+
+/// Decides whether `action` is safe, given the evidence.
+#[must_use]
+pub fn decide(action: Action, evidence: &Evidence) -> Decision {
+    let (blockers, notes) = match &action {
+        Action::Step { step, migration } => phase::decide(*step, migration, evidence),
+        Action::Deploy(candidates) => deploy::decide(candidates, evidence),
+    };
+    Decision::new(action, blockers, notes)
+}
