@@ -1,0 +1,145 @@
+//! What can go wrong at a database, sorted by what is to be done about it.
+
+use std::fmt;
+
+use super::{Target, Value};
+
+/// Which kind of remedy an error asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The URL cannot be used.
+    Url,
+    /// The server does not answer, or the connection broke.
+    Unreachable,
+    /// It refuses who we are.
+    Authentication,
+    /// We may not do this.
+    Permission,
+    /// The database does not exist.
+    NoDatabase,
+    /// The file is not a database, or is damaged.
+    NotADatabase,
+    /// A lock was not granted in time, or the database stayed busy.
+    Locked,
+    /// The transaction lost against another one and can be tried again.
+    Conflict,
+    /// A table that the statement names does not exist.
+    NoTable,
+    /// The ledger does not hold what it should.
+    Ledger,
+    /// The statement itself failed.
+    Statement,
+}
+
+/// An error at a database. Holds no password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseError {
+    pub kind: ErrorKind,
+    pub message: String,
+    /// The database's own code, such as `23505`.
+    pub code: Option<String>,
+    /// Where in the statement, in characters from 1.
+    pub position: Option<usize>,
+    target: Option<String>,
+}
+
+impl std::error::Error for DatabaseError {}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            ErrorKind::Url | ErrorKind::Statement | ErrorKind::Conflict => "",
+            ErrorKind::Unreachable => "the database cannot be reached",
+            ErrorKind::Authentication => "the database refuses the user or the password",
+            ErrorKind::Permission => "the database user lacks a right",
+            ErrorKind::NoDatabase => "the database does not exist",
+            ErrorKind::NotADatabase => "the file is not an SQLite database, or is damaged",
+            ErrorKind::Locked => "a lock was not granted in time",
+            ErrorKind::NoTable => "a table is missing",
+            ErrorKind::Ledger => "the ledger does not hold what it should",
+        };
+        f.write_str(what)?;
+        if let Some(target) = &self.target
+            && !what.is_empty()
+        {
+            write!(f, " ({target})")?;
+        }
+        if !what.is_empty() {
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl DatabaseError {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), code: None, position: None, target: None }
+    }
+
+    pub(super) fn bad_url(message: String) -> Self {
+        Self::new(ErrorKind::Url, message)
+    }
+
+    pub(super) fn unreachable(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unreachable, message)
+    }
+
+    pub(super) fn unexpected(wanted: &str, found: Option<&Value>) -> Self {
+        let found = match found {
+            None => "nothing".to_owned(),
+            Some(Value::Null) => "NULL".to_owned(),
+            Some(Value::Int(value)) => format!("the number {value}"),
+            Some(Value::Text(value)) => format!("the text `{}`", value.chars().take(40).collect::<String>()),
+        };
+        Self::new(ErrorKind::Ledger, format!("expected {wanted} and found {found}"))
+    }
+
+    /// Names the database in the message.
+    pub(super) fn at(mut self, target: &Target) -> Self {
+        self.target = Some(target.to_string());
+        self
+    }
+
+    /// Whether trying again may help without anybody doing anything.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self.kind, ErrorKind::Unreachable | ErrorKind::Locked | ErrorKind::Conflict)
+    }
+
+    /// What a user can do about it, where that is known.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        Some(match self.kind {
+            ErrorKind::Url => "set --database-url, DATABASE_URL or [database] url in migrate.toml",
+            ErrorKind::Unreachable => "check that the server runs and that host and port are right",
+            ErrorKind::Authentication => "check the user and the password in the database URL",
+            ErrorKind::Permission => "the grants that an instance and a coordinator need are listed in docs/grants.md",
+            ErrorKind::NoDatabase => "create the database first",
+            ErrorKind::NotADatabase => "check the path in the database URL; nothing has been changed",
+            ErrorKind::Locked => "find who holds the lock, or run the command again later",
+            ErrorKind::Ledger => "the ledger's tables were changed by something else; `migrate log --verify` checks its history",
+            ErrorKind::Conflict | ErrorKind::NoTable | ErrorKind::Statement => return None,
+        })
+    }
+
+    pub(super) fn from_sqlx(error: &sqlx::Error, classify: impl Fn(&dyn sqlx::error::DatabaseError) -> ErrorKind) -> Self {
+        match error {
+            sqlx::Error::Database(inner) => {
+                let mut found = Self::new(classify(inner.as_ref()), inner.message());
+                found.code = inner.code().map(Into::into);
+                found
+            }
+            sqlx::Error::Io(inner) => Self::unreachable(inner.to_string()),
+            sqlx::Error::Tls(inner) => Self::unreachable(format!("TLS: {inner}")),
+            sqlx::Error::Protocol(message) => Self::unreachable(message.clone()),
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                Self::unreachable("the connection is closed")
+            }
+            sqlx::Error::Configuration(inner) => Self::bad_url(inner.to_string()),
+            sqlx::Error::ColumnDecode { source, .. } | sqlx::Error::Decode(source) => {
+                Self::new(ErrorKind::Ledger, source.to_string())
+            }
+            other => Self::new(ErrorKind::Statement, other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The databases: one file each. Everything above speaks to them through [`Connection`], and the
+//! differences between them travel as data in [`Capabilities`].
+//!
+//! Adding a database is one file that implements [`Connection`] and one row in [`SCHEMES`].
+
+mod error;
+mod postgres;
+mod sqlite;
+mod target;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use error::{DatabaseError, ErrorKind};
+pub use target::{Target, redact};
+
+use crate::sql::{Dialect, Object, Script};
+
+/// The URL schemes and the databases behind them.
+pub const SCHEMES: &[(&str, Dialect)] = &[
+    ("sqlite", Dialect::Sqlite),
+    ("postgres", Dialect::Postgres),
+    ("postgresql", Dialect::Postgres),
+];
+
+/// What a database can do, and how its SQL is written where that differs.
+#[derive(Debug)]
+pub struct Capabilities {
+    pub dialect: Dialect,
+    /// What stands before the name of each of the ledger's tables.
+    pub ledger_prefix: &'static str,
+    /// Statements that have to run before the ledger's tables are created.
+    pub ledger_setup: &'static [&'static str],
+    /// An expression for the present moment in milliseconds since the epoch, by the database's
+    /// clock and not by that of the transaction's start.
+    pub now_ms: &'static str,
+    /// What makes a SELECT lock the rows that it finds; empty where a writing transaction locks
+    /// out all others anyway.
+    pub for_update: &'static str,
+    /// The type of a text column that can be part of a primary key.
+    pub key_text: &'static str,
+    /// Whether sessions can be listed with the name of their application.
+    pub lists_sessions: bool,
+}
+
+/// A value that goes into or comes out of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    Null,
+    Int(i64),
+    Text(String),
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One row of a result, read by position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row(pub Vec<Value>);
+
+impl Row {
+    /// The integer at `index`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`] where there is none: the table is not as this program left it.
+    pub fn int(&self, index: usize) -> Result<i64, DatabaseError> {
+        match self.0.get(index) {
+            Some(Value::Int(value)) => Ok(*value),
+            other => Err(DatabaseError::unexpected("an integer", other)),
+        }
+    }
+
+    /// The text at `index`; errors as [`Row::int`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`] where there is none.
+    pub fn text(&self, index: usize) -> Result<&str, DatabaseError> {
+        match self.0.get(index) {
+            Some(Value::Text(value)) => Ok(value),
+            other => Err(DatabaseError::unexpected("a text", other)),
+        }
+    }
+
+    /// The text at `index`, or none where it is NULL.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`] where there is neither.
+    pub fn optional_text(&self, index: usize) -> Result<Option<&str>, DatabaseError> {
+        match self.0.get(index) {
+            Some(Value::Null) => Ok(None),
+            _ => self.text(index).map(Some),
+        }
+    }
+
+    /// The integer at `index`, or none where it is NULL.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ledger`] where there is neither.
+    pub fn optional_int(&self, index: usize) -> Result<Option<i64>, DatabaseError> {
+        match self.0.get(index) {
+            Some(Value::Null) => Ok(None),
+            _ => self.int(index).map(Some),
+        }
+    }
+}
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// One consistent view; nothing can be written.
+    Read,
+    Write,
+}
+
+/// How long a user's statement may wait for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockTimeout(pub Duration);
+
+/// What the catalogue says about an object that a statement creates or drops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    Absent,
+    Present,
+    /// It is there and cannot be used: an index whose concurrent build failed.
+    Invalid,
+    /// The catalogue does not tell.
+    Unknown,
+}
+
+/// A session that somebody else has open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    pub id: i64,
+    /// As the application called itself; may be empty.
+    pub application: String,
+    pub user: String,
+}
+
+/// A session that holds a lock which a statement waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockHolder {
+    pub id: i64,
+    pub description: String,
+}
+
+/// One connection to a database. No method leaves session state behind: through a pooler the next
+/// transaction may run in another session.
+#[async_trait]
+pub trait Connection: Send {
+    fn capabilities(&self) -> &'static Capabilities;
+
+    /// Begins a transaction.
+    async fn begin(&mut self, access: Access) -> Result<(), DatabaseError>;
+    /// Commits the open transaction.
+    async fn commit(&mut self) -> Result<(), DatabaseError>;
+    /// Gives up the open transaction; without one, does nothing.
+    async fn rollback(&mut self) -> Result<(), DatabaseError>;
+
+    /// Runs one statement of our own inside the open transaction, with `?` for each parameter,
+    /// and returns the number of rows that it changed.
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError>;
+    /// Runs one query of our own inside the open transaction, with `?` for each parameter.
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DatabaseError>;
+
+    /// Runs one statement of the user's, as it is written. Returns the number of rows changed.
+    async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError>;
+    /// The single integer that a user's query returns.
+    async fn count(&mut self, sql: &str) -> Result<i64, DatabaseError>;
+
+    /// Bounds how long statements of the open transaction wait for a lock.
+    async fn limit_lock_waits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError>;
+    /// Prepares for a script, before its transaction begins.
+    async fn before_script(&mut self, script: &Script) -> Result<(), DatabaseError>;
+    /// Checks what a script left behind, before its transaction is committed.
+    async fn after_script(&mut self, script: &Script) -> Result<(), DatabaseError>;
+    /// Puts back what [`Connection::before_script`] changed, after the transaction has ended.
+    async fn release_script(&mut self) -> Result<(), DatabaseError>;
+
+    /// Whether an object exists.
+    async fn presence(&mut self, object: &Object) -> Result<Presence, DatabaseError>;
+    /// The id of this session, by which others see it wait; none where the database has no such thing.
+    async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError>;
+    /// Which sessions hold the locks that the session `id` waits for.
+    async fn lock_holders(&mut self, id: i64) -> Result<Vec<LockHolder>, DatabaseError>;
+    /// The sessions of other clients in this database.
+    async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError>;
+
+    /// The keys of `table` as a backfill goes over them.
+    async fn key_range(&mut self, table: &str, key: &str) -> Result<Option<KeyRange>, DatabaseError>;
+    /// The last key of a batch of at most `size` rows after `after` and up to `upto`, all as literals.
+    async fn batch_end(&mut self, batch: &Batch<'_>) -> Result<Option<String>, DatabaseError>;
+
+    /// Closes the connection in good order.
+    async fn close(self: Box<Self>);
+}
+
+/// The keys of a table, as literals of the database's SQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    /// A key before the first one.
+    pub before_first: String,
+    pub last: String,
+}
+
+/// What bounds one batch; keys are literals of the database's SQL.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    pub table: &'a str,
+    pub key: &'a str,
+    pub after: &'a str,
+    pub upto: &'a str,
+    pub size: u64,
+}
+
+/// How a connection is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectOptions {
+    /// How long a busy SQLite database is waited for.
+    pub busy_timeout: Duration,
+    /// Whether a database file that does not exist is created.
+    pub create: bool,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            busy_timeout: Duration::from_secs(30),
+            create: false,
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Connects to the database behind `target`.
+///
+/// # Errors
+/// Whatever keeps it from being reached or used; the password is in no message.
+pub async fn connect(target: &Target, options: ConnectOptions) -> Result<Box<dyn Connection>, DatabaseError> {
+    let connecting = async {
+        let connection: Box<dyn Connection> = match target.dialect() {
+            Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(target, options).await?),
+            Dialect::Postgres => Box::new(postgres::Postgres::connect(target).await?),
+        };
+        Ok(connection)
+    };
+    tokio::time::timeout(options.connect_timeout, connecting)
+        .await
+        .unwrap_or_else(|_| {
+            let seconds = options.connect_timeout.as_secs();
+            Err(DatabaseError::unreachable(format!("no answer within {seconds} s")))
+        })
+        .map_err(|error| error.at(target))
+}

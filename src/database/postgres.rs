@@ -1,0 +1,386 @@
+//! PostgreSQL.
+//!
+//! Every statement with parameters runs inside a transaction and is prepared without a name, and
+//! settings are only ever made with SET LOCAL: so a pooler in transaction mode can stand between.
+
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgDatabaseError, PgRow};
+use sqlx::{AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Executor, Row as _, TypeInfo, ValueRef};
+
+use super::{
+    Access, Batch, Capabilities, Connection, DatabaseError, ErrorKind, KeyRange, LockHolder, LockTimeout,
+    Presence, Row, Session, Target, Value,
+};
+use crate::sql::{Dialect, Object, ObjectKind, Script};
+
+static CAPABILITIES: Capabilities = Capabilities {
+    dialect: Dialect::Postgres,
+    ledger_prefix: "phasegate.",
+    ledger_setup: &["CREATE SCHEMA IF NOT EXISTS phasegate"],
+    now_ms: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+    for_update: " FOR UPDATE",
+    key_text: "text",
+    lists_sessions: true,
+};
+
+/// How this tool calls itself among the sessions.
+const APPLICATION_NAME: &str = "phasegate";
+
+pub(super) struct Postgres {
+    inner: PgConnection,
+    in_transaction: bool,
+}
+
+impl Postgres {
+    pub(super) async fn connect(target: &Target) -> Result<Self, DatabaseError> {
+        let mut options = PgConnectOptions::from_str(target.secret_url())
+            .map_err(|error| without_secrets(target, &error))?
+            // A parameter that poolers do not know.
+            .extra_float_digits(None)
+            .statement_cache_capacity(0)
+            .disable_statement_logging();
+        if options.get_application_name().is_none() {
+            options = options.application_name(APPLICATION_NAME);
+        }
+        let inner = PgConnection::connect_with(&options)
+            .await
+            .map_err(|error| without_secrets(target, &error))?;
+        Ok(Self { inner, in_transaction: false })
+    }
+
+    async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        let result = self
+            .inner
+            .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        Ok(result.rows_affected())
+    }
+
+    async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, DatabaseError> {
+        let rows = self
+            .inner
+            .fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        rows.iter().map(decode).collect()
+    }
+}
+
+/// A message about connecting, in which neither the URL nor its password appears.
+fn without_secrets(target: &Target, error: &sqlx::Error) -> DatabaseError {
+    let mut found = from_sqlx(error);
+    if found.message.contains(target.secret_url()) {
+        found.message = "the URL cannot be read".into();
+    }
+    found
+}
+
+fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
+    let mut found = DatabaseError::from_sqlx(error, |inner| {
+        match inner.code().as_deref() {
+            Some("55P03" | "57014") => ErrorKind::Locked,
+            Some("40001" | "40P01") => ErrorKind::Conflict,
+            Some("28P01" | "28000") => ErrorKind::Authentication,
+            Some("3D000") => ErrorKind::NoDatabase,
+            Some("42501") => ErrorKind::Permission,
+            Some("42P01" | "3F000") => ErrorKind::NoTable,
+            // Shutting down, starting up, out of connections, broken connection.
+            Some("57P01" | "57P02" | "57P03" | "57P05" | "53300") => ErrorKind::Unreachable,
+            Some(code) if code.starts_with("08") => ErrorKind::Unreachable,
+            _ => ErrorKind::Statement,
+        }
+    });
+    if let sqlx::Error::Database(inner) = error
+        && let Some(inner) = inner.try_downcast_ref::<PgDatabaseError>()
+    {
+        if let Some(sqlx::postgres::PgErrorPosition::Original(position)) = inner.position() {
+            found.position = Some(position);
+        }
+        if let Some(detail) = inner.detail() {
+            found.message = format!("{} ({detail})", found.message);
+        }
+    }
+    found
+}
+
+/// `?` becomes `$1`, `$2`, …: our own statements hold no other question mark.
+fn numbered(sql: &str) -> String {
+    let mut result = String::with_capacity(sql.len() + 16);
+    let mut parts = sql.split('?');
+    result.push_str(parts.next().unwrap_or_default());
+    for (index, part) in parts.enumerate() {
+        result.push('$');
+        result.push_str(&(index + 1).to_string());
+        result.push_str(part);
+    }
+    result
+}
+
+fn bound<'q>(sql: String, parameters: &[Value]) -> sqlx::query::Query<'q, sqlx::Postgres, PgArguments> {
+    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+    for parameter in parameters {
+        query = match parameter {
+            // A text parameter is sent without a type of its own so that NULL fits any column.
+            Value::Null => query.bind(None::<i64>),
+            Value::Int(value) => query.bind(*value),
+            Value::Text(value) => query.bind(value.clone()),
+        };
+    }
+    query
+}
+
+fn decode(row: &PgRow) -> Result<Row, DatabaseError> {
+    let mut values = Vec::with_capacity(row.len());
+    for (index, column) in row.columns().iter().enumerate() {
+        let raw = row.try_get_raw(index).map_err(|error| from_sqlx(&error))?;
+        if raw.is_null() {
+            values.push(Value::Null);
+            continue;
+        }
+        let value = match column.type_info().name() {
+            "INT8" => row.try_get::<i64, _>(index).map(Value::Int),
+            "INT4" => row.try_get::<i32, _>(index).map(|value| Value::Int(value.into())),
+            "INT2" => row.try_get::<i16, _>(index).map(|value| Value::Int(value.into())),
+            "BOOL" => row.try_get::<bool, _>(index).map(|value| Value::Int(value.into())),
+            "TEXT" | "VARCHAR" | "NAME" | "UNKNOWN" => row.try_get::<String, _>(index).map(Value::Text),
+            other => {
+                return Err(DatabaseError::new(
+                    ErrorKind::Statement,
+                    format!("the column `{}` has the type {other}, and a number or a text is needed", column.name()),
+                ));
+            }
+        };
+        values.push(value.map_err(|error| from_sqlx(&error))?);
+    }
+    Ok(Row(values))
+}
+
+/// A text as a literal that means the same whatever `standard_conforming_strings` is.
+fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// `schema.table` or `table` as a user writes it in `migration.toml`, quoted. A name in lower case
+/// means what it would mean unquoted.
+fn table_name(table: &str) -> String {
+    table.split('.').map(identifier).collect::<Vec<_>>().join(".")
+}
+
+#[async_trait]
+impl Connection for Postgres {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    async fn begin(&mut self, access: Access) -> Result<(), DatabaseError> {
+        self.plain(match access {
+            Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Access::Write => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+        })
+        .await?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), DatabaseError> {
+        self.in_transaction = false;
+        self.plain("COMMIT").await.map(drop)
+    }
+
+    async fn rollback(&mut self) -> Result<(), DatabaseError> {
+        if !std::mem::take(&mut self.in_transaction) {
+            return Ok(());
+        }
+        self.plain("ROLLBACK").await.map(drop)
+    }
+
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
+        let result = bound(numbered(sql), parameters)
+            .execute(&mut self.inner)
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        Ok(result.rows_affected())
+    }
+
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+        let rows = bound(numbered(sql), parameters)
+            .fetch_all(&mut self.inner)
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        rows.iter().map(decode).collect()
+    }
+
+    async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        self.plain(sql).await
+    }
+
+    async fn count(&mut self, sql: &str) -> Result<i64, DatabaseError> {
+        let sql = sql.trim().trim_end_matches(';');
+        // The newline keeps a comment at the end of the query from swallowing the parenthesis.
+        let rows = self.rows(&format!("SELECT ({sql}\n)::bigint")).await?;
+        match rows.first().and_then(|row| row.0.first()) {
+            Some(Value::Int(count)) => Ok(*count),
+            _ => Err(DatabaseError::new(ErrorKind::Statement, "the query returns no number")),
+        }
+    }
+
+    async fn limit_lock_waits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError> {
+        let milliseconds = limit.0.as_millis().max(1);
+        self.plain(&format!("SET LOCAL lock_timeout = '{milliseconds}ms'")).await.map(drop)
+    }
+
+    async fn before_script(&mut self, _script: &Script) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
+    async fn after_script(&mut self, _script: &Script) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
+    async fn release_script(&mut self) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
+    async fn presence(&mut self, object: &Object) -> Result<Presence, DatabaseError> {
+        let name = match &object.schema {
+            Some(schema) => format!("{}.{}", identifier(schema), identifier(&object.name)),
+            None => identifier(&object.name),
+        };
+        if object.kind != ObjectKind::Index {
+            return Ok(Presence::Unknown);
+        }
+        let rows = self
+            .rows(&format!(
+                "SELECT i.indisvalid FROM pg_index i WHERE i.indexrelid = to_regclass({})",
+                literal(&name)
+            ))
+            .await?;
+        Ok(match rows.first().and_then(|row| row.0.first()) {
+            None => Presence::Absent,
+            Some(Value::Int(0)) => Presence::Invalid,
+            Some(_) => Presence::Present,
+        })
+    }
+
+    async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError> {
+        let rows = self.rows("SELECT pg_backend_pid()").await?;
+        rows.first().map(|row| row.int(0)).transpose()
+    }
+
+    async fn lock_holders(&mut self, id: i64) -> Result<Vec<LockHolder>, DatabaseError> {
+        let rows = self
+            .rows(&format!(
+                "SELECT pid, 'session ' || pid || coalesce(' of ' || usename, '') \
+                 || CASE WHEN application_name <> '' THEN ' (' || application_name || ')' ELSE '' END \
+                 || coalesce(', ' || state, '') \
+                 || coalesce(', in a transaction since ' || to_char(xact_start AT TIME ZONE 'UTC', 'HH24:MI:SS') || ' UTC', '') \
+                 || coalesce(', last statement: ' || left(regexp_replace(query, '\\s+', ' ', 'g'), 60), '') \
+                 FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids({id}))"
+            ))
+            .await?;
+        rows.iter()
+            .map(|row| Ok(LockHolder { id: row.int(0)?, description: row.text(1)?.to_owned() }))
+            .collect()
+    }
+
+    async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError> {
+        // Without the right to see other users' sessions, backend_type is NULL there and the
+        // application's name is not: such a session counts.
+        let rows = self
+            .rows(
+                "SELECT pid, coalesce(application_name, ''), coalesce(usename::text, '') FROM pg_stat_activity \
+                 WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                 AND (backend_type IS NULL OR backend_type = 'client backend') ORDER BY pid",
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Session {
+                    id: row.int(0)?,
+                    application: row.text(1)?.to_owned(),
+                    user: row.text(2)?.to_owned(),
+                })
+            })
+            .collect()
+    }
+
+    async fn key_range(&mut self, table: &str, key: &str) -> Result<Option<KeyRange>, DatabaseError> {
+        let (table, key) = (table_name(table), identifier(key));
+        let rows = self
+            .rows(&format!(
+                "SELECT pg_typeof(lo)::text, lo::text, hi::text FROM \
+                 (SELECT (SELECT {key} FROM {table} WHERE {key} IS NOT NULL ORDER BY {key} LIMIT 1) AS lo, \
+                 (SELECT {key} FROM {table} WHERE {key} IS NOT NULL ORDER BY {key} DESC LIMIT 1) AS hi) AS ends"
+            ))
+            .await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let (Some(first), Some(last)) = (row.optional_text(1)?, row.optional_text(2)?) else {
+            return Ok(None);
+        };
+        let kind = row.text(0)?;
+        let before_first = match kind {
+            "smallint" | "integer" | "bigint" => first
+                .parse::<i64>()
+                .ok()
+                .and_then(|first| first.checked_sub(1))
+                .map(|before| format!("({before})::bigint")),
+            "text" | "character varying" if !first.is_empty() => Some("''".to_owned()),
+            "uuid" if first != "00000000-0000-0000-0000-000000000000" => {
+                Some("'00000000-0000-0000-0000-000000000000'::uuid".to_owned())
+            }
+            _ => None,
+        };
+        let Some(before_first) = before_first else {
+            return Err(DatabaseError::new(
+                ErrorKind::Statement,
+                format!("a backfill cannot start at the key {first} of type {kind}: supported are integers above the smallest, texts that are not empty, and uuids that are not nil"),
+            ));
+        };
+        let last = format!("{}::{kind}", literal(last));
+        Ok(Some(KeyRange { before_first, last }))
+    }
+
+    async fn batch_end(&mut self, batch: &Batch<'_>) -> Result<Option<String>, DatabaseError> {
+        let (table, key) = (table_name(batch.table), identifier(batch.key));
+        let rows = self
+            .rows(&format!(
+                "SELECT pg_typeof(k)::text, k::text FROM (SELECT {key} AS k FROM {table} \
+                 WHERE {key} > {after} AND {key} <= {upto} ORDER BY {key} LIMIT {size}) AS batch \
+                 ORDER BY k DESC LIMIT 1",
+                after = batch.after,
+                upto = batch.upto,
+                size = batch.size
+            ))
+            .await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        Ok(Some(format!("{}::{}", literal(row.text(1)?), row.text(0)?)))
+    }
+
+    async fn close(self: Box<Self>) {
+        // Nothing depends on the farewell: the server ends the session either way.
+        let _ = self.inner.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_numbered() {
+        assert_eq!(numbered("a = ? AND b = ?"), "a = $1 AND b = $2");
+    }
+
+    #[test]
+    fn literals_cannot_be_escaped_from() {
+        assert_eq!(literal("a'b\\'c"), "E'a''b\\\\''c'");
+        assert_eq!(table_name("app.us\"ers"), "\"app\".\"us\"\"ers\"");
+    }
+}

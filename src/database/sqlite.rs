@@ -1,0 +1,419 @@
+//! SQLite, the embedded default.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Executor, Row as _, TypeInfo, ValueRef};
+
+use super::{
+    Access, Batch, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, KeyRange,
+    LockHolder, LockTimeout, Presence, Row, Session, Target, Value,
+};
+use crate::sql::{Dialect, Object, ObjectKind, Script};
+
+static CAPABILITIES: Capabilities = Capabilities {
+    dialect: Dialect::Sqlite,
+    ledger_prefix: "phasegate_",
+    ledger_setup: &[],
+    now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+    for_update: "",
+    key_text: "TEXT",
+    lists_sessions: false,
+};
+
+pub(super) struct Sqlite {
+    inner: SqliteConnection,
+    in_transaction: bool,
+    /// What stood in the schema before the script that is running.
+    before: Option<Before>,
+}
+
+/// What a table rebuild can lose without a word.
+struct Before {
+    /// Triggers and indexes: kind, name, table.
+    attached: BTreeSet<(String, String, String)>,
+    broken_views: BTreeSet<String>,
+    violations: BTreeSet<String>,
+    sequences: Vec<(String, i64)>,
+}
+
+impl Sqlite {
+    pub(super) async fn connect(target: &Target, options: ConnectOptions) -> Result<Self, DatabaseError> {
+        let path = target.path().unwrap_or_else(|| std::path::Path::new(""));
+        if !options.create && !path.exists() {
+            return Err(DatabaseError::new(ErrorKind::NoDatabase, "there is no such file"));
+        }
+        let connect = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(options.create)
+            .busy_timeout(options.busy_timeout)
+            .foreign_keys(true)
+            .disable_statement_logging();
+        let mut inner = SqliteConnection::connect_with(&connect)
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        // The file is only looked at when something is read from it.
+        inner
+            .execute("SELECT count(*) FROM sqlite_master")
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        Ok(Self { inner, in_transaction: false, before: None })
+    }
+
+    async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        let result = self
+            .inner
+            .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        Ok(result.rows_affected())
+    }
+
+    async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, DatabaseError> {
+        self.query(sql, &[]).await
+    }
+
+    async fn attached(&mut self) -> Result<BTreeSet<(String, String, String)>, DatabaseError> {
+        let rows = self
+            .rows("SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('trigger', 'index') AND sql IS NOT NULL")
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned(), row.text(2)?.to_owned())))
+            .collect()
+    }
+
+    /// Views that cannot be read, because something that they name is missing.
+    async fn broken_views(&mut self) -> Result<BTreeSet<String>, DatabaseError> {
+        let mut broken = BTreeSet::new();
+        for row in self.rows("SELECT name FROM sqlite_master WHERE type = 'view'").await? {
+            let name = row.text(0)?.to_owned();
+            let probe = format!("SELECT * FROM {} LIMIT 0", identifier(&name));
+            if self.plain(&probe).await.is_err() {
+                broken.insert(name);
+            }
+        }
+        Ok(broken)
+    }
+
+    async fn violations(&mut self) -> Result<BTreeSet<String>, DatabaseError> {
+        let rows = self
+            .rows("SELECT \"table\" || ' (rowid ' || coalesce(rowid, '?') || ') refers to a missing row of ' || parent FROM pragma_foreign_key_check")
+            .await?;
+        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+    }
+
+    async fn sequences(&mut self) -> Result<Vec<(String, i64)>, DatabaseError> {
+        let exists = self
+            .rows("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'")
+            .await?;
+        if exists.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .rows("SELECT name, CAST(seq AS INTEGER) FROM sqlite_sequence WHERE seq IS NOT NULL")
+            .await?;
+        rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.int(1)?))).collect()
+    }
+
+    async fn tables(&mut self) -> Result<BTreeSet<String>, DatabaseError> {
+        let rows = self.rows("SELECT name FROM sqlite_master WHERE type = 'table'").await?;
+        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+    }
+}
+
+fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
+    DatabaseError::from_sqlx(error, |inner| {
+        // Extended result codes: the low byte is the primary one.
+        let primary = inner
+            .code()
+            .and_then(|code| code.parse::<u32>().ok())
+            .map(|code| code & 0xff);
+        match primary {
+            Some(5 | 6) => ErrorKind::Locked,
+            Some(3 | 8 | 23) => ErrorKind::Permission,
+            Some(11 | 26) => ErrorKind::NotADatabase,
+            Some(10 | 13 | 14) => ErrorKind::Unreachable,
+            _ if inner.message().starts_with("no such table") => ErrorKind::NoTable,
+            _ => ErrorKind::Statement,
+        }
+    })
+}
+
+fn decode(row: &SqliteRow) -> Result<Row, DatabaseError> {
+    let mut values = Vec::with_capacity(row.len());
+    for (index, column) in row.columns().iter().enumerate() {
+        let raw = row.try_get_raw(index).map_err(|error| from_sqlx(&error))?;
+        let value = if raw.is_null() {
+            Value::Null
+        } else {
+            // The type of the value itself: a column's declared type binds nothing in SQLite.
+            match raw.type_info().name() {
+                "INTEGER" | "BOOLEAN" => Value::Int(row.try_get_unchecked(index).map_err(|error| from_sqlx(&error))?),
+                "TEXT" => Value::Text(row.try_get_unchecked(index).map_err(|error| from_sqlx(&error))?),
+                other => {
+                    return Err(DatabaseError::new(
+                        ErrorKind::Statement,
+                        format!("the column `{}` holds a value of type {other}, and a number or a text is needed", column.name()),
+                    ));
+                }
+            }
+        };
+        values.push(value);
+    }
+    Ok(Row(values))
+}
+
+fn bound<'q>(sql: &str, parameters: &[Value]) -> sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments> {
+    let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+    for parameter in parameters {
+        query = match parameter {
+            Value::Null => query.bind(None::<String>),
+            Value::Int(value) => query.bind(*value),
+            Value::Text(value) => query.bind(value.clone()),
+        };
+    }
+    query
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A key as a literal; only integers and texts have an order that a range can follow.
+fn key_literal(value: &Value) -> Option<String> {
+    match value {
+        Value::Int(value) => Some(value.to_string()),
+        Value::Text(value) => Some(literal(value)),
+        Value::Null => None,
+    }
+}
+
+#[async_trait]
+impl Connection for Sqlite {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    async fn begin(&mut self, access: Access) -> Result<(), DatabaseError> {
+        self.plain(match access {
+            Access::Read => "BEGIN DEFERRED",
+            // Taking the lock at the start avoids a deadlock between two readers that both go on to write.
+            Access::Write => "BEGIN IMMEDIATE",
+        })
+        .await?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), DatabaseError> {
+        self.plain("COMMIT").await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    async fn rollback(&mut self) -> Result<(), DatabaseError> {
+        if !std::mem::take(&mut self.in_transaction) {
+            return Ok(());
+        }
+        // Some errors end the transaction by themselves; then there is nothing to give up.
+        match self.plain("ROLLBACK").await {
+            Err(error) if error.message.contains("no transaction is active") => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
+        let result = bound(sql, parameters)
+            .execute(&mut self.inner)
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        Ok(result.rows_affected())
+    }
+
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+        let rows = bound(sql, parameters)
+            .fetch_all(&mut self.inner)
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        rows.iter().map(decode).collect()
+    }
+
+    async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        self.plain(sql).await
+    }
+
+    async fn count(&mut self, sql: &str) -> Result<i64, DatabaseError> {
+        // No cast: SQLite would make 0 of any text, and 0 is what lets a contract pass.
+        let rows = self.rows(sql).await?;
+        match rows.as_slice() {
+            [Row(values)] => match values.as_slice() {
+                [Value::Int(count)] => Ok(*count),
+                _ => Err(DatabaseError::new(ErrorKind::Statement, "the query does not return one integer")),
+            },
+            _ => Err(DatabaseError::new(
+                ErrorKind::Statement,
+                format!("the query returns {} rows, and has to return one", rows.len()),
+            )),
+        }
+    }
+
+    async fn limit_lock_waits(&mut self, _limit: LockTimeout) -> Result<(), DatabaseError> {
+        // The only lock is that of the whole database, and `begin` has waited for it.
+        Ok(())
+    }
+
+    async fn before_script(&mut self, script: &Script) -> Result<(), DatabaseError> {
+        let before = Before {
+            attached: self.attached().await?,
+            broken_views: self.broken_views().await?,
+            violations: if rebuilds(script) { self.violations().await? } else { BTreeSet::new() },
+            sequences: self.sequences().await?,
+        };
+        if rebuilds(script) {
+            // DROP TABLE deletes the rows first, and with foreign keys on that cascades to the
+            // children. Inside a transaction the pragma would do nothing.
+            self.plain("PRAGMA foreign_keys = OFF").await?;
+        }
+        self.before = Some(before);
+        Ok(())
+    }
+
+    async fn after_script(&mut self, script: &Script) -> Result<(), DatabaseError> {
+        let Some(before) = self.before.take() else { return Ok(()) };
+        let fail = |message: String| Err(DatabaseError::new(ErrorKind::Statement, message));
+        let broken: Vec<String> = self.broken_views().await?.difference(&before.broken_views).cloned().collect();
+        if !broken.is_empty() {
+            return fail(format!(
+                "the script leaves views that cannot be read any more: {}. Drop or replace them in the same script",
+                broken.join(", ")
+            ));
+        }
+        if !rebuilds(script) {
+            return Ok(());
+        }
+        let tables = self.tables().await?;
+        let after = self.attached().await?;
+        let lost: Vec<String> = before
+            .attached
+            .difference(&after)
+            .filter(|(kind, name, table)| {
+                let kind = if kind == "index" { ObjectKind::Index } else { ObjectKind::Trigger };
+                tables.contains(table) && !script.explicitly_drops(kind, name)
+            })
+            .map(|(kind, name, table)| format!("the {kind} `{name}` of `{table}`"))
+            .collect();
+        if !lost.is_empty() {
+            return fail(format!(
+                "rebuilding the table has lost {}. Create it again in the same script, or drop it there on purpose",
+                lost.join(", ")
+            ));
+        }
+        let violations: Vec<String> = self.violations().await?.difference(&before.violations).cloned().collect();
+        if let Some(first) = violations.first() {
+            return fail(format!(
+                "{} foreign keys point nowhere after the script; the first: {first}",
+                violations.len()
+            ));
+        }
+        for (table, sequence) in before.sequences {
+            // A rebuilt AUTOINCREMENT table would start again at its largest row and give out the
+            // ids of deleted rows a second time.
+            if tables.contains(&table) {
+                self.execute(
+                    "UPDATE sqlite_sequence SET seq = ? WHERE name = ? AND seq < ?",
+                    &[sequence.into(), table.as_str().into(), sequence.into()],
+                )
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn release_script(&mut self) -> Result<(), DatabaseError> {
+        self.before = None;
+        self.plain("PRAGMA foreign_keys = ON").await.map(drop)
+    }
+
+    async fn presence(&mut self, object: &Object) -> Result<Presence, DatabaseError> {
+        let kind = match object.kind {
+            ObjectKind::Table => "table",
+            ObjectKind::Index => "index",
+            ObjectKind::View => "view",
+            ObjectKind::Trigger => "trigger",
+            _ => return Ok(Presence::Unknown),
+        };
+        let rows = self
+            .query(
+                "SELECT 1 FROM sqlite_master WHERE type = ? AND name = ? COLLATE NOCASE",
+                &[kind.into(), object.name.as_str().into()],
+            )
+            .await?;
+        Ok(if rows.is_empty() { Presence::Absent } else { Presence::Present })
+    }
+
+    async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError> {
+        Ok(None)
+    }
+
+    async fn lock_holders(&mut self, _id: i64) -> Result<Vec<LockHolder>, DatabaseError> {
+        Ok(Vec::new())
+    }
+
+    async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError> {
+        Err(DatabaseError::new(ErrorKind::Statement, "SQLite has no sessions that could be listed"))
+    }
+
+    async fn key_range(&mut self, table: &str, key: &str) -> Result<Option<KeyRange>, DatabaseError> {
+        let (table, key) = (identifier(table), identifier(key));
+        let rows = self
+            .rows(&format!("SELECT min({key}), max({key}), count(DISTINCT typeof({key})) FROM {table} WHERE {key} IS NOT NULL"))
+            .await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let (Some(first), Some(last)) = (row.0.first(), row.0.get(1)) else { return Ok(None) };
+        if *first == Value::Null {
+            return Ok(None);
+        }
+        let before_first = match first {
+            _ if row.int(2)? > 1 => None,
+            Value::Int(first) => first.checked_sub(1).map(|before| before.to_string()),
+            Value::Text(first) if !first.is_empty() => Some("''".to_owned()),
+            _ => None,
+        };
+        match (before_first, key_literal(last)) {
+            (Some(before_first), Some(last)) => Ok(Some(KeyRange { before_first, last })),
+            _ => Err(DatabaseError::new(
+                ErrorKind::Statement,
+                format!("a backfill cannot go over the key {key} of {table}: its values have to be integers above the smallest, or texts that are not empty, and all of one type"),
+            )),
+        }
+    }
+
+    async fn batch_end(&mut self, batch: &Batch<'_>) -> Result<Option<String>, DatabaseError> {
+        let (table, key) = (identifier(batch.table), identifier(batch.key));
+        let rows = self
+            .rows(&format!(
+                "SELECT max(k) FROM (SELECT {key} AS k FROM {table} WHERE {key} > {after} AND {key} <= {upto} ORDER BY {key} LIMIT {size})",
+                after = batch.after,
+                upto = batch.upto,
+                size = batch.size
+            ))
+            .await?;
+        Ok(rows.first().and_then(|row| row.0.first()).and_then(key_literal))
+    }
+
+    async fn close(self: Box<Self>) {
+        // Nothing depends on the farewell: the file is in order after every commit.
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.inner.close()).await;
+    }
+}
+
+/// Whether a script drops a table, as SQLite's way of changing one does.
+fn rebuilds(script: &Script) -> bool {
+    script.dropped_tables().next().is_some()
+}

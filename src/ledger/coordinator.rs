@@ -1,0 +1,134 @@
+//! The coordinator's lease: one at a time, with a token that fences off those before.
+
+use super::{Ledger, LedgerError, first};
+
+/// The coordinator's lease as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoordinatorRow {
+    pub token: i64,
+    /// Empty where it was released.
+    pub holder: String,
+    pub doing: String,
+    /// Milliseconds since the epoch, by the database's clock.
+    pub expires_at: i64,
+    /// The database's present.
+    pub now: i64,
+}
+
+impl CoordinatorRow {
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        self.expires_at > self.now
+    }
+
+    /// Who holds the lease, and what for.
+    #[must_use]
+    pub fn describe(&self) -> Option<String> {
+        self.is_held().then(|| format!("{}: {}", self.holder, self.doing))
+    }
+}
+
+/// What asking for the lease led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acquired {
+    /// It is ours, under this token. `after` names a holder whose lease had run out.
+    Yes { token: i64, after: Option<String> },
+    No(CoordinatorRow),
+}
+
+impl Ledger<'_> {
+    /// The lease as it stands.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn coordinator(&mut self) -> Result<CoordinatorRow, LedgerError> {
+        self.coordinator_row("SELECT token, holder, doing, expires_at, {now} FROM {coordinator} WHERE id = 1")
+            .await
+    }
+
+    async fn coordinator_row(&mut self, sql: &str) -> Result<CoordinatorRow, LedgerError> {
+        let rows = self.query(sql, &[]).await?;
+        let row = first(&rows)?;
+        Ok(CoordinatorRow {
+            token: row.int(0)?,
+            holder: row.text(1)?.to_owned(),
+            doing: row.text(2)?.to_owned(),
+            expires_at: row.int(3)?,
+            now: row.int(4)?,
+        })
+    }
+
+    /// Takes the lease for `lease_ms` milliseconds if nobody holds it.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn acquire_coordinator(
+        &mut self,
+        holder: &str,
+        doing: &str,
+        lease_ms: i64,
+    ) -> Result<Acquired, LedgerError> {
+        let row = self
+            .coordinator_row(
+                "SELECT token, holder, doing, expires_at, {now} FROM {coordinator} WHERE id = 1{for_update}",
+            )
+            .await?;
+        if row.is_held() {
+            return Ok(Acquired::No(row));
+        }
+        let token = row.token.saturating_add(1);
+        self.execute(
+            "UPDATE {coordinator} SET token = ?, holder = ?, doing = ?, expires_at = {now} + ? WHERE id = 1",
+            &[token.into(), holder.into(), doing.into(), lease_ms.into()],
+        )
+        .await?;
+        let after = (!row.holder.is_empty()).then_some(row.holder);
+        Ok(Acquired::Yes { token, after })
+    }
+
+    /// Extends the lease; false where it is no longer ours.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn renew_coordinator(&mut self, token: i64, lease_ms: i64) -> Result<bool, LedgerError> {
+        let changed = self
+            .execute(
+                "UPDATE {coordinator} SET expires_at = {now} + ? WHERE id = 1 AND token = ?",
+                &[lease_ms.into(), token.into()],
+            )
+            .await?;
+        Ok(changed == 1)
+    }
+
+    /// Gives the lease back; does nothing where it is no longer ours.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn release_coordinator(&mut self, token: i64) -> Result<(), LedgerError> {
+        self.execute(
+            "UPDATE {coordinator} SET holder = '', doing = '', expires_at = 0 WHERE id = 1 AND token = ?",
+            &[token.into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Makes sure that the lease is still ours, and that nobody takes it before this transaction ends.
+    ///
+    /// Invariant: every transaction that changes the schema calls this before it commits.
+    ///
+    /// # Errors
+    /// [`LedgerError::Superseded`] where it is not; the caller has to roll back.
+    pub async fn fence(&mut self, token: i64) -> Result<(), LedgerError> {
+        let row = self
+            .coordinator_row(
+                "SELECT token, holder, doing, expires_at, {now} FROM {coordinator} WHERE id = 1{for_update}",
+            )
+            .await?;
+        if row.token == token {
+            Ok(())
+        } else {
+            Err(LedgerError::Superseded { holder: row.holder })
+        }
+    }
+}

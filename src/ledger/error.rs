@@ -1,0 +1,38 @@
+//! What can go wrong with the ledger.
+
+use crate::database::DatabaseError;
+
+/// An error while reading or writing the ledger.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(
+        "the ledger in this database has format {found}, and this program knows formats up to {supported}"
+    )]
+    Newer { found: i64, supported: i64 },
+    #[error("the ledger is damaged: {0}")]
+    Damaged(String),
+    /// Somebody else coordinates now; nothing of the transaction was kept.
+    #[error("another coordinator has taken over ({holder}), so nothing was changed")]
+    Superseded { holder: String },
+}
+
+impl LedgerError {
+    /// What a user can do about it, where that is known.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Database(error) => error.help(),
+            Self::Newer { .. } => Some("use the version of `migrate` that wrote it, or a newer one; nothing has been changed"),
+            Self::Damaged(_) => Some("`migrate log --verify` checks the history; restore the ledger's tables from a backup"),
+            Self::Superseded { .. } => Some("see what it does with `migrate log`, then run the command again"),
+        }
+    }
+
+    /// Whether trying again may help without anybody doing anything.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::Database(error) if error.is_passing())
+    }
+}

@@ -1,0 +1,252 @@
+//! The event log: append-only, each event sealed with the hash of the one before.
+
+use sha2::{Digest, Sha256};
+
+use super::tables::GENESIS;
+use super::{Ledger, LedgerError, first};
+use crate::model::MigrationId;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// A phase of a migration was recorded.
+    Phase,
+    /// A statement outside of a transaction was begun, finished or resolved.
+    Statement,
+    /// A backfill was undone by a version that writes only the old format.
+    BackfillUndone,
+    /// Somebody accepted missing evidence, with a reason.
+    Override,
+    /// A coordinator took over from one whose lease had run out.
+    Takeover,
+}
+
+impl EventKind {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Phase => "phase",
+            Self::Statement => "statement",
+            Self::BackfillUndone => "backfill_undone",
+            Self::Override => "override",
+            Self::Takeover => "takeover",
+        }
+    }
+}
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub seq: i64,
+    /// Milliseconds since the epoch, by the database's clock.
+    pub at: i64,
+    pub actor: String,
+    pub kind: String,
+    pub migration: Option<String>,
+    /// A JSON object.
+    pub detail: String,
+    pub previous: String,
+    pub hash: String,
+}
+
+impl Event {
+    /// The hash that seals this event; each field goes in with its length, so that no two events
+    /// share a text.
+    #[must_use]
+    pub fn seal(&self) -> String {
+        let mut hasher = Sha256::new();
+        let fields = [
+            self.previous.as_str(),
+            &self.seq.to_string(),
+            &self.at.to_string(),
+            &self.actor,
+            &self.kind,
+            self.migration.as_deref().unwrap_or_default(),
+            &self.detail,
+        ];
+        for field in fields {
+            hasher.update((field.len() as u64).to_be_bytes());
+            hasher.update(field.as_bytes());
+        }
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// What checking the log found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verified {
+    Whole { events: usize },
+    /// The first event that does not fit, and why.
+    Broken { seq: i64, reason: String },
+}
+
+/// Checks that every event follows from the one before, and that none is missing at the end.
+#[must_use]
+pub fn verify(events: &[Event], count: i64, head: &str) -> Verified {
+    let mut previous = GENESIS;
+    for (expected, event) in (1..).zip(events) {
+        let broken = |reason: &str| Verified::Broken { seq: event.seq, reason: reason.to_owned() };
+        if event.seq != expected {
+            return Verified::Broken { seq: expected, reason: "the event is missing".into() };
+        }
+        if event.previous != previous {
+            return broken("it does not follow from the event before");
+        }
+        if event.seal() != event.hash {
+            return broken("its contents were changed after it was recorded");
+        }
+        previous = &event.hash;
+    }
+    if i64::try_from(events.len()) != Ok(count) || previous != head {
+        return Verified::Broken {
+            seq: i64::try_from(events.len()).unwrap_or(i64::MAX).saturating_add(1),
+            reason: "events are missing at the end".into(),
+        };
+    }
+    Verified::Whole { events: events.len() }
+}
+
+impl Ledger<'_> {
+    /// Appends to the log.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn append(
+        &mut self,
+        kind: EventKind,
+        actor: &str,
+        migration: Option<&MigrationId>,
+        detail: &serde_json::Value,
+    ) -> Result<(), LedgerError> {
+        let rows = self
+            .query("SELECT events, head, {now} FROM {meta} WHERE id = 1{for_update}", &[])
+            .await?;
+        let row = first(&rows)?;
+        let mut event = Event {
+            seq: row.int(0)?.saturating_add(1),
+            at: row.int(2)?,
+            actor: actor.to_owned(),
+            kind: kind.name().to_owned(),
+            migration: migration.map(ToString::to_string),
+            detail: detail.to_string(),
+            previous: row.text(1)?.to_owned(),
+            hash: String::new(),
+        };
+        event.hash = event.seal();
+        let Event { seq, at, actor, kind, migration, detail, previous, hash } = event;
+        self.execute(
+            "INSERT INTO {events} (seq, at, actor, kind, migration, detail, previous, hash) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            &[
+                seq.into(),
+                at.into(),
+                actor.into(),
+                kind.into(),
+                migration.unwrap_or_default().into(),
+                detail.into(),
+                previous.into(),
+                hash.as_str().into(),
+            ],
+        )
+        .await?;
+        self.execute("UPDATE {meta} SET events = ?, head = ? WHERE id = 1", &[seq.into(), hash.into()])
+            .await?;
+        Ok(())
+    }
+
+    /// The whole log, oldest first.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn events(&mut self) -> Result<Vec<Event>, LedgerError> {
+        let rows = self
+            .query(
+                "SELECT seq, at, actor, kind, migration, detail, previous, hash FROM {events} ORDER BY seq",
+                &[],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let migration = row.optional_text(4)?.filter(|text| !text.is_empty());
+                Ok(Event {
+                    seq: row.int(0)?,
+                    at: row.int(1)?,
+                    actor: row.text(2)?.to_owned(),
+                    kind: row.text(3)?.to_owned(),
+                    migration: migration.map(ToOwned::to_owned),
+                    detail: row.text(5)?.to_owned(),
+                    previous: row.text(6)?.to_owned(),
+                    hash: row.text(7)?.to_owned(),
+                })
+            })
+            .collect()
+    }
+
+    /// Checks the hash chain of the whole log.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn verify_events(&mut self) -> Result<Verified, LedgerError> {
+        let rows = self.query("SELECT events, head FROM {meta} WHERE id = 1", &[]).await?;
+        let row = first(&rows)?;
+        let (count, head) = (row.int(0)?, row.text(1)?.to_owned());
+        Ok(verify(&self.events().await?, count, &head))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(length: i64) -> Vec<Event> {
+        let mut events: Vec<Event> = Vec::new();
+        for seq in 1..=length {
+            let previous = events.last().map_or(GENESIS.to_owned(), |event| event.hash.clone());
+            let mut event = Event {
+                seq,
+                at: 1000 + seq,
+                actor: "ann".into(),
+                kind: "phase".into(),
+                migration: Some("0001_a".into()),
+                detail: "{}".into(),
+                previous,
+                hash: String::new(),
+            };
+            event.hash = event.seal();
+            events.push(event);
+        }
+        events
+    }
+
+    fn check(events: &[Event], count: i64, head: &str) -> Option<i64> {
+        match verify(events, count, head) {
+            Verified::Whole { .. } => None,
+            Verified::Broken { seq, .. } => Some(seq),
+        }
+    }
+
+    #[test]
+    fn a_changed_missing_or_moved_event_is_found() {
+        let whole = log(4);
+        let head = whole.last().unwrap().hash.clone();
+        assert_eq!(check(&whole, 4, &head), None);
+        assert_eq!(check(&[], 0, GENESIS), None);
+
+        let mut changed = whole.clone();
+        changed[1].detail = "{\"x\":1}".into();
+        assert_eq!(check(&changed, 4, &head), Some(2));
+
+        // Sealing the changed event again does not help: the next one holds the old hash.
+        changed[1].hash = changed[1].seal();
+        assert_eq!(check(&changed, 4, &head), Some(3));
+
+        let mut removed = whole.clone();
+        removed.remove(1);
+        assert_eq!(check(&removed, 4, &head), Some(2));
+        assert_eq!(check(&whole[..3], 4, &head), Some(4));
+
+        let mut swapped = whole;
+        swapped.swap(1, 2);
+        assert_eq!(check(&swapped, 4, &head), Some(2));
+    }
+}

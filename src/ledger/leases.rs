@@ -1,0 +1,224 @@
+//! Leases: what instances say of themselves, judged by the database's clock alone.
+
+use sha2::{Digest, Sha256};
+
+use super::{Ledger, LedgerError, first};
+use crate::model::{InstanceState, Version};
+
+/// The name of one lease.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseId(String);
+
+impl LeaseId {
+    /// A name that no other lease has: the sequence number of its admission is unique already,
+    /// and the instance keeps it apart from those of a restored database.
+    fn new(seq: i64, lease: &NewLease, now: i64) -> Self {
+        let text = format!("{seq} {now} {} {} {}", lease.service, lease.instance, fastrand::u128(..));
+        let hash = Sha256::digest(text.as_bytes());
+        Self(hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// What an instance registers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewLease {
+    pub service: String,
+    /// As the instance calls it.
+    pub label: String,
+    pub version: Version,
+    pub instance: String,
+    pub state: InstanceState,
+    pub lease_ms: i64,
+    pub renew_ms: i64,
+}
+
+/// What became of a renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    Renewed,
+    /// It ran out before; it cannot be brought back.
+    Expired,
+    /// The database does not know it: it was restored or failed over to an older state.
+    Gone,
+}
+
+/// A state as stored.
+pub(super) const fn state_number(state: InstanceState) -> i64 {
+    match state {
+        InstanceState::Starting => 0,
+        InstanceState::Serving => 1,
+        InstanceState::Draining => 2,
+        // Computed when read, never stored.
+        InstanceState::Lost => 3,
+    }
+}
+
+/// One hour: how long an expired lease stays in its table before it is swept out.
+const KEEP_EXPIRED_MS: i64 = 3_600_000;
+
+impl Ledger<'_> {
+    /// Waits until no admission and no phase change is under way, and keeps others from beginning
+    /// until this transaction ends. Returns the number of admissions so far.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn lock_admissions(&mut self) -> Result<i64, LedgerError> {
+        let rows = self.query("SELECT seq FROM {admission} WHERE id = 1{for_update}", &[]).await?;
+        Ok(first(&rows)?.int(0)?)
+    }
+
+    /// Records a lease. The caller holds [`Ledger::lock_admissions`], whose result is `seq`, and
+    /// has asked the gate.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn register(&mut self, seq: i64, lease: &NewLease) -> Result<LeaseId, LedgerError> {
+        let seq = seq.saturating_add(1);
+        let now = self.now().await?;
+        let id = LeaseId::new(seq, lease, now);
+        self.execute("UPDATE {admission} SET seq = ? WHERE id = 1", &[seq.into()]).await?;
+        self.execute(
+            "INSERT INTO {leases} (id, service, version, instance, state, registered_at, renewed_at, renew_ms, expires_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            &[
+                id.0.as_str().into(),
+                lease.service.as_str().into(),
+                lease.label.as_str().into(),
+                lease.instance.as_str().into(),
+                state_number(lease.state).into(),
+                now.into(),
+                now.into(),
+                lease.renew_ms.into(),
+                now.saturating_add(lease.lease_ms).into(),
+            ],
+        )
+        .await?;
+        self.sight(&lease.service, &lease.label, Some(&lease.version), now, Some(seq)).await?;
+        // Now and then, so that crashed instances do not fill the table.
+        if seq % 64 == 0 {
+            self.sweep(now).await?;
+        }
+        Ok(id)
+    }
+
+    /// Extends a lease, unless it has run out.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn renew(&mut self, id: &LeaseId, lease_ms: i64) -> Result<Renewal, LedgerError> {
+        let changed = self
+            .execute(
+                "UPDATE {leases} SET renewed_at = {now}, expires_at = {now} + ? WHERE id = ? AND expires_at > {now}",
+                &[lease_ms.into(), id.0.as_str().into()],
+            )
+            .await?;
+        if changed == 1 {
+            return Ok(Renewal::Renewed);
+        }
+        let rows = self
+            .query("SELECT expires_at FROM {leases} WHERE id = ?", &[id.0.as_str().into()])
+            .await?;
+        Ok(if rows.is_empty() { Renewal::Gone } else { Renewal::Expired })
+    }
+
+    /// Says what the holder is doing.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn set_lease_state(&mut self, id: &LeaseId, state: InstanceState) -> Result<(), LedgerError> {
+        self.execute(
+            "UPDATE {leases} SET state = ? WHERE id = ?",
+            &[state_number(state).into(), id.0.as_str().into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Ends a lease: its instance is gone.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn release(&mut self, id: &LeaseId) -> Result<(), LedgerError> {
+        let rows = self
+            .query("SELECT service, version, {now} FROM {leases} WHERE id = ?", &[id.0.as_str().into()])
+            .await?;
+        let Some(row) = rows.first() else { return Ok(()) };
+        let (service, label, now) = (row.text(0)?.to_owned(), row.text(1)?.to_owned(), row.int(2)?);
+        self.sight(&service, &label, None, now, None).await?;
+        self.execute("DELETE FROM {leases} WHERE id = ?", &[id.0.as_str().into()]).await?;
+        Ok(())
+    }
+
+    /// Remembers that a version was live at `at`. With `seq`, that it was admitted then.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn sight(
+        &mut self,
+        service: &str,
+        label: &str,
+        version: Option<&Version>,
+        at: i64,
+        seq: Option<i64>,
+    ) -> Result<(), LedgerError> {
+        let placed = version.map(ToString::to_string);
+        let changed = self
+            .execute(
+                "UPDATE {sightings} SET last_seen_at = CASE WHEN last_seen_at < ? THEN ? ELSE last_seen_at END, \
+                 seq = CASE WHEN seq < ? THEN ? ELSE seq END WHERE service = ? AND version = ?",
+                &[
+                    at.into(),
+                    at.into(),
+                    seq.unwrap_or(0).into(),
+                    seq.unwrap_or(0).into(),
+                    service.into(),
+                    label.into(),
+                ],
+            )
+            .await?;
+        if let Some(placed) = &placed
+            && changed > 0
+        {
+            // An alias may have been put right since.
+            self.execute(
+                "UPDATE {sightings} SET placed = ? WHERE service = ? AND version = ?",
+                &[placed.as_str().into(), service.into(), label.into()],
+            )
+            .await?;
+        }
+        if changed == 0 {
+            self.execute(
+                "INSERT INTO {sightings} (service, version, placed, first_seen_at, last_seen_at, seq) VALUES (?, ?, ?, ?, ?, ?)",
+                &[
+                    service.into(),
+                    label.into(),
+                    placed.unwrap_or_default().into(),
+                    at.into(),
+                    at.into(),
+                    seq.unwrap_or(0).into(),
+                ],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Removes leases that ran out long ago, and keeps the moment until which each counted.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn sweep(&mut self, now: i64) -> Result<(), LedgerError> {
+        let before = now.saturating_sub(KEEP_EXPIRED_MS);
+        let rows = self
+            .query(
+                "SELECT service, version, max(expires_at) FROM {leases} WHERE expires_at < ? GROUP BY service, version",
+                &[before.into()],
+            )
+            .await?;
+        for row in rows {
+            self.sight(row.text(0)?, row.text(1)?, None, row.int(2)?, None).await?;
+        }
+        self.execute("DELETE FROM {leases} WHERE expires_at < ?", &[before.into()]).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! What is written about migrations: phases, files, steps and the cursor of a backfill.
+
+use super::{Ledger, LedgerError};
+use crate::model::{Declaration, MigrationId, Phase, RowKinds};
+
+/// A file as it was when its phase was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedFile {
+    pub number: u64,
+    pub phase: String,
+    pub path: String,
+    pub sha256: String,
+}
+
+/// How far a statement is that ran outside of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepState {
+    /// Begun; whether it took effect is for the catalogue to say.
+    Started,
+    Done,
+}
+
+/// One statement of a phase, known by where it stands and what it says, never by a count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepRecord {
+    pub position: i64,
+    pub sha256: String,
+    pub statement: String,
+    pub state: StepState,
+}
+
+/// Where a backfill is; keys are literals of the database's SQL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    pub after: String,
+    pub upto: String,
+    pub rows: u64,
+}
+
+/// A migration as it is to be recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct PhaseChange<'a> {
+    pub declaration: &'a Declaration,
+    pub phase: Phase,
+    pub kinds: RowKinds,
+    /// The number of admissions that `kinds` takes into account.
+    pub seq: i64,
+    /// The phase to go back to if the present one is given up.
+    pub step_back: Option<Phase>,
+}
+
+fn number(id: &MigrationId) -> i64 {
+    i64::try_from(id.number()).unwrap_or(i64::MAX)
+}
+
+impl Ledger<'_> {
+    /// Records the phase of a migration, and forgets the cursor of a backfill that is not running.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn record_phase(&mut self, change: PhaseChange<'_>) -> Result<(), LedgerError> {
+        let id = &change.declaration.id;
+        if change.phase == Phase::Pending {
+            for table in ["migrations", "files", "steps"] {
+                self.execute(&format!("DELETE FROM {{{table}}} WHERE number = ?"), &[number(id).into()])
+                    .await?;
+            }
+            return Ok(());
+        }
+        let declaration = serde_json::to_string(change.declaration)
+            .map_err(|error| LedgerError::Damaged(error.to_string()))?;
+        let phase = change.phase.name();
+        let kinds = change.kinds.to_string();
+        let step_back = change.step_back.map(Phase::name).unwrap_or_default();
+        let changed = self
+            .execute(
+                "UPDATE {migrations} SET phase = ?, kinds = ?, declaration = ?, seq = ?, step_back = ?, changed_at = {now} \
+                 WHERE number = ?",
+                &[
+                    phase.into(),
+                    kinds.as_str().into(),
+                    declaration.as_str().into(),
+                    change.seq.into(),
+                    step_back.into(),
+                    number(id).into(),
+                ],
+            )
+            .await?;
+        if changed == 0 {
+            self.execute(
+                "INSERT INTO {migrations} (number, id, phase, kinds, declaration, seq, step_back, changed_at, backfill_rows) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, {now}, 0)",
+                &[
+                    number(id).into(),
+                    id.as_str().into(),
+                    phase.into(),
+                    kinds.into(),
+                    declaration.into(),
+                    change.seq.into(),
+                    step_back.into(),
+                ],
+            )
+            .await?;
+        }
+        if change.phase == Phase::Expanded {
+            self.execute(
+                "UPDATE {migrations} SET backfill_after = '', backfill_upto = '', backfill_rows = 0 WHERE number = ?",
+                &[number(id).into()],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Records how far a backfill is, in the transaction of its batch.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn record_cursor(&mut self, id: &MigrationId, cursor: &Cursor) -> Result<(), LedgerError> {
+        self.execute(
+            "UPDATE {migrations} SET backfill_after = ?, backfill_upto = ?, backfill_rows = ? WHERE number = ?",
+            &[
+                cursor.after.as_str().into(),
+                cursor.upto.as_str().into(),
+                i64::try_from(cursor.rows).unwrap_or(i64::MAX).into(),
+                number(id).into(),
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Records a file together with the phase that it was applied in.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn record_file(&mut self, id: &MigrationId, phase: &str, path: &str, sha256: &str) -> Result<(), LedgerError> {
+        self.execute("DELETE FROM {files} WHERE number = ? AND phase = ?", &[number(id).into(), phase.into()])
+            .await?;
+        self.execute(
+            "INSERT INTO {files} (number, phase, path, sha256, applied_at) VALUES (?, ?, ?, ?, {now})",
+            &[number(id).into(), phase.into(), path.into(), sha256.into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Every file of every applied phase.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn files(&mut self) -> Result<Vec<AppliedFile>, LedgerError> {
+        let rows = self
+            .query("SELECT number, phase, path, sha256 FROM {files} ORDER BY number, phase, path", &[])
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(AppliedFile {
+                    number: u64::try_from(row.int(0)?).unwrap_or_default(),
+                    phase: row.text(1)?.to_owned(),
+                    path: row.text(2)?.to_owned(),
+                    sha256: row.text(3)?.to_owned(),
+                })
+            })
+            .collect()
+    }
+
+    /// Records that a statement was begun, or is done.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn record_step(&mut self, id: &MigrationId, phase: &str, step: &StepRecord) -> Result<(), LedgerError> {
+        let identity = [
+            number(id).into(),
+            phase.into(),
+            step.position.into(),
+            step.sha256.as_str().into(),
+        ];
+        let mut delete = "DELETE FROM {steps} WHERE number = ? AND phase = ? AND position = ? AND sha256 = ?".to_owned();
+        if step.state == StepState::Started {
+            delete.push_str(" AND state = 'started'");
+        }
+        self.execute(&delete, &identity).await?;
+        let (state, done_at) = match step.state {
+            StepState::Started => ("started", "NULL"),
+            StepState::Done => ("done", "{now}"),
+        };
+        let insert = format!(
+            "INSERT INTO {{steps}} (number, phase, position, sha256, state, statement, started_at, done_at) \
+             VALUES (?, ?, ?, ?, ?, ?, {{now}}, {done_at})"
+        );
+        let [number, phase, position, sha256] = identity;
+        self.execute(
+            &insert,
+            &[number, phase, position, sha256, state.into(), step.statement.as_str().into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// The statements of a phase that were begun or are done, in order.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn steps(&mut self, id: &MigrationId, phase: &str) -> Result<Vec<StepRecord>, LedgerError> {
+        let rows = self
+            .query(
+                "SELECT position, sha256, statement, state FROM {steps} WHERE number = ? AND phase = ? ORDER BY position",
+                &[number(id).into(), phase.into()],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(StepRecord {
+                    position: row.int(0)?,
+                    sha256: row.text(1)?.to_owned(),
+                    statement: row.text(2)?.to_owned(),
+                    state: match row.text(3)? {
+                        "done" => StepState::Done,
+                        "started" => StepState::Started,
+                        other => return Err(LedgerError::Damaged(format!("`{other}` is not the state of a step"))),
+                    },
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,153 @@
+//! The ledger's tables, and how their names are put into statements.
+
+use super::{FORMAT, LedgerError};
+use crate::database::{Access, Capabilities, Connection, DatabaseError, ErrorKind};
+use crate::sql::Dialect;
+
+/// Every table: its name and its columns.
+const TABLES: &[(&str, &str)] = &[
+    (
+        "meta",
+        // The head of the event log stands here so that appending need not look for it.
+        "id BIGINT PRIMARY KEY, format BIGINT NOT NULL, events BIGINT NOT NULL, head {key_text} NOT NULL",
+    ),
+    (
+        "admission",
+        // The row on which admissions and phase changes wait for each other.
+        "id BIGINT PRIMARY KEY, seq BIGINT NOT NULL",
+    ),
+    (
+        "coordinator",
+        "id BIGINT PRIMARY KEY, token BIGINT NOT NULL, holder {key_text} NOT NULL, \
+         doing {key_text} NOT NULL, expires_at BIGINT NOT NULL",
+    ),
+    (
+        "migrations",
+        "number BIGINT PRIMARY KEY, id {key_text} NOT NULL, phase {key_text} NOT NULL, \
+         kinds {key_text} NOT NULL, declaration TEXT NOT NULL, \
+         seq BIGINT NOT NULL, step_back {key_text}, changed_at BIGINT NOT NULL, \
+         backfill_after TEXT, backfill_upto TEXT, backfill_rows BIGINT NOT NULL",
+    ),
+    (
+        "files",
+        "number BIGINT NOT NULL, phase {key_text} NOT NULL, path {key_text} NOT NULL, \
+         sha256 {key_text} NOT NULL, applied_at BIGINT NOT NULL, PRIMARY KEY (number, phase, path)",
+    ),
+    (
+        "steps",
+        "number BIGINT NOT NULL, phase {key_text} NOT NULL, position BIGINT NOT NULL, \
+         sha256 {key_text} NOT NULL, state {key_text} NOT NULL, statement TEXT NOT NULL, \
+         started_at BIGINT NOT NULL, done_at BIGINT, PRIMARY KEY (number, phase, position, sha256)",
+    ),
+    (
+        "leases",
+        "id {key_text} PRIMARY KEY, service {key_text} NOT NULL, version {key_text} NOT NULL, \
+         instance {key_text} NOT NULL, state BIGINT NOT NULL, registered_at BIGINT NOT NULL, \
+         renewed_at BIGINT NOT NULL, renew_ms BIGINT NOT NULL, expires_at BIGINT NOT NULL",
+    ),
+    (
+        "sightings",
+        "service {key_text} NOT NULL, version {key_text} NOT NULL, placed {key_text}, \
+         first_seen_at BIGINT NOT NULL, last_seen_at BIGINT NOT NULL, seq BIGINT NOT NULL, \
+         PRIMARY KEY (service, version)",
+    ),
+    (
+        "events",
+        "seq BIGINT PRIMARY KEY, at BIGINT NOT NULL, actor {key_text} NOT NULL, kind {key_text} NOT NULL, \
+         migration {key_text}, detail TEXT NOT NULL, previous {key_text} NOT NULL, hash {key_text} NOT NULL",
+    ),
+];
+
+/// The hash before the first event.
+pub(super) const GENESIS: &str = "";
+
+/// Puts the names of tables and the database's own expressions into a statement.
+pub(super) fn render(capabilities: &Capabilities, sql: &str) -> String {
+    let mut result = String::with_capacity(sql.len() + 64);
+    let mut rest = sql;
+    while let Some((before, after)) = rest.split_once('{') {
+        result.push_str(before);
+        let Some((word, after)) = after.split_once('}') else {
+            result.push('{');
+            rest = after;
+            continue;
+        };
+        match word {
+            "now" => result.push_str(capabilities.now_ms),
+            "for_update" => result.push_str(capabilities.for_update),
+            "key_text" => result.push_str(capabilities.key_text),
+            table => {
+                result.push_str(capabilities.ledger_prefix);
+                result.push_str(table);
+            }
+        }
+        rest = after;
+    }
+    result.push_str(rest);
+    result
+}
+
+/// Whether the ledger is there, asked inside an open transaction.
+pub(super) async fn exist(connection: &mut dyn Connection) -> Result<bool, LedgerError> {
+    let capabilities = connection.capabilities();
+    let sql = match capabilities.dialect {
+        Dialect::Sqlite => "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_meta'",
+        Dialect::Postgres => {
+            "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = 'phasegate' AND c.relname = 'meta'"
+        }
+    };
+    let rows = connection.query(sql, &[]).await?;
+    Ok(super::first(&rows)?.int(0)? > 0)
+}
+
+/// Creates the ledger where there is none.
+pub(super) async fn ensure(connection: &mut dyn Connection) -> Result<(), LedgerError> {
+    // Two programs may create it at the same moment; the loser finds it there the next time.
+    const ATTEMPTS: u32 = 5;
+    for attempt in 1.. {
+        connection.begin(Access::Read).await?;
+        let exists = exist(connection).await;
+        connection.rollback().await?;
+        if exists? {
+            return Ok(());
+        }
+        match create(connection).await {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                connection.rollback().await?;
+                let lost_a_race = matches!(error.kind, ErrorKind::Statement | ErrorKind::Conflict | ErrorKind::Locked);
+                if !lost_a_race || attempt >= ATTEMPTS {
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn create(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
+    let capabilities = connection.capabilities();
+    connection.begin(Access::Write).await?;
+    for statement in capabilities.ledger_setup {
+        connection.execute(statement, &[]).await?;
+    }
+    for (name, columns) in TABLES {
+        let sql = format!("CREATE TABLE IF NOT EXISTS {{{name}}} ({columns})");
+        connection.execute(&render(capabilities, &sql), &[]).await?;
+    }
+    let prefix = capabilities.ledger_prefix.trim_end_matches(['.', '_']);
+    for (name, columns) in [("leases_version", "service, version"), ("leases_expiry", "expires_at")] {
+        let sql = format!("CREATE INDEX IF NOT EXISTS {prefix}_{name} ON {{leases}} ({columns})");
+        connection.execute(&render(capabilities, &sql), &[]).await?;
+    }
+    for (table, columns, values) in [
+        ("meta", "id, format, events, head", format!("1, {FORMAT}, 0, '{GENESIS}'")),
+        ("admission", "id, seq", "1, 0".to_owned()),
+        ("coordinator", "id, token, holder, doing, expires_at", "1, 0, '', '', 0".to_owned()),
+    ] {
+        let sql = format!("INSERT INTO {{{table}}} ({columns}) VALUES ({values})");
+        connection.execute(&render(capabilities, &sql), &[]).await?;
+    }
+    connection.commit().await
+}
