@@ -1,6 +1,7 @@
 //! Phasegate: schema migrations that know which application versions are live.
-pub mod gate;
-pub mod model;
+
 pub mod database;
+pub mod gate;
 pub mod ledger;
+pub mod model;
 pub mod sql;
