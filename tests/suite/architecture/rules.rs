@@ -53,7 +53,6 @@ const IMPURE: &[&str] = &[
     "std::net",
     "std::os",
     "std::process",
-    "std::thread",
     "std::time::Instant",
     "std::time::SystemTime",
     "fastrand",
