@@ -1,0 +1,67 @@
+#!/bin/sh
+# Runs every test. Arguments go to `cargo test`: sh tests/run.sh --test suite postgres
+#
+# The tests start throwaway PostgreSQL servers of their own, which needs the server's binaries: where they are missing,
+# Debian's package is installed. With TEST_POSTGRES_URL set, tests that share a server use that one (its role must be
+# able to create databases); tests that stop and restart a server still need the binaries.
+set -eu
+
+fail() {
+    printf 'tests/run.sh: %s\n' "$1" >&2
+    exit 1
+}
+
+cd "$(dirname "$0")/.."
+
+# Keep this order in step with `binaries` in tests/suite/support/postgres/machine.rs.
+has_server() {
+    for directory in \
+        "$(dirname "$(readlink -f "$(command -v postgres 2>/dev/null || echo /nonexistent/postgres)")")" \
+        /usr/lib/postgresql/*/bin \
+        "$(pg_config --bindir 2>/dev/null || echo /nonexistent)"
+    do
+        if [ -x "$directory/postgres" ] && [ -x "$directory/initdb" ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+install_server() {
+    way_out='Install a PostgreSQL server (initdb and postgres), or set TEST_POSTGRES_URL.'
+    command -v apt-get >/dev/null 2>&1 || fail "PostgreSQL's server binaries are missing, and there is no apt-get to install them with. $way_out"
+    if [ "$(id -u)" -eq 0 ]; then
+        as_root='env'
+    elif command -v sudo >/dev/null 2>&1; then
+        as_root='sudo env'
+    else
+        fail "PostgreSQL's server binaries are missing; installing them needs root or sudo. $way_out"
+    fi
+    apt="$as_root DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300"
+    echo 'tests/run.sh: PostgreSQL is missing; installing it with apt-get' >&2
+    $apt update >&2 || fail "apt-get update failed. $way_out"
+    # The common package first: its settings decide whether the server package starts a cluster, which no test needs.
+    $apt install -y --no-install-recommends postgresql-common >&2 || fail "apt-get could not install postgresql-common. $way_out"
+    settings=/etc/postgresql-common/createcluster.conf
+    if [ -f "$settings" ]; then
+        $as_root sed -i 's/^#create_main_cluster = true/create_main_cluster = false/' "$settings"
+    fi
+    $apt install -y --no-install-recommends postgresql >&2 || fail "apt-get could not install postgresql. $way_out"
+    has_server || fail "postgresql was installed, but initdb and postgres are still not found. $way_out"
+}
+
+command -v cargo >/dev/null 2>&1 || fail 'cargo is missing: install Rust from https://rustup.rs'
+compiler=${CC:-cc}
+command -v "${compiler%% *}" >/dev/null 2>&1 || fail "no C compiler ($compiler): SQLite is built from source and Rust links with it. On Debian: apt-get install gcc libc6-dev"
+
+if [ -z "${TEST_POSTGRES_URL:-}" ]; then
+    has_server || install_server
+fi
+
+# Snapshots are accepted by hand, never by a test run.
+unset INSTA_FORCE_PASS
+INSTA_UPDATE=no
+export INSTA_UPDATE
+
+cargo build --locked --bins --examples
+cargo test --locked "$@"

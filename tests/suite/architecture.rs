@@ -1,0 +1,301 @@
+//! The layout of the crate, enforced: arrows point down only, and the pure part stays pure.
+//!
+//! The check reads the sources as text, not as a compiler would: it follows written paths (`crate::…`, `super::…`,
+//! `phasegate::…`), not what a macro or an alias of the crate may hide. Code under `#[cfg(test)]` is left out.
+
+use std::fs;
+use std::path::Path;
+
+mod rules;
+mod source;
+
+use rules::violations;
+use source::Source;
+
+/// Every file below src, by its path from there.
+fn crate_sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut sources = Vec::new();
+    let mut directories = vec![root.clone()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).expect("src is readable") {
+            let path = entry.expect("src is readable").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("sources are UTF-8");
+                let name = path
+                    .strip_prefix(&root)
+                    .expect("it was found there")
+                    .display()
+                    .to_string();
+                sources.push(Source::new(&name, &text));
+            }
+        }
+    }
+    assert!(sources.len() >= 2, "src has at least main.rs and lib.rs");
+    source::without_test_files(sources)
+}
+
+#[test]
+fn the_crate_keeps_its_layout() {
+    let found = violations(&crate_sources());
+    assert!(
+        found.is_empty(),
+        "{} violations of the layout:\n{}\n",
+        found.len(),
+        found.join("\n")
+    );
+}
+
+#[test]
+fn tests_wait_for_conditions_not_for_time() {
+    let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).expect("tests are readable") {
+            let path = entry.expect("tests are readable").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && !path.ends_with("support/wait.rs")
+            {
+                let source = Source::new(
+                    "tests.rs",
+                    &fs::read_to_string(&path).expect("sources are UTF-8"),
+                );
+                let sleeps = source.has(&["thread", ":", ":", "sleep"])
+                    || source.has(&["time", ":", ":", "sleep"]);
+                assert!(
+                    !sleeps,
+                    "{}: use support::wait::eventually instead of sleep",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+/// What the check says about one made-up file.
+fn about(name: &str, text: &str) -> Vec<String> {
+    violations(&source::without_test_files(vec![Source::new(name, text)]))
+}
+
+#[track_caller]
+fn refused(name: &str, text: &str, reason: &str) {
+    let found = about(name, text);
+    assert!(
+        found.iter().any(|violation| violation.contains(reason)),
+        "{text:?} in {name}: expected {reason:?}, found {found:?}"
+    );
+}
+
+#[track_caller]
+fn accepted(name: &str, text: &str) {
+    assert_eq!(
+        about(name, text),
+        Vec::<String>::new(),
+        "{text:?} in {name}"
+    );
+}
+
+#[test]
+fn an_arrow_that_points_up_is_refused() {
+    refused(
+        "gate.rs",
+        "use crate::planner::Plan;",
+        "gate may not use planner",
+    );
+    refused(
+        "model/version.rs",
+        "fn f() { crate::ledger::open() }",
+        "model may not use ledger",
+    );
+    refused(
+        "ledger/log.rs",
+        "use super::super::fleet::Snapshot;",
+        "ledger may not use fleet",
+    );
+    refused(
+        "ledger.rs",
+        "mod inner { use super::super::fleet::Snapshot; }",
+        "ledger may not use fleet",
+    );
+    refused(
+        "sql.rs",
+        "use crate::{model::{Version, State}, text};",
+        "sql may not use model",
+    );
+    refused(
+        "database/mod.rs",
+        "pub use crate::{self as top};",
+        "database may not use lib",
+    );
+    refused(
+        "database/mod.rs",
+        "use crate::Lease;",
+        "database may not use lib",
+    );
+    refused("fleet/leases.rs", "use crate::*;", "fleet may not use lib");
+    refused(
+        "lib.rs",
+        "use crate::main_loop::run;",
+        "main_loop has no row",
+    );
+    refused("helpers.rs", "", "helpers has no row");
+    accepted("gate.rs", "use crate::model::{self, Version};");
+    accepted(
+        "ledger/log.rs",
+        "use super::table::Row; use crate::database::Session; pub(crate) fn f() {}",
+    );
+    accepted(
+        "ledger.rs",
+        "mod inner { use super::Row; use super::super::model::Version; } use crate::text;",
+    );
+    accepted("main.rs", "fn main() { phasegate::cli::run() }");
+    accepted(
+        "lib.rs",
+        "mod model; pub use model::Version; pub use crate::lease::Lease;",
+    );
+}
+
+#[test]
+fn comments_strings_and_tests_are_no_code() {
+    accepted(
+        "gate.rs",
+        "//! See [crate::planner].\n/* crate::cli /* nested */ crate::cli */",
+    );
+    accepted(
+        "gate.rs",
+        r####"const A: &str = "crate::cli \" crate::cli"; const B: &str = r#"crate::cli " x"#;"####,
+    );
+    accepted(
+        "gate.rs",
+        "fn f<'a>(x: &'a str) -> char { '\"' } // crate::cli\nconst C: &str = \"crate::cli\";",
+    );
+    accepted(
+        "gate.rs",
+        "#[cfg(test)]\nmod tests { use crate::cli; fn f() { println!(); x.unwrap(); } }",
+    );
+    refused(
+        "gate.rs",
+        "#[cfg(test)]\nmod tests { fn f() {} }\nuse crate::cli;",
+        "gate.rs:3: gate may not use cli",
+    );
+    refused(
+        "gate.rs",
+        "#[cfg(test)]\nmod tests;\nuse crate::cli;",
+        "gate.rs:3: gate may not use cli",
+    );
+    let parent = Source::new("gate.rs", "#[cfg(test)]\nmod tests;");
+    let tests = Source::new(
+        "gate/tests.rs",
+        "use crate::planner; fn f() { x.unwrap(); }",
+    );
+    assert_eq!(
+        violations(&source::without_test_files(vec![parent, tests])),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn what_is_impure_is_refused_in_the_pure_part() {
+    for text in [
+        "use std::fs;",
+        "use std::{fmt, env};",
+        "use std::time::{Duration, Instant};",
+        "fn f() { std::time::SystemTime::now(); }",
+        "fn f() { std::process::exit(1) }",
+        "use std::net::TcpStream;",
+        "use tokio::sync::Mutex;",
+        "fn f(e: sqlx::Error) {}",
+        "fn f() { jiff::Timestamp::now(); }",
+        "async fn f() {}",
+        "fn f() { g.await }",
+        "fn f() { fastrand::bool(); }",
+        "fn f() { eprintln!(); }",
+        "use crate::crash;",
+    ] {
+        for file in [
+            "model/version.rs",
+            "gate.rs",
+            "planner.rs",
+            "sql.rs",
+            "text.rs",
+        ] {
+            assert!(!about(file, text).is_empty(), "{text} in {file}");
+        }
+    }
+    refused(
+        "gate.rs",
+        "use std::fs;",
+        "gate is pure and may not use std::fs",
+    );
+    accepted(
+        "gate.rs",
+        "use std::time::Duration; use jiff::Timestamp; use std::collections::BTreeMap;",
+    );
+    accepted(
+        "database/sqlite.rs",
+        "async fn f() { sqlx::query(\"\").await; std::time::Instant::now(); }",
+    );
+}
+
+#[test]
+fn what_may_panic_is_refused_without_its_invariant() {
+    refused("cli/status.rs", "fn f() { println!(\"x\"); }", "println!");
+    refused("cli/status.rs", "fn f() { print!(\"x\"); }", "print!");
+    refused(
+        "cli/status.rs",
+        "fn f() {\n    x.unwrap();\n}",
+        "status.rs:2: .unwrap()",
+    );
+    refused(
+        "cli/status.rs",
+        "fn f() { x\n  .expect(\"y\"); }",
+        "status.rs:2: .expect(",
+    );
+    refused(
+        "cli/status.rs",
+        "fn f() { x.unwrap(); } // never fails",
+        ".unwrap()",
+    );
+    refused(
+        "cli/status.rs",
+        "fn f() { x.expect(\"// Invariant: in a string\"); }",
+        ".expect(",
+    );
+    accepted(
+        "cli/status.rs",
+        "fn f() { x.unwrap(); } // Invariant: x was checked above.",
+    );
+    accepted(
+        "cli/status.rs",
+        "fn f() { x.unwrap_or(1); x.expect_none; writeln!(out, \"\"); eprintln!(); }",
+    );
+}
+
+#[test]
+fn a_file_that_grew_too_long_is_refused() {
+    refused("gate.rs", &"const A: u8 = 1;\n".repeat(501), "501 lines");
+    accepted("gate.rs", &"const A: u8 = 1;\n".repeat(500));
+    accepted(
+        "gate.rs",
+        &format!(
+            "#[cfg(test)]\nmod tests {{\n{}}}\n",
+            "const A: u8 = 1;\n".repeat(501)
+        ),
+    );
+}
+
+#[test]
+fn the_table_itself_points_down_only() {
+    for (at, (module, may_use)) in rules::LAYERS.iter().enumerate() {
+        for used in may_use.split_whitespace() {
+            let below = rules::LAYERS
+                .iter()
+                .skip(at + 1)
+                .any(|(other, _)| *other == used);
+            assert!(below, "{module} may use {used}, which has no row below it");
+        }
+    }
+}

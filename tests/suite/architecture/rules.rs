@@ -1,0 +1,188 @@
+//! The rules of the layout, and what breaks them.
+
+use super::source::{Path, Source};
+
+/// Every top-level module, from the top down, and the modules that it may use. `lib` is the crate's root: a name that only
+/// the public API re-exports is reached through the module that it comes from.
+pub const LAYERS: &[(&str, &str)] = &[
+    (
+        "main",
+        "lib cli rollout coordinator backfill lease fleet ledger database project planner gate model sql crash text",
+    ),
+    (
+        "lib",
+        "cli rollout coordinator backfill lease fleet ledger database project planner gate model sql crash text",
+    ),
+    (
+        "cli",
+        "rollout coordinator backfill lease fleet ledger database project planner gate model sql crash text",
+    ),
+    (
+        "rollout",
+        "coordinator backfill lease fleet ledger database project planner gate model sql crash text",
+    ),
+    (
+        "coordinator",
+        "backfill fleet ledger database project planner gate model sql crash text",
+    ),
+    ("backfill", "ledger database gate model sql crash text"),
+    ("lease", "ledger database project gate model crash text"),
+    ("fleet", "ledger database project model crash text"),
+    ("ledger", "database model crash text"),
+    ("database", "sql crash text"),
+    ("project", "model sql text"),
+    ("planner", "gate model text"),
+    ("gate", "model text"),
+    ("model", "text"),
+    ("sql", "text"),
+    // Leaves for all; `crash`, which ends the process on purpose, is not for what is pure.
+    ("crash", ""),
+    ("text", ""),
+];
+
+/// Modules without I/O, clock, chance or async: what they answer depends on what they are given, alone.
+const PURE: &[&str] = &["planner", "gate", "model", "sql", "text"];
+
+/// Paths that no pure module mentions. `…::now` of any crate is refused as well.
+const IMPURE: &[&str] = &[
+    "std::env",
+    "std::fs",
+    "std::io::stdin",
+    "std::io::stdout",
+    "std::io::stderr",
+    "std::net",
+    "std::os",
+    "std::process",
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "fastrand",
+    "rustix",
+    "sqlx",
+    "tokio",
+    "whoami",
+];
+
+/// Tokens that no pure module contains.
+const IMPURE_TOKENS: &[&[&str]] = &[
+    &["async"],
+    &[".", "await"],
+    &[":", ":", "now"],
+    &["eprintln", "!"],
+    &["eprint", "!"],
+    &["dbg", "!"],
+];
+
+/// Lines of one file, those under `#[cfg(test)]` not counted.
+const MOST_LINES: usize = 500;
+
+/// Every place that breaks a rule, as `file:line: what is wrong`.
+pub fn violations(sources: &[Source]) -> Vec<String> {
+    sources.iter().flat_map(violations_of).collect()
+}
+
+fn violations_of(source: &Source) -> Vec<String> {
+    let mut found = Vec::new();
+    let module = source.layer();
+    if !is_known(module) {
+        found.push(format!("{}: {}", source.name, unknown(module)));
+        return found;
+    }
+    for path in source.paths() {
+        found.extend(arrow(source, module, &path));
+        if PURE.contains(&module) {
+            found.extend(impure_path(source, module, &path));
+        }
+    }
+    if PURE.contains(&module) {
+        for tokens in IMPURE_TOKENS {
+            let lines = source.lines_with(tokens);
+            let text = tokens.concat();
+            found.extend(lines.into_iter().map(|line| {
+                format!(
+                    "{}:{line}: {module} is pure and may not use {text}",
+                    source.name
+                )
+            }));
+        }
+    }
+    found.extend(unchecked_output(source));
+    found.extend(unexplained_panics(source));
+    if source.code_lines() > MOST_LINES {
+        let lines = source.code_lines();
+        found.push(format!(
+            "{}: {lines} lines are more than {MOST_LINES}: is it one concept?",
+            source.name
+        ));
+    }
+    found
+}
+
+fn is_known(module: &str) -> bool {
+    LAYERS.iter().any(|(known, _)| *known == module)
+}
+
+fn unknown(module: &str) -> String {
+    format!(
+        "{module} has no row in LAYERS, tests/suite/architecture/rules.rs: add one that says what it may use"
+    )
+}
+
+/// A path into a module that this one may not use.
+fn arrow(source: &Source, module: &str, path: &Path) -> Option<String> {
+    let used = path.module.as_deref()?;
+    let (_, may_use) = LAYERS.iter().find(|(known, _)| *known == module)?;
+    if used == module || may_use.split(' ').any(|allowed| allowed == used) {
+        return None;
+    }
+    let place = format!("{}:{}", source.name, path.line);
+    if is_known(used) {
+        let hint = if used == "lib" {
+            ": name the module that it comes from"
+        } else {
+            ""
+        };
+        Some(format!(
+            "{place}: {module} may not use {used} ({}){hint}",
+            path.text
+        ))
+    } else if module == "lib" || module == "main" {
+        Some(format!("{place}: {}", unknown(used)))
+    } else {
+        Some(format!(
+            "{place}: {module} may not use {used}, and {}",
+            unknown(used)
+        ))
+    }
+}
+
+fn impure_path(source: &Source, module: &str, path: &Path) -> Option<String> {
+    let below = |impure: &str| path.text == impure || path.text.starts_with(&format!("{impure}::"));
+    let impure = IMPURE.iter().find(|impure| below(impure))?;
+    Some(format!(
+        "{}:{}: {module} is pure and may not use {impure}",
+        source.name, path.line
+    ))
+}
+
+/// `println!` panics when its reader has gone (`migrate status | head`).
+fn unchecked_output(source: &Source) -> Vec<String> {
+    let calls = ["println", "print"].into_iter().flat_map(|name| {
+        source.lines_with(&[name, "!"]).into_iter().map(move |line| {
+            format!("{}:{line}: {name}! panics on a closed pipe: write to standard output and handle the error", source.name)
+        })
+    });
+    calls.collect()
+}
+
+fn unexplained_panics(source: &Source) -> Vec<String> {
+    let calls: [(&str, &[&str]); 2] = [
+        (".unwrap()", &[".", "unwrap", "(", ")"]),
+        (".expect(", &[".", "expect", "("]),
+    ];
+    let calls = calls.into_iter().flat_map(|(name, tokens)| {
+        source.lines_with(tokens).into_iter().filter(|line| !source.comment(*line).contains("// Invariant: ")).map(move |line| {
+            format!("{}:{line}: {name} without a comment `// Invariant: …` on its line that says why it cannot fail", source.name)
+        })
+    });
+    calls.collect()
+}

@@ -1,0 +1,461 @@
+//! A source file as tokens: without comments, strings and tests.
+
+use std::collections::BTreeSet;
+
+pub struct Source {
+    /// The path below src.
+    pub name: String,
+    /// The modules from the crate's root to this file; empty for main.rs and lib.rs.
+    modules: Vec<String>,
+    tokens: Vec<Token>,
+    /// What is a comment of each line.
+    comments: Vec<String>,
+    /// Modules in files of their own that are declared under `#[cfg(test)]`.
+    test_files: Vec<Vec<String>>,
+    code_lines: usize,
+}
+
+/// A word (an identifier, a keyword, a number) or one other character.
+struct Token {
+    text: String,
+    line: usize,
+}
+
+/// A path as it is written, with its groups spread out and what it is relative to resolved.
+pub struct Path {
+    /// From the crate's root, as `model::Version`, or from outside, as `std::fs`.
+    pub text: String,
+    /// The top-level module of this crate that it leads into; `lib` where it names something at the root.
+    pub module: Option<String>,
+    pub line: usize,
+}
+
+/// Roots of other crates whose paths are of interest.
+const OUTSIDE: &[&str] = &[
+    "std", "core", "fastrand", "jiff", "rustix", "sqlx", "tokio", "whoami",
+];
+
+impl Source {
+    pub fn new(name: &str, text: &str) -> Self {
+        let (code, comments) = split(text);
+        let tokens = tokens_of(&code);
+        let modules = modules_of(name);
+        let mut kept = Vec::new();
+        let mut test_files = Vec::new();
+        let mut test_lines = BTreeSet::new();
+        let mut at = 0;
+        while at < tokens.len() {
+            if let Some(end) = test_item(&tokens[at..]) {
+                let item = &tokens[at..at + end];
+                test_lines.extend(item[0].line..=item[end - 1].line);
+                if let [.., keyword, file, semicolon] = item
+                    && keyword.text == "mod"
+                    && semicolon.text == ";"
+                {
+                    test_files.push(modules.iter().chain([&file.text]).cloned().collect());
+                }
+                at += end;
+            } else {
+                kept.push(Token {
+                    text: tokens[at].text.clone(),
+                    line: tokens[at].line,
+                });
+                at += 1;
+            }
+        }
+        let code_lines = text.lines().count() - test_lines.len();
+        Self {
+            name: name.to_owned(),
+            modules,
+            tokens: kept,
+            comments,
+            test_files,
+            code_lines,
+        }
+    }
+
+    /// The row of the table that this file belongs to.
+    pub fn layer(&self) -> &str {
+        match self.modules.first() {
+            Some(module) => module,
+            None => self.name.trim_end_matches(".rs"),
+        }
+    }
+
+    pub fn code_lines(&self) -> usize {
+        self.code_lines
+    }
+
+    /// The comment of a line, empty if there is none.
+    pub fn comment(&self, line: usize) -> &str {
+        self.comments.get(line - 1).map_or("", String::as_str)
+    }
+
+    pub fn has(&self, words: &[&str]) -> bool {
+        !self.lines_with(words).is_empty()
+    }
+
+    /// The lines where these tokens follow each other. A path that is an argument of a macro counts as well.
+    pub fn lines_with(&self, words: &[&str]) -> Vec<usize> {
+        self.tokens
+            .windows(words.len())
+            .filter(|window| {
+                window
+                    .iter()
+                    .zip(words)
+                    .all(|(token, word)| token.text == *word)
+            })
+            .map(|window| window[window.len() - 1].line)
+            .collect()
+    }
+
+    /// Every path that starts at this crate's root, at a parent, or at an interesting crate.
+    pub fn paths(&self) -> Vec<Path> {
+        let mut found = Vec::new();
+        // The modules written inside this file, each with the number of braces open where it starts.
+        let mut inner: Vec<(String, usize)> = Vec::new();
+        let mut depth = 0;
+        let mut at = 0;
+        while at < self.tokens.len() {
+            match self.text(at) {
+                "{" => {
+                    depth += 1;
+                    if at >= 2 && self.text(at - 2) == "mod" {
+                        inner.push((self.text(at - 1).to_owned(), depth));
+                    }
+                }
+                "}" => {
+                    inner.pop_if(|(_, start)| *start == depth);
+                    depth = usize::saturating_sub(depth, 1);
+                }
+                _ if self.starts_path(at) => {
+                    let here: Vec<&str> = self
+                        .modules
+                        .iter()
+                        .map(String::as_str)
+                        .chain(inner.iter().map(|(name, _)| name.as_str()))
+                        .collect();
+                    let mut written = Vec::new();
+                    at = self.tree(at, &[], &mut written);
+                    found.extend(
+                        written
+                            .into_iter()
+                            .filter_map(|(words, line)| resolved(&here, &words, line)),
+                    );
+                    continue;
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        found
+    }
+
+    fn text(&self, at: usize) -> &str {
+        self.tokens.get(at).map_or("", |token| &token.text)
+    }
+
+    fn starts_path(&self, at: usize) -> bool {
+        let word = self.text(at);
+        let continues = at >= 2 && self.text(at - 1) == ":" && self.text(at - 2) == ":";
+        let visibility = at >= 1 && self.text(at - 1) == "(" && self.text(at + 1) == ")";
+        match word {
+            "crate" | "super" => !continues && !visibility,
+            _ => {
+                let outside = word == "phasegate" || OUTSIDE.contains(&word);
+                // `::std::fs` starts with colons too.
+                let absolute = continues && (at < 3 || !is_word(self.text(at - 3)));
+                outside && (!continues || absolute) && self.text(at.wrapping_sub(1)) != "."
+            }
+        }
+    }
+
+    /// Reads a path, with its groups, that starts here; answers where it ends.
+    fn tree(
+        &self,
+        mut at: usize,
+        before: &[String],
+        written: &mut Vec<(Vec<String>, usize)>,
+    ) -> usize {
+        let mut words = before.to_vec();
+        let mut line = self.tokens.get(at).map_or(0, |token| token.line);
+        loop {
+            match self.text(at) {
+                "{" => {
+                    at += 1;
+                    while !matches!(self.text(at), "}" | "") {
+                        let next = self.tree(at, &words, written);
+                        // Between the members: commas, and `as name` after one.
+                        at = next.max(at + usize::from(next == at));
+                        while !matches!(self.text(at), "," | "}" | "") {
+                            at += 1;
+                        }
+                        at += usize::from(self.text(at) == ",");
+                    }
+                    return at + 1;
+                }
+                word if is_word(word) || word == "*" => {
+                    line = self.tokens[at].line;
+                    words.push(word.to_owned());
+                    at += 1;
+                }
+                _ => break,
+            }
+            if self.text(at) == ":"
+                && self.text(at + 1) == ":"
+                && (is_word(self.text(at + 2)) || matches!(self.text(at + 2), "{" | "*"))
+            {
+                at += 2;
+            } else {
+                break;
+            }
+        }
+        written.push((words, line));
+        at
+    }
+}
+
+/// The sources without the files that are tests.
+pub fn without_test_files(sources: Vec<Source>) -> Vec<Source> {
+    let tests: Vec<Vec<String>> = sources
+        .iter()
+        .flat_map(|source| source.test_files.clone())
+        .collect();
+    sources
+        .into_iter()
+        .filter(|source| !tests.iter().any(|test| source.modules.starts_with(test)))
+        .collect()
+}
+
+fn is_word(text: &str) -> bool {
+    text.chars()
+        .next()
+        .is_some_and(|first| first.is_alphanumeric() || first == '_')
+}
+
+/// `ledger/log.rs` is ledger, log; `ledger/mod.rs` is ledger; `main.rs` and `lib.rs` are the root.
+fn modules_of(name: &str) -> Vec<String> {
+    let mut modules: Vec<String> = name
+        .trim_end_matches(".rs")
+        .split('/')
+        .map(str::to_owned)
+        .collect();
+    if modules.last().is_some_and(|last| last == "mod") || matches!(name, "main.rs" | "lib.rs") {
+        modules.pop();
+    }
+    modules
+}
+
+/// A written path from where it is written. None if it stays inside its module.
+fn resolved(here: &[&str], words: &[String], line: usize) -> Option<Path> {
+    let mut base = here.len();
+    let mut rest = words;
+    match words.first()?.as_str() {
+        "crate" | "phasegate" => {
+            base = 0;
+            rest = &rest[1..];
+        }
+        "super" => {
+            while rest.first().is_some_and(|word| word == "super") {
+                base = base.checked_sub(1)?;
+                rest = &rest[1..];
+            }
+        }
+        _ => {
+            return Some(Path {
+                text: words.join("::"),
+                module: None,
+                line,
+            });
+        }
+    }
+    let path: Vec<&str> = here[..base]
+        .iter()
+        .copied()
+        .chain(rest.iter().map(String::as_str))
+        .collect();
+    // A module has a name in lower case; a type, a trait or a constant at the root is the public API's.
+    let module = match path.first() {
+        Some(first)
+            if first.starts_with(|letter: char| letter.is_lowercase()) && *first != "self" =>
+        {
+            first
+        }
+        _ => "lib",
+    };
+    Some(Path {
+        text: path.join("::"),
+        module: Some(module.to_owned()),
+        line,
+    })
+}
+
+/// The number of tokens of the item that starts here, if it is one under `#[cfg(test)]`.
+fn test_item(tokens: &[Token]) -> Option<usize> {
+    let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
+    let is_test = ["#", "[", "cfg", "("]
+        .iter()
+        .enumerate()
+        .all(|(at, word)| text(at) == *word)
+        && (text(4) == "test" || (text(4) == "all" && text(6) == "test"));
+    if !is_test {
+        return None;
+    }
+    // To the end of a body, or to a semicolon where there is none.
+    let mut open = 0;
+    for (at, token) in tokens.iter().enumerate() {
+        match token.text.as_str() {
+            "{" | "[" | "(" => open += 1,
+            "}" if open == 1 => return Some(at + 1),
+            "}" | "]" | ")" => open -= 1,
+            ";" if open == 0 => return Some(at + 1),
+            _ => {}
+        }
+    }
+    Some(tokens.len())
+}
+
+fn tokens_of(code: &str) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::new();
+    for (at, line) in code.lines().enumerate() {
+        let mut in_word = false;
+        for letter in line.chars() {
+            let word = letter.is_alphanumeric() || letter == '_';
+            match tokens.last_mut() {
+                Some(last) if word && in_word => last.text.push(letter),
+                _ if letter.is_whitespace() => {}
+                _ => tokens.push(Token {
+                    text: letter.to_string(),
+                    line: at + 1,
+                }),
+            }
+            in_word = word;
+        }
+    }
+    tokens
+}
+
+/// Code and comments apart, in the same lines. Of a string or a character, only quotes stay.
+fn split(text: &str) -> (String, Vec<String>) {
+    let letters: Vec<char> = text.chars().collect();
+    let mut code = String::new();
+    let mut comments = vec![String::new()];
+    let mut at = 0;
+    while at < letters.len() {
+        let rest = &letters[at..];
+        let after_word = at > 0 && (letters[at - 1].is_alphanumeric() || letters[at - 1] == '_');
+        let (kind, length) = match (comment(rest), literal(rest, after_word)) {
+            (Some(length), _) => (Kind::Comment, length),
+            (None, Some(length)) => (Kind::Literal, length),
+            (None, None) => (Kind::Code, 1),
+        };
+        if kind == Kind::Literal {
+            code.push_str("\"\"");
+        }
+        for letter in &rest[..length] {
+            match (letter, kind) {
+                ('\n', _) => {
+                    code.push('\n');
+                    comments.push(String::new());
+                }
+                (letter, Kind::Code) => code.push(*letter),
+                (letter, Kind::Comment) => comments
+                    .last_mut()
+                    .expect("it starts with one line")
+                    .push(*letter),
+                (_, Kind::Literal) => {}
+            }
+        }
+        at += length;
+    }
+    (code, comments)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Code,
+    Comment,
+    Literal,
+}
+
+/// The length of the comment that starts here.
+fn comment(letters: &[char]) -> Option<usize> {
+    match letters {
+        ['/', '/', ..] => Some(
+            letters
+                .iter()
+                .position(|letter| *letter == '\n')
+                .unwrap_or(letters.len()),
+        ),
+        ['/', '*', ..] => {
+            let mut depth = 0;
+            let mut at = 0;
+            while at < letters.len() {
+                match letters[at..] {
+                    ['/', '*', ..] => {
+                        depth += 1;
+                        at += 2;
+                    }
+                    ['*', '/', ..] => {
+                        depth -= 1;
+                        at += 2;
+                        if depth == 0 {
+                            return Some(at);
+                        }
+                    }
+                    _ => at += 1,
+                }
+            }
+            Some(at)
+        }
+        _ => None,
+    }
+}
+
+/// The length of the string or character that starts here.
+fn literal(letters: &[char], after_word: bool) -> Option<usize> {
+    let prefix = letters
+        .iter()
+        .take(2)
+        .take_while(|letter| matches!(letter, 'b' | 'c' | 'r'))
+        .count();
+    if prefix > 0 && after_word {
+        return None;
+    }
+    let raw = letters[..prefix].contains(&'r');
+    let rest = &letters[prefix..];
+    if raw {
+        let hashes = rest.iter().take_while(|letter| **letter == '#').count();
+        if rest.get(hashes) != Some(&'"') {
+            return None;
+        }
+        let close: Vec<char> = std::iter::once('"')
+            .chain(std::iter::repeat_n('#', hashes))
+            .collect();
+        let start = hashes + 1;
+        let length = rest[start..]
+            .windows(close.len())
+            .position(|window| window == close.as_slice());
+        return Some(length.map_or(letters.len(), |length| {
+            prefix + start + length + close.len()
+        }));
+    }
+    match rest {
+        ['"', ..] => Some(prefix + quoted(rest, '"')),
+        // A character, not a lifetime.
+        ['\'', '\\', ..] | ['\'', _, '\'', ..] => Some(prefix + quoted(rest, '\'')),
+        _ => None,
+    }
+}
+
+fn quoted(letters: &[char], quote: char) -> usize {
+    let mut at = 1;
+    while at < letters.len() {
+        match letters[at] {
+            '\\' => at += 2,
+            letter if letter == quote => return at + 1,
+            _ => at += 1,
+        }
+    }
+    letters.len()
+}

@@ -1,0 +1,15 @@
+//! What the tests stand on. A test reads as: make a database, make a project, run `migrate`, look.
+#![allow(
+    dead_code,
+    reason = "a toolbox: each test uses a part, and no tool is deleted because its last user is"
+)]
+
+#[macro_use]
+pub mod backend;
+pub mod connection;
+pub mod postgres;
+pub mod postgres_backend;
+pub mod project;
+pub mod snapshot;
+pub mod sqlite_backend;
+pub mod wait;
