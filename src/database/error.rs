@@ -73,7 +73,13 @@ impl fmt::Display for DatabaseError {
 
 impl DatabaseError {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, position: None, target: None }
+        Self {
+            kind,
+            message: message.into(),
+            code: None,
+            position: None,
+            target: None,
+        }
     }
 
     pub(super) fn bad_url(message: String) -> Self {
@@ -89,9 +95,14 @@ impl DatabaseError {
             None => "nothing".to_owned(),
             Some(Value::Null) => "NULL".to_owned(),
             Some(Value::Int(value)) => format!("the number {value}"),
-            Some(Value::Text(value)) => format!("the text `{}`", value.chars().take(40).collect::<String>()),
+            Some(Value::Text(value)) => {
+                format!("the text `{}`", value.chars().take(40).collect::<String>())
+            }
         };
-        Self::new(ErrorKind::Ledger, format!("expected {wanted} and found {found}"))
+        Self::new(
+            ErrorKind::Ledger,
+            format!("expected {wanted} and found {found}"),
+        )
     }
 
     /// Names the database in the message.
@@ -103,7 +114,10 @@ impl DatabaseError {
     /// Whether trying again may help without anybody doing anything.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
-        matches!(self.kind, ErrorKind::Unreachable | ErrorKind::Locked | ErrorKind::Conflict)
+        matches!(
+            self.kind,
+            ErrorKind::Unreachable | ErrorKind::Locked | ErrorKind::Conflict
+        )
     }
 
     /// What a user can do about it, where that is known.
@@ -113,16 +127,25 @@ impl DatabaseError {
             ErrorKind::Url => "set --database-url, DATABASE_URL or [database] url in migrate.toml",
             ErrorKind::Unreachable => "check that the server runs and that host and port are right",
             ErrorKind::Authentication => "check the user and the password in the database URL",
-            ErrorKind::Permission => "the grants that an instance and a coordinator need are listed in docs/grants.md",
+            ErrorKind::Permission => {
+                "the grants that an instance and a coordinator need are listed in docs/grants.md"
+            }
             ErrorKind::NoDatabase => "create the database first",
-            ErrorKind::NotADatabase => "check the path in the database URL; nothing has been changed",
+            ErrorKind::NotADatabase => {
+                "check the path in the database URL; nothing has been changed"
+            }
             ErrorKind::Locked => "find who holds the lock, or run the command again later",
-            ErrorKind::Ledger => "the ledger's tables were changed by something else; `migrate log --verify` checks its history",
+            ErrorKind::Ledger => {
+                "the ledger's tables were changed by something else; `migrate log --verify` checks its history"
+            }
             ErrorKind::Conflict | ErrorKind::NoTable | ErrorKind::Statement => return None,
         })
     }
 
-    pub(super) fn from_sqlx(error: &sqlx::Error, classify: impl Fn(&dyn sqlx::error::DatabaseError) -> ErrorKind) -> Self {
+    pub(super) fn from_sqlx(
+        error: &sqlx::Error,
+        classify: impl Fn(&dyn sqlx::error::DatabaseError) -> ErrorKind,
+    ) -> Self {
         match error {
             sqlx::Error::Database(inner) => {
                 let mut found = Self::new(classify(inner.as_ref()), inner.message());

@@ -32,6 +32,8 @@ pub struct Capabilities {
     pub ledger_prefix: &'static str,
     /// Statements that have to run before the ledger's tables are created.
     pub ledger_setup: &'static [&'static str],
+    /// A query that returns whether the ledger is there, as a count.
+    pub ledger_exists: &'static str,
     /// An expression for the present moment in milliseconds since the epoch, by the database's
     /// clock and not by that of the transaction's start.
     pub now_ms: &'static str,
@@ -208,7 +210,11 @@ pub trait Connection: Send {
     async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError>;
 
     /// The keys of `table` as a backfill goes over them.
-    async fn key_range(&mut self, table: &str, key: &str) -> Result<Option<KeyRange>, DatabaseError>;
+    async fn key_range(
+        &mut self,
+        table: &str,
+        key: &str,
+    ) -> Result<Option<KeyRange>, DatabaseError>;
     /// The last key of a batch of at most `size` rows after `after` and up to `upto`, all as literals.
     async fn batch_end(&mut self, batch: &Batch<'_>) -> Result<Option<String>, DatabaseError>;
 
@@ -259,7 +265,10 @@ impl Default for ConnectOptions {
 ///
 /// # Errors
 /// Whatever keeps it from being reached or used; the password is in no message.
-pub async fn connect(target: &Target, options: ConnectOptions) -> Result<Box<dyn Connection>, DatabaseError> {
+pub async fn connect(
+    target: &Target,
+    options: ConnectOptions,
+) -> Result<Box<dyn Connection>, DatabaseError> {
     let connecting = async {
         let connection: Box<dyn Connection> = match target.dialect() {
             Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(target, options).await?),
@@ -271,7 +280,9 @@ pub async fn connect(target: &Target, options: ConnectOptions) -> Result<Box<dyn
         .await
         .unwrap_or_else(|_| {
             let seconds = options.connect_timeout.as_secs();
-            Err(DatabaseError::unreachable(format!("no answer within {seconds} s")))
+            Err(DatabaseError::unreachable(format!(
+                "no answer within {seconds} s"
+            )))
         })
         .map_err(|error| error.at(target))
 }

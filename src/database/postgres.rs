@@ -7,11 +7,14 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgDatabaseError, PgRow};
-use sqlx::{AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Executor, Row as _, TypeInfo, ValueRef};
+use sqlx::{
+    AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Executor, Row as _, TypeInfo,
+    ValueRef,
+};
 
 use super::{
-    Access, Batch, Capabilities, Connection, DatabaseError, ErrorKind, KeyRange, LockHolder, LockTimeout,
-    Presence, Row, Session, Target, Value,
+    Access, Batch, Capabilities, Connection, DatabaseError, ErrorKind, KeyRange, LockHolder,
+    LockTimeout, Presence, Row, Session, Target, Value,
 };
 use crate::sql::{Dialect, Object, ObjectKind, Script};
 
@@ -19,6 +22,10 @@ static CAPABILITIES: Capabilities = Capabilities {
     dialect: Dialect::Postgres,
     ledger_prefix: "phasegate.",
     ledger_setup: &["CREATE SCHEMA IF NOT EXISTS phasegate"],
+    // Asked of the catalogue, which everybody may read.
+    ledger_exists: "SELECT count(*) FROM pg_catalog.pg_class c \
+                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                    WHERE n.nspname = 'phasegate' AND c.relname = 'meta'",
     now_ms: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
     for_update: " FOR UPDATE",
     key_text: "text",
@@ -47,7 +54,10 @@ impl Postgres {
         let inner = PgConnection::connect_with(&options)
             .await
             .map_err(|error| without_secrets(target, &error))?;
-        Ok(Self { inner, in_transaction: false })
+        Ok(Self {
+            inner,
+            in_transaction: false,
+        })
     }
 
     async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
@@ -119,7 +129,10 @@ fn numbered(sql: &str) -> String {
     result
 }
 
-fn bound<'q>(sql: String, parameters: &[Value]) -> sqlx::query::Query<'q, sqlx::Postgres, PgArguments> {
+fn bound<'q>(
+    sql: String,
+    parameters: &[Value],
+) -> sqlx::query::Query<'q, sqlx::Postgres, PgArguments> {
     let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
     for parameter in parameters {
         query = match parameter {
@@ -142,14 +155,25 @@ fn decode(row: &PgRow) -> Result<Row, DatabaseError> {
         }
         let value = match column.type_info().name() {
             "INT8" => row.try_get::<i64, _>(index).map(Value::Int),
-            "INT4" => row.try_get::<i32, _>(index).map(|value| Value::Int(value.into())),
-            "INT2" => row.try_get::<i16, _>(index).map(|value| Value::Int(value.into())),
-            "BOOL" => row.try_get::<bool, _>(index).map(|value| Value::Int(value.into())),
-            "TEXT" | "VARCHAR" | "NAME" | "UNKNOWN" => row.try_get::<String, _>(index).map(Value::Text),
+            "INT4" => row
+                .try_get::<i32, _>(index)
+                .map(|value| Value::Int(value.into())),
+            "INT2" => row
+                .try_get::<i16, _>(index)
+                .map(|value| Value::Int(value.into())),
+            "BOOL" => row
+                .try_get::<bool, _>(index)
+                .map(|value| Value::Int(value.into())),
+            "TEXT" | "VARCHAR" | "NAME" | "UNKNOWN" => {
+                row.try_get::<String, _>(index).map(Value::Text)
+            }
             other => {
                 return Err(DatabaseError::new(
                     ErrorKind::Statement,
-                    format!("the column `{}` has the type {other}, and a number or a text is needed", column.name()),
+                    format!(
+                        "the column `{}` has the type {other}, and a number or a text is needed",
+                        column.name()
+                    ),
                 ));
             }
         };
@@ -170,7 +194,11 @@ fn identifier(name: &str) -> String {
 /// `schema.table` or `table` as a user writes it in `migration.toml`, quoted. A name in lower case
 /// means what it would mean unquoted.
 fn table_name(table: &str) -> String {
-    table.split('.').map(identifier).collect::<Vec<_>>().join(".")
+    table
+        .split('.')
+        .map(identifier)
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 #[async_trait]
@@ -227,13 +255,18 @@ impl Connection for Postgres {
         let rows = self.rows(&format!("SELECT ({sql}\n)::bigint")).await?;
         match rows.first().and_then(|row| row.0.first()) {
             Some(Value::Int(count)) => Ok(*count),
-            _ => Err(DatabaseError::new(ErrorKind::Statement, "the query returns no number")),
+            _ => Err(DatabaseError::new(
+                ErrorKind::Statement,
+                "the query returns no number",
+            )),
         }
     }
 
     async fn limit_lock_waits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError> {
         let milliseconds = limit.0.as_millis().max(1);
-        self.plain(&format!("SET LOCAL lock_timeout = '{milliseconds}ms'")).await.map(drop)
+        self.plain(&format!("SET LOCAL lock_timeout = '{milliseconds}ms'"))
+            .await
+            .map(drop)
     }
 
     async fn before_script(&mut self, _script: &Script) -> Result<(), DatabaseError> {
@@ -286,7 +319,12 @@ impl Connection for Postgres {
             ))
             .await?;
         rows.iter()
-            .map(|row| Ok(LockHolder { id: row.int(0)?, description: row.text(1)?.to_owned() }))
+            .map(|row| {
+                Ok(LockHolder {
+                    id: row.int(0)?,
+                    description: row.text(1)?.to_owned(),
+                })
+            })
             .collect()
     }
 
@@ -311,7 +349,11 @@ impl Connection for Postgres {
             .collect()
     }
 
-    async fn key_range(&mut self, table: &str, key: &str) -> Result<Option<KeyRange>, DatabaseError> {
+    async fn key_range(
+        &mut self,
+        table: &str,
+        key: &str,
+    ) -> Result<Option<KeyRange>, DatabaseError> {
         let (table, key) = (table_name(table), identifier(key));
         let rows = self
             .rows(&format!(
@@ -320,7 +362,9 @@ impl Connection for Postgres {
                  (SELECT {key} FROM {table} WHERE {key} IS NOT NULL ORDER BY {key} DESC LIMIT 1) AS hi) AS ends"
             ))
             .await?;
-        let Some(row) = rows.first() else { return Ok(None) };
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
         let (Some(first), Some(last)) = (row.optional_text(1)?, row.optional_text(2)?) else {
             return Ok(None);
         };
@@ -340,7 +384,9 @@ impl Connection for Postgres {
         let Some(before_first) = before_first else {
             return Err(DatabaseError::new(
                 ErrorKind::Statement,
-                format!("a backfill cannot start at the key {first} of type {kind}: supported are integers above the smallest, texts that are not empty, and uuids that are not nil"),
+                format!(
+                    "a backfill cannot start at the key {first} of type {kind}: supported are integers above the smallest, texts that are not empty, and uuids that are not nil"
+                ),
             ));
         };
         let last = format!("{}::{kind}", literal(last));
@@ -359,7 +405,9 @@ impl Connection for Postgres {
                 size = batch.size
             ))
             .await?;
-        let Some(row) = rows.first() else { return Ok(None) };
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
         Ok(Some(format!("{}::{}", literal(row.text(1)?), row.text(0)?)))
     }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Executor, Row as _, TypeInfo, ValueRef};
+use sqlx::{
+    AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Executor, Row as _, TypeInfo,
+    ValueRef,
+};
 
 use super::{
     Access, Batch, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, KeyRange,
@@ -17,6 +20,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     dialect: Dialect::Sqlite,
     ledger_prefix: "phasegate_",
     ledger_setup: &[],
+    ledger_exists: "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_meta'",
     now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     for_update: "",
     key_text: "TEXT",
@@ -40,10 +44,16 @@ struct Before {
 }
 
 impl Sqlite {
-    pub(super) async fn connect(target: &Target, options: ConnectOptions) -> Result<Self, DatabaseError> {
+    pub(super) async fn connect(
+        target: &Target,
+        options: ConnectOptions,
+    ) -> Result<Self, DatabaseError> {
         let path = target.path().unwrap_or_else(|| std::path::Path::new(""));
         if !options.create && !path.exists() {
-            return Err(DatabaseError::new(ErrorKind::NoDatabase, "there is no such file"));
+            return Err(DatabaseError::new(
+                ErrorKind::NoDatabase,
+                "there is no such file",
+            ));
         }
         let connect = SqliteConnectOptions::new()
             .filename(path)
@@ -59,7 +69,11 @@ impl Sqlite {
             .execute("SELECT count(*) FROM sqlite_master")
             .await
             .map_err(|error| from_sqlx(&error))?;
-        Ok(Self { inner, in_transaction: false, before: None })
+        Ok(Self {
+            inner,
+            in_transaction: false,
+            before: None,
+        })
     }
 
     async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
@@ -80,14 +94,23 @@ impl Sqlite {
             .rows("SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('trigger', 'index') AND sql IS NOT NULL")
             .await?;
         rows.iter()
-            .map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned(), row.text(2)?.to_owned())))
+            .map(|row| {
+                Ok((
+                    row.text(0)?.to_owned(),
+                    row.text(1)?.to_owned(),
+                    row.text(2)?.to_owned(),
+                ))
+            })
             .collect()
     }
 
     /// Views that cannot be read, because something that they name is missing.
     async fn broken_views(&mut self) -> Result<BTreeSet<String>, DatabaseError> {
         let mut broken = BTreeSet::new();
-        for row in self.rows("SELECT name FROM sqlite_master WHERE type = 'view'").await? {
+        for row in self
+            .rows("SELECT name FROM sqlite_master WHERE type = 'view'")
+            .await?
+        {
             let name = row.text(0)?.to_owned();
             let probe = format!("SELECT * FROM {} LIMIT 0", identifier(&name));
             if self.plain(&probe).await.is_err() {
@@ -114,11 +137,15 @@ impl Sqlite {
         let rows = self
             .rows("SELECT name, CAST(seq AS INTEGER) FROM sqlite_sequence WHERE seq IS NOT NULL")
             .await?;
-        rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.int(1)?))).collect()
+        rows.iter()
+            .map(|row| Ok((row.text(0)?.to_owned(), row.int(1)?)))
+            .collect()
     }
 
     async fn tables(&mut self) -> Result<BTreeSet<String>, DatabaseError> {
-        let rows = self.rows("SELECT name FROM sqlite_master WHERE type = 'table'").await?;
+        let rows = self
+            .rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+            .await?;
         rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
     }
 }
@@ -150,12 +177,21 @@ fn decode(row: &SqliteRow) -> Result<Row, DatabaseError> {
         } else {
             // The type of the value itself: a column's declared type binds nothing in SQLite.
             match raw.type_info().name() {
-                "INTEGER" | "BOOLEAN" => Value::Int(row.try_get_unchecked(index).map_err(|error| from_sqlx(&error))?),
-                "TEXT" => Value::Text(row.try_get_unchecked(index).map_err(|error| from_sqlx(&error))?),
+                "INTEGER" | "BOOLEAN" => Value::Int(
+                    row.try_get_unchecked(index)
+                        .map_err(|error| from_sqlx(&error))?,
+                ),
+                "TEXT" => Value::Text(
+                    row.try_get_unchecked(index)
+                        .map_err(|error| from_sqlx(&error))?,
+                ),
                 other => {
                     return Err(DatabaseError::new(
                         ErrorKind::Statement,
-                        format!("the column `{}` holds a value of type {other}, and a number or a text is needed", column.name()),
+                        format!(
+                            "the column `{}` holds a value of type {other}, and a number or a text is needed",
+                            column.name()
+                        ),
                     ));
                 }
             }
@@ -165,7 +201,10 @@ fn decode(row: &SqliteRow) -> Result<Row, DatabaseError> {
     Ok(Row(values))
 }
 
-fn bound<'q>(sql: &str, parameters: &[Value]) -> sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments> {
+fn bound<'q>(
+    sql: &str,
+    parameters: &[Value],
+) -> sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments> {
     let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
     for parameter in parameters {
         query = match parameter {
@@ -254,11 +293,17 @@ impl Connection for Sqlite {
         match rows.as_slice() {
             [Row(values)] => match values.as_slice() {
                 [Value::Int(count)] => Ok(*count),
-                _ => Err(DatabaseError::new(ErrorKind::Statement, "the query does not return one integer")),
+                _ => Err(DatabaseError::new(
+                    ErrorKind::Statement,
+                    "the query does not return one integer",
+                )),
             },
             _ => Err(DatabaseError::new(
                 ErrorKind::Statement,
-                format!("the query returns {} rows, and has to return one", rows.len()),
+                format!(
+                    "the query returns {} rows, and has to return one",
+                    rows.len()
+                ),
             )),
         }
     }
@@ -272,7 +317,11 @@ impl Connection for Sqlite {
         let before = Before {
             attached: self.attached().await?,
             broken_views: self.broken_views().await?,
-            violations: if rebuilds(script) { self.violations().await? } else { BTreeSet::new() },
+            violations: if rebuilds(script) {
+                self.violations().await?
+            } else {
+                BTreeSet::new()
+            },
             sequences: self.sequences().await?,
         };
         if rebuilds(script) {
@@ -285,9 +334,16 @@ impl Connection for Sqlite {
     }
 
     async fn after_script(&mut self, script: &Script) -> Result<(), DatabaseError> {
-        let Some(before) = self.before.take() else { return Ok(()) };
+        let Some(before) = self.before.take() else {
+            return Ok(());
+        };
         let fail = |message: String| Err(DatabaseError::new(ErrorKind::Statement, message));
-        let broken: Vec<String> = self.broken_views().await?.difference(&before.broken_views).cloned().collect();
+        let broken: Vec<String> = self
+            .broken_views()
+            .await?
+            .difference(&before.broken_views)
+            .cloned()
+            .collect();
         if !broken.is_empty() {
             return fail(format!(
                 "the script leaves views that cannot be read any more: {}. Drop or replace them in the same script",
@@ -303,7 +359,11 @@ impl Connection for Sqlite {
             .attached
             .difference(&after)
             .filter(|(kind, name, table)| {
-                let kind = if kind == "index" { ObjectKind::Index } else { ObjectKind::Trigger };
+                let kind = if kind == "index" {
+                    ObjectKind::Index
+                } else {
+                    ObjectKind::Trigger
+                };
                 tables.contains(table) && !script.explicitly_drops(kind, name)
             })
             .map(|(kind, name, table)| format!("the {kind} `{name}` of `{table}`"))
@@ -314,7 +374,12 @@ impl Connection for Sqlite {
                 lost.join(", ")
             ));
         }
-        let violations: Vec<String> = self.violations().await?.difference(&before.violations).cloned().collect();
+        let violations: Vec<String> = self
+            .violations()
+            .await?
+            .difference(&before.violations)
+            .cloned()
+            .collect();
         if let Some(first) = violations.first() {
             return fail(format!(
                 "{} foreign keys point nowhere after the script; the first: {first}",
@@ -354,7 +419,11 @@ impl Connection for Sqlite {
                 &[kind.into(), object.name.as_str().into()],
             )
             .await?;
-        Ok(if rows.is_empty() { Presence::Absent } else { Presence::Present })
+        Ok(if rows.is_empty() {
+            Presence::Absent
+        } else {
+            Presence::Present
+        })
     }
 
     async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError> {
@@ -366,16 +435,27 @@ impl Connection for Sqlite {
     }
 
     async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError> {
-        Err(DatabaseError::new(ErrorKind::Statement, "SQLite has no sessions that could be listed"))
+        Err(DatabaseError::new(
+            ErrorKind::Statement,
+            "SQLite has no sessions that could be listed",
+        ))
     }
 
-    async fn key_range(&mut self, table: &str, key: &str) -> Result<Option<KeyRange>, DatabaseError> {
+    async fn key_range(
+        &mut self,
+        table: &str,
+        key: &str,
+    ) -> Result<Option<KeyRange>, DatabaseError> {
         let (table, key) = (identifier(table), identifier(key));
         let rows = self
             .rows(&format!("SELECT min({key}), max({key}), count(DISTINCT typeof({key})) FROM {table} WHERE {key} IS NOT NULL"))
             .await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let (Some(first), Some(last)) = (row.0.first(), row.0.get(1)) else { return Ok(None) };
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let (Some(first), Some(last)) = (row.0.first(), row.0.get(1)) else {
+            return Ok(None);
+        };
         if *first == Value::Null {
             return Ok(None);
         }
@@ -389,7 +469,9 @@ impl Connection for Sqlite {
             (Some(before_first), Some(last)) => Ok(Some(KeyRange { before_first, last })),
             _ => Err(DatabaseError::new(
                 ErrorKind::Statement,
-                format!("a backfill cannot go over the key {key} of {table}: its values have to be integers above the smallest, or texts that are not empty, and all of one type"),
+                format!(
+                    "a backfill cannot go over the key {key} of {table}: its values have to be integers above the smallest, or texts that are not empty, and all of one type"
+                ),
             )),
         }
     }
@@ -404,7 +486,10 @@ impl Connection for Sqlite {
                 size = batch.size
             ))
             .await?;
-        Ok(rows.first().and_then(|row| row.0.first()).and_then(key_literal))
+        Ok(rows
+            .first()
+            .and_then(|row| row.0.first())
+            .and_then(key_literal))
     }
 
     async fn close(self: Box<Self>) {

@@ -22,8 +22,14 @@ impl Target {
     /// A scheme that names no supported database, or a database that would not outlive the process.
     pub fn parse(url: &str, base: &Path) -> Result<Self, DatabaseError> {
         let scheme = url.split(':').next().unwrap_or_default();
-        let Some((_, dialect)) = SCHEMES.iter().find(|(name, _)| *name == scheme && url.contains(':')) else {
-            let known: Vec<String> = SCHEMES.iter().map(|(name, _)| format!("{name}://")).collect();
+        let Some((_, dialect)) = SCHEMES
+            .iter()
+            .find(|(name, _)| *name == scheme && url.contains(':'))
+        else {
+            let known: Vec<String> = SCHEMES
+                .iter()
+                .map(|(name, _)| format!("{name}://"))
+                .collect();
             return Err(DatabaseError::bad_url(format!(
                 "`{}` does not name a supported database: a URL starts with {}",
                 redact(url),
@@ -34,7 +40,11 @@ impl Target {
             Dialect::Sqlite => Some(sqlite_path(url, base)?),
             Dialect::Postgres => None,
         };
-        Ok(Self { dialect: *dialect, url: url.to_owned(), path })
+        Ok(Self {
+            dialect: *dialect,
+            url: url.to_owned(),
+            path,
+        })
     }
 
     #[must_use]
@@ -91,7 +101,13 @@ fn sqlite_path(url: &str, base: &Path) -> Result<PathBuf, DatabaseError> {
 pub fn redact(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         // Not a URL: it may be anything, so only its beginning is shown.
-        return url.split([':', '@']).next().unwrap_or_default().chars().take(20).collect();
+        return url
+            .split([':', '@'])
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(20)
+            .collect();
     };
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     // The password may itself hold `@` or `/`: the last `@` ends it.
@@ -112,7 +128,10 @@ mod tests {
     #[test]
     fn passwords_never_show() {
         for (url, shown) in [
-            ("postgres://bob:secret@db:5432/shop", "postgres://bob@db:5432/shop"),
+            (
+                "postgres://bob:secret@db:5432/shop",
+                "postgres://bob@db:5432/shop",
+            ),
             ("postgres://bob:se@cr/et@db/shop", "postgres://bob@db/shop"),
             ("postgres://db/shop?password=secret", "postgres://db/shop"),
             ("postgres://bob@db/shop", "postgres://bob@db/shop"),
@@ -126,11 +145,30 @@ mod tests {
     fn targets() {
         let base = Path::new("/p");
         let parse = |url: &str| Target::parse(url, base);
-        assert_eq!(parse("sqlite://a.db").unwrap().path(), Some(Path::new("/p/a.db")));
-        assert_eq!(parse("sqlite:a.db").unwrap().path(), Some(Path::new("/p/a.db")));
-        assert_eq!(parse("sqlite:///x/a.db").unwrap().path(), Some(Path::new("/x/a.db")));
-        assert_eq!(parse("postgresql://h/d").unwrap().dialect(), Dialect::Postgres);
-        for bad in ["", "sqlite", "sqlite::memory:", "sqlite://", "oracle://x", "sqlite://a?mode=ro"] {
+        assert_eq!(
+            parse("sqlite://a.db").unwrap().path(),
+            Some(Path::new("/p/a.db"))
+        );
+        assert_eq!(
+            parse("sqlite:a.db").unwrap().path(),
+            Some(Path::new("/p/a.db"))
+        );
+        assert_eq!(
+            parse("sqlite:///x/a.db").unwrap().path(),
+            Some(Path::new("/x/a.db"))
+        );
+        assert_eq!(
+            parse("postgresql://h/d").unwrap().dialect(),
+            Dialect::Postgres
+        );
+        for bad in [
+            "",
+            "sqlite",
+            "sqlite::memory:",
+            "sqlite://",
+            "oracle://x",
+            "sqlite://a?mode=ro",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

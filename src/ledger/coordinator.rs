@@ -24,7 +24,8 @@ impl CoordinatorRow {
     /// Who holds the lease, and what for.
     #[must_use]
     pub fn describe(&self) -> Option<String> {
-        self.is_held().then(|| format!("{}: {}", self.holder, self.doing))
+        self.is_held()
+            .then(|| format!("{}: {}", self.holder, self.doing))
     }
 }
 
@@ -32,7 +33,10 @@ impl CoordinatorRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acquired {
     /// It is ours, under this token. `after` names a holder whose lease had run out.
-    Yes { token: i64, after: Option<String> },
+    Yes {
+        token: i64,
+        after: Option<String>,
+    },
     No(CoordinatorRow),
 }
 
@@ -42,8 +46,10 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error.
     pub async fn coordinator(&mut self) -> Result<CoordinatorRow, LedgerError> {
-        self.coordinator_row("SELECT token, holder, doing, expires_at, {now} FROM {coordinator} WHERE id = 1")
-            .await
+        self.coordinator_row(
+            "SELECT token, holder, doing, expires_at, {now} FROM {coordinator} WHERE id = 1",
+        )
+        .await
     }
 
     async fn coordinator_row(&mut self, sql: &str) -> Result<CoordinatorRow, LedgerError> {
@@ -90,7 +96,11 @@ impl Ledger<'_> {
     ///
     /// # Errors
     /// A database error.
-    pub async fn renew_coordinator(&mut self, token: i64, lease_ms: i64) -> Result<bool, LedgerError> {
+    pub async fn renew_coordinator(
+        &mut self,
+        token: i64,
+        lease_ms: i64,
+    ) -> Result<bool, LedgerError> {
         let changed = self
             .execute(
                 "UPDATE {coordinator} SET expires_at = {now} + ? WHERE id = 1 AND token = ?",

@@ -24,9 +24,15 @@ impl LedgerError {
     pub fn help(&self) -> Option<&'static str> {
         match self {
             Self::Database(error) => error.help(),
-            Self::Newer { .. } => Some("use the version of `migrate` that wrote it, or a newer one; nothing has been changed"),
-            Self::Damaged(_) => Some("`migrate log --verify` checks the history; restore the ledger's tables from a backup"),
-            Self::Superseded { .. } => Some("see what it does with `migrate log`, then run the command again"),
+            Self::Newer { .. } => Some(
+                "use the version of `migrate` that wrote it, or a newer one; nothing has been changed",
+            ),
+            Self::Damaged(_) => Some(
+                "`migrate log --verify` checks the history; restore the ledger's tables from a backup",
+            ),
+            Self::Superseded { .. } => {
+                Some("see what it does with `migrate log`, then run the command again")
+            }
         }
     }
 

@@ -68,16 +68,25 @@ impl Event {
             hasher.update((field.len() as u64).to_be_bytes());
             hasher.update(field.as_bytes());
         }
-        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hasher
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
 /// What checking the log found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verified {
-    Whole { events: usize },
+    Whole {
+        events: usize,
+    },
     /// The first event that does not fit, and why.
-    Broken { seq: i64, reason: String },
+    Broken {
+        seq: i64,
+        reason: String,
+    },
 }
 
 /// Checks that every event follows from the one before, and that none is missing at the end.
@@ -85,9 +94,15 @@ pub enum Verified {
 pub fn verify(events: &[Event], count: i64, head: &str) -> Verified {
     let mut previous = GENESIS;
     for (expected, event) in (1..).zip(events) {
-        let broken = |reason: &str| Verified::Broken { seq: event.seq, reason: reason.to_owned() };
+        let broken = |reason: &str| Verified::Broken {
+            seq: event.seq,
+            reason: reason.to_owned(),
+        };
         if event.seq != expected {
-            return Verified::Broken { seq: expected, reason: "the event is missing".into() };
+            return Verified::Broken {
+                seq: expected,
+                reason: "the event is missing".into(),
+            };
         }
         if event.previous != previous {
             return broken("it does not follow from the event before");
@@ -99,11 +114,15 @@ pub fn verify(events: &[Event], count: i64, head: &str) -> Verified {
     }
     if i64::try_from(events.len()) != Ok(count) || previous != head {
         return Verified::Broken {
-            seq: i64::try_from(events.len()).unwrap_or(i64::MAX).saturating_add(1),
+            seq: i64::try_from(events.len())
+                .unwrap_or(i64::MAX)
+                .saturating_add(1),
             reason: "events are missing at the end".into(),
         };
     }
-    Verified::Whole { events: events.len() }
+    Verified::Whole {
+        events: events.len(),
+    }
 }
 
 impl Ledger<'_> {
@@ -119,7 +138,10 @@ impl Ledger<'_> {
         detail: &serde_json::Value,
     ) -> Result<(), LedgerError> {
         let rows = self
-            .query("SELECT events, head, {now} FROM {meta} WHERE id = 1{for_update}", &[])
+            .query(
+                "SELECT events, head, {now} FROM {meta} WHERE id = 1{for_update}",
+                &[],
+            )
             .await?;
         let row = first(&rows)?;
         let mut event = Event {
@@ -133,7 +155,16 @@ impl Ledger<'_> {
             hash: String::new(),
         };
         event.hash = event.seal();
-        let Event { seq, at, actor, kind, migration, detail, previous, hash } = event;
+        let Event {
+            seq,
+            at,
+            actor,
+            kind,
+            migration,
+            detail,
+            previous,
+            hash,
+        } = event;
         self.execute(
             "INSERT INTO {events} (seq, at, actor, kind, migration, detail, previous, hash) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -149,8 +180,11 @@ impl Ledger<'_> {
             ],
         )
         .await?;
-        self.execute("UPDATE {meta} SET events = ?, head = ? WHERE id = 1", &[seq.into(), hash.into()])
-            .await?;
+        self.execute(
+            "UPDATE {meta} SET events = ?, head = ? WHERE id = 1",
+            &[seq.into(), hash.into()],
+        )
+        .await?;
         Ok(())
     }
 
@@ -187,7 +221,9 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error.
     pub async fn verify_events(&mut self) -> Result<Verified, LedgerError> {
-        let rows = self.query("SELECT events, head FROM {meta} WHERE id = 1", &[]).await?;
+        let rows = self
+            .query("SELECT events, head FROM {meta} WHERE id = 1", &[])
+            .await?;
         let row = first(&rows)?;
         let (count, head) = (row.int(0)?, row.text(1)?.to_owned());
         Ok(verify(&self.events().await?, count, &head))
@@ -201,7 +237,9 @@ mod tests {
     fn log(length: i64) -> Vec<Event> {
         let mut events: Vec<Event> = Vec::new();
         for seq in 1..=length {
-            let previous = events.last().map_or(GENESIS.to_owned(), |event| event.hash.clone());
+            let previous = events
+                .last()
+                .map_or(GENESIS.to_owned(), |event| event.hash.clone());
             let mut event = Event {
                 seq,
                 at: 1000 + seq,

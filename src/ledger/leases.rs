@@ -13,9 +13,19 @@ impl LeaseId {
     /// A name that no other lease has: the sequence number of its admission is unique already,
     /// and the instance keeps it apart from those of a restored database.
     fn new(seq: i64, lease: &NewLease, now: i64) -> Self {
-        let text = format!("{seq} {now} {} {} {}", lease.service, lease.instance, fastrand::u128(..));
+        let text = format!(
+            "{seq} {now} {} {} {}",
+            lease.service,
+            lease.instance,
+            fastrand::u128(..)
+        );
         let hash = Sha256::digest(text.as_bytes());
-        Self(hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        Self(
+            hash.iter()
+                .take(16)
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
     }
 }
 
@@ -63,7 +73,9 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error.
     pub async fn lock_admissions(&mut self) -> Result<i64, LedgerError> {
-        let rows = self.query("SELECT seq FROM {admission} WHERE id = 1{for_update}", &[]).await?;
+        let rows = self
+            .query("SELECT seq FROM {admission} WHERE id = 1{for_update}", &[])
+            .await?;
         Ok(first(&rows)?.int(0)?)
     }
 
@@ -76,7 +88,8 @@ impl Ledger<'_> {
         let seq = seq.saturating_add(1);
         let now = self.now().await?;
         let id = LeaseId::new(seq, lease, now);
-        self.execute("UPDATE {admission} SET seq = ? WHERE id = 1", &[seq.into()]).await?;
+        self.execute("UPDATE {admission} SET seq = ? WHERE id = 1", &[seq.into()])
+            .await?;
         self.execute(
             "INSERT INTO {leases} (id, service, version, instance, state, registered_at, renewed_at, renew_ms, expires_at) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -93,7 +106,14 @@ impl Ledger<'_> {
             ],
         )
         .await?;
-        self.sight(&lease.service, &lease.label, Some(&lease.version), now, Some(seq)).await?;
+        self.sight(
+            &lease.service,
+            &lease.label,
+            Some(&lease.version),
+            now,
+            Some(seq),
+        )
+        .await?;
         // Now and then, so that crashed instances do not fill the table.
         if seq % 64 == 0 {
             self.sweep(now).await?;
@@ -116,16 +136,27 @@ impl Ledger<'_> {
             return Ok(Renewal::Renewed);
         }
         let rows = self
-            .query("SELECT expires_at FROM {leases} WHERE id = ?", &[id.0.as_str().into()])
+            .query(
+                "SELECT expires_at FROM {leases} WHERE id = ?",
+                &[id.0.as_str().into()],
+            )
             .await?;
-        Ok(if rows.is_empty() { Renewal::Gone } else { Renewal::Expired })
+        Ok(if rows.is_empty() {
+            Renewal::Gone
+        } else {
+            Renewal::Expired
+        })
     }
 
     /// Says what the holder is doing.
     ///
     /// # Errors
     /// A database error.
-    pub async fn set_lease_state(&mut self, id: &LeaseId, state: InstanceState) -> Result<(), LedgerError> {
+    pub async fn set_lease_state(
+        &mut self,
+        id: &LeaseId,
+        state: InstanceState,
+    ) -> Result<(), LedgerError> {
         self.execute(
             "UPDATE {leases} SET state = ? WHERE id = ?",
             &[state_number(state).into(), id.0.as_str().into()],
@@ -140,12 +171,22 @@ impl Ledger<'_> {
     /// A database error.
     pub async fn release(&mut self, id: &LeaseId) -> Result<(), LedgerError> {
         let rows = self
-            .query("SELECT service, version, {now} FROM {leases} WHERE id = ?", &[id.0.as_str().into()])
+            .query(
+                "SELECT service, version, {now} FROM {leases} WHERE id = ?",
+                &[id.0.as_str().into()],
+            )
             .await?;
-        let Some(row) = rows.first() else { return Ok(()) };
-        let (service, label, now) = (row.text(0)?.to_owned(), row.text(1)?.to_owned(), row.int(2)?);
+        let Some(row) = rows.first() else {
+            return Ok(());
+        };
+        let (service, label, now) = (
+            row.text(0)?.to_owned(),
+            row.text(1)?.to_owned(),
+            row.int(2)?,
+        );
         self.sight(&service, &label, None, now, None).await?;
-        self.execute("DELETE FROM {leases} WHERE id = ?", &[id.0.as_str().into()]).await?;
+        self.execute("DELETE FROM {leases} WHERE id = ?", &[id.0.as_str().into()])
+            .await?;
         Ok(())
     }
 
@@ -216,9 +257,14 @@ impl Ledger<'_> {
             )
             .await?;
         for row in rows {
-            self.sight(row.text(0)?, row.text(1)?, None, row.int(2)?, None).await?;
+            self.sight(row.text(0)?, row.text(1)?, None, row.int(2)?, None)
+                .await?;
         }
-        self.execute("DELETE FROM {leases} WHERE expires_at < ?", &[before.into()]).await?;
+        self.execute(
+            "DELETE FROM {leases} WHERE expires_at < ?",
+            &[before.into()],
+        )
+        .await?;
         Ok(())
     }
 }

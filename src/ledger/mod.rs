@@ -93,10 +93,15 @@ impl<'c> Ledger<'c> {
     }
 
     async fn check_format(&mut self) -> Result<(), LedgerError> {
-        let rows = self.query("SELECT format FROM {meta} WHERE id = 1", &[]).await?;
+        let rows = self
+            .query("SELECT format FROM {meta} WHERE id = 1", &[])
+            .await?;
         let found = first(&rows)?.int(0)?;
         if found > FORMAT {
-            return Err(LedgerError::Newer { found, supported: FORMAT });
+            return Err(LedgerError::Newer {
+                found,
+                supported: FORMAT,
+            });
         }
         Ok(())
     }

@@ -62,8 +62,11 @@ impl Ledger<'_> {
         let id = &change.declaration.id;
         if change.phase == Phase::Pending {
             for table in ["migrations", "files", "steps"] {
-                self.execute(&format!("DELETE FROM {{{table}}} WHERE number = ?"), &[number(id).into()])
-                    .await?;
+                self.execute(
+                    &format!("DELETE FROM {{{table}}} WHERE number = ?"),
+                    &[number(id).into()],
+                )
+                .await?;
             }
             return Ok(());
         }
@@ -116,7 +119,11 @@ impl Ledger<'_> {
     ///
     /// # Errors
     /// A database error.
-    pub async fn record_cursor(&mut self, id: &MigrationId, cursor: &Cursor) -> Result<(), LedgerError> {
+    pub async fn record_cursor(
+        &mut self,
+        id: &MigrationId,
+        cursor: &Cursor,
+    ) -> Result<(), LedgerError> {
         self.execute(
             "UPDATE {migrations} SET backfill_after = ?, backfill_upto = ?, backfill_rows = ? WHERE number = ?",
             &[
@@ -134,9 +141,18 @@ impl Ledger<'_> {
     ///
     /// # Errors
     /// A database error.
-    pub async fn record_file(&mut self, id: &MigrationId, phase: &str, path: &str, sha256: &str) -> Result<(), LedgerError> {
-        self.execute("DELETE FROM {files} WHERE number = ? AND phase = ?", &[number(id).into(), phase.into()])
-            .await?;
+    pub async fn record_file(
+        &mut self,
+        id: &MigrationId,
+        phase: &str,
+        path: &str,
+        sha256: &str,
+    ) -> Result<(), LedgerError> {
+        self.execute(
+            "DELETE FROM {files} WHERE number = ? AND phase = ?",
+            &[number(id).into(), phase.into()],
+        )
+        .await?;
         self.execute(
             "INSERT INTO {files} (number, phase, path, sha256, applied_at) VALUES (?, ?, ?, ?, {now})",
             &[number(id).into(), phase.into(), path.into(), sha256.into()],
@@ -151,7 +167,10 @@ impl Ledger<'_> {
     /// A database error.
     pub async fn files(&mut self) -> Result<Vec<AppliedFile>, LedgerError> {
         let rows = self
-            .query("SELECT number, phase, path, sha256 FROM {files} ORDER BY number, phase, path", &[])
+            .query(
+                "SELECT number, phase, path, sha256 FROM {files} ORDER BY number, phase, path",
+                &[],
+            )
             .await?;
         rows.iter()
             .map(|row| {
@@ -169,14 +188,21 @@ impl Ledger<'_> {
     ///
     /// # Errors
     /// A database error.
-    pub async fn record_step(&mut self, id: &MigrationId, phase: &str, step: &StepRecord) -> Result<(), LedgerError> {
+    pub async fn record_step(
+        &mut self,
+        id: &MigrationId,
+        phase: &str,
+        step: &StepRecord,
+    ) -> Result<(), LedgerError> {
         let identity = [
             number(id).into(),
             phase.into(),
             step.position.into(),
             step.sha256.as_str().into(),
         ];
-        let mut delete = "DELETE FROM {steps} WHERE number = ? AND phase = ? AND position = ? AND sha256 = ?".to_owned();
+        let mut delete =
+            "DELETE FROM {steps} WHERE number = ? AND phase = ? AND position = ? AND sha256 = ?"
+                .to_owned();
         if step.state == StepState::Started {
             delete.push_str(" AND state = 'started'");
         }
@@ -192,7 +218,14 @@ impl Ledger<'_> {
         let [number, phase, position, sha256] = identity;
         self.execute(
             &insert,
-            &[number, phase, position, sha256, state.into(), step.statement.as_str().into()],
+            &[
+                number,
+                phase,
+                position,
+                sha256,
+                state.into(),
+                step.statement.as_str().into(),
+            ],
         )
         .await?;
         Ok(())
@@ -202,7 +235,11 @@ impl Ledger<'_> {
     ///
     /// # Errors
     /// A database error.
-    pub async fn steps(&mut self, id: &MigrationId, phase: &str) -> Result<Vec<StepRecord>, LedgerError> {
+    pub async fn steps(
+        &mut self,
+        id: &MigrationId,
+        phase: &str,
+    ) -> Result<Vec<StepRecord>, LedgerError> {
         let rows = self
             .query(
                 "SELECT position, sha256, statement, state FROM {steps} WHERE number = ? AND phase = ? ORDER BY position",
@@ -218,7 +255,11 @@ impl Ledger<'_> {
                     state: match row.text(3)? {
                         "done" => StepState::Done,
                         "started" => StepState::Started,
-                        other => return Err(LedgerError::Damaged(format!("`{other}` is not the state of a step"))),
+                        other => {
+                            return Err(LedgerError::Damaged(format!(
+                                "`{other}` is not the state of a step"
+                            )));
+                        }
                     },
                 })
             })

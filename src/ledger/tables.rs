@@ -2,7 +2,6 @@
 
 use super::{FORMAT, LedgerError};
 use crate::database::{Access, Capabilities, Connection, DatabaseError, ErrorKind};
-use crate::sql::Dialect;
 
 /// Every table: its name and its columns.
 const TABLES: &[(&str, &str)] = &[
@@ -89,14 +88,7 @@ pub(super) fn render(capabilities: &Capabilities, sql: &str) -> String {
 
 /// Whether the ledger is there, asked inside an open transaction.
 pub(super) async fn exist(connection: &mut dyn Connection) -> Result<bool, LedgerError> {
-    let capabilities = connection.capabilities();
-    let sql = match capabilities.dialect {
-        Dialect::Sqlite => "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_meta'",
-        Dialect::Postgres => {
-            "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = 'phasegate' AND c.relname = 'meta'"
-        }
-    };
+    let sql = connection.capabilities().ledger_exists;
     let rows = connection.query(sql, &[]).await?;
     Ok(super::first(&rows)?.int(0)? > 0)
 }
@@ -116,7 +108,10 @@ pub(super) async fn ensure(connection: &mut dyn Connection) -> Result<(), Ledger
             Ok(()) => return Ok(()),
             Err(error) => {
                 connection.rollback().await?;
-                let lost_a_race = matches!(error.kind, ErrorKind::Statement | ErrorKind::Conflict | ErrorKind::Locked);
+                let lost_a_race = matches!(
+                    error.kind,
+                    ErrorKind::Statement | ErrorKind::Conflict | ErrorKind::Locked
+                );
                 if !lost_a_race || attempt >= ATTEMPTS {
                     return Err(error.into());
                 }
@@ -137,14 +132,25 @@ async fn create(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
         connection.execute(&render(capabilities, &sql), &[]).await?;
     }
     let prefix = capabilities.ledger_prefix.trim_end_matches(['.', '_']);
-    for (name, columns) in [("leases_version", "service, version"), ("leases_expiry", "expires_at")] {
+    for (name, columns) in [
+        ("leases_version", "service, version"),
+        ("leases_expiry", "expires_at"),
+    ] {
         let sql = format!("CREATE INDEX IF NOT EXISTS {prefix}_{name} ON {{leases}} ({columns})");
         connection.execute(&render(capabilities, &sql), &[]).await?;
     }
     for (table, columns, values) in [
-        ("meta", "id, format, events, head", format!("1, {FORMAT}, 0, '{GENESIS}'")),
+        (
+            "meta",
+            "id, format, events, head",
+            format!("1, {FORMAT}, 0, '{GENESIS}'"),
+        ),
         ("admission", "id, seq", "1, 0".to_owned()),
-        ("coordinator", "id, token, holder, doing, expires_at", "1, 0, '', '', 0".to_owned()),
+        (
+            "coordinator",
+            "id, token, holder, doing, expires_at",
+            "1, 0, '', '', 0".to_owned(),
+        ),
     ] {
         let sql = format!("INSERT INTO {{{table}}} ({columns}) VALUES ({values})");
         connection.execute(&render(capabilities, &sql), &[]).await?;

@@ -3,7 +3,8 @@
 use super::{CoordinatorRow, Cursor, Ledger, LedgerError};
 use crate::database::Row;
 use crate::model::{
-    InstanceState, Label, Live, LiveGroup, MigrationState, Phase, SourceReport, SourceStatus, Version,
+    InstanceState, Label, Live, LiveGroup, MigrationState, Phase, SourceReport, SourceStatus,
+    Version,
 };
 
 /// The name of the source that leases are.
@@ -88,7 +89,13 @@ impl Ledger<'_> {
                 migration.state = migration.state.admitting(&since);
             }
         }
-        Ok(View { now, applied, sightings, groups, coordinator })
+        Ok(View {
+            now,
+            applied,
+            sightings,
+            groups,
+            coordinator,
+        })
     }
 
     async fn applied(&mut self) -> Result<Vec<Applied>, LedgerError> {
@@ -111,7 +118,10 @@ impl Ledger<'_> {
                 let placed = row.optional_text(2)?.unwrap_or_default();
                 Ok(Sighting {
                     service: row.text(0)?.to_owned(),
-                    label: Label { text: row.text(1)?.to_owned(), version: placed.parse::<Version>().ok() },
+                    label: Label {
+                        text: row.text(1)?.to_owned(),
+                        version: placed.parse::<Version>().ok(),
+                    },
                     last_seen_at: row.int(3)?,
                     seq: row.int(4)?,
                 })
@@ -120,7 +130,11 @@ impl Ledger<'_> {
     }
 
     /// The live leases, counted; updates the sightings with what has expired since.
-    async fn live_groups(&mut self, now: i64, sightings: &mut [Sighting]) -> Result<Vec<LiveGroup>, LedgerError> {
+    async fn live_groups(
+        &mut self,
+        now: i64,
+        sightings: &mut [Sighting],
+    ) -> Result<Vec<LiveGroup>, LedgerError> {
         let rows = self
             .query(
                 "SELECT service, version, \
@@ -144,7 +158,10 @@ impl Ledger<'_> {
                     sighting.last_seen_at = sighting.last_seen_at.max(row.int(7)?.min(now));
                     sighting.label.clone()
                 }
-                None => Label { text: text.to_owned(), version: None },
+                None => Label {
+                    text: text.to_owned(),
+                    version: None,
+                },
             };
             for (index, state) in InstanceState::ALL.into_iter().enumerate() {
                 let instances = u64::try_from(row.int(2 + index)?).unwrap_or_default();
@@ -168,7 +185,11 @@ impl Ledger<'_> {
     ///
     /// # Errors
     /// A database error.
-    pub async fn name_examples(&mut self, groups: &mut [LiveGroup], now: i64) -> Result<(), LedgerError> {
+    pub async fn name_examples(
+        &mut self,
+        groups: &mut [LiveGroup],
+        now: i64,
+    ) -> Result<(), LedgerError> {
         for group in groups.iter_mut().filter(|group| group.source == LEASES) {
             let state = match group.state {
                 InstanceState::Lost => "renewed_at + 3 * renew_ms < ? AND state >= ?",
@@ -220,7 +241,11 @@ fn read_applied(row: &Row) -> Result<Applied, LedgerError> {
         _ => None,
     };
     Ok(Applied {
-        state: MigrationState { declaration, phase, kinds },
+        state: MigrationState {
+            declaration,
+            phase,
+            kinds,
+        },
         recorded_phase: phase,
         seq: row.int(3)?,
         step_back,

@@ -17,7 +17,9 @@ pub(super) fn effects(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<Effe
             let later = facts.get(index + 1..).unwrap_or_default();
             let effect = match &fact.effect {
                 Effect::Destructive { .. } if names.are_new(&fact.subjects) => Effect::Additive,
-                Effect::Destructive { .. } if recreated(dialect, mode, fact, later) => Effect::Additive,
+                Effect::Destructive { .. } if recreated(dialect, mode, fact, later) => {
+                    Effect::Additive
+                }
                 effect => effect.clone(),
             };
             for object in &fact.objects {
@@ -77,7 +79,10 @@ struct Names {
 
 impl Names {
     fn are_new(&self, subjects: &[Subject]) -> bool {
-        !subjects.is_empty() && subjects.iter().all(|subject| self.is_in(&self.new, subject))
+        !subjects.is_empty()
+            && subjects
+                .iter()
+                .all(|subject| self.is_in(&self.new, subject))
     }
 
     fn is_in(&self, list: &[Subject], subject: &Subject) -> bool {
@@ -93,7 +98,10 @@ impl Names {
 
     fn note(&mut self, object: &Object) {
         // These are told apart by their table, and what matters about them is whether that is new.
-        if matches!(object.kind, ObjectKind::Column | ObjectKind::Constraint | ObjectKind::Trigger) {
+        if matches!(
+            object.kind,
+            ObjectKind::Column | ObjectKind::Constraint | ObjectKind::Trigger
+        ) {
             return;
         }
         let subject = Subject {
@@ -128,7 +136,10 @@ impl Names {
         let was_new = self.is_in(&self.new, &subject);
         if was_new {
             let kept = std::mem::take(&mut self.new);
-            self.new = kept.into_iter().filter(|other| !self.is(&subject, other)).collect();
+            self.new = kept
+                .into_iter()
+                .filter(|other| !self.is(&subject, other))
+                .collect();
         } else {
             self.vacated.push(subject);
         }

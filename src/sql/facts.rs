@@ -223,7 +223,9 @@ impl NewColumn {
     pub fn effect(&self) -> Effect {
         let name = &self.name;
         let why = if (self.not_null || self.primary_key) && !self.has_default && !self.computed {
-            format!("adds `{name}` as NOT NULL without a default: INSERTs of old versions would fail")
+            format!(
+                "adds `{name}` as NOT NULL without a default: INSERTs of old versions would fail"
+            )
         } else if (self.unique || self.primary_key)
             && !self.computed
             && (self.has_default || self.nulls_collide)

@@ -64,7 +64,10 @@ pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Splits at every semicolon for which `within` (told of each token in turn) does not say that the statement
 /// goes on.
-pub(super) fn split(tokens: &[Token], mut within: impl FnMut(&[Token]) -> bool) -> Vec<Range<usize>> {
+pub(super) fn split(
+    tokens: &[Token],
+    mut within: impl FnMut(&[Token]) -> bool,
+) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     let mut start = 0;
     for (index, token) in tokens.iter().enumerate() {
@@ -88,7 +91,9 @@ fn cover(tokens: &[Token]) -> Option<Range<usize>> {
 
 /// The last statement of a file may have swallowed semicolons up to the end.
 fn cover_open(tokens: &[Token]) -> Option<Range<usize>> {
-    let last = tokens.iter().rposition(|token| token.kind != Kind::Semicolon)?;
+    let last = tokens
+        .iter()
+        .rposition(|token| token.kind != Kind::Semicolon)?;
     cover(tokens.get(..=last)?)
 }
 
@@ -113,7 +118,8 @@ pub(super) fn depth(tokens: &[Token]) -> usize {
     deepest
 }
 
-const FIRST_LINE: &str = "write `-- migrate: no-transaction` as the very first line of the file, or leave it out";
+const FIRST_LINE: &str =
+    "write `-- migrate: no-transaction` as the very first line of the file, or leave it out";
 
 /// How the script wants to be run. A directive that would be overlooked is an error, not a comment.
 pub(super) fn mode(text: &str, statements: &[Range<usize>]) -> Result<Mode, ScriptError> {
@@ -166,8 +172,8 @@ pub(super) fn strict_check(
     is_column: impl Fn(&str) -> bool,
 ) -> bool {
     const HARMLESS: &[&str] = &[
-        "and", "or", "not", "in", "is", "null", "like", "ilike", "glob", "between", "true", "false", "any",
-        "array", "similar", "to",
+        "and", "or", "not", "in", "is", "null", "like", "ilike", "glob", "between", "true",
+        "false", "any", "array", "similar", "to",
     ];
     let mut inside = 0usize;
     let mut after: [&str; 2] = ["", ""];
@@ -184,15 +190,25 @@ pub(super) fn strict_check(
             Kind::Word | Kind::QuotedName if inside > 0 => {
                 let rejects_null = word.eq_ignore_ascii_case("notnull")
                     || (word.eq_ignore_ascii_case("null")
-                        && after.first().is_some_and(|is| is.eq_ignore_ascii_case("is"))
-                        && after.last().is_some_and(|not| not.eq_ignore_ascii_case("not")));
+                        && after
+                            .first()
+                            .is_some_and(|is| is.eq_ignore_ascii_case("is"))
+                        && after
+                            .last()
+                            .is_some_and(|not| not.eq_ignore_ascii_case("not")));
                 let is_cast = after.last().is_some_and(|colon| *colon == ":");
                 let known = is_column(word)
                     || is_cast
                     || (token.kind == Kind::Word
-                        && HARMLESS.iter().any(|harmless| word.eq_ignore_ascii_case(harmless)));
-                let calls = !HARMLESS.iter().any(|harmless| word.eq_ignore_ascii_case(harmless))
-                    && tokens.get(index + 1).is_some_and(|next| next.kind == Kind::Open);
+                        && HARMLESS
+                            .iter()
+                            .any(|harmless| word.eq_ignore_ascii_case(harmless)));
+                let calls = !HARMLESS
+                    .iter()
+                    .any(|harmless| word.eq_ignore_ascii_case(harmless))
+                    && tokens
+                        .get(index + 1)
+                        .is_some_and(|next| next.kind == Kind::Open);
                 if (rejects_null && !has_default) || !known || (calls && !is_cast) {
                     return true;
                 }

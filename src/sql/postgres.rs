@@ -33,11 +33,16 @@ fn inspect(sql: &str) -> Result<Facts, ScriptError> {
     let statements: Vec<SyntaxNode> = parsed.syntax_node().children().collect();
     match statements.as_slice() {
         [] => Ok(Facts::additive()),
-        [statement] if tree::has(statement, squawk_syntax::SyntaxKind::COPY_FROM)
-            && tree::within(statement, squawk_syntax::SyntaxKind::COPY_STDIN) =>
+        [statement]
+            if tree::has(statement, squawk_syntax::SyntaxKind::COPY_FROM)
+                && tree::within(statement, squawk_syntax::SyntaxKind::COPY_STDIN) =>
         {
             let message = "COPY … FROM STDIN needs psql to send the rows";
-            Err(ScriptError::new(0..sql.len(), message, "write INSERT … VALUES, or COPY from a file on the server"))
+            Err(ScriptError::new(
+                0..sql.len(),
+                message,
+                "write INSERT … VALUES, or COPY from a file on the server",
+            ))
         }
         [statement] => Ok(statement::classify(statement)),
         _ => Ok(Facts::unknown("is more than one statement")),

@@ -26,8 +26,7 @@ pub enum Part {
 }
 
 const ONE_SELECT: &str = "write a single SELECT that only reads, such as `SELECT count(*) FROM users WHERE first_name IS NULL`";
-const ONE_UPDATE: &str =
-    "write a single UPDATE over a key range, such as `UPDATE users SET … WHERE id > :after AND id <= :upto`";
+const ONE_UPDATE: &str = "write a single UPDATE over a key range, such as `UPDATE users SET … WHERE id > :after AND id <= :upto`";
 const KEY_RANGE: &str = "restrict the statement to a batch: `WHERE id > :after AND id <= :upto`";
 
 /// # Errors
@@ -46,7 +45,11 @@ pub fn single_select(dialect: Dialect, sql: &str) -> Result<(), ScriptError> {
         Query::Select { problem: None } => Ok(()),
         Query::Select {
             problem: Some(problem),
-        } => Err(ScriptError::new(span, format!("this query {problem}"), ONE_SELECT)),
+        } => Err(ScriptError::new(
+            span,
+            format!("this query {problem}"),
+            ONE_SELECT,
+        )),
         _ => Err(ScriptError::new(span, "this is not a SELECT", ONE_SELECT)),
     }
 }
@@ -55,7 +58,10 @@ pub fn single_select(dialect: Dialect, sql: &str) -> Result<(), ScriptError> {
 /// Why `sql` is not exactly one UPDATE, or INSERT … SELECT that may be repeated, over `:after` to `:upto`.
 pub fn backfill_statement(dialect: Dialect, sql: &str) -> Result<Backfill, Vec<ScriptError>> {
     let tokens = lexeme::tokens(dialect.grammar(), sql).map_err(|error| vec![error])?;
-    let mut errors: Vec<ScriptError> = tokens.iter().filter_map(|token| stray(token, sql)).collect();
+    let mut errors: Vec<ScriptError> = tokens
+        .iter()
+        .filter_map(|token| stray(token, sql))
+        .collect();
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -69,7 +75,8 @@ pub fn backfill_statement(dialect: Dialect, sql: &str) -> Result<Backfill, Vec<S
     }
     for parameter in [AFTER, UPTO] {
         if !tokens.iter().any(|token| is(token, sql, parameter)) {
-            let message = format!("`{parameter}` is missing: every batch would touch the whole table");
+            let message =
+                format!("`{parameter}` is missing: every batch would touch the whole table");
             errors.push(ScriptError::new(span.clone(), message, KEY_RANGE));
         }
     }
@@ -79,8 +86,14 @@ pub fn backfill_statement(dialect: Dialect, sql: &str) -> Result<Backfill, Vec<S
     let mut parts = Vec::new();
     let mut from = span.start;
     for token in tokens.iter().filter(|token| token.kind == Kind::Parameter) {
-        parts.extend(lexeme::slice(sql, &(from..token.span.start)).map(|text| Part::Sql(text.to_owned())));
-        parts.push(if is(token, sql, AFTER) { Part::After } else { Part::Upto });
+        parts.extend(
+            lexeme::slice(sql, &(from..token.span.start)).map(|text| Part::Sql(text.to_owned())),
+        );
+        parts.push(if is(token, sql, AFTER) {
+            Part::After
+        } else {
+            Part::Upto
+        });
         from = token.span.end;
     }
     let rest = lexeme::slice(sql, &(from..span.end)).unwrap_or_default();
@@ -124,9 +137,19 @@ fn single(
     let spans = (grammar.split)(sql, tokens);
     let span = match spans.as_slice() {
         [span] => span.clone(),
-        [] => return Err(ScriptError::new(0..sql.len(), "there is no statement here", help)),
+        [] => {
+            return Err(ScriptError::new(
+                0..sql.len(),
+                "there is no statement here",
+                help,
+            ));
+        }
         [_, second, ..] => {
-            return Err(ScriptError::new(second.clone(), "a second statement is not allowed here", help));
+            return Err(ScriptError::new(
+                second.clone(),
+                "a second statement is not allowed here",
+                help,
+            ));
         }
     };
     let facts = grammar
@@ -151,9 +174,13 @@ fn with_values(sql: &str, tokens: &[Token]) -> String {
 
 fn unfit(facts: &Facts, sql: &str, tokens: &[Token]) -> Option<&'static str> {
     match &facts.query {
-        _ if matches!(facts.effect, super::Effect::Destructive { .. }) => Some("a backfill may not delete rows"),
+        _ if matches!(facts.effect, super::Effect::Destructive { .. }) => {
+            Some("a backfill may not delete rows")
+        }
         Query::Update => None,
-        Query::Insert { selects: false, .. } => Some("an INSERT of fixed values cannot go over a key range"),
+        Query::Insert { selects: false, .. } => {
+            Some("an INSERT of fixed values cannot go over a key range")
+        }
         // A batch may run again after a crash, or after an old version wrote past it.
         Query::Insert {
             on_conflict: false, ..
@@ -161,7 +188,9 @@ fn unfit(facts: &Facts, sql: &str, tokens: &[Token]) -> Option<&'static str> {
             Some("this INSERT cannot be repeated: add ON CONFLICT, or WHERE NOT EXISTS")
         }
         Query::Insert { .. } => None,
-        Query::Select { .. } | Query::Other => Some("a backfill is an UPDATE, or an INSERT … SELECT"),
+        Query::Select { .. } | Query::Other => {
+            Some("a backfill is an UPDATE, or an INSERT … SELECT")
+        }
     }
 }
 

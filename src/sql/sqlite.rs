@@ -9,8 +9,8 @@ mod tests;
 use bumpalo::Bump;
 use fallible_iterator::FallibleIterator as _;
 use sqlite3_parser::ast::{
-    Cmd, CreateTableBody, Expr, InsertBody, Name as Written, OneSelect, PragmaBody, QualifiedName, ResolveType,
-    Select, Stmt,
+    Cmd, CreateTableBody, Expr, InsertBody, Name as Written, OneSelect, PragmaBody, QualifiedName,
+    ResolveType, Select, Stmt,
 };
 use sqlite3_parser::lexer::sql::Parser;
 
@@ -130,17 +130,29 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
             let object = name(tbl_name).object(ObjectKind::Table, Verb::Create);
             created(false, None, object.conditional(*if_not_exists))
         }
-        Stmt::DropIndex { if_exists, idx_name } => dropped(ObjectKind::Index, "index", idx_name, *if_exists),
-        Stmt::DropTable { if_exists, tbl_name } => dropped(ObjectKind::Table, "table", tbl_name, *if_exists),
+        Stmt::DropIndex {
+            if_exists,
+            idx_name,
+        } => dropped(ObjectKind::Index, "index", idx_name, *if_exists),
+        Stmt::DropTable {
+            if_exists,
+            tbl_name,
+        } => dropped(ObjectKind::Table, "table", tbl_name, *if_exists),
         Stmt::DropTrigger {
             if_exists,
             trigger_name,
         } => dropped(ObjectKind::Trigger, "trigger", trigger_name, *if_exists),
-        Stmt::DropView { if_exists, view_name } => dropped(ObjectKind::View, "view", view_name, *if_exists),
+        Stmt::DropView {
+            if_exists,
+            view_name,
+        } => dropped(ObjectKind::View, "view", view_name, *if_exists),
         Stmt::Delete { tbl_name, .. } => {
             let table = name(tbl_name);
-            writing(&table, Facts::destructive(format!("deletes rows of `{}`", table.name)))
-                .about(table.subject(ObjectKind::Table))
+            writing(
+                &table,
+                Facts::destructive(format!("deletes rows of `{}`", table.name)),
+            )
+            .about(table.subject(ObjectKind::Table))
         }
         Stmt::Insert {
             tbl_name,
@@ -154,10 +166,16 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
             };
             writing(&name(tbl_name), Facts::new(Effect::Data)).query(Query::Insert {
                 selects,
-                on_conflict: upserts || matches!(or_conflict, Some(ResolveType::Ignore | ResolveType::Replace)),
+                on_conflict: upserts
+                    || matches!(
+                        or_conflict,
+                        Some(ResolveType::Ignore | ResolveType::Replace)
+                    ),
             })
         }
-        Stmt::Update { tbl_name, .. } => writing(&name(tbl_name), Facts::new(Effect::Data)).query(Query::Update),
+        Stmt::Update { tbl_name, .. } => {
+            writing(&name(tbl_name), Facts::new(Effect::Data)).query(Query::Update)
+        }
         Stmt::Select(_) => {
             let problem = dangerous_call(sql, tokens);
             match problem.clone() {
@@ -168,7 +186,9 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
         }
         Stmt::Analyze(_) | Stmt::Reindex { .. } => Facts::additive(),
         Stmt::Vacuum(..) => Facts::additive().outside_transaction(true),
-        Stmt::Pragma(pragma, body) => pragma_facts(&unquoted(&pragma.name).to_ascii_lowercase(), body.as_ref()),
+        Stmt::Pragma(pragma, body) => {
+            pragma_facts(&unquoted(&pragma.name).to_ascii_lowercase(), body.as_ref())
+        }
         // The connection keeps an attached database, and a pool keeps the connection.
         Stmt::Attach { .. } => Facts::session("ATTACH"),
         Stmt::Detach(_) => Facts::session("DETACH").outside_transaction(true),
@@ -184,7 +204,9 @@ fn created(temporary: bool, problem: Option<String>, object: Object) -> Facts {
     if temporary {
         return Facts::session("a temporary object, which lives as long as the connection");
     }
-    problem.map_or_else(Facts::additive, Facts::unknown).object(object)
+    problem
+        .map_or_else(Facts::additive, Facts::unknown)
+        .object(object)
 }
 
 fn dropped(kind: ObjectKind, word: &str, target: &QualifiedName<'_>, if_exists: bool) -> Facts {
@@ -235,9 +257,21 @@ fn dangerous_call(sql: &str, tokens: &[Token]) -> Option<String> {
 
 fn pragma_facts(pragma: &str, body: Option<&PragmaBody<'_>>) -> Facts {
     const ASKS: &[&str] = &[
-        "table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list",
-        "foreign_key_check", "integrity_check", "quick_check", "database_list", "collation_list",
-        "function_list", "pragma_list", "compile_options",
+        "table_info",
+        "table_xinfo",
+        "table_list",
+        "index_list",
+        "index_info",
+        "index_xinfo",
+        "foreign_key_list",
+        "foreign_key_check",
+        "integrity_check",
+        "quick_check",
+        "database_list",
+        "collation_list",
+        "function_list",
+        "pragma_list",
+        "compile_options",
     ];
     let sets = body.is_some() && !ASKS.contains(&pragma);
     match pragma {
@@ -247,7 +281,9 @@ fn pragma_facts(pragma: &str, body: Option<&PragmaBody<'_>>) -> Facts {
         "user_version" | "application_id" if sets => Facts::new(Effect::Data),
         "optimize" => Facts::additive(),
         "wal_checkpoint" | "incremental_vacuum" => Facts::additive().outside_transaction(true),
-        "shrink_memory" | "data_version" | "case_sensitive_like" => Facts::session(format!("PRAGMA {pragma}")),
+        "shrink_memory" | "data_version" | "case_sensitive_like" => {
+            Facts::session(format!("PRAGMA {pragma}"))
+        }
         _ if sets => Facts::session(format!("PRAGMA {pragma}")).outside_transaction(matches!(
             pragma,
             "foreign_keys" | "journal_mode" | "synchronous" | "auto_vacuum" | "page_size"

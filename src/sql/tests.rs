@@ -25,7 +25,11 @@ pub(super) fn check(dialect: Dialect, table: &[(&str, &str)]) {
                         Effect::SessionSetting { what } => format!("session {what}"),
                         Effect::Unknown { why } => format!("unknown {why}"),
                     };
-                    let outside = if statement.needs_no_transaction { " outside" } else { "" };
+                    let outside = if statement.needs_no_transaction {
+                        " outside"
+                    } else {
+                        ""
+                    };
                     format!("{effect}{outside}")
                 }
                 statements => format!("{} statements", statements.len()),
@@ -33,7 +37,8 @@ pub(super) fn check(dialect: Dialect, table: &[(&str, &str)]) {
         };
         let (effect, rest) = expected.split_once(' ').unwrap_or((expected, ""));
         let words = rest.strip_suffix("outside").unwrap_or(rest).trim();
-        let fits = found.starts_with(effect) && found.contains(words)
+        let fits = found.starts_with(effect)
+            && found.contains(words)
             && found.ends_with(" outside") == expected.ends_with(" outside");
         if !fits {
             wrong.push(format!("{sql}\n  expected {expected}\n  found    {found}"));
@@ -58,7 +63,13 @@ pub(super) fn effects_of(dialect: Dialect, sql: &str) -> String {
 #[test]
 fn files_as_editors_leave_them() {
     for dialect in Dialect::ALL.iter().copied() {
-        for empty in ["", "\u{feff}", "-- nothing\r\n", " ;;\n; /* x */", "-- migrate: no-transaction"] {
+        for empty in [
+            "",
+            "\u{feff}",
+            "-- nothing\r\n",
+            " ;;\n; /* x */",
+            "-- migrate: no-transaction",
+        ] {
             assert!(parse(dialect, empty).statements.is_empty(), "{empty:?}");
         }
         let text = "\u{feff}-- migrate: no-transaction\r\n-- ü;\r\n\r\nSELECT 'ä;' /* ; */ AS \"ö;\" -- x;\r\n;\r\nSELECT 2 -- end";
@@ -69,7 +80,10 @@ fn files_as_editors_leave_them() {
             .iter()
             .map(|statement| (statement.line, statement.text.as_str()))
             .collect();
-        assert_eq!(found, [(4, "SELECT 'ä;' /* ; */ AS \"ö;\""), (6, "SELECT 2")]);
+        assert_eq!(
+            found,
+            [(4, "SELECT 'ä;' /* ; */ AS \"ö;\""), (6, "SELECT 2")]
+        );
         for statement in &script.statements {
             assert_eq!(text[statement.span.clone()], statement.text);
         }
@@ -90,12 +104,19 @@ fn monsters_end_as_messages() {
             format!("SELECT {}1", "NOT ".repeat(15_000)),
             format!("SELECT {}1", "- ".repeat(15_000)),
             format!("SELECT 1{}", " + 1".repeat(9_000)),
-            format!("SELECT {} 1 {}", "CASE WHEN ".repeat(3_000), "THEN 1 END".repeat(3_000)),
+            format!(
+                "SELECT {} 1 {}",
+                "CASE WHEN ".repeat(3_000),
+                "THEN 1 END".repeat(3_000)
+            ),
             format!("INSERT INTO t VALUES {}(1)", "(1, 'x'), ".repeat(20_000)),
         ] {
             let _ = Script::parse(dialect, &monster);
         }
-        let rows = format!("INSERT INTO t VALUES {}(1, 'x')", "(1, 'x'), ".repeat(20_000));
+        let rows = format!(
+            "INSERT INTO t VALUES {}(1, 'x')",
+            "(1, 'x'), ".repeat(20_000)
+        );
         assert_eq!(parse(dialect, &rows).statements.len(), 1);
     }
 }
@@ -103,12 +124,66 @@ fn monsters_end_as_messages() {
 /// Pieces that make statements, or nearly.
 fn script() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "CREATE TABLE t (a int)", "DROP TABLE t", "SELECT 1", "UPDATE t SET a = 'ü;'", "BEGIN", "END", "CASE",
-        "CREATE TRIGGER g AFTER INSERT ON t BEGIN", "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC", "ATOMIC", ";",
-        "\r\n", "\n", " ", "-- ö;\n", "/* x;", "*/", "'", "\"", "$$", "$a$", "(", ")", "[", "]", ",", ":after", "::",
-        ":", "\\i", "\u{feff}", "é", "0x", "1e", "U&\"x\"", "E'\\", "x'0", "`", "@", "#", "ALTER TABLE t", "ADD",
-        "COLUMN", "NOT NULL", "DEFAULT", "CHECK", "RENAME TO", "DROP", "CREATE", "OR REPLACE", "RULE", "DO", "IN",
-        "-- migrate: no-transaction\n", "WITH x AS (DELETE FROM t)", "COPY t FROM STDIN", "GRANT", "SET", "a", "t",
+        "CREATE TABLE t (a int)",
+        "DROP TABLE t",
+        "SELECT 1",
+        "UPDATE t SET a = 'ü;'",
+        "BEGIN",
+        "END",
+        "CASE",
+        "CREATE TRIGGER g AFTER INSERT ON t BEGIN",
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC",
+        "ATOMIC",
+        ";",
+        "\r\n",
+        "\n",
+        " ",
+        "-- ö;\n",
+        "/* x;",
+        "*/",
+        "'",
+        "\"",
+        "$$",
+        "$a$",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        ":after",
+        "::",
+        ":",
+        "\\i",
+        "\u{feff}",
+        "é",
+        "0x",
+        "1e",
+        "U&\"x\"",
+        "E'\\",
+        "x'0",
+        "`",
+        "@",
+        "#",
+        "ALTER TABLE t",
+        "ADD",
+        "COLUMN",
+        "NOT NULL",
+        "DEFAULT",
+        "CHECK",
+        "RENAME TO",
+        "DROP",
+        "CREATE",
+        "OR REPLACE",
+        "RULE",
+        "DO",
+        "IN",
+        "-- migrate: no-transaction\n",
+        "WITH x AS (DELETE FROM t)",
+        "COPY t FROM STDIN",
+        "GRANT",
+        "SET",
+        "a",
+        "t",
     ]);
     prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.join(" "))
 }
@@ -154,10 +229,17 @@ fn holds(dialect: Dialect, text: &str) -> Result<(), TestCaseError> {
                 let span = statement.span.clone();
                 prop_assert!(span.start >= from && span.start < span.end);
                 prop_assert_eq!(text.get(span.clone()), Some(statement.text.as_str()));
-                prop_assert!(is_empty(&text[from..span.start], dialect == Dialect::Postgres));
+                prop_assert!(is_empty(
+                    &text[from..span.start],
+                    dialect == Dialect::Postgres
+                ));
                 from = span.end;
             }
-            prop_assert!(is_empty(&text[from..], dialect == Dialect::Postgres), "{:?}", &text[from..]);
+            prop_assert!(
+                is_empty(&text[from..], dialect == Dialect::Postgres),
+                "{:?}",
+                &text[from..]
+            );
         }
     }
     Ok(())

@@ -18,7 +18,10 @@ pub(super) fn lex(text: &str) -> Result<Vec<Token>, ScriptError> {
             return Err(ScriptError::new(span, message, help));
         }
         let kind = match token.kind {
-            TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment { .. } | TokenKind::Eof => {
+            TokenKind::Whitespace
+            | TokenKind::LineComment
+            | TokenKind::BlockComment { .. }
+            | TokenKind::Eof => {
                 continue;
             }
             TokenKind::Unknown => return Err(unknown(text, span)),
@@ -57,9 +60,17 @@ pub(super) fn lex(text: &str) -> Result<Vec<Token>, ScriptError> {
 }
 
 /// Where the colon of `:name` is. `::name` is a cast, and within brackets `[1:name]` is a slice.
-fn parameter(text: &str, before: &[Token], word: &Range<usize>, in_brackets: bool) -> Option<usize> {
+fn parameter(
+    text: &str,
+    before: &[Token],
+    word: &Range<usize>,
+    in_brackets: bool,
+) -> Option<usize> {
     let is_colon = |token: &&Token| token.text(text) == ":";
-    let colon = before.last().filter(is_colon).filter(|colon| colon.span.end == word.start)?;
+    let colon = before
+        .last()
+        .filter(is_colon)
+        .filter(|colon| colon.span.end == word.start)?;
     let is_cast = before
         .iter()
         .rev()
@@ -76,7 +87,9 @@ fn parameter(text: &str, before: &[Token], word: &Range<usize>, in_brackets: boo
 pub(super) fn split(text: &str, tokens: &[Token]) -> Vec<Range<usize>> {
     lexeme::split(tokens, |so_far| {
         let creates = |words: &[&str]| {
-            so_far.first().is_some_and(|token| token.is_word(text, "create"))
+            so_far
+                .first()
+                .is_some_and(|token| token.is_word(text, "create"))
                 && so_far
                     .iter()
                     .skip(1)
@@ -84,8 +97,14 @@ pub(super) fn split(text: &str, tokens: &[Token]) -> Vec<Range<usize>> {
                     .any(|token| words.iter().any(|word| token.is_word(text, word)))
         };
         if creates(&["rule"]) {
-            let open = so_far.iter().filter(|token| token.kind == Kind::Open).count();
-            let closed = so_far.iter().filter(|token| token.kind == Kind::Close).count();
+            let open = so_far
+                .iter()
+                .filter(|token| token.kind == Kind::Open)
+                .count();
+            let closed = so_far
+                .iter()
+                .filter(|token| token.kind == Kind::Close)
+                .count();
             return open > closed;
         }
         creates(&["function", "procedure"]) && open_blocks(text, so_far) > 0
@@ -96,7 +115,9 @@ fn open_blocks(text: &str, tokens: &[Token]) -> usize {
     let mut open = 0usize;
     for pair in tokens.windows(2) {
         let [token, next] = pair else { continue };
-        if token.is_word(text, "begin") && next.is_word(text, "atomic") || open > 0 && token.is_word(text, "case") {
+        if token.is_word(text, "begin") && next.is_word(text, "atomic")
+            || open > 0 && token.is_word(text, "case")
+        {
             open += 1;
         }
         if open > 0 && next.is_word(text, "end") {
@@ -108,15 +129,22 @@ fn open_blocks(text: &str, tokens: &[Token]) -> usize {
 
 fn open_ended(kind: TokenKind) -> Option<(&'static str, &'static str)> {
     match kind {
-        TokenKind::BlockComment { terminated: false } => {
-            Some(("this comment is never closed", "close it with `*/`; comments nest"))
-        }
-        TokenKind::QuotedIdent { terminated: false, .. } => {
-            Some(("this quoted name is never closed", "close it, and write a quote within as two"))
-        }
+        TokenKind::BlockComment { terminated: false } => Some((
+            "this comment is never closed",
+            "close it with `*/`; comments nest",
+        )),
+        TokenKind::QuotedIdent {
+            terminated: false, ..
+        } => Some((
+            "this quoted name is never closed",
+            "close it, and write a quote within as two",
+        )),
         TokenKind::Literal {
             kind: LiteralKind::DollarQuotedString { terminated: false },
-        } => Some(("this dollar quote is never closed", "close it with the same tag that opens it, such as `$$`")),
+        } => Some((
+            "this dollar quote is never closed",
+            "close it with the same tag that opens it, such as `$$`",
+        )),
         TokenKind::Literal {
             kind:
                 LiteralKind::Str { terminated: false }
@@ -125,7 +153,10 @@ fn open_ended(kind: TokenKind) -> Option<(&'static str, &'static str)> {
                 | LiteralKind::BitStr { terminated: false }
                 | LiteralKind::UnicodeEscStr { terminated: false }
                 | LiteralKind::EscStr { terminated: false },
-        } => Some(("this string is never closed", "close it, and write a quote within as two: `'it''s'`")),
+        } => Some((
+            "this string is never closed",
+            "close it, and write a quote within as two: `'it''s'`",
+        )),
         _ => None,
     }
 }

@@ -19,7 +19,8 @@ pub(super) fn has(node: &SyntaxNode, kind: SyntaxKind) -> bool {
 
 /// Whether a node or keyword of this kind is anywhere inside.
 pub(super) fn within(node: &SyntaxNode, kind: SyntaxKind) -> bool {
-    node.descendants_with_tokens().any(|part| part.kind() == kind)
+    node.descendants_with_tokens()
+        .any(|part| part.kind() == kind)
 }
 
 pub(super) fn within_any(node: &SyntaxNode, kinds: &[SyntaxKind]) -> bool {
@@ -71,13 +72,18 @@ pub(super) fn child_name(node: &SyntaxNode, kinds: &[SyntaxKind]) -> Option<Name
 /// Without quotes, in lower case if there were none, and cut off. `None` for the rare `U&"…"`, whose escapes
 /// would have to be resolved: better no name than a wrong one.
 pub(super) fn folded(written: &str) -> Option<String> {
-    let mut name = match written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+    let mut name = match written
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
         Some(inner) => inner.replace("\"\"", "\""),
         None if written.contains('"') => return None,
         None => written.to_ascii_lowercase(),
     };
     if name.len() > LONGEST_NAME {
-        let end = (0..=LONGEST_NAME).rev().find(|end| name.is_char_boundary(*end));
+        let end = (0..=LONGEST_NAME)
+            .rev()
+            .find(|end| name.is_char_boundary(*end));
         name.truncate(end.unwrap_or_default());
     }
     Some(name)

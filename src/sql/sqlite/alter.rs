@@ -12,7 +12,8 @@ pub(super) fn table(sql: &str, tokens: &[Token], table: &Name, body: &AlterTable
     let facts = match body {
         AlterTableBody::RenameTo(new) => {
             let object = table.object(ObjectKind::Table, Verb::Rename);
-            Facts::destructive(format!("renames the table `{}`", table.name)).object(object.renamed_to(Some(unquoted(new))))
+            Facts::destructive(format!("renames the table `{}`", table.name))
+                .object(object.renamed_to(Some(unquoted(new))))
         }
         AlterTableBody::AddColumn(definition) => {
             let new = new_column(sql, tokens, definition);
@@ -24,8 +25,10 @@ pub(super) fn table(sql: &str, tokens: &[Token], table: &Name, body: &AlterTable
         }
         AlterTableBody::SetColumnNotNull(name, _) => {
             let name = unquoted(name);
-            Facts::destructive(format!("makes `{name}` NOT NULL: old versions may still write NULL"))
-                .object(column(Verb::Alter, name))
+            Facts::destructive(format!(
+                "makes `{name}` NOT NULL: old versions may still write NULL"
+            ))
+            .object(column(Verb::Alter, name))
         }
         AlterTableBody::RenameColumn { old, new } => {
             let old = unquoted(old);
@@ -34,7 +37,8 @@ pub(super) fn table(sql: &str, tokens: &[Token], table: &Name, body: &AlterTable
         }
         AlterTableBody::DropColumn(name) => {
             let name = unquoted(name);
-            Facts::destructive(format!("drops the column `{name}`")).object(column(Verb::Drop, name))
+            Facts::destructive(format!("drops the column `{name}`"))
+                .object(column(Verb::Drop, name))
         }
         AlterTableBody::AddConstraint(constraint) => {
             let what = match constraint.constraint {
@@ -53,8 +57,10 @@ pub(super) fn table(sql: &str, tokens: &[Token], table: &Name, body: &AlterTable
         }
         AlterTableBody::DropConstraint(name) => {
             let name = unquoted(name);
-            Facts::destructive(format!("drops the constraint `{name}`, on which old versions may rely"))
-                .object(table.member(ObjectKind::Constraint, Verb::Drop, name))
+            Facts::destructive(format!(
+                "drops the constraint `{name}`, on which old versions may rely"
+            ))
+            .object(table.member(ObjectKind::Constraint, Verb::Drop, name))
         }
     };
     facts.about(table.subject(ObjectKind::Table))

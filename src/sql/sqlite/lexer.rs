@@ -33,7 +33,11 @@ pub(super) fn lex(text: &str) -> Result<Vec<Token>, ScriptError> {
         .find(|token| lexeme::slice(text, &token.span).is_none())
     {
         let message = "this cannot be read";
-        return Err(ScriptError::new(token.span.start..text.len(), message, "remove it"));
+        return Err(ScriptError::new(
+            token.span.start..text.len(),
+            message,
+            "remove it",
+        ));
     }
     Ok(tokens)
 }
@@ -61,9 +65,13 @@ fn token_kind(kind: TokenType, first: u8) -> Kind {
 pub(super) fn split(text: &str, tokens: &[Token]) -> Vec<Range<usize>> {
     lexeme::split(tokens, |so_far| {
         let mut words = so_far.iter().skip_while(|token| {
-            ["explain", "query", "plan"].iter().any(|word| token.is_word(text, word))
+            ["explain", "query", "plan"]
+                .iter()
+                .any(|word| token.is_word(text, word))
         });
-        let is_trigger = words.next().is_some_and(|token| token.is_word(text, "create"))
+        let is_trigger = words
+            .next()
+            .is_some_and(|token| token.is_word(text, "create"))
             && words
                 .find(|token| !token.is_word(text, "temp") && !token.is_word(text, "temporary"))
                 .is_some_and(|token| token.is_word(text, "trigger"));
@@ -84,19 +92,37 @@ fn lexical_error(text: &str, at: usize, error: &Error) -> ScriptError {
             "this quote is never closed",
             "close it, and write a quote within as two: `'it''s'`",
         ),
-        Error::UnterminatedBracket(_) => ScriptError::new(until_end, "this `[` is never closed", "close it with `]`"),
-        Error::UnterminatedBlockComment(_) => {
-            ScriptError::new(until_end, "this comment is never closed", "close it with `*/`")
+        Error::UnterminatedBracket(_) => {
+            ScriptError::new(until_end, "this `[` is never closed", "close it with `]`")
         }
-        Error::BadVariableName(_) => ScriptError::new(one, "a parameter without a name", "write `:after` or `:upto`"),
-        Error::BadNumber(_) | Error::MalformedHexInteger(_) => {
-            ScriptError::new(one, "this is not a number", "a name cannot begin with a digit unless it is quoted")
+        Error::UnterminatedBlockComment(_) => ScriptError::new(
+            until_end,
+            "this comment is never closed",
+            "close it with `*/`",
+        ),
+        Error::BadVariableName(_) => ScriptError::new(
+            one,
+            "a parameter without a name",
+            "write `:after` or `:upto`",
+        ),
+        Error::BadNumber(_) | Error::MalformedHexInteger(_) => ScriptError::new(
+            one,
+            "this is not a number",
+            "a name cannot begin with a digit unless it is quoted",
+        ),
+        Error::MalformedBlobLiteral(_) => ScriptError::new(
+            one,
+            "this is not a blob",
+            "write pairs of hexadecimal digits: `x'00ff'`",
+        ),
+        Error::ExpectedEqualsSign(_) => {
+            ScriptError::new(one, "`!` stands alone", "write `!=` or NOT")
         }
-        Error::MalformedBlobLiteral(_) => {
-            ScriptError::new(one, "this is not a blob", "write pairs of hexadecimal digits: `x'00ff'`")
-        }
-        Error::ExpectedEqualsSign(_) => ScriptError::new(one, "`!` stands alone", "write `!=` or NOT"),
-        _ => ScriptError::new(one, "this character has no meaning in SQL", "remove it, or quote the name it is part of"),
+        _ => ScriptError::new(
+            one,
+            "this character has no meaning in SQL",
+            "remove it, or quote the name it is part of",
+        ),
     }
 }
 
@@ -127,7 +153,11 @@ pub(super) fn syntax_error(sql: &str, tokens: &[Token], error: &Error) -> Script
             None => "the statement ends too early".to_owned(),
         },
     };
-    ScriptError::new(span, message, "SQLite would reject this statement; is a `;` missing before it?")
+    ScriptError::new(
+        span,
+        message,
+        "SQLite would reject this statement; is a `;` missing before it?",
+    )
 }
 
 pub(super) fn unquote(name: &str) -> String {

@@ -6,7 +6,10 @@ fn one_statement() {
     check(
         Dialect::Sqlite,
         &[
-            ("CREATE TABLE t (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE) STRICT", "additive"),
+            (
+                "CREATE TABLE t (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE) STRICT",
+                "additive",
+            ),
             ("CREATE TABLE t AS SELECT * FROM u", "additive"),
             ("CREATE TEMP TABLE t (id)", "session"),
             ("CREATE VIRTUAL TABLE t USING fts5(a, b)", "additive"),
@@ -20,15 +23,36 @@ fn one_statement() {
             ("ALTER TABLE t ADD COLUMN a TEXT", "additive"),
             ("ALTER TABLE t ADD a INT NOT NULL DEFAULT 0", "additive"),
             ("ALTER TABLE t ADD a INT NOT NULL", "destructive NOT NULL"),
-            ("ALTER TABLE t ADD a INT NOT NULL DEFAULT (NULL)", "destructive NOT NULL"),
+            (
+                "ALTER TABLE t ADD a INT NOT NULL DEFAULT (NULL)",
+                "destructive NOT NULL",
+            ),
             ("ALTER TABLE t ADD a INT AS (b + 1) VIRTUAL", "additive"),
             ("ALTER TABLE t ADD a INT REFERENCES u(id)", "additive"),
-            ("ALTER TABLE t ADD a INT CHECK (a IS NULL OR a > 0)", "additive"),
-            ("ALTER TABLE t ADD a INT CHECK (a > [b c])", "destructive CHECK"),
-            ("ALTER TABLE t ADD a INT CHECK (length(a) > 0)", "destructive CHECK"),
-            ("ALTER TABLE t DROP COLUMN a", "destructive drops the column `a`"),
-            ("ALTER TABLE t RENAME COLUMN a TO b", "destructive renames the column `a`"),
-            ("ALTER TABLE t RENAME TO u", "destructive renames the table `t`"),
+            (
+                "ALTER TABLE t ADD a INT CHECK (a IS NULL OR a > 0)",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD a INT CHECK (a > [b c])",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD a INT CHECK (length(a) > 0)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t DROP COLUMN a",
+                "destructive drops the column `a`",
+            ),
+            (
+                "ALTER TABLE t RENAME COLUMN a TO b",
+                "destructive renames the column `a`",
+            ),
+            (
+                "ALTER TABLE t RENAME TO u",
+                "destructive renames the table `t`",
+            ),
             ("DROP TABLE IF EXISTS t", "destructive drops the table `t`"),
             ("DROP INDEX i", "destructive drops the index `i`"),
             ("DROP TRIGGER g", "destructive drops the trigger `g`"),
@@ -52,8 +76,14 @@ fn one_statement() {
             ("ROLLBACK TO s", "transaction ROLLBACK"),
             ("SAVEPOINT s", "transaction SAVEPOINT"),
             ("RELEASE s", "transaction RELEASE"),
-            ("PRAGMA foreign_keys = OFF", "session PRAGMA foreign_keys outside"),
-            ("PRAGMA journal_mode(WAL)", "session PRAGMA journal_mode outside"),
+            (
+                "PRAGMA foreign_keys = OFF",
+                "session PRAGMA foreign_keys outside",
+            ),
+            (
+                "PRAGMA journal_mode(WAL)",
+                "session PRAGMA journal_mode outside",
+            ),
             ("PRAGMA foreign_keys", "additive"),
             ("PRAGMA foreign_key_check(t)", "additive"),
             ("PRAGMA defer_foreign_keys = ON", "additive"),
@@ -76,10 +106,19 @@ fn what_a_script_made_itself_is_free() {
              CREATE INDEX users_id ON users (id);",
             "aIdadaa",
         ),
-        ("CREATE TABLE t (a); CREATE UNIQUE INDEX i ON T (a); DROP INDEX I; DROP TABLE \"t\"", "aaaa"),
+        (
+            "CREATE TABLE t (a); CREATE UNIQUE INDEX i ON T (a); DROP INDEX I; DROP TABLE \"t\"",
+            "aaaa",
+        ),
         ("CREATE TABLE t (a); DELETE FROM t", "aa"),
-        ("DROP TRIGGER IF EXISTS g; CREATE TRIGGER G AFTER INSERT ON t BEGIN SELECT 1; END", "aa"),
-        ("CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END; DROP TRIGGER g", "ad"),
+        (
+            "DROP TRIGGER IF EXISTS g; CREATE TRIGGER G AFTER INSERT ON t BEGIN SELECT 1; END",
+            "aa",
+        ),
+        (
+            "CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END; DROP TRIGGER g",
+            "ad",
+        ),
         ("DROP VIEW v; CREATE VIEW v AS SELECT 1", "da"),
     ] {
         assert_eq!(effects_of(Dialect::Sqlite, script), expected, "{script}");
@@ -89,16 +128,50 @@ fn what_a_script_made_itself_is_free() {
 #[test]
 fn objects_are_named_as_written() {
     for (sql, kind, verb, name, table) in [
-        ("CREATE TABLE main.[Order Items] (a)", ObjectKind::Table, Verb::Create, "Order Items", None),
-        ("CREATE INDEX `Ix` ON \"T\" (a)", ObjectKind::Index, Verb::Create, "Ix", Some("T")),
-        ("CREATE TRIGGER g INSERT ON t BEGIN SELECT 1; END", ObjectKind::Trigger, Verb::Create, "g", Some("t")),
-        ("ALTER TABLE t ADD größe", ObjectKind::Column, Verb::Create, "größe", Some("t")),
-        ("DROP TABLE 'a''b'", ObjectKind::Table, Verb::Drop, "a'b", None),
+        (
+            "CREATE TABLE main.[Order Items] (a)",
+            ObjectKind::Table,
+            Verb::Create,
+            "Order Items",
+            None,
+        ),
+        (
+            "CREATE INDEX `Ix` ON \"T\" (a)",
+            ObjectKind::Index,
+            Verb::Create,
+            "Ix",
+            Some("T"),
+        ),
+        (
+            "CREATE TRIGGER g INSERT ON t BEGIN SELECT 1; END",
+            ObjectKind::Trigger,
+            Verb::Create,
+            "g",
+            Some("t"),
+        ),
+        (
+            "ALTER TABLE t ADD größe",
+            ObjectKind::Column,
+            Verb::Create,
+            "größe",
+            Some("t"),
+        ),
+        (
+            "DROP TABLE 'a''b'",
+            ObjectKind::Table,
+            Verb::Drop,
+            "a'b",
+            None,
+        ),
     ] {
         let script = parse(Dialect::Sqlite, sql);
         let object = script.statements[0].object.as_ref().expect(sql);
         assert_eq!((object.kind, object.verb), (kind, verb), "{sql}");
-        assert_eq!((object.name.as_str(), object.table.as_deref()), (name, table), "{sql}");
+        assert_eq!(
+            (object.name.as_str(), object.table.as_deref()),
+            (name, table),
+            "{sql}"
+        );
     }
     let script = parse(Dialect::Sqlite, "DROP TABLE Users; DROP TRIGGER Sync");
     assert!(script.explicitly_drops(ObjectKind::Trigger, "sync"));
@@ -127,9 +200,19 @@ fn mistakes_say_what_to_write() {
 
 #[test]
 fn queries_and_backfills() {
-    assert_eq!(single_select(Dialect::Sqlite, "SELECT count(*) FROM t WHERE a = ':x';"), Ok(()));
+    assert_eq!(
+        single_select(Dialect::Sqlite, "SELECT count(*) FROM t WHERE a = ':x';"),
+        Ok(())
+    );
     assert_eq!(single_select(Dialect::Sqlite, "VALUES (0)"), Ok(()));
-    for bad in ["", "DELETE FROM t", "SELECT ?", "SELECT 1; SELECT 2", "PRAGMA user_version", "SELECT edit('x')"] {
+    for bad in [
+        "",
+        "DELETE FROM t",
+        "SELECT ?",
+        "SELECT 1; SELECT 2",
+        "PRAGMA user_version",
+        "SELECT edit('x')",
+    ] {
         assert!(single_select(Dialect::Sqlite, bad).is_err(), "{bad}");
     }
     let sql = "UPDATE t SET a = ':upto' /* :after */ WHERE id > :after AND id <= :upto";
@@ -148,11 +231,24 @@ fn queries_and_backfills() {
     for (insert, good) in [
         (format!("INSERT INTO t {range}"), false),
         (format!("INSERT OR IGNORE INTO t {range}"), true),
-        (format!("INSERT INTO t {range} ON CONFLICT DO NOTHING"), true),
-        (format!("INSERT INTO t {range} AND NOT EXISTS (SELECT 1 FROM t WHERE t.a = u.a)"), true),
+        (
+            format!("INSERT INTO t {range} ON CONFLICT DO NOTHING"),
+            true,
+        ),
+        (
+            format!("INSERT INTO t {range} AND NOT EXISTS (SELECT 1 FROM t WHERE t.a = u.a)"),
+            true,
+        ),
         ("INSERT INTO t VALUES (:after, :upto)".to_owned(), false),
-        ("UPDATE t SET a = @x WHERE id > :after AND id <= :upto".to_owned(), false),
+        (
+            "UPDATE t SET a = @x WHERE id > :after AND id <= :upto".to_owned(),
+            false,
+        ),
     ] {
-        assert_eq!(backfill_statement(Dialect::Sqlite, &insert).is_ok(), good, "{insert}");
+        assert_eq!(
+            backfill_statement(Dialect::Sqlite, &insert).is_ok(),
+            good,
+            "{insert}"
+        );
     }
 }
