@@ -1,2 +1,3 @@
 //! Phasegate: schema migrations that know which application versions are live.
 pub mod model;
+pub mod sql;
