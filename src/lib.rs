@@ -4,4 +4,5 @@ pub mod database;
 pub mod gate;
 pub mod ledger;
 pub mod model;
+pub mod project;
 pub mod sql;

@@ -21,7 +21,7 @@ use facts::Grammar;
 pub use query::{Backfill, Part, backfill_statement, single_select};
 
 /// The database a script is written for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub enum Dialect {
     Sqlite,
     Postgres,

@@ -1,0 +1,371 @@
+//! `migrate.toml`: the database, the services that use it, and how the fleet is watched.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::model::{Label, Version};
+use crate::sql::Dialect;
+
+use super::fleet::{self, FleetConfig};
+use super::problem::{Problem, listed};
+use super::reader::{Located, Table};
+use super::source::Source;
+use super::syntax;
+
+/// Its name in the project's root.
+pub const CONFIG_FILE: &str = "migrate.toml";
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The one given from outside, or the one in the file.
+    pub database_url: Option<String>,
+    pub database: DatabaseConfig,
+    pub services: BTreeMap<String, ServiceConfig>,
+    pub fleet: FleetConfig,
+    /// Where the migration directories are, relative to the project's root, with `/`; empty for the root.
+    pub migrations: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseConfig {
+    /// How long one statement may wait for a lock, while others queue up behind it.
+    pub lock_timeout: Duration,
+    /// How long a step that could not get its locks is tried again.
+    pub lock_retry_for: Duration,
+    /// How long to wait for another writer (SQLite).
+    pub busy_timeout: Duration,
+    /// The databases that the scripts have to work on; never empty.
+    pub dialects: Vec<Dialect>,
+    pub dialects_from: DialectsFrom,
+}
+
+/// What says which databases the scripts are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DialectsFrom {
+    /// `dialects` in the file.
+    File,
+    /// The URL of the database.
+    Url,
+    /// Nothing: the scripts are checked for every database there is.
+    Assumption,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            lock_timeout: Duration::from_secs(3),
+            lock_retry_for: Duration::from_mins(5),
+            busy_timeout: Duration::from_secs(30),
+            dialects: Dialect::ALL.to_vec(),
+            dialects_from: DialectsFrom::Assumption,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceConfig {
+    /// A source that sees fewer instances is not believed.
+    pub min_instances: u64,
+    /// What else a version is called, a commit id for example.
+    pub aliases: BTreeMap<String, Version>,
+    /// The releases that a plan may go through, in the order written.
+    pub releases: Vec<Version>,
+}
+
+impl Default for ServiceConfig {
+    fn default() -> Self {
+        Self {
+            min_instances: 1,
+            aliases: BTreeMap::new(),
+            releases: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Where a version that a source reported lies: by alias, else as a version, else nowhere.
+    #[must_use]
+    pub fn place(&self, service: &str, label: &str) -> Label {
+        let aliased = self
+            .services
+            .get(service)
+            .and_then(|service| service.aliases.get(label.trim()))
+            .cloned();
+        Label {
+            text: label.to_owned(),
+            version: aliased.or_else(|| label.parse().ok()),
+        }
+    }
+
+    /// Reads the file. What is wrong in it is reported to `source`, and has its default here;
+    /// `None` if nothing could be read at all.
+    pub(super) fn read(source: &Source) -> Option<Self> {
+        let document = syntax::parse(source)?;
+        let mut top = Table::top(source, &document);
+        let (database_url, database) = top
+            .table("database")
+            .map(|table| read_database(source, table))
+            .unwrap_or_default();
+        let services = top
+            .named_tables("services")
+            .into_iter()
+            .map(|(name, table)| {
+                check_service_name(source, &name);
+                (name.value.to_owned(), read_service(source, table))
+            })
+            .collect();
+        let fleet = top
+            .table("fleet")
+            .map(|table| fleet::read(source, table))
+            .unwrap_or_default();
+        let migrations = read_migrations_directory(source, &mut top);
+        top.finish(PLACES);
+        Some(Self {
+            database_url,
+            database,
+            services,
+            fleet,
+            migrations,
+        })
+    }
+
+    /// Puts the URL given from outside in the place of the one in the file.
+    pub(super) fn override_url(&mut self, url: &str, shown: &std::path::Path) -> Option<Problem> {
+        self.database_url = Some(url.to_owned());
+        let problem =
+            |code, message, help: String| Some(Problem::about(shown, code, message, help));
+        match dialect_of(url) {
+            Ok(dialect) if self.database.dialects_from != DialectsFrom::File => {
+                self.database.dialects = vec![dialect];
+                self.database.dialects_from = DialectsFrom::Url;
+                None
+            }
+            Ok(dialect) if self.database.dialects.contains(&dialect) => None,
+            // The database decides, unless the project says what it is written for.
+            Ok(dialect) => problem(
+                "dialect-mismatch",
+                format!(
+                    "the database URL from the command line or DATABASE_URL is for {}, and this project's `dialects` are {}",
+                    dialect.name(),
+                    listed(self.database.dialects.iter().map(|dialect| dialect.name()))
+                ),
+                format!(
+                    "add \"{}\" to `dialects`, or use another database",
+                    dialect.name()
+                ),
+            ),
+            Err(what) => problem(
+                "unsupported-database",
+                format!("the database URL from the command line or DATABASE_URL {what}"),
+                URL_HELP.to_owned(),
+            ),
+        }
+    }
+}
+
+/// Where a key belongs that is written under the wrong header.
+const PLACES: &[(&str, &str)] = &[
+    (
+        "migrations",
+        "at the top of the file, before the first `[…]`",
+    ),
+    ("url", "under `[database]`"),
+    ("database_url", "under `[database]`, as `url`"),
+    ("dialects", "under `[database]`"),
+    ("lock_timeout", "under `[database]`"),
+    ("lock_retry_for", "under `[database]`"),
+    ("busy_timeout", "under `[database]`"),
+    ("lease", "under `[fleet]`"),
+    ("renew", "under `[fleet]`"),
+    ("coordinator_lease", "under `[fleet]`"),
+    ("sources", "under `[fleet]`"),
+    ("min_instances", "under `[services.NAME]`"),
+    ("aliases", "under `[services.NAME]`"),
+    ("releases", "under `[services.NAME]`"),
+];
+
+const URL_HELP: &str =
+    "write for example \"sqlite://shop.db\" or \"postgres://user@localhost/shop\"";
+
+/// Longer waits are mistakes, and databases count them in 32 bits of milliseconds.
+const LONGEST_WAIT: Duration = Duration::from_hours(24 * 20);
+
+/// The database that a URL leads to; the error completes the sentence "the URL …". It must not
+/// repeat more than the scheme: a URL may hold a password.
+fn dialect_of(url: &str) -> Result<Dialect, String> {
+    let scheme = url.split_once(':').map(|(scheme, _)| scheme.trim());
+    match scheme {
+        Some("sqlite") => Ok(Dialect::Sqlite),
+        Some("postgres" | "postgresql") => Ok(Dialect::Postgres),
+        Some(scheme) if scheme.len() <= 20 && scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
+            Err(format!("begins with `{scheme}:`, which is not supported"))
+        }
+        _ => Err("does not begin with `sqlite:` or `postgres:`".to_owned()),
+    }
+}
+
+fn read_database(source: &Source, mut table: Table<'_>) -> (Option<String>, DatabaseConfig) {
+    let mut config = DatabaseConfig::default();
+    let url = table.string("url", "url = \"sqlite://shop.db\"");
+    let dialects = table.strings("dialects", "dialects = [\"postgres\"]");
+    let mut wait = |key, target: &mut Duration| {
+        if let Some(duration) = table.duration(key, LONGEST_WAIT) {
+            *target = duration.value;
+        }
+    };
+    wait("lock_timeout", &mut config.lock_timeout);
+    wait("lock_retry_for", &mut config.lock_retry_for);
+    wait("busy_timeout", &mut config.busy_timeout);
+    let listed_span = table.key_span("dialects");
+    table.finish(PLACES);
+
+    if let Some(names) = dialects {
+        let mut dialects: Vec<Dialect> = names
+            .iter()
+            .filter_map(|name| read_dialect(source, name))
+            .collect();
+        dialects.sort();
+        dialects.dedup();
+        if names.is_empty() {
+            let (span, all) = (listed_span.unwrap_or(0..0), all_dialects());
+            source.error(
+                "empty-value",
+                span,
+                "`dialects` is empty",
+                format!("name one of {all}, or leave it out"),
+            );
+        }
+        if !dialects.is_empty() {
+            config.dialects = dialects;
+            config.dialects_from = DialectsFrom::File;
+        }
+    }
+    if let Some(url) = &url {
+        match dialect_of(url.value) {
+            Ok(dialect) if config.dialects_from == DialectsFrom::Assumption => {
+                config.dialects = vec![dialect];
+                config.dialects_from = DialectsFrom::Url;
+            }
+            Ok(dialect) if config.dialects.contains(&dialect) => {}
+            Ok(dialect) => source.error(
+                "dialect-mismatch",
+                url.span.clone(),
+                format!(
+                    "this URL is for {}, which is not among `dialects`",
+                    dialect.name()
+                ),
+                format!("add \"{}\" to `dialects`", dialect.name()),
+            ),
+            Err(what) => source.error(
+                "unsupported-database",
+                url.span.clone(),
+                format!("this URL {what}"),
+                URL_HELP,
+            ),
+        }
+    }
+    (url.map(|url| url.value.to_owned()), config)
+}
+
+fn all_dialects() -> String {
+    listed(Dialect::ALL.iter().map(|dialect| dialect.name()))
+}
+
+fn read_dialect(source: &Source, name: &Located<&str>) -> Option<Dialect> {
+    let found = Dialect::ALL
+        .iter()
+        .copied()
+        .find(|dialect| dialect.name() == name.value);
+    if found.is_none() {
+        source.error(
+            "unknown-value",
+            name.span.clone(),
+            format!("there is no dialect `{}`", name.value),
+            format!("the dialects are {}", all_dialects()),
+        );
+    }
+    found
+}
+
+/// Service names stand in `web=1.2.0` on the command line and in session names.
+fn check_service_name(source: &Source, name: &Located<&str>) {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.value.is_empty() || !name.value.chars().all(is_plain) {
+        source.error(
+            "bad-service-name",
+            name.span.clone(),
+            format!("`{}` cannot be the name of a service", name.value),
+            "use letters, digits, `-`, `_` and `.`",
+        );
+    }
+}
+
+fn read_service(source: &Source, mut table: Table<'_>) -> ServiceConfig {
+    let mut config = ServiceConfig::default();
+    if let Some(least) = table.count("min_instances", (0, 1_000_000)) {
+        config.min_instances = least;
+    }
+    for (alias, text) in table.named_strings("aliases", "aliases = { \"a1b2c3d\" = \"1.2.0\" }") {
+        if let Some(version) = read_version(source, &text) {
+            config.aliases.insert(alias.to_owned(), version);
+        }
+    }
+    for text in table
+        .strings("releases", "releases = [\"1.0.0\", \"1.1.0\"]")
+        .unwrap_or_default()
+    {
+        let Some(version) = read_version(source, &text) else {
+            continue;
+        };
+        if config.releases.contains(&version) {
+            source.error(
+                "duplicate-release",
+                text.span,
+                format!("the release {version} is listed twice"),
+                "keep one of them",
+            );
+        } else {
+            config.releases.push(version);
+        }
+    }
+    table.finish(PLACES);
+    config
+}
+
+fn read_version(source: &Source, text: &Located<&str>) -> Option<Version> {
+    match text.value.parse::<Version>() {
+        Ok(version) => Some(version),
+        Err(error) => {
+            source.error(
+                "bad-version",
+                text.span.clone(),
+                error.to_string(),
+                "write for example \"1.2.0\"",
+            );
+            None
+        }
+    }
+}
+
+fn read_migrations_directory(source: &Source, top: &mut Table<'_>) -> String {
+    let Some(text) = top.string("migrations", "migrations = \"db/migrations\"") else {
+        return String::new();
+    };
+    let parts: Vec<&str> = text
+        .value
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
+    let is_inside =
+        !text.value.starts_with('/') && !text.value.contains(['\\', ':']) && !parts.contains(&"..");
+    if !is_inside {
+        source.error(
+            "bad-migrations-directory",
+            text.span,
+            "`migrations` must be a directory inside the project",
+            "write it relative to this file and with `/`, for example \"db/migrations\"",
+        );
+        return String::new();
+    }
+    parts.join("/")
+}

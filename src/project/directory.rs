@@ -1,0 +1,179 @@
+//! One migration's directory: which scripts it holds, and for which database.
+
+use std::fs;
+use std::path::Path;
+
+use crate::model::{MigrationId, Step};
+use crate::sql::Dialect;
+
+use super::manifest::MANIFEST_FILE;
+use super::problem::{Problem, closest, shown};
+use super::source::Source;
+
+/// A script file that is there.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub step: Step,
+    /// The one database that it is for; otherwise every one that has none of its own.
+    pub only: Option<Dialect>,
+    /// `None` if it could not be read, which is reported.
+    pub source: Option<Source>,
+}
+
+impl Candidate {
+    pub fn file_name(&self) -> String {
+        file_name(self.step, self.only)
+    }
+}
+
+/// `expand.sql`, or `expand.postgres.sql`.
+pub(super) fn file_name(step: Step, only: Option<Dialect>) -> String {
+    match only {
+        None => format!("{}.sql", step.name()),
+        Some(dialect) => format!("{}.{}.sql", step.name(), dialect.name()),
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Directory {
+    pub id: MigrationId,
+    /// Relative to the project's root, with `/`.
+    pub path: String,
+    /// `None` if it is missing or could not be read, which is reported.
+    pub manifest: Option<Source>,
+    pub candidates: Vec<Candidate>,
+    pub problems: Vec<Problem>,
+}
+
+impl Directory {
+    pub fn read(root: &Path, path: String, id: MigrationId) -> Self {
+        let mut directory = Self {
+            id,
+            path,
+            manifest: None,
+            candidates: Vec::new(),
+            problems: Vec::new(),
+        };
+        let names = match file_names(&root.join(&directory.path)) {
+            Ok(names) => names,
+            Err(error) => {
+                directory.problems.push(Problem::about(
+                    shown(root, &directory.path),
+                    "unreadable-directory",
+                    format!("this directory cannot be read: {error}"),
+                    "make it readable for the user who runs `migrate`",
+                ));
+                return directory;
+            }
+        };
+        directory.read_manifest(root, &names);
+        for name in &names {
+            directory.read_script(root, name);
+        }
+        directory
+    }
+
+    fn read_manifest(&mut self, root: &Path, names: &[String]) {
+        let path = format!("{}/{MANIFEST_FILE}", self.path);
+        match Source::read(root, &path) {
+            Ok(Some(source)) => self.manifest = Some(source),
+            Err(problem) => self.problems.push(problem),
+            Ok(None) => {
+                let other = names.iter().find(|name| name.ends_with(".toml"));
+                let help = match other {
+                    Some(other) => format!("did you mean to name `{other}` so?"),
+                    None => {
+                        format!(
+                            "write a `{MANIFEST_FILE}` with a `description`, or remove the directory"
+                        )
+                    }
+                };
+                self.problems.push(Problem::about(
+                    shown(root, &self.path),
+                    "missing-manifest",
+                    format!(
+                        "this directory is named like a migration and has no `{MANIFEST_FILE}`"
+                    ),
+                    help,
+                ));
+            }
+        }
+    }
+
+    fn read_script(&mut self, root: &Path, name: &str) {
+        let is_script = Path::new(name)
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("sql"));
+        if !is_script || name.starts_with('.') {
+            return;
+        }
+        let path = format!("{}/{name}", self.path);
+        let Some((step, only)) = known_names().find(|(step, only)| file_name(*step, *only) == name)
+        else {
+            self.problems.push(unknown_script(shown(root, &path), name));
+            return;
+        };
+        let source = match Source::read(root, &path) {
+            Ok(Some(source)) => Some(source),
+            // It was there a moment ago.
+            Ok(None) => return,
+            Err(problem) => {
+                self.problems.push(problem);
+                None
+            }
+        };
+        self.candidates.push(Candidate { step, only, source });
+    }
+
+    /// The script for `step` on `dialect`: its own, else the common one.
+    pub fn chosen(&self, step: Step, dialect: Dialect) -> Option<&Candidate> {
+        let of_step = || self.candidates.iter().filter(|found| found.step == step);
+        of_step()
+            .find(|found| found.only == Some(dialect))
+            .or_else(|| of_step().find(|found| found.only.is_none()))
+    }
+
+    pub fn has(&self, step: Step) -> bool {
+        self.candidates.iter().any(|found| found.step == step)
+    }
+}
+
+fn known_names() -> impl Iterator<Item = (Step, Option<Dialect>)> {
+    let variants = || std::iter::once(None).chain(Dialect::ALL.iter().copied().map(Some));
+    Step::ALL
+        .into_iter()
+        .flat_map(move |step| variants().map(move |only| (step, only)))
+}
+
+fn unknown_script(shown: std::path::PathBuf, name: &str) -> Problem {
+    let known: Vec<String> = known_names()
+        .map(|(step, only)| file_name(step, only))
+        .collect();
+    let dialect = name
+        .split('.')
+        .nth(1)
+        .filter(|_| name.matches('.').count() == 2);
+    let help = match (dialect, closest(name, known.iter().map(String::as_str))) {
+        (Some("mysql" | "mariadb"), _) => {
+            "MySQL and MariaDB are not supported yet; remove this file or rename it".to_owned()
+        }
+        (_, Some(guess)) => format!("did you mean `{guess}`?"),
+        (_, None) => "a migration's scripts are `expand.sql`, `backfill.sql`, `contract.sql` and \
+             `revert.sql`, or for one database only `expand.postgres.sql` and so on; \
+             put other SQL elsewhere"
+            .to_owned(),
+    };
+    let message = "this script would never be run: no phase has a file of this name";
+    Problem::about(shown, "unknown-script", message, help)
+}
+
+/// The names in a directory, sorted. Names that are not UTF-8 are shown with replacements: they
+/// match nothing that is run.
+pub(super) fn file_names(directory: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,295 @@
+//! `migration.toml`: what a migration declares.
+
+use std::collections::BTreeMap;
+use std::ops::Range as Span;
+use std::time::Duration;
+
+use crate::model::{Format, Range, Rows, Sync, Touched, Usage};
+
+use super::reader::{Located, Table};
+use super::source::Source;
+use super::syntax;
+
+/// Its name in a migration's directory.
+pub const MANIFEST_FILE: &str = "migration.toml";
+
+/// How existing rows are brought into the new format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackfillRules {
+    pub table: String,
+    /// The columns of the key that batches go along: unique, ordered, and for now exactly one.
+    pub key: Vec<String>,
+    /// A query that says how many rows are left; 0 means done.
+    pub remaining: String,
+    /// How many keys one batch covers.
+    pub batch: u64,
+}
+
+/// What has to hold before the old format is removed, beyond the invariant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContractRules {
+    /// How long no version that touches the old format may have been live.
+    pub soak: Option<Duration>,
+    /// Queries that must return 0, asked in the contract's transaction.
+    pub require: Vec<String>,
+}
+
+/// A statement in `expand.sql` that somebody vouches for.
+#[derive(Clone, Debug)]
+pub(super) struct Allowance {
+    /// How the statement begins.
+    pub statement: Located<String>,
+}
+
+/// A section of the file, which may be there and still be wrong.
+#[derive(Clone, Debug)]
+pub(super) struct Section<T> {
+    pub header: Span<usize>,
+    pub rules: Option<T>,
+    /// The queries in it.
+    pub queries: Vec<Located<String>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Manifest {
+    pub description: String,
+    pub services: BTreeMap<String, Usage>,
+    pub service_names: Vec<Located<String>>,
+    /// Where each format is declared for a service.
+    pub formats: Vec<Located<Format>>,
+    pub sync: Option<Located<Sync>>,
+    pub rows: Rows,
+    /// Why a new format needs no statement.
+    pub nothing_to_do: Option<Located<String>>,
+    pub allow: Vec<Allowance>,
+    pub backfill: Option<Section<BackfillRules>>,
+    pub contract: Option<Section<ContractRules>>,
+}
+
+impl Manifest {
+    /// Where `format` is first declared.
+    pub fn declares(&self, format: Format) -> Option<Span<usize>> {
+        let declared = self.formats.iter().find(|found| found.value == format);
+        declared.map(|found| found.span.clone())
+    }
+}
+
+const TOP: &str = "at the top of the file, before the first `[…]`";
+const PLACES: &[(&str, &str)] = &[
+    ("description", TOP),
+    ("sync", TOP),
+    ("rows", TOP),
+    ("old", "under `[services.NAME]`"),
+    ("new", "under `[services.NAME]`"),
+    ("reads", "under `[services.NAME]`"),
+    ("writes", "under `[services.NAME]`"),
+    ("nothing_to_do", "under `[expand]`"),
+    ("allow", "under `[expand]`, as `[[expand.allow]]`"),
+    ("table", "under `[backfill]`"),
+    ("key", "under `[backfill]`"),
+    ("remaining", "under `[backfill]`"),
+    ("batch", "under `[backfill]`"),
+    ("soak", "under `[contract]`"),
+    ("require", "under `[contract]`"),
+];
+const LONGEST_SOAK: Duration = Duration::from_hours(24 * 365);
+
+/// Reads the file; `None` if its syntax is broken. What else is wrong is reported to `source`.
+pub(super) fn read(source: &Source) -> Option<Manifest> {
+    let document = syntax::parse(source)?;
+    let mut top = Table::top(source, &document);
+    let mut manifest = Manifest::default();
+    if let Some(text) = top.required_string("description", "description = \"Split users.name\"") {
+        text.value.trim().clone_into(&mut manifest.description);
+    }
+    let sync = [Sync::Both, Sync::ToNew, Sync::ToOld, Sync::None].map(|sync| (sync.name(), sync));
+    let span = top.value_span("sync");
+    if let (Some(value), Some(span)) = (top.choice("sync", &sync), span) {
+        manifest.sync = Some(Located { value, span });
+    }
+    let rows = [
+        ("mutable", Rows::Mutable),
+        ("append-only", Rows::AppendOnly),
+    ];
+    manifest.rows = top.choice("rows", &rows).unwrap_or_default();
+    for (name, table) in top.named_tables("services") {
+        let usage = read_usage(source, &name, table, &mut manifest.formats);
+        manifest.services.insert(name.value.to_owned(), usage);
+        manifest.service_names.push(name.map(str::to_owned));
+    }
+    if let Some(table) = top.table("expand") {
+        read_expand(source, table, &mut manifest);
+    }
+    manifest.backfill = top
+        .table("backfill")
+        .map(|table| read_backfill(source, table));
+    manifest.contract = top.table("contract").map(read_contract);
+    top.finish(PLACES);
+    Some(manifest)
+}
+
+fn read_usage(
+    source: &Source,
+    name: &Located<&str>,
+    mut table: Table<'_>,
+    formats: &mut Vec<Located<Format>>,
+) -> Usage {
+    let short = ["old", "new"].into_iter().find(|key| table.has(key));
+    let long = ["reads", "writes"].into_iter().find(|key| table.has(key));
+    match (short, long) {
+        (Some(short), Some(long)) => source.error(
+            "mixed-forms",
+            table.key_span(short).unwrap_or_else(|| table.span()),
+            format!("`{short}` and `{long}` cannot stand side by side for one service"),
+            "use either `old` and `new`, for versions that both read and write, or `reads = { old = …, new = … }` and `writes = { old = …, new = … }`",
+        ),
+        (None, None) => source.error(
+            "empty-usage",
+            name.span.clone(),
+            format!("nothing says which versions of `{}` use the old or the new format", name.value),
+            "write for example `old = \"<1.2.0\"` and `new = \">=1.1.0\"`, or leave the service out if it does not touch this",
+        ),
+        _ => {}
+    }
+    let both = read_touched(&mut table, formats);
+    let mut side = |key| {
+        let mut table = table.table(key)?;
+        let touched = read_touched(&mut table, formats);
+        if touched == Touched::default() && !table.has("old") && !table.has("new") {
+            let help =
+                format!("write for example `{key} = {{ old = \"<1.2.0\", new = \">=1.1.0\" }}`");
+            source.error(
+                "empty-usage",
+                table.span(),
+                format!("`{key}` names no version"),
+                help,
+            );
+        }
+        table.finish(PLACES);
+        Some(touched)
+    };
+    let (reads, writes) = (side("reads"), side("writes"));
+    table.finish(PLACES);
+    if long.is_some() {
+        Usage {
+            reads: reads.unwrap_or_default(),
+            writes: writes.unwrap_or_default(),
+        }
+    } else {
+        Usage {
+            reads: both.clone(),
+            writes: both,
+        }
+    }
+}
+
+fn read_touched(table: &mut Table<'_>, formats: &mut Vec<Located<Format>>) -> Touched {
+    let mut range = |key, format, example| {
+        if let Some(span) = table.value_span(key) {
+            let value = format;
+            formats.push(Located { value, span });
+        }
+        table.parsed::<Range>(key, "bad-range", example)
+    };
+    Touched {
+        old: range("old", Format::Old, "old = \"<1.2.0\""),
+        new: range("new", Format::New, "new = \">=1.1.0\""),
+    }
+}
+
+fn read_expand(source: &Source, mut table: Table<'_>, manifest: &mut Manifest) {
+    let reason = table.string(
+        "nothing_to_do",
+        "nothing_to_do = \"the column takes any text already\"",
+    );
+    manifest.nothing_to_do = reason.map(|reason| reason.map(str::to_owned));
+    for mut allow in table.tables("allow").unwrap_or_default() {
+        let statement = allow.required_string("statement", "statement = \"DROP INDEX old_name\"");
+        allow.required_string(
+            "reason",
+            "reason = \"no version has used this index since 1.0\"",
+        );
+        allow.finish(PLACES);
+        let Some(statement) = statement else { continue };
+        if statement
+            .value
+            .trim()
+            .trim_end_matches(';')
+            .trim()
+            .is_empty()
+        {
+            let help = "write how the statement begins, for example \"DROP INDEX old_name\"";
+            source.error(
+                "empty-value",
+                statement.span,
+                "this names no statement",
+                help,
+            );
+            continue;
+        }
+        manifest.allow.push(Allowance {
+            statement: statement.map(str::to_owned),
+        });
+    }
+    table.finish(PLACES);
+}
+
+fn read_backfill(source: &Source, mut table: Table<'_>) -> Section<BackfillRules> {
+    let header = table.span();
+    let name = table.required_string("table", "table = \"users\"");
+    let key = if table.is_array("key") {
+        source.error(
+            "composite-key",
+            table.value_span("key").unwrap_or_else(|| header.clone()),
+            "a key of several columns is not supported yet",
+            "write one unique and ordered column, for example `key = \"id\"`",
+        );
+        table.skip("key");
+        None
+    } else {
+        table.required_string("key", "key = \"id\"")
+    };
+    let remaining = table.required_string(
+        "remaining",
+        "remaining = \"SELECT count(*) FROM users WHERE first_name IS NULL\"",
+    );
+    let batch = table.count("batch", (1, 1_000_000)).unwrap_or(1000);
+    table.finish(PLACES);
+    let rules = name.zip(key).zip(remaining.clone());
+    Section {
+        header,
+        rules: rules.map(|((name, key), remaining)| BackfillRules {
+            table: name.value.trim().to_owned(),
+            key: vec![key.value.trim().to_owned()],
+            remaining: remaining.value.to_owned(),
+            batch,
+        }),
+        queries: remaining
+            .into_iter()
+            .map(|text| text.map(str::to_owned))
+            .collect(),
+    }
+}
+
+fn read_contract(mut table: Table<'_>) -> Section<ContractRules> {
+    let soak = table.duration("soak", LONGEST_SOAK);
+    let queries: Vec<Located<String>> = table
+        .strings(
+            "require",
+            "require = [\"SELECT count(*) FROM users WHERE first_name = ''\"]",
+        )
+        .unwrap_or_default()
+        .into_iter()
+        .map(|text| text.map(str::to_owned))
+        .collect();
+    let header = table.span();
+    table.finish(PLACES);
+    Section {
+        header,
+        rules: Some(ContractRules {
+            soak: soak.map(|soak| soak.value),
+            require: queries.iter().map(|query| query.value.clone()).collect(),
+        }),
+        queries,
+    }
+}

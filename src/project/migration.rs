@@ -1,0 +1,225 @@
+//! One migration: its declaration and its scripts, read and checked together.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::model::{Declaration, Format, MigrationId, Parts, Step};
+use crate::sql::{Dialect, Script};
+
+use super::allowances;
+use super::checks;
+use super::config::{DatabaseConfig, ServiceConfig};
+use super::directory::Directory;
+use super::manifest::{self, Allowance, BackfillRules, ContractRules, Manifest};
+use super::problem::Problem;
+use super::scripts::{self, BackfillFile, ScriptFile};
+use super::source::{FileRef, Source};
+
+/// A migration of the project, ready to be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    pub declaration: Declaration,
+    /// Its directory, relative to the project's root, with `/`.
+    pub dir: PathBuf,
+    /// The scripts for each database that the project is for.
+    pub files: BTreeMap<Dialect, Files>,
+    pub contract_rules: ContractRules,
+    pub backfill: Option<BackfillRules>,
+    /// `migration.toml`.
+    pub manifest: FileRef,
+}
+
+/// The scripts of a migration for one database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    pub expand: Option<ScriptFile>,
+    pub backfill: Option<BackfillFile>,
+    pub contract: Option<ScriptFile>,
+    pub revert: Option<ScriptFile>,
+}
+
+static NO_FILES: Files = Files {
+    expand: None,
+    backfill: None,
+    contract: None,
+    revert: None,
+};
+
+impl Migration {
+    #[must_use]
+    pub fn id(&self) -> &MigrationId {
+        &self.declaration.id
+    }
+
+    /// Its scripts for one database; none for a database that the project is not for, and
+    /// [`super::Project::load`] refuses a URL that leads to such a one.
+    #[must_use]
+    pub fn files(&self, dialect: Dialect) -> &Files {
+        self.files.get(&dialect).unwrap_or(&NO_FILES)
+    }
+}
+
+/// What every migration is checked against.
+pub(super) struct Surroundings<'a> {
+    pub root: &'a Path,
+    pub database: &'a DatabaseConfig,
+    pub services: &'a BTreeMap<String, ServiceConfig>,
+}
+
+/// Checks everything about one migration. The migration is of use only if no problem is an error.
+pub(super) fn load(
+    mut directory: Directory,
+    around: &Surroundings<'_>,
+) -> (Option<Migration>, Vec<Problem>) {
+    let mut problems = std::mem::take(&mut directory.problems);
+    let dialects = &around.database.dialects;
+    problems.extend(checks::variants(around.root, &directory, dialects));
+    let manifest = directory.manifest.as_ref().and_then(manifest::read);
+    let allow = manifest.as_ref().map(|manifest| manifest.allow.as_slice());
+    let files = read_scripts(&directory, around.database, allow);
+    let mut declaration = None;
+    if let (Some(source), Some(manifest)) = (&directory.manifest, &manifest) {
+        checks::services(source, manifest, around.services);
+        check_queries(source, manifest, around.database);
+        checks::presence(source, manifest, &directory);
+        check_allowances(source, manifest, &directory);
+        let declared = declare(&directory, manifest);
+        if source.is_sound() {
+            checks::meaning(source, manifest, &declared);
+        }
+        declaration = Some(declared);
+    }
+
+    let mut manifest_file = None;
+    if let Some(source) = directory.manifest {
+        let (file, found) = source.into_parts();
+        manifest_file = Some(file);
+        problems.extend(found);
+    }
+    for source in directory
+        .candidates
+        .into_iter()
+        .filter_map(|found| found.source)
+    {
+        problems.extend(source.into_parts().1);
+    }
+    let migration =
+        declaration
+            .zip(manifest)
+            .zip(manifest_file)
+            .map(|((declaration, manifest), file)| Migration {
+                declaration,
+                dir: PathBuf::from(directory.path),
+                files,
+                contract_rules: manifest
+                    .contract
+                    .and_then(|section| section.rules)
+                    .unwrap_or_default(),
+                backfill: manifest.backfill.and_then(|section| section.rules),
+                manifest: file,
+            });
+    (migration, problems)
+}
+
+fn declare(directory: &Directory, manifest: &Manifest) -> Declaration {
+    let needs_no_statement =
+        manifest.nothing_to_do.is_some() && manifest.declares(Format::New).is_some();
+    Declaration {
+        id: directory.id.clone(),
+        description: manifest.description.clone(),
+        services: manifest.services.clone(),
+        sync: manifest
+            .sync
+            .as_ref()
+            .map_or_else(Default::default, |sync| sync.value),
+        rows: manifest.rows,
+        parts: Parts {
+            expand: directory.has(Step::Expand) || needs_no_statement,
+            backfill: manifest.backfill.is_some(),
+            contract: directory.has(Step::Contract),
+            revert: directory.has(Step::Revert),
+        },
+    }
+}
+
+/// Reads every script once for each database that runs it.
+fn read_scripts(
+    directory: &Directory,
+    database: &DatabaseConfig,
+    allow: Option<&[Allowance]>,
+) -> BTreeMap<Dialect, Files> {
+    let mut files: BTreeMap<Dialect, Files> = BTreeMap::new();
+    for dialect in &database.dialects {
+        files.entry(*dialect).or_default();
+    }
+    for candidate in &directory.candidates {
+        let Some(source) = &candidate.source else {
+            continue;
+        };
+        let mut findings = Vec::new();
+        for (dialect, files) in &mut files {
+            let chosen = directory.chosen(candidate.step, *dialect);
+            if !chosen.is_some_and(|chosen| std::ptr::eq(chosen, candidate)) {
+                continue;
+            }
+            let mut check = || {
+                let (script, found) =
+                    scripts::check(candidate.step, *dialect, source.text(), allow);
+                findings.push((*dialect, found));
+                script.map(|script| ScriptFile::new(&source.file, script))
+            };
+            match candidate.step {
+                Step::Expand => files.expand = check(),
+                Step::Contract => files.contract = check(),
+                Step::Revert => files.revert = check(),
+                Step::Backfill => {
+                    let (statement, found) = scripts::check_backfill(*dialect, source.text());
+                    findings.push((*dialect, found));
+                    files.backfill =
+                        statement.map(|statement| BackfillFile::new(&source.file, statement));
+                }
+            }
+        }
+        scripts::report(source, findings, database);
+    }
+    files
+}
+
+fn check_queries(source: &Source, manifest: &Manifest, database: &DatabaseConfig) {
+    let backfill = manifest
+        .backfill
+        .iter()
+        .flat_map(|section| &section.queries);
+    let contract = manifest
+        .contract
+        .iter()
+        .flat_map(|section| &section.queries);
+    for query in backfill.chain(contract) {
+        let findings = database
+            .dialects
+            .iter()
+            .map(|dialect| (*dialect, scripts::check_query(source, *dialect, query)))
+            .collect();
+        scripts::report(source, findings, database);
+    }
+}
+
+/// An allowance may be for a database that the project is not checked for this time.
+fn check_allowances(source: &Source, manifest: &Manifest, directory: &Directory) {
+    let mut expands = Vec::new();
+    for dialect in Dialect::ALL {
+        let Some(candidate) = directory.chosen(Step::Expand, *dialect) else {
+            continue;
+        };
+        let text = candidate.source.as_ref().map(Source::text);
+        match text.and_then(|text| Script::parse(*dialect, text).ok()) {
+            Some(script) => expands.push(script),
+            // A common script that only one database can read; its own problems are reported.
+            None if candidate.only.is_none() => {}
+            None => return,
+        }
+    }
+    if !expands.is_empty() || !directory.has(Step::Expand) {
+        allowances::check(source, &manifest.allow, &expands);
+    }
+}

@@ -1,0 +1,220 @@
+//! The text of one file, and the problems found in it.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::problem::{Problem, shown};
+
+/// A file's text as the project sees it, whatever system it was checked out on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRef {
+    /// Relative to the project's root, with `/`.
+    pub path: PathBuf,
+    /// Without a byte order mark and with LF at the end of each line.
+    pub text: Arc<str>,
+    /// Of `text`, in hexadecimal.
+    pub sha256: String,
+}
+
+/// A file that has been read, and what is wrong in it.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub file: FileRef,
+    shown: PathBuf,
+    found: RefCell<Vec<Problem>>,
+}
+
+impl Source {
+    /// Reads `relative` (with `/`) under `root`; `None` where there is no such file.
+    pub fn read(root: &Path, relative: &str) -> Result<Option<Self>, Problem> {
+        let shown = shown(root, relative);
+        let path = root.join(relative);
+        let failed = |error: io::Error| {
+            Problem::about(
+                &shown,
+                "unreadable-file",
+                format!("this file cannot be read: {error}"),
+                "make it readable for the user who runs `migrate`",
+            )
+        };
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return match fs::symlink_metadata(&path) {
+                    Ok(_) => Err(dangling(&shown)),
+                    Err(_) => Ok(None),
+                };
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        // Reading a pipe would wait for ever.
+        if !metadata.is_file() {
+            let what = if metadata.is_dir() {
+                "a directory"
+            } else {
+                "not a regular file"
+            };
+            return Err(Problem::about(
+                &shown,
+                "not-a-file",
+                format!("this is {what}, where a file is expected"),
+                "put a text file in its place",
+            ));
+        }
+        let bytes = fs::read(&path).map_err(failed)?;
+        let text = String::from_utf8(bytes).map_err(|error| not_utf8(&shown, &error))?;
+        Ok(Some(Self::new(relative, shown, &text)))
+    }
+
+    pub fn new(relative: &str, shown: PathBuf, text: &str) -> Self {
+        let text = normalised(text);
+        Self {
+            file: FileRef {
+                path: PathBuf::from(relative),
+                sha256: sha256(&text),
+                text: Arc::from(text),
+            },
+            shown,
+            found: RefCell::default(),
+        }
+    }
+
+    pub fn text(&self) -> &str {
+        &self.file.text
+    }
+
+    pub fn error(
+        &self,
+        code: &'static str,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let problem = Problem::about(&self.shown, code, message, help).at(&self.file.text, span);
+        self.found.borrow_mut().push(problem);
+    }
+
+    pub fn warning(
+        &self,
+        code: &'static str,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let problem = Problem::about(&self.shown, code, message, help).at(&self.file.text, span);
+        self.found.borrow_mut().push(problem.into_warning());
+    }
+
+    /// Whether nothing was found that would make further conclusions doubtful.
+    pub fn is_sound(&self) -> bool {
+        let is_error = |problem: &Problem| problem.severity == super::Severity::Error;
+        !self.found.borrow().iter().any(is_error)
+    }
+
+    /// The problems in the order of the file.
+    pub fn into_parts(self) -> (FileRef, Vec<Problem>) {
+        let mut problems = self.found.into_inner();
+        problems.sort_by_key(|problem| problem.span.start);
+        (self.file, problems)
+    }
+}
+
+fn dangling(shown: &Path) -> Problem {
+    Problem::about(
+        shown,
+        "dangling-link",
+        "this symbolic link leads nowhere",
+        "let it point to a file that exists, or remove it",
+    )
+}
+
+fn not_utf8(shown: &Path, error: &std::string::FromUtf8Error) -> Problem {
+    let bytes = error.as_bytes();
+    let encoding = match bytes {
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => " (it looks like UTF-16)",
+        _ => "",
+    };
+    let before = bytes
+        .get(..error.utf8_error().valid_up_to())
+        .unwrap_or_default();
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    Problem::about(
+        shown,
+        "not-utf8",
+        format!("line {line} is not UTF-8{encoding}"),
+        "save the file as UTF-8",
+    )
+}
+
+/// A checkout on another system must not count as an edit.
+fn normalised(text: &str) -> String {
+    text.strip_prefix('\u{feff}')
+        .unwrap_or(text)
+        .replace("\r\n", "\n")
+}
+
+fn sha256(text: &str) -> String {
+    use std::fmt::Write;
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(text.as_bytes()) {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_systems_checkout_is_the_same_file() {
+        let read = |text: &str| Source::new("a.sql", "a.sql".into(), text).file;
+        let unix = read("SELECT 1;\nSELECT 2;\n");
+        assert_eq!(unix, read("\u{feff}SELECT 1;\r\nSELECT 2;\r\n"));
+        assert_ne!(unix, read("SELECT 1;\nSELECT 2;"));
+        assert_eq!(
+            read("").sha256,
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_text_file_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        fs::create_dir(root.join("dir.sql")).unwrap();
+        fs::write(root.join("latin.sql"), b"a\nb\n\xe9").unwrap();
+        fs::write(root.join("wide.sql"), b"\xff\xfeS\0").unwrap();
+        fs::write(root.join("good.sql"), "x").unwrap();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("nowhere", root.join("link.sql")).unwrap();
+            std::os::unix::fs::symlink("good.sql", root.join("fine.sql")).unwrap();
+            assert!(Source::read(root, "fine.sql").unwrap().is_some());
+            let problem = Source::read(root, "link.sql").unwrap_err();
+            assert_eq!(problem.code, "dangling-link");
+        }
+        for (file, code, message) in [
+            ("dir.sql", "not-a-file", "a directory"),
+            ("latin.sql", "not-utf8", "line 3"),
+            ("wide.sql", "not-utf8", "UTF-16"),
+        ] {
+            let problem = Source::read(root, file).unwrap_err();
+            assert_eq!(problem.code, code);
+            assert!(problem.message.contains(message), "{}", problem.message);
+        }
+        assert!(Source::read(root, "none.sql").unwrap().is_none());
+    }
+}
