@@ -1,6 +1,7 @@
 //! Phasegate: schema migrations that know which application versions are live.
 
 pub mod database;
+pub mod fleet;
 pub mod gate;
 pub mod ledger;
 pub mod model;

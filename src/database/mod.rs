@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use error::{DatabaseError, ErrorKind};
+pub(crate) use postgres::APPLICATION_NAME;
 pub use target::{Target, redact};
 
 use crate::sql::{Dialect, Object, Script};

@@ -33,7 +33,7 @@ static CAPABILITIES: Capabilities = Capabilities {
 };
 
 /// How this tool calls itself among the sessions.
-const APPLICATION_NAME: &str = "phasegate";
+pub(crate) const APPLICATION_NAME: &str = "phasegate";
 
 pub(super) struct Postgres {
     inner: PgConnection,

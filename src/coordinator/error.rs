@@ -1,0 +1,110 @@
+//! What can go wrong while a step is carried out.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::database::{DatabaseError, LockHolder};
+use crate::ledger::{CoordinatorRow, LedgerError};
+use crate::model::{MigrationId, Phase};
+
+use super::Drift;
+
+/// An error that ends a step. Nothing is half-applied, unless the message says so.
+#[derive(Debug, thiserror::Error)]
+pub enum CoordinatorError {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Another coordinator is at work.
+    #[error("{} is at work: {}", .0.holder, .0.doing)]
+    Held(CoordinatorRow),
+    #[error("{0}")]
+    Script(Box<ScriptFailure>),
+    /// A lock that a statement needs was not granted, however often it was asked for.
+    #[error(
+        "{path}:{line}: a lock was not granted within {waited_s} s of trying{}",
+        held_by(.holders)
+    )]
+    Locked { path: String, line: usize, waited_s: u64, holders: Vec<LockHolder> },
+    #[error("{}", drift_message(.0))]
+    Drift(Vec<Drift>),
+    /// A statement that ran outside of a transaction was interrupted, and the catalogue does not
+    /// tell whether it took effect.
+    #[error(
+        "{path}:{line}: this statement was begun and never finished, and the catalogue does not tell whether it took effect: {statement}"
+    )]
+    Unresolved { migration: MigrationId, path: String, line: usize, position: i64, statement: String },
+    /// Something else changed the migration meanwhile.
+    #[error("{migration} has become {phase} meanwhile, so nothing more was done")]
+    Moved { migration: MigrationId, phase: Phase },
+    /// The user interrupted a wait.
+    #[error("interrupted; {0}")]
+    Interrupted(String),
+    #[error("the files of {0} are not in this project, though the database has it")]
+    NoFiles(MigrationId),
+}
+
+/// A statement that the database refused.
+#[derive(Debug)]
+pub struct ScriptFailure {
+    /// Relative to the project's root.
+    pub path: PathBuf,
+    pub text: Arc<str>,
+    /// Where in the file.
+    pub span: Range<usize>,
+    pub line: usize,
+    pub cause: DatabaseError,
+    /// What the state is now, and what to do.
+    pub help: String,
+}
+
+impl std::fmt::Display for ScriptFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}: {}", self.path.display(), self.line, self.cause)
+    }
+}
+
+impl CoordinatorError {
+    /// What to do next, where that is known.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Database(error) => error.help().map(ToOwned::to_owned),
+            Self::Ledger(error) => error.help().map(ToOwned::to_owned),
+            Self::Held(row) => Some(format!(
+                "wait for it with --wait, or until its lease ends in {} s if it is gone",
+                row.expires_at.saturating_sub(row.now).max(0) / 1000 + 1
+            )),
+            Self::Script(failure) => Some(failure.help.clone()),
+            Self::Locked { .. } => Some(
+                "nothing was changed; end the sessions that hold the lock, or run the command again at a quieter time"
+                    .into(),
+            ),
+            Self::Drift(_) => Some(
+                "put the files back as they were applied, and make the change in a new migration".into(),
+            ),
+            Self::Unresolved { migration, position, .. } => Some(format!(
+                "look whether it took effect, then say so: `migrate resolve {migration} --step {position} --applied` \
+                 or `--not-applied`"
+            )),
+            Self::Moved { .. } => Some("see what happened with `migrate log`, then run the command again".into()),
+            Self::Interrupted(_) => None,
+            Self::NoFiles(_) => Some("use a checkout that has them".into()),
+        }
+    }
+}
+
+fn held_by(holders: &[LockHolder]) -> String {
+    if holders.is_empty() {
+        return String::new();
+    }
+    let names: Vec<&str> = holders.iter().map(|holder| holder.description.as_str()).collect();
+    format!("; it is held by {}", names.join("; "))
+}
+
+fn drift_message(drift: &[Drift]) -> String {
+    let lines: Vec<String> = drift.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}

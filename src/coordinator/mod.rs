@@ -1,0 +1,48 @@
+//! Observe → decide → act → record, for one step of one migration at a time.
+//!
+//! Invariant: nothing here decides. What is safe is for [`crate::gate`] to say; this module brings
+//! it the evidence, carries out what was allowed and records it.
+
+mod contract;
+mod error;
+mod expand;
+mod observe;
+mod resume;
+mod revert;
+mod script;
+mod session;
+
+use std::time::Duration;
+
+pub use error::{CoordinatorError, ScriptFailure};
+pub use observe::{Drift, Situation, connect, observe, observe_with};
+pub use script::Progress;
+pub use session::{Coordinator, Options};
+
+use crate::gate::Decision;
+use crate::model::{MigrationId, Step};
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was carried out.
+    Done(Done),
+    /// There was nothing to do.
+    Already { migration: MigrationId, step: Step, note: String },
+    /// It is not safe now; nothing was changed.
+    Blocked(Decision),
+}
+
+/// What was carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    pub migration: MigrationId,
+    pub step: Step,
+    /// Statements run, or batches of a backfill.
+    pub statements: u64,
+    /// Rows changed by a backfill.
+    pub rows: u64,
+    pub took: Duration,
+    /// What whoever did it should know.
+    pub notes: Vec<String>,
+}

@@ -1,0 +1,198 @@
+//! Observing: files, ledger and fleet, put together for a decision.
+
+use std::fmt;
+
+use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, Target};
+use crate::fleet;
+use crate::gate::{Evidence, Facts};
+use crate::ledger::{AppliedFile, CoordinatorRow, Ledger, LedgerError, View};
+use crate::model::{Declaration, MigrationId, MigrationState, Schema, Snapshot, Step};
+use crate::project::{Migration, Project};
+
+/// A file that is not as it was when its phase was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    pub migration: MigrationId,
+    pub path: String,
+    pub why: String,
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.why)
+    }
+}
+
+/// Everything that is known at one moment.
+#[derive(Clone, Debug)]
+pub struct Situation {
+    pub view: View,
+    pub evidence: Evidence,
+    pub drift: Vec<Drift>,
+    /// Whether the database has a ledger at all.
+    pub has_ledger: bool,
+}
+
+/// Connects to the project's database.
+///
+/// # Errors
+/// Whatever keeps it from being reached.
+pub async fn connect(project: &Project, target: &Target, create: bool) -> Result<Box<dyn Connection>, DatabaseError> {
+    let options = ConnectOptions {
+        busy_timeout: project.config.database.busy_timeout,
+        create,
+        ..ConnectOptions::default()
+    };
+    crate::database::connect(target, options).await
+}
+
+/// Reads the ledger and asks every source. Never writes.
+///
+/// # Errors
+/// A database or ledger error; a source that fails is part of the snapshot.
+pub async fn observe(project: &Project, connection: &mut dyn Connection) -> Result<Situation, LedgerError> {
+    let read = match Ledger::read(connection).await? {
+        None => None,
+        Some(mut ledger) => {
+            let mut view = ledger.view().await?;
+            let now = view.now;
+            ledger.name_examples(&mut view.groups, now).await?;
+            let files = ledger.files().await?;
+            ledger.rollback().await?;
+            Some((view, files))
+        }
+    };
+    let has_ledger = read.is_some();
+    let (view, files) = read.unwrap_or_else(|| (empty_view(), Vec::new()));
+    let snapshot = fleet::observe(&project.config, &view, connection).await;
+    let mut situation = observe_with(project, view, snapshot, &files, connection.capabilities().dialect);
+    situation.has_ledger = has_ledger;
+    Ok(situation)
+}
+
+/// Puts together what has been read already.
+#[must_use]
+pub fn observe_with(
+    project: &Project,
+    view: View,
+    snapshot: Snapshot,
+    files: &[AppliedFile],
+    dialect: crate::sql::Dialect,
+) -> Situation {
+    let schema = schema(project, &view);
+    let min_instances = project
+        .config
+        .services
+        .iter()
+        .map(|(name, service)| (name.clone(), service.min_instances))
+        .collect();
+    let facts = Facts { coordinator: view.coordinator.describe(), ..Facts::default() };
+    let drift = drift(project, &view, files, dialect);
+    Situation {
+        view,
+        evidence: Evidence { schema, snapshot, min_instances, facts },
+        drift,
+        has_ledger: true,
+    }
+}
+
+/// What the ledger knows, and everything else of the project as pending.
+pub(super) fn schema(project: &Project, view: &View) -> Schema {
+    let mut states: Vec<MigrationState> = Vec::new();
+    for applied in &view.applied {
+        let mut state = applied.state.clone();
+        // Later phases may be written after the earlier ones were applied.
+        if let Some(migration) = project.migrations.iter().find(|m| m.id() == state.id()) {
+            state.declaration.parts = migration.declaration.parts;
+            state.declaration.description.clone_from(&migration.declaration.description);
+        }
+        states.push(state);
+    }
+    for migration in &project.migrations {
+        if !states.iter().any(|state| state.id() == migration.id()) {
+            states.push(MigrationState::pending(migration.declaration.clone()));
+        }
+    }
+    Schema::new(states)
+}
+
+/// What a database without a ledger knows.
+fn empty_view() -> View {
+    View {
+        now: jiff::Timestamp::now().as_millisecond(),
+        applied: Vec::new(),
+        sightings: Vec::new(),
+        groups: Vec::new(),
+        coordinator: CoordinatorRow {
+            token: 0,
+            holder: String::new(),
+            doing: String::new(),
+            expires_at: 0,
+            now: 0,
+        },
+    }
+}
+
+fn drift(project: &Project, view: &View, files: &[AppliedFile], dialect: crate::sql::Dialect) -> Vec<Drift> {
+    let mut found = Vec::new();
+    for applied in &view.applied {
+        let id = applied.state.id();
+        let mut add = |path: String, why: &str| {
+            found.push(Drift { migration: id.clone(), path, why: why.to_owned() });
+        };
+        let Some(migration) = project.migrations.iter().find(|m| m.id() == id) else {
+            // Another checkout may well know migrations that this one does not.
+            if let Some(namesake) = project.migrations.iter().find(|m| m.id().number() == id.number()) {
+                add(
+                    namesake.dir.display().to_string(),
+                    &format!("the database knows migration {} as {id}", id.number()),
+                );
+            }
+            continue;
+        };
+        if !same_meaning(&applied.state.declaration, &migration.declaration) {
+            add(
+                migration.manifest.path.display().to_string(),
+                "its services, sync or rows were changed after the migration was applied",
+            );
+        }
+        for file in files.iter().filter(|file| file.number == id.number()) {
+            match hash_now(migration, &file.phase, dialect) {
+                None => add(file.path.clone(), &format!("the file is gone, though {} was applied", file.phase)),
+                Some((path, sha256)) if sha256 != file.sha256 => {
+                    add(path, &format!("it was changed after {} was applied", file.phase));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    found
+}
+
+fn same_meaning(recorded: &Declaration, now: &Declaration) -> bool {
+    recorded.services == now.services
+        && recorded.sync == now.sync
+        && recorded.rows == now.rows
+        && recorded.parts.backfill == now.parts.backfill
+}
+
+fn hash_now(migration: &Migration, phase: &str, dialect: crate::sql::Dialect) -> Option<(String, String)> {
+    let files = migration.files(dialect);
+    let step = Step::ALL.into_iter().find(|step| step.name() == phase)?;
+    let script = match step {
+        Step::Expand => files.expand.as_ref(),
+        Step::Contract => files.contract.as_ref(),
+        Step::Revert => files.revert.as_ref(),
+        Step::Backfill => {
+            let file = files.backfill.as_ref()?;
+            return Some((file.path.display().to_string(), file.sha256.clone()));
+        }
+    }?;
+    Some((script.path.display().to_string(), script.sha256.clone()))
+}
+
+/// Whether a connection error means only that there is nothing yet, as for a file not created.
+#[must_use]
+pub fn is_nothing_yet(error: &DatabaseError, target: &Target) -> bool {
+    error.kind == ErrorKind::NoDatabase && target.path().is_some()
+}

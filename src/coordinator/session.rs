@@ -1,0 +1,321 @@
+//! A coordinator at work: it holds the coordinator's lease, renews it, and gives it back.
+
+use std::time::{Duration, Instant};
+
+use super::{CoordinatorError, Drift, Progress, Situation, observe};
+use crate::database::{Connection, ConnectOptions, Target};
+use crate::gate::{Action, Decision, Verdict, decide};
+use crate::ledger::{Acquired, CoordinatorRow, EventKind, Ledger, LedgerError, PhaseChange, View};
+use crate::model::{Live, MigrationId, MigrationState, Phase, Snapshot, Step};
+use crate::project::{Migration, Project};
+
+/// What a coordinator works with.
+pub struct Options<'a> {
+    pub project: &'a Project,
+    pub target: &'a Target,
+    /// What it is doing, as others are told: `expand 0002_x`.
+    pub doing: String,
+    /// Why missing evidence is to be accepted; recorded.
+    pub accept_unknown: Option<String>,
+    /// How long to wait for another coordinator, and for what blocks a contract.
+    pub wait: Option<Duration>,
+    /// Where progress is reported to.
+    pub report: &'a (dyn Fn(Progress) + Send + Sync),
+}
+
+/// A coordinator that holds the lease.
+pub struct Coordinator<'a> {
+    pub(super) options: Options<'a>,
+    pub(super) connection: Box<dyn Connection>,
+    pub(super) token: i64,
+    pub(super) actor: String,
+    renewal: tokio::task::JoinHandle<()>,
+}
+
+impl<'a> Coordinator<'a> {
+    /// Connects, creates the ledger where there is none, and takes the coordinator's lease.
+    ///
+    /// A lease that is not renewed is waited for until it ends: its holder is gone. One that is
+    /// renewed is waited for as long as `options.wait` says.
+    ///
+    /// # Errors
+    /// [`CoordinatorError::Held`] where another coordinator is at work, or a database error.
+    pub async fn start(options: Options<'a>) -> Result<Self, CoordinatorError> {
+        let project = options.project;
+        let mut connection = super::connect(project, options.target, true).await?;
+        let actor = actor();
+        let holder = format!("{actor} (process {})", std::process::id());
+        let lease = project.config.fleet.coordinator_lease;
+        let began = Instant::now();
+        let mut first_seen: Option<CoordinatorRow> = None;
+        let token = loop {
+            match acquire(connection.as_mut(), &holder, &options.doing, lease, &actor).await? {
+                Acquired::Yes { token, .. } => break token,
+                Acquired::No(row) => {
+                    let is_renewed = first_seen
+                        .as_ref()
+                        .is_some_and(|first| (first.token, first.expires_at) != (row.token, row.expires_at));
+                    let waited_long = began.elapsed() >= options.wait.unwrap_or_default();
+                    if is_renewed && waited_long {
+                        connection.close().await;
+                        return Err(CoordinatorError::Held(row));
+                    }
+                    if first_seen.is_none() {
+                        (options.report)(Progress::WaitingForCoordinator(row.clone()));
+                        first_seen = Some(row);
+                    }
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+            }
+        };
+        crate::crash::point("coordinator.acquired");
+        let renewal = tokio::spawn(renew(options.target.clone(), token, lease));
+        Ok(Self { options, connection, token, actor, renewal })
+    }
+
+    /// Gives the lease back and closes the connection.
+    ///
+    /// # Errors
+    /// A database error; then the lease ends by itself.
+    pub async fn finish(mut self) -> Result<(), CoordinatorError> {
+        self.renewal.abort();
+        let _ = (&mut self.renewal).await;
+        // An error may have left a transaction open.
+        self.connection.rollback().await?;
+        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        ledger.release_coordinator(self.token).await?;
+        ledger.commit().await?;
+        self.connection.close().await;
+        Ok(())
+    }
+
+    /// Carries out one step.
+    ///
+    /// # Errors
+    /// Whatever kept it from being carried out; see [`CoordinatorError`].
+    pub async fn take(&mut self, step: Step, id: &MigrationId) -> Result<super::Outcome, CoordinatorError> {
+        match step {
+            Step::Expand => self.expand(id).await,
+            Step::Backfill => crate::backfill::run(self, id).await,
+            Step::Contract => self.contract(id).await,
+            Step::Revert => self.revert(id).await,
+        }
+    }
+
+    /// Reads everything, and stops where an applied file was changed.
+    pub(crate) async fn situation(&mut self) -> Result<Situation, CoordinatorError> {
+        let situation = observe(self.options.project, self.connection.as_mut()).await?;
+        if situation.drift.is_empty() {
+            Ok(situation)
+        } else {
+            Err(CoordinatorError::Drift(drift_once(situation.drift)))
+        }
+    }
+
+    /// Asks the gate, and accepts missing evidence where that was asked for.
+    pub(crate) fn ask(&self, step: Step, id: &MigrationId, situation: &Situation) -> Decision {
+        let action = Action::Step { step, migration: id.clone() };
+        let decision = decide(action, &situation.evidence);
+        if self.options.accept_unknown.is_some() {
+            decision.accepting_unknown()
+        } else {
+            decision
+        }
+    }
+
+    /// The gate's answer without regard to missing evidence, to see what an override covers.
+    pub(crate) fn overridden(&self, step: Step, id: &MigrationId, situation: &Situation) -> Vec<String> {
+        if self.options.accept_unknown.is_none() {
+            return Vec::new();
+        }
+        let action = Action::Step { step, migration: id.clone() };
+        decide(action, &situation.evidence)
+            .blockers
+            .into_iter()
+            .filter(|blocker| blocker.verdict == Verdict::Unknown)
+            .map(|blocker| blocker.message)
+            .collect()
+    }
+
+    pub(crate) const fn project(&self) -> &'a Project {
+        self.options.project
+    }
+
+    pub(crate) fn report(&self, progress: Progress) {
+        (self.options.report)(progress);
+    }
+
+    pub(crate) fn parts(&mut self) -> (&mut dyn Connection, i64, &str) {
+        (self.connection.as_mut(), self.token, &self.actor)
+    }
+
+    pub(crate) fn migration(&self, id: &MigrationId) -> Result<&'a Migration, CoordinatorError> {
+        self.options
+            .project
+            .migrations
+            .iter()
+            .find(|migration| migration.id() == id)
+            .ok_or_else(|| CoordinatorError::NoFiles(id.clone()))
+    }
+
+    /// Records what was seen outside of the leases, and what an override covered. In a
+    /// transaction of its own, because it holds whatever becomes of the step.
+    pub(crate) async fn remember(
+        &mut self,
+        snapshot: &Snapshot,
+        overridden: &[String],
+        id: &MigrationId,
+    ) -> Result<(), CoordinatorError> {
+        let others: Vec<_> = snapshot
+            .groups
+            .iter()
+            .filter(|group| group.source != crate::ledger::LEASES)
+            .collect();
+        if others.is_empty() && overridden.is_empty() {
+            return Ok(());
+        }
+        let reason = self.options.accept_unknown.clone().unwrap_or_default();
+        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        for group in others {
+            ledger
+                .sight(&group.service, &group.label.text, group.label.version.as_ref(), group.seen_at, None)
+                .await?;
+        }
+        if !overridden.is_empty() {
+            let detail = serde_json::json!({ "reason": reason, "accepted": overridden });
+            ledger.append(EventKind::Override, &self.actor, Some(id), &detail).await?;
+        }
+        ledger.commit().await?;
+        Ok(())
+    }
+}
+
+/// Moves a migration to a new phase inside an open transaction, with its event.
+///
+/// Invariant: the caller commits right after; the admissions are locked from here on, so the row
+/// kinds recorded take every version into account that was ever admitted.
+pub(crate) async fn move_to(
+    ledger: &mut Ledger<'_>,
+    token: i64,
+    actor: &str,
+    change: Move<'_>,
+) -> Result<(), LedgerError> {
+    let seq = ledger.lock_admissions().await?;
+    let view = ledger.view().await?;
+    let mut live = lease_versions(&view);
+    live.extend(change.others.iter().cloned());
+    let present = view
+        .applied
+        .iter()
+        .find(|applied| applied.state.id() == &change.state.declaration.id);
+    let mut state = present.map_or_else(|| change.state.clone(), |applied| applied.state.clone());
+    state.declaration = change.state.declaration.clone();
+    if let Some(applied) = present
+        && applied.recorded_phase != applied.state.phase
+    {
+        let detail = serde_json::json!({ "from": applied.recorded_phase.name(), "to": applied.state.phase.name() });
+        ledger
+            .append(EventKind::BackfillUndone, actor, Some(state.id()), &detail)
+            .await?;
+    }
+    let after = (change.becomes)(&state, &live);
+    ledger
+        .record_phase(PhaseChange {
+            declaration: &after.declaration,
+            phase: after.phase,
+            kinds: after.kinds,
+            seq,
+            step_back: change.step_back,
+        })
+        .await?;
+    let mut detail = change.detail;
+    if let Some(object) = detail.as_object_mut() {
+        object.insert("from".into(), state.phase.name().into());
+        object.insert("to".into(), after.phase.name().into());
+    }
+    ledger.append(EventKind::Phase, actor, Some(state.id()), &detail).await?;
+    ledger.fence(token).await
+}
+
+/// A change of phase.
+pub(crate) struct Move<'m> {
+    /// The state as it was when the step was decided on.
+    pub state: &'m MigrationState,
+    /// Versions that sources other than the leases saw.
+    pub others: &'m [Live],
+    /// The state afterwards, from the one before and the live versions.
+    pub becomes: &'m (dyn Fn(&MigrationState, &[Live]) -> MigrationState + Send + Sync),
+    pub step_back: Option<Phase>,
+    /// More for the event; an object.
+    pub detail: serde_json::Value,
+}
+
+pub(crate) fn lease_versions(view: &View) -> Vec<Live> {
+    let snapshot = Snapshot { groups: view.groups.clone(), ..Snapshot::default() };
+    snapshot.live()
+}
+
+async fn acquire(
+    connection: &mut dyn Connection,
+    holder: &str,
+    doing: &str,
+    lease: Duration,
+    actor: &str,
+) -> Result<Acquired, LedgerError> {
+    let mut ledger = Ledger::write(connection).await?;
+    let acquired = ledger.acquire_coordinator(holder, doing, milliseconds(lease)).await?;
+    if let Acquired::Yes { token, after: Some(previous) } = &acquired {
+        let detail = serde_json::json!({ "after": previous, "token": token });
+        ledger.append(EventKind::Takeover, actor, None, &detail).await?;
+    }
+    ledger.commit().await?;
+    Ok(acquired)
+}
+
+/// Renews the lease until it is aborted. Failing is harmless: the token is checked before every
+/// commit, so the worst is that somebody else takes over.
+async fn renew(target: Target, token: i64, lease: Duration) {
+    let options = ConnectOptions { busy_timeout: lease / 10, ..ConnectOptions::default() };
+    let mut connection: Option<Box<dyn Connection>> = None;
+    loop {
+        tokio::time::sleep(lease / 4).await;
+        let mut current = match connection.take() {
+            Some(current) => current,
+            None => match crate::database::connect(&target, options).await {
+                Ok(current) => current,
+                Err(error) => {
+                    tracing::debug!("the coordinator's lease could not be renewed: {error}");
+                    continue;
+                }
+            },
+        };
+        match renew_once(current.as_mut(), token, lease).await {
+            Ok(true) => connection = Some(current),
+            Ok(false) => return,
+            Err(error) => tracing::debug!("the coordinator's lease could not be renewed: {error}"),
+        }
+    }
+}
+
+async fn renew_once(connection: &mut dyn Connection, token: i64, lease: Duration) -> Result<bool, LedgerError> {
+    let mut ledger = Ledger::write(connection).await?;
+    let renewed = ledger.renew_coordinator(token, milliseconds(lease)).await?;
+    ledger.commit().await?;
+    Ok(renewed)
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Who is acting, for the event log: user and host.
+fn actor() -> String {
+    let user = whoami::username().unwrap_or_else(|_| "unknown".into());
+    let system = rustix::system::uname();
+    format!("{user}@{}", system.nodename().to_string_lossy())
+}
+
+fn drift_once(mut drift: Vec<Drift>) -> Vec<Drift> {
+    drift.dedup();
+    drift
+}

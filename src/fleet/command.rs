@@ -1,0 +1,216 @@
+//! A program that prints the live instances, one JSON object a line.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::{Instance, Observation, Source, SourceFailure};
+use crate::database::Connection;
+use crate::model::InstanceState;
+use crate::project::Config;
+
+/// More than any fleet's list needs; a program that prints without end must not fill the memory.
+const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
+
+pub(super) struct Command {
+    run: Vec<String>,
+    timeout: Duration,
+    max_age: Duration,
+}
+
+impl Command {
+    pub(super) fn new(run: &[String], timeout: Duration, max_age: Duration) -> Self {
+        Self { run: run.to_vec(), timeout, max_age }
+    }
+
+    async fn output(&self) -> Result<String, SourceFailure> {
+        let Some((program, arguments)) = self.run.split_first() else {
+            return Err(SourceFailure("`run` is empty".into()));
+        };
+        let mut child = tokio::process::Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| SourceFailure(format!("`{program}` cannot be started: {error}")))?;
+        let group = child.id();
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let finished = tokio::time::timeout(self.timeout, async {
+            let (stdout, stderr) = tokio::join!(read(stdout), read(stderr));
+            (stdout, stderr, child.wait().await)
+        })
+        .await;
+        let Ok((stdout, stderr, status)) = finished else {
+            end_group(group);
+            return Err(SourceFailure(format!(
+                "`{program}` did not finish within {} s",
+                self.timeout.as_secs_f64()
+            )));
+        };
+        let status = status.map_err(|error| SourceFailure(format!("`{program}`: {error}")))?;
+        if !status.success() {
+            let said = stderr.unwrap_or_default();
+            let said = said.trim().lines().next_back().unwrap_or_default();
+            return Err(SourceFailure(format!("`{program}` ended with {status}: {said}")));
+        }
+        stdout.map_err(|error| SourceFailure(format!("the output of `{program}`: {error}")))
+    }
+}
+
+async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Result<String, String> {
+    let Some(pipe) = pipe else { return Ok(String::new()) };
+    let mut bytes = Vec::new();
+    pipe.take(MAX_OUTPUT)
+        .read_to_end(&mut bytes)
+        .await
+        .map_err(|error| error.to_string())?;
+    if bytes.len() as u64 >= MAX_OUTPUT {
+        return Err("it is longer than 64 MiB".into());
+    }
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
+}
+
+/// Ends a program together with what it started.
+fn end_group(leader: Option<u32>) {
+    let group = leader
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(rustix::process::Pid::from_raw);
+    if let Some(group) = group {
+        // It may have ended by itself just now.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    service: String,
+    instance: String,
+    version: String,
+    #[serde(default)]
+    state: State,
+    seen_at: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Starting,
+    #[default]
+    Serving,
+    Draining,
+}
+
+/// Reads what the program printed. One line that cannot be read makes the whole list doubtful.
+pub(crate) fn read_lines(
+    text: &str,
+    now: Timestamp,
+    is_service: impl Fn(&str) -> bool,
+) -> Result<Vec<Instance>, SourceFailure> {
+    let mut instances = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let fail = |why: String| SourceFailure(format!("line {number} of its output: {why}"));
+        let line: Line = serde_json::from_str(line).map_err(|error| {
+            fail(format!(
+                "{error}; expected {{\"service\":\"web\",\"instance\":\"server-1\",\"version\":\"1.1.0\"}}"
+            ))
+        })?;
+        if !is_service(&line.service) {
+            return Err(fail(format!(
+                "the service `{}` is not named in migrate.toml; add [services.{}], or leave it out of the list",
+                line.service, line.service
+            )));
+        }
+        for (what, value) in [("instance", &line.instance), ("version", &line.version)] {
+            if value.trim().is_empty() {
+                return Err(fail(format!("`{what}` is empty")));
+            }
+        }
+        let age_ms = match &line.seen_at {
+            None => 0,
+            Some(text) => {
+                let seen: Timestamp = text
+                    .parse()
+                    .map_err(|error| fail(format!("`seen_at` is not an RFC 3339 time: {error}")))?;
+                let age = now.as_millisecond().saturating_sub(seen.as_millisecond());
+                // A clock ahead of ours says nothing about age, so only a little of it is believed.
+                if age < -60_000 {
+                    return Err(fail(format!("`seen_at` lies {} s in the future", -age / 1000)));
+                }
+                u64::try_from(age).unwrap_or(0)
+            }
+        };
+        instances.push(Instance {
+            service: line.service,
+            instance: line.instance,
+            label: line.version,
+            state: match line.state {
+                State::Starting => InstanceState::Starting,
+                State::Serving => InstanceState::Serving,
+                State::Draining => InstanceState::Draining,
+            },
+            age_ms,
+        });
+    }
+    Ok(instances)
+}
+
+#[async_trait]
+impl Source for Command {
+    async fn observe(
+        &mut self,
+        config: &Config,
+        _connection: &mut dyn Connection,
+    ) -> Result<Observation, SourceFailure> {
+        let text = self.output().await?;
+        let instances = read_lines(&text, Timestamp::now(), |name| config.services.contains_key(name))?;
+        Ok(Observation { instances, notes: Vec::new() })
+    }
+
+    fn max_age_ms(&self) -> u64 {
+        u64::try_from(self.max_age.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Result<Vec<Instance>, String> {
+        let now = "2026-01-05T10:00:00Z".parse().unwrap();
+        read_lines(text, now, |name| name == "web").map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_list_is_read_whole_or_not_at_all() {
+        let good = r#"{"service":"web","instance":"a","version":"1.1.0"}"#;
+        let draining = r#"{"service":"web","instance":"b","version":"x","state":"draining","seen_at":"2026-01-05T09:59:30Z"}"#;
+        let read = lines(&format!("{good}\n\n{draining}\r\n")).unwrap();
+        assert_eq!(read.len(), 2);
+        assert_eq!((read[1].state, read[1].age_ms), (InstanceState::Draining, 30_000));
+        assert_eq!(lines("").unwrap(), []);
+        for (bad, said) in [
+            ("oops", "line 2"),
+            (r#"{"service":"web","instance":"a"}"#, "missing field `version`"),
+            (r#"{"service":"wbe","instance":"a","version":"1"}"#, "`wbe` is not named"),
+            (r#"{"service":"web","instance":" ","version":"1"}"#, "`instance` is empty"),
+            (r#"{"service":"web","instance":"a","version":"1","state":"dead"}"#, "unknown variant"),
+            (r#"{"service":"web","instance":"a","version":"1","zone":"x"}"#, "unknown field"),
+            (r#"{"service":"web","instance":"a","version":"1","seen_at":"noon"}"#, "RFC 3339"),
+            (r#"{"service":"web","instance":"a","version":"1","seen_at":"2027-01-01T00:00:00Z"}"#, "future"),
+        ] {
+            let error = lines(&format!("{good}\n{bad}")).unwrap_err();
+            assert!(error.contains(said), "{bad}: {error}");
+        }
+    }
+}

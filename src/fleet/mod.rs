@@ -1,0 +1,156 @@
+//! Sources of live instances, and their fusion into one snapshot.
+//!
+//! Adding a source is one file with a [`Source`] and one row in [`source`].
+
+mod command;
+mod pattern;
+mod sessions;
+
+use async_trait::async_trait;
+
+use crate::database::Connection;
+use crate::ledger::View;
+use crate::model::{Label, LiveGroup, Snapshot, SourceReport, SourceStatus, InstanceState};
+use crate::project::{Config, SourceConfig};
+
+/// One instance, as a source names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    pub service: String,
+    pub instance: String,
+    /// As the source calls it.
+    pub label: String,
+    pub state: InstanceState,
+    /// How old the source's knowledge of it is, in milliseconds.
+    pub age_ms: u64,
+}
+
+/// What a source said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observation {
+    pub instances: Vec<Instance>,
+    /// What a reader should know about the answer.
+    pub notes: Vec<String>,
+}
+
+/// Why a source could not say anything that can be relied on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SourceFailure(pub String);
+
+/// Somewhere live instances are learnt from.
+#[async_trait]
+pub trait Source: Send {
+    /// Lists every live instance that the source knows of.
+    ///
+    /// # Errors
+    /// Whatever makes the list incomplete or doubtful: then there is no list.
+    async fn observe(
+        &mut self,
+        config: &Config,
+        connection: &mut dyn Connection,
+    ) -> Result<Observation, SourceFailure>;
+
+    /// How old what it says about an instance may be, in milliseconds.
+    fn max_age_ms(&self) -> u64 {
+        u64::MAX
+    }
+}
+
+/// The source behind a row of `[fleet] sources`; none for the leases, which are read together
+/// with the ledger.
+fn source(config: &SourceConfig) -> Option<Box<dyn Source>> {
+    match config {
+        SourceConfig::Leases => None,
+        SourceConfig::Command { run, timeout, max_age, .. } => {
+            Some(Box::new(command::Command::new(run, *timeout, *max_age)))
+        }
+        SourceConfig::Sessions { pattern } => Some(Box::new(sessions::Sessions::new(pattern))),
+    }
+}
+
+/// Asks every source of the project and puts what they say side by side.
+///
+/// Never fails: a source that does is reported as failed, and the gate decides what that means.
+pub async fn observe(config: &Config, view: &View, connection: &mut dyn Connection) -> Snapshot {
+    let mut snapshot = Snapshot {
+        taken_at: view.now,
+        sources: Vec::new(),
+        groups: view.groups.clone(),
+    };
+    // An instance that registered is live, whether or not leases are among the named sources.
+    let leases_are_named = config.fleet.sources.contains(&SourceConfig::Leases);
+    if leases_are_named || !view.groups.is_empty() {
+        snapshot.sources.push(view.lease_report());
+    }
+    for row in &config.fleet.sources {
+        let Some(mut source) = source(row) else { continue };
+        let answer = source.observe(config, connection).await;
+        let (report, groups) = report(row.name(), source.max_age_ms(), answer, config, view.now);
+        snapshot.sources.push(report);
+        snapshot.groups.extend(groups);
+    }
+    snapshot
+}
+
+fn report(
+    name: &str,
+    max_age_ms: u64,
+    answer: Result<Observation, SourceFailure>,
+    config: &Config,
+    now: i64,
+) -> (SourceReport, Vec<LiveGroup>) {
+    let mut report = SourceReport {
+        name: name.to_owned(),
+        status: SourceStatus::Fresh,
+        instances: 0,
+        age_ms: 0,
+        notes: Vec::new(),
+    };
+    let observation = match answer {
+        Ok(observation) => observation,
+        Err(failure) => {
+            report.status = SourceStatus::Failed { reason: failure.to_string() };
+            return (report, Vec::new());
+        }
+    };
+    report.notes = observation.notes;
+    report.instances = u64::try_from(observation.instances.len()).unwrap_or(u64::MAX);
+    let mut groups: Vec<LiveGroup> = Vec::new();
+    for instance in observation.instances {
+        report.age_ms = report.age_ms.max(instance.age_ms);
+        let label = config.place(&instance.service, &instance.label);
+        let seen_at = now.saturating_sub(i64::try_from(instance.age_ms).unwrap_or(i64::MAX));
+        add(&mut groups, name, instance, label, seen_at);
+    }
+    if report.age_ms > max_age_ms {
+        report.status = SourceStatus::Stale;
+    }
+    (report, groups)
+}
+
+fn add(groups: &mut Vec<LiveGroup>, source: &str, instance: Instance, label: Label, seen_at: i64) {
+    const EXAMPLES: usize = 3;
+    let Instance { service, instance: name, state, .. } = instance;
+    let known = groups
+        .iter_mut()
+        .find(|group| group.service == service && group.label == label && group.state == state);
+    match known {
+        Some(group) => {
+            group.instances = group.instances.saturating_add(1);
+            group.seen_at = group.seen_at.max(seen_at);
+            if group.examples.len() < EXAMPLES {
+                group.examples.push(name);
+            }
+        }
+        None => groups.push(LiveGroup {
+            service,
+            label,
+            state,
+            source: source.to_owned(),
+            instances: 1,
+            examples: vec![name],
+            seen_at,
+        }),
+    }
+}

@@ -1,0 +1,78 @@
+//! The names that database sessions gave themselves: this also shows applications that never
+//! registered. An instance without an open connection is not seen.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use super::pattern::Pattern;
+use super::{Instance, Observation, Source, SourceFailure};
+use crate::database::Connection;
+use crate::model::InstanceState;
+use crate::project::Config;
+
+pub(super) struct Sessions {
+    pattern: Pattern,
+    text: String,
+}
+
+impl Sessions {
+    pub(super) fn new(pattern: &str) -> Self {
+        Self { pattern: Pattern::new(pattern), text: pattern.to_owned() }
+    }
+}
+
+#[async_trait]
+impl Source for Sessions {
+    async fn observe(
+        &mut self,
+        config: &Config,
+        connection: &mut dyn Connection,
+    ) -> Result<Observation, SourceFailure> {
+        let capabilities = connection.capabilities();
+        if !capabilities.lists_sessions {
+            return Err(SourceFailure(format!(
+                "{} cannot list its sessions; use the source `leases` or `command` there",
+                capabilities.dialect.name()
+            )));
+        }
+        let sessions = connection
+            .sessions()
+            .await
+            .map_err(|error| SourceFailure(error.to_string()))?;
+        let mut instances = BTreeMap::new();
+        let mut others = BTreeMap::<String, u64>::new();
+        for session in sessions {
+            let found = self
+                .pattern
+                .read(&session.application)
+                .filter(|found| config.services.contains_key(&found.service));
+            let Some(found) = found else {
+                if session.application != crate::database::APPLICATION_NAME {
+                    *others.entry(session.application).or_default() += 1;
+                }
+                continue;
+            };
+            let name = found.instance.unwrap_or_else(|| format!("session {}", session.id));
+            // The connections of one pool are one instance where its name is known.
+            instances.insert(
+                (found.service.clone(), found.version.clone(), name.clone()),
+                Instance {
+                    service: found.service,
+                    instance: name,
+                    label: found.version,
+                    state: InstanceState::Serving,
+                    age_ms: 0,
+                },
+            );
+        }
+        let notes = others
+            .into_iter()
+            .map(|(name, count)| {
+                let name = if name.is_empty() { "without a name".to_owned() } else { format!("named `{name}`") };
+                format!("{count} sessions {name} are not of the form `{}` and were left out", self.text)
+            })
+            .collect();
+        Ok(Observation { instances: instances.into_values().collect(), notes })
+    }
+}
