@@ -1,1 +1,3 @@
 //! Phasegate: schema migrations that know which application versions are live.
+
+pub mod sql;

@@ -1,0 +1,148 @@
+//! What a script as a whole knows: a change to something it made itself cannot be noticed by old code.
+
+use super::facts::{Facts, Subject};
+use super::{Dialect, Effect, Mode, Object, ObjectKind, Verb};
+
+/// The effect of each statement, in the light of those before and after it.
+pub(super) fn effects(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<Effect> {
+    let mut names = Names {
+        dialect,
+        new: Vec::new(),
+        vacated: Vec::new(),
+    };
+    facts
+        .iter()
+        .enumerate()
+        .map(|(index, fact)| {
+            let later = facts.get(index + 1..).unwrap_or_default();
+            let effect = match &fact.effect {
+                Effect::Destructive { .. } if names.are_new(&fact.subjects) => Effect::Additive,
+                Effect::Destructive { .. } if recreated(dialect, mode, fact, later) => {
+                    Effect::Additive
+                }
+                effect => effect.clone(),
+            };
+            for object in fact.objects.iter().filter(|_| !fact.joins_existing) {
+                names.note(object);
+            }
+            effect
+        })
+        .collect()
+}
+
+/// `DROP TRIGGER IF EXISTS x; CREATE TRIGGER x …` replaces `x` at one moment: inside a transaction nobody sees
+/// it missing. The same for functions that only triggers can call; with any other function, old versions may
+/// call it and get something else.
+fn recreated(dialect: Dialect, mode: Mode, drop: &Facts, later: &[Facts]) -> bool {
+    mode == Mode::Transactional
+        && !drop.cascade
+        && !drop.objects.is_empty()
+        && drop.objects.iter().all(|gone| {
+            gone.verb == Verb::Drop
+                && later.iter().any(|fact| {
+                    let fitting = match gone.kind {
+                        ObjectKind::Trigger => true,
+                        ObjectKind::Function => fact.trigger_function,
+                        _ => false,
+                    };
+                    fitting && fact.objects.iter().any(|made| is_same(dialect, gone, made))
+                })
+        })
+}
+
+fn is_same(dialect: Dialect, gone: &Object, made: &Object) -> bool {
+    made.verb == Verb::Create
+        && made.kind == gone.kind
+        && dialect.same_name(&made.name, &gone.name)
+        && same_option(dialect, made.schema.as_deref(), gone.schema.as_deref())
+        // SQLite's DROP TRIGGER does not name the table.
+        && gone.table.as_deref().is_none_or(|table| {
+            same_option(dialect, Some(table), made.table.as_deref())
+        })
+}
+
+fn same_option(dialect: Dialect, a: Option<&str>, b: Option<&str>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => dialect.same_name(a, b),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+struct Names {
+    dialect: Dialect,
+    /// Made by this script, under names that nobody used before it.
+    new: Vec<Subject>,
+    /// Names that something else had before this script: old code may still say them.
+    vacated: Vec<Subject>,
+}
+
+impl Names {
+    fn are_new(&self, subjects: &[Subject]) -> bool {
+        !subjects.is_empty()
+            && subjects
+                .iter()
+                .all(|subject| self.is_in(&self.new, subject))
+    }
+
+    fn is_in(&self, list: &[Subject], subject: &Subject) -> bool {
+        list.iter().any(|other| self.is(subject, other))
+    }
+
+    /// A name without a schema may or may not be in any given one, so those are two names.
+    fn is(&self, a: &Subject, b: &Subject) -> bool {
+        a.kind == b.kind
+            && self.dialect.same_name(&a.name, &b.name)
+            && same_option(self.dialect, a.schema.as_deref(), b.schema.as_deref())
+    }
+
+    fn note(&mut self, object: &Object) {
+        // These are told apart by their table, and what matters about them is whether that is new.
+        if matches!(
+            object.kind,
+            ObjectKind::Column | ObjectKind::Constraint | ObjectKind::Trigger
+        ) {
+            return;
+        }
+        let subject = Subject {
+            kind: object.kind,
+            schema: object.schema.clone(),
+            name: object.name.clone(),
+        };
+        match object.verb {
+            // IF NOT EXISTS and OR REPLACE may have met something that old code uses.
+            Verb::Create if !object.if_exists_or_not => self.make(subject),
+            Verb::Create | Verb::Alter => {}
+            Verb::Drop => {
+                self.vacate(subject);
+            }
+            Verb::Rename => {
+                let was_new = self.vacate(subject.clone());
+                if let (true, Some(name)) = (was_new, object.renamed_to.clone()) {
+                    self.make(Subject { name, ..subject });
+                }
+            }
+        }
+    }
+
+    fn make(&mut self, subject: Subject) {
+        if !self.is_in(&self.vacated, &subject) {
+            self.new.push(subject);
+        }
+    }
+
+    /// Whether it was new.
+    fn vacate(&mut self, subject: Subject) -> bool {
+        let was_new = self.is_in(&self.new, &subject);
+        if was_new {
+            let kept = std::mem::take(&mut self.new);
+            self.new = kept
+                .into_iter()
+                .filter(|other| !self.is(&subject, other))
+                .collect();
+        } else {
+            self.vacated.push(subject);
+        }
+        was_new
+    }
+}

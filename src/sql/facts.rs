@@ -1,0 +1,244 @@
+//! What a database's grammar finds in one statement on its own, before the rest of the script is considered.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::lexeme::{self, Token};
+use super::{Effect, Object, ObjectKind, ScriptError, Verb};
+
+/// How one database's SQL is read. Spans are relative to the text given.
+pub(super) struct Grammar {
+    pub name: &'static str,
+    pub same_name: fn(&str, &str) -> bool,
+    /// The tokens of a file, without space and comments.
+    pub lex: fn(&str) -> Result<Vec<Token>, ScriptError>,
+    /// Where the statements are.
+    pub split: fn(&str, &[Token]) -> Vec<Range<usize>>,
+    /// What one statement does.
+    pub inspect: fn(&str) -> Result<Facts, ScriptError>,
+}
+
+/// Deeper statements are parsed on a stack of their own.
+pub(super) const SHALLOW: usize = 60;
+/// Nobody writes this; a parser that recurses must not meet it.
+const TOO_DEEP: usize = 5_000;
+const DEEP_STACK_BYTES: usize = 64 << 20;
+
+impl Grammar {
+    /// [`Grammar::inspect`], made safe: a parser of someone else's that recurses too deeply or panics on
+    /// some text must end as a message about that text.
+    pub fn facts(&self, sql: &str) -> Result<Facts, ScriptError> {
+        let depth = lexeme::depth(&(self.lex)(sql)?);
+        let inspect = || catch_unwind(AssertUnwindSafe(|| (self.inspect)(sql)));
+        let outcome = if depth > TOO_DEEP {
+            None
+        } else if depth > SHALLOW {
+            std::thread::scope(|scope| {
+                std::thread::Builder::new()
+                    .stack_size(DEEP_STACK_BYTES)
+                    .spawn_scoped(scope, inspect)
+                    .ok()
+                    .and_then(|thread| thread.join().ok())
+                    .and_then(Result::ok)
+            })
+        } else {
+            inspect().ok()
+        };
+        outcome.unwrap_or_else(|| {
+            Err(ScriptError::new(
+                0..sql.len(),
+                "this statement is too large or too deeply nested to be understood",
+                "split it into smaller statements",
+            ))
+        })
+    }
+}
+
+pub(super) struct Facts {
+    pub effect: Effect,
+    pub needs_no_transaction: bool,
+    pub objects: Vec<Object>,
+    /// Who could notice a destructive effect: users of these. Empty if that cannot be said.
+    pub subjects: Vec<Subject>,
+    /// A drop that takes along what is not named.
+    pub cascade: bool,
+    /// A function that only triggers can call.
+    pub trigger_function: bool,
+    /// A new table whose rows old code can reach through an existing one: a partition.
+    pub joins_existing: bool,
+    pub query: Query,
+}
+
+/// An object as its users name it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Subject {
+    pub kind: ObjectKind,
+    pub schema: Option<String>,
+    pub name: String,
+}
+
+/// What a statement is as a query.
+pub(super) enum Query {
+    /// `problem`: why it does more than read.
+    Select {
+        problem: Option<String>,
+    },
+    Update,
+    Insert {
+        selects: bool,
+        on_conflict: bool,
+    },
+    Other,
+}
+
+impl Facts {
+    pub fn new(effect: Effect) -> Self {
+        Facts {
+            effect,
+            needs_no_transaction: false,
+            objects: Vec::new(),
+            subjects: Vec::new(),
+            cascade: false,
+            trigger_function: false,
+            joins_existing: false,
+            query: Query::Other,
+        }
+    }
+
+    pub fn additive() -> Self {
+        Facts::new(Effect::Additive)
+    }
+
+    pub fn destructive(why: impl Into<String>) -> Self {
+        Facts::new(Effect::Destructive { why: why.into() })
+    }
+
+    pub fn session(what: impl Into<String>) -> Self {
+        Facts::new(Effect::SessionSetting { what: what.into() })
+    }
+
+    pub fn transaction(what: impl Into<String>) -> Self {
+        Facts::new(Effect::TransactionControl { what: what.into() })
+    }
+
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Facts::new(Effect::Unknown { why: why.into() })
+    }
+
+    pub fn object(mut self, object: Object) -> Self {
+        self.objects.push(object);
+        self
+    }
+
+    /// Only users of this object could notice.
+    pub fn about(mut self, subject: Subject) -> Self {
+        self.subjects.push(subject);
+        self
+    }
+
+    pub fn outside_transaction(mut self, needed: bool) -> Self {
+        self.needs_no_transaction |= needed;
+        self
+    }
+
+    pub fn query(mut self, query: Query) -> Self {
+        self.query = query;
+        self
+    }
+}
+
+/// A name as written, without quotes and folded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Name {
+    pub schema: Option<String>,
+    pub name: String,
+}
+
+impl Name {
+    pub fn subject(&self, kind: ObjectKind) -> Subject {
+        Subject {
+            kind,
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+        }
+    }
+
+    pub fn object(&self, kind: ObjectKind, verb: Verb) -> Object {
+        Object {
+            kind,
+            verb,
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+            table: None,
+            renamed_to: None,
+            concurrently: false,
+            if_exists_or_not: false,
+        }
+    }
+
+    /// Something that belongs to the table with this name.
+    pub fn member(&self, kind: ObjectKind, verb: Verb, name: String) -> Object {
+        Object {
+            name,
+            table: Some(self.name.clone()),
+            ..self.object(kind, verb)
+        }
+    }
+}
+
+impl Object {
+    pub(super) fn renamed_to(mut self, name: Option<String>) -> Self {
+        self.renamed_to = name;
+        self
+    }
+
+    pub(super) fn conditional(mut self, conditional: bool) -> Self {
+        self.if_exists_or_not = conditional;
+        self
+    }
+
+    pub(super) fn concurrently(mut self, concurrently: bool) -> Self {
+        self.concurrently = concurrently;
+        self
+    }
+}
+
+/// How a new column meets the INSERTs of versions that do not name it.
+#[derive(Default)]
+pub(super) struct NewColumn {
+    pub name: String,
+    pub not_null: bool,
+    pub primary_key: bool,
+    pub unique: bool,
+    /// `UNIQUE NULLS NOT DISTINCT`.
+    pub nulls_collide: bool,
+    pub has_default: bool,
+    /// Its value differs from row to row: identity, serial, generated.
+    pub computed: bool,
+    /// One of its CHECKs looks at more than this column, or rejects NULL.
+    pub strict_check: bool,
+}
+
+impl NewColumn {
+    /// REFERENCES does not matter here: old INSERTs leave NULL, or a default that was checked when the
+    /// column was added. That rows of new versions may then hold on to a parent is as true of a new table
+    /// with a foreign key, and no table would ever be additive if that counted.
+    pub fn effect(&self) -> Effect {
+        let name = &self.name;
+        let why = if (self.not_null || self.primary_key) && !self.has_default && !self.computed {
+            format!(
+                "adds `{name}` as NOT NULL without a default: INSERTs of old versions would fail"
+            )
+        } else if (self.unique || self.primary_key)
+            && !self.computed
+            && (self.has_default || self.nulls_collide)
+        {
+            format!("adds `{name}` as UNIQUE: rows that old versions insert all get the same value")
+        } else if self.strict_check {
+            format!("adds `{name}` with a CHECK that rows of old versions may not satisfy")
+        } else {
+            return Effect::Additive;
+        };
+        Effect::Destructive { why }
+    }
+}

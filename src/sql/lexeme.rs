@@ -1,0 +1,222 @@
+//! Tokens, as far as all databases agree on them, and what can be said of a script from them alone.
+
+use std::ops::Range;
+
+use super::facts::Grammar;
+use super::{Mode, ScriptError};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// A keyword or an unquoted name.
+    Word,
+    QuotedName,
+    Literal,
+    /// `:name`
+    Parameter,
+    /// `$1`, `?`, `@name`: a parameter that no script may use.
+    Positional,
+    Open,
+    Close,
+    Comma,
+    Semicolon,
+    Other,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Token {
+    pub kind: Kind,
+    pub span: Range<usize>,
+}
+
+impl Token {
+    pub fn is_word(&self, text: &str, word: &str) -> bool {
+        self.kind == Kind::Word && self.text(text).eq_ignore_ascii_case(word)
+    }
+
+    pub fn text<'t>(&self, text: &'t str) -> &'t str {
+        slice(text, &self.span).unwrap_or_default()
+    }
+}
+
+pub(super) fn slice<'t>(text: &'t str, span: &Range<usize>) -> Option<&'t str> {
+    text.get(span.clone())
+}
+
+/// The tokens of a whole file, which may begin with a byte order mark.
+pub(super) fn tokens(grammar: &Grammar, text: &str) -> Result<Vec<Token>, ScriptError> {
+    let body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let skipped = text.len() - body.len();
+    if u32::try_from(text.len()).is_err() {
+        return Err(ScriptError::new(
+            0..0,
+            "this file is larger than 4 GiB",
+            "load data with a backfill, not with a script",
+        ));
+    }
+    let mut tokens = (grammar.lex)(body).map_err(|error| error.shifted(skipped))?;
+    for token in &mut tokens {
+        token.span = token.span.start + skipped..token.span.end + skipped;
+    }
+    Ok(tokens)
+}
+
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// Splits at every semicolon for which `within` (told of each token in turn) does not say that the statement
+/// goes on.
+pub(super) fn split(
+    tokens: &[Token],
+    mut within: impl FnMut(&[Token]) -> bool,
+) -> Vec<Range<usize>> {
+    let mut spans = Vec::new();
+    let mut start = 0;
+    for (index, token) in tokens.iter().enumerate() {
+        if token.kind != Kind::Semicolon {
+            continue;
+        }
+        let so_far = tokens.get(start..index).unwrap_or_default();
+        if !so_far.is_empty() && within(so_far) {
+            continue;
+        }
+        spans.extend(cover(so_far));
+        start = index + 1;
+    }
+    spans.extend(tokens.get(start..).and_then(cover_open));
+    spans
+}
+
+fn cover(tokens: &[Token]) -> Option<Range<usize>> {
+    Some(tokens.first()?.span.start..tokens.last()?.span.end)
+}
+
+/// The last statement of a file may have swallowed semicolons up to the end.
+fn cover_open(tokens: &[Token]) -> Option<Range<usize>> {
+    let last = tokens
+        .iter()
+        .rposition(|token| token.kind != Kind::Semicolon)?;
+    cover(tokens.get(..=last)?)
+}
+
+pub(super) fn newlines(text: &str, range: Range<usize>) -> usize {
+    slice(text, &range).map_or(0, |text| text.bytes().filter(|byte| *byte == b'\n').count())
+}
+
+/// An upper bound of how deep a parse tree can get: between two commas, each token may nest in the one before.
+pub(super) fn depth(tokens: &[Token]) -> usize {
+    let (mut deepest, mut now) = (0, 0);
+    let mut outer = Vec::new();
+    for token in tokens {
+        now += 1;
+        match token.kind {
+            Kind::Open => outer.push(now),
+            Kind::Close => now = outer.pop().unwrap_or(now),
+            Kind::Comma | Kind::Semicolon => now = outer.last().copied().unwrap_or(0),
+            _ => {}
+        }
+        deepest = deepest.max(now);
+    }
+    deepest
+}
+
+const FIRST_LINE: &str =
+    "write `-- migrate: no-transaction` as the very first line of the file, or leave it out";
+
+/// How the script wants to be run. A directive that would be overlooked is an error, not a comment.
+pub(super) fn mode(text: &str, statements: &[Range<usize>]) -> Result<Mode, ScriptError> {
+    let mut mode = Mode::Transactional;
+    let mut from = 0;
+    let ends = statements.iter().map(|span| span.start).chain([text.len()]);
+    let nexts = statements.iter().map(|span| span.end).chain([text.len()]);
+    for (end, next) in ends.zip(nexts) {
+        let gap = slice(text, &(from..end)).unwrap_or_default();
+        let mut at = from;
+        for line in gap.split_inclusive('\n') {
+            let first = at == 0;
+            let span = at..at + line.trim_end().len();
+            at += line.len();
+            let line = if first {
+                line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line)
+            } else {
+                line
+            };
+            let Some(directive) = line
+                .trim()
+                .strip_prefix("--")
+                .and_then(|comment| comment.trim_start().strip_prefix("migrate:"))
+            else {
+                continue;
+            };
+            match (directive.trim(), first) {
+                ("no-transaction", true) => mode = Mode::NoTransaction,
+                ("no-transaction", false) => {
+                    let message = "this directive is not on the first line, so it would do nothing";
+                    return Err(ScriptError::new(span, message, FIRST_LINE));
+                }
+                (unknown, _) => {
+                    let message = format!("unknown directive `{unknown}`");
+                    return Err(ScriptError::new(span, message, FIRST_LINE));
+                }
+            }
+        }
+        from = next;
+    }
+    Ok(mode)
+}
+
+/// Whether a CHECK in a column definition is one that rows without a say in it may fail: it looks at other
+/// columns, calls a function, or (with no default to take its place) rejects NULL.
+pub(super) fn strict_check(
+    text: &str,
+    tokens: &[Token],
+    has_default: bool,
+    is_column: impl Fn(&str) -> bool,
+) -> bool {
+    const HARMLESS: &[&str] = &[
+        "and", "or", "not", "in", "is", "null", "like", "ilike", "glob", "between", "true",
+        "false", "any", "array", "similar", "to",
+    ];
+    let mut inside = 0usize;
+    let mut after: [&str; 2] = ["", ""];
+    let mut opening = false;
+    for (index, token) in tokens.iter().enumerate() {
+        let word = token.text(text);
+        match token.kind {
+            Kind::Word if inside == 0 => opening = token.is_word(text, "check"),
+            Kind::Open if inside > 0 || opening => {
+                inside += 1;
+                opening = false;
+            }
+            Kind::Close => inside = inside.saturating_sub(1),
+            Kind::Word | Kind::QuotedName if inside > 0 => {
+                let rejects_null = word.eq_ignore_ascii_case("notnull")
+                    || (word.eq_ignore_ascii_case("null")
+                        && after
+                            .first()
+                            .is_some_and(|is| is.eq_ignore_ascii_case("is"))
+                        && after
+                            .last()
+                            .is_some_and(|not| not.eq_ignore_ascii_case("not")));
+                let is_cast = after.last().is_some_and(|colon| *colon == ":");
+                let known = is_column(word)
+                    || is_cast
+                    || (token.kind == Kind::Word
+                        && HARMLESS
+                            .iter()
+                            .any(|harmless| word.eq_ignore_ascii_case(harmless)));
+                let calls = !HARMLESS
+                    .iter()
+                    .any(|harmless| word.eq_ignore_ascii_case(harmless))
+                    && tokens
+                        .get(index + 1)
+                        .is_some_and(|next| next.kind == Kind::Open);
+                if (rejects_null && !has_default) || !known || (calls && !is_cast) {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+        let [_, last] = after;
+        after = [last, word];
+    }
+    false
+}

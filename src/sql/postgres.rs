@@ -1,0 +1,52 @@
+//! PostgreSQL: squawk's parser, which follows PostgreSQL's grammar and keeps byte positions.
+
+mod alter;
+mod change;
+mod create;
+mod lexer;
+mod read;
+mod statement;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+use squawk_syntax::{SourceFile, SyntaxNode};
+
+use super::ScriptError;
+use super::facts::{Facts, Grammar};
+
+pub(super) const GRAMMAR: Grammar = Grammar {
+    name: "postgres",
+    same_name: |a, b| a == b,
+    lex: lexer::lex,
+    split: lexer::split,
+    inspect,
+};
+
+fn inspect(sql: &str) -> Result<Facts, ScriptError> {
+    let parsed = SourceFile::parse(sql);
+    if let Some(error) = parsed.errors().first() {
+        let span = usize::from(error.range().start())..usize::from(error.range().end());
+        let message = format!("syntax error: {}", error.message());
+        let help = "PostgreSQL would reject this statement; is a `;` missing before it?";
+        return Err(ScriptError::new(span, message, help));
+    }
+    let statements: Vec<SyntaxNode> = parsed.syntax_node().children().collect();
+    match statements.as_slice() {
+        [] => Ok(Facts::additive()),
+        [statement]
+            if tree::has(statement, squawk_syntax::SyntaxKind::COPY_FROM)
+                && tree::within(statement, squawk_syntax::SyntaxKind::COPY_STDIN) =>
+        {
+            let message = "COPY … FROM STDIN needs psql to send the rows";
+            Err(ScriptError::new(
+                0..sql.len(),
+                message,
+                "write INSERT … VALUES, or COPY from a file on the server",
+            ))
+        }
+        [statement] => Ok(statement::classify(statement)),
+        _ => Ok(Facts::unknown("is more than one statement")),
+    }
+}

@@ -1,0 +1,310 @@
+//! `ALTER TABLE`: as bad as the worst of its actions.
+
+use squawk_syntax::{SyntaxKind as K, SyntaxNode};
+
+use super::super::facts::{Facts, Name, NewColumn};
+use super::super::{Effect, Object, ObjectKind, Verb, lexeme};
+use super::{lexer, tree};
+
+pub(super) fn table(statement: &SyntaxNode) -> Facts {
+    const TABLE: &[K] = &[K::TABLE_RELATION_NAME, K::RELATION_NAME, K::TABLE_NAME_REF];
+    let if_exists = tree::has(statement, K::IF_EXISTS);
+    let Some(target) = tree::child(statement, TABLE) else {
+        return Facts::unknown("changes every table of a tablespace");
+    };
+    let Some(table) = tree::name(&target) else {
+        return Facts::unknown("changes a table whose name cannot be read");
+    };
+    let mut facts = Facts::additive().about(table.subject(ObjectKind::Table));
+    let (mut destructive, mut unknown) = (Vec::new(), Vec::new());
+    for action in statement.children() {
+        if action == target || action.kind() == K::IF_EXISTS {
+            continue;
+        }
+        match effect(&table, &action) {
+            Effect::Destructive { why } => destructive.push(why),
+            Effect::Unknown { why } => unknown.push(why),
+            _ => {}
+        }
+        if action.kind() == K::ATTACH_PARTITION {
+            let partition = tree::child_name(&action, TABLE);
+            facts.subjects = partition
+                .iter()
+                .map(|name| name.subject(ObjectKind::Table))
+                .collect();
+        }
+        facts.needs_no_transaction |= tree::within(&action, K::DETACH_CONCURRENTLY);
+        let conditional = tree::within_any(&action, &[K::IF_EXISTS, K::IF_NOT_EXISTS]);
+        facts.objects.extend(
+            object(&table, &action).map(|object| object.conditional(conditional || if_exists)),
+        );
+    }
+    if facts.objects.is_empty() {
+        let object = table.object(ObjectKind::Table, Verb::Alter);
+        facts.objects.push(object.conditional(if_exists));
+    }
+    facts.effect = if !unknown.is_empty() {
+        Effect::Unknown {
+            why: unknown.join("; "),
+        }
+    } else if !destructive.is_empty() {
+        Effect::Destructive {
+            why: destructive.join("; "),
+        }
+    } else {
+        Effect::Additive
+    };
+    facts
+}
+
+fn effect(table: &Name, action: &SyntaxNode) -> Effect {
+    let destructive = |why: String| Effect::Destructive { why };
+    let named = |kinds| tree::child_name(action, kinds).map_or_else(String::new, |name| name.name);
+    match action.kind() {
+        K::ADD_COLUMN => new_column(action).effect(),
+        K::DROP_COLUMN => destructive(format!(
+            "drops the column `{}`",
+            named(&[K::COLUMN_NAME_REF])
+        )),
+        K::RENAME_COLUMN => destructive(format!(
+            "renames the column `{}`",
+            named(&[K::COLUMN_NAME_REF])
+        )),
+        K::TABLE_RENAME_TO => destructive(format!("renames the table `{}`", table.name)),
+        K::SET_SCHEMA => destructive(format!("moves `{}` to another schema", table.name)),
+        K::ALTER_COLUMN => alter_column(action, &named(&[K::COLUMN_NAME_REF])),
+        K::ADD_CONSTRAINT => add_constraint(action),
+        K::DROP_CONSTRAINT => destructive(format!(
+            "drops the constraint `{}`, on which old versions may rely (ON CONFLICT does)",
+            named(&[K::CONSTRAINT_NAME_REF])
+        )),
+        K::RENAME_CONSTRAINT => destructive(format!(
+            "renames the constraint `{}`",
+            named(&[K::CONSTRAINT_NAME_REF])
+        )),
+        K::ALTER_CONSTRAINT => destructive("changes when a constraint is enforced".to_owned()),
+        K::ENABLE_RLS | K::FORCE_RLS | K::DISABLE_RLS | K::NO_FORCE_RLS => destructive(format!(
+            "changes which rows of `{}` old versions see",
+            table.name
+        )),
+        K::DISABLE_TRIGGER => {
+            destructive("disables a trigger that old versions may rely on".to_owned())
+        }
+        K::ENABLE_RULE | K::DISABLE_RULE | K::ENABLE_ALWAYS_RULE | K::ENABLE_REPLICA_RULE => {
+            destructive("changes what statements of old versions are rewritten to".to_owned())
+        }
+        K::ENABLE_REPLICA_TRIGGER => {
+            destructive("a trigger no longer fires for applications".to_owned())
+        }
+        K::OWNER_TO => destructive(format!(
+            "changes the owner of `{}`: old versions may lose their rights",
+            table.name
+        )),
+        K::SET_UNLOGGED => destructive(format!(
+            "makes `{}` unlogged: a crash would empty it",
+            table.name
+        )),
+        K::INHERIT_TABLE | K::NO_INHERIT_TABLE => {
+            destructive("changes which rows queries of the parent table return".to_owned())
+        }
+        K::ATTACH_PARTITION => destructive(
+            "attaches a partition: rows that old versions write to it must now fit its bounds"
+                .to_owned(),
+        ),
+        K::DETACH_PARTITION => destructive(format!(
+            "detaches a partition: its rows vanish from `{}`",
+            table.name
+        )),
+        // These concern storage, planning or replication, or only what is already enforced.
+        K::VALIDATE_CONSTRAINT
+        | K::ENABLE_TRIGGER
+        | K::ENABLE_ALWAYS_TRIGGER
+        | K::CLUSTER_ON
+        | K::SET_WITHOUT_CLUSTER
+        | K::SET_WITHOUT_OIDS
+        | K::SET_ACCESS_METHOD
+        | K::SET_TABLESPACE
+        | K::SET_LOGGED
+        | K::SET_OPTIONS
+        | K::RESET_OPTIONS
+        | K::REPLICA_IDENTITY => Effect::Additive,
+        _ => Effect::Unknown {
+            why: format!("changes `{}` in a way that is not known here", table.name),
+        },
+    }
+}
+
+fn alter_column(action: &SyntaxNode, column: &str) -> Effect {
+    let option = action
+        .children()
+        .find(|child| child.kind() != K::COLUMN_NAME_REF);
+    let why = match option.as_ref().map(SyntaxNode::kind) {
+        Some(K::SET_TYPE) => format!("changes the type of `{column}`"),
+        Some(K::SET_NOT_NULL) => {
+            format!("makes `{column}` NOT NULL: old versions may still write NULL")
+        }
+        Some(K::DROP_DEFAULT) => {
+            format!("drops the default of `{column}`: INSERTs of old versions may rely on it")
+        }
+        Some(K::DROP_IDENTITY) => format!("`{column}` no longer numbers itself"),
+        Some(K::DROP_EXPRESSION) => {
+            format!("`{column}` is no longer computed: old versions will not fill it")
+        }
+        Some(K::SET_EXPRESSION) => format!("changes how `{column}` is computed"),
+        Some(K::ADD_GENERATED)
+            if option
+                .as_ref()
+                .is_some_and(|option| tree::within(option, K::GENERATED_ALWAYS)) =>
+        {
+            format!(
+                "makes `{column}` GENERATED ALWAYS: INSERTs of old versions that name it would fail"
+            )
+        }
+        Some(K::SET_GENERATED | K::SET_GENERATED_OPTIONS | K::SET_SEQUENCE_OPTION | K::RESTART) => {
+            format!("changes how `{column}` is numbered")
+        }
+        // A default makes no statement fail, and a value of the column's own type is one that could be there
+        // anyway. Lifting NOT NULL changes nothing until a version that knows of it writes NULL.
+        Some(
+            K::SET_DEFAULT
+            | K::DROP_NOT_NULL
+            | K::ADD_GENERATED
+            | K::SET_STATISTICS
+            | K::SET_STORAGE
+            | K::SET_COMPRESSION
+            | K::SET_OPTIONS
+            | K::SET_OPTIONS_LIST
+            | K::RESET_OPTIONS,
+        ) => return Effect::Additive,
+        _ => {
+            return Effect::Unknown {
+                why: format!("changes `{column}` in a way that is not known here"),
+            };
+        }
+    };
+    Effect::Destructive { why }
+}
+
+/// NOT VALID makes no difference to old versions: only the rows that exist are spared.
+fn add_constraint(action: &SyntaxNode) -> Effect {
+    let constraint = action.children().next();
+    let using_index = tree::within(action, K::USING_INDEX_NAME);
+    let what = match constraint.as_ref().map(SyntaxNode::kind) {
+        // The unique index is there already.
+        Some(K::UNIQUE_CONSTRAINT) if using_index => return Effect::Additive,
+        Some(K::UNIQUE_CONSTRAINT) => {
+            "a UNIQUE constraint: old versions may still write duplicates"
+        }
+        Some(K::PRIMARY_KEY_CONSTRAINT) => {
+            "a primary key: old versions may still write NULL or duplicates"
+        }
+        Some(K::CHECK_CONSTRAINT) => "a CHECK constraint that rows of old versions may not satisfy",
+        Some(K::FOREIGN_KEY_CONSTRAINT | K::REFERENCES_CONSTRAINT) => {
+            "a foreign key that rows of old versions may not satisfy"
+        }
+        Some(K::EXCLUDE_CONSTRAINT) => {
+            "an exclusion constraint that rows of old versions may not satisfy"
+        }
+        Some(K::NOT_NULL_CONSTRAINT) => "NOT NULL: old versions may still write NULL",
+        _ => "a constraint",
+    };
+    Effect::Destructive {
+        why: format!("adds {what}"),
+    }
+}
+
+fn new_column(action: &SyntaxNode) -> NewColumn {
+    let constraints: Vec<SyntaxNode> = action.children().collect();
+    let of = |kind: K| {
+        constraints
+            .iter()
+            .find(|constraint| constraint.kind() == kind)
+    };
+    let name =
+        tree::child_name(action, &[K::COLUMN_NAME]).map_or_else(String::new, |name| name.name);
+    let has_default = of(K::DEFAULT_CONSTRAINT).is_some_and(|default| {
+        tree::tokens(default)
+            .last()
+            .is_some_and(|token| token.kind() != K::NULL_KW)
+    });
+    let serial = tree::child_name(action, &[K::PATH_TYPE]).is_some_and(|typ| {
+        [
+            "serial",
+            "bigserial",
+            "smallserial",
+            "serial2",
+            "serial4",
+            "serial8",
+        ]
+        .contains(&typ.name.as_str())
+    });
+    let text = action.text().to_string();
+    let strict_check = lexer::lex(&text).map_or(true, |tokens| {
+        lexeme::strict_check(&text, &tokens, has_default, |word| {
+            tree::folded(word).as_deref() == Some(&name)
+        })
+    });
+    NewColumn {
+        not_null: of(K::NOT_NULL_CONSTRAINT).is_some(),
+        primary_key: of(K::PRIMARY_KEY_CONSTRAINT).is_some(),
+        unique: of(K::UNIQUE_CONSTRAINT).is_some(),
+        nulls_collide: tree::within(action, K::NULLS_NOT_DISTINCT),
+        has_default,
+        computed: serial || of(K::GENERATED_CONSTRAINT).is_some(),
+        strict_check,
+        name,
+    }
+}
+
+fn object(table: &Name, action: &SyntaxNode) -> Option<Object> {
+    let named = |kinds| tree::child_name(action, kinds).map(|name| name.name);
+    let member = |kind, verb, name: Option<String>| Some(table.member(kind, verb, name?));
+    match action.kind() {
+        K::ADD_COLUMN => member(ObjectKind::Column, Verb::Create, named(&[K::COLUMN_NAME])),
+        K::DROP_COLUMN => member(ObjectKind::Column, Verb::Drop, named(&[K::COLUMN_NAME_REF])),
+        K::ALTER_COLUMN => member(
+            ObjectKind::Column,
+            Verb::Alter,
+            named(&[K::COLUMN_NAME_REF]),
+        ),
+        K::RENAME_COLUMN => member(
+            ObjectKind::Column,
+            Verb::Rename,
+            named(&[K::COLUMN_NAME_REF]),
+        )
+        .map(|object| object.renamed_to(named(&[K::COLUMN_NAME]))),
+        K::ADD_CONSTRAINT => {
+            let name = action
+                .descendants()
+                .find(|node| node.kind() == K::CONSTRAINT_NAME)
+                .and_then(|node| tree::name(&node));
+            member(
+                ObjectKind::Constraint,
+                Verb::Create,
+                name.map(|name| name.name),
+            )
+        }
+        K::DROP_CONSTRAINT => member(
+            ObjectKind::Constraint,
+            Verb::Drop,
+            named(&[K::CONSTRAINT_NAME_REF]),
+        ),
+        K::VALIDATE_CONSTRAINT => member(
+            ObjectKind::Constraint,
+            Verb::Alter,
+            named(&[K::CONSTRAINT_NAME_REF]),
+        ),
+        K::RENAME_CONSTRAINT => member(
+            ObjectKind::Constraint,
+            Verb::Rename,
+            named(&[K::CONSTRAINT_NAME_REF]),
+        )
+        .map(|object| object.renamed_to(named(&[K::CONSTRAINT_NAME]))),
+        K::TABLE_RENAME_TO => Some(
+            table
+                .object(ObjectKind::Table, Verb::Rename)
+                .renamed_to(named(&[K::TABLE_NAME])),
+        ),
+        _ => None,
+    }
+}

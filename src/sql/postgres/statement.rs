@@ -1,0 +1,294 @@
+//! What one statement does.
+
+use squawk_syntax::{SyntaxKind as K, SyntaxNode};
+
+use super::super::facts::{Facts, Name, Query};
+use super::super::{Effect, ObjectKind, Verb};
+use super::change::{alter_type, altered, dropped, other_alter};
+use super::create::{created, index, object_kind};
+use super::tree::TABLE;
+use super::{alter, read, tree};
+
+const TRANSACTION: &[&str] = &[
+    "BEGIN",
+    "START",
+    "COMMIT",
+    "END",
+    "ROLLBACK",
+    "ABORT",
+    "SAVEPOINT",
+    "RELEASE",
+];
+
+pub(super) fn classify(statement: &SyntaxNode) -> Facts {
+    let keywords = tree::keywords(statement);
+    let keywords: Vec<&str> = keywords.iter().map(String::as_str).collect();
+    let what = || {
+        keywords
+            .iter()
+            .take(2)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    match statement.kind() {
+        K::SELECT | K::COMPOUND_SELECT | K::PAREN_SELECT | K::VALUES | K::TABLE => {
+            read::select(statement)
+        }
+        K::SELECT_INTO => {
+            created(statement, tree::within(statement, K::TEMP), None).query(Query::Select {
+                problem: Some("creates a table with INTO".to_owned()),
+            })
+        }
+        K::INSERT | K::UPDATE | K::DELETE | K::MERGE => written(statement),
+        K::TRUNCATE => {
+            let tables: Vec<Name> = tree::child(statement, &[K::TABLE_LIST])
+                .iter()
+                .flat_map(SyntaxNode::children)
+                .filter_map(|table| tree::name(&table))
+                .collect();
+            let names: Vec<String> = tables
+                .iter()
+                .map(|table| format!("`{}`", table.name))
+                .collect();
+            let mut facts =
+                Facts::destructive(format!("deletes every row of {}", names.join(", ")));
+            facts.cascade = tree::has(statement, K::CASCADE);
+            if !facts.cascade {
+                facts.subjects = tables
+                    .iter()
+                    .map(|table| table.subject(ObjectKind::Table))
+                    .collect();
+            }
+            facts
+        }
+        K::ALTER_TABLE | K::ALTER_FOREIGN_TABLE => alter::table(statement),
+        K::CREATE_TABLE | K::CREATE_TABLE_AS | K::CREATE_FOREIGN_TABLE => {
+            let transient = tree::has(statement, K::TEMP)
+                && !tree::child(statement, &[K::ON_COMMIT])
+                    .is_some_and(|end| tree::within(&end, K::DROP_KW));
+            let mut facts = created(statement, transient, None);
+            facts.joins_existing = tree::within_any(statement, &[K::PARTITION_OF, K::INHERITS]);
+            facts
+        }
+        K::CREATE_INDEX => index(statement),
+        K::CREATE_TRIGGER => {
+            let table = tree::child(statement, &[K::ON_RELATION])
+                .and_then(|on| tree::child_name(&on, TABLE));
+            let trigger = tree::child_name(statement, &[K::TRIGGER]);
+            let mut facts = Facts::additive();
+            facts
+                .objects
+                .extend(table.zip(trigger).map(|(table, trigger)| {
+                    let object = table.member(ObjectKind::Trigger, Verb::Create, trigger.name);
+                    object.conditional(tree::has(statement, K::OR_REPLACE))
+                }));
+            facts
+        }
+        // What a trigger function does is seen only through its triggers; no application can call it.
+        K::CREATE_FUNCTION => {
+            let returns = tree::child(statement, &[K::RET_TYPE])
+                .and_then(|returns| tree::child_name(&returns, &[K::PATH_TYPE]));
+            let for_triggers = returns
+                .is_some_and(|typ| ["trigger", "event_trigger"].contains(&typ.name.as_str()));
+            let replaced = (!for_triggers).then_some("what old versions get from the function");
+            let mut facts = created(statement, false, replaced);
+            facts.trigger_function = for_triggers;
+            facts
+        }
+        K::CREATE_PROCEDURE => created(
+            statement,
+            false,
+            Some("what old versions do with the procedure"),
+        ),
+        K::CREATE_AGGREGATE => created(
+            statement,
+            false,
+            Some("what old versions get from the aggregate"),
+        ),
+        K::CREATE_VIEW => {
+            let temporary = tree::has(statement, K::TEMP);
+            created(
+                statement,
+                temporary,
+                Some("what old versions see through the view"),
+            )
+        }
+        K::CREATE_SEQUENCE => created(statement, tree::has(statement, K::TEMP), None),
+        K::CREATE_RULE => {
+            Facts::destructive("changes what statements of old versions are rewritten to")
+        }
+        K::CREATE_POLICY if keywordish(statement, "restrictive") => {
+            Facts::destructive("hides rows from old versions, or refuses theirs")
+        }
+        K::CREATE_DATABASE | K::CREATE_TABLESPACE => {
+            created(statement, false, None).outside_transaction(true)
+        }
+        K::CREATE_SUBSCRIPTION => Facts::unknown("starts a replication").outside_transaction(true),
+        K::CREATE_CAST
+        | K::CREATE_EVENT_TRIGGER
+        | K::CREATE_PUBLICATION
+        | K::CREATE_TRANSFORM
+        | K::CREATE_CONVERSION => {
+            Facts::unknown(format!("{} changes how other statements behave", what()))
+        }
+        kind if keywords.first() == Some(&"CREATE") => match object_kind(kind) {
+            _ if tree::has(statement, K::OR_REPLACE) => {
+                Facts::unknown("may replace something that old versions use")
+            }
+            Some(_) => created(statement, false, None),
+            None => Facts::additive(),
+        },
+        K::DROP_OWNED => Facts::destructive("drops everything that a role owns"),
+        _ if keywords.first() == Some(&"DROP") => dropped(statement, &keywords),
+        K::ALTER_TYPE => alter_type(statement),
+        K::ALTER_SYSTEM => Facts::unknown("changes the whole server").outside_transaction(true),
+        K::ALTER_SUBSCRIPTION => Facts::unknown("changes a replication").outside_transaction(true),
+        K::ALTER_DATABASE => Facts::unknown("changes the whole database")
+            .outside_transaction(tree::within(statement, K::SET_TABLESPACE)),
+        K::ALTER_DEFAULT_PRIVILEGES if tree::has(statement, K::GRANT_DEFAULT_PRIVILEGES) => {
+            Facts::additive()
+        }
+        K::REVOKE | K::ALTER_DEFAULT_PRIVILEGES => {
+            Facts::destructive("takes rights away that old versions may need")
+        }
+        K::ALTER_SEQUENCE
+            if statement.children().all(|part| {
+                matches!(
+                    part.kind(),
+                    K::IF_EXISTS | K::SEQUENCE_REF | K::OPTION_OWNED_BY
+                )
+            }) =>
+        {
+            altered(statement, Facts::additive())
+        }
+        K::ALTER_INDEX
+            if tree::within_any(
+                statement,
+                &[
+                    K::SET_OPTIONS,
+                    K::RESET_OPTIONS,
+                    K::SET_TABLESPACE,
+                    K::ALTER_SET_STATISTICS,
+                ],
+            ) =>
+        {
+            altered(statement, Facts::additive())
+        }
+        _ if keywords.first() == Some(&"ALTER") => other_alter(statement, &what()),
+        K::REASSIGN => Facts::destructive("changes owners: old versions may lose their rights"),
+        K::GRANT
+        | K::COMMENT_ON
+        | K::ANALYZE
+        | K::SHOW
+        | K::CHECKPOINT
+        | K::IMPORT_FOREIGN_SCHEMA => Facts::additive(),
+        // Locks delay, and end with the transaction.
+        K::LOCK | K::SET_CONSTRAINTS => Facts::additive(),
+        K::VACUUM | K::CLUSTER | K::REPACK => Facts::additive().outside_transaction(true),
+        K::REINDEX => Facts::additive().outside_transaction(tree::within_any(
+            statement,
+            &[
+                K::CONCURRENTLY_KW,
+                K::REINDEX_TARGET_DATABASE,
+                K::REINDEX_TARGET_SCHEMA,
+                K::REINDEX_TARGET_SYSTEM,
+            ],
+        )),
+        K::REFRESH | K::NOTIFY => Facts::new(Effect::Data),
+        K::COPY if tree::has(statement, K::COPY_FROM) => Facts::new(Effect::Data),
+        K::COPY => Facts::unknown("writes outside the database"),
+        K::EXPLAIN if keywordish(statement, "analyze") || keywordish(statement, "analyse") => {
+            Facts::unknown("EXPLAIN ANALYZE runs the statement")
+        }
+        K::EXPLAIN => Facts::additive(),
+        K::DO => Facts::unknown("a DO block may do anything"),
+        K::CALL => Facts::unknown("a procedure may do anything, even commit"),
+        K::EXECUTE => Facts::unknown("runs a statement that is not here"),
+        K::COMMIT_PREPARED | K::ROLLBACK_PREPARED | K::PREPARE_TRANSACTION => {
+            Facts::transaction(what())
+        }
+        _ if keywords
+            .first()
+            .is_some_and(|word| TRANSACTION.contains(word)) =>
+        {
+            Facts::transaction(keywords.first().copied().unwrap_or_default())
+        }
+        K::SET_TRANSACTION if tree::has(statement, K::SESSION_CHARACTERISTICS) => {
+            Facts::session("SET SESSION CHARACTERISTICS")
+        }
+        K::SET_TRANSACTION => Facts::transaction("SET TRANSACTION"),
+        K::SET | K::SET_ROLE | K::SET_SESSION_AUTH => set(statement),
+        K::RESET
+        | K::RESET_ROLE
+        | K::RESET_SESSION_AUTH
+        | K::DISCARD
+        | K::LISTEN
+        | K::UNLISTEN
+        | K::PREPARE
+        | K::DEALLOCATE
+        | K::LOAD
+        | K::DECLARE
+        | K::FETCH
+        | K::MOVE
+        | K::CLOSE => Facts::session(keywords.first().copied().unwrap_or_default()),
+        _ => Facts::unknown("is a kind of statement that is not known here"),
+    }
+}
+
+/// Whether this word is there, be it a keyword to the parser or a name.
+fn keywordish(statement: &SyntaxNode, word: &str) -> bool {
+    tree::tokens(statement).any(|token| token.text().eq_ignore_ascii_case(word))
+}
+
+fn set(statement: &SyntaxNode) -> Facts {
+    // It ends with the transaction.
+    if tree::has(statement, K::LOCAL_SCOPE) {
+        return Facts::additive();
+    }
+    let setting = tree::child(statement, &[K::SET_CONFIG])
+        .and_then(|config| tree::child_name(&config, &[K::CONFIG_PARAMETER_REF]))
+        .map(|name| match name.schema {
+            Some(extension) => format!("{extension}.{}", name.name),
+            None => name.name,
+        });
+    let last = tree::keywords(statement).pop().filter(|word| word != "SET");
+    Facts::session(format!(
+        "SET {}",
+        setting
+            .or(last)
+            .unwrap_or_else(|| "of the session".to_owned())
+    ))
+}
+
+fn written(statement: &SyntaxNode) -> Facts {
+    let table = tree::child_name(statement, TABLE);
+    let facts = if statement.kind() == K::DELETE {
+        let name = table
+            .as_ref()
+            .map(|table| format!(" of `{}`", table.name))
+            .unwrap_or_default();
+        let facts = Facts::destructive(format!("deletes rows{name}"));
+        match table {
+            Some(table) => facts.about(table.subject(ObjectKind::Table)),
+            None => facts,
+        }
+    } else if read::deletes(statement) {
+        Facts::destructive("deletes rows")
+    } else {
+        Facts::new(Effect::Data)
+    };
+    match statement.kind() {
+        K::UPDATE => facts.query(Query::Update),
+        K::INSERT => facts.query(Query::Insert {
+            selects: statement.children().any(|child| {
+                matches!(
+                    child.kind(),
+                    K::SELECT | K::COMPOUND_SELECT | K::PAREN_SELECT | K::TABLE
+                )
+            }),
+            on_conflict: tree::has(statement, K::ON_CONFLICT_CLAUSE),
+        }),
+        _ => facts,
+    }
+}

@@ -1,0 +1,313 @@
+//! SQLite: `sqlite3-parser` follows the grammar of SQLite itself.
+
+mod alter;
+mod lexer;
+
+#[cfg(test)]
+mod tests;
+
+use bumpalo::Bump;
+use fallible_iterator::FallibleIterator as _;
+use sqlite3_parser::ast::{
+    Cmd, CreateTableBody, Expr, InsertBody, Name as Written, OneSelect, PragmaBody, QualifiedName,
+    ResolveType, Select, Stmt,
+};
+use sqlite3_parser::lexer::sql::Parser;
+
+use super::facts::{Facts, Grammar, Name, Query};
+use super::lexeme::{Kind, Token};
+use super::{Effect, Object, ObjectKind, ScriptError, Verb};
+
+pub(super) const GRAMMAR: Grammar = Grammar {
+    name: "sqlite",
+    same_name: str::eq_ignore_ascii_case,
+    lex: lexer::lex,
+    split: lexer::split,
+    inspect,
+};
+
+fn inspect(sql: &str) -> Result<Facts, ScriptError> {
+    let tokens = lexer::lex(sql)?;
+    if let Some(token) = tokens
+        .iter()
+        .find(|token| matches!(token.kind, Kind::Parameter | Kind::Positional))
+    {
+        // SQLite would silently take it for NULL.
+        return Err(ScriptError::new(
+            token.span.clone(),
+            format!("the parameter `{}` has no value here", token.text(sql)),
+            "only backfill.sql has parameters: `:after` and `:upto`",
+        ));
+    }
+    let arena = Bump::new();
+    let mut parser = Parser::new(&arena, sql.as_bytes());
+    let command = match parser.next() {
+        Ok(Some(command)) => command,
+        Ok(None) => return Ok(Facts::additive()),
+        Err(error) => return Err(lexer::syntax_error(sql, &tokens, &error)),
+    };
+    match parser.next() {
+        Ok(None) => {}
+        Ok(Some(_)) => return Ok(Facts::unknown("is more than one statement")),
+        Err(error) => return Err(lexer::syntax_error(sql, &tokens, &error)),
+    }
+    Ok(match command {
+        // EXPLAIN never runs the statement.
+        Cmd::Explain(_) | Cmd::ExplainQueryPlan(_) => Facts::additive(),
+        Cmd::Stmt(statement) => classify(sql, &tokens, &statement),
+    })
+}
+
+fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
+    match statement {
+        Stmt::AlterTable(table, body) => alter::table(sql, tokens, &name(table), body),
+        Stmt::CreateIndex {
+            unique,
+            if_not_exists,
+            idx_name,
+            tbl_name,
+            ..
+        } => {
+            let index = name(idx_name);
+            let table = Name {
+                schema: index.schema.clone(),
+                name: unquoted(tbl_name),
+            };
+            let facts = if *unique {
+                let why = format!(
+                    "makes values of `{}` unique: old versions may still write duplicates",
+                    table.name
+                );
+                Facts::destructive(why).about(table.subject(ObjectKind::Table))
+            } else {
+                Facts::additive()
+            };
+            let object = table.member(ObjectKind::Index, Verb::Create, index.name);
+            facts.object(object.conditional(*if_not_exists))
+        }
+        Stmt::CreateTable {
+            temporary,
+            if_not_exists,
+            tbl_name,
+            body,
+        } => {
+            let query = match body {
+                CreateTableBody::AsSelect(_) => dangerous_call(sql, tokens),
+                CreateTableBody::ColumnsAndConstraints { .. } => None,
+            };
+            let object = name(tbl_name).object(ObjectKind::Table, Verb::Create);
+            created(*temporary, query, object.conditional(*if_not_exists))
+        }
+        Stmt::CreateTrigger {
+            temporary,
+            if_not_exists,
+            trigger_name,
+            tbl_name,
+            ..
+        } => {
+            let trigger = name(trigger_name);
+            let table = Name {
+                schema: trigger.schema,
+                ..name(tbl_name)
+            };
+            let object = table.member(ObjectKind::Trigger, Verb::Create, trigger.name);
+            created(*temporary, None, object.conditional(*if_not_exists))
+        }
+        Stmt::CreateView {
+            temporary,
+            if_not_exists,
+            view_name,
+            ..
+        } => {
+            let object = name(view_name).object(ObjectKind::View, Verb::Create);
+            created(*temporary, None, object.conditional(*if_not_exists))
+        }
+        Stmt::CreateVirtualTable {
+            if_not_exists,
+            tbl_name,
+            ..
+        } => {
+            let object = name(tbl_name).object(ObjectKind::Table, Verb::Create);
+            created(false, None, object.conditional(*if_not_exists))
+        }
+        Stmt::DropIndex {
+            if_exists,
+            idx_name,
+        } => dropped(ObjectKind::Index, "index", idx_name, *if_exists),
+        Stmt::DropTable {
+            if_exists,
+            tbl_name,
+        } => dropped(ObjectKind::Table, "table", tbl_name, *if_exists),
+        Stmt::DropTrigger {
+            if_exists,
+            trigger_name,
+        } => dropped(ObjectKind::Trigger, "trigger", trigger_name, *if_exists),
+        Stmt::DropView {
+            if_exists,
+            view_name,
+        } => dropped(ObjectKind::View, "view", view_name, *if_exists),
+        Stmt::Delete { tbl_name, .. } => {
+            let table = name(tbl_name);
+            writing(
+                &table,
+                Facts::destructive(format!("deletes rows of `{}`", table.name)),
+            )
+            .about(table.subject(ObjectKind::Table))
+        }
+        Stmt::Insert {
+            tbl_name,
+            or_conflict,
+            body,
+            ..
+        } => {
+            let (selects, upserts) = match body {
+                InsertBody::Select(select, upsert) => (reads_tables(select), upsert.is_some()),
+                InsertBody::DefaultValues => (false, false),
+            };
+            writing(&name(tbl_name), Facts::new(Effect::Data)).query(Query::Insert {
+                selects,
+                on_conflict: upserts
+                    || matches!(
+                        or_conflict,
+                        Some(ResolveType::Ignore | ResolveType::Replace)
+                    ),
+            })
+        }
+        Stmt::Update { tbl_name, .. } => {
+            writing(&name(tbl_name), Facts::new(Effect::Data)).query(Query::Update)
+        }
+        Stmt::Select(_) => {
+            let problem = dangerous_call(sql, tokens);
+            match problem.clone() {
+                Some(why) => Facts::unknown(why),
+                None => Facts::additive(),
+            }
+            .query(Query::Select { problem })
+        }
+        Stmt::Analyze(_) | Stmt::Reindex { .. } => Facts::additive(),
+        Stmt::Vacuum(..) => Facts::additive().outside_transaction(true),
+        Stmt::Pragma(pragma, body) => {
+            pragma_facts(&unquoted(&pragma.name).to_ascii_lowercase(), body.as_ref())
+        }
+        // The connection keeps an attached database, and a pool keeps the connection.
+        Stmt::Attach { .. } => Facts::session("ATTACH"),
+        Stmt::Detach(_) => Facts::session("DETACH").outside_transaction(true),
+        Stmt::Begin(..) => Facts::transaction("BEGIN"),
+        Stmt::Commit(_) => Facts::transaction("COMMIT"),
+        Stmt::Rollback { .. } => Facts::transaction("ROLLBACK"),
+        Stmt::Savepoint(_) => Facts::transaction("SAVEPOINT"),
+        Stmt::Release(_) => Facts::transaction("RELEASE"),
+    }
+}
+
+fn created(temporary: bool, problem: Option<String>, object: Object) -> Facts {
+    if temporary {
+        return Facts::session("a temporary object, which lives as long as the connection");
+    }
+    problem
+        .map_or_else(Facts::additive, Facts::unknown)
+        .object(object)
+}
+
+fn dropped(kind: ObjectKind, word: &str, target: &QualifiedName<'_>, if_exists: bool) -> Facts {
+    let target = name(target);
+    let facts = Facts::destructive(format!("drops the {word} `{}`", target.name))
+        .object(target.object(kind, Verb::Drop).conditional(if_exists));
+    // A trigger is not new because its name is: it is about its table, which is not named here.
+    match kind {
+        ObjectKind::Trigger => facts,
+        _ => facts.about(target.subject(kind)),
+    }
+}
+
+/// Rows of the schema's own tables are the schema.
+fn writing(table: &Name, facts: Facts) -> Facts {
+    if ["sqlite_master", "sqlite_schema"]
+        .iter()
+        .any(|own| table.name.eq_ignore_ascii_case(own))
+    {
+        return Facts::unknown("writes to the schema table itself");
+    }
+    facts
+}
+
+fn reads_tables(select: &Select<'_>) -> bool {
+    let reads = |one: &OneSelect<'_>| matches!(one, OneSelect::Select { from: Some(_), .. });
+    reads(&select.body.select)
+        || select
+            .body
+            .compounds
+            .as_ref()
+            .is_some_and(|compounds| compounds.iter().any(|part| reads(&part.select)))
+}
+
+/// SQLite's functions only compute, apart from these.
+fn dangerous_call(sql: &str, tokens: &[Token]) -> Option<String> {
+    const DANGEROUS: &[&str] = &["load_extension", "writefile", "edit", "fts3_tokenizer"];
+    tokens.windows(2).find_map(|pair| match pair {
+        [function, open] if open.kind == Kind::Open => {
+            let function = lexer::unquote(function.text(sql)).to_ascii_lowercase();
+            DANGEROUS
+                .contains(&function.as_str())
+                .then(|| format!("calls `{function}`, which does more than compute"))
+        }
+        _ => None,
+    })
+}
+
+fn pragma_facts(pragma: &str, body: Option<&PragmaBody<'_>>) -> Facts {
+    const ASKS: &[&str] = &[
+        "table_info",
+        "table_xinfo",
+        "table_list",
+        "index_list",
+        "index_info",
+        "index_xinfo",
+        "foreign_key_list",
+        "foreign_key_check",
+        "integrity_check",
+        "quick_check",
+        "database_list",
+        "collation_list",
+        "function_list",
+        "pragma_list",
+        "compile_options",
+    ];
+    let sets = body.is_some() && !ASKS.contains(&pragma);
+    match pragma {
+        // It ends with the transaction, and is the way to rebuild a table with foreign keys.
+        "defer_foreign_keys" => Facts::additive(),
+        // They live in the file and follow the transaction.
+        "user_version" | "application_id" if sets => Facts::new(Effect::Data),
+        "optimize" => Facts::additive(),
+        "wal_checkpoint" | "incremental_vacuum" => Facts::additive().outside_transaction(true),
+        "shrink_memory" | "data_version" | "case_sensitive_like" => {
+            Facts::session(format!("PRAGMA {pragma}"))
+        }
+        _ if sets => Facts::session(format!("PRAGMA {pragma}")).outside_transaction(matches!(
+            pragma,
+            "foreign_keys" | "journal_mode" | "synchronous" | "auto_vacuum" | "page_size"
+        )),
+        _ => Facts::additive(),
+    }
+}
+
+fn name(written: &QualifiedName<'_>) -> Name {
+    Name {
+        schema: written.db_name.as_ref().map(unquoted),
+        name: unquoted(&written.name),
+    }
+}
+
+fn unquoted(written: &Written<'_>) -> String {
+    lexer::unquote(written.0)
+}
+
+/// NULL is what a column without a default gets anyway.
+fn is_null(expression: &Expr<'_>) -> bool {
+    match expression {
+        Expr::Literal(sqlite3_parser::ast::Literal::Null) => true,
+        Expr::Parenthesized(inner) => matches!(inner.as_slice(), [one] if is_null(one)),
+        _ => false,
+    }
+}
