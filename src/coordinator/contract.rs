@@ -21,7 +21,11 @@ impl Coordinator<'_> {
         };
         if state.phase == Phase::Contracted {
             let note = decision.notes.join("; ");
-            return Ok(Outcome::Already { migration: id.clone(), step: Step::Contract, note });
+            return Ok(Outcome::Already {
+                migration: id.clone(),
+                step: Step::Contract,
+                note,
+            });
         }
         let may_wait = self.options.wait.is_some() && decision.verdict != Verdict::Refuse;
         if decision.verdict != Verdict::Go && !may_wait {
@@ -29,7 +33,9 @@ impl Coordinator<'_> {
             self.step_back(&state, &situation).await?;
             return Ok(Outcome::Blocked(decision));
         }
-        let from = self.raise_fence(&state, &situation, Phase::Contracting).await?;
+        let from = self
+            .raise_fence(&state, &situation, Phase::Contracting)
+            .await?;
         crate::crash::point("contract.fenced");
         loop {
             // Only what is seen from behind the fence counts: before it, one more could have come.
@@ -38,7 +44,10 @@ impl Coordinator<'_> {
                 return Err(CoordinatorError::NoFiles(id.clone()));
             };
             if fenced.phase != Phase::Contracting {
-                return Err(CoordinatorError::Moved { migration: id.clone(), phase: fenced.phase });
+                return Err(CoordinatorError::Moved {
+                    migration: id.clone(),
+                    phase: fenced.phase,
+                });
             }
             if decision.verdict == Verdict::Go {
                 match self.remove_old(id, &fenced, &situation).await {
@@ -79,14 +88,18 @@ impl Coordinator<'_> {
     ///
     /// # Errors
     /// A database or ledger error.
-    pub async fn rehearse_contract(&mut self, id: &MigrationId) -> Result<Decision, CoordinatorError> {
+    pub async fn rehearse_contract(
+        &mut self,
+        id: &MigrationId,
+    ) -> Result<Decision, CoordinatorError> {
         self.look(id).await.map(|(_, decision)| decision)
     }
 
     async fn look(&mut self, id: &MigrationId) -> Result<(Situation, Decision), CoordinatorError> {
         let mut situation = self.situation().await?;
         let overridden = self.overridden(Step::Contract, id, &situation);
-        self.remember(&situation.evidence.snapshot, &overridden, id).await?;
+        self.remember(&situation.evidence.snapshot, &overridden, id)
+            .await?;
         let mut decision = self.ask(Step::Contract, id, &situation);
         if decision.verdict == Verdict::Go {
             // The user's queries may be costly: they are asked when nothing else stands in the way.
@@ -94,7 +107,14 @@ impl Coordinator<'_> {
             let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
                 return Ok((situation, decision));
             };
-            let facts = measure(migration, id, &situation.view, &situation.evidence.schema, &mut ledger).await;
+            let facts = measure(
+                migration,
+                id,
+                &situation.view,
+                &situation.evidence.schema,
+                &mut ledger,
+            )
+            .await;
             ledger.rollback().await?;
             situation.evidence.facts = facts?;
             decision = self.ask(Step::Contract, id, &situation);
@@ -121,12 +141,31 @@ impl Coordinator<'_> {
             step_back: None,
             detail: serde_json::json!({}),
         };
-        let recheck = FromInside { step: Step::Contract, id, situation, coordinator: RecheckRules::of(self) };
-        self.run_script(Run { step: Step::Contract, file, change, recheck: Some(&recheck) }).await
+        let recheck = FromInside {
+            step: Step::Contract,
+            id,
+            situation,
+            coordinator: RecheckRules::of(self),
+        };
+        self.run_script(Run {
+            step: Step::Contract,
+            file,
+            change,
+            recheck: Some(&recheck),
+        })
+        .await
     }
 
-    async fn step_back(&mut self, state: &MigrationState, situation: &Situation) -> Result<(), CoordinatorError> {
-        let applied = situation.view.applied.iter().find(|applied| applied.state.id() == state.id());
+    async fn step_back(
+        &mut self,
+        state: &MigrationState,
+        situation: &Situation,
+    ) -> Result<(), CoordinatorError> {
+        let applied = situation
+            .view
+            .applied
+            .iter()
+            .find(|applied| applied.state.id() == state.id());
         match applied.and_then(|applied| applied.step_back) {
             Some(to) if state.phase == Phase::Contracting => self.lower_fence(state, to).await,
             _ => Ok(()),
@@ -136,7 +175,10 @@ impl Coordinator<'_> {
     /// Waits a moment; returns whether the user wants it to end.
     async fn pause_or_interrupt(&self) -> bool {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::terminate()),
+        ) else {
             tokio::time::sleep(Duration::from_secs(1)).await;
             return false;
         };
@@ -158,27 +200,44 @@ pub(super) async fn measure(
 ) -> Result<Facts, CoordinatorError> {
     let query_failed = |what: &str, error: DatabaseError| {
         let mut error = error;
-        error.message = format!("`{what}` in {}: {}", migration.manifest.path.display(), error.message);
+        error.message = format!(
+            "`{what}` in {}: {}",
+            migration.manifest.path.display(),
+            error.message
+        );
         CoordinatorError::Database(error)
     };
-    let mut facts = Facts { coordinator: None, ..Facts::default() };
+    let mut facts = Facts {
+        coordinator: None,
+        ..Facts::default()
+    };
     if let Some(backfill) = &migration.backfill {
         let count = ledger.connection().count(&backfill.remaining).await;
         facts.remaining = Some(count.map_err(|error| query_failed("remaining", error))?);
     }
     for query in &migration.contract_rules.require {
         let count = ledger.connection().count(query).await;
-        facts.require.push((query.clone(), count.map_err(|error| query_failed("require", error))?));
+        facts.require.push((
+            query.clone(),
+            count.map_err(|error| query_failed("require", error))?,
+        ));
     }
     if let Some(required) = migration.contract_rules.soak {
-        let touches_old = |who: &Live| schema.get(id).is_some_and(|state| state.is_touched_by(who, Format::Old));
+        let touches_old = |who: &Live| {
+            schema
+                .get(id)
+                .is_some_and(|state| state.is_touched_by(who, Format::Old))
+        };
         let seen = view
             .sightings
             .iter()
             .filter(|sighting| {
                 // A version that cannot be placed may be an old one.
                 sighting.label.version.clone().is_none_or(|version| {
-                    touches_old(&Live { service: sighting.service.clone(), version })
+                    touches_old(&Live {
+                        service: sighting.service.clone(),
+                        version,
+                    })
                 })
             })
             .map(|sighting| sighting.last_seen_at);

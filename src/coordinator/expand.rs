@@ -23,7 +23,11 @@ impl Coordinator<'_> {
         };
         if state.phase.expand_is_done() {
             let note = decision.notes.join("; ");
-            return Ok(Outcome::Already { migration: id.clone(), step: Step::Expand, note });
+            return Ok(Outcome::Already {
+                migration: id.clone(),
+                step: Step::Expand,
+                note,
+            });
         }
         let migration = self.migration(id)?;
         let others = seen_elsewhere(&situation.evidence.snapshot);
@@ -42,7 +46,12 @@ impl Coordinator<'_> {
                 if file.script.mode == Mode::NoTransaction && state.phase == Phase::Pending {
                     self.begin_expanding(&state).await?;
                 }
-                let run = Run { step: Step::Expand, file, change: change(serde_json::json!({})), recheck: None };
+                let run = Run {
+                    step: Step::Expand,
+                    file,
+                    change: change(serde_json::json!({})),
+                    recheck: None,
+                };
                 if let Ran::Done { statements: count } = self.run_script(run).await? {
                     statements = count;
                 }
@@ -68,7 +77,10 @@ impl Coordinator<'_> {
     /// Records that statements which cannot share a transaction are about to run.
     async fn begin_expanding(&mut self, state: &MigrationState) -> Result<(), CoordinatorError> {
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        let becomes = |state: &MigrationState, _: &[Live]| MigrationState { phase: Phase::Expanding, ..state.clone() };
+        let becomes = |state: &MigrationState, _: &[Live]| MigrationState {
+            phase: Phase::Expanding,
+            ..state.clone()
+        };
         let change = Move {
             state,
             others: &[],

@@ -1,7 +1,7 @@
 //! A human's answer where the catalogue cannot tell whether a statement took effect.
 
-use super::session::Coordinator;
 use super::CoordinatorError;
+use super::session::Coordinator;
 use crate::ledger::{EventKind, Ledger, StepState};
 use crate::model::{MigrationId, Step};
 
@@ -18,7 +18,12 @@ impl Coordinator<'_> {
     ///
     /// # Errors
     /// A database or ledger error.
-    pub async fn resolve(&mut self, id: &MigrationId, position: i64, answer: Answer) -> Result<bool, CoordinatorError> {
+    pub async fn resolve(
+        &mut self,
+        id: &MigrationId,
+        position: i64,
+        answer: Answer,
+    ) -> Result<bool, CoordinatorError> {
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         for step in Step::ALL {
             let steps = ledger.steps(id, step.name()).await?;
@@ -37,8 +42,11 @@ impl Coordinator<'_> {
                     "not applied"
                 }
             };
-            let detail = serde_json::json!({ "step": step.name(), "position": position, "resolved": said });
-            ledger.append(EventKind::Statement, &self.actor, Some(id), &detail).await?;
+            let detail =
+                serde_json::json!({ "step": step.name(), "position": position, "resolved": said });
+            ledger
+                .append(EventKind::Statement, &self.actor, Some(id), &detail)
+                .await?;
             ledger.fence(self.token).await?;
             ledger.commit().await?;
             return Ok(true);

@@ -15,7 +15,8 @@ impl Coordinator<'_> {
         let situation = self.situation().await?;
         let decision = self.ask(Step::Revert, id, &situation);
         let overridden = self.overridden(Step::Revert, id, &situation);
-        self.remember(&situation.evidence.snapshot, &overridden, id).await?;
+        self.remember(&situation.evidence.snapshot, &overridden, id)
+            .await?;
         if decision.verdict != Verdict::Go {
             return Ok(Outcome::Blocked(decision));
         }
@@ -24,13 +25,19 @@ impl Coordinator<'_> {
         };
         if state.phase == Phase::Pending {
             let note = decision.notes.join("; ");
-            return Ok(Outcome::Already { migration: id.clone(), step: Step::Revert, note });
+            return Ok(Outcome::Already {
+                migration: id.clone(),
+                step: Step::Revert,
+                note,
+            });
         }
         let dialect = self.connection.capabilities().dialect;
         let Some(file) = &self.migration(id)?.files(dialect).revert else {
             return Err(CoordinatorError::NoFiles(id.clone()));
         };
-        let from = self.raise_fence(&state, &situation, Phase::Reverting).await?;
+        let from = self
+            .raise_fence(&state, &situation, Phase::Reverting)
+            .await?;
         crate::crash::point("revert.fenced");
         let fenced = self.situation().await?;
         let others = seen_elsewhere(&fenced.evidence.snapshot);
@@ -45,8 +52,18 @@ impl Coordinator<'_> {
             step_back: None,
             detail: serde_json::json!({}),
         };
-        let recheck = FromInside { step: Step::Revert, id, situation: &fenced, coordinator: RecheckRules::of(self) };
-        let run = Run { step: Step::Revert, file, change, recheck: Some(&recheck) };
+        let recheck = FromInside {
+            step: Step::Revert,
+            id,
+            situation: &fenced,
+            coordinator: RecheckRules::of(self),
+        };
+        let run = Run {
+            step: Step::Revert,
+            file,
+            change,
+            recheck: Some(&recheck),
+        };
         match self.run_script(run).await {
             Ok(Ran::Done { statements }) => Ok(Outcome::Done(Done {
                 migration: id.clone(),
@@ -76,8 +93,14 @@ impl Coordinator<'_> {
         phase: Phase,
     ) -> Result<Phase, CoordinatorError> {
         if state.phase == phase {
-            let applied = situation.view.applied.iter().find(|applied| applied.state.id() == state.id());
-            return Ok(applied.and_then(|applied| applied.step_back).unwrap_or(phase));
+            let applied = situation
+                .view
+                .applied
+                .iter()
+                .find(|applied| applied.state.id() == state.id());
+            return Ok(applied
+                .and_then(|applied| applied.step_back)
+                .unwrap_or(phase));
         }
         let others = seen_elsewhere(&situation.evidence.snapshot);
         let from = state.phase;
@@ -100,7 +123,11 @@ impl Coordinator<'_> {
     }
 
     /// Goes back to the phase before the fence was raised.
-    pub(super) async fn lower_fence(&mut self, state: &MigrationState, to: Phase) -> Result<(), CoordinatorError> {
+    pub(super) async fn lower_fence(
+        &mut self,
+        state: &MigrationState,
+        to: Phase,
+    ) -> Result<(), CoordinatorError> {
         if state.phase == to || !matches!(state.phase, Phase::Contracting | Phase::Reverting) {
             return Ok(());
         }
@@ -130,15 +157,26 @@ impl Coordinator<'_> {
         state: &MigrationState,
         to: Phase,
     ) -> Result<(), CoordinatorError> {
-        let is_ours = !matches!(error, CoordinatorError::Ledger(crate::ledger::LedgerError::Superseded { .. }));
-        let name = if state.phase == Phase::Reverting { Step::Revert } else { Step::Contract };
+        let is_ours = !matches!(
+            error,
+            CoordinatorError::Ledger(crate::ledger::LedgerError::Superseded { .. })
+        );
+        let name = if state.phase == Phase::Reverting {
+            Step::Revert
+        } else {
+            Step::Contract
+        };
         if !is_ours {
             return Ok(());
         }
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         let begun = ledger.steps(state.id(), name.name()).await;
         ledger.rollback().await?;
-        if begun?.is_empty() { self.lower_fence(state, to).await } else { Ok(()) }
+        if begun?.is_empty() {
+            self.lower_fence(state, to).await
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -172,7 +210,9 @@ impl Recheck for FromInside<'_> {
         let view = ledger.view().await?;
         let mut snapshot = self.situation.evidence.snapshot.clone();
         snapshot.taken_at = view.now;
-        snapshot.groups.retain(|group| group.source != crate::ledger::LEASES);
+        snapshot
+            .groups
+            .retain(|group| group.source != crate::ledger::LEASES);
         snapshot.groups.extend(view.groups.iter().cloned());
         let mut evidence = self.situation.evidence.clone();
         evidence.snapshot = snapshot;
@@ -185,11 +225,20 @@ impl Recheck for FromInside<'_> {
                 .iter()
                 .find(|migration| migration.id() == self.id);
             if let Some(migration) = rules {
-                evidence.facts = super::contract::measure(migration, self.id, &view, &evidence.schema, ledger).await?;
+                evidence.facts =
+                    super::contract::measure(migration, self.id, &view, &evidence.schema, ledger)
+                        .await?;
             }
         }
-        let action = Action::Step { step: self.step, migration: self.id.clone() };
+        let action = Action::Step {
+            step: self.step,
+            migration: self.id.clone(),
+        };
         let decision = decide(action, &evidence);
-        Ok(if self.coordinator.accept_unknown { decision.accepting_unknown() } else { decision })
+        Ok(if self.coordinator.accept_unknown {
+            decision.accepting_unknown()
+        } else {
+            decision
+        })
     }
 }

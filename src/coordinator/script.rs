@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 
 use super::session::{Coordinator, Move, move_to};
 use super::{CoordinatorError, ScriptFailure};
-use crate::database::{ConnectOptions, DatabaseError, ErrorKind, LockHolder, LockTimeout, Presence};
+use crate::database::{
+    ConnectOptions, DatabaseError, ErrorKind, LockHolder, LockTimeout, Presence,
+};
 use crate::gate::Decision;
 use crate::ledger::{CoordinatorRow, EventKind, Ledger, LedgerError, StepRecord, StepState};
 use crate::model::{MigrationId, Snapshot, Step};
@@ -20,14 +22,27 @@ use crate::sql::{Mode, ObjectKind, Statement, Verb};
 pub enum Progress {
     WaitingForCoordinator(CoordinatorRow),
     /// A statement begins; positions count from 1.
-    Statement { path: String, position: usize, of: usize, text: String },
+    Statement {
+        path: String,
+        position: usize,
+        of: usize,
+        text: String,
+    },
     /// A lock was not granted; it will be tried again.
-    LockRetry { attempt: u32, holders: Vec<LockHolder> },
+    LockRetry {
+        attempt: u32,
+        holders: Vec<LockHolder>,
+    },
     /// An index whose concurrent build failed is being dropped, to be built again.
-    InvalidIndex { name: String },
+    InvalidIndex {
+        name: String,
+    },
     /// The fence is up and something still blocks.
     Waiting(Decision),
-    Batch { migration: MigrationId, rows: u64 },
+    Batch {
+        migration: MigrationId,
+        rows: u64,
+    },
 }
 
 /// A script to run, as a part of one step.
@@ -48,7 +63,9 @@ pub(super) trait Recheck {
 
 /// How running a script ended.
 pub(super) enum Ran {
-    Done { statements: u64 },
+    Done {
+        statements: u64,
+    },
     /// The recheck did not say go; nothing was changed.
     Blocked(Decision),
 }
@@ -113,15 +130,23 @@ impl Coordinator<'_> {
         let path = run.file.path.display().to_string();
         for (index, statement) in statements.iter().enumerate() {
             ledger
-                .record_step(&id, run.step.name(), &record(index, statement, StepState::Done))
+                .record_step(
+                    &id,
+                    run.step.name(),
+                    &record(index, statement, StepState::Done),
+                )
                 .await?;
         }
-        ledger.record_file(&id, run.step.name(), &path, &run.file.sha256).await?;
+        ledger
+            .record_file(&id, run.step.name(), &path, &run.file.sha256)
+            .await?;
         crate::crash::point(&format!("{}.recording", run.step.name()));
         move_to(&mut ledger, token, &actor, run.change.clone_with(run.file)).await?;
         crate::crash::point(&format!("{}.recorded", run.step.name()));
         ledger.commit().await?;
-        Ok(Ran::Done { statements: count(statements) })
+        Ok(Ran::Done {
+            statements: count(statements),
+        })
     }
 
     /// Statement by statement, for what the database refuses inside a transaction.
@@ -156,17 +181,28 @@ impl Coordinator<'_> {
             if statement.needs_no_transaction {
                 self.run_bare(run, index, statement, state).await?;
             } else {
-                self.run_in_its_own_transaction(run, index, statement).await?;
+                self.run_in_its_own_transaction(run, index, statement)
+                    .await?;
             }
         }
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         let path = run.file.path.display().to_string();
-        ledger.record_file(&id, run.step.name(), &path, &run.file.sha256).await?;
-        move_to(&mut ledger, self.token, &self.actor, run.change.clone_with(run.file)).await?;
+        ledger
+            .record_file(&id, run.step.name(), &path, &run.file.sha256)
+            .await?;
+        move_to(
+            &mut ledger,
+            self.token,
+            &self.actor,
+            run.change.clone_with(run.file),
+        )
+        .await?;
         crate::crash::point(&format!("{}.recorded", run.step.name()));
         ledger.commit().await?;
         crate::crash::point(&format!("{}.committed", run.step.name()));
-        Ok(Ran::Done { statements: count(statements) })
+        Ok(Ran::Done {
+            statements: count(statements),
+        })
     }
 
     async fn run_in_its_own_transaction(
@@ -192,7 +228,11 @@ impl Coordinator<'_> {
                     .await
                     .map_err(|error| Failed::At(index, error))?;
                 ledger
-                    .record_step(&id, run.step.name(), &record(index, statement, StepState::Done))
+                    .record_step(
+                        &id,
+                        run.step.name(),
+                        &record(index, statement, StepState::Done),
+                    )
                     .await?;
                 ledger.fence(self.token).await?;
                 ledger.commit().await?;
@@ -217,7 +257,8 @@ impl Coordinator<'_> {
     ) -> Result<(), CoordinatorError> {
         let is_applied = self.prepare_bare(run, index, statement, state).await?;
         if !is_applied {
-            self.record_bare(run, index, statement, StepState::Started).await?;
+            self.record_bare(run, index, statement, StepState::Started)
+                .await?;
             crate::crash::point(&format!("{}.started", run.step.name()));
             if let Err(error) = self.connection.run(&statement.text).await {
                 return Err(self.bare_failure(run, index, error).await);
@@ -226,11 +267,15 @@ impl Coordinator<'_> {
             if let Some(object) = builds_index(statement)
                 && self.connection.presence(object).await? == Presence::Invalid
             {
-                let error = DatabaseError::new(ErrorKind::Statement, format!("the index `{}` was built and is invalid", object.name));
+                let error = DatabaseError::new(
+                    ErrorKind::Statement,
+                    format!("the index `{}` was built and is invalid", object.name),
+                );
                 return Err(self.bare_failure(run, index, error).await);
             }
         }
-        self.record_bare(run, index, statement, StepState::Done).await
+        self.record_bare(run, index, statement, StepState::Done)
+            .await
     }
 
     /// Finds out from the catalogue whether the statement has to run, and clears what a failed
@@ -246,9 +291,17 @@ impl Coordinator<'_> {
             match self.connection.presence(object).await? {
                 Presence::Invalid => {
                     // `IF NOT EXISTS` would take it for the real one.
-                    self.report(Progress::InvalidIndex { name: object.name.clone() });
-                    let schema = object.schema.as_ref().map_or_else(String::new, |name| format!("{}.", quoted(name)));
-                    let drop = format!("DROP INDEX CONCURRENTLY IF EXISTS {schema}{}", quoted(&object.name));
+                    self.report(Progress::InvalidIndex {
+                        name: object.name.clone(),
+                    });
+                    let schema = object
+                        .schema
+                        .as_ref()
+                        .map_or_else(String::new, |name| format!("{}.", quoted(name)));
+                    let drop = format!(
+                        "DROP INDEX CONCURRENTLY IF EXISTS {schema}{}",
+                        quoted(&object.name)
+                    );
                     self.connection.run(&drop).await?;
                     return Ok(false);
                 }
@@ -294,16 +347,26 @@ impl Coordinator<'_> {
         let detail = serde_json::json!({ "step": run.step.name(), "position": step.position, "state": what, "sha256": step.sha256 });
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         ledger.record_step(&id, run.step.name(), &step).await?;
-        ledger.append(EventKind::Statement, &self.actor, Some(&id), &detail).await?;
+        ledger
+            .append(EventKind::Statement, &self.actor, Some(&id), &detail)
+            .await?;
         ledger.fence(self.token).await?;
         ledger.commit().await?;
         Ok(())
     }
 
-    async fn bare_failure(&mut self, run: &Run<'_>, index: usize, error: DatabaseError) -> CoordinatorError {
+    async fn bare_failure(
+        &mut self,
+        run: &Run<'_>,
+        index: usize,
+        error: DatabaseError,
+    ) -> CoordinatorError {
         let invalid = match run.file.script.statements.get(index).and_then(builds_index) {
             Some(object) if self.connection.presence(object).await == Ok(Presence::Invalid) => {
-                format!(" The index `{}` is left invalid; the next run drops it and builds it again.", object.name)
+                format!(
+                    " The index `{}` is left invalid; the next run drops it and builds it again.",
+                    object.name
+                )
             }
             _ => String::new(),
         };
@@ -359,7 +422,9 @@ impl Retry {
     }
 
     fn watch(&self) -> LockWatch {
-        LockWatch { holders: Arc::clone(&self.holders) }
+        LockWatch {
+            holders: Arc::clone(&self.holders),
+        }
     }
 
     async fn after(
@@ -371,16 +436,28 @@ impl Retry {
     ) -> Result<(), CoordinatorError> {
         if !matches!(error.kind, ErrorKind::Locked | ErrorKind::Conflict) {
             let help = match file.script.mode {
-                Mode::Transactional => "nothing was changed: the statements before it were undone together with it. Mend it and run the same command again",
-                Mode::NoTransaction => "the statements before it are done and recorded, and this one is not. Mend it and run the same command again",
+                Mode::Transactional => {
+                    "nothing was changed: the statements before it were undone together with it. Mend it and run the same command again"
+                }
+                Mode::NoTransaction => {
+                    "the statements before it are done and recorded, and this one is not. Mend it and run the same command again"
+                }
             };
             return Err(failure(file, index, error, help.to_owned()));
         }
-        let holders = self.holders.lock().map(|held| held.clone()).unwrap_or_default();
+        let holders = self
+            .holders
+            .lock()
+            .map(|held| held.clone())
+            .unwrap_or_default();
         self.attempt += 1;
         let waited = self.began.elapsed();
         if waited >= self.bound {
-            let line = file.script.statements.get(index).map_or(1, |statement| statement.line);
+            let line = file
+                .script
+                .statements
+                .get(index)
+                .map_or(1, |statement| statement.line);
             return Err(CoordinatorError::Locked {
                 path: file.path.display().to_string(),
                 line,
@@ -388,7 +465,10 @@ impl Retry {
                 holders,
             });
         }
-        coordinator.report(Progress::LockRetry { attempt: self.attempt, holders });
+        coordinator.report(Progress::LockRetry {
+            attempt: self.attempt,
+            holders,
+        });
         // Jitter keeps two waiters from meeting at each attempt; the pause lets the queue behind
         // the lock drain.
         let pause = 500 * u64::from(self.attempt.min(8)) + fastrand::u64(0..500);
@@ -404,11 +484,15 @@ struct LockWatch {
 
 impl LockWatch {
     fn start(self, session: Option<i64>, target: crate::database::Target) -> Watching {
-        let Some(session) = session else { return Watching(None) };
+        let Some(session) = session else {
+            return Watching(None);
+        };
         Watching(Some(tokio::spawn(async move {
             // Most statements are done before anybody has to look.
             tokio::time::sleep(Duration::from_millis(200)).await;
-            let Ok(mut connection) = crate::database::connect(&target, ConnectOptions::default()).await else {
+            let Ok(mut connection) =
+                crate::database::connect(&target, ConnectOptions::default()).await
+            else {
                 return;
             };
             while let Ok(found) = connection.lock_holders(session).await {
@@ -442,22 +526,41 @@ impl Move<'_> {
             object.insert("file".into(), file.path.display().to_string().into());
             object.insert("sha256".into(), file.sha256.clone().into());
         }
-        Move { detail, state: self.state, others: self.others, becomes: self.becomes, step_back: self.step_back }
+        Move {
+            detail,
+            state: self.state,
+            others: self.others,
+            becomes: self.becomes,
+            step_back: self.step_back,
+        }
     }
 }
 
-pub(super) fn failure(file: &ScriptFile, index: usize, cause: DatabaseError, help: String) -> CoordinatorError {
+pub(super) fn failure(
+    file: &ScriptFile,
+    index: usize,
+    cause: DatabaseError,
+    help: String,
+) -> CoordinatorError {
     let (mut span, line) = file
         .script
         .statements
         .get(index)
-        .map_or((0..0, 1), |statement| (statement.span.clone(), statement.line));
+        .map_or((0..0, 1), |statement| {
+            (statement.span.clone(), statement.line)
+        });
     if let (Some(position), Some(statement)) = (cause.position, file.script.statements.get(index)) {
         // The database counts characters from 1; a span counts bytes.
-        let offset = statement.text.char_indices().nth(position.saturating_sub(1));
+        let offset = statement
+            .text
+            .char_indices()
+            .nth(position.saturating_sub(1));
         if let Some((offset, _)) = offset {
             let word = statement.text.get(offset..).unwrap_or_default();
-            let length = word.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(word.len()).max(1);
+            let length = word
+                .find(|c: char| !c.is_alphanumeric() && c != '_')
+                .unwrap_or(word.len())
+                .max(1);
             let start = span.start.saturating_add(offset);
             span = start..start.saturating_add(length).min(file.text.len());
         }
@@ -473,12 +576,15 @@ pub(super) fn failure(file: &ScriptFile, index: usize, cause: DatabaseError, hel
 }
 
 /// The statements that were begun must stand where they stood: only then is it known which are done.
-fn check_unchanged(file: &ScriptFile, recorded: &[StepRecord], id: &MigrationId) -> Result<(), CoordinatorError> {
+fn check_unchanged(
+    file: &ScriptFile,
+    recorded: &[StepRecord],
+    id: &MigrationId,
+) -> Result<(), CoordinatorError> {
     let is_same = recorded.iter().enumerate().all(|(index, step)| {
-        file.script
-            .statements
-            .get(index)
-            .is_some_and(|statement| identity(statement) == step.sha256 && position(index) == step.position)
+        file.script.statements.get(index).is_some_and(|statement| {
+            identity(statement) == step.sha256 && position(index) == step.position
+        })
     });
     if is_same {
         return Ok(());
@@ -486,20 +592,26 @@ fn check_unchanged(file: &ScriptFile, recorded: &[StepRecord], id: &MigrationId)
     Err(CoordinatorError::Drift(vec![super::Drift {
         migration: id.clone(),
         path: file.path.display().to_string(),
-        why: format!("its first {} statements are applied already and must stay as they were", recorded.len()),
+        why: format!(
+            "its first {} statements are applied already and must stay as they were",
+            recorded.len()
+        ),
     }]))
 }
 
 fn builds_index(statement: &Statement) -> Option<&crate::sql::Object> {
-    statement
-        .object
-        .as_ref()
-        .filter(|object| object.kind == ObjectKind::Index && object.verb == Verb::Create && object.concurrently)
+    statement.object.as_ref().filter(|object| {
+        object.kind == ObjectKind::Index && object.verb == Verb::Create && object.concurrently
+    })
 }
 
 /// Statements that do the same however often they run.
 fn is_repeatable(text: &str) -> bool {
-    let first = text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+    let first = text
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_ascii_uppercase();
     ["VACUUM", "REINDEX", "PRAGMA", "ANALYZE", "CLUSTER"].contains(&first.as_str())
 }
 
@@ -551,6 +663,8 @@ fn one_line(text: &str) -> String {
 /// The versions that sources other than the leases see.
 pub(super) fn seen_elsewhere(snapshot: &Snapshot) -> Vec<crate::model::Live> {
     let mut others = snapshot.clone();
-    others.groups.retain(|group| group.source != crate::ledger::LEASES);
+    others
+        .groups
+        .retain(|group| group.source != crate::ledger::LEASES);
     others.live()
 }
