@@ -1,9 +1,9 @@
 //! Whether one step of one migration is safe now.
 
 use super::blocker::{Blocker, BlockerKind, Verdict};
-use super::evidence::{Gaps, unplaced};
+use super::evidence::{self, Gaps};
 use super::words::{ambiguity, touch_words};
-use super::{Evidence, Facts};
+use super::{Evidence, Facts, first_causes};
 use crate::model::{Breach, Clause, Format, Live, MigrationId, MigrationState, Phase, Step};
 
 type Answer = (Vec<Blocker>, Vec<String>);
@@ -18,13 +18,19 @@ pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answe
         );
         return (vec![blocker.of_migration(id)], Vec::new());
     };
-    if let Some(note) = already_done(step, state) {
+    let live = evidence.snapshot.live();
+    // A step that is done already is not an error.
+    if state.has_taken(step, &live) {
+        let note = format!(
+            "{id} is {} already: nothing to {}",
+            state.phase,
+            step.name()
+        );
         return (Vec::new(), vec![note]);
     }
     let mut blockers = structure(step, state, evidence);
     let mut notes = Vec::new();
     if blockers.is_empty() {
-        let live = evidence.snapshot.live();
         blockers = by_the_rule(step, state, &live, evidence);
         blockers.extend(without_evidence(step, state, &live, evidence));
         blockers.extend(measured(step, state, &evidence.facts));
@@ -35,31 +41,6 @@ pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answe
         .map(|blocker| blocker.of_migration(id))
         .collect();
     (blockers, notes)
-}
-
-/// A step that is done already is not an error: nothing is left to do.
-fn already_done(step: Step, state: &MigrationState) -> Option<String> {
-    let parts = state.declaration.parts;
-    let done = match step {
-        Step::Expand => state.phase.expand_is_done(),
-        Step::Backfill => {
-            parts.backfill
-                && matches!(
-                    state.phase,
-                    Phase::Backfilled | Phase::Contracting | Phase::Contracted
-                )
-        }
-        Step::Contract => state.phase == Phase::Contracted,
-        Step::Revert => state.phase == Phase::Pending && parts.expand,
-    };
-    done.then(|| {
-        format!(
-            "{} is {} already: nothing to {}",
-            state.id(),
-            state.phase,
-            step.name()
-        )
-    })
 }
 
 /// What has to be in place before the rule can be asked.
@@ -181,7 +162,7 @@ fn by_the_rule(
     evidence: &Evidence,
 ) -> Vec<Blocker> {
     let mut blockers: Vec<Blocker> = Vec::new();
-    for breach in state.breaches_of(step, live) {
+    for breach in first_causes(state.breaches_of(step, live)) {
         for blocker in explain(step, state, &breach, live, evidence) {
             let known = blockers.iter().any(|other| {
                 (other.kind, &other.service, &other.version)
@@ -290,17 +271,11 @@ fn without_evidence(
 ) -> Vec<Blocker> {
     let declaration = &state.declaration;
     let base = state.breaches_of(step, live).len();
-    let changes = |unseen: &Live| {
-        let mut more = live.to_vec();
-        more.push(unseen.clone());
-        let possible = state.breaches(&more).len() <= state.breaches(live).len();
-        possible && state.breaches_of(step, &more).len() > base
+    let changes = |unseen: &[Live]| {
+        evidence::may_be_live(state, live, unseen)
+            .is_some_and(|more| state.breaches_of(step, &more).len() > base)
     };
-    let mut blockers = Gaps::find(evidence).that_matter(declaration, changes);
-    if step != Step::Expand {
-        blockers.extend(unplaced(declaration, evidence));
-    }
-    blockers
+    Gaps::find(evidence).that_matter(declaration, changes)
 }
 
 fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
