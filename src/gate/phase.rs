@@ -304,7 +304,7 @@ fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
         ));
     }
     if let Some(soak) = facts.soak.filter(|soak| soak.quiet_ms < soak.required_ms) {
-        let left = (soak.required_ms - soak.quiet_ms + 999) / 1000;
+        let left = (soak.required_ms.saturating_sub(soak.quiet_ms)).saturating_add(999) / 1000;
         blockers.push(Blocker::new(
             BlockerKind::Soak,
             Verdict::Hold,
@@ -324,16 +324,15 @@ fn advice(step: Step, state: &MigrationState, live: &[Live]) -> Vec<String> {
         return Vec::new();
     }
     let mut notes = Vec::new();
-    let kinds = state.reachable(live);
     if state.backfill_must_overwrite(live) {
         notes.push(
             "an old-only writer ran beside one that writes both: backfill.sql has to overwrite \
              stale values of the new format, not only fill missing ones"
                 .to_owned(),
         );
-    } else if !kinds.all_old_fresh() {
+    } else if state.backfill_must_only_fill(live) {
         notes.push(
-            "rows may exist whose old format is stale or missing: backfill.sql has to leave a new \
+            "rows may exist, or be written while it runs, whose old format is stale or missing: backfill.sql has to leave a new \
              format alone that is already there"
                 .to_owned(),
         );

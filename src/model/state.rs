@@ -231,6 +231,33 @@ impl MigrationState {
             .any(|kind| kind.new == super::Freshness::Stale)
     }
 
+    /// Whether a row may have, or may get while the backfill runs, a new format that its old one
+    /// must not overwrite.
+    #[must_use]
+    pub fn backfill_must_only_fill<'a>(&self, live: impl IntoIterator<Item = &'a Live>) -> bool {
+        let kinds = self.reachable(live);
+        let during = Self {
+            phase: Phase::Backfilling,
+            kinds,
+            declaration: self.declaration.clone(),
+        };
+        let may_spoil_old = |service: &String, version| {
+            let alone = [Live {
+                service: service.clone(),
+                version,
+            }];
+            !during.reachable(&alone).all_old_fresh() && during.breaches(&alone).is_empty()
+        };
+        let overwrites = kinds.iter().any(|kind| kind.new == super::Freshness::Stale);
+        !overwrites
+            && (!kinds.all_old_fresh()
+                || self.declaration.services.keys().any(|service| {
+                    Declaration::representatives(service, [&self.declaration])
+                        .into_iter()
+                        .any(|version| may_spoil_old(service, version))
+                }))
+    }
+
     /// The clauses of the invariant that do not hold while these versions are live.
     #[must_use]
     pub fn breaches(&self, live: &[Live]) -> Vec<Breach> {

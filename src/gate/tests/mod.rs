@@ -1,3 +1,5 @@
 mod plans;
+mod properties;
 mod rules;
+mod simulation;
 mod world;
