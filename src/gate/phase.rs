@@ -205,7 +205,7 @@ fn explain(
         }
         (Clause::Readable(kind), Some(who)) => vec![holds(
             who,
-            format!("{who} could not read the rows that it leaves ({})", kind.describe()),
+            format!("{who} could not read rows that the {} leaves ({})", step.name(), kind.describe()),
         )],
         (Clause::Filled(_), _) if !breach.writers.is_empty() => breach
             .writers
@@ -272,8 +272,12 @@ fn without_evidence(
     let declaration = &state.declaration;
     let base = state.breaches_of(step, live).len();
     let changes = |unseen: &[Live]| {
-        evidence::may_be_live(state, live, unseen)
-            .is_some_and(|more| state.breaches_of(step, &more).len() > base)
+        let more = match step {
+            // What they take away does not come back: not even the coherence of the fleet counts.
+            Step::Contract | Step::Revert => Some([live, unseen].concat()),
+            Step::Expand | Step::Backfill => evidence::may_be_live(state, live, unseen),
+        };
+        more.is_some_and(|more| state.breaches_of(step, &more).len() > base)
     };
     Gaps::find(evidence).that_matter(declaration, changes)
 }

@@ -1,3 +1,5 @@
+mod evidence;
+mod messages;
 mod plans;
 mod properties;
 mod rules;
