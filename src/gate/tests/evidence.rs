@@ -3,11 +3,13 @@
 use super::world::World;
 use crate::gate::Evidence;
 use crate::model::testing::group;
-use crate::model::{Label, LiveGroup, Phase, SourceStatus};
+use crate::model::{InstanceState, Label, LiveGroup, Phase, SourceStatus};
 
 const SYNCED: &str = "old <1.2.0 new >=1.1.0 sync both backfill contract revert";
 
-fn gaps() -> Vec<(&'static str, fn(&mut Evidence))> {
+type Hide = fn(&mut Evidence);
+
+fn gaps() -> Vec<(&'static str, Hide)> {
     vec![
         ("source", |evidence| {
             let reason = "connection refused".to_owned();
@@ -112,4 +114,37 @@ fn sources_that_spell_a_version_differently_see_the_same_instances() {
     other.label.text = "v1.2".into();
     world.evidence.snapshot.groups.push(other);
     assert_eq!(world.evidence.snapshot.instances_of("web"), 1);
+}
+
+#[test]
+fn an_instance_is_live_until_it_is_gone() {
+    let mut world = World::new(SYNCED, "1.0.0");
+    world.walk("expand; backfill");
+    for state in InstanceState::ALL {
+        world.evidence.snapshot.groups[0].state = state;
+        world.expect("contract", "hold, live_version web 1.0.0");
+    }
+}
+
+#[test]
+fn a_hidden_version_that_a_backfill_shuts_out_may_have_started_before_it() {
+    let mut world = World::new(
+        "old <1.2.0 new >=1.1.0 append-only backfill contract",
+        "1.1.0",
+    );
+    world.force("expand");
+    world.walk("backfill").expect("roll 1.2.0", "go");
+    world.evidence.snapshot.sources[0].status = SourceStatus::Stale;
+    world.expect("roll 1.2.0", "unknown, source");
+}
+
+#[test]
+fn hidden_versions_that_are_harmful_only_together_count() {
+    let mut world = World::new(
+        "web: reads old <1.2.0 writes old * new >=1.1.0 worker: reads old * new >=3.0.0 backfill",
+        "",
+    );
+    world.walk("expand").expect("admit worker 3.0.0", "go");
+    world.evidence.snapshot.sources[0].status = SourceStatus::Stale;
+    world.expect("admit worker 3.0.0", "unknown, source");
 }

@@ -316,3 +316,20 @@ fn an_ambiguous_prerelease_has_to_be_safe_both_ways() {
     world.expect("admit 1.2.0-rc.1", "refuse, old_format_gone web 1.2.0-rc.1");
     world.expect("admit 1.2.1-rc.1", "go");
 }
+
+#[test]
+fn behind_a_fence_that_is_up_versions_still_read() {
+    let mut world = World::new(
+        "reads old <1.2.0 new >=1.2.0 writes new >=1.2.0 backfill contract",
+        "1.0.0",
+    );
+    world.walk("expand; backfill");
+    amid(world, Step::Contract)
+        .expect("admit 1.2.0", "hold, live_version web 1.0.0")
+        // One more of what still runs is not let in.
+        .expect("admit 1.0.0", "refuse, old_format_gone web 1.0.0");
+    let mut world = World::new("old <1.2.0 new >=1.2.0 sync both revert", "");
+    world.walk("expand; admit 1.2.0");
+    // The triggers may be gone already.
+    amid(world, Step::Revert).expect("admit 1.0.0", "hold, live_version web 1.2.0");
+}
