@@ -13,7 +13,8 @@ pub fn point(name: &str) {
     };
     if wanted == name || wanted.parse() == Ok(passed) {
         tracing::warn!("crash point {passed}, {name}");
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         loop {
             std::thread::park();
         }

@@ -1,5 +1,8 @@
 //! Phasegate: schema migrations that know which application versions are live.
 
+pub mod backfill;
+pub mod coordinator;
+mod crash;
 pub mod database;
 pub mod fleet;
 pub mod gate;

@@ -27,7 +27,12 @@ pub enum CoordinatorError {
         "{path}:{line}: a lock was not granted within {waited_s} s of trying{}",
         held_by(.holders)
     )]
-    Locked { path: String, line: usize, waited_s: u64, holders: Vec<LockHolder> },
+    Locked {
+        path: String,
+        line: usize,
+        waited_s: u64,
+        holders: Vec<LockHolder>,
+    },
     #[error("{}", drift_message(.0))]
     Drift(Vec<Drift>),
     /// A statement that ran outside of a transaction was interrupted, and the catalogue does not
@@ -35,10 +40,19 @@ pub enum CoordinatorError {
     #[error(
         "{path}:{line}: this statement was begun and never finished, and the catalogue does not tell whether it took effect: {statement}"
     )]
-    Unresolved { migration: MigrationId, path: String, line: usize, position: i64, statement: String },
+    Unresolved {
+        migration: MigrationId,
+        path: String,
+        line: usize,
+        position: i64,
+        statement: String,
+    },
     /// Something else changed the migration meanwhile.
     #[error("{migration} has become {phase} meanwhile, so nothing more was done")]
-    Moved { migration: MigrationId, phase: Phase },
+    Moved {
+        migration: MigrationId,
+        phase: Phase,
+    },
     /// The user interrupted a wait.
     #[error("interrupted; {0}")]
     Interrupted(String),
@@ -100,7 +114,10 @@ fn held_by(holders: &[LockHolder]) -> String {
     if holders.is_empty() {
         return String::new();
     }
-    let names: Vec<&str> = holders.iter().map(|holder| holder.description.as_str()).collect();
+    let names: Vec<&str> = holders
+        .iter()
+        .map(|holder| holder.description.as_str())
+        .collect();
     format!("; it is held by {}", names.join("; "))
 }
 

@@ -15,9 +15,11 @@ mod session;
 use std::time::Duration;
 
 pub use error::{CoordinatorError, ScriptFailure};
-pub use observe::{Drift, Situation, connect, observe, observe_with};
+pub use observe::{Drift, Situation, connect, is_nothing_yet, observe, observe_with};
+pub use resume::Answer;
 pub use script::Progress;
 pub use session::{Coordinator, Options};
+pub(crate) use session::{Move, lease_versions, move_to};
 
 use crate::gate::Decision;
 use crate::model::{MigrationId, Step};
@@ -28,7 +30,11 @@ pub enum Outcome {
     /// It was carried out.
     Done(Done),
     /// There was nothing to do.
-    Already { migration: MigrationId, step: Step, note: String },
+    Already {
+        migration: MigrationId,
+        step: Step,
+        note: String,
+    },
     /// It is not safe now; nothing was changed.
     Blocked(Decision),
 }

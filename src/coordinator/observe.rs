@@ -37,7 +37,11 @@ pub struct Situation {
 ///
 /// # Errors
 /// Whatever keeps it from being reached.
-pub async fn connect(project: &Project, target: &Target, create: bool) -> Result<Box<dyn Connection>, DatabaseError> {
+pub async fn connect(
+    project: &Project,
+    target: &Target,
+    create: bool,
+) -> Result<Box<dyn Connection>, DatabaseError> {
     let options = ConnectOptions {
         busy_timeout: project.config.database.busy_timeout,
         create,
@@ -50,7 +54,10 @@ pub async fn connect(project: &Project, target: &Target, create: bool) -> Result
 ///
 /// # Errors
 /// A database or ledger error; a source that fails is part of the snapshot.
-pub async fn observe(project: &Project, connection: &mut dyn Connection) -> Result<Situation, LedgerError> {
+pub async fn observe(
+    project: &Project,
+    connection: &mut dyn Connection,
+) -> Result<Situation, LedgerError> {
     let read = match Ledger::read(connection).await? {
         None => None,
         Some(mut ledger) => {
@@ -65,7 +72,13 @@ pub async fn observe(project: &Project, connection: &mut dyn Connection) -> Resu
     let has_ledger = read.is_some();
     let (view, files) = read.unwrap_or_else(|| (empty_view(), Vec::new()));
     let snapshot = fleet::observe(&project.config, &view, connection).await;
-    let mut situation = observe_with(project, view, snapshot, &files, connection.capabilities().dialect);
+    let mut situation = observe_with(
+        project,
+        view,
+        snapshot,
+        &files,
+        connection.capabilities().dialect,
+    );
     situation.has_ledger = has_ledger;
     Ok(situation)
 }
@@ -86,11 +99,19 @@ pub fn observe_with(
         .iter()
         .map(|(name, service)| (name.clone(), service.min_instances))
         .collect();
-    let facts = Facts { coordinator: view.coordinator.describe(), ..Facts::default() };
+    let facts = Facts {
+        coordinator: view.coordinator.describe(),
+        ..Facts::default()
+    };
     let drift = drift(project, &view, files, dialect);
     Situation {
         view,
-        evidence: Evidence { schema, snapshot, min_instances, facts },
+        evidence: Evidence {
+            schema,
+            snapshot,
+            min_instances,
+            facts,
+        },
         drift,
         has_ledger: true,
     }
@@ -104,7 +125,10 @@ pub(super) fn schema(project: &Project, view: &View) -> Schema {
         // Later phases may be written after the earlier ones were applied.
         if let Some(migration) = project.migrations.iter().find(|m| m.id() == state.id()) {
             state.declaration.parts = migration.declaration.parts;
-            state.declaration.description.clone_from(&migration.declaration.description);
+            state
+                .declaration
+                .description
+                .clone_from(&migration.declaration.description);
         }
         states.push(state);
     }
@@ -133,16 +157,29 @@ fn empty_view() -> View {
     }
 }
 
-fn drift(project: &Project, view: &View, files: &[AppliedFile], dialect: crate::sql::Dialect) -> Vec<Drift> {
+fn drift(
+    project: &Project,
+    view: &View,
+    files: &[AppliedFile],
+    dialect: crate::sql::Dialect,
+) -> Vec<Drift> {
     let mut found = Vec::new();
     for applied in &view.applied {
         let id = applied.state.id();
         let mut add = |path: String, why: &str| {
-            found.push(Drift { migration: id.clone(), path, why: why.to_owned() });
+            found.push(Drift {
+                migration: id.clone(),
+                path,
+                why: why.to_owned(),
+            });
         };
         let Some(migration) = project.migrations.iter().find(|m| m.id() == id) else {
             // Another checkout may well know migrations that this one does not.
-            if let Some(namesake) = project.migrations.iter().find(|m| m.id().number() == id.number()) {
+            if let Some(namesake) = project
+                .migrations
+                .iter()
+                .find(|m| m.id().number() == id.number())
+            {
                 add(
                     namesake.dir.display().to_string(),
                     &format!("the database knows migration {} as {id}", id.number()),
@@ -158,9 +195,15 @@ fn drift(project: &Project, view: &View, files: &[AppliedFile], dialect: crate::
         }
         for file in files.iter().filter(|file| file.number == id.number()) {
             match hash_now(migration, &file.phase, dialect) {
-                None => add(file.path.clone(), &format!("the file is gone, though {} was applied", file.phase)),
+                None => add(
+                    file.path.clone(),
+                    &format!("the file is gone, though {} was applied", file.phase),
+                ),
                 Some((path, sha256)) if sha256 != file.sha256 => {
-                    add(path, &format!("it was changed after {} was applied", file.phase));
+                    add(
+                        path,
+                        &format!("it was changed after {} was applied", file.phase),
+                    );
                 }
                 Some(_) => {}
             }
@@ -176,7 +219,11 @@ fn same_meaning(recorded: &Declaration, now: &Declaration) -> bool {
         && recorded.parts.backfill == now.parts.backfill
 }
 
-fn hash_now(migration: &Migration, phase: &str, dialect: crate::sql::Dialect) -> Option<(String, String)> {
+fn hash_now(
+    migration: &Migration,
+    phase: &str,
+    dialect: crate::sql::Dialect,
+) -> Option<(String, String)> {
     let files = migration.files(dialect);
     let step = Step::ALL.into_iter().find(|step| step.name() == phase)?;
     let script = match step {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{CoordinatorError, Drift, Progress, Situation, observe};
-use crate::database::{Connection, ConnectOptions, Target};
+use crate::database::{ConnectOptions, Connection, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
 use crate::ledger::{Acquired, CoordinatorRow, EventKind, Ledger, LedgerError, PhaseChange, View};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Snapshot, Step};
@@ -52,9 +52,9 @@ impl<'a> Coordinator<'a> {
             match acquire(connection.as_mut(), &holder, &options.doing, lease, &actor).await? {
                 Acquired::Yes { token, .. } => break token,
                 Acquired::No(row) => {
-                    let is_renewed = first_seen
-                        .as_ref()
-                        .is_some_and(|first| (first.token, first.expires_at) != (row.token, row.expires_at));
+                    let is_renewed = first_seen.as_ref().is_some_and(|first| {
+                        (first.token, first.expires_at) != (row.token, row.expires_at)
+                    });
                     let waited_long = began.elapsed() >= options.wait.unwrap_or_default();
                     if is_renewed && waited_long {
                         connection.close().await;
@@ -70,7 +70,13 @@ impl<'a> Coordinator<'a> {
         };
         crate::crash::point("coordinator.acquired");
         let renewal = tokio::spawn(renew(options.target.clone(), token, lease));
-        Ok(Self { options, connection, token, actor, renewal })
+        Ok(Self {
+            options,
+            connection,
+            token,
+            actor,
+            renewal,
+        })
     }
 
     /// Gives the lease back and closes the connection.
@@ -93,7 +99,11 @@ impl<'a> Coordinator<'a> {
     ///
     /// # Errors
     /// Whatever kept it from being carried out; see [`CoordinatorError`].
-    pub async fn take(&mut self, step: Step, id: &MigrationId) -> Result<super::Outcome, CoordinatorError> {
+    pub async fn take(
+        &mut self,
+        step: Step,
+        id: &MigrationId,
+    ) -> Result<super::Outcome, CoordinatorError> {
         match step {
             Step::Expand => self.expand(id).await,
             Step::Backfill => crate::backfill::run(self, id).await,
@@ -114,7 +124,10 @@ impl<'a> Coordinator<'a> {
 
     /// Asks the gate, and accepts missing evidence where that was asked for.
     pub(crate) fn ask(&self, step: Step, id: &MigrationId, situation: &Situation) -> Decision {
-        let action = Action::Step { step, migration: id.clone() };
+        let action = Action::Step {
+            step,
+            migration: id.clone(),
+        };
         let decision = decide(action, &situation.evidence);
         if self.options.accept_unknown.is_some() {
             decision.accepting_unknown()
@@ -124,11 +137,19 @@ impl<'a> Coordinator<'a> {
     }
 
     /// The gate's answer without regard to missing evidence, to see what an override covers.
-    pub(crate) fn overridden(&self, step: Step, id: &MigrationId, situation: &Situation) -> Vec<String> {
+    pub(crate) fn overridden(
+        &self,
+        step: Step,
+        id: &MigrationId,
+        situation: &Situation,
+    ) -> Vec<String> {
         if self.options.accept_unknown.is_none() {
             return Vec::new();
         }
-        let action = Action::Step { step, migration: id.clone() };
+        let action = Action::Step {
+            step,
+            migration: id.clone(),
+        };
         decide(action, &situation.evidence)
             .blockers
             .into_iter()
@@ -178,12 +199,20 @@ impl<'a> Coordinator<'a> {
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         for group in others {
             ledger
-                .sight(&group.service, &group.label.text, group.label.version.as_ref(), group.seen_at, None)
+                .sight(
+                    &group.service,
+                    &group.label.text,
+                    group.label.version.as_ref(),
+                    group.seen_at,
+                    None,
+                )
                 .await?;
         }
         if !overridden.is_empty() {
             let detail = serde_json::json!({ "reason": reason, "accepted": overridden });
-            ledger.append(EventKind::Override, &self.actor, Some(id), &detail).await?;
+            ledger
+                .append(EventKind::Override, &self.actor, Some(id), &detail)
+                .await?;
         }
         ledger.commit().await?;
         Ok(())
@@ -233,7 +262,9 @@ pub(crate) async fn move_to(
         object.insert("from".into(), state.phase.name().into());
         object.insert("to".into(), after.phase.name().into());
     }
-    ledger.append(EventKind::Phase, actor, Some(state.id()), &detail).await?;
+    ledger
+        .append(EventKind::Phase, actor, Some(state.id()), &detail)
+        .await?;
     ledger.fence(token).await
 }
 
@@ -251,7 +282,10 @@ pub(crate) struct Move<'m> {
 }
 
 pub(crate) fn lease_versions(view: &View) -> Vec<Live> {
-    let snapshot = Snapshot { groups: view.groups.clone(), ..Snapshot::default() };
+    let snapshot = Snapshot {
+        groups: view.groups.clone(),
+        ..Snapshot::default()
+    };
     snapshot.live()
 }
 
@@ -263,10 +297,18 @@ async fn acquire(
     actor: &str,
 ) -> Result<Acquired, LedgerError> {
     let mut ledger = Ledger::write(connection).await?;
-    let acquired = ledger.acquire_coordinator(holder, doing, milliseconds(lease)).await?;
-    if let Acquired::Yes { token, after: Some(previous) } = &acquired {
+    let acquired = ledger
+        .acquire_coordinator(holder, doing, milliseconds(lease))
+        .await?;
+    if let Acquired::Yes {
+        token,
+        after: Some(previous),
+    } = &acquired
+    {
         let detail = serde_json::json!({ "after": previous, "token": token });
-        ledger.append(EventKind::Takeover, actor, None, &detail).await?;
+        ledger
+            .append(EventKind::Takeover, actor, None, &detail)
+            .await?;
     }
     ledger.commit().await?;
     Ok(acquired)
@@ -275,7 +317,10 @@ async fn acquire(
 /// Renews the lease until it is aborted. Failing is harmless: the token is checked before every
 /// commit, so the worst is that somebody else takes over.
 async fn renew(target: Target, token: i64, lease: Duration) {
-    let options = ConnectOptions { busy_timeout: lease / 10, ..ConnectOptions::default() };
+    let options = ConnectOptions {
+        busy_timeout: lease / 10,
+        ..ConnectOptions::default()
+    };
     let mut connection: Option<Box<dyn Connection>> = None;
     loop {
         tokio::time::sleep(lease / 4).await;
@@ -297,7 +342,11 @@ async fn renew(target: Target, token: i64, lease: Duration) {
     }
 }
 
-async fn renew_once(connection: &mut dyn Connection, token: i64, lease: Duration) -> Result<bool, LedgerError> {
+async fn renew_once(
+    connection: &mut dyn Connection,
+    token: i64,
+    lease: Duration,
+) -> Result<bool, LedgerError> {
     let mut ledger = Ledger::write(connection).await?;
     let renewed = ledger.renew_coordinator(token, milliseconds(lease)).await?;
     ledger.commit().await?;

@@ -24,7 +24,11 @@ pub(super) struct Command {
 
 impl Command {
     pub(super) fn new(run: &[String], timeout: Duration, max_age: Duration) -> Self {
-        Self { run: run.to_vec(), timeout, max_age }
+        Self {
+            run: run.to_vec(),
+            timeout,
+            max_age,
+        }
     }
 
     async fn output(&self) -> Result<String, SourceFailure> {
@@ -58,14 +62,18 @@ impl Command {
         if !status.success() {
             let said = stderr.unwrap_or_default();
             let said = said.trim().lines().next_back().unwrap_or_default();
-            return Err(SourceFailure(format!("`{program}` ended with {status}: {said}")));
+            return Err(SourceFailure(format!(
+                "`{program}` ended with {status}: {said}"
+            )));
         }
         stdout.map_err(|error| SourceFailure(format!("the output of `{program}`: {error}")))
     }
 }
 
 async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Result<String, String> {
-    let Some(pipe) = pipe else { return Ok(String::new()) };
+    let Some(pipe) = pipe else {
+        return Ok(String::new());
+    };
     let mut bytes = Vec::new();
     pipe.take(MAX_OUTPUT)
         .read_to_end(&mut bytes)
@@ -145,7 +153,10 @@ pub(crate) fn read_lines(
                 let age = now.as_millisecond().saturating_sub(seen.as_millisecond());
                 // A clock ahead of ours says nothing about age, so only a little of it is believed.
                 if age < -60_000 {
-                    return Err(fail(format!("`seen_at` lies {} s in the future", -age / 1000)));
+                    return Err(fail(format!(
+                        "`seen_at` lies {} s in the future",
+                        -age / 1000
+                    )));
                 }
                 u64::try_from(age).unwrap_or(0)
             }
@@ -173,8 +184,13 @@ impl Source for Command {
         _connection: &mut dyn Connection,
     ) -> Result<Observation, SourceFailure> {
         let text = self.output().await?;
-        let instances = read_lines(&text, Timestamp::now(), |name| config.services.contains_key(name))?;
-        Ok(Observation { instances, notes: Vec::new() })
+        let instances = read_lines(&text, Timestamp::now(), |name| {
+            config.services.contains_key(name)
+        })?;
+        Ok(Observation {
+            instances,
+            notes: Vec::new(),
+        })
     }
 
     fn max_age_ms(&self) -> u64 {
@@ -197,17 +213,41 @@ mod tests {
         let draining = r#"{"service":"web","instance":"b","version":"x","state":"draining","seen_at":"2026-01-05T09:59:30Z"}"#;
         let read = lines(&format!("{good}\n\n{draining}\r\n")).unwrap();
         assert_eq!(read.len(), 2);
-        assert_eq!((read[1].state, read[1].age_ms), (InstanceState::Draining, 30_000));
+        assert_eq!(
+            (read[1].state, read[1].age_ms),
+            (InstanceState::Draining, 30_000)
+        );
         assert_eq!(lines("").unwrap(), []);
         for (bad, said) in [
             ("oops", "line 2"),
-            (r#"{"service":"web","instance":"a"}"#, "missing field `version`"),
-            (r#"{"service":"wbe","instance":"a","version":"1"}"#, "`wbe` is not named"),
-            (r#"{"service":"web","instance":" ","version":"1"}"#, "`instance` is empty"),
-            (r#"{"service":"web","instance":"a","version":"1","state":"dead"}"#, "unknown variant"),
-            (r#"{"service":"web","instance":"a","version":"1","zone":"x"}"#, "unknown field"),
-            (r#"{"service":"web","instance":"a","version":"1","seen_at":"noon"}"#, "RFC 3339"),
-            (r#"{"service":"web","instance":"a","version":"1","seen_at":"2027-01-01T00:00:00Z"}"#, "future"),
+            (
+                r#"{"service":"web","instance":"a"}"#,
+                "missing field `version`",
+            ),
+            (
+                r#"{"service":"wbe","instance":"a","version":"1"}"#,
+                "`wbe` is not named",
+            ),
+            (
+                r#"{"service":"web","instance":" ","version":"1"}"#,
+                "`instance` is empty",
+            ),
+            (
+                r#"{"service":"web","instance":"a","version":"1","state":"dead"}"#,
+                "unknown variant",
+            ),
+            (
+                r#"{"service":"web","instance":"a","version":"1","zone":"x"}"#,
+                "unknown field",
+            ),
+            (
+                r#"{"service":"web","instance":"a","version":"1","seen_at":"noon"}"#,
+                "RFC 3339",
+            ),
+            (
+                r#"{"service":"web","instance":"a","version":"1","seen_at":"2027-01-01T00:00:00Z"}"#,
+                "future",
+            ),
         ] {
             let error = lines(&format!("{good}\n{bad}")).unwrap_err();
             assert!(error.contains(said), "{bad}: {error}");

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use crate::database::Connection;
 use crate::ledger::View;
-use crate::model::{Label, LiveGroup, Snapshot, SourceReport, SourceStatus, InstanceState};
+use crate::model::{InstanceState, Label, LiveGroup, Snapshot, SourceReport, SourceStatus};
 use crate::project::{Config, SourceConfig};
 
 /// One instance, as a source names it.
@@ -62,9 +62,12 @@ pub trait Source: Send {
 fn source(config: &SourceConfig) -> Option<Box<dyn Source>> {
     match config {
         SourceConfig::Leases => None,
-        SourceConfig::Command { run, timeout, max_age, .. } => {
-            Some(Box::new(command::Command::new(run, *timeout, *max_age)))
-        }
+        SourceConfig::Command {
+            run,
+            timeout,
+            max_age,
+            ..
+        } => Some(Box::new(command::Command::new(run, *timeout, *max_age))),
         SourceConfig::Sessions { pattern } => Some(Box::new(sessions::Sessions::new(pattern))),
     }
 }
@@ -84,7 +87,9 @@ pub async fn observe(config: &Config, view: &View, connection: &mut dyn Connecti
         snapshot.sources.push(view.lease_report());
     }
     for row in &config.fleet.sources {
-        let Some(mut source) = source(row) else { continue };
+        let Some(mut source) = source(row) else {
+            continue;
+        };
         let answer = source.observe(config, connection).await;
         let (report, groups) = report(row.name(), source.max_age_ms(), answer, config, view.now);
         snapshot.sources.push(report);
@@ -110,7 +115,9 @@ fn report(
     let observation = match answer {
         Ok(observation) => observation,
         Err(failure) => {
-            report.status = SourceStatus::Failed { reason: failure.to_string() };
+            report.status = SourceStatus::Failed {
+                reason: failure.to_string(),
+            };
             return (report, Vec::new());
         }
     };
@@ -131,7 +138,12 @@ fn report(
 
 fn add(groups: &mut Vec<LiveGroup>, source: &str, instance: Instance, label: Label, seen_at: i64) {
     const EXAMPLES: usize = 3;
-    let Instance { service, instance: name, state, .. } = instance;
+    let Instance {
+        service,
+        instance: name,
+        state,
+        ..
+    } = instance;
     let known = groups
         .iter_mut()
         .find(|group| group.service == service && group.label == label && group.state == state);

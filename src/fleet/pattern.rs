@@ -86,17 +86,30 @@ mod tests {
     #[test]
     fn names() {
         let some = |service: &str, version: &str, instance: Option<&str>| {
-            Some((service.to_owned(), version.to_owned(), instance.map(ToOwned::to_owned)))
+            Some((
+                service.to_owned(),
+                version.to_owned(),
+                instance.map(ToOwned::to_owned),
+            ))
         };
         let plain = "{service}/{version}";
         assert_eq!(read(plain, "web/1.2.0"), some("web", "1.2.0", None));
-        assert_eq!(read(plain, "web/1.2.0-rc.1+b/2"), some("web", "1.2.0-rc.1+b/2", None));
+        assert_eq!(
+            read(plain, "web/1.2.0-rc.1+b/2"),
+            some("web", "1.2.0-rc.1+b/2", None)
+        );
         for other in ["psql", "web", "web/", "/1.2.0", ""] {
             assert_eq!(read(plain, other), None, "{other}");
         }
         let whole = "app:{service}@{version}#{instance}";
-        assert_eq!(read(whole, "app:web@1.2.0#pod-1"), some("web", "1.2.0", Some("pod-1")));
+        assert_eq!(
+            read(whole, "app:web@1.2.0#pod-1"),
+            some("web", "1.2.0", Some("pod-1"))
+        );
         assert_eq!(read(whole, "app:web@1.2.0"), None);
-        assert_eq!(read("{service}-{version}", "wéb-1.0.0"), some("wéb", "1.0.0", None));
+        assert_eq!(
+            read("{service}-{version}", "wéb-1.0.0"),
+            some("wéb", "1.0.0", None)
+        );
     }
 }

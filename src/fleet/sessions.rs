@@ -18,7 +18,10 @@ pub(super) struct Sessions {
 
 impl Sessions {
     pub(super) fn new(pattern: &str) -> Self {
-        Self { pattern: Pattern::new(pattern), text: pattern.to_owned() }
+        Self {
+            pattern: Pattern::new(pattern),
+            text: pattern.to_owned(),
+        }
     }
 }
 
@@ -53,7 +56,9 @@ impl Source for Sessions {
                 }
                 continue;
             };
-            let name = found.instance.unwrap_or_else(|| format!("session {}", session.id));
+            let name = found
+                .instance
+                .unwrap_or_else(|| format!("session {}", session.id));
             // The connections of one pool are one instance where its name is known.
             instances.insert(
                 (found.service.clone(), found.version.clone(), name.clone()),
@@ -69,10 +74,20 @@ impl Source for Sessions {
         let notes = others
             .into_iter()
             .map(|(name, count)| {
-                let name = if name.is_empty() { "without a name".to_owned() } else { format!("named `{name}`") };
-                format!("{count} sessions {name} are not of the form `{}` and were left out", self.text)
+                let name = if name.is_empty() {
+                    "without a name".to_owned()
+                } else {
+                    format!("named `{name}`")
+                };
+                format!(
+                    "{count} sessions {name} are not of the form `{}` and were left out",
+                    self.text
+                )
             })
             .collect();
-        Ok(Observation { instances: instances.into_values().collect(), notes })
+        Ok(Observation {
+            instances: instances.into_values().collect(),
+            notes,
+        })
     }
 }

@@ -77,9 +77,13 @@ impl Ledger<'_> {
         let step_back = change.step_back.map(Phase::name).unwrap_or_default();
         let changed = self
             .execute(
-                "UPDATE {migrations} SET phase = ?, kinds = ?, declaration = ?, seq = ?, step_back = ?, changed_at = {now} \
-                 WHERE number = ?",
+                // A soak goes on while the fence is up and when it is lowered again.
+                "UPDATE {migrations} SET changed_at = CASE WHEN ? = 'contracting' \
+                 OR (phase = 'contracting' AND ? <> 'contracted') THEN changed_at ELSE {now} END, \
+                 phase = ?, kinds = ?, declaration = ?, seq = ?, step_back = ? WHERE number = ?",
                 &[
+                    phase.into(),
+                    phase.into(),
                     phase.into(),
                     kinds.as_str().into(),
                     declaration.as_str().into(),
@@ -225,6 +229,29 @@ impl Ledger<'_> {
                 sha256,
                 state.into(),
                 step.statement.as_str().into(),
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets a statement that was begun: it did not take effect.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn forget_step(
+        &mut self,
+        id: &MigrationId,
+        phase: &str,
+        step: &StepRecord,
+    ) -> Result<(), LedgerError> {
+        self.execute(
+            "DELETE FROM {steps} WHERE number = ? AND phase = ? AND position = ? AND sha256 = ?",
+            &[
+                number(id).into(),
+                phase.into(),
+                step.position.into(),
+                step.sha256.as_str().into(),
             ],
         )
         .await?;

@@ -22,7 +22,7 @@ pub(super) fn effects(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<Effe
                 }
                 effect => effect.clone(),
             };
-            for object in &fact.objects {
+            for object in fact.objects.iter().filter(|_| !fact.joins_existing) {
                 names.note(object);
             }
             effect

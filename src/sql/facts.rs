@@ -19,10 +19,10 @@ pub(super) struct Grammar {
 }
 
 /// Deeper statements are parsed on a stack of their own.
-const SHALLOW: usize = 100;
+pub(super) const SHALLOW: usize = 60;
 /// Nobody writes this; a parser that recurses must not meet it.
-const TOO_DEEP: usize = 20_000;
-const DEEP_STACK_BYTES: usize = 128 << 20;
+const TOO_DEEP: usize = 5_000;
+const DEEP_STACK_BYTES: usize = 64 << 20;
 
 impl Grammar {
     /// [`Grammar::inspect`], made safe: a parser of someone else's that recurses too deeply or panics on
@@ -64,6 +64,8 @@ pub(super) struct Facts {
     pub cascade: bool,
     /// A function that only triggers can call.
     pub trigger_function: bool,
+    /// A new table whose rows old code can reach through an existing one: a partition.
+    pub joins_existing: bool,
     pub query: Query,
 }
 
@@ -98,6 +100,7 @@ impl Facts {
             subjects: Vec::new(),
             cascade: false,
             trigger_function: false,
+            joins_existing: false,
             query: Query::Other,
         }
     }

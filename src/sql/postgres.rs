@@ -1,6 +1,8 @@
 //! PostgreSQL: squawk's parser, which follows PostgreSQL's grammar and keeps byte positions.
 
 mod alter;
+mod change;
+mod create;
 mod lexer;
 mod read;
 mod statement;

@@ -1,5 +1,8 @@
 //! The single statements that a manifest and `backfill.sql` hold.
 
+#[cfg(test)]
+mod tests;
+
 use super::facts::{Facts, Query};
 use super::lexeme::{self, Kind, Token};
 use super::{Dialect, ScriptError};

@@ -94,23 +94,35 @@ fn files_as_editors_leave_them() {
     assert_eq!(nested.statements[0].text, "SELECT 1");
 }
 
+/// Statements that nest `depth` deep in every way there is.
+fn monsters(depth: usize) -> Vec<String> {
+    [
+        ("(", "1", ")"),
+        ("(", "1", ""),
+        ("NOT ", "1", ""),
+        ("- ", "1", ""),
+        ("", "1", " + 1"),
+        ("CASE WHEN ", "1", " THEN 1 END"),
+        ("(SELECT ", "1", ")"),
+        ("f(", "1", ")"),
+        ("ARRAY[", "1", "]"),
+        ("", "1", " UNION SELECT 1"),
+    ]
+    .iter()
+    .map(|(before, core, after)| {
+        format!(
+            "SELECT {}{core}{}",
+            before.repeat(depth),
+            after.repeat(depth)
+        )
+    })
+    .collect()
+}
+
 #[test]
 fn monsters_end_as_messages() {
     for dialect in Dialect::ALL.iter().copied() {
-        for monster in [
-            format!("SELECT {}1{}", "(".repeat(50_000), ")".repeat(50_000)),
-            format!("SELECT {}1", "(".repeat(4_000)),
-            format!("SELECT {}1{}", "(".repeat(4_000), ")".repeat(4_000)),
-            format!("SELECT {}1", "NOT ".repeat(15_000)),
-            format!("SELECT {}1", "- ".repeat(15_000)),
-            format!("SELECT 1{}", " + 1".repeat(9_000)),
-            format!(
-                "SELECT {} 1 {}",
-                "CASE WHEN ".repeat(3_000),
-                "THEN 1 END".repeat(3_000)
-            ),
-            format!("INSERT INTO t VALUES {}(1)", "(1, 'x'), ".repeat(20_000)),
-        ] {
+        for monster in [30, 700, 100_000].into_iter().flat_map(monsters) {
             let _ = Script::parse(dialect, &monster);
         }
         let rows = format!(
@@ -118,6 +130,21 @@ fn monsters_end_as_messages() {
             "(1, 'x'), ".repeat(20_000)
         );
         assert_eq!(parse(dialect, &rows).statements.len(), 1);
+    }
+}
+
+/// What is not deep enough for a stack of its own must fit into the smallest one that a thread may have.
+#[test]
+fn shallow_statements_need_little_stack() {
+    for dialect in Dialect::ALL.iter().copied() {
+        for depth in 1..=facts::SHALLOW {
+            for monster in monsters(depth) {
+                let parsed = std::thread::Builder::new()
+                    .stack_size(1 << 20)
+                    .spawn(move || drop(Script::parse(dialect, &monster)));
+                parsed.unwrap().join().unwrap();
+            }
+        }
     }
 }
 

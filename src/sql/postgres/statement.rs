@@ -3,16 +3,11 @@
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
 use super::super::facts::{Facts, Name, Query};
-use super::super::{Effect, Object, ObjectKind, Verb};
+use super::super::{Effect, ObjectKind, Verb};
+use super::change::{alter_type, altered, dropped, other_alter};
+use super::create::{created, index, object_kind};
+use super::tree::TABLE;
 use super::{alter, read, tree};
-
-const TABLE: &[K] = &[
-    K::TABLE_NAME,
-    K::TABLE_NAME_REF,
-    K::TABLE_RELATION_NAME,
-    K::RELATION_NAME,
-    K::RELATION_NAME_REF,
-];
 
 const TRANSACTION: &[&str] = &[
     "BEGIN",
@@ -41,7 +36,7 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
             read::select(statement)
         }
         K::SELECT_INTO => {
-            created(statement, &tree::within(statement, K::TEMP), None).query(Query::Select {
+            created(statement, tree::within(statement, K::TEMP), None).query(Query::Select {
                 problem: Some("creates a table with INTO".to_owned()),
             })
         }
@@ -72,7 +67,9 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
             let transient = tree::has(statement, K::TEMP)
                 && !tree::child(statement, &[K::ON_COMMIT])
                     .is_some_and(|end| tree::within(&end, K::DROP_KW));
-            created(statement, &transient, None)
+            let mut facts = created(statement, transient, None);
+            facts.joins_existing = tree::within_any(statement, &[K::PARTITION_OF, K::INHERITS]);
+            facts
         }
         K::CREATE_INDEX => index(statement),
         K::CREATE_TRIGGER => {
@@ -95,29 +92,29 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
             let for_triggers = returns
                 .is_some_and(|typ| ["trigger", "event_trigger"].contains(&typ.name.as_str()));
             let replaced = (!for_triggers).then_some("what old versions get from the function");
-            let mut facts = created(statement, &false, replaced);
+            let mut facts = created(statement, false, replaced);
             facts.trigger_function = for_triggers;
             facts
         }
         K::CREATE_PROCEDURE => created(
             statement,
-            &false,
+            false,
             Some("what old versions do with the procedure"),
         ),
         K::CREATE_AGGREGATE => created(
             statement,
-            &false,
+            false,
             Some("what old versions get from the aggregate"),
         ),
         K::CREATE_VIEW => {
             let temporary = tree::has(statement, K::TEMP);
             created(
                 statement,
-                &temporary,
+                temporary,
                 Some("what old versions see through the view"),
             )
         }
-        K::CREATE_SEQUENCE => created(statement, &tree::has(statement, K::TEMP), None),
+        K::CREATE_SEQUENCE => created(statement, tree::has(statement, K::TEMP), None),
         K::CREATE_RULE => {
             Facts::destructive("changes what statements of old versions are rewritten to")
         }
@@ -125,17 +122,21 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
             Facts::destructive("hides rows from old versions, or refuses theirs")
         }
         K::CREATE_DATABASE | K::CREATE_TABLESPACE => {
-            created(statement, &false, None).outside_transaction(true)
+            created(statement, false, None).outside_transaction(true)
         }
         K::CREATE_SUBSCRIPTION => Facts::unknown("starts a replication").outside_transaction(true),
-        K::CREATE_CAST | K::CREATE_EVENT_TRIGGER | K::CREATE_TRANSFORM | K::CREATE_CONVERSION => {
+        K::CREATE_CAST
+        | K::CREATE_EVENT_TRIGGER
+        | K::CREATE_PUBLICATION
+        | K::CREATE_TRANSFORM
+        | K::CREATE_CONVERSION => {
             Facts::unknown(format!("{} changes how other statements behave", what()))
         }
         kind if keywords.first() == Some(&"CREATE") => match object_kind(kind) {
             _ if tree::has(statement, K::OR_REPLACE) => {
                 Facts::unknown("may replace something that old versions use")
             }
-            Some(_) => created(statement, &false, None),
+            Some(_) => created(statement, false, None),
             None => Facts::additive(),
         },
         K::DROP_OWNED => Facts::destructive("drops everything that a role owns"),
@@ -151,7 +152,14 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
         K::REVOKE | K::ALTER_DEFAULT_PRIVILEGES => {
             Facts::destructive("takes rights away that old versions may need")
         }
-        K::ALTER_SEQUENCE if tree::has(statement, K::OPTION_OWNED_BY) => {
+        K::ALTER_SEQUENCE
+            if statement.children().all(|part| {
+                matches!(
+                    part.kind(),
+                    K::IF_EXISTS | K::SEQUENCE_REF | K::OPTION_OWNED_BY
+                )
+            }) =>
+        {
             altered(statement, Facts::additive())
         }
         K::ALTER_INDEX
@@ -283,253 +291,4 @@ fn written(statement: &SyntaxNode) -> Facts {
         }),
         _ => facts,
     }
-}
-
-fn index(statement: &SyntaxNode) -> Facts {
-    let concurrently = tree::has(statement, K::CONCURRENTLY_KW);
-    let Some(table) = tree::child_name(statement, TABLE) else {
-        return Facts::unknown("builds an index of a table whose name cannot be read");
-    };
-    let mut facts = if tree::has(statement, K::UNIQUE_KW) {
-        let why = format!(
-            "makes values of `{}` unique: old versions may still write duplicates",
-            table.name
-        );
-        Facts::destructive(why).about(table.subject(ObjectKind::Table))
-    } else {
-        Facts::additive()
-    };
-    facts
-        .objects
-        .extend(tree::child_name(statement, &[K::INDEX]).map(|index| {
-            table
-                .member(ObjectKind::Index, Verb::Create, index.name)
-                .concurrently(concurrently)
-                .conditional(tree::has(statement, K::IF_NOT_EXISTS))
-        }));
-    facts.outside_transaction(concurrently)
-}
-
-/// `replaces`: what OR REPLACE may change.
-fn created(statement: &SyntaxNode, temporary: &bool, replaces: Option<&str>) -> Facts {
-    if *temporary {
-        return Facts::session("a temporary object, which lives as long as the session");
-    }
-    let replacing = tree::has(statement, K::OR_REPLACE);
-    let object = object_kind(statement.kind())
-        .zip(first_name(statement))
-        .map(|(kind, name)| {
-            name.object(kind, Verb::Create)
-                .conditional(replacing || tree::has(statement, K::IF_NOT_EXISTS))
-        });
-    let mut facts = match (replacing, replaces, &object) {
-        (true, Some(what), Some(object)) => {
-            Facts::destructive(format!("may change {what} `{}`", object.name))
-        }
-        _ => Facts::additive(),
-    };
-    if let Some(object) = object {
-        facts.subjects.push(subject(&object));
-        facts.objects.push(object);
-    }
-    facts
-}
-
-fn subject(object: &Object) -> super::super::facts::Subject {
-    let name = Name {
-        schema: object.schema.clone(),
-        name: object.name.clone(),
-    };
-    name.subject(object.kind)
-}
-
-fn first_name(statement: &SyntaxNode) -> Option<Name> {
-    if let Some(into) = tree::child(statement, &[K::INTO_CLAUSE]) {
-        return tree::child_name(&into, TABLE);
-    }
-    names(statement).into_iter().next()
-}
-
-/// The names that come right after the keywords.
-fn names(statement: &SyntaxNode) -> Vec<Name> {
-    statement
-        .children()
-        .filter(|child| {
-            !matches!(
-                child.kind(),
-                K::OR_REPLACE
-                    | K::TEMP
-                    | K::UNLOGGED
-                    | K::IF_NOT_EXISTS
-                    | K::IF_EXISTS
-                    | K::CASCADE
-                    | K::RESTRICT
-                    | K::ON_RELATION
-            )
-        })
-        .flat_map(|child| match child.kind() {
-            K::FUNCTION_SIG_LIST | K::PROCEDURE_SIG_LIST | K::ROUTINE_SIG_LIST => {
-                child.children().collect()
-            }
-            _ => vec![child],
-        })
-        .filter_map(|child| tree::name(&child))
-        .collect()
-}
-
-fn dropped(statement: &SyntaxNode, keywords: &[&str]) -> Facts {
-    let concurrently = tree::has(statement, K::CONCURRENTLY_KW);
-    let conditional = tree::has(statement, K::IF_EXISTS);
-    let word = keywords
-        .iter()
-        .skip(1)
-        .take_while(|word| word.chars().all(char::is_alphabetic) && **word != "CONCURRENTLY")
-        .map(|word| word.to_ascii_lowercase())
-        .collect::<Vec<_>>()
-        .join(" ");
-    let kind = object_kind(statement.kind());
-    let names = names(statement);
-    let quoted: Vec<String> = names
-        .iter()
-        .map(|name| format!("`{}`", name.name))
-        .collect();
-    let mut facts = Facts::destructive(
-        format!("drops the {word} {}", quoted.join(", "))
-            .trim_end()
-            .to_owned(),
-    );
-    facts.cascade = tree::has(statement, K::CASCADE);
-    let on = tree::child(statement, &[K::ON_RELATION]).and_then(|on| tree::child_name(&on, TABLE));
-    match (kind, on) {
-        (Some(ObjectKind::Trigger), Some(table)) => {
-            facts.objects.extend(names.into_iter().map(|name| {
-                table
-                    .member(ObjectKind::Trigger, Verb::Drop, name.name)
-                    .conditional(conditional)
-            }));
-            facts.subjects.push(table.subject(ObjectKind::Table));
-        }
-        (Some(kind), _) => {
-            for name in names {
-                facts.subjects.push(name.subject(kind));
-                let object = name.object(kind, Verb::Drop);
-                facts
-                    .objects
-                    .push(object.concurrently(concurrently).conditional(conditional));
-            }
-        }
-        (None, _) => {}
-    }
-    if facts.cascade {
-        facts.subjects.clear();
-    }
-    facts.outside_transaction(
-        concurrently
-            || matches!(
-                statement.kind(),
-                K::DROP_DATABASE | K::DROP_TABLESPACE | K::DROP_SUBSCRIPTION
-            ),
-    )
-}
-
-fn alter_type(statement: &SyntaxNode) -> Facts {
-    let facts = if tree::has(statement, K::ADD_VALUE) {
-        Facts::additive()
-    } else if tree::has(statement, K::RENAME_VALUE) {
-        Facts::destructive("renames a value that old versions may still read or write")
-    } else {
-        return other_alter(statement, "ALTER TYPE");
-    };
-    altered(statement, facts)
-}
-
-/// Adds what is changed.
-fn altered(statement: &SyntaxNode, mut facts: Facts) -> Facts {
-    let object = object_kind(statement.kind()).zip(first_name(statement));
-    if let Some((kind, name)) = object {
-        facts.subjects.push(name.subject(kind));
-        let object = name.object(kind, Verb::Alter);
-        facts
-            .objects
-            .push(object.conditional(tree::has(statement, K::IF_EXISTS)));
-    }
-    facts
-}
-
-/// Renames are recognised; whatever else can be altered is left to a human.
-fn other_alter(statement: &SyntaxNode, what: &str) -> Facts {
-    let name = first_name(statement).map_or_else(String::new, |name| format!(" `{}`", name.name));
-    let new_name = statement.children().find_map(|child| {
-        let is_rename = tree::keywords(&child)
-            .first()
-            .is_some_and(|word| word == "RENAME");
-        let whole = is_rename && !matches!(child.kind(), K::RENAME_COLUMN | K::RENAME_ATTRIBUTE);
-        whole.then(|| child.children().find_map(|new| tree::name(&new)))
-    });
-    let noun = what.trim_start_matches("ALTER ").to_ascii_lowercase();
-    match new_name {
-        Some(new_name) => {
-            let mut facts = altered(
-                statement,
-                Facts::destructive(format!("renames the {noun}{name}")),
-            );
-            for object in &mut facts.objects {
-                object.verb = Verb::Rename;
-                object.renamed_to = new_name.as_ref().map(|name| name.name.clone());
-            }
-            facts
-        }
-        None if tree::within_any(statement, &[K::RENAME_COLUMN, K::RENAME_ATTRIBUTE]) => altered(
-            statement,
-            Facts::destructive(format!("renames a part of the {noun}{name}")),
-        ),
-        None if tree::has(statement, K::SET_SCHEMA) => altered(
-            statement,
-            Facts::destructive(format!("moves the {noun}{name} to another schema")),
-        ),
-        None => altered(
-            statement,
-            Facts::unknown(format!(
-                "changes the {noun}{name} in a way that is not known here"
-            )),
-        ),
-    }
-}
-
-fn object_kind(statement: K) -> Option<ObjectKind> {
-    Some(match statement {
-        K::CREATE_TABLE
-        | K::CREATE_TABLE_AS
-        | K::CREATE_FOREIGN_TABLE
-        | K::SELECT_INTO
-        | K::DROP_TABLE
-        | K::DROP_FOREIGN_TABLE => ObjectKind::Table,
-        K::CREATE_INDEX | K::DROP_INDEX | K::ALTER_INDEX => ObjectKind::Index,
-        K::CREATE_VIEW | K::DROP_VIEW | K::ALTER_VIEW => ObjectKind::View,
-        K::CREATE_MATERIALIZED_VIEW | K::DROP_MATERIALIZED_VIEW | K::ALTER_MATERIALIZED_VIEW => {
-            ObjectKind::MaterializedView
-        }
-        K::DROP_TRIGGER => ObjectKind::Trigger,
-        K::CREATE_FUNCTION
-        | K::CREATE_PROCEDURE
-        | K::CREATE_AGGREGATE
-        | K::DROP_FUNCTION
-        | K::DROP_PROCEDURE
-        | K::DROP_ROUTINE
-        | K::DROP_AGGREGATE
-        | K::ALTER_FUNCTION
-        | K::ALTER_PROCEDURE => ObjectKind::Function,
-        K::CREATE_TYPE
-        | K::CREATE_DOMAIN
-        | K::DROP_TYPE
-        | K::DROP_DOMAIN
-        | K::ALTER_TYPE
-        | K::ALTER_DOMAIN => ObjectKind::Type,
-        K::CREATE_SEQUENCE | K::DROP_SEQUENCE | K::ALTER_SEQUENCE => ObjectKind::Sequence,
-        K::CREATE_SCHEMA | K::DROP_SCHEMA | K::ALTER_SCHEMA => ObjectKind::Schema,
-        K::CREATE_EXTENSION | K::DROP_EXTENSION => ObjectKind::Extension,
-        K::DROP_POLICY => ObjectKind::Policy,
-        K::CREATE_DATABASE | K::DROP_DATABASE => ObjectKind::Database,
-        _ => return None,
-    })
 }

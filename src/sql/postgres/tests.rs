@@ -1,5 +1,5 @@
-use super::super::tests::{check, effects_of, parse};
-use super::super::{Dialect, ObjectKind, Verb, backfill_statement, single_select};
+use super::super::Dialect;
+use super::super::tests::{check, effects_of};
 
 #[test]
 fn one_statement() {
@@ -133,6 +133,9 @@ fn one_statement() {
             ("ALTER TABLE t SET (fillfactor = 70)", "additive"),
             ("ALTER TYPE mood ADD VALUE 'new'", "additive"),
             ("ALTER TYPE mood RENAME VALUE 'a' TO 'b'", "destructive"),
+            ("ALTER SEQUENCE s OWNED BY t.c", "additive"),
+            ("ALTER SEQUENCE s OWNED BY t.c RESTART", "unknown"),
+            ("CREATE PUBLICATION p FOR ALL TABLES", "unknown"),
             (
                 "ALTER INDEX i RENAME TO j",
                 "destructive renames the index `i`",
@@ -222,6 +225,10 @@ fn what_a_script_made_itself_is_free() {
             "aaa",
         ),
         (
+            "CREATE TABLE p PARTITION OF t DEFAULT; ALTER TABLE p ADD CHECK (a > 0)",
+            "ad",
+        ),
+        (
             "CREATE TABLE app.t (a int); ALTER TABLE t ADD COLUMN b int NOT NULL",
             "ad",
         ),
@@ -277,120 +284,6 @@ fn what_a_script_made_itself_is_free() {
 }
 
 #[test]
-fn objects_are_named_as_the_catalogue_names_them() {
-    for (sql, kind, verb, schema, name, table) in [
-        (
-            "CREATE INDEX CONCURRENTLY IF NOT EXISTS Ix ON App.Users (a)",
-            ObjectKind::Index,
-            Verb::Create,
-            Some("app"),
-            "ix",
-            Some("users"),
-        ),
-        (
-            "CREATE TABLE \"Größe\" (a int)",
-            ObjectKind::Table,
-            Verb::Create,
-            None,
-            "Größe",
-            None,
-        ),
-        (
-            "CREATE TABLE \"a\"\"b\" (a int)",
-            ObjectKind::Table,
-            Verb::Create,
-            None,
-            "a\"b",
-            None,
-        ),
-        (
-            "ALTER TABLE a.T ADD COLUMN C int",
-            ObjectKind::Column,
-            Verb::Create,
-            Some("a"),
-            "c",
-            Some("t"),
-        ),
-        (
-            "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)",
-            ObjectKind::Constraint,
-            Verb::Create,
-            None,
-            "c",
-            Some("t"),
-        ),
-        (
-            "ALTER TABLE t RENAME TO u",
-            ObjectKind::Table,
-            Verb::Rename,
-            None,
-            "t",
-            None,
-        ),
-        (
-            "DROP TRIGGER g ON a.t",
-            ObjectKind::Trigger,
-            Verb::Drop,
-            Some("a"),
-            "g",
-            Some("t"),
-        ),
-        (
-            "DROP FUNCTION a.f(int)",
-            ObjectKind::Function,
-            Verb::Drop,
-            Some("a"),
-            "f",
-            None,
-        ),
-        (
-            "ALTER TYPE a.mood ADD VALUE 'x'",
-            ObjectKind::Type,
-            Verb::Alter,
-            Some("a"),
-            "mood",
-            None,
-        ),
-        (
-            "CREATE SCHEMA IF NOT EXISTS s",
-            ObjectKind::Schema,
-            Verb::Create,
-            None,
-            "s",
-            None,
-        ),
-        (
-            "DROP INDEX a.i",
-            ObjectKind::Index,
-            Verb::Drop,
-            Some("a"),
-            "i",
-            None,
-        ),
-    ] {
-        let script = parse(Dialect::Postgres, sql);
-        let object = script.statements[0].object.as_ref().expect(sql);
-        assert_eq!((object.kind, object.verb), (kind, verb), "{sql}");
-        assert_eq!(object.schema.as_deref(), schema, "{sql}");
-        assert_eq!(
-            (object.name.as_str(), object.table.as_deref()),
-            (name, table),
-            "{sql}"
-        );
-    }
-    let long = "x".repeat(70);
-    let script = parse(Dialect::Postgres, &format!("CREATE TABLE {long} (a int)"));
-    assert_eq!(
-        script.statements[0].object.as_ref().unwrap().name,
-        long[..63]
-    );
-    let script = parse(Dialect::Postgres, "DROP TABLE a, b; DROP TRIGGER g ON t");
-    assert_eq!(script.dropped_tables().count(), 2);
-    assert!(script.explicitly_drops(ObjectKind::Trigger, "g"));
-    assert!(!script.explicitly_drops(ObjectKind::Trigger, "G"));
-}
-
-#[test]
 fn mistakes_say_what_to_write() {
     for (sql, at, message) in [
         ("SELECT 1; SELECT 'x", 17, "never closed"),
@@ -418,82 +311,4 @@ fn mistakes_say_what_to_write() {
         errors.len() >= 2 && (10..23).contains(&errors[0].span.start),
         "{errors:?}"
     );
-}
-
-#[test]
-fn single_queries() {
-    for good in [
-        "SELECT count(*) FROM t WHERE a IS NULL",
-        "WITH x AS (SELECT 1 AS a) SELECT count(*) FROM x;",
-        "-- how many\nVALUES (1)",
-        "(SELECT 1) UNION ALL SELECT 2",
-        "SELECT app.remaining(':after')",
-    ] {
-        assert_eq!(single_select(Dialect::Postgres, good), Ok(()), "{good}");
-    }
-    for (bad, message) in [
-        ("", "no statement"),
-        ("SELECT 1; SELECT 2", "second"),
-        ("DELETE FROM t", "not a SELECT"),
-        ("SELECT 1 INTO x", "INTO"),
-        ("SELECT * FROM t FOR UPDATE", "locks"),
-        (
-            "WITH x AS (DELETE FROM t RETURNING 1) SELECT * FROM x",
-            "WITH",
-        ),
-        ("SELECT nextval('s')", "nextval"),
-        ("SELECT :after", ":after"),
-        ("SELECT $1", "$1"),
-        ("SELEC 1", "syntax"),
-    ] {
-        let error = single_select(Dialect::Postgres, bad).expect_err(bad);
-        assert!(error.message.contains(message), "{bad}: {error:?}");
-    }
-}
-
-#[test]
-fn backfills() {
-    use super::super::Part::{After, Sql, Upto};
-    let sql = "\u{feff}-- fill\r\nUPDATE t SET a = b::text || ':after', c = x[1:n]\r\nWHERE id > :after::bigint AND id <= :upto;\r\n";
-    let backfill = backfill_statement(Dialect::Postgres, sql).unwrap();
-    assert_eq!(
-        backfill.parts,
-        [
-            Sql("UPDATE t SET a = b::text || ':after', c = x[1:n]\r\nWHERE id > ".to_owned()),
-            After,
-            Sql("::bigint AND id <= ".to_owned()),
-            Upto,
-        ]
-    );
-    for (sql, message) in [
-        ("UPDATE t SET a = 1", "missing"),
-        ("UPDATE t SET a = 1 WHERE id > :after", ":upto"),
-        (
-            "UPDATE t SET a = :now WHERE id > :after AND id <= :upto",
-            ":now",
-        ),
-        (
-            "UPDATE t SET a = $1 WHERE id > :after AND id <= :upto",
-            "$1",
-        ),
-        ("DELETE FROM t WHERE id > :after AND id <= :upto", "delete"),
-        (
-            "INSERT INTO t SELECT * FROM u WHERE id > :after AND id <= :upto",
-            "repeated",
-        ),
-        (
-            "SELECT * FROM u WHERE id > :after AND id <= :upto",
-            "UPDATE",
-        ),
-        (
-            "UPDATE t SET a = 1 WHERE id > :after AND id <= :upto; SELECT 1",
-            "second",
-        ),
-    ] {
-        let errors = backfill_statement(Dialect::Postgres, sql).expect_err(sql);
-        assert!(errors[0].message.contains(message), "{sql}: {errors:?}");
-    }
-    let upsert =
-        "INSERT INTO t SELECT * FROM u WHERE id BETWEEN :after AND:upto ON CONFLICT DO NOTHING";
-    assert!(backfill_statement(Dialect::Postgres, upsert).is_ok());
 }

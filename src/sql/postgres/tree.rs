@@ -4,6 +4,15 @@ use squawk_syntax::{SyntaxKind, SyntaxNode, SyntaxToken};
 
 use super::super::facts::Name;
 
+/// What names a table, or whatever else has rows.
+pub(super) const TABLE: &[SyntaxKind] = &[
+    SyntaxKind::TABLE_NAME,
+    SyntaxKind::TABLE_NAME_REF,
+    SyntaxKind::TABLE_RELATION_NAME,
+    SyntaxKind::RELATION_NAME,
+    SyntaxKind::RELATION_NAME_REF,
+];
+
 /// PostgreSQL cuts names off after this many bytes.
 const LONGEST_NAME: usize = 63;
 
@@ -87,4 +96,124 @@ pub(super) fn folded(written: &str) -> Option<String> {
         name.truncate(end.unwrap_or_default());
     }
     Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::parse;
+    use super::super::super::{Dialect, ObjectKind, Verb};
+
+    #[test]
+    fn objects_are_named_as_the_catalogue_names_them() {
+        for (sql, kind, verb, schema, name, table) in [
+            (
+                "CREATE INDEX CONCURRENTLY IF NOT EXISTS Ix ON App.Users (a)",
+                ObjectKind::Index,
+                Verb::Create,
+                Some("app"),
+                "ix",
+                Some("users"),
+            ),
+            (
+                "CREATE TABLE \"Größe\" (a int)",
+                ObjectKind::Table,
+                Verb::Create,
+                None,
+                "Größe",
+                None,
+            ),
+            (
+                "CREATE TABLE \"a\"\"b\" (a int)",
+                ObjectKind::Table,
+                Verb::Create,
+                None,
+                "a\"b",
+                None,
+            ),
+            (
+                "ALTER TABLE a.T ADD COLUMN C int",
+                ObjectKind::Column,
+                Verb::Create,
+                Some("a"),
+                "c",
+                Some("t"),
+            ),
+            (
+                "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0)",
+                ObjectKind::Constraint,
+                Verb::Create,
+                None,
+                "c",
+                Some("t"),
+            ),
+            (
+                "ALTER TABLE t RENAME TO u",
+                ObjectKind::Table,
+                Verb::Rename,
+                None,
+                "t",
+                None,
+            ),
+            (
+                "DROP TRIGGER g ON a.t",
+                ObjectKind::Trigger,
+                Verb::Drop,
+                Some("a"),
+                "g",
+                Some("t"),
+            ),
+            (
+                "DROP FUNCTION a.f(int)",
+                ObjectKind::Function,
+                Verb::Drop,
+                Some("a"),
+                "f",
+                None,
+            ),
+            (
+                "ALTER TYPE a.mood ADD VALUE 'x'",
+                ObjectKind::Type,
+                Verb::Alter,
+                Some("a"),
+                "mood",
+                None,
+            ),
+            (
+                "CREATE SCHEMA IF NOT EXISTS s",
+                ObjectKind::Schema,
+                Verb::Create,
+                None,
+                "s",
+                None,
+            ),
+            (
+                "DROP INDEX a.i",
+                ObjectKind::Index,
+                Verb::Drop,
+                Some("a"),
+                "i",
+                None,
+            ),
+        ] {
+            let script = parse(Dialect::Postgres, sql);
+            let object = script.statements[0].object.as_ref().expect(sql);
+            assert_eq!((object.kind, object.verb), (kind, verb), "{sql}");
+            assert_eq!(object.schema.as_deref(), schema, "{sql}");
+            assert_eq!(
+                (object.name.as_str(), object.table.as_deref()),
+                (name, table),
+                "{sql}"
+            );
+        }
+        let long = "x".repeat(70);
+        let script = parse(Dialect::Postgres, &format!("CREATE TABLE {long} (a int)"));
+        assert_eq!(
+            script.statements[0].object.as_ref().unwrap().name,
+            long[..63]
+        );
+        let script = parse(Dialect::Postgres, "DROP TABLE a, b; DROP TRIGGER g ON t");
+        assert_eq!(script.dropped_tables().count(), 2);
+        assert!(script.explicitly_drops(ObjectKind::Trigger, "g"));
+        assert!(!script.explicitly_drops(ObjectKind::Trigger, "G"));
+    }
 }

@@ -1,0 +1,96 @@
+//! Expand: the new format is added beside the old one.
+
+use std::time::Instant;
+
+use super::script::{Ran, Run, seen_elsewhere};
+use super::session::{Coordinator, Move, move_to};
+use super::{CoordinatorError, Done, Outcome};
+use crate::gate::Verdict;
+use crate::ledger::Ledger;
+use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
+use crate::sql::Mode;
+
+impl Coordinator<'_> {
+    pub(super) async fn expand(&mut self, id: &MigrationId) -> Result<Outcome, CoordinatorError> {
+        let began = Instant::now();
+        let situation = self.situation().await?;
+        let decision = self.ask(Step::Expand, id, &situation);
+        if decision.verdict != Verdict::Go {
+            return Ok(Outcome::Blocked(decision));
+        }
+        let Some(state) = situation.evidence.schema.get(id).cloned() else {
+            return Err(CoordinatorError::NoFiles(id.clone()));
+        };
+        if state.phase.expand_is_done() {
+            let note = decision.notes.join("; ");
+            return Ok(Outcome::Already {
+                migration: id.clone(),
+                step: Step::Expand,
+                note,
+            });
+        }
+        let migration = self.migration(id)?;
+        let others = seen_elsewhere(&situation.evidence.snapshot);
+        let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Expand, live);
+        let change = |detail| Move {
+            state: &state,
+            others: &others,
+            becomes: &becomes,
+            step_back: None,
+            detail,
+        };
+        let dialect = self.connection.capabilities().dialect;
+        let mut statements = 0;
+        match &migration.files(dialect).expand {
+            Some(file) => {
+                if file.script.mode == Mode::NoTransaction && state.phase == Phase::Pending {
+                    self.begin_expanding(&state).await?;
+                }
+                let run = Run {
+                    step: Step::Expand,
+                    file,
+                    change: change(serde_json::json!({})),
+                    recheck: None,
+                };
+                if let Ran::Done { statements: count } = self.run_script(run).await? {
+                    statements = count;
+                }
+            }
+            // The new format needs no statement; that it may be used now is still recorded.
+            None => {
+                let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+                let detail = serde_json::json!({ "statements": "none needed" });
+                move_to(&mut ledger, self.token, &self.actor, change(detail)).await?;
+                ledger.commit().await?;
+            }
+        }
+        Ok(Outcome::Done(Done {
+            migration: id.clone(),
+            step: Step::Expand,
+            statements,
+            rows: 0,
+            took: began.elapsed(),
+            notes: Vec::new(),
+        }))
+    }
+
+    /// Records that statements which cannot share a transaction are about to run.
+    async fn begin_expanding(&mut self, state: &MigrationState) -> Result<(), CoordinatorError> {
+        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        let becomes = |state: &MigrationState, _: &[Live]| MigrationState {
+            phase: Phase::Expanding,
+            ..state.clone()
+        };
+        let change = Move {
+            state,
+            others: &[],
+            becomes: &becomes,
+            step_back: None,
+            detail: serde_json::json!({}),
+        };
+        move_to(&mut ledger, self.token, &self.actor, change).await?;
+        ledger.commit().await?;
+        crate::crash::point("expand.begun");
+        Ok(())
+    }
+}
