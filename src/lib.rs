@@ -6,7 +6,10 @@ mod crash;
 pub mod database;
 pub mod fleet;
 pub mod gate;
+pub mod lease;
 pub mod ledger;
 pub mod model;
 pub mod project;
 pub mod sql;
+
+pub use lease::{Lease, LeaseBuilder, LeaseError};
