@@ -10,7 +10,9 @@ use super::failure::Failure;
 use super::out::Out;
 use super::progress::Reporter;
 use super::{json, text};
-use crate::coordinator::{Answer, Coordinator, CoordinatorError, Options, Outcome, Progress, Situation};
+use crate::coordinator::{
+    Answer, Coordinator, CoordinatorError, Options, Outcome, Progress, Situation,
+};
 use crate::gate::{Decision, Verdict};
 use crate::model::{MigrationId, MigrationState, Phase, Snapshot, Step};
 
@@ -35,33 +37,60 @@ pub(super) async fn expand(args: &ExpandArgs, global: &Global, out: &Out) -> Res
         is_within && state.declaration.parts.expand && !state.phase.expand_is_done()
     };
     let (ids, is_named) = select(&context, &args.ids, is_wanted).await?;
-    let task = Task { step: Step::Expand, ids, wait: args.waiting.wait, accept_unknown: None, is_named };
+    let task = Task {
+        step: Step::Expand,
+        ids,
+        wait: args.waiting.wait,
+        accept_unknown: None,
+        is_named,
+    };
     run(&context, task, global, out).await
 }
 
 pub(super) async fn backfill(args: &StepArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global)?;
     let is_wanted = |state: &MigrationState| {
-        let is_open = matches!(state.phase, Phase::Pending | Phase::Expanded | Phase::Backfilling);
+        let is_open = matches!(
+            state.phase,
+            Phase::Pending | Phase::Expanded | Phase::Backfilling
+        );
         state.declaration.parts.backfill && state.expand_is_done() && is_open
     };
     let (ids, is_named) = select(&context, &args.ids, is_wanted).await?;
     let accept_unknown = reason(args.overriding.accept_unknown.as_deref())?;
-    let task = Task { step: Step::Backfill, ids, wait: args.waiting.wait, accept_unknown, is_named };
+    let task = Task {
+        step: Step::Backfill,
+        ids,
+        wait: args.waiting.wait,
+        accept_unknown,
+        is_named,
+    };
     run(&context, task, global, out).await
 }
 
-pub(super) async fn contract(args: &ContractArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+pub(super) async fn contract(
+    args: &ContractArgs,
+    global: &Global,
+    out: &Out,
+) -> Result<u8, Failure> {
     let context = Context::load(global)?;
     let is_wanted = |state: &MigrationState| {
-        state.declaration.parts.contract && state.expand_is_done() && state.phase != Phase::Contracted
+        state.declaration.parts.contract
+            && state.expand_is_done()
+            && state.phase != Phase::Contracted
     };
     let (ids, is_named) = select(&context, &args.ids, is_wanted).await?;
     if args.dry_run {
         return rehearse(&context, &ids, out).await;
     }
     let accept_unknown = reason(args.overriding.accept_unknown.as_deref())?;
-    let task = Task { step: Step::Contract, ids, wait: args.wait, accept_unknown, is_named };
+    let task = Task {
+        step: Step::Contract,
+        ids,
+        wait: args.wait,
+        accept_unknown,
+        is_named,
+    };
     run(&context, task, global, out).await
 }
 
@@ -69,7 +98,13 @@ pub(super) async fn revert(args: &RevertArgs, global: &Global, out: &Out) -> Res
     let context = Context::load(global)?;
     let ids = vec![context.project.find(&args.id)?.id().clone()];
     let accept_unknown = reason(args.overriding.accept_unknown.as_deref())?;
-    let task = Task { step: Step::Revert, ids, wait: args.waiting.wait, accept_unknown, is_named: true };
+    let task = Task {
+        step: Step::Revert,
+        ids,
+        wait: args.waiting.wait,
+        accept_unknown,
+        is_named: true,
+    };
     run(&context, task, global, out).await
 }
 
@@ -79,18 +114,29 @@ pub(super) async fn resolve(args: &ResolveArgs, global: &Global, out: &Out) -> R
     let reporter = Reporter::new(global);
     let report = |progress: Progress| reporter.show(&progress);
     let mut coordinator = start(&context, format!("resolve {id}"), None, None, &report).await?;
-    let answer = if args.applied { Answer::Applied } else { Answer::NotApplied };
+    let answer = if args.applied {
+        Answer::Applied
+    } else {
+        Answer::NotApplied
+    };
     let resolved = coordinator.resolve(&id, args.step, answer).await;
     reporter.finish();
     coordinator.finish().await?;
     if !resolved? {
-        return Err(Failure::new(format!("no interrupted statement {} of {id} waits for an answer", args.step))
-            .help("`migrate log` shows which statements were begun and which are done"));
+        return Err(Failure::new(format!(
+            "no interrupted statement {} of {id} waits for an answer",
+            args.step
+        ))
+        .help("`migrate log` shows which statements were begun and which are done"));
     }
     if out.is_json() {
-        out.json(&json!({ "resolved": { "migration": id, "step": args.step, "applied": args.applied } }));
+        out.json(
+            &json!({ "resolved": { "migration": id, "step": args.step, "applied": args.applied } }),
+        );
     } else {
-        out.line(&format!("recorded; run the command for {id} again, and it goes on from there"));
+        out.line(&format!(
+            "recorded; run the command for {id} again, and it goes on from there"
+        ));
     }
     Ok(0)
 }
@@ -113,12 +159,20 @@ async fn select(
     let situation = context.observe().await?;
     refuse_drift(&situation)?;
     let states = situation.evidence.schema.migrations().iter();
-    Ok((states.filter(|state| is_wanted(state)).map(|state| state.id().clone()).collect(), false))
+    Ok((
+        states
+            .filter(|state| is_wanted(state))
+            .map(|state| state.id().clone())
+            .collect(),
+        false,
+    ))
 }
 
 fn reason(text: Option<&str>) -> Result<Option<String>, Failure> {
     match text.map(str::trim) {
-        Some("") => Err(Failure::new("--accept-unknown needs a reason").help("say why, for whoever reads the log").usage()),
+        Some("") => Err(Failure::new("--accept-unknown needs a reason")
+            .help("say why, for whoever reads the log")
+            .usage()),
         other => Ok(other.map(ToOwned::to_owned)),
     }
 }
@@ -149,7 +203,14 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
     let doing = format!("{} {}", task.step.name(), names.join(" "));
     let reporter = Reporter::new(global);
     let report = |progress: Progress| reporter.show(&progress);
-    let mut coordinator = start(context, doing, task.wait, task.accept_unknown.clone(), &report).await?;
+    let mut coordinator = start(
+        context,
+        doing,
+        task.wait,
+        task.accept_unknown.clone(),
+        &report,
+    )
+    .await?;
     let mut outcomes = Vec::new();
     let mut failed = None;
     for id in &task.ids {
@@ -190,7 +251,10 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
         tracing::warn!("the coordinator's lease could not be given back: {error}");
     }
     if verdict != Verdict::Go && !task.is_named && !out.is_json() {
-        out.line(&format!("what could be done was done; the rest waits ({})", verdict.name()));
+        out.line(&format!(
+            "what could be done was done; the rest waits ({})",
+            verdict.name()
+        ));
     }
     Ok(verdict.exit_code())
 }
@@ -242,14 +306,26 @@ async fn rehearse(context: &Context, ids: &[MigrationId], out: &Out) -> Result<u
     Ok(verdict.exit_code())
 }
 
-async fn rehearse_one(context: &Context, id: &MigrationId, situation: &mut Situation) -> Result<Decision, Failure> {
+async fn rehearse_one(
+    context: &Context,
+    id: &MigrationId,
+    situation: &mut Situation,
+) -> Result<Decision, Failure> {
     if let Some(mut connection) = context.connect().await? {
-        let measured =
-            crate::coordinator::measure_if_clear(&context.project, id, situation, connection.as_mut()).await;
+        let measured = crate::coordinator::measure_if_clear(
+            &context.project,
+            id,
+            situation,
+            connection.as_mut(),
+        )
+        .await;
         connection.close().await;
         measured.map_err(CoordinatorError::into_failure)?;
     }
-    let action = crate::gate::Action::Step { step: Step::Contract, migration: id.clone() };
+    let action = crate::gate::Action::Step {
+        step: Step::Contract,
+        migration: id.clone(),
+    };
     Ok(crate::gate::decide(action, &situation.evidence))
 }
 
@@ -269,10 +345,14 @@ fn as_text(outcome: &Outcome) -> String {
                 Step::Revert => ("reverted", text::count(done.statements, "statement")),
                 Step::Backfill => (
                     "backfilled",
-                    format!("{} in {}", text::count(done.rows, "row"), match done.statements {
-                        1 => "1 batch".to_owned(),
-                        batches => format!("{batches} batches"),
-                    }),
+                    format!(
+                        "{} in {}",
+                        text::count(done.rows, "row"),
+                        match done.statements {
+                            1 => "1 batch".to_owned(),
+                            batches => format!("{batches} batches"),
+                        }
+                    ),
                 ),
             };
             let mut line = format!("{did} {} ({how_much}, {took})", done.migration);
@@ -300,14 +380,21 @@ fn as_json(outcome: &Outcome) -> serde_json::Value {
             "took_ms": u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX),
             "notes": done.notes,
         }),
-        Outcome::Already { migration, step, note } => json!({
+        Outcome::Already {
+            migration,
+            step,
+            note,
+        } => json!({
             "outcome": "already",
             "step": step.name(),
             "migration": migration,
             "note": note,
         }),
         Outcome::Blocked(decision) => {
-            let snapshot = Snapshot { taken_at: jiff::Timestamp::now().as_millisecond(), ..Snapshot::default() };
+            let snapshot = Snapshot {
+                taken_at: jiff::Timestamp::now().as_millisecond(),
+                ..Snapshot::default()
+            };
             let mut value = json::decision(decision, &snapshot);
             if let Some(object) = value.as_object_mut() {
                 object.insert("outcome".into(), "blocked".into());

@@ -40,7 +40,13 @@ pub(super) struct Global {
     #[arg(short = 'C', long, value_name = "DIR", global = true)]
     pub project: Option<PathBuf>,
     /// The database; wins over DATABASE_URL, which wins over [database] url in migrate.toml
-    #[arg(long, value_name = "URL", global = true, env = "DATABASE_URL", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        global = true,
+        env = "DATABASE_URL",
+        hide_env_values = true
+    )]
     pub database_url: Option<String>,
     /// How results are printed
     #[arg(long, value_name = "FORMAT", global = true, default_value = "text")]
@@ -141,9 +147,10 @@ impl std::str::FromStr for ServiceVersion {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
-            Some((service, label)) if !service.is_empty() && !label.is_empty() => {
-                Ok(Self { service: service.to_owned(), label: label.to_owned() })
-            }
+            Some((service, label)) if !service.is_empty() && !label.is_empty() => Ok(Self {
+                service: service.to_owned(),
+                label: label.to_owned(),
+            }),
             _ => Err("write a service and a version, such as web=1.1.0".into()),
         }
     }
@@ -220,7 +227,11 @@ pub(super) struct ResolveArgs {
     #[arg(long, value_name = "N")]
     pub step: i64,
     /// It took effect
-    #[arg(long, conflicts_with = "not_applied", required_unless_present = "not_applied")]
+    #[arg(
+        long,
+        conflicts_with = "not_applied",
+        required_unless_present = "not_applied"
+    )]
     pub applied: bool,
     /// It did not take effect
     #[arg(long)]
@@ -284,5 +295,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         _ => text.parse().map_err(|_| wrong())?,
     };
     let duration = Duration::try_from(span).map_err(|_| wrong())?;
-    if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+    if duration.is_zero() {
+        Err(wrong())
+    } else {
+        Ok(duration)
+    }
 }

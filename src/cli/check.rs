@@ -12,7 +12,13 @@ use crate::project::Project;
 
 pub(super) fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
     let project = Project::load(Path::new("."), global.database_url.as_deref())?;
-    let databases: Vec<&str> = project.config.database.dialects.iter().map(|dialect| dialect.name()).collect();
+    let databases: Vec<&str> = project
+        .config
+        .database
+        .dialects
+        .iter()
+        .map(|dialect| dialect.name())
+        .collect();
     if out.is_json() {
         out.json(&json!({
             "migrations": project.migrations.len(),
@@ -26,6 +32,10 @@ pub(super) fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
         note(&format!("warning: {}", warning.one_line()));
     }
     let migrations = u64::try_from(project.migrations.len()).unwrap_or(u64::MAX);
-    out.line(&format!("{} in order, for {}", count(migrations, "migration"), databases.join(" and ")));
+    out.line(&format!(
+        "{} in order, for {}",
+        count(migrations, "migration"),
+        databases.join(" and ")
+    ));
     Ok(0)
 }

@@ -44,9 +44,9 @@ impl Context {
                 connection.close().await;
                 Ok(situation?)
             }
-            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => {
-                Ok(coordinator::nothing_yet(&self.project, self.target.dialect()))
-            }
+            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => Ok(
+                coordinator::nothing_yet(&self.project, self.target.dialect()),
+            ),
             Err(error) => Err(error.into()),
         }
     }

@@ -22,7 +22,13 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None, source: None, problems: None, exit_code: 1 }
+        Self {
+            message: message.into(),
+            help: None,
+            source: None,
+            problems: None,
+            exit_code: 1,
+        }
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
@@ -51,10 +57,6 @@ impl Failure {
         self.exit_code
     }
 
-    pub(super) fn message(&self) -> &str {
-        &self.message
-    }
-
     pub(super) fn show(&self, out: &Out) {
         if out.is_json() {
             let mut error = serde_json::json!({ "message": self.message, "help": self.help });
@@ -74,7 +76,11 @@ impl Failure {
 fn render(diagnostic: &dyn Diagnostic) -> String {
     use std::io::IsTerminal;
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let theme = if colours { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
+    let theme = if colours {
+        miette::GraphicalTheme::unicode()
+    } else {
+        miette::GraphicalTheme::unicode_nocolor()
+    };
     let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
     let mut text = String::new();
     if handler.render_report(&mut text, diagnostic).is_err() {
@@ -93,16 +99,22 @@ impl std::error::Error for Failure {}
 
 impl Diagnostic for Failure {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help
+            .as_ref()
+            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_ref().map(|(source, _)| source as &dyn SourceCode)
+        self.source
+            .as_ref()
+            .map(|(source, _)| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let (_, span) = self.source.as_ref()?;
-        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(None, *span))))
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(
+            None, *span,
+        ))))
     }
 }
 
@@ -163,7 +175,10 @@ impl Failure {
         let mut failure = Self::new(script.to_string());
         let name = script.path.display().to_string();
         let span = SourceSpan::from(script.span.clone());
-        failure.source = Some((NamedSource::new(name, script.text.to_string()).with_language("sql"), span));
+        failure.source = Some((
+            NamedSource::new(name, script.text.to_string()).with_language("sql"),
+            span,
+        ));
         failure
     }
 }

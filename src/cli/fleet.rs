@@ -15,9 +15,16 @@ pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global)?;
     let situation = context.observe().await?;
     let snapshot = &situation.evidence.snapshot;
-    let complete = snapshot.sources.iter().all(|source| source.status == SourceStatus::Fresh);
+    let complete = snapshot
+        .sources
+        .iter()
+        .all(|source| source.status == SourceStatus::Fresh);
     if out.is_json() {
-        let groups: Vec<_> = snapshot.groups.iter().map(|group| as_json(group, &situation)).collect();
+        let groups: Vec<_> = snapshot
+            .groups
+            .iter()
+            .map(|group| as_json(group, &situation))
+            .collect();
         out.json(&json!({
             "fleet": groups,
             "sources": snapshot.sources.iter().map(json::source).collect::<Vec<_>>(),
@@ -27,10 +34,24 @@ pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
         out.line("no live instance is seen");
     } else {
         let mut groups: Vec<&LiveGroup> = snapshot.groups.iter().collect();
-        groups.sort_by(|a, b| (&a.service, &a.label.version, &a.state).cmp(&(&b.service, &b.label.version, &b.state)));
-        let rows = groups.into_iter().map(|group| as_row(group, &situation)).collect();
+        groups.sort_by(|a, b| {
+            (&a.service, &a.label.version, &a.state).cmp(&(&b.service, &b.label.version, &b.state))
+        });
+        let rows = groups
+            .into_iter()
+            .map(|group| as_row(group, &situation))
+            .collect();
         out.line(&text::table(
-            &["service", "version", "instances", "state", "source", "seen", "names", "touches"],
+            &[
+                "service",
+                "version",
+                "instances",
+                "state",
+                "source",
+                "seen",
+                "names",
+                "touches",
+            ],
             rows,
         ));
     }
@@ -38,20 +59,30 @@ pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
         if let SourceStatus::Failed { reason } = &source.status {
             note(&format!("the source `{}` failed: {reason}", source.name));
         } else if source.status == SourceStatus::Stale {
-            note(&format!("the source `{}` is stale: its news is {} old", source.name, text::span(source.age_ms)));
+            note(&format!(
+                "the source `{}` is stale: its news is {} old",
+                source.name,
+                text::span(source.age_ms)
+            ));
         }
         for remark in &source.notes {
             note(&format!("{}: {remark}", source.name));
         }
     }
     // A list that may be incomplete must not pass for a complete one.
-    Ok(if complete { 0 } else { crate::gate::Verdict::Unknown.exit_code() })
+    Ok(if complete {
+        0
+    } else {
+        crate::gate::Verdict::Unknown.exit_code()
+    })
 }
 
 fn as_row(group: &LiveGroup, situation: &Situation) -> Vec<String> {
     let age = situation.view.now.saturating_sub(group.seen_at);
     let mut names = group.examples.join(", ");
-    if u64::try_from(group.examples.len()).is_ok_and(|shown| shown < group.instances) && !names.is_empty() {
+    if u64::try_from(group.examples.len()).is_ok_and(|shown| shown < group.instances)
+        && !names.is_empty()
+    {
         names.push_str(", …");
     }
     let touches: Vec<String> = touched(group, situation)
@@ -66,7 +97,11 @@ fn as_row(group: &LiveGroup, situation: &Situation) -> Vec<String> {
         group.source.clone(),
         format!("{} ago", text::span(u64::try_from(age).unwrap_or(0))),
         names,
-        if group.label.version.is_none() { "unknown: not a version".to_owned() } else { touches.join("; ") },
+        if group.label.version.is_none() {
+            "unknown: not a version".to_owned()
+        } else {
+            touches.join("; ")
+        },
     ]
 }
 
@@ -89,14 +124,26 @@ fn as_json(group: &LiveGroup, situation: &Situation) -> serde_json::Value {
 }
 
 /// What a version touches of the migrations that are not over.
-fn touched<'s>(group: &LiveGroup, situation: &'s Situation) -> Vec<(&'s MigrationId, Format, &'static str)> {
-    let Some(version) = group.label.version.clone() else { return Vec::new() };
-    let who = Live { service: group.service.clone(), version };
+fn touched<'s>(
+    group: &LiveGroup,
+    situation: &'s Situation,
+) -> Vec<(&'s MigrationId, Format, &'static str)> {
+    let Some(version) = group.label.version.clone() else {
+        return Vec::new();
+    };
+    let who = Live {
+        service: group.service.clone(),
+        version,
+    };
     let mut found = Vec::new();
     for state in situation.evidence.schema.migrations() {
         for format in [Format::Old, Format::New] {
             if state.phase != Phase::Contracted && state.is_touched_by(&who, format) {
-                found.push((state.id(), format, touch_words(&state.declaration, &who, format)));
+                found.push((
+                    state.id(),
+                    format,
+                    touch_words(&state.declaration, &who, format),
+                ));
             }
         }
     }

@@ -8,7 +8,8 @@ use super::{json, text};
 use crate::coordinator::{self, CoordinatorError};
 use crate::database::{DatabaseError, ErrorKind};
 use crate::gate::{Action, Decision, decide, unreachable};
-use crate::model::{Live, Snapshot, Step};
+use crate::model::{Live, Snapshot, Step, Version};
+use crate::project::Config;
 
 pub(super) async fn run(command: &GateCommand, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global)?;
@@ -17,8 +18,15 @@ pub(super) async fn run(command: &GateCommand, global: &Global, out: &Out) -> Re
         Ok((decision, snapshot)) => Ok(show(&decision, &snapshot, out)),
         // A gate that cannot see must not say yes, and need not say that anything is broken.
         Err(Unanswered::Unreachable(error)) => {
-            let snapshot = Snapshot { taken_at: jiff::Timestamp::now().as_millisecond(), ..Snapshot::default() };
-            Ok(show(&unreachable(action, &error.to_string()), &snapshot, out))
+            let snapshot = Snapshot {
+                taken_at: jiff::Timestamp::now().as_millisecond(),
+                ..Snapshot::default()
+            };
+            Ok(show(
+                &unreachable(action, &error.to_string()),
+                &snapshot,
+                out,
+            ))
         }
         Err(Unanswered::Failed(failure)) => Err(failure),
     }
@@ -47,9 +55,18 @@ async fn answer(context: &Context, action: Action) -> Result<(Decision, Snapshot
                 Err(crate::ledger::LedgerError::Database(error)) => return Err(sort(error)),
                 Err(error) => return Err(Unanswered::Failed(error.into())),
             };
-            if let Action::Step { step: Step::Contract, migration } = &action {
-                let measured =
-                    coordinator::measure_if_clear(&context.project, migration, &mut situation, connection.as_mut()).await;
+            if let Action::Step {
+                step: Step::Contract,
+                migration,
+            } = &action
+            {
+                let measured = coordinator::measure_if_clear(
+                    &context.project,
+                    migration,
+                    &mut situation,
+                    connection.as_mut(),
+                )
+                .await;
                 match measured {
                     Ok(()) => {}
                     Err(CoordinatorError::Database(error)) => return Err(sort(error)),
@@ -95,22 +112,37 @@ fn action(command: &GateCommand, context: &Context) -> Result<Action, Failure> {
 pub(super) fn candidate(wanted: &ServiceVersion, context: &Context) -> Result<Live, Failure> {
     let ServiceVersion { service, label } = wanted;
     if !context.project.config.services.contains_key(service) {
-        let known: Vec<&str> = context.project.config.services.keys().map(String::as_str).collect();
-        return Err(Failure::new(format!("the service `{service}` is not named in migrate.toml"))
-            .help(format!("named there: {}", known.join(", ")))
-            .usage());
+        let known: Vec<&str> = context
+            .project
+            .config
+            .services
+            .keys()
+            .map(String::as_str)
+            .collect();
+        return Err(Failure::new(format!(
+            "the service `{service}` is not named in migrate.toml"
+        ))
+        .help(format!("named there: {}", known.join(", ")))
+        .usage());
     }
-    match context.project.config.place(service, label).version {
-        Some(version) => Ok(Live { service: service.clone(), version }),
-        None => {
-            let why = label
-                .parse::<crate::model::Version>()
-                .err()
-                .map_or_else(String::new, |error| error.to_string());
-            Err(Failure::new(why).help(format!(
-                "say which version it is in migrate.toml: [services.{service}] aliases = {{ \"{label}\" = \"1.2.3\" }}"
-            ))
-            .unknown())
-        }
+    let version = placed(&context.project.config, service, label)?;
+    Ok(Live {
+        service: service.clone(),
+        version,
+    })
+}
+
+/// Where a version lies, by its alias or by itself.
+pub(super) fn placed(config: &Config, service: &str, label: &str) -> Result<Version, Failure> {
+    if let Some(version) = config.place(service, label).version {
+        return Ok(version);
     }
+    let why = label
+        .parse::<Version>()
+        .err()
+        .map_or_else(String::new, |error| error.to_string());
+    let help = format!(
+        "say which version it is in migrate.toml: [services.{service}] aliases = {{ \"{label}\" = \"1.2.3\" }}"
+    );
+    Err(Failure::new(why).help(help).unknown())
 }

@@ -7,7 +7,8 @@ use crate::model::{Snapshot, SourceReport, SourceStatus};
 
 /// A moment as RFC 3339, from milliseconds since the epoch.
 pub(super) fn time(milliseconds: i64) -> String {
-    jiff::Timestamp::from_millisecond(milliseconds).map_or_else(|_| milliseconds.to_string(), |at| at.to_string())
+    jiff::Timestamp::from_millisecond(milliseconds)
+        .map_or_else(|_| milliseconds.to_string(), |at| at.to_string())
 }
 
 pub(super) fn decision(decision: &Decision, snapshot: &Snapshot) -> Value {

@@ -24,7 +24,9 @@ pub(super) async fn run(args: &LogArgs, global: &Global, out: &Out) -> Result<u8
     if args.verify {
         return Ok(show_verified(&verified, out));
     }
-    let skip = args.last.map_or(0, |last| events.len().saturating_sub(last));
+    let skip = args
+        .last
+        .map_or(0, |last| events.len().saturating_sub(last));
     let shown = events.into_iter().skip(skip);
     if out.is_json() {
         let events: Vec<_> = shown.map(|event| as_json(&event)).collect();
@@ -44,12 +46,16 @@ fn show_verified(verified: &Verified, out: &Out) -> u8 {
         Verified::Whole { events } => (
             0,
             json!({ "whole": true, "events": events }),
-            format!("the log is whole: {events} events, each sealed with the hash of the one before"),
+            format!(
+                "the log is whole: {events} events, each sealed with the hash of the one before"
+            ),
         ),
         Verified::Broken { seq, reason } => (
             1,
             json!({ "whole": false, "event": seq, "reason": reason }),
-            format!("the log is broken at event {seq}: {reason}. Compare the ledger's tables with a backup"),
+            format!(
+                "the log is broken at event {seq}: {reason}. Compare the ledger's tables with a backup"
+            ),
         ),
     };
     if out.is_json() {
@@ -94,7 +100,10 @@ fn as_text(event: &Event) -> String {
         time(event.at),
         event.actor,
         event.kind,
-        event.migration.as_ref().map_or_else(String::new, |id| format!("  {id}")),
+        event
+            .migration
+            .as_ref()
+            .map_or_else(String::new, |id| format!("  {id}")),
         words.join(", ")
     )
 }

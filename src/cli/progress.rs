@@ -23,33 +23,66 @@ impl Reporter {
         let on_terminal = std::io::stderr().is_terminal() && !global.quiet;
         let bar = on_terminal.then(|| {
             let bar = ProgressBar::new_spinner();
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {wide_msg}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} {elapsed_precise} {wide_msg}")
+            {
                 bar.set_style(style);
             }
             bar
         });
-        Self { quiet: global.quiet, bar, last: Mutex::default() }
+        Self {
+            quiet: global.quiet,
+            bar,
+            last: Mutex::default(),
+        }
     }
 
     pub(super) fn show(&self, progress: &Progress) {
         let (line, is_passing) = match progress {
-            Progress::WaitingForCoordinator(row) => {
-                (format!("{} is at work ({}); waiting", row.holder, row.doing), false)
-            }
-            Progress::Statement { path, position, of, text } => (format!("{path} {position}/{of}: {text}"), true),
+            Progress::WaitingForCoordinator(row) => (
+                format!("{} is at work ({}); waiting", row.holder, row.doing),
+                false,
+            ),
+            Progress::Statement {
+                path,
+                position,
+                of,
+                text,
+            } => (format!("{path} {position}/{of}: {text}"), true),
             Progress::LockRetry { attempt, holders } => {
-                let held = holders.first().map_or_else(String::new, |holder| format!(", held by {}", holder.description));
-                (format!("a lock was not granted{held}; trying again (attempt {attempt})"), false)
+                let held = holders.first().map_or_else(String::new, |holder| {
+                    format!(", held by {}", holder.description)
+                });
+                (
+                    format!("a lock was not granted{held}; trying again (attempt {attempt})"),
+                    false,
+                )
             }
             Progress::InvalidIndex { name } => (
-                format!("the index {name} is invalid: an earlier build of it failed. Dropping and building it again"),
+                format!(
+                    "the index {name} is invalid: an earlier build of it failed. Dropping and building it again"
+                ),
                 false,
             ),
             Progress::Waiting(decision) => {
-                let reasons: Vec<&str> = decision.blockers.iter().map(|blocker| blocker.message.as_str()).collect();
-                (format!("waiting ({}): {}", decision.verdict.name(), reasons.join("; ")), false)
+                let reasons: Vec<&str> = decision
+                    .blockers
+                    .iter()
+                    .map(|blocker| blocker.message.as_str())
+                    .collect();
+                (
+                    format!(
+                        "waiting ({}): {}",
+                        decision.verdict.name(),
+                        reasons.join("; ")
+                    ),
+                    false,
+                )
             }
-            Progress::Batch { migration, rows } => (format!("{migration}: {} so far", text::count(*rows, "row")), true),
+            Progress::Batch { migration, rows } => (
+                format!("{migration}: {} so far", text::count(*rows, "row")),
+                true,
+            ),
         };
         if self.quiet {
             return;

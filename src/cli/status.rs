@@ -51,22 +51,40 @@ fn next(state: &MigrationState, situation: &Situation) -> Next {
         Phase::Pending | Phase::Expanded | Phase::Backfilling if parts.backfill => Step::Backfill,
         _ => Step::Contract,
     };
-    let action = Action::Step { step, migration: state.id().clone() };
+    let action = Action::Step {
+        step,
+        migration: state.id().clone(),
+    };
     let decision = decide(action, &situation.evidence);
-    if decision.verdict == Verdict::Go { Next::Ready(step) } else { Next::Blocked(step, Box::new(decision)) }
+    if decision.verdict == Verdict::Go {
+        Next::Ready(step)
+    } else {
+        Next::Blocked(step, Box::new(decision))
+    }
 }
 
 fn waits_for(state: &MigrationState, situation: &Situation) -> String {
     match next(state, situation) {
         Next::Nothing => "nothing: it is complete".to_owned(),
-        Next::Ready(step) => format!("`migrate {} {:04}`, which is safe now", step.name(), state.id().number()),
+        Next::Ready(step) => format!(
+            "`migrate {} {:04}`, which is safe now",
+            step.name(),
+            state.id().number()
+        ),
         Next::Blocked(step, decision) => {
-            let first = decision.blockers.first().map_or("", |blocker| &blocker.message);
+            let first = decision
+                .blockers
+                .first()
+                .map_or("", |blocker| &blocker.message);
             let more = match decision.blockers.len() {
                 0 | 1 => String::new(),
                 count => format!(" (and {} more)", count - 1),
             };
-            format!("{} ({}): {first}{more}", step.name(), decision.verdict.name())
+            format!(
+                "{} ({}): {first}{more}",
+                step.name(),
+                decision.verdict.name()
+            )
         }
     }
 }
@@ -113,7 +131,11 @@ fn horizon_lines(horizon: &Horizon) -> Vec<String> {
     const REASONS: usize = 3;
     let mut lines = Vec::new();
     for (index, stretch) in horizon.stretches.iter().enumerate() {
-        let name = if index == 0 { format!("{}:", horizon.service) } else { " ".repeat(horizon.service.chars().count() + 1) };
+        let name = if index == 0 {
+            format!("{}:", horizon.service)
+        } else {
+            " ".repeat(horizon.service.chars().count() + 1)
+        };
         let range = range(stretch);
         if stretch.reasons.is_empty() {
             lines.push(format!("{name} {range} may start now"));
@@ -124,7 +146,10 @@ fn horizon_lines(horizon: &Horizon) -> Vec<String> {
             lines.push(format!("    {reason}"));
         }
         if stretch.reasons.len() > REASONS {
-            lines.push(format!("    and {} more reasons", stretch.reasons.len() - REASONS));
+            lines.push(format!(
+                "    and {} more reasons",
+                stretch.reasons.len() - REASONS
+            ));
         }
     }
     lines

@@ -14,12 +14,19 @@ pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
         table.add_row(row);
     }
     let text = table.to_string();
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// A count with its noun.
 pub(super) fn count(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
 }
 
 /// A length of time, coarse enough to read at a glance.
@@ -47,7 +54,11 @@ pub(super) fn action(action: &Action) -> String {
 
 /// A verdict with its reasons, one paragraph each.
 pub(super) fn decision(decision: &Decision, now: i64) -> String {
-    let mut lines = vec![format!("{}: {}", decision.verdict.name(), action(&decision.action))];
+    let mut lines = vec![format!(
+        "{}: {}",
+        decision.verdict.name(),
+        action(&decision.action)
+    )];
     lines.extend(blockers(&decision.blockers, now));
     for note in &decision.notes {
         lines.push(format!("  note: {note}"));
@@ -74,7 +85,12 @@ fn seen(blocker: &Blocker, now: i64) -> Option<String> {
     let source = blocker.source.as_ref().filter(|_| blocker.instances > 0)?;
     let mut text = count(blocker.instances, "instance");
     if !blocker.examples.is_empty() {
-        let more = if u64::try_from(blocker.examples.len()).is_ok_and(|shown| shown < blocker.instances) { ", …" } else { "" };
+        let more =
+            if u64::try_from(blocker.examples.len()).is_ok_and(|shown| shown < blocker.instances) {
+                ", …"
+            } else {
+                ""
+            };
         text.push_str(&format!(" ({}{more})", blocker.examples.join(", ")));
     }
     text.push_str(&format!(", by {source}"));

@@ -119,3 +119,16 @@ pub fn decide(action: Action, evidence: &Evidence) -> Decision {
     };
     Decision::new(action, blockers, notes)
 }
+
+/// The answer where not even the ledger could be read.
+#[must_use]
+pub fn unreachable(action: Action, error: &str) -> Decision {
+    let mut blocker = Blocker::new(
+        BlockerKind::Source,
+        Verdict::Unknown,
+        error,
+        "ask again when the database can be reached; running instances go on under their leases",
+    );
+    blocker.source = Some("ledger".to_owned());
+    Decision::new(action, vec![blocker], Vec::new())
+}
