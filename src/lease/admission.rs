@@ -1,0 +1,197 @@
+//! Admission: an instance registers before it touches data, or does not start.
+
+use std::time::Duration;
+
+use super::clock::{Moment, milliseconds};
+use super::error::LeaseError;
+use crate::database::{ConnectOptions, Connection, ErrorKind, LockTimeout, Target, connect};
+use crate::gate::{Action, Decision, Evidence, Verdict, decide};
+use crate::ledger::{LeaseId, Ledger, LedgerError, NewLease, View};
+use crate::model::{Declaration, InstanceState, Live, MigrationState, Schema, Snapshot, Version};
+
+/// How long an admission may take before it is given up: it waits for phase changes to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An instance that wants to start.
+#[derive(Clone, Debug)]
+pub struct AdmissionRequest {
+    pub service: String,
+    /// The version as the instance calls it; an alias or a commit id.
+    pub label: String,
+    pub version: Version,
+    pub instance: String,
+    pub lease: Duration,
+    pub renew: Duration,
+    pub state: InstanceState,
+    /// Migrations from local files; those that the ledger does not know yet count as pending.
+    pub pending: Vec<Declaration>,
+}
+
+/// What became of an admission.
+#[derive(Clone, Debug)]
+pub enum Admission {
+    Admitted {
+        id: LeaseId,
+        decision: Decision,
+        /// A moment before the lease was asked for; the holder's deadline counts from here.
+        asked_at: Moment,
+    },
+    /// Nothing was registered.
+    Refused(Decision),
+}
+
+/// Asks for a lease, in one transaction that is serialised against phase changes.
+///
+/// # Errors
+/// A database that cannot be reached or used, and an admission that takes longer than half a minute.
+pub async fn admit(target: &Target, request: &AdmissionRequest) -> Result<Admission, LeaseError> {
+    let attempt = async {
+        let mut connection = open(target, PATIENCE).await?;
+        let admission = admit_on(connection.as_mut(), request, PATIENCE).await;
+        match admission {
+            Ok(admission) => {
+                connection.close().await;
+                Ok(admission)
+            }
+            // The transaction ends with the connection.
+            Err(error) => Err(explain(error, connection.as_mut()).await),
+        }
+    };
+    within(PATIENCE, "the admission", attempt).await
+}
+
+/// Says so where a right is lacking because the ledger still has to be created.
+async fn explain(error: LeaseError, connection: &mut dyn Connection) -> LeaseError {
+    match error {
+        LeaseError::Ledger(LedgerError::Database(error))
+            if error.kind == ErrorKind::Permission && has_no_ledger(connection).await =>
+        {
+            LeaseError::NoLedger(error)
+        }
+        other => other,
+    }
+}
+
+async fn has_no_ledger(connection: &mut dyn Connection) -> bool {
+    connection.rollback().await.is_ok() && matches!(Ledger::read(connection).await, Ok(None))
+}
+
+/// Runs `attempt` for at most `limit`. Whatever it holds, a connection above all, ends with it.
+pub(super) async fn within<T>(
+    limit: Duration,
+    what: &'static str,
+    attempt: impl Future<Output = Result<T, LeaseError>>,
+) -> Result<T, LeaseError> {
+    tokio::time::timeout(limit, attempt)
+        .await
+        .unwrap_or_else(|_| {
+            Err(LeaseError::Timeout {
+                what,
+                seconds: limit.as_secs().max(1),
+            })
+        })
+}
+
+pub(super) async fn open(
+    target: &Target,
+    limit: Duration,
+) -> Result<Box<dyn Connection>, LeaseError> {
+    let defaults = ConnectOptions::default();
+    let options = ConnectOptions {
+        busy_timeout: defaults.busy_timeout.min(limit),
+        connect_timeout: defaults.connect_timeout.min(limit),
+        // A file that is not there is a mistyped path: created empty, it would admit anything.
+        create: false,
+    };
+    Ok(connect(target, options).await?)
+}
+
+/// Begins to write to the ledger, and waits for locks no longer than `limit`.
+pub(super) async fn begin(
+    connection: &mut dyn Connection,
+    limit: Duration,
+) -> Result<Ledger<'_>, LeaseError> {
+    let mut ledger = Ledger::write(connection).await?;
+    ledger
+        .connection()
+        .limit_lock_waits(LockTimeout(limit))
+        .await?;
+    Ok(ledger)
+}
+
+/// As [`admit`], on a connection that is there. After an error the connection is not to be used.
+pub(super) async fn admit_on(
+    connection: &mut dyn Connection,
+    request: &AdmissionRequest,
+    limit: Duration,
+) -> Result<Admission, LeaseError> {
+    let mut ledger = begin(connection, limit).await?;
+    let seq = ledger.lock_admissions().await?;
+    let view = ledger.view().await?;
+    let now = view.now;
+    let mut evidence = evidence(view, &request.pending);
+    let decision = decide(action(request), &evidence);
+    if decision.verdict != Verdict::Go {
+        ledger
+            .name_examples(&mut evidence.snapshot.groups, now)
+            .await?;
+        ledger.rollback().await?;
+        return Ok(Admission::Refused(decide(action(request), &evidence)));
+    }
+    let asked_at = Moment::now();
+    let id = ledger.register(seq, &new_lease(request)).await?;
+    ledger.commit().await?;
+    Ok(Admission::Admitted {
+        id,
+        decision,
+        asked_at,
+    })
+}
+
+fn action(request: &AdmissionRequest) -> Action {
+    Action::Deploy(vec![Live {
+        service: request.service.clone(),
+        version: request.version.clone(),
+    }])
+}
+
+fn new_lease(request: &AdmissionRequest) -> NewLease {
+    let stored = |duration| i64::try_from(milliseconds(duration)).unwrap_or(i64::MAX);
+    NewLease {
+        service: request.service.clone(),
+        label: request.label.clone(),
+        version: request.version.clone(),
+        instance: request.instance.clone(),
+        state: request.state,
+        lease_ms: stored(request.lease),
+        renew_ms: stored(request.renew),
+    }
+}
+
+/// What an admission rests on: the ledger, the leases, and migrations that only the files know.
+fn evidence(view: View, pending: &[Declaration]) -> Evidence {
+    let sources = vec![view.lease_report()];
+    let mut states: Vec<MigrationState> = view
+        .applied
+        .into_iter()
+        .map(|applied| applied.state)
+        .collect();
+    for declaration in pending {
+        // By number: a directory that was renamed since is still the one that was applied.
+        let is_known = states
+            .iter()
+            .any(|state| state.id().number() == declaration.id.number());
+        if !is_known {
+            states.push(MigrationState::pending(declaration.clone()));
+        }
+    }
+    Evidence {
+        schema: Schema::new(states),
+        snapshot: Snapshot {
+            taken_at: view.now,
+            sources,
+            groups: view.groups,
+        },
+        ..Evidence::default()
+    }
+}

@@ -1,0 +1,114 @@
+//! What keeps an application from getting or keeping its lease.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+use crate::database::DatabaseError;
+use crate::gate::{Decision, Verdict};
+use crate::ledger::LedgerError;
+use crate::model::VersionError;
+use crate::project::{Problem, Problems, Severity};
+
+/// An error while asking for a lease, or keeping it.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The ledger is created by whoever comes first, and the instance may not create it.
+    #[error("this database has no ledger yet, and this user cannot create it: {0}")]
+    NoLedger(DatabaseError),
+    /// The gate's answer; nothing was registered.
+    #[error("{}", describe(.0))]
+    Refused(Box<Decision>),
+    #[error("{}", list(.0))]
+    Project(Problems),
+    #[error(transparent)]
+    Version(#[from] VersionError),
+    #[error("{reason}")]
+    Terms { reason: String },
+    #[error("{what} was not done within {seconds} s")]
+    Timeout { what: &'static str, seconds: u64 },
+    /// The lease was lost or given back before.
+    #[error("the lease is not held any more")]
+    NotHeld,
+    #[error("cannot start `{}`: {source}", command.display())]
+    Command {
+        command: OsString,
+        source: std::io::Error,
+    },
+    #[error("cannot keep a lease on this system: {0}")]
+    System(#[from] std::io::Error),
+}
+
+impl LeaseError {
+    /// What a user can do about it, where that is known.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Database(error) => error.help(),
+            Self::Ledger(error) => error.help(),
+            Self::NoLedger(_) => Some(
+                "run `migrate expand` once with the coordinator's rights; docs/grants.md lists what an instance needs afterwards",
+            ),
+            Self::Project(_) => Some("`migrate check` shows where they are"),
+            Self::Version(_) => {
+                Some("write it as MAJOR.MINOR.PATCH, or name it under [services.NAME] aliases")
+            }
+            Self::Timeout { .. } => Some(
+                "the database may be slow or changing its schema; see `migrate status`, and try again",
+            ),
+            Self::Command { .. } => {
+                Some("check its path and its permissions; the lease was released")
+            }
+            Self::Refused(_) | Self::Terms { .. } | Self::NotHeld | Self::System(_) => None,
+        }
+    }
+
+    /// Whether trying again may help without anybody doing anything.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_passing(),
+            Self::Ledger(error) => error.is_passing(),
+            Self::Timeout { .. } => true,
+            Self::Refused(decision) => decision.verdict == Verdict::Hold,
+            _ => false,
+        }
+    }
+}
+
+/// A decision other than go, with every blocker and what to do about it.
+pub(super) fn describe(decision: &Decision) -> String {
+    let mut text = match decision.verdict {
+        Verdict::Go => "it may start".to_owned(),
+        Verdict::Hold => "it may not start yet".to_owned(),
+        Verdict::Refuse => "it may not start".to_owned(),
+        Verdict::Unknown => "whether it may start cannot be known".to_owned(),
+    };
+    for (index, blocker) in decision.blockers.iter().enumerate() {
+        text.push_str(if index == 0 { ": " } else { "; " });
+        text.push_str(&blocker.message);
+        if !blocker.examples.is_empty() {
+            let more = if blocker.instances > blocker.examples.len() as u64 {
+                ", …"
+            } else {
+                ""
+            };
+            // Writing to a String cannot fail.
+            let _ = write!(text, " [{}{more}]", blocker.examples.join(", "));
+        }
+        let _ = write!(text, " (help: {})", blocker.help);
+    }
+    text
+}
+
+fn list(problems: &Problems) -> String {
+    let errors = problems
+        .0
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error);
+    let lines: Vec<String> = errors.map(Problem::one_line).collect();
+    format!("{problems}: {}", lines.join("; "))
+}

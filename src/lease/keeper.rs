@@ -1,0 +1,329 @@
+//! Renews a lease until it is released or lost.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::admission::{Admission, AdmissionRequest, admit_on, begin, open, within};
+use super::clock::{Moment, milliseconds};
+use super::error::LeaseError;
+use super::tenure::{Loss, Tenure};
+use crate::database::{Connection, Target};
+use crate::ledger::{LeaseId, Renewal};
+use crate::model::InstanceState;
+
+/// How long a release may take; what it would end ends by itself anyway.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+
+/// What a keeper is asked to do.
+enum Wish {
+    /// Say that the instance is finishing its work.
+    Drain(oneshot::Sender<Result<(), LeaseError>>),
+    /// End the lease, and with it the keeper.
+    Release(oneshot::Sender<Result<(), LeaseError>>),
+}
+
+/// Speaks to a [`Keeper`]. When the last one is gone without a release, renewing stops.
+#[derive(Clone, Debug)]
+pub struct KeeperHandle {
+    wishes: mpsc::UnboundedSender<Wish>,
+}
+
+impl KeeperHandle {
+    /// Records that the instance is finishing its work. It keeps its lease.
+    ///
+    /// # Errors
+    /// [`LeaseError::NotHeld`] after a loss or a release.
+    pub async fn draining(&self) -> Result<(), LeaseError> {
+        self.ask(Wish::Drain).await
+    }
+
+    /// As [`Self::draining`], without waiting until it is recorded.
+    pub fn begin_draining(&self) {
+        let (reply, _) = oneshot::channel();
+        // A keeper that has ended has nothing to record.
+        let _ = self.wishes.send(Wish::Drain(reply));
+    }
+
+    /// Ends the lease: the instance uses the database no more. Takes at most a few seconds.
+    ///
+    /// # Errors
+    /// Whatever keeps the database from being told; the lease then ends by itself in its time.
+    pub async fn release(&self) -> Result<(), LeaseError> {
+        self.ask(Wish::Release).await
+    }
+
+    async fn ask(
+        &self,
+        wish: impl FnOnce(oneshot::Sender<Result<(), LeaseError>>) -> Wish,
+    ) -> Result<(), LeaseError> {
+        let (reply, answer) = oneshot::channel();
+        self.wishes
+            .send(wish(reply))
+            .map_err(|_| LeaseError::NotHeld)?;
+        answer.await.map_err(|_| LeaseError::NotHeld)?
+    }
+}
+
+/// Why a keeper renews no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The instance uses the database no more, whether or not the database could be told.
+    Released,
+    /// Every handle is gone, and the lease runs out in its time.
+    Abandoned,
+}
+
+/// What one attempt led to.
+enum Outcome {
+    Renewed {
+        asked_at: Moment,
+        state: InstanceState,
+    },
+    Readmitted {
+        id: LeaseId,
+        asked_at: Moment,
+        state: InstanceState,
+    },
+    Refused(Loss),
+}
+
+struct Attempted {
+    /// The connection, where it can be used again: never after an error.
+    connection: Option<Box<dyn Connection>>,
+    outcome: Result<Outcome, LeaseError>,
+}
+
+type Attempt = Pin<Box<dyn Future<Output = Attempted> + Send>>;
+
+/// Renews one lease over a connection of its own.
+pub struct Keeper {
+    target: Target,
+    request: AdmissionRequest,
+    id: LeaseId,
+    tenure: Arc<Tenure>,
+    wishes: mpsc::UnboundedReceiver<Wish>,
+    connection: Option<Box<dyn Connection>>,
+    /// The state that the ledger shows.
+    recorded: InstanceState,
+    draining: Vec<oneshot::Sender<Result<(), LeaseError>>>,
+    renew_at: Moment,
+    retry_after: Duration,
+}
+
+impl Keeper {
+    /// A keeper for the lease `id`, which was admitted upon `request`.
+    #[must_use]
+    pub fn new(
+        target: Target,
+        request: AdmissionRequest,
+        id: LeaseId,
+        tenure: Arc<Tenure>,
+    ) -> (Self, KeeperHandle) {
+        let (sender, wishes) = mpsc::unbounded_channel();
+        let keeper = Self {
+            target,
+            recorded: request.state,
+            request,
+            id,
+            renew_at: Moment::now() + jittered(tenure.terms().renew()),
+            tenure,
+            wishes,
+            connection: None,
+            draining: Vec::new(),
+            retry_after: FIRST_RETRY,
+        };
+        (keeper, KeeperHandle { wishes: sender })
+    }
+
+    /// Renews until the lease is released, or until every handle is gone. After a loss it renews
+    /// no more and only waits for the release.
+    pub async fn run(mut self) -> Ended {
+        let mut attempt: Option<Attempt> = None;
+        loop {
+            // Invariant: the deadline comes before anything else. It may be long after the last look.
+            let now = Moment::now();
+            if self.tenure.look(now).loss.is_some() {
+                attempt = None;
+                self.draining.clear();
+            } else if attempt.is_none() && now >= self.renew_at {
+                attempt = Some(self.attempt());
+            }
+            let due = attempt.is_none().then_some(self.renew_at);
+            let nap = self.tenure.nap(now, due);
+            tokio::select! {
+                wish = self.wishes.recv() => match wish {
+                    Some(Wish::Drain(reply)) => {
+                        self.request.state = InstanceState::Draining;
+                        self.draining.push(reply);
+                        self.renew_at = now;
+                    }
+                    Some(Wish::Release(reply)) => {
+                        let released = self.release(attempt).await;
+                        // Whoever asked may not wait for the answer.
+                        let _ = reply.send(released);
+                        return Ended::Released;
+                    }
+                    None => return Ended::Abandoned,
+                },
+                attempted = poll(&mut attempt) => {
+                    attempt = None;
+                    self.conclude(attempted);
+                }
+                () = tokio::time::sleep(nap) => {}
+            }
+        }
+    }
+
+    /// Begins one attempt to renew.
+    fn attempt(&mut self) -> Attempt {
+        let (target, request, id) = (self.target.clone(), self.request.clone(), self.id.clone());
+        let connection = self.connection.take();
+        let recorded = self.recorded;
+        // A renewal that takes longer than that is overtaken by the next one.
+        let limit = self.tenure.terms().renew();
+        Box::pin(async move {
+            let attempt = async {
+                let mut connection = match connection {
+                    Some(connection) => connection,
+                    None => open(&target, limit).await?,
+                };
+                let outcome = renew(connection.as_mut(), &request, &id, recorded, limit).await?;
+                Ok((connection, outcome))
+            };
+            match within(limit, "the renewal", attempt).await {
+                Ok((connection, outcome)) => Attempted {
+                    connection: Some(connection),
+                    outcome: Ok(outcome),
+                },
+                Err(error) => Attempted {
+                    connection: None,
+                    outcome: Err(error),
+                },
+            }
+        })
+    }
+
+    fn conclude(&mut self, attempted: Attempted) {
+        let now = Moment::now();
+        self.connection = attempted.connection;
+        let service = self.request.service.as_str();
+        let outcome = match attempted.outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let left = self.tenure.failed(error.to_string(), now);
+                tracing::warn!(
+                    service,
+                    seconds_left = left.as_secs(),
+                    "the lease could not be renewed: {error}"
+                );
+                self.renew_at = now + jittered(self.retry_after);
+                self.retry_after = (self.retry_after * 2).min(self.tenure.terms().renew());
+                return;
+            }
+        };
+        let (asked_at, state) = match outcome {
+            Outcome::Renewed { asked_at, state } => (asked_at, state),
+            Outcome::Readmitted {
+                id,
+                asked_at,
+                state,
+            } => {
+                tracing::warn!(
+                    service,
+                    "the database did not know the lease any more; the instance was admitted anew"
+                );
+                self.id = id;
+                (asked_at, state)
+            }
+            Outcome::Refused(loss) => {
+                self.tenure.lose(loss, now);
+                return;
+            }
+        };
+        self.recorded = state;
+        if !self.tenure.renewed(asked_at, now) {
+            return;
+        }
+        tracing::debug!(service, "the lease was renewed");
+        self.retry_after = FIRST_RETRY;
+        self.renew_at = now + jittered(self.tenure.terms().renew());
+        if self.recorded == self.request.state {
+            for reply in self.draining.drain(..) {
+                // Whoever asked may not wait for the answer.
+                let _ = reply.send(Ok(()));
+            }
+        } else {
+            self.renew_at = now;
+        }
+    }
+
+    /// Ends the lease; an attempt that is under way comes first, because it may be registering anew.
+    async fn release(&mut self, attempt: Option<Attempt>) -> Result<(), LeaseError> {
+        let release = async {
+            if let Some(attempt) = attempt {
+                let attempted = attempt.await;
+                self.conclude(attempted);
+            }
+            let mut connection = match self.connection.take() {
+                Some(connection) => connection,
+                None => open(&self.target, RELEASE_TIMEOUT).await?,
+            };
+            let mut ledger = begin(connection.as_mut(), RELEASE_TIMEOUT).await?;
+            ledger.release(&self.id).await?;
+            ledger.commit().await?;
+            connection.close().await;
+            Ok(())
+        };
+        within(RELEASE_TIMEOUT, "the release of the lease", release).await
+    }
+}
+
+async fn poll(attempt: &mut Option<Attempt>) -> Attempted {
+    match attempt {
+        Some(attempt) => attempt.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn renew(
+    connection: &mut dyn Connection,
+    request: &AdmissionRequest,
+    id: &LeaseId,
+    recorded: InstanceState,
+    limit: Duration,
+) -> Result<Outcome, LeaseError> {
+    let lease_ms = i64::try_from(milliseconds(request.lease)).unwrap_or(i64::MAX);
+    let state = request.state;
+    let mut ledger = begin(connection, limit).await?;
+    let asked_at = Moment::now();
+    match ledger.renew(id, lease_ms).await? {
+        Renewal::Renewed => {
+            if state != recorded {
+                ledger.set_lease_state(id, state).await?;
+            }
+            ledger.commit().await?;
+            return Ok(Outcome::Renewed { asked_at, state });
+        }
+        // Gone: the database was restored or failed over to an older state. Expired, while our own
+        // deadline still lasts: its clock was set forward. What was decided in the meantime did not
+        // count this instance, so the whole check comes again; a fleet need not stop for it.
+        Renewal::Gone | Renewal::Expired => ledger.rollback().await?,
+    }
+    Ok(match admit_on(connection, request, limit).await? {
+        Admission::Admitted { id, asked_at, .. } => Outcome::Readmitted {
+            id,
+            asked_at,
+            state,
+        },
+        Admission::Refused(decision) => Outcome::Refused(Loss::Refused(Box::new(decision))),
+    })
+}
+
+/// Up to a tenth more or less, so that a fleet that started together does not renew together.
+fn jittered(duration: Duration) -> Duration {
+    duration.mul_f64(0.9 + 0.2 * fastrand::f64())
+}

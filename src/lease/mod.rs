@@ -1,0 +1,23 @@
+//! What an instance does: it registers before it touches data, renews, and stops itself in time.
+//!
+//! Two promises hold the model together. An instance that runs has a lease that the database
+//! counts, so no phase change overlooks it; and an instance whose lease may have run out is dead.
+//! The second one is kept by the holder alone, on its own clock: see [`Deadline`] and [`Tenure`].
+
+mod admission;
+pub mod agent;
+mod child;
+mod clock;
+mod deadline;
+mod error;
+mod held;
+mod keeper;
+mod tenure;
+
+pub use admission::{Admission, AdmissionRequest, admit};
+pub use clock::Moment;
+pub use deadline::{Deadline, Terms};
+pub use error::LeaseError;
+pub use held::{Lease, LeaseBuilder};
+pub use keeper::{Ended, Keeper, KeeperHandle};
+pub use tenure::{Held, Loss, Tenure};

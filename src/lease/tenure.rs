@@ -1,0 +1,263 @@
+//! What a holder knows of its own lease: shared between who renews it, who stops the application
+//! and who asks.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::clock::Moment;
+use super::deadline::{Deadline, Terms};
+use super::error::describe;
+use crate::gate::Decision;
+
+/// Why an application has to stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The lease could not be renewed in time.
+    DeadlinePassed {
+        /// The last error, where there was one; none where the process or its machine stood still.
+        cause: Option<String>,
+    },
+    /// The database lost or ended the lease, and the gate does not admit the version again.
+    Refused(Box<Decision>),
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DeadlinePassed { cause: Some(cause) } => {
+                write!(f, "the lease could not be renewed in time: {cause}")
+            }
+            Self::DeadlinePassed { cause: None } => f.write_str(
+                "the lease could not be renewed in time, because the process or its machine stood still",
+            ),
+            Self::Refused(decision) => write!(
+                f,
+                "the database does not know the lease any more, and asked again: {}",
+                describe(decision)
+            ),
+        }
+    }
+}
+
+impl Loss {
+    /// What a user can do about it.
+    #[must_use]
+    pub const fn help(&self) -> &'static str {
+        match self {
+            Self::DeadlinePassed { .. } => {
+                "make sure that the database can be reached, then start the application again; a longer lease outlasts longer outages"
+            }
+            Self::Refused(_) => "start a version that `migrate status` lists as admissible",
+        }
+    }
+}
+
+/// The holder's side of a lease at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub deadline: Deadline,
+    /// Set once and for all: a lost lease does not come back.
+    pub loss: Option<Loss>,
+    last_error: Option<String>,
+}
+
+impl Held {
+    /// Whether the application may go on at `now`.
+    #[must_use]
+    pub fn is_valid_at(&self, now: Moment) -> bool {
+        self.loss.is_none() && self.deadline.lasts_at(now)
+    }
+}
+
+/// The shared knowledge, and the rules by which it changes.
+///
+/// Invariant: whoever wakes up calls [`Tenure::look`] before anything else, so that a process that
+/// stood still past its deadline stops before it does anything.
+#[derive(Debug)]
+pub struct Tenure {
+    terms: Terms,
+    held: watch::Sender<Held>,
+}
+
+impl Tenure {
+    #[must_use]
+    pub fn new(terms: Terms, asked_at: Moment) -> Self {
+        let held = Held {
+            deadline: Deadline::counted_from(asked_at, &terms),
+            loss: None,
+            last_error: None,
+        };
+        Self {
+            terms,
+            held: watch::Sender::new(held),
+        }
+    }
+
+    #[must_use]
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Told of every change.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Held> {
+        self.held.subscribe()
+    }
+
+    /// Looks at the clock, and records the loss where the deadline has passed.
+    pub fn look(&self, now: Moment) -> Held {
+        self.held.send_if_modified(|held| expire(held, now));
+        self.held.borrow().clone()
+    }
+
+    /// Moves the deadline after a renewal that was asked for at `asked_at` and confirmed before `now`;
+    /// false where that was too late.
+    ///
+    /// Invariant: a confirmation counts only before the deadline that it moves. Then the renewal was
+    /// committed before the lease would have run out, and nobody can have seen it run out.
+    pub(super) fn renewed(&self, asked_at: Moment, now: Moment) -> bool {
+        let mut counts = false;
+        self.held.send_if_modified(|held| {
+            let expired = expire(held, now);
+            counts = held.loss.is_none();
+            if counts {
+                held.deadline = Deadline::counted_from(asked_at, &self.terms);
+                held.last_error = None;
+            }
+            expired || counts
+        });
+        counts
+    }
+
+    /// Remembers why a renewal failed; answers how long there is to try again.
+    pub(super) fn failed(&self, error: String, now: Moment) -> Duration {
+        let mut left = Duration::ZERO;
+        self.held.send_if_modified(|held| {
+            left = now.until(held.deadline.stop_at());
+            if held.loss.is_none() {
+                held.last_error = Some(error);
+            }
+            expire(held, now)
+        });
+        left
+    }
+
+    /// The application has to stop now.
+    pub(super) fn lose(&self, loss: Loss, now: Moment) {
+        self.held.send_if_modified(|held| {
+            let first = held.loss.is_none();
+            if first {
+                held.deadline = held.deadline.brought_forward_to(now, &self.terms);
+                held.loss = Some(loss);
+            }
+            first
+        });
+    }
+
+    /// How long to sleep before the next look, given that something else is due at `due`.
+    pub(super) fn nap(&self, now: Moment, due: Option<Moment>) -> Duration {
+        let held = self.held.borrow();
+        let deadlines = [held.deadline.stop_at(), held.deadline.kill_at()];
+        deadlines
+            .into_iter()
+            .chain(due)
+            .filter(|moment| *moment > now)
+            .map(|moment| now.until(moment))
+            .fold(self.terms.tick(), Duration::min)
+    }
+}
+
+fn expire(held: &mut Held, now: Moment) -> bool {
+    let expires = held.loss.is_none() && !held.deadline.lasts_at(now);
+    if expires {
+        held.loss = Some(Loss::DeadlinePassed {
+            cause: held.last_error.take(),
+        });
+    }
+    expires
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u64) -> Moment {
+        Moment::from_millis(seconds * 1000)
+    }
+
+    /// Stops at 74 s, kills at 98 s.
+    fn tenure() -> Tenure {
+        let terms = Terms::new(
+            Duration::from_secs(100),
+            Duration::from_secs(10),
+            Duration::from_secs(24),
+        )
+        .unwrap();
+        Tenure::new(terms, at(0))
+    }
+
+    #[test]
+    fn a_renewal_moves_the_deadline_to_when_it_was_asked_for() {
+        let tenure = tenure();
+        assert!(tenure.renewed(at(10), at(70)));
+        let held = tenure.look(at(83));
+        assert!(held.is_valid_at(at(83)));
+        assert_eq!(held.deadline.stop_at(), at(84));
+    }
+
+    #[test]
+    fn a_confirmation_after_the_deadline_is_too_late() {
+        let tenure = tenure();
+        assert!(!tenure.renewed(at(73), at(74)));
+        assert_eq!(
+            tenure.look(at(74)).loss,
+            Some(Loss::DeadlinePassed { cause: None })
+        );
+        // Not even one that was asked for later.
+        assert!(!tenure.renewed(at(80), at(81)));
+        assert_eq!(tenure.look(at(81)).deadline.kill_at(), at(98));
+    }
+
+    #[test]
+    fn an_error_is_the_cause_only_until_a_renewal_succeeds() {
+        let tenure = tenure();
+        assert_eq!(
+            tenure.failed("no route".into(), at(20)),
+            Duration::from_secs(54)
+        );
+        assert!(tenure.renewed(at(30), at(31)));
+        tenure.failed("no answer".into(), at(40));
+        let loss = tenure.look(at(104)).loss;
+        let cause = Some("no answer".into());
+        assert_eq!(loss, Some(Loss::DeadlinePassed { cause }));
+    }
+
+    #[test]
+    fn the_first_loss_stands_and_ends_the_grace() {
+        let tenure = tenure();
+        let refusal = crate::gate::decide(
+            crate::gate::Action::Deploy(Vec::new()),
+            &crate::gate::Evidence::default(),
+        );
+        let loss = Loss::Refused(Box::new(refusal));
+        tenure.lose(loss.clone(), at(5));
+        let held = tenure.look(at(90));
+        assert_eq!(held.loss, Some(loss));
+        assert_eq!(held.deadline.kill_at(), at(29));
+        assert!(!held.is_valid_at(at(6)));
+    }
+
+    #[test]
+    fn nobody_sleeps_past_what_is_due() {
+        let tenure = tenure();
+        let tick = Duration::from_millis(200);
+        assert_eq!(tenure.nap(at(0), None), tick);
+        let due = Moment::from_millis(5);
+        assert_eq!(tenure.nap(at(0), Some(due)), Duration::from_millis(5));
+        let soon = Moment::from_millis(73_990);
+        assert_eq!(tenure.nap(soon, None), Duration::from_millis(10));
+        assert_eq!(tenure.nap(at(99), Some(at(98))), tick);
+    }
+}
