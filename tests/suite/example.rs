@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::backend::Db;
-use crate::support::project::Project;
+use crate::support::backend::{Db, Ledger};
+use crate::support::project::{Process, Project, Signal};
+use crate::support::wait::GENEROUS;
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations-example")
@@ -29,24 +30,32 @@ fn copy(from: &Path, to: &Path, project: &Project) {
     }
 }
 
-fn direct(db: &Db, path: &str) {
-    let (dir, step) = path.rsplit_once('/').unwrap();
-    let own = example().join(dir).join(format!("{step}.{}.sql", db.backend.name));
-    let common = example().join(dir).join(format!("{step}.sql"));
-    let file = if own.exists() { own } else { common };
-    let text = std::fs::read_to_string(file).unwrap();
-    if text.starts_with("-- migrate") {
-        for s in text.split_terminator(";\n") { db.execute(s); }
-    } else {
-        db.execute(&text);
-    }
-}
-
 /// A shop whose users have their names in both formats, and no users yet.
 fn with_both_formats(db: &Db) {
-    direct(db, "0001_create_shop/expand");
-    direct(db, "0002_split_full_name/expand");
+    let project = shop(db);
+    project
+        .migrate(&["expand", "--up-to", "0002"])
+        .expect_code(0);
     db.execute("DELETE FROM orders; DELETE FROM users");
+}
+
+/// `examples/shop.rs`, which Cargo builds beside the programs.
+fn shop_program() -> String {
+    let program = programs().join("examples/shop");
+    assert!(
+        program.is_file(),
+        "there is no {}; `cargo build --examples` makes it, and tests/run.sh begins with that",
+        program.display()
+    );
+    program.display().to_string()
+}
+
+fn programs() -> PathBuf {
+    let migrate = Path::new(env!("CARGO_BIN_EXE_migrate"));
+    migrate
+        .parent()
+        .expect("a program in a directory")
+        .to_owned()
 }
 
 #[test]
@@ -103,7 +112,11 @@ fn plain(literal: &str) -> String {
 }
 
 fn assert_was_split(db: &Db, (full, first, last): (&str, &str, &str)) {
-    assert_eq!(names(db), [&plain(full), first, last], "after writing {full}");
+    assert_eq!(
+        names(db),
+        [&plain(full), first, last],
+        "after writing {full}"
+    );
 }
 
 fn assert_was_joined(db: &Db, (first, last, full): (&str, &str, &str)) {
@@ -118,7 +131,10 @@ scenario!(
     fn a_name_written_in_one_format_is_there_in_the_other(db: Db) {
         with_both_formats(&db);
         for split in SPLITS {
-            db.execute(&format!("INSERT INTO users (full_name) VALUES ({})", split.0));
+            db.execute(&format!(
+                "INSERT INTO users (full_name) VALUES ({})",
+                split.0
+            ));
             assert_was_split(&db, *split);
             db.execute("DELETE FROM users");
         }
@@ -130,7 +146,11 @@ scenario!(
             assert_was_joined(&db, *join);
             db.execute("DELETE FROM users");
             // The bridge writes both.
-            let full = if full == "NULL" { full.to_owned() } else { format!("'{}'", full.replace('\'', "''")) };
+            let full = if full == "NULL" {
+                full.to_owned()
+            } else {
+                format!("'{}'", full.replace('\'', "''"))
+            };
             db.execute(&format!(
                 "INSERT INTO users (full_name, first_name, last_name) VALUES ({full}, {first}, {last})"
             ));
@@ -152,15 +172,25 @@ scenario!(
         let mut connection = db.connect();
         for before in &writes {
             for after in &writes {
-                connection.execute("DELETE FROM users; INSERT INTO users (full_name) VALUES ('Somebody Else')");
+                connection.execute(
+                    "DELETE FROM users; INSERT INTO users (full_name) VALUES ('Somebody Else')",
+                );
                 connection.execute(&before.update());
                 connection.execute(&after.update());
                 let rows = connection.query("SELECT full_name, first_name, last_name FROM users");
-                let [full, first, last] = rows[0].as_slice() else { panic!("three columns") };
-                let told = format!("{} and then {} led to {rows:?}", before.update(), after.update());
+                let [full, first, last] = rows[0].as_slice() else {
+                    panic!("three columns")
+                };
+                let told = format!(
+                    "{} and then {} led to {rows:?}",
+                    before.update(),
+                    after.update()
+                );
                 match after {
                     Write::Old((wrote, ..)) => assert_eq!(*full, plain(wrote), "{told}"),
-                    Write::New((f, l, _)) => assert_eq!([first, last], [&plain(f), &plain(l)], "{told}"),
+                    Write::New((f, l, _)) => {
+                        assert_eq!([first, last], [&plain(f), &plain(l)], "{told}")
+                    }
                 }
                 assert_eq!(*full, joined(first, last), "{told}");
             }
@@ -207,8 +237,138 @@ scenario!(
              ON CONFLICT (id) DO UPDATE SET full_name = excluded.full_name",
         ] {
             db.execute(untouched);
-            assert_eq!(names(&db), ["Jean Luc Picard", "Jean Luc", "Picard"], "{untouched}");
+            assert_eq!(
+                names(&db),
+                ["Jean Luc Picard", "Jean Luc", "Picard"],
+                "{untouched}"
+            );
         }
     }
 );
 
+scenario!(
+    fn every_expand_can_be_undone(db: Db) {
+        let project = shop(&db);
+        project.migrate(&["expand", "0001"]).expect_code(0);
+        let before = db.dump(Ledger::Excluded);
+        project.migrate(&["expand"]).expect_code(0);
+        assert_ne!(db.dump(Ledger::Excluded), before);
+        let nobody = ["--accept-unknown", "nothing runs in this test"];
+        for id in ["0003", "0002"] {
+            project
+                .migrate(&["revert", id, nobody[0], nobody[1]])
+                .expect_code(0);
+        }
+        assert_eq!(db.dump(Ledger::Excluded), before);
+    }
+);
+
+scenario!(
+    fn the_shop_stays_open_throughout(db: Db) {
+        let project = shop(&db);
+        let shop = shop_program();
+        let open = |version: &str, instance: &str| {
+            let mut server =
+                project.spawn_program(&shop, &["--version", version, "--instance", instance]);
+            server.wait_for_line("serving", GENEROUS);
+            server
+        };
+        let close = |server: Process| {
+            server.signal(Signal::TERM);
+            let output = server.wait().expect_code(0);
+            assert!(
+                output.stdout.contains(" 0 wrong, 0 errors"),
+                "{}",
+                output.stdout
+            );
+        };
+
+        let refused = project.migrate(&["gate", "deploy", "web=1.0.0"]);
+        refused.expect_code(11);
+        project.migrate(&["expand", "0001"]).expect_code(0);
+        let old = open("1.0.0", "server-1");
+        let early = project.spawn_program(&shop, &["--version", "1.1.0"]).wait();
+        let early = early.expect_code(11);
+        assert!(early.stdout.contains("migrate expand"), "{}", early.stdout);
+        project.migrate(&["expand"]).expect_code(0);
+        let bridge = open("1.1.0", "server-2");
+        let early = project.spawn_program(&shop, &["--version", "1.2.0"]).wait();
+        let early = early.expect_code(11);
+        assert!(
+            early.stdout.contains("migrate backfill 0002"),
+            "{}",
+            early.stdout
+        );
+        project.migrate(&["backfill"]).expect_code(0);
+        let new = open("1.2.0", "server-3");
+
+        let held = project.migrate(&["contract"]).expect_code(10);
+        for name in ["server-1", "server-2"] {
+            assert!(held.stdout.contains(name), "{}", held.stdout);
+        }
+        assert!(!held.stdout.contains("server-3"), "{}", held.stdout);
+        close(old);
+        // What only 1.0.0 used can go before the rest.
+        project.migrate(&["contract", "0004"]).expect_code(0);
+        project.migrate(&["contract", "0002"]).expect_code(10);
+        // The contract waits for the drain, with its fence up.
+        let mut contract = project.spawn(&["contract", "0002", "--wait", "1m"]);
+        contract.wait_for_line("server-2", GENEROUS);
+        let late = project.spawn_program(&shop, &["--version", "1.1.0"]).wait();
+        late.expect_code(11);
+        close(bridge);
+        contract.wait().expect_code(0);
+        assert!(db.try_execute("SELECT full_name FROM users").is_err());
+        assert!(db.try_execute("SELECT note FROM legacy_notes").is_err());
+        close(new);
+        assert_eq!(
+            db.value("SELECT count(*) FROM users WHERE first_name IS NULL AND id <> 7"),
+            "0"
+        );
+        project.migrate(&["log", "--verify"]).expect_code(0);
+    }
+);
+
+#[test]
+fn the_demonstration_tells_the_truth() {
+    let project = Project::without_database(&[]);
+    let script = example().join("demo.sh").display().to_string();
+    shop_program();
+    project.env("PHASEGATE_BIN", &programs().display().to_string());
+    let output = project
+        .spawn_program("sh", &[&script, "stage"])
+        .wait()
+        .expect_code(0);
+    let held = output
+        .stdout
+        .split("$ migrate contract 0002\n")
+        .nth(1)
+        .expect("the contract is tried");
+    assert!(
+        held.starts_with("hold: contract 0002_split_full_name\n"),
+        "{held}"
+    );
+    let reasons = held.split("(exit code 10)").next().unwrap_or_default();
+    for name in ["server-1", "server-2", "server-3"] {
+        assert!(reasons.contains(name), "{reasons}");
+    }
+    assert!(output.stdout.contains("contracted 0002_split_full_name"));
+    assert!(!output.stdout.contains("WRONG"), "{}", output.stdout);
+    let stage = project.path().join("stage/shop.db");
+    let db = Db::at("sqlite", format!("sqlite://{}", stage.display()));
+    assert_eq!(
+        db.query("SELECT name FROM pragma_table_info('users') ORDER BY cid"),
+        [["id"], ["first_name"], ["last_name"], ["phone"]]
+    );
+
+    // Without a directory it leaves nothing behind.
+    let temporary = project.path().join("temporary");
+    std::fs::create_dir(&temporary).expect("a directory in the project");
+    project.env("TMPDIR", &temporary.display().to_string());
+    project
+        .spawn_program("sh", &[&script])
+        .wait()
+        .expect_code(0);
+    let left = std::fs::read_dir(&temporary).expect("it is there").count();
+    assert_eq!(left, 0);
+}
