@@ -6,4 +6,5 @@ mod support;
 
 mod architecture;
 mod example;
+mod grants;
 mod harness;
