@@ -177,6 +177,9 @@ impl<'a> Coordinator<'a> {
 
     /// Records what was seen outside of the leases, and what an override covered. In a
     /// transaction of its own, because it holds whatever becomes of the step.
+    ///
+    /// A version that never registered counts like one that was admitted now: what it writes
+    /// widens the row kinds, and may undo a backfill, even if it is gone at the next look.
     pub(super) async fn remember(
         &mut self,
         snapshot: &Snapshot,
@@ -193,6 +196,7 @@ impl<'a> Coordinator<'a> {
         }
         let reason = self.options.accept_unknown.clone().unwrap_or_default();
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        let seq = ledger.count_admission().await?;
         for group in others {
             ledger
                 .sight(
@@ -200,7 +204,7 @@ impl<'a> Coordinator<'a> {
                     &group.label.text,
                     group.label.version.as_ref(),
                     group.seen_at,
-                    None,
+                    Some(seq),
                 )
                 .await?;
         }
