@@ -35,6 +35,8 @@ pub enum Progress {
     InvalidIndex {
         name: String,
     },
+    /// The database does not answer, and is asked again.
+    Unreachable(String),
     /// The fence is up and something still blocks.
     Waiting(Decision),
     Batch {

@@ -79,6 +79,20 @@ impl<'a> Coordinator<'a> {
         })
     }
 
+    /// Connects again after the connection broke. Where that fails too, the broken one stays, and
+    /// the next thing done with it says so.
+    pub(super) async fn reconnect(&mut self) {
+        let connected = super::connect(self.options.project, self.options.target, true).await;
+        match connected {
+            Ok(connection) => {
+                std::mem::replace(&mut self.connection, connection)
+                    .close()
+                    .await
+            }
+            Err(error) => tracing::debug!("connecting again: {error}"),
+        }
+    }
+
     /// Gives the lease back and closes the connection.
     ///
     /// # Errors
