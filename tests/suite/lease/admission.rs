@@ -145,35 +145,37 @@ scenario!(
     fn no_admission_slips_past_the_fence(db: Db) {
         const RACERS: usize = 60;
         block_on(record(&db, Phase::Expanded));
-        let (admitted, refused, fenced_at) = block_on(async {
+        let (admitted, fenced_at) = block_on(async {
             let mut racers = tokio::task::JoinSet::new();
+            let (first, mut admissions) = tokio::sync::mpsc::unbounded_channel();
             for number in 0..RACERS {
-                let target = target(&db);
+                let (target, first) = (target(&db), first.clone());
+                // Each starts instances until it is refused.
                 racers.spawn(async move {
-                    admit(&target, &request("1.0.0", &format!("server-{number}"))).await
+                    let wanted = request("1.0.0", &format!("server-{number}"));
+                    let mut admitted = 0;
+                    while let Admission::Admitted { .. } =
+                        admit(&target, &wanted).await.expect("an answer")
+                    {
+                        admitted += 1;
+                        first.send(()).expect("the test listens");
+                    }
+                    admitted
                 });
             }
-            let (mut admitted, mut refused, mut fenced_at) = (0, 0, None);
-            while let Some(racer) = racers.join_next().await {
-                match racer.expect("no panic").expect("an answer") {
-                    Admission::Admitted { .. } => admitted += 1,
-                    Admission::Refused(_) => refused += 1,
-                }
-                // In the thick of it.
-                if fenced_at.is_none() && admitted >= 5 {
-                    fenced_at = Some(record(&db, Phase::Contracting).await);
-                }
+            for _ in 0..20 {
+                admissions.recv().await.expect("an admission");
             }
-            (admitted, refused, fenced_at.expect("a fence"))
+            let fenced_at = record(&db, Phase::Contracting).await;
+            let admitted: i64 = racers.join_all().await.into_iter().sum();
+            (admitted, fenced_at)
         });
-        assert_eq!(admitted + refused, RACERS);
-        assert!(admitted >= 5);
         let view = block_on(view(&db));
         let counted: u64 = view.groups.iter().map(|group| group.instances).sum();
-        assert_eq!(counted, admitted as u64);
+        assert_eq!(i64::try_from(counted), Ok(admitted));
         // Every admission has a number, and the fence knows the last one before it.
-        assert_eq!(view.sightings[0].seq, admitted as i64);
-        assert!(view.sightings[0].seq <= fenced_at);
+        assert_eq!(view.sightings[0].seq, admitted);
+        assert_eq!(fenced_at, admitted);
     }
 );
 
