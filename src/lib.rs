@@ -1,6 +1,8 @@
 //! Phasegate: schema migrations that know which application versions are live.
 
 pub mod backfill;
+#[doc(hidden)]
+pub mod cli;
 pub mod coordinator;
 mod crash;
 pub mod database;

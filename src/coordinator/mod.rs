@@ -15,7 +15,9 @@ mod session;
 use std::time::Duration;
 
 pub use error::{CoordinatorError, ScriptFailure};
-pub use observe::{Drift, Situation, connect, is_nothing_yet, observe, observe_with};
+pub use observe::{
+    Drift, Situation, connect, is_nothing_yet, measure_if_clear, nothing_yet, observe, observe_with,
+};
 pub use resume::Answer;
 pub use script::Progress;
 pub use session::{Coordinator, Options};

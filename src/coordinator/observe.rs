@@ -4,10 +4,13 @@ use std::fmt;
 
 use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, Target};
 use crate::fleet;
-use crate::gate::{Evidence, Facts};
+use crate::gate::{Action, Evidence, Facts, Verdict, decide};
 use crate::ledger::{AppliedFile, CoordinatorRow, Ledger, LedgerError, View};
-use crate::model::{Declaration, MigrationId, MigrationState, Schema, Snapshot, Step};
+use crate::model::{Declaration, MigrationId, MigrationState, Phase, Schema, Snapshot, Step};
 use crate::project::{Migration, Project};
+use crate::sql::Dialect;
+
+use super::CoordinatorError;
 
 /// A file that is not as it was when its phase was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +86,60 @@ pub async fn observe(
     Ok(situation)
 }
 
+/// What is known of a database that does not exist yet.
+#[must_use]
+pub fn nothing_yet(project: &Project, dialect: Dialect) -> Situation {
+    let view = empty_view();
+    let snapshot = Snapshot {
+        taken_at: view.now,
+        sources: vec![view.lease_report()],
+        groups: Vec::new(),
+    };
+    let mut situation = observe_with(project, view, snapshot, &[], dialect);
+    situation.has_ledger = false;
+    situation
+}
+
+/// For a contract that nothing else stands in the way of, asks the user's queries as well.
+///
+/// # Errors
+/// A database error, or a query that does not return a number.
+pub async fn measure_if_clear(
+    project: &Project,
+    id: &MigrationId,
+    situation: &mut Situation,
+    connection: &mut dyn Connection,
+) -> Result<(), CoordinatorError> {
+    let action = Action::Step {
+        step: Step::Contract,
+        migration: id.clone(),
+    };
+    let decision = decide(action, &situation.evidence);
+    let migration = project
+        .migrations
+        .iter()
+        .find(|migration| migration.id() == id);
+    let (Verdict::Go, Some(migration)) = (decision.verdict, migration) else {
+        return Ok(());
+    };
+    let is_over = situation
+        .evidence
+        .schema
+        .get(id)
+        .is_none_or(|state| state.phase == Phase::Contracted);
+    if is_over {
+        return Ok(());
+    }
+    let Some(mut ledger) = Ledger::read(connection).await? else {
+        return Ok(());
+    };
+    let schema = &situation.evidence.schema;
+    let facts = super::contract::measure(migration, id, &situation.view, schema, &mut ledger).await;
+    ledger.rollback().await?;
+    situation.evidence.facts = facts?;
+    Ok(())
+}
+
 /// Puts together what has been read already.
 #[must_use]
 pub fn observe_with(
@@ -90,7 +147,7 @@ pub fn observe_with(
     view: View,
     snapshot: Snapshot,
     files: &[AppliedFile],
-    dialect: crate::sql::Dialect,
+    dialect: Dialect,
 ) -> Situation {
     let schema = schema(project, &view);
     let min_instances = project
@@ -157,12 +214,7 @@ fn empty_view() -> View {
     }
 }
 
-fn drift(
-    project: &Project,
-    view: &View,
-    files: &[AppliedFile],
-    dialect: crate::sql::Dialect,
-) -> Vec<Drift> {
+fn drift(project: &Project, view: &View, files: &[AppliedFile], dialect: Dialect) -> Vec<Drift> {
     let mut found = Vec::new();
     for applied in &view.applied {
         let id = applied.state.id();
@@ -219,11 +271,7 @@ fn same_meaning(recorded: &Declaration, now: &Declaration) -> bool {
         && recorded.parts.backfill == now.parts.backfill
 }
 
-fn hash_now(
-    migration: &Migration,
-    phase: &str,
-    dialect: crate::sql::Dialect,
-) -> Option<(String, String)> {
+fn hash_now(migration: &Migration, phase: &str, dialect: Dialect) -> Option<(String, String)> {
     let files = migration.files(dialect);
     let step = Step::ALL.into_iter().find(|step| step.name() == phase)?;
     let script = match step {

@@ -1,82 +1,81 @@
 //! Absence is evidence only from complete, fresh sources.
 
+use std::collections::BTreeSet;
+
 use super::Evidence;
 use super::blocker::{Blocker, BlockerKind, Verdict};
-use crate::model::{Declaration, Live, SourceStatus};
+use crate::model::{Declaration, Live, LiveGroup, MigrationState, SourceReport, SourceStatus};
 
-/// What is missing in the evidence, and whether it could change the answer.
+/// What is missing in the evidence.
 pub(super) struct Gaps {
-    /// The services of which unseen instances may be live, with what hides them.
+    /// The services of which unknown versions may be live, with what hides them.
     services: Vec<(String, Blocker)>,
 }
 
 impl Gaps {
     pub(super) fn find(evidence: &Evidence) -> Self {
         let mut services = Vec::new();
-        for (service, wanted) in &evidence.min_instances {
-            for source in &evidence.snapshot.sources {
-                let (what, help) = match &source.status {
-                    SourceStatus::Fresh => continue,
-                    SourceStatus::Stale => (
-                        format!(
-                            "the source `{}` is stale: what it said is {} s old",
-                            source.name,
-                            source.age_ms / 1000
-                        ),
-                        "wait until it reports again, or repair it".to_owned(),
-                    ),
-                    SourceStatus::Failed { reason } => (
-                        format!("the source `{}` failed: {reason}", source.name),
-                        "repair it, or take it out of [fleet] sources in migrate.toml".to_owned(),
-                    ),
-                };
-                let mut blocker = Blocker::new(BlockerKind::Source, Verdict::Unknown, what, help);
-                blocker.source = Some(source.name.clone());
-                services.push((service.clone(), blocker));
-            }
+        // A source that fails may hide any service, whether or not migrate.toml still names it.
+        let declared = evidence
+            .schema
+            .migrations()
+            .iter()
+            .flat_map(|state| state.declaration.services.keys());
+        let all: BTreeSet<&String> = evidence.min_instances.keys().chain(declared).collect();
+        for service in all {
+            let silent = evidence.snapshot.sources.iter().filter_map(silence);
+            services.extend(silent.map(|blocker| (service.clone(), blocker)));
+            let wanted = evidence.min_instances.get(service).copied().unwrap_or(0);
             let seen = evidence.snapshot.instances_of(service);
-            if seen < *wanted {
-                let mut blocker = Blocker::new(
-                    BlockerKind::MissingInstances,
-                    Verdict::Unknown,
-                    format!(
-                        "only {seen} of at least {wanted} instances of {service} are seen, so others may be live unseen"
-                    ),
-                    format!(
-                        "start them with `migrate agent`, name a source that sees them, or set \
-                         min_instances = {seen} under [services.{service}] if that is all there are"
-                    ),
-                );
-                blocker.service = Some(service.clone());
-                blocker.instances = seen;
-                services.push((service.clone(), blocker));
+            if seen < wanted {
+                services.push((service.clone(), too_few(service, seen, wanted)));
+            }
+        }
+        for group in &evidence.snapshot.groups {
+            if group.label.version.is_none() {
+                services.push((group.service.clone(), unplaced(group)));
             }
         }
         Self { services }
     }
 
-    /// The gaps through which an unseen live version could change the answer for a migration.
+    /// The gaps through which an unknown live version could change the answer for a migration.
     ///
-    /// `changes` says whether the answer differs when one more version is live.
+    /// `changes` says whether the answer differs when these versions are live too. One may be
+    /// harmless alone and not beside another that is hidden as well, so they are tried in pairs.
     pub(super) fn that_matter(
         &self,
         declaration: &Declaration,
-        changes: impl Fn(&Live) -> bool,
+        changes: impl Fn(&[Live]) -> bool,
     ) -> Vec<Blocker> {
+        let hidden: BTreeSet<&String> = self.services.iter().map(|(service, _)| service).collect();
+        let possible: Vec<Live> = hidden
+            .into_iter()
+            .filter(|service| declaration.services.contains_key(*service))
+            .flat_map(|service| {
+                Declaration::representatives(service, [declaration])
+                    .into_iter()
+                    .map(|version| Live {
+                        service: service.clone(),
+                        version,
+                    })
+            })
+            .collect();
+        let mut matter = BTreeSet::new();
+        for (index, one) in possible.iter().enumerate() {
+            if changes(std::slice::from_ref(one)) {
+                matter.insert(&one.service);
+            }
+            for other in &possible[..index] {
+                let both_known = matter.contains(&one.service) && matter.contains(&other.service);
+                if !both_known && changes(&[one.clone(), other.clone()]) {
+                    matter.extend([&one.service, &other.service]);
+                }
+            }
+        }
         let mut found: Vec<Blocker> = Vec::new();
         for (service, blocker) in &self.services {
-            let matters = || {
-                declaration.services.contains_key(service)
-                    && Declaration::representatives(service, [declaration])
-                        .into_iter()
-                        .any(|version| {
-                            changes(&Live {
-                                service: service.clone(),
-                                version,
-                            })
-                        })
-            };
-            if !found.contains(blocker) && matters() {
+            if matter.contains(service) && !found.contains(blocker) {
                 found.push(blocker.clone());
             }
         }
@@ -84,36 +83,76 @@ impl Gaps {
     }
 }
 
-/// Live instances whose version cannot be placed, as far as they belong to services that the
-/// migration names.
-pub(super) fn unplaced(declaration: &Declaration, evidence: &Evidence) -> Vec<Blocker> {
-    evidence
-        .snapshot
-        .groups
-        .iter()
-        .filter(|group| {
-            group.label.version.is_none() && declaration.services.contains_key(&group.service)
-        })
-        .map(|group| {
-            let mut blocker = Blocker::new(
-                BlockerKind::UnplacedVersion,
-                Verdict::Unknown,
-                format!(
-                    "`{}` of {} is live and cannot be placed among the versions",
-                    group.label.text, group.service
-                ),
-                format!(
-                    "say which version it is in migrate.toml: [services.{}] aliases = {{ \"{}\" = \"1.2.3\" }}",
-                    group.service, group.label.text
-                ),
-            );
-            blocker.service = Some(group.service.clone());
-            blocker.version = Some(group.label.text.clone());
-            blocker.instances = group.instances;
-            blocker.examples.clone_from(&group.examples);
-            blocker.source = Some(group.source.clone());
-            blocker.seen_at = Some(group.seen_at);
-            blocker
-        })
-        .collect()
+/// The fleet with `unseen` in it; none where those versions could not have come to be live.
+pub(super) fn may_be_live(
+    state: &MigrationState,
+    live: &[Live],
+    unseen: &[Live],
+) -> Option<Vec<Live>> {
+    let more = [live, unseen].concat();
+    let before = state.before_any_fence();
+    (before.breaches(&more).len() <= before.breaches(live).len()).then_some(more)
+}
+
+/// Why what the source says is not all there is.
+fn silence(source: &SourceReport) -> Option<Blocker> {
+    let (message, help) = match &source.status {
+        SourceStatus::Fresh => return None,
+        SourceStatus::Stale => (
+            format!(
+                "the source `{}` is stale: what it said is {} s old",
+                source.name,
+                source.age_ms / 1000
+            ),
+            "wait until it reports again, or repair it".to_owned(),
+        ),
+        SourceStatus::Failed { reason } => (
+            format!("the source `{}` failed: {reason}", source.name),
+            "repair it, or take it out of [fleet] sources in migrate.toml if instances do not \
+             depend on it"
+                .to_owned(),
+        ),
+    };
+    let mut blocker = Blocker::new(BlockerKind::Source, Verdict::Unknown, message, help);
+    blocker.source = Some(source.name.clone());
+    Some(blocker)
+}
+
+fn too_few(service: &str, seen: u64, wanted: u64) -> Blocker {
+    let mut blocker = Blocker::new(
+        BlockerKind::MissingInstances,
+        Verdict::Unknown,
+        format!(
+            "{seen} of at least {wanted} instances of {service} are seen: others may be live unseen"
+        ),
+        format!(
+            "start them with `migrate agent`, name a source that sees them, or set \
+             min_instances = {seen} under [services.{service}] if that is all there are"
+        ),
+    );
+    blocker.service = Some(service.to_owned());
+    blocker.instances = seen;
+    blocker
+}
+
+fn unplaced(group: &LiveGroup) -> Blocker {
+    let mut blocker = Blocker::new(
+        BlockerKind::UnplacedVersion,
+        Verdict::Unknown,
+        format!(
+            "`{}` of {} is live and cannot be placed among the versions",
+            group.label.text, group.service
+        ),
+        format!(
+            "say which version it is in migrate.toml: [services.{}] aliases = {{ \"{}\" = \"1.2.3\" }}",
+            group.service, group.label.text
+        ),
+    );
+    blocker.service = Some(group.service.clone());
+    blocker.version = Some(group.label.text.clone());
+    blocker.instances = group.instances;
+    blocker.examples.clone_from(&group.examples);
+    blocker.source = Some(group.source.clone());
+    blocker.seen_at = Some(group.seen_at);
+    blocker
 }

@@ -36,16 +36,12 @@ pub fn horizon(service: &str, evidence: &Evidence) -> Horizon {
             service: service.to_owned(),
             version: version.clone(),
         };
-        let mut reasons: Vec<String> = decide(Action::Deploy(vec![candidate]), evidence)
+        let mut reasons: Vec<String> = decide(Action::Deploy(vec![candidate.clone()]), evidence)
             .blockers
             .into_iter()
             .filter(|blocker| blocker.verdict != Verdict::Unknown)
             // Said of a stretch, so without the one version that stands for it.
-            .map(|blocker| {
-                blocker
-                    .message
-                    .replacen(&format!("{service} {version}"), "it", 1)
-            })
+            .map(|blocker| without_name(&blocker.message, &candidate.to_string()))
             .collect();
         reasons.dedup();
         if let Some(last) = stretches.last_mut() {
@@ -63,5 +59,34 @@ pub fn horizon(service: &str, evidence: &Evidence) -> Horizon {
     Horizon {
         service: service.to_owned(),
         stretches,
+    }
+}
+
+/// The message with `it` for the version; `web 1.1.10` is not `web 1.1.1`.
+fn without_name(message: &str, name: &str) -> String {
+    let mut text = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(at) = rest.find(name) {
+        let (before, from) = rest.split_at(at);
+        let after = &from[name.len()..];
+        let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '+');
+        let is_whole = !after.starts_with(goes_on) && !before.ends_with(goes_on);
+        text += before;
+        text += if is_whole { "it" } else { name };
+        rest = after;
+    }
+    text + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_name;
+
+    #[test]
+    fn only_whole_names_are_left_out() {
+        let text = "web 1.1.10 leaves rows that web 1.1.1 cannot read";
+        let expected = "web 1.1.10 leaves rows that it cannot read";
+        assert_eq!(without_name(text, "web 1.1.1"), expected);
+        assert_eq!(without_name("web 1.1.1", "web 1.1.1"), "it");
     }
 }

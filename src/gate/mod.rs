@@ -8,6 +8,8 @@ mod deploy;
 mod evidence;
 mod horizon;
 mod phase;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::collections::BTreeMap;
@@ -16,7 +18,7 @@ pub use blocker::{Blocker, BlockerKind, Verdict};
 pub use horizon::{Horizon, Stretch, horizon};
 pub use words::touch_words;
 
-use crate::model::{Live, MigrationId, Schema, Snapshot, Step};
+use crate::model::{Breach, Clause, Live, MigrationId, Schema, Snapshot, Step};
 
 /// Something that somebody wants to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,13 +63,16 @@ pub struct Soak {
 pub struct Decision {
     pub action: Action,
     pub verdict: Verdict,
+    /// The heaviest first.
     pub blockers: Vec<Blocker>,
     /// What does not block, and whoever acts should know.
     pub notes: Vec<String>,
 }
 
 impl Decision {
-    fn new(action: Action, blockers: Vec<Blocker>, notes: Vec<String>) -> Self {
+    fn new(action: Action, mut blockers: Vec<Blocker>, notes: Vec<String>) -> Self {
+        // The reason for the verdict comes first.
+        blockers.sort_by_key(|blocker| std::cmp::Reverse(blocker.verdict));
         Self {
             action,
             verdict: Verdict::of(&blockers),
@@ -86,6 +91,25 @@ impl Decision {
     }
 }
 
+/// The breaches without those that a version would bring about, or suffer from, which has no place
+/// here at all: once it is gone or kept out they do not arise, so they only mislead.
+fn first_causes(mut breaches: Vec<Breach>) -> Vec<Breach> {
+    let is_shut_out = |breach: &Breach| {
+        let by_place = matches!(breach.clause, Clause::NewIsThere | Clause::OldIsThere);
+        breach.who.clone().filter(|_| by_place)
+    };
+    let shut_out: Vec<Live> = breaches.iter().filter_map(is_shut_out).collect();
+    breaches.retain(|breach| {
+        is_shut_out(breach).is_some()
+            || !breach
+                .who
+                .iter()
+                .chain(&breach.writers)
+                .any(|who| shut_out.contains(who))
+    });
+    breaches
+}
+
 /// Decides whether `action` is safe, given the evidence.
 #[must_use]
 pub fn decide(action: Action, evidence: &Evidence) -> Decision {
@@ -94,4 +118,17 @@ pub fn decide(action: Action, evidence: &Evidence) -> Decision {
         Action::Deploy(candidates) => deploy::decide(candidates, evidence),
     };
     Decision::new(action, blockers, notes)
+}
+
+/// The answer where not even the ledger could be read.
+#[must_use]
+pub fn unreachable(action: Action, error: &str) -> Decision {
+    let mut blocker = Blocker::new(
+        BlockerKind::Source,
+        Verdict::Unknown,
+        error,
+        "ask again when the database can be reached; running instances go on under their leases",
+    );
+    blocker.source = Some("ledger".to_owned());
+    Decision::new(action, vec![blocker], Vec::new())
 }

@@ -1,9 +1,9 @@
 //! Whether one step of one migration is safe now.
 
 use super::blocker::{Blocker, BlockerKind, Verdict};
-use super::evidence::{Gaps, unplaced};
+use super::evidence::{self, Gaps};
 use super::words::{ambiguity, touch_words};
-use super::{Evidence, Facts};
+use super::{Evidence, Facts, first_causes};
 use crate::model::{Breach, Clause, Format, Live, MigrationId, MigrationState, Phase, Step};
 
 type Answer = (Vec<Blocker>, Vec<String>);
@@ -18,13 +18,19 @@ pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answe
         );
         return (vec![blocker.of_migration(id)], Vec::new());
     };
-    if let Some(note) = already_done(step, state) {
+    let live = evidence.snapshot.live();
+    // A step that is done already is not an error.
+    if state.has_taken(step, &live) {
+        let note = format!(
+            "{id} is {} already: nothing to {}",
+            state.phase,
+            step.name()
+        );
         return (Vec::new(), vec![note]);
     }
     let mut blockers = structure(step, state, evidence);
     let mut notes = Vec::new();
     if blockers.is_empty() {
-        let live = evidence.snapshot.live();
         blockers = by_the_rule(step, state, &live, evidence);
         blockers.extend(without_evidence(step, state, &live, evidence));
         blockers.extend(measured(step, state, &evidence.facts));
@@ -35,31 +41,6 @@ pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answe
         .map(|blocker| blocker.of_migration(id))
         .collect();
     (blockers, notes)
-}
-
-/// A step that is done already is not an error: nothing is left to do.
-fn already_done(step: Step, state: &MigrationState) -> Option<String> {
-    let parts = state.declaration.parts;
-    let done = match step {
-        Step::Expand => state.phase.expand_is_done(),
-        Step::Backfill => {
-            parts.backfill
-                && matches!(
-                    state.phase,
-                    Phase::Backfilled | Phase::Contracting | Phase::Contracted
-                )
-        }
-        Step::Contract => state.phase == Phase::Contracted,
-        Step::Revert => state.phase == Phase::Pending && parts.expand,
-    };
-    done.then(|| {
-        format!(
-            "{} is {} already: nothing to {}",
-            state.id(),
-            state.phase,
-            step.name()
-        )
-    })
 }
 
 /// What has to be in place before the rule can be asked.
@@ -181,7 +162,7 @@ fn by_the_rule(
     evidence: &Evidence,
 ) -> Vec<Blocker> {
     let mut blockers: Vec<Blocker> = Vec::new();
-    for breach in state.breaches_of(step, live) {
+    for breach in first_causes(state.breaches_of(step, live)) {
         for blocker in explain(step, state, &breach, live, evidence) {
             let known = blockers.iter().any(|other| {
                 (other.kind, &other.service, &other.version)
@@ -224,7 +205,7 @@ fn explain(
         }
         (Clause::Readable(kind), Some(who)) => vec![holds(
             who,
-            format!("{who} could not read the rows that it leaves ({})", kind.describe()),
+            format!("{who} could not read rows that the {} leaves ({})", step.name(), kind.describe()),
         )],
         (Clause::Filled(_), _) if !breach.writers.is_empty() => breach
             .writers
@@ -290,17 +271,15 @@ fn without_evidence(
 ) -> Vec<Blocker> {
     let declaration = &state.declaration;
     let base = state.breaches_of(step, live).len();
-    let changes = |unseen: &Live| {
-        let mut more = live.to_vec();
-        more.push(unseen.clone());
-        let possible = state.breaches(&more).len() <= state.breaches(live).len();
-        possible && state.breaches_of(step, &more).len() > base
+    let changes = |unseen: &[Live]| {
+        let more = match step {
+            // What they take away does not come back: not even the coherence of the fleet counts.
+            Step::Contract | Step::Revert => Some([live, unseen].concat()),
+            Step::Expand | Step::Backfill => evidence::may_be_live(state, live, unseen),
+        };
+        more.is_some_and(|more| state.breaches_of(step, &more).len() > base)
     };
-    let mut blockers = Gaps::find(evidence).that_matter(declaration, changes);
-    if step != Step::Expand {
-        blockers.extend(unplaced(declaration, evidence));
-    }
-    blockers
+    Gaps::find(evidence).that_matter(declaration, changes)
 }
 
 fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
@@ -329,7 +308,7 @@ fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
         ));
     }
     if let Some(soak) = facts.soak.filter(|soak| soak.quiet_ms < soak.required_ms) {
-        let left = (soak.required_ms - soak.quiet_ms + 999) / 1000;
+        let left = (soak.required_ms.saturating_sub(soak.quiet_ms)).saturating_add(999) / 1000;
         blockers.push(Blocker::new(
             BlockerKind::Soak,
             Verdict::Hold,
@@ -349,16 +328,15 @@ fn advice(step: Step, state: &MigrationState, live: &[Live]) -> Vec<String> {
         return Vec::new();
     }
     let mut notes = Vec::new();
-    let kinds = state.reachable(live);
     if state.backfill_must_overwrite(live) {
         notes.push(
             "an old-only writer ran beside one that writes both: backfill.sql has to overwrite \
              stale values of the new format, not only fill missing ones"
                 .to_owned(),
         );
-    } else if !kinds.all_old_fresh() {
+    } else if state.backfill_must_only_fill(live) {
         notes.push(
-            "rows may exist whose old format is stale or missing: backfill.sql has to leave a new \
+            "rows may exist, or be written while it runs, whose old format is stale or missing: backfill.sql has to leave a new \
              format alone that is already there"
                 .to_owned(),
         );

@@ -4,19 +4,21 @@
 //! Invariant: everything here is pure. No I/O, no clock, no async: the same functions decide in
 //! production, in tests and in a model checker.
 
+mod format;
 mod migration;
 mod range;
 mod rows;
 mod rule;
 mod snapshot;
 mod state;
+#[cfg(test)]
+pub(crate) mod testing;
 mod version;
 
+pub use format::{Behaviour, Format, Formats, Sync};
 pub use migration::{Declaration, IdError, MigrationId, Parts, Touched, Usage};
 pub use range::{Range, RangeError, Reading};
-pub use rows::{
-    Behaviour, Format, Formats, Freshness, RowKind, RowKinds, RowKindsError, Rows, Sync,
-};
+pub use rows::{Freshness, RowKind, RowKinds, RowKindsError, Rows};
 pub use rule::{Breach, Clause, Step};
 pub(crate) use snapshot::most_in_one_source;
 pub use snapshot::{InstanceState, Label, LiveGroup, Snapshot, SourceReport, SourceStatus};

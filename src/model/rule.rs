@@ -99,10 +99,18 @@ impl MigrationState {
         states.pop().unwrap_or_else(|| self.clone())
     }
 
-    /// The clauses that `step` would newly break.
+    /// The clauses that `step` would break and that do not lie broken without it.
     #[must_use]
     pub fn breaches_of(&self, step: Step, live: &[Live]) -> Vec<Breach> {
-        let present = self.breaches(live);
+        let mut present = self.breaches(live);
+        present.retain(|breach| match step {
+            Step::Expand => true,
+            // It ends by promising that every row is filled, whoever broke that promise before.
+            Step::Backfill => !matches!(breach.clause, Clause::Filled(_)),
+            // What they take away stays away: a breach that is there already, such as a version
+            // still behind the fence that this very step put up, is no excuse.
+            Step::Contract | Step::Revert => false,
+        });
         let mut found = Vec::new();
         for state in self.states_during(step, live) {
             for breach in state.breaches(live) {
@@ -141,7 +149,7 @@ impl MigrationState {
         state
     }
 
-    fn kinds_after_expand(&self, live: &[Live]) -> RowKinds {
+    pub(super) fn kinds_after_expand(&self, live: &[Live]) -> RowKinds {
         let before = self.reachable(live);
         let declaration = &self.declaration;
         if !declaration.has_new() || !declaration.sync.refreshes_new() {
@@ -205,7 +213,7 @@ fn kinds_after_backfill(kinds: RowKinds) -> RowKinds {
 pub(super) fn breaches(state: &MigrationState, live: &[Live]) -> Vec<Breach> {
     let mut found = Vec::new();
     let reachable = state.reachable(live);
-    let new_is_missing = !state.phase.expand_is_done();
+    let new_is_missing = !state.expand_is_done();
     let old_is_going = state.phase.contract_has_begun();
     for (who, behaviour) in state.behaviours(live) {
         let mut add = |clause, writers| {
@@ -227,8 +235,9 @@ pub(super) fn breaches(state: &MigrationState, live: &[Live]) -> Vec<Breach> {
         }
         // While a fence is up but nothing has been taken away, the versions behind it still read.
         // Once a format is gone, clause 1 or 2 has said all there is to say.
-        let reads_what_is_gone = touches(Format::New) && state.phase == Phase::Pending
-            || touches(Format::Old) && state.phase == Phase::Contracted;
+        let reads_what_is_gone =
+            touches(Format::New) && new_is_missing && state.phase == Phase::Pending
+                || touches(Format::Old) && state.phase == Phase::Contracted;
         if !reads_what_is_gone {
             for kind in reachable.iter().filter(|kind| !behaviour.can_read(*kind)) {
                 add(Clause::Readable(kind), writers_of(state, live, kind));

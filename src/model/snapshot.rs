@@ -1,5 +1,6 @@
 //! What all sources said at one moment.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Live, Version};
@@ -135,32 +136,29 @@ impl Snapshot {
     /// sees, because sources name the same instance differently.
     #[must_use]
     pub fn instances_of(&self, service: &str) -> u64 {
-        let mut labels: Vec<&Label> = self
-            .groups
-            .iter()
-            .filter(|group| group.service == service)
-            .map(|group| &group.label)
-            .collect();
-        labels.sort();
-        labels.dedup();
-        labels
-            .into_iter()
-            .map(|label| {
-                most_in_one_source(
-                    self.groups
-                        .iter()
-                        .filter(|group| group.service == service && group.label == *label),
-                )
-            })
-            .sum()
+        // Sources also spell a version differently: `v1.2` is `1.2.0`.
+        let mut by_version = BTreeMap::<_, Vec<&LiveGroup>>::new();
+        for group in self.groups.iter().filter(|group| group.service == service) {
+            let label = &group.label;
+            let unplaced = label.version.is_none().then_some(&label.text);
+            by_version
+                .entry((&label.version, unplaced))
+                .or_default()
+                .push(group);
+        }
+        by_version
+            .into_values()
+            .map(|groups| most_in_one_source(groups.into_iter()))
+            .fold(0, u64::saturating_add)
     }
 }
 
 /// The most instances that any one source counts among these groups.
 pub(crate) fn most_in_one_source<'a>(groups: impl Iterator<Item = &'a LiveGroup>) -> u64 {
-    let mut by_source = std::collections::BTreeMap::<&str, u64>::new();
+    let mut by_source = BTreeMap::<&str, u64>::new();
     for group in groups {
-        *by_source.entry(&group.source).or_default() += group.instances;
+        let count = by_source.entry(&group.source).or_default();
+        *count = count.saturating_add(group.instances);
     }
     by_source.into_values().max().unwrap_or(0)
 }

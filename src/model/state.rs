@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{
-    Behaviour, Breach, Declaration, Format, MigrationId, RowKind, RowKinds, Sync, Version,
+    Behaviour, Breach, Declaration, Format, MigrationId, RowKind, RowKinds, Step, Sync, Version,
 };
 
 /// How far a migration is.
@@ -116,11 +116,15 @@ impl MigrationState {
         } else {
             RowKinds::EMPTY
         };
-        Self {
+        let mut state = Self {
             declaration,
             phase: Phase::Pending,
             kinds,
+        };
+        if state.expand_is_done() {
+            state.kinds = state.kinds_after_expand(&[]);
         }
+        state
     }
 
     #[must_use]
@@ -146,6 +150,37 @@ impl MigrationState {
     pub const fn expand_is_done(&self) -> bool {
         self.phase.expand_is_done()
             || !self.declaration.parts.expand && matches!(self.phase, Phase::Pending)
+    }
+
+    /// Whether `step` has nothing left to do while these versions are live.
+    #[must_use]
+    pub fn has_taken(&self, step: Step, live: &[Live]) -> bool {
+        match step {
+            Step::Expand => self.phase.expand_is_done(),
+            Step::Backfill => match self.phase {
+                // A writer that nobody admitted may have undone it.
+                Phase::Backfilled => self.reachable(live).all_new_fresh(),
+                Phase::Contracting | Phase::Contracted => self.declaration.parts.backfill,
+                _ => false,
+            },
+            Step::Contract => self.phase == Phase::Contracted,
+            Step::Revert => self.phase == Phase::Pending,
+        }
+    }
+
+    /// The state as it was before a fence kept versions out or a backfill promised anything: what
+    /// runs unseen may have started then.
+    pub(crate) fn before_any_fence(&self) -> Self {
+        let phase = match self.phase {
+            Phase::Backfilling | Phase::Backfilled | Phase::Contracting | Phase::Reverting => {
+                Phase::Expanded
+            }
+            other => other,
+        };
+        Self {
+            phase,
+            ..self.clone()
+        }
     }
 
     /// What each live version may do with this migration's formats.
@@ -177,7 +212,7 @@ impl MigrationState {
         // Statement by statement, expand goes from no sync to sync, and revert the other way: what
         // was written before the turn is followed by what is written after it, never mixed.
         let syncs: &[Sync] = match self.phase {
-            Phase::Pending => &[Sync::None],
+            Phase::Pending if !self.expand_is_done() => &[Sync::None],
             Phase::Expanding => &[Sync::None, declared],
             Phase::Reverting => &[declared, Sync::None],
             _ => &[declared],
@@ -194,6 +229,33 @@ impl MigrationState {
         self.reachable(live)
             .iter()
             .any(|kind| kind.new == super::Freshness::Stale)
+    }
+
+    /// Whether a row may have, or may get while the backfill runs, a new format that its old one
+    /// must not overwrite.
+    #[must_use]
+    pub fn backfill_must_only_fill<'a>(&self, live: impl IntoIterator<Item = &'a Live>) -> bool {
+        let kinds = self.reachable(live);
+        let during = Self {
+            phase: Phase::Backfilling,
+            kinds,
+            declaration: self.declaration.clone(),
+        };
+        let may_spoil_old = |service: &String, version| {
+            let alone = [Live {
+                service: service.clone(),
+                version,
+            }];
+            !during.reachable(&alone).all_old_fresh() && during.breaches(&alone).is_empty()
+        };
+        let overwrites = kinds.iter().any(|kind| kind.new == super::Freshness::Stale);
+        !overwrites
+            && (!kinds.all_old_fresh()
+                || self.declaration.services.keys().any(|service| {
+                    Declaration::representatives(service, [&self.declaration])
+                        .into_iter()
+                        .any(|version| may_spoil_old(service, version))
+                }))
     }
 
     /// The clauses of the invariant that do not hold while these versions are live.

@@ -1,0 +1,406 @@
+//! `migrate expand`, `backfill`, `contract`, `revert` and `resolve`.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::args::{ContractArgs, ExpandArgs, Global, ResolveArgs, RevertArgs, StepArgs};
+use super::context::{Context, refuse_drift};
+use super::failure::Failure;
+use super::out::Out;
+use super::progress::Reporter;
+use super::{json, text};
+use crate::coordinator::{
+    Answer, Coordinator, CoordinatorError, Options, Outcome, Progress, Situation,
+};
+use crate::gate::{Decision, Verdict};
+use crate::model::{MigrationId, MigrationState, Phase, Snapshot, Step};
+
+/// What a command is asked to do.
+struct Task {
+    step: Step,
+    ids: Vec<MigrationId>,
+    wait: Option<Duration>,
+    accept_unknown: Option<String>,
+    /// Whether the user named the migrations.
+    is_named: bool,
+}
+
+pub(super) async fn expand(args: &ExpandArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    let context = Context::load(global)?;
+    let up_to = match &args.up_to {
+        Some(wanted) => Some(context.project.find(wanted)?.id().clone()),
+        None => None,
+    };
+    let is_wanted = |state: &MigrationState| {
+        let is_within = up_to.as_ref().is_none_or(|last| state.id() <= last);
+        is_within && state.declaration.parts.expand && !state.phase.expand_is_done()
+    };
+    let (ids, is_named) = select(&context, &args.ids, is_wanted).await?;
+    let task = Task {
+        step: Step::Expand,
+        ids,
+        wait: args.waiting.wait,
+        accept_unknown: None,
+        is_named,
+    };
+    run(&context, task, global, out).await
+}
+
+pub(super) async fn backfill(args: &StepArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    let context = Context::load(global)?;
+    let is_wanted = |state: &MigrationState| {
+        let is_open = matches!(
+            state.phase,
+            Phase::Pending | Phase::Expanded | Phase::Backfilling
+        );
+        state.declaration.parts.backfill && state.expand_is_done() && is_open
+    };
+    let (ids, is_named) = select(&context, &args.ids, is_wanted).await?;
+    let accept_unknown = reason(args.overriding.accept_unknown.as_deref())?;
+    let task = Task {
+        step: Step::Backfill,
+        ids,
+        wait: args.waiting.wait,
+        accept_unknown,
+        is_named,
+    };
+    run(&context, task, global, out).await
+}
+
+pub(super) async fn contract(
+    args: &ContractArgs,
+    global: &Global,
+    out: &Out,
+) -> Result<u8, Failure> {
+    let context = Context::load(global)?;
+    let is_wanted = |state: &MigrationState| {
+        state.declaration.parts.contract
+            && state.expand_is_done()
+            && state.phase != Phase::Contracted
+    };
+    let (ids, is_named) = select(&context, &args.ids, is_wanted).await?;
+    if args.dry_run {
+        return rehearse(&context, &ids, out).await;
+    }
+    let accept_unknown = reason(args.overriding.accept_unknown.as_deref())?;
+    let task = Task {
+        step: Step::Contract,
+        ids,
+        wait: args.wait,
+        accept_unknown,
+        is_named,
+    };
+    run(&context, task, global, out).await
+}
+
+pub(super) async fn revert(args: &RevertArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    let context = Context::load(global)?;
+    let ids = vec![context.project.find(&args.id)?.id().clone()];
+    let accept_unknown = reason(args.overriding.accept_unknown.as_deref())?;
+    let task = Task {
+        step: Step::Revert,
+        ids,
+        wait: args.waiting.wait,
+        accept_unknown,
+        is_named: true,
+    };
+    run(&context, task, global, out).await
+}
+
+pub(super) async fn resolve(args: &ResolveArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    let context = Context::load(global)?;
+    let id = context.project.find(&args.id)?.id().clone();
+    let reporter = Reporter::new(global);
+    let report = |progress: Progress| reporter.show(&progress);
+    let mut coordinator = start(&context, format!("resolve {id}"), None, None, &report).await?;
+    let answer = if args.applied {
+        Answer::Applied
+    } else {
+        Answer::NotApplied
+    };
+    let resolved = coordinator.resolve(&id, args.step, answer).await;
+    reporter.finish();
+    coordinator.finish().await?;
+    if !resolved? {
+        return Err(Failure::new(format!(
+            "no interrupted statement {} of {id} waits for an answer",
+            args.step
+        ))
+        .help("`migrate log` shows which statements were begun and which are done"));
+    }
+    if out.is_json() {
+        out.json(
+            &json!({ "resolved": { "migration": id, "step": args.step, "applied": args.applied } }),
+        );
+    } else {
+        out.line(&format!(
+            "recorded; run the command for {id} again, and it goes on from there"
+        ));
+    }
+    Ok(0)
+}
+
+/// The migrations that were named, or those that wait for the step.
+async fn select(
+    context: &Context,
+    named: &[String],
+    is_wanted: impl Fn(&MigrationState) -> bool,
+) -> Result<(Vec<MigrationId>, bool), Failure> {
+    if !named.is_empty() {
+        let mut ids = Vec::new();
+        for wanted in named {
+            ids.push(context.project.find(wanted)?.id().clone());
+        }
+        ids.sort();
+        ids.dedup();
+        return Ok((ids, true));
+    }
+    let situation = context.observe().await?;
+    refuse_drift(&situation)?;
+    let states = situation.evidence.schema.migrations().iter();
+    Ok((
+        states
+            .filter(|state| is_wanted(state))
+            .map(|state| state.id().clone())
+            .collect(),
+        false,
+    ))
+}
+
+fn reason(text: Option<&str>) -> Result<Option<String>, Failure> {
+    match text.map(str::trim) {
+        Some("") => Err(Failure::new("--accept-unknown needs a reason")
+            .help("say why, for whoever reads the log")
+            .usage()),
+        other => Ok(other.map(ToOwned::to_owned)),
+    }
+}
+
+async fn start<'a>(
+    context: &'a Context,
+    doing: String,
+    wait: Option<Duration>,
+    accept_unknown: Option<String>,
+    report: &'a (dyn Fn(Progress) + Send + Sync),
+) -> Result<Coordinator<'a>, Failure> {
+    let options = Options {
+        project: &context.project,
+        target: &context.target,
+        doing,
+        accept_unknown,
+        wait,
+        report,
+    };
+    Ok(Coordinator::start(options).await?)
+}
+
+async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Result<u8, Failure> {
+    if task.ids.is_empty() {
+        return Ok(nothing_to_do(task.step, out));
+    }
+    let names: Vec<&str> = task.ids.iter().map(MigrationId::as_str).collect();
+    let doing = format!("{} {}", task.step.name(), names.join(" "));
+    let reporter = Reporter::new(global);
+    let report = |progress: Progress| reporter.show(&progress);
+    let mut coordinator = start(
+        context,
+        doing,
+        task.wait,
+        task.accept_unknown.clone(),
+        &report,
+    )
+    .await?;
+    let mut outcomes = Vec::new();
+    let mut failed = None;
+    for id in &task.ids {
+        match coordinator.take(task.step, id).await {
+            Ok(outcome) => {
+                let blocked = matches!(outcome, Outcome::Blocked(_));
+                if !out.is_json() {
+                    reporter.finish();
+                    out.line(&as_text(&outcome));
+                }
+                outcomes.push(outcome);
+                // Expands build on each other; the others stand each for itself.
+                if blocked && task.step == Step::Expand {
+                    break;
+                }
+            }
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    reporter.finish();
+    let finished = coordinator.finish().await;
+    let verdict = text::heaviest(outcomes.iter().map(|outcome| match outcome {
+        Outcome::Blocked(decision) => decision.verdict,
+        Outcome::Done(_) | Outcome::Already { .. } => Verdict::Go,
+    }));
+    if out.is_json() && failed.is_none() {
+        let results: Vec<_> = outcomes.iter().map(as_json).collect();
+        out.json(&json!({ "verdict": verdict.name(), "results": results }));
+    }
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    // What was done is done; a lease that could not be given back ends by itself.
+    if let Err(error) = finished {
+        tracing::warn!("the coordinator's lease could not be given back: {error}");
+    }
+    if verdict != Verdict::Go && !task.is_named && !out.is_json() {
+        out.line(&format!(
+            "what could be done was done; the rest waits ({})",
+            verdict.name()
+        ));
+    }
+    Ok(verdict.exit_code())
+}
+
+fn nothing_to_do(step: Step, out: &Out) -> u8 {
+    if out.is_json() {
+        out.json(&json!({ "verdict": "go", "results": [] }));
+    } else {
+        out.line(&format!("nothing to {}", step.name()));
+    }
+    0
+}
+
+async fn rehearse(context: &Context, ids: &[MigrationId], out: &Out) -> Result<u8, Failure> {
+    let mut situation = context.observe().await?;
+    refuse_drift(&situation)?;
+    let mut verdicts = Vec::new();
+    let mut results = Vec::new();
+    for id in ids {
+        let decision = rehearse_one(context, id, &mut situation).await?;
+        let migration = context.project.find(id.as_str())?;
+        let script = &migration.files(context.target.dialect()).contract;
+        let statements: Vec<&str> = script
+            .iter()
+            .flat_map(|file| &file.script.statements)
+            .map(|statement| statement.text.as_str())
+            .collect();
+        if out.is_json() {
+            let mut value = json::decision(&decision, &situation.evidence.snapshot);
+            if let Some(object) = value.as_object_mut() {
+                object.insert("statements".into(), json!(statements));
+            }
+            results.push(value);
+        } else {
+            out.line(&text::decision(&decision, situation.view.now));
+            out.line("  would run:");
+            for statement in statements {
+                out.line(&format!("    {}", statement.replace('\n', "\n    ")));
+            }
+        }
+        verdicts.push(decision.verdict);
+    }
+    let verdict = text::heaviest(verdicts);
+    if out.is_json() {
+        out.json(&json!({ "verdict": verdict.name(), "dry_run": results }));
+    } else if ids.is_empty() {
+        out.line("nothing to contract");
+    }
+    Ok(verdict.exit_code())
+}
+
+async fn rehearse_one(
+    context: &Context,
+    id: &MigrationId,
+    situation: &mut Situation,
+) -> Result<Decision, Failure> {
+    if let Some(mut connection) = context.connect().await? {
+        let measured = crate::coordinator::measure_if_clear(
+            &context.project,
+            id,
+            situation,
+            connection.as_mut(),
+        )
+        .await;
+        connection.close().await;
+        measured.map_err(CoordinatorError::into_failure)?;
+    }
+    let action = crate::gate::Action::Step {
+        step: Step::Contract,
+        migration: id.clone(),
+    };
+    Ok(crate::gate::decide(action, &situation.evidence))
+}
+
+impl CoordinatorError {
+    fn into_failure(self) -> Failure {
+        self.into()
+    }
+}
+
+fn as_text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done(done) => {
+            let took = text::span(u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX));
+            let (did, how_much) = match done.step {
+                Step::Expand => ("expanded", text::count(done.statements, "statement")),
+                Step::Contract => ("contracted", text::count(done.statements, "statement")),
+                Step::Revert => ("reverted", text::count(done.statements, "statement")),
+                Step::Backfill => (
+                    "backfilled",
+                    format!(
+                        "{} in {}",
+                        text::count(done.rows, "row"),
+                        match done.statements {
+                            1 => "1 batch".to_owned(),
+                            batches => format!("{batches} batches"),
+                        }
+                    ),
+                ),
+            };
+            let mut line = format!("{did} {} ({how_much}, {took})", done.migration);
+            for note in &done.notes {
+                line.push_str(&format!("\n  note: {note}"));
+            }
+            line
+        }
+        Outcome::Already { note, .. } => note.clone(),
+        Outcome::Blocked(decision) => {
+            let now = jiff::Timestamp::now().as_millisecond();
+            text::decision(decision, now)
+        }
+    }
+}
+
+fn as_json(outcome: &Outcome) -> serde_json::Value {
+    match outcome {
+        Outcome::Done(done) => json!({
+            "outcome": "done",
+            "step": done.step.name(),
+            "migration": done.migration,
+            "statements": done.statements,
+            "rows": done.rows,
+            "took_ms": u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX),
+            "notes": done.notes,
+        }),
+        Outcome::Already {
+            migration,
+            step,
+            note,
+        } => json!({
+            "outcome": "already",
+            "step": step.name(),
+            "migration": migration,
+            "note": note,
+        }),
+        Outcome::Blocked(decision) => {
+            let snapshot = Snapshot {
+                taken_at: jiff::Timestamp::now().as_millisecond(),
+                ..Snapshot::default()
+            };
+            let mut value = json::decision(decision, &snapshot);
+            if let Some(object) = value.as_object_mut() {
+                object.insert("outcome".into(), "blocked".into());
+                object.remove("sources");
+            }
+            value
+        }
+    }
+}

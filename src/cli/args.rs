@@ -1,0 +1,303 @@
+//! The arguments, and the help that teaches them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+Exit codes, the same for every command:
+  0  go, or done            10  hold: will pass by itself (a drain, a soak)
+  1  error                  11  refuse: needs another step first
+  2  wrong usage            12  unknown: the evidence is missing or stale
+
+A change from start to end:
+  migrate new split_full_name      write the migration
+  migrate check                    in every pull request; needs no database
+  migrate expand                   add the new format; old versions do not notice
+  migrate gate deploy web=1.1.0    may this version start now?
+  migrate backfill 0002            fill the new format for existing rows
+  migrate contract 0002 --wait 1h  remove the old format once nothing uses it";
+
+/// Schema migrations that know which application versions are live.
+///
+/// A migration is declared as an expand and a contract phase, with the versions that read and
+/// write each format. Migrate finds out which versions are live, refuses every step that one of
+/// them could not survive, and says why and what to do next.
+#[derive(Parser)]
+#[command(name = "migrate", version, after_help = AFTER_HELP)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args)]
+pub(super) struct Global {
+    /// Work as if started in DIR, which holds migrate.toml
+    #[arg(short = 'C', long, value_name = "DIR", global = true)]
+    pub project: Option<PathBuf>,
+    /// The database; wins over DATABASE_URL, which wins over [database] url in migrate.toml
+    #[arg(
+        long,
+        value_name = "URL",
+        global = true,
+        env = "DATABASE_URL",
+        hide_env_values = true
+    )]
+    pub database_url: Option<String>,
+    /// How results are printed
+    #[arg(long, value_name = "FORMAT", global = true, default_value = "text")]
+    pub output: Format,
+    /// Say more on standard error; repeat for yet more. RUST_LOG wins
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing on standard error but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Write a migrate.toml to start from
+    Init,
+    /// Write the files of a new migration to start from
+    New(NewArgs),
+    /// Check migrate.toml and every migration, without a database
+    Check,
+    /// Show each migration's phase, what it waits for, and which versions may start now
+    Status,
+    /// Show which versions are live, who says so, and what they touch
+    Fleet,
+    /// Ask whether an action is safe now, without doing anything
+    #[command(subcommand)]
+    Gate(GateCommand),
+    /// Add the new format: every pending migration, or those named
+    Expand(ExpandArgs),
+    /// Fill the new format for existing rows
+    Backfill(StepArgs),
+    /// Remove the old format, once no live version depends on it
+    Contract(ContractArgs),
+    /// Undo the expand of a migration
+    Revert(RevertArgs),
+    /// Say whether an interrupted statement took effect, where the catalogue cannot tell
+    Resolve(ResolveArgs),
+    /// Register a version once, for an init container: exits 0 if it may start
+    Admit(AdmitArgs),
+    /// Run a program under a lease: register it, start it, renew, release when it ends
+    Agent(AgentArgs),
+    /// Show what was done, by whom and when
+    Log(LogArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+#[derive(Args)]
+pub(super) struct NewArgs {
+    /// What it does, in a few words: split_full_name
+    pub name: String,
+}
+
+#[derive(Subcommand)]
+pub(super) enum GateCommand {
+    /// May instances of these versions start now, beside those that run?
+    Deploy {
+        /// A service and a version: web=1.1.0
+        #[arg(required = true, value_name = "SERVICE=VERSION")]
+        versions: Vec<ServiceVersion>,
+    },
+    /// May the expand of this migration run now?
+    Expand {
+        /// Its number or name
+        id: String,
+    },
+    /// May its backfill run now?
+    Backfill {
+        /// Its number or name
+        id: String,
+    },
+    /// May its contract run now?
+    Contract {
+        /// Its number or name
+        id: String,
+    },
+    /// May its expand be undone now?
+    Revert {
+        /// Its number or name
+        id: String,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ServiceVersion {
+    pub service: String,
+    pub label: String,
+}
+
+impl std::str::FromStr for ServiceVersion {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((service, label)) if !service.is_empty() && !label.is_empty() => Ok(Self {
+                service: service.to_owned(),
+                label: label.to_owned(),
+            }),
+            _ => Err("write a service and a version, such as web=1.1.0".into()),
+        }
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Waiting {
+    /// Wait this long for another coordinator: 30s, 10m
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<Duration>,
+}
+
+#[derive(Args)]
+pub(super) struct Override {
+    /// Go on although evidence is missing, for this reason; recorded in the log. Does not
+    /// override what is known to be unsafe
+    #[arg(long, value_name = "REASON")]
+    pub accept_unknown: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct ExpandArgs {
+    /// Numbers or names; every pending migration without any
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// Every pending migration up to and including this one
+    #[arg(long, value_name = "ID", conflicts_with = "ids")]
+    pub up_to: Option<String>,
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+#[derive(Args)]
+pub(super) struct StepArgs {
+    /// Numbers or names; every migration that waits for it without any
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    #[command(flatten)]
+    pub waiting: Waiting,
+    #[command(flatten)]
+    pub overriding: Override,
+}
+
+#[derive(Args)]
+pub(super) struct ContractArgs {
+    /// Numbers or names; every migration that waits for its contract without any
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// Raise the fence and wait this long for what blocks: 30s, 10m, 24h
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub wait: Option<Duration>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub overriding: Override,
+}
+
+#[derive(Args)]
+pub(super) struct RevertArgs {
+    /// Its number or name
+    pub id: String,
+    #[command(flatten)]
+    pub waiting: Waiting,
+    #[command(flatten)]
+    pub overriding: Override,
+}
+
+#[derive(Args)]
+pub(super) struct ResolveArgs {
+    /// Its number or name
+    pub id: String,
+    /// The position of the statement in its file, from 1
+    #[arg(long, value_name = "N")]
+    pub step: i64,
+    /// It took effect
+    #[arg(
+        long,
+        conflicts_with = "not_applied",
+        required_unless_present = "not_applied"
+    )]
+    pub applied: bool,
+    /// It did not take effect
+    #[arg(long)]
+    pub not_applied: bool,
+}
+
+#[derive(Args)]
+pub(super) struct InstanceArgs {
+    /// The service, as migrate.toml names it
+    #[arg(long)]
+    pub service: String,
+    /// The version that is to start
+    #[arg(long = "version", value_name = "VERSION")]
+    pub label: String,
+    /// What this instance is called; by default the host's name and the process's number
+    #[arg(long)]
+    pub instance: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct AdmitArgs {
+    #[command(flatten)]
+    pub instance: InstanceArgs,
+    /// How long the version counts as live, until its instance shows up in another source
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "10m")]
+    pub hold: Duration,
+}
+
+#[derive(Args)]
+pub(super) struct AgentArgs {
+    #[command(flatten)]
+    pub instance: InstanceArgs,
+    /// How long the program has after SIGTERM, before SIGKILL, when the lease is lost
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
+    pub stop_timeout: Duration,
+    /// The program and its arguments, after `--`
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Args)]
+pub(super) struct LogArgs {
+    /// Check that no event was changed, removed or put in between
+    #[arg(long)]
+    pub verify: bool,
+    /// Only the last N events
+    #[arg(short = 'n', long, value_name = "N")]
+    pub last: Option<usize>,
+}
+
+#[derive(Args)]
+pub(super) struct CompletionsArgs {
+    pub shell: clap_complete::Shell,
+}
+
+/// A duration as people write it: `90s`, `10m`, `24h`, `7d`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a duration; write for example 30s, 10m or 24h");
+    let span: jiff::SignedDuration = match text.strip_suffix('d').map(str::parse::<i64>) {
+        Some(Ok(days)) => jiff::SignedDuration::from_hours(days.checked_mul(24).ok_or_else(wrong)?),
+        _ => text.parse().map_err(|_| wrong())?,
+    };
+    let duration = Duration::try_from(span).map_err(|_| wrong())?;
+    if duration.is_zero() {
+        Err(wrong())
+    } else {
+        Ok(duration)
+    }
+}

@@ -1,0 +1,41 @@
+//! `migrate check`: the files alone.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::Global;
+use super::failure::Failure;
+use super::out::{Out, note};
+use super::text::count;
+use crate::project::Project;
+
+pub(super) fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
+    let project = Project::load(Path::new("."), global.database_url.as_deref())?;
+    let databases: Vec<&str> = project
+        .config
+        .database
+        .dialects
+        .iter()
+        .map(|dialect| dialect.name())
+        .collect();
+    if out.is_json() {
+        out.json(&json!({
+            "migrations": project.migrations.len(),
+            "databases": databases,
+            "problems": [],
+            "warnings": project.warnings,
+        }));
+        return Ok(0);
+    }
+    for warning in &project.warnings {
+        note(&format!("warning: {}", warning.one_line()));
+    }
+    let migrations = u64::try_from(project.migrations.len()).unwrap_or(u64::MAX);
+    out.line(&format!(
+        "{} in order, for {}",
+        count(migrations, "migration"),
+        databases.join(" and ")
+    ));
+    Ok(0)
+}

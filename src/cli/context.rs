@@ -1,0 +1,70 @@
+//! What most commands begin with: the project, its database, and what is known of both.
+
+use std::path::Path;
+
+use super::args::Global;
+use super::failure::Failure;
+use super::out::note;
+use crate::coordinator::{self, Situation};
+use crate::database::{Connection, Target};
+use crate::project::Project;
+
+/// A project whose files are in order, and the database that is meant.
+pub(super) struct Context {
+    pub project: Project,
+    pub target: Target,
+}
+
+impl Context {
+    pub(super) fn load(global: &Global) -> Result<Self, Failure> {
+        let project = Project::load(Path::new("."), global.database_url.as_deref())?;
+        if !global.quiet {
+            for warning in &project.warnings {
+                note(&format!("warning: {}", warning.one_line()));
+            }
+        }
+        let url = global
+            .database_url
+            .as_deref()
+            .or(project.config.database_url.as_deref())
+            .ok_or_else(|| {
+                Failure::new("no database is named")
+                    .help("set --database-url, DATABASE_URL, or [database] url in migrate.toml")
+            })?;
+        let target = Target::parse(url, &project.root)?;
+        Ok(Self { project, target })
+    }
+
+    /// Reads the ledger and asks every source, and writes nothing. A database file that does not
+    /// exist yet is an empty database.
+    pub(super) async fn observe(&self) -> Result<Situation, Failure> {
+        match coordinator::connect(&self.project, &self.target, false).await {
+            Ok(mut connection) => {
+                let situation = coordinator::observe(&self.project, connection.as_mut()).await;
+                connection.close().await;
+                Ok(situation?)
+            }
+            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => Ok(
+                coordinator::nothing_yet(&self.project, self.target.dialect()),
+            ),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A connection for reading; none where there is no database yet.
+    pub(super) async fn connect(&self) -> Result<Option<Box<dyn Connection>>, Failure> {
+        match coordinator::connect(&self.project, &self.target, false).await {
+            Ok(connection) => Ok(Some(connection)),
+            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Stops where a file was changed after its phase was applied.
+pub(super) fn refuse_drift(situation: &Situation) -> Result<(), Failure> {
+    if situation.drift.is_empty() {
+        return Ok(());
+    }
+    Err(coordinator::CoordinatorError::Drift(situation.drift.clone()).into())
+}

@@ -1,0 +1,184 @@
+//! Errors as a user sees them: cause, subject and way out.
+
+use std::fmt;
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
+
+use super::out::Out;
+use crate::coordinator::{CoordinatorError, ScriptFailure};
+use crate::database::DatabaseError;
+use crate::ledger::LedgerError;
+use crate::project::{Problems, UnknownMigration};
+
+/// An error that ends a command.
+#[derive(Debug)]
+pub(super) struct Failure {
+    message: String,
+    help: Option<String>,
+    source: Option<(NamedSource<String>, SourceSpan)>,
+    problems: Option<Problems>,
+    exit_code: u8,
+}
+
+impl Failure {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: None,
+            source: None,
+            problems: None,
+            exit_code: 1,
+        }
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Wrong usage that only shows once the project is read.
+    pub(super) const fn usage(mut self) -> Self {
+        self.exit_code = 2;
+        self
+    }
+
+    const fn with_code(mut self, code: u8) -> Self {
+        self.exit_code = code;
+        self
+    }
+
+    /// The evidence is missing: a version that cannot be placed.
+    pub(super) const fn unknown(mut self) -> Self {
+        self.exit_code = 12;
+        self
+    }
+
+    pub(super) const fn exit_code(&self) -> u8 {
+        self.exit_code
+    }
+
+    pub(super) fn show(&self, out: &Out) {
+        if out.is_json() {
+            let mut error = serde_json::json!({ "message": self.message, "help": self.help });
+            if let (Some(problems), Some(object)) = (&self.problems, error.as_object_mut()) {
+                object.insert("problems".into(), serde_json::json!(problems));
+            }
+            out.json(&serde_json::json!({ "error": error }));
+        }
+        let rendered = match &self.problems {
+            Some(problems) => render(problems),
+            None => render(self),
+        };
+        super::out::note(rendered.trim_end());
+    }
+}
+
+fn render(diagnostic: &dyn Diagnostic) -> String {
+    use std::io::IsTerminal;
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let theme = if colours {
+        miette::GraphicalTheme::unicode()
+    } else {
+        miette::GraphicalTheme::unicode_nocolor()
+    };
+    let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
+    let mut text = String::new();
+    if handler.render_report(&mut text, diagnostic).is_err() {
+        text = diagnostic.to_string();
+    }
+    text
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Diagnostic for Failure {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help
+            .as_ref()
+            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source
+            .as_ref()
+            .map(|(source, _)| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let (_, span) = self.source.as_ref()?;
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(
+            None, *span,
+        ))))
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        let mut failure = Self::new(problems.to_string());
+        failure.problems = Some(problems);
+        failure
+    }
+}
+
+impl From<DatabaseError> for Failure {
+    fn from(error: DatabaseError) -> Self {
+        let failure = Self::new(error.to_string());
+        match error.help() {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let failure = Self::new(error.to_string());
+        match error.help() {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    }
+}
+
+impl From<UnknownMigration> for Failure {
+    fn from(error: UnknownMigration) -> Self {
+        let help = Diagnostic::help(&error).map(|help| help.to_string());
+        let failure = Self::new(error.to_string()).usage();
+        match help {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    }
+}
+
+impl From<CoordinatorError> for Failure {
+    fn from(error: CoordinatorError) -> Self {
+        let mut failure = match &error {
+            CoordinatorError::Script(script) => Self::of_script(script),
+            CoordinatorError::Held(_) => Self::new(error.to_string()).with_code(10),
+            CoordinatorError::Interrupted(_) => Self::new(error.to_string()).with_code(130),
+            _ => Self::new(error.to_string()),
+        };
+        failure.help = error.help();
+        failure
+    }
+}
+
+impl Failure {
+    fn of_script(script: &ScriptFailure) -> Self {
+        let mut failure = Self::new(script.to_string());
+        let name = script.path.display().to_string();
+        let span = SourceSpan::from(script.span.clone());
+        failure.source = Some((
+            NamedSource::new(name, script.text.to_string()).with_language("sql"),
+            span,
+        ));
+        failure
+    }
+}

@@ -1,0 +1,151 @@
+//! `migrate fleet`: which versions are live, and what they touch.
+
+use serde_json::json;
+
+use super::args::Global;
+use super::context::Context;
+use super::failure::Failure;
+use super::out::{Out, note};
+use super::{json, text};
+use crate::coordinator::Situation;
+use crate::gate::touch_words;
+use crate::model::{Format, Live, LiveGroup, MigrationId, Phase, SourceStatus};
+
+pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
+    let context = Context::load(global)?;
+    let situation = context.observe().await?;
+    let snapshot = &situation.evidence.snapshot;
+    let complete = snapshot
+        .sources
+        .iter()
+        .all(|source| source.status == SourceStatus::Fresh);
+    if out.is_json() {
+        let groups: Vec<_> = snapshot
+            .groups
+            .iter()
+            .map(|group| as_json(group, &situation))
+            .collect();
+        out.json(&json!({
+            "fleet": groups,
+            "sources": snapshot.sources.iter().map(json::source).collect::<Vec<_>>(),
+            "checked_at": json::time(snapshot.taken_at),
+        }));
+    } else if snapshot.groups.is_empty() {
+        out.line("no live instance is seen");
+    } else {
+        let mut groups: Vec<&LiveGroup> = snapshot.groups.iter().collect();
+        groups.sort_by(|a, b| {
+            (&a.service, &a.label.version, &a.state).cmp(&(&b.service, &b.label.version, &b.state))
+        });
+        let rows = groups
+            .into_iter()
+            .map(|group| as_row(group, &situation))
+            .collect();
+        out.line(&text::table(
+            &[
+                "service",
+                "version",
+                "instances",
+                "state",
+                "source",
+                "seen",
+                "names",
+                "touches",
+            ],
+            rows,
+        ));
+    }
+    for source in &snapshot.sources {
+        if let SourceStatus::Failed { reason } = &source.status {
+            note(&format!("the source `{}` failed: {reason}", source.name));
+        } else if source.status == SourceStatus::Stale {
+            note(&format!(
+                "the source `{}` is stale: its news is {} old",
+                source.name,
+                text::span(source.age_ms)
+            ));
+        }
+        for remark in &source.notes {
+            note(&format!("{}: {remark}", source.name));
+        }
+    }
+    // A list that may be incomplete must not pass for a complete one.
+    Ok(if complete {
+        0
+    } else {
+        crate::gate::Verdict::Unknown.exit_code()
+    })
+}
+
+fn as_row(group: &LiveGroup, situation: &Situation) -> Vec<String> {
+    let age = situation.view.now.saturating_sub(group.seen_at);
+    let mut names = group.examples.join(", ");
+    if u64::try_from(group.examples.len()).is_ok_and(|shown| shown < group.instances)
+        && !names.is_empty()
+    {
+        names.push_str(", …");
+    }
+    let touches: Vec<String> = touched(group, situation)
+        .into_iter()
+        .map(|(id, format, does)| format!("{does} {format} of {:04}", id.number()))
+        .collect();
+    vec![
+        group.service.clone(),
+        group.label.to_string(),
+        group.instances.to_string(),
+        group.state.name().to_owned(),
+        group.source.clone(),
+        format!("{} ago", text::span(u64::try_from(age).unwrap_or(0))),
+        names,
+        if group.label.version.is_none() {
+            "unknown: not a version".to_owned()
+        } else {
+            touches.join("; ")
+        },
+    ]
+}
+
+fn as_json(group: &LiveGroup, situation: &Situation) -> serde_json::Value {
+    let touches: Vec<_> = touched(group, situation)
+        .into_iter()
+        .map(|(id, format, does)| json!({ "migration": id, "format": format.to_string(), "does": does }))
+        .collect();
+    json!({
+        "service": group.service,
+        "version": group.label.text,
+        "placed": group.label.version,
+        "instances": group.instances,
+        "state": group.state.name(),
+        "source": group.source,
+        "seen_at": json::time(group.seen_at),
+        "examples": group.examples,
+        "touches": touches,
+    })
+}
+
+/// What a version touches of the migrations that are not over.
+fn touched<'s>(
+    group: &LiveGroup,
+    situation: &'s Situation,
+) -> Vec<(&'s MigrationId, Format, &'static str)> {
+    let Some(version) = group.label.version.clone() else {
+        return Vec::new();
+    };
+    let who = Live {
+        service: group.service.clone(),
+        version,
+    };
+    let mut found = Vec::new();
+    for state in situation.evidence.schema.migrations() {
+        for format in [Format::Old, Format::New] {
+            if state.phase != Phase::Contracted && state.is_touched_by(&who, format) {
+                found.push((
+                    state.id(),
+                    format,
+                    touch_words(&state.declaration, &who, format),
+                ));
+            }
+        }
+    }
+    found
+}

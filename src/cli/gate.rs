@@ -1,0 +1,148 @@
+//! `migrate gate`: is an action safe now?
+
+use super::args::{GateCommand, Global, ServiceVersion};
+use super::context::{Context, refuse_drift};
+use super::failure::Failure;
+use super::out::Out;
+use super::{json, text};
+use crate::coordinator::{self, CoordinatorError};
+use crate::database::{DatabaseError, ErrorKind};
+use crate::gate::{Action, Decision, decide, unreachable};
+use crate::model::{Live, Snapshot, Step, Version};
+use crate::project::Config;
+
+pub(super) async fn run(command: &GateCommand, global: &Global, out: &Out) -> Result<u8, Failure> {
+    let context = Context::load(global)?;
+    let action = action(command, &context)?;
+    match answer(&context, action.clone()).await {
+        Ok((decision, snapshot)) => Ok(show(&decision, &snapshot, out)),
+        // A gate that cannot see must not say yes, and need not say that anything is broken.
+        Err(Unanswered::Unreachable(error)) => {
+            let snapshot = Snapshot {
+                taken_at: jiff::Timestamp::now().as_millisecond(),
+                ..Snapshot::default()
+            };
+            Ok(show(
+                &unreachable(action, &error.to_string()),
+                &snapshot,
+                out,
+            ))
+        }
+        Err(Unanswered::Failed(failure)) => Err(failure),
+    }
+}
+
+enum Unanswered {
+    Unreachable(DatabaseError),
+    Failed(Failure),
+}
+
+async fn answer(context: &Context, action: Action) -> Result<(Decision, Snapshot), Unanswered> {
+    let sort = |error: DatabaseError| match error.kind {
+        ErrorKind::Unreachable => Unanswered::Unreachable(error),
+        _ => Unanswered::Failed(error.into()),
+    };
+    let connected = coordinator::connect(&context.project, &context.target, false).await;
+    let mut situation = match connected {
+        Err(error) if coordinator::is_nothing_yet(&error, &context.target) => {
+            coordinator::nothing_yet(&context.project, context.target.dialect())
+        }
+        Err(error) => return Err(sort(error)),
+        Ok(mut connection) => {
+            let situation = coordinator::observe(&context.project, connection.as_mut()).await;
+            let mut situation = match situation {
+                Ok(situation) => situation,
+                Err(crate::ledger::LedgerError::Database(error)) => return Err(sort(error)),
+                Err(error) => return Err(Unanswered::Failed(error.into())),
+            };
+            if let Action::Step {
+                step: Step::Contract,
+                migration,
+            } = &action
+            {
+                let measured = coordinator::measure_if_clear(
+                    &context.project,
+                    migration,
+                    &mut situation,
+                    connection.as_mut(),
+                )
+                .await;
+                match measured {
+                    Ok(()) => {}
+                    Err(CoordinatorError::Database(error)) => return Err(sort(error)),
+                    Err(error) => return Err(Unanswered::Failed(error.into())),
+                }
+            }
+            connection.close().await;
+            situation
+        }
+    };
+    refuse_drift(&situation).map_err(Unanswered::Failed)?;
+    let decision = decide(action, &situation.evidence);
+    Ok((decision, std::mem::take(&mut situation.evidence.snapshot)))
+}
+
+fn show(decision: &Decision, snapshot: &Snapshot, out: &Out) -> u8 {
+    if out.is_json() {
+        out.json(&json::decision(decision, snapshot));
+    } else {
+        out.line(&text::decision(decision, snapshot.taken_at));
+    }
+    decision.verdict.exit_code()
+}
+
+fn action(command: &GateCommand, context: &Context) -> Result<Action, Failure> {
+    let step = |step, id: &str| -> Result<Action, Failure> {
+        let migration = context.project.find(id)?.id().clone();
+        Ok(Action::Step { step, migration })
+    };
+    match command {
+        GateCommand::Deploy { versions } => {
+            let live = versions.iter().map(|wanted| candidate(wanted, context));
+            Ok(Action::Deploy(live.collect::<Result<_, _>>()?))
+        }
+        GateCommand::Expand { id } => step(Step::Expand, id),
+        GateCommand::Backfill { id } => step(Step::Backfill, id),
+        GateCommand::Contract { id } => step(Step::Contract, id),
+        GateCommand::Revert { id } => step(Step::Revert, id),
+    }
+}
+
+/// A version to start, placed among the versions.
+pub(super) fn candidate(wanted: &ServiceVersion, context: &Context) -> Result<Live, Failure> {
+    let ServiceVersion { service, label } = wanted;
+    if !context.project.config.services.contains_key(service) {
+        let known: Vec<&str> = context
+            .project
+            .config
+            .services
+            .keys()
+            .map(String::as_str)
+            .collect();
+        return Err(Failure::new(format!(
+            "the service `{service}` is not named in migrate.toml"
+        ))
+        .help(format!("named there: {}", known.join(", ")))
+        .usage());
+    }
+    let version = placed(&context.project.config, service, label)?;
+    Ok(Live {
+        service: service.clone(),
+        version,
+    })
+}
+
+/// Where a version lies, by its alias or by itself.
+pub(super) fn placed(config: &Config, service: &str, label: &str) -> Result<Version, Failure> {
+    if let Some(version) = config.place(service, label).version {
+        return Ok(version);
+    }
+    let why = label
+        .parse::<Version>()
+        .err()
+        .map_or_else(String::new, |error| error.to_string());
+    let help = format!(
+        "say which version it is in migrate.toml: [services.{service}] aliases = {{ \"{label}\" = \"1.2.3\" }}"
+    );
+    Err(Failure::new(why).help(help).unknown())
+}

@@ -1,0 +1,188 @@
+//! `migrate admit` and `migrate agent`: what an instance runs.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::args::{AdmitArgs, AgentArgs, Global, InstanceArgs};
+use super::failure::Failure;
+use super::out::Out;
+use super::{json, text};
+use crate::database::Target;
+use crate::gate::Decision;
+use crate::lease::agent::{self, AgentEnd, AgentOptions};
+use crate::lease::{Admission, AdmissionRequest, LeaseError, admit as ask};
+use crate::model::{Declaration, InstanceState, Live, Snapshot};
+use crate::project::{CONFIG_FILE, Config, Project};
+
+pub(super) async fn admit(args: &AdmitArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    let setting = Setting::read(global)?;
+    let mut request = setting.request(&args.instance, InstanceState::Starting)?;
+    // Nobody renews this one, so it is not late before it ends.
+    request.lease = args.hold;
+    request.renew = args.hold;
+    match ask(&setting.target, &request).await? {
+        Admission::Refused(decision) => Ok(refuse(&decision, out)),
+        Admission::Admitted { .. } => {
+            let who = Live {
+                service: request.service,
+                version: request.version,
+            };
+            if out.is_json() {
+                out.json(&json!({
+                    "verdict": "go",
+                    "service": who.service,
+                    "version": who.version,
+                    "instance": request.instance,
+                    "held_for_ms": milliseconds(args.hold),
+                }));
+            } else {
+                let held = text::span(milliseconds(args.hold));
+                out.line(&format!(
+                    "{who} may start; it counts as live for {held} as {}",
+                    request.instance
+                ));
+            }
+            Ok(0)
+        }
+    }
+}
+
+pub(super) async fn agent(args: &AgentArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    let setting = Setting::read(global)?;
+    let request = setting.request(&args.instance, InstanceState::Serving)?;
+    let options = AgentOptions {
+        target: setting.target,
+        request,
+        command: args.command.clone(),
+        stop_timeout: args.stop_timeout,
+    };
+    let end = agent::run(options).await?;
+    match &end {
+        AgentEnd::Exited { .. } => {}
+        AgentEnd::Refused(decision) => return Ok(refuse(decision, out)),
+        AgentEnd::Lost { loss, .. } => {
+            Failure::new(format!("the program was stopped: {loss}"))
+                .help("its version may no longer be safe here; see `migrate status`, and start it again")
+                .show(out);
+        }
+    }
+    Ok(u8::try_from(end.code()).unwrap_or(1))
+}
+
+/// Says why the version may not start. On standard error as well as in the result, because an
+/// entrypoint's output is often all there is.
+fn refuse(decision: &Decision, out: &Out) -> u8 {
+    let now = jiff::Timestamp::now().as_millisecond();
+    if out.is_json() {
+        let snapshot = Snapshot {
+            taken_at: now,
+            ..Snapshot::default()
+        };
+        let mut value = json::decision(decision, &snapshot);
+        if let Some(object) = value.as_object_mut() {
+            object.remove("sources");
+        }
+        out.json(&value);
+    } else {
+        out.line(&text::decision(decision, now));
+    }
+    decision.verdict.exit_code()
+}
+
+/// What an instance knows of the project. Old instances do not have the files of new migrations,
+/// and some have none at all: then the ledger alone decides.
+struct Setting {
+    target: Target,
+    config: Config,
+    declarations: Vec<Declaration>,
+}
+
+impl Setting {
+    fn read(global: &Global) -> Result<Self, Failure> {
+        let root = Path::new(".");
+        let (config, declarations) = if root.join(CONFIG_FILE).exists() {
+            let project = Project::load(root, global.database_url.as_deref())?;
+            let declarations = project
+                .migrations
+                .into_iter()
+                .map(|m| m.declaration)
+                .collect();
+            (project.config, declarations)
+        } else {
+            tracing::info!(
+                "there is no migrate.toml here, so migrations that nobody has applied yet are not known"
+            );
+            (Config::default(), Vec::new())
+        };
+        let url = global
+            .database_url
+            .as_deref()
+            .or(config.database_url.as_deref())
+            .ok_or_else(|| {
+                Failure::new("no database is named")
+                    .help("set --database-url or DATABASE_URL, or run where migrate.toml is")
+            })?;
+        let target = Target::parse(url, root)?;
+        Ok(Self {
+            target,
+            config,
+            declarations,
+        })
+    }
+
+    fn request(
+        &self,
+        args: &InstanceArgs,
+        state: InstanceState,
+    ) -> Result<AdmissionRequest, Failure> {
+        let InstanceArgs {
+            service,
+            label,
+            instance,
+        } = args;
+        if !self.config.services.is_empty() && !self.config.services.contains_key(service) {
+            let known: Vec<&str> = self.config.services.keys().map(String::as_str).collect();
+            return Err(Failure::new(format!(
+                "the service `{service}` is not named in migrate.toml"
+            ))
+            .help(format!("named there: {}", known.join(", ")))
+            .usage());
+        }
+        let version = super::gate::placed(&self.config, service, label)?;
+        Ok(AdmissionRequest {
+            service: service.clone(),
+            label: label.clone(),
+            version,
+            instance: instance.clone().unwrap_or_else(default_instance),
+            lease: self.config.fleet.lease,
+            renew: self.config.fleet.renew,
+            state,
+            pending: self.declarations.clone(),
+        })
+    }
+}
+
+fn default_instance() -> String {
+    let system = rustix::system::uname();
+    format!(
+        "{}-{}",
+        system.nodename().to_string_lossy(),
+        std::process::id()
+    )
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl From<LeaseError> for Failure {
+    fn from(error: LeaseError) -> Self {
+        let failure = Self::new(error.to_string());
+        match error.help() {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The command line: arguments, one file per command, and how results are shown.
+//!
+//! Standard output is only the result; progress, warnings and errors go to standard error.
+
+mod act;
+mod args;
+mod check;
+mod completions;
+mod context;
+mod failure;
+mod fleet;
+mod gate;
+mod instance;
+mod json;
+mod log;
+mod out;
+mod progress;
+mod scaffold;
+mod status;
+mod text;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use failure::Failure;
+use out::Out;
+
+/// Parses the arguments, runs the command and returns the process's exit code.
+#[must_use]
+pub fn main() -> u8 {
+    let cli = Cli::parse();
+    let out = Out::new(cli.global.output);
+    start_tracing(&cli.global);
+    match run(&cli, &out) {
+        Ok(code) => code,
+        Err(failure) => {
+            failure.show(&out);
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
+    if let Some(dir) = &cli.global.project {
+        std::env::set_current_dir(dir).map_err(|error| {
+            Failure::new(format!("`{}` cannot be entered: {error}", dir.display()))
+                .help("give -C the directory that holds migrate.toml")
+        })?;
+    }
+    // One thread is enough for what waits on one database, and a program that an agent starts
+    // must be the child of a thread that lives as long as the agent.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("the runtime cannot be started: {error}")))?;
+    let global = &cli.global;
+    match &cli.command {
+        Command::Init => scaffold::init(out),
+        Command::New(args) => scaffold::new(args, global, out),
+        Command::Check => check::run(global, out),
+        Command::Completions(args) => completions::run(args, out),
+        Command::Status => runtime.block_on(status::run(global, out)),
+        Command::Fleet => runtime.block_on(fleet::run(global, out)),
+        Command::Gate(args) => runtime.block_on(gate::run(args, global, out)),
+        Command::Log(args) => runtime.block_on(log::run(args, global, out)),
+        Command::Expand(args) => runtime.block_on(act::expand(args, global, out)),
+        Command::Backfill(args) => runtime.block_on(act::backfill(args, global, out)),
+        Command::Contract(args) => runtime.block_on(act::contract(args, global, out)),
+        Command::Revert(args) => runtime.block_on(act::revert(args, global, out)),
+        Command::Resolve(args) => runtime.block_on(act::resolve(args, global, out)),
+        Command::Admit(args) => runtime.block_on(instance::admit(args, global, out)),
+        Command::Agent(args) => runtime.block_on(instance::agent(args, global, out)),
+    }
+}
+
+fn start_tracing(global: &args::Global) {
+    use tracing_subscriber::EnvFilter;
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "phasegate=info",
+        (false, 2) => "phasegate=debug",
+        (false, _) => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    // Fails only where another subscriber is set already, and then that one does the work.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
+}

@@ -1,0 +1,113 @@
+//! Progress on standard error: a bar on a terminal, lines elsewhere, nothing with `-q`.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::Global;
+use super::out::note;
+use super::text;
+use crate::coordinator::Progress;
+
+/// Shows what a coordinator reports.
+pub(super) struct Reporter {
+    quiet: bool,
+    bar: Option<ProgressBar>,
+    /// What was last said, so that waiting does not repeat itself.
+    last: Mutex<String>,
+}
+
+impl Reporter {
+    pub(super) fn new(global: &Global) -> Self {
+        let on_terminal = std::io::stderr().is_terminal() && !global.quiet;
+        let bar = on_terminal.then(|| {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} {elapsed_precise} {wide_msg}")
+            {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self {
+            quiet: global.quiet,
+            bar,
+            last: Mutex::default(),
+        }
+    }
+
+    pub(super) fn show(&self, progress: &Progress) {
+        let (line, is_passing) = match progress {
+            Progress::WaitingForCoordinator(row) => (
+                format!("{} is at work ({}); waiting", row.holder, row.doing),
+                false,
+            ),
+            Progress::Statement {
+                path,
+                position,
+                of,
+                text,
+            } => (format!("{path} {position}/{of}: {text}"), true),
+            Progress::LockRetry { attempt, holders } => {
+                let held = holders.first().map_or_else(String::new, |holder| {
+                    format!(", held by {}", holder.description)
+                });
+                (
+                    format!("a lock was not granted{held}; trying again (attempt {attempt})"),
+                    false,
+                )
+            }
+            Progress::InvalidIndex { name } => (
+                format!(
+                    "the index {name} is invalid: an earlier build of it failed. Dropping and building it again"
+                ),
+                false,
+            ),
+            Progress::Waiting(decision) => {
+                let reasons: Vec<&str> = decision
+                    .blockers
+                    .iter()
+                    .map(|blocker| blocker.message.as_str())
+                    .collect();
+                (
+                    format!(
+                        "waiting ({}): {}",
+                        decision.verdict.name(),
+                        reasons.join("; ")
+                    ),
+                    false,
+                )
+            }
+            Progress::Batch { migration, rows } => (
+                format!("{migration}: {} so far", text::count(*rows, "row")),
+                true,
+            ),
+        };
+        if self.quiet {
+            return;
+        }
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(line);
+                bar.tick();
+            }
+            // In a log, what passes by is noise, and what is waited for is said once.
+            None if is_passing => tracing::info!("{line}"),
+            None => {
+                if let Ok(mut last) = self.last.lock()
+                    && *last != line
+                {
+                    note(&line);
+                    *last = line;
+                }
+            }
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

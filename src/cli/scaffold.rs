@@ -1,0 +1,137 @@
+//! `migrate init` and `migrate new`: files to start from, with comments that teach.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::{Global, NewArgs};
+use super::failure::Failure;
+use super::out::Out;
+use crate::project::{CONFIG_FILE, Project};
+
+const CONFIG: &str = include_str!("templates/migrate.toml");
+const MANIFEST: &str = include_str!("templates/migration.toml");
+const EXPAND: &str = include_str!("templates/expand.sql");
+const CONTRACT: &str = include_str!("templates/contract.sql");
+
+pub(super) fn init(out: &Out) -> Result<u8, Failure> {
+    write_new(Path::new(CONFIG_FILE), CONFIG)?;
+    if out.is_json() {
+        out.json(&json!({ "written": [CONFIG_FILE] }));
+    } else {
+        out.line(&format!(
+            "wrote {CONFIG_FILE}: name your database and services there"
+        ));
+        out.line("next: `migrate new NAME` writes the first migration");
+    }
+    Ok(0)
+}
+
+pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    let name = directory_name(&args.name)?;
+    let root = Path::new(".");
+    let base = match Project::load(root, global.database_url.as_deref()) {
+        Ok(project) => root.join(&project.config.migrations),
+        // A project whose last migration is unfinished can still get another one.
+        Err(problems) if root.join(CONFIG_FILE).exists() => {
+            tracing::debug!("{problems}");
+            root.to_owned()
+        }
+        Err(problems) => return Err(problems.into()),
+    };
+    let number = next_number(&base)?;
+    let directory = base.join(format!("{number:04}_{name}"));
+    std::fs::create_dir(&directory).map_err(|error| {
+        Failure::new(format!(
+            "{} cannot be created: {error}",
+            directory.display()
+        ))
+        .help("nothing was written; choose another name")
+    })?;
+    let shown = directory
+        .strip_prefix(".")
+        .unwrap_or(&directory)
+        .display()
+        .to_string();
+    let description = name.replace('_', " ");
+    let mut written = Vec::new();
+    for (file, text) in [
+        (
+            "migration.toml",
+            MANIFEST.replace("{description}", &description),
+        ),
+        ("expand.sql", EXPAND.to_owned()),
+        ("contract.sql", CONTRACT.to_owned()),
+    ] {
+        write_new(&directory.join(file), &text)?;
+        written.push(format!("{shown}/{file}"));
+    }
+    if out.is_json() {
+        out.json(&json!({ "written": written }));
+    } else {
+        written
+            .iter()
+            .for_each(|path| out.line(&format!("wrote {path}")));
+        out.line("next: fill them in, delete those you do not need, and run `migrate check`");
+    }
+    Ok(0)
+}
+
+fn directory_name(wanted: &str) -> Result<String, Failure> {
+    let name: String = wanted
+        .trim()
+        .chars()
+        .map(|c| {
+            if c.is_whitespace() || c == '-' {
+                '_'
+            } else {
+                c
+            }
+        })
+        .collect::<String>()
+        .to_lowercase();
+    let is_good = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if is_good {
+        Ok(name)
+    } else {
+        Err(Failure::new(format!("`{wanted}` cannot name a migration"))
+            .help("use letters, digits and `_`: split_full_name")
+            .usage())
+    }
+}
+
+fn next_number(base: &Path) -> Result<u64, Failure> {
+    let fail =
+        |error: std::io::Error| Failure::new(format!("{} cannot be read: {error}", base.display()));
+    let mut last = 0;
+    for entry in std::fs::read_dir(base).map_err(fail)? {
+        let name = entry.map_err(fail)?.file_name();
+        let number = name
+            .to_string_lossy()
+            .split('_')
+            .next()
+            .and_then(|digits| digits.parse::<u64>().ok());
+        last = last.max(number.unwrap_or(0));
+    }
+    last.checked_add(1)
+        .ok_or_else(|| Failure::new("the migrations have used up every number"))
+}
+
+/// Writes a file that must not exist yet.
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Failure::new(format!(
+            "{} exists already, and was left as it is",
+            path.display()
+        ))
+        .help("edit it, or move it away first"),
+        _ => Failure::new(format!("{} cannot be written: {error}", path.display())),
+    })
+}

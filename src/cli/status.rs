@@ -1,0 +1,222 @@
+//! `migrate status`: phases, what each waits for, and the rollback horizon.
+
+use serde_json::json;
+
+use super::args::Global;
+use super::context::Context;
+use super::failure::Failure;
+use super::out::{Out, note};
+use super::{json, text};
+use crate::coordinator::Situation;
+use crate::gate::{Action, Decision, Horizon, Stretch, Verdict, decide, horizon};
+use crate::model::{MigrationState, Phase, Step};
+
+pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
+    let context = Context::load(global)?;
+    let situation = context.observe().await?;
+    let horizons: Vec<Horizon> = context
+        .project
+        .config
+        .services
+        .keys()
+        .map(|service| horizon(service, &situation.evidence))
+        .collect();
+    for drift in &situation.drift {
+        note(&format!("error: {drift}"));
+    }
+    if out.is_json() {
+        out.json(&as_json(&situation, &horizons));
+    } else {
+        out.line(&as_text(&context, &situation, &horizons));
+    }
+    Ok(u8::from(!situation.drift.is_empty()))
+}
+
+/// What a migration waits for, if anything is left to do.
+enum Next {
+    Nothing,
+    /// The step can be taken now.
+    Ready(Step),
+    Blocked(Step, Box<Decision>),
+}
+
+fn next(state: &MigrationState, situation: &Situation) -> Next {
+    let parts = state.declaration.parts;
+    if state.is_complete() {
+        return Next::Nothing;
+    }
+    let step = match state.phase {
+        Phase::Reverting => Step::Revert,
+        _ if !state.expand_is_done() => Step::Expand,
+        Phase::Pending | Phase::Expanded | Phase::Backfilling if parts.backfill => Step::Backfill,
+        _ => Step::Contract,
+    };
+    let action = Action::Step {
+        step,
+        migration: state.id().clone(),
+    };
+    let decision = decide(action, &situation.evidence);
+    if decision.verdict == Verdict::Go {
+        Next::Ready(step)
+    } else {
+        Next::Blocked(step, Box::new(decision))
+    }
+}
+
+fn waits_for(state: &MigrationState, situation: &Situation) -> String {
+    match next(state, situation) {
+        Next::Nothing => "nothing: it is complete".to_owned(),
+        Next::Ready(step) => format!(
+            "`migrate {} {:04}`, which is safe now",
+            step.name(),
+            state.id().number()
+        ),
+        Next::Blocked(step, decision) => {
+            let first = decision
+                .blockers
+                .first()
+                .map_or("", |blocker| &blocker.message);
+            let more = match decision.blockers.len() {
+                0 | 1 => String::new(),
+                count => format!(" (and {} more)", count - 1),
+            };
+            format!(
+                "{} ({}): {first}{more}",
+                step.name(),
+                decision.verdict.name()
+            )
+        }
+    }
+}
+
+fn as_text(context: &Context, situation: &Situation, horizons: &[Horizon]) -> String {
+    let mut lines = vec![format!("database: {}", context.target)];
+    if !situation.has_ledger {
+        lines.push("nothing has been applied to it yet".to_owned());
+    }
+    if let Some(busy) = situation.view.coordinator.describe() {
+        lines.push(format!("at work now: {busy}"));
+    }
+    lines.push(String::new());
+    let migrations = situation.evidence.schema.migrations();
+    if migrations.is_empty() {
+        lines.push("there are no migrations; write one with `migrate new NAME`".to_owned());
+        return lines.join("\n");
+    }
+    let rows = migrations
+        .iter()
+        .map(|state| {
+            let mut phase = state.phase.name().to_owned();
+            let cursor = situation
+                .view
+                .applied
+                .iter()
+                .find(|applied| applied.state.id() == state.id())
+                .and_then(|applied| applied.cursor.as_ref());
+            if let Some(cursor) = cursor.filter(|_| state.phase == Phase::Backfilling) {
+                phase.push_str(&format!(", {}", text::count(cursor.rows, "row")));
+            }
+            vec![state.id().to_string(), phase, waits_for(state, situation)]
+        })
+        .collect();
+    lines.push(text::table(&["migration", "phase", "waits for"], rows));
+    lines.push(String::new());
+    for horizon in horizons {
+        lines.extend(horizon_lines(horizon));
+    }
+    lines.join("\n")
+}
+
+fn horizon_lines(horizon: &Horizon) -> Vec<String> {
+    const REASONS: usize = 3;
+    let mut lines = Vec::new();
+    for (index, stretch) in horizon.stretches.iter().enumerate() {
+        let name = if index == 0 {
+            format!("{}:", horizon.service)
+        } else {
+            " ".repeat(horizon.service.chars().count() + 1)
+        };
+        let range = range(stretch);
+        if stretch.reasons.is_empty() {
+            lines.push(format!("{name} {range} may start now"));
+            continue;
+        }
+        lines.push(format!("{name} {range} may not start now, because"));
+        for reason in stretch.reasons.iter().take(REASONS) {
+            lines.push(format!("    {reason}"));
+        }
+        if stretch.reasons.len() > REASONS {
+            lines.push(format!(
+                "    and {} more reasons",
+                stretch.reasons.len() - REASONS
+            ));
+        }
+    }
+    lines
+}
+
+fn range(stretch: &Stretch) -> String {
+    let starts_at_zero = stretch.from == crate::model::Version::new(0, 0, 0);
+    match (&stretch.before, starts_at_zero) {
+        (None, true) => "any version".to_owned(),
+        (None, false) => format!("≥ {}", stretch.from),
+        (Some(before), true) => format!("< {before}"),
+        (Some(before), false) => format!("≥ {}, < {before}", stretch.from),
+    }
+}
+
+fn as_json(situation: &Situation, horizons: &[Horizon]) -> serde_json::Value {
+    let migrations: Vec<_> = situation
+        .evidence
+        .schema
+        .migrations()
+        .iter()
+        .map(|state| {
+            let waits = match next(state, situation) {
+                Next::Nothing => serde_json::Value::Null,
+                Next::Ready(step) => json!({ "step": step.name(), "verdict": "go", "blockers": [] }),
+                Next::Blocked(step, decision) => json!({
+                    "step": step.name(),
+                    "verdict": decision.verdict.name(),
+                    "blockers": decision.blockers.iter().map(json::blocker).collect::<Vec<_>>(),
+                }),
+            };
+            let applied = situation.view.applied.iter().find(|applied| applied.state.id() == state.id());
+            json!({
+                "id": state.id(),
+                "description": state.declaration.description,
+                "phase": state.phase.name(),
+                "since": applied.map(|applied| json::time(applied.changed_at)),
+                "backfilled_rows": applied.and_then(|applied| applied.cursor.as_ref()).map(|cursor| cursor.rows),
+                "next": waits,
+            })
+        })
+        .collect();
+    let horizons: Vec<_> = horizons
+        .iter()
+        .map(|horizon| {
+            let stretches: Vec<_> = horizon
+                .stretches
+                .iter()
+                .map(|stretch| {
+                    json!({
+                        "from": stretch.from,
+                        "before": stretch.before,
+                        "may_start": stretch.reasons.is_empty(),
+                        "reasons": stretch.reasons,
+                    })
+                })
+                .collect();
+            json!({ "service": horizon.service, "versions": stretches })
+        })
+        .collect();
+    json!({
+        "ledger": situation.has_ledger,
+        "coordinator": situation.view.coordinator.describe(),
+        "migrations": migrations,
+        "horizon": horizons,
+        "changed_files": situation.drift.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "sources": situation.evidence.snapshot.sources.iter().map(json::source).collect::<Vec<_>>(),
+        "checked_at": json::time(situation.view.now),
+    })
+}

@@ -1,0 +1,3 @@
+-- Removes the old format, when no live version depends on it any more. There is no way back.
+-- Delete this file if nothing is ever to be removed.
+-- ALTER TABLE users DROP COLUMN full_name;

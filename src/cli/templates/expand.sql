@@ -1,0 +1,2 @@
+-- Adds the new format beside the old one; versions that run now must not notice.
+-- ALTER TABLE users ADD COLUMN first_name TEXT;

@@ -1,0 +1,107 @@
+//! How results read for a person.
+
+use crate::gate::{Action, Blocker, Decision, Verdict};
+
+/// A table without lines, its columns aligned.
+pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    use comfy_table::{ContentArrangement, Table, presets};
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header.iter().map(|title| title.to_uppercase()));
+    for row in rows {
+        table.add_row(row);
+    }
+    let text = table.to_string();
+    text.lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// A count with its noun.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+/// A length of time, coarse enough to read at a glance.
+pub(super) fn span(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0 => format!("{milliseconds} ms"),
+        1..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} min", seconds / 60),
+        7200..=172_799 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// What the action is, as a person would say it.
+pub(super) fn action(action: &Action) -> String {
+    match action {
+        Action::Step { step, migration } => format!("{} {migration}", step.name()),
+        Action::Deploy(live) => {
+            let names: Vec<String> = live.iter().map(ToString::to_string).collect();
+            format!("deploy {}", names.join(", "))
+        }
+    }
+}
+
+/// A verdict with its reasons, one paragraph each.
+pub(super) fn decision(decision: &Decision, now: i64) -> String {
+    let mut lines = vec![format!(
+        "{}: {}",
+        decision.verdict.name(),
+        action(&decision.action)
+    )];
+    lines.extend(blockers(&decision.blockers, now));
+    for note in &decision.notes {
+        lines.push(format!("  note: {note}"));
+    }
+    lines.join("\n")
+}
+
+pub(super) fn blockers(blockers: &[Blocker], now: i64) -> Vec<String> {
+    let mut lines = Vec::new();
+    for blocker in blockers {
+        lines.push(format!("  {}", blocker.message));
+        if let Some(seen) = seen(blocker, now) {
+            lines.push(format!("    seen: {seen}"));
+        }
+        if !blocker.help.is_empty() {
+            lines.push(format!("    next: {}", blocker.help));
+        }
+    }
+    lines
+}
+
+/// Where and when a blocker was seen.
+fn seen(blocker: &Blocker, now: i64) -> Option<String> {
+    let source = blocker.source.as_ref().filter(|_| blocker.instances > 0)?;
+    let mut text = count(blocker.instances, "instance");
+    if !blocker.examples.is_empty() {
+        let more =
+            if u64::try_from(blocker.examples.len()).is_ok_and(|shown| shown < blocker.instances) {
+                ", …"
+            } else {
+                ""
+            };
+        text.push_str(&format!(" ({}{more})", blocker.examples.join(", ")));
+    }
+    text.push_str(&format!(", by {source}"));
+    if let Some(at) = blocker.seen_at {
+        let age = u64::try_from(now.saturating_sub(at)).unwrap_or(0);
+        text.push_str(&format!(", {} ago", span(age)));
+    }
+    Some(text)
+}
+
+/// The heaviest of several verdicts.
+pub(super) fn heaviest(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
+    verdicts.into_iter().max().unwrap_or(Verdict::Go)
+}

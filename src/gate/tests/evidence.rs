@@ -1,0 +1,150 @@
+//! What is missing in the evidence makes a verdict unknown exactly where it could change it.
+
+use super::world::World;
+use crate::gate::Evidence;
+use crate::model::testing::group;
+use crate::model::{InstanceState, Label, LiveGroup, Phase, SourceStatus};
+
+const SYNCED: &str = "old <1.2.0 new >=1.1.0 sync both backfill contract revert";
+
+type Hide = fn(&mut Evidence);
+
+fn gaps() -> Vec<(&'static str, Hide)> {
+    vec![
+        ("source", |evidence| {
+            let reason = "connection refused".to_owned();
+            evidence.snapshot.sources[0].status = SourceStatus::Failed { reason };
+        }),
+        ("source", |evidence| {
+            evidence.snapshot.sources[0].status = SourceStatus::Stale;
+        }),
+        ("missing_instances", |evidence| {
+            evidence.min_instances.insert("web".into(), 2);
+        }),
+        ("unplaced_version web 4f2a9c1", |evidence| {
+            let known = evidence.snapshot.groups[0].clone();
+            let label = Label {
+                text: "4f2a9c1".into(),
+                version: None,
+            };
+            evidence.snapshot.groups.push(LiveGroup { label, ..known });
+        }),
+    ]
+}
+
+#[test]
+fn what_is_hidden_matters_only_where_it_could_change_the_answer() {
+    for (name, hide) in gaps() {
+        let mut world = World::new(SYNCED, "1.0.0");
+        hide(&mut world.evidence);
+        world.expect("expand", "go");
+        world.force("expand");
+        hide(&mut world.evidence);
+        // With sync, no version that may be live stands in the way of the backfill.
+        world.expect("backfill", "go");
+        world.walk("backfill; roll 1.2.0");
+        hide(&mut world.evidence);
+        world.expect("contract", &format!("unknown, {name}"));
+        world.expect("admit worker 1.0.0", "go");
+        assert!(
+            world
+                .ask("contract")
+                .accepting_unknown()
+                .blockers
+                .is_empty()
+        );
+        // The fence is up, and still proves nothing about who runs behind it.
+        world.state_mut().phase = Phase::Contracting;
+        world.expect("contract", &format!("unknown, {name}"));
+        world.force("contract");
+        hide(&mut world.evidence);
+        world.expect("roll 1.3.0", "go");
+    }
+}
+
+#[test]
+fn a_version_that_would_have_undone_the_backfill_may_still_be_hidden() {
+    for (name, hide) in gaps() {
+        let mut world = World::new("old <1.2.0 new >=1.2.0 backfill contract", "1.2.0");
+        world.force("expand");
+        world.walk("backfill");
+        hide(&mut world.evidence);
+        world.expect("contract", &format!("unknown, {name}"));
+    }
+}
+
+#[test]
+fn other_services_do_not_matter() {
+    let mut world = World::new(SYNCED, "1.0.0, worker 1.0.0");
+    world.walk("expand; backfill; roll 1.2.0");
+    world.evidence.min_instances.insert("worker".into(), 9);
+    world.evidence.snapshot.groups[0].label.version = None;
+    assert_eq!(world.evidence.snapshot.groups[0].service, "worker");
+    world.expect("contract", "go");
+}
+
+#[test]
+fn a_failed_source_may_hide_a_service_that_migrate_toml_no_longer_names() {
+    let mut world = World::new(SYNCED, "1.0.0");
+    world.walk("expand; backfill").retire("1.0.0");
+    world.evidence.min_instances.clear();
+    world.evidence.snapshot.sources[0].status = SourceStatus::Stale;
+    world.expect("contract", "unknown, source");
+}
+
+#[test]
+fn refuse_outweighs_unknown_outweighs_hold() {
+    let mut world = World::new(SYNCED, "1.0.0");
+    world.walk("expand; backfill");
+    world.evidence.snapshot.sources[0].status = SourceStatus::Stale;
+    // 1.1 could be hidden beside 1.0, which is seen.
+    world.expect("contract", "unknown, source, live_version web 1.0.0");
+    world.evidence.facts.remaining = Some(1);
+    world.expect(
+        "contract",
+        "refuse, requirement, source, live_version web 1.0.0",
+    );
+}
+
+#[test]
+fn sources_that_spell_a_version_differently_see_the_same_instances() {
+    let mut world = World::new(SYNCED, "1.2.0");
+    let mut other = group(&world.live[0]);
+    other.source = "orchestrator".into();
+    other.label.text = "v1.2".into();
+    world.evidence.snapshot.groups.push(other);
+    assert_eq!(world.evidence.snapshot.instances_of("web"), 1);
+}
+
+#[test]
+fn an_instance_is_live_until_it_is_gone() {
+    let mut world = World::new(SYNCED, "1.0.0");
+    world.walk("expand; backfill");
+    for state in InstanceState::ALL {
+        world.evidence.snapshot.groups[0].state = state;
+        world.expect("contract", "hold, live_version web 1.0.0");
+    }
+}
+
+#[test]
+fn a_hidden_version_that_a_backfill_shuts_out_may_have_started_before_it() {
+    let mut world = World::new(
+        "old <1.2.0 new >=1.1.0 append-only backfill contract",
+        "1.1.0",
+    );
+    world.force("expand");
+    world.walk("backfill").expect("roll 1.2.0", "go");
+    world.evidence.snapshot.sources[0].status = SourceStatus::Stale;
+    world.expect("roll 1.2.0", "unknown, source");
+}
+
+#[test]
+fn hidden_versions_that_are_harmful_only_together_count() {
+    let mut world = World::new(
+        "web: reads old <1.2.0 writes old * new >=1.1.0 worker: reads old * new >=3.0.0 backfill",
+        "",
+    );
+    world.walk("expand").expect("admit worker 3.0.0", "go");
+    world.evidence.snapshot.sources[0].status = SourceStatus::Stale;
+    world.expect("admit worker 3.0.0", "unknown, source");
+}

@@ -1,0 +1,61 @@
+//! Whole answers, as somebody reads them at three in the morning.
+
+use super::world::World;
+
+fn said(world: &World, words: &str) -> String {
+    let decision = world.ask(words);
+    let lines = decision
+        .blockers
+        .iter()
+        .map(|b| format!("{}\n  help: {}", b.message, b.help));
+    lines
+        .chain(decision.notes.iter().map(|note| format!("note: {note}")))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn blockers() {
+    let mut world = World::new("old <1.2.0 new >=1.1.0 backfill contract revert", "1.0.0");
+    insta::assert_snapshot!(said(&world, "roll 1.1.0"), @r#"
+    web 1.1.0 reads and writes the new format of 0001_a, which is not expanded yet
+      help: run `migrate expand --up-to 0001_a` first
+    "#);
+    world.walk("expand");
+    insta::assert_snapshot!(said(&world, "roll 1.1.0"), @r#"
+    web 1.0.0 leaves rows in 0001_a that web 1.1.0 cannot read (old fresh, new stale)
+      help: web 1.0.0 has to be gone first, down to its last instance. To do without that: a `sync` that expand.sql installs, a release in between that reads old and writes both formats, or `rows = "append-only"` if rows are never updated
+    "#);
+    insta::assert_snapshot!(said(&world, "backfill"), @r#"
+    web 1.0.0 writes only the old format: rows that it writes meanwhile would lack a fresh new one
+      help: replace web 1.0.0 by a version that does not, and wait until its last instance is gone (`migrate fleet` shows where it runs)
+    "#);
+    world.retire("1.0.0").walk("admit 1.1.0");
+    insta::assert_snapshot!(said(&world, "roll 1.2.0"), @r#"
+    web 1.2.0 cannot read rows that may exist in 0001_a (old fresh, new absent)
+      help: run `migrate backfill 0001_a` first
+    "#);
+    world.walk("backfill");
+    insta::assert_snapshot!(said(&world, "contract"), @r#"
+    web 1.1.0 reads and writes the old format
+      help: replace web 1.1.0 by a version that does not, and wait until its last instance is gone (`migrate fleet` shows where it runs)
+    "#);
+    insta::assert_snapshot!(said(&world, "roll 1.2.0-rc.1"), @"");
+    world
+        .walk("roll 1.2.0")
+        .evidence
+        .min_instances
+        .insert("web".into(), 2);
+    insta::assert_snapshot!(said(&world, "contract"), @r#"
+    1 of at least 2 instances of web are seen: others may be live unseen
+      help: start them with `migrate agent`, name a source that sees them, or set min_instances = 1 under [services.web] if that is all there are
+    "#);
+    insta::assert_snapshot!(said(&world, "revert"), @r#"
+    rows may exist whose old format is missing or stale: going back would lose what was written in the new one
+      help: go on to the contract, or carry the data back in a new migration
+    1 of at least 2 instances of web are seen: others may be live unseen
+      help: start them with `migrate agent`, name a source that sees them, or set min_instances = 1 under [services.web] if that is all there are
+    web 1.2.0 reads and writes the new format
+      help: replace web 1.2.0 by a version that does not, and wait until its last instance is gone (`migrate fleet` shows where it runs)
+    "#);
+}

@@ -1,0 +1,7 @@
+mod evidence;
+mod messages;
+mod plans;
+mod properties;
+mod rules;
+mod simulation;
+mod world;

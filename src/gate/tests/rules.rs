@@ -1,0 +1,335 @@
+//! The table of actions, row by row, and what lies around it: order, phases, fences.
+
+use super::world::World;
+use crate::gate::{Facts, Soak};
+use crate::model::{Phase, Step};
+
+const APPEND: &str = "old <1.2.0 new >=1.1.0 append-only backfill contract revert";
+const SYNCED: &str = "old <1.2.0 new >=1.1.0 sync both backfill contract revert";
+
+/// A world in which `step` is under way: the fence is recorded, the end is not.
+fn amid(mut world: World, step: Step) -> World {
+    let live = world.live.clone();
+    let during = world.state().states_during(step, &live).remove(0);
+    *world.state_mut() = during;
+    world
+}
+
+#[test]
+fn expand_is_always_allowed_in_order() {
+    for text in [
+        "",
+        SYNCED,
+        APPEND,
+        "new >=1.1.0",
+        "old <1.2.0",
+        "old <1.2.0 new >=1.1.0",
+    ] {
+        for fleet in ["", "1.0.0", "1.0.0, 0.9.0"] {
+            World::new(text, fleet).expect("expand", "go");
+        }
+    }
+    let mut world = World::new("0001_a | 0002_b | 0003_c", "1.0.0");
+    world
+        .expect("expand 0002_b", "refuse, order")
+        .expect("expand 0003_c", "refuse, order");
+    world.walk("expand 0001_a; expand 0002_b");
+    world
+        .expect("expand 0001_a", "go")
+        .expect("expand 0003_c", "go");
+    world.expect("expand 0009_x", "refuse, no_such_phase");
+}
+
+#[test]
+fn a_migration_that_has_nothing_to_expand_is_not_waited_for() {
+    World::new("0001_a no-expand old <1.1.0 contract | 0002_b", "1.0.0")
+        .expect("expand 0002_b", "go");
+}
+
+#[test]
+fn backfill_waits_for_old_only_writers() {
+    for (sync, verdict) in [
+        ("none", "hold, live_version web 1.0.0"),
+        ("to-old", "hold, live_version web 1.0.0"),
+        ("to-new", "go"),
+        ("both", "go"),
+    ] {
+        let text = format!("old <1.2.0 new >=1.1.0 sync {sync} backfill contract");
+        World::new(&text, "1.0.0")
+            .walk("expand")
+            .expect("backfill", verdict);
+    }
+    // One that only reads the old format is in nobody's way.
+    World::new(
+        "reads old <1.2.0 writes new >=1.1.0 backfill contract",
+        "1.0.0",
+    )
+    .walk("expand; backfill");
+}
+
+#[test]
+fn backfill_refuses_where_no_statement_could_tell_which_side_is_right() {
+    // An old-only writer beside one of both leaves (F,S); one of new only leaves (S,F).
+    let mut world = World::new(
+        "web: writes old <1.2.0 new >=1.1.0 backfill contract",
+        "1.0.0",
+    );
+    world
+        .walk("expand; roll 1.1.0; admit 1.2.0")
+        .retire("1.1.0, 1.0.0");
+    world.expect("backfill", "refuse, undecidable_rows");
+    let mut append = World::new(
+        "append-only writes old <1.2.0 new >=1.1.0 backfill contract",
+        "1.0.0",
+    );
+    append.walk("expand; roll 1.1.0; roll 1.2.0; backfill");
+}
+
+#[test]
+fn contract_needs_every_version_off_the_old_format() {
+    for text in [
+        "reads old <1.2.0 new >=1.2.0 writes new >=1.1.0 sync both contract",
+        "reads new >=1.1.0 writes old <1.2.0 new >=1.2.0 sync both contract",
+    ] {
+        let mut world = World::new(text, "1.1.0");
+        world.force("expand");
+        world.expect("contract", "hold, live_version web 1.1.0");
+        world.walk("roll 1.2.0; contract");
+    }
+}
+
+#[test]
+fn a_service_that_is_not_named_does_not_matter() {
+    let mut world = World::new(SYNCED, "1.0.0, worker 0.1.0");
+    world.walk("expand; backfill; roll 1.2.0");
+    world
+        .expect("contract", "go")
+        .expect("admit worker 9.0.0", "go");
+    world.walk("contract");
+}
+
+#[test]
+fn two_services_are_judged_together() {
+    let mut world = World::new(
+        "web: old <1.2.0 new >=1.1.0 worker: reads old <3.0.0 new >=3.0.0 append-only backfill contract",
+        "1.0.0, worker 2.0.0",
+    );
+    world.walk("expand; roll 1.1.0; backfill");
+    world.expect("roll 1.2.0", "hold, live_version worker 2.0.0");
+    world.walk("roll worker 3.0.0; roll 1.2.0");
+    world.expect("roll worker 2.0.0", "refuse, unreadable_rows worker 2.0.0");
+    world.walk("contract");
+}
+
+#[test]
+fn contract_without_a_backfill_or_sync_would_lose_rows() {
+    let mut world = World::new("old <1.2.0 new >=1.1.0 append-only contract", "1.1.0");
+    world.force("expand");
+    world
+        .retire("1.1.0")
+        .expect("contract", "refuse, data_loss");
+}
+
+#[test]
+fn revert_keeps_what_was_written() {
+    for (sync, verdict) in [
+        ("none", "refuse, data_loss"),
+        ("to-new", "refuse, data_loss"),
+        ("to-old", "go"),
+        ("both", "go"),
+    ] {
+        let text = format!(
+            "reads new >=1.2.0 writes old <1.2.0 new >=1.2.0 sync {sync} backfill contract revert"
+        );
+        let mut world = World::new(&text, "");
+        world.walk("expand");
+        world.clone().walk("revert");
+        world.walk("backfill; admit 1.2.0");
+        assert!(world.verdict("revert").contains("live_version web 1.2.0"));
+        world.retire("1.2.0").expect("revert", verdict);
+    }
+    let mut world = World::new("0001_a revert | 0002_b revert", "");
+    world
+        .walk("expand; expand 0002_b")
+        .expect("revert", "refuse, order");
+    world.walk("revert 0002_b; revert");
+    World::new("old <1.0.0", "").expect("revert", "go");
+    World::new("old <1.0.0", "")
+        .walk("expand")
+        .expect("revert", "refuse, no_such_phase");
+}
+
+#[test]
+fn admission_during_contract_and_revert() {
+    let mut world = World::new(SYNCED, "1.0.0");
+    world.walk("expand; backfill; roll 1.1.0");
+    let contracting = amid(world.clone().walk("roll 1.2.0").clone(), Step::Contract);
+    contracting
+        .expect("admit 1.1.0", "refuse, old_format_gone web 1.1.0")
+        .expect("admit 1.2.1", "go")
+        .expect("contract", "go");
+    let reverting = amid(world.walk("roll 1.0.0").clone(), Step::Revert);
+    reverting
+        .expect("admit 1.1.0", "refuse, expand_first web 1.1.0")
+        .expect("admit 1.0.1", "go")
+        .expect("expand", "refuse, wrong_phase")
+        .expect("revert", "go");
+}
+
+#[test]
+fn a_fence_that_is_up_does_not_excuse_who_is_still_behind_it() {
+    let mut world = World::new(SYNCED, "1.0.0");
+    world.walk("expand; backfill; roll 1.1.0");
+    amid(world.clone(), Step::Contract).expect("contract", "hold, live_version web 1.1.0");
+    amid(world, Step::Revert).expect("revert", "hold, live_version web 1.1.0");
+}
+
+#[test]
+fn an_old_only_writer_after_a_backfill_makes_it_run_again() {
+    let mut world = World::new(APPEND, "1.1.0");
+    world.force("expand");
+    world.walk("backfill");
+    assert!(!world.ask("admit 1.0.0").notes.is_empty());
+    world.walk("roll 1.0.0");
+    assert_eq!(world.state().phase, Phase::Expanded);
+    world.expect("contract", "refuse, backfill_first");
+    world.walk("roll 1.1.0; backfill; roll 1.2.0");
+    world.expect(
+        "admit 1.0.0",
+        "refuse, unreadable_rows web 1.0.0, live_version web 1.2.0",
+    );
+}
+
+#[test]
+fn a_backfill_that_an_unadmitted_writer_undid_is_not_done() {
+    let mut world = World::new(APPEND, "1.1.0");
+    world.force("expand");
+    world.walk("backfill");
+    world.expect("backfill", "go");
+    // It started past the gate, so nothing was recorded.
+    world.live.push(crate::model::testing::live("web 1.0.0"));
+    world.evidence.snapshot = crate::model::testing::snapshot(&world.live);
+    world.expect("backfill", "hold, live_version web 1.0.0");
+}
+
+#[test]
+fn an_overwriting_backfill_keeps_out_who_writes_only_the_new_format() {
+    let mut world = World::new("writes old <1.2.0 new >=1.1.0 backfill contract", "1.0.0");
+    world.walk("expand; roll 1.1.0");
+    assert!(world.state().backfill_must_overwrite(&world.live));
+    let amid = amid(world, Step::Backfill);
+    amid.expect("admit 1.2.0", "hold, backfill_first web 1.2.0");
+    amid.expect("admit 1.1.1", "go");
+}
+
+#[test]
+fn candidates_that_cannot_run_together() {
+    let mut world = World::new("old <1.2.0 new >=1.2.0 append-only backfill contract", "");
+    world.walk("expand; backfill");
+    world
+        .expect("admit 1.0.0", "go")
+        .expect("admit 1.2.0", "go")
+        .expect(
+            "admit 1.0.0, 1.2.0",
+            "refuse, incompatible web 1.0.0, incompatible web 1.2.0",
+        );
+}
+
+#[test]
+fn what_was_measured() {
+    let mut world = World::new(SYNCED, "1.0.0");
+    world.walk("expand; backfill; roll 1.2.0");
+    let soak = |quiet_ms| {
+        Some(Soak {
+            required_ms: 10_000,
+            quiet_ms,
+        })
+    };
+    for (facts, verdict) in [
+        (
+            Facts {
+                remaining: Some(0),
+                require: vec![("q".into(), 0)],
+                soak: soak(10_000),
+                ..Facts::default()
+            },
+            "go",
+        ),
+        (
+            Facts {
+                remaining: Some(3),
+                ..Facts::default()
+            },
+            "refuse, requirement",
+        ),
+        (
+            Facts {
+                require: vec![("q".into(), 0), ("r".into(), -1)],
+                ..Facts::default()
+            },
+            "refuse, requirement",
+        ),
+        (
+            Facts {
+                soak: soak(9_999),
+                ..Facts::default()
+            },
+            "hold, soak",
+        ),
+        (
+            Facts {
+                soak: soak(-5),
+                remaining: Some(1),
+                ..Facts::default()
+            },
+            "refuse, requirement, soak",
+        ),
+    ] {
+        world.evidence.facts = facts;
+        world.expect("contract", verdict);
+    }
+    let mut running = amid(
+        World::new(SYNCED, "1.0.0").walk("expand").clone(),
+        Step::Backfill,
+    );
+    running.expect("contract", "refuse, backfill_first");
+    running.evidence.facts.coordinator = Some("ci".into());
+    running.expect("contract", "hold, backfill_first");
+}
+
+#[test]
+fn an_ambiguous_prerelease_has_to_be_safe_both_ways() {
+    let mut world = World::new(
+        "old <1.2.0 new >=1.2.0 append-only backfill contract",
+        "1.0.0",
+    );
+    world.walk("expand");
+    world.expect(
+        "admit 1.2.0-rc.1",
+        "refuse, incompatible web 1.2.0-rc.1, unreadable_rows web 1.2.0-rc.1, live_version web 1.0.0",
+    );
+    world.expect("admit 1.1.9-rc.1", "go");
+    world.walk("roll 1.0.1").retire("1.0.1").walk("backfill");
+    // Alone it either leaves rows without a new format or reads only that.
+    world.expect("admit 1.2.0-rc.1", "refuse, incompatible web 1.2.0-rc.1");
+    world.walk("roll 1.2.0; contract");
+    world.expect("admit 1.2.0-rc.1", "refuse, old_format_gone web 1.2.0-rc.1");
+    world.expect("admit 1.2.1-rc.1", "go");
+}
+
+#[test]
+fn behind_a_fence_that_is_up_versions_still_read() {
+    let mut world = World::new(
+        "reads old <1.2.0 new >=1.2.0 writes new >=1.2.0 backfill contract",
+        "1.0.0",
+    );
+    world.walk("expand; backfill");
+    amid(world, Step::Contract)
+        .expect("admit 1.2.0", "hold, live_version web 1.0.0")
+        // One more of what still runs is not let in.
+        .expect("admit 1.0.0", "refuse, old_format_gone web 1.0.0");
+    let mut world = World::new("old <1.2.0 new >=1.2.0 sync both revert", "");
+    world.walk("expand; admit 1.2.0");
+    // The triggers may be gone already.
+    amid(world, Step::Revert).expect("admit 1.0.0", "hold, live_version web 1.2.0");
+}
