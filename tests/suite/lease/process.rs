@@ -5,9 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use phasegate::Lease;
-use phasegate::lease::agent::{self, AgentEnd, AgentOptions};
 
-use super::{leases_table, live, record, request, target, view};
+use super::{leases_table, live, record, view};
 use crate::support::backend::Db;
 use crate::support::connection::block_on;
 use crate::support::postgres::PrivateServer;
@@ -16,93 +15,64 @@ use crate::support::wait::{GENEROUS, eventually};
 
 const PROGRAM: &str = "PHASEGATE_TEST_PROGRAM";
 
-/// Not a test: the program that the tests below run, in a process of its own.
+/// Not a test: the Rust application that the tests below run, in a process of its own.
 #[test]
 #[ignore = "run by other tests"]
 fn program() {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let db = Db::at(&variable("BACKEND"), variable("DATABASE_URL"));
     let lease = Duration::from_millis(variable("LEASE_MS").parse().expect("a number"));
-    let renew = Duration::from_millis(200);
-    match variable(PROGRAM).as_str() {
-        "agent" => {
-            let mut wanted = request("1.0.0", "server-1");
-            (wanted.lease, wanted.renew) = (lease, renew);
-            let end = block_on(agent::run(AgentOptions {
-                target: target(&db),
-                request: wanted,
-                command: variable("COMMAND").split('\t').map(Into::into).collect(),
-                stop_timeout: Duration::from_secs(1),
-            }));
-            match end {
-                Ok(end) => {
-                    if let AgentEnd::Lost { loss, .. } = &end {
-                        eprintln!("lost: {loss}");
-                    }
-                    std::process::exit(end.code());
-                }
-                Err(error) => {
-                    eprintln!("error: {error}");
-                    std::process::exit(1);
-                }
-            }
-        }
-        how => {
-            let mut builder = Lease::builder(&db.url, "web", "1.0.0")
-                .lease(lease)
-                .renew(renew);
-            if how == "deaf" {
-                builder = builder.on_lost(|loss| eprintln!("told: {loss}"));
-            }
-            let lease = block_on(builder.acquire()).expect("admitted");
-            eprintln!("holding");
-            if how == "dropped" {
-                drop(lease);
-            } else {
-                std::mem::forget(lease);
-            }
-            loop {
-                std::thread::park();
-            }
-        }
+    let how = variable(PROGRAM);
+    let mut builder = Lease::builder(&db.url, "web", "1.0.0")
+        .lease(lease)
+        .renew(Duration::from_millis(200));
+    if how == "deaf" {
+        builder = builder.on_lost(|loss| eprintln!("told: {loss}"));
+    }
+    let lease = block_on(builder.acquire()).expect("admitted");
+    eprintln!("holding");
+    if how == "dropped" {
+        drop(lease);
+    } else {
+        std::mem::forget(lease);
+    }
+    loop {
+        std::thread::park();
     }
 }
 
-struct Run<'a> {
-    db: &'a Db,
-    program: &'a str,
-    lease_ms: u64,
-    command: &'a [&'a str],
+/// Runs [`program`] with a lease of `lease_ms` milliseconds.
+fn hold(db: &Db, project: &Project, how: &str, lease_ms: u64) -> Process {
+    let itself = std::env::current_exe().expect("this program");
+    project
+        .env(PROGRAM, how)
+        .env("BACKEND", db.backend.name)
+        .env("LEASE_MS", &lease_ms.to_string());
+    let mut process = project.spawn_program(
+        &itself.display().to_string(),
+        &[
+            "--exact",
+            "lease::process::program",
+            "--ignored",
+            "--nocapture",
+        ],
+    );
+    process.wait_for_line("holding", GENEROUS);
+    process
 }
 
-impl<'a> Run<'a> {
-    fn agent(db: &'a Db, command: &'a [&'a str]) -> Self {
-        Self {
-            db,
-            program: "agent",
-            lease_ms: 60_000,
-            command,
-        }
-    }
+fn project(db: &Db, lease: &str) -> Project {
+    let project = Project::new(db, &["web"]);
+    let text = format!("[services.web]\n[fleet]\nlease = \"{lease}\"\nrenew = \"200ms\"\n");
+    project.file("migrate.toml", &text);
+    project
+}
 
-    fn in_project(&self, project: &Project) -> Process {
-        let itself = std::env::current_exe().expect("this program");
-        project
-            .env("DATABASE_URL", &self.db.url)
-            .env(PROGRAM, self.program)
-            .env("BACKEND", self.db.backend.name)
-            .env("LEASE_MS", &self.lease_ms.to_string())
-            .env("COMMAND", &self.command.join("\t"));
-        project.spawn_program(
-            &itself.display().to_string(),
-            &[
-                "--exact",
-                "lease::process::program",
-                "--ignored",
-                "--nocapture",
-            ],
-        )
-    }
+fn agent(project: &Project, command: &[&str]) -> Process {
+    let mut arguments = vec!["agent", "--service", "web", "--version", "1.0.0"];
+    arguments.extend(["--instance", "server-1", "--stop-timeout", "1s", "--"]);
+    arguments.extend(command);
+    project.spawn(&arguments)
 }
 
 /// Whether a process runs; one that has ended and is not yet reaped does not.
@@ -125,19 +95,17 @@ fn rows(db: &Db) -> String {
 
 scenario!(
     fn an_agent_ends_as_its_application_does(db: Db) {
-        let project = Project::without_database(&["web"]);
+        let project = project(&db, "60s");
         for (command, code) in [
             (&["sh", "-c", "exit 7"][..], 7),
             (&["true"], 0),
             (&["sh", "-c", "kill -9 $$"], 137),
             (&["sh", "-c", "kill -TERM $$"], 143),
         ] {
-            let output = Run::agent(&db, command).in_project(&project).wait();
-            output.expect_code(code);
+            agent(&project, command).wait().expect_code(code);
             assert_eq!(rows(&db), "0", "{command:?}");
         }
-        let output = Run::agent(&db, &["./no-such-program", "x"])
-            .in_project(&project)
+        let output = agent(&project, &["./no-such-program", "x"])
             .wait()
             .expect_code(1);
         assert!(output.stderr.contains("cannot start `./no-such-program`"));
@@ -148,11 +116,10 @@ scenario!(
 scenario!(
     fn an_agent_that_is_refused_starts_nothing(db: Db) {
         block_on(record(&db, phasegate::model::Phase::Contracting));
-        let project = Project::without_database(&["web"]);
-        let output = Run::agent(&db, &["touch", "started"])
-            .in_project(&project)
-            .wait();
-        output.expect_code(11);
+        let project = project(&db, "60s");
+        let output = agent(&project, &["touch", "started"]).wait();
+        let output = output.expect_code(11);
+        assert!(output.stdout.contains("reads and writes the old format"));
         assert!(!project.path().join("started").exists());
         assert_eq!(rows(&db), "0");
     }
@@ -160,11 +127,11 @@ scenario!(
 
 scenario!(
     fn signals_are_passed_on_and_a_draining_application_keeps_its_lease(db: Db) {
-        let project = Project::without_database(&["web"]);
+        let project = project(&db, "60s");
         let script = "trap 'echo got HUP' HUP; trap 'echo got USR1' USR1; trap 'echo got USR2' USR2; trap 'echo got QUIT' QUIT
             trap 'echo got TERM; while [ ! -e done ]; do sleep 0.02; done; exit 5' TERM
             echo ready; while :; do sleep 0.02; done";
-        let mut agent = Run::agent(&db, &["sh", "-c", script]).in_project(&project);
+        let mut agent = agent(&project, &["sh", "-c", script]);
         agent.wait_for_line("ready", GENEROUS);
         for (signal, name) in [
             (Signal::HUP, "HUP"),
@@ -192,9 +159,11 @@ scenario!(
 
 scenario!(
     fn a_killed_agent_takes_its_application_along(db: Db) {
-        let project = Project::without_database(&["web"]);
-        let mut agent = Run::agent(&db, &["sh", "-c", "echo running as $$; exec sleep 1000"])
-            .in_project(&project);
+        let project = project(&db, "60s");
+        let mut agent = agent(
+            &project,
+            &["sh", "-c", "echo running as $$; exec sleep 1000"],
+        );
         let pid = pid_in(&agent.wait_for_line("running as", GENEROUS));
         assert!(runs(pid));
         agent.signal(Signal::KILL);
@@ -207,27 +176,17 @@ scenario!(
 
 scenario!(
     fn an_agent_that_stood_still_past_its_lease_stops_the_application_first(db: Db) {
-        let project = Project::without_database(&["web"]);
-        let run = Run {
-            lease_ms: 2000,
-            ..Run::agent(
-                &db,
-                // Deaf to SIGTERM.
-                &[
-                    "sh",
-                    "-c",
-                    "trap '' TERM; echo running as $$; while :; do sleep 0.02; done",
-                ],
-            )
-        };
-        let mut agent = run.in_project(&project);
+        let project = project(&db, "2s");
+        // Deaf to SIGTERM.
+        let script = "trap '' TERM; echo running as $$; while :; do sleep 0.02; done";
+        let mut agent = agent(&project, &["sh", "-c", script]);
         let pid = pid_in(&agent.wait_for_line("running as", GENEROUS));
         agent.signal(Signal::STOP);
         eventually(GENEROUS, || live(&db).is_empty().then_some(()));
         assert!(runs(pid));
         agent.signal(Signal::CONT);
         let output = agent.wait().expect_code(137);
-        assert!(output.stderr.contains("lost: "), "{output:?}");
+        assert!(output.stderr.contains("stood still"), "{output:?}");
         assert!(!runs(pid));
         // It neither renewed nor asked anew.
         assert_eq!(block_on(view(&db)).sightings[0].seq, 1);
@@ -237,14 +196,9 @@ scenario!(
 
 scenario!(
     fn what_an_application_leaves_behind_ends_before_the_lease_is_released(db: Db) {
-        let project = Project::without_database(&["web"]);
-        let output = Run::agent(
-            &db,
-            &["sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo left $!"],
-        )
-        .in_project(&project)
-        .wait()
-        .expect_code(0);
+        let project = project(&db, "60s");
+        let script = "sleep 1000 >/dev/null 2>&1 & echo left $!";
+        let output = agent(&project, &["sh", "-c", script]).wait().expect_code(0);
         let left = output
             .stdout
             .lines()
@@ -260,19 +214,9 @@ scenario!(
 fn an_agent_that_cannot_renew_stops_its_application_in_time() {
     let server = PrivateServer::start();
     let db = server.create("shop");
-    let project = Project::without_database(&["web"]);
-    let run = Run {
-        lease_ms: 3000,
-        ..Run::agent(
-            &db,
-            &[
-                "sh",
-                "-c",
-                "trap 'echo stopping; exit 0' TERM; echo ready; while :; do sleep 0.02; done",
-            ],
-        )
-    };
-    let mut agent = run.in_project(&project);
+    let project = project(&db, "3s");
+    let script = "trap 'echo stopping; exit 0' TERM; echo ready; while :; do sleep 0.02; done";
+    let mut agent = agent(&project, &["sh", "-c", script]);
     agent.wait_for_line("ready", GENEROUS);
     server.stop();
     agent.wait_for_line("stopping", GENEROUS);
@@ -281,7 +225,7 @@ fn an_agent_that_cannot_renew_stops_its_application_in_time() {
     assert!(
         output
             .stderr
-            .contains("lost: the lease could not be renewed in time: "),
+            .contains("the lease could not be renewed in time: "),
         "{output:?}"
     );
 }
@@ -290,22 +234,9 @@ fn an_agent_that_cannot_renew_stops_its_application_in_time() {
 fn a_process_whose_lease_cannot_be_renewed_is_stopped() {
     let server = PrivateServer::start();
     let db = server.create("shop");
-    let project = Project::without_database(&["web"]);
-    let mut holders: Vec<(Process, i32)> = [("held", 143), ("deaf", 137)]
-        .into_iter()
-        .map(|(program, code)| {
-            let run = Run {
-                db: &db,
-                program,
-                lease_ms: 3000,
-                command: &[],
-            };
-            (run.in_project(&project), code)
-        })
-        .collect();
-    for (holder, _) in &mut holders {
-        holder.wait_for_line("holding", GENEROUS);
-    }
+    let project = project(&db, "60s");
+    let holders =
+        [("held", 143), ("deaf", 137)].map(|(how, code)| (hold(&db, &project, how, 3000), code));
     server.stop();
     for (holder, code) in holders {
         holder.wait().expect_code(code);
@@ -314,29 +245,16 @@ fn a_process_whose_lease_cannot_be_renewed_is_stopped() {
 
 scenario!(
     fn a_process_that_drops_its_lease_and_goes_on_is_stopped(db: Db) {
-        let project = Project::without_database(&["web"]);
-        let run = Run {
-            db: &db,
-            program: "dropped",
-            lease_ms: 1000,
-            command: &[],
-        };
-        run.in_project(&project).wait().expect_code(143);
+        let project = project(&db, "60s");
+        hold(&db, &project, "dropped", 1000).wait().expect_code(143);
         eventually(GENEROUS, || live(&db).is_empty().then_some(()));
     }
 );
 
 scenario!(
     fn a_process_that_stood_still_past_its_lease_is_stopped(db: Db) {
-        let project = Project::without_database(&["web"]);
-        let run = Run {
-            db: &db,
-            program: "held",
-            lease_ms: 2000,
-            command: &[],
-        };
-        let mut holder = run.in_project(&project);
-        holder.wait_for_line("holding", GENEROUS);
+        let project = project(&db, "60s");
+        let holder = hold(&db, &project, "held", 2000);
         holder.signal(Signal::STOP);
         eventually(GENEROUS, || live(&db).is_empty().then_some(()));
         holder.signal(Signal::CONT);
