@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::revert::{FromInside, RecheckRules};
+use super::fence::{FromInside, RecheckRules};
 use super::script::{Progress, Ran, Run, seen_elsewhere};
 use super::session::{Coordinator, Move};
 use super::{CoordinatorError, Done, Outcome, Situation};
