@@ -65,6 +65,7 @@ impl Reporter {
                 ),
                 false,
             ),
+            Progress::Unreachable(error) => (format!("waiting: {error}"), false),
             Progress::Waiting(decision) => {
                 let reasons: Vec<String> = decision.blockers.iter().map(reason).collect();
                 (

@@ -8,3 +8,4 @@ mod architecture;
 mod example;
 mod grants;
 mod harness;
+mod lease;
