@@ -297,7 +297,7 @@ fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
             format!("`remaining` of the backfill returns {count}, and has to be 0"),
             format!(
                 "rows were written past the backfill: look at them with that query, repair what \
-                 writes them, and run `migrate backfill {id} --again`"
+                 writes them, and run `migrate backfill {id}`"
             ),
         ));
     }
