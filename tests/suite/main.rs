@@ -5,6 +5,7 @@
 mod support;
 
 mod architecture;
+mod documents;
 mod example;
 mod grants;
 mod harness;
