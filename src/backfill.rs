@@ -122,6 +122,14 @@ pub(crate) async fn run(
     }))
 }
 
+/// A key for messages, without what makes it a literal of one database: `E'7'::bigint` is `7`.
+fn readable(literal: &str) -> &str {
+    let text = literal.rsplit_once("'::").map_or(literal, |(text, _)| text);
+    let text = text.strip_prefix('E').unwrap_or(text);
+    let text = text.strip_prefix('\'').unwrap_or(text);
+    text.strip_suffix('\'').unwrap_or(text)
+}
+
 fn applied_cursor(situation: &crate::coordinator::Situation, id: &MigrationId) -> Option<Cursor> {
     situation
         .view
@@ -226,9 +234,10 @@ impl Work<'_> {
                 }
                 Err(CoordinatorError::Database(mut error)) => {
                     error.message = format!(
-                        "{}: the batch after key {} up to {end} failed, and everything before it stays done: {}",
+                        "{}: the batch after key {} up to {} failed, and everything before it stays done: {}",
                         self.file.path.display(),
-                        cursor.after,
+                        readable(&cursor.after),
+                        readable(&end),
                         error.message
                     );
                     return Err(error.into());
