@@ -5,4 +5,10 @@
 mod support;
 
 mod architecture;
+mod cli;
+mod errors;
+mod fleet;
+mod gate;
 mod harness;
+mod phases;
+mod transactions;
