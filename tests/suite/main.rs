@@ -5,6 +5,12 @@
 mod support;
 
 mod architecture;
+mod cli;
+mod errors;
 mod example;
+mod fleet;
+mod gate;
 mod harness;
 mod lease;
+mod phases;
+mod transactions;
