@@ -64,6 +64,7 @@ impl Reporter {
                 ),
                 false,
             ),
+            Progress::Unreachable(error) => (format!("waiting: {error}"), false),
             Progress::Waiting(decision) => {
                 let reasons: Vec<&str> = decision
                     .blockers

@@ -16,6 +16,7 @@ mod migration;
 mod problem;
 mod reader;
 mod scripts;
+mod secret;
 mod source;
 mod syntax;
 #[cfg(test)]
