@@ -281,7 +281,7 @@ fn without_evidence(
         };
         more.is_some_and(|more| state.breaches_of(step, &more).len() > base)
     };
-    Gaps::find(evidence).that_matter(declaration, changes)
+    Gaps::find(evidence, [declaration]).that_matter(declaration, changes)
 }
 
 fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
