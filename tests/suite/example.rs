@@ -11,7 +11,7 @@ fn example() -> PathBuf {
 }
 
 /// A copy of the example, on this database.
-fn shop(db: &Db) -> Project {
+pub fn shop(db: &Db) -> Project {
     let project = Project::new(db, &[]);
     copy(&example(), Path::new(""), &project);
     project

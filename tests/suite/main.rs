@@ -10,6 +10,7 @@ mod errors;
 mod example;
 mod fleet;
 mod gate;
+mod grants;
 mod harness;
 mod lease;
 mod phases;
