@@ -5,8 +5,14 @@
 mod support;
 
 mod architecture;
+mod cli;
 mod documents;
+mod errors;
 mod example;
+mod fleet;
+mod gate;
 mod grants;
 mod harness;
 mod lease;
+mod phases;
+mod transactions;

@@ -10,6 +10,7 @@ pub mod connection;
 pub mod postgres;
 pub mod postgres_backend;
 pub mod project;
+pub mod shop;
 pub mod snapshot;
 pub mod sqlite_backend;
 pub mod wait;
