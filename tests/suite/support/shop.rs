@@ -191,3 +191,9 @@ impl Shop {
         }
     }
 }
+
+/// What went to standard error, without the line breaks that only fit it to a page.
+pub fn said(output: &Output) -> String {
+    let text = output.stderr.replace('│', " ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
