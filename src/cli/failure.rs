@@ -12,7 +12,11 @@ use crate::project::{Problems, UnknownMigration};
 
 /// An error that ends a command.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct Failure(Box<Parts>);
+
+/// Boxed, because every command returns it and almost none does.
+#[derive(Debug)]
+struct Parts {
     message: String,
     help: Option<String>,
     source: Option<(NamedSource<String>, SourceSpan)>,
@@ -22,50 +26,50 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             message: message.into(),
             help: None,
             source: None,
             problems: None,
             exit_code: 1,
-        }
+        }))
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.0.help = Some(help.into());
         self
     }
 
     /// Wrong usage that only shows once the project is read.
-    pub(super) const fn usage(mut self) -> Self {
-        self.exit_code = 2;
+    pub(super) fn usage(mut self) -> Self {
+        self.0.exit_code = 2;
         self
     }
 
-    const fn with_code(mut self, code: u8) -> Self {
-        self.exit_code = code;
+    fn with_code(mut self, code: u8) -> Self {
+        self.0.exit_code = code;
         self
     }
 
     /// The evidence is missing: a version that cannot be placed.
-    pub(super) const fn unknown(mut self) -> Self {
-        self.exit_code = 12;
+    pub(super) fn unknown(mut self) -> Self {
+        self.0.exit_code = 12;
         self
     }
 
-    pub(super) const fn exit_code(&self) -> u8 {
-        self.exit_code
+    pub(super) fn exit_code(&self) -> u8 {
+        self.0.exit_code
     }
 
     pub(super) fn show(&self, out: &Out) {
         if out.is_json() {
-            let mut error = serde_json::json!({ "message": self.message, "help": self.help });
-            if let (Some(problems), Some(object)) = (&self.problems, error.as_object_mut()) {
+            let mut error = serde_json::json!({ "message": self.0.message, "help": self.0.help });
+            if let (Some(problems), Some(object)) = (&self.0.problems, error.as_object_mut()) {
                 object.insert("problems".into(), serde_json::json!(problems));
             }
             out.json(&serde_json::json!({ "error": error }));
         }
-        let rendered = match &self.problems {
+        let rendered = match &self.0.problems {
             Some(problems) => render(problems),
             None => render(self),
         };
@@ -91,7 +95,7 @@ fn render(diagnostic: &dyn Diagnostic) -> String {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
@@ -99,19 +103,21 @@ impl std::error::Error for Failure {}
 
 impl Diagnostic for Failure {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help
+        self.0
+            .help
             .as_ref()
             .map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source
+        self.0
+            .source
             .as_ref()
             .map(|(source, _)| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let (_, span) = self.source.as_ref()?;
+        let (_, span) = self.0.source.as_ref()?;
         Some(Box::new(std::iter::once(LabeledSpan::new_with_span(
             None, *span,
         ))))
@@ -121,7 +127,7 @@ impl Diagnostic for Failure {
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
         let mut failure = Self::new(problems.to_string());
-        failure.problems = Some(problems);
+        failure.0.problems = Some(problems);
         failure
     }
 }
@@ -165,7 +171,7 @@ impl From<CoordinatorError> for Failure {
             CoordinatorError::Interrupted(_) => Self::new(error.to_string()).with_code(130),
             _ => Self::new(error.to_string()),
         };
-        failure.help = error.help();
+        failure.0.help = error.help();
         failure
     }
 }
@@ -175,7 +181,7 @@ impl Failure {
         let mut failure = Self::new(script.to_string());
         let name = script.path.display().to_string();
         let span = SourceSpan::from(script.span.clone());
-        failure.source = Some((
+        failure.0.source = Some((
             NamedSource::new(name, script.text.to_string()).with_language("sql"),
             span,
         ));

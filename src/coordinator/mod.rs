@@ -3,10 +3,14 @@
 //! Invariant: nothing here decides. What is safe is for [`crate::gate`] to say; this module brings
 //! it the evidence, carries out what was allowed and records it.
 
+mod backfill;
 mod contract;
 mod error;
 mod expand;
+mod fence;
+mod lock;
 mod observe;
+mod one_by_one;
 mod resume;
 mod revert;
 mod script;
@@ -21,7 +25,6 @@ pub use observe::{
 pub use resume::Answer;
 pub use script::Progress;
 pub use session::{Coordinator, Options};
-pub(crate) use session::{Move, lease_versions, move_to};
 
 use crate::gate::Decision;
 use crate::model::{MigrationId, Step};

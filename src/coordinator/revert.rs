@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use super::script::{Ran, Recheck, Run, seen_elsewhere};
-use super::session::{Coordinator, Move, move_to};
-use super::{CoordinatorError, Done, Outcome, Situation};
-use crate::gate::{Action, Decision, Verdict, decide};
-use crate::ledger::Ledger;
+use super::fence::{FromInside, RecheckRules};
+use super::script::{Ran, Run, seen_elsewhere};
+use super::session::{Coordinator, Move};
+use super::{CoordinatorError, Done, Outcome};
+use crate::gate::Verdict;
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 
 impl Coordinator<'_> {
@@ -77,168 +77,7 @@ impl Coordinator<'_> {
                 self.lower_fence(&fenced_state, from).await?;
                 Ok(Outcome::Blocked(decision))
             }
-            Err(error) => {
-                self.lower_fence_after(&error, &fenced_state, from).await?;
-                Err(error)
-            }
+            Err(error) => Err(self.lower_fence_after(error, &fenced_state, from).await),
         }
-    }
-
-    /// Records a phase in which no version behind the fence is admitted any more. Returns the
-    /// phase to go back to.
-    pub(super) async fn raise_fence(
-        &mut self,
-        state: &MigrationState,
-        situation: &Situation,
-        phase: Phase,
-    ) -> Result<Phase, CoordinatorError> {
-        if state.phase == phase {
-            let applied = situation
-                .view
-                .applied
-                .iter()
-                .find(|applied| applied.state.id() == state.id());
-            return Ok(applied
-                .and_then(|applied| applied.step_back)
-                .unwrap_or(phase));
-        }
-        let others = seen_elsewhere(&situation.evidence.snapshot);
-        let from = state.phase;
-        let becomes = move |state: &MigrationState, live: &[Live]| MigrationState {
-            phase,
-            kinds: state.reachable(live),
-            declaration: state.declaration.clone(),
-        };
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        let change = Move {
-            state,
-            others: &others,
-            becomes: &becomes,
-            step_back: Some(from),
-            detail: serde_json::json!({}),
-        };
-        move_to(&mut ledger, self.token, &self.actor, change).await?;
-        ledger.commit().await?;
-        Ok(from)
-    }
-
-    /// Goes back to the phase before the fence was raised.
-    pub(super) async fn lower_fence(
-        &mut self,
-        state: &MigrationState,
-        to: Phase,
-    ) -> Result<(), CoordinatorError> {
-        if state.phase == to || !matches!(state.phase, Phase::Contracting | Phase::Reverting) {
-            return Ok(());
-        }
-        let becomes = move |state: &MigrationState, live: &[Live]| MigrationState {
-            phase: to,
-            kinds: state.reachable(live),
-            declaration: state.declaration.clone(),
-        };
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        // A fence raised before anything was recorded is lowered to nothing being recorded.
-        let change = Move {
-            state,
-            others: &[],
-            becomes: &becomes,
-            step_back: None,
-            detail: serde_json::json!({ "stepped_back": true }),
-        };
-        move_to(&mut ledger, self.token, &self.actor, change).await?;
-        ledger.commit().await?;
-        Ok(())
-    }
-
-    /// After an error: goes back where nothing was changed, and stays where statements have run.
-    pub(super) async fn lower_fence_after(
-        &mut self,
-        error: &CoordinatorError,
-        state: &MigrationState,
-        to: Phase,
-    ) -> Result<(), CoordinatorError> {
-        let is_ours = !matches!(
-            error,
-            CoordinatorError::Ledger(crate::ledger::LedgerError::Superseded { .. })
-        );
-        let name = if state.phase == Phase::Reverting {
-            Step::Revert
-        } else {
-            Step::Contract
-        };
-        if !is_ours {
-            return Ok(());
-        }
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        let begun = ledger.steps(state.id(), name.name()).await;
-        ledger.rollback().await?;
-        if begun?.is_empty() {
-            self.lower_fence(state, to).await
-        } else {
-            Ok(())
-        }
-    }
-}
-
-/// What a recheck has to know of the coordinator.
-pub(super) struct RecheckRules {
-    pub(super) project: crate::project::Project,
-    pub(super) accept_unknown: bool,
-}
-
-impl RecheckRules {
-    pub(super) fn of(coordinator: &Coordinator<'_>) -> Self {
-        Self {
-            project: coordinator.project().clone(),
-            accept_unknown: coordinator.options.accept_unknown.is_some(),
-        }
-    }
-}
-
-/// Asks the gate again inside the transaction: the leases as they are now, the other sources as
-/// they were when last asked.
-pub(super) struct FromInside<'r> {
-    pub step: Step,
-    pub id: &'r MigrationId,
-    pub situation: &'r Situation,
-    pub coordinator: RecheckRules,
-}
-
-#[async_trait::async_trait]
-impl Recheck for FromInside<'_> {
-    async fn decide(&self, ledger: &mut Ledger<'_>) -> Result<Decision, CoordinatorError> {
-        let view = ledger.view().await?;
-        let mut snapshot = self.situation.evidence.snapshot.clone();
-        snapshot.taken_at = view.now;
-        snapshot
-            .groups
-            .retain(|group| group.source != crate::ledger::LEASES);
-        snapshot.groups.extend(view.groups.iter().cloned());
-        let mut evidence = self.situation.evidence.clone();
-        evidence.snapshot = snapshot;
-        evidence.schema = super::observe::schema(&self.coordinator.project, &view);
-        if self.step == Step::Contract {
-            let rules = self
-                .coordinator
-                .project
-                .migrations
-                .iter()
-                .find(|migration| migration.id() == self.id);
-            if let Some(migration) = rules {
-                evidence.facts =
-                    super::contract::measure(migration, self.id, &view, &evidence.schema, ledger)
-                        .await?;
-            }
-        }
-        let action = Action::Step {
-            step: self.step,
-            migration: self.id.clone(),
-        };
-        let decision = decide(action, &evidence);
-        Ok(if self.coordinator.accept_unknown {
-            decision.accepting_unknown()
-        } else {
-            decision
-        })
     }
 }

@@ -79,6 +79,20 @@ impl<'a> Coordinator<'a> {
         })
     }
 
+    /// Connects again after the connection broke. Where that fails too, the broken one stays, and
+    /// the next thing done with it says so.
+    pub(super) async fn reconnect(&mut self) {
+        let connected = super::connect(self.options.project, self.options.target, true).await;
+        match connected {
+            Ok(connection) => {
+                std::mem::replace(&mut self.connection, connection)
+                    .close()
+                    .await
+            }
+            Err(error) => tracing::debug!("connecting again: {error}"),
+        }
+    }
+
     /// Gives the lease back and closes the connection.
     ///
     /// # Errors
@@ -106,14 +120,14 @@ impl<'a> Coordinator<'a> {
     ) -> Result<super::Outcome, CoordinatorError> {
         match step {
             Step::Expand => self.expand(id).await,
-            Step::Backfill => crate::backfill::run(self, id).await,
+            Step::Backfill => self.backfill(id).await,
             Step::Contract => self.contract(id).await,
             Step::Revert => self.revert(id).await,
         }
     }
 
     /// Reads everything, and stops where an applied file was changed.
-    pub(crate) async fn situation(&mut self) -> Result<Situation, CoordinatorError> {
+    pub(super) async fn situation(&mut self) -> Result<Situation, CoordinatorError> {
         let situation = observe(self.options.project, self.connection.as_mut()).await?;
         if situation.drift.is_empty() {
             Ok(situation)
@@ -123,7 +137,7 @@ impl<'a> Coordinator<'a> {
     }
 
     /// Asks the gate, and accepts missing evidence where that was asked for.
-    pub(crate) fn ask(&self, step: Step, id: &MigrationId, situation: &Situation) -> Decision {
+    pub(super) fn ask(&self, step: Step, id: &MigrationId, situation: &Situation) -> Decision {
         let action = Action::Step {
             step,
             migration: id.clone(),
@@ -137,7 +151,7 @@ impl<'a> Coordinator<'a> {
     }
 
     /// The gate's answer without regard to missing evidence, to see what an override covers.
-    pub(crate) fn overridden(
+    pub(super) fn overridden(
         &self,
         step: Step,
         id: &MigrationId,
@@ -158,19 +172,15 @@ impl<'a> Coordinator<'a> {
             .collect()
     }
 
-    pub(crate) const fn project(&self) -> &'a Project {
+    pub(super) const fn project(&self) -> &'a Project {
         self.options.project
     }
 
-    pub(crate) fn report(&self, progress: Progress) {
+    pub(super) fn report(&self, progress: Progress) {
         (self.options.report)(progress);
     }
 
-    pub(crate) fn parts(&mut self) -> (&mut dyn Connection, i64, &str) {
-        (self.connection.as_mut(), self.token, &self.actor)
-    }
-
-    pub(crate) fn migration(&self, id: &MigrationId) -> Result<&'a Migration, CoordinatorError> {
+    pub(super) fn migration(&self, id: &MigrationId) -> Result<&'a Migration, CoordinatorError> {
         self.options
             .project
             .migrations
@@ -181,7 +191,10 @@ impl<'a> Coordinator<'a> {
 
     /// Records what was seen outside of the leases, and what an override covered. In a
     /// transaction of its own, because it holds whatever becomes of the step.
-    pub(crate) async fn remember(
+    ///
+    /// A version that never registered counts like one that was admitted now: what it writes
+    /// widens the row kinds, and may undo a backfill, even if it is gone at the next look.
+    pub(super) async fn remember(
         &mut self,
         snapshot: &Snapshot,
         overridden: &[String],
@@ -197,6 +210,7 @@ impl<'a> Coordinator<'a> {
         }
         let reason = self.options.accept_unknown.clone().unwrap_or_default();
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        let seq = ledger.count_admission().await?;
         for group in others {
             ledger
                 .sight(
@@ -204,7 +218,7 @@ impl<'a> Coordinator<'a> {
                     &group.label.text,
                     group.label.version.as_ref(),
                     group.seen_at,
-                    None,
+                    Some(seq),
                 )
                 .await?;
         }
@@ -223,7 +237,7 @@ impl<'a> Coordinator<'a> {
 ///
 /// Invariant: the caller commits right after; the admissions are locked from here on, so the row
 /// kinds recorded take every version into account that was ever admitted.
-pub(crate) async fn move_to(
+pub(super) async fn move_to(
     ledger: &mut Ledger<'_>,
     token: i64,
     actor: &str,
@@ -269,7 +283,7 @@ pub(crate) async fn move_to(
 }
 
 /// A change of phase.
-pub(crate) struct Move<'m> {
+pub(super) struct Move<'m> {
     /// The state as it was when the step was decided on.
     pub state: &'m MigrationState,
     /// Versions that sources other than the leases saw.
@@ -281,7 +295,7 @@ pub(crate) struct Move<'m> {
     pub detail: serde_json::Value,
 }
 
-pub(crate) fn lease_versions(view: &View) -> Vec<Live> {
+pub(super) fn lease_versions(view: &View) -> Vec<Live> {
     let snapshot = Snapshot {
         groups: view.groups.clone(),
         ..Snapshot::default()

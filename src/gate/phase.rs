@@ -61,13 +61,15 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Blo
         Step::Expand => parts.expand,
         Step::Backfill => parts.backfill,
         Step::Contract => parts.contract,
-        Step::Revert => parts.revert,
+        // A format that was there from the start has nothing that could be undone.
+        Step::Revert => parts.revert && parts.expand,
     };
     if !has_part {
         let (what, file) = match step {
             Step::Backfill => ("[backfill]", "backfill.sql"),
             Step::Expand => ("expand", "expand.sql"),
             Step::Contract => ("contract", "contract.sql"),
+            Step::Revert if !parts.expand => ("expand to undo", "expand.sql and revert.sql"),
             Step::Revert => ("way back", "revert.sql"),
         };
         return refuse(
@@ -279,7 +281,7 @@ fn without_evidence(
         };
         more.is_some_and(|more| state.breaches_of(step, &more).len() > base)
     };
-    Gaps::find(evidence).that_matter(declaration, changes)
+    Gaps::find(evidence, [declaration]).that_matter(declaration, changes)
 }
 
 fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {

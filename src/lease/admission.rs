@@ -126,7 +126,7 @@ pub(super) async fn admit_on(
     limit: Duration,
 ) -> Result<Admission, LeaseError> {
     let mut ledger = begin(connection, limit).await?;
-    let seq = ledger.lock_admissions().await?;
+    ledger.lock_admissions().await?;
     let view = ledger.view().await?;
     let now = view.now;
     let mut evidence = evidence(view, &request.pending);
@@ -139,7 +139,7 @@ pub(super) async fn admit_on(
         return Ok(Admission::Refused(decide(action(request), &evidence)));
     }
     let asked_at = Moment::now();
-    let id = ledger.register(seq, &new_lease(request)).await?;
+    let id = ledger.register(&new_lease(request)).await?;
     ledger.commit().await?;
     Ok(Admission::Admitted {
         id,

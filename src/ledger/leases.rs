@@ -79,17 +79,25 @@ impl Ledger<'_> {
         Ok(first(&rows)?.int(0)?)
     }
 
-    /// Records a lease. The caller holds [`Ledger::lock_admissions`], whose result is `seq`, and
-    /// has asked the gate.
+    /// Counts one admission and returns its number; locks as [`Ledger::lock_admissions`] does.
     ///
     /// # Errors
     /// A database error.
-    pub async fn register(&mut self, seq: i64, lease: &NewLease) -> Result<LeaseId, LedgerError> {
-        let seq = seq.saturating_add(1);
-        let now = self.now().await?;
-        let id = LeaseId::new(seq, lease, now);
+    pub async fn count_admission(&mut self) -> Result<i64, LedgerError> {
+        let seq = self.lock_admissions().await?.saturating_add(1);
         self.execute("UPDATE {admission} SET seq = ? WHERE id = 1", &[seq.into()])
             .await?;
+        Ok(seq)
+    }
+
+    /// Records a lease. The caller holds [`Ledger::lock_admissions`] and has asked the gate.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn register(&mut self, lease: &NewLease) -> Result<LeaseId, LedgerError> {
+        let seq = self.count_admission().await?;
+        let now = self.now().await?;
+        let id = LeaseId::new(seq, lease, now);
         self.execute(
             "INSERT INTO {leases} (id, service, version, instance, state, registered_at, renewed_at, renew_ms, expires_at) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -210,7 +210,7 @@ impl Ledger<'_> {
                         group.label.text.as_str().into(),
                         now.into(),
                         now.into(),
-                        i64::from(number).into(),
+                        number.into(),
                     ],
                 )
                 .await?;

@@ -16,6 +16,7 @@ mod migration;
 mod problem;
 mod reader;
 mod scripts;
+mod secret;
 mod source;
 mod syntax;
 #[cfg(test)]
@@ -99,6 +100,15 @@ impl Project {
             migrations,
             warnings: problems,
         })
+    }
+
+    /// Where the migrations of the project in `dir` are, as far as its `migrate.toml` can be read;
+    /// for adding one to a project that is not in order yet.
+    #[must_use]
+    pub fn migrations_dir(dir: &Path) -> PathBuf {
+        let source = Source::read(dir, CONFIG_FILE).ok().flatten();
+        let config = source.as_ref().and_then(Config::read);
+        config.map_or_else(|| dir.to_owned(), |config| dir.join(config.migrations))
     }
 
     /// The migration that a user calls `wanted`: `2`, `0002` or its whole name.

@@ -80,7 +80,10 @@ impl Problem {
         let start = text.floor_char_boundary(span.start.min(end));
         self.span = start..end;
         let name = self.path.display().to_string();
-        self.source = Some(Arc::new(NamedSource::new(name, Arc::clone(text))));
+        self.source = Some(Arc::new(NamedSource::new(
+            name,
+            super::secret::masked(text),
+        )));
         self
     }
 

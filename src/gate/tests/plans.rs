@@ -219,4 +219,8 @@ fn a_format_that_needs_no_statement_is_there_from_the_start() {
     );
     widened.expect("roll 1.2.0", "hold, live_version web 1.0.0");
     widened.walk("roll 1.1.0; roll 1.2.0");
+    // Nothing was expanded, so nothing can be undone.
+    World::new("no-expand old <1.2.0 new >=1.1.0 backfill revert", "")
+        .walk("backfill")
+        .expect("revert", "refuse, no_such_phase");
 }

@@ -333,3 +333,19 @@ fn behind_a_fence_that_is_up_versions_still_read() {
     // The triggers may be gone already.
     amid(world, Step::Revert).expect("admit 1.0.0", "hold, live_version web 1.2.0");
 }
+
+#[test]
+fn a_backfill_leaves_alone_what_may_be_written_while_it_runs() {
+    let text = "reads old * new * writes old <1.2.0 new >=1.1.0 backfill contract";
+    let mut world = World::new(text, "");
+    world.walk("expand; admit 1.1.0");
+    let notes = world.ask("backfill").notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("leave a new format alone")),
+        "{notes:?}"
+    );
+    // Nobody has written only the new format yet, and somebody may.
+    amid(world, Step::Backfill).expect("admit 1.2.0", "go");
+}

@@ -25,7 +25,10 @@ pub const LAYERS: &[(&str, &str)] = &[
         "coordinator",
         "backfill fleet ledger database project planner gate model sql crash text",
     ),
-    ("backfill", "ledger database gate model sql crash text"),
+    (
+        "backfill",
+        "ledger database project gate model sql crash text",
+    ),
     ("lease", "ledger database project gate model crash text"),
     ("fleet", "ledger database project model crash text"),
     ("ledger", "database model crash text"),

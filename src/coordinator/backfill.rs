@@ -1,0 +1,248 @@
+//! Backfill: decided on, begun and recorded here; the batches are those of [`crate::backfill`].
+
+use std::time::Instant;
+
+use super::script::seen_elsewhere;
+use super::session::{Coordinator, Move, move_to};
+use super::{CoordinatorError, Done, Outcome, Progress, Situation};
+use crate::backfill::{BackfillError, Engine};
+use crate::gate::{Action, Decision, Verdict, decide};
+use crate::ledger::{Cursor, Ledger};
+use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
+
+impl Coordinator<'_> {
+    pub(super) async fn backfill(&mut self, id: &MigrationId) -> Result<Outcome, CoordinatorError> {
+        let began = Instant::now();
+        let situation = self.situation().await?;
+        let decision = self.ask(Step::Backfill, id, &situation);
+        let overridden = self.overridden(Step::Backfill, id, &situation);
+        self.remember(&situation.evidence.snapshot, &overridden, id)
+            .await?;
+        if decision.verdict != Verdict::Go {
+            return Ok(Outcome::Blocked(decision));
+        }
+        let Some(state) = situation.evidence.schema.get(id).cloned() else {
+            return Err(CoordinatorError::NoFiles(id.clone()));
+        };
+        let migration = self.migration(id)?;
+        let dialect = self.connection.capabilities().dialect;
+        let (Some(rules), Some(file)) = (&migration.backfill, &migration.files(dialect).backfill)
+        else {
+            return Err(CoordinatorError::NoFiles(id.clone()));
+        };
+        let config = &self.project().config.database;
+        let engine = Engine {
+            id,
+            rules,
+            file,
+            token: self.token,
+            lock_timeout: config.lock_timeout,
+            lock_retry_for: config.lock_retry_for,
+        };
+        if matches!(
+            state.phase,
+            Phase::Backfilled | Phase::Contracting | Phase::Contracted
+        ) {
+            let is_over = state.phase != Phase::Backfilled
+                || engine.remaining(self.connection.as_mut()).await? == 0;
+            if is_over {
+                let note = decision.notes.join("; ");
+                return Ok(Outcome::Already {
+                    migration: id.clone(),
+                    step: Step::Backfill,
+                    note,
+                });
+            }
+        }
+        let recorded =
+            recorded_cursor(&situation, id).filter(|_| state.phase == Phase::Backfilling);
+        let before = recorded.as_ref().map_or(0, |cursor| cursor.rows);
+        let cursor = match recorded {
+            Some(cursor) => Some(cursor),
+            None => self.begin_backfill(&engine, &state, &situation).await?,
+        };
+        crate::crash::point("backfill.begun");
+        let (rows, batches) = self.run_batches(&engine, cursor).await?;
+        if engine.remaining(self.connection.as_mut()).await? != 0 {
+            return self.give_up_backfill(&engine, &state).await;
+        }
+        if let Some(decision) = self.finish_backfill(&engine, &state).await? {
+            return Ok(Outcome::Blocked(decision));
+        }
+        Ok(Outcome::Done(Done {
+            migration: id.clone(),
+            step: Step::Backfill,
+            statements: batches,
+            rows: rows.saturating_sub(before),
+            took: began.elapsed(),
+            notes: decision.notes,
+        }))
+    }
+
+    /// Records that the backfill runs, and fixes its last key.
+    async fn begin_backfill(
+        &mut self,
+        engine: &Engine<'_>,
+        state: &MigrationState,
+        situation: &Situation,
+    ) -> Result<Option<Cursor>, CoordinatorError> {
+        let cursor = engine.start(self.connection.as_mut()).await?;
+        let others = seen_elsewhere(&situation.evidence.snapshot);
+        let becomes = |state: &MigrationState, live: &[Live]| {
+            let mut states = state.states_during(Step::Backfill, live);
+            if states.is_empty() {
+                state.clone()
+            } else {
+                states.swap_remove(0)
+            }
+        };
+        let path = engine.file.path.display().to_string();
+        let detail = serde_json::json!({ "file": path, "sha256": engine.file.sha256 });
+        let change = Move {
+            state,
+            others: &others,
+            becomes: &becomes,
+            step_back: None,
+            detail,
+        };
+        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        move_to(&mut ledger, self.token, &self.actor, change).await?;
+        ledger
+            .record_file(engine.id, Step::Backfill.name(), &path, &engine.file.sha256)
+            .await?;
+        if let Some(cursor) = &cursor {
+            ledger.record_cursor(engine.id, cursor).await?;
+        }
+        ledger.commit().await?;
+        Ok(cursor)
+    }
+
+    /// Returns the rows changed since the backfill began, and the batches of this run.
+    async fn run_batches(
+        &mut self,
+        engine: &Engine<'_>,
+        cursor: Option<Cursor>,
+    ) -> Result<(u64, u64), CoordinatorError> {
+        let Some(mut cursor) = cursor else {
+            return Ok((0, 0));
+        };
+        let mut batches = 0;
+        loop {
+            let batch = engine.batch(self.connection.as_mut(), &cursor).await;
+            let Some(next) = batch.map_err(|error| of_engine(error, engine.id))? else {
+                return Ok((cursor.rows, batches));
+            };
+            cursor = next;
+            batches += 1;
+            self.report(Progress::Batch {
+                migration: engine.id.clone(),
+                rows: cursor.rows,
+            });
+            crate::crash::point("backfill.batch");
+        }
+    }
+
+    /// `remaining` is not 0 after the last key: the next run starts again at the first one.
+    async fn give_up_backfill(
+        &mut self,
+        engine: &Engine<'_>,
+        state: &MigrationState,
+    ) -> Result<Outcome, CoordinatorError> {
+        let mut situation = self.situation().await?;
+        let remaining = engine.remaining(self.connection.as_mut()).await?;
+        situation.evidence.facts.remaining = Some(remaining);
+        let decision = self.ask(Step::Backfill, engine.id, &situation);
+        let others = seen_elsewhere(&situation.evidence.snapshot);
+        let becomes = |state: &MigrationState, live: &[Live]| MigrationState {
+            phase: Phase::Expanded,
+            kinds: state.reachable(live),
+            declaration: state.declaration.clone(),
+        };
+        let detail = serde_json::json!({ "remaining": remaining });
+        let change = Move {
+            state,
+            others: &others,
+            becomes: &becomes,
+            step_back: None,
+            detail,
+        };
+        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        move_to(&mut ledger, self.token, &self.actor, change).await?;
+        ledger.commit().await?;
+        Ok(Outcome::Blocked(decision))
+    }
+
+    /// Records that every row is filled, unless a version that may undo it has come meanwhile.
+    async fn finish_backfill(
+        &mut self,
+        engine: &Engine<'_>,
+        state: &MigrationState,
+    ) -> Result<Option<Decision>, CoordinatorError> {
+        let situation = self.situation().await?;
+        let decision = self.ask(Step::Backfill, engine.id, &situation);
+        if decision.verdict != Verdict::Go {
+            return Ok(Some(decision));
+        }
+        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        // From here to the commit nobody is admitted, so what is seen now is what is recorded.
+        ledger.lock_admissions().await?;
+        engine
+            .check_phase(&mut ledger)
+            .await
+            .map_err(|error| of_engine(error, engine.id))?;
+        let view = ledger.view().await?;
+        let mut evidence = situation.evidence.clone();
+        evidence
+            .snapshot
+            .groups
+            .retain(|group| group.source != crate::ledger::LEASES);
+        evidence.snapshot.groups.extend(view.groups.iter().cloned());
+        let action = Action::Step {
+            step: Step::Backfill,
+            migration: engine.id.clone(),
+        };
+        let mut decision = decide(action, &evidence);
+        if self.options.accept_unknown.is_some() {
+            decision = decision.accepting_unknown();
+        }
+        if decision.verdict != Verdict::Go {
+            ledger.rollback().await?;
+            return Ok(Some(decision));
+        }
+        let others = seen_elsewhere(&situation.evidence.snapshot);
+        let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Backfill, live);
+        let detail = serde_json::json!({});
+        let change = Move {
+            state,
+            others: &others,
+            becomes: &becomes,
+            step_back: None,
+            detail,
+        };
+        crate::crash::point("backfill.recording");
+        move_to(&mut ledger, self.token, &self.actor, change).await?;
+        ledger.commit().await?;
+        crate::crash::point("backfill.committed");
+        Ok(None)
+    }
+}
+
+fn recorded_cursor(situation: &Situation, id: &MigrationId) -> Option<Cursor> {
+    let applied = situation
+        .view
+        .applied
+        .iter()
+        .find(|applied| applied.state.id() == id)?;
+    applied.cursor.clone()
+}
+
+fn of_engine(error: BackfillError, id: &MigrationId) -> CoordinatorError {
+    match error {
+        BackfillError::Database(error) => error.into(),
+        BackfillError::Ledger(error) => error.into(),
+        BackfillError::Moved(phase) => CoordinatorError::Moved {
+            migration: id.clone(),
+            phase,
+        },
+    }
+}

@@ -1,0 +1,152 @@
+//! Waiting for locks: a short limit, a jittered retry, a bound, and the names of who holds them.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::script::failure;
+use super::session::Coordinator;
+use super::{CoordinatorError, Progress};
+use crate::database::{ConnectOptions, DatabaseError, ErrorKind, LockHolder};
+use crate::ledger::LedgerError;
+use crate::project::ScriptFile;
+use crate::sql::Mode;
+
+/// An attempt that did not succeed.
+pub(super) enum Failed {
+    /// The statement at this index.
+    At(usize, DatabaseError),
+    Otherwise(CoordinatorError),
+}
+
+impl From<DatabaseError> for Failed {
+    fn from(error: DatabaseError) -> Self {
+        Self::Otherwise(error.into())
+    }
+}
+
+impl From<LedgerError> for Failed {
+    fn from(error: LedgerError) -> Self {
+        Self::Otherwise(error.into())
+    }
+}
+
+impl From<CoordinatorError> for Failed {
+    fn from(error: CoordinatorError) -> Self {
+        Self::Otherwise(error)
+    }
+}
+
+/// Tries again after a lock was not granted, with a growing pause and a bound.
+pub(super) struct Retry {
+    began: Instant,
+    bound: Duration,
+    attempt: u32,
+    holders: Arc<Mutex<Vec<LockHolder>>>,
+}
+
+impl Retry {
+    pub(super) fn new(coordinator: &Coordinator<'_>) -> Self {
+        Self {
+            began: Instant::now(),
+            bound: coordinator.project().config.database.lock_retry_for,
+            attempt: 0,
+            holders: Arc::default(),
+        }
+    }
+
+    pub(super) fn watch(&self) -> LockWatch {
+        LockWatch {
+            holders: Arc::clone(&self.holders),
+        }
+    }
+
+    pub(super) async fn after(
+        &mut self,
+        coordinator: &Coordinator<'_>,
+        file: &ScriptFile,
+        index: usize,
+        error: DatabaseError,
+    ) -> Result<(), CoordinatorError> {
+        if !matches!(error.kind, ErrorKind::Locked | ErrorKind::Conflict) {
+            let help = match file.script.mode {
+                Mode::Transactional => {
+                    "nothing was changed: the statements before it were undone together with it. Mend it and run the same command again"
+                }
+                Mode::NoTransaction => {
+                    "the statements before it are done and recorded, and this one is not. Mend it and run the same command again"
+                }
+            };
+            return Err(failure(file, index, error, help.to_owned()));
+        }
+        let holders = self
+            .holders
+            .lock()
+            .map(|held| held.clone())
+            .unwrap_or_default();
+        self.attempt += 1;
+        let waited = self.began.elapsed();
+        if waited >= self.bound {
+            let line = file
+                .script
+                .statements
+                .get(index)
+                .map_or(1, |statement| statement.line);
+            return Err(CoordinatorError::Locked {
+                path: file.path.display().to_string(),
+                line,
+                waited_s: waited.as_secs(),
+                holders,
+            });
+        }
+        coordinator.report(Progress::LockRetry {
+            attempt: self.attempt,
+            holders,
+        });
+        // Jitter keeps two waiters from meeting at each attempt; the pause lets the queue behind
+        // the lock drain.
+        let pause = 500 * u64::from(self.attempt.min(8)) + fastrand::u64(0..500);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        Ok(())
+    }
+}
+
+/// Looks from a second connection at who holds the lock that a statement waits for.
+pub(super) struct LockWatch {
+    holders: Arc<Mutex<Vec<LockHolder>>>,
+}
+
+impl LockWatch {
+    pub(super) fn start(self, session: Option<i64>, target: crate::database::Target) -> Watching {
+        let Some(session) = session else {
+            return Watching(None);
+        };
+        Watching(Some(tokio::spawn(async move {
+            // Most statements are done before anybody has to look.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let Ok(mut connection) =
+                crate::database::connect(&target, ConnectOptions::default()).await
+            else {
+                return;
+            };
+            while let Ok(found) = connection.lock_holders(session).await {
+                if !found.is_empty()
+                    && let Ok(mut holders) = self.holders.lock()
+                {
+                    *holders = found;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        })))
+    }
+}
+
+/// Stops watching when it goes out of scope.
+pub(super) struct Watching(Option<tokio::task::JoinHandle<()>>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}

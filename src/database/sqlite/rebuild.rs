@@ -1,0 +1,171 @@
+//! What a script may break in SQLite without a word: children of a rebuilt table, its triggers and
+//! indexes, views, foreign keys, and the sequence of its ids.
+
+use std::collections::BTreeSet;
+
+use super::{Sqlite, identifier};
+use crate::database::{Connection, DatabaseError, ErrorKind};
+use crate::sql::{ObjectKind, Script};
+
+/// What a table rebuild can lose without a word.
+pub(super) struct Before {
+    /// Triggers and indexes: kind, name, table.
+    attached: BTreeSet<(String, String, String)>,
+    broken_views: BTreeSet<String>,
+    violations: BTreeSet<String>,
+    sequences: Vec<(String, i64)>,
+}
+
+impl Sqlite {
+    pub(super) async fn look_before(&mut self, script: &Script) -> Result<(), DatabaseError> {
+        let before = Before {
+            attached: self.attached().await?,
+            broken_views: self.broken_views().await?,
+            violations: if rebuilds(script) {
+                self.violations().await?
+            } else {
+                BTreeSet::new()
+            },
+            sequences: self.sequences().await?,
+        };
+        if rebuilds(script) {
+            // DROP TABLE deletes the rows first, and with foreign keys on that cascades to the
+            // children. Inside a transaction the pragma would do nothing.
+            self.plain("PRAGMA foreign_keys = OFF").await?;
+        }
+        self.before = Some(before);
+        Ok(())
+    }
+
+    pub(super) async fn check_after(&mut self, script: &Script) -> Result<(), DatabaseError> {
+        let Some(before) = self.before.take() else {
+            return Ok(());
+        };
+        let fail = |message: String| Err(DatabaseError::new(ErrorKind::Statement, message));
+        let broken: Vec<String> = self
+            .broken_views()
+            .await?
+            .difference(&before.broken_views)
+            .cloned()
+            .collect();
+        if !broken.is_empty() {
+            return fail(format!(
+                "the script leaves views that cannot be read any more: {}. Drop or replace them in the same script",
+                broken.join(", ")
+            ));
+        }
+        if !rebuilds(script) {
+            return Ok(());
+        }
+        let tables = self.tables().await?;
+        let after = self.attached().await?;
+        let lost: Vec<String> = before
+            .attached
+            .difference(&after)
+            .filter(|(kind, name, table)| {
+                let kind = if kind == "index" {
+                    ObjectKind::Index
+                } else {
+                    ObjectKind::Trigger
+                };
+                tables.contains(table) && !script.explicitly_drops(kind, name)
+            })
+            .map(|(kind, name, table)| format!("the {kind} `{name}` of `{table}`"))
+            .collect();
+        if !lost.is_empty() {
+            return fail(format!(
+                "rebuilding the table has lost {}. Create it again in the same script, or drop it there on purpose",
+                lost.join(", ")
+            ));
+        }
+        let violations: Vec<String> = self
+            .violations()
+            .await?
+            .difference(&before.violations)
+            .cloned()
+            .collect();
+        if let Some(first) = violations.first() {
+            return fail(format!(
+                "{} foreign keys point nowhere after the script; the first: {first}",
+                violations.len()
+            ));
+        }
+        for (table, sequence) in before.sequences {
+            // A rebuilt AUTOINCREMENT table would start again at its largest row and give out the
+            // ids of deleted rows a second time.
+            if tables.contains(&table) {
+                self.execute(
+                    "UPDATE sqlite_sequence SET seq = ? WHERE name = ? AND seq < ?",
+                    &[sequence.into(), table.as_str().into(), sequence.into()],
+                )
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn attached(&mut self) -> Result<BTreeSet<(String, String, String)>, DatabaseError> {
+        let rows = self
+            .rows("SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('trigger', 'index') AND sql IS NOT NULL")
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    row.text(0)?.to_owned(),
+                    row.text(1)?.to_owned(),
+                    row.text(2)?.to_owned(),
+                ))
+            })
+            .collect()
+    }
+
+    /// Views that cannot be read, because something that they name is missing.
+    async fn broken_views(&mut self) -> Result<BTreeSet<String>, DatabaseError> {
+        let mut broken = BTreeSet::new();
+        for row in self
+            .rows("SELECT name FROM sqlite_master WHERE type = 'view'")
+            .await?
+        {
+            let name = row.text(0)?.to_owned();
+            let probe = format!("SELECT * FROM {} LIMIT 0", identifier(&name));
+            if self.plain(&probe).await.is_err() {
+                broken.insert(name);
+            }
+        }
+        Ok(broken)
+    }
+
+    async fn violations(&mut self) -> Result<BTreeSet<String>, DatabaseError> {
+        let rows = self
+            .rows("SELECT \"table\" || ' (rowid ' || coalesce(rowid, '?') || ') refers to a missing row of ' || parent FROM pragma_foreign_key_check")
+            .await?;
+        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+    }
+
+    async fn sequences(&mut self) -> Result<Vec<(String, i64)>, DatabaseError> {
+        let exists = self
+            .rows("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'")
+            .await?;
+        if exists.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .rows("SELECT name, CAST(seq AS INTEGER) FROM sqlite_sequence WHERE seq IS NOT NULL")
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.text(0)?.to_owned(), row.int(1)?)))
+            .collect()
+    }
+
+    async fn tables(&mut self) -> Result<BTreeSet<String>, DatabaseError> {
+        let rows = self
+            .rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+            .await?;
+        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+    }
+}
+
+/// Whether a script drops a table, as SQLite's way of changing one does.
+fn rebuilds(script: &Script) -> bool {
+    script.dropped_tables().next().is_some()
+}
