@@ -118,7 +118,8 @@ impl Question<'_> {
     }
 
     fn note(&self) -> Option<String> {
-        let (after, _) = self.with_candidates(self.live);
+        // By the candidates alone: what runs already may have undone the backfill before they came.
+        let (after, _) = self.with_candidates(&[]);
         (after.phase == Phase::Expanded && self.state.phase != Phase::Expanded).then(|| {
             format!(
                 "{}: it writes only the old format, so the backfill has to run again after it",

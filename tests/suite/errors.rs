@@ -1,1 +1,5 @@
-//! To come.
+//! What can be wrong around the command, and that it says so: cause, subject and way out.
+
+mod damage;
+mod databases;
+mod reading;

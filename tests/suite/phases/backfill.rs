@@ -1,6 +1,6 @@
 //! Backfill: in batches, resumed where it stopped, and begun again where it was undone.
 
-use crate::support::shop::{APPEND_ONLY, BACKFILL, NAME, Shop};
+use crate::support::shop::{APPEND_ONLY, BACKFILL, NAME, Shop, said};
 
 fn names(shop: &Shop) -> Vec<String> {
     let rows = shop.db.query("SELECT name FROM users ORDER BY id");
@@ -196,8 +196,8 @@ scenario!(
         );
         shop.run(&["expand"], 0);
         let failed = shop.run(&["backfill"], 1);
-        assert!(failed.stderr.contains("backfill.sql"), "{failed:?}");
-        assert!(failed.stderr.contains("after key 2 up to 4"), "{failed:?}");
+        assert!(said(&failed).contains("backfill.sql"), "{failed:?}");
+        assert!(said(&failed).contains("after key 2 up to 4"), "{failed:?}");
         assert_eq!(names(&shop), ["Ann", "Bob", "NULL", "NULL", "NULL"]);
         shop.db
             .execute("UPDATE users SET full_name = 'Don' WHERE id = 4");

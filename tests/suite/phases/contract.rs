@@ -2,7 +2,7 @@
 
 use crate::support::backend::Db;
 use crate::support::project::Signal;
-use crate::support::shop::{APPEND_ONLY, NAME, Shop};
+use crate::support::shop::{APPEND_ONLY, NAME, Shop, said};
 use crate::support::wait::{GENEROUS, eventually};
 
 fn has_old_column(shop: &Shop) -> bool {
@@ -94,7 +94,7 @@ scenario!(
         contract.signal(Signal::INT);
         let output = contract.wait().expect_code(130);
         assert!(
-            output.stderr.contains("old versions may start again"),
+            said(&output).contains("old versions may start again"),
             "{output:?}"
         );
         assert_eq!(shop.phase(1), "backfilled");
@@ -165,9 +165,9 @@ scenario!(
             "require = [\"SELECT full_name FROM users WHERE full_name = 'Eve'\"]",
         );
         let failed = shop.run(&["contract", NAME], 1);
-        assert!(failed.stderr.contains("migration.toml"), "{failed:?}");
+        assert!(said(&failed).contains("migration.toml"), "{failed:?}");
         assert!(
-            failed.stderr.contains("integer") || failed.stderr.contains("bigint"),
+            said(&failed).contains("integer") || said(&failed).contains("bigint"),
             "{failed:?}"
         );
         assert_eq!(shop.phase(1), "backfilled");

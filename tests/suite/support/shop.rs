@@ -96,6 +96,13 @@ impl Shop {
         self
     }
 
+    /// Declares the migration that moves a name anew, and leaves its scripts as they are.
+    pub fn name_declaration(&self, manifest: &str) -> &Self {
+        self.project
+            .migration(NAME, &[("migration.toml", manifest)]);
+        self
+    }
+
     /// Sets what the `command` source prints: a service, an instance and a version each.
     pub fn fleet(&self, instances: &[(&str, &str, &str)]) -> &Self {
         let lines: String = instances
@@ -190,4 +197,10 @@ impl Shop {
             _ => format!("phasegate_{table}"),
         }
     }
+}
+
+/// What went to standard error, without the line breaks that only fit it to a page.
+pub fn said(output: &Output) -> String {
+    let text = output.stderr.replace('│', " ");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
