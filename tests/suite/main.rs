@@ -15,4 +15,5 @@ mod grants;
 mod harness;
 mod lease;
 mod phases;
+mod pooler;
 mod transactions;

@@ -7,6 +7,7 @@
 #[macro_use]
 pub mod backend;
 pub mod connection;
+pub mod pooler;
 pub mod postgres;
 pub mod postgres_backend;
 pub mod project;
