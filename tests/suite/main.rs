@@ -16,4 +16,5 @@ mod harness;
 mod lease;
 mod phases;
 mod pooler;
+mod races;
 mod transactions;
