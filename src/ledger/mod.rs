@@ -63,7 +63,10 @@ impl<'c> Ledger<'c> {
     /// # Errors
     /// A database error; then nothing is kept, unless the connection broke at this very moment.
     pub async fn commit(self) -> Result<(), LedgerError> {
-        Ok(self.connection.commit().await?)
+        crate::crash::point("ledger.commit");
+        self.connection.commit().await?;
+        crate::crash::point("ledger.committed");
+        Ok(())
     }
 
     /// Ends the transaction and gives up what it changed.
