@@ -5,6 +5,7 @@
 mod support;
 
 mod architecture;
+mod crash;
 mod example;
 mod harness;
 mod lease;
