@@ -74,7 +74,7 @@ pub(super) enum Command {
     /// Check migrate.toml and every migration, without a database
     Check,
     /// Show each migration's phase, what it waits for, and which versions may start now
-    Status,
+    Status(StatusArgs),
     /// Show which versions are live, who says so, and what they touch
     Fleet,
     /// Ask whether an action is safe now, without doing anything
@@ -98,6 +98,14 @@ pub(super) enum Command {
     Log(LogArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+}
+
+#[derive(Args)]
+pub(super) struct StatusArgs {
+    /// List every migration; otherwise a long run of complete ones is one line. JSON always
+    /// lists every migration
+    #[arg(long)]
+    pub all: bool,
 }
 
 #[derive(Args)]

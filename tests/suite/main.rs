@@ -18,4 +18,5 @@ mod lease;
 mod phases;
 mod pooler;
 mod races;
+mod speed;
 mod transactions;
