@@ -133,6 +133,7 @@ impl Engine<'_> {
             .connection()
             .run(&self.statement(&cursor.after, end))
             .await?;
+        crate::crash::point("backfill.ran");
         let next = Cursor {
             after: end.to_owned(),
             upto: cursor.upto.clone(),
@@ -140,7 +141,6 @@ impl Engine<'_> {
         };
         ledger.record_cursor(self.id, &next).await?;
         ledger.fence(self.token).await?;
-        crate::crash::point("backfill.recorded");
         ledger.commit().await?;
         Ok(next)
     }

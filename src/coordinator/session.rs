@@ -361,7 +361,8 @@ async fn renew_once(
 ) -> Result<bool, LedgerError> {
     let mut ledger = Ledger::write(connection).await?;
     let renewed = ledger.renew_coordinator(token, milliseconds(lease)).await?;
-    ledger.commit().await?;
+    // Past the crash points: how often it is renewed is chance, and would number them anew each time.
+    ledger.connection().commit().await?;
     Ok(renewed)
 }
 

@@ -275,6 +275,11 @@ impl Process {
             .unwrap_or_else(|error| panic!("cannot signal {}: {error}", self.what));
     }
 
+    /// As [`Process::signal`], for one that may end by itself at the same moment.
+    pub fn signal_if_running(&self, signal: Signal) {
+        let _ = kill_process(Pid::from_child(&self.child), signal);
+    }
+
     /// Waits for a line, on either stream, that contains this text, and answers it.
     #[track_caller]
     pub fn wait_for_line(&mut self, text: &str, timeout: Duration) -> String {
