@@ -15,6 +15,7 @@ mod gate;
 mod grants;
 mod harness;
 mod lease;
+mod outage;
 mod phases;
 mod pooler;
 mod races;

@@ -195,6 +195,10 @@ fn names_of(url: &str) -> Vec<(String, String)> {
         // The database that every server has is a word that occurs in other places too.
         if database != "postgres" {
             names.push((database.to_owned(), "[DATABASE]".to_owned()));
+            // Messages show a URL without its parameters.
+            if let Some((name, _)) = database.split_once('?') {
+                names.push((name.to_owned(), "[DATABASE]".to_owned()));
+            }
         }
     }
     names
