@@ -183,9 +183,7 @@ impl<'a> Coordinator<'a> {
     pub(super) fn migration(&self, id: &MigrationId) -> Result<&'a Migration, CoordinatorError> {
         self.options
             .project
-            .migrations
-            .iter()
-            .find(|migration| migration.id() == id)
+            .get(id)
             .ok_or_else(|| CoordinatorError::NoFiles(id.clone()))
     }
 

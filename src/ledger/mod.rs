@@ -27,6 +27,10 @@ pub const FORMAT: i64 = 1;
 /// One transaction on the ledger, in which the user's statements can run as well.
 pub struct Ledger<'c> {
     connection: &'c mut dyn Connection,
+    /// The moment by which leases are judged, by the database's clock: when this transaction began
+    /// or, later, when it was granted the lock on admissions. Judging by an earlier moment than
+    /// the present counts more instances as live, never fewer.
+    as_of: i64,
 }
 
 impl<'c> Ledger<'c> {
@@ -36,14 +40,11 @@ impl<'c> Ledger<'c> {
     /// A database error, or a ledger of a newer program.
     pub async fn read(connection: &'c mut dyn Connection) -> Result<Option<Self>, LedgerError> {
         connection.begin(Access::Read).await?;
-        let mut ledger = Self { connection };
-        if ledger.exists().await? {
-            ledger.check_format().await?;
-            Ok(Some(ledger))
-        } else {
-            ledger.connection.rollback().await?;
-            Ok(None)
+        if tables::exist(connection).await? {
+            return Ok(Some(Self::begun(connection).await?));
         }
+        connection.rollback().await?;
+        Ok(None)
     }
 
     /// Begins to write; creates the ledger where there is none.
@@ -51,9 +52,20 @@ impl<'c> Ledger<'c> {
     /// # Errors
     /// A database error, or a ledger of a newer program.
     pub async fn write(connection: &'c mut dyn Connection) -> Result<Self, LedgerError> {
-        tables::ensure(connection).await?;
         connection.begin(Access::Write).await?;
-        let mut ledger = Self { connection };
+        if !tables::exist(connection).await? {
+            connection.rollback().await?;
+            tables::ensure(connection).await?;
+            connection.begin(Access::Write).await?;
+        }
+        Self::begun(connection).await
+    }
+
+    async fn begun(connection: &'c mut dyn Connection) -> Result<Self, LedgerError> {
+        let mut ledger = Self {
+            connection,
+            as_of: 0,
+        };
         ledger.check_format().await?;
         Ok(ledger)
     }
@@ -91,15 +103,12 @@ impl<'c> Ledger<'c> {
         Ok(first(&rows)?.int(0)?)
     }
 
-    async fn exists(&mut self) -> Result<bool, LedgerError> {
-        tables::exist(self.connection).await
-    }
-
     async fn check_format(&mut self) -> Result<(), LedgerError> {
         let rows = self
-            .query("SELECT format FROM {meta} WHERE id = 1", &[])
+            .query("SELECT format, {now} FROM {meta} WHERE id = 1", &[])
             .await?;
         let found = first(&rows)?.int(0)?;
+        self.as_of = first(&rows)?.int(1)?;
         if found > FORMAT {
             return Err(LedgerError::Newer {
                 found,
@@ -112,6 +121,18 @@ impl<'c> Ledger<'c> {
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError> {
         let sql = self.render(sql);
         Ok(self.connection.query(&sql, parameters).await?)
+    }
+
+    /// The results of several queries in one round trip.
+    async fn query_all<const N: usize>(
+        &mut self,
+        queries: [&str; N],
+    ) -> Result<[Vec<Row>; N], LedgerError> {
+        let queries = queries.map(|sql| self.render(sql));
+        let results = self.connection.query_all(&queries).await?;
+        results
+            .try_into()
+            .map_err(|_| LedgerError::Damaged("a query was not answered".into()))
     }
 
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {

@@ -5,7 +5,18 @@
 mod support;
 
 mod architecture;
+mod cli;
 mod crash;
+mod documents;
+mod errors;
 mod example;
+mod fleet;
+mod gate;
+mod grants;
 mod harness;
 mod lease;
+mod outage;
+mod phases;
+mod pooler;
+mod races;
+mod transactions;

@@ -20,7 +20,7 @@ use super::backend::Db;
 use super::connection::{Connection, PostgresSession};
 use super::wait::{GENEROUS, poll};
 
-mod machine;
+pub mod machine;
 
 use machine::{binaries, free_port, unprivileged_user, watchdog};
 
@@ -120,6 +120,11 @@ impl PrivateServer {
     /// The superuser's URL; it stays the same over a restart. The database `postgres` exists from the start.
     pub fn url(&self, database: &str) -> String {
         self.server.url(database)
+    }
+
+    /// Where it listens on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.server.port
     }
 
     /// The URL of any other role, which has to log in with its password.

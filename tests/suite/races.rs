@@ -1,0 +1,242 @@
+//! Two coordinators at once, and one that was taken for dead and wakes up.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use phasegate::database::Target;
+use phasegate::lease::{Admission, AdmissionRequest, admit};
+use phasegate::model::InstanceState;
+
+use crate::support::backend::{Db, Ledger};
+use crate::support::connection::block_on;
+use crate::support::project::{Process, Signal};
+use crate::support::shop::{NAME, Shop};
+use crate::support::wait::{GENEROUS, eventually};
+
+/// A backfilled shop whose coordinators are given up soon.
+fn shop(db: Db) -> Shop {
+    let shop = Shop::backfilled(db);
+    let path = shop.project.path().join("migrate.toml");
+    let config = std::fs::read_to_string(&path).expect("the shop has a configuration");
+    assert!(!config.contains("[fleet]"), "{config}");
+    shop.project.file(
+        "migrate.toml",
+        &format!("{config}\n[fleet]\ncoordinator_lease = \"1s\"\n"),
+    );
+    shop
+}
+
+/// How often the contract was recorded as done.
+fn contracts(shop: &Shop) -> usize {
+    let log = shop.json(&["log"], 0);
+    let events = log["events"].as_array().expect("a list of events");
+    events
+        .iter()
+        .filter(|event| event["detail"]["to"] == "contracted")
+        .count()
+}
+
+/// A contract that has raised its fence and waits for the instance to go.
+fn waiting(shop: &Shop) -> Process {
+    let mut contract = shop.project.spawn(&["contract", NAME, "--wait", "60s"]);
+    contract.wait_for_line("waiting (hold)", GENEROUS);
+    contract
+}
+
+scenario!(
+    fn of_two_contracts_one_works_and_the_other_waits_or_says_who_does(db: Db) {
+        let shop = shop(db);
+        let old = shop.instance("1.1.0", "server-7");
+        let first = waiting(&shop);
+        let told = shop.run(&["contract", NAME], 10);
+        let said = format!("{}{}", told.stdout, told.stderr);
+        assert!(said.contains("is at work"), "{said}");
+        assert!(said.contains(&format!("process {}", first.pid())), "{said}");
+        let second = shop.project.spawn(&["contract", NAME, "--wait", "60s"]);
+        old.signal(Signal::TERM);
+        old.wait();
+        for contract in [first, second] {
+            contract.wait().expect_code(0);
+        }
+        assert_eq!(contracts(&shop), 1);
+        assert_eq!(shop.phase(1), "contracted");
+        shop.run(&["log", "--verify"], 0);
+    }
+);
+
+scenario!(
+    fn a_coordinator_that_was_taken_for_dead_changes_nothing_more(db: Db) {
+        let shop = shop(db);
+        let old = shop.instance("1.1.0", "server-7");
+        let paused = waiting(&shop);
+        paused.signal(Signal::STOP);
+        old.signal(Signal::TERM);
+        old.wait();
+        // Its lease ends after a second, and the next one resumes from the ledger.
+        shop.run(&["contract", NAME], 0);
+        let after = shop.db.dump(Ledger::Included);
+        paused.signal(Signal::CONT);
+        let woken = paused.wait();
+        assert_eq!(woken.code, 1, "{}{}", woken.stdout, woken.stderr);
+        assert!(woken.stderr.contains("meanwhile"), "{}", woken.stderr);
+        assert_eq!(shop.db.dump(Ledger::Included), after);
+        assert_eq!(contracts(&shop), 1);
+    }
+);
+
+scenario!(
+    fn a_killed_contract_leaves_a_fence_that_the_next_one_finishes_or_lowers(db: Db) {
+        let shop = shop(db);
+        let old = shop.instance("1.1.0", "server-7");
+        let killed = waiting(&shop);
+        killed.signal(Signal::KILL);
+        killed.wait();
+        assert_eq!(shop.phase(1), "contracting");
+        let refused = shop.run(&["admit", "--service", "web", "--version", "1.1.0"], 11);
+        assert!(refused.stdout.contains("is being removed"), "{refused:?}");
+        // Without --wait it is still blocked, and takes the fence down again.
+        shop.run(&["contract", NAME], 10);
+        assert_eq!(shop.phase(1), "backfilled");
+        shop.run(&["gate", "deploy", "web=1.1.0"], 0);
+        old.signal(Signal::TERM);
+        old.wait();
+        eventually(GENEROUS, || {
+            (shop.project.migrate(&["contract", NAME]).code == 0).then_some(())
+        });
+        assert_eq!(contracts(&shop), 1);
+    }
+);
+
+#[test]
+fn a_coordinator_that_is_superseded_in_its_transaction_gives_it_up() {
+    let shop = shop(Db::on("postgres"));
+    let token = || {
+        let table = shop.db.ledger("coordinator");
+        shop.db.value(&format!("SELECT token FROM {table}"))
+    };
+    shop.project.env("PHASEGATE_PAUSE_AT", "contract.recording");
+    let mut paused = shop.project.spawn(&["contract", NAME]);
+    paused.wait_for_line("pause at point", GENEROUS);
+    shop.project.env_remove("PHASEGATE_PAUSE_AT");
+    let first = token();
+    // It takes over after a second, and meets the locks of the open transaction.
+    let mut second = shop.project.spawn(&["contract", NAME]);
+    second.wait_for_line("a lock was not granted", GENEROUS);
+    assert_ne!(token(), first);
+    paused.signal(Signal::CONT);
+    let woken = paused.wait();
+    assert_eq!(woken.code, 1, "{}{}", woken.stdout, woken.stderr);
+    assert!(
+        woken.stderr.contains("another coordinator has taken over"),
+        "{}",
+        woken.stderr
+    );
+    second.wait().expect_code(0);
+    assert_eq!(contracts(&shop), 1);
+    assert_eq!(shop.phase(1), "contracted");
+    shop.run(&["log", "--verify"], 0);
+}
+
+/// Starts instances of one version, one after the other, until it is told to stop. None may come in once `is_over`.
+async fn keep_starting(
+    target: Target,
+    version: &'static str,
+    number: usize,
+    stop: Arc<AtomicBool>,
+    is_over: Arc<AtomicBool>,
+) -> (usize, usize) {
+    let (mut admitted, mut refused) = (0, 0);
+    while !stop.load(Ordering::SeqCst) {
+        let request = AdmissionRequest {
+            service: "web".into(),
+            label: version.into(),
+            version: version.parse().expect("a version"),
+            instance: format!("{version}-{number}-{admitted}"),
+            lease: Duration::from_millis(150),
+            renew: Duration::from_millis(40),
+            state: InstanceState::Starting,
+            pending: Vec::new(),
+        };
+        let was_over = is_over.load(Ordering::SeqCst);
+        match admit(&target, &request).await.expect("an answer") {
+            Admission::Admitted { .. } => {
+                assert!(
+                    !was_over || version == "1.2.0",
+                    "{version} came in too late"
+                );
+                admitted += 1;
+            }
+            Admission::Refused(_) => refused += 1,
+        }
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..120))).await;
+    }
+    (admitted, refused)
+}
+
+scenario!(
+    fn an_old_instance_is_refused_or_the_contract_is(db: Db) {
+        let shop = shop(db);
+        let target =
+            Target::parse(&shop.db.url, Path::new("/")).expect("the URL of a test's database");
+        let (stop, is_over) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let racers: Vec<_> = ["1.1.0", "1.2.0", "1.1.0", "1.1.0"]
+            .into_iter()
+            .enumerate()
+            .map(|(number, version)| {
+                let (target, stop, is_over) =
+                    (target.clone(), Arc::clone(&stop), Arc::clone(&is_over));
+                std::thread::spawn(move || {
+                    block_on(keep_starting(target, version, number, stop, is_over))
+                })
+            })
+            .collect();
+        // First without a wait, so that the fence goes up and down again while they start; then behind a fence that stays.
+        let mut blocked = 0;
+        for _ in 0..6 {
+            std::thread::sleep(Duration::from_millis(fastrand::u64(0..150)));
+            match shop.project.migrate(&["contract", NAME]).code {
+                0 => break,
+                10 | 11 => blocked += 1,
+                other => panic!("exit code {other}"),
+            }
+        }
+        shop.run(&["contract", NAME, "--wait", "60s"], 0);
+        is_over.store(true, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(300));
+        stop.store(true, Ordering::SeqCst);
+        let counts: Vec<_> = racers
+            .into_iter()
+            .map(|racer| racer.join().expect("no instance came in too late"))
+            .collect();
+
+        let events = shop.db.ledger("events");
+        let at = |phase: &str| {
+            shop.db.value(&format!(
+                "SELECT max(at) FROM {events} WHERE kind = 'phase' AND detail LIKE '%\"to\":\"{phase}\"%'"
+            ))
+        };
+        let (fenced, contracted) = (at("contracting"), at("contracted"));
+        let late = shop.db.value(&format!(
+            "SELECT count(*) FROM {} WHERE version = '1.1.0' AND (registered_at > {fenced} OR expires_at > {contracted})",
+            shop.db.ledger("leases")
+        ));
+        assert_eq!(late, "0", "fenced at {fenced}, contracted at {contracted}");
+        assert!(
+            counts.iter().all(|(admitted, _)| *admitted > 0),
+            "{counts:?}"
+        );
+        let refused: usize = counts.iter().map(|(_, refused)| refused).sum();
+        assert!(refused > 0, "{counts:?}");
+        assert_eq!(contracts(&shop), 1);
+        shop.run(&["log", "--verify"], 0);
+        eprintln!(
+            "{}: admitted and refused {counts:?}, {blocked} contracts blocked",
+            shop.db.backend.name
+        );
+    }
+);
