@@ -19,7 +19,7 @@ pub use leases::{LeaseId, NewLease, Renewal};
 pub use record::{AppliedFile, Cursor, PhaseChange, StepRecord, StepState};
 pub use view::{Applied, LEASES, Sighting, View};
 
-use crate::database::{Access, Connection, Row, Value};
+use crate::database::{Access, Connection, ErrorKind, Row, Value};
 
 /// The version of the ledger's tables that this program writes, and the newest that it reads.
 pub const FORMAT: i64 = 1;
@@ -39,12 +39,8 @@ impl<'c> Ledger<'c> {
     /// # Errors
     /// A database error, or a ledger of a newer program.
     pub async fn read(connection: &'c mut dyn Connection) -> Result<Option<Self>, LedgerError> {
-        connection.begin(Access::Read).await?;
-        if tables::exist(connection).await? {
-            return Ok(Some(Self::begun(connection).await?));
-        }
-        connection.rollback().await?;
-        Ok(None)
+        let as_of = begin(connection, Access::Read).await?;
+        Ok(as_of.map(|as_of| Self { connection, as_of }))
     }
 
     /// Begins to write; creates the ledger where there is none.
@@ -52,22 +48,15 @@ impl<'c> Ledger<'c> {
     /// # Errors
     /// A database error, or a ledger of a newer program.
     pub async fn write(connection: &'c mut dyn Connection) -> Result<Self, LedgerError> {
-        connection.begin(Access::Write).await?;
-        if !tables::exist(connection).await? {
-            connection.rollback().await?;
+        let mut as_of = begin(connection, Access::Write).await?;
+        if as_of.is_none() {
             tables::ensure(connection).await?;
-            connection.begin(Access::Write).await?;
+            as_of = begin(connection, Access::Write).await?;
         }
-        Self::begun(connection).await
-    }
-
-    async fn begun(connection: &'c mut dyn Connection) -> Result<Self, LedgerError> {
-        let mut ledger = Self {
-            connection,
-            as_of: 0,
-        };
-        ledger.check_format().await?;
-        Ok(ledger)
+        match as_of {
+            Some(as_of) => Ok(Self { connection, as_of }),
+            None => Err(LedgerError::Damaged("its tables are gone again".into())),
+        }
     }
 
     /// Ends the transaction and keeps what it changed.
@@ -103,21 +92,6 @@ impl<'c> Ledger<'c> {
         Ok(first(&rows)?.int(0)?)
     }
 
-    async fn check_format(&mut self) -> Result<(), LedgerError> {
-        let rows = self
-            .query("SELECT format, {now} FROM {meta} WHERE id = 1", &[])
-            .await?;
-        let found = first(&rows)?.int(0)?;
-        self.as_of = first(&rows)?.int(1)?;
-        if found > FORMAT {
-            return Err(LedgerError::Newer {
-                found,
-                supported: FORMAT,
-            });
-        }
-        Ok(())
-    }
-
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError> {
         let sql = self.render(sql);
         Ok(self.connection.query(&sql, parameters).await?)
@@ -143,6 +117,37 @@ impl<'c> Ledger<'c> {
     fn render(&self, sql: &str) -> String {
         tables::render(self.connection.capabilities(), sql)
     }
+}
+
+/// Begins a transaction and returns its moment; `None`, and no transaction, where there is no
+/// ledger. That its first table is missing says so: asking beforehand would cost every
+/// transaction one more query.
+async fn begin(
+    connection: &mut dyn Connection,
+    access: Access,
+) -> Result<Option<i64>, LedgerError> {
+    connection.begin(access).await?;
+    let sql = tables::render(
+        connection.capabilities(),
+        "SELECT format, {now} FROM {meta} WHERE id = 1",
+    );
+    let rows = match connection.query(&sql, &[]).await {
+        Ok(rows) => rows,
+        Err(error) if error.kind == ErrorKind::NoTable => {
+            connection.rollback().await?;
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let row = first(&rows)?;
+    let found = row.int(0)?;
+    if found > FORMAT {
+        return Err(LedgerError::Newer {
+            found,
+            supported: FORMAT,
+        });
+    }
+    Ok(Some(row.int(1)?))
 }
 
 fn first(rows: &[Row]) -> Result<&Row, LedgerError> {

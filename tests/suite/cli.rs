@@ -1,1 +1,5 @@
-//! To come.
+//! The command line itself.
+
+mod scaffold;
+mod snapshots;
+mod usage;

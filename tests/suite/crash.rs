@@ -11,6 +11,7 @@ use phasegate::ledger::{LedgerError, Verified};
 use crate::support::backend::{Db, Ledger};
 use crate::support::connection::block_on;
 use crate::support::project::{Project, Signal};
+use crate::support::wait::poll;
 
 /// Short, because the next coordinator waits for it to end.
 const CONFIG: &str = "\
@@ -46,7 +47,7 @@ const EXPAND_CONCURRENTLY: &str = "\
 ALTER TABLE people ADD COLUMN first_name text;
 CREATE INDEX CONCURRENTLY people_first_name ON people (first_name);
 ALTER TABLE people ADD COLUMN last_name text;
-INSERT INTO pets (person, name) VALUES (3, 'Once');
+INSERT INTO people (id, full_name) VALUES (100, 'Once Only');
 CREATE INDEX CONCURRENTLY IF NOT EXISTS people_last_name ON people (last_name, id);
 ";
 
@@ -56,7 +57,7 @@ const EXPAND_WITH_VACUUM: &str = "\
 ALTER TABLE people ADD COLUMN first_name text;
 VACUUM;
 ALTER TABLE people ADD COLUMN last_name text;
-INSERT INTO pets (person, name) VALUES (3, 'Once');
+INSERT INTO people (id, full_name) VALUES (100, 'Once Only');
 CREATE INDEX people_last_name ON people (last_name);
 ";
 
@@ -341,9 +342,11 @@ scenario!(
         project.env("DATABASE_URL", &db.url);
         let mut killed = 0;
         for _ in 0..8 {
-            let run = project.spawn(&["backfill"]);
-            std::thread::sleep(Duration::from_millis(fastrand::u64(20..600)));
-            run.signal(Signal::KILL);
+            let mut run = project.spawn(&["backfill"]);
+            let moment = Duration::from_millis(fastrand::u64(20..600));
+            if poll(moment, || run.has_ended().then_some(())).is_none() {
+                run.signal_if_running(Signal::KILL);
+            }
             killed += usize::from(run.wait().code == 137);
         }
         project.migrate(&["backfill"]).expect_code(0);

@@ -168,7 +168,10 @@ fn a_url_that_leads_nowhere_is_explained() {
         ("geheim", &["sqlite:"]),
         ("postgres://u:geheim@[::1:5432/shop", &[]),
         ("postgres://u:geheim@localhost:99999/shop", &[]),
-        ("postgres://u:geheim@localhost/shop?sslmode=geheim", &[]),
+        (
+            "postgres://u:geheim@localhost/shop?password=geheim&sslmode=odd",
+            &[],
+        ),
     ] {
         let project = project_at(url);
         for command in [

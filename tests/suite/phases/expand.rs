@@ -147,7 +147,7 @@ scenario!(
             "[services.web]\nmin_instances = 0\n[fleet]\ncoordinator_lease = \"2s\"\n",
         );
         three(&shop);
-        shop.project.env("PHASEGATE_CRASH_AT", "expand.recorded");
+        shop.project.env("PHASEGATE_CRASH_AT", "expand.recording");
         shop.run(&["expand", "1"], 137);
         shop.project.env_remove("PHASEGATE_CRASH_AT");
         assert_eq!(shop.phase(1), "pending");

@@ -71,7 +71,7 @@ fn a_kill_at_any_moment_of_a_build_is_recovered_from() {
         "expand.statement",
         "expand.started",
         "expand.ran",
-        "expand.recorded",
+        "expand.recording",
     ] {
         let shop = with_index(CONFIG);
         shop.project.env("PHASEGATE_CRASH_AT", point);
