@@ -65,6 +65,9 @@ fn project(db: &Db) -> Project {
 /// How the connection is lost while a run stands still.
 type Outage = fn(&PrivateServer, &Db);
 
+/// A command, and the points at which it loses its connection.
+type Losses = (&'static [&'static str], &'static [(&'static str, Outage)]);
+
 fn crash(server: &PrivateServer, _: &Db) {
     server.crash();
     server.start_again();
@@ -115,7 +118,7 @@ fn a_lost_connection_is_made_up_for_by_the_next_run() {
     let server = PrivateServer::start();
     let straight = server.create("straight");
     let undisturbed = project(&straight);
-    let steps: [(&[&str], &[(&str, Outage)]); 4] = [
+    let steps: [Losses; 4] = [
         (
             &["expand", "1"],
             &[("expand.ran", crash), ("ledger.commit", cut)],

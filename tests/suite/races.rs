@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use phasegate::database::Target;
@@ -13,7 +13,7 @@ use crate::support::backend::{Db, Ledger};
 use crate::support::connection::block_on;
 use crate::support::project::{Process, Signal};
 use crate::support::shop::{NAME, Shop};
-use crate::support::wait::{GENEROUS, eventually};
+use crate::support::wait::{GENEROUS, eventually, jitter};
 
 /// A backfilled shop whose coordinators are given up soon.
 fn shop(db: Db) -> Shop {
@@ -139,16 +139,19 @@ fn a_coordinator_that_is_superseded_in_its_transaction_gives_it_up() {
     shop.run(&["log", "--verify"], 0);
 }
 
-/// Starts instances of one version, one after the other, until it is told to stop. None may come in once `is_over`.
-async fn keep_starting(
-    target: Target,
-    version: &'static str,
-    number: usize,
-    stop: Arc<AtomicBool>,
-    is_over: Arc<AtomicBool>,
-) -> (usize, usize) {
+/// What racing instances and the test tell each other.
+#[derive(Default)]
+struct Race {
+    /// No old instance may come in any more.
+    is_over: AtomicBool,
+    asked_since: AtomicUsize,
+    stop: AtomicBool,
+}
+
+/// Starts instances of one version, one after the other, until it is told to stop; how many were admitted and refused.
+fn keep_starting(target: &Target, version: &str, number: usize, race: &Race) -> (usize, usize) {
     let (mut admitted, mut refused) = (0, 0);
-    while !stop.load(Ordering::SeqCst) {
+    while !race.stop.load(Ordering::SeqCst) {
         let request = AdmissionRequest {
             service: "web".into(),
             label: version.into(),
@@ -159,18 +162,18 @@ async fn keep_starting(
             state: InstanceState::Starting,
             pending: Vec::new(),
         };
-        let was_over = is_over.load(Ordering::SeqCst);
-        match admit(&target, &request).await.expect("an answer") {
+        let is_over = race.is_over.load(Ordering::SeqCst);
+        match block_on(admit(target, &request)).expect("an answer") {
             Admission::Admitted { .. } => {
-                assert!(
-                    !was_over || version == "1.2.0",
-                    "{version} came in too late"
-                );
+                assert!(!is_over || version == "1.2.0", "{version} came in too late");
                 admitted += 1;
             }
             Admission::Refused(_) => refused += 1,
         }
-        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..120))).await;
+        if is_over && version != "1.2.0" {
+            race.asked_since.fetch_add(1, Ordering::SeqCst);
+        }
+        jitter(Duration::from_millis(120));
     }
     (admitted, refused)
 }
@@ -180,25 +183,19 @@ scenario!(
         let shop = shop(db);
         let target =
             Target::parse(&shop.db.url, Path::new("/")).expect("the URL of a test's database");
-        let (stop, is_over) = (
-            Arc::new(AtomicBool::new(false)),
-            Arc::new(AtomicBool::new(false)),
-        );
+        let race = Arc::new(Race::default());
         let racers: Vec<_> = ["1.1.0", "1.2.0", "1.1.0", "1.1.0"]
             .into_iter()
             .enumerate()
             .map(|(number, version)| {
-                let (target, stop, is_over) =
-                    (target.clone(), Arc::clone(&stop), Arc::clone(&is_over));
-                std::thread::spawn(move || {
-                    block_on(keep_starting(target, version, number, stop, is_over))
-                })
+                let (target, race) = (target.clone(), Arc::clone(&race));
+                std::thread::spawn(move || keep_starting(&target, version, number, &race))
             })
             .collect();
         // First without a wait, so that the fence goes up and down again while they start; then behind a fence that stays.
         let mut blocked = 0;
         for _ in 0..6 {
-            std::thread::sleep(Duration::from_millis(fastrand::u64(0..150)));
+            jitter(Duration::from_millis(150));
             match shop.project.migrate(&["contract", NAME]).code {
                 0 => break,
                 10 | 11 => blocked += 1,
@@ -206,9 +203,13 @@ scenario!(
             }
         }
         shop.run(&["contract", NAME, "--wait", "60s"], 0);
-        is_over.store(true, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_millis(300));
-        stop.store(true, Ordering::SeqCst);
+        race.is_over.store(true, Ordering::SeqCst);
+        eventually(GENEROUS, || {
+            let is_refuted = racers.iter().any(|racer| racer.is_finished());
+            let is_enough = race.asked_since.load(Ordering::SeqCst) >= 6;
+            (is_enough || is_refuted).then_some(())
+        });
+        race.stop.store(true, Ordering::SeqCst);
         let counts: Vec<_> = racers
             .into_iter()
             .map(|racer| racer.join().expect("no instance came in too late"))
