@@ -65,9 +65,6 @@ fn project(db: &Db) -> Project {
 /// How the connection is lost while a run stands still.
 type Outage = fn(&PrivateServer, &Db);
 
-/// A command, and the points at which it loses its connection.
-type Losses = (&'static [&'static str], &'static [(&'static str, Outage)]);
-
 fn crash(server: &PrivateServer, _: &Db) {
     server.crash();
     server.start_again();
@@ -113,12 +110,15 @@ fn lose(
     assert_eq!(again.code, 0, "{at}\n{}{}", again.stdout, again.stderr);
 }
 
+/// A command, and what is done to its connection at which point.
+type Outages = (&'static [&'static str], &'static [(&'static str, Outage)]);
+
 #[test]
 fn a_lost_connection_is_made_up_for_by_the_next_run() {
     let server = PrivateServer::start();
     let straight = server.create("straight");
     let undisturbed = project(&straight);
-    let steps: [Losses; 4] = [
+    let steps: [Outages; 4] = [
         (
             &["expand", "1"],
             &[("expand.ran", crash), ("ledger.commit", cut)],
