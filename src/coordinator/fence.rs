@@ -1,6 +1,7 @@
 //! The fence: a phase in which no version behind it is admitted any more, so that what is seen
 //! from then on can only become less.
 
+use super::one_by_one::is_past_return;
 use super::script::{Recheck, seen_elsewhere};
 use super::session::{Coordinator, Move, move_to};
 use super::{CoordinatorError, Situation};
@@ -108,14 +109,37 @@ impl Coordinator<'_> {
             Phase::Reverting => Step::Revert,
             _ => Step::Contract,
         };
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        let begun = ledger.steps(state.id(), step.name()).await;
-        ledger.rollback().await?;
-        if begun?.is_empty() {
-            self.lower_fence(state, to).await
-        } else {
-            Ok(())
+        // A broken connection may only be noticed here; what was begun must still be known.
+        if self.is_past_return(step, state.id()).await? {
+            return Ok(());
         }
+        self.lower_fence(state, to).await
+    }
+
+    /// Whether a statement of this step was begun that live versions can notice. Then the fence stays
+    /// up and nothing is asked any more: the step can only be finished.
+    pub(super) async fn is_past_return(
+        &mut self,
+        step: Step,
+        id: &MigrationId,
+    ) -> Result<bool, CoordinatorError> {
+        let dialect = self.connection.capabilities().dialect;
+        let files = self.migration(id)?.files(dialect);
+        let file = match step {
+            Step::Contract => &files.contract,
+            Step::Revert => &files.revert,
+            Step::Expand | Step::Backfill => return Ok(false),
+        };
+        let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
+            return Ok(false);
+        };
+        let recorded = ledger.steps(id, step.name()).await;
+        ledger.rollback().await?;
+        let recorded = recorded?;
+        Ok(match file {
+            Some(file) => is_past_return(file, &recorded),
+            None => !recorded.is_empty(),
+        })
     }
 }
 
