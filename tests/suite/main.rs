@@ -15,6 +15,7 @@ mod gate;
 mod grants;
 mod harness;
 mod lease;
+mod mariadb;
 mod outage;
 mod phases;
 mod pooler;

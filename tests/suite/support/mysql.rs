@@ -282,7 +282,7 @@ impl Server {
             .args([
                 "--bind-address=127.0.0.1",
                 "--max-connections=300",
-                "--innodb-flush-log-at-trx-commit=0",
+                "--innodb-flush-log-at-trx-commit=2",
                 "--skip-innodb-doublewrite",
                 "--innodb-log-file-size=16M",
                 "--innodb-buffer-pool-size=64M",
