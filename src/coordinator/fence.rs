@@ -165,7 +165,7 @@ impl Recheck for FromInside<'_> {
                 .find(|migration| migration.id() == self.id);
             if let Some(migration) = rules {
                 evidence.facts =
-                    super::contract::measure(migration, self.id, &view, &evidence.schema, ledger)
+                    super::facts::measure(migration, self.id, &view, &evidence.schema, ledger)
                         .await?;
             }
         }

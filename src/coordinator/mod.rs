@@ -7,6 +7,7 @@ mod backfill;
 mod contract;
 mod error;
 mod expand;
+mod facts;
 mod fence;
 mod lock;
 mod observe;
@@ -19,8 +20,9 @@ mod session;
 use std::time::Duration;
 
 pub use error::{CoordinatorError, ScriptFailure};
+pub use facts::measure_if_clear;
 pub use observe::{
-    Drift, Situation, connect, is_nothing_yet, measure_if_clear, nothing_yet, observe, observe_with,
+    Drift, Situation, connect, is_nothing_yet, nothing_yet, observe, observe_with, survey,
 };
 pub use resume::Answer;
 pub use script::Progress;
