@@ -12,6 +12,7 @@ mod support;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use phasegate::coordinator::survey;
 use phasegate::database::{ConnectOptions, Connection, Target, connect};
 use phasegate::gate::{Action, Evidence, Verdict, decide};
 use phasegate::ledger::{Ledger, NewLease, View};
@@ -127,6 +128,8 @@ fn postgres(runtime: &Runtime, leases: i64, rounds: usize, table: &mut Table) {
     record(&project, &db);
     fill(&db, leases);
     let target = Target::parse(&db.url, std::path::Path::new(".")).expect("a URL");
+    let loaded =
+        phasegate::project::Project::load(&project.path(), Some(&db.url)).expect("a project");
     let (mut bare, mut gate, mut admission) = (Vec::new(), Vec::new(), Vec::new());
     runtime.block_on(async {
         let mut connection = connect(&target, ConnectOptions::default())
@@ -138,7 +141,7 @@ fn postgres(runtime: &Runtime, leases: i64, rounds: usize, table: &mut Table) {
         // One round to warm up.
         for round in 0..=rounds {
             let counted = count_plainly(&mut plain).await;
-            let decided = ask(connection.as_mut()).await;
+            let decided = ask(&loaded, connection.as_mut()).await;
             let admitted = admit_and_release(connection.as_mut()).await;
             if round > 0 {
                 bare.push(counted);
@@ -150,7 +153,7 @@ fn postgres(runtime: &Runtime, leases: i64, rounds: usize, table: &mut Table) {
     });
     let size = format!("{leases} leases");
     table.peer(&size, "SELECT service, version, count(*) … GROUP BY", &bare);
-    table.row(&size, "gate: read the ledger, decide", &gate, &bare);
+    table.row(&size, "gate: read ledger and leases, decide", &gate, &bare);
     table.row(&size, "admission and release", &admission, &bare);
 }
 
@@ -213,15 +216,11 @@ fn evidence(view: View) -> Evidence {
     }
 }
 
-async fn ask(connection: &mut dyn Connection) -> Duration {
+/// All that `migrate gate deploy` does once it is connected.
+async fn ask(project: &phasegate::project::Project, connection: &mut dyn Connection) -> Duration {
     let began = Instant::now();
-    let mut ledger = Ledger::read(connection)
-        .await
-        .expect("an answer")
-        .expect("a ledger");
-    let view = ledger.view().await.expect("a view");
-    ledger.rollback().await.expect("an end");
-    let decision = decide(Action::Deploy(vec![candidate()]), &evidence(view));
+    let situation = survey(project, connection).await.expect("an answer");
+    let decision = decide(Action::Deploy(vec![candidate()]), &situation.evidence);
     let took = began.elapsed();
     assert_eq!(decision.verdict, Verdict::Go, "{decision:?}");
     took

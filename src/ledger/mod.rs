@@ -100,13 +100,10 @@ impl<'c> Ledger<'c> {
     /// The results of several queries in one round trip.
     async fn query_all<const N: usize>(
         &mut self,
-        queries: [&str; N],
+        queries: [impl AsRef<str>; N],
     ) -> Result<[Vec<Row>; N], LedgerError> {
-        let queries = queries.map(|sql| self.render(sql));
-        let results = self.connection.query_all(&queries).await?;
-        results
-            .try_into()
-            .map_err(|_| LedgerError::Damaged("a query was not answered".into()))
+        let queries = queries.map(|sql| self.render(sql.as_ref()));
+        all(self.connection.query_all(&queries).await?)
     }
 
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {
@@ -148,6 +145,13 @@ async fn begin(
         });
     }
     Ok(Some(row.int(1)?))
+}
+
+/// As many answers as there were questions.
+fn all<const N: usize>(answers: Vec<Vec<Row>>) -> Result<[Vec<Row>; N], LedgerError> {
+    answers
+        .try_into()
+        .map_err(|_| LedgerError::Damaged("a query was not answered".into()))
 }
 
 fn first(rows: &[Row]) -> Result<&Row, LedgerError> {

@@ -1,6 +1,6 @@
 //! The whole of what the ledger knows, read in a handful of queries however long its history is.
 
-use super::{CoordinatorRow, Cursor, Ledger, LedgerError};
+use super::{AppliedFile, CoordinatorRow, Cursor, Ledger, LedgerError, all};
 use crate::database::Row;
 use crate::model::{
     InstanceState, Label, Live, LiveGroup, MigrationState, Phase, SourceReport, SourceStatus,
@@ -63,22 +63,22 @@ impl View {
     }
 }
 
-impl Ledger<'_> {
-    /// Reads everything that a decision needs.
-    ///
-    /// # Errors
-    /// A database error, or contents that this program did not write.
-    pub async fn view(&mut self) -> Result<View, LedgerError> {
-        let now = self.as_of;
-        let [coordinator, sightings, groups, applied] = self
-            .query_all([
-                super::coordinator::SELECT,
-                "SELECT service, version, placed, last_seen_at, seq FROM {sightings} ORDER BY service, version",
-                &counted(now),
-                "SELECT phase, kinds, declaration, seq, step_back, changed_at, backfill_after, backfill_upto, backfill_rows \
-                 FROM {migrations} ORDER BY number",
-            ])
-            .await?;
+/// The queries of a view, as of `now`.
+fn queries(now: i64) -> [String; 4] {
+    [
+        super::coordinator::SELECT.to_owned(),
+        "SELECT service, version, placed, last_seen_at, seq FROM {sightings} ORDER BY service, version".to_owned(),
+        counted(now),
+        "SELECT phase, kinds, declaration, seq, step_back, changed_at, backfill_after, backfill_upto, backfill_rows \
+         FROM {migrations} ORDER BY number"
+            .to_owned(),
+    ]
+}
+
+impl View {
+    /// What the answers to [`queries`] say.
+    fn read(now: i64, answers: [Vec<Row>; 4]) -> Result<Self, LedgerError> {
+        let [coordinator, sightings, groups, applied] = answers;
         let coordinator = super::coordinator::read(&coordinator)?;
         let mut sightings = sightings
             .iter()
@@ -104,13 +104,39 @@ impl Ledger<'_> {
                 migration.state = migration.state.admitting(&since);
             }
         }
-        Ok(View {
+        Ok(Self {
             now,
             applied,
             sightings,
             groups,
             coordinator,
         })
+    }
+}
+
+impl Ledger<'_> {
+    /// Reads everything that a decision needs.
+    ///
+    /// # Errors
+    /// A database error, or contents that this program did not write.
+    pub async fn view(&mut self) -> Result<View, LedgerError> {
+        let answers = self.query_all(queries(self.as_of)).await?;
+        View::read(self.as_of, answers)
+    }
+
+    /// As [`Ledger::view`], with every file of every applied phase, and ends the transaction,
+    /// which only read: all of it in one round trip.
+    ///
+    /// # Errors
+    /// A database error, or contents that this program did not write.
+    pub async fn view_and_end(self) -> Result<(View, Vec<AppliedFile>), LedgerError> {
+        let [coordinator, sightings, groups, applied] = queries(self.as_of);
+        let files = super::record::SELECT_FILES.to_owned();
+        let queries = [coordinator, sightings, groups, applied, files].map(|sql| self.render(&sql));
+        let answers = self.connection.query_last(&queries).await?;
+        let [coordinator, sightings, groups, applied, files] = all(answers)?;
+        let view = View::read(self.as_of, [coordinator, sightings, groups, applied])?;
+        Ok((view, super::record::read_files(&files)?))
     }
 
     /// Adds the names of a few instances to each group.
