@@ -11,6 +11,7 @@ pub mod gate;
 pub mod lease;
 pub mod ledger;
 pub mod model;
+pub mod planner;
 pub mod project;
 pub mod sql;
 

@@ -4,7 +4,7 @@ use super::blocker::{Blocker, BlockerKind, Verdict};
 use super::evidence::{self, Gaps};
 use super::words::{ambiguity, touch_words};
 use super::{Evidence, first_causes};
-use crate::model::{Breach, Clause, Format, Freshness, Live, MigrationState, Phase, RowKind};
+use crate::model::{Breach, Clause, Format, Freshness, Live, MigrationState, Phase, RowKind, beside};
 
 pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>, Vec<String>) {
     let live = evidence.snapshot.live();
@@ -55,42 +55,12 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
-    fn with_candidates(&self, live: &[Live]) -> (MigrationState, Vec<Live>) {
-        let mut together = live.to_vec();
-        for candidate in self.candidates {
-            if !together.contains(candidate) {
-                together.push(candidate.clone());
-            }
-        }
-        (self.state.admitting(&together), together)
-    }
-
-    fn new_breaches(&self, live: &[Live]) -> Vec<Breach> {
-        let present = self.state.breaches(live);
-        let (after, together) = self.with_candidates(live);
-        // The state before names who brings a row kind about; the one after has recorded it.
-        let mut found = MigrationState {
-            kinds: self.state.kinds,
-            ..after
-        }
-        .breaches(&together);
-        found.retain(|breach| {
-            let is_candidate = breach
-                .who
-                .as_ref()
-                .is_some_and(|who| self.candidates.contains(who));
-            // One more instance of what runs already is judged like a new one: it may be the
-            // fence that the version is running into.
-            is_candidate
-                || !present
-                    .iter()
-                    .any(|other| other.clause == breach.clause && other.who == breach.who)
-        });
-        found
-    }
-
     fn breaches(&self) -> Vec<Breach> {
-        first_causes(self.new_breaches(self.live))
+        first_causes(self.breaches_beside(self.live))
+    }
+
+    fn breaches_beside(&self, live: &[Live]) -> Vec<Breach> {
+        self.state.breaches_of_admitting(self.candidates, live)
     }
 
     fn is_concerned(&self) -> bool {
@@ -102,11 +72,11 @@ impl Question<'_> {
 
     fn is_changed_by(&self, unseen: &[Live]) -> bool {
         evidence::may_be_live(self.state, self.live, unseen)
-            .is_some_and(|more| self.new_breaches(&more).len() > self.new_breaches(self.live).len())
+            .is_some_and(|more| self.breaches_beside(&more).len() > self.breaches_beside(self.live).len())
     }
 
     fn note(&self) -> Option<String> {
-        let (after, _) = self.with_candidates(self.live);
+        let after = self.state.admitting(&beside(self.live, self.candidates));
         (after.phase == Phase::Expanded && self.state.phase != Phase::Expanded).then(|| {
             format!(
                 "{}: it writes only the old format, so the backfill has to run again after it",
