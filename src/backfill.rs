@@ -104,9 +104,10 @@ impl Engine<'_> {
                 }
                 Err(BackfillError::Database(mut error)) => {
                     error.message = format!(
-                        "{}: the batch after key {} up to {end} failed, and everything before it stays done: {}",
+                        "{}: the batch after key {} up to {} failed, and everything before it stays done: {}",
                         self.file.path.display(),
-                        cursor.after,
+                        readable(&cursor.after),
+                        readable(&end),
                         error.message
                     );
                     return Err(error.into());
@@ -132,6 +133,7 @@ impl Engine<'_> {
             .connection()
             .run(&self.statement(&cursor.after, end))
             .await?;
+        crate::crash::point("backfill.ran");
         let next = Cursor {
             after: end.to_owned(),
             upto: cursor.upto.clone(),
@@ -139,7 +141,6 @@ impl Engine<'_> {
         };
         ledger.record_cursor(self.id, &next).await?;
         ledger.fence(self.token).await?;
-        crate::crash::point("backfill.recorded");
         ledger.commit().await?;
         Ok(next)
     }
@@ -185,4 +186,12 @@ impl Engine<'_> {
             })
             .collect()
     }
+}
+
+/// A key for messages, without what makes it a literal of one database: `E'7'::bigint` is `7`.
+fn readable(literal: &str) -> &str {
+    let text = literal.rsplit_once("'::").map_or(literal, |(text, _)| text);
+    let text = text.strip_prefix('E').unwrap_or(text);
+    let text = text.strip_prefix('\'').unwrap_or(text);
+    text.strip_suffix('\'').unwrap_or(text)
 }

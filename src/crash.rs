@@ -1,23 +1,28 @@
-//! Points at which a test can end the process as `kill -9` would. Compiled out of release builds.
+//! Points at which a test can end the process as `kill -9` would, or make it stand still. Compiled
+//! out of release builds.
 
 /// Ends the process here if `PHASEGATE_CRASH_AT` names this point, or the how-manieth point passed
-/// it is.
+/// it is; stops it, until it is continued, if `PHASEGATE_PAUSE_AT` does.
 #[cfg(debug_assertions)]
 pub fn point(name: &str) {
+    use rustix::process::{Signal, getpid, kill_process};
     use std::sync::atomic::{AtomicU64, Ordering};
 
     static PASSED: AtomicU64 = AtomicU64::new(0);
     let passed = PASSED.fetch_add(1, Ordering::Relaxed) + 1;
-    let Ok(wanted) = std::env::var("PHASEGATE_CRASH_AT") else {
-        return;
+    let is_wanted_by = |variable: &str| {
+        std::env::var(variable).is_ok_and(|wanted| wanted == name || wanted.parse() == Ok(passed))
     };
-    if wanted == name || wanted.parse() == Ok(passed) {
+    if is_wanted_by("PHASEGATE_CRASH_AT") {
         tracing::warn!("crash point {passed}, {name}");
-        let _ =
-            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        let _ = kill_process(getpid(), Signal::KILL);
         loop {
             std::thread::park();
         }
+    }
+    if is_wanted_by("PHASEGATE_PAUSE_AT") {
+        tracing::warn!("pause at point {passed}, {name}");
+        let _ = kill_process(getpid(), Signal::STOP);
     }
 }
 

@@ -1,4 +1,36 @@
 //! Phasegate: schema migrations that know which application versions are live.
+//!
+//! An application written in Rust registers with [`Lease`]; everything else is for the `migrate`
+//! command, and public so that it can be tested and checked from outside.
+//!
+//! # The map
+//!
+//! Arrows point down only: nothing knows anything above it, and a test enforces it.
+//!
+//! | module | what it owns |
+//! | --- | --- |
+//! | `cli` | arguments, one file per command, how results are shown |
+//! | [`coordinator`] | observe → decide → act → record, for one step at a time |
+//! | [`backfill`] | the batches of a backfill and their checkpoints |
+//! | [`lease`] | what an instance does: register, renew, stop itself in time |
+//! | [`fleet`] | sources of live instances, and their fusion into a snapshot |
+//! | [`ledger`] | what is recorded in the user's database |
+//! | [`database`] | one file per database: connect, run statements, locks, catalogue, sessions |
+//! | [`project`] | `migrate.toml` and the migration directories |
+//! | [`planner`] | pure: search for the interleaved plan of schema steps and rollouts |
+//! | [`gate`] | pure: action + state + snapshot → verdict |
+//! | [`model`] | pure: versions, formats, row kinds, and the one invariant |
+//! | [`sql`] | pure: the statements of a script, and what each does to old code |
+//!
+//! # Invariants
+//!
+//! - What is safe is decided in [`gate`] and [`model`] alone, without I/O, a clock or async.
+//! - Every transaction that changes the schema checks the coordinator's token before it commits.
+//! - A phase is recorded in the transaction of the statements that bring it about, or before and
+//!   after each of them where the database allows no such transaction.
+//! - Only the database's clock says whether a lease has ended, and its holder's own deadline is
+//!   never later.
+//! - No command that only reads writes anything, not even the ledger's tables.
 
 pub mod backfill;
 #[doc(hidden)]

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs every test. Arguments go to `cargo test`: sh tests/run.sh --test suite postgres
 #
-# The tests start throwaway PostgreSQL servers of their own, which needs the server's binaries: where they are missing,
-# Debian's package is installed. With TEST_POSTGRES_URL set, tests that share a server use that one (its role must be
+# The tests start throwaway PostgreSQL servers and a PgBouncer of their own, which needs their binaries: where they are
+# missing, Debian's packages are installed. With TEST_POSTGRES_URL set, tests that share a server use that one (its role must be
 # able to create databases); tests that stop and restart a server still need the binaries.
 set -eu
 
@@ -27,19 +27,28 @@ has_server() {
     return 1
 }
 
-install_server() {
-    way_out='Install a PostgreSQL server (initdb and postgres), or set TEST_POSTGRES_URL.'
-    command -v apt-get >/dev/null 2>&1 || fail "PostgreSQL's server binaries are missing, and there is no apt-get to install them with. $way_out"
+has_pooler() {
+    PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v pgbouncer >/dev/null 2>&1
+}
+
+# Sets $apt, or says why nothing can be installed; $1 is what is missing, $2 the way out.
+find_apt() {
+    command -v apt-get >/dev/null 2>&1 || fail "$1 is missing, and there is no apt-get to install it with. $2"
     if [ "$(id -u)" -eq 0 ]; then
         as_root='env'
     elif command -v sudo >/dev/null 2>&1; then
         as_root='sudo env'
     else
-        fail "PostgreSQL's server binaries are missing; installing them needs root or sudo. $way_out"
+        fail "$1 is missing; installing it needs root or sudo. $2"
     fi
     apt="$as_root DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300"
-    echo 'tests/run.sh: PostgreSQL is missing; installing it with apt-get' >&2
-    $apt update >&2 || fail "apt-get update failed. $way_out"
+    echo "tests/run.sh: $1 is missing; installing it with apt-get" >&2
+    $apt update >&2 || fail "apt-get update failed. $2"
+}
+
+install_server() {
+    way_out='Install a PostgreSQL server (initdb and postgres), or set TEST_POSTGRES_URL.'
+    find_apt 'PostgreSQL' "$way_out"
     # The common package first: its settings decide whether the server package starts a cluster, which no test needs.
     $apt install -y --no-install-recommends postgresql-common >&2 || fail "apt-get could not install postgresql-common. $way_out"
     settings=/etc/postgresql-common/createcluster.conf
@@ -50,6 +59,15 @@ install_server() {
     has_server || fail "postgresql was installed, but initdb and postgres are still not found. $way_out"
 }
 
+install_pooler() {
+    way_out='Install pgbouncer.'
+    find_apt 'PgBouncer' "$way_out"
+    $apt install -y --no-install-recommends pgbouncer >&2 || fail "apt-get could not install pgbouncer. $way_out"
+    # The package starts a pooler of its own, which no test needs; where nothing manages services there is none.
+    $as_root sh -c 'service pgbouncer stop' >/dev/null 2>&1 || true
+    has_pooler || fail "pgbouncer was installed and is still not found. $way_out"
+}
+
 command -v cargo >/dev/null 2>&1 || fail 'cargo is missing: install Rust from https://rustup.rs'
 compiler=${CC:-cc}
 command -v "${compiler%% *}" >/dev/null 2>&1 || fail "no C compiler ($compiler): SQLite is built from source and Rust links with it. On Debian: apt-get install gcc libc6-dev"
@@ -57,6 +75,7 @@ command -v "${compiler%% *}" >/dev/null 2>&1 || fail "no C compiler ($compiler):
 if [ -z "${TEST_POSTGRES_URL:-}" ]; then
     has_server || install_server
 fi
+has_pooler || install_pooler
 
 # Snapshots are accepted by hand, never by a test run.
 unset INSTA_FORCE_PASS

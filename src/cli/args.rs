@@ -291,7 +291,9 @@ pub(super) struct CompletionsArgs {
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a duration; write for example 30s, 10m or 24h");
     let span: jiff::SignedDuration = match text.strip_suffix('d').map(str::parse::<i64>) {
-        Some(Ok(days)) => jiff::SignedDuration::from_hours(days.checked_mul(24).ok_or_else(wrong)?),
+        Some(Ok(days)) => {
+            jiff::SignedDuration::from_secs(days.checked_mul(24 * 3600).ok_or_else(wrong)?)
+        }
         _ => text.parse().map_err(|_| wrong())?,
     };
     let duration = Duration::try_from(span).map_err(|_| wrong())?;

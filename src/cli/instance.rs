@@ -64,7 +64,7 @@ pub(super) async fn agent(args: &AgentArgs, global: &Global, out: &Out) -> Resul
         AgentEnd::Refused(decision) => return Ok(refuse(decision, out)),
         AgentEnd::Lost { loss, .. } => {
             Failure::new(format!("the program was stopped: {loss}"))
-                .help("its version may no longer be safe here; see `migrate status`, and start it again")
+                .help(loss.help())
                 .show(out);
         }
     }

@@ -74,19 +74,23 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
 }
 
 fn start_tracing(global: &args::Global) {
+    use std::io::IsTerminal;
     use tracing_subscriber::EnvFilter;
     let level = match (global.quiet, global.verbose) {
-        (true, _) => "error",
-        (false, 0) => "warn",
+        // Our own only: the SQL parser logs every syntax error, which is then reported in its place in the file.
+        (true, _) => "phasegate=error",
+        (false, 0) => "phasegate=warn",
         (false, 1) => "phasegate=info",
         (false, 2) => "phasegate=debug",
         (false, _) => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // Fails only where another subscriber is set already, and then that one does the work.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(colours)
         .with_target(false)
         .try_init();
 }

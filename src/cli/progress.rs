@@ -9,6 +9,7 @@ use super::args::Global;
 use super::out::note;
 use super::text;
 use crate::coordinator::Progress;
+use crate::gate::Blocker;
 
 /// Shows what a coordinator reports.
 pub(super) struct Reporter {
@@ -64,12 +65,9 @@ impl Reporter {
                 ),
                 false,
             ),
+            Progress::Unreachable(error) => (format!("waiting: {error}"), false),
             Progress::Waiting(decision) => {
-                let reasons: Vec<&str> = decision
-                    .blockers
-                    .iter()
-                    .map(|blocker| blocker.message.as_str())
-                    .collect();
+                let reasons: Vec<String> = decision.blockers.iter().map(reason).collect();
                 (
                     format!(
                         "waiting ({}): {}",
@@ -110,4 +108,12 @@ impl Reporter {
             bar.finish_and_clear();
         }
     }
+}
+
+/// What is waited for, and where it was seen.
+fn reason(blocker: &Blocker) -> String {
+    if blocker.examples.is_empty() {
+        return blocker.message.clone();
+    }
+    format!("{} ({})", blocker.message, text::names(blocker))
 }

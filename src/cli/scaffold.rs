@@ -32,15 +32,11 @@ pub(super) fn init(out: &Out) -> Result<u8, Failure> {
 pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let name = directory_name(&args.name)?;
     let root = Path::new(".");
-    let base = match Project::load(root, global.database_url.as_deref()) {
-        Ok(project) => root.join(&project.config.migrations),
-        // A project whose last migration is unfinished can still get another one.
-        Err(problems) if root.join(CONFIG_FILE).exists() => {
-            tracing::debug!("{problems}");
-            root.to_owned()
-        }
-        Err(problems) => return Err(problems.into()),
-    };
+    // A project whose last migration is unfinished can still get another one.
+    if !root.join(CONFIG_FILE).exists() {
+        Project::load(root, global.database_url.as_deref())?;
+    }
+    let base = Project::migrations_dir(root);
     let number = next_number(&base)?;
     let directory = base.join(format!("{number:04}_{name}"));
     std::fs::create_dir(&directory).map_err(|error| {

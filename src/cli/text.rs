@@ -85,13 +85,7 @@ fn seen(blocker: &Blocker, now: i64) -> Option<String> {
     let source = blocker.source.as_ref().filter(|_| blocker.instances > 0)?;
     let mut text = count(blocker.instances, "instance");
     if !blocker.examples.is_empty() {
-        let more =
-            if u64::try_from(blocker.examples.len()).is_ok_and(|shown| shown < blocker.instances) {
-                ", …"
-            } else {
-                ""
-            };
-        text.push_str(&format!(" ({}{more})", blocker.examples.join(", ")));
+        text.push_str(&format!(" ({})", names(blocker)));
     }
     text.push_str(&format!(", by {source}"));
     if let Some(at) = blocker.seen_at {
@@ -99,6 +93,17 @@ fn seen(blocker: &Blocker, now: i64) -> Option<String> {
         text.push_str(&format!(", {} ago", span(age)));
     }
     Some(text)
+}
+
+/// The instances that a blocker names; an ellipsis where there are more.
+pub(super) fn names(blocker: &Blocker) -> String {
+    let shown = u64::try_from(blocker.examples.len()).unwrap_or(u64::MAX);
+    let more = if shown < blocker.instances {
+        ", …"
+    } else {
+        ""
+    };
+    format!("{}{more}", blocker.examples.join(", "))
 }
 
 /// The heaviest of several verdicts.

@@ -39,7 +39,22 @@ impl Coordinator<'_> {
         crate::crash::point("contract.fenced");
         loop {
             // Only what is seen from behind the fence counts: before it, one more could have come.
-            (situation, decision) = self.look(id).await?;
+            (situation, decision) = match self.look(id).await {
+                Ok(found) => found,
+                // A restart or a failover of the database is no reason to give up a long wait.
+                Err(error) if error.is_passing() && self.has_time_left(began) => {
+                    self.report(Progress::Unreachable(error.to_string()));
+                    if self.pause_or_interrupt().await {
+                        return Err(CoordinatorError::Interrupted(format!(
+                            "the fence of {id} is still up: old versions cannot start until \
+                             `migrate contract {id}` is run again"
+                        )));
+                    }
+                    self.reconnect().await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let Some(fenced) = situation.evidence.schema.get(id).cloned() else {
                 return Err(CoordinatorError::NoFiles(id.clone()));
             };
@@ -63,14 +78,11 @@ impl Coordinator<'_> {
                     }
                     Ok(Ran::Blocked(found)) => decision = found,
                     Err(error) => {
-                        self.lower_fence_after(&error, &fenced, from).await?;
-                        return Err(error);
+                        return Err(self.lower_fence_after(error, &fenced, from).await);
                     }
                 }
             }
-            let waited = began.elapsed();
-            let is_over = self.options.wait.is_none_or(|wait| waited >= wait);
-            if is_over || decision.verdict == Verdict::Refuse {
+            if !self.has_time_left(began) || decision.verdict == Verdict::Refuse {
                 self.lower_fence(&fenced, from).await?;
                 return Ok(Outcome::Blocked(decision));
             }
@@ -170,6 +182,10 @@ impl Coordinator<'_> {
             Some(to) if state.phase == Phase::Contracting => self.lower_fence(state, to).await,
             _ => Ok(()),
         }
+    }
+
+    fn has_time_left(&self, began: Instant) -> bool {
+        self.options.wait.is_some_and(|wait| began.elapsed() < wait)
     }
 
     /// Waits a moment; returns whether the user wants it to end.

@@ -81,6 +81,16 @@ impl std::fmt::Display for ScriptFailure {
 }
 
 impl CoordinatorError {
+    /// Whether trying again may help without anybody doing anything.
+    #[must_use]
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_passing(),
+            Self::Ledger(error) => error.is_passing(),
+            _ => false,
+        }
+    }
+
     /// What to do next, where that is known.
     #[must_use]
     pub fn help(&self) -> Option<String> {

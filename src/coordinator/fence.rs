@@ -76,26 +76,40 @@ impl Coordinator<'_> {
     }
 
     /// After an error: goes back where nothing was changed, and stays where statements have run.
+    /// Returns the error, which is what matters even where going back fails as well.
     pub(super) async fn lower_fence_after(
         &mut self,
-        error: &CoordinatorError,
+        error: CoordinatorError,
         state: &MigrationState,
         to: Phase,
-    ) -> Result<(), CoordinatorError> {
-        let is_ours = !matches!(
+    ) -> CoordinatorError {
+        let is_superseded = matches!(
             error,
             CoordinatorError::Ledger(crate::ledger::LedgerError::Superseded { .. })
         );
-        let name = if state.phase == Phase::Reverting {
-            Step::Revert
-        } else {
-            Step::Contract
-        };
-        if !is_ours {
-            return Ok(());
+        if is_superseded {
+            return error;
         }
+        if let Err(second) = self.lower_unless_begun(state, to).await {
+            tracing::warn!(
+                "the fence of {} is still up ({second}): run the same command again to finish it or to lower it",
+                state.id()
+            );
+        }
+        error
+    }
+
+    async fn lower_unless_begun(
+        &mut self,
+        state: &MigrationState,
+        to: Phase,
+    ) -> Result<(), CoordinatorError> {
+        let step = match state.phase {
+            Phase::Reverting => Step::Revert,
+            _ => Step::Contract,
+        };
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        let begun = ledger.steps(state.id(), name.name()).await;
+        let begun = ledger.steps(state.id(), step.name()).await;
         ledger.rollback().await?;
         if begun?.is_empty() {
             self.lower_fence(state, to).await

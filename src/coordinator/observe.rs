@@ -1,5 +1,6 @@
 //! Observing: files, ledger and fleet, put together for a decision.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, Target};
@@ -115,10 +116,7 @@ pub async fn measure_if_clear(
         migration: id.clone(),
     };
     let decision = decide(action, &situation.evidence);
-    let migration = project
-        .migrations
-        .iter()
-        .find(|migration| migration.id() == id);
+    let migration = project.get(id);
     let (Verdict::Go, Some(migration)) = (decision.verdict, migration) else {
         return Ok(());
     };
@@ -180,7 +178,7 @@ pub(super) fn schema(project: &Project, view: &View) -> Schema {
     for applied in &view.applied {
         let mut state = applied.state.clone();
         // Later phases may be written after the earlier ones were applied.
-        if let Some(migration) = project.migrations.iter().find(|m| m.id() == state.id()) {
+        if let Some(migration) = project.get(state.id()) {
             state.declaration.parts = migration.declaration.parts;
             state
                 .declaration
@@ -189,8 +187,9 @@ pub(super) fn schema(project: &Project, view: &View) -> Schema {
         }
         states.push(state);
     }
+    let applied: BTreeSet<&MigrationId> = view.applied.iter().map(|a| a.state.id()).collect();
     for migration in &project.migrations {
-        if !states.iter().any(|state| state.id() == migration.id()) {
+        if !applied.contains(migration.id()) {
             states.push(MigrationState::pending(migration.declaration.clone()));
         }
     }
@@ -216,6 +215,10 @@ fn empty_view() -> View {
 
 fn drift(project: &Project, view: &View, files: &[AppliedFile], dialect: Dialect) -> Vec<Drift> {
     let mut found = Vec::new();
+    let mut files_of = BTreeMap::<u64, Vec<&AppliedFile>>::new();
+    for file in files {
+        files_of.entry(file.number).or_default().push(file);
+    }
     for applied in &view.applied {
         let id = applied.state.id();
         let mut add = |path: String, why: &str| {
@@ -225,13 +228,9 @@ fn drift(project: &Project, view: &View, files: &[AppliedFile], dialect: Dialect
                 why: why.to_owned(),
             });
         };
-        let Some(migration) = project.migrations.iter().find(|m| m.id() == id) else {
+        let Some(migration) = project.get(id) else {
             // Another checkout may well know migrations that this one does not.
-            if let Some(namesake) = project
-                .migrations
-                .iter()
-                .find(|m| m.id().number() == id.number())
-            {
+            if let Some(namesake) = project.with_number(id.number()) {
                 add(
                     namesake.dir.display().to_string(),
                     &format!("the database knows migration {} as {id}", id.number()),
@@ -245,7 +244,7 @@ fn drift(project: &Project, view: &View, files: &[AppliedFile], dialect: Dialect
                 "its services, sync or rows were changed after the migration was applied",
             );
         }
-        for file in files.iter().filter(|file| file.number == id.number()) {
+        for file in files_of.get(&id.number()).into_iter().flatten() {
             match hash_now(migration, &file.phase, dialect) {
                 None => add(
                     file.path.clone(),

@@ -59,7 +59,7 @@ impl Coordinator<'_> {
             run.change.clone_with(run.file),
         )
         .await?;
-        crate::crash::point(&format!("{}.recorded", run.step.name()));
+        crate::crash::point(&format!("{}.recording", run.step.name()));
         ledger.commit().await?;
         crate::crash::point(&format!("{}.committed", run.step.name()));
         Ok(Ran::Done {
@@ -89,6 +89,7 @@ impl Coordinator<'_> {
                     .run(&statement.text)
                     .await
                     .map_err(|error| Failed::At(index, error))?;
+                crate::crash::point(&format!("{}.ran", run.step.name()));
                 ledger
                     .record_step(
                         &id,
@@ -165,6 +166,7 @@ impl Coordinator<'_> {
                         quoted(&object.name)
                     );
                     self.connection.run(&drop).await?;
+                    crate::crash::point(&format!("{}.cleared", run.step.name()));
                     return Ok(false);
                 }
                 Presence::Present if state == Some(StepState::Started) => return Ok(true),

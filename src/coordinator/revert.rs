@@ -77,10 +77,7 @@ impl Coordinator<'_> {
                 self.lower_fence(&fenced_state, from).await?;
                 Ok(Outcome::Blocked(decision))
             }
-            Err(error) => {
-                self.lower_fence_after(&error, &fenced_state, from).await?;
-                Err(error)
-            }
+            Err(error) => Err(self.lower_fence_after(error, &fenced_state, from).await),
         }
     }
 }

@@ -35,6 +35,8 @@ pub enum Progress {
     InvalidIndex {
         name: String,
     },
+    /// The database does not answer, and is asked again.
+    Unreachable(String),
     /// The fence is up and something still blocks.
     Waiting(Decision),
     Batch {
@@ -117,6 +119,7 @@ impl Coordinator<'_> {
                 .run(&statement.text)
                 .await
                 .map_err(|error| Failed::At(index, error))?;
+            crate::crash::point(&format!("{}.ran", run.step.name()));
         }
         // Failing here is the script's doing, too; its last statement stands for it.
         ledger
@@ -140,7 +143,6 @@ impl Coordinator<'_> {
             .await?;
         crate::crash::point(&format!("{}.recording", run.step.name()));
         move_to(&mut ledger, token, &actor, run.change.clone_with(run.file)).await?;
-        crate::crash::point(&format!("{}.recorded", run.step.name()));
         ledger.commit().await?;
         Ok(Ran::Done {
             statements: count(statements),

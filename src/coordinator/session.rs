@@ -79,6 +79,20 @@ impl<'a> Coordinator<'a> {
         })
     }
 
+    /// Connects again after the connection broke. Where that fails too, the broken one stays, and
+    /// the next thing done with it says so.
+    pub(super) async fn reconnect(&mut self) {
+        let connected = super::connect(self.options.project, self.options.target, true).await;
+        match connected {
+            Ok(connection) => {
+                std::mem::replace(&mut self.connection, connection)
+                    .close()
+                    .await
+            }
+            Err(error) => tracing::debug!("connecting again: {error}"),
+        }
+    }
+
     /// Gives the lease back and closes the connection.
     ///
     /// # Errors
@@ -169,9 +183,7 @@ impl<'a> Coordinator<'a> {
     pub(super) fn migration(&self, id: &MigrationId) -> Result<&'a Migration, CoordinatorError> {
         self.options
             .project
-            .migrations
-            .iter()
-            .find(|migration| migration.id() == id)
+            .get(id)
             .ok_or_else(|| CoordinatorError::NoFiles(id.clone()))
     }
 
@@ -349,7 +361,8 @@ async fn renew_once(
 ) -> Result<bool, LedgerError> {
     let mut ledger = Ledger::write(connection).await?;
     let renewed = ledger.renew_coordinator(token, milliseconds(lease)).await?;
-    ledger.commit().await?;
+    // Past the crash points: how often it is renewed is chance, and would number them anew each time.
+    ledger.connection().commit().await?;
     Ok(renewed)
 }
 

@@ -186,6 +186,15 @@ pub trait Connection: Send {
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError>;
     /// Runs one query of our own inside the open transaction, with `?` for each parameter.
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DatabaseError>;
+    /// Runs several queries of our own inside the open transaction, none with parameters, in one
+    /// round trip where the database is reached through a network.
+    async fn query_all(&mut self, queries: &[String]) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        let mut results = Vec::with_capacity(queries.len());
+        for sql in queries {
+            results.push(self.query(sql, &[]).await?);
+        }
+        Ok(results)
+    }
 
     /// Runs one statement of the user's, as it is written. Returns the number of rows changed.
     async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError>;

@@ -6,10 +6,11 @@
 use std::str::FromStr;
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgDatabaseError, PgRow};
 use sqlx::{
-    AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Executor, Row as _, TypeInfo,
-    ValueRef,
+    AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Either, Executor, Row as _,
+    TypeInfo, ValueRef,
 };
 
 use super::{
@@ -38,6 +39,9 @@ pub(crate) const APPLICATION_NAME: &str = "phasegate";
 pub(super) struct Postgres {
     inner: PgConnection,
     in_transaction: bool,
+    /// How the transaction begins that has been asked for: sent together with its first statement,
+    /// which saves a round trip.
+    beginning: Option<&'static str>,
 }
 
 impl Postgres {
@@ -57,10 +61,26 @@ impl Postgres {
         Ok(Self {
             inner,
             in_transaction: false,
+            beginning: None,
         })
     }
 
+    /// Begins the transaction that was asked for, where the next statement cannot carry it.
+    async fn begin_now(&mut self) -> Result<(), DatabaseError> {
+        match self.beginning.take() {
+            Some(begin) => self
+                .inner
+                .execute(sqlx::raw_sql(begin))
+                .await
+                .map(drop)
+                .map_err(|error| from_sqlx(&error)),
+            None => Ok(()),
+        }
+    }
+
     async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        // Alone, because an error's position is counted from the beginning of what is sent.
+        self.begin_now().await?;
         let result = self
             .inner
             .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
@@ -70,12 +90,28 @@ impl Postgres {
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, DatabaseError> {
+        self.begin_now().await?;
         let rows = self
             .inner
             .fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))
             .await
             .map_err(|error| from_sqlx(&error))?;
         rows.iter().map(decode).collect()
+    }
+
+    /// The results of each of these statements, sent together.
+    async fn together(&mut self, statements: &[&str]) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        let sql = statements.join(";\n");
+        let mut items = self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)));
+        let mut results = Vec::with_capacity(statements.len());
+        let mut rows = Vec::new();
+        while let Some(item) = items.try_next().await.map_err(|error| from_sqlx(&error))? {
+            match item {
+                Either::Left(_) => results.push(std::mem::take(&mut rows)),
+                Either::Right(row) => rows.push(decode(&row)?),
+            }
+        }
+        Ok(results)
     }
 }
 
@@ -208,28 +244,32 @@ impl Connection for Postgres {
     }
 
     async fn begin(&mut self, access: Access) -> Result<(), DatabaseError> {
-        self.plain(match access {
+        self.beginning = Some(match access {
             Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Access::Write => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
-        })
-        .await?;
+        });
         self.in_transaction = true;
         Ok(())
     }
 
     async fn commit(&mut self) -> Result<(), DatabaseError> {
         self.in_transaction = false;
+        if self.beginning.take().is_some() {
+            return Ok(());
+        }
         self.plain("COMMIT").await.map(drop)
     }
 
     async fn rollback(&mut self) -> Result<(), DatabaseError> {
-        if !std::mem::take(&mut self.in_transaction) {
+        let is_open = std::mem::take(&mut self.in_transaction);
+        if self.beginning.take().is_some() || !is_open {
             return Ok(());
         }
         self.plain("ROLLBACK").await.map(drop)
     }
 
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
+        self.begin_now().await?;
         let result = bound(numbered(sql), parameters)
             .execute(&mut self.inner)
             .await
@@ -238,11 +278,28 @@ impl Connection for Postgres {
     }
 
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+        if parameters.is_empty() {
+            // Without parameters nothing has to be prepared: one round trip instead of two.
+            let results = self.query_all(&[sql.to_owned()]).await?;
+            return Ok(results.into_iter().next().unwrap_or_default());
+        }
+        self.begin_now().await?;
         let rows = bound(numbered(sql), parameters)
             .fetch_all(&mut self.inner)
             .await
             .map_err(|error| from_sqlx(&error))?;
         rows.iter().map(decode).collect()
+    }
+
+    async fn query_all(&mut self, queries: &[String]) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        let begin = self.beginning.take();
+        let statements: Vec<&str> = begin
+            .into_iter()
+            .chain(queries.iter().map(String::as_str))
+            .collect();
+        let mut results = self.together(&statements).await?;
+        results.drain(..results.len().saturating_sub(queries.len()));
+        Ok(results)
     }
 
     async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError> {

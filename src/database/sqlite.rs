@@ -85,7 +85,7 @@ impl Sqlite {
 }
 
 fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
-    DatabaseError::from_sqlx(error, |inner| {
+    let mut found = DatabaseError::from_sqlx(error, |inner| {
         // Extended result codes: the low byte is the primary one.
         let primary = inner
             .code()
@@ -99,7 +99,14 @@ fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
             _ if inner.message().starts_with("no such table") => ErrorKind::NoTable,
             _ => ErrorKind::Statement,
         }
-    })
+    });
+    // SQLite reads every view again at each ALTER TABLE, also those of a table that is just being rebuilt.
+    if found.message.starts_with("error in view ") {
+        found.message.push_str(
+            ". If the script changes or rebuilds what the view shows, begin it with `DROP VIEW` and create it again at the end",
+        );
+    }
+    found
 }
 
 fn decode(row: &SqliteRow) -> Result<Row, DatabaseError> {

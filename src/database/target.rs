@@ -67,7 +67,10 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.path {
-            Some(path) => write!(f, "{}", path.display()),
+            Some(path) => {
+                let shown = path.strip_prefix(".").unwrap_or(path);
+                write!(f, "{}", shown.display())
+            }
             None => f.write_str(&redact(&self.url)),
         }
     }

@@ -1,6 +1,6 @@
 //! Sources of live instances, and their fusion into one snapshot.
 //!
-//! Adding a source is one file with a [`Source`] and one row in [`source`].
+//! Adding a source is one file with a [`Source`] and one row in `source`.
 
 mod command;
 mod pattern;

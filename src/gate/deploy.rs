@@ -4,13 +4,14 @@ use super::blocker::{Blocker, BlockerKind, Verdict};
 use super::evidence::{self, Gaps};
 use super::words::{ambiguity, touch_words};
 use super::{Evidence, first_causes};
-use crate::model::{Breach, Clause, Format, Freshness, Live, MigrationState, Phase, RowKind, beside};
+use crate::model::{Breach, Clause, Format, Freshness, Live, MigrationState, Phase, RowKind};
 
 pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>, Vec<String>) {
     let live = evidence.snapshot.live();
     let mut blockers: Vec<Blocker> = Vec::new();
     let mut notes = Vec::new();
-    let gaps = Gaps::find(evidence);
+    let declarations = evidence.schema.migrations().iter();
+    let gaps = Gaps::find(evidence, declarations.map(|state| &state.declaration));
     for state in evidence.schema.migrations() {
         let question = Question {
             state,
@@ -18,43 +19,54 @@ pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>,
             candidates,
             evidence,
         };
-        let mut add = |blocker: Blocker| {
-            let blocker = blocker.of_migration(state.id());
-            let known = blockers.iter().any(|other| {
-                // What is missing in the evidence is said once, not once for each migration.
-                let same_migration = other.migration == blocker.migration;
-                let same_subject = (other.kind, &other.service, &other.version)
-                    == (blocker.kind, &blocker.service, &blocker.version);
-                // One version in the way is said once, however many row kinds it spoils.
-                same_migration && same_subject && blocker.verdict != Verdict::Unknown
-                    || other.message == blocker.message
-                        && (same_migration || other.verdict == Verdict::Unknown)
-            });
-            if !known {
-                blockers.push(blocker);
+        // Who does not touch a migration changes nothing about it.
+        if !question.is_concerned() {
+            continue;
+        }
+        blockers.extend(question.blockers());
+        let missing = gaps.that_matter(&state.declaration, |unseen| question.is_changed_by(unseen));
+        for blocker in missing {
+            // What is missing in the evidence is said once, not once for each migration.
+            let is_said = blockers
+                .iter()
+                .any(|other| other.verdict == Verdict::Unknown && other.message == blocker.message);
+            if !is_said {
+                blockers.push(blocker.of_migration(state.id()));
             }
-        };
-        for breach in question.breaches() {
-            question.explain(&breach).into_iter().for_each(&mut add);
         }
-        if question.is_concerned() {
-            gaps.that_matter(&state.declaration, |unseen| question.is_changed_by(unseen))
-                .into_iter()
-                .for_each(&mut add);
-            notes.extend(question.note());
-        }
+        notes.extend(question.note());
     }
     (blockers, notes)
 }
 
-struct Question<'a> {
-    state: &'a MigrationState,
-    live: &'a [Live],
-    candidates: &'a [Live],
-    evidence: &'a Evidence,
+/// Whether the candidates may start, as far as one migration goes.
+pub(super) struct Question<'a> {
+    pub state: &'a MigrationState,
+    pub live: &'a [Live],
+    pub candidates: &'a [Live],
+    pub evidence: &'a Evidence,
 }
 
 impl Question<'_> {
+    /// What the rule says, whatever is missing in the evidence.
+    pub fn blockers(&self) -> Vec<Blocker> {
+        let mut blockers: Vec<Blocker> = Vec::new();
+        for breach in self.breaches() {
+            for blocker in self.explain(&breach) {
+                let known = blockers.iter().any(|other| {
+                    // One version in the way is said once, however many row kinds it spoils.
+                    let same_subject = (other.kind, &other.service, &other.version)
+                        == (blocker.kind, &blocker.service, &blocker.version);
+                    same_subject || other.message == blocker.message
+                });
+                if !known {
+                    blockers.push(blocker.of_migration(self.state.id()));
+                }
+            }
+        }
+        blockers
+    }
+
     fn breaches(&self) -> Vec<Breach> {
         first_causes(self.breaches_beside(self.live))
     }
@@ -71,12 +83,14 @@ impl Question<'_> {
     }
 
     fn is_changed_by(&self, unseen: &[Live]) -> bool {
-        evidence::may_be_live(self.state, self.live, unseen)
-            .is_some_and(|more| self.breaches_beside(&more).len() > self.breaches_beside(self.live).len())
+        evidence::may_be_live(self.state, self.live, unseen).is_some_and(|more| {
+            self.breaches_beside(&more).len() > self.breaches_beside(self.live).len()
+        })
     }
 
     fn note(&self) -> Option<String> {
-        let after = self.state.admitting(&beside(self.live, self.candidates));
+        // By the candidates alone: what runs already may have undone the backfill before they came.
+        let after = self.state.admitting(self.candidates);
         (after.phase == Phase::Expanded && self.state.phase != Phase::Expanded).then(|| {
             format!(
                 "{}: it writes only the old format, so the backfill has to run again after it",

@@ -13,14 +13,16 @@ pub(super) struct Gaps {
 }
 
 impl Gaps {
-    pub(super) fn find(evidence: &Evidence) -> Self {
+    /// The gaps through which services that these declarations name may be hidden.
+    pub(super) fn find<'a>(
+        evidence: &'a Evidence,
+        declarations: impl IntoIterator<Item = &'a Declaration>,
+    ) -> Self {
         let mut services = Vec::new();
         // A source that fails may hide any service, whether or not migrate.toml still names it.
-        let declared = evidence
-            .schema
-            .migrations()
-            .iter()
-            .flat_map(|state| state.declaration.services.keys());
+        let declared = declarations
+            .into_iter()
+            .flat_map(|declaration| declaration.services.keys());
         let all: BTreeSet<&String> = evidence.min_instances.keys().chain(declared).collect();
         for service in all {
             let silent = evidence.snapshot.sources.iter().filter_map(silence);

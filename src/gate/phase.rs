@@ -281,25 +281,29 @@ fn without_evidence(
         };
         more.is_some_and(|more| state.breaches_of(step, &more).len() > base)
     };
-    Gaps::find(evidence).that_matter(declaration, changes)
+    Gaps::find(evidence, [declaration]).that_matter(declaration, changes)
 }
 
 fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
-    if step != Step::Contract {
-        return Vec::new();
-    }
     let id = state.id();
     let mut blockers = Vec::new();
     if let Some(count) = facts.remaining.filter(|count| *count != 0) {
+        let why = match step {
+            Step::Backfill => "the backfill went over every row and left these as they are",
+            _ => "rows were written past the backfill",
+        };
         blockers.push(Blocker::new(
             BlockerKind::Requirement,
             Verdict::Refuse,
             format!("`remaining` of the backfill returns {count}, and has to be 0"),
             format!(
-                "rows were written past the backfill: look at them with that query, repair what \
-                 writes them, and run `migrate backfill {id} --again`"
+                "{why}: look at them with that query, repair what writes them, and run \
+                 `migrate backfill {id}`, which begins at the first key again"
             ),
         ));
+    }
+    if step != Step::Contract {
+        return blockers;
     }
     for (query, result) in facts.require.iter().filter(|(_, result)| *result != 0) {
         blockers.push(Blocker::new(

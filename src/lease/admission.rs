@@ -1,5 +1,6 @@
 //! Admission: an instance registers before it touches data, or does not start.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::clock::{Moment, milliseconds};
@@ -176,12 +177,10 @@ fn evidence(view: View, pending: &[Declaration]) -> Evidence {
         .into_iter()
         .map(|applied| applied.state)
         .collect();
+    // By number: a directory that was renamed since is still the one that was applied.
+    let known: BTreeSet<u64> = states.iter().map(|state| state.id().number()).collect();
     for declaration in pending {
-        // By number: a directory that was renamed since is still the one that was applied.
-        let is_known = states
-            .iter()
-            .any(|state| state.id().number() == declaration.id.number());
-        if !is_known {
+        if !known.contains(&declaration.id.number()) {
             states.push(MigrationState::pending(declaration.clone()));
         }
     }

@@ -60,7 +60,8 @@ pub struct Held {
     pub deadline: Deadline,
     /// Set once and for all: a lost lease does not come back.
     pub loss: Option<Loss>,
-    last_error: Option<String>,
+    /// Why the latest attempt to renew failed; none after one that succeeded.
+    pub last_error: Option<String>,
 }
 
 impl Held {
@@ -173,7 +174,7 @@ fn expire(held: &mut Held, now: Moment) -> bool {
     let expires = held.loss.is_none() && !held.deadline.lasts_at(now);
     if expires {
         held.loss = Some(Loss::DeadlinePassed {
-            cause: held.last_error.take(),
+            cause: held.last_error.clone(),
         });
     }
     expires

@@ -1,6 +1,7 @@
 //! The coordinator's lease: one at a time, with a token that fences off those before.
 
 use super::{Ledger, LedgerError, first};
+use crate::database::Row;
 
 /// The coordinator's lease as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,28 +41,32 @@ pub enum Acquired {
     No(CoordinatorRow),
 }
 
+pub(super) const SELECT: &str =
+    "SELECT token, holder, doing, expires_at, {now} FROM {coordinator} WHERE id = 1";
+
+pub(super) fn read(rows: &[Row]) -> Result<CoordinatorRow, LedgerError> {
+    let row = first(rows)?;
+    Ok(CoordinatorRow {
+        token: row.int(0)?,
+        holder: row.text(1)?.to_owned(),
+        doing: row.text(2)?.to_owned(),
+        expires_at: row.int(3)?,
+        now: row.int(4)?,
+    })
+}
+
 impl Ledger<'_> {
     /// The lease as it stands.
     ///
     /// # Errors
     /// A database error.
     pub async fn coordinator(&mut self) -> Result<CoordinatorRow, LedgerError> {
-        self.coordinator_row(
-            "SELECT token, holder, doing, expires_at, {now} FROM {coordinator} WHERE id = 1",
-        )
-        .await
+        self.coordinator_row(SELECT).await
     }
 
     async fn coordinator_row(&mut self, sql: &str) -> Result<CoordinatorRow, LedgerError> {
         let rows = self.query(sql, &[]).await?;
-        let row = first(&rows)?;
-        Ok(CoordinatorRow {
-            token: row.int(0)?,
-            holder: row.text(1)?.to_owned(),
-            doing: row.text(2)?.to_owned(),
-            expires_at: row.int(3)?,
-            now: row.int(4)?,
-        })
+        read(&rows)
     }
 
     /// Takes the lease for `lease_ms` milliseconds if nobody holds it.

@@ -73,9 +73,14 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error.
     pub async fn lock_admissions(&mut self) -> Result<i64, LedgerError> {
-        let rows = self
-            .query("SELECT seq FROM {admission} WHERE id = 1{for_update}", &[])
+        let [rows, now] = self
+            .query_all([
+                "SELECT seq FROM {admission} WHERE id = 1{for_update}",
+                // A statement of its own, because the one before may have waited for the lock.
+                "SELECT {now}",
+            ])
             .await?;
+        self.as_of = first(&now)?.int(0)?;
         Ok(first(&rows)?.int(0)?)
     }
 

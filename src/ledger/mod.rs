@@ -19,7 +19,7 @@ pub use leases::{LeaseId, NewLease, Renewal};
 pub use record::{AppliedFile, Cursor, PhaseChange, StepRecord, StepState};
 pub use view::{Applied, LEASES, Sighting, View};
 
-use crate::database::{Access, Connection, Row, Value};
+use crate::database::{Access, Connection, ErrorKind, Row, Value};
 
 /// The version of the ledger's tables that this program writes, and the newest that it reads.
 pub const FORMAT: i64 = 1;
@@ -27,6 +27,10 @@ pub const FORMAT: i64 = 1;
 /// One transaction on the ledger, in which the user's statements can run as well.
 pub struct Ledger<'c> {
     connection: &'c mut dyn Connection,
+    /// The moment by which leases are judged, by the database's clock: when this transaction began
+    /// or, later, when it was granted the lock on admissions. Judging by an earlier moment than
+    /// the present counts more instances as live, never fewer.
+    as_of: i64,
 }
 
 impl<'c> Ledger<'c> {
@@ -35,15 +39,8 @@ impl<'c> Ledger<'c> {
     /// # Errors
     /// A database error, or a ledger of a newer program.
     pub async fn read(connection: &'c mut dyn Connection) -> Result<Option<Self>, LedgerError> {
-        connection.begin(Access::Read).await?;
-        let mut ledger = Self { connection };
-        if ledger.exists().await? {
-            ledger.check_format().await?;
-            Ok(Some(ledger))
-        } else {
-            ledger.connection.rollback().await?;
-            Ok(None)
-        }
+        let as_of = begin(connection, Access::Read).await?;
+        Ok(as_of.map(|as_of| Self { connection, as_of }))
     }
 
     /// Begins to write; creates the ledger where there is none.
@@ -51,11 +48,15 @@ impl<'c> Ledger<'c> {
     /// # Errors
     /// A database error, or a ledger of a newer program.
     pub async fn write(connection: &'c mut dyn Connection) -> Result<Self, LedgerError> {
-        tables::ensure(connection).await?;
-        connection.begin(Access::Write).await?;
-        let mut ledger = Self { connection };
-        ledger.check_format().await?;
-        Ok(ledger)
+        let mut as_of = begin(connection, Access::Write).await?;
+        if as_of.is_none() {
+            tables::ensure(connection).await?;
+            as_of = begin(connection, Access::Write).await?;
+        }
+        match as_of {
+            Some(as_of) => Ok(Self { connection, as_of }),
+            None => Err(LedgerError::Damaged("its tables are gone again".into())),
+        }
     }
 
     /// Ends the transaction and keeps what it changed.
@@ -63,7 +64,10 @@ impl<'c> Ledger<'c> {
     /// # Errors
     /// A database error; then nothing is kept, unless the connection broke at this very moment.
     pub async fn commit(self) -> Result<(), LedgerError> {
-        Ok(self.connection.commit().await?)
+        crate::crash::point("ledger.commit");
+        self.connection.commit().await?;
+        crate::crash::point("ledger.committed");
+        Ok(())
     }
 
     /// Ends the transaction and gives up what it changed.
@@ -88,27 +92,21 @@ impl<'c> Ledger<'c> {
         Ok(first(&rows)?.int(0)?)
     }
 
-    async fn exists(&mut self) -> Result<bool, LedgerError> {
-        tables::exist(self.connection).await
-    }
-
-    async fn check_format(&mut self) -> Result<(), LedgerError> {
-        let rows = self
-            .query("SELECT format FROM {meta} WHERE id = 1", &[])
-            .await?;
-        let found = first(&rows)?.int(0)?;
-        if found > FORMAT {
-            return Err(LedgerError::Newer {
-                found,
-                supported: FORMAT,
-            });
-        }
-        Ok(())
-    }
-
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError> {
         let sql = self.render(sql);
         Ok(self.connection.query(&sql, parameters).await?)
+    }
+
+    /// The results of several queries in one round trip.
+    async fn query_all<const N: usize>(
+        &mut self,
+        queries: [&str; N],
+    ) -> Result<[Vec<Row>; N], LedgerError> {
+        let queries = queries.map(|sql| self.render(sql));
+        let results = self.connection.query_all(&queries).await?;
+        results
+            .try_into()
+            .map_err(|_| LedgerError::Damaged("a query was not answered".into()))
     }
 
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {
@@ -119,6 +117,37 @@ impl<'c> Ledger<'c> {
     fn render(&self, sql: &str) -> String {
         tables::render(self.connection.capabilities(), sql)
     }
+}
+
+/// Begins a transaction and returns its moment; `None`, and no transaction, where there is no
+/// ledger. That its first table is missing says so: asking beforehand would cost every
+/// transaction one more query.
+async fn begin(
+    connection: &mut dyn Connection,
+    access: Access,
+) -> Result<Option<i64>, LedgerError> {
+    connection.begin(access).await?;
+    let sql = tables::render(
+        connection.capabilities(),
+        "SELECT format, {now} FROM {meta} WHERE id = 1",
+    );
+    let rows = match connection.query(&sql, &[]).await {
+        Ok(rows) => rows,
+        Err(error) if error.kind == ErrorKind::NoTable => {
+            connection.rollback().await?;
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let row = first(&rows)?;
+    let found = row.int(0)?;
+    if found > FORMAT {
+        return Err(LedgerError::Newer {
+            found,
+            supported: FORMAT,
+        });
+    }
+    Ok(Some(row.int(1)?))
 }
 
 fn first(rows: &[Row]) -> Result<&Row, LedgerError> {

@@ -155,5 +155,6 @@ async fn create(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
         let sql = format!("INSERT INTO {{{table}}} ({columns}) VALUES ({values})");
         connection.execute(&render(capabilities, &sql), &[]).await?;
     }
+    crate::crash::point("ledger.created");
     connection.commit().await
 }

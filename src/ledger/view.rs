@@ -69,11 +69,26 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error, or contents that this program did not write.
     pub async fn view(&mut self) -> Result<View, LedgerError> {
-        let coordinator = self.coordinator().await?;
-        let now = coordinator.now;
-        let mut sightings = self.sightings().await?;
-        let groups = self.live_groups(now, &mut sightings).await?;
-        let mut applied = self.applied().await?;
+        let now = self.as_of;
+        let [coordinator, sightings, groups, applied] = self
+            .query_all([
+                super::coordinator::SELECT,
+                "SELECT service, version, placed, last_seen_at, seq FROM {sightings} ORDER BY service, version",
+                &counted(now),
+                "SELECT phase, kinds, declaration, seq, step_back, changed_at, backfill_after, backfill_upto, backfill_rows \
+                 FROM {migrations} ORDER BY number",
+            ])
+            .await?;
+        let coordinator = super::coordinator::read(&coordinator)?;
+        let mut sightings = sightings
+            .iter()
+            .map(read_sighting)
+            .collect::<Result<Vec<_>, _>>()?;
+        let groups = live_groups(&groups, now, &mut sightings)?;
+        let mut applied = applied
+            .iter()
+            .map(read_applied)
+            .collect::<Result<Vec<_>, _>>()?;
         for migration in &mut applied {
             let since: Vec<Live> = sightings
                 .iter()
@@ -96,89 +111,6 @@ impl Ledger<'_> {
             groups,
             coordinator,
         })
-    }
-
-    async fn applied(&mut self) -> Result<Vec<Applied>, LedgerError> {
-        let rows = self
-            .query(
-                "SELECT phase, kinds, declaration, seq, step_back, changed_at, backfill_after, backfill_upto, backfill_rows \
-                 FROM {migrations} ORDER BY number",
-                &[],
-            )
-            .await?;
-        rows.iter().map(read_applied).collect()
-    }
-
-    async fn sightings(&mut self) -> Result<Vec<Sighting>, LedgerError> {
-        let rows = self
-            .query("SELECT service, version, placed, last_seen_at, seq FROM {sightings} ORDER BY service, version", &[])
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let placed = row.optional_text(2)?.unwrap_or_default();
-                Ok(Sighting {
-                    service: row.text(0)?.to_owned(),
-                    label: Label {
-                        text: row.text(1)?.to_owned(),
-                        version: placed.parse::<Version>().ok(),
-                    },
-                    last_seen_at: row.int(3)?,
-                    seq: row.int(4)?,
-                })
-            })
-            .collect()
-    }
-
-    /// The live leases, counted; updates the sightings with what has expired since.
-    async fn live_groups(
-        &mut self,
-        now: i64,
-        sightings: &mut [Sighting],
-    ) -> Result<Vec<LiveGroup>, LedgerError> {
-        let rows = self
-            .query(
-                "SELECT service, version, \
-                 sum(CASE WHEN expires_at > ? AND state = 0 AND renewed_at + 3 * renew_ms >= ? THEN 1 ELSE 0 END), \
-                 sum(CASE WHEN expires_at > ? AND state = 1 AND renewed_at + 3 * renew_ms >= ? THEN 1 ELSE 0 END), \
-                 sum(CASE WHEN expires_at > ? AND state = 2 AND renewed_at + 3 * renew_ms >= ? THEN 1 ELSE 0 END), \
-                 sum(CASE WHEN expires_at > ? AND renewed_at + 3 * renew_ms < ? THEN 1 ELSE 0 END), \
-                 max(renewed_at), max(expires_at) \
-                 FROM {leases} GROUP BY service, version",
-                &[now.into(), now.into(), now.into(), now.into(), now.into(), now.into(), now.into(), now.into()],
-            )
-            .await?;
-        let mut groups = Vec::new();
-        for row in &rows {
-            let (service, text) = (row.text(0)?, row.text(1)?);
-            let sighting = sightings
-                .iter_mut()
-                .find(|sighting| sighting.service == service && sighting.label.text == text);
-            let label = match sighting {
-                Some(sighting) => {
-                    sighting.last_seen_at = sighting.last_seen_at.max(row.int(7)?.min(now));
-                    sighting.label.clone()
-                }
-                None => Label {
-                    text: text.to_owned(),
-                    version: None,
-                },
-            };
-            for (index, state) in InstanceState::ALL.into_iter().enumerate() {
-                let instances = u64::try_from(row.int(2 + index)?).unwrap_or_default();
-                if instances > 0 {
-                    groups.push(LiveGroup {
-                        service: service.to_owned(),
-                        label: label.clone(),
-                        state,
-                        source: LEASES.to_owned(),
-                        instances,
-                        examples: Vec::new(),
-                        seen_at: row.int(6)?,
-                    });
-                }
-            }
-        }
-        Ok(groups)
     }
 
     /// Adds the names of a few instances to each group.
@@ -221,6 +153,80 @@ impl Ledger<'_> {
         }
         Ok(())
     }
+}
+
+/// Stored states stand for themselves; these are computed.
+const LOST: i64 = super::leases::state_number(InstanceState::Lost);
+const EXPIRED: i64 = LOST + 1;
+
+/// Counts the leases by service, version and state. One pass over them: each lease falls into one
+/// state, and the last column is when it was renewed or, once it has expired, when that was.
+fn counted(now: i64) -> String {
+    format!(
+        "SELECT service, version, \
+         CASE WHEN expires_at <= {now} THEN {EXPIRED} WHEN renewed_at + 3 * renew_ms < {now} THEN {LOST} ELSE state END, \
+         count(*), max(CASE WHEN expires_at <= {now} THEN expires_at ELSE renewed_at END) \
+         FROM {{leases}} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    )
+}
+
+/// The live leases, counted; updates the sightings with what is live and what has expired since.
+fn live_groups(
+    rows: &[Row],
+    now: i64,
+    sightings: &mut [Sighting],
+) -> Result<Vec<LiveGroup>, LedgerError> {
+    let mut groups = Vec::new();
+    for row in rows {
+        let (service, text) = (row.text(0)?, row.text(1)?);
+        let (number, at) = (row.int(2)?, row.int(4)?);
+        let sighting = sightings
+            .iter_mut()
+            .find(|sighting| sighting.service == service && sighting.label.text == text);
+        let label = match sighting {
+            Some(sighting) => {
+                let seen = if number == EXPIRED { at } else { now };
+                sighting.last_seen_at = sighting.last_seen_at.max(seen);
+                sighting.label.clone()
+            }
+            None => Label {
+                text: text.to_owned(),
+                version: None,
+            },
+        };
+        if number == EXPIRED {
+            continue;
+        }
+        let state = InstanceState::ALL
+            .into_iter()
+            .find(|state| super::leases::state_number(*state) == number)
+            .ok_or_else(|| {
+                LedgerError::Damaged(format!("`{number}` is not the state of a lease"))
+            })?;
+        groups.push(LiveGroup {
+            service: service.to_owned(),
+            label,
+            state,
+            source: LEASES.to_owned(),
+            instances: u64::try_from(row.int(3)?).unwrap_or_default(),
+            examples: Vec::new(),
+            seen_at: at,
+        });
+    }
+    Ok(groups)
+}
+
+fn read_sighting(row: &Row) -> Result<Sighting, LedgerError> {
+    let placed = row.optional_text(2)?.unwrap_or_default();
+    Ok(Sighting {
+        service: row.text(0)?.to_owned(),
+        label: Label {
+            text: row.text(1)?.to_owned(),
+            version: placed.parse::<Version>().ok(),
+        },
+        last_seen_at: row.int(3)?,
+        seq: row.int(4)?,
+    })
 }
 
 fn read_applied(row: &Row) -> Result<Applied, LedgerError> {

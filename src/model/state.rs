@@ -295,10 +295,17 @@ impl Schema {
 
     #[must_use]
     pub fn get(&self, id: &MigrationId) -> Option<&MigrationState> {
-        self.migrations.iter().find(|state| state.id() == id)
+        let at = self.position(id)?;
+        self.migrations.get(at)
     }
 
     pub fn get_mut(&mut self, id: &MigrationId) -> Option<&mut MigrationState> {
-        self.migrations.iter_mut().find(|state| state.id() == id)
+        let at = self.position(id)?;
+        self.migrations.get_mut(at)
+    }
+
+    fn position(&self, id: &MigrationId) -> Option<usize> {
+        let found = self.migrations.binary_search_by(|state| state.id().cmp(id));
+        found.ok()
     }
 }

@@ -29,9 +29,11 @@ pub(super) fn blocked(
                     .filter(|lane| services.contains(&track.lanes[*lane].service))
                     .collect();
                 let blockers = stuck(space, track.with_lanes(&lanes));
-                answer
-                    .blockers
-                    .extend(blockers.into_iter().map(|blocker| blocker.of_migration(&id)));
+                answer.blockers.extend(
+                    blockers
+                        .into_iter()
+                        .map(|blocker| blocker.of_migration(&id)),
+                );
                 let names = services
                     .iter()
                     .map(|at| space.journeys[*at].service.as_str());
@@ -45,7 +47,9 @@ pub(super) fn blocked(
                     format!(
                         "each migration alone leaves {service} a way, and no sequence of its releases suits all of them"
                     ),
-                    format!("name more releases with `--via {service}=…`, or take the migrations one after the other"),
+                    format!(
+                        "name more releases with `--via {service}=…`, or take the migrations one after the other"
+                    ),
                 );
                 blocker.service = Some(service);
                 answer.blockers.push(blocker);
@@ -68,7 +72,9 @@ pub(super) fn dead_end(problem: &Problem, walk: &Walk, tried_all: bool) -> Box<N
         let blocker = Blocker::new(
             BlockerKind::Incompatible,
             Verdict::Unknown,
-            format!("no plan was found among the first {MOST_STATES} states, and not all were tried"),
+            format!(
+                "no plan was found among the first {MOST_STATES} states, and not all were tried"
+            ),
             "plan fewer services at once, or name fewer releases",
         );
         return Box::new(NoPlan {
@@ -89,7 +95,10 @@ pub(super) fn dead_end(problem: &Problem, walk: &Walk, tried_all: bool) -> Box<N
             version: version.clone(),
         };
         if !walk.live().contains(&who) {
-            add(&mut blockers, decide(Action::Deploy(vec![who]), &evidence).blockers);
+            add(
+                &mut blockers,
+                decide(Action::Deploy(vec![who]), &evidence).blockers,
+            );
         }
     }
     Box::new(NoPlan {
@@ -137,7 +146,10 @@ fn stuck(space: &Space, mut track: Track) -> Vec<Blocker> {
         let targets = targets(space, lane, *place);
         has_arrived &= targets.is_empty();
         for target in targets {
-            add(&mut blockers, decide(Action::Deploy(vec![target]), &evidence).blockers);
+            add(
+                &mut blockers,
+                decide(Action::Deploy(vec![target]), &evidence).blockers,
+            );
         }
     }
     let waits_for_fill = blockers
@@ -154,7 +166,10 @@ fn stuck(space: &Space, mut track: Track) -> Vec<Blocker> {
 
 fn add(blockers: &mut Vec<Blocker>, more: Vec<Blocker>) {
     for blocker in more {
-        if !blockers.iter().any(|other| other.message == blocker.message) {
+        if !blockers
+            .iter()
+            .any(|other| other.message == blocker.message)
+        {
             blockers.push(blocker);
         }
     }

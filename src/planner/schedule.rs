@@ -89,7 +89,11 @@ impl Walk {
             .map(|state| {
                 let needs_fill = state.declaration.parts.backfill
                     && !state.has_taken(Step::Backfill, &self.live);
-                let step = if needs_fill { Step::Backfill } else { Step::Contract };
+                let step = if needs_fill {
+                    Step::Backfill
+                } else {
+                    Step::Contract
+                };
                 let migration = state.id().clone();
                 let action = Action::Step {
                     step,

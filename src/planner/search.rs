@@ -101,7 +101,14 @@ fn attempt(space: &mut Space, component: &Component, order: Order) -> Found {
         if let Some(end) = finish(space, component, &state) {
             serial += 1;
             let total = (cost.0, cost.1 + end);
-            queue.push((Reverse(key(total, (0, end))), cost.0, Reverse(serial), at, cost, true));
+            queue.push((
+                Reverse(key(total, (0, end))),
+                cost.0,
+                Reverse(serial),
+                at,
+                cost,
+                true,
+            ));
         }
         for (roll, next, steps) in successors(space, component, &state) {
             let Some(left) = bound(space, component, &next) else {
@@ -129,7 +136,14 @@ fn attempt(space: &mut Space, component: &Component, order: Order) -> Found {
             }
             serial += 1;
             let total = (cost.0 + left.0, cost.1 + left.1);
-            queue.push((Reverse(key(total, left)), cost.0, Reverse(serial), id, cost, false));
+            queue.push((
+                Reverse(key(total, left)),
+                cost.0,
+                Reverse(serial),
+                id,
+                cost,
+                false,
+            ));
         }
     }
     Found::Nothing { tried_all: true }
@@ -161,11 +175,7 @@ fn finish(space: &mut Space, component: &Component, state: &State) -> Option<u32
         .sum()
 }
 
-fn successors(
-    space: &mut Space,
-    component: &Component,
-    state: &State,
-) -> Vec<(Roll, State, u32)> {
+fn successors(space: &mut Space, component: &Component, state: &State) -> Vec<(Roll, State, u32)> {
     let mut found = Vec::new();
     for (at, service) in component.services.iter().enumerate() {
         let targets = space.next[*service].get(&state.stops[at]).cloned();

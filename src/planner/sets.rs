@@ -53,7 +53,13 @@ impl Space {
         Some((id, base))
     }
 
-    pub(super) fn roll_set(&mut self, track: usize, set: usize, lane: usize, class: usize) -> Option<(usize, u32)> {
+    pub(super) fn roll_set(
+        &mut self,
+        track: usize,
+        set: usize,
+        lane: usize,
+        class: usize,
+    ) -> Option<(usize, u32)> {
         if let Some(known) = self.sets[track].rolls.get(&(set, lane, class)) {
             return *known;
         }

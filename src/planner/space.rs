@@ -33,7 +33,10 @@ pub(super) struct Space {
 #[derive(Debug)]
 pub(super) enum Blocked {
     /// One migration alone.
-    Migration { id: MigrationId, services: Vec<usize> },
+    Migration {
+        id: MigrationId,
+        services: Vec<usize>,
+    },
     /// Each migration leaves the service a way, and no way suits all of them.
     Service(String),
 }

@@ -114,8 +114,10 @@ impl Finish {
             phase: Phase::Backfilled,
             kinds: RowKinds::EMPTY.with(RowKind::BOTH_FRESH),
         };
-        let contract =
-            parts.contract && !live.iter().any(|who| filled.is_touched_by(who, Format::Old));
+        let contract = parts.contract
+            && !live
+                .iter()
+                .any(|who| filled.is_touched_by(who, Format::Old));
         Self {
             backfill: parts.backfill && (contract || filled.reachable(live).all_new_fresh()),
             contract,

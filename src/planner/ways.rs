@@ -217,10 +217,14 @@ pub(super) fn missing_releases(problem: &Problem) -> Vec<WayOut> {
     let mut more = problem.clone();
     let mut added: Vec<Live> = Vec::new();
     for service in problem.goal.keys() {
-        added.extend(unreleased(problem, service).into_iter().map(|version| Live {
-            service: service.clone(),
-            version,
-        }));
+        added.extend(
+            unreleased(problem, service)
+                .into_iter()
+                .map(|version| Live {
+                    service: service.clone(),
+                    version,
+                }),
+        );
     }
     if added.is_empty() {
         return Vec::new();
@@ -302,10 +306,22 @@ fn goals(part: &Problem) -> Vec<WayOut> {
 /// that is not enough, of each.
 fn bridge(part: &Problem, declaration: &Declaration) -> Vec<WayOut> {
     const BRIDGES: [Behaviour; 4] = [
-        Behaviour { reads: Formats::OLD, writes: Formats::BOTH },
-        Behaviour { reads: Formats::BOTH, writes: Formats::OLD },
-        Behaviour { reads: Formats::BOTH, writes: Formats::BOTH },
-        Behaviour { reads: Formats::BOTH, writes: Formats::NEW },
+        Behaviour {
+            reads: Formats::OLD,
+            writes: Formats::BOTH,
+        },
+        Behaviour {
+            reads: Formats::BOTH,
+            writes: Formats::OLD,
+        },
+        Behaviour {
+            reads: Formats::BOTH,
+            writes: Formats::BOTH,
+        },
+        Behaviour {
+            reads: Formats::BOTH,
+            writes: Formats::NEW,
+        },
     ];
     let services: Vec<&String> = part.goal.keys().collect();
     let alone = services.iter().map(|service| vec![*service]);
@@ -319,10 +335,11 @@ fn bridge(part: &Problem, declaration: &Declaration) -> Vec<WayOut> {
             for service in &group {
                 let name = format!("{service}{TRIAL}");
                 bridged.services.insert(name.clone(), always(does));
-                more.releases.extend(part.goal.get(*service).map(|version| Live {
-                    service: name,
-                    version: version.clone(),
-                }));
+                more.releases
+                    .extend(part.goal.get(*service).map(|version| Live {
+                        service: name,
+                        version: version.clone(),
+                    }));
             }
             if path(&with(&more, bridged)).is_some() {
                 return group
@@ -340,7 +357,11 @@ fn described(part: &Problem, service: &str, does: Behaviour) -> WayOut {
     let what = if does.reads == does.writes {
         format!("reads and writes {}", words(does.reads))
     } else {
-        format!("reads {} and writes {}", words(does.reads), words(does.writes))
+        format!(
+            "reads {} and writes {}",
+            words(does.reads),
+            words(does.writes)
+        )
     };
     let within = range
         .as_ref()

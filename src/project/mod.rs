@@ -102,6 +102,31 @@ impl Project {
         })
     }
 
+    /// Where the migrations of the project in `dir` are, as far as its `migrate.toml` can be read;
+    /// for adding one to a project that is not in order yet.
+    #[must_use]
+    pub fn migrations_dir(dir: &Path) -> PathBuf {
+        let source = Source::read(dir, CONFIG_FILE).ok().flatten();
+        let config = source.as_ref().and_then(Config::read);
+        config.map_or_else(|| dir.to_owned(), |config| dir.join(config.migrations))
+    }
+
+    /// The migration with this name.
+    #[must_use]
+    pub fn get(&self, id: &MigrationId) -> Option<&Migration> {
+        self.with_number(id.number())
+            .filter(|migration| migration.id() == id)
+    }
+
+    /// The migration with this number, whatever it is called.
+    #[must_use]
+    pub fn with_number(&self, number: u64) -> Option<&Migration> {
+        let at = self
+            .migrations
+            .binary_search_by_key(&number, |migration| migration.id().number());
+        at.ok().and_then(|at| self.migrations.get(at))
+    }
+
     /// The migration that a user calls `wanted`: `2`, `0002` or its whole name.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What a migration script says: its statements, and what each does to code that is already running.
 //!
-//! Pure: text in, values out. Each database is one file that fills in a [`Grammar`]; what holds for all of
+//! Pure: text in, values out. Each database is one file that fills in a `Grammar`; what holds for all of
 //! them (splitting into [`Statement`]s, what a script knows about its own tables, single queries) is here.
 //!
 //! Invariant: nothing that is not recognised is ever taken for [`Effect::Additive`].

@@ -5,4 +5,17 @@
 mod support;
 
 mod architecture;
+mod cli;
+mod crash;
+mod documents;
+mod errors;
+mod example;
+mod fleet;
+mod gate;
+mod grants;
 mod harness;
+mod lease;
+mod phases;
+mod pooler;
+mod races;
+mod transactions;

@@ -304,6 +304,47 @@ proptest! {
     }
 
     #[test]
+    fn the_horizon_lays_migrations_over_one_another(
+        several in prop::collection::vec((reached(), 0usize..6), 1..5),
+    ) {
+        let mut evidence = Evidence::default();
+        let (mut states, mut fleet) = (Vec::new(), Vec::new());
+        for (index, (now, bound)) in several.into_iter().enumerate() {
+            let mut state = now.state().clone();
+            state.declaration.id = format!("{}_x", index + 1).parse().unwrap();
+            // A bound of one may be an ambiguous pre-release to another.
+            if let (Some(usage), Some(range)) = (
+                state.declaration.services.get_mut("web"),
+                ["<1.2.0-rc.2", ">=1.2.0-rc.2", ">=1.1.0-rc.1, <1.3.0-rc.1"].get(bound),
+            ) {
+                usage.reads.old = Some(range.parse().unwrap());
+            }
+            states.push(state);
+            fleet.extend(now.live);
+        }
+        evidence.snapshot = snapshot(&fleet);
+        evidence.schema = Schema::new(states);
+        for service in ["web", "worker", "other"] {
+            let horizon = horizon(service, &evidence);
+            let declarations = evidence.schema.migrations().iter().map(|state| &state.declaration);
+            let mut versions = Declaration::representatives(service, declarations);
+            versions.extend(horizon.stretches.iter().map(|stretch| stretch.from.clone()));
+            for version in versions {
+                let stretch = horizon
+                    .stretches
+                    .iter()
+                    .rfind(|stretch| stretch.from <= version)
+                    .expect("a stretch from 0.0.0 on");
+                prop_assert!(stretch.before.as_ref().is_none_or(|before| version < *before));
+                let candidate = Live { service: service.into(), version };
+                let decision = decide(Action::Deploy(vec![candidate]), &evidence).accepting_unknown();
+                let may_start = decision.verdict == Verdict::Go;
+                prop_assert_eq!(stretch.reasons.is_empty(), may_start, "{:?} {:?}", stretch, decision);
+            }
+        }
+    }
+
+    #[test]
     fn an_ambiguous_prerelease_is_no_freer_than_either_reading(now in reached(), minor in 1u64..4) {
         let ask = |version: String| now.ask(&Action::Deploy(vec![live(&format!("web {version}"))])).verdict;
         if ask(format!("1.{minor}.0-rc.1")) == Verdict::Go {

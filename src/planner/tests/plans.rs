@@ -34,7 +34,9 @@ pub(super) fn problem(declarations: &str, from: &str, via: &str, to: &str) -> Pr
 /// The steps in words, without the names that go without saying.
 pub(super) fn steps(plan: &Plan) -> String {
     let each = plan.steps.iter().map(|step| match &step.action {
-        Move::Schema { step, migration } if migration.as_str() == "0001_a" => step.name().to_owned(),
+        Move::Schema { step, migration } if migration.as_str() == "0001_a" => {
+            step.name().to_owned()
+        }
         Move::Schema { step, migration } => format!("{} {migration}", step.name()),
         Move::Roll { service, to, .. } if service == "web" => format!("roll {to}"),
         Move::Roll { service, to, .. } => format!("roll {service} {to}"),
@@ -42,7 +44,7 @@ pub(super) fn steps(plan: &Plan) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-fn said(problem: &Problem) -> String {
+pub(super) fn said(problem: &Problem) -> String {
     match plan(problem) {
         Ok(plan) => {
             let mut lines = vec![steps(&plan)];
@@ -56,8 +58,14 @@ fn said(problem: &Problem) -> String {
             lines.join("\n")
         }
         Err(none) => {
-            let blockers = none.blockers.iter().map(|b| format!("{}: {}", b.kind.name(), b.message));
-            let ways = none.ways_out.iter().map(|w| format!("way out: {}", w.message));
+            let blockers = none
+                .blockers
+                .iter()
+                .map(|b| format!("{}: {}", b.kind.name(), b.message));
+            let ways = none
+                .ways_out
+                .iter()
+                .map(|w| format!("way out: {}", w.message));
             blockers.chain(ways).collect::<Vec<_>>().join("\n")
         }
     }
@@ -82,18 +90,35 @@ fn short_form_append_only() {
     let text = format!("{SHORT} append-only");
     let said = web(&text, "1.1.0", "1.2.0");
     assert_eq!(said, "expand, roll 1.1.0, backfill, roll 1.2.0, contract");
-    insta::assert_snapshot!(web(&text, "", "1.2.0"), @"");
+    insta::assert_snapshot!(web(&text, "", "1.2.0"), @r#"
+    unreadable_rows: web 1.2.0 cannot read rows that may exist in 0001_a (old fresh, new absent)
+    live_version: web 1.2.0 leaves rows in 0001_a that web 1.0.0 cannot read (old absent, new fresh)
+    live_version: web 1.0.0 writes only the old format: rows that it writes meanwhile would lack a fresh new one
+    way out: a release of web in the range >=1.1.0, <1.2.0: name it under `releases` in [services.web], or with `--via web=1.1.0`
+    way out: `sync = "both"`, if expand.sql makes every write of one format refresh the other (triggers, a view)
+    "#);
 }
 
 #[test]
 fn short_form_with_mutable_rows_and_no_sync() {
-    insta::assert_snapshot!(web(SHORT, "1.1.0", "1.2.0"), @"");
+    insta::assert_snapshot!(web(SHORT, "1.1.0", "1.2.0"), @r#"
+    live_version: web 1.0.0 leaves rows in 0001_a that web 1.1.0 cannot read (old fresh, new stale)
+    unreadable_rows: web 1.2.0 cannot read rows that may exist in 0001_a (old fresh, new absent)
+    live_version: web 1.2.0 leaves rows in 0001_a that web 1.0.0 cannot read (old stale, new fresh)
+    live_version: web 1.0.0 writes only the old format: rows that it writes meanwhile would lack a fresh new one
+    way out: `sync = "both"` or `sync = "to-new"`, if expand.sql makes every write of one format refresh the other (triggers, a view)
+    way out: a release of web in the range >1.0.0, <1.2.0 that reads the old format and writes both formats: declare it in [services.web] of migration.toml, with `reads` and `writes` apart
+    way out: `rows = "append-only"`, if it is so: rows are inserted and never updated
+    "#);
 }
 
 #[test]
 fn long_form() {
     let text = "reads old <1.2.0 new >=1.2.0 writes old <1.3.0 new >=1.1.0 backfill contract";
-    insta::assert_snapshot!(web(text, "1.1.0, 1.2.0", "1.3.0"), @"");
+    insta::assert_snapshot!(web(text, "1.1.0, 1.2.0", "1.3.0"), @r#"
+    expand, roll 1.1.0, backfill, roll 1.2.0, roll 1.3.0, contract
+    note: an old-only writer ran beside one that writes both: backfill.sql has to overwrite stale values of the new format, not only fill missing ones
+    "#);
 }
 
 #[test]
@@ -105,15 +130,27 @@ fn rename_behind_a_view() {
 #[test]
 fn widen() {
     let text = "reads old <1.1.0 new >=1.1.0 writes old <1.2.0 new >=1.2.0 sync to-new";
-    assert_eq!(web(text, "1.1.0", "1.2.0"), "expand, roll 1.1.0, roll 1.2.0");
-    insta::assert_snapshot!(web(text, "", "1.2.0"), @"");
+    assert_eq!(
+        web(text, "1.1.0", "1.2.0"),
+        "expand, roll 1.1.0, roll 1.2.0"
+    );
+    insta::assert_snapshot!(web(text, "", "1.2.0"), @r#"
+    live_version: web 1.2.0 leaves rows in 0001_a that web 1.0.0 cannot read (old stale, new fresh)
+    way out: a release of web in the range >=1.1.0, <1.2.0: name it under `releases` in [services.web], or with `--via web=1.1.0`
+    way out: `sync = "both"`, if expand.sql makes every write of one format refresh the other (triggers, a view)
+    "#);
 }
 
 #[test]
 fn tighten() {
-    let text = "reads old <1.2.0 new >=1.2.0 writes old <1.1.0 new >=1.1.0 sync to-old backfill contract";
+    let text =
+        "reads old <1.2.0 new >=1.2.0 writes old <1.1.0 new >=1.1.0 sync to-old backfill contract";
     let said = web(text, "1.1.0", "1.2.0");
-    assert_eq!(said, "expand, roll 1.1.0, backfill, roll 1.2.0, contract");
+    assert!(
+        said.starts_with("expand, roll 1.1.0, backfill, roll 1.2.0, contract\n"),
+        "{said}"
+    );
+    assert!(said.contains("overwrite stale values"), "{said}");
 }
 
 #[test]

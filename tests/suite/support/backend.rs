@@ -11,10 +11,14 @@ pub struct Backend {
     pub name: &'static str,
     /// The type of a generated integer primary key: `CREATE TABLE t (id {key}, …)`.
     pub key: &'static str,
+    /// What stands before the name of each of the ledger's tables.
+    pub ledger_prefix: &'static str,
     /// Whether a failed migration file leaves nothing behind.
     pub transactional_ddl: bool,
     /// Makes an empty database.
     pub fresh: fn() -> Fresh,
+    /// Makes a database that is equal to the one at this URL, which nobody has open.
+    pub copy: fn(url: &str) -> Fresh,
     pub connect: fn(url: &str) -> Result<Box<dyn Session>, sqlx::Error>,
     /// The catalogue and the rows as text, sorted, with or without the ledger's tables.
     pub dump: fn(&mut Connection, Ledger) -> String,
@@ -98,6 +102,22 @@ impl Db {
             url: url.into(),
             keep: Box::new(()),
         }
+    }
+
+    /// Another database, equal to this one, which nobody may have open.
+    #[track_caller]
+    pub fn copy(&self) -> Self {
+        let Fresh { url, keep } = (self.backend.copy)(&self.url);
+        Self {
+            backend: self.backend,
+            url,
+            keep,
+        }
+    }
+
+    /// What the ledger calls its table: `db.ledger("events")`.
+    pub fn ledger(&self, table: &str) -> String {
+        format!("{}{table}", self.backend.ledger_prefix)
     }
 
     /// A session that stays open.

@@ -7,9 +7,11 @@
 #[macro_use]
 pub mod backend;
 pub mod connection;
+pub mod pooler;
 pub mod postgres;
 pub mod postgres_backend;
 pub mod project;
+pub mod shop;
 pub mod snapshot;
 pub mod sqlite_backend;
 pub mod wait;

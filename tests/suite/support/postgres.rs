@@ -20,7 +20,7 @@ use super::backend::Db;
 use super::connection::{Connection, PostgresSession};
 use super::wait::{GENEROUS, poll};
 
-mod machine;
+pub mod machine;
 
 use machine::{binaries, free_port, unprivileged_user, watchdog};
 
@@ -33,6 +33,12 @@ pub struct Database {
 /// A new, empty database on the shared server, or on the one that TEST_POSTGRES_URL names.
 #[track_caller]
 pub fn fresh_database() -> Database {
+    copied_database("template0")
+}
+
+/// A new database that is equal to this one on the same server, which nobody may have open.
+#[track_caller]
+pub fn copied_database(template: &str) -> Database {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = format!(
         "phasegate_test_{}_{}",
@@ -40,11 +46,28 @@ pub fn fresh_database() -> Database {
         NUMBER.fetch_add(1, Ordering::Relaxed)
     );
     let maintenance = maintenance_url();
-    administer(
-        &maintenance,
-        &format!("CREATE DATABASE {name} TEMPLATE template0"),
-    )
-    .unwrap_or_else(|error| panic!("cannot create a database at {maintenance}: {error}"));
+    // A session that was closed a moment ago may still be on its way out.
+    let attempt = || {
+        administer(
+            &maintenance,
+            &format!("CREATE DATABASE {name} TEMPLATE {template}"),
+        )
+    };
+    let mut last = attempt();
+    let is_in_use = |result: &Result<u64, sqlx::Error>| {
+        let error = result
+            .as_ref()
+            .err()
+            .and_then(|error| error.as_database_error());
+        error.and_then(|error| error.code()).as_deref() == Some("55006")
+    };
+    poll(GENEROUS, || {
+        if is_in_use(&last) {
+            last = attempt();
+        }
+        (!is_in_use(&last)).then_some(())
+    });
+    last.unwrap_or_else(|error| panic!("cannot create a database at {maintenance}: {error}"));
     let options = sqlx::postgres::PgConnectOptions::from_str(&maintenance)
         .expect("the URL worked a moment ago");
     Database {
@@ -97,6 +120,11 @@ impl PrivateServer {
     /// The superuser's URL; it stays the same over a restart. The database `postgres` exists from the start.
     pub fn url(&self, database: &str) -> String {
         self.server.url(database)
+    }
+
+    /// Where it listens on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.server.port
     }
 
     /// The URL of any other role, which has to log in with its password.

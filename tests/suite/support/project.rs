@@ -195,6 +195,10 @@ fn names_of(url: &str) -> Vec<(String, String)> {
         // The database that every server has is a word that occurs in other places too.
         if database != "postgres" {
             names.push((database.to_owned(), "[DATABASE]".to_owned()));
+            // Messages show a URL without its parameters.
+            if let Some((name, _)) = database.split_once('?') {
+                names.push((name.to_owned(), "[DATABASE]".to_owned()));
+            }
         }
     }
     names
@@ -269,6 +273,11 @@ impl Process {
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal)
             .unwrap_or_else(|error| panic!("cannot signal {}: {error}", self.what));
+    }
+
+    /// As [`Process::signal`], for one that may end by itself at the same moment.
+    pub fn signal_if_running(&self, signal: Signal) {
+        let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
     /// Waits for a line, on either stream, that contains this text, and answers it.

@@ -10,8 +10,10 @@ use super::connection::{Connection, Session, SqliteSession};
 pub const BACKEND: Backend = Backend {
     name: "sqlite",
     key: "INTEGER PRIMARY KEY",
+    ledger_prefix: "phasegate_",
     transactional_ddl: true,
     fresh,
+    copy,
     connect,
     dump,
 };
@@ -34,6 +36,17 @@ fn fresh() -> Fresh {
         url,
         keep: Box::new(directory),
     }
+}
+
+fn copy(url: &str) -> Fresh {
+    let fresh = fresh();
+    let file = |url: &str| {
+        url.strip_prefix("sqlite://")
+            .expect("a URL of ours")
+            .to_owned()
+    };
+    std::fs::copy(file(url), file(&fresh.url)).expect("a database file that nobody has open");
+    fresh
 }
 
 fn options(url: &str) -> Result<sqlx::sqlite::SqliteConnectOptions, sqlx::Error> {

@@ -1,0 +1,5 @@
+//! The command line itself.
+
+mod scaffold;
+mod snapshots;
+mod usage;

@@ -1,0 +1,129 @@
+//! `init`, `new` and `check`: the files.
+
+use std::fs;
+
+use crate::support::project::Project;
+use crate::support::shop::said;
+
+fn empty() -> Project {
+    let project = Project::without_database(&[]);
+    fs::remove_file(project.path().join("migrate.toml")).expect("the file of a new project");
+    project
+}
+
+#[test]
+fn init_and_new_write_what_check_accepts() {
+    let project = empty();
+    let output = project.migrate(&["init"]).expect_code(0);
+    assert!(output.stdout.contains("migrate.toml"), "{output:?}");
+    project.migrate(&["check"]).expect_code(0);
+    let output = project.migrate(&["new", "Split full-name"]).expect_code(0);
+    assert!(
+        output
+            .stdout
+            .contains("0001_split_full_name/migration.toml"),
+        "{output:?}"
+    );
+    let written = project.path().join("0001_split_full_name");
+    for file in ["migration.toml", "expand.sql", "contract.sql"] {
+        assert!(written.join(file).exists(), "{file}");
+    }
+    // Nothing but comments yet, and that is what check says.
+    let unfinished = project.migrate(&["check"]).expect_code(1);
+    assert!(
+        unfinished
+            .stderr
+            .contains("there is no statement in this file"),
+        "{unfinished:?}"
+    );
+    let output = project.migrate(&["new", "next"]).expect_code(0);
+    assert!(output.stdout.contains("0002_next"), "{output:?}");
+}
+
+#[test]
+fn nothing_is_ever_overwritten() {
+    let project = empty();
+    project.file("migrate.toml", "# mine\n");
+    let refused = project.migrate(&["init"]).expect_code(1);
+    assert!(
+        said(&refused).contains("migrate.toml exists already"),
+        "{refused:?}"
+    );
+    assert_eq!(
+        fs::read_to_string(project.path().join("migrate.toml")).expect("a file"),
+        "# mine\n"
+    );
+    project.file("migrate.toml", "[services.web]\n");
+    project.file("0007_mine/expand.sql", "SELECT 1;\n");
+    project.migrate(&["new", "mine"]).expect_code(0);
+    assert_eq!(
+        fs::read_to_string(project.path().join("0007_mine/expand.sql")).expect("a file"),
+        "SELECT 1;\n"
+    );
+    assert!(project.path().join("0008_mine").exists());
+    // A link that leads away is not followed.
+    fs::remove_file(project.path().join("migrate.toml")).expect("the file is ours");
+    std::os::unix::fs::symlink("elsewhere.toml", project.path().join("migrate.toml"))
+        .expect("a link");
+    project.migrate(&["init"]).expect_code(1);
+    assert!(!project.path().join("elsewhere.toml").exists());
+}
+
+#[test]
+fn a_name_has_to_be_a_name() {
+    let project = Project::without_database(&["web"]);
+    for name in ["", "../up", "a/b", ".", "a.b", "~", "a\nb;"] {
+        let refused = project.migrate(&["new", name]);
+        assert_eq!(refused.code, 2, "{name:?}: {refused:?}");
+    }
+    assert_eq!(
+        fs::read_dir(project.path()).expect("the project").count(),
+        1
+    );
+}
+
+#[test]
+fn new_writes_where_the_migrations_are() {
+    let project = empty();
+    project.file(
+        "migrate.toml",
+        "migrations = \"db/migrations\"\n[services.web]\n",
+    );
+    project.file(
+        "db/migrations/0004_old/migration.toml",
+        "description = \"Old\"\n[services.web]\nnew = \">=1.0.0\"\n",
+    );
+    project.file(
+        "db/migrations/0004_old/expand.sql",
+        "CREATE TABLE t (id INTEGER);\n",
+    );
+    let output = project.migrate(&["new", "more"]).expect_code(0);
+    assert!(
+        output.stdout.contains("db/migrations/0005_more/expand.sql"),
+        "{output:?}"
+    );
+    assert!(
+        project
+            .path()
+            .join("db/migrations/0005_more/expand.sql")
+            .exists()
+    );
+    // The last one is unfinished now, and the next still finds its place beside it.
+    let output = project.migrate(&["new", "again"]).expect_code(0);
+    assert!(
+        output
+            .stdout
+            .contains("db/migrations/0006_again/expand.sql"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_missing_project_is_explained() {
+    let project = empty();
+    for command in [&["check"][..], &["status"], &["new", "x"]] {
+        let failed = project.migrate(command).expect_code(1);
+        assert!(said(&failed).contains("migrate.toml"), "{failed:?}");
+        assert!(said(&failed).contains("migrate init"), "{failed:?}");
+    }
+}

@@ -1,0 +1,273 @@
+//! Arguments, help and streams.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::support::project::Project;
+use crate::support::shop::{NAME, Shop, said};
+
+/// The commands that a help text lists.
+fn listed(help: &str) -> Vec<String> {
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    commands
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let project = Project::without_database(&["web"]);
+    let help = project.migrate(&["--help"]).expect_code(0);
+    assert!(help.stdout.contains("12  unknown"), "{help:?}");
+    let commands = listed(&help.stdout);
+    for name in [
+        "init",
+        "check",
+        "status",
+        "gate",
+        "contract",
+        "agent",
+        "completions",
+    ] {
+        assert!(
+            commands.iter().any(|command| command == name),
+            "{name} in {commands:?}"
+        );
+    }
+    let mut open: Vec<Vec<String>> = commands.into_iter().map(|command| vec![command]).collect();
+    while let Some(command) = open.pop() {
+        let mut arguments: Vec<&str> = command.iter().map(String::as_str).collect();
+        arguments.push("--help");
+        let help = project.migrate(&arguments).expect_code(0);
+        assert!(
+            help.stdout.contains("Usage: migrate"),
+            "{command:?}: {help:?}"
+        );
+        assert!(help.stderr.is_empty(), "{command:?}: {help:?}");
+        // Every argument and option has its explanation.
+        let bare = help.stdout.lines().find(|line| {
+            let line = line.trim_end();
+            line.starts_with("      --")
+                && line.ends_with('>')
+                && !help.stdout.contains(&format!("{line}\n          "))
+        });
+        assert_eq!(bare, None, "{command:?}");
+        open.extend(
+            listed(&help.stdout)
+                .into_iter()
+                .map(|name| [command.clone(), vec![name]].concat()),
+        );
+    }
+    let version = project.migrate(&["--version"]).expect_code(0);
+    assert_eq!(
+        version.stdout,
+        format!("migrate {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_nothing_else() {
+    let project = Project::without_database(&["web"]);
+    for arguments in [
+        &[][..],
+        &["migrate"],
+        &["status", "--outptu", "json"],
+        &["status", "--output", "yaml"],
+        &["gate"],
+        &["gate", "deploy"],
+        &["gate", "deploy", "web=1.0.0", "web"],
+        &["contract", "--wait", "soon"],
+        &["contract", "--wait", "0s"],
+        &["contract", "--wait", "99999999999999999d"],
+        &["expand", "1", "--up-to", "2"],
+        &["agent", "--service", "web", "--version", "1.0.0"],
+        &["resolve", "1", "--step", "x", "--applied"],
+        &["status", "-q", "-v"],
+        &["new"],
+        &["completions", "tcsh"],
+    ] {
+        let wrong = project.migrate(arguments);
+        assert_eq!(wrong.code, 2, "{arguments:?}: {wrong:?}");
+        assert!(wrong.stdout.is_empty(), "{arguments:?}: {wrong:?}");
+        assert!(!wrong.stderr.is_empty(), "{arguments:?}");
+    }
+    let close = project.migrate(&["statsu"]).expect_code(2);
+    assert!(close.stderr.contains("'status'"), "{close:?}");
+}
+
+scenario!(
+    fn an_unknown_migration_is_answered_with_the_ones_there_are(db: Db) {
+        let shop = Shop::with_name(db);
+        for (id, suggestion) in [("0001_nmae", NAME), ("name", NAME), ("7", "0001_name")] {
+            for command in ["expand", "backfill", "contract", "revert"] {
+                let unknown = shop.run(&[command, id], 2);
+                assert!(
+                    said(&unknown).contains(&format!("no migration `{id}`")),
+                    "{unknown:?}"
+                );
+                assert!(said(&unknown).contains(suggestion), "{unknown:?}");
+            }
+            shop.run(&["gate", "contract", id], 2);
+            shop.run(&["expand", "--up-to", id], 2);
+        }
+        let json = shop.json(&["contract", "0001_nmae"], 2);
+        assert!(json["error"]["message"].is_string(), "{json}");
+        for id in ["1", "01", "0001", "0001_name"] {
+            shop.run(&["gate", "expand", id], 0);
+        }
+    }
+);
+
+scenario!(
+    fn a_project_can_be_named_from_anywhere(db: Db) {
+        let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 0\n");
+        let path = shop.project.path();
+        let elsewhere = Project::new(&shop.db, &[]);
+        let elsewhere_is_empty = elsewhere.path().join("migrate.toml");
+        std::fs::remove_file(&elsewhere_is_empty).expect("the file of a new project");
+        let failed = elsewhere.migrate(&["status"]).expect_code(1);
+        assert!(said(&failed).contains("migrate.toml"), "{failed:?}");
+        let path = path.to_str().expect("a path of letters");
+        elsewhere.migrate(&["-C", path, "status"]).expect_code(0);
+        elsewhere
+            .migrate(&["status", "--project", path])
+            .expect_code(0);
+        // Sources run in the project, too.
+        shop.fleet(&[("web", "a", "1.0.0")]);
+        let fleet = elsewhere.migrate(&["fleet", "-C", path]).expect_code(0);
+        assert!(fleet.stdout.contains("1.0.0"), "{fleet:?}");
+        let failed = elsewhere
+            .migrate(&["-C", "nowhere", "status"])
+            .expect_code(1);
+        assert!(failed.stderr.contains("nowhere"), "{failed:?}");
+    }
+);
+
+scenario!(
+    fn quiet_is_quiet_but_for_errors_and_results(db: Db) {
+        let shop = Shop::backfilled(db);
+        let _old = shop.instance("1.1.0", "server-1");
+        let held = shop.run(&["contract", NAME, "--wait", "2s", "-q"], 10);
+        assert_eq!(held.stderr, "", "{held:?}");
+        assert!(held.stdout.contains("web 1.1.0"), "{held:?}");
+        let loud = shop.run(&["contract", NAME, "--wait", "2s"], 10);
+        assert!(loud.stderr.contains("waiting"), "{loud:?}");
+        assert!(!shop.run(&["-q", "contract", "9"], 2).stderr.is_empty());
+    }
+);
+
+scenario!(
+    fn json_is_one_document_on_standard_output_whatever_happens(db: Db) {
+        let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 0\n");
+        for (arguments, code) in [
+            (&["check"][..], 0),
+            (&["expand"], 0),
+            (&["backfill"], 0),
+            (&["status"], 0),
+            (&["fleet"], 0),
+            (&["log"], 0),
+            (&["log", "--verify"], 0),
+            (&["gate", "deploy", "web=1.1.0"], 0),
+            (&["contract", "--dry-run"], 0),
+            (&["contract", "9"], 2),
+            (&["gate", "deploy", "wbe=1.0.0"], 2),
+            (&["gate", "deploy", "web=main"], 12),
+            (&["resolve", "1", "--step", "1", "--applied"], 1),
+            (
+                &[
+                    "admit",
+                    "--service",
+                    "web",
+                    "--version",
+                    "1.1.0",
+                    "--for",
+                    "1s",
+                ],
+                0,
+            ),
+            (&["revert", "1"], 10),
+            (&["new", "more"], 0),
+        ] {
+            let json = shop.json(arguments, code);
+            assert!(json.is_object(), "{arguments:?}: {json}");
+            if !matches!(code, 0 | 10 | 11) {
+                assert!(
+                    json["error"]["message"].is_string(),
+                    "{arguments:?}: {json}"
+                );
+            }
+        }
+    }
+);
+
+#[test]
+fn completions_are_made_for_every_shell() {
+    let project = Project::without_database(&["web"]);
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = project.migrate(&["completions", shell]).expect_code(0);
+        assert!(script.stdout.contains("contract"), "{shell}");
+    }
+    project.file(
+        "complete.bash",
+        &project.migrate(&["completions", "bash"]).stdout,
+    );
+    let mut checked = project.spawn_program("bash", &["-n", "complete.bash"]);
+    checked.has_ended();
+    checked.wait().expect_code(0);
+}
+
+/// As in `migrate log | head -1`: nobody reads on, and that is no error.
+#[test]
+fn a_closed_pipe_ends_a_command_quietly() {
+    let shop = Shop::backfilled(crate::support::backend::Db::on("sqlite"));
+    let leases: String = (0..3000)
+        .map(|number| {
+            format!("{{\"service\":\"web\",\"instance\":\"i\",\"version\":\"1.1.{number}\"}}\n")
+        })
+        .collect();
+    shop.project.file(
+        "migrate.toml",
+        "[services.web]\n[fleet]\nsources = [{ kind = \"command\", run = [\"cat\", \"fleet.jsonl\"] }]\n",
+    );
+    shop.fleet_text(&leases);
+    for arguments in [
+        &["fleet"][..],
+        &["fleet", "--output", "json"],
+        &["completions", "bash"],
+        &["log"],
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_migrate"))
+            .args(arguments)
+            .arg("-C")
+            .arg(shop.project.path())
+            .env("DATABASE_URL", &shop.db.url)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("migrate starts");
+        let mut first = String::new();
+        let mut stdout = BufReader::with_capacity(16, child.stdout.take().expect("a pipe"));
+        if arguments.len() == 1 {
+            stdout.read_line(&mut first).expect("a line");
+        }
+        drop(stdout);
+        let output = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+    }
+    // Nor is a help text that nobody wants to see.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_migrate"))
+        .arg("--help")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("migrate starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}

@@ -1,0 +1,74 @@
+//! The documents: what they name exists, and what exists is in them.
+
+use std::path::{Path, PathBuf};
+
+use crate::support::project::Project;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every document that users read.
+fn documents() -> Vec<PathBuf> {
+    let mut found = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    let directory = std::fs::read_dir(root().join("docs")).expect("there are documents");
+    found.extend(
+        directory
+            .map(|entry| entry.expect("a document").path())
+            .filter(|path| path.extension().is_some_and(|end| end == "md")),
+    );
+    found
+}
+
+#[test]
+fn every_link_inside_the_repository_leads_somewhere() {
+    for path in documents() {
+        let text = std::fs::read_to_string(&path).expect("a document is text");
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap_or_default();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            let there = path.parent().expect("a file in a directory").join(target);
+            assert!(there.exists(), "{}: {target}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_command_is_documented_and_every_documented_command_exists() {
+    let project = Project::without_database(&["web"]);
+    let help = project.migrate(&["--help"]).expect_code(0).stdout;
+    let listed = help.split("Commands:").nth(1).expect("a list of commands");
+    let names: Vec<&str> = listed
+        .lines()
+        .skip(1)
+        .map_while(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(names.len() > 10, "{names:?}");
+    let commands = read("docs/commands.md");
+    for name in &names {
+        let is_there = ["`", " "]
+            .iter()
+            .any(|end| commands.contains(&format!("`{name}{end}")));
+        assert!(is_there, "docs/commands.md does not describe `{name}`");
+    }
+    for path in documents() {
+        let text = std::fs::read_to_string(&path).expect("a document is text");
+        for used in text.split("`migrate ").skip(1) {
+            let word = used.split([' ', '`']).next().unwrap_or_default();
+            if word.chars().all(|c| c.is_ascii_lowercase()) {
+                assert!(
+                    names.contains(&word),
+                    "{}: `migrate {word}`",
+                    path.display()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What can be wrong around the command, and that it says so: cause, subject and way out.
+
+mod damage;
+mod databases;
+mod reading;

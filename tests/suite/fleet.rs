@@ -1,0 +1,270 @@
+//! Where live instances are learnt from, and what happens where a source cannot be believed.
+
+use crate::support::backend::Db;
+use crate::support::connection::{Connection, PostgresSession};
+use crate::support::shop::{APPEND_ONLY, NAME, Shop};
+
+const NONE_NEEDED: &str =
+    "[services.web]\nmin_instances = 0\n[services.worker]\nmin_instances = 0\n";
+
+/// Backfilled while nobody was live, so that only the fleet decides about the contract.
+fn ready(db: Db, services: &str) -> Shop {
+    let shop = Shop::with_fleet(db, services);
+    shop.run(&["expand"], 0);
+    shop.run(&["backfill"], 0);
+    shop
+}
+
+scenario!(
+    fn a_command_lists_the_fleet(db: Db) {
+        let shop = ready(
+            db,
+            "[services.web]\nmin_instances = 0\n[services.worker]\nmin_instances = 0\n",
+        );
+        shop.fleet(&[
+            ("web", "server-1", "1.1.0"),
+            ("web", "server-2", "1.1.0"),
+            ("worker", "w-1", "7.0.0"),
+        ]);
+        let json = shop
+            .changes_nothing(&["fleet", "--output", "json"], 0)
+            .json();
+        assert_eq!(json["sources"][0]["name"], "list");
+        assert_eq!(json["sources"][0]["status"], "fresh");
+        assert_eq!(json["sources"][0]["instances"], 3);
+        let group = &json["fleet"][0];
+        assert_eq!(
+            (&group["service"], &group["version"]),
+            (&"web".into(), &"1.1.0".into())
+        );
+        assert_eq!(group["instances"], 2);
+        assert_eq!(
+            group["examples"],
+            serde_json::json!(["server-1", "server-2"])
+        );
+        assert_eq!(group["touches"][0]["migration"], NAME);
+        let text = shop.run(&["fleet"], 0).stdout;
+        assert!(text.contains("reads and writes old of 0001"), "{text}");
+        let held = shop.run(&["contract", NAME], 10);
+        for part in ["web 1.1.0", "2 instances (server-1, server-2)", "by list"] {
+            assert!(held.stdout.contains(part), "{part} in {held:?}");
+        }
+        shop.fleet(&[("web", "server-1", "1.2.0"), ("worker", "w-1", "7.0.0")]);
+        shop.run(&["contract", NAME], 0);
+    }
+);
+
+scenario!(
+    fn a_source_that_cannot_be_believed_makes_a_contract_unknown(db: Db) {
+        let shop = ready(db, NONE_NEEDED);
+        let good = "{\"service\":\"web\",\"instance\":\"a\",\"version\":\"1.2.0\"}";
+        let old = "\"seen_at\":\"2020-01-01T00:00:00Z\"";
+        let cases = [
+            (format!("{good}\noops\n"), "line 2 of its output"),
+            (
+                good.replace("web", "wbe"),
+                "`wbe` is not named in migrate.toml",
+            ),
+            (good.replace('}', ",\"zone\":1}"), "unknown field `zone`"),
+            (good.replace('}', &format!(",{old}}}")), "stale"),
+        ];
+        let data = shop.data();
+        for (output, why) in cases {
+            shop.fleet_text(&output);
+            let unknown = shop.run(&["contract", NAME], 12);
+            assert!(unknown.stdout.contains("`list`"), "{unknown:?}");
+            assert!(unknown.stdout.contains(why), "{why} in {unknown:?}");
+            let fleet = shop.run(&["fleet"], 12);
+            assert!(fleet.stderr.contains("`list`"), "{fleet:?}");
+            assert!(fleet.stderr.contains(why), "{why} in {fleet:?}");
+            shop.run(&["gate", "contract", "1"], 12);
+            assert_eq!(shop.phase(1), "backfilled");
+        }
+        assert_eq!(shop.data(), data);
+        shop.fleet_text(good);
+        shop.run(&["contract", NAME], 0);
+    }
+);
+
+scenario!(
+    fn a_command_that_fails_or_hangs_is_a_failed_source(db: Db) {
+        let shop = ready(db, NONE_NEEDED);
+        let programs = [
+            (
+                "[\"sh\", \"-c\", \"echo no cluster >&2; exit 3\"]",
+                "exit status: 3: no cluster",
+            ),
+            (
+                "[\"sh\", \"-c\", \"sleep 600 & sleep 600\"], timeout = \"300ms\"",
+                "did not finish within 0.3 s",
+            ),
+            ("[\"./not-there\"]", "cannot be started"),
+            ("[\"sh\", \"-c\", \"kill -9 $$\"]", "signal: 9"),
+            ("[\"printf\", \"\\\\377\"]", "not UTF-8"),
+        ];
+        for (run, why) in programs {
+            shop.project.file(
+                "migrate.toml",
+                &format!("{NONE_NEEDED}[fleet]\nsources = [{{ kind = \"command\", name = \"list\", run = {run} }}]\n"),
+            );
+            let unknown = shop.changes_nothing(&["gate", "contract", "1"], 12);
+            assert!(unknown.stdout.contains(why), "{why} in {unknown:?}");
+            let json = shop.json(&["fleet"], 12);
+            assert_eq!(json["sources"][0]["status"], "failed");
+            assert!(
+                json["sources"][0]["reason"]
+                    .as_str()
+                    .expect("a reason")
+                    .contains(why),
+                "{json}"
+            );
+            // Nothing is overridden by silence, and everything by a reason.
+            shop.run(&["contract", NAME], 12);
+        }
+        shop.run(
+            &[
+                "contract",
+                NAME,
+                "--accept-unknown",
+                "seen with my own eyes",
+            ],
+            0,
+        );
+    }
+);
+
+scenario!(
+    fn an_empty_list_is_an_empty_fleet(db: Db) {
+        let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 2\n");
+        shop.fleet(&[("web", "a", "1.1.0"), ("web", "b", "1.1.0")]);
+        shop.run(&["expand"], 0);
+        shop.run(&["backfill"], 0);
+        for seen in [&[][..], &[("web", "a", "1.2.0")]] {
+            shop.fleet(seen);
+            let unknown = shop.run(&["contract", NAME], 12);
+            let said = format!("{} of at least 2 instances of web are seen", seen.len());
+            assert!(unknown.stdout.contains(&said), "{said} in {unknown:?}");
+        }
+        shop.fleet(&[("web", "a", "1.2.0"), ("web", "b", "1.3.0")]);
+        shop.run(&["contract", NAME], 0);
+    }
+);
+
+scenario!(
+    fn a_draining_instance_is_live(db: Db) {
+        let shop = ready(db, NONE_NEEDED);
+        shop.fleet_text("{\"service\":\"web\",\"instance\":\"a\",\"version\":\"1.0.0\",\"state\":\"draining\"}\n");
+        let held = shop.run(&["contract", NAME], 10);
+        assert!(held.stdout.contains("web 1.0.0"), "{held:?}");
+        assert!(shop.run(&["fleet"], 0).stdout.contains("draining"));
+    }
+);
+
+scenario!(
+    fn an_alias_places_what_is_no_version(db: Db) {
+        let shop = ready(
+            db,
+            "[services.web]\nmin_instances = 0\naliases = { \"a1b2c3d\" = \"1.2.0\", \"0ld\" = \"1.0.0\" }\n",
+        );
+        shop.fleet(&[("web", "a", "main-17")]);
+        let unknown = shop.run(&["contract", NAME], 12);
+        for part in ["`main-17` of web", "aliases = { \"main-17\" ="] {
+            assert!(unknown.stdout.contains(part), "{part} in {unknown:?}");
+        }
+        let fleet = shop.run(&["fleet"], 0);
+        assert!(fleet.stdout.contains("main-17"), "{fleet:?}");
+        shop.fleet(&[("web", "a", "0ld")]);
+        shop.run(&["contract", NAME], 10);
+        let gate = shop.run(&["gate", "deploy", "web=main-17"], 12);
+        assert!(gate.stderr.contains("aliases"), "{gate:?}");
+        let held = shop.run(&["gate", "deploy", "web=a1b2c3d"], 10);
+        assert!(held.stdout.contains("web 1.0.0 cannot read"), "{held:?}");
+        assert!(!held.stdout.contains("note:"), "{held:?}");
+        shop.fleet(&[("web", "a", "a1b2c3d")]);
+        shop.run(&["contract", NAME], 0);
+        shop.run(&["gate", "deploy", "web=0ld"], 11);
+    }
+);
+
+scenario!(
+    fn what_several_sources_see_is_put_together(db: Db) {
+        let shop = ready(db, NONE_NEEDED);
+        shop.fleet(&[("web", "a", "1.2.0")]);
+        // An instance that registered is live, whether or not leases are a named source.
+        let _old = shop.instance("1.1.0", "server-9");
+        let held = shop.run(&["contract", NAME], 10);
+        assert!(held.stdout.contains("server-9"), "{held:?}");
+        let json = shop.json(&["fleet"], 0);
+        assert_eq!(json["fleet"].as_array().expect("a list").len(), 2, "{json}");
+    }
+);
+
+scenario!(
+    fn an_instance_that_missed_its_renewals_is_lost_and_still_live(db: Db) {
+        let shop = Shop::backfilled(db);
+        let old = shop.instance("1.1.0", "server-4");
+        old.signal(crate::support::project::Signal::STOP);
+        let leases = shop.ledger("leases");
+        shop.db.execute(&format!(
+            "UPDATE {leases} SET renewed_at = renewed_at - 60000"
+        ));
+        let fleet = shop.run(&["fleet"], 0);
+        assert!(fleet.stdout.contains("lost"), "{fleet:?}");
+        assert!(fleet.stdout.contains("server-4"), "{fleet:?}");
+        shop.run(&["contract", NAME], 10);
+        shop.db
+            .execute(&format!("UPDATE {leases} SET expires_at = renewed_at"));
+        shop.run(&["contract", NAME], 0);
+    }
+);
+
+fn with_sessions(db: Db) -> Shop {
+    let shop = Shop::with_config(
+        db,
+        "[services.web]\nmin_instances = 0\n[fleet]\nsources = [{ kind = \"leases\" }, { kind = \"sessions\" }]\n",
+    );
+    shop.name_migration(APPEND_ONLY);
+    shop
+}
+
+#[test]
+fn a_session_of_an_application_that_never_registered_blocks() {
+    let shop = with_sessions(Db::on("postgres"));
+    shop.run(&["expand"], 0);
+    shop.run(&["backfill"], 0);
+    let connect = |name: &str| {
+        let joint = if shop.db.url.contains('?') { '&' } else { '?' };
+        let url = format!("{}{joint}application_name={name}", shop.db.url);
+        Connection::new(Box::new(PostgresSession::open(&url).expect("a session")))
+    };
+    let mut application = connect("web/1.0.0");
+    application.execute("SELECT 1");
+    let held = shop.run(&["contract", NAME], 10);
+    for part in ["web 1.0.0", "by sessions"] {
+        assert!(held.stdout.contains(part), "{part} in {held:?}");
+    }
+    let _stranger = connect("psql");
+    let fleet = shop.run(&["fleet"], 0);
+    assert!(fleet.stderr.contains("psql"), "{fleet:?}");
+    drop(application);
+    crate::support::wait::eventually(crate::support::wait::GENEROUS, || {
+        (shop.project.migrate(&["gate", "contract", "1"]).code == 0).then_some(())
+    });
+    shop.run(&["contract", NAME], 0);
+}
+
+#[test]
+fn a_database_without_sessions_is_a_failed_source() {
+    let shop = with_sessions(Db::on("sqlite"));
+    shop.run(&["expand"], 0);
+    let unknown = shop.run(&["backfill"], 12);
+    assert!(
+        unknown.stdout.contains("cannot list its sessions"),
+        "{unknown:?}"
+    );
+    let fleet = shop.run(&["fleet"], 12);
+    assert!(
+        fleet.stderr.contains("cannot list its sessions"),
+        "{fleet:?}"
+    );
+}

@@ -1,0 +1,7 @@
+//! What each phase does, refuses and leaves behind, through the command.
+
+mod backfill;
+mod contract;
+mod expand;
+mod kinds;
+mod revert;

@@ -1,0 +1,157 @@
+//! Expand: in order, once, and recorded.
+
+use crate::support::shop::{NAME, Shop};
+
+const ADDITIVE: &str = "description = \"Add something\"\n[services.web]\nnew = \">=1.1.0\"\n";
+
+/// Three migrations that only add a column each.
+fn three(shop: &Shop) {
+    for (number, column) in [(1, "a"), (2, "b"), (3, "c")] {
+        shop.project.migration(
+            &format!("{number:04}_{column}"),
+            &[
+                ("migration.toml", ADDITIVE),
+                (
+                    "expand.sql",
+                    &format!("ALTER TABLE users ADD COLUMN {column} TEXT;\n"),
+                ),
+            ],
+        );
+    }
+}
+
+fn phases(shop: &Shop) -> [String; 3] {
+    [1, 2, 3].map(|number| shop.phase(number))
+}
+
+scenario!(
+    fn expand_applies_every_pending_migration_once(db: Db) {
+        let shop = Shop::new(db);
+        three(&shop);
+        let output = shop.run(&["expand"], 0);
+        for id in ["0001_a", "0002_b", "0003_c"] {
+            assert!(
+                output.stdout.contains(&format!("expanded {id}")),
+                "{output:?}"
+            );
+        }
+        assert_eq!(phases(&shop), ["expanded"; 3]);
+        assert_eq!(
+            shop.db
+                .value("SELECT count(*) FROM users WHERE a IS NULL AND b IS NULL AND c IS NULL"),
+            "5"
+        );
+        let second = shop.changes_nothing(&["expand"], 0);
+        assert_eq!(second.stdout, "nothing to expand\n");
+    }
+);
+
+scenario!(
+    fn a_second_run_of_every_step_changes_nothing(db: Db) {
+        let shop = Shop::with_name(db);
+        for step in ["expand", "backfill", "contract"] {
+            shop.run(&[step, NAME], 0);
+            let stripped = |text: String| {
+                // Taking and returning the coordinator's lease leaves its last holder behind.
+                let lines = text.lines().filter(|line| !line.contains("coordinator"));
+                lines.collect::<Vec<_>>().join("\n")
+            };
+            let before = stripped(shop.dump());
+            shop.run(&[step], 0);
+            shop.run(&[step, NAME], 0);
+            assert_eq!(stripped(shop.dump()), before, "{step}");
+        }
+        assert_eq!(shop.phase(1), "contracted");
+    }
+);
+
+scenario!(
+    fn expand_goes_up_to_a_migration(db: Db) {
+        let shop = Shop::new(db);
+        three(&shop);
+        shop.run(&["expand", "--up-to", "2"], 0);
+        assert_eq!(phases(&shop), ["expanded", "expanded", "pending"]);
+        shop.changes_nothing(&["expand", "--up-to", "0002_b"], 0);
+        shop.run(&["expand", "--up-to", "0003_c"], 0);
+        assert_eq!(phases(&shop), ["expanded"; 3]);
+    }
+);
+
+scenario!(
+    fn expand_keeps_the_order(db: Db) {
+        let shop = Shop::new(db);
+        three(&shop);
+        let refused = shop.run(&["expand", "0002"], 11);
+        assert!(
+            refused.stdout.contains("0001_a comes before it"),
+            "{refused:?}"
+        );
+        assert!(
+            refused.stdout.contains("migrate expand --up-to 0002_b"),
+            "{refused:?}"
+        );
+        assert_eq!(phases(&shop), ["pending"; 3]);
+        // However they are named, they are taken in order.
+        shop.run(&["expand", "0002", "1"], 0);
+        assert_eq!(phases(&shop), ["expanded", "expanded", "pending"]);
+        let json = shop.json(&["expand", "3"], 0);
+        assert_eq!(json["verdict"], "go");
+        assert_eq!(json["results"][0]["outcome"], "done");
+        assert_eq!(json["results"][0]["migration"], "0003_c");
+        assert_eq!(json["results"][0]["statements"], 1);
+        let json = shop.json(&["expand", "3"], 0);
+        assert_eq!(json["results"][0]["outcome"], "already");
+    }
+);
+
+scenario!(
+    fn a_new_format_may_need_no_statement(db: Db) {
+        let shop = Shop::new(db);
+        shop.project.migration(
+            "0001_wider",
+            &[(
+                "migration.toml",
+                "description = \"A third kind of value\"\nsync = \"to-new\"\n\
+                 [services.web]\nreads = { old = \"<1.1.0\", new = \">=1.1.0\" }\nwrites = { old = \"<1.2.0\", new = \">=1.2.0\" }\n\
+                 [expand]\nnothing_to_do = \"the column takes any text already\"\n",
+            )],
+        );
+        let data = shop.data();
+        shop.run(&["gate", "deploy", "web=1.2.0"], 11);
+        shop.run(&["expand"], 0);
+        assert_eq!(shop.phase(1), "expanded");
+        assert_eq!(shop.data(), data);
+        shop.run(&["gate", "deploy", "web=1.2.0"], 0);
+        // 1.0 would meet a value that it cannot read.
+        shop.run(
+            &[
+                "admit",
+                "--service",
+                "web",
+                "--version",
+                "1.0.0",
+                "--instance",
+                "a",
+            ],
+            0,
+        );
+        shop.run(&["gate", "deploy", "web=1.2.0"], 10);
+        shop.run(&["gate", "deploy", "web=1.1.0"], 0);
+    }
+);
+
+scenario!(
+    fn a_dead_coordinator_is_waited_for_until_its_lease_ends(db: Db) {
+        let shop = Shop::with_config(
+            db,
+            "[services.web]\nmin_instances = 0\n[fleet]\ncoordinator_lease = \"2s\"\n",
+        );
+        three(&shop);
+        shop.project.env("PHASEGATE_CRASH_AT", "expand.recording");
+        shop.run(&["expand", "1"], 137);
+        shop.project.env_remove("PHASEGATE_CRASH_AT");
+        assert_eq!(shop.phase(1), "pending");
+        shop.run(&["expand"], 0);
+        assert_eq!(phases(&shop), ["expanded"; 3]);
+    }
+);

@@ -1,0 +1,149 @@
+//! A script is applied whole or not at all.
+
+use crate::support::shop::{CONTRACT, NAME, Shop, said};
+
+scenario!(
+    fn a_failing_expand_leaves_nothing(db: Db) {
+        let shop = Shop::with_name(db);
+        shop.run(&["expand", NAME], 0);
+        shop.run(&["revert", NAME], 0);
+        shop.project.file(
+            "0001_name/expand.sql",
+            "-- adds it\nALTER TABLE users ADD COLUMN name TEXT;\n\nCREATE TABLE extra (id INTEGER);\n\
+             CREATE INDEX oops ON users (\n  nowhere\n);\nCREATE INDEX users_name ON users (name);\n",
+        );
+        let data = shop.data();
+        let failed = shop.run(&["expand"], 1);
+        assert!(said(&failed).contains("expand.sql:5"), "{failed:?}");
+        assert!(said(&failed).contains("nowhere"), "{failed:?}");
+        assert!(said(&failed).contains("nothing was changed"), "{failed:?}");
+        // The statement itself is shown.
+        assert!(
+            said(&failed).contains("CREATE INDEX oops ON users ("),
+            "{failed:?}"
+        );
+        assert_eq!(shop.data(), data);
+        assert_eq!(shop.phase(1), "pending");
+        let json = shop.json(&["expand"], 1);
+        let message = json["error"]["message"].as_str().expect("a message");
+        assert!(message.contains("0001_name/expand.sql:5"), "{json}");
+        shop.project.file(
+            "0001_name/expand.sql",
+            "ALTER TABLE users ADD COLUMN name TEXT;\n",
+        );
+        shop.run(&["expand"], 0);
+    }
+);
+
+scenario!(
+    fn a_failing_contract_steps_back(db: Db) {
+        let shop = Shop::with_name(db);
+        shop.project.file(
+            "0001_name/contract.sql",
+            &format!("{CONTRACT}DROP TABLE not_there;\n"),
+        );
+        shop.run(&["expand"], 0);
+        shop.run(&["backfill"], 0);
+        let data = shop.data();
+        let failed = shop.run(&["contract"], 1);
+        assert!(said(&failed).contains("contract.sql:2"), "{failed:?}");
+        assert_eq!(shop.data(), data);
+        assert_eq!(shop.phase(1), "backfilled");
+        // Old versions may start again.
+        shop.run(
+            &[
+                "admit",
+                "--service",
+                "web",
+                "--version",
+                "1.1.0",
+                "--for",
+                "1s",
+            ],
+            0,
+        );
+    }
+);
+
+scenario!(
+    fn a_failing_revert_steps_back(db: Db) {
+        let shop = Shop::with_name(db);
+        shop.project.file(
+            "0001_name/revert.sql",
+            "ALTER TABLE users DROP COLUMN name;\nDROP TABLE not_there;\n",
+        );
+        shop.run(&["expand"], 0);
+        let data = shop.data();
+        let failed = shop.run(&["revert", NAME], 1);
+        assert!(said(&failed).contains("revert.sql:2"), "{failed:?}");
+        assert_eq!(shop.data(), data);
+        assert_eq!(shop.phase(1), "expanded");
+        shop.run(&["admit", "--service", "web", "--version", "1.1.0"], 0);
+    }
+);
+
+scenario!(
+    fn what_comes_after_a_failing_migration_is_left_alone(db: Db) {
+        let shop = Shop::with_name(db);
+        shop.project.file(
+            "0001_name/expand.sql",
+            "ALTER TABLE nowhere ADD COLUMN name TEXT;\n",
+        );
+        shop.project.migration(
+            "0002_more",
+            &[
+                (
+                    "migration.toml",
+                    "description = \"More\"\n[services.web]\nnew = \">=1.3.0\"\n",
+                ),
+                ("expand.sql", "ALTER TABLE users ADD COLUMN more TEXT;\n"),
+            ],
+        );
+        let data = shop.data();
+        shop.run(&["expand"], 1);
+        assert_eq!(shop.data(), data);
+        assert_eq!([shop.phase(1), shop.phase(2)], ["pending", "pending"]);
+    }
+);
+
+scenario!(
+    fn a_script_without_a_transaction_goes_on_after_what_is_done(db: Db) {
+        let shop = Shop::with_name(db);
+        shop.db.execute("CREATE TABLE audit (what TEXT)");
+        let script = |last: &str| {
+            format!(
+                "-- migrate: no-transaction\nALTER TABLE users ADD COLUMN name TEXT;\n\
+                 INSERT INTO audit (what) VALUES ('once');\n{last};\n"
+            )
+        };
+        shop.project.file(
+            "0001_name/expand.sql",
+            &script("CREATE INDEX users_name ON users (nowhere)"),
+        );
+        let failed = shop.run(&["expand"], 1);
+        assert!(said(&failed).contains("expand.sql:4"), "{failed:?}");
+        assert!(
+            said(&failed).contains("the statements before it are done and recorded"),
+            "{failed:?}"
+        );
+        assert_eq!(shop.phase(1), "expanding");
+        // What is done may not be changed any more.
+        shop.project.file(
+            "0001_name/expand.sql",
+            &script("CREATE INDEX users_name ON users (name)").replace("'once'", "'twice'"),
+        );
+        let refused = shop.run(&["expand"], 1);
+        assert!(
+            said(&refused).contains("must stay as they were"),
+            "{refused:?}"
+        );
+        shop.project.file(
+            "0001_name/expand.sql",
+            &script("CREATE INDEX users_name ON users (name)"),
+        );
+        shop.run(&["expand"], 0);
+        assert_eq!(shop.phase(1), "expanded");
+        assert_eq!(shop.db.query("SELECT what FROM audit"), [["once"]]);
+        shop.run(&["log", "--verify"], 0);
+    }
+);

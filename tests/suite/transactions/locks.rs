@@ -1,0 +1,150 @@
+//! Waiting for locks: shortly, again and again, and not for ever.
+
+use std::time::Duration;
+
+use crate::support::backend::Db;
+use crate::support::shop::{APPEND_ONLY, NAME, Shop, said};
+use crate::support::wait::GENEROUS;
+
+fn impatient(backend: &str, retry_for: &str) -> Shop {
+    let shop = Shop::with_config(
+        Db::on(backend),
+        &format!(
+            "[database]\nlock_timeout = \"500ms\"\nlock_retry_for = \"{retry_for}\"\nbusy_timeout = \"{retry_for}\"\n\
+             [services.web]\nmin_instances = 0\n"
+        ),
+    );
+    shop.name_migration(APPEND_ONLY);
+    shop
+}
+
+fn names_the_blocker(text: &str, pid: &str) -> bool {
+    text.contains(pid) && text.contains("nightly-report")
+}
+
+#[test]
+fn a_lock_that_is_not_granted_is_given_up_and_its_holder_named() {
+    let shop = impatient("postgres", "2s");
+    let mut other = shop.db.connect();
+    other.execute("SET application_name = 'nightly-report'");
+    let pid = other.query("SELECT pg_backend_pid()")[0][0].clone();
+    other.execute("BEGIN; SELECT count(*) FROM users");
+    let data = shop.data();
+    let given_up = shop.run(&["expand"], 1);
+    assert!(said(&given_up).contains("expand.sql:1"), "{given_up:?}");
+    assert!(
+        said(&given_up).contains("trying again (attempt 1)"),
+        "{given_up:?}"
+    );
+    assert!(
+        names_the_blocker(&said(&given_up), &pid),
+        "{pid} in {given_up:?}"
+    );
+    assert_eq!(shop.data(), data);
+    assert_eq!(shop.phase(1), "pending");
+    other.execute("COMMIT");
+    shop.run(&["expand"], 0);
+}
+
+#[test]
+fn a_lock_is_asked_for_again_until_it_is_granted() {
+    let shop = impatient("postgres", "60s");
+    let mut other = shop.db.connect();
+    other.execute("BEGIN; SELECT count(*) FROM users");
+    let mut expand = shop.project.spawn(&["expand"]);
+    expand.wait_for_line("trying again (attempt 2)", GENEROUS);
+    // Between the attempts nobody queues behind it.
+    let started = std::time::Instant::now();
+    shop.db.value("SELECT count(*) FROM users");
+    assert!(started.elapsed() < Duration::from_secs(5));
+    other.execute("COMMIT");
+    expand.wait().expect_code(0);
+    assert_eq!(shop.phase(1), "expanded");
+}
+
+#[test]
+fn a_contract_that_gets_no_lock_steps_back() {
+    let shop = impatient("postgres", "2s");
+    shop.run(&["expand"], 0);
+    shop.run(&["backfill"], 0);
+    let mut other = shop.db.connect();
+    other.execute("BEGIN; SELECT count(*) FROM users");
+    let given_up = shop.run(&["contract", NAME], 1);
+    assert!(said(&given_up).contains("contract.sql:1"), "{given_up:?}");
+    assert_eq!(shop.phase(1), "backfilled");
+    other.execute("COMMIT");
+    shop.run(&["contract", NAME], 0);
+}
+
+#[test]
+fn a_batch_waits_for_a_locked_row() {
+    let shop = impatient("postgres", "60s");
+    shop.run(&["expand"], 0);
+    let mut other = shop.db.connect();
+    other.execute("BEGIN; UPDATE users SET full_name = 'Don' WHERE id = 4");
+    let mut backfill = shop.project.spawn(&["backfill", "-vv"]);
+    crate::support::wait::eventually(GENEROUS, || {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        (shop.db.value(waiting) != "0").then_some(())
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(!backfill.has_ended(), "{}", backfill.shown());
+    other.execute("COMMIT");
+    backfill.wait().expect_code(0);
+    assert_eq!(shop.db.value("SELECT name FROM users WHERE id = 4"), "Don");
+}
+
+/// What a script sees of our own settings ends with its transaction.
+#[test]
+fn the_session_is_left_without_our_settings() {
+    let shop = impatient("postgres", "60s");
+    shop.project.file(
+        "0001_name/expand.sql",
+        "-- migrate: no-transaction\nALTER TABLE users ADD COLUMN name TEXT;\n\
+         CREATE TABLE settings AS SELECT current_setting('lock_timeout') AS inside;\n\
+         CREATE INDEX CONCURRENTLY users_name ON users (name);\n",
+    );
+    // A statement outside of a transaction shows what the session itself has.
+    shop.db.execute(
+        "CREATE TABLE seen (setting text); \
+         CREATE FUNCTION look() RETURNS event_trigger LANGUAGE plpgsql AS \
+           $$ BEGIN INSERT INTO public.seen VALUES (tg_tag || ' ' || current_setting('lock_timeout')); END $$; \
+         CREATE EVENT TRIGGER look ON ddl_command_start EXECUTE FUNCTION look()",
+    );
+    shop.run(&["expand"], 0);
+    assert_eq!(shop.db.value("SELECT inside FROM settings"), "500ms");
+    let seen = shop.db.query("SELECT setting FROM seen");
+    let seen: Vec<&str> = seen.iter().flatten().map(String::as_str).collect();
+    assert!(seen.contains(&"ALTER TABLE 500ms"), "{seen:?}");
+    assert!(seen.contains(&"CREATE INDEX 0"), "{seen:?}");
+}
+
+#[test]
+fn a_busy_sqlite_database_is_waited_for() {
+    let shop = impatient("sqlite", "60s");
+    let mut other = shop.db.connect();
+    other.execute("BEGIN IMMEDIATE; UPDATE users SET full_name = 'Don' WHERE id = 4");
+    let mut expand = shop.project.spawn(&["expand"]);
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(!expand.has_ended(), "{}", expand.shown());
+    other.execute("COMMIT");
+    expand.wait().expect_code(0);
+    assert_eq!(shop.phase(1), "expanded");
+}
+
+#[test]
+fn a_sqlite_database_that_stays_busy_is_given_up() {
+    let shop = impatient("sqlite", "1s");
+    shop.run(&["expand"], 0);
+    let mut other = shop.db.connect();
+    other.execute("BEGIN EXCLUSIVE; UPDATE users SET full_name = 'Don' WHERE id = 4");
+    for command in [&["backfill"][..], &["status"]] {
+        let given_up = shop.run(command, 1);
+        assert!(
+            said(&given_up).contains("a lock was not granted in time"),
+            "{given_up:?}"
+        );
+    }
+    other.execute("COMMIT");
+    shop.run(&["backfill"], 0);
+}
