@@ -16,6 +16,7 @@ mod grants;
 mod harness;
 mod lease;
 mod phases;
+mod plan;
 mod pooler;
 mod races;
 mod transactions;
