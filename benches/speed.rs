@@ -14,18 +14,15 @@ use std::time::{Duration, Instant};
 
 use phasegate::database::{ConnectOptions, Connection, Target, connect};
 use phasegate::gate::{Action, Evidence, Verdict, decide};
-use phasegate::ledger::{Ledger, NewLease, PhaseChange, View};
-use phasegate::model::{
-    InstanceState, Live, MigrationState, Phase, Schema, Snapshot, Step, Version,
-};
-use phasegate::project;
+use phasegate::ledger::{Ledger, NewLease, View};
+use phasegate::model::{InstanceState, Live, Schema, Snapshot, Version};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tokio::runtime::Runtime;
 
+use support::applied::{SERVICES, record, write_migrations};
 use support::backend::Db;
 use support::project::Project;
 
-const SERVICES: [&str; 3] = ["web", "worker", "billing"];
 const MINORS: u64 = 3;
 
 fn main() {
@@ -51,7 +48,7 @@ fn main() {
     let rounds = if is_whole { 31 } else { 3 };
     let mut table = Table::new("SQLite: time of a process, by applied migrations");
     for count in projects {
-        sqlite(&runtime, *count, rounds, &mut table);
+        sqlite(*count, rounds, &mut table);
     }
     table.print();
     let mut table = Table::new("PostgreSQL: on an open connection, by live leases");
@@ -74,11 +71,11 @@ async fn open(url: &str) {
     connection.close().await;
 }
 
-fn sqlite(runtime: &Runtime, count: usize, rounds: usize, table: &mut Table) {
+fn sqlite(count: usize, rounds: usize, table: &mut Table) {
     let db = Db::on("sqlite");
     let project = Project::new(&db, &[]);
     write_migrations(&project, count);
-    runtime.block_on(record(&project, &db));
+    record(&project, &db);
     let itself = std::env::current_exe().expect("the path of this program");
     let run = |program: &std::path::Path, arguments: &[&str]| {
         let began = Instant::now();
@@ -123,84 +120,11 @@ fn sqlite(runtime: &Runtime, count: usize, rounds: usize, table: &mut Table) {
     }
 }
 
-/// Of every four migrations two are contracted, one is additive and one names no service.
-fn write_migrations(project: &Project, count: usize) {
-    let services: String = SERVICES
-        .iter()
-        .map(|name| format!("[services.{name}]\nmin_instances = 0\n"))
-        .collect();
-    project.file("migrate.toml", &services);
-    for number in 1..=count {
-        let service = SERVICES[number % SERVICES.len()];
-        let ranges = match number % 4 {
-            0 => String::new(),
-            1 => format!("[services.{service}]\nnew = \">=0.{number}.0\"\n"),
-            _ => format!(
-                "sync = \"both\"\n[services.{service}]\nold = \"<0.{number}.0\"\nnew = \">=0.{}.0\"\n",
-                number - 1
-            ),
-        };
-        let manifest = format!("description = \"Change {number}\"\n{ranges}");
-        let expand = format!(
-            "CREATE TABLE t{number} (id INTEGER PRIMARY KEY, name TEXT);\nCREATE INDEX t{number}_name ON t{number} (name);\n"
-        );
-        let contract = format!("DROP TABLE t{number};\n");
-        let mut files = vec![
-            ("migration.toml", manifest.as_str()),
-            ("expand.sql", &expand),
-        ];
-        if number % 4 > 1 {
-            files.push(("contract.sql", &contract));
-        }
-        project.migration(&format!("{number:04}_change"), &files);
-    }
-}
-
-/// Records every migration of the project as complete, as if each had been applied.
-async fn record(project: &Project, db: &Db) {
-    let target = Target::parse(&db.url, std::path::Path::new(".")).expect("a URL");
-    let loaded = project::Project::load(&project.path(), Some(&db.url)).expect("a project");
-    let mut connection = connect(&target, ConnectOptions::default())
-        .await
-        .expect("a database");
-    let mut ledger = Ledger::write(connection.as_mut()).await.expect("a ledger");
-    for migration in &loaded.migrations {
-        let declaration = &migration.declaration;
-        let mut state = MigrationState::pending(declaration.clone()).after(Step::Expand, &[]);
-        if declaration.parts.contract {
-            state = state.after(Step::Contract, &[]);
-        }
-        let change = PhaseChange {
-            declaration,
-            phase: state.phase,
-            kinds: state.kinds,
-            seq: 0,
-            step_back: None,
-        };
-        ledger.record_phase(change).await.expect("a record");
-        let files = migration.files(target.dialect());
-        for (step, file) in [("expand", &files.expand), ("contract", &files.contract)] {
-            if let Some(file) = file
-                .as_ref()
-                .filter(|_| step == "expand" || state.phase == Phase::Contracted)
-            {
-                let path = file.path.display().to_string();
-                ledger
-                    .record_file(&declaration.id, step, &path, &file.sha256)
-                    .await
-                    .expect("a record");
-            }
-        }
-    }
-    ledger.commit().await.expect("a commit");
-    connection.close().await;
-}
-
 fn postgres(runtime: &Runtime, leases: i64, rounds: usize, table: &mut Table) {
     let db = Db::on("postgres");
     let project = Project::new(&db, &[]);
     write_migrations(&project, 10);
-    runtime.block_on(record(&project, &db));
+    record(&project, &db);
     fill(&db, leases);
     let target = Target::parse(&db.url, std::path::Path::new(".")).expect("a URL");
     let (mut bare, mut gate, mut admission) = (Vec::new(), Vec::new(), Vec::new());

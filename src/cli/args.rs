@@ -90,7 +90,7 @@ pub(super) enum Command {
     /// Check migrate.toml and every migration, without a database
     Check,
     /// Show each migration's phase, what it waits for, and which versions may start now
-    Status,
+    Status(StatusArgs),
     /// Show which versions are live, who says so, and what they touch
     Fleet,
     /// Plan the schema steps and rollouts that lead to these versions
@@ -117,6 +117,14 @@ pub(super) enum Command {
     Log(LogArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+}
+
+#[derive(Args)]
+pub(super) struct StatusArgs {
+    /// List every migration; otherwise a long run of complete ones is one line. JSON always
+    /// lists every migration
+    #[arg(long)]
+    pub all: bool,
 }
 
 #[derive(Args)]

@@ -65,7 +65,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::New(args) => scaffold::new(args, global, out),
         Command::Check => check::run(global, out),
         Command::Completions(args) => completions::run(args, out),
-        Command::Status => runtime.block_on(status::run(global, out)),
+        Command::Status(args) => runtime.block_on(status::run(args, global, out)),
         Command::Fleet => runtime.block_on(fleet::run(global, out)),
         Command::Plan(args) => runtime.block_on(plan::run(args, global, out)),
         Command::Gate(args) => runtime.block_on(gate::run(args, global, out)),

@@ -2,16 +2,17 @@
 
 use serde_json::json;
 
-use super::args::Global;
+use super::args::{Global, StatusArgs};
 use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
 use super::{json, text};
 use crate::coordinator::Situation;
 use crate::gate::{Action, Decision, Horizon, Stretch, Verdict, decide, horizon};
+use crate::ledger::Applied;
 use crate::model::{MigrationState, Phase, Step};
 
-pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
+pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global)?;
     let situation = context.observe().await?;
     let horizons: Vec<Horizon> = context
@@ -27,7 +28,7 @@ pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
     if out.is_json() {
         out.json(&as_json(&situation, &horizons));
     } else {
-        out.line(&as_text(&context, &situation, &horizons));
+        out.line(&as_text(&context, &situation, &horizons, args.all));
     }
     Ok(u8::from(!situation.drift.is_empty()))
 }
@@ -89,7 +90,7 @@ fn waits_for(state: &MigrationState, situation: &Situation) -> String {
     }
 }
 
-fn as_text(context: &Context, situation: &Situation, horizons: &[Horizon]) -> String {
+fn as_text(context: &Context, situation: &Situation, horizons: &[Horizon], all: bool) -> String {
     let mut lines = vec![format!("database: {}", context.target)];
     if !situation.has_ledger {
         lines.push("nothing has been applied to it yet".to_owned());
@@ -103,28 +104,46 @@ fn as_text(context: &Context, situation: &Situation, horizons: &[Horizon]) -> St
         lines.push("there are no migrations; write one with `migrate new NAME`".to_owned());
         return lines.join("\n");
     }
-    let rows = migrations
-        .iter()
-        .map(|state| {
-            let mut phase = state.phase.name().to_owned();
-            let cursor = situation
-                .view
-                .applied
-                .iter()
-                .find(|applied| applied.state.id() == state.id())
-                .and_then(|applied| applied.cursor.as_ref());
-            if let Some(cursor) = cursor.filter(|_| state.phase == Phase::Backfilling) {
-                phase.push_str(&format!(", {}", text::count(cursor.rows, "row")));
-            }
-            vec![state.id().to_string(), phase, waits_for(state, situation)]
-        })
-        .collect();
+    let mut rows = Vec::new();
+    for run in migrations.chunk_by(|a, b| a.is_complete() && b.is_complete()) {
+        match run {
+            [first, .., last] if run.len() > LONG && !all => rows.push(vec![
+                format!("{} to {}", first.id(), last.id()),
+                "complete".to_owned(),
+                format!("nothing: {} migrations (`--all` lists them)", run.len()),
+            ]),
+            _ => rows.extend(run.iter().map(|state| row(state, situation))),
+        }
+    }
     lines.push(text::table(&["migration", "phase", "waits for"], rows));
     lines.push(String::new());
     for horizon in horizons {
         lines.extend(horizon_lines(horizon));
     }
     lines.join("\n")
+}
+
+/// A run of more complete migrations than this is one line.
+const LONG: usize = 10;
+
+fn row(state: &MigrationState, situation: &Situation) -> Vec<String> {
+    let mut phase = state.phase.name().to_owned();
+    if state.phase == Phase::Backfilling
+        && let Some(cursor) = applied(state, situation).and_then(|applied| applied.cursor.as_ref())
+    {
+        phase.push_str(&format!(", {}", text::count(cursor.rows, "row")));
+    }
+    vec![state.id().to_string(), phase, waits_for(state, situation)]
+}
+
+/// What is recorded of a migration.
+fn applied<'s>(state: &MigrationState, situation: &'s Situation) -> Option<&'s Applied> {
+    let applied = &situation.view.applied;
+    let number = state.id().number();
+    let at = applied.binary_search_by_key(&number, |applied| applied.state.id().number());
+    applied
+        .get(at.ok()?)
+        .filter(|applied| applied.state.id() == state.id())
 }
 
 fn horizon_lines(horizon: &Horizon) -> Vec<String> {
@@ -181,7 +200,7 @@ fn as_json(situation: &Situation, horizons: &[Horizon]) -> serde_json::Value {
                     "blockers": decision.blockers.iter().map(json::blocker).collect::<Vec<_>>(),
                 }),
             };
-            let applied = situation.view.applied.iter().find(|applied| applied.state.id() == state.id());
+            let applied = applied(state, situation);
             json!({
                 "id": state.id(),
                 "description": state.declaration.description,

@@ -6,7 +6,7 @@ use super::fence::{FromInside, RecheckRules};
 use super::script::{Progress, Ran, Run, seen_elsewhere};
 use super::session::{Coordinator, Move};
 use super::{CoordinatorError, Done, Outcome, Situation};
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, ErrorKind, LockTimeout};
 use crate::gate::{Decision, Facts, Soak, Verdict};
 use crate::ledger::{Ledger, View};
 use crate::model::{Format, Live, MigrationId, MigrationState, Phase, Schema, Step};
@@ -53,7 +53,13 @@ impl Coordinator<'_> {
                     self.reconnect().await;
                     continue;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    let fenced = MigrationState {
+                        phase: Phase::Contracting,
+                        ..state
+                    };
+                    return Err(self.lower_fence_after(error, &fenced, from).await);
+                }
             };
             let Some(fenced) = situation.evidence.schema.get(id).cloned() else {
                 return Err(CoordinatorError::NoFiles(id.clone()));
@@ -115,23 +121,47 @@ impl Coordinator<'_> {
         let mut decision = self.ask(Step::Contract, id, &situation);
         if decision.verdict == Verdict::Go {
             // The user's queries may be costly: they are asked when nothing else stands in the way.
-            let migration = self.migration(id)?;
-            let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
+            let Some(facts) = self.facts(id, &situation).await? else {
                 return Ok((situation, decision));
             };
-            let facts = measure(
-                migration,
-                id,
-                &situation.view,
-                &situation.evidence.schema,
-                &mut ledger,
-            )
-            .await;
-            ledger.rollback().await?;
-            situation.evidence.facts = facts?;
+            situation.evidence.facts = facts;
             decision = self.ask(Step::Contract, id, &situation);
         }
         Ok((situation, decision))
+    }
+
+    /// Asks the user's queries, and tries again where a lock on their tables is not granted: a
+    /// transaction that nobody ends would otherwise be waited for without a word.
+    async fn facts(
+        &mut self,
+        id: &MigrationId,
+        situation: &Situation,
+    ) -> Result<Option<Facts>, CoordinatorError> {
+        let migration = self.migration(id)?;
+        let config = &self.project().config.database;
+        let (limit, bound) = (LockTimeout(config.lock_timeout), config.lock_retry_for);
+        let began = Instant::now();
+        for attempt in 1.. {
+            let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
+                break;
+            };
+            ledger.connection().limit_lock_waits(limit).await?;
+            let schema = &situation.evidence.schema;
+            let facts = measure(migration, id, &situation.view, schema, &mut ledger).await;
+            ledger.rollback().await?;
+            match facts {
+                Err(CoordinatorError::Database(error))
+                    if error.kind == ErrorKind::Locked && began.elapsed() < bound =>
+                {
+                    let holders = Vec::new();
+                    self.report(Progress::LockRetry { attempt, holders });
+                    let pause = Duration::from_millis(fastrand::u64(200..800));
+                    tokio::time::sleep(pause).await;
+                }
+                other => return other.map(Some),
+            }
+        }
+        Ok(None)
     }
 
     async fn remove_old(

@@ -26,7 +26,16 @@ impl From<DatabaseError> for Failed {
 
 impl From<LedgerError> for Failed {
     fn from(error: LedgerError) -> Self {
-        Self::Otherwise(error.into())
+        match error {
+            // The ledger's rows are waited for under the same limit as the script's tables, and a
+            // burst of starting instances may hold them: the whole script is tried again.
+            LedgerError::Database(error)
+                if matches!(error.kind, ErrorKind::Locked | ErrorKind::Conflict) =>
+            {
+                Self::At(0, error)
+            }
+            error => Self::Otherwise(error.into()),
+        }
     }
 }
 

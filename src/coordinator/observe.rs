@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, Target};
+use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, LockTimeout, Target};
 use crate::fleet;
 use crate::gate::{Action, Evidence, Facts, Verdict, decide};
 use crate::ledger::{AppliedFile, CoordinatorRow, Ledger, LedgerError, View};
@@ -131,6 +131,8 @@ pub async fn measure_if_clear(
     let Some(mut ledger) = Ledger::read(connection).await? else {
         return Ok(());
     };
+    let limit = LockTimeout(project.config.database.lock_timeout);
+    ledger.connection().limit_lock_waits(limit).await?;
     let schema = &situation.evidence.schema;
     let facts = super::contract::measure(migration, id, &situation.view, schema, &mut ledger).await;
     ledger.rollback().await?;

@@ -103,7 +103,14 @@ impl Coordinator<'_> {
         let mut ledger = Ledger::write(connection).await?;
         ledger.connection().limit_lock_waits(limit).await?;
         if let Some(recheck) = run.recheck {
-            let decision = recheck.decide(&mut ledger).await?;
+            let decision = recheck
+                .decide(&mut ledger)
+                .await
+                .map_err(|error| match error {
+                    // Its queries meet the same locks as the statements, and are tried again like them.
+                    CoordinatorError::Database(error) => Failed::At(0, error),
+                    other => Failed::Otherwise(other),
+                })?;
             if decision.verdict != crate::gate::Verdict::Go {
                 return Ok(Ran::Blocked(decision));
             }

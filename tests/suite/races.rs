@@ -1,9 +1,19 @@
 //! Two coordinators at once, and one that was taken for dead and wakes up.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use phasegate::database::Target;
+use phasegate::lease::{Admission, AdmissionRequest, admit};
+use phasegate::model::InstanceState;
+
 use crate::support::backend::{Db, Ledger};
+use crate::support::connection::block_on;
 use crate::support::project::{Process, Signal};
 use crate::support::shop::{NAME, Shop};
-use crate::support::wait::{GENEROUS, eventually};
+use crate::support::wait::{GENEROUS, eventually, jitter};
 
 /// A backfilled shop whose coordinators are given up soon.
 fn shop(db: Db) -> Shop {
@@ -96,5 +106,138 @@ scenario!(
             (shop.project.migrate(&["contract", NAME]).code == 0).then_some(())
         });
         assert_eq!(contracts(&shop), 1);
+    }
+);
+
+#[test]
+fn a_coordinator_that_is_superseded_in_its_transaction_gives_it_up() {
+    let shop = shop(Db::on("postgres"));
+    let token = || {
+        let table = shop.db.ledger("coordinator");
+        shop.db.value(&format!("SELECT token FROM {table}"))
+    };
+    shop.project.env("PHASEGATE_PAUSE_AT", "contract.recording");
+    let mut paused = shop.project.spawn(&["contract", NAME]);
+    paused.wait_for_line("pause at point", GENEROUS);
+    shop.project.env_remove("PHASEGATE_PAUSE_AT");
+    let first = token();
+    // It takes over after a second, and meets the locks of the open transaction.
+    let mut second = shop.project.spawn(&["contract", NAME]);
+    second.wait_for_line("a lock was not granted", GENEROUS);
+    assert_ne!(token(), first);
+    paused.signal(Signal::CONT);
+    let woken = paused.wait();
+    assert_eq!(woken.code, 1, "{}{}", woken.stdout, woken.stderr);
+    assert!(
+        woken.stderr.contains("another coordinator has taken over"),
+        "{}",
+        woken.stderr
+    );
+    second.wait().expect_code(0);
+    assert_eq!(contracts(&shop), 1);
+    assert_eq!(shop.phase(1), "contracted");
+    shop.run(&["log", "--verify"], 0);
+}
+
+/// What racing instances and the test tell each other.
+#[derive(Default)]
+struct Race {
+    /// No old instance may come in any more.
+    is_over: AtomicBool,
+    asked_since: AtomicUsize,
+    stop: AtomicBool,
+}
+
+/// Starts instances of one version, one after the other, until it is told to stop; how many were admitted and refused.
+fn keep_starting(target: &Target, version: &str, number: usize, race: &Race) -> (usize, usize) {
+    let (mut admitted, mut refused) = (0, 0);
+    while !race.stop.load(Ordering::SeqCst) {
+        let request = AdmissionRequest {
+            service: "web".into(),
+            label: version.into(),
+            version: version.parse().expect("a version"),
+            instance: format!("{version}-{number}-{admitted}"),
+            lease: Duration::from_millis(150),
+            renew: Duration::from_millis(40),
+            state: InstanceState::Starting,
+            pending: Vec::new(),
+        };
+        let is_over = race.is_over.load(Ordering::SeqCst);
+        match block_on(admit(target, &request)).expect("an answer") {
+            Admission::Admitted { .. } => {
+                assert!(!is_over || version == "1.2.0", "{version} came in too late");
+                admitted += 1;
+            }
+            Admission::Refused(_) => refused += 1,
+        }
+        if is_over && version != "1.2.0" {
+            race.asked_since.fetch_add(1, Ordering::SeqCst);
+        }
+        jitter(Duration::from_millis(120));
+    }
+    (admitted, refused)
+}
+
+scenario!(
+    fn an_old_instance_is_refused_or_the_contract_is(db: Db) {
+        let shop = shop(db);
+        let target =
+            Target::parse(&shop.db.url, Path::new("/")).expect("the URL of a test's database");
+        let race = Arc::new(Race::default());
+        let racers: Vec<_> = ["1.1.0", "1.2.0", "1.1.0", "1.1.0"]
+            .into_iter()
+            .enumerate()
+            .map(|(number, version)| {
+                let (target, race) = (target.clone(), Arc::clone(&race));
+                std::thread::spawn(move || keep_starting(&target, version, number, &race))
+            })
+            .collect();
+        // First without a wait, so that the fence goes up and down again while they start; then behind a fence that stays.
+        let mut blocked = 0;
+        for _ in 0..6 {
+            jitter(Duration::from_millis(150));
+            match shop.project.migrate(&["contract", NAME]).code {
+                0 => break,
+                10 | 11 => blocked += 1,
+                other => panic!("exit code {other}"),
+            }
+        }
+        shop.run(&["contract", NAME, "--wait", "60s"], 0);
+        race.is_over.store(true, Ordering::SeqCst);
+        eventually(GENEROUS, || {
+            let is_refuted = racers.iter().any(|racer| racer.is_finished());
+            let is_enough = race.asked_since.load(Ordering::SeqCst) >= 6;
+            (is_enough || is_refuted).then_some(())
+        });
+        race.stop.store(true, Ordering::SeqCst);
+        let counts: Vec<_> = racers
+            .into_iter()
+            .map(|racer| racer.join().expect("no instance came in too late"))
+            .collect();
+
+        let events = shop.db.ledger("events");
+        let at = |phase: &str| {
+            shop.db.value(&format!(
+                "SELECT max(at) FROM {events} WHERE kind = 'phase' AND detail LIKE '%\"to\":\"{phase}\"%'"
+            ))
+        };
+        let (fenced, contracted) = (at("contracting"), at("contracted"));
+        let late = shop.db.value(&format!(
+            "SELECT count(*) FROM {} WHERE version = '1.1.0' AND (registered_at > {fenced} OR expires_at > {contracted})",
+            shop.db.ledger("leases")
+        ));
+        assert_eq!(late, "0", "fenced at {fenced}, contracted at {contracted}");
+        assert!(
+            counts.iter().all(|(admitted, _)| *admitted > 0),
+            "{counts:?}"
+        );
+        let refused: usize = counts.iter().map(|(_, refused)| refused).sum();
+        assert!(refused > 0, "{counts:?}");
+        assert_eq!(contracts(&shop), 1);
+        shop.run(&["log", "--verify"], 0);
+        eprintln!(
+            "{}: admitted and refused {counts:?}, {blocked} contracts blocked",
+            shop.db.backend.name
+        );
     }
 );

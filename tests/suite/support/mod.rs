@@ -4,6 +4,7 @@
     reason = "a toolbox: each test uses a part, and no tool is deleted because its last user is"
 )]
 
+pub mod applied;
 #[macro_use]
 pub mod backend;
 pub mod connection;

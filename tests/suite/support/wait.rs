@@ -29,3 +29,9 @@ pub fn eventually<T>(timeout: Duration, condition: impl FnMut() -> Option<T>) ->
         None => panic!("the condition was still not met after {timeout:?}"),
     }
 }
+
+/// Lets a random time pass, for what has to hold at any moment.
+pub fn jitter(at_most: Duration) {
+    let most = u64::try_from(at_most.as_millis()).unwrap_or(u64::MAX);
+    std::thread::sleep(Duration::from_millis(fastrand::u64(0..=most)));
+}

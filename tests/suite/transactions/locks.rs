@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::backend::Db;
 use crate::support::shop::{APPEND_ONLY, NAME, Shop, said};
-use crate::support::wait::GENEROUS;
+use crate::support::wait::{GENEROUS, poll};
 
 fn impatient(backend: &str, retry_for: &str) -> Shop {
     let shop = Shop::with_config(
@@ -87,8 +87,10 @@ fn a_batch_waits_for_a_locked_row() {
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
         (shop.db.value(waiting) != "0").then_some(())
     });
-    std::thread::sleep(Duration::from_secs(1));
-    assert!(!backfill.has_ended(), "{}", backfill.shown());
+    let ended = poll(Duration::from_secs(1), || {
+        backfill.has_ended().then_some(())
+    });
+    assert!(ended.is_none(), "{}", backfill.shown());
     other.execute("COMMIT");
     backfill.wait().expect_code(0);
     assert_eq!(shop.db.value("SELECT name FROM users WHERE id = 4"), "Don");
@@ -125,8 +127,8 @@ fn a_busy_sqlite_database_is_waited_for() {
     let mut other = shop.db.connect();
     other.execute("BEGIN IMMEDIATE; UPDATE users SET full_name = 'Don' WHERE id = 4");
     let mut expand = shop.project.spawn(&["expand"]);
-    std::thread::sleep(Duration::from_secs(2));
-    assert!(!expand.has_ended(), "{}", expand.shown());
+    let ended = poll(Duration::from_secs(2), || expand.has_ended().then_some(()));
+    assert!(ended.is_none(), "{}", expand.shown());
     other.execute("COMMIT");
     expand.wait().expect_code(0);
     assert_eq!(shop.phase(1), "expanded");

@@ -1,0 +1,77 @@
+//! What grows with the number of migrations, and what must not.
+
+use crate::support::applied::{record, write_migrations};
+use crate::support::backend::Db;
+use crate::support::postgres::PrivateServer;
+use crate::support::project::Project;
+
+/// What the server was sent while `arguments` ran: each is one round trip or two.
+fn sent(server: &PrivateServer, project: &Project, arguments: &[&str]) -> Vec<String> {
+    // A session of another database, which is not logged.
+    let administrator = Db::at("postgres", server.url("postgres"));
+    let log = || {
+        administrator.value("SELECT pg_read_file(current_setting('data_directory') || '/../log')")
+    };
+    let before = log().len();
+    project.migrate(arguments).expect_code(0);
+    let text = log();
+    text[before..]
+        .lines()
+        .filter_map(|line| line.split_once("LOG:  ").map(|(_, what)| what.to_owned()))
+        .filter(|what| what.starts_with("statement: ") || what.starts_with("execute "))
+        .collect()
+}
+
+/// As many for 300 applied migrations as for 3.
+#[test]
+fn nothing_to_do_is_a_handful_of_queries() {
+    let server = PrivateServer::start();
+    let mut counts = Vec::new();
+    for count in [3, 300] {
+        let name = format!("applied_{count}");
+        let db = server.create(&name);
+        let project = Project::new(&db, &[]);
+        write_migrations(&project, count);
+        record(&project, &db);
+        db.execute(&format!("ALTER DATABASE {name} SET log_statement = 'all'"));
+        for arguments in [&["status"][..], &["expand"]] {
+            let sent = sent(&server, &project, arguments);
+            assert!(sent.len() < 10, "{arguments:?} with {count}: {sent:#?}");
+            counts.push(sent.len());
+        }
+    }
+    assert_eq!(counts[..2], counts[2..], "with 3 and with 300 migrations");
+}
+
+/// A long past is one line, and every migration is there for whoever asks.
+#[test]
+fn a_long_past_is_one_line() {
+    let db = Db::on("sqlite");
+    let project = Project::new(&db, &[]);
+    write_migrations(&project, 12);
+    record(&project, &db);
+    write_migrations(&project, 13);
+    let shown = |arguments: &[&str]| {
+        let output = project.migrate(arguments).expect_code(0);
+        let lines = output
+            .stdout
+            .lines()
+            .map(str::trim_start)
+            .filter(|line| line.starts_with("00"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let short = shown(&["status"]);
+    assert_eq!(short.len(), 2, "{short:?}");
+    assert!(
+        short[0].starts_with("0001_change to 0012_change"),
+        "{short:?}"
+    );
+    assert!(short[0].contains("12 migrations"), "{short:?}");
+    assert!(short[1].starts_with("0013_change"), "{short:?}");
+    assert_eq!(shown(&["status", "--all"]).len(), 13);
+    let json = project
+        .migrate(&["status", "--output", "json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(json["migrations"].as_array().map(Vec::len), Some(13));
+}
