@@ -5,7 +5,7 @@ use super::schedule::Walk;
 use super::search::MOST_STATES;
 use super::space::{Blocked, Space};
 use super::track::{Lane, Place, Track};
-use super::{NoPlan, Problem, evidence, ways};
+use super::{NoPlan, Problem, Way, evidence, ways};
 use crate::gate::{Action, Blocker, BlockerKind, Verdict, decide};
 use crate::model::{Live, Schema, Step};
 
@@ -17,6 +17,11 @@ pub(super) fn blocked(
     blocked: Vec<Blocked>,
 ) -> Box<NoPlan> {
     let mut answer = NoPlan::default();
+    // Where several migrations are in the way, one answer for all of them is worth most.
+    if blocked.len() > 1 {
+        answer.ways_out.extend(ways::missing_releases(problem));
+    }
+    let needs_releases = answer.ways_out.is_empty();
     for reason in blocked {
         match reason {
             Blocked::Migration { id, services } => {
@@ -38,7 +43,10 @@ pub(super) fn blocked(
                     .iter()
                     .map(|at| space.journeys[*at].service.as_str());
                 let part = ways::part(problem, &id, &names.collect::<Vec<_>>());
-                answer.ways_out.extend(ways::of_migration(&part, &id));
+                let ways = ways::of_migration(&part, &id).into_iter();
+                answer
+                    .ways_out
+                    .extend(ways.filter(|way| needs_releases || way.way != Way::Release));
             }
             Blocked::Service(service) => {
                 let mut blocker = Blocker::new(
@@ -57,7 +65,7 @@ pub(super) fn blocked(
         }
     }
     if answer.ways_out.is_empty() {
-        answer.ways_out = ways::missing_releases(problem);
+        answer.ways_out.extend(ways::missing_releases(problem));
     }
     if answer.blockers.is_empty() {
         answer = *dead_end(problem, walk, true);
@@ -103,7 +111,7 @@ pub(super) fn dead_end(problem: &Problem, walk: &Walk, tried_all: bool) -> Box<N
     }
     Box::new(NoPlan {
         blockers: final_word(blockers),
-        ways_out: ways::missing_releases(problem),
+        ways_out: ways::missing_releases(problem).into_iter().collect(),
     })
 }
 

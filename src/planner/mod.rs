@@ -34,7 +34,7 @@ use crate::model::{
 use schedule::Walk;
 use search::{Found, Roll, search};
 use space::{Blocked, Space};
-pub use ways::{Way, WayOut};
+pub use ways::{MissingRelease, Way, WayOut};
 
 /// From where to where, and what there is on the way.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +51,8 @@ pub struct Problem {
 
 impl Problem {
     /// What is live at the end.
-    fn live_at_the_end(&self) -> Vec<Live> {
+    #[must_use]
+    pub fn live_at_the_end(&self) -> Vec<Live> {
         let mut live: Vec<Live> = self
             .live
             .iter()
@@ -89,8 +90,21 @@ pub struct PlanStep {
     pub action: Move,
     /// What is live while it is taken, of the services that it concerns.
     pub live: Vec<Live>,
+    /// What has to come about before the next step may be taken, beside its own success.
+    pub waits: Vec<Wait>,
     /// What whoever takes it should know.
     pub notes: Vec<String>,
+}
+
+/// What a step is not over without. A contract waits before it acts, for what its own file asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The sources see this version run.
+    Seen(Live),
+    /// The sources see no instance of this version any more, not even a draining one.
+    Gone(Live),
+    /// The backfill's `remaining` query returns 0.
+    Filled,
 }
 
 /// A step that the versions wanted do not allow yet.

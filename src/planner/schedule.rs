@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::search::Roll;
 use super::space::Space;
 use super::track::{START, Track};
-use super::{Left, Move, NoPlan, PlanStep, Problem, evidence};
+use super::{Left, Move, NoPlan, PlanStep, Problem, Wait, evidence};
 use crate::gate::{Action, Evidence, Verdict, decide};
 use crate::model::{Live, MigrationId, Schema, Step, Version, beside};
 
@@ -126,6 +126,10 @@ impl Walk {
                 migration: id.clone(),
             },
             live: concerned,
+            waits: match step {
+                Step::Backfill => vec![Wait::Filled],
+                Step::Expand | Step::Contract | Step::Revert => Vec::new(),
+            },
             notes,
         });
         Ok(())
@@ -159,6 +163,14 @@ impl Walk {
         self.live.push(to.clone());
         self.live.sort();
         self.evidence.snapshot = evidence(Schema::default(), &self.live).snapshot;
+        let mut waits = vec![Wait::Seen(to.clone())];
+        waits.extend(
+            during
+                .iter()
+                .filter(|who| *who != to)
+                .cloned()
+                .map(Wait::Gone),
+        );
         self.steps.push(PlanStep {
             action: Move::Roll {
                 service: to.service.clone(),
@@ -166,6 +178,7 @@ impl Walk {
                 to: to.version.clone(),
             },
             live: during,
+            waits,
             notes,
         });
         Ok(())

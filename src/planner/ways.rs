@@ -42,11 +42,30 @@ impl Way {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WayOut {
     pub way: Way,
+    /// The migration that it opens a way for; none where it opens the whole plan.
     pub migration: Option<MigrationId>,
-    pub service: Option<String>,
-    /// The versions that the release has to be among.
-    pub range: Option<String>,
+    /// The releases that it takes, all of them; empty where it takes none.
+    pub releases: Vec<MissingRelease>,
     pub message: String,
+}
+
+impl WayOut {
+    fn new(way: Way, message: String) -> Self {
+        Self {
+            way,
+            migration: None,
+            releases: Vec::new(),
+            message,
+        }
+    }
+}
+
+/// A release that there would have to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingRelease {
+    pub service: String,
+    /// The versions that it has to be among, as a range of `migration.toml`.
+    pub range: String,
 }
 
 /// Stands between a service's name and what only a trial adds to it; no service is named so.
@@ -90,7 +109,7 @@ pub(super) fn of_migration(part: &Problem, id: &MigrationId) -> Vec<WayOut> {
         return Vec::new();
     };
     let declaration = &state.declaration;
-    let mut found = missing_releases(part);
+    let mut found: Vec<WayOut> = missing_releases(part).into_iter().collect();
     found.extend(goals(part));
     // What has been applied is not declared anew.
     if state.phase == Phase::Pending {
@@ -126,15 +145,12 @@ fn syncs(part: &Problem, declaration: &Declaration) -> Option<WayOut> {
         .filter(opens)
         .map(|sync| format!("`sync = \"{}\"`", sync.name()))
         .collect();
-    (!names.is_empty()).then(|| WayOut {
-        way: Way::Sync,
-        migration: None,
-        service: None,
-        range: None,
-        message: format!(
+    (!names.is_empty()).then(|| {
+        let message = format!(
             "{}, if expand.sql makes every write of one format refresh the other (triggers, a view)",
             names.join(" or ")
-        ),
+        );
+        WayOut::new(Way::Sync, message)
     })
 }
 
@@ -142,13 +158,7 @@ fn redeclared(part: &Problem, declaration: &Declaration) -> Vec<WayOut> {
     let mut found = Vec::new();
     let mut add = |way, message: &str, changed: Declaration| {
         if path(&with(part, changed)).is_some() {
-            found.push(WayOut {
-                way,
-                migration: None,
-                service: None,
-                range: None,
-                message: message.to_owned(),
-            });
+            found.push(WayOut::new(way, message.to_owned()));
         }
     };
     if declaration.rows == Rows::Mutable {
@@ -212,8 +222,8 @@ fn declarations(problem: &Problem) -> impl Iterator<Item = &Declaration> {
         .map(|state| &state.declaration)
 }
 
-/// Releases that the declarations speak of and that nobody named.
-pub(super) fn missing_releases(problem: &Problem) -> Vec<WayOut> {
+/// Releases that the declarations speak of and that nobody named: together they open a way.
+pub(super) fn missing_releases(problem: &Problem) -> Option<WayOut> {
     let mut more = problem.clone();
     let mut added: Vec<Live> = Vec::new();
     for service in problem.goal.keys() {
@@ -227,27 +237,33 @@ pub(super) fn missing_releases(problem: &Problem) -> Vec<WayOut> {
         );
     }
     if added.is_empty() {
-        return Vec::new();
+        return None;
     }
     more.releases.extend(added.iter().cloned());
-    let mut used = path(&more).unwrap_or_default();
+    let mut used = path(&more)?;
     used.retain(|release| added.contains(release));
-    used.iter()
-        .map(|release| {
-            let range = stretch(problem, release);
-            let Live { service, version } = release;
-            WayOut {
-                way: Way::Release,
-                migration: None,
-                service: Some(service.clone()),
-                message: format!(
-                    "a release of {service} in the range {range}: name it under `releases` in \
-                     [services.{service}], or with `--via {service}={version}`"
-                ),
-                range: Some(range),
-            }
+    used.sort();
+    used.dedup();
+    let releases: Vec<MissingRelease> = used
+        .iter()
+        .map(|release| MissingRelease {
+            service: release.service.clone(),
+            range: stretch(problem, release),
         })
-        .collect()
+        .collect();
+    let via = used
+        .iter()
+        .map(|Live { service, version }| format!("--via {service}={version}"));
+    let message = format!(
+        "{}: name {} under `releases` in migrate.toml, or with `{}`",
+        named(&releases),
+        if used.len() == 1 { "it" } else { "them" },
+        via.collect::<Vec<_>>().join(" ")
+    );
+    Some(WayOut {
+        releases,
+        ..WayOut::new(Way::Release, message)
+    })
 }
 
 /// The versions around `release` that every migration takes for the same, as far as they lie on
@@ -292,11 +308,14 @@ fn goals(part: &Problem) -> Vec<WayOut> {
             path(&more).is_some()
         });
         found.extend(opens.map(|version| WayOut {
-            way: Way::Goal,
-            migration: None,
-            service: Some(service.clone()),
-            range: None,
-            message: format!("a rollout of {service} as well: `--to {service}={version}`"),
+            releases: vec![MissingRelease {
+                service: service.clone(),
+                range: format!("={version}"),
+            }],
+            ..WayOut::new(
+                Way::Goal,
+                format!("a rollout of {service} as well: `--to {service}={version}`"),
+            )
         }));
     }
     found
@@ -304,7 +323,7 @@ fn goals(part: &Problem) -> Vec<WayOut> {
 
 /// A release that does something else than the declaration says of any, of one service or, where
 /// that is not enough, of each.
-fn bridge(part: &Problem, declaration: &Declaration) -> Vec<WayOut> {
+fn bridge(part: &Problem, declaration: &Declaration) -> Option<WayOut> {
     const BRIDGES: [Behaviour; 4] = [
         Behaviour {
             reads: Formats::OLD,
@@ -323,7 +342,9 @@ fn bridge(part: &Problem, declaration: &Declaration) -> Vec<WayOut> {
             writes: Formats::NEW,
         },
     ];
-    let services: Vec<&String> = part.goal.keys().collect();
+    // There is no release between a version and itself, nor on the way from nowhere.
+    let moves = |service: &&String| way(part, service).is_some_and(|(low, high)| low < high);
+    let services: Vec<&String> = part.goal.keys().filter(moves).collect();
     let alone = services.iter().map(|service| vec![*service]);
     let groups: Vec<Vec<&String>> = alone
         .chain((services.len() > 1).then(|| services.clone()))
@@ -342,40 +363,46 @@ fn bridge(part: &Problem, declaration: &Declaration) -> Vec<WayOut> {
                     }));
             }
             if path(&with(&more, bridged)).is_some() {
-                return group
-                    .into_iter()
-                    .map(|service| described(part, service, does))
-                    .collect();
+                return Some(described(part, &group, does));
             }
         }
     }
-    Vec::new()
+    None
 }
 
-fn described(part: &Problem, service: &str, does: Behaviour) -> WayOut {
-    let range = way(part, service).map(|(low, high)| format!(">{low}, <{high}"));
-    let what = if does.reads == does.writes {
-        format!("reads and writes {}", words(does.reads))
+fn described(part: &Problem, services: &[&String], does: Behaviour) -> WayOut {
+    let releases: Vec<MissingRelease> = services
+        .iter()
+        .filter_map(|service| {
+            let (low, high) = way(part, service)?;
+            Some(MissingRelease {
+                service: (*service).clone(),
+                range: format!(">{low}, <{high}"),
+            })
+        })
+        .collect();
+    let (reads, writes) = (words(does.reads), words(does.writes));
+    let what = if reads == writes {
+        format!("reads and writes {reads}")
     } else {
-        format!(
-            "reads {} and writes {}",
-            words(does.reads),
-            words(does.writes)
-        )
+        format!("reads {reads} and writes {writes}")
     };
-    let within = range
-        .as_ref()
-        .map_or_else(String::new, |range| format!(" in the range {range}"));
+    let message = format!(
+        "{} that {what}: declare it in migration.toml, with `reads` and `writes` apart",
+        named(&releases)
+    );
     WayOut {
-        way: Way::Bridge,
-        migration: None,
-        service: Some(service.to_owned()),
-        message: format!(
-            "a release of {service}{within} that {what}: declare it in [services.{service}] of \
-             migration.toml, with `reads` and `writes` apart"
-        ),
-        range,
+        releases,
+        ..WayOut::new(Way::Bridge, message)
     }
+}
+
+fn named(releases: &[MissingRelease]) -> String {
+    let each = releases.iter();
+    let each = each.map(|MissingRelease { service, range }| {
+        format!("a release of {service} in the range {range}")
+    });
+    each.collect::<Vec<_>>().join(" and ")
 }
 
 const fn words(formats: Formats) -> &'static str {

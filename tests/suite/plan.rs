@@ -56,9 +56,37 @@ fn on_paper_needs_no_database() {
     // Nor is one touched that is named and cannot be reached.
     let unreachable = ["--database-url", "postgres://nobody@127.0.0.1:1/nowhere"];
     let text = project.migrate(&with(&unreachable));
-    insta::assert_snapshot!(text.expect_code(0).snapshot(), @"");
+    insta::assert_snapshot!(text.expect_code(0).snapshot(), @r#"
+    exit code 0
+    --- stdout
+    from web 1.0.0 to web 1.2.0: 2 rollouts in 5 steps
+
+     STEP  ACTION                  LIVE MEANWHILE     DONE WHEN
+     1     expand 0001_name        web 1.0.0
+     2     roll web 1.0.0 → 1.1.0  web 1.0.0 + 1.1.0  only web 1.1.0 is left
+     3     backfill 0001_name      web 1.1.0          `remaining` is 0
+     4     roll web 1.1.0 → 1.2.0  web 1.1.0 + 1.2.0  only web 1.2.0 is left
+     5     contract 0001_name      web 1.2.0
+    --- stderr
+    "#);
     let diagram = project.migrate(&with(&["--output", "mermaid"]));
-    insta::assert_snapshot!(diagram.expect_code(0).snapshot(), @"");
+    insta::assert_snapshot!(diagram.expect_code(0).snapshot(), @r#"
+    exit code 0
+    --- stdout
+    flowchart TD
+        s1["step 1: expand 0001_name<br>while web 1.0.0 runs"]:::expand
+        s2(["step 2: roll web 1.0.0 → 1.1.0"]):::roll
+        s1 --> s2
+        s3["step 3: backfill 0001_name<br>while web 1.1.0 runs"]:::backfill
+        s2 --> s3
+        s4(["step 4: roll web 1.1.0 → 1.2.0"]):::roll
+        s3 --> s4
+        s5["step 5: contract 0001_name<br>while web 1.2.0 runs"]:::contract
+        s4 --> s5
+        classDef roll fill:#e8f0fe,stroke:#4a6fa5,color:#1b2a41
+        classDef contract stroke:#b3402a,stroke-width:2px
+    --- stderr
+    "#);
 }
 
 #[test]
@@ -66,7 +94,19 @@ fn where_there_is_no_plan_it_says_what_would_open_one() {
     let project = on_paper(APPEND_ONLY);
     let wanted = ["plan", "--from", "web=1.0.0", "--to", "web=1.2.0"];
     let none = project.migrate(&wanted);
-    insta::assert_snapshot!(none.expect_code(11).snapshot(), @"");
+    insta::assert_snapshot!(none.expect_code(11).snapshot(), @r#"
+    exit code 11
+    --- stdout
+    no plan from web 1.0.0 to web 1.2.0
+      web 1.2.0 cannot read rows that may exist in 0001_name (old fresh, new absent)
+      web 1.2.0 leaves rows in 0001_name that web 1.0.0 cannot read (old absent, new fresh)
+      web 1.0.0 writes only the old format: rows that it writes meanwhile would lack a fresh new one
+
+    any of these would open a way for 0001_name:
+      - a release of web in the range >=1.1.0, <1.2.0: name it under `releases` in migrate.toml, or with `--via web=1.1.0`
+      - `sync = "both"`, if expand.sql makes every write of one format refresh the other (triggers, a view)
+    --- stderr
+    "#);
     let none = project.migrate(&[&wanted[..], &["--output", "json"]].concat());
     let none = none.expect_code(11).json();
     assert_eq!(none["plan"], Value::Null);
@@ -76,7 +116,10 @@ fn where_there_is_no_plan_it_says_what_would_open_one() {
             .is_some_and(|all| !all.is_empty())
     );
     assert_eq!(none["ways_out"][0]["kind"], "release");
-    assert_eq!(none["ways_out"][0]["range"], ">=1.1.0, <1.2.0");
+    assert_eq!(
+        none["ways_out"][0]["releases"],
+        json!([{ "service": "web", "range": ">=1.1.0, <1.2.0" }])
+    );
     let diagram = project.migrate(&[&wanted[..], &["--output", "mermaid"]].concat());
     let diagram = diagram.expect_code(11);
     assert!(diagram.stdout.starts_with("flowchart TD\n"), "{diagram:?}");

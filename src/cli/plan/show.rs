@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use super::super::args::Format;
 use super::super::out::Out;
 use super::super::{json as shapes, text};
-use crate::model::{Live, Step, Version};
-use crate::planner::{Move, NoPlan, Plan, PlanStep, Problem};
-use crate::project::Project;
+use crate::gate::Blocker;
+use crate::model::{Live, MigrationId, Step, Version};
+use crate::planner::{MissingRelease, Move, NoPlan, Plan, PlanStep, Problem, Wait, WayOut};
+use crate::project::{ContractRules, Project};
 
 pub(super) fn plan(plan: &Plan, problem: &Problem, project: &Project, out: &Out) {
     match out.format {
@@ -62,33 +63,70 @@ fn fleet<'a>(live: impl IntoIterator<Item = &'a Live>) -> String {
         .join(", ")
 }
 
-/// What has to come about before the next step.
-fn waits_for(step: &PlanStep, project: &Project) -> Vec<String> {
-    match &step.action {
-        Move::Roll { service, from, .. } => from
-            .iter()
-            .map(|version| format!("the last instance of {service} {version} is gone"))
-            .collect(),
-        Move::Schema { step, migration } => {
-            let found = project.migrations.iter().find(|m| m.id() == migration);
-            let mut waits = Vec::new();
-            match (step, found) {
-                (Step::Backfill, Some(_)) => waits.push("`remaining` returns 0".to_owned()),
-                (Step::Contract, Some(migration)) => {
-                    let rules = &migration.contract_rules;
-                    if let Some(soak) = rules.soak {
-                        let soak = u64::try_from(soak.as_millis()).unwrap_or(u64::MAX);
-                        waits.push(format!("no old version is seen for {}", text::span(soak)));
-                    }
-                    if !rules.require.is_empty() {
-                        waits.push("every `require` returns 0".to_owned());
-                    }
-                }
-                _ => {}
+/// What is waited for at a step: until it is over, or before a contract begins.
+enum Until<'a> {
+    Step(&'a Wait),
+    Soaked { ms: u64 },
+    Required,
+}
+
+impl Until<'_> {
+    fn json(&self) -> Value {
+        match self {
+            Self::Step(Wait::Seen(who)) => {
+                json!({ "kind": "seen", "service": who.service, "version": who.version })
             }
-            waits
+            Self::Step(Wait::Gone(who)) => {
+                json!({ "kind": "gone", "service": who.service, "version": who.version })
+            }
+            Self::Step(Wait::Filled) => json!({ "kind": "remaining" }),
+            Self::Soaked { ms } => json!({ "kind": "soak", "for_ms": ms }),
+            Self::Required => json!({ "kind": "require" }),
         }
     }
+
+    fn words(&self) -> Option<String> {
+        match self {
+            Self::Step(Wait::Seen(who)) => Some(format!("only {who} is left")),
+            // The others are gone when only the new version is left.
+            Self::Step(Wait::Gone(_)) => None,
+            Self::Step(Wait::Filled) => Some("`remaining` is 0".to_owned()),
+            Self::Soaked { ms } => Some(format!("soaked {}", text::span(*ms))),
+            Self::Required => Some("`require` is 0".to_owned()),
+        }
+    }
+}
+
+fn waits<'a>(step: &'a PlanStep, project: &Project) -> Vec<Until<'a>> {
+    let mut waits: Vec<Until<'a>> = step.waits.iter().map(Until::Step).collect();
+    if let Some(rules) = contract_rules(step, project) {
+        waits.extend(rules.soak.map(|soak| Until::Soaked {
+            ms: u64::try_from(soak.as_millis()).unwrap_or(u64::MAX),
+        }));
+        if !rules.require.is_empty() {
+            waits.push(Until::Required);
+        }
+    }
+    waits
+}
+
+fn contract_rules<'a>(step: &PlanStep, project: &'a Project) -> Option<&'a ContractRules> {
+    let Move::Schema {
+        step: Step::Contract,
+        migration,
+    } = &step.action
+    else {
+        return None;
+    };
+    let found = project.migrations.iter().find(|m| m.id() == migration)?;
+    Some(&found.contract_rules)
+}
+
+fn sorted(live: &[Live]) -> Vec<Live> {
+    let mut live = live.to_vec();
+    live.sort();
+    live.dedup();
+    live
 }
 
 fn heading(problem: &Problem) -> String {
@@ -103,8 +141,9 @@ fn heading(problem: &Problem) -> String {
         .iter()
         .map(|(service, version)| format!("{service} {version}"))
         .collect();
-    if goal.is_empty() {
-        format!("for {start}")
+    let is_there = problem.live_at_the_end() == sorted(&problem.live);
+    if is_there {
+        format!("with {start}")
     } else {
         format!("from {start} to {}", goal.join(", "))
     }
@@ -116,19 +155,21 @@ fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> String {
     if plan.steps.is_empty() {
         lines.push(format!("{heading}: nothing to do"));
     } else {
-        let steps = u64::try_from(plan.steps.len()).unwrap_or(u64::MAX);
-        let rollouts = u64::try_from(plan.rollouts()).unwrap_or(u64::MAX);
-        lines.push(format!(
-            "{heading}: {} in {}\n",
-            text::count(rollouts, "rollout"),
-            text::count(steps, "step")
-        ));
+        let of = |number: usize, noun| text::count(u64::try_from(number).unwrap_or(0), noun);
+        let rollouts = match plan.rollouts() {
+            0 => "no rollout".to_owned(),
+            rollouts => of(rollouts, "rollout"),
+        };
+        let steps = of(plan.steps.len(), "step");
+        lines.push(format!("{heading}: {rollouts} in {steps}\n"));
         let rows = plan.steps.iter().enumerate().map(|(at, step)| {
+            let waits = waits(step, project);
+            let waits: Vec<String> = waits.iter().filter_map(Until::words).collect();
             vec![
                 (at + 1).to_string(),
                 action(step),
                 fleet(&step.live),
-                waits_for(step, project).join("; "),
+                waits.join(", "),
             ]
         });
         let header = ["step", "action", "live meanwhile", "done when"];
@@ -180,7 +221,9 @@ fn as_json(plan: &Plan, problem: &Problem, project: &Project) -> Value {
             };
             if let Some(object) = value.as_object_mut() {
                 object.insert("live".into(), json!(by_service(&step.live)));
-                object.insert("done_when".into(), json!(waits_for(step, project)));
+                let waits = waits(step, project);
+                let waits: Vec<Value> = waits.iter().map(Until::json).collect();
+                object.insert("waits_for".into(), waits.into());
                 object.insert("notes".into(), json!(step.notes));
             }
             value
@@ -208,20 +251,26 @@ fn as_json(plan: &Plan, problem: &Problem, project: &Project) -> Value {
     })
 }
 
-/// Mermaid ends a label at its quote, and reads `#…;` as an entity.
-fn label(text: &str) -> String {
-    let safe = text
-        .replace('&', "#amp;")
-        .replace('"', "#quot;")
-        .replace('<', "#lt;")
-        .replace('>', "#gt;");
-    format!("\"{safe}\"")
+/// Mermaid ends a label at its quote, reads `#…;` as an entity and `1.` as the start of a list.
+fn label(lines: &[String]) -> String {
+    let safe = lines.iter().map(|line| {
+        line.replace('#', "#35;")
+            .replace('&', "#amp;")
+            .replace('"', "#quot;")
+            .replace('<', "#lt;")
+            .replace('>', "#gt;")
+    });
+    format!("\"{}\"", safe.collect::<Vec<_>>().join("<br>"))
 }
 
 fn as_mermaid(plan: &Plan) -> String {
     let mut lines = vec!["flowchart TD".to_owned()];
     for (at, step) in plan.steps.iter().enumerate() {
-        let text = label(&format!("{}. {}", at + 1, action(step)));
+        let mut lines_of = vec![format!("step {}: {}", at + 1, action(step))];
+        if matches!(step.action, Move::Schema { .. }) && !step.live.is_empty() {
+            lines_of.push(format!("while {} runs", fleet(&step.live)));
+        }
+        let text = label(&lines_of);
         let (open, close) = match &step.action {
             Move::Roll { .. } => ("([", "])"),
             Move::Schema { .. } => ("[", "]"),
@@ -232,7 +281,6 @@ fn as_mermaid(plan: &Plan) -> String {
         };
         lines.push(format!("    s{}{open}{text}{close}:::{class}", at + 1));
         if at > 0 {
-            // What is live is what the arrow crosses with.
             lines.push(format!("    s{at} --> s{}", at + 1));
         }
     }
@@ -246,14 +294,54 @@ fn as_mermaid(plan: &Plan) -> String {
 
 fn none_as_text(none: &NoPlan, problem: &Problem, now: i64) -> String {
     let mut lines = vec![format!("no plan {}", heading(problem))];
-    lines.extend(text::blockers(&none.blockers, now));
-    if !none.ways_out.is_empty() {
-        lines.push("any of these would open a way:".to_owned());
-        for way in &none.ways_out {
-            lines.push(format!("  - {}", way.message));
-        }
+    let mut blockers = none.blockers.clone();
+    // What would help against one blocker alone does not open a way.
+    let has_way = |blocker: &Blocker| {
+        let mut ways = none.ways_out.iter();
+        ways.any(|way| way.migration.is_none() || way.migration == blocker.migration)
+    };
+    for blocker in blockers.iter_mut().filter(|blocker| has_way(blocker)) {
+        blocker.help.clear();
+    }
+    lines.extend(text::blockers(&blockers, now));
+    for (migrations, ways) in ways_together(&none.ways_out) {
+        let of = if migrations.is_empty() {
+            String::new()
+        } else {
+            format!(" for {}", migrations.join(", "))
+        };
+        let quantity = if ways.len() == 1 {
+            "this"
+        } else {
+            "any of these"
+        };
+        lines.push(format!("\n{quantity} would open a way{of}:"));
+        lines.extend(ways.into_iter().map(|way| format!("  - {way}")));
     }
     lines.join("\n")
+}
+
+/// The migrations that the same ways out are open to, and these ways.
+fn ways_together(ways: &[WayOut]) -> Vec<(Vec<&str>, Vec<&str>)> {
+    let mut each: Vec<(Option<&str>, Vec<&str>)> = Vec::new();
+    for way in ways {
+        let id = way.migration.as_ref().map(MigrationId::as_str);
+        match each.iter_mut().find(|(of, _)| *of == id) {
+            Some((_, messages)) => messages.push(&way.message),
+            None => each.push((id, vec![&way.message])),
+        }
+    }
+    let mut together: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
+    for (id, messages) in each {
+        match together
+            .iter_mut()
+            .find(|(of, known)| !of.is_empty() && id.is_some() && *known == messages)
+        {
+            Some((of, _)) => of.extend(id),
+            None => together.push((id.into_iter().collect(), messages)),
+        }
+    }
+    together
 }
 
 fn none_as_json(none: &NoPlan, problem: &Problem) -> Value {
@@ -264,8 +352,13 @@ fn none_as_json(none: &NoPlan, problem: &Problem) -> Value {
             json!({
                 "kind": way.way.name(),
                 "migration": way.migration,
-                "service": way.service,
-                "range": way.range,
+                "releases": way
+                    .releases
+                    .iter()
+                    .map(|MissingRelease { service, range }| {
+                        json!({ "service": service, "range": range })
+                    })
+                    .collect::<Vec<_>>(),
                 "message": way.message,
             })
         })
@@ -285,8 +378,12 @@ fn none_as_mermaid(none: &NoPlan) -> String {
         "    none{{\"no plan\"}}".to_owned(),
     ];
     for (at, blocker) in none.blockers.iter().enumerate() {
-        let text = label(&blocker.message);
+        let text = label(std::slice::from_ref(&blocker.message));
         lines.push(format!("    none --- b{}[{text}]", at + 1));
+    }
+    for (at, way) in none.ways_out.iter().enumerate() {
+        let text = label(&["a way out:".to_owned(), way.message.clone()]);
+        lines.push(format!("    none -.-> w{}([{text}])", at + 1));
     }
     lines.join("\n")
 }

@@ -94,7 +94,7 @@ fn short_form_append_only() {
     unreadable_rows: web 1.2.0 cannot read rows that may exist in 0001_a (old fresh, new absent)
     live_version: web 1.2.0 leaves rows in 0001_a that web 1.0.0 cannot read (old absent, new fresh)
     live_version: web 1.0.0 writes only the old format: rows that it writes meanwhile would lack a fresh new one
-    way out: a release of web in the range >=1.1.0, <1.2.0: name it under `releases` in [services.web], or with `--via web=1.1.0`
+    way out: a release of web in the range >=1.1.0, <1.2.0: name it under `releases` in migrate.toml, or with `--via web=1.1.0`
     way out: `sync = "both"`, if expand.sql makes every write of one format refresh the other (triggers, a view)
     "#);
 }
@@ -107,7 +107,7 @@ fn short_form_with_mutable_rows_and_no_sync() {
     live_version: web 1.2.0 leaves rows in 0001_a that web 1.0.0 cannot read (old stale, new fresh)
     live_version: web 1.0.0 writes only the old format: rows that it writes meanwhile would lack a fresh new one
     way out: `sync = "both"` or `sync = "to-new"`, if expand.sql makes every write of one format refresh the other (triggers, a view)
-    way out: a release of web in the range >1.0.0, <1.2.0 that reads the old format and writes both formats: declare it in [services.web] of migration.toml, with `reads` and `writes` apart
+    way out: a release of web in the range >1.0.0, <1.2.0 that reads the old format and writes both formats: declare it in migration.toml, with `reads` and `writes` apart
     way out: `rows = "append-only"`, if it is so: rows are inserted and never updated
     "#);
 }
@@ -136,7 +136,7 @@ fn widen() {
     );
     insta::assert_snapshot!(web(text, "", "1.2.0"), @r#"
     live_version: web 1.2.0 leaves rows in 0001_a that web 1.0.0 cannot read (old stale, new fresh)
-    way out: a release of web in the range >=1.1.0, <1.2.0: name it under `releases` in [services.web], or with `--via web=1.1.0`
+    way out: a release of web in the range >=1.1.0, <1.2.0: name it under `releases` in migrate.toml, or with `--via web=1.1.0`
     way out: `sync = "both"`, if expand.sql makes every write of one format refresh the other (triggers, a view)
     "#);
 }
