@@ -26,7 +26,7 @@ mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::gate::{Blocker, Evidence};
+use crate::gate::{Blocker, Evidence, Verdict};
 use crate::model::{
     Live, MigrationId, Schema, Snapshot, SourceReport, SourceStatus, Step, Version,
 };
@@ -143,6 +143,15 @@ impl Plan {
 pub struct NoPlan {
     pub blockers: Vec<Blocker>,
     pub ways_out: Vec<WayOut>,
+}
+
+impl NoPlan {
+    /// Refuse where there is none, unknown where that is not certain.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let verdicts = self.blockers.iter().map(|blocker| blocker.verdict);
+        verdicts.fold(Verdict::Unknown, Verdict::max)
+    }
 }
 
 /// Searches for the plan with the fewest rollouts, and among those the fewest steps.

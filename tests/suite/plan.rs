@@ -59,13 +59,13 @@ fn on_paper_needs_no_database() {
     insta::assert_snapshot!(text.expect_code(0).snapshot(), @r#"
     exit code 0
     --- stdout
-    from web 1.0.0 to web 1.2.0: 2 rollouts in 5 steps
+    from web 1.0.0 to web 1.2.0: 5 steps, 2 rollouts
 
      STEP  ACTION                  LIVE MEANWHILE     DONE WHEN
      1     expand 0001_name        web 1.0.0
-     2     roll web 1.0.0 → 1.1.0  web 1.0.0 + 1.1.0  only web 1.1.0 is left
+     2     roll web 1.0.0 → 1.1.0  web 1.0.0 + 1.1.0  only 1.1.0 is left
      3     backfill 0001_name      web 1.1.0          `remaining` is 0
-     4     roll web 1.1.0 → 1.2.0  web 1.1.0 + 1.2.0  only web 1.2.0 is left
+     4     roll web 1.1.0 → 1.2.0  web 1.1.0 + 1.2.0  only 1.2.0 is left
      5     contract 0001_name      web 1.2.0
     --- stderr
     "#);
@@ -74,14 +74,14 @@ fn on_paper_needs_no_database() {
     exit code 0
     --- stdout
     flowchart TD
-        s1["step 1: expand 0001_name<br>while web 1.0.0 runs"]:::expand
+        s1["step 1: expand 0001_name<br>with web 1.0.0 live"]:::expand
         s2(["step 2: roll web 1.0.0 → 1.1.0"]):::roll
         s1 --> s2
-        s3["step 3: backfill 0001_name<br>while web 1.1.0 runs"]:::backfill
+        s3["step 3: backfill 0001_name<br>with web 1.1.0 live"]:::backfill
         s2 --> s3
         s4(["step 4: roll web 1.1.0 → 1.2.0"]):::roll
         s3 --> s4
-        s5["step 5: contract 0001_name<br>while web 1.2.0 runs"]:::contract
+        s5["step 5: contract 0001_name<br>with web 1.2.0 live"]:::contract
         s4 --> s5
         classDef roll fill:#e8f0fe,stroke:#4a6fa5,color:#1b2a41
         classDef contract stroke:#b3402a,stroke-width:2px
@@ -97,7 +97,7 @@ fn where_there_is_no_plan_it_says_what_would_open_one() {
     insta::assert_snapshot!(none.expect_code(11).snapshot(), @r#"
     exit code 11
     --- stdout
-    no plan from web 1.0.0 to web 1.2.0
+    refuse: no plan from web 1.0.0 to web 1.2.0
       web 1.2.0 cannot read rows that may exist in 0001_name (old fresh, new absent)
       web 1.2.0 leaves rows in 0001_name that web 1.0.0 cannot read (old absent, new fresh)
       web 1.0.0 writes only the old format: rows that it writes meanwhile would lack a fresh new one

@@ -53,7 +53,7 @@ async fn from_the_fleet(args: &PlanArgs, global: &Global, out: &Out) -> Result<u
             ways_out: Vec::new(),
         };
         show::none(&none, &problem, evidence.snapshot.taken_at, out);
-        return Ok(Verdict::Unknown.exit_code());
+        return Ok(none.verdict().exit_code());
     }
     Ok(answer(
         &problem,
@@ -84,9 +84,7 @@ fn answer(problem: &Problem, project: &Project, seen: Option<&Snapshot>, out: &O
                     .collect();
             }
             show::none(&none, problem, seen.map_or(0, |seen| seen.taken_at), out);
-            let verdicts = none.blockers.iter().map(|blocker| blocker.verdict);
-            let heaviest = super::text::heaviest(verdicts);
-            heaviest.max(Verdict::Unknown).exit_code()
+            none.verdict().exit_code()
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::args::Format;
 use super::super::out::Out;
 use super::super::{json as shapes, text};
-use crate::gate::Blocker;
+use crate::gate::{Blocker, Verdict};
 use crate::model::{Live, MigrationId, Step, Version};
 use crate::planner::{MissingRelease, Move, NoPlan, Plan, PlanStep, Problem, Wait, WayOut};
 use crate::project::{ContractRules, Project};
@@ -87,7 +87,7 @@ impl Until<'_> {
 
     fn words(&self) -> Option<String> {
         match self {
-            Self::Step(Wait::Seen(who)) => Some(format!("only {who} is left")),
+            Self::Step(Wait::Seen(who)) => Some(format!("only {} is left", who.version)),
             // The others are gone when only the new version is left.
             Self::Step(Wait::Gone(_)) => None,
             Self::Step(Wait::Filled) => Some("`remaining` is 0".to_owned()),
@@ -161,7 +161,7 @@ fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> String {
             rollouts => of(rollouts, "rollout"),
         };
         let steps = of(plan.steps.len(), "step");
-        lines.push(format!("{heading}: {rollouts} in {steps}\n"));
+        lines.push(format!("{heading}: {steps}, {rollouts}\n"));
         let rows = plan.steps.iter().enumerate().map(|(at, step)| {
             let waits = waits(step, project);
             let waits: Vec<String> = waits.iter().filter_map(Until::words).collect();
@@ -241,6 +241,7 @@ fn as_json(plan: &Plan, problem: &Problem, project: &Project) -> Value {
         })
         .collect();
     json!({
+        "verdict": Verdict::Go.name(),
         "plan": steps,
         "goal": plan.goal,
         "start": by_service(&problem.live),
@@ -268,7 +269,7 @@ fn as_mermaid(plan: &Plan) -> String {
     for (at, step) in plan.steps.iter().enumerate() {
         let mut lines_of = vec![format!("step {}: {}", at + 1, action(step))];
         if matches!(step.action, Move::Schema { .. }) && !step.live.is_empty() {
-            lines_of.push(format!("while {} runs", fleet(&step.live)));
+            lines_of.push(format!("with {} live", fleet(&step.live)));
         }
         let text = label(&lines_of);
         let (open, close) = match &step.action {
@@ -293,7 +294,11 @@ fn as_mermaid(plan: &Plan) -> String {
 }
 
 fn none_as_text(none: &NoPlan, problem: &Problem, now: i64) -> String {
-    let mut lines = vec![format!("no plan {}", heading(problem))];
+    let mut lines = vec![format!(
+        "{}: no plan {}",
+        none.verdict().name(),
+        heading(problem)
+    )];
     let mut blockers = none.blockers.clone();
     // What would help against one blocker alone does not open a way.
     let has_way = |blocker: &Blocker| {
@@ -364,6 +369,7 @@ fn none_as_json(none: &NoPlan, problem: &Problem) -> Value {
         })
         .collect();
     json!({
+        "verdict": none.verdict().name(),
         "plan": null,
         "goal": problem.goal,
         "start": by_service(&problem.live),
