@@ -42,8 +42,8 @@ pub(super) fn blocked(
                 let names = services
                     .iter()
                     .map(|at| space.journeys[*at].service.as_str());
-                let part = ways::part(problem, &id, &names.collect::<Vec<_>>());
-                let ways = ways::of_migration(&part, &id).into_iter();
+                let ways = ways::of_migration(problem, &id, &names.collect::<Vec<_>>());
+                let ways = ways.into_iter();
                 answer
                     .ways_out
                     .extend(ways.filter(|way| needs_releases || way.way != Way::Release));

@@ -22,6 +22,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod track;
+mod trial;
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use super::roads::{Edge, Roads};
 use super::sets::Sets;
 use super::track::{Finish, Journey, Lane, Place, Track};
-use super::ways::service_of;
+use super::trial::service_of;
 use super::{Problem, services};
 use crate::model::{Live, MigrationId, Schema};
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::schedule::Walk;
-use super::space::Space;
-use super::{Answer, Problem, search_all};
+use super::trial::{TRIAL, declarations, opened_by, opens, stretch, unnamed, way};
+use super::{Problem, evidence};
+use crate::gate::{Action, Verdict, decide};
 use crate::model::{
     Behaviour, Declaration, Formats, Live, MigrationId, MigrationState, Phase, Range, Rows, Schema,
-    Sync, Touched, Usage, Version,
+    Step, Sync, Touched, Usage, Version,
 };
 
 /// A kind of way out.
@@ -68,17 +68,8 @@ pub struct MissingRelease {
     pub range: String,
 }
 
-/// Stands between a service's name and what only a trial adds to it; no service is named so.
-const TRIAL: char = '\u{1f}';
-
-/// The service that a release belongs to, also one that only a trial adds.
-pub(super) fn service_of(release: &Live) -> &str {
-    let name = &release.service;
-    name.split(TRIAL).next().unwrap_or(name)
-}
-
 /// The problem as one migration sees it, with these services alone.
-pub(super) fn part(problem: &Problem, id: &MigrationId, services: &[&str]) -> Problem {
+fn part(problem: &Problem, id: &MigrationId, services: &[&str]) -> Problem {
     let mut part = problem.clone();
     part.schema = Schema::new(problem.schema.get(id).into_iter().cloned().collect());
     part.live
@@ -88,36 +79,36 @@ pub(super) fn part(problem: &Problem, id: &MigrationId, services: &[&str]) -> Pr
     part
 }
 
-/// The releases that are rolled out where there is a plan.
-fn path(problem: &Problem) -> Option<Vec<Live>> {
-    let walk = Walk::expand(problem).ok()?;
-    let mut space = Space::new(problem, walk.schema());
-    match search_all(&mut space) {
-        Answer::Path { rolls, .. } => Some(
-            rolls
-                .into_iter()
-                .map(|(service, release)| space.journeys[service].releases[release].clone())
-                .collect(),
-        ),
-        Answer::Blocked(_) | Answer::DeadEnd { .. } => None,
-    }
-}
-
-/// What would open a way for this migration, in the part of the problem that it sees.
-pub(super) fn of_migration(part: &Problem, id: &MigrationId) -> Vec<WayOut> {
+/// What would open a way for this migration, as far as these of its services go.
+pub(super) fn of_migration(problem: &Problem, id: &MigrationId, services: &[&str]) -> Vec<WayOut> {
+    let part = part(problem, id, services);
     let Some(state) = part.schema.get(id) else {
         return Vec::new();
     };
-    let declaration = &state.declaration;
-    let mut found: Vec<WayOut> = missing_releases(part).into_iter().collect();
-    found.extend(goals(part));
-    // What has been applied is not declared anew.
-    if state.phase == Phase::Pending {
-        found.extend(syncs(part, declaration));
+    let released = missing_releases(&part);
+    // Where releases alone open a way, nothing else needs them as well.
+    let spare = match &released {
+        Some(_) => Vec::new(),
+        None => unnamed(&part),
+    };
+    let mut found: Vec<WayOut> = released.into_iter().collect();
+    found.extend(goals(&part));
+    if let Some(first) = first_of_all(problem, state) {
+        let redeclared = Redeclared {
+            part: &part,
+            declaration: &state.declaration,
+            spare,
+        };
+        let mut ways: Vec<WayOut> = redeclared.synced().into_iter().collect();
         if found.iter().all(|way| way.way != Way::Release) {
-            found.extend(bridge(part, declaration));
+            ways.extend(redeclared.bridged());
         }
-        found.extend(redeclared(part, declaration));
+        ways.extend(redeclared.append_only());
+        ways.extend(redeclared.backfilled());
+        for way in &mut ways {
+            way.message.insert_str(0, &first);
+        }
+        found.extend(ways);
     }
     for way in &mut found {
         way.migration = Some(id.clone());
@@ -125,140 +116,28 @@ pub(super) fn of_migration(part: &Problem, id: &MigrationId) -> Vec<WayOut> {
     found
 }
 
-fn with(part: &Problem, declaration: Declaration) -> Problem {
-    Problem {
-        schema: Schema::new(vec![MigrationState::pending(declaration)]),
-        ..part.clone()
+/// What has to be done before the migration can be declared anew; none where it cannot.
+fn first_of_all(problem: &Problem, state: &MigrationState) -> Option<String> {
+    if state.phase == Phase::Pending {
+        return Some(String::new());
     }
-}
-
-fn syncs(part: &Problem, declaration: &Declaration) -> Option<WayOut> {
-    let opens = |sync: &Sync| {
-        let synced = Declaration {
-            sync: *sync,
-            ..declaration.clone()
-        };
-        *sync != declaration.sync && path(&with(part, synced)).is_some()
+    let revert = Action::Step {
+        step: Step::Revert,
+        migration: state.id().clone(),
     };
-    let names: Vec<String> = [Sync::Both, Sync::ToNew, Sync::ToOld]
-        .into_iter()
-        .filter(opens)
-        .map(|sync| format!("`sync = \"{}\"`", sync.name()))
-        .collect();
-    (!names.is_empty()).then(|| {
-        let message = format!(
-            "{}, if expand.sql makes every write of one format refresh the other (triggers, a view)",
-            names.join(" or ")
-        );
-        WayOut::new(Way::Sync, message)
-    })
-}
-
-fn redeclared(part: &Problem, declaration: &Declaration) -> Vec<WayOut> {
-    let mut found = Vec::new();
-    let mut add = |way, message: &str, changed: Declaration| {
-        if path(&with(part, changed)).is_some() {
-            found.push(WayOut::new(way, message.to_owned()));
-        }
-    };
-    if declaration.rows == Rows::Mutable {
-        let changed = Declaration {
-            rows: Rows::AppendOnly,
-            ..declaration.clone()
-        };
-        let message = "`rows = \"append-only\"`, if it is so: rows are inserted and never updated";
-        add(Way::AppendOnly, message, changed);
-    }
-    if !declaration.parts.backfill && declaration.has_old() && declaration.has_new() {
-        let mut changed = declaration.clone();
-        changed.parts.backfill = true;
-        let message = "a `[backfill]` that brings existing rows into the new format";
-        add(Way::Backfill, message, changed);
-    }
-    found
-}
-
-/// Versions that lie on the way, one of each behaviour, and of none that a release has already.
-fn unreleased(problem: &Problem, service: &str) -> Vec<Version> {
-    let declarations: Vec<&Declaration> = declarations(problem).collect();
-    let does = |version: &Version| -> Vec<Vec<Behaviour>> {
-        let each = declarations.iter();
-        each.map(|declaration| declaration.behaviours(service, version))
-            .collect()
-    };
-    let Some((low, high)) = way(problem, service) else {
-        return Vec::new();
-    };
-    let known = problem.live.iter().chain(&problem.releases);
-    let mut seen: Vec<_> = known
-        .filter(|who| who.service == service)
-        .map(|who| does(&who.version))
-        .collect();
-    seen.extend(problem.goal.get(service).map(does));
-    let mut versions = Declaration::representatives(service, declarations.iter().copied());
-    versions.retain(|version| {
-        let is_new = low < *version && *version < high && !seen.contains(&does(version));
-        if is_new {
-            seen.push(does(version));
-        }
-        is_new
-    });
-    versions
-}
-
-/// The first and the last version between which a service goes.
-fn way(problem: &Problem, service: &str) -> Option<(Version, Version)> {
-    let goal = problem.goal.get(service)?;
-    let live = problem.live.iter().filter(|who| who.service == service);
-    let ends: BTreeSet<&Version> = live.map(|who| &who.version).chain([goal]).collect();
-    Some(((*ends.first()?).clone(), (*ends.last()?).clone()))
-}
-
-fn declarations(problem: &Problem) -> impl Iterator<Item = &Declaration> {
-    problem
-        .schema
-        .migrations()
-        .iter()
-        .map(|state| &state.declaration)
+    let decision = decide(revert, &evidence(problem.schema.clone(), &problem.live));
+    (decision.verdict == Verdict::Go).then(|| format!("`migrate revert {}`, and then ", state.id()))
 }
 
 /// Releases that the declarations speak of and that nobody named: together they open a way.
 pub(super) fn missing_releases(problem: &Problem) -> Option<WayOut> {
-    let mut more = problem.clone();
-    let mut added: Vec<Live> = Vec::new();
-    for service in problem.goal.keys() {
-        added.extend(
-            unreleased(problem, service)
-                .into_iter()
-                .map(|version| Live {
-                    service: service.clone(),
-                    version,
-                }),
-        );
-    }
-    if added.is_empty() {
-        return None;
-    }
-    more.releases.extend(added.iter().cloned());
-    let mut used = path(&more)?;
-    used.retain(|release| added.contains(release));
-    used.sort();
-    used.dedup();
-    let releases: Vec<MissingRelease> = used
-        .iter()
-        .map(|release| MissingRelease {
-            service: release.service.clone(),
-            range: stretch(problem, release),
-        })
-        .collect();
-    let via = used
-        .iter()
-        .map(|Live { service, version }| format!("--via {service}={version}"));
+    let used = opened_by(problem, &unnamed(problem))?;
+    let releases = missing(problem, &used);
     let message = format!(
         "{}: name {} under `releases` in migrate.toml, or with `{}`",
         named(&releases),
         if used.len() == 1 { "it" } else { "them" },
-        via.collect::<Vec<_>>().join(" ")
+        via(&used)
     );
     Some(WayOut {
         releases,
@@ -266,28 +145,181 @@ pub(super) fn missing_releases(problem: &Problem) -> Option<WayOut> {
     })
 }
 
-/// The versions around `release` that every migration takes for the same, as far as they lie on
-/// the way.
-fn stretch(problem: &Problem, release: &Live) -> String {
-    let service = &release.service;
-    let same = |version: &Version| {
-        declarations(problem).all(|declaration| {
-            declaration.behaviours(service, version)
-                == declaration.behaviours(service, &release.version)
-        })
-    };
-    let versions = Declaration::representatives(service, declarations(problem));
-    let before = versions.iter().rev().filter(|v| **v <= release.version);
-    let first = before.take_while(|v| same(v)).last();
-    let end = versions
+fn missing(problem: &Problem, used: &[Live]) -> Vec<MissingRelease> {
+    let each = used.iter().map(|release| MissingRelease {
+        service: release.service.clone(),
+        range: stretch(problem, release),
+    });
+    each.collect()
+}
+
+fn via(used: &[Live]) -> String {
+    let each = used
         .iter()
-        .find(|version| **version > release.version && !same(version));
-    let first = first.unwrap_or(&release.version);
-    match end {
-        Some(end) => format!(">={first}, <{end}"),
-        None => format!(">={first}"),
+        .map(|Live { service, version }| format!("--via {service}={version}"));
+    each.collect::<Vec<_>>().join(" ")
+}
+
+/// The migration, declared in other ways.
+struct Redeclared<'a> {
+    part: &'a Problem,
+    declaration: &'a Declaration,
+    /// Releases that nobody named.
+    spare: Vec<Live>,
+}
+
+impl Redeclared<'_> {
+    /// Whether the migration would have a way if it were declared so, and by which releases.
+    fn opens(&self, declaration: Declaration, more: &Problem) -> Option<Vec<Live>> {
+        let changed = Problem {
+            schema: Schema::new(vec![MigrationState::pending(declaration)]),
+            ..more.clone()
+        };
+        opens(&changed, &self.spare)
+    }
+
+    fn way(&self, way: Way, mut message: String, used: &[Live]) -> WayOut {
+        let releases = missing(self.part, used);
+        if !used.is_empty() {
+            message.push_str(&format!(
+                "; and with it {} (`{}`)",
+                named(&releases),
+                via(used)
+            ));
+        }
+        WayOut {
+            releases,
+            ..WayOut::new(way, message)
+        }
+    }
+
+    fn synced(&self) -> Option<WayOut> {
+        let mut all = Vec::new();
+        for sync in [Sync::Both, Sync::ToNew, Sync::ToOld] {
+            let synced = Declaration {
+                sync,
+                ..self.declaration.clone()
+            };
+            if sync != self.declaration.sync
+                && let Some(used) = self.opens(synced, self.part)
+            {
+                all.push((used, format!("`sync = \"{}\"`", sync.name())));
+            }
+        }
+        // Those that take the fewest releases.
+        let fewest = all
+            .iter()
+            .map(|(used, _)| used)
+            .min_by_key(|used| used.len())?;
+        let names = all.iter().filter(|(used, _)| used == fewest);
+        let names: Vec<&str> = names.map(|(_, name)| name.as_str()).collect();
+        let message = format!(
+            "{}, if expand.sql makes every write of one format refresh the other (triggers, a view)",
+            names.join(" or ")
+        );
+        Some(self.way(Way::Sync, message, fewest))
+    }
+
+    fn append_only(&self) -> Option<WayOut> {
+        if self.declaration.rows == Rows::AppendOnly {
+            return None;
+        }
+        let changed = Declaration {
+            rows: Rows::AppendOnly,
+            ..self.declaration.clone()
+        };
+        let used = self.opens(changed, self.part)?;
+        let message = "`rows = \"append-only\"`, if it is so: rows are inserted and never updated";
+        Some(self.way(Way::AppendOnly, message.to_owned(), &used))
+    }
+
+    fn backfilled(&self) -> Option<WayOut> {
+        let declaration = self.declaration;
+        if declaration.parts.backfill || !declaration.has_old() || !declaration.has_new() {
+            return None;
+        }
+        let mut changed = declaration.clone();
+        changed.parts.backfill = true;
+        let used = self.opens(changed, self.part)?;
+        let message = "a `[backfill]` that brings existing rows into the new format";
+        Some(self.way(Way::Backfill, message.to_owned(), &used))
+    }
+
+    /// A release that does something else than the declaration says of any, of one service or,
+    /// where that is not enough, of each.
+    fn bridged(&self) -> Option<WayOut> {
+        // There is no release between a version and itself, nor on the way from nowhere.
+        let moves =
+            |service: &&String| way(self.part, service).is_some_and(|(low, high)| low < high);
+        let services: Vec<&String> = self.part.goal.keys().filter(moves).collect();
+        let alone = services.iter().map(|service| vec![*service]);
+        let groups = alone.chain((services.len() > 1).then(|| services.clone()));
+        for group in groups {
+            for does in BRIDGES {
+                let mut bridged = self.declaration.clone();
+                let mut more = self.part.clone();
+                for service in &group {
+                    let name = format!("{service}{TRIAL}");
+                    bridged.services.insert(name.clone(), always(does));
+                    let version = self.part.goal.get(*service).cloned();
+                    more.releases.extend(version.map(|version| Live {
+                        service: name,
+                        version,
+                    }));
+                }
+                if let Some(used) = self.opens(bridged, &more) {
+                    return Some(self.bridge(&group, does, &used));
+                }
+            }
+        }
+        None
+    }
+
+    fn bridge(&self, services: &[&String], does: Behaviour, used: &[Live]) -> WayOut {
+        let bridges = services.iter().filter_map(|service| {
+            let (low, high) = way(self.part, service)?;
+            Some(MissingRelease {
+                service: (*service).clone(),
+                range: format!(">{low}, <{high}"),
+            })
+        });
+        let mut bridges: Vec<MissingRelease> = bridges.collect();
+        let (reads, writes) = (words(does.reads), words(does.writes));
+        let what = if reads == writes {
+            format!("reads and writes {reads}")
+        } else {
+            format!("reads {reads} and writes {writes}")
+        };
+        let message = format!(
+            "{} that {what}: declare it in migration.toml, with `reads` and `writes` apart",
+            named(&bridges)
+        );
+        let mut way = self.way(Way::Bridge, message, used);
+        bridges.append(&mut way.releases);
+        way.releases = bridges;
+        way
     }
 }
+
+/// What a bridge may do; the first that opens a way is named.
+const BRIDGES: [Behaviour; 4] = [
+    Behaviour {
+        reads: Formats::OLD,
+        writes: Formats::BOTH,
+    },
+    Behaviour {
+        reads: Formats::BOTH,
+        writes: Formats::OLD,
+    },
+    Behaviour {
+        reads: Formats::BOTH,
+        writes: Formats::BOTH,
+    },
+    Behaviour {
+        reads: Formats::BOTH,
+        writes: Formats::NEW,
+    },
+];
 
 /// Services that stay as they are, and would have to move.
 fn goals(part: &Problem) -> Vec<WayOut> {
@@ -305,7 +337,7 @@ fn goals(part: &Problem) -> Vec<WayOut> {
         let opens = targets.into_iter().find(|version| {
             let mut more = part.clone();
             more.goal.insert(service.clone(), version.clone());
-            path(&more).is_some()
+            opens(&more, &[]).is_some()
         });
         found.extend(opens.map(|version| WayOut {
             releases: vec![MissingRelease {
@@ -319,82 +351,6 @@ fn goals(part: &Problem) -> Vec<WayOut> {
         }));
     }
     found
-}
-
-/// A release that does something else than the declaration says of any, of one service or, where
-/// that is not enough, of each.
-fn bridge(part: &Problem, declaration: &Declaration) -> Option<WayOut> {
-    const BRIDGES: [Behaviour; 4] = [
-        Behaviour {
-            reads: Formats::OLD,
-            writes: Formats::BOTH,
-        },
-        Behaviour {
-            reads: Formats::BOTH,
-            writes: Formats::OLD,
-        },
-        Behaviour {
-            reads: Formats::BOTH,
-            writes: Formats::BOTH,
-        },
-        Behaviour {
-            reads: Formats::BOTH,
-            writes: Formats::NEW,
-        },
-    ];
-    // There is no release between a version and itself, nor on the way from nowhere.
-    let moves = |service: &&String| way(part, service).is_some_and(|(low, high)| low < high);
-    let services: Vec<&String> = part.goal.keys().filter(moves).collect();
-    let alone = services.iter().map(|service| vec![*service]);
-    let groups: Vec<Vec<&String>> = alone
-        .chain((services.len() > 1).then(|| services.clone()))
-        .collect();
-    for group in groups {
-        for does in BRIDGES {
-            let mut bridged = declaration.clone();
-            let mut more = part.clone();
-            for service in &group {
-                let name = format!("{service}{TRIAL}");
-                bridged.services.insert(name.clone(), always(does));
-                more.releases
-                    .extend(part.goal.get(*service).map(|version| Live {
-                        service: name,
-                        version: version.clone(),
-                    }));
-            }
-            if path(&with(&more, bridged)).is_some() {
-                return Some(described(part, &group, does));
-            }
-        }
-    }
-    None
-}
-
-fn described(part: &Problem, services: &[&String], does: Behaviour) -> WayOut {
-    let releases: Vec<MissingRelease> = services
-        .iter()
-        .filter_map(|service| {
-            let (low, high) = way(part, service)?;
-            Some(MissingRelease {
-                service: (*service).clone(),
-                range: format!(">{low}, <{high}"),
-            })
-        })
-        .collect();
-    let (reads, writes) = (words(does.reads), words(does.writes));
-    let what = if reads == writes {
-        format!("reads and writes {reads}")
-    } else {
-        format!("reads {reads} and writes {writes}")
-    };
-    let message = format!(
-        "{} that {what}: declare it in migration.toml, with `reads` and `writes` apart",
-        named(&releases)
-    );
-    WayOut {
-        releases,
-        ..WayOut::new(Way::Bridge, message)
-    }
 }
 
 fn named(releases: &[MissingRelease]) -> String {

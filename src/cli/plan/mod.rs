@@ -151,7 +151,7 @@ fn problem(
         })
         .collect();
     if let Some(file) = &args.releases {
-        releases.extend(placed(&read_releases(file)?, config)?);
+        releases.extend(read_releases(file, config)?);
     }
     // Whoever lists every release does not mean to go beyond the one wanted and back.
     releases.retain(|release| is_on_the_way(release, &live, &goal));
@@ -174,7 +174,7 @@ fn is_on_the_way(release: &Live, live: &[Live], goal: &BTreeMap<String, Version>
         && ends.iter().any(|end| **end >= release.version)
 }
 
-fn read_releases(file: &Path) -> Result<Vec<ServiceVersion>, Failure> {
+fn read_releases(file: &Path, config: &Config) -> Result<Vec<Live>, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Failure::new(format!("`{}` cannot be read: {error}", file.display()))
             .help("name a file with one SERVICE=VERSION a line")
@@ -185,15 +185,11 @@ fn read_releases(file: &Path) -> Result<Vec<ServiceVersion>, Failure> {
         if line.is_empty() {
             continue;
         }
-        let release = line.parse().map_err(|error: String| {
-            Failure::new(format!(
-                "`{}` line {}: `{line}` is not a release",
-                file.display(),
-                at + 1
-            ))
-            .help(error)
+        let place = format!("`{}` line {}", file.display(), at + 1);
+        let release: ServiceVersion = line.parse().map_err(|error: String| {
+            Failure::new(format!("{place}: `{line}` is not a release")).help(error)
         })?;
-        releases.push(release);
+        releases.push(candidate(&release, config).map_err(|failure| failure.at(&place))?);
     }
     Ok(releases)
 }
