@@ -8,6 +8,8 @@
 #[allow(unused_macros, reason = "scenarios are for tests")]
 #[path = "../tests/suite/support/mod.rs"]
 mod support;
+#[path = "support/table.rs"]
+mod table;
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -23,6 +25,7 @@ use tokio::runtime::Runtime;
 use support::applied::{SERVICES, record, write_migrations};
 use support::backend::Db;
 use support::project::Project;
+use table::Table;
 
 const MINORS: u64 = 3;
 
@@ -249,66 +252,4 @@ async fn admit_and_release(connection: &mut dyn Connection) -> Duration {
     let took = began.elapsed();
     assert_eq!(decision.verdict, Verdict::Go, "{decision:?}");
     took
-}
-
-struct Table {
-    title: &'static str,
-    lines: Vec<[String; 5]>,
-}
-
-impl Table {
-    fn new(title: &'static str) -> Self {
-        let head = ["", "", "median", "min to max", "ratio"].map(str::to_owned);
-        Self {
-            title,
-            lines: vec![head],
-        }
-    }
-
-    /// What the rows below it are held against.
-    fn peer(&mut self, size: &str, what: &str, times: &[Duration]) {
-        self.add(size, what, times, "1".to_owned());
-    }
-
-    fn row(&mut self, size: &str, what: &str, times: &[Duration], peer: &[Duration]) {
-        let mut ratios: Vec<f64> = times
-            .iter()
-            .zip(peer)
-            .map(|(time, peer)| time.as_secs_f64() / peer.as_secs_f64())
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        self.add(
-            size,
-            what,
-            times,
-            format!("{:.2}", ratios[ratios.len() / 2]),
-        );
-    }
-
-    fn add(&mut self, size: &str, what: &str, times: &[Duration], ratio: String) {
-        let mut sorted = times.to_vec();
-        sorted.sort();
-        let ms = |time: Duration| format!("{:.2}", time.as_secs_f64() * 1000.0);
-        let (least, most) = (sorted[0], sorted[sorted.len() - 1]);
-        let middle = sorted[sorted.len() / 2];
-        self.lines.push([
-            size.to_owned(),
-            what.to_owned(),
-            format!("{} ms", ms(middle)),
-            format!("{} to {} ms", ms(least), ms(most)),
-            ratio,
-        ]);
-    }
-
-    fn print(&self) {
-        let width = |column: usize| {
-            let cells = self.lines.iter().map(|line| line[column].chars().count());
-            cells.max().unwrap_or(0)
-        };
-        println!("\n{}", self.title);
-        for [size, what, median, span, ratio] in &self.lines {
-            let [w0, w1, w2, w3] = [width(0), width(1), width(2), width(3)];
-            println!("{size:<w0$}  {what:<w1$}  {median:>w2$}  {span:>w3$}  {ratio:>5}");
-        }
-    }
 }

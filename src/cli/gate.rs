@@ -121,7 +121,9 @@ fn action(command: &GateCommand, context: &Context) -> Result<Action, Failure> {
     };
     match command {
         GateCommand::Deploy { versions } => {
-            let live = versions.iter().map(|wanted| candidate(wanted, context));
+            let live = versions
+                .iter()
+                .map(|wanted| candidate(wanted, &context.project.config));
             Ok(Action::Deploy(live.collect::<Result<_, _>>()?))
         }
         GateCommand::Expand { id } => step(Step::Expand, id),
@@ -132,23 +134,17 @@ fn action(command: &GateCommand, context: &Context) -> Result<Action, Failure> {
 }
 
 /// A version to start, placed among the versions.
-pub(super) fn candidate(wanted: &ServiceVersion, context: &Context) -> Result<Live, Failure> {
+pub(super) fn candidate(wanted: &ServiceVersion, config: &Config) -> Result<Live, Failure> {
     let ServiceVersion { service, label } = wanted;
-    if !context.project.config.services.contains_key(service) {
-        let known: Vec<&str> = context
-            .project
-            .config
-            .services
-            .keys()
-            .map(String::as_str)
-            .collect();
+    if !config.services.contains_key(service) {
+        let known: Vec<&str> = config.services.keys().map(String::as_str).collect();
         return Err(Failure::new(format!(
             "the service `{service}` is not named in migrate.toml"
         ))
         .help(format!("named there: {}", known.join(", ")))
         .usage());
     }
-    let version = placed(&context.project.config, service, label)?;
+    let version = placed(config, service, label)?;
     Ok(Live {
         service: service.clone(),
         version,

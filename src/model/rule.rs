@@ -154,6 +154,32 @@ impl MigrationState {
         state
     }
 
+    /// The clauses that starting `candidates` beside the live versions would break.
+    #[must_use]
+    pub fn breaches_of_admitting(&self, candidates: &[Live], live: &[Live]) -> Vec<Breach> {
+        let present = self.breaches(live);
+        let together = beside(live, candidates);
+        // The state before names who brings a row kind about; the one after has recorded it.
+        let mut found = Self {
+            kinds: self.kinds,
+            ..self.admitting(&together)
+        }
+        .breaches(&together);
+        found.retain(|breach| {
+            let is_candidate = breach
+                .who
+                .as_ref()
+                .is_some_and(|who| candidates.contains(who));
+            // One more instance of what runs already is judged like a new one: it may be the
+            // fence that the version is running into.
+            is_candidate
+                || !present
+                    .iter()
+                    .any(|other| other.clause == breach.clause && other.who == breach.who)
+        });
+        found
+    }
+
     pub(super) fn kinds_after_expand(&self, live: &[Live]) -> RowKinds {
         let before = self.reachable(live);
         let declaration = &self.declaration;
@@ -194,6 +220,17 @@ impl MigrationState {
             })
             .collect()
     }
+}
+
+/// The live versions and the candidates, each once.
+pub(crate) fn beside(live: &[Live], candidates: &[Live]) -> Vec<Live> {
+    let mut together = live.to_vec();
+    for candidate in candidates {
+        if !together.contains(candidate) {
+            together.push(candidate.clone());
+        }
+    }
+    together
 }
 
 /// Where a new format may be stale, a backfill has to overwrite it from the old one, whatever that

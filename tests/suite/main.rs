@@ -17,6 +17,7 @@ mod harness;
 mod lease;
 mod outage;
 mod phases;
+mod plan;
 mod pooler;
 mod races;
 mod speed;
