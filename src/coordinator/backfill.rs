@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::script::seen_elsewhere;
-use super::session::{Coordinator, Move, move_to};
+use super::session::{Coordinator, Move, WayBack, move_to};
 use super::{CoordinatorError, Done, Outcome, Progress, Situation};
 use crate::backfill::{BackfillError, Engine};
 use crate::gate::{Action, Decision, Verdict, decide};
@@ -88,21 +88,14 @@ impl Coordinator<'_> {
     ) -> Result<Option<Cursor>, CoordinatorError> {
         let cursor = engine.start(self.connection.as_mut()).await?;
         let others = seen_elsewhere(&situation.evidence.snapshot);
-        let becomes = |state: &MigrationState, live: &[Live]| {
-            let mut states = state.states_during(Step::Backfill, live);
-            if states.is_empty() {
-                state.clone()
-            } else {
-                states.swap_remove(0)
-            }
-        };
+        let becomes = |state: &MigrationState, live: &[Live]| state.begun(Step::Backfill, live);
         let path = engine.file.path.display().to_string();
         let detail = serde_json::json!({ "file": path, "sha256": engine.file.sha256 });
         let change = Move {
             state,
             others: &others,
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail,
         };
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
@@ -153,17 +146,13 @@ impl Coordinator<'_> {
         situation.evidence.facts.remaining = Some(remaining);
         let decision = self.ask(Step::Backfill, engine.id, &situation);
         let others = seen_elsewhere(&situation.evidence.snapshot);
-        let becomes = |state: &MigrationState, live: &[Live]| MigrationState {
-            phase: Phase::Expanded,
-            kinds: state.reachable(live),
-            declaration: state.declaration.clone(),
-        };
+        let becomes = |state: &MigrationState, live: &[Live]| state.given_up(Phase::Expanded, live);
         let detail = serde_json::json!({ "remaining": remaining });
         let change = Move {
             state,
             others: &others,
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail,
         };
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
@@ -216,7 +205,7 @@ impl Coordinator<'_> {
             state,
             others: &others,
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail,
         };
         crate::crash::point("backfill.recording");

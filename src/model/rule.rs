@@ -92,6 +92,23 @@ impl MigrationState {
         }
     }
 
+    /// The state that is recorded when `step` begins: a fence is up, or a backfill is under way.
+    #[must_use]
+    pub fn begun(&self, step: Step, live: &[Live]) -> Self {
+        let states = self.states_during(step, live);
+        states.into_iter().next().unwrap_or_else(|| self.clone())
+    }
+
+    /// The state that is recorded when what runs is given up and the migration goes back to `to`.
+    #[must_use]
+    pub fn given_up(&self, to: Phase, live: &[Live]) -> Self {
+        Self {
+            phase: to,
+            kinds: self.reachable(live),
+            declaration: self.declaration.clone(),
+        }
+    }
+
     /// The state that is recorded once `step` is done.
     #[must_use]
     pub fn after(&self, step: Step, live: &[Live]) -> Self {
