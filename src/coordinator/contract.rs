@@ -267,30 +267,33 @@ pub(super) async fn measure(
         ));
     }
     if let Some(required) = migration.contract_rules.soak {
-        let touches_old = |who: &Live| {
-            schema
-                .get(id)
-                .is_some_and(|state| state.is_touched_by(who, Format::Old))
-        };
-        let seen = view
-            .sightings
-            .iter()
-            .filter(|sighting| {
-                // A version that cannot be placed may be an old one.
-                sighting.label.version.clone().is_none_or(|version| {
-                    touches_old(&Live {
-                        service: sighting.service.clone(),
-                        version,
-                    })
-                })
-            })
-            .map(|sighting| sighting.last_seen_at);
-        let applied = view.applied.iter().find(|applied| applied.state.id() == id);
-        let since = seen.max().or(applied.map(|applied| applied.changed_at));
-        facts.soak = Some(Soak {
-            required_ms: i64::try_from(required.as_millis()).unwrap_or(i64::MAX),
-            quiet_ms: since.map_or(0, |since| view.now.saturating_sub(since)),
-        });
+        facts.soak = schema.get(id).map(|state| soak(required, state, view));
     }
     Ok(facts)
+}
+
+/// How long no version that touches the old format was seen.
+#[must_use]
+pub fn soak(required: Duration, state: &MigrationState, view: &View) -> Soak {
+    let seen = view
+        .sightings
+        .iter()
+        .filter(|sighting| {
+            // A version that cannot be placed may be an old one.
+            sighting.label.version.clone().is_none_or(|version| {
+                let who = Live {
+                    service: sighting.service.clone(),
+                    version,
+                };
+                state.is_touched_by(&who, Format::Old)
+            })
+        })
+        .map(|sighting| sighting.last_seen_at);
+    let mut applied = view.applied.iter();
+    let applied = applied.find(|applied| applied.state.id() == state.id());
+    let since = seen.max().or(applied.map(|applied| applied.changed_at));
+    Soak {
+        required_ms: i64::try_from(required.as_millis()).unwrap_or(i64::MAX),
+        quiet_ms: since.map_or(0, |since| view.now.saturating_sub(since)),
+    }
 }

@@ -42,7 +42,7 @@ impl Coordinator<'_> {
         Ok(from)
     }
 
-    /// Goes back to the phase before the fence was raised.
+    /// Goes back to the phase before the fence was raised, unless statements behind it have run.
     pub(super) async fn lower_fence(
         &mut self,
         state: &MigrationState,
@@ -51,8 +51,23 @@ impl Coordinator<'_> {
         if state.phase == to || !matches!(state.phase, Phase::Contracting | Phase::Reverting) {
             return Ok(());
         }
+        let step = match state.phase {
+            Phase::Reverting => Step::Revert,
+            _ => Step::Contract,
+        };
         let becomes = move |state: &MigrationState, live: &[Live]| state.given_up(to, live);
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        // Statement by statement, an earlier run may have taken away a part already.
+        if !ledger.steps(state.id(), step.name()).await?.is_empty() {
+            ledger.rollback().await?;
+            tracing::warn!(
+                "the fence of {id} stays up, because some statements of its {step} have run already: \
+                 run `migrate {step} {id}` again to finish it",
+                id = state.id(),
+                step = step.name(),
+            );
+            return Ok(());
+        }
         // A fence raised before anything was recorded is lowered to nothing being recorded.
         let change = Move {
             state,
@@ -81,32 +96,13 @@ impl Coordinator<'_> {
         if is_superseded {
             return error;
         }
-        if let Err(second) = self.lower_unless_begun(state, to).await {
+        if let Err(second) = self.lower_fence(state, to).await {
             tracing::warn!(
                 "the fence of {} is still up ({second}): run the same command again to finish it or to lower it",
                 state.id()
             );
         }
         error
-    }
-
-    async fn lower_unless_begun(
-        &mut self,
-        state: &MigrationState,
-        to: Phase,
-    ) -> Result<(), CoordinatorError> {
-        let step = match state.phase {
-            Phase::Reverting => Step::Revert,
-            _ => Step::Contract,
-        };
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        let begun = ledger.steps(state.id(), step.name()).await;
-        ledger.rollback().await?;
-        if begun?.is_empty() {
-            self.lower_fence(state, to).await
-        } else {
-            Ok(())
-        }
     }
 }
 

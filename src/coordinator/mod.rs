@@ -18,6 +18,7 @@ mod session;
 
 use std::time::Duration;
 
+pub use contract::soak;
 pub use error::{CoordinatorError, ScriptFailure};
 pub use observe::{
     Drift, Situation, connect, is_nothing_yet, measure_if_clear, nothing_yet, observe, observe_with,

@@ -276,6 +276,7 @@ pub(super) async fn move_to(
     ledger
         .append(EventKind::Phase, actor, Some(state.id()), &detail)
         .await?;
+    ledger.count_again(&view, &live, seq).await?;
     ledger.fence(token).await?;
     Ok(state.phase)
 }

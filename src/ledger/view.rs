@@ -122,6 +122,22 @@ impl View {
         live
     }
 
+    /// What these versions are called: each service with each name that a version of it goes by.
+    #[must_use]
+    pub fn labels_of(&self, live: &[Live]) -> Vec<(&str, &str)> {
+        let is_meant = |sighting: &&Sighting| {
+            live.iter().any(|who| {
+                who.service == sighting.service
+                    && Some(&who.version) == sighting.label.version.as_ref()
+            })
+        };
+        self.sightings
+            .iter()
+            .filter(is_meant)
+            .map(|sighting| (sighting.service.as_str(), sighting.label.text.as_str()))
+            .collect()
+    }
+
     /// The migration as it stands now, declared as it was when it was decided on.
     #[must_use]
     pub fn present(&self, decided_on: &MigrationState) -> MigrationState {
