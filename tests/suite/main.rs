@@ -18,6 +18,7 @@ mod lease;
 mod outage;
 mod phases;
 mod pooler;
+mod protocol;
 mod races;
 mod speed;
 mod transactions;
