@@ -11,6 +11,7 @@ mod documents;
 mod errors;
 mod example;
 mod fleet;
+mod fuzz;
 mod gate;
 mod grants;
 mod harness;
