@@ -58,6 +58,10 @@ impl Coordinator<'_> {
         let mut notes = decision.notes;
         let cursor = match recorded {
             Some(cursor) => Some(cursor),
+            // It is recorded, and was killed before its first batch.
+            None if state.phase == Phase::Backfilling => {
+                engine.start(self.connection.as_mut()).await?
+            }
             None => {
                 let inside = self.begin_backfill(&engine, &state, &situation).await?;
                 if inside.verdict != Verdict::Go {

@@ -214,8 +214,12 @@ impl Scenario {
             }
             Step::Backfill => {
                 let present = self.present(state).phase;
-                if present == Phase::Backfilling && state.cursor {
-                    return Ok(Work::Batching);
+                if present == Phase::Backfilling {
+                    return Ok(if state.cursor {
+                        Work::Batching
+                    } else {
+                        Work::Ranging
+                    });
                 }
                 let ranged = self.mutation == Mutation::BackfillBegunUnchecked;
                 if !ranged {
