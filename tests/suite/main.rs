@@ -15,6 +15,7 @@ mod fuzz;
 mod gate;
 mod grants;
 mod harness;
+mod history;
 mod lease;
 mod outage;
 mod phases;
