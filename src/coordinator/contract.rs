@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::fence::{FromInside, RecheckRules};
 use super::script::{Progress, Ran, Run, seen_elsewhere};
-use super::session::{Coordinator, Move};
+use super::session::{Coordinator, Move, WayBack};
 use super::{CoordinatorError, Done, Outcome, Situation};
 use crate::gate::{Decision, Verdict};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
@@ -30,9 +30,7 @@ impl Coordinator<'_> {
             self.step_back(&state, &situation).await?;
             return Ok(Outcome::Blocked(decision));
         }
-        let from = self
-            .raise_fence(&state, &situation, Phase::Contracting)
-            .await?;
+        let from = self.raise_fence(&state, &situation, Step::Contract).await?;
         crate::crash::point("contract.fenced");
         loop {
             // Only what is seen from behind the fence counts: before it, one more could have come.
@@ -143,7 +141,7 @@ impl Coordinator<'_> {
             state,
             others: &others,
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail: serde_json::json!({}),
         };
         let recheck = FromInside {

@@ -7,7 +7,7 @@ use super::{CoordinatorError, Progress, Situation};
 use crate::database::{Connection, DatabaseError, ErrorKind, LockTimeout};
 use crate::gate::{Action, Facts, Soak, Verdict, decide};
 use crate::ledger::{Ledger, View};
-use crate::model::{Format, Live, MigrationId, Phase, Schema, Step};
+use crate::model::{Format, Live, MigrationId, MigrationState, Phase, Schema, Step};
 use crate::project::{Migration, Project};
 
 impl Coordinator<'_> {
@@ -109,30 +109,31 @@ pub(super) async fn measure(
         let count = count.map_err(|error| query_failed("require", query, error))?;
         facts.require.push((query.clone(), count));
     }
-    let required = migration.contract_rules.soak;
-    facts.soak = required.map(|required| soak(required, id, view, schema));
+    if let Some(required) = migration.contract_rules.soak {
+        facts.soak = schema.get(id).map(|state| soak(required, state, view));
+    }
     Ok(facts)
 }
 
-fn soak(required: Duration, id: &MigrationId, view: &View, schema: &Schema) -> Soak {
-    let touches_old = |who: &Live| {
-        let state = schema.get(id);
-        state.is_some_and(|state| state.is_touched_by(who, Format::Old))
-    };
+/// How long no version that touches the old format was seen.
+#[must_use]
+pub fn soak(required: Duration, state: &MigrationState, view: &View) -> Soak {
     let seen = view
         .sightings
         .iter()
         .filter(|sighting| {
             // A version that cannot be placed may be an old one.
             sighting.label.version.clone().is_none_or(|version| {
-                touches_old(&Live {
+                let who = Live {
                     service: sighting.service.clone(),
                     version,
-                })
+                };
+                state.is_touched_by(&who, Format::Old)
             })
         })
         .map(|sighting| sighting.last_seen_at);
-    let applied = view.applied.iter().find(|applied| applied.state.id() == id);
+    let mut applied = view.applied.iter();
+    let applied = applied.find(|applied| applied.state.id() == state.id());
     let since = seen.max().or(applied.map(|applied| applied.changed_at));
     Soak {
         required_ms: i64::try_from(required.as_millis()).unwrap_or(i64::MAX),

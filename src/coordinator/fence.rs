@@ -2,22 +2,22 @@
 //! from then on can only become less.
 
 use super::script::{Recheck, seen_elsewhere};
-use super::session::{Coordinator, Move, move_to};
+use super::session::{Coordinator, Move, WayBack, move_to};
 use super::{CoordinatorError, Situation};
 use crate::gate::{Action, Decision, decide};
 use crate::ledger::Ledger;
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 
 impl Coordinator<'_> {
-    /// Records a phase in which no version behind the fence is admitted any more. Returns the
+    /// Records that `step` has begun: no version behind its fence is admitted any more. Returns the
     /// phase to go back to.
     pub(super) async fn raise_fence(
         &mut self,
         state: &MigrationState,
         situation: &Situation,
-        phase: Phase,
+        step: Step,
     ) -> Result<Phase, CoordinatorError> {
-        if state.phase == phase {
+        if state.begun(step, &[]).phase == state.phase {
             let applied = situation
                 .view
                 .applied
@@ -25,29 +25,24 @@ impl Coordinator<'_> {
                 .find(|applied| applied.state.id() == state.id());
             return Ok(applied
                 .and_then(|applied| applied.step_back)
-                .unwrap_or(phase));
+                .unwrap_or(state.phase));
         }
         let others = seen_elsewhere(&situation.evidence.snapshot);
-        let from = state.phase;
-        let becomes = move |state: &MigrationState, live: &[Live]| MigrationState {
-            phase,
-            kinds: state.reachable(live),
-            declaration: state.declaration.clone(),
-        };
+        let becomes = move |state: &MigrationState, live: &[Live]| state.begun(step, live);
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         let change = Move {
             state,
             others: &others,
             becomes: &becomes,
-            step_back: Some(from),
+            way_back: WayBack::Kept,
             detail: serde_json::json!({}),
         };
-        move_to(&mut ledger, self.token, &self.actor, change).await?;
+        let from = move_to(&mut ledger, self.token, &self.actor, change).await?;
         ledger.commit().await?;
         Ok(from)
     }
 
-    /// Goes back to the phase before the fence was raised.
+    /// Goes back to the phase before the fence was raised, unless statements behind it have run.
     pub(super) async fn lower_fence(
         &mut self,
         state: &MigrationState,
@@ -56,18 +51,29 @@ impl Coordinator<'_> {
         if state.phase == to || !matches!(state.phase, Phase::Contracting | Phase::Reverting) {
             return Ok(());
         }
-        let becomes = move |state: &MigrationState, live: &[Live]| MigrationState {
-            phase: to,
-            kinds: state.reachable(live),
-            declaration: state.declaration.clone(),
+        let step = match state.phase {
+            Phase::Reverting => Step::Revert,
+            _ => Step::Contract,
         };
+        let becomes = move |state: &MigrationState, live: &[Live]| state.given_up(to, live);
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        // Statement by statement, an earlier run may have taken away a part already.
+        if !ledger.steps(state.id(), step.name()).await?.is_empty() {
+            ledger.rollback().await?;
+            tracing::warn!(
+                "the fence of {id} stays up, because some statements of its {step} have run already: \
+                 run `migrate {step} {id}` again to finish it",
+                id = state.id(),
+                step = step.name(),
+            );
+            return Ok(());
+        }
         // A fence raised before anything was recorded is lowered to nothing being recorded.
         let change = Move {
             state,
             others: &[],
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail: serde_json::json!({ "stepped_back": true }),
         };
         move_to(&mut ledger, self.token, &self.actor, change).await?;
@@ -90,32 +96,13 @@ impl Coordinator<'_> {
         if is_superseded {
             return error;
         }
-        if let Err(second) = self.lower_unless_begun(state, to).await {
+        if let Err(second) = self.lower_fence(state, to).await {
             tracing::warn!(
                 "the fence of {} is still up ({second}): run the same command again to finish it or to lower it",
                 state.id()
             );
         }
         error
-    }
-
-    async fn lower_unless_begun(
-        &mut self,
-        state: &MigrationState,
-        to: Phase,
-    ) -> Result<(), CoordinatorError> {
-        let step = match state.phase {
-            Phase::Reverting => Step::Revert,
-            _ => Step::Contract,
-        };
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        let begun = ledger.steps(state.id(), step.name()).await;
-        ledger.rollback().await?;
-        if begun?.is_empty() {
-            self.lower_fence(state, to).await
-        } else {
-            Ok(())
-        }
     }
 }
 
@@ -147,14 +134,8 @@ pub(super) struct FromInside<'r> {
 impl Recheck for FromInside<'_> {
     async fn decide(&self, ledger: &mut Ledger<'_>) -> Result<Decision, CoordinatorError> {
         let view = ledger.view().await?;
-        let mut snapshot = self.situation.evidence.snapshot.clone();
-        snapshot.taken_at = view.now;
-        snapshot
-            .groups
-            .retain(|group| group.source != crate::ledger::LEASES);
-        snapshot.groups.extend(view.groups.iter().cloned());
         let mut evidence = self.situation.evidence.clone();
-        evidence.snapshot = snapshot;
+        evidence.snapshot = view.refresh(&evidence.snapshot);
         evidence.schema = super::observe::schema(&self.coordinator.project, &view);
         if self.step == Step::Contract {
             let rules = self

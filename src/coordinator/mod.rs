@@ -20,7 +20,7 @@ mod session;
 use std::time::Duration;
 
 pub use error::{CoordinatorError, ScriptFailure};
-pub use facts::measure_if_clear;
+pub use facts::{measure_if_clear, soak};
 pub use observe::{
     Drift, Situation, connect, is_nothing_yet, nothing_yet, observe, observe_with, survey,
 };

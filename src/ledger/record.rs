@@ -129,12 +129,21 @@ impl Ledger<'_> {
             .await?;
         }
         if change.phase == Phase::Expanded {
-            self.execute(
-                "UPDATE {migrations} SET backfill_after = '', backfill_upto = '', backfill_rows = 0 WHERE number = ?",
-                &[number(id).into()],
-            )
-            .await?;
+            self.forget_cursor(id).await?;
         }
+        Ok(())
+    }
+
+    /// Forgets how far a backfill is: the next run begins at the first key.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn forget_cursor(&mut self, id: &MigrationId) -> Result<(), LedgerError> {
+        self.execute(
+            "UPDATE {migrations} SET backfill_after = '', backfill_upto = '', backfill_rows = 0 WHERE number = ?",
+            &[number(id).into()],
+        )
+        .await?;
         Ok(())
     }
 

@@ -92,6 +92,29 @@ impl MigrationState {
         }
     }
 
+    /// The state that is recorded when `step` begins: a fence is up, or a backfill is under way.
+    #[must_use]
+    pub fn begun(&self, step: Step, live: &[Live]) -> Self {
+        let states = self.states_during(step, live);
+        states.into_iter().next().unwrap_or_else(|| self.clone())
+    }
+
+    /// The state that is recorded when a step is given up and the migration goes back to `to`,
+    /// nothing having been taken away yet.
+    ///
+    /// Old-only writers may have been admitted behind the fence of a revert, so *backfilled* is gone
+    /// back to only where it still says what it means.
+    #[must_use]
+    pub fn given_up(&self, to: Phase, live: &[Live]) -> Self {
+        let kinds = self.before_any_fence().reachable(live);
+        let is_undone = to == Phase::Backfilled && !kinds.all_new_fresh();
+        Self {
+            phase: if is_undone { Phase::Expanded } else { to },
+            kinds,
+            declaration: self.declaration.clone(),
+        }
+    }
+
     /// The state that is recorded once `step` is done.
     #[must_use]
     pub fn after(&self, step: Step, live: &[Live]) -> Self {
@@ -139,7 +162,9 @@ impl MigrationState {
         // While expand runs, only old formats are written: what they leave is known (see
         // `kinds_after_expand`), and recording it now would mix it with what came before the sync.
         if self.phase != Phase::Expanding {
-            state.kinds = self.reachable(live);
+            // While a revert runs, only old formats are written: without the sync they leave nothing
+            // that outlives it, and if it is given up before it has begun the sync was there.
+            state.kinds = self.before_any_fence().reachable(live);
         }
         if matches!(self.phase, Phase::Backfilling | Phase::Backfilled) {
             // A backfill under way is undone by a writer that leaves rows behind it unfilled.
@@ -349,5 +374,42 @@ impl super::Declaration {
             || !self.has_new()
             || self.parts.backfill
             || matches!(self.sync, Sync::Both | Sync::ToNew)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{declaration, live};
+
+    fn state(phase: Phase, kinds: &str, text: &str) -> MigrationState {
+        MigrationState {
+            declaration: declaration(text),
+            phase,
+            kinds: kinds.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_fence_is_lowered_to_backfilled_only_where_that_is_true() {
+        let rows = "old <1.2.0 new >=1.1.0 append-only backfill contract";
+        let old_only = [live("web 1.0.0")];
+        for phase in [Phase::Contracting, Phase::Reverting] {
+            let fenced = state(phase, "FF", rows);
+            let back = fenced.given_up(Phase::Backfilled, &[]);
+            assert_eq!((back.phase, back.kinds), (Phase::Backfilled, fenced.kinds));
+            let undone = fenced.admitting(&old_only).given_up(Phase::Backfilled, &[]);
+            assert_eq!(undone.phase, Phase::Expanded);
+            assert!(undone.kinds.contains(RowKind::ORIGINAL));
+        }
+    }
+
+    #[test]
+    fn a_revert_that_is_given_up_has_left_the_sync_in_place() {
+        let rows = "old <1.2.0 new >=1.1.0 sync both backfill contract revert";
+        let fenced = state(Phase::Reverting, "FF", rows);
+        let both = [live("web 1.0.0"), live("web 1.1.0")];
+        let back = fenced.admitting(&both).given_up(Phase::Backfilled, &both);
+        assert_eq!((back.phase, back.kinds), (Phase::Backfilled, fenced.kinds));
     }
 }
