@@ -91,10 +91,7 @@ pub async fn survey(
     project: &Project,
     connection: &mut dyn Connection,
 ) -> Result<Situation, LedgerError> {
-    let read = match Ledger::read(connection).await? {
-        None => None,
-        Some(ledger) => Some(ledger.view_and_end().await?),
-    };
+    let read = Ledger::survey(connection).await?;
     let has_ledger = read.is_some();
     let (view, files) = read.unwrap_or_else(|| (empty_view(), Vec::new()));
     let snapshot = fleet::observe(&project.config, &view, connection).await;

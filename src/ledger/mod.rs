@@ -124,10 +124,7 @@ async fn begin(
     access: Access,
 ) -> Result<Option<i64>, LedgerError> {
     connection.begin(access).await?;
-    let sql = tables::render(
-        connection.capabilities(),
-        "SELECT format, {now} FROM {meta} WHERE id = 1",
-    );
+    let sql = tables::render(connection.capabilities(), SELECT_META);
     let rows = match connection.query(&sql, &[]).await {
         Ok(rows) => rows,
         Err(error) if error.kind == ErrorKind::NoTable => {
@@ -136,7 +133,14 @@ async fn begin(
         }
         Err(error) => return Err(error.into()),
     };
-    let row = first(&rows)?;
+    moment(&rows).map(Some)
+}
+
+const SELECT_META: &str = "SELECT format, {now} FROM {meta} WHERE id = 1";
+
+/// The moment that the answer to [`SELECT_META`] names, if this program understands the ledger.
+fn moment(meta: &[Row]) -> Result<i64, LedgerError> {
+    let row = first(meta)?;
     let found = row.int(0)?;
     if found > FORMAT {
         return Err(LedgerError::Newer {
@@ -144,7 +148,7 @@ async fn begin(
             supported: FORMAT,
         });
     }
-    Ok(Some(row.int(1)?))
+    row.int(1).map_err(Into::into)
 }
 
 /// As many answers as there were questions.

@@ -1,7 +1,7 @@
 //! The whole of what the ledger knows, read in a handful of queries however long its history is.
 
 use super::{AppliedFile, CoordinatorRow, Cursor, Ledger, LedgerError, all};
-use crate::database::Row;
+use crate::database::{Access, Connection, Row};
 use crate::model::{
     InstanceState, Label, Live, LiveGroup, MigrationState, Phase, Snapshot, SourceReport,
     SourceStatus, Version,
@@ -175,8 +175,8 @@ impl View {
     }
 }
 
-/// The queries of a view, as of `now`.
-fn queries(now: i64) -> [String; 4] {
+/// The queries of a view, as of `now`: a number, or an expression.
+fn queries(now: &str) -> [String; 4] {
     [
         super::coordinator::SELECT.to_owned(),
         "SELECT service, version, placed, last_seen_at, seq FROM {sightings} ORDER BY service, version".to_owned(),
@@ -214,23 +214,44 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error, or contents that this program did not write.
     pub async fn view(&mut self) -> Result<View, LedgerError> {
-        let answers = self.query_all(queries(self.as_of)).await?;
+        let answers = self.query_all(queries(&self.as_of.to_string())).await?;
         View::read(self.as_of, answers)
     }
 
-    /// As [`Ledger::view`], with every file of every applied phase, and ends the transaction,
-    /// which only read: all of it in one round trip.
+    /// As [`Ledger::view`], with every file of every applied phase, in a transaction of its own and
+    /// one round trip; `None` where the database has no ledger.
     ///
     /// # Errors
-    /// A database error, or contents that this program did not write.
-    pub async fn view_and_end(self) -> Result<(View, Vec<AppliedFile>), LedgerError> {
-        let [coordinator, sightings, groups, applied] = queries(self.as_of);
-        let files = super::record::SELECT_FILES.to_owned();
-        let queries = [coordinator, sightings, groups, applied, files].map(|sql| self.render(&sql));
-        let answers = self.connection.query_last(&queries).await?;
-        let [coordinator, sightings, groups, applied, files] = all(answers)?;
-        let view = View::read(self.as_of, [coordinator, sightings, groups, applied])?;
-        Ok((view, super::record::read_files(&files)?))
+    /// A database error, a ledger of a newer program, or contents that this program did not write.
+    pub async fn survey(
+        connection: &mut dyn Connection,
+    ) -> Result<Option<(View, Vec<AppliedFile>)>, LedgerError> {
+        connection.begin(Access::Read).await?;
+        // The moment is not known before they are sent, so each query asks for it, once.
+        let [coordinator, sightings, groups, applied] = queries("(SELECT {now})");
+        let (meta, files) = (
+            super::SELECT_META.to_owned(),
+            super::record::SELECT_FILES.to_owned(),
+        );
+        let capabilities = connection.capabilities();
+        let queries = [meta, coordinator, sightings, groups, applied, files]
+            .map(|sql| super::tables::render(capabilities, &sql));
+        let answers = match connection.query_last(&queries).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                connection.rollback().await?;
+                // Asked one by one it turns out why: no ledger, or a newer one.
+                let Some(ledger) = Ledger::read(connection).await? else {
+                    return Ok(None);
+                };
+                ledger.rollback().await?;
+                return Err(error.into());
+            }
+        };
+        let [meta, coordinator, sightings, groups, applied, files] = all(answers)?;
+        let now = super::moment(&meta)?;
+        let view = View::read(now, [coordinator, sightings, groups, applied])?;
+        Ok(Some((view, super::record::read_files(&files)?)))
     }
 
     /// Adds the names of a few instances to each group.
@@ -281,7 +302,7 @@ const EXPIRED: i64 = LOST + 1;
 
 /// Counts the leases by service, version and state. One pass over them: each lease falls into one
 /// state, and the last column is when it was renewed or, once it has expired, when that was.
-fn counted(now: i64) -> String {
+fn counted(now: &str) -> String {
     format!(
         "SELECT service, version, \
          CASE WHEN expires_at <= {now} THEN {EXPIRED} WHEN renewed_at + 3 * renew_ms < {now} THEN {LOST} ELSE state END, \
