@@ -8,10 +8,13 @@
 #[allow(unused_macros, reason = "scenarios are for tests")]
 #[path = "../tests/suite/support/mod.rs"]
 mod support;
+#[path = "support/table.rs"]
+mod table;
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use phasegate::coordinator::survey;
 use phasegate::database::{ConnectOptions, Connection, Target, connect};
 use phasegate::gate::{Action, Evidence, Verdict, decide};
 use phasegate::ledger::{Ledger, NewLease, View};
@@ -22,6 +25,7 @@ use tokio::runtime::Runtime;
 use support::applied::{SERVICES, record, write_migrations};
 use support::backend::Db;
 use support::project::Project;
+use table::Table;
 
 const MINORS: u64 = 3;
 
@@ -127,6 +131,8 @@ fn postgres(runtime: &Runtime, leases: i64, rounds: usize, table: &mut Table) {
     record(&project, &db);
     fill(&db, leases);
     let target = Target::parse(&db.url, std::path::Path::new(".")).expect("a URL");
+    let loaded =
+        phasegate::project::Project::load(&project.path(), Some(&db.url)).expect("a project");
     let (mut bare, mut gate, mut admission) = (Vec::new(), Vec::new(), Vec::new());
     runtime.block_on(async {
         let mut connection = connect(&target, ConnectOptions::default())
@@ -138,7 +144,7 @@ fn postgres(runtime: &Runtime, leases: i64, rounds: usize, table: &mut Table) {
         // One round to warm up.
         for round in 0..=rounds {
             let counted = count_plainly(&mut plain).await;
-            let decided = ask(connection.as_mut()).await;
+            let decided = ask(&loaded, connection.as_mut()).await;
             let admitted = admit_and_release(connection.as_mut()).await;
             if round > 0 {
                 bare.push(counted);
@@ -150,7 +156,7 @@ fn postgres(runtime: &Runtime, leases: i64, rounds: usize, table: &mut Table) {
     });
     let size = format!("{leases} leases");
     table.peer(&size, "SELECT service, version, count(*) … GROUP BY", &bare);
-    table.row(&size, "gate: read the ledger, decide", &gate, &bare);
+    table.row(&size, "gate: read ledger and leases, decide", &gate, &bare);
     table.row(&size, "admission and release", &admission, &bare);
 }
 
@@ -213,15 +219,11 @@ fn evidence(view: View) -> Evidence {
     }
 }
 
-async fn ask(connection: &mut dyn Connection) -> Duration {
+/// All that `migrate gate deploy` does once it is connected.
+async fn ask(project: &phasegate::project::Project, connection: &mut dyn Connection) -> Duration {
     let began = Instant::now();
-    let mut ledger = Ledger::read(connection)
-        .await
-        .expect("an answer")
-        .expect("a ledger");
-    let view = ledger.view().await.expect("a view");
-    ledger.rollback().await.expect("an end");
-    let decision = decide(Action::Deploy(vec![candidate()]), &evidence(view));
+    let situation = survey(project, connection).await.expect("an answer");
+    let decision = decide(Action::Deploy(vec![candidate()]), &situation.evidence);
     let took = began.elapsed();
     assert_eq!(decision.verdict, Verdict::Go, "{decision:?}");
     took
@@ -250,66 +252,4 @@ async fn admit_and_release(connection: &mut dyn Connection) -> Duration {
     let took = began.elapsed();
     assert_eq!(decision.verdict, Verdict::Go, "{decision:?}");
     took
-}
-
-struct Table {
-    title: &'static str,
-    lines: Vec<[String; 5]>,
-}
-
-impl Table {
-    fn new(title: &'static str) -> Self {
-        let head = ["", "", "median", "min to max", "ratio"].map(str::to_owned);
-        Self {
-            title,
-            lines: vec![head],
-        }
-    }
-
-    /// What the rows below it are held against.
-    fn peer(&mut self, size: &str, what: &str, times: &[Duration]) {
-        self.add(size, what, times, "1".to_owned());
-    }
-
-    fn row(&mut self, size: &str, what: &str, times: &[Duration], peer: &[Duration]) {
-        let mut ratios: Vec<f64> = times
-            .iter()
-            .zip(peer)
-            .map(|(time, peer)| time.as_secs_f64() / peer.as_secs_f64())
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        self.add(
-            size,
-            what,
-            times,
-            format!("{:.2}", ratios[ratios.len() / 2]),
-        );
-    }
-
-    fn add(&mut self, size: &str, what: &str, times: &[Duration], ratio: String) {
-        let mut sorted = times.to_vec();
-        sorted.sort();
-        let ms = |time: Duration| format!("{:.2}", time.as_secs_f64() * 1000.0);
-        let (least, most) = (sorted[0], sorted[sorted.len() - 1]);
-        let middle = sorted[sorted.len() / 2];
-        self.lines.push([
-            size.to_owned(),
-            what.to_owned(),
-            format!("{} ms", ms(middle)),
-            format!("{} to {} ms", ms(least), ms(most)),
-            ratio,
-        ]);
-    }
-
-    fn print(&self) {
-        let width = |column: usize| {
-            let cells = self.lines.iter().map(|line| line[column].chars().count());
-            cells.max().unwrap_or(0)
-        };
-        println!("\n{}", self.title);
-        for [size, what, median, span, ratio] in &self.lines {
-            let [w0, w1, w2, w3] = [width(0), width(1), width(2), width(3)];
-            println!("{size:<w0$}  {what:<w1$}  {median:>w2$}  {span:>w3$}  {ratio:>5}");
-        }
-    }
 }

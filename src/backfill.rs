@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::database::{Batch, Connection, DatabaseError, ErrorKind, LockTimeout};
+use crate::database::{Access, Batch, Connection, DatabaseError, ErrorKind, LockTimeout};
 use crate::ledger::{Cursor, Ledger, LedgerError};
 use crate::model::{MigrationId, Phase};
 use crate::project::{BackfillFile, BackfillRules};
@@ -100,7 +100,7 @@ impl Engine<'_> {
                 Err(error)
                     if error.is_worth_retrying() && began.elapsed() < self.lock_retry_for =>
                 {
-                    tokio::time::sleep(Duration::from_millis(fastrand::u64(200..800))).await;
+                    pause().await;
                 }
                 Err(BackfillError::Database(mut error)) => {
                     error.message = format!(
@@ -161,18 +161,38 @@ impl Engine<'_> {
         }
     }
 
-    /// How many rows the `remaining` query still counts.
+    /// How many rows the `remaining` query still counts. A lock that is not granted is asked for
+    /// again, as for a batch.
     ///
     /// # Errors
     /// A database error, or a query that returns no number.
     pub async fn remaining(&self, connection: &mut dyn Connection) -> Result<i64, DatabaseError> {
+        let began = Instant::now();
+        loop {
+            let counted = self.count(connection).await;
+            // The transaction only read, and a broken connection cannot be rolled back.
+            let _ = connection.rollback().await;
+            match counted {
+                Err(error)
+                    if error.kind == ErrorKind::Locked && began.elapsed() < self.lock_retry_for =>
+                {
+                    pause().await;
+                }
+                Err(mut error) => {
+                    error.message = format!("`remaining` of {}: {}", self.id, error.message);
+                    return Err(error);
+                }
+                Ok(count) => return Ok(count),
+            }
+        }
+    }
+
+    async fn count(&self, connection: &mut dyn Connection) -> Result<i64, DatabaseError> {
+        connection.begin(Access::Read).await?;
         connection
-            .count(&self.rules.remaining)
-            .await
-            .map_err(|mut error| {
-                error.message = format!("`remaining` of {}: {}", self.id, error.message);
-                error
-            })
+            .limit_lock_waits(LockTimeout(self.lock_timeout))
+            .await?;
+        connection.count(&self.rules.remaining).await
     }
 
     /// Puts the limits of a batch into the statement.
@@ -186,6 +206,11 @@ impl Engine<'_> {
             })
             .collect()
     }
+}
+
+/// Between two attempts: long enough for whoever holds a lock, and never the same for two waiters.
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(200..800))).await;
 }
 
 /// A key for messages, without what makes it a literal of one database: `E'7'::bigint` is `7`.

@@ -17,6 +17,7 @@
 //! | [`ledger`] | what is recorded in the user's database |
 //! | [`database`] | one file per database: connect, run statements, locks, catalogue, sessions |
 //! | [`project`] | `migrate.toml` and the migration directories |
+//! | [`planner`] | pure: search for the interleaved plan of schema steps and rollouts |
 //! | [`gate`] | pure: action + state + snapshot → verdict |
 //! | [`model`] | pure: versions, formats, row kinds, and the one invariant |
 //! | [`sql`] | pure: the statements of a script, and what each does to old code |
@@ -42,6 +43,7 @@ pub mod gate;
 pub mod lease;
 pub mod ledger;
 pub mod model;
+pub mod planner;
 pub mod project;
 pub mod sql;
 

@@ -15,10 +15,24 @@ Exit codes, the same for every command:
 A change from start to end:
   migrate new split_full_name      write the migration
   migrate check                    in every pull request; needs no database
+  migrate plan --to web=1.2.0      which steps and rollouts, in which order
   migrate expand                   add the new format; old versions do not notice
   migrate gate deploy web=1.1.0    may this version start now?
   migrate backfill 0002            fill the new format for existing rows
   migrate contract 0002 --wait 1h  remove the old format once nothing uses it";
+
+const PLAN_HELP: &str = "\
+The plan has the fewest rollouts there can be, and among those the fewest steps. Expands come
+first, each backfill as early as it is safe, and contracts last: until then everything can be
+undone. A service that no --to names stays at what it runs.
+
+Where there is no plan, the answer (exit code 11) says which version is in the way of which, and
+what would open a way: a release in between, a sync, another declaration.
+
+  migrate plan --to web=1.2.0                  from what is live now
+  migrate plan --to web=1.2.0 --via web=1.1.0  with a release that may be used on the way
+  migrate plan --from web=1.0.0 --to web=1.2.0 on paper, without a database: in a pull request
+  migrate plan … --output mermaid              as a diagram, for a page or a review";
 
 /// Schema migrations that know which application versions are live.
 ///
@@ -63,6 +77,8 @@ pub(super) struct Global {
 pub(super) enum Format {
     Text,
     Json,
+    /// A diagram; only of a plan
+    Mermaid,
 }
 
 #[derive(Subcommand)]
@@ -77,6 +93,9 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Show which versions are live, who says so, and what they touch
     Fleet,
+    /// Plan the schema steps and rollouts that lead to these versions
+    #[command(after_help = PLAN_HELP)]
+    Plan(PlanArgs),
     /// Ask whether an action is safe now, without doing anything
     #[command(subcommand)]
     Gate(GateCommand),
@@ -112,6 +131,23 @@ pub(super) struct StatusArgs {
 pub(super) struct NewArgs {
     /// What it does, in a few words: split_full_name
     pub name: String,
+}
+
+#[derive(Args)]
+pub(super) struct PlanArgs {
+    /// The version that a service is to end at: web=1.2.0; repeat for others
+    #[arg(long, value_name = "SERVICE=VERSION")]
+    pub to: Vec<ServiceVersion>,
+    /// Plan on paper from these versions: nothing is applied, nothing else runs, no database
+    /// is asked
+    #[arg(long, value_name = "SERVICE=VERSION")]
+    pub from: Vec<ServiceVersion>,
+    /// A release that may be rolled out on the way, beside `releases` in migrate.toml
+    #[arg(long, value_name = "SERVICE=VERSION")]
+    pub via: Vec<ServiceVersion>,
+    /// A file of more such releases, one SERVICE=VERSION a line
+    #[arg(long, value_name = "FILE")]
+    pub releases: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

@@ -17,12 +17,7 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn load(global: &Global) -> Result<Self, Failure> {
-        let project = Project::load(Path::new("."), global.database_url.as_deref())?;
-        if !global.quiet {
-            for warning in &project.warnings {
-                note(&format!("warning: {}", warning.one_line()));
-            }
-        }
+        let project = load_project(global)?;
         let url = global
             .database_url
             .as_deref()
@@ -59,6 +54,17 @@ impl Context {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The project's files, with what looks wrong in them said.
+pub(super) fn load_project(global: &Global) -> Result<Project, Failure> {
+    let project = Project::load(Path::new("."), global.database_url.as_deref())?;
+    if !global.quiet {
+        for warning in &project.warnings {
+            note(&format!("warning: {}", warning.one_line()));
+        }
+    }
+    Ok(project)
 }
 
 /// Stops where a file was changed after its phase was applied.

@@ -40,6 +40,12 @@ impl Failure {
         self
     }
 
+    /// Where the cause was found.
+    pub(super) fn at(mut self, place: &str) -> Self {
+        self.0.message = format!("{place}: {}", self.0.message);
+        self
+    }
+
     /// Wrong usage that only shows once the project is read.
     pub(super) fn usage(mut self) -> Self {
         self.0.exit_code = 2;

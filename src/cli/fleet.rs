@@ -9,7 +9,7 @@ use super::out::{Out, note};
 use super::{json, text};
 use crate::coordinator::Situation;
 use crate::gate::touch_words;
-use crate::model::{Format, Live, LiveGroup, MigrationId, Phase, SourceStatus};
+use crate::model::{Format, Live, LiveGroup, MigrationId, SourceStatus};
 
 pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global)?;
@@ -41,19 +41,8 @@ pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
             .into_iter()
             .map(|group| as_row(group, &situation))
             .collect();
-        out.line(&text::table(
-            &[
-                "service",
-                "version",
-                "instances",
-                "state",
-                "source",
-                "seen",
-                "names",
-                "touches",
-            ],
-            rows,
-        ));
+        let header = ["service", "version", "instances", "state", "source", "seen"];
+        out.line(&text::table_with_details(&header, rows));
     }
     for source in &snapshot.sources {
         if let SourceStatus::Failed { reason } = &source.status {
@@ -77,32 +66,33 @@ pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
     })
 }
 
-fn as_row(group: &LiveGroup, situation: &Situation) -> Vec<String> {
+/// The cells of a group, and the lines below it: which instances, and what they touch.
+fn as_row(group: &LiveGroup, situation: &Situation) -> (Vec<String>, Vec<String>) {
     let age = situation.view.now.saturating_sub(group.seen_at);
-    let mut names = group.examples.join(", ");
-    if u64::try_from(group.examples.len()).is_ok_and(|shown| shown < group.instances)
-        && !names.is_empty()
-    {
-        names.push_str(", …");
+    let mut details = Vec::new();
+    if !group.examples.is_empty() {
+        let shown = u64::try_from(group.examples.len()).unwrap_or(u64::MAX);
+        let more = if shown < group.instances { ", …" } else { "" };
+        details.push(format!("{}{more}", group.examples.join(", ")));
     }
-    let touches: Vec<String> = touched(group, situation)
-        .into_iter()
-        .map(|(id, format, does)| format!("{does} {format} of {:04}", id.number()))
-        .collect();
-    vec![
+    if group.label.version.is_none() {
+        details.push("not a version: what it touches is unknown".to_owned());
+    }
+    let touched = touched(group, situation);
+    details.extend(
+        touched
+            .into_iter()
+            .map(|(id, format, does)| format!("{does} the {format} format of {id}")),
+    );
+    let cells = vec![
         group.service.clone(),
         group.label.to_string(),
         group.instances.to_string(),
         group.state.name().to_owned(),
         group.source.clone(),
         format!("{} ago", text::span(u64::try_from(age).unwrap_or(0))),
-        names,
-        if group.label.version.is_none() {
-            "unknown: not a version".to_owned()
-        } else {
-            touches.join("; ")
-        },
-    ]
+    ];
+    (cells, details)
 }
 
 fn as_json(group: &LiveGroup, situation: &Situation) -> serde_json::Value {
@@ -138,7 +128,7 @@ fn touched<'s>(
     let mut found = Vec::new();
     for state in situation.evidence.schema.migrations() {
         for format in [Format::Old, Format::New] {
-            if state.phase != Phase::Contracted && state.is_touched_by(&who, format) {
+            if !state.is_complete() && state.is_touched_by(&who, format) {
                 found.push((
                     state.id(),
                     format,

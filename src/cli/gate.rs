@@ -5,9 +5,10 @@ use super::context::{Context, refuse_drift};
 use super::failure::Failure;
 use super::out::Out;
 use super::{json, text};
-use crate::coordinator::{self, CoordinatorError};
-use crate::database::{DatabaseError, ErrorKind};
-use crate::gate::{Action, Decision, decide, unreachable};
+use crate::coordinator::{self, CoordinatorError, Situation};
+use crate::database::{Connection, DatabaseError, ErrorKind};
+use crate::gate::{Action, Decision, Verdict, decide, unreachable};
+use crate::ledger::LedgerError;
 use crate::model::{Live, Snapshot, Step, Version};
 use crate::project::Config;
 
@@ -37,49 +38,71 @@ enum Unanswered {
     Failed(Failure),
 }
 
+impl From<DatabaseError> for Unanswered {
+    fn from(error: DatabaseError) -> Self {
+        match error.kind {
+            ErrorKind::Unreachable => Self::Unreachable(error),
+            _ => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<LedgerError> for Unanswered {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Database(error) => error.into(),
+            error => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<CoordinatorError> for Unanswered {
+    fn from(error: CoordinatorError) -> Self {
+        match error {
+            CoordinatorError::Database(error) => error.into(),
+            error => Self::Failed(error.into()),
+        }
+    }
+}
+
 async fn answer(context: &Context, action: Action) -> Result<(Decision, Snapshot), Unanswered> {
-    let sort = |error: DatabaseError| match error.kind {
-        ErrorKind::Unreachable => Unanswered::Unreachable(error),
-        _ => Unanswered::Failed(error.into()),
-    };
     let connected = coordinator::connect(&context.project, &context.target, false).await;
-    let mut situation = match connected {
+    let situation = match connected {
         Err(error) if coordinator::is_nothing_yet(&error, &context.target) => {
             coordinator::nothing_yet(&context.project, context.target.dialect())
         }
-        Err(error) => return Err(sort(error)),
+        Err(error) => return Err(error.into()),
         Ok(mut connection) => {
-            let situation = coordinator::observe(&context.project, connection.as_mut()).await;
-            let mut situation = match situation {
-                Ok(situation) => situation,
-                Err(crate::ledger::LedgerError::Database(error)) => return Err(sort(error)),
-                Err(error) => return Err(Unanswered::Failed(error.into())),
-            };
-            if let Action::Step {
-                step: Step::Contract,
-                migration,
-            } = &action
-            {
-                let measured = coordinator::measure_if_clear(
-                    &context.project,
-                    migration,
-                    &mut situation,
-                    connection.as_mut(),
-                )
-                .await;
-                match measured {
-                    Ok(()) => {}
-                    Err(CoordinatorError::Database(error)) => return Err(sort(error)),
-                    Err(error) => return Err(Unanswered::Failed(error.into())),
-                }
-            }
+            let situation = survey(context, &action, connection.as_mut()).await?;
             connection.close().await;
             situation
         }
     };
     refuse_drift(&situation).map_err(Unanswered::Failed)?;
     let decision = decide(action, &situation.evidence);
-    Ok((decision, std::mem::take(&mut situation.evidence.snapshot)))
+    Ok((decision, situation.evidence.snapshot))
+}
+
+/// As much as the answer needs, because pipelines ask often.
+async fn survey(
+    context: &Context,
+    action: &Action,
+    connection: &mut dyn Connection,
+) -> Result<Situation, Unanswered> {
+    let project = &context.project;
+    let mut situation = coordinator::survey(project, connection).await?;
+    if let Action::Step {
+        step: Step::Contract,
+        migration,
+    } = action
+    {
+        coordinator::measure_if_clear(project, migration, &mut situation, connection).await?;
+    }
+    // Only a blocker names instances.
+    if decide(action.clone(), &situation.evidence).verdict != Verdict::Go {
+        situation.name_examples(connection).await?;
+    }
+    Ok(situation)
 }
 
 fn show(decision: &Decision, snapshot: &Snapshot, out: &Out) -> u8 {
@@ -98,7 +121,9 @@ fn action(command: &GateCommand, context: &Context) -> Result<Action, Failure> {
     };
     match command {
         GateCommand::Deploy { versions } => {
-            let live = versions.iter().map(|wanted| candidate(wanted, context));
+            let live = versions
+                .iter()
+                .map(|wanted| candidate(wanted, &context.project.config));
             Ok(Action::Deploy(live.collect::<Result<_, _>>()?))
         }
         GateCommand::Expand { id } => step(Step::Expand, id),
@@ -109,23 +134,17 @@ fn action(command: &GateCommand, context: &Context) -> Result<Action, Failure> {
 }
 
 /// A version to start, placed among the versions.
-pub(super) fn candidate(wanted: &ServiceVersion, context: &Context) -> Result<Live, Failure> {
+pub(super) fn candidate(wanted: &ServiceVersion, config: &Config) -> Result<Live, Failure> {
     let ServiceVersion { service, label } = wanted;
-    if !context.project.config.services.contains_key(service) {
-        let known: Vec<&str> = context
-            .project
-            .config
-            .services
-            .keys()
-            .map(String::as_str)
-            .collect();
+    if !config.services.contains_key(service) {
+        let known: Vec<&str> = config.services.keys().map(String::as_str).collect();
         return Err(Failure::new(format!(
             "the service `{service}` is not named in migrate.toml"
         ))
         .help(format!("named there: {}", known.join(", ")))
         .usage());
     }
-    let version = placed(&context.project.config, service, label)?;
+    let version = placed(config, service, label)?;
     Ok(Live {
         service: service.clone(),
         version,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::{AdmitArgs, AgentArgs, Global, InstanceArgs};
 use super::failure::Failure;
-use super::out::Out;
+use super::out::{Out, note};
 use super::{json, text};
 use crate::database::Target;
 use crate::gate::Decision;
@@ -111,9 +111,11 @@ impl Setting {
                 .collect();
             (project.config, declarations)
         } else {
-            tracing::info!(
-                "there is no migrate.toml here, so migrations that nobody has applied yet are not known"
-            );
+            if !global.quiet {
+                note(
+                    "there is no migrate.toml here, so migrations that nobody has applied yet are not known",
+                );
+            }
             (Config::default(), Vec::new())
         };
         let url = global

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::gate::{Action, Blocker, Decision};
 use crate::model::{Snapshot, SourceReport, SourceStatus};
 
-/// A moment as RFC 3339, from milliseconds since the epoch.
+/// A moment as RFC 3339 with three decimals, from milliseconds since the epoch.
 pub(super) fn time(milliseconds: i64) -> String {
     jiff::Timestamp::from_millisecond(milliseconds)
-        .map_or_else(|_| milliseconds.to_string(), |at| at.to_string())
+        .map_or_else(|_| milliseconds.to_string(), |at| format!("{at:.3}"))
 }
 
 pub(super) fn decision(decision: &Decision, snapshot: &Snapshot) -> Value {

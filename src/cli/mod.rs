@@ -14,6 +14,7 @@ mod instance;
 mod json;
 mod log;
 mod out;
+mod plan;
 mod progress;
 mod scaffold;
 mod status;
@@ -41,6 +42,11 @@ pub fn main() -> u8 {
 }
 
 fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
+    if cli.global.output == args::Format::Mermaid && !matches!(cli.command, Command::Plan(_)) {
+        return Err(Failure::new("only a plan can be drawn as a diagram")
+            .help("`--output mermaid` is for `migrate plan`; write `--output text` or `json`")
+            .usage());
+    }
     if let Some(dir) = &cli.global.project {
         std::env::set_current_dir(dir).map_err(|error| {
             Failure::new(format!("`{}` cannot be entered: {error}", dir.display()))
@@ -61,6 +67,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Completions(args) => completions::run(args, out),
         Command::Status(args) => runtime.block_on(status::run(args, global, out)),
         Command::Fleet => runtime.block_on(fleet::run(global, out)),
+        Command::Plan(args) => runtime.block_on(plan::run(args, global, out)),
         Command::Gate(args) => runtime.block_on(gate::run(args, global, out)),
         Command::Log(args) => runtime.block_on(log::run(args, global, out)),
         Command::Expand(args) => runtime.block_on(act::expand(args, global, out)),

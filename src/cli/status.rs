@@ -149,11 +149,12 @@ fn applied<'s>(state: &MigrationState, situation: &'s Situation) -> Option<&'s A
 fn horizon_lines(horizon: &Horizon) -> Vec<String> {
     const REASONS: usize = 3;
     let mut lines = Vec::new();
+    let indent = " ".repeat(horizon.service.chars().count() + 1);
     for (index, stretch) in horizon.stretches.iter().enumerate() {
         let name = if index == 0 {
             format!("{}:", horizon.service)
         } else {
-            " ".repeat(horizon.service.chars().count() + 1)
+            indent.clone()
         };
         let range = range(stretch);
         if stretch.reasons.is_empty() {
@@ -162,11 +163,11 @@ fn horizon_lines(horizon: &Horizon) -> Vec<String> {
         }
         lines.push(format!("{name} {range} may not start now, because"));
         for reason in stretch.reasons.iter().take(REASONS) {
-            lines.push(format!("    {reason}"));
+            lines.push(format!("{indent}   {reason}"));
         }
         if stretch.reasons.len() > REASONS {
             lines.push(format!(
-                "    and {} more reasons",
+                "{indent}   and {} more reasons",
                 stretch.reasons.len() - REASONS
             ));
         }

@@ -1,23 +1,42 @@
 //! How results read for a person.
 
+use comfy_table::{ContentArrangement, Table, presets};
+
 use crate::gate::{Action, Blocker, Decision, Verdict};
 
-/// A table without lines, its columns aligned.
+/// A table without lines, its columns aligned; it is broken to the width of the terminal.
 pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    use comfy_table::{ContentArrangement, Table, presets};
+    arranged(ContentArrangement::Dynamic, header, rows).join("\n")
+}
+
+/// A table of short cells, with more about each row in lines of their own below it.
+pub(super) fn table_with_details(header: &[&str], rows: Vec<(Vec<String>, Vec<String>)>) -> String {
+    let (cells, details): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    let arranged = arranged(ContentArrangement::Disabled, header, cells);
+    let mut lines = Vec::new();
+    let header_has_none = std::iter::once(Vec::new());
+    for (line, details) in arranged.into_iter().zip(header_has_none.chain(details)) {
+        lines.push(line);
+        lines.extend(details.iter().map(|detail| format!("     {detail}")));
+    }
+    lines.join("\n")
+}
+
+fn arranged(
+    arrangement: ContentArrangement,
+    header: &[&str],
+    rows: Vec<Vec<String>>,
+) -> Vec<String> {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_content_arrangement(arrangement)
         .set_header(header.iter().map(|title| title.to_uppercase()));
     for row in rows {
         table.add_row(row);
     }
-    let text = table.to_string();
-    text.lines()
-        .map(str::trim_end)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let lines = table.lines();
+    lines.map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// A count with its noun.

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use super::script::seen_elsewhere;
-use super::session::{Coordinator, Move, move_to};
+use super::fence::{FromInside, RecheckRules};
+use super::script::{Recheck as _, seen_elsewhere};
+use super::session::{Coordinator, Move, WayBack, move_to};
 use super::{CoordinatorError, Done, Outcome, Progress, Situation};
 use crate::backfill::{BackfillError, Engine};
-use crate::gate::{Action, Decision, Verdict, decide};
+use crate::gate::{Decision, Verdict};
 use crate::ledger::{Cursor, Ledger};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 
@@ -39,27 +40,37 @@ impl Coordinator<'_> {
             lock_timeout: config.lock_timeout,
             lock_retry_for: config.lock_retry_for,
         };
-        if matches!(
-            state.phase,
-            Phase::Backfilled | Phase::Contracting | Phase::Contracted
-        ) {
-            let is_over = state.phase != Phase::Backfilled
-                || engine.remaining(self.connection.as_mut()).await? == 0;
-            if is_over {
-                let note = decision.notes.join("; ");
-                return Ok(Outcome::Already {
-                    migration: id.clone(),
-                    step: Step::Backfill,
-                    note,
-                });
-            }
+        // A query that counts missing values does not see the stale ones that the kinds tell of.
+        let is_over = state.has_taken(Step::Backfill, &situation.evidence.snapshot.live())
+            && (state.phase != Phase::Backfilled
+                || engine.remaining(self.connection.as_mut()).await? == 0);
+        if is_over {
+            let note = decision.notes.join("; ");
+            return Ok(Outcome::Already {
+                migration: id.clone(),
+                step: Step::Backfill,
+                note,
+            });
         }
         let recorded =
             recorded_cursor(&situation, id).filter(|_| state.phase == Phase::Backfilling);
         let before = recorded.as_ref().map_or(0, |cursor| cursor.rows);
+        let mut notes = decision.notes;
         let cursor = match recorded {
             Some(cursor) => Some(cursor),
-            None => self.begin_backfill(&engine, &state, &situation).await?,
+            // It is recorded, and was killed before its first batch.
+            None if state.phase == Phase::Backfilling => {
+                engine.start(self.connection.as_mut()).await?
+            }
+            None => {
+                let inside = self.begin_backfill(&engine, &state, &situation).await?;
+                if inside.verdict != Verdict::Go {
+                    return Ok(Outcome::Blocked(inside));
+                }
+                // What the statement has to do depends on who has come until now.
+                notes = inside.notes;
+                engine.start(self.connection.as_mut()).await?
+            }
         };
         crate::crash::point("backfill.begun");
         let (rows, batches) = self.run_batches(&engine, cursor).await?;
@@ -75,46 +86,53 @@ impl Coordinator<'_> {
             statements: batches,
             rows: rows.saturating_sub(before),
             took: began.elapsed(),
-            notes: decision.notes,
+            notes,
         }))
     }
 
-    /// Records that the backfill runs, and fixes its last key.
+    /// Records that the backfill runs, unless a version that would undo it has come meanwhile. From
+    /// here on one that comes is noticed; so the last key is fixed only afterwards.
     async fn begin_backfill(
         &mut self,
         engine: &Engine<'_>,
         state: &MigrationState,
         situation: &Situation,
-    ) -> Result<Option<Cursor>, CoordinatorError> {
-        let cursor = engine.start(self.connection.as_mut()).await?;
+    ) -> Result<Decision, CoordinatorError> {
         let others = seen_elsewhere(&situation.evidence.snapshot);
-        let becomes = |state: &MigrationState, live: &[Live]| {
-            let mut states = state.states_during(Step::Backfill, live);
-            if states.is_empty() {
-                state.clone()
-            } else {
-                states.swap_remove(0)
-            }
-        };
+        let becomes = |state: &MigrationState, live: &[Live]| state.begun(Step::Backfill, live);
         let path = engine.file.path.display().to_string();
         let detail = serde_json::json!({ "file": path, "sha256": engine.file.sha256 });
         let change = Move {
             state,
             others: &others,
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail,
         };
+        let recheck = self.recheck_of(engine.id, situation);
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        ledger.lock_admissions().await?;
+        let decision = recheck.decide(&mut ledger).await?;
+        if decision.verdict != Verdict::Go {
+            ledger.rollback().await?;
+            return Ok(decision);
+        }
         move_to(&mut ledger, self.token, &self.actor, change).await?;
         ledger
             .record_file(engine.id, Step::Backfill.name(), &path, &engine.file.sha256)
             .await?;
-        if let Some(cursor) = &cursor {
-            ledger.record_cursor(engine.id, cursor).await?;
-        }
+        ledger.forget_cursor(engine.id).await?;
         ledger.commit().await?;
-        Ok(cursor)
+        Ok(decision)
+    }
+
+    fn recheck_of<'s>(&self, id: &'s MigrationId, situation: &'s Situation) -> FromInside<'s> {
+        FromInside {
+            step: Step::Backfill,
+            id,
+            situation,
+            coordinator: RecheckRules::of(self),
+        }
     }
 
     /// Returns the rows changed since the backfill began, and the batches of this run.
@@ -153,17 +171,13 @@ impl Coordinator<'_> {
         situation.evidence.facts.remaining = Some(remaining);
         let decision = self.ask(Step::Backfill, engine.id, &situation);
         let others = seen_elsewhere(&situation.evidence.snapshot);
-        let becomes = |state: &MigrationState, live: &[Live]| MigrationState {
-            phase: Phase::Expanded,
-            kinds: state.reachable(live),
-            declaration: state.declaration.clone(),
-        };
+        let becomes = |state: &MigrationState, live: &[Live]| state.given_up(Phase::Expanded, live);
         let detail = serde_json::json!({ "remaining": remaining });
         let change = Move {
             state,
             others: &others,
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail,
         };
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
@@ -183,6 +197,7 @@ impl Coordinator<'_> {
         if decision.verdict != Verdict::Go {
             return Ok(Some(decision));
         }
+        let recheck = self.recheck_of(engine.id, &situation);
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         // From here to the commit nobody is admitted, so what is seen now is what is recorded.
         ledger.lock_admissions().await?;
@@ -190,21 +205,7 @@ impl Coordinator<'_> {
             .check_phase(&mut ledger)
             .await
             .map_err(|error| of_engine(error, engine.id))?;
-        let view = ledger.view().await?;
-        let mut evidence = situation.evidence.clone();
-        evidence
-            .snapshot
-            .groups
-            .retain(|group| group.source != crate::ledger::LEASES);
-        evidence.snapshot.groups.extend(view.groups.iter().cloned());
-        let action = Action::Step {
-            step: Step::Backfill,
-            migration: engine.id.clone(),
-        };
-        let mut decision = decide(action, &evidence);
-        if self.options.accept_unknown.is_some() {
-            decision = decision.accepting_unknown();
-        }
+        let decision = recheck.decide(&mut ledger).await?;
         if decision.verdict != Verdict::Go {
             ledger.rollback().await?;
             return Ok(Some(decision));
@@ -216,7 +217,7 @@ impl Coordinator<'_> {
             state,
             others: &others,
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail,
         };
         crate::crash::point("backfill.recording");

@@ -4,13 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::fence::{FromInside, RecheckRules};
 use super::script::{Progress, Ran, Run, seen_elsewhere};
-use super::session::{Coordinator, Move};
+use super::session::{Coordinator, Move, WayBack};
 use super::{CoordinatorError, Done, Outcome, Situation};
-use crate::database::{DatabaseError, ErrorKind, LockTimeout};
-use crate::gate::{Decision, Facts, Soak, Verdict};
-use crate::ledger::{Ledger, View};
-use crate::model::{Format, Live, MigrationId, MigrationState, Phase, Schema, Step};
-use crate::project::Migration;
+use crate::gate::{Decision, Verdict};
+use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 
 impl Coordinator<'_> {
     pub(super) async fn contract(&mut self, id: &MigrationId) -> Result<Outcome, CoordinatorError> {
@@ -54,9 +51,7 @@ impl Coordinator<'_> {
             self.step_back(&state, &situation).await?;
             return Ok(Outcome::Blocked(decision));
         }
-        let from = self
-            .raise_fence(&state, &situation, Phase::Contracting)
-            .await?;
+        let from = self.raise_fence(&state, &situation, Step::Contract).await?;
         crate::crash::point("contract.fenced");
         loop {
             // Only what is seen from behind the fence counts: before it, one more could have come.
@@ -144,40 +139,6 @@ impl Coordinator<'_> {
         Ok((situation, decision))
     }
 
-    /// Asks the user's queries, and tries again where a lock on their tables is not granted: a
-    /// transaction that nobody ends would otherwise be waited for without a word.
-    async fn facts(
-        &mut self,
-        id: &MigrationId,
-        situation: &Situation,
-    ) -> Result<Option<Facts>, CoordinatorError> {
-        let migration = self.migration(id)?;
-        let config = &self.project().config.database;
-        let (limit, bound) = (LockTimeout(config.lock_timeout), config.lock_retry_for);
-        let began = Instant::now();
-        for attempt in 1.. {
-            let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
-                break;
-            };
-            ledger.connection().limit_lock_waits(limit).await?;
-            let schema = &situation.evidence.schema;
-            let facts = measure(migration, id, &situation.view, schema, &mut ledger).await;
-            ledger.rollback().await?;
-            match facts {
-                Err(CoordinatorError::Database(error))
-                    if error.kind == ErrorKind::Locked && began.elapsed() < bound =>
-                {
-                    let holders = Vec::new();
-                    self.report(Progress::LockRetry { attempt, holders });
-                    let pause = Duration::from_millis(fastrand::u64(200..800));
-                    tokio::time::sleep(pause).await;
-                }
-                other => return other.map(Some),
-            }
-        }
-        Ok(None)
-    }
-
     async fn remove_old(
         &mut self,
         id: &MigrationId,
@@ -194,7 +155,7 @@ impl Coordinator<'_> {
             state,
             others: &others,
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail: serde_json::json!({}),
         };
         let recheck = FromInside {
@@ -248,65 +209,4 @@ impl Coordinator<'_> {
             _ = terminate.recv() => true,
         }
     }
-}
-
-/// Asks the user's queries, and works out how long no old version was seen.
-pub(super) async fn measure(
-    migration: &Migration,
-    id: &MigrationId,
-    view: &View,
-    schema: &Schema,
-    ledger: &mut Ledger<'_>,
-) -> Result<Facts, CoordinatorError> {
-    let query_failed = |what: &str, error: DatabaseError| {
-        let mut error = error;
-        error.message = format!(
-            "`{what}` in {}: {}",
-            migration.manifest.path.display(),
-            error.message
-        );
-        CoordinatorError::Database(error)
-    };
-    let mut facts = Facts {
-        coordinator: None,
-        ..Facts::default()
-    };
-    if let Some(backfill) = &migration.backfill {
-        let count = ledger.connection().count(&backfill.remaining).await;
-        facts.remaining = Some(count.map_err(|error| query_failed("remaining", error))?);
-    }
-    for query in &migration.contract_rules.require {
-        let count = ledger.connection().count(query).await;
-        facts.require.push((
-            query.clone(),
-            count.map_err(|error| query_failed("require", error))?,
-        ));
-    }
-    if let Some(required) = migration.contract_rules.soak {
-        let touches_old = |who: &Live| {
-            schema
-                .get(id)
-                .is_some_and(|state| state.is_touched_by(who, Format::Old))
-        };
-        let seen = view
-            .sightings
-            .iter()
-            .filter(|sighting| {
-                // A version that cannot be placed may be an old one.
-                sighting.label.version.clone().is_none_or(|version| {
-                    touches_old(&Live {
-                        service: sighting.service.clone(),
-                        version,
-                    })
-                })
-            })
-            .map(|sighting| sighting.last_seen_at);
-        let applied = view.applied.iter().find(|applied| applied.state.id() == id);
-        let since = seen.max().or(applied.map(|applied| applied.changed_at));
-        facts.soak = Some(Soak {
-            required_ms: i64::try_from(required.as_millis()).unwrap_or(i64::MAX),
-            quiet_ms: since.map_or(0, |since| view.now.saturating_sub(since)),
-        });
-    }
-    Ok(facts)
 }

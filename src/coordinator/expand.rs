@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::script::{Ran, Run, seen_elsewhere};
-use super::session::{Coordinator, Move, move_to};
+use super::session::{Coordinator, Move, WayBack, move_to};
 use super::{CoordinatorError, Done, Outcome};
 use crate::gate::Verdict;
 use crate::ledger::Ledger;
@@ -36,7 +36,7 @@ impl Coordinator<'_> {
             state: &state,
             others: &others,
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail,
         };
         let dialect = self.connection.capabilities().dialect;
@@ -105,15 +105,12 @@ impl Coordinator<'_> {
             ledger.rollback().await?;
             return Ok(());
         };
-        let becomes = |state: &MigrationState, _: &[Live]| MigrationState {
-            phase: Phase::Pending,
-            ..state.clone()
-        };
+        let becomes = |state: &MigrationState, live: &[Live]| state.given_up(Phase::Pending, live);
         let change = Move {
             state: &applied.state,
             others: &[],
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail: serde_json::json!({ "stepped_back": true }),
         };
         move_to(&mut ledger, self.token, &self.actor, change).await?;
@@ -124,15 +121,12 @@ impl Coordinator<'_> {
     /// Records that statements which cannot share a transaction are about to run.
     async fn begin_expanding(&mut self, state: &MigrationState) -> Result<(), CoordinatorError> {
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        let becomes = |state: &MigrationState, _: &[Live]| MigrationState {
-            phase: Phase::Expanding,
-            ..state.clone()
-        };
+        let becomes = |state: &MigrationState, live: &[Live]| state.begun(Step::Expand, live);
         let change = Move {
             state,
             others: &[],
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail: serde_json::json!({}),
         };
         move_to(&mut ledger, self.token, &self.actor, change).await?;

@@ -1,24 +1,24 @@
 //! The fence: a phase in which no version behind it is admitted any more, so that what is seen
 //! from then on can only become less.
 
-use super::one_by_one::is_past_return;
+use super::past_return::past_return;
 use super::script::{Recheck, seen_elsewhere};
-use super::session::{Coordinator, Move, move_to};
+use super::session::{Coordinator, Move, WayBack, move_to};
 use super::{CoordinatorError, Situation};
 use crate::gate::{Action, Decision, decide};
 use crate::ledger::Ledger;
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 
 impl Coordinator<'_> {
-    /// Records a phase in which no version behind the fence is admitted any more. Returns the
+    /// Records that `step` has begun: no version behind its fence is admitted any more. Returns the
     /// phase to go back to.
     pub(super) async fn raise_fence(
         &mut self,
         state: &MigrationState,
         situation: &Situation,
-        phase: Phase,
+        step: Step,
     ) -> Result<Phase, CoordinatorError> {
-        if state.phase == phase {
+        if state.begun(step, &[]).phase == state.phase {
             let applied = situation
                 .view
                 .applied
@@ -26,29 +26,24 @@ impl Coordinator<'_> {
                 .find(|applied| applied.state.id() == state.id());
             return Ok(applied
                 .and_then(|applied| applied.step_back)
-                .unwrap_or(phase));
+                .unwrap_or(state.phase));
         }
         let others = seen_elsewhere(&situation.evidence.snapshot);
-        let from = state.phase;
-        let becomes = move |state: &MigrationState, live: &[Live]| MigrationState {
-            phase,
-            kinds: state.reachable(live),
-            declaration: state.declaration.clone(),
-        };
+        let becomes = move |state: &MigrationState, live: &[Live]| state.begun(step, live);
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         let change = Move {
             state,
             others: &others,
             becomes: &becomes,
-            step_back: Some(from),
+            way_back: WayBack::Kept,
             detail: serde_json::json!({}),
         };
-        move_to(&mut ledger, self.token, &self.actor, change).await?;
+        let from = move_to(&mut ledger, self.token, &self.actor, change).await?;
         ledger.commit().await?;
         Ok(from)
     }
 
-    /// Goes back to the phase before the fence was raised.
+    /// Goes back to the phase before the fence was raised, unless statements behind it have run.
     pub(super) async fn lower_fence(
         &mut self,
         state: &MigrationState,
@@ -57,18 +52,30 @@ impl Coordinator<'_> {
         if state.phase == to || !matches!(state.phase, Phase::Contracting | Phase::Reverting) {
             return Ok(());
         }
-        let becomes = move |state: &MigrationState, live: &[Live]| MigrationState {
-            phase: to,
-            kinds: state.reachable(live),
-            declaration: state.declaration.clone(),
+        let step = match state.phase {
+            Phase::Reverting => Step::Revert,
+            _ => Step::Contract,
         };
+        let becomes = move |state: &MigrationState, live: &[Live]| state.given_up(to, live);
+        let migration = self.migration(state.id())?;
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        // Statement by statement, an earlier run may have taken away a part already.
+        if past_return(migration, step, &mut ledger).await? {
+            ledger.rollback().await?;
+            tracing::warn!(
+                "the fence of {id} stays up, because some statements of its {step} have run already: \
+                 run `migrate {step} {id}` again to finish it",
+                id = state.id(),
+                step = step.name(),
+            );
+            return Ok(());
+        }
         // A fence raised before anything was recorded is lowered to nothing being recorded.
         let change = Move {
             state,
             others: &[],
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail: serde_json::json!({ "stepped_back": true }),
         };
         move_to(&mut ledger, self.token, &self.actor, change).await?;
@@ -91,29 +98,13 @@ impl Coordinator<'_> {
         if is_superseded {
             return error;
         }
-        if let Err(second) = self.lower_unless_begun(state, to).await {
+        if let Err(second) = self.lower_fence(state, to).await {
             tracing::warn!(
                 "the fence of {} is still up ({second}): run the same command again to finish it or to lower it",
                 state.id()
             );
         }
         error
-    }
-
-    async fn lower_unless_begun(
-        &mut self,
-        state: &MigrationState,
-        to: Phase,
-    ) -> Result<(), CoordinatorError> {
-        let step = match state.phase {
-            Phase::Reverting => Step::Revert,
-            _ => Step::Contract,
-        };
-        // A broken connection may only be noticed here; what was begun must still be known.
-        if self.is_past_return(step, state.id()).await? {
-            return Ok(());
-        }
-        self.lower_fence(state, to).await
     }
 
     /// Whether a statement of this step was begun that live versions can notice. Then the fence stays
@@ -123,23 +114,13 @@ impl Coordinator<'_> {
         step: Step,
         id: &MigrationId,
     ) -> Result<bool, CoordinatorError> {
-        let dialect = self.connection.capabilities().dialect;
-        let files = self.migration(id)?.files(dialect);
-        let file = match step {
-            Step::Contract => &files.contract,
-            Step::Revert => &files.revert,
-            Step::Expand | Step::Backfill => return Ok(false),
-        };
+        let migration = self.migration(id)?;
         let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
             return Ok(false);
         };
-        let recorded = ledger.steps(id, step.name()).await;
+        let past = past_return(migration, step, &mut ledger).await;
         ledger.rollback().await?;
-        let recorded = recorded?;
-        Ok(match file {
-            Some(file) => is_past_return(file, &recorded),
-            None => !recorded.is_empty(),
-        })
+        Ok(past?)
     }
 }
 
@@ -171,14 +152,8 @@ pub(super) struct FromInside<'r> {
 impl Recheck for FromInside<'_> {
     async fn decide(&self, ledger: &mut Ledger<'_>) -> Result<Decision, CoordinatorError> {
         let view = ledger.view().await?;
-        let mut snapshot = self.situation.evidence.snapshot.clone();
-        snapshot.taken_at = view.now;
-        snapshot
-            .groups
-            .retain(|group| group.source != crate::ledger::LEASES);
-        snapshot.groups.extend(view.groups.iter().cloned());
         let mut evidence = self.situation.evidence.clone();
-        evidence.snapshot = snapshot;
+        evidence.snapshot = view.refresh(&evidence.snapshot);
         evidence.schema = super::observe::schema(&self.coordinator.project, &view);
         if self.step == Step::Contract {
             let rules = self
@@ -189,7 +164,7 @@ impl Recheck for FromInside<'_> {
                 .find(|migration| migration.id() == self.id);
             if let Some(migration) = rules {
                 evidence.facts =
-                    super::contract::measure(migration, self.id, &view, &evidence.schema, ledger)
+                    super::facts::measure(migration, self.id, &view, &evidence.schema, ledger)
                         .await?;
             }
         }

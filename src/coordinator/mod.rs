@@ -8,10 +8,12 @@ mod catalogue;
 mod contract;
 mod error;
 mod expand;
+mod facts;
 mod fence;
 mod lock;
 mod observe;
 mod one_by_one;
+mod past_return;
 mod resume;
 mod revert;
 mod script;
@@ -20,8 +22,9 @@ mod session;
 use std::time::Duration;
 
 pub use error::{CoordinatorError, ScriptFailure};
+pub use facts::{measure_if_clear, soak};
 pub use observe::{
-    Drift, Situation, connect, is_nothing_yet, measure_if_clear, nothing_yet, observe, observe_with,
+    Drift, Situation, connect, is_nothing_yet, nothing_yet, observe, observe_with, survey,
 };
 pub use resume::Answer;
 pub use script::Progress;

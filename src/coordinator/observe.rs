@@ -3,16 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, LockTimeout, Target};
+use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, Target};
 use crate::fleet;
-use crate::gate::{Action, Evidence, Facts, Verdict, decide};
+use crate::gate::{Evidence, Facts};
 use crate::ledger::{AppliedFile, CoordinatorRow, Ledger, LedgerError, View};
-use crate::model::{Declaration, MigrationId, MigrationState, Phase, Schema, Snapshot, Step};
+use crate::model::{Declaration, MigrationId, MigrationState, Schema, Snapshot, Step};
 use crate::project::{Migration, Project};
 use crate::sql::Dialect;
-
-use super::CoordinatorError;
-use super::one_by_one::is_past_return;
 
 /// A file that is not as it was when its phase was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +52,24 @@ pub async fn connect(
     crate::database::connect(target, options).await
 }
 
+impl Situation {
+    /// Adds the names of a few instances to each version that holds leases.
+    ///
+    /// # Errors
+    /// A database or ledger error.
+    pub async fn name_examples(
+        &mut self,
+        connection: &mut dyn Connection,
+    ) -> Result<(), LedgerError> {
+        if let Some(mut ledger) = Ledger::read(connection).await? {
+            let groups = &mut self.evidence.snapshot.groups;
+            ledger.name_examples(groups, self.view.now).await?;
+            ledger.rollback().await?;
+        }
+        Ok(())
+    }
+}
+
 /// Reads the ledger and asks every source. Never writes.
 ///
 /// # Errors
@@ -63,17 +78,20 @@ pub async fn observe(
     project: &Project,
     connection: &mut dyn Connection,
 ) -> Result<Situation, LedgerError> {
-    let read = match Ledger::read(connection).await? {
-        None => None,
-        Some(mut ledger) => {
-            let mut view = ledger.view().await?;
-            let now = view.now;
-            ledger.name_examples(&mut view.groups, now).await?;
-            let files = ledger.files().await?;
-            ledger.rollback().await?;
-            Some((view, files))
-        }
-    };
+    let mut situation = survey(project, connection).await?;
+    situation.name_examples(connection).await?;
+    Ok(situation)
+}
+
+/// As [`observe`], without naming instances: enough for a decision, and quicker.
+///
+/// # Errors
+/// As of [`observe`].
+pub async fn survey(
+    project: &Project,
+    connection: &mut dyn Connection,
+) -> Result<Situation, LedgerError> {
+    let read = Ledger::survey(connection).await?;
     let has_ledger = read.is_some();
     let (view, files) = read.unwrap_or_else(|| (empty_view(), Vec::new()));
     let snapshot = fleet::observe(&project.config, &view, connection).await;
@@ -100,53 +118,6 @@ pub fn nothing_yet(project: &Project, dialect: Dialect) -> Situation {
     let mut situation = observe_with(project, view, snapshot, &[], dialect);
     situation.has_ledger = false;
     situation
-}
-
-/// For a contract that nothing else stands in the way of, asks the user's queries as well.
-///
-/// # Errors
-/// A database error, or a query that does not return a number.
-pub async fn measure_if_clear(
-    project: &Project,
-    id: &MigrationId,
-    situation: &mut Situation,
-    connection: &mut dyn Connection,
-) -> Result<(), CoordinatorError> {
-    let action = Action::Step {
-        step: Step::Contract,
-        migration: id.clone(),
-    };
-    let decision = decide(action, &situation.evidence);
-    let migration = project.get(id);
-    let (Verdict::Go, Some(migration)) = (decision.verdict, migration) else {
-        return Ok(());
-    };
-    let is_over = situation
-        .evidence
-        .schema
-        .get(id)
-        .is_none_or(|state| state.phase == Phase::Contracted);
-    if is_over {
-        return Ok(());
-    }
-    let Some(mut ledger) = Ledger::read(connection).await? else {
-        return Ok(());
-    };
-    let dialect = ledger.connection().capabilities().dialect;
-    let begun = ledger.steps(id, Step::Contract.name()).await?;
-    let file = migration.files(dialect).contract.as_ref();
-    if file.is_some_and(|file| is_past_return(file, &begun)) {
-        // A part of the old format is gone already; the queries that asked for it would fail.
-        ledger.rollback().await?;
-        return Ok(());
-    }
-    let limit = LockTimeout(project.config.database.lock_timeout);
-    ledger.connection().limit_lock_waits(limit).await?;
-    let schema = &situation.evidence.schema;
-    let facts = super::contract::measure(migration, id, &situation.view, schema, &mut ledger).await;
-    ledger.rollback().await?;
-    situation.evidence.facts = facts?;
-    Ok(())
 }
 
 /// Puts together what has been read already.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::catalogue::{self, Found};
 use super::lock::{Failed, Retry};
+use super::past_return::is_past_return;
 use super::script::{
     Ran, Recheck, Run, count, failure, identity, one_line, position, progress, record,
 };
@@ -441,15 +442,6 @@ fn unresolved(one: &One<'_, '_>, seen: &str) -> CoordinatorError {
         statement: one_line(&one.statement.text),
         seen: seen.to_owned(),
     }
-}
-
-/// Whether a statement was begun that live versions can notice: from there a step can only be finished.
-pub(super) fn is_past_return(file: &ScriptFile, recorded: &[StepRecord]) -> bool {
-    recorded.iter().any(|step| {
-        let index = usize::try_from(step.position).unwrap_or_default();
-        let statement = file.script.statements.get(index.saturating_sub(1));
-        statement.is_none_or(|statement| statement.effect != Effect::Additive)
-    })
 }
 
 /// The statements that were begun must stand where they stood: only then is it known which are done.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::fence::{FromInside, RecheckRules};
 use super::script::{Ran, Run, seen_elsewhere};
-use super::session::{Coordinator, Move};
+use super::session::{Coordinator, Move, WayBack};
 use super::{CoordinatorError, Done, Outcome};
 use crate::gate::Verdict;
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
@@ -36,9 +36,7 @@ impl Coordinator<'_> {
         let Some(file) = &self.migration(id)?.files(dialect).revert else {
             return Err(CoordinatorError::NoFiles(id.clone()));
         };
-        let from = self
-            .raise_fence(&state, &situation, Phase::Reverting)
-            .await?;
+        let from = self.raise_fence(&state, &situation, Step::Revert).await?;
         crate::crash::point("revert.fenced");
         let fenced = self.situation().await?;
         let others = seen_elsewhere(&fenced.evidence.snapshot);
@@ -50,7 +48,7 @@ impl Coordinator<'_> {
             state: &fenced_state,
             others: &others,
             becomes: &becomes,
-            step_back: None,
+            way_back: WayBack::None,
             detail: serde_json::json!({}),
         };
         let recheck = FromInside {

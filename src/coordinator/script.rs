@@ -175,7 +175,7 @@ impl Move<'_> {
             state: self.state,
             others: self.others,
             becomes: self.becomes,
-            step_back: self.step_back,
+            way_back: self.way_back,
         }
     }
 }

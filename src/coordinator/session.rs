@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{CoordinatorError, Drift, Progress, Situation, observe};
 use crate::database::{ConnectOptions, Connection, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
-use crate::ledger::{Acquired, CoordinatorRow, EventKind, Ledger, LedgerError, PhaseChange, View};
+use crate::ledger::{Acquired, CoordinatorRow, EventKind, Ledger, LedgerError, PhaseChange};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Snapshot, Step};
 use crate::project::{Migration, Project};
 
@@ -231,7 +231,8 @@ impl<'a> Coordinator<'a> {
     }
 }
 
-/// Moves a migration to a new phase inside an open transaction, with its event.
+/// Moves a migration to a new phase inside an open transaction, with its event. Returns the phase
+/// that it leaves.
 ///
 /// Invariant: the caller commits right after; the admissions are locked from here on, so the row
 /// kinds recorded take every version into account that was ever admitted.
@@ -240,18 +241,16 @@ pub(super) async fn move_to(
     token: i64,
     actor: &str,
     change: Move<'_>,
-) -> Result<(), LedgerError> {
+) -> Result<Phase, LedgerError> {
     let seq = ledger.lock_admissions().await?;
     let view = ledger.view().await?;
-    let mut live = lease_versions(&view);
-    live.extend(change.others.iter().cloned());
-    let present = view
+    let live = view.live_with(change.others);
+    let state = view.present(change.state);
+    let recorded = view
         .applied
         .iter()
-        .find(|applied| applied.state.id() == &change.state.declaration.id);
-    let mut state = present.map_or_else(|| change.state.clone(), |applied| applied.state.clone());
-    state.declaration = change.state.declaration.clone();
-    if let Some(applied) = present
+        .find(|applied| applied.state.id() == state.id());
+    if let Some(applied) = recorded
         && applied.recorded_phase != applied.state.phase
     {
         let detail = serde_json::json!({ "from": applied.recorded_phase.name(), "to": applied.state.phase.name() });
@@ -266,7 +265,7 @@ pub(super) async fn move_to(
             phase: after.phase,
             kinds: after.kinds,
             seq,
-            step_back: change.step_back,
+            step_back: change.way_back.to(state.phase),
         })
         .await?;
     let mut detail = change.detail;
@@ -277,7 +276,9 @@ pub(super) async fn move_to(
     ledger
         .append(EventKind::Phase, actor, Some(state.id()), &detail)
         .await?;
-    ledger.fence(token).await
+    ledger.count_again(&view, &live, seq).await?;
+    ledger.fence(token).await?;
+    Ok(state.phase)
 }
 
 /// A change of phase.
@@ -288,17 +289,24 @@ pub(super) struct Move<'m> {
     pub others: &'m [Live],
     /// The state afterwards, from the one before and the live versions.
     pub becomes: &'m (dyn Fn(&MigrationState, &[Live]) -> MigrationState + Send + Sync),
-    pub step_back: Option<Phase>,
+    /// Whether the phase that is left is recorded as the one to go back to: it may not be the one
+    /// that the step was decided in, because a version admitted since may have undone a backfill.
+    pub way_back: WayBack,
     /// More for the event; an object.
     pub detail: serde_json::Value,
 }
 
-pub(super) fn lease_versions(view: &View) -> Vec<Live> {
-    let snapshot = Snapshot {
-        groups: view.groups.clone(),
-        ..Snapshot::default()
-    };
-    snapshot.live()
+/// Whether a change of phase can be taken back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum WayBack {
+    Kept,
+    None,
+}
+
+impl WayBack {
+    fn to(self, phase: Phase) -> Option<Phase> {
+        (self == Self::Kept).then_some(phase)
+    }
 }
 
 async fn acquire(

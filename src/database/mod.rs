@@ -205,6 +205,12 @@ pub trait Connection: Send {
         }
         Ok(results)
     }
+    /// As [`Connection::query_all`], and ends the transaction, which only read.
+    async fn query_last(&mut self, queries: &[String]) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        let results = self.query_all(queries).await?;
+        self.rollback().await?;
+        Ok(results)
+    }
 
     /// Runs one statement of the user's, as it is written. Returns the number of rows changed.
     async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError>;

@@ -305,6 +305,15 @@ impl Connection for Postgres {
         Ok(results)
     }
 
+    async fn query_last(&mut self, queries: &[String]) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        let ending = "ROLLBACK".to_owned();
+        let queries: Vec<String> = queries.iter().cloned().chain([ending]).collect();
+        let mut results = self.query_all(&queries).await?;
+        results.truncate(queries.len() - 1);
+        self.in_transaction = false;
+        Ok(results)
+    }
+
     async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError> {
         self.plain(sql).await
     }

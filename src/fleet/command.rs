@@ -117,7 +117,10 @@ enum State {
 }
 
 /// Reads what the program printed. One line that cannot be read makes the whole list doubtful.
-pub(crate) fn read_lines(
+///
+/// # Errors
+/// The first line that is not understood, and why.
+pub fn read_lines(
     text: &str,
     now: Timestamp,
     is_service: impl Fn(&str) -> bool,

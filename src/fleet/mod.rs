@@ -8,6 +8,8 @@ mod sessions;
 
 use async_trait::async_trait;
 
+pub use command::read_lines;
+
 use crate::database::Connection;
 use crate::ledger::View;
 use crate::model::{InstanceState, Label, LiveGroup, Snapshot, SourceReport, SourceStatus};

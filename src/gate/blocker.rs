@@ -134,7 +134,7 @@ pub struct Blocker {
 }
 
 impl Blocker {
-    pub(super) fn new(
+    pub(crate) fn new(
         kind: BlockerKind,
         verdict: Verdict,
         message: impl Into<String>,
@@ -155,20 +155,20 @@ impl Blocker {
         }
     }
 
-    pub(super) fn of_migration(mut self, id: &MigrationId) -> Self {
+    pub(crate) fn of_migration(mut self, id: &MigrationId) -> Self {
         self.migration = Some(id.clone());
         self
     }
 
     /// About a version, whether it is live or only wanted.
-    pub(super) fn about(mut self, who: &Live) -> Self {
+    pub(crate) fn about(mut self, who: &Live) -> Self {
         self.service = Some(who.service.clone());
         self.version = Some(who.version.to_string());
         self
     }
 
     /// About a live version: where it was seen, how often and when.
-    pub(super) fn seen(self, who: &Live, snapshot: &Snapshot) -> Self {
+    pub(crate) fn seen(self, who: &Live, snapshot: &Snapshot) -> Self {
         let groups: Vec<_> = snapshot.groups_of(who).collect();
         let mut blocker = self.about(who);
         blocker.instances = crate::model::most_in_one_source(groups.iter().copied());

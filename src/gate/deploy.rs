@@ -67,42 +67,12 @@ impl Question<'_> {
         blockers
     }
 
-    fn with_candidates(&self, live: &[Live]) -> (MigrationState, Vec<Live>) {
-        let mut together = live.to_vec();
-        for candidate in self.candidates {
-            if !together.contains(candidate) {
-                together.push(candidate.clone());
-            }
-        }
-        (self.state.admitting(&together), together)
-    }
-
-    fn new_breaches(&self, live: &[Live]) -> Vec<Breach> {
-        let present = self.state.breaches(live);
-        let (after, together) = self.with_candidates(live);
-        // The state before names who brings a row kind about; the one after has recorded it.
-        let mut found = MigrationState {
-            kinds: self.state.kinds,
-            ..after
-        }
-        .breaches(&together);
-        found.retain(|breach| {
-            let is_candidate = breach
-                .who
-                .as_ref()
-                .is_some_and(|who| self.candidates.contains(who));
-            // One more instance of what runs already is judged like a new one: it may be the
-            // fence that the version is running into.
-            is_candidate
-                || !present
-                    .iter()
-                    .any(|other| other.clause == breach.clause && other.who == breach.who)
-        });
-        found
-    }
-
     fn breaches(&self) -> Vec<Breach> {
-        first_causes(self.new_breaches(self.live))
+        first_causes(self.breaches_beside(self.live))
+    }
+
+    fn breaches_beside(&self, live: &[Live]) -> Vec<Breach> {
+        self.state.breaches_of_admitting(self.candidates, live)
     }
 
     fn is_concerned(&self) -> bool {
@@ -113,13 +83,14 @@ impl Question<'_> {
     }
 
     fn is_changed_by(&self, unseen: &[Live]) -> bool {
-        evidence::may_be_live(self.state, self.live, unseen)
-            .is_some_and(|more| self.new_breaches(&more).len() > self.new_breaches(self.live).len())
+        evidence::may_be_live(self.state, self.live, unseen).is_some_and(|more| {
+            self.breaches_beside(&more).len() > self.breaches_beside(self.live).len()
+        })
     }
 
     fn note(&self) -> Option<String> {
         // By the candidates alone: what runs already may have undone the backfill before they came.
-        let (after, _) = self.with_candidates(&[]);
+        let after = self.state.admitting(self.candidates);
         (after.phase == Phase::Expanded && self.state.phase != Phase::Expanded).then(|| {
             format!(
                 "{}: it writes only the old format, so the backfill has to run again after it",

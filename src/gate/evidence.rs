@@ -41,6 +41,17 @@ impl Gaps {
         Self { services }
     }
 
+    /// Every gap of the services meant, each once.
+    pub(super) fn of(self, is_meant: impl Fn(&str) -> bool) -> Vec<Blocker> {
+        let mut found: Vec<Blocker> = Vec::new();
+        for (service, blocker) in self.services {
+            if is_meant(&service) && !found.contains(&blocker) {
+                found.push(blocker);
+            }
+        }
+        found
+    }
+
     /// The gaps through which an unknown live version could change the answer for a migration.
     ///
     /// `changes` says whether the answer differs when these versions are live too. One may be

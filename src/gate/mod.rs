@@ -120,6 +120,19 @@ pub fn decide(action: Action, evidence: &Evidence) -> Decision {
     Decision::new(action, blockers, notes)
 }
 
+/// What is missing in the evidence about the services that a migration still under way names:
+/// whoever plans with it has to know what they run.
+#[must_use]
+pub fn missing_evidence(evidence: &Evidence) -> Vec<Blocker> {
+    let under_way = || {
+        let states = evidence.schema.migrations().iter();
+        let open = states.filter(|state| !state.is_complete());
+        open.map(|state| &state.declaration)
+    };
+    evidence::Gaps::find(evidence, under_way())
+        .of(|service| under_way().any(|declaration| declaration.services.contains_key(service)))
+}
+
 /// The answer where not even the ledger could be read.
 #[must_use]
 pub fn unreachable(action: Action, error: &str) -> Decision {

@@ -330,9 +330,36 @@ fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
 }
 
 fn advice(step: Step, state: &MigrationState, live: &[Live]) -> Vec<String> {
-    if step != Step::Backfill {
-        return Vec::new();
+    match step {
+        Step::Expand => came_too_early(state, live),
+        Step::Backfill => how_to_fill(state, live),
+        Step::Contract | Step::Revert => Vec::new(),
     }
+}
+
+/// Versions that need the new format run already, whatever let them start.
+fn came_too_early(state: &MigrationState, live: &[Live]) -> Vec<String> {
+    let after = state.after(Step::Expand, live);
+    state
+        .breaches(live)
+        .into_iter()
+        .filter(|breach| breach.clause == Clause::NewIsThere)
+        .filter_map(|breach| breach.who)
+        .map(|who| {
+            let alone = std::slice::from_ref(&who);
+            let rest = if after.breaches(alone).is_empty() {
+                ""
+            } else if state.declaration.parts.backfill {
+                "; it still cannot read existing rows until the backfill is done"
+            } else {
+                "; it still cannot read existing rows"
+            };
+            format!("{who} is live already and came before the new format that it needs{rest}")
+        })
+        .collect()
+}
+
+fn how_to_fill(state: &MigrationState, live: &[Live]) -> Vec<String> {
     let mut notes = Vec::new();
     if state.backfill_must_overwrite(live) {
         notes.push(

@@ -170,7 +170,8 @@ fn new_lease(request: &AdmissionRequest) -> NewLease {
 }
 
 /// What an admission rests on: the ledger, the leases, and migrations that only the files know.
-fn evidence(view: View, pending: &[Declaration]) -> Evidence {
+#[must_use]
+pub fn evidence(view: View, pending: &[Declaration]) -> Evidence {
     let sources = vec![view.lease_report()];
     let mut states: Vec<MigrationState> = view
         .applied

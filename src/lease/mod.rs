@@ -14,7 +14,7 @@ mod held;
 mod keeper;
 mod tenure;
 
-pub use admission::{Admission, AdmissionRequest, admit};
+pub use admission::{Admission, AdmissionRequest, admit, evidence};
 pub use clock::Moment;
 pub use deadline::{Deadline, Terms};
 pub use error::LeaseError;

@@ -65,6 +65,52 @@ pub struct Held {
 }
 
 impl Held {
+    /// What a holder knows that was admitted upon a request of `asked_at`.
+    #[must_use]
+    pub fn admitted(asked_at: Moment, terms: &Terms) -> Self {
+        Self {
+            deadline: Deadline::counted_from(asked_at, terms),
+            loss: None,
+            last_error: None,
+        }
+    }
+
+    /// Moves the deadline after a renewal that was asked for at `asked_at` and confirmed before
+    /// `now`; false where that was too late.
+    ///
+    /// Invariant: a confirmation counts only before the deadline that it moves. Then the renewal was
+    /// committed before the lease would have run out, and nobody can have seen it run out.
+    pub fn renew(&mut self, asked_at: Moment, now: Moment, terms: &Terms) -> bool {
+        self.expire(now);
+        let counts = self.loss.is_none();
+        if counts {
+            self.deadline = Deadline::counted_from(asked_at, terms);
+            self.last_error = None;
+        }
+        counts
+    }
+
+    /// Records the loss where the deadline has passed; whether this changed anything.
+    pub fn expire(&mut self, now: Moment) -> bool {
+        let expires = self.loss.is_none() && !self.deadline.lasts_at(now);
+        if expires {
+            self.loss = Some(Loss::DeadlinePassed {
+                cause: self.last_error.clone(),
+            });
+        }
+        expires
+    }
+
+    /// Records that the application has to stop now; only the first loss counts.
+    pub fn lose(&mut self, loss: Loss, now: Moment, terms: &Terms) -> bool {
+        let first = self.loss.is_none();
+        if first {
+            self.deadline = self.deadline.brought_forward_to(now, terms);
+            self.loss = Some(loss);
+        }
+        first
+    }
+
     /// Whether the application may go on at `now`.
     #[must_use]
     pub fn is_valid_at(&self, now: Moment) -> bool {
@@ -85,14 +131,9 @@ pub struct Tenure {
 impl Tenure {
     #[must_use]
     pub fn new(terms: Terms, asked_at: Moment) -> Self {
-        let held = Held {
-            deadline: Deadline::counted_from(asked_at, &terms),
-            loss: None,
-            last_error: None,
-        };
         Self {
             terms,
-            held: watch::Sender::new(held),
+            held: watch::Sender::new(Held::admitted(asked_at, &terms)),
         }
     }
 
@@ -109,25 +150,17 @@ impl Tenure {
 
     /// Looks at the clock, and records the loss where the deadline has passed.
     pub fn look(&self, now: Moment) -> Held {
-        self.held.send_if_modified(|held| expire(held, now));
+        self.held.send_if_modified(|held| held.expire(now));
         self.held.borrow().clone()
     }
 
-    /// Moves the deadline after a renewal that was asked for at `asked_at` and confirmed before `now`;
-    /// false where that was too late.
-    ///
-    /// Invariant: a confirmation counts only before the deadline that it moves. Then the renewal was
-    /// committed before the lease would have run out, and nobody can have seen it run out.
+    /// As [`Held::renew`], for everybody who shares the knowledge.
     pub(super) fn renewed(&self, asked_at: Moment, now: Moment) -> bool {
         let mut counts = false;
         self.held.send_if_modified(|held| {
-            let expired = expire(held, now);
-            counts = held.loss.is_none();
-            if counts {
-                held.deadline = Deadline::counted_from(asked_at, &self.terms);
-                held.last_error = None;
-            }
-            expired || counts
+            counts = held.renew(asked_at, now, &self.terms);
+            // Where it does not count, the loss may have been found just now.
+            true
         });
         counts
     }
@@ -140,21 +173,15 @@ impl Tenure {
             if held.loss.is_none() {
                 held.last_error = Some(error);
             }
-            expire(held, now)
+            held.expire(now)
         });
         left
     }
 
     /// The application has to stop now.
     pub(super) fn lose(&self, loss: Loss, now: Moment) {
-        self.held.send_if_modified(|held| {
-            let first = held.loss.is_none();
-            if first {
-                held.deadline = held.deadline.brought_forward_to(now, &self.terms);
-                held.loss = Some(loss);
-            }
-            first
-        });
+        self.held
+            .send_if_modified(|held| held.lose(loss, now, &self.terms));
     }
 
     /// How long to sleep before the next look, given that something else is due at `due`.
@@ -168,16 +195,6 @@ impl Tenure {
             .map(|moment| now.until(moment))
             .fold(self.terms.tick(), Duration::min)
     }
-}
-
-fn expire(held: &mut Held, now: Moment) -> bool {
-    let expires = held.loss.is_none() && !held.deadline.lasts_at(now);
-    if expires {
-        held.loss = Some(Loss::DeadlinePassed {
-            cause: held.last_error.clone(),
-        });
-    }
-    expires
 }
 
 #[cfg(test)]

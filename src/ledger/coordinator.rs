@@ -22,6 +22,12 @@ impl CoordinatorRow {
         self.expires_at > self.now
     }
 
+    /// Whether whoever holds this token may still change something: nobody has taken over since.
+    #[must_use]
+    pub const fn is_of(&self, token: i64) -> bool {
+        self.token == token
+    }
+
     /// Who holds the lease, and what for.
     #[must_use]
     pub fn describe(&self) -> Option<String> {
@@ -140,7 +146,7 @@ impl Ledger<'_> {
                 "SELECT token, holder, doing, expires_at, {now} FROM {coordinator} WHERE id = 1{for_update}",
             )
             .await?;
-        if row.token == token {
+        if row.is_of(token) {
             Ok(())
         } else {
             Err(LedgerError::Superseded { holder: row.holder })

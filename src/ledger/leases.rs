@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Ledger, LedgerError, first};
-use crate::model::{InstanceState, Version};
+use super::{Ledger, LedgerError, View, first};
+use crate::model::{InstanceState, Live, Version};
 
 /// The name of one lease.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +93,35 @@ impl Ledger<'_> {
         self.execute("UPDATE {admission} SET seq = ? WHERE id = 1", &[seq.into()])
             .await?;
         Ok(seq)
+    }
+
+    /// Counts these versions like ones admitted after `seq`, the admissions so far. They go on writing
+    /// after the record that is being made: together with versions admitted later they may leave
+    /// rows that neither of them would leave alone, even if they are gone when that is looked at.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn count_again(
+        &mut self,
+        view: &View,
+        live: &[Live],
+        seq: i64,
+    ) -> Result<(), LedgerError> {
+        let labels = view.labels_of(live);
+        if labels.is_empty() {
+            return Ok(());
+        }
+        let seq = seq.saturating_add(1);
+        self.execute("UPDATE {admission} SET seq = ? WHERE id = 1", &[seq.into()])
+            .await?;
+        for (service, label) in labels {
+            self.execute(
+                "UPDATE {sightings} SET seq = ? WHERE service = ? AND version = ?",
+                &[seq.into(), service.into(), label.into()],
+            )
+            .await?;
+        }
+        Ok(())
     }
 
     /// Records a lease. The caller holds [`Ledger::lock_admissions`] and has asked the gate.

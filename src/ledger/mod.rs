@@ -17,7 +17,7 @@ pub use error::LedgerError;
 pub use events::{Event, EventKind, Verified};
 pub use leases::{LeaseId, NewLease, Renewal};
 pub use record::{AppliedFile, Cursor, PhaseChange, StepRecord, StepState};
-pub use view::{Applied, LEASES, Sighting, View};
+pub use view::{Applied, Contents, CountedLeases, LEASES, Sighting, View};
 
 use crate::database::{Access, Connection, ErrorKind, Row, Value};
 
@@ -100,13 +100,10 @@ impl<'c> Ledger<'c> {
     /// The results of several queries in one round trip.
     async fn query_all<const N: usize>(
         &mut self,
-        queries: [&str; N],
+        queries: [impl AsRef<str>; N],
     ) -> Result<[Vec<Row>; N], LedgerError> {
-        let queries = queries.map(|sql| self.render(sql));
-        let results = self.connection.query_all(&queries).await?;
-        results
-            .try_into()
-            .map_err(|_| LedgerError::Damaged("a query was not answered".into()))
+        let queries = queries.map(|sql| self.render(sql.as_ref()));
+        all(self.connection.query_all(&queries).await?)
     }
 
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {
@@ -127,10 +124,7 @@ async fn begin(
     access: Access,
 ) -> Result<Option<i64>, LedgerError> {
     connection.begin(access).await?;
-    let sql = tables::render(
-        connection.capabilities(),
-        "SELECT format, {now} FROM {meta} WHERE id = 1",
-    );
+    let sql = tables::render(connection.capabilities(), SELECT_META);
     let rows = match connection.query(&sql, &[]).await {
         Ok(rows) => rows,
         Err(error) if error.kind == ErrorKind::NoTable => {
@@ -139,7 +133,14 @@ async fn begin(
         }
         Err(error) => return Err(error.into()),
     };
-    let row = first(&rows)?;
+    moment(&rows).map(Some)
+}
+
+const SELECT_META: &str = "SELECT format, {now} FROM {meta} WHERE id = 1";
+
+/// The moment that the answer to [`SELECT_META`] names, if this program understands the ledger.
+fn moment(meta: &[Row]) -> Result<i64, LedgerError> {
+    let row = first(meta)?;
     let found = row.int(0)?;
     if found > FORMAT {
         return Err(LedgerError::Newer {
@@ -147,7 +148,14 @@ async fn begin(
             supported: FORMAT,
         });
     }
-    Ok(Some(row.int(1)?))
+    row.int(1).map_err(Into::into)
+}
+
+/// As many answers as there were questions.
+fn all<const N: usize>(answers: Vec<Vec<Row>>) -> Result<[Vec<Row>; N], LedgerError> {
+    answers
+        .try_into()
+        .map_err(|_| LedgerError::Damaged("a query was not answered".into()))
 }
 
 fn first(rows: &[Row]) -> Result<&Row, LedgerError> {

@@ -1,6 +1,7 @@
 //! What is written about migrations: phases, files, steps and the cursor of a backfill.
 
 use super::{Ledger, LedgerError};
+use crate::database::Row;
 use crate::model::{Declaration, MigrationId, Phase, RowKinds};
 
 /// A file as it was when its phase was applied.
@@ -51,6 +52,24 @@ pub struct PhaseChange<'a> {
 
 fn number(id: &MigrationId) -> i64 {
     i64::try_from(id.number()).unwrap_or(i64::MAX)
+}
+
+/// Every file of every applied phase.
+pub(super) const SELECT_FILES: &str =
+    "SELECT number, phase, path, sha256 FROM {files} ORDER BY number, phase, path";
+
+/// What the answer to [`SELECT_FILES`] says.
+pub(super) fn read_files(rows: &[Row]) -> Result<Vec<AppliedFile>, LedgerError> {
+    rows.iter()
+        .map(|row| {
+            Ok(AppliedFile {
+                number: u64::try_from(row.int(0)?).unwrap_or_default(),
+                phase: row.text(1)?.to_owned(),
+                path: row.text(2)?.to_owned(),
+                sha256: row.text(3)?.to_owned(),
+            })
+        })
+        .collect()
 }
 
 impl Ledger<'_> {
@@ -110,12 +129,21 @@ impl Ledger<'_> {
             .await?;
         }
         if change.phase == Phase::Expanded {
-            self.execute(
-                "UPDATE {migrations} SET backfill_after = '', backfill_upto = '', backfill_rows = 0 WHERE number = ?",
-                &[number(id).into()],
-            )
-            .await?;
+            self.forget_cursor(id).await?;
         }
+        Ok(())
+    }
+
+    /// Forgets how far a backfill is: the next run begins at the first key.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn forget_cursor(&mut self, id: &MigrationId) -> Result<(), LedgerError> {
+        self.execute(
+            "UPDATE {migrations} SET backfill_after = '', backfill_upto = '', backfill_rows = 0 WHERE number = ?",
+            &[number(id).into()],
+        )
+        .await?;
         Ok(())
     }
 
@@ -163,29 +191,6 @@ impl Ledger<'_> {
         )
         .await?;
         Ok(())
-    }
-
-    /// Every file of every applied phase.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn files(&mut self) -> Result<Vec<AppliedFile>, LedgerError> {
-        let rows = self
-            .query(
-                "SELECT number, phase, path, sha256 FROM {files} ORDER BY number, phase, path",
-                &[],
-            )
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(AppliedFile {
-                    number: u64::try_from(row.int(0)?).unwrap_or_default(),
-                    phase: row.text(1)?.to_owned(),
-                    path: row.text(2)?.to_owned(),
-                    sha256: row.text(3)?.to_owned(),
-                })
-            })
-            .collect()
     }
 
     /// Records that a statement was begun, or is done.

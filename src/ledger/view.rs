@@ -1,10 +1,10 @@
 //! The whole of what the ledger knows, read in a handful of queries however long its history is.
 
-use super::{CoordinatorRow, Cursor, Ledger, LedgerError};
-use crate::database::Row;
+use super::{AppliedFile, CoordinatorRow, Cursor, Ledger, LedgerError, all};
+use crate::database::{Access, Connection, Row};
 use crate::model::{
-    InstanceState, Label, Live, LiveGroup, MigrationState, Phase, SourceReport, SourceStatus,
-    Version,
+    InstanceState, Label, Live, LiveGroup, MigrationState, Phase, Snapshot, SourceReport,
+    SourceStatus, Version,
 };
 
 /// The name of the source that leases are.
@@ -49,46 +49,43 @@ pub struct View {
     pub coordinator: CoordinatorRow,
 }
 
-impl View {
-    /// What the leases say, as a source.
-    #[must_use]
-    pub fn lease_report(&self) -> SourceReport {
-        SourceReport {
-            name: LEASES.to_owned(),
-            status: SourceStatus::Fresh,
-            instances: self.groups.iter().map(|group| group.instances).sum(),
-            age_ms: 0,
-            notes: Vec::new(),
-        }
-    }
+/// The leases of one version that stand alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedLeases {
+    pub service: String,
+    /// The version as the instances call it.
+    pub label: String,
+    /// None where they have run out.
+    pub state: Option<InstanceState>,
+    pub instances: u64,
+    /// When the latest of them was renewed or, where they have run out, when it did.
+    pub at: i64,
 }
 
-impl Ledger<'_> {
-    /// Reads everything that a decision needs.
-    ///
-    /// # Errors
-    /// A database error, or contents that this program did not write.
-    pub async fn view(&mut self) -> Result<View, LedgerError> {
-        let now = self.as_of;
-        let [coordinator, sightings, groups, applied] = self
-            .query_all([
-                super::coordinator::SELECT,
-                "SELECT service, version, placed, last_seen_at, seq FROM {sightings} ORDER BY service, version",
-                &counted(now),
-                "SELECT phase, kinds, declaration, seq, step_back, changed_at, backfill_after, backfill_upto, backfill_rows \
-                 FROM {migrations} ORDER BY number",
-            ])
-            .await?;
-        let coordinator = super::coordinator::read(&coordinator)?;
-        let mut sightings = sightings
-            .iter()
-            .map(read_sighting)
-            .collect::<Result<Vec<_>, _>>()?;
-        let groups = live_groups(&groups, now, &mut sightings)?;
-        let mut applied = applied
-            .iter()
-            .map(read_applied)
-            .collect::<Result<Vec<_>, _>>()?;
+/// What the tables hold at one moment, before anything is concluded from it.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    /// Milliseconds since the epoch, by the database's clock.
+    pub now: i64,
+    /// As recorded, in the order of their numbers.
+    pub applied: Vec<Applied>,
+    pub sightings: Vec<Sighting>,
+    pub leases: Vec<CountedLeases>,
+    pub coordinator: CoordinatorRow,
+}
+
+impl View {
+    /// Concludes what is live, and what the versions admitted since have made of each migration.
+    #[must_use]
+    pub fn of(contents: Contents) -> Self {
+        let Contents {
+            now,
+            mut applied,
+            mut sightings,
+            leases,
+            coordinator,
+        } = contents;
+        let groups = live_groups(leases, now, &mut sightings);
         for migration in &mut applied {
             let since: Vec<Live> = sightings
                 .iter()
@@ -104,13 +101,157 @@ impl Ledger<'_> {
                 migration.state = migration.state.admitting(&since);
             }
         }
-        Ok(View {
+        Self {
             now,
             applied,
             sightings,
             groups,
             coordinator,
-        })
+        }
+    }
+
+    /// The versions whose writes count: those that hold a lease, and those that other sources saw.
+    #[must_use]
+    pub fn live_with(&self, others: &[Live]) -> Vec<Live> {
+        let leases = Snapshot {
+            groups: self.groups.clone(),
+            ..Snapshot::default()
+        };
+        let mut live = leases.live();
+        live.extend(others.iter().cloned());
+        live
+    }
+
+    /// What these versions are called: each service with each name that a version of it goes by.
+    #[must_use]
+    pub fn labels_of(&self, live: &[Live]) -> Vec<(&str, &str)> {
+        let is_meant = |sighting: &&Sighting| {
+            live.iter().any(|who| {
+                who.service == sighting.service
+                    && Some(&who.version) == sighting.label.version.as_ref()
+            })
+        };
+        self.sightings
+            .iter()
+            .filter(is_meant)
+            .map(|sighting| (sighting.service.as_str(), sighting.label.text.as_str()))
+            .collect()
+    }
+
+    /// The migration as it stands now, declared as it was when it was decided on.
+    #[must_use]
+    pub fn present(&self, decided_on: &MigrationState) -> MigrationState {
+        let found = self
+            .applied
+            .iter()
+            .find(|applied| applied.state.id() == decided_on.id());
+        let state = found.map_or(decided_on, |applied| &applied.state);
+        MigrationState {
+            declaration: decided_on.declaration.clone(),
+            ..state.clone()
+        }
+    }
+
+    /// The snapshot with the leases as they are now, and everything else as it was seen before.
+    #[must_use]
+    pub fn refresh(&self, snapshot: &Snapshot) -> Snapshot {
+        let mut fresh = snapshot.clone();
+        fresh.taken_at = self.now;
+        fresh.groups.retain(|group| group.source != LEASES);
+        fresh.groups.extend(self.groups.iter().cloned());
+        fresh
+    }
+
+    /// What the leases say, as a source.
+    #[must_use]
+    pub fn lease_report(&self) -> SourceReport {
+        SourceReport {
+            name: LEASES.to_owned(),
+            status: SourceStatus::Fresh,
+            instances: self.groups.iter().map(|group| group.instances).sum(),
+            age_ms: 0,
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// The queries of a view, as of `now`: a number, or an expression.
+fn queries(now: &str) -> [String; 4] {
+    [
+        super::coordinator::SELECT.to_owned(),
+        "SELECT service, version, placed, last_seen_at, seq FROM {sightings} ORDER BY service, version".to_owned(),
+        counted(now),
+        "SELECT phase, kinds, declaration, seq, step_back, changed_at, backfill_after, backfill_upto, backfill_rows \
+         FROM {migrations} ORDER BY number"
+            .to_owned(),
+    ]
+}
+
+impl View {
+    /// What the answers to [`queries`] say.
+    fn read(now: i64, answers: [Vec<Row>; 4]) -> Result<Self, LedgerError> {
+        let [coordinator, sightings, leases, applied] = answers;
+        let coordinator = super::coordinator::read(&coordinator)?;
+        let sightings = sightings
+            .iter()
+            .map(read_sighting)
+            .collect::<Result<_, _>>()?;
+        let leases = leases.iter().map(read_leases).collect::<Result<_, _>>()?;
+        let applied = applied.iter().map(read_applied).collect::<Result<_, _>>()?;
+        Ok(Self::of(Contents {
+            now,
+            applied,
+            sightings,
+            leases,
+            coordinator,
+        }))
+    }
+}
+
+impl Ledger<'_> {
+    /// Reads everything that a decision needs.
+    ///
+    /// # Errors
+    /// A database error, or contents that this program did not write.
+    pub async fn view(&mut self) -> Result<View, LedgerError> {
+        let answers = self.query_all(queries(&self.as_of.to_string())).await?;
+        View::read(self.as_of, answers)
+    }
+
+    /// As [`Ledger::view`], with every file of every applied phase, in a transaction of its own and
+    /// one round trip; `None` where the database has no ledger.
+    ///
+    /// # Errors
+    /// A database error, a ledger of a newer program, or contents that this program did not write.
+    pub async fn survey(
+        connection: &mut dyn Connection,
+    ) -> Result<Option<(View, Vec<AppliedFile>)>, LedgerError> {
+        connection.begin(Access::Read).await?;
+        // The moment is not known before they are sent, so each query asks for it, once.
+        let [coordinator, sightings, groups, applied] = queries("(SELECT {now})");
+        let (meta, files) = (
+            super::SELECT_META.to_owned(),
+            super::record::SELECT_FILES.to_owned(),
+        );
+        let capabilities = connection.capabilities();
+        let queries = [meta, coordinator, sightings, groups, applied, files]
+            .map(|sql| super::tables::render(capabilities, &sql));
+        let answers = match connection.query_last(&queries).await {
+            Ok(answers) => answers,
+            Err(error) => {
+                connection.rollback().await?;
+                // Asked one by one it turns out why: no ledger, or a newer one.
+                let Some(ledger) = Ledger::read(connection).await? else {
+                    return Ok(None);
+                };
+                ledger.rollback().await?;
+                return Err(error.into());
+            }
+        };
+        let [meta, coordinator, sightings, groups, applied, files] = all(answers)?;
+        let now = super::moment(&meta)?;
+        let view = View::read(now, [coordinator, sightings, groups, applied])?;
+        Ok(Some((view, super::record::read_files(&files)?)))
     }
 
     /// Adds the names of a few instances to each group.
@@ -161,7 +302,7 @@ const EXPIRED: i64 = LOST + 1;
 
 /// Counts the leases by service, version and state. One pass over them: each lease falls into one
 /// state, and the last column is when it was renewed or, once it has expired, when that was.
-fn counted(now: i64) -> String {
+fn counted(now: &str) -> String {
     format!(
         "SELECT service, version, \
          CASE WHEN expires_at <= {now} THEN {EXPIRED} WHEN renewed_at + 3 * renew_ms < {now} THEN {LOST} ELSE state END, \
@@ -171,49 +312,56 @@ fn counted(now: i64) -> String {
 }
 
 /// The live leases, counted; updates the sightings with what is live and what has expired since.
-fn live_groups(
-    rows: &[Row],
-    now: i64,
-    sightings: &mut [Sighting],
-) -> Result<Vec<LiveGroup>, LedgerError> {
+fn live_groups(leases: Vec<CountedLeases>, now: i64, sightings: &mut [Sighting]) -> Vec<LiveGroup> {
     let mut groups = Vec::new();
-    for row in rows {
-        let (service, text) = (row.text(0)?, row.text(1)?);
-        let (number, at) = (row.int(2)?, row.int(4)?);
-        let sighting = sightings
-            .iter_mut()
-            .find(|sighting| sighting.service == service && sighting.label.text == text);
+    for counted in leases {
+        let sighting = sightings.iter_mut().find(|sighting| {
+            sighting.service == counted.service && sighting.label.text == counted.label
+        });
         let label = match sighting {
             Some(sighting) => {
-                let seen = if number == EXPIRED { at } else { now };
+                let seen = counted.state.map_or(counted.at, |_| now);
                 sighting.last_seen_at = sighting.last_seen_at.max(seen);
                 sighting.label.clone()
             }
             None => Label {
-                text: text.to_owned(),
+                text: counted.label,
                 version: None,
             },
         };
-        if number == EXPIRED {
+        let Some(state) = counted.state else {
             continue;
-        }
-        let state = InstanceState::ALL
-            .into_iter()
-            .find(|state| super::leases::state_number(*state) == number)
-            .ok_or_else(|| {
-                LedgerError::Damaged(format!("`{number}` is not the state of a lease"))
-            })?;
+        };
         groups.push(LiveGroup {
-            service: service.to_owned(),
+            service: counted.service,
             label,
             state,
             source: LEASES.to_owned(),
-            instances: u64::try_from(row.int(3)?).unwrap_or_default(),
+            instances: counted.instances,
             examples: Vec::new(),
-            seen_at: at,
+            seen_at: counted.at,
         });
     }
-    Ok(groups)
+    groups
+}
+
+fn read_leases(row: &Row) -> Result<CountedLeases, LedgerError> {
+    let number = row.int(2)?;
+    let state = InstanceState::ALL
+        .into_iter()
+        .find(|state| super::leases::state_number(*state) == number);
+    if state.is_none() && number != EXPIRED {
+        return Err(LedgerError::Damaged(format!(
+            "`{number}` is not the state of a lease"
+        )));
+    }
+    Ok(CountedLeases {
+        service: row.text(0)?.to_owned(),
+        label: row.text(1)?.to_owned(),
+        state,
+        instances: u64::try_from(row.int(3)?).unwrap_or_default(),
+        at: row.int(4)?,
+    })
 }
 
 fn read_sighting(row: &Row) -> Result<Sighting, LedgerError> {

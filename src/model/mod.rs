@@ -19,6 +19,7 @@ pub use format::{Behaviour, Format, Formats, Sync};
 pub use migration::{Declaration, IdError, MigrationId, Parts, Touched, Usage};
 pub use range::{Range, RangeError, Reading};
 pub use rows::{Freshness, RowKind, RowKinds, RowKindsError, Rows};
+pub(crate) use rule::beside;
 pub use rule::{Breach, Clause, Step};
 pub(crate) use snapshot::most_in_one_source;
 pub use snapshot::{InstanceState, Label, LiveGroup, Snapshot, SourceReport, SourceStatus};

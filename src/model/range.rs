@@ -45,6 +45,14 @@ pub struct Range {
 }
 
 impl Range {
+    /// Every version: `*`.
+    #[must_use]
+    pub fn all() -> Self {
+        Self {
+            alternatives: vec![Vec::new()],
+        }
+    }
+
     /// Whether `version` lies in the range under the given reading.
     #[must_use]
     pub fn contains(&self, version: &Version, reading: Reading) -> bool {

@@ -92,6 +92,29 @@ impl MigrationState {
         }
     }
 
+    /// The state that is recorded when `step` begins: a fence is up, or a backfill is under way.
+    #[must_use]
+    pub fn begun(&self, step: Step, live: &[Live]) -> Self {
+        let states = self.states_during(step, live);
+        states.into_iter().next().unwrap_or_else(|| self.clone())
+    }
+
+    /// The state that is recorded when a step is given up and the migration goes back to `to`,
+    /// nothing having been taken away yet.
+    ///
+    /// Old-only writers may have been admitted behind the fence of a revert, so *backfilled* is gone
+    /// back to only where it still says what it means.
+    #[must_use]
+    pub fn given_up(&self, to: Phase, live: &[Live]) -> Self {
+        let kinds = self.before_any_fence().reachable(live);
+        let is_undone = to == Phase::Backfilled && !kinds.all_new_fresh();
+        Self {
+            phase: if is_undone { Phase::Expanded } else { to },
+            kinds,
+            declaration: self.declaration.clone(),
+        }
+    }
+
     /// The state that is recorded once `step` is done.
     #[must_use]
     pub fn after(&self, step: Step, live: &[Live]) -> Self {
@@ -118,7 +141,12 @@ impl MigrationState {
                     .iter()
                     .chain(&found)
                     .any(|other: &Breach| other.clause == breach.clause && other.who == breach.who);
-                if !known {
+                // A version that came before its format is broken already, and expanding is the
+                // first step of its cure.
+                let came_too_early = present
+                    .iter()
+                    .any(|other| other.clause == Clause::NewIsThere && other.who == breach.who);
+                if !known && !came_too_early {
                     found.push(breach);
                 }
             }
@@ -134,7 +162,9 @@ impl MigrationState {
         // While expand runs, only old formats are written: what they leave is known (see
         // `kinds_after_expand`), and recording it now would mix it with what came before the sync.
         if self.phase != Phase::Expanding {
-            state.kinds = self.reachable(live);
+            // While a revert runs, only old formats are written: without the sync they leave nothing
+            // that outlives it, and if it is given up before it has begun the sync was there.
+            state.kinds = self.before_any_fence().reachable(live);
         }
         if matches!(self.phase, Phase::Backfilling | Phase::Backfilled) {
             // A backfill under way is undone by a writer that leaves rows behind it unfilled.
@@ -147,6 +177,32 @@ impl MigrationState {
             }
         }
         state
+    }
+
+    /// The clauses that starting `candidates` beside the live versions would break.
+    #[must_use]
+    pub fn breaches_of_admitting(&self, candidates: &[Live], live: &[Live]) -> Vec<Breach> {
+        let present = self.breaches(live);
+        let together = beside(live, candidates);
+        // The state before names who brings a row kind about; the one after has recorded it.
+        let mut found = Self {
+            kinds: self.kinds,
+            ..self.admitting(&together)
+        }
+        .breaches(&together);
+        found.retain(|breach| {
+            let is_candidate = breach
+                .who
+                .as_ref()
+                .is_some_and(|who| candidates.contains(who));
+            // One more instance of what runs already is judged like a new one: it may be the
+            // fence that the version is running into.
+            is_candidate
+                || !present
+                    .iter()
+                    .any(|other| other.clause == breach.clause && other.who == breach.who)
+        });
+        found
     }
 
     pub(super) fn kinds_after_expand(&self, live: &[Live]) -> RowKinds {
@@ -189,6 +245,17 @@ impl MigrationState {
             })
             .collect()
     }
+}
+
+/// The live versions and the candidates, each once.
+pub(crate) fn beside(live: &[Live], candidates: &[Live]) -> Vec<Live> {
+    let mut together = live.to_vec();
+    for candidate in candidates {
+        if !together.contains(candidate) {
+            together.push(candidate.clone());
+        }
+    }
+    together
 }
 
 /// Where a new format may be stale, a backfill has to overwrite it from the old one, whatever that
@@ -307,5 +374,42 @@ impl super::Declaration {
             || !self.has_new()
             || self.parts.backfill
             || matches!(self.sync, Sync::Both | Sync::ToNew)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{declaration, live};
+
+    fn state(phase: Phase, kinds: &str, text: &str) -> MigrationState {
+        MigrationState {
+            declaration: declaration(text),
+            phase,
+            kinds: kinds.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_fence_is_lowered_to_backfilled_only_where_that_is_true() {
+        let rows = "old <1.2.0 new >=1.1.0 append-only backfill contract";
+        let old_only = [live("web 1.0.0")];
+        for phase in [Phase::Contracting, Phase::Reverting] {
+            let fenced = state(phase, "FF", rows);
+            let back = fenced.given_up(Phase::Backfilled, &[]);
+            assert_eq!((back.phase, back.kinds), (Phase::Backfilled, fenced.kinds));
+            let undone = fenced.admitting(&old_only).given_up(Phase::Backfilled, &[]);
+            assert_eq!(undone.phase, Phase::Expanded);
+            assert!(undone.kinds.contains(RowKind::ORIGINAL));
+        }
+    }
+
+    #[test]
+    fn a_revert_that_is_given_up_has_left_the_sync_in_place() {
+        let rows = "old <1.2.0 new >=1.1.0 sync both backfill contract revert";
+        let fenced = state(Phase::Reverting, "FF", rows);
+        let both = [live("web 1.0.0"), live("web 1.1.0")];
+        let back = fenced.admitting(&both).given_up(Phase::Backfilled, &both);
+        assert_eq!((back.phase, back.kinds), (Phase::Backfilled, fenced.kinds));
     }
 }

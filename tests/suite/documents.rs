@@ -72,3 +72,39 @@ fn every_command_is_documented_and_every_documented_command_exists() {
         }
     }
 }
+
+/// Every test of this binary, as `cargo test` names them.
+fn names_of_tests() -> Vec<String> {
+    let program = std::env::current_exe().expect("the path of this program");
+    let list = std::process::Command::new(program)
+        .arg("--list")
+        .output()
+        .expect("it lists its tests");
+    let text = String::from_utf8(list.stdout).expect("names are text");
+    text.lines()
+        .filter_map(|line| Some(line.strip_suffix(": test")?.to_owned()))
+        .collect()
+}
+
+#[test]
+fn every_test_that_a_guarantee_rests_on_exists() {
+    let tests = names_of_tests();
+    let text = read("docs/guarantees.md");
+    let mut named = 0;
+    for word in text.split('`').filter(|word| word.contains("::")) {
+        // Those of the library itself are paths, not tests.
+        if word.starts_with("phasegate::") {
+            continue;
+        }
+        let on_each_database = format!("{word}::");
+        let exists = tests
+            .iter()
+            .any(|test| test == word || test.starts_with(&on_each_database));
+        assert!(
+            exists,
+            "docs/guarantees.md rests on `{word}`, which is no test"
+        );
+        named += 1;
+    }
+    assert!(named > 30, "only {named} tests are named");
+}

@@ -41,7 +41,7 @@ fn with_both_formats(db: &Db) {
 }
 
 /// `examples/shop.rs`, which Cargo builds beside the programs.
-fn shop_program() -> String {
+pub fn shop_program() -> String {
     let program = programs().join("examples/shop");
     assert!(
         program.is_file(),

@@ -44,7 +44,15 @@ scenario!(
         );
         assert_eq!(group["touches"][0]["migration"], NAME);
         let text = shop.run(&["fleet"], 0).stdout;
-        assert!(text.contains("reads and writes old of 0001"), "{text}");
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let web = lines.iter().position(|line| line.starts_with("web "));
+        let below = web.and_then(|at| lines.get(at + 1..=at + 2));
+        let touches = format!("reads and writes the old format of {NAME}");
+        assert_eq!(
+            below,
+            Some(&["server-1, server-2", touches.as_str()][..]),
+            "{text}"
+        );
         let held = shop.run(&["contract", NAME], 10);
         for part in ["web 1.1.0", "2 instances (server-1, server-2)", "by list"] {
             assert!(held.stdout.contains(part), "{part} in {held:?}");

@@ -286,6 +286,18 @@ proptest! {
     }
 
     #[test]
+    fn expand_is_allowed_whatever_runs_already(
+        declaration in any_declaration(),
+        live in prop::collection::vec(some_live(), 0..4),
+    ) {
+        let mut now = Reached { evidence: Evidence::default(), live: Vec::new() };
+        now.set(MigrationState::pending(declaration), live);
+        prop_assume!(now.state().declaration.parts.expand);
+        let decision = now.ask(&action(0, Vec::new()));
+        prop_assert_eq!(decision.verdict, Verdict::Go, "{:?}", decision);
+    }
+
+    #[test]
     fn the_horizon_is_what_deploying_says(now in reached(), minor in 0u64..5, patch in 0u64..12) {
         let version = Version::new(1, minor, patch);
         for service in ["web", "worker", "other"] {

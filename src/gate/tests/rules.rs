@@ -236,6 +236,23 @@ fn candidates_that_cannot_run_together() {
 }
 
 #[test]
+fn a_version_that_came_too_early_is_no_reason_against_its_cure() {
+    let world = World::new(
+        "old <1.2.0 new >=1.2.0 append-only backfill contract",
+        "1.2.0",
+    );
+    world.expect("expand", "go");
+    let notes = world.ask("expand").notes;
+    assert_eq!(
+        notes,
+        [
+            "web 1.2.0 is live already and came before the new format that it needs; \
+             it still cannot read existing rows until the backfill is done"
+        ]
+    );
+}
+
+#[test]
 fn what_was_measured() {
     let mut world = World::new(SYNCED, "1.0.0");
     world.walk("expand; backfill; roll 1.2.0");

@@ -1,5 +1,6 @@
 //! Backfill: in batches, resumed where it stopped, and begun again where it was undone.
 
+use crate::support::project::Signal;
 use crate::support::shop::{APPEND_ONLY, BACKFILL, NAME, Shop, said};
 
 fn names(shop: &Shop) -> Vec<String> {
@@ -233,5 +234,37 @@ scenario!(
         );
         assert_eq!(shop.run(&["backfill"], 0).stdout, "nothing to backfill\n");
         assert_eq!(BACKFILL.matches(":after").count(), 1);
+    }
+);
+
+/// Reading moves to the new format in 1.2, writing in 1.1 and 1.3; rows change.
+const BY_RELEASES: &str = "\
+description = \"Move users.full_name to users.name\"
+[services.web]
+reads = { old = \"<1.2.0\", new = \">=1.2.0\" }
+writes = { old = \"<1.3.0\", new = \">=1.1.0\" }
+[backfill]
+table = \"users\"
+key = \"id\"
+remaining = \"SELECT count(*) FROM users WHERE name IS NULL\"
+";
+
+scenario!(
+    fn a_version_from_before_the_expand_is_remembered_beside_later_ones(db: Db) {
+        let shop = Shop::new(db);
+        shop.name_migration(BY_RELEASES);
+        let old = shop.instance("1.0.0", "server-1");
+        shop.run(&["expand"], 0);
+        let bridge = shop.instance("1.1.0", "server-2");
+        // Side by side, 1.0 changed rows that 1.1 had written in both formats. Then both leave.
+        for instance in [old, bridge] {
+            instance.signal(Signal::TERM);
+            instance.wait();
+        }
+        let gate = shop.run(&["gate", "backfill", NAME], 0);
+        assert!(
+            gate.stdout.contains("has to overwrite stale values"),
+            "{gate:?}"
+        );
     }
 );

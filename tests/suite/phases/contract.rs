@@ -268,3 +268,31 @@ scenario!(
         assert_eq!(shop.phase(1), "contracted");
     }
 );
+
+scenario!(
+    fn a_fence_stays_up_once_a_statement_behind_it_has_run(db: Db) {
+        // Statement by statement, it is gone already: nobody may go back to the old format.
+        let services = "[services.web]\nmin_instances = 0\n[fleet]\ncoordinator_lease = \"1s\"\n\
+             sources = [{ kind = \"command\", name = \"list\", run = [\"cat\", \"fleet.jsonl\"] }]\n";
+        let shop = Shop::with_config(db, services);
+        shop.fleet(&[]).name_migration(APPEND_ONLY);
+        shop.project.file(
+            format!("{NAME}/contract.sql"),
+            "-- migrate: no-transaction\nALTER TABLE users DROP COLUMN full_name;\nCREATE INDEX users_name ON users (name);\n",
+        );
+        shop.run(&["expand"], 0);
+        shop.run(&["backfill"], 0);
+        // Both statements are done, each in its own transaction, and the phase is not recorded yet.
+        shop.project.env("PHASEGATE_CRASH_AT", "contract.recording");
+        shop.run(&["contract", NAME], 137);
+        shop.project.env_remove("PHASEGATE_CRASH_AT");
+        assert_eq!(shop.phase(1), "contracting");
+        shop.fleet_text("not a list\n");
+        shop.run(&["contract", NAME], 12);
+        assert_eq!(shop.phase(1), "contracting");
+        shop.run(&["admit", "--service", "web", "--version", "1.1.0"], 11);
+        shop.fleet(&[]);
+        shop.run(&["contract", NAME], 0);
+        assert_eq!(shop.phase(1), "contracted");
+    }
+);

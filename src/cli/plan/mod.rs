@@ -1,0 +1,195 @@
+//! `migrate plan`: which schema steps and rollouts lead to the versions wanted.
+
+mod show;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::args::{Global, PlanArgs, ServiceVersion};
+use super::context::{Context, load_project, refuse_drift};
+use super::failure::Failure;
+use super::gate::candidate;
+use super::out::{Out, note};
+use crate::gate::{Blocker, Verdict, missing_evidence};
+use crate::model::{Live, MigrationState, Schema, Snapshot, Version};
+use crate::planner::{NoPlan, Problem, plan};
+use crate::project::{Config, Project};
+
+pub(super) async fn run(args: &PlanArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    if args.from.is_empty() {
+        from_the_fleet(args, global, out).await
+    } else {
+        on_paper(args, global, out)
+    }
+}
+
+/// From the versions given, with every migration pending. No database is touched.
+fn on_paper(args: &PlanArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    let project = load_project(global)?;
+    let live = placed(&args.from, &project.config)?;
+    let pending = project
+        .migrations
+        .iter()
+        .map(|migration| MigrationState::pending(migration.declaration.clone()));
+    let problem = problem(args, &project, Schema::new(pending.collect()), live)?;
+    warn_of_absent(&problem);
+    Ok(answer(&problem, &project, None, out))
+}
+
+/// From the fleet as it is seen, and the migrations as they are recorded.
+async fn from_the_fleet(args: &PlanArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    let context = Context::load(global)?;
+    // What is asked for has to be readable before anything is waited for.
+    problem(args, &context.project, Schema::default(), Vec::new())?;
+    let situation = context.observe().await?;
+    refuse_drift(&situation)?;
+    let evidence = situation.evidence;
+    let live = evidence.snapshot.live();
+    let missing = missing_evidence(&evidence);
+    let problem = problem(args, &context.project, evidence.schema, live)?;
+    if !missing.is_empty() {
+        let none = NoPlan {
+            blockers: missing.into_iter().map(on_paper_instead).collect(),
+            ways_out: Vec::new(),
+        };
+        show::none(&none, &problem, evidence.snapshot.taken_at, out);
+        return Ok(none.verdict().exit_code());
+    }
+    Ok(answer(
+        &problem,
+        &context.project,
+        Some(&evidence.snapshot),
+        out,
+    ))
+}
+
+fn on_paper_instead(mut blocker: Blocker) -> Blocker {
+    blocker
+        .help
+        .push_str("; or plan on paper, from versions given with `--from`");
+    blocker
+}
+
+fn answer(problem: &Problem, project: &Project, seen: Option<&Snapshot>, out: &Out) -> u8 {
+    match plan(problem) {
+        Ok(plan) => {
+            show::plan(&plan, problem, project, out);
+            Verdict::Go.exit_code()
+        }
+        Err(mut none) => {
+            if let Some(snapshot) = seen {
+                none.blockers = std::mem::take(&mut none.blockers)
+                    .into_iter()
+                    .map(|blocker| with_sightings(blocker, snapshot))
+                    .collect();
+            }
+            show::none(&none, problem, seen.map_or(0, |seen| seen.taken_at), out);
+            none.verdict().exit_code()
+        }
+    }
+}
+
+/// Where the version in the way runs now, if it does.
+fn with_sightings(blocker: Blocker, snapshot: &Snapshot) -> Blocker {
+    let version = blocker.version.as_ref().and_then(|text| text.parse().ok());
+    let (Some(service), Some(version)) = (blocker.service.clone(), version) else {
+        return blocker;
+    };
+    let who = Live { service, version };
+    if snapshot.groups_of(&who).next().is_none() {
+        return blocker;
+    }
+    blocker.seen(&who, snapshot)
+}
+
+/// A service that a migration names and `--from` does not is planned as one that does not run.
+fn warn_of_absent(problem: &Problem) {
+    let declarations = problem.schema.migrations().iter();
+    let named = declarations.flat_map(|state| state.declaration.services.keys());
+    let mut absent: Vec<&String> = named
+        .filter(|service| !problem.live.iter().any(|who| who.service == **service))
+        .collect();
+    absent.sort();
+    absent.dedup();
+    for service in absent {
+        note(&format!(
+            "note: `--from` names no version of {service}: planned as if it did not run"
+        ));
+    }
+}
+
+fn placed(wanted: &[ServiceVersion], config: &Config) -> Result<Vec<Live>, Failure> {
+    wanted.iter().map(|who| candidate(who, config)).collect()
+}
+
+fn problem(
+    args: &PlanArgs,
+    project: &Project,
+    schema: Schema,
+    live: Vec<Live>,
+) -> Result<Problem, Failure> {
+    let config = &project.config;
+    let mut goal: BTreeMap<String, Version> = BTreeMap::new();
+    for who in placed(&args.to, config)? {
+        if let Some(other) = goal.insert(who.service.clone(), who.version.clone()) {
+            return Err(Failure::new(format!(
+                "{} cannot end at both {other} and {}",
+                who.service, who.version
+            ))
+            .help("give `--to` once for each service; releases on the way go into `--via`")
+            .usage());
+        }
+    }
+    let mut releases: Vec<Live> = config
+        .services
+        .iter()
+        .flat_map(|(service, settings)| {
+            settings.releases.iter().map(|version| Live {
+                service: service.clone(),
+                version: version.clone(),
+            })
+        })
+        .collect();
+    if let Some(file) = &args.releases {
+        releases.extend(read_releases(file, config)?);
+    }
+    // Whoever lists every release does not mean to go beyond the one wanted and back.
+    releases.retain(|release| is_on_the_way(release, &live, &goal));
+    releases.extend(placed(&args.via, config)?);
+    Ok(Problem {
+        schema,
+        live,
+        releases,
+        goal,
+    })
+}
+
+fn is_on_the_way(release: &Live, live: &[Live], goal: &BTreeMap<String, Version>) -> bool {
+    let Some(wanted) = goal.get(&release.service) else {
+        return true;
+    };
+    let of_service = live.iter().filter(|who| who.service == release.service);
+    let ends: Vec<&Version> = of_service.map(|who| &who.version).chain([wanted]).collect();
+    ends.iter().any(|end| **end <= release.version)
+        && ends.iter().any(|end| **end >= release.version)
+}
+
+fn read_releases(file: &Path, config: &Config) -> Result<Vec<Live>, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::new(format!("`{}` cannot be read: {error}", file.display()))
+            .help("name a file with one SERVICE=VERSION a line")
+    })?;
+    let mut releases = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        if line.is_empty() {
+            continue;
+        }
+        let place = format!("`{}` line {}", file.display(), at + 1);
+        let release: ServiceVersion = line.parse().map_err(|error: String| {
+            Failure::new(format!("{place}: `{line}` is not a release")).help(error)
+        })?;
+        releases.push(candidate(&release, config).map_err(|failure| failure.at(&place))?);
+    }
+    Ok(releases)
+}

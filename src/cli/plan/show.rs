@@ -1,0 +1,395 @@
+//! A plan as a table, as JSON and as a Mermaid diagram.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::super::args::Format;
+use super::super::out::Out;
+use super::super::{json as shapes, text};
+use crate::gate::{Blocker, Verdict};
+use crate::model::{Live, MigrationId, Step, Version};
+use crate::planner::{MissingRelease, Move, NoPlan, Plan, PlanStep, Problem, Wait, WayOut};
+use crate::project::{ContractRules, Project};
+
+pub(super) fn plan(plan: &Plan, problem: &Problem, project: &Project, out: &Out) {
+    match out.format {
+        Format::Text => out.line(&as_text(plan, problem, project)),
+        Format::Json => out.json(&as_json(plan, problem, project)),
+        Format::Mermaid => out.line(&as_mermaid(plan)),
+    }
+}
+
+pub(super) fn none(none: &NoPlan, problem: &Problem, now: i64, out: &Out) {
+    match out.format {
+        Format::Text => out.line(&none_as_text(none, problem, now)),
+        Format::Json => out.json(&none_as_json(none, problem)),
+        Format::Mermaid => out.line(&none_as_mermaid(none)),
+    }
+}
+
+fn action(step: &PlanStep) -> String {
+    match &step.action {
+        Move::Schema { step, migration } => format!("{} {migration}", step.name()),
+        Move::Roll { service, from, to } if from.is_empty() => format!("roll {service} {to}"),
+        Move::Roll { service, from, to } => {
+            format!("roll {service} {} → {to}", versions(from, " + "))
+        }
+    }
+}
+
+fn versions(versions: &[Version], separator: &str) -> String {
+    let texts: Vec<String> = versions.iter().map(ToString::to_string).collect();
+    texts.join(separator)
+}
+
+/// The versions of each service.
+fn by_service<'a>(live: impl IntoIterator<Item = &'a Live>) -> BTreeMap<&'a str, Vec<Version>> {
+    let mut services: BTreeMap<&str, Vec<Version>> = BTreeMap::new();
+    for who in live {
+        let versions = services.entry(&who.service).or_default();
+        versions.push(who.version.clone());
+        versions.sort();
+        versions.dedup();
+    }
+    services
+}
+
+fn fleet<'a>(live: impl IntoIterator<Item = &'a Live>) -> String {
+    let services = by_service(live).into_iter();
+    services
+        .map(|(service, live)| format!("{service} {}", versions(&live, " + ")))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// What is waited for at a step: until it is over, or before a contract begins.
+enum Until<'a> {
+    Step(&'a Wait),
+    Soaked { ms: u64 },
+    Required,
+}
+
+impl Until<'_> {
+    fn json(&self) -> Value {
+        match self {
+            Self::Step(Wait::Seen(who)) => {
+                json!({ "kind": "seen", "service": who.service, "version": who.version })
+            }
+            Self::Step(Wait::Gone(who)) => {
+                json!({ "kind": "gone", "service": who.service, "version": who.version })
+            }
+            Self::Step(Wait::Filled) => json!({ "kind": "remaining" }),
+            Self::Soaked { ms } => json!({ "kind": "soak", "for_ms": ms }),
+            Self::Required => json!({ "kind": "require" }),
+        }
+    }
+
+    fn words(&self) -> Option<String> {
+        match self {
+            Self::Step(Wait::Seen(who)) => Some(format!("only {} is left", who.version)),
+            // The others are gone when only the new version is left.
+            Self::Step(Wait::Gone(_)) => None,
+            Self::Step(Wait::Filled) => Some("`remaining` is 0".to_owned()),
+            Self::Soaked { ms } => Some(format!("soaked {}", text::span(*ms))),
+            Self::Required => Some("`require` is 0".to_owned()),
+        }
+    }
+}
+
+fn waits<'a>(step: &'a PlanStep, project: &Project) -> Vec<Until<'a>> {
+    let mut waits: Vec<Until<'a>> = step.waits.iter().map(Until::Step).collect();
+    if let Some(rules) = contract_rules(step, project) {
+        waits.extend(rules.soak.map(|soak| Until::Soaked {
+            ms: u64::try_from(soak.as_millis()).unwrap_or(u64::MAX),
+        }));
+        if !rules.require.is_empty() {
+            waits.push(Until::Required);
+        }
+    }
+    waits
+}
+
+fn contract_rules<'a>(step: &PlanStep, project: &'a Project) -> Option<&'a ContractRules> {
+    let Move::Schema {
+        step: Step::Contract,
+        migration,
+    } = &step.action
+    else {
+        return None;
+    };
+    let found = project.migrations.iter().find(|m| m.id() == migration)?;
+    Some(&found.contract_rules)
+}
+
+fn sorted(live: &[Live]) -> Vec<Live> {
+    let mut live = live.to_vec();
+    live.sort();
+    live.dedup();
+    live
+}
+
+fn heading(problem: &Problem) -> String {
+    let start = fleet(&problem.live);
+    let start = if start.is_empty() {
+        "an empty fleet".to_owned()
+    } else {
+        start
+    };
+    let goal: Vec<String> = problem
+        .goal
+        .iter()
+        .map(|(service, version)| format!("{service} {version}"))
+        .collect();
+    let is_there = problem.live_at_the_end() == sorted(&problem.live);
+    if is_there {
+        format!("with {start}")
+    } else {
+        format!("from {start} to {}", goal.join(", "))
+    }
+}
+
+fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> String {
+    let heading = heading(problem);
+    let mut lines = Vec::new();
+    if plan.steps.is_empty() {
+        lines.push(format!("{heading}: nothing to do"));
+    } else {
+        let of = |number: usize, noun| text::count(u64::try_from(number).unwrap_or(0), noun);
+        let rollouts = match plan.rollouts() {
+            0 => "no rollout".to_owned(),
+            rollouts => of(rollouts, "rollout"),
+        };
+        let steps = of(plan.steps.len(), "step");
+        lines.push(format!("{heading}: {steps}, {rollouts}\n"));
+        let rows = plan.steps.iter().enumerate().map(|(at, step)| {
+            let waits = waits(step, project);
+            let waits: Vec<String> = waits.iter().filter_map(Until::words).collect();
+            vec![
+                (at + 1).to_string(),
+                action(step),
+                fleet(&step.live),
+                waits.join(", "),
+            ]
+        });
+        let header = ["step", "action", "live meanwhile", "done when"];
+        lines.push(text::table(&header, rows.collect()));
+        let notes = plan.steps.iter().enumerate().flat_map(|(at, step)| {
+            let notes = step.notes.iter();
+            notes.map(move |note| format!("step {}: {note}", at + 1))
+        });
+        let notes: Vec<String> = notes.collect();
+        if !notes.is_empty() {
+            lines.push(String::new());
+            lines.extend(notes);
+        }
+    }
+    if !plan.left.is_empty() {
+        lines.push("\nleft for later versions:".to_owned());
+        for left in &plan.left {
+            let why: Vec<&str> = left.blockers.iter().map(|b| b.message.as_str()).collect();
+            lines.push(format!(
+                "  {} {}: {}",
+                left.step.name(),
+                left.migration,
+                why.join("; ")
+            ));
+        }
+    }
+    if !plan.is_shortest {
+        lines.push("\nnot every order was tried: there may be a shorter plan".to_owned());
+    }
+    lines.join("\n")
+}
+
+fn as_json(plan: &Plan, problem: &Problem, project: &Project) -> Value {
+    let steps: Vec<Value> = plan
+        .steps
+        .iter()
+        .map(|step| {
+            let mut value = match &step.action {
+                Move::Schema { step, migration } => {
+                    json!({ "action": step.name(), "migration": migration })
+                }
+                Move::Roll { service, from, to } => json!({
+                    "action": "roll",
+                    "service": service,
+                    "from": from.first(),
+                    "replaces": from,
+                    "to": to,
+                }),
+            };
+            if let Some(object) = value.as_object_mut() {
+                object.insert("live".into(), json!(by_service(&step.live)));
+                let waits = waits(step, project);
+                let waits: Vec<Value> = waits.iter().map(Until::json).collect();
+                object.insert("waits_for".into(), waits.into());
+                object.insert("notes".into(), json!(step.notes));
+            }
+            value
+        })
+        .collect();
+    let left: Vec<Value> = plan
+        .left
+        .iter()
+        .map(|left| {
+            json!({
+                "action": left.step.name(),
+                "migration": left.migration,
+                "blockers": left.blockers.iter().map(shapes::blocker).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({
+        "verdict": Verdict::Go.name(),
+        "plan": steps,
+        "goal": plan.goal,
+        "start": by_service(&problem.live),
+        "rollouts": plan.rollouts(),
+        "shortest": plan.is_shortest,
+        "left": left,
+        "blockers": [],
+    })
+}
+
+/// Mermaid ends a label at its quote, reads `#…;` as an entity and `1.` as the start of a list.
+fn label(lines: &[String]) -> String {
+    let safe = lines.iter().map(|line| {
+        line.replace('#', "#35;")
+            .replace('&', "#amp;")
+            .replace('"', "#quot;")
+            .replace('<', "#lt;")
+            .replace('>', "#gt;")
+    });
+    format!("\"{}\"", safe.collect::<Vec<_>>().join("<br>"))
+}
+
+fn as_mermaid(plan: &Plan) -> String {
+    let mut lines = vec!["flowchart TD".to_owned()];
+    for (at, step) in plan.steps.iter().enumerate() {
+        let mut lines_of = vec![format!("step {}: {}", at + 1, action(step))];
+        if matches!(step.action, Move::Schema { .. }) && !step.live.is_empty() {
+            lines_of.push(format!("with {} live", fleet(&step.live)));
+        }
+        let text = label(&lines_of);
+        let (open, close) = match &step.action {
+            Move::Roll { .. } => ("([", "])"),
+            Move::Schema { .. } => ("[", "]"),
+        };
+        let class = match &step.action {
+            Move::Roll { .. } => "roll",
+            Move::Schema { step, .. } => step.name(),
+        };
+        lines.push(format!("    s{}{open}{text}{close}:::{class}", at + 1));
+        if at > 0 {
+            lines.push(format!("    s{at} --> s{}", at + 1));
+        }
+    }
+    if plan.steps.is_empty() {
+        lines.push("    s1[\"nothing to do\"]".to_owned());
+    }
+    lines.push("    classDef roll fill:#e8f0fe,stroke:#4a6fa5,color:#1b2a41".to_owned());
+    lines.push("    classDef contract stroke:#b3402a,stroke-width:2px".to_owned());
+    lines.join("\n")
+}
+
+fn none_as_text(none: &NoPlan, problem: &Problem, now: i64) -> String {
+    let mut lines = vec![format!(
+        "{}: no plan {}",
+        none.verdict().name(),
+        heading(problem)
+    )];
+    let mut blockers = none.blockers.clone();
+    // What would help against one blocker alone does not open a way.
+    let has_way = |blocker: &Blocker| {
+        let mut ways = none.ways_out.iter();
+        ways.any(|way| way.migration.is_none() || way.migration == blocker.migration)
+    };
+    for blocker in blockers.iter_mut().filter(|blocker| has_way(blocker)) {
+        blocker.help.clear();
+    }
+    lines.extend(text::blockers(&blockers, now));
+    for (migrations, ways) in ways_together(&none.ways_out) {
+        let of = if migrations.is_empty() {
+            String::new()
+        } else {
+            format!(" for {}", migrations.join(", "))
+        };
+        let quantity = if ways.len() == 1 {
+            "this"
+        } else {
+            "any of these"
+        };
+        lines.push(format!("\n{quantity} would open a way{of}:"));
+        lines.extend(ways.into_iter().map(|way| format!("  - {way}")));
+    }
+    lines.join("\n")
+}
+
+/// The migrations that the same ways out are open to, and these ways.
+fn ways_together(ways: &[WayOut]) -> Vec<(Vec<&str>, Vec<&str>)> {
+    let mut each: Vec<(Option<&str>, Vec<&str>)> = Vec::new();
+    for way in ways {
+        let id = way.migration.as_ref().map(MigrationId::as_str);
+        match each.iter_mut().find(|(of, _)| *of == id) {
+            Some((_, messages)) => messages.push(&way.message),
+            None => each.push((id, vec![&way.message])),
+        }
+    }
+    let mut together: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
+    for (id, messages) in each {
+        match together
+            .iter_mut()
+            .find(|(of, known)| !of.is_empty() && id.is_some() && *known == messages)
+        {
+            Some((of, _)) => of.extend(id),
+            None => together.push((id.into_iter().collect(), messages)),
+        }
+    }
+    together
+}
+
+fn none_as_json(none: &NoPlan, problem: &Problem) -> Value {
+    let ways: Vec<Value> = none
+        .ways_out
+        .iter()
+        .map(|way| {
+            json!({
+                "kind": way.way.name(),
+                "migration": way.migration,
+                "releases": way
+                    .releases
+                    .iter()
+                    .map(|MissingRelease { service, range }| {
+                        json!({ "service": service, "range": range })
+                    })
+                    .collect::<Vec<_>>(),
+                "message": way.message,
+            })
+        })
+        .collect();
+    json!({
+        "verdict": none.verdict().name(),
+        "plan": null,
+        "goal": problem.goal,
+        "start": by_service(&problem.live),
+        "blockers": none.blockers.iter().map(shapes::blocker).collect::<Vec<_>>(),
+        "ways_out": ways,
+    })
+}
+
+fn none_as_mermaid(none: &NoPlan) -> String {
+    let mut lines = vec![
+        "flowchart TD".to_owned(),
+        "    none{{\"no plan\"}}".to_owned(),
+    ];
+    for (at, blocker) in none.blockers.iter().enumerate() {
+        let text = label(std::slice::from_ref(&blocker.message));
+        lines.push(format!("    none --- b{}[{text}]", at + 1));
+    }
+    for (at, way) in none.ways_out.iter().enumerate() {
+        let text = label(&["a way out:".to_owned(), way.message.clone()]);
+        lines.push(format!("    none -.-> w{}([{text}])", at + 1));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,149 @@
+//! What is measured before a contract: the user's queries, and how long no old version was seen.
+
+use std::time::{Duration, Instant};
+
+use super::past_return::past_return;
+use super::session::Coordinator;
+use super::{CoordinatorError, Progress, Situation};
+use crate::database::{Connection, DatabaseError, ErrorKind, LockTimeout};
+use crate::gate::{Action, Facts, Soak, Verdict, decide};
+use crate::ledger::{Ledger, View};
+use crate::model::{Format, Live, MigrationId, MigrationState, Phase, Schema, Step};
+use crate::project::{Migration, Project};
+
+impl Coordinator<'_> {
+    /// Asks the user's queries, and tries again where a lock on their tables is not granted: a
+    /// transaction that nobody ends would otherwise be waited for without a word.
+    pub(super) async fn facts(
+        &mut self,
+        id: &MigrationId,
+        situation: &Situation,
+    ) -> Result<Option<Facts>, CoordinatorError> {
+        let migration = self.migration(id)?;
+        let config = &self.project().config.database;
+        let (limit, bound) = (LockTimeout(config.lock_timeout), config.lock_retry_for);
+        let began = Instant::now();
+        for attempt in 1.. {
+            let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
+                break;
+            };
+            ledger.connection().limit_lock_waits(limit).await?;
+            let schema = &situation.evidence.schema;
+            let facts = measure(migration, id, &situation.view, schema, &mut ledger).await;
+            ledger.rollback().await?;
+            match facts {
+                Err(CoordinatorError::Database(error))
+                    if error.kind == ErrorKind::Locked && began.elapsed() < bound =>
+                {
+                    let holders = Vec::new();
+                    self.report(Progress::LockRetry { attempt, holders });
+                    let pause = Duration::from_millis(fastrand::u64(200..800));
+                    tokio::time::sleep(pause).await;
+                }
+                other => return other.map(Some),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// For a contract that nothing else stands in the way of, asks the user's queries as well.
+///
+/// # Errors
+/// A database error, or a query that does not return a number.
+pub async fn measure_if_clear(
+    project: &Project,
+    id: &MigrationId,
+    situation: &mut Situation,
+    connection: &mut dyn Connection,
+) -> Result<(), CoordinatorError> {
+    let action = Action::Step {
+        step: Step::Contract,
+        migration: id.clone(),
+    };
+    let decision = decide(action, &situation.evidence);
+    let migration = project.get(id);
+    let (Verdict::Go, Some(migration)) = (decision.verdict, migration) else {
+        return Ok(());
+    };
+    let is_over = situation
+        .evidence
+        .schema
+        .get(id)
+        .is_none_or(|state| state.phase == Phase::Contracted);
+    if is_over {
+        return Ok(());
+    }
+    let Some(mut ledger) = Ledger::read(connection).await? else {
+        return Ok(());
+    };
+    let limit = LockTimeout(project.config.database.lock_timeout);
+    ledger.connection().limit_lock_waits(limit).await?;
+    let schema = &situation.evidence.schema;
+    let facts = measure(migration, id, &situation.view, schema, &mut ledger).await;
+    ledger.rollback().await?;
+    situation.evidence.facts = facts?;
+    Ok(())
+}
+
+/// Asks the user's queries, and works out how long no old version was seen.
+///
+/// Once a statement of the contract was begun that live versions can notice, there is nothing left to
+/// ask: all was as it had to be before it, and what the queries look at may be gone.
+pub(super) async fn measure(
+    migration: &Migration,
+    id: &MigrationId,
+    view: &View,
+    schema: &Schema,
+    ledger: &mut Ledger<'_>,
+) -> Result<Facts, CoordinatorError> {
+    let path = migration.manifest.path.display();
+    let query_failed = |what: &str, query: &str, mut error: DatabaseError| {
+        error.message = format!("`{what}` in {path}: {} ({query})", error.message);
+        CoordinatorError::Database(error)
+    };
+    let mut facts = Facts::default();
+    if past_return(migration, Step::Contract, ledger).await? {
+        return Ok(facts);
+    }
+    if let Some(backfill) = &migration.backfill {
+        let query = &backfill.remaining;
+        let count = ledger.connection().count(query).await;
+        facts.remaining = Some(count.map_err(|error| query_failed("remaining", query, error))?);
+    }
+    for query in &migration.contract_rules.require {
+        let count = ledger.connection().count(query).await;
+        let count = count.map_err(|error| query_failed("require", query, error))?;
+        facts.require.push((query.clone(), count));
+    }
+    if let Some(required) = migration.contract_rules.soak {
+        facts.soak = schema.get(id).map(|state| soak(required, state, view));
+    }
+    Ok(facts)
+}
+
+/// How long no version that touches the old format was seen.
+#[must_use]
+pub fn soak(required: Duration, state: &MigrationState, view: &View) -> Soak {
+    let seen = view
+        .sightings
+        .iter()
+        .filter(|sighting| {
+            // A version that cannot be placed may be an old one.
+            sighting.label.version.clone().is_none_or(|version| {
+                let who = Live {
+                    service: sighting.service.clone(),
+                    version,
+                };
+                state.is_touched_by(&who, Format::Old)
+            })
+        })
+        .map(|sighting| sighting.last_seen_at);
+    let mut applied = view.applied.iter();
+    let applied = applied.find(|applied| applied.state.id() == state.id());
+    let since = seen.max().or(applied.map(|applied| applied.changed_at));
+    Soak {
+        required_ms: i64::try_from(required.as_millis()).unwrap_or(i64::MAX),
+        quiet_ms: since.map_or(0, |since| view.now.saturating_sub(since)),
+    }
+}

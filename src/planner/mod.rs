@@ -1,0 +1,248 @@
+//! The planner: which schema steps and rollouts lead from here to the versions wanted.
+//!
+//! A plan has the fewest rollouts, and among those the fewest steps; each schema step comes as
+//! early as it is safe and each contract last, so that the way back stays open for longest.
+//!
+//! The search rests on what the rule makes of plans:
+//! - expands are always safe and never in the way, so all of them come first;
+//! - a contract lets nothing start that could not have started before, so all of them come last;
+//! - in between only backfills and rollouts matter, and given who is live one migration knows
+//!   nothing of another: each has a [`track`] of its own, and the search is over rollouts alone;
+//! - services that share no migration are planned one by one.
+//!
+//! Invariant: this module decides nothing about safety. It asks [`crate::model`] for every step
+//! that it considers, and [`crate::gate`] about every step that it answers.
+
+mod explain;
+mod roads;
+mod schedule;
+mod search;
+mod sets;
+mod space;
+#[cfg(test)]
+mod tests;
+mod track;
+mod trial;
+mod ways;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::gate::{Blocker, Evidence, Verdict};
+use crate::model::{
+    Live, MigrationId, Schema, Snapshot, SourceReport, SourceStatus, Step, Version,
+};
+
+use schedule::Walk;
+use search::{Found, Roll, search};
+use space::{Blocked, Space};
+pub use ways::{MissingRelease, Way, WayOut};
+
+/// From where to where, and what there is on the way.
+#[derive(Clone, Debug, Default)]
+pub struct Problem {
+    /// Every migration, as far as it is.
+    pub schema: Schema,
+    /// What is live at the start.
+    pub live: Vec<Live>,
+    /// The releases that may be rolled out on the way.
+    pub releases: Vec<Live>,
+    /// The version that each service ends at. A service that is not named stays as it is.
+    pub goal: BTreeMap<String, Version>,
+}
+
+impl Problem {
+    /// What is live at the end.
+    #[must_use]
+    pub fn live_at_the_end(&self) -> Vec<Live> {
+        let mut live: Vec<Live> = self
+            .live
+            .iter()
+            .filter(|who| !self.goal.contains_key(&who.service))
+            .cloned()
+            .chain(self.goal.iter().map(|(service, version)| Live {
+                service: service.clone(),
+                version: version.clone(),
+            }))
+            .collect();
+        live.sort();
+        live.dedup();
+        live
+    }
+}
+
+/// What one step of a plan does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Move {
+    Schema {
+        step: Step,
+        migration: MigrationId,
+    },
+    /// Every other version of the service is replaced; none where it did not run before.
+    Roll {
+        service: String,
+        from: Vec<Version>,
+        to: Version,
+    },
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanStep {
+    pub action: Move,
+    /// What is live while it is taken, of the services that it concerns.
+    pub live: Vec<Live>,
+    /// What has to come about before the next step may be taken, beside its own success.
+    pub waits: Vec<Wait>,
+    /// What whoever takes it should know.
+    pub notes: Vec<String>,
+}
+
+/// What a step is not over without. A contract waits before it acts, for what its own file asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The sources see this version run.
+    Seen(Live),
+    /// The sources see no instance of this version any more, not even a draining one.
+    Gone(Live),
+    /// The backfill's `remaining` query returns 0.
+    Filled,
+}
+
+/// A step that the versions wanted do not allow yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    pub step: Step,
+    pub migration: MigrationId,
+    /// Why not yet.
+    pub blockers: Vec<Blocker>,
+}
+
+/// The way from the start to the goal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub steps: Vec<PlanStep>,
+    pub goal: BTreeMap<String, Version>,
+    /// What has to wait for later versions than those wanted.
+    pub left: Vec<Left>,
+    /// Whether it is certain that no plan has fewer rollouts, or as many and fewer steps.
+    pub is_shortest: bool,
+}
+
+impl Plan {
+    /// How many rollouts it has.
+    #[must_use]
+    pub fn rollouts(&self) -> usize {
+        let rolls = self.steps.iter();
+        rolls
+            .filter(|step| matches!(step.action, Move::Roll { .. }))
+            .count()
+    }
+}
+
+/// Why there is no plan, and what would open a way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NoPlan {
+    pub blockers: Vec<Blocker>,
+    pub ways_out: Vec<WayOut>,
+}
+
+impl NoPlan {
+    /// Refuse where there is none, unknown where that is not certain.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let verdicts = self.blockers.iter().map(|blocker| blocker.verdict);
+        verdicts.fold(Verdict::Unknown, Verdict::max)
+    }
+}
+
+/// Searches for the plan with the fewest rollouts, and among those the fewest steps.
+///
+/// # Errors
+/// There is none, or none was found in the states that are tried at most.
+pub fn plan(problem: &Problem) -> Result<Plan, Box<NoPlan>> {
+    let mut walk = Walk::expand(problem)?;
+    let mut space = Space::new(problem, walk.schema());
+    match search_all(&mut space) {
+        Answer::Path { rolls, is_shortest } => {
+            walk.fill_in(&mut space, &rolls)?;
+            Ok(Plan {
+                left: walk.left(),
+                steps: walk.steps,
+                goal: problem.goal.clone(),
+                is_shortest,
+            })
+        }
+        Answer::Blocked(blocked) => Err(explain::blocked(problem, &walk, &mut space, blocked)),
+        Answer::DeadEnd { tried_all } => Err(explain::dead_end(problem, &walk, tried_all)),
+    }
+}
+
+/// What the search comes to.
+enum Answer {
+    Path { rolls: Vec<Roll>, is_shortest: bool },
+    Blocked(Vec<Blocked>),
+    DeadEnd { tried_all: bool },
+}
+
+fn search_all(space: &mut Space) -> Answer {
+    let blocked = space.find_roads();
+    if !blocked.is_empty() {
+        return Answer::Blocked(blocked);
+    }
+    let mut all = Vec::new();
+    let mut is_shortest = true;
+    for component in space.components() {
+        match search(space, &component) {
+            Found::Path { path, is_proven } => {
+                all.extend(path);
+                is_shortest &= is_proven;
+            }
+            Found::Nothing { tried_all } => return Answer::DeadEnd { tried_all },
+        }
+    }
+    Answer::Path {
+        rolls: all,
+        is_shortest,
+    }
+}
+
+/// What the gate is shown of a fleet that is only planned: everything is seen, and seen well.
+fn evidence(schema: Schema, live: &[Live]) -> Evidence {
+    let groups = live
+        .iter()
+        .map(|who| crate::model::LiveGroup {
+            service: who.service.clone(),
+            label: crate::model::Label {
+                text: who.version.to_string(),
+                version: Some(who.version.clone()),
+            },
+            state: crate::model::InstanceState::Serving,
+            source: String::new(),
+            instances: 0,
+            examples: Vec::new(),
+            seen_at: 0,
+        })
+        .collect();
+    Evidence {
+        schema,
+        snapshot: Snapshot {
+            taken_at: 0,
+            sources: vec![SourceReport {
+                name: "plan".to_owned(),
+                status: SourceStatus::Fresh,
+                instances: 0,
+                age_ms: 0,
+                notes: Vec::new(),
+            }],
+            groups,
+        },
+        ..Evidence::default()
+    }
+}
+
+/// The services that a problem is about, in order.
+fn services(problem: &Problem) -> Vec<String> {
+    let live = problem.live.iter().map(|who| &who.service);
+    let all: BTreeSet<&String> = live.chain(problem.goal.keys()).collect();
+    all.into_iter().cloned().collect()
+}

@@ -1,0 +1,253 @@
+//! From rollouts to the whole plan: where the schema steps go, each checked with the gate.
+
+use std::collections::BTreeMap;
+
+use super::search::Roll;
+use super::space::Space;
+use super::track::{START, Track};
+use super::{Left, Move, NoPlan, PlanStep, Problem, Wait, evidence};
+use crate::gate::{Action, Evidence, Verdict, decide};
+use crate::model::{Live, MigrationId, Schema, Step, Version, beside};
+
+/// The plan, walked step by step. The gate is asked at every one.
+pub(super) struct Walk {
+    evidence: Evidence,
+    live: Vec<Live>,
+    pub steps: Vec<PlanStep>,
+}
+
+impl Walk {
+    /// Begins with every expand, in order.
+    pub fn expand(problem: &Problem) -> Result<Self, Box<NoPlan>> {
+        let mut live = problem.live.clone();
+        live.sort();
+        live.dedup();
+        let mut walk = Self {
+            evidence: evidence(problem.schema.clone(), &live),
+            live,
+            steps: Vec::new(),
+        };
+        let waiting: Vec<MigrationId> = walk
+            .schema()
+            .migrations()
+            .iter()
+            .filter(|state| state.declaration.parts.expand && !state.expand_is_done())
+            .map(|state| state.id().clone())
+            .collect();
+        for id in waiting {
+            walk.take(Step::Expand, &id)?;
+        }
+        Ok(walk)
+    }
+
+    pub fn schema(&self) -> &Schema {
+        &self.evidence.schema
+    }
+
+    pub fn live(&self) -> &[Live] {
+        &self.live
+    }
+
+    /// Puts the rollouts, and the backfills and contracts between and after them, behind the
+    /// expands.
+    pub fn fill_in(&mut self, space: &mut Space, rolls: &[Roll]) -> Result<(), Box<NoPlan>> {
+        // After how many rollouts each migration is backfilled.
+        let mut backfills: BTreeMap<usize, Vec<MigrationId>> = BTreeMap::new();
+        let mut contracts = Vec::new();
+        for track in &mut space.tracks {
+            let id = track.declaration().id.clone();
+            let Some(turns) = turns(track, rolls) else {
+                continue;
+            };
+            for turn in turns.backfills {
+                backfills.entry(turn).or_default().push(id.clone());
+            }
+            if turns.contract {
+                contracts.push(id);
+            }
+        }
+        for turn in 0..=rolls.len() {
+            for id in backfills.remove(&turn).unwrap_or_default() {
+                self.take(Step::Backfill, &id)?;
+            }
+            if let Some((service, release)) = rolls.get(turn) {
+                let to = space.journeys[*service].releases[*release].clone();
+                self.roll(&to)?;
+            }
+        }
+        for id in contracts {
+            self.take(Step::Contract, &id)?;
+        }
+        Ok(())
+    }
+
+    /// What the versions wanted do not allow yet.
+    pub fn left(&self) -> Vec<Left> {
+        let unfinished = self.schema().migrations().iter();
+        unfinished
+            .filter(|state| !state.is_complete())
+            .map(|state| {
+                let needs_fill = state.declaration.parts.backfill
+                    && !state.has_taken(Step::Backfill, &self.live);
+                let step = if needs_fill {
+                    Step::Backfill
+                } else {
+                    Step::Contract
+                };
+                let migration = state.id().clone();
+                let action = Action::Step {
+                    step,
+                    migration: migration.clone(),
+                };
+                Left {
+                    step,
+                    migration,
+                    blockers: decide(action, &self.evidence).blockers,
+                }
+            })
+            .collect()
+    }
+
+    fn take(&mut self, step: Step, id: &MigrationId) -> Result<(), Box<NoPlan>> {
+        let action = Action::Step {
+            step,
+            migration: id.clone(),
+        };
+        let notes = self.ask(action)?;
+        let mut concerned = self.live.clone();
+        if let Some(state) = self.evidence.schema.get_mut(id) {
+            let services = &state.declaration.services;
+            concerned.retain(|who| services.contains_key(&who.service));
+            *state = state.after(step, &self.live);
+        }
+        self.steps.push(PlanStep {
+            action: Move::Schema {
+                step,
+                migration: id.clone(),
+            },
+            live: concerned,
+            waits: match step {
+                Step::Backfill => vec![Wait::Filled],
+                Step::Expand | Step::Contract | Step::Revert => Vec::new(),
+            },
+            notes,
+        });
+        Ok(())
+    }
+
+    fn roll(&mut self, to: &Live) -> Result<(), Box<NoPlan>> {
+        let notes = self.ask(Action::Deploy(vec![to.clone()]))?;
+        let together = beside(&self.live, std::slice::from_ref(to));
+        let ids: Vec<MigrationId> = self
+            .schema()
+            .migrations()
+            .iter()
+            .map(|state| state.id().clone())
+            .collect();
+        for id in ids {
+            if let Some(state) = self.evidence.schema.get_mut(&id) {
+                *state = state.admitting(&together);
+            }
+        }
+        let mut during: Vec<Live> = together
+            .into_iter()
+            .filter(|who| who.service == to.service)
+            .collect();
+        during.sort();
+        let from: Vec<Version> = during
+            .iter()
+            .filter(|who| *who != to)
+            .map(|who| who.version.clone())
+            .collect();
+        self.live.retain(|who| who.service != to.service);
+        self.live.push(to.clone());
+        self.live.sort();
+        self.evidence.snapshot = evidence(Schema::default(), &self.live).snapshot;
+        let mut waits = vec![Wait::Seen(to.clone())];
+        waits.extend(
+            during
+                .iter()
+                .filter(|who| *who != to)
+                .cloned()
+                .map(Wait::Gone),
+        );
+        self.steps.push(PlanStep {
+            action: Move::Roll {
+                service: to.service.clone(),
+                from,
+                to: to.version.clone(),
+            },
+            live: during,
+            waits,
+            notes,
+        });
+        Ok(())
+    }
+
+    /// Invariant: a plan has no step that the gate does not allow at its turn.
+    fn ask(&self, action: Action) -> Result<Vec<String>, Box<NoPlan>> {
+        let decision = decide(action, &self.evidence);
+        if decision.verdict == Verdict::Go {
+            return Ok(decision.notes);
+        }
+        Err(Box::new(NoPlan {
+            blockers: super::explain::final_word(decision.blockers),
+            ways_out: Vec::new(),
+        }))
+    }
+}
+
+/// When one migration takes its steps.
+struct Turns {
+    /// After how many rollouts it is backfilled, each time.
+    backfills: Vec<usize>,
+    contract: bool,
+}
+
+/// The fewest steps that take a migration through these rollouts, each as early as it can be.
+fn turns(track: &mut Track, rolls: &[Roll]) -> Option<Turns> {
+    type Reached = BTreeMap<usize, Vec<usize>>;
+    fn keep(reached: &mut Reached, node: usize, backfills: Vec<usize>) {
+        let better = |known: &Vec<usize>| (backfills.len(), &backfills) < (known.len(), known);
+        if reached.get(&node).is_none_or(better) {
+            reached.insert(node, backfills);
+        }
+    }
+    let fill = |track: &mut Track, reached: &mut Reached, turn: usize| {
+        let mut open: Vec<usize> = reached.keys().copied().collect();
+        while let Some(node) = open.pop() {
+            if let Some(filled) = track.backfill(node) {
+                let mut backfills = reached[&node].clone();
+                backfills.push(turn);
+                if !reached.contains_key(&filled) {
+                    open.push(filled);
+                }
+                keep(reached, filled, backfills);
+            }
+        }
+    };
+    let mut reached = Reached::from([(START, Vec::new())]);
+    fill(track, &mut reached, 0);
+    for (turn, (service, release)) in rolls.iter().enumerate() {
+        let lane = track.lanes.iter().position(|lane| lane.service == *service);
+        let Some(lane) = lane else { continue };
+        let class = track.lanes[lane].class_of[*release];
+        let mut next = Reached::new();
+        for (node, backfills) in reached {
+            if let Some(rolled) = track.roll(node, lane, class) {
+                keep(&mut next, rolled, backfills);
+            }
+        }
+        reached = next;
+        fill(track, &mut reached, turn + 1);
+    }
+    let ends = reached.into_iter().filter_map(|(node, backfills)| {
+        let left = track.finish(node)?;
+        Some((backfills.len() + left as usize, backfills, left > 0))
+    });
+    let (_, backfills, contract) = ends.min()?;
+    Some(Turns {
+        backfills,
+        contract,
+    })
+}

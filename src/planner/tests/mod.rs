@@ -1,0 +1,4 @@
+mod brute;
+mod plans;
+mod scale;
+mod ways;

@@ -1,0 +1,43 @@
+//! Large problems: what is searched grows with what is asked, not with every combination.
+
+use super::plans::problem;
+use crate::planner::plan;
+
+/// Each migration touches two of ten services, all of which go through five releases.
+fn large(migrations: usize) -> (String, String, String, String) {
+    const SHAPES: [&str; 3] = [
+        "sync both backfill contract",
+        "append-only backfill contract",
+        "sync both contract",
+    ];
+    let each = (0..migrations).map(|number| {
+        let (one, other) = (number % 10, (number * 7 + 3) % 10);
+        let minor = number % 3 + 1;
+        let (new, old) = (minor, minor + 1);
+        format!(
+            "{:04}_m s{one}: old <1.{old}.0 new >=1.{new}.0 s{other}: old <1.{old}.0 new >=1.{new}.0 {}",
+            number + 1,
+            SHAPES[number % SHAPES.len()]
+        )
+    });
+    let versions = |minors: std::ops::Range<u32>| {
+        let all = (0..10).flat_map(|s| minors.clone().map(move |m| format!("s{s} 1.{m}.0")));
+        all.collect::<Vec<_>>().join(", ")
+    };
+    (
+        each.collect::<Vec<_>>().join(" | "),
+        versions(0..1),
+        versions(1..4),
+        versions(4..5),
+    )
+}
+
+#[test]
+fn ten_services_that_share_migrations() {
+    let (declarations, from, via, to) = large(20);
+    let plan = plan(&problem(&declarations, &from, &via, &to)).expect("a plan");
+    assert!(plan.is_shortest);
+    assert!(plan.left.is_empty());
+    let contracts = plan.steps.len() - plan.rollouts();
+    assert!(contracts >= 40, "{contracts}");
+}

@@ -1,0 +1,2 @@
+ALTER TABLE users ADD COLUMN phone TEXT;
+CREATE INDEX users_phone ON users (phone);

@@ -1,0 +1,1 @@
+SELECT 'unended

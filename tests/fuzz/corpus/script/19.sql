@@ -1,0 +1,2 @@
+SELECT E'\'; x';
+BEGIN; COMMIT;
