@@ -235,6 +235,9 @@ impl Coordinator<'_> {
 }
 
 /// Asks the user's queries, and works out how long no old version was seen.
+///
+/// Once statements of the contract have run, all of them or one by one, there is nothing left to
+/// ask: all was as it had to be before the first, and what the queries look at may be gone.
 pub(super) async fn measure(
     migration: &Migration,
     id: &MigrationId,
@@ -255,6 +258,10 @@ pub(super) async fn measure(
         coordinator: None,
         ..Facts::default()
     };
+    let begun = ledger.steps(id, Step::Contract.name()).await?;
+    if !begun.is_empty() {
+        return Ok(facts);
+    }
     if let Some(backfill) = &migration.backfill {
         let count = ledger.connection().count(&backfill.remaining).await;
         facts.remaining = Some(count.map_err(|error| query_failed("remaining", error))?);
