@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::roads::{Edge, Roads};
 use super::sets::Sets;
-use super::track::{Finish, Journey, Lane, Place, Track};
+use super::track::{Finish, Journey, Lane, Place, Shape, Track};
 use super::trial::service_of;
 use super::{Problem, services};
 use crate::model::{Live, MigrationId, Schema};
@@ -91,13 +91,17 @@ impl Space {
             } else {
                 pairs(&all)
             };
+            // Services that do the same by a migration are common, and so are pairs of them.
+            let mut walked: HashMap<Vec<Shape>, Roads> = HashMap::new();
             for view in views {
                 let services = view.iter().map(|lane| track.lanes[*lane].service);
                 let services: Vec<usize> = services.collect();
                 let roads = if view.len() == track.lanes.len() {
                     Roads::walk(track)
                 } else {
-                    Roads::walk(&mut track.with_lanes(&view))
+                    let shapes = view.iter().map(|lane| track.lanes[*lane].shape());
+                    let walk = || Roads::walk(&mut track.with_lanes(&view));
+                    walked.entry(shapes.collect()).or_insert_with(walk).clone()
                 };
                 if !roads.is_open() {
                     let id = track.declaration().id.clone();
