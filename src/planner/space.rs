@@ -124,10 +124,9 @@ impl Space {
             let stops = std::iter::once(None).chain((0..journey.releases.len()).map(Some));
             let mut next: HashMap<Stop, Vec<usize>> = HashMap::new();
             if journey.goal.is_some() {
+                let distinct = distinct(&self.tracks, at, journey);
                 for stop in stops {
-                    // The newest first: of two that do, the one with fewer old faults.
-                    let mut targets: Vec<usize> = (0..journey.releases.len()).collect();
-                    targets.sort_by_key(|target| Reverse(&journey.releases[*target].version));
+                    let mut targets = distinct.clone();
                     targets.retain(|target| {
                         stop != Some(*target)
                             && useful[at].iter().all(|(track, lane, edges)| {
@@ -221,6 +220,24 @@ fn journey(problem: &Problem, service: String) -> Journey {
         start,
         releases,
     }
+}
+
+/// Of the releases that every migration takes for the same, the goal or else the newest: the one
+/// with fewer old faults.
+fn distinct(tracks: &[Track], service: usize, journey: &Journey) -> Vec<usize> {
+    let lanes = tracks.iter().flat_map(|track| &track.lanes);
+    let lanes: Vec<&Lane> = lanes.filter(|lane| lane.service == service).collect();
+    let mut releases: Vec<usize> = (0..journey.releases.len()).collect();
+    releases.sort_by_key(|release| {
+        let is_goal = journey.goal == Some(*release);
+        Reverse((is_goal, &journey.releases[*release].version))
+    });
+    let mut seen = HashSet::new();
+    releases.retain(|release| {
+        let classes: Vec<usize> = lanes.iter().map(|lane| lane.class_of[*release]).collect();
+        seen.insert(classes)
+    });
+    releases
 }
 
 fn pairs(lanes: &[usize]) -> Vec<Vec<usize>> {

@@ -48,7 +48,7 @@ fn ten_services_that_share_migrations() {
 
 #[test]
 fn ten_services_that_every_migration_names() {
-    let (declarations, from, via, to) = large(40, 10);
+    let (declarations, from, via, to) = large(12, 10);
     let plan = plan(&problem(&declarations, &from, &via, &to)).expect("a plan");
     assert!(plan.is_shortest);
     assert!(plan.left.is_empty());
