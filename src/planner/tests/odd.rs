@@ -110,33 +110,56 @@ fn services_that_wait_for_each_other() {
     );
 }
 
-#[test]
-fn rings_of_services_end_soon() {
-    // Each of eight services waits for the next one, and the last for the first.
-    let ring: Vec<String> = (0..8)
-        .map(|at| {
-            let next = (at + 1) % 8;
-            format!(
-                "{:04}_m s{at}: writes old <2.0.0 new >=2.0.0 s{next}: reads old <2.0.0 new >=2.0.0 sync to-new",
-                at + 1
-            )
-        })
-        .collect();
+/// Each of eight services waits for the next one, and the last for the first.
+fn ring() -> Vec<String> {
+    let each = (0..8).map(|at| {
+        let next = (at + 1) % 8;
+        format!(
+            "{:04}_m s{at}: writes old <2.0.0 new >=2.0.0 s{next}: reads old <2.0.0 new >=2.0.0 sync to-new",
+            at + 1
+        )
+    });
+    each.collect()
+}
+
+/// Eight services from 1.0.0 to 2.0.0, with three releases between.
+fn all_to_2(migrations: &[String]) -> Problem {
     let all = |versions: &[&str]| {
         let each = (0..8).flat_map(|at| versions.iter().map(move |v| format!("s{at} {v}")));
         each.collect::<Vec<_>>().join(", ")
     };
     let via = all(&["1.1.0", "1.2.0", "1.3.0"]);
-    let closed = problem(&ring.join(" | "), &all(&["1.0.0"]), &via, &all(&["2.0.0"]));
-    let none = plan(&closed).unwrap_err();
-    assert_eq!(none.verdict(), Verdict::Refuse, "every order was tried");
-    let open = problem(
-        &ring[1..].join(" | "),
+    problem(
+        &migrations.join(" | "),
         &all(&["1.0.0"]),
         &via,
         &all(&["2.0.0"]),
-    );
-    assert_eq!(plan(&open).unwrap().rollouts(), 8);
+    )
+}
+
+#[test]
+fn a_ring_of_services_is_no_way_and_is_one_when_it_is_cut() {
+    let none = plan(&all_to_2(&ring())).unwrap_err();
+    assert_eq!(none.verdict(), Verdict::Refuse, "every order was tried");
+    let open = plan(&all_to_2(&ring()[1..])).unwrap();
+    assert_eq!(open.rollouts(), 8);
+}
+
+#[test]
+fn a_search_that_gives_up_does_not_say_that_there_is_no_way() {
+    // Now every release counts: there are too many orders to try.
+    let mut ring = ring();
+    for minor in 1..4 {
+        for at in 0..8 {
+            ring.push(format!("{:04}_m s{at}: new >=1.{minor}.0", ring.len() + 1));
+        }
+    }
+    let none = plan(&all_to_2(&ring)).unwrap_err();
+    assert_eq!(none.verdict(), Verdict::Unknown);
+    insta::assert_snapshot!(none.blockers[0].message, @"no plan was found among the first 60000 states, and not all were tried");
+    // Where there is a plan, one is found all the same.
+    let open = plan(&all_to_2(&ring[1..])).unwrap();
+    assert_eq!(open.rollouts(), 8);
 }
 
 #[test]
