@@ -143,11 +143,7 @@ fn a_rollback_and_a_first_rollout_are_planned_too() {
     assert!(back.starts_with("expand, "), "{back}");
     let first = plan(&problem(text, "", "", "1.2.0")).unwrap();
     assert_eq!(steps(&first), "expand, backfill, roll 1.2.0, contract");
-<<<<<<< HEAD
-    // 1.1.0 runs without the format that it uses: the sooner it is there the better.
-=======
     // 1.1.0 came before the format that it uses: expanding is its cure.
->>>>>>> main
     let mixed = plan(&problem(text, "1.0.0, 1.1.0", "", "1.2.0")).unwrap();
     assert_eq!(steps(&mixed), "expand, backfill, roll 1.2.0, contract");
 }
