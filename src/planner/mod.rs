@@ -7,7 +7,7 @@
 //! - expands are always safe and never in the way, so all of them come first;
 //! - a contract lets nothing start that could not have started before, so all of them come last;
 //! - in between only backfills and rollouts matter, and given who is live one migration knows
-//!   nothing of another: each has a [`track`] of its own, and the search is over rollouts alone;
+//!   nothing of another: each has a track of its own, and the search is over rollouts alone;
 //! - services that share no migration are planned one by one.
 //!
 //! Invariant: this module decides nothing about safety. It asks [`crate::model`] for every step

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::roads::{Edge, Roads};
 use super::sets::Sets;
-use super::track::{Finish, Journey, Lane, Place, Track};
+use super::track::{Finish, Journey, Lane, Place, Shape, Track};
 use super::trial::service_of;
 use super::{Problem, services};
 use crate::model::{Live, MigrationId, Schema};
@@ -91,13 +91,17 @@ impl Space {
             } else {
                 pairs(&all)
             };
+            // Services that do the same by a migration are common, and so are pairs of them.
+            let mut walked: HashMap<Vec<Shape>, Roads> = HashMap::new();
             for view in views {
                 let services = view.iter().map(|lane| track.lanes[*lane].service);
                 let services: Vec<usize> = services.collect();
                 let roads = if view.len() == track.lanes.len() {
                     Roads::walk(track)
                 } else {
-                    Roads::walk(&mut track.with_lanes(&view))
+                    let shapes = view.iter().map(|lane| track.lanes[*lane].shape());
+                    let walk = || Roads::walk(&mut track.with_lanes(&view));
+                    walked.entry(shapes.collect()).or_insert_with(walk).clone()
                 };
                 if !roads.is_open() {
                     let id = track.declaration().id.clone();
@@ -120,10 +124,9 @@ impl Space {
             let stops = std::iter::once(None).chain((0..journey.releases.len()).map(Some));
             let mut next: HashMap<Stop, Vec<usize>> = HashMap::new();
             if journey.goal.is_some() {
+                let distinct = distinct(&self.tracks, at, journey);
                 for stop in stops {
-                    // The newest first: of two that do, the one with fewer old faults.
-                    let mut targets: Vec<usize> = (0..journey.releases.len()).collect();
-                    targets.sort_by_key(|target| Reverse(&journey.releases[*target].version));
+                    let mut targets = distinct.clone();
                     targets.retain(|target| {
                         stop != Some(*target)
                             && useful[at].iter().all(|(track, lane, edges)| {
@@ -217,6 +220,24 @@ fn journey(problem: &Problem, service: String) -> Journey {
         start,
         releases,
     }
+}
+
+/// Of the releases that every migration takes for the same, the goal or else the newest: the one
+/// with fewer old faults.
+fn distinct(tracks: &[Track], service: usize, journey: &Journey) -> Vec<usize> {
+    let lanes = tracks.iter().flat_map(|track| &track.lanes);
+    let lanes: Vec<&Lane> = lanes.filter(|lane| lane.service == service).collect();
+    let mut releases: Vec<usize> = (0..journey.releases.len()).collect();
+    releases.sort_by_key(|release| {
+        let is_goal = journey.goal == Some(*release);
+        Reverse((is_goal, &journey.releases[*release].version))
+    });
+    let mut seen = HashSet::new();
+    releases.retain(|release| {
+        let classes: Vec<usize> = lanes.iter().map(|lane| lane.class_of[*release]).collect();
+        seen.insert(classes)
+    });
+    releases
 }
 
 fn pairs(lanes: &[usize]) -> Vec<Vec<usize>> {

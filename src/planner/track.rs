@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Declaration, Format, Live, MigrationState, Phase, RowKind, RowKinds, Step};
+use crate::model::{
+    Behaviour, Declaration, Format, Live, MigrationState, Phase, RowKind, RowKinds, Step,
+};
 
 /// Which versions of one service are live: those of the start, or all of one behaviour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,12 +24,24 @@ pub(super) struct Lane {
     pub service: usize,
     /// One version of each behaviour.
     pub classes: Vec<Live>,
+    /// What the versions of each class do, under each reading.
+    behaviours: Vec<Vec<Behaviour>>,
     /// The class of each release.
     pub class_of: Vec<usize>,
     pub start: Vec<Live>,
     pub at_start: Place,
     /// Where it has to end; none where it stays as it is.
     pub goal: Option<usize>,
+}
+
+/// What a migration can tell apart of a lane: of two with the same shape it makes the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Shape {
+    behaviours: Vec<Vec<Behaviour>>,
+    /// The class of each version that is live at the start.
+    start: Vec<usize>,
+    at_start: Place,
+    goal: Option<usize>,
 }
 
 /// What one service is asked to do.
@@ -77,10 +91,22 @@ impl Lane {
         Self {
             service,
             classes,
+            behaviours,
             start: journey.start.clone(),
             at_start,
             goal: journey.goal.map(|goal| class_of[goal]),
             class_of,
+        }
+    }
+
+    pub fn shape(&self) -> Shape {
+        // The releases begin with what is live at the start.
+        let start = self.class_of.iter().take(self.start.len());
+        Shape {
+            behaviours: self.behaviours.clone(),
+            start: start.copied().collect(),
+            at_start: self.at_start,
+            goal: self.goal,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::example::{shop, shop_program};
 use crate::support::backend::{Db, Ledger};
 use crate::support::postgres::PrivateServer;
 use crate::support::project::{Output, Process, Project, Signal};
-use crate::support::wait::{GENEROUS, eventually, jitter};
+use crate::support::wait::{GENEROUS, jitter, poll};
 
 const FLEET: &str = "
 [fleet]
@@ -194,10 +194,13 @@ impl History<'_> {
                 instance.process.signal_if_running(signal);
             }
         }
-        eventually(GENEROUS, || {
+        let is_over = poll(GENEROUS, || {
             self.collect();
             (self.instances.is_empty() && self.coordinators.is_empty()).then_some(())
         });
+        let left = self.instances.iter().map(|instance| &instance.process);
+        let left: Vec<_> = left.chain(&self.coordinators).map(Process::shown).collect();
+        assert!(is_over.is_some(), "these do not end:\n{}", left.join("\n"));
         // Whatever was left lying about, the same commands bring it to its end.
         for command in [
             &["expand"][..],
@@ -205,9 +208,18 @@ impl History<'_> {
             &["contract", "0002"],
             &["contract", "0004"],
         ] {
-            eventually(GENEROUS, || {
-                (self.project.migrate(command).code == 0).then_some(())
+            let mut last = None;
+            let done = poll(GENEROUS, || {
+                let output = self.project.migrate(command);
+                let is_done = output.code == 0;
+                last = Some(output);
+                is_done.then_some(())
             });
+            assert!(
+                done.is_some(),
+                "{command:?} does not come to its end: {last:#?}\n{}",
+                self.db.dump(Ledger::Included)
+            );
         }
     }
 

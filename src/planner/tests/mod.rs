@@ -1,4 +1,5 @@
 mod brute;
+mod odd;
 mod plans;
 mod scale;
 mod ways;

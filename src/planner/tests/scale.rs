@@ -3,20 +3,24 @@
 use super::plans::problem;
 use crate::planner::plan;
 
-/// Each migration touches two of ten services, all of which go through five releases.
-fn large(migrations: usize) -> (String, String, String, String) {
+/// Each migration names so many of ten services, all of which go through five releases.
+fn large(migrations: usize, named: usize) -> (String, String, String, String) {
     const SHAPES: [&str; 3] = [
         "sync both backfill contract",
         "append-only backfill contract",
         "sync both contract",
     ];
     let each = (0..migrations).map(|number| {
-        let (one, other) = (number % 10, (number * 7 + 3) % 10);
         let minor = number % 3 + 1;
         let (new, old) = (minor, minor + 1);
+        let services = (0..named).map(|at| {
+            let service = (number + at * (number * 6 % 10 + 3)) % 10;
+            format!("s{service}: old <1.{old}.0 new >=1.{new}.0")
+        });
         format!(
-            "{:04}_m s{one}: old <1.{old}.0 new >=1.{new}.0 s{other}: old <1.{old}.0 new >=1.{new}.0 {}",
+            "{:04}_m {} {}",
             number + 1,
+            services.collect::<Vec<_>>().join(" "),
             SHAPES[number % SHAPES.len()]
         )
     });
@@ -34,10 +38,19 @@ fn large(migrations: usize) -> (String, String, String, String) {
 
 #[test]
 fn ten_services_that_share_migrations() {
-    let (declarations, from, via, to) = large(20);
+    let (declarations, from, via, to) = large(20, 2);
     let plan = plan(&problem(&declarations, &from, &via, &to)).expect("a plan");
     assert!(plan.is_shortest);
     assert!(plan.left.is_empty());
     let contracts = plan.steps.len() - plan.rollouts();
     assert!(contracts >= 40, "{contracts}");
+}
+
+#[test]
+fn ten_services_that_every_migration_names() {
+    let (declarations, from, via, to) = large(12, 10);
+    let plan = plan(&problem(&declarations, &from, &via, &to)).expect("a plan");
+    assert!(plan.is_shortest);
+    assert!(plan.left.is_empty());
+    assert_eq!(plan.rollouts(), 20);
 }
