@@ -100,10 +100,8 @@ fn quoted(text: &str, at: usize, rest: &str, quote: char) -> Result<usize, Scrip
     while let Some((index, found)) = characters.next() {
         if found == '\\' && quote != '`' {
             characters.next();
-        } else if found == quote {
-            if characters.next_if(|(_, next)| *next == quote).is_none() {
-                return Ok(index + quote.len_utf8());
-            }
+        } else if found == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
+            return Ok(index + quote.len_utf8());
         }
     }
     Err(ScriptError::new(

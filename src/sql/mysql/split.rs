@@ -310,9 +310,9 @@ impl<'t> Blocks<'t> {
             // `UNTIL a > 3 END REPEAT` has no semicolon before it.
             self.open.pop();
             self.at += 1;
-        } else if (self.is(0, "then") || self.is(0, "else")) && !in_value {
-            self.place = Place::Start;
-        } else if self.is(0, "do") && innermost == Some(Block::Loop) {
+        } else if ((self.is(0, "then") || self.is(0, "else")) && !in_value)
+            || (self.is(0, "do") && innermost == Some(Block::Loop))
+        {
             self.place = Place::Start;
         }
     }
