@@ -50,6 +50,10 @@ pub enum Acquired {
 pub(super) const SELECT: &str =
     "SELECT token, holder, doing, expires_at, {now} FROM {coordinator} WHERE id = 1";
 
+/// As [`SELECT`], with the format of the ledger in a sixth column.
+pub(super) const SELECT_WITH_FORMAT: &str = "SELECT token, holder, doing, expires_at, {now}, (SELECT format FROM {meta} WHERE id = 1) \
+     FROM {coordinator} WHERE id = 1";
+
 pub(super) fn read(rows: &[Row]) -> Result<CoordinatorRow, LedgerError> {
     let row = first(rows)?;
     Ok(CoordinatorRow {

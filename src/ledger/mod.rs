@@ -141,14 +141,19 @@ const SELECT_META: &str = "SELECT format, {now} FROM {meta} WHERE id = 1";
 /// The moment that the answer to [`SELECT_META`] names, if this program understands the ledger.
 fn moment(meta: &[Row]) -> Result<i64, LedgerError> {
     let row = first(meta)?;
-    let found = row.int(0)?;
-    if found > FORMAT {
+    understood(row.int(0)?)?;
+    row.int(1).map_err(Into::into)
+}
+
+/// Refuses the format of a ledger that a newer program has written.
+fn understood(format: i64) -> Result<(), LedgerError> {
+    if format > FORMAT {
         return Err(LedgerError::Newer {
-            found,
+            found: format,
             supported: FORMAT,
         });
     }
-    row.int(1).map_err(Into::into)
+    Ok(())
 }
 
 /// As many answers as there were questions.
