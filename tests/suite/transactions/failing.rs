@@ -83,7 +83,7 @@ fn past_return_it_can_only_be_finished(shop: &Shop, step: &str, begun: &str) {
     shop.run(&[step, NAME], 1);
     assert_eq!(shop.phase(1), during);
     shop.run(&["gate", step, NAME], 0);
-    shop.project.file(&format!("0001_name/{step}.sql"), begun);
+    shop.project.file(format!("0001_name/{step}.sql"), begun);
     shop.run(&[step, NAME], 0);
     let after = if step == "contract" {
         "contracted"
