@@ -18,6 +18,7 @@ impl Coordinator<'_> {
                 step: Step::Contract,
                 statements,
                 rows: 0,
+                keys: 0,
                 took: began.elapsed(),
                 notes: Vec::new(),
             })

@@ -57,6 +57,8 @@ pub struct Done {
     pub statements: u64,
     /// Rows changed by a backfill.
     pub rows: u64,
+    /// Keys that a backfill went over.
+    pub keys: u64,
     pub took: Duration,
     /// What whoever did it should know.
     pub notes: Vec<String>,

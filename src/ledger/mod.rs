@@ -4,6 +4,7 @@
 //! access happens inside a [`Ledger`] transaction, and each is the same SQL on every database but
 //! for the few expressions in [`crate::database::Capabilities`].
 
+mod backfills;
 mod coordinator;
 mod error;
 mod events;
@@ -12,6 +13,7 @@ mod record;
 mod tables;
 mod view;
 
+pub use backfills::{BackfillRecord, Control, RangeRecord, Steering, Wish};
 pub use coordinator::{Acquired, CoordinatorRow};
 pub use error::LedgerError;
 pub use events::{Event, EventKind, Verified};

@@ -30,7 +30,8 @@ pub struct StepRecord {
     pub state: StepState,
 }
 
-/// Where a backfill is; keys are literals of the database's SQL.
+/// Where a backfill was that an earlier version of this program ran, which knew one range only; keys are literals of the
+/// database's SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub after: String,
@@ -80,7 +81,7 @@ impl Ledger<'_> {
     pub async fn record_phase(&mut self, change: PhaseChange<'_>) -> Result<(), LedgerError> {
         let id = &change.declaration.id;
         if change.phase == Phase::Pending {
-            for table in ["migrations", "files", "steps"] {
+            for table in ["migrations", "files", "steps", "backfills", "backfill_ranges"] {
                 self.execute(
                     &format!("DELETE FROM {{{table}}} WHERE number = ?"),
                     &[number(id).into()],
@@ -144,29 +145,7 @@ impl Ledger<'_> {
             &[number(id).into()],
         )
         .await?;
-        Ok(())
-    }
-
-    /// Records how far a backfill is, in the transaction of its batch.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn record_cursor(
-        &mut self,
-        id: &MigrationId,
-        cursor: &Cursor,
-    ) -> Result<(), LedgerError> {
-        self.execute(
-            "UPDATE {migrations} SET backfill_after = ?, backfill_upto = ?, backfill_rows = ? WHERE number = ?",
-            &[
-                cursor.after.as_str().into(),
-                cursor.upto.as_str().into(),
-                i64::try_from(cursor.rows).unwrap_or(i64::MAX).into(),
-                number(id).into(),
-            ],
-        )
-        .await?;
-        Ok(())
+        self.forget_backfill(id).await
     }
 
     /// Records a file together with the phase that it was applied in.

@@ -28,6 +28,19 @@ const TABLES: &[(&str, &str)] = &[
          backfill_after {text}, backfill_upto {text}, backfill_rows BIGINT NOT NULL",
     ),
     (
+        "backfills",
+        // `run` is the `changed_at` of the migration when the backfill began.
+        "number BIGINT PRIMARY KEY, run BIGINT NOT NULL, paused BIGINT NOT NULL, pace BIGINT, \
+         total BIGINT NOT NULL, rate BIGINT NOT NULL, held_by {text} NOT NULL, \
+         started_at BIGINT NOT NULL, beat_at BIGINT NOT NULL",
+    ),
+    (
+        "backfill_ranges",
+        "number BIGINT NOT NULL, position BIGINT NOT NULL, begins {key_text} NOT NULL, \
+         key_from {text} NOT NULL, key_upto {text} NOT NULL, seen BIGINT NOT NULL, changed BIGINT NOT NULL, \
+         batches BIGINT NOT NULL, size BIGINT NOT NULL, PRIMARY KEY (number, position)",
+    ),
+    (
         "files",
         "number BIGINT NOT NULL, phase {key_text} NOT NULL, path {key_text} NOT NULL, \
          sha256 {key_text} NOT NULL, applied_at BIGINT NOT NULL, PRIMARY KEY (number, phase, path)",
@@ -121,6 +134,7 @@ pub(super) async fn ensure(connection: &mut dyn Connection) -> Result<(), Ledger
                         | ErrorKind::NoTable
                         | ErrorKind::Conflict
                         | ErrorKind::Locked
+                        | ErrorKind::Timeout
                 );
                 if !lost_a_race || attempt >= ATTEMPTS {
                     return Err(error.into());
@@ -129,6 +143,27 @@ pub(super) async fn ensure(connection: &mut dyn Connection) -> Result<(), Ledger
         }
     }
     Ok(())
+}
+
+/// Creates the tables that are missing in a ledger that is there.
+pub(super) async fn create_missing(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
+    let capabilities = connection.capabilities();
+    let statements = TABLES.iter().map(|(name, columns)| table(capabilities, name, columns));
+    match capabilities.ddl {
+        Ddl::Transactional => {
+            connection.begin(Access::Write).await?;
+            for sql in statements {
+                connection.execute(&sql, &[]).await?;
+            }
+            connection.commit().await
+        }
+        Ddl::CommitsImplicitly => {
+            for sql in statements {
+                connection.run(&sql).await?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// The rows that are always there: a table, its columns and their values.

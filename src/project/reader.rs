@@ -212,6 +212,22 @@ impl<'s> Table<'s> {
         allowed
     }
 
+    /// A number, with or without a fraction.
+    pub fn number(&mut self, key: &'static str, example: &str) -> Option<f64> {
+        let value = self.get(key)?;
+        let read = match value.get_ref() {
+            DeValue::Float(number) => number.as_str().replace('_', "").parse().ok(),
+            DeValue::Integer(number) if number.radix() == 10 => {
+                number.as_str().replace('_', "").parse().ok()
+            }
+            _ => None,
+        };
+        if read.is_none() {
+            self.wrong_type(key, value, "a number", example);
+        }
+        read
+    }
+
     /// A duration such as `"10m"`, of at least a millisecond and at most `longest`.
     pub fn duration(&mut self, key: &'static str, longest: Duration) -> Option<Located<Duration>> {
         let text = self.string(key, &format!("{key} = \"10m\""))?;
