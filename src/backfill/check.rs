@@ -56,7 +56,9 @@ impl Run<'_> {
             throttle.admit(connection, self.report, &never).await?;
             let started = Instant::now();
             let mut part = left.clone();
-            let ahead = connection.key_ahead(self.engine.keys(), &left, size).await?;
+            let ahead = connection
+                .key_ahead(self.engine.keys(), &left, size)
+                .await?;
             if let Some(end) = ahead {
                 part.last = end;
             }
@@ -88,7 +90,9 @@ impl Run<'_> {
         connection.begin(Access::Read).await?;
         let found = async {
             let limits = &self.engine.limits;
-            connection.limit_lock_waits(LockTimeout(limits.lock_timeout)).await?;
+            connection
+                .limit_lock_waits(LockTimeout(limits.lock_timeout))
+                .await?;
             let limit = StatementTimeout(self.engine.rules.statement_timeout);
             connection.limit_statements(limit).await?;
             connection.sample(sql, EXAMPLES).await

@@ -93,7 +93,9 @@ impl Engine<'_> {
         let mut ledger = Ledger::write(connection).await?;
         let limits = &self.limits;
         let connection = ledger.connection();
-        connection.limit_lock_waits(LockTimeout(limits.lock_timeout)).await?;
+        connection
+            .limit_lock_waits(LockTimeout(limits.lock_timeout))
+            .await?;
         connection
             .limit_statements(StatementTimeout(self.rules.statement_timeout))
             .await?;
@@ -208,7 +210,6 @@ impl Engine<'_> {
         connection.count(&self.rules.remaining).await
     }
 }
-
 
 /// What follows `SELECT count(*)`.
 fn without_count(query: &str) -> Option<&str> {

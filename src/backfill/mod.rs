@@ -39,7 +39,10 @@ pub enum Report {
     /// It does not wait any more.
     Released,
     /// A batch did not get through and is tried again, with so many keys.
-    Retry { error: String, keys: u64 },
+    Retry {
+        error: String,
+        keys: u64,
+    },
     /// Something that does not stop it.
     Warning(String),
 }

@@ -48,7 +48,10 @@ impl Engine<'_> {
                 },
                 cursor.rows,
             )),
-            None => connection.key_range(self.keys()).await?.map(|range| (range, 0)),
+            None => connection
+                .key_range(self.keys())
+                .await?
+                .map(|range| (range, 0)),
         };
         let mut ranges = Vec::new();
         if let Some((whole, changed)) = whole {
@@ -105,7 +108,9 @@ impl Engine<'_> {
 
     async fn try_refresh(&self, connection: &mut dyn Connection) -> Result<(), DatabaseError> {
         connection.begin(Access::Write).await?;
-        connection.limit_lock_waits(LockTimeout(self.limits.lock_timeout)).await?;
+        connection
+            .limit_lock_waits(LockTimeout(self.limits.lock_timeout))
+            .await?;
         connection.refresh_statistics(&self.rules.table).await?;
         connection.commit().await
     }

@@ -99,7 +99,9 @@ impl<'t> Throttle<'t> {
             }
             None => None,
         };
-        let asked = control.and_then(|control| control.pace).map(Pace::from_thousandths);
+        let asked = control
+            .and_then(|control| control.pace)
+            .map(Pace::from_thousandths);
         state.pace = asked.or(self.pace);
         let held = match control.map(|control| control.wish) {
             Some(Wish::Pause) => Some(format!(
@@ -174,12 +176,18 @@ impl<'t> Throttle<'t> {
         None
     }
 
-    async fn ask(&self, connection: &mut dyn Connection, query: &str) -> Result<i64, DatabaseError> {
+    async fn ask(
+        &self,
+        connection: &mut dyn Connection,
+        query: &str,
+    ) -> Result<i64, DatabaseError> {
         connection.begin(Access::Read).await?;
         let asked = async {
             let limit = LockTimeout(self.engine.limits.lock_timeout);
             connection.limit_lock_waits(limit).await?;
-            connection.limit_statements(StatementTimeout(SIGNAL_TIMEOUT)).await?;
+            connection
+                .limit_statements(StatementTimeout(SIGNAL_TIMEOUT))
+                .await?;
             connection.count(query).await
         }
         .await;
@@ -242,10 +250,22 @@ mod tests {
         let unreadable = || DatabaseError::new(ErrorKind::Statement, "no such thing");
         assert_eq!(above("x", 3, Ok(3)), None);
         assert_eq!(above("x", 3, Ok(4)).unwrap(), "x is 4, and may be 3");
-        assert!(above("x", 3, Err(unreadable())).unwrap().contains("cannot be read"));
+        assert!(
+            above("x", 3, Err(unreadable()))
+                .unwrap()
+                .contains("cannot be read")
+        );
         let second = Duration::from_secs(1);
         assert_eq!(behind("r", second, Ok(second)), None);
-        assert!(behind("r", second, Ok(second * 2)).unwrap().contains("2.0 s"));
-        assert!(behind("r", second, Err(unreadable())).unwrap().contains("no such thing"));
+        assert!(
+            behind("r", second, Ok(second * 2))
+                .unwrap()
+                .contains("2.0 s")
+        );
+        assert!(
+            behind("r", second, Err(unreadable()))
+                .unwrap()
+                .contains("no such thing")
+        );
     }
 }

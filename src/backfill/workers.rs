@@ -185,7 +185,8 @@ impl Run<'_> {
                 (self.report)(Report::Passed(standing));
                 crate::crash::point("backfill.batch");
                 range = next;
-                self.rest(connection, throttle, began.elapsed(), &is_over).await?;
+                self.rest(connection, throttle, began.elapsed(), &is_over)
+                    .await?;
             }
             size = range.size;
         }

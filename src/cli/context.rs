@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::out::note;
 use crate::coordinator::{self, Situation};
 use crate::database::{Connection, Target};
+use crate::ledger::{BackfillRecord, Ledger};
 use crate::project::Project;
 
 /// A project whose files are in order, and the database that is meant.
@@ -44,6 +45,16 @@ impl Context {
             ),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// How the backfills get on; none where there is no database yet.
+    pub(super) async fn backfills(&self) -> Result<Vec<BackfillRecord>, Failure> {
+        let Some(mut connection) = self.connect().await? else {
+            return Ok(Vec::new());
+        };
+        let records = Ledger::backfills(connection.as_mut()).await;
+        connection.close().await;
+        Ok(records?)
     }
 
     /// A connection for reading; none where there is no database yet.

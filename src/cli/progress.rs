@@ -2,14 +2,17 @@
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Global;
 use super::out::note;
 use super::text;
+use crate::backfill::{Report, Standing};
 use crate::coordinator::Progress;
 use crate::gate::Blocker;
+use crate::model::MigrationId;
 
 /// Shows what a coordinator reports.
 pub(super) struct Reporter {
@@ -17,7 +20,12 @@ pub(super) struct Reporter {
     bar: Option<ProgressBar>,
     /// What was last said, so that waiting does not repeat itself.
     last: Mutex<String>,
+    /// When it was last told how a backfill gets on.
+    told: Mutex<Instant>,
 }
+
+/// How often a backfill says how it gets on where there is no terminal.
+const TELL_EVERY: Duration = Duration::from_secs(30);
 
 impl Reporter {
     pub(super) fn new(global: &Global) -> Self {
@@ -35,6 +43,7 @@ impl Reporter {
             quiet: global.quiet,
             bar,
             last: Mutex::default(),
+            told: Mutex::new(Instant::now()),
         }
     }
 
@@ -87,11 +96,12 @@ impl Reporter {
                     false,
                 )
             }
-            Progress::Batch { migration, rows } => (
-                format!("{migration}: {} so far", text::count(*rows, "row")),
-                true,
-            ),
+            Progress::Backfill { migration, report } => return self.backfill(migration, report),
         };
+        self.say(line, is_passing);
+    }
+
+    fn say(&self, line: String, is_passing: bool) {
         if self.quiet {
             return;
         }
@@ -111,6 +121,57 @@ impl Reporter {
                 }
             }
         }
+    }
+
+    fn backfill(&self, migration: &MigrationId, report: &Report) {
+        let (line, is_passing) = match report {
+            Report::Passed(standing) => return self.passed(migration, standing),
+            Report::Held(reason) => (format!("{migration} waits: {reason}"), false),
+            Report::Released => (format!("{migration} goes on"), false),
+            Report::Retry { error, keys } => (
+                format!(
+                    "{migration}: a batch did not get through ({error}); trying again with {}",
+                    text::count(*keys, "row")
+                ),
+                false,
+            ),
+            Report::Warning(warning) => {
+                tracing::warn!("{migration}: {warning}");
+                return;
+            }
+        };
+        self.say(line, is_passing);
+    }
+
+    fn passed(&self, migration: &MigrationId, standing: &Standing) {
+        if self.quiet {
+            return;
+        }
+        let line = text::standing(migration, standing);
+        let Some(bar) = &self.bar else {
+            // In a log, one line now and then.
+            let Ok(mut told) = self.told.lock() else {
+                return;
+            };
+            if told.elapsed() >= TELL_EVERY {
+                note(&line);
+                *told = Instant::now();
+            }
+            return;
+        };
+        // Known from the first batch on, and not before.
+        if standing.total > 0
+            && bar.length() != Some(standing.total)
+            && let Ok(style) = ProgressStyle::with_template(
+                "{spinner} {elapsed_precise} [{bar:24}] {percent:>3} % {wide_msg}",
+            )
+        {
+            bar.set_style(style);
+            bar.set_length(standing.total);
+        }
+        bar.set_position(standing.seen.min(standing.total));
+        bar.set_message(line);
+        bar.tick();
     }
 
     pub(super) fn finish(&self) {

@@ -18,6 +18,7 @@ mod resume;
 mod revert;
 mod script;
 mod session;
+mod steer;
 
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub use observe::{
 pub use resume::Answer;
 pub use script::Progress;
 pub use session::{Coordinator, Options};
+pub use steer::{BackfillRehearsal, rehearse_backfill, steer};
 
 use crate::gate::Decision;
 use crate::model::{MigrationId, Step};

@@ -382,7 +382,7 @@ fn milliseconds(duration: Duration) -> i64 {
 }
 
 /// Who is acting, for the event log: user and host.
-fn actor() -> String {
+pub(super) fn actor() -> String {
     let user = whoami::username().unwrap_or_else(|_| "unknown".into());
     let system = rustix::system::uname();
     format!("{user}@{}", system.nodename().to_string_lossy())

@@ -119,10 +119,7 @@ impl DatabaseError {
     pub const fn is_passing(&self) -> bool {
         matches!(
             self.kind,
-            ErrorKind::Unreachable
-                | ErrorKind::Locked
-                | ErrorKind::Timeout
-                | ErrorKind::Conflict
+            ErrorKind::Unreachable | ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Conflict
         )
     }
 

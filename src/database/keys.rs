@@ -22,9 +22,7 @@ impl fmt::Display for Key {
 fn readable(literal: &str) -> &str {
     let text = literal.rsplit_once("'::").map_or(literal, |(text, _)| text);
     let quote = text.find('\'').filter(|at| *at <= "TIMESTAMP".len());
-    let text = quote
-        .and_then(|at| text.get(at + 1..))
-        .unwrap_or(text);
+    let text = quote.and_then(|at| text.get(at + 1..)).unwrap_or(text);
     text.strip_suffix('\'').unwrap_or(text)
 }
 
@@ -101,7 +99,11 @@ impl RowComparison {
             return format!("{column} {operator} {literal}");
         }
         if self == Self::AsRow {
-            return format!("({}) {operator} ({})", columns.join(", "), literals.join(", "));
+            return format!(
+                "({}) {operator} ({})",
+                columns.join(", "),
+                literals.join(", ")
+            );
         }
         let mut pairs = columns.iter().zip(literals).rev();
         let Some((column, literal)) = pairs.next() else {
@@ -151,7 +153,10 @@ mod tests {
             (&["E'7'::bigint"][..], "7"),
             (&["-3"], "-3"),
             (&["'it''s'"], "it''s"),
-            (&["TIMESTAMP'2026-01-05 10:00:00'", "x'FF'"], "(2026-01-05 10:00:00, FF)"),
+            (
+                &["TIMESTAMP'2026-01-05 10:00:00'", "x'FF'"],
+                "(2026-01-05 10:00:00, FF)",
+            ),
         ] {
             assert_eq!(key(literals).to_string(), shown);
         }

@@ -297,7 +297,10 @@ fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
             Verdict::Refuse,
             format!(
                 "`remaining` of the backfill returns {count}, and has to be 0{}",
-                examples("; some of these rows have the keys", &facts.remaining_examples)
+                examples(
+                    "; some of these rows have the keys",
+                    &facts.remaining_examples
+                )
             ),
             format!(
                 "{why}: look at them with that query, repair what writes them, and run \

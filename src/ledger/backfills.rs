@@ -170,11 +170,7 @@ impl Ledger<'_> {
     ///
     /// # Errors
     /// A database error.
-    pub async fn open_backfill(
-        &mut self,
-        id: &MigrationId,
-        total: u64,
-    ) -> Result<(), LedgerError> {
+    pub async fn open_backfill(&mut self, id: &MigrationId, total: u64) -> Result<(), LedgerError> {
         self.forget_backfill(id).await?;
         self.execute(
             "INSERT INTO {backfills} (number, run, paused, pace, total, rate, held_by, started_at, beat_at) \
@@ -234,7 +230,10 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error.
     pub async fn control(&mut self, id: &MigrationId) -> Result<Control, LedgerError> {
-        let sql = format!("SELECT paused, pace FROM {{backfills}} WHERE number = {}", number(id));
+        let sql = format!(
+            "SELECT paused, pace FROM {{backfills}} WHERE number = {}",
+            number(id)
+        );
         let rows = self.query(&sql, &[]).await?;
         rows.first().map_or(
             Ok(Control {
@@ -262,7 +261,10 @@ impl Ledger<'_> {
         let sql = format!("UPDATE {{backfills}} SET {column} = ? WHERE number = ?");
         self.execute(&sql, &[value, number(id).into()]).await?;
         // A row that has the value already may not count as changed.
-        let sql = format!("SELECT number FROM {{backfills}} WHERE number = {}", number(id));
+        let sql = format!(
+            "SELECT number FROM {{backfills}} WHERE number = {}",
+            number(id)
+        );
         Ok(!self.query(&sql, &[]).await?.is_empty())
     }
 
@@ -297,7 +299,9 @@ impl Ledger<'_> {
         match found {
             Ok(_) => Ok(()),
             Err(error) if error.kind == ErrorKind::NoTable => {
-                super::tables::create_missing(connection).await.map_err(Into::into)
+                super::tables::create_missing(connection)
+                    .await
+                    .map_err(Into::into)
             }
             Err(error) => Err(error.into()),
         }

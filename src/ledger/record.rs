@@ -81,7 +81,13 @@ impl Ledger<'_> {
     pub async fn record_phase(&mut self, change: PhaseChange<'_>) -> Result<(), LedgerError> {
         let id = &change.declaration.id;
         if change.phase == Phase::Pending {
-            for table in ["migrations", "files", "steps", "backfills", "backfill_ranges"] {
+            for table in [
+                "migrations",
+                "files",
+                "steps",
+                "backfills",
+                "backfill_ranges",
+            ] {
                 self.execute(
                     &format!("DELETE FROM {{{table}}} WHERE number = ?"),
                     &[number(id).into()],

@@ -148,7 +148,9 @@ pub(super) async fn ensure(connection: &mut dyn Connection) -> Result<(), Ledger
 /// Creates the tables that are missing in a ledger that is there.
 pub(super) async fn create_missing(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
     let capabilities = connection.capabilities();
-    let statements = TABLES.iter().map(|(name, columns)| table(capabilities, name, columns));
+    let statements = TABLES
+        .iter()
+        .map(|(name, columns)| table(capabilities, name, columns));
     match capabilities.ddl {
         Ddl::Transactional => {
             connection.begin(Access::Write).await?;

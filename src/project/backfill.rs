@@ -49,9 +49,16 @@ impl Pace {
     /// What a share of the time has to be, where `share` is none.
     pub fn from_share(share: f64) -> Result<Self, String> {
         if !(0.01..=1.0).contains(&share) {
-            return Err("must be between 0.01 and 1, the share of the time that the backfill works".to_owned());
+            return Err(
+                "must be between 0.01 and 1, the share of the time that the backfill works"
+                    .to_owned(),
+            );
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 10 and 1000")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 10 and 1000"
+        )]
         let thousandths = (share * 1000.0).round() as u64;
         Ok(Self(thousandths))
     }
@@ -151,7 +158,11 @@ fn read_key(source: &Source, table: &mut Table<'_>) -> Option<Vec<String>> {
         return None;
     }
     let columns = columns.into_iter();
-    Some(columns.map(|column| column.value.trim().to_owned()).collect())
+    Some(
+        columns
+            .map(|column| column.value.trim().to_owned())
+            .collect(),
+    )
 }
 
 fn read_batch(source: &Source, table: &mut Table<'_>) -> BatchRules {
@@ -217,8 +228,16 @@ fn read_throttle<'s>(
     let query = table.string("throttle", example);
     let limit = table.count("throttle_limit", (0, u64::from(u32::MAX)));
     for (has, key, other) in [
-        (query.is_some() && !table.has("throttle_limit"), "throttle", "throttle_limit"),
-        (limit.is_some() && !table.has("throttle"), "throttle_limit", "throttle"),
+        (
+            query.is_some() && !table.has("throttle_limit"),
+            "throttle",
+            "throttle_limit",
+        ),
+        (
+            limit.is_some() && !table.has("throttle"),
+            "throttle_limit",
+            "throttle",
+        ),
     ] {
         if has {
             source.error(

@@ -213,11 +213,19 @@ fn read_database(source: &Source, mut table: Table<'_>) -> (Option<String>, Data
     let mut config = DatabaseConfig::default();
     let url = table.string("url", "url = \"sqlite://shop.db\"");
     let dialects = table.strings("dialects", "dialects = [\"postgres\"]");
-    let replicas = table.strings("replicas", "replicas = [\"postgres://watcher@replica/shop\"]");
+    let replicas = table.strings(
+        "replicas",
+        "replicas = [\"postgres://watcher@replica/shop\"]",
+    );
     for replica in replicas.iter().flatten() {
         if let Err(what) = dialect_of(replica.value) {
             let message = format!("a URL in `replicas` {what}");
-            source.error("unsupported-database", replica.span.clone(), message, URL_HELP);
+            source.error(
+                "unsupported-database",
+                replica.span.clone(),
+                message,
+                URL_HELP,
+            );
         }
         config.replicas.push(replica.value.to_owned());
     }

@@ -21,6 +21,16 @@ pub struct ContractRules {
     pub soak: Option<Duration>,
     /// Queries that must return 0, asked in the contract's transaction.
     pub require: Vec<String>,
+    /// Whether the backfill's `check` has to find nothing once more, behind the fence.
+    pub check: Recheck,
+}
+
+/// Whether a contract asks the `check` of its backfill again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recheck {
+    #[default]
+    No,
+    Yes,
 }
 
 /// A statement in `expand.sql` that somebody vouches for.
@@ -93,6 +103,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("check", "under `[backfill]`"),
     ("soak", "under `[contract]`"),
     ("require", "under `[contract]`"),
+    ("require_check", "under `[contract]`"),
 ];
 const LONGEST_SOAK: Duration = Duration::from_hours(24 * 365);
 
@@ -125,7 +136,21 @@ pub(super) fn read(source: &Source) -> Option<Manifest> {
     manifest.backfill = top
         .table("backfill")
         .map(|table| backfill::read(source, table));
-    manifest.contract = top.table("contract").map(read_contract);
+    manifest.contract = top.table("contract").map(|table| {
+        let span = table.key_span("require_check");
+        let section = read_contract(table);
+        let backfill = manifest.backfill.as_ref();
+        let has_check = backfill.is_some_and(|backfill| !backfill.range_queries.is_empty());
+        if let (Some(span), false) = (span, has_check) {
+            source.error(
+                "no-check",
+                span,
+                "`require_check` needs a `check` in `[backfill]`",
+                "write one, such as `check = \"SELECT id FROM users WHERE id > :after AND id <= :upto AND name <> full_name\"`, or remove this",
+            );
+        }
+        section
+    });
     top.finish(PLACES);
     Some(manifest)
 }
@@ -248,10 +273,12 @@ fn read_contract(mut table: Table<'_>) -> Section<ContractRules> {
         .map(|text| text.map(str::to_owned))
         .collect();
     let header = table.span();
+    let check = table.flag("require_check").unwrap_or_default();
     table.finish(PLACES);
     Section {
         header,
         rules: Some(ContractRules {
+            check: if check { Recheck::Yes } else { Recheck::No },
             soak: soak.map(|soak| soak.value),
             require: queries.iter().map(|query| query.value.clone()).collect(),
         }),

@@ -182,7 +182,8 @@ fn read_scripts(
                 Step::Contract => files.contract = check(),
                 Step::Revert => files.revert = check(),
                 Step::Backfill => {
-                    let (statement, found) = scripts::check_backfill(*dialect, source.text(), key_width);
+                    let (statement, found) =
+                        scripts::check_backfill(*dialect, source.text(), key_width);
                     findings.push((*dialect, found));
                     files.backfill =
                         statement.map(|statement| BackfillFile::new(&source.file, statement));
@@ -220,7 +221,12 @@ fn check_queries(source: &Source, manifest: &Manifest, database: &DatabaseConfig
         let findings = database
             .dialects
             .iter()
-            .map(|dialect| (*dialect, scripts::check_range_query(source, *dialect, query, width)))
+            .map(|dialect| {
+                (
+                    *dialect,
+                    scripts::check_range_query(source, *dialect, query, width),
+                )
+            })
             .collect();
         scripts::report(source, findings, database);
     }

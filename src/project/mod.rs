@@ -32,7 +32,7 @@ use crate::model::MigrationId;
 pub use backfill::{BackfillRules, BatchRules, Pace, ThrottleRules};
 pub use config::{CONFIG_FILE, Config, DatabaseConfig, DialectsFrom, ServiceConfig};
 pub use fleet::{FleetConfig, SourceConfig};
-pub use manifest::{ContractRules, MANIFEST_FILE};
+pub use manifest::{ContractRules, MANIFEST_FILE, Recheck};
 pub use migration::{Files, Migration};
 pub use problem::{Location, Problem, Problems, Severity};
 pub use scripts::{BackfillFile, ScriptFile};

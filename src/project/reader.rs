@@ -86,11 +86,6 @@ impl<'s> Table<'s> {
         value.is_some_and(|value| value.get_ref().is_array())
     }
 
-    /// Counts `key` as known without reading it.
-    pub fn skip(&mut self, key: &'static str) {
-        self.asked.push(key);
-    }
-
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str, example: &str) {
         let found = match value.get_ref() {
             DeValue::String(_) => "a string",
@@ -210,6 +205,15 @@ impl<'s> Table<'s> {
             );
         }
         allowed
+    }
+
+    pub fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.get(key)?;
+        let read = value.get_ref().as_bool();
+        if read.is_none() {
+            self.wrong_type(key, value, "`true` or `false`", &format!("{key} = true"));
+        }
+        read
     }
 
     /// A number, with or without a fraction.

@@ -174,7 +174,9 @@ fn compared(before: &[Token], sql: &str, operator: &str) -> Option<(usize, Vec<S
     }
     let first = before.get(start)?;
     let adjoins = |other: &Token| {
-        other.kind == Kind::Other && other.span.end == first.span.start && "<>=!".contains(other.text(sql))
+        other.kind == Kind::Other
+            && other.span.end == first.span.start
+            && "<>=!".contains(other.text(sql))
     };
     let left = before.get(..start)?;
     if text != operator || left.last().is_some_and(adjoins) {

@@ -107,7 +107,10 @@ impl Mysql {
             kinds.push(self.kind_of(keys.table, column).await?);
         }
         let (table, names) = (table_name(keys.table), names(keys));
-        let there: Vec<String> = names.iter().map(|name| format!("{name} IS NOT NULL")).collect();
+        let there: Vec<String> = names
+            .iter()
+            .map(|name| format!("{name} IS NOT NULL"))
+            .collect();
         let (there, list) = (there.join(" AND "), names.join(", "));
         let down = names.join(" DESC, ");
         let first = format!("SELECT {list} FROM {table} WHERE {there} ORDER BY {list} LIMIT 1");
@@ -161,7 +164,12 @@ impl Mysql {
         range: &KeyRange,
         ahead: u64,
     ) -> Result<Option<Key>, DatabaseError> {
-        let kinds: Vec<Kind> = range.last.0.iter().map(|text| Kind::of_literal(text)).collect();
+        let kinds: Vec<Kind> = range
+            .last
+            .0
+            .iter()
+            .map(|text| Kind::of_literal(text))
+            .collect();
         let (table, names) = (table_name(keys.table), names(keys));
         let sql = format!(
             "SELECT {list} FROM {table} WHERE {within} ORDER BY {list} LIMIT 1 OFFSET {skipped}",
@@ -224,10 +232,14 @@ fn shown(row: &sqlx::mysql::MySqlRow) -> Vec<String> {
         if row.try_get_raw(index).is_ok_and(|raw| raw.is_null()) {
             return "NULL".to_owned();
         }
-        row.try_get_unchecked::<String, _>(index).unwrap_or_else(|_| {
-            let type_name = row.columns().get(index).map(|column| column.type_info().name());
-            format!("({})", type_name.unwrap_or("?"))
-        })
+        row.try_get_unchecked::<String, _>(index)
+            .unwrap_or_else(|_| {
+                let type_name = row
+                    .columns()
+                    .get(index)
+                    .map(|column| column.type_info().name());
+                format!("({})", type_name.unwrap_or("?"))
+            })
     });
     values.collect()
 }

@@ -20,7 +20,9 @@ impl Mysql {
         if self.flavour == Flavour::MySql {
             return Ok(());
         }
-        let rows = self.rows("SELECT CAST(@@SESSION.max_statement_time AS CHAR)").await?;
+        let rows = self
+            .rows("SELECT CAST(@@SESSION.max_statement_time AS CHAR)")
+            .await?;
         let before = rows.first().map_or(Ok("0"), |row| row.text(0))?.to_owned();
         let seconds = limit.0.as_secs_f64().max(0.001);
         let restore = format!("SET SESSION max_statement_time = {before}");
@@ -60,7 +62,9 @@ impl Mysql {
     }
 
     pub(super) async fn count_active(&mut self) -> Result<i64, DatabaseError> {
-        let rows = self.rows("SHOW GLOBAL STATUS LIKE 'Threads_running'").await?;
+        let rows = self
+            .rows("SHOW GLOBAL STATUS LIKE 'Threads_running'")
+            .await?;
         let running = rows
             .first()
             .and_then(|row| row.text(1).ok())

@@ -58,7 +58,10 @@ impl Postgres {
         keys: Keys<'_>,
     ) -> Result<Option<KeyRange>, DatabaseError> {
         let (table, names) = (table_name(keys.table), names(keys));
-        let there: Vec<String> = names.iter().map(|name| format!("{name} IS NOT NULL")).collect();
+        let there: Vec<String> = names
+            .iter()
+            .map(|name| format!("{name} IS NOT NULL"))
+            .collect();
         let (there, list) = (there.join(" AND "), names.join(", "));
         let down = names.join(" DESC, ");
         let first = format!("SELECT {list} FROM {table} WHERE {there} ORDER BY {list} LIMIT 1");

@@ -18,7 +18,9 @@ impl Postgres {
         } else {
             self.lag_of_followers().await?
         };
-        Ok(Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default()))
+        Ok(Duration::from_millis(
+            u64::try_from(milliseconds).unwrap_or_default(),
+        ))
     }
 
     async fn own_lag(&mut self) -> Result<i64, DatabaseError> {
@@ -29,7 +31,9 @@ impl Postgres {
                  (extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint END",
             )
             .await?;
-        let row = rows.first().ok_or_else(|| unreadable("the replica says nothing"))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| unreadable("the replica says nothing"))?;
         if row.int(0)? == 0 {
             return Err(unreadable(
                 "the replica receives nothing from its primary, or does not let us see it: that needs the role pg_read_all_stats",
@@ -50,7 +54,9 @@ impl Postgres {
                  WHERE state IS DISTINCT FROM 'backup'",
             )
             .await?;
-        let row = rows.first().ok_or_else(|| unreadable("the server says nothing of its replicas"))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| unreadable("the server says nothing of its replicas"))?;
         if row.int(0)? == 0 {
             return Err(unreadable("no replica is connected to this server"));
         }
@@ -73,7 +79,9 @@ impl Postgres {
                  AND (backend_type IS NULL OR backend_type = 'client backend')",
             )
             .await?;
-        let row = rows.first().ok_or_else(|| unreadable("the server lists no sessions"))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| unreadable("the server lists no sessions"))?;
         if row.int(1)? > 0 {
             return Err(unreadable(
                 "the server does not say which sessions are at work: that needs the role pg_read_all_stats",

@@ -18,10 +18,7 @@ fn literals(names: &[String]) -> String {
 
 fn within(names: &[String], range: &KeyRange) -> String {
     let how = RowComparison::AsRow;
-    let (from, upto) = (
-        how.from(names, &range.start),
-        how.upto(names, &range.last),
-    );
+    let (from, upto) = (how.from(names, &range.start), how.upto(names, &range.last));
     format!("{from} AND {upto}")
 }
 
@@ -41,7 +38,10 @@ impl Sqlite {
     ) -> Result<Option<KeyRange>, DatabaseError> {
         let (table, names) = (identifier(keys.table), names(keys));
         let list = literals(&names);
-        let there: Vec<String> = names.iter().map(|name| format!("{name} IS NOT NULL")).collect();
+        let there: Vec<String> = names
+            .iter()
+            .map(|name| format!("{name} IS NOT NULL"))
+            .collect();
         let there = there.join(" AND ");
         let (up, down) = (names.join(", "), names.join(" DESC, "));
         let first = format!("SELECT {list} FROM {table} WHERE {there} ORDER BY {up} LIMIT 1");

@@ -123,7 +123,10 @@ fn checks() {
         assert!(range_query(*dialect, good).is_ok());
         for (bad, message) in [
             ("SELECT id FROM t", "missing"),
-            ("UPDATE t SET a = 1 WHERE id > :after AND id <= :upto", "not a SELECT"),
+            (
+                "UPDATE t SET a = 1 WHERE id > :after AND id <= :upto",
+                "not a SELECT",
+            ),
         ] {
             let errors = range_query(*dialect, bad).expect_err(bad);
             assert!(errors[0].message.contains(message), "{bad}: {errors:?}");
