@@ -119,39 +119,24 @@ fn what_the_catalogue_cannot_tell_is_for_a_human_to_say() {
         ));
         shop.project.file(
             "0001_name/expand.sql",
-            "ALTER TABLE users ADD COLUMN name TEXT;\nCALL note();\n",
+            "CALL note();\nALTER TABLE users ADD COLUMN name TEXT;\n",
         );
         shop.project.env("PHASEGATE_CRASH_AT", "expand.started");
         shop.run(&["expand"], 137);
         shop.project.env_remove("PHASEGATE_CRASH_AT");
-        // The first point is that of the first statement, which the catalogue explains.
-        shop.project.env("PHASEGATE_CRASH_AT", "15");
-        let mut tries = 15;
-        while shop.db.value(&format!(
-            "SELECT count(*) FROM {} WHERE state = 'started' AND position = 2",
-            shop.ledger("steps")
-        )) == "0"
-        {
-            shop.project.migrate(&["expand"]).expect_code(137);
-            tries += 1;
-            shop.project.env("PHASEGATE_CRASH_AT", &tries.to_string());
-            assert!(tries < 60);
-        }
-        shop.project.env_remove("PHASEGATE_CRASH_AT");
         shop.db.execute("DELETE FROM audit");
         let asked = shop.run(&["expand"], 1);
         for part in [
-            "expand.sql:2",
+            "expand.sql:1",
             "CALL note()",
-            "migrate resolve 0001_name --step 2 --applied",
+            "migrate resolve 0001_name --step 1 --applied",
         ] {
             assert!(said(&asked).contains(part), "{part} in {asked:?}");
         }
-        shop.run(&["resolve", NAME, "--step", "2", answer], 0);
+        shop.run(&["resolve", NAME, "--step", "1", answer], 0);
         shop.run(&["expand"], 0);
         assert_eq!(shop.db.value("SELECT count(*) FROM audit"), rows);
-        let log = shop.run(&["log", "--verify"], 0);
-        assert!(log.code == 0);
+        shop.run(&["log", "--verify"], 0);
     }
 }
 
