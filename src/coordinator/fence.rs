@@ -106,22 +106,6 @@ impl Coordinator<'_> {
         }
         error
     }
-
-    /// Whether a statement of this step was begun that live versions can notice. Then the fence stays
-    /// up and nothing is asked any more: the step can only be finished.
-    pub(super) async fn is_past_return(
-        &mut self,
-        step: Step,
-        id: &MigrationId,
-    ) -> Result<bool, CoordinatorError> {
-        let migration = self.migration(id)?;
-        let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
-            return Ok(false);
-        };
-        let past = past_return(migration, step, &mut ledger).await;
-        ledger.rollback().await?;
-        Ok(past?)
-    }
 }
 
 /// What a recheck has to know of the coordinator.

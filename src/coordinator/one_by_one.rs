@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::catalogue::{self, Found};
 use super::lock::{Failed, Retry};
-use super::past_return::is_past_return;
 use super::script::{
     Ran, Recheck, Run, count, failure, identity, one_line, position, progress, record,
 };
@@ -23,8 +22,8 @@ impl Coordinator<'_> {
     /// Invariant: a statement that needs no transaction is recorded as begun before it runs and as
     /// done after it; every other one is recorded in its own transaction, so it is done or not.
     ///
-    /// Invariant: the recheck is asked in the transaction that comes directly before the first statement that
-    /// live versions could notice, and never after one: from there the step can only be finished.
+    /// Invariant: the recheck is asked in the transaction that comes directly before the first statement of this
+    /// run that live versions could notice, or where none is left, in the one that records the phase.
     pub(super) async fn run_one_by_one(&mut self, run: &Run<'_>) -> Result<Ran, CoordinatorError> {
         let id = run.change.state.id().clone();
         let recorded = {
@@ -36,7 +35,7 @@ impl Coordinator<'_> {
         };
         let statements = &run.file.script.statements;
         check_unchanged(run.file, &recorded, &id)?;
-        let mut recheck = run.recheck.filter(|_| !is_past_return(run.file, &recorded));
+        let mut recheck = run.recheck;
         for (index, statement) in statements.iter().enumerate() {
             let state = recorded.get(index).map(|step| step.state);
             if state == Some(StepState::Done) {
@@ -49,18 +48,17 @@ impl Coordinator<'_> {
                 index,
                 statement,
                 state,
-                recheck: match statement.effect {
-                    Effect::Additive => None,
-                    _ => recheck.take(),
-                },
+                recheck: recheck.filter(|_| statement.effect != Effect::Additive),
             };
-            let blocked = if statement.needs_no_transaction {
+            let went = if statement.needs_no_transaction {
                 self.run_bare(&one).await?
             } else {
                 self.run_in_its_own_transaction(&one).await?
             };
-            if let Some(decision) = blocked {
-                return Ok(Ran::Blocked(decision));
+            match went {
+                Went::Blocked(decision) => return Ok(Ran::Blocked(decision)),
+                Went::Ran if one.recheck.is_some() => recheck = None,
+                Went::Ran | Went::FoundDone => {}
             }
         }
         self.finish_one_by_one(run, recheck).await
@@ -99,7 +97,7 @@ impl Coordinator<'_> {
     async fn run_in_its_own_transaction(
         &mut self,
         one: &One<'_, '_>,
-    ) -> Result<Option<Decision>, CoordinatorError> {
+    ) -> Result<Went, CoordinatorError> {
         let One {
             run,
             index,
@@ -141,36 +139,35 @@ impl Coordinator<'_> {
             .await;
             self.connection.rollback().await?;
             match attempt {
-                Ok(blocked) => return Ok(blocked),
+                Ok(blocked) => return Ok(blocked.map_or(Went::Ran, Went::Blocked)),
                 Err(Failed::At(index, error)) => retry.after(self, run.file, index, error).await?,
                 Err(Failed::Otherwise(error)) => return Err(error),
             }
         }
     }
 
-    async fn run_bare(&mut self, one: &One<'_, '_>) -> Result<Option<Decision>, CoordinatorError> {
-        let is_applied = self.prepare_bare(one).await?;
-        if !is_applied {
-            if one.state != Some(StepState::Started)
-                && let Some(decision) = self.begin_bare(one).await?
-            {
-                return Ok(Some(decision));
-            }
-            crate::crash::point(&format!("{}.started", one.run.step.name()));
-            self.run_until_unlocked(one).await?;
-            crate::crash::point(&format!("{}.ran", one.run.step.name()));
-            if let Some(object) = builds_index(one.statement)
-                && self.connection.presence(object).await? == Presence::Invalid
-            {
-                let error = DatabaseError::new(
-                    ErrorKind::Statement,
-                    format!("the index `{}` was built and is invalid", object.name),
-                );
-                return Err(self.bare_failure(one, error).await?);
-            }
+    async fn run_bare(&mut self, one: &One<'_, '_>) -> Result<Went, CoordinatorError> {
+        if self.prepare_bare(one).await? {
+            self.record_bare(one, StepState::Done).await?;
+            return Ok(Went::FoundDone);
+        }
+        if let Some(decision) = self.begin_bare(one).await? {
+            return Ok(Went::Blocked(decision));
+        }
+        crate::crash::point(&format!("{}.started", one.run.step.name()));
+        self.run_until_unlocked(one).await?;
+        crate::crash::point(&format!("{}.ran", one.run.step.name()));
+        if let Some(object) = builds_index(one.statement)
+            && self.connection.presence(object).await? == Presence::Invalid
+        {
+            let error = DatabaseError::new(
+                ErrorKind::Statement,
+                format!("the index `{}` was built and is invalid", object.name),
+            );
+            return Err(self.bare_failure(one, error).await?);
         }
         self.record_bare(one, StepState::Done).await?;
-        Ok(None)
+        Ok(Went::Ran)
     }
 
     /// Runs the statement, and tries again where the database gave up waiting for a lock.
@@ -266,7 +263,8 @@ impl Coordinator<'_> {
         }
     }
 
-    /// Records that the statement is about to run, unless the recheck is against it.
+    /// Records that the statement is about to run, unless the recheck is against it. One that an earlier run
+    /// began and that did not take effect is asked about again, and is recorded already.
     async fn begin_bare(
         &mut self,
         one: &One<'_, '_>,
@@ -283,7 +281,9 @@ impl Coordinator<'_> {
                 if let Some(decision) = blocked.map_err(|error| of_recheck(error, one.index))? {
                     return Ok(Some(decision));
                 }
-                write_bare(&mut ledger, one, &self.actor, StepState::Started).await?;
+                if one.state != Some(StepState::Started) {
+                    write_bare(&mut ledger, one, &self.actor, StepState::Started).await?;
+                }
                 ledger.fence(self.token).await?;
                 ledger.commit().await?;
                 Ok(None)
@@ -368,6 +368,15 @@ impl Coordinator<'_> {
             ))),
         }
     }
+}
+
+/// How one statement went.
+enum Went {
+    Ran,
+    /// An earlier run had run it; nothing was asked.
+    FoundDone,
+    /// The recheck did not say go; it was not run.
+    Blocked(Decision),
 }
 
 /// One statement, and how far it is.

@@ -26,7 +26,7 @@ pub(super) async fn past_return(
 }
 
 /// The same of a script and what is recorded of it.
-pub(super) fn is_past_return(file: &ScriptFile, recorded: &[StepRecord]) -> bool {
+fn is_past_return(file: &ScriptFile, recorded: &[StepRecord]) -> bool {
     recorded.iter().any(|step| {
         let index = usize::try_from(step.position).unwrap_or_default();
         let statement = file.script.statements.get(index.saturating_sub(1));

@@ -17,8 +17,7 @@ impl Coordinator<'_> {
         let overridden = self.overridden(Step::Revert, id, &situation);
         self.remember(&situation.evidence.snapshot, &overridden, id)
             .await?;
-        let is_past_return = self.is_past_return(Step::Revert, id).await?;
-        if decision.verdict != Verdict::Go && !is_past_return {
+        if decision.verdict != Verdict::Go {
             return Ok(Outcome::Blocked(decision));
         }
         let Some(state) = situation.evidence.schema.get(id).cloned() else {

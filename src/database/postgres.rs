@@ -407,13 +407,12 @@ impl Connection for Postgres {
     async fn running(&mut self, sql: &str) -> Result<Vec<i64>, DatabaseError> {
         // The server keeps the beginning of a statement only.
         let sql = literal(sql);
-        let rows = self
-            .rows(&format!(
-                "SELECT pid::bigint FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
-                 AND datname = current_database() AND state = 'active' \
-                 AND length(query) >= least(length({sql}), 90) AND starts_with({sql}, query)"
-            ))
-            .await?;
+        let query = format!(
+            "SELECT pid::bigint FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
+             AND datname = current_database() AND state = 'active' \
+             AND length(query) >= least(length({sql}), 90) AND starts_with({sql}, query)"
+        );
+        let rows = self.rows(&query).await?;
         rows.iter().map(|row| row.int(0)).collect()
     }
 
