@@ -5,6 +5,7 @@
 mod support;
 
 mod architecture;
+mod backfill;
 mod cli;
 mod crash;
 mod documents;
