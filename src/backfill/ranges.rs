@@ -2,9 +2,10 @@
 
 use super::{BackfillError, Engine, Report};
 use crate::database::{
-    Access, Connection, DatabaseError, Key, KeyRange, Keys, LockTimeout, Start, Writers,
+    Access, Connection, DatabaseError, KeyRange, Keys, LockTimeout, Start, Writers,
 };
-use crate::ledger::{BackfillRecord, Cursor, Ledger, RangeRecord};
+use crate::ledger::{BackfillRecord, Ledger, RangeRecord};
+use crate::model::Step;
 
 /// How many ranges there are for each worker, so that one that was given much is not waited for.
 const RANGES_PER_WORKER: u64 = 4;
@@ -27,40 +28,25 @@ impl Engine<'_> {
         }
     }
 
-    /// Fixes the ranges that the backfill goes over, and records them. Ends where a former run ended that is recorded
-    /// in the way of an earlier version of this program.
+    /// Fixes the ranges that the backfill goes over, and records them.
     ///
     /// # Errors
     /// A database error, or a key that no range can go over.
     pub async fn prepare(
         &self,
         connection: &mut dyn Connection,
-        before: Option<&Cursor>,
         report: &(dyn Fn(Report) + Send + Sync),
     ) -> Result<BackfillRecord, BackfillError> {
         self.refresh_statistics(connection, report).await;
         let total = connection.estimate_rows(&self.rules.table).await?;
-        let whole = match before {
-            Some(cursor) => Some((
-                KeyRange {
-                    start: Start::After(Key(vec![cursor.after.clone()])),
-                    last: Key(vec![cursor.upto.clone()]),
-                },
-                cursor.rows,
-            )),
-            None => connection
-                .key_range(self.keys())
-                .await?
-                .map(|range| (range, 0)),
-        };
         let mut ranges = Vec::new();
-        if let Some((whole, changed)) = whole {
+        if let Some(whole) = connection.key_range(self.keys()).await? {
             for (position, left) in (1..).zip(self.share(connection, whole, total).await?) {
                 ranges.push(RangeRecord {
                     position,
                     left,
                     seen: 0,
-                    changed: if position == 1 { changed } else { 0 },
+                    changed: 0,
                     batches: 0,
                     size: 0,
                 });
@@ -68,8 +54,13 @@ impl Engine<'_> {
         }
         let mut ledger = Ledger::write(connection).await?;
         self.check_phase(&mut ledger).await?;
-        ledger.open_backfill(self.id, total).await?;
+        let sha256 = &self.file.sha256;
+        ledger.open_backfill(self.id, total, sha256).await?;
         ledger.record_ranges(self.id, &ranges).await?;
+        // It may have been mended since the backfill began.
+        let path = self.file.path.display().to_string();
+        let phase = Step::Backfill.name();
+        ledger.record_file(self.id, phase, &path, sha256).await?;
         ledger.fence(self.token).await?;
         ledger.commit().await?;
         let recorded = self.recorded(connection).await?;

@@ -59,7 +59,7 @@ impl Coordinator<'_> {
             notes = inside.notes;
         }
         crate::crash::point("backfill.begun");
-        let totals = self.run_batches(&engine, recorded, &situation).await?;
+        let totals = self.run_batches(&engine, recorded).await?;
         let remaining = engine.remaining(self.connection.as_mut()).await?;
         if remaining != 0 {
             let left = Left::Remaining(remaining);
@@ -111,7 +111,11 @@ impl Coordinator<'_> {
         let recorded = engine.recorded(self.connection.as_mut()).await;
         let recorded = recorded.map_err(|error| of_engine(error, engine.id))?;
         let run = applied(situation, engine.id).map(|applied| applied.changed_at);
-        Ok(recorded.filter(|record| Some(record.run) == run))
+        // A statement that was mended goes over all rows: nobody can tell what the one before did to those it passed.
+        Ok(
+            recorded
+                .filter(|record| Some(record.run) == run && record.sha256 == engine.file.sha256),
+        )
     }
 
     /// Records that the backfill runs, unless a version that would undo it has come meanwhile. From
@@ -145,7 +149,7 @@ impl Coordinator<'_> {
         ledger
             .record_file(engine.id, Step::Backfill.name(), &path, &engine.file.sha256)
             .await?;
-        ledger.forget_cursor(engine.id).await?;
+        ledger.forget_backfill(engine.id).await?;
         ledger.commit().await?;
         Ok(decision)
     }
@@ -163,7 +167,6 @@ impl Coordinator<'_> {
         &mut self,
         engine: &Engine<'_>,
         recorded: Option<BackfillRecord>,
-        situation: &Situation,
     ) -> Result<Totals, CoordinatorError> {
         let of = |error| of_engine(error, engine.id);
         let (options, id) = (&self.options, engine.id);
@@ -176,13 +179,8 @@ impl Coordinator<'_> {
         let record = match recorded {
             Some(record) => record,
             None => {
-                let before = applied(situation, id)
-                    .filter(|applied| applied.state.phase == Phase::Backfilling)
-                    .and_then(|applied| applied.cursor.as_ref());
-                engine
-                    .prepare(self.connection.as_mut(), before, &report)
-                    .await
-                    .map_err(of)?
+                let prepared = engine.prepare(self.connection.as_mut(), &report).await;
+                prepared.map_err(of)?
             }
         };
         crate::crash::point("backfill.prepared");

@@ -53,6 +53,8 @@ pub struct BackfillRecord {
     pub number: u64,
     /// When the phase was recorded that this belongs to; ranges of another time say nothing.
     pub run: i64,
+    /// Of the file that it runs; ranges say nothing of another.
+    pub sha256: String,
     pub control: Control,
     /// About how many rows the table had.
     pub total: u64,
@@ -109,7 +111,7 @@ fn decoded(text: &str) -> Result<Key, LedgerError> {
 
 const RANGES: &str = "SELECT position, begins, key_from, key_upto, seen, changed, batches, size, number \
      FROM {backfill_ranges} ORDER BY number, position";
-const BACKFILLS: &str = "SELECT number, run, paused, pace, total, rate, held_by, started_at, beat_at \
+const BACKFILLS: &str = "SELECT number, run, paused, pace, total, rate, held_by, started_at, beat_at, sha256 \
      FROM {backfills} ORDER BY number";
 
 impl Ledger<'_> {
@@ -127,7 +129,12 @@ impl Ledger<'_> {
         ledger.rollback().await?;
         match read {
             Ok([backfills, ranges]) => read_backfills(&backfills, &ranges),
-            Err(LedgerError::Database(error)) if error.kind == ErrorKind::NoTable => Ok(Vec::new()),
+            // Or this user may not look: what a backfill does is no reason to refuse the rest.
+            Err(LedgerError::Database(error))
+                if matches!(error.kind, ErrorKind::NoTable | ErrorKind::Permission) =>
+            {
+                Ok(Vec::new())
+            }
             Err(error) => Err(error),
         }
     }
@@ -170,18 +177,27 @@ impl Ledger<'_> {
     ///
     /// # Errors
     /// A database error.
-    pub async fn open_backfill(&mut self, id: &MigrationId, total: u64) -> Result<(), LedgerError> {
+    pub async fn open_backfill(
+        &mut self,
+        id: &MigrationId,
+        total: u64,
+        sha256: &str,
+    ) -> Result<(), LedgerError> {
         self.forget_backfill(id).await?;
         self.execute(
-            "INSERT INTO {backfills} (number, run, paused, pace, total, rate, held_by, started_at, beat_at) \
-             SELECT number, changed_at, 0, NULL, ?, 0, '', {now}, {now} FROM {migrations} WHERE number = ?",
-            &[int(total), number(id).into()],
+            "INSERT INTO {backfills} (number, run, sha256, paused, pace, total, rate, held_by, started_at, beat_at) \
+             SELECT number, changed_at, ?, 0, NULL, ?, 0, '', {now}, {now} FROM {migrations} WHERE number = ?",
+            &[sha256.into(), int(total), number(id).into()],
         )
         .await?;
         Ok(())
     }
 
-    pub(super) async fn forget_backfill(&mut self, id: &MigrationId) -> Result<(), LedgerError> {
+    /// Forgets how far a backfill is: the next run begins at the first key.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn forget_backfill(&mut self, id: &MigrationId) -> Result<(), LedgerError> {
         for table in ["backfills", "backfill_ranges"] {
             self.execute(
                 &format!("DELETE FROM {{{table}}} WHERE number = ?"),
@@ -364,6 +380,7 @@ fn read_backfills(backfills: &[Row], ranges: &[Row]) -> Result<Vec<BackfillRecor
             held_by: row.text(6)?.to_owned(),
             started_at: row.int(7)?,
             beat_at: row.int(8)?,
+            sha256: row.text(9)?.to_owned(),
             ranges: own,
         });
     }

@@ -18,7 +18,7 @@ pub use coordinator::{Acquired, CoordinatorRow};
 pub use error::LedgerError;
 pub use events::{Event, EventKind, Verified};
 pub use leases::{LeaseId, NewLease, Renewal};
-pub use record::{AppliedFile, Cursor, PhaseChange, StepRecord, StepState};
+pub use record::{AppliedFile, PhaseChange, StepRecord, StepState};
 pub use view::{Applied, Contents, CountedLeases, LEASES, Sighting, View};
 
 use crate::database::{Access, Connection, ErrorKind, Row, Value};

@@ -1,4 +1,4 @@
-//! What is written about migrations: phases, files, steps and the cursor of a backfill.
+//! What is written about migrations: phases, files and steps.
 
 use super::{Ledger, LedgerError};
 use crate::database::Row;
@@ -28,15 +28,6 @@ pub struct StepRecord {
     pub sha256: String,
     pub statement: String,
     pub state: StepState,
-}
-
-/// Where a backfill was that an earlier version of this program ran, which knew one range only; keys are literals of the
-/// database's SQL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    pub after: String,
-    pub upto: String,
-    pub rows: u64,
 }
 
 /// A migration as it is to be recorded.
@@ -74,7 +65,7 @@ pub(super) fn read_files(rows: &[Row]) -> Result<Vec<AppliedFile>, LedgerError> 
 }
 
 impl Ledger<'_> {
-    /// Records the phase of a migration, and forgets the cursor of a backfill that is not running.
+    /// Records the phase of a migration, and forgets how far a backfill is that is not running.
     ///
     /// # Errors
     /// A database error.
@@ -136,22 +127,9 @@ impl Ledger<'_> {
             .await?;
         }
         if change.phase == Phase::Expanded {
-            self.forget_cursor(id).await?;
+            self.forget_backfill(id).await?;
         }
         Ok(())
-    }
-
-    /// Forgets how far a backfill is: the next run begins at the first key.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn forget_cursor(&mut self, id: &MigrationId) -> Result<(), LedgerError> {
-        self.execute(
-            "UPDATE {migrations} SET backfill_after = '', backfill_upto = '', backfill_rows = 0 WHERE number = ?",
-            &[number(id).into()],
-        )
-        .await?;
-        self.forget_backfill(id).await
     }
 
     /// Records a file together with the phase that it was applied in.

@@ -22,6 +22,7 @@ const TABLES: &[(&str, &str)] = &[
     ),
     (
         "migrations",
+        // What begins with `backfill` is of earlier versions of this program, which kept one checkpoint here.
         "number BIGINT PRIMARY KEY, id {key_text} NOT NULL, phase {key_text} NOT NULL, \
          kinds {key_text} NOT NULL, declaration {text} NOT NULL, \
          seq BIGINT NOT NULL, step_back {key_text}, changed_at BIGINT NOT NULL, \
@@ -29,8 +30,8 @@ const TABLES: &[(&str, &str)] = &[
     ),
     (
         "backfills",
-        // `run` is the `changed_at` of the migration when the backfill began.
-        "number BIGINT PRIMARY KEY, run BIGINT NOT NULL, paused BIGINT NOT NULL, pace BIGINT, \
+        // `run` is the `changed_at` of the migration when the backfill began, and `sha256` that of its statement.
+        "number BIGINT PRIMARY KEY, run BIGINT NOT NULL, sha256 {key_text} NOT NULL, paused BIGINT NOT NULL, pace BIGINT, \
          total BIGINT NOT NULL, rate BIGINT NOT NULL, held_by {text} NOT NULL, \
          started_at BIGINT NOT NULL, beat_at BIGINT NOT NULL",
     ),

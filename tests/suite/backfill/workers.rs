@@ -133,3 +133,31 @@ fn a_batch_that_takes_too_long_is_split_on_postgres() {
 fn a_batch_that_takes_too_long_is_split_on_mysql() {
     times_out("mysql", "CONCAT(label, IF(SLEEP(0.1) = 0, '', 'x'))");
 }
+
+scenario!(
+    fn a_statement_that_fails_can_be_mended_on_the_way(db: Db) {
+        let items = Items::numbered(db, 6);
+        items.declare("batch = 2", "name = label").expanded();
+        let wrong = "name = CASE WHEN id = 4 THEN 'a text that is much longer than the forty characters of the column' ELSE label END";
+        let wrong = match items.db.backend.name {
+            // It knows no lengths.
+            "sqlite" => "name = label, touched = CASE WHEN id = 4 THEN NULL ELSE 0 END",
+            _ => wrong,
+        };
+        items.declare("batch = 2", wrong);
+        let failed = items.project.migrate(&["backfill"]).expect_code(1);
+        let said = crate::support::shop::said(&failed);
+        assert!(
+            said.contains("the batch after key 2 up to 4 failed"),
+            "{said}"
+        );
+        assert_eq!(items.progress()["seen"], 2);
+        // Whatever the first one did to the rows that it passed: they are gone over again.
+        items.declare("batch = 2", SET);
+        let output = items.project.migrate(&["backfill"]).expect_code(0);
+        assert!(output.stdout.contains("6 rows in 3 batches"), "{output:?}");
+        items.assert_filled_once();
+        items.project.migrate(&["contract", "1"]).expect_code(0);
+        items.project.migrate(&["status"]).expect_code(0);
+    }
+);
