@@ -7,6 +7,7 @@ mod support;
 mod architecture;
 mod backfill;
 mod cli;
+mod conformance;
 mod crash;
 mod documents;
 mod errors;
