@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench backfill` prints two tables for PostgreSQL and MariaDB. All methods of a group run one after the
 //! other on tables that are made alike and that nobody has analysed. `BACKFILL_ROWS=10000,100000` chooses other sizes,
-//! `BACKFILL_ON=postgres` one database. Nothing is asserted but that every row was filled. Without `--bench`, everything
+//! `BACKFILL_ON=postgres` one database, `BACKFILL_ROUNDS` how often up to 300,000 rows are measured; the median is shown. Nothing is asserted but that every row was filled. Without `--bench`, everything
 //! is small and runs only to see that it works.
 
 #[macro_use]
@@ -261,20 +261,37 @@ fn speed(backend: &str, sync: Sync, rows: u64) {
     if sync == Sync::Trigger {
         methods.push(Method::PgrollWay);
     }
-    let mut single = None;
-    for method in methods {
-        let table = Table::new(backend, sync, rows);
-        let took = table.fill(backend, sync, method).as_secs_f64();
+    // In turns, so that a busy machine slows all of them.
+    let rounds = if rows > 300_000 { 1 } else { rounds() };
+    let mut times = vec![Vec::new(); methods.len()];
+    for _ in 0..rounds {
+        for (method, times) in methods.iter().zip(&mut times) {
+            let table = Table::new(backend, sync, rows);
+            times.push(table.fill(backend, sync, *method).as_secs_f64());
+        }
+    }
+    let single = times[0].clone();
+    for (method, times) in methods.iter().zip(&times) {
+        let took = median(times.clone());
+        let ratios = single.iter().zip(times).map(|(single, took)| single / took);
         #[expect(clippy::cast_precision_loss, reason = "a rate to read")]
         let rate = rows as f64 / took;
-        let single = *single.get_or_insert(rate);
         println!(
-            "{rows:>8} rows  {with:<10}  {:<28} {rate:>9.0} rows/s {:>8.2} s  {:>5.2}",
+            "{rows:>8} rows  {with:<10}  {:<28} {rate:>9.0} rows/s {took:>8.2} s  {:>5.2}",
             method.name(),
-            took,
-            rate / single
+            median(ratios.collect()),
         );
     }
+}
+
+fn rounds() -> usize {
+    let rounds = std::env::var("BACKFILL_ROUNDS").unwrap_or_else(|_| "3".to_owned());
+    rounds.parse().expect("BACKFILL_ROUNDS: a number")
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// What a client notices that reads a row and changes another one every few milliseconds.

@@ -64,7 +64,7 @@ impl Engine<'_> {
         ledger.fence(self.token).await?;
         ledger.commit().await?;
         let recorded = self.recorded(connection).await?;
-        recorded.ok_or_else(|| BackfillError::Moved(crate::model::Phase::Pending))
+        recorded.ok_or(BackfillError::Moved(crate::model::Phase::Pending))
     }
 
     /// The backfill as it is recorded.
