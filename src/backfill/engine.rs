@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::pace::{first_size, next_size, retry_size};
+use super::pace::{next_size, resumed_size, retry_size};
 use super::{BackfillError, Report, statement};
 use crate::database::{
     Access, Connection, DatabaseError, ErrorKind, KeyRange, LockTimeout, Start, StatementTimeout,
@@ -38,10 +38,7 @@ impl Engine<'_> {
         range: &RangeRecord,
         report: &(dyn Fn(Report) + Send + Sync),
     ) -> Result<RangeRecord, BackfillError> {
-        let mut size = match range.size {
-            0 => first_size(self.rules.batch),
-            size => size,
-        };
+        let mut size = resumed_size(self.rules.batch, range.size);
         let began = Instant::now();
         for failures in 1.. {
             // What the attempt was about, for a message.

@@ -16,6 +16,14 @@ pub(super) fn first_size(rules: BatchRules) -> u64 {
     }
 }
 
+/// How many keys the first batch of a later run has, where the one before would have had `size`; 0 where there was none.
+pub(super) fn resumed_size(rules: BatchRules, size: u64) -> u64 {
+    match rules {
+        BatchRules::Adaptive { least, most, .. } if size > 0 => size.clamp(least, most),
+        _ => first_size(rules),
+    }
+}
+
 /// How many keys the next batch has, after one of `keys` that took so long. It comes near what would take the target
 /// time by at most doubling or halving: one slow batch says little.
 pub(super) fn next_size(rules: BatchRules, keys: u64, took: Duration) -> u64 {
@@ -123,6 +131,14 @@ mod tests {
             size = next_size(RULES, size, Duration::from_micros(size * 10));
         }
         assert_eq!(size, 20_000);
+    }
+
+    #[test]
+    fn a_later_run_keeps_to_the_rules_of_its_day() {
+        assert_eq!(resumed_size(RULES, 0), 1000);
+        assert_eq!(resumed_size(RULES, 70_000), 50_000);
+        assert_eq!(resumed_size(RULES, 7), 100);
+        assert_eq!(resumed_size(BatchRules::Fixed(7), 70_000), 7);
     }
 
     #[test]

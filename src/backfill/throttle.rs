@@ -24,8 +24,6 @@ const SIGNAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Decides whether the next batch may begin, for all workers together.
 pub(super) struct Throttle<'t> {
     engine: Engine<'t>,
-    /// Wins over what the migration declares, and is won over by what somebody asked for while it runs.
-    pace: Option<Pace>,
     replicas: Vec<Result<Target, DatabaseError>>,
     state: Mutex<State>,
 }
@@ -42,16 +40,11 @@ struct State {
 }
 
 impl<'t> Throttle<'t> {
-    pub(super) fn new(
-        engine: Engine<'t>,
-        pace: Option<Pace>,
-        replicas: Vec<Result<Target, DatabaseError>>,
-    ) -> Self {
+    pub(super) fn new(engine: Engine<'t>, replicas: Vec<Result<Target, DatabaseError>>) -> Self {
         let mut state = State::default();
         state.watching.resize_with(replicas.len(), || None);
         Self {
             engine,
-            pace,
             replicas,
             state: Mutex::new(state),
         }
@@ -99,13 +92,12 @@ impl<'t> Throttle<'t> {
             }
             None => None,
         };
-        let asked = control
+        state.pace = control
             .and_then(|control| control.pace)
             .map(Pace::from_thousandths);
-        state.pace = asked.or(self.pace);
         let held = match control.map(|control| control.wish) {
             Some(Wish::Pause) => Some(format!(
-                "paused by somebody; `migrate backfill resume {}` lets it go on",
+                "paused; `migrate backfill resume {}` lets it go on",
                 self.engine.id
             )),
             _ => self.signal(state, connection).await,

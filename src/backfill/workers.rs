@@ -12,7 +12,6 @@ use super::throttle::Throttle;
 use super::{BackfillError, Engine, Report, Standing};
 use crate::database::{ConnectOptions, Connection, DatabaseError, Target};
 use crate::ledger::{BackfillRecord, RangeRecord};
-use crate::project::Pace;
 
 /// One run of a backfill, from where it stands to the end.
 #[derive(Clone, Copy)]
@@ -23,8 +22,6 @@ pub struct Run<'r> {
     pub options: ConnectOptions,
     /// The URLs of the replicas whose lag is looked at, and the directory that they are relative to.
     pub replicas: (&'r [String], &'r Path),
-    /// Wins over what the migration declares.
-    pub pace: Option<Pace>,
     pub report: &'r (dyn Fn(Report) + Send + Sync),
 }
 
@@ -92,7 +89,7 @@ impl Run<'_> {
     pub(super) fn throttle(&self) -> Throttle<'_> {
         let (urls, root) = self.replicas;
         let replicas = urls.iter().map(|url| Target::parse(url, root)).collect();
-        Throttle::new(self.engine, self.pace, replicas)
+        Throttle::new(self.engine, replicas)
     }
 
     /// Runs every batch that is left. On an error, each worker ends its own batch first.

@@ -130,7 +130,7 @@ fn as_text(
     let total = text::count(found.total, "row");
     lines.push(match found.left.as_slice() {
         [] => "  would go over no row: the table is empty, or every key is passed".to_owned(),
-        [one] => format!("  would go over the keys {one}, of about {total}"),
+        [one] => format!("  would go {one}, of about {total}"),
         several => format!(
             "  would go over {} ranges of keys, of about {total}",
             several.len()

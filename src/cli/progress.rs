@@ -140,6 +140,12 @@ impl Reporter {
                 return;
             }
         };
+        if let Some(bar) = &self.bar
+            && !is_passing
+        {
+            // Above the bar, where it can be read whole.
+            bar.println(&line);
+        }
         self.say(line, is_passing);
     }
 
@@ -147,8 +153,8 @@ impl Reporter {
         if self.quiet {
             return;
         }
-        let line = text::standing(migration, standing);
         let Some(bar) = &self.bar else {
+            let line = text::standing(migration, standing);
             // In a log, one line now and then.
             let Ok(mut told) = self.told.lock() else {
                 return;
@@ -163,14 +169,20 @@ impl Reporter {
         if standing.total > 0
             && bar.length() != Some(standing.total)
             && let Ok(style) = ProgressStyle::with_template(
-                "{spinner} {elapsed_precise} [{bar:24}] {percent:>3} % {wide_msg}",
+                "{spinner} {elapsed_precise} [{bar:16}] {percent:>3} % {wide_msg}",
             )
         {
             bar.set_style(style);
             bar.set_length(standing.total);
         }
         bar.set_position(standing.seen.min(standing.total));
-        bar.set_message(line);
+        // What the bar shows already is left out, so that the rest fits a line.
+        let speed = text::speed(standing.seen, standing.total, standing.rate);
+        let check = if standing.is_check { "check, " } else { "" };
+        bar.set_message(format!(
+            "{check}{}{speed} ({migration})",
+            text::count(standing.seen, "row")
+        ));
         bar.tick();
     }
 

@@ -148,10 +148,10 @@ fn row(state: &MigrationState, situation: &Situation, backfills: &[BackfillRecor
     {
         phase.push_str(&format!(", {}", text::so_far(record.seen(), record.total)));
         let is_at_work = situation.view.coordinator.is_held();
-        if !record.held_by.is_empty() && is_at_work {
-            phase.push_str(&format!(", waits: {}", record.held_by));
-        } else if record.control.wish == Wish::Pause {
+        if record.control.wish == Wish::Pause {
             phase.push_str(", paused");
+        } else if !record.held_by.is_empty() && is_at_work {
+            phase.push_str(&format!(", waits: {}", record.held_by));
         } else if is_at_work {
             phase.push_str(&text::speed(record.seen(), record.total, record.rate));
         }

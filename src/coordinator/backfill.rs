@@ -9,7 +9,7 @@ use super::{CoordinatorError, Done, Outcome, Progress, Situation};
 use crate::backfill::{BackfillError, Engine, Finding, Limits, Report, Run, Totals};
 use crate::database::ConnectOptions;
 use crate::gate::{CheckFinding, Decision, Verdict};
-use crate::ledger::{Applied, BackfillRecord, Ledger};
+use crate::ledger::{Applied, BackfillRecord, Ledger, Steering};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 use crate::project::Migration;
 
@@ -183,6 +183,13 @@ impl Coordinator<'_> {
                 prepared.map_err(of)?
             }
         };
+        // What is asked for with this run wins over what was asked for during an earlier one.
+        if let Some(pace) = options.pace {
+            let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+            ledger.steer(id, Steering::Pace(pace.thousandths())).await?;
+            ledger.fence(self.token).await?;
+            ledger.commit().await?;
+        }
         crate::crash::point("backfill.prepared");
         let run = run_of(options, *engine, &report);
         run.go(self.connection.as_mut(), &record).await.map_err(of)
@@ -327,7 +334,6 @@ fn run_of<'r>(
             ..ConnectOptions::default()
         },
         replicas: (&project.config.database.replicas, &project.root),
-        pace: options.pace,
         report,
     }
 }

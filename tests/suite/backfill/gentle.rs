@@ -114,7 +114,7 @@ scenario!(
             .migrate(&["backfill", "pause", "1"])
             .expect_code(0);
         items.db.execute("DELETE FROM gate");
-        run.wait_for_line("paused by somebody", GENEROUS);
+        run.wait_for_line("paused; `migrate backfill resume", GENEROUS);
         let seen = items.progress();
         assert_eq!(
             (&seen["seen"], &seen["paused"]),
@@ -137,7 +137,7 @@ scenario!(
         // Who comes after finds it paused as well.
         run.signal(Signal::KILL);
         run.wait();
-        let run = waiting(&items, "paused by somebody");
+        let run = waiting(&items, "paused; `migrate backfill resume");
         items
             .project
             .migrate(&["backfill", "resume", "1"])
@@ -223,6 +223,42 @@ scenario!(
         items.project.env_remove("PHASEGATE_CRASH_AT");
         let output = items.project.migrate(&["backfill"]).expect_code(0);
         assert!(output.stdout.contains("5 rows in 3 batches"), "{output:?}");
+        items.assert_filled_once();
+    }
+);
+
+scenario!(
+    fn sessions_at_work_are_counted_where_there_are_any(db: Db) {
+        let items = Items::numbered(db, 3);
+        items
+            .declare("max_active_sessions = 100000", SET)
+            .expanded();
+        if items.db.backend.name == "sqlite" {
+            let run = waiting(&items, "the number of sessions at work cannot be read");
+            run.signal(Signal::KILL);
+            run.wait();
+            return;
+        }
+        items.project.migrate(&["backfill"]).expect_code(0);
+        items.assert_filled_once();
+    }
+);
+
+scenario!(
+    fn an_earlier_pace_gives_way_to_the_one_of_this_run(db: Db) {
+        let items = gated(db);
+        let run = waiting(&items, "`throttle` is 1");
+        items
+            .project
+            .migrate(&["backfill", "pace", "1", "0.01"])
+            .expect_code(0);
+        run.signal(Signal::KILL);
+        run.wait();
+        let mut again = items.project.spawn(&["backfill", "--pace", "0.5"]);
+        again.wait_for_line("`throttle` is 1", GENEROUS);
+        assert_eq!(items.progress()["pace"], "0.5");
+        items.db.execute("DELETE FROM gate");
+        again.wait().expect_code(0);
         items.assert_filled_once();
     }
 );

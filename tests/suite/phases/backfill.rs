@@ -172,7 +172,9 @@ scenario!(
         shop.run(&["expand"], 0);
         let refused = shop.run(&["backfill"], 11);
         assert!(
-            refused.stdout.contains("returns 1, and has to be 0"),
+            refused
+                .stdout
+                .contains("returns 1, and has to be 0; some of these rows have the keys 2"),
             "{refused:?}"
         );
         assert_eq!(shop.phase(1), "expanded");

@@ -277,6 +277,8 @@ impl Server {
                 self.directory.join("server.pid").display()
             ))
             .arg(format!("--log-error={}", log.display()))
+            // Two servers whose processes have one number would share the names of temporary tables.
+            .arg(format!("--tmpdir={}", self.data().display()))
             .arg(format!("--port={}", self.port))
             // Durability is not under test, and nobody should wait for the disk.
             .args([
