@@ -148,7 +148,9 @@ impl Postgres {
             .map_err(|error| from_sqlx(&error))?;
         let texts = rows.iter().map(|row| {
             let text: String = row.try_get(0).map_err(|error| from_sqlx(&error))?;
-            let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+            let inner = text
+                .strip_prefix('(')
+                .and_then(|text| text.strip_suffix(')'));
             Ok(vec![inner.unwrap_or(&text).to_owned()])
         });
         texts.collect()
