@@ -41,8 +41,30 @@ pub fn main() -> u8 {
     }
 }
 
+/// Whether `migrate` accepts these arguments, which leave out the program's name. Does nothing else: it is how a test
+/// checks the command lines that the documents show.
+///
+/// # Errors
+///
+/// What `migrate` would say about them.
+pub fn accepts(arguments: impl IntoIterator<Item = String>) -> Result<(), clap::Error> {
+    let cli = Cli::try_parse_from(std::iter::once("migrate".to_owned()).chain(arguments))?;
+    if asks_for_what_cannot_be_drawn(&cli) {
+        let message = "only a plan can be drawn as a diagram\n";
+        return Err(clap::Error::raw(
+            clap::error::ErrorKind::ArgumentConflict,
+            message,
+        ));
+    }
+    Ok(())
+}
+
+fn asks_for_what_cannot_be_drawn(cli: &Cli) -> bool {
+    cli.global.output == args::Format::Mermaid && !matches!(cli.command, Command::Plan(_))
+}
+
 fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
-    if cli.global.output == args::Format::Mermaid && !matches!(cli.command, Command::Plan(_)) {
+    if asks_for_what_cannot_be_drawn(cli) {
         return Err(Failure::new("only a plan can be drawn as a diagram")
             .help("`--output mermaid` is for `migrate plan`; write `--output text` or `json`")
             .usage());

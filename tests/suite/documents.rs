@@ -1,6 +1,11 @@
 //! The documents: what they name exists, and what exists is in them.
 
+mod blocks;
+mod commands;
+mod shell;
+
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::support::project::Project;
 
@@ -15,13 +20,85 @@ pub fn read(path: &str) -> String {
 /// Every document that users read.
 fn documents() -> Vec<PathBuf> {
     let mut found = vec![root().join("README.md"), root().join("CHANGELOG.md")];
-    let directory = std::fs::read_dir(root().join("docs")).expect("there are documents");
-    found.extend(
-        directory
-            .map(|entry| entry.expect("a document").path())
-            .filter(|path| path.extension().is_some_and(|end| end == "md")),
-    );
+    let mut directories = vec![root().join("docs")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).expect("there are documents") {
+            let path = entry.expect("a document").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|end| end == "md") {
+                found.push(path);
+            }
+        }
+    }
     found
+}
+
+/// The text of each document, with its name.
+fn texts() -> Vec<(String, String)> {
+    let named = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("a document is text");
+        let name = path.strip_prefix(root()).expect("a path below the root");
+        (name.display().to_string(), text)
+    };
+    documents().into_iter().map(named).collect()
+}
+
+#[test]
+fn every_block_parses_and_every_command_line_is_accepted() {
+    let mut wrong = Vec::new();
+    let mut calls = 0;
+    for (name, text) in texts() {
+        let shown = commands::check(&text);
+        calls += shown.calls;
+        wrong.extend(shown.wrong.iter().map(|what| format!("{name}, {what}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(calls > 100, "only {calls} command lines were found");
+}
+
+/// The grammar of the other test is an editor's, and lenient; this one is what will run them.
+#[test]
+fn the_shell_takes_every_script() {
+    let mut scripts = 0;
+    for (name, text) in texts() {
+        for block in blocks::code_of(&text).0 {
+            if block.language != "sh" {
+                continue;
+            }
+            let read = Command::new("sh").args(["-n", "-c", &block.text]).output();
+            let read = read.expect("every system has a shell");
+            let said = String::from_utf8_lossy(&read.stderr).into_owned();
+            assert!(read.status.success(), "{name}, line {}: {said}", block.line);
+            scripts += 1;
+        }
+    }
+    assert!(scripts > 10, "only {scripts} scripts were found");
+}
+
+#[test]
+fn every_page_on_pairing_has_the_same_parts_and_is_in_the_index() {
+    let index = read("docs/pairing/README.md");
+    let mut pages = 0;
+    for (name, text) in texts() {
+        let Some(page) = name.strip_prefix("docs/pairing/") else {
+            continue;
+        };
+        if page == "README.md" {
+            continue;
+        }
+        assert!(index.contains(&format!("]({page})")), "{page} is in no row");
+        let parts = ["## The files", "## When it refuses", "## Where it stops"];
+        for part in parts {
+            assert!(text.contains(part), "{name} has no part `{part}`");
+        }
+        assert!(
+            text.contains("Tried:"),
+            "{name} does not say what was tried and what was not"
+        );
+        pages += 1;
+    }
+    assert_eq!(pages, 10);
 }
 
 #[test]
