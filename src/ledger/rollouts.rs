@@ -165,13 +165,13 @@ impl Ledger<'_> {
             )
             .await?;
         }
-        let detail = json!({ "rollout": id, "state": "begun", "goal": goal, "steps": steps });
+        let detail = json!({ "rollout": id, "state": "begun", "goal": goal, "steps": steps.len() });
         self.append(EventKind::Rollout, actor, None, &detail)
             .await?;
         Ok(BeganRollout::Yes)
     }
 
-    /// Records how far a step has come. Recording the same again changes nothing: whoever lost
+    /// Records how far a step has come, and in the log in words what it does. Recording the same again changes nothing: whoever lost
     /// the answer to a commit may repeat it.
     ///
     /// # Errors
@@ -181,7 +181,7 @@ impl Ledger<'_> {
         rollout: i64,
         position: i64,
         becomes: (RolloutStepState, u8),
-        actor: &str,
+        (does, actor): (&str, &str),
     ) -> Result<(), LedgerError> {
         let (state, reached) = becomes;
         let done_at = if state == RolloutStepState::Done {
@@ -215,11 +215,14 @@ impl Ledger<'_> {
             ],
         )
         .await?;
-        let action: Json = serde_json::from_str(&before.action)
-            .map_err(|error| LedgerError::Damaged(error.to_string()))?;
-        let detail = json!({
-            "rollout": rollout, "step": position, "state": state.name(), "reached": reached, "does": action,
+        let mut detail = json!({
+            "rollout": rollout, "step": position, "does": does, "state": state.name(),
         });
+        if let Some(object) = detail.as_object_mut()
+            && reached > 0
+        {
+            object.insert("reached".into(), reached.into());
+        }
         self.append(EventKind::Rollout, actor, None, &detail).await
     }
 

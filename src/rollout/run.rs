@@ -452,10 +452,12 @@ impl<'a> Rollout<'a> {
     async fn mark(&mut self, at: usize, becomes: (RolloutStepState, u8)) -> Result<(), Halt> {
         let id = self.record.id;
         let position = i64::try_from(at + 1).unwrap_or(i64::MAX);
+        let does = self.moves.get(at).map(ToString::to_string);
+        let does = does.unwrap_or_default();
         self.coordinator
             .record(async |ledger, actor| {
                 ledger
-                    .record_rollout_step(id, position, becomes, actor)
+                    .record_rollout_step(id, position, becomes, (&does, actor))
                     .await
             })
             .await?;
