@@ -44,7 +44,9 @@ pub mod lease;
 pub mod ledger;
 pub mod model;
 pub mod planner;
+mod process;
 pub mod project;
+pub mod rollout;
 pub mod sql;
 
 pub use lease::{Lease, LeaseBuilder, LeaseError};

@@ -16,6 +16,7 @@ mod log;
 mod out;
 mod plan;
 mod progress;
+mod rollout;
 mod scaffold;
 mod status;
 mod text;
@@ -90,6 +91,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Status(args) => runtime.block_on(status::run(args, global, out)),
         Command::Fleet => runtime.block_on(fleet::run(global, out)),
         Command::Plan(args) => runtime.block_on(plan::run(args, global, out)),
+        Command::Rollout(args) => runtime.block_on(rollout::run(args, global, out)),
         Command::Gate(args) => runtime.block_on(gate::run(args, global, out)),
         Command::Log(args) => runtime.block_on(log::run(args, global, out)),
         Command::Expand(args) => runtime.block_on(act::expand(args, global, out)),

@@ -82,6 +82,12 @@ impl Reporter {
                 true,
             ),
         };
+        self.say(line, is_passing);
+    }
+
+    /// Says what goes on: on a terminal in the place of what was said before. What is passing is
+    /// noise in a log.
+    pub(super) fn say(&self, line: String, is_passing: bool) {
         if self.quiet {
             return;
         }
@@ -100,6 +106,23 @@ impl Reporter {
                     *last = line;
                 }
             }
+        }
+    }
+
+    /// Says something that is to stay, and makes room for another program's output.
+    pub(super) fn say_aside(&self, line: &str) {
+        if self.quiet {
+            return;
+        }
+        self.make_room();
+        note(line);
+    }
+
+    /// Clears what is shown, until something is said again.
+    pub(super) fn make_room(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+            bar.reset();
         }
     }
 

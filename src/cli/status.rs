@@ -146,7 +146,7 @@ fn applied<'s>(state: &MigrationState, situation: &'s Situation) -> Option<&'s A
         .filter(|applied| applied.state.id() == state.id())
 }
 
-fn horizon_lines(horizon: &Horizon) -> Vec<String> {
+pub(super) fn horizon_lines(horizon: &Horizon) -> Vec<String> {
     const REASONS: usize = 3;
     let mut lines = Vec::new();
     let indent = " ".repeat(horizon.service.chars().count() + 1);

@@ -19,6 +19,8 @@ pub enum EventKind {
     Override,
     /// A coordinator took over from one whose lease had run out.
     Takeover,
+    /// A rollout began, went on by a step, stopped or ended.
+    Rollout,
 }
 
 impl EventKind {
@@ -30,6 +32,7 @@ impl EventKind {
             Self::BackfillUndone => "backfill_undone",
             Self::Override => "override",
             Self::Takeover => "takeover",
+            Self::Rollout => "rollout",
         }
     }
 }

@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod leases;
 mod record;
+mod rollouts;
 mod tables;
 mod view;
 
@@ -17,6 +18,7 @@ pub use error::LedgerError;
 pub use events::{Event, EventKind, Verified};
 pub use leases::{LeaseId, NewLease, Renewal};
 pub use record::{AppliedFile, Cursor, PhaseChange, StepRecord, StepState};
+pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 pub use view::{Applied, Contents, CountedLeases, LEASES, Sighting, View};
 
 use crate::database::{Access, Connection, ErrorKind, Row, Value};

@@ -15,6 +15,7 @@ mod manifest;
 mod migration;
 mod problem;
 mod reader;
+mod rollout;
 mod scripts;
 mod secret;
 mod source;
@@ -33,6 +34,7 @@ pub use fleet::{FleetConfig, SourceConfig};
 pub use manifest::{BackfillRules, ContractRules, MANIFEST_FILE};
 pub use migration::{Files, Migration};
 pub use problem::{Location, Problem, Problems, Severity};
+pub use rollout::{DriverConfig, RolloutConfig};
 pub use scripts::{BackfillFile, ScriptFile};
 pub use source::FileRef;
 
