@@ -77,6 +77,25 @@ fn the_shell_takes_every_script() {
 }
 
 #[test]
+fn every_setting_that_a_document_shows_is_one() {
+    let mut settings = 0;
+    for (name, text) in texts() {
+        for block in blocks::code_of(&text).0 {
+            if !block.text.starts_with("# migrate.toml\n") {
+                continue;
+            }
+            let project = Project::without_database(&[]);
+            project.file("migrate.toml", &block.text);
+            let checked = project.migrate(&["check"]);
+            let said = checked.snapshot();
+            assert_eq!(checked.code, 0, "{name}, line {}: {said}", block.line);
+            settings += 1;
+        }
+    }
+    assert!(settings > 5, "only {settings} were found");
+}
+
+#[test]
 fn every_page_on_pairing_has_the_same_parts_and_is_in_the_index() {
     let index = read("docs/pairing/README.md");
     let mut pages = 0;
