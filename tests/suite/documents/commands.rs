@@ -38,12 +38,18 @@ pub fn check(document: &str) -> Shown {
         .filter(|span| span.text.starts_with("migrate "))
     {
         // `COMMAND` stands for any, and an ellipsis for what the sentence does not need.
-        let words = span.text.split_whitespace().skip(1);
-        if words.clone().next() == Some("COMMAND") {
+        if span.text.starts_with("migrate COMMAND") {
             continue;
         }
-        let call = words.filter(|word| *word != "…" && *word != "CMD…");
-        shown.note(span.line, Place::InText, call.map(str::to_owned).collect());
+        match shell::calls_of_migrate(&span.text) {
+            Err(error) => shown.wrong.push(format!("line {}: {error}", span.line)),
+            Ok(calls) => {
+                for mut call in calls {
+                    call.retain(|word| word != "…" && word != "CMD…");
+                    shown.note(span.line, Place::InText, call);
+                }
+            }
+        }
     }
     shown
 }
