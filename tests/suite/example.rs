@@ -228,14 +228,21 @@ scenario!(
     fn a_write_that_changes_no_name_leaves_both_formats_alone(db: Db) {
         with_both_formats(&db);
         db.execute("INSERT INTO users (first_name, last_name) VALUES ('Jean Luc', 'Picard')");
+        let upsert = if db.backend.name == "mysql" {
+            "ON DUPLICATE KEY UPDATE full_name = VALUES(full_name)"
+        } else {
+            "ON CONFLICT (id) DO UPDATE SET full_name = excluded.full_name"
+        };
+        let upsert = format!(
+            "INSERT INTO users (id, full_name) SELECT id, full_name FROM users AS u WHERE true {upsert}"
+        );
         for untouched in [
             // As an ORM does it that writes back every column it has read.
             "UPDATE users SET full_name = full_name",
             "UPDATE users SET first_name = first_name, last_name = last_name",
             "UPDATE users SET full_name = 'Jean Luc Picard'",
             "UPDATE users SET full_name = 'Jean Luc Picard', first_name = 'Jean Luc', last_name = 'Picard'",
-            "INSERT INTO users (id, full_name) SELECT id, full_name FROM users WHERE true \
-             ON CONFLICT (id) DO UPDATE SET full_name = excluded.full_name",
+            &upsert,
         ] {
             db.execute(untouched);
             assert_eq!(
