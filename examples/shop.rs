@@ -140,6 +140,7 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn std::error::Erro
         release,
         arguments.instance.as_deref().unwrap_or("this instance"),
         database,
+        Parameters::of(&arguments.database_url),
     );
     shop.report("open");
     let closing_time = async {
@@ -179,7 +180,29 @@ const PEOPLE: [(&str, &str); 6] = [
     ("Plato", ""),
 ];
 
+/// How a statement names its parameters: the one difference between the databases that this program sees.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parameters {
+    /// `$1`, `$2`
+    Numbers,
+    /// `?`, on MySQL and MariaDB
+    Marks,
+}
+
+impl Parameters {
+    fn of(url: &str) -> Self {
+        if url.starts_with("mysql:") || url.starts_with("mariadb:") {
+            Self::Marks
+        } else {
+            Self::Numbers
+        }
+    }
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
+
 struct Shop {
+    parameters: Parameters,
     release: Release,
     instance: String,
     database: AnyPool,
@@ -194,8 +217,9 @@ struct Shop {
 }
 
 impl Shop {
-    fn new(release: Release, instance: &str, database: AnyPool) -> Self {
+    fn new(release: Release, instance: &str, database: AnyPool, parameters: Parameters) -> Self {
         Self {
+            parameters,
             release,
             instance: instance.to_owned(),
             database,
@@ -205,6 +229,17 @@ impl Shop {
             wrong: 0,
             errors: 0,
         }
+    }
+
+    /// A statement put together from constants of this program, with `$1`, `$2` … in this order.
+    fn query(&self, sql: &str) -> Query<'static> {
+        let mut sql = sql.to_owned();
+        if self.parameters == Parameters::Marks {
+            for number in 1..=3 {
+                sql = sql.replace(&format!("${number}"), "?");
+            }
+        }
+        sqlx::query(sqlx::AssertSqlSafe(sql))
     }
 
     /// Works until the lease ends.
@@ -249,25 +284,25 @@ impl Shop {
         let full = full.trim_end();
         let mut sale = self.database.begin().await?;
         let insert = match self.release {
-            Release::Old => sqlx::query("INSERT INTO users (full_name) VALUES ($1) RETURNING id").bind(full),
+            Release::Old => self.query("INSERT INTO users (full_name) VALUES ($1) RETURNING id").bind(full),
             Release::Bridge => {
-                sqlx::query("INSERT INTO users (first_name, last_name, full_name) VALUES ($1, $2, $3) RETURNING id")
+                self.query("INSERT INTO users (first_name, last_name, full_name) VALUES ($1, $2, $3) RETURNING id")
                     .bind(first)
                     .bind(last)
                     .bind(full)
             }
-            Release::New => sqlx::query("INSERT INTO users (first_name, last_name) VALUES ($1, $2) RETURNING id")
+            Release::New => self.query("INSERT INTO users (first_name, last_name) VALUES ($1, $2) RETURNING id")
                 .bind(first)
                 .bind(last),
         };
         let user: i64 = insert.fetch_one(&mut *sale).await?.try_get(0)?;
-        sqlx::query("INSERT INTO orders (user_id, cents) VALUES ($1, $2)")
+        self.query("INSERT INTO orders (user_id, cents) VALUES ($1, $2)")
             .bind(user)
             .bind(1990_i64)
             .execute(&mut *sale)
             .await?;
         if self.release == Release::Old {
-            sqlx::query("INSERT INTO legacy_notes (user_id, note) VALUES ($1, 'first order')")
+            self.query("INSERT INTO legacy_notes (user_id, note) VALUES ($1, 'first order')")
                 .bind(user)
                 .execute(&mut *sale)
                 .await?;
@@ -284,10 +319,7 @@ impl Shop {
         );
         for (id, written) in self.known.clone() {
             // Put together from constants above.
-            let user = sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
-                .bind(id)
-                .fetch_one(&self.database)
-                .await?;
+            let user = self.query(&sql).bind(id).fetch_one(&self.database).await?;
             let name = self.release.name(&user)?;
             self.check(id, name.as_deref() == Some(written.as_str()), name);
         }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs every test. Arguments go to `cargo test`: sh tests/run.sh --test suite postgres
 #
-# The tests start throwaway PostgreSQL servers and a PgBouncer of their own, which needs their binaries: where they are
-# missing, Debian's packages are installed. With TEST_POSTGRES_URL set, tests that share a server use that one (its role must be
+# The tests start throwaway PostgreSQL and MariaDB servers and a PgBouncer of their own, which needs their binaries: where
+# they are missing, Debian's packages are installed. With TEST_POSTGRES_URL or TEST_MYSQL_URL set, tests that share a server use that one (its role must be
 # able to create databases); tests that stop and restart a server still need the binaries.
 set -eu
 
@@ -25,6 +25,12 @@ has_server() {
         fi
     done
     return 1
+}
+
+has_mariadb() {
+    PATH="$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec"
+    { command -v mariadbd || command -v mysqld; } >/dev/null 2>&1 &&
+        { command -v mariadb-install-db || command -v mysql_install_db; } >/dev/null 2>&1
 }
 
 has_pooler() {
@@ -59,6 +65,19 @@ install_server() {
     has_server || fail "postgresql was installed, but initdb and postgres are still not found. $way_out"
 }
 
+install_mariadb() {
+    way_out='Install a MariaDB server (mariadbd and mariadb-install-db), or set TEST_MYSQL_URL.'
+    find_apt 'MariaDB' "$way_out"
+    # A service that this starts is stopped again, unless it was there before: no test needs it.
+    was_running=no
+    if [ -e /run/mysqld/mysqld.sock ]; then was_running=yes; fi
+    $apt install -y --no-install-recommends mariadb-server >&2 || fail "apt-get could not install mariadb-server. $way_out"
+    if [ "$was_running" = no ]; then
+        $as_root sh -c 'service mariadb stop' >/dev/null 2>&1 || true
+    fi
+    has_mariadb || fail "mariadb-server was installed, but mariadbd is still not found. $way_out"
+}
+
 install_pooler() {
     way_out='Install pgbouncer.'
     find_apt 'PgBouncer' "$way_out"
@@ -74,6 +93,9 @@ command -v "${compiler%% *}" >/dev/null 2>&1 || fail "no C compiler ($compiler):
 
 if [ -z "${TEST_POSTGRES_URL:-}" ]; then
     has_server || install_server
+fi
+if [ -z "${TEST_MYSQL_URL:-}" ]; then
+    has_mariadb || install_mariadb
 fi
 has_pooler || install_pooler
 

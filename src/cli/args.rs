@@ -19,7 +19,10 @@ A change from start to end:
   migrate expand                   add the new format; old versions do not notice
   migrate gate deploy web=1.1.0    may this version start now?
   migrate backfill 0002            fill the new format for existing rows
-  migrate contract 0002 --wait 1h  remove the old format once nothing uses it";
+  migrate contract 0002 --wait 1h  remove the old format once nothing uses it
+
+Or all of it, from expand to contract, with the rollouts in between:
+  migrate rollout --to web=1.2.0";
 
 const PLAN_HELP: &str = "\
 The plan has the fewest rollouts there can be, and among those the fewest steps. Expands come

@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::out::note;
 use crate::coordinator::{self, Situation};
 use crate::database::{Connection, Target};
+use crate::ledger::{Ledger, LedgerError, RolloutRecord};
 use crate::project::Project;
 
 /// A project whose files are in order, and the database that is meant.
@@ -46,6 +47,16 @@ impl Context {
         }
     }
 
+    /// The rollout that began last.
+    pub(super) async fn last_rollout(&self) -> Result<Option<RolloutRecord>, Failure> {
+        let Some(mut connection) = self.connect().await? else {
+            return Ok(None);
+        };
+        let last = last_rollout(connection.as_mut()).await;
+        connection.close().await;
+        Ok(last?)
+    }
+
     /// A connection for reading; none where there is no database yet.
     pub(super) async fn connect(&self) -> Result<Option<Box<dyn Connection>>, Failure> {
         match coordinator::connect(&self.project, &self.target, false).await {
@@ -54,6 +65,17 @@ impl Context {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+async fn last_rollout(
+    connection: &mut dyn Connection,
+) -> Result<Option<RolloutRecord>, LedgerError> {
+    let Some(mut ledger) = Ledger::read(connection).await? else {
+        return Ok(None);
+    };
+    let last = ledger.last_rollout().await;
+    ledger.rollback().await?;
+    last
 }
 
 /// The project's files, with what looks wrong in them said.

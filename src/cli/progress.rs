@@ -65,6 +65,16 @@ impl Reporter {
                 ),
                 false,
             ),
+            Progress::StillRunning { path, sessions } => {
+                let ids: Vec<String> = sessions.iter().map(ToString::to_string).collect();
+                (
+                    format!(
+                        "{path}: a statement still runs in session {}, for a run that was killed; waiting for it",
+                        ids.join(", ")
+                    ),
+                    false,
+                )
+            }
             Progress::Unreachable(error) => (format!("waiting: {error}"), false),
             Progress::Waiting(decision) => {
                 let reasons: Vec<String> = decision.blockers.iter().map(reason).collect();

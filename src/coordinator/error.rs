@@ -38,7 +38,7 @@ pub enum CoordinatorError {
     /// A statement that ran outside of a transaction was interrupted, and the catalogue does not
     /// tell whether it took effect.
     #[error(
-        "{path}:{line}: this statement was begun and never finished, and the catalogue does not tell whether it took effect: {statement}"
+        "{path}:{line}: this statement was begun and never finished, and the catalogue does not tell whether it took effect{seen}: {statement}"
     )]
     Unresolved {
         migration: MigrationId,
@@ -46,6 +46,19 @@ pub enum CoordinatorError {
         line: usize,
         position: i64,
         statement: String,
+        /// What the catalogue shows, after a colon; empty where it shows nothing.
+        seen: String,
+    },
+    /// The statement of a coordinator that is gone has not ended.
+    #[error(
+        "{path}:{line}: this statement still runs in session {}, for a coordinator that is gone; waited {waited_s} s",
+        listed(.sessions)
+    )]
+    StillRunning {
+        path: String,
+        line: usize,
+        waited_s: u64,
+        sessions: Vec<i64>,
     },
     /// Something else changed the migration meanwhile.
     #[error("{migration} has become {phase} meanwhile, so nothing more was done")]
@@ -113,11 +126,19 @@ impl CoordinatorError {
                 "look whether it took effect, then say so: `migrate resolve {migration} --step {position} --applied` \
                  or `--not-applied`"
             )),
+            Self::StillRunning { .. } => Some(
+                "let it end, or end the session; then run the same command again, which goes on where it left off".into(),
+            ),
             Self::Moved { .. } => Some("see what happened with `migrate log`, then run the command again".into()),
             Self::Interrupted(_) => None,
             Self::NoFiles(_) => Some("use a checkout that has them".into()),
         }
     }
+}
+
+fn listed(sessions: &[i64]) -> String {
+    let ids: Vec<String> = sessions.iter().map(ToString::to_string).collect();
+    ids.join(", ")
 }
 
 fn held_by(holders: &[LockHolder]) -> String {

@@ -52,8 +52,10 @@ impl Coordinator<'_> {
                     change: change(serde_json::json!({})),
                     recheck: None,
                 };
-                if let Ran::Done { statements: count } = self.run_script(run).await? {
-                    statements = count;
+                match self.run_script(run).await {
+                    Ok(Ran::Done { statements: count }) => statements = count,
+                    Ok(Ran::Blocked(_)) => {}
+                    Err(error) => return Err(self.step_back_to_pending(error, id).await),
                 }
             }
             // The new format needs no statement; that it may be used now is still recorded.
@@ -72,6 +74,48 @@ impl Coordinator<'_> {
             took: began.elapsed(),
             notes: Vec::new(),
         }))
+    }
+
+    /// After an error: where no statement was begun, nothing has been expanded. Returns the error, which
+    /// is what matters even where going back fails as well.
+    async fn step_back_to_pending(
+        &mut self,
+        error: CoordinatorError,
+        id: &MigrationId,
+    ) -> CoordinatorError {
+        let is_superseded = matches!(
+            error,
+            CoordinatorError::Ledger(crate::ledger::LedgerError::Superseded { .. })
+        );
+        if !is_superseded && let Err(second) = self.forget_expanding(id).await {
+            tracing::debug!("{id} is still recorded as expanding: {second}");
+        }
+        error
+    }
+
+    async fn forget_expanding(&mut self, id: &MigrationId) -> Result<(), CoordinatorError> {
+        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        let view = ledger.view().await?;
+        let expanding = view
+            .applied
+            .iter()
+            .find(|applied| applied.state.id() == id && applied.state.phase == Phase::Expanding);
+        let begun = ledger.steps(id, Step::Expand.name()).await?;
+        let Some(applied) = expanding.filter(|_| begun.is_empty()) else {
+            ledger.rollback().await?;
+            return Ok(());
+        };
+        let becomes = |state: &MigrationState, live: &[Live]| state.given_up(Phase::Pending, live);
+        let change = Move {
+            state: &applied.state,
+            others: &[],
+            becomes: &becomes,
+            way_back: WayBack::None,
+            detail: serde_json::json!({ "stepped_back": true }),
+        };
+        move_to(&mut ledger, self.token, &self.actor, change).await?;
+        ledger.commit().await?;
+        Ok(())
     }
 
     /// Records that statements which cannot share a transaction are about to run.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::past_return::past_return;
 use super::session::Coordinator;
 use super::{CoordinatorError, Progress, Situation};
 use crate::database::{Connection, DatabaseError, ErrorKind, LockTimeout};
@@ -87,8 +88,8 @@ pub async fn measure_if_clear(
 
 /// Asks the user's queries, and works out how long no old version was seen.
 ///
-/// Once statements of the contract have run, all of them or one by one, there is nothing left to
-/// ask: all was as it had to be before the first, and what the queries look at may be gone.
+/// Once a statement of the contract was begun that live versions can notice, there is nothing left to
+/// ask: all was as it had to be before it, and what the queries look at may be gone.
 pub(super) async fn measure(
     migration: &Migration,
     id: &MigrationId,
@@ -102,8 +103,7 @@ pub(super) async fn measure(
         CoordinatorError::Database(error)
     };
     let mut facts = Facts::default();
-    let begun = ledger.steps(id, Step::Contract.name()).await?;
-    if !begun.is_empty() {
+    if past_return(migration, Step::Contract, ledger).await? {
         return Ok(facts);
     }
     if let Some(backfill) = &migration.backfill {

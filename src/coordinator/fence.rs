@@ -1,6 +1,7 @@
 //! The fence: a phase in which no version behind it is admitted any more, so that what is seen
 //! from then on can only become less.
 
+use super::past_return::past_return;
 use super::script::{Recheck, seen_elsewhere};
 use super::session::{Coordinator, Move, WayBack, move_to};
 use super::{CoordinatorError, Situation};
@@ -56,9 +57,10 @@ impl Coordinator<'_> {
             _ => Step::Contract,
         };
         let becomes = move |state: &MigrationState, live: &[Live]| state.given_up(to, live);
+        let migration = self.migration(state.id())?;
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         // Statement by statement, an earlier run may have taken away a part already.
-        if !ledger.steps(state.id(), step.name()).await?.is_empty() {
+        if past_return(migration, step, &mut ledger).await? {
             ledger.rollback().await?;
             tracing::warn!(
                 "the fence of {id} stays up, because some statements of its {step} have run already: \

@@ -5,6 +5,7 @@
 
 mod backfill;
 mod between_steps;
+mod catalogue;
 mod contract;
 mod error;
 mod expand;
@@ -13,6 +14,7 @@ mod fence;
 mod lock;
 mod observe;
 mod one_by_one;
+mod past_return;
 mod resume;
 mod revert;
 mod script;

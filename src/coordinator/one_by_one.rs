@@ -1,31 +1,33 @@
 //! Running a script statement by statement, for what the database refuses inside a transaction.
 
+use std::time::{Duration, Instant};
+
+use super::catalogue::{self, Found};
 use super::lock::{Failed, Retry};
-use super::script::{Ran, Run, count, failure, identity, one_line, position, progress, record};
+use super::script::{
+    Ran, Recheck, Run, count, failure, identity, one_line, position, progress, record,
+};
 use super::session::{Coordinator, move_to};
 use super::{CoordinatorError, Progress};
 use crate::database::{DatabaseError, ErrorKind, LockTimeout, Presence};
-use crate::ledger::{EventKind, Ledger, StepRecord, StepState};
+use crate::gate::{Decision, Verdict};
+use crate::ledger::{EventKind, Ledger, LedgerError, StepRecord, StepState};
 use crate::model::MigrationId;
 use crate::project::ScriptFile;
-use crate::sql::{ObjectKind, Statement, Verb};
+use crate::sql::{Effect, ObjectKind, Statement, Verb};
 
 impl Coordinator<'_> {
-    /// Statement by statement, for what the database refuses inside a transaction.
+    /// Statement by statement, for what the database refuses inside a transaction or commits by itself.
     ///
     /// Invariant: a statement that needs no transaction is recorded as begun before it runs and as
     /// done after it; every other one is recorded in its own transaction, so it is done or not.
+    ///
+    /// Invariant: the recheck is asked in the transaction that comes directly before the first statement of this
+    /// run that live versions could notice, or where none is left, in the one that records the phase.
     pub(super) async fn run_one_by_one(&mut self, run: &Run<'_>) -> Result<Ran, CoordinatorError> {
         let id = run.change.state.id().clone();
         let recorded = {
             let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-            if let Some(recheck) = run.recheck {
-                let decision = recheck.decide(&mut ledger).await?;
-                if decision.verdict != crate::gate::Verdict::Go {
-                    ledger.rollback().await?;
-                    return Ok(Ran::Blocked(decision));
-                }
-            }
             let recorded = ledger.steps(&id, run.step.name()).await?;
             ledger.fence(self.token).await?;
             ledger.commit().await?;
@@ -33,6 +35,7 @@ impl Coordinator<'_> {
         };
         let statements = &run.file.script.statements;
         check_unchanged(run.file, &recorded, &id)?;
+        let mut recheck = run.recheck;
         for (index, statement) in statements.iter().enumerate() {
             let state = recorded.get(index).map(|step| step.state);
             if state == Some(StepState::Done) {
@@ -40,14 +43,38 @@ impl Coordinator<'_> {
             }
             (self.options.report)(progress(run.file, index, statement));
             crate::crash::point(&format!("{}.statement", run.step.name()));
-            if statement.needs_no_transaction {
-                self.run_bare(run, index, statement, state).await?;
+            let one = One {
+                run,
+                index,
+                statement,
+                state,
+                recheck: recheck.filter(|_| statement.effect != Effect::Additive),
+            };
+            let went = if statement.needs_no_transaction {
+                self.run_bare(&one).await?
             } else {
-                self.run_in_its_own_transaction(run, index, statement)
-                    .await?;
+                self.run_in_its_own_transaction(&one).await?
+            };
+            match went {
+                Went::Blocked(decision) => return Ok(Ran::Blocked(decision)),
+                Went::Ran if one.recheck.is_some() => recheck = None,
+                Went::Ran | Went::FoundDone => {}
             }
         }
+        self.finish_one_by_one(run, recheck).await
+    }
+
+    async fn finish_one_by_one(
+        &mut self,
+        run: &Run<'_>,
+        recheck: Option<&(dyn Recheck + Sync)>,
+    ) -> Result<Ran, CoordinatorError> {
+        let id = run.change.state.id().clone();
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        if let Some(decision) = ask_again(&mut ledger, recheck).await? {
+            ledger.rollback().await?;
+            return Ok(Ran::Blocked(decision));
+        }
         let path = run.file.path.display().to_string();
         ledger
             .record_file(&id, run.step.name(), &path, &run.file.sha256)
@@ -63,25 +90,33 @@ impl Coordinator<'_> {
         ledger.commit().await?;
         crate::crash::point(&format!("{}.committed", run.step.name()));
         Ok(Ran::Done {
-            statements: count(statements),
+            statements: count(&run.file.script.statements),
         })
     }
 
     async fn run_in_its_own_transaction(
         &mut self,
-        run: &Run<'_>,
-        index: usize,
-        statement: &Statement,
-    ) -> Result<(), CoordinatorError> {
+        one: &One<'_, '_>,
+    ) -> Result<Went, CoordinatorError> {
+        let One {
+            run,
+            index,
+            statement,
+            ..
+        } = *one;
         let id = run.change.state.id().clone();
         let limit = LockTimeout(self.project().config.database.lock_timeout);
         let mut retry = Retry::new(self);
         loop {
             let watch = retry.watch();
             let target = self.options.target.clone();
-            let attempt: Result<(), Failed> = async {
+            let attempt: Result<Option<Decision>, Failed> = async {
                 let mut ledger = Ledger::write(self.connection.as_mut()).await?;
                 ledger.connection().limit_lock_waits(limit).await?;
+                let blocked = ask_again(&mut ledger, one.recheck).await;
+                if let Some(decision) = blocked.map_err(|error| of_recheck(error, index))? {
+                    return Ok(Some(decision));
+                }
                 let session = ledger.connection().session_id().await?;
                 let _watching = watch.start(session, target);
                 ledger
@@ -99,146 +134,322 @@ impl Coordinator<'_> {
                     .await?;
                 ledger.fence(self.token).await?;
                 ledger.commit().await?;
-                Ok(())
+                Ok(None)
             }
             .await;
             self.connection.rollback().await?;
             match attempt {
-                Ok(()) => return Ok(()),
+                Ok(blocked) => return Ok(blocked.map_or(Went::Ran, Went::Blocked)),
                 Err(Failed::At(index, error)) => retry.after(self, run.file, index, error).await?,
                 Err(Failed::Otherwise(error)) => return Err(error),
             }
         }
     }
 
-    async fn run_bare(
-        &mut self,
-        run: &Run<'_>,
-        index: usize,
-        statement: &Statement,
-        state: Option<StepState>,
-    ) -> Result<(), CoordinatorError> {
-        let is_applied = self.prepare_bare(run, index, statement, state).await?;
-        if !is_applied {
-            self.record_bare(run, index, statement, StepState::Started)
-                .await?;
-            crate::crash::point(&format!("{}.started", run.step.name()));
-            if let Err(error) = self.connection.run(&statement.text).await {
-                return Err(self.bare_failure(run, index, error).await);
-            }
-            crate::crash::point(&format!("{}.ran", run.step.name()));
-            if let Some(object) = builds_index(statement)
-                && self.connection.presence(object).await? == Presence::Invalid
-            {
-                let error = DatabaseError::new(
-                    ErrorKind::Statement,
-                    format!("the index `{}` was built and is invalid", object.name),
-                );
-                return Err(self.bare_failure(run, index, error).await);
+    async fn run_bare(&mut self, one: &One<'_, '_>) -> Result<Went, CoordinatorError> {
+        if self.prepare_bare(one).await? {
+            self.record_bare(one, StepState::Done).await?;
+            return Ok(Went::FoundDone);
+        }
+        if let Some(decision) = self.begin_bare(one).await? {
+            return Ok(Went::Blocked(decision));
+        }
+        crate::crash::point(&format!("{}.started", one.run.step.name()));
+        self.run_until_unlocked(one).await?;
+        crate::crash::point(&format!("{}.ran", one.run.step.name()));
+        if let Some(object) = builds_index(one.statement)
+            && self.connection.presence(object).await? == Presence::Invalid
+        {
+            let error = DatabaseError::new(
+                ErrorKind::Statement,
+                format!("the index `{}` was built and is invalid", object.name),
+            );
+            return Err(self.bare_failure(one, error).await?);
+        }
+        self.record_bare(one, StepState::Done).await?;
+        Ok(Went::Ran)
+    }
+
+    /// Runs the statement, and tries again where the database gave up waiting for a lock.
+    async fn run_until_unlocked(&mut self, one: &One<'_, '_>) -> Result<(), CoordinatorError> {
+        let limit = LockTimeout(self.project().config.database.lock_timeout);
+        let mut retry = Retry::new(self);
+        loop {
+            let session = self.connection.session_id().await?;
+            let watching = retry.watch().start(session, self.options.target.clone());
+            let ran = self.connection.run_alone(&one.statement.text, limit).await;
+            drop(watching);
+            match ran {
+                Ok(_) => return Ok(()),
+                Err(error) if matches!(error.kind, ErrorKind::Locked | ErrorKind::Conflict) => {
+                    let again = retry.after(self, one.run.file, one.index, error).await;
+                    if let Err(error) = again {
+                        self.forget_bare(one).await?;
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(self.bare_failure(one, error).await?),
             }
         }
-        self.record_bare(run, index, statement, StepState::Done)
-            .await
     }
 
     /// Finds out from the catalogue whether the statement has to run, and clears what a failed
     /// build of an index left behind. Returns whether it has taken effect already.
-    async fn prepare_bare(
+    async fn prepare_bare(&mut self, one: &One<'_, '_>) -> Result<bool, CoordinatorError> {
+        let is_started = one.state == Some(StepState::Started);
+        if is_started {
+            self.wait_for_orphan(one).await?;
+        }
+        if let Some(object) = builds_index(one.statement)
+            && self.connection.presence(object).await? == Presence::Invalid
+        {
+            // `IF NOT EXISTS` would take it for the real one.
+            self.report(Progress::InvalidIndex {
+                name: object.name.clone(),
+            });
+            let schema = object
+                .schema
+                .as_ref()
+                .map_or_else(String::new, |name| format!("{}.", quoted(name)));
+            let drop = format!(
+                "DROP INDEX CONCURRENTLY IF EXISTS {schema}{}",
+                quoted(&object.name)
+            );
+            self.connection.run(&drop).await?;
+            crate::crash::point(&format!("{}.cleared", one.run.step.name()));
+            return Ok(false);
+        }
+        match catalogue::look_up(self.connection.as_mut(), one.statement).await? {
+            Found::Applied(_) if is_started => Ok(true),
+            // Invariant: a statement is begun only where its result is not there, so that a result
+            // which is there later is its own.
+            Found::Applied(seen) | Found::Between(seen) if !is_started => {
+                Err(there_already(one, &seen))
+            }
+            Found::Between(seen) => Err(unresolved(one, &format!(" ({})", seen.join(", ")))),
+            Found::Unknown if is_started => Err(unresolved(one, "")),
+            Found::Applied(_) | Found::NotApplied | Found::Unknown => Ok(false),
+        }
+    }
+
+    /// The statement of a coordinator that was killed may still be running: the server does not
+    /// always notice that nobody waits for it. Only when it has ended does the catalogue tell.
+    async fn wait_for_orphan(&mut self, one: &One<'_, '_>) -> Result<(), CoordinatorError> {
+        let began = Instant::now();
+        let mut is_reported = false;
+        loop {
+            let sessions = self.connection.running(&one.statement.text).await?;
+            if sessions.is_empty() {
+                return Ok(());
+            }
+            let path = one.run.file.path.display().to_string();
+            if began.elapsed() >= self.project().config.database.lock_retry_for {
+                return Err(CoordinatorError::StillRunning {
+                    path,
+                    line: one.statement.line,
+                    waited_s: began.elapsed().as_secs(),
+                    sessions,
+                });
+            }
+            if !std::mem::replace(&mut is_reported, true) {
+                self.report(Progress::StillRunning { path, sessions });
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// Records that the statement is about to run, unless the recheck is against it. One that an earlier run
+    /// began and that did not take effect is asked about again, and is recorded already.
+    async fn begin_bare(
         &mut self,
-        run: &Run<'_>,
-        index: usize,
-        statement: &Statement,
-        state: Option<StepState>,
-    ) -> Result<bool, CoordinatorError> {
-        if let Some(object) = builds_index(statement) {
-            match self.connection.presence(object).await? {
-                Presence::Invalid => {
-                    // `IF NOT EXISTS` would take it for the real one.
-                    self.report(Progress::InvalidIndex {
-                        name: object.name.clone(),
-                    });
-                    let schema = object
-                        .schema
-                        .as_ref()
-                        .map_or_else(String::new, |name| format!("{}.", quoted(name)));
-                    let drop = format!(
-                        "DROP INDEX CONCURRENTLY IF EXISTS {schema}{}",
-                        quoted(&object.name)
-                    );
-                    self.connection.run(&drop).await?;
-                    crate::crash::point(&format!("{}.cleared", run.step.name()));
-                    return Ok(false);
+        one: &One<'_, '_>,
+    ) -> Result<Option<Decision>, CoordinatorError> {
+        let limit = LockTimeout(self.project().config.database.lock_timeout);
+        let mut retry = Retry::new(self);
+        loop {
+            let attempt: Result<Option<Decision>, Failed> = async {
+                let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+                if one.recheck.is_some() {
+                    ledger.connection().limit_lock_waits(limit).await?;
                 }
-                Presence::Present if state == Some(StepState::Started) => return Ok(true),
-                Presence::Absent | Presence::Present | Presence::Unknown => return Ok(false),
+                let blocked = ask_again(&mut ledger, one.recheck).await;
+                if let Some(decision) = blocked.map_err(|error| of_recheck(error, one.index))? {
+                    return Ok(Some(decision));
+                }
+                if one.state != Some(StepState::Started) {
+                    write_bare(&mut ledger, one, &self.actor, StepState::Started).await?;
+                }
+                ledger.fence(self.token).await?;
+                ledger.commit().await?;
+                Ok(None)
+            }
+            .await;
+            self.connection.rollback().await?;
+            match attempt {
+                Ok(blocked) => return Ok(blocked),
+                Err(Failed::At(index, error)) => {
+                    retry.after(self, one.run.file, index, error).await?;
+                }
+                Err(Failed::Otherwise(error)) => return Err(error),
             }
         }
-        if state != Some(StepState::Started) {
-            return Ok(false);
-        }
-        let drops_index = statement
-            .object
-            .as_ref()
-            .filter(|object| object.kind == ObjectKind::Index && object.verb == Verb::Drop);
-        if let Some(object) = drops_index {
-            return Ok(self.connection.presence(object).await? == Presence::Absent);
-        }
-        if is_repeatable(&statement.text) {
-            return Ok(false);
-        }
-        Err(CoordinatorError::Unresolved {
-            migration: run.change.state.id().clone(),
-            path: run.file.path.display().to_string(),
-            line: statement.line,
-            position: position(index),
-            statement: one_line(&statement.text),
-        })
     }
 
     async fn record_bare(
         &mut self,
-        run: &Run<'_>,
-        index: usize,
-        statement: &Statement,
+        one: &One<'_, '_>,
         state: StepState,
     ) -> Result<(), CoordinatorError> {
-        let id = run.change.state.id().clone();
-        let step = record(index, statement, state);
-        let what = match state {
-            StepState::Started => "started",
-            StepState::Done => "done",
-        };
-        let detail = serde_json::json!({ "step": run.step.name(), "position": step.position, "state": what, "sha256": step.sha256 });
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        ledger.record_step(&id, run.step.name(), &step).await?;
+        write_bare(&mut ledger, one, &self.actor, state).await?;
+        ledger.fence(self.token).await?;
+        ledger.commit().await?;
+        Ok(())
+    }
+
+    /// The statement has failed and nothing of it has happened: it was never begun.
+    async fn forget_bare(&mut self, one: &One<'_, '_>) -> Result<(), CoordinatorError> {
+        let id = one.run.change.state.id();
+        let step = record(one.index, one.statement, StepState::Started);
+        let detail = detail(one, &step, "failed");
+        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        ledger.forget_step(id, one.run.step.name(), &step).await?;
         ledger
-            .append(EventKind::Statement, &self.actor, Some(&id), &detail)
+            .append(EventKind::Statement, &self.actor, Some(id), &detail)
             .await?;
         ledger.fence(self.token).await?;
         ledger.commit().await?;
         Ok(())
     }
 
+    /// What is to be said of a statement that failed, once it is known what it left behind.
     async fn bare_failure(
         &mut self,
-        run: &Run<'_>,
-        index: usize,
+        one: &One<'_, '_>,
         error: DatabaseError,
-    ) -> CoordinatorError {
-        let invalid = match run.file.script.statements.get(index).and_then(builds_index) {
-            Some(object) if self.connection.presence(object).await == Ok(Presence::Invalid) => {
-                format!(
-                    " The index `{}` is left invalid; the next run drops it and builds it again.",
-                    object.name
-                )
+    ) -> Result<CoordinatorError, CoordinatorError> {
+        const BEFORE: &str = "the statements before it are done and recorded, and this one";
+        let said = |help: String| failure(one.run.file, one.index, error.clone(), help);
+        if error.kind == ErrorKind::Unreachable {
+            return Ok(said(format!(
+                "{BEFORE} may have taken effect or not. Run the same command again: it finds out"
+            )));
+        }
+        if let Some(object) = builds_index(one.statement)
+            && self.connection.presence(object).await? == Presence::Invalid
+        {
+            self.forget_bare(one).await?;
+            return Ok(said(format!(
+                "{BEFORE} is not. The index `{}` is left invalid; the next run drops it and builds it again. Mend what \
+                 it complains about, then run the same command again",
+                object.name
+            )));
+        }
+        match catalogue::look_up(self.connection.as_mut(), one.statement).await? {
+            Found::NotApplied => {
+                self.forget_bare(one).await?;
+                Ok(said(format!(
+                    "{BEFORE} is not. Mend what it complains about, then run the same command again"
+                )))
             }
-            _ => String::new(),
-        };
-        let help = format!(
-            "the statements before it are done and recorded, and this one is not.{invalid} Mend what it complains about, \
-             then run the same command again"
-        );
-        failure(run.file, index, error, help)
+            Found::Applied(_) => Ok(said(format!(
+                "{BEFORE} has taken effect all the same, by the catalogue. Run the same command again: it goes on after it"
+            ))),
+            Found::Between(_) | Found::Unknown => Ok(said(format!(
+                "{BEFORE} may have done a part of its work. Look what it did, then say so with `migrate resolve {} \
+                 --step {} --applied` or `--not-applied`, and run the same command again",
+                one.run.change.state.id(),
+                position(one.index)
+            ))),
+        }
+    }
+}
+
+/// How one statement went.
+enum Went {
+    Ran,
+    /// An earlier run had run it; nothing was asked.
+    FoundDone,
+    /// The recheck did not say go; it was not run.
+    Blocked(Decision),
+}
+
+/// One statement, and how far it is.
+struct One<'o, 'r> {
+    run: &'o Run<'r>,
+    index: usize,
+    statement: &'o Statement,
+    state: Option<StepState>,
+    recheck: Option<&'o (dyn Recheck + Sync)>,
+}
+
+/// The answer that stands against going on; none where there is none.
+async fn ask_again(
+    ledger: &mut Ledger<'_>,
+    recheck: Option<&(dyn Recheck + Sync)>,
+) -> Result<Option<Decision>, CoordinatorError> {
+    let Some(recheck) = recheck else {
+        return Ok(None);
+    };
+    let decision = recheck.decide(ledger).await?;
+    Ok((decision.verdict != Verdict::Go).then_some(decision))
+}
+
+/// Its queries meet the same locks as the statements, and are tried again like them.
+fn of_recheck(error: CoordinatorError, index: usize) -> Failed {
+    match error {
+        CoordinatorError::Database(error) => Failed::At(index, error),
+        other => Failed::Otherwise(other),
+    }
+}
+
+fn detail(one: &One<'_, '_>, step: &StepRecord, state: &str) -> serde_json::Value {
+    serde_json::json!({ "step": one.run.step.name(), "position": step.position, "state": state, "sha256": step.sha256 })
+}
+
+async fn write_bare(
+    ledger: &mut Ledger<'_>,
+    one: &One<'_, '_>,
+    actor: &str,
+    state: StepState,
+) -> Result<(), LedgerError> {
+    let id = one.run.change.state.id();
+    let step = record(one.index, one.statement, state);
+    let what = match state {
+        StepState::Started => "started",
+        StepState::Done => "done",
+    };
+    ledger.record_step(id, one.run.step.name(), &step).await?;
+    ledger
+        .append(
+            EventKind::Statement,
+            actor,
+            Some(id),
+            &detail(one, &step, what),
+        )
+        .await
+}
+
+fn there_already(one: &One<'_, '_>, seen: &[String]) -> CoordinatorError {
+    let message = format!("its result is there before it has run: {}", seen.join(", "));
+    failure(
+        one.run.file,
+        one.index,
+        DatabaseError::new(ErrorKind::Statement, message),
+        "the statements before it are done and recorded, and this one was not run. Something other than this migration \
+         did its work: undo that, or take the statement out of the file if that is what the schema should be"
+            .to_owned(),
+    )
+}
+
+fn unresolved(one: &One<'_, '_>, seen: &str) -> CoordinatorError {
+    CoordinatorError::Unresolved {
+        migration: one.run.change.state.id().clone(),
+        path: one.run.file.path.display().to_string(),
+        line: one.statement.line,
+        position: position(one.index),
+        statement: one_line(&one.statement.text),
+        seen: seen.to_owned(),
     }
 }
 
@@ -270,16 +481,6 @@ fn builds_index(statement: &Statement) -> Option<&crate::sql::Object> {
     statement.object.as_ref().filter(|object| {
         object.kind == ObjectKind::Index && object.verb == Verb::Create && object.concurrently
     })
-}
-
-/// Statements that do the same however often they run.
-fn is_repeatable(text: &str) -> bool {
-    let first = text
-        .split_whitespace()
-        .next()
-        .unwrap_or_default()
-        .to_ascii_uppercase();
-    ["VACUUM", "REINDEX", "PRAGMA", "ANALYZE", "CLUSTER"].contains(&first.as_str())
 }
 
 fn quoted(name: &str) -> String {

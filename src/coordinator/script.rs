@@ -35,6 +35,11 @@ pub enum Progress {
     InvalidIndex {
         name: String,
     },
+    /// A statement of a coordinator that is gone still runs; it is waited for.
+    StillRunning {
+        path: String,
+        sessions: Vec<i64>,
+    },
     /// The database does not answer, and is asked again.
     Unreachable(String),
     /// The fence is up and something still blocks.

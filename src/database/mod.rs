@@ -4,6 +4,7 @@
 //! Adding a database is one file that implements [`Connection`] and one row in [`SCHEMES`].
 
 mod error;
+mod mysql;
 mod postgres;
 mod sqlite;
 mod target;
@@ -16,6 +17,7 @@ pub use error::{DatabaseError, ErrorKind};
 pub(crate) use postgres::APPLICATION_NAME;
 pub use target::{Target, redact};
 
+pub use crate::sql::Ddl;
 use crate::sql::{Dialect, Object, Script};
 
 /// The URL schemes and the databases behind them.
@@ -23,12 +25,16 @@ pub const SCHEMES: &[(&str, Dialect)] = &[
     ("sqlite", Dialect::Sqlite),
     ("postgres", Dialect::Postgres),
     ("postgresql", Dialect::Postgres),
+    ("mysql", Dialect::Mysql),
+    ("mariadb", Dialect::Mysql),
 ];
 
 /// What a database can do, and how its SQL is written where that differs.
 #[derive(Debug)]
 pub struct Capabilities {
     pub dialect: Dialect,
+    /// What a change of the schema does to the transaction around it.
+    pub ddl: Ddl,
     /// What stands before the name of each of the ledger's tables.
     pub ledger_prefix: &'static str,
     /// Statements that have to run before the ledger's tables are created.
@@ -43,6 +49,10 @@ pub struct Capabilities {
     pub for_update: &'static str,
     /// The type of a text column that can be part of a primary key.
     pub key_text: &'static str,
+    /// The type of a text column of any length.
+    pub text: &'static str,
+    /// What stands after the columns of each of the ledger's tables.
+    pub table_options: &'static str,
     /// Whether sessions can be listed with the name of their application.
     pub lists_sessions: bool,
 }
@@ -204,6 +214,12 @@ pub trait Connection: Send {
 
     /// Runs one statement of the user's, as it is written. Returns the number of rows changed.
     async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError>;
+    /// Runs one statement of the user's outside of any transaction. Where changes of the schema commit
+    /// by themselves, it waits for locks no longer than `limit`.
+    async fn run_alone(&mut self, sql: &str, limit: LockTimeout) -> Result<u64, DatabaseError> {
+        let _ = limit;
+        self.run(sql).await
+    }
     /// The single integer that a user's query returns.
     async fn count(&mut self, sql: &str) -> Result<i64, DatabaseError>;
 
@@ -222,6 +238,11 @@ pub trait Connection: Send {
     async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError>;
     /// Which sessions hold the locks that the session `id` waits for.
     async fn lock_holders(&mut self, id: i64) -> Result<Vec<LockHolder>, DatabaseError>;
+    /// Other sessions that are running this very statement: its client may have died and it has not.
+    async fn running(&mut self, sql: &str) -> Result<Vec<i64>, DatabaseError> {
+        let _ = sql;
+        Ok(Vec::new())
+    }
     /// The sessions of other clients in this database.
     async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError>;
 
@@ -289,6 +310,7 @@ pub async fn connect(
         let connection: Box<dyn Connection> = match target.dialect() {
             Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(target, options).await?),
             Dialect::Postgres => Box::new(postgres::Postgres::connect(target).await?),
+            Dialect::Mysql => Box::new(mysql::Mysql::connect(target).await?),
         };
         Ok(connection)
     };

@@ -17,10 +17,11 @@ use super::{
     Access, Batch, Capabilities, Connection, DatabaseError, ErrorKind, KeyRange, LockHolder,
     LockTimeout, Presence, Row, Session, Target, Value,
 };
-use crate::sql::{Dialect, Object, ObjectKind, Script};
+use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
 static CAPABILITIES: Capabilities = Capabilities {
     dialect: Dialect::Postgres,
+    ddl: Ddl::Transactional,
     ledger_prefix: "phasegate.",
     ledger_setup: &["CREATE SCHEMA IF NOT EXISTS phasegate"],
     // Asked of the catalogue, which everybody may read.
@@ -30,6 +31,8 @@ static CAPABILITIES: Capabilities = Capabilities {
     now_ms: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
     for_update: " FOR UPDATE",
     key_text: "text",
+    text: "text",
+    table_options: "",
     lists_sessions: true,
 };
 
@@ -392,6 +395,18 @@ impl Connection for Postgres {
                 })
             })
             .collect()
+    }
+
+    async fn running(&mut self, sql: &str) -> Result<Vec<i64>, DatabaseError> {
+        // The server keeps the beginning of a statement only.
+        let sql = literal(sql);
+        let query = format!(
+            "SELECT pid::bigint FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
+             AND datname = current_database() AND state = 'active' \
+             AND length(query) >= least(length({sql}), 90) AND starts_with({sql}, query)"
+        );
+        let rows = self.rows(&query).await?;
+        rows.iter().map(|row| row.int(0)).collect()
     }
 
     async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError> {

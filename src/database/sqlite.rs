@@ -13,16 +13,19 @@ use super::{
     Access, Batch, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, KeyRange,
     LockHolder, LockTimeout, Presence, Row, Session, Target, Value,
 };
-use crate::sql::{Dialect, Object, ObjectKind, Script};
+use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
 static CAPABILITIES: Capabilities = Capabilities {
     dialect: Dialect::Sqlite,
+    ddl: Ddl::Transactional,
     ledger_prefix: "phasegate_",
     ledger_setup: &[],
     ledger_exists: "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_meta'",
     now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     for_update: "",
     key_text: "TEXT",
+    text: "TEXT",
+    table_options: "",
     lists_sessions: false,
 };
 

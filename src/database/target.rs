@@ -38,7 +38,7 @@ impl Target {
         };
         let path = match dialect {
             Dialect::Sqlite => Some(sqlite_path(url, base)?),
-            Dialect::Postgres => None,
+            Dialect::Postgres | Dialect::Mysql => None,
         };
         Ok(Self {
             dialect: *dialect,

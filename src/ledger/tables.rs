@@ -1,7 +1,7 @@
 //! The ledger's tables, and how their names are put into statements.
 
 use super::{FORMAT, LedgerError};
-use crate::database::{Access, Capabilities, Connection, DatabaseError, ErrorKind};
+use crate::database::{Access, Capabilities, Connection, DatabaseError, Ddl, ErrorKind};
 
 /// Every table: its name and its columns.
 const TABLES: &[(&str, &str)] = &[
@@ -17,15 +17,15 @@ const TABLES: &[(&str, &str)] = &[
     ),
     (
         "coordinator",
-        "id BIGINT PRIMARY KEY, token BIGINT NOT NULL, holder {key_text} NOT NULL, \
-         doing {key_text} NOT NULL, expires_at BIGINT NOT NULL",
+        "id BIGINT PRIMARY KEY, token BIGINT NOT NULL, holder {text} NOT NULL, \
+         doing {text} NOT NULL, expires_at BIGINT NOT NULL",
     ),
     (
         "migrations",
         "number BIGINT PRIMARY KEY, id {key_text} NOT NULL, phase {key_text} NOT NULL, \
-         kinds {key_text} NOT NULL, declaration TEXT NOT NULL, \
+         kinds {key_text} NOT NULL, declaration {text} NOT NULL, \
          seq BIGINT NOT NULL, step_back {key_text}, changed_at BIGINT NOT NULL, \
-         backfill_after TEXT, backfill_upto TEXT, backfill_rows BIGINT NOT NULL",
+         backfill_after {text}, backfill_upto {text}, backfill_rows BIGINT NOT NULL",
     ),
     (
         "files",
@@ -35,13 +35,13 @@ const TABLES: &[(&str, &str)] = &[
     (
         "steps",
         "number BIGINT NOT NULL, phase {key_text} NOT NULL, position BIGINT NOT NULL, \
-         sha256 {key_text} NOT NULL, state {key_text} NOT NULL, statement TEXT NOT NULL, \
+         sha256 {key_text} NOT NULL, state {key_text} NOT NULL, statement {text} NOT NULL, \
          started_at BIGINT NOT NULL, done_at BIGINT, PRIMARY KEY (number, phase, position, sha256)",
     ),
     (
         "leases",
         "id {key_text} PRIMARY KEY, service {key_text} NOT NULL, version {key_text} NOT NULL, \
-         instance {key_text} NOT NULL, state BIGINT NOT NULL, registered_at BIGINT NOT NULL, \
+         instance {text} NOT NULL, state BIGINT NOT NULL, registered_at BIGINT NOT NULL, \
          renewed_at BIGINT NOT NULL, renew_ms BIGINT NOT NULL, expires_at BIGINT NOT NULL",
     ),
     (
@@ -63,9 +63,15 @@ const TABLES: &[(&str, &str)] = &[
     ),
     (
         "events",
-        "seq BIGINT PRIMARY KEY, at BIGINT NOT NULL, actor {key_text} NOT NULL, kind {key_text} NOT NULL, \
-         migration {key_text}, detail TEXT NOT NULL, previous {key_text} NOT NULL, hash {key_text} NOT NULL",
+        "seq BIGINT PRIMARY KEY, at BIGINT NOT NULL, actor {text} NOT NULL, kind {key_text} NOT NULL, \
+         migration {key_text}, detail {text} NOT NULL, previous {key_text} NOT NULL, hash {key_text} NOT NULL",
     ),
+];
+
+/// Indexes of the leases: a name and the columns.
+const INDEXES: &[(&str, &str)] = &[
+    ("leases_version", "service, version"),
+    ("leases_expiry", "expires_at"),
 ];
 
 /// The hash before the first event.
@@ -86,6 +92,7 @@ pub(super) fn render(capabilities: &Capabilities, sql: &str) -> String {
             "now" => result.push_str(capabilities.now_ms),
             "for_update" => result.push_str(capabilities.for_update),
             "key_text" => result.push_str(capabilities.key_text),
+            "text" => result.push_str(capabilities.text),
             table => {
                 result.push_str(capabilities.ledger_prefix);
                 result.push_str(table);
@@ -121,7 +128,10 @@ pub(super) async fn ensure(connection: &mut dyn Connection) -> Result<(), Ledger
                 connection.rollback().await?;
                 let lost_a_race = matches!(
                     error.kind,
-                    ErrorKind::Statement | ErrorKind::Conflict | ErrorKind::Locked
+                    ErrorKind::Statement
+                        | ErrorKind::NoTable
+                        | ErrorKind::Conflict
+                        | ErrorKind::Locked
                 );
                 if !lost_a_race || attempt >= ATTEMPTS {
                     return Err(error.into());
@@ -132,40 +142,101 @@ pub(super) async fn ensure(connection: &mut dyn Connection) -> Result<(), Ledger
     Ok(())
 }
 
+/// The rows that are always there: a table, its columns and their values.
+const ROWS: &[(&str, &str, &str)] = &[
+    ("admission", "id, seq", "1, 0"),
+    (
+        "coordinator",
+        "id, token, holder, doing, expires_at",
+        "1, 0, '', '', 0",
+    ),
+];
+
 async fn create(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
+    match connection.capabilities().ddl {
+        Ddl::Transactional => create_at_once(connection).await,
+        Ddl::CommitsImplicitly => create_step_by_step(connection).await,
+    }
+}
+
+async fn create_at_once(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
     let capabilities = connection.capabilities();
     connection.begin(Access::Write).await?;
     for statement in capabilities.ledger_setup {
         connection.execute(statement, &[]).await?;
     }
     for (name, columns) in TABLES {
-        let sql = format!("CREATE TABLE IF NOT EXISTS {{{name}}} ({columns})");
-        connection.execute(&render(capabilities, &sql), &[]).await?;
+        let sql = table(capabilities, name, columns);
+        connection.execute(&sql, &[]).await?;
     }
     let prefix = capabilities.ledger_prefix.trim_end_matches(['.', '_']);
-    for (name, columns) in [
-        ("leases_version", "service, version"),
-        ("leases_expiry", "expires_at"),
-    ] {
+    for (name, columns) in INDEXES {
         let sql = format!("CREATE INDEX IF NOT EXISTS {prefix}_{name} ON {{leases}} ({columns})");
         connection.execute(&render(capabilities, &sql), &[]).await?;
     }
-    for (table, columns, values) in [
-        (
-            "meta",
-            "id, format, events, head",
-            format!("1, {FORMAT}, 0, '{GENESIS}'"),
-        ),
-        ("admission", "id, seq", "1, 0".to_owned()),
-        (
-            "coordinator",
-            "id, token, holder, doing, expires_at",
-            "1, 0, '', '', 0".to_owned(),
-        ),
-    ] {
+    let (meta, head) = first_of_meta();
+    let rows = ROWS.iter().copied().chain([("meta", meta, head.as_str())]);
+    for (table, columns, values) in rows {
         let sql = format!("INSERT INTO {{{table}}} ({columns}) VALUES ({values})");
         connection.execute(&render(capabilities, &sql), &[]).await?;
     }
     crate::crash::point("ledger.created");
     connection.commit().await
+}
+
+/// Where each table is there as soon as it is created. The one that says that there is a ledger is made under
+/// another name, and renamed when everything else is in place: so there is a whole ledger or none, whenever
+/// this is interrupted.
+async fn create_step_by_step(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
+    let capabilities = connection.capabilities();
+    for (name, columns) in TABLES {
+        let (name, mut columns) = match *name {
+            "meta" => ("meta_new", (*columns).to_owned()),
+            name => (name, (*columns).to_owned()),
+        };
+        if name == "leases" {
+            for (index, of) in INDEXES {
+                columns.push_str(&format!(", INDEX {index} ({of})"));
+            }
+        }
+        connection.run(&table(capabilities, name, &columns)).await?;
+        crate::crash::point("ledger.table");
+    }
+    let (meta, head) = first_of_meta();
+    let rows = ROWS
+        .iter()
+        .copied()
+        .chain([("meta_new", meta, head.as_str())]);
+    connection.begin(Access::Write).await?;
+    for (table, columns, values) in rows {
+        // An earlier attempt may have come this far.
+        let sql = format!(
+            "INSERT INTO {{{table}}} ({columns}) SELECT {values} FROM (SELECT 1) AS one \
+             WHERE NOT EXISTS (SELECT 1 FROM {{{table}}})"
+        );
+        connection.execute(&render(capabilities, &sql), &[]).await?;
+    }
+    connection.commit().await?;
+    crate::crash::point("ledger.created");
+    let publish = render(capabilities, "RENAME TABLE {meta_new} TO {meta}");
+    let published = connection.run(&publish).await;
+    if published.is_err() {
+        // Somebody else was faster; what is there now is whole.
+        let clear = render(capabilities, "DROP TABLE IF EXISTS {meta_new}");
+        connection.run(&clear).await?;
+    }
+    published.map(drop)
+}
+
+fn table(capabilities: &Capabilities, name: &str, columns: &str) -> String {
+    let sql = format!("CREATE TABLE IF NOT EXISTS {{{name}}} ({columns})");
+    render(capabilities, &sql) + capabilities.table_options
+}
+
+/// The columns and the values of the ledger's own row.
+fn first_of_meta() -> (&'static str, String) {
+    (
+        "id, format, events, head",
+        format!("1, {FORMAT}, 0, '{GENESIS}'"),
+    )
 }

@@ -215,10 +215,11 @@ fn dialect_of(url: &str) -> Result<Dialect, String> {
     match scheme {
         Some("sqlite") => Ok(Dialect::Sqlite),
         Some("postgres" | "postgresql") => Ok(Dialect::Postgres),
+        Some("mysql" | "mariadb") => Ok(Dialect::Mysql),
         Some(scheme) if scheme.len() <= 20 && scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
             Err(format!("begins with `{scheme}:`, which is not supported"))
         }
-        _ => Err("does not begin with `sqlite:` or `postgres:`".to_owned()),
+        _ => Err("does not begin with `sqlite:`, `postgres:` or `mysql:`".to_owned()),
     }
 }
 

@@ -210,7 +210,7 @@ fn check_statement(
                     Dialect::Postgres => {
                         "remove it, or use `SET LOCAL`, which ends with the transaction".to_owned()
                     }
-                    Dialect::Sqlite => {
+                    Dialect::Sqlite | Dialect::Mysql => {
                         "remove it: settings belong to the connection and not to a migration"
                             .to_owned()
                     }
@@ -222,7 +222,7 @@ fn check_statement(
     if statement.needs_no_transaction && mode == Mode::Transactional {
         return found(
             "needs-no-transaction",
-            format!("{} refuses this statement inside a transaction", database_name(dialect)),
+            format!("{} refuses this statement inside a transaction", dialect.title()),
             "make `-- migrate: no-transaction` the first line of this file; its statements then run one by one, each recorded before and after".to_owned(),
         );
     }
@@ -257,13 +257,6 @@ fn check_statement(
             beginning.join(" ")
         ),
     )
-}
-
-fn database_name(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Sqlite => "SQLite",
-        Dialect::Postgres => "PostgreSQL",
-    }
 }
 
 /// A long statement is shown by its beginning.

@@ -13,6 +13,7 @@ mod driver;
 mod error;
 mod interrupt;
 mod run;
+mod step;
 
 pub use action::{as_json, read as read_action};
 pub use arrival::Arrival;

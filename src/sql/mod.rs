@@ -8,6 +8,7 @@
 mod context;
 mod facts;
 mod lexeme;
+mod mysql;
 mod postgres;
 mod query;
 mod sqlite;
@@ -17,6 +18,7 @@ mod tests;
 
 use std::ops::Range;
 
+pub use facts::Ddl;
 use facts::Grammar;
 pub use query::{Backfill, Part, backfill_statement, single_select};
 
@@ -25,14 +27,21 @@ pub use query::{Backfill, Part, backfill_statement, single_select};
 pub enum Dialect {
     Sqlite,
     Postgres,
+    /// MySQL and MariaDB.
+    Mysql,
 }
 
 impl Dialect {
-    pub const ALL: &[Dialect] = &[Dialect::Sqlite, Dialect::Postgres];
+    pub const ALL: &[Dialect] = &[Dialect::Sqlite, Dialect::Postgres, Dialect::Mysql];
 
     /// The word for it in file names (`expand.postgres.sql`) and messages.
     pub fn name(self) -> &'static str {
         self.grammar().name
+    }
+
+    /// How people write it.
+    pub fn title(self) -> &'static str {
+        self.grammar().title
     }
 
     /// Whether two unquoted names mean the same object: SQLite ignores the case of ASCII letters.
@@ -45,6 +54,7 @@ impl Dialect {
         match self {
             Dialect::Sqlite => &sqlite::GRAMMAR,
             Dialect::Postgres => &postgres::GRAMMAR,
+            Dialect::Mysql => &mysql::GRAMMAR,
         }
     }
 }
@@ -54,7 +64,8 @@ impl Dialect {
 pub enum Mode {
     /// In one transaction.
     Transactional,
-    /// Statement by statement: the first line is `-- migrate: no-transaction`.
+    /// Statement by statement: the first line is `-- migrate: no-transaction`, or one of them commits
+    /// the transaction around it.
     NoTransaction,
 }
 
@@ -76,7 +87,7 @@ pub struct Statement {
     /// The line on which it starts, from 1.
     pub line: usize,
     pub effect: Effect,
-    /// The database refuses this statement inside a transaction.
+    /// The database refuses this statement inside a transaction, or commits the transaction with it.
     pub needs_no_transaction: bool,
     /// What it creates, changes or drops, where that is recognisable; the first, if there are several.
     pub object: Option<Object>,
@@ -206,6 +217,9 @@ impl Script {
             errors.sort_by_key(|error| error.span.start);
             return Err(errors);
         }
+        let commits = grammar.ddl == Ddl::CommitsImplicitly
+            && facts.iter().any(|facts| facts.needs_no_transaction);
+        let mode = if commits { Mode::NoTransaction } else { mode };
         let effects = context::effects(dialect, mode, &facts);
         let (mut line, mut counted) = (1, 0);
         let statements = spans

@@ -14,10 +14,12 @@ mod tests;
 use squawk_syntax::{SourceFile, SyntaxNode};
 
 use super::ScriptError;
-use super::facts::{Facts, Grammar};
+use super::facts::{Ddl, Facts, Grammar};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
     name: "postgres",
+    title: "PostgreSQL",
+    ddl: Ddl::Transactional,
     same_name: |a, b| a == b,
     lex: lexer::lex,
     split: lexer::split,

@@ -14,12 +14,14 @@ use sqlite3_parser::ast::{
 };
 use sqlite3_parser::lexer::sql::Parser;
 
-use super::facts::{Facts, Grammar, Name, Query};
+use super::facts::{Ddl, Facts, Grammar, Name, Query};
 use super::lexeme::{Kind, Token};
 use super::{Effect, Object, ObjectKind, ScriptError, Verb};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
     name: "sqlite",
+    title: "SQLite",
+    ddl: Ddl::Transactional,
     same_name: str::eq_ignore_ascii_case,
     lex: lexer::lex,
     split: lexer::split,

@@ -88,7 +88,7 @@ fn files_as_editors_leave_them() {
             assert_eq!(text[statement.span.clone()], statement.text);
         }
         assert_eq!(parse(dialect, "SELECT 1").mode, Mode::Transactional);
-        assert!(dialect.name() == "sqlite" || dialect.name() == "postgres");
+        assert!(["sqlite", "postgres", "mysql"].contains(&dialect.name()));
     }
     let nested = parse(Dialect::Postgres, "/* a /* b; */ c; */ SELECT 1");
     assert_eq!(nested.statements[0].text, "SELECT 1");
@@ -216,7 +216,9 @@ fn script() -> impl Strategy<Value = String> {
 }
 
 /// Whether nothing but space, semicolons and comments is in a gap between statements.
-fn is_empty(gap: &str, nested: bool) -> bool {
+fn is_empty(gap: &str, dialect: Dialect) -> bool {
+    let nested = dialect == Dialect::Postgres;
+    let hash = dialect == Dialect::Mysql;
     let mut rest = gap;
     let mut depth = 0;
     while let Some(first) = rest.chars().next() {
@@ -226,7 +228,7 @@ fn is_empty(gap: &str, nested: bool) -> bool {
         } else if rest.starts_with("*/") && depth > 0 {
             depth -= 1;
             2
-        } else if depth == 0 && rest.starts_with("--") {
+        } else if depth == 0 && (rest.starts_with("--") || (hash && first == '#')) {
             rest.find('\n').unwrap_or(rest.len())
         } else if depth > 0 || first.is_whitespace() || first == ';' || first == BOM {
             first.len_utf8()
@@ -256,17 +258,10 @@ fn holds(dialect: Dialect, text: &str) -> Result<(), TestCaseError> {
                 let span = statement.span.clone();
                 prop_assert!(span.start >= from && span.start < span.end);
                 prop_assert_eq!(text.get(span.clone()), Some(statement.text.as_str()));
-                prop_assert!(is_empty(
-                    &text[from..span.start],
-                    dialect == Dialect::Postgres
-                ));
+                prop_assert!(is_empty(&text[from..span.start], dialect));
                 from = span.end;
             }
-            prop_assert!(
-                is_empty(&text[from..], dialect == Dialect::Postgres),
-                "{:?}",
-                &text[from..]
-            );
+            prop_assert!(is_empty(&text[from..], dialect), "{:?}", &text[from..]);
         }
     }
     Ok(())

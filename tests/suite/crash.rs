@@ -37,16 +37,16 @@ require = [\"SELECT count(*) FROM people WHERE last_name IS NULL\"]
 ";
 
 const EXPAND: &str = "\
-ALTER TABLE people ADD COLUMN first_name text;
-ALTER TABLE people ADD COLUMN last_name text;
+ALTER TABLE people ADD COLUMN first_name varchar(200);
+ALTER TABLE people ADD COLUMN last_name varchar(200);
 CREATE INDEX people_last_name ON people (last_name);
 ";
 
 const EXPAND_CONCURRENTLY: &str = "\
 -- migrate: no-transaction
-ALTER TABLE people ADD COLUMN first_name text;
+ALTER TABLE people ADD COLUMN first_name varchar(200);
 CREATE INDEX CONCURRENTLY people_first_name ON people (first_name);
-ALTER TABLE people ADD COLUMN last_name text;
+ALTER TABLE people ADD COLUMN last_name varchar(200);
 INSERT INTO people (id, full_name) VALUES (100, 'Once Only');
 CREATE INDEX CONCURRENTLY IF NOT EXISTS people_last_name ON people (last_name, id);
 ";
@@ -54,9 +54,9 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS people_last_name ON people (last_name, i
 /// SQLite runs nothing but VACUUM and its like outside of a transaction.
 const EXPAND_WITH_VACUUM: &str = "\
 -- migrate: no-transaction
-ALTER TABLE people ADD COLUMN first_name text;
+ALTER TABLE people ADD COLUMN first_name varchar(200);
 VACUUM;
-ALTER TABLE people ADD COLUMN last_name text;
+ALTER TABLE people ADD COLUMN last_name varchar(200);
 INSERT INTO people (id, full_name) VALUES (100, 'Once Only');
 CREATE INDEX people_last_name ON people (last_name);
 ";
@@ -64,6 +64,47 @@ CREATE INDEX people_last_name ON people (last_name);
 const BACKFILL: &str = "\
 UPDATE people SET first_name = 'first of ' || full_name, last_name = 'last of ' || full_name
 WHERE id > :after AND id <= :upto AND first_name IS NULL
+";
+
+/// MySQL and MariaDB commit each of these but the INSERT by themselves.
+const EXPAND_ON_MYSQL: &str = "\
+ALTER TABLE people ADD COLUMN first_name varchar(200), ALGORITHM = INSTANT;
+CREATE INDEX people_first_name ON people (first_name);
+ALTER TABLE people ADD COLUMN last_name varchar(200), MODIFY full_name varchar(300) NOT NULL DEFAULT '';
+INSERT INTO people (id, full_name) VALUES (100, 'Once Only');
+CREATE TRIGGER people_sync BEFORE INSERT ON people FOR EACH ROW
+BEGIN
+    IF NEW.full_name = '' THEN SET NEW.full_name = 'nobody'; END IF;
+END;
+CREATE INDEX people_last_name ON people (last_name, id);
+CREATE VIEW everybody AS SELECT id FROM people;
+";
+
+const EXPAND_MANIFEST_ON_MYSQL: &str = "\
+[[expand.allow]]
+statement = \"ALTER TABLE people ADD COLUMN last_name\"
+reason = \"the column only becomes longer\"
+";
+
+const BACKFILL_ON_MYSQL: &str = "\
+UPDATE people SET first_name = CONCAT('first of ', full_name), last_name = CONCAT('last of ', full_name)
+WHERE id > :after AND id <= :upto AND first_name IS NULL
+";
+
+const CONTRACT_ON_MYSQL: &str = "\
+DROP INDEX people_last_name ON people;
+CREATE TABLE audit (id integer, note text);
+INSERT INTO audit VALUES (1, 'contracted');
+ALTER TABLE people DROP COLUMN full_name, ADD COLUMN nick varchar(20);
+RENAME TABLE audit TO history;
+DELETE FROM people WHERE id = 8;
+CREATE INDEX people_both ON people (first_name, last_name);
+";
+
+const REVERT_ON_MYSQL: &str = "\
+DROP INDEX people_last_name ON people;
+ALTER TABLE people DROP COLUMN last_name;
+ALTER TABLE people DROP COLUMN first_name;
 ";
 
 const CONTRACT: &str = "\
@@ -108,8 +149,11 @@ fn project(db: &Db, files: &[(&str, &str)]) -> Project {
         ("migration.toml", MANIFEST),
         ("expand.sql", EXPAND),
         ("backfill.sql", BACKFILL),
+        ("backfill.mysql.sql", BACKFILL_ON_MYSQL),
         ("contract.sql", CONTRACT),
+        ("contract.mysql.sql", CONTRACT_ON_MYSQL),
         ("revert.sql", REVERT),
+        ("revert.mysql.sql", REVERT_ON_MYSQL),
     ];
     project.migration("0001_split", &usual);
     project.migration("0001_split", files);
@@ -166,11 +210,11 @@ fn end_state(db: &Db) -> String {
         }
     }
     let events = db.query(&format!(
-        "SELECT migration, detail FROM {} WHERE kind = 'phase' ORDER BY seq",
+        "SELECT migration, detail FROM {} WHERE kind IN ('phase', 'statement') ORDER BY seq",
         db.ledger("events")
     ));
     for event in events {
-        writeln!(text, "phase event: {}", event.join(" | ")).expect("a string takes any text");
+        writeln!(text, "event: {}", event.join(" | ")).expect("a string takes any text");
     }
     text
 }
@@ -271,8 +315,13 @@ scenario!(
             &[
                 ("expand.postgres.sql", EXPAND_CONCURRENTLY),
                 ("expand.sqlite.sql", EXPAND_WITH_VACUUM),
+                ("expand.mysql.sql", EXPAND_ON_MYSQL),
             ],
         );
+        if db.backend.name == "mysql" {
+            let manifest = format!("{MANIFEST}{EXPAND_MANIFEST_ON_MYSQL}");
+            project.migration("0001_split", &[("migration.toml", &manifest)]);
+        }
         matrix("expand, no-transaction", &db, &project, &["expand", "1"]);
     }
 );

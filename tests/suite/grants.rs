@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::example;
 use crate::support::backend::Db;
 use crate::support::connection::block_on;
+use crate::support::mysql;
 use crate::support::postgres::PrivateServer;
 use crate::support::project::Project;
 use crate::support::wait::{GENEROUS, eventually};
@@ -115,5 +116,67 @@ fn each_role_can_do_its_work_with_the_documented_grants_and_no_more() {
         let error = web.try_execute(forbidden).expect_err(forbidden).to_string();
         let is_denied = error.contains("permission denied") || error.contains("must be owner");
         assert!(is_denied, "{forbidden}: {error}");
+    }
+}
+
+#[test]
+fn each_user_of_mariadb_can_do_its_work_with_the_documented_grants_and_no_more() {
+    let server = mysql::PrivateServer::start();
+    let admin = server.create("shop");
+    let as_user = |user: &str| Db::at("mysql", server.url_as(user, "change%20me", "shop"));
+    admin.execute(&statements("MySQL and MariaDB: the coordinator"));
+    let coordinator = example::shop(&as_user("shop_migrator"));
+    coordinator.migrate(&["expand"]).expect_code(0);
+    admin.execute(&statements("MySQL and MariaDB: instances"));
+    admin.execute(&statements("MySQL and MariaDB: readers"));
+    let (reader, instance) = (
+        example::shop(&as_user("shop_ci")),
+        example::shop(&as_user("shop_web")),
+    );
+
+    coordinator.migrate(&["backfill"]).expect_code(0);
+    let newest = ["admit", "--service", "web", "--version", "1.2.0"];
+    instance.migrate(&newest).expect_code(0);
+    let agent = [
+        "agent",
+        "--service",
+        "web",
+        "--version",
+        "1.2.0",
+        "--",
+        "true",
+    ];
+    instance.migrate(&agent).expect_code(0);
+    for question in [
+        &["status"] as &[&str],
+        &["fleet"],
+        &["log", "--verify"],
+        &["gate", "contract", "0002"],
+        &["contract", "--dry-run"],
+    ] {
+        reader.migrate(question).expect_code(0);
+    }
+    let refused = reader.migrate(&["contract", "0002"]).expect_code(1);
+    assert!(
+        refused.stderr.contains("lacks a right"),
+        "{}",
+        refused.stderr
+    );
+    coordinator
+        .migrate(&["contract", "0002", "0004"])
+        .expect_code(0);
+
+    let web = as_user("shop_web");
+    for forbidden in [
+        "UPDATE phasegate_migrations SET phase = 'contracted'",
+        "UPDATE phasegate_coordinator SET token = token + 1",
+        "DELETE FROM phasegate_sightings",
+        "SELECT * FROM phasegate_events",
+        "CREATE TABLE mine (id int)",
+        "SELECT * FROM users",
+        "DROP TABLE users",
+    ] {
+        let error = web.try_execute(forbidden).expect_err(forbidden).to_string();
+        assert!(error.contains("denied"), "{forbidden}: {error}");
     }
 }

@@ -57,9 +57,9 @@ scenario!(
             "ALTER TABLE t ADD COLUMN extra text",
             "ALTER TABLE t ADD COLUMN required text NOT NULL DEFAULT ''",
             "CREATE INDEX t_name ON t (name)",
-            "CREATE UNIQUE INDEX t_both ON t (name, id)",
+            "CREATE UNIQUE INDEX t_both ON t (name, required)",
             "CREATE VIEW v AS SELECT id FROM t",
-            "CREATE TABLE other (id integer REFERENCES t (id))",
+            "CREATE TABLE other (id bigint REFERENCES t (id))",
         ] {
             db.execute(change);
             let dump = db.dump(Ledger::Included);

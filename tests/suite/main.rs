@@ -17,6 +17,7 @@ mod grants;
 mod harness;
 mod history;
 mod lease;
+mod mariadb;
 mod outage;
 mod phases;
 mod plan;

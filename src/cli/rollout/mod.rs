@@ -2,6 +2,8 @@
 
 mod show;
 
+pub(super) use show::{in_one_line, record_json as as_json};
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use super::progress::Reporter;
 use super::{json, text};
 use crate::coordinator::{Coordinator, Options, Progress};
 use crate::gate::{Action, Verdict, decide};
-use crate::ledger::{Ledger, RolloutRecord, RolloutState};
+use crate::ledger::{RolloutRecord, RolloutState};
 use crate::model::{Live, Version};
 use crate::planner::Move;
 use crate::rollout::{News, Rollout, RolloutError, Settings};
@@ -55,7 +57,7 @@ impl Site<'_> {
                 .help("name it: `migrate rollout --to web=1.2.0`; `migrate plan` shows what can be done without a rollout")
                 .usage());
         }
-        if let Some(open) = self.last().await?.filter(is_open) {
+        if let Some(open) = self.context.last_rollout().await?.filter(is_open) {
             return Err(RolloutError::Open(Box::new(open)).into());
         }
         let planned = plan_from_the_fleet(goal, self.context).await?;
@@ -85,7 +87,7 @@ impl Site<'_> {
     }
 
     async fn resume(self, patience: &Patience) -> Result<u8, Failure> {
-        let open = self.last().await?.filter(is_open);
+        let open = self.context.last_rollout().await?.filter(is_open);
         let open = open.ok_or(RolloutError::NoneOpen)?;
         let reporter = Reporter::new(self.global);
         let progress = |progress: Progress| reporter.show(&progress);
@@ -102,7 +104,7 @@ impl Site<'_> {
             let who = candidate(wanted, &self.context.project.config)?;
             goal.insert(who.service, who.version);
         }
-        if self.last().await?.filter(is_open).is_none() {
+        if self.context.last_rollout().await?.filter(is_open).is_none() {
             return Err(RolloutError::NoneOpen.into());
         }
         let reporter = Reporter::new(self.global);
@@ -200,7 +202,7 @@ impl Site<'_> {
     async fn status(self) -> Result<u8, Failure> {
         let situation = self.context.observe().await?;
         refuse_drift(&situation)?;
-        match self.last().await? {
+        match self.context.last_rollout().await? {
             None if self.out.is_json() => self.out.json(&json!({ "rollout": null })),
             None => self.out.line(
                 "no rollout has been begun; `migrate rollout --to SERVICE=VERSION` begins one",
@@ -208,16 +210,6 @@ impl Site<'_> {
             Some(record) => show::status(&record, &situation, self.out),
         }
         Ok(0)
-    }
-
-    /// The rollout that began last.
-    async fn last(self) -> Result<Option<RolloutRecord>, Failure> {
-        let Some(mut connection) = self.context.connect().await? else {
-            return Ok(None);
-        };
-        let last = last(connection.as_mut()).await;
-        connection.close().await;
-        Ok(last?)
     }
 
     async fn start<'s>(
@@ -248,17 +240,6 @@ impl Site<'_> {
             report,
         }
     }
-}
-
-async fn last(
-    connection: &mut dyn crate::database::Connection,
-) -> Result<Option<RolloutRecord>, crate::ledger::LedgerError> {
-    let Some(mut ledger) = Ledger::read(connection).await? else {
-        return Ok(None);
-    };
-    let last = ledger.last_rollout().await;
-    ledger.rollback().await?;
-    last
 }
 
 fn is_open(record: &RolloutRecord) -> bool {

@@ -259,12 +259,8 @@ pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
         return;
     }
     out.line(&format!(
-        "rollout {} to {}: {}, {} of {} steps done; begun {} by {}",
-        record.id,
-        recorded_goal(&record.goal),
-        record.state.name(),
-        done(record),
-        record.steps.len(),
+        "{}; begun {} by {}",
+        in_one_line(record),
         shapes::time(record.began_at),
         record.began_by
     ));
@@ -300,6 +296,18 @@ pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
     out.line("next: `migrate rollout resume` goes on, `migrate rollout abort` gives it up");
 }
 
+/// How far it has come.
+pub(in super::super) fn in_one_line(record: &RolloutRecord) -> String {
+    format!(
+        "rollout {} to {}: {}, {} of {} steps done",
+        record.id,
+        recorded_goal(&record.goal),
+        record.state.name(),
+        done(record),
+        record.steps.len(),
+    )
+}
+
 fn action(step: &RolloutStep) -> String {
     read_action(&step.action)
         .map_or_else(|_| step.action.clone(), |action: Move| action.to_string())
@@ -313,7 +321,7 @@ fn state(step: &RolloutStep) -> String {
     }
 }
 
-fn record_json(record: &RolloutRecord) -> Value {
+pub(in super::super) fn record_json(record: &RolloutRecord) -> Value {
     let steps: Vec<Value> = record
         .steps
         .iter()

@@ -159,8 +159,8 @@ scenario!(
 fn a_url_that_leads_nowhere_is_explained() {
     for (url, parts) in [
         (
-            "mysql://root:geheim@localhost/shop",
-            &["mysql", "sqlite://"][..],
+            "oracle://root:geheim@localhost/shop",
+            &["oracle", "sqlite://"][..],
         ),
         ("sqlite::memory:", &["names no file"]),
         ("sqlite://", &["names no file"]),

@@ -216,7 +216,7 @@ scenario!(
         eventually(GENEROUS, || {
             let mut connection = db.connect();
             connection
-                .try_execute(&format!("SELECT 1 FROM {}", leases_table(&db)))
+                .try_execute(&format!("SELECT 1 FROM {}", db.ledger("meta")))
                 .ok()?;
             (block_on(view(&db)).sightings.len() == 1 && rows(&db) == "0").then_some(())
         });

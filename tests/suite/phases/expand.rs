@@ -150,7 +150,12 @@ scenario!(
         shop.project.env("PHASEGATE_CRASH_AT", "expand.recording");
         shop.run(&["expand", "1"], 137);
         shop.project.env_remove("PHASEGATE_CRASH_AT");
-        assert_eq!(shop.phase(1), "pending");
+        let left = if shop.db.backend.transactional_ddl {
+            "pending"
+        } else {
+            "expanding"
+        };
+        assert_eq!(shop.phase(1), left);
         shop.run(&["expand"], 0);
         assert_eq!(phases(&shop), ["expanded"; 3]);
     }

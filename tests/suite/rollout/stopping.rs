@@ -29,6 +29,10 @@ scenario!(
             "{status}"
         );
         assert!(status.contains("live now: web 1 × 1.0.0 (old)"), "{status}");
+        let migrations = shop.run(&["status"], 0).stdout;
+        let line = "rollout 1 to web 1.2.0: open, 1 of 5 steps done";
+        assert!(migrations.contains(line), "{migrations}");
+        assert_eq!(shop.json(&["status"], 0)["rollout"]["id"], 1);
         // Another one cannot begin meanwhile.
         let open = shop.run(&["rollout", "--to", "web=1.1.0"], 11);
         assert!(open.stderr.contains("rollout 1"), "{open:?}");

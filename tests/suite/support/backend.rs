@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use super::connection::{Connection, Rows, Session};
-use super::{postgres_backend, sqlite_backend};
+use super::{mysql_backend, postgres_backend, sqlite_backend};
 
 /// A database that the tests run on. Differences that a scenario has to know travel as data.
 pub struct Backend {
@@ -71,6 +71,7 @@ macro_rules! backends {
 backends! { $
     sqlite = sqlite_backend::BACKEND;
     postgres = postgres_backend::BACKEND;
+    mysql = mysql_backend::BACKEND;
 }
 
 /// A database of one test. It is gone when this value is.

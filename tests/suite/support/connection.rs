@@ -166,6 +166,52 @@ fn postgres_text(row: &sqlx::postgres::PgRow, at: usize) -> Result<String, sqlx:
     })
 }
 
+pub struct MysqlSession(sqlx::MySqlConnection);
+
+impl MysqlSession {
+    pub fn open(url: &str) -> Result<Self, sqlx::Error> {
+        let options = url
+            .parse::<sqlx::mysql::MySqlConnectOptions>()?
+            .pipes_as_concat(false)
+            .no_engine_substitution(false)
+            .timezone(None::<String>);
+        block_on(sqlx::MySqlConnection::connect_with(&options)).map(Self)
+    }
+}
+
+impl Session for MysqlSession {
+    fn run(&mut self, sql: &str) -> Result<(u64, Rows), sqlx::Error> {
+        block_on(async {
+            let mut stream = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut self.0);
+            let (mut affected, mut rows) = (0, Rows::new());
+            while let Some(item) = stream.try_next().await? {
+                match item {
+                    Either::Left(result) => affected += result.rows_affected(),
+                    Either::Right(row) => {
+                        rows.push(
+                            (0..row.len())
+                                .map(|at| mysql_text(&row, at))
+                                .collect::<Result<_, _>>()?,
+                        );
+                    }
+                }
+            }
+            Ok((affected, rows))
+        })
+    }
+}
+
+fn mysql_text(row: &sqlx::mysql::MySqlRow, at: usize) -> Result<String, sqlx::Error> {
+    if row.try_get_raw(at)?.is_null() {
+        return Ok("NULL".to_owned());
+    }
+    // The text protocol, which `raw_sql` uses, answers every type as text.
+    row.try_get_unchecked::<String, _>(at).or_else(|_| {
+        row.try_get_unchecked::<Vec<u8>, _>(at)
+            .map(|bytes| hexadecimal(&bytes))
+    })
+}
+
 fn hexadecimal(bytes: &[u8]) -> String {
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("\\x{digits}")

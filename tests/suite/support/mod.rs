@@ -8,6 +8,8 @@ pub mod applied;
 #[macro_use]
 pub mod backend;
 pub mod connection;
+pub mod mysql;
+pub mod mysql_backend;
 pub mod pooler;
 pub mod postgres;
 pub mod postgres_backend;

@@ -192,10 +192,7 @@ impl Shop {
 
     /// The name of one of the ledger's tables.
     pub fn ledger(&self, table: &str) -> String {
-        match self.db.backend.name {
-            "postgres" => format!("phasegate.{table}"),
-            _ => format!("phasegate_{table}"),
-        }
+        self.db.ledger(table)
     }
 }
 

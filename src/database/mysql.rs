@@ -1,0 +1,503 @@
+//! MySQL and MariaDB.
+//!
+//! A change of the schema commits the transaction around it, so nothing here runs one in a transaction of ours.
+//! Lock limits are session variables: they are set for one transaction or statement and put back with its end.
+
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
+use sqlx::mysql::{
+    MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow,
+};
+use sqlx::{
+    AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Either, Executor, Row as _,
+    TypeInfo, ValueRef,
+};
+
+use super::{
+    Access, Batch, Capabilities, Connection, DatabaseError, ErrorKind, KeyRange, LockHolder,
+    LockTimeout, Presence, Row, Session, Target, Value,
+};
+use crate::sql::{Ddl, Dialect, Object, Script};
+
+mod catalogue;
+mod keys;
+mod sessions;
+
+static CAPABILITIES: Capabilities = Capabilities {
+    dialect: Dialect::Mysql,
+    ddl: Ddl::CommitsImplicitly,
+    ledger_prefix: "phasegate_",
+    ledger_setup: &[],
+    ledger_exists: "SELECT count(*) FROM information_schema.tables \
+                    WHERE table_schema = DATABASE() AND table_name = 'phasegate_meta'",
+    // Without a time zone: an hour that a clock goes through twice would be ambiguous.
+    now_ms: "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000)",
+    for_update: " FOR UPDATE",
+    key_text: "VARCHAR(255)",
+    text: "LONGTEXT",
+    table_options: " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    lists_sessions: true,
+};
+
+/// Which of the two it is; they have parted where locks are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flavour {
+    MariaDb,
+    MySql,
+}
+
+pub(super) struct Mysql {
+    inner: MySqlConnection,
+    flavour: Flavour,
+    in_transaction: bool,
+    /// How the transaction begins that has been asked for: sent together with its first query.
+    beginning: Option<&'static [&'static str]>,
+    /// The statement that puts the session's lock limits back.
+    restore: Option<String>,
+}
+
+impl Mysql {
+    pub(super) async fn connect(target: &Target) -> Result<Self, DatabaseError> {
+        let options = MySqlConnectOptions::from_str(target.secret_url())
+            .map_err(|error| without_secrets(target, &error))?;
+        if options.get_database().is_none_or(str::is_empty) {
+            return Err(DatabaseError::bad_url(
+                "the URL names no database: write `mysql://user@host:3306/shop`".into(),
+            ));
+        }
+        let options = options
+            .statement_cache_capacity(0)
+            // The user's statements mean what they mean in any other session.
+            .pipes_as_concat(false)
+            .no_engine_substitution(false)
+            .timezone(None::<String>)
+            .disable_statement_logging();
+        let inner = MySqlConnection::connect_with(&options)
+            .await
+            .map_err(|error| without_secrets(target, &error))?;
+        let mut connection = Self {
+            inner,
+            flavour: Flavour::MySql,
+            in_transaction: false,
+            beginning: None,
+            restore: None,
+        };
+        connection.prepare_session().await?;
+        Ok(connection)
+    }
+
+    /// Looks at what the server is, and makes sure that it cuts no value short in silence.
+    async fn prepare_session(&mut self) -> Result<(), DatabaseError> {
+        let rows = self
+            .rows("SELECT @@SESSION.sql_mode, @@version, @@SESSION.autocommit")
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok(());
+        };
+        let mode = row.optional_text(0)?.unwrap_or_default().to_owned();
+        if row.text(1)?.contains("MariaDB") {
+            self.flavour = Flavour::MariaDb;
+        }
+        if mode.split(',').any(|part| part == "NO_BACKSLASH_ESCAPES") {
+            return Err(DatabaseError::new(
+                ErrorKind::Statement,
+                "the server's sql_mode has NO_BACKSLASH_ESCAPES, under which texts are read differently than this \
+                 program reads them; take it out of sql_mode for the user in the database URL",
+            ));
+        }
+        if !mode.contains("STRICT_") {
+            let comma = if mode.is_empty() { "" } else { "," };
+            self.plain(&format!(
+                "SET SESSION sql_mode = '{mode}{comma}STRICT_TRANS_TABLES'"
+            ))
+            .await?;
+        }
+        if row.int(2)? == 0 {
+            self.plain("SET SESSION autocommit = 1").await?;
+        }
+        Ok(())
+    }
+
+    /// Begins the transaction that was asked for, where the next statement cannot carry it.
+    async fn begin_now(&mut self) -> Result<(), DatabaseError> {
+        if let Some(begin) = self.beginning.take() {
+            self.together(begin).await?;
+        }
+        Ok(())
+    }
+
+    async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        self.begin_now().await?;
+        let result = self
+            .inner
+            .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        Ok(result.rows_affected())
+    }
+
+    async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, DatabaseError> {
+        self.begin_now().await?;
+        let rows = self
+            .inner
+            .fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        rows.iter().map(decode).collect()
+    }
+
+    /// The results of each of these statements, sent together.
+    async fn together(&mut self, statements: &[&str]) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        let sql = statements.join(";\n");
+        let mut items = self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)));
+        let mut results = Vec::with_capacity(statements.len());
+        let mut rows = Vec::new();
+        while let Some(item) = items.try_next().await.map_err(|error| from_sqlx(&error))? {
+            match item {
+                Either::Left(_) => results.push(std::mem::take(&mut rows)),
+                Either::Right(row) => rows.push(decode(&row)?),
+            }
+        }
+        Ok(results)
+    }
+
+    /// Ends the transaction, and puts the session's lock limits back in the same round trip.
+    async fn end(&mut self, how: &str) -> Result<(), DatabaseError> {
+        let is_open = std::mem::take(&mut self.in_transaction);
+        let restore = self.restore.take();
+        if self.beginning.take().is_some() || !is_open {
+            return Ok(());
+        }
+        let statements: Vec<&str> = std::iter::once(how).chain(restore.as_deref()).collect();
+        self.together(&statements).await.map(drop)
+    }
+
+    /// Bounds the waits for locks on rows and on tables; whole seconds are all that the server knows.
+    async fn set_limits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError> {
+        let rows = self
+            .rows("SELECT @@SESSION.lock_wait_timeout, @@SESSION.innodb_lock_wait_timeout")
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok(());
+        };
+        let set = |tables: i64, rows: i64| {
+            format!("SET SESSION lock_wait_timeout = {tables}, innodb_lock_wait_timeout = {rows}")
+        };
+        if self.restore.is_none() {
+            self.restore = Some(set(row.int(0)?, row.int(1)?));
+        }
+        let milliseconds = i64::try_from(limit.0.as_millis()).unwrap_or(i64::MAX);
+        let seconds = milliseconds.saturating_add(999) / 1000;
+        let seconds = seconds.clamp(1, 31_536_000);
+        self.plain(&set(seconds, seconds)).await.map(drop)
+    }
+}
+
+/// A message about connecting, in which neither the URL nor its password appears.
+fn without_secrets(target: &Target, error: &sqlx::Error) -> DatabaseError {
+    let mut found = from_sqlx(error);
+    if found.message.contains(target.secret_url()) {
+        found.message = "the URL cannot be read".into();
+    }
+    found
+}
+
+fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
+    let mut found = DatabaseError::from_sqlx(error, |inner| {
+        let number = inner
+            .try_downcast_ref::<MySqlDatabaseError>()
+            .map_or(0, MySqlDatabaseError::number);
+        kind_of(number)
+    });
+    if let sqlx::Error::Database(inner) = error
+        && let Some(inner) = inner.try_downcast_ref::<MySqlDatabaseError>()
+    {
+        // The number says more than the five characters of the standard.
+        found.code = Some(inner.number().to_string());
+    }
+    found
+}
+
+/// By the numbers that MySQL and MariaDB share.
+const fn kind_of(number: u16) -> ErrorKind {
+    match number {
+        // Lock wait timeout, NOWAIT, lock table full.
+        1205 | 1206 | 3572 => ErrorKind::Locked,
+        // Deadlock; a row that has changed since the snapshot.
+        1213 | 1020 => ErrorKind::Conflict,
+        1045 | 1698 | 1251 => ErrorKind::Authentication,
+        1049 => ErrorKind::NoDatabase,
+        1044 | 1142 | 1143 | 1227 | 1370 | 1410 | 1419 => ErrorKind::Permission,
+        1146 => ErrorKind::NoTable,
+        // Too many connections, shutting down, killed, broken; a Galera node that is not ready.
+        1040 | 1047 | 1053 | 1077..=1080 | 1152..=1161 | 1184 | 1203 | 1927 => {
+            ErrorKind::Unreachable
+        }
+        _ => ErrorKind::Statement,
+    }
+}
+
+fn bound<'q>(
+    sql: &str,
+    parameters: &[Value],
+) -> sqlx::query::Query<'q, sqlx::MySql, MySqlArguments> {
+    let mut query = sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(false);
+    for parameter in parameters {
+        query = match parameter {
+            Value::Null => query.bind(None::<String>),
+            Value::Int(value) => query.bind(*value),
+            Value::Text(value) => query.bind(value.clone()),
+        };
+    }
+    query
+}
+
+fn decode(row: &MySqlRow) -> Result<Row, DatabaseError> {
+    let mut values = Vec::with_capacity(row.len());
+    for (index, column) in row.columns().iter().enumerate() {
+        let raw = row.try_get_raw(index).map_err(|error| from_sqlx(&error))?;
+        if raw.is_null() {
+            values.push(Value::Null);
+            continue;
+        }
+        let name = column.type_info().name().to_owned();
+        let text = || {
+            row.try_get_unchecked::<String, _>(index)
+                .map_err(|error| from_sqlx(&error))
+        };
+        let value = match name.as_str() {
+            "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => Value::Int(
+                row.try_get_unchecked(index)
+                    .map_err(|error| from_sqlx(&error))?,
+            ),
+            name if name.ends_with("INT UNSIGNED") => {
+                let value: u64 = row
+                    .try_get_unchecked(index)
+                    .map_err(|error| from_sqlx(&error))?;
+                i64::try_from(value).map_or_else(|_| Value::Text(value.to_string()), Value::Int)
+            }
+            // What sums are.
+            "DECIMAL" => {
+                let text = text()?;
+                text.parse().map_or_else(|_| Value::Text(text), Value::Int)
+            }
+            name if name.contains("CHAR")
+                || name.contains("TEXT")
+                || name.contains("BINARY")
+                || name.contains("BLOB")
+                || name == "ENUM" =>
+            {
+                Value::Text(text()?)
+            }
+            other => {
+                return Err(DatabaseError::new(
+                    ErrorKind::Statement,
+                    format!(
+                        "the column `{}` has the type {other}, and a number or a text is needed",
+                        column.name()
+                    ),
+                ));
+            }
+        };
+        values.push(value);
+    }
+    Ok(Row(values))
+}
+
+/// A text as a literal, for a session without NO_BACKSLASH_ESCAPES.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+fn identifier(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// `schema.table` or `table` as a user writes it in `migration.toml`, quoted.
+fn table_name(table: &str) -> String {
+    table
+        .split('.')
+        .map(identifier)
+        .collect::<Vec<_>>()
+        .join(".")
+}
+
+#[async_trait]
+impl Connection for Mysql {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    async fn begin(&mut self, access: Access) -> Result<(), DatabaseError> {
+        // START TRANSACTION would commit what a failed attempt has left open.
+        self.rollback().await?;
+        self.beginning = Some(match access {
+            Access::Read => &[
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+                "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+            ],
+            Access::Write => &[
+                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+                "START TRANSACTION READ WRITE",
+            ],
+        });
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), DatabaseError> {
+        self.end("COMMIT").await
+    }
+
+    async fn rollback(&mut self) -> Result<(), DatabaseError> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
+        if parameters.is_empty() {
+            return self.plain(sql).await;
+        }
+        self.begin_now().await?;
+        let result = bound(sql, parameters)
+            .execute(&mut self.inner)
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        Ok(result.rows_affected())
+    }
+
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+        if parameters.is_empty() {
+            let results = self.query_all(&[sql.to_owned()]).await?;
+            return Ok(results.into_iter().next().unwrap_or_default());
+        }
+        self.begin_now().await?;
+        let rows = bound(sql, parameters)
+            .fetch_all(&mut self.inner)
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        rows.iter().map(decode).collect()
+    }
+
+    async fn query_all(&mut self, queries: &[String]) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        let begin = self.beginning.take().unwrap_or_default();
+        let statements: Vec<&str> = begin
+            .iter()
+            .copied()
+            .chain(queries.iter().map(String::as_str))
+            .collect();
+        let mut results = self.together(&statements).await?;
+        results.drain(..results.len().saturating_sub(queries.len()));
+        Ok(results)
+    }
+
+    async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        self.plain(sql).await
+    }
+
+    async fn run_alone(&mut self, sql: &str, limit: LockTimeout) -> Result<u64, DatabaseError> {
+        self.set_limits(limit).await?;
+        let ran = self.plain(sql).await;
+        let restored = match self.restore.take() {
+            Some(restore) => self.plain(&restore).await.map(drop),
+            None => Ok(()),
+        };
+        let rows = ran?;
+        restored?;
+        Ok(rows)
+    }
+
+    async fn count(&mut self, sql: &str) -> Result<i64, DatabaseError> {
+        // No cast: the server would make 0 of any text, and 0 is what lets a contract pass.
+        let rows = self.rows(sql.trim().trim_end_matches(';')).await?;
+        match rows.as_slice() {
+            [Row(values)] => match values.as_slice() {
+                [Value::Int(count)] => Ok(*count),
+                _ => Err(DatabaseError::new(
+                    ErrorKind::Statement,
+                    "the query does not return one integer",
+                )),
+            },
+            _ => Err(DatabaseError::new(
+                ErrorKind::Statement,
+                format!(
+                    "the query returns {} rows, and has to return one",
+                    rows.len()
+                ),
+            )),
+        }
+    }
+
+    async fn limit_lock_waits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError> {
+        self.set_limits(limit).await
+    }
+
+    async fn before_script(&mut self, _script: &Script) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
+    async fn after_script(&mut self, _script: &Script) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
+    async fn release_script(&mut self) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
+    async fn presence(&mut self, object: &Object) -> Result<Presence, DatabaseError> {
+        self.look_up(object).await
+    }
+
+    async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError> {
+        let rows = self.rows("SELECT CONNECTION_ID()").await?;
+        rows.first().map(|row| row.int(0)).transpose()
+    }
+
+    async fn lock_holders(&mut self, id: i64) -> Result<Vec<LockHolder>, DatabaseError> {
+        self.holders_of_locks(id).await
+    }
+
+    async fn running(&mut self, sql: &str) -> Result<Vec<i64>, DatabaseError> {
+        let rows = self
+            .rows(&format!(
+                "SELECT id FROM information_schema.processlist \
+                 WHERE id <> CONNECTION_ID() AND command <> 'Sleep' AND BINARY info = BINARY {}",
+                literal(sql)
+            ))
+            .await?;
+        rows.iter().map(|row| row.int(0)).collect()
+    }
+
+    async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError> {
+        self.list_sessions().await
+    }
+
+    async fn key_range(
+        &mut self,
+        table: &str,
+        key: &str,
+    ) -> Result<Option<KeyRange>, DatabaseError> {
+        self.ends_of_key(table, key).await
+    }
+
+    async fn batch_end(&mut self, batch: &Batch<'_>) -> Result<Option<String>, DatabaseError> {
+        self.end_of_batch(batch).await
+    }
+
+    async fn close(self: Box<Self>) {
+        // Nothing depends on the farewell: the server ends the session either way.
+        let _ = self.inner.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_cannot_be_escaped_from() {
+        assert_eq!(literal("a'b\\'c"), "'a''b\\\\''c'");
+        assert_eq!(table_name("app.us`ers"), "`app`.`us``ers`");
+    }
+}

@@ -1,0 +1,151 @@
+//! Other sessions: whose locks are waited for, and which applications are connected.
+
+use super::{Flavour, Mysql};
+use crate::database::{DatabaseError, ErrorKind, LockHolder, Session};
+
+/// Who a session is and what it does, by the process list and the transactions.
+const DESCRIBED: &str = "SELECT p.id, CONCAT('session ', p.id, ' of ', p.user, '@', p.host, \
+     CASE WHEN p.command = 'Sleep' THEN ', idle' ELSE ', running' END, \
+     coalesce(CONCAT(', in a transaction since ', t.trx_started), ''), \
+     coalesce(CONCAT(', statement: ', LEFT(REPLACE(p.info, '\\n', ' '), 60)), '')) \
+     FROM information_schema.processlist p \
+     LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id";
+
+impl Mysql {
+    /// Who holds what the session `id` waits for. Each way of looking needs rights or settings that
+    /// may not be there; then the next one is tried.
+    pub(super) async fn holders_of_locks(
+        &mut self,
+        id: i64,
+    ) -> Result<Vec<LockHolder>, DatabaseError> {
+        let rows_of = match self.flavour {
+            Flavour::MariaDb => format!(
+                "SELECT DISTINCT b.trx_mysql_thread_id FROM information_schema.innodb_lock_waits w \
+                 JOIN information_schema.innodb_trx r ON r.trx_id = w.requesting_trx_id \
+                 JOIN information_schema.innodb_trx b ON b.trx_id = w.blocking_trx_id \
+                 WHERE r.trx_mysql_thread_id = {id}"
+            ),
+            Flavour::MySql => {
+                format!(
+                    "SELECT DISTINCT blocking_pid FROM sys.innodb_lock_waits WHERE waiting_pid = {id}"
+                )
+            }
+        };
+        let tables_of = format!(
+            "SELECT DISTINCT gt.processlist_id FROM performance_schema.metadata_locks p \
+             JOIN performance_schema.threads pt ON pt.thread_id = p.owner_thread_id \
+             JOIN performance_schema.metadata_locks g ON g.object_type = p.object_type \
+             AND g.object_schema = p.object_schema AND g.object_name = p.object_name AND g.lock_status = 'GRANTED' \
+             JOIN performance_schema.threads gt ON gt.thread_id = g.owner_thread_id \
+             WHERE p.lock_status = 'PENDING' AND pt.processlist_id = {id} AND gt.processlist_id <> {id}"
+        );
+        for sql in [rows_of, tables_of] {
+            let ids = self.ids(&sql).await;
+            if !ids.is_empty() {
+                return self
+                    .describe(&format!("p.id IN ({})", ids.join(", ")), "")
+                    .await;
+            }
+        }
+        let state = self
+            .rows(&format!(
+                "SELECT count(*) FROM information_schema.processlist WHERE id = {id} AND state LIKE 'Waiting for%lock%'"
+            ))
+            .await?;
+        if state.first().map(|row| row.int(0)).transpose()? != Some(1) {
+            return Ok(Vec::new());
+        }
+        // The server does not keep who holds a table; a transaction or a statement has to.
+        self.describe(
+            &format!(
+                "p.id <> {id} AND p.id <> CONNECTION_ID() AND p.db = DATABASE() AND (t.trx_id IS NOT NULL \
+                 OR (p.command = 'Query' AND coalesce(p.state, '') NOT LIKE 'Waiting for%lock%'))"
+            ),
+            "perhaps ",
+        )
+        .await
+    }
+
+    async fn ids(&mut self, sql: &str) -> Vec<String> {
+        match self.rows(sql).await {
+            Ok(rows) => rows
+                .iter()
+                .filter_map(|row| row.int(0).ok())
+                .map(|id| id.to_string())
+                .collect(),
+            Err(error) => {
+                tracing::debug!("looking for the holder of a lock: {error}");
+                Vec::new()
+            }
+        }
+    }
+
+    async fn describe(
+        &mut self,
+        condition: &str,
+        prefix: &str,
+    ) -> Result<Vec<LockHolder>, DatabaseError> {
+        let rows = self
+            .rows(&format!("{DESCRIBED} WHERE {condition} ORDER BY p.id"))
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(LockHolder {
+                    id: row.int(0)?,
+                    description: format!("{prefix}{}", row.text(1)?),
+                })
+            })
+            .collect()
+    }
+
+    /// The sessions in this database, under the name that the application gave to its connection
+    /// (`program_name`), or else under that of its user.
+    pub(super) async fn list_sessions(&mut self) -> Result<Vec<Session>, DatabaseError> {
+        self.require_process_right().await?;
+        let named = "coalesce((SELECT a.attr_value FROM performance_schema.session_connect_attrs a \
+                     WHERE a.processlist_id = p.id AND a.attr_name = 'program_name'), p.user)";
+        let listed = |name: &str| {
+            format!(
+                "SELECT p.id, {name}, p.user FROM information_schema.processlist p \
+                 WHERE p.db = DATABASE() AND p.id <> CONNECTION_ID() AND p.command NOT IN ('Daemon', 'Binlog Dump') \
+                 ORDER BY p.id"
+            )
+        };
+        let rows = match self.rows(&listed(named)).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::debug!("the names of sessions cannot be read: {error}");
+                self.rows(&listed("p.user")).await?
+            }
+        };
+        rows.iter()
+            .map(|row| {
+                Ok(Session {
+                    id: row.int(0)?,
+                    application: row.optional_text(1)?.unwrap_or_default().to_owned(),
+                    user: row.text(2)?.to_owned(),
+                })
+            })
+            .collect()
+    }
+
+    /// Without it the process list is not complete, and says nothing about who is absent.
+    async fn require_process_right(&mut self) -> Result<(), DatabaseError> {
+        let grants = self.rows("SHOW GRANTS").await?;
+        let sees_all = grants
+            .iter()
+            .filter_map(|row| row.text(0).ok())
+            .any(|grant| {
+                grant.split_once(" ON *.*").is_some_and(|(rights, _)| {
+                    rights.contains("ALL PRIVILEGES") || rights.contains("PROCESS")
+                })
+            });
+        if sees_all {
+            return Ok(());
+        }
+        Err(DatabaseError::new(
+            ErrorKind::Permission,
+            "it sees only its own sessions: GRANT PROCESS ON *.* to the user in the database URL",
+        ))
+    }
+}

@@ -1,0 +1,166 @@
+//! `CREATE …`
+
+use super::super::facts::{Facts, Name};
+use super::super::lexeme::Kind;
+use super::super::{ObjectKind, Verb};
+use super::cursor::Cursor;
+use super::split::definer;
+
+pub(super) fn created(mut cursor: Cursor<'_>) -> Facts {
+    let replaces = cursor.is_words(&["or", "replace"]);
+    skip_to_kind(&mut cursor);
+    match cursor.eat_any(&[
+        "temporary",
+        "table",
+        "unique",
+        "fulltext",
+        "spatial",
+        "vector",
+        "index",
+        "trigger",
+        "view",
+        "procedure",
+        "function",
+        "database",
+        "schema",
+        "sequence",
+    ]) {
+        Some(word) => match word.to_ascii_lowercase().as_str() {
+            "temporary" => {
+                Facts::session("a temporary object, which lives as long as the connection")
+            }
+            "table" => table(cursor, replaces),
+            "unique" => index(cursor, Uniqueness::Unique),
+            "fulltext" | "spatial" | "vector" | "index" => index(cursor, Uniqueness::No),
+            "trigger" => trigger(cursor, replaces),
+            "view" => named(cursor, ObjectKind::View, "view", replaces),
+            "procedure" => named(cursor, ObjectKind::Function, "procedure", replaces),
+            "function" => named(cursor, ObjectKind::Function, "function", replaces),
+            "sequence" => named(cursor, ObjectKind::Sequence, "sequence", replaces),
+            _ => named(cursor, ObjectKind::Database, "database", replaces),
+        },
+        None => Facts::unknown("creates something that is not known here"),
+    }
+}
+
+/// Past `OR REPLACE`, and past what a view or a routine says of its definer.
+fn skip_to_kind(cursor: &mut Cursor<'_>) {
+    if cursor.is_words(&["or", "replace"]) {
+        cursor.skip(2);
+    }
+    if cursor.is_word("algorithm") {
+        cursor.skip(3);
+    }
+    if cursor.is_word("definer") {
+        cursor.skip(definer(cursor.text, cursor.tokens));
+    }
+    if cursor.is_words(&["sql", "security"]) {
+        cursor.skip(3);
+    }
+    cursor.eat(&["aggregate"]);
+}
+
+fn named(mut cursor: Cursor<'_>, kind: ObjectKind, word: &str, replaces: bool) -> Facts {
+    let conditional = cursor.eat_condition();
+    let Some(name) = cursor.name() else {
+        return Facts::unknown(format!("creates a {word} without a name"));
+    };
+    let facts = if replaces {
+        Facts::destructive(format!(
+            "replaces the {word} `{}`, which old versions may use",
+            name.name
+        ))
+        .about(name.subject(kind))
+    } else {
+        Facts::additive()
+    };
+    facts.object(
+        name.object(kind, Verb::Create)
+            .conditional(conditional || replaces),
+    )
+}
+
+fn table(mut cursor: Cursor<'_>, replaces: bool) -> Facts {
+    let conditional = cursor.eat_condition();
+    let Some(name) = cursor.name() else {
+        return Facts::unknown("creates a table without a name");
+    };
+    let facts = if replaces {
+        Facts::destructive(format!("replaces the table `{}` and its rows", name.name))
+            .about(name.subject(ObjectKind::Table))
+    } else {
+        Facts::additive()
+    };
+    let facts = if cursor.has_outer(&["select", "values", "table"]) {
+        match super::functions::problem(cursor.text, selection(cursor)) {
+            Some(why) => Facts::unknown(why),
+            None => facts,
+        }
+    } else {
+        facts
+    };
+    let object = name.object(ObjectKind::Table, Verb::Create);
+    facts.object(object.conditional(conditional || replaces))
+}
+
+/// The query of `CREATE TABLE … AS SELECT …`.
+fn selection<'t>(cursor: Cursor<'t>) -> &'t [super::super::lexeme::Token] {
+    let from = cursor
+        .tokens
+        .iter()
+        .position(|token| token.is_word(cursor.text, "select"))
+        .unwrap_or_default();
+    cursor.tokens.get(from..).unwrap_or_default()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Uniqueness {
+    Unique,
+    No,
+}
+
+fn index(mut cursor: Cursor<'_>, unique: Uniqueness) -> Facts {
+    cursor.eat(&["index"]);
+    let conditional = cursor.eat_condition();
+    let index = cursor.part();
+    if cursor.eat(&["using"]) {
+        cursor.skip(1);
+    }
+    let table = if cursor.eat(&["on"]) {
+        cursor.name()
+    } else {
+        None
+    };
+    let (Some(index), Some(table)) = (index, table) else {
+        return Facts::unknown("creates an index in a way that is not known here");
+    };
+    let facts = match unique {
+        Uniqueness::Unique => Facts::destructive(format!(
+            "makes values of `{}` unique: old versions may still write duplicates",
+            table.name
+        ))
+        .about(table.subject(ObjectKind::Table)),
+        Uniqueness::No => Facts::additive(),
+    };
+    let object = table.member(ObjectKind::Index, Verb::Create, index);
+    facts.object(object.conditional(conditional))
+}
+
+fn trigger(mut cursor: Cursor<'_>, replaces: bool) -> Facts {
+    let conditional = cursor.eat_condition();
+    let name = cursor.name();
+    let on = cursor
+        .tokens
+        .iter()
+        .position(|token| token.kind == Kind::Word && token.is_word(cursor.text, "on"));
+    cursor.skip(on.map_or(usize::MAX, |on| on + 1));
+    let (Some(trigger), Some(table)) = (name, cursor.name()) else {
+        return Facts::unknown("creates a trigger in a way that is not known here");
+    };
+    let table = Name {
+        schema: table.schema.or(trigger.schema),
+        name: table.name,
+    };
+    let object = table.member(ObjectKind::Trigger, Verb::Create, trigger.name);
+    Facts::additive().object(object.conditional(conditional || replaces))
+}

@@ -1,0 +1,402 @@
+use super::super::tests::{check, effects_of, parse};
+use super::super::{Dialect, Mode, ObjectKind, Script, Verb, backfill_statement, single_select};
+
+#[test]
+fn one_statement() {
+    check(
+        Dialect::Mysql,
+        &[
+            (
+                "CREATE TABLE t (id BIGINT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(9) NOT NULL UNIQUE) ENGINE=InnoDB",
+                "additive outside",
+            ),
+            (
+                "CREATE OR REPLACE TABLE t (id INT)",
+                "destructive replaces the table outside",
+            ),
+            ("CREATE TABLE t AS SELECT * FROM u", "additive outside"),
+            (
+                "CREATE TABLE t AS SELECT do_it(a) FROM u",
+                "unknown do_it outside",
+            ),
+            ("CREATE TEMPORARY TABLE t (id INT)", "session outside"),
+            (
+                "CREATE INDEX i ON t (a) ALGORITHM=INPLACE LOCK=NONE",
+                "additive outside",
+            ),
+            (
+                "CREATE UNIQUE INDEX i ON t (a)",
+                "destructive duplicates outside",
+            ),
+            ("CREATE FULLTEXT INDEX i ON t (a)", "additive outside"),
+            ("CREATE VIEW v AS SELECT 1", "additive outside"),
+            (
+                "CREATE OR REPLACE ALGORITHM=MERGE DEFINER=`a`@`%` SQL SECURITY INVOKER VIEW v AS SELECT 1",
+                "destructive replaces the view `v` outside",
+            ),
+            (
+                "CREATE DEFINER='a'@'10.0.%' TRIGGER g BEFORE UPDATE ON t FOR EACH ROW SET NEW.a = 1",
+                "additive outside",
+            ),
+            (
+                "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM t",
+                "unknown outside",
+            ),
+            ("CREATE USER x", "unknown outside"),
+            (
+                "ALTER TABLE t ADD COLUMN a TEXT, ALGORITHM=INSTANT",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT NOT NULL DEFAULT 0 AFTER b",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT NOT NULL",
+                "destructive NOT NULL outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT NOT NULL DEFAULT NULL",
+                "destructive NOT NULL outside",
+            ),
+            (
+                "ALTER TABLE t ADD (a INT, b INT NOT NULL)",
+                "destructive `b` as NOT NULL outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT AS (b + 1) STORED",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT CHECK (a > c)",
+                "destructive CHECK outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT UNIQUE DEFAULT 1",
+                "destructive UNIQUE outside",
+            ),
+            (
+                "ALTER TABLE t ADD INDEX i (a, b), ADD KEY j (c)",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD CONSTRAINT c UNIQUE (a)",
+                "destructive UNIQUE outside",
+            ),
+            (
+                "ALTER TABLE t ADD CONSTRAINT FOREIGN KEY f (a) REFERENCES u (b)",
+                "destructive foreign outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a INT, DROP b",
+                "destructive drops the column `b` outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a INT, DROP b, ENGINE=MyISAM",
+                "unknown outside",
+            ),
+            (
+                "ALTER TABLE t DROP INDEX i",
+                "destructive drops the index `i` outside",
+            ),
+            (
+                "ALTER TABLE t DROP FOREIGN KEY f",
+                "destructive drops the constraint `f` outside",
+            ),
+            (
+                "ALTER TABLE t MODIFY a BIGINT NOT NULL",
+                "destructive changes the column `a` outside",
+            ),
+            (
+                "ALTER TABLE t CHANGE a b BIGINT",
+                "destructive renames the column `a` outside",
+            ),
+            (
+                "ALTER TABLE t CHANGE COLUMN a A BIGINT",
+                "destructive changes the column `a` outside",
+            ),
+            (
+                "ALTER TABLE t RENAME COLUMN a TO b",
+                "destructive renames the column `a` outside",
+            ),
+            (
+                "ALTER TABLE t RENAME TO u",
+                "destructive renames the table `t` outside",
+            ),
+            ("ALTER TABLE t ALTER a SET DEFAULT 1", "additive outside"),
+            (
+                "ALTER TABLE t ALTER a DROP DEFAULT",
+                "destructive default outside",
+            ),
+            ("ALTER TABLE t ALTER INDEX i INVISIBLE", "additive outside"),
+            ("ALTER TABLE t COMMENT = 'x'", "additive outside"),
+            ("ALTER TABLE t COMMENT 'x'", "additive outside"),
+            (
+                "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4",
+                "unknown outside",
+            ),
+            ("ALTER TABLE t PARTITION BY HASH (a)", "unknown outside"),
+            ("ALTER IGNORE TABLE t ADD UNIQUE (a)", "destructive outside"),
+            (
+                "DROP TABLE IF EXISTS a, b.c",
+                "destructive drops the table `a`, `c` outside",
+            ),
+            (
+                "DROP INDEX i ON t",
+                "destructive drops the index `i` outside",
+            ),
+            (
+                "DROP TRIGGER IF EXISTS g",
+                "destructive drops the trigger `g` outside",
+            ),
+            (
+                "RENAME TABLE a TO b, c TO a",
+                "destructive renames the table `a`, `c` outside",
+            ),
+            ("TRUNCATE t", "destructive every row of `t` outside"),
+            ("INSERT INTO t VALUES (1)", "data"),
+            (
+                "INSERT INTO t SELECT * FROM u ON DUPLICATE KEY UPDATE a = 1",
+                "data",
+            ),
+            ("REPLACE INTO t VALUES (1)", "data"),
+            ("UPDATE t SET a = CONCAT(b, 'x') WHERE c", "data"),
+            ("WITH x AS (SELECT 1) UPDATE t SET a = 1", "data"),
+            (
+                "DELETE FROM t WHERE a = 1",
+                "destructive deletes rows of `t`",
+            ),
+            ("DELETE a FROM a JOIN b", "destructive deletes rows"),
+            (
+                "SELECT count(*), lower(a) FROM t WHERE a IN (1)",
+                "additive",
+            ),
+            ("SELECT do_it(a) FROM t", "unknown `do_it`"),
+            ("SELECT a INTO OUTFILE '/tmp/x' FROM t", "unknown INTO"),
+            ("SELECT @a := 1", "unknown variable"),
+            ("SELECT 1 FOR UPDATE", "unknown locks"),
+            ("SELECT GET_LOCK('x', 1)", "unknown get_lock"),
+            ("ANALYZE TABLE t", "additive outside"),
+            ("ANALYZE UPDATE t SET a = 1", "unknown outside"),
+            ("SHOW TABLES", "additive"),
+            ("EXPLAIN SELECT 1", "additive"),
+            ("SET @a = 1", "session SET @a"),
+            ("SET SESSION sql_mode = ''", "session SET sql_mode"),
+            ("SET NAMES utf8", "session SET NAMES"),
+            ("SET autocommit = 0", "transaction"),
+            ("USE shop", "session USE"),
+            ("START TRANSACTION", "transaction START"),
+            ("BEGIN", "transaction BEGIN"),
+            ("BEGIN NOT ATOMIC DROP TABLE t; END", "unknown outside"),
+            ("COMMIT", "transaction COMMIT"),
+            ("LOCK TABLES t WRITE", "transaction LOCK"),
+            ("GRANT SELECT ON t TO x", "additive outside"),
+            ("CALL p()", "unknown CALL outside"),
+            ("LOAD DATA INFILE 'x' INTO TABLE t", "unknown LOAD outside"),
+            (
+                "/*!40101 DROP TABLE t */",
+                "unknown comment that the server runs outside",
+            ),
+            (
+                "CREATE TABLE t (id INT) /*M! x */",
+                "unknown comment that the server runs outside",
+            ),
+            ("HOLD ON", "unknown HOLD outside"),
+        ],
+    );
+}
+
+#[test]
+fn bodies_need_no_delimiter() {
+    let text = "\
+CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW SET NEW.x = IF(NEW.y, CASE WHEN 1 THEN 2 ELSE 3 END, 4);
+CREATE TRIGGER b BEFORE INSERT ON t FOR EACH ROW FOLLOWS a
+IF NEW.x IS NULL THEN
+  SET NEW.x = 1;
+ELSEIF NEW.y THEN
+  BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN SET @x = 1; END; SET NEW.y = 2; END;
+ELSE IF (NEW.z) THEN SET NEW.z = 3; END IF;
+END IF;
+CREATE PROCEDURE p(IN a SET('x', 'y'), OUT b INT) COMMENT 'if; begin' DETERMINISTIC
+top: BEGIN
+  DECLARE done INT DEFAULT FALSE;
+  DECLARE c CURSOR FOR SELECT id FROM t FOR UPDATE;
+  DECLARE CONTINUE HANDLER FOR NOT FOUND SET done = TRUE;
+  rows_of_t: LOOP
+    FETCH c INTO b;
+    IF done THEN LEAVE rows_of_t; END IF;
+    CASE a WHEN 'x' THEN SELECT 1; ELSE BEGIN END; END CASE;
+    SELECT CASE a WHEN 1 THEN REPEAT('x', 2) END, t.begin, t.end FROM t;
+  END LOOP rows_of_t;
+  WHILE b > 0 DO SET b = b - 1; END WHILE;
+  REPEAT SET b = b + 1; UNTIL b > 3 END REPEAT;
+  FOR i IN 1..10 DO SELECT i; END FOR;
+END top;
+CREATE FUNCTION f(a INT) RETURNS VARCHAR(9) CHARACTER SET utf8mb4 RETURN IF(a, 'b;', 'c');
+CREATE OR REPLACE DEFINER = root@localhost EVENT e ON SCHEDULE EVERY 1 DAY DO BEGIN DELETE FROM t; END;
+BEGIN NOT ATOMIC SELECT 1; SELECT 2; END;
+SELECT 1";
+    let script = parse(Dialect::Mysql, text);
+    let beginnings: Vec<String> = script
+        .statements
+        .iter()
+        .map(|statement| {
+            let words: Vec<&str> = statement.text.split_whitespace().take(3).collect();
+            words.join(" ")
+        })
+        .collect();
+    assert_eq!(
+        beginnings,
+        [
+            "CREATE TRIGGER a",
+            "CREATE TRIGGER b",
+            "CREATE PROCEDURE p(IN",
+            "CREATE FUNCTION f(a",
+            "CREATE OR REPLACE",
+            "BEGIN NOT ATOMIC",
+            "SELECT 1"
+        ]
+    );
+    assert!(script.statements[1].text.ends_with("END IF"));
+    assert!(script.statements[2].text.ends_with("END top"));
+}
+
+#[test]
+fn a_body_that_is_not_closed_and_other_traps() {
+    for (text, expected) in [
+        (
+            "CREATE TRIGGER a BEFORE INSERT ON t FOR EACH ROW BEGIN SET NEW.x = 1;\nSELECT 2;",
+            "never closed",
+        ),
+        ("DELIMITER //\nSELECT 1//", "DELIMITER"),
+        ("UPDATE t SET a = b || 'x'", "`||` means OR"),
+        ("SELECT 'it\\';", "quote is never closed"),
+        ("SELECT 1 /* x", "comment is never closed"),
+        ("SELECT ?", "parameter"),
+    ] {
+        let errors = Script::parse(Dialect::Mysql, text).expect_err(text);
+        assert!(errors[0].message.contains(expected), "{text}: {errors:?}");
+    }
+    // Not a comment without a blank, and `#` is one.
+    let script = parse(
+        Dialect::Mysql,
+        "SELECT 5--1; # x;\nSELECT 'a\\';b', \"c;\\\"\", `d;`` `;",
+    );
+    assert_eq!(script.statements.len(), 2);
+}
+
+#[test]
+fn a_script_that_changes_the_schema_runs_statement_by_statement() {
+    let mode = |text| parse(Dialect::Mysql, text).mode;
+    assert_eq!(
+        mode("UPDATE t SET a = 1; DELETE FROM t"),
+        Mode::Transactional
+    );
+    assert_eq!(
+        mode("UPDATE t SET a = 1; DROP TABLE t"),
+        Mode::NoTransaction
+    );
+    // Between these two nobody keeps the formats in step.
+    let replaced = "DROP TRIGGER g; CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1";
+    assert_eq!(effects_of(Dialect::Mysql, replaced), "da");
+    assert_eq!(
+        effects_of(Dialect::Mysql, "CREATE TABLE n (a INT); DROP TABLE n"),
+        "aa"
+    );
+}
+
+#[test]
+fn objects() {
+    let objects = |sql: &str| {
+        let script = parse(Dialect::Mysql, sql);
+        let statement = script.statements.first().cloned();
+        let statement = statement.expect("one statement");
+        statement
+            .objects()
+            .map(|object| {
+                (
+                    object.kind,
+                    object.verb,
+                    object.name.clone(),
+                    object.table.clone().unwrap_or_default(),
+                    object.renamed_to.clone().unwrap_or_default(),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        objects("ALTER TABLE `ta``ble` ADD COLUMN a INT, DROP KEY i, CHANGE b c INT, MODIFY d INT"),
+        [
+            (
+                ObjectKind::Column,
+                Verb::Create,
+                "a".into(),
+                "ta`ble".into(),
+                String::new()
+            ),
+            (
+                ObjectKind::Index,
+                Verb::Drop,
+                "i".into(),
+                "ta`ble".into(),
+                String::new()
+            ),
+            (
+                ObjectKind::Column,
+                Verb::Rename,
+                "b".into(),
+                "ta`ble".into(),
+                "c".into()
+            ),
+            (
+                ObjectKind::Column,
+                Verb::Alter,
+                "d".into(),
+                "ta`ble".into(),
+                String::new()
+            ),
+        ]
+    );
+    assert_eq!(
+        objects("RENAME TABLE a TO b, c TO a"),
+        [
+            (
+                ObjectKind::Table,
+                Verb::Rename,
+                "a".into(),
+                String::new(),
+                "b".into()
+            ),
+            (
+                ObjectKind::Table,
+                Verb::Rename,
+                "c".into(),
+                String::new(),
+                "a".into()
+            ),
+        ]
+    );
+}
+
+#[test]
+fn queries_of_the_manifest() {
+    let good =
+        "SELECT count(*) FROM t WHERE a IS NULL AND JSON_VALUE(b, '$.c') IN (SELECT d FROM e)";
+    assert_eq!(single_select(Dialect::Mysql, good), Ok(()));
+    for sql in [
+        "UPDATE t SET a = CONCAT(b, 'x') WHERE id > :after AND id <= :upto",
+        "INSERT INTO n SELECT * FROM t WHERE id > :after AND id <= :upto ON DUPLICATE KEY UPDATE a = 1",
+        "INSERT IGNORE INTO n SELECT * FROM t WHERE id > :after AND id <= :upto",
+    ] {
+        let found = backfill_statement(Dialect::Mysql, sql);
+        assert!(found.is_ok(), "{sql}: {found:?}");
+    }
+    for sql in [
+        "DELETE FROM t WHERE id > :after AND id <= :upto",
+        "REPLACE INTO n SELECT * FROM t WHERE id > :after AND id <= :upto",
+        "INSERT INTO n SELECT * FROM t WHERE id > :after AND id <= :upto",
+        "ALTER TABLE t ADD a INT",
+    ] {
+        assert!(backfill_statement(Dialect::Mysql, sql).is_err(), "{sql}");
+    }
+}

@@ -1,0 +1,357 @@
+//! Throwaway MariaDB servers, as `postgres.rs` has them for PostgreSQL: one for all tests of a run, each test in a database
+//! of its own, and private ones for tests that stop or kill a server.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+
+use super::backend::Db;
+use super::connection::{Connection, MysqlSession};
+use super::postgres::machine::{free_port, unprivileged_user};
+use super::wait::{GENEROUS, poll};
+
+/// A database of one test; dropped with this value.
+pub struct Database {
+    pub url: String,
+    pub name: String,
+}
+
+/// A new, empty database on the shared server, or on the one that TEST_MYSQL_URL names.
+#[track_caller]
+pub fn fresh_database() -> Database {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let name = format!(
+        "phasegate_test_{}_{}",
+        std::process::id(),
+        NUMBER.fetch_add(1, Ordering::Relaxed)
+    );
+    administer(&maintenance_url(), &create(&name))
+        .unwrap_or_else(|error| panic!("cannot create a database: {error}"));
+    Database {
+        url: at(&maintenance_url(), &name),
+        name,
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // A leftover is no reason to fail: the server is thrown away as well.
+        let _ = administer(
+            &maintenance_url(),
+            &format!("DROP DATABASE IF EXISTS {}", self.name),
+        );
+    }
+}
+
+fn create(name: &str) -> String {
+    format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")
+}
+
+/// The same URL with another database.
+fn at(url: &str, database: &str) -> String {
+    let (server, _) = url.rsplit_once('/').expect("a URL that names a database");
+    format!("{server}/{database}")
+}
+
+#[track_caller]
+fn maintenance_url() -> String {
+    static SHARED: OnceLock<Result<Server, String>> = OnceLock::new();
+    match std::env::var("TEST_MYSQL_URL") {
+        Ok(url) if !url.is_empty() => url,
+        _ => match SHARED.get_or_init(Server::start) {
+            Ok(server) => server.url("mysql"),
+            Err(reason) => panic!("{reason}"),
+        },
+    }
+}
+
+fn administer(url: &str, sql: &str) -> Result<u64, sqlx::Error> {
+    Connection::new(Box::new(MysqlSession::open(url)?)).try_execute(sql)
+}
+
+/// A server that belongs to one test, to be stopped, killed and started again. Ended when dropped.
+pub struct PrivateServer {
+    server: Server,
+}
+
+impl PrivateServer {
+    #[track_caller]
+    pub fn start() -> Self {
+        match Server::start() {
+            Ok(server) => Self { server },
+            Err(reason) => panic!("{reason}"),
+        }
+    }
+
+    /// The administrator's URL; it stays the same over a restart.
+    pub fn url(&self, database: &str) -> String {
+        self.server.url(database)
+    }
+
+    /// The URL of any other user, which has to log in with its password.
+    pub fn url_as(&self, user: &str, password: &str, database: &str) -> String {
+        format!(
+            "mysql://{user}:{password}@127.0.0.1:{}/{database}",
+            self.server.port
+        )
+    }
+
+    /// A new, empty database on this server.
+    #[track_caller]
+    pub fn create(&self, database: &str) -> Db {
+        administer(&self.url("mysql"), &create(database))
+            .unwrap_or_else(|error| panic!("cannot create the database {database}: {error}"));
+        Db::at("mysql", self.url(database))
+    }
+
+    /// Ends the server as a crash does: the next start recovers from the log.
+    #[track_caller]
+    pub fn crash(&self) {
+        self.server.end(Signal::KILL);
+    }
+
+    /// Starts a stopped or crashed server, with the same data at the same port, and waits until it is ready.
+    #[track_caller]
+    pub fn start_again(&self) {
+        if let Err(reason) = self.server.run() {
+            panic!("{reason}");
+        }
+    }
+}
+
+struct Server {
+    binary: PathBuf,
+    directory: PathBuf,
+    port: u16,
+    owner: Option<(u32, u32)>,
+    child: Mutex<Option<Child>>,
+    watchdog: Child,
+}
+
+const ATTEMPTS: usize = 5;
+
+fn found(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin", "/usr/libexec"].map(PathBuf::from));
+    directories
+        .flat_map(|directory| names.iter().map(move |name| directory.join(name)))
+        .find(|file| file.is_file())
+}
+
+/// Where a server's directory is made.
+fn place() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let is_usable = tempfile::tempfile_in(memory).is_ok();
+    if is_usable {
+        memory.to_owned()
+    } else {
+        std::env::temp_dir()
+    }
+}
+
+/// Waits, in a process of its own, for this one to end; then ends the server and removes its directory.
+fn watchdog(directory: &Path) -> std::io::Result<Child> {
+    const SCRIPT: &str = r#"
+        trap '' HUP INT TERM
+        while read -r _; do :; done
+        pid="$1/server.pid"
+        try() { [ -e "$pid" ] && kill "-$1" "$(cat "$pid")" 2>/dev/null; }
+        try KILL
+        tries=0
+        while rm -rf -- "$1" 2>/dev/null; [ -e "$1" ] && [ "$tries" -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+    "#;
+    Command::new("sh")
+        .args(["-c", SCRIPT, "watchdog"])
+        .arg(directory)
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+}
+
+impl Server {
+    fn start() -> Result<Self, String> {
+        let missing = "MariaDB's server binaries (mariadbd and mariadb-install-db) were not found, and no test is skipped \
+                       without them. `sh tests/run.sh` installs them; or install them yourself, or set TEST_MYSQL_URL.";
+        let binary = found(&["mariadbd", "mysqld"]).ok_or(missing)?;
+        let install = found(&["mariadb-install-db", "mysql_install_db"]).ok_or(missing)?;
+        let owner = if geteuid().is_root() {
+            Some(unprivileged_user()?)
+        } else {
+            None
+        };
+        let directory = tempfile::Builder::new()
+            .prefix("phasegate-mariadb-")
+            .permissions(fs::Permissions::from_mode(0o700))
+            // In memory where there is such a place: creating and dropping tables waits for the disk each time.
+            .tempdir_in(place())
+            .map_err(|error| format!("cannot make a directory for a MariaDB server: {error}"))?
+            .keep();
+        let watchdog = watchdog(&directory)
+            .map_err(|error| format!("cannot start sh as a watchdog: {error}"))?;
+        let mut server = Self {
+            binary,
+            directory,
+            port: 0,
+            owner,
+            child: Mutex::new(None),
+            watchdog,
+        };
+        server.initialise(&install)?;
+        for attempt in 1.. {
+            server.port = free_port()?;
+            match server.run() {
+                Ok(()) => break,
+                // Another process was faster to take the port.
+                Err(_) if attempt < ATTEMPTS => {}
+                Err(reason) => return Err(reason),
+            }
+        }
+        Ok(server)
+    }
+
+    fn url(&self, database: &str) -> String {
+        format!("mysql://root@127.0.0.1:{}/{database}", self.port)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    fn initialise(&self, install: &Path) -> Result<(), String> {
+        if let Some((user, group)) = self.owner {
+            chown(&self.directory, Some(user), Some(group)).map_err(|error| {
+                format!(
+                    "cannot hand {} to user {user}: {error}",
+                    self.directory.display()
+                )
+            })?;
+        }
+        let output = self
+            .command(install)
+            .args([
+                "--no-defaults",
+                "--auth-root-authentication-method=normal",
+                "--skip-test-db",
+            ])
+            .arg(format!("--datadir={}", self.data().display()))
+            .output()
+            .map_err(|error| format!("cannot run mariadb-install-db: {error}"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!(
+            "mariadb-install-db failed, {}: {}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        ))
+    }
+
+    /// Starts the server on its data and waits until it lets somebody in.
+    fn run(&self) -> Result<(), String> {
+        let mut running = self.child();
+        if running.is_some() {
+            return Err("the server is already running".to_owned());
+        }
+        let log = self.directory.join("log");
+        let mut child = self
+            .command(&self.binary)
+            .arg("--no-defaults")
+            .arg(format!("--datadir={}", self.data().display()))
+            .arg(format!(
+                "--socket={}",
+                self.directory.join("socket").display()
+            ))
+            .arg(format!(
+                "--pid-file={}",
+                self.directory.join("server.pid").display()
+            ))
+            .arg(format!("--log-error={}", log.display()))
+            .arg(format!("--port={}", self.port))
+            // Durability is not under test, and nobody should wait for the disk.
+            .args([
+                "--bind-address=127.0.0.1",
+                "--max-connections=300",
+                "--innodb-flush-log-at-trx-commit=2",
+                "--skip-innodb-doublewrite",
+                "--innodb-log-file-size=16M",
+                "--innodb-buffer-pool-size=64M",
+                "--performance-schema=ON",
+                "--character-set-server=utf8mb4",
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(|error| format!("cannot run mariadbd: {error}"))?;
+        let outcome = poll(GENEROUS, || {
+            if let Ok(Some(status)) = child.try_wait() {
+                return Some(Err(format!("mariadbd ended at once, {status}")));
+            }
+            MysqlSession::open(&self.url("mysql"))
+                .is_ok()
+                .then_some(Ok(()))
+        });
+        match outcome.unwrap_or_else(|| Err(format!("mariadbd was not ready after {GENEROUS:?}"))) {
+            Ok(()) => {
+                *running = Some(child);
+                Ok(())
+            }
+            Err(reason) => {
+                // It may have ended by itself; then there is nothing to kill.
+                let _ = child.kill();
+                let _ = child.wait();
+                let log = fs::read_to_string(log).unwrap_or_default();
+                Err(format!("{reason}:\n{log}"))
+            }
+        }
+    }
+
+    #[track_caller]
+    fn end(&self, how: Signal) {
+        let Some(mut child) = self.child().take() else {
+            return;
+        };
+        kill_process(Pid::from_child(&child), how).expect("an unreaped child can be signalled");
+        let ended = poll(GENEROUS, || child.try_wait().ok().flatten());
+        assert!(ended.is_some(), "MariaDB did not end after {GENEROUS:?}");
+    }
+
+    fn child(&self) -> MutexGuard<'_, Option<Child>> {
+        // A test that failed while it held the lock has left a value that is still true.
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/bin")
+            .env("LC_ALL", "C")
+            .current_dir("/")
+            .stdin(Stdio::null());
+        if let Some((user, group)) = self.owner {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end(Signal::KILL);
+        drop(self.watchdog.stdin.take());
+        // It has only a directory left to remove; if that fails, no test is wrong.
+        let _ = self.watchdog.wait();
+    }
+}
