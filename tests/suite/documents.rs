@@ -125,14 +125,42 @@ fn every_link_inside_the_repository_leads_somewhere() {
     for path in documents() {
         let text = std::fs::read_to_string(&path).expect("a document is text");
         for link in text.split("](").skip(1) {
-            let target = link.split([')', '#']).next().unwrap_or_default();
-            if target.is_empty() || target.contains("://") {
+            let link = link.split(')').next().unwrap_or_default();
+            if link.contains("://") {
                 continue;
             }
-            let there = path.parent().expect("a file in a directory").join(target);
-            assert!(there.exists(), "{}: {target}", path.display());
+            let (target, part) = link.split_once('#').unwrap_or((link, ""));
+            let there = match target {
+                "" => path.clone(),
+                _ => path.parent().expect("a file in a directory").join(target),
+            };
+            assert!(there.exists(), "{}: {link}", path.display());
+            if !part.is_empty() {
+                let other = std::fs::read_to_string(&there).expect("a document is text");
+                assert!(has_part(&other, part), "{}: {link}", path.display());
+            }
         }
     }
+}
+
+/// Whether a document has a heading that `#part` leads to.
+fn has_part(text: &str, part: &str) -> bool {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.into_iter().any(|line| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = title
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c })
+            .eq(part.chars())
+    })
+}
+
+#[test]
+fn a_part_of_a_document_is_named_by_its_heading() {
+    let text = "# The files\n### [services.NAME]\n";
+    assert!(has_part(text, "the-files") && has_part(text, "servicesname"));
+    assert!(!has_part(text, "the-file"));
 }
 
 #[test]

@@ -145,8 +145,7 @@ fn calls_in_value(value: &Value, calls: &mut Vec<Words>) -> Result<(), String> {
             if let (Some(mut command), Some(arguments)) = (list("command"), list("args")) {
                 command.extend(arguments);
                 calls.extend(shell::calls_in(&command)?);
-            } else if let Some(arguments) = list("args").filter(|words| begins_like_migrate(words))
-            {
+            } else if let Some(arguments) = list("args").filter(begins_like_migrate) {
                 calls.push(arguments);
             } else {
                 for command in [list("command"), list("args")].into_iter().flatten() {
