@@ -188,7 +188,8 @@ impl Site<'_> {
         reporter.finish();
         let record = rollout.record().clone();
         let situation = match &ended {
-            Ok(_) => Some(rollout.look_around().await?),
+            // What was done is done, whether or not the fleet can be shown after it.
+            Ok(_) => rollout.look_around().await.ok(),
             Err(_) => None,
         };
         let finished = rollout.finish().await;

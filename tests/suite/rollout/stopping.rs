@@ -75,6 +75,26 @@ scenario!(
 );
 
 scenario!(
+    fn a_driver_that_only_said_it_was_done_is_called_again(db: Db) {
+        let shop = shop(db, IN_STEPS);
+        shop.project.file("roll.sh", "echo $4 >>calls\n");
+        shop.run(&[TO_1_2, &["--timeout", "1s"]].concat(), 10);
+        assert_eq!(calls(&shop), ["10", "50", "100"]);
+        shop.project.file("roll.sh", DRIVER);
+        shop.run(&["rollout", "resume"], 0);
+        assert_eq!(
+            calls(&shop)[3..],
+            [
+                "web 1.0.0 1.1.0 100",
+                "web 1.1.0 1.2.0 10",
+                "web 1.1.0 1.2.0 50",
+                "web 1.1.0 1.2.0 100"
+            ]
+        );
+    }
+);
+
+scenario!(
     fn a_source_that_fails_is_no_evidence(db: Db) {
         let shop = shop(db, AT_ONCE);
         shop.project
