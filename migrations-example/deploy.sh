@@ -23,7 +23,7 @@ start() {
     shop --version "$version" --instance "$1" >"$1.log" 2>&1 &
     echo $! >"$1.pid"
     echo "$version" >"$1.version"
-    until grep -q ' open: ' "$1.log"; do
+    until grep -qs ' open: ' "$1.log"; do
         kill -0 "$!" 2>/dev/null || { cat "$1.log"; exit 1; }
         sleep 0.1
     done

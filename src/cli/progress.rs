@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -15,6 +16,8 @@ use crate::gate::Blocker;
 pub(super) struct Reporter {
     quiet: bool,
     bar: Option<ProgressBar>,
+    /// Whether the bar was taken away, for something else to be shown.
+    is_away: AtomicBool,
     /// What was last said, so that waiting does not repeat itself.
     last: Mutex<String>,
 }
@@ -34,6 +37,7 @@ impl Reporter {
         Self {
             quiet: global.quiet,
             bar,
+            is_away: AtomicBool::new(false),
             last: Mutex::default(),
         }
     }
@@ -103,6 +107,9 @@ impl Reporter {
         }
         match &self.bar {
             Some(bar) => {
+                if self.is_away.swap(false, Ordering::Relaxed) {
+                    bar.reset();
+                }
                 bar.set_message(line);
                 bar.tick();
             }
@@ -132,7 +139,8 @@ impl Reporter {
     pub(super) fn make_room(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
-            bar.reset();
+            bar.set_message("");
+            self.is_away.store(true, Ordering::Relaxed);
         }
     }
 

@@ -78,14 +78,16 @@ fn arrived(arrival: &Arrival) -> String {
 
 /// What is there and what is still to come or to go.
 fn coming(arrival: &Arrival) -> String {
-    let mut parts = vec![format!(
-        "{} {}: {} of at least {} serving",
-        arrival.service, arrival.to, arrival.serving, arrival.wanted
-    )];
+    let mut parts = Vec::new();
+    // Whoever is in the way comes first: a terminal may cut the rest off.
     if !arrival.others.is_empty() {
         let others: Vec<String> = arrival.others.iter().map(group).collect();
         parts.push(format!("still there: {}", others.join(", ")));
     }
+    parts.push(format!(
+        "{} {}: {} of at least {} serving",
+        arrival.service, arrival.to, arrival.serving, arrival.wanted
+    ));
     for source in &arrival.blind {
         parts.push(match &source.status {
             SourceStatus::Failed { reason } => format!("{} does not answer: {reason}", source.name),
