@@ -57,6 +57,11 @@ fn judge(statement: &Statement, seen: &[(Change, Presence)]) -> Found {
     match (applied, not_applied) {
         (0, 0) if open > 0 || is_repeatable(statement) => Found::NotApplied,
         (0, 0) => Found::Unknown,
+        (_, 0) if fills_what_it_creates(statement) => Found::Between(
+            seen.iter()
+                .map(|one| format!("{}, perhaps without its rows", describe(one)))
+                .collect(),
+        ),
         (_, 0) => Found::Applied(shown()),
         (0, _) => Found::NotApplied,
         _ => Found::Between(shown()),
@@ -155,6 +160,16 @@ fn note(changes: &mut Vec<Change>, object: Object, before: Option<Presence>, aft
     }
 }
 
+/// `CREATE TABLE … AS SELECT …`: the table comes first, and the rows after it.
+fn fills_what_it_creates(statement: &Statement) -> bool {
+    let has = |verb: Verb| {
+        statement
+            .objects()
+            .any(|object| object.kind == ObjectKind::Table && object.verb == verb)
+    };
+    has(Verb::Create) && has(Verb::Alter)
+}
+
 /// Statements that do the same however often they run.
 fn is_repeatable(statement: &Statement) -> bool {
     const MAINTENANCE: &[&str] = &[
@@ -208,6 +223,7 @@ mod tests {
             ("CREATE TABLE a (id INT)", &[], NotApplied),
             ("CREATE TABLE IF NOT EXISTS a (id INT)", &["a"], NotApplied),
             ("CREATE OR REPLACE VIEW a AS SELECT 1", &["a"], NotApplied),
+            ("CREATE TABLE a AS SELECT 1", &[], NotApplied),
             ("DROP TABLE a", &["a"], NotApplied),
             ("DROP TABLE a", &[], APPLIED),
             ("DROP TABLE IF EXISTS a", &[], NotApplied),
@@ -222,6 +238,26 @@ mod tests {
                 Unknown,
             ),
             ("ALTER TABLE t DROP a, ADD a BIGINT", &["a"], Unknown),
+            // Carried out twice, it would make a second index, with another name.
+            (
+                "ALTER TABLE t MODIFY a BIGINT, ADD INDEX (a)",
+                &["a"],
+                Unknown,
+            ),
+            ("ALTER TABLE t ADD UNIQUE (a)", &["a"], Unknown),
+            (
+                "ALTER TABLE t ADD COLUMN IF NOT EXISTS b INT, ADD INDEX (a)",
+                &["b"],
+                Unknown,
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN b INT, ADD INDEX (b)",
+                &["b"],
+                APPLIED,
+            ),
+            ("ALTER TABLE IF EXISTS t ADD b INT", &["b"], APPLIED),
+            ("ALTER TABLE IF EXISTS t DROP b", &[], APPLIED),
+            ("ALTER TABLE IF EXISTS t RENAME TO u", &["u"], NotApplied),
             ("ALTER TABLE t ADD x INT, RENAME TO u", &["u", "x"], APPLIED),
             ("RENAME TABLE a TO old, new TO a", &["a", "new"], NotApplied),
             ("RENAME TABLE a TO old, new TO a", &["a", "old"], APPLIED),
@@ -237,6 +273,12 @@ mod tests {
             };
             assert_eq!(found, expected, "{sql} with {there:?}");
         }
+        assert_eq!(
+            judged("CREATE TABLE a AS SELECT 1", &["a"]),
+            Found::Between(vec![
+                "the table `a` is there, perhaps without its rows".into()
+            ])
+        );
         let Found::Between(shown) = judged("DROP TABLE a, b", &["b"]) else {
             panic!("one of two tables is gone");
         };

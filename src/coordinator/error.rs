@@ -123,8 +123,8 @@ impl CoordinatorError {
                 "put the files back as they were applied, and make the change in a new migration".into(),
             ),
             Self::Unresolved { migration, position, .. } => Some(format!(
-                "look whether it took effect, then say so: `migrate resolve {migration} --step {position} --applied` \
-                 or `--not-applied`"
+                "look whether it took effect, and where it did a part, finish that by hand or undo it; then say so: \
+                 `migrate resolve {migration} --step {position} --applied` or `--not-applied`"
             )),
             Self::StillRunning { .. } => Some(
                 "let it end, or end the session; then run the same command again, which goes on where it left off".into(),

@@ -9,6 +9,9 @@ use crate::ledger::{Acquired, CoordinatorRow, EventKind, Ledger, LedgerError, Ph
 use crate::model::{Live, MigrationId, MigrationState, Phase, Snapshot, Step};
 use crate::project::{Migration, Project};
 
+/// How old an observation may be for an expand that follows another at once.
+const RECENT: Duration = Duration::from_millis(500);
+
 /// What a coordinator works with.
 pub struct Options<'a> {
     pub project: &'a Project,
@@ -29,6 +32,8 @@ pub struct Coordinator<'a> {
     pub(super) connection: Box<dyn Connection>,
     pub(super) token: i64,
     pub(super) actor: String,
+    /// What was observed last, with what was done since, where many expands follow each other.
+    known: Option<(Instant, Situation)>,
     renewal: tokio::task::JoinHandle<()>,
 }
 
@@ -75,6 +80,7 @@ impl<'a> Coordinator<'a> {
             connection,
             token,
             actor,
+            known: None,
             renewal,
         })
     }
@@ -118,6 +124,9 @@ impl<'a> Coordinator<'a> {
         step: Step,
         id: &MigrationId,
     ) -> Result<super::Outcome, CoordinatorError> {
+        if step != Step::Expand {
+            self.known = None;
+        }
         match step {
             Step::Expand => self.expand(id).await,
             Step::Backfill => self.backfill(id).await,
@@ -133,6 +142,33 @@ impl<'a> Coordinator<'a> {
             Ok(situation)
         } else {
             Err(CoordinatorError::Drift(drift_once(situation.drift)))
+        }
+    }
+
+    /// As [`Self::situation`], or what the expand before has left, where that was observed a moment ago: looking
+    /// at a long history anew for each of many expands would take longer than the expands themselves.
+    ///
+    /// Invariant: what could have changed since is read in the transaction of the change. Phases change under
+    /// this coordinator's token only, which is checked there, and leases are read there anew.
+    pub(super) async fn recent_situation(
+        &mut self,
+    ) -> Result<(Instant, Situation), CoordinatorError> {
+        match self.known.take() {
+            Some(known) if known.0.elapsed() < RECENT => Ok(known),
+            _ => Ok((Instant::now(), self.situation().await?)),
+        }
+    }
+
+    /// Keeps a situation for the expand after this one, which has made `state` of its migration.
+    pub(super) fn keep(
+        &mut self,
+        observed: Instant,
+        mut situation: Situation,
+        state: MigrationState,
+    ) {
+        if let Some(known) = situation.evidence.schema.get_mut(state.id()) {
+            *known = state;
+            self.known = Some((observed, situation));
         }
     }
 
@@ -243,7 +279,7 @@ pub(super) async fn move_to(
     change: Move<'_>,
 ) -> Result<Phase, LedgerError> {
     let seq = ledger.lock_admissions().await?;
-    let view = ledger.view().await?;
+    let view = ledger.view_of(change.state.id()).await?;
     let live = view.live_with(change.others);
     let state = view.present(change.state);
     let recorded = view

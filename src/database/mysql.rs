@@ -7,13 +7,8 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
-use sqlx::mysql::{
-    MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow,
-};
-use sqlx::{
-    AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Either, Executor, Row as _,
-    TypeInfo, ValueRef,
-};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Executor};
 
 use super::{
     Access, Batch, Capabilities, Connection, DatabaseError, ErrorKind, KeyRange, LockHolder,
@@ -24,6 +19,9 @@ use crate::sql::{Ddl, Dialect, Object, Script};
 mod catalogue;
 mod keys;
 mod sessions;
+mod values;
+
+use values::{bound, decode};
 
 static CAPABILITIES: Capabilities = Capabilities {
     dialect: Dialect::Mysql,
@@ -41,6 +39,9 @@ static CAPABILITIES: Capabilities = Capabilities {
     lists_sessions: true,
 };
 
+/// How many of the ledger's own statements stay prepared: more than there are.
+const STATEMENTS: usize = 200;
+
 /// Which of the two it is; they have parted where locks are looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flavour {
@@ -56,6 +57,8 @@ pub(super) struct Mysql {
     beginning: Option<&'static [&'static str]>,
     /// The statement that puts the session's lock limits back.
     restore: Option<String>,
+    /// The tables that know no transactions, once somebody asked.
+    untransactional: Option<Vec<String>>,
 }
 
 impl Mysql {
@@ -68,7 +71,9 @@ impl Mysql {
             ));
         }
         let options = options
-            .statement_cache_capacity(0)
+            // Closing a statement is not answered, and what is sent after it would wait for a delayed
+            // acknowledgement (40 ms). The server prepares one anew by itself where a table has changed.
+            .statement_cache_capacity(STATEMENTS)
             // The user's statements mean what they mean in any other session.
             .pipes_as_concat(false)
             .no_engine_substitution(false)
@@ -83,6 +88,7 @@ impl Mysql {
             in_transaction: false,
             beginning: None,
             restore: None,
+            untransactional: None,
         };
         connection.prepare_session().await?;
         Ok(connection)
@@ -100,11 +106,14 @@ impl Mysql {
         if row.text(1)?.contains("MariaDB") {
             self.flavour = Flavour::MariaDb;
         }
-        if mode.split(',').any(|part| part == "NO_BACKSLASH_ESCAPES") {
+        let unread = |part: &&str| matches!(*part, "NO_BACKSLASH_ESCAPES" | "ANSI_QUOTES");
+        if let Some(found) = mode.split(',').find(unread) {
             return Err(DatabaseError::new(
                 ErrorKind::Statement,
-                "the server's sql_mode has NO_BACKSLASH_ESCAPES, under which texts are read differently than this \
-                 program reads them; take it out of sql_mode for the user in the database URL",
+                format!(
+                    "the server's sql_mode has {found}, under which texts are read differently than this program \
+                     reads them; take it out of the server's sql_mode, or SET GLOBAL sql_mode without it"
+                ),
             ));
         }
         if !mode.contains("STRICT_") {
@@ -239,73 +248,6 @@ const fn kind_of(number: u16) -> ErrorKind {
     }
 }
 
-fn bound<'q>(
-    sql: &str,
-    parameters: &[Value],
-) -> sqlx::query::Query<'q, sqlx::MySql, MySqlArguments> {
-    let mut query = sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(false);
-    for parameter in parameters {
-        query = match parameter {
-            Value::Null => query.bind(None::<String>),
-            Value::Int(value) => query.bind(*value),
-            Value::Text(value) => query.bind(value.clone()),
-        };
-    }
-    query
-}
-
-fn decode(row: &MySqlRow) -> Result<Row, DatabaseError> {
-    let mut values = Vec::with_capacity(row.len());
-    for (index, column) in row.columns().iter().enumerate() {
-        let raw = row.try_get_raw(index).map_err(|error| from_sqlx(&error))?;
-        if raw.is_null() {
-            values.push(Value::Null);
-            continue;
-        }
-        let name = column.type_info().name().to_owned();
-        let text = || {
-            row.try_get_unchecked::<String, _>(index)
-                .map_err(|error| from_sqlx(&error))
-        };
-        let value = match name.as_str() {
-            "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => Value::Int(
-                row.try_get_unchecked(index)
-                    .map_err(|error| from_sqlx(&error))?,
-            ),
-            name if name.ends_with("INT UNSIGNED") => {
-                let value: u64 = row
-                    .try_get_unchecked(index)
-                    .map_err(|error| from_sqlx(&error))?;
-                i64::try_from(value).map_or_else(|_| Value::Text(value.to_string()), Value::Int)
-            }
-            // What sums are.
-            "DECIMAL" => {
-                let text = text()?;
-                text.parse().map_or_else(|_| Value::Text(text), Value::Int)
-            }
-            name if name.contains("CHAR")
-                || name.contains("TEXT")
-                || name.contains("BINARY")
-                || name.contains("BLOB")
-                || name == "ENUM" =>
-            {
-                Value::Text(text()?)
-            }
-            other => {
-                return Err(DatabaseError::new(
-                    ErrorKind::Statement,
-                    format!(
-                        "the column `{}` has the type {other}, and a number or a text is needed",
-                        column.name()
-                    ),
-                ));
-            }
-        };
-        values.push(value);
-    }
-    Ok(Row(values))
-}
-
 /// A text as a literal, for a session without NO_BACKSLASH_ESCAPES.
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
@@ -393,11 +335,15 @@ impl Connection for Mysql {
     }
 
     async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        if self.in_transaction {
+            self.refuse_untransactional(sql).await?;
+        }
         self.plain(sql).await
     }
 
     async fn run_alone(&mut self, sql: &str, limit: LockTimeout) -> Result<u64, DatabaseError> {
         self.set_limits(limit).await?;
+        self.untransactional = None;
         let ran = self.plain(sql).await;
         let restored = match self.restore.take() {
             Some(restore) => self.plain(&restore).await.map(drop),

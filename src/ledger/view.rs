@@ -3,8 +3,8 @@
 use super::{AppliedFile, CoordinatorRow, Cursor, Ledger, LedgerError, all};
 use crate::database::{Access, Connection, Row};
 use crate::model::{
-    InstanceState, Label, Live, LiveGroup, MigrationState, Phase, Snapshot, SourceReport,
-    SourceStatus, Version,
+    InstanceState, Label, Live, LiveGroup, MigrationId, MigrationState, Phase, Snapshot,
+    SourceReport, SourceStatus, Version,
 };
 
 /// The name of the source that leases are.
@@ -212,7 +212,21 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error, or contents that this program did not write.
     pub async fn view(&mut self) -> Result<View, LedgerError> {
+        self.view_where(String::new()).await
+    }
+
+    /// As [`Ledger::view`], of this migration alone: `applied` holds no other.
+    ///
+    /// # Errors
+    /// As of [`Ledger::view`].
+    pub async fn view_of(&mut self, id: &MigrationId) -> Result<View, LedgerError> {
+        self.view_where(format!(" WHERE number = {}", id.number()))
+            .await
+    }
+
+    async fn view_where(&mut self, condition: String) -> Result<View, LedgerError> {
         let [coordinator, sightings, applied] = queries().map(ToOwned::to_owned);
+        let applied = applied.replace(" ORDER BY number", &(condition + " ORDER BY number"));
         let leases = counted(self.as_of);
         let answers = self
             .query_all([coordinator, sightings, leases, applied])

@@ -6,6 +6,7 @@ mod support;
 
 mod architecture;
 mod cli;
+mod conformance;
 mod crash;
 mod documents;
 mod errors;

@@ -140,6 +140,48 @@ fn what_the_catalogue_cannot_tell_is_for_a_human_to_say() {
     }
 }
 
+/// Everything the catalogue takes for the same that is not, and what commits behind a transaction's back.
+#[test]
+fn what_is_like_another_name_is_not_that_name_and_a_table_without_transactions_is_refused() {
+    let shop = shop(Db::on("mysql"), "5s");
+    shop.db.execute(
+        "ALTER TABLE users ADD COLUMN nome TEXT; CREATE TABLE notes (id INT) ENGINE = MyISAM",
+    );
+    shop.project.file(
+        "0001_name/expand.sql",
+        "ALTER TABLE users ADD COLUMN `nomé` TEXT;\nALTER TABLE users ADD COLUMN name TEXT;\n\
+         CREATE INDEX `idx é` ON users (`nomé`(10));\nINSERT INTO notes VALUES (1);\n",
+    );
+    let refused = shop.run(&["expand"], 1);
+    for part in ["expand.sql:4", "ALTER TABLE `notes` ENGINE = InnoDB"] {
+        assert!(said(&refused).contains(part), "{part} in {refused:?}");
+    }
+    assert_eq!(shop.db.value("SELECT count(*) FROM notes"), "0");
+    shop.db.execute("ALTER TABLE notes ENGINE = InnoDB");
+    shop.run(&["expand"], 0);
+    assert_eq!(shop.db.value("SELECT count(*) FROM notes"), "1");
+}
+
+/// A table that is filled by the statement that creates it may be there without its rows.
+#[test]
+fn a_table_created_from_a_query_is_not_taken_for_whole() {
+    let shop = shop(Db::on("mysql"), "5s");
+    shop.project.file(
+        "0001_name/expand.sql",
+        "CREATE TABLE people AS SELECT id FROM users;\nALTER TABLE users ADD COLUMN name TEXT;\n",
+    );
+    shop.project.env("PHASEGATE_CRASH_AT", "expand.ran");
+    shop.run(&["expand"], 137);
+    shop.project.env_remove("PHASEGATE_CRASH_AT");
+    let asked = shop.run(&["expand"], 1);
+    for part in ["perhaps without its rows", "--step 1 --applied"] {
+        assert!(said(&asked).contains(part), "{part} in {asked:?}");
+    }
+    shop.run(&["resolve", NAME, "--step", "1", "--applied"], 0);
+    shop.run(&["expand"], 0);
+    assert_eq!(shop.db.value("SELECT count(*) FROM people"), "5");
+}
+
 /// A server goes on with the statement of a client that was killed.
 #[test]
 fn a_statement_that_still_runs_is_waited_for() {

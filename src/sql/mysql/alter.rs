@@ -3,7 +3,7 @@
 
 use super::super::facts::{Facts, Name, NewColumn};
 use super::super::lexeme::{self, Kind};
-use super::super::{Effect, ObjectKind, Verb};
+use super::super::{Effect, Object, ObjectKind, Verb};
 use super::cursor::Cursor;
 use super::lexer::unquote;
 
@@ -24,19 +24,33 @@ pub(super) fn altered(mut cursor: Cursor<'_>) -> Facts {
     }
     cursor.eat(&["nowait"]);
     let mut whole = Facts::additive().about(table.subject(ObjectKind::Table));
+    let mut has_unnamed = false;
     for piece in cursor.pieces() {
         let found = action(&table, piece);
         if rank(&found.effect) > rank(&whole.effect) {
             whole.effect = found.effect;
         }
+        has_unnamed |= found.objects.is_empty() && !piece.is_repeatable();
         whole.objects.extend(found.objects);
     }
-    if conditional {
-        for object in &mut whole.objects {
-            object.if_exists_or_not = true;
-        }
+    // `ALTER TABLE IF EXISTS t ADD a` fails where `a` is there all the same.
+    for object in &mut whole.objects {
+        object.if_exists_or_not |= conditional && object.kind == ObjectKind::Table;
+    }
+    // What the server names by itself is looked for in vain, and must not be made twice: it is made together
+    // with the rest, so one change of the rest that leaves no doubt tells of it, and nothing else does.
+    let is_told = |object: &Object| object.verb != Verb::Alter && !object.if_exists_or_not;
+    if has_unnamed && !whole.objects.iter().any(is_told) {
+        whole.objects.clear();
     }
     whole
+}
+
+impl Cursor<'_> {
+    /// Whether an action of which no object is known does the same however often it is carried out.
+    fn is_repeatable(&self) -> bool {
+        !self.is_word("add") && !self.is_word("drop")
+    }
 }
 
 const fn rank(effect: &Effect) -> u8 {

@@ -91,16 +91,20 @@ fn table(mut cursor: Cursor<'_>, replaces: bool) -> Facts {
     } else {
         Facts::additive()
     };
-    let facts = if cursor.has_outer(&["select", "values", "table"]) {
-        match super::functions::problem(cursor.text, selection(cursor)) {
-            Some(why) => Facts::unknown(why),
-            None => facts,
-        }
-    } else {
-        facts
+    let object = name
+        .object(ObjectKind::Table, Verb::Create)
+        .conditional(conditional || replaces);
+    if !cursor.has_outer(&["select", "values", "table"]) {
+        return facts.object(object);
+    }
+    let facts = match super::functions::problem(cursor.text, selection(cursor)) {
+        Some(why) => Facts::unknown(why),
+        None => facts,
     };
-    let object = name.object(ObjectKind::Table, Verb::Create);
-    facts.object(object.conditional(conditional || replaces))
+    // A table that is there may not have its rows yet.
+    facts
+        .object(object)
+        .object(name.object(ObjectKind::Table, Verb::Alter))
 }
 
 /// The query of `CREATE TABLE … AS SELECT …`.
