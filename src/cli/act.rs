@@ -4,23 +4,26 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::args::{ContractArgs, ExpandArgs, Global, ResolveArgs, RevertArgs, StepArgs};
+use super::args::{BackfillArgs, ContractArgs, ExpandArgs, Global, ResolveArgs, RevertArgs};
 use super::context::{Context, refuse_drift};
 use super::failure::Failure;
 use super::out::Out;
 use super::progress::Reporter;
 use super::{json, text};
 use crate::coordinator::{
-    Answer, Coordinator, CoordinatorError, Options, Outcome, Progress, Situation,
+    Answer, Coordinator, CoordinatorError, Done, Options, Outcome, Progress, Situation,
 };
 use crate::gate::{Decision, Verdict};
 use crate::model::{MigrationId, MigrationState, Phase, Snapshot, Step};
+use crate::project::Pace;
 
 /// What a command is asked to do.
 struct Task {
     step: Step,
     ids: Vec<MigrationId>,
     wait: Option<Duration>,
+    /// Of a backfill.
+    pace: Option<Pace>,
     accept_unknown: Option<String>,
     /// Whether the user named the migrations.
     is_named: bool,
@@ -41,13 +44,21 @@ pub(super) async fn expand(args: &ExpandArgs, global: &Global, out: &Out) -> Res
         step: Step::Expand,
         ids,
         wait: args.waiting.wait,
+        pace: None,
         accept_unknown: None,
         is_named,
     };
     run(&context, task, global, out).await
 }
 
-pub(super) async fn backfill(args: &StepArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+pub(super) async fn backfill(
+    args: &BackfillArgs,
+    global: &Global,
+    out: &Out,
+) -> Result<u8, Failure> {
+    if let Some(command) = &args.command {
+        return super::backfill::control(command, global, out).await;
+    }
     let context = Context::load(global)?;
     let is_wanted = |state: &MigrationState| {
         let is_open = matches!(
@@ -57,11 +68,15 @@ pub(super) async fn backfill(args: &StepArgs, global: &Global, out: &Out) -> Res
         state.declaration.parts.backfill && state.expand_is_done() && is_open
     };
     let (ids, is_named) = select(&context, &args.ids, is_wanted).await?;
+    if args.dry_run {
+        return super::backfill::rehearse(&context, &ids, out).await;
+    }
     let accept_unknown = reason(args.overriding.accept_unknown.as_deref())?;
     let task = Task {
         step: Step::Backfill,
         ids,
         wait: args.waiting.wait,
+        pace: args.pace,
         accept_unknown,
         is_named,
     };
@@ -88,6 +103,7 @@ pub(super) async fn contract(
         step: Step::Contract,
         ids,
         wait: args.wait,
+        pace: None,
         accept_unknown,
         is_named,
     };
@@ -102,6 +118,7 @@ pub(super) async fn revert(args: &RevertArgs, global: &Global, out: &Out) -> Res
         step: Step::Revert,
         ids,
         wait: args.waiting.wait,
+        pace: None,
         accept_unknown,
         is_named: true,
     };
@@ -113,7 +130,16 @@ pub(super) async fn resolve(args: &ResolveArgs, global: &Global, out: &Out) -> R
     let id = context.project.find(&args.id)?.id().clone();
     let reporter = Reporter::new(global);
     let report = |progress: Progress| reporter.show(&progress);
-    let mut coordinator = start(&context, format!("resolve {id}"), None, None, &report).await?;
+    let options = Options {
+        project: &context.project,
+        target: &context.target,
+        doing: format!("resolve {id}"),
+        accept_unknown: None,
+        wait: None,
+        pace: None,
+        report: &report,
+    };
+    let mut coordinator = Coordinator::start(options).await?;
     let answer = if args.applied {
         Answer::Applied
     } else {
@@ -177,24 +203,6 @@ fn reason(text: Option<&str>) -> Result<Option<String>, Failure> {
     }
 }
 
-async fn start<'a>(
-    context: &'a Context,
-    doing: String,
-    wait: Option<Duration>,
-    accept_unknown: Option<String>,
-    report: &'a (dyn Fn(Progress) + Send + Sync),
-) -> Result<Coordinator<'a>, Failure> {
-    let options = Options {
-        project: &context.project,
-        target: &context.target,
-        doing,
-        accept_unknown,
-        wait,
-        report,
-    };
-    Ok(Coordinator::start(options).await?)
-}
-
 async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Result<u8, Failure> {
     if task.ids.is_empty() {
         return Ok(nothing_to_do(task.step, out));
@@ -203,14 +211,16 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
     let doing = format!("{} {}", task.step.name(), names.join(" "));
     let reporter = Reporter::new(global);
     let report = |progress: Progress| reporter.show(&progress);
-    let mut coordinator = start(
-        context,
+    let options = Options {
+        project: &context.project,
+        target: &context.target,
         doing,
-        task.wait,
-        task.accept_unknown.clone(),
-        &report,
-    )
-    .await?;
+        accept_unknown: task.accept_unknown.clone(),
+        wait: task.wait,
+        pace: task.pace,
+        report: &report,
+    };
+    let mut coordinator = Coordinator::start(options).await?;
     let mut outcomes = Vec::new();
     let mut failed = None;
     for id in &task.ids {
@@ -335,6 +345,21 @@ impl CoordinatorError {
     }
 }
 
+/// How many rows a backfill went over and how fast, where that says something.
+fn rate(done: &Done) -> String {
+    let over = if done.keys == done.rows {
+        String::new()
+    } else {
+        format!(", of {} gone over", done.keys)
+    };
+    let milliseconds = u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX);
+    if milliseconds < 1000 {
+        return over;
+    }
+    let rate = done.keys.saturating_mul(1000) / milliseconds;
+    format!("{over}, {rate} rows/s")
+}
+
 fn as_text(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Done(done) => {
@@ -352,7 +377,7 @@ fn as_text(outcome: &Outcome) -> String {
                             1 => "1 batch".to_owned(),
                             batches => format!("{batches} batches"),
                         }
-                    ),
+                    ) + &rate(done),
                 ),
             };
             let mut line = format!("{did} {} ({how_much}, {took})", done.migration);
@@ -377,6 +402,7 @@ fn as_json(outcome: &Outcome) -> serde_json::Value {
             "migration": done.migration,
             "statements": done.statements,
             "rows": done.rows,
+            "keys": done.keys,
             "took_ms": u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX),
             "notes": done.notes,
         }),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::project::Pace;
+
 const AFTER_HELP: &str = "\
 Exit codes, the same for every command:
   0  go, or done            10  hold: will pass by itself (a drain, a soak)
@@ -127,7 +129,7 @@ pub(super) enum Command {
     /// Add the new format: every pending migration, or those named
     Expand(ExpandArgs),
     /// Fill the new format for existing rows
-    Backfill(StepArgs),
+    Backfill(BackfillArgs),
     /// Remove the old format, once no live version depends on it
     Contract(ContractArgs),
     /// Undo the expand of a migration
@@ -298,14 +300,53 @@ pub(super) struct ExpandArgs {
 }
 
 #[derive(Args)]
-pub(super) struct StepArgs {
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct BackfillArgs {
+    #[command(subcommand)]
+    pub command: Option<BackfillCommand>,
     /// Numbers or names; every migration that waits for it without any
     #[arg(value_name = "ID")]
     pub ids: Vec<String>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The share of the time to work, between 0.01 and 1; wins over `pace` in migration.toml
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub pace: Option<Pace>,
     #[command(flatten)]
     pub waiting: Waiting,
     #[command(flatten)]
     pub overriding: Override,
+}
+
+/// Steers a backfill that runs in another terminal or on another machine.
+#[derive(Subcommand)]
+pub(super) enum BackfillCommand {
+    /// Let a running backfill wait after the batch that runs
+    Pause {
+        /// Its number or name
+        id: String,
+    },
+    /// Let a paused backfill go on
+    Resume {
+        /// Its number or name
+        id: String,
+    },
+    /// Change the share of the time that a running backfill works
+    Pace {
+        /// Its number or name
+        id: String,
+        /// Between 0.01 and 1
+        #[arg(value_parser = share)]
+        share: Pace,
+    },
+}
+
+/// A share of the time.
+fn share(text: &str) -> Result<Pace, String> {
+    let wrong = || format!("`{text}` is not a number; write for example 0.5");
+    let share: f64 = text.trim().parse().map_err(|_| wrong())?;
+    Pace::from_share(share).map_err(|reason| format!("it {reason}"))
 }
 
 #[derive(Args)]

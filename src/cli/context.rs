@@ -6,8 +6,8 @@ use super::args::Global;
 use super::failure::Failure;
 use super::out::note;
 use crate::coordinator::{self, Situation};
-use crate::database::{Connection, Target};
-use crate::ledger::{Ledger, LedgerError, RolloutRecord};
+use crate::database::{Connection, ErrorKind, Target};
+use crate::ledger::{BackfillRecord, Ledger, LedgerError, RolloutRecord};
 use crate::project::Project;
 
 /// A project whose files are in order, and the database that is meant.
@@ -57,6 +57,16 @@ impl Context {
         Ok(last?)
     }
 
+    /// How the backfills get on; none where there is no database yet.
+    pub(super) async fn backfills(&self) -> Result<Vec<BackfillRecord>, Failure> {
+        let Some(mut connection) = self.connect().await? else {
+            return Ok(Vec::new());
+        };
+        let records = Ledger::backfills(connection.as_mut()).await;
+        connection.close().await;
+        Ok(records?)
+    }
+
     /// A connection for reading; none where there is no database yet.
     pub(super) async fn connect(&self) -> Result<Option<Box<dyn Connection>>, Failure> {
         match coordinator::connect(&self.project, &self.target, false).await {
@@ -75,7 +85,15 @@ async fn last_rollout(
     };
     let last = ledger.last_rollout().await;
     ledger.rollback().await?;
-    last
+    match last {
+        // A ledger of before there were rollouts, or a user who may not look.
+        Err(LedgerError::Database(error))
+            if matches!(error.kind, ErrorKind::NoTable | ErrorKind::Permission) =>
+        {
+            Ok(None)
+        }
+        other => other,
+    }
 }
 
 /// The project's files, with what looks wrong in them said.

@@ -4,6 +4,7 @@
 
 mod act;
 mod args;
+mod backfill;
 mod check;
 mod completions;
 mod context;

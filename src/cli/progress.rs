@@ -3,14 +3,17 @@
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Global;
 use super::out::note;
 use super::text;
+use crate::backfill::{Report, Standing};
 use crate::coordinator::Progress;
 use crate::gate::Blocker;
+use crate::model::MigrationId;
 
 /// Shows what a coordinator reports.
 pub(super) struct Reporter {
@@ -20,7 +23,12 @@ pub(super) struct Reporter {
     is_away: AtomicBool,
     /// What was last said, so that waiting does not repeat itself.
     last: Mutex<String>,
+    /// When it was last told how a backfill gets on.
+    told: Mutex<Instant>,
 }
+
+/// How often a backfill says how it gets on where there is no terminal.
+const TELL_EVERY: Duration = Duration::from_secs(30);
 
 impl Reporter {
     pub(super) fn new(global: &Global) -> Self {
@@ -39,6 +47,7 @@ impl Reporter {
             bar,
             is_away: AtomicBool::new(false),
             last: Mutex::default(),
+            told: Mutex::new(Instant::now()),
         }
     }
 
@@ -91,10 +100,7 @@ impl Reporter {
                     false,
                 )
             }
-            Progress::Batch { migration, rows } => (
-                format!("{migration}: {} so far", text::count(*rows, "row")),
-                true,
-            ),
+            Progress::Backfill { migration, report } => return self.backfill(migration, report),
         };
         self.say(line, is_passing);
     }
@@ -142,6 +148,57 @@ impl Reporter {
             bar.set_message("");
             self.is_away.store(true, Ordering::Relaxed);
         }
+    }
+
+    fn backfill(&self, migration: &MigrationId, report: &Report) {
+        let (line, is_passing) = match report {
+            Report::Passed(standing) => return self.passed(migration, standing),
+            Report::Held(reason) => (format!("{migration} waits: {reason}"), false),
+            Report::Released => (format!("{migration} goes on"), false),
+            Report::Retry { error, keys } => (
+                format!(
+                    "{migration}: a batch did not get through ({error}); trying again with {}",
+                    text::count(*keys, "row")
+                ),
+                false,
+            ),
+            Report::Warning(warning) => {
+                tracing::warn!("{migration}: {warning}");
+                return;
+            }
+        };
+        self.say(line, is_passing);
+    }
+
+    fn passed(&self, migration: &MigrationId, standing: &Standing) {
+        if self.quiet {
+            return;
+        }
+        let line = text::standing(migration, standing);
+        let Some(bar) = &self.bar else {
+            // In a log, one line now and then.
+            let Ok(mut told) = self.told.lock() else {
+                return;
+            };
+            if told.elapsed() >= TELL_EVERY {
+                note(&line);
+                *told = Instant::now();
+            }
+            return;
+        };
+        // Known from the first batch on, and not before.
+        if standing.total > 0
+            && bar.length() != Some(standing.total)
+            && let Ok(style) = ProgressStyle::with_template(
+                "{spinner} {elapsed_precise} [{bar:24}] {percent:>3} % {wide_msg}",
+            )
+        {
+            bar.set_style(style);
+            bar.set_length(standing.total);
+        }
+        bar.set_position(standing.seen.min(standing.total));
+        bar.set_message(line);
+        bar.tick();
     }
 
     pub(super) fn finish(&self) {

@@ -9,12 +9,19 @@ use super::out::{Out, note};
 use super::{json, text};
 use crate::coordinator::Situation;
 use crate::gate::{Action, Decision, Horizon, Stretch, Verdict, decide, horizon};
-use crate::ledger::{Applied, RolloutState};
+use crate::ledger::{Applied, BackfillRecord, RolloutState, Wish};
 use crate::model::{MigrationState, Phase, Step};
+use crate::project::Pace;
 
 pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global)?;
     let situation = context.observe().await?;
+    let is_any = |applied: &Applied| applied.state.declaration.parts.backfill;
+    let backfills = if situation.view.applied.iter().any(is_any) {
+        context.backfills().await?
+    } else {
+        Vec::new()
+    };
     let horizons: Vec<Horizon> = context
         .project
         .config
@@ -28,13 +35,15 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result
     let rollout = context.last_rollout().await?;
     let rollout = rollout.filter(|last| last.state == RolloutState::Open);
     if out.is_json() {
-        let mut value = as_json(&situation, &horizons);
+        let mut value = as_json(&situation, &backfills, &horizons);
         if let (Some(open), Some(object)) = (&rollout, value.as_object_mut()) {
             object.insert("rollout".into(), super::rollout::as_json(open));
         }
         out.json(&value);
     } else {
-        out.line(&as_text(&context, &situation, &horizons, args.all));
+        out.line(&as_text(
+            &context, &situation, &backfills, &horizons, args.all,
+        ));
         if let Some(open) = &rollout {
             out.line(&format!(
                 "\n{}; `migrate rollout status` shows it",
@@ -102,7 +111,13 @@ fn waits_for(state: &MigrationState, situation: &Situation) -> String {
     }
 }
 
-fn as_text(context: &Context, situation: &Situation, horizons: &[Horizon], all: bool) -> String {
+fn as_text(
+    context: &Context,
+    situation: &Situation,
+    backfills: &[BackfillRecord],
+    horizons: &[Horizon],
+    all: bool,
+) -> String {
     let mut lines = vec![format!("database: {}", context.target)];
     if !situation.has_ledger {
         lines.push("nothing has been applied to it yet".to_owned());
@@ -124,7 +139,7 @@ fn as_text(context: &Context, situation: &Situation, horizons: &[Horizon], all: 
                 "complete".to_owned(),
                 format!("nothing: {} migrations (`--all` lists them)", run.len()),
             ]),
-            _ => rows.extend(run.iter().map(|state| row(state, situation))),
+            _ => rows.extend(run.iter().map(|state| row(state, situation, backfills))),
         }
     }
     lines.push(text::table(&["migration", "phase", "waits for"], rows));
@@ -138,14 +153,59 @@ fn as_text(context: &Context, situation: &Situation, horizons: &[Horizon], all: 
 /// A run of more complete migrations than this is one line.
 const LONG: usize = 10;
 
-fn row(state: &MigrationState, situation: &Situation) -> Vec<String> {
+fn row(state: &MigrationState, situation: &Situation, backfills: &[BackfillRecord]) -> Vec<String> {
     let mut phase = state.phase.name().to_owned();
     if state.phase == Phase::Backfilling
-        && let Some(cursor) = applied(state, situation).and_then(|applied| applied.cursor.as_ref())
+        && let Some(record) = recorded(state, situation, backfills)
     {
-        phase.push_str(&format!(", {}", text::count(cursor.rows, "row")));
+        phase.push_str(&format!(", {}", text::so_far(record.seen(), record.total)));
+        let is_at_work = situation.view.coordinator.is_held();
+        if !record.held_by.is_empty() && is_at_work {
+            phase.push_str(&format!(", waits: {}", record.held_by));
+        } else if record.control.wish == Wish::Pause {
+            phase.push_str(", paused");
+        } else if is_at_work {
+            phase.push_str(&text::speed(record.seen(), record.total, record.rate));
+        }
+        if let Some(pace) = record.control.pace {
+            phase.push_str(&format!(", pace {}", Pace::from_thousandths(pace)));
+        }
     }
     vec![state.id().to_string(), phase, waits_for(state, situation)]
+}
+
+/// How the backfill of a migration got on that belongs to what is recorded of it now.
+fn recorded<'r>(
+    state: &MigrationState,
+    situation: &Situation,
+    backfills: &'r [BackfillRecord],
+) -> Option<&'r BackfillRecord> {
+    let changed_at = applied(state, situation)?.changed_at;
+    let number = state.id().number();
+    let of_now = |record: &&BackfillRecord| {
+        record.number == number && (state.phase != Phase::Backfilling || record.run == changed_at)
+    };
+    backfills.iter().find(of_now)
+}
+
+fn backfill_as_json(record: &BackfillRecord, situation: &Situation) -> serde_json::Value {
+    let (seen, rate) = (record.seen(), record.rate);
+    let left = record.total.saturating_sub(seen).saturating_mul(1000);
+    json!({
+        "seen": seen,
+        "changed": record.changed(),
+        "total": record.total,
+        "batches": record.batches(),
+        "ranges": record.ranges.len(),
+        "rate": rate,
+        "left_ms": left.checked_div(rate),
+        "held_by": (!record.held_by.is_empty()).then_some(&record.held_by),
+        "paused": record.control.wish == Wish::Pause,
+        "pace": record.control.pace.map(|pace| Pace::from_thousandths(pace).to_string()),
+        "at_work": situation.view.coordinator.is_held(),
+        "started_at": json::time(record.started_at),
+        "heard_of_at": json::time(record.beat_at),
+    })
 }
 
 /// What is recorded of a migration.
@@ -197,7 +257,11 @@ fn range(stretch: &Stretch) -> String {
     }
 }
 
-fn as_json(situation: &Situation, horizons: &[Horizon]) -> serde_json::Value {
+fn as_json(
+    situation: &Situation,
+    backfills: &[BackfillRecord],
+    horizons: &[Horizon],
+) -> serde_json::Value {
     let migrations: Vec<_> = situation
         .evidence
         .schema
@@ -206,7 +270,9 @@ fn as_json(situation: &Situation, horizons: &[Horizon]) -> serde_json::Value {
         .map(|state| {
             let waits = match next(state, situation) {
                 Next::Nothing => serde_json::Value::Null,
-                Next::Ready(step) => json!({ "step": step.name(), "verdict": "go", "blockers": [] }),
+                Next::Ready(step) => {
+                    json!({ "step": step.name(), "verdict": "go", "blockers": [] })
+                }
                 Next::Blocked(step, decision) => json!({
                     "step": step.name(),
                     "verdict": decision.verdict.name(),
@@ -214,12 +280,16 @@ fn as_json(situation: &Situation, horizons: &[Horizon]) -> serde_json::Value {
                 }),
             };
             let applied = applied(state, situation);
+            let record = recorded(state, situation, backfills);
             json!({
                 "id": state.id(),
                 "description": state.declaration.description,
                 "phase": state.phase.name(),
                 "since": applied.map(|applied| json::time(applied.changed_at)),
-                "backfilled_rows": applied.and_then(|applied| applied.cursor.as_ref()).map(|cursor| cursor.rows),
+                "backfilled_rows": record.map(BackfillRecord::changed),
+                "backfill": record
+                    .filter(|_| state.phase == Phase::Backfilling)
+                    .map(|record| backfill_as_json(record, situation)),
                 "next": waits,
             })
         })

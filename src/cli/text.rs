@@ -2,7 +2,9 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 
+use crate::backfill::Standing;
 use crate::gate::{Action, Blocker, Decision, Verdict};
+use crate::model::MigrationId;
 
 /// A table without lines, its columns aligned; it is broken to the width of the terminal.
 pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
@@ -53,6 +55,45 @@ pub(super) fn count(number: u64, noun: &str) -> String {
     } else {
         format!("{number} {noun}s")
     }
+}
+
+/// How a backfill gets on: `0002_name: 300000 of about 1000000 rows, 45000 rows/s, 15 s left`.
+pub(super) fn standing(migration: &MigrationId, standing: &Standing) -> String {
+    let what = if standing.is_check { " check" } else { "" };
+    format!(
+        "{migration}{what}: {}{}",
+        so_far(standing.seen, standing.total),
+        speed(standing.seen, standing.total, standing.rate)
+    )
+}
+
+/// `300000 rows of about 1000000 (30 %)`.
+pub(super) fn so_far(seen: u64, total: u64) -> String {
+    let seen_rows = count(seen, "row");
+    if total == 0 {
+        return seen_rows;
+    }
+    // What is written meanwhile, or an estimate that was low, must not look like an end.
+    let percent = (u128::from(seen) * 100 / u128::from(total)).min(99);
+    if seen == total {
+        return format!("{seen_rows} of about {total} (100 %)");
+    }
+    format!("{seen_rows} of about {total} ({percent} %)")
+}
+
+/// `, 45000 rows/s, 15 s left`; empty where nothing is known of it.
+pub(super) fn speed(seen: u64, total: u64, rate: u64) -> String {
+    if rate == 0 {
+        return String::new();
+    }
+    let left = total.saturating_sub(seen);
+    if left == 0 {
+        return format!(", {rate} rows/s");
+    }
+    format!(
+        ", {rate} rows/s, {} left",
+        span(left.saturating_mul(1000) / rate)
+    )
 }
 
 /// A length of time, coarse enough to read at a glance.

@@ -4,12 +4,14 @@ use std::time::Instant;
 
 use super::fence::{FromInside, RecheckRules};
 use super::script::{Recheck as _, seen_elsewhere};
-use super::session::{Coordinator, Move, WayBack, move_to};
+use super::session::{Coordinator, Move, Options, WayBack, move_to};
 use super::{CoordinatorError, Done, Outcome, Progress, Situation};
-use crate::backfill::{BackfillError, Engine};
-use crate::gate::{Decision, Verdict};
-use crate::ledger::{Cursor, Ledger};
+use crate::backfill::{BackfillError, Engine, Finding, Limits, Report, Run, Totals};
+use crate::database::ConnectOptions;
+use crate::gate::{CheckFinding, Decision, Verdict};
+use crate::ledger::{Applied, BackfillRecord, Ledger};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
+use crate::project::Migration;
 
 impl Coordinator<'_> {
     pub(super) async fn backfill(&mut self, id: &MigrationId) -> Result<Outcome, CoordinatorError> {
@@ -31,15 +33,7 @@ impl Coordinator<'_> {
         else {
             return Err(CoordinatorError::NoFiles(id.clone()));
         };
-        let config = &self.project().config.database;
-        let engine = Engine {
-            id,
-            rules,
-            file,
-            token: self.token,
-            lock_timeout: config.lock_timeout,
-            lock_retry_for: config.lock_retry_for,
-        };
+        let engine = self.engine(id, rules, file);
         // A query that counts missing values does not see the stale ones that the kinds tell of.
         let is_over = state.has_taken(Step::Backfill, &situation.evidence.snapshot.live())
             && (state.phase != Phase::Backfilled
@@ -52,30 +46,28 @@ impl Coordinator<'_> {
                 note,
             });
         }
-        let recorded =
-            recorded_cursor(&situation, id).filter(|_| state.phase == Phase::Backfilling);
-        let before = recorded.as_ref().map_or(0, |cursor| cursor.rows);
         let mut notes = decision.notes;
-        let cursor = match recorded {
-            Some(cursor) => Some(cursor),
-            // It is recorded, and was killed before its first batch.
-            None if state.phase == Phase::Backfilling => {
-                engine.start(self.connection.as_mut()).await?
+        let mut recorded = None;
+        if state.phase == Phase::Backfilling {
+            recorded = self.resumed(&engine, &situation).await?;
+        } else {
+            let inside = self.begin_backfill(&engine, &state, &situation).await?;
+            if inside.verdict != Verdict::Go {
+                return Ok(Outcome::Blocked(inside));
             }
-            None => {
-                let inside = self.begin_backfill(&engine, &state, &situation).await?;
-                if inside.verdict != Verdict::Go {
-                    return Ok(Outcome::Blocked(inside));
-                }
-                // What the statement has to do depends on who has come until now.
-                notes = inside.notes;
-                engine.start(self.connection.as_mut()).await?
-            }
-        };
+            // What the statement has to do depends on who has come until now.
+            notes = inside.notes;
+        }
         crate::crash::point("backfill.begun");
-        let (rows, batches) = self.run_batches(&engine, cursor).await?;
-        if engine.remaining(self.connection.as_mut()).await? != 0 {
-            return self.give_up_backfill(&engine, &state).await;
+        let totals = self.run_batches(&engine, recorded).await?;
+        let remaining = engine.remaining(self.connection.as_mut()).await?;
+        if remaining != 0 {
+            let left = Left::Remaining(remaining);
+            return self.give_up_backfill(&engine, &state, left).await;
+        }
+        if let Some(found) = self.check(&engine).await? {
+            let left = Left::Check(found);
+            return self.give_up_backfill(&engine, &state, left).await;
         }
         if let Some(decision) = self.finish_backfill(&engine, &state).await? {
             return Ok(Outcome::Blocked(decision));
@@ -83,11 +75,47 @@ impl Coordinator<'_> {
         Ok(Outcome::Done(Done {
             migration: id.clone(),
             step: Step::Backfill,
-            statements: batches,
-            rows: rows.saturating_sub(before),
+            statements: totals.batches,
+            rows: totals.changed,
+            keys: totals.seen,
             took: began.elapsed(),
             notes,
         }))
+    }
+
+    fn engine<'e>(
+        &self,
+        id: &'e MigrationId,
+        rules: &'e crate::project::BackfillRules,
+        file: &'e crate::project::BackfillFile,
+    ) -> Engine<'e> {
+        let config = &self.project().config.database;
+        Engine {
+            id,
+            rules,
+            file,
+            token: self.token,
+            limits: Limits {
+                lock_timeout: config.lock_timeout,
+                lock_retry_for: config.lock_retry_for,
+            },
+        }
+    }
+
+    /// Where an earlier run stopped; none where it was killed before it had fixed its ranges.
+    async fn resumed(
+        &mut self,
+        engine: &Engine<'_>,
+        situation: &Situation,
+    ) -> Result<Option<BackfillRecord>, CoordinatorError> {
+        let recorded = engine.recorded(self.connection.as_mut()).await;
+        let recorded = recorded.map_err(|error| of_engine(error, engine.id))?;
+        let run = applied(situation, engine.id).map(|applied| applied.changed_at);
+        // A statement that was mended goes over all rows: nobody can tell what the one before did to those it passed.
+        Ok(
+            recorded
+                .filter(|record| Some(record.run) == run && record.sha256 == engine.file.sha256),
+        )
     }
 
     /// Records that the backfill runs, unless a version that would undo it has come meanwhile. From
@@ -121,7 +149,7 @@ impl Coordinator<'_> {
         ledger
             .record_file(engine.id, Step::Backfill.name(), &path, &engine.file.sha256)
             .await?;
-        ledger.forget_cursor(engine.id).await?;
+        ledger.forget_backfill(engine.id).await?;
         ledger.commit().await?;
         Ok(decision)
     }
@@ -135,44 +163,86 @@ impl Coordinator<'_> {
         }
     }
 
-    /// Returns the rows changed since the backfill began, and the batches of this run.
     async fn run_batches(
         &mut self,
         engine: &Engine<'_>,
-        cursor: Option<Cursor>,
-    ) -> Result<(u64, u64), CoordinatorError> {
-        let Some(mut cursor) = cursor else {
-            return Ok((0, 0));
-        };
-        let mut batches = 0;
-        loop {
-            let batch = engine.batch(self.connection.as_mut(), &cursor).await;
-            let Some(next) = batch.map_err(|error| of_engine(error, engine.id))? else {
-                return Ok((cursor.rows, batches));
-            };
-            cursor = next;
-            batches += 1;
-            self.report(Progress::Batch {
-                migration: engine.id.clone(),
-                rows: cursor.rows,
+        recorded: Option<BackfillRecord>,
+    ) -> Result<Totals, CoordinatorError> {
+        let of = |error| of_engine(error, engine.id);
+        let (options, id) = (&self.options, engine.id);
+        let report = |report: Report| {
+            (options.report)(Progress::Backfill {
+                migration: id.clone(),
+                report,
             });
-            crate::crash::point("backfill.batch");
-        }
+        };
+        let record = match recorded {
+            Some(record) => record,
+            None => {
+                let prepared = engine.prepare(self.connection.as_mut(), &report).await;
+                prepared.map_err(of)?
+            }
+        };
+        crate::crash::point("backfill.prepared");
+        let run = run_of(options, *engine, &report);
+        run.go(self.connection.as_mut(), &record).await.map_err(of)
     }
 
-    /// `remaining` is not 0 after the last key: the next run starts again at the first one.
+    /// Rows that `check` finds; none where it is not asked for.
+    pub(super) async fn check(
+        &mut self,
+        engine: &Engine<'_>,
+    ) -> Result<Option<Finding>, CoordinatorError> {
+        let (options, id) = (&self.options, engine.id);
+        let report = |report: Report| {
+            (options.report)(Progress::Backfill {
+                migration: id.clone(),
+                report,
+            });
+        };
+        let run = run_of(options, *engine, &report);
+        let found = run.check(self.connection.as_mut()).await;
+        found.map_err(|error| of_engine(error, engine.id))
+    }
+
+    /// As [`Self::check`], for a contract, whatever has been written since the backfill.
+    pub(super) async fn check_of(
+        &mut self,
+        migration: &Migration,
+    ) -> Result<Option<CheckFinding>, CoordinatorError> {
+        let dialect = self.connection.capabilities().dialect;
+        let (Some(rules), Some(file)) = (&migration.backfill, &migration.files(dialect).backfill)
+        else {
+            return Ok(None);
+        };
+        let engine = self.engine(migration.id(), rules, file);
+        Ok(self.check(&engine).await?.map(finding))
+    }
+
+    /// Something is left after the last key: the next run starts again at the first one.
     async fn give_up_backfill(
         &mut self,
         engine: &Engine<'_>,
         state: &MigrationState,
+        left: Left,
     ) -> Result<Outcome, CoordinatorError> {
         let mut situation = self.situation().await?;
-        let remaining = engine.remaining(self.connection.as_mut()).await?;
-        situation.evidence.facts.remaining = Some(remaining);
+        let facts = &mut situation.evidence.facts;
+        let detail = match left {
+            Left::Remaining(remaining) => {
+                facts.remaining = Some(remaining);
+                facts.remaining_examples = engine.examples(self.connection.as_mut()).await;
+                serde_json::json!({ "remaining": remaining })
+            }
+            Left::Check(found) => {
+                let detail = serde_json::json!({ "check": found.place });
+                facts.check = Some(finding(found));
+                detail
+            }
+        };
         let decision = self.ask(Step::Backfill, engine.id, &situation);
         let others = seen_elsewhere(&situation.evidence.snapshot);
         let becomes = |state: &MigrationState, live: &[Live]| state.given_up(Phase::Expanded, live);
-        let detail = serde_json::json!({ "remaining": remaining });
         let change = Move {
             state,
             others: &others,
@@ -228,13 +298,43 @@ impl Coordinator<'_> {
     }
 }
 
-fn recorded_cursor(situation: &Situation, id: &MigrationId) -> Option<Cursor> {
-    let applied = situation
-        .view
-        .applied
-        .iter()
-        .find(|applied| applied.state.id() == id)?;
-    applied.cursor.clone()
+/// What is not as it should be after the last key.
+enum Left {
+    /// So many rows are counted by `remaining`.
+    Remaining(i64),
+    /// `check` finds rows.
+    Check(Finding),
+}
+
+fn finding(found: Finding) -> CheckFinding {
+    CheckFinding {
+        place: found.place,
+        examples: found.examples,
+    }
+}
+
+fn run_of<'r>(
+    options: &'r Options<'_>,
+    engine: Engine<'r>,
+    report: &'r (dyn Fn(Report) + Send + Sync),
+) -> Run<'r> {
+    let project = options.project;
+    Run {
+        engine,
+        target: options.target,
+        options: ConnectOptions {
+            busy_timeout: project.config.database.busy_timeout,
+            ..ConnectOptions::default()
+        },
+        replicas: (&project.config.database.replicas, &project.root),
+        pace: options.pace,
+        report,
+    }
+}
+
+fn applied<'s>(situation: &'s Situation, id: &MigrationId) -> Option<&'s Applied> {
+    let mut applied = situation.view.applied.iter();
+    applied.find(|applied| applied.state.id() == id)
 }
 
 fn of_engine(error: BackfillError, id: &MigrationId) -> CoordinatorError {

@@ -8,6 +8,7 @@ use super::session::{Coordinator, Move, WayBack};
 use super::{CoordinatorError, Done, Outcome, Situation};
 use crate::gate::{Decision, Verdict};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
+use crate::project::Recheck;
 
 impl Coordinator<'_> {
     pub(super) async fn contract(&mut self, id: &MigrationId) -> Result<Outcome, CoordinatorError> {
@@ -66,6 +67,14 @@ impl Coordinator<'_> {
                 });
             }
             if decision.verdict == Verdict::Go {
+                decision = match self.checked(id, &mut situation, decision).await {
+                    Ok(decision) => decision,
+                    Err(error) => {
+                        return Err(self.lower_fence_after(error, &fenced, from).await);
+                    }
+                };
+            }
+            if decision.verdict == Verdict::Go {
                 match self.remove_old(id, &fenced, &situation).await {
                     Ok(Ran::Done { statements }) => {
                         return Ok(Outcome::Done(Done {
@@ -73,6 +82,7 @@ impl Coordinator<'_> {
                             step: Step::Contract,
                             statements,
                             rows: 0,
+                            keys: 0,
                             took: began.elapsed(),
                             notes: Vec::new(),
                         }));
@@ -123,6 +133,24 @@ impl Coordinator<'_> {
             decision = self.ask(Step::Contract, id, &situation);
         }
         Ok((situation, decision))
+    }
+
+    /// Goes over every row once more, where the migration demands it. From behind the fence, because nothing that
+    /// writes the old format starts there any more.
+    async fn checked(
+        &mut self,
+        id: &MigrationId,
+        situation: &mut Situation,
+        decision: Decision,
+    ) -> Result<Decision, CoordinatorError> {
+        let migration = self.migration(id)?;
+        // Where `remaining` was not asked either, a part of the old format is gone already: there is nothing left to ask.
+        let is_past_return = situation.evidence.facts.remaining.is_none();
+        if migration.contract_rules.check == Recheck::No || is_past_return {
+            return Ok(decision);
+        }
+        situation.evidence.facts.check = self.check_of(migration).await?;
+        Ok(self.ask(Step::Contract, id, situation))
     }
 
     async fn remove_old(

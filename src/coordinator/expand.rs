@@ -73,6 +73,7 @@ impl Coordinator<'_> {
             step: Step::Expand,
             statements,
             rows: 0,
+            keys: 0,
             took: began.elapsed(),
             notes: Vec::new(),
         }))

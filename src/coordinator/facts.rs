@@ -33,7 +33,8 @@ impl Coordinator<'_> {
             ledger.rollback().await?;
             match facts {
                 Err(CoordinatorError::Database(error))
-                    if error.kind == ErrorKind::Locked && began.elapsed() < bound =>
+                    if matches!(error.kind, ErrorKind::Locked | ErrorKind::Timeout)
+                        && began.elapsed() < bound =>
                 {
                     let holders = Vec::new();
                     self.report(Progress::LockRetry { attempt, holders });

@@ -30,7 +30,10 @@ impl From<LedgerError> for Failed {
             // The ledger's rows are waited for under the same limit as the script's tables, and a
             // burst of starting instances may hold them: the whole script is tried again.
             LedgerError::Database(error)
-                if matches!(error.kind, ErrorKind::Locked | ErrorKind::Conflict) =>
+                if matches!(
+                    error.kind,
+                    ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Conflict
+                ) =>
             {
                 Self::At(0, error)
             }
@@ -76,7 +79,10 @@ impl Retry {
         index: usize,
         error: DatabaseError,
     ) -> Result<(), CoordinatorError> {
-        if !matches!(error.kind, ErrorKind::Locked | ErrorKind::Conflict) {
+        if !matches!(
+            error.kind,
+            ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Conflict
+        ) {
             let help = match file.script.mode {
                 Mode::Transactional => {
                     "nothing was changed: the statements before it were undone together with it. Mend it and run the same command again"

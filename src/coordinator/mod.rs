@@ -19,6 +19,7 @@ mod resume;
 mod revert;
 mod script;
 mod session;
+mod steer;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub use observe::{
 pub use resume::Answer;
 pub use script::Progress;
 pub use session::{Coordinator, Options};
+pub use steer::{BackfillRehearsal, rehearse_backfill, steer};
 
 use crate::gate::Decision;
 use crate::model::{MigrationId, Step};
@@ -58,6 +60,8 @@ pub struct Done {
     pub statements: u64,
     /// Rows changed by a backfill.
     pub rows: u64,
+    /// Keys that a backfill went over.
+    pub keys: u64,
     pub took: Duration,
     /// What whoever did it should know.
     pub notes: Vec<String>,

@@ -7,7 +7,7 @@ use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, Targ
 use crate::fleet;
 use crate::gate::{Evidence, Facts};
 use crate::ledger::{AppliedFile, CoordinatorRow, Ledger, LedgerError, View};
-use crate::model::{Declaration, MigrationId, MigrationState, Schema, Snapshot, Step};
+use crate::model::{Declaration, MigrationId, MigrationState, Phase, Schema, Snapshot, Step};
 use crate::project::{Migration, Project};
 use crate::sql::Dialect;
 
@@ -226,7 +226,10 @@ fn drift(project: &Project, view: &View, files: &[AppliedFile], dialect: Dialect
                 "its services, sync or rows were changed after the migration was applied",
             );
         }
-        for file in files_of.get(&id.number()).into_iter().flatten() {
+        // A backfill that is not finished may be mended, and then begins at the first key.
+        let is_open = matches!(applied.state.phase, Phase::Expanded | Phase::Backfilling);
+        let files = files_of.get(&id.number()).into_iter().flatten();
+        for file in files.filter(|file| !(is_open && file.phase == Step::Backfill.name())) {
             match hash_now(migration, &file.phase, dialect) {
                 None => add(
                     file.path.clone(),

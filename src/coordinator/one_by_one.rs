@@ -181,7 +181,12 @@ impl Coordinator<'_> {
             drop(watching);
             match ran {
                 Ok(_) => return Ok(()),
-                Err(error) if matches!(error.kind, ErrorKind::Locked | ErrorKind::Conflict) => {
+                Err(error)
+                    if matches!(
+                        error.kind,
+                        ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Conflict
+                    ) =>
+                {
                     let again = retry.after(self, one.run.file, one.index, error).await;
                     if let Err(error) = again {
                         self.forget_bare(one).await?;

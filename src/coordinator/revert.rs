@@ -68,6 +68,7 @@ impl Coordinator<'_> {
                 step: Step::Revert,
                 statements,
                 rows: 0,
+                keys: 0,
                 took: began.elapsed(),
                 notes: Vec::new(),
             })),

@@ -44,9 +44,9 @@ pub enum Progress {
     Unreachable(String),
     /// The fence is up and something still blocks.
     Waiting(Decision),
-    Batch {
+    Backfill {
         migration: MigrationId,
-        rows: u64,
+        report: crate::backfill::Report,
     },
 }
 

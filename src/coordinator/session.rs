@@ -22,6 +22,8 @@ pub struct Options<'a> {
     pub accept_unknown: Option<String>,
     /// How long to wait for another coordinator, and for what blocks a contract.
     pub wait: Option<Duration>,
+    /// The share of the time that a backfill works, in place of the one that is declared.
+    pub pace: Option<crate::project::Pace>,
     /// Where progress is reported to.
     pub report: &'a (dyn Fn(Progress) + Send + Sync),
 }
@@ -74,6 +76,7 @@ impl<'a> Coordinator<'a> {
             }
         };
         crate::crash::point("coordinator.acquired");
+        Ledger::complete(connection.as_mut()).await?;
         let renewal = tokio::spawn(renew(options.target.clone(), token, lease));
         Ok(Self {
             options,
@@ -415,7 +418,7 @@ fn milliseconds(duration: Duration) -> i64 {
 }
 
 /// Who is acting, for the event log: user and host.
-fn actor() -> String {
+pub(super) fn actor() -> String {
     let user = whoami::username().unwrap_or_else(|_| "unknown".into());
     let system = rustix::system::uname();
     format!("{user}@{}", system.nodename().to_string_lossy())

@@ -21,6 +21,8 @@ pub enum ErrorKind {
     NotADatabase,
     /// A lock was not granted in time, or the database stayed busy.
     Locked,
+    /// A statement took longer than it may.
+    Timeout,
     /// The transaction lost against another one and can be tried again.
     Conflict,
     /// A table that the statement names does not exist.
@@ -55,6 +57,7 @@ impl fmt::Display for DatabaseError {
             ErrorKind::NoDatabase => "the database does not exist",
             ErrorKind::NotADatabase => "the file is not an SQLite database, or is damaged",
             ErrorKind::Locked => "a lock was not granted in time",
+            ErrorKind::Timeout => "a statement took too long",
             ErrorKind::NoTable => "a table is missing",
             ErrorKind::Ledger => "the ledger does not hold what it should",
         };
@@ -116,7 +119,7 @@ impl DatabaseError {
     pub const fn is_passing(&self) -> bool {
         matches!(
             self.kind,
-            ErrorKind::Unreachable | ErrorKind::Locked | ErrorKind::Conflict
+            ErrorKind::Unreachable | ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Conflict
         )
     }
 
@@ -135,6 +138,9 @@ impl DatabaseError {
                 "check the path in the database URL; nothing has been changed"
             }
             ErrorKind::Locked => "find who holds the lock, or run the command again later",
+            ErrorKind::Timeout => {
+                "see what it waited for or read; for a backfill, raise `statement_timeout`"
+            }
             ErrorKind::Ledger => {
                 "the ledger's tables were changed by something else; `migrate log --verify` checks its history"
             }

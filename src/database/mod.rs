@@ -4,6 +4,7 @@
 //! Adding a database is one file that implements [`Connection`] and one row in [`SCHEMES`].
 
 mod error;
+mod keys;
 mod mysql;
 mod postgres;
 mod sqlite;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use error::{DatabaseError, ErrorKind};
+pub use keys::{Key, KeyRange, RowComparison, Start};
 pub(crate) use postgres::APPLICATION_NAME;
 pub use target::{Target, redact};
 
@@ -53,6 +55,10 @@ pub struct Capabilities {
     pub text: &'static str,
     /// What stands after the columns of each of the ledger's tables.
     pub table_options: &'static str,
+    /// How an index serves comparisons of keys of several columns.
+    pub row_comparison: RowComparison,
+    /// How many connections can write at the same time.
+    pub writers: Writers,
     /// Whether sessions can be listed with the name of their application.
     pub lists_sessions: bool,
 }
@@ -151,6 +157,17 @@ pub enum Access {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockTimeout(pub Duration);
 
+/// How long a user's statement may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatementTimeout(pub Duration);
+
+/// Whether transactions that write different rows can run beside each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writers {
+    One,
+    Many,
+}
+
 /// What the catalogue says about an object that a statement creates or drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
@@ -246,35 +263,63 @@ pub trait Connection: Send {
     /// The sessions of other clients in this database.
     async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError>;
 
-    /// The keys of `table` as a backfill goes over them.
-    async fn key_range(
+    /// Bounds how long each further statement of the open transaction may take, where the database can do that.
+    async fn limit_statements(&mut self, limit: StatementTimeout) -> Result<(), DatabaseError> {
+        let _ = limit;
+        Ok(())
+    }
+
+    /// All keys of a table, from the first to the last; none where it is empty.
+    async fn key_range(&mut self, keys: Keys<'_>) -> Result<Option<KeyRange>, DatabaseError>;
+    /// The key that is `ahead` places into the range, found in an index; none where the range has fewer keys.
+    async fn key_ahead(
         &mut self,
-        table: &str,
-        key: &str,
-    ) -> Result<Option<KeyRange>, DatabaseError>;
-    /// The last key of a batch of at most `size` rows after `after` and up to `upto`, all as literals.
-    async fn batch_end(&mut self, batch: &Batch<'_>) -> Result<Option<String>, DatabaseError>;
+        keys: Keys<'_>,
+        range: &KeyRange,
+        ahead: u64,
+    ) -> Result<Option<Key>, DatabaseError>;
+    /// How many keys a range has. Reads each of them.
+    async fn count_keys(&mut self, keys: Keys<'_>, range: &KeyRange) -> Result<u64, DatabaseError>;
+    /// About how many rows a table has; 0 where that is not known.
+    async fn estimate_rows(&mut self, table: &str) -> Result<u64, DatabaseError>;
+    /// Has the planner look at a table anew, where it would choose a worse plan otherwise. In a transaction.
+    async fn refresh_statistics(&mut self, table: &str) -> Result<(), DatabaseError> {
+        let _ = table;
+        Ok(())
+    }
+
+    /// The first rows of a user's query, as texts, at most `limit` of them.
+    async fn sample(&mut self, sql: &str, limit: u64) -> Result<Vec<Vec<String>>, DatabaseError>;
+    /// How far this server is behind the one it follows, or the furthest of those that follow it.
+    ///
+    /// # Errors
+    /// Where that cannot be told: then nobody may take it for small.
+    async fn replica_lag(&mut self) -> Result<Duration, DatabaseError> {
+        Err(DatabaseError::new(
+            ErrorKind::Statement,
+            "this database has no replicas",
+        ))
+    }
+    /// How many sessions are at work, this one not counted.
+    ///
+    /// # Errors
+    /// Where that cannot be told.
+    async fn active_sessions(&mut self) -> Result<i64, DatabaseError> {
+        Err(DatabaseError::new(
+            ErrorKind::Statement,
+            "this database has no sessions that could be counted",
+        ))
+    }
 
     /// Closes the connection in good order.
     async fn close(self: Box<Self>);
 }
 
-/// The keys of a table, as literals of the database's SQL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyRange {
-    /// A key before the first one.
-    pub before_first: String,
-    pub last: String,
-}
-
-/// What bounds one batch; keys are literals of the database's SQL.
+/// A table and the columns of its key, as a user writes them.
 #[derive(Clone, Copy, Debug)]
-pub struct Batch<'a> {
+pub struct Keys<'a> {
     pub table: &'a str,
-    pub key: &'a str,
-    pub after: &'a str,
-    pub upto: &'a str,
-    pub size: u64,
+    pub columns: &'a [String],
 }
 
 /// How a connection is to be made.

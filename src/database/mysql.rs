@@ -4,6 +4,7 @@
 //! Lock limits are session variables: they are set for one transaction or statement and put back with its end.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
@@ -11,13 +12,14 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Executor};
 
 use super::{
-    Access, Batch, Capabilities, Connection, DatabaseError, ErrorKind, KeyRange, LockHolder,
-    LockTimeout, Presence, Row, Session, Target, Value,
+    Access, Capabilities, Connection, DatabaseError, ErrorKind, Key, KeyRange, Keys, LockHolder,
+    LockTimeout, Presence, Row, RowComparison, Session, StatementTimeout, Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, Script};
 
 mod catalogue;
 mod keys;
+mod load;
 mod sessions;
 mod values;
 
@@ -36,6 +38,8 @@ static CAPABILITIES: Capabilities = Capabilities {
     key_text: "VARCHAR(255)",
     text: "LONGTEXT",
     table_options: " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    row_comparison: RowComparison::WrittenOut,
+    writers: Writers::Many,
     lists_sessions: true,
 };
 
@@ -234,6 +238,7 @@ const fn kind_of(number: u16) -> ErrorKind {
     match number {
         // Lock wait timeout, NOWAIT, lock table full.
         1205 | 1206 | 3572 => ErrorKind::Locked,
+        1969 | 3024 => ErrorKind::Timeout,
         // Deadlock; a row that has changed since the snapshot.
         1213 | 1020 => ErrorKind::Conflict,
         1045 | 1698 | 1251 => ErrorKind::Authentication,
@@ -419,16 +424,41 @@ impl Connection for Mysql {
         self.list_sessions().await
     }
 
-    async fn key_range(
-        &mut self,
-        table: &str,
-        key: &str,
-    ) -> Result<Option<KeyRange>, DatabaseError> {
-        self.ends_of_key(table, key).await
+    async fn limit_statements(&mut self, limit: StatementTimeout) -> Result<(), DatabaseError> {
+        self.set_statement_limit(limit).await
     }
 
-    async fn batch_end(&mut self, batch: &Batch<'_>) -> Result<Option<String>, DatabaseError> {
-        self.end_of_batch(batch).await
+    async fn key_range(&mut self, keys: Keys<'_>) -> Result<Option<KeyRange>, DatabaseError> {
+        self.ends_of_keys(keys).await
+    }
+
+    async fn key_ahead(
+        &mut self,
+        keys: Keys<'_>,
+        range: &KeyRange,
+        ahead: u64,
+    ) -> Result<Option<Key>, DatabaseError> {
+        self.look_ahead(keys, range, ahead).await
+    }
+
+    async fn count_keys(&mut self, keys: Keys<'_>, range: &KeyRange) -> Result<u64, DatabaseError> {
+        self.count_in(keys, range).await
+    }
+
+    async fn estimate_rows(&mut self, table: &str) -> Result<u64, DatabaseError> {
+        self.rows_of(table).await
+    }
+
+    async fn sample(&mut self, sql: &str, limit: u64) -> Result<Vec<Vec<String>>, DatabaseError> {
+        self.first_rows(sql, limit).await
+    }
+
+    async fn replica_lag(&mut self) -> Result<Duration, DatabaseError> {
+        self.lag().await
+    }
+
+    async fn active_sessions(&mut self) -> Result<i64, DatabaseError> {
+        self.count_active().await
     }
 
     async fn close(self: Box<Self>) {

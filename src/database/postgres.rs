@@ -4,6 +4,7 @@
 //! settings are only ever made with SET LOCAL: so a pooler in transaction mode can stand between.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
@@ -14,8 +15,8 @@ use sqlx::{
 };
 
 use super::{
-    Access, Batch, Capabilities, Connection, DatabaseError, ErrorKind, KeyRange, LockHolder,
-    LockTimeout, Presence, Row, Session, Target, Value,
+    Access, Capabilities, Connection, DatabaseError, ErrorKind, Key, KeyRange, Keys, LockHolder,
+    LockTimeout, Presence, Row, RowComparison, Session, StatementTimeout, Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
@@ -33,8 +34,13 @@ static CAPABILITIES: Capabilities = Capabilities {
     key_text: "text",
     text: "text",
     table_options: "",
+    row_comparison: RowComparison::AsRow,
+    writers: Writers::Many,
     lists_sessions: true,
 };
+
+mod keys;
+mod load;
 
 /// How this tool calls itself among the sessions.
 pub(crate) const APPLICATION_NAME: &str = "phasegate";
@@ -130,7 +136,8 @@ fn without_secrets(target: &Target, error: &sqlx::Error) -> DatabaseError {
 fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
     let mut found = DatabaseError::from_sqlx(error, |inner| {
         match inner.code().as_deref() {
-            Some("55P03" | "57014") => ErrorKind::Locked,
+            Some("55P03") => ErrorKind::Locked,
+            Some("57014") => ErrorKind::Timeout,
             Some("40001" | "40P01") => ErrorKind::Conflict,
             Some("28P01" | "28000") => ErrorKind::Authentication,
             Some("3D000") => ErrorKind::NoDatabase,
@@ -430,66 +437,48 @@ impl Connection for Postgres {
             .collect()
     }
 
-    async fn key_range(
-        &mut self,
-        table: &str,
-        key: &str,
-    ) -> Result<Option<KeyRange>, DatabaseError> {
-        let (table, key) = (table_name(table), identifier(key));
-        let rows = self
-            .rows(&format!(
-                "SELECT pg_typeof(lo)::text, lo::text, hi::text FROM \
-                 (SELECT (SELECT {key} FROM {table} WHERE {key} IS NOT NULL ORDER BY {key} LIMIT 1) AS lo, \
-                 (SELECT {key} FROM {table} WHERE {key} IS NOT NULL ORDER BY {key} DESC LIMIT 1) AS hi) AS ends"
-            ))
-            .await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        let (Some(first), Some(last)) = (row.optional_text(1)?, row.optional_text(2)?) else {
-            return Ok(None);
-        };
-        let kind = row.text(0)?;
-        let before_first = match kind {
-            "smallint" | "integer" | "bigint" => first
-                .parse::<i64>()
-                .ok()
-                .and_then(|first| first.checked_sub(1))
-                .map(|before| format!("({before})::bigint")),
-            "text" | "character varying" if !first.is_empty() => Some("''".to_owned()),
-            "uuid" if first != "00000000-0000-0000-0000-000000000000" => {
-                Some("'00000000-0000-0000-0000-000000000000'::uuid".to_owned())
-            }
-            _ => None,
-        };
-        let Some(before_first) = before_first else {
-            return Err(DatabaseError::new(
-                ErrorKind::Statement,
-                format!(
-                    "a backfill cannot start at the key {first} of type {kind}: supported are integers above the smallest, texts that are not empty, and uuids that are not nil"
-                ),
-            ));
-        };
-        let last = format!("{}::{kind}", literal(last));
-        Ok(Some(KeyRange { before_first, last }))
+    async fn limit_statements(&mut self, limit: StatementTimeout) -> Result<(), DatabaseError> {
+        let milliseconds = limit.0.as_millis().max(1);
+        self.plain(&format!("SET LOCAL statement_timeout = '{milliseconds}ms'"))
+            .await
+            .map(drop)
     }
 
-    async fn batch_end(&mut self, batch: &Batch<'_>) -> Result<Option<String>, DatabaseError> {
-        let (table, key) = (table_name(batch.table), identifier(batch.key));
-        let rows = self
-            .rows(&format!(
-                "SELECT pg_typeof(k)::text, k::text FROM (SELECT {key} AS k FROM {table} \
-                 WHERE {key} > {after} AND {key} <= {upto} ORDER BY {key} LIMIT {size}) AS batch \
-                 ORDER BY k DESC LIMIT 1",
-                after = batch.after,
-                upto = batch.upto,
-                size = batch.size
-            ))
-            .await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        Ok(Some(format!("{}::{}", literal(row.text(1)?), row.text(0)?)))
+    async fn key_range(&mut self, keys: Keys<'_>) -> Result<Option<KeyRange>, DatabaseError> {
+        self.ends_of_keys(keys).await
+    }
+
+    async fn key_ahead(
+        &mut self,
+        keys: Keys<'_>,
+        range: &KeyRange,
+        ahead: u64,
+    ) -> Result<Option<Key>, DatabaseError> {
+        self.look_ahead(keys, range, ahead).await
+    }
+
+    async fn count_keys(&mut self, keys: Keys<'_>, range: &KeyRange) -> Result<u64, DatabaseError> {
+        self.count_in(keys, range).await
+    }
+
+    async fn estimate_rows(&mut self, table: &str) -> Result<u64, DatabaseError> {
+        self.rows_of(table).await
+    }
+
+    async fn sample(&mut self, sql: &str, limit: u64) -> Result<Vec<Vec<String>>, DatabaseError> {
+        self.first_rows(sql, limit).await
+    }
+
+    async fn refresh_statistics(&mut self, table: &str) -> Result<(), DatabaseError> {
+        self.analyze_where_needed(table).await
+    }
+
+    async fn replica_lag(&mut self) -> Result<Duration, DatabaseError> {
+        self.lag().await
+    }
+
+    async fn active_sessions(&mut self) -> Result<i64, DatabaseError> {
+        self.count_active().await
     }
 
     async fn close(self: Box<Self>) {

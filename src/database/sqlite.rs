@@ -10,8 +10,8 @@ use sqlx::{
 };
 
 use super::{
-    Access, Batch, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, KeyRange,
-    LockHolder, LockTimeout, Presence, Row, Session, Target, Value,
+    Access, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key, KeyRange,
+    Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session, Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
@@ -26,9 +26,12 @@ static CAPABILITIES: Capabilities = Capabilities {
     key_text: "TEXT",
     text: "TEXT",
     table_options: "",
+    row_comparison: RowComparison::AsRow,
+    writers: Writers::One,
     lists_sessions: false,
 };
 
+mod keys;
 mod rebuild;
 
 use rebuild::Before;
@@ -160,21 +163,8 @@ fn bound<'q>(
     query
 }
 
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
 fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A key as a literal; only integers and texts have an order that a range can follow.
-fn key_literal(value: &Value) -> Option<String> {
-    match value {
-        Value::Int(value) => Some(value.to_string()),
-        Value::Text(value) => Some(literal(value)),
-        Value::Null => None,
-    }
 }
 
 #[async_trait]
@@ -306,55 +296,29 @@ impl Connection for Sqlite {
         ))
     }
 
-    async fn key_range(
-        &mut self,
-        table: &str,
-        key: &str,
-    ) -> Result<Option<KeyRange>, DatabaseError> {
-        let (table, key) = (identifier(table), identifier(key));
-        let rows = self
-            .rows(&format!("SELECT min({key}), max({key}), count(DISTINCT typeof({key})) FROM {table} WHERE {key} IS NOT NULL"))
-            .await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        let (Some(first), Some(last)) = (row.0.first(), row.0.get(1)) else {
-            return Ok(None);
-        };
-        if *first == Value::Null {
-            return Ok(None);
-        }
-        let before_first = match first {
-            _ if row.int(2)? > 1 => None,
-            Value::Int(first) => first.checked_sub(1).map(|before| before.to_string()),
-            Value::Text(first) if !first.is_empty() => Some("''".to_owned()),
-            _ => None,
-        };
-        match (before_first, key_literal(last)) {
-            (Some(before_first), Some(last)) => Ok(Some(KeyRange { before_first, last })),
-            _ => Err(DatabaseError::new(
-                ErrorKind::Statement,
-                format!(
-                    "a backfill cannot go over the key {key} of {table}: its values have to be integers above the smallest, or texts that are not empty, and all of one type"
-                ),
-            )),
-        }
+    async fn key_range(&mut self, keys: Keys<'_>) -> Result<Option<KeyRange>, DatabaseError> {
+        self.ends_of_keys(keys).await
     }
 
-    async fn batch_end(&mut self, batch: &Batch<'_>) -> Result<Option<String>, DatabaseError> {
-        let (table, key) = (identifier(batch.table), identifier(batch.key));
-        let rows = self
-            .rows(&format!(
-                "SELECT max(k) FROM (SELECT {key} AS k FROM {table} WHERE {key} > {after} AND {key} <= {upto} ORDER BY {key} LIMIT {size})",
-                after = batch.after,
-                upto = batch.upto,
-                size = batch.size
-            ))
-            .await?;
-        Ok(rows
-            .first()
-            .and_then(|row| row.0.first())
-            .and_then(key_literal))
+    async fn key_ahead(
+        &mut self,
+        keys: Keys<'_>,
+        range: &KeyRange,
+        ahead: u64,
+    ) -> Result<Option<Key>, DatabaseError> {
+        self.look_ahead(keys, range, ahead).await
+    }
+
+    async fn count_keys(&mut self, keys: Keys<'_>, range: &KeyRange) -> Result<u64, DatabaseError> {
+        self.count_in(keys, range).await
+    }
+
+    async fn estimate_rows(&mut self, table: &str) -> Result<u64, DatabaseError> {
+        self.rows_of(table).await
+    }
+
+    async fn sample(&mut self, sql: &str, limit: u64) -> Result<Vec<Vec<String>>, DatabaseError> {
+        self.first_rows(sql, limit).await
     }
 
     async fn close(self: Box<Self>) {

@@ -44,11 +44,24 @@ pub struct Evidence {
 pub struct Facts {
     /// Rows that the `remaining` query still counts.
     pub remaining: Option<i64>,
+    /// Keys of a few of those rows.
+    pub remaining_examples: Vec<String>,
+    /// What the backfill's `check` found; none where it found nothing or was not asked.
+    pub check: Option<CheckFinding>,
     /// Each `require` query with its result.
     pub require: Vec<(String, i64)>,
     pub soak: Option<Soak>,
     /// Who is changing the schema right now.
     pub coordinator: Option<String>,
+}
+
+/// Rows that a backfill's `check` found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckFinding {
+    /// The part of the keys in which they are, in words.
+    pub place: String,
+    /// The first of them.
+    pub examples: Vec<String>,
 }
 
 /// How long no version that touches the old format has been seen.

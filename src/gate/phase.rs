@@ -295,10 +295,31 @@ fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
         blockers.push(Blocker::new(
             BlockerKind::Requirement,
             Verdict::Refuse,
-            format!("`remaining` of the backfill returns {count}, and has to be 0"),
+            format!(
+                "`remaining` of the backfill returns {count}, and has to be 0{}",
+                examples(
+                    "; some of these rows have the keys",
+                    &facts.remaining_examples
+                )
+            ),
             format!(
                 "{why}: look at them with that query, repair what writes them, and run \
                  `migrate backfill {id}`, which begins at the first key again"
+            ),
+        ));
+    }
+    if let Some(found) = &facts.check {
+        blockers.push(Blocker::new(
+            BlockerKind::Requirement,
+            Verdict::Refuse,
+            format!(
+                "`check` of the backfill finds rows {}, and may find none{}",
+                found.place,
+                examples("; the first are", &found.examples)
+            ),
+            format!(
+                "look at them with that query, repair what writes them, and run `migrate backfill {id}`, \
+                 which begins at the first key again"
             ),
         ));
     }
@@ -327,6 +348,13 @@ fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
         ));
     }
     blockers
+}
+
+fn examples(what: &str, examples: &[String]) -> String {
+    if examples.is_empty() {
+        return String::new();
+    }
+    format!("{what} {}", examples.join(" and "))
 }
 
 fn advice(step: Step, state: &MigrationState, live: &[Live]) -> Vec<String> {

@@ -17,6 +17,8 @@ pub enum EventKind {
     BackfillUndone,
     /// Somebody accepted missing evidence, with a reason.
     Override,
+    /// Somebody paused a backfill, let it go on, or changed its pace.
+    Steered,
     /// A coordinator took over from one whose lease had run out.
     Takeover,
     /// A rollout began, went on by a step, stopped or ended.
@@ -31,6 +33,7 @@ impl EventKind {
             Self::Statement => "statement",
             Self::BackfillUndone => "backfill_undone",
             Self::Override => "override",
+            Self::Steered => "steered",
             Self::Takeover => "takeover",
             Self::Rollout => "rollout",
         }

@@ -4,6 +4,7 @@
 //! access happens inside a [`Ledger`] transaction, and each is the same SQL on every database but
 //! for the few expressions in [`crate::database::Capabilities`].
 
+mod backfills;
 mod coordinator;
 mod error;
 mod events;
@@ -13,11 +14,12 @@ mod rollouts;
 mod tables;
 mod view;
 
+pub use backfills::{BackfillRecord, Control, RangeRecord, Steering, Wish};
 pub use coordinator::{Acquired, CoordinatorRow};
 pub use error::LedgerError;
 pub use events::{Event, EventKind, Verified};
 pub use leases::{LeaseId, NewLease, Renewal};
-pub use record::{AppliedFile, Cursor, PhaseChange, StepRecord, StepState};
+pub use record::{AppliedFile, PhaseChange, StepRecord, StepState};
 pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 pub use view::{Applied, Contents, CountedLeases, LEASES, Sighting, View};
 
@@ -58,6 +60,27 @@ impl<'c> Ledger<'c> {
         match as_of {
             Some(as_of) => Ok(Self { connection, as_of }),
             None => Err(LedgerError::Damaged("its tables are gone again".into())),
+        }
+    }
+
+    /// Makes the tables that came later, where an earlier version of this program has made the ledger.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn complete(connection: &mut dyn Connection) -> Result<(), LedgerError> {
+        connection.begin(Access::Read).await?;
+        let look = tables::render(
+            connection.capabilities(),
+            "SELECT 1 FROM {backfills}, {backfill_ranges}, {rollouts}, {rollout_steps} WHERE 1 = 0",
+        );
+        let found = connection.query(&look, &[]).await;
+        connection.rollback().await?;
+        match found {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind == ErrorKind::NoTable => {
+                Ok(tables::create_missing(connection).await?)
+            }
+            Err(error) => Err(error.into()),
         }
     }
 

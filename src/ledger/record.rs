@@ -1,4 +1,4 @@
-//! What is written about migrations: phases, files, steps and the cursor of a backfill.
+//! What is written about migrations: phases, files and steps.
 
 use super::{Ledger, LedgerError};
 use crate::database::Row;
@@ -28,14 +28,6 @@ pub struct StepRecord {
     pub sha256: String,
     pub statement: String,
     pub state: StepState,
-}
-
-/// Where a backfill is; keys are literals of the database's SQL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    pub after: String,
-    pub upto: String,
-    pub rows: u64,
 }
 
 /// A migration as it is to be recorded.
@@ -73,14 +65,20 @@ pub(super) fn read_files(rows: &[Row]) -> Result<Vec<AppliedFile>, LedgerError> 
 }
 
 impl Ledger<'_> {
-    /// Records the phase of a migration, and forgets the cursor of a backfill that is not running.
+    /// Records the phase of a migration, and forgets how far a backfill is that is not running.
     ///
     /// # Errors
     /// A database error.
     pub async fn record_phase(&mut self, change: PhaseChange<'_>) -> Result<(), LedgerError> {
         let id = &change.declaration.id;
         if change.phase == Phase::Pending {
-            for table in ["migrations", "files", "steps"] {
+            for table in [
+                "migrations",
+                "files",
+                "steps",
+                "backfills",
+                "backfill_ranges",
+            ] {
                 self.execute(
                     &format!("DELETE FROM {{{table}}} WHERE number = ?"),
                     &[number(id).into()],
@@ -129,43 +127,8 @@ impl Ledger<'_> {
             .await?;
         }
         if change.phase == Phase::Expanded {
-            self.forget_cursor(id).await?;
+            self.forget_backfill(id).await?;
         }
-        Ok(())
-    }
-
-    /// Forgets how far a backfill is: the next run begins at the first key.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn forget_cursor(&mut self, id: &MigrationId) -> Result<(), LedgerError> {
-        self.execute(
-            "UPDATE {migrations} SET backfill_after = '', backfill_upto = '', backfill_rows = 0 WHERE number = ?",
-            &[number(id).into()],
-        )
-        .await?;
-        Ok(())
-    }
-
-    /// Records how far a backfill is, in the transaction of its batch.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn record_cursor(
-        &mut self,
-        id: &MigrationId,
-        cursor: &Cursor,
-    ) -> Result<(), LedgerError> {
-        self.execute(
-            "UPDATE {migrations} SET backfill_after = ?, backfill_upto = ?, backfill_rows = ? WHERE number = ?",
-            &[
-                cursor.after.as_str().into(),
-                cursor.upto.as_str().into(),
-                i64::try_from(cursor.rows).unwrap_or(i64::MAX).into(),
-                number(id).into(),
-            ],
-        )
-        .await?;
         Ok(())
     }
 

@@ -22,10 +22,24 @@ const TABLES: &[(&str, &str)] = &[
     ),
     (
         "migrations",
+        // What begins with `backfill` is of earlier versions of this program, which kept one checkpoint here.
         "number BIGINT PRIMARY KEY, id {key_text} NOT NULL, phase {key_text} NOT NULL, \
          kinds {key_text} NOT NULL, declaration {text} NOT NULL, \
          seq BIGINT NOT NULL, step_back {key_text}, changed_at BIGINT NOT NULL, \
          backfill_after {text}, backfill_upto {text}, backfill_rows BIGINT NOT NULL",
+    ),
+    (
+        "backfills",
+        // `run` is the `changed_at` of the migration when the backfill began, and `sha256` that of its statement.
+        "number BIGINT PRIMARY KEY, run BIGINT NOT NULL, sha256 {key_text} NOT NULL, paused BIGINT NOT NULL, pace BIGINT, \
+         total BIGINT NOT NULL, rate BIGINT NOT NULL, held_by {text} NOT NULL, \
+         started_at BIGINT NOT NULL, beat_at BIGINT NOT NULL",
+    ),
+    (
+        "backfill_ranges",
+        "number BIGINT NOT NULL, position BIGINT NOT NULL, begins {key_text} NOT NULL, \
+         key_from {text} NOT NULL, key_upto {text} NOT NULL, seen BIGINT NOT NULL, changed BIGINT NOT NULL, \
+         batches BIGINT NOT NULL, size BIGINT NOT NULL, PRIMARY KEY (number, position)",
     ),
     (
         "files",
@@ -53,12 +67,12 @@ const TABLES: &[(&str, &str)] = &[
     (
         "rollouts",
         // At most one is open.
-        "id BIGINT PRIMARY KEY, goal TEXT NOT NULL, state {key_text} NOT NULL, began_by {key_text} NOT NULL, \
-         began_at BIGINT NOT NULL, ended_at BIGINT, stopped TEXT NOT NULL",
+        "id BIGINT PRIMARY KEY, goal {text} NOT NULL, state {key_text} NOT NULL, began_by {text} NOT NULL, \
+         began_at BIGINT NOT NULL, ended_at BIGINT, stopped {text} NOT NULL",
     ),
     (
         "rollout_steps",
-        "rollout BIGINT NOT NULL, position BIGINT NOT NULL, action TEXT NOT NULL, state {key_text} NOT NULL, \
+        "rollout BIGINT NOT NULL, position BIGINT NOT NULL, action {text} NOT NULL, state {key_text} NOT NULL, \
          reached BIGINT NOT NULL, started_at BIGINT, done_at BIGINT, PRIMARY KEY (rollout, position)",
     ),
     (
@@ -132,6 +146,7 @@ pub(super) async fn ensure(connection: &mut dyn Connection) -> Result<(), Ledger
                         | ErrorKind::NoTable
                         | ErrorKind::Conflict
                         | ErrorKind::Locked
+                        | ErrorKind::Timeout
                 );
                 if !lost_a_race || attempt >= ATTEMPTS {
                     return Err(error.into());
@@ -140,6 +155,29 @@ pub(super) async fn ensure(connection: &mut dyn Connection) -> Result<(), Ledger
         }
     }
     Ok(())
+}
+
+/// Creates the tables that are missing in a ledger that is there.
+pub(super) async fn create_missing(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
+    let capabilities = connection.capabilities();
+    let statements = TABLES
+        .iter()
+        .map(|(name, columns)| table(capabilities, name, columns));
+    match capabilities.ddl {
+        Ddl::Transactional => {
+            connection.begin(Access::Write).await?;
+            for sql in statements {
+                connection.execute(&sql, &[]).await?;
+            }
+            connection.commit().await
+        }
+        Ddl::CommitsImplicitly => {
+            for sql in statements {
+                connection.run(&sql).await?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// The rows that are always there: a table, its columns and their values.

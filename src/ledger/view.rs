@@ -1,6 +1,6 @@
 //! The whole of what the ledger knows, read in a handful of queries however long its history is.
 
-use super::{AppliedFile, CoordinatorRow, Cursor, Ledger, LedgerError, all};
+use super::{AppliedFile, CoordinatorRow, Ledger, LedgerError, all};
 use crate::database::{Access, Connection, Row};
 use crate::model::{
     InstanceState, Label, Live, LiveGroup, MigrationId, MigrationState, Phase, Snapshot,
@@ -22,7 +22,6 @@ pub struct Applied {
     pub step_back: Option<Phase>,
     /// Milliseconds since the epoch.
     pub changed_at: i64,
-    pub cursor: Option<Cursor>,
 }
 
 /// A version that was live at some time.
@@ -180,7 +179,7 @@ const fn queries() -> [&'static str; 3] {
     [
         super::coordinator::SELECT,
         "SELECT service, version, placed, last_seen_at, seq FROM {sightings} ORDER BY service, version",
-        "SELECT phase, kinds, declaration, seq, step_back, changed_at, backfill_after, backfill_upto, backfill_rows \
+        "SELECT phase, kinds, declaration, seq, step_back, changed_at \
          FROM {migrations} ORDER BY number",
     ]
 }
@@ -438,14 +437,6 @@ fn read_applied(row: &Row) -> Result<Applied, LedgerError> {
         "" => None,
         text => Some(text.parse().map_err(|error| damaged(&error))?),
     };
-    let cursor = match (row.optional_text(6)?, row.optional_text(7)?) {
-        (Some(after), Some(upto)) if !upto.is_empty() => Some(Cursor {
-            after: after.to_owned(),
-            upto: upto.to_owned(),
-            rows: u64::try_from(row.int(8)?).unwrap_or_default(),
-        }),
-        _ => None,
-    };
     Ok(Applied {
         state: MigrationState {
             declaration,
@@ -456,6 +447,5 @@ fn read_applied(row: &Row) -> Result<Applied, LedgerError> {
         seq: row.int(3)?,
         step_back,
         changed_at: row.int(5)?,
-        cursor,
     })
 }

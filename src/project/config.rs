@@ -36,6 +36,8 @@ pub struct DatabaseConfig {
     pub lock_retry_for: Duration,
     /// How long to wait for another writer (SQLite).
     pub busy_timeout: Duration,
+    /// The URLs of the replicas whose lag a backfill looks at; may hold passwords.
+    pub replicas: Vec<String>,
     /// The databases that the scripts have to work on; never empty.
     pub dialects: Vec<Dialect>,
     pub dialects_from: DialectsFrom,
@@ -58,6 +60,7 @@ impl Default for DatabaseConfig {
             lock_timeout: Duration::from_secs(3),
             lock_retry_for: Duration::from_mins(5),
             busy_timeout: Duration::from_secs(30),
+            replicas: Vec::new(),
             dialects: Dialect::ALL.to_vec(),
             dialects_from: DialectsFrom::Assumption,
         }
@@ -190,6 +193,7 @@ const PLACES: &[(&str, &str)] = &[
     ("url", "under `[database]`"),
     ("database_url", "under `[database]`, as `url`"),
     ("dialects", "under `[database]`"),
+    ("replicas", "under `[database]`"),
     ("lock_timeout", "under `[database]`"),
     ("lock_retry_for", "under `[database]`"),
     ("busy_timeout", "under `[database]`"),
@@ -227,6 +231,22 @@ fn read_database(source: &Source, mut table: Table<'_>) -> (Option<String>, Data
     let mut config = DatabaseConfig::default();
     let url = table.string("url", "url = \"sqlite://shop.db\"");
     let dialects = table.strings("dialects", "dialects = [\"postgres\"]");
+    let replicas = table.strings(
+        "replicas",
+        "replicas = [\"postgres://watcher@replica/shop\"]",
+    );
+    for replica in replicas.iter().flatten() {
+        if let Err(what) = dialect_of(replica.value) {
+            let message = format!("a URL in `replicas` {what}");
+            source.error(
+                "unsupported-database",
+                replica.span.clone(),
+                message,
+                URL_HELP,
+            );
+        }
+        config.replicas.push(replica.value.to_owned());
+    }
     let mut wait = |key, target: &mut Duration| {
         if let Some(duration) = table.duration(key, LONGEST_WAIT) {
             *target = duration.value;

@@ -6,24 +6,13 @@ use std::time::Duration;
 
 use crate::model::{Format, Range, Rows, Sync, Touched, Usage};
 
+use super::backfill::{self, BackfillRules};
 use super::reader::{Located, Table};
 use super::source::Source;
 use super::syntax;
 
 /// Its name in a migration's directory.
 pub const MANIFEST_FILE: &str = "migration.toml";
-
-/// How existing rows are brought into the new format.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackfillRules {
-    pub table: String,
-    /// The columns of the key that batches go along: unique, ordered, and for now exactly one.
-    pub key: Vec<String>,
-    /// A query that says how many rows are left; 0 means done.
-    pub remaining: String,
-    /// How many keys one batch covers.
-    pub batch: u64,
-}
 
 /// What has to hold before the old format is removed, beyond the invariant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +21,16 @@ pub struct ContractRules {
     pub soak: Option<Duration>,
     /// Queries that must return 0, asked in the contract's transaction.
     pub require: Vec<String>,
+    /// Whether the backfill's `check` has to find nothing once more, behind the fence.
+    pub check: Recheck,
+}
+
+/// Whether a contract asks the `check` of its backfill again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Recheck {
+    #[default]
+    No,
+    Yes,
 }
 
 /// A statement in `expand.sql` that somebody vouches for.
@@ -48,6 +47,8 @@ pub(super) struct Section<T> {
     pub rules: Option<T>,
     /// The queries in it.
     pub queries: Vec<Located<String>>,
+    /// Those over a range of keys.
+    pub range_queries: Vec<Located<String>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -75,7 +76,7 @@ impl Manifest {
 }
 
 const TOP: &str = "at the top of the file, before the first `[…]`";
-const PLACES: &[(&str, &str)] = &[
+pub(super) const PLACES: &[(&str, &str)] = &[
     ("description", TOP),
     ("sync", TOP),
     ("rows", TOP),
@@ -89,8 +90,20 @@ const PLACES: &[(&str, &str)] = &[
     ("key", "under `[backfill]`"),
     ("remaining", "under `[backfill]`"),
     ("batch", "under `[backfill]`"),
+    ("target_time", "under `[backfill]`"),
+    ("min_batch", "under `[backfill]`"),
+    ("max_batch", "under `[backfill]`"),
+    ("workers", "under `[backfill]`"),
+    ("pace", "under `[backfill]`"),
+    ("statement_timeout", "under `[backfill]`"),
+    ("throttle", "under `[backfill]`"),
+    ("throttle_limit", "under `[backfill]`"),
+    ("max_replica_lag", "under `[backfill]`"),
+    ("max_active_sessions", "under `[backfill]`"),
+    ("check", "under `[backfill]`"),
     ("soak", "under `[contract]`"),
     ("require", "under `[contract]`"),
+    ("require_check", "under `[contract]`"),
 ];
 const LONGEST_SOAK: Duration = Duration::from_hours(24 * 365);
 
@@ -122,8 +135,22 @@ pub(super) fn read(source: &Source) -> Option<Manifest> {
     }
     manifest.backfill = top
         .table("backfill")
-        .map(|table| read_backfill(source, table));
-    manifest.contract = top.table("contract").map(read_contract);
+        .map(|table| backfill::read(source, table));
+    manifest.contract = top.table("contract").map(|table| {
+        let span = table.key_span("require_check");
+        let section = read_contract(table);
+        let backfill = manifest.backfill.as_ref();
+        let has_check = backfill.is_some_and(|backfill| !backfill.range_queries.is_empty());
+        if let (Some(span), false) = (span, has_check) {
+            source.error(
+                "no-check",
+                span,
+                "`require_check` needs a `check` in `[backfill]`",
+                "write one, such as `check = \"SELECT id FROM users WHERE id > :after AND id <= :upto AND name <> full_name\"`, or remove this",
+            );
+        }
+        section
+    });
     top.finish(PLACES);
     Some(manifest)
 }
@@ -234,43 +261,6 @@ fn read_expand(source: &Source, mut table: Table<'_>, manifest: &mut Manifest) {
     table.finish(PLACES);
 }
 
-fn read_backfill(source: &Source, mut table: Table<'_>) -> Section<BackfillRules> {
-    let header = table.span();
-    let name = table.required_string("table", "table = \"users\"");
-    let key = if table.is_array("key") {
-        source.error(
-            "composite-key",
-            table.value_span("key").unwrap_or_else(|| header.clone()),
-            "a key of several columns is not supported yet",
-            "write one unique and ordered column, for example `key = \"id\"`",
-        );
-        table.skip("key");
-        None
-    } else {
-        table.required_string("key", "key = \"id\"")
-    };
-    let remaining = table.required_string(
-        "remaining",
-        "remaining = \"SELECT count(*) FROM users WHERE first_name IS NULL\"",
-    );
-    let batch = table.count("batch", (1, 1_000_000)).unwrap_or(1000);
-    table.finish(PLACES);
-    let rules = name.zip(key).zip(remaining.clone());
-    Section {
-        header,
-        rules: rules.map(|((name, key), remaining)| BackfillRules {
-            table: name.value.trim().to_owned(),
-            key: vec![key.value.trim().to_owned()],
-            remaining: remaining.value.to_owned(),
-            batch,
-        }),
-        queries: remaining
-            .into_iter()
-            .map(|text| text.map(str::to_owned))
-            .collect(),
-    }
-}
-
 fn read_contract(mut table: Table<'_>) -> Section<ContractRules> {
     let soak = table.duration("soak", LONGEST_SOAK);
     let queries: Vec<Located<String>> = table
@@ -283,13 +273,16 @@ fn read_contract(mut table: Table<'_>) -> Section<ContractRules> {
         .map(|text| text.map(str::to_owned))
         .collect();
     let header = table.span();
+    let check = table.flag("require_check").unwrap_or_default();
     table.finish(PLACES);
     Section {
         header,
         rules: Some(ContractRules {
+            check: if check { Recheck::Yes } else { Recheck::No },
             soak: soak.map(|soak| soak.value),
             require: queries.iter().map(|query| query.value.clone()).collect(),
         }),
         queries,
+        range_queries: Vec::new(),
     }
 }

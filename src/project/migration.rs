@@ -7,10 +7,11 @@ use crate::model::{Declaration, Format, MigrationId, Parts, Step};
 use crate::sql::{Dialect, Script};
 
 use super::allowances;
+use super::backfill::BackfillRules;
 use super::checks;
 use super::config::{DatabaseConfig, ServiceConfig};
 use super::directory::Directory;
-use super::manifest::{self, Allowance, BackfillRules, ContractRules, Manifest};
+use super::manifest::{self, Allowance, ContractRules, Manifest};
 use super::problem::Problem;
 use super::scripts::{self, BackfillFile, ScriptFile};
 use super::source::{FileRef, Source};
@@ -76,7 +77,8 @@ pub(super) fn load(
     problems.extend(checks::variants(around.root, &directory, dialects));
     let manifest = directory.manifest.as_ref().and_then(manifest::read);
     let allow = manifest.as_ref().map(|manifest| manifest.allow.as_slice());
-    let files = read_scripts(&directory, around.database, allow);
+    let width = manifest.as_ref().and_then(key_width);
+    let files = read_scripts(&directory, around.database, allow, width);
     let mut declaration = None;
     if let (Some(source), Some(manifest)) = (&directory.manifest, &manifest) {
         checks::services(source, manifest, around.services);
@@ -142,11 +144,18 @@ fn declare(directory: &Directory, manifest: &Manifest) -> Declaration {
     }
 }
 
+/// How many columns the backfill's key has, where that could be read.
+fn key_width(manifest: &Manifest) -> Option<usize> {
+    let section = manifest.backfill.as_ref()?;
+    section.rules.as_ref().map(|rules| rules.key.len())
+}
+
 /// Reads every script once for each database that runs it.
 fn read_scripts(
     directory: &Directory,
     database: &DatabaseConfig,
     allow: Option<&[Allowance]>,
+    key_width: Option<usize>,
 ) -> BTreeMap<Dialect, Files> {
     let mut files: BTreeMap<Dialect, Files> = BTreeMap::new();
     for dialect in &database.dialects {
@@ -173,7 +182,8 @@ fn read_scripts(
                 Step::Contract => files.contract = check(),
                 Step::Revert => files.revert = check(),
                 Step::Backfill => {
-                    let (statement, found) = scripts::check_backfill(*dialect, source.text());
+                    let (statement, found) =
+                        scripts::check_backfill(*dialect, source.text(), key_width);
                     findings.push((*dialect, found));
                     files.backfill =
                         statement.map(|statement| BackfillFile::new(&source.file, statement));
@@ -186,6 +196,7 @@ fn read_scripts(
 }
 
 fn check_queries(source: &Source, manifest: &Manifest, database: &DatabaseConfig) {
+    let width = key_width(manifest);
     let backfill = manifest
         .backfill
         .iter()
@@ -199,6 +210,23 @@ fn check_queries(source: &Source, manifest: &Manifest, database: &DatabaseConfig
             .dialects
             .iter()
             .map(|dialect| (*dialect, scripts::check_query(source, *dialect, query)))
+            .collect();
+        scripts::report(source, findings, database);
+    }
+    let range_queries = manifest
+        .backfill
+        .iter()
+        .flat_map(|section| &section.range_queries);
+    for query in range_queries {
+        let findings = database
+            .dialects
+            .iter()
+            .map(|dialect| {
+                (
+                    *dialect,
+                    scripts::check_range_query(source, *dialect, query, width),
+                )
+            })
             .collect();
         scripts::report(source, findings, database);
     }

@@ -6,6 +6,7 @@
 //! Invariant: a [`Project`] that exists has no errors, so nothing above has to check files again.
 
 mod allowances;
+mod backfill;
 mod checks;
 mod config;
 mod directory;
@@ -29,9 +30,10 @@ use std::path::{Path, PathBuf};
 
 use crate::model::MigrationId;
 
+pub use backfill::{BackfillRules, BatchRules, Pace, ThrottleRules};
 pub use config::{CONFIG_FILE, Config, DatabaseConfig, DialectsFrom, ServiceConfig};
 pub use fleet::{FleetConfig, SourceConfig};
-pub use manifest::{BackfillRules, ContractRules, MANIFEST_FILE};
+pub use manifest::{ContractRules, MANIFEST_FILE, Recheck};
 pub use migration::{Files, Migration};
 pub use problem::{Location, Problem, Problems, Severity};
 pub use rollout::{DriverConfig, RolloutConfig};

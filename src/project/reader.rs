@@ -86,11 +86,6 @@ impl<'s> Table<'s> {
         value.is_some_and(|value| value.get_ref().is_array())
     }
 
-    /// Counts `key` as known without reading it.
-    pub fn skip(&mut self, key: &'static str) {
-        self.asked.push(key);
-    }
-
     fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str, example: &str) {
         let found = match value.get_ref() {
             DeValue::String(_) => "a string",
@@ -249,6 +244,31 @@ impl<'s> Table<'s> {
             value: numbers,
             span: value.span(),
         })
+    }
+
+    pub fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let value = self.get(key)?;
+        let read = value.get_ref().as_bool();
+        if read.is_none() {
+            self.wrong_type(key, value, "`true` or `false`", &format!("{key} = true"));
+        }
+        read
+    }
+
+    /// A number, with or without a fraction.
+    pub fn number(&mut self, key: &'static str, example: &str) -> Option<f64> {
+        let value = self.get(key)?;
+        let read = match value.get_ref() {
+            DeValue::Float(number) => number.as_str().replace('_', "").parse().ok(),
+            DeValue::Integer(number) if number.radix() == 10 => {
+                number.as_str().replace('_', "").parse().ok()
+            }
+            _ => None,
+        };
+        if read.is_none() {
+            self.wrong_type(key, value, "a number", example);
+        }
+        read
     }
 
     /// A duration such as `"10m"`, of at least a millisecond and at most `longest`.

@@ -31,7 +31,7 @@ pub struct BackfillFile {
     pub text: Arc<str>,
     /// Of the text with LF at the end of lines, in hexadecimal.
     pub sha256: String,
-    pub statement: sql::Backfill,
+    pub statement: sql::Ranged,
 }
 
 impl ScriptFile {
@@ -47,7 +47,7 @@ impl ScriptFile {
 }
 
 impl BackfillFile {
-    pub(super) fn new(file: &FileRef, statement: sql::Backfill) -> Self {
+    pub(super) fn new(file: &FileRef, statement: sql::Ranged) -> Self {
         let FileRef { path, text, sha256 } = file.clone();
         Self {
             path,
@@ -268,12 +268,16 @@ fn first_line(statement: &Statement) -> Range<usize> {
 pub(super) fn check_backfill(
     dialect: Dialect,
     text: &str,
-) -> (Option<sql::Backfill>, Vec<Finding>) {
+    key_width: Option<usize>,
+) -> (Option<sql::Ranged>, Vec<Finding>) {
     if Script::parse(dialect, text).is_ok_and(|script| script.statements.is_empty()) {
         return (None, vec![Finding::empty()]);
     }
     match sql::backfill_statement(dialect, text) {
-        Ok(statement) => (Some(statement), Vec::new()),
+        Ok(statement) => {
+            let findings = check_width(&statement, key_width, 0..first_line_of(text));
+            (Some(statement), findings)
+        }
         Err(errors) => (None, errors.into_iter().map(Finding::from).collect()),
     }
 }
@@ -287,19 +291,78 @@ pub(super) fn check_query(
     let Err(error) = sql::single_select(dialect, &query.value) else {
         return Vec::new();
     };
-    // Where the string has no escapes, the place in it is a place in the file.
-    let raw = source.text().get(query.span.clone()).unwrap_or_default();
-    let span = match raw.find(&query.value) {
-        Some(quotes) if !error.span.is_empty() => {
-            let start = query.span.start + quotes;
-            start + error.span.start..start + error.span.end
-        }
-        _ => query.span.clone(),
-    };
+    let span = place_in(source, query, &error);
     vec![Finding::new(
         "not-a-select",
         span,
         error.message,
         error.help,
     )]
+}
+
+fn first_line_of(text: &str) -> usize {
+    text.lines().next().unwrap_or_default().len()
+}
+
+/// Every comparison has to have the columns of the key, or a range would not be one.
+fn check_width(
+    statement: &sql::Ranged,
+    key_width: Option<usize>,
+    span: Range<usize>,
+) -> Vec<Finding> {
+    let Some(wanted) = key_width else {
+        return Vec::new();
+    };
+    let Some(found) = statement.widths().find(|found| *found != wanted) else {
+        return Vec::new();
+    };
+    let columns = |count: usize| match count {
+        1 => "1 column".to_owned(),
+        count => format!("{count} columns"),
+    };
+    vec![Finding::new(
+        "key-width",
+        span,
+        format!(
+            "a comparison with `:after` or `:upto` has {}, and `key` in migration.toml has {}",
+            columns(found),
+            columns(wanted)
+        ),
+        if wanted == 1 {
+            "write `id > :after AND id <= :upto`"
+        } else {
+            "write `(a, b) > :after AND (a, b) <= :upto` with the columns of the key in its order"
+        },
+    )]
+}
+
+/// Checks a query over a range of keys that stands in the manifest.
+pub(super) fn check_range_query(
+    source: &Source,
+    dialect: Dialect,
+    query: &Located<String>,
+    key_width: Option<usize>,
+) -> Vec<Finding> {
+    match sql::range_query(dialect, &query.value) {
+        Ok(found) => check_width(&found, key_width, query.span.clone()),
+        Err(errors) => errors
+            .into_iter()
+            .map(|error| {
+                let span = place_in(source, query, &error);
+                Finding::new("bad-check", span, error.message, error.help)
+            })
+            .collect(),
+    }
+}
+
+/// Where the string has no escapes, the place in it is a place in the file.
+fn place_in(source: &Source, query: &Located<String>, error: &ScriptError) -> Range<usize> {
+    let raw = source.text().get(query.span.clone()).unwrap_or_default();
+    match raw.find(&query.value) {
+        Some(quotes) if !error.span.is_empty() => {
+            let start = query.span.start + quotes;
+            start + error.span.start..start + error.span.end
+        }
+        _ => query.span.clone(),
+    }
 }

@@ -20,7 +20,7 @@ use std::ops::Range;
 
 pub use facts::Ddl;
 use facts::Grammar;
-pub use query::{Backfill, Part, backfill_statement, single_select};
+pub use query::{Part, Ranged, backfill_statement, range_query, single_select};
 
 /// The database a script is written for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]

@@ -10,27 +10,41 @@ use super::{Dialect, ScriptError};
 const AFTER: &str = ":after";
 const UPTO: &str = ":upto";
 
-/// A backfill's statement, ready for the key range of a batch to be bound.
+/// A statement over a range of keys: a backfill's UPDATE, or its check.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Backfill {
+pub struct Ranged {
     /// The statement with its parameters as written.
     pub text: String,
     /// `text` in pieces.
     pub parts: Vec<Part>,
 }
 
+impl Ranged {
+    /// How many columns each comparison with a key has, as the statement is written.
+    pub fn widths(&self) -> impl Iterator<Item = usize> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Sql(_) => None,
+            Part::After(row) | Part::Upto(row) => Some(row.len().max(1)),
+        })
+    }
+}
+
+/// A piece of a statement. A comparison is a piece of its own, so that it can be written as the database serves it
+/// best, and so that a range can begin with its first key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Part {
     Sql(String),
-    /// The key after which the batch begins.
-    After,
-    /// The last key of the batch.
-    Upto,
+    /// `> :after`, behind the row `(a, b)` whose columns these are; none for a single column, which stands in the
+    /// piece before.
+    After(Vec<String>),
+    /// `<= :upto`, in the same way.
+    Upto(Vec<String>),
 }
 
 const ONE_SELECT: &str = "write a single SELECT that only reads, such as `SELECT count(*) FROM users WHERE first_name IS NULL`";
 const ONE_UPDATE: &str = "write a single UPDATE over a key range, such as `UPDATE users SET … WHERE id > :after AND id <= :upto`";
-const KEY_RANGE: &str = "restrict the statement to a batch: `WHERE id > :after AND id <= :upto`";
+const ONE_CHECK: &str = "write a single SELECT over a key range that finds what is wrong, such as `SELECT id FROM users WHERE id > :after AND id <= :upto AND name <> full_name`";
+const KEY_RANGE: &str = "restrict the statement to a batch: `WHERE id > :after AND id <= :upto`, or `WHERE (a, b) > :after AND (a, b) <= :upto` for a key of several columns";
 
 /// # Errors
 /// Why `sql` is not exactly one SELECT, VALUES or WITH … SELECT that only reads.
@@ -59,7 +73,30 @@ pub fn single_select(dialect: Dialect, sql: &str) -> Result<(), ScriptError> {
 
 /// # Errors
 /// Why `sql` is not exactly one UPDATE, or INSERT … SELECT that may be repeated, over `:after` to `:upto`.
-pub fn backfill_statement(dialect: Dialect, sql: &str) -> Result<Backfill, Vec<ScriptError>> {
+pub fn backfill_statement(dialect: Dialect, sql: &str) -> Result<Ranged, Vec<ScriptError>> {
+    ranged(dialect, sql, ONE_UPDATE, |facts, _, tokens| {
+        unfit(facts, sql, tokens)
+    })
+}
+
+/// # Errors
+/// Why `sql` is not exactly one SELECT that only reads, over `:after` to `:upto`.
+pub fn range_query(dialect: Dialect, sql: &str) -> Result<Ranged, Vec<ScriptError>> {
+    ranged(dialect, sql, ONE_CHECK, |facts, _, _| match &facts.query {
+        Query::Select { problem: None } => None,
+        Query::Select {
+            problem: Some(problem),
+        } => Some(format!("this query {problem}")),
+        _ => Some("this is not a SELECT".to_owned()),
+    })
+}
+
+fn ranged(
+    dialect: Dialect,
+    sql: &str,
+    help: &str,
+    unfit: impl Fn(&Facts, &str, &[Token]) -> Option<String>,
+) -> Result<Ranged, Vec<ScriptError>> {
     let tokens = lexeme::tokens(dialect.grammar(), sql).map_err(|error| vec![error])?;
     let mut errors: Vec<ScriptError> = tokens
         .iter()
@@ -69,12 +106,12 @@ pub fn backfill_statement(dialect: Dialect, sql: &str) -> Result<Backfill, Vec<S
         return Err(errors);
     }
     let parsable = with_values(sql, &tokens);
-    let (span, facts) = match single(dialect, &parsable, &tokens, ONE_UPDATE) {
+    let (span, facts) = match single(dialect, &parsable, &tokens, help) {
         Ok(found) => found,
         Err(error) => return Err(vec![error]),
     };
     if let Some(message) = unfit(&facts, sql, &tokens) {
-        errors.push(ScriptError::new(span.clone(), message, ONE_UPDATE));
+        errors.push(ScriptError::new(span.clone(), message, help));
     }
     for parameter in [AFTER, UPTO] {
         if !tokens.iter().any(|token| is(token, sql, parameter)) {
@@ -83,30 +120,97 @@ pub fn backfill_statement(dialect: Dialect, sql: &str) -> Result<Backfill, Vec<S
             errors.push(ScriptError::new(span.clone(), message, KEY_RANGE));
         }
     }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
     let mut parts = Vec::new();
     let mut from = span.start;
-    for token in tokens.iter().filter(|token| token.kind == Kind::Parameter) {
-        parts.extend(
-            lexeme::slice(sql, &(from..token.span.start)).map(|text| Part::Sql(text.to_owned())),
-        );
-        parts.push(if is(token, sql, AFTER) {
-            Part::After
+    for (index, token) in tokens.iter().enumerate() {
+        if token.kind != Kind::Parameter {
+            continue;
+        }
+        let (operator, part): (_, fn(Vec<String>) -> Part) = if is(token, sql, AFTER) {
+            (">", Part::After)
         } else {
-            Part::Upto
-        });
+            ("<=", Part::Upto)
+        };
+        let before = tokens.get(..index).unwrap_or_default();
+        let Some((start, row)) = compared(before, sql, operator) else {
+            let name = token.text(sql);
+            errors.push(ScriptError::new(
+                token.span.clone(),
+                format!("`{name}` has to stand right behind `{operator}`"),
+                KEY_RANGE,
+            ));
+            continue;
+        };
+        parts.extend(lexeme::slice(sql, &(from..start)).map(|text| Part::Sql(text.to_owned())));
+        parts.push(part(row));
         from = token.span.end;
+    }
+    if !errors.is_empty() {
+        return Err(errors);
     }
     let rest = lexeme::slice(sql, &(from..span.end)).unwrap_or_default();
     if !rest.is_empty() {
         parts.push(Part::Sql(rest.to_owned()));
     }
-    Ok(Backfill {
+    Ok(Ranged {
         text: lexeme::slice(sql, &span).unwrap_or_default().to_owned(),
         parts,
     })
+}
+
+/// Where a comparison begins that ends in `operator`, and the columns of the row that it compares; none for a single
+/// column, where it begins with the operator.
+fn compared(before: &[Token], sql: &str, operator: &str) -> Option<(usize, Vec<String>)> {
+    let mut start = before.len();
+    let mut text = String::new();
+    // Some lexers take `<=` for two tokens.
+    while text.len() < operator.len() {
+        start = start.checked_sub(1)?;
+        let token = before.get(start)?;
+        if token.kind != Kind::Other {
+            return None;
+        }
+        text.insert_str(0, token.text(sql));
+    }
+    let first = before.get(start)?;
+    let adjoins = |other: &Token| {
+        other.kind == Kind::Other
+            && other.span.end == first.span.start
+            && "<>=!".contains(other.text(sql))
+    };
+    let left = before.get(..start)?;
+    if text != operator || left.last().is_some_and(adjoins) {
+        return None;
+    }
+    Some(row_at_end(left, sql).unwrap_or((first.span.start, Vec::new())))
+}
+
+/// The row `(a, b)` that these tokens end in: where it begins, and its columns.
+fn row_at_end(tokens: &[Token], sql: &str) -> Option<(usize, Vec<String>)> {
+    let (close, inside) = tokens.split_last()?;
+    if close.kind != Kind::Close {
+        return None;
+    }
+    let mut depth = 0_usize;
+    let mut columns = Vec::new();
+    let mut end = close.span.start;
+    for token in inside.iter().rev() {
+        match token.kind {
+            Kind::Close => depth += 1,
+            Kind::Open if depth > 0 => depth -= 1,
+            Kind::Open | Kind::Comma if depth == 0 => {
+                let column = lexeme::slice(sql, &(token.span.end..end))?;
+                columns.push(column.trim().to_owned());
+                end = token.span.start;
+                if token.kind == Kind::Open {
+                    columns.reverse();
+                    return (columns.len() > 1).then_some((token.span.start, columns));
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 fn is(token: &Token, sql: &str, parameter: &str) -> bool {
@@ -175,8 +279,8 @@ fn with_values(sql: &str, tokens: &[Token]) -> String {
     text
 }
 
-fn unfit(facts: &Facts, sql: &str, tokens: &[Token]) -> Option<&'static str> {
-    match &facts.query {
+fn unfit(facts: &Facts, sql: &str, tokens: &[Token]) -> Option<String> {
+    let why = match &facts.query {
         _ if matches!(facts.effect, super::Effect::Destructive { .. }) => {
             Some("a backfill may not delete rows")
         }
@@ -194,7 +298,8 @@ fn unfit(facts: &Facts, sql: &str, tokens: &[Token]) -> Option<&'static str> {
         Query::Select { .. } | Query::Other => {
             Some("a backfill is an UPDATE, or an INSERT … SELECT")
         }
-    }
+    };
+    why.map(ToOwned::to_owned)
 }
 
 fn excludes_existing(sql: &str, tokens: &[Token]) -> bool {

@@ -183,8 +183,14 @@ fn end_state(db: &Db) -> String {
     for (table, columns, order) in [
         (
             "migrations",
-            "number, id, phase, kinds, declaration, seq, step_back, backfill_after, backfill_upto, backfill_rows",
+            "number, id, phase, kinds, declaration, seq, step_back",
             "number",
+        ),
+        ("backfills", "number, paused, pace, total", "number"),
+        (
+            "backfill_ranges",
+            "number, position, begins, key_from, key_upto, seen, changed, batches",
+            "number, position",
         ),
         (
             "files",

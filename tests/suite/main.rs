@@ -5,6 +5,7 @@
 mod support;
 
 mod architecture;
+mod backfill;
 mod cli;
 mod conformance;
 mod crash;

@@ -223,6 +223,7 @@ impl Site<'_> {
             target: &self.context.target,
             doing,
             accept_unknown: None,
+            pace: None,
             wait: None,
             report,
         };

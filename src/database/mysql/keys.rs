@@ -1,27 +1,32 @@
 //! The keys that a backfill goes over, as literals.
 
-use super::{Mysql, identifier, literal, table_name};
-use crate::database::{Batch, DatabaseError, ErrorKind, KeyRange};
+use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-/// How a key is written, and read without loss.
+use super::{Mysql, from_sqlx, identifier, literal, table_name};
+use crate::database::{DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start};
+
+/// How a column of a key is written, and read without loss.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Key {
-    Integer,
+enum Kind {
+    Number,
     Text,
     /// A MariaDB UUID, which is written like a text.
     Uuid,
     Bytes,
+    Date,
+    /// Without a time zone. A `timestamp` is shown in the session's zone, in which an hour may come twice.
+    DateTime,
 }
 
-const NIL: &str = "00000000-0000-0000-0000-000000000000";
-
-impl Key {
+impl Kind {
     fn of(data_type: &str) -> Option<Self> {
         Some(match data_type.to_ascii_lowercase().as_str() {
-            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => Self::Integer,
+            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" => Self::Number,
             "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Self::Text,
             "uuid" => Self::Uuid,
             "binary" | "varbinary" => Self::Bytes,
+            "date" => Self::Date,
+            "datetime" => Self::DateTime,
             _ => return None,
         })
     }
@@ -31,14 +36,18 @@ impl Key {
         match text.as_bytes().first() {
             Some(b'x') => Self::Bytes,
             Some(b'\'') => Self::Text,
-            _ => Self::Integer,
+            Some(b'D') => Self::Date,
+            Some(b'T') => Self::DateTime,
+            _ => Self::Number,
         }
     }
 
     /// An expression that reads it as a text.
     fn read(self, expression: &str) -> String {
         match self {
-            Self::Integer | Self::Uuid => format!("CAST({expression} AS CHAR)"),
+            Self::Number | Self::Uuid | Self::Date | Self::DateTime => {
+                format!("CAST({expression} AS CHAR)")
+            }
             Self::Text => format!("CONVERT({expression} USING utf8mb4)"),
             Self::Bytes => format!("HEX({expression})"),
         }
@@ -46,65 +55,75 @@ impl Key {
 
     fn literal(self, read: &str) -> String {
         match self {
-            Self::Integer => read.to_owned(),
+            Self::Number => read.to_owned(),
             Self::Text | Self::Uuid => literal(read),
             Self::Bytes => format!("x'{read}'"),
-        }
-    }
-
-    /// A literal before every key.
-    fn before(self, first: &str) -> Option<String> {
-        match self {
-            // 128 bits: below the least of 64 the server counts on in decimals.
-            Self::Integer => Some((first.parse::<i128>().ok()?.checked_sub(1)?).to_string()),
-            Self::Text => Some("''".to_owned()),
-            Self::Uuid => (first != NIL).then(|| literal(NIL)),
-            Self::Bytes => (!first.is_empty()).then(|| "x''".to_owned()),
+            Self::Date => format!("DATE'{read}'"),
+            Self::DateTime => format!("TIMESTAMP'{read}'"),
         }
     }
 }
 
+fn names(keys: Keys<'_>) -> Vec<String> {
+    keys.columns.iter().map(|name| identifier(name)).collect()
+}
+
+fn within(names: &[String], range: &KeyRange) -> String {
+    let how = RowComparison::WrittenOut;
+    let (from, upto) = (how.from(names, &range.start), how.upto(names, &range.last));
+    format!("{from} AND {upto}")
+}
+
 impl Mysql {
-    pub(super) async fn ends_of_key(
+    async fn key(
         &mut self,
-        table: &str,
-        key: &str,
-    ) -> Result<Option<KeyRange>, DatabaseError> {
-        let kind = self.kind_of_key(table, key).await?;
-        let (quoted_table, quoted_key) = (table_name(table), identifier(key));
-        let (low, high) = (
-            kind.read(&format!("min({quoted_key})")),
-            kind.read(&format!("max({quoted_key})")),
-        );
-        // Trailing blanks may count for nothing, so the server says whether a text is empty.
-        let starts = match kind {
-            Key::Text => format!("min({quoted_key}) > ''"),
-            _ => "1".to_owned(),
-        };
-        let rows = self
-            .rows(&format!(
-                "SELECT {low}, {high}, {starts} FROM {quoted_table}"
-            ))
-            .await?;
+        kinds: &[Kind],
+        names: &[String],
+        sql: &str,
+    ) -> Result<Option<Key>, DatabaseError> {
+        let list: Vec<String> = kinds
+            .iter()
+            .zip(names)
+            .map(|(kind, name)| kind.read(name))
+            .collect();
+        let sql = format!("SELECT {} FROM ({sql}) AS found", list.join(", "));
+        let rows = self.rows(&sql).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let (Some(first), Some(last)) = (row.optional_text(0)?, row.optional_text(1)?) else {
-            return Ok(None);
-        };
-        let before_first = kind.before(first).filter(|_| row.int(2) == Ok(1));
-        match before_first {
-            Some(before_first) => Ok(Some(KeyRange {
-                before_first,
-                last: kind.literal(last),
-            })),
-            None => Err(unsupported(&format!(
-                "cannot start at the key `{first}`: texts and bytes must not be empty, and uuids not nil"
-            ))),
-        }
+        let literals = kinds
+            .iter()
+            .enumerate()
+            .map(|(index, kind)| row.text(index).map(|text| kind.literal(text)));
+        Ok(Some(Key(literals.collect::<Result<_, _>>()?)))
     }
 
-    async fn kind_of_key(&mut self, table: &str, key: &str) -> Result<Key, DatabaseError> {
+    pub(super) async fn ends_of_keys(
+        &mut self,
+        keys: Keys<'_>,
+    ) -> Result<Option<KeyRange>, DatabaseError> {
+        let mut kinds = Vec::new();
+        for column in keys.columns {
+            kinds.push(self.kind_of(keys.table, column).await?);
+        }
+        let (table, names) = (table_name(keys.table), names(keys));
+        let there: Vec<String> = names
+            .iter()
+            .map(|name| format!("{name} IS NOT NULL"))
+            .collect();
+        let (there, list) = (there.join(" AND "), names.join(", "));
+        let down = names.join(" DESC, ");
+        let first = format!("SELECT {list} FROM {table} WHERE {there} ORDER BY {list} LIMIT 1");
+        let last = format!("SELECT {list} FROM {table} WHERE {there} ORDER BY {down} DESC LIMIT 1");
+        let first = self.key(&kinds, &names, &first).await?;
+        let last = self.key(&kinds, &names, &last).await?;
+        Ok(first.zip(last).map(|(first, last)| KeyRange {
+            start: Start::At(first),
+            last,
+        }))
+    }
+
+    async fn kind_of(&mut self, table: &str, column: &str) -> Result<Kind, DatabaseError> {
         let (schema, name) = match table.split_once('.') {
             Some((schema, name)) => (literal(schema), name),
             None => ("DATABASE()".to_owned(), table),
@@ -115,13 +134,13 @@ impl Mysql {
                  JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
                  WHERE c.table_schema = {schema} AND c.table_name = {} AND c.column_name = {}",
                 literal(name),
-                literal(key)
+                literal(column)
             ))
             .await?;
         let Some(row) = rows.first() else {
             return Err(DatabaseError::new(
                 ErrorKind::Statement,
-                format!("there is no column `{key}` in a table `{table}`"),
+                format!("there is no column `{column}` in a table `{table}`"),
             ));
         };
         let engine = row.text(1)?;
@@ -132,34 +151,97 @@ impl Mysql {
             )));
         }
         let data_type = row.text(0)?;
-        Key::of(data_type).ok_or_else(|| {
+        Kind::of(data_type).ok_or_else(|| {
             unsupported(&format!(
-                "cannot go over the key `{key}` of type {data_type}: supported are integers, texts, bytes and uuids"
+                "cannot go over the key `{column}` of type {data_type}: supported are numbers, texts, bytes, uuids, dates and datetimes"
             ))
         })
     }
 
-    pub(super) async fn end_of_batch(
+    pub(super) async fn look_ahead(
         &mut self,
-        batch: &Batch<'_>,
-    ) -> Result<Option<String>, DatabaseError> {
-        let kind = Key::of_literal(batch.upto);
-        let (table, key) = (table_name(batch.table), identifier(batch.key));
+        keys: Keys<'_>,
+        range: &KeyRange,
+        ahead: u64,
+    ) -> Result<Option<Key>, DatabaseError> {
+        let kinds: Vec<Kind> = range
+            .last
+            .0
+            .iter()
+            .map(|text| Kind::of_literal(text))
+            .collect();
+        let (table, names) = (table_name(keys.table), names(keys));
+        let sql = format!(
+            "SELECT {list} FROM {table} WHERE {within} ORDER BY {list} LIMIT 1 OFFSET {skipped}",
+            list = names.join(", "),
+            within = within(&names, range),
+            skipped = ahead.saturating_sub(1),
+        );
+        self.key(&kinds, &names, &sql).await
+    }
+
+    pub(super) async fn count_in(
+        &mut self,
+        keys: Keys<'_>,
+        range: &KeyRange,
+    ) -> Result<u64, DatabaseError> {
+        let (table, names) = (table_name(keys.table), names(keys));
+        let within = within(&names, range);
+        let rows = self
+            .rows(&format!("SELECT count(*) FROM {table} WHERE {within}"))
+            .await?;
+        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    pub(super) async fn rows_of(&mut self, table: &str) -> Result<u64, DatabaseError> {
+        let (schema, name) = match table.split_once('.') {
+            Some((schema, name)) => (literal(schema), name),
+            None => ("DATABASE()".to_owned(), table),
+        };
         let rows = self
             .rows(&format!(
-                "SELECT {read} FROM (SELECT {key} AS k FROM {table} WHERE {key} > {after} AND {key} <= {upto} \
-                 ORDER BY {key} LIMIT {size}) AS batch ORDER BY k DESC LIMIT 1",
-                read = kind.read("k"),
-                after = batch.after,
-                upto = batch.upto,
-                size = batch.size
+                "SELECT CAST(coalesce(table_rows, 0) AS SIGNED) FROM information_schema.tables \
+                 WHERE table_schema = {schema} AND table_name = {}",
+                literal(name)
             ))
             .await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        Ok(row.optional_text(0)?.map(|read| kind.literal(read)))
+        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
+
+    pub(super) async fn first_rows(
+        &mut self,
+        sql: &str,
+        limit: u64,
+    ) -> Result<Vec<Vec<String>>, DatabaseError> {
+        let sql = sql.trim().trim_end_matches(';');
+        self.begin_now().await?;
+        let sql = format!("SELECT * FROM ({sql}\n) AS found LIMIT {limit}");
+        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&mut self.inner)
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        Ok(rows.iter().map(shown).collect())
+    }
+}
+
+/// A row for messages. Without a prepared statement every value comes as a text.
+fn shown(row: &sqlx::mysql::MySqlRow) -> Vec<String> {
+    let values = (0..row.len()).map(|index| {
+        if row.try_get_raw(index).is_ok_and(|raw| raw.is_null()) {
+            return "NULL".to_owned();
+        }
+        row.try_get_unchecked::<String, _>(index)
+            .unwrap_or_else(|_| {
+                let type_name = row
+                    .columns()
+                    .get(index)
+                    .map(|column| column.type_info().name());
+                format!("({})", type_name.unwrap_or("?"))
+            })
+    });
+    values.collect()
 }
 
 fn unsupported(what: &str) -> DatabaseError {

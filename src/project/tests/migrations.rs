@@ -30,7 +30,15 @@ fn a_good_project_is_read_as_declared() {
     );
     assert_eq!(migration.contract_rules.require.len(), 1);
     let backfill = migration.backfill.as_ref().unwrap();
-    assert_eq!((backfill.table.as_str(), backfill.batch), ("users", 1000));
+    assert_eq!(backfill.table, "users");
+    assert!(matches!(
+        backfill.batch,
+        BatchRules::Adaptive {
+            least: 100,
+            most: 50_000,
+            ..
+        }
+    ));
     assert_eq!(backfill.key, ["id"]);
     let files = migration.files(Dialect::Sqlite);
     let expand = files.expand.as_ref().unwrap();

@@ -1,6 +1,6 @@
 use super::super::Dialect;
 use super::Part::{After, Sql, Upto};
-use super::{backfill_statement, single_select};
+use super::{backfill_statement, range_query, single_select};
 
 #[test]
 fn single_queries() {
@@ -40,10 +40,10 @@ fn backfills() {
     assert_eq!(
         backfill.parts,
         [
-            Sql("UPDATE t SET a = b::text || ':after', c = x[1:n]\r\nWHERE id > ".to_owned()),
-            After,
-            Sql("::bigint AND id <= ".to_owned()),
-            Upto,
+            Sql("UPDATE t SET a = b::text || ':after', c = x[1:n]\r\nWHERE id ".to_owned()),
+            After(Vec::new()),
+            Sql("::bigint AND id ".to_owned()),
+            Upto(Vec::new()),
         ]
     );
     for (sql, message) in [
@@ -70,11 +70,66 @@ fn backfills() {
             "UPDATE t SET a = 1 WHERE id > :after AND id <= :upto; SELECT 1",
             "second",
         ),
+        (
+            "UPDATE t SET a = 1 WHERE id >= :after AND id <= :upto",
+            "right behind `>`",
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE id > :after AND id < :upto",
+            "right behind `<=`",
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE id BETWEEN :after AND :upto",
+            "right behind `>`",
+        ),
     ] {
         let errors = backfill_statement(Dialect::Postgres, sql).expect_err(sql);
         assert!(errors[0].message.contains(message), "{sql}: {errors:?}");
     }
     let upsert =
-        "INSERT INTO t SELECT * FROM u WHERE id BETWEEN :after AND:upto ON CONFLICT DO NOTHING";
+        "INSERT INTO t SELECT * FROM u WHERE id>:after AND id<=:upto ON CONFLICT DO NOTHING";
     assert!(backfill_statement(Dialect::Postgres, upsert).is_ok());
+}
+
+#[test]
+fn keys_of_several_columns() {
+    let sql = "UPDATE t AS u SET a = 1 WHERE (u.x, coalesce(y, 0)) > :after AND (u.x,\n coalesce(y, 0))<=:upto AND f(1) > 0";
+    for dialect in Dialect::ALL {
+        let backfill = backfill_statement(*dialect, sql).unwrap();
+        let row = || vec!["u.x".to_owned(), "coalesce(y, 0)".to_owned()];
+        assert_eq!(
+            backfill.parts,
+            [
+                Sql("UPDATE t AS u SET a = 1 WHERE ".to_owned()),
+                After(row()),
+                Sql(" AND ".to_owned()),
+                Upto(row()),
+                Sql(" AND f(1) > 0".to_owned()),
+            ],
+            "{dialect:?}"
+        );
+        assert_eq!(backfill.widths().collect::<Vec<_>>(), [2, 2]);
+        // What stands in parentheses is not a row for that.
+        let single = "UPDATE t SET a = 1 WHERE (id) > :after AND abs(id) <= :upto";
+        let single = backfill_statement(*dialect, single).unwrap();
+        assert_eq!(single.widths().collect::<Vec<_>>(), [1, 1]);
+    }
+}
+
+#[test]
+fn checks() {
+    for dialect in Dialect::ALL {
+        let good = "SELECT id FROM t WHERE id > :after AND id <= :upto AND a <> b";
+        assert!(range_query(*dialect, good).is_ok());
+        for (bad, message) in [
+            ("SELECT id FROM t", "missing"),
+            (
+                "UPDATE t SET a = 1 WHERE id > :after AND id <= :upto",
+                "not a SELECT",
+            ),
+        ] {
+            let errors = range_query(*dialect, bad).expect_err(bad);
+            assert!(errors[0].message.contains(message), "{bad}: {errors:?}");
+        }
+    }
 }

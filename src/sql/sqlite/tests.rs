@@ -221,10 +221,10 @@ fn queries_and_backfills() {
     assert_eq!(
         backfill.parts,
         [
-            Part::Sql("UPDATE t SET a = ':upto' /* :after */ WHERE id > ".to_owned()),
-            Part::After,
-            Part::Sql(" AND id <= ".to_owned()),
-            Part::Upto,
+            Part::Sql("UPDATE t SET a = ':upto' /* :after */ WHERE id ".to_owned()),
+            Part::After(Vec::new()),
+            Part::Sql(" AND id ".to_owned()),
+            Part::Upto(Vec::new()),
         ]
     );
     let range = "SELECT a FROM u WHERE id > :after AND id <= :upto";

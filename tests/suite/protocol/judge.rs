@@ -290,7 +290,6 @@ impl Scenario {
             seq: 0,
             step_back: record.step_back,
             changed_at: 0,
-            cursor: None,
         });
         let sightings = (0..self.slots.len()).map(|slot| {
             let live = self.live(slot);

@@ -102,3 +102,22 @@ scenario!(
         assert!(none.stdout.contains("no rollout"), "{none:?}");
     }
 );
+
+scenario!(
+    fn a_ledger_of_before_there_were_rollouts_is_completed(db: Db) {
+        let shop = shop(db, AT_ONCE);
+        shop.run(&["expand"], 0);
+        for table in ["rollouts", "rollout_steps", "backfills", "backfill_ranges"] {
+            shop.db
+                .execute(&format!("DROP TABLE {}", shop.db.ledger(table)));
+        }
+        shop.run(&["status"], 0);
+        let none = shop.run(&["rollout", "status"], 0);
+        assert!(
+            none.stdout.contains("no rollout has been begun"),
+            "{none:?}"
+        );
+        shop.run(TO_1_2, 0);
+        assert!(!has_old_column(&shop));
+    }
+);

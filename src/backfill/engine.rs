@@ -1,0 +1,253 @@
+//! One batch: in one transaction with its checkpoint, tried again, and split where it does not get through.
+
+use std::time::{Duration, Instant};
+
+use super::pace::{first_size, next_size, retry_size};
+use super::{BackfillError, Report, statement};
+use crate::database::{
+    Access, Connection, DatabaseError, ErrorKind, KeyRange, LockTimeout, Start, StatementTimeout,
+};
+use crate::ledger::{Ledger, RangeRecord};
+use crate::model::{MigrationId, Phase};
+use crate::project::{BackfillFile, BackfillRules};
+
+/// What one backfill works with.
+#[derive(Clone, Copy, Debug)]
+pub struct Engine<'e> {
+    pub id: &'e MigrationId,
+    pub rules: &'e BackfillRules,
+    pub file: &'e BackfillFile,
+    /// The coordinator's token, checked in the transaction of every batch.
+    pub token: i64,
+    pub limits: Limits,
+}
+
+/// How long a batch waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub lock_timeout: Duration,
+    /// How long a batch is tried again after a lock was not granted.
+    pub lock_retry_for: Duration,
+}
+
+impl Engine<'_> {
+    /// Runs the next batch of a range, and records how far the range is in the same transaction.
+    pub(super) async fn batch(
+        &self,
+        connection: &mut dyn Connection,
+        range: &RangeRecord,
+        report: &(dyn Fn(Report) + Send + Sync),
+    ) -> Result<RangeRecord, BackfillError> {
+        let mut size = match range.size {
+            0 => first_size(self.rules.batch),
+            size => size,
+        };
+        let began = Instant::now();
+        for failures in 1.. {
+            // What the attempt was about, for a message.
+            let mut about = range.left.clone();
+            let attempt = self.attempt(connection, range, size, &mut about).await;
+            let error = match attempt {
+                Ok(next) => return Ok(next),
+                Err(error) => error,
+            };
+            // A broken connection cannot be rolled back, and need not be.
+            let _ = connection.rollback().await;
+            if !error.is_worth_retrying() || began.elapsed() >= self.limits.lock_retry_for {
+                return Err(self.named(error, &about));
+            }
+            size = retry_size(size, failures);
+            report(Report::Retry {
+                error: error.to_string(),
+                keys: size,
+            });
+            pause().await;
+        }
+        Ok(range.clone())
+    }
+
+    /// Says which keys an error is about.
+    fn named(&self, error: BackfillError, about: &KeyRange) -> BackfillError {
+        match error {
+            BackfillError::Database(mut error) => {
+                error.message = format!(
+                    "{}: the batch {about} failed, and everything before it stays done: {}",
+                    self.file.path.display(),
+                    error.message
+                );
+                error.into()
+            }
+            other => other,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        connection: &mut dyn Connection,
+        range: &RangeRecord,
+        size: u64,
+        about: &mut KeyRange,
+    ) -> Result<RangeRecord, BackfillError> {
+        let rows = connection.capabilities().row_comparison;
+        let began = Instant::now();
+        let mut ledger = Ledger::write(connection).await?;
+        let limits = &self.limits;
+        let connection = ledger.connection();
+        connection
+            .limit_lock_waits(LockTimeout(limits.lock_timeout))
+            .await?;
+        connection
+            .limit_statements(StatementTimeout(self.rules.statement_timeout))
+            .await?;
+        self.check_phase(&mut ledger).await?;
+        let connection = ledger.connection();
+        let ahead = connection.key_ahead(self.keys(), &range.left, size).await?;
+        let keys = match ahead {
+            Some(end) => {
+                about.last = end;
+                size
+            }
+            None => connection.count_keys(self.keys(), &range.left).await?,
+        };
+        let mut changed = 0;
+        if keys > 0 {
+            let sql = statement::over(&self.file.statement, about, rows);
+            changed = connection.run(&sql).await?;
+            crate::crash::point("backfill.ran");
+        }
+        let worked = began.elapsed();
+        let next = RangeRecord {
+            position: range.position,
+            left: KeyRange {
+                start: Start::After(about.last.clone()),
+                last: range.left.last.clone(),
+            },
+            seen: range.seen.saturating_add(keys),
+            changed: range.changed.saturating_add(changed),
+            batches: range.batches.saturating_add(u64::from(keys > 0)),
+            // The end of a range says little.
+            size: if keys == size {
+                next_size(self.rules.batch, keys, worked)
+            } else {
+                size
+            },
+        };
+        ledger.record_checkpoint(self.id, &next).await?;
+        ledger.fence(self.token).await?;
+        ledger.commit().await?;
+        Ok(next)
+    }
+
+    /// Makes sure that no version was admitted meanwhile that would undo the backfill.
+    ///
+    /// # Errors
+    /// [`BackfillError::Moved`] where one was.
+    pub async fn check_phase(&self, ledger: &mut Ledger<'_>) -> Result<(), BackfillError> {
+        let view = ledger.view().await?;
+        let applied = view
+            .applied
+            .iter()
+            .find(|applied| applied.state.id() == self.id);
+        match applied.map_or(Phase::Pending, |applied| applied.state.phase) {
+            Phase::Backfilling => Ok(()),
+            phase => Err(BackfillError::Moved(phase)),
+        }
+    }
+
+    /// How many rows the `remaining` query still counts. A lock that is not granted is asked for
+    /// again, as for a batch.
+    ///
+    /// # Errors
+    /// A database error, or a query that returns no number.
+    pub async fn remaining(&self, connection: &mut dyn Connection) -> Result<i64, DatabaseError> {
+        let began = Instant::now();
+        loop {
+            let counted = self.count(connection).await;
+            // The transaction only read, and a broken connection cannot be rolled back.
+            let _ = connection.rollback().await;
+            match counted {
+                Err(error)
+                    if matches!(error.kind, ErrorKind::Locked | ErrorKind::Timeout)
+                        && began.elapsed() < self.limits.lock_retry_for =>
+                {
+                    pause().await;
+                }
+                Err(mut error) => {
+                    error.message = format!("`remaining` of {}: {}", self.id, error.message);
+                    return Err(error);
+                }
+                Ok(count) => return Ok(count),
+            }
+        }
+    }
+
+    /// The keys of a few rows that `remaining` counts, where it is a plain count whose rows can be looked at.
+    pub async fn examples(&self, connection: &mut dyn Connection) -> Vec<String> {
+        const EXAMPLES: u64 = 3;
+        let query = self.rules.remaining.trim_start();
+        let Some(rest) = without_count(query) else {
+            return Vec::new();
+        };
+        let sql = format!("SELECT {} {rest}", self.rules.key.join(", "));
+        let found = async {
+            connection.begin(Access::Read).await?;
+            let limit = LockTimeout(self.limits.lock_timeout);
+            connection.limit_lock_waits(limit).await?;
+            connection.sample(&sql, EXAMPLES).await
+        }
+        .await;
+        // It only read, and examples are no more than a help.
+        let _ = connection.rollback().await;
+        let rows: Vec<Vec<String>> = found.unwrap_or_default();
+        rows.iter().map(|row| row.join(", ")).collect()
+    }
+
+    async fn count(&self, connection: &mut dyn Connection) -> Result<i64, DatabaseError> {
+        connection.begin(Access::Read).await?;
+        connection
+            .limit_lock_waits(LockTimeout(self.limits.lock_timeout))
+            .await?;
+        connection.count(&self.rules.remaining).await
+    }
+}
+
+/// What follows `SELECT count(*)`.
+fn without_count(query: &str) -> Option<&str> {
+    let mut rest = query;
+    for word in ["select", "count", "(", "*", ")"] {
+        rest = rest.trim_start();
+        let (head, tail) = rest.split_at_checked(word.len())?;
+        if !head.eq_ignore_ascii_case(word) {
+            return None;
+        }
+        rest = tail;
+    }
+    let rest = rest.trim_start();
+    let begins = rest.get(..5)?;
+    (begins.eq_ignore_ascii_case("from ") || begins.eq_ignore_ascii_case("from\n")).then_some(rest)
+}
+
+/// Between two attempts: long enough for whoever holds a lock, and never the same for two waiters.
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(200..800))).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_counts() {
+        for (query, rest) in [
+            ("SELECT count(*) FROM t WHERE a", Some("FROM t WHERE a")),
+            ("select COUNT ( * )\n from t", Some("from t")),
+            ("SELECT count(a) FROM t", None),
+            ("SELECT count(*) + 1 FROM t", None),
+            ("VALUES (1)", None),
+            ("", None),
+            ("SELECT count(*)é", None),
+        ] {
+            assert_eq!(without_count(query), rest, "{query}");
+        }
+    }
+}

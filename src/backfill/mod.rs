@@ -1,0 +1,94 @@
+//! The engine of a backfill: fills the new format for existing rows, batch by batch along a key.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `pace` | pure: how large a batch is, how long a rest, how fast it goes |
+//! | `statement` | pure: a statement with the ends of a range put in |
+//! | `engine` | one batch: in one transaction with its checkpoint, tried again, split |
+//! | `ranges` | which keys there are, and how workers share them |
+//! | `throttle` | what makes a backfill wait: signals, and what somebody asked for |
+//! | `workers` | batches one after the other, and beside each other |
+//! | `check` | whether every row is as it should be |
+//!
+//! Invariant: a batch and its checkpoint commit together, so a killed run redoes nothing that was committed and
+//! skips nothing. The last key is fixed at the start, so the run ends under concurrent inserts. Ranges of keys do
+//! not overlap, so no two workers touch the same row because of their keys.
+
+mod check;
+mod engine;
+mod pace;
+mod ranges;
+mod statement;
+mod throttle;
+mod workers;
+
+use crate::database::{DatabaseError, ErrorKind};
+use crate::ledger::LedgerError;
+use crate::model::Phase;
+
+pub use check::Finding;
+pub use engine::{Engine, Limits};
+pub use workers::{Run, Totals};
+
+/// How a running backfill gets on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    Passed(Standing),
+    /// It waits, and for what.
+    Held(String),
+    /// It does not wait any more.
+    Released,
+    /// A batch did not get through and is tried again, with so many keys.
+    Retry {
+        error: String,
+        keys: u64,
+    },
+    /// Something that does not stop it.
+    Warning(String),
+}
+
+/// Where a backfill stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Keys passed.
+    pub seen: u64,
+    /// Rows changed.
+    pub changed: u64,
+    /// About how many rows there are; 0 where that is not known.
+    pub total: u64,
+    /// Keys a second, lately.
+    pub rate: u64,
+    /// Whether it is the final check that runs.
+    pub is_check: bool,
+}
+
+/// Why a batch could not be done; everything before it stays done.
+#[derive(Debug, thiserror::Error)]
+pub enum BackfillError {
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A version that writes only the old format was admitted, or the phase has changed.
+    #[error("the backfill is not running any more: the migration is {0}")]
+    Moved(Phase),
+}
+
+impl BackfillError {
+    const fn database(&self) -> Option<&DatabaseError> {
+        match self {
+            Self::Database(error) | Self::Ledger(LedgerError::Database(error)) => Some(error),
+            Self::Ledger(_) | Self::Moved(_) => None,
+        }
+    }
+
+    /// Whether another attempt at the same batch may succeed.
+    fn is_worth_retrying(&self) -> bool {
+        self.database().is_some_and(|error| {
+            matches!(
+                error.kind,
+                ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Conflict
+            )
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! `migrate backfill`: what it would do, and steering one that runs from another terminal.
+
+use serde_json::json;
+
+use super::args::{BackfillCommand, Global};
+use super::context::{Context, refuse_drift};
+use super::failure::Failure;
+use super::out::Out;
+use super::{json, text};
+use crate::coordinator::{BackfillRehearsal, CoordinatorError, rehearse_backfill, steer};
+use crate::gate::{Action, Decision, decide};
+use crate::ledger::Steering;
+use crate::model::{MigrationId, Step};
+use crate::project::Pace;
+
+/// `migrate backfill pause`, `resume` and `pace`.
+pub(super) async fn control(
+    command: &BackfillCommand,
+    global: &Global,
+    out: &Out,
+) -> Result<u8, Failure> {
+    let context = Context::load(global)?;
+    let (wanted, steering) = match command {
+        BackfillCommand::Pause { id } => (id, Steering::Pause),
+        BackfillCommand::Resume { id } => (id, Steering::Resume),
+        BackfillCommand::Pace { id, share } => (id, Steering::Pace(share.thousandths())),
+    };
+    let id = context.project.find(wanted)?.id().clone();
+    let mut found = false;
+    if let Some(mut connection) = context.connect().await? {
+        let steered = steer(connection.as_mut(), &id, steering).await;
+        connection.close().await;
+        found = steered?;
+    }
+    if !found {
+        return Err(Failure::new(format!("{id} is not being backfilled"))
+            .help("`migrate status` shows which migrations are; a backfill can be steered once it has begun"));
+    }
+    let (word, said) = match steering {
+        Steering::Pause => (
+            "pause",
+            format!(
+                "{id} pauses after the batches that run now; `migrate backfill resume {id}` lets it go on"
+            ),
+        ),
+        Steering::Resume => ("resume", format!("{id} goes on")),
+        Steering::Pace(pace) => (
+            "pace",
+            format!(
+                "{id} works {} of the time from now on",
+                Pace::from_thousandths(pace)
+            ),
+        ),
+    };
+    if out.is_json() {
+        out.json(&json!({ "steered": { "migration": id, "backfill": word } }));
+    } else {
+        out.line(&said);
+    }
+    Ok(0)
+}
+
+/// Shows what a backfill of each of these would go over, and does nothing.
+pub(super) async fn rehearse(
+    context: &Context,
+    ids: &[MigrationId],
+    out: &Out,
+) -> Result<u8, Failure> {
+    let situation = context.observe().await?;
+    refuse_drift(&situation)?;
+    let mut verdicts = Vec::new();
+    let mut results = Vec::new();
+    for id in ids {
+        let action = Action::Step {
+            step: Step::Backfill,
+            migration: id.clone(),
+        };
+        let decision = decide(action, &situation.evidence);
+        let mut rehearsal = None;
+        if let Some(mut connection) = context.connect().await? {
+            let looked =
+                rehearse_backfill(&context.project, id, &situation, connection.as_mut()).await;
+            connection.close().await;
+            rehearsal = looked.map_err(|error: CoordinatorError| Failure::from(error))?;
+        }
+        verdicts.push(decision.verdict);
+        if out.is_json() {
+            let mut value = json::decision(&decision, &situation.evidence.snapshot);
+            if let Some(object) = value.as_object_mut() {
+                object.insert("would".into(), as_json(rehearsal.as_ref()));
+            }
+            results.push(value);
+        } else {
+            out.line(&as_text(context, id, &decision, rehearsal.as_ref()));
+        }
+    }
+    let verdict = text::heaviest(verdicts);
+    if out.is_json() {
+        out.json(&json!({ "verdict": verdict.name(), "dry_run": results }));
+    } else if ids.is_empty() {
+        out.line("nothing to backfill");
+    }
+    Ok(verdict.exit_code())
+}
+
+fn as_json(rehearsal: Option<&BackfillRehearsal>) -> serde_json::Value {
+    rehearsal.map_or(serde_json::Value::Null, |found| {
+        let left: Vec<String> = found.left.iter().map(ToString::to_string).collect();
+        json!({
+            "ranges": left,
+            "total": found.total,
+            "seen": found.seen,
+            "remaining": found.remaining,
+        })
+    })
+}
+
+fn as_text(
+    context: &Context,
+    id: &MigrationId,
+    decision: &Decision,
+    rehearsal: Option<&BackfillRehearsal>,
+) -> String {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let mut lines = vec![text::decision(decision, now)];
+    let Some(found) = rehearsal else {
+        lines.push("  what it would go over can be told once it is expanded".to_owned());
+        return lines.join("\n");
+    };
+    let total = text::count(found.total, "row");
+    lines.push(match found.left.as_slice() {
+        [] => "  would go over no row: the table is empty, or every key is passed".to_owned(),
+        [one] => format!("  would go over the keys {one}, of about {total}"),
+        several => format!(
+            "  would go over {} ranges of keys, of about {total}",
+            several.len()
+        ),
+    });
+    if found.seen > 0 {
+        lines.push(format!(
+            "  {} passed already",
+            text::count(found.seen, "row")
+        ));
+    }
+    lines.push(format!("  `remaining` returns {}", found.remaining));
+    let dialect = context.target.dialect();
+    let migration = context.project.get(id);
+    if let Some(file) = migration.and_then(|migration| migration.files(dialect).backfill.as_ref()) {
+        lines.push("  would run for each batch:".to_owned());
+        lines.push(format!(
+            "    {}",
+            file.statement.text.replace('\n', "\n    ")
+        ));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,164 @@
+//! The keys that a backfill goes over, as literals of the database's SQL, and conditions on them.
+//!
+//! Pure. The order of keys is the database's own: keys are only ever compared by it.
+
+use std::fmt;
+
+/// One key: a literal for each of its columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key(pub Vec<String>);
+
+impl fmt::Display for Key {
+    /// For messages, without what makes literals of one database: `E'7'::bigint` is `7`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: Vec<&str> = self.0.iter().map(|text| readable(text)).collect();
+        match shown.as_slice() {
+            [one] => f.write_str(one),
+            several => write!(f, "({})", several.join(", ")),
+        }
+    }
+}
+
+fn readable(literal: &str) -> &str {
+    let text = literal.rsplit_once("'::").map_or(literal, |(text, _)| text);
+    let quote = text.find('\'').filter(|at| *at <= "TIMESTAMP".len());
+    let text = quote.and_then(|at| text.get(at + 1..)).unwrap_or(text);
+    text.strip_suffix('\'').unwrap_or(text)
+}
+
+/// Where a range of keys begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With this key. There may be no key before the first one, such as an empty text.
+    At(Key),
+    /// Behind this key.
+    After(Key),
+}
+
+impl Start {
+    #[must_use]
+    pub const fn key(&self) -> &Key {
+        match self {
+            Self::At(key) | Self::After(key) => key,
+        }
+    }
+}
+
+/// A range of keys, up to and including the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    pub start: Start,
+    pub last: Key,
+}
+
+impl KeyRange {
+    /// Whether every key in it has been passed.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(&self.start, Start::After(key) if *key == self.last)
+    }
+}
+
+impl fmt::Display for KeyRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.start {
+            Start::At(first) => write!(f, "from key {first} up to {}", self.last),
+            Start::After(key) => write!(f, "after key {key} up to {}", self.last),
+        }
+    }
+}
+
+/// How an index serves a comparison of a key of several columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowComparison {
+    /// Written as `(a, b) > (1, 2)`.
+    AsRow,
+    /// Only written out: `(a > 1 OR (a = 1 AND b > 2))`.
+    WrittenOut,
+}
+
+impl RowComparison {
+    /// The condition that a key lies behind the start of a range.
+    #[must_use]
+    pub fn from(self, columns: &[String], start: &Start) -> String {
+        match start {
+            Start::At(key) => self.compare(columns, ('>', ">="), key),
+            Start::After(key) => self.compare(columns, ('>', ">"), key),
+        }
+    }
+
+    /// The condition that a key does not lie behind the last of a range.
+    #[must_use]
+    pub fn upto(self, columns: &[String], last: &Key) -> String {
+        self.compare(columns, ('<', "<="), last)
+    }
+
+    fn compare(self, columns: &[String], (strict, operator): (char, &str), key: &Key) -> String {
+        let literals = key.0.as_slice();
+        if let ([column], [literal]) = (columns, literals) {
+            return format!("{column} {operator} {literal}");
+        }
+        if self == Self::AsRow {
+            return format!(
+                "({}) {operator} ({})",
+                columns.join(", "),
+                literals.join(", ")
+            );
+        }
+        let mut pairs = columns.iter().zip(literals).rev();
+        let Some((column, literal)) = pairs.next() else {
+            return String::new();
+        };
+        let innermost = format!("{column} {operator} {literal}");
+        pairs.fold(innermost, |inner, (column, literal)| {
+            format!("({column} {strict} {literal} OR ({column} = {literal} AND {inner}))")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(literals: &[&str]) -> Key {
+        Key(literals.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn conditions() {
+        let columns = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        let start = Start::After(key(&["1", "2", "3"]));
+        assert_eq!(
+            RowComparison::AsRow.from(&columns, &start),
+            "(a, b, c) > (1, 2, 3)"
+        );
+        assert_eq!(
+            RowComparison::WrittenOut.from(&columns, &start),
+            "(a > 1 OR (a = 1 AND (b > 2 OR (b = 2 AND c > 3))))"
+        );
+        assert_eq!(
+            RowComparison::WrittenOut.upto(&columns[..2], &key(&["1", "2"])),
+            "(a < 1 OR (a = 1 AND b <= 2))"
+        );
+        let first = Start::At(key(&["''"]));
+        for how in [RowComparison::AsRow, RowComparison::WrittenOut] {
+            assert_eq!(how.from(&columns[..1], &first), "a >= ''");
+            assert_eq!(how.upto(&columns[..1], first.key()), "a <= ''");
+        }
+    }
+
+    #[test]
+    fn keys_in_messages() {
+        for (literals, shown) in [
+            (&["E'7'::bigint"][..], "7"),
+            (&["-3"], "-3"),
+            (&["'it''s'"], "it''s"),
+            (
+                &["TIMESTAMP'2026-01-05 10:00:00'", "x'FF'"],
+                "(2026-01-05 10:00:00, FF)",
+            ),
+        ] {
+            assert_eq!(key(literals).to_string(), shown);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The keys that a backfill goes over, as literals, and the planner's knowledge of their table.
+
+use sqlx::Row as _;
+
+use super::{Postgres, from_sqlx, identifier, literal, table_name};
+use crate::database::{DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start};
+
+fn names(keys: Keys<'_>) -> Vec<String> {
+    keys.columns.iter().map(|name| identifier(name)).collect()
+}
+
+fn within(names: &[String], range: &KeyRange) -> String {
+    let how = RowComparison::AsRow;
+    let (from, upto) = (how.from(names, &range.start), how.upto(names, &range.last));
+    format!("{from} AND {upto}")
+}
+
+/// The type and the text of each column of the one key that `sql` finds. As JSON, a text does not depend on the
+/// session's settings for dates.
+fn read(names: &[String], sql: &str) -> String {
+    let list: Vec<String> = names
+        .iter()
+        .map(|name| format!("pg_typeof({name})::text, to_json({name}) #>> '{{}}'"))
+        .collect();
+    format!("SELECT {} FROM ({sql}) AS key", list.join(", "))
+}
+
+/// A type by a name that means it whole: `character` alone would be a single one.
+fn castable(type_name: &str) -> &str {
+    match type_name {
+        "character" => "bpchar",
+        other => other,
+    }
+}
+
+impl Postgres {
+    async fn key(&mut self, names: &[String], sql: &str) -> Result<Option<Key>, DatabaseError> {
+        let rows = self.rows(&read(names, sql)).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let mut literals = Vec::new();
+        for index in 0..names.len() {
+            let (type_name, text) = (row.text(2 * index)?, row.text(2 * index + 1)?);
+            if type_name == "bit" || type_name.ends_with("[]") {
+                return Err(DatabaseError::new(
+                    ErrorKind::Statement,
+                    format!("a backfill cannot go over a key of type {type_name}"),
+                ));
+            }
+            literals.push(format!("{}::{}", literal(text), castable(type_name)));
+        }
+        Ok(Some(Key(literals)))
+    }
+
+    pub(super) async fn ends_of_keys(
+        &mut self,
+        keys: Keys<'_>,
+    ) -> Result<Option<KeyRange>, DatabaseError> {
+        let (table, names) = (table_name(keys.table), names(keys));
+        let there: Vec<String> = names
+            .iter()
+            .map(|name| format!("{name} IS NOT NULL"))
+            .collect();
+        let (there, list) = (there.join(" AND "), names.join(", "));
+        let down = names.join(" DESC, ");
+        let first = format!("SELECT {list} FROM {table} WHERE {there} ORDER BY {list} LIMIT 1");
+        let last = format!("SELECT {list} FROM {table} WHERE {there} ORDER BY {down} DESC LIMIT 1");
+        let first = self.key(&names, &first).await?;
+        let last = self.key(&names, &last).await?;
+        Ok(first.zip(last).map(|(first, last)| KeyRange {
+            start: Start::At(first),
+            last,
+        }))
+    }
+
+    pub(super) async fn look_ahead(
+        &mut self,
+        keys: Keys<'_>,
+        range: &KeyRange,
+        ahead: u64,
+    ) -> Result<Option<Key>, DatabaseError> {
+        let (table, names) = (table_name(keys.table), names(keys));
+        let sql = format!(
+            "SELECT {list} FROM {table} WHERE {within} ORDER BY {list} LIMIT 1 OFFSET {skipped}",
+            list = names.join(", "),
+            within = within(&names, range),
+            skipped = ahead.saturating_sub(1),
+        );
+        self.key(&names, &sql).await
+    }
+
+    pub(super) async fn count_in(
+        &mut self,
+        keys: Keys<'_>,
+        range: &KeyRange,
+    ) -> Result<u64, DatabaseError> {
+        let (table, names) = (table_name(keys.table), names(keys));
+        let within = within(&names, range);
+        let rows = self
+            .rows(&format!("SELECT count(*) FROM {table} WHERE {within}"))
+            .await?;
+        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    pub(super) async fn rows_of(&mut self, table: &str) -> Result<u64, DatabaseError> {
+        let rows = self
+            .rows(&format!(
+                "SELECT greatest(reltuples, 0)::bigint FROM pg_catalog.pg_class WHERE oid = to_regclass({})",
+                literal(&table_name(table))
+            ))
+            .await?;
+        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// A table that was filled and never analysed is taken for small: each batch would read all of it.
+    pub(super) async fn analyze_where_needed(&mut self, table: &str) -> Result<(), DatabaseError> {
+        let name = table_name(table);
+        let rows = self
+            .rows(&format!(
+                "SELECT count(*) FROM pg_catalog.pg_class c \
+                 LEFT JOIN pg_catalog.pg_stat_user_tables s ON s.relid = c.oid \
+                 WHERE c.oid = to_regclass({}) AND coalesce(s.last_analyze, s.last_autoanalyze) IS NOT NULL \
+                 AND s.n_mod_since_analyze <= greatest(c.reltuples, 0) / 10",
+                literal(&name)
+            ))
+            .await?;
+        if rows.first().map_or(Ok(0), |row| row.int(0))? == 0 {
+            self.plain(&format!("ANALYZE {name}")).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn first_rows(
+        &mut self,
+        sql: &str,
+        limit: u64,
+    ) -> Result<Vec<Vec<String>>, DatabaseError> {
+        let sql = sql.trim().trim_end_matches(';');
+        self.begin_now().await?;
+        // As one text a row, whatever the types are.
+        let sql = format!("SELECT found::text FROM ({sql}\n) AS found LIMIT {limit}");
+        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&mut self.inner)
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        let texts = rows.iter().map(|row| {
+            let text: String = row.try_get(0).map_err(|error| from_sqlx(&error))?;
+            Ok(vec![text])
+        });
+        texts.collect()
+    }
+}

@@ -1,0 +1,7 @@
+//! Backfills: which keys they go over, how gently, how many at a time, and what shows that they are right.
+
+mod check;
+mod gentle;
+mod keys;
+mod table;
+mod workers;
