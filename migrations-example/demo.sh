@@ -1,5 +1,6 @@
 #!/bin/sh
-# A column is replaced while three versions of a shop run, on SQLite, with nothing but a Rust toolchain:
+# A column is replaced while a shop is rolled from one version to another, on SQLite, with nothing but a
+# Rust toolchain:
 #
 #     sh migrations-example/demo.sh [DIR]
 #
@@ -29,17 +30,20 @@ PATH=$bin:$bin/examples:$PATH
 DATABASE_URL=sqlite://shop.db
 export DATABASE_URL
 
-servers=
+forgotten=
 cleanup() {
     code=$?
     trap - EXIT INT TERM
-    for server in $servers; do
-        kill "$server" 2>/dev/null || true
+    # They are not children of this shell, so it cannot wait for them otherwise.
+    for server in web-1 web-2; do
+        pid=$(cat "$stage/$server.pid" 2>/dev/null) || continue
+        while kill "$pid" 2>/dev/null; do sleep 0.1; done
     done
+    [ -z "$forgotten" ] || kill "$forgotten" 2>/dev/null || true
     wait
     if [ "$code" -ne 0 ]; then
         echo "the demonstration failed (exit code $code); what the servers said:" >&2
-        tail -n 5 "$stage"/server-*.log >&2 || true
+        tail -n 5 "$stage"/*.log >&2 || true
     fi
     [ -n "$keep" ] || rm -rf "$stage"
     exit "$code"
@@ -48,7 +52,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-cp -R migrations-example/migrate.toml migrations-example/0* "$stage"
+cp -R migrations-example/migrate.toml migrations-example/deploy.sh migrations-example/0* "$stage"
 cd "$stage"
 
 act() {
@@ -69,85 +73,46 @@ expect() {
     [ "$code" -eq 0 ] || echo "(exit code $code)"
 }
 
-# Waits until the fleet shows an instance, or does not show it any more.
-until_fleet() {
-    tries=600
-    while :; do
-        fleet=$(migrate fleet --output json)
-        case "$1 $fleet" in
-            shows*"\"$2\""*) return ;;
-            lacks*"\"$2\""*) ;;
-            lacks*) return ;;
-        esac
+# Waits until a file holds a text.
+until_in() {
+    tries=1200
+    until grep -qF "$2" "$1" 2>/dev/null; do
         tries=$((tries - 1))
-        if [ "$1" = shows ] && ! kill -0 "$!"; then
-            echo "$2 has ended" >&2
-            exit 1
-        fi
         if [ "$tries" -eq 0 ]; then
-            echo "after a minute the fleet still does not say that it $1 $2: $fleet" >&2
+            echo "after two minutes $1 still does not say: $2" >&2
             exit 1
         fi
         sleep 0.1
     done
 }
 
-open() {
-    printf '\n$ shop --version %s --instance %s &\n' "$2" "$1"
-    shop --version "$2" --instance "$1" >"$1.log" 2>&1 &
-    servers="$servers $!"
-    eval "pid_of_$(echo "$1" | tr - _)=$!"
-    until_fleet shows "$1"
-}
+act 'The shop as it was: two servers sell at web 1.0.0, and a third one that nobody remembers.'
+migrate --quiet expand 0001 >before.log
+sh deploy.sh 1.0.0 100
+shop --version 1.0.0 --instance forgotten >forgotten.log 2>&1 &
+forgotten=$!
+until_in forgotten.log ' open: '
 
-close() {
-    eval "pid=\$pid_of_$(echo "$1" | tr - _)"
-    printf '\n$ kill %s\n' "$1"
-    kill "$pid"
-    still=
-    for server in $servers; do
-        [ "$server" = "$pid" ] || still="$still $server"
-    done
-    servers=$still
-    # The shop fails if it ever read a name otherwise than it was written.
-    wait "$pid"
-    until_fleet lacks "$1"
-    tail -n 1 "$1.log"
-}
+act 'One command takes the schema and the shop to web 1.2.0.'
+printf '\n$ migrate rollout --to web=1.2.0\n'
+(
+    code=0
+    migrate rollout --to web=1.2.0 2>&1 || code=$?
+    echo "$code" >rollout.code
+) | tee rollout.log &
+rollout=$!
 
-act 'The shop opens with web 1.0.0, which knows users.full_name.'
-expect 0 migrate expand 0001
-open server-1 1.0.0
-open server-2 1.0.0
-
-act 'The schema moves first: first_name and last_name appear beside full_name, and nobody notices.'
-expect 0 migrate expand
-
-act 'Too early for web 1.2.0: it could not read the names of users from before. It does not start.'
-expect 11 shop --version 1.2.0 --instance server-9
-
-act 'web 1.1.0 can read both. It is rolled out beside 1.0.0, and the backfill runs under both.'
-expect 0 migrate gate deploy web=1.1.0
-open server-3 1.1.0
-expect 0 migrate backfill
-expect 0 migrate fleet
-
-act 'Somebody wants to drop full_name now. The gate knows who still needs it.'
-expect 10 migrate contract 0002
-
-act 'The rollout goes on: web 1.2.0 comes, 1.0.0 and 1.1.0 go.'
-open server-4 1.2.0
-close server-1
-close server-2
-close server-3
-
-act 'Nothing live needs the old format any more: full_name and legacy_notes are dropped.'
-expect 0 migrate contract
+# Somebody reads its output, and stops what it names.
+until_in rollout.log '(forgotten)'
+kill "$forgotten"
+forgotten=
+wait "$rollout"
+[ "$(cat rollout.code)" -eq 0 ]
 
 act 'A rollback would bring web 1.0.0 back. It is told before it touches anything.'
-expect 11 shop --version 1.0.0 --instance server-1
+expect 11 shop --version 1.0.0 --instance web-1
 
-act 'web 1.2.0 has been selling all along.'
-expect 0 migrate status
+act 'The shop has been selling all along, and every step is on record.'
+expect 0 migrate fleet
+expect 0 migrate rollout status
 expect 0 migrate log --verify
-close server-4

@@ -10,6 +10,7 @@
 //! | module | what it owns |
 //! | --- | --- |
 //! | `cli` | arguments, one file per command, how results are shown |
+//! | [`rollout`] | carries a plan out, durable and resumable; the drivers |
 //! | [`coordinator`] | observe → decide → act → record, for one step at a time |
 //! | [`backfill`] | the batches of a backfill and their checkpoints |
 //! | [`lease`] | what an instance does: register, renew, stop itself in time |
@@ -44,7 +45,9 @@ pub mod lease;
 pub mod ledger;
 pub mod model;
 pub mod planner;
+mod process;
 pub mod project;
+pub mod rollout;
 pub mod sql;
 
 pub use lease::{Lease, LeaseBuilder, LeaseError};

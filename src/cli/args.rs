@@ -21,7 +21,10 @@ A change from start to end:
   migrate expand                   add the new format; old versions do not notice
   migrate gate deploy web=1.1.0    may this version start now?
   migrate backfill 0002            fill the new format for existing rows
-  migrate contract 0002 --wait 1h  remove the old format once nothing uses it";
+  migrate contract 0002 --wait 1h  remove the old format once nothing uses it
+
+Or all of it, from expand to contract, with the rollouts in between:
+  migrate rollout --to web=1.2.0";
 
 const PLAN_HELP: &str = "\
 The plan has the fewest rollouts there can be, and among those the fewest steps. Expands come
@@ -35,6 +38,25 @@ what would open a way: a release in between, a sync, another declaration.
   migrate plan --to web=1.2.0 --via web=1.1.0  with a release that may be used on the way
   migrate plan --from web=1.0.0 --to web=1.2.0 on paper, without a database: in a pull request
   migrate plan … --output mermaid              as a diagram, for a page or a review";
+
+const ROLLOUT_HELP: &str = "\
+The steps are those that `migrate plan` shows for the same options; they are fixed and recorded
+when the rollout begins. For each service that is rolled, its driver in migrate.toml is called, or
+you are told what to do; then the fleet has to show the new version and none of the old. A contract
+comes last, and waits for its soak and for whatever still runs an old version.
+
+A rollout that stops, for whatever reason, leaves every live version able to live with the schema.
+It stays open: `resume` goes on, `abort` gives it up.
+
+  migrate rollout --to web=1.2.0                   as `migrate plan --to web=1.2.0` shows it
+  migrate rollout --to web=1.2.0 --timeout 2h      wait that long for each step
+  migrate rollout resume
+  migrate rollout abort --roll-back web=1.1.0
+
+[rollout]
+driver = { kind = \"command\", run = [\"./deploy.sh\", \"{service}\", \"{to}\", \"{step}\"], steps = [10, 50, 100] }
+
+Exit codes: 0 done, 1 error or a failed driver, 10 still waiting, 11 refused, 12 unknown.";
 
 /// Schema migrations that know which application versions are live.
 ///
@@ -98,6 +120,9 @@ pub(super) enum Command {
     /// Plan the schema steps and rollouts that lead to these versions
     #[command(after_help = PLAN_HELP)]
     Plan(PlanArgs),
+    /// Carry the plan out: schema steps and rollouts, one after the other
+    #[command(after_help = ROLLOUT_HELP)]
+    Rollout(RolloutArgs),
     /// Ask whether an action is safe now, without doing anything
     #[command(subcommand)]
     Gate(GateCommand),
@@ -137,19 +162,64 @@ pub(super) struct NewArgs {
 
 #[derive(Args)]
 pub(super) struct PlanArgs {
-    /// The version that a service is to end at: web=1.2.0; repeat for others
-    #[arg(long, value_name = "SERVICE=VERSION")]
-    pub to: Vec<ServiceVersion>,
+    #[command(flatten)]
+    pub goal: GoalArgs,
     /// Plan on paper from these versions: nothing is applied, nothing else runs, no database
     /// is asked
     #[arg(long, value_name = "SERVICE=VERSION")]
     pub from: Vec<ServiceVersion>,
+}
+
+/// Where a plan is to end, and what may be on the way.
+#[derive(Args)]
+pub(super) struct GoalArgs {
+    /// The version that a service is to end at: web=1.2.0; repeat for others
+    #[arg(long, value_name = "SERVICE=VERSION")]
+    pub to: Vec<ServiceVersion>,
     /// A release that may be rolled out on the way, beside `releases` in migrate.toml
     #[arg(long, value_name = "SERVICE=VERSION")]
     pub via: Vec<ServiceVersion>,
     /// A file of more such releases, one SERVICE=VERSION a line
     #[arg(long, value_name = "FILE")]
     pub releases: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct RolloutArgs {
+    #[command(subcommand)]
+    pub command: Option<RolloutCommand>,
+    #[command(flatten)]
+    pub goal: GoalArgs,
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+#[derive(Subcommand)]
+pub(super) enum RolloutCommand {
+    /// Show the last rollout: what is done, where it is, why it stopped. Changes nothing
+    Status,
+    /// Go on with the open rollout, at the step where it stopped, on any machine
+    Resume {
+        #[command(flatten)]
+        patience: Patience,
+    },
+    /// Give the open rollout up: shows which versions may start now, and rolls back if asked
+    Abort {
+        /// Roll this service to this version through its driver: web=1.0.0; repeat for others
+        #[arg(long, value_name = "SERVICE=VERSION")]
+        roll_back: Vec<ServiceVersion>,
+        #[command(flatten)]
+        patience: Patience,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct Patience {
+    /// How long each step may wait for the fleet, and for what holds it: 90s, 30m; `timeout`
+    /// under [rollout] otherwise, and 30m without that
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
 }
 
 #[derive(Subcommand)]

@@ -6,8 +6,8 @@ use super::args::Global;
 use super::failure::Failure;
 use super::out::note;
 use crate::coordinator::{self, Situation};
-use crate::database::{Connection, Target};
-use crate::ledger::{BackfillRecord, Ledger};
+use crate::database::{Connection, ErrorKind, Target};
+use crate::ledger::{BackfillRecord, Ledger, LedgerError, RolloutRecord};
 use crate::project::Project;
 
 /// A project whose files are in order, and the database that is meant.
@@ -47,6 +47,16 @@ impl Context {
         }
     }
 
+    /// The rollout that began last.
+    pub(super) async fn last_rollout(&self) -> Result<Option<RolloutRecord>, Failure> {
+        let Some(mut connection) = self.connect().await? else {
+            return Ok(None);
+        };
+        let last = last_rollout(connection.as_mut()).await;
+        connection.close().await;
+        Ok(last?)
+    }
+
     /// How the backfills get on; none where there is no database yet.
     pub(super) async fn backfills(&self) -> Result<Vec<BackfillRecord>, Failure> {
         let Some(mut connection) = self.connect().await? else {
@@ -64,6 +74,25 @@ impl Context {
             Err(error) if coordinator::is_nothing_yet(&error, &self.target) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+async fn last_rollout(
+    connection: &mut dyn Connection,
+) -> Result<Option<RolloutRecord>, LedgerError> {
+    let Some(mut ledger) = Ledger::read(connection).await? else {
+        return Ok(None);
+    };
+    let last = ledger.last_rollout().await;
+    ledger.rollback().await?;
+    match last {
+        // A ledger of before there were rollouts, or a user who may not look.
+        Err(LedgerError::Database(error))
+            if matches!(error.kind, ErrorKind::NoTable | ErrorKind::Permission) =>
+        {
+            Ok(None)
+        }
+        other => other,
     }
 }
 

@@ -7,8 +7,10 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 use super::out::Out;
 use crate::coordinator::{CoordinatorError, ScriptFailure};
 use crate::database::DatabaseError;
+use crate::gate::Verdict;
 use crate::ledger::LedgerError;
 use crate::project::{Problems, UnknownMigration};
+use crate::rollout::RolloutError;
 
 /// An error that ends a command.
 #[derive(Debug)]
@@ -178,6 +180,26 @@ impl From<CoordinatorError> for Failure {
             _ => Self::new(error.to_string()),
         };
         failure.0.help = error.help();
+        failure
+    }
+}
+
+impl From<RolloutError> for Failure {
+    fn from(error: RolloutError) -> Self {
+        let (message, help) = (error.to_string(), error.help());
+        let code = if error.is_interruption() {
+            130
+        } else {
+            match &error {
+                RolloutError::Open(_) => Verdict::Refuse.exit_code(),
+                _ => 1,
+            }
+        };
+        let mut failure = match error {
+            RolloutError::Coordinator(error) => return error.into(),
+            _ => Self::new(message).with_code(code),
+        };
+        failure.0.help = help;
         failure
     }
 }

@@ -17,6 +17,7 @@ mod log;
 mod out;
 mod plan;
 mod progress;
+mod rollout;
 mod scaffold;
 mod status;
 mod text;
@@ -42,8 +43,30 @@ pub fn main() -> u8 {
     }
 }
 
+/// Whether `migrate` accepts these arguments, which leave out the program's name. Does nothing else: it is how a test
+/// checks the command lines that the documents show.
+///
+/// # Errors
+///
+/// What `migrate` would say about them.
+pub fn accepts(arguments: impl IntoIterator<Item = String>) -> Result<(), clap::Error> {
+    let cli = Cli::try_parse_from(std::iter::once("migrate".to_owned()).chain(arguments))?;
+    if asks_for_what_cannot_be_drawn(&cli) {
+        let message = "only a plan can be drawn as a diagram\n";
+        return Err(clap::Error::raw(
+            clap::error::ErrorKind::ArgumentConflict,
+            message,
+        ));
+    }
+    Ok(())
+}
+
+fn asks_for_what_cannot_be_drawn(cli: &Cli) -> bool {
+    cli.global.output == args::Format::Mermaid && !matches!(cli.command, Command::Plan(_))
+}
+
 fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
-    if cli.global.output == args::Format::Mermaid && !matches!(cli.command, Command::Plan(_)) {
+    if asks_for_what_cannot_be_drawn(cli) {
         return Err(Failure::new("only a plan can be drawn as a diagram")
             .help("`--output mermaid` is for `migrate plan`; write `--output text` or `json`")
             .usage());
@@ -69,6 +92,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Status(args) => runtime.block_on(status::run(args, global, out)),
         Command::Fleet => runtime.block_on(fleet::run(global, out)),
         Command::Plan(args) => runtime.block_on(plan::run(args, global, out)),
+        Command::Rollout(args) => runtime.block_on(rollout::run(args, global, out)),
         Command::Gate(args) => runtime.block_on(gate::run(args, global, out)),
         Command::Log(args) => runtime.block_on(log::run(args, global, out)),
         Command::Expand(args) => runtime.block_on(act::expand(args, global, out)),

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,6 +19,8 @@ use crate::model::MigrationId;
 pub(super) struct Reporter {
     quiet: bool,
     bar: Option<ProgressBar>,
+    /// Whether the bar was taken away, for something else to be shown.
+    is_away: AtomicBool,
     /// What was last said, so that waiting does not repeat itself.
     last: Mutex<String>,
     /// When it was last told how a backfill gets on.
@@ -42,6 +45,7 @@ impl Reporter {
         Self {
             quiet: global.quiet,
             bar,
+            is_away: AtomicBool::new(false),
             last: Mutex::default(),
             told: Mutex::new(Instant::now()),
         }
@@ -101,12 +105,17 @@ impl Reporter {
         self.say(line, is_passing);
     }
 
-    fn say(&self, line: String, is_passing: bool) {
+    /// Says what goes on: on a terminal in the place of what was said before. What is passing is
+    /// noise in a log.
+    pub(super) fn say(&self, line: String, is_passing: bool) {
         if self.quiet {
             return;
         }
         match &self.bar {
             Some(bar) => {
+                if self.is_away.swap(false, Ordering::Relaxed) {
+                    bar.reset();
+                }
                 bar.set_message(line);
                 bar.tick();
             }
@@ -120,6 +129,24 @@ impl Reporter {
                     *last = line;
                 }
             }
+        }
+    }
+
+    /// Says something that is to stay, and makes room for another program's output.
+    pub(super) fn say_aside(&self, line: &str) {
+        if self.quiet {
+            return;
+        }
+        self.make_room();
+        note(line);
+    }
+
+    /// Clears what is shown, until something is said again.
+    pub(super) fn make_room(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+            bar.set_message("");
+            self.is_away.store(true, Ordering::Relaxed);
         }
     }
 

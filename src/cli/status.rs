@@ -9,7 +9,7 @@ use super::out::{Out, note};
 use super::{json, text};
 use crate::coordinator::Situation;
 use crate::gate::{Action, Decision, Horizon, Stretch, Verdict, decide, horizon};
-use crate::ledger::{Applied, BackfillRecord, Wish};
+use crate::ledger::{Applied, BackfillRecord, RolloutState, Wish};
 use crate::model::{MigrationState, Phase, Step};
 use crate::project::Pace;
 
@@ -32,12 +32,24 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result
     for drift in &situation.drift {
         note(&format!("error: {drift}"));
     }
+    let rollout = context.last_rollout().await?;
+    let rollout = rollout.filter(|last| last.state == RolloutState::Open);
     if out.is_json() {
-        out.json(&as_json(&situation, &backfills, &horizons));
+        let mut value = as_json(&situation, &backfills, &horizons);
+        if let (Some(open), Some(object)) = (&rollout, value.as_object_mut()) {
+            object.insert("rollout".into(), super::rollout::as_json(open));
+        }
+        out.json(&value);
     } else {
         out.line(&as_text(
             &context, &situation, &backfills, &horizons, args.all,
         ));
+        if let Some(open) = &rollout {
+            out.line(&format!(
+                "\n{}; `migrate rollout status` shows it",
+                super::rollout::in_one_line(open)
+            ));
+        }
     }
     Ok(u8::from(!situation.drift.is_empty()))
 }
@@ -206,7 +218,7 @@ fn applied<'s>(state: &MigrationState, situation: &'s Situation) -> Option<&'s A
         .filter(|applied| applied.state.id() == state.id())
 }
 
-fn horizon_lines(horizon: &Horizon) -> Vec<String> {
+pub(super) fn horizon_lines(horizon: &Horizon) -> Vec<String> {
     const REASONS: usize = 3;
     let mut lines = Vec::new();
     let indent = " ".repeat(horizon.service.chars().count() + 1);

@@ -24,6 +24,9 @@ pub(super) fn table_with_details(header: &[&str], rows: Vec<(Vec<String>, Vec<St
     lines.join("\n")
 }
 
+/// Columns below which a table is not broken to the width of the terminal.
+const NARROWEST: u16 = 60;
+
 fn arranged(
     arrangement: ContentArrangement,
     header: &[&str],
@@ -34,6 +37,10 @@ fn arranged(
         .load_style(presets::NOTHING)
         .set_content_arrangement(arrangement)
         .set_header(header.iter().map(|title| title.to_uppercase()));
+    // A terminal that does not know its width says 0.
+    if table.width().is_some_and(|width| width < NARROWEST) {
+        table.set_width(NARROWEST);
+    }
     for row in rows {
         table.add_row(row);
     }

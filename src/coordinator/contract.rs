@@ -187,7 +187,7 @@ impl Coordinator<'_> {
         .await
     }
 
-    async fn step_back(
+    pub(super) async fn step_back(
         &mut self,
         state: &MigrationState,
         situation: &Situation,

@@ -4,6 +4,7 @@
 //! it the evidence, carries out what was allowed and records it.
 
 mod backfill;
+mod between_steps;
 mod catalogue;
 mod contract;
 mod error;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use rustix::process::Signal;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -52,7 +53,9 @@ impl Command {
         })
         .await;
         let Ok((stdout, stderr, status)) = finished else {
-            end_group(group);
+            if let Some(group) = group {
+                crate::process::signal_group(group, Signal::KILL);
+            }
             return Err(SourceFailure(format!(
                 "`{program}` did not finish within {} s",
                 self.timeout.as_secs_f64()
@@ -83,17 +86,6 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Result<String, String> {
         return Err("it is longer than 64 MiB".into());
     }
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
-}
-
-/// Ends a program together with what it started.
-fn end_group(leader: Option<u32>) {
-    let group = leader
-        .and_then(|id| i32::try_from(id).ok())
-        .and_then(rustix::process::Pid::from_raw);
-    if let Some(group) = group {
-        // It may have ended by itself just now.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-    }
 }
 
 #[derive(Deserialize)]

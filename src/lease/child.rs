@@ -65,7 +65,8 @@ impl Application {
         if group == Group::Own {
             prepared.process_group(0);
         }
-        die_with_parent(&mut prepared);
+        // Otherwise it would go on without anybody renewing its lease.
+        crate::process::die_with_parent(&mut prepared);
         let (started, start) = oneshot::channel();
         let (exits, exited) = oneshot::channel();
         let is_there = Arc::new(Mutex::new(true));
@@ -154,26 +155,3 @@ pub(super) fn exit_code(status: ExitStatus) -> i32 {
         .code()
         .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }
-
-/// Lets the kernel kill the application when the agent is gone, however that ended: otherwise it
-/// would go on without anybody renewing its lease. Not inherited by what the application starts.
-#[cfg(target_os = "linux")]
-fn die_with_parent(command: &mut Command) {
-    let agent = rustix::process::getpid();
-    let prepare = move || {
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        // It may have ended between the fork and the line above.
-        if rustix::process::getppid() != Some(agent) {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        Ok(())
-    };
-    // SAFETY: between fork and exec it makes two system calls and neither allocates nor locks.
-    #[allow(unsafe_code, reason = "there is no safe way to set this in a child")]
-    unsafe {
-        command.pre_exec(prepare);
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn die_with_parent(_command: &mut Command) {}

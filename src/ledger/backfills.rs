@@ -5,7 +5,7 @@
 //! them, and makes them. So programs of before, such as agents that run for months, go on beside those of today.
 
 use super::{Ledger, LedgerError};
-use crate::database::{Access, Connection, ErrorKind, Key, KeyRange, Row, Start, Value};
+use crate::database::{Connection, ErrorKind, Key, KeyRange, Row, Start, Value};
 use crate::model::MigrationId;
 
 /// A part of the keys that one worker goes over, and how far it is.
@@ -300,27 +300,6 @@ impl Ledger<'_> {
         )
         .await?;
         Ok(())
-    }
-
-    /// Makes the tables that came later, where an earlier version of this program has made the ledger.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn complete(connection: &mut dyn Connection) -> Result<(), LedgerError> {
-        let capabilities = connection.capabilities();
-        connection.begin(Access::Read).await?;
-        let look = super::tables::render(capabilities, "SELECT count(*) FROM {backfill_ranges}");
-        let found = connection.query(&look, &[]).await;
-        connection.rollback().await?;
-        match found {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind == ErrorKind::NoTable => {
-                super::tables::create_missing(connection)
-                    .await
-                    .map_err(Into::into)
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 }
 

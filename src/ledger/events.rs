@@ -21,6 +21,8 @@ pub enum EventKind {
     Steered,
     /// A coordinator took over from one whose lease had run out.
     Takeover,
+    /// A rollout began, went on by a step, stopped or ended.
+    Rollout,
 }
 
 impl EventKind {
@@ -33,6 +35,7 @@ impl EventKind {
             Self::Override => "override",
             Self::Steered => "steered",
             Self::Takeover => "takeover",
+            Self::Rollout => "rollout",
         }
     }
 }

@@ -132,6 +132,20 @@ impl Ledger<'_> {
         let seq = self.count_admission().await?;
         let now = self.now().await?;
         let id = LeaseId::new(seq, lease, now);
+        if lease.renew_ms >= lease.lease_ms {
+            // Nobody renews it: the same instance asks once more, perhaps because its container was
+            // started again, and is still one instance.
+            self.execute(
+                "DELETE FROM {leases} WHERE service = ? AND version = ? AND instance = ? \
+                 AND renewed_at + renew_ms >= expires_at",
+                &[
+                    lease.service.as_str().into(),
+                    lease.label.as_str().into(),
+                    lease.instance.as_str().into(),
+                ],
+            )
+            .await?;
+        }
         self.execute(
             "INSERT INTO {leases} (id, service, version, instance, state, registered_at, renewed_at, renew_ms, expires_at) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod leases;
 mod record;
+mod rollouts;
 mod tables;
 mod view;
 
@@ -19,6 +20,7 @@ pub use error::LedgerError;
 pub use events::{Event, EventKind, Verified};
 pub use leases::{LeaseId, NewLease, Renewal};
 pub use record::{AppliedFile, PhaseChange, StepRecord, StepState};
+pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 pub use view::{Applied, Contents, CountedLeases, LEASES, Sighting, View};
 
 use crate::database::{Access, Connection, ErrorKind, Row, Value};
@@ -58,6 +60,27 @@ impl<'c> Ledger<'c> {
         match as_of {
             Some(as_of) => Ok(Self { connection, as_of }),
             None => Err(LedgerError::Damaged("its tables are gone again".into())),
+        }
+    }
+
+    /// Makes the tables that came later, where an earlier version of this program has made the ledger.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn complete(connection: &mut dyn Connection) -> Result<(), LedgerError> {
+        connection.begin(Access::Read).await?;
+        let look = tables::render(
+            connection.capabilities(),
+            "SELECT 1 FROM {backfills}, {backfill_ranges}, {rollouts}, {rollout_steps} WHERE 1 = 0",
+        );
+        let found = connection.query(&look, &[]).await;
+        connection.rollback().await?;
+        match found {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind == ErrorKind::NoTable => {
+                Ok(tables::create_missing(connection).await?)
+            }
+            Err(error) => Err(error.into()),
         }
     }
 

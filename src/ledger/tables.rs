@@ -65,6 +65,17 @@ const TABLES: &[(&str, &str)] = &[
          PRIMARY KEY (service, version)",
     ),
     (
+        "rollouts",
+        // At most one is open.
+        "id BIGINT PRIMARY KEY, goal {text} NOT NULL, state {key_text} NOT NULL, began_by {text} NOT NULL, \
+         began_at BIGINT NOT NULL, ended_at BIGINT, stopped {text} NOT NULL",
+    ),
+    (
+        "rollout_steps",
+        "rollout BIGINT NOT NULL, position BIGINT NOT NULL, action {text} NOT NULL, state {key_text} NOT NULL, \
+         reached BIGINT NOT NULL, started_at BIGINT, done_at BIGINT, PRIMARY KEY (rollout, position)",
+    ),
+    (
         "events",
         "seq BIGINT PRIMARY KEY, at BIGINT NOT NULL, actor {text} NOT NULL, kind {key_text} NOT NULL, \
          migration {key_text}, detail {text} NOT NULL, previous {key_text} NOT NULL, hash {key_text} NOT NULL",

@@ -26,6 +26,7 @@ mod trial;
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::gate::{Blocker, Evidence, Verdict};
 use crate::model::{
@@ -83,6 +84,19 @@ pub enum Move {
         from: Vec<Version>,
         to: Version,
     },
+}
+
+impl fmt::Display for Move {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Schema { step, migration } => write!(f, "{} {migration}", step.name()),
+            Self::Roll { service, from, to } if from.is_empty() => write!(f, "roll {service} {to}"),
+            Self::Roll { service, from, to } => {
+                let from: Vec<String> = from.iter().map(ToString::to_string).collect();
+                write!(f, "roll {service} {} → {to}", from.join(" + "))
+            }
+        }
+    }
 }
 
 /// One step of a plan.

@@ -9,6 +9,7 @@ use crate::sql::Dialect;
 use super::fleet::{self, FleetConfig};
 use super::problem::{Problem, listed};
 use super::reader::{Located, Table};
+use super::rollout::{self, DriverConfig, RolloutConfig};
 use super::source::Source;
 use super::syntax;
 
@@ -22,6 +23,7 @@ pub struct Config {
     pub database: DatabaseConfig,
     pub services: BTreeMap<String, ServiceConfig>,
     pub fleet: FleetConfig,
+    pub rollout: RolloutConfig,
     /// Where the migration directories are, relative to the project's root, with `/`; empty for the root.
     pub migrations: String,
 }
@@ -73,6 +75,8 @@ pub struct ServiceConfig {
     pub aliases: BTreeMap<String, Version>,
     /// The releases that a plan may go through, in the order written.
     pub releases: Vec<Version>,
+    /// What replaces its instances, if not what `[rollout]` names for all services.
+    pub driver: Option<DriverConfig>,
 }
 
 impl Default for ServiceConfig {
@@ -81,6 +85,7 @@ impl Default for ServiceConfig {
             min_instances: 1,
             aliases: BTreeMap::new(),
             releases: Vec::new(),
+            driver: None,
         }
     }
 }
@@ -98,6 +103,14 @@ impl Config {
             text: label.to_owned(),
             version: aliased.or_else(|| label.parse().ok()),
         }
+    }
+
+    /// What replaces the instances of a service.
+    #[must_use]
+    pub fn driver(&self, service: &str) -> &DriverConfig {
+        let own = self.services.get(service);
+        own.and_then(|service| service.driver.as_ref())
+            .unwrap_or(&self.rollout.driver)
     }
 
     /// Reads the file. What is wrong in it is reported to `source`, and has its default here;
@@ -121,6 +134,10 @@ impl Config {
             .table("fleet")
             .map(|table| fleet::read(source, table))
             .unwrap_or_default();
+        let rollout = top
+            .table("rollout")
+            .map(|table| rollout::read(source, table))
+            .unwrap_or_default();
         let migrations = read_migrations_directory(source, &mut top);
         top.finish(PLACES);
         Some(Self {
@@ -128,6 +145,7 @@ impl Config {
             database,
             services,
             fleet,
+            rollout,
             migrations,
         })
     }
@@ -349,6 +367,7 @@ fn read_service(source: &Source, mut table: Table<'_>) -> ServiceConfig {
             config.releases.push(version);
         }
     }
+    config.driver = rollout::read_driver(source, &mut table);
     table.finish(PLACES);
     config
 }

@@ -16,6 +16,7 @@ mod manifest;
 mod migration;
 mod problem;
 mod reader;
+mod rollout;
 mod scripts;
 mod secret;
 mod source;
@@ -35,6 +36,7 @@ pub use fleet::{FleetConfig, SourceConfig};
 pub use manifest::{ContractRules, MANIFEST_FILE, Recheck};
 pub use migration::{Files, Migration};
 pub use problem::{Location, Problem, Problems, Severity};
+pub use rollout::{DriverConfig, RolloutConfig};
 pub use scripts::{BackfillFile, ScriptFile};
 pub use source::FileRef;
 

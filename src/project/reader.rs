@@ -207,6 +207,45 @@ impl<'s> Table<'s> {
         allowed
     }
 
+    /// Whole numbers, each within `limits`.
+    pub fn counts(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        limits: (u64, u64),
+    ) -> Option<Located<Vec<u64>>> {
+        let (least, most) = limits;
+        let value = self.get(key)?;
+        let Some(array) = value.get_ref().as_array() else {
+            self.wrong_type(key, value, "an array of whole numbers", example);
+            return None;
+        };
+        let mut numbers = Vec::new();
+        for item in array.iter() {
+            let Some(number) = item.get_ref().as_integer() else {
+                self.wrong_type(key, item, "an array of whole numbers", example);
+                return None;
+            };
+            let read = u64::from_str_radix(number.as_str(), number.radix()).ok();
+            match read.filter(|number| (least..=most).contains(number)) {
+                Some(number) => numbers.push(number),
+                None => {
+                    self.source.error(
+                        "out-of-range",
+                        item.span(),
+                        format!("each of `{key}` must be between {least} and {most}"),
+                        format!("write for example `{example}`"),
+                    );
+                    return None;
+                }
+            }
+        }
+        Some(Located {
+            value: numbers,
+            span: value.span(),
+        })
+    }
+
     pub fn flag(&mut self, key: &'static str) -> Option<bool> {
         let value = self.get(key)?;
         let read = value.get_ref().as_bool();

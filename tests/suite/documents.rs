@@ -1,6 +1,11 @@
 //! The documents: what they name exists, and what exists is in them.
 
+mod blocks;
+mod commands;
+mod shell;
+
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::support::project::Project;
 
@@ -15,13 +20,104 @@ pub fn read(path: &str) -> String {
 /// Every document that users read.
 fn documents() -> Vec<PathBuf> {
     let mut found = vec![root().join("README.md"), root().join("CHANGELOG.md")];
-    let directory = std::fs::read_dir(root().join("docs")).expect("there are documents");
-    found.extend(
-        directory
-            .map(|entry| entry.expect("a document").path())
-            .filter(|path| path.extension().is_some_and(|end| end == "md")),
-    );
+    let mut directories = vec![root().join("docs")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).expect("there are documents") {
+            let path = entry.expect("a document").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|end| end == "md") {
+                found.push(path);
+            }
+        }
+    }
     found
+}
+
+/// The text of each document, with its name.
+fn texts() -> Vec<(String, String)> {
+    let named = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("a document is text");
+        let name = path.strip_prefix(root()).expect("a path below the root");
+        (name.display().to_string(), text)
+    };
+    documents().into_iter().map(named).collect()
+}
+
+#[test]
+fn every_block_parses_and_every_command_line_is_accepted() {
+    let mut wrong = Vec::new();
+    let mut calls = 0;
+    for (name, text) in texts() {
+        let shown = commands::check(&text);
+        calls += shown.calls;
+        wrong.extend(shown.wrong.iter().map(|what| format!("{name}, {what}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(calls > 100, "only {calls} command lines were found");
+}
+
+/// The grammar of the other test is an editor's, and lenient; this one is what will run them.
+#[test]
+fn the_shell_takes_every_script() {
+    let mut scripts = 0;
+    for (name, text) in texts() {
+        for block in blocks::code_of(&text).0 {
+            if block.language != "sh" {
+                continue;
+            }
+            let read = Command::new("sh").args(["-n", "-c", &block.text]).output();
+            let read = read.expect("every system has a shell");
+            let said = String::from_utf8_lossy(&read.stderr).into_owned();
+            assert!(read.status.success(), "{name}, line {}: {said}", block.line);
+            scripts += 1;
+        }
+    }
+    assert!(scripts > 10, "only {scripts} scripts were found");
+}
+
+#[test]
+fn every_setting_that_a_document_shows_is_one() {
+    let mut settings = 0;
+    for (name, text) in texts() {
+        for block in blocks::code_of(&text).0 {
+            if !block.text.starts_with("# migrate.toml\n") {
+                continue;
+            }
+            let project = Project::without_database(&[]);
+            project.file("migrate.toml", &block.text);
+            let checked = project.migrate(&["check"]);
+            let said = checked.snapshot();
+            assert_eq!(checked.code, 0, "{name}, line {}: {said}", block.line);
+            settings += 1;
+        }
+    }
+    assert!(settings > 5, "only {settings} were found");
+}
+
+#[test]
+fn every_page_on_pairing_has_the_same_parts_and_is_in_the_index() {
+    let index = read("docs/pairing/README.md");
+    let mut pages = 0;
+    for (name, text) in texts() {
+        let Some(page) = name.strip_prefix("docs/pairing/") else {
+            continue;
+        };
+        if page == "README.md" {
+            continue;
+        }
+        assert!(index.contains(&format!("]({page})")), "{page} is in no row");
+        let parts = ["## The files", "## When it refuses", "## Where it stops"];
+        for part in parts {
+            assert!(text.contains(part), "{name} has no part `{part}`");
+        }
+        assert!(
+            text.contains("Tried:"),
+            "{name} does not say what was tried and what was not"
+        );
+        pages += 1;
+    }
+    assert_eq!(pages, 10);
 }
 
 #[test]
@@ -29,14 +125,42 @@ fn every_link_inside_the_repository_leads_somewhere() {
     for path in documents() {
         let text = std::fs::read_to_string(&path).expect("a document is text");
         for link in text.split("](").skip(1) {
-            let target = link.split([')', '#']).next().unwrap_or_default();
-            if target.is_empty() || target.contains("://") {
+            let link = link.split(')').next().unwrap_or_default();
+            if link.contains("://") {
                 continue;
             }
-            let there = path.parent().expect("a file in a directory").join(target);
-            assert!(there.exists(), "{}: {target}", path.display());
+            let (target, part) = link.split_once('#').unwrap_or((link, ""));
+            let there = match target {
+                "" => path.clone(),
+                _ => path.parent().expect("a file in a directory").join(target),
+            };
+            assert!(there.exists(), "{}: {link}", path.display());
+            if !part.is_empty() {
+                let other = std::fs::read_to_string(&there).expect("a document is text");
+                assert!(has_part(&other, part), "{}: {link}", path.display());
+            }
         }
     }
+}
+
+/// Whether a document has a heading that `#part` leads to.
+fn has_part(text: &str, part: &str) -> bool {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.into_iter().any(|line| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = title
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c })
+            .eq(part.chars())
+    })
+}
+
+#[test]
+fn a_part_of_a_document_is_named_by_its_heading() {
+    let text = "# The files\n### [services.NAME]\n";
+    assert!(has_part(text, "the-files") && has_part(text, "servicesname"));
+    assert!(!has_part(text, "the-file"));
 }
 
 #[test]

@@ -285,3 +285,32 @@ fn a_database_without_sessions_is_a_failed_source() {
         "{fleet:?}"
     );
 }
+
+scenario!(
+    fn an_instance_that_asks_again_is_still_one(db: Db) {
+        let shop = Shop::new(db);
+        shop.run(&["expand"], 0);
+        let ask = |instance: &str| {
+            let who = ["--service", "web", "--version", "1.0.0", "--instance"];
+            shop.run(&[&["admit"], &who[..], &[instance]].concat(), 0);
+        };
+        // An init container that is started again, and another pod.
+        ask("pod-1");
+        ask("pod-1");
+        ask("pod-2");
+        // The application itself holds a lease of its own, which no such question ends.
+        let _agent = shop.instance("1.0.0", "pod-1");
+        ask("pod-1");
+        let fleet = shop.json(&["fleet"], 0);
+        let counts: Vec<_> = fleet["fleet"]
+            .as_array()
+            .expect("groups")
+            .iter()
+            .map(|group| (group["state"].clone(), group["instances"].clone()))
+            .collect();
+        assert_eq!(
+            counts,
+            [("starting".into(), 2.into()), ("serving".into(), 1.into())]
+        );
+    }
+);

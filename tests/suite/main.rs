@@ -26,5 +26,6 @@ mod plan;
 mod pooler;
 mod protocol;
 mod races;
+mod rollout;
 mod speed;
 mod transactions;

@@ -5,14 +5,14 @@ mod show;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::args::{Global, PlanArgs, ServiceVersion};
+use super::args::{Global, GoalArgs, PlanArgs, ServiceVersion};
 use super::context::{Context, load_project, refuse_drift};
 use super::failure::Failure;
 use super::gate::candidate;
 use super::out::{Out, note};
 use crate::gate::{Blocker, Verdict, missing_evidence};
 use crate::model::{Live, MigrationState, Schema, Snapshot, Version};
-use crate::planner::{NoPlan, Problem, plan};
+use crate::planner::{NoPlan, Plan, Problem, plan};
 use crate::project::{Config, Project};
 
 pub(super) async fn run(args: &PlanArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
@@ -31,62 +31,86 @@ fn on_paper(args: &PlanArgs, global: &Global, out: &Out) -> Result<u8, Failure> 
         .migrations
         .iter()
         .map(|migration| MigrationState::pending(migration.declaration.clone()));
-    let problem = problem(args, &project, Schema::new(pending.collect()), live)?;
+    let problem = problem(&args.goal, &project, Schema::new(pending.collect()), live)?;
     warn_of_absent(&problem);
-    Ok(answer(&problem, &project, None, out))
+    let answer = plan(&problem);
+    let planned = Planned {
+        problem,
+        answer,
+        now: 0,
+    };
+    Ok(planned.show(&project, out))
 }
 
 /// From the fleet as it is seen, and the migrations as they are recorded.
 async fn from_the_fleet(args: &PlanArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global)?;
+    let planned = plan_from_the_fleet(&args.goal, &context).await?;
+    Ok(planned.show(&context.project, out))
+}
+
+/// What planning came to, and what it started from.
+pub(super) struct Planned {
+    pub problem: Problem,
+    pub answer: Result<Plan, Box<NoPlan>>,
+    /// Milliseconds since the epoch; 0 on paper.
+    now: i64,
+}
+
+impl Planned {
+    /// Shows it; returns the exit code.
+    pub(super) fn show(&self, project: &Project, out: &Out) -> u8 {
+        match &self.answer {
+            Ok(plan) => {
+                show::plan(plan, &self.problem, project, out);
+                Verdict::Go.exit_code()
+            }
+            Err(none) => {
+                show::none(none, &self.problem, self.now, out);
+                none.verdict().exit_code()
+            }
+        }
+    }
+}
+
+/// Plans from what is live now.
+pub(super) async fn plan_from_the_fleet(
+    goal: &GoalArgs,
+    context: &Context,
+) -> Result<Planned, Failure> {
     // What is asked for has to be readable before anything is waited for.
-    problem(args, &context.project, Schema::default(), Vec::new())?;
+    problem(goal, &context.project, Schema::default(), Vec::new())?;
     let situation = context.observe().await?;
     refuse_drift(&situation)?;
     let evidence = situation.evidence;
     let live = evidence.snapshot.live();
     let missing = missing_evidence(&evidence);
-    let problem = problem(args, &context.project, evidence.schema, live)?;
-    if !missing.is_empty() {
-        let none = NoPlan {
+    let problem = problem(goal, &context.project, evidence.schema, live)?;
+    let answer = if missing.is_empty() {
+        plan(&problem).map_err(|mut none| {
+            let blockers = std::mem::take(&mut none.blockers).into_iter();
+            let seen = blockers.map(|blocker| with_sightings(blocker, &evidence.snapshot));
+            none.blockers = seen.collect();
+            none
+        })
+    } else {
+        Err(Box::new(NoPlan {
             blockers: missing.into_iter().map(on_paper_instead).collect(),
             ways_out: Vec::new(),
-        };
-        show::none(&none, &problem, evidence.snapshot.taken_at, out);
-        return Ok(none.verdict().exit_code());
-    }
-    Ok(answer(
-        &problem,
-        &context.project,
-        Some(&evidence.snapshot),
-        out,
-    ))
+        }))
+    };
+    Ok(Planned {
+        problem,
+        answer,
+        now: evidence.snapshot.taken_at,
+    })
 }
 
 fn on_paper_instead(mut blocker: Blocker) -> Blocker {
     blocker
         .help
-        .push_str("; or plan on paper, from versions given with `--from`");
+        .push_str("; or plan on paper: `migrate plan --from SERVICE=VERSION …`");
     blocker
-}
-
-fn answer(problem: &Problem, project: &Project, seen: Option<&Snapshot>, out: &Out) -> u8 {
-    match plan(problem) {
-        Ok(plan) => {
-            show::plan(&plan, problem, project, out);
-            Verdict::Go.exit_code()
-        }
-        Err(mut none) => {
-            if let Some(snapshot) = seen {
-                none.blockers = std::mem::take(&mut none.blockers)
-                    .into_iter()
-                    .map(|blocker| with_sightings(blocker, snapshot))
-                    .collect();
-            }
-            show::none(&none, problem, seen.map_or(0, |seen| seen.taken_at), out);
-            none.verdict().exit_code()
-        }
-    }
 }
 
 /// Where the version in the way runs now, if it does.
@@ -123,7 +147,7 @@ fn placed(wanted: &[ServiceVersion], config: &Config) -> Result<Vec<Live>, Failu
 }
 
 fn problem(
-    args: &PlanArgs,
+    args: &GoalArgs,
     project: &Project,
     schema: Schema,
     live: Vec<Live>,

@@ -28,16 +28,6 @@ pub(super) fn none(none: &NoPlan, problem: &Problem, now: i64, out: &Out) {
     }
 }
 
-fn action(step: &PlanStep) -> String {
-    match &step.action {
-        Move::Schema { step, migration } => format!("{} {migration}", step.name()),
-        Move::Roll { service, from, to } if from.is_empty() => format!("roll {service} {to}"),
-        Move::Roll { service, from, to } => {
-            format!("roll {service} {} → {to}", versions(from, " + "))
-        }
-    }
-}
-
 fn versions(versions: &[Version], separator: &str) -> String {
     let texts: Vec<String> = versions.iter().map(ToString::to_string).collect();
     texts.join(separator)
@@ -167,7 +157,7 @@ fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> String {
             let waits: Vec<String> = waits.iter().filter_map(Until::words).collect();
             vec![
                 (at + 1).to_string(),
-                action(step),
+                step.action.to_string(),
                 fleet(&step.live),
                 waits.join(", "),
             ]
@@ -207,18 +197,7 @@ fn as_json(plan: &Plan, problem: &Problem, project: &Project) -> Value {
         .steps
         .iter()
         .map(|step| {
-            let mut value = match &step.action {
-                Move::Schema { step, migration } => {
-                    json!({ "action": step.name(), "migration": migration })
-                }
-                Move::Roll { service, from, to } => json!({
-                    "action": "roll",
-                    "service": service,
-                    "from": from.first(),
-                    "replaces": from,
-                    "to": to,
-                }),
-            };
+            let mut value = crate::rollout::as_json(&step.action);
             if let Some(object) = value.as_object_mut() {
                 object.insert("live".into(), json!(by_service(&step.live)));
                 let waits = waits(step, project);
@@ -267,7 +246,7 @@ fn label(lines: &[String]) -> String {
 fn as_mermaid(plan: &Plan) -> String {
     let mut lines = vec!["flowchart TD".to_owned()];
     for (at, step) in plan.steps.iter().enumerate() {
-        let mut lines_of = vec![format!("step {}: {}", at + 1, action(step))];
+        let mut lines_of = vec![format!("step {}: {}", at + 1, step.action)];
         if matches!(step.action, Move::Schema { .. }) && !step.live.is_empty() {
             lines_of.push(format!("with {} live", fleet(&step.live)));
         }

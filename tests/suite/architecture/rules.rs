@@ -7,19 +7,19 @@ use super::source::{Path, Source};
 pub const LAYERS: &[(&str, &str)] = &[
     (
         "main",
-        "lib cli rollout coordinator backfill lease fleet ledger database project planner gate model sql crash text",
+        "lib cli rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process text",
     ),
     (
         "lib",
-        "cli rollout coordinator backfill lease fleet ledger database project planner gate model sql crash text",
+        "cli rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process text",
     ),
     (
         "cli",
-        "rollout coordinator backfill lease fleet ledger database project planner gate model sql crash text",
+        "rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process text",
     ),
     (
         "rollout",
-        "coordinator backfill lease fleet ledger database project planner gate model sql crash text",
+        "coordinator backfill lease fleet ledger database project planner gate model sql crash process text",
     ),
     (
         "coordinator",
@@ -29,8 +29,11 @@ pub const LAYERS: &[(&str, &str)] = &[
         "backfill",
         "ledger database project gate model sql crash text",
     ),
-    ("lease", "ledger database project gate model crash text"),
-    ("fleet", "ledger database project model crash text"),
+    (
+        "lease",
+        "ledger database project gate model crash process text",
+    ),
+    ("fleet", "ledger database project model crash process text"),
     ("ledger", "database model crash text"),
     ("database", "sql crash text"),
     ("project", "model sql text"),
@@ -40,6 +43,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ("sql", "text"),
     // Leaves for all; `crash`, which ends the process on purpose, is not for what is pure.
     ("crash", ""),
+    ("process", ""),
     ("text", ""),
 ];
 

@@ -1,0 +1,249 @@
+//! `migrate rollout`: a plan carried out, and taken up again after it stopped.
+
+mod show;
+
+pub(super) use show::{in_one_line, record_json as as_json};
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::args::{Global, GoalArgs, Patience, RolloutArgs, RolloutCommand, ServiceVersion};
+use super::context::{Context, refuse_drift};
+use super::failure::Failure;
+use super::gate::candidate;
+use super::out::Out;
+use super::plan::plan_from_the_fleet;
+use super::progress::Reporter;
+use super::{json, text};
+use crate::coordinator::{Coordinator, Options, Progress};
+use crate::gate::{Action, Verdict, decide};
+use crate::ledger::{RolloutRecord, RolloutState};
+use crate::model::{Live, Version};
+use crate::planner::Move;
+use crate::rollout::{News, Rollout, RolloutError, Settings};
+
+pub(super) async fn run(args: &RolloutArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    let context = Context::load(global)?;
+    let at = Site {
+        context: &context,
+        global,
+        out,
+    };
+    match &args.command {
+        None => at.begin(&args.goal, &args.patience).await,
+        Some(RolloutCommand::Status) => at.status().await,
+        Some(RolloutCommand::Resume { patience }) => at.resume(patience).await,
+        Some(RolloutCommand::Abort {
+            roll_back,
+            patience,
+        }) => at.abort(roll_back, patience).await,
+    }
+}
+
+/// Where a command is at work.
+#[derive(Clone, Copy)]
+struct Site<'a> {
+    context: &'a Context,
+    global: &'a Global,
+    out: &'a Out,
+}
+
+impl Site<'_> {
+    async fn begin(self, goal: &GoalArgs, patience: &Patience) -> Result<u8, Failure> {
+        if goal.to.is_empty() {
+            return Err(Failure::new("no version is named to roll out")
+                .help("name it: `migrate rollout --to web=1.2.0`; `migrate plan` shows what can be done without a rollout")
+                .usage());
+        }
+        if let Some(open) = self.context.last_rollout().await?.filter(is_open) {
+            return Err(RolloutError::Open(Box::new(open)).into());
+        }
+        let planned = plan_from_the_fleet(goal, self.context).await?;
+        let plan = match &planned.answer {
+            Ok(plan) if !plan.steps.is_empty() && self.out.is_json() => plan,
+            Ok(plan) if !plan.steps.is_empty() => {
+                planned.show(&self.context.project, self.out);
+                self.out.line("");
+                plan
+            }
+            _ => return Ok(planned.show(&self.context.project, self.out)),
+        };
+        let moves: Vec<Move> = plan.steps.iter().map(|step| step.action.clone()).collect();
+        let reporter = Reporter::new(self.global);
+        let progress = |progress: Progress| reporter.show(&progress);
+        let news = |news: News<'_>| show::news(news, &reporter, self.out);
+        let doing = format!("rollout to {}", show::goal(&plan.goal));
+        let coordinator = self.start(doing, &progress).await?;
+        let rollout = Rollout::begin(
+            coordinator,
+            self.settings(patience, &news),
+            &plan.goal,
+            moves,
+        )
+        .await?;
+        self.carry_on(rollout, &reporter).await
+    }
+
+    async fn resume(self, patience: &Patience) -> Result<u8, Failure> {
+        let open = self.context.last_rollout().await?.filter(is_open);
+        let open = open.ok_or(RolloutError::NoneOpen)?;
+        let reporter = Reporter::new(self.global);
+        let progress = |progress: Progress| reporter.show(&progress);
+        let news = |news: News<'_>| show::news(news, &reporter, self.out);
+        let doing = format!("rollout to {}", show::recorded_goal(&open.goal));
+        let coordinator = self.start(doing, &progress).await?;
+        let rollout = Rollout::resume(coordinator, self.settings(patience, &news)).await?;
+        self.carry_on(rollout, &reporter).await
+    }
+
+    async fn abort(self, roll_back: &[ServiceVersion], patience: &Patience) -> Result<u8, Failure> {
+        let mut goal = BTreeMap::new();
+        for wanted in roll_back {
+            let who = candidate(wanted, &self.context.project.config)?;
+            goal.insert(who.service, who.version);
+        }
+        if self.context.last_rollout().await?.filter(is_open).is_none() {
+            return Err(RolloutError::NoneOpen.into());
+        }
+        let reporter = Reporter::new(self.global);
+        let progress = |progress: Progress| reporter.show(&progress);
+        let news = |news: News<'_>| show::news(news, &reporter, self.out);
+        let mut coordinator = self.start("rollout abort".to_owned(), &progress).await?;
+        let moves = match self.way_back(&mut coordinator, &goal).await? {
+            Ok(moves) => moves,
+            Err(code) => {
+                coordinator.finish().await?;
+                return Ok(code);
+            }
+        };
+        let instead = (!moves.is_empty()).then_some((&goal, moves.as_slice()));
+        let given_up = Rollout::abort(&mut coordinator, instead).await;
+        let given_up = match given_up {
+            Ok(given_up) => given_up,
+            Err(error) => {
+                coordinator.finish().await?;
+                return Err(error.into());
+            }
+        };
+        if instead.is_none() {
+            let situation = coordinator.look_around().await?;
+            coordinator.finish().await?;
+            reporter.finish();
+            show::given_up(&given_up, &situation, self.out);
+            return Ok(0);
+        }
+        if !self.out.is_json() {
+            reporter.make_room();
+            self.out.line(&show::given_up_line(&given_up));
+        }
+        let rollout = Rollout::resume(coordinator, self.settings(patience, &news)).await?;
+        self.carry_on(rollout, &reporter).await
+    }
+
+    /// The rollouts that lead back to `goal`; the exit code where it is not safe.
+    async fn way_back(
+        self,
+        coordinator: &mut Coordinator<'_>,
+        goal: &BTreeMap<String, Version>,
+    ) -> Result<Result<Vec<Move>, u8>, Failure> {
+        if goal.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
+        let situation = coordinator.look_around().await?;
+        let wanted = goal.iter().map(|(service, version)| Live {
+            service: service.clone(),
+            version: version.clone(),
+        });
+        let decision = decide(Action::Deploy(wanted.collect()), &situation.evidence);
+        if decision.verdict != Verdict::Go {
+            let snapshot = &situation.evidence.snapshot;
+            if self.out.is_json() {
+                self.out.json(&json::decision(&decision, snapshot));
+            } else {
+                self.out.line(&text::decision(&decision, snapshot.taken_at));
+                self.out.line(
+                    "nothing was changed, and the rollout is still open; `migrate status` shows which versions may start",
+                );
+            }
+            return Ok(Err(decision.verdict.exit_code()));
+        }
+        let live = situation.evidence.snapshot.live();
+        let moves = goal.iter().map(|(service, to)| Move::Roll {
+            service: service.clone(),
+            from: live
+                .iter()
+                .filter(|who| who.service == *service && who.version != *to)
+                .map(|who| who.version.clone())
+                .collect(),
+            to: to.clone(),
+        });
+        Ok(Ok(moves.collect()))
+    }
+
+    /// Does what is left of a rollout, and shows what has become of it.
+    async fn carry_on(self, mut rollout: Rollout<'_>, reporter: &Reporter) -> Result<u8, Failure> {
+        let ended = rollout.run().await;
+        reporter.finish();
+        let record = rollout.record().clone();
+        let situation = match &ended {
+            // What was done is done, whether or not the fleet can be shown after it.
+            Ok(_) => rollout.look_around().await.ok(),
+            Err(_) => None,
+        };
+        let finished = rollout.finish().await;
+        let ending = ended?;
+        if let Err(error) = finished {
+            tracing::warn!("the coordinator's lease could not be given back: {error}");
+        }
+        Ok(show::ending(&ending, &record, situation.as_ref(), self.out))
+    }
+
+    async fn status(self) -> Result<u8, Failure> {
+        let situation = self.context.observe().await?;
+        refuse_drift(&situation)?;
+        match self.context.last_rollout().await? {
+            None if self.out.is_json() => self.out.json(&json!({ "rollout": null })),
+            None => self.out.line(
+                "no rollout has been begun; `migrate rollout --to SERVICE=VERSION` begins one",
+            ),
+            Some(record) => show::status(&record, &situation, self.out),
+        }
+        Ok(0)
+    }
+
+    async fn start<'s>(
+        &'s self,
+        doing: String,
+        report: &'s (dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Coordinator<'s>, Failure> {
+        let options = Options {
+            project: &self.context.project,
+            target: &self.context.target,
+            doing,
+            accept_unknown: None,
+            pace: None,
+            wait: None,
+            report,
+        };
+        Ok(Coordinator::start(options).await?)
+    }
+
+    fn settings<'s>(
+        &'s self,
+        patience: &Patience,
+        report: &'s (dyn Fn(News<'_>) + Send + Sync),
+    ) -> Settings<'s> {
+        let configured: Duration = self.context.project.config.rollout.timeout;
+        Settings {
+            project: &self.context.project,
+            timeout: patience.timeout.unwrap_or(configured),
+            report,
+        }
+    }
+}
+
+fn is_open(record: &RolloutRecord) -> bool {
+    record.state == RolloutState::Open
+}

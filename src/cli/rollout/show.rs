@@ -1,0 +1,355 @@
+//! What a rollout does and has done, as text and as JSON.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::super::out::Out;
+use super::super::progress::Reporter;
+use super::super::status::horizon_lines;
+use super::super::text;
+use super::super::{json as shapes, text::count};
+use crate::coordinator::{Done, Situation};
+use crate::gate::{Decision, Verdict, horizon};
+use crate::ledger::{RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
+use crate::model::{InstanceState, LiveGroup, SourceStatus, Step, Version};
+use crate::planner::Move;
+use crate::rollout::{Arrival, Ending, News, as_json, read_action};
+
+/// Results go to standard output as they come, what passes by to standard error.
+pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
+    let result = |line: String| {
+        reporter.make_room();
+        if !out.is_json() {
+            out.line(&line);
+        }
+    };
+    match news {
+        News::Begins(at, of, action) => result(format!("step {at} of {of}: {action}")),
+        News::Calls(shift) => reporter.say_aside(&format!(
+            "  the driver is called: {} {} at {} %",
+            shift.service, shift.to, shift.step
+        )),
+        News::Asks(instruction) => reporter.say_aside(&format!(
+            "  {instruction}; waiting until the fleet shows it"
+        )),
+        News::Held(decision) => reporter.say(format!("  {}", held(decision)), false),
+        News::Comes(arrival) => reporter.say(format!("  waiting: {}", coming(arrival)), false),
+        News::Unreachable(error) => reporter.say(format!("  waiting: {error}"), false),
+        News::Carried(done) => result(format!("  {}", carried(done))),
+        News::Already(note) => result(format!("  {note}")),
+        News::Arrived(arrival) => result(format!("  {}", arrived(arrival))),
+    }
+}
+
+fn held(decision: &Decision) -> String {
+    let reasons: Vec<&str> = decision
+        .blockers
+        .iter()
+        .map(|blocker| blocker.message.as_str())
+        .collect();
+    format!(
+        "waiting ({}): {}",
+        decision.verdict.name(),
+        reasons.join("; ")
+    )
+}
+
+fn carried(done: &Done) -> String {
+    let took = text::span(u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX));
+    let mut line = match done.step {
+        Step::Backfill => format!("done: {}, {took}", count(done.rows, "row")),
+        _ => format!("done: {}, {took}", count(done.statements, "statement")),
+    };
+    for note in &done.notes {
+        line.push_str(&format!("\n  note: {note}"));
+    }
+    line
+}
+
+fn arrived(arrival: &Arrival) -> String {
+    format!(
+        "done: {} of {} {} serving, no other version left",
+        count(arrival.serving, "instance"),
+        arrival.service,
+        arrival.to
+    )
+}
+
+/// What is there and what is still to come or to go.
+fn coming(arrival: &Arrival) -> String {
+    let mut parts = Vec::new();
+    // Whoever is in the way comes first: a terminal may cut the rest off.
+    if !arrival.others.is_empty() {
+        let others: Vec<String> = arrival.others.iter().map(group).collect();
+        parts.push(format!("still there: {}", others.join(", ")));
+    }
+    parts.push(format!(
+        "{} {}: {} of at least {} serving",
+        arrival.service, arrival.to, arrival.serving, arrival.wanted
+    ));
+    for source in &arrival.blind {
+        parts.push(match &source.status {
+            SourceStatus::Failed { reason } => format!("{} does not answer: {reason}", source.name),
+            status => format!("what {} says is {}", source.name, status.name()),
+        });
+    }
+    parts.join("; ")
+}
+
+fn group(group: &LiveGroup) -> String {
+    let mut about = Vec::new();
+    if group.state != InstanceState::Serving {
+        about.push(group.state.name().to_owned());
+    }
+    about.extend(group.examples.iter().cloned());
+    let about = if about.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", about.join(", "))
+    };
+    format!("{} × {}{about}", group.instances, group.label)
+}
+
+pub(super) fn goal(goal: &BTreeMap<String, Version>) -> String {
+    let ends = goal.iter();
+    ends.map(|(service, version)| format!("{service} {version}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+pub(super) fn recorded_goal(text: &str) -> String {
+    // What cannot be read is shown as it is.
+    serde_json::from_str::<BTreeMap<String, String>>(text).map_or_else(
+        |_| text.to_owned(),
+        |ends| {
+            ends.iter()
+                .map(|(service, version)| format!("{service} {version}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        },
+    )
+}
+
+/// Shows how the work ended; returns the exit code.
+pub(super) fn ending(
+    ending: &Ending,
+    record: &RolloutRecord,
+    situation: Option<&Situation>,
+    out: &Out,
+) -> u8 {
+    let verdict = match ending {
+        Ending::Done => Verdict::Go,
+        Ending::Blocked(_, decision) => decision.verdict,
+        Ending::NotThere(_, arrival) if arrival.blind.is_empty() => Verdict::Hold,
+        Ending::NotThere(..) => Verdict::Unknown,
+    };
+    if out.is_json() {
+        let mut value = json!({ "verdict": verdict.name(), "rollout": record_json(record) });
+        if let Some(object) = value.as_object_mut() {
+            match ending {
+                Ending::Done => {}
+                Ending::Blocked(_, decision) => {
+                    let blockers = decision.blockers.iter().map(shapes::blocker);
+                    object.insert("blockers".into(), blockers.collect());
+                }
+                Ending::NotThere(_, arrival) => {
+                    object.insert("waits_for".into(), arrival_json(arrival));
+                }
+            }
+        }
+        out.json(&value);
+        return verdict.exit_code();
+    }
+    const NEXT: &str = "the rollout is still open: `migrate rollout resume` goes on, `migrate rollout abort` gives it up";
+    match ending {
+        Ending::Done => {
+            out.line(&format!("\ndone: {}", recorded_goal(&record.goal)));
+            if let Some(situation) = situation {
+                horizons(record, situation, out);
+            }
+        }
+        Ending::Blocked(_, decision) => {
+            let now = jiff::Timestamp::now().as_millisecond();
+            out.line(&format!("\n{}\n{NEXT}", text::decision(decision, now)));
+        }
+        Ending::NotThere(action, arrival) => {
+            out.line(&format!(
+                "\n{}: {action}\n  {}\n    next: `migrate fleet` shows who runs what; stop what still runs another version\n{NEXT}",
+                verdict.name(),
+                coming(arrival),
+            ));
+        }
+    }
+    verdict.exit_code()
+}
+
+fn arrival_json(arrival: &Arrival) -> Value {
+    let others: Vec<Value> = arrival
+        .others
+        .iter()
+        .map(|group| {
+            json!({
+                "version": group.label.text,
+                "state": group.state.name(),
+                "instances": group.instances,
+                "examples": group.examples,
+                "source": group.source,
+            })
+        })
+        .collect();
+    json!({
+        "service": arrival.service,
+        "version": arrival.to,
+        "serving": arrival.serving,
+        "wanted": arrival.wanted,
+        "others": others,
+        "blind": arrival.blind.iter().map(|source| &source.name).collect::<Vec<_>>(),
+    })
+}
+
+/// Which versions of the rollout's services may start now.
+fn horizons(record: &RolloutRecord, situation: &Situation, out: &Out) {
+    for service in services(record) {
+        for line in horizon_lines(&horizon(&service, &situation.evidence)) {
+            out.line(&line);
+        }
+    }
+}
+
+fn services(record: &RolloutRecord) -> Vec<String> {
+    let goal = serde_json::from_str::<BTreeMap<String, String>>(&record.goal);
+    goal.map(|goal| goal.into_keys().collect())
+        .unwrap_or_default()
+}
+
+pub(super) fn given_up_line(record: &RolloutRecord) -> String {
+    let done = done(record);
+    format!(
+        "rollout {} to {} is given up, after {done} of {} steps",
+        record.id,
+        recorded_goal(&record.goal),
+        record.steps.len()
+    )
+}
+
+fn done(record: &RolloutRecord) -> usize {
+    let steps = record.steps.iter();
+    steps
+        .filter(|step| step.state == RolloutStepState::Done)
+        .count()
+}
+
+pub(super) fn given_up(record: &RolloutRecord, situation: &Situation, out: &Out) {
+    if out.is_json() {
+        let mut rollout = record_json(record);
+        if let Some(object) = rollout.as_object_mut() {
+            object.insert("state".into(), RolloutState::Aborted.name().into());
+        }
+        out.json(&json!({ "verdict": Verdict::Go.name(), "rollout": rollout }));
+        return;
+    }
+    out.line(&given_up_line(record));
+    horizons(record, situation, out);
+    out.line("the schema stays as it is; `migrate plan` shows the ways from here");
+}
+
+pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
+    let at_work = situation.view.coordinator.describe();
+    if out.is_json() {
+        out.json(&json!({ "rollout": record_json(record), "at_work": at_work }));
+        return;
+    }
+    out.line(&format!(
+        "{}; begun {} by {}",
+        in_one_line(record),
+        shapes::time(record.began_at),
+        record.began_by
+    ));
+    if let Some(busy) = at_work {
+        out.line(&format!("at work now: {busy}"));
+    }
+    out.line("");
+    let rows = (1..).zip(&record.steps).map(|(number, step): (usize, _)| {
+        let action = action(step);
+        vec![number.to_string(), action, state(step)]
+    });
+    out.line(&text::table(&["step", "action", "state"], rows.collect()));
+    if record.state != RolloutState::Open {
+        return;
+    }
+    out.line("");
+    if !record.stopped.is_empty() {
+        out.line(&format!("stopped: {}", record.stopped));
+    }
+    for service in services(record) {
+        let groups = situation.evidence.snapshot.groups.iter();
+        let live: Vec<String> = groups
+            .filter(|group| group.service == service)
+            .map(group)
+            .collect();
+        let live = if live.is_empty() {
+            "nothing".to_owned()
+        } else {
+            live.join(", ")
+        };
+        out.line(&format!("live now: {service} {live}"));
+    }
+    out.line("next: `migrate rollout resume` goes on, `migrate rollout abort` gives it up");
+}
+
+/// How far it has come.
+pub(in super::super) fn in_one_line(record: &RolloutRecord) -> String {
+    format!(
+        "rollout {} to {}: {}, {} of {} steps done",
+        record.id,
+        recorded_goal(&record.goal),
+        record.state.name(),
+        done(record),
+        record.steps.len(),
+    )
+}
+
+fn action(step: &RolloutStep) -> String {
+    read_action(&step.action)
+        .map_or_else(|_| step.action.clone(), |action: Move| action.to_string())
+}
+
+fn state(step: &RolloutStep) -> String {
+    match (step.state, step.done_at) {
+        (RolloutStepState::Done, Some(at)) => format!("done {}", shapes::time(at)),
+        (RolloutStepState::Begun, _) if step.reached > 0 => format!("begun, {} %", step.reached),
+        (state, _) => state.name().to_owned(),
+    }
+}
+
+pub(in super::super) fn record_json(record: &RolloutRecord) -> Value {
+    let steps: Vec<Value> = record
+        .steps
+        .iter()
+        .map(|step| {
+            let mut value =
+                read_action(&step.action).map_or_else(|_| json!({}), |action| as_json(&action));
+            if let Some(object) = value.as_object_mut() {
+                object.insert("state".into(), step.state.name().into());
+                object.insert("reached".into(), step.reached.into());
+                object.insert(
+                    "started_at".into(),
+                    step.started_at.map(shapes::time).into(),
+                );
+                object.insert("done_at".into(), step.done_at.map(shapes::time).into());
+            }
+            value
+        })
+        .collect();
+    json!({
+        "id": record.id,
+        "goal": serde_json::from_str::<Value>(&record.goal).unwrap_or(Value::Null),
+        "state": record.state.name(),
+        "stopped": Some(&record.stopped).filter(|why| !why.is_empty()),
+        "began_at": shapes::time(record.began_at),
+        "began_by": record.began_by,
+        "ended_at": record.ended_at.map(shapes::time),
+        "steps": steps,
+    })
+}

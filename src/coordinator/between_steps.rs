@@ -1,0 +1,98 @@
+//! What whoever takes several steps does between them: look, record, give up.
+
+use std::time::{Duration, Instant};
+
+use super::session::Coordinator;
+use super::{CoordinatorError, Progress, Situation};
+use crate::ledger::{Ledger, LedgerError};
+use crate::model::MigrationId;
+
+impl Coordinator<'_> {
+    /// Waits this long for what blocks a contract.
+    #[must_use]
+    pub const fn waiting(mut self, wait: Duration) -> Self {
+        self.options.wait = Some(wait);
+        self
+    }
+
+    /// Writes to the ledger beside the steps, under this coordinator's token. What `write` does
+    /// must bear being done again: where the connection breaks while it is committed, it is.
+    ///
+    /// # Errors
+    /// [`LedgerError::Superseded`] where another coordinator has taken over, or a database error
+    /// that lasted as long as the coordinator's lease.
+    pub async fn record<T>(
+        &mut self,
+        write: impl AsyncFn(&mut Ledger<'_>, &str) -> Result<T, LedgerError>,
+    ) -> Result<T, CoordinatorError> {
+        let began = Instant::now();
+        loop {
+            match self.record_once(&write).await {
+                Ok(written) => return Ok(written),
+                Err(error)
+                    if error.is_passing()
+                        && began.elapsed()
+                            < self.options.project.config.fleet.coordinator_lease =>
+                {
+                    self.report(Progress::Unreachable(error.to_string()));
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    self.reconnect().await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn record_once<T>(
+        &mut self,
+        write: impl AsyncFn(&mut Ledger<'_>, &str) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        let written = async {
+            let written = write(&mut ledger, &self.actor).await?;
+            ledger.fence(self.token).await?;
+            Ok(written)
+        }
+        .await;
+        match written {
+            Ok(written) => {
+                ledger.commit().await?;
+                Ok(written)
+            }
+            Err(error) => {
+                if let Err(second) = ledger.rollback().await {
+                    tracing::debug!("giving up a transaction: {second}");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What is known now, with every source asked. Where the connection broke, it is made anew for
+    /// the next time.
+    ///
+    /// # Errors
+    /// A database or ledger error, or an applied file that was changed.
+    pub async fn look_around(&mut self) -> Result<Situation, CoordinatorError> {
+        let looked = self.situation().await;
+        if let Err(error) = &looked
+            && error.is_passing()
+        {
+            self.reconnect().await;
+        }
+        looked
+    }
+
+    /// Lowers the fence that an interrupted contract or revert has left up, unless statements
+    /// behind it have run.
+    ///
+    /// # Errors
+    /// A database or ledger error.
+    pub async fn give_up(&mut self, id: &MigrationId) -> Result<(), CoordinatorError> {
+        let situation = self.situation().await?;
+        match situation.evidence.schema.get(id).cloned() {
+            Some(state) => self.step_back(&state, &situation).await,
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Says what is to be done, for a person or another tool to do.
+
+use async_trait::async_trait;
+
+use super::super::interrupt::Interrupt;
+use super::{Driver, DriverFailure, Shift};
+
+pub(super) struct Manual;
+
+#[async_trait]
+impl Driver for Manual {
+    fn steps(&self) -> &[u8] {
+        &[100]
+    }
+
+    async fn shift(
+        &mut self,
+        _shift: &Shift<'_>,
+        _interrupt: &mut Interrupt,
+    ) -> Result<(), DriverFailure> {
+        Ok(())
+    }
+
+    fn instruction(&self, shift: &Shift<'_>) -> Option<String> {
+        let Shift {
+            service, from, to, ..
+        } = shift;
+        let from: Vec<String> = from.iter().map(ToString::to_string).collect();
+        Some(if from.is_empty() {
+            format!("start {service} {to} now, with whatever starts it")
+        } else {
+            format!(
+                "replace {service} {} by {to} now, with whatever rolls it out",
+                from.join(" and ")
+            )
+        })
+    }
+}

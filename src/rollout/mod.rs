@@ -1,0 +1,22 @@
+//! Rollouts: a plan carried out, step by step, with whatever replaces the instances.
+//!
+//! The steps are fixed when a rollout begins and recorded before and after each is taken, under
+//! the coordinator's token. So it can stop at any moment, by itself or by force, and go on from
+//! there on any machine.
+//!
+//! Invariant: nothing here decides. Each step is asked of the gate again when its turn comes, and
+//! a rollout that is not allowed to go on stops where every live version can live.
+
+mod action;
+mod arrival;
+mod driver;
+mod error;
+mod interrupt;
+mod run;
+mod step;
+
+pub use action::{as_json, read as read_action};
+pub use arrival::Arrival;
+pub use driver::{DriverFailure, Shift};
+pub use error::RolloutError;
+pub use run::{Ending, News, Rollout, Settings};

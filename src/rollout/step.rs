@@ -1,0 +1,229 @@
+//! One step of a rollout: asked of the gate, taken, and waited for.
+
+use std::time::{Duration, Instant};
+
+use super::RolloutError;
+use super::arrival::Arrival;
+use super::driver::{Shift, driver};
+use super::run::{News, Rollout};
+use crate::coordinator::{Outcome, Situation};
+use crate::gate::{Action, Decision, Verdict, decide};
+use crate::ledger::RolloutStepState;
+use crate::model::{Live, MigrationId, Step, Version};
+use crate::planner::Move;
+
+/// Why a step did not come to its end.
+pub(super) enum Halt {
+    Blocked(Decision),
+    NotThere(Arrival),
+    Error(RolloutError),
+}
+
+impl<E: Into<RolloutError>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+impl Rollout<'_> {
+    pub(super) async fn schema(
+        &mut self,
+        step: Step,
+        id: &MigrationId,
+        action: &Move,
+    ) -> Result<(), Halt> {
+        let patience = Patience::new(self.settings.timeout);
+        for attempt in 0.. {
+            let taken = if step == Step::Contract {
+                // It hears of interruptions itself, and lowers its fence.
+                self.coordinator.take(step, id).await
+            } else {
+                tokio::select! {
+                    taken = self.coordinator.take(step, id) => taken,
+                    () = self.interrupt.heard() => {
+                        self.is_cut = true;
+                        return Err(RolloutError::Interrupted(action.clone()).into());
+                    }
+                }
+            };
+            match taken {
+                Ok(Outcome::Done(done)) => {
+                    (self.settings.report)(News::Carried(&done));
+                    return Ok(());
+                }
+                Ok(Outcome::Already { note, .. }) => {
+                    (self.settings.report)(News::Already(&note));
+                    return Ok(());
+                }
+                Ok(Outcome::Blocked(decision)) => {
+                    if decision.verdict == Verdict::Refuse || patience.is_over() {
+                        return Err(Halt::Blocked(decision));
+                    }
+                    (self.settings.report)(News::Held(&decision));
+                }
+                Err(error) if error.is_passing() && !patience.is_over() => {
+                    (self.settings.report)(News::Unreachable(&error));
+                    // Connects again.
+                    let _ = self.coordinator.look_around().await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.pause(attempt, action).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn roll(
+        &mut self,
+        at: usize,
+        (service, from, to): (&str, &[Version], &Version),
+        action: &Move,
+    ) -> Result<(), Halt> {
+        let config = &self.settings.project.config;
+        let mut driver = driver(config.driver(service), &self.settings.project.root);
+        let reached = self.record.steps.get(at).map_or(0, |step| step.reached);
+        // Somebody may have rolled it out by hand, or the last run may have stopped just here.
+        if let Ok(situation) = self.coordinator.look_around().await {
+            let arrival = self.arrival(&situation, service, to);
+            if arrival.is_complete() {
+                (self.settings.report)(News::Arrived(&arrival));
+                return Ok(());
+            }
+        }
+        let left: Vec<u8> = driver
+            .steps()
+            .iter()
+            .copied()
+            .filter(|step| *step > reached)
+            .collect();
+        for step in left {
+            self.wait_for_the_gate(service, to, action).await?;
+            crate::crash::point("rollout.driver");
+            let shift = Shift {
+                service,
+                from,
+                to,
+                step,
+            };
+            match driver.instruction(&shift) {
+                Some(text) => (self.settings.report)(News::Asks(&text)),
+                None => (self.settings.report)(News::Calls(shift)),
+            }
+            if let Err(cause) = driver.shift(&shift, &mut self.interrupt).await {
+                return Err(RolloutError::Driver {
+                    action: action.clone(),
+                    step,
+                    cause,
+                }
+                .into());
+            }
+            crate::crash::point("rollout.driven");
+            self.mark(at, (RolloutStepState::Begun, step)).await?;
+        }
+        let arrived = self.wait_for_the_fleet(service, to, action).await;
+        if let Err(Halt::NotThere(_)) = &arrived {
+            // What the driver said of its last call is not believed: it is called again next time.
+            let before_last = driver.steps().iter().rev().nth(1).copied();
+            let reached = before_last.unwrap_or(0);
+            self.mark(at, (RolloutStepState::Begun, reached)).await?;
+        }
+        arrived
+    }
+
+    /// Waits until instances of the new version may start beside those that run.
+    async fn wait_for_the_gate(
+        &mut self,
+        service: &str,
+        to: &Version,
+        action: &Move,
+    ) -> Result<(), Halt> {
+        let patience = Patience::new(self.settings.timeout);
+        for attempt in 0.. {
+            match self.coordinator.look_around().await {
+                Ok(situation) => {
+                    let candidate = Live {
+                        service: service.to_owned(),
+                        version: to.clone(),
+                    };
+                    let decision = decide(Action::Deploy(vec![candidate]), &situation.evidence);
+                    match decision.verdict {
+                        Verdict::Go => return Ok(()),
+                        Verdict::Refuse => return Err(Halt::Blocked(decision)),
+                        _ if patience.is_over() => return Err(Halt::Blocked(decision)),
+                        _ => (self.settings.report)(News::Held(&decision)),
+                    }
+                }
+                Err(error) if error.is_passing() && !patience.is_over() => {
+                    (self.settings.report)(News::Unreachable(&error));
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.pause(attempt, action).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the fleet shows the new version, and no other.
+    async fn wait_for_the_fleet(
+        &mut self,
+        service: &str,
+        to: &Version,
+        action: &Move,
+    ) -> Result<(), Halt> {
+        let patience = Patience::new(self.settings.timeout);
+        for attempt in 0.. {
+            match self.coordinator.look_around().await {
+                Ok(situation) => {
+                    let arrival = self.arrival(&situation, service, to);
+                    if arrival.is_complete() {
+                        (self.settings.report)(News::Arrived(&arrival));
+                        return Ok(());
+                    }
+                    if patience.is_over() {
+                        return Err(Halt::NotThere(arrival));
+                    }
+                    (self.settings.report)(News::Comes(&arrival));
+                }
+                Err(error) if error.is_passing() && !patience.is_over() => {
+                    (self.settings.report)(News::Unreachable(&error));
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.pause(attempt, action).await?;
+        }
+        Ok(())
+    }
+
+    fn arrival(&self, situation: &Situation, service: &str, to: &Version) -> Arrival {
+        let wanted = situation.evidence.min_instances.get(service);
+        let wanted = wanted.copied().unwrap_or(1);
+        Arrival::of(&situation.evidence.snapshot, service, to, wanted)
+    }
+
+    async fn pause(&mut self, attempt: u32, action: &Move) -> Result<(), Halt> {
+        let pause = Duration::from_millis(200) * (1 + attempt.min(9));
+        if self.interrupt.pause(pause).await {
+            return Err(RolloutError::Interrupted(action.clone()).into());
+        }
+        Ok(())
+    }
+}
+
+/// How long something is waited for.
+struct Patience {
+    began: Instant,
+    timeout: Duration,
+}
+
+impl Patience {
+    fn new(timeout: Duration) -> Self {
+        Self {
+            began: Instant::now(),
+            timeout,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.began.elapsed() >= self.timeout
+    }
+}

@@ -1,0 +1,116 @@
+//! The drivers themselves.
+
+use super::{AT_ONCE, TO_1_2, has_old_column, shop};
+use crate::support::backend::Db;
+use crate::support::wait::{GENEROUS, eventually};
+
+const MANUAL: &str = "[rollout]\ntimeout = \"30s\"\n";
+
+scenario!(
+    fn without_a_driver_it_says_what_to_do_and_waits(db: Db) {
+        let shop = shop(db, MANUAL);
+        let mut rollout = shop.project.spawn(TO_1_2);
+        rollout.wait_for_line("replace web 1.0.0 by 1.1.0 now", GENEROUS);
+        shop.fleet(&[("web", "a", "1.0.0"), ("web", "b", "1.1.0")]);
+        rollout.wait_for_line("still there: 1 × 1.0.0 (a)", GENEROUS);
+        shop.fleet(&[("web", "b", "1.1.0")]);
+        rollout.wait_for_line("replace web 1.1.0 by 1.2.0 now", GENEROUS);
+        assert!(has_old_column(&shop));
+        shop.fleet(&[("web", "c", "1.2.0")]);
+        rollout.wait().expect_code(0);
+        assert!(!has_old_column(&shop));
+    }
+);
+
+scenario!(
+    fn what_somebody_rolled_out_already_is_not_rolled_again(db: Db) {
+        let shop = shop(db, MANUAL);
+        shop.run(&[TO_1_2, &["--timeout", "1s"]].concat(), 10);
+        shop.fleet(&[("web", "b", "1.1.0")]);
+        let held = shop.run(&["rollout", "resume", "--timeout", "1s"], 10);
+        assert!(
+            held.stdout.contains("hold: roll web 1.1.0 → 1.2.0"),
+            "{held:?}"
+        );
+        shop.fleet(&[("web", "b", "1.2.0")]);
+        let done = shop.run(&["rollout", "resume"], 0);
+        assert!(!done.stderr.contains("replace web"), "{done:?}");
+    }
+);
+
+#[test]
+fn a_driver_that_takes_too_long_ends_with_all_it_started() {
+    let shop = shop(
+        Db::on("sqlite"),
+        "[rollout]\ndriver = { kind = \"command\", run = [\"sh\", \"roll.sh\"], timeout = \"500ms\" }\n",
+    );
+    shop.project
+        .file("roll.sh", "sleep 1000 & echo $! >helper\nwait\n");
+    let failed = shop.run(TO_1_2, 1);
+    assert!(
+        failed.stderr.contains("did not finish within 0.5 s"),
+        "{failed:?}"
+    );
+    let text = std::fs::read_to_string(shop.project.path().join("helper")).expect("its number");
+    let pid = text
+        .trim()
+        .parse()
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    let pid = pid.expect("a process number");
+    // Whoever adopted it may take a moment to bury it.
+    eventually(GENEROUS, || {
+        rustix::process::test_kill_process(pid)
+            .is_err()
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_driver_that_is_not_there_is_named() {
+    let shop = shop(
+        Db::on("sqlite"),
+        "[rollout]\ndriver = { kind = \"command\", run = [\"./deploy\", \"{to}\"] }\n",
+    );
+    let failed = shop.run(TO_1_2, 1);
+    assert!(
+        failed
+            .stderr
+            .contains("`./deploy` cannot be started: No such file"),
+        "{failed:?}"
+    );
+}
+
+#[test]
+fn what_a_driver_leaves_running_outlives_the_rollout() {
+    let shop = shop(Db::on("sqlite"), AT_ONCE);
+    shop.project.file(
+        "roll.sh",
+        &format!(
+            "{}\nsleep 1000 >/dev/null 2>&1 & echo $! >server\n",
+            super::DRIVER
+        ),
+    );
+    shop.run(&["rollout", "--to", "web=1.1.0"], 0);
+    let text = std::fs::read_to_string(shop.project.path().join("server")).expect("its number");
+    let pid = text
+        .trim()
+        .parse()
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    let pid = pid.expect("a process number");
+    assert!(rustix::process::test_kill_process(pid).is_ok());
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it runs");
+}
+
+#[test]
+fn wrong_settings_are_shown_in_their_place() {
+    let shop = shop(
+        Db::on("sqlite"),
+        "[rollout]\n\
+         driver = { kind = \"command\", run = [\"./deploy\", \"{verison}\", \"{form}\"], steps = [50, 10], weight = 3 }\n\
+         timout = \"1m\"\n",
+    );
+    let refused = shop.run(&["check"], 1);
+    insta::assert_snapshot!(shop.project.normalised(&refused.stderr));
+}
