@@ -11,6 +11,7 @@ mod crash;
 mod documents;
 mod errors;
 mod example;
+mod faults;
 mod fleet;
 mod fuzz;
 mod gate;
