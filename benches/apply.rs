@@ -26,8 +26,8 @@ struct Tool {
     /// The name of its program, and the variable that says where it is instead.
     program: &'static str,
     variable: &'static str,
-    /// Its file for a migration: a path, and what stands before the statements.
-    file: fn(number: usize) -> (String, &'static str),
+    /// Its file for a migration: a path, and what stands before and after the statements.
+    file: fn(number: usize) -> (String, [&'static str; 2]),
     /// Its arguments for the database at this URL.
     arguments: fn(url: &str) -> Vec<String>,
 }
@@ -39,7 +39,7 @@ const PEERS: &[Tool] = &[
         name: "sqlx-cli",
         program: "sqlx",
         variable: "BENCH_SQLX",
-        file: |number| (format!("migrations/{number:04}_change.sql"), ""),
+        file: |number| (format!("migrations/{number:04}_change.sql"), ["", ""]),
         arguments: |url| owned(&["migrate", "run", "--database-url", url]),
     },
     Tool {
@@ -49,15 +49,17 @@ const PEERS: &[Tool] = &[
         file: |number| {
             (
                 format!("db/migrations/{number:04}_change.sql"),
-                "-- migrate:up\n",
+                ["-- migrate:up\n", "\n-- migrate:down\n"],
             )
         },
         arguments: |url| {
-            // Its driver asks for TLS by default, and takes an absolute path after one colon.
+            // Its driver asks for TLS by default and knows no parameters of ours; an absolute path stands after one colon.
             let url = match url.strip_prefix("sqlite://") {
                 Some(path) => format!("sqlite:{path}"),
-                None if url.contains('?') => format!("{url}&sslmode=disable"),
-                None => format!("{url}?sslmode=disable"),
+                None => {
+                    let plain = url.split_once('?').map_or(url, |(plain, _)| plain);
+                    format!("{plain}?sslmode=disable")
+                }
             };
             owned(&["--url", &url, "--no-dump-schema", "migrate"])
         },
@@ -138,10 +140,10 @@ fn compare(
             &[("migration.toml", &manifest), ("expand.sql", &sql)],
         );
         for (tool, _) in peers {
-            let (path, before) = (tool.file)(number);
+            let (path, [before, after]) = (tool.file)(number);
             let path = directory.path().join(path);
             fs::create_dir_all(path.parent().expect("a folder")).expect("a directory");
-            fs::write(path, format!("{before}{sql}")).expect("a file");
+            fs::write(path, format!("{before}{sql}{after}")).expect("a file");
         }
     }
     let migrate = PathBuf::from(env!("CARGO_BIN_EXE_migrate"));

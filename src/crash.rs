@@ -2,7 +2,7 @@
 //! out of release builds.
 
 /// Ends the process here if `PHASEGATE_CRASH_AT` names this point, or the how-manieth point passed
-/// it is; stops it, until it is continued, if `PHASEGATE_PAUSE_AT` does.
+/// it is; stops it, until it is continued, if `PHASEGATE_PAUSE_AT` does. `PHASEGATE_SHOW_POINTS` names each point passed.
 #[cfg(debug_assertions)]
 pub fn point(name: &str) {
     use rustix::process::{Signal, getpid, kill_process};
@@ -10,6 +10,9 @@ pub fn point(name: &str) {
 
     static PASSED: AtomicU64 = AtomicU64::new(0);
     let passed = PASSED.fetch_add(1, Ordering::Relaxed) + 1;
+    if std::env::var_os("PHASEGATE_SHOW_POINTS").is_some() {
+        tracing::warn!("passing point {name}");
+    }
     let is_wanted_by = |variable: &str| {
         std::env::var(variable).is_ok_and(|wanted| wanted == name || wanted.parse() == Ok(passed))
     };

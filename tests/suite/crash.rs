@@ -142,7 +142,7 @@ ALTER TABLE people DROP COLUMN last_name;
 ALTER TABLE people DROP COLUMN first_name;
 ";
 
-fn project(db: &Db, files: &[(&str, &str)]) -> Project {
+pub fn project(db: &Db, files: &[(&str, &str)]) -> Project {
     let project = Project::new(db, &["web"]);
     project.file("migrate.toml", CONFIG);
     let usual = [
@@ -160,7 +160,7 @@ fn project(db: &Db, files: &[(&str, &str)]) -> Project {
     project
 }
 
-fn people(db: &Db, rows: usize) {
+pub fn people(db: &Db, rows: usize) {
     db.execute(&format!(
         "CREATE TABLE people (id {}, full_name text NOT NULL DEFAULT '')",
         db.backend.key
@@ -178,7 +178,7 @@ fn people(db: &Db, rows: usize) {
 }
 
 /// Everything that has to be the same whether a run was killed or not: schema, rows, and what the ledger says about them.
-fn end_state(db: &Db) -> String {
+pub fn end_state(db: &Db) -> String {
     let mut text = db.dump(Ledger::Excluded);
     for (table, columns, order) in [
         (
@@ -226,7 +226,7 @@ fn end_state(db: &Db) -> String {
 }
 
 #[track_caller]
-fn assert_same(straight: &str, after_a_crash: &str, when: &str) {
+pub fn assert_same(straight: &str, after_a_crash: &str, when: &str) {
     if straight == after_a_crash {
         return;
     }
@@ -247,7 +247,7 @@ fn assert_same(straight: &str, after_a_crash: &str, when: &str) {
 
 /// What `migrate log --verify` does, without a process of its own for each point.
 #[track_caller]
-fn assert_whole(db: &Db, when: &str) {
+pub fn assert_whole(db: &Db, when: &str) {
     let target = Target::parse(&db.url, Path::new("/")).expect("the URL of a test's database");
     let verified = block_on(async {
         let mut connection = connect(&target, ConnectOptions::default()).await?;

@@ -12,6 +12,7 @@ mod crash;
 mod documents;
 mod errors;
 mod example;
+mod faults;
 mod fleet;
 mod fuzz;
 mod gate;

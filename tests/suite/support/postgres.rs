@@ -172,6 +172,18 @@ impl PrivateServer {
         self.server.end(Signal::QUIT);
     }
 
+    /// Lets a process of the server write no file any more, as on a full disk. Only its owner may say so.
+    #[track_caller]
+    pub fn fill_the_disk_of(&self, process: &str) {
+        let mut command = Command::new("prlimit");
+        command.args(["--pid", process, "--fsize=0:"]);
+        if let Some((user, group)) = self.server.owner {
+            command.uid(user).gid(group);
+        }
+        let status = command.status().expect("prlimit starts");
+        assert!(status.success(), "prlimit --pid {process} failed");
+    }
+
     /// Starts a stopped or crashed server, with the same data at the same port, and waits until it is ready.
     #[track_caller]
     pub fn start_again(&self) {
@@ -232,7 +244,7 @@ impl Server {
     fn start() -> Result<Self, String> {
         let binaries = binaries().ok_or(
             "PostgreSQL's server binaries (initdb and postgres) were not found, and no test is skipped without them. \
-             `sh tests/run.sh` installs them; or install them yourself, or set TEST_POSTGRES_URL.",
+             `sh tests/run.sh` installs them; or install them yourself, or set TEST_POSTGRES_BIN or TEST_POSTGRES_URL.",
         )?;
         let owner = if geteuid().is_root() {
             Some(unprivileged_user()?)

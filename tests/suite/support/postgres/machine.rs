@@ -35,8 +35,15 @@ pub fn watchdog(directory: &Path) -> io::Result<Child> {
         .spawn()
 }
 
+/// Says which PostgreSQL the tests start, where it is not the machine's own.
+const CHOSEN: &str = "TEST_POSTGRES_BIN";
+
 /// The directory of initdb and postgres. Keep its order in step with tests/run.sh.
 pub fn binaries() -> Option<PathBuf> {
+    // What was chosen is used or missed, and not replaced by another version.
+    if let Some(chosen) = std::env::var_os(CHOSEN) {
+        return Some(PathBuf::from(chosen)).filter(|directory| has_server(directory));
+    }
     let on_path = std::env::var_os("PATH")
         .into_iter()
         .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
@@ -64,11 +71,13 @@ pub fn binaries() -> Option<PathBuf> {
     on_path
         .chain(packaged.into_iter().map(|(_, directory)| directory))
         .chain(configured)
-        .find(|directory| {
-            ["postgres", "initdb"]
-                .iter()
-                .all(|name| directory.join(name).is_file())
-        })
+        .find(|directory| has_server(directory))
+}
+
+fn has_server(directory: &Path) -> bool {
+    ["postgres", "initdb"]
+        .iter()
+        .all(|name| directory.join(name).is_file())
 }
 
 /// User and group for a server when this process is root.

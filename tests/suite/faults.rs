@@ -1,0 +1,283 @@
+//! What is taken away while a run stands at a point: the connection, the server, the space on the disk. The same
+//! command, run again, ends where an undisturbed run does.
+
+use std::collections::BTreeSet;
+
+use crate::crash::{assert_same, assert_whole, end_state, people, project};
+use crate::support::backend::Db;
+use crate::support::project::{Output, Project, Signal};
+use crate::support::wait::{GENEROUS, eventually};
+use crate::support::{mysql, postgres};
+
+/// A server of the test's own, and what can be done to it.
+struct Place {
+    create: Box<dyn Fn(&str) -> Db>,
+    crash_and_start: Box<dyn Fn()>,
+    /// Ends every other session of this database.
+    cut: fn(&Db),
+}
+
+fn on_postgres() -> Place {
+    let server = std::rc::Rc::new(postgres::PrivateServer::start());
+    let restarted = std::rc::Rc::clone(&server);
+    Place {
+        create: Box::new(move |name| {
+            let db = server.create(name);
+            // What is committed has to outlive a crash of the server.
+            db.execute(&format!(
+                "ALTER DATABASE {name} SET synchronous_commit = on"
+            ));
+            db
+        }),
+        crash_and_start: Box::new(move || {
+            restarted.crash();
+            restarted.start_again();
+        }),
+        cut: |db| {
+            db.query(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE pid <> pg_backend_pid() AND datname = current_database()",
+            );
+        },
+    }
+}
+
+fn on_mysql() -> Place {
+    let server = std::rc::Rc::new(mysql::PrivateServer::start());
+    let restarted = std::rc::Rc::clone(&server);
+    Place {
+        create: Box::new(move |name| server.create(name)),
+        crash_and_start: Box::new(move || {
+            restarted.crash();
+            restarted.start_again();
+        }),
+        cut: |db| {
+            let others = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+            for row in db.query(others) {
+                // It may have ended by itself meanwhile.
+                let _ = db.try_execute(&format!("KILL CONNECTION {}", row[0]));
+            }
+        },
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Cut,
+    Crash,
+}
+
+const COMMANDS: [&str; 4] = ["expand", "backfill", "contract", "revert"];
+
+/// What has to be done before a command can be.
+fn prepare(project: &Project, command: &str) {
+    let before: &[&str] = match command {
+        "expand" => &[],
+        "contract" => &["expand", "backfill"],
+        _ => &["expand"],
+    };
+    for step in before {
+        project.migrate(&[step]).expect_code(0);
+    }
+}
+
+/// The points that a run passes, each name once, in their order.
+fn points(project: &Project, command: &str) -> Vec<String> {
+    let output = project
+        .env("PHASEGATE_SHOW_POINTS", "yes")
+        .migrate(&[command, "1"]);
+    project.env_remove("PHASEGATE_SHOW_POINTS");
+    let mut seen = BTreeSet::new();
+    let output = output.expect_code(0);
+    output
+        .stderr
+        .lines()
+        .filter_map(|line| line.split_once("passing point "))
+        .map(|(_, name)| name.trim().to_owned())
+        .filter(|name| seen.insert(name.clone()))
+        .collect()
+}
+
+/// Stops a run at `point`, lets `fault` happen, and lets it go on to its end.
+fn disturbed(project: &Project, command: &str, point: &str, fault: impl Fn()) -> Output {
+    project.env("PHASEGATE_PAUSE_AT", point);
+    let mut run = project.spawn(&[command, "1"]);
+    run.wait_for_line("pause at point", GENEROUS);
+    project.env_remove("PHASEGATE_PAUSE_AT");
+    fault();
+    run.signal(Signal::CONT);
+    run.wait()
+}
+
+fn matrix(name: &str, place: &Place) {
+    let mut tried = 0;
+    for command in COMMANDS {
+        let straight = (place.create)(&format!("straight_{command}"));
+        people(&straight, 8);
+        let undisturbed = project(&straight, &[]);
+        prepare(&undisturbed, command);
+        let points = points(&undisturbed, command);
+        assert!(points.len() > 5, "{command} on {name}: only {points:?}");
+        let wanted = end_state(&straight);
+        for (number, point) in points.iter().enumerate() {
+            // The connection is cut everywhere, and the server crashes where something is under way.
+            let is_within = ["started", "ran", "batch", "recording", "fenced"]
+                .iter()
+                .any(|part| point.ends_with(part));
+            for fault in [Fault::Cut, Fault::Crash] {
+                if fault == Fault::Crash && !is_within {
+                    continue;
+                }
+                let when = format!("{command} on {name}, {fault:?} at {point}");
+                let db = (place.create)(&format!("{command}_{number}_{fault:?}").to_lowercase());
+                people(&db, 8);
+                let project = project(&db, &[]);
+                prepare(&project, command);
+                let ended = disturbed(&project, command, point, || match fault {
+                    Fault::Cut => (place.cut)(&db),
+                    Fault::Crash => (place.crash_and_start)(),
+                });
+                assert!(
+                    matches!(ended.code, 0 | 1),
+                    "{when}: {}\n{}",
+                    ended.code,
+                    ended.stderr
+                );
+                let again = project.migrate(&[command, "1"]);
+                assert_eq!(again.code, 0, "{when}\n{}\n{}", again.stdout, again.stderr);
+                assert_same(&wanted, &end_state(&db), &when);
+                assert_whole(&db, &when);
+                tried += 1;
+            }
+        }
+    }
+    eprintln!(
+        "faults on {name}: {tried} points at which the connection was cut or the server crashed, all equal"
+    );
+}
+
+#[test]
+fn a_lost_connection_or_server_on_postgres() {
+    matrix("postgres", &on_postgres());
+}
+
+#[test]
+fn a_lost_connection_or_server_on_mysql() {
+    matrix("mysql", &on_mysql());
+}
+
+/// The end without what the log rightly says of a run that gave up by itself: that it began, and that it stepped back.
+fn without_giving_up(end: &str) -> String {
+    let mut seen = BTreeSet::new();
+    let is_told = |line: &&str| {
+        !line.contains("\"stepped_back\":true")
+            && (!line.starts_with("event: ") || seen.insert(line.to_string()))
+    };
+    end.lines().filter(is_told).collect::<Vec<_>>().join("\n")
+}
+
+/// Files may not grow beyond a limit, as on a full disk: each command fails somewhere, and goes on when there is space.
+#[test]
+fn a_full_disk_on_sqlite() {
+    for command in COMMANDS {
+        let before = Db::on("sqlite");
+        people(&before, 200);
+        let project = project(&before, &[]);
+        prepare(&project, command);
+        let straight = before.copy();
+        project
+            .env("DATABASE_URL", &straight.url)
+            .migrate(&[command, "1"])
+            .expect_code(0);
+        let wanted = end_state(&straight);
+        let (mut failed, mut is_large_enough) = (0, false);
+        // In blocks of 512 bytes: three pages more each time.
+        for limit in (8..4096).step_by(24) {
+            let db = before.copy();
+            project.env("DATABASE_URL", &db.url);
+            let limited = project
+                .spawn_program(
+                    "sh",
+                    &[
+                        "-c",
+                        "ulimit -f \"$1\"; trap '' XFSZ; shift; exec \"$@\"",
+                        "sh",
+                        &limit.to_string(),
+                        env!("CARGO_BIN_EXE_migrate"),
+                        command,
+                        "1",
+                    ],
+                )
+                .wait();
+            let when = format!("{command} on sqlite, files of at most {limit} blocks");
+            if limited.code == 0 {
+                assert_same(&wanted, &end_state(&db), &when);
+                is_large_enough = true;
+                break;
+            }
+            assert_eq!(limited.code, 1, "{when}\n{}", limited.stderr);
+            let again = project.migrate(&[command, "1"]);
+            assert_eq!(again.code, 0, "{when}\n{}\n{}", again.stdout, again.stderr);
+            let ended = without_giving_up(&end_state(&db));
+            assert_same(&without_giving_up(&wanted), &ended, &when);
+            assert_whole(&db, &when);
+            failed += 1;
+        }
+        assert!(
+            failed > 0 && is_large_enough,
+            "{command}: failed {failed} times"
+        );
+        eprintln!("{command} on sqlite: the disk was full at {failed} sizes, all equal");
+    }
+}
+
+/// The server's own session may write no file any more: its journal cannot grow, and the server starts anew.
+#[test]
+fn a_full_disk_on_postgres() {
+    let server = postgres::PrivateServer::start();
+    let mut tried = 0;
+    for command in COMMANDS {
+        let db_of = |name: &str| {
+            let db = server.create(&format!("{command}_{name}"));
+            db.execute(&format!(
+                "ALTER DATABASE {command}_{name} SET synchronous_commit = on"
+            ));
+            people(&db, 8);
+            db
+        };
+        let straight = db_of("straight");
+        let undisturbed = project(&straight, &[]);
+        prepare(&undisturbed, command);
+        undisturbed.migrate(&[command, "1"]).expect_code(0);
+        let wanted = end_state(&straight);
+        let when = format!("{command} on postgres, no space from the beginning");
+        let db = db_of("full");
+        let project = project(&db, &[]);
+        prepare(&project, command);
+        let ended = disturbed(&project, command, "coordinator.acquired", || {
+            let backends = db.query(
+                    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+                );
+            for row in backends {
+                server.fill_the_disk_of(&row[0]);
+            }
+        });
+        assert!(
+            matches!(ended.code, 0 | 1),
+            "{when}: {}\n{}",
+            ended.code,
+            ended.stderr
+        );
+        // The server comes back by itself.
+        eventually(GENEROUS, || {
+            (db.backend.connect)(&db.url).is_ok().then_some(())
+        });
+        let again = project.migrate(&[command, "1"]);
+        assert_eq!(again.code, 0, "{when}\n{}\n{}", again.stdout, again.stderr);
+        assert_same(&wanted, &end_state(&db), &when);
+        assert_whole(&db, &when);
+        tried += usize::from(ended.code == 1);
+    }
+    assert!(tried > 0, "no run met the limit");
+    eprintln!("disk full on postgres: {tried} runs failed by it, all equal");
+}
