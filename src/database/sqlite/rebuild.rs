@@ -8,6 +8,7 @@ use crate::database::{Connection, DatabaseError, ErrorKind};
 use crate::sql::{ObjectKind, Script};
 
 /// What a table rebuild can lose without a word.
+#[derive(Default)]
 pub(super) struct Before {
     /// Triggers and indexes: kind, name, table.
     attached: BTreeSet<(String, String, String)>,
@@ -18,17 +19,15 @@ pub(super) struct Before {
 
 impl Sqlite {
     pub(super) async fn look_before(&mut self, script: &Script) -> Result<(), DatabaseError> {
-        let before = Before {
-            attached: self.attached().await?,
+        let mut before = Before {
             broken_views: self.broken_views().await?,
-            violations: if rebuilds(script) {
-                self.violations().await?
-            } else {
-                BTreeSet::new()
-            },
-            sequences: self.sequences().await?,
+            ..Before::default()
         };
+        // What only a dropped table can take along is not looked for in the whole schema otherwise.
         if rebuilds(script) {
+            before.attached = self.attached().await?;
+            before.violations = self.violations().await?;
+            before.sequences = self.sequences().await?;
             // DROP TABLE deletes the rows first, and with foreign keys on that cascades to the
             // children. Inside a transaction the pragma would do nothing.
             self.plain("PRAGMA foreign_keys = OFF").await?;
