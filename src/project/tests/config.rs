@@ -75,7 +75,7 @@ fn the_url_decides_the_dialect_unless_the_file_does() {
         (&fixed, postgres, "dialect-mismatch"),
         (
             &bare,
-            "mysql://u:secret@localhost/shop",
+            "oracle://u:secret@localhost/shop",
             "unsupported-database",
         ),
         (&bare, "secret", "unsupported-database"),
@@ -130,8 +130,8 @@ fn mistakes_in_the_config() {
             "2:7: `url` must be a string…[wrong-type]",
         ),
         (
-            "[database]\nurl = \"mysql://x\"\n",
-            "2:7: this URL begins with `mysql:`, which is not supported [unsupported-database]",
+            "[database]\nurl = \"oracle://x\"\n",
+            "2:7: this URL begins with `oracle:`, which is not supported [unsupported-database]",
         ),
         (
             "[database]\nurl = \"sqlite:x\"\ndialects = [\"postgres\"]\n",
