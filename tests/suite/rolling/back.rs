@@ -78,7 +78,7 @@ fn without_triggers_1_0_may_not_come_back_once_only_the_new_format_was_written()
     for version in ["1.0.0", "1.1.0"] {
         let refused = scene.run(&["rollout", "--to", &format!("web={version}")], 11);
         assert!(
-            refused.stdout.contains("rows may exist"),
+            refused.stdout.contains("cannot read rows that may exist"),
             "{version}: {refused:?}"
         );
         scene.run(&["gate", "deploy", &format!("web={version}")], 11);

@@ -124,6 +124,7 @@ impl Load {
     /// Begins long requests until one is in the hands of this version.
     #[track_caller]
     pub fn begin_report_on(&self, version: &str) {
+        let mut others = Vec::new();
         for _ in 0..60 {
             let (tell, told) = channel();
             let shared = Arc::clone(&self.shared);
@@ -139,11 +140,13 @@ impl Load {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(thread);
-            if told.recv().is_ok_and(|began| began == version) {
+            let began = told.recv().unwrap_or_default();
+            if began == version {
                 return;
             }
+            others.push(began);
         }
-        panic!("none of 60 requests was given to {version}");
+        panic!("no request was given to {version}, but to {others:?}");
     }
 
     /// Lets everybody finish what they have begun. Nobody must have had anything to complain about.

@@ -30,6 +30,9 @@ impl Scene {
     pub fn open(directory: &'static str) -> Self {
         let db = Db::on("postgres");
         let project = Project::new(&db, &[]);
+        // What only sqlx understands is not for the application.
+        let url = db.url.split('?').next().unwrap_or_default();
+        project.env("DATABASE_URL", url);
         copy(&example(), Path::new(""), &project);
         project.env("PATH", &path());
         let [proxy, one, other] = addresses();
