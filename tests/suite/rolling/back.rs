@@ -16,7 +16,10 @@ fn half_out(scene: &Scene, load: &Load, to: &str) {
     load.answers(20);
     rollout.signal(Signal::INT);
     let stopped = rollout.wait().expect_code(130);
-    assert!(stopped.stderr.contains("migrate rollout resume"), "{stopped:?}");
+    assert!(
+        stopped.stderr.contains("migrate rollout resume"),
+        "{stopped:?}"
+    );
     scene.project.env("CANARY_REQUESTS", "10");
     assert_eq!(load.versions().len(), 2);
     assert!(load.versions().contains(&to.to_owned()));
@@ -38,7 +41,10 @@ fn with_triggers_every_version_may_come_back_until_the_contract() {
     scene.run(&["rollout", "--to", "web=1.1.0"], 0);
     half_out(&scene, &load, "1.2.0");
     let back = scene.run(&["rollout", "abort", "--roll-back", "web=1.1.0"], 0);
-    assert!(back.stdout.contains("any version may start now"), "{back:?}");
+    assert!(
+        back.stdout.contains("any version may start now"),
+        "{back:?}"
+    );
     only(&load, "1.1.0");
     scene.run(&["rollout", "--to", "web=1.0.0"], 0);
     only(&load, "1.0.0");
@@ -54,7 +60,8 @@ fn with_triggers_every_version_may_come_back_until_the_contract() {
         }
     }
     only(&load, "1.2.0");
-    load.end().print("Back and forth between web 1.0.0, 1.1.0 and 1.2.0");
+    load.end()
+        .print("Back and forth between web 1.0.0, 1.1.0 and 1.2.0");
     scene.run(&["log", "--verify"], 0);
 }
 
@@ -84,5 +91,6 @@ fn without_triggers_1_0_may_not_come_back_once_only_the_new_format_was_written()
         scene.run(&["gate", "deploy", &format!("web={version}")], 11);
     }
     assert!(scene.has_full_name());
-    load.end().print("Without triggers, to 1.3.0 and back to 1.2.0");
+    load.end()
+        .print("Without triggers, to 1.3.0 and back to 1.2.0");
 }

@@ -41,7 +41,8 @@ fn a_version_that_is_not_healthy_gets_no_request_and_nothing_is_contracted() {
     assert_eq!(load.versions(), ["1.3.0"]);
     assert!(!scene.has_full_name());
     let record = load.end();
-    record.print("A rollout that stops at a health check, without triggers, from web 1.0.0 to 1.3.0");
+    record
+        .print("A rollout that stops at a health check, without triggers, from web 1.0.0 to 1.3.0");
     let before: Vec<_> = record.phases[..2]
         .iter()
         .flat_map(|phase| phase.versions.keys())

@@ -58,8 +58,9 @@ impl Scene {
         scene
     }
 
+    /// Customers, with requests of a second among the short ones.
     pub fn load(&self, phase: &str) -> Load {
-        Load::begin(&self.proxy, phase)
+        Load::begin(&self.proxy, 1, phase)
     }
 
     /// Where migrate.toml is.
@@ -162,7 +163,9 @@ fn path() -> String {
     directories.extend(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
     for program in PROGRAMS {
         assert!(
-            directories.iter().any(|directory| directory.join(program).is_file()),
+            directories
+                .iter()
+                .any(|directory| directory.join(program).is_file()),
             "{program} was not found, and no test is skipped without it. `sh tests/run.sh` installs it; or install \
              it yourself."
         );

@@ -20,7 +20,7 @@ fn walk(scene: &Scene, load: &Load, (from, to): (&str, &str), schema: &[&str]) {
             &format!("the driver is called: web {to} at {percent} %"),
             &format!("{from} → {to}, {percent} %"),
         );
-        if percent == 75 {
+        if percent == 50 || percent == 75 {
             // Still there when the old version is to go.
             load.begin_report_on(from);
         }
@@ -34,7 +34,8 @@ fn walk(scene: &Scene, load: &Load, (from, to): (&str, &str), schema: &[&str]) {
 #[test]
 fn nobody_notices_a_rollout_from_1_0_to_1_2() {
     let scene = Scene::open(".");
-    let load = scene.load("steady, 1.0.0");
+    scene.project.env("CANARY_REQUESTS", "20");
+    let load = Load::begin(&scene.proxy, 3, "steady, 1.0.0");
     load.answers(200);
     walk(&scene, &load, ("1.0.0", "1.1.0"), &["expand", "backfill"]);
     load.enter("steady, 1.1.0");
@@ -60,7 +61,10 @@ fn nobody_notices_a_rollout_from_1_0_to_1_2() {
         // Whoever had begun one of the old version's long requests before it was to go has got all of it.
         let waited_for = record.reports.iter().any(|report| {
             let ended = &record.phases[report.ended].name;
-            report.version == version && report.began < report.ended && !ended.ends_with("75 %")
+            report.version == version
+                && report.began < report.ended
+                && ended.starts_with(version)
+                && ended.ends_with("100 %")
         });
         assert!(waited_for, "no long request of {version} saw it go");
     }
