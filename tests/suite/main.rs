@@ -27,6 +27,7 @@ mod plan;
 mod pooler;
 mod protocol;
 mod races;
+mod rolling;
 mod rollout;
 mod speed;
 mod transactions;

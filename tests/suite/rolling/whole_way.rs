@@ -1,0 +1,79 @@
+//! 1.0 → 1.1 → 1.2, and nobody notices.
+
+use super::load::Load;
+use super::scene::Scene;
+use crate::support::wait::GENEROUS;
+
+/// Rolls out this version, and has the customers' record keep apart what they see in each step.
+#[track_caller]
+fn walk(scene: &Scene, load: &Load, (from, to): (&str, &str), schema: &[&str]) {
+    let mut rollout = scene.spawn(&["rollout", "--to", &format!("web={to}")]);
+    let mut enter = |line: &str, phase: &str| {
+        rollout.wait_for_line(line, GENEROUS);
+        load.enter(phase);
+    };
+    for step in schema.iter().filter(|step| **step != "contract") {
+        enter(&format!(": {step} 0002_split_full_name"), step);
+    }
+    for percent in [10, 25, 50, 75, 100] {
+        enter(
+            &format!("the driver is called: web {to} at {percent} %"),
+            &format!("{from} → {to}, {percent} %"),
+        );
+        if percent == 50 || percent == 75 {
+            // Still there when the old version is to go.
+            load.begin_report_on(from);
+        }
+    }
+    if schema.contains(&"contract") {
+        enter(": contract 0002_split_full_name", "contract");
+    }
+    rollout.wait().expect_code(0);
+}
+
+#[test]
+fn nobody_notices_a_rollout_from_1_0_to_1_2() {
+    let scene = Scene::open(".");
+    scene.project.env("CANARY_REQUESTS", "20");
+    let load = Load::begin(&scene.proxy, 3, "steady, 1.0.0");
+    load.answers(200);
+    walk(&scene, &load, ("1.0.0", "1.1.0"), &["expand", "backfill"]);
+    load.enter("steady, 1.1.0");
+    load.answers(200);
+    assert!(scene.has_full_name());
+    walk(&scene, &load, ("1.1.0", "1.2.0"), &["contract"]);
+    load.enter("steady, 1.2.0");
+    load.answers(200);
+
+    let record = load.end();
+    record.print("A rolling restart from web 1.0.0 to 1.2.0 under load");
+    assert!(!scene.has_full_name());
+    assert_eq!(scene.phase(), "contracted");
+    for phase in &record.phases {
+        let answered: Vec<&str> = phase.versions.keys().map(String::as_str).collect();
+        if let Some(version) = phase.name.strip_prefix("steady, ") {
+            assert_eq!(answered, [version], "in {}", phase.name);
+        } else if phase.name.ends_with("75 %") {
+            assert_eq!(answered.len(), 2, "in {}", phase.name);
+        }
+    }
+    for version in ["1.0.0", "1.1.0"] {
+        // Whoever had begun one of the old version's long requests before it was to go has got all of it.
+        let waited_for = record.reports.iter().any(|report| {
+            let ended = &record.phases[report.ended].name;
+            report.version == version
+                && report.began < report.ended
+                && ended.starts_with(version)
+                && ended.ends_with("100 %")
+        });
+        assert!(waited_for, "no long request of {version} saw it go");
+    }
+    // Old and new wrote the same rows in turn, and every row says the same as all of them were told.
+    assert_eq!(
+        scene
+            .db
+            .value("SELECT count(*) FROM users WHERE first_name IS NULL OR last_name IS NULL"),
+        "0"
+    );
+    scene.run(&["log", "--verify"], 0);
+}
