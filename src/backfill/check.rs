@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::pace::{first_size, next_size};
+use super::pace::Sizes;
 use super::workers::Run;
 use super::{BackfillError, Report, Standing, statement};
 use crate::database::{
@@ -51,7 +51,9 @@ impl Run<'_> {
             ..Standing::default()
         };
         let (began, never) = (Instant::now(), || false);
-        let mut size = first_size(self.engine.rules.batch);
+        // It locks no row, so that a part may be as large as time allows.
+        let sizes = Sizes::of(self.engine.rules.batch, 0);
+        let mut size = sizes.first();
         while !left.is_done() {
             throttle.admit(connection, self.report, &never).await?;
             let started = Instant::now();
@@ -75,7 +77,7 @@ impl Run<'_> {
             (self.report)(Report::Passed(standing));
             left.start = Start::After(part.last);
             let worked = started.elapsed();
-            size = next_size(self.engine.rules.batch, size, worked);
+            size = sizes.next(size, worked);
             self.rest(connection, &throttle, worked, &never).await?;
         }
         Ok(None)

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::pace::{next_size, resumed_size, retry_size};
+use super::pace::{Sizes, retry_size};
 use super::{BackfillError, Report, statement};
 use crate::database::{
     Access, Connection, DatabaseError, ErrorKind, KeyRange, LockTimeout, Start, StatementTimeout,
@@ -36,14 +36,17 @@ impl Engine<'_> {
         &self,
         connection: &mut dyn Connection,
         range: &RangeRecord,
+        sizes: Sizes,
         report: &(dyn Fn(Report) + Send + Sync),
     ) -> Result<RangeRecord, BackfillError> {
-        let mut size = resumed_size(self.rules.batch, range.size);
+        let mut size = sizes.resumed(range.size);
         let began = Instant::now();
         for failures in 1.. {
             // What the attempt was about, for a message.
             let mut about = range.left.clone();
-            let attempt = self.attempt(connection, range, size, &mut about).await;
+            let attempt = self
+                .attempt(connection, range, sizes, size, &mut about)
+                .await;
             let error = match attempt {
                 Ok(next) => return Ok(next),
                 Err(error) => error,
@@ -82,6 +85,7 @@ impl Engine<'_> {
         &self,
         connection: &mut dyn Connection,
         range: &RangeRecord,
+        sizes: Sizes,
         size: u64,
         about: &mut KeyRange,
     ) -> Result<RangeRecord, BackfillError> {
@@ -124,7 +128,7 @@ impl Engine<'_> {
             batches: range.batches.saturating_add(u64::from(keys > 0)),
             // The end of a range says little.
             size: if keys == size {
-                next_size(self.rules.batch, keys, worked)
+                sizes.next(keys, worked)
             } else {
                 size
             },
@@ -140,12 +144,7 @@ impl Engine<'_> {
     /// # Errors
     /// [`BackfillError::Moved`] where one was.
     pub async fn check_phase(&self, ledger: &mut Ledger<'_>) -> Result<(), BackfillError> {
-        let view = ledger.view().await?;
-        let applied = view
-            .applied
-            .iter()
-            .find(|applied| applied.state.id() == self.id);
-        match applied.map_or(Phase::Pending, |applied| applied.state.phase) {
+        match ledger.phase_of(self.id).await? {
             Phase::Backfilling => Ok(()),
             phase => Err(BackfillError::Moved(phase)),
         }

@@ -102,7 +102,7 @@ impl Engine<'_> {
         connection
             .limit_lock_waits(LockTimeout(self.limits.lock_timeout))
             .await?;
-        connection.refresh_statistics(&self.rules.table).await?;
+        connection.refresh_statistics(self.keys()).await?;
         connection.commit().await
     }
 

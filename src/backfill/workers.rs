@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
-use super::pace::rest;
+use super::pace::{Sizes, rest};
 use super::throttle::Throttle;
 use super::{BackfillError, Engine, Report, Standing};
 use crate::database::{ConnectOptions, Connection, DatabaseError, Target};
@@ -40,6 +40,7 @@ pub struct Totals {
 struct Shared {
     began: Instant,
     total: u64,
+    sizes: Sizes,
     state: Mutex<State>,
 }
 
@@ -109,6 +110,7 @@ impl Run<'_> {
         let shared = Shared {
             began: Instant::now(),
             total: record.total,
+            sizes: Sizes::of(self.engine.rules.batch, record.total),
             state: Mutex::new(State {
                 waiting,
                 seen: before.0,
@@ -176,7 +178,10 @@ impl Run<'_> {
                     return Ok(());
                 }
                 let began = Instant::now();
-                let next = self.engine.batch(connection, &range, self.report).await?;
+                let next = self
+                    .engine
+                    .batch(connection, &range, shared.sizes, self.report)
+                    .await?;
                 let mut standing = shared.passed(&range, &next);
                 standing.rate = throttle.passed(shared.began.elapsed(), standing.seen).await;
                 (self.report)(Report::Passed(standing));

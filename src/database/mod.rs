@@ -282,9 +282,9 @@ pub trait Connection: Send {
     async fn count_keys(&mut self, keys: Keys<'_>, range: &KeyRange) -> Result<u64, DatabaseError>;
     /// About how many rows a table has; 0 where that is not known.
     async fn estimate_rows(&mut self, table: &str) -> Result<u64, DatabaseError>;
-    /// Has the planner look at a table anew, where it would choose a worse plan otherwise. In a transaction.
-    async fn refresh_statistics(&mut self, table: &str) -> Result<(), DatabaseError> {
-        let _ = table;
+    /// Has the planner look at a table and its key anew, where it would choose a worse plan otherwise. In a transaction.
+    async fn refresh_statistics(&mut self, keys: Keys<'_>) -> Result<(), DatabaseError> {
+        let _ = keys;
         Ok(())
     }
 

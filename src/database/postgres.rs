@@ -469,8 +469,8 @@ impl Connection for Postgres {
         self.first_rows(sql, limit).await
     }
 
-    async fn refresh_statistics(&mut self, table: &str) -> Result<(), DatabaseError> {
-        self.analyze_where_needed(table).await
+    async fn refresh_statistics(&mut self, keys: Keys<'_>) -> Result<(), DatabaseError> {
+        self.analyze_where_needed(keys).await
     }
 
     async fn replica_lag(&mut self) -> Result<Duration, DatabaseError> {

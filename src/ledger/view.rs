@@ -24,6 +24,25 @@ pub struct Applied {
     pub changed_at: i64,
 }
 
+impl Applied {
+    /// Widens what is recorded by every version that was admitted since.
+    fn admit_since(&mut self, sightings: &[Sighting]) {
+        let since: Vec<Live> = sightings
+            .iter()
+            .filter(|sighting| sighting.seq > self.seq)
+            .filter_map(|sighting| {
+                Some(Live {
+                    service: sighting.service.clone(),
+                    version: sighting.label.version.clone()?,
+                })
+            })
+            .collect();
+        if !since.is_empty() {
+            self.state = self.state.admitting(&since);
+        }
+    }
+}
+
 /// A version that was live at some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
@@ -86,19 +105,7 @@ impl View {
         } = contents;
         let groups = live_groups(leases, now, &mut sightings);
         for migration in &mut applied {
-            let since: Vec<Live> = sightings
-                .iter()
-                .filter(|sighting| sighting.seq > migration.seq)
-                .filter_map(|sighting| {
-                    Some(Live {
-                        service: sighting.service.clone(),
-                        version: sighting.label.version.clone()?,
-                    })
-                })
-                .collect();
-            if !since.is_empty() {
-                migration.state = migration.state.admitting(&since);
-            }
+            migration.admit_since(&sightings);
         }
         Self {
             now,
@@ -221,6 +228,27 @@ impl Ledger<'_> {
     pub async fn view_of(&mut self, id: &MigrationId) -> Result<View, LedgerError> {
         self.view_where(format!(" WHERE number = {}", id.number()))
             .await
+    }
+
+    /// The phase that a migration is in, with what the versions admitted since have made of it.
+    ///
+    /// # Errors
+    /// As of [`Ledger::view`].
+    pub async fn phase_of(&mut self, id: &MigrationId) -> Result<Phase, LedgerError> {
+        let [_, sightings, applied] = queries();
+        let one = format!(" WHERE number = {} ORDER BY number", id.number());
+        let applied = applied.replace(" ORDER BY number", &one);
+        let [sightings, applied] = self.query_all([sightings, applied.as_str()]).await?;
+        let sightings: Vec<Sighting> = sightings
+            .iter()
+            .map(read_sighting)
+            .collect::<Result<_, _>>()?;
+        let Some(row) = applied.first() else {
+            return Ok(Phase::Pending);
+        };
+        let mut applied = read_applied(row)?;
+        applied.admit_since(&sightings);
+        Ok(applied.state.phase)
     }
 
     async fn view_where(&mut self, condition: String) -> Result<View, LedgerError> {

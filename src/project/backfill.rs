@@ -33,7 +33,8 @@ pub enum BatchRules {
     Adaptive {
         target: Duration,
         least: u64,
-        most: u64,
+        /// None where nobody says: then it depends on the size of the table.
+        most: Option<u64>,
     },
 }
 
@@ -94,7 +95,9 @@ pub struct ThrottleRules {
 const LONGEST_BATCH: Duration = Duration::from_hours(24);
 const MOST_KEYS: u64 = 1_000_000;
 const DEFAULT_TARGET: Duration = Duration::from_millis(200);
-const DEFAULT_BOUNDS: (u64, u64) = (100, 50_000);
+const DEFAULT_LEAST: u64 = 100;
+/// Half of the time is left to the application: it is in production that rows are filled.
+const DEFAULT_PACE: Pace = Pace(500);
 const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn read(source: &Source, mut table: Table<'_>) -> Section<BackfillRules> {
@@ -187,9 +190,8 @@ fn read_batch(source: &Source, table: &mut Table<'_>) -> BatchRules {
             "remove one of them",
         );
     }
-    let (least_default, most_default) = DEFAULT_BOUNDS;
-    let least_or = least.unwrap_or_else(|| least_default.min(most.unwrap_or(u64::MAX)));
-    let most_or = most.unwrap_or_else(|| most_default.max(least_or));
+    let least_or = least.unwrap_or_else(|| DEFAULT_LEAST.min(most.unwrap_or(u64::MAX)));
+    let most_or = most.unwrap_or(u64::MAX);
     if least_or > most_or {
         problem(
             "min_batch",
@@ -200,14 +202,14 @@ fn read_batch(source: &Source, table: &mut Table<'_>) -> BatchRules {
     BatchRules::Adaptive {
         target: target.map_or(DEFAULT_TARGET, |target| target.value),
         least: least_or.min(most_or),
-        most: most_or,
+        most,
     }
 }
 
 fn read_pace(source: &Source, table: &mut Table<'_>) -> Pace {
     let span = table.value_span("pace");
     let Some(share) = table.number("pace", "pace = 0.5") else {
-        return Pace::FULL;
+        return DEFAULT_PACE;
     };
     Pace::from_share(share).unwrap_or_else(|reason| {
         source.error(
@@ -216,7 +218,7 @@ fn read_pace(source: &Source, table: &mut Table<'_>) -> Pace {
             format!("`pace` {reason}"),
             "write for example `pace = 0.5`",
         );
-        Pace::FULL
+        DEFAULT_PACE
     })
 }
 

@@ -35,7 +35,7 @@ fn a_good_project_is_read_as_declared() {
         backfill.batch,
         BatchRules::Adaptive {
             least: 100,
-            most: 50_000,
+            most: None,
             ..
         }
     ));

@@ -47,7 +47,8 @@ scenario!(
 scenario!(
     fn batches_grow_to_what_takes_the_target_time(db: Db) {
         let items = Items::numbered(db, 6000);
-        items.declare("target_time = \"10s\"", SET).expanded();
+        let rules = "target_time = \"10s\"\nmax_batch = 50000";
+        items.declare(rules, SET).expanded();
         let output = items
             .project
             .migrate(&["backfill", "--output", "json"])
@@ -63,11 +64,32 @@ scenario!(
     }
 );
 
+/// It is 1, is asked once in each batch, and takes more than a millisecond everywhere.
+const SLOW: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) \
+                    SELECT min(a.i * b.i) FROM n AS a, n AS b";
+
+scenario!(
+    fn no_batch_locks_much_of_the_table_where_nobody_says_how_much(db: Db) {
+        let items = Items::numbered(db, 6000);
+        items.declare("target_time = \"10s\"", SET).expanded();
+        let output = items
+            .project
+            .migrate(&["backfill", "--output", "json"])
+            .expect_code(0);
+        // A hundredth would be 60, and a thousand take no time.
+        assert_eq!(output.json()["results"][0]["statements"], 6, "{output:?}");
+        items.assert_filled_once();
+    }
+);
+
 scenario!(
     fn batches_shrink_to_their_least_where_each_takes_long(db: Db) {
         let items = Items::numbered(db, 60);
         items
-            .declare("target_time = \"1ms\"\nmin_batch = 5\nmax_batch = 20", SET)
+            .declare(
+                "target_time = \"1ms\"\nmin_batch = 5\nmax_batch = 20",
+                &format!("touched = touched + ({SLOW}), name = label"),
+            )
             .expanded();
         let output = items
             .project
