@@ -93,7 +93,7 @@ impl Engine<'_> {
         let began = Instant::now();
         let mut ledger = Ledger::write(connection).await?;
         let limits = &self.limits;
-        let connection = ledger.connection();
+        let connection = ledger.connection().await?;
         connection
             .limit_lock_waits(LockTimeout(limits.lock_timeout))
             .await?;
@@ -101,7 +101,7 @@ impl Engine<'_> {
             .limit_statements(StatementTimeout(self.rules.statement_timeout))
             .await?;
         self.check_phase(&mut ledger).await?;
-        let connection = ledger.connection();
+        let connection = ledger.connection().await?;
         let ahead = connection.key_ahead(self.keys(), &range.left, size).await?;
         let keys = match ahead {
             Some(end) => {

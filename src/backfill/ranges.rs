@@ -55,12 +55,12 @@ impl Engine<'_> {
         let mut ledger = Ledger::write(connection).await?;
         self.check_phase(&mut ledger).await?;
         let sha256 = &self.file.sha256;
-        ledger.open_backfill(self.id, total, sha256).await?;
-        ledger.record_ranges(self.id, &ranges).await?;
+        ledger.open_backfill(self.id, total, sha256);
+        ledger.record_ranges(self.id, &ranges)?;
         // It may have been mended since the backfill began.
         let path = self.file.path.display().to_string();
         let phase = Step::Backfill.name();
-        ledger.record_file(self.id, phase, &path, sha256).await?;
+        ledger.record_file(self.id, phase, &path, sha256);
         ledger.fence(self.token).await?;
         ledger.commit().await?;
         let recorded = self.recorded(connection).await?;

@@ -132,7 +132,7 @@ impl<'t> Throttle<'t> {
         let mut ledger = Ledger::write(connection).await?;
         ledger.beat(self.engine.id, rate, held).await?;
         // Past the crash points: how often this happens is chance, and would number them anew each time.
-        ledger.connection().commit().await?;
+        ledger.connection().await?.commit().await?;
         Ok(())
     }
 

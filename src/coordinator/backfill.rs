@@ -146,10 +146,8 @@ impl Coordinator<'_> {
             return Ok(decision);
         }
         move_to(&mut ledger, self.token, &self.actor, change).await?;
-        ledger
-            .record_file(engine.id, Step::Backfill.name(), &path, &engine.file.sha256)
-            .await?;
-        ledger.forget_backfill(engine.id).await?;
+        ledger.record_file(engine.id, Step::Backfill.name(), &path, &engine.file.sha256);
+        ledger.forget_backfill(engine.id);
         ledger.commit().await?;
         Ok(decision)
     }

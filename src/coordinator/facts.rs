@@ -27,7 +27,7 @@ impl Coordinator<'_> {
             let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
                 break;
             };
-            ledger.connection().limit_lock_waits(limit).await?;
+            ledger.connection().await?.limit_lock_waits(limit).await?;
             let schema = &situation.evidence.schema;
             let facts = measure(migration, id, &situation.view, schema, &mut ledger).await;
             ledger.rollback().await?;
@@ -79,7 +79,7 @@ pub async fn measure_if_clear(
         return Ok(());
     };
     let limit = LockTimeout(project.config.database.lock_timeout);
-    ledger.connection().limit_lock_waits(limit).await?;
+    ledger.connection().await?.limit_lock_waits(limit).await?;
     let schema = &situation.evidence.schema;
     let facts = measure(migration, id, &situation.view, schema, &mut ledger).await;
     ledger.rollback().await?;
@@ -109,11 +109,11 @@ pub(super) async fn measure(
     }
     if let Some(backfill) = &migration.backfill {
         let query = &backfill.remaining;
-        let count = ledger.connection().count(query).await;
+        let count = ledger.connection().await?.count(query).await;
         facts.remaining = Some(count.map_err(|error| query_failed("remaining", query, error))?);
     }
     for query in &migration.contract_rules.require {
-        let count = ledger.connection().count(query).await;
+        let count = ledger.connection().await?.count(query).await;
         let count = count.map_err(|error| query_failed("require", query, error))?;
         facts.require.push((query.clone(), count));
     }

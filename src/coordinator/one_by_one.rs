@@ -76,9 +76,7 @@ impl Coordinator<'_> {
             return Ok(Ran::Blocked(decision));
         }
         let path = run.file.path.display().to_string();
-        ledger
-            .record_file(&id, run.step.name(), &path, &run.file.sha256)
-            .await?;
+        ledger.record_file(&id, run.step.name(), &path, &run.file.sha256);
         move_to(
             &mut ledger,
             self.token,
@@ -112,26 +110,25 @@ impl Coordinator<'_> {
             let target = self.options.target.clone();
             let attempt: Result<Option<Decision>, Failed> = async {
                 let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-                ledger.connection().limit_lock_waits(limit).await?;
+                ledger.connection().await?.limit_lock_waits(limit).await?;
                 let blocked = ask_again(&mut ledger, one.recheck).await;
                 if let Some(decision) = blocked.map_err(|error| of_recheck(error, index))? {
                     return Ok(Some(decision));
                 }
-                let session = ledger.connection().session_id().await?;
+                let session = ledger.connection().await?.session_id().await?;
                 let _watching = watch.start(session, target);
                 ledger
                     .connection()
+                    .await?
                     .run(&statement.text)
                     .await
                     .map_err(|error| Failed::At(index, error))?;
                 crate::crash::point(&format!("{}.ran", run.step.name()));
-                ledger
-                    .record_step(
-                        &id,
-                        run.step.name(),
-                        &record(index, statement, StepState::Done),
-                    )
-                    .await?;
+                ledger.record_step(
+                    &id,
+                    run.step.name(),
+                    &record(index, statement, StepState::Done),
+                );
                 ledger.fence(self.token).await?;
                 ledger.commit().await?;
                 Ok(None)
@@ -275,7 +272,7 @@ impl Coordinator<'_> {
             let attempt: Result<Option<Decision>, Failed> = async {
                 let mut ledger = Ledger::write(self.connection.as_mut()).await?;
                 if one.recheck.is_some() {
-                    ledger.connection().limit_lock_waits(limit).await?;
+                    ledger.connection().await?.limit_lock_waits(limit).await?;
                 }
                 let blocked = ask_again(&mut ledger, one.recheck).await;
                 if let Some(decision) = blocked.map_err(|error| of_recheck(error, one.index))? {
@@ -424,7 +421,7 @@ async fn write_bare(
         StepState::Started => "started",
         StepState::Done => "done",
     };
-    ledger.record_step(id, one.run.step.name(), &step).await?;
+    ledger.record_step(id, one.run.step.name(), &step);
     ledger
         .append(
             EventKind::Statement,

@@ -11,7 +11,7 @@ pub(super) async fn past_return(
     step: Step,
     ledger: &mut Ledger<'_>,
 ) -> Result<bool, LedgerError> {
-    let dialect = ledger.connection().capabilities().dialect;
+    let dialect = ledger.capabilities().dialect;
     let files = migration.files(dialect);
     let file = match step {
         Step::Contract => &files.contract,

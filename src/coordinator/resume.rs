@@ -34,7 +34,7 @@ impl Coordinator<'_> {
             let said = match answer {
                 Answer::Applied => {
                     found.state = StepState::Done;
-                    ledger.record_step(id, step.name(), &found).await?;
+                    ledger.record_step(id, step.name(), &found);
                     "applied"
                 }
                 Answer::NotApplied => {

@@ -106,7 +106,7 @@ impl Coordinator<'_> {
         let (connection, token, actor) = (self.connection.as_mut(), self.token, self.actor.clone());
         connection.before_script(&run.file.script).await?;
         let mut ledger = Ledger::write(connection).await?;
-        ledger.connection().limit_lock_waits(limit).await?;
+        ledger.connection().await?.limit_lock_waits(limit).await?;
         if let Some(recheck) = run.recheck {
             let decision = recheck
                 .decide(&mut ledger)
@@ -120,7 +120,7 @@ impl Coordinator<'_> {
                 return Ok(Ran::Blocked(decision));
             }
         }
-        let session = ledger.connection().session_id().await?;
+        let session = ledger.connection().await?.session_id().await?;
         let _watching = watch.start(session, self.options.target.clone());
         let statements = &run.file.script.statements;
         for (index, statement) in statements.iter().enumerate() {
@@ -128,6 +128,7 @@ impl Coordinator<'_> {
             crate::crash::point(&format!("{}.statement", run.step.name()));
             ledger
                 .connection()
+                .await?
                 .run(&statement.text)
                 .await
                 .map_err(|error| Failed::At(index, error))?;
@@ -136,23 +137,20 @@ impl Coordinator<'_> {
         // Failing here is the script's doing, too; its last statement stands for it.
         ledger
             .connection()
+            .await?
             .after_script(&run.file.script)
             .await
             .map_err(|error| Failed::At(statements.len().saturating_sub(1), error))?;
         let id = run.change.state.id().clone();
         let path = run.file.path.display().to_string();
         for (index, statement) in statements.iter().enumerate() {
-            ledger
-                .record_step(
-                    &id,
-                    run.step.name(),
-                    &record(index, statement, StepState::Done),
-                )
-                .await?;
+            ledger.record_step(
+                &id,
+                run.step.name(),
+                &record(index, statement, StepState::Done),
+            );
         }
-        ledger
-            .record_file(&id, run.step.name(), &path, &run.file.sha256)
-            .await?;
+        ledger.record_file(&id, run.step.name(), &path, &run.file.sha256);
         crate::crash::point(&format!("{}.recording", run.step.name()));
         move_to(&mut ledger, token, &actor, run.change.clone_with(run.file)).await?;
         ledger.commit().await?;

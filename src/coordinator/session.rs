@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{CoordinatorError, Drift, Progress, Situation, observe};
 use crate::database::{ConnectOptions, Connection, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
-use crate::ledger::{Acquired, CoordinatorRow, EventKind, Ledger, LedgerError, PhaseChange};
+use crate::ledger::{Acquired, CoordinatorRow, Entry, EventKind, Ledger, LedgerError, PhaseChange};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Snapshot, Step};
 use crate::project::{Migration, Project};
 
@@ -298,15 +298,14 @@ pub(super) async fn move_to(
             .await?;
     }
     let after = (change.becomes)(&state, &live);
-    ledger
-        .record_phase(PhaseChange {
-            declaration: &after.declaration,
-            phase: after.phase,
-            kinds: after.kinds,
-            seq,
-            step_back: change.way_back.to(state.phase),
-        })
-        .await?;
+    ledger.record_phase(PhaseChange {
+        entry: recorded.map_or(Entry::New, |_| Entry::Known),
+        declaration: &after.declaration,
+        phase: after.phase,
+        kinds: after.kinds,
+        seq,
+        step_back: change.way_back.to(state.phase),
+    })?;
     let mut detail = change.detail;
     if let Some(object) = detail.as_object_mut() {
         object.insert("from".into(), state.phase.name().into());
@@ -315,7 +314,7 @@ pub(super) async fn move_to(
     ledger
         .append(EventKind::Phase, actor, Some(state.id()), &detail)
         .await?;
-    ledger.count_again(&view, &live, seq).await?;
+    ledger.count_again(&view, &live, seq);
     ledger.fence(token).await?;
     Ok(state.phase)
 }
@@ -409,7 +408,7 @@ async fn renew_once(
     let mut ledger = Ledger::write(connection).await?;
     let renewed = ledger.renew_coordinator(token, milliseconds(lease)).await?;
     // Past the crash points: how often it is renewed is chance, and would number them anew each time.
-    ledger.connection().commit().await?;
+    ledger.connection().await?.commit().await?;
     Ok(renewed)
 }
 

@@ -145,6 +145,30 @@ impl Row {
     }
 }
 
+/// One statement of our own, with `?` for each parameter.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub sql: String,
+    pub parameters: Vec<Value>,
+}
+
+impl Call {
+    pub fn new(sql: impl Into<String>, parameters: &[Value]) -> Self {
+        Self {
+            sql: sql.into(),
+            parameters: parameters.to_vec(),
+        }
+    }
+}
+
+/// What one [`Call`] has brought.
+#[derive(Debug, Default)]
+pub struct Answer {
+    pub rows: Vec<Row>,
+    /// How many rows it has changed, where it is none that only reads.
+    pub changed: u64,
+}
+
 /// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -208,19 +232,25 @@ pub trait Connection: Send {
     /// Gives up the open transaction; without one, does nothing.
     async fn rollback(&mut self) -> Result<(), DatabaseError>;
 
+    /// Runs statements of our own inside the open transaction, one after the other until one fails: as many answers
+    /// as calls. In one round trip, where the database can do that.
+    async fn call(&mut self, calls: &[Call]) -> Result<Vec<Answer>, DatabaseError>;
     /// Runs one statement of our own inside the open transaction, with `?` for each parameter,
     /// and returns the number of rows that it changed.
-    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError>;
+    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
+        let answers = self.call(&[Call::new(sql, parameters)]).await?;
+        Ok(answers.first().map_or(0, |answer| answer.changed))
+    }
     /// Runs one query of our own inside the open transaction, with `?` for each parameter.
-    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DatabaseError>;
-    /// Runs several queries of our own inside the open transaction, none with parameters, in one
-    /// round trip where the database is reached through a network.
+    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DatabaseError> {
+        let answers = self.call(&[Call::new(sql, parameters)]).await?;
+        Ok(answers.into_iter().next().unwrap_or_default().rows)
+    }
+    /// Runs several queries of our own inside the open transaction, none with parameters.
     async fn query_all(&mut self, queries: &[String]) -> Result<Vec<Vec<Row>>, DatabaseError> {
-        let mut results = Vec::with_capacity(queries.len());
-        for sql in queries {
-            results.push(self.query(sql, &[]).await?);
-        }
-        Ok(results)
+        let calls: Vec<Call> = queries.iter().map(|sql| Call::new(sql, &[])).collect();
+        let answers = self.call(&calls).await?;
+        Ok(answers.into_iter().map(|answer| answer.rows).collect())
     }
     /// As [`Connection::query_all`], and ends the transaction, which only read.
     async fn query_last(&mut self, queries: &[String]) -> Result<Vec<Vec<Row>>, DatabaseError> {

@@ -12,8 +12,9 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Executor};
 
 use super::{
-    Access, Capabilities, Connection, DatabaseError, ErrorKind, Key, KeyRange, Keys, LockHolder,
-    LockTimeout, Presence, Row, RowComparison, Session, StatementTimeout, Target, Value, Writers,
+    Access, Answer, Call, Capabilities, Connection, DatabaseError, ErrorKind, Key, KeyRange, Keys,
+    LockHolder, LockTimeout, Presence, Row, RowComparison, Session, StatementTimeout, Target,
+    Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, Script};
 
@@ -161,19 +162,29 @@ impl Mysql {
         rows.iter().map(decode).collect()
     }
 
-    /// The results of each of these statements, sent together.
-    async fn together(&mut self, statements: &[&str]) -> Result<Vec<Vec<Row>>, DatabaseError> {
+    /// What each of these statements has brought, sent together.
+    async fn together(&mut self, statements: &[&str]) -> Result<Vec<Answer>, DatabaseError> {
         let sql = statements.join(";\n");
-        let mut items = self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)));
-        let mut results = Vec::with_capacity(statements.len());
+        self.answers(sqlx::raw_sql(AssertSqlSafe(sql))).await
+    }
+
+    async fn answers<'q>(
+        &mut self,
+        query: impl sqlx::Execute<'q, sqlx::MySql> + 'q,
+    ) -> Result<Vec<Answer>, DatabaseError> {
+        let mut items = self.inner.fetch_many(query);
+        let mut answers = Vec::new();
         let mut rows = Vec::new();
         while let Some(item) = items.try_next().await.map_err(|error| from_sqlx(&error))? {
             match item {
-                Either::Left(_) => results.push(std::mem::take(&mut rows)),
+                Either::Left(result) => answers.push(Answer {
+                    rows: std::mem::take(&mut rows),
+                    changed: result.rows_affected(),
+                }),
                 Either::Right(row) => rows.push(decode(&row)?),
             }
         }
-        Ok(results)
+        Ok(answers)
     }
 
     /// Ends the transaction, and puts the session's lock limits back in the same round trip.
@@ -302,41 +313,25 @@ impl Connection for Mysql {
         self.end("ROLLBACK").await
     }
 
-    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
-        if parameters.is_empty() {
-            return self.plain(sql).await;
+    async fn call(&mut self, calls: &[Call]) -> Result<Vec<Answer>, DatabaseError> {
+        if calls.iter().all(|call| call.parameters.is_empty()) {
+            let begin = self.beginning.take().unwrap_or_default();
+            let statements = calls.iter().map(|call| call.sql.as_str());
+            let statements: Vec<&str> = begin.iter().copied().chain(statements).collect();
+            let mut answers = self.together(&statements).await?;
+            answers.drain(..answers.len().saturating_sub(calls.len()));
+            return Ok(answers);
         }
         self.begin_now().await?;
-        let result = bound(sql, parameters)
-            .execute(&mut self.inner)
-            .await
-            .map_err(|error| from_sqlx(&error))?;
-        Ok(result.rows_affected())
-    }
-
-    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DatabaseError> {
-        if parameters.is_empty() {
-            let results = self.query_all(&[sql.to_owned()]).await?;
-            return Ok(results.into_iter().next().unwrap_or_default());
+        let mut answers = Vec::with_capacity(calls.len());
+        for call in calls {
+            let found = match call.parameters.as_slice() {
+                [] => self.together(&[&call.sql]).await?,
+                parameters => self.answers(bound(&call.sql, parameters)).await?,
+            };
+            answers.push(found.into_iter().next().unwrap_or_default());
         }
-        self.begin_now().await?;
-        let rows = bound(sql, parameters)
-            .fetch_all(&mut self.inner)
-            .await
-            .map_err(|error| from_sqlx(&error))?;
-        rows.iter().map(decode).collect()
-    }
-
-    async fn query_all(&mut self, queries: &[String]) -> Result<Vec<Vec<Row>>, DatabaseError> {
-        let begin = self.beginning.take().unwrap_or_default();
-        let statements: Vec<&str> = begin
-            .iter()
-            .copied()
-            .chain(queries.iter().map(String::as_str))
-            .collect();
-        let mut results = self.together(&statements).await?;
-        results.drain(..results.len().saturating_sub(queries.len()));
-        Ok(results)
+        Ok(answers)
     }
 
     async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError> {

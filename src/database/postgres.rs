@@ -1,22 +1,23 @@
 //! PostgreSQL.
 //!
-//! Every statement with parameters runs inside a transaction and is prepared without a name, and
-//! settings are only ever made with SET LOCAL: so a pooler in transaction mode can stand between.
+//! Nothing is prepared, because that would cost a round trip: values are written into the statement. Settings are
+//! only ever made with SET LOCAL. So a pooler in transaction mode can stand between.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgDatabaseError, PgRow};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgRow};
 use sqlx::{
     AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Either, Executor, Row as _,
     TypeInfo, ValueRef,
 };
 
 use super::{
-    Access, Capabilities, Connection, DatabaseError, ErrorKind, Key, KeyRange, Keys, LockHolder,
-    LockTimeout, Presence, Row, RowComparison, Session, StatementTimeout, Target, Value, Writers,
+    Access, Answer, Call, Capabilities, Connection, DatabaseError, ErrorKind, Key, KeyRange, Keys,
+    LockHolder, LockTimeout, Presence, Row, RowComparison, Session, StatementTimeout, Target,
+    Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
@@ -51,6 +52,8 @@ pub(super) struct Postgres {
     /// How the transaction begins that has been asked for: sent together with its first statement,
     /// which saves a round trip.
     beginning: Option<&'static str>,
+    /// Settings of the transaction that are still to be made, before its next statement.
+    settings: Vec<String>,
 }
 
 impl Postgres {
@@ -71,20 +74,13 @@ impl Postgres {
             inner,
             in_transaction: false,
             beginning: None,
+            settings: Vec::new(),
         })
     }
 
-    /// Begins the transaction that was asked for, where the next statement cannot carry it.
+    /// Begins the transaction that was asked for and makes its settings, where the next statement cannot carry them.
     async fn begin_now(&mut self) -> Result<(), DatabaseError> {
-        match self.beginning.take() {
-            Some(begin) => self
-                .inner
-                .execute(sqlx::raw_sql(begin))
-                .await
-                .map(drop)
-                .map_err(|error| from_sqlx(&error)),
-            None => Ok(()),
-        }
+        self.together(&[]).await.map(drop)
     }
 
     async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
@@ -99,28 +95,42 @@ impl Postgres {
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, DatabaseError> {
-        self.begin_now().await?;
-        let rows = self
-            .inner
-            .fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))
-            .await
-            .map_err(|error| from_sqlx(&error))?;
-        rows.iter().map(decode).collect()
+        let answers = self.together(&[sql]).await?;
+        Ok(answers.into_iter().next().unwrap_or_default().rows)
     }
 
-    /// The results of each of these statements, sent together.
-    async fn together(&mut self, statements: &[&str]) -> Result<Vec<Vec<Row>>, DatabaseError> {
-        let sql = statements.join(";\n");
+    /// What each of these statements has brought, sent together with what has to come before them.
+    async fn together(&mut self, statements: &[&str]) -> Result<Vec<Answer>, DatabaseError> {
+        let settings = std::mem::take(&mut self.settings);
+        let before = self.beginning.take().into_iter();
+        let before = before.chain(settings.iter().map(String::as_str));
+        let all: Vec<&str> = before.chain(statements.iter().copied()).collect();
+        if all.is_empty() {
+            return Ok(Vec::new());
+        }
+        // The newline ends a comment.
+        let sql = all.join("\n;\n");
         let mut items = self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)));
-        let mut results = Vec::with_capacity(statements.len());
+        let mut answers = Vec::with_capacity(all.len());
         let mut rows = Vec::new();
         while let Some(item) = items.try_next().await.map_err(|error| from_sqlx(&error))? {
             match item {
-                Either::Left(_) => results.push(std::mem::take(&mut rows)),
+                Either::Left(result) => answers.push(Answer {
+                    rows: std::mem::take(&mut rows),
+                    changed: result.rows_affected(),
+                }),
                 Either::Right(row) => rows.push(decode(&row)?),
             }
         }
-        Ok(results)
+        answers.drain(..answers.len().saturating_sub(statements.len()));
+        Ok(answers)
+    }
+
+    /// Makes a setting for the rest of the open transaction.
+    fn set_local(&mut self, setting: String) {
+        if self.in_transaction {
+            self.settings.push(setting);
+        }
     }
 }
 
@@ -162,33 +172,27 @@ fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
     found
 }
 
-/// `?` becomes `$1`, `$2`, …: our own statements hold no other question mark.
-fn numbered(sql: &str) -> String {
-    let mut result = String::with_capacity(sql.len() + 16);
-    let mut parts = sql.split('?');
-    result.push_str(parts.next().unwrap_or_default());
-    for (index, part) in parts.enumerate() {
-        result.push('$');
-        result.push_str(&(index + 1).to_string());
-        result.push_str(part);
+/// The statement with its values in place of the question marks: our own statements hold no others.
+fn written_out(call: &Call) -> Result<String, DatabaseError> {
+    let mut sql = String::with_capacity(call.sql.len() + 64);
+    let mut parts = call.sql.split('?');
+    sql.push_str(parts.next().unwrap_or_default());
+    for (part, value) in parts.zip(&call.parameters) {
+        match value {
+            Value::Null => sql.push_str("NULL"),
+            Value::Int(value) => sql.push_str(&value.to_string()),
+            // It would end the whole message.
+            Value::Text(value) if value.contains('\0') => {
+                return Err(DatabaseError::new(
+                    ErrorKind::Statement,
+                    "a text with a NUL character cannot be stored",
+                ));
+            }
+            Value::Text(value) => sql.push_str(&literal(value)),
+        }
+        sql.push_str(part);
     }
-    result
-}
-
-fn bound<'q>(
-    sql: String,
-    parameters: &[Value],
-) -> sqlx::query::Query<'q, sqlx::Postgres, PgArguments> {
-    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-    for parameter in parameters {
-        query = match parameter {
-            // A text parameter is sent without a type of its own so that NULL fits any column.
-            Value::Null => query.bind(None::<i64>),
-            Value::Int(value) => query.bind(*value),
-            Value::Text(value) => query.bind(value.clone()),
-        };
-    }
-    query
+    Ok(sql)
 }
 
 fn decode(row: &PgRow) -> Result<Row, DatabaseError> {
@@ -264,6 +268,7 @@ impl Connection for Postgres {
 
     async fn commit(&mut self) -> Result<(), DatabaseError> {
         self.in_transaction = false;
+        self.settings.clear();
         if self.beginning.take().is_some() {
             return Ok(());
         }
@@ -272,44 +277,17 @@ impl Connection for Postgres {
 
     async fn rollback(&mut self) -> Result<(), DatabaseError> {
         let is_open = std::mem::take(&mut self.in_transaction);
+        self.settings.clear();
         if self.beginning.take().is_some() || !is_open {
             return Ok(());
         }
         self.plain("ROLLBACK").await.map(drop)
     }
 
-    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
-        self.begin_now().await?;
-        let result = bound(numbered(sql), parameters)
-            .execute(&mut self.inner)
-            .await
-            .map_err(|error| from_sqlx(&error))?;
-        Ok(result.rows_affected())
-    }
-
-    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DatabaseError> {
-        if parameters.is_empty() {
-            // Without parameters nothing has to be prepared: one round trip instead of two.
-            let results = self.query_all(&[sql.to_owned()]).await?;
-            return Ok(results.into_iter().next().unwrap_or_default());
-        }
-        self.begin_now().await?;
-        let rows = bound(numbered(sql), parameters)
-            .fetch_all(&mut self.inner)
-            .await
-            .map_err(|error| from_sqlx(&error))?;
-        rows.iter().map(decode).collect()
-    }
-
-    async fn query_all(&mut self, queries: &[String]) -> Result<Vec<Vec<Row>>, DatabaseError> {
-        let begin = self.beginning.take();
-        let statements: Vec<&str> = begin
-            .into_iter()
-            .chain(queries.iter().map(String::as_str))
-            .collect();
-        let mut results = self.together(&statements).await?;
-        results.drain(..results.len().saturating_sub(queries.len()));
-        Ok(results)
+    async fn call(&mut self, calls: &[Call]) -> Result<Vec<Answer>, DatabaseError> {
+        let statements: Vec<String> = calls.iter().map(written_out).collect::<Result<_, _>>()?;
+        let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+        self.together(&statements).await
     }
 
     async fn query_last(&mut self, queries: &[String]) -> Result<Vec<Vec<Row>>, DatabaseError> {
@@ -340,9 +318,8 @@ impl Connection for Postgres {
 
     async fn limit_lock_waits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError> {
         let milliseconds = limit.0.as_millis().max(1);
-        self.plain(&format!("SET LOCAL lock_timeout = '{milliseconds}ms'"))
-            .await
-            .map(drop)
+        self.set_local(format!("SET LOCAL lock_timeout = '{milliseconds}ms'"));
+        Ok(())
     }
 
     async fn before_script(&mut self, _script: &Script) -> Result<(), DatabaseError> {
@@ -439,9 +416,8 @@ impl Connection for Postgres {
 
     async fn limit_statements(&mut self, limit: StatementTimeout) -> Result<(), DatabaseError> {
         let milliseconds = limit.0.as_millis().max(1);
-        self.plain(&format!("SET LOCAL statement_timeout = '{milliseconds}ms'"))
-            .await
-            .map(drop)
+        self.set_local(format!("SET LOCAL statement_timeout = '{milliseconds}ms'"));
+        Ok(())
     }
 
     async fn key_range(&mut self, keys: Keys<'_>) -> Result<Option<KeyRange>, DatabaseError> {
@@ -492,8 +468,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_are_numbered() {
-        assert_eq!(numbered("a = ? AND b = ?"), "a = $1 AND b = $2");
+    fn values_are_written_out() {
+        let call = Call::new(
+            "a = ? AND b = ? AND c = ?",
+            &["is it '?".into(), (-5).into(), Value::Null],
+        );
+        assert_eq!(
+            written_out(&call).unwrap(),
+            "a = E'is it ''?' AND b = -5 AND c = NULL"
+        );
+        assert!(written_out(&Call::new("a = ?", &["\0".into()])).is_err());
     }
 
     #[test]

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
-    AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Executor, Row as _, TypeInfo,
-    ValueRef,
+    AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Either, Executor, Row as _,
+    TypeInfo, ValueRef,
 };
 
 use super::{
-    Access, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key, KeyRange,
-    Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session, Target, Value, Writers,
+    Access, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key,
+    KeyRange, Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session, Target, Value,
+    Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
@@ -36,9 +38,20 @@ mod rebuild;
 
 use rebuild::Before;
 
+/// Whether the connection enforces them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ForeignKeys {
+    On,
+    Off,
+}
+
 pub(super) struct Sqlite {
     inner: SqliteConnection,
     in_transaction: bool,
+    /// How the transaction begins that has been asked for: sent together with its first statement, because each
+    /// message to the thread that works on the file takes as long as a small statement.
+    beginning: Option<&'static str>,
+    foreign_keys: ForeignKeys,
     /// What stood in the schema before the script that is running.
     before: Option<Before>,
 }
@@ -72,11 +85,26 @@ impl Sqlite {
         Ok(Self {
             inner,
             in_transaction: false,
+            beginning: None,
+            foreign_keys: ForeignKeys::On,
             before: None,
         })
     }
 
+    /// Begins the transaction that was asked for, where the next statement cannot carry it.
+    async fn begin_now(&mut self) -> Result<(), DatabaseError> {
+        match self.beginning.take() {
+            Some(begin) => self.plain_now(begin).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
     async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        self.begin_now().await?;
+        self.plain_now(sql).await
+    }
+
+    async fn plain_now(&mut self, sql: &str) -> Result<u64, DatabaseError> {
         let result = self
             .inner
             .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
@@ -148,12 +176,9 @@ fn decode(row: &SqliteRow) -> Result<Row, DatabaseError> {
     Ok(Row(values))
 }
 
-fn bound<'q>(
-    sql: &str,
-    parameters: &[Value],
-) -> sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments> {
-    let mut query = sqlx::query(AssertSqlSafe(sql.to_owned()));
-    for parameter in parameters {
+fn bound<'q>(sql: String, calls: &[Call]) -> sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments> {
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for parameter in calls.iter().flat_map(|call| &call.parameters) {
         query = match parameter {
             Value::Null => query.bind(None::<String>),
             Value::Int(value) => query.bind(*value),
@@ -174,24 +199,26 @@ impl Connection for Sqlite {
     }
 
     async fn begin(&mut self, access: Access) -> Result<(), DatabaseError> {
-        self.plain(match access {
+        self.beginning = Some(match access {
             Access::Read => "BEGIN DEFERRED",
             // Taking the lock at the start avoids a deadlock between two readers that both go on to write.
             Access::Write => "BEGIN IMMEDIATE",
-        })
-        .await?;
+        });
         self.in_transaction = true;
         Ok(())
     }
 
     async fn commit(&mut self) -> Result<(), DatabaseError> {
-        self.plain("COMMIT").await?;
+        if self.beginning.take().is_none() {
+            self.plain("COMMIT").await?;
+        }
         self.in_transaction = false;
         Ok(())
     }
 
     async fn rollback(&mut self) -> Result<(), DatabaseError> {
-        if !std::mem::take(&mut self.in_transaction) {
+        let is_open = std::mem::take(&mut self.in_transaction);
+        if self.beginning.take().is_some() || !is_open {
             return Ok(());
         }
         // Some errors end the transaction by themselves; then there is nothing to give up.
@@ -201,20 +228,25 @@ impl Connection for Sqlite {
         }
     }
 
-    async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, DatabaseError> {
-        let result = bound(sql, parameters)
-            .execute(&mut self.inner)
-            .await
-            .map_err(|error| from_sqlx(&error))?;
-        Ok(result.rows_affected())
-    }
-
-    async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DatabaseError> {
-        let rows = bound(sql, parameters)
-            .fetch_all(&mut self.inner)
-            .await
-            .map_err(|error| from_sqlx(&error))?;
-        rows.iter().map(decode).collect()
+    async fn call(&mut self, calls: &[Call]) -> Result<Vec<Answer>, DatabaseError> {
+        let begin = self.beginning.take();
+        let statements = calls.iter().map(|call| call.sql.as_str());
+        let statements: Vec<&str> = begin.into_iter().chain(statements).collect();
+        let query = bound(statements.join(";\n"), calls);
+        let mut items = self.inner.fetch_many(query);
+        let mut answers = Vec::with_capacity(statements.len());
+        let mut rows = Vec::new();
+        while let Some(item) = items.try_next().await.map_err(|error| from_sqlx(&error))? {
+            match item {
+                Either::Left(result) => answers.push(Answer {
+                    rows: std::mem::take(&mut rows),
+                    changed: result.rows_affected(),
+                }),
+                Either::Right(row) => rows.push(decode(&row)?),
+            }
+        }
+        answers.drain(..answers.len().saturating_sub(calls.len()));
+        Ok(answers)
     }
 
     async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError> {
@@ -257,7 +289,11 @@ impl Connection for Sqlite {
 
     async fn release_script(&mut self) -> Result<(), DatabaseError> {
         self.before = None;
-        self.plain("PRAGMA foreign_keys = ON").await.map(drop)
+        if self.foreign_keys == ForeignKeys::Off {
+            self.plain("PRAGMA foreign_keys = ON").await?;
+            self.foreign_keys = ForeignKeys::On;
+        }
+        Ok(())
     }
 
     async fn presence(&mut self, object: &Object) -> Result<Presence, DatabaseError> {

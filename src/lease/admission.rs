@@ -115,6 +115,7 @@ pub(super) async fn begin(
     let mut ledger = Ledger::write(connection).await?;
     ledger
         .connection()
+        .await?
         .limit_lock_waits(LockTimeout(limit))
         .await?;
     Ok(ledger)

@@ -142,8 +142,8 @@ impl Ledger<'_> {
     /// Records that a backfill goes over these ranges from now on, in place of any before.
     ///
     /// # Errors
-    /// A database error.
-    pub async fn record_ranges(
+    /// A key that cannot be written.
+    pub fn record_ranges(
         &mut self,
         id: &MigrationId,
         ranges: &[RangeRecord],
@@ -153,7 +153,7 @@ impl Ledger<'_> {
                 Start::At(key) => ("at", key),
                 Start::After(key) => ("after", key),
             };
-            self.execute(
+            self.execute_later(
                 "INSERT INTO {backfill_ranges} (number, position, begins, key_from, key_upto, seen, changed, batches, size) \
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 &[
@@ -167,45 +167,29 @@ impl Ledger<'_> {
                     int(range.batches),
                     int(range.size),
                 ],
-            )
-            .await?;
+            );
         }
         Ok(())
     }
 
     /// Records that a backfill begins, with nothing of an earlier one.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn open_backfill(
-        &mut self,
-        id: &MigrationId,
-        total: u64,
-        sha256: &str,
-    ) -> Result<(), LedgerError> {
-        self.forget_backfill(id).await?;
-        self.execute(
+    pub fn open_backfill(&mut self, id: &MigrationId, total: u64, sha256: &str) {
+        self.forget_backfill(id);
+        self.execute_later(
             "INSERT INTO {backfills} (number, run, sha256, paused, pace, total, rate, held_by, started_at, beat_at) \
              SELECT number, changed_at, ?, 0, NULL, ?, 0, '', {now}, {now} FROM {migrations} WHERE number = ?",
             &[sha256.into(), int(total), number(id).into()],
-        )
-        .await?;
-        Ok(())
+        );
     }
 
     /// Forgets how far a backfill is: the next run begins at the first key.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn forget_backfill(&mut self, id: &MigrationId) -> Result<(), LedgerError> {
+    pub fn forget_backfill(&mut self, id: &MigrationId) {
         for table in ["backfills", "backfill_ranges"] {
-            self.execute(
+            self.execute_later(
                 &format!("DELETE FROM {{{table}}} WHERE number = ?"),
                 &[number(id).into()],
-            )
-            .await?;
+            );
         }
-        Ok(())
     }
 
     /// Records how far a range is, in the transaction of its batch.

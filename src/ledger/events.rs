@@ -171,7 +171,7 @@ impl Ledger<'_> {
             previous,
             hash,
         } = event;
-        self.execute(
+        self.execute_later(
             "INSERT INTO {events} (seq, at, actor, kind, migration, detail, previous, hash) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             &[
@@ -184,13 +184,11 @@ impl Ledger<'_> {
                 previous.into(),
                 hash.as_str().into(),
             ],
-        )
-        .await?;
-        self.execute(
+        );
+        self.execute_later(
             "UPDATE {meta} SET events = ?, head = ? WHERE id = 1",
             &[seq.into(), hash.into()],
-        )
-        .await?;
+        );
         Ok(())
     }
 

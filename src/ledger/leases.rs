@@ -98,30 +98,19 @@ impl Ledger<'_> {
     /// Counts these versions like ones admitted after `seq`, the admissions so far. They go on writing
     /// after the record that is being made: together with versions admitted later they may leave
     /// rows that neither of them would leave alone, even if they are gone when that is looked at.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn count_again(
-        &mut self,
-        view: &View,
-        live: &[Live],
-        seq: i64,
-    ) -> Result<(), LedgerError> {
+    pub fn count_again(&mut self, view: &View, live: &[Live], seq: i64) {
         let labels = view.labels_of(live);
         if labels.is_empty() {
-            return Ok(());
+            return;
         }
         let seq = seq.saturating_add(1);
-        self.execute("UPDATE {admission} SET seq = ? WHERE id = 1", &[seq.into()])
-            .await?;
+        self.execute_later("UPDATE {admission} SET seq = ? WHERE id = 1", &[seq.into()]);
         for (service, label) in labels {
-            self.execute(
+            self.execute_later(
                 "UPDATE {sightings} SET seq = ? WHERE service = ? AND version = ?",
                 &[seq.into(), service.into(), label.into()],
-            )
-            .await?;
+            );
         }
-        Ok(())
     }
 
     /// Records a lease. The caller holds [`Ledger::lock_admissions`] and has asked the gate.

@@ -19,14 +19,17 @@ pub use coordinator::{Acquired, CoordinatorRow};
 pub use error::LedgerError;
 pub use events::{Event, EventKind, Verified};
 pub use leases::{LeaseId, NewLease, Renewal};
-pub use record::{AppliedFile, PhaseChange, StepRecord, StepState};
+pub use record::{AppliedFile, Entry, PhaseChange, StepRecord, StepState};
 pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 pub use view::{Applied, Contents, CountedLeases, LEASES, Sighting, View};
 
-use crate::database::{Access, Connection, ErrorKind, Row, Value};
+use crate::database::{Access, Answer, Call, Capabilities, Connection, ErrorKind, Row, Value};
 
 /// The version of the ledger's tables that this program writes, and the newest that it reads.
 pub const FORMAT: i64 = 1;
+
+/// How many statements are sent together at most: servers bound the size of a message.
+const AT_ONCE: usize = 100;
 
 /// One transaction on the ledger, in which the user's statements can run as well.
 pub struct Ledger<'c> {
@@ -35,6 +38,8 @@ pub struct Ledger<'c> {
     /// or, later, when it was granted the lock on admissions. Judging by an earlier moment than
     /// the present counts more instances as live, never fewer.
     as_of: i64,
+    /// What is still to be written, together with what is asked next: each round trip counts.
+    later: Vec<Call>,
 }
 
 impl<'c> Ledger<'c> {
@@ -44,7 +49,15 @@ impl<'c> Ledger<'c> {
     /// A database error, or a ledger of a newer program.
     pub async fn read(connection: &'c mut dyn Connection) -> Result<Option<Self>, LedgerError> {
         let as_of = begin(connection, Access::Read).await?;
-        Ok(as_of.map(|as_of| Self { connection, as_of }))
+        Ok(as_of.map(|as_of| Self::at(connection, as_of)))
+    }
+
+    fn at(connection: &'c mut dyn Connection, as_of: i64) -> Self {
+        Self {
+            connection,
+            as_of,
+            later: Vec::new(),
+        }
     }
 
     /// Begins to write; creates the ledger where there is none.
@@ -58,7 +71,7 @@ impl<'c> Ledger<'c> {
             as_of = begin(connection, Access::Write).await?;
         }
         match as_of {
-            Some(as_of) => Ok(Self { connection, as_of }),
+            Some(as_of) => Ok(Self::at(connection, as_of)),
             None => Err(LedgerError::Damaged("its tables are gone again".into())),
         }
     }
@@ -88,8 +101,9 @@ impl<'c> Ledger<'c> {
     ///
     /// # Errors
     /// A database error; then nothing is kept, unless the connection broke at this very moment.
-    pub async fn commit(self) -> Result<(), LedgerError> {
+    pub async fn commit(mut self) -> Result<(), LedgerError> {
         crate::crash::point("ledger.commit");
+        self.write_now().await?;
         self.connection.commit().await?;
         crate::crash::point("ledger.committed");
         Ok(())
@@ -103,9 +117,19 @@ impl<'c> Ledger<'c> {
         Ok(self.connection.rollback().await?)
     }
 
-    /// The connection, for statements of the user's in the same transaction.
-    pub fn connection(&mut self) -> &mut dyn Connection {
-        self.connection
+    /// The connection, for statements of the user's in the same transaction, after everything recorded so far.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn connection(&mut self) -> Result<&mut dyn Connection, LedgerError> {
+        self.write_now().await?;
+        Ok(self.connection)
+    }
+
+    /// What the database can do.
+    #[must_use]
+    pub fn capabilities(&self) -> &'static Capabilities {
+        self.connection.capabilities()
     }
 
     /// The present moment in milliseconds since the epoch, by the database's clock.
@@ -118,8 +142,8 @@ impl<'c> Ledger<'c> {
     }
 
     async fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError> {
-        let sql = self.render(sql);
-        Ok(self.connection.query(&sql, parameters).await?)
+        let [answer] = self.call([(sql, parameters)]).await?;
+        Ok(answer.rows)
     }
 
     /// The results of several queries in one round trip.
@@ -127,13 +151,45 @@ impl<'c> Ledger<'c> {
         &mut self,
         queries: [impl AsRef<str>; N],
     ) -> Result<[Vec<Row>; N], LedgerError> {
-        let queries = queries.map(|sql| self.render(sql.as_ref()));
-        all(self.connection.query_all(&queries).await?)
+        let answers = self
+            .call(queries.each_ref().map(|sql| (sql.as_ref(), &[][..])))
+            .await?;
+        Ok(answers.map(|answer| answer.rows))
     }
 
     async fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {
+        let [answer] = self.call([(sql, parameters)]).await?;
+        Ok(answer.changed)
+    }
+
+    /// Writes what nobody needs an answer to: it is sent with what is asked next, and at the latest before the
+    /// transaction is committed. An error shows there.
+    fn execute_later(&mut self, sql: &str, parameters: &[Value]) {
         let sql = self.render(sql);
-        Ok(self.connection.execute(&sql, parameters).await?)
+        self.later.push(Call::new(sql, parameters));
+    }
+
+    async fn write_now(&mut self) -> Result<(), LedgerError> {
+        if self.later.is_empty() {
+            return Ok(());
+        }
+        let [] = self.call([]).await?;
+        Ok(())
+    }
+
+    async fn call<const N: usize>(
+        &mut self,
+        calls: [(&str, &[Value]); N],
+    ) -> Result<[Answer; N], LedgerError> {
+        let mut all = std::mem::take(&mut self.later);
+        let before = all.len();
+        all.extend(calls.map(|(sql, parameters)| Call::new(self.render(sql), parameters)));
+        let mut answers = Vec::with_capacity(all.len());
+        for calls in all.chunks(AT_ONCE) {
+            answers.extend(self.connection.call(calls).await?);
+        }
+        answers.drain(..before.min(answers.len()));
+        self::all(answers)
     }
 
     fn render(&self, sql: &str) -> String {
@@ -182,7 +238,7 @@ fn understood(format: i64) -> Result<(), LedgerError> {
 }
 
 /// As many answers as there were questions.
-fn all<const N: usize>(answers: Vec<Vec<Row>>) -> Result<[Vec<Row>; N], LedgerError> {
+fn all<T, const N: usize>(answers: Vec<T>) -> Result<[T; N], LedgerError> {
     answers
         .try_into()
         .map_err(|_| LedgerError::Damaged("a query was not answered".into()))

@@ -30,9 +30,17 @@ pub struct StepRecord {
     pub state: StepState,
 }
 
+/// Whether anything is recorded of a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    New,
+    Known,
+}
+
 /// A migration as it is to be recorded.
 #[derive(Clone, Copy, Debug)]
 pub struct PhaseChange<'a> {
+    pub entry: Entry,
     pub declaration: &'a Declaration,
     pub phase: Phase,
     pub kinds: RowKinds,
@@ -68,8 +76,8 @@ impl Ledger<'_> {
     /// Records the phase of a migration, and forgets how far a backfill is that is not running.
     ///
     /// # Errors
-    /// A database error.
-    pub async fn record_phase(&mut self, change: PhaseChange<'_>) -> Result<(), LedgerError> {
+    /// A declaration that cannot be written.
+    pub fn record_phase(&mut self, change: PhaseChange<'_>) -> Result<(), LedgerError> {
         let id = &change.declaration.id;
         if change.phase == Phase::Pending {
             for table in [
@@ -79,11 +87,10 @@ impl Ledger<'_> {
                 "backfills",
                 "backfill_ranges",
             ] {
-                self.execute(
+                self.execute_later(
                     &format!("DELETE FROM {{{table}}} WHERE number = ?"),
                     &[number(id).into()],
-                )
-                .await?;
+                );
             }
             return Ok(());
         }
@@ -92,8 +99,8 @@ impl Ledger<'_> {
         let phase = change.phase.name();
         let kinds = change.kinds.to_string();
         let step_back = change.step_back.map(Phase::name).unwrap_or_default();
-        let changed = self
-            .execute(
+        match change.entry {
+            Entry::Known => self.execute_later(
                 // A soak goes on while the fence is up and when it is lowered again.
                 "UPDATE {migrations} SET changed_at = CASE WHEN ? = 'contracting' \
                  OR (phase = 'contracting' AND ? <> 'contracted') THEN changed_at ELSE {now} END, \
@@ -102,16 +109,14 @@ impl Ledger<'_> {
                     phase.into(),
                     phase.into(),
                     phase.into(),
-                    kinds.as_str().into(),
-                    declaration.as_str().into(),
+                    kinds.into(),
+                    declaration.into(),
                     change.seq.into(),
                     step_back.into(),
                     number(id).into(),
                 ],
-            )
-            .await?;
-        if changed == 0 {
-            self.execute(
+            ),
+            Entry::New => self.execute_later(
                 "INSERT INTO {migrations} (number, id, phase, kinds, declaration, seq, step_back, changed_at, backfill_rows) \
                  VALUES (?, ?, ?, ?, ?, ?, ?, {now}, 0)",
                 &[
@@ -123,49 +128,28 @@ impl Ledger<'_> {
                     change.seq.into(),
                     step_back.into(),
                 ],
-            )
-            .await?;
+            ),
         }
-        if change.phase == Phase::Expanded {
-            self.forget_backfill(id).await?;
+        if change.phase == Phase::Expanded && change.entry == Entry::Known {
+            self.forget_backfill(id);
         }
         Ok(())
     }
 
     /// Records a file together with the phase that it was applied in.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn record_file(
-        &mut self,
-        id: &MigrationId,
-        phase: &str,
-        path: &str,
-        sha256: &str,
-    ) -> Result<(), LedgerError> {
-        self.execute(
+    pub fn record_file(&mut self, id: &MigrationId, phase: &str, path: &str, sha256: &str) {
+        self.execute_later(
             "DELETE FROM {files} WHERE number = ? AND phase = ?",
             &[number(id).into(), phase.into()],
-        )
-        .await?;
-        self.execute(
+        );
+        self.execute_later(
             "INSERT INTO {files} (number, phase, path, sha256, applied_at) VALUES (?, ?, ?, ?, {now})",
             &[number(id).into(), phase.into(), path.into(), sha256.into()],
-        )
-        .await?;
-        Ok(())
+        );
     }
 
     /// Records that a statement was begun, or is done.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn record_step(
-        &mut self,
-        id: &MigrationId,
-        phase: &str,
-        step: &StepRecord,
-    ) -> Result<(), LedgerError> {
+    pub fn record_step(&mut self, id: &MigrationId, phase: &str, step: &StepRecord) {
         let identity = [
             number(id).into(),
             phase.into(),
@@ -178,7 +162,7 @@ impl Ledger<'_> {
         if step.state == StepState::Started {
             delete.push_str(" AND state = 'started'");
         }
-        self.execute(&delete, &identity).await?;
+        self.execute_later(&delete, &identity);
         let (state, done_at) = match step.state {
             StepState::Started => ("started", "NULL"),
             StepState::Done => ("done", "{now}"),
@@ -188,7 +172,7 @@ impl Ledger<'_> {
              VALUES (?, ?, ?, ?, ?, ?, {{now}}, {done_at})"
         );
         let [number, phase, position, sha256] = identity;
-        self.execute(
+        self.execute_later(
             &insert,
             &[
                 number,
@@ -198,9 +182,7 @@ impl Ledger<'_> {
                 state.into(),
                 step.statement.as_str().into(),
             ],
-        )
-        .await?;
-        Ok(())
+        );
     }
 
     /// Forgets a statement that was begun: it did not take effect.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use phasegate::database::{ConnectOptions, Connection, Target, connect};
 use phasegate::lease::{Admission, AdmissionRequest, admit};
-use phasegate::ledger::{LeaseId, Ledger, PhaseChange, View};
+use phasegate::ledger::{Entry, LeaseId, Ledger, PhaseChange, View};
 use phasegate::model::{Declaration, InstanceState, Phase, RowKind, RowKinds};
 
 use crate::support::backend::Db;
@@ -54,15 +54,21 @@ async fn record(db: &Db, phase: Phase) -> i64 {
     let mut connection = open(db).await;
     let mut ledger = Ledger::write(connection.as_mut()).await.expect("a ledger");
     let seq = ledger.lock_admissions().await.expect("the lock");
+    let before = ledger.view_of(&declaration.id).await.expect("a view");
+    let entry = if before.applied.is_empty() {
+        Entry::New
+    } else {
+        Entry::Known
+    };
     ledger
         .record_phase(PhaseChange {
+            entry,
             declaration: &declaration,
             phase,
             kinds: RowKinds::EMPTY.with(RowKind::BOTH_FRESH),
             seq,
             step_back: None,
         })
-        .await
         .expect("a phase");
     ledger.commit().await.expect("a commit");
     connection.close().await;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Sqlite, identifier};
+use super::{ForeignKeys, Sqlite, identifier};
 use crate::database::{Connection, DatabaseError, ErrorKind};
 use crate::sql::{ObjectKind, Script};
 
@@ -30,6 +30,7 @@ impl Sqlite {
             before.sequences = self.sequences().await?;
             // DROP TABLE deletes the rows first, and with foreign keys on that cascades to the
             // children. Inside a transaction the pragma would do nothing.
+            self.foreign_keys = ForeignKeys::Off;
             self.plain("PRAGMA foreign_keys = OFF").await?;
         }
         self.before = Some(before);

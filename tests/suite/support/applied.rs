@@ -1,7 +1,7 @@
 //! A project with a long past, without the time that it would take to live through it.
 
 use phasegate::database::{ConnectOptions, Target, connect};
-use phasegate::ledger::{Ledger, PhaseChange};
+use phasegate::ledger::{Entry, Ledger, PhaseChange};
 use phasegate::model::{MigrationState, Phase, Step};
 
 use super::backend::Db;
@@ -63,13 +63,14 @@ async fn record_all(project: &Project, db: &Db) {
             state = state.after(Step::Contract, &[]);
         }
         let change = PhaseChange {
+            entry: Entry::New,
             declaration,
             phase: state.phase,
             kinds: state.kinds,
             seq: 0,
             step_back: None,
         };
-        ledger.record_phase(change).await.expect("a record");
+        ledger.record_phase(change).expect("a record");
         let files = migration.files(target.dialect());
         for (step, file) in [("expand", &files.expand), ("contract", &files.contract)] {
             if let Some(file) = file
@@ -77,10 +78,7 @@ async fn record_all(project: &Project, db: &Db) {
                 .filter(|_| step == "expand" || state.phase == Phase::Contracted)
             {
                 let path = file.path.display().to_string();
-                ledger
-                    .record_file(&declaration.id, step, &path, &file.sha256)
-                    .await
-                    .expect("a record");
+                ledger.record_file(&declaration.id, step, &path, &file.sha256);
             }
         }
     }
