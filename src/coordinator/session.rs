@@ -281,8 +281,7 @@ pub(super) async fn move_to(
     actor: &str,
     change: Move<'_>,
 ) -> Result<Phase, LedgerError> {
-    let seq = ledger.lock_admissions().await?;
-    let view = ledger.view_of(change.state.id()).await?;
+    let (seq, view) = ledger.lock_and_view(change.state.id()).await?;
     let live = view.live_with(change.others);
     let state = view.present(change.state);
     let recorded = view

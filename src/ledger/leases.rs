@@ -66,6 +66,12 @@ pub(super) const fn state_number(state: InstanceState) -> i64 {
 /// One hour: how long an expired lease stays in its table before it is swept out.
 const KEEP_EXPIRED_MS: i64 = 3_600_000;
 
+/// Locks the admissions, and then asks for the time: in a statement of its own, because the one before may have waited.
+pub(super) const LOCK_ADMISSIONS: [&str; 2] = [
+    "SELECT seq FROM {admission} WHERE id = 1{for_update}",
+    "SELECT {now}",
+];
+
 impl Ledger<'_> {
     /// Waits until no admission and no phase change is under way, and keeps others from beginning
     /// until this transaction ends. Returns the number of admissions so far.
@@ -73,13 +79,7 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error.
     pub async fn lock_admissions(&mut self) -> Result<i64, LedgerError> {
-        let [rows, now] = self
-            .query_all([
-                "SELECT seq FROM {admission} WHERE id = 1{for_update}",
-                // A statement of its own, because the one before may have waited for the lock.
-                "SELECT {now}",
-            ])
-            .await?;
+        let [rows, now] = self.query_all(LOCK_ADMISSIONS).await?;
         self.as_of = first(&now)?.int(0)?;
         Ok(first(&rows)?.int(0)?)
     }

@@ -251,10 +251,29 @@ impl Ledger<'_> {
         Ok(applied.state.phase)
     }
 
+    /// Locks out admissions until this transaction ends, as [`Ledger::lock_admissions`] does, and then looks as
+    /// [`Ledger::view_of`] does. Returns the number of admissions so far as well.
+    ///
+    /// # Errors
+    /// As of [`Ledger::view`].
+    pub async fn lock_and_view(&mut self, id: &MigrationId) -> Result<(i64, View), LedgerError> {
+        let [coordinator, sightings, applied] = queries();
+        let one = format!(" WHERE number = {} ORDER BY number", id.number());
+        let applied = applied.replace(" ORDER BY number", &one);
+        let leases = counted("{now}");
+        let [lock, now] = super::leases::LOCK_ADMISSIONS;
+        let [seq, now, coordinator, sightings, leases, applied] = self
+            .query_all([lock, now, coordinator, sightings, &leases, &applied])
+            .await?;
+        self.as_of = super::first(&now)?.int(0)?;
+        let view = View::read(self.as_of, [coordinator, sightings, leases, applied])?;
+        Ok((super::first(&seq)?.int(0)?, view))
+    }
+
     async fn view_where(&mut self, condition: String) -> Result<View, LedgerError> {
         let [coordinator, sightings, applied] = queries().map(ToOwned::to_owned);
         let applied = applied.replace(" ORDER BY number", &(condition + " ORDER BY number"));
-        let leases = counted(self.as_of);
+        let leases = counted(&self.as_of.to_string());
         let answers = self
             .query_all([coordinator, sightings, leases, applied])
             .await?;
@@ -364,7 +383,7 @@ const EXPIRED: i64 = LOST + 1;
 
 /// Counts the leases by service, version and state. One pass over them: each lease falls into one
 /// state, and the last column is when it was renewed or, once it has expired, when that was.
-fn counted(now: i64) -> String {
+fn counted(now: &str) -> String {
     format!(
         "SELECT service, version, \
          CASE WHEN expires_at <= {now} THEN {EXPIRED} WHEN renewed_at + 3 * renew_ms < {now} THEN {LOST} ELSE state END, \

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{ForeignKeys, Sqlite, identifier};
 use crate::database::{Connection, DatabaseError, ErrorKind};
-use crate::sql::{ObjectKind, Script};
+use crate::sql::{Effect, Object, ObjectKind, Script, Verb};
 
 /// What a table rebuild can lose without a word.
 #[derive(Default)]
@@ -19,10 +19,10 @@ pub(super) struct Before {
 
 impl Sqlite {
     pub(super) async fn look_before(&mut self, script: &Script) -> Result<(), DatabaseError> {
-        let mut before = Before {
-            broken_views: self.broken_views().await?,
-            ..Before::default()
-        };
+        let mut before = Before::default();
+        if may_break_views(script) {
+            before.broken_views = self.broken_views().await?;
+        }
         // What only a dropped table can take along is not looked for in the whole schema otherwise.
         if rebuilds(script) {
             before.attached = self.attached().await?;
@@ -42,12 +42,12 @@ impl Sqlite {
             return Ok(());
         };
         let fail = |message: String| Err(DatabaseError::new(ErrorKind::Statement, message));
-        let broken: Vec<String> = self
-            .broken_views()
-            .await?
-            .difference(&before.broken_views)
-            .cloned()
-            .collect();
+        let broken = if may_break_views(script) {
+            self.broken_views().await?
+        } else {
+            BTreeSet::new()
+        };
+        let broken: Vec<String> = broken.difference(&before.broken_views).cloned().collect();
         if !broken.is_empty() {
             return fail(format!(
                 "the script leaves views that cannot be read any more: {}. Drop or replace them in the same script",
@@ -168,4 +168,20 @@ impl Sqlite {
 /// Whether a script drops a table, as SQLite's way of changing one does.
 fn rebuilds(script: &Script) -> bool {
     script.dropped_tables().next().is_some()
+}
+
+/// Whether a script does anything but write rows and create what no view can name yet. A new column can: it may make a
+/// name ambiguous.
+fn may_break_views(script: &Script) -> bool {
+    let creates = |object: &Object| {
+        object.verb == Verb::Create
+            && matches!(
+                object.kind,
+                ObjectKind::Table | ObjectKind::Index | ObjectKind::Trigger
+            )
+    };
+    !script.statements.iter().all(|statement| {
+        statement.effect == Effect::Data
+            || (statement.object.is_some() && statement.objects().all(creates))
+    })
 }
