@@ -143,13 +143,11 @@ impl Coordinator<'_> {
             .map_err(|error| Failed::At(statements.len().saturating_sub(1), error))?;
         let id = run.change.state.id().clone();
         let path = run.file.path.display().to_string();
-        for (index, statement) in statements.iter().enumerate() {
-            ledger.record_step(
-                &id,
-                run.step.name(),
-                &record(index, statement, StepState::Done),
-            );
-        }
+        let done = statements.iter().enumerate();
+        let done: Vec<StepRecord> = done
+            .map(|(index, statement)| record(index, statement, StepState::Done))
+            .collect();
+        ledger.record_steps(&id, run.step.name(), &done);
         ledger.record_file(&id, run.step.name(), &path, &run.file.sha256);
         crate::crash::point(&format!("{}.recording", run.step.name()));
         move_to(&mut ledger, token, &actor, run.change.clone_with(run.file)).await?;

@@ -273,15 +273,15 @@ impl<'a> Coordinator<'a> {
 /// Moves a migration to a new phase inside an open transaction, with its event. Returns the phase
 /// that it leaves.
 ///
-/// Invariant: the caller commits right after; the admissions are locked from here on, so the row
-/// kinds recorded take every version into account that was ever admitted.
+/// Invariant: the caller commits right after; the admissions and the coordinator's lease are locked from here on, so
+/// the row kinds recorded take every version into account that was ever admitted, and nobody takes over.
 pub(super) async fn move_to(
     ledger: &mut Ledger<'_>,
     token: i64,
     actor: &str,
     change: Move<'_>,
 ) -> Result<Phase, LedgerError> {
-    let (seq, view) = ledger.lock_and_view(change.state.id()).await?;
+    let (seq, view) = ledger.lock_and_view(change.state.id(), token).await?;
     let live = view.live_with(change.others);
     let state = view.present(change.state);
     let recorded = view
@@ -314,7 +314,6 @@ pub(super) async fn move_to(
         .append(EventKind::Phase, actor, Some(state.id()), &detail)
         .await?;
     ledger.count_again(&view, &live, seq);
-    ledger.fence(token).await?;
     Ok(state.phase)
 }
 

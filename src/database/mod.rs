@@ -229,6 +229,13 @@ pub trait Connection: Send {
     async fn begin(&mut self, access: Access) -> Result<(), DatabaseError>;
     /// Commits the open transaction.
     async fn commit(&mut self) -> Result<(), DatabaseError>;
+    /// Runs statements of our own as [`Connection::call`] does and, where none fails, commits the open transaction.
+    async fn commit_with(&mut self, calls: &[Call]) -> Result<(), DatabaseError> {
+        if !calls.is_empty() {
+            self.call(calls).await?;
+        }
+        self.commit().await
+    }
     /// Gives up the open transaction; without one, does nothing.
     async fn rollback(&mut self) -> Result<(), DatabaseError>;
 

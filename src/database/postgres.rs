@@ -275,6 +275,18 @@ impl Connection for Postgres {
         self.plain("COMMIT").await.map(drop)
     }
 
+    async fn commit_with(&mut self, calls: &[Call]) -> Result<(), DatabaseError> {
+        if calls.is_empty() {
+            return self.commit().await;
+        }
+        // What follows a statement that fails is not run.
+        let commit = Call::new("COMMIT", &[]);
+        let calls: Vec<Call> = calls.iter().cloned().chain([commit]).collect();
+        self.call(&calls).await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+
     async fn rollback(&mut self) -> Result<(), DatabaseError> {
         let is_open = std::mem::take(&mut self.in_transaction);
         self.settings.clear();

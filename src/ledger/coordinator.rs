@@ -28,6 +28,16 @@ impl CoordinatorRow {
         self.token == token
     }
 
+    /// # Errors
+    /// [`LedgerError::Superseded`] where somebody has taken over since `token` was given out.
+    pub(super) fn proves(&self, token: i64) -> Result<(), LedgerError> {
+        if self.is_of(token) {
+            return Ok(());
+        }
+        let holder = self.holder.clone();
+        Err(LedgerError::Superseded { holder })
+    }
+
     /// Who holds the lease, and what for.
     #[must_use]
     pub fn describe(&self) -> Option<String> {
@@ -53,6 +63,10 @@ pub(super) const SELECT: &str =
 /// As [`SELECT`], with the format of the ledger in a sixth column.
 pub(super) const SELECT_WITH_FORMAT: &str = "SELECT token, holder, doing, expires_at, {now}, (SELECT format FROM {meta} WHERE id = 1) \
      FROM {coordinator} WHERE id = 1";
+
+/// As [`SELECT`], and nobody takes the lease before the transaction ends.
+pub(super) const LOCK: &str =
+    "SELECT token, holder, doing, expires_at, {now} FROM {coordinator} WHERE id = 1{for_update}";
 
 pub(super) fn read(rows: &[Row]) -> Result<CoordinatorRow, LedgerError> {
     let row = first(rows)?;
@@ -89,11 +103,7 @@ impl Ledger<'_> {
         doing: &str,
         lease_ms: i64,
     ) -> Result<Acquired, LedgerError> {
-        let row = self
-            .coordinator_row(
-                "SELECT token, holder, doing, expires_at, {now} FROM {coordinator} WHERE id = 1{for_update}",
-            )
-            .await?;
+        let row = self.coordinator_row(LOCK).await?;
         if row.is_held() {
             return Ok(Acquired::No(row));
         }
@@ -145,15 +155,7 @@ impl Ledger<'_> {
     /// # Errors
     /// [`LedgerError::Superseded`] where it is not; the caller has to roll back.
     pub async fn fence(&mut self, token: i64) -> Result<(), LedgerError> {
-        let row = self
-            .coordinator_row(
-                "SELECT token, holder, doing, expires_at, {now} FROM {coordinator} WHERE id = 1{for_update}",
-            )
-            .await?;
-        if row.is_of(token) {
-            Ok(())
-        } else {
-            Err(LedgerError::Superseded { holder: row.holder })
-        }
+        let row = self.coordinator_row(LOCK).await?;
+        row.proves(token)
     }
 }

@@ -103,8 +103,10 @@ impl<'c> Ledger<'c> {
     /// A database error; then nothing is kept, unless the connection broke at this very moment.
     pub async fn commit(mut self) -> Result<(), LedgerError> {
         crate::crash::point("ledger.commit");
+        let last = self.later.len().saturating_sub(AT_ONCE);
+        let last = self.later.split_off(last);
         self.write_now().await?;
-        self.connection.commit().await?;
+        self.connection.commit_with(&last).await?;
         crate::crash::point("ledger.committed");
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What is written about migrations: phases, files and steps.
 
 use super::{Ledger, LedgerError};
-use crate::database::Row;
+use crate::database::{Row, Value};
 use crate::model::{Declaration, MigrationId, Phase, RowKinds};
 
 /// A file as it was when its phase was applied.
@@ -183,6 +183,36 @@ impl Ledger<'_> {
                 step.statement.as_str().into(),
             ],
         );
+    }
+
+    /// Records all statements of a phase as done, in place of whatever was recorded of them.
+    pub fn record_steps(&mut self, id: &MigrationId, phase: &str, steps: &[StepRecord]) {
+        /// Databases bound the number of values in a statement.
+        const ROWS: usize = 50;
+        self.execute_later(
+            "DELETE FROM {steps} WHERE number = ? AND phase = ?",
+            &[number(id).into(), phase.into()],
+        );
+        for steps in steps.chunks(ROWS) {
+            let rows = vec!["(?, ?, ?, ?, 'done', ?, {now}, {now})"; steps.len()];
+            let insert = format!(
+                "INSERT INTO {{steps}} (number, phase, position, sha256, state, statement, started_at, done_at) VALUES {}",
+                rows.join(", ")
+            );
+            let values: Vec<Value> = steps
+                .iter()
+                .flat_map(|step| {
+                    [
+                        number(id).into(),
+                        phase.into(),
+                        step.position.into(),
+                        step.sha256.as_str().into(),
+                        step.statement.as_str().into(),
+                    ]
+                })
+                .collect();
+            self.execute_later(&insert, &values);
+        }
     }
 
     /// Forgets a statement that was begun: it did not take effect.

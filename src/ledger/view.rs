@@ -251,22 +251,29 @@ impl Ledger<'_> {
         Ok(applied.state.phase)
     }
 
-    /// Locks out admissions until this transaction ends, as [`Ledger::lock_admissions`] does, and then looks as
-    /// [`Ledger::view_of`] does. Returns the number of admissions so far as well.
+    /// Prepares a change of phase in one round trip: locks out admissions until this transaction ends, makes sure of
+    /// the coordinator's lease as [`Ledger::fence`] does, and looks as [`Ledger::view_of`] does. Returns the number of
+    /// admissions so far as well.
     ///
     /// # Errors
-    /// As of [`Ledger::view`].
-    pub async fn lock_and_view(&mut self, id: &MigrationId) -> Result<(i64, View), LedgerError> {
-        let [coordinator, sightings, applied] = queries();
+    /// As of [`Ledger::view`] and [`Ledger::fence`]; the caller has to roll back.
+    pub async fn lock_and_view(
+        &mut self,
+        id: &MigrationId,
+        token: i64,
+    ) -> Result<(i64, View), LedgerError> {
+        let [_, sightings, applied] = queries();
         let one = format!(" WHERE number = {} ORDER BY number", id.number());
         let applied = applied.replace(" ORDER BY number", &one);
         let leases = counted("{now}");
         let [lock, now] = super::leases::LOCK_ADMISSIONS;
+        let coordinator = super::coordinator::LOCK;
         let [seq, now, coordinator, sightings, leases, applied] = self
             .query_all([lock, now, coordinator, sightings, &leases, &applied])
             .await?;
         self.as_of = super::first(&now)?.int(0)?;
         let view = View::read(self.as_of, [coordinator, sightings, leases, applied])?;
+        view.coordinator.proves(token)?;
         Ok((super::first(&seq)?.int(0)?, view))
     }
 
