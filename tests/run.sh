@@ -137,5 +137,31 @@ unset INSTA_FORCE_PASS
 INSTA_UPDATE=no
 export INSTA_UPDATE
 
+# One row for each fault and step; a cell that nobody filled is a failure. SQLite has no server and no connection to lose.
+print_crash_matrix() {
+    cat "$crash_matrix"/* | sort | awk -F'\t' '
+        { row = $1 "\t" $2; if (!(row in known)) { known[row] = 1; rows[++count] = row } cell[row, $3] = $4 }
+        END {
+            split("sqlite postgres mysql", databases, " ")
+            printf "\n%-24s %-28s %9s %9s %9s\n", "points tried, all equal", "", "sqlite", "postgres", "mysql"
+            for (i = 1; i <= count; i++) {
+                split(rows[i], name, "\t")
+                printf "%-24s %-28s", name[1], name[2]
+                for (j = 1; j <= 3; j++) {
+                    found = cell[rows[i], databases[j]]
+                    if (found == "" && j == 1 && name[1] ~ /connection|server/) found = "-"
+                    if (found == "" && name[2] !~ /no-transaction/) { found = "missing"; missing = 1 }
+                    printf " %9s", found == "" ? "-" : found
+                }
+                print ""
+            }
+            exit missing || count < 16
+        }' || fail 'the crash matrix is not whole'
+}
+
+crash_matrix=${CARGO_TARGET_DIR:-target}/tmp/crash-matrix
+rm -rf "$crash_matrix"
 cargo build --locked --bins --examples
 cargo test --locked "$@"
+# A choice of tests need not fill it.
+[ "$#" -gt 0 ] || print_crash_matrix

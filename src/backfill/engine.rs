@@ -133,8 +133,7 @@ impl Engine<'_> {
                 size
             },
         };
-        ledger.record_checkpoint(self.id, &next).await?;
-        ledger.fence(self.token).await?;
+        ledger.record_checkpoint(self.id, &next, self.token).await?;
         ledger.commit().await?;
         Ok(next)
     }

@@ -192,31 +192,32 @@ impl Ledger<'_> {
         }
     }
 
-    /// Records how far a range is, in the transaction of its batch.
+    /// Records how far a range is, in the transaction of its batch, and makes sure of the coordinator's lease as
+    /// [`Ledger::fence`] does.
     ///
     /// # Errors
-    /// A database error, or that the range is not recorded any more.
+    /// A database error, that the range is not recorded any more, or [`LedgerError::Superseded`].
     pub async fn record_checkpoint(
         &mut self,
         id: &MigrationId,
         range: &RangeRecord,
+        token: i64,
     ) -> Result<(), LedgerError> {
-        let changed = self
-            .execute(
-                "UPDATE {backfill_ranges} SET begins = 'after', key_from = ?, seen = ?, changed = ?, batches = ?, size = ? \
-                 WHERE number = ? AND position = ?",
-                &[
-                    encoded(range.left.start.key())?.into(),
-                    int(range.seen),
-                    int(range.changed),
-                    int(range.batches),
-                    int(range.size),
-                    number(id).into(),
-                    range.position.into(),
-                ],
-            )
-            .await?;
-        if changed == 1 {
+        let values = [
+            encoded(range.left.start.key())?.into(),
+            int(range.seen),
+            int(range.changed),
+            int(range.batches),
+            int(range.size),
+            number(id).into(),
+            range.position.into(),
+        ];
+        let sql = "UPDATE {backfill_ranges} SET begins = 'after', key_from = ?, seen = ?, changed = ?, batches = ?, size = ? \
+                   WHERE number = ? AND position = ?";
+        let lock = super::coordinator::LOCK;
+        let [recorded, coordinator] = self.call([(sql, &values), (lock, &[])]).await?;
+        super::coordinator::read(&coordinator.rows)?.proves(token)?;
+        if recorded.changed == 1 {
             return Ok(());
         }
         Err(LedgerError::Damaged(format!(

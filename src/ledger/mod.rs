@@ -8,6 +8,7 @@ mod backfills;
 mod coordinator;
 mod error;
 mod events;
+mod groups;
 mod leases;
 mod record;
 mod rollouts;
@@ -18,10 +19,11 @@ pub use backfills::{BackfillRecord, Control, RangeRecord, Steering, Wish};
 pub use coordinator::{Acquired, CoordinatorRow};
 pub use error::LedgerError;
 pub use events::{Event, EventKind, Verified};
+pub use groups::CountedLeases;
 pub use leases::{LeaseId, NewLease, Renewal};
 pub use record::{AppliedFile, Entry, PhaseChange, StepRecord, StepState};
 pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
-pub use view::{Applied, Contents, CountedLeases, LEASES, Sighting, View};
+pub use view::{Applied, Contents, LEASES, Sighting, View};
 
 use crate::database::{Access, Answer, Call, Capabilities, Connection, ErrorKind, Row, Value};
 

@@ -12,6 +12,7 @@ use crate::support::backend::{Db, Ledger};
 use crate::support::connection::block_on;
 use crate::support::project::{Project, Signal};
 use crate::support::wait::poll;
+use crate::tried;
 
 /// Short, because the next coordinator waits for it to end.
 const CONFIG: &str = "\
@@ -297,6 +298,7 @@ fn matrix(name: &str, before: &Db, project: &Project, command: &[&str]) {
     }
     let whole = points.len() > 5;
     assert!(whole, "only {points:?}");
+    tried::all_equal(tried::KILLED, name, before.backend.name, points.len());
     eprintln!(
         "{name} on {}: killed at {} points, each time the same end: {}",
         before.backend.name,

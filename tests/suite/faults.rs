@@ -8,6 +8,7 @@ use crate::support::backend::Db;
 use crate::support::project::{Output, Project, Signal};
 use crate::support::wait::{GENEROUS, eventually};
 use crate::support::{mysql, postgres};
+use crate::tried;
 
 /// A server of the test's own, and what can be done to it.
 struct Place {
@@ -110,8 +111,8 @@ fn disturbed(project: &Project, command: &str, point: &str, fault: impl Fn()) ->
 }
 
 fn matrix(name: &str, place: &Place) {
-    let mut tried = 0;
     for command in COMMANDS {
+        let (mut cut, mut crashed) = (0, 0);
         let straight = (place.create)(&format!("straight_{command}"));
         people(&straight, 8);
         let undisturbed = project(&straight, &[]);
@@ -147,13 +148,15 @@ fn matrix(name: &str, place: &Place) {
                 assert_eq!(again.code, 0, "{when}\n{}\n{}", again.stdout, again.stderr);
                 assert_same(&wanted, &end_state(&db), &when);
                 assert_whole(&db, &when);
-                tried += 1;
+                match fault {
+                    Fault::Cut => cut += 1,
+                    Fault::Crash => crashed += 1,
+                }
             }
         }
+        tried::all_equal(tried::CUT, command, name, cut);
+        tried::all_equal(tried::CRASHED, command, name, crashed);
     }
-    eprintln!(
-        "faults on {name}: {tried} points at which the connection was cut or the server crashed, all equal"
-    );
 }
 
 #[test]
@@ -227,7 +230,57 @@ fn a_full_disk_on_sqlite() {
             failed > 0 && is_large_enough,
             "{command}: failed {failed} times"
         );
-        eprintln!("{command} on sqlite: the disk was full at {failed} sizes, all equal");
+        tried::all_equal(tried::FULL, command, "sqlite", failed);
+    }
+}
+
+/// A server whose disk fills up while `migrate` stands at a point. What has to go on afterwards is a new session, or
+/// the whole server.
+struct Filled<'f> {
+    name: &'static str,
+    create: &'f dyn Fn(&str) -> Db,
+    fill: &'f dyn Fn(&Db),
+    make_space: &'f dyn Fn(&Db),
+}
+
+fn fill_up(place: &Filled<'_>) {
+    let name = place.name;
+    for command in COMMANDS {
+        let db_of = |part: &str| {
+            let db = (place.create)(&format!("{command}_{part}"));
+            people(&db, 8);
+            db
+        };
+        let straight = db_of("straight");
+        let undisturbed = project(&straight, &[]);
+        prepare(&undisturbed, command);
+        let points = points(&undisturbed, command);
+        let wanted = end_state(&straight);
+        let is_tried =
+            |point: &&String| point.as_str() == "coordinator.acquired" || point.ends_with(".ran");
+        let mut failed = 0;
+        for (number, point) in points.iter().filter(is_tried).enumerate() {
+            let when = format!("{command} on {name}, no space from {point} on");
+            let db = db_of(&format!("full_{number}"));
+            let project = project(&db, &[]);
+            prepare(&project, command);
+            let ended = disturbed(&project, command, point, || (place.fill)(&db));
+            assert!(
+                matches!(ended.code, 0 | 1),
+                "{when}: {}\n{}",
+                ended.code,
+                ended.stderr
+            );
+            (place.make_space)(&db);
+            let again = project.migrate(&[command, "1"]);
+            assert_eq!(again.code, 0, "{when}\n{}\n{}", again.stdout, again.stderr);
+            let ended_as = without_giving_up(&end_state(&db));
+            assert_same(&without_giving_up(&wanted), &ended_as, &when);
+            assert_whole(&db, &when);
+            failed += usize::from(ended.code == 1);
+        }
+        assert!(failed > 0, "{command} on {name}: no run met the limit");
+        tried::all_equal(tried::FULL, command, name, failed);
     }
 }
 
@@ -235,49 +288,43 @@ fn a_full_disk_on_sqlite() {
 #[test]
 fn a_full_disk_on_postgres() {
     let server = postgres::PrivateServer::start();
-    let mut tried = 0;
-    for command in COMMANDS {
-        let db_of = |name: &str| {
-            let db = server.create(&format!("{command}_{name}"));
+    fill_up(&Filled {
+        name: "postgres",
+        create: &|name| {
+            let db = server.create(name);
             db.execute(&format!(
-                "ALTER DATABASE {command}_{name} SET synchronous_commit = on"
+                "ALTER DATABASE {name} SET synchronous_commit = on"
             ));
-            people(&db, 8);
             db
-        };
-        let straight = db_of("straight");
-        let undisturbed = project(&straight, &[]);
-        prepare(&undisturbed, command);
-        undisturbed.migrate(&[command, "1"]).expect_code(0);
-        let wanted = end_state(&straight);
-        let when = format!("{command} on postgres, no space from the beginning");
-        let db = db_of("full");
-        let project = project(&db, &[]);
-        prepare(&project, command);
-        let ended = disturbed(&project, command, "coordinator.acquired", || {
+        },
+        fill: &|db| {
             let backends = db.query(
-                    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
-                );
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            );
             for row in backends {
                 server.fill_the_disk_of(&row[0]);
             }
-        });
-        assert!(
-            matches!(ended.code, 0 | 1),
-            "{when}: {}\n{}",
-            ended.code,
-            ended.stderr
-        );
+        },
         // The server comes back by itself.
-        eventually(GENEROUS, || {
-            (db.backend.connect)(&db.url).is_ok().then_some(())
-        });
-        let again = project.migrate(&[command, "1"]);
-        assert_eq!(again.code, 0, "{when}\n{}\n{}", again.stdout, again.stderr);
-        assert_same(&wanted, &end_state(&db), &when);
-        assert_whole(&db, &when);
-        tried += usize::from(ended.code == 1);
-    }
-    assert!(tried > 0, "no run met the limit");
-    eprintln!("disk full on postgres: {tried} runs failed by it, all equal");
+        make_space: &|db| {
+            eventually(GENEROUS, || {
+                (db.backend.connect)(&db.url).is_ok().then_some(())
+            });
+        },
+    });
+}
+
+/// The server may write no file any more, and gives up at the first that it has to.
+#[test]
+fn a_full_disk_on_mysql() {
+    let server = mysql::PrivateServer::start();
+    fill_up(&Filled {
+        name: "mysql",
+        create: &|name| server.create(name),
+        fill: &|_| server.fill_the_disk(),
+        make_space: &|_| {
+            server.crash();
+            server.start_again();
+        },
+    });
 }

@@ -31,3 +31,4 @@ mod rolling;
 mod rollout;
 mod speed;
 mod transactions;
+mod tried;

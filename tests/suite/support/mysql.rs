@@ -116,6 +116,18 @@ impl PrivateServer {
         self.server.end(Signal::KILL);
     }
 
+    /// From now on the server can write no file, until it is started again.
+    #[track_caller]
+    pub fn fill_the_disk(&self) {
+        let process = self.server.child().as_ref().map(Child::id);
+        let process = process.expect("a running server").to_string();
+        let status = Command::new("prlimit")
+            .args(["--pid", &process, "--fsize=0:"])
+            .status()
+            .expect("prlimit starts");
+        assert!(status.success(), "prlimit --pid {process} failed");
+    }
+
     /// Starts a stopped or crashed server, with the same data at the same port, and waits until it is ready.
     #[track_caller]
     pub fn start_again(&self) {
