@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::crash::{assert_same, assert_whole, end_state, people, project};
 use crate::support::backend::Db;
 use crate::support::project::{Output, Project, Signal};
-use crate::support::wait::{GENEROUS, eventually};
+use crate::support::wait::{GENEROUS, eventually, poll};
 use crate::support::{mysql, postgres};
 use crate::tried;
 
@@ -106,7 +106,12 @@ fn disturbed(project: &Project, command: &str, point: &str, fault: impl Fn()) ->
     run.wait_for_line("pause at point", GENEROUS);
     project.env_remove("PHASEGATE_PAUSE_AT");
     fault();
-    run.signal(Signal::CONT);
+    // It may pass a point of this name again, and stop there as well.
+    let goes_on = || {
+        run.signal_if_running(Signal::CONT);
+        run.has_ended().then_some(())
+    };
+    poll(GENEROUS, goes_on);
     run.wait()
 }
 

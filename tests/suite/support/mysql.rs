@@ -121,10 +121,12 @@ impl PrivateServer {
     pub fn fill_the_disk(&self) {
         let process = self.server.child().as_ref().map(Child::id);
         let process = process.expect("a running server").to_string();
-        let status = Command::new("prlimit")
-            .args(["--pid", &process, "--fsize=0:"])
-            .status()
-            .expect("prlimit starts");
+        let mut command = Command::new("prlimit");
+        command.args(["--pid", &process, "--fsize=0:"]);
+        if let Some((user, group)) = self.server.owner {
+            command.uid(user).gid(group);
+        }
+        let status = command.status().expect("prlimit starts");
         assert!(status.success(), "prlimit --pid {process} failed");
     }
 
