@@ -18,6 +18,8 @@ use crate::project::Pace;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often those who look from elsewhere are told how it gets on.
 const BEAT_EVERY: Duration = Duration::from_secs(2);
+/// How often a reason is told again in which only numbers have changed.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// A signal that takes longer is one that cannot be read.
 const SIGNAL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -33,6 +35,7 @@ struct State {
     looked: Option<Instant>,
     beaten: Option<Instant>,
     held: Option<String>,
+    told: Option<Instant>,
     pace: Option<Pace>,
     watching: Vec<Option<Box<dyn Connection>>>,
     meter: Meter,
@@ -102,14 +105,16 @@ impl<'t> Throttle<'t> {
             )),
             _ => self.signal(state, connection).await,
         };
-        let has_changed = held != state.held;
-        if has_changed {
+        let has_changed = is_another(held.as_deref(), state.held.as_deref());
+        let is_old = state.told.is_none_or(|at| at.elapsed() >= TELL_EVERY);
+        if has_changed || (is_old && held != state.held) {
             report(match &held {
                 Some(reason) => Report::Held(reason.clone()),
                 None => Report::Released,
             });
-            state.held = held;
+            state.told = Some(Instant::now());
         }
+        state.held = held;
         let is_due = state.beaten.is_none_or(|at| at.elapsed() >= BEAT_EVERY);
         if has_changed || (is_due && state.beaten.is_some()) {
             let rate = if state.held.is_some() { 0 } else { state.rate };
@@ -189,6 +194,12 @@ impl<'t> Throttle<'t> {
     }
 }
 
+/// Whether it waits for something else than before, and not only for longer.
+fn is_another(reason: Option<&str>, before: Option<&str>) -> bool {
+    let words = |reason: &str| reason.replace(|c: char| c.is_ascii_digit(), "");
+    reason.map(words) != before.map(words)
+}
+
 async fn lag_of(
     target: &Target,
     watched: &mut Option<Box<dyn Connection>>,
@@ -236,6 +247,18 @@ fn behind(who: &str, limit: Duration, found: Result<Duration, DatabaseError>) ->
 mod tests {
     use super::*;
     use crate::database::ErrorKind;
+
+    #[test]
+    fn a_reason_is_told_once() {
+        assert!(!is_another(None, None));
+        assert!(is_another(Some("behind by 1.0 s"), None));
+        assert!(is_another(None, Some("behind by 1.0 s")));
+        assert!(!is_another(
+            Some("behind by 12.5 s"),
+            Some("behind by 1.0 s")
+        ));
+        assert!(is_another(Some("paused"), Some("behind by 1.0 s")));
+    }
 
     #[test]
     fn what_cannot_be_read_holds() {
