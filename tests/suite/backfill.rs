@@ -3,5 +3,6 @@
 mod check;
 mod gentle;
 mod keys;
+mod replicas;
 mod table;
 mod workers;

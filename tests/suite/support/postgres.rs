@@ -92,7 +92,7 @@ fn maintenance_url() -> String {
     static SHARED: OnceLock<Result<Server, String>> = OnceLock::new();
     match std::env::var("TEST_POSTGRES_URL") {
         Ok(url) if !url.is_empty() => url,
-        _ => match SHARED.get_or_init(Server::start) {
+        _ => match SHARED.get_or_init(|| Server::start(Origin::Empty)) {
             Ok(server) => server.url("postgres"),
             Err(reason) => panic!("{reason}"),
         },
@@ -111,7 +111,16 @@ pub struct PrivateServer {
 impl PrivateServer {
     #[track_caller]
     pub fn start() -> Self {
-        match Server::start() {
+        match Server::start(Origin::Empty) {
+            Ok(server) => Self { server },
+            Err(reason) => panic!("{reason}"),
+        }
+    }
+
+    /// A standby that begins as a copy of this server and follows it.
+    #[track_caller]
+    pub fn follow(&self) -> Self {
+        match Server::start(Origin::Following(self.server.port)) {
             Ok(server) => Self { server },
             Err(reason) => panic!("{reason}"),
         }
@@ -240,8 +249,16 @@ struct Server {
 
 const ATTEMPTS: usize = 5;
 
+/// Where a server's data come from.
+#[derive(Clone, Copy)]
+enum Origin {
+    Empty,
+    /// From the server at this port.
+    Following(u16),
+}
+
 impl Server {
-    fn start() -> Result<Self, String> {
+    fn start(origin: Origin) -> Result<Self, String> {
         let binaries = binaries().ok_or(
             "PostgreSQL's server binaries (initdb and postgres) were not found, and no test is skipped without them. \
              `sh tests/run.sh` installs them; or install them yourself, or set TEST_POSTGRES_BIN or TEST_POSTGRES_URL.",
@@ -268,7 +285,7 @@ impl Server {
             postmaster: Mutex::new(None),
             watchdog,
         };
-        server.initialise()?;
+        server.initialise(origin)?;
         for attempt in 1.. {
             server.port = free_port()?;
             match server.run() {
@@ -298,7 +315,7 @@ impl Server {
         self.directory.join("paused")
     }
 
-    fn initialise(&self) -> Result<(), String> {
+    fn initialise(&self, origin: Origin) -> Result<(), String> {
         if let Some((user, group)) = self.owner {
             chown(&self.directory, Some(user), Some(group)).map_err(|error| {
                 format!(
@@ -306,6 +323,9 @@ impl Server {
                     self.directory.display()
                 )
             })?;
+        }
+        if let Origin::Following(port) = origin {
+            return self.copy(port);
         }
         let output = self
             .command("initdb")
@@ -330,9 +350,36 @@ impl Server {
         // Only the superuser comes in without a password, so that wrong and missing passwords can be tested with the others.
         let access = "local all all trust\n\
                       host all postgres 127.0.0.1/32 trust\n\
+                      host replication postgres 127.0.0.1/32 trust\n\
                       host all all 127.0.0.1/32 scram-sha-256\n";
         fs::write(self.data().join("pg_hba.conf"), access)
             .map_err(|error| format!("cannot write pg_hba.conf: {error}"))
+    }
+
+    /// Makes its data a copy of those of a running server, which it then follows.
+    fn copy(&self, port: u16) -> Result<(), String> {
+        let output = self
+            .command("pg_basebackup")
+            .args([
+                "--host=127.0.0.1",
+                "--username=postgres",
+                "--checkpoint=fast",
+                "--write-recovery-conf",
+                "--no-sync",
+            ])
+            .arg(format!("--port={port}"))
+            .arg("--pgdata")
+            .arg(self.data())
+            .output()
+            .map_err(|error| format!("cannot run pg_basebackup: {error}"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let message = String::from_utf8_lossy(&output.stderr);
+        Err(format!(
+            "pg_basebackup failed, {}: {message}",
+            output.status
+        ))
     }
 
     /// Starts the server on its data and waits until it is ready.
@@ -384,7 +431,8 @@ impl Server {
             let file = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
             // A file left behind by a crash names another process.
             let mine = file.lines().next() == Some(child.id().to_string().as_str());
-            (mine && file.lines().nth(7)?.trim() == "ready").then_some(Ok(()))
+            let is_ready = matches!(file.lines().nth(7)?.trim(), "ready" | "standby");
+            (mine && is_ready).then_some(Ok(()))
         });
         match outcome.unwrap_or_else(|| Err(format!("postgres was not ready after {GENEROUS:?}"))) {
             Ok(()) => {
