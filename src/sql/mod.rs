@@ -7,6 +7,7 @@
 
 mod context;
 mod facts;
+mod instant;
 mod lexeme;
 mod mysql;
 mod postgres;

@@ -284,3 +284,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_what_makes_something_empty_is_instant() {
+    let table: &[(&str, &[bool])] = &[
+        (
+            "CREATE TABLE a (id BIGINT PRIMARY KEY, n INT); CREATE INDEX a_n ON a (n); CREATE UNIQUE INDEX a_i ON a (id, n)",
+            &[true, true, true, false],
+        ),
+        ("CREATE INDEX a_n ON a (n)", &[false, false]),
+        (
+            "CREATE TABLE a (n INT); INSERT INTO a (n) SELECT n FROM b; CREATE INDEX a_n ON a (n)",
+            &[true, false, false, false],
+        ),
+        ("CREATE TABLE a AS SELECT n FROM b", &[false, false]),
+        (
+            "CREATE TABLE a (n INT REFERENCES b (n)); CREATE INDEX a_n ON a (n)",
+            &[false, false, false],
+        ),
+        (
+            "CREATE TABLE IF NOT EXISTS a (n INT); CREATE INDEX a_n ON a (n)",
+            &[false, false, false],
+        ),
+        ("ALTER TABLE a ADD COLUMN n INT", &[false, false]),
+    ];
+    for (sql, expected) in table {
+        for &dialect in Dialect::ALL {
+            let script = parse(dialect, sql);
+            let found: Vec<bool> = (0..=script.statements.len())
+                .map(|index| script.is_instant(index))
+                .collect();
+            assert_eq!(found, *expected, "{}: {sql}", dialect.name());
+        }
+    }
+}
