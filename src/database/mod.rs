@@ -49,12 +49,16 @@ pub struct Capabilities {
     /// What makes a SELECT lock the rows that it finds; empty where a writing transaction locks
     /// out all others anyway.
     pub for_update: &'static str,
+    /// The type of a key that is one integer.
+    pub key_int: &'static str,
     /// The type of a text column that can be part of a primary key.
     pub key_text: &'static str,
     /// The type of a text column of any length.
     pub text: &'static str,
     /// What stands after the columns of each of the ledger's tables.
     pub table_options: &'static str,
+    /// What follows that of a table whose key has several columns.
+    pub composite_key_options: &'static str,
     /// How an index serves comparisons of keys of several columns.
     pub row_comparison: RowComparison,
     /// How many connections can write at the same time.

@@ -36,9 +36,11 @@ static CAPABILITIES: Capabilities = Capabilities {
     // Without a time zone: an hour that a clock goes through twice would be ambiguous.
     now_ms: "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000)",
     for_update: " FOR UPDATE",
+    key_int: "BIGINT",
     key_text: "VARCHAR(255)",
     text: "LONGTEXT",
     table_options: " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    composite_key_options: "",
     row_comparison: RowComparison::WrittenOut,
     writers: Writers::Many,
     lists_sessions: true,

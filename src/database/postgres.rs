@@ -28,9 +28,11 @@ static CAPABILITIES: Capabilities = Capabilities {
     ledger_setup: &["CREATE SCHEMA IF NOT EXISTS phasegate"],
     // Asked of the catalogue, which everybody may read.
     ledger_exists: "SELECT count(*) FROM pg_catalog.pg_class c \
+    key_int: "bigint",
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                     WHERE n.nspname = 'phasegate' AND c.relname = 'meta'",
     now_ms: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+    composite_key_options: "",
     for_update: " FOR UPDATE",
     key_text: "text",
     text: "text",

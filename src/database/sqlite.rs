@@ -25,9 +25,13 @@ static CAPABILITIES: Capabilities = Capabilities {
     ledger_exists: "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_meta'",
     now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     for_update: "",
+    // Only so spelled is it the number by which SQLite itself finds the row; any other key has a tree of its own
+    // beside that of the rows, as one of several columns does.
+    key_int: "INTEGER",
     key_text: "TEXT",
     text: "TEXT",
     table_options: "",
+    composite_key_options: " WITHOUT ROWID",
     row_comparison: RowComparison::AsRow,
     writers: Writers::One,
     lists_sessions: false,

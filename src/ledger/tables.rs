@@ -8,22 +8,22 @@ const TABLES: &[(&str, &str)] = &[
     (
         "meta",
         // The head of the event log stands here so that appending need not look for it.
-        "id BIGINT PRIMARY KEY, format BIGINT NOT NULL, events BIGINT NOT NULL, head {key_text} NOT NULL",
+        "id {key_int} PRIMARY KEY, format BIGINT NOT NULL, events BIGINT NOT NULL, head {key_text} NOT NULL",
     ),
     (
         "admission",
         // The row on which admissions and phase changes wait for each other.
-        "id BIGINT PRIMARY KEY, seq BIGINT NOT NULL",
+        "id {key_int} PRIMARY KEY, seq BIGINT NOT NULL",
     ),
     (
         "coordinator",
-        "id BIGINT PRIMARY KEY, token BIGINT NOT NULL, holder {text} NOT NULL, \
+        "id {key_int} PRIMARY KEY, token BIGINT NOT NULL, holder {text} NOT NULL, \
          doing {text} NOT NULL, expires_at BIGINT NOT NULL",
     ),
     (
         "migrations",
         // What begins with `backfill` is of earlier versions of this program, which kept one checkpoint here.
-        "number BIGINT PRIMARY KEY, id {key_text} NOT NULL, phase {key_text} NOT NULL, \
+        "number {key_int} PRIMARY KEY, id {key_text} NOT NULL, phase {key_text} NOT NULL, \
          kinds {key_text} NOT NULL, declaration {text} NOT NULL, \
          seq BIGINT NOT NULL, step_back {key_text}, changed_at BIGINT NOT NULL, \
          backfill_after {text}, backfill_upto {text}, backfill_rows BIGINT NOT NULL",
@@ -31,7 +31,7 @@ const TABLES: &[(&str, &str)] = &[
     (
         "backfills",
         // `run` is the `changed_at` of the migration when the backfill began, and `sha256` that of its statement.
-        "number BIGINT PRIMARY KEY, run BIGINT NOT NULL, sha256 {key_text} NOT NULL, paused BIGINT NOT NULL, pace BIGINT, \
+        "number {key_int} PRIMARY KEY, run BIGINT NOT NULL, sha256 {key_text} NOT NULL, paused BIGINT NOT NULL, pace BIGINT, \
          total BIGINT NOT NULL, rate BIGINT NOT NULL, held_by {text} NOT NULL, \
          started_at BIGINT NOT NULL, beat_at BIGINT NOT NULL",
     ),
@@ -67,7 +67,7 @@ const TABLES: &[(&str, &str)] = &[
     (
         "rollouts",
         // At most one is open.
-        "id BIGINT PRIMARY KEY, goal {text} NOT NULL, state {key_text} NOT NULL, began_by {text} NOT NULL, \
+        "id {key_int} PRIMARY KEY, goal {text} NOT NULL, state {key_text} NOT NULL, began_by {text} NOT NULL, \
          began_at BIGINT NOT NULL, ended_at BIGINT, stopped {text} NOT NULL",
     ),
     (
@@ -77,7 +77,7 @@ const TABLES: &[(&str, &str)] = &[
     ),
     (
         "events",
-        "seq BIGINT PRIMARY KEY, at BIGINT NOT NULL, actor {text} NOT NULL, kind {key_text} NOT NULL, \
+        "seq {key_int} PRIMARY KEY, at BIGINT NOT NULL, actor {text} NOT NULL, kind {key_text} NOT NULL, \
          migration {key_text}, detail {text} NOT NULL, previous {key_text} NOT NULL, hash {key_text} NOT NULL",
     ),
 ];
@@ -105,6 +105,7 @@ pub(super) fn render(capabilities: &Capabilities, sql: &str) -> String {
         match word {
             "now" => result.push_str(capabilities.now_ms),
             "for_update" => result.push_str(capabilities.for_update),
+            "key_int" => result.push_str(capabilities.key_int),
             "key_text" => result.push_str(capabilities.key_text),
             "text" => result.push_str(capabilities.text),
             table => {
@@ -268,7 +269,11 @@ async fn create_step_by_step(connection: &mut dyn Connection) -> Result<(), Data
 
 fn table(capabilities: &Capabilities, name: &str, columns: &str) -> String {
     let sql = format!("CREATE TABLE IF NOT EXISTS {{{name}}} ({columns})");
-    render(capabilities, &sql) + capabilities.table_options
+    let mut sql = render(capabilities, &sql) + capabilities.table_options;
+    if columns.contains("PRIMARY KEY (") {
+        sql.push_str(capabilities.composite_key_options);
+    }
+    sql
 }
 
 /// The columns and the values of the ledger's own row.
