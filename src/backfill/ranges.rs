@@ -4,7 +4,7 @@ use super::{BackfillError, Engine, Report};
 use crate::database::{
     Access, Connection, DatabaseError, KeyRange, Keys, LockTimeout, Start, Writers,
 };
-use crate::ledger::{BackfillRecord, Ledger, RangeRecord};
+use crate::ledger::{BackfillRecord, Entry, Ledger, RangeRecord};
 use crate::model::Step;
 
 /// How many ranges there are for each worker, so that one that was given much is not waited for.
@@ -60,7 +60,7 @@ impl Engine<'_> {
         // It may have been mended since the backfill began.
         let path = self.file.path.display().to_string();
         let phase = Step::Backfill.name();
-        ledger.record_file(self.id, phase, &path, sha256);
+        ledger.record_file(Entry::Known, self.id, phase, &path, sha256);
         ledger.fence(self.token).await?;
         ledger.commit().await?;
         let recorded = self.recorded(connection).await?;

@@ -9,7 +9,7 @@ use super::{CoordinatorError, Done, Outcome, Progress, Situation};
 use crate::backfill::{BackfillError, Engine, Finding, Limits, Report, Run, Totals};
 use crate::database::ConnectOptions;
 use crate::gate::{CheckFinding, Decision, Verdict};
-use crate::ledger::{Applied, BackfillRecord, Ledger, Steering};
+use crate::ledger::{Applied, BackfillRecord, Entry, Ledger, Steering};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 use crate::project::Migration;
 
@@ -131,6 +131,7 @@ impl Coordinator<'_> {
         let path = engine.file.path.display().to_string();
         let detail = serde_json::json!({ "file": path, "sha256": engine.file.sha256 });
         let change = Move {
+            entry: Entry::Known,
             state,
             others: &others,
             becomes: &becomes,
@@ -146,7 +147,13 @@ impl Coordinator<'_> {
             return Ok(decision);
         }
         move_to(&mut ledger, self.token, &self.actor, change).await?;
-        ledger.record_file(engine.id, Step::Backfill.name(), &path, &engine.file.sha256);
+        ledger.record_file(
+            Entry::Known,
+            engine.id,
+            Step::Backfill.name(),
+            &path,
+            &engine.file.sha256,
+        );
         ledger.forget_backfill(engine.id);
         ledger.commit().await?;
         Ok(decision)
@@ -249,6 +256,7 @@ impl Coordinator<'_> {
         let others = seen_elsewhere(&situation.evidence.snapshot);
         let becomes = |state: &MigrationState, live: &[Live]| state.given_up(Phase::Expanded, live);
         let change = Move {
+            entry: Entry::Known,
             state,
             others: &others,
             becomes: &becomes,
@@ -289,6 +297,7 @@ impl Coordinator<'_> {
         let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Backfill, live);
         let detail = serde_json::json!({});
         let change = Move {
+            entry: Entry::Known,
             state,
             others: &others,
             becomes: &becomes,

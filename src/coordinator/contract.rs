@@ -7,6 +7,7 @@ use super::script::{Progress, Ran, Run, seen_elsewhere};
 use super::session::{Coordinator, Move, WayBack};
 use super::{CoordinatorError, Done, Outcome, Situation};
 use crate::gate::{Decision, Verdict};
+use crate::ledger::Entry;
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 use crate::project::Recheck;
 
@@ -166,6 +167,7 @@ impl Coordinator<'_> {
         let others = seen_elsewhere(&situation.evidence.snapshot);
         let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Contract, live);
         let change = Move {
+            entry: Entry::Known,
             state,
             others: &others,
             becomes: &becomes,

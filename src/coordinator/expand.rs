@@ -6,7 +6,7 @@ use super::script::{Ran, Run, seen_elsewhere};
 use super::session::{Coordinator, Move, WayBack, move_to};
 use super::{CoordinatorError, Done, Outcome};
 use crate::gate::Verdict;
-use crate::ledger::Ledger;
+use crate::ledger::{Entry, Ledger};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 use crate::sql::Mode;
 
@@ -30,20 +30,30 @@ impl Coordinator<'_> {
             });
         }
         let migration = self.migration(id)?;
+        let dialect = self.connection.capabilities().dialect;
         let others = seen_elsewhere(&situation.evidence.snapshot);
         let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Expand, live);
+        let script = &migration.files(dialect).expand;
+        let begins_first = script
+            .as_ref()
+            .is_some_and(|file| file.script.mode == Mode::NoTransaction);
+        let entry = if state.phase == Phase::Pending && !begins_first {
+            Entry::New
+        } else {
+            Entry::Known
+        };
         let change = |detail| Move {
+            entry,
             state: &state,
             others: &others,
             becomes: &becomes,
             way_back: WayBack::None,
             detail,
         };
-        let dialect = self.connection.capabilities().dialect;
         let mut statements = 0;
-        match &migration.files(dialect).expand {
+        match script {
             Some(file) => {
-                if file.script.mode == Mode::NoTransaction && state.phase == Phase::Pending {
+                if begins_first && state.phase == Phase::Pending {
                     self.begin_expanding(&state).await?;
                 }
                 let run = Run {
@@ -110,6 +120,7 @@ impl Coordinator<'_> {
         };
         let becomes = |state: &MigrationState, live: &[Live]| state.given_up(Phase::Pending, live);
         let change = Move {
+            entry: Entry::Known,
             state: &applied.state,
             others: &[],
             becomes: &becomes,
@@ -126,6 +137,7 @@ impl Coordinator<'_> {
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         let becomes = |state: &MigrationState, live: &[Live]| state.begun(Step::Expand, live);
         let change = Move {
+            entry: Entry::New,
             state,
             others: &[],
             becomes: &becomes,

@@ -6,7 +6,7 @@ use super::script::{Recheck, seen_elsewhere};
 use super::session::{Coordinator, Move, WayBack, move_to};
 use super::{CoordinatorError, Situation};
 use crate::gate::{Action, Decision, decide};
-use crate::ledger::Ledger;
+use crate::ledger::{Entry, Ledger};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 
 impl Coordinator<'_> {
@@ -32,6 +32,7 @@ impl Coordinator<'_> {
         let becomes = move |state: &MigrationState, live: &[Live]| state.begun(step, live);
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         let change = Move {
+            entry: Entry::Known,
             state,
             others: &others,
             becomes: &becomes,
@@ -72,6 +73,7 @@ impl Coordinator<'_> {
         }
         // A fence raised before anything was recorded is lowered to nothing being recorded.
         let change = Move {
+            entry: Entry::Known,
             state,
             others: &[],
             becomes: &becomes,

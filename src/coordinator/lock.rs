@@ -69,6 +69,7 @@ impl Retry {
     pub(super) fn watch(&self) -> LockWatch {
         LockWatch {
             holders: Arc::clone(&self.holders),
+            is_retry: self.attempt > 0,
         }
     }
 
@@ -128,13 +129,16 @@ impl Retry {
 /// Looks from a second connection at who holds the lock that a statement waits for.
 pub(super) struct LockWatch {
     holders: Arc<Mutex<Vec<LockHolder>>>,
+    /// Whether a lock was not granted before.
+    pub(super) is_retry: bool,
 }
 
 impl LockWatch {
-    pub(super) fn start(self, session: Option<i64>, target: crate::database::Target) -> Watching {
+    pub(super) fn start(&self, session: Option<i64>, target: crate::database::Target) -> Watching {
         let Some(session) = session else {
             return Watching(None);
         };
+        let seen = Arc::clone(&self.holders);
         Watching(Some(tokio::spawn(async move {
             // Most statements are done before anybody has to look.
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -145,7 +149,7 @@ impl LockWatch {
             };
             while let Ok(found) = connection.lock_holders(session).await {
                 if !found.is_empty()
-                    && let Ok(mut holders) = self.holders.lock()
+                    && let Ok(mut holders) = seen.lock()
                 {
                     *holders = found;
                 }

@@ -11,7 +11,7 @@ use super::session::{Coordinator, move_to};
 use super::{CoordinatorError, Progress};
 use crate::database::{DatabaseError, ErrorKind, LockTimeout, Presence};
 use crate::gate::{Decision, Verdict};
-use crate::ledger::{EventKind, Ledger, LedgerError, StepRecord, StepState};
+use crate::ledger::{Entry, EventKind, Ledger, LedgerError, StepRecord, StepState};
 use crate::model::MigrationId;
 use crate::project::ScriptFile;
 use crate::sql::{Effect, ObjectKind, Statement, Verb};
@@ -76,7 +76,7 @@ impl Coordinator<'_> {
             return Ok(Ran::Blocked(decision));
         }
         let path = run.file.path.display().to_string();
-        ledger.record_file(&id, run.step.name(), &path, &run.file.sha256);
+        ledger.record_file(Entry::Known, &id, run.step.name(), &path, &run.file.sha256);
         move_to(
             &mut ledger,
             self.token,

@@ -7,6 +7,7 @@ use super::script::{Ran, Run, seen_elsewhere};
 use super::session::{Coordinator, Move, WayBack};
 use super::{CoordinatorError, Done, Outcome};
 use crate::gate::Verdict;
+use crate::ledger::Entry;
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 
 impl Coordinator<'_> {
@@ -44,6 +45,7 @@ impl Coordinator<'_> {
         };
         let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Revert, live);
         let change = Move {
+            entry: Entry::Known,
             state: &fenced_state,
             others: &others,
             becomes: &becomes,

@@ -1,19 +1,20 @@
 //! Running a user's script: in one transaction with its record, or statement by statement with a
 //! record before and after each.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::lock::{Failed, LockWatch, Retry};
-use super::session::{Coordinator, Move, move_to};
+use super::session::{Coordinator, Move, move_to, record_move};
 use super::{CoordinatorError, ScriptFailure};
 use crate::database::{DatabaseError, LockHolder, LockTimeout};
 use crate::gate::Decision;
-use crate::ledger::{CoordinatorRow, Ledger, StepRecord, StepState};
+use crate::ledger::{CoordinatorRow, Entry, Ledger, RunError, StepRecord, StepState};
 use crate::model::{MigrationId, Snapshot, Step};
 use crate::project::ScriptFile;
-use crate::sql::{Mode, Statement};
+use crate::sql::{Mode, Script, Statement};
 
 /// What happens while a step is carried out.
 #[derive(Clone, Debug)]
@@ -105,8 +106,8 @@ impl Coordinator<'_> {
         let limit = LockTimeout(self.project().config.database.lock_timeout);
         let (connection, token, actor) = (self.connection.as_mut(), self.token, self.actor.clone());
         connection.before_script(&run.file.script).await?;
-        let mut ledger = Ledger::write(connection).await?;
-        ledger.connection().await?.limit_lock_waits(limit).await?;
+        let mut ledger = Ledger::write_soon(connection).await?;
+        ledger.unsent().limit_lock_waits(limit).await?;
         if let Some(recheck) = run.recheck {
             let decision = recheck
                 .decide(&mut ledger)
@@ -120,19 +121,46 @@ impl Coordinator<'_> {
                 return Ok(Ran::Blocked(decision));
             }
         }
-        let session = ledger.connection().await?.session_id().await?;
-        let _watching = watch.start(session, self.options.target.clone());
-        let statements = &run.file.script.statements;
-        for (index, statement) in statements.iter().enumerate() {
-            (self.options.report)(progress(run.file, index, statement));
-            crate::crash::point(&format!("{}.statement", run.step.name()));
-            ledger
-                .connection()
-                .await?
-                .run(&statement.text)
-                .await
-                .map_err(|error| Failed::At(index, error))?;
-            crate::crash::point(&format!("{}.ran", run.step.name()));
+        let script = &run.file.script;
+        let statements = &script.statements;
+        // What is over at once may as well run under the lock that recording it needs.
+        let locks_first = run.change.entry == Entry::New
+            && !watch.is_retry
+            && (0..statements.len()).all(|index| script.is_instant(index));
+        let mut locked = None;
+        let mut watching = None;
+        // An instant script has one part.
+        for part in parts(script) {
+            // Only the last statement of a part can take time or wait for a lock.
+            let is_instant = script.is_instant(part.end.saturating_sub(1));
+            if watching.is_none() && (watch.is_retry || !is_instant) {
+                let session = ledger.connection().await?.session_id().await?;
+                watching = Some(watch.start(session, self.options.target.clone()));
+            }
+            let mut texts = Vec::new();
+            for index in part.clone() {
+                if let Some(statement) = statements.get(index) {
+                    (self.options.report)(progress(run.file, index, statement));
+                    crate::crash::point(&format!("{}.statement", run.step.name()));
+                    texts.push(statement.text.as_str());
+                }
+            }
+            let ran = if locks_first {
+                let change = &run.change;
+                let ran = ledger.lock_and_run(change.state.id(), change.others, token, &texts);
+                ran.await.map(|seen| locked = Some(seen))
+            } else {
+                ledger.run(&texts).await
+            };
+            ran.map_err(|failed| match failed {
+                RunError::Statement(index, error) => {
+                    Failed::At(part.start.saturating_add(index), error)
+                }
+                RunError::Ledger(error) => error.into(),
+            })?;
+            for _ in part {
+                crate::crash::point(&format!("{}.ran", run.step.name()));
+            }
         }
         // Failing here is the script's doing, too; its last statement stands for it.
         ledger
@@ -147,15 +175,34 @@ impl Coordinator<'_> {
         let done: Vec<StepRecord> = done
             .map(|(index, statement)| record(index, statement, StepState::Done))
             .collect();
-        ledger.record_steps(&id, run.step.name(), &done);
-        ledger.record_file(&id, run.step.name(), &path, &run.file.sha256);
+        let entry = run.change.entry;
+        ledger.record_steps(entry, &id, run.step.name(), &done);
+        ledger.record_file(entry, &id, run.step.name(), &path, &run.file.sha256);
         crate::crash::point(&format!("{}.recording", run.step.name()));
-        move_to(&mut ledger, token, &actor, run.change.clone_with(run.file)).await?;
+        let change = run.change.clone_with(run.file);
+        match locked {
+            Some(locked) => record_move(&mut ledger, locked, &actor, change).await?,
+            None => move_to(&mut ledger, token, &actor, change).await?,
+        };
         ledger.commit().await?;
         Ok(Ran::Done {
             statements: count(statements),
         })
     }
+}
+
+/// The statements that are sent together: each that may take time, with the instant ones before it.
+fn parts(script: &Script) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for index in 0..script.statements.len() {
+        let end = index + 1;
+        if end == script.statements.len() || !script.is_instant(index) {
+            parts.push(start..end);
+            start = end;
+        }
+    }
+    parts
 }
 
 impl Move<'_> {
@@ -168,6 +215,7 @@ impl Move<'_> {
         }
         Move {
             detail,
+            entry: self.entry,
             state: self.state,
             others: self.others,
             becomes: self.becomes,

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use super::{CoordinatorError, Drift, Progress, Situation, observe};
 use crate::database::{ConnectOptions, Connection, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
-use crate::ledger::{Acquired, CoordinatorRow, Entry, EventKind, Ledger, LedgerError, PhaseChange};
+use crate::ledger::{
+    Acquired, CoordinatorRow, Entry, EventKind, Ledger, LedgerError, PhaseChange, View,
+};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Snapshot, Step};
 use crate::project::{Migration, Project};
 
@@ -281,7 +283,21 @@ pub(super) async fn move_to(
     actor: &str,
     change: Move<'_>,
 ) -> Result<Phase, LedgerError> {
-    let (seq, view) = ledger.lock_and_view(change.state.id(), token).await?;
+    let id = change.state.id();
+    let locked = match change.entry {
+        Entry::New => ledger.lock_and_run(id, change.others, token, &[]).await?,
+        Entry::Known => ledger.lock_and_view(id, token).await?,
+    };
+    record_move(ledger, locked, actor, change).await
+}
+
+/// As [`move_to`], with what was seen under the lock: the number of admissions, and the ledger.
+pub(super) async fn record_move(
+    ledger: &mut Ledger<'_>,
+    (seq, view): (i64, View),
+    actor: &str,
+    change: Move<'_>,
+) -> Result<Phase, LedgerError> {
     let live = view.live_with(change.others);
     let state = view.present(change.state);
     let recorded = view
@@ -319,6 +335,8 @@ pub(super) async fn move_to(
 
 /// A change of phase.
 pub(super) struct Move<'m> {
+    /// What is recorded by now. `New` spares looking, and fails where it is not true.
+    pub entry: Entry,
     /// The state as it was when the step was decided on.
     pub state: &'m MigrationState,
     /// Versions that sources other than the leases saw.

@@ -173,6 +173,20 @@ pub struct Answer {
     pub changed: u64,
 }
 
+/// Where a message of several statements stopped.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Which of the user's statements failed; none where it was one of our own.
+    pub at: Option<usize>,
+    pub error: DatabaseError,
+}
+
+impl From<DatabaseError> for Stopped {
+    fn from(error: DatabaseError) -> Self {
+        Self { at: None, error }
+    }
+}
+
 /// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -272,6 +286,26 @@ pub trait Connection: Send {
 
     /// Runs one statement of the user's, as it is written. Returns the number of rows changed.
     async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError>;
+    /// Runs statements of our own as [`Connection::call`] does, and then these of the user's inside the same
+    /// transaction, as they are written. In one round trip, where the database can do that.
+    async fn call_and_run(
+        &mut self,
+        calls: &[Call],
+        statements: &[&str],
+    ) -> Result<Vec<Answer>, Stopped> {
+        let answers = if calls.is_empty() {
+            Vec::new()
+        } else {
+            self.call(calls).await?
+        };
+        for (index, statement) in statements.iter().enumerate() {
+            self.run(statement).await.map_err(|error| Stopped {
+                at: Some(index),
+                error,
+            })?;
+        }
+        Ok(answers)
+    }
     /// Runs one statement of the user's outside of any transaction. Where changes of the schema commit
     /// by themselves, it waits for locks no longer than `limit`.
     async fn run_alone(&mut self, sql: &str, limit: LockTimeout) -> Result<u64, DatabaseError> {

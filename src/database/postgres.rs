@@ -7,17 +7,13 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt as _;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgRow};
-use sqlx::{
-    AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Either, Executor, Row as _,
-    TypeInfo, ValueRef,
-};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::{
     Access, Answer, Call, Capabilities, Connection, DatabaseError, ErrorKind, Key, KeyRange, Keys,
-    LockHolder, LockTimeout, Presence, Row, RowComparison, Session, StatementTimeout, Target,
-    Value, Writers,
+    LockHolder, LockTimeout, Presence, Row, RowComparison, Session, StatementTimeout, Stopped,
+    Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
@@ -28,15 +24,15 @@ static CAPABILITIES: Capabilities = Capabilities {
     ledger_setup: &["CREATE SCHEMA IF NOT EXISTS phasegate"],
     // Asked of the catalogue, which everybody may read.
     ledger_exists: "SELECT count(*) FROM pg_catalog.pg_class c \
-    key_int: "bigint",
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                     WHERE n.nspname = 'phasegate' AND c.relname = 'meta'",
     now_ms: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
-    composite_key_options: "",
     for_update: " FOR UPDATE",
+    key_int: "bigint",
     key_text: "text",
     text: "text",
     table_options: "",
+    composite_key_options: "",
     row_comparison: RowComparison::AsRow,
     writers: Writers::Many,
     lists_sessions: true,
@@ -44,6 +40,9 @@ static CAPABILITIES: Capabilities = Capabilities {
 
 mod keys;
 mod load;
+mod message;
+
+use message::written_out;
 
 /// How this tool calls itself among the sessions.
 pub(crate) const APPLICATION_NAME: &str = "phasegate";
@@ -86,46 +85,13 @@ impl Postgres {
     }
 
     async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
-        // Alone, because an error's position is counted from the beginning of what is sent.
-        self.begin_now().await?;
-        let result = self
-            .inner
-            .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
-            .await
-            .map_err(|error| from_sqlx(&error))?;
-        Ok(result.rows_affected())
+        let answers = self.together(&[sql]).await?;
+        Ok(answers.last().map_or(0, |answer| answer.changed))
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, DatabaseError> {
         let answers = self.together(&[sql]).await?;
         Ok(answers.into_iter().next().unwrap_or_default().rows)
-    }
-
-    /// What each of these statements has brought, sent together with what has to come before them.
-    async fn together(&mut self, statements: &[&str]) -> Result<Vec<Answer>, DatabaseError> {
-        let settings = std::mem::take(&mut self.settings);
-        let before = self.beginning.take().into_iter();
-        let before = before.chain(settings.iter().map(String::as_str));
-        let all: Vec<&str> = before.chain(statements.iter().copied()).collect();
-        if all.is_empty() {
-            return Ok(Vec::new());
-        }
-        // The newline ends a comment.
-        let sql = all.join("\n;\n");
-        let mut items = self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)));
-        let mut answers = Vec::with_capacity(all.len());
-        let mut rows = Vec::new();
-        while let Some(item) = items.try_next().await.map_err(|error| from_sqlx(&error))? {
-            match item {
-                Either::Left(result) => answers.push(Answer {
-                    rows: std::mem::take(&mut rows),
-                    changed: result.rows_affected(),
-                }),
-                Either::Right(row) => rows.push(decode(&row)?),
-            }
-        }
-        answers.drain(..answers.len().saturating_sub(statements.len()));
-        Ok(answers)
     }
 
     /// Makes a setting for the rest of the open transaction.
@@ -172,66 +138,6 @@ fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
         }
     }
     found
-}
-
-/// The statement with its values in place of the question marks: our own statements hold no others.
-fn written_out(call: &Call) -> Result<String, DatabaseError> {
-    let mut sql = String::with_capacity(call.sql.len() + 64);
-    let mut parts = call.sql.split('?');
-    sql.push_str(parts.next().unwrap_or_default());
-    for (part, value) in parts.zip(&call.parameters) {
-        match value {
-            Value::Null => sql.push_str("NULL"),
-            Value::Int(value) => sql.push_str(&value.to_string()),
-            // It would end the whole message.
-            Value::Text(value) if value.contains('\0') => {
-                return Err(DatabaseError::new(
-                    ErrorKind::Statement,
-                    "a text with a NUL character cannot be stored",
-                ));
-            }
-            Value::Text(value) => sql.push_str(&literal(value)),
-        }
-        sql.push_str(part);
-    }
-    Ok(sql)
-}
-
-fn decode(row: &PgRow) -> Result<Row, DatabaseError> {
-    let mut values = Vec::with_capacity(row.len());
-    for (index, column) in row.columns().iter().enumerate() {
-        let raw = row.try_get_raw(index).map_err(|error| from_sqlx(&error))?;
-        if raw.is_null() {
-            values.push(Value::Null);
-            continue;
-        }
-        let value = match column.type_info().name() {
-            "INT8" => row.try_get::<i64, _>(index).map(Value::Int),
-            "INT4" => row
-                .try_get::<i32, _>(index)
-                .map(|value| Value::Int(value.into())),
-            "INT2" => row
-                .try_get::<i16, _>(index)
-                .map(|value| Value::Int(value.into())),
-            "BOOL" => row
-                .try_get::<bool, _>(index)
-                .map(|value| Value::Int(value.into())),
-            "TEXT" | "VARCHAR" | "NAME" | "UNKNOWN" => {
-                row.try_get::<String, _>(index).map(Value::Text)
-            }
-            other => {
-                return Err(DatabaseError::new(
-                    ErrorKind::Statement,
-                    format!(
-                        "the column `{}` has the type {other}, and a number or a text is needed",
-                        column.name()
-                    ),
-                ));
-            }
-        };
-        values.push(value.map_err(|error| from_sqlx(&error))?);
-    }
-    Ok(Row(values))
 }
 
 /// A text as a literal that means the same whatever `standard_conforming_strings` is.
@@ -315,6 +221,22 @@ impl Connection for Postgres {
 
     async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError> {
         self.plain(sql).await
+    }
+
+    async fn call_and_run(
+        &mut self,
+        calls: &[Call],
+        statements: &[&str],
+    ) -> Result<Vec<Answer>, Stopped> {
+        let ours: Vec<String> = calls.iter().map(written_out).collect::<Result<_, _>>()?;
+        let ours = ours.iter().map(String::as_str);
+        let all: Vec<&str> = ours.chain(statements.iter().copied()).collect();
+        let mut answers = self.send(&all).await.map_err(|stopped| Stopped {
+            at: stopped.at.and_then(|at| at.checked_sub(calls.len())),
+            ..stopped
+        })?;
+        answers.truncate(calls.len());
+        Ok(answers)
     }
 
     async fn count(&mut self, sql: &str) -> Result<i64, DatabaseError> {
@@ -480,19 +402,6 @@ impl Connection for Postgres {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn values_are_written_out() {
-        let call = Call::new(
-            "a = ? AND b = ? AND c = ?",
-            &["is it '?".into(), (-5).into(), Value::Null],
-        );
-        assert_eq!(
-            written_out(&call).unwrap(),
-            "a = E'is it ''?' AND b = -5 AND c = NULL"
-        );
-        assert!(written_out(&Call::new("a = ?", &["\0".into()])).is_err());
-    }
 
     #[test]
     fn literals_cannot_be_escaped_from() {

@@ -12,8 +12,8 @@ use sqlx::{
 
 use super::{
     Access, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key,
-    KeyRange, Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session, Target, Value,
-    Writers,
+    KeyRange, Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session, Stopped,
+    Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
@@ -119,6 +119,46 @@ impl Sqlite {
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, DatabaseError> {
         self.query(sql, &[]).await
+    }
+}
+
+impl Sqlite {
+    /// What each of these statements has brought, with the parameters of `calls`, sent together with what has to come
+    /// before them. An error says which of them it is of.
+    async fn send(&mut self, statements: &[&str], calls: &[Call]) -> Result<Vec<Answer>, Stopped> {
+        let begin = self.beginning.take();
+        let added = usize::from(begin.is_some());
+        let all: Vec<&str> = begin
+            .into_iter()
+            .chain(statements.iter().copied())
+            .collect();
+        // The newline ends a comment.
+        let sql = all.join("\n;\n");
+        let mut items = if calls.is_empty() {
+            self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)))
+        } else {
+            self.inner.fetch_many(bound(sql, calls))
+        };
+        let mut answers = Vec::with_capacity(all.len());
+        let mut rows = Vec::new();
+        loop {
+            match items.try_next().await {
+                Ok(Some(Either::Left(result))) => answers.push(Answer {
+                    rows: std::mem::take(&mut rows),
+                    changed: result.rows_affected(),
+                }),
+                Ok(Some(Either::Right(row))) => rows.push(decode(&row)?),
+                Ok(None) => break,
+                Err(error) => {
+                    return Err(Stopped {
+                        at: answers.len().checked_sub(added),
+                        error: from_sqlx(&error),
+                    });
+                }
+            }
+        }
+        answers.drain(..answers.len().saturating_sub(statements.len()));
+        Ok(answers)
     }
 }
 
@@ -245,23 +285,29 @@ impl Connection for Sqlite {
     }
 
     async fn call(&mut self, calls: &[Call]) -> Result<Vec<Answer>, DatabaseError> {
-        let begin = self.beginning.take();
-        let statements = calls.iter().map(|call| call.sql.as_str());
-        let statements: Vec<&str> = begin.into_iter().chain(statements).collect();
-        let query = bound(statements.join(";\n"), calls);
-        let mut items = self.inner.fetch_many(query);
-        let mut answers = Vec::with_capacity(statements.len());
-        let mut rows = Vec::new();
-        while let Some(item) = items.try_next().await.map_err(|error| from_sqlx(&error))? {
-            match item {
-                Either::Left(result) => answers.push(Answer {
-                    rows: std::mem::take(&mut rows),
-                    changed: result.rows_affected(),
-                }),
-                Either::Right(row) => rows.push(decode(&row)?),
-            }
+        let statements: Vec<&str> = calls.iter().map(|call| call.sql.as_str()).collect();
+        let sent = self.send(&statements, calls).await;
+        sent.map_err(|stopped| stopped.error)
+    }
+
+    async fn call_and_run(
+        &mut self,
+        calls: &[Call],
+        statements: &[&str],
+    ) -> Result<Vec<Answer>, Stopped> {
+        // A statement of the user's that holds a question mark must not get one of our values.
+        if calls.iter().any(|call| !call.parameters.is_empty()) {
+            let answers = self.call(calls).await?;
+            self.call_and_run(&[], statements).await?;
+            return Ok(answers);
         }
-        answers.drain(..answers.len().saturating_sub(calls.len()));
+        let ours = calls.iter().map(|call| call.sql.as_str());
+        let all: Vec<&str> = ours.chain(statements.iter().copied()).collect();
+        let mut answers = self.send(&all, &[]).await.map_err(|stopped| Stopped {
+            at: stopped.at.and_then(|at| at.checked_sub(calls.len())),
+            ..stopped
+        })?;
+        answers.truncate(calls.len());
         Ok(answers)
     }
 

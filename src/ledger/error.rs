@@ -42,3 +42,27 @@ impl LedgerError {
         matches!(self, Self::Database(error) if error.is_passing())
     }
 }
+
+/// Why statements of the user's did not all run.
+#[derive(Debug)]
+pub enum RunError {
+    /// The one at this index failed.
+    Statement(usize, DatabaseError),
+    /// What was to be recorded before them.
+    Ledger(LedgerError),
+}
+
+impl From<LedgerError> for RunError {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+impl From<RunError> for LedgerError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Statement(_, error) => error.into(),
+            RunError::Ledger(error) => error,
+        }
+    }
+}

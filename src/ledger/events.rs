@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::tables::GENESIS;
 use super::{Ledger, LedgerError, first};
+use crate::database::Row;
 use crate::model::MigrationId;
 
 /// What happened.
@@ -131,6 +132,30 @@ pub fn verify(events: &[Event], count: i64, head: &str) -> Verified {
     }
 }
 
+/// Where the log ends, as long as this transaction keeps others from appending to it.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) events: i64,
+    pub(super) hash: String,
+    /// When that was read: milliseconds since the epoch, by the database's clock.
+    pub(super) at: i64,
+}
+
+/// Locks the log against others that append, and asks where it ends.
+const LOCK_HEAD: &str = "SELECT events, head, {now} FROM {meta} WHERE id = 1{for_update}";
+
+impl Head {
+    /// What the answer to [`LOCK_HEAD`] says.
+    fn read(rows: &[Row]) -> Result<Self, LedgerError> {
+        let row = first(rows)?;
+        Ok(Self {
+            events: row.int(0)?,
+            hash: row.text(1)?.to_owned(),
+            at: row.int(2)?,
+        })
+    }
+}
+
 impl Ledger<'_> {
     /// Appends to the log.
     ///
@@ -143,21 +168,18 @@ impl Ledger<'_> {
         migration: Option<&MigrationId>,
         detail: &serde_json::Value,
     ) -> Result<(), LedgerError> {
-        let rows = self
-            .query(
-                "SELECT events, head, {now} FROM {meta} WHERE id = 1{for_update}",
-                &[],
-            )
-            .await?;
-        let row = first(&rows)?;
+        let head = match self.head.take() {
+            Some(head) => head,
+            None => Head::read(&self.query(LOCK_HEAD, &[]).await?)?,
+        };
         let mut event = Event {
-            seq: row.int(0)?.saturating_add(1),
-            at: row.int(2)?,
+            seq: head.events.saturating_add(1),
+            at: head.at,
             actor: actor.to_owned(),
             kind: kind.name().to_owned(),
             migration: migration.map(ToString::to_string),
             detail: detail.to_string(),
-            previous: row.text(1)?.to_owned(),
+            previous: head.hash,
             hash: String::new(),
         };
         event.hash = event.seal();

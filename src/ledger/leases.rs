@@ -67,7 +67,7 @@ pub(super) const fn state_number(state: InstanceState) -> i64 {
 const KEEP_EXPIRED_MS: i64 = 3_600_000;
 
 /// Locks the admissions, and then asks for the time: in a statement of its own, because the one before may have waited.
-pub(super) const LOCK_ADMISSIONS: [&str; 2] = [
+const LOCK_ADMISSIONS: [&str; 2] = [
     "SELECT seq FROM {admission} WHERE id = 1{for_update}",
     "SELECT {now}",
 ];
@@ -80,7 +80,7 @@ impl Ledger<'_> {
     /// A database error.
     pub async fn lock_admissions(&mut self) -> Result<i64, LedgerError> {
         let [rows, now] = self.query_all(LOCK_ADMISSIONS).await?;
-        self.as_of = first(&now)?.int(0)?;
+        self.as_of = Some(first(&now)?.int(0)?);
         Ok(first(&rows)?.int(0)?)
     }
 

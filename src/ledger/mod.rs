@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod groups;
 mod leases;
+mod locks;
 mod record;
 mod rollouts;
 mod tables;
@@ -17,7 +18,7 @@ mod view;
 
 pub use backfills::{BackfillRecord, Control, RangeRecord, Steering, Wish};
 pub use coordinator::{Acquired, CoordinatorRow};
-pub use error::LedgerError;
+pub use error::{LedgerError, RunError};
 pub use events::{Event, EventKind, Verified};
 pub use groups::CountedLeases;
 pub use leases::{LeaseId, NewLease, Renewal};
@@ -39,9 +40,12 @@ pub struct Ledger<'c> {
     /// The moment by which leases are judged, by the database's clock: when this transaction began
     /// or, later, when it was granted the lock on admissions. Judging by an earlier moment than
     /// the present counts more instances as live, never fewer.
-    as_of: i64,
+    /// None until it has been asked for.
+    as_of: Option<i64>,
     /// What is still to be written, together with what is asked next: each round trip counts.
     later: Vec<Call>,
+    /// Where the log of events ends, where that was asked together with something else.
+    head: Option<events::Head>,
 }
 
 impl<'c> Ledger<'c> {
@@ -51,14 +55,15 @@ impl<'c> Ledger<'c> {
     /// A database error, or a ledger of a newer program.
     pub async fn read(connection: &'c mut dyn Connection) -> Result<Option<Self>, LedgerError> {
         let as_of = begin(connection, Access::Read).await?;
-        Ok(as_of.map(|as_of| Self::at(connection, as_of)))
+        Ok(as_of.map(|as_of| Self::at(connection, Some(as_of))))
     }
 
-    fn at(connection: &'c mut dyn Connection, as_of: i64) -> Self {
+    fn at(connection: &'c mut dyn Connection, as_of: Option<i64>) -> Self {
         Self {
             connection,
             as_of,
             later: Vec::new(),
+            head: None,
         }
     }
 
@@ -73,9 +78,19 @@ impl<'c> Ledger<'c> {
             as_of = begin(connection, Access::Write).await?;
         }
         match as_of {
-            Some(as_of) => Ok(Self::at(connection, as_of)),
+            Some(as_of) => Ok(Self::at(connection, Some(as_of))),
             None => Err(LedgerError::Damaged("its tables are gone again".into())),
         }
+    }
+
+    /// As [`Ledger::write`], for whoever knows that there is a ledger: nothing is sent before it is needed, and only then
+    /// it shows whether a newer program has changed the ledger meanwhile.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn write_soon(connection: &'c mut dyn Connection) -> Result<Self, LedgerError> {
+        connection.begin(Access::Write).await?;
+        Ok(Self::at(connection, None))
     }
 
     /// Makes the tables that came later, where an earlier version of this program has made the ledger.
@@ -105,6 +120,8 @@ impl<'c> Ledger<'c> {
     /// A database error; then nothing is kept, unless the connection broke at this very moment.
     pub async fn commit(mut self) -> Result<(), LedgerError> {
         crate::crash::point("ledger.commit");
+        // Nothing is written for a ledger that a newer program has changed.
+        self.as_of().await?;
         let last = self.later.len().saturating_sub(AT_ONCE);
         let last = self.later.split_off(last);
         self.write_now().await?;
@@ -194,6 +211,49 @@ impl<'c> Ledger<'c> {
         }
         answers.drain(..before.min(answers.len()));
         self::all(answers)
+    }
+
+    /// Runs statements of the user's in this transaction, after everything recorded so far and together with it.
+    ///
+    /// # Errors
+    /// The first statement that failed, or what was to be recorded before them.
+    pub async fn run(&mut self, statements: &[&str]) -> Result<(), RunError> {
+        let [] = self.ask_and_run([], statements).await?;
+        Ok(())
+    }
+
+    /// The results of several queries, and then statements of the user's, in one round trip.
+    async fn ask_and_run<const N: usize>(
+        &mut self,
+        queries: [&str; N],
+        statements: &[&str],
+    ) -> Result<[Vec<Row>; N], RunError> {
+        let mut calls = std::mem::take(&mut self.later);
+        let before = calls.len();
+        calls.extend(queries.map(|sql| Call::new(self.render(sql), &[])));
+        let ran = self.connection.call_and_run(&calls, statements).await;
+        let answers = ran.map_err(|stopped| match stopped.at {
+            Some(index) => RunError::Statement(index, stopped.error),
+            None => RunError::Ledger(stopped.error.into()),
+        })?;
+        let answers = answers.into_iter().skip(before);
+        let answers = all(answers.map(|answer| answer.rows).collect())?;
+        Ok(answers)
+    }
+
+    /// The moment by which leases are judged.
+    async fn as_of(&mut self) -> Result<i64, LedgerError> {
+        if let Some(as_of) = self.as_of {
+            return Ok(as_of);
+        }
+        let as_of = moment(&self.query(SELECT_META, &[]).await?)?;
+        self.as_of = Some(as_of);
+        Ok(as_of)
+    }
+
+    /// The connection as it is, for what has to come before anything else in this transaction.
+    pub fn unsent(&mut self) -> &mut dyn Connection {
+        self.connection
     }
 
     fn render(&self, sql: &str) -> String {

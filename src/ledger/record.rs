@@ -30,7 +30,7 @@ pub struct StepRecord {
     pub state: StepState,
 }
 
-/// Whether anything is recorded of a migration.
+/// Whether anything is recorded of a migration: of one that is pending, nothing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     New,
@@ -136,12 +136,21 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    /// Records a file together with the phase that it was applied in.
-    pub fn record_file(&mut self, id: &MigrationId, phase: &str, path: &str, sha256: &str) {
-        self.execute_later(
-            "DELETE FROM {files} WHERE number = ? AND phase = ?",
-            &[number(id).into(), phase.into()],
-        );
+    /// Records a file together with the phase that it was applied in, in place of the one recorded.
+    pub fn record_file(
+        &mut self,
+        entry: Entry,
+        id: &MigrationId,
+        phase: &str,
+        path: &str,
+        sha256: &str,
+    ) {
+        if entry == Entry::Known {
+            self.execute_later(
+                "DELETE FROM {files} WHERE number = ? AND phase = ?",
+                &[number(id).into(), phase.into()],
+            );
+        }
         self.execute_later(
             "INSERT INTO {files} (number, phase, path, sha256, applied_at) VALUES (?, ?, ?, ?, {now})",
             &[number(id).into(), phase.into(), path.into(), sha256.into()],
@@ -186,13 +195,21 @@ impl Ledger<'_> {
     }
 
     /// Records all statements of a phase as done, in place of whatever was recorded of them.
-    pub fn record_steps(&mut self, id: &MigrationId, phase: &str, steps: &[StepRecord]) {
+    pub fn record_steps(
+        &mut self,
+        entry: Entry,
+        id: &MigrationId,
+        phase: &str,
+        steps: &[StepRecord],
+    ) {
         /// Databases bound the number of values in a statement.
         const ROWS: usize = 50;
-        self.execute_later(
-            "DELETE FROM {steps} WHERE number = ? AND phase = ?",
-            &[number(id).into(), phase.into()],
-        );
+        if entry == Entry::Known {
+            self.execute_later(
+                "DELETE FROM {steps} WHERE number = ? AND phase = ?",
+                &[number(id).into(), phase.into()],
+            );
+        }
         for steps in steps.chunks(ROWS) {
             let rows = vec!["(?, ?, ?, ?, 'done', ?, {now}, {now})"; steps.len()];
             let insert = format!(

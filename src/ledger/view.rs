@@ -180,10 +180,22 @@ const fn queries() -> [&'static str; 3] {
 }
 
 impl View {
-    /// What the answers to [`queries`] say, with those about the leases in the third place.
-    fn read(now: i64, answers: [Vec<Row>; 4]) -> Result<Self, LedgerError> {
-        let [coordinator, sightings, leases, applied] = answers;
-        let coordinator = super::coordinator::read(&coordinator)?;
+    /// The queries of a view without the leases, about this migration alone.
+    pub(super) fn queries_about(id: &MigrationId) -> [String; 2] {
+        let [_, sightings, applied] = queries();
+        let one = format!(" WHERE number = {} ORDER BY number", id.number());
+        [
+            sightings.to_owned(),
+            applied.replace(" ORDER BY number", &one),
+        ]
+    }
+
+    /// What the ledger knows at the moment of `coordinator`, from the answers about sightings, leases and migrations.
+    pub(super) fn read(
+        coordinator: CoordinatorRow,
+        answers: [Vec<Row>; 3],
+    ) -> Result<Self, LedgerError> {
+        let [sightings, leases, applied] = answers;
         let sightings = sightings
             .iter()
             .map(read_sighting)
@@ -191,7 +203,7 @@ impl View {
         let leases = leases.iter().map(read_leases).collect::<Result<_, _>>()?;
         let applied = applied.iter().map(read_applied).collect::<Result<_, _>>()?;
         Ok(Self::of(Contents {
-            now,
+            now: coordinator.now,
             applied,
             sightings,
             leases,
@@ -223,10 +235,7 @@ impl Ledger<'_> {
     /// # Errors
     /// As of [`Ledger::view`].
     pub async fn phase_of(&mut self, id: &MigrationId) -> Result<Phase, LedgerError> {
-        let [_, sightings, applied] = queries();
-        let one = format!(" WHERE number = {} ORDER BY number", id.number());
-        let applied = applied.replace(" ORDER BY number", &one);
-        let [sightings, applied] = self.query_all([sightings, applied.as_str()]).await?;
+        let [sightings, applied] = self.query_all(View::queries_about(id)).await?;
         let sightings: Vec<Sighting> = sightings
             .iter()
             .map(read_sighting)
@@ -239,40 +248,23 @@ impl Ledger<'_> {
         Ok(applied.state.phase)
     }
 
-    /// Prepares a change of phase in one round trip: locks out admissions until this transaction ends, makes sure of
-    /// the coordinator's lease as [`Ledger::fence`] does, and looks as [`Ledger::view_of`] does. Returns the number of
-    /// admissions so far as well.
-    ///
-    /// # Errors
-    /// As of [`Ledger::view`] and [`Ledger::fence`]; the caller has to roll back.
-    pub async fn lock_and_view(
-        &mut self,
-        id: &MigrationId,
-        token: i64,
-    ) -> Result<(i64, View), LedgerError> {
-        let [_, sightings, applied] = queries();
-        let one = format!(" WHERE number = {} ORDER BY number", id.number());
-        let applied = applied.replace(" ORDER BY number", &one);
-        let leases = counted("{now}");
-        let [lock, now] = super::leases::LOCK_ADMISSIONS;
-        let coordinator = super::coordinator::LOCK;
-        let [seq, now, coordinator, sightings, leases, applied] = self
-            .query_all([lock, now, coordinator, sightings, &leases, &applied])
-            .await?;
-        self.as_of = super::first(&now)?.int(0)?;
-        let view = View::read(self.as_of, [coordinator, sightings, leases, applied])?;
-        view.coordinator.proves(token)?;
-        Ok((super::first(&seq)?.int(0)?, view))
-    }
-
     async fn view_where(&mut self, condition: String) -> Result<View, LedgerError> {
         let [coordinator, sightings, applied] = queries().map(ToOwned::to_owned);
         let applied = applied.replace(" ORDER BY number", &(condition + " ORDER BY number"));
-        let leases = counted(&self.as_of.to_string());
+        let as_of = self.as_of().await?;
+        let leases = counted(&as_of.to_string());
         let answers = self
             .query_all([coordinator, sightings, leases, applied])
             .await?;
-        View::read(self.as_of, answers)
+        let [coordinator, sightings, leases, applied] = answers;
+        let coordinator = super::coordinator::read(&coordinator)?;
+        View::read(
+            CoordinatorRow {
+                now: as_of,
+                ..coordinator
+            },
+            [sightings, leases, applied],
+        )
     }
 
     /// As [`Ledger::view`], with every file of every applied phase, in a transaction of its own and
@@ -313,7 +305,8 @@ impl Ledger<'_> {
         if !all_renewed(&leases, now)? {
             return Self::survey_one_by_one(connection).await;
         }
-        let view = View::read(now, [coordinator, sightings, leases, applied])?;
+        let coordinator = super::coordinator::read(&coordinator)?;
+        let view = View::read(coordinator, [sightings, leases, applied])?;
         Ok(Some((view, super::record::read_files(&files)?)))
     }
 

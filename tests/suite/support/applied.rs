@@ -78,7 +78,7 @@ async fn record_all(project: &Project, db: &Db) {
                 .filter(|_| step == "expand" || state.phase == Phase::Contracted)
             {
                 let path = file.path.display().to_string();
-                ledger.record_file(&declaration.id, step, &path, &file.sha256);
+                ledger.record_file(Entry::New, &declaration.id, step, &path, &file.sha256);
             }
         }
     }

@@ -1,0 +1,86 @@
+//! What a change of phase locks: admissions, the coordinator's lease and the end of the log, in this order.
+
+use super::events::Head;
+use super::groups::counted;
+use super::{CoordinatorRow, Ledger, LedgerError, RunError, View, first, understood};
+use crate::database::Row;
+use crate::model::{Live, MigrationId};
+
+/// Locks them, and then asks for the time: in a statement of its own, because the one before may have waited.
+const LOCK: [&str; 2] = [
+    "SELECT a.seq, c.token, c.holder, c.doing, c.expires_at, m.format, m.events, m.head \
+     FROM {admission} a, {coordinator} c, {meta} m WHERE a.id = 1 AND c.id = 1 AND m.id = 1{for_update}",
+    "SELECT {now}",
+];
+
+impl Ledger<'_> {
+    /// Prepares a change of phase in one round trip: locks out admissions until this transaction ends, makes sure of
+    /// the coordinator's lease as [`Ledger::fence`] does, keeps others from appending to the log, and looks as
+    /// [`Ledger::view_of`] does. Returns the number of admissions so far as well.
+    ///
+    /// # Errors
+    /// As of [`Ledger::view`] and [`Ledger::fence`]; the caller has to roll back.
+    pub async fn lock_and_view(
+        &mut self,
+        id: &MigrationId,
+        token: i64,
+    ) -> Result<(i64, View), LedgerError> {
+        let [lock, now] = LOCK;
+        let [sightings, applied] = View::queries_about(id);
+        let leases = counted("{now}");
+        let [lock, now, sightings, leases, applied] = self
+            .query_all([lock, now, &sightings, &leases, &applied])
+            .await?;
+        let (seq, coordinator) = self.locked(&lock, &now, token)?;
+        let view = View::read(coordinator, [sightings, leases, applied])?;
+        Ok((seq, view))
+    }
+
+    /// As [`Ledger::lock_and_view`], for a migration of which nothing is recorded, and then runs statements of the
+    /// user's. As long as nobody was ever admitted there is nothing to look at; `others` were seen by other sources.
+    ///
+    /// # Errors
+    /// As of [`Ledger::lock_and_view`] and [`Ledger::run`].
+    pub async fn lock_and_run(
+        &mut self,
+        id: &MigrationId,
+        others: &[Live],
+        token: i64,
+        statements: &[&str],
+    ) -> Result<(i64, View), RunError> {
+        let [lock, now] = self.ask_and_run(LOCK, statements).await?;
+        let (seq, coordinator) = self.locked(&lock, &now, token)?;
+        if seq > 0 || !others.is_empty() {
+            return Ok((seq, self.view_of(id).await?));
+        }
+        let view = View::read(coordinator, [Vec::new(), Vec::new(), Vec::new()])?;
+        Ok((seq, view))
+    }
+
+    /// What the answers to [`LOCK`] say.
+    fn locked(
+        &mut self,
+        lock: &[Row],
+        now: &[Row],
+        token: i64,
+    ) -> Result<(i64, CoordinatorRow), LedgerError> {
+        let row = first(lock)?;
+        let now = first(now)?.int(0)?;
+        let coordinator = CoordinatorRow {
+            token: row.int(1)?,
+            holder: row.text(2)?.to_owned(),
+            doing: row.text(3)?.to_owned(),
+            expires_at: row.int(4)?,
+            now,
+        };
+        understood(row.int(5)?)?;
+        coordinator.proves(token)?;
+        self.head = Some(Head {
+            events: row.int(6)?,
+            hash: row.text(7)?.to_owned(),
+            at: now,
+        });
+        self.as_of = Some(now);
+        Ok((row.int(0)?, coordinator))
+    }
+}
