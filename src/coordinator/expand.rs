@@ -13,7 +13,7 @@ use crate::sql::Mode;
 impl Coordinator<'_> {
     pub(super) async fn expand(&mut self, id: &MigrationId) -> Result<Outcome, CoordinatorError> {
         let began = Instant::now();
-        let (observed, situation) = self.recent_situation().await?;
+        let (until, situation) = self.recent_situation().await?;
         let decision = self.ask(Step::Expand, id, &situation);
         if decision.verdict != Verdict::Go {
             return Ok(Outcome::Blocked(decision));
@@ -77,7 +77,7 @@ impl Coordinator<'_> {
             }
         }
         let expanded = state.after(Step::Expand, &situation.evidence.snapshot.live());
-        self.keep(observed, situation, expanded);
+        self.keep(until, situation, expanded);
         Ok(Outcome::Done(Done {
             migration: id.clone(),
             step: Step::Expand,

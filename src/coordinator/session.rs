@@ -11,8 +11,9 @@ use crate::ledger::{
 use crate::model::{Live, MigrationId, MigrationState, Phase, Snapshot, Step};
 use crate::project::{Migration, Project};
 
-/// How old an observation may be for an expand that follows another at once.
-const RECENT: Duration = Duration::from_millis(500);
+/// How old an observation may be for an expand that follows another at once: so many times as long as it took, because
+/// looking at a long history takes a while, and at least and at most so long.
+const RECENT: (u32, Duration, Duration) = (20, Duration::from_millis(500), Duration::from_secs(2));
 
 /// What a coordinator works with.
 pub struct Options<'a> {
@@ -36,7 +37,8 @@ pub struct Coordinator<'a> {
     pub(super) connection: Box<dyn Connection>,
     pub(super) token: i64,
     pub(super) actor: String,
-    /// What was observed last, with what was done since, where many expands follow each other.
+    /// What was observed last, with what was done since, where many expands follow each other, and until when that
+    /// is recent.
     known: Option<(Instant, Situation)>,
     renewal: tokio::task::JoinHandle<()>,
 }
@@ -159,21 +161,22 @@ impl<'a> Coordinator<'a> {
         &mut self,
     ) -> Result<(Instant, Situation), CoordinatorError> {
         match self.known.take() {
-            Some(known) if known.0.elapsed() < RECENT => Ok(known),
-            _ => Ok((Instant::now(), self.situation().await?)),
+            Some(known) if Instant::now() < known.0 => Ok(known),
+            _ => {
+                let began = Instant::now();
+                let situation = self.situation().await?;
+                let (times, least, most) = RECENT;
+                let recent = began.elapsed().saturating_mul(times).clamp(least, most);
+                Ok((began + recent, situation))
+            }
         }
     }
 
     /// Keeps a situation for the expand after this one, which has made `state` of its migration.
-    pub(super) fn keep(
-        &mut self,
-        observed: Instant,
-        mut situation: Situation,
-        state: MigrationState,
-    ) {
+    pub(super) fn keep(&mut self, until: Instant, mut situation: Situation, state: MigrationState) {
         if let Some(known) = situation.evidence.schema.get_mut(state.id()) {
             *known = state;
-            self.known = Some((observed, situation));
+            self.known = Some((until, situation));
         }
     }
 
