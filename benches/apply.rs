@@ -147,10 +147,18 @@ fn compare(
         }
     }
     let migrate = PathBuf::from(env!("CARGO_BIN_EXE_migrate"));
+    // They are dropped at the end: a file system may be slow for a while after many files were deleted.
+    let mut databases = Vec::new();
+    let mut timed = |command: &dyn Fn(&str) -> Command| {
+        let db = Db::on(backend);
+        let took = time(&db, count, command(&db.url));
+        databases.push(db);
+        took
+    };
     let mut own = Vec::new();
     let mut theirs = vec![Vec::new(); peers.len()];
     for _ in 0..rounds {
-        own.push(timed(backend, count, |url| {
+        own.push(timed(&|url| {
             let mut command = Command::new(&migrate);
             command
                 .current_dir(project.path())
@@ -158,7 +166,7 @@ fn compare(
             command
         }));
         for ((tool, program), times) in peers.iter().zip(&mut theirs) {
-            times.push(timed(backend, count, |url| {
+            times.push(timed(&|url| {
                 let mut command = Command::new(program);
                 command
                     .current_dir(directory.path())
@@ -174,9 +182,7 @@ fn compare(
     }
 }
 
-fn timed(backend: &str, count: usize, command: impl Fn(&str) -> Command) -> Duration {
-    let db = Db::on(backend);
-    let mut command = command(&db.url);
+fn time(db: &Db, count: usize, mut command: Command) -> Duration {
     let began = Instant::now();
     let Output { status, stderr, .. } = command
         .stdin(Stdio::null())
