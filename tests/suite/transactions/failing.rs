@@ -38,6 +38,28 @@ scenario!(
     }
 );
 
+scenario!(
+    fn of_statements_sent_together_the_one_that_failed_is_named(db: Db) {
+        let shop = Shop::with_name(db);
+        let script = |column: &str| {
+            let text = format!(
+                "-- Ä: counted in characters\nCREATE TABLE extra (id INTEGER, n INTEGER);\n\
+                 CREATE INDEX extra_id ON extra (id);\nCREATE INDEX extra_n\n  ON extra ({column});\n"
+            );
+            shop.project.file("0001_name/expand.sql", &text);
+        };
+        script("nowhere");
+        let failed = shop.run(&["expand", NAME], 1);
+        assert!(said(&failed).contains("expand.sql:4"), "{failed:?}");
+        assert!(said(&failed).contains("nowhere"), "{failed:?}");
+        assert!(said(&failed).contains("CREATE INDEX extra_n"), "{failed:?}");
+        script("n");
+        shop.run(&["expand", NAME], 0);
+        assert_eq!(shop.phase(1), "expanded");
+        shop.run(&["log", "--verify"], 0);
+    }
+);
+
 /// Where each statement commits by itself: what is done stays done and is recorded, and the rest can be mended.
 fn a_failing_expand_keeps_what_is_done(shop: &Shop) {
     let script = |last: &str| {
