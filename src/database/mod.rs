@@ -3,6 +3,7 @@
 //!
 //! Adding a database is one file that implements [`Connection`] and one row in [`SCHEMES`].
 
+mod answers;
 mod error;
 mod keys;
 mod mysql;

@@ -7,10 +7,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt as _;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Either, Executor};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlQueryResult};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor};
 
+use super::answers::collect;
 use super::{
     Access, Answer, Call, Capabilities, Connection, DatabaseError, ErrorKind, Key, KeyRange, Keys,
     LockHolder, LockTimeout, Presence, Row, RowComparison, Session, StatementTimeout, Target,
@@ -174,19 +174,10 @@ impl Mysql {
         &mut self,
         query: impl sqlx::Execute<'q, sqlx::MySql> + 'q,
     ) -> Result<Vec<Answer>, DatabaseError> {
-        let mut items = self.inner.fetch_many(query);
-        let mut answers = Vec::new();
-        let mut rows = Vec::new();
-        while let Some(item) = items.try_next().await.map_err(|error| from_sqlx(&error))? {
-            match item {
-                Either::Left(result) => answers.push(Answer {
-                    rows: std::mem::take(&mut rows),
-                    changed: result.rows_affected(),
-                }),
-                Either::Right(row) => rows.push(decode(&row)?),
-            }
-        }
-        Ok(answers)
+        let items = self.inner.fetch_many(query);
+        let changed = MySqlQueryResult::rows_affected;
+        let (answers, failed) = collect(items, usize::MAX, changed, decode, from_sqlx).await;
+        failed.map_or(Ok(answers), Err)
     }
 
     /// Ends the transaction, and puts the session's lock limits back in the same round trip.

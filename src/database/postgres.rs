@@ -85,7 +85,8 @@ impl Postgres {
     }
 
     async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
-        let answers = self.together(&[sql]).await?;
+        let sent = self.send(&[], &[sql]).await;
+        let answers = sent.map_err(|stopped| stopped.error)?;
         Ok(answers.last().map_or(0, |answer| answer.changed))
     }
 
@@ -229,12 +230,8 @@ impl Connection for Postgres {
         statements: &[&str],
     ) -> Result<Vec<Answer>, Stopped> {
         let ours: Vec<String> = calls.iter().map(written_out).collect::<Result<_, _>>()?;
-        let ours = ours.iter().map(String::as_str);
-        let all: Vec<&str> = ours.chain(statements.iter().copied()).collect();
-        let mut answers = self.send(&all).await.map_err(|stopped| Stopped {
-            at: stopped.at.and_then(|at| at.checked_sub(calls.len())),
-            ..stopped
-        })?;
+        let ours: Vec<&str> = ours.iter().map(String::as_str).collect();
+        let mut answers = self.send(&ours, statements).await?;
         answers.truncate(calls.len());
         Ok(answers)
     }

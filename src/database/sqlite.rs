@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt as _;
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteQueryResult, SqliteRow,
+};
 use sqlx::{
-    AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Either, Executor, Row as _,
-    TypeInfo, ValueRef,
+    AssertSqlSafe, Column, ConnectOptions as _, Connection as _, Executor, Row as _, TypeInfo,
+    ValueRef,
 };
 
+use super::answers::collect;
 use super::{
     Access, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key,
     KeyRange, Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session, Stopped,
@@ -123,41 +125,29 @@ impl Sqlite {
 }
 
 impl Sqlite {
-    /// What each of these statements has brought, with the parameters of `calls`, sent together with what has to come
-    /// before them. An error says which of them it is of.
-    async fn send(&mut self, statements: &[&str], calls: &[Call]) -> Result<Vec<Answer>, Stopped> {
+    /// What each of these calls has brought, sent together with what has to come before them, and then runs statements
+    /// of the user's, whose rows nobody reads.
+    async fn send(&mut self, calls: &[Call], theirs: &[&str]) -> Result<Vec<Answer>, Stopped> {
         let begin = self.beginning.take();
         let added = usize::from(begin.is_some());
-        let all: Vec<&str> = begin
-            .into_iter()
-            .chain(statements.iter().copied())
-            .collect();
+        let ours = calls.iter().map(|call| call.sql.as_str());
+        let all = begin.into_iter().chain(ours).chain(theirs.iter().copied());
         // The newline ends a comment.
-        let sql = all.join("\n;\n");
-        let mut items = if calls.is_empty() {
-            self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)))
-        } else {
+        let sql = all.collect::<Vec<_>>().join("\n;\n");
+        let items = if theirs.is_empty() {
             self.inner.fetch_many(bound(sql, calls))
+        } else {
+            self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)))
         };
-        let mut answers = Vec::with_capacity(all.len());
-        let mut rows = Vec::new();
-        loop {
-            match items.try_next().await {
-                Ok(Some(Either::Left(result))) => answers.push(Answer {
-                    rows: std::mem::take(&mut rows),
-                    changed: result.rows_affected(),
-                }),
-                Ok(Some(Either::Right(row))) => rows.push(decode(&row)?),
-                Ok(None) => break,
-                Err(error) => {
-                    return Err(Stopped {
-                        at: answers.len().checked_sub(added),
-                        error: from_sqlx(&error),
-                    });
-                }
-            }
+        let read = added + calls.len();
+        let changed = SqliteQueryResult::rows_affected;
+        let (mut answers, failed) = collect(items, read, changed, decode, from_sqlx).await;
+        if let Some(error) = failed {
+            let at = answers.len().checked_sub(read);
+            return Err(Stopped { at, error });
         }
-        answers.drain(..answers.len().saturating_sub(statements.len()));
+        answers.truncate(read);
+        answers.drain(..added.min(answers.len()));
         Ok(answers)
     }
 }
@@ -285,8 +275,7 @@ impl Connection for Sqlite {
     }
 
     async fn call(&mut self, calls: &[Call]) -> Result<Vec<Answer>, DatabaseError> {
-        let statements: Vec<&str> = calls.iter().map(|call| call.sql.as_str()).collect();
-        let sent = self.send(&statements, calls).await;
+        let sent = self.send(calls, &[]).await;
         sent.map_err(|stopped| stopped.error)
     }
 
@@ -298,17 +287,10 @@ impl Connection for Sqlite {
         // A statement of the user's that holds a question mark must not get one of our values.
         if calls.iter().any(|call| !call.parameters.is_empty()) {
             let answers = self.call(calls).await?;
-            self.call_and_run(&[], statements).await?;
+            self.send(&[], statements).await?;
             return Ok(answers);
         }
-        let ours = calls.iter().map(|call| call.sql.as_str());
-        let all: Vec<&str> = ours.chain(statements.iter().copied()).collect();
-        let mut answers = self.send(&all, &[]).await.map_err(|stopped| Stopped {
-            at: stopped.at.and_then(|at| at.checked_sub(calls.len())),
-            ..stopped
-        })?;
-        answers.truncate(calls.len());
-        Ok(answers)
+        self.send(calls, statements).await
     }
 
     async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError> {

@@ -1,10 +1,10 @@
 //! Several statements in one message, and what the server answers to each.
 
-use futures_util::TryStreamExt as _;
-use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Column, Either, Executor, Row as _, TypeInfo, ValueRef};
+use sqlx::postgres::{PgQueryResult, PgRow};
+use sqlx::{AssertSqlSafe, Column, Executor, Row as _, TypeInfo, ValueRef};
 
 use super::{Postgres, from_sqlx, literal};
+use crate::database::answers::collect;
 use crate::database::{Answer, Call, DatabaseError, ErrorKind, Row, Stopped, Value};
 
 impl Postgres {
@@ -13,42 +13,35 @@ impl Postgres {
         &mut self,
         statements: &[&str],
     ) -> Result<Vec<Answer>, DatabaseError> {
-        let sent = self.send(statements).await;
+        let sent = self.send(statements, &[]).await;
         sent.map_err(|stopped| stopped.error)
     }
 
-    /// As [`Self::together`], and an error says which of these statements it is of.
-    pub(super) async fn send(&mut self, statements: &[&str]) -> Result<Vec<Answer>, Stopped> {
+    /// As [`Self::together`], and then runs statements of the user's, whose rows nobody reads. As many answers
+    /// as both are.
+    pub(super) async fn send(
+        &mut self,
+        ours: &[&str],
+        theirs: &[&str],
+    ) -> Result<Vec<Answer>, Stopped> {
         let settings = std::mem::take(&mut self.settings);
         let before = self.beginning.take().into_iter();
-        let before = before.chain(settings.iter().map(String::as_str));
-        let all: Vec<&str> = before.chain(statements.iter().copied()).collect();
+        let before: Vec<&str> = before.chain(settings.iter().map(String::as_str)).collect();
+        let all = [&before, ours, theirs].concat();
         if all.is_empty() {
             return Ok(Vec::new());
         }
         let sql = all.join(SEPARATOR);
-        let mut items = self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)));
-        let mut answers = Vec::with_capacity(all.len());
-        let mut rows = Vec::new();
-        let failed = loop {
-            match items.try_next().await {
-                Ok(Some(Either::Left(result))) => answers.push(Answer {
-                    rows: std::mem::take(&mut rows),
-                    changed: result.rows_affected(),
-                }),
-                Ok(Some(Either::Right(row))) => rows.push(decode(&row)?),
-                Ok(None) => break None,
-                Err(error) => break Some(from_sqlx(&error)),
-            }
-        };
-        drop(items);
-        let added = all.len() - statements.len();
+        let items = self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)));
+        let read = before.len() + ours.len();
+        let (mut answers, failed) =
+            collect(items, read, PgQueryResult::rows_affected, decode, from_sqlx).await;
         if let Some(error) = failed {
             let (index, error) = attribute(&all, answers.len(), error);
-            let at = index.checked_sub(added);
+            let at = index.checked_sub(read);
             return Err(Stopped { at, error });
         }
-        answers.drain(..answers.len().saturating_sub(statements.len()));
+        answers.drain(..before.len().min(answers.len()));
         Ok(answers)
     }
 }

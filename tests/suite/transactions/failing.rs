@@ -39,6 +39,19 @@ scenario!(
 );
 
 scenario!(
+    fn what_a_query_in_a_script_returns_is_nobodys_business(db: Db) {
+        let shop = Shop::with_name(db);
+        // Types that the ledger has no use for.
+        shop.project.file(
+            "0001_name/expand.sql",
+            "CREATE TABLE extra (id INTEGER);\nSELECT 1.5, CURRENT_TIMESTAMP;\n",
+        );
+        shop.run(&["expand", NAME], 0);
+        assert_eq!(shop.phase(1), "expanded");
+    }
+);
+
+scenario!(
     fn of_statements_sent_together_the_one_that_failed_is_named(db: Db) {
         let shop = Shop::with_name(db);
         let script = |column: &str| {
