@@ -1,6 +1,7 @@
 //! What is taken away while a run stands at a point: the connection, the server, the space on the disk. The same
 //! command, run again, ends where an undisturbed run does.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use crate::crash::{assert_same, assert_whole, end_state, people, project};
@@ -293,6 +294,7 @@ fn fill_up(place: &Filled<'_>) {
 #[test]
 fn a_full_disk_on_postgres() {
     let server = postgres::PrivateServer::start();
+    let limited = RefCell::new(Vec::new());
     fill_up(&Filled {
         name: "postgres",
         create: &|name| {
@@ -308,10 +310,14 @@ fn a_full_disk_on_postgres() {
             );
             for row in backends {
                 server.fill_the_disk_of(&row[0]);
+                limited.borrow_mut().push(row[0].clone());
             }
         },
-        // The server comes back by itself.
+        // The server comes back by itself, once all of these are gone: the last may take it down as it ends.
         make_space: &|db| {
+            for process in limited.take() {
+                server.wait_for_end_of(&process);
+            }
             eventually(GENEROUS, || {
                 (db.backend.connect)(&db.url).is_ok().then_some(())
             });

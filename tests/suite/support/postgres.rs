@@ -13,12 +13,13 @@ use std::str::FromStr as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, geteuid, kill_process, test_kill_process};
 use sqlx::ConnectOptions as _;
 
 use super::backend::Db;
 use super::connection::{Connection, PostgresSession};
-use super::wait::{GENEROUS, poll};
+use super::wait::{GENEROUS, eventually, poll};
 
 pub mod machine;
 
@@ -190,7 +191,21 @@ impl PrivateServer {
             command.uid(user).gid(group);
         }
         let status = command.status().expect("prlimit starts");
-        assert!(status.success(), "prlimit --pid {process} failed");
+        // A session whose client has just gone may end before its turn comes.
+        if !status.success() {
+            self.wait_for_end_of(process);
+        }
+    }
+
+    /// Waits until the server has noticed that a process of its own has ended: from then on a new session is not one
+    /// that it is about to end because of that process.
+    #[track_caller]
+    pub fn wait_for_end_of(&self, process: &str) {
+        let process = process.parse().ok().and_then(Pid::from_raw);
+        let process = process.expect("the number of a process");
+        eventually(GENEROUS, || {
+            (test_kill_process(process) == Err(Errno::SRCH)).then_some(())
+        });
     }
 
     /// Starts a stopped or crashed server, with the same data at the same port, and waits until it is ready.
