@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use super::change::{Move, WayBack, move_to};
 use super::fence::{FromInside, RecheckRules};
 use super::script::{Recheck as _, seen_elsewhere};
-use super::session::{Coordinator, Move, Options, WayBack, move_to};
+use super::session::{Coordinator, Options};
 use super::{CoordinatorError, Done, Outcome, Progress, Situation};
 use crate::backfill::{BackfillError, Engine, Finding, Limits, Report, Run, Totals};
 use crate::database::ConnectOptions;

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::change::{Move, WayBack};
 use super::fence::{FromInside, RecheckRules};
 use super::script::{Progress, Ran, Run, seen_elsewhere};
-use super::session::{Coordinator, Move, WayBack};
+use super::session::Coordinator;
 use super::{CoordinatorError, Done, Outcome, Situation};
 use crate::gate::{Decision, Verdict};
 use crate::ledger::Entry;

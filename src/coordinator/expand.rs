@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use super::change::{Move, WayBack, move_to};
 use super::script::{Ran, Run, seen_elsewhere};
-use super::session::{Coordinator, Move, WayBack, move_to};
+use super::session::Coordinator;
 use super::{CoordinatorError, Done, Outcome};
 use crate::gate::Verdict;
 use crate::ledger::{Entry, Ledger};

@@ -1,9 +1,10 @@
 //! The fence: a phase in which no version behind it is admitted any more, so that what is seen
 //! from then on can only become less.
 
+use super::change::{Move, WayBack, move_to};
 use super::past_return::past_return;
 use super::script::{Recheck, seen_elsewhere};
-use super::session::{Coordinator, Move, WayBack, move_to};
+use super::session::Coordinator;
 use super::{CoordinatorError, Situation};
 use crate::gate::{Action, Decision, decide};
 use crate::ledger::{Entry, Ledger};

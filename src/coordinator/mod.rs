@@ -6,6 +6,7 @@
 mod backfill;
 mod between_steps;
 mod catalogue;
+mod change;
 mod contract;
 mod error;
 mod expand;

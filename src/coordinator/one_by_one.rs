@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use super::catalogue::{self, Found};
+use super::change::move_to;
 use super::lock::{Failed, Retry};
 use super::script::{
     Ran, Recheck, Run, count, failure, identity, one_line, position, progress, record,
 };
-use super::session::{Coordinator, move_to};
+use super::session::Coordinator;
 use super::{CoordinatorError, Progress};
 use crate::database::{DatabaseError, ErrorKind, LockTimeout, Presence};
 use crate::gate::{Decision, Verdict};

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use super::change::{Move, WayBack};
 use super::fence::{FromInside, RecheckRules};
 use super::script::{Ran, Run, seen_elsewhere};
-use super::session::{Coordinator, Move, WayBack};
+use super::session::Coordinator;
 use super::{CoordinatorError, Done, Outcome};
 use crate::gate::Verdict;
 use crate::ledger::Entry;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::change::{Move, move_to, record_move};
 use super::lock::{Failed, LockWatch, Retry};
-use super::session::{Coordinator, Move, move_to, record_move};
+use super::session::Coordinator;
 use super::{CoordinatorError, ScriptFailure};
 use crate::database::{DatabaseError, LockHolder, LockTimeout};
 use crate::gate::Decision;

@@ -1,0 +1,95 @@
+//! A change of phase, recorded together with its event.
+
+use crate::ledger::{Entry, EventKind, Ledger, LedgerError, PhaseChange, View};
+use crate::model::{Live, MigrationState, Phase};
+
+/// Moves a migration to a new phase inside an open transaction, with its event. Returns the phase
+/// that it leaves.
+///
+/// Invariant: the caller commits right after; the admissions and the coordinator's lease are locked from here on, so
+/// the row kinds recorded take every version into account that was ever admitted, and nobody takes over.
+pub(super) async fn move_to(
+    ledger: &mut Ledger<'_>,
+    token: i64,
+    actor: &str,
+    change: Move<'_>,
+) -> Result<Phase, LedgerError> {
+    let id = change.state.id();
+    let locked = match change.entry {
+        Entry::New => ledger.lock_and_run(id, change.others, token, &[]).await?,
+        Entry::Known => ledger.lock_and_view(id, token).await?,
+    };
+    record_move(ledger, locked, actor, change).await
+}
+
+/// As [`move_to`], with what was seen under the lock: the number of admissions, and the ledger.
+pub(super) async fn record_move(
+    ledger: &mut Ledger<'_>,
+    (seq, view): (i64, View),
+    actor: &str,
+    change: Move<'_>,
+) -> Result<Phase, LedgerError> {
+    let live = view.live_with(change.others);
+    let state = view.present(change.state);
+    let recorded = view
+        .applied
+        .iter()
+        .find(|applied| applied.state.id() == state.id());
+    if let Some(applied) = recorded
+        && applied.recorded_phase != applied.state.phase
+    {
+        let detail = serde_json::json!({ "from": applied.recorded_phase.name(), "to": applied.state.phase.name() });
+        ledger
+            .append(EventKind::BackfillUndone, actor, Some(state.id()), &detail)
+            .await?;
+    }
+    let after = (change.becomes)(&state, &live);
+    ledger.record_phase(PhaseChange {
+        entry: recorded.map_or(Entry::New, |_| Entry::Known),
+        declaration: &after.declaration,
+        phase: after.phase,
+        kinds: after.kinds,
+        seq,
+        step_back: change.way_back.to(state.phase),
+    })?;
+    let mut detail = change.detail;
+    if let Some(object) = detail.as_object_mut() {
+        object.insert("from".into(), state.phase.name().into());
+        object.insert("to".into(), after.phase.name().into());
+    }
+    ledger
+        .append(EventKind::Phase, actor, Some(state.id()), &detail)
+        .await?;
+    ledger.count_again(&view, &live, seq);
+    Ok(state.phase)
+}
+
+/// A change of phase.
+pub(super) struct Move<'m> {
+    /// What is recorded by now. `New` spares looking, and fails where it is not true.
+    pub entry: Entry,
+    /// The state as it was when the step was decided on.
+    pub state: &'m MigrationState,
+    /// Versions that sources other than the leases saw.
+    pub others: &'m [Live],
+    /// The state afterwards, from the one before and the live versions.
+    pub becomes: &'m (dyn Fn(&MigrationState, &[Live]) -> MigrationState + Send + Sync),
+    /// Whether the phase that is left is recorded as the one to go back to: it may not be the one
+    /// that the step was decided in, because a version admitted since may have undone a backfill.
+    pub way_back: WayBack,
+    /// More for the event; an object.
+    pub detail: serde_json::Value,
+}
+
+/// Whether a change of phase can be taken back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum WayBack {
+    Kept,
+    None,
+}
+
+impl WayBack {
+    fn to(self, phase: Phase) -> Option<Phase> {
+        (self == Self::Kept).then_some(phase)
+    }
+}
