@@ -124,9 +124,16 @@ impl Load {
         phase.versions.keys().cloned().collect()
     }
 
-    /// Begins long requests, a few at the most, until one is in the hands of this version.
+    /// Waits until each of these versions has answered in this phase.
+    #[track_caller]
+    pub fn answered_by(&self, versions: &[&str]) {
+        eventually(GENEROUS, || (self.versions() == versions).then_some(()));
+    }
+
+    /// Begins long requests until one is in the hands of this version, which gets a quarter of them at least.
+    #[track_caller]
     pub fn begin_report_on(&self, version: &str) {
-        for _ in 0..10 {
+        for _ in 0..40 {
             let (tell, told) = channel();
             let shared = Arc::clone(&self.shared);
             let thread = std::thread::spawn(move || {
@@ -145,6 +152,7 @@ impl Load {
                 return;
             }
         }
+        panic!("none of many long requests came to {version}");
     }
 
     /// Lets everybody finish what they have begun. Nobody must have had anything to complain about.
