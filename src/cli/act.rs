@@ -223,24 +223,25 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
     let mut coordinator = Coordinator::start(options).await?;
     let mut outcomes = Vec::new();
     let mut failed = None;
-    for id in &task.ids {
-        match coordinator.take(task.step, id).await {
-            Ok(outcome) => {
-                let blocked = matches!(outcome, Outcome::Blocked(_));
-                if !out.is_json() {
-                    reporter.finish();
-                    out.line(&as_text(&outcome));
-                }
-                outcomes.push(outcome);
-                // Expands build on each other; the others stand each for itself.
-                if blocked && task.step == Step::Expand {
-                    break;
-                }
-            }
+    while let Some(ids) = task.ids.get(outcomes.len()..).filter(|ids| !ids.is_empty()) {
+        let taken = match coordinator.take_first(task.step, ids).await {
+            Ok(taken) => taken,
             Err(error) => {
                 failed = Some(error);
                 break;
             }
+        };
+        if !out.is_json() {
+            reporter.finish();
+            for outcome in &taken {
+                out.line(&as_text(outcome));
+            }
+        }
+        let is_blocked = taken.iter().any(|one| matches!(one, Outcome::Blocked(_)));
+        outcomes.extend(taken);
+        // Expands build on each other; the others stand each for itself.
+        if is_blocked && task.step == Step::Expand {
+            break;
         }
     }
     reporter.finish();

@@ -30,6 +30,34 @@ pub(super) async fn record_move(
     change: Move<'_>,
 ) -> Result<Phase, LedgerError> {
     let live = view.live_with(change.others);
+    let left = record_one(ledger, (seq, &view), &live, actor, change).await?;
+    ledger.count_again(&view, &live, seq);
+    Ok(left)
+}
+
+/// As [`record_move`], for several migrations of which nothing is recorded yet; `others` are those of each change.
+pub(super) async fn record_moves<'m>(
+    ledger: &mut Ledger<'_>,
+    (seq, view): (i64, View),
+    actor: &str,
+    others: &[Live],
+    changes: impl IntoIterator<Item = Move<'m>>,
+) -> Result<(), LedgerError> {
+    let live = view.live_with(others);
+    for change in changes {
+        record_one(ledger, (seq, &view), &live, actor, change).await?;
+    }
+    ledger.count_again(&view, &live, seq);
+    Ok(())
+}
+
+async fn record_one(
+    ledger: &mut Ledger<'_>,
+    (seq, view): (i64, &View),
+    live: &[Live],
+    actor: &str,
+    change: Move<'_>,
+) -> Result<Phase, LedgerError> {
     let state = view.present(change.state);
     let recorded = view
         .applied
@@ -43,7 +71,7 @@ pub(super) async fn record_move(
             .append(EventKind::BackfillUndone, actor, Some(state.id()), &detail)
             .await?;
     }
-    let after = (change.becomes)(&state, &live);
+    let after = (change.becomes)(&state, live);
     ledger.record_phase(PhaseChange {
         entry: recorded.map_or(Entry::New, |_| Entry::Known),
         declaration: &after.declaration,
@@ -60,7 +88,6 @@ pub(super) async fn record_move(
     ledger
         .append(EventKind::Phase, actor, Some(state.id()), &detail)
         .await?;
-    ledger.count_again(&view, &live, seq);
     Ok(state.phase)
 }
 

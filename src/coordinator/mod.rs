@@ -21,6 +21,7 @@ mod revert;
 mod script;
 mod session;
 mod steer;
+mod together;
 
 use std::time::Duration;
 

@@ -125,9 +125,8 @@ impl Coordinator<'_> {
         let script = &run.file.script;
         let statements = &script.statements;
         // What is over at once may as well run under the lock that recording it needs.
-        let locks_first = run.change.entry == Entry::New
-            && !watch.is_retry
-            && (0..statements.len()).all(|index| script.is_instant(index));
+        let locks_first =
+            run.change.entry == Entry::New && !watch.is_retry && script.is_all_instant();
         let mut locked = None;
         let mut watching = None;
         // An instant script has one part.
@@ -170,15 +169,7 @@ impl Coordinator<'_> {
             .after_script(&run.file.script)
             .await
             .map_err(|error| Failed::At(statements.len().saturating_sub(1), error))?;
-        let id = run.change.state.id().clone();
-        let path = run.file.path.display().to_string();
-        let done = statements.iter().enumerate();
-        let done: Vec<StepRecord> = done
-            .map(|(index, statement)| record(index, statement, StepState::Done))
-            .collect();
-        let entry = run.change.entry;
-        ledger.record_steps(entry, &id, run.step.name(), &done);
-        ledger.record_file(entry, &id, run.step.name(), &path, &run.file.sha256);
+        record_script(&mut ledger, run);
         crate::crash::point(&format!("{}.recording", run.step.name()));
         let change = run.change.clone_with(run.file);
         match locked {
@@ -204,6 +195,18 @@ fn parts(script: &Script) -> Vec<Range<usize>> {
         }
     }
     parts
+}
+
+/// Records the statements and the file of a script that has run whole.
+pub(super) fn record_script(ledger: &mut Ledger<'_>, run: &Run<'_>) {
+    let (id, entry, step) = (run.change.state.id(), run.change.entry, run.step.name());
+    let statements = run.file.script.statements.iter().enumerate();
+    let done: Vec<StepRecord> = statements
+        .map(|(index, statement)| record(index, statement, StepState::Done))
+        .collect();
+    ledger.record_steps(entry, id, step, &done);
+    let path = run.file.path.display().to_string();
+    ledger.record_file(entry, id, step, &path, &run.file.sha256);
 }
 
 impl Move<'_> {

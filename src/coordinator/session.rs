@@ -37,7 +37,7 @@ pub struct Coordinator<'a> {
     pub(super) actor: String,
     /// What was observed last, with what was done since, where many expands follow each other, and until when that
     /// is recent.
-    known: Option<(Instant, Situation)>,
+    pub(super) known: Option<(Instant, Situation)>,
     renewal: tokio::task::JoinHandle<()>,
 }
 
@@ -137,6 +137,23 @@ impl<'a> Coordinator<'a> {
             Step::Backfill => self.backfill(id).await,
             Step::Contract => self.contract(id).await,
             Step::Revert => self.revert(id).await,
+        }
+    }
+
+    /// Carries out one step of the first of these migrations, and of those after it that can share its transaction. One
+    /// outcome for each, and at least one where there is a migration.
+    ///
+    /// # Errors
+    /// As of [`Self::take`].
+    pub async fn take_first(
+        &mut self,
+        step: Step,
+        ids: &[MigrationId],
+    ) -> Result<Vec<super::Outcome>, CoordinatorError> {
+        match (step, ids) {
+            (_, []) => Ok(Vec::new()),
+            (Step::Expand, ids) => self.expand_together(ids).await,
+            (_, [id, ..]) => Ok(vec![self.take(step, id).await?]),
         }
     }
 

@@ -139,6 +139,15 @@ pub(super) struct Head {
     pub(super) hash: String,
     /// When that was read: milliseconds since the epoch, by the database's clock.
     pub(super) at: i64,
+    pub(super) record: HeadRecord,
+}
+
+/// Whether the ledger's own row says where the log ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeadRecord {
+    Written,
+    /// Events were appended since; written once, however many they are, before the transaction is committed.
+    Due,
 }
 
 /// Locks the log against others that append, and asks where it ends.
@@ -152,6 +161,7 @@ impl Head {
             events: row.int(0)?,
             hash: row.text(1)?.to_owned(),
             at: row.int(2)?,
+            record: HeadRecord::Written,
         })
     }
 }
@@ -207,11 +217,27 @@ impl Ledger<'_> {
                 hash.as_str().into(),
             ],
         );
-        self.execute_later(
-            "UPDATE {meta} SET events = ?, head = ? WHERE id = 1",
-            &[seq.into(), hash.into()],
-        );
+        self.head = Some(Head {
+            events: seq,
+            hash,
+            at,
+            record: HeadRecord::Due,
+        });
         Ok(())
+    }
+
+    /// Writes where the log ends, if this transaction has appended to it.
+    pub(super) fn record_head(&mut self) {
+        if let Some(head) = &mut self.head
+            && head.record == HeadRecord::Due
+        {
+            head.record = HeadRecord::Written;
+            let values = [head.events.into(), head.hash.as_str().into()];
+            self.execute_later(
+                "UPDATE {meta} SET events = ?, head = ? WHERE id = 1",
+                &values,
+            );
+        }
     }
 
     /// The whole log, oldest first.

@@ -1,6 +1,6 @@
 //! What a change of phase locks: admissions, the coordinator's lease and the end of the log, in this order.
 
-use super::events::Head;
+use super::events::{Head, HeadRecord};
 use super::groups::counted;
 use super::{CoordinatorRow, Ledger, LedgerError, RunError, View, first, understood};
 use crate::database::Row;
@@ -75,10 +75,12 @@ impl Ledger<'_> {
         };
         understood(row.int(5)?)?;
         coordinator.proves(token)?;
-        self.head = Some(Head {
+        // What this transaction has appended before is not in that row yet.
+        self.head.get_or_insert(Head {
             events: row.int(6)?,
             hash: row.text(7)?.to_owned(),
             at: now,
+            record: HeadRecord::Written,
         });
         self.as_of = Some(now);
         Ok((row.int(0)?, coordinator))

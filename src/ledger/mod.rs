@@ -122,6 +122,7 @@ impl<'c> Ledger<'c> {
         crate::crash::point("ledger.commit");
         // Nothing is written for a ledger that a newer program has changed.
         self.as_of().await?;
+        self.record_head();
         let last = self.later.len().saturating_sub(AT_ONCE);
         let last = self.later.split_off(last);
         self.write_now().await?;

@@ -16,6 +16,11 @@ const LOOKS_ELSEWHERE: &[&str] = &[
 ];
 
 impl Script {
+    /// Whether each of its statements is over at once.
+    pub fn is_all_instant(&self) -> bool {
+        (0..self.statements.len()).all(|index| self.is_instant(index))
+    }
+
     /// Whether the statement at `index` makes an empty table, or an index of one that is empty yet because this script
     /// has just made it: however large the database is, that takes no time and waits for no lock of anybody's.
     pub fn is_instant(&self, index: usize) -> bool {

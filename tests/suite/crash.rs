@@ -161,6 +161,30 @@ pub fn project(db: &Db, files: &[(&str, &str)]) -> Project {
     project
 }
 
+/// Named, so that a run with nothing left to do also clears up after a coordinator that is gone.
+pub const SEVERAL: &[&str] = &["expand", "1", "2", "3"];
+
+/// Three that follow each other: the first two can share a transaction, where changes of the schema can be in one.
+pub fn several(db: &Db) -> Project {
+    let project = Project::new(db, &["web"]);
+    project.file("migrate.toml", CONFIG);
+    let manifest = "description = \"Add\"\n[services.web]\nnew = \">=1.1.0\"\n";
+    for (name, sql) in [
+        (
+            "0001_notes",
+            "CREATE TABLE notes (id bigint PRIMARY KEY, text varchar(200));\nCREATE INDEX notes_text ON notes (text);\n",
+        ),
+        ("0002_tags", "CREATE TABLE tags (name varchar(20));\n"),
+        (
+            "0003_nick",
+            "ALTER TABLE people ADD COLUMN nick varchar(20);\n",
+        ),
+    ] {
+        project.migration(name, &[("migration.toml", manifest), ("expand.sql", sql)]);
+    }
+    project
+}
+
 pub fn people(db: &Db, rows: usize) {
     db.execute(&format!(
         "CREATE TABLE people (id {}, full_name text NOT NULL DEFAULT '')",
@@ -312,6 +336,13 @@ scenario!(
         people(&db, 8);
         let project = project(&db, &[]);
         matrix("expand", &db, &project, &["expand", "1"]);
+    }
+);
+
+scenario!(
+    fn expand_several(db: Db) {
+        people(&db, 8);
+        matrix("expand, several", &db, &several(&db), SEVERAL);
     }
 );
 

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use crate::crash::{assert_same, assert_whole, end_state, people, project};
+use crate::crash::{SEVERAL, assert_same, assert_whole, end_state, people, project, several};
 use crate::support::backend::Db;
 use crate::support::project::{Output, Project, Signal};
 use crate::support::wait::{GENEROUS, eventually, poll};
@@ -69,25 +69,70 @@ enum Fault {
     Crash,
 }
 
-const COMMANDS: [&str; 4] = ["expand", "backfill", "contract", "revert"];
+/// A step as the table calls it, what has to be done before it can be, and how it is asked for.
+struct Tried {
+    step: &'static str,
+    project: fn(&Db) -> Project,
+    before: &'static [&'static str],
+    command: &'static [&'static str],
+}
 
-/// What has to be done before a command can be.
-fn prepare(project: &Project, command: &str) {
-    let before: &[&str] = match command {
-        "expand" => &[],
-        "contract" => &["expand", "backfill"],
-        _ => &["expand"],
-    };
-    for step in before {
-        project.migrate(&[step]).expect_code(0);
+impl Tried {
+    /// A project with everything done that comes before.
+    fn prepared(&self, db: &Db) -> Project {
+        let project = (self.project)(db);
+        for step in self.before {
+            project.migrate(&[step]).expect_code(0);
+        }
+        project
+    }
+
+    /// The step in the name of a database.
+    fn word(&self) -> String {
+        self.step.replace(", ", "_")
     }
 }
 
+fn usual(db: &Db) -> Project {
+    project(db, &[])
+}
+
+const TRIED: [Tried; 5] = [
+    Tried {
+        step: "expand",
+        project: usual,
+        before: &[],
+        command: &["expand", "1"],
+    },
+    Tried {
+        step: "expand, several",
+        project: several,
+        before: &[],
+        command: SEVERAL,
+    },
+    Tried {
+        step: "backfill",
+        project: usual,
+        before: &["expand"],
+        command: &["backfill", "1"],
+    },
+    Tried {
+        step: "contract",
+        project: usual,
+        before: &["expand", "backfill"],
+        command: &["contract", "1"],
+    },
+    Tried {
+        step: "revert",
+        project: usual,
+        before: &["expand"],
+        command: &["revert", "1"],
+    },
+];
+
 /// The points that a run passes, each name once, in their order.
-fn points(project: &Project, command: &str) -> Vec<String> {
-    let output = project
-        .env("PHASEGATE_SHOW_POINTS", "yes")
-        .migrate(&[command, "1"]);
+fn points(project: &Project, command: &[&str]) -> Vec<String> {
+    let output = project.env("PHASEGATE_SHOW_POINTS", "yes").migrate(command);
     project.env_remove("PHASEGATE_SHOW_POINTS");
     let mut seen = BTreeSet::new();
     let output = output.expect_code(0);
@@ -101,9 +146,9 @@ fn points(project: &Project, command: &str) -> Vec<String> {
 }
 
 /// Stops a run at `point`, lets `fault` happen, and lets it go on to its end.
-fn disturbed(project: &Project, command: &str, point: &str, fault: impl Fn()) -> Output {
+fn disturbed(project: &Project, command: &[&str], point: &str, fault: impl Fn()) -> Output {
     project.env("PHASEGATE_PAUSE_AT", point);
-    let mut run = project.spawn(&[command, "1"]);
+    let mut run = project.spawn(command);
     run.wait_for_line("pause at point", GENEROUS);
     project.env_remove("PHASEGATE_PAUSE_AT");
     fault();
@@ -117,14 +162,14 @@ fn disturbed(project: &Project, command: &str, point: &str, fault: impl Fn()) ->
 }
 
 fn matrix(name: &str, place: &Place) {
-    for command in COMMANDS {
+    for tried in &TRIED {
+        let Tried { step, command, .. } = *tried;
         let (mut cut, mut crashed) = (0, 0);
-        let straight = (place.create)(&format!("straight_{command}"));
+        let straight = (place.create)(&format!("straight_{}", tried.word()));
         people(&straight, 8);
-        let undisturbed = project(&straight, &[]);
-        prepare(&undisturbed, command);
+        let undisturbed = tried.prepared(&straight);
         let points = points(&undisturbed, command);
-        assert!(points.len() > 5, "{command} on {name}: only {points:?}");
+        assert!(points.len() > 5, "{step} on {name}: only {points:?}");
         let wanted = end_state(&straight);
         for (number, point) in points.iter().enumerate() {
             // The connection is cut everywhere, and the server crashes where something is under way.
@@ -135,11 +180,11 @@ fn matrix(name: &str, place: &Place) {
                 if fault == Fault::Crash && !is_within {
                     continue;
                 }
-                let when = format!("{command} on {name}, {fault:?} at {point}");
-                let db = (place.create)(&format!("{command}_{number}_{fault:?}").to_lowercase());
+                let when = format!("{step} on {name}, {fault:?} at {point}");
+                let called = format!("{}_{number}_{fault:?}", tried.word());
+                let db = (place.create)(&called.to_lowercase());
                 people(&db, 8);
-                let project = project(&db, &[]);
-                prepare(&project, command);
+                let project = tried.prepared(&db);
                 let ended = disturbed(&project, command, point, || match fault {
                     Fault::Cut => (place.cut)(&db),
                     Fault::Crash => (place.crash_and_start)(),
@@ -150,7 +195,7 @@ fn matrix(name: &str, place: &Place) {
                     ended.code,
                     ended.stderr
                 );
-                let again = project.migrate(&[command, "1"]);
+                let again = project.migrate(command);
                 assert_eq!(again.code, 0, "{when}\n{}\n{}", again.stdout, again.stderr);
                 assert_same(&wanted, &end_state(&db), &when);
                 assert_whole(&db, &when);
@@ -160,8 +205,8 @@ fn matrix(name: &str, place: &Place) {
                 }
             }
         }
-        tried::all_equal(tried::CUT, command, name, cut);
-        tried::all_equal(tried::CRASHED, command, name, crashed);
+        tried::all_equal(tried::CUT, step, name, cut);
+        tried::all_equal(tried::CRASHED, step, name, crashed);
     }
 }
 
@@ -188,15 +233,15 @@ fn without_giving_up(end: &str) -> String {
 /// Files may not grow beyond a limit, as on a full disk: each command fails somewhere, and goes on when there is space.
 #[test]
 fn a_full_disk_on_sqlite() {
-    for command in COMMANDS {
+    for tried in &TRIED {
+        let Tried { step, command, .. } = *tried;
         let before = Db::on("sqlite");
         people(&before, 200);
-        let project = project(&before, &[]);
-        prepare(&project, command);
+        let project = tried.prepared(&before);
         let straight = before.copy();
         project
             .env("DATABASE_URL", &straight.url)
-            .migrate(&[command, "1"])
+            .migrate(command)
             .expect_code(0);
         let wanted = end_state(&straight);
         let (mut failed, mut is_large_enough) = (0, false);
@@ -204,28 +249,25 @@ fn a_full_disk_on_sqlite() {
         for limit in (8..4096).step_by(24) {
             let db = before.copy();
             project.env("DATABASE_URL", &db.url);
+            let limit_of = limit.to_string();
+            let shell = [
+                "-c",
+                "ulimit -f \"$1\"; trap '' XFSZ; shift; exec \"$@\"",
+                "sh",
+                &limit_of,
+                env!("CARGO_BIN_EXE_migrate"),
+            ];
             let limited = project
-                .spawn_program(
-                    "sh",
-                    &[
-                        "-c",
-                        "ulimit -f \"$1\"; trap '' XFSZ; shift; exec \"$@\"",
-                        "sh",
-                        &limit.to_string(),
-                        env!("CARGO_BIN_EXE_migrate"),
-                        command,
-                        "1",
-                    ],
-                )
+                .spawn_program("sh", &[&shell, command].concat())
                 .wait();
-            let when = format!("{command} on sqlite, files of at most {limit} blocks");
+            let when = format!("{step} on sqlite, files of at most {limit} blocks");
             if limited.code == 0 {
                 assert_same(&wanted, &end_state(&db), &when);
                 is_large_enough = true;
                 break;
             }
             assert_eq!(limited.code, 1, "{when}\n{}", limited.stderr);
-            let again = project.migrate(&[command, "1"]);
+            let again = project.migrate(command);
             assert_eq!(again.code, 0, "{when}\n{}\n{}", again.stdout, again.stderr);
             let ended = without_giving_up(&end_state(&db));
             assert_same(&without_giving_up(&wanted), &ended, &when);
@@ -234,9 +276,9 @@ fn a_full_disk_on_sqlite() {
         }
         assert!(
             failed > 0 && is_large_enough,
-            "{command}: failed {failed} times"
+            "{step}: failed {failed} times"
         );
-        tried::all_equal(tried::FULL, command, "sqlite", failed);
+        tried::all_equal(tried::FULL, step, "sqlite", failed);
     }
 }
 
@@ -251,25 +293,24 @@ struct Filled<'f> {
 
 fn fill_up(place: &Filled<'_>) {
     let name = place.name;
-    for command in COMMANDS {
+    for tried in &TRIED {
+        let Tried { step, command, .. } = *tried;
         let db_of = |part: &str| {
-            let db = (place.create)(&format!("{command}_{part}"));
+            let db = (place.create)(&format!("{}_{part}", tried.word()));
             people(&db, 8);
             db
         };
         let straight = db_of("straight");
-        let undisturbed = project(&straight, &[]);
-        prepare(&undisturbed, command);
+        let undisturbed = tried.prepared(&straight);
         let points = points(&undisturbed, command);
         let wanted = end_state(&straight);
         let is_tried =
             |point: &&String| point.as_str() == "coordinator.acquired" || point.ends_with(".ran");
         let mut failed = 0;
         for (number, point) in points.iter().filter(is_tried).enumerate() {
-            let when = format!("{command} on {name}, no space from {point} on");
+            let when = format!("{step} on {name}, no space from {point} on");
             let db = db_of(&format!("full_{number}"));
-            let project = project(&db, &[]);
-            prepare(&project, command);
+            let project = tried.prepared(&db);
             let ended = disturbed(&project, command, point, || (place.fill)(&db));
             assert!(
                 matches!(ended.code, 0 | 1),
@@ -278,15 +319,15 @@ fn fill_up(place: &Filled<'_>) {
                 ended.stderr
             );
             (place.make_space)(&db);
-            let again = project.migrate(&[command, "1"]);
+            let again = project.migrate(command);
             assert_eq!(again.code, 0, "{when}\n{}\n{}", again.stdout, again.stderr);
             let ended_as = without_giving_up(&end_state(&db));
             assert_same(&without_giving_up(&wanted), &ended_as, &when);
             assert_whole(&db, &when);
             failed += usize::from(ended.code == 1);
         }
-        assert!(failed > 0, "{command} on {name}: no run met the limit");
-        tried::all_equal(tried::FULL, command, name, failed);
+        assert!(failed > 0, "{step} on {name}: no run met the limit");
+        tried::all_equal(tried::FULL, step, name, failed);
     }
 }
 

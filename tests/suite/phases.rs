@@ -5,3 +5,4 @@ mod contract;
 mod expand;
 mod kinds;
 mod revert;
+mod together;

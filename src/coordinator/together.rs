@@ -1,0 +1,189 @@
+//! Small expands that follow each other, in one transaction: an empty table is made sooner than it is committed.
+//!
+//! Invariant: this ends as applying them one by one does. Each has its own records, and where one fails, those before it
+//! are applied without it.
+
+use std::time::Instant;
+
+use super::change::{Move, WayBack, record_moves};
+use super::script::{Run, count, progress, record_script, seen_elsewhere};
+use super::session::Coordinator;
+use super::{CoordinatorError, Done, Outcome};
+use crate::database::{Ddl, LockTimeout};
+use crate::gate::Verdict;
+use crate::ledger::{Entry, Ledger, LedgerError, RunError};
+use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
+use crate::project::ScriptFile;
+use crate::sql::Mode;
+
+/// How many statements share a transaction at most: each table takes a few places in PostgreSQL's table of locks, and
+/// who asks to be admitted waits until the end.
+const STATEMENTS: usize = 50;
+
+/// A migration of which nothing is recorded yet, and its script.
+type Small<'s> = (&'s MigrationId, &'s ScriptFile);
+
+/// How an attempt at several ended.
+enum Attempt {
+    Done(Vec<Outcome>),
+    /// Nothing was changed; so many of them may go together.
+    Fewer(usize),
+}
+
+impl Coordinator<'_> {
+    /// Expands the first of these migrations, and those after it that can share its transaction. One outcome for each.
+    pub(super) async fn expand_together(
+        &mut self,
+        ids: &[MigrationId],
+    ) -> Result<Vec<Outcome>, CoordinatorError> {
+        let mut small = self.small(ids);
+        while small.len() > 1 {
+            match self.attempt_together(&small).await? {
+                Attempt::Done(outcomes) => return Ok(outcomes),
+                Attempt::Fewer(count) => small.truncate(count),
+            }
+        }
+        match ids.first() {
+            // Alone it also waits for locks, and says what is wrong with it.
+            Some(id) => Ok(vec![self.expand(id).await?]),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Those at the beginning whose scripts are over at once, as many as fit.
+    fn small<'s>(&self, ids: &'s [MigrationId]) -> Vec<Small<'s>>
+    where
+        Self: 's,
+    {
+        let capabilities = self.connection.capabilities();
+        if capabilities.ddl != Ddl::Transactional {
+            return Vec::new();
+        }
+        let project = self.options.project;
+        let mut room = STATEMENTS;
+        let scripts = ids.iter().map_while(|id| {
+            let files = project.get(id)?.files(capabilities.dialect);
+            let file = files.expand.as_ref()?;
+            let is_small = file.script.mode == Mode::Transactional && file.script.is_all_instant();
+            room = room.checked_sub(file.script.statements.len())?;
+            is_small.then_some((id, file))
+        });
+        scripts.collect()
+    }
+
+    async fn attempt_together(&mut self, small: &[Small<'_>]) -> Result<Attempt, CoordinatorError> {
+        let began = Instant::now();
+        let (until, mut situation) = self.recent_situation().await?;
+        let live = situation.evidence.snapshot.live();
+        let mut states = Vec::new();
+        for (id, _) in small {
+            let decision = self.ask(Step::Expand, id, &situation);
+            let known = situation.evidence.schema.get_mut(id);
+            let Some(state) = known.filter(|state| state.phase == Phase::Pending) else {
+                break;
+            };
+            if decision.verdict != Verdict::Go {
+                break;
+            }
+            // The next one is asked about as if this one were done.
+            let expanded = state.after(Step::Expand, &live);
+            states.push(std::mem::replace(state, expanded));
+        }
+        if states.len() < 2 {
+            return Ok(Attempt::Fewer(1));
+        }
+        let others = seen_elsewhere(&situation.evidence.snapshot);
+        let ran = self.run_together(small, &states, &others).await;
+        // Whatever happened, the connection is put back as it was.
+        self.connection.rollback().await?;
+        match ran {
+            Ok(()) => crate::crash::point("expand.committed"),
+            Err(RunError::Statement(index, error)) => {
+                tracing::debug!("statement {index} of several migrations: {error}");
+                return Ok(Attempt::Fewer(script_of(small, index)));
+            }
+            Err(RunError::Ledger(error)) => {
+                tracing::debug!("several migrations in one transaction: {error}");
+                return Ok(Attempt::Fewer(1));
+            }
+        }
+        self.known = Some((until, situation));
+        let each = u32::try_from(states.len()).unwrap_or(u32::MAX);
+        let took = began.elapsed() / each.max(1);
+        let done = small.iter().zip(&states).map(|((id, file), _)| {
+            Outcome::Done(Done {
+                migration: (*id).clone(),
+                step: Step::Expand,
+                statements: count(&file.script.statements),
+                rows: 0,
+                keys: 0,
+                took,
+                notes: Vec::new(),
+            })
+        });
+        Ok(Attempt::Done(done.collect()))
+    }
+
+    /// Runs the scripts of those whose states are given, and records each as if it had run alone.
+    async fn run_together(
+        &mut self,
+        small: &[Small<'_>],
+        states: &[MigrationState],
+        others: &[Live],
+    ) -> Result<(), RunError> {
+        let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Expand, live);
+        let runs = small.iter().zip(states).map(|((_, file), state)| Run {
+            step: Step::Expand,
+            file,
+            change: Move {
+                entry: Entry::New,
+                state,
+                others,
+                becomes: &becomes,
+                way_back: WayBack::None,
+                detail: serde_json::json!({}),
+            },
+            recheck: None,
+        });
+        let runs: Vec<Run<'_>> = runs.collect();
+        let Some(first) = states.first() else {
+            return Ok(());
+        };
+        let mut texts = Vec::new();
+        for file in runs.iter().map(|run| run.file) {
+            for (index, statement) in file.script.statements.iter().enumerate() {
+                (self.options.report)(progress(file, index, statement));
+                crate::crash::point("expand.statement");
+                texts.push(statement.text.as_str());
+            }
+        }
+        let limit = LockTimeout(self.project().config.database.lock_timeout);
+        let mut ledger = Ledger::write_soon(self.connection.as_mut()).await?;
+        let limited = ledger.unsent().limit_lock_waits(limit).await;
+        limited.map_err(LedgerError::from)?;
+        let seen = ledger
+            .lock_and_run(first.id(), others, self.token, &texts)
+            .await?;
+        crate::crash::point("expand.ran");
+        for run in &runs {
+            record_script(&mut ledger, run);
+            crate::crash::point("expand.recording");
+        }
+        let changes = runs.iter().map(|run| run.change.clone_with(run.file));
+        record_moves(&mut ledger, seen, &self.actor, others, changes).await?;
+        ledger.commit().await?;
+        Ok(())
+    }
+}
+
+/// Whose statement this is, of all that were sent.
+fn script_of(small: &[Small<'_>], mut index: usize) -> usize {
+    let lengths = small.iter().map(|(_, file)| file.script.statements.len());
+    for (script, length) in lengths.enumerate() {
+        match index.checked_sub(length) {
+            Some(rest) => index = rest,
+            None => return script,
+        }
+    }
+    0
+}
