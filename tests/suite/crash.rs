@@ -10,6 +10,7 @@ use phasegate::ledger::{LedgerError, Verified};
 
 use crate::support::backend::{Db, Ledger};
 use crate::support::connection::block_on;
+use crate::support::mysql::is_mariadb;
 use crate::support::project::{Project, Signal};
 use crate::support::wait::poll;
 use crate::tried;
@@ -187,7 +188,7 @@ pub fn several(db: &Db) -> Project {
 
 pub fn people(db: &Db, rows: usize) {
     db.execute(&format!(
-        "CREATE TABLE people (id {}, full_name text NOT NULL DEFAULT '')",
+        "CREATE TABLE people (id {}, full_name varchar(200) NOT NULL DEFAULT '')",
         db.backend.key
     ));
     db.execute(
@@ -205,13 +206,20 @@ pub fn people(db: &Db, rows: usize) {
 /// Everything that has to be the same whether a run was killed or not: schema, rows, and what the ledger says about them.
 pub fn end_state(db: &Db) -> String {
     let mut text = db.dump(Ledger::Excluded);
+    // MySQL counts a table anew when it likes to, and `total` is what it believed then.
+    let has_estimates = db.backend.name != "mysql" || is_mariadb(db);
+    let backfills = if has_estimates {
+        "number, paused, pace, total"
+    } else {
+        "number, paused, pace"
+    };
     for (table, columns, order) in [
         (
             "migrations",
             "number, id, phase, kinds, declaration, seq, step_back",
             "number",
         ),
-        ("backfills", "number, paused, pace, total", "number"),
+        ("backfills", backfills, "number"),
         (
             "backfill_ranges",
             "number, position, begins, key_from, key_upto, seen, changed, batches",

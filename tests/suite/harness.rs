@@ -42,7 +42,7 @@ scenario!(
 scenario!(
     fn a_dump_shows_every_difference_and_no_other(db: Db) {
         let start = format!(
-            "CREATE TABLE t (id {}, name text); INSERT INTO t (name) VALUES ('a'), (NULL)",
+            "CREATE TABLE t (id {}, name varchar(20)); INSERT INTO t (name) VALUES ('a'), (NULL)",
             db.backend.key
         );
         db.execute(&start);
@@ -55,7 +55,7 @@ scenario!(
             "UPDATE t SET name = 'b' WHERE id = 1",
             "INSERT INTO t (name) VALUES ('c')",
             "ALTER TABLE t ADD COLUMN extra text",
-            "ALTER TABLE t ADD COLUMN required text NOT NULL DEFAULT ''",
+            "ALTER TABLE t ADD COLUMN required varchar(20) NOT NULL DEFAULT ''",
             "CREATE INDEX t_name ON t (name)",
             "CREATE UNIQUE INDEX t_both ON t (name, required)",
             "CREATE VIEW v AS SELECT id FROM t",

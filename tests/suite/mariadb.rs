@@ -2,9 +2,9 @@
 
 use crate::support::backend::{Db, Ledger};
 use crate::support::connection::{Connection, MysqlSession};
-use crate::support::mysql::PrivateServer;
+use crate::support::mysql::{PrivateServer, is_mariadb};
 use crate::support::project::Signal;
-use crate::support::shop::{APPEND_ONLY, NAME, Shop, said};
+use crate::support::shop::{APPEND_ONLY, EXPAND, NAME, Shop, said};
 use crate::support::wait::{GENEROUS, eventually};
 
 const CONFIG: &str = "\
@@ -194,7 +194,7 @@ fn a_statement_that_still_runs_is_waited_for() {
     let url = shop.db.url.clone();
     let orphan = std::thread::spawn(move || {
         let mut session = Connection::new(Box::new(MysqlSession::open(&url).expect("a session")));
-        session.try_execute("ALTER TABLE users ADD COLUMN name TEXT")
+        session.try_execute(EXPAND.trim_end().trim_end_matches(';'))
     });
     eventually(GENEROUS, || {
         let waiting = "SELECT count(*) FROM information_schema.processlist \
@@ -212,6 +212,11 @@ fn a_statement_that_still_runs_is_waited_for() {
 #[test]
 fn keys_of_every_kind_go_to_their_extremes() {
     let wide = "BIGINT UNSIGNED";
+    let uuid = if is_mariadb(&Db::on("mysql")) {
+        "UUID"
+    } else {
+        "CHAR(36)"
+    };
     for (kind, keys) in [
         (
             "BIGINT",
@@ -221,7 +226,7 @@ fn keys_of_every_kind_go_to_their_extremes() {
         ("VARCHAR(40)", "('a''b\\\\'), ('Ärger'), ('日本')"),
         ("BINARY(4)", "(x'00000000'), (x'00ff5c27'), (x'ffffffff')"),
         (
-            "UUID",
+            uuid,
             "('00000000-0000-0000-0000-000000000001'), ('ffffffff-ffff-ffff-ffff-ffffffffffff'), (UUID())",
         ),
     ] {

@@ -2,7 +2,7 @@
 
 use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use super::{Mysql, from_sqlx, identifier, literal, table_name};
+use super::{Flavour, Mysql, from_sqlx, identifier, literal, table_name};
 use crate::database::{DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start};
 
 /// How a column of a key is written, and read without loss.
@@ -199,14 +199,24 @@ impl Mysql {
             Some((schema, name)) => (literal(schema), name),
             None => ("DATABASE()".to_owned(), table),
         };
-        let rows = self
-            .rows(&format!(
-                "SELECT CAST(coalesce(table_rows, 0) AS SIGNED) FROM information_schema.tables \
-                 WHERE table_schema = {schema} AND table_name = {}",
-                literal(name)
-            ))
-            .await?;
-        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        let estimate = format!(
+            "SELECT CAST(coalesce(table_rows, 0) AS SIGNED) FROM information_schema.tables \
+             WHERE table_schema = {schema} AND table_name = {}",
+            literal(name)
+        );
+        // MySQL remembers for a day what it once told, and has to be asked not to.
+        let statements: &[&str] = match self.flavour {
+            Flavour::MariaDb => &[&estimate],
+            Flavour::MySql => &[
+                "SET SESSION information_schema_stats_expiry = 0",
+                &estimate,
+                "SET SESSION information_schema_stats_expiry = DEFAULT",
+            ],
+        };
+        self.begin_now().await?;
+        let answers = self.together(statements).await?;
+        let row = answers.iter().find_map(|answer| answer.rows.first());
+        let count = row.map_or(Ok(0), |row| row.int(0))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 

@@ -1,38 +1,78 @@
 //! How busy the server is, how far it is behind, and how long a statement may take.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use sqlx::{Column as _, Row as _};
+use futures_util::future::join;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
+use sqlx::{AssertSqlSafe, Column as _, Connection as _, Executor as _, Row as _};
 
 use super::{Flavour, Mysql, from_sqlx};
 use crate::database::{DatabaseError, ErrorKind, StatementTimeout};
+
+/// Ends the statement that the session `id` is running, if it still is.
+async fn end_statement(options: &MySqlConnectOptions, id: i64) -> Result<(), sqlx::Error> {
+    let mut other = MySqlConnection::connect_with(options).await?;
+    let kill = format!("KILL QUERY {id}");
+    other.execute(sqlx::raw_sql(AssertSqlSafe(kill))).await?;
+    other.close().await
+}
 
 fn unreadable(what: &str) -> DatabaseError {
     DatabaseError::new(ErrorKind::Statement, what)
 }
 
 impl Mysql {
-    /// MySQL itself bounds only what reads.
+    /// Bounds the statements of the open transaction. MySQL itself bounds only what reads.
     pub(super) async fn set_statement_limit(
         &mut self,
         limit: StatementTimeout,
     ) -> Result<(), DatabaseError> {
-        if self.flavour == Flavour::MySql {
-            return Ok(());
-        }
+        let seconds = limit.0.as_secs_f64().max(0.001);
+        let (variable, value) = match self.flavour {
+            Flavour::MariaDb => ("max_statement_time", format!("{seconds:.3}")),
+            Flavour::MySql => {
+                self.limit = Some(limit.0);
+                ("max_execution_time", format!("{:.0}", seconds * 1000.0))
+            }
+        };
         let rows = self
-            .rows("SELECT CAST(@@SESSION.max_statement_time AS CHAR)")
+            .rows(&format!("SELECT CAST(@@SESSION.{variable} AS CHAR)"))
             .await?;
         let before = rows.first().map_or(Ok("0"), |row| row.text(0))?.to_owned();
-        let seconds = limit.0.as_secs_f64().max(0.001);
-        let restore = format!("SET SESSION max_statement_time = {before}");
+        let restore = format!("SET SESSION {variable} = {before}");
         self.restore = Some(match self.restore.take() {
             Some(others) => format!("{others};\n{restore}"),
             None => restore,
         });
-        self.plain(&format!("SET SESSION max_statement_time = {seconds:.3}"))
+        self.plain(&format!("SET SESSION {variable} = {value}"))
             .await
             .map(drop)
+    }
+
+    /// Runs a statement, and has it ended when it takes longer.
+    pub(super) async fn within(
+        &mut self,
+        limit: Duration,
+        sql: &str,
+    ) -> Result<u64, DatabaseError> {
+        const INTERRUPTED: &str = "1317";
+        let (id, options) = (self.id, self.options.clone());
+        let mut running = pin!(self.plain(sql));
+        if let Ok(ended) = tokio::time::timeout(limit, &mut running).await {
+            return ended;
+        }
+        let (ended, killed) = join(running, end_statement(&options, id)).await;
+        if let Err(error) = killed {
+            tracing::debug!("ending a statement that takes longer than {limit:?}: {error}");
+        }
+        ended.map_err(|mut error| {
+            if error.code.as_deref() == Some(INTERRUPTED) {
+                error.kind = ErrorKind::Timeout;
+                error.message = format!("it took longer than {limit:?}");
+            }
+            error
+        })
     }
 
     /// Of this server, which has to be a replica: a primary does not know how far others are behind.

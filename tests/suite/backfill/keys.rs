@@ -2,6 +2,7 @@
 
 use super::table::Items;
 use crate::support::backend::Db;
+use crate::support::mysql::is_mariadb;
 use crate::support::project::Project;
 
 /// Fills a table with these keys, is killed after the first batch, goes on, and has filled every row once.
@@ -71,6 +72,8 @@ scenario!(
     fn uuids_from_the_nil_one_on(db: Db) {
         let column = match db.backend.name {
             "sqlite" => "id text NOT NULL",
+            // There they are texts of one length.
+            "mysql" if !is_mariadb(&db) => "id char(36) NOT NULL",
             _ => "id uuid NOT NULL",
         };
         goes_over(
@@ -189,8 +192,13 @@ fn an_index_serves_each_batch_of_a_composite_key() {
         items.fill(&keys).expanded();
         items.declare("batch = 10", "name = label");
         let shown = Db::at(backend, items.db.url.clone());
+        let is_mysql_itself = backend == "mysql" && !is_mariadb(&shown);
         let read = |db: &Db| -> i64 {
             let sql = match backend {
+                "mysql" if is_mysql_itself => {
+                    "SELECT CAST(sum(count_fetch) AS CHAR) FROM performance_schema.table_io_waits_summary_by_table \
+                     WHERE object_schema = DATABASE() AND object_name = 'items'"
+                }
                 "mysql" => {
                     "SELECT CAST(sum(rows_read) AS CHAR) FROM information_schema.table_statistics \
                      WHERE table_schema = DATABASE() AND table_name = 'items'"
@@ -202,12 +210,15 @@ fn an_index_serves_each_batch_of_a_composite_key() {
             };
             db.value(sql).parse().unwrap_or(0)
         };
-        if backend == "mysql" {
+        if backend == "mysql" && !is_mysql_itself {
             shown.execute("SET GLOBAL userstat = 1");
         }
         let before = read(&shown);
         items.project.migrate(&["backfill"]).expect_code(0);
-        let passes = (read(&shown) - before) / 4000;
+        let rows = read(&shown) - before;
+        // SQLite keeps no count, and PostgreSQL counts only what no index serves.
+        assert!(backend != "mysql" || rows >= 4000, "{rows} rows were read");
+        let passes = rows / 4000;
         // Statistics, `remaining` twice or so, and the keys themselves twice; never the table for each of 400 batches.
         assert!(passes < 20, "{backend}: the table was read {passes} times");
         assert_eq!(

@@ -129,7 +129,7 @@ fn a_file_that_may_not_be_written_can_still_be_read() {
 scenario!(
     fn tables_of_others_are_left_alone(db: Db) {
         db.execute(
-            "CREATE TABLE theirs (id INTEGER PRIMARY KEY, phasegate TEXT); INSERT INTO theirs VALUES (1, 'x'); \
+            "CREATE TABLE theirs (id INTEGER PRIMARY KEY, phasegate VARCHAR(20)); INSERT INTO theirs VALUES (1, 'x'); \
              CREATE VIEW their_view AS SELECT id FROM theirs; CREATE INDEX their_index ON theirs (phasegate)",
         );
         let before = db.dump(Ledger::Excluded);

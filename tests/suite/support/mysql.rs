@@ -1,5 +1,5 @@
 //! Throwaway MariaDB servers, as `postgres.rs` has them for PostgreSQL: one for all tests of a run, each test in a database
-//! of its own, and private ones for tests that stop or kill a server.
+//! of its own, and private ones for tests that stop or kill a server. TEST_MYSQL_BIN names a `mysqld` of MySQL instead.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -69,6 +69,12 @@ fn maintenance_url() -> String {
             Err(reason) => panic!("{reason}"),
         },
     }
+}
+
+/// Whether it is a MariaDB and no MySQL, for what only one of them has.
+#[track_caller]
+pub fn is_mariadb(db: &Db) -> bool {
+    db.value("SELECT VERSION()").contains("MariaDB")
 }
 
 fn administer(url: &str, sql: &str) -> Result<u64, sqlx::Error> {
@@ -196,8 +202,14 @@ impl Server {
     fn start() -> Result<Self, String> {
         let missing = "MariaDB's server binaries (mariadbd and mariadb-install-db) were not found, and no test is skipped \
                        without them. `sh tests/run.sh` installs them; or install them yourself, or set TEST_MYSQL_URL.";
-        let binary = found(&["mariadbd", "mysqld"]).ok_or(missing)?;
-        let install = found(&["mariadb-install-db", "mysql_install_db"]).ok_or(missing)?;
+        let (binary, install) = match std::env::var_os("TEST_MYSQL_BIN") {
+            Some(binary) if !binary.is_empty() => (PathBuf::from(binary), None),
+            _ => {
+                let install = found(&["mariadb-install-db", "mysql_install_db"]).ok_or(missing)?;
+                let binary = found(&["mariadbd", "mysqld"]).ok_or(missing)?;
+                (binary, Some(install))
+            }
+        };
         let owner = if geteuid().is_root() {
             Some(unprivileged_user()?)
         } else {
@@ -220,7 +232,7 @@ impl Server {
             child: Mutex::new(None),
             watchdog,
         };
-        server.initialise(&install)?;
+        server.initialise(install.as_deref())?;
         for attempt in 1.. {
             server.port = free_port()?;
             match server.run() {
@@ -241,7 +253,8 @@ impl Server {
         self.directory.join("data")
     }
 
-    fn initialise(&self, install: &Path) -> Result<(), String> {
+    /// Makes the server's data; MySQL's does it itself, and `install` does it for MariaDB.
+    fn initialise(&self, install: Option<&Path>) -> Result<(), String> {
         if let Some((user, group)) = self.owner {
             chown(&self.directory, Some(user), Some(group)).map_err(|error| {
                 format!(
@@ -250,21 +263,24 @@ impl Server {
                 )
             })?;
         }
+        let program = install.unwrap_or(&self.binary);
+        let how: &[&str] = match install {
+            Some(_) => &["--auth-root-authentication-method=normal", "--skip-test-db"],
+            None => &["--initialize-insecure"],
+        };
         let output = self
-            .command(install)
-            .args([
-                "--no-defaults",
-                "--auth-root-authentication-method=normal",
-                "--skip-test-db",
-            ])
+            .command(program)
+            .arg("--no-defaults")
+            .args(how)
             .arg(format!("--datadir={}", self.data().display()))
             .output()
-            .map_err(|error| format!("cannot run mariadb-install-db: {error}"))?;
+            .map_err(|error| format!("cannot run {}: {error}", program.display()))?;
         if output.status.success() {
             return Ok(());
         }
         Err(format!(
-            "mariadb-install-db failed, {}: {}{}",
+            "{} failed, {}: {}{}",
+            program.display(),
             output.status,
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)
@@ -300,7 +316,9 @@ impl Server {
                 "--max-connections=300",
                 "--innodb-flush-log-at-trx-commit=2",
                 "--skip-innodb-doublewrite",
-                "--innodb-log-file-size=16M",
+                // What only one of the two knows is passed over by the other.
+                "--loose-innodb-log-file-size=16M",
+                "--loose-mysqlx=OFF",
                 "--innodb-buffer-pool-size=64M",
                 "--performance-schema=ON",
                 "--character-set-server=utf8mb4",
@@ -309,16 +327,17 @@ impl Server {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()
-            .map_err(|error| format!("cannot run mariadbd: {error}"))?;
+            .map_err(|error| format!("cannot run {}: {error}", self.binary.display()))?;
         let outcome = poll(GENEROUS, || {
             if let Ok(Some(status)) = child.try_wait() {
-                return Some(Err(format!("mariadbd ended at once, {status}")));
+                return Some(Err(format!("the server ended at once, {status}")));
             }
             MysqlSession::open(&self.url("mysql"))
                 .is_ok()
                 .then_some(Ok(()))
         });
-        match outcome.unwrap_or_else(|| Err(format!("mariadbd was not ready after {GENEROUS:?}"))) {
+        match outcome.unwrap_or_else(|| Err(format!("the server was not ready after {GENEROUS:?}")))
+        {
             Ok(()) => {
                 *running = Some(child);
                 Ok(())
@@ -340,7 +359,7 @@ impl Server {
         };
         kill_process(Pid::from_child(&child), how).expect("an unreaped child can be signalled");
         let ended = poll(GENEROUS, || child.try_wait().ok().flatten());
-        assert!(ended.is_some(), "MariaDB did not end after {GENEROUS:?}");
+        assert!(ended.is_some(), "the server did not end after {GENEROUS:?}");
     }
 
     fn child(&self) -> MutexGuard<'_, Option<Child>> {

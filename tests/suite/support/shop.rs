@@ -27,7 +27,7 @@ key = \"id\"
 batch = 2
 remaining = \"SELECT count(*) FROM users WHERE name IS NULL\"
 ";
-pub const EXPAND: &str = "ALTER TABLE users ADD COLUMN name TEXT;\n";
+pub const EXPAND: &str = "ALTER TABLE users ADD COLUMN name VARCHAR(200);\n";
 pub const BACKFILL: &str =
     "UPDATE users SET name = full_name WHERE id > :after AND id <= :upto AND name IS NULL;\n";
 pub const CONTRACT: &str = "ALTER TABLE users DROP COLUMN full_name;\n";
@@ -44,7 +44,7 @@ impl Shop {
 
     pub fn with_config(db: Db, config: &str) -> Self {
         db.execute(&format!(
-            "CREATE TABLE users (id {}, full_name TEXT); \
+            "CREATE TABLE users (id {}, full_name VARCHAR(200)); \
              INSERT INTO users (full_name) VALUES ('Ann'), ('Bob'), ('Cyd'), ('Dan'), ('Eve')",
             db.backend.key
         ));

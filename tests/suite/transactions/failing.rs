@@ -213,7 +213,7 @@ scenario!(
         shop.db.execute("CREATE TABLE audit (what TEXT)");
         let script = |last: &str| {
             format!(
-                "-- migrate: no-transaction\nALTER TABLE users ADD COLUMN name TEXT;\n\
+                "-- migrate: no-transaction\nALTER TABLE users ADD COLUMN name VARCHAR(200);\n\
                  INSERT INTO audit (what) VALUES ('once');\n{last};\n"
             )
         };
