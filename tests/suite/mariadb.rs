@@ -292,3 +292,28 @@ fn a_session_without_a_lease_blocks_under_the_name_of_its_user() {
     assert!(said(&blind).contains("PROCESS"), "{blind:?}");
     drop(application);
 }
+
+/// With the performance schema on, as it is on MySQL, an application is known by what it calls itself.
+#[test]
+fn a_session_without_a_lease_blocks_under_the_name_of_its_program() {
+    let server = PrivateServer::start();
+    let shop = Shop::with_config(
+        server.create("shop"),
+        "[services.web]\nmin_instances = 0\n[fleet]\nsources = [{ kind = \"sessions\" }]\n",
+    );
+    shop.name_migration(APPEND_ONLY);
+    shop.run(&["expand"], 0);
+    shop.run(&["backfill"], 0);
+    let application = server.session_of("web/1.1.5", "shop");
+    let fleet = shop.json(&["fleet"], 0);
+    let fleet = fleet.to_string();
+    assert!(fleet.contains("1.1.5"), "{fleet}");
+    let held = shop.run(&["contract", NAME], 10);
+    for part in ["web 1.1.5", "by sessions"] {
+        assert!(held.stdout.contains(part), "{part} in {held:?}");
+    }
+    drop(application);
+    eventually(GENEROUS, || {
+        (shop.project.migrate(&["contract", NAME]).code == 0).then_some(())
+    });
+}

@@ -2,6 +2,8 @@
 //! of its own, and private ones for tests that stop or kill a server. TEST_MYSQL_BIN names a `mysqld` of MySQL instead.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -116,6 +118,16 @@ impl PrivateServer {
         Db::at("mysql", self.url(database))
     }
 
+    /// A session under the name that an application gives to itself when it connects, as long as this value lives.
+    /// The driver of the other tests gives none, so this one says the few words itself.
+    #[track_caller]
+    pub fn session_of(&self, program: &str, database: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.server.port)).expect("a server");
+        let said = introduce(&mut stream, program, database).expect("an answer");
+        assert_eq!(said.first(), Some(&0), "not let in: {said:?}");
+        stream
+    }
+
     /// Ends the server as a crash does: the next start recovers from the log.
     #[track_caller]
     pub fn crash(&self) {
@@ -143,6 +155,56 @@ impl PrivateServer {
             panic!("{reason}");
         }
     }
+}
+
+/// Logs in as root without a password, and returns the server's answer: 0 is the first byte of a good one.
+fn introduce(stream: &mut TcpStream, program: &str, database: &str) -> std::io::Result<Vec<u8>> {
+    /// LONG_PASSWORD, CONNECT_WITH_DB, PROTOCOL_41, SECURE_CONNECTION, PLUGIN_AUTH and CONNECT_ATTRS.
+    const CAPABILITIES: u32 = 0x1 | 0x8 | 0x200 | 0x8000 | 0x8_0000 | 0x10_0000;
+    const UTF8MB4: u8 = 45;
+    receive(stream)?;
+    let mut packet = Vec::new();
+    packet.extend(CAPABILITIES.to_le_bytes());
+    packet.extend((1u32 << 24).to_le_bytes());
+    packet.push(UTF8MB4);
+    packet.extend([0; 23]);
+    // The user, an empty answer to the challenge, the database and the plugin.
+    packet.extend(b"root\0\0");
+    packet.extend(database.bytes().chain([0]));
+    packet.extend(b"mysql_native_password\0");
+    let attributes: Vec<u8> = ["program_name", program]
+        .iter()
+        .flat_map(|text| [&[length(text)], text.as_bytes()].concat())
+        .collect();
+    packet.push(u8::try_from(attributes.len()).expect("a short name"));
+    packet.extend(attributes);
+    send(stream, 1, &packet)?;
+    let answer = receive(stream)?;
+    if answer.first() != Some(&0xfe) {
+        return Ok(answer);
+    }
+    // Asked to authenticate in another way: there is still no password.
+    send(stream, 3, &[])?;
+    receive(stream)
+}
+
+fn length(text: &str) -> u8 {
+    u8::try_from(text.len()).expect("a short text")
+}
+
+fn send(stream: &mut TcpStream, number: u8, packet: &[u8]) -> std::io::Result<()> {
+    let length = u32::try_from(packet.len()).expect("a short packet");
+    let [a, b, c, _] = length.to_le_bytes();
+    stream.write_all(&[&[a, b, c, number], packet].concat())
+}
+
+fn receive(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut head = [0; 4];
+    stream.read_exact(&mut head)?;
+    let [a, b, c, _] = head;
+    let mut packet = vec![0; usize::from(a) | usize::from(b) << 8 | usize::from(c) << 16];
+    stream.read_exact(&mut packet)?;
+    Ok(packet)
 }
 
 struct Server {
