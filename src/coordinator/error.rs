@@ -33,6 +33,15 @@ pub enum CoordinatorError {
         waited_s: u64,
         holders: Vec<LockHolder>,
     },
+    /// The row that coordinators take turns on was not let go, though nobody holds the lease.
+    #[error(
+        "the ledger is locked, and was not released within {waited_s} s of trying{}",
+        held_by(.holders)
+    )]
+    LedgerLocked {
+        waited_s: u64,
+        holders: Vec<LockHolder>,
+    },
     #[error("{}", drift_message(.0))]
     Drift(Vec<Drift>),
     /// A statement that ran outside of a transaction was interrupted, and the catalogue does not
@@ -115,10 +124,15 @@ impl CoordinatorError {
                 row.expires_at.saturating_sub(row.now).max(0) / 1000 + 1
             )),
             Self::Script(failure) => Some(failure.help.clone()),
-            Self::Locked { .. } => Some(
-                "nothing was changed; end the sessions that hold the lock, or run the command again at a quieter time"
-                    .into(),
-            ),
+            Self::Locked { holders, .. } => Some(format!(
+                "nothing was changed; end the sessions that hold the lock{}, or run the command again at a quieter time",
+                how_to_end(holders)
+            )),
+            Self::LedgerLocked { holders, .. } => Some(format!(
+                "nothing was changed; a transaction on the ledger stands still. If whoever began it is gone, end its \
+                 session{} and run the command again",
+                how_to_end(holders)
+            )),
             Self::Drift(_) => Some(
                 "put the files back as they were applied, and make the change in a new migration".into(),
             ),
@@ -141,7 +155,19 @@ fn listed(sessions: &[i64]) -> String {
     ids.join(", ")
 }
 
-fn held_by(holders: &[LockHolder]) -> String {
+/// The statements that end these sessions, in brackets.
+fn how_to_end(holders: &[LockHolder]) -> String {
+    if holders.is_empty() {
+        return String::new();
+    }
+    let statements: Vec<String> = holders
+        .iter()
+        .map(|holder| format!("`{}`", holder.end))
+        .collect();
+    format!(" ({})", statements.join(", "))
+}
+
+pub(super) fn held_by(holders: &[LockHolder]) -> String {
     if holders.is_empty() {
         return String::new();
     }

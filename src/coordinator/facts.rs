@@ -1,11 +1,13 @@
 //! What is measured before a contract: the user's queries, and how long no old version was seen.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::error::held_by;
+use super::lock::{Retry, is_of_a_lock};
 use super::past_return::past_return;
 use super::session::Coordinator;
-use super::{CoordinatorError, Progress, Situation};
-use crate::database::{Connection, DatabaseError, ErrorKind, LockTimeout};
+use super::{CoordinatorError, Situation};
+use crate::database::{Connection, DatabaseError, LockTimeout};
 use crate::gate::{Action, Facts, Soak, Verdict, decide};
 use crate::ledger::{Ledger, View};
 use crate::model::{Format, Live, MigrationId, MigrationState, Phase, Schema, Step};
@@ -20,31 +22,32 @@ impl Coordinator<'_> {
         situation: &Situation,
     ) -> Result<Option<Facts>, CoordinatorError> {
         let migration = self.migration(id)?;
-        let config = &self.project().config.database;
-        let (limit, bound) = (LockTimeout(config.lock_timeout), config.lock_retry_for);
-        let began = Instant::now();
-        for attempt in 1.. {
+        let limit = LockTimeout(self.project().config.database.lock_timeout);
+        let mut retry = Retry::new(self.project());
+        loop {
             let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
-                break;
+                return Ok(None);
             };
-            ledger.connection().await?.limit_lock_waits(limit).await?;
+            let connection = ledger.connection().await?;
+            connection.limit_lock_waits(limit).await?;
+            let _watching = retry
+                .watch()
+                .start_on_retry(connection, self.options.target)
+                .await?;
             let schema = &situation.evidence.schema;
             let facts = measure(migration, id, &situation.view, schema, &mut ledger).await;
             ledger.rollback().await?;
             match facts {
-                Err(CoordinatorError::Database(error))
-                    if matches!(error.kind, ErrorKind::Locked | ErrorKind::Timeout)
-                        && began.elapsed() < bound =>
-                {
-                    let holders = Vec::new();
-                    self.report(Progress::LockRetry { attempt, holders });
-                    let pause = Duration::from_millis(fastrand::u64(200..800));
-                    tokio::time::sleep(pause).await;
+                Err(CoordinatorError::Database(mut error)) if is_of_a_lock(&error) => {
+                    let paused = retry.pause(self.options.report).await;
+                    if let Err((_, holders)) = paused {
+                        error.message.push_str(&held_by(&holders));
+                        return Err(error.into());
+                    }
                 }
                 other => return other.map(Some),
             }
         }
-        Ok(None)
     }
 }
 

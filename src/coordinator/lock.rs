@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use super::script::failure;
 use super::session::Coordinator;
 use super::{CoordinatorError, Progress};
-use crate::database::{ConnectOptions, DatabaseError, ErrorKind, LockHolder};
+use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, LockHolder, Target};
 use crate::ledger::LedgerError;
-use crate::project::ScriptFile;
+use crate::project::{Project, ScriptFile};
 use crate::sql::Mode;
 
 /// An attempt that did not succeed.
@@ -29,14 +29,7 @@ impl From<LedgerError> for Failed {
         match error {
             // The ledger's rows are waited for under the same limit as the script's tables, and a
             // burst of starting instances may hold them: the whole script is tried again.
-            LedgerError::Database(error)
-                if matches!(
-                    error.kind,
-                    ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Conflict
-                ) =>
-            {
-                Self::At(0, error)
-            }
+            LedgerError::Database(error) if is_of_a_lock(&error) => Self::At(0, error),
             error => Self::Otherwise(error.into()),
         }
     }
@@ -57,10 +50,10 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    pub(super) fn new(coordinator: &Coordinator<'_>) -> Self {
+    pub(super) fn new(project: &Project) -> Self {
         Self {
             began: Instant::now(),
-            bound: coordinator.project().config.database.lock_retry_for,
+            bound: project.config.database.lock_retry_for,
             attempt: 0,
             holders: Arc::default(),
         }
@@ -80,10 +73,7 @@ impl Retry {
         index: usize,
         error: DatabaseError,
     ) -> Result<(), CoordinatorError> {
-        if !matches!(
-            error.kind,
-            ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Conflict
-        ) {
+        if !is_of_a_lock(&error) {
             let help = match file.script.mode {
                 Mode::Transactional => {
                     "nothing was changed: the statements before it were undone together with it. Mend it and run the same command again"
@@ -94,14 +84,7 @@ impl Retry {
             };
             return Err(failure(file, index, error, help.to_owned()));
         }
-        let holders = self
-            .holders
-            .lock()
-            .map(|held| held.clone())
-            .unwrap_or_default();
-        self.attempt += 1;
-        let waited = self.began.elapsed();
-        if waited >= self.bound {
+        if let Err((waited, holders)) = self.pause(coordinator.options.report).await {
             let line = file
                 .script
                 .statements
@@ -114,7 +97,43 @@ impl Retry {
                 holders,
             });
         }
-        coordinator.report(Progress::LockRetry {
+        Ok(())
+    }
+
+    /// As [`Self::after`], where it was the ledger that was locked and `session` waited for it.
+    pub(super) async fn after_ledger(
+        &mut self,
+        report: &(dyn Fn(Progress) + Send + Sync),
+        error: LedgerError,
+    ) -> Result<(), CoordinatorError> {
+        match error {
+            LedgerError::Database(error) if is_of_a_lock(&error) => {}
+            error => return Err(error.into()),
+        }
+        self.pause(report)
+            .await
+            .map_err(|(waited, holders)| CoordinatorError::LedgerLocked {
+                waited_s: waited.as_secs(),
+                holders,
+            })
+    }
+
+    /// Lets others go first, and says so; how long it was tried and who was in the way, where it is long enough.
+    pub(super) async fn pause(
+        &mut self,
+        report: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<(), (Duration, Vec<LockHolder>)> {
+        let holders = self
+            .holders
+            .lock()
+            .map(|held| held.clone())
+            .unwrap_or_default();
+        self.attempt += 1;
+        let waited = self.began.elapsed();
+        if waited >= self.bound {
+            return Err((waited, holders));
+        }
+        report(Progress::LockRetry {
             attempt: self.attempt,
             holders,
         });
@@ -126,6 +145,14 @@ impl Retry {
     }
 }
 
+/// Whether it may go away when others have ended what they are doing.
+pub(super) fn is_of_a_lock(error: &DatabaseError) -> bool {
+    matches!(
+        error.kind,
+        ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Conflict
+    )
+}
+
 /// Looks from a second connection at who holds the lock that a statement waits for.
 pub(super) struct LockWatch {
     holders: Arc<Mutex<Vec<LockHolder>>>,
@@ -134,7 +161,21 @@ pub(super) struct LockWatch {
 }
 
 impl LockWatch {
-    pub(super) fn start(&self, session: Option<i64>, target: crate::database::Target) -> Watching {
+    /// As [`Self::start`], once a lock was not granted: before that, asking which session this is would be a round
+    /// trip for nothing.
+    pub(super) async fn start_on_retry(
+        &self,
+        connection: &mut dyn Connection,
+        target: &Target,
+    ) -> Result<Option<Watching>, DatabaseError> {
+        if !self.is_retry {
+            return Ok(None);
+        }
+        let session = connection.session_id().await?;
+        Ok(Some(self.start(session, target.clone())))
+    }
+
+    pub(super) fn start(&self, session: Option<i64>, target: Target) -> Watching {
         let Some(session) = session else {
             return Watching(None);
         };

@@ -105,19 +105,19 @@ impl Coordinator<'_> {
         } = *one;
         let id = run.change.state.id().clone();
         let limit = LockTimeout(self.project().config.database.lock_timeout);
-        let mut retry = Retry::new(self);
+        let mut retry = Retry::new(self.project());
         loop {
             let watch = retry.watch();
             let target = self.options.target.clone();
             let attempt: Result<Option<Decision>, Failed> = async {
                 let mut ledger = Ledger::write(self.connection.as_mut()).await?;
                 ledger.connection().await?.limit_lock_waits(limit).await?;
+                let session = ledger.connection().await?.session_id().await?;
+                let _watching = watch.start(session, target);
                 let blocked = ask_again(&mut ledger, one.recheck).await;
                 if let Some(decision) = blocked.map_err(|error| of_recheck(error, index))? {
                     return Ok(Some(decision));
                 }
-                let session = ledger.connection().await?.session_id().await?;
-                let _watching = watch.start(session, target);
                 ledger
                     .connection()
                     .await?
@@ -171,7 +171,7 @@ impl Coordinator<'_> {
     /// Runs the statement, and tries again where the database gave up waiting for a lock.
     async fn run_until_unlocked(&mut self, one: &One<'_, '_>) -> Result<(), CoordinatorError> {
         let limit = LockTimeout(self.project().config.database.lock_timeout);
-        let mut retry = Retry::new(self);
+        let mut retry = Retry::new(self.project());
         loop {
             let session = self.connection.session_id().await?;
             let watching = retry.watch().start(session, self.options.target.clone());
@@ -268,12 +268,18 @@ impl Coordinator<'_> {
         one: &One<'_, '_>,
     ) -> Result<Option<Decision>, CoordinatorError> {
         let limit = LockTimeout(self.project().config.database.lock_timeout);
-        let mut retry = Retry::new(self);
+        let mut retry = Retry::new(self.project());
         loop {
+            let watch = retry.watch();
+            let target = self.options.target.clone();
             let attempt: Result<Option<Decision>, Failed> = async {
                 let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+                let mut _watching = None;
                 if one.recheck.is_some() {
-                    ledger.connection().await?.limit_lock_waits(limit).await?;
+                    let connection = ledger.connection().await?;
+                    connection.limit_lock_waits(limit).await?;
+                    let session = connection.session_id().await?;
+                    _watching = Some(watch.start(session, target));
                 }
                 let blocked = ask_again(&mut ledger, one.recheck).await;
                 if let Some(decision) = blocked.map_err(|error| of_recheck(error, one.index))? {

@@ -86,7 +86,7 @@ impl Coordinator<'_> {
     }
 
     async fn run_in_one_transaction(&mut self, run: &Run<'_>) -> Result<Ran, CoordinatorError> {
-        let mut retry = Retry::new(self);
+        let mut retry = Retry::new(self.project());
         loop {
             let attempt = self.attempt(run, retry.watch()).await;
             // Whatever happened, the connection is put back as it was.
@@ -109,6 +109,10 @@ impl Coordinator<'_> {
         connection.before_script(&run.file.script).await?;
         let mut ledger = Ledger::write_soon(connection).await?;
         ledger.unsent().limit_lock_waits(limit).await?;
+        let connection = ledger.connection().await?;
+        let mut watching = watch
+            .start_on_retry(connection, self.options.target)
+            .await?;
         if let Some(recheck) = run.recheck {
             let decision = recheck
                 .decide(&mut ledger)
@@ -128,12 +132,11 @@ impl Coordinator<'_> {
         let locks_first =
             run.change.entry == Entry::New && !watch.is_retry && script.is_all_instant();
         let mut locked = None;
-        let mut watching = None;
         // An instant script has one part.
         for part in parts(script) {
             // Only the last statement of a part can take time or wait for a lock.
             let is_instant = script.is_instant(part.end.saturating_sub(1));
-            if watching.is_none() && (watch.is_retry || !is_instant) {
+            if watching.is_none() && !is_instant {
                 let session = ledger.connection().await?.session_id().await?;
                 watching = Some(watch.start(session, self.options.target.clone()));
             }

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::lock::Retry;
 use super::{CoordinatorError, Drift, Progress, Situation, observe};
-use crate::database::{ConnectOptions, Connection, Target};
+use crate::database::{ConnectOptions, Connection, LockTimeout, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
 use crate::ledger::{Acquired, CoordinatorRow, EventKind, Ledger, LedgerError};
 use crate::model::{MigrationId, MigrationState, Snapshot, Step};
@@ -53,14 +54,31 @@ impl<'a> Coordinator<'a> {
         let project = options.project;
         let mut connection = super::connect(project, options.target, true).await?;
         let actor = actor();
-        let holder = format!("{actor} (process {})", std::process::id());
         let lease = project.config.fleet.coordinator_lease;
+        let claim = Claim {
+            actor: &actor,
+            doing: &options.doing,
+            lease,
+            limit: LockTimeout(project.config.database.lock_timeout),
+        };
         let began = Instant::now();
         let mut first_seen: Option<CoordinatorRow> = None;
+        let mut retry = Retry::new(project);
         let token = loop {
-            match acquire(connection.as_mut(), &holder, &options.doing, lease, &actor).await? {
-                Acquired::Yes { token, .. } => break token,
-                Acquired::No(row) => {
+            // Who is in the way is asked once somebody is.
+            let watching = retry
+                .watch()
+                .start_on_retry(connection.as_mut(), options.target)
+                .await?;
+            let acquired = acquire(connection.as_mut(), &claim).await;
+            drop(watching);
+            match acquired {
+                Err(error) => {
+                    connection.rollback().await?;
+                    retry.after_ledger(options.report, error).await?;
+                }
+                Ok(Acquired::Yes { token, .. }) => break token,
+                Ok(Acquired::No(row)) => {
                     let is_renewed = first_seen.as_ref().is_some_and(|first| {
                         (first.token, first.expires_at) != (row.token, row.expires_at)
                     });
@@ -290,16 +308,25 @@ impl<'a> Coordinator<'a> {
     }
 }
 
+/// Who wants to be the coordinator.
+struct Claim<'c> {
+    actor: &'c str,
+    doing: &'c str,
+    lease: Duration,
+    /// How long the row may be waited for at a time.
+    limit: LockTimeout,
+}
+
 async fn acquire(
     connection: &mut dyn Connection,
-    holder: &str,
-    doing: &str,
-    lease: Duration,
-    actor: &str,
+    claim: &Claim<'_>,
 ) -> Result<Acquired, LedgerError> {
+    let Claim { actor, doing, .. } = *claim;
     let mut ledger = Ledger::write(connection).await?;
+    ledger.unsent().limit_lock_waits(claim.limit).await?;
+    let holder = format!("{actor} (process {})", std::process::id());
     let acquired = ledger
-        .acquire_coordinator(holder, doing, milliseconds(lease))
+        .acquire_coordinator(&holder, doing, milliseconds(claim.lease))
         .await?;
     if let Acquired::Yes {
         token,

@@ -204,6 +204,11 @@ pub struct LockTimeout(pub Duration);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatementTimeout(pub Duration);
 
+/// How long the server keeps a writing transaction of a client that says nothing, where it can be told to: the client's
+/// machine may be gone, and everybody waits for what it has locked. Between two messages of a healthy one there are
+/// milliseconds.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(60);
+
 /// Whether transactions that write different rows can run beside each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writers {
@@ -236,6 +241,8 @@ pub struct Session {
 pub struct LockHolder {
     pub id: i64,
     pub description: String,
+    /// The statement that ends it.
+    pub end: String,
 }
 
 /// One connection to a database. No method leaves session state behind: through a pooler the next

@@ -12,9 +12,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor};
 
 use super::answers::collect;
 use super::{
-    Access, Answer, Call, Capabilities, Connection, DatabaseError, ErrorKind, Key, KeyRange, Keys,
-    LockHolder, LockTimeout, Presence, Row, RowComparison, Session, StatementTimeout, Target,
-    Value, Writers,
+    Access, Answer, Call, Capabilities, Connection, DatabaseError, ErrorKind, IDLE_IN_TRANSACTION,
+    Key, KeyRange, Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session,
+    StatementTimeout, Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, Script};
 
@@ -46,6 +46,12 @@ static CAPABILITIES: Capabilities = Capabilities {
     lists_sessions: true,
 };
 
+const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
+/// [`IDLE_IN_TRANSACTION`], which MySQL itself does not know.
+const IDLE_LIMIT: &str = "SET SESSION idle_transaction_timeout = 60";
+const NO_IDLE_LIMIT: &str = "SET SESSION idle_transaction_timeout = DEFAULT";
+const _: () = assert!(IDLE_IN_TRANSACTION.as_secs() == 60);
+
 /// How many of the ledger's own statements stay prepared: more than there are.
 const STATEMENTS: usize = 200;
 
@@ -59,7 +65,8 @@ enum Flavour {
 pub(super) struct Mysql {
     inner: MySqlConnection,
     flavour: Flavour,
-    in_transaction: bool,
+    /// What the open transaction is for.
+    open: Option<Access>,
     /// How the transaction begins that has been asked for: sent together with its first query.
     beginning: Option<&'static [&'static str]>,
     /// The statement that puts the session's lock limits back.
@@ -97,7 +104,7 @@ impl Mysql {
         let mut connection = Self {
             inner,
             flavour: Flavour::MySql,
-            in_transaction: false,
+            open: None,
             beginning: None,
             restore: None,
             limit: None,
@@ -189,15 +196,18 @@ impl Mysql {
         failed.map_or(Ok(answers), Err)
     }
 
-    /// Ends the transaction, and puts the session's lock limits back in the same round trip.
+    /// Ends the transaction, and puts the session's limits back in the same round trip.
     async fn end(&mut self, how: &str) -> Result<(), DatabaseError> {
-        let is_open = std::mem::take(&mut self.in_transaction);
+        let open = self.open.take();
         let restore = self.restore.take();
         self.limit = None;
-        if self.beginning.take().is_some() || !is_open {
+        if self.beginning.take().is_some() || open.is_none() {
             return Ok(());
         }
-        let statements: Vec<&str> = std::iter::once(how).chain(restore.as_deref()).collect();
+        let has_idle_limit = self.flavour == Flavour::MariaDb && open == Some(Access::Write);
+        let no_idle_limit = has_idle_limit.then_some(NO_IDLE_LIMIT);
+        let after = restore.as_deref().into_iter().chain(no_idle_limit);
+        let statements: Vec<&str> = std::iter::once(how).chain(after).collect();
         self.together(&statements).await.map(drop)
     }
 
@@ -260,7 +270,7 @@ const fn kind_of(number: u16) -> ErrorKind {
         1044 | 1142 | 1143 | 1227 | 1370 | 1410 | 1419 => ErrorKind::Permission,
         1146 => ErrorKind::NoTable,
         // Too many connections, shutting down, killed, broken; a Galera node that is not ready.
-        1040 | 1047 | 1053 | 1077..=1080 | 1152..=1161 | 1184 | 1203 | 1927 => {
+        1040 | 1047 | 1053 | 1077..=1080 | 1152..=1161 | 1184 | 1203 | 1927 | 4031 => {
             ErrorKind::Unreachable
         }
         _ => ErrorKind::Statement,
@@ -294,17 +304,17 @@ impl Connection for Mysql {
     async fn begin(&mut self, access: Access) -> Result<(), DatabaseError> {
         // START TRANSACTION would commit what a failed attempt has left open.
         self.rollback().await?;
-        self.beginning = Some(match access {
-            Access::Read => &[
+        self.beginning = Some(match (access, self.flavour) {
+            (Access::Read, _) => &[
                 "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
                 "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
             ],
-            Access::Write => &[
-                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
-                "START TRANSACTION READ WRITE",
-            ],
+            (Access::Write, Flavour::MySql) => &[READ_COMMITTED, "START TRANSACTION READ WRITE"],
+            (Access::Write, Flavour::MariaDb) => {
+                &[IDLE_LIMIT, READ_COMMITTED, "START TRANSACTION READ WRITE"]
+            }
         });
-        self.in_transaction = true;
+        self.open = Some(access);
         Ok(())
     }
 
@@ -338,7 +348,7 @@ impl Connection for Mysql {
     }
 
     async fn run(&mut self, sql: &str) -> Result<u64, DatabaseError> {
-        if self.in_transaction {
+        if self.open.is_some() {
             self.refuse_untransactional(sql).await?;
         }
         match self.limit {

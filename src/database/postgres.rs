@@ -11,9 +11,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::{
-    Access, Answer, Call, Capabilities, Connection, DatabaseError, ErrorKind, Key, KeyRange, Keys,
-    LockHolder, LockTimeout, Presence, Row, RowComparison, Session, StatementTimeout, Stopped,
-    Target, Value, Writers,
+    Access, Answer, Call, Capabilities, Connection, DatabaseError, ErrorKind, IDLE_IN_TRANSACTION,
+    Key, KeyRange, Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session,
+    StatementTimeout, Stopped, Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
@@ -123,7 +123,10 @@ fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
             Some("42501") => ErrorKind::Permission,
             Some("42P01" | "3F000") => ErrorKind::NoTable,
             // Shutting down, starting up, out of connections, broken connection.
-            Some("57P01" | "57P02" | "57P03" | "57P05" | "53300") => ErrorKind::Unreachable,
+            // A transaction that stood still for too long took its connection along.
+            Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53300") => {
+                ErrorKind::Unreachable
+            }
             Some(code) if code.starts_with("08") => ErrorKind::Unreachable,
             _ => ErrorKind::Statement,
         }
@@ -167,6 +170,13 @@ impl Connection for Postgres {
     }
 
     async fn begin(&mut self, access: Access) -> Result<(), DatabaseError> {
+        self.settings.clear();
+        if access == Access::Write {
+            let idle = IDLE_IN_TRANSACTION.as_millis();
+            self.settings.push(format!(
+                "SET LOCAL idle_in_transaction_session_timeout = {idle}"
+            ));
+        }
         self.beginning = Some(match access {
             Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Access::Write => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
@@ -306,8 +316,10 @@ impl Connection for Postgres {
             .await?;
         rows.iter()
             .map(|row| {
+                let id = row.int(0)?;
                 Ok(LockHolder {
-                    id: row.int(0)?,
+                    id,
+                    end: format!("SELECT pg_terminate_backend({id})"),
                     description: row.text(1)?.to_owned(),
                 })
             })

@@ -11,6 +11,7 @@ use phasegate::model::InstanceState;
 
 use crate::support::backend::{Db, Ledger};
 use crate::support::connection::block_on;
+use crate::support::mysql::is_mariadb;
 use crate::support::project::{Process, Signal};
 use crate::support::shop::{NAME, Shop};
 use crate::support::wait::{GENEROUS, eventually, jitter};
@@ -137,6 +138,73 @@ fn a_coordinator_that_is_superseded_in_its_transaction_gives_it_up() {
     assert_eq!(contracts(&shop), 1);
     assert_eq!(shop.phase(1), "contracted");
     shop.run(&["log", "--verify"], 0);
+}
+
+/// Its machine is gone, as far as the server can tell: the session stays, and with it what the transaction has locked.
+fn stands_still_in_a_transaction(backend: &str) {
+    /// Longer than the server keeps such a session.
+    const PATIENT: Duration = Duration::from_secs(150);
+    let shop = shop(Db::on(backend));
+    shop.project.env("PHASEGATE_PAUSE_AT", "contract.recording");
+    let mut paused = shop.project.spawn(&["contract", NAME]);
+    paused.wait_for_line("pause at point", GENEROUS);
+    shop.project.env_remove("PHASEGATE_PAUSE_AT");
+    let mut second = shop.project.spawn(&["contract", NAME]);
+    second.wait_for_line("held by session", GENEROUS);
+    if backend == "mysql" && !is_mariadb(&shop.db) {
+        // It ends no such session by itself.
+        paused.signal(Signal::KILL);
+    }
+    eventually(PATIENT, || second.has_ended().then_some(()));
+    second.wait().expect_code(0);
+    paused.signal_if_running(Signal::CONT);
+    let woken = paused.wait();
+    assert_ne!(woken.code, 0, "{}{}", woken.stdout, woken.stderr);
+    assert_eq!(contracts(&shop), 1);
+    assert_eq!(shop.phase(1), "contracted");
+    shop.run(&["log", "--verify"], 0);
+}
+
+#[test]
+fn a_transaction_that_stands_still_is_named_and_ended_on_postgres() {
+    stands_still_in_a_transaction("postgres");
+}
+
+#[test]
+fn a_transaction_that_stands_still_is_named_and_ended_on_mysql() {
+    stands_still_in_a_transaction("mysql");
+}
+
+/// Nobody ends it: whoever waits is told who it is, and how to end it.
+#[test]
+fn a_ledger_that_stays_locked_is_given_up() {
+    for backend in ["postgres", "mysql"] {
+        let shop = shop(Db::on(backend));
+        let config = shop.project.path().join("migrate.toml");
+        let text = std::fs::read_to_string(&config).expect("the shop has a configuration");
+        let limits = "[database]\nlock_timeout = \"1s\"\nlock_retry_for = \"3s\"\n";
+        shop.project
+            .file("migrate.toml", &format!("{limits}{text}"));
+        let mut other = shop.db.connect();
+        let coordinator = shop.db.ledger("coordinator");
+        other.execute(&format!("BEGIN; SELECT * FROM {coordinator} FOR UPDATE"));
+        let before = shop.dump();
+        let given_up = shop.run(&["contract", NAME], 1);
+        let end = match backend {
+            "postgres" => "`SELECT pg_terminate_backend(",
+            _ => "`KILL ",
+        };
+        let said = given_up
+            .stderr
+            .replace("\n  │", "")
+            .replace("\n       ", "");
+        for part in ["the ledger is locked", "held by session", end] {
+            assert!(said.contains(part), "{part} in {given_up:?}");
+        }
+        assert_eq!(shop.dump(), before);
+        other.execute("COMMIT");
+        shop.run(&["contract", NAME], 0);
+    }
 }
 
 /// What racing instances and the test tell each other.

@@ -90,8 +90,10 @@ impl Mysql {
             .await?;
         rows.iter()
             .map(|row| {
+                let id = row.int(0)?;
                 Ok(LockHolder {
-                    id: row.int(0)?,
+                    id,
+                    end: format!("KILL {id}"),
                     description: format!("{prefix}{}", row.text(1)?),
                 })
             })
