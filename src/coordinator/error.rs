@@ -33,12 +33,13 @@ pub enum CoordinatorError {
         waited_s: u64,
         holders: Vec<LockHolder>,
     },
-    /// The row that coordinators take turns on was not let go, though nobody holds the lease.
+    /// The row that coordinators take turns on was not let go.
     #[error(
-        "the ledger is locked, and was not released within {waited_s} s of trying{}",
+        "the ledger is locked, and was not released within {waited_s} s of trying{} ({cause})",
         held_by(.holders)
     )]
     LedgerLocked {
+        cause: Box<DatabaseError>,
         waited_s: u64,
         holders: Vec<LockHolder>,
     },
@@ -128,6 +129,9 @@ impl CoordinatorError {
                 "nothing was changed; end the sessions that hold the lock{}, or run the command again at a quieter time",
                 how_to_end(holders)
             )),
+            Self::LedgerLocked { holders, .. } if holders.is_empty() => Some(
+                "nothing was changed; run the command again when whoever writes to the database has ended".into(),
+            ),
             Self::LedgerLocked { holders, .. } => Some(format!(
                 "nothing was changed; a transaction on the ledger stands still. If whoever began it is gone, end its \
                  session{} and run the command again",
@@ -157,13 +161,11 @@ fn listed(sessions: &[i64]) -> String {
 
 /// The statements that end these sessions, in brackets.
 fn how_to_end(holders: &[LockHolder]) -> String {
-    if holders.is_empty() {
+    let known = holders.iter().filter_map(|holder| holder.end.as_ref());
+    let statements: Vec<String> = known.map(|end| format!("`{end}`")).collect();
+    if statements.is_empty() {
         return String::new();
     }
-    let statements: Vec<String> = holders
-        .iter()
-        .map(|holder| format!("`{}`", holder.end))
-        .collect();
     format!(" ({})", statements.join(", "))
 }
 

@@ -30,10 +30,8 @@ impl Coordinator<'_> {
             };
             let connection = ledger.connection().await?;
             connection.limit_lock_waits(limit).await?;
-            let _watching = retry
-                .watch()
-                .start_on_retry(connection, self.options.target)
-                .await?;
+            let session = connection.session_id().await?;
+            let _watching = retry.watch().start(session, self.options.target.clone());
             let schema = &situation.evidence.schema;
             let facts = measure(migration, id, &situation.view, schema, &mut ledger).await;
             ledger.rollback().await?;

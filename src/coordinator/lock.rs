@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::script::failure;
 use super::session::Coordinator;
 use super::{CoordinatorError, Progress};
-use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, LockHolder, Target};
+use crate::database::{ConnectOptions, DatabaseError, ErrorKind, LockHolder, Target};
 use crate::ledger::LedgerError;
 use crate::project::{Project, ScriptFile};
 use crate::sql::Mode;
@@ -100,22 +100,22 @@ impl Retry {
         Ok(())
     }
 
-    /// As [`Self::after`], where it was the ledger that was locked and `session` waited for it.
+    /// As [`Self::after`], where it was the ledger that was locked.
     pub(super) async fn after_ledger(
         &mut self,
         report: &(dyn Fn(Progress) + Send + Sync),
         error: LedgerError,
     ) -> Result<(), CoordinatorError> {
-        match error {
-            LedgerError::Database(error) if is_of_a_lock(&error) => {}
+        let cause = match error {
+            LedgerError::Database(error) if is_of_a_lock(&error) => Box::new(error),
             error => return Err(error.into()),
-        }
-        self.pause(report)
-            .await
-            .map_err(|(waited, holders)| CoordinatorError::LedgerLocked {
-                waited_s: waited.as_secs(),
-                holders,
-            })
+        };
+        let paused = self.pause(report).await;
+        paused.map_err(|(waited, holders)| CoordinatorError::LedgerLocked {
+            cause,
+            waited_s: waited.as_secs(),
+            holders,
+        })
     }
 
     /// Lets others go first, and says so; how long it was tried and who was in the way, where it is long enough.
@@ -161,20 +161,6 @@ pub(super) struct LockWatch {
 }
 
 impl LockWatch {
-    /// As [`Self::start`], once a lock was not granted: before that, asking which session this is would be a round
-    /// trip for nothing.
-    pub(super) async fn start_on_retry(
-        &self,
-        connection: &mut dyn Connection,
-        target: &Target,
-    ) -> Result<Option<Watching>, DatabaseError> {
-        if !self.is_retry {
-            return Ok(None);
-        }
-        let session = connection.session_id().await?;
-        Ok(Some(self.start(session, target.clone())))
-    }
-
     pub(super) fn start(&self, session: Option<i64>, target: Target) -> Watching {
         let Some(session) = session else {
             return Watching(None);

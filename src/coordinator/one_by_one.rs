@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::catalogue::{self, Found};
 use super::change::move_to;
-use super::lock::{Failed, Retry};
+use super::lock::{Failed, Retry, is_of_a_lock};
 use super::script::{
     Ran, Recheck, Run, count, failure, identity, one_line, position, progress, record,
 };
@@ -179,12 +179,7 @@ impl Coordinator<'_> {
             drop(watching);
             match ran {
                 Ok(_) => return Ok(()),
-                Err(error)
-                    if matches!(
-                        error.kind,
-                        ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Conflict
-                    ) =>
-                {
+                Err(error) if is_of_a_lock(&error) => {
                     let again = retry.after(self, one.run.file, one.index, error).await;
                     if let Err(error) = again {
                         self.forget_bare(one).await?;

@@ -109,10 +109,11 @@ impl Coordinator<'_> {
         connection.before_script(&run.file.script).await?;
         let mut ledger = Ledger::write_soon(connection).await?;
         ledger.unsent().limit_lock_waits(limit).await?;
-        let connection = ledger.connection().await?;
-        let mut watching = watch
-            .start_on_retry(connection, self.options.target)
-            .await?;
+        let mut watching = None;
+        if watch.is_retry || run.recheck.is_some() {
+            let session = ledger.connection().await?.session_id().await?;
+            watching = Some(watch.start(session, self.options.target.clone()));
+        }
         if let Some(recheck) = run.recheck {
             let decision = recheck
                 .decide(&mut ledger)

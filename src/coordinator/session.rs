@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::lock::Retry;
+use super::lock::{LockWatch, Retry};
 use super::{CoordinatorError, Drift, Progress, Situation, observe};
 use crate::database::{ConnectOptions, Connection, LockTimeout, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
@@ -60,25 +60,22 @@ impl<'a> Coordinator<'a> {
             doing: &options.doing,
             lease,
             limit: LockTimeout(project.config.database.lock_timeout),
+            target: options.target,
         };
         let began = Instant::now();
         let mut first_seen: Option<CoordinatorRow> = None;
         let mut retry = Retry::new(project);
         let token = loop {
             // Who is in the way is asked once somebody is.
-            let watching = retry
-                .watch()
-                .start_on_retry(connection.as_mut(), options.target)
-                .await?;
-            let acquired = acquire(connection.as_mut(), &claim).await;
-            drop(watching);
-            match acquired {
+            match acquire(connection.as_mut(), &claim, &retry.watch()).await {
                 Err(error) => {
                     connection.rollback().await?;
                     retry.after_ledger(options.report, error).await?;
                 }
                 Ok(Acquired::Yes { token, .. }) => break token,
                 Ok(Acquired::No(row)) => {
+                    // Only what is locked is given up; another coordinator is waited for as long as it works.
+                    retry = Retry::new(project);
                     let is_renewed = first_seen.as_ref().is_some_and(|first| {
                         (first.token, first.expires_at) != (row.token, row.expires_at)
                     });
@@ -315,15 +312,21 @@ struct Claim<'c> {
     lease: Duration,
     /// How long the row may be waited for at a time.
     limit: LockTimeout,
+    target: &'c Target,
 }
 
 async fn acquire(
     connection: &mut dyn Connection,
     claim: &Claim<'_>,
+    watch: &LockWatch,
 ) -> Result<Acquired, LedgerError> {
     let Claim { actor, doing, .. } = *claim;
     let mut ledger = Ledger::write(connection).await?;
-    ledger.unsent().limit_lock_waits(claim.limit).await?;
+    let connection = ledger.connection().await?;
+    connection.limit_lock_waits(claim.limit).await?;
+    // Asked inside the transaction: behind a pooler, each may be in another session.
+    let session = connection.session_id().await?;
+    let _watching = watch.start(session, claim.target.clone());
     let holder = format!("{actor} (process {})", std::process::id());
     let acquired = ledger
         .acquire_coordinator(&holder, doing, milliseconds(claim.lease))

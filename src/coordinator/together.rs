@@ -89,6 +89,10 @@ impl Coordinator<'_> {
             let expanded = state.after(Step::Expand, &live);
             states.push(std::mem::replace(state, expanded));
         }
+        if states.is_empty() {
+            self.known = Some((until, situation));
+            return Ok(Attempt::Fewer(1));
+        }
         if states.len() < 2 {
             return Ok(Attempt::Fewer(1));
         }
@@ -149,14 +153,10 @@ impl Coordinator<'_> {
         let Some(first) = states.first() else {
             return Ok(());
         };
-        let mut texts = Vec::new();
-        for file in runs.iter().map(|run| run.file) {
-            for (index, statement) in file.script.statements.iter().enumerate() {
-                (self.options.report)(progress(file, index, statement));
-                crate::crash::point("expand.statement");
-                texts.push(statement.text.as_str());
-            }
-        }
+        let scripts = runs.iter().map(|run| &run.file.script);
+        let statements = scripts.flat_map(|script| &script.statements);
+        let texts: Vec<&str> = statements.map(|one| one.text.as_str()).collect();
+        crate::crash::point("expand.statement");
         let limit = LockTimeout(self.project().config.database.lock_timeout);
         let mut ledger = Ledger::write_soon(self.connection.as_mut()).await?;
         let limited = ledger.unsent().limit_lock_waits(limit).await;
@@ -166,6 +166,10 @@ impl Coordinator<'_> {
             .await?;
         crate::crash::point("expand.ran");
         for run in &runs {
+            // Told when they have run: before, nobody knows which of them will.
+            for (index, statement) in run.file.script.statements.iter().enumerate() {
+                (self.options.report)(progress(run.file, index, statement));
+            }
             record_script(&mut ledger, run);
             crate::crash::point("expand.recording");
         }

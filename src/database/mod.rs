@@ -241,8 +241,8 @@ pub struct Session {
 pub struct LockHolder {
     pub id: i64,
     pub description: String,
-    /// The statement that ends it.
-    pub end: String,
+    /// The statement that ends it; none where it is only a guess that it holds the lock.
+    pub end: Option<String>,
 }
 
 /// One connection to a database. No method leaves session state behind: through a pooler the next

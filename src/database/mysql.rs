@@ -206,9 +206,18 @@ impl Mysql {
         }
         let has_idle_limit = self.flavour == Flavour::MariaDb && open == Some(Access::Write);
         let no_idle_limit = has_idle_limit.then_some(NO_IDLE_LIMIT);
-        let after = restore.as_deref().into_iter().chain(no_idle_limit);
-        let statements: Vec<&str> = std::iter::once(how).chain(after).collect();
-        self.together(&statements).await.map(drop)
+        let after: Vec<&str> = restore
+            .as_deref()
+            .into_iter()
+            .chain(no_idle_limit)
+            .collect();
+        let statements = [&[how], after.as_slice()].concat();
+        let ended = self.together(&statements).await;
+        if ended.is_err() && !after.is_empty() {
+            // A commit that was refused took along what was sent after it. If the connection broke, so did the session.
+            let _ = self.together(&after).await;
+        }
+        ended.map(drop)
     }
 
     /// Bounds the waits for locks on rows and on tables; whole seconds are all that the server knows.
@@ -270,7 +279,7 @@ const fn kind_of(number: u16) -> ErrorKind {
         1044 | 1142 | 1143 | 1227 | 1370 | 1410 | 1419 => ErrorKind::Permission,
         1146 => ErrorKind::NoTable,
         // Too many connections, shutting down, killed, broken; a Galera node that is not ready.
-        1040 | 1047 | 1053 | 1077..=1080 | 1152..=1161 | 1184 | 1203 | 1927 | 4031 => {
+        1040 | 1047 | 1053 | 1077..=1080 | 1152..=1161 | 1184 | 1203 | 1927 => {
             ErrorKind::Unreachable
         }
         _ => ErrorKind::Statement,

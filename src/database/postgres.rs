@@ -124,7 +124,7 @@ fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
             Some("42P01" | "3F000") => ErrorKind::NoTable,
             // Shutting down, starting up, out of connections, broken connection.
             // A transaction that stood still for too long took its connection along.
-            Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53300") => {
+            Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "53300") => {
                 ErrorKind::Unreachable
             }
             Some(code) if code.starts_with("08") => ErrorKind::Unreachable,
@@ -319,7 +319,7 @@ impl Connection for Postgres {
                 let id = row.int(0)?;
                 Ok(LockHolder {
                     id,
-                    end: format!("SELECT pg_terminate_backend({id})"),
+                    end: Some(format!("SELECT pg_terminate_backend({id})")),
                     description: row.text(1)?.to_owned(),
                 })
             })

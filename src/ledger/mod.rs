@@ -141,6 +141,8 @@ impl<'c> Ledger<'c> {
 
     /// The connection, for statements of the user's in the same transaction, after everything recorded so far.
     ///
+    /// Invariant: whoever appends to the log commits through [`Ledger::commit`], which writes where the log ends.
+    ///
     /// # Errors
     /// A database error.
     pub async fn connection(&mut self) -> Result<&mut dyn Connection, LedgerError> {

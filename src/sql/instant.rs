@@ -2,7 +2,7 @@
 
 use super::{Dialect, Object, ObjectKind, Script, Statement, Verb, lexeme};
 
-/// What makes `CREATE TABLE` read or lock another table.
+/// What makes `CREATE TABLE` read or lock another table, or one that hides another of its name.
 const LOOKS_ELSEWHERE: &[&str] = &[
     "AS",
     "CLONE",
@@ -12,6 +12,8 @@ const LOOKS_ELSEWHERE: &[&str] = &[
     "PARTITION",
     "REFERENCES",
     "SELECT",
+    "TEMP",
+    "TEMPORARY",
     "USING",
 ];
 

@@ -10,7 +10,6 @@ use phasegate::ledger::{LedgerError, Verified};
 
 use crate::support::backend::{Db, Ledger};
 use crate::support::connection::block_on;
-use crate::support::mysql::is_mariadb;
 use crate::support::project::{Project, Signal};
 use crate::support::wait::poll;
 use crate::tried;
@@ -206,12 +205,10 @@ pub fn people(db: &Db, rows: usize) {
 /// Everything that has to be the same whether a run was killed or not: schema, rows, and what the ledger says about them.
 pub fn end_state(db: &Db) -> String {
     let mut text = db.dump(Ledger::Excluded);
-    // MySQL counts a table anew when it likes to, and `total` is what it believed then.
-    let has_estimates = db.backend.name != "mysql" || is_mariadb(db);
-    let backfills = if has_estimates {
-        "number, paused, pace, total"
-    } else {
-        "number, paused, pace"
+    // MySQL and MariaDB count a table anew when they like to, and `total` is what they believed then.
+    let backfills = match db.backend.name {
+        "mysql" => "number, paused, pace",
+        _ => "number, paused, pace, total",
     };
     for (table, columns, order) in [
         (

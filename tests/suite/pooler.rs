@@ -149,7 +149,7 @@ fn a_pooler_in_transaction_mode_may_stand_between() {
             left_behind(&mut second).await,
         )
     });
-    let clean = ["0", "0", "\"$user\", public", "0"].map(str::to_owned);
+    let clean = ["0", "0", "0", "\"$user\", public", "0"].map(str::to_owned);
     assert_eq!(first, clean);
     assert_eq!(second, clean);
 }
@@ -170,6 +170,7 @@ async fn left_behind(session: &mut PgConnection) -> Vec<String> {
     for query in [
         "SELECT current_setting('lock_timeout')",
         "SELECT current_setting('statement_timeout')",
+        "SELECT current_setting('idle_in_transaction_session_timeout')",
         "SELECT current_setting('search_path')",
         "SELECT count(*)::text FROM pg_prepared_statements",
     ] {

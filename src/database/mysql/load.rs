@@ -4,19 +4,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::join;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
+use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Column as _, Connection as _, Executor as _, Row as _};
 
 use super::{Flavour, Mysql, from_sqlx};
 use crate::database::{DatabaseError, ErrorKind, StatementTimeout};
-
-/// Ends the statement that the session `id` is running, if it still is.
-async fn end_statement(options: &MySqlConnectOptions, id: i64) -> Result<(), sqlx::Error> {
-    let mut other = MySqlConnection::connect_with(options).await?;
-    let kill = format!("KILL QUERY {id}");
-    other.execute(sqlx::raw_sql(AssertSqlSafe(kill))).await?;
-    other.close().await
-}
 
 fn unreadable(what: &str) -> DatabaseError {
     DatabaseError::new(ErrorKind::Statement, what)
@@ -57,12 +49,32 @@ impl Mysql {
         sql: &str,
     ) -> Result<u64, DatabaseError> {
         const INTERRUPTED: &str = "1317";
-        let (id, options) = (self.id, self.options.clone());
+        /// A server that refuses the second session may be so busy that it takes a while.
+        const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
+        const CONNECTING: Duration = Duration::from_secs(10);
+        let (kill, options) = (format!("KILL QUERY {}", self.id), self.options.clone());
         let mut running = pin!(self.plain(sql));
-        if let Ok(ended) = tokio::time::timeout(limit, &mut running).await {
-            return ended;
-        }
-        let (ended, killed) = join(running, end_statement(&options, id)).await;
+        let mut pause = limit;
+        let mut other = loop {
+            if let Ok(ended) = tokio::time::timeout(pause, &mut running).await {
+                return ended;
+            }
+            tokio::select! {
+                ended = &mut running => return ended,
+                other = tokio::time::timeout(CONNECTING, MySqlConnection::connect_with(&options)) => {
+                    match other.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())) {
+                        Ok(other) => break other,
+                        Err(error) => tracing::warn!(
+                            "a statement takes longer than {limit:?}, and no session can be had to end it: {error}"
+                        ),
+                    }
+                }
+            }
+            pause = BETWEEN_ATTEMPTS;
+        };
+        // Both are waited for: what is sent next must not be what is killed.
+        let killing = other.execute(sqlx::raw_sql(AssertSqlSafe(kill)));
+        let (ended, killed) = join(running, killing).await;
         if let Err(error) = killed {
             tracing::debug!("ending a statement that takes longer than {limit:?}: {error}");
         }

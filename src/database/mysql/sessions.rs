@@ -11,6 +11,13 @@ const DESCRIBED: &str = "SELECT p.id, CONCAT('session ', p.id, ' of ', p.user, '
      FROM information_schema.processlist p \
      LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id";
 
+/// Whether it is known that a session holds the lock.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sure {
+    Yes,
+    No,
+}
+
 impl Mysql {
     /// Who holds what the session `id` waits for. Each way of looking needs rights or settings that
     /// may not be there; then the next one is tried.
@@ -43,7 +50,7 @@ impl Mysql {
             let ids = self.ids(&sql).await;
             if !ids.is_empty() {
                 return self
-                    .describe(&format!("p.id IN ({})", ids.join(", ")), "")
+                    .describe(&format!("p.id IN ({})", ids.join(", ")), Sure::Yes)
                     .await;
             }
         }
@@ -61,7 +68,7 @@ impl Mysql {
                 "p.id <> {id} AND p.id <> CONNECTION_ID() AND p.db = DATABASE() AND (t.trx_id IS NOT NULL \
                  OR (p.command = 'Query' AND coalesce(p.state, '') NOT LIKE 'Waiting for%lock%'))"
             ),
-            "perhaps ",
+            Sure::No,
         )
         .await
     }
@@ -83,18 +90,22 @@ impl Mysql {
     async fn describe(
         &mut self,
         condition: &str,
-        prefix: &str,
+        sure: Sure,
     ) -> Result<Vec<LockHolder>, DatabaseError> {
         let rows = self
             .rows(&format!("{DESCRIBED} WHERE {condition} ORDER BY p.id"))
             .await?;
         rows.iter()
             .map(|row| {
-                let id = row.int(0)?;
+                let (id, session) = (row.int(0)?, row.text(1)?);
+                let (description, end) = match sure {
+                    Sure::Yes => (session.to_owned(), Some(format!("KILL {id}"))),
+                    Sure::No => (format!("perhaps {session}"), None),
+                };
                 Ok(LockHolder {
                     id,
-                    end: format!("KILL {id}"),
-                    description: format!("{prefix}{}", row.text(1)?),
+                    description,
+                    end,
                 })
             })
             .collect()

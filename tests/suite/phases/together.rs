@@ -1,6 +1,6 @@
 //! Small expands that share a transaction end as they do one by one.
 
-use crate::crash::{assert_same, end_state};
+use crate::crash::{SEVERAL, assert_same, end_state, people, several};
 use crate::support::backend::{Db, Ledger};
 use crate::support::postgres::PrivateServer;
 use crate::support::project::Project;
@@ -17,10 +17,12 @@ const MIXED: [&str; 7] = [
     "CREATE TABLE e (id BIGINT);\n",
 ];
 
+/// Both formats are there from the expand on: what the versions that run leave in the rows is recorded with it.
 fn write(project: &Project, scripts: &[&str]) {
     for (number, script) in (1..).zip(scripts) {
         let manifest = format!(
-            "description = \"Change {number}\"\n[services.web]\nnew = \">=1.{number}.0\"\n"
+            "description = \"Change {number}\"\nsync = \"to-old\"\nrows = \"append-only\"\n[services.web]\n\
+             old = \"<1.9.0\"\nnew = \">=1.{number}.0\"\n"
         );
         project.migration(
             &format!("{number:04}_change"),
@@ -98,8 +100,16 @@ scenario!(
             &phases_and_schema(&shop.db),
             "together, beside web 1.0.0",
         );
-        // The next admission is counted after all of them.
-        shop.run(&["gate", "deploy", "web=1.7.0"], 0);
+        // Whoever is admitted next is counted after all of them.
+        let next = ["admit", "--service", "web", "--version", "1.7.0"];
+        let admitted = |db: &Db| {
+            shop.project.env("DATABASE_URL", &db.url);
+            shop.run(&next, 0);
+            (1..=MIXED.len())
+                .map(|number| shop.phase(number))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(admitted(&single), admitted(&shop.db));
         shop.run(&["log", "--verify"], 0);
     }
 );
@@ -146,6 +156,18 @@ scenario!(
             assert_eq!(rows, "0");
         }
         shop.run(&["log", "--verify"], 0);
+    }
+);
+
+scenario!(
+    fn two_of_three_share_a_transaction_where_there_is_one(db: Db) {
+        people(&db, 2);
+        let project = several(&db);
+        let output = project.env("PHASEGATE_SHOW_POINTS", "yes").migrate(SEVERAL);
+        let output = output.expect_code(0);
+        let commits = output.stderr.matches("passing point expand.committed");
+        let expected = if db.backend.transactional_ddl { 2 } else { 3 };
+        assert_eq!(commits.count(), expected, "{}", output.stderr);
     }
 );
 
