@@ -12,18 +12,20 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor};
 
 use super::answers::collect;
 use super::{
-    Access, Answer, Call, Capabilities, Connection, DatabaseError, ErrorKind, IDLE_IN_TRANSACTION,
-    Key, KeyRange, Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session,
-    StatementTimeout, Target, Value, Writers,
+    Access, Answer, Call, Capabilities, Connection, DatabaseError, ErrorKind, Key, KeyRange, Keys,
+    LockHolder, LockTimeout, Presence, Row, RowComparison, Session, StatementTimeout, Target,
+    Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, Script};
 
 mod catalogue;
 mod keys;
+mod limits;
 mod load;
 mod sessions;
 mod values;
 
+use limits::{IDLE_LIMIT, NO_IDLE_LIMIT};
 use values::{bound, decode};
 
 static CAPABILITIES: Capabilities = Capabilities {
@@ -47,11 +49,6 @@ static CAPABILITIES: Capabilities = Capabilities {
 };
 
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
-/// [`IDLE_IN_TRANSACTION`], which MySQL itself does not know.
-const IDLE_LIMIT: &str = "SET SESSION idle_transaction_timeout = 60";
-const NO_IDLE_LIMIT: &str = "SET SESSION idle_transaction_timeout = DEFAULT";
-const _: () = assert!(IDLE_IN_TRANSACTION.as_secs() == 60);
-
 /// How many of the ledger's own statements stay prepared: more than there are.
 const STATEMENTS: usize = 200;
 
@@ -218,26 +215,6 @@ impl Mysql {
             let _ = self.together(&after).await;
         }
         ended.map(drop)
-    }
-
-    /// Bounds the waits for locks on rows and on tables; whole seconds are all that the server knows.
-    async fn set_limits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError> {
-        let rows = self
-            .rows("SELECT @@SESSION.lock_wait_timeout, @@SESSION.innodb_lock_wait_timeout")
-            .await?;
-        let Some(row) = rows.first() else {
-            return Ok(());
-        };
-        let set = |tables: i64, rows: i64| {
-            format!("SET SESSION lock_wait_timeout = {tables}, innodb_lock_wait_timeout = {rows}")
-        };
-        if self.restore.is_none() {
-            self.restore = Some(set(row.int(0)?, row.int(1)?));
-        }
-        let milliseconds = i64::try_from(limit.0.as_millis()).unwrap_or(i64::MAX);
-        let seconds = milliseconds.saturating_add(999) / 1000;
-        let seconds = seconds.clamp(1, 31_536_000);
-        self.plain(&set(seconds, seconds)).await.map(drop)
     }
 }
 

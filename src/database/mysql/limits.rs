@@ -1,0 +1,114 @@
+//! What a transaction is allowed: how long it waits for locks, how long a statement of it takes, how long it says nothing.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::join;
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+
+use super::{Flavour, Mysql};
+use crate::database::{
+    DatabaseError, ErrorKind, IDLE_IN_TRANSACTION, LockTimeout, StatementTimeout,
+};
+
+/// [`IDLE_IN_TRANSACTION`], which MySQL itself does not know.
+pub(super) const IDLE_LIMIT: &str = "SET SESSION idle_transaction_timeout = 60";
+pub(super) const NO_IDLE_LIMIT: &str = "SET SESSION idle_transaction_timeout = DEFAULT";
+const _: () = assert!(IDLE_IN_TRANSACTION.as_secs() == 60);
+
+impl Mysql {
+    /// Bounds the waits for locks on rows and on tables; whole seconds are all that the server knows.
+    pub(super) async fn set_limits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError> {
+        let rows = self
+            .rows("SELECT @@SESSION.lock_wait_timeout, @@SESSION.innodb_lock_wait_timeout")
+            .await?;
+        let Some(row) = rows.first() else {
+            return Ok(());
+        };
+        let set = |tables: i64, rows: i64| {
+            format!("SET SESSION lock_wait_timeout = {tables}, innodb_lock_wait_timeout = {rows}")
+        };
+        if self.restore.is_none() {
+            self.restore = Some(set(row.int(0)?, row.int(1)?));
+        }
+        let milliseconds = i64::try_from(limit.0.as_millis()).unwrap_or(i64::MAX);
+        let seconds = milliseconds.saturating_add(999) / 1000;
+        let seconds = seconds.clamp(1, 31_536_000);
+        self.plain(&set(seconds, seconds)).await.map(drop)
+    }
+
+    /// Bounds the statements of the open transaction. MySQL itself bounds only what reads.
+    pub(super) async fn set_statement_limit(
+        &mut self,
+        limit: StatementTimeout,
+    ) -> Result<(), DatabaseError> {
+        let seconds = limit.0.as_secs_f64().max(0.001);
+        let (variable, value) = match self.flavour {
+            Flavour::MariaDb => ("max_statement_time", format!("{seconds:.3}")),
+            Flavour::MySql => {
+                self.limit = Some(limit.0);
+                ("max_execution_time", format!("{:.0}", seconds * 1000.0))
+            }
+        };
+        let rows = self
+            .rows(&format!("SELECT CAST(@@SESSION.{variable} AS CHAR)"))
+            .await?;
+        let before = rows.first().map_or(Ok("0"), |row| row.text(0))?.to_owned();
+        let restore = format!("SET SESSION {variable} = {before}");
+        self.restore = Some(match self.restore.take() {
+            Some(others) => format!("{others};\n{restore}"),
+            None => restore,
+        });
+        self.plain(&format!("SET SESSION {variable} = {value}"))
+            .await
+            .map(drop)
+    }
+
+    /// Runs a statement, and has it ended when it takes longer.
+    pub(super) async fn within(
+        &mut self,
+        limit: Duration,
+        sql: &str,
+    ) -> Result<u64, DatabaseError> {
+        const INTERRUPTED: &str = "1317";
+        /// A server that refuses the second session may be so busy that it takes a while.
+        const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
+        const CONNECTING: Duration = Duration::from_secs(10);
+        let (kill, options) = (format!("KILL QUERY {}", self.id), self.options.clone());
+        let mut running = pin!(self.plain(sql));
+        let mut pause = limit;
+        let mut other = loop {
+            if let Ok(ended) = tokio::time::timeout(pause, &mut running).await {
+                return ended;
+            }
+            tokio::select! {
+                ended = &mut running => return ended,
+                other = tokio::time::timeout(CONNECTING, MySqlConnection::connect_with(&options)) => {
+                    match other.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())) {
+                        Ok(other) => break other,
+                        Err(error) => tracing::warn!(
+                            "a statement takes longer than {limit:?}, and no session can be had to end it: {error}"
+                        ),
+                    }
+                }
+            }
+            pause = BETWEEN_ATTEMPTS;
+        };
+        // Both are waited for: what is sent next must not be what is killed.
+        let killing = other.execute(sqlx::raw_sql(AssertSqlSafe(kill)));
+        let (ended, killed) = join(running, killing).await;
+        if let Err(error) = killed {
+            tracing::debug!("ending a statement that takes longer than {limit:?}: {error}");
+        }
+        // Nothing depends on the farewell.
+        let _ = other.close().await;
+        ended.map_err(|mut error| {
+            if error.code.as_deref() == Some(INTERRUPTED) {
+                error.kind = ErrorKind::Timeout;
+                error.message = format!("it took longer than {limit:?}");
+            }
+            error
+        })
+    }
+}
