@@ -306,6 +306,11 @@ fn only_what_makes_something_empty_is_instant() {
             "CREATE TABLE IF NOT EXISTS a (n INT); CREATE INDEX a_n ON a (n)",
             &[false, false, false],
         ),
+        // Statements of other migrations that name it would mean this one.
+        (
+            "CREATE TEMPORARY TABLE a (n INT); CREATE INDEX a_n ON a (n)",
+            &[false, false, false],
+        ),
         ("ALTER TABLE a ADD COLUMN n INT", &[false, false]),
     ];
     for (sql, expected) in table {
