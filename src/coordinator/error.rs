@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::database::{DatabaseError, LockHolder};
 use crate::ledger::{CoordinatorRow, LedgerError};
 use crate::model::{MigrationId, Phase};
+use crate::project::ScriptFile;
 
 use super::Drift;
 
@@ -152,6 +153,46 @@ impl CoordinatorError {
             Self::NoFiles(_) => Some("use a checkout that has them".into()),
         }
     }
+}
+
+/// An error of the statement at `index`, which is shown in its file.
+pub(super) fn failure(
+    file: &ScriptFile,
+    index: usize,
+    cause: DatabaseError,
+    help: String,
+) -> CoordinatorError {
+    let (mut span, line) = file
+        .script
+        .statements
+        .get(index)
+        .map_or((0..0, 1), |statement| {
+            (statement.span.clone(), statement.line)
+        });
+    if let (Some(position), Some(statement)) = (cause.position, file.script.statements.get(index)) {
+        // The database counts characters from 1; a span counts bytes.
+        let offset = statement
+            .text
+            .char_indices()
+            .nth(position.saturating_sub(1));
+        if let Some((offset, _)) = offset {
+            let word = statement.text.get(offset..).unwrap_or_default();
+            let length = word
+                .find(|c: char| !c.is_alphanumeric() && c != '_')
+                .unwrap_or(word.len())
+                .max(1);
+            let start = span.start.saturating_add(offset);
+            span = start..start.saturating_add(length).min(file.text.len());
+        }
+    }
+    CoordinatorError::Script(Box::new(ScriptFailure {
+        path: file.path.clone(),
+        text: Arc::clone(&file.text),
+        span,
+        line,
+        cause,
+        help,
+    }))
 }
 
 fn listed(sessions: &[i64]) -> String {

@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::script::failure;
-use super::session::Coordinator;
+use super::error::failure;
 use super::{CoordinatorError, Progress};
 use crate::database::{ConnectOptions, DatabaseError, ErrorKind, LockHolder, Target};
 use crate::ledger::LedgerError;
@@ -68,7 +67,7 @@ impl Retry {
 
     pub(super) async fn after(
         &mut self,
-        coordinator: &Coordinator<'_>,
+        report: &(dyn Fn(Progress) + Send + Sync),
         file: &ScriptFile,
         index: usize,
         error: DatabaseError,
@@ -84,7 +83,7 @@ impl Retry {
             };
             return Err(failure(file, index, error, help.to_owned()));
         }
-        if let Err((waited, holders)) = self.pause(coordinator.options.report).await {
+        if let Err((waited, holders)) = self.pause(report).await {
             let line = file
                 .script
                 .statements

@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::catalogue::{self, Found};
 use super::change::move_to;
+use super::error::failure;
 use super::lock::{Failed, Retry, is_of_a_lock};
-use super::script::{
-    Ran, Recheck, Run, count, failure, identity, one_line, position, progress, record,
-};
+use super::script::{Ran, Recheck, Run, count, identity, one_line, position, progress, record};
 use super::session::Coordinator;
 use super::{CoordinatorError, Progress};
 use crate::database::{DatabaseError, ErrorKind, LockTimeout, Presence};
@@ -138,7 +137,11 @@ impl Coordinator<'_> {
             self.connection.rollback().await?;
             match attempt {
                 Ok(blocked) => return Ok(blocked.map_or(Went::Ran, Went::Blocked)),
-                Err(Failed::At(index, error)) => retry.after(self, run.file, index, error).await?,
+                Err(Failed::At(index, error)) => {
+                    retry
+                        .after(self.options.report, run.file, index, error)
+                        .await?
+                }
                 Err(Failed::Otherwise(error)) => return Err(error),
             }
         }
@@ -180,7 +183,9 @@ impl Coordinator<'_> {
             match ran {
                 Ok(_) => return Ok(()),
                 Err(error) if is_of_a_lock(&error) => {
-                    let again = retry.after(self, one.run.file, one.index, error).await;
+                    let again = retry
+                        .after(self.options.report, one.run.file, one.index, error)
+                        .await;
                     if let Err(error) = again {
                         self.forget_bare(one).await?;
                         return Err(error);
@@ -292,7 +297,9 @@ impl Coordinator<'_> {
             match attempt {
                 Ok(blocked) => return Ok(blocked),
                 Err(Failed::At(index, error)) => {
-                    retry.after(self, one.run.file, index, error).await?;
+                    retry
+                        .after(self.options.report, one.run.file, index, error)
+                        .await?;
                 }
                 Err(Failed::Otherwise(error)) => return Err(error),
             }

@@ -2,15 +2,14 @@
 //! record before and after each.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::CoordinatorError;
 use super::change::{Move, move_to, record_move};
 use super::lock::{Failed, LockWatch, Retry};
 use super::session::Coordinator;
-use super::{CoordinatorError, ScriptFailure};
-use crate::database::{DatabaseError, LockHolder, LockTimeout};
+use crate::database::{LockHolder, LockTimeout};
 use crate::gate::Decision;
 use crate::ledger::{CoordinatorRow, Entry, Ledger, RunError, StepRecord, StepState};
 use crate::model::{MigrationId, Snapshot, Step};
@@ -97,7 +96,11 @@ impl Coordinator<'_> {
                     crate::crash::point(&format!("{}.committed", run.step.name()));
                     return Ok(ran);
                 }
-                Err(Failed::At(index, error)) => retry.after(self, run.file, index, error).await?,
+                Err(Failed::At(index, error)) => {
+                    retry
+                        .after(self.options.report, run.file, index, error)
+                        .await?
+                }
                 Err(Failed::Otherwise(error)) => return Err(error),
             }
         }
@@ -230,45 +233,6 @@ impl Move<'_> {
             way_back: self.way_back,
         }
     }
-}
-
-pub(super) fn failure(
-    file: &ScriptFile,
-    index: usize,
-    cause: DatabaseError,
-    help: String,
-) -> CoordinatorError {
-    let (mut span, line) = file
-        .script
-        .statements
-        .get(index)
-        .map_or((0..0, 1), |statement| {
-            (statement.span.clone(), statement.line)
-        });
-    if let (Some(position), Some(statement)) = (cause.position, file.script.statements.get(index)) {
-        // The database counts characters from 1; a span counts bytes.
-        let offset = statement
-            .text
-            .char_indices()
-            .nth(position.saturating_sub(1));
-        if let Some((offset, _)) = offset {
-            let word = statement.text.get(offset..).unwrap_or_default();
-            let length = word
-                .find(|c: char| !c.is_alphanumeric() && c != '_')
-                .unwrap_or(word.len())
-                .max(1);
-            let start = span.start.saturating_add(offset);
-            span = start..start.saturating_add(length).min(file.text.len());
-        }
-    }
-    CoordinatorError::Script(Box::new(ScriptFailure {
-        path: file.path.clone(),
-        text: Arc::clone(&file.text),
-        span,
-        line,
-        cause,
-        help,
-    }))
 }
 
 pub(super) fn progress(file: &ScriptFile, index: usize, statement: &Statement) -> Progress {
