@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::change::{Move, WayBack, move_to};
 use super::fence::{FromInside, RecheckRules};
+use super::in_ledger::End;
 use super::script::{Recheck as _, seen_elsewhere};
 use super::session::{Coordinator, Options};
 use super::{CoordinatorError, Done, Outcome, Progress, Situation};
@@ -131,33 +132,34 @@ impl Coordinator<'_> {
         let becomes = |state: &MigrationState, live: &[Live]| state.begun(Step::Backfill, live);
         let path = engine.file.path.display().to_string();
         let detail = serde_json::json!({ "file": path, "sha256": engine.file.sha256 });
-        let change = Move {
-            entry: Entry::Known,
-            state,
-            others: &others,
-            becomes: &becomes,
-            way_back: WayBack::None,
-            detail,
-        };
         let recheck = self.recheck_of(engine.id, situation);
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        ledger.lock_admissions().await?;
-        let decision = recheck.decide(&mut ledger).await?;
-        if decision.verdict != Verdict::Go {
-            ledger.rollback().await?;
-            return Ok(decision);
-        }
-        move_to(&mut ledger, self.token, &self.actor, change).await?;
-        ledger.record_file(
-            Entry::Known,
-            engine.id,
-            Step::Backfill.name(),
-            &path,
-            &engine.file.sha256,
-        );
-        ledger.forget_backfill(engine.id);
-        ledger.commit().await?;
-        Ok(decision)
+        let (token, actor) = (self.token, self.actor.clone());
+        self.in_ledger(async |ledger| {
+            ledger.lock_admissions().await?;
+            let decision = recheck.decide(ledger).await?;
+            if decision.verdict != Verdict::Go {
+                return Ok(End::GiveUp(decision));
+            }
+            let change = Move {
+                entry: Entry::Known,
+                state,
+                others: &others,
+                becomes: &becomes,
+                way_back: WayBack::None,
+                detail: detail.clone(),
+            };
+            move_to(ledger, token, &actor, change).await?;
+            ledger.record_file(
+                Entry::Known,
+                engine.id,
+                Step::Backfill.name(),
+                &path,
+                &engine.file.sha256,
+            );
+            ledger.forget_backfill(engine.id);
+            Ok(End::Commit(decision))
+        })
+        .await
     }
 
     fn recheck_of<'s>(&self, id: &'s MigrationId, situation: &'s Situation) -> FromInside<'s> {
@@ -256,17 +258,20 @@ impl Coordinator<'_> {
         let decision = self.ask(Step::Backfill, engine.id, &situation);
         let others = seen_elsewhere(&situation.evidence.snapshot);
         let becomes = |state: &MigrationState, live: &[Live]| state.given_up(Phase::Expanded, live);
-        let change = Move {
-            entry: Entry::Known,
-            state,
-            others: &others,
-            becomes: &becomes,
-            way_back: WayBack::None,
-            detail,
-        };
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        move_to(&mut ledger, self.token, &self.actor, change).await?;
-        ledger.commit().await?;
+        let (token, actor) = (self.token, self.actor.clone());
+        self.in_ledger(async |ledger| {
+            let change = Move {
+                entry: Entry::Known,
+                state,
+                others: &others,
+                becomes: &becomes,
+                way_back: WayBack::None,
+                detail: detail.clone(),
+            };
+            move_to(ledger, token, &actor, change).await?;
+            Ok(End::Commit(()))
+        })
+        .await?;
         Ok(Outcome::Blocked(decision))
     }
 
@@ -282,34 +287,37 @@ impl Coordinator<'_> {
             return Ok(Some(decision));
         }
         let recheck = self.recheck_of(engine.id, &situation);
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        // From here to the commit nobody is admitted, so what is seen now is what is recorded.
-        ledger.lock_admissions().await?;
-        engine
-            .check_phase(&mut ledger)
-            .await
-            .map_err(|error| of_engine(error, engine.id))?;
-        let decision = recheck.decide(&mut ledger).await?;
-        if decision.verdict != Verdict::Go {
-            ledger.rollback().await?;
-            return Ok(Some(decision));
-        }
         let others = seen_elsewhere(&situation.evidence.snapshot);
         let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Backfill, live);
-        let detail = serde_json::json!({});
-        let change = Move {
-            entry: Entry::Known,
-            state,
-            others: &others,
-            becomes: &becomes,
-            way_back: WayBack::None,
-            detail,
-        };
-        crate::crash::point("backfill.recording");
-        move_to(&mut ledger, self.token, &self.actor, change).await?;
-        ledger.commit().await?;
-        crate::crash::point("backfill.committed");
-        Ok(None)
+        let (token, actor) = (self.token, self.actor.clone());
+        let recorded = self.in_ledger(async |ledger| {
+            // From here to the commit nobody is admitted, so what is seen now is what is recorded.
+            ledger.lock_admissions().await?;
+            engine
+                .check_phase(ledger)
+                .await
+                .map_err(|error| of_engine(error, engine.id))?;
+            let decision = recheck.decide(ledger).await?;
+            if decision.verdict != Verdict::Go {
+                return Ok(End::GiveUp(Some(decision)));
+            }
+            let change = Move {
+                entry: Entry::Known,
+                state,
+                others: &others,
+                becomes: &becomes,
+                way_back: WayBack::None,
+                detail: serde_json::json!({}),
+            };
+            crate::crash::point("backfill.recording");
+            move_to(ledger, token, &actor, change).await?;
+            Ok(End::Commit(None))
+        });
+        let decision = recorded.await?;
+        if decision.is_none() {
+            crate::crash::point("backfill.committed");
+        }
+        Ok(decision)
     }
 }
 

@@ -34,9 +34,9 @@ pub enum CoordinatorError {
         waited_s: u64,
         holders: Vec<LockHolder>,
     },
-    /// The row that coordinators take turns on was not let go.
+    /// What had to be recorded, or looked at together with that, was locked by somebody else.
     #[error(
-        "the ledger is locked, and was not released within {waited_s} s of trying{} ({cause})",
+        "the ledger could not be written within {waited_s} s of trying, because of a lock{} ({cause})",
         held_by(.holders)
     )]
     LedgerLocked {
@@ -131,11 +131,12 @@ impl CoordinatorError {
                 how_to_end(holders)
             )),
             Self::LedgerLocked { holders, .. } if holders.is_empty() => Some(
-                "nothing was changed; run the command again when whoever writes to the database has ended".into(),
+                "run the same command again when whoever writes to the database has ended; it goes on from what is recorded"
+                    .into(),
             ),
             Self::LedgerLocked { holders, .. } => Some(format!(
-                "nothing was changed; a transaction on the ledger stands still. If whoever began it is gone, end its \
-                 session{} and run the command again",
+                "a transaction stands still, or takes long. If whoever began it is gone, end its session{}; then run the \
+                 same command again, which goes on from what is recorded",
                 how_to_end(holders)
             )),
             Self::Drift(_) => Some(

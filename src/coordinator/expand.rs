@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use super::change::{Move, WayBack, move_to};
+use super::in_ledger::End;
 use super::script::{Ran, Run, seen_elsewhere};
 use super::session::Coordinator;
 use super::{CoordinatorError, Done, Outcome};
 use crate::gate::Verdict;
-use crate::ledger::{Entry, Ledger};
+use crate::ledger::Entry;
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 use crate::sql::Mode;
 
@@ -71,10 +72,13 @@ impl Coordinator<'_> {
             }
             // The new format needs no statement; that it may be used now is still recorded.
             None => {
-                let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-                let detail = serde_json::json!({ "statements": "none needed" });
-                move_to(&mut ledger, self.token, &self.actor, change(detail)).await?;
-                ledger.commit().await?;
+                let (token, actor) = (self.token, self.actor.clone());
+                self.in_ledger(async |ledger| {
+                    let detail = serde_json::json!({ "statements": "none needed" });
+                    move_to(ledger, token, &actor, change(detail)).await?;
+                    Ok(End::Commit(()))
+                })
+                .await?;
             }
         }
         let expanded = state.after(Step::Expand, &situation.evidence.snapshot.live());
@@ -108,45 +112,49 @@ impl Coordinator<'_> {
     }
 
     async fn forget_expanding(&mut self, id: &MigrationId) -> Result<(), CoordinatorError> {
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        let view = ledger.view().await?;
-        let expanding = view
-            .applied
-            .iter()
-            .find(|applied| applied.state.id() == id && applied.state.phase == Phase::Expanding);
-        let begun = ledger.steps(id, Step::Expand.name()).await?;
-        let Some(applied) = expanding.filter(|_| begun.is_empty()) else {
-            ledger.rollback().await?;
-            return Ok(());
-        };
-        let becomes = |state: &MigrationState, live: &[Live]| state.given_up(Phase::Pending, live);
-        let change = Move {
-            entry: Entry::Known,
-            state: &applied.state,
-            others: &[],
-            becomes: &becomes,
-            way_back: WayBack::None,
-            detail: serde_json::json!({ "stepped_back": true }),
-        };
-        move_to(&mut ledger, self.token, &self.actor, change).await?;
-        ledger.commit().await?;
-        Ok(())
+        let (token, actor) = (self.token, self.actor.clone());
+        self.in_ledger(async |ledger| {
+            let view = ledger.view().await?;
+            let expanding = view.applied.iter().find(|applied| {
+                applied.state.id() == id && applied.state.phase == Phase::Expanding
+            });
+            let begun = ledger.steps(id, Step::Expand.name()).await?;
+            let Some(applied) = expanding.filter(|_| begun.is_empty()) else {
+                return Ok(End::GiveUp(()));
+            };
+            let becomes =
+                |state: &MigrationState, live: &[Live]| state.given_up(Phase::Pending, live);
+            let change = Move {
+                entry: Entry::Known,
+                state: &applied.state,
+                others: &[],
+                becomes: &becomes,
+                way_back: WayBack::None,
+                detail: serde_json::json!({ "stepped_back": true }),
+            };
+            move_to(ledger, token, &actor, change).await?;
+            Ok(End::Commit(()))
+        })
+        .await
     }
 
     /// Records that statements which cannot share a transaction are about to run.
     async fn begin_expanding(&mut self, state: &MigrationState) -> Result<(), CoordinatorError> {
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        let (token, actor) = (self.token, self.actor.clone());
         let becomes = |state: &MigrationState, live: &[Live]| state.begun(Step::Expand, live);
-        let change = Move {
-            entry: Entry::New,
-            state,
-            others: &[],
-            becomes: &becomes,
-            way_back: WayBack::None,
-            detail: serde_json::json!({}),
-        };
-        move_to(&mut ledger, self.token, &self.actor, change).await?;
-        ledger.commit().await?;
+        self.in_ledger(async |ledger| {
+            let change = Move {
+                entry: Entry::New,
+                state,
+                others: &[],
+                becomes: &becomes,
+                way_back: WayBack::None,
+                detail: serde_json::json!({}),
+            };
+            move_to(ledger, token, &actor, change).await?;
+            Ok(End::Commit(()))
+        })
+        .await?;
         crate::crash::point("expand.begun");
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! from then on can only become less.
 
 use super::change::{Move, WayBack, move_to};
+use super::in_ledger::End;
 use super::past_return::past_return;
 use super::script::{Recheck, seen_elsewhere};
 use super::session::Coordinator;
@@ -31,18 +32,19 @@ impl Coordinator<'_> {
         }
         let others = seen_elsewhere(&situation.evidence.snapshot);
         let becomes = move |state: &MigrationState, live: &[Live]| state.begun(step, live);
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        let change = Move {
-            entry: Entry::Known,
-            state,
-            others: &others,
-            becomes: &becomes,
-            way_back: WayBack::Kept,
-            detail: serde_json::json!({}),
-        };
-        let from = move_to(&mut ledger, self.token, &self.actor, change).await?;
-        ledger.commit().await?;
-        Ok(from)
+        let (token, actor) = (self.token, self.actor.clone());
+        self.in_ledger(async |ledger| {
+            let change = Move {
+                entry: Entry::Known,
+                state,
+                others: &others,
+                becomes: &becomes,
+                way_back: WayBack::Kept,
+                detail: serde_json::json!({}),
+            };
+            Ok(End::Commit(move_to(ledger, token, &actor, change).await?))
+        })
+        .await
     }
 
     /// Goes back to the phase before the fence was raised, unless statements behind it have run.
@@ -60,30 +62,31 @@ impl Coordinator<'_> {
         };
         let becomes = move |state: &MigrationState, live: &[Live]| state.given_up(to, live);
         let migration = self.migration(state.id())?;
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        // Statement by statement, an earlier run may have taken away a part already.
-        if past_return(migration, step, &mut ledger).await? {
-            ledger.rollback().await?;
-            tracing::warn!(
-                "the fence of {id} stays up, because some statements of its {step} have run already: \
-                 run `migrate {step} {id}` again to finish it",
-                id = state.id(),
-                step = step.name(),
-            );
-            return Ok(());
-        }
-        // A fence raised before anything was recorded is lowered to nothing being recorded.
-        let change = Move {
-            entry: Entry::Known,
-            state,
-            others: &[],
-            becomes: &becomes,
-            way_back: WayBack::None,
-            detail: serde_json::json!({ "stepped_back": true }),
-        };
-        move_to(&mut ledger, self.token, &self.actor, change).await?;
-        ledger.commit().await?;
-        Ok(())
+        let (token, actor) = (self.token, self.actor.clone());
+        self.in_ledger(async |ledger| {
+            // Statement by statement, an earlier run may have taken away a part already.
+            if past_return(migration, step, ledger).await? {
+                tracing::warn!(
+                    "the fence of {id} stays up, because some statements of its {step} have run already: \
+                     run `migrate {step} {id}` again to finish it",
+                    id = state.id(),
+                    step = step.name(),
+                );
+                return Ok(End::GiveUp(()));
+            }
+            // A fence raised before anything was recorded is lowered to nothing being recorded.
+            let change = Move {
+                entry: Entry::Known,
+                state,
+                others: &[],
+                becomes: &becomes,
+                way_back: WayBack::None,
+                detail: serde_json::json!({ "stepped_back": true }),
+            };
+            move_to(ledger, token, &actor, change).await?;
+            Ok(End::Commit(()))
+        })
+        .await
     }
 
     /// After an error: goes back where nothing was changed, and stays where statements have run.

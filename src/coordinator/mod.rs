@@ -12,6 +12,7 @@ mod error;
 mod expand;
 mod facts;
 mod fence;
+mod in_ledger;
 mod lock;
 mod observe;
 mod one_by_one;

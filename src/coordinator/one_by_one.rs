@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::catalogue::{self, Found};
 use super::change::move_to;
 use super::error::failure;
+use super::in_ledger::End;
 use super::lock::{Failed, Retry, is_of_a_lock};
 use super::script::{Ran, Recheck, Run, count, identity, one_line, position, progress, record};
 use super::session::Coordinator;
@@ -26,13 +27,13 @@ impl Coordinator<'_> {
     /// run that live versions could notice, or where none is left, in the one that records the phase.
     pub(super) async fn run_one_by_one(&mut self, run: &Run<'_>) -> Result<Ran, CoordinatorError> {
         let id = run.change.state.id().clone();
-        let recorded = {
-            let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        let token = self.token;
+        let looked = self.in_ledger(async |ledger| {
             let recorded = ledger.steps(&id, run.step.name()).await?;
-            ledger.fence(self.token).await?;
-            ledger.commit().await?;
-            recorded
-        };
+            ledger.fence(token).await?;
+            Ok(End::Commit(recorded))
+        });
+        let recorded = looked.await?;
         let statements = &run.file.script.statements;
         check_unchanged(run.file, &recorded, &id)?;
         let mut recheck = run.recheck;
@@ -70,22 +71,20 @@ impl Coordinator<'_> {
         recheck: Option<&(dyn Recheck + Sync)>,
     ) -> Result<Ran, CoordinatorError> {
         let id = run.change.state.id().clone();
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        if let Some(decision) = ask_again(&mut ledger, recheck).await? {
-            ledger.rollback().await?;
+        let (token, actor) = (self.token, self.actor.clone());
+        let recorded = self.in_ledger(async |ledger| {
+            if let Some(decision) = ask_again(ledger, recheck).await? {
+                return Ok(End::GiveUp(Some(decision)));
+            }
+            let path = run.file.path.display().to_string();
+            ledger.record_file(Entry::Known, &id, run.step.name(), &path, &run.file.sha256);
+            move_to(ledger, token, &actor, run.change.clone_with(run.file)).await?;
+            crate::crash::point(&format!("{}.recording", run.step.name()));
+            Ok(End::Commit(None))
+        });
+        if let Some(decision) = recorded.await? {
             return Ok(Ran::Blocked(decision));
         }
-        let path = run.file.path.display().to_string();
-        ledger.record_file(Entry::Known, &id, run.step.name(), &path, &run.file.sha256);
-        move_to(
-            &mut ledger,
-            self.token,
-            &self.actor,
-            run.change.clone_with(run.file),
-        )
-        .await?;
-        crate::crash::point(&format!("{}.recording", run.step.name()));
-        ledger.commit().await?;
         crate::crash::point(&format!("{}.committed", run.step.name()));
         Ok(Ran::Done {
             statements: count(&run.file.script.statements),
@@ -274,13 +273,10 @@ impl Coordinator<'_> {
             let target = self.options.target.clone();
             let attempt: Result<Option<Decision>, Failed> = async {
                 let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-                let mut _watching = None;
-                if one.recheck.is_some() {
-                    let connection = ledger.connection().await?;
-                    connection.limit_lock_waits(limit).await?;
-                    let session = connection.session_id().await?;
-                    _watching = Some(watch.start(session, target));
-                }
+                let connection = ledger.connection().await?;
+                connection.limit_lock_waits(limit).await?;
+                let session = connection.session_id().await?;
+                let _watching = watch.start(session, target);
                 let blocked = ask_again(&mut ledger, one.recheck).await;
                 if let Some(decision) = blocked.map_err(|error| of_recheck(error, one.index))? {
                     return Ok(Some(decision));
@@ -311,11 +307,13 @@ impl Coordinator<'_> {
         one: &One<'_, '_>,
         state: StepState,
     ) -> Result<(), CoordinatorError> {
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        write_bare(&mut ledger, one, &self.actor, state).await?;
-        ledger.fence(self.token).await?;
-        ledger.commit().await?;
-        Ok(())
+        let (token, actor) = (self.token, self.actor.clone());
+        self.in_ledger(async |ledger| {
+            write_bare(ledger, one, &actor, state).await?;
+            ledger.fence(token).await?;
+            Ok(End::Commit(()))
+        })
+        .await
     }
 
     /// The statement has failed and nothing of it has happened: it was never begun.
@@ -323,14 +321,16 @@ impl Coordinator<'_> {
         let id = one.run.change.state.id();
         let step = record(one.index, one.statement, StepState::Started);
         let detail = detail(one, &step, "failed");
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        ledger.forget_step(id, one.run.step.name(), &step).await?;
-        ledger
-            .append(EventKind::Statement, &self.actor, Some(id), &detail)
-            .await?;
-        ledger.fence(self.token).await?;
-        ledger.commit().await?;
-        Ok(())
+        let (token, actor) = (self.token, self.actor.clone());
+        self.in_ledger(async |ledger| {
+            ledger.forget_step(id, one.run.step.name(), &step).await?;
+            ledger
+                .append(EventKind::Statement, &actor, Some(id), &detail)
+                .await?;
+            ledger.fence(token).await?;
+            Ok(End::Commit(()))
+        })
+        .await
     }
 
     /// What is to be said of a statement that failed, once it is known what it left behind.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::in_ledger::End;
 use super::lock::{LockWatch, Retry};
 use super::{CoordinatorError, Drift, Progress, Situation, observe};
 use crate::database::{ConnectOptions, Connection, LockTimeout, Target};
@@ -281,27 +282,29 @@ impl<'a> Coordinator<'a> {
             return Ok(());
         }
         let reason = self.options.accept_unknown.clone().unwrap_or_default();
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        let seq = ledger.count_admission().await?;
-        for group in others {
-            ledger
-                .sight(
-                    &group.service,
-                    &group.label.text,
-                    group.label.version.as_ref(),
-                    group.seen_at,
-                    Some(seq),
-                )
-                .await?;
-        }
-        if !overridden.is_empty() {
-            let detail = serde_json::json!({ "reason": reason, "accepted": overridden });
-            ledger
-                .append(EventKind::Override, &self.actor, Some(id), &detail)
-                .await?;
-        }
-        ledger.commit().await?;
-        Ok(())
+        let actor = self.actor.clone();
+        self.in_ledger(async |ledger| {
+            let seq = ledger.count_admission().await?;
+            for group in &others {
+                ledger
+                    .sight(
+                        &group.service,
+                        &group.label.text,
+                        group.label.version.as_ref(),
+                        group.seen_at,
+                        Some(seq),
+                    )
+                    .await?;
+            }
+            if !overridden.is_empty() {
+                let detail = serde_json::json!({ "reason": reason, "accepted": overridden });
+                ledger
+                    .append(EventKind::Override, &actor, Some(id), &detail)
+                    .await?;
+            }
+            Ok(End::Commit(()))
+        })
+        .await
     }
 }
 

@@ -1,0 +1,70 @@
+//! A transaction on the ledger alone. Whoever holds its rows is waited for in small doses, and named.
+
+use super::CoordinatorError;
+use super::lock::{LockWatch, Retry, is_of_a_lock};
+use super::session::Coordinator;
+use crate::database::LockTimeout;
+use crate::ledger::{Ledger, LedgerError};
+
+/// How a transaction ends.
+pub(super) enum End<T> {
+    Commit(T),
+    /// Nothing of it is kept.
+    GiveUp(T),
+}
+
+impl Coordinator<'_> {
+    /// Does `work` in a transaction of its own, and once more where a lock was not granted: it may run several times,
+    /// and what it has done takes effect once at most.
+    pub(super) async fn in_ledger<T>(
+        &mut self,
+        work: impl AsyncFn(&mut Ledger<'_>) -> Result<End<T>, CoordinatorError>,
+    ) -> Result<T, CoordinatorError> {
+        let mut retry = Retry::new(self.project());
+        loop {
+            let error = match self.attempt_in_ledger(&work, &retry.watch()).await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let cause = match error {
+                CoordinatorError::Database(cause)
+                | CoordinatorError::Ledger(LedgerError::Database(cause))
+                    if is_of_a_lock(&cause) =>
+                {
+                    cause
+                }
+                error => return Err(error),
+            };
+            self.connection.rollback().await?;
+            retry
+                .after_ledger(self.options.report, cause.into())
+                .await?;
+        }
+    }
+
+    async fn attempt_in_ledger<T>(
+        &mut self,
+        work: &impl AsyncFn(&mut Ledger<'_>) -> Result<End<T>, CoordinatorError>,
+        watch: &LockWatch,
+    ) -> Result<T, CoordinatorError> {
+        let limit = LockTimeout(self.project().config.database.lock_timeout);
+        let target = self.options.target.clone();
+        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        let connection = ledger.connection().await?;
+        connection.limit_lock_waits(limit).await?;
+        let mut _watching = None;
+        if watch.is_retry {
+            _watching = Some(watch.start(connection.session_id().await?, target));
+        }
+        match work(&mut ledger).await? {
+            End::Commit(done) => {
+                ledger.commit().await?;
+                Ok(done)
+            }
+            End::GiveUp(done) => {
+                ledger.rollback().await?;
+                Ok(done)
+            }
+        }
+    }
+}
