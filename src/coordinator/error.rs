@@ -111,6 +111,7 @@ impl CoordinatorError {
         match self {
             Self::Database(error) => error.is_passing(),
             Self::Ledger(error) => error.is_passing(),
+            Self::LedgerLocked { .. } => true,
             _ => false,
         }
     }

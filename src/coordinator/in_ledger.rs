@@ -26,6 +26,7 @@ impl Coordinator<'_> {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
+            let gave_up = self.connection.rollback().await;
             let cause = match error {
                 CoordinatorError::Database(cause)
                 | CoordinatorError::Ledger(LedgerError::Database(cause))
@@ -33,9 +34,14 @@ impl Coordinator<'_> {
                 {
                     cause
                 }
-                error => return Err(error),
+                error => {
+                    if let Err(second) = gave_up {
+                        tracing::debug!("giving up a transaction: {second}");
+                    }
+                    return Err(error);
+                }
             };
-            self.connection.rollback().await?;
+            gave_up?;
             retry
                 .after_ledger(self.options.report, cause.into())
                 .await?;

@@ -186,7 +186,9 @@ impl Coordinator<'_> {
                         .after(self.options.report, one.run.file, one.index, error)
                         .await;
                     if let Err(error) = again {
-                        self.forget_bare(one).await?;
+                        if let Err(second) = self.forget_bare(one).await {
+                            tracing::debug!("the statement is still recorded as begun: {second}");
+                        }
                         return Err(error);
                     }
                 }

@@ -129,7 +129,10 @@ impl<'a> Coordinator<'a> {
         let _ = (&mut self.renewal).await;
         // An error may have left a transaction open.
         self.connection.rollback().await?;
+        let limit = LockTimeout(self.project().config.database.lock_timeout);
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        // Asked once: the lease ends by itself, and whoever waits for this command wants to know how it went.
+        ledger.unsent().limit_lock_waits(limit).await?;
         ledger.release_coordinator(self.token).await?;
         ledger.commit().await?;
         self.connection.close().await;
@@ -382,6 +385,11 @@ async fn renew_once(
     lease: Duration,
 ) -> Result<bool, LedgerError> {
     let mut ledger = Ledger::write(connection).await?;
+    // A renewal that queues up for long would stand between others and the one whom they wait for.
+    ledger
+        .unsent()
+        .limit_lock_waits(LockTimeout(lease / 4))
+        .await?;
     let renewed = ledger.renew_coordinator(token, milliseconds(lease)).await?;
     // Past the crash points: how often it is renewed is chance, and would number them anew each time.
     ledger.connection().await?.commit().await?;

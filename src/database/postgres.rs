@@ -304,14 +304,17 @@ impl Connection for Postgres {
     }
 
     async fn lock_holders(&mut self, id: i64) -> Result<Vec<LockHolder>, DatabaseError> {
+        // Who stands before it in the queue and waits as well is not to blame.
         let rows = self
             .rows(&format!(
-                "SELECT pid, 'session ' || pid || coalesce(' of ' || usename, '') \
+                "WITH RECURSIVE blocking (pid) AS (SELECT unnest(pg_blocking_pids({id})) \
+                 UNION SELECT unnest(pg_blocking_pids(pid)) FROM blocking) \
+                 SELECT pid, 'session ' || pid || coalesce(' of ' || usename, '') \
                  || CASE WHEN application_name <> '' THEN ' (' || application_name || ')' ELSE '' END \
                  || coalesce(', ' || state, '') \
                  || coalesce(', in a transaction since ' || to_char(xact_start AT TIME ZONE 'UTC', 'HH24:MI:SS') || ' UTC', '') \
                  || coalesce(', last statement: ' || left(regexp_replace(query, '\\s+', ' ', 'g'), 60), '') \
-                 FROM pg_stat_activity WHERE pid = ANY (pg_blocking_pids({id}))"
+                 FROM pg_stat_activity WHERE pid IN (SELECT pid FROM blocking) AND cardinality(pg_blocking_pids(pid)) = 0"
             ))
             .await?;
         rows.iter()

@@ -231,6 +231,45 @@ fn a_ledger_that_stays_locked_is_given_up() {
     }
 }
 
+/// The renewals of its own lease wait for the same row, and are not who is named.
+#[test]
+fn a_ledger_that_is_locked_on_the_way_is_given_up() {
+    for backend in ["postgres", "mysql"] {
+        let shop = shop(Db::on(backend));
+        let config = shop.project.path().join("migrate.toml");
+        let text = std::fs::read_to_string(&config).expect("the shop has a configuration");
+        let limits = "[database]\nlock_timeout = \"1s\"\nlock_retry_for = \"6s\"\n";
+        shop.project
+            .file("migrate.toml", &format!("{limits}{text}"));
+        shop.project
+            .env("PHASEGATE_PAUSE_AT", "coordinator.acquired");
+        let mut paused = shop.project.spawn(&["contract", NAME]);
+        paused.wait_for_line("pause at point", GENEROUS);
+        shop.project.env_remove("PHASEGATE_PAUSE_AT");
+        let mut other = shop.db.connect();
+        let me = match backend {
+            "postgres" => "SELECT pg_backend_pid()::text",
+            _ => "SELECT CAST(CONNECTION_ID() AS CHAR)",
+        };
+        let me = other.query(me)[0][0].clone();
+        let coordinator = shop.db.ledger("coordinator");
+        other.execute(&format!("BEGIN; SELECT * FROM {coordinator} FOR UPDATE"));
+        paused.signal(Signal::CONT);
+        let given_up = paused.wait();
+        assert_eq!(given_up.code, 1, "{given_up:?}");
+        let said = given_up
+            .stderr
+            .replace("\n  │", "")
+            .replace("\n       ", "");
+        let named = format!("held by session {me} ");
+        for part in ["the ledger could not be written", &named] {
+            assert!(said.contains(part), "{part} in {given_up:?}");
+        }
+        other.execute("COMMIT");
+        shop.run(&["contract", NAME], 0);
+    }
+}
+
 /// What racing instances and the test tell each other.
 #[derive(Default)]
 struct Race {

@@ -3,8 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::join;
-use sqlx::mysql::MySqlConnection;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use super::{Flavour, Mysql};
@@ -74,35 +73,28 @@ impl Mysql {
         const INTERRUPTED: &str = "1317";
         /// A server that refuses the second session may be so busy that it takes a while.
         const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
-        const CONNECTING: Duration = Duration::from_secs(10);
-        let (kill, options) = (format!("KILL QUERY {}", self.id), self.options.clone());
+        const LONGEST_ATTEMPT: Duration = Duration::from_secs(10);
+        let (id, options) = (self.id, self.options.clone());
         let mut running = pin!(self.plain(sql));
         let mut pause = limit;
-        let mut other = loop {
+        let ended = loop {
             if let Ok(ended) = tokio::time::timeout(pause, &mut running).await {
                 return ended;
             }
-            tokio::select! {
-                ended = &mut running => return ended,
-                other = tokio::time::timeout(CONNECTING, MySqlConnection::connect_with(&options)) => {
-                    match other.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())) {
-                        Ok(other) => break other,
-                        Err(error) => tracing::warn!(
-                            "a statement takes longer than {limit:?}, and no session can be had to end it: {error}"
-                        ),
-                    }
+            // Nothing else is sent meanwhile, so nothing else can be ended; a session that is idle already takes no notice.
+            match tokio::time::timeout(LONGEST_ATTEMPT, end_statement(&options, id)).await {
+                Ok(Ok(())) => break running.await,
+                Ok(Err(error)) => {
+                    tracing::warn!(
+                        "a statement takes longer than {limit:?}, and cannot be ended: {error}"
+                    );
                 }
+                Err(_) => tracing::warn!(
+                    "a statement takes longer than {limit:?}, and cannot be ended in time"
+                ),
             }
             pause = BETWEEN_ATTEMPTS;
         };
-        // Both are waited for: what is sent next must not be what is killed.
-        let killing = other.execute(sqlx::raw_sql(AssertSqlSafe(kill)));
-        let (ended, killed) = join(running, killing).await;
-        if let Err(error) = killed {
-            tracing::debug!("ending a statement that takes longer than {limit:?}: {error}");
-        }
-        // Nothing depends on the farewell.
-        let _ = other.close().await;
         ended.map_err(|mut error| {
             if error.code.as_deref() == Some(INTERRUPTED) {
                 error.kind = ErrorKind::Timeout;
@@ -111,4 +103,12 @@ impl Mysql {
             error
         })
     }
+}
+
+/// Ends the statement that the session `id` is running, if it still is.
+async fn end_statement(options: &MySqlConnectOptions, id: i64) -> Result<(), sqlx::Error> {
+    let mut other = MySqlConnection::connect_with(options).await?;
+    let kill = format!("KILL QUERY {id}");
+    other.execute(sqlx::raw_sql(AssertSqlSafe(kill))).await?;
+    other.close().await
 }

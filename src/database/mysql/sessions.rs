@@ -30,11 +30,12 @@ impl Mysql {
                 "SELECT DISTINCT b.trx_mysql_thread_id FROM information_schema.innodb_lock_waits w \
                  JOIN information_schema.innodb_trx r ON r.trx_id = w.requesting_trx_id \
                  JOIN information_schema.innodb_trx b ON b.trx_id = w.blocking_trx_id \
-                 WHERE r.trx_mysql_thread_id = {id}"
+                 WHERE r.trx_mysql_thread_id = {id} AND b.trx_state <> 'LOCK WAIT'"
             ),
             Flavour::MySql => {
                 format!(
-                    "SELECT DISTINCT blocking_pid FROM sys.innodb_lock_waits WHERE waiting_pid = {id}"
+                    "SELECT DISTINCT blocking_pid FROM sys.innodb_lock_waits WHERE waiting_pid = {id} \
+                     AND blocking_pid NOT IN (SELECT waiting_pid FROM sys.innodb_lock_waits)"
                 )
             }
         };
