@@ -7,14 +7,14 @@ use super::change::move_to;
 use super::error::failure;
 use super::in_ledger::End;
 use super::lock::{Failed, Retry, is_of_a_lock};
-use super::script::{Ran, Recheck, Run, count, identity, one_line, position, progress, record};
+use super::script::{
+    Ran, Recheck, Run, check_unchanged, count, one_line, position, progress, record,
+};
 use super::session::Coordinator;
 use super::{CoordinatorError, Progress};
 use crate::database::{DatabaseError, ErrorKind, LockTimeout, Presence};
 use crate::gate::{Decision, Verdict};
 use crate::ledger::{Entry, EventKind, Ledger, LedgerError, StepRecord, StepState};
-use crate::model::MigrationId;
-use crate::project::ScriptFile;
 use crate::sql::{Effect, ObjectKind, Statement, Verb};
 
 impl Coordinator<'_> {
@@ -464,30 +464,6 @@ fn unresolved(one: &One<'_, '_>, seen: &str) -> CoordinatorError {
         statement: one_line(&one.statement.text),
         seen: seen.to_owned(),
     }
-}
-
-/// The statements that were begun must stand where they stood: only then is it known which are done.
-fn check_unchanged(
-    file: &ScriptFile,
-    recorded: &[StepRecord],
-    id: &MigrationId,
-) -> Result<(), CoordinatorError> {
-    let is_same = recorded.iter().enumerate().all(|(index, step)| {
-        file.script.statements.get(index).is_some_and(|statement| {
-            identity(statement) == step.sha256 && position(index) == step.position
-        })
-    });
-    if is_same {
-        return Ok(());
-    }
-    Err(CoordinatorError::Drift(vec![super::Drift {
-        migration: id.clone(),
-        path: file.path.display().to_string(),
-        why: format!(
-            "its first {} statements are applied already and must stay as they were",
-            recorded.len()
-        ),
-    }]))
 }
 
 fn builds_index(statement: &Statement) -> Option<&crate::sql::Object> {

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use super::CoordinatorError;
 use super::change::{Move, move_to, record_move};
 use super::lock::{Failed, LockWatch, Retry};
 use super::session::Coordinator;
+use super::{CoordinatorError, Drift};
 use crate::database::{LockHolder, LockTimeout};
 use crate::gate::Decision;
 use crate::ledger::{CoordinatorRow, Entry, Ledger, RunError, StepRecord, StepState};
@@ -260,6 +260,30 @@ pub(super) fn position(index: usize) -> i64 {
 pub(super) fn identity(statement: &Statement) -> String {
     let hash = Sha256::digest(statement.text.as_bytes());
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The statements that were begun must stand where they stood: only then is it known which are done.
+pub(super) fn check_unchanged(
+    file: &ScriptFile,
+    recorded: &[StepRecord],
+    id: &MigrationId,
+) -> Result<(), CoordinatorError> {
+    let is_same = recorded.iter().enumerate().all(|(index, step)| {
+        file.script.statements.get(index).is_some_and(|statement| {
+            identity(statement) == step.sha256 && position(index) == step.position
+        })
+    });
+    if is_same {
+        return Ok(());
+    }
+    Err(CoordinatorError::Drift(vec![Drift {
+        migration: id.clone(),
+        path: file.path.display().to_string(),
+        why: format!(
+            "its first {} statements are applied already and must stay as they were",
+            recorded.len()
+        ),
+    }]))
 }
 
 pub(super) fn count(statements: &[Statement]) -> u64 {
