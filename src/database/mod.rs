@@ -47,6 +47,10 @@ pub struct Capabilities {
     /// An expression for the present moment in milliseconds since the epoch, by the database's
     /// clock and not by that of the transaction's start.
     pub now_ms: &'static str,
+    /// An expression for the address of the client as the server sees it, as a text; empty for one on the same machine.
+    pub client_address: &'static str,
+    /// An expression for the user as whom the client logged in, as a text.
+    pub client_user: &'static str,
     /// What makes a SELECT lock the rows that it finds; empty where a writing transaction locks
     /// out all others anyway.
     pub for_update: &'static str,

@@ -37,6 +37,8 @@ static CAPABILITIES: Capabilities = Capabilities {
                     WHERE table_schema = DATABASE() AND table_name = 'phasegate_meta'",
     // Without a time zone: an hour that a clock goes through twice would be ambiguous.
     now_ms: "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000)",
+    client_address: "CASE WHEN USER() LIKE '%@localhost' THEN '' ELSE LEFT(SUBSTRING_INDEX(USER(), '@', -1), 255) END",
+    client_user: "LEFT(USER(), 255)",
     for_update: " FOR UPDATE",
     key_int: "BIGINT",
     key_text: "VARCHAR(255)",

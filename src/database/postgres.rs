@@ -27,6 +27,8 @@ static CAPABILITIES: Capabilities = Capabilities {
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                     WHERE n.nspname = 'phasegate' AND c.relname = 'meta'",
     now_ms: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+    client_address: "coalesce(host(inet_client_addr()), '')",
+    client_user: "session_user::text",
     for_update: " FOR UPDATE",
     key_int: "bigint",
     key_text: "text",

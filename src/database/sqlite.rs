@@ -26,6 +26,8 @@ static CAPABILITIES: Capabilities = Capabilities {
     ledger_setup: &[],
     ledger_exists: "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_meta'",
     now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+    client_address: "''",
+    client_user: "''",
     for_update: "",
     // Only so spelled is it the number by which SQLite itself finds the row; any other key has a tree of its own
     // beside that of the rows, as one of several columns does.

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{Ledger, LedgerError, View, first};
+use crate::database::Value;
 use crate::model::{InstanceState, Live, Version};
 
 /// The name of one lease.
@@ -119,7 +120,9 @@ impl Ledger<'_> {
     /// A database error.
     pub async fn register(&mut self, lease: &NewLease) -> Result<LeaseId, LedgerError> {
         let seq = self.count_admission().await?;
-        let now = self.now().await?;
+        let asked = self.query("SELECT {now}, {client_address}", &[]).await?;
+        let asked = first(&asked)?;
+        let (now, address) = (asked.int(0)?, asked.text(1)?.to_owned());
         let id = LeaseId::new(seq, lease, now);
         if lease.renew_ms >= lease.lease_ms {
             // Nobody renews it: the same instance asks once more, perhaps because its container was
@@ -135,22 +138,22 @@ impl Ledger<'_> {
             )
             .await?;
         }
-        self.execute(
-            "INSERT INTO {leases} (id, service, version, instance, state, registered_at, renewed_at, renew_ms, expires_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            &[
-                id.0.as_str().into(),
-                lease.service.as_str().into(),
-                lease.label.as_str().into(),
-                lease.instance.as_str().into(),
-                state_number(lease.state).into(),
-                now.into(),
-                now.into(),
-                lease.renew_ms.into(),
-                now.saturating_add(lease.lease_ms).into(),
-            ],
-        )
-        .await?;
+        let mut columns = vec![
+            ("id", Value::from(id.0.as_str())),
+            ("service", lease.service.as_str().into()),
+            ("version", lease.label.as_str().into()),
+            ("instance", lease.instance.as_str().into()),
+            ("state", state_number(lease.state).into()),
+            ("registered_at", now.into()),
+            ("renewed_at", now.into()),
+            ("renew_ms", lease.renew_ms.into()),
+            ("expires_at", now.saturating_add(lease.lease_ms).into()),
+        ];
+        if self.columns().await?.has("leases", "own_address") {
+            let is_own = super::address::is_own(&address);
+            columns.push(("own_address", i64::from(is_own).into()));
+        }
+        self.insert("leases", columns).await?;
         self.sight(
             &lease.service,
             &lease.label,
@@ -164,6 +167,20 @@ impl Ledger<'_> {
             self.sweep(now).await?;
         }
         Ok(id)
+    }
+
+    /// Inserts one row with these columns.
+    async fn insert(
+        &mut self,
+        table: &str,
+        columns: Vec<(&str, Value)>,
+    ) -> Result<(), LedgerError> {
+        let (names, values): (Vec<&str>, Vec<Value>) = columns.into_iter().unzip();
+        let places = vec!["?"; names.len()].join(", ");
+        let names = names.join(", ");
+        let sql = format!("INSERT INTO {{{table}}} ({names}) VALUES ({places})");
+        self.execute(&sql, &values).await?;
+        Ok(())
     }
 
     /// Extends a lease, unless it has run out.

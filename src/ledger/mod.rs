@@ -4,7 +4,9 @@
 //! access happens inside a [`Ledger`] transaction, and each is the same SQL on every database but
 //! for the few expressions in [`crate::database::Capabilities`].
 
+mod address;
 mod backfills;
+mod columns;
 mod coordinator;
 mod error;
 mod events;
@@ -26,6 +28,8 @@ pub use record::{AppliedFile, Entry, PhaseChange, StepRecord, StepState};
 pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 pub use view::{Applied, Contents, LEASES, Sighting, View};
 
+use columns::Columns;
+
 use crate::database::{Access, Answer, Call, Capabilities, Connection, ErrorKind, Row, Value};
 
 /// The version of the ledger's tables that this program writes, and the newest that it reads.
@@ -42,6 +46,8 @@ pub struct Ledger<'c> {
     /// the present counts more instances as live, never fewer.
     /// None until it has been asked for.
     as_of: Option<i64>,
+    /// Which of the columns that came later there are; none until it has been asked for.
+    columns: Option<Columns>,
     /// What is still to be written, together with what is asked next: each round trip counts.
     later: Vec<Call>,
     /// Where the log of events ends, where that was asked together with something else.
@@ -54,14 +60,15 @@ impl<'c> Ledger<'c> {
     /// # Errors
     /// A database error, or a ledger of a newer program.
     pub async fn read(connection: &'c mut dyn Connection) -> Result<Option<Self>, LedgerError> {
-        let as_of = begin(connection, Access::Read).await?;
-        Ok(as_of.map(|as_of| Self::at(connection, Some(as_of))))
+        let meta = begin(connection, Access::Read).await?;
+        Ok(meta.map(|meta| Self::at(connection, Some(meta))))
     }
 
-    fn at(connection: &'c mut dyn Connection, as_of: Option<i64>) -> Self {
+    fn at(connection: &'c mut dyn Connection, meta: Option<Meta>) -> Self {
         Self {
             connection,
-            as_of,
+            as_of: meta.map(|meta| meta.as_of),
+            columns: meta.map(|meta| meta.columns),
             later: Vec::new(),
             head: None,
         }
@@ -72,13 +79,13 @@ impl<'c> Ledger<'c> {
     /// # Errors
     /// A database error, or a ledger of a newer program.
     pub async fn write(connection: &'c mut dyn Connection) -> Result<Self, LedgerError> {
-        let mut as_of = begin(connection, Access::Write).await?;
-        if as_of.is_none() {
+        let mut meta = begin(connection, Access::Write).await?;
+        if meta.is_none() {
             tables::ensure(connection).await?;
-            as_of = begin(connection, Access::Write).await?;
+            meta = begin(connection, Access::Write).await?;
         }
-        match as_of {
-            Some(as_of) => Ok(Self::at(connection, Some(as_of))),
+        match meta {
+            Some(meta) => Ok(Self::at(connection, Some(meta))),
             None => Err(LedgerError::Damaged("its tables are gone again".into())),
         }
     }
@@ -93,25 +100,29 @@ impl<'c> Ledger<'c> {
         Ok(Self::at(connection, None))
     }
 
-    /// Makes the tables that came later, where an earlier version of this program has made the ledger.
+    /// Makes the tables and columns that came later, where an earlier version of this program has made the ledger.
     ///
     /// # Errors
     /// A database error.
     pub async fn complete(connection: &mut dyn Connection) -> Result<(), LedgerError> {
         connection.begin(Access::Read).await?;
-        let look = tables::render(
-            connection.capabilities(),
+        let capabilities = connection.capabilities();
+        let look = [
+            &format!("SELECT {}", columns::LEVEL),
             "SELECT 1 FROM {backfills}, {backfill_ranges}, {rollouts}, {rollout_steps} WHERE 1 = 0",
-        );
-        let found = connection.query(&look, &[]).await;
+        ]
+        .map(|sql| tables::render(capabilities, sql));
+        let found = connection.query_all(&look).await;
         connection.rollback().await?;
-        match found {
-            Ok(_) => Ok(()),
+        let level = match found {
+            Ok(rows) => first(rows.first().map_or(&[], Vec::as_slice))?.int(0)?,
             Err(error) if error.kind == ErrorKind::NoTable => {
-                Ok(tables::create_missing(connection).await?)
+                tables::create_missing(connection).await?;
+                0
             }
-            Err(error) => Err(error.into()),
-        }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(columns::add(connection, level).await?)
     }
 
     /// Ends the transaction and keeps what it changed.
@@ -249,9 +260,10 @@ impl<'c> Ledger<'c> {
         if let Some(as_of) = self.as_of {
             return Ok(as_of);
         }
-        let as_of = moment(&self.query(SELECT_META, &[]).await?)?;
-        self.as_of = Some(as_of);
-        Ok(as_of)
+        let meta = meta(&self.query(&select_meta(), &[]).await?)?;
+        self.as_of = Some(meta.as_of);
+        self.columns = Some(meta.columns);
+        Ok(meta.as_of)
     }
 
     /// The connection as it is, for what has to come before anything else in this transaction.
@@ -264,15 +276,15 @@ impl<'c> Ledger<'c> {
     }
 }
 
-/// Begins a transaction and returns its moment; `None`, and no transaction, where there is no
+/// Begins a transaction and returns what its first look says; `None`, and no transaction, where there is no
 /// ledger. That its first table is missing says so: asking beforehand would cost every
 /// transaction one more query.
 async fn begin(
     connection: &mut dyn Connection,
     access: Access,
-) -> Result<Option<i64>, LedgerError> {
+) -> Result<Option<Meta>, LedgerError> {
     connection.begin(access).await?;
-    let sql = tables::render(connection.capabilities(), SELECT_META);
+    let sql = tables::render(connection.capabilities(), &select_meta());
     let rows = match connection.query(&sql, &[]).await {
         Ok(rows) => rows,
         Err(error) if error.kind == ErrorKind::NoTable => {
@@ -281,16 +293,31 @@ async fn begin(
         }
         Err(error) => return Err(error.into()),
     };
-    moment(&rows).map(Some)
+    meta(&rows).map(Some)
 }
 
-const SELECT_META: &str = "SELECT format, {now} FROM {meta} WHERE id = 1";
+/// What the first look of a transaction says.
+#[derive(Clone, Copy)]
+struct Meta {
+    as_of: i64,
+    columns: Columns,
+}
 
-/// The moment that the answer to [`SELECT_META`] names, if this program understands the ledger.
-fn moment(meta: &[Row]) -> Result<i64, LedgerError> {
-    let row = first(meta)?;
+fn select_meta() -> String {
+    format!(
+        "SELECT format, {{now}}, {} FROM {{meta}} WHERE id = 1",
+        columns::LEVEL
+    )
+}
+
+/// What the answer to [`select_meta`] says, if this program understands the ledger.
+fn meta(rows: &[Row]) -> Result<Meta, LedgerError> {
+    let row = first(rows)?;
     understood(row.int(0)?)?;
-    row.int(1).map_err(Into::into)
+    Ok(Meta {
+        as_of: row.int(1)?,
+        columns: Columns::new(row.int(2)?),
+    })
 }
 
 /// Refuses the format of a ledger that a newer program has written.

@@ -1,9 +1,9 @@
 //! The ledger's tables, and how their names are put into statements.
 
-use super::{FORMAT, LedgerError};
+use super::{FORMAT, LedgerError, columns};
 use crate::database::{Access, Capabilities, Connection, DatabaseError, Ddl, ErrorKind};
 
-/// Every table: its name and its columns.
+/// Every table: its name and its columns. Those that came later are in [`columns::ADDED`].
 const TABLES: &[(&str, &str)] = &[
     (
         "meta",
@@ -108,6 +108,8 @@ pub(super) fn render(capabilities: &Capabilities, sql: &str) -> String {
             "key_int" => result.push_str(capabilities.key_int),
             "key_text" => result.push_str(capabilities.key_text),
             "text" => result.push_str(capabilities.text),
+            "client_address" => result.push_str(capabilities.client_address),
+            "client_user" => result.push_str(capabilities.client_user),
             table => {
                 result.push_str(capabilities.ledger_prefix);
                 result.push_str(table);
@@ -214,8 +216,9 @@ async fn create_at_once(connection: &mut dyn Connection) -> Result<(), DatabaseE
         connection.execute(&render(capabilities, &sql), &[]).await?;
     }
     let (meta, head) = first_of_meta();
-    let rows = ROWS.iter().copied().chain([("meta", meta, head.as_str())]);
-    for (table, columns, values) in rows {
+    let added = columns::row();
+    let rows = [("meta", meta, head.as_str()), ("meta", meta, &added)];
+    for (table, columns, values) in ROWS.iter().copied().chain(rows) {
         let sql = format!("INSERT INTO {{{table}}} ({columns}) VALUES ({values})");
         connection.execute(&render(capabilities, &sql), &[]).await?;
     }
@@ -242,16 +245,18 @@ async fn create_step_by_step(connection: &mut dyn Connection) -> Result<(), Data
         crate::crash::point("ledger.table");
     }
     let (meta, head) = first_of_meta();
-    let rows = ROWS
-        .iter()
-        .copied()
-        .chain([("meta_new", meta, head.as_str())]);
+    let added = columns::row();
+    let rows = [
+        ("meta_new", meta, head.as_str()),
+        ("meta_new", meta, &added),
+    ];
     connection.begin(Access::Write).await?;
-    for (table, columns, values) in rows {
+    for (table, columns, values) in ROWS.iter().copied().chain(rows) {
         // An earlier attempt may have come this far.
+        let id = values.split(',').next().unwrap_or(values);
         let sql = format!(
             "INSERT INTO {{{table}}} ({columns}) SELECT {values} FROM (SELECT 1) AS one \
-             WHERE NOT EXISTS (SELECT 1 FROM {{{table}}})"
+             WHERE NOT EXISTS (SELECT 1 FROM {{{table}}} WHERE id = {id})"
         );
         connection.execute(&render(capabilities, &sql), &[]).await?;
     }
@@ -268,7 +273,10 @@ async fn create_step_by_step(connection: &mut dyn Connection) -> Result<(), Data
 }
 
 fn table(capabilities: &Capabilities, name: &str, columns: &str) -> String {
-    let sql = format!("CREATE TABLE IF NOT EXISTS {{{name}}} ({columns})");
+    let sql = format!(
+        "CREATE TABLE IF NOT EXISTS {{{name}}} ({})",
+        columns::with_added(name, columns)
+    );
     let mut sql = render(capabilities, &sql) + capabilities.table_options;
     if columns.contains("PRIMARY KEY (") {
         sql.push_str(capabilities.composite_key_options);

@@ -7,6 +7,7 @@ mod support;
 mod architecture;
 mod backfill;
 mod cli;
+mod completed;
 mod conformance;
 mod crash;
 mod documents;

@@ -1,0 +1,94 @@
+//! A ledger that an earlier version has made gets the columns that came later.
+
+use crate::support::shop::Shop;
+
+/// The columns of `leases` in the first versions; an agent of these goes on, and names them.
+const BEFORE: &str =
+    "id, service, version, instance, state, registered_at, renewed_at, renew_ms, expires_at";
+
+/// Takes everything out of the ledger that came later than its tables.
+fn as_of_before(shop: &Shop) {
+    for column in ["address", "written_by", "own_address"] {
+        shop.db.execute(&format!(
+            "ALTER TABLE {} DROP COLUMN {column}",
+            shop.ledger("leases")
+        ));
+    }
+    shop.db
+        .execute(&format!("DELETE FROM {} WHERE id = 2", shop.ledger("meta")));
+}
+
+fn has_columns(shop: &Shop) -> bool {
+    let leases = shop.ledger("leases");
+    shop.db
+        .try_execute(&format!(
+            "SELECT address, written_by, own_address FROM {leases}"
+        ))
+        .is_ok()
+}
+
+/// As an agent of an earlier version registers.
+fn register_as_before(shop: &Shop, instance: &str) {
+    let leases = shop.ledger("leases");
+    shop.db.execute(&format!(
+        "INSERT INTO {leases} ({BEFORE}) VALUES ('{instance}', 'web', '1.1.0', '{instance}', 1, 1, 1, 1000, 9000000000000)"
+    ));
+}
+
+scenario!(
+    fn a_ledger_of_before_gets_its_columns_from_the_first_command_that_acts(db: Db) {
+        let shop = Shop::with_name(db);
+        shop.run(&["expand"], 0);
+        assert!(has_columns(&shop), "a new ledger has them at once");
+        as_of_before(&shop);
+        let newest = ["admit", "--service", "web", "--version", "1.1.0"];
+        shop.run(&newest, 0);
+        register_as_before(&shop, "old-1");
+
+        // Whoever only asks, or registers, does without.
+        shop.changes_nothing(&["status"], 0);
+        shop.changes_nothing(&["fleet"], 0);
+        shop.changes_nothing(&["gate", "contract", "1"], 11);
+        shop.run(&newest, 0);
+        assert!(!has_columns(&shop));
+
+        shop.run(&["backfill"], 0);
+        assert!(has_columns(&shop));
+        // What was there stays as it is, and agents of before go on.
+        let leases = shop.ledger("leases");
+        assert_eq!(
+            shop.db.query(&format!(
+                "SELECT address, written_by, own_address FROM {leases} WHERE id = 'old-1'"
+            )),
+            [["", "", "0"]]
+        );
+        register_as_before(&shop, "old-2");
+        let fleet = shop.json(&["fleet"], 0);
+        assert!(fleet.to_string().contains("1.1.0"), "{fleet}");
+
+        // Made step by step, and interrupted anywhere.
+        as_of_before(&shop);
+        shop.project.env("PHASEGATE_CRASH_AT", "ledger.column");
+        shop.run(&["revert", "1"], 137);
+        shop.project.env_remove("PHASEGATE_CRASH_AT");
+        // 1.1.0 runs, so it comes to nothing; but it acts.
+        shop.project.migrate(&["revert", "1"]);
+        assert!(has_columns(&shop));
+    }
+);
+
+scenario!(
+    fn who_wrote_a_lease_is_what_the_server_says(db: Db) {
+        let shop = Shop::with_name(db);
+        shop.run(&["expand"], 0);
+        register_as_before(&shop, "old-1");
+        let leases = shop.ledger("leases");
+        let written_by = shop.db.value(&format!("SELECT written_by FROM {leases}"));
+        let user = match shop.db.backend.name {
+            "postgres" => shop.db.value("SELECT session_user::text"),
+            "mysql" => shop.db.value("SELECT USER()"),
+            _ => String::new(),
+        };
+        assert_eq!(written_by, user);
+    }
+);
