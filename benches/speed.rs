@@ -240,6 +240,7 @@ async fn admit_and_release(connection: &mut dyn Connection) -> Duration {
         label: candidate().version.to_string(),
         version: candidate().version,
         instance: "new".to_owned(),
+        session_name: String::new(),
         state: InstanceState::Serving,
         lease_ms: 600_000,
         renew_ms: 10_000,

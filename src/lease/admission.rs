@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::clock::{Moment, milliseconds};
 use super::error::LeaseError;
+use super::session_name::session_name;
 use crate::database::{ConnectOptions, Connection, ErrorKind, LockTimeout, Target, connect};
 use crate::gate::{Action, Decision, Evidence, Verdict, decide};
 use crate::ledger::{LeaseId, Ledger, LedgerError, NewLease, View};
@@ -164,6 +165,7 @@ fn new_lease(request: &AdmissionRequest) -> NewLease {
         label: request.label.clone(),
         version: request.version.clone(),
         instance: request.instance.clone(),
+        session_name: session_name(&request.service, &request.label, &request.instance),
         state: request.state,
         lease_ms: stored(request.lease),
         renew_ms: stored(request.renew),

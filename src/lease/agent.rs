@@ -16,6 +16,7 @@ use super::clock::Moment;
 use super::deadline::Terms;
 use super::error::LeaseError;
 use super::keeper::{Keeper, KeeperHandle};
+use super::session_name::session_name;
 use super::tenure::{Loss, Tenure};
 use crate::database::Target;
 use crate::gate::Decision;
@@ -83,10 +84,11 @@ pub async fn run(options: AgentOptions) -> Result<AgentEnd, LeaseError> {
         Admission::Refused(decision) => return Ok(AgentEnd::Refused(decision)),
     };
     let tenure = Arc::new(Tenure::new(terms, asked_at));
+    let session_name = session_name(&request.service, &request.label, &request.instance);
     let (keeper, handle) = Keeper::new(target, request, id, Arc::clone(&tenure));
     tokio::spawn(keeper.run());
     let group = Group::here();
-    let end = match start(&command, group, &tenure).await {
+    let end = match start(&command, group, &session_name, &tenure).await {
         Ok(application) => {
             let mut agent = Agent {
                 application,
@@ -108,11 +110,12 @@ pub async fn run(options: AgentOptions) -> Result<AgentEnd, LeaseError> {
 async fn start(
     command: &[OsString],
     group: Group,
+    session_name: &str,
     tenure: &Tenure,
 ) -> Result<Application, LeaseError> {
     let now = Moment::now();
     if tenure.look(now).is_valid_at(now) {
-        Application::start(command, group).await
+        Application::start(command, group, session_name).await
     } else {
         Err(LeaseError::Timeout {
             what: "the admission",

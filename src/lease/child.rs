@@ -48,11 +48,15 @@ pub(super) struct Application {
 }
 
 impl Application {
-    /// Starts `command`, whose first part is the program.
+    /// Starts `command`, whose first part is the program, and has it name its database sessions.
     ///
     /// # Errors
     /// [`LeaseError::Command`] where it cannot be started.
-    pub(super) async fn start(command: &[OsString], group: Group) -> Result<Self, LeaseError> {
+    pub(super) async fn start(
+        command: &[OsString],
+        group: Group,
+        session_name: &str,
+    ) -> Result<Self, LeaseError> {
         let (program, arguments) = command.split_first().ok_or_else(|| LeaseError::Terms {
             reason: "there is no command to run".into(),
         })?;
@@ -62,6 +66,7 @@ impl Application {
         };
         let mut prepared = Command::new(program);
         prepared.args(arguments);
+        super::session_name::name_sessions(&mut prepared, session_name);
         if group == Group::Own {
             prepared.process_group(0);
         }

@@ -12,6 +12,7 @@ use super::clock::Moment;
 use super::deadline::Terms;
 use super::error::LeaseError;
 use super::keeper::{Ended, Keeper, KeeperHandle};
+use super::session_name::session_name;
 use super::tenure::{Loss, Tenure};
 use crate::database::Target;
 use crate::model::{Declaration, InstanceState, Version};
@@ -106,10 +107,12 @@ impl LeaseBuilder {
 
     /// Asks for the lease, answers through `ready`, and holds it until it is released.
     async fn hold(
-        self,
+        mut self,
         ready: oneshot::Sender<Result<Lease, LeaseError>>,
         on_lost: Option<OnLost>,
     ) {
+        let instance = self.instance.get_or_insert_with(this_process);
+        let session_name = session_name(&self.service, &self.label, instance);
         let (keeper, handle, tenure) = match self.admitted().await {
             Ok(admitted) => admitted,
             Err(error) => {
@@ -121,6 +124,7 @@ impl LeaseBuilder {
         let lease = Lease {
             handle: handle.clone(),
             tenure: Arc::clone(&tenure),
+            session_name,
         };
         if ready.send(Ok(lease)).is_err() {
             // Nobody waits for it, so nobody has begun to use the database.
@@ -275,6 +279,7 @@ fn signal_self(signal: Signal) {
 pub struct Lease {
     handle: KeeperHandle,
     tenure: Arc<Tenure>,
+    session_name: String,
 }
 
 impl Lease {
@@ -305,6 +310,13 @@ impl Lease {
     pub fn is_valid(&self) -> bool {
         let now = Moment::now();
         self.tenure.look(now).is_valid_at(now)
+    }
+
+    /// What this process should call its database sessions (`application_name` of PostgreSQL): then a look at the
+    /// database shows whose they are, and none of them holds up a contract as somebody who never registered.
+    #[must_use]
+    pub fn session_name(&self) -> &str {
+        &self.session_name
     }
 
     /// Resolves when the process has to stop using the database, and says why. Never resolves after a

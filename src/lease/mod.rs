@@ -12,6 +12,7 @@ mod deadline;
 mod error;
 mod held;
 mod keeper;
+mod session_name;
 mod tenure;
 
 pub use admission::{Admission, AdmissionRequest, admit, evidence};
@@ -20,4 +21,5 @@ pub use deadline::{Deadline, Terms};
 pub use error::LeaseError;
 pub use held::{Lease, LeaseBuilder};
 pub use keeper::{Ended, Keeper, KeeperHandle};
+pub use session_name::session_name;
 pub use tenure::{Held, Loss, Tenure};

@@ -46,6 +46,13 @@ pub(super) const ADDED: &[Added] = &[
         absent: "0",
         default: "0",
     },
+    Added {
+        table: "leases",
+        name: "session_name",
+        kind: "{key_text} NOT NULL",
+        absent: "''",
+        default: "''",
+    },
 ];
 
 /// How many of [`ADDED`] a ledger has.

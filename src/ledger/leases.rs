@@ -38,6 +38,8 @@ pub struct NewLease {
     pub label: String,
     pub version: Version,
     pub instance: String,
+    /// What its database sessions are called where it can have them called something.
+    pub session_name: String,
     pub state: InstanceState,
     pub lease_ms: i64,
     pub renew_ms: i64,
@@ -152,6 +154,9 @@ impl Ledger<'_> {
         if self.columns().await?.has("leases", "own_address") {
             let is_own = super::address::is_own(&address);
             columns.push(("own_address", i64::from(is_own).into()));
+        }
+        if self.columns().await?.has("leases", "session_name") {
+            columns.push(("session_name", lease.session_name.as_str().into()));
         }
         self.insert("leases", columns).await?;
         self.sight(

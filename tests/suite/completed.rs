@@ -8,7 +8,7 @@ const BEFORE: &str =
 
 /// Takes everything out of the ledger that came later than its tables.
 fn as_of_before(shop: &Shop) {
-    for column in ["address", "written_by", "own_address"] {
+    for column in ["address", "written_by", "own_address", "session_name"] {
         shop.db.execute(&format!(
             "ALTER TABLE {} DROP COLUMN {column}",
             shop.ledger("leases")

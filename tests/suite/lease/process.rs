@@ -11,6 +11,7 @@ use crate::support::backend::Db;
 use crate::support::connection::block_on;
 use crate::support::postgres::PrivateServer;
 use crate::support::project::{Process, Project, Signal};
+use crate::support::shop::Shop;
 use crate::support::wait::{GENEROUS, eventually};
 
 const PROGRAM: &str = "PHASEGATE_TEST_PROGRAM";
@@ -260,5 +261,52 @@ scenario!(
         holder.signal(Signal::CONT);
         holder.wait().expect_code(137);
         assert_eq!(block_on(view(&db)).sightings[0].seq, 1);
+    }
+);
+
+scenario!(
+    fn an_application_names_its_sessions_after_its_lease(db: Db) {
+        let shop = Shop::with_name(db);
+        shop.run(&["expand"], 0);
+        let agent = [
+            "agent",
+            "--service",
+            "web",
+            "--version",
+            "1.1.0",
+            "--instance",
+            "web-1",
+            "--",
+            "sh",
+            "-c",
+            "echo name=$PGAPPNAME",
+        ];
+        let named = shop.run(&agent, 0);
+        assert!(
+            named.stdout.contains("name=lease:web/1.1.0/web-1"),
+            "{named:?}"
+        );
+        shop.project.env("PGAPPNAME", "my own");
+        let named = shop.run(&agent, 0);
+        assert!(named.stdout.contains("name=my own"), "{named:?}");
+        shop.run(
+            &[
+                "admit",
+                "--service",
+                "web",
+                "--version",
+                "1.1.0",
+                "--instance",
+                "web-2",
+            ],
+            0,
+        );
+        assert_eq!(
+            shop.db.value(&format!(
+                "SELECT session_name FROM {}",
+                shop.ledger("leases")
+            )),
+            "lease:web/1.1.0/web-2"
+        );
     }
 );
