@@ -74,6 +74,8 @@ impl Retry {
     ) -> Result<(), CoordinatorError> {
         if !is_of_a_lock(&error) {
             let help = match file.script.mode {
+                _ if error.kind == ErrorKind::Timeout => TIME_LIMIT,
+                _ if error.kind == ErrorKind::HiddenRows => error.help().unwrap_or_default(),
                 Mode::Transactional => {
                     "nothing was changed: the statements before it were undone together with it. Mend it and run the same command again"
                 }
@@ -144,12 +146,16 @@ impl Retry {
     }
 }
 
-/// Whether it may go away when others have ended what they are doing.
+/// What to do about a statement that was ended while it worked. The limits of the role are put aside for it.
+pub(super) const TIME_LIMIT: &str = "nobody holds a lock: the statement was cancelled, or a limit on its time ended it. Such a limit is one \
+     that the script sets for itself, that stands at a function which it calls, or, behind a pooler, that of the role \
+     (`SHOW statement_timeout`; `ALTER ROLE … SET statement_timeout = 0`, or connect past the pooler). Raise it and run the \
+     same command again";
+
+/// Whether it may go away when others have ended what they are doing. A statement that took too long may not: it would
+/// take as long again.
 pub(super) fn is_of_a_lock(error: &DatabaseError) -> bool {
-    matches!(
-        error.kind,
-        ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Conflict
-    )
+    matches!(error.kind, ErrorKind::Locked | ErrorKind::Conflict)
 }
 
 /// Looks from a second connection at who holds the lock that a statement waits for.

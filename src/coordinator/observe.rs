@@ -47,6 +47,7 @@ pub async fn connect(
     let options = ConnectOptions {
         busy_timeout: project.config.database.busy_timeout,
         create,
+        lock_limit: Some(project.config.database.lock_timeout),
         ..ConnectOptions::default()
     };
     crate::database::connect(target, options).await

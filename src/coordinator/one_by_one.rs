@@ -6,7 +6,7 @@ use super::catalogue::{self, Found};
 use super::change::move_to;
 use super::error::failure;
 use super::in_ledger::End;
-use super::lock::{Failed, Retry, is_of_a_lock};
+use super::lock::{Failed, Retry, TIME_LIMIT, is_of_a_lock};
 use super::script::{
     Ran, Recheck, Run, check_unchanged, count, one_line, position, progress, record,
 };
@@ -174,6 +174,7 @@ impl Coordinator<'_> {
     async fn run_until_unlocked(&mut self, one: &One<'_, '_>) -> Result<(), CoordinatorError> {
         let limit = LockTimeout(self.project().config.database.lock_timeout);
         let mut retry = Retry::new(self.project());
+        self.connection.prepare_bare().await?;
         loop {
             let session = self.connection.session_id().await?;
             let watching = retry.watch().start(session, self.options.target.clone());
@@ -191,6 +192,8 @@ impl Coordinator<'_> {
                         }
                         return Err(error);
                     }
+                    // What the attempt has left behind would be in the way of the next one.
+                    self.clear_invalid(one).await?;
                 }
                 Err(error) => return Err(self.bare_failure(one, error).await?),
             }
@@ -204,23 +207,7 @@ impl Coordinator<'_> {
         if is_started {
             self.wait_for_orphan(one).await?;
         }
-        if let Some(object) = builds_index(one.statement)
-            && self.connection.presence(object).await? == Presence::Invalid
-        {
-            // `IF NOT EXISTS` would take it for the real one.
-            self.report(Progress::InvalidIndex {
-                name: object.name.clone(),
-            });
-            let schema = object
-                .schema
-                .as_ref()
-                .map_or_else(String::new, |name| format!("{}.", quoted(name)));
-            let drop = format!(
-                "DROP INDEX CONCURRENTLY IF EXISTS {schema}{}",
-                quoted(&object.name)
-            );
-            self.connection.run(&drop).await?;
-            crate::crash::point(&format!("{}.cleared", one.run.step.name()));
+        if self.clear_invalid(one).await? {
             return Ok(false);
         }
         match catalogue::look_up(self.connection.as_mut(), one.statement).await? {
@@ -234,6 +221,32 @@ impl Coordinator<'_> {
             Found::Unknown if is_started => Err(unresolved(one, "")),
             Found::Applied(_) | Found::NotApplied | Found::Unknown => Ok(false),
         }
+    }
+
+    /// Drops an index whose build has failed; whether there was one.
+    async fn clear_invalid(&mut self, one: &One<'_, '_>) -> Result<bool, CoordinatorError> {
+        let Some(object) = builds_index(one.statement) else {
+            return Ok(false);
+        };
+        if self.connection.presence(object).await? != Presence::Invalid {
+            return Ok(false);
+        }
+        // `IF NOT EXISTS` would take it for the real one.
+        self.report(Progress::InvalidIndex {
+            name: object.name.clone(),
+        });
+        let schema = object
+            .schema
+            .as_ref()
+            .map_or_else(String::new, |name| format!("{}.", quoted(name)));
+        let drop = format!(
+            "DROP INDEX CONCURRENTLY IF EXISTS {schema}{}",
+            quoted(&object.name)
+        );
+        self.connection.prepare_bare().await?;
+        self.connection.run(&drop).await?;
+        crate::crash::point(&format!("{}.cleared", one.run.step.name()));
+        Ok(true)
     }
 
     /// The statement of a coordinator that was killed may still be running: the server does not
@@ -342,7 +355,11 @@ impl Coordinator<'_> {
         error: DatabaseError,
     ) -> Result<CoordinatorError, CoordinatorError> {
         const BEFORE: &str = "the statements before it are done and recorded, and this one";
-        let said = |help: String| failure(one.run.file, one.index, error.clone(), help);
+        let of_time = match error.kind {
+            ErrorKind::Timeout => format!(" ({TIME_LIMIT})"),
+            _ => String::new(),
+        };
+        let said = |help: String| failure(one.run.file, one.index, error.clone(), help + &of_time);
         if error.kind == ErrorKind::Unreachable {
             return Ok(said(format!(
                 "{BEFORE} may have taken effect or not. Run the same command again: it finds out"

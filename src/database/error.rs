@@ -15,6 +15,8 @@ pub enum ErrorKind {
     Authentication,
     /// We may not do this.
     Permission,
+    /// Some rows of a table would be left out without a word.
+    HiddenRows,
     /// The database does not exist.
     NoDatabase,
     /// The file is not a database, or is damaged.
@@ -54,6 +56,7 @@ impl fmt::Display for DatabaseError {
             ErrorKind::Unreachable => "the database cannot be reached",
             ErrorKind::Authentication => "the database refuses the user or the password",
             ErrorKind::Permission => "the database user lacks a right",
+            ErrorKind::HiddenRows => "row level security hides rows from this user",
             ErrorKind::NoDatabase => "the database does not exist",
             ErrorKind::NotADatabase => "the file is not an SQLite database, or is damaged",
             ErrorKind::Locked => "a lock was not granted in time",
@@ -132,6 +135,10 @@ impl DatabaseError {
             ErrorKind::Authentication => "check the user and the password in the database URL",
             ErrorKind::Permission => {
                 "the grants that an instance and a coordinator need are listed in docs/grants.md"
+            }
+            ErrorKind::HiddenRows => {
+                "what some rows are hidden from cannot speak for all: give the role BYPASSRLS (ALTER ROLE … BYPASSRLS), or \
+                 let it own the table, without FORCE ROW LEVEL SECURITY; see docs/grants.md"
             }
             ErrorKind::NoDatabase => "create the database first",
             ErrorKind::NotADatabase => {

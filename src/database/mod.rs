@@ -324,6 +324,11 @@ pub trait Connection: Send {
         let _ = limit;
         self.run(sql).await
     }
+    /// Opens the session anew, where statements outside of transactions would be cut short by what its role is limited
+    /// to. Comes before [`Connection::session_id`].
+    async fn prepare_bare(&mut self) -> Result<(), DatabaseError> {
+        Ok(())
+    }
     /// The single integer that a user's query returns.
     async fn count(&mut self, sql: &str) -> Result<i64, DatabaseError>;
 
@@ -418,6 +423,8 @@ pub struct ConnectOptions {
     pub create: bool,
     /// How long connecting may take.
     pub connect_timeout: Duration,
+    /// How long each transaction waits for a lock, unless it says otherwise; none where it waits as long as it takes.
+    pub lock_limit: Option<Duration>,
 }
 
 impl Default for ConnectOptions {
@@ -426,6 +433,7 @@ impl Default for ConnectOptions {
             busy_timeout: Duration::from_secs(30),
             create: false,
             connect_timeout: Duration::from_secs(10),
+            lock_limit: None,
         }
     }
 }
@@ -441,8 +449,8 @@ pub async fn connect(
     let connecting = async {
         let connection: Box<dyn Connection> = match target.dialect() {
             Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(target, options).await?),
-            Dialect::Postgres => Box::new(postgres::Postgres::connect(target).await?),
-            Dialect::Mysql => Box::new(mysql::Mysql::connect(target).await?),
+            Dialect::Postgres => Box::new(postgres::Postgres::connect(target, options).await?),
+            Dialect::Mysql => Box::new(mysql::Mysql::connect(target, options).await?),
         };
         Ok(connection)
     };

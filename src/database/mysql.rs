@@ -12,9 +12,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor};
 
 use super::answers::collect;
 use super::{
-    Access, Answer, Call, Capabilities, Connection, DatabaseError, ErrorKind, Key, KeyRange, Keys,
-    LockHolder, LockTimeout, Presence, Row, RowComparison, Session, StatementTimeout, Target,
-    Value, Writers,
+    Access, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key,
+    KeyRange, Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session,
+    StatementTimeout, Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, Script};
 
@@ -23,9 +23,11 @@ mod keys;
 mod limits;
 mod load;
 mod sessions;
+mod stored;
 mod values;
 
 use limits::{IDLE_LIMIT, NO_IDLE_LIMIT};
+use stored::stores_code;
 use values::{bound, decode};
 
 static CAPABILITIES: Capabilities = Capabilities {
@@ -75,12 +77,17 @@ pub(super) struct Mysql {
     /// The id of this session, and how another one is opened to end what takes too long.
     id: i64,
     options: MySqlConnectOptions,
+    /// The server's own sql_mode, where this session is stricter.
+    servers_mode: Option<String>,
     /// The tables that know no transactions, once somebody asked.
     untransactional: Option<Vec<String>>,
 }
 
 impl Mysql {
-    pub(super) async fn connect(target: &Target) -> Result<Self, DatabaseError> {
+    pub(super) async fn connect(
+        target: &Target,
+        how: ConnectOptions,
+    ) -> Result<Self, DatabaseError> {
         let options = MySqlConnectOptions::from_str(target.secret_url())
             .map_err(|error| without_secrets(target, &error))?;
         if options.get_database().is_none_or(str::is_empty) {
@@ -109,21 +116,30 @@ impl Mysql {
             limit: None,
             id: 0,
             options,
+            servers_mode: None,
             untransactional: None,
         };
-        connection.prepare_session().await?;
+        connection.prepare_session(how.lock_limit).await?;
         Ok(connection)
     }
 
-    /// Looks at what the server is, and makes sure that it cuts no value short in silence.
-    async fn prepare_session(&mut self) -> Result<(), DatabaseError> {
+    /// Looks at what the server is, makes sure that it cuts no value short in silence, and puts the limits of its sessions
+    /// aside.
+    async fn prepare_session(&mut self, locks: Option<Duration>) -> Result<(), DatabaseError> {
         let rows = self
-            .rows("SELECT @@SESSION.sql_mode, @@version, @@SESSION.autocommit, CAST(CONNECTION_ID() AS SIGNED)")
+            .rows(
+                "SELECT @@SESSION.sql_mode, @@version, @@SESSION.autocommit, CAST(CONNECTION_ID() AS SIGNED), @@GLOBAL.sql_mode",
+            )
             .await?;
         let Some(row) = rows.first() else {
             return Ok(());
         };
-        let mode = row.optional_text(0)?.unwrap_or_default().to_owned();
+        // The driver asks for IGNORE_SPACE, which makes reserved words of names such as `count`.
+        let global = row.optional_text(4)?.unwrap_or_default();
+        let is_ours = |part: &&str| *part != "IGNORE_SPACE" || global.contains("IGNORE_SPACE");
+        let session = row.optional_text(0)?.unwrap_or_default();
+        let mode: Vec<&str> = session.split(',').filter(is_ours).collect();
+        let mode = mode.join(",");
         self.id = row.int(3)?;
         if row.text(1)?.contains("MariaDB") {
             self.flavour = Flavour::MariaDb;
@@ -138,17 +154,16 @@ impl Mysql {
                 ),
             ));
         }
+        let mut set = limits::put_aside(self.flavour, locks);
         if !mode.contains("STRICT_") {
             let comma = if mode.is_empty() { "" } else { "," };
-            self.plain(&format!(
-                "SET SESSION sql_mode = '{mode}{comma}STRICT_TRANS_TABLES'"
-            ))
-            .await?;
+            set.push_str(&format!(", sql_mode = '{mode}{comma}STRICT_TRANS_TABLES'"));
+            self.servers_mode = Some(mode);
         }
         if row.int(2)? == 0 {
-            self.plain("SET SESSION autocommit = 1").await?;
+            set.push_str(", autocommit = 1");
         }
-        Ok(())
+        self.plain(&set).await.map(drop)
     }
 
     /// Begins the transaction that was asked for, where the next statement cannot carry it.
@@ -347,6 +362,9 @@ impl Connection for Mysql {
 
     async fn run_alone(&mut self, sql: &str, limit: LockTimeout) -> Result<u64, DatabaseError> {
         self.set_limits(limit).await?;
+        if stores_code(sql) {
+            self.take_servers_mode().await?;
+        }
         self.untransactional = None;
         let ran = self.plain(sql).await;
         let restored = match self.restore.take() {

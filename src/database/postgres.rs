@@ -1,9 +1,10 @@
 //! PostgreSQL.
 //!
 //! Nothing is prepared, because that would cost a round trip: values are written into the statement. Settings are
-//! only ever made with SET LOCAL. So a pooler in transaction mode can stand between.
+//! only ever made for one transaction. So a pooler in transaction mode can stand between.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,8 +12,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::{
-    Access, Answer, Call, Capabilities, Connection, DatabaseError, ErrorKind, IDLE_IN_TRANSACTION,
-    Key, KeyRange, Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session,
+    Access, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key,
+    KeyRange, Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session,
     StatementTimeout, Stopped, Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
@@ -43,8 +44,10 @@ static CAPABILITIES: Capabilities = Capabilities {
 mod keys;
 mod load;
 mod message;
+mod names;
 
-use message::written_out;
+use message::{Part, written_out};
+use names::Whose;
 
 /// How this tool calls itself among the sessions.
 pub(crate) const APPLICATION_NAME: &str = "phasegate";
@@ -57,10 +60,26 @@ pub(super) struct Postgres {
     beginning: Option<&'static str>,
     /// Settings of the transaction that are still to be made, before its next statement.
     settings: Vec<String>,
+    /// What each transaction begins with.
+    pin: Arc<str>,
+    /// Whose statements the open transaction is ready for.
+    whose: Whose,
+    /// Whether statements of the user's have run in the open transaction.
+    has_run_theirs: bool,
+    /// How another session is opened.
+    options: PgConnectOptions,
+    /// Whether this session was opened for statements outside of transactions, or that was tried.
+    is_for_bare: bool,
 }
 
+/// How long opening another session may take.
+const CONNECT_AGAIN: Duration = Duration::from_secs(10);
+
 impl Postgres {
-    pub(super) async fn connect(target: &Target) -> Result<Self, DatabaseError> {
+    pub(super) async fn connect(
+        target: &Target,
+        how: ConnectOptions,
+    ) -> Result<Self, DatabaseError> {
         let mut options = PgConnectOptions::from_str(target.secret_url())
             .map_err(|error| without_secrets(target, &error))?
             // A parameter that poolers do not know.
@@ -73,21 +92,27 @@ impl Postgres {
         let inner = PgConnection::connect_with(&options)
             .await
             .map_err(|error| without_secrets(target, &error))?;
+        let pin = names::pin(inner.server_version_num(), how.lock_limit);
         Ok(Self {
             inner,
             in_transaction: false,
             beginning: None,
             settings: Vec::new(),
+            pin: pin.into(),
+            whose: Whose::Ours,
+            has_run_theirs: false,
+            options,
+            is_for_bare: false,
         })
     }
 
-    /// Begins the transaction that was asked for and makes its settings, where the next statement cannot carry them.
-    async fn begin_now(&mut self) -> Result<(), DatabaseError> {
-        self.together(&[]).await.map(drop)
+    /// Runs one statement of the user's, or one that names something of theirs.
+    async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        self.send(Part::Theirs(sql)).await
     }
 
-    async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
-        let sent = self.send(&[], &[sql]).await;
+    async fn send(&mut self, part: Part<'_>) -> Result<u64, DatabaseError> {
+        let sent = self.exchange(&[part]).await;
         let answers = sent.map_err(|stopped| stopped.error)?;
         Ok(answers.last().map_or(0, |answer| answer.changed))
     }
@@ -122,6 +147,7 @@ fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
             Some("40001" | "40P01") => ErrorKind::Conflict,
             Some("28P01" | "28000") => ErrorKind::Authentication,
             Some("3D000") => ErrorKind::NoDatabase,
+            Some("42501") if is_of_hidden_rows(inner) => ErrorKind::HiddenRows,
             Some("42501") => ErrorKind::Permission,
             Some("42P01" | "3F000") => ErrorKind::NoTable,
             // Shutting down, starting up, out of connections, broken connection.
@@ -144,6 +170,13 @@ fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
         }
     }
     found
+}
+
+/// Whether the server would have had to leave out rows by row level security. By the place in its source, because
+/// messages are translated.
+fn is_of_hidden_rows(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let error = error.try_downcast_ref::<PgDatabaseError>();
+    error.and_then(PgDatabaseError::routine) == Some("check_enable_rls")
 }
 
 /// A text as a literal that means the same whatever `standard_conforming_strings` is.
@@ -173,12 +206,6 @@ impl Connection for Postgres {
 
     async fn begin(&mut self, access: Access) -> Result<(), DatabaseError> {
         self.settings.clear();
-        if access == Access::Write {
-            let idle = IDLE_IN_TRANSACTION.as_millis();
-            self.settings.push(format!(
-                "SET LOCAL idle_in_transaction_session_timeout = {idle}"
-            ));
-        }
         self.beginning = Some(match access {
             Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Access::Write => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
@@ -188,12 +215,14 @@ impl Connection for Postgres {
     }
 
     async fn commit(&mut self) -> Result<(), DatabaseError> {
-        self.in_transaction = false;
         self.settings.clear();
         if self.beginning.take().is_some() {
+            self.in_transaction = false;
             return Ok(());
         }
-        self.plain("COMMIT").await.map(drop)
+        let committed = self.send(Part::Commit).await;
+        self.in_transaction = false;
+        committed.map(drop)
     }
 
     async fn commit_with(&mut self, calls: &[Call]) -> Result<(), DatabaseError> {
@@ -201,9 +230,11 @@ impl Connection for Postgres {
             return self.commit().await;
         }
         // What follows a statement that fails is not run.
-        let commit = Call::new("COMMIT", &[]);
-        let calls: Vec<Call> = calls.iter().cloned().chain([commit]).collect();
-        self.call(&calls).await?;
+        let ours: Vec<String> = calls.iter().map(written_out).collect::<Result<_, _>>()?;
+        let ours = ours.iter().map(|sql| Part::Ours(sql));
+        let parts: Vec<Part<'_>> = ours.chain([Part::Commit]).collect();
+        let sent = self.exchange(&parts).await;
+        sent.map_err(|stopped| stopped.error)?;
         self.in_transaction = false;
         Ok(())
     }
@@ -214,7 +245,7 @@ impl Connection for Postgres {
         if self.beginning.take().is_some() || !is_open {
             return Ok(());
         }
-        self.plain("ROLLBACK").await.map(drop)
+        self.send(Part::Rollback).await.map(drop)
     }
 
     async fn call(&mut self, calls: &[Call]) -> Result<Vec<Answer>, DatabaseError> {
@@ -242,8 +273,10 @@ impl Connection for Postgres {
         statements: &[&str],
     ) -> Result<Vec<Answer>, Stopped> {
         let ours: Vec<String> = calls.iter().map(written_out).collect::<Result<_, _>>()?;
-        let ours: Vec<&str> = ours.iter().map(String::as_str).collect();
-        let mut answers = self.send(&ours, statements).await?;
+        let ours = ours.iter().map(|sql| Part::Ours(sql));
+        let theirs = statements.iter().copied().map(Part::Theirs);
+        let parts: Vec<Part<'_>> = ours.chain(theirs).collect();
+        let mut answers = self.exchange(&parts).await?;
         answers.truncate(calls.len());
         Ok(answers)
     }
@@ -251,7 +284,9 @@ impl Connection for Postgres {
     async fn count(&mut self, sql: &str) -> Result<i64, DatabaseError> {
         let sql = sql.trim().trim_end_matches(';');
         // The newline keeps a comment at the end of the query from swallowing the parenthesis.
-        let rows = self.rows(&format!("SELECT ({sql}\n)::bigint")).await?;
+        let rows = self
+            .their_rows(&format!("SELECT ({sql}\n)::bigint"))
+            .await?;
         match rows.first().and_then(|row| row.0.first()) {
             Some(Value::Int(count)) => Ok(*count),
             _ => Err(DatabaseError::new(
@@ -259,6 +294,26 @@ impl Connection for Postgres {
                 "the query returns no number",
             )),
         }
+    }
+
+    async fn prepare_bare(&mut self) -> Result<(), DatabaseError> {
+        if std::mem::replace(&mut self.is_for_bare, true) {
+            return Ok(());
+        }
+        let options = self.options.clone().options(names::LIMITLESS);
+        let opened =
+            tokio::time::timeout(CONNECT_AGAIN, PgConnection::connect_with(&options)).await;
+        match opened {
+            Ok(Ok(opened)) => {
+                let before = std::mem::replace(&mut self.inner, opened);
+                // Nothing depends on the farewell.
+                let _ = before.close().await;
+            }
+            // A pooler refuses what it cannot promise. Then what the role is limited to stays, and messages say so.
+            Ok(Err(error)) => tracing::debug!("no session without the role's limits: {error}"),
+            Err(_) => tracing::debug!("no session without the role's limits in time"),
+        }
+        Ok(())
     }
 
     async fn limit_lock_waits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError> {
@@ -288,8 +343,9 @@ impl Connection for Postgres {
             return Ok(Presence::Unknown);
         }
         let rows = self
-            .rows(&format!(
-                "SELECT i.indisvalid FROM pg_index i WHERE i.indexrelid = to_regclass({})",
+            .their_rows(&format!(
+                "SELECT i.indisvalid FROM pg_catalog.pg_index i \
+                 WHERE i.indexrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({})::pg_catalog.oid",
                 literal(&name)
             ))
             .await?;

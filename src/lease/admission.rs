@@ -104,6 +104,7 @@ pub(super) async fn open(
         connect_timeout: defaults.connect_timeout.min(limit),
         // A file that is not there is a mistyped path: created empty, it would admit anything.
         create: false,
+        lock_limit: Some(limit),
     };
     Ok(connect(target, options).await?)
 }

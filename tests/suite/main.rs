@@ -30,6 +30,7 @@ mod protocol;
 mod races;
 mod rolling;
 mod rollout;
+mod sessions;
 mod speed;
 mod transactions;
 mod tried;

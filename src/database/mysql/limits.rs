@@ -16,6 +16,32 @@ pub(super) const IDLE_LIMIT: &str = "SET SESSION idle_transaction_timeout = 60";
 pub(super) const NO_IDLE_LIMIT: &str = "SET SESSION idle_transaction_timeout = DEFAULT";
 const _: () = assert!(IDLE_IN_TRANSACTION.as_secs() == 60);
 
+/// A statement that puts aside what sessions of this server are limited to, and bounds their waits for locks.
+pub(super) fn put_aside(flavour: Flavour, locks: Option<Duration>) -> String {
+    let own = match flavour {
+        Flavour::MariaDb => {
+            "max_statement_time = 0, idle_readonly_transaction_timeout = 0, idle_write_transaction_timeout = 0"
+        }
+        Flavour::MySql => "max_execution_time = 0",
+    };
+    // Between two looks of a long wait nothing is said for seconds, and a batch of another worker may take minutes.
+    let mut set =
+        format!("SET SESSION {own}, wait_timeout = GREATEST(@@SESSION.wait_timeout, 3600)");
+    if let Some(limit) = locks {
+        let seconds = whole_seconds(limit);
+        set.push_str(&format!(
+            ", lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}"
+        ));
+    }
+    set
+}
+
+/// All that the server knows, and at least one.
+fn whole_seconds(limit: Duration) -> u64 {
+    let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    (milliseconds.saturating_add(999) / 1000).clamp(1, 31_536_000)
+}
+
 impl Mysql {
     /// Bounds the waits for locks on rows and on tables; whole seconds are all that the server knows.
     pub(super) async fn set_limits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError> {
@@ -25,16 +51,14 @@ impl Mysql {
         let Some(row) = rows.first() else {
             return Ok(());
         };
-        let set = |tables: i64, rows: i64| {
+        let set = |tables: &dyn std::fmt::Display, rows: &dyn std::fmt::Display| {
             format!("SET SESSION lock_wait_timeout = {tables}, innodb_lock_wait_timeout = {rows}")
         };
         if self.restore.is_none() {
-            self.restore = Some(set(row.int(0)?, row.int(1)?));
+            self.restore = Some(set(&row.int(0)?, &row.int(1)?));
         }
-        let milliseconds = i64::try_from(limit.0.as_millis()).unwrap_or(i64::MAX);
-        let seconds = milliseconds.saturating_add(999) / 1000;
-        let seconds = seconds.clamp(1, 31_536_000);
-        self.plain(&set(seconds, seconds)).await.map(drop)
+        let seconds = whole_seconds(limit.0);
+        self.plain(&set(&seconds, &seconds)).await.map(drop)
     }
 
     /// Bounds the statements of the open transaction. MySQL itself bounds only what reads.

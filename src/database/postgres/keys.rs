@@ -1,8 +1,6 @@
 //! The keys that a backfill goes over, as literals, and the planner's knowledge of their table.
 
-use sqlx::Row as _;
-
-use super::{Postgres, from_sqlx, identifier, literal, table_name};
+use super::{Postgres, identifier, literal, table_name};
 use crate::database::{DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start};
 
 fn names(keys: Keys<'_>) -> Vec<String> {
@@ -20,7 +18,12 @@ fn within(names: &[String], range: &KeyRange) -> String {
 fn read(names: &[String], sql: &str) -> String {
     let list: Vec<String> = names
         .iter()
-        .map(|name| format!("pg_typeof({name})::text, to_json({name}) #>> '{{}}'"))
+        .map(|name| {
+            format!(
+                "pg_catalog.pg_typeof({name})::pg_catalog.text, \
+                 pg_catalog.to_json({name}) OPERATOR(pg_catalog.#>>) '{{}}'"
+            )
+        })
         .collect();
     format!("SELECT {} FROM ({sql}) AS key", list.join(", "))
 }
@@ -35,7 +38,7 @@ fn castable(type_name: &str) -> &str {
 
 impl Postgres {
     async fn key(&mut self, names: &[String], sql: &str) -> Result<Option<Key>, DatabaseError> {
-        let rows = self.rows(&read(names, sql)).await?;
+        let rows = self.their_rows(&read(names, sql)).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
@@ -98,17 +101,30 @@ impl Postgres {
         let (table, names) = (table_name(keys.table), names(keys));
         let within = within(&names, range);
         let rows = self
-            .rows(&format!("SELECT count(*) FROM {table} WHERE {within}"))
+            .their_rows(&format!("SELECT count(*) FROM {table} WHERE {within}"))
             .await?;
         let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
+    /// What the user calls so; none where there is no such table.
+    pub(super) async fn relation(&mut self, table: &str) -> Result<Option<i64>, DatabaseError> {
+        let rows = self
+            .their_rows(&format!(
+                "SELECT pg_catalog.to_regclass({})::pg_catalog.oid::pg_catalog.int8",
+                literal(&table_name(table))
+            ))
+            .await?;
+        rows.first().map_or(Ok(None), |row| row.optional_int(0))
+    }
+
     pub(super) async fn rows_of(&mut self, table: &str) -> Result<u64, DatabaseError> {
+        let Some(relation) = self.relation(table).await? else {
+            return Ok(0);
+        };
         let rows = self
             .rows(&format!(
-                "SELECT greatest(reltuples, 0)::bigint FROM pg_catalog.pg_class WHERE oid = to_regclass({})",
-                literal(&table_name(table))
+                "SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = {relation}"
             ))
             .await?;
         let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
@@ -123,13 +139,12 @@ impl Postgres {
         keys: Keys<'_>,
     ) -> Result<(), DatabaseError> {
         let (name, columns) = (table_name(keys.table), names(keys).join(", "));
+        let relation = self.relation(keys.table).await?.unwrap_or_default();
         let rows = self
             .rows(&format!(
-                "SELECT count(*) FROM pg_catalog.pg_class c \
-                 LEFT JOIN pg_catalog.pg_stat_user_tables s ON s.relid = c.oid \
-                 WHERE c.oid = to_regclass({}) AND coalesce(s.last_analyze, s.last_autoanalyze) IS NOT NULL \
-                 AND s.n_mod_since_analyze <= greatest(c.reltuples, 0) / 10",
-                literal(&name)
+                "SELECT count(*) FROM pg_class c LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid \
+                 WHERE c.oid = {relation} AND coalesce(s.last_analyze, s.last_autoanalyze) IS NOT NULL \
+                 AND s.n_mod_since_analyze <= greatest(c.reltuples, 0) / 10"
             ))
             .await?;
         if rows.first().map_or(Ok(0), |row| row.int(0))? == 0 {
@@ -146,20 +161,15 @@ impl Postgres {
         limit: u64,
     ) -> Result<Vec<Vec<String>>, DatabaseError> {
         let sql = sql.trim().trim_end_matches(';');
-        self.begin_now().await?;
         // As one text a row, whatever the types are.
-        let sql = format!("SELECT found::text FROM ({sql}\n) AS found LIMIT {limit}");
-        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
-            .fetch_all(&mut self.inner)
-            .await
-            .map_err(|error| from_sqlx(&error))?;
-        let texts = rows.iter().map(|row| {
-            let text: String = row.try_get(0).map_err(|error| from_sqlx(&error))?;
-            let inner = text
-                .strip_prefix('(')
-                .and_then(|text| text.strip_suffix(')'));
-            Ok(vec![inner.unwrap_or(&text).to_owned()])
-        });
+        let sql = format!(
+            "SELECT (SELECT pg_catalog.string_agg(coalesce(value, 'NULL'), ', ') \
+             FROM pg_catalog.json_each_text(pg_catalog.row_to_json(found))) FROM ({sql}\n) AS found LIMIT {limit}"
+        );
+        let rows = self.their_rows(&sql).await?;
+        let texts = rows
+            .iter()
+            .map(|row| Ok(vec![row.optional_text(0)?.unwrap_or_default().to_owned()]));
         texts.collect()
     }
 }

@@ -1,48 +1,119 @@
 //! Several statements in one message, and what the server answers to each.
 
+use std::sync::Arc;
+
 use sqlx::postgres::{PgQueryResult, PgRow};
 use sqlx::{AssertSqlSafe, Column, Executor, Row as _, TypeInfo, ValueRef};
 
+use super::names::{self, Whose};
 use super::{Postgres, from_sqlx, literal};
 use crate::database::answers::collect;
 use crate::database::{Answer, Call, DatabaseError, ErrorKind, Row, Stopped, Value};
 
+/// One statement of a message.
+#[derive(Clone, Copy)]
+pub(super) enum Part<'s> {
+    Ours(&'s str),
+    /// A query on tables of the user's, by their names; its rows are read.
+    Query(&'s str),
+    /// A statement of the user's, as it is written. Nobody reads its rows.
+    Theirs(&'s str),
+    /// What the user's statements have put off until the end runs as they do.
+    Commit,
+    Rollback,
+}
+
+impl<'s> Part<'s> {
+    const fn sql(self) -> &'s str {
+        match self {
+            Self::Ours(sql) | Self::Query(sql) | Self::Theirs(sql) => sql,
+            Self::Commit => "COMMIT",
+            Self::Rollback => "ROLLBACK",
+        }
+    }
+}
+
 impl Postgres {
-    /// What each of these statements has brought, sent together with what has to come before them.
+    /// What each of these statements of ours has brought, sent together with what has to come before them.
     pub(super) async fn together(
         &mut self,
         statements: &[&str],
     ) -> Result<Vec<Answer>, DatabaseError> {
-        let sent = self.send(statements, &[]).await;
+        let parts: Vec<Part<'_>> = statements.iter().copied().map(Part::Ours).collect();
+        let sent = self.exchange(&parts).await;
         sent.map_err(|stopped| stopped.error)
     }
 
-    /// As [`Self::together`], and then runs statements of the user's, whose rows nobody reads. As many answers
-    /// as both are.
-    pub(super) async fn send(
-        &mut self,
-        ours: &[&str],
-        theirs: &[&str],
-    ) -> Result<Vec<Answer>, Stopped> {
-        let settings = std::mem::take(&mut self.settings);
-        let before = self.beginning.take().into_iter();
-        let before: Vec<&str> = before.chain(settings.iter().map(String::as_str)).collect();
-        let all = [&before, ours, theirs].concat();
+    /// The rows that a query on the user's tables returns.
+    pub(super) async fn their_rows(&mut self, sql: &str) -> Result<Vec<Row>, DatabaseError> {
+        let sent = self.exchange(&[Part::Query(sql)]).await;
+        let answers = sent.map_err(|stopped| stopped.error)?;
+        Ok(answers.into_iter().next().unwrap_or_default().rows)
+    }
+
+    /// Sends these statements together, with what has to come before and between them. As many answers as statements.
+    pub(super) async fn exchange(&mut self, parts: &[Part<'_>]) -> Result<Vec<Answer>, Stopped> {
+        let (settings, pin) = (std::mem::take(&mut self.settings), Arc::clone(&self.pin));
+        let (to_theirs, to_ours) = (names::theirs(), names::ours());
+        let mut all: Vec<&str> = Vec::new();
+        let mut places = Vec::new();
+        let mut whose = self.whose;
+        let mut has_run_theirs = self.has_run_theirs;
+        if let Some(begin) = self.beginning.take() {
+            all.extend([begin, &pin]);
+            (whose, has_run_theirs) = (Whose::Ours, false);
+        } else if !self.in_transaction {
+            // Together they are a transaction of their own. What cannot run in one is sent alone.
+            match parts.first() {
+                Some(Part::Ours(_)) => all.push(&pin),
+                Some(Part::Query(_)) => all.push(names::SEES_ALL),
+                _ => {}
+            }
+        }
+        all.extend(settings.iter().map(String::as_str));
+        for part in parts {
+            let wanted = match part {
+                Part::Ours(_) => Whose::Ours,
+                Part::Query(_) | Part::Theirs(_) => Whose::Theirs,
+                Part::Commit if has_run_theirs => Whose::Theirs,
+                Part::Commit | Part::Rollback => whose,
+            };
+            if self.in_transaction && wanted != whose {
+                all.push(match wanted {
+                    Whose::Ours => &to_ours,
+                    Whose::Theirs => &to_theirs,
+                });
+                whose = wanted;
+                has_run_theirs |= wanted == Whose::Theirs;
+            }
+            places.push(all.len());
+            all.push(part.sql());
+        }
         if all.is_empty() {
             return Ok(Vec::new());
         }
+        let first_of_theirs = parts
+            .iter()
+            .position(|part| matches!(part, Part::Theirs(_)));
+        let read = first_of_theirs.and_then(|index| places.get(index));
+        let read = read.copied().unwrap_or(all.len());
         let sql = all.join(SEPARATOR);
         let items = self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)));
-        let read = before.len() + ours.len();
-        let (mut answers, failed) =
+        let (answers, failed) =
             collect(items, read, PgQueryResult::rows_affected, decode, from_sqlx).await;
         if let Some(error) = failed {
             let (index, error) = attribute(&all, answers.len(), error);
-            let at = index.checked_sub(read);
+            let place = places.iter().position(|place| *place == index);
+            let at = place.and_then(|place| place.checked_sub(first_of_theirs?));
             return Err(Stopped { at, error });
         }
-        answers.drain(..before.len().min(answers.len()));
-        Ok(answers)
+        (self.whose, self.has_run_theirs) = (whose, has_run_theirs);
+        let mut answers: Vec<Option<Answer>> = answers.into_iter().map(Some).collect();
+        let mut found = |place: &usize| answers.get_mut(*place).and_then(Option::take);
+        Ok(places
+            .iter()
+            .map(|place| found(place).unwrap_or_default())
+            .collect())
     }
 }
 

@@ -219,9 +219,9 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
         }
         K::SET_TRANSACTION => Facts::transaction("SET TRANSACTION"),
         K::SET | K::SET_ROLE | K::SET_SESSION_AUTH => set(statement),
+        // What it goes back to is what the session began with.
+        K::RESET_ROLE | K::RESET_SESSION_AUTH => Facts::additive(),
         K::RESET
-        | K::RESET_ROLE
-        | K::RESET_SESSION_AUTH
         | K::DISCARD
         | K::LISTEN
         | K::UNLISTEN
