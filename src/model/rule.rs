@@ -4,7 +4,7 @@
 use super::{Format, Freshness, Live, MigrationState, Phase, RowKind, RowKinds, Sync};
 
 /// A step that changes one migration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     Expand,
     Backfill,

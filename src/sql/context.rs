@@ -1,10 +1,16 @@
 //! What a script as a whole knows: a change to something it made itself cannot be noticed by old code.
 
-use super::facts::{Facts, Subject};
+use super::facts::{Facts, Refusal, Subject};
 use super::{Dialect, Effect, Mode, Object, ObjectKind, Verb};
 
-/// The effect of each statement, in the light of those before and after it.
-pub(super) fn effects(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<Effect> {
+/// What a statement does in the light of those before and after it.
+pub(super) struct InContext {
+    pub effect: Effect,
+    pub hazard: Option<String>,
+}
+
+/// What each statement does, in the light of the others.
+pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<InContext> {
     let mut names = Names {
         dialect,
         new: Vec::new(),
@@ -15,8 +21,13 @@ pub(super) fn effects(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<Effe
         .enumerate()
         .map(|(index, fact)| {
             let later = facts.get(index + 1..).unwrap_or_default();
-            let effect = match &fact.effect {
-                Effect::Destructive { .. } if names.are_new(&fact.subjects) => Effect::Additive,
+            let is_new = names.are_new(&fact.subjects) || names.are_new(&fact.only_columns);
+            let own = match refused(dialect, fact, facts) {
+                Some(why) if fact.effect == Effect::Additive => Effect::Destructive { why },
+                _ => fact.effect.clone(),
+            };
+            let effect = match &own {
+                Effect::Destructive { .. } if is_new => Effect::Additive,
                 Effect::Destructive { .. } if recreated(dialect, mode, fact, later) => {
                     Effect::Additive
                 }
@@ -25,9 +36,30 @@ pub(super) fn effects(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<Effe
             for object in fact.objects.iter().filter(|_| !fact.joins_existing) {
                 names.note(object);
             }
-            effect
+            let hazard = fact.hazard.clone().filter(|_| !is_new);
+            InContext { effect, hazard }
         })
         .collect()
+}
+
+/// What the function of a trigger does to rows of old versions, where the script shows it.
+fn refused(dialect: Dialect, trigger: &Facts, facts: &[Facts]) -> Option<String> {
+    let calls = trigger.calls.as_ref()?;
+    facts.iter().find_map(|function| {
+        let what = match function.refusal? {
+            Refusal::Raises => "may refuse rows that old versions write",
+            Refusal::Drops if calls.before_row => {
+                "returns NULL, so that rows of old versions are not written, without a word"
+            }
+            Refusal::Drops => return None,
+        };
+        let is_called = function.objects.iter().any(|object| {
+            object.kind == ObjectKind::Function
+                && object.verb == Verb::Create
+                && dialect.same_name(&object.name, &calls.function)
+        });
+        is_called.then(|| format!("calls `{}`, which {what}", calls.function))
+    })
 }
 
 /// `DROP TRIGGER IF EXISTS x; CREATE TRIGGER x …` replaces `x` at one moment: inside a transaction nobody sees
@@ -98,10 +130,11 @@ impl Names {
 
     fn note(&mut self, object: &Object) {
         // These are told apart by their table, and what matters about them is whether that is new.
-        if matches!(
-            object.kind,
-            ObjectKind::Column | ObjectKind::Constraint | ObjectKind::Trigger
-        ) {
+        if matches!(object.kind, ObjectKind::Constraint | ObjectKind::Trigger) {
+            return;
+        }
+        if object.kind == ObjectKind::Column {
+            self.note_column(object);
             return;
         }
         let subject = Subject {
@@ -121,6 +154,23 @@ impl Names {
                 if let (true, Some(name)) = (was_new, object.renamed_to.clone()) {
                     self.make(Subject { name, ..subject });
                 }
+            }
+        }
+    }
+
+    /// A column that takes the place of one that was dropped is new to nobody.
+    fn note_column(&mut self, object: &Object) {
+        let Some(table) = &object.table else { return };
+        let column = |name: &str| Subject {
+            kind: ObjectKind::Column,
+            schema: object.schema.clone(),
+            name: format!("{table}.{name}"),
+        };
+        match object.verb {
+            Verb::Create if !object.if_exists_or_not => self.make(column(&object.name)),
+            Verb::Create | Verb::Alter => {}
+            Verb::Drop | Verb::Rename => {
+                self.vacate(column(&object.name));
             }
         }
     }

@@ -28,6 +28,8 @@ pub(super) struct Grammar {
     pub split: fn(&str, &[Token]) -> Vec<Range<usize>>,
     /// What one statement does.
     pub inspect: fn(&str) -> Result<Facts, ScriptError>,
+    /// A name as the catalogue has it: without quotes, and folded as the database does; `None` where it cannot be read.
+    pub identifier: fn(&str) -> Option<String>,
 }
 
 /// Deeper statements are parsed on a stack of their own.
@@ -72,10 +74,18 @@ pub(super) struct Facts {
     pub objects: Vec<Object>,
     /// Who could notice a destructive effect: users of these. Empty if that cannot be said.
     pub subjects: Vec<Subject>,
+    /// The only columns that it writes, in place of `subjects`: who does not know them cannot notice.
+    pub only_columns: Vec<Subject>,
+    /// What it loses without a word, in whatever script it stands; completes "this statement …".
+    pub hazard: Option<String>,
     /// A drop that takes along what is not named.
     pub cascade: bool,
     /// A function that only triggers can call.
     pub trigger_function: bool,
+    /// How such a function may keep rows from being written.
+    pub refusal: Option<Refusal>,
+    /// The function that a trigger calls.
+    pub calls: Option<Call>,
     /// A new table whose rows old code can reach through an existing one: a partition.
     pub joins_existing: bool,
     pub query: Query,
@@ -87,6 +97,23 @@ pub(super) struct Subject {
     pub kind: ObjectKind,
     pub schema: Option<String>,
     pub name: String,
+}
+
+/// How a trigger's function may keep rows from being written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Refusal {
+    /// With an error.
+    Raises,
+    /// Without a word, where it is called before rows are written: it returns NULL.
+    Drops,
+}
+
+/// A trigger's call of its function.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Call {
+    pub function: String,
+    /// Before each row is written, or in place of that.
+    pub before_row: bool,
 }
 
 /// What a statement is as a query.
@@ -110,8 +137,12 @@ impl Facts {
             needs_no_transaction: false,
             objects: Vec::new(),
             subjects: Vec::new(),
+            only_columns: Vec::new(),
+            hazard: None,
             cascade: false,
             trigger_function: false,
+            refusal: None,
+            calls: None,
             joins_existing: false,
             query: Query::Other,
         }
@@ -142,6 +173,11 @@ impl Facts {
         self
     }
 
+    pub fn objects(mut self, objects: Vec<Object>) -> Self {
+        self.objects.extend(objects);
+        self
+    }
+
     /// Only users of this object could notice.
     pub fn about(mut self, subject: Subject) -> Self {
         self.subjects.push(subject);
@@ -150,6 +186,12 @@ impl Facts {
 
     pub fn outside_transaction(mut self, needed: bool) -> Self {
         self.needs_no_transaction |= needed;
+        self
+    }
+
+    /// Loses this without a word; the earliest that is said stands.
+    pub fn hazard(mut self, what: Option<impl Into<String>>) -> Self {
+        self.hazard = self.hazard.or_else(|| what.map(Into::into));
         self
     }
 
@@ -172,6 +214,15 @@ impl Name {
             kind,
             schema: self.schema.clone(),
             name: self.name.clone(),
+        }
+    }
+
+    /// A column of the table with this name.
+    pub fn column(&self, name: &str) -> Subject {
+        Subject {
+            kind: ObjectKind::Column,
+            schema: self.schema.clone(),
+            name: format!("{}.{name}", self.name),
         }
     }
 

@@ -220,3 +220,76 @@ pub(super) fn strict_check(
     }
     false
 }
+
+/// The columns that an UPDATE assigns to, as written; `None` where it is not plain: `SET (a, b) = …`.
+pub(super) fn assigned<'t>(text: &'t str, tokens: &[Token]) -> Option<Vec<&'t str>> {
+    const ENDS: &[&str] = &["from", "where", "returning", "order", "limit"];
+    let mut depth = 0usize;
+    let mut columns = Vec::new();
+    let mut expects = false;
+    let mut started = false;
+    for (index, token) in tokens.iter().enumerate() {
+        match token.kind {
+            Kind::Open if started && expects => return None,
+            Kind::Open => depth += 1,
+            Kind::Close => depth = depth.saturating_sub(1),
+            _ if depth > 0 => {}
+            Kind::Word if !started => {
+                started = token.is_word(text, "set");
+                expects = started;
+            }
+            Kind::Comma if started => expects = true,
+            Kind::Word
+                if started && !expects && ENDS.iter().any(|end| token.is_word(text, end)) =>
+            {
+                break;
+            }
+            Kind::Word | Kind::QuotedName if expects => {
+                let next = tokens.get(index + 1).map(|next| next.text(text));
+                match next {
+                    // A table or alias before it.
+                    Some(".") => {}
+                    Some(sign) if sign.starts_with('=') || sign == ":" => {
+                        columns.push(token.text(text));
+                        expects = false;
+                    }
+                    _ => return None,
+                }
+            }
+            _ => {}
+        }
+    }
+    (!columns.is_empty()).then_some(columns)
+}
+
+/// Whether an expression that is computed for every row may fail for some: it divides, or casts what is no literal to
+/// something narrower than a text.
+pub(super) fn may_fail(text: &str, tokens: &[Token]) -> bool {
+    const WIDE: &[&str] = &["text", "varchar", "citext", "json", "jsonb", "bytea"];
+    let is_wide = |token: Option<&Token>| {
+        token.is_some_and(|token| WIDE.iter().any(|wide| token.is_word(text, wide)))
+    };
+    tokens.iter().enumerate().any(|(index, token)| {
+        let at = |ahead: usize| tokens.get(index + ahead);
+        let is_cast = token.text(text) == ":" && at(1).is_some_and(|next| next.text(text) == ":");
+        let before = index.checked_sub(1).and_then(|before| tokens.get(before));
+        match token.text(text) {
+            "/" | "%" => true,
+            "::" => before.is_none_or(|value| value.kind != Kind::Literal) && !is_wide(at(1)),
+            _ if is_cast => {
+                before.is_none_or(|value| value.kind != Kind::Literal) && !is_wide(at(2))
+            }
+            _ if token.is_word(text, "cast") => {
+                let target = tokens
+                    .iter()
+                    .skip(index)
+                    .skip_while(|token| !token.is_word(text, "as"))
+                    .nth(1);
+                !is_wide(target)
+            }
+            word => ["div", "mod"]
+                .iter()
+                .any(|name| word.eq_ignore_ascii_case(name)),
+        }
+    })
+}

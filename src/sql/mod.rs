@@ -12,8 +12,11 @@ mod lexeme;
 mod mysql;
 mod postgres;
 mod query;
+mod reserved;
 mod sqlite;
 
+#[cfg(test)]
+mod decided;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +25,7 @@ use std::ops::Range;
 pub use facts::Ddl;
 use facts::Grammar;
 pub use query::{Part, Ranged, backfill_statement, range_query, single_select};
+pub use reserved::names_ledger;
 
 /// The database a script is written for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -88,6 +92,8 @@ pub struct Statement {
     /// The line on which it starts, from 1.
     pub line: usize,
     pub effect: Effect,
+    /// What it loses without a word, in whatever script it stands; completes the sentence "this statement …".
+    pub hazard: Option<String>,
     /// The database refuses this statement inside a transaction, or commits the transaction with it.
     pub needs_no_transaction: bool,
     /// What it creates, changes or drops, where that is recognisable; the first, if there are several.
@@ -221,13 +227,13 @@ impl Script {
         let commits = grammar.ddl == Ddl::CommitsImplicitly
             && facts.iter().any(|facts| facts.needs_no_transaction);
         let mode = if commits { Mode::NoTransaction } else { mode };
-        let effects = context::effects(dialect, mode, &facts);
+        let contexts = context::in_context(dialect, mode, &facts);
         let (mut line, mut counted) = (1, 0);
         let statements = spans
             .into_iter()
             .zip(facts)
-            .zip(effects)
-            .map(|((span, facts), effect)| {
+            .zip(contexts)
+            .map(|((span, facts), context)| {
                 line += lexeme::newlines(text, counted..span.start);
                 counted = span.start;
                 let mut objects = facts.objects.into_iter();
@@ -235,7 +241,8 @@ impl Script {
                     text: lexeme::slice(text, &span).unwrap_or_default().to_owned(),
                     span,
                     line,
-                    effect,
+                    effect: context.effect,
+                    hazard: context.hazard,
                     needs_no_transaction: facts.needs_no_transaction,
                     object: objects.next(),
                     more_objects: objects.collect(),

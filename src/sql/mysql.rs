@@ -9,15 +9,17 @@ mod cursor;
 mod functions;
 mod lexer;
 mod split;
+mod write;
 
 #[cfg(test)]
 mod tests;
 
 use cursor::Cursor;
+use write::{IGNORES, REPLACES, ignores};
 
 use super::facts::{Ddl, Facts, Grammar, Name, Query};
 use super::lexeme::{Kind, Token};
-use super::{Effect, ObjectKind, ScriptError, Verb};
+use super::{ObjectKind, ScriptError, Verb};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
     name: "mysql",
@@ -28,6 +30,7 @@ pub(super) const GRAMMAR: Grammar = Grammar {
     lex: lexer::lex,
     split: split::split,
     inspect,
+    identifier: |written| Some(lexer::unquote(written)),
 };
 
 fn inspect(sql: &str) -> Result<Facts, ScriptError> {
@@ -102,8 +105,8 @@ fn classify(mut cursor: Cursor<'_>) -> Facts {
         "TRUNCATE" => truncated(cursor).outside_transaction(true),
         "SELECT" | "INSERT" | "REPLACE" | "UPDATE" | "DELETE" | "WITH" | "VALUES" | "TABLE"
         | "(" => rows(whole),
-        "SHOW" | "DESC" | "DESCRIBE" => Facts::additive(),
-        "EXPLAIN" if !cursor.has_outer(&["analyze"]) => Facts::additive(),
+        "SHOW" => Facts::additive(),
+        "EXPLAIN" | "DESC" | "DESCRIBE" if !cursor.has_outer(&["analyze"]) => Facts::additive(),
         "ANALYZE" | "OPTIMIZE" | "CHECK" | "CHECKSUM" | "REPAIR" => maintained(cursor, &first),
         "SET" => set(cursor),
         "USE" => Facts::session("USE"),
@@ -120,6 +123,13 @@ fn classify(mut cursor: Cursor<'_>) -> Facts {
         "REVOKE" => Facts::destructive("takes rights away, on which old versions may rely")
             .outside_transaction(true),
         "CALL" => Facts::unknown("CALL may do anything").outside_transaction(true),
+        "LOAD" => {
+            let local = cursor.has_outer(&["local", "ignore"]).then_some(IGNORES);
+            let replaces = cursor.has_outer(&["replace"]).then_some(REPLACES);
+            Facts::unknown("LOAD is not known here")
+                .hazard(replaces.or(local))
+                .outside_transaction(true)
+        }
         _ => Facts::unknown(format!("{first} is not known here")).outside_transaction(true),
     }
 }
@@ -136,17 +146,20 @@ fn rows(cursor: Cursor<'_>) -> Facts {
             .contains(&word.as_str())
         });
     match verb.as_deref() {
-        Some("INSERT") => Facts::new(Effect::Data).query(Query::Insert {
-            selects: cursor.has_outer(&["from", "table"]),
-            on_conflict: cursor.has_outer(&["ignore"])
-                || cursor.tokens.windows(2).any(|pair| {
-                    matches!(pair, [on, duplicate] if on.is_word(cursor.text, "on") && duplicate.is_word(cursor.text, "duplicate"))
-                }),
-        }),
-        // It deletes the row that is there, and with it what other rows say about it.
-        Some("REPLACE") => Facts::new(Effect::Data).query(Query::Other),
-        Some("UPDATE") => Facts::new(Effect::Data).query(Query::Update),
-        Some("DELETE") => deleted(cursor),
+        Some("INSERT") => {
+            let updates = cursor.has_pair("on", &["duplicate"]);
+            let hazard = cursor.has_pair("insert", &["ignore"]) || ignores(cursor);
+            write::inserted(cursor, updates, hazard.then_some(IGNORES)).query(Query::Insert {
+                selects: cursor.has_outer(&["from", "table"]),
+                on_conflict: hazard || updates,
+            })
+        }
+        Some("REPLACE") => write::inserted(cursor, false, Some(REPLACES)).query(Query::Other),
+        Some("UPDATE") => write::updated(cursor).query(Query::Update),
+        Some("DELETE") => {
+            let hazard = ignores(cursor).then_some(IGNORES);
+            deleted(cursor).hazard(hazard)
+        }
         Some("SELECT" | "VALUES" | "TABLE") | None => {
             let problem = functions::problem(cursor.text, cursor.tokens);
             match problem.clone() {
@@ -282,7 +295,11 @@ fn maintained(mut cursor: Cursor<'_>, first: &str) -> Facts {
 
 fn set(mut cursor: Cursor<'_>) -> Facts {
     if cursor.is_word("statement") || cursor.is_word("password") {
+        let hazard = cursor.is_word("statement").then_some(
+            "runs with other settings: they may let the server cut values or skip errors",
+        );
         return Facts::unknown("SET STATEMENT and SET PASSWORD are not known here")
+            .hazard(hazard)
             .outside_transaction(true);
     }
     while cursor.eat_any(&["session", "local", "global"]).is_some() {}

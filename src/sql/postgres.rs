@@ -7,10 +7,13 @@ mod lexer;
 mod read;
 mod statement;
 mod tree;
+mod trigger;
+mod write;
 
 #[cfg(test)]
 mod tests;
 
+pub(super) use lexer::unquoted;
 use squawk_syntax::{SourceFile, SyntaxNode};
 
 use super::ScriptError;
@@ -24,6 +27,7 @@ pub(super) const GRAMMAR: Grammar = Grammar {
     lex: lexer::lex,
     split: lexer::split,
     inspect,
+    identifier: tree::folded,
 };
 
 fn inspect(sql: &str) -> Result<Facts, ScriptError> {

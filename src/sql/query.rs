@@ -281,7 +281,13 @@ fn with_values(sql: &str, tokens: &[Token]) -> String {
 
 fn unfit(facts: &Facts, sql: &str, tokens: &[Token]) -> Option<String> {
     let why = match &facts.query {
-        _ if matches!(facts.effect, super::Effect::Destructive { .. }) => {
+        _ if facts.hazard.is_some() => {
+            let hazard = facts.hazard.as_deref().unwrap_or_default();
+            return Some(format!("{hazard}: a backfill may not"));
+        }
+        Query::Select { .. } | Query::Other
+            if matches!(facts.effect, super::Effect::Destructive { .. }) =>
+        {
             Some("a backfill may not delete rows")
         }
         Query::Update => None,

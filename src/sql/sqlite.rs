@@ -10,12 +10,12 @@ use bumpalo::Bump;
 use fallible_iterator::FallibleIterator as _;
 use sqlite3_parser::ast::{
     Cmd, CreateTableBody, Expr, InsertBody, Name as Written, OneSelect, PragmaBody, QualifiedName,
-    ResolveType, Select, Stmt,
+    ResolveType, Select, Stmt, Upsert, UpsertDo,
 };
 use sqlite3_parser::lexer::sql::Parser;
 
 use super::facts::{Ddl, Facts, Grammar, Name, Query};
-use super::lexeme::{Kind, Token};
+use super::lexeme::{self, Kind, Token};
 use super::{Effect, Object, ObjectKind, ScriptError, Verb};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
@@ -26,6 +26,7 @@ pub(super) const GRAMMAR: Grammar = Grammar {
     lex: lexer::lex,
     split: lexer::split,
     inspect,
+    identifier: |written| Some(lexer::unquote(written)),
 };
 
 fn inspect(sql: &str) -> Result<Facts, ScriptError> {
@@ -98,7 +99,14 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
                 CreateTableBody::ColumnsAndConstraints { .. } => None,
             };
             let object = name(tbl_name).object(ObjectKind::Table, Verb::Create);
-            created(*temporary, query, object.conditional(*if_not_exists))
+            let facts = created(*temporary, query, object.conditional(*if_not_exists));
+            // Whatever takes the place of another table brings this along.
+            match resolution(sql, tokens) {
+                Some(why) if facts.effect == Effect::Additive => Facts::destructive(why)
+                    .hazard(Some(why))
+                    .objects(facts.objects),
+                _ => facts,
+            }
         }
         Stmt::CreateTrigger {
             temporary,
@@ -113,7 +121,15 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
                 ..name(tbl_name)
             };
             let object = table.member(ObjectKind::Trigger, Verb::Create, trigger.name);
-            created(*temporary, None, object.conditional(*if_not_exists))
+            let facts = created(*temporary, None, object.conditional(*if_not_exists));
+            let why = raised(sql, tokens).or_else(|| resolution(sql, tokens));
+            match why.filter(|_| facts.effect == Effect::Additive) {
+                Some(why) => Facts::destructive(why)
+                    .about(table.subject(ObjectKind::Table))
+                    .hazard(resolution(sql, tokens))
+                    .objects(facts.objects),
+                None => facts,
+            }
         }
         Stmt::CreateView {
             temporary,
@@ -166,7 +182,12 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
                 InsertBody::Select(select, upsert) => (reads_tables(select), upsert.is_some()),
                 InsertBody::DefaultValues => (false, false),
             };
-            writing(&name(tbl_name), Facts::new(Effect::Data)).query(Query::Insert {
+            let updates = match body {
+                InsertBody::Select(_, upsert) => upsert.is_some_and(updates),
+                InsertBody::DefaultValues => false,
+            };
+            let table = name(tbl_name);
+            written(&table, *or_conflict, updates).query(Query::Insert {
                 selects,
                 on_conflict: upserts
                     || matches!(
@@ -175,8 +196,20 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
                     ),
             })
         }
-        Stmt::Update { tbl_name, .. } => {
-            writing(&name(tbl_name), Facts::new(Effect::Data)).query(Query::Update)
+        Stmt::Update {
+            tbl_name,
+            or_conflict,
+            ..
+        } => {
+            let table = name(tbl_name);
+            let mut facts = written(&table, *or_conflict, true).query(Query::Update);
+            let columns = lexeme::assigned(sql, tokens).unwrap_or_default();
+            facts.only_columns = columns
+                .into_iter()
+                .filter(|_| facts.hazard.is_none())
+                .map(|column| table.column(&lexer::unquote(column)))
+                .collect();
+            facts
         }
         Stmt::Select(_) => {
             let problem = dangerous_call(sql, tokens);
@@ -220,6 +253,66 @@ fn dropped(kind: ObjectKind, word: &str, target: &QualifiedName<'_>, if_exists: 
         ObjectKind::Trigger => facts,
         _ => facts.about(target.subject(kind)),
     }
+}
+
+/// Rows that are written, and `changes` for those that are there already.
+fn written(table: &Name, or_conflict: Option<ResolveType>, changes: bool) -> Facts {
+    let hazard = match or_conflict {
+        Some(ResolveType::Replace) => Some(format!(
+            "deletes rows of `{}` that are in its way, and by ON DELETE CASCADE what belongs to them (OR REPLACE)",
+            table.name
+        )),
+        Some(ResolveType::Ignore) => Some(format!(
+            "leaves out rows of `{}` without a word, also for a NULL or a CHECK (OR IGNORE)",
+            table.name
+        )),
+        // On a conflict it would end the transaction that the record is a part of.
+        Some(ResolveType::Rollback) => return Facts::transaction("OR ROLLBACK"),
+        Some(ResolveType::Abort | ResolveType::Fail) | None => None,
+    };
+    let facts = match &hazard {
+        Some(why) => Facts::destructive(why.clone()),
+        None if changes => Facts::destructive(format!(
+            "changes rows of `{}` that live versions use: that is a backfill's work",
+            table.name
+        )),
+        None => Facts::new(Effect::Data),
+    };
+    writing(
+        table,
+        facts.about(table.subject(ObjectKind::Table)).hazard(hazard),
+    )
+}
+
+fn updates(upsert: &Upsert<'_>) -> bool {
+    matches!(upsert.do_clause, UpsertDo::Set { .. }) || upsert.next.is_some_and(updates)
+}
+
+/// What `ON CONFLICT REPLACE` in the definition of a table, or `OR REPLACE` in a trigger, does to later statements.
+fn resolution(sql: &str, tokens: &[Token]) -> Option<&'static str> {
+    tokens.windows(2).find_map(|pair| match pair {
+        [before, how] if before.is_word(sql, "conflict") || before.is_word(sql, "or") => {
+            if how.is_word(sql, "replace") {
+                Some("has later statements delete the rows that are in their way, without a word")
+            } else if how.is_word(sql, "ignore") {
+                Some("has later statements leave out rows that do not fit, without a word")
+            } else {
+                None
+            }
+        }
+        [replace, into] if replace.is_word(sql, "replace") && into.is_word(sql, "into") => {
+            Some("has later statements delete the rows that are in their way, without a word")
+        }
+        _ => None,
+    })
+}
+
+/// `RAISE(ABORT, …)` in a trigger.
+fn raised(sql: &str, tokens: &[Token]) -> Option<&'static str> {
+    tokens
+        .windows(2)
+        .any(|pair| matches!(pair, [raise, open] if raise.is_word(sql, "raise") && open.kind == Kind::Open))
+        .then_some("has a trigger refuse rows that old versions write")
 }
 
 /// Rows of the schema's own tables are the schema.

@@ -10,7 +10,8 @@ use super::lexer::unquote;
 pub(super) fn altered(mut cursor: Cursor<'_>) -> Facts {
     cursor.eat(&["online"]);
     if cursor.is_word("ignore") {
-        return Facts::destructive("deletes the rows that do not fit (ALTER IGNORE)");
+        let why = "deletes rows and cuts values that do not fit, without a word (ALTER IGNORE)";
+        return Facts::destructive(why).hazard(Some(why));
     }
     if !cursor.eat(&["table"]) {
         return Facts::unknown("alters something in a way that is not known here");
@@ -217,7 +218,17 @@ fn new_column(table: &Name, mut cursor: Cursor<'_>) -> Facts {
     column.strict_check = lexeme::strict_check(cursor.text, cursor.tokens, has_default, |word| {
         unquote(word).eq_ignore_ascii_case(&name)
     });
-    Facts::new(column.effect()).object(table.member(ObjectKind::Column, Verb::Create, name))
+    let is_computed = has(&["as", "("]) || has(&["as"]);
+    let effect = if is_computed && lexeme::may_fail(cursor.text, cursor.tokens) {
+        Effect::Destructive {
+            why: format!(
+                "adds `{name}`, whose expression may fail for rows that old versions write"
+            ),
+        }
+    } else {
+        column.effect()
+    };
+    Facts::new(effect).object(table.member(ObjectKind::Column, Verb::Create, name))
 }
 
 fn dropped(table: &Name, mut cursor: Cursor<'_>) -> Facts {

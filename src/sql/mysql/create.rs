@@ -5,6 +5,7 @@ use super::super::lexeme::Kind;
 use super::super::{ObjectKind, Verb};
 use super::cursor::Cursor;
 use super::split::definer;
+use super::write::{IGNORES, REPLACES, hazard_of_body};
 
 pub(super) fn created(mut cursor: Cursor<'_>) -> Facts {
     let replaces = cursor.is_words(&["or", "replace"]);
@@ -87,6 +88,9 @@ fn table(mut cursor: Cursor<'_>, replaces: bool) -> Facts {
     };
     let facts = if replaces {
         Facts::destructive(format!("replaces the table `{}` and its rows", name.name))
+            .hazard(Some(
+                "drops the table that is there with its rows (OR REPLACE)",
+            ))
             .about(name.subject(ObjectKind::Table))
     } else {
         Facts::additive()
@@ -101,8 +105,14 @@ fn table(mut cursor: Cursor<'_>, replaces: bool) -> Facts {
         Some(why) => Facts::unknown(why),
         None => facts,
     };
+    let hazard = if cursor.has_outer(&["ignore"]) {
+        Some(IGNORES)
+    } else {
+        cursor.has_outer(&["replace"]).then_some(REPLACES)
+    };
     // A table that is there may not have its rows yet.
     facts
+        .hazard(hazard)
         .object(object)
         .object(name.object(ObjectKind::Table, Verb::Alter))
 }
@@ -166,5 +176,19 @@ fn trigger(mut cursor: Cursor<'_>, replaces: bool) -> Facts {
         name: table.name,
     };
     let object = table.member(ObjectKind::Trigger, Verb::Create, trigger.name);
-    Facts::additive().object(object.conditional(conditional || replaces))
+    let hazard = hazard_of_body(cursor);
+    let facts = if ["signal", "resignal"]
+        .iter()
+        .any(|word| cursor.has_word(word))
+    {
+        Facts::destructive("has a trigger refuse rows that old versions write")
+    } else if let Some(why) = hazard {
+        Facts::destructive(format!("has a trigger that {why}"))
+    } else {
+        Facts::additive()
+    };
+    facts
+        .about(table.subject(ObjectKind::Table))
+        .hazard(hazard)
+        .object(object.conditional(conditional || replaces))
 }

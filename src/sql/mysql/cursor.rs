@@ -153,6 +153,24 @@ impl<'t> Cursor<'t> {
         })
     }
 
+    /// Whether this word stands anywhere.
+    pub fn has_word(&self, word: &str) -> bool {
+        self.tokens
+            .iter()
+            .any(|token| token.is_word(self.text, word))
+    }
+
+    /// Whether one of these words stands right behind this one, wherever that is.
+    pub fn has_pair(&self, first: &str, second: &[&str]) -> bool {
+        self.tokens.windows(2).any(|pair| match pair {
+            [one, two] => {
+                one.is_word(self.text, first)
+                    && second.iter().any(|word| two.is_word(self.text, word))
+            }
+            _ => false,
+        })
+    }
+
     /// Whether one of these words stands in no parentheses.
     pub fn has_outer(&self, words: &[&str]) -> bool {
         self.outer_words()

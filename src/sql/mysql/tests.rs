@@ -157,11 +157,17 @@ fn one_statement() {
             ("INSERT INTO t VALUES (1)", "data"),
             (
                 "INSERT INTO t SELECT * FROM u ON DUPLICATE KEY UPDATE a = 1",
-                "data",
+                "destructive changes rows of `t`",
             ),
-            ("REPLACE INTO t VALUES (1)", "data"),
-            ("UPDATE t SET a = CONCAT(b, 'x') WHERE c", "data"),
-            ("WITH x AS (SELECT 1) UPDATE t SET a = 1", "data"),
+            ("REPLACE INTO t VALUES (1)", "destructive deletes rows"),
+            (
+                "UPDATE t SET a = CONCAT(b, 'x') WHERE c",
+                "destructive changes rows of `t`",
+            ),
+            (
+                "WITH x AS (SELECT 1) UPDATE t SET a = 1",
+                "destructive changes rows",
+            ),
             (
                 "DELETE FROM t WHERE a = 1",
                 "destructive deletes rows of `t`",
@@ -386,7 +392,6 @@ fn queries_of_the_manifest() {
     for sql in [
         "UPDATE t SET a = CONCAT(b, 'x') WHERE id > :after AND id <= :upto",
         "INSERT INTO n SELECT * FROM t WHERE id > :after AND id <= :upto ON DUPLICATE KEY UPDATE a = 1",
-        "INSERT IGNORE INTO n SELECT * FROM t WHERE id > :after AND id <= :upto",
     ] {
         let found = backfill_statement(Dialect::Mysql, sql);
         assert!(found.is_ok(), "{sql}: {found:?}");
@@ -395,6 +400,8 @@ fn queries_of_the_manifest() {
         "DELETE FROM t WHERE id > :after AND id <= :upto",
         "REPLACE INTO n SELECT * FROM t WHERE id > :after AND id <= :upto",
         "INSERT INTO n SELECT * FROM t WHERE id > :after AND id <= :upto",
+        "INSERT IGNORE INTO n SELECT * FROM t WHERE id > :after AND id <= :upto",
+        "UPDATE IGNORE t SET a = b WHERE id > :after AND id <= :upto",
         "ALTER TABLE t ADD a INT",
     ] {
         assert!(backfill_statement(Dialect::Mysql, sql).is_err(), "{sql}");

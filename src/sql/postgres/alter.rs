@@ -4,6 +4,7 @@ use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
 use super::super::facts::{Facts, Name, NewColumn};
 use super::super::{Effect, Object, ObjectKind, Verb, lexeme};
+use super::statement::{PASSES_TRIGGERS, cascades};
 use super::{lexer, tree};
 
 pub(super) fn table(statement: &SyntaxNode) -> Facts {
@@ -33,6 +34,7 @@ pub(super) fn table(statement: &SyntaxNode) -> Facts {
                 .map(|name| name.subject(ObjectKind::Table))
                 .collect();
         }
+        facts = facts.hazard(hazard(&action));
         facts.needs_no_transaction |= tree::within(&action, K::DETACH_CONCURRENTLY);
         let conditional = tree::within_any(&action, &[K::IF_EXISTS, K::IF_NOT_EXISTS]);
         facts.objects.extend(
@@ -57,10 +59,28 @@ pub(super) fn table(statement: &SyntaxNode) -> Facts {
     facts
 }
 
+/// What the action loses without a word.
+fn hazard(action: &SyntaxNode) -> Option<&'static str> {
+    match action.kind() {
+        K::DROP_COLUMN | K::DROP_CONSTRAINT => cascades(action),
+        K::DISABLE_TRIGGER | K::ENABLE_REPLICA_TRIGGER => Some(PASSES_TRIGGERS),
+        K::ALTER_COLUMN if tree::within(action, K::USING_KW) => {
+            Some("gives every value anew with USING: what that cuts off or rounds is gone")
+        }
+        _ => None,
+    }
+}
+
 fn effect(table: &Name, action: &SyntaxNode) -> Effect {
     let destructive = |why: String| Effect::Destructive { why };
     let named = |kinds| tree::child_name(action, kinds).map_or_else(String::new, |name| name.name);
     match action.kind() {
+        K::ADD_COLUMN if may_fail(action) => Effect::Destructive {
+            why: format!(
+                "adds `{}`, whose expression may fail for rows that old versions write",
+                named(&[K::COLUMN_NAME])
+            ),
+        },
         K::ADD_COLUMN => new_column(action).effect(),
         K::DROP_COLUMN => destructive(format!(
             "drops the column `{}`",
@@ -132,6 +152,14 @@ fn effect(table: &Name, action: &SyntaxNode) -> Effect {
             why: format!("changes `{}` in a way that is not known here", table.name),
         },
     }
+}
+
+/// A column that is computed from others, by something that may fail.
+fn may_fail(action: &SyntaxNode) -> bool {
+    tree::child(action, &[K::GENERATED_CONSTRAINT]).is_some_and(|generated| {
+        let text = generated.text().to_string();
+        lexer::lex(&text).map_or(true, |tokens| lexeme::may_fail(&text, &tokens))
+    })
 }
 
 fn alter_column(action: &SyntaxNode, column: &str) -> Effect {

@@ -3,7 +3,8 @@
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
 use super::super::facts::{Facts, Name, Subject};
-use super::super::{ObjectKind, Verb};
+use super::super::{ObjectKind, Verb, lexeme};
+use super::lexer;
 use super::tree::{self, TABLE};
 
 pub(super) fn index(statement: &SyntaxNode) -> Facts {
@@ -11,7 +12,13 @@ pub(super) fn index(statement: &SyntaxNode) -> Facts {
     let Some(table) = tree::child_name(statement, TABLE) else {
         return Facts::unknown("builds an index of a table whose name cannot be read");
     };
-    let mut facts = if tree::has(statement, K::UNIQUE_KW) {
+    let expressions = statement.text().to_string();
+    let may_fail =
+        lexer::lex(&expressions).is_ok_and(|tokens| lexeme::may_fail(&expressions, &tokens));
+    let mut facts = if may_fail {
+        let why = "builds an index of an expression that may fail for rows that old versions write";
+        Facts::destructive(why).about(table.subject(ObjectKind::Table))
+    } else if tree::has(statement, K::UNIQUE_KW) {
         let why = format!(
             "makes values of `{}` unique: old versions may still write duplicates",
             table.name

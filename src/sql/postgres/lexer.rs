@@ -174,3 +174,16 @@ fn unknown(text: &str, span: Range<usize>) -> ScriptError {
     let message = "this character has no meaning in SQL";
     ScriptError::new(span, message, "remove it, or quote the name it is part of")
 }
+
+/// What a string says, be it in quotes or in dollar quotes; `None` for anything else.
+pub(in crate::sql) fn unquoted(literal: &str) -> Option<String> {
+    if let Some(rest) = literal.strip_prefix('$') {
+        let tag = rest.find('$')?;
+        let quote = literal.get(..tag + 2)?;
+        let inner = literal.strip_prefix(quote)?.strip_suffix(quote)?;
+        return Some(inner.to_owned());
+    }
+    let quoted = literal.trim_start_matches(['e', 'E', 'n', 'N', 'u', 'U', '&']);
+    let inner = quoted.strip_prefix('\'')?.strip_suffix('\'')?;
+    Some(inner.replace("''", "'"))
+}

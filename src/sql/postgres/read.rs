@@ -148,7 +148,7 @@ const WRITING: &[&str] = &[
     "query_to_xml",
 ];
 
-const WRITES: &[SyntaxKind] = &[
+pub(super) const WRITES: &[SyntaxKind] = &[
     SyntaxKind::INSERT,
     SyntaxKind::UPDATE,
     SyntaxKind::DELETE,
@@ -174,6 +174,8 @@ pub(super) fn select(statement: &SyntaxNode) -> Facts {
     };
     let facts = if deletes(statement) {
         Facts::destructive("deletes rows in its WITH clause")
+    } else if changes(statement) {
+        Facts::destructive("changes rows in its WITH clause that live versions use")
     } else if writes(statement) {
         Facts::new(Effect::Data)
     } else if functions.iter().any(|function| is_session_call(function)) {
@@ -206,6 +208,16 @@ pub(super) fn deletes(statement: &SyntaxNode) -> bool {
     statement
         .descendants()
         .any(|node| matches!(node.kind(), SyntaxKind::DELETE | SyntaxKind::MERGE_DELETE))
+}
+
+/// Whether rows that are there get other values, in the statement itself or in a CTE.
+pub(super) fn changes(statement: &SyntaxNode) -> bool {
+    statement.descendants().any(|node| {
+        matches!(
+            node.kind(),
+            SyntaxKind::UPDATE | SyntaxKind::MERGE_UPDATE | SyntaxKind::CONFLICT_DO_UPDATE_SET
+        )
+    })
 }
 
 /// The functions it calls by name, folded and without schema. What has syntax of its own only computes.

@@ -3,11 +3,10 @@
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
 use super::super::facts::{Facts, Name, Query};
-use super::super::{Effect, ObjectKind, Verb};
+use super::super::{Effect, ObjectKind};
 use super::change::{alter_type, altered, dropped, other_alter};
 use super::create::{created, index, object_kind};
-use super::tree::TABLE;
-use super::{alter, read, tree};
+use super::{alter, read, tree, trigger, write};
 
 const TRANSACTION: &[&str] = &[
     "BEGIN",
@@ -40,7 +39,7 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
                 problem: Some("creates a table with INTO".to_owned()),
             })
         }
-        K::INSERT | K::UPDATE | K::DELETE | K::MERGE => written(statement),
+        K::INSERT | K::UPDATE | K::DELETE | K::MERGE => write::written(statement),
         K::TRUNCATE => {
             let tables: Vec<Name> = tree::child(statement, &[K::TABLE_LIST])
                 .iter()
@@ -54,6 +53,7 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
             let mut facts =
                 Facts::destructive(format!("deletes every row of {}", names.join(", ")));
             facts.cascade = tree::has(statement, K::CASCADE);
+            facts = facts.hazard(cascades(statement));
             if !facts.cascade {
                 facts.subjects = tables
                     .iter()
@@ -72,19 +72,7 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
             facts
         }
         K::CREATE_INDEX => index(statement),
-        K::CREATE_TRIGGER => {
-            let table = tree::child(statement, &[K::ON_RELATION])
-                .and_then(|on| tree::child_name(&on, TABLE));
-            let trigger = tree::child_name(statement, &[K::TRIGGER]);
-            let mut facts = Facts::additive();
-            facts
-                .objects
-                .extend(table.zip(trigger).map(|(table, trigger)| {
-                    let object = table.member(ObjectKind::Trigger, Verb::Create, trigger.name);
-                    object.conditional(tree::has(statement, K::OR_REPLACE))
-                }));
-            facts
-        }
+        K::CREATE_TRIGGER => trigger::created(statement),
         // What a trigger function does is seen only through its triggers; no application can call it.
         K::CREATE_FUNCTION => {
             let returns = tree::child(statement, &[K::RET_TYPE])
@@ -94,6 +82,7 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
             let replaced = (!for_triggers).then_some("what old versions get from the function");
             let mut facts = created(statement, false, replaced);
             facts.trigger_function = for_triggers;
+            facts.refusal = for_triggers.then(|| trigger::refusal(statement)).flatten();
             facts
         }
         K::CREATE_PROCEDURE => created(
@@ -132,14 +121,20 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
         | K::CREATE_CONVERSION => {
             Facts::unknown(format!("{} changes how other statements behave", what()))
         }
+        // A statement of an old version may come to mean another operator than before.
+        K::CREATE_OPERATOR | K::CREATE_OPERATOR_CLASS => {
+            Facts::unknown(format!("{} changes what expressions mean", what()))
+        }
         kind if keywords.first() == Some(&"CREATE") => match object_kind(kind) {
             _ if tree::has(statement, K::OR_REPLACE) => {
                 Facts::unknown("may replace something that old versions use")
             }
             Some(_) => created(statement, false, None),
-            None => Facts::additive(),
+            None if NEW_BY_NAME.contains(&kind) => Facts::additive(),
+            None => Facts::unknown(format!("{} is not known here", what())),
         },
-        K::DROP_OWNED => Facts::destructive("drops everything that a role owns"),
+        K::DROP_OWNED => Facts::destructive("drops everything that a role owns")
+            .hazard(Some("drops what it does not name")),
         _ if keywords.first() == Some(&"DROP") => dropped(statement, &keywords),
         K::ALTER_TYPE => alter_type(statement),
         K::ALTER_SYSTEM => Facts::unknown("changes the whole server").outside_transaction(true),
@@ -151,6 +146,7 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
         }
         K::REVOKE | K::ALTER_DEFAULT_PRIVILEGES => {
             Facts::destructive("takes rights away that old versions may need")
+                .hazard(cascades(statement))
         }
         K::ALTER_SEQUENCE
             if statement.children().all(|part| {
@@ -196,6 +192,9 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
             ],
         )),
         K::REFRESH | K::NOTIFY => Facts::new(Effect::Data),
+        K::COPY if tree::within(statement, K::PROGRAM_KW) => {
+            Facts::unknown("runs a program on the server")
+        }
         K::COPY if tree::has(statement, K::COPY_FROM) => Facts::new(Effect::Data),
         K::COPY => Facts::unknown("writes outside the database"),
         K::EXPLAIN if keywordish(statement, "analyze") || keywordish(statement, "analyse") => {
@@ -236,6 +235,36 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
     }
 }
 
+/// What is found by its name alone: no statement of an old version names it.
+const NEW_BY_NAME: &[K] = &[
+    K::CREATE_ACCESS_METHOD,
+    K::CREATE_COLLATION,
+    K::CREATE_FOREIGN_DATA_WRAPPER,
+    K::CREATE_GROUP,
+    K::CREATE_LANGUAGE,
+    K::CREATE_OPERATOR_FAMILY,
+    K::CREATE_POLICY,
+    K::CREATE_PROPERTY_GRAPH,
+    K::CREATE_ROLE,
+    K::CREATE_SERVER,
+    K::CREATE_STATISTICS,
+    K::CREATE_TEXT_SEARCH_CONFIGURATION,
+    K::CREATE_TEXT_SEARCH_DICTIONARY,
+    K::CREATE_TEXT_SEARCH_PARSER,
+    K::CREATE_TEXT_SEARCH_TEMPLATE,
+    K::CREATE_USER,
+    K::CREATE_USER_MAPPING,
+];
+
+pub(super) const PASSES_TRIGGERS: &str =
+    "lets rows pass by triggers, so that what they keep in step no longer is";
+
+/// What a CASCADE loses.
+pub(super) fn cascades(statement: &SyntaxNode) -> Option<&'static str> {
+    const WHY: &str = "takes along whatever depends on it, without naming it (CASCADE)";
+    tree::has(statement, K::CASCADE).then_some(WHY)
+}
+
 /// Whether this word is there, be it a keyword to the parser or a name.
 fn keywordish(statement: &SyntaxNode, word: &str) -> bool {
     tree::tokens(statement).any(|token| token.text().eq_ignore_ascii_case(word))
@@ -244,6 +273,9 @@ fn keywordish(statement: &SyntaxNode, word: &str) -> bool {
 fn set(statement: &SyntaxNode) -> Facts {
     // It ends with the transaction.
     if tree::has(statement, K::LOCAL_SCOPE) {
+        if keywordish(statement, "session_replication_role") {
+            return Facts::destructive(PASSES_TRIGGERS).hazard(Some(PASSES_TRIGGERS));
+        }
         return Facts::additive();
     }
     let setting = tree::child(statement, &[K::SET_CONFIG])
@@ -259,36 +291,4 @@ fn set(statement: &SyntaxNode) -> Facts {
             .or(last)
             .unwrap_or_else(|| "of the session".to_owned())
     ))
-}
-
-fn written(statement: &SyntaxNode) -> Facts {
-    let table = tree::child_name(statement, TABLE);
-    let facts = if statement.kind() == K::DELETE {
-        let name = table
-            .as_ref()
-            .map(|table| format!(" of `{}`", table.name))
-            .unwrap_or_default();
-        let facts = Facts::destructive(format!("deletes rows{name}"));
-        match table {
-            Some(table) => facts.about(table.subject(ObjectKind::Table)),
-            None => facts,
-        }
-    } else if read::deletes(statement) {
-        Facts::destructive("deletes rows")
-    } else {
-        Facts::new(Effect::Data)
-    };
-    match statement.kind() {
-        K::UPDATE => facts.query(Query::Update),
-        K::INSERT => facts.query(Query::Insert {
-            selects: statement.children().any(|child| {
-                matches!(
-                    child.kind(),
-                    K::SELECT | K::COMPOUND_SELECT | K::PAREN_SELECT | K::TABLE
-                )
-            }),
-            on_conflict: tree::has(statement, K::ON_CONFLICT_CLAUSE),
-        }),
-        _ => facts,
-    }
 }

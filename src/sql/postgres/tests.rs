@@ -166,7 +166,7 @@ fn one_statement() {
             ("REINDEX TABLE t", "additive"),
             ("REFRESH MATERIALIZED VIEW v", "data"),
             ("INSERT INTO t VALUES (1)", "data"),
-            ("UPDATE t SET a = 1", "data"),
+            ("UPDATE t SET a = 1", "destructive changes rows of `t`"),
             (
                 "DELETE FROM t WHERE a = 1",
                 "destructive deletes rows of `t`",

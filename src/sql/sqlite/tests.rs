@@ -58,8 +58,8 @@ fn one_statement() {
             ("DROP TRIGGER g", "destructive drops the trigger `g`"),
             ("DROP VIEW v", "destructive drops the view `v`"),
             ("INSERT INTO t VALUES (1)", "data"),
-            ("REPLACE INTO t VALUES (1)", "data"),
-            ("UPDATE t SET a = 1", "data"),
+            ("REPLACE INTO t VALUES (1)", "destructive deletes rows"),
+            ("UPDATE t SET a = 1", "destructive changes rows of `t`"),
             ("UPDATE sqlite_schema SET sql = ''", "unknown schema"),
             ("DELETE FROM t", "destructive deletes rows of `t`"),
             ("WITH x AS (SELECT 1) SELECT * FROM x", "additive"),
@@ -230,7 +230,9 @@ fn queries_and_backfills() {
     let range = "SELECT a FROM u WHERE id > :after AND id <= :upto";
     for (insert, good) in [
         (format!("INSERT INTO t {range}"), false),
-        (format!("INSERT OR IGNORE INTO t {range}"), true),
+        // They delete children, and leave out what does not fit, without a word.
+        (format!("INSERT OR IGNORE INTO t {range}"), false),
+        (format!("INSERT OR REPLACE INTO t {range}"), false),
         (
             format!("INSERT INTO t {range} ON CONFLICT DO NOTHING"),
             true,

@@ -1,0 +1,79 @@
+//! Triggers and their functions.
+
+use squawk_syntax::{SyntaxKind as K, SyntaxNode};
+
+use super::super::facts::{Call, Facts, Refusal};
+use super::super::{ObjectKind, Verb};
+use super::lexer;
+use super::tree::{self, TABLE};
+
+/// Which function a trigger calls for each row, where that may keep the row from being written.
+pub(super) fn created(statement: &SyntaxNode) -> Facts {
+    let mut facts = Facts::additive();
+    let table =
+        tree::child(statement, &[K::ON_RELATION]).and_then(|on| tree::child_name(&on, TABLE));
+    let trigger = tree::child_name(statement, &[K::TRIGGER]);
+    facts
+        .objects
+        .extend(table.clone().zip(trigger).map(|(table, trigger)| {
+            let object = table.member(ObjectKind::Trigger, Verb::Create, trigger.name);
+            object.conditional(tree::has(statement, K::OR_REPLACE))
+        }));
+    facts.subjects = table
+        .iter()
+        .map(|table| table.subject(ObjectKind::Table))
+        .collect();
+    let tokens: Vec<String> = tree::tokens(statement)
+        .map(|token| token.text().to_owned())
+        .collect();
+    let execute = tokens
+        .iter()
+        .position(|token| token.eq_ignore_ascii_case("execute"));
+    let name: String = tokens
+        .iter()
+        .skip(execute.map_or(usize::MAX, |at| at + 2))
+        .take_while(|token| *token != "(")
+        .map(String::as_str)
+        .collect();
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let before = tree::within_any(statement, &[K::TIMING_BEFORE, K::TIMING_INSTEAD_OF]);
+    let is_for_rows = tokens.iter().any(|token| token.eq_ignore_ascii_case("row"));
+    facts.calls = tree::folded(last)
+        .filter(|name| !name.is_empty())
+        .map(|function| Call {
+            function,
+            before_row: before && is_for_rows,
+        });
+    facts
+}
+
+/// What a trigger function does to rows that it does not let pass: it raises an error, or returns NULL before they are
+/// written.
+pub(super) fn refusal(statement: &SyntaxNode) -> Option<Refusal> {
+    let body = body(statement)?;
+    let tokens = lexer::lex(&body).ok()?;
+    let raises = tokens.windows(2).any(|pair| match pair {
+        [raise, level] => {
+            raise.is_word(&body, "raise")
+                && !["notice", "warning", "info", "log", "debug"]
+                    .iter()
+                    .any(|harmless| level.is_word(&body, harmless))
+        }
+        _ => false,
+    });
+    let drops = tokens.windows(2).any(|pair| match pair {
+        [returns, null] => returns.is_word(&body, "return") && null.is_word(&body, "null"),
+        _ => false,
+    });
+    if raises {
+        Some(Refusal::Raises)
+    } else {
+        drops.then_some(Refusal::Drops)
+    }
+}
+
+/// The text of a function's body, if it is a text.
+pub(super) fn body(statement: &SyntaxNode) -> Option<String> {
+    let literals = tree::tokens(statement).filter_map(|token| lexer::unquoted(token.text()));
+    literals.max_by_key(String::len)
+}

@@ -1,0 +1,69 @@
+//! Statements that write rows.
+
+use squawk_syntax::{SyntaxKind as K, SyntaxNode};
+
+use super::super::facts::{Facts, Name, Query};
+use super::super::{Effect, ObjectKind, lexeme};
+use super::tree::{self, TABLE};
+use super::{lexer, read};
+
+pub(super) fn written(statement: &SyntaxNode) -> Facts {
+    let table = tree::child_name(statement, TABLE);
+    let facts = if statement.kind() == K::DELETE {
+        let name = table
+            .as_ref()
+            .map(|table| format!(" of `{}`", table.name))
+            .unwrap_or_default();
+        let facts = Facts::destructive(format!("deletes rows{name}"));
+        match table {
+            Some(table) => facts.about(table.subject(ObjectKind::Table)),
+            None => facts,
+        }
+    } else if read::deletes(statement) {
+        Facts::destructive("deletes rows")
+    } else if read::changes(statement) {
+        changed(statement, table)
+    } else {
+        Facts::new(Effect::Data)
+    };
+    match statement.kind() {
+        _ if read::deletes(statement) => facts,
+        K::UPDATE => facts.query(Query::Update),
+        K::INSERT => facts.query(Query::Insert {
+            selects: statement.children().any(|child| {
+                matches!(
+                    child.kind(),
+                    K::SELECT | K::COMPOUND_SELECT | K::PAREN_SELECT | K::TABLE
+                )
+            }),
+            on_conflict: tree::has(statement, K::ON_CONFLICT_CLAUSE),
+        }),
+        _ => facts,
+    }
+}
+
+/// Rows that are there get other values.
+fn changed(statement: &SyntaxNode, table: Option<Name>) -> Facts {
+    let writes = statement
+        .descendants()
+        .filter(|node| read::WRITES.contains(&node.kind()))
+        .count();
+    let Some(table) = table.filter(|_| writes == 1) else {
+        return Facts::destructive("changes rows that live versions use");
+    };
+    let why = format!(
+        "changes rows of `{}` that live versions use: that is a backfill's work",
+        table.name
+    );
+    let mut facts = Facts::destructive(why).about(table.subject(ObjectKind::Table));
+    let text = statement.text().to_string();
+    if statement.kind() == K::UPDATE
+        && let Ok(tokens) = lexer::lex(&text)
+        && let Some(columns) = lexeme::assigned(&text, &tokens)
+    {
+        let columns: Option<Vec<String>> = columns.into_iter().map(tree::folded).collect();
+        let columns = columns.unwrap_or_default();
+        facts.only_columns = columns.iter().map(|name| table.column(name)).collect();
+    }
+    facts
+}
