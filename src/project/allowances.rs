@@ -1,66 +1,176 @@
-//! Statements in `expand.sql` that somebody vouches for.
+//! Statements in scripts that somebody vouches for.
+//!
+//! Invariant: one allowance excuses one statement of a script. What is written later is not excused by what was
+//! allowed before.
 
-use crate::sql::{Effect, Script, Statement};
+use std::collections::BTreeSet;
 
+use crate::model::Step;
+use crate::sql::{Script, Statement};
+
+use super::finding::Finding;
 use super::manifest::Allowance;
 use super::problem::listed;
 use super::source::Source;
 
 impl Allowance {
     /// Whether `statement` begins as this says, apart from case and white space.
-    pub fn covers(&self, statement: &str) -> bool {
+    fn begins(&self, statement: &str) -> bool {
         let (wanted, statement) = (words(&self.statement.value), words(statement));
         !wanted.is_empty() && statement.starts_with(&wanted)
             // `DROP TABLE` alone would allow too much.
             && (wanted.len() >= 3 || wanted.len() == statement.len())
     }
+
+    /// The statements of the script that it may mean. One that it spells whole is meant before those that only begin
+    /// like it.
+    fn matches(&self, script: &Script) -> Vec<usize> {
+        let wanted = words(&self.statement.value);
+        let begin: Vec<usize> = (0..script.statements.len())
+            .filter(|index| self.begins(text(script, *index)))
+            .collect();
+        let whole: Vec<usize> = begin
+            .iter()
+            .copied()
+            .filter(|index| words(text(script, *index)) == wanted)
+            .collect();
+        if whole.is_empty() { begin } else { whole }
+    }
 }
 
-/// Reports allowances that allow nothing. `scripts` are the expand scripts for every database.
-pub(super) fn check(source: &Source, allow: &[Allowance], scripts: &[Script]) {
-    let statements = || scripts.iter().flat_map(|script| &script.statements);
-    for allowance in allow {
-        let text = &allowance.statement.value;
-        let span = allowance.statement.span.clone();
-        let covered: Vec<&Statement> = statements()
-            .filter(|statement| allowance.covers(&statement.text))
-            .collect();
-        let needs_it = |statement: &&Statement| {
-            let effect = &statement.effect;
-            matches!(effect, Effect::Destructive { .. } | Effect::Unknown { .. })
+/// The statements of `script` that are excused.
+pub(super) fn excused(allow: &[Allowance], step: Step, script: &Script) -> BTreeSet<usize> {
+    let mut excused = BTreeSet::new();
+    for allowance in allow.iter().filter(|allowance| allowance.step == step) {
+        let matches = allowance.matches(script);
+        if !is_ambiguous(script, &matches) {
+            // Of statements that are the same, each needs an allowance of its own.
+            let next = matches.into_iter().find(|index| !excused.contains(index));
+            excused.extend(next);
+        }
+    }
+    excused
+}
+
+/// Takes away what is excused, and says of the rest how it could be.
+pub(super) fn apply(
+    allow: Option<&[Allowance]>,
+    step: Step,
+    script: &Script,
+    findings: Vec<Finding>,
+) -> Vec<Finding> {
+    let excused = allow.map(|allow| excused(allow, step, script));
+    let keep = |mut finding: Finding| {
+        let Some(index) = finding.excusable else {
+            return Some(finding);
         };
-        if covered.is_empty() {
-            let vague =
-                statements().any(|statement| words(&statement.text).starts_with(&words(text)));
-            let mut beginnings: Vec<String> = statements()
-                .filter(needs_it)
-                .map(|statement| {
-                    statement
-                        .text
-                        .split_whitespace()
-                        .take(4)
-                        .collect::<Vec<_>>()
-                        .join(" ")
-                })
+        // Without a manifest that can be read nobody knows what is allowed.
+        if excused
+            .as_ref()
+            .is_none_or(|excused| excused.contains(&index))
+        {
+            return None;
+        }
+        let condition = match step {
+            Step::Expand => "if no live version can notice it",
+            Step::Backfill | Step::Contract | Step::Revert => "if nothing is lost by it",
+        };
+        finding.help = format!(
+            "{}, or, {condition}, say so in migration.toml: `[[{}.allow]]`, `statement = {:?}`, `reason = \"why\"`",
+            finding.help,
+            step.name(),
+            beginning(script, index),
+        );
+        Some(finding)
+    };
+    findings.into_iter().filter_map(keep).collect()
+}
+
+fn text(script: &Script, index: usize) -> &str {
+    script
+        .statements
+        .get(index)
+        .map_or("", |statement: &Statement| &statement.text)
+}
+
+fn is_ambiguous(script: &Script, matches: &[usize]) -> bool {
+    let mut texts = matches.iter().map(|index| words(text(script, *index)));
+    texts
+        .next()
+        .is_some_and(|first| texts.any(|other| other != first))
+}
+
+/// How the statement begins, so that no other one of the script does.
+fn beginning(script: &Script, index: usize) -> String {
+    const LEAST: usize = 4;
+    let pieces: Vec<&str> = text(script, index).split_whitespace().collect();
+    for length in LEAST..pieces.len() {
+        let beginning = pieces.get(..length).unwrap_or_default().join(" ");
+        let wanted = words(&beginning);
+        let others = (0..script.statements.len()).filter(|other| *other != index);
+        if wanted.len() >= LEAST
+            && !others
+                .into_iter()
+                .any(|other| words(text(script, other)).starts_with(&wanted))
+        {
+            return beginning;
+        }
+    }
+    pieces.join(" ")
+}
+
+/// A script of the step that allowances are for, and the statements in it that need one.
+pub(super) struct Needs<'s> {
+    pub script: &'s Script,
+    pub statements: BTreeSet<usize>,
+}
+
+/// Reports allowances that allow nothing, or more than one thing. `scripts` are those of `step` for every database.
+pub(super) fn check(source: &Source, allow: &[Allowance], step: Step, scripts: &[Needs<'_>]) {
+    let file = format!("{}.sql", step.name());
+    let mut seen = Vec::new();
+    for allowance in allow.iter().filter(|allowance| allowance.step == step) {
+        let span = allowance.statement.span.clone();
+        let matches: Vec<(&Needs<'_>, Vec<usize>)> = scripts
+            .iter()
+            .map(|needs| (needs, allowance.matches(needs.script)))
+            .collect();
+        let ambiguous = matches
+            .iter()
+            .find(|(needs, found)| is_ambiguous(needs.script, found));
+        let wanted = words(&allowance.statement.value);
+        let before = seen.iter().filter(|known| **known == wanted).count();
+        seen.push(wanted);
+        if let Some((needs, found)) = ambiguous {
+            let which: Vec<String> = found
+                .iter()
+                .map(|index| beginning(needs.script, *index))
                 .collect();
-            beginnings.sort();
-            beginnings.dedup();
-            let help = if vague {
-                "name what the statement is about as well, for example \"DROP INDEX old_name\""
-                    .to_owned()
-            } else if beginnings.is_empty() {
-                "remove it: no statement needs one".to_owned()
-            } else {
-                let these = listed(beginnings.iter().map(String::as_str));
-                format!("the statements that need one begin {these}")
-            };
-            let message = if vague {
-                "this allows too much: it would hold for statements written later"
-            } else {
-                "no statement in expand.sql begins like this"
-            };
-            source.error("unused-allowance", span, message, help);
-        } else if !covered.iter().any(needs_it) {
+            source.error(
+                "ambiguous-allowance",
+                span,
+                format!(
+                    "{} statements in {file} begin like this, and one allowance excuses one",
+                    found.len()
+                ),
+                format!(
+                    "name the one that is meant: {}",
+                    listed(which.iter().map(String::as_str))
+                ),
+            );
+        } else if matches.iter().all(|(_, found)| found.is_empty()) {
+            unused(source, allowance, &file, scripts);
+        } else if matches.iter().all(|(_, found)| found.len() <= before) {
+            source.error(
+                "unused-allowance",
+                span,
+                "another allowance says the same already",
+                "remove it: one allowance excuses one statement",
+            );
+        } else if !matches
+            .iter()
+            .any(|(needs, found)| found.iter().any(|index| needs.statements.contains(index)))
+        {
             source.warning(
                 "needless-allowance",
                 span,
@@ -69,6 +179,44 @@ pub(super) fn check(source: &Source, allow: &[Allowance], scripts: &[Script]) {
             );
         }
     }
+}
+
+fn unused(source: &Source, allowance: &Allowance, file: &str, scripts: &[Needs<'_>]) {
+    let wanted = words(&allowance.statement.value);
+    let is_vague = scripts.iter().any(|needs| {
+        let statements = &needs.script.statements;
+        statements
+            .iter()
+            .any(|statement| words(&statement.text).starts_with(&wanted))
+    });
+    let mut beginnings: Vec<String> = scripts
+        .iter()
+        .flat_map(|needs| {
+            let statements = needs.statements.iter();
+            statements.map(|index| beginning(needs.script, *index))
+        })
+        .collect();
+    beginnings.sort();
+    beginnings.dedup();
+    let help = if is_vague {
+        "name what the statement is about as well, for example \"DROP INDEX old_name\"".to_owned()
+    } else if beginnings.is_empty() {
+        "remove it: no statement needs one".to_owned()
+    } else {
+        let these = listed(beginnings.iter().map(String::as_str));
+        format!("the statements that need one begin {these}")
+    };
+    let message = if is_vague {
+        "this allows too much: it would hold for statements written later".to_owned()
+    } else {
+        format!("no statement in {file} begins like this")
+    };
+    source.error(
+        "unused-allowance",
+        allowance.statement.span.clone(),
+        message,
+        help,
+    );
 }
 
 /// The words and signs of a statement, in lower case.
@@ -108,12 +256,13 @@ mod tests {
             ("create table x(a", "CREATE TABLE x ( a text )", true),
         ] {
             let allowance = Allowance {
+                step: Step::Expand,
                 statement: Located {
                     value: beginning.to_owned(),
                     span: 0..0,
                 },
             };
-            assert_eq!(allowance.covers(statement), expected, "{beginning}");
+            assert_eq!(allowance.begins(statement), expected, "{beginning}");
         }
     }
 }

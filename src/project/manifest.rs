@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range as Span;
 use std::time::Duration;
 
-use crate::model::{Format, Range, Rows, Sync, Touched, Usage};
+use crate::model::{Format, Range, Rows, Step, Sync, Touched, Usage};
 
 use super::backfill::{self, BackfillRules};
 use super::reader::{Located, Table};
@@ -33,9 +33,10 @@ pub enum Recheck {
     Yes,
 }
 
-/// A statement in `expand.sql` that somebody vouches for.
+/// A statement in a script that somebody vouches for.
 #[derive(Clone, Debug)]
 pub(super) struct Allowance {
+    pub step: Step,
     /// How the statement begins.
     pub statement: Located<String>,
 }
@@ -85,7 +86,10 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("reads", "under `[services.NAME]`"),
     ("writes", "under `[services.NAME]`"),
     ("nothing_to_do", "under `[expand]`"),
-    ("allow", "under `[expand]`, as `[[expand.allow]]`"),
+    (
+        "allow",
+        "under `[expand]`, `[contract]` or `[revert]`, as `[[expand.allow]]`",
+    ),
     ("table", "under `[backfill]`"),
     ("key", "under `[backfill]`"),
     ("remaining", "under `[backfill]`"),
@@ -138,7 +142,7 @@ pub(super) fn read(source: &Source) -> Option<Manifest> {
         .map(|table| backfill::read(source, table));
     manifest.contract = top.table("contract").map(|table| {
         let span = table.key_span("require_check");
-        let section = read_contract(table);
+        let section = read_contract(source, table, &mut manifest.allow);
         let backfill = manifest.backfill.as_ref();
         let has_check = backfill.is_some_and(|backfill| !backfill.range_queries.is_empty());
         if let (Some(span), false) = (span, has_check) {
@@ -151,6 +155,10 @@ pub(super) fn read(source: &Source) -> Option<Manifest> {
         }
         section
     });
+    if let Some(mut table) = top.table("revert") {
+        read_allow(source, &mut table, Step::Revert, &mut manifest.allow);
+        table.finish(PLACES);
+    }
     top.finish(PLACES);
     Some(manifest)
 }
@@ -230,6 +238,11 @@ fn read_expand(source: &Source, mut table: Table<'_>, manifest: &mut Manifest) {
         "nothing_to_do = \"the column takes any text already\"",
     );
     manifest.nothing_to_do = reason.map(|reason| reason.map(str::to_owned));
+    read_allow(source, &mut table, Step::Expand, &mut manifest.allow);
+    table.finish(PLACES);
+}
+
+fn read_allow(source: &Source, table: &mut Table<'_>, step: Step, allowed: &mut Vec<Allowance>) {
     for mut allow in table.tables("allow").unwrap_or_default() {
         let statement = allow.required_string("statement", "statement = \"DROP INDEX old_name\"");
         allow.required_string(
@@ -254,14 +267,19 @@ fn read_expand(source: &Source, mut table: Table<'_>, manifest: &mut Manifest) {
             );
             continue;
         }
-        manifest.allow.push(Allowance {
+        allowed.push(Allowance {
+            step,
             statement: statement.map(str::to_owned),
         });
     }
-    table.finish(PLACES);
 }
 
-fn read_contract(mut table: Table<'_>) -> Section<ContractRules> {
+fn read_contract(
+    source: &Source,
+    mut table: Table<'_>,
+    allowed: &mut Vec<Allowance>,
+) -> Section<ContractRules> {
+    read_allow(source, &mut table, Step::Contract, allowed);
     let soak = table.duration("soak", LONGEST_SOAK);
     let queries: Vec<Located<String>> = table
         .strings(

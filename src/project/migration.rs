@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::model::{Declaration, Format, MigrationId, Parts, Step};
-use crate::sql::{Dialect, Script};
+use crate::sql::Dialect;
 
-use super::allowances;
 use super::backfill::BackfillRules;
 use super::checks;
 use super::config::{DatabaseConfig, ServiceConfig};
 use super::directory::Directory;
-use super::manifest::{self, Allowance, ContractRules, Manifest};
+use super::examined;
+use super::finding;
+use super::manifest::{self, ContractRules, Manifest};
 use super::problem::Problem;
 use super::scripts::{self, BackfillFile, ScriptFile};
 use super::source::{FileRef, Source};
@@ -76,15 +77,13 @@ pub(super) fn load(
     let dialects = &around.database.dialects;
     problems.extend(checks::variants(around.root, &directory, dialects));
     let manifest = directory.manifest.as_ref().and_then(manifest::read);
-    let allow = manifest.as_ref().map(|manifest| manifest.allow.as_slice());
-    let width = manifest.as_ref().and_then(key_width);
-    let files = read_scripts(&directory, around.database, allow, width);
+    let files = examined::read_scripts(&directory, around.database, manifest.as_ref());
     let mut declaration = None;
     if let (Some(source), Some(manifest)) = (&directory.manifest, &manifest) {
         checks::services(source, manifest, around.services);
         check_queries(source, manifest, around.database);
         checks::presence(source, manifest, &directory);
-        check_allowances(source, manifest, &directory);
+        examined::check_allowances(source, manifest, &directory);
         let declared = declare(&directory, manifest);
         if source.is_sound() {
             checks::meaning(source, manifest, &declared);
@@ -145,54 +144,9 @@ fn declare(directory: &Directory, manifest: &Manifest) -> Declaration {
 }
 
 /// How many columns the backfill's key has, where that could be read.
-fn key_width(manifest: &Manifest) -> Option<usize> {
+pub(super) fn key_width(manifest: &Manifest) -> Option<usize> {
     let section = manifest.backfill.as_ref()?;
     section.rules.as_ref().map(|rules| rules.key.len())
-}
-
-/// Reads every script once for each database that runs it.
-fn read_scripts(
-    directory: &Directory,
-    database: &DatabaseConfig,
-    allow: Option<&[Allowance]>,
-    key_width: Option<usize>,
-) -> BTreeMap<Dialect, Files> {
-    let mut files: BTreeMap<Dialect, Files> = BTreeMap::new();
-    for dialect in &database.dialects {
-        files.entry(*dialect).or_default();
-    }
-    for candidate in &directory.candidates {
-        let Some(source) = &candidate.source else {
-            continue;
-        };
-        let mut findings = Vec::new();
-        for (dialect, files) in &mut files {
-            let chosen = directory.chosen(candidate.step, *dialect);
-            if !chosen.is_some_and(|chosen| std::ptr::eq(chosen, candidate)) {
-                continue;
-            }
-            let mut check = || {
-                let (script, found) =
-                    scripts::check(candidate.step, *dialect, source.text(), allow);
-                findings.push((*dialect, found));
-                script.map(|script| ScriptFile::new(&source.file, script))
-            };
-            match candidate.step {
-                Step::Expand => files.expand = check(),
-                Step::Contract => files.contract = check(),
-                Step::Revert => files.revert = check(),
-                Step::Backfill => {
-                    let (statement, found) =
-                        scripts::check_backfill(*dialect, source.text(), key_width);
-                    findings.push((*dialect, found));
-                    files.backfill =
-                        statement.map(|statement| BackfillFile::new(&source.file, statement));
-                }
-            }
-        }
-        scripts::report(source, findings, database);
-    }
-    files
 }
 
 fn check_queries(source: &Source, manifest: &Manifest, database: &DatabaseConfig) {
@@ -211,7 +165,7 @@ fn check_queries(source: &Source, manifest: &Manifest, database: &DatabaseConfig
             .iter()
             .map(|dialect| (*dialect, scripts::check_query(source, *dialect, query)))
             .collect();
-        scripts::report(source, findings, database);
+        finding::report(source, findings, database);
     }
     let range_queries = manifest
         .backfill
@@ -228,29 +182,6 @@ fn check_queries(source: &Source, manifest: &Manifest, database: &DatabaseConfig
                 )
             })
             .collect();
-        scripts::report(source, findings, database);
-    }
-}
-
-/// An allowance may be for a database that the project is not checked for this time.
-fn check_allowances(source: &Source, manifest: &Manifest, directory: &Directory) {
-    if manifest.allow.is_empty() {
-        return;
-    }
-    let mut expands = Vec::new();
-    for dialect in Dialect::ALL {
-        let Some(candidate) = directory.chosen(Step::Expand, *dialect) else {
-            continue;
-        };
-        let text = candidate.source.as_ref().map(Source::text);
-        match text.and_then(|text| Script::parse(*dialect, text).ok()) {
-            Some(script) => expands.push(script),
-            // A common script that only one database can read; its own problems are reported.
-            None if candidate.only.is_none() => {}
-            None => return,
-        }
-    }
-    if !expands.is_empty() || !directory.has(Step::Expand) {
-        allowances::check(source, &manifest.allow, &expands);
+        finding::report(source, findings, database);
     }
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::model::Step;
 use crate::sql::{self, Dialect, Effect, Mode, Script, ScriptError, Statement};
 
-use super::config::{DatabaseConfig, DialectsFrom};
-use super::manifest::Allowance;
+use super::finding::Finding;
 use super::reader::Located;
+use super::rules;
 use super::source::{FileRef, Source};
 
 /// A script that runs as it is.
@@ -58,111 +58,8 @@ impl BackfillFile {
     }
 }
 
-/// What was found in a text as one database reads it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Finding {
-    code: &'static str,
-    span: Range<usize>,
-    message: String,
-    help: String,
-}
-
-impl Finding {
-    fn new(
-        code: &'static str,
-        span: Range<usize>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) -> Self {
-        Self {
-            code,
-            span,
-            message: message.into(),
-            help: help.into(),
-        }
-    }
-
-    fn empty() -> Self {
-        Self::new(
-            "empty-script",
-            0..0,
-            "there is no statement in this file",
-            "write one, or remove the file; where a database has nothing to do, write `SELECT 1;`",
-        )
-    }
-}
-
-impl From<ScriptError> for Finding {
-    fn from(error: ScriptError) -> Self {
-        Self::new("sql", error.span, error.message, error.help)
-    }
-}
-
-/// Reports what several databases found in one text: once where they agree, and otherwise with
-/// the database's name.
-pub(super) fn report(
-    source: &Source,
-    mut findings: Vec<(Dialect, Vec<Finding>)>,
-    database: &DatabaseConfig,
-) {
-    let is_assumed = database.dialects_from == DialectsFrom::Assumption;
-    let mut reject: Vec<&str> = Vec::new();
-    if is_assumed && findings.iter().any(|(_, found)| !is_rejected(found)) {
-        // Written for one database, most likely. What the other one makes of the rest is noise.
-        for (dialect, found) in findings.iter_mut().filter(|(_, found)| is_rejected(found)) {
-            found.truncate(1);
-            reject.push(dialect.name());
-        }
-    }
-    let readers = findings.len();
-    let readable = readers - reject.len();
-    let mut merged: Vec<(Vec<&str>, Finding)> = Vec::new();
-    for (dialect, finding) in findings
-        .into_iter()
-        .flat_map(|(dialect, found)| found.into_iter().map(move |finding| (dialect, finding)))
-    {
-        match merged.iter_mut().find(|(_, known)| *known == finding) {
-            Some((dialects, _)) => dialects.push(dialect.name()),
-            None => merged.push((vec![dialect.name()], finding)),
-        }
-    }
-    for (dialects, mut finding) in merged {
-        let is_rejection = dialects.iter().any(|name| reject.contains(name));
-        if is_rejection || dialects.len() < readable {
-            finding.message = format!("for {}: {}", dialects.join(", "), finding.message);
-        }
-        if is_assumed && dialects.len() < readers && (is_rejection || reject.is_empty()) {
-            let others = database.dialects.iter().map(|dialect| dialect.name());
-            let others: Vec<String> = others
-                .filter(|name| !dialects.contains(name))
-                .map(|name| format!("\"{name}\""))
-                .collect();
-            let stop = if finding.help.ends_with('?') { "" } else { "." };
-            finding.help = format!(
-                "{}{stop} If this project does not run on {}, write `dialects = [{}]` under `[database]` in migrate.toml",
-                finding.help,
-                dialects.join(" or "),
-                others.join(", "),
-            );
-        }
-        source.error(finding.code, finding.span, finding.message, finding.help);
-    }
-}
-
-/// Whether the database could not even read the text.
-fn is_rejected(findings: &[Finding]) -> bool {
-    findings
-        .iter()
-        .any(|finding| matches!(finding.code, "sql" | "not-a-select"))
-}
-
 /// Parses a script and checks what may stand in one for `step`.
-pub(super) fn check(
-    step: Step,
-    dialect: Dialect,
-    text: &str,
-    allow: Option<&[Allowance]>,
-) -> (Option<Script>, Vec<Finding>) {
+pub(super) fn check(step: Step, dialect: Dialect, text: &str) -> (Option<Script>, Vec<Finding>) {
     let script = match Script::parse(dialect, text) {
         Ok(script) => script,
         Err(errors) => return (None, errors.into_iter().map(Finding::from).collect()),
@@ -171,13 +68,13 @@ pub(super) fn check(
     if script.statements.is_empty() {
         findings.push(Finding::empty());
     }
-    for statement in &script.statements {
+    for (index, statement) in script.statements.iter().enumerate() {
         findings.extend(check_statement(
             step,
             dialect,
             script.mode,
             statement,
-            allow,
+            index,
         ));
     }
     (Some(script), findings)
@@ -188,7 +85,7 @@ fn check_statement(
     dialect: Dialect,
     mode: Mode,
     statement: &Statement,
-    allow: Option<&[Allowance]>,
+    index: usize,
 ) -> Option<Finding> {
     let span = first_line(statement);
     let found = |code, message: String, help: String| Some(Finding::new(code, span, message, help));
@@ -226,41 +123,30 @@ fn check_statement(
             "make `-- migrate: no-transaction` the first line of this file; its statements then run one by one, each recorded before and after".to_owned(),
         );
     }
-    let (code, message, way_out) = match (step, effect) {
-        (Step::Expand, Effect::Destructive { why }) => (
+    let (code, message, way_out) = match (step, effect, &statement.hazard) {
+        (Step::Expand, Effect::Destructive { why }, _) => (
             "destructive-expand",
             format!("live versions may not survive this: it {why}"),
             "move it to contract.sql",
         ),
-        (Step::Expand, Effect::Unknown { why }) => (
+        (Step::Expand, Effect::Unknown { why }, _) => (
             "unknown-effect",
             format!("whether live versions survive this cannot be told: {why}"),
             "make it simpler",
         ),
+        (_, _, Some(hazard)) => (
+            "silent-loss",
+            format!("this may lose what nobody named: it {hazard}"),
+            "write what is meant, row by row or name by name",
+        ),
         _ => return None,
     };
-    // Without a manifest that can be read nobody knows what is allowed.
-    let allow = allow?;
-    if allow
-        .iter()
-        .any(|allowance| allowance.covers(&statement.text))
-    {
-        return None;
-    }
-    let beginning: Vec<&str> = statement.text.split_whitespace().take(4).collect();
-    found(
-        code,
-        message,
-        format!(
-            "{way_out}, or, if no live version can notice it, say so in migration.toml: \
-             `[[expand.allow]]`, `statement = {:?}`, `reason = \"why\"`",
-            beginning.join(" ")
-        ),
-    )
+    let way_out = way_out.to_owned();
+    found(code, message, way_out).map(|finding| finding.excusable(index))
 }
 
 /// A long statement is shown by its beginning.
-fn first_line(statement: &Statement) -> Range<usize> {
+pub(super) fn first_line(statement: &Statement) -> Range<usize> {
     let line = statement.text.lines().next().unwrap_or_default();
     statement.span.start..statement.span.start + line.len()
 }
@@ -289,7 +175,7 @@ pub(super) fn check_query(
     query: &Located<String>,
 ) -> Vec<Finding> {
     let Err(error) = sql::single_select(dialect, &query.value) else {
-        return Vec::new();
+        return rules::of_query(dialect, query);
     };
     let span = place_in(source, query, &error);
     vec![Finding::new(
@@ -344,7 +230,11 @@ pub(super) fn check_range_query(
     key_width: Option<usize>,
 ) -> Vec<Finding> {
     match sql::range_query(dialect, &query.value) {
-        Ok(found) => check_width(&found, key_width, query.span.clone()),
+        Ok(found) => {
+            let mut findings = check_width(&found, key_width, query.span.clone());
+            findings.extend(rules::of_query(dialect, query));
+            findings
+        }
         Err(errors) => errors
             .into_iter()
             .map(|error| {

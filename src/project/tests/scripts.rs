@@ -183,3 +183,226 @@ fn with_nothing_to_say_which_database_is_meant_the_way_out_is_named() {
         assert!(found.help.contains(way_out), "{found:#?}");
     }
 }
+
+/// One allowance excuses one statement, and says which.
+#[test]
+fn an_allowance_excuses_one_statement() {
+    let expand = "0002_split/expand.sql";
+    let manifest = "0002_split/migration.toml";
+    let allowing = |sections: &[(&str, &str)]| {
+        let mut text = SPLIT.to_owned();
+        for (step, statement) in sections {
+            text.push_str(&format!(
+                "[[{step}.allow]]\nstatement = \"{statement}\"\nreason = \"a test\"\n"
+            ));
+        }
+        text
+    };
+    let three = "ALTER TABLE users ADD COLUMN a TEXT;\nDROP INDEX users_email;\nDROP INDEX users_email_2;\nDROP INDEX users_email_2;\n";
+    check(&[
+        (
+            &[
+                (
+                    expand,
+                    "ALTER TABLE users RENAME COLUMN a TO b;\nALTER TABLE users RENAME COLUMN c TO d;\n",
+                ),
+                (
+                    manifest,
+                    &allowing(&[("expand", "ALTER TABLE users RENAME COLUMN")]),
+                ),
+            ],
+            &[
+                "0002_split/migration.toml:14:13: 2 statements in expand.sql begin like this, and one allowance excuses one [ambiguous-allowance]",
+                "0002_split/expand.sql:1:1: …[destructive-expand]",
+                "0002_split/expand.sql:2:1: …[destructive-expand]",
+            ],
+        ),
+        // What spells a statement whole means that one; what is there twice needs two.
+        (
+            &[
+                (expand, three),
+                (
+                    manifest,
+                    &allowing(&[
+                        ("expand", "DROP INDEX users_email"),
+                        ("expand", "DROP INDEX users_email_2"),
+                        ("expand", "DROP INDEX users_email_2"),
+                    ]),
+                ),
+            ],
+            &[],
+        ),
+        (
+            &[
+                (expand, three),
+                (
+                    manifest,
+                    &allowing(&[
+                        ("expand", "DROP INDEX users_email"),
+                        ("expand", "DROP INDEX users_email_2"),
+                    ]),
+                ),
+            ],
+            &["0002_split/expand.sql:4:1: …[destructive-expand]"],
+        ),
+        (
+            &[
+                (expand, "DROP INDEX users_email;\n"),
+                (
+                    manifest,
+                    &allowing(&[
+                        ("expand", "DROP INDEX users_email"),
+                        ("expand", "DROP INDEX users_email"),
+                    ]),
+                ),
+            ],
+            &[
+                "0002_split/migration.toml:17:13: another allowance says the same already [unused-allowance]",
+            ],
+        ),
+        // Of another step it is another one.
+        (
+            &[
+                (expand, "DROP INDEX users_email;\n"),
+                (
+                    manifest,
+                    &allowing(&[("contract", "DROP INDEX users_email")]),
+                ),
+            ],
+            &[
+                "0002_split/migration.toml:14:13: no statement in contract.sql begins like this [unused-allowance]",
+                "0002_split/expand.sql:1:1: …[destructive-expand]",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_suggested_is_accepted() {
+    for (dialect, expand) in [
+        (
+            "sqlite",
+            "DROP INDEX a; DROP INDEX a_b; INSERT OR REPLACE INTO users (id) VALUES (1); INSERT OR REPLACE INTO users (id) VALUES (1, 2);",
+        ),
+        (
+            "postgres",
+            "ALTER TABLE users ADD CONSTRAINT a CHECK (x > 0); ALTER TABLE users ADD CONSTRAINT b CHECK (x > 0); ALTER TABLE users ADD CONSTRAINT b CHECK (x > 0) NOT VALID;",
+        ),
+        (
+            "mysql",
+            "ALTER TABLE users MODIFY a INT; ALTER TABLE users MODIFY a BIGINT;",
+        ),
+    ] {
+        let config =
+            format!("[database]\ndialects = [\"{dialect}\"]\n[services.web]\n[services.worker]\n");
+        let files = [
+            ("migrate.toml", config.as_str()),
+            ("0002_split/expand.sql", expand),
+        ];
+        let mut manifest = SPLIT.to_owned();
+        let mut count = 0;
+        for problem in loaded(&changed(&files), None) {
+            let start = problem.help.find("`statement = ").expect(&problem.help) + 1;
+            let line = problem.help[start..].split("`, `reason").next().unwrap();
+            manifest.push_str(&format!("[[expand.allow]]\n{line}\nreason = \"a test\"\n"));
+            count += 1;
+        }
+        assert!(count > 1);
+        let allowed = [files[0], files[1], ("0002_split/migration.toml", &manifest)];
+        assert_eq!(lines(&changed(&allowed), None), [""; 0], "{manifest}");
+    }
+}
+
+/// In every script, however it is done.
+#[test]
+fn what_is_lost_without_a_word_needs_an_allowance_everywhere() {
+    let dialects = |name: &str| {
+        format!("[database]\ndialects = [\"{name}\"]\n[services.web]\n[services.worker]\n")
+    };
+    for (dialect, statement) in [
+        ("sqlite", "INSERT OR REPLACE INTO users (id) VALUES (1);"),
+        ("mysql", "REPLACE INTO users (id) VALUES (1);"),
+        ("mysql", "ALTER IGNORE TABLE users ADD UNIQUE (name);"),
+        ("postgres", "DROP FUNCTION f() CASCADE;"),
+        ("postgres", "ALTER TABLE users DISABLE TRIGGER ALL;"),
+    ] {
+        for step in ["contract", "revert"] {
+            let path = format!("0002_split/{step}.sql");
+            let config = dialects(dialect);
+            let files = [
+                ("migrate.toml", config.as_str()),
+                (path.as_str(), statement),
+            ];
+            let found = lines(&changed(&files), None);
+            assert!(
+                matches!(found.as_slice(), [one] if one.contains("this may lose what nobody named")),
+                "{statement}: {found:?}"
+            );
+            let beginning = statement.trim_end_matches(';');
+            let manifest = format!(
+                "{SPLIT}[[{step}.allow]]\nstatement = \"{beginning}\"\nreason = \"a test\"\n"
+            );
+            let allowed = [files[0], files[1], ("0002_split/migration.toml", &manifest)];
+            assert_eq!(lines(&changed(&allowed), None), [""; 0], "{statement}");
+        }
+    }
+}
+
+/// Whatever the script, and whatever is allowed.
+#[test]
+fn the_ledger_is_nobodys_business() {
+    let config = |name: &str| {
+        format!("[database]\ndialects = [\"{name}\"]\n[services.web]\n[services.worker]\n")
+    };
+    for (dialect, statement) in [
+        (
+            "sqlite",
+            "UPDATE phasegate_migrations SET phase = 'contracted'",
+        ),
+        (
+            "sqlite",
+            "CREATE TRIGGER z AFTER INSERT ON phasegate_events BEGIN DELETE FROM phasegate_leases; END",
+        ),
+        ("mysql", "ALTER TABLE `phasegate_leases` ADD COLUMN a INT"),
+        (
+            "postgres",
+            "UPDATE phasegate.migrations SET phase = 'contracted'",
+        ),
+        ("postgres", "SET LOCAL search_path = phasegate"),
+    ] {
+        for step in ["expand", "contract", "revert"] {
+            let manifest = format!(
+                "{SPLIT}[[{step}.allow]]\nstatement = {statement:?}\nreason = \"a test\"\n"
+            );
+            let path = format!("0002_split/{step}.sql");
+            let text = format!("{statement};\n");
+            let config = config(dialect);
+            let files = [
+                ("migrate.toml", config.as_str()),
+                (path.as_str(), text.as_str()),
+                ("0002_split/migration.toml", &manifest),
+            ];
+            let found = lines(&changed(&files), None);
+            let is_refused = found.iter().any(|line| line.ends_with("[ledger]"));
+            assert!(is_refused, "{step} {statement}: {found:?}");
+        }
+    }
+    let reads =
+        |query: &str| SPLIT.replace("SELECT count(*) FROM users WHERE first_name IS NULL", query);
+    check(&[
+        (
+            &[(
+                "0002_split/migration.toml",
+                &reads("SELECT count(*) FROM phasegate_leases"),
+            )],
+            &["0002_split/migration.toml:9:13: …[ledger]"],
+        ),
+        (
+            &[(
+                "0002_split/backfill.sql",
+                "UPDATE phasegate_leases SET version = '9' WHERE id > :after AND id <= :upto;\n",
+            )],
+            &["0002_split/backfill.sql:1:1: …[ledger]"],
+        ),
+    ]);
+}

@@ -1,0 +1,145 @@
+//! The scripts of a migration as one database reads them, and everything that is found in them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::Step;
+use crate::sql::{Dialect, Ranged, Script};
+
+use super::allowances::{self, Needs};
+use super::config::DatabaseConfig;
+use super::directory::{Candidate, Directory};
+use super::finding::{self, Finding};
+use super::manifest::Manifest;
+use super::migration::{Files, key_width};
+use super::rules::{self, Scripts};
+use super::scripts::{self, BackfillFile, ScriptFile};
+use super::source::Source;
+
+#[derive(Default)]
+struct Examined {
+    scripts: BTreeMap<Step, Script>,
+    backfill: Option<Ranged>,
+    findings: BTreeMap<Step, Vec<Finding>>,
+}
+
+impl Examined {
+    fn new(directory: &Directory, dialect: Dialect, manifest: Option<&Manifest>) -> Self {
+        let mut examined = Self::default();
+        for step in Step::ALL {
+            let source = directory.chosen(step, dialect);
+            let Some(source) = source.and_then(|candidate| candidate.source.as_ref()) else {
+                continue;
+            };
+            let found = if step == Step::Backfill {
+                let width = manifest.and_then(key_width);
+                let (statement, found) = scripts::check_backfill(dialect, source.text(), width);
+                examined.backfill = statement;
+                found
+            } else {
+                let (script, found) = scripts::check(step, dialect, source.text());
+                examined.scripts.extend(script.map(|script| (step, script)));
+                found
+            };
+            examined.findings.insert(step, found);
+        }
+        let seen = Scripts {
+            dialect,
+            expand: examined.scripts.get(&Step::Expand),
+            contract: examined.scripts.get(&Step::Contract),
+            revert: examined.scripts.get(&Step::Revert),
+            backfill: examined.backfill.as_ref(),
+        };
+        for (step, finding) in rules::check(&seen) {
+            examined.findings.entry(step).or_default().push(finding);
+        }
+        examined
+    }
+
+    /// The statements of a step's script that need an allowance.
+    fn needs(&self, step: Step) -> BTreeSet<usize> {
+        let findings = self.findings.get(&step).into_iter().flatten();
+        findings.filter_map(|finding| finding.excusable).collect()
+    }
+}
+
+/// Reads every script once for each database that runs it, and reports what is found.
+pub(super) fn read_scripts(
+    directory: &Directory,
+    database: &DatabaseConfig,
+    manifest: Option<&Manifest>,
+) -> BTreeMap<Dialect, Files> {
+    let allow = manifest.map(|manifest| manifest.allow.as_slice());
+    let mut files: BTreeMap<Dialect, Files> = BTreeMap::new();
+    let mut found: Vec<Vec<(Dialect, Vec<Finding>)>> = Vec::new();
+    found.resize_with(directory.candidates.len(), Vec::new);
+    for dialect in database.dialects.iter().copied() {
+        let mut examined = Examined::new(directory, dialect, manifest);
+        let files = files.entry(dialect).or_default();
+        for (candidate, found) in directory.candidates.iter().zip(&mut found) {
+            let chosen = directory.chosen(candidate.step, dialect);
+            let is_chosen = chosen.is_some_and(|chosen| std::ptr::eq(chosen, candidate));
+            let Some(source) = candidate.source.as_ref().filter(|_| is_chosen) else {
+                continue;
+            };
+            let step = candidate.step;
+            let mut findings = examined.findings.remove(&step).unwrap_or_default();
+            let script = examined.scripts.remove(&step);
+            if let Some(script) = &script {
+                findings = allowances::apply(allow, step, script, findings);
+            }
+            found.push((dialect, findings));
+            let script = script.map(|script| ScriptFile::new(&source.file, script));
+            match step {
+                Step::Expand => files.expand = script,
+                Step::Contract => files.contract = script,
+                Step::Revert => files.revert = script,
+                Step::Backfill => {
+                    let statement = examined.backfill.take();
+                    files.backfill =
+                        statement.map(|statement| BackfillFile::new(&source.file, statement));
+                }
+            }
+        }
+    }
+    for (candidate, found) in directory.candidates.iter().zip(found) {
+        if let Some(source) = &candidate.source {
+            finding::report(source, found, database);
+        }
+    }
+    files
+}
+
+/// An allowance may be for a database that the project is not checked for this time.
+pub(super) fn check_allowances(source: &Source, manifest: &Manifest, directory: &Directory) {
+    if manifest.allow.is_empty() {
+        return;
+    }
+    let examined: Vec<(Dialect, Examined)> = Dialect::ALL
+        .iter()
+        .map(|dialect| {
+            let examined = Examined::new(directory, *dialect, Some(manifest));
+            (*dialect, examined)
+        })
+        .collect();
+    for step in [Step::Expand, Step::Contract, Step::Revert] {
+        let unread = |candidate: Option<&Candidate>, examined: &Examined| {
+            // A common script that only one database can read; its own problems are reported.
+            let is_own = candidate.is_some_and(|candidate| candidate.only.is_some());
+            is_own && !examined.scripts.contains_key(&step)
+        };
+        let is_unread = examined
+            .iter()
+            .any(|(dialect, examined)| unread(directory.chosen(step, *dialect), examined));
+        let scripts: Vec<Needs<'_>> = examined
+            .iter()
+            .filter_map(|(_, examined)| {
+                let script = examined.scripts.get(&step)?;
+                let statements = examined.needs(step);
+                Some(Needs { script, statements })
+            })
+            .collect();
+        if !is_unread && (!scripts.is_empty() || !directory.has(step)) {
+            allowances::check(source, &manifest.allow, step, &scripts);
+        }
+    }
+}

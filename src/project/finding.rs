@@ -1,0 +1,115 @@
+//! What is wrong in a script as one database reads it, and how it is told where several agree.
+
+use std::ops::Range;
+
+use crate::sql::{Dialect, ScriptError};
+
+use super::config::{DatabaseConfig, DialectsFrom};
+use super::source::Source;
+
+/// What was found in a text as one database reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub code: &'static str,
+    pub span: Range<usize>,
+    pub message: String,
+    pub help: String,
+    /// The statement of the script, by its place, that an allowance may excuse.
+    pub excusable: Option<usize>,
+}
+
+impl Finding {
+    pub fn new(
+        code: &'static str,
+        span: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            span,
+            message: message.into(),
+            help: help.into(),
+            excusable: None,
+        }
+    }
+
+    /// An allowance may excuse the statement at this place of the script.
+    pub fn excusable(mut self, statement: usize) -> Self {
+        self.excusable = Some(statement);
+        self
+    }
+
+    pub fn empty() -> Self {
+        Self::new(
+            "empty-script",
+            0..0,
+            "there is no statement in this file",
+            "write one, or remove the file; where a database has nothing to do, write `SELECT 1;`",
+        )
+    }
+}
+
+impl From<ScriptError> for Finding {
+    fn from(error: ScriptError) -> Self {
+        Self::new("sql", error.span, error.message, error.help)
+    }
+}
+
+/// Reports what several databases found in one text: once where they agree, and otherwise with
+/// the database's name.
+pub(super) fn report(
+    source: &Source,
+    mut findings: Vec<(Dialect, Vec<Finding>)>,
+    database: &DatabaseConfig,
+) {
+    let is_assumed = database.dialects_from == DialectsFrom::Assumption;
+    let mut reject: Vec<&str> = Vec::new();
+    if is_assumed && findings.iter().any(|(_, found)| !is_rejected(found)) {
+        // Written for one database, most likely. What the other one makes of the rest is noise.
+        for (dialect, found) in findings.iter_mut().filter(|(_, found)| is_rejected(found)) {
+            found.truncate(1);
+            reject.push(dialect.name());
+        }
+    }
+    let readers = findings.len();
+    let readable = readers - reject.len();
+    let mut merged: Vec<(Vec<&str>, Finding)> = Vec::new();
+    for (dialect, finding) in findings
+        .into_iter()
+        .flat_map(|(dialect, found)| found.into_iter().map(move |finding| (dialect, finding)))
+    {
+        match merged.iter_mut().find(|(_, known)| *known == finding) {
+            Some((dialects, _)) => dialects.push(dialect.name()),
+            None => merged.push((vec![dialect.name()], finding)),
+        }
+    }
+    for (dialects, mut finding) in merged {
+        let is_rejection = dialects.iter().any(|name| reject.contains(name));
+        if is_rejection || dialects.len() < readable {
+            finding.message = format!("for {}: {}", dialects.join(", "), finding.message);
+        }
+        if is_assumed && dialects.len() < readers && (is_rejection || reject.is_empty()) {
+            let others = database.dialects.iter().map(|dialect| dialect.name());
+            let others: Vec<String> = others
+                .filter(|name| !dialects.contains(name))
+                .map(|name| format!("\"{name}\""))
+                .collect();
+            let stop = if finding.help.ends_with('?') { "" } else { "." };
+            finding.help = format!(
+                "{}{stop} If this project does not run on {}, write `dialects = [{}]` under `[database]` in migrate.toml",
+                finding.help,
+                dialects.join(" or "),
+                others.join(", "),
+            );
+        }
+        source.error(finding.code, finding.span, finding.message, finding.help);
+    }
+}
+
+/// Whether the database could not even read the text.
+fn is_rejected(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .any(|finding| matches!(finding.code, "sql" | "not-a-select"))
+}

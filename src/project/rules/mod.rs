@@ -1,0 +1,53 @@
+//! What is wrong with the scripts of a migration taken together: one rule a file, and a row here.
+
+mod ledger;
+
+use crate::model::Step;
+use crate::sql::{Dialect, Ranged, Script, Statement};
+
+use super::finding::Finding;
+use super::reader::Located;
+
+/// The scripts of one migration as one database reads them; none where there is none, or it cannot be read.
+#[derive(Clone, Copy)]
+pub(super) struct Scripts<'a> {
+    pub dialect: Dialect,
+    pub expand: Option<&'a Script>,
+    pub backfill: Option<&'a Ranged>,
+    pub contract: Option<&'a Script>,
+    pub revert: Option<&'a Script>,
+}
+
+impl<'a> Scripts<'a> {
+    /// The scripts that hold statements, in the order of the steps.
+    fn whole(&self) -> impl Iterator<Item = (Step, &'a Script)> {
+        [
+            (Step::Expand, self.expand),
+            (Step::Contract, self.contract),
+            (Step::Revert, self.revert),
+        ]
+        .into_iter()
+        .filter_map(|(step, script)| Some((step, script?)))
+    }
+
+    fn statements(&self) -> impl Iterator<Item = (Step, usize, &'a Statement)> {
+        self.whole().flat_map(|(step, script)| {
+            let statements = script.statements.iter().enumerate();
+            statements.map(move |(index, statement)| (step, index, statement))
+        })
+    }
+}
+
+/// Looks at the scripts, and says in which one it found what.
+type Rule = fn(&Scripts<'_>) -> Vec<(Step, Finding)>;
+
+const RULES: &[Rule] = &[ledger::check];
+
+/// What is wrong with a query that stands in the manifest.
+pub(super) fn of_query(dialect: Dialect, query: &Located<String>) -> Vec<Finding> {
+    ledger::of_query(dialect, query).into_iter().collect()
+}
+
+pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
+    RULES.iter().flat_map(|rule| rule(scripts)).collect()
+}
