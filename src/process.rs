@@ -1,10 +1,13 @@
 //! Programs that this one starts, and their process groups.
 
+use std::collections::BTreeSet;
+use std::ffi::CStr;
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitOptions};
 
 /// Sends a signal to a program that leads a group of its own, and to whatever it has started.
 pub fn signal_group(leader: u32, signal: Signal) {
@@ -39,3 +42,96 @@ pub fn die_with_parent(command: &mut Command) {
 /// Elsewhere the kernel has no such thing.
 #[cfg(not(target_os = "linux"))]
 pub fn die_with_parent(_command: &mut Command) {}
+
+/// Splits the process in two; none in the new one. Of the threads only this one goes on there, so another one may
+/// have left anything locked for ever.
+///
+/// # Errors
+/// Where there is another thread, and where the system makes no process.
+pub fn fork() -> io::Result<Option<Pid>> {
+    // Elsewhere it cannot be told.
+    if let Ok(threads) = std::fs::read_dir("/proc/self/task")
+        && threads.count() > 1
+    {
+        return Err(io::Error::other("this process has started threads already"));
+    }
+    // SAFETY: there is no other thread, whose locks the new process would wait for.
+    #[allow(unsafe_code, reason = "there is no safe way to split a process")]
+    let pid = unsafe { libc::fork() };
+    if pid < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Pid::from_raw(pid))
+}
+
+/// Ends the process without anything that would happen at its usual end, which is its other half's to do.
+pub fn end_at_once(code: i32) -> ! {
+    // SAFETY: it ends the process, and nothing else.
+    #[allow(unsafe_code, reason = "there is no safe function for this")]
+    unsafe {
+        libc::_exit(code)
+    }
+}
+
+/// How the process is called where processes are listed.
+pub fn set_name(name: &CStr) {
+    #[cfg(target_os = "linux")]
+    // Only for people.
+    let _ = rustix::thread::set_name(name);
+    #[cfg(not(target_os = "linux"))]
+    let _ = name;
+}
+
+/// The children that somebody in this process waits for.
+static OURS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// A child that [`reap_strangers`] leaves to whoever holds this.
+#[derive(Debug)]
+pub struct Ours(u32);
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        OURS.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.0);
+    }
+}
+
+/// Leaves a child that is there already to whoever holds the answer.
+pub fn ours(pid: Pid) -> Ours {
+    let pid = pid.as_raw_nonzero().get().unsigned_abs();
+    OURS.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(pid);
+    Ours(pid)
+}
+
+/// Collects children that have ended and were not started here: the first process of a container, and one that adopts
+/// orphans, is given those of others.
+pub fn reap_strangers() {
+    let ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);
+    while let Some(ended) = some_that_ended() {
+        // One of ours hides those after it until it is collected: they come next time.
+        if ours.contains(&ended.as_raw_nonzero().get().unsigned_abs()) {
+            return;
+        }
+        let _ = rustix::process::waitpid(Some(ended), WaitOptions::NOHANG);
+    }
+}
+
+/// A child that has ended and is not collected yet.
+fn some_that_ended() -> Option<Pid> {
+    // SAFETY: a structure of numbers, for which zero is a value.
+    #[allow(unsafe_code, reason = "there is no safe call that says which it is")]
+    let mut found: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: it writes to the structure above and to nothing else, and that is read as what it has written.
+    #[allow(unsafe_code, reason = "there is no safe call that says which it is")]
+    let pid = unsafe {
+        if libc::waitid(libc::P_ALL, 0, &raw mut found, flags) != 0 {
+            return None;
+        }
+        found.si_pid()
+    };
+    Pid::from_raw(pid)
+}

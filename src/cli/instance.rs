@@ -11,8 +11,8 @@ use super::out::{Out, note};
 use super::{json, text};
 use crate::database::Target;
 use crate::gate::Decision;
-use crate::lease::agent::{self, AgentEnd, AgentOptions};
-use crate::lease::{Admission, AdmissionRequest, LeaseError, admit as ask};
+use crate::lease::agent::{self, AgentEnd, AgentOptions, Guard};
+use crate::lease::{Admission, AdmissionRequest, LeaseError, admit as ask, session_name};
 use crate::model::{Declaration, InstanceState, Live, Snapshot};
 use crate::project::{CONFIG_FILE, Config, Project};
 
@@ -49,14 +49,23 @@ pub(super) async fn admit(args: &AdmitArgs, global: &Global, out: &Out) -> Resul
     }
 }
 
-pub(super) async fn agent(args: &AgentArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+/// Everything that an agent begins with, the guard of its application among it.
+pub(super) fn prepare_agent(args: &AgentArgs, global: &Global) -> Result<AgentOptions, Failure> {
     let setting = Setting::read(global)?;
     let request = setting.request(&args.instance, InstanceState::Serving)?;
-    let options = AgentOptions {
+    let session_name = session_name(&request.service, &request.label, &request.instance);
+    Ok(AgentOptions {
         target: setting.target,
         request,
-        command: args.command.clone(),
+        guard: Guard::split_off(args.command.clone(), session_name)?,
         stop_timeout: args.stop_timeout,
+        background: args.background.into(),
+    })
+}
+
+pub(super) async fn agent(prepared: Option<AgentOptions>, out: &Out) -> Result<u8, Failure> {
+    let Some(options) = prepared else {
+        return Err(Failure::new("the agent was not prepared"));
     };
     let end = agent::run(options).await?;
     match &end {

@@ -77,8 +77,12 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
                 .help("give -C the directory that holds migrate.toml")
         })?;
     }
-    // One thread is enough for what waits on one database, and a program that an agent starts
-    // must be the child of a thread that lives as long as the agent.
+    // Splits in two, which has to come before there is a runtime.
+    let agent = match &cli.command {
+        Command::Agent(args) => Some(instance::prepare_agent(args, &cli.global)?),
+        _ => None,
+    };
+    // One thread is enough for what waits on one database.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -101,7 +105,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Revert(args) => runtime.block_on(act::revert(args, global, out)),
         Command::Resolve(args) => runtime.block_on(act::resolve(args, global, out)),
         Command::Admit(args) => runtime.block_on(instance::admit(args, global, out)),
-        Command::Agent(args) => runtime.block_on(instance::agent(args, global, out)),
+        Command::Agent(_) => runtime.block_on(instance::agent(agent, out)),
     }
 }
 

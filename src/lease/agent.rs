@@ -1,8 +1,6 @@
 //! `migrate agent`: runs an application under a lease, and stops it when the lease cannot be kept.
 
-use std::ffi::OsString;
 use std::io;
-use std::process::ExitStatus;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -11,26 +9,31 @@ use rustix::process::Signal;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 use super::admission::{Admission, AdmissionRequest, admit};
-use super::child::{Application, Group, exit_code};
+use super::child::Group;
 use super::clock::Moment;
 use super::deadline::Terms;
 use super::error::LeaseError;
+use super::guard::{Application, Left, Order, Report, Scope};
 use super::keeper::{Keeper, KeeperHandle};
-use super::session_name::session_name;
+use super::rest::{Next, Rest};
 use super::tenure::{Loss, Tenure};
 use crate::database::Target;
 use crate::gate::Decision;
 
+pub use super::guard::Guard;
+pub use super::rest::Background;
+
 /// What an agent is to do.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct AgentOptions {
     pub target: Target,
     pub request: AdmissionRequest,
-    /// The program and its arguments.
-    pub command: Vec<OsString>,
+    /// Holds the program that is to be run.
+    pub guard: Guard,
     /// What the application gets between SIGTERM and SIGKILL when its lease is lost, where the
     /// lease is long enough.
     pub stop_timeout: Duration,
+    pub background: Background,
 }
 
 /// How an agent ended.
@@ -59,7 +62,7 @@ impl AgentEnd {
 }
 
 /// Registers an instance, runs its application in the foreground, renews the lease, passes signals
-/// on, and releases the lease when the application and its helpers are gone.
+/// on, and releases the lease when the application and everything that it has started are gone.
 ///
 /// # Errors
 /// Whatever prevents the admission or the start of the application; then no lease is left.
@@ -67,8 +70,9 @@ pub async fn run(options: AgentOptions) -> Result<AgentEnd, LeaseError> {
     let AgentOptions {
         target,
         request,
-        command,
+        guard,
         stop_timeout,
+        background,
     } = options;
     let terms = Terms::new(request.lease, request.renew, stop_timeout)?;
     let mut signals = Signals::listen()?;
@@ -84,20 +88,31 @@ pub async fn run(options: AgentOptions) -> Result<AgentEnd, LeaseError> {
         Admission::Refused(decision) => return Ok(AgentEnd::Refused(decision)),
     };
     let tenure = Arc::new(Tenure::new(terms, asked_at));
-    let session_name = session_name(&request.service, &request.label, &request.instance);
     let (keeper, handle) = Keeper::new(target, request, id, Arc::clone(&tenure));
     tokio::spawn(keeper.run());
-    let group = Group::here();
-    let end = match start(&command, group, &session_name, &tenure).await {
+    let group = guard.group();
+    let end = match start(guard, &tenure).await {
         Ok(application) => {
             let mut agent = Agent {
                 application,
                 group,
                 tenure,
                 handle: handle.clone(),
+                background,
                 stage: Stage::Running,
+                asked_to_stop: false,
+                rest: None,
+                killed_at: None,
             };
-            Ok(agent.supervise(&mut signals).await)
+            let (end, remains) = agent.supervise(&mut signals).await;
+            if remains == Remains::Something {
+                tracing::error!(
+                    "processes of the application are left that cannot be stopped: the lease is not released, and \
+                     counts until it runs out"
+                );
+                return Ok(end);
+            }
+            Ok(end)
         }
         Err(error) => Err(error),
     };
@@ -107,15 +122,11 @@ pub async fn run(options: AgentOptions) -> Result<AgentEnd, LeaseError> {
     end
 }
 
-async fn start(
-    command: &[OsString],
-    group: Group,
-    session_name: &str,
-    tenure: &Tenure,
-) -> Result<Application, LeaseError> {
+async fn start(guard: Guard, tenure: &Tenure) -> Result<Application, LeaseError> {
     let now = Moment::now();
-    if tenure.look(now).is_valid_at(now) {
-        Application::start(command, group, session_name).await
+    let held = tenure.look(now);
+    if held.is_valid_at(now) {
+        guard.start(held.deadline.kill_at()).await
     } else {
         Err(LeaseError::Timeout {
             what: "the admission",
@@ -129,7 +140,14 @@ enum Stage {
     Running,
     /// It was asked to stop, because the lease is lost.
     Stopping,
-    Killed,
+}
+
+/// What an agent leaves behind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Remains {
+    Nothing,
+    /// Processes that it cannot stop.
+    Something,
 }
 
 struct Agent {
@@ -137,98 +155,172 @@ struct Agent {
     group: Group,
     tenure: Arc<Tenure>,
     handle: KeeperHandle,
+    background: Background,
     stage: Stage,
-}
-
-/// An application that has exited, while what it started may still be there.
-struct Exit {
-    code: i32,
-    rest_until: Moment,
+    /// Whether a signal was passed on that usually ends a program.
+    asked_to_stop: bool,
+    /// Once the application itself has exited.
+    rest: Option<Rest>,
+    killed_at: Option<Moment>,
 }
 
 impl Agent {
-    async fn supervise(&mut self, signals: &mut Signals) -> AgentEnd {
-        // How often it is looked whether an exited application has left something behind.
-        const LOOK: Duration = Duration::from_millis(20);
+    async fn supervise(&mut self, signals: &mut Signals) -> (AgentEnd, Remains) {
         let mut changes = self.tenure.subscribe();
-        let mut exit: Option<Exit> = None;
         loop {
             // Invariant: the deadline comes before anything else. It may be long after the last look.
             let now = Moment::now();
             let loss = self.enforce(now);
-            if let Some(exit) = &exit
-                && self.is_over(exit, now)
-            {
-                return match loss {
-                    Some(loss) => AgentEnd::Lost {
-                        loss,
-                        code: exit.code,
-                    },
-                    None => AgentEnd::Exited { code: exit.code },
-                };
+            crate::process::reap_strangers();
+            if self.tidy_up(now) {
+                return (self.end(loss), Remains::Nothing);
             }
-            let due = exit.as_ref().map(|_| now + LOOK);
+            if self.gives_up(now) {
+                return (self.end(loss), Remains::Something);
+            }
+            let nap = self.tenure.nap(now, self.due());
             tokio::select! {
                 biased;
-                status = self.application.exited(), if exit.is_none() => {
-                    exit = Some(self.exit(status));
-                }
+                report = self.application.heard() => match report {
+                    Some(Report::Gone) => {
+                        let loss = self.enforce(now);
+                        return (self.end(loss), Remains::Nothing);
+                    }
+                    Some(report) => self.note(report),
+                    None => return self.unguarded().await,
+                },
                 signal = signals.next() => self.pass_on(signal),
                 _ = changes.changed() => {}
-                () = tokio::time::sleep(self.tenure.nap(now, due)) => {}
+                () = tokio::time::sleep(nap) => {}
             }
+        }
+    }
+
+    fn end(&self, loss: Option<Loss>) -> AgentEnd {
+        const KILLED: i32 = 128 + Signal::KILL.as_raw();
+        let code = self.rest.as_ref().map_or(KILLED, Rest::code);
+        match loss {
+            Some(loss) => AgentEnd::Lost { loss, code },
+            None => AgentEnd::Exited { code },
         }
     }
 
     /// Stops the application where the lease is lost, and kills it where that took too long.
     fn enforce(&mut self, now: Moment) -> Option<Loss> {
         let held = self.tenure.look(now);
+        self.application.may_run_until(held.deadline.kill_at());
         let loss = held.loss?;
         if self.stage == Stage::Running {
             self.stage = Stage::Stopping;
+            self.asked_to_stop = true;
             tracing::error!(help = loss.help(), "stopping the application: {loss}");
-            self.application.signal(Signal::TERM);
+            self.application.tell(Order::Signal(Signal::TERM));
         }
-        if self.stage == Stage::Stopping && now >= held.deadline.kill_at() {
-            self.stage = Stage::Killed;
-            tracing::error!("killing the application: it did not stop in time");
-            self.application.kill();
+        if now >= held.deadline.kill_at() {
+            self.kill(now, "killing the application: it did not stop in time");
         }
         Some(loss)
     }
 
-    fn exit(&self, status: io::Result<ExitStatus>) -> Exit {
-        let code = status.map_or_else(
-            |error| {
-                tracing::error!("how the application ended cannot be known: {error}");
-                1
-            },
-            exit_code,
+    fn kill(&mut self, now: Moment, why: &str) {
+        if self.killed_at.is_none() {
+            self.killed_at = Some(now);
+            tracing::error!("{why}");
+            self.application.kill();
+        }
+    }
+
+    /// Does what is to be done about what an application that has exited has left behind; whether it is let run on.
+    fn tidy_up(&mut self, now: Moment) -> bool {
+        let background = self.background;
+        let next = self.rest.as_mut().map(|rest| rest.next(background, now));
+        match next.unwrap_or(Next::Wait) {
+            Next::Wait => {}
+            Next::Ask => self.application.tell(Order::Signal(Signal::TERM)),
+            Next::Keep(process) => tracing::warn!(
+                help = "start it in the foreground, so that it is seen when it fails; or see `migrate agent --help`, --background",
+                "the application has put itself into the background: the lease is kept as long as {process} and what it \
+                 has started run"
+            ),
+            Next::KillGroup => self.application.tell(Order::Kill(Scope::Group)),
+            Next::Kill(left) => {
+                let why = match left {
+                    Some(process) => format!(
+                        "killing what the application has left behind when it exited, {process} for one: it would run \
+                         without a lease"
+                    ),
+                    None => {
+                        "killing what the application has left behind: it would run without a lease"
+                            .to_owned()
+                    }
+                };
+                self.kill(now, &why);
+            }
+            Next::Leave => {
+                self.application.tell(Order::Leave);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn due(&self) -> Option<Moment> {
+        self.rest.as_ref().map(Rest::until)
+    }
+
+    /// Whether it has been killed, and is not gone for so long that it cannot be killed.
+    fn gives_up(&self, now: Moment) -> bool {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        self.killed_at.is_some_and(|at| now >= at + PATIENCE)
+    }
+
+    fn note(&mut self, report: Report) {
+        match report {
+            Report::Exited(code) => {
+                let now = Moment::now();
+                let grace = self.tenure.terms().grace();
+                self.rest = Some(Rest::new(code, self.asked_to_stop, now, grace));
+            }
+            Report::Left(left) => self.left(left),
+            Report::Denied(process) => tracing::error!(
+                help = "start the agent with the rights that the application has, or with more: `sudo migrate agent … -- CMD`",
+                "{process} runs as a user whose processes this agent may not stop: it would outlive its lease"
+            ),
+            // The first comes once, at the start, and the others are seen to before.
+            Report::Started(_) | Report::Failed(_) | Report::Gone => {}
+        }
+    }
+
+    fn left(&mut self, left: Left) {
+        if let Some(rest) = &mut self.rest {
+            rest.left = left;
+        }
+    }
+
+    /// The guard was killed: everything that it has guarded is now below this process.
+    async fn unguarded(&mut self) -> (AgentEnd, Remains) {
+        tracing::error!(
+            "the process that guards the application was killed: stopping the application, which could outlive its lease"
         );
-        let rest_until = Moment::now() + self.tenure.terms().grace();
-        Exit { code, rest_until }
+        let remains = if self.application.kill_orphans().await {
+            Remains::Nothing
+        } else {
+            Remains::Something
+        };
+        let loss = self.enforce(Moment::now());
+        (self.end(loss), remains)
     }
 
-    /// Whether nothing of an application that has exited is left. What is left after a while is
-    /// killed: it would go on without a lease.
-    fn is_over(&self, exit: &Exit, now: Moment) -> bool {
-        if !self.application.left_something() {
-            return true;
-        }
-        if now < exit.rest_until {
-            return false;
-        }
-        tracing::warn!("killing processes that the application has left behind");
-        self.application.kill();
-        true
-    }
-
-    fn pass_on(&self, signal: Signal) {
+    fn pass_on(&mut self, signal: Signal) {
         if matches!(signal, Signal::TERM | Signal::INT) {
             self.handle.begin_draining();
         }
-        if !self.group.is_typed(signal) {
-            self.application.signal(signal);
+        if matches!(signal, Signal::TERM | Signal::INT | Signal::QUIT) {
+            self.asked_to_stop = true;
+        }
+        // What has put itself into the background hears nothing of what is typed.
+        if self.rest.is_some() || !self.group.is_typed(signal) {
+            self.application.tell(Order::Signal(signal));
         }
     }
 }

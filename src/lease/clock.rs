@@ -33,6 +33,10 @@ impl Moment {
         Self(milliseconds)
     }
 
+    pub(super) const fn as_millis(self) -> u64 {
+        self.0
+    }
+
     /// How long it is until `later`; zero where that has passed.
     #[must_use]
     pub fn until(self, later: Self) -> Duration {

@@ -38,6 +38,9 @@ pub enum LeaseError {
         command: OsString,
         source: std::io::Error,
     },
+    /// The application would outlive its agent, or its lease.
+    #[error("the application cannot be stopped when its lease ends, and is not started: {reason}")]
+    Unguarded { reason: String },
     #[error("cannot keep a lease on this system: {0}")]
     System(#[from] std::io::Error),
 }
@@ -62,6 +65,9 @@ impl LeaseError {
             Self::Command { .. } => {
                 Some("check its path and its permissions; the lease was released")
             }
+            Self::Unguarded { .. } => Some(
+                "start the agent with the rights that the application will have, or with more: `sudo migrate agent … -- CMD`; mount /proc",
+            ),
             Self::Refused(_) | Self::Terms { .. } | Self::NotHeld | Self::System(_) => None,
         }
     }

@@ -10,8 +10,10 @@ mod child;
 mod clock;
 mod deadline;
 mod error;
+mod guard;
 mod held;
 mod keeper;
+mod rest;
 mod session_name;
 mod tenure;
 

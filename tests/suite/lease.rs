@@ -1,6 +1,7 @@
 //! Admission, renewal and the end of leases.
 
 mod admission;
+mod background;
 mod keeper;
 mod process;
 
