@@ -49,5 +49,6 @@ mod process;
 pub mod project;
 pub mod rollout;
 pub mod sql;
+mod text;
 
 pub use lease::{Lease, LeaseBuilder, LeaseError};

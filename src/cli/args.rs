@@ -77,15 +77,19 @@ pub(super) struct Global {
     /// Work as if started in DIR, which holds migrate.toml
     #[arg(short = 'C', long, value_name = "DIR", global = true)]
     pub project: Option<PathBuf>,
-    /// The database; wins over DATABASE_URL, which wins over [database] url in migrate.toml
+    /// The database. Everybody on this machine can read it in the list of processes: a URL with a
+    /// password belongs in a file or in the environment
     #[arg(
         long,
         value_name = "URL",
         global = true,
-        env = "DATABASE_URL",
-        hide_env_values = true
+        conflicts_with = "database_url_file"
     )]
-    pub database_url: Option<String>,
+    pub(super) database_url: Option<String>,
+    /// A file that holds the database's URL and nothing else; read anew for each connection.
+    /// After these options come DATABASE_URL, DATABASE_URL_FILE, and [database] url in migrate.toml
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) database_url_file: Option<PathBuf>,
     /// How results are printed
     #[arg(long, value_name = "FORMAT", global = true, default_value = "text")]
     pub output: Format,

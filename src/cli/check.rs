@@ -11,7 +11,9 @@ use super::text::count;
 use crate::project::Project;
 
 pub(super) fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
-    let project = Project::load(Path::new("."), global.database_url.as_deref())?;
+    let given = global.database_url()?;
+    let url = given.as_ref().map(|given| given.url.as_str());
+    let project = Project::load(Path::new("."), url)?;
     let databases: Vec<&str> = project
         .config
         .database

@@ -8,7 +8,7 @@ use super::out::note;
 use crate::coordinator::{self, Situation};
 use crate::database::{Connection, ErrorKind, Target};
 use crate::ledger::{BackfillRecord, Ledger, LedgerError, RolloutRecord};
-use crate::project::Project;
+use crate::project::{Config, Project};
 
 /// A project whose files are in order, and the database that is meant.
 pub(super) struct Context {
@@ -19,15 +19,7 @@ pub(super) struct Context {
 impl Context {
     pub(super) fn load(global: &Global) -> Result<Self, Failure> {
         let project = load_project(global)?;
-        let url = global
-            .database_url
-            .as_deref()
-            .or(project.config.database_url.as_deref())
-            .ok_or_else(|| {
-                Failure::new("no database is named")
-                    .help("set --database-url, DATABASE_URL, or [database] url in migrate.toml")
-            })?;
-        let target = Target::parse(url, &project.root)?;
+        let target = named_target(global, &project.config, &project.root)?;
         Ok(Self { project, target })
     }
 
@@ -77,6 +69,21 @@ impl Context {
     }
 }
 
+/// The database that is meant, by the first that names one.
+pub(super) fn named_target(
+    global: &Global,
+    config: &Config,
+    root: &Path,
+) -> Result<Target, Failure> {
+    match (global.database_url()?, &config.database_url) {
+        (Some(given), _) => Ok(given.target(root)?),
+        (None, Some(url)) => Ok(Target::parse(url, root)?),
+        (None, None) => Err(Failure::new("no database is named").help(
+            "set --database-url-file or --database-url, DATABASE_URL or DATABASE_URL_FILE, or [database] url in migrate.toml",
+        )),
+    }
+}
+
 async fn last_rollout(
     connection: &mut dyn Connection,
 ) -> Result<Option<RolloutRecord>, LedgerError> {
@@ -98,7 +105,9 @@ async fn last_rollout(
 
 /// The project's files, with what looks wrong in them said.
 pub(super) fn load_project(global: &Global) -> Result<Project, Failure> {
-    let project = Project::load(Path::new("."), global.database_url.as_deref())?;
+    let given = global.database_url()?;
+    let url = given.as_ref().map(|given| given.url.as_str());
+    let project = Project::load(Path::new("."), url)?;
     if !global.quiet {
         for warning in &project.warnings {
             note(&format!("warning: {}", warning.one_line()));

@@ -41,7 +41,7 @@ enum Unanswered {
 impl From<DatabaseError> for Unanswered {
     fn from(error: DatabaseError) -> Self {
         match error.kind {
-            ErrorKind::Unreachable => Self::Unreachable(error),
+            ErrorKind::Unreachable | ErrorKind::Full | ErrorKind::Tls => Self::Unreachable(error),
             _ => Self::Failed(error.into()),
         }
     }

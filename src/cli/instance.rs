@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::args::{AdmitArgs, AgentArgs, Global, InstanceArgs};
+use super::context::named_target;
 use super::failure::Failure;
 use super::out::{Out, note};
 use super::{json, text};
@@ -112,7 +113,9 @@ impl Setting {
     fn read(global: &Global) -> Result<Self, Failure> {
         let root = Path::new(".");
         let (config, declarations) = if root.join(CONFIG_FILE).exists() {
-            let project = Project::load(root, global.database_url.as_deref())?;
+            let given = global.database_url()?;
+            let url = given.as_ref().map(|given| given.url.as_str());
+            let project = Project::load(root, url)?;
             let declarations = project
                 .migrations
                 .into_iter()
@@ -127,15 +130,7 @@ impl Setting {
             }
             (Config::default(), Vec::new())
         };
-        let url = global
-            .database_url
-            .as_deref()
-            .or(config.database_url.as_deref())
-            .ok_or_else(|| {
-                Failure::new("no database is named")
-                    .help("set --database-url or DATABASE_URL, or run where migrate.toml is")
-            })?;
-        let target = Target::parse(url, root)?;
+        let target = named_target(global, &config, root)?;
         Ok(Self {
             target,
             config,

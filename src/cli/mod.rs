@@ -11,6 +11,7 @@ mod context;
 mod failure;
 mod fleet;
 mod gate;
+mod given;
 mod instance;
 mod json;
 mod log;

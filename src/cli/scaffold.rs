@@ -34,7 +34,8 @@ pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Fail
     let root = Path::new(".");
     // A project whose last migration is unfinished can still get another one.
     if !root.join(CONFIG_FILE).exists() {
-        Project::load(root, global.database_url.as_deref())?;
+        let given = global.database_url()?;
+        Project::load(root, given.as_ref().map(|given| given.url.as_str()))?;
     }
     let base = Project::migrations_dir(root);
     let number = next_number(&base)?;

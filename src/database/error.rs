@@ -1,8 +1,10 @@
 //! What can go wrong at a database, sorted by what is to be done about it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{Target, Value};
+use crate::text::secret;
 
 /// Which kind of remedy an error asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +13,10 @@ pub enum ErrorKind {
     Url,
     /// The server does not answer, or the connection broke.
     Unreachable,
+    /// It has no connection left for us.
+    Full,
+    /// A connection that is as safe as the URL asks for cannot be had.
+    Tls,
     /// It refuses who we are.
     Authentication,
     /// We may not do this.
@@ -54,6 +60,8 @@ impl fmt::Display for DatabaseError {
         let what = match self.kind {
             ErrorKind::Url | ErrorKind::Statement | ErrorKind::Conflict => "",
             ErrorKind::Unreachable => "the database cannot be reached",
+            ErrorKind::Full => "the database has no connection left",
+            ErrorKind::Tls => "there is no safe connection to the database",
             ErrorKind::Authentication => "the database refuses the user or the password",
             ErrorKind::Permission => "the database user lacks a right",
             ErrorKind::HiddenRows => "row level security hides rows from this user",
@@ -122,7 +130,11 @@ impl DatabaseError {
     pub const fn is_passing(&self) -> bool {
         matches!(
             self.kind,
-            ErrorKind::Unreachable | ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Conflict
+            ErrorKind::Unreachable
+                | ErrorKind::Full
+                | ErrorKind::Locked
+                | ErrorKind::Timeout
+                | ErrorKind::Conflict
         )
     }
 
@@ -130,8 +142,19 @@ impl DatabaseError {
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
         Some(match self.kind {
-            ErrorKind::Url => "set --database-url, DATABASE_URL or [database] url in migrate.toml",
+            ErrorKind::Url => {
+                "the URL is taken from --database-url, --database-url-file, DATABASE_URL, DATABASE_URL_FILE or [database] url in migrate.toml: the first that is there"
+            }
+            ErrorKind::Unreachable if self.code.is_some() => {
+                "the server is there and takes nobody: it starts, stops or broke the connection; see its log, and try again"
+            }
             ErrorKind::Unreachable => "check that the server runs and that host and port are right",
+            ErrorKind::Full => {
+                "see who holds the connections, raise the server's limit, or put a pooler between; it is safe to try again"
+            }
+            ErrorKind::Tls => {
+                "docs/files.md says what each `sslmode` (PostgreSQL) and `ssl-mode` (MySQL, MariaDB) asks for"
+            }
             ErrorKind::Authentication => "check the user and the password in the database URL",
             ErrorKind::Permission => {
                 "the grants that an instance and a coordinator need are listed in docs/grants.md"
@@ -159,6 +182,17 @@ impl DatabaseError {
         error: &sqlx::Error,
         classify: impl Fn(&dyn sqlx::error::DatabaseError) -> ErrorKind,
     ) -> Self {
+        let mut found = Self::unmasked(error, classify);
+        if let Cow::Owned(masked) = secret::masked(&found.message) {
+            found.message = masked;
+        }
+        found
+    }
+
+    fn unmasked(
+        error: &sqlx::Error,
+        classify: impl Fn(&dyn sqlx::error::DatabaseError) -> ErrorKind,
+    ) -> Self {
         match error {
             sqlx::Error::Database(inner) => {
                 let mut found = Self::new(classify(inner.as_ref()), inner.message());
@@ -166,7 +200,7 @@ impl DatabaseError {
                 found
             }
             sqlx::Error::Io(inner) => Self::unreachable(inner.to_string()),
-            sqlx::Error::Tls(inner) => Self::unreachable(format!("TLS: {inner}")),
+            sqlx::Error::Tls(inner) => Self::new(ErrorKind::Tls, format!("TLS: {inner}")),
             sqlx::Error::Protocol(message) => Self::unreachable(message.clone()),
             sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
                 Self::unreachable("the connection is closed")

@@ -7,18 +7,21 @@ mod answers;
 mod error;
 mod keys;
 mod mysql;
+mod parameters;
 mod postgres;
 mod sqlite;
 mod target;
+mod tls;
+mod url;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
 pub use error::{DatabaseError, ErrorKind};
 pub use keys::{Key, KeyRange, RowComparison, Start};
 pub(crate) use postgres::APPLICATION_NAME;
-pub use target::{Target, redact};
+pub use target::{Target, read_url};
 
 pub use crate::sql::Ddl;
 use crate::sql::{Dialect, Object, Script};
@@ -446,21 +449,52 @@ pub async fn connect(
     target: &Target,
     options: ConnectOptions,
 ) -> Result<Box<dyn Connection>, DatabaseError> {
-    let connecting = async {
-        let connection: Box<dyn Connection> = match target.dialect() {
-            Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(target, options).await?),
-            Dialect::Postgres => Box::new(postgres::Postgres::connect(target, options).await?),
-            Dialect::Mysql => Box::new(mysql::Mysql::connect(target, options).await?),
-        };
-        Ok(connection)
-    };
-    tokio::time::timeout(options.connect_timeout, connecting)
-        .await
-        .unwrap_or_else(|_| {
-            let seconds = options.connect_timeout.as_secs();
-            Err(DatabaseError::unreachable(format!(
-                "no answer within {seconds} s"
-            )))
-        })
-        .map_err(|error| error.at(target))
+    let target = target.current()?;
+    let target = target.as_ref();
+    let limit = target
+        .connect_timeout()
+        .map_or(options.connect_timeout, |limit| {
+            limit.min(options.connect_timeout)
+        });
+    let began = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let left = limit.saturating_sub(began.elapsed());
+        let connected = tokio::time::timeout(left, connect_once(target, options)).await;
+        match connected {
+            // Somebody will go. Not all who wait may come back at the same moment.
+            Ok(Err(error)) if error.kind == ErrorKind::Full => {
+                let wait = pause.mul_f64(0.5 + fastrand::f64());
+                if began.elapsed() + wait >= limit {
+                    return Err(error.at(target));
+                }
+                tracing::debug!("waiting for a connection to {target}: {error}");
+                tokio::time::sleep(wait).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            Ok(connected) => return connected.map_err(|error| error.at(target)),
+            Err(_) => {
+                let error = DatabaseError::unreachable(format!(
+                    "no answer within {} s",
+                    limit.as_secs_f64()
+                ));
+                return Err(error.at(target));
+            }
+        }
+    }
+}
+
+/// How long a server without a free connection is left alone before it is asked again: twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+async fn connect_once(
+    target: &Target,
+    options: ConnectOptions,
+) -> Result<Box<dyn Connection>, DatabaseError> {
+    Ok(match target.dialect() {
+        Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(target, options).await?),
+        Dialect::Postgres => Box::new(postgres::Postgres::connect(target, options).await?),
+        Dialect::Mysql => Box::new(mysql::Mysql::connect(target, options).await?),
+    })
 }

@@ -3,12 +3,11 @@
 //! A change of the schema commits the transaction around it, so nothing here runs one in a transaction of ours.
 //! Lock limits are session variables: they are set for one transaction or statement and put back with its end.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlQueryResult};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor};
+use sqlx::{AssertSqlSafe, Connection as _, Executor};
 
 use super::answers::collect;
 use super::{
@@ -22,6 +21,7 @@ mod catalogue;
 mod keys;
 mod limits;
 mod load;
+mod login;
 mod sessions;
 mod stored;
 mod values;
@@ -88,25 +88,8 @@ impl Mysql {
         target: &Target,
         how: ConnectOptions,
     ) -> Result<Self, DatabaseError> {
-        let options = MySqlConnectOptions::from_str(target.secret_url())
-            .map_err(|error| without_secrets(target, &error))?;
-        if options.get_database().is_none_or(str::is_empty) {
-            return Err(DatabaseError::bad_url(
-                "the URL names no database: write `mysql://user@host:3306/shop`".into(),
-            ));
-        }
-        let options = options
-            // Closing a statement is not answered, and what is sent after it would wait for a delayed
-            // acknowledgement (40 ms). The server prepares one anew by itself where a table has changed.
-            .statement_cache_capacity(STATEMENTS)
-            // The user's statements mean what they mean in any other session.
-            .pipes_as_concat(false)
-            .no_engine_substitution(false)
-            .timezone(None::<String>)
-            .disable_statement_logging();
-        let inner = MySqlConnection::connect_with(&options)
-            .await
-            .map_err(|error| without_secrets(target, &error))?;
+        let options = login::options(target)?;
+        let inner = login::log_in(target, &options).await?;
         let mut connection = Self {
             inner,
             flavour: Flavour::MySql,
@@ -235,15 +218,6 @@ impl Mysql {
     }
 }
 
-/// A message about connecting, in which neither the URL nor its password appears.
-fn without_secrets(target: &Target, error: &sqlx::Error) -> DatabaseError {
-    let mut found = from_sqlx(error);
-    if found.message.contains(target.secret_url()) {
-        found.message = "the URL cannot be read".into();
-    }
-    found
-}
-
 fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
     let mut found = DatabaseError::from_sqlx(error, |inner| {
         let number = inner
@@ -272,10 +246,10 @@ const fn kind_of(number: u16) -> ErrorKind {
         1049 => ErrorKind::NoDatabase,
         1044 | 1142 | 1143 | 1227 | 1370 | 1410 | 1419 => ErrorKind::Permission,
         1146 => ErrorKind::NoTable,
-        // Too many connections, shutting down, killed, broken; a Galera node that is not ready.
-        1040 | 1047 | 1053 | 1077..=1080 | 1152..=1161 | 1184 | 1203 | 1927 => {
-            ErrorKind::Unreachable
-        }
+        // Too many connections, of all or of one user.
+        1040 | 1203 | 1226 => ErrorKind::Full,
+        // Shutting down, killed, broken; a Galera node that is not ready.
+        1047 | 1053 | 1077..=1080 | 1152..=1161 | 1184 | 1927 => ErrorKind::Unreachable,
         _ => ErrorKind::Statement,
     }
 }

@@ -3,13 +3,12 @@
 //! Nothing is prepared, because that would cost a round trip: values are written into the statement. Settings are
 //! only ever made for one transaction. So a pooler in transaction mode can stand between.
 
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnection, PgDatabaseError};
 
 use super::{
     Access, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key,
@@ -43,6 +42,7 @@ static CAPABILITIES: Capabilities = Capabilities {
 
 mod keys;
 mod load;
+mod login;
 mod message;
 mod names;
 
@@ -66,8 +66,8 @@ pub(super) struct Postgres {
     whose: Whose,
     /// Whether statements of the user's have run in the open transaction.
     has_run_theirs: bool,
-    /// How another session is opened.
-    options: PgConnectOptions,
+    /// Where another session is opened.
+    target: Target,
     /// Whether this session was opened for statements outside of transactions, or that was tried.
     is_for_bare: bool,
 }
@@ -80,18 +80,7 @@ impl Postgres {
         target: &Target,
         how: ConnectOptions,
     ) -> Result<Self, DatabaseError> {
-        let mut options = PgConnectOptions::from_str(target.secret_url())
-            .map_err(|error| without_secrets(target, &error))?
-            // A parameter that poolers do not know.
-            .extra_float_digits(None)
-            .statement_cache_capacity(0)
-            .disable_statement_logging();
-        if options.get_application_name().is_none() {
-            options = options.application_name(APPLICATION_NAME);
-        }
-        let inner = PgConnection::connect_with(&options)
-            .await
-            .map_err(|error| without_secrets(target, &error))?;
+        let inner = login::log_in(target, &[]).await?;
         let pin = names::pin(inner.server_version_num(), how.lock_limit);
         Ok(Self {
             inner,
@@ -101,7 +90,7 @@ impl Postgres {
             pin: pin.into(),
             whose: Whose::Ours,
             has_run_theirs: false,
-            options,
+            target: target.clone(),
             is_for_bare: false,
         })
     }
@@ -130,15 +119,6 @@ impl Postgres {
     }
 }
 
-/// A message about connecting, in which neither the URL nor its password appears.
-fn without_secrets(target: &Target, error: &sqlx::Error) -> DatabaseError {
-    let mut found = from_sqlx(error);
-    if found.message.contains(target.secret_url()) {
-        found.message = "the URL cannot be read".into();
-    }
-    found
-}
-
 fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
     let mut found = DatabaseError::from_sqlx(error, |inner| {
         match inner.code().as_deref() {
@@ -150,11 +130,12 @@ fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
             Some("42501") if is_of_hidden_rows(inner) => ErrorKind::HiddenRows,
             Some("42501") => ErrorKind::Permission,
             Some("42P01" | "3F000") => ErrorKind::NoTable,
-            // Shutting down, starting up, out of connections, broken connection.
+            // Shutting down, starting up, broken connection.
             // A transaction that stood still for too long took its connection along.
-            Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "53300") => {
+            Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04") => {
                 ErrorKind::Unreachable
             }
+            Some("53300") => ErrorKind::Full,
             Some(code) if code.starts_with("08") => ErrorKind::Unreachable,
             _ => ErrorKind::Statement,
         }
@@ -300,9 +281,11 @@ impl Connection for Postgres {
         if std::mem::replace(&mut self.is_for_bare, true) {
             return Ok(());
         }
-        let options = self.options.clone().options(names::LIMITLESS);
-        let opened =
-            tokio::time::timeout(CONNECT_AGAIN, PgConnection::connect_with(&options)).await;
+        let opened = async {
+            let target = self.target.current()?;
+            login::log_in(&target, &names::LIMITLESS).await
+        };
+        let opened = tokio::time::timeout(CONNECT_AGAIN, opened).await;
         match opened {
             Ok(Ok(opened)) => {
                 let before = std::mem::replace(&mut self.inner, opened);

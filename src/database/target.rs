@@ -1,50 +1,84 @@
 //! Which database is meant, and how to speak of it without giving its password away.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::url::ServerUrl;
 use super::{DatabaseError, SCHEMES};
 use crate::sql::Dialect;
+use crate::text::secret;
 
-/// A database's URL, read far enough to know which kind of database it is.
+/// A database, as its URL names it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     dialect: Dialect,
-    url: String,
+    place: Place,
+    /// The file that the URL is read from anew for each connection, and where a relative path in it starts.
+    origin: Option<(PathBuf, PathBuf)>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Place {
     /// The file of an embedded database.
-    path: Option<PathBuf>,
+    File(PathBuf),
+    Server(Box<ServerUrl>),
 }
 
 impl Target {
     /// Reads a URL; a relative path of an embedded database starts at `base`.
     ///
     /// # Errors
-    /// A scheme that names no supported database, or a database that would not outlive the process.
+    /// A URL that cannot be used, and how to write it; it is not repeated in the message.
     pub fn parse(url: &str, base: &Path) -> Result<Self, DatabaseError> {
         let scheme = url.split(':').next().unwrap_or_default();
         let Some((_, dialect)) = SCHEMES
             .iter()
             .find(|(name, _)| *name == scheme && url.contains(':'))
         else {
-            let known: Vec<String> = SCHEMES
-                .iter()
-                .map(|(name, _)| format!("{name}://"))
-                .collect();
-            return Err(DatabaseError::bad_url(format!(
-                "`{}` does not name a supported database: a URL starts with {}",
-                redact(url),
-                known.join(", ")
-            )));
+            return Err(DatabaseError::bad_url(unsupported(url)));
         };
-        let path = match dialect {
-            Dialect::Sqlite => Some(sqlite_path(url, base)?),
-            Dialect::Postgres | Dialect::Mysql => None,
+        let place = match dialect {
+            Dialect::Sqlite => Place::File(sqlite_path(url, base)?),
+            Dialect::Postgres | Dialect::Mysql => {
+                let server = ServerUrl::parse(url, *dialect).map_err(DatabaseError::bad_url)?;
+                if let Some(password) = &server.password {
+                    secret::remember(password);
+                }
+                Place::Server(Box::new(server))
+            }
         };
         Ok(Self {
             dialect: *dialect,
-            url: url.to_owned(),
-            path,
+            place,
+            origin: None,
         })
+    }
+
+    /// Reads a URL from a file that holds nothing else. Each connection reads it anew, so that a password may change.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what it holds cannot be used as [`Target::parse`] says.
+    pub fn from_file(file: &Path, base: &Path) -> Result<Self, DatabaseError> {
+        let url = read_url(file)?;
+        let mut target = Self::parse(&url, base).map_err(|error| {
+            DatabaseError::bad_url(format!("{}: {}", file.display(), error.message))
+        })?;
+        target.origin = Some((file.to_owned(), base.to_owned()));
+        Ok(target)
+    }
+
+    /// What the URL says now.
+    ///
+    /// # Errors
+    /// As [`Target::from_file`]; none where the URL is in no file.
+    pub(super) fn current(&self) -> Result<Cow<'_, Self>, DatabaseError> {
+        match &self.origin {
+            None => Ok(Cow::Borrowed(self)),
+            Some((file, base)) => Self::from_file(file, base).map(Cow::Owned),
+        }
     }
 
     #[must_use]
@@ -52,26 +86,90 @@ impl Target {
         self.dialect
     }
 
-    /// The URL with its password. Not for messages.
-    pub(super) fn secret_url(&self) -> &str {
-        &self.url
+    /// What the URL says about a server, its password too. Not for messages.
+    pub(super) fn server(&self) -> Result<&ServerUrl, DatabaseError> {
+        match &self.place {
+            Place::Server(server) => Ok(server),
+            Place::File(path) => Err(DatabaseError::bad_url(format!(
+                "`{}` is a file, and no server",
+                path.display()
+            ))),
+        }
     }
 
     /// The file of an embedded database.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
+        match &self.place {
+            Place::File(path) => Some(path),
+            Place::Server(_) => None,
+        }
+    }
+
+    /// How long the URL lets connecting take.
+    pub(super) fn connect_timeout(&self) -> Option<Duration> {
+        let Place::Server(server) = &self.place else {
+            return None;
+        };
+        let seconds = server.parameter("connect_timeout")?.parse().ok()?;
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+}
+
+/// The URL in a file.
+///
+/// # Errors
+/// The file cannot be read, or holds no line or several.
+pub fn read_url(file: &Path) -> Result<String, DatabaseError> {
+    let wrong = |why: String| {
+        DatabaseError::bad_url(format!(
+            "the database URL's file `{}` {why}",
+            file.display()
+        ))
+    };
+    let text =
+        fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let url = text.trim();
+    if url.is_empty() {
+        return Err(wrong("is empty: write the URL into it".to_owned()));
+    }
+    if url.contains(['\n', '\r']) {
+        return Err(wrong(
+            "has several lines: write the URL alone into it".to_owned(),
+        ));
+    }
+    Ok(url.to_owned())
+}
+
+/// Says no more of it than its scheme: it may be a password.
+fn unsupported(url: &str) -> String {
+    let known: Vec<String> = SCHEMES
+        .iter()
+        .map(|(name, _)| format!("{name}://"))
+        .collect();
+    let known = known.join(", ");
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    let is_word = |scheme: &&str| {
+        !scheme.is_empty()
+            && scheme.len() <= 20
+            && scheme.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    match scheme.filter(is_word) {
+        Some(scheme) => {
+            format!("`{scheme}://` does not name a supported database: a URL starts with {known}")
+        }
+        None => format!("the database's URL does not start with one of {known}"),
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.path {
-            Some(path) => {
+        match &self.place {
+            Place::File(path) => {
                 let shown = path.strip_prefix(".").unwrap_or(path);
                 write!(f, "{}", shown.display())
             }
-            None => f.write_str(&redact(&self.url)),
+            Place::Server(server) => write!(f, "{server}"),
         }
     }
 }
@@ -99,50 +197,9 @@ fn sqlite_path(url: &str, base: &Path) -> Result<PathBuf, DatabaseError> {
     Ok(base.join(file))
 }
 
-/// A URL for messages: with neither its password nor its parameters, which may hold one.
-#[must_use]
-pub fn redact(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        // Not a URL: it may be anything, so only its beginning is shown.
-        return url
-            .split([':', '@'])
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(20)
-            .collect();
-    };
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    // The password may itself hold `@` or `/`: the last `@` ends it.
-    let shown = match rest.rsplit_once('@') {
-        Some((credentials, place)) => {
-            let user = credentials.split(':').next().unwrap_or_default();
-            format!("{user}@{place}")
-        }
-        None => rest.to_owned(),
-    };
-    format!("{scheme}://{shown}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn passwords_never_show() {
-        for (url, shown) in [
-            (
-                "postgres://bob:secret@db:5432/shop",
-                "postgres://bob@db:5432/shop",
-            ),
-            ("postgres://bob:se@cr/et@db/shop", "postgres://bob@db/shop"),
-            ("postgres://db/shop?password=secret", "postgres://db/shop"),
-            ("postgres://bob@db/shop", "postgres://bob@db/shop"),
-            ("oops:secret", "oops"),
-        ] {
-            assert_eq!(redact(url), shown);
-        }
-    }
 
     #[test]
     fn targets() {
@@ -173,6 +230,25 @@ mod tests {
             "sqlite://a?mode=ro",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_url_in_a_file_is_read_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("url");
+        fs::write(&file, "postgres://bob:first-one@h/d\n").unwrap();
+        let target = Target::from_file(&file, dir.path()).unwrap();
+        fs::write(&file, "postgres://bob:second-one@h/d").unwrap();
+        let current = target.current().unwrap();
+        assert_eq!(
+            current.server().unwrap().password.as_deref(),
+            Some("second-one")
+        );
+        for (bad, why) in [("", "is empty"), ("a\nb", "several lines")] {
+            fs::write(&file, bad).unwrap();
+            let said = target.current().unwrap_err().to_string();
+            assert!(said.contains(why) && said.contains("url"), "{said}");
         }
     }
 }

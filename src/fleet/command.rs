@@ -13,6 +13,7 @@ use super::{Instance, Observation, Source, SourceFailure};
 use crate::database::Connection;
 use crate::model::InstanceState;
 use crate::project::Config;
+use crate::text::secret;
 
 /// More than any fleet's list needs; a program that prints without end must not fill the memory.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
@@ -65,8 +66,10 @@ impl Command {
         if !status.success() {
             let said = stderr.unwrap_or_default();
             let said = said.trim().lines().next_back().unwrap_or_default();
+            // It may have printed what it was given, and this gets into the log.
             return Err(SourceFailure(format!(
-                "`{program}` ended with {status}: {said}"
+                "`{program}` ended with {status}: {}",
+                secret::masked(said)
             )));
         }
         stdout.map_err(|error| SourceFailure(format!("the output of `{program}`: {error}")))

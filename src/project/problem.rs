@@ -80,6 +80,8 @@ impl Problem {
         let start = text.floor_char_boundary(span.start.min(end));
         self.span = start..end;
         let name = self.path.display().to_string();
+        self.message = super::secret::left_out(self.message, text);
+        self.help = super::secret::left_out(self.help, text);
         self.source = Some(Arc::new(NamedSource::new(
             name,
             super::secret::masked(text),

@@ -1,14 +1,14 @@
-//! Passwords in database URLs, which a quoted line of a file must not give away.
+//! Secrets in a project's files, which a quoted line of one must not give away.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-/// The text with the password of every URL in it hidden. Its bytes stay where they are, so spans
-/// into it stay true; a text without a password is returned as it is.
+use crate::text::secret;
+
+/// The text with the secrets in it hidden. Its bytes stay where they are, so spans into it stay true; a text without a
+/// secret is returned as it is.
 pub(super) fn masked(text: &Arc<str>) -> Arc<str> {
-    let spans: Vec<_> = text
-        .match_indices("://")
-        .flat_map(|(at, mark)| secrets(text, at + mark.len()))
-        .collect();
+    let spans = spans(text);
     if spans.is_empty() {
         return Arc::clone(text);
     }
@@ -21,29 +21,64 @@ pub(super) fn masked(text: &Arc<str>) -> Arc<str> {
     String::from_utf8_lossy(&bytes).into()
 }
 
-/// What is secret in the URL whose part after `://` begins at `start`.
-fn secrets(text: &str, start: usize) -> Vec<std::ops::Range<usize>> {
-    let rest = text.get(start..).unwrap_or_default();
-    // A file with errors may have lost its closing quote; the line ends a URL in any case.
-    let url = rest
-        .split(['"', '\'', '\n', '\r', ' ', '\t'])
-        .next()
-        .unwrap_or_default();
-    let mut found = Vec::new();
-    if let Some(at) = url.rfind('@')
-        && let Some(colon) = url.get(..at).and_then(|credentials| credentials.find(':'))
-    {
-        found.push(start + colon + 1..start + at);
+/// What is said about a file, without the secrets in that file.
+pub(super) fn left_out(said: String, file: &str) -> String {
+    let mut said = said;
+    for span in spans(file) {
+        let secret = file.get(span).unwrap_or_default();
+        // A shorter one is a part of too many words.
+        if secret.len() >= 3 && said.contains(secret) {
+            said = said.replace(secret, "***");
+        }
     }
-    for (key, mark) in url.match_indices("password=") {
-        let value = key + mark.len();
-        let length = url
-            .get(value..)
-            .and_then(|rest| rest.find('&'))
-            .unwrap_or(url.len() - value);
-        found.push(start + value..start + value + length);
+    match secret::masked_forms(&said) {
+        std::borrow::Cow::Borrowed(_) => said,
+        std::borrow::Cow::Owned(masked) => masked,
+    }
+}
+
+fn spans(text: &str) -> Vec<Range<usize>> {
+    let mut found = secret::spans(text);
+    found.extend(in_database(text));
+    found
+}
+
+/// The keys of `[database]` whose values are no secret, whatever they are.
+const HARMLESS: &[&str] = &["dialects", "lock_timeout", "lock_retry_for", "busy_timeout"];
+
+/// The values under `[database]` that are no URL: a password may stand where its URL belongs, under any key.
+fn in_database(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut is_inside = false;
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim();
+        if trimmed.starts_with('[') && !trimmed.contains('=') && trimmed.contains(']') {
+            is_inside = trimmed.starts_with("[database");
+        } else if is_inside && !trimmed.starts_with('#') {
+            let (key, value) = line.split_once('=').unwrap_or(("", line));
+            let at = start + line.len() - value.len();
+            if !HARMLESS.contains(&key.trim().trim_matches('"')) {
+                found.extend(words(value).map(|word| at + word.start..at + word.end));
+            }
+        }
+        start += line.len();
     }
     found
+}
+
+/// The words of a value that may be secrets: neither URLs, which are looked into, nor marks.
+fn words(value: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let comment = value.find(" #").unwrap_or(value.len());
+    let value = value.get(..comment).unwrap_or(value);
+    let mark = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '[' | ']' | ',');
+    let is_url = |word: &str| word.contains("://") || word.starts_with("sqlite:");
+    let mut start = 0;
+    value.split(mark).filter_map(move |word| {
+        let at = start;
+        start += word.len() + 1;
+        (!word.is_empty() && !is_url(word)).then(|| at..at + word.len())
+    })
 }
 
 #[cfg(test)]
@@ -71,10 +106,42 @@ mod tests {
             ),
             ("postgres://bob@db:5432/shop", "postgres://bob@db:5432/shop"),
             ("sqlite://shop.db # a@b", "sqlite://shop.db # a@b"),
+            ("password = \"S3cr3tPW\"", "password = \"********\""),
+            (
+                "[database]\nurl = \"S3cr3tPW\"\n[services.web]\nurl = \"x\"",
+                "[database]\nurl = \"********\"\n[services.web]\nurl = \"x\"",
+            ),
+            (
+                "[database]\nurl = u:S3cr3tPW@h/x # why\nlock_timeout = \"3s\"",
+                "[database]\nurl = ************** # why\nlock_timeout = \"3s\"",
+            ),
+            (
+                "[database]\nreplicas = [\n \"S3cr3t\",\n]\n",
+                "[database]\nreplicas = [\n \"******\",\n]\n",
+            ),
+            (
+                "[database]\nulr = \"S3cr3tPW\"\ndialects = [\"sqlite\"]",
+                "[database]\nulr = \"********\"\ndialects = [\"sqlite\"]",
+            ),
         ] {
             let masked = masked(&text.into());
             assert_eq!(&*masked, shown);
             assert_eq!(masked.len(), text.len());
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_file_repeats_no_secret_of_it() {
+        let file = "[database]\nurl = postgres://u:S3cr3tPW@h/x\nulr = \"An0ther\"\n";
+        for (said, shown) in [
+            (
+                "write \"postgres://u:S3cr3tPW@h/x\"",
+                "write \"postgres://u:***@h/x\"",
+            ),
+            ("`An0ther` is odd", "`***` is odd"),
+            ("nothing of it", "nothing of it"),
+        ] {
+            assert_eq!(left_out(said.to_owned(), file), shown);
         }
     }
 }

@@ -3,3 +3,4 @@
 mod damage;
 mod databases;
 mod reading;
+mod urls;

@@ -1,0 +1,97 @@
+//! How a connection to MySQL or MariaDB is made, and when it is not.
+
+use sqlx::ConnectOptions as _;
+use sqlx::Connection as _;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
+
+use super::super::tls::{self, Reach};
+use super::super::url::{ServerUrl, TlsMode};
+use super::{DatabaseError, STATEMENTS, Target, from_sqlx};
+use crate::sql::Dialect;
+
+/// What a session is opened with; a further one as well.
+pub(super) fn options(target: &Target) -> Result<MySqlConnectOptions, DatabaseError> {
+    let server = target.server()?;
+    tls::check_files(server)?;
+    let mut options = MySqlConnectOptions::new();
+    if let Some(host) = &server.host {
+        options = options.host(host);
+    }
+    if let Some(port) = server.port {
+        options = options.port(port);
+    }
+    if let Some(user) = &server.user {
+        options = options.username(user);
+    }
+    if let Some(password) = &server.password {
+        options = options.password(password);
+    }
+    let Some(database) = &server.database else {
+        return Err(DatabaseError::bad_url(
+            "the URL names no database: write `mysql://user@host:3306/shop`".into(),
+        ));
+    };
+    options = options.database(database);
+    if let Some(path) = socket(server) {
+        options = options.socket(path);
+    }
+    if let Some(file) = server.parameter("sslrootcert") {
+        options = options.ssl_ca(file);
+    }
+    if let Some(file) = server.parameter("sslcert") {
+        options = options.ssl_client_cert(file);
+    }
+    if let Some(file) = server.parameter("sslkey") {
+        options = options.ssl_client_key(file);
+    }
+    if let Some(collation) = server.parameter("collation") {
+        options = options.collation(collation);
+    }
+    let reach = match socket(server) {
+        Some(_) => Reach::Socket,
+        None => Reach::of_host(options.get_host()),
+    };
+    let mode = tls::asked(server).unwrap_or_else(|| reach.default_mode());
+    Ok(options
+        // A password is never sent in clear text over a connection without TLS: `mysql_clear_password` is refused, and so is
+        // one encrypted with a key that whoever answers has sent along.
+        .enable_cleartext_plugin(false)
+        .ssl_mode(match mode {
+            TlsMode::Disable => MySqlSslMode::Disabled,
+            TlsMode::Allow | TlsMode::Prefer => MySqlSslMode::Preferred,
+            TlsMode::Require => MySqlSslMode::Required,
+            TlsMode::VerifyCa => MySqlSslMode::VerifyCa,
+            TlsMode::VerifyFull => MySqlSslMode::VerifyIdentity,
+        })
+        // Closing a statement is not answered, and what is sent after it would wait for a delayed
+        // acknowledgement (40 ms). The server prepares one anew by itself where a table has changed.
+        .statement_cache_capacity(STATEMENTS)
+        // The user's statements mean what they mean in any other session.
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+        .timezone(None::<String>)
+        .disable_statement_logging())
+}
+
+fn socket(server: &ServerUrl) -> Option<&str> {
+    let host = server.host.as_deref().filter(|host| host.starts_with('/'));
+    server.parameter("socket").or(host)
+}
+
+/// Logs in.
+pub(super) async fn log_in(
+    target: &Target,
+    options: &MySqlConnectOptions,
+) -> Result<MySqlConnection, DatabaseError> {
+    let server = target.server()?;
+    MySqlConnection::connect_with(options)
+        .await
+        .map_err(|error| {
+            tls::explained(
+                from_sqlx(&error),
+                server,
+                options.get_host(),
+                Dialect::Mysql,
+            )
+        })
+}

@@ -1,0 +1,393 @@
+//! The URL of a database server, taken apart.
+//!
+//! Stricter than the drivers, which send a part of a password to the DNS when it holds a `/`. Whatever cannot be read is
+//! refused without repeating it: any part of it may belong to a password.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use super::parameters;
+use crate::sql::Dialect;
+
+/// What a URL says about a server, and about how to speak to it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct ServerUrl {
+    pub scheme: String,
+    pub user: Option<String>,
+    pub password: Option<String>,
+    /// A name or an address, or the path of a socket or of its directory.
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    pub database: Option<String>,
+    /// None where the URL does not say.
+    pub tls: Option<TlsMode>,
+    /// What else stands after the `?`, decoded: each is known to the driver.
+    pub parameters: Vec<(String, String)>,
+}
+
+/// How much TLS a connection asks for, in the words of libpq.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TlsMode {
+    Disable,
+    Allow,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+/// The words of both worlds, for both.
+const TLS_MODES: &[(&str, TlsMode)] = &[
+    ("disable", TlsMode::Disable),
+    ("allow", TlsMode::Allow),
+    ("prefer", TlsMode::Prefer),
+    ("require", TlsMode::Require),
+    ("verify-ca", TlsMode::VerifyCa),
+    ("verify-full", TlsMode::VerifyFull),
+    ("disabled", TlsMode::Disable),
+    ("preferred", TlsMode::Prefer),
+    ("required", TlsMode::Require),
+    ("verify-identity", TlsMode::VerifyFull),
+];
+
+impl TlsMode {
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let word = text.to_ascii_lowercase().replace('_', "-");
+        let found = TLS_MODES.iter().find(|(name, _)| *name == word)?;
+        Some(found.1)
+    }
+}
+
+/// What an URL that cannot be read is answered with.
+const ENCODE: &str = "in user and password write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40, `:` as %3A and `%` as %25";
+
+impl ServerUrl {
+    /// Reads the URL of a server of this kind.
+    ///
+    /// # Errors
+    /// Why it cannot be used, and how to write it. Repeats nothing of it but the scheme and the names of parameters.
+    pub(super) fn parse(url: &str, dialect: Dialect) -> Result<Self, String> {
+        let Some((scheme, rest)) = url.split_once("://") else {
+            let scheme = url.split(':').next().unwrap_or_default();
+            return Err(format!("write `{scheme}://USER@HOST/DATABASE`"));
+        };
+        let unreadable = |why: &str| format!("the URL ({scheme}://…) cannot be read: {why}");
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at(end);
+        if tail.contains('@') {
+            return Err(unreadable(&format!(
+                "it has an `@` behind the first `/`, `?` or `#`; {ENCODE}"
+            )));
+        }
+        if tail.contains('#') {
+            return Err(unreadable(&format!("`#` begins nothing in it; {ENCODE}")));
+        }
+        let (credentials, place) = match authority.rsplit_once('@') {
+            Some((credentials, place)) => (Some(credentials), place),
+            None => (None, authority),
+        };
+        let decode = |text: &str| {
+            decoded(text).ok_or_else(|| unreadable("what is percent-encoded in it is not UTF-8"))
+        };
+        let (user, password) = match credentials.map(|text| text.split_once(':')) {
+            None => (None, None),
+            Some(None) => (credentials, None),
+            Some(Some((user, password))) => (Some(user), Some(password)),
+        };
+        let (host, port) = read_place(place).map_err(|why| unreadable(&why))?;
+        let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+        let filled =
+            |text: Option<&str>| text.filter(|text| !text.is_empty()).map(decode).transpose();
+        let mut found = Self {
+            scheme: scheme.to_owned(),
+            user: filled(user)?,
+            password: filled(password)?,
+            host,
+            port,
+            database: filled(Some(path.strip_prefix('/').unwrap_or(path)))?,
+            tls: None,
+            parameters: Vec::new(),
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let Some((name, value)) = pair.split_once('=') else {
+                return Err(unreadable(
+                    "what stands after `?` is written NAME=VALUE&NAME=VALUE",
+                ));
+            };
+            found.add(&decode(name)?, decode(value)?, dialect)?;
+        }
+        Ok(found)
+    }
+
+    fn add(&mut self, name: &str, value: String, dialect: Dialect) -> Result<(), String> {
+        let known = parameters::known(name, &value, dialect)?;
+        let is_repeated = |(other, _): &(String, String)| other == known && known != "options";
+        if self.parameters.iter().any(is_repeated) {
+            return Err(format!(
+                "`{name}` stands in the URL twice: keep one of them"
+            ));
+        }
+        match known {
+            "sslmode" => {
+                let modes = match dialect {
+                    Dialect::Mysql => "DISABLED, PREFERRED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY",
+                    _ => "disable, prefer, require, verify-ca or verify-full",
+                };
+                let mode = TlsMode::read(&value)
+                    .ok_or_else(|| format!("`{name}` in the URL can be {modes}"))?;
+                self.tls = Some(mode);
+            }
+            "host" | "hostaddr" => self.host = Some(checked_host(&value)?),
+            "port" => self.port = Some(read_port(&value)?),
+            "user" => self.user = Some(value),
+            "password" => self.password = Some(value),
+            "dbname" => self.database = Some(value),
+            _ => self.parameters.push((known.to_owned(), value)),
+        }
+        Ok(())
+    }
+
+    /// A parameter that the URL has.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        let mut all = self.parameters.iter();
+        all.find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// The host and the port of `HOST:PORT`; a percent-encoded path is a socket.
+fn read_place(place: &str) -> Result<(Option<String>, Option<u16>), String> {
+    if place.contains(',') {
+        return Err(ONE_HOST.to_owned());
+    }
+    let (host, port) = if let Some(rest) = place.strip_prefix('[') {
+        let Some((address, port)) = rest.split_once(']') else {
+            return Err(ADDRESS.to_owned());
+        };
+        let scopeless = address.split('%').next().unwrap_or_default();
+        if scopeless.parse::<Ipv6Addr>().is_err() {
+            return Err(ADDRESS.to_owned());
+        }
+        let port = match port.strip_prefix(':') {
+            None if port.is_empty() => None,
+            None => return Err(ADDRESS.to_owned()),
+            port => port,
+        };
+        let address = decoded(address).ok_or_else(|| ADDRESS.to_owned())?;
+        return Ok((
+            Some(address),
+            port.filter(|port| !port.is_empty())
+                .map(read_port)
+                .transpose()?,
+        ));
+    } else {
+        match place.split_once(':') {
+            None => (place, None),
+            Some((_, port)) if port.contains(':') => return Err(ADDRESS.to_owned()),
+            Some((host, port)) => (host, Some(port).filter(|port| !port.is_empty())),
+        }
+    };
+    let host = decoded(host).ok_or_else(|| BAD_HOST.to_owned())?;
+    let host = if host.is_empty() {
+        None
+    } else {
+        Some(checked_host(&host)?)
+    };
+    Ok((host, port.map(read_port).transpose()?))
+}
+
+const ONE_HOST: &str = "it names several hosts, and one host only can be used: that of the primary, or of a proxy before all";
+const ADDRESS: &str = "an IPv6 address is written in brackets, `[::1]:5432`; and in a password `:` as %3A, `[` as %5B";
+const BAD_HOST: &str = "its host has a character that no host has; in user and password write `/` as %2F, `?` as %3F, `#` as \
+                        %23, `@` as %40, and the path of a socket as `?host=/var/run/postgresql` or `?socket=/run/mysqld/mysqld.sock`";
+
+/// Nothing but names and addresses may get as far as the DNS.
+fn checked_host(host: &str) -> Result<String, String> {
+    if host.contains(',') {
+        return Err(ONE_HOST.to_owned());
+    }
+    let is_name = |host: &str| {
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+        host.chars().all(is_part)
+    };
+    let is_address = host
+        .split('%')
+        .next()
+        .is_some_and(|host| host.parse::<Ipv6Addr>().is_ok());
+    if host.starts_with('/') || is_name(host) || is_address {
+        Ok(host.to_owned())
+    } else {
+        Err(BAD_HOST.to_owned())
+    }
+}
+
+fn read_port(text: &str) -> Result<u16, String> {
+    let port = text.parse::<u16>().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| format!("its port is no number from 1 to 65535; {ENCODE}"))
+}
+
+/// Without its percent-encoding. A `%` that begins none stays as it is, so that a password with one works; none where the
+/// result is no text.
+fn decoded(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let hex = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let pair =
+            (*byte == b'%').then(|| Some((hex(bytes.get(at + 1))?, hex(bytes.get(at + 2))?)));
+        match pair.flatten() {
+            Some((high, low)) => {
+                decoded.push(u8::try_from(high * 16 + low).ok()?);
+                at += 3;
+            }
+            None => {
+                decoded.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(decoded)
+        .ok()
+        .filter(|text| !text.contains('\0'))
+}
+
+/// For messages: without the password and the parameters, which may hold one.
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://", self.scheme)?;
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        let host = self.host.as_deref().unwrap_or_default();
+        let socket = self
+            .parameter("socket")
+            .or(Some(host).filter(|host| host.starts_with('/')));
+        match socket {
+            Some(_) => {}
+            None if host.contains(':') => write!(f, "[{host}]")?,
+            None => f.write_str(host)?,
+        }
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        if let Some(database) = &self.database {
+            write!(f, "/{database}")?;
+        }
+        match socket {
+            Some(path) => write!(f, ", at {path}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Result<ServerUrl, String> {
+        let dialect = if url.starts_with("my") || url.starts_with("maria") {
+            Dialect::Mysql
+        } else {
+            Dialect::Postgres
+        };
+        ServerUrl::parse(url, dialect)
+    }
+
+    #[test]
+    fn whatever_the_clients_accept_is_read() {
+        for (url, shown) in [
+            (
+                "postgres://bob:secret@db:5432/shop",
+                "postgres://bob@db:5432/shop",
+            ),
+            (
+                "postgres://bob:se@cr%2fet@db/shop",
+                "postgres://bob@db/shop",
+            ),
+            ("postgres://bob:100%@db/shop", "postgres://bob@db/shop"),
+            ("postgres://db/shop?password=secret", "postgres://db/shop"),
+            (
+                "postgres://bob@db/shop?sslmode=verify-full&sslrootcert=/ca.pem",
+                "postgres://bob@db/shop",
+            ),
+            (
+                "postgres://bob@[::1]:5433/shop",
+                "postgres://bob@[::1]:5433/shop",
+            ),
+            (
+                "postgres://bob@[fe80::1%25eth0]/shop",
+                "postgres://bob@[fe80::1%eth0]/shop",
+            ),
+            ("postgresql:///shop", "postgresql:///shop"),
+            ("postgresql://", "postgresql://"),
+            (
+                "postgres://me@/shop?host=/var/run/postgresql",
+                "postgres://me@/shop, at /var/run/postgresql",
+            ),
+            (
+                "postgres://me@%2Fvar%2Frun/shop",
+                "postgres://me@/shop, at /var/run",
+            ),
+            ("postgres://h:/d", "postgres://h/d"),
+            ("postgres://h/d?user=me&port=6432", "postgres://me@h:6432/d"),
+            (
+                "mysql://me@db/shop?ssl-mode=VERIFY_IDENTITY",
+                "mysql://me@db/shop",
+            ),
+            (
+                "mariadb://me:p@localhost/shop?socket=/run/m.sock",
+                "mariadb://me@/shop, at /run/m.sock",
+            ),
+        ] {
+            match parse(url) {
+                Ok(read) => assert_eq!(read.to_string(), shown),
+                Err(why) => panic!("{url}: {why}"),
+            }
+        }
+        let read =
+            parse("postgres://b%40b:p%23%2f%3f%25%20x@db/my%20shop?options=-c%20search_path%3Da")
+                .unwrap();
+        assert_eq!(read.user.as_deref(), Some("b@b"));
+        assert_eq!(read.password.as_deref(), Some("p#/?% x"));
+        assert_eq!(read.database.as_deref(), Some("my shop"));
+        assert_eq!(read.parameter("options"), Some("-c search_path=a"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_repeated() {
+        for (url, reason) in [
+            ("postgres://me:kk/Qsecret@127.0.0.1:6543/shop", "%2F"),
+            ("postgres://me:hunter#secret@127.0.0.1:6543/shop", "%23"),
+            ("postgres://me:12/secret@127.0.0.1:6543/shop", "%2F"),
+            (
+                "postgres://me:p@ss/secret:o#r%d?&^ x@127.0.0.1:6543/shop",
+                "%2F",
+            ),
+            ("postgres://me:a?secret@h/x", "%3F"),
+            ("postgres://me:secret", "no number"),
+            ("postgres://me:secret:x", "brackets"),
+            ("postgres://me@se<cret/x", "no host has"),
+            ("postgres://me:12#secret", "`#`"),
+            ("postgres://u:secret@[::1:5432/shop", "brackets"),
+            ("postgres://u:secret@h:99999/shop", "65535"),
+            ("postgres://me@db-1:5432,db-2:5432/shop", "one host only"),
+            ("postgres://me@/shop?host=a,b", "one host only"),
+            ("postgres://me@h/shop?sslmode=secret", "verify-full"),
+            ("postgres://me:%ff@h/shop", "UTF-8"),
+            ("postgres:me:secret@h", "postgres://USER@HOST"),
+            ("postgres://h/d?sslmode", "NAME=VALUE"),
+        ] {
+            let why = match parse(url) {
+                Err(why) => why,
+                // The host's name is all that it has.
+                Ok(read) => panic!("{url} is read as {read}"),
+            };
+            assert!(why.contains(reason), "{url}: {why}");
+            assert!(
+                !why.contains("secret") && !why.contains("hunter"),
+                "{url}: {why}"
+            );
+        }
+    }
+}
