@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, Target};
+use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, Owners, Target};
 use crate::fleet;
 use crate::gate::{Evidence, Facts};
 use crate::ledger::{AppliedFile, CoordinatorRow, Ledger, LedgerError, View};
@@ -48,6 +48,7 @@ pub async fn connect(
         busy_timeout: project.config.database.busy_timeout,
         create,
         lock_limit: Some(project.config.database.lock_timeout),
+        owners: Owners::Trusted,
         ..ConnectOptions::default()
     };
     crate::database::connect(target, options).await

@@ -195,6 +195,15 @@ impl From<DatabaseError> for Stopped {
     }
 }
 
+/// Whose the ledger's tables may be, for whoever writes to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owners {
+    /// The connected role, one that it is a member of, or a superuser: the coordinator owns the ledger.
+    Trusted,
+    /// Anybody, but the same for all of them: an instance owns nothing.
+    One,
+}
+
 /// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -337,6 +346,17 @@ pub trait Connection: Send {
 
     /// Bounds how long statements of the open transaction wait for a lock.
     async fn limit_lock_waits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError>;
+    /// Whose the ledger may be, where nobody has looked through this connection yet. From now on somebody has.
+    fn looks_first(&mut self) -> Option<Owners> {
+        None
+    }
+    /// What speaks against the ledger's tables of these names: that they are somebody else's, or that code of somebody's
+    /// would run where they are written. In words; nothing where they are not there.
+    async fn against_ledger(
+        &mut self,
+        tables: &[&str],
+        owners: Owners,
+    ) -> Result<Vec<String>, DatabaseError>;
     /// Prepares for a script, before its transaction begins.
     async fn before_script(&mut self, script: &Script) -> Result<(), DatabaseError>;
     /// Checks what a script left behind, before its transaction is committed.
@@ -428,6 +448,8 @@ pub struct ConnectOptions {
     pub connect_timeout: Duration,
     /// How long each transaction waits for a lock, unless it says otherwise; none where it waits as long as it takes.
     pub lock_limit: Option<Duration>,
+    /// Whose the ledger may be, once something is written to it.
+    pub owners: Owners,
 }
 
 impl Default for ConnectOptions {
@@ -437,6 +459,7 @@ impl Default for ConnectOptions {
             create: false,
             connect_timeout: Duration::from_secs(10),
             lock_limit: None,
+            owners: Owners::One,
         }
     }
 }

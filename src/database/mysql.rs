@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor};
 use super::answers::collect;
 use super::{
     Access, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key,
-    KeyRange, Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session,
+    KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison, Session,
     StatementTimeout, Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, Script};
@@ -79,6 +79,8 @@ pub(super) struct Mysql {
     options: MySqlConnectOptions,
     /// The server's own sql_mode, where this session is stricter.
     servers_mode: Option<String>,
+    /// Whose the ledger may be, until somebody has looked.
+    owners: Option<Owners>,
     /// The tables that know no transactions, once somebody asked.
     untransactional: Option<Vec<String>>,
 }
@@ -100,6 +102,7 @@ impl Mysql {
             id: 0,
             options,
             servers_mode: None,
+            owners: Some(how.owners),
             untransactional: None,
         };
         connection.prepare_session(how.lock_limit).await?;
@@ -373,6 +376,18 @@ impl Connection for Mysql {
 
     async fn limit_lock_waits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError> {
         self.set_limits(limit).await
+    }
+
+    fn looks_first(&mut self) -> Option<Owners> {
+        self.owners.take()
+    }
+
+    async fn against_ledger(
+        &mut self,
+        tables: &[&str],
+        _owners: Owners,
+    ) -> Result<Vec<String>, DatabaseError> {
+        self.against_ledger(tables).await
     }
 
     async fn before_script(&mut self, _script: &Script) -> Result<(), DatabaseError> {

@@ -12,7 +12,7 @@ use sqlx::postgres::{PgConnection, PgDatabaseError};
 
 use super::{
     Access, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key,
-    KeyRange, Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session,
+    KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison, Session,
     StatementTimeout, Stopped, Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
@@ -41,6 +41,7 @@ static CAPABILITIES: Capabilities = Capabilities {
 };
 
 mod keys;
+mod ledger;
 mod load;
 mod login;
 mod message;
@@ -70,6 +71,8 @@ pub(super) struct Postgres {
     target: Target,
     /// Whether this session was opened for statements outside of transactions, or that was tried.
     is_for_bare: bool,
+    /// Whose the ledger may be, until somebody has looked.
+    owners: Option<Owners>,
 }
 
 /// How long opening another session may take.
@@ -92,6 +95,7 @@ impl Postgres {
             has_run_theirs: false,
             target: target.clone(),
             is_for_bare: false,
+            owners: Some(how.owners),
         })
     }
 
@@ -303,6 +307,18 @@ impl Connection for Postgres {
         let milliseconds = limit.0.as_millis().max(1);
         self.set_local(format!("SET LOCAL lock_timeout = '{milliseconds}ms'"));
         Ok(())
+    }
+
+    fn looks_first(&mut self) -> Option<Owners> {
+        self.owners.take()
+    }
+
+    async fn against_ledger(
+        &mut self,
+        tables: &[&str],
+        owners: Owners,
+    ) -> Result<Vec<String>, DatabaseError> {
+        self.against_ledger(tables, owners).await
     }
 
     async fn before_script(&mut self, _script: &Script) -> Result<(), DatabaseError> {

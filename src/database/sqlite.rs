@@ -14,8 +14,8 @@ use sqlx::{
 use super::answers::collect;
 use super::{
     Access, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key,
-    KeyRange, Keys, LockHolder, LockTimeout, Presence, Row, RowComparison, Session, Stopped,
-    Target, Value, Writers,
+    KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison, Session,
+    Stopped, Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
@@ -62,6 +62,8 @@ pub(super) struct Sqlite {
     foreign_keys: ForeignKeys,
     /// What stood in the schema before the script that is running.
     before: Option<Before>,
+    /// Whose the ledger may be, until somebody has looked.
+    owners: Option<Owners>,
 }
 
 impl Sqlite {
@@ -96,6 +98,7 @@ impl Sqlite {
             beginning: None,
             foreign_keys: ForeignKeys::On,
             before: None,
+            owners: Some(options.owners),
         })
     }
 
@@ -127,6 +130,24 @@ impl Sqlite {
 }
 
 impl Sqlite {
+    /// What speaks against the ledger's tables.
+    async fn against_ledger(&mut self, tables: &[&str]) -> Result<Vec<String>, DatabaseError> {
+        let prefix = CAPABILITIES.ledger_prefix;
+        let names: Vec<String> = tables
+            .iter()
+            .map(|name| format!("'{prefix}{name}'"))
+            .collect();
+        let names = names.join(", ");
+        let rows = self
+            .rows(&format!(
+                "SELECT tbl_name || ' has the trigger ' || name FROM sqlite_master \
+                 WHERE type = 'trigger' AND lower(tbl_name) IN ({names}) \
+                 UNION ALL SELECT name || ' is no table' FROM sqlite_master WHERE type = 'view' AND lower(name) IN ({names})"
+            ))
+            .await?;
+        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+    }
+
     /// What each of these calls has brought, sent together with what has to come before them, and then runs statements
     /// of the user's, whose rows nobody reads.
     async fn send(&mut self, calls: &[Call], theirs: &[&str]) -> Result<Vec<Answer>, Stopped> {
@@ -323,6 +344,18 @@ impl Connection for Sqlite {
     async fn limit_lock_waits(&mut self, _limit: LockTimeout) -> Result<(), DatabaseError> {
         // The only lock is that of the whole database, and `begin` has waited for it.
         Ok(())
+    }
+
+    fn looks_first(&mut self) -> Option<Owners> {
+        self.owners.take()
+    }
+
+    async fn against_ledger(
+        &mut self,
+        tables: &[&str],
+        _owners: Owners,
+    ) -> Result<Vec<String>, DatabaseError> {
+        self.against_ledger(tables).await
     }
 
     async fn before_script(&mut self, script: &Script) -> Result<(), DatabaseError> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::clock::{Moment, milliseconds};
 use super::error::LeaseError;
 use super::session_name::session_name;
-use crate::database::{ConnectOptions, Connection, ErrorKind, LockTimeout, Target, connect};
+use crate::database::{
+    ConnectOptions, Connection, ErrorKind, LockTimeout, Owners, Target, connect,
+};
 use crate::gate::{Action, Decision, Evidence, Verdict, decide};
 use crate::ledger::{LeaseId, Ledger, LedgerError, NewLease, View};
 use crate::model::{Declaration, InstanceState, Live, MigrationState, Schema, Snapshot, Version};
@@ -105,6 +107,7 @@ pub(super) async fn open(
         // A file that is not there is a mistyped path: created empty, it would admit anything.
         create: false,
         lock_limit: Some(limit),
+        owners: Owners::One,
     };
     Ok(connect(target, options).await?)
 }

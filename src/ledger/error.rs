@@ -13,6 +13,12 @@ pub enum LedgerError {
     Newer { found: i64, supported: i64 },
     #[error("the ledger is damaged: {0}")]
     Damaged(String),
+    /// Somebody else owns it, or has put code on it.
+    #[error(
+        "nothing was written to the ledger, because it is not what this program has made: {}",
+        .0.join("; ")
+    )]
+    Foreign(Vec<String>),
     /// Somebody else coordinates now; nothing of the transaction was kept.
     #[error("another coordinator has taken over ({holder}), so nothing was changed")]
     Superseded { holder: String },
@@ -29,6 +35,11 @@ impl LedgerError {
             ),
             Self::Damaged(_) => Some(
                 "`migrate log --verify` checks the history; restore the ledger's tables from a backup",
+            ),
+            Self::Foreign(_) => Some(
+                "connect as the role that owns all of it, or have a superuser hand it over (ALTER … OWNER TO …), and drop what \
+                 else is named here. A ledger of which nobody knows, made before the first command, was put there by somebody: \
+                 find out who, and what else",
             ),
             Self::Superseded { .. } => {
                 Some("see what it does with `migrate log`, then run the command again")

@@ -284,6 +284,14 @@ async fn begin(
     access: Access,
 ) -> Result<Option<Meta>, LedgerError> {
     connection.begin(access).await?;
+    if access == Access::Write
+        && let Some(owners) = connection.looks_first()
+        && let Err(error) = tables::inspect(connection, owners).await
+    {
+        // What has gone wrong matters, and not whether it could be given up in good order.
+        let _ = connection.rollback().await;
+        return Err(error);
+    }
     let sql = tables::render(connection.capabilities(), &select_meta());
     let rows = match connection.query(&sql, &[]).await {
         Ok(rows) => rows,

@@ -1,7 +1,7 @@
 //! The ledger's tables, and how their names are put into statements.
 
 use super::{FORMAT, LedgerError, columns};
-use crate::database::{Access, Capabilities, Connection, DatabaseError, Ddl, ErrorKind};
+use crate::database::{Access, Capabilities, Connection, DatabaseError, Ddl, ErrorKind, Owners};
 
 /// Every table: its name and its columns. Those that came later are in [`columns::ADDED`].
 const TABLES: &[(&str, &str)] = &[
@@ -128,6 +128,21 @@ pub(super) async fn exist(connection: &mut dyn Connection) -> Result<bool, Ledge
     Ok(super::first(&rows)?.int(0)? > 0)
 }
 
+/// Looks at the tables before anything is written to them.
+///
+/// Invariant: nothing is written to a table of somebody else's, or where code of somebody's would run.
+pub(super) async fn inspect(
+    connection: &mut dyn Connection,
+    owners: Owners,
+) -> Result<(), LedgerError> {
+    let names: Vec<&str> = TABLES.iter().map(|(name, _)| *name).collect();
+    let against = connection.against_ledger(&names, owners).await?;
+    if against.is_empty() {
+        return Ok(());
+    }
+    Err(LedgerError::Foreign(against))
+}
+
 /// Creates the ledger where there is none.
 pub(super) async fn ensure(connection: &mut dyn Connection) -> Result<(), LedgerError> {
     // Two programs may create it at the same moment; the loser finds it there the next time.
@@ -143,6 +158,9 @@ pub(super) async fn ensure(connection: &mut dyn Connection) -> Result<(), Ledger
             Ok(()) => return Ok(()),
             Err(error) => {
                 connection.rollback().await?;
+                let LedgerError::Database(error) = error else {
+                    return Err(error);
+                };
                 let lost_a_race = matches!(
                     error.kind,
                     ErrorKind::Statement
@@ -193,16 +211,18 @@ const ROWS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-async fn create(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
+async fn create(connection: &mut dyn Connection) -> Result<(), LedgerError> {
     match connection.capabilities().ddl {
         Ddl::Transactional => create_at_once(connection).await,
-        Ddl::CommitsImplicitly => create_step_by_step(connection).await,
+        Ddl::CommitsImplicitly => Ok(create_step_by_step(connection).await?),
     }
 }
 
-async fn create_at_once(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
+async fn create_at_once(connection: &mut dyn Connection) -> Result<(), LedgerError> {
     let capabilities = connection.capabilities();
     connection.begin(Access::Write).await?;
+    // Not even an insert before it is known whose they are.
+    inspect(connection, Owners::Trusted).await?;
     for statement in capabilities.ledger_setup {
         connection.execute(statement, &[]).await?;
     }
@@ -222,8 +242,10 @@ async fn create_at_once(connection: &mut dyn Connection) -> Result<(), DatabaseE
         let sql = format!("INSERT INTO {{{table}}} ({columns}) VALUES ({values})");
         connection.execute(&render(capabilities, &sql), &[]).await?;
     }
+    // Somebody may have made a part of it a moment ago, or long before.
+    inspect(connection, Owners::Trusted).await?;
     crate::crash::point("ledger.created");
-    connection.commit().await
+    Ok(connection.commit().await?)
 }
 
 /// Where each table is there as soon as it is created. The one that says that there is a ledger is made under

@@ -1,0 +1,60 @@
+//! Whether the tables of the ledger are what this program has made, and nobody else's.
+
+use super::{Postgres, literal};
+use crate::database::{DatabaseError, Owners};
+
+impl Postgres {
+    /// What speaks against the schema of the ledger and these tables in it, in words; nothing where they are not there.
+    pub(super) async fn against_ledger(
+        &mut self,
+        tables: &[&str],
+        owners: Owners,
+    ) -> Result<Vec<String>, DatabaseError> {
+        let names: Vec<String> = tables.iter().map(|name| literal(name)).collect();
+        let names = names.join(", ");
+        // Whoever owns a table can put code on it. A superuser can do so anyway.
+        let (schema_is_foreign, table_is_foreign) = match owners {
+            Owners::Trusted => (
+                "nspowner NOT IN (SELECT oid FROM trusted)",
+                "relowner NOT IN (SELECT oid FROM trusted)",
+            ),
+            Owners::One => (
+                "false",
+                "relowner <> nspowner AND relowner NOT IN (SELECT oid FROM trusted)",
+            ),
+        };
+        let sql = format!(
+            "WITH RECURSIVE mine (oid) AS (\
+               SELECT oid FROM pg_roles WHERE rolname IN (current_user, session_user) \
+               UNION SELECT m.roleid FROM pg_auth_members m JOIN mine ON m.member = mine.oid), \
+             trusted AS (SELECT oid FROM mine UNION SELECT oid FROM pg_roles WHERE rolsuper \
+               UNION SELECT r.oid FROM pg_roles r, pg_database d WHERE r.rolname = 'pg_database_owner' \
+               AND d.datname = current_database() AND d.datdba IN (SELECT oid FROM mine)), \
+             space AS (SELECT oid, nspname, nspowner FROM pg_namespace WHERE nspname = 'phasegate'), \
+             found AS (SELECT c.oid, 'phasegate.' || c.relname AS name, c.relkind, c.relowner, c.relrowsecurity, s.nspowner \
+               FROM pg_class c JOIN space s ON c.relnamespace = s.oid WHERE c.relname IN ({names})), \
+             parts AS (SELECT 'pg_class'::regclass AS class, oid, name FROM found \
+               UNION ALL SELECT 'pg_class'::regclass, i.indexrelid, f.name FROM pg_index i JOIN found f ON f.oid = i.indrelid \
+               UNION ALL SELECT 'pg_constraint'::regclass, o.oid, f.name FROM pg_constraint o JOIN found f ON f.oid = o.conrelid \
+               UNION ALL SELECT 'pg_attrdef'::regclass, d.oid, f.name FROM pg_attrdef d JOIN found f ON f.oid = d.adrelid) \
+             SELECT 'the schema phasegate belongs to ' || pg_get_userbyid(nspowner) FROM space WHERE {schema_is_foreign} \
+             UNION ALL SELECT 'the table ' || name || ' belongs to ' || pg_get_userbyid(relowner) FROM found WHERE {table_is_foreign} \
+             UNION ALL SELECT name || ' is no ordinary table' FROM found WHERE relkind <> 'r' \
+             UNION ALL SELECT name || ' has row level security' FROM found WHERE relrowsecurity \
+             UNION ALL SELECT f.name || ' has the trigger ' || t.tgname FROM pg_trigger t JOIN found f ON f.oid = t.tgrelid \
+               WHERE NOT t.tgisinternal \
+             UNION ALL SELECT f.name || ' has the rule ' || r.rulename FROM pg_rewrite r JOIN found f ON f.oid = r.ev_class \
+               WHERE r.rulename <> '_RETURN' \
+             UNION ALL SELECT f.name || ' shares rows with ' || (CASE f.oid WHEN h.inhparent THEN h.inhrelid ELSE h.inhparent END)::regclass::text \
+               FROM pg_inherits h JOIN found f ON f.oid IN (h.inhparent, h.inhrelid) \
+             UNION ALL SELECT f.name || ' is tied to another table by the foreign key ' || o.conname \
+               FROM pg_constraint o JOIN found f ON f.oid IN (o.conrelid, o.confrelid) WHERE o.contype = 'f' \
+             UNION ALL SELECT DISTINCT p.name || ' uses ' || pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid) \
+               FROM parts p JOIN pg_depend d ON d.classid = p.class AND d.objid = p.oid \
+               WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_opclass'::regclass, \
+               'pg_opfamily'::regclass, 'pg_collation'::regclass, 'pg_am'::regclass)"
+        );
+        let rows = self.rows(&sql).await?;
+        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+    }
+}
