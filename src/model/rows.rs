@@ -213,6 +213,36 @@ impl RowKinds {
             kinds = next;
         }
     }
+
+    /// The kinds of the rows that one write leaves, by writers that leave the given formats fresh.
+    pub(super) fn after_one_write(self, writes: &[Formats], rows: Rows) -> Self {
+        let mut kinds = Self::EMPTY;
+        for written in writes {
+            kinds = kinds.with(RowKind::inserted(*written));
+            if rows == Rows::Mutable {
+                kinds = kinds.union(self.iter().map(|kind| kind.updated(*written)).collect());
+            }
+        }
+        kinds
+    }
+
+    /// Every kind that rows of these kinds may come to be of by updates.
+    pub(super) fn closed_under_updates(self, writes: &[Formats], rows: Rows) -> Self {
+        if rows != Rows::Mutable {
+            return self;
+        }
+        let mut kinds = self;
+        loop {
+            let updated = writes
+                .iter()
+                .flat_map(|written| kinds.iter().map(|kind| kind.updated(*written)));
+            let next = kinds.union(updated.collect());
+            if next == kinds {
+                return kinds;
+            }
+            kinds = next;
+        }
+    }
 }
 
 impl FromIterator<RowKind> for RowKinds {

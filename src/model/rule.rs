@@ -41,6 +41,17 @@ pub enum Clause {
     Filled(RowKind),
 }
 
+impl Clause {
+    /// The row kind that it is about; none where it is about a version alone.
+    #[must_use]
+    pub const fn kind(self) -> Option<RowKind> {
+        match self {
+            Self::NewIsThere | Self::OldIsThere => None,
+            Self::Readable(kind) | Self::NothingIsLost(kind) | Self::Filled(kind) => Some(kind),
+        }
+    }
+}
+
 /// A clause that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breach {
@@ -126,10 +137,18 @@ impl MigrationState {
     #[must_use]
     pub fn breaches_of(&self, step: Step, live: &[Live]) -> Vec<Breach> {
         let mut present = self.breaches(live);
+        let made = match step {
+            Step::Backfill => made_by_backfill(self.reachable(live)),
+            _ => RowKinds::EMPTY,
+        };
         present.retain(|breach| match step {
             Step::Expand => true,
-            // It ends by promising that every row is filled, whoever broke that promise before.
-            Step::Backfill => !matches!(breach.clause, Clause::Filled(_)),
+            // It ends by promising that every row is filled, whoever broke that promise before; and what it
+            // would make more of is its own doing.
+            Step::Backfill => {
+                let is_made = breach.clause.kind().is_some_and(|kind| made.contains(kind));
+                !is_made && !matches!(breach.clause, Clause::Filled(_))
+            }
             // What they take away stays away: a breach that is there already, such as a version
             // still behind the fence that this very step put up, is no excuse.
             Step::Contract | Step::Revert => false,
@@ -180,29 +199,83 @@ impl MigrationState {
     }
 
     /// The clauses that starting `candidates` beside the live versions would break.
+    ///
+    /// Invariant: what is broken already excuses only what the candidates have no part in: nothing that they
+    /// cannot read themselves, and no row kind that their writes bring about or keep up, whoever cannot read it.
     #[must_use]
     pub fn breaches_of_admitting(&self, candidates: &[Live], live: &[Live]) -> Vec<Breach> {
         let present = self.breaches(live);
         let together = beside(live, candidates);
         // The state before names who brings a row kind about; the one after has recorded it.
-        let mut found = Self {
+        let after = Self {
             kinds: self.kinds,
             ..self.admitting(&together)
-        }
-        .breaches(&together);
-        found.retain(|breach| {
+        };
+        let mut found = after.breaches(&together);
+        let theirs = after.kinds_through(candidates, &together);
+        found.retain_mut(|breach| {
             let is_candidate = breach
                 .who
                 .as_ref()
                 .is_some_and(|who| candidates.contains(who));
+            let was_there = present
+                .iter()
+                .any(|other| other.clause == breach.clause && other.who == breach.who);
             // One more instance of what runs already is judged like a new one: it may be the
             // fence that the version is running into.
-            is_candidate
-                || !present
+            if is_candidate || !was_there {
+                return true;
+            }
+            let is_theirs = breach
+                .clause
+                .kind()
+                .is_some_and(|kind| theirs.contains(kind));
+            if is_theirs && breach.writers.is_empty() {
+                breach.writers = candidates
                     .iter()
-                    .any(|other| other.clause == breach.clause && other.who == breach.who)
+                    .filter(|who| self.writes_anything(who))
+                    .cloned()
+                    .collect();
+            }
+            is_theirs
         });
         found
+    }
+
+    /// The row kinds that rows come to through a write of one of `writers`: by it, or by what the others that
+    /// are live do to those rows afterwards.
+    fn kinds_through(&self, writers: &[Live], live: &[Live]) -> RowKinds {
+        let declaration = &self.declaration;
+        let syncs = self.syncs();
+        let written = |who: &[Live]| -> Vec<super::Formats> {
+            let behaviours = self.behaviours(who);
+            let writes = behaviours.map(|(_, behaviour)| behaviour.writes);
+            let writes = writes.filter(|writes| !writes.is_empty());
+            writes
+                .flat_map(|writes| syncs.iter().map(move |sync| sync.extend(writes)))
+                .collect()
+        };
+        let theirs = written(writers);
+        if theirs.is_empty() {
+            return RowKinds::EMPTY;
+        }
+        let reachable = self.reachable(live);
+        let first = reachable.after_one_write(&theirs, declaration.rows);
+        let later = first.closed_under_updates(&written(live), declaration.rows);
+        if self.phase == Phase::Backfilling {
+            let overwrites = reachable.iter().any(|kind| kind.new == Freshness::Stale);
+            let passed = later
+                .iter()
+                .map(|kind| passed_by_backfill(kind, overwrites));
+            return later.union(passed.collect());
+        }
+        later
+    }
+
+    fn writes_anything(&self, who: &Live) -> bool {
+        let declaration = &self.declaration;
+        let behaviours = declaration.behaviours(&who.service, &who.version);
+        behaviours.iter().any(|b| !b.writes.is_empty())
     }
 
     pub(super) fn kinds_after_expand(&self, live: &[Live]) -> RowKinds {
@@ -262,19 +335,31 @@ pub(crate) fn beside(live: &[Live], candidates: &[Live]) -> Vec<Live> {
 /// is worth; where it is only missing, the backfill leaves what is there alone.
 fn kinds_after_backfill(kinds: RowKinds) -> RowKinds {
     let overwrites = kinds.iter().any(|kind| kind.new == Freshness::Stale);
-    kinds
+    let passed = kinds
         .iter()
-        .map(|kind| {
-            if overwrites || kind.new == Freshness::Absent {
-                RowKind {
-                    new: kind.old,
-                    ..kind
-                }
-            } else {
-                kind
-            }
-        })
-        .collect()
+        .map(|kind| passed_by_backfill(kind, overwrites));
+    passed.collect()
+}
+
+/// The kinds that rows get only because a backfill changes them.
+fn made_by_backfill(kinds: RowKinds) -> RowKinds {
+    let overwrites = kinds.iter().any(|kind| kind.new == Freshness::Stale);
+    let passed = kinds.iter().filter_map(|kind| {
+        let after = passed_by_backfill(kind, overwrites);
+        (after != kind).then_some(after)
+    });
+    passed.collect()
+}
+
+fn passed_by_backfill(kind: RowKind, overwrites: bool) -> RowKind {
+    if overwrites || kind.new == Freshness::Absent {
+        RowKind {
+            new: kind.old,
+            ..kind
+        }
+    } else {
+        kind
+    }
 }
 
 pub(super) fn breaches(state: &MigrationState, live: &[Live]) -> Vec<Breach> {

@@ -208,19 +208,23 @@ impl MigrationState {
     }
 
     fn synced_writes(&self, writes: &[super::Formats]) -> RowKinds {
-        let declared = self.declaration.sync;
-        // Statement by statement, expand goes from no sync to sync, and revert the other way: what
-        // was written before the turn is followed by what is written after it, never mixed.
-        let syncs: &[Sync] = match self.phase {
-            Phase::Pending if !self.expand_is_done() => &[Sync::None],
-            Phase::Expanding => &[Sync::None, declared],
-            Phase::Reverting => &[declared, Sync::None],
-            _ => &[declared],
-        };
-        syncs.iter().fold(self.kinds, |kinds, sync| {
+        self.syncs().iter().fold(self.kinds, |kinds, sync| {
             let extended = writes.iter().map(|written| sync.extend(*written));
             kinds.closure(extended, self.declaration.rows)
         })
+    }
+
+    /// The syncs that may be there in this phase, one after the other.
+    pub(super) fn syncs(&self) -> Vec<Sync> {
+        let declared = self.declaration.sync;
+        // Statement by statement, expand goes from no sync to sync, and revert the other way: what
+        // was written before the turn is followed by what is written after it, never mixed.
+        match self.phase {
+            Phase::Pending if !self.expand_is_done() => vec![Sync::None],
+            Phase::Expanding => vec![Sync::None, declared],
+            Phase::Reverting => vec![declared, Sync::None],
+            _ => vec![declared],
+        }
     }
 
     /// Whether a row's new format may be stale, so that a backfill has to overwrite it.

@@ -366,3 +366,41 @@ fn a_backfill_leaves_alone_what_may_be_written_while_it_runs() {
     // Nobody has written only the new format yet, and somebody may.
     amid(world, Step::Backfill).expect("admit 1.2.0", "go");
 }
+
+/// The short form, mutable rows, no sync.
+const UNSYNCED: &str = "old <1.2.0 new >=1.1.0 backfill contract revert";
+
+#[test]
+fn what_is_broken_already_excuses_nothing_that_the_candidate_writes() {
+    let mut world = World::new(UNSYNCED, "");
+    world.walk("expand; admit 1.1.0");
+    // However it came about: 1.1.0 runs, and rows may exist that it cannot read.
+    world.state_mut().kinds = "FF FS FA".parse().unwrap();
+    world.expect("roll 1.0.0", "hold, live_version web 1.1.0");
+    world.expect("roll 1.1.0", "refuse, unreadable_rows web 1.1.0");
+    // Who writes nothing of it makes nothing worse.
+    world.expect("admit worker 1.0.0", "go");
+}
+
+#[test]
+fn what_others_do_to_a_candidates_rows_is_its_part_as_well() {
+    // The worker writes only the old format past what web writes in both.
+    let text =
+        "web: reads new >=1.1.0 writes old >=1.0.0 new >=1.0.0 worker: old * backfill contract";
+    let mut world = World::new(text, "worker 1.0.0");
+    world.force("expand");
+    world.force("admit 1.1.0");
+    world.state_mut().kinds = "FS FA".parse().unwrap();
+    // 1.0.0 reads nothing, and each of its rows may become one that 1.1.0 cannot read.
+    let verdict = world.verdict("admit 1.0.0");
+    assert!(verdict.contains("live_version web 1.1.0"), "{verdict}");
+}
+
+#[test]
+fn a_backfill_is_not_excused_by_rows_that_are_lost_already() {
+    let mut world = World::new("writes old <1.2.0 new >=1.1.0 backfill contract", "");
+    world.walk("expand");
+    // Where one row may be lost, a backfill that overwrites would lose others.
+    world.state_mut().kinds = "FS SF SS".parse().unwrap();
+    world.expect("backfill", "refuse, undecidable_rows");
+}
