@@ -245,7 +245,8 @@ async fn admit_and_release(connection: &mut dyn Connection) -> Duration {
         lease_ms: 600_000,
         renew_ms: 10_000,
     };
-    let id = ledger.register(&lease).await.expect("a lease");
+    let view = ledger.view().await.expect("a view");
+    let id = ledger.register(&lease, &view).await.expect("a lease");
     ledger.commit().await.expect("a commit");
     let mut ledger = Ledger::write(connection).await.expect("a ledger");
     ledger.release(&id).await.expect("a release");

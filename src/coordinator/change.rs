@@ -31,7 +31,7 @@ pub(super) async fn record_move(
 ) -> Result<Phase, LedgerError> {
     let live = view.live_with(change.others);
     let left = record_one(ledger, (seq, &view), &live, actor, change).await?;
-    ledger.count_again(&view, &live, seq);
+    ledger.go_on(&view, &live, seq);
     Ok(left)
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn record_moves<'m>(
     for change in changes {
         record_one(ledger, (seq, &view), &live, actor, change).await?;
     }
-    ledger.count_again(&view, &live, seq);
+    ledger.go_on(&view, &live, seq);
     Ok(())
 }
 

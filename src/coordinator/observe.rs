@@ -186,6 +186,7 @@ fn empty_view() -> View {
         now: jiff::Timestamp::now().as_millisecond(),
         applied: Vec::new(),
         sightings: Vec::new(),
+        arrivals: crate::ledger::Arrivals::Kept(Vec::new()),
         groups: Vec::new(),
         coordinator: CoordinatorRow {
             token: 0,

@@ -268,8 +268,8 @@ impl<'a> Coordinator<'a> {
     /// Records what was seen outside of the leases, and what an override covered. In a
     /// transaction of its own, because it holds whatever becomes of the step.
     ///
-    /// A version that never registered counts like one that was admitted now: what it writes
-    /// widens the row kinds, and may undo a backfill, even if it is gone at the next look.
+    /// A version that never registered counts like one that was admitted: what it writes widens the row kinds,
+    /// and may undo a backfill, even if it is gone at the next look. When it came nobody knows.
     pub(super) async fn remember(
         &mut self,
         snapshot: &Snapshot,
@@ -287,18 +287,7 @@ impl<'a> Coordinator<'a> {
         let reason = self.options.accept_unknown.clone().unwrap_or_default();
         let actor = self.actor.clone();
         self.in_ledger(async |ledger| {
-            let seq = ledger.count_admission().await?;
-            for group in &others {
-                ledger
-                    .sight(
-                        &group.service,
-                        &group.label.text,
-                        group.label.version.as_ref(),
-                        group.seen_at,
-                        Some(seq),
-                    )
-                    .await?;
-            }
+            ledger.saw(&others).await?;
             if !overridden.is_empty() {
                 let detail = serde_json::json!({ "reason": reason, "accepted": overridden });
                 ledger

@@ -45,7 +45,7 @@ pub struct Capabilities {
     pub ledger_prefix: &'static str,
     /// Statements that have to run before the ledger's tables are created.
     pub ledger_setup: &'static [&'static str],
-    /// A query that returns whether the ledger is there, as a count.
+    /// A query that returns whether the ledger has `{table}`, as a count.
     pub ledger_exists: &'static str,
     /// An expression for the present moment in milliseconds since the epoch, by the database's
     /// clock and not by that of the transaction's start.

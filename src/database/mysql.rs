@@ -36,7 +36,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     ledger_prefix: "phasegate_",
     ledger_setup: &[],
     ledger_exists: "SELECT count(*) FROM information_schema.tables \
-                    WHERE table_schema = DATABASE() AND table_name = 'phasegate_meta'",
+                    WHERE table_schema = DATABASE() AND table_name = 'phasegate_{table}'",
     // Without a time zone: an hour that a clock goes through twice would be ambiguous.
     now_ms: "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000)",
     client_address: "CASE WHEN USER() LIKE '%@localhost' THEN '' ELSE LEFT(SUBSTRING_INDEX(USER(), '@', -1), 255) END",

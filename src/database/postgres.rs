@@ -25,7 +25,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     // Asked of the catalogue, which everybody may read.
     ledger_exists: "SELECT count(*) FROM pg_catalog.pg_class c \
                     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                    WHERE n.nspname = 'phasegate' AND c.relname = 'meta'",
+                    WHERE n.nspname = 'phasegate' AND c.relname = '{table}'",
     now_ms: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
     client_address: "coalesce(host(inet_client_addr()), '')",
     client_user: "session_user::text",

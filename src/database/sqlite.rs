@@ -24,7 +24,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     ddl: Ddl::Transactional,
     ledger_prefix: "phasegate_",
     ledger_setup: &[],
-    ledger_exists: "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_meta'",
+    ledger_exists: "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_{table}'",
     now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     client_address: "''",
     client_user: "''",

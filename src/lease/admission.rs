@@ -136,7 +136,7 @@ pub(super) async fn admit_on(
     ledger.lock_admissions().await?;
     let view = ledger.view().await?;
     let now = view.now;
-    let mut evidence = evidence(view, &request.pending);
+    let mut evidence = evidence(view.clone(), &request.pending);
     let decision = decide(action(request), &evidence);
     if decision.verdict != Verdict::Go {
         ledger
@@ -146,7 +146,7 @@ pub(super) async fn admit_on(
         return Ok(Admission::Refused(decide(action(request), &evidence)));
     }
     let asked_at = Moment::now();
-    let id = ledger.register(&new_lease(request)).await?;
+    let id = ledger.register(&new_lease(request), &view).await?;
     ledger.commit().await?;
     Ok(Admission::Admitted {
         id,

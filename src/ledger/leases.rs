@@ -2,9 +2,10 @@
 
 use sha2::{Digest, Sha256};
 
+use super::arrivals::{Named, Occasion};
 use super::{Ledger, LedgerError, View, first};
 use crate::database::Value;
-use crate::model::{InstanceState, Live, Version};
+use crate::model::{InstanceState, Version};
 
 /// The name of one lease.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -98,29 +99,15 @@ impl Ledger<'_> {
         Ok(seq)
     }
 
-    /// Counts these versions like ones admitted after `seq`, the admissions so far. They go on writing
-    /// after the record that is being made: together with versions admitted later they may leave
-    /// rows that neither of them would leave alone, even if they are gone when that is looked at.
-    pub fn count_again(&mut self, view: &View, live: &[Live], seq: i64) {
-        let labels = view.labels_of(live);
-        if labels.is_empty() {
-            return;
-        }
-        let seq = seq.saturating_add(1);
-        self.execute_later("UPDATE {admission} SET seq = ? WHERE id = 1", &[seq.into()]);
-        for (service, label) in labels {
-            self.execute_later(
-                "UPDATE {sightings} SET seq = ? WHERE service = ? AND version = ?",
-                &[seq.into(), service.into(), label.into()],
-            );
-        }
-    }
-
-    /// Records a lease. The caller holds [`Ledger::lock_admissions`] and has asked the gate.
+    /// Records a lease. The caller holds [`Ledger::lock_admissions`] and has asked the gate about `view`, read since.
     ///
     /// # Errors
     /// A database error.
-    pub async fn register(&mut self, lease: &NewLease) -> Result<LeaseId, LedgerError> {
+    pub async fn register(
+        &mut self,
+        lease: &NewLease,
+        view: &View,
+    ) -> Result<LeaseId, LedgerError> {
         let seq = self.count_admission().await?;
         let asked = self.query("SELECT {now}, {client_address}", &[]).await?;
         let asked = first(&asked)?;
@@ -159,12 +146,15 @@ impl Ledger<'_> {
             columns.push(("session_name", lease.session_name.as_str().into()));
         }
         self.insert("leases", columns).await?;
+        let mut live = view.named();
+        live.insert(Named::new(&lease.service, &lease.label));
+        let is_news = self.write_arrival(view, &live, seq, &Occasion::Arrival);
         self.sight(
             &lease.service,
             &lease.label,
             Some(&lease.version),
             now,
-            Some(seq),
+            is_news.then_some(seq),
         )
         .await?;
         // Now and then, so that crashed instances do not fill the table.

@@ -1,5 +1,6 @@
 //! What a change of phase locks: admissions, the coordinator's lease and the end of the log, in this order.
 
+use super::arrivals::Kept;
 use super::events::{Head, HeadRecord};
 use super::groups::counted;
 use super::{CoordinatorRow, Ledger, LedgerError, RunError, View, first, understood};
@@ -26,13 +27,14 @@ impl Ledger<'_> {
         token: i64,
     ) -> Result<(i64, View), LedgerError> {
         let [lock, now] = LOCK;
-        let [sightings, applied] = View::queries_about(id);
+        let [sightings, arrivals, applied] = View::queries_about(id);
         let leases = counted("{now}");
-        let [lock, now, sightings, leases, applied] = self
-            .query_all([lock, now, &sightings, &leases, &applied])
+        let [lock, now, sightings, arrivals, leases, applied] = self
+            .query_all([lock, now, &sightings, &arrivals, &leases, &applied])
             .await?;
         let (seq, coordinator) = self.locked(&lock, &now, token)?;
-        let view = View::read(coordinator, [sightings, leases, applied])?;
+        let answers = [sightings, arrivals, leases, applied];
+        let view = View::read(coordinator, Kept::Yes, answers)?;
         Ok((seq, view))
     }
 
@@ -53,7 +55,8 @@ impl Ledger<'_> {
         if seq > 0 || !others.is_empty() {
             return Ok((seq, self.view_of(id).await?));
         }
-        let view = View::read(coordinator, [Vec::new(), Vec::new(), Vec::new()])?;
+        let nothing = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
+        let view = View::read(coordinator, Kept::Yes, nothing)?;
         Ok((seq, view))
     }
 

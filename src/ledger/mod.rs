@@ -5,6 +5,7 @@
 //! for the few expressions in [`crate::database::Capabilities`].
 
 mod address;
+mod arrivals;
 mod backfills;
 mod columns;
 mod coordinator;
@@ -18,6 +19,7 @@ mod rollouts;
 mod tables;
 mod view;
 
+pub use arrivals::{Arrival, Arrivals, Named, Stray};
 pub use backfills::{BackfillRecord, Control, RangeRecord, Steering, Wish};
 pub use coordinator::{Acquired, CoordinatorRow};
 pub use error::{LedgerError, RunError};
@@ -28,6 +30,7 @@ pub use record::{AppliedFile, Entry, PhaseChange, StepRecord, StepState};
 pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 pub use view::{Applied, Contents, LEASES, Sighting, View};
 
+use arrivals::Kept;
 use columns::Columns;
 
 use crate::database::{Access, Answer, Call, Capabilities, Connection, ErrorKind, Row, Value};
@@ -50,6 +53,8 @@ pub struct Ledger<'c> {
     columns: Option<Columns>,
     /// What is still to be written, together with what is asked next: each round trip counts.
     later: Vec<Call>,
+    /// Whether arrivals are written down in this ledger; none until it has been asked.
+    kept: Option<Kept>,
     /// Where the log of events ends, where that was asked together with something else.
     head: Option<events::Head>,
 }
@@ -70,6 +75,7 @@ impl<'c> Ledger<'c> {
             as_of: meta.map(|meta| meta.as_of),
             columns: meta.map(|meta| meta.columns),
             later: Vec::new(),
+            kept: None,
             head: None,
         }
     }
@@ -109,7 +115,7 @@ impl<'c> Ledger<'c> {
         let capabilities = connection.capabilities();
         let look = [
             &format!("SELECT {}", columns::LEVEL),
-            "SELECT 1 FROM {backfills}, {backfill_ranges}, {rollouts}, {rollout_steps} WHERE 1 = 0",
+            "SELECT 1 FROM {backfills}, {backfill_ranges}, {arrivals}, {rollouts}, {rollout_steps} WHERE 1 = 0",
         ]
         .map(|sql| tables::render(capabilities, sql));
         let found = connection.query_all(&look).await;
@@ -253,6 +259,17 @@ impl<'c> Ledger<'c> {
         let answers = answers.into_iter().skip(before);
         let answers = all(answers.map(|answer| answer.rows).collect())?;
         Ok(answers)
+    }
+
+    /// Whether arrivals are written down: not in a ledger of an earlier version that no command has acted on since.
+    async fn keeps_arrivals(&mut self) -> Result<Kept, LedgerError> {
+        if let Some(kept) = self.kept {
+            return Ok(kept);
+        }
+        let is_there = tables::exists(self.connection().await?, "arrivals").await?;
+        let kept = if is_there { Kept::Yes } else { Kept::No };
+        self.kept = Some(kept);
+        Ok(kept)
     }
 
     /// The moment by which leases are judged.

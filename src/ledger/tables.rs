@@ -65,6 +65,12 @@ const TABLES: &[(&str, &str)] = &[
          PRIMARY KEY (service, version)",
     ),
     (
+        "arrivals",
+        // One row whenever there are more live versions than before: `seq` is the number of that admission or
+        // record, `live` all of them, `strays` whom an earlier version of this program admitted meanwhile.
+        "seq {key_int} PRIMARY KEY, at BIGINT NOT NULL, live {text} NOT NULL, strays {text} NOT NULL",
+    ),
+    (
         "rollouts",
         // At most one is open.
         "id {key_int} PRIMARY KEY, goal {text} NOT NULL, state {key_text} NOT NULL, began_by {text} NOT NULL, \
@@ -123,8 +129,19 @@ pub(super) fn render(capabilities: &Capabilities, sql: &str) -> String {
 
 /// Whether the ledger is there, asked inside an open transaction.
 pub(super) async fn exist(connection: &mut dyn Connection) -> Result<bool, LedgerError> {
+    exists(connection, "meta").await
+}
+
+/// Whether this table of the ledger is there, asked inside an open transaction, where a query that fails may
+/// end it.
+pub(super) async fn exists(
+    connection: &mut dyn Connection,
+    table: &str,
+) -> Result<bool, LedgerError> {
     let sql = connection.capabilities().ledger_exists;
-    let rows = connection.query(sql, &[]).await?;
+    let rows = connection
+        .query(&sql.replace("{table}", table), &[])
+        .await?;
     Ok(super::first(&rows)?.int(0)? > 0)
 }
 

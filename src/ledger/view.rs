@@ -1,5 +1,8 @@
 //! The whole of what the ledger knows, read in a handful of queries however long its history is.
 
+use std::collections::BTreeSet;
+
+use super::arrivals::{self, Arrivals, History, Kept, Named};
 use super::groups::{CountedLeases, SUMMED, all_renewed, counted, live_groups, read_leases};
 use super::{AppliedFile, CoordinatorRow, Ledger, LedgerError, all};
 use crate::database::{Access, Connection, Row};
@@ -14,7 +17,7 @@ pub const LEASES: &str = "leases";
 /// A migration of which something has been applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// As recorded, and then widened by every version admitted since.
+    /// As recorded, and then widened by what was live at each moment since.
     pub state: MigrationState,
     /// The phase that is recorded, where versions admitted since have undone a backfill.
     pub recorded_phase: Phase,
@@ -26,21 +29,9 @@ pub struct Applied {
 }
 
 impl Applied {
-    /// Widens what is recorded by every version that was admitted since.
-    fn admit_since(&mut self, sightings: &[Sighting]) {
-        let since: Vec<Live> = sightings
-            .iter()
-            .filter(|sighting| sighting.seq > self.seq)
-            .filter_map(|sighting| {
-                Some(Live {
-                    service: sighting.service.clone(),
-                    version: sighting.label.version.clone()?,
-                })
-            })
-            .collect();
-        if !since.is_empty() {
-            self.state = self.state.admitting(&since);
-        }
+    /// Widens what is recorded by whoever has come since.
+    fn follow(&mut self, history: &History) {
+        self.state = history.follow(&self.state, self.seq);
     }
 }
 
@@ -63,6 +54,7 @@ pub struct View {
     /// In the order of their numbers.
     pub applied: Vec<Applied>,
     pub sightings: Vec<Sighting>,
+    pub arrivals: Arrivals,
     /// The live leases.
     pub groups: Vec<LiveGroup>,
     pub coordinator: CoordinatorRow,
@@ -76,6 +68,7 @@ pub struct Contents {
     /// As recorded, in the order of their numbers.
     pub applied: Vec<Applied>,
     pub sightings: Vec<Sighting>,
+    pub arrivals: Arrivals,
     pub leases: Vec<CountedLeases>,
     pub coordinator: CoordinatorRow,
 }
@@ -88,17 +81,20 @@ impl View {
             now,
             mut applied,
             mut sightings,
+            arrivals,
             leases,
             coordinator,
         } = contents;
         let groups = live_groups(leases, now, &mut sightings);
+        let history = History::of(&arrivals, &sightings);
         for migration in &mut applied {
-            migration.admit_since(&sightings);
+            migration.follow(&history);
         }
         Self {
             now,
             applied,
             sightings,
+            arrivals,
             groups,
             coordinator,
         }
@@ -116,20 +112,32 @@ impl View {
         live
     }
 
-    /// What these versions are called: each service with each name that a version of it goes by.
+    /// What these versions are called: each by every name that it goes by.
     #[must_use]
-    pub fn labels_of(&self, live: &[Live]) -> Vec<(&str, &str)> {
-        let is_meant = |sighting: &&Sighting| {
-            live.iter().any(|who| {
-                who.service == sighting.service
-                    && Some(&who.version) == sighting.label.version.as_ref()
-            })
-        };
-        self.sightings
-            .iter()
-            .filter(is_meant)
-            .map(|sighting| (sighting.service.as_str(), sighting.label.text.as_str()))
-            .collect()
+    pub(super) fn names_of(&self, live: &[Live]) -> BTreeSet<Named> {
+        let mut unnamed: BTreeSet<Live> = live.iter().cloned().collect();
+        let all = unnamed.clone();
+        let mut names = BTreeSet::new();
+        for sighting in &self.sightings {
+            let Some(version) = sighting.label.version.clone() else {
+                continue;
+            };
+            let who = Live {
+                service: sighting.service.clone(),
+                version,
+            };
+            if all.contains(&who) {
+                unnamed.remove(&who);
+                names.insert(Named::new(&sighting.service, &sighting.label.text));
+            }
+        }
+        // Seen by a source, and not written down yet.
+        names.extend(
+            unnamed
+                .iter()
+                .map(|who| Named::new(&who.service, &who.version.to_string())),
+        );
+        names
     }
 
     /// The migration as it stands now, declared as it was when it was decided on.
@@ -180,32 +188,37 @@ const fn queries() -> [&'static str; 3] {
 }
 
 impl View {
-    /// The queries of a view without the leases, about this migration alone.
-    pub(super) fn queries_about(id: &MigrationId) -> [String; 2] {
+    /// The queries of a view without the leases, about this migration alone, of a ledger that is complete.
+    pub(super) fn queries_about(id: &MigrationId) -> [String; 3] {
         let [_, sightings, applied] = queries();
         let one = format!(" WHERE number = {} ORDER BY number", id.number());
         [
             sightings.to_owned(),
+            arrivals::SELECT.to_owned(),
             applied.replace(" ORDER BY number", &one),
         ]
     }
 
-    /// What the ledger knows at the moment of `coordinator`, from the answers about sightings, leases and migrations.
+    /// What the ledger knows at the moment of `coordinator`, from the answers about sightings, arrivals, leases and
+    /// migrations.
     pub(super) fn read(
         coordinator: CoordinatorRow,
-        answers: [Vec<Row>; 3],
+        kept: Kept,
+        answers: [Vec<Row>; 4],
     ) -> Result<Self, LedgerError> {
-        let [sightings, leases, applied] = answers;
+        let [sightings, arrivals, leases, applied] = answers;
         let sightings = sightings
             .iter()
             .map(read_sighting)
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
+        let arrivals = arrivals::read(kept, &arrivals, &sightings)?;
         let leases = leases.iter().map(read_leases).collect::<Result<_, _>>()?;
         let applied = applied.iter().map(read_applied).collect::<Result<_, _>>()?;
         Ok(Self::of(Contents {
             now: coordinator.now,
             applied,
             sightings,
+            arrivals,
             leases,
             coordinator,
         }))
@@ -235,16 +248,17 @@ impl Ledger<'_> {
     /// # Errors
     /// As of [`Ledger::view`].
     pub async fn phase_of(&mut self, id: &MigrationId) -> Result<Phase, LedgerError> {
-        let [sightings, applied] = self.query_all(View::queries_about(id)).await?;
+        let [sightings, arrivals, applied] = self.query_all(View::queries_about(id)).await?;
         let sightings: Vec<Sighting> = sightings
             .iter()
             .map(read_sighting)
             .collect::<Result<_, _>>()?;
+        let arrivals = arrivals::read(Kept::Yes, &arrivals, &sightings)?;
         let Some(row) = applied.first() else {
             return Ok(Phase::Pending);
         };
         let mut applied = read_applied(row)?;
-        applied.admit_since(&sightings);
+        applied.follow(&History::of(&arrivals, &sightings));
         Ok(applied.state.phase)
     }
 
@@ -252,18 +266,24 @@ impl Ledger<'_> {
         let [coordinator, sightings, applied] = queries().map(ToOwned::to_owned);
         let applied = applied.replace(" ORDER BY number", &(condition + " ORDER BY number"));
         let as_of = self.as_of().await?;
+        let kept = self.keeps_arrivals().await?;
+        let arrivals = match kept {
+            Kept::Yes => arrivals::SELECT,
+            Kept::No => arrivals::SELECT_NOTHING,
+        };
         let leases = counted(&as_of.to_string());
         let answers = self
-            .query_all([coordinator, sightings, leases, applied])
+            .query_all([coordinator, sightings, arrivals.to_owned(), leases, applied])
             .await?;
-        let [coordinator, sightings, leases, applied] = answers;
+        let [coordinator, sightings, arrivals, leases, applied] = answers;
         let coordinator = super::coordinator::read(&coordinator)?;
         View::read(
             CoordinatorRow {
                 now: as_of,
                 ..coordinator
             },
-            [sightings, leases, applied],
+            kept,
+            [sightings, arrivals, leases, applied],
         )
     }
 
@@ -281,6 +301,7 @@ impl Ledger<'_> {
         let queries = [
             super::coordinator::SELECT_WITH_FORMAT,
             sightings,
+            arrivals::SELECT,
             SUMMED,
             applied,
             super::record::SELECT_FILES,
@@ -290,15 +311,20 @@ impl Ledger<'_> {
             Ok(answers) => answers,
             Err(error) => {
                 connection.rollback().await?;
-                // Asked one by one it turns out why: no ledger, or a newer one.
-                let Some(ledger) = Ledger::read(connection).await? else {
+                // Asked one by one it turns out why: no ledger, one of an earlier version that has not been
+                // completed, or a newer one.
+                let Some(mut ledger) = Ledger::read(connection).await? else {
                     return Ok(None);
                 };
+                let kept = ledger.keeps_arrivals().await?;
                 ledger.rollback().await?;
+                if kept == Kept::No {
+                    return Self::survey_one_by_one(connection).await;
+                }
                 return Err(error.into());
             }
         };
-        let [coordinator, sightings, leases, applied, files] = all(answers)?;
+        let [coordinator, sightings, arrivals, leases, applied, files] = all(answers)?;
         let row = super::first(&coordinator)?;
         super::understood(row.int(5)?)?;
         let now = row.int(4)?;
@@ -306,7 +332,8 @@ impl Ledger<'_> {
             return Self::survey_one_by_one(connection).await;
         }
         let coordinator = super::coordinator::read(&coordinator)?;
-        let view = View::read(coordinator, [sightings, leases, applied])?;
+        let answers = [sightings, arrivals, leases, applied];
+        let view = View::read(coordinator, Kept::Yes, answers)?;
         Ok(Some((view, super::record::read_files(&files)?)))
     }
 

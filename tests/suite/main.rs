@@ -20,6 +20,7 @@ mod gate;
 mod grants;
 mod harness;
 mod history;
+mod kinds;
 mod lease;
 mod mariadb;
 mod outage;

@@ -103,6 +103,7 @@ hold!(
     statement_by_statement,
     what_stands_in_the_way,
     both_sides_written,
+    one_after_the_other,
 );
 
 #[test]
@@ -131,6 +132,30 @@ fn every_kind_of_blocker_is_met() {
     assert_eq!(met, every);
 }
 
+/// Makes sure that a wrong protocol keeps what has to be possible from ever being so.
+fn locks_out(scenario: Scenario, reached: &str) {
+    let (name, mutation) = (scenario.name, scenario.mutation);
+    let checker = scenario.checker().threads(2).spawn_bfs().join();
+    let discoveries = checker.discoveries();
+    eprintln!(
+        "{mutation:?} in {name}: {} unique states, reached: {:?}",
+        checker.unique_state_count(),
+        discoveries.keys().collect::<BTreeSet<_>>()
+    );
+    assert!(
+        !discoveries.contains_key(reached),
+        "{mutation:?} does not lock out: {reached}"
+    );
+}
+
+#[test]
+fn with_kinds_of_versions_that_never_met() {
+    locks_out(
+        scenarios::one_after_the_other().with(Mutation::KindsAllAtOnce),
+        "whoever came when the one before had gone may come again",
+    );
+}
+
 macro_rules! caught {
     ($($name:ident: $mutation:ident in $scenario:ident breaks $($property:literal),+;)+) => {
         $(
@@ -157,5 +182,6 @@ caught! {
     with_a_backfill_begun_unchecked: BackfillBegunUnchecked in rows_that_are_only_added breaks "the ledger says what is there", "whoever runs reads what was written last";
     with_versions_forgotten_that_run_on: LiveForgotten in a_rollout_of_four_releases breaks "every row is of a kind that may exist", "whoever runs reads what was written last";
     with_a_fence_lowered_halfway: LoweredHalfway in two_services_and_a_source breaks "whoever runs finds the formats that it uses", "the ledger says what is there";
+    with_everything_excused_that_looks_broken: BrokenExcuses in one_after_the_other breaks "whoever runs reads what was written last";
     with_a_fence_that_goes_back_whoever_came: BackWhoeverCame in rows_that_are_only_added breaks "backfilled is what a contract can start from";
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::properties::{any_declaration, any_version};
 use crate::gate::{Action, Evidence, Verdict, decide};
-use crate::model::testing::snapshot;
+use crate::model::testing::{declaration, live, snapshot};
 use crate::model::{Behaviour, Live, MigrationState, Phase, Rows, Schema, Step, Sync};
 
 /// One row: in each format the value's generation, or nothing.
@@ -63,6 +63,21 @@ struct Simulation {
     habit: Statement,
     generation: u32,
     log: Vec<String>,
+    /// Who was let in and would not be again, though nobody has come or gone.
+    shut_out: Option<Live>,
+    order: Order,
+}
+
+/// How what is recorded follows those who come.
+#[derive(Clone, Debug)]
+enum Order {
+    /// One by one, each with whoever is live then.
+    OneByOne,
+    /// Wrongly: all that have come since the record was made, as if they had been live together.
+    AllAtOnce {
+        recorded: Box<MigrationState>,
+        since: Vec<Live>,
+    },
 }
 
 impl Simulation {
@@ -82,6 +97,8 @@ impl Simulation {
             habit,
             generation: 0,
             log: Vec::new(),
+            shut_out: None,
+            order: Order::OneByOne,
         };
         if declaration.has_old() {
             simulation.rows = vec![
@@ -107,6 +124,10 @@ impl Simulation {
 
     fn set(&mut self, state: MigrationState) {
         self.log.push(format!("-> {} {}", state.phase, state.kinds));
+        if let Order::AllAtOnce { recorded, since } = &mut self.order {
+            **recorded = state.clone();
+            since.clone_from(&self.live);
+        }
         self.evidence.schema = Schema::new(vec![state]);
     }
 
@@ -251,17 +272,29 @@ impl Simulation {
     }
 
     fn admit(&mut self, choice: u8) {
-        let who = any_version(choice);
+        self.let_in(any_version(choice));
+    }
+
+    fn let_in(&mut self, who: Live) {
         if !self.is_allowed(Action::Deploy(vec![who.clone()])) {
             return;
         }
         self.log.push(format!("admits {who}"));
         if !self.live.contains(&who) {
-            self.live.push(who);
+            self.live.push(who.clone());
         }
-        let after = self.state().admitting(&self.live);
-        self.set(after);
+        let after = match &mut self.order {
+            Order::OneByOne => self.state().admitting(&self.live),
+            Order::AllAtOnce { recorded, since } => {
+                since.push(who.clone());
+                recorded.admitting(since)
+            }
+        };
+        self.evidence.schema = Schema::new(vec![after]);
         self.observe();
+        if !self.is_allowed(Action::Deploy(vec![who.clone()])) {
+            self.shut_out = Some(who);
+        }
     }
 
     /// What an instance really does: one of the two where its pre-release is ambiguous.
@@ -307,6 +340,7 @@ impl Simulation {
 
     fn check(&self) -> Result<(), TestCaseError> {
         let log = || self.log.join("\n");
+        prop_assert!(self.shut_out.is_none(), "{:?}\n{}", self.shut_out, log());
         let breaches = self.state().breaches(&self.live);
         prop_assert!(breaches.is_empty(), "{breaches:?}\n{}", log());
         for row in &self.rows {
@@ -356,6 +390,32 @@ proptest! {
             simulation.check()?;
         }
     }
+}
+
+/// Expand, then 1.0.0 comes and goes, and then 1.1.0 comes.
+fn one_after_the_other(order: Order) -> Result<(), TestCaseError> {
+    let state = MigrationState::pending(declaration("old <1.2.0 new >=1.1.0 backfill contract"));
+    let mut simulation = Simulation::new(state, 2, Statement::FillsOnly);
+    simulation.order = order;
+    simulation.begin(Step::Expand);
+    simulation.finish();
+    simulation.let_in(live("web 1.0.0"));
+    simulation.write(0, Some(0));
+    simulation.happen(&Event::Retire(0));
+    simulation.let_in(live("web 1.1.0"));
+    simulation.write(0, Some(0));
+    simulation.check()
+}
+
+#[test]
+fn kinds_of_versions_that_never_met_would_be_noticed() {
+    one_after_the_other(Order::OneByOne).unwrap();
+    let recorded = MigrationState::pending(declaration(""));
+    let at_once = Order::AllAtOnce {
+        recorded: Box::new(recorded),
+        since: Vec::new(),
+    };
+    assert!(one_after_the_other(at_once).is_err());
 }
 
 /// As many cases as are quick, or as `PROPTEST_CASES` says.

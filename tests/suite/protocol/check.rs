@@ -1,13 +1,13 @@
 //! The checker's side: what may happen next, and what has to hold in every state.
 
-use phasegate::gate::BlockerKind;
+use phasegate::gate::{BlockerKind, Verdict};
 use phasegate::model::{Format, Phase, Step};
 use stateright::{Model, Property};
 
 use super::fleet::Event;
 use super::rows;
 use super::scenario::Scenario;
-use super::state::{Baton, Coordinator, Health, Process, Renewal, State, Tables, Work};
+use super::state::{Baton, Coordinator, Health, Process, Renewal, State, Tables, Work, bit};
 
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +46,7 @@ impl Model for Scenario {
             },
             rows: vec![row; self.rows],
             record: None,
-            since: 0,
+            arrivals: Vec::new(),
             cursor: false,
             leases: Vec::new(),
             baton: Baton::Free,
@@ -269,13 +269,26 @@ fn sometimes() -> Vec<Property<Scenario>> {
                         && behaviours.iter().all(|b| !b.touches(Format::New))
                 };
                 state.phase() == Phase::Backfilled
-                    && state.since != 0
+                    && !state.arrivals.is_empty()
                     && state.processes.iter().enumerate().any(went_back)
             },
         ),
         Property::<Scenario>::sometimes("a rollback undoes the backfill", |model, state| {
             state.phase() == Phase::Backfilled && model.present(state).phase == Phase::Expanded
         }),
+        Property::<Scenario>::sometimes(
+            "whoever came when the one before had gone may come again",
+            |model, state| {
+                let came_alone = |slot| state.arrivals.contains(&bit(slot));
+                came_alone(0)
+                    && came_alone(1)
+                    && state.leases.is_empty()
+                    && model
+                        .may_deploy(model.knowledge(state, None, None), 1)
+                        .verdict
+                        == Verdict::Go
+            },
+        ),
         Property::<Scenario>::sometimes("expand is taken back", |_, state| state.reverted),
         Property::<Scenario>::sometimes("a fence is left up by the dead", |_, state| {
             state.phase() == Phase::Contracting

@@ -234,9 +234,10 @@ impl Scenario {
             draining: false,
         });
         state.leases.sort();
-        if state.record.is_some() {
-            state.since |= bit(slot);
-        }
+        state.arrive(match self.mutation {
+            Mutation::LiveForgotten => bit(slot),
+            _ => state.leased(),
+        });
     }
 
     fn start(&self, state: &mut State, slot: usize, now: u64) {

@@ -6,7 +6,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use phasegate::gate::{Action, BlockerKind, Decision, Evidence, Verdict, decide};
-use phasegate::ledger::{Applied, Contents, CoordinatorRow, CountedLeases, LEASES, Sighting, View};
+use phasegate::ledger::{
+    Applied, Arrival, Arrivals, Contents, CoordinatorRow, CountedLeases, LEASES, Named, Sighting,
+    View,
+};
 use phasegate::model::{
     InstanceState, Label, Live, LiveGroup, MigrationState, Phase, RowKinds, Snapshot, SourceReport,
     SourceStatus, Step, Version,
@@ -20,7 +23,7 @@ use super::state::{Baton, Health, Process, Record, Seen, State, bit};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Knowledge {
     record: Option<Record>,
-    since: u8,
+    arrivals: Vec<u8>,
     /// For each slot, how many leases count: two bits for those that drain, two for the others.
     leases: Vec<u8>,
     seen: Option<Seen>,
@@ -97,7 +100,7 @@ impl Scenario {
         }
         Knowledge {
             record: state.record.clone(),
-            since: state.since,
+            arrivals: state.arrivals.clone(),
             leases,
             seen,
             remaining,
@@ -150,18 +153,15 @@ impl Scenario {
             step_back: keeps.then_some(found.former),
         });
         // Whoever is live goes on after the record.
-        let mut live = state
-            .leases
-            .iter()
-            .map(|lease| lease.slot)
-            .collect::<Vec<_>>();
-        let seen = seen.map_or(0, |seen| seen.slots);
-        live.extend((0..self.slots.len()).filter(|slot| seen & bit(*slot) != 0));
-        let goes_on = live.into_iter().fold(0, |all, slot| all | bit(slot));
-        state.since = match (&state.record, self.mutation) {
-            (None, _) | (_, Mutation::LiveForgotten | Mutation::BackfillBegunUnchecked) => 0,
-            _ => goes_on,
-        };
+        let goes_on = state.leased() | seen.map_or(0, |seen| seen.slots);
+        state.arrivals.clear();
+        let is_forgotten = matches!(
+            self.mutation,
+            Mutation::LiveForgotten | Mutation::BackfillBegunUnchecked
+        );
+        if goes_on != 0 && !is_forgotten {
+            state.arrive(goes_on);
+        }
         if matches!(phase, Phase::Expanded | Phase::Pending) {
             state.cursor = false;
         }
@@ -191,6 +191,16 @@ impl Scenario {
             Question::Deploy(slot) => {
                 let evidence = phasegate::lease::evidence(view, &self.files());
                 let candidate = self.live(slot);
+                if self.mutation == Mutation::BrokenExcuses
+                    && excuses_what_is_broken(&evidence, &candidate)
+                {
+                    return Found::Answer(Answer {
+                        verdict: Verdict::Go,
+                        kinds: BTreeSet::new(),
+                        is_over: false,
+                        notes: Vec::new(),
+                    });
+                }
                 self.answer(Action::Deploy(vec![candidate]), &evidence, None)
             }
             Question::Step(step) | Question::Neighbour(step) => {
@@ -300,8 +310,29 @@ impl Scenario {
                 },
                 service: live.service,
                 last_seen_at: 0,
-                seq: i64::from(knowledge.since & bit(slot) != 0),
+                seq: 0,
             }
+        });
+        let named = |slot: usize| {
+            Named::new(
+                self.slots[slot].service,
+                &self.slots[slot].version.to_string(),
+            )
+        };
+        let mut moments = knowledge.arrivals.clone();
+        if matches!(
+            self.mutation,
+            Mutation::KindsAllAtOnce | Mutation::BrokenExcuses
+        ) {
+            moments = vec![moments.iter().fold(0, |all, live| all | live)];
+        }
+        let arrivals = (1..).zip(moments).map(|(seq, live)| Arrival {
+            seq,
+            live: (0..self.slots.len())
+                .filter(|slot| live & bit(*slot) != 0)
+                .map(named)
+                .collect(),
+            strays: Vec::new(),
         });
         let counted = |(slot, state, instances): (usize, InstanceState, u8)| CountedLeases {
             service: self.slots[slot].service.to_owned(),
@@ -324,6 +355,7 @@ impl Scenario {
             now: 0,
             applied: applied.collect(),
             sightings: sightings.collect(),
+            arrivals: Arrivals::Kept(arrivals.collect()),
             leases: leases
                 .filter(|(_, _, count)| *count > 0)
                 .map(counted)
@@ -397,6 +429,26 @@ fn report(name: &str, status: SourceStatus) -> SourceReport {
         age_ms: 0,
         notes: Vec::new(),
     }
+}
+
+/// What once was the rule: a clause that does not hold already is no reason to keep a version out.
+fn excuses_what_is_broken(evidence: &Evidence, candidate: &Live) -> bool {
+    let live = evidence.snapshot.live();
+    let mut together = live.clone();
+    together.push(candidate.clone());
+    evidence.schema.migrations().iter().all(|state| {
+        let present = state.breaches(&live);
+        let with_it = MigrationState {
+            kinds: state.kinds,
+            ..state.admitting(&together)
+        };
+        with_it.breaches(&together).iter().all(|breach| {
+            breach.who.as_ref() != Some(candidate)
+                && present
+                    .iter()
+                    .any(|other| other.clause == breach.clause && other.who == breach.who)
+        })
+    })
 }
 
 /// The coordinator's row; the latest token is 1.

@@ -30,8 +30,12 @@ pub enum Mutation {
     BackWhoeverCame,
     /// A fence comes down though statements behind it have run.
     LoweredHalfway,
-    /// A record takes only those versions into account that are admitted after it, not those that run on.
+    /// Only who comes is written down, not those that run on beside them.
     LiveForgotten,
+    /// The row kinds are those of versions that were all live together, whoever had gone before another came.
+    KindsAllAtOnce,
+    /// The same, and whatever looks broken already is no reason to keep out who breaks it.
+    BrokenExcuses,
     /// A lease is taken for ended one renewal early.
     LeaseEndsEarly,
 }

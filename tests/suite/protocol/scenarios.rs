@@ -73,6 +73,30 @@ pub fn a_rollout_of_four_releases() -> Scenario {
     }
 }
 
+/// One version goes before the next comes; rows change, and nothing keeps the formats in step.
+pub fn one_after_the_other() -> Scenario {
+    let web = usage(["<1.2.0", ">=1.1.0"], ["<1.2.0", ">=1.1.0"]);
+    let declaration = declaration("0001_a", Sync::None, Rows::Mutable, &[("web", web)]);
+    let fleet = [("web", "1.0.0"), ("web", "1.1.0"), ("web", "1.2.0")];
+    Scenario {
+        left: Left {
+            writes: 3,
+            inserts: 1,
+            admissions: most(4, 1),
+            runs: 3,
+            crashes: most(0, 1),
+            ..Left::default()
+        },
+        statement: Statement::Overwrites,
+        reaches: &[
+            "the contract is reached",
+            "whoever came when the one before had gone may come again",
+        ],
+        blockers: &[B::LiveVersion, B::UnreadableRows],
+        ..Scenario::new("one after the other", declaration, &fleet)
+    }
+}
+
 /// 1.0, 1.1 and 1.2 as above without triggers, on rows that are never changed.
 pub fn rows_that_are_only_added() -> Scenario {
     let web = usage(["<1.2.0", ">=1.1.0"], ["<1.2.0", ">=1.1.0"]);

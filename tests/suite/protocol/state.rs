@@ -176,8 +176,8 @@ pub struct State {
     pub rows: Vec<Row>,
     /// None while nothing is recorded.
     pub record: Option<Record>,
-    /// The slots whose versions were admitted, or seen, since the record was made.
-    pub since: u8,
+    /// The slots whose versions were live whenever there were more of them, since the record was made, in order.
+    pub arrivals: Vec<u8>,
     /// Whether the cursor of a backfill is recorded; the rows say where it is.
     pub cursor: bool,
     pub leases: Vec<LeaseRow>,
@@ -192,6 +192,21 @@ pub struct State {
 }
 
 impl State {
+    /// Writes down that these are live, unless the moment before tells of them all.
+    pub fn arrive(&mut self, live: u8) {
+        let is_news = self.arrivals.last().is_none_or(|last| live & !last != 0);
+        if self.record.is_some() && is_news {
+            self.arrivals.push(live);
+        }
+    }
+
+    /// The slots whose leases have not run out.
+    pub fn leased(&self) -> u8 {
+        self.leases
+            .iter()
+            .fold(0, |all, lease| all | bit(lease.slot))
+    }
+
     pub fn phase(&self) -> Phase {
         self.record
             .as_ref()

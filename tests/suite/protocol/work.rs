@@ -79,8 +79,10 @@ impl Scenario {
 
     /// What was seen without a lease counts like one that was admitted now.
     fn remember(&self, state: &mut State, seen: Seen) {
-        if state.record.is_some() {
-            state.since |= seen.slots;
+        if seen.slots != 0 {
+            // When they came nobody knows: perhaps beside any of those that have come since the record.
+            let since = state.arrivals.iter().fold(0, |all, live| all | live);
+            state.arrive(since | state.leased() | seen.slots);
         }
     }
 

@@ -1,0 +1,472 @@
+//! Arrivals: which versions were live whenever there were more of them than before, in order.
+//!
+//! A version that has gone before another came never wrote past it, so the row kinds of a migration follow these
+//! moments one by one. An instance may add a row and change none: it can make the kinds more, never fewer.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::view::Sighting;
+use super::{Ledger, LedgerError, View};
+use crate::database::Row;
+use crate::model::{Live, LiveGroup, MigrationState, Phase, Version};
+
+/// A version as its instances call it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Named {
+    pub service: String,
+    pub label: String,
+}
+
+impl Named {
+    #[must_use]
+    pub fn new(service: &str, label: &str) -> Self {
+        Self {
+            service: service.to_owned(),
+            label: label.to_owned(),
+        }
+    }
+}
+
+/// A version that a program of before there were arrivals has admitted: beside whom, nobody has written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stray {
+    pub who: Named,
+    /// The number of its latest admission of this sort.
+    pub seq: i64,
+}
+
+/// The versions that were live at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The number of the admission, or of the record, with which this began.
+    pub seq: i64,
+    /// Whoever was live then, the newcomers included.
+    pub live: BTreeSet<Named>,
+    /// What was known of strays then.
+    pub strays: Vec<Stray>,
+}
+
+/// All moments that still matter, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Arrivals {
+    /// The ledger was made by an earlier version of this program, and not completed since.
+    #[default]
+    NotKept,
+    Kept(Vec<Arrival>),
+}
+
+/// Whether something is kept in this ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    Yes,
+    No,
+}
+
+pub(super) const SELECT: &str = "SELECT seq, live, strays FROM {arrivals} ORDER BY seq";
+
+/// What stands for [`SELECT`] where there is no such table.
+pub(super) const SELECT_NOTHING: &str = "SELECT 0, '', '' FROM {meta} WHERE 1 = 0";
+
+pub(super) fn read(
+    kept: Kept,
+    rows: &[Row],
+    sightings: &[Sighting],
+) -> Result<Arrivals, LedgerError> {
+    if kept == Kept::No {
+        return Ok(Arrivals::NotKept);
+    }
+    let mut arrivals = Vec::with_capacity(rows.len());
+    for row in rows {
+        let texts = (row.text(1)?, row.text(2)?);
+        let pairs = serde_json::from_str::<Vec<(String, String)>>(texts.0);
+        let strays = serde_json::from_str::<Vec<(String, String, i64)>>(texts.1);
+        let live = match pairs {
+            Ok(pairs) => pairs
+                .into_iter()
+                .map(|(service, label)| Named { service, label })
+                .collect(),
+            // What nobody can read may say anything: so whoever was ever there was there then.
+            Err(_) => sightings.iter().map(named).collect(),
+        };
+        let strays = strays
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(service, label, seq)| Stray {
+                who: Named { service, label },
+                seq,
+            });
+        arrivals.push(Arrival {
+            seq: row.int(0)?,
+            live,
+            strays: strays.collect(),
+        });
+    }
+    Ok(Arrivals::Kept(arrivals))
+}
+
+fn named(sighting: &Sighting) -> Named {
+    Named::new(&sighting.service, &sighting.label.text)
+}
+
+impl Arrivals {
+    pub(super) fn rows(&self) -> &[Arrival] {
+        match self {
+            Self::NotKept => &[],
+            Self::Kept(rows) => rows,
+        }
+    }
+
+    /// The versions whose latest admission no row tells of, as far back as the rows go.
+    fn strays(&self, sightings: &[Sighting]) -> Vec<Stray> {
+        let rows = self.rows();
+        let from = rows.first().map_or(1, |row| row.seq);
+        let told: BTreeSet<i64> = rows.iter().map(|row| row.seq).collect();
+        let unexplained = |sighting: &&Sighting| {
+            sighting.seq >= from && !told.contains(&sighting.seq) && sighting.seq > 0
+        };
+        sightings
+            .iter()
+            .filter(unexplained)
+            .map(|sighting| Stray {
+                who: named(sighting),
+                seq: sighting.seq,
+            })
+            .collect()
+    }
+}
+
+/// What has come to be live since the records, ready to be followed.
+pub(super) struct History {
+    moments: Vec<(i64, Vec<Live>)>,
+    strays: Vec<(i64, Live)>,
+}
+
+impl History {
+    pub(super) fn of(arrivals: &Arrivals, sightings: &[Sighting]) -> Self {
+        let mut versions: HashMap<(&str, &str), Option<&Version>> = HashMap::new();
+        for sighting in sightings {
+            let key = (sighting.service.as_str(), sighting.label.text.as_str());
+            versions.insert(key, sighting.label.version.as_ref());
+        }
+        let place = |who: &Named| {
+            let version = match versions.get(&(who.service.as_str(), who.label.as_str())) {
+                Some(version) => version.cloned(),
+                None => who.label.parse().ok(),
+            };
+            Some(Live {
+                service: who.service.clone(),
+                version: version?,
+            })
+        };
+        let rows = arrivals.rows();
+        let moments = rows
+            .iter()
+            .map(|row| (row.seq, row.live.iter().filter_map(place).collect()));
+        let told = rows.iter().flat_map(|row| row.strays.iter().cloned());
+        let strays = told
+            .chain(arrivals.strays(sightings))
+            .filter_map(|stray| Some((stray.seq, place(&stray.who)?)));
+        Self {
+            moments: moments.collect(),
+            strays: strays.collect(),
+        }
+    }
+
+    /// What has become of a migration of which `state` was recorded with the number `seq`.
+    ///
+    /// Invariant: at each moment the kinds are widened by those who were live then, and by nobody who had gone before
+    /// or came later; only strays count as live beside everybody.
+    pub(super) fn follow(&self, state: &MigrationState, seq: i64) -> MigrationState {
+        let mut strays: Vec<Live> = Vec::new();
+        for (_, who) in self.strays.iter().filter(|(since, _)| *since > seq) {
+            if !strays.contains(who) {
+                strays.push(who.clone());
+            }
+        }
+        let moments = self.moments.iter().filter(|(at, _)| *at > seq);
+        let mut state = state.clone();
+        let mut is_followed = strays.is_empty();
+        for (_, live) in moments {
+            state = state.admitting(&crate::model::beside(live, &strays));
+            is_followed = true;
+        }
+        if is_followed {
+            state
+        } else {
+            state.admitting(&strays)
+        }
+    }
+}
+
+impl View {
+    /// Whoever is live now, by name.
+    pub(super) fn named(&self) -> BTreeSet<Named> {
+        let groups = self.groups.iter();
+        groups
+            .map(|group| Named::new(&group.service, &group.label.text))
+            .collect()
+    }
+
+    /// Whether the latest moment does not tell of all of these versions, or has nothing to do with the latest record.
+    fn is_news(&self, live: &BTreeSet<Named>) -> bool {
+        let recorded = self.applied.iter().map(|applied| applied.seq).max();
+        self.arrivals.rows().last().is_none_or(|last| {
+            recorded.is_some_and(|seq| last.seq <= seq) || !live.is_subset(&last.live)
+        })
+    }
+}
+
+/// What a moment begins with.
+pub(super) enum Occasion {
+    /// Somebody has come; it is written down only where the one before does not tell of it.
+    Arrival,
+    /// A record was made: whoever is live goes on writing after it.
+    Record,
+}
+
+impl Ledger<'_> {
+    /// Writes down that these versions are live from the admission or the record `seq` on; whether there was
+    /// anything to write down. Where arrivals are not kept, every admission counts as one that tells nothing of
+    /// the others: the caller writes its number to the sightings as well.
+    ///
+    /// The caller holds [`Ledger::lock_admissions`], and `view` was read under it.
+    pub(super) fn write_arrival(
+        &mut self,
+        view: &View,
+        live: &BTreeSet<Named>,
+        seq: i64,
+        occasion: &Occasion,
+    ) -> bool {
+        let Arrivals::Kept(rows) = &view.arrivals else {
+            return !live.is_empty();
+        };
+        let is_news = match occasion {
+            Occasion::Arrival => view.is_news(live),
+            Occasion::Record => {
+                !live.is_empty() || rows.last().is_some_and(|last| !last.live.is_empty())
+            }
+        };
+        if !is_news {
+            return false;
+        }
+        let pairs: Vec<(&str, &str)> = live
+            .iter()
+            .map(|who| (who.service.as_str(), who.label.as_str()))
+            .collect();
+        let strays = view.arrivals.strays(&view.sightings);
+        let strays: Vec<(&str, &str, i64)> = strays
+            .iter()
+            .map(|stray| {
+                (
+                    stray.who.service.as_str(),
+                    stray.who.label.as_str(),
+                    stray.seq,
+                )
+            })
+            .collect();
+        self.execute_later(
+            "INSERT INTO {arrivals} (seq, at, live, strays) VALUES (?, {now}, ?, ?)",
+            &[
+                seq.into(),
+                serde_json::json!(pairs).to_string().into(),
+                serde_json::json!(strays).to_string().into(),
+            ],
+        );
+        true
+    }
+
+    /// Writes down whom sources other than the leases saw. When they came nobody knows: they count as live beside
+    /// whoever was live since the earliest record that is not past its contract.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn saw(&mut self, groups: &[&LiveGroup]) -> Result<(), LedgerError> {
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let seq = self.count_admission().await?;
+        let view = self.view().await?;
+        let open = view
+            .applied
+            .iter()
+            .filter(|applied| applied.state.phase != Phase::Contracted);
+        let since = open
+            .map(|applied| applied.changed_at)
+            .min()
+            .unwrap_or(view.now);
+        let mut live = view.named();
+        live.extend(
+            view.sightings
+                .iter()
+                .filter(|s| s.last_seen_at >= since)
+                .map(named),
+        );
+        live.extend(
+            groups
+                .iter()
+                .map(|group| Named::new(&group.service, &group.label.text)),
+        );
+        let is_news = self.write_arrival(&view, &live, seq, &Occasion::Arrival);
+        for group in groups {
+            let version = group.label.version.as_ref();
+            self.sight(
+                &group.service,
+                &group.label.text,
+                version,
+                group.seen_at,
+                is_news.then_some(seq),
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Counts these versions like ones that come after `seq`, the admissions so far. They go on writing
+    /// after the record that is being made: together with versions admitted later they may leave
+    /// rows that neither of them would leave alone, even if they are gone when that is looked at.
+    pub fn go_on(&mut self, view: &View, live: &[Live], seq: i64) {
+        let next = seq.saturating_add(1);
+        let names = view.names_of(live);
+        if !self.write_arrival(view, &names, next, &Occasion::Record) {
+            return;
+        }
+        self.execute_later(
+            "UPDATE {admission} SET seq = ? WHERE id = 1",
+            &[next.into()],
+        );
+        for who in &names {
+            self.execute_later(
+                "UPDATE {sightings} SET seq = ? WHERE service = ? AND version = ?",
+                &[
+                    next.into(),
+                    who.service.as_str().into(),
+                    who.label.as_str().into(),
+                ],
+            );
+        }
+        if matches!(view.arrivals, Arrivals::Kept(_)) {
+            // What every record takes into account already. Nothing changes a migration any more that is contracted.
+            self.execute_later(
+                "DELETE FROM {arrivals} WHERE seq <= \
+                 COALESCE((SELECT min(seq) FROM {migrations} WHERE phase <> 'contracted'), ?)",
+                &[seq.into()],
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::testing::{declaration, live};
+    use crate::model::{Label, Phase};
+
+    const DECLARATIONS: [&str; 5] = [
+        "old <1.2.0 new >=1.1.0 backfill contract",
+        "reads old <1.2.0 new >=1.1.0 writes old <1.1.0 new >=1.1.0 backfill contract",
+        "reads old <1.2.0 new >=1.2.0 writes old <1.3.0 new >=1.1.0 backfill contract",
+        "old <1.2.0 new >=1.1.0 append-only backfill contract",
+        "old <1.2.0 new >=1.1.0 sync both backfill contract",
+    ];
+    const VERSIONS: [&str; 4] = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"];
+
+    fn sighting(version: &str, seq: i64) -> Sighting {
+        Sighting {
+            service: "web".into(),
+            label: Label {
+                text: version.into(),
+                version: version.parse().ok(),
+            },
+            last_seen_at: 0,
+            seq,
+        }
+    }
+
+    fn names(versions: &BTreeSet<usize>) -> BTreeSet<Named> {
+        let names = versions.iter().filter_map(|at| VERSIONS.get(*at));
+        names.map(|version| Named::new("web", version)).collect()
+    }
+
+    fn expanded(text: &str, phase: Phase) -> MigrationState {
+        MigrationState {
+            declaration: declaration(text),
+            phase,
+            kinds: "FA".parse().unwrap(),
+        }
+    }
+
+    proptest! {
+        /// What is written down comes to the same as following every event at once; closing over all that ever
+        /// came never says less.
+        #[test]
+        fn what_is_written_down_is_what_happened(
+            text in prop::sample::select(DECLARATIONS.to_vec()),
+            filled: bool,
+            events in prop::collection::vec((0usize..4, any::<bool>()), 0..20),
+        ) {
+            let phase = if filled { Phase::Backfilled } else { Phase::Expanded };
+            let recorded = expanded(text, phase);
+            let (mut state, mut present) = (recorded.clone(), BTreeSet::new());
+            let mut rows: Vec<Arrival> = Vec::new();
+            let mut ever = BTreeSet::new();
+            for (seq, (who, comes)) in (2..).zip(events) {
+                if !comes {
+                    present.remove(&who);
+                    continue;
+                }
+                present.insert(who);
+                ever.insert(who);
+                let together: Vec<Live> =
+                    present.iter().map(|at| live(&format!("web {}", VERSIONS[*at]))).collect();
+                state = state.admitting(&together);
+                let now = names(&present);
+                if rows.last().is_none_or(|last| !now.is_subset(&last.live)) {
+                    rows.push(Arrival { seq, live: now, strays: Vec::new() });
+                }
+            }
+            let sightings: Vec<Sighting> = VERSIONS.iter().map(|version| sighting(version, 0)).collect();
+            let history = History::of(&Arrivals::Kept(rows.clone()), &sightings);
+            prop_assert_eq!(&history.follow(&recorded, 1), &state);
+            // As a ledger of before tells it.
+            let before: Vec<Sighting> =
+                ever.iter().map(|at| sighting(VERSIONS[*at], 2)).collect();
+            let at_once = History::of(&Arrivals::NotKept, &before).follow(&recorded, 1);
+            prop_assert!(state.kinds.is_subset_of(at_once.kinds));
+            prop_assert!(state.phase == at_once.phase || at_once.phase == Phase::Expanded);
+        }
+    }
+
+    #[test]
+    fn who_has_gone_is_not_live_beside_who_comes() {
+        let recorded = expanded(DECLARATIONS[0], Phase::Expanded);
+        let row = |seq, at| Arrival {
+            seq,
+            live: names(&BTreeSet::from([at])),
+            strays: Vec::new(),
+        };
+        let sightings = [sighting("1.0.0", 2), sighting("1.1.0", 3)];
+        let kept = Arrivals::Kept(vec![row(2, 0), row(3, 1)]);
+        let kinds = |arrivals: &Arrivals, sightings: &[Sighting]| {
+            let followed = History::of(arrivals, sightings).follow(&recorded, 1);
+            followed.kinds.to_string()
+        };
+        assert_eq!(kinds(&kept, &sightings), "FF FA");
+        assert_eq!(kinds(&Arrivals::NotKept, &sightings), "FF FS FA");
+        // One whose latest admission no row tells of may have been there all along.
+        let stray = [sighting("1.0.0", 4), sighting("1.1.0", 3)];
+        assert_eq!(kinds(&kept, &stray), "FF FS FA");
+        // And stays so when a later row has taken its place.
+        let mut later = row(5, 0);
+        later.strays = kept.strays(&stray);
+        let kept = Arrivals::Kept(vec![row(2, 0), row(3, 1), later]);
+        assert_eq!(
+            kinds(&kept, &[sighting("1.0.0", 5), sighting("1.1.0", 3)]),
+            "FF FS FA"
+        );
+        // A record of a later moment knows of all that.
+        let after = History::of(&kept, &stray).follow(&recorded, 5);
+        assert_eq!(after, recorded);
+    }
+}
