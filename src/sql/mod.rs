@@ -6,6 +6,7 @@
 //! Invariant: nothing that is not recognised is ever taken for [`Effect::Additive`].
 
 mod context;
+mod dependents;
 mod facts;
 mod instant;
 mod lexeme;
@@ -22,6 +23,9 @@ mod tests;
 
 use std::ops::Range;
 
+pub use dependents::{
+    Commits, Dependent, Dependents, Gone, Inventory, Left, Relation, RelationKind, Runs,
+};
 pub use facts::Ddl;
 use facts::Grammar;
 pub use query::{Part, Ranged, backfill_statement, range_query, single_select};

@@ -1,0 +1,280 @@
+use super::super::tests::parse;
+use super::super::{Dialect, Mode};
+use super::{Commits, Dependents};
+
+/// What the second script leaves of the first one's code.
+fn left(dialect: Dialect, expand: &str, contract: &str) -> Vec<String> {
+    let made = Dependents::made_by(&parse(dialect, expand));
+    let contract = parse(dialect, contract);
+    let commits = match contract.mode {
+        Mode::Transactional => Commits::AtTheEnd,
+        Mode::NoTransaction => Commits::EachStatement,
+    };
+    made.left_by(&contract, 0, commits)
+        .iter()
+        .map(|left| format!("{}: {}", left.index, left.dependent.name))
+        .collect()
+}
+
+const POSTGRES: &str = "ALTER TABLE users ADD COLUMN name text;
+CREATE FUNCTION users_sync() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.name IS NULL THEN NEW.name := NEW.full_name; ELSE NEW.full_name := NEW.name; END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER users_sync BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION users_sync();";
+
+const MYSQL: &str = "ALTER TABLE users ADD COLUMN name TEXT;
+CREATE TRIGGER users_in BEFORE INSERT ON users FOR EACH ROW SET NEW.name = COALESCE(NEW.name, NEW.full_name);
+CREATE TRIGGER users_up BEFORE UPDATE ON users FOR EACH ROW BEGIN IF NEW.name IS NULL THEN SET NEW.name = NEW.full_name; END IF; END;";
+
+const SQLITE: &str = "ALTER TABLE users ADD COLUMN name TEXT;
+CREATE TRIGGER users_sync AFTER INSERT ON users WHEN NEW.name IS NULL
+BEGIN UPDATE users SET name = full_name WHERE id = NEW.id; END;";
+
+#[test]
+fn what_names_a_column_that_goes_is_left_behind() {
+    use Dialect::{Mysql, Postgres, Sqlite};
+    let drop = "ALTER TABLE users DROP COLUMN full_name";
+    let none: &[&str] = &[];
+    for (dialect, expand, contract, expected) in [
+        (Postgres, POSTGRES, drop.to_owned(), &["0: users_sync"][..]),
+        (
+            Postgres,
+            POSTGRES,
+            "ALTER TABLE users RENAME COLUMN full_name TO x".to_owned(),
+            &["0: users_sync"],
+        ),
+        (
+            Postgres,
+            POSTGRES,
+            "ALTER TABLE public.users DROP COLUMN \"full_name\"".to_owned(),
+            &["0: users_sync"],
+        ),
+        (
+            Postgres,
+            POSTGRES,
+            "ALTER TABLE users DROP COLUMN \"Full_Name\"".to_owned(),
+            none,
+        ),
+        (
+            Postgres,
+            POSTGRES,
+            "ALTER TABLE users DROP COLUMN email".to_owned(),
+            none,
+        ),
+        (
+            Postgres,
+            POSTGRES,
+            "ALTER TABLE orders DROP COLUMN full_name".to_owned(),
+            none,
+        ),
+        (
+            Postgres,
+            POSTGRES,
+            format!("{drop}; DROP TRIGGER users_sync ON users"),
+            none,
+        ),
+        (
+            Postgres,
+            POSTGRES,
+            format!("DROP FUNCTION users_sync() CASCADE; {drop}"),
+            none,
+        ),
+        (
+            Postgres,
+            POSTGRES,
+            format!("DROP TRIGGER users_sync ON orders; {drop}"),
+            &["1: users_sync"],
+        ),
+        (Postgres, POSTGRES, "DROP TABLE users".to_owned(), none),
+        // One function with a body that does without.
+        (
+            Postgres,
+            POSTGRES,
+            format!(
+                "{drop}; CREATE OR REPLACE FUNCTION users_sync() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
+            ),
+            none,
+        ),
+        (
+            Postgres,
+            POSTGRES,
+            format!("-- migrate: no-transaction\n{drop}; DROP TRIGGER users_sync ON users"),
+            &["0: users_sync"],
+        ),
+        // What is there again at the end is not gone.
+        (
+            Postgres,
+            POSTGRES,
+            format!("{drop}; ALTER TABLE users ADD COLUMN full_name text"),
+            none,
+        ),
+        (
+            Mysql,
+            MYSQL,
+            drop.to_owned(),
+            &["0: users_in", "0: users_up"],
+        ),
+        (
+            Mysql,
+            MYSQL,
+            "ALTER TABLE users DROP `FULL_name`".to_owned(),
+            &["0: users_in", "0: users_up"],
+        ),
+        (
+            Mysql,
+            MYSQL,
+            format!("DROP TRIGGER users_in; DROP TRIGGER users_up; {drop}"),
+            none,
+        ),
+        // Statements are committed one by one: the order counts.
+        (
+            Mysql,
+            MYSQL,
+            format!("DROP TRIGGER users_in; {drop}; DROP TRIGGER users_up"),
+            &["1: users_up"],
+        ),
+        (
+            Mysql,
+            MYSQL,
+            "ALTER TABLE users CHANGE full_name x TEXT".to_owned(),
+            &["0: users_in", "0: users_up"],
+        ),
+        (Sqlite, SQLITE, drop.to_owned(), &["0: users_sync"]),
+        (
+            Sqlite,
+            SQLITE,
+            format!("DROP TRIGGER Users_Sync; {drop}"),
+            none,
+        ),
+        (
+            Sqlite,
+            SQLITE,
+            "ALTER TABLE users RENAME COLUMN full_name TO x".to_owned(),
+            none,
+        ),
+    ] {
+        assert_eq!(left(dialect, expand, &contract), expected, "{contract}");
+    }
+}
+
+#[test]
+fn a_name_belongs_to_its_table() {
+    use Dialect::{Mysql, Postgres, Sqlite};
+    let drop = "ALTER TABLE users DROP COLUMN full_name";
+    let function = |body: &str| {
+        format!(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$; \
+             CREATE TRIGGER g BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f();"
+        )
+    };
+    let on_users = |body: &str| function(body).replace("ON orders", "ON users");
+    for (dialect, expand, contract, is_left) in [
+        // The same column of another table.
+        (Postgres, function("NEW.full_name := 'x';"), drop, false),
+        (Postgres, function("UPDATE users SET full_name = NEW.buyer WHERE id = NEW.user_id;"), drop, true),
+        (Postgres, function("UPDATE users AS u SET name = 'x' WHERE u.full_name = 'y';"), drop, true),
+        (Postgres, function("UPDATE orders SET full_name = (SELECT name FROM users);"), drop, false),
+        (Postgres, function("INSERT INTO audit (full_name) SELECT name FROM users;"), drop, false),
+        (Postgres, function("INSERT INTO audit (x) SELECT full_name FROM users;"), drop, true),
+        (Postgres, function("INSERT INTO users (full_name) VALUES ('x');"), drop, true),
+        (Postgres, function("SELECT a.full_name INTO x FROM audit a, users u;"), drop, false),
+        (Postgres, function("EXECUTE 'UPDATE users SET full_name = 1';"), drop, true),
+        (Postgres, function("PERFORM pg_notify('full_name', 'users');"), drop, false),
+        (Postgres, on_users("INSERT INTO audit (full_name) VALUES (NEW.name);"), drop, false),
+        (Postgres, on_users("INSERT INTO audit VALUES (OLD.full_name);"), drop, true),
+        (Postgres, on_users("INSERT INTO audit SELECT row_to_json(NEW);"), drop, false),
+        (Postgres, on_users("NEW.name := NEW.name AS full_name;"), drop, false),
+        (Postgres, on_users("NEW.name := NEW.full_name_2;"), drop, false),
+        (Postgres, on_users("-- NEW.full_name\n"), drop, false),
+        (
+            Postgres,
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit SELECT full_name FROM fresh; RETURN NULL; END $$; \
+             CREATE TRIGGER g AFTER INSERT ON users REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION f();"
+                .to_owned(),
+            drop,
+            true,
+        ),
+        (
+            Postgres,
+            "CREATE TRIGGER g AFTER UPDATE OF full_name ON users FOR EACH ROW EXECUTE FUNCTION audit();".to_owned(),
+            drop,
+            true,
+        ),
+        // Views are tied to their columns by the server, functions are not.
+        (Postgres, "CREATE VIEW v AS SELECT full_name FROM users".to_owned(), drop, false),
+        (
+            Postgres,
+            "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql AS 'SELECT count(full_name) FROM users'".to_owned(),
+            drop,
+            true,
+        ),
+        (
+            Postgres,
+            "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM orders, users WHERE users.id = 1'".to_owned(),
+            "DROP TABLE users",
+            true,
+        ),
+        (
+            Postgres,
+            "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql AS 'SELECT users FROM orders'".to_owned(),
+            "DROP TABLE users",
+            false,
+        ),
+        (Mysql, "CREATE VIEW v AS SELECT id, full_name FROM users".to_owned(), drop, true),
+        (Mysql, "CREATE VIEW v AS SELECT id, name FROM users".to_owned(), drop, false),
+        (Mysql, "CREATE VIEW v AS SELECT id FROM users".to_owned(), "RENAME TABLE users TO people", true),
+        (
+            Mysql,
+            "CREATE TRIGGER g AFTER INSERT ON orders FOR EACH ROW INSERT INTO users (id, full_name) VALUES (NEW.a, NEW.b)".to_owned(),
+            drop,
+            true,
+        ),
+        (
+            Mysql,
+            "CREATE TRIGGER g AFTER INSERT ON orders FOR EACH ROW INSERT INTO users (id) VALUES (NEW.id) ON DUPLICATE KEY UPDATE full_name = NEW.b".to_owned(),
+            drop,
+            true,
+        ),
+        (
+            Mysql,
+            "CREATE TRIGGER g AFTER INSERT ON users FOR EACH ROW INSERT INTO audit (full_name) VALUES (NEW.name)".to_owned(),
+            drop,
+            false,
+        ),
+        (
+            Mysql,
+            "CREATE PROCEDURE p() BEGIN DECLARE x INT; UPDATE users SET full_name = 'x'; END".to_owned(),
+            drop,
+            true,
+        ),
+        (
+            Sqlite,
+            "CREATE TRIGGER g AFTER INSERT ON orders BEGIN UPDATE users SET full_name = NEW.a; END".to_owned(),
+            drop,
+            true,
+        ),
+        (
+            Sqlite,
+            "CREATE TRIGGER g AFTER INSERT ON orders BEGIN UPDATE users SET name = NEW.full_name; END".to_owned(),
+            drop,
+            false,
+        ),
+        (
+            Sqlite,
+            "CREATE TRIGGER g AFTER INSERT ON orders BEGIN DELETE FROM users WHERE id = NEW.id; END".to_owned(),
+            "DROP TABLE users",
+            true,
+        ),
+        (
+            Sqlite,
+            "CREATE TRIGGER g AFTER INSERT ON orders BEGIN DELETE FROM users WHERE id = NEW.id; END".to_owned(),
+            "CREATE TABLE n (id); DROP TABLE users; ALTER TABLE n RENAME TO users",
+            false,
+        ),
+    ] {
+        let found = left(dialect, &expand, contract);
+        assert_eq!(!found.is_empty(), is_left, "{expand}\n{contract}\n{found:?}");
+    }
+}
