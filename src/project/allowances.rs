@@ -125,6 +125,15 @@ pub(super) struct Needs<'s> {
     pub statements: BTreeSet<usize>,
 }
 
+impl Needs<'_> {
+    /// Of what is taken away, only the database itself may show who names it.
+    fn may_need(&self, step: Step, index: usize) -> bool {
+        let takes = |statement: &Statement| statement.gone().next().is_some();
+        self.statements.contains(&index)
+            || step != Step::Expand && self.script.statements.get(index).is_some_and(takes)
+    }
+}
+
 /// Reports allowances that allow nothing, or more than one thing. `scripts` are those of `step` for every database.
 pub(super) fn check(source: &Source, allow: &[Allowance], step: Step, scripts: &[Needs<'_>]) {
     let file = format!("{}.sql", step.name());
@@ -169,7 +178,7 @@ pub(super) fn check(source: &Source, allow: &[Allowance], step: Step, scripts: &
             );
         } else if !matches
             .iter()
-            .any(|(needs, found)| found.iter().any(|index| needs.statements.contains(index)))
+            .any(|(needs, found)| found.iter().any(|index| needs.may_need(step, *index)))
         {
             source.warning(
                 "needless-allowance",

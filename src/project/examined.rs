@@ -88,7 +88,12 @@ pub(super) fn read_scripts(
                 findings = allowances::apply(allow, step, script, findings);
             }
             found.push((dialect, findings));
-            let script = script.map(|script| ScriptFile::new(&source.file, script));
+            let script = script.map(|script| {
+                let vouched = allow
+                    .map(|allow| allowances::excused(allow, step, &script))
+                    .unwrap_or_default();
+                ScriptFile::new(&source.file, script, vouched)
+            });
             match step {
                 Step::Expand => files.expand = script,
                 Step::Contract => files.contract = script,

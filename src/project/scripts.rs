@@ -1,5 +1,6 @@
 //! What a migration's scripts may not contain, for each database that they have to run on.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct ScriptFile {
     /// Of the text with LF at the end of lines, in hexadecimal.
     pub sha256: String,
     pub script: Script,
+    /// The statements, by their place, that somebody vouches for in migration.toml.
+    pub vouched: BTreeSet<usize>,
 }
 
 /// A statement that runs once for each batch.
@@ -35,13 +38,14 @@ pub struct BackfillFile {
 }
 
 impl ScriptFile {
-    pub(super) fn new(file: &FileRef, script: Script) -> Self {
+    pub(super) fn new(file: &FileRef, script: Script, vouched: BTreeSet<usize>) -> Self {
         let FileRef { path, text, sha256 } = file.clone();
         Self {
             path,
             text,
             sha256,
             script,
+            vouched,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is wrong with the scripts of a migration taken together: one rule a file, and a row here.
 
 mod ledger;
+mod left_behind;
 
 use crate::model::Step;
 use crate::sql::{Dialect, Ranged, Script, Statement};
@@ -41,7 +42,7 @@ impl<'a> Scripts<'a> {
 /// Looks at the scripts, and says in which one it found what.
 type Rule = fn(&Scripts<'_>) -> Vec<(Step, Finding)>;
 
-const RULES: &[Rule] = &[ledger::check];
+const RULES: &[Rule] = &[ledger::check, left_behind::check];
 
 /// What is wrong with a query that stands in the manifest.
 pub(super) fn of_query(dialect: Dialect, query: &Located<String>) -> Vec<Finding> {
