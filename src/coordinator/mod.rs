@@ -12,6 +12,7 @@ mod error;
 mod expand;
 mod facts;
 mod fence;
+mod guard;
 mod in_ledger;
 mod lock;
 mod observe;

@@ -36,6 +36,7 @@ impl Coordinator<'_> {
         let recorded = looked.await?;
         let statements = &run.file.script.statements;
         check_unchanged(run.file, &recorded, &id)?;
+        let guard = self.foresee(run.file, &recorded).await?;
         let mut recheck = run.recheck;
         for (index, statement) in statements.iter().enumerate() {
             let state = recorded.get(index).map(|step| step.state);
@@ -62,6 +63,7 @@ impl Coordinator<'_> {
                 Went::Ran | Went::FoundDone => {}
             }
         }
+        guard.check_alone(self.connection.as_mut()).await?;
         self.finish_one_by_one(run, recheck).await
     }
 

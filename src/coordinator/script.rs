@@ -6,6 +6,7 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use super::change::{Move, move_to, record_move};
+use super::guard::Guard;
 use super::lock::{Failed, LockWatch, Retry};
 use super::session::Coordinator;
 use super::{CoordinatorError, Drift};
@@ -132,6 +133,13 @@ impl Coordinator<'_> {
         }
         let script = &run.file.script;
         let statements = &script.statements;
+        let guard = if script.may_take() {
+            let connection = ledger.connection().await?;
+            let looked = Guard::look(connection, run.file).await;
+            Some(looked.map_err(|error| Failed::At(0, error))?)
+        } else {
+            None
+        };
         // What is over at once may as well run under the lock that recording it needs.
         let locks_first =
             run.change.entry == Entry::New && !watch.is_retry && script.is_all_instant();
@@ -176,6 +184,12 @@ impl Coordinator<'_> {
             .after_script(&run.file.script)
             .await
             .map_err(|error| Failed::At(statements.len().saturating_sub(1), error))?;
+        if let Some(guard) = guard {
+            let checked = guard.check(ledger.connection().await?).await?;
+            if let Some((index, error)) = checked {
+                return Err(Failed::At(index, error));
+            }
+        }
         record_script(&mut ledger, run);
         crate::crash::point(&format!("{}.recording", run.step.name()));
         let change = run.change.clone_with(run.file);

@@ -24,7 +24,7 @@ pub(crate) use postgres::APPLICATION_NAME;
 pub use target::{Target, read_url};
 
 pub use crate::sql::Ddl;
-use crate::sql::{Dialect, Object, Script};
+use crate::sql::{Dialect, Inventory, Object, Script};
 
 /// The URL schemes and the databases behind them.
 pub const SCHEMES: &[(&str, Dialect)] = &[
@@ -366,6 +366,8 @@ pub trait Connection: Send {
 
     /// Whether an object exists.
     async fn presence(&mut self, object: &Object) -> Result<Presence, DatabaseError>;
+    /// The tables and views that are there, and the code about them. In a transaction.
+    async fn inventory(&mut self) -> Result<Inventory, DatabaseError>;
     /// The id of this session, by which others see it wait; none where the database has no such thing.
     async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError>;
     /// Which sessions hold the locks that the session `id` waits for.

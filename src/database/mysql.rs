@@ -18,6 +18,7 @@ use super::{
 use crate::sql::{Ddl, Dialect, Object, Script};
 
 mod catalogue;
+mod inventory;
 mod keys;
 mod limits;
 mod load;
@@ -404,6 +405,10 @@ impl Connection for Mysql {
 
     async fn presence(&mut self, object: &Object) -> Result<Presence, DatabaseError> {
         self.look_up(object).await
+    }
+
+    async fn inventory(&mut self) -> Result<crate::sql::Inventory, DatabaseError> {
+        self.take_stock().await
     }
 
     async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError> {

@@ -40,6 +40,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     lists_sessions: true,
 };
 
+mod inventory;
 mod keys;
 mod ledger;
 mod load;
@@ -353,6 +354,10 @@ impl Connection for Postgres {
             Some(Value::Int(0)) => Presence::Invalid,
             Some(_) => Presence::Present,
         })
+    }
+
+    async fn inventory(&mut self) -> Result<crate::sql::Inventory, DatabaseError> {
+        self.take_stock().await
     }
 
     async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError> {

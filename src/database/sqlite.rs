@@ -41,6 +41,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     lists_sessions: false,
 };
 
+mod inventory;
 mod keys;
 mod rebuild;
 
@@ -394,6 +395,10 @@ impl Connection for Sqlite {
         } else {
             Presence::Present
         })
+    }
+
+    async fn inventory(&mut self) -> Result<crate::sql::Inventory, DatabaseError> {
+        self.take_stock().await
     }
 
     async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError> {

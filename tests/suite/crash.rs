@@ -96,6 +96,7 @@ const CONTRACT_ON_MYSQL: &str = "\
 DROP INDEX people_last_name ON people;
 CREATE TABLE audit (id integer, note text);
 INSERT INTO audit VALUES (1, 'contracted');
+DROP TRIGGER people_sync;
 ALTER TABLE people DROP COLUMN full_name, ADD COLUMN nick varchar(20);
 RENAME TABLE audit TO history;
 DELETE FROM people WHERE id = 8;

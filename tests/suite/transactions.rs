@@ -4,3 +4,4 @@ mod concurrently;
 mod failing;
 mod locks;
 mod rebuilds;
+mod sync;
