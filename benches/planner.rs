@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use phasegate::model::{
-    Declaration, Live, MigrationState, Parts, Rows, Schema, Sync, Touched, Usage, Version,
+    Declaration, Fill, Live, MigrationState, Parts, Rows, Schema, Sync, Touched, Usage, Version,
 };
 use phasegate::planner::{Problem, plan};
 use table::Table;
@@ -188,5 +188,6 @@ fn declaration(number: u64, size: Size) -> Declaration {
             contract: true,
             revert: false,
         },
+        fill: Fill::Unsaid,
     }
 }

@@ -12,7 +12,7 @@ use super::out::note;
 use super::text;
 use crate::backfill::{Report, Standing};
 use crate::coordinator::Progress;
-use crate::gate::Blocker;
+use crate::gate::{Blocker, Verdict};
 use crate::model::MigrationId;
 
 /// Shows what a coordinator reports.
@@ -91,12 +91,13 @@ impl Reporter {
             Progress::Unreachable(error) => (format!("waiting: {error}"), false),
             Progress::Waiting(decision) => {
                 let reasons: Vec<String> = decision.blockers.iter().map(reason).collect();
+                // It is this command that holds on until somebody has replaced them.
+                let verdict = match decision.verdict {
+                    Verdict::Refuse => Verdict::Hold,
+                    other => other,
+                };
                 (
-                    format!(
-                        "waiting ({}): {}",
-                        decision.verdict.name(),
-                        reasons.join("; ")
-                    ),
+                    format!("waiting ({}): {}", verdict.name(), reasons.join("; ")),
                     false,
                 )
             }

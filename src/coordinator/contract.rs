@@ -27,7 +27,7 @@ impl Coordinator<'_> {
                 note,
             });
         }
-        let may_wait = self.options.wait.is_some() && decision.verdict != Verdict::Refuse;
+        let may_wait = self.options.wait.is_some() && decision.waits_for_live_versions();
         if decision.verdict != Verdict::Go && !may_wait {
             // An earlier run may have left its fence up.
             self.step_back(&state, &situation).await?;
@@ -95,7 +95,7 @@ impl Coordinator<'_> {
                     }
                 }
             }
-            if !self.has_time_left(began) || decision.verdict == Verdict::Refuse {
+            if !self.has_time_left(began) || !decision.waits_for_live_versions() {
                 self.lower_fence(&fenced, from).await?;
                 return Ok(Outcome::Blocked(decision));
             }

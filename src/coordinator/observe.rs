@@ -7,7 +7,9 @@ use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, Owne
 use crate::fleet;
 use crate::gate::{Evidence, Facts};
 use crate::ledger::{AppliedFile, CoordinatorRow, Ledger, LedgerError, View};
-use crate::model::{Declaration, MigrationId, MigrationState, Phase, Schema, Snapshot, Step};
+use crate::model::{
+    Declaration, MigrationId, MigrationState, Phase, Schema, Snapshot, Step, Version,
+};
 use crate::project::{Migration, Project};
 use crate::sql::Dialect;
 
@@ -105,7 +107,31 @@ pub async fn survey(
         connection.capabilities().dialect,
     );
     situation.has_ledger = has_ledger;
+    if situation.view.coordinator.is_rolling_out() {
+        situation.evidence.rolling = rolling(connection).await?;
+    }
     Ok(situation)
+}
+
+/// What the open rollout is replacing; nothing where this user may not look, or the ledger is from before
+/// there were rollouts.
+async fn rolling(
+    connection: &mut dyn Connection,
+) -> Result<BTreeMap<String, Version>, LedgerError> {
+    let Some(mut ledger) = Ledger::read(connection).await? else {
+        return Ok(BTreeMap::new());
+    };
+    let last = ledger.last_rollout().await;
+    ledger.rollback().await?;
+    match last {
+        Ok(last) => Ok(last.map_or_else(BTreeMap::new, |rollout| rollout.rolling())),
+        Err(LedgerError::Database(error))
+            if matches!(error.kind, ErrorKind::NoTable | ErrorKind::Permission) =>
+        {
+            Ok(BTreeMap::new())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// What is known of a database that does not exist yet.
@@ -139,7 +165,7 @@ pub fn observe_with(
         .map(|(name, service)| (name.clone(), service.min_instances))
         .collect();
     let facts = Facts {
-        coordinator: view.coordinator.describe(),
+        backfilling: view.coordinator.backfilling(),
         ..Facts::default()
     };
     let drift = drift(project, &view, files, dialect);
@@ -150,6 +176,7 @@ pub fn observe_with(
             snapshot,
             min_instances,
             facts,
+            rolling: BTreeMap::new(),
         },
         drift,
         has_ledger: true,
@@ -164,6 +191,7 @@ pub(super) fn schema(project: &Project, view: &View) -> Schema {
         // Later phases may be written after the earlier ones were applied.
         if let Some(migration) = project.get(state.id()) {
             state.declaration.parts = migration.declaration.parts;
+            state.declaration.fill = migration.declaration.fill;
             state
                 .declaration
                 .description

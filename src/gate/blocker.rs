@@ -6,11 +6,12 @@ use crate::model::{Live, MigrationId, Snapshot};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     Go,
-    /// Will pass by itself: a drain, a soak, a running backfill.
+    /// Will pass by itself, and nobody has to do anything: a drain, a soak, a backfill or a rollout that
+    /// somebody is at work on.
     Hold,
     /// The evidence is missing or stale.
     Unknown,
-    /// Needs another step first.
+    /// Needs another step first, or somebody's decision.
     Refuse,
 }
 
@@ -50,6 +51,10 @@ impl Verdict {
 pub enum BlockerKind {
     /// A live version cannot survive the action.
     LiveVersion,
+    /// A live version is declared to use what is not there.
+    Contradiction,
+    /// Whether the statement of a backfill does what it has to is not said, or said wrongly.
+    UndeclaredFill,
     /// The new format is not there yet.
     ExpandFirst,
     /// Rows are not all in the new format yet.
@@ -91,6 +96,8 @@ impl BlockerKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::LiveVersion => "live_version",
+            Self::Contradiction => "contradiction",
+            Self::UndeclaredFill => "undeclared_fill",
             Self::ExpandFirst => "expand_first",
             Self::BackfillFirst => "backfill_first",
             Self::OldFormatGone => "old_format_gone",

@@ -2,9 +2,10 @@
 
 use super::blocker::{Blocker, BlockerKind, Verdict};
 use super::evidence::{self, Gaps};
-use super::words::{ambiguity, touch_words};
-use super::{Evidence, first_causes};
-use crate::model::{Breach, Clause, Format, Freshness, Live, MigrationState, Phase, RowKind};
+use super::next::{Guide, Reason};
+use super::words::{ambiguity, kind_words, touch_words};
+use super::{Action, Evidence, first_causes};
+use crate::model::{Breach, Clause, Format, Freshness, Live, MigrationState, Phase, RowKind, Step};
 
 pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>, Vec<String>) {
     let live = evidence.snapshot.live();
@@ -12,6 +13,8 @@ pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>,
     let mut notes = Vec::new();
     let declarations = evidence.schema.migrations().iter();
     let gaps = Gaps::find(evidence, declarations.map(|state| &state.declaration));
+    let guide = Guide::new(evidence);
+    let action = Action::Deploy(candidates.to_vec());
     for state in evidence.schema.migrations() {
         let question = Question {
             state,
@@ -23,7 +26,7 @@ pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>,
         if !question.is_concerned() {
             continue;
         }
-        blockers.extend(question.blockers());
+        blockers.extend(guide.advise(&action, question.reasons()));
         let missing = gaps.that_matter(&state.declaration, |unseen| question.is_changed_by(unseen));
         for blocker in missing {
             // What is missing in the evidence is said once, not once for each migration.
@@ -36,6 +39,22 @@ pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>,
         }
         notes.extend(question.note());
     }
+    let is_kept_out = |who: &&Live| {
+        blockers.iter().any(|blocker| {
+            blocker.verdict != Verdict::Unknown
+                && blocker.migration.as_ref().is_some_and(|id| {
+                    let state = evidence.schema.get(id);
+                    state.is_some_and(|state| state.declaration.services.contains_key(&who.service))
+                })
+        })
+    };
+    let mut kept_out: Vec<&str> = candidates
+        .iter()
+        .filter(is_kept_out)
+        .map(|who| who.service.as_str())
+        .collect();
+    kept_out.dedup();
+    notes.extend(kept_out.into_iter().map(|service| guide.startable(service)));
     (blockers, notes)
 }
 
@@ -49,22 +68,24 @@ pub(super) struct Question<'a> {
 
 impl Question<'_> {
     /// What the rule says, whatever is missing in the evidence.
-    pub fn blockers(&self) -> Vec<Blocker> {
-        let mut blockers: Vec<Blocker> = Vec::new();
+    pub fn reasons(&self) -> Vec<Reason> {
+        let mut reasons: Vec<Reason> = Vec::new();
         for breach in self.breaches() {
-            for blocker in self.explain(&breach) {
-                let known = blockers.iter().any(|other| {
+            for mut reason in self.explain(&breach) {
+                let blocker = &mut reason.blocker;
+                let known = reasons.iter().any(|Reason { blocker: other, .. }| {
                     // One version in the way is said once, however many row kinds it spoils.
                     let same_subject = (other.kind, &other.service, &other.version)
                         == (blocker.kind, &blocker.service, &blocker.version);
                     same_subject || other.message == blocker.message
                 });
                 if !known {
-                    blockers.push(blocker.of_migration(self.state.id()));
+                    blocker.migration = Some(self.state.id().clone());
+                    reasons.push(reason);
                 }
             }
         }
-        blockers
+        reasons
     }
 
     fn breaches(&self) -> Vec<Breach> {
@@ -99,7 +120,7 @@ impl Question<'_> {
         })
     }
 
-    fn explain(&self, breach: &Breach) -> Vec<Blocker> {
+    fn explain(&self, breach: &Breach) -> Vec<Reason> {
         match (breach.clause, &breach.who) {
             (Clause::NewIsThere, Some(who)) => vec![self.new_is_missing(who)],
             (Clause::OldIsThere, Some(who)) => vec![self.old_is_gone(who)],
@@ -113,30 +134,27 @@ impl Question<'_> {
         }
     }
 
-    fn new_is_missing(&self, who: &Live) -> Blocker {
+    fn new_is_missing(&self, who: &Live) -> Reason {
         let state = self.state;
         let id = state.id();
-        let (is, help) = match state.phase {
-            Phase::Reverting => (
-                "being reverted",
-                format!("finish `migrate revert {id}`, then expand it again"),
-            ),
-            Phase::Expanding => (
-                "still being expanded",
-                format!("finish it first: run `migrate expand --up-to {id}`"),
-            ),
-            _ => (
-                "not expanded yet",
-                format!("run `migrate expand --up-to {id}` first"),
-            ),
+        let is = match state.phase {
+            Phase::Reverting => "being reverted",
+            Phase::Expanding => "still being expanded",
+            _ => "not expanded yet",
         };
         let does = touch_words(&state.declaration, who, Format::New);
         let ambiguity = ambiguity(&state.declaration, who);
         let message = format!("{who} {does} the new format of {id}, which is {is}{ambiguity}");
-        Blocker::new(BlockerKind::ExpandFirst, Verdict::Refuse, message, help).about(who)
+        let help = format!("finish `migrate revert {id}`, then expand it again");
+        let blocker =
+            Blocker::new(BlockerKind::ExpandFirst, Verdict::Refuse, message, help).about(who);
+        match state.phase {
+            Phase::Reverting => Reason::said(blocker),
+            _ => Reason::take(blocker, Step::Expand, id),
+        }
     }
 
-    fn old_is_gone(&self, who: &Live) -> Blocker {
+    fn old_is_gone(&self, who: &Live) -> Reason {
         let state = self.state;
         let gone = if state.phase == Phase::Contracted {
             "has been removed"
@@ -150,45 +168,51 @@ impl Question<'_> {
             ambiguity(&state.declaration, who)
         );
         let help = "start a version that does not use it; `migrate status` shows which may start";
-        Blocker::new(BlockerKind::OldFormatGone, Verdict::Refuse, message, help).about(who)
+        Reason::said(
+            Blocker::new(BlockerKind::OldFormatGone, Verdict::Refuse, message, help).about(who),
+        )
     }
 
-    fn unreadable(&self, kind: RowKind, who: &Live, writers: &[Live]) -> Vec<Blocker> {
+    fn unreadable(&self, kind: RowKind, who: &Live, writers: &[Live]) -> Vec<Reason> {
         let state = self.state;
-        let id = state.id();
+        let (id, declaration) = (state.id(), &state.declaration);
         let is_candidate = |other: &Live| self.candidates.contains(other);
-        let rows = kind.describe();
-        let ambiguity = ambiguity(&state.declaration, who);
+        let rows = kind_words(declaration, kind);
+        let ambiguity = ambiguity(declaration, who);
         if writers.is_empty() {
-            let help = if state.declaration.parts.backfill && kind.new != Freshness::Fresh {
-                format!("run `migrate backfill {id}` first")
-            } else {
-                "deploy a version that can read them".to_owned()
-            };
             let message =
                 format!("{who} cannot read rows that may exist in {id} ({rows}){ambiguity}");
-            return vec![
-                Blocker::new(BlockerKind::UnreadableRows, Verdict::Refuse, message, help)
-                    .about(who),
-            ];
+            let help =
+                "deploy a version that can read them; `migrate status` shows which may start";
+            let blocker = Blocker::new(BlockerKind::UnreadableRows, Verdict::Refuse, message, help)
+                .about(who);
+            let is_for_the_backfill = declaration.parts.backfill && kind.new != Freshness::Fresh;
+            return vec![if is_for_the_backfill {
+                Reason::take(blocker, Step::Backfill, id)
+            } else {
+                Reason::said(blocker)
+            }];
         }
         let leaves = |writer: &Live| {
             format!("{writer} leaves rows in {id} that {who} cannot read ({rows}){ambiguity}")
         };
+        let gone = |live: &Live, message| Reason::gone(live, (id, None), message, self.evidence);
         if !is_candidate(who) {
             // Of the two the one that runs is in the way.
             let writer = writers.iter().find(|writer| is_candidate(writer));
-            return vec![self.wait_for(who, leaves(writer.unwrap_or(&writers[0])), kind)];
+            return vec![gone(who, leaves(writer.unwrap_or(&writers[0])))];
         }
         let running: Vec<&Live> = writers.iter().filter(|w| !is_candidate(w)).collect();
         if !running.is_empty() {
             return running
                 .into_iter()
-                .map(|writer| self.wait_for(writer, leaves(writer), kind))
+                .map(|writer| gone(writer, leaves(writer)))
                 .collect();
         }
         let incompatible = |message, help| {
-            Blocker::new(BlockerKind::Incompatible, Verdict::Refuse, message, help).about(who)
+            Reason::said(
+                Blocker::new(BlockerKind::Incompatible, Verdict::Refuse, message, help).about(who),
+            )
         };
         let others: Vec<&Live> = writers.iter().filter(|writer| *writer != who).collect();
         if others.is_empty() {
@@ -205,34 +229,24 @@ impl Question<'_> {
             .collect()
     }
 
-    fn wait_for(&self, live: &Live, message: String, kind: RowKind) -> Blocker {
-        // Whoever writes past a format that others fill spoils it for every bridge.
-        let help = if kind.new == Freshness::Stale {
-            format!(
-                "{live} has to be gone first, down to its last instance. To do without that: a \
-                 `sync` that expand.sql installs, a release in between that reads old and writes \
-                 both formats, or `rows = \"append-only\"` if rows are never updated"
-            )
-        } else {
-            format!(
-                "replace {live} first by a version that works with both formats, and wait until \
-                 its last instance is gone"
-            )
+    fn undone_by_the_backfill(&self, who: &Live) -> Reason {
+        let id = self.state.id();
+        let what =
+            format!("the backfill of {id} is under way and would overwrite what {who} writes");
+        let of = |verdict, message: String, help: &str| {
+            Blocker::new(BlockerKind::BackfillFirst, verdict, message, help).about(who)
         };
-        Blocker::new(BlockerKind::LiveVersion, Verdict::Hold, message, help)
-            .seen(live, &self.evidence.snapshot)
-    }
-
-    fn undone_by_the_backfill(&self, who: &Live) -> Blocker {
-        Blocker::new(
-            BlockerKind::BackfillFirst,
-            Verdict::Hold,
-            format!(
-                "the backfill of {} is running and would overwrite what {who} writes",
-                self.state.id()
-            ),
-            "wait until the backfill is finished",
-        )
-        .about(who)
+        match &self.evidence.facts.backfilling {
+            Some(holder) => {
+                let help = "wait until the backfill is finished";
+                let message = format!("{what} ({holder})");
+                Reason::said(of(Verdict::Hold, message, help))
+            }
+            None => {
+                let message = format!("{what}, and nobody is at work on it now");
+                let blocker = of(Verdict::Refuse, message, "");
+                Reason::take(blocker, Step::Backfill, id)
+            }
+        }
     }
 }

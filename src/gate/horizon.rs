@@ -99,7 +99,7 @@ impl Around<'_> {
                 candidates: &[candidate],
                 evidence: self.evidence,
             };
-            for blocker in question.blockers() {
+            for super::next::Reason { blocker, .. } in question.reasons() {
                 // Said of a stretch, so without the one version that stands for it.
                 let text = without_name(&blocker.message, &name);
                 let verdict = blocker.verdict;

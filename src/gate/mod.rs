@@ -7,7 +7,9 @@ mod blocker;
 mod deploy;
 mod evidence;
 mod horizon;
+mod next;
 mod phase;
+mod presence;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -18,7 +20,7 @@ pub use blocker::{Blocker, BlockerKind, Verdict};
 pub use horizon::{Horizon, Stretch, horizon};
 pub use words::touch_words;
 
-use crate::model::{Breach, Clause, Live, MigrationId, Schema, Snapshot, Step};
+use crate::model::{Breach, Clause, Live, MigrationId, Schema, Snapshot, Step, Version};
 
 /// Something that somebody wants to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,9 @@ pub struct Evidence {
     /// For each service of the project, how many instances an honest source sees at least.
     pub min_instances: BTreeMap<String, u64>,
     pub facts: Facts,
+    /// The services whose instances an open rollout, which somebody works on, is replacing now, each
+    /// with the version that it replaces them by.
+    pub rolling: BTreeMap<String, Version>,
 }
 
 /// What was measured for one step; `None` and empty where it was not asked for.
@@ -51,8 +56,8 @@ pub struct Facts {
     /// Each `require` query with its result.
     pub require: Vec<(String, i64)>,
     pub soak: Option<Soak>,
-    /// Who is changing the schema right now.
-    pub coordinator: Option<String>,
+    /// Who is at work on backfills right now.
+    pub backfilling: Option<String>,
 }
 
 /// Rows that a backfill's `check` found.
@@ -84,8 +89,11 @@ pub struct Decision {
 
 impl Decision {
     fn new(action: Action, mut blockers: Vec<Blocker>, notes: Vec<String>) -> Self {
-        // The reason for the verdict comes first.
-        blockers.sort_by_key(|blocker| std::cmp::Reverse(blocker.verdict));
+        // The reason for the verdict comes first, and what can be done now before who has to go.
+        blockers.sort_by_key(|blocker| {
+            let is_live = blocker.kind == BlockerKind::LiveVersion;
+            (std::cmp::Reverse(blocker.verdict), is_live)
+        });
         Self {
             action,
             verdict: Verdict::of(&blockers),
@@ -101,6 +109,38 @@ impl Decision {
             .retain(|blocker| blocker.verdict != Verdict::Unknown);
         self.verdict = Verdict::of(&self.blockers);
         self
+    }
+
+    /// The decision as a plan takes it: what its author has to put right in the files, or has got wrong
+    /// about what runs, does not change which steps there are. It becomes a note.
+    #[must_use]
+    pub fn in_a_plan(mut self) -> Self {
+        let (said, blockers) = self.blockers.into_iter().partition(|blocker| {
+            matches!(
+                blocker.kind,
+                BlockerKind::Contradiction | BlockerKind::UndeclaredFill
+            )
+        });
+        self.blockers = blockers;
+        let said: Vec<Blocker> = said;
+        let notes = said.into_iter().map(|blocker| {
+            format!(
+                "the gate will refuse this step: {}; {}",
+                blocker.message, blocker.help
+            )
+        });
+        self.notes.extend(notes);
+        self.verdict = Verdict::of(&self.blockers);
+        self
+    }
+
+    /// Whether waiting may help where it is known who is waited for: nothing but live versions and what
+    /// passes by itself is in the way.
+    #[must_use]
+    pub fn waits_for_live_versions(&self) -> bool {
+        self.blockers.iter().all(|blocker| {
+            blocker.verdict != Verdict::Refuse || blocker.kind == BlockerKind::LiveVersion
+        })
     }
 }
 

@@ -2,25 +2,19 @@
 
 use super::blocker::{Blocker, BlockerKind, Verdict};
 use super::evidence::{self, Gaps};
-use super::words::{ambiguity, touch_words};
-use super::{Evidence, Facts, first_causes};
-use crate::model::{Breach, Clause, Format, Live, MigrationId, MigrationState, Phase, Step};
+use super::next::{Guide, Reason};
+use super::presence::is_at_work;
+use super::words::{ambiguity, is_one_thing, kind_words, touch_words};
+use super::{Action, Evidence, Facts, first_causes};
+use crate::model::{Breach, Clause, Fill, Format, Live, MigrationId, MigrationState, Phase, Step};
 
 type Answer = (Vec<Blocker>, Vec<String>);
 
 pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answer {
-    let Some(state) = evidence.schema.get(id) else {
-        let blocker = Blocker::new(
-            BlockerKind::NoSuchPhase,
-            Verdict::Refuse,
-            format!("there is no migration {id}"),
-            "`migrate status` lists them",
-        );
-        return (vec![blocker.of_migration(id)], Vec::new());
-    };
     let live = evidence.snapshot.live();
+    let state = evidence.schema.get(id);
     // A step that is done already is not an error.
-    if state.has_taken(step, &live) {
+    if let Some(state) = state.filter(|state| state.has_taken(step, &live)) {
         let note = format!(
             "{id} is {} already: nothing to {}",
             state.phase,
@@ -28,34 +22,91 @@ pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answe
         );
         return (Vec::new(), vec![note]);
     }
-    let mut blockers = structure(step, state, evidence);
-    let mut notes = Vec::new();
-    if blockers.is_empty() {
-        blockers = by_the_rule(step, state, &live, evidence);
-        blockers.extend(without_evidence(step, state, &live, evidence));
-        blockers.extend(measured(step, state, &evidence.facts));
-        notes = advice(step, state, &live);
-    }
-    let blockers = blockers
-        .into_iter()
-        .map(|blocker| blocker.of_migration(id))
-        .collect();
+    let reasons = reasons(step, id, evidence);
+    let notes = match state {
+        Some(state) if !reasons.iter().any(is_of_structure) => advice(step, state, &live, evidence),
+        _ => Vec::new(),
+    };
+    let action = Action::Step {
+        step,
+        migration: id.clone(),
+    };
+    let blockers = Guide::new(evidence).advise(&action, reasons);
     (blockers, notes)
 }
 
+/// Whether it keeps the rule from being asked at all.
+fn is_of_structure(reason: &Reason) -> bool {
+    use BlockerKind::{BackfillFirst, ExpandFirst, NoSuchPhase, Order, WrongPhase};
+    matches!(
+        reason.blocker.kind,
+        BackfillFirst | ExpandFirst | NoSuchPhase | Order | WrongPhase
+    )
+}
+
+/// Why the step cannot be taken now, each reason with what has to happen first.
+pub(super) fn reasons(step: Step, id: &MigrationId, evidence: &Evidence) -> Vec<Reason> {
+    let mut reasons = match evidence.schema.get(id) {
+        None => vec![Reason::said(Blocker::new(
+            BlockerKind::NoSuchPhase,
+            Verdict::Refuse,
+            format!("there is no migration {id}"),
+            "`migrate status` lists them",
+        ))],
+        Some(state) => reasons_of(step, state, evidence),
+    };
+    for reason in &mut reasons {
+        reason.blocker.migration = Some(id.clone());
+    }
+    reasons
+}
+
+fn reasons_of(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Reason> {
+    let live = evidence.snapshot.live();
+    if state.has_taken(step, &live) {
+        return Vec::new();
+    }
+    let mut reasons = structure(step, state, evidence);
+    if step != Step::Revert && reasons.iter().all(leaves_the_declaration_in_doubt) {
+        reasons.extend(contradictions(state, &live, evidence));
+    }
+    if reasons.iter().any(is_of_structure) {
+        return reasons;
+    }
+    reasons.extend(by_the_rule(step, state, &live, evidence));
+    let is_undecidable = |reason: &Reason| reason.blocker.kind == BlockerKind::UndecidableRows;
+    if step == Step::Backfill && !reasons.iter().any(is_undecidable) {
+        reasons.extend(undeclared_fill(state, &live).map(Reason::said));
+    }
+    let missing = without_evidence(step, state, &live, evidence);
+    let measured = measured(step, state, &evidence.facts);
+    reasons.extend(missing.into_iter().chain(measured).map(Reason::said));
+    reasons
+}
+
+fn leaves_the_declaration_in_doubt(reason: &Reason) -> bool {
+    matches!(
+        reason.blocker.kind,
+        BlockerKind::ExpandFirst | BlockerKind::Order
+    )
+}
+
 /// What has to be in place before the rule can be asked.
-fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Blocker> {
+fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Reason> {
     let id = state.id();
     let parts = state.declaration.parts;
     let refuse = |kind, message: String, help: String| {
-        vec![Blocker::new(kind, Verdict::Refuse, message, help)]
+        vec![Reason::said(Blocker::new(
+            kind,
+            Verdict::Refuse,
+            message,
+            help,
+        ))]
     };
     let expand_first = || {
-        refuse(
-            BlockerKind::ExpandFirst,
-            format!("{id} is {}: its expand has to come first", state.phase),
-            format!("run `migrate expand {id}`"),
-        )
+        let message = format!("{id} is {}: its expand has to come first", state.phase);
+        let blocker = Blocker::new(BlockerKind::ExpandFirst, Verdict::Refuse, message, "");
+        vec![Reason::take(blocker, Step::Expand, id)]
     };
     let has_part = match step {
         Step::Expand => parts.expand,
@@ -95,11 +146,9 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Blo
                 .iter()
                 .find(|other| other.id() < id && !other.expand_is_done());
             earlier.map_or_else(Vec::new, |other| {
-                refuse(
-                    BlockerKind::Order,
-                    format!("{} comes before it and is {}", other.id(), other.phase),
-                    format!("run `migrate expand --up-to {id}`"),
-                )
+                let message = format!("{} comes before it and is {}", other.id(), other.phase);
+                let blocker = Blocker::new(BlockerKind::Order, Verdict::Refuse, message, "");
+                vec![Reason::take(blocker, Step::Expand, id)]
             })
         }
         Step::Backfill if !state.expand_is_done() => expand_first(),
@@ -108,7 +157,7 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Blo
         Step::Contract => {
             let filled = matches!(state.phase, Phase::Backfilled | Phase::Contracting);
             if parts.backfill && !filled {
-                return vec![backfill_first(state, &evidence.facts)];
+                return backfill_first(state, evidence);
             }
             Vec::new()
         }
@@ -139,21 +188,116 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Blo
     }
 }
 
-fn backfill_first(state: &MigrationState, facts: &Facts) -> Blocker {
+/// A contract before its backfill, and whoever is the real reason: the live versions that hold the backfill up.
+fn backfill_first(state: &MigrationState, evidence: &Evidence) -> Vec<Reason> {
     let id = state.id();
-    match (&facts.coordinator, state.phase) {
-        (Some(holder), Phase::Backfilling) => Blocker::new(
+    if let (Some(holder), Phase::Backfilling) = (&evidence.facts.backfilling, state.phase) {
+        return vec![Reason::said(Blocker::new(
             BlockerKind::BackfillFirst,
             Verdict::Hold,
             format!("its backfill is running ({holder})"),
             format!("wait for it: `migrate contract {id} --wait 1h`"),
-        ),
-        _ => Blocker::new(
-            BlockerKind::BackfillFirst,
+        ))];
+    }
+    let live = evidence.snapshot.live();
+    let mut found = by_the_rule(Step::Backfill, state, &live, evidence);
+    found.retain(|reason| reason.blocker.kind == BlockerKind::LiveVersion);
+    let names: Vec<String> = found
+        .iter()
+        .filter_map(|Reason { blocker, .. }| {
+            let (service, version) = (blocker.service.as_ref()?, blocker.version.as_ref()?);
+            Some(format!("{service} {version}"))
+        })
+        .collect();
+    let mut message = format!("{id} is {}: its backfill is not finished", state.phase);
+    let first = |message: String, help: String| {
+        Blocker::new(BlockerKind::BackfillFirst, Verdict::Refuse, message, help)
+    };
+    found.push(if names.is_empty() {
+        Reason::take(first(message, String::new()), Step::Backfill, id)
+    } else {
+        message.push_str(&format!(", and has to wait for {}", names.join(" and ")));
+        let help = format!(
+            "run `migrate backfill {id}` when {} is gone",
+            names.join(" and ")
+        );
+        Reason::said(first(message, help))
+    });
+    found
+}
+
+/// Live versions that are declared to use a format which is not there: what they do shows that the
+/// declaration is wrong, or that they should not run.
+///
+/// One that only starts has not used it yet: it may well wait for this very expand.
+fn contradictions(state: &MigrationState, live: &[Live], evidence: &Evidence) -> Vec<Reason> {
+    if state.expand_is_done() || !matches!(state.phase, Phase::Pending | Phase::Expanding) {
+        return Vec::new();
+    }
+    let (id, declaration) = (state.id(), &state.declaration);
+    let found = live.iter().filter(|who| contradicts(state, who, evidence));
+    let found = found.map(|who| {
+        let does = touch_words(declaration, who, Format::New).replace("reads", "read");
+        let does = does.replace("writes", "write");
+        let swapped = if declaration.has_old() {
+            "are `old` and `new` swapped?"
+        } else {
+            "does `new` begin too low?"
+        };
+        let (is, ranges) = match state.phase {
+            Phase::Expanding => (
+                "is only being added",
+                "take back what is done of it with `migrate revert`, and then correct them",
+            ),
+            _ => (
+                "does not exist yet",
+                "correct them, which is possible while nothing of the migration is applied",
+            ),
+        };
+        let message = format!(
+            "{who} is live, and is declared to {does} the new format of {id}, which {is}: {swapped}"
+        );
+        let help = format!(
+            "if the ranges of [services.{service}] in its migration.toml are wrong, {ranges}; if {who} was started too early, \
+                go back to a version that does without the new format, or stop it, and run this again",
+            service = who.service,
+        );
+        let blocker = Blocker::new(BlockerKind::Contradiction, Verdict::Refuse, message, help);
+        Reason::said(blocker.seen(who, &evidence.snapshot))
+    });
+    found.collect()
+}
+
+fn contradicts(state: &MigrationState, who: &Live, evidence: &Evidence) -> bool {
+    // A pre-release that may be the code of before contradicts nothing.
+    let does = state.declaration.behaviours(&who.service, &who.version);
+    does.iter().all(|behaviour| behaviour.touches(Format::New)) && is_at_work(who, evidence)
+}
+
+/// A statement that does something else than these rows need, as far as its author says.
+fn undeclared_fill(state: &MigrationState, live: &[Live]) -> Option<Blocker> {
+    let refuse = |message: &str, help: &str| {
+        Some(Blocker::new(
+            BlockerKind::UndeclaredFill,
             Verdict::Refuse,
-            format!("{id} is {}: its backfill is not finished", state.phase),
-            format!("run `migrate backfill {id}`"),
+            message,
+            help,
+        ))
+    };
+    match state.declaration.fill {
+        Fill::Unsaid if state.backfill_must_overwrite(live) => refuse(
+            "an old-only writer ran beside one that writes both: backfill.sql has to overwrite stale values of the new format, \
+             not only fill missing ones, and nothing says that it does",
+            "see that it does, and write `overwrites = true` under [backfill]; or write a `check` there, which finds rows whose \
+             new format does not agree with the old one",
         ),
+        Fill::Overwrites if state.backfill_must_only_fill(live) => refuse(
+            "rows may exist, or be written while it runs, whose old format is stale or missing, and `overwrites = true` says \
+             that backfill.sql would write it over the new one",
+            "see that backfill.sql leaves a new format alone that is already there (`… AND first_name IS NULL`), and take \
+             `overwrites = true` out of [backfill]",
+        ),
+        Fill::Unsaid | Fill::Checked | Fill::Overwrites => None,
     }
 }
 
@@ -162,20 +306,21 @@ fn by_the_rule(
     state: &MigrationState,
     live: &[Live],
     evidence: &Evidence,
-) -> Vec<Blocker> {
-    let mut blockers: Vec<Blocker> = Vec::new();
+) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = Vec::new();
     for breach in first_causes(state.breaches_of(step, live)) {
-        for blocker in explain(step, state, &breach, live, evidence) {
-            let known = blockers.iter().any(|other| {
+        for reason in explain(step, state, &breach, live, evidence) {
+            let blocker = &reason.blocker;
+            let known = reasons.iter().any(|Reason { blocker: other, .. }| {
                 (other.kind, &other.service, &other.version)
                     == (blocker.kind, &blocker.service, &blocker.version)
             });
             if !known {
-                blockers.push(blocker);
+                reasons.push(reason);
             }
         }
     }
-    blockers
+    reasons
 }
 
 fn explain(
@@ -184,45 +329,49 @@ fn explain(
     breach: &Breach,
     live: &[Live],
     evidence: &Evidence,
-) -> Vec<Blocker> {
+) -> Vec<Reason> {
     let id = state.id();
     let declaration = &state.declaration;
-    let holds = |who: &Live, message: String| {
-        Blocker::new(
-            BlockerKind::LiveVersion,
-            Verdict::Hold,
-            format!("{message}{}", ambiguity(declaration, who)),
-            format!(
-                "replace {who} by a version that does not, and wait until its last instance is gone \
-                 (`migrate fleet` shows where it runs)"
-            ),
-        )
-        .seen(who, &evidence.snapshot)
+    let gone = |who: &Live, message: String| {
+        let message = format!("{message}{}", ambiguity(declaration, who));
+        Reason::gone(who, (id, Some(step)), message, evidence)
+    };
+    let refuse = |kind, message: &str, help: &str| {
+        Reason::said(Blocker::new(kind, Verdict::Refuse, message, help))
     };
     match (breach.clause, &breach.who) {
         (Clause::NewIsThere | Clause::OldIsThere, Some(who)) => {
-            let format = if breach.clause == Clause::OldIsThere { Format::Old } else { Format::New };
+            let format = if breach.clause == Clause::OldIsThere {
+                Format::Old
+            } else {
+                Format::New
+            };
             let does = touch_words(declaration, who, format);
-            vec![holds(who, format!("{who} {does} the {format} format"))]
+            vec![gone(who, format!("{who} {does} the {format} format"))]
         }
-        (Clause::Readable(kind), Some(who)) => vec![holds(
+        (Clause::Readable(kind), Some(who)) => vec![gone(
             who,
-            format!("{who} could not read rows that the {} leaves ({})", step.name(), kind.describe()),
+            format!(
+                "{who} could not read rows that the {} leaves ({})",
+                step.name(),
+                kind_words(declaration, kind)
+            ),
         )],
         (Clause::Filled(_), _) if !breach.writers.is_empty() => breach
             .writers
             .iter()
             .map(|who| {
-                holds(
-                    who,
-                    format!("{who} writes only the old format: rows that it writes meanwhile would lack a fresh new one"),
-                )
+                let left = if is_one_thing(declaration) {
+                    "rows that it writes meanwhile may not be in the new one"
+                } else {
+                    "rows that it writes meanwhile would lack a fresh new one"
+                };
+                gone(who, format!("{who} writes only the old format: {left}"))
             })
             .collect(),
         (Clause::NothingIsLost(_) | Clause::Filled(_), _) | (_, None) => match step {
-            Step::Backfill => vec![Blocker::new(
+            Step::Backfill => vec![refuse(
                 BlockerKind::UndecidableRows,
-                Verdict::Refuse,
                 "some rows may have a stale new format and others a stale or missing old one: \
                  no statement could tell which side is right",
                 "compare both formats by hand and repair them in a new migration",
@@ -234,30 +383,35 @@ fn explain(
                     .filter(|who| state.is_touched_by(who, Format::Old))
                     .collect();
                 if writers.is_empty() || !state.kinds.all_new_fresh() {
-                    vec![Blocker::new(
-                        BlockerKind::DataLoss,
-                        Verdict::Refuse,
-                        "rows may exist whose new format is missing or stale: the contract would lose their data",
-                        if declaration.parts.backfill {
-                            format!("run `migrate backfill {id}`")
-                        } else {
-                            "add a [backfill] in a new migration, or a sync that refreshes the new format".to_owned()
-                        },
-                    )]
+                    let message = if is_one_thing(declaration) {
+                        "rows may exist that are not in the new format: the contract could not keep them"
+                    } else {
+                        "rows may exist whose new format is missing or stale: the contract would lose their data"
+                    };
+                    let help = "add a [backfill] in a new migration, or a sync that refreshes the new format";
+                    let loss = refuse(BlockerKind::DataLoss, message, help);
+                    vec![if declaration.parts.backfill {
+                        Reason::take(loss.blocker, Step::Backfill, id)
+                    } else {
+                        loss
+                    }]
                 } else {
                     writers
                         .into_iter()
                         .map(|who| {
                             let does = touch_words(declaration, who, Format::Old);
-                            holds(who, format!("{who} {does} the old format"))
+                            gone(who, format!("{who} {does} the old format"))
                         })
                         .collect()
                 }
             }
-            Step::Expand | Step::Revert => vec![Blocker::new(
+            Step::Expand | Step::Revert => vec![refuse(
                 BlockerKind::DataLoss,
-                Verdict::Refuse,
-                "rows may exist whose old format is missing or stale: going back would lose what was written in the new one",
+                if is_one_thing(declaration) {
+                    "rows may exist that are in the new format only: going back could not keep them"
+                } else {
+                    "rows may exist whose old format is missing or stale: going back would lose what was written in the new one"
+                },
                 "go on to the contract, or carry the data back in a new migration",
             )],
         },
@@ -357,22 +511,24 @@ fn examples(what: &str, examples: &[String]) -> String {
     format!("{what} {}", examples.join(" and "))
 }
 
-fn advice(step: Step, state: &MigrationState, live: &[Live]) -> Vec<String> {
+fn advice(step: Step, state: &MigrationState, live: &[Live], evidence: &Evidence) -> Vec<String> {
     match step {
-        Step::Expand => came_too_early(state, live),
+        Step::Expand => came_too_early(state, live, evidence),
         Step::Backfill => how_to_fill(state, live),
         Step::Contract | Step::Revert => Vec::new(),
     }
 }
 
-/// Versions that need the new format run already, whatever let them start.
-fn came_too_early(state: &MigrationState, live: &[Live]) -> Vec<String> {
+/// Versions that need the new format are starting already, whatever lets them.
+fn came_too_early(state: &MigrationState, live: &[Live], evidence: &Evidence) -> Vec<String> {
     let after = state.after(Step::Expand, live);
     state
         .breaches(live)
         .into_iter()
         .filter(|breach| breach.clause == Clause::NewIsThere)
         .filter_map(|breach| breach.who)
+        // Of the others the refusal speaks.
+        .filter(|who| !contradicts(state, who, evidence))
         .map(|who| {
             let alone = std::slice::from_ref(&who);
             let rest = if after.breaches(alone).is_empty() {
@@ -389,7 +545,12 @@ fn came_too_early(state: &MigrationState, live: &[Live]) -> Vec<String> {
 
 fn how_to_fill(state: &MigrationState, live: &[Live]) -> Vec<String> {
     let mut notes = Vec::new();
+    let fill = state.declaration.fill;
     if state.backfill_must_overwrite(live) {
+        // Where nothing is said, the refusal says it.
+        if fill == Fill::Unsaid {
+            return notes;
+        }
         notes.push(
             "an old-only writer ran beside one that writes both: backfill.sql has to overwrite \
              stale values of the new format, not only fill missing ones"

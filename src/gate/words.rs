@@ -1,6 +1,6 @@
 //! How the gate says what a version does.
 
-use crate::model::{Declaration, Format, Live};
+use crate::model::{Declaration, Format, Freshness, Live, RowKind, Sync};
 
 /// "reads", "writes" or "reads and writes", whichever `who` does with `format`.
 #[must_use]
@@ -30,4 +30,24 @@ pub(super) fn ambiguity(declaration: &Declaration, who: &Live) -> String {
         version = who.version,
         service = who.service,
     )
+}
+
+/// Whether both formats are one thing in the database, of which the new one allows more, or less: a
+/// value more in an enum, NULL or a constraint. Nothing of a row is stale or missing then.
+pub(super) const fn is_one_thing(declaration: &Declaration) -> bool {
+    matches!(declaration.sync, Sync::ToNew | Sync::ToOld)
+}
+
+/// What is the matter with a row of this kind.
+pub(super) fn kind_words(declaration: &Declaration, kind: RowKind) -> String {
+    if !is_one_thing(declaration) {
+        return kind.describe();
+    }
+    let words = match (kind.old, kind.new) {
+        (Freshness::Fresh, Freshness::Fresh) => "right in both formats",
+        (Freshness::Fresh, _) => "right in the old format only",
+        (_, Freshness::Fresh) => "right in the new format only",
+        _ => "right in neither format",
+    };
+    words.to_owned()
 }

@@ -9,7 +9,7 @@ use super::session_name::session_name;
 use crate::database::{
     ConnectOptions, Connection, ErrorKind, LockTimeout, Owners, Target, connect,
 };
-use crate::gate::{Action, Decision, Evidence, Verdict, decide};
+use crate::gate::{Action, Decision, Evidence, Facts, Verdict, decide};
 use crate::ledger::{LeaseId, Ledger, LedgerError, NewLease, View};
 use crate::model::{Declaration, InstanceState, Live, MigrationState, Schema, Snapshot, Version};
 
@@ -180,6 +180,10 @@ fn new_lease(request: &AdmissionRequest) -> NewLease {
 #[must_use]
 pub fn evidence(view: View, pending: &[Declaration]) -> Evidence {
     let sources = vec![view.lease_report()];
+    let facts = Facts {
+        backfilling: view.coordinator.backfilling(),
+        ..Facts::default()
+    };
     let mut states: Vec<MigrationState> = view
         .applied
         .into_iter()
@@ -199,6 +203,7 @@ pub fn evidence(view: View, pending: &[Declaration]) -> Evidence {
             sources,
             groups: view.groups,
         },
+        facts,
         ..Evidence::default()
     }
 }

@@ -107,6 +107,9 @@ pub(super) fn describe(decision: &Decision) -> String {
         }
         let _ = write!(text, " (help: {})", blocker.help);
     }
+    for note in &decision.notes {
+        let _ = write!(text, "; {note}");
+    }
     text
 }
 

@@ -46,6 +46,24 @@ impl CoordinatorRow {
     }
 }
 
+/// What a rollout says that it is doing, before anything else.
+pub const ROLLOUT: &str = "rollout";
+
+impl CoordinatorRow {
+    /// Who is at work on backfills now, as far as is known of it: a rollout may be.
+    #[must_use]
+    pub fn backfilling(&self) -> Option<String> {
+        let is_at_one = self.doing.starts_with("backfill") || self.doing.starts_with(ROLLOUT);
+        self.describe().filter(|_| is_at_one)
+    }
+
+    /// Whether a rollout is at work now.
+    #[must_use]
+    pub fn is_rolling_out(&self) -> bool {
+        self.is_held() && self.doing.starts_with(ROLLOUT)
+    }
+}
+
 /// What asking for the lease led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acquired {

@@ -1,9 +1,12 @@
 //! Rollouts: what each is to do, and how far it has come.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 
 use super::{EventKind, Ledger, LedgerError, first};
 use crate::database::Row;
+use crate::model::Version;
 
 /// What has become of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +89,24 @@ pub enum BeganRollout {
     Yes,
     /// This one is open.
     No(RolloutRecord),
+}
+
+impl RolloutRecord {
+    /// The services that it has still to roll, or is rolling, each with the version that it ends at; none
+    /// where it is over. What it replaces goes by itself, as long as somebody works on it.
+    #[must_use]
+    pub fn rolling(&self) -> BTreeMap<String, Version> {
+        let is_left = |step: &&RolloutStep| {
+            self.state == RolloutState::Open && step.state != RolloutStepState::Done
+        };
+        let rolls = self.steps.iter().filter(is_left).filter_map(|step| {
+            let action: Json = serde_json::from_str(&step.action).ok()?;
+            let text = |key: &str| action.get(key).and_then(Json::as_str);
+            let version = text("to")?.parse().ok()?;
+            (text("action") == Some("roll")).then_some((text("service")?.to_owned(), version))
+        });
+        rolls.collect()
+    }
 }
 
 impl Ledger<'_> {

@@ -105,7 +105,7 @@ pub struct Touched {
 }
 
 impl Touched {
-    fn formats(&self, version: &Version, reading: Reading) -> Formats {
+    pub(super) fn formats(&self, version: &Version, reading: Reading) -> Formats {
         let within = |range: &Option<Range>| {
             range
                 .as_ref()
@@ -171,6 +171,20 @@ pub struct Parts {
     pub revert: bool,
 }
 
+/// What the author says of the statement that fills the new format.
+///
+/// It belongs to the file as it is now, not to what was applied, so the ledger does not keep it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fill {
+    /// Nothing: then it may be taken to fill in only what is missing.
+    #[default]
+    Unsaid,
+    /// Nothing, but a query over every row finds whatever it has left wrong.
+    Checked,
+    /// It overwrites a new format that is there already.
+    Overwrites,
+}
+
 /// A migration as the model sees it. The ledger stores it, because old instances do not have the
 /// files of new migrations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,6 +197,8 @@ pub struct Declaration {
     pub sync: Sync,
     pub rows: Rows,
     pub parts: Parts,
+    #[serde(skip)]
+    pub fill: Fill,
 }
 
 impl Declaration {

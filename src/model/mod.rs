@@ -6,6 +6,7 @@
 
 mod format;
 mod migration;
+mod order;
 mod range;
 mod rows;
 mod rule;
@@ -16,7 +17,8 @@ pub(crate) mod testing;
 mod version;
 
 pub use format::{Behaviour, Format, Formats, Sync};
-pub use migration::{Declaration, IdError, MigrationId, Parts, Touched, Usage};
+pub use migration::{Declaration, Fill, IdError, MigrationId, Parts, Touched, Usage};
+pub use order::{Gap, Order};
 pub use range::{Range, RangeError, Reading};
 pub use rows::{Freshness, RowKind, RowKinds, RowKindsError, Rows};
 pub(crate) use rule::beside;

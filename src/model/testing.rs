@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Declaration, InstanceState, Label, Live, LiveGroup, Parts, Range, Rows, Snapshot, SourceReport,
-    SourceStatus, Sync, Touched, Usage,
+    Declaration, Fill, InstanceState, Label, Live, LiveGroup, Parts, Range, Rows, Snapshot,
+    SourceReport, SourceStatus, Sync, Touched, Usage,
 };
 
 /// A migration in words, one service or more:
@@ -28,6 +28,7 @@ pub(crate) fn declaration(text: &str) -> Declaration {
             expand: true,
             ..Parts::default()
         },
+        fill: Fill::Unsaid,
     };
     let mut words = text.split_whitespace();
     while let Some(word) = words.next() {
@@ -61,6 +62,8 @@ pub(crate) fn declaration(text: &str) -> Declaration {
             "backfill" => declaration.parts.backfill = true,
             "contract" => declaration.parts.contract = true,
             "revert" => declaration.parts.revert = true,
+            "overwrites" => declaration.fill = Fill::Overwrites,
+            "checked" => declaration.fill = Fill::Checked,
             "no-expand" => declaration.parts.expand = false,
             _ => {
                 if let Some(name) = word.strip_suffix(':') {

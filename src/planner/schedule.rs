@@ -113,7 +113,16 @@ impl Walk {
             step,
             migration: id.clone(),
         };
-        let notes = self.ask(action)?;
+        let mut notes = self.ask(action)?;
+        let is_first = !self.steps.iter().any(
+            |taken| matches!(&taken.action, Move::Schema { migration, .. } if migration == id),
+        );
+        if let Some(state) = self.schema().get(id).filter(|_| is_first) {
+            let gaps = state.declaration.gaps().into_iter();
+            notes.extend(gaps.map(|gap| {
+                format!("{gap} would use neither format of {id}, although versions below and above use one: is that so?")
+            }));
+        }
         let mut concerned = self.live.clone();
         if let Some(state) = self.evidence.schema.get_mut(id) {
             let services = &state.declaration.services;
@@ -184,9 +193,10 @@ impl Walk {
         Ok(())
     }
 
-    /// Invariant: a plan has no step that the gate does not allow at its turn.
+    /// Invariant: a plan has no step that the gate does not allow at its turn, but for what has to be put right
+    /// in the files before; a note says so.
     fn ask(&self, action: Action) -> Result<Vec<String>, Box<NoPlan>> {
-        let decision = decide(action, &self.evidence);
+        let decision = decide(action, &self.evidence).in_a_plan();
         if decision.verdict == Verdict::Go {
             return Ok(decision.notes);
         }

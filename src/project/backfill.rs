@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::Fill;
+
 use super::manifest::{PLACES, Section};
 use super::reader::{Located, Table};
 use super::source::Source;
@@ -23,6 +25,8 @@ pub struct BackfillRules {
     pub throttle: ThrottleRules,
     /// A query over `:after` to `:upto` that finds every row that is not as it should be.
     pub check: Option<String>,
+    /// What its author says about a new format that is there already.
+    pub fill: Fill,
 }
 
 /// How many keys a batch covers.
@@ -117,6 +121,11 @@ pub(super) fn read(source: &Source, mut table: Table<'_>) -> Section<BackfillRul
         "check",
         "check = \"SELECT id FROM users WHERE id > :after AND id <= :upto AND name <> full_name\"",
     );
+    let fill = match (table.flag("overwrites"), &check) {
+        (Some(true), _) => Fill::Overwrites,
+        (_, Some(_)) => Fill::Checked,
+        (_, None) => Fill::Unsaid,
+    };
     table.finish(PLACES);
     let rules = name.zip(key).zip(remaining.clone());
     Section {
@@ -131,6 +140,7 @@ pub(super) fn read(source: &Source, mut table: Table<'_>) -> Section<BackfillRul
             statement_timeout: timeout.map_or(DEFAULT_STATEMENT_TIMEOUT, |timeout| timeout.value),
             throttle,
             check: check.as_ref().map(|check| check.value.to_owned()),
+            fill,
         }),
         queries: remaining
             .into_iter()

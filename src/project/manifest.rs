@@ -105,6 +105,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("max_replica_lag", "under `[backfill]`"),
     ("max_active_sessions", "under `[backfill]`"),
     ("check", "under `[backfill]`"),
+    ("overwrites", "under `[backfill]`"),
     ("soak", "under `[contract]`"),
     ("require", "under `[contract]`"),
     ("require_check", "under `[contract]`"),

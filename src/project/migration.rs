@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Declaration, Format, MigrationId, Parts, Step};
+use crate::model::{Declaration, Fill, Format, MigrationId, Parts, Step};
 use crate::sql::Dialect;
 
 use super::backfill::BackfillRules;
@@ -14,6 +14,7 @@ use super::examined;
 use super::finding;
 use super::manifest::{self, ContractRules, Manifest};
 use super::problem::Problem;
+use super::ranges;
 use super::scripts::{self, BackfillFile, ScriptFile};
 use super::source::{FileRef, Source};
 
@@ -86,6 +87,7 @@ pub(super) fn load(
         examined::check_allowances(source, manifest, &directory);
         let declared = declare(&directory, manifest);
         if source.is_sound() {
+            ranges::check(source, manifest, &declared);
             checks::meaning(source, manifest, &declared);
         }
         declaration = Some(declared);
@@ -140,6 +142,11 @@ fn declare(directory: &Directory, manifest: &Manifest) -> Declaration {
             contract: directory.has(Step::Contract),
             revert: directory.has(Step::Revert),
         },
+        fill: manifest
+            .backfill
+            .as_ref()
+            .and_then(|section| section.rules.as_ref())
+            .map_or(Fill::Unsaid, |rules| rules.fill),
     }
 }
 

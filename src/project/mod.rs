@@ -17,6 +17,7 @@ mod fleet;
 mod manifest;
 mod migration;
 mod problem;
+mod ranges;
 mod reader;
 mod rollout;
 mod rules;

@@ -56,7 +56,7 @@ impl Rollout<'_> {
                     return Ok(());
                 }
                 Ok(Outcome::Blocked(decision)) => {
-                    if decision.verdict == Verdict::Refuse || patience.is_over() {
+                    if !decision.waits_for_live_versions() || patience.is_over() {
                         return Err(Halt::Blocked(decision));
                     }
                     (self.settings.report)(News::Held(&decision));
@@ -148,7 +148,9 @@ impl Rollout<'_> {
                     let decision = decide(Action::Deploy(vec![candidate]), &situation.evidence);
                     match decision.verdict {
                         Verdict::Go => return Ok(()),
-                        Verdict::Refuse => return Err(Halt::Blocked(decision)),
+                        _ if !decision.waits_for_live_versions() => {
+                            return Err(Halt::Blocked(decision));
+                        }
                         _ if patience.is_over() => return Err(Halt::Blocked(decision)),
                         _ => (self.settings.report)(News::Held(&decision)),
                     }

@@ -310,7 +310,7 @@ scenario!(
         project.migrate(&["backfill"]).expect_code(0);
         let new = open("1.2.0", "server-3");
 
-        let held = project.migrate(&["contract"]).expect_code(10);
+        let held = project.migrate(&["contract"]).expect_code(11);
         for name in ["server-1", "server-2"] {
             assert!(held.stdout.contains(name), "{}", held.stdout);
         }
@@ -318,7 +318,7 @@ scenario!(
         close(old);
         // What only 1.0.0 used can go before the rest.
         project.migrate(&["contract", "0004"]).expect_code(0);
-        project.migrate(&["contract", "0002"]).expect_code(10);
+        project.migrate(&["contract", "0002"]).expect_code(11);
         // The contract waits for the drain, with its fence up.
         let mut contract = project.spawn(&["contract", "0002", "--wait", "1m"]);
         contract.wait_for_line("server-2", GENEROUS);

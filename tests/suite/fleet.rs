@@ -53,7 +53,7 @@ scenario!(
             Some(&["server-1, server-2", touches.as_str()][..]),
             "{text}"
         );
-        let held = shop.run(&["contract", NAME], 10);
+        let held = shop.run(&["contract", NAME], 11);
         for part in ["web 1.1.0", "2 instances (server-1, server-2)", "by list"] {
             assert!(held.stdout.contains(part), "{part} in {held:?}");
         }
@@ -144,8 +144,9 @@ scenario!(
 scenario!(
     fn an_empty_list_is_an_empty_fleet(db: Db) {
         let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 2\n");
-        shop.fleet(&[("web", "a", "1.1.0"), ("web", "b", "1.1.0")]);
+        shop.fleet(&[("web", "a", "1.0.0"), ("web", "b", "1.0.0")]);
         shop.run(&["expand"], 0);
+        shop.fleet(&[("web", "a", "1.1.0"), ("web", "b", "1.1.0")]);
         shop.run(&["backfill"], 0);
         for seen in [&[][..], &[("web", "a", "1.2.0")]] {
             shop.fleet(seen);
@@ -182,7 +183,7 @@ scenario!(
         let fleet = shop.run(&["fleet"], 0);
         assert!(fleet.stdout.contains("main-17"), "{fleet:?}");
         shop.fleet(&[("web", "a", "0ld")]);
-        shop.run(&["contract", NAME], 10);
+        shop.run(&["contract", NAME], 11);
         let gate = shop.run(&["gate", "deploy", "web=main-17"], 12);
         assert!(gate.stderr.contains("aliases"), "{gate:?}");
         // It was seen to be live, so it may have written rows behind the backfill.
@@ -204,7 +205,7 @@ scenario!(
         shop.fleet(&[("web", "a", "1.2.0")]);
         // An instance that registered is live, whether or not leases are a named source.
         let _old = shop.instance("1.1.0", "server-9");
-        let held = shop.run(&["contract", NAME], 10);
+        let held = shop.run(&["contract", NAME], 11);
         assert!(held.stdout.contains("server-9"), "{held:?}");
         let json = shop.json(&["fleet"], 0);
         assert_eq!(json["fleet"].as_array().expect("a list").len(), 2, "{json}");
@@ -251,7 +252,7 @@ fn a_session_of_an_application_that_never_registered_blocks() {
     };
     let mut application = connect("web/1.0.0");
     application.execute("SELECT 1");
-    let held = shop.run(&["contract", NAME], 10);
+    let held = shop.run(&["contract", NAME], 11);
     for part in ["web 1.0.0", "by sessions"] {
         assert!(held.stdout.contains(part), "{part} in {held:?}");
     }

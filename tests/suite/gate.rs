@@ -37,7 +37,7 @@ scenario!(
         shop.run(&["backfill"], 0);
         shop.changes_nothing(&["gate", "deploy", "web=1.1.0", "worker=3.2.0"], 0);
         // worker 3.1 still reads only the old format, which web 1.2 no longer writes.
-        let held = shop.changes_nothing(&["gate", "deploy", "web=1.2.0", "worker=3.2.0"], 10);
+        let held = shop.changes_nothing(&["gate", "deploy", "web=1.2.0", "worker=3.2.0"], 11);
         assert!(held.stdout.contains("worker 3.1.0 cannot read"), "{held:?}");
     }
 );
@@ -54,6 +54,10 @@ scenario!(
         shop.run(&["expand"], 0);
         shop.run(&["backfill"], 0);
         shop.fleet(&[("web", "a", "1.1.0")]);
+        assert_eq!(verdict(&["gate", "contract", NAME], 11), "refuse");
+        assert_eq!(verdict(&["gate", "revert", NAME], 11), "refuse");
+        // What is on its way out passes by itself.
+        shop.fleet_text("{\"service\":\"web\",\"instance\":\"a\",\"version\":\"1.1.0\",\"state\":\"draining\"}\n");
         assert_eq!(verdict(&["gate", "contract", NAME], 10), "hold");
         assert_eq!(verdict(&["gate", "revert", NAME], 10), "hold");
         shop.fleet_text("oops");
@@ -87,7 +91,7 @@ scenario!(
         shop.run(&["expand"], 0);
         shop.run(&["backfill"], 0);
         shop.fleet(&[("web", "server-1", "1.1.0"), ("web", "server-2", "1.1.0")]);
-        let json = shop.json(&["gate", "contract", "1"], 10);
+        let json = shop.json(&["gate", "contract", "1"], 11);
         has_keys(
             &json,
             &["verdict", "action", "blockers", "sources", "checked_at"],
@@ -168,5 +172,68 @@ scenario!(
         // What is lenient and safe: a leading v, and a number that is missing.
         shop.run(&["gate", "deploy", "web=v1.2"], 0);
         shop.run(&["gate", "deploy", "web=2026.01.05"], 0);
+    }
+);
+
+/// 1.1 uses both formats, and nothing keeps them in step: no order of steps gets there.
+const WITHOUT_A_WAY: &str = "\
+description = \"Move users.full_name to users.name\"
+[services.web]
+old = \"<1.2.0\"
+new = \">=1.1.0\"
+[backfill]
+table = \"users\"
+key = \"id\"
+remaining = \"SELECT count(*) FROM users WHERE name IS NULL\"
+";
+
+scenario!(
+    fn advice_does_not_lead_in_a_circle(db: Db) {
+        let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 0\n");
+        shop.name_declaration(WITHOUT_A_WAY);
+        shop.run(&["expand"], 0);
+        shop.fleet(&[("web", "a", "1.0.0")]);
+        for question in [
+            &["gate", "deploy", "web=1.1.0"][..],
+            &["gate", "deploy", "web=1.2.0"],
+            &["gate", "backfill", "1"],
+            &["gate", "contract", "1"],
+        ] {
+            let refused = shop.changes_nothing(question, 11).stdout;
+            assert!(refused.contains("web 1.0.0"), "{refused}");
+            // Neither the backfill nor another version comes first: they would be refused as well.
+            for circle in ["next: run `migrate backfill", "replace web 1.0.0 by"] {
+                assert!(
+                    !refused.contains(circle) || refused.contains("when web 1.0.0 is gone"),
+                    "{circle} in {refused}"
+                );
+            }
+            let ways = [
+                "in between that reads old and writes both",
+                "migrate plan --to web=",
+            ];
+            for way in ways {
+                assert!(refused.contains(way), "{way} in {refused}");
+            }
+        }
+    }
+);
+
+scenario!(
+    fn advice_names_what_may_start_instead(db: Db) {
+        let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 0\n");
+        shop.run(&["expand"], 0);
+        shop.fleet(&[("web", "a", "1.0.0")]);
+        let refused = shop.run(&["gate", "deploy", "web=1.2.0"], 11).stdout;
+        for part in [
+            "versions of web that may start now: <1.2.0",
+            "replace web 1.0.0 by a version in the range >=1.1.0, <1.2.0, which may start now",
+        ] {
+            assert!(refused.contains(part), "{part} in {refused}");
+        }
+        // A contract before its backfill names who is the real reason.
+        let refused = shop.run(&["gate", "contract", "1"], 11).stdout;
+        let reason = "its backfill is not finished, and has to wait for web 1.0.0";
+        assert!(refused.contains(reason), "{refused}");
     }
 );

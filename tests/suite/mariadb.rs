@@ -282,7 +282,7 @@ fn a_session_without_a_lease_blocks_under_the_name_of_its_user() {
     shop.run(&["backfill"], 0);
     let url = server.url_as("web%2F1.0.0", "secret", "shop");
     let application = Connection::new(Box::new(MysqlSession::open(&url).expect("a session")));
-    let held = shop.run(&["contract", NAME], 10);
+    let held = shop.run(&["contract", NAME], 11);
     for part in ["web 1.0.0", "by sessions"] {
         assert!(held.stdout.contains(part), "{part} in {held:?}");
     }
@@ -308,7 +308,7 @@ fn a_session_without_a_lease_blocks_under_the_name_of_its_program() {
     let fleet = shop.json(&["fleet"], 0);
     let fleet = fleet.to_string();
     assert!(fleet.contains("1.1.5"), "{fleet}");
-    let held = shop.run(&["contract", NAME], 10);
+    let held = shop.run(&["contract", NAME], 11);
     for part in ["web 1.1.5", "by sessions"] {
         assert!(held.stdout.contains(part), "{part} in {held:?}");
     }

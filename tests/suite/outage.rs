@@ -190,7 +190,7 @@ fn a_restart_of_the_server_stops_no_application() {
         (rows.len() == 2).then_some(rows)
     };
     let before = eventually(GENEROUS, ids);
-    project.migrate(&["gate", "contract", "1"]).expect_code(10);
+    project.migrate(&["gate", "contract", "1"]).expect_code(11);
     server.stop();
     for question in [&["gate", "contract", "1"], &["gate", "deploy", "web=1.1.0"]] {
         let unknown = project.migrate(question).expect_code(12);
@@ -202,7 +202,7 @@ fn a_restart_of_the_server_stops_no_application() {
     eventually(GENEROUS, || (db.value(&renewed) == "2").then_some(()));
     assert_eq!(ids(), Some(before), "the same leases as before");
     assert!(agents.iter_mut().all(|agent| !agent.has_ended()));
-    project.migrate(&["gate", "contract", "1"]).expect_code(10);
+    project.migrate(&["gate", "contract", "1"]).expect_code(11);
     project
         .migrate(&["gate", "deploy", "web=1.1.0"])
         .expect_code(0);

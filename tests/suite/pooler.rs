@@ -100,7 +100,7 @@ fn a_pooler_in_transaction_mode_may_stand_between() {
 
     project.migrate(&["backfill"]).expect_code(0);
     project.migrate(&["status"]).expect_code(0);
-    let refused = project.migrate(&["contract", "2"]).expect_code(10);
+    let refused = project.migrate(&["contract", "2"]).expect_code(11);
     assert!(refused.stdout.contains("5 instances"), "{}", refused.stdout);
     project
         .migrate(&["gate", "deploy", "web=1.2.0"])

@@ -98,7 +98,7 @@ scenario!(
         let refused = shop.run(&["admit", "--service", "web", "--version", "1.1.0"], 11);
         assert!(refused.stdout.contains("is being removed"), "{refused:?}");
         // Without --wait it is still blocked, and takes the fence down again.
-        shop.run(&["contract", NAME], 10);
+        shop.run(&["contract", NAME], 11);
         assert_eq!(shop.phase(1), "backfilled");
         shop.run(&["gate", "deploy", "web=1.1.0"], 0);
         old.signal(Signal::TERM);

@@ -96,13 +96,18 @@ fn a_failed_source_may_hide_a_service_that_migrate_toml_no_longer_names() {
 fn refuse_outweighs_unknown_outweighs_hold() {
     let mut world = World::new(SYNCED, "1.0.0");
     world.walk("expand; backfill");
+    let mut draining = world.clone();
+    draining.evidence.snapshot.groups[0].state = InstanceState::Draining;
+    draining.expect("contract", "hold, live_version web 1.0.0");
+    draining.evidence.snapshot.sources[0].status = SourceStatus::Stale;
+    draining.expect("contract", "unknown, source, live_version web 1.0.0");
     world.evidence.snapshot.sources[0].status = SourceStatus::Stale;
     // 1.1 could be hidden beside 1.0, which is seen.
-    world.expect("contract", "unknown, source, live_version web 1.0.0");
+    world.expect("contract", "refuse, live_version web 1.0.0, source");
     world.evidence.facts.remaining = Some(1);
     world.expect(
         "contract",
-        "refuse, requirement, source, live_version web 1.0.0",
+        "refuse, requirement, live_version web 1.0.0, source",
     );
 }
 
@@ -122,7 +127,11 @@ fn an_instance_is_live_until_it_is_gone() {
     world.walk("expand; backfill");
     for state in InstanceState::ALL {
         world.evidence.snapshot.groups[0].state = state;
-        world.expect("contract", "hold, live_version web 1.0.0");
+        let verdict = match state {
+            InstanceState::Draining | InstanceState::Lost => "hold",
+            InstanceState::Starting | InstanceState::Serving => "refuse",
+        };
+        world.expect("contract", &format!("{verdict}, live_version web 1.0.0"));
     }
 }
 

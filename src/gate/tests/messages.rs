@@ -20,25 +20,28 @@ fn blockers() {
     insta::assert_snapshot!(said(&world, "roll 1.1.0"), @r#"
     web 1.1.0 reads and writes the new format of 0001_a, which is not expanded yet
       help: run `migrate expand --up-to 0001_a` first
+    note: versions of web that may start now: <1.1.0
     "#);
     world.walk("expand");
     insta::assert_snapshot!(said(&world, "roll 1.1.0"), @r#"
     web 1.0.0 leaves rows in 0001_a that web 1.1.0 cannot read (old fresh, new stale)
-      help: web 1.0.0 has to be gone first, down to its last instance. To do without that: a `sync` that expand.sql installs, a release in between that reads old and writes both formats, or `rows = "append-only"` if rows are never updated
+      help: no version of web that may start now could take the place of web 1.0.0. To go on without downtime put a release in between that reads old and writes both formats, or install a `sync` in expand.sql, or declare `rows = "append-only"` if rows are never updated; `migrate plan --to web=VERSION` shows what would open a way
+    note: versions of web that may start now: <1.1.0
     "#);
     insta::assert_snapshot!(said(&world, "backfill"), @r#"
     web 1.0.0 writes only the old format: rows that it writes meanwhile would lack a fresh new one
-      help: replace web 1.0.0 by a version that does not, and wait until its last instance is gone (`migrate fleet` shows where it runs)
+      help: no version of web that may start now could take the place of web 1.0.0. To go on without downtime put a release in between that reads old and writes both formats, or install a `sync` in expand.sql, or declare `rows = "append-only"` if rows are never updated; `migrate plan --to web=VERSION` shows what would open a way
     "#);
     world.retire("1.0.0").walk("admit 1.1.0");
     insta::assert_snapshot!(said(&world, "roll 1.2.0"), @r#"
     web 1.2.0 cannot read rows that may exist in 0001_a (old fresh, new absent)
       help: run `migrate backfill 0001_a` first
+    note: versions of web that may start now: >=1.1.0, <1.2.0
     "#);
     world.walk("backfill");
     insta::assert_snapshot!(said(&world, "contract"), @r#"
     web 1.1.0 reads and writes the old format
-      help: replace web 1.1.0 by a version that does not, and wait until its last instance is gone (`migrate fleet` shows where it runs)
+      help: replace web 1.1.0 by a version in the range >=1.2.0, which may start now, and wait until its last instance is gone (`migrate fleet` shows where it runs)
     "#);
     insta::assert_snapshot!(said(&world, "roll 1.2.0-rc.1"), @"");
     world
@@ -53,9 +56,9 @@ fn blockers() {
     insta::assert_snapshot!(said(&world, "revert"), @r#"
     rows may exist whose old format is missing or stale: going back would lose what was written in the new one
       help: go on to the contract, or carry the data back in a new migration
+    web 1.2.0 reads and writes the new format
+      help: no version of web that may start now could take the place of web 1.2.0: go on to the contract instead, or, with downtime, stop it down to its last instance (`migrate fleet` shows where it runs)
     1 of at least 2 instances of web are seen: others may be live unseen
       help: start them with `migrate agent`, name a source that sees them, or set min_instances = 1 under [services.web] if that is all there are
-    web 1.2.0 reads and writes the new format
-      help: replace web 1.2.0 by a version that does not, and wait until its last instance is gone (`migrate fleet` shows where it runs)
     "#);
 }

@@ -20,12 +20,12 @@ fn short_form_with_sync() {
         .clone()
         .walk("roll 1.1.0; backfill; roll 1.2.0; contract");
     world.walk("backfill");
-    world.expect("contract", "hold, live_version web 1.0.0");
+    world.expect("contract", "refuse, live_version web 1.0.0");
     // While both are live the old format has to stay.
     world
         .clone()
         .walk("admit 1.2.0")
-        .expect("contract", "hold, live_version web 1.0.0");
+        .expect("contract", "refuse, live_version web 1.0.0");
     world.walk("roll 1.2.0; contract");
     world
         .expect("roll 1.1.0", "refuse, old_format_gone web 1.1.0")
@@ -38,15 +38,15 @@ fn short_form_append_only() {
     let mut world = World::new(&format!("{SHORT} append-only"), "1.0.0");
     world.walk("expand");
     world
-        .expect("backfill", "hold, live_version web 1.0.0")
+        .expect("backfill", "refuse, live_version web 1.0.0")
         .expect(
             "roll 1.2.0",
             "refuse, unreadable_rows web 1.2.0, live_version web 1.0.0",
         );
     world.walk("admit 1.1.0");
-    world.expect("backfill", "hold, live_version web 1.0.0");
+    world.expect("backfill", "refuse, live_version web 1.0.0");
     world.retire("1.0.0").walk("backfill");
-    world.expect("contract", "hold, live_version web 1.1.0");
+    world.expect("contract", "refuse, live_version web 1.1.0");
     world.clone().walk("roll 1.0.0").expect(
         "roll 1.2.0",
         "refuse, unreadable_rows web 1.2.0, live_version web 1.0.0",
@@ -57,7 +57,7 @@ fn short_form_append_only() {
             "admit 1.0.0",
             "refuse, unreadable_rows web 1.0.0, live_version web 1.2.0",
         )
-        .expect("contract", "hold, live_version web 1.1.0");
+        .expect("contract", "refuse, live_version web 1.1.0");
     world.retire("1.1.0").walk("contract");
 }
 
@@ -72,8 +72,8 @@ fn short_form_without_sync_has_no_plan() {
             assert!(!world.verdict(roll).starts_with("go"), "{roll}");
         }
     }
-    world.expect("roll 1.1.0", "hold, live_version web 1.0.0");
-    world.expect("backfill", "hold, live_version web 1.0.0");
+    world.expect("roll 1.1.0", "refuse, live_version web 1.0.0");
+    world.expect("backfill", "refuse, live_version web 1.0.0");
     // With nobody live it is a migration with downtime, and that works.
     world
         .retire("1.0.0")
@@ -83,13 +83,13 @@ fn short_form_without_sync_has_no_plan() {
 #[test]
 fn long_form() {
     let mut world = World::new(
-        "reads old <1.2.0 new >=1.2.0 writes old <1.3.0 new >=1.1.0 backfill contract",
+        "reads old <1.2.0 new >=1.2.0 writes old <1.3.0 new >=1.1.0 backfill contract checked",
         "1.0.0",
     );
     world.walk("expand");
-    world.expect("backfill", "hold, live_version web 1.0.0");
+    world.expect("backfill", "refuse, live_version web 1.0.0");
     world.walk("admit 1.1.0");
-    world.expect("backfill", "hold, live_version web 1.0.0");
+    world.expect("backfill", "refuse, live_version web 1.0.0");
     assert!(world.state().backfill_must_overwrite(&world.live));
     world.retire("1.0.0");
     world.expect("roll 1.2.0", "refuse, unreadable_rows web 1.2.0");
@@ -103,9 +103,9 @@ fn long_form() {
         "{notes:?}"
     );
     world.walk("backfill");
-    world.expect("roll 1.3.0", "hold, live_version web 1.1.0");
+    world.expect("roll 1.3.0", "refuse, live_version web 1.1.0");
     world.walk("roll 1.2.0");
-    world.expect("contract", "hold, live_version web 1.2.0");
+    world.expect("contract", "refuse, live_version web 1.2.0");
     world.walk("roll 1.3.0");
     world.expect("roll 1.1.0", "refuse, unreadable_rows web 1.1.0");
     world.walk("contract");
@@ -116,10 +116,10 @@ fn rename_behind_a_view() {
     let mut world = World::new("old <1.2.0 new >=1.2.0 sync both contract revert", "1.0.0");
     world.expect("roll 1.2.0", "refuse, expand_first web 1.2.0");
     world.walk("expand");
-    world.expect("contract", "hold, live_version web 1.0.0");
+    world.expect("contract", "refuse, live_version web 1.0.0");
     world.walk("admit 1.2.0");
-    world.expect("contract", "hold, live_version web 1.0.0");
-    world.expect("revert", "hold, live_version web 1.2.0");
+    world.expect("contract", "refuse, live_version web 1.0.0");
+    world.expect("revert", "refuse, live_version web 1.2.0");
     world.clone().walk("roll 1.0.0; revert; expand");
     world.retire("1.0.0").walk("contract");
 }
@@ -131,9 +131,9 @@ fn widen() {
         "1.0.0",
     );
     world.walk("expand");
-    world.expect("roll 1.2.0", "hold, live_version web 1.0.0");
+    world.expect("roll 1.2.0", "refuse, live_version web 1.0.0");
     world.walk("admit 1.1.0");
-    world.expect("admit 1.2.0", "hold, live_version web 1.0.0");
+    world.expect("admit 1.2.0", "refuse, live_version web 1.0.0");
     world.retire("1.0.0").walk("roll 1.2.0");
     world.expect("contract", "refuse, no_such_phase");
     // 1.2 has written what 1.0 cannot read.
@@ -145,7 +145,7 @@ fn widen() {
 #[test]
 fn tighten() {
     let mut world = World::new(
-        "reads old <1.2.0 new >=1.2.0 writes old <1.1.0 new >=1.1.0 sync to-old backfill contract",
+        "reads old <1.2.0 new >=1.2.0 writes old <1.1.0 new >=1.1.0 sync to-old backfill contract overwrites",
         "1.0.0",
     );
     world.walk("expand");
@@ -154,13 +154,13 @@ fn tighten() {
         "refuse, unreadable_rows web 1.2.0, live_version web 1.0.0",
     );
     world.walk("admit 1.1.0");
-    world.expect("backfill", "hold, live_version web 1.0.0");
+    world.expect("backfill", "refuse, live_version web 1.0.0");
     world.retire("1.0.0").walk("backfill");
-    world.expect("contract", "hold, live_version web 1.1.0");
+    world.expect("contract", "refuse, live_version web 1.1.0");
     world
         .clone()
         .walk("roll 1.0.0")
-        .expect("contract", "refuse, backfill_first");
+        .expect("contract", "refuse, backfill_first, live_version web 1.0.0");
     world.walk("roll 1.2.0; contract");
 }
 
@@ -169,9 +169,9 @@ fn only_old() {
     let mut world = World::new("old <1.1.0 no-expand contract", "1.0.0");
     world
         .expect("expand", "refuse, no_such_phase")
-        .expect("contract", "hold, live_version web 1.0.0");
+        .expect("contract", "refuse, live_version web 1.0.0");
     world.walk("admit 1.1.0");
-    world.expect("contract", "hold, live_version web 1.0.0");
+    world.expect("contract", "refuse, live_version web 1.0.0");
     world.retire("1.0.0").walk("contract");
     world.expect("roll 1.0.0", "refuse, old_format_gone web 1.0.0");
     assert!(world.state().kinds.is_empty());
@@ -217,7 +217,7 @@ fn a_format_that_needs_no_statement_is_there_from_the_start() {
         "no-expand reads old <1.1.0 new >=1.1.0 writes old <1.2.0 new >=1.2.0 sync to-new",
         "1.0.0",
     );
-    widened.expect("roll 1.2.0", "hold, live_version web 1.0.0");
+    widened.expect("roll 1.2.0", "refuse, live_version web 1.0.0");
     widened.walk("roll 1.1.0; roll 1.2.0");
     // Nothing was expanded, so nothing can be undone.
     World::new("no-expand old <1.2.0 new >=1.1.0 backfill revert", "")

@@ -6,8 +6,8 @@ use super::simulation::cases;
 use crate::gate::{Action, BlockerKind, Decision, Evidence, Verdict, decide, horizon};
 use crate::model::testing::{live, snapshot};
 use crate::model::{
-    Declaration, InstanceState, Label, Live, LiveGroup, MigrationState, Parts, Range, Rows, Schema,
-    SourceReport, SourceStatus, Step, Sync, Touched, Usage, Version,
+    Declaration, Fill, Format, InstanceState, Label, Live, LiveGroup, MigrationState, Parts, Range,
+    Reading, Rows, Schema, SourceReport, SourceStatus, Step, Sync, Touched, Usage, Version,
 };
 
 const RANGES: [&str; 9] = [
@@ -97,6 +97,7 @@ pub(super) fn any_declaration() -> impl Strategy<Value = Declaration> {
             sync,
             rows,
             parts,
+            fill: Fill::Unsaid,
         },
     )
 }
@@ -255,9 +256,10 @@ proptest! {
             })
             .cloned()
             .collect();
-        if !named.is_empty() && decision.verdict == Verdict::Hold {
+        if !named.is_empty() && decision.waits_for_live_versions() {
             let later = now.without(&named).ask(&action);
-            prop_assert!(later.verdict != Verdict::Hold, "{decision:?} {later:?}");
+            let more = later.blockers.iter().any(|blocker| blocker.kind == BlockerKind::LiveVersion);
+            prop_assert!(!more, "{decision:?} {later:?}");
         }
     }
 
@@ -286,7 +288,7 @@ proptest! {
     }
 
     #[test]
-    fn expand_is_allowed_whatever_runs_already(
+    fn expand_is_refused_where_what_runs_contradicts_the_declaration(
         declaration in any_declaration(),
         live in prop::collection::vec(some_live(), 0..4),
     ) {
@@ -294,7 +296,53 @@ proptest! {
         now.set(MigrationState::pending(declaration), live);
         prop_assume!(now.state().declaration.parts.expand);
         let decision = now.ask(&action(0, Vec::new()));
-        prop_assert_eq!(decision.verdict, Verdict::Go, "{:?}", decision);
+        let is_there = now.state().expand_is_done();
+        let contradicts = |who: &Live| {
+            let mut all = now.state().declaration.behaviours(&who.service, &who.version).into_iter();
+            all.all(|behaviour| behaviour.touches(Format::New))
+        };
+        let contradicted = !is_there && now.live.iter().any(contradicts);
+        prop_assert_eq!(decision.verdict == Verdict::Refuse, contradicted, "{:?}", decision);
+        prop_assert_eq!(decision.in_a_plan().verdict, Verdict::Go);
+    }
+
+    /// Whoever does what the answer says next gets on: no step and no version is named that is refused itself.
+    #[test]
+    fn advice_does_not_lead_in_a_circle(now in reached(), action in any_action()) {
+        for blocker in now.ask(&action).blockers {
+            for step in Step::ALL {
+                let named = format!("run `migrate {}", step.name());
+                if blocker.help.starts_with(&named) && blocker.help.contains(" first") {
+                    let first = Action::Step { step, migration: "0001_a".parse().unwrap() };
+                    let verdict = now.ask(&first).verdict;
+                    prop_assert!(matches!(verdict, Verdict::Go | Verdict::Hold), "{blocker:?}");
+                }
+            }
+            let Some((_, rest)) = blocker.help.split_once("by a version in the range ") else { continue };
+            let (range, _) = rest.split_once(", which may start now").unwrap();
+            let range: Range = range.parse().unwrap();
+            let service = blocker.service.clone().unwrap();
+            let gone = live(&format!("{service} {}", blocker.version.clone().unwrap()));
+            let versions = Declaration::representatives(&service, [&now.state().declaration]);
+            let mut named = 0;
+            for version in versions.into_iter().filter(|version| range.contains(version, Reading::Precedence)) {
+                named += 1;
+                let successor = Live { service: service.clone(), version };
+                let deploy = Action::Deploy(vec![successor.clone()]);
+                prop_assert_eq!(now.ask(&deploy).verdict, Verdict::Go, "{:?} {}", blocker, successor);
+                let (state, live) = now.states(&deploy).pop().unwrap();
+                let mut later = now.clone();
+                later.set(state, live);
+                let later = later.without(std::slice::from_ref(&gone)).ask(&action);
+                let in_the_way = [gone.to_string(), successor.to_string()];
+                let stays = later.blockers.iter().any(|other| {
+                    other.kind == BlockerKind::LiveVersion
+                        && other.service.iter().zip(&other.version).any(|(s, v)| in_the_way.contains(&format!("{s} {v}")))
+                });
+                prop_assert!(!stays || in_the_way[0] == in_the_way[1], "{:?} {:?}", blocker, later);
+            }
+            prop_assert!(named > 0, "{blocker:?}");
+        }
     }
 
     #[test]

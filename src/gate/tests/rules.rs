@@ -2,7 +2,7 @@
 
 use super::world::World;
 use crate::gate::{Facts, Soak};
-use crate::model::{Phase, Step};
+use crate::model::{InstanceState, Phase, Step};
 
 const APPEND: &str = "old <1.2.0 new >=1.1.0 append-only backfill contract revert";
 const SYNCED: &str = "old <1.2.0 new >=1.1.0 sync both backfill contract revert";
@@ -49,8 +49,8 @@ fn a_migration_that_has_nothing_to_expand_is_not_waited_for() {
 #[test]
 fn backfill_waits_for_old_only_writers() {
     for (sync, verdict) in [
-        ("none", "hold, live_version web 1.0.0"),
-        ("to-old", "hold, live_version web 1.0.0"),
+        ("none", "refuse, live_version web 1.0.0"),
+        ("to-old", "refuse, live_version web 1.0.0"),
         ("to-new", "go"),
         ("both", "go"),
     ] {
@@ -93,7 +93,7 @@ fn contract_needs_every_version_off_the_old_format() {
     ] {
         let mut world = World::new(text, "1.1.0");
         world.force("expand");
-        world.expect("contract", "hold, live_version web 1.1.0");
+        world.expect("contract", "refuse, live_version web 1.1.0");
         world.walk("roll 1.2.0; contract");
     }
 }
@@ -115,7 +115,7 @@ fn two_services_are_judged_together() {
         "1.0.0, worker 2.0.0",
     );
     world.walk("expand; roll 1.1.0; backfill");
-    world.expect("roll 1.2.0", "hold, live_version worker 2.0.0");
+    world.expect("roll 1.2.0", "refuse, live_version worker 2.0.0");
     world.walk("roll worker 3.0.0; roll 1.2.0");
     world.expect("roll worker 2.0.0", "refuse, unreadable_rows worker 2.0.0");
     world.walk("contract");
@@ -180,8 +180,8 @@ fn admission_during_contract_and_revert() {
 fn a_fence_that_is_up_does_not_excuse_who_is_still_behind_it() {
     let mut world = World::new(SYNCED, "1.0.0");
     world.walk("expand; backfill; roll 1.1.0");
-    amid(world.clone(), Step::Contract).expect("contract", "hold, live_version web 1.1.0");
-    amid(world, Step::Revert).expect("revert", "hold, live_version web 1.1.0");
+    amid(world.clone(), Step::Contract).expect("contract", "refuse, live_version web 1.1.0");
+    amid(world, Step::Revert).expect("revert", "refuse, live_version web 1.1.0");
 }
 
 #[test]
@@ -192,7 +192,8 @@ fn an_old_only_writer_after_a_backfill_makes_it_run_again() {
     assert!(!world.ask("admit 1.0.0").notes.is_empty());
     world.walk("roll 1.0.0");
     assert_eq!(world.state().phase, Phase::Expanded);
-    world.expect("contract", "refuse, backfill_first");
+    // The live version is the real reason.
+    world.expect("contract", "refuse, backfill_first, live_version web 1.0.0");
     world.walk("roll 1.1.0; backfill; roll 1.2.0");
     world.expect(
         "admit 1.0.0",
@@ -209,7 +210,7 @@ fn a_backfill_that_an_unadmitted_writer_undid_is_not_done() {
     // It started past the gate, so nothing was recorded.
     world.live.push(crate::model::testing::live("web 1.0.0"));
     world.evidence.snapshot = crate::model::testing::snapshot(&world.live);
-    world.expect("backfill", "hold, live_version web 1.0.0");
+    world.expect("backfill", "refuse, live_version web 1.0.0");
 }
 
 #[test]
@@ -218,7 +219,10 @@ fn an_overwriting_backfill_keeps_out_who_writes_only_the_new_format() {
     world.walk("expand; roll 1.1.0");
     assert!(world.state().backfill_must_overwrite(&world.live));
     let amid = amid(world, Step::Backfill);
-    amid.expect("admit 1.2.0", "hold, backfill_first web 1.2.0");
+    amid.expect("admit 1.2.0", "refuse, backfill_first web 1.2.0");
+    let mut at_work = amid.clone();
+    at_work.evidence.facts.backfilling = Some("ci: backfill 0001_a".into());
+    at_work.expect("admit 1.2.0", "hold, backfill_first web 1.2.0");
     amid.expect("admit 1.1.1", "go");
 }
 
@@ -241,8 +245,14 @@ fn a_version_that_came_too_early_is_no_reason_against_its_cure() {
         "old <1.2.0 new >=1.2.0 append-only backfill contract",
         "1.2.0",
     );
-    world.expect("expand", "go");
-    let notes = world.ask("expand").notes;
+    world.expect("expand", "refuse, contradiction web 1.2.0");
+    world.expect("backfill", "refuse, expand_first, contradiction web 1.2.0");
+    world.expect("contract", "refuse, expand_first, contradiction web 1.2.0");
+    // Its cure is to stop it. One that only starts may be waiting for this very expand.
+    let mut starting = world;
+    starting.evidence.snapshot.groups[0].state = InstanceState::Starting;
+    starting.expect("expand", "go");
+    let notes = starting.ask("expand").notes;
     assert_eq!(
         notes,
         [
@@ -310,7 +320,7 @@ fn what_was_measured() {
         Step::Backfill,
     );
     running.expect("contract", "refuse, backfill_first");
-    running.evidence.facts.coordinator = Some("ci".into());
+    running.evidence.facts.backfilling = Some("ci".into());
     running.expect("contract", "hold, backfill_first");
 }
 
@@ -342,13 +352,13 @@ fn behind_a_fence_that_is_up_versions_still_read() {
     );
     world.walk("expand; backfill");
     amid(world, Step::Contract)
-        .expect("admit 1.2.0", "hold, live_version web 1.0.0")
+        .expect("admit 1.2.0", "refuse, live_version web 1.0.0")
         // One more of what still runs is not let in.
         .expect("admit 1.0.0", "refuse, old_format_gone web 1.0.0");
     let mut world = World::new("old <1.2.0 new >=1.2.0 sync both revert", "");
     world.walk("expand; admit 1.2.0");
     // The triggers may be gone already.
-    amid(world, Step::Revert).expect("admit 1.0.0", "hold, live_version web 1.2.0");
+    amid(world, Step::Revert).expect("admit 1.0.0", "refuse, live_version web 1.2.0");
 }
 
 #[test]
@@ -376,7 +386,7 @@ fn what_is_broken_already_excuses_nothing_that_the_candidate_writes() {
     world.walk("expand; admit 1.1.0");
     // However it came about: 1.1.0 runs, and rows may exist that it cannot read.
     world.state_mut().kinds = "FF FS FA".parse().unwrap();
-    world.expect("roll 1.0.0", "hold, live_version web 1.1.0");
+    world.expect("roll 1.0.0", "refuse, live_version web 1.1.0");
     world.expect("roll 1.1.0", "refuse, unreadable_rows web 1.1.0");
     // Who writes nothing of it makes nothing worse.
     world.expect("admit worker 1.0.0", "go");
@@ -403,4 +413,91 @@ fn a_backfill_is_not_excused_by_rows_that_are_lost_already() {
     // Where one row may be lost, a backfill that overwrites would lose others.
     world.state_mut().kinds = "FS SF SS".parse().unwrap();
     world.expect("backfill", "refuse, undecidable_rows");
+}
+
+#[test]
+fn swapped_ranges_are_asked_about() {
+    let mut world = World::new(
+        "old >=1.1.0 new <1.2.0 sync both backfill contract",
+        "1.0.0",
+    );
+    for step in ["expand", "backfill", "contract"] {
+        assert!(world.verdict(step).starts_with("refuse"), "{step}");
+        let said = world.ask(step).blockers;
+        assert!(
+            said.iter()
+                .any(|blocker| blocker.message.contains("swapped")),
+            "{said:?}"
+        );
+    }
+    // Statement by statement, an expand may stand still halfway.
+    world.state_mut().phase = Phase::Expanding;
+    world.expect("expand", "refuse, contradiction web 1.0.0");
+    let plain = world.ask("expand").blockers.remove(0).help;
+    assert!(plain.contains("migrate revert"), "{plain}");
+    // An ambiguous pre-release may be the old code.
+    World::new("old <1.2.0 new >=1.2.0 sync both", "1.2.0-rc.1").expect("expand", "go");
+    // The way out: it is stopped.
+    world.retire("1.0.0").expect("expand", "go");
+}
+
+#[test]
+fn a_backfill_that_has_to_overwrite_says_that_it_does() {
+    let text = "reads old <1.2.0 new >=1.2.0 writes old <1.3.0 new >=1.1.0 backfill contract";
+    for (said, verdict) in [
+        ("", "refuse, undeclared_fill"),
+        (" overwrites", "go"),
+        (" checked", "go"),
+    ] {
+        let mut world = World::new(&format!("{text}{said}"), "1.0.0");
+        world.walk("expand; roll 1.1.0").expect("backfill", verdict);
+        // A plan is the same whatever is said.
+        assert_eq!(
+            world.ask("backfill").in_a_plan().verdict,
+            crate::gate::Verdict::Go
+        );
+    }
+    // Where nothing can be stale, nothing has to be said.
+    World::new(&format!("{text} append-only"), "1.0.0").walk("expand; roll 1.1.0; backfill");
+}
+
+#[test]
+fn a_backfill_that_must_not_overwrite_does_not_say_that_it_does() {
+    let text = "reads old * new * writes old <1.2.0 new >=1.1.0 backfill contract";
+    let mut world = World::new(&format!("{text} overwrites"), "");
+    world
+        .walk("expand; admit 1.1.0")
+        .expect("backfill", "refuse, undeclared_fill");
+}
+
+#[test]
+fn what_a_rollout_replaces_goes_by_itself() {
+    let mut world = World::new(SYNCED, "1.0.0");
+    world.walk("expand; backfill");
+    world.expect("contract", "refuse, live_version web 1.0.0");
+    world
+        .evidence
+        .rolling
+        .insert("web".into(), "1.2.0".parse().unwrap());
+    world.expect("contract", "hold, live_version web 1.0.0");
+    // What it brings does not go.
+    world
+        .evidence
+        .rolling
+        .insert("web".into(), "1.0.0".parse().unwrap());
+    world.expect("contract", "refuse, live_version web 1.0.0");
+}
+
+#[test]
+fn a_source_that_does_not_know_of_drains_does_not_hide_one() {
+    let mut world = World::new(SYNCED, "1.0.0");
+    world.walk("expand; backfill");
+    let mut other = world.evidence.snapshot.groups[0].clone();
+    other.source = "list".into();
+    other.state = InstanceState::Draining;
+    world.evidence.snapshot.groups.push(other.clone());
+    world.expect("contract", "hold, live_version web 1.0.0");
+    other.state = InstanceState::Serving;
+    world.evidence.snapshot.groups.push(other);
+    world.expect("contract", "refuse, live_version web 1.0.0");
 }

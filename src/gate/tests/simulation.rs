@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::properties::{any_declaration, any_version};
 use crate::gate::{Action, Evidence, Verdict, decide};
 use crate::model::testing::{declaration, live, snapshot};
-use crate::model::{Behaviour, Live, MigrationState, Phase, Rows, Schema, Step, Sync};
+use crate::model::{Behaviour, Fill, Live, MigrationState, Phase, Rows, Schema, Step, Sync};
 
 /// One row: in each format the value's generation, or nothing.
 #[derive(Clone, Debug, Default)]
@@ -58,9 +58,8 @@ struct Simulation {
     live: Vec<Live>,
     rows: Vec<Row>,
     sync: Sync,
+    /// As its author declares it; the gate refuses it where it would be wrong.
     statement: Statement,
-    /// Chosen by its author where the gate does not say which it has to be.
-    habit: Statement,
     generation: u32,
     log: Vec<String>,
     /// Who was let in and would not be again, though nobody has come or gone.
@@ -82,6 +81,11 @@ enum Order {
 
 impl Simulation {
     fn new(state: MigrationState, rows: usize, habit: Statement) -> Self {
+        let mut state = state;
+        state.declaration.fill = match habit {
+            Statement::Overwrites => Fill::Overwrites,
+            Statement::FillsOnly => Fill::Unsaid,
+        };
         let declaration = &state.declaration;
         let expanded = state.expand_is_done();
         let mut simulation = Self {
@@ -94,7 +98,6 @@ impl Simulation {
             evidence: Evidence::default(),
             live: Vec::new(),
             statement: habit,
-            habit,
             generation: 0,
             log: Vec::new(),
             shut_out: None,
@@ -195,15 +198,6 @@ impl Simulation {
         }
         let during = self.state().states_during(step, &self.live).remove(0);
         if step == Step::Backfill {
-            let says = |word| decision.notes.iter().any(|note| note.contains(word));
-            self.statement = match (says("has to overwrite"), says("leave a new format alone")) {
-                (true, both) => {
-                    assert!(!both, "{:?}", decision.notes);
-                    Statement::Overwrites
-                }
-                (false, true) => Statement::FillsOnly,
-                (false, false) => self.habit,
-            };
             self.rows.iter_mut().for_each(|row| row.is_due = true);
         }
         self.log

@@ -9,7 +9,7 @@ use super::plans::{problem, steps};
 use crate::gate::{Action, Evidence, Verdict, decide};
 use crate::model::testing::{live, snapshot};
 use crate::model::{
-    Declaration, Format, Live, MigrationState, Parts, Phase, Range, RowKind, RowKinds, Rows,
+    Declaration, Fill, Format, Live, MigrationState, Parts, Phase, Range, RowKind, RowKinds, Rows,
     Schema, Step, Sync, Touched, Usage,
 };
 use crate::planner::{Move, Plan, Problem, plan};
@@ -43,7 +43,7 @@ impl World {
     }
 
     fn is_allowed(&self, action: Action) -> bool {
-        decide(action, &self.evidence).verdict == Verdict::Go
+        decide(action, &self.evidence).in_a_plan().verdict == Verdict::Go
     }
 
     fn step(&self, step: Step, state: &MigrationState) -> Option<Self> {
@@ -254,6 +254,7 @@ fn any_declaration(id: &'static str) -> impl Strategy<Value = Declaration> {
         sync,
         rows,
         parts,
+        fill: Fill::Unsaid,
     })
 }
 

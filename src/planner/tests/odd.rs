@@ -101,8 +101,8 @@ fn services_that_wait_for_each_other() {
     let (from, to) = ("1.0.0, worker 1.0.0", "2.0.0, worker 2.0.0");
     insta::assert_snapshot!(said(&problem(&circle, from, "", to)), @r#"
     incompatible: each service alone could get there, and beside one another they cannot in any order
-    live_version: web 2.0.0 leaves rows in 0001_a that worker 1.0.0 cannot read (old stale, new fresh)
-    live_version: worker 2.0.0 leaves rows in 0002_b that web 1.0.0 cannot read (old stale, new fresh)
+    live_version: web 2.0.0 leaves rows in 0001_a that worker 1.0.0 cannot read (right in the new format only)
+    live_version: worker 2.0.0 leaves rows in 0002_b that web 1.0.0 cannot read (right in the new format only)
     "#);
     assert_eq!(
         said(&problem(one, from, "", to)),

@@ -117,7 +117,7 @@ fn long_form() {
     let text = "reads old <1.2.0 new >=1.2.0 writes old <1.3.0 new >=1.1.0 backfill contract";
     insta::assert_snapshot!(web(text, "1.1.0, 1.2.0", "1.3.0"), @r#"
     expand, roll 1.1.0, backfill, roll 1.2.0, roll 1.3.0, contract
-    note: an old-only writer ran beside one that writes both: backfill.sql has to overwrite stale values of the new format, not only fill missing ones
+    note: the gate will refuse this step: an old-only writer ran beside one that writes both: backfill.sql has to overwrite stale values of the new format, not only fill missing ones, and nothing says that it does; see that it does, and write `overwrites = true` under [backfill]; or write a `check` there, which finds rows whose new format does not agree with the old one
     "#);
 }
 
@@ -135,7 +135,7 @@ fn widen() {
         "expand, roll 1.1.0, roll 1.2.0"
     );
     insta::assert_snapshot!(web(text, "", "1.2.0"), @r#"
-    live_version: web 1.2.0 leaves rows in 0001_a that web 1.0.0 cannot read (old stale, new fresh)
+    live_version: web 1.2.0 leaves rows in 0001_a that web 1.0.0 cannot read (right in the new format only)
     way out: a release of web in the range >=1.1.0, <1.2.0: name it under `releases` in migrate.toml, or with `--via web=1.1.0`
     way out: `sync = "both"`, if expand.sql makes every write of one format refresh the other (triggers, a view)
     "#);

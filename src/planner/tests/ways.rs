@@ -36,7 +36,7 @@ fn a_service_that_stays_may_be_in_the_way() {
     let text = "web: writes old <1.2.0 new >=1.2.0 worker: reads old <3.1.0 new >=3.1.0 sync to-new contract";
     let from = "1.0.0, worker 3.0.0";
     insta::assert_snapshot!(said(&problem(text, from, "worker 3.1.0", "1.2.0")), @r#"
-    live_version: web 1.2.0 leaves rows in 0001_a that worker 3.0.0 cannot read (old stale, new fresh)
+    live_version: web 1.2.0 leaves rows in 0001_a that worker 3.0.0 cannot read (right in the new format only)
     way out: a rollout of worker as well: `--to worker=3.1.0`
     way out: `sync = "both"` or `sync = "to-old"`, if expand.sql makes every write of one format refresh the other (triggers, a view)
     "#);

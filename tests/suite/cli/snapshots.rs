@@ -24,11 +24,16 @@ fn in_the_middle(db: crate::support::backend::Db) -> Shop {
     more(2, "email", "4.0.0");
     more(3, "phone", "5.0.0");
     shop.fleet(&[
+        ("web", "server-1", "1.0.0"),
+        ("web", "server-2", "1.0.0"),
+        ("worker", "w-1", "3.0.0"),
+    ]);
+    shop.run(&["expand", "--up-to", "2"], 0);
+    shop.fleet(&[
         ("web", "server-1", "1.1.0"),
         ("web", "server-2", "1.1.0"),
         ("worker", "w-1", "4.2.0"),
     ]);
-    shop.run(&["expand", "--up-to", "2"], 0);
     shop.run(&["backfill"], 0);
     shop
 }

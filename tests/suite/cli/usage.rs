@@ -151,10 +151,10 @@ scenario!(
     fn quiet_is_quiet_but_for_errors_and_results(db: Db) {
         let shop = Shop::backfilled(db);
         let _old = shop.instance("1.1.0", "server-1");
-        let held = shop.run(&["contract", NAME, "--wait", "2s", "-q"], 10);
+        let held = shop.run(&["contract", NAME, "--wait", "2s", "-q"], 11);
         assert_eq!(held.stderr, "", "{held:?}");
         assert!(held.stdout.contains("web 1.1.0"), "{held:?}");
-        let loud = shop.run(&["contract", NAME, "--wait", "2s"], 10);
+        let loud = shop.run(&["contract", NAME, "--wait", "2s"], 11);
         assert!(loud.stderr.contains("waiting"), "{loud:?}");
         assert!(!shop.run(&["-q", "contract", "9"], 2).stderr.is_empty());
     }
@@ -189,7 +189,7 @@ scenario!(
                 ],
                 0,
             ),
-            (&["revert", "1"], 10),
+            (&["revert", "1"], 11),
             (&["new", "more"], 0),
         ] {
             let json = shop.json(arguments, code);

@@ -138,7 +138,7 @@ scenario!(
         shop.db
             .execute("INSERT INTO users (full_name) VALUES ('Fay')");
         // While it lives, it may write more of them.
-        let hold = shop.run(&["backfill", NAME], 10);
+        let hold = shop.run(&["backfill", NAME], 11);
         assert!(
             hold.stdout.contains("web 1.0.0 writes only the old format"),
             "{hold:?}"
@@ -263,10 +263,23 @@ scenario!(
             instance.signal(Signal::TERM);
             instance.wait();
         }
-        let gate = shop.run(&["gate", "backfill", NAME], 0);
-        assert!(
-            gate.stdout.contains("has to overwrite stale values"),
-            "{gate:?}"
-        );
+        // A statement that only fills in would leave these as they are.
+        let data = shop.data();
+        for command in [&["gate", "backfill", NAME][..], &["backfill", NAME]] {
+            let refused = shop.run(command, 11);
+            for part in [
+                "has to overwrite stale values",
+                "overwrites = true",
+                "`check`",
+            ] {
+                assert!(refused.stdout.contains(part), "{part} in {refused:?}");
+            }
+        }
+        assert_eq!(shop.data(), data);
+        // What is applied already can be said to do so.
+        let said = BY_RELEASES.replace("key = ", "overwrites = true\nkey = ");
+        shop.name_migration(&said);
+        shop.run(&["gate", "backfill", NAME], 0);
+        shop.run(&["backfill", NAME], 0);
     }
 );

@@ -22,9 +22,9 @@ scenario!(
         let shop = Shop::backfilled(db);
         let old = shop.instance("1.1.0", "server-7");
         let data = shop.data();
-        let held = shop.run(&["contract", NAME], 10);
+        let held = shop.run(&["contract", NAME], 11);
         for part in [
-            "hold: contract 0001_name",
+            "refuse: contract 0001_name",
             "web 1.1.0",
             "server-7",
             "leases",
@@ -33,7 +33,7 @@ scenario!(
         }
         assert_eq!(shop.data(), data);
         assert_eq!(shop.phase(1), "backfilled");
-        let json = shop.json(&["contract", NAME], 10);
+        let json = shop.json(&["contract", NAME], 11);
         let blocker = &json["results"][0]["blockers"][0];
         assert_eq!(blocker["kind"], "live_version");
         assert_eq!(blocker["service"], "web");
@@ -77,7 +77,7 @@ scenario!(
         let shop = Shop::backfilled(db);
         let _old = shop.instance("1.1.0", "server-7");
         let data = shop.data();
-        let held = shop.run(&["contract", NAME, "--wait", "2s"], 10);
+        let held = shop.run(&["contract", NAME, "--wait", "2s"], 11);
         assert!(held.stdout.contains("web 1.1.0"), "{held:?}");
         assert_eq!(shop.phase(1), "backfilled");
         assert_eq!(shop.data(), data);
@@ -113,7 +113,7 @@ scenario!(
             "{output:?}"
         );
         let _old = shop.instance("1.1.0", "server-7");
-        let held = shop.run(&["contract", NAME, "--dry-run"], 10);
+        let held = shop.run(&["contract", NAME, "--dry-run"], 11);
         assert!(held.stdout.contains("web 1.1.0"), "{held:?}");
         assert_eq!(shop.phase(1), "backfilled");
     }
@@ -219,7 +219,7 @@ scenario!(
         shop.run(&["contract", NAME, "--accept-unknown", " "], 2);
         // What is known to be unsafe is not overridden.
         let old = shop.instance("1.1.0", "server-7");
-        shop.run(&["contract", NAME, "--accept-unknown", "I looked"], 10);
+        shop.run(&["contract", NAME, "--accept-unknown", "I looked"], 11);
         old.signal(Signal::TERM);
         old.wait();
         shop.run(

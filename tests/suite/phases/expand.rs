@@ -1,6 +1,6 @@
 //! Expand: in order, once, and recorded.
 
-use crate::support::shop::{NAME, Shop};
+use crate::support::shop::{APPEND_ONLY, NAME, Shop};
 
 const ADDITIVE: &str = "description = \"Add something\"\n[services.web]\nnew = \">=1.1.0\"\n";
 
@@ -135,7 +135,15 @@ scenario!(
             ],
             0,
         );
-        shop.run(&["gate", "deploy", "web=1.2.0"], 10);
+        let refused = shop.run(&["gate", "deploy", "web=1.2.0"], 11);
+        // Nothing of a row is stale where a value more is allowed.
+        assert!(
+            refused.stdout.contains("right in the new format only"),
+            "{refused:?}"
+        );
+        assert!(!refused.stdout.contains("stale"), "{refused:?}");
+        let instead = "versions of web that may start now: <1.2.0";
+        assert!(refused.stdout.contains(instead), "{refused:?}");
         shop.run(&["gate", "deploy", "web=1.1.0"], 0);
     }
 );
@@ -158,5 +166,41 @@ scenario!(
         assert_eq!(shop.phase(1), left);
         shop.run(&["expand"], 0);
         assert_eq!(phases(&shop), ["expanded"; 3]);
+    }
+);
+
+scenario!(
+    fn a_live_version_that_contradicts_the_declaration_is_asked_about(db: Db) {
+        let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 0\n");
+        // As it comes about when the new format is declared for all: 1.0.0 runs, and works without it.
+        shop.name_declaration(&APPEND_ONLY.replace(">=1.1.0", ">=1.0.0"));
+        shop.fleet(&[("web", "a", "1.0.0")]);
+        let data = shop.data();
+        for command in [
+            &["expand"][..],
+            &["gate", "expand", "1"],
+            &["backfill", "1"],
+            &["contract", "1"],
+            &["contract", "1", "--wait", "1s"],
+        ] {
+            let refused = shop.run(command, 11);
+            for part in [
+                "web 1.0.0 is live",
+                "does not exist yet",
+                "are `old` and `new` swapped?",
+            ] {
+                assert!(refused.stdout.contains(part), "{part} in {refused:?}");
+            }
+        }
+        assert_eq!(shop.data(), data);
+        // One that only starts may be waiting for this very expand.
+        shop.fleet_text("{\"service\":\"web\",\"instance\":\"a\",\"version\":\"1.0.0\",\"state\":\"starting\"}\n");
+        shop.run(&["gate", "expand", "1"], 0);
+        shop.fleet(&[("web", "a", "1.0.0")]);
+        shop.run(&["gate", "expand", "1"], 11);
+        // Nothing is applied, so the declaration can be put right.
+        shop.name_declaration(APPEND_ONLY);
+        shop.run(&["expand"], 0);
+        assert_eq!(shop.phase(1), "expanded");
     }
 );

@@ -20,9 +20,9 @@ scenario!(
         let refused = shop.run(&["expand", "1"], 11);
         assert!(refused.stdout.contains("has no expand"), "{refused:?}");
         let old = shop.instance("1.0.0", "server-1");
-        shop.run(&["contract"], 10);
+        shop.run(&["contract"], 11);
         // Nothing was recorded before, and stepping back from the fence leaves the old version free to start.
-        shop.run(&["contract", "--wait", "1s"], 10);
+        shop.run(&["contract", "--wait", "1s"], 11);
         shop.run(
             &[
                 "admit",

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use phasegate::gate::BlockerKind;
-use phasegate::model::{Behaviour, Declaration, Parts, Rows, Step, Sync, Touched, Usage, Version};
+use phasegate::model::{
+    Behaviour, Declaration, Fill, Parts, Rows, Step, Sync, Touched, Usage, Version,
+};
 
 use super::judge::Judge;
 use super::mutation::Mutation;
@@ -88,6 +90,8 @@ pub fn declaration(id: &str, sync: Sync, rows: Rows, services: &[(&str, Usage)])
             contract: true,
             revert: true,
         },
+        // Whatever the backfill has to do, it does.
+        fill: Fill::Checked,
     }
 }
 

@@ -71,7 +71,7 @@ fn without_triggers_1_0_may_not_come_back_once_only_the_new_format_was_written()
     let load = scene.load("1.0.0 → 1.2.0");
     scene.run(&["rollout", "--to", "web=1.2.0"], 0);
     // Beside 1.2.0, 1.0.0 would write past what 1.2.0 reads; 1.1.0 would not.
-    scene.run(&["gate", "deploy", "web=1.0.0"], 10);
+    scene.run(&["gate", "deploy", "web=1.0.0"], 11);
     scene.run(&["gate", "deploy", "web=1.1.0"], 0);
     let way = scene.run(&["plan", "--to", "web=1.0.0"], 0);
     assert!(way.stdout.contains("roll web 1.1.0 → 1.0.0"), "{way:?}");

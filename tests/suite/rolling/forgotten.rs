@@ -49,7 +49,7 @@ fn a_forgotten_process_holds_the_contract_and_none_comes_back_after_it() {
         assert!(held.stdout.contains(part), "{part} in {held:?}");
     }
     // Nor does anybody else get past it.
-    let held = scene.run(&["contract", "0002", "--wait", "1s"], 10);
+    let held = scene.run(&["contract", "0002", "--wait", "1s"], 11);
     for part in ["web 1.0.0", "1 instance (server-2-by-hand)"] {
         assert!(held.stdout.contains(part), "{part} in {held:?}");
     }

@@ -40,7 +40,7 @@ scenario!(
         shop.run(TO_1_2, 1);
         shop.project.file("roll.sh", DRIVER);
         // 1.0.0 would write past what 1.2.0, which runs in part, reads.
-        let held = shop.run(&["rollout", "abort", "--roll-back", "web=1.0.0"], 10);
+        let held = shop.run(&["rollout", "abort", "--roll-back", "web=1.0.0"], 11);
         assert!(held.stdout.contains("web 1.0.0"), "{held:?}");
         assert!(held.stdout.contains("still open"), "{held:?}");
         let status = shop.json(&["rollout", "status"], 0);

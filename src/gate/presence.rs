@@ -1,0 +1,40 @@
+//! Whether a live version goes by itself.
+
+use std::collections::BTreeMap;
+
+use super::{Evidence, Verdict};
+use crate::model::{InstanceState, Live, most_in_one_source};
+
+/// Hold where every instance of `who` is about to go: it drains, it is lost and its lease ends, or a
+/// rollout that somebody is at work on replaces it. Otherwise somebody has to replace it.
+pub(super) fn passing(who: &Live, evidence: &Evidence) -> Verdict {
+    let replaced = evidence.rolling.get(&who.service);
+    if replaced.is_some_and(|by| *by != who.version) || is_leaving(who, evidence) {
+        Verdict::Hold
+    } else {
+        Verdict::Refuse
+    }
+}
+
+/// Whether one source sees as many instances leave as any source sees at all: another may not know what
+/// they are doing.
+fn is_leaving(who: &Live, evidence: &Evidence) -> bool {
+    let snapshot = &evidence.snapshot;
+    let all = most_in_one_source(snapshot.groups_of(who));
+    let mut leaving = BTreeMap::<&str, u64>::new();
+    for group in snapshot.groups_of(who) {
+        if matches!(group.state, InstanceState::Draining | InstanceState::Lost) {
+            let count = leaving.entry(&group.source).or_default();
+            *count = count.saturating_add(group.instances);
+        }
+    }
+    all > 0 && leaving.into_values().any(|count| count >= all)
+}
+
+/// Whether an instance of `who` does more than start.
+pub(super) fn is_at_work(who: &Live, evidence: &Evidence) -> bool {
+    evidence
+        .snapshot
+        .groups_of(who)
+        .any(|group| group.state != InstanceState::Starting)
+}
