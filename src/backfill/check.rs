@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::pace::Sizes;
 use super::workers::Run;
-use super::{BackfillError, Report, Standing, statement};
+use super::{BackfillError, Report, Standing, key, statement};
 use crate::database::{
     Access, Connection, DatabaseError, ErrorKind, KeyRange, LockTimeout, Start, StatementTimeout,
 };
@@ -40,7 +40,7 @@ impl Run<'_> {
             let messages: Vec<String> = errors.iter().map(ToString::to_string).collect();
             DatabaseError::new(ErrorKind::Statement, messages.join("; "))
         })?;
-        let Some(mut left) = connection.key_range(self.engine.keys()).await? else {
+        let Some(mut left) = key::whole(connection, self.engine.keys()).await? else {
             return Ok(None);
         };
         let throttle = self.throttle();
@@ -58,9 +58,7 @@ impl Run<'_> {
             throttle.admit(connection, self.report, &never).await?;
             let started = Instant::now();
             let mut part = left.clone();
-            let ahead = connection
-                .key_ahead(self.engine.keys(), &left, size)
-                .await?;
+            let ahead = key::ahead(connection, self.engine.keys(), &left, size).await?;
             if let Some(end) = ahead {
                 part.last = end;
             }

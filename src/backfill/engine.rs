@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::pace::{Sizes, retry_size};
-use super::{BackfillError, Report, statement};
+use super::{BackfillError, Report, key, statement};
 use crate::database::{
     Access, Connection, DatabaseError, ErrorKind, KeyRange, LockTimeout, Start, StatementTimeout,
 };
@@ -102,7 +102,7 @@ impl Engine<'_> {
             .await?;
         self.check_phase(&mut ledger).await?;
         let connection = ledger.connection().await?;
-        let ahead = connection.key_ahead(self.keys(), &range.left, size).await?;
+        let ahead = key::ahead(connection, self.keys(), &range.left, size).await?;
         let keys = match ahead {
             Some(end) => {
                 about.last = end;
@@ -162,7 +162,7 @@ impl Engine<'_> {
             let _ = connection.rollback().await;
             match counted {
                 Err(error)
-                    if matches!(error.kind, ErrorKind::Locked | ErrorKind::Timeout)
+                    if error.kind == ErrorKind::Locked
                         && began.elapsed() < self.limits.lock_retry_for =>
                 {
                     pause().await;

@@ -5,6 +5,7 @@
 //! | `pace` | pure: how large a batch is, how long a rest, how fast it goes |
 //! | `statement` | pure: a statement with the ends of a range put in |
 //! | `engine` | one batch: in one transaction with its checkpoint, tried again, split |
+//! | `key` | whether it can go along a key, and keys that are read exactly |
 //! | `ranges` | which keys there are, and how workers share them |
 //! | `throttle` | what makes a backfill wait: signals, and what somebody asked for |
 //! | `workers` | batches one after the other, and beside each other |
@@ -16,6 +17,7 @@
 
 mod check;
 mod engine;
+mod key;
 mod pace;
 mod ranges;
 mod statement;
@@ -69,6 +71,9 @@ pub enum BackfillError {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// It cannot go along this key of this table.
+    #[error("{0}")]
+    Key(String),
     /// A version that writes only the old format was admitted, or the phase has changed.
     #[error("the backfill is not running any more: the migration is {0}")]
     Moved(Phase),
@@ -78,7 +83,7 @@ impl BackfillError {
     const fn database(&self) -> Option<&DatabaseError> {
         match self {
             Self::Database(error) | Self::Ledger(LedgerError::Database(error)) => Some(error),
-            Self::Ledger(_) | Self::Moved(_) => None,
+            Self::Ledger(_) | Self::Moved(_) | Self::Key(_) => None,
         }
     }
 

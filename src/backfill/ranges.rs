@@ -1,6 +1,6 @@
 //! Which keys there are, and how workers share them.
 
-use super::{BackfillError, Engine, Report};
+use super::{BackfillError, Engine, Report, key};
 use crate::database::{
     Access, Connection, DatabaseError, KeyRange, Keys, LockTimeout, Start, Writers,
 };
@@ -40,7 +40,7 @@ impl Engine<'_> {
         self.refresh_statistics(connection, report).await;
         let total = connection.estimate_rows(&self.rules.table).await?;
         let mut ranges = Vec::new();
-        if let Some(whole) = connection.key_range(self.keys()).await? {
+        if let Some(whole) = key::whole(connection, self.keys()).await? {
             for (position, left) in (1..).zip(self.share(connection, whole, total).await?) {
                 ranges.push(RangeRecord {
                     position,
@@ -112,14 +112,14 @@ impl Engine<'_> {
         connection: &mut dyn Connection,
         whole: KeyRange,
         total: u64,
-    ) -> Result<Vec<KeyRange>, DatabaseError> {
+    ) -> Result<Vec<KeyRange>, BackfillError> {
         let workers = self.workers(connection.capabilities().writers);
         let mut ranges = Vec::new();
         let mut left = whole;
         if workers > 1 {
             let step = (total / (workers * RANGES_PER_WORKER)).max(1);
             while ranges.len() < MOST_RANGES
-                && let Some(end) = connection.key_ahead(self.keys(), &left, step).await?
+                && let Some(end) = key::ahead(connection, self.keys(), &left, step).await?
                 && end != left.last
             {
                 ranges.push(KeyRange {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::change::{Move, WayBack, move_to};
 use super::fence::{FromInside, RecheckRules};
 use super::in_ledger::End;
+use super::lock::{Retry, is_of_a_lock};
 use super::script::{Recheck as _, seen_elsewhere};
 use super::session::{Coordinator, Options};
 use super::{CoordinatorError, Done, Outcome, Progress, Situation};
@@ -48,6 +49,7 @@ impl Coordinator<'_> {
                 note,
             });
         }
+        self.look_at_key(&engine).await?;
         let mut notes = decision.notes;
         let mut recorded = None;
         if state.phase == Phase::Backfilling {
@@ -102,6 +104,30 @@ impl Coordinator<'_> {
                 lock_retry_for: config.lock_retry_for,
             },
         }
+    }
+
+    /// Makes sure that the backfill can go along its key, before anything is recorded.
+    async fn look_at_key(&mut self, engine: &Engine<'_>) -> Result<(), CoordinatorError> {
+        let mut retry = Retry::new(self.project());
+        let warnings = loop {
+            let looked = engine.look_at_key(self.connection.as_mut()).await;
+            match looked {
+                Err(BackfillError::Database(error)) if is_of_a_lock(&error) => {
+                    if retry.pause(self.options.report).await.is_err() {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(of_engine(error, engine.id)),
+                Ok(warnings) => break warnings,
+            }
+        };
+        for warning in warnings {
+            self.report(Progress::Backfill {
+                migration: engine.id.clone(),
+                report: Report::Warning(warning),
+            });
+        }
+        Ok(())
     }
 
     /// Where an earlier run stopped; none where it was killed before it had fixed its ranges.
@@ -247,6 +273,7 @@ impl Coordinator<'_> {
             Left::Remaining(remaining) => {
                 facts.remaining = Some(remaining);
                 facts.remaining_examples = engine.examples(self.connection.as_mut()).await;
+                facts.passed_by = engine.passed_by(self.connection.as_mut()).await;
                 serde_json::json!({ "remaining": remaining })
             }
             Left::Check(found) => {
@@ -359,10 +386,14 @@ fn applied<'s>(situation: &'s Situation, id: &MigrationId) -> Option<&'s Applied
     applied.find(|applied| applied.state.id() == id)
 }
 
-fn of_engine(error: BackfillError, id: &MigrationId) -> CoordinatorError {
+pub(super) fn of_engine(error: BackfillError, id: &MigrationId) -> CoordinatorError {
     match error {
         BackfillError::Database(error) => error.into(),
         BackfillError::Ledger(error) => error.into(),
+        BackfillError::Key(why) => CoordinatorError::Key {
+            migration: id.clone(),
+            why,
+        },
         BackfillError::Moved(phase) => CoordinatorError::Moved {
             migration: id.clone(),
             phase,

@@ -71,6 +71,9 @@ pub enum CoordinatorError {
         waited_s: u64,
         sessions: Vec<i64>,
     },
+    /// A backfill cannot go along the key that is declared.
+    #[error("{migration}: {why}")]
+    Key { migration: MigrationId, why: String },
     /// Something else changed the migration meanwhile.
     #[error("{migration} has become {phase} meanwhile, so nothing more was done")]
     Moved {
@@ -150,6 +153,10 @@ impl CoordinatorError {
             Self::StillRunning { .. } => Some(
                 "let it end, or end the session; then run the same command again, which goes on where it left off".into(),
             ),
+            Self::Key { migration, .. } => Some(format!(
+                "`table` and `key` stand under [backfill] in migration.toml; mend them or the table, and run `migrate backfill \
+                 {migration}` again"
+            )),
             Self::Moved { .. } => Some("see what happened with `migrate log`, then run the command again".into()),
             Self::Interrupted(_) => None,
             Self::NoFiles(_) => Some("use a checkout that has them".into()),

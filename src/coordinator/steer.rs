@@ -1,7 +1,9 @@
 //! Backfills from elsewhere: steering one that runs, and what one would do.
 
+use super::backfill::of_engine;
 use super::session::actor;
 use super::{CoordinatorError, Situation};
+use crate::backfill::{Engine, Limits};
 use crate::database::{Access, Connection, KeyRange, LockTimeout};
 use crate::ledger::{EventKind, Ledger, LedgerError, Steering};
 use crate::model::{MigrationId, Phase};
@@ -82,10 +84,25 @@ pub async fn rehearse_backfill(
     if !state.expand_is_done() {
         return Ok(None);
     }
-    let keys = crate::database::Keys {
-        table: &rules.table,
-        columns: &rules.key,
+    let dialect = connection.capabilities().dialect;
+    let file = project
+        .get(id)
+        .and_then(|migration| migration.files(dialect).backfill.as_ref());
+    let Some(file) = file else {
+        return Ok(None);
     };
+    let engine = Engine {
+        id,
+        rules,
+        file,
+        token: 0,
+        limits: Limits {
+            lock_timeout: project.config.database.lock_timeout,
+            lock_retry_for: project.config.database.lock_retry_for,
+        },
+    };
+    let looked = engine.look_at_key(connection).await;
+    looked.map_err(|error| of_engine(error, id))?;
     let mut applied = situation.view.applied.iter();
     let run = applied
         .find(|applied| applied.state.id() == id)
@@ -102,7 +119,8 @@ pub async fn rehearse_backfill(
             (open.filter(|range| !range.is_done()).collect(), seen)
         }
         None => {
-            let whole = connection.key_range(keys).await?;
+            let whole = engine.whole(connection).await;
+            let whole = whole.map_err(|error| of_engine(error, id))?;
             (whole.into_iter().collect(), 0)
         }
     };

@@ -9,9 +9,9 @@ use std::fmt;
 pub struct Key(pub Vec<String>);
 
 impl fmt::Display for Key {
-    /// For messages, without what makes literals of one database: `E'7'::bigint` is `7`.
+    /// For messages, without what makes literals of one database: `E'7'::bigint` is `7`. What cannot be seen is escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: Vec<&str> = self.0.iter().map(|text| readable(text)).collect();
+        let shown: Vec<String> = self.0.iter().map(|text| readable(text)).collect();
         match shown.as_slice() {
             [one] => f.write_str(one),
             several => write!(f, "({})", several.join(", ")),
@@ -19,11 +19,39 @@ impl fmt::Display for Key {
     }
 }
 
-fn readable(literal: &str) -> &str {
+/// How a text is written that no literal can hold: by its bytes.
+pub(super) const TEXT_OF_BYTES: (&str, &str) = ("+CAST(x'", "' AS TEXT)");
+
+fn readable(literal: &str) -> String {
+    let (before, after) = TEXT_OF_BYTES;
+    let bytes = literal
+        .strip_prefix(before)
+        .and_then(|rest| rest.strip_suffix(after));
+    if let Some(text) = bytes.and_then(text_of) {
+        return escaped(&text);
+    }
     let text = literal.rsplit_once("'::").map_or(literal, |(text, _)| text);
     let quote = text.find('\'').filter(|at| *at <= "TIMESTAMP".len());
     let text = quote.and_then(|at| text.get(at + 1..)).unwrap_or(text);
-    text.strip_suffix('\'').unwrap_or(text)
+    escaped(text.strip_suffix('\'').unwrap_or(text))
+}
+
+fn text_of(hexadecimal: &str) -> Option<String> {
+    let digits = hexadecimal.as_bytes().chunks(2);
+    let bytes = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    String::from_utf8(bytes.collect::<Option<_>>()?).ok()
+}
+
+fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\0' => shown.push_str("\\0"),
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// Where a range of keys begins.
@@ -75,6 +103,26 @@ pub enum RowComparison {
     AsRow,
     /// Only written out: `(a > 1 OR (a = 1 AND b > 2))`.
     WrittenOut,
+}
+
+/// The condition that a row has this very key.
+#[must_use]
+pub fn equals(columns: &[String], key: &Key) -> String {
+    let pairs = columns.iter().zip(&key.0);
+    let pairs: Vec<String> = pairs
+        .map(|(name, literal)| format!("{name} = {literal}"))
+        .collect();
+    pairs.join(" AND ")
+}
+
+/// The condition that a row has no key.
+#[must_use]
+pub fn keyless(columns: &[String]) -> String {
+    let columns: Vec<String> = columns
+        .iter()
+        .map(|name| format!("{name} IS NULL"))
+        .collect();
+    columns.join(" OR ")
 }
 
 impl RowComparison {
@@ -157,6 +205,8 @@ mod tests {
                 &["TIMESTAMP'2026-01-05 10:00:00'", "x'FF'"],
                 "(2026-01-05 10:00:00, FF)",
             ),
+            (&["+CAST(x'610062' AS TEXT)"], "a\\0b"),
+            (&["E'a\u{1b}[2Jb'::text"], "a\\u{1b}[2Jb"),
         ] {
             assert_eq!(key(literals).to_string(), shown);
         }

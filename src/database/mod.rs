@@ -3,6 +3,7 @@
 //!
 //! Adding a database is one file that implements [`Connection`] and one row in [`SCHEMES`].
 
+mod along;
 mod answers;
 mod error;
 mod keys;
@@ -18,8 +19,10 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
+pub use along::{Along, KeyIndex, TableKind};
 pub use error::{DatabaseError, ErrorKind};
 pub use keys::{Key, KeyRange, RowComparison, Start};
+use keys::{TEXT_OF_BYTES, equals, keyless};
 pub(crate) use postgres::APPLICATION_NAME;
 pub use target::{Target, read_url};
 
@@ -386,6 +389,12 @@ pub trait Connection: Send {
         Ok(())
     }
 
+    /// What the catalogue says about a table and its key.
+    async fn along(&mut self, keys: Keys<'_>) -> Result<Along, DatabaseError>;
+    /// Whether the table has a row with this very key.
+    async fn has_key(&mut self, keys: Keys<'_>, key: &Key) -> Result<bool, DatabaseError>;
+    /// How many rows have no key, because a column of it is NULL.
+    async fn count_keyless(&mut self, keys: Keys<'_>) -> Result<u64, DatabaseError>;
     /// All keys of a table, from the first to the last; none where it is empty.
     async fn key_range(&mut self, keys: Keys<'_>) -> Result<Option<KeyRange>, DatabaseError>;
     /// The key that is `ahead` places into the range, found in an index; none where the range has fewer keys.

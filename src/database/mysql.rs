@@ -11,12 +11,13 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor};
 
 use super::answers::collect;
 use super::{
-    Access, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key,
-    KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison, Session,
-    StatementTimeout, Target, Value, Writers,
+    Access, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
+    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
+    Session, StatementTimeout, Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, Script};
 
+mod along;
 mod catalogue;
 mod inventory;
 mod keys;
@@ -437,6 +438,18 @@ impl Connection for Mysql {
 
     async fn limit_statements(&mut self, limit: StatementTimeout) -> Result<(), DatabaseError> {
         self.set_statement_limit(limit).await
+    }
+
+    async fn along(&mut self, keys: Keys<'_>) -> Result<Along, DatabaseError> {
+        self.look_along(keys).await
+    }
+
+    async fn has_key(&mut self, keys: Keys<'_>, key: &Key) -> Result<bool, DatabaseError> {
+        self.finds(keys, key).await
+    }
+
+    async fn count_keyless(&mut self, keys: Keys<'_>) -> Result<u64, DatabaseError> {
+        self.without_key(keys).await
     }
 
     async fn key_range(&mut self, keys: Keys<'_>) -> Result<Option<KeyRange>, DatabaseError> {

@@ -11,9 +11,9 @@ use sqlx::Connection as _;
 use sqlx::postgres::{PgConnection, PgDatabaseError};
 
 use super::{
-    Access, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key,
-    KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison, Session,
-    StatementTimeout, Stopped, Target, Value, Writers,
+    Access, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
+    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
+    Session, StatementTimeout, Stopped, Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
@@ -40,6 +40,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     lists_sessions: true,
 };
 
+mod along;
 mod inventory;
 mod keys;
 mod ledger;
@@ -428,6 +429,18 @@ impl Connection for Postgres {
         let milliseconds = limit.0.as_millis().max(1);
         self.set_local(format!("SET LOCAL statement_timeout = '{milliseconds}ms'"));
         Ok(())
+    }
+
+    async fn along(&mut self, keys: Keys<'_>) -> Result<Along, DatabaseError> {
+        self.look_along(keys).await
+    }
+
+    async fn has_key(&mut self, keys: Keys<'_>, key: &Key) -> Result<bool, DatabaseError> {
+        self.finds(keys, key).await
+    }
+
+    async fn count_keyless(&mut self, keys: Keys<'_>) -> Result<u64, DatabaseError> {
+        self.without_key(keys).await
     }
 
     async fn key_range(&mut self, keys: Keys<'_>) -> Result<Option<KeyRange>, DatabaseError> {

@@ -13,9 +13,9 @@ use sqlx::{
 
 use super::answers::collect;
 use super::{
-    Access, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError, ErrorKind, Key,
-    KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison, Session,
-    Stopped, Target, Value, Writers,
+    Access, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
+    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
+    Session, Stopped, Target, Value, Writers,
 };
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
@@ -41,6 +41,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     lists_sessions: false,
 };
 
+mod along;
 mod inventory;
 mod keys;
 mod rebuild;
@@ -414,6 +415,18 @@ impl Connection for Sqlite {
             ErrorKind::Statement,
             "SQLite has no sessions that could be listed",
         ))
+    }
+
+    async fn along(&mut self, keys: Keys<'_>) -> Result<Along, DatabaseError> {
+        self.look_along(keys).await
+    }
+
+    async fn has_key(&mut self, keys: Keys<'_>, key: &Key) -> Result<bool, DatabaseError> {
+        self.finds(keys, key).await
+    }
+
+    async fn count_keyless(&mut self, keys: Keys<'_>) -> Result<u64, DatabaseError> {
+        self.without_key(keys).await
     }
 
     async fn key_range(&mut self, keys: Keys<'_>) -> Result<Option<KeyRange>, DatabaseError> {

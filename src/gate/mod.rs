@@ -51,6 +51,8 @@ pub struct Facts {
     pub remaining: Option<i64>,
     /// Keys of a few of those rows.
     pub remaining_examples: Vec<String>,
+    /// Why the backfill did not go over all of them, in words.
+    pub passed_by: Vec<String>,
     /// What the backfill's `check` found; none where it found nothing or was not asked.
     pub check: Option<CheckFinding>,
     /// Each `require` query with its result.

@@ -443,8 +443,18 @@ fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
     let mut blockers = Vec::new();
     if let Some(count) = facts.remaining.filter(|count| *count != 0) {
         let why = match step {
-            Step::Backfill => "the backfill went over every row and left these as they are",
+            Step::Backfill => {
+                "the backfill went over every key that there was when it began, and left these as they are"
+            }
             _ => "rows were written past the backfill",
+        };
+        let next = if facts.passed_by.is_empty() {
+            format!(
+                "{why}: look at them with that query, repair what writes them, and run \
+                 `migrate backfill {id}`, which begins at the first key again"
+            )
+        } else {
+            facts.passed_by.join("; ")
         };
         blockers.push(Blocker::new(
             BlockerKind::Requirement,
@@ -456,10 +466,7 @@ fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
                     &facts.remaining_examples
                 )
             ),
-            format!(
-                "{why}: look at them with that query, repair what writes them, and run \
-                 `migrate backfill {id}`, which begins at the first key again"
-            ),
+            next,
         ));
     }
     if let Some(found) = &facts.check {

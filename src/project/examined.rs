@@ -10,7 +10,7 @@ use super::config::DatabaseConfig;
 use super::directory::{Candidate, Directory};
 use super::finding::{self, Finding};
 use super::manifest::Manifest;
-use super::migration::{Files, key_width};
+use super::migration::{Files, backfilled_table, key_width};
 use super::rules::{self, Scripts};
 use super::scripts::{self, BackfillFile, ScriptFile};
 use super::source::Source;
@@ -32,7 +32,9 @@ impl Examined {
             };
             let found = if step == Step::Backfill {
                 let width = manifest.and_then(key_width);
-                let (statement, found) = scripts::check_backfill(dialect, source.text(), width);
+                let table = manifest.and_then(backfilled_table);
+                let (statement, found) =
+                    scripts::check_backfill(dialect, source.text(), width, table);
                 examined.backfill = statement;
                 found
             } else {

@@ -156,6 +156,12 @@ pub(super) fn key_width(manifest: &Manifest) -> Option<usize> {
     section.rules.as_ref().map(|rules| rules.key.len())
 }
 
+/// The table whose rows the backfill fills, where that could be read.
+pub(super) fn backfilled_table(manifest: &Manifest) -> Option<&str> {
+    let section = manifest.backfill.as_ref()?;
+    section.rules.as_ref().map(|rules| rules.table.as_str())
+}
+
 fn check_queries(source: &Source, manifest: &Manifest, database: &DatabaseConfig) {
     let width = key_width(manifest);
     let backfill = manifest

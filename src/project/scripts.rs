@@ -108,6 +108,10 @@ fn check_statement(
                     "{what} does not belong in a script: it would outlive it, in a connection that something else uses next"
                 ),
                 match dialect {
+                    Dialect::Postgres if mode == Mode::NoTransaction => {
+                        "remove it, and name the schema in each statement: each runs in a transaction of its own here"
+                            .to_owned()
+                    }
                     Dialect::Postgres => {
                         "remove it, or use `SET LOCAL`, which ends with the transaction".to_owned()
                     }
@@ -159,17 +163,46 @@ pub(super) fn check_backfill(
     dialect: Dialect,
     text: &str,
     key_width: Option<usize>,
+    table: Option<&str>,
 ) -> (Option<sql::Ranged>, Vec<Finding>) {
     if Script::parse(dialect, text).is_ok_and(|script| script.statements.is_empty()) {
         return (None, vec![Finding::empty()]);
     }
     match sql::backfill_statement(dialect, text) {
         Ok(statement) => {
-            let findings = check_width(&statement, key_width, 0..first_line_of(text));
+            let mut findings = check_width(&statement, key_width, 0..first_line_of(text));
+            if let Some(table) = table
+                && !names(&statement.text, table)
+            {
+                findings.push(Finding::new(
+                    "another-table",
+                    0..first_line_of(text),
+                    format!("the batches go along the keys of `{table}`, and this statement does not name it"),
+                    "name the table that is updated as `table` under [backfill] in migration.toml",
+                ));
+            }
             (Some(statement), findings)
         }
         Err(errors) => (None, errors.into_iter().map(Finding::from).collect()),
     }
+}
+
+/// Whether a statement names a table, as far as its words tell.
+fn names(sql: &str, table: &str) -> bool {
+    let is_a_letter = |c: char| c.is_alphanumeric() || c == '_';
+    // How a name is quoted is the database's business.
+    if !table.chars().all(|c| is_a_letter(c) || c == '.') {
+        return true;
+    }
+    let name = table.rsplit('.').next().unwrap_or(table).to_lowercase();
+    let sql = sql.to_lowercase();
+    sql.match_indices(&name).any(|(at, _)| {
+        let before = sql.get(..at).and_then(|text| text.chars().next_back());
+        let after = sql
+            .get(at + name.len()..)
+            .and_then(|text| text.chars().next());
+        !before.is_some_and(is_a_letter) && !after.is_some_and(is_a_letter)
+    })
 }
 
 /// Checks a query that stands in the manifest.

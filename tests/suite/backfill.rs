@@ -5,4 +5,5 @@ mod gentle;
 mod keys;
 mod replicas;
 mod table;
+mod table_and_key;
 mod workers;

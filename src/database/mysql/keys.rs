@@ -3,7 +3,9 @@
 use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
 use super::{Flavour, Mysql, from_sqlx, identifier, literal, table_name};
-use crate::database::{DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start};
+use crate::database::{
+    DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start, equals, keyless,
+};
 
 /// How a column of a key is written, and read without loss.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -178,6 +180,25 @@ impl Mysql {
             skipped = ahead.saturating_sub(1),
         );
         self.key(&kinds, &names, &sql).await
+    }
+
+    pub(super) async fn finds(&mut self, keys: Keys<'_>, key: &Key) -> Result<bool, DatabaseError> {
+        let (table, names) = (table_name(keys.table), names(keys));
+        let condition = equals(&names, key);
+        let rows = self
+            .rows(&format!("SELECT 1 FROM {table} WHERE {condition} LIMIT 1"))
+            .await?;
+        Ok(!rows.is_empty())
+    }
+
+    pub(super) async fn without_key(&mut self, keys: Keys<'_>) -> Result<u64, DatabaseError> {
+        let (table, names) = (table_name(keys.table), names(keys));
+        let condition = keyless(&names);
+        let rows = self
+            .rows(&format!("SELECT count(*) FROM {table} WHERE {condition}"))
+            .await?;
+        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     pub(super) async fn count_in(

@@ -1,7 +1,9 @@
 //! The keys that a backfill goes over, as literals, and the planner's knowledge of their table.
 
 use super::{Postgres, identifier, literal, table_name};
-use crate::database::{DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start};
+use crate::database::{
+    DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start, equals, keyless,
+};
 
 fn names(keys: Keys<'_>) -> Vec<String> {
     keys.columns.iter().map(|name| identifier(name)).collect()
@@ -91,6 +93,25 @@ impl Postgres {
             skipped = ahead.saturating_sub(1),
         );
         self.key(&names, &sql).await
+    }
+
+    pub(super) async fn finds(&mut self, keys: Keys<'_>, key: &Key) -> Result<bool, DatabaseError> {
+        let (table, names) = (table_name(keys.table), names(keys));
+        let condition = equals(&names, key);
+        let rows = self
+            .their_rows(&format!("SELECT 1 FROM {table} WHERE {condition} LIMIT 1"))
+            .await?;
+        Ok(!rows.is_empty())
+    }
+
+    pub(super) async fn without_key(&mut self, keys: Keys<'_>) -> Result<u64, DatabaseError> {
+        let (table, names) = (table_name(keys.table), names(keys));
+        let condition = keyless(&names);
+        let rows = self
+            .their_rows(&format!("SELECT count(*) FROM {table} WHERE {condition}"))
+            .await?;
+        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     pub(super) async fn count_in(

@@ -3,16 +3,30 @@
 use sqlx::Row as _;
 
 use super::{Sqlite, from_sqlx, identifier};
-use crate::database::{DatabaseError, Key, KeyRange, Keys, RowComparison, Start};
+use crate::database::{
+    DatabaseError, Key, KeyRange, Keys, RowComparison, Start, TEXT_OF_BYTES, equals, keyless,
+};
 
 /// Names of columns, quoted.
 fn names(keys: Keys<'_>) -> Vec<String> {
     keys.columns.iter().map(|name| identifier(name)).collect()
 }
 
-/// What `quote` makes of each column: a literal that means the very same value, of whatever type it is.
+/// What `quote` makes of each column: a literal that means the very same value, of whatever type it is. It ends a text at
+/// a NUL, so that such a text is written by its bytes; the `+` keeps the type of the cast from changing what it is
+/// compared with.
 fn literals(names: &[String]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("quote({name})")).collect();
+    let (before, after) = TEXT_OF_BYTES;
+    let (before, after) = (before.replace('\'', "''"), after.replace('\'', "''"));
+    let quoted: Vec<String> = names
+        .iter()
+        .map(|name| {
+            format!(
+                "CASE WHEN typeof({name}) = 'text' AND instr(CAST({name} AS BLOB), x'00') > 0 \
+                 THEN '{before}' || hex({name}) || '{after}' ELSE quote({name}) END"
+            )
+        })
+        .collect();
     quoted.join(", ")
 }
 
@@ -68,6 +82,25 @@ impl Sqlite {
             skipped = ahead.saturating_sub(1),
         ))
         .await
+    }
+
+    pub(super) async fn finds(&mut self, keys: Keys<'_>, key: &Key) -> Result<bool, DatabaseError> {
+        let (table, names) = (identifier(keys.table), names(keys));
+        let condition = equals(&names, key);
+        let rows = self
+            .rows(&format!("SELECT 1 FROM {table} WHERE {condition} LIMIT 1"))
+            .await?;
+        Ok(!rows.is_empty())
+    }
+
+    pub(super) async fn without_key(&mut self, keys: Keys<'_>) -> Result<u64, DatabaseError> {
+        let (table, names) = (identifier(keys.table), names(keys));
+        let condition = keyless(&names);
+        let rows = self
+            .rows(&format!("SELECT count(*) FROM {table} WHERE {condition}"))
+            .await?;
+        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     pub(super) async fn count_in(

@@ -2,6 +2,7 @@
 
 mod ledger;
 mod left_behind;
+mod no_transaction;
 
 use crate::model::Step;
 use crate::sql::{Dialect, Ranged, Script, Statement};
@@ -42,7 +43,7 @@ impl<'a> Scripts<'a> {
 /// Looks at the scripts, and says in which one it found what.
 type Rule = fn(&Scripts<'_>) -> Vec<(Step, Finding)>;
 
-const RULES: &[Rule] = &[ledger::check, left_behind::check];
+const RULES: &[Rule] = &[ledger::check, left_behind::check, no_transaction::check];
 
 /// What is wrong with a query that stands in the manifest.
 pub(super) fn of_query(dialect: Dialect, query: &Located<String>) -> Vec<Finding> {
