@@ -213,7 +213,7 @@ fn what_else_may_hide_rows_in_postgresql() {
         "0001_x/backfill.sql",
         "UPDATE ONLY t SET v = 1 WHERE id > :after AND id <= :upto AND v IS NULL;\n",
     );
-    refused(&project, &["`ONLY` leaves out the rows of heir"]);
+    refused(&project, &["`ONLY` leaves out the rows of public.heir"]);
     // Without it, what inherits is filled as well.
     fills(&db, "t", "id").migrate(&["backfill"]).expect_code(0);
     assert_eq!(db.value("SELECT count(*) FROM t WHERE v = 1"), "2");
