@@ -234,7 +234,7 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
         if !out.is_json() {
             reporter.finish();
             for outcome in &taken {
-                out.line(&as_text(outcome));
+                out.lines(as_text(outcome));
             }
         }
         let is_blocked = taken.iter().any(|one| matches!(one, Outcome::Blocked(_)));
@@ -300,10 +300,10 @@ async fn rehearse(context: &Context, ids: &[MigrationId], out: &Out) -> Result<u
             }
             results.push(value);
         } else {
-            out.line(&text::decision(&decision, situation.view.now));
+            out.lines(text::decision(&decision, situation.view.now));
             out.line("  would run:");
             for statement in statements {
-                out.line(&format!("    {}", statement.replace('\n', "\n    ")));
+                out.lines(text::code(statement));
             }
         }
         verdicts.push(decision.verdict);
@@ -361,7 +361,7 @@ fn rate(done: &Done) -> String {
     format!("{over}, {rate} rows/s")
 }
 
-fn as_text(outcome: &Outcome) -> String {
+fn as_text(outcome: &Outcome) -> Vec<String> {
     match outcome {
         Outcome::Done(done) => {
             let took = text::span(u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX));
@@ -381,13 +381,13 @@ fn as_text(outcome: &Outcome) -> String {
                     ) + &rate(done),
                 ),
             };
-            let mut line = format!("{did} {} ({how_much}, {took})", done.migration);
+            let mut lines = vec![format!("{did} {} ({how_much}, {took})", done.migration)];
             for note in &done.notes {
-                line.push_str(&format!("\n  note: {note}"));
+                lines.push(format!("  note: {note}"));
             }
-            line
+            lines
         }
-        Outcome::Already { note, .. } => note.clone(),
+        Outcome::Already { note, .. } => vec![note.clone()],
         Outcome::Blocked(decision) => {
             let now = jiff::Timestamp::now().as_millisecond();
             text::decision(decision, now)

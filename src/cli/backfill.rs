@@ -91,7 +91,7 @@ pub(super) async fn rehearse(
             }
             results.push(value);
         } else {
-            out.line(&as_text(context, id, &decision, rehearsal.as_ref()));
+            out.lines(as_text(context, id, &decision, rehearsal.as_ref()));
         }
     }
     let verdict = text::heaviest(verdicts);
@@ -120,12 +120,12 @@ fn as_text(
     id: &MigrationId,
     decision: &Decision,
     rehearsal: Option<&BackfillRehearsal>,
-) -> String {
+) -> Vec<String> {
     let now = jiff::Timestamp::now().as_millisecond();
-    let mut lines = vec![text::decision(decision, now)];
+    let mut lines = text::decision(decision, now);
     let Some(found) = rehearsal else {
         lines.push("  what it would go over can be told once it is expanded".to_owned());
-        return lines.join("\n");
+        return lines;
     };
     let total = text::count(found.total, "row");
     lines.push(match found.left.as_slice() {
@@ -147,10 +147,7 @@ fn as_text(
     let migration = context.project.get(id);
     if let Some(file) = migration.and_then(|migration| migration.files(dialect).backfill.as_ref()) {
         lines.push("  would run for each batch:".to_owned());
-        lines.push(format!(
-            "    {}",
-            file.statement.text.replace('\n', "\n    ")
-        ));
+        lines.extend(text::code(&file.statement.text));
     }
-    lines.join("\n")
+    lines
 }

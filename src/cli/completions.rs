@@ -9,6 +9,6 @@ use super::out::Out;
 pub(super) fn run(args: &CompletionsArgs, out: &Out) -> Result<u8, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "migrate", &mut script);
-    out.line(String::from_utf8_lossy(&script).trim_end());
+    out.verbatim(String::from_utf8_lossy(&script).trim_end());
     Ok(0)
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 
 use super::out::Out;
+use super::report::rendered;
 use crate::coordinator::{CoordinatorError, ScriptFailure};
 use crate::database::DatabaseError;
 use crate::gate::Verdict;
@@ -77,28 +78,12 @@ impl Failure {
             }
             out.json(&serde_json::json!({ "error": error }));
         }
-        let rendered = match &self.0.problems {
-            Some(problems) => render(problems),
-            None => render(self),
+        let shown = match &self.0.problems {
+            Some(problems) => rendered(problems),
+            None => rendered(self),
         };
-        super::out::note(rendered.trim_end());
+        super::out::note_verbatim(shown.trim_end());
     }
-}
-
-fn render(diagnostic: &dyn Diagnostic) -> String {
-    use std::io::IsTerminal;
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let theme = if colours {
-        miette::GraphicalTheme::unicode()
-    } else {
-        miette::GraphicalTheme::unicode_nocolor()
-    };
-    let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
-    let mut text = String::new();
-    if handler.render_report(&mut text, diagnostic).is_err() {
-        text = diagnostic.to_string();
-    }
-    text
 }
 
 impl fmt::Display for Failure {

@@ -42,7 +42,7 @@ pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
             .map(|group| as_row(group, &situation))
             .collect();
         let header = ["service", "version", "instances", "state", "source", "seen"];
-        out.line(&text::table_with_details(&header, rows));
+        out.lines(text::table_with_details(&header, rows));
     }
     for source in &snapshot.sources {
         if let SourceStatus::Failed { reason } = &source.status {

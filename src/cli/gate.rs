@@ -109,7 +109,7 @@ fn show(decision: &Decision, snapshot: &Snapshot, out: &Out) -> u8 {
     if out.is_json() {
         out.json(&json::decision(decision, snapshot));
     } else {
-        out.line(&text::decision(decision, snapshot.taken_at));
+        out.lines(text::decision(decision, snapshot.taken_at));
     }
     decision.verdict.exit_code()
 }

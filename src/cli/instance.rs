@@ -96,7 +96,7 @@ fn refuse(decision: &Decision, out: &Out) -> u8 {
         }
         out.json(&value);
     } else {
-        out.line(&text::decision(decision, now));
+        out.lines(text::decision(decision, now));
     }
     decision.verdict.exit_code()
 }

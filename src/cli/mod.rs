@@ -18,6 +18,7 @@ mod log;
 mod out;
 mod plan;
 mod progress;
+mod report;
 mod rollout;
 mod scaffold;
 mod status;
@@ -29,10 +30,13 @@ use args::{Cli, Command};
 use failure::Failure;
 use out::Out;
 
+use crate::text::secret;
+use crate::text::shown::shown;
+
 /// Parses the arguments, runs the command and returns the process's exit code.
 #[must_use]
 pub fn main() -> u8 {
-    let cli = Cli::parse();
+    let cli = parse();
     let out = Out::new(cli.global.output);
     start_tracing(&cli.global);
     match run(&cli, &out) {
@@ -42,6 +46,18 @@ pub fn main() -> u8 {
             failure.exit_code()
         }
     }
+}
+
+/// The arguments; wrong ones end the program with a message, in which they are shown as data.
+fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        let plain = std::env::args_os().map(|argument| {
+            let argument = argument.to_string_lossy();
+            shown(&argument).into_owned()
+        });
+        // The same arguments fail in the same way, unless a hidden character was all that was wrong.
+        Cli::try_parse_from(plain).err().unwrap_or(error).exit()
+    })
 }
 
 /// Whether `migrate` accepts these arguments, which leave out the program's name. Does nothing else: it is how a test
@@ -113,6 +129,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
 fn start_tracing(global: &args::Global) {
     use std::io::IsTerminal;
     use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::field::MakeExt as _;
     let level = match (global.quiet, global.verbose) {
         // Our own only: the SQL parser logs every syntax error, which is then reported in its place in the file.
         (true, _) => "phasegate=error",
@@ -123,11 +140,27 @@ fn start_tracing(global: &args::Global) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    // A line of the password file that cannot be read would be quoted.
+    let filter = match "sqlx_postgres::options::pgpass=off".parse() {
+        Ok(silent) => filter.add_directive(silent),
+        Err(_) => filter,
+    };
+    // What others wrote is in the values: they are data here as in every other output, and without secrets.
+    let fields = tracing_subscriber::fmt::format::debug_fn(|writer, field, value| {
+        let said = format!("{value:?}");
+        let said = secret::masked(&said);
+        let said = shown(&said);
+        match field.name() {
+            "message" => write!(writer, "{said}"),
+            name => write!(writer, "{name}={said}"),
+        }
+    });
     // Fails only where another subscriber is set already, and then that one does the work.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(colours)
         .with_target(false)
+        .fmt_fields(fields.delimited(" "))
         .try_init();
 }

@@ -14,6 +14,7 @@ use crate::backfill::{Report, Standing};
 use crate::coordinator::Progress;
 use crate::gate::{Blocker, Verdict};
 use crate::model::MigrationId;
+use crate::text::shown::shown;
 
 /// Shows what a coordinator reports.
 pub(super) struct Reporter {
@@ -117,7 +118,7 @@ impl Reporter {
                 if self.is_away.swap(false, Ordering::Relaxed) {
                     bar.reset();
                 }
-                bar.set_message(line);
+                bar.set_message(shown(&line).into_owned());
                 bar.tick();
             }
             // In a log, what passes by is noise, and what is waited for is said once.
@@ -172,7 +173,7 @@ impl Reporter {
             && !is_passing
         {
             // Above the bar, where it can be read whole.
-            bar.println(&line);
+            bar.println(shown(&line));
         }
         self.say(line, is_passing);
     }

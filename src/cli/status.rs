@@ -41,12 +41,13 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result
         }
         out.json(&value);
     } else {
-        out.line(&as_text(
+        out.lines(as_text(
             &context, &situation, &backfills, &horizons, args.all,
         ));
         if let Some(open) = &rollout {
+            out.line("");
             out.line(&format!(
-                "\n{}; `migrate rollout status` shows it",
+                "{}; `migrate rollout status` shows it",
                 super::rollout::in_one_line(open)
             ));
         }
@@ -117,7 +118,7 @@ fn as_text(
     backfills: &[BackfillRecord],
     horizons: &[Horizon],
     all: bool,
-) -> String {
+) -> Vec<String> {
     let mut lines = vec![format!("database: {}", context.target)];
     if !situation.has_ledger {
         lines.push("nothing has been applied to it yet".to_owned());
@@ -129,7 +130,7 @@ fn as_text(
     let migrations = situation.evidence.schema.migrations();
     if migrations.is_empty() {
         lines.push("there are no migrations; write one with `migrate new NAME`".to_owned());
-        return lines.join("\n");
+        return lines;
     }
     let mut rows = Vec::new();
     for run in migrations.chunk_by(|a, b| a.is_complete() && b.is_complete()) {
@@ -142,12 +143,12 @@ fn as_text(
             _ => rows.extend(run.iter().map(|state| row(state, situation, backfills))),
         }
     }
-    lines.push(text::table(&["migration", "phase", "waits for"], rows));
+    lines.extend(text::table(&["migration", "phase", "waits for"], rows));
     lines.push(String::new());
     for horizon in horizons {
         lines.extend(horizon_lines(horizon));
     }
-    lines.join("\n")
+    lines
 }
 
 /// A run of more complete migrations than this is one line.

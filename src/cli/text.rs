@@ -5,14 +5,18 @@ use comfy_table::{ContentArrangement, Table, presets};
 use crate::backfill::Standing;
 use crate::gate::{Action, Blocker, Decision, Verdict};
 use crate::model::MigrationId;
+use crate::text::shown::shown;
 
 /// A table without lines, its columns aligned; it is broken to the width of the terminal.
-pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    arranged(ContentArrangement::Dynamic, header, rows).join("\n")
+pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> Vec<String> {
+    arranged(ContentArrangement::Dynamic, header, rows)
 }
 
 /// A table of short cells, with more about each row in lines of their own below it.
-pub(super) fn table_with_details(header: &[&str], rows: Vec<(Vec<String>, Vec<String>)>) -> String {
+pub(super) fn table_with_details(
+    header: &[&str],
+    rows: Vec<(Vec<String>, Vec<String>)>,
+) -> Vec<String> {
     let (cells, details): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
     let arranged = arranged(ContentArrangement::Disabled, header, cells);
     let mut lines = Vec::new();
@@ -21,7 +25,7 @@ pub(super) fn table_with_details(header: &[&str], rows: Vec<(Vec<String>, Vec<St
         lines.push(line);
         lines.extend(details.iter().map(|detail| format!("     {detail}")));
     }
-    lines.join("\n")
+    lines
 }
 
 /// Columns below which a table is not broken to the width of the terminal.
@@ -41,8 +45,9 @@ fn arranged(
     if table.width().is_some_and(|width| width < NARROWEST) {
         table.set_width(NARROWEST);
     }
+    // Before they are arranged: a width is that of what is shown.
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| shown(cell).into_owned()));
     }
     let lines = table.lines();
     lines.map(|line| line.trim_end().to_owned()).collect()
@@ -120,7 +125,7 @@ pub(super) fn action(action: &Action) -> String {
 }
 
 /// A verdict with its reasons, one paragraph each.
-pub(super) fn decision(decision: &Decision, now: i64) -> String {
+pub(super) fn decision(decision: &Decision, now: i64) -> Vec<String> {
     let mut lines = vec![format!(
         "{}: {}",
         decision.verdict.name(),
@@ -130,7 +135,7 @@ pub(super) fn decision(decision: &Decision, now: i64) -> String {
     for note in &decision.notes {
         lines.push(format!("  note: {note}"));
     }
-    lines.join("\n")
+    lines
 }
 
 pub(super) fn blockers(blockers: &[Blocker], now: i64) -> Vec<String> {
@@ -171,6 +176,12 @@ pub(super) fn names(blocker: &Blocker) -> String {
         ""
     };
     format!("{}{more}", blocker.examples.join(", "))
+}
+
+/// The lines of a statement as a user wrote it.
+pub(super) fn code(statement: &str) -> impl Iterator<Item = String> + '_ {
+    let lines = statement.lines();
+    lines.map(|line| format!("    {}", line.replace('\t', "    ")))
 }
 
 /// The heaviest of several verdicts.

@@ -232,5 +232,5 @@ pub(super) fn held_by(holders: &[LockHolder]) -> String {
 
 fn drift_message(drift: &[Drift]) -> String {
     let lines: Vec<String> = drift.iter().map(ToString::to_string).collect();
-    lines.join("\n")
+    lines.join("; ")
 }

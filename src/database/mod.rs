@@ -5,6 +5,7 @@
 
 mod along;
 mod answers;
+mod connecting;
 mod error;
 mod keys;
 mod mysql;
@@ -15,11 +16,12 @@ mod target;
 mod tls;
 mod url;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 pub use along::{Along, KeyIndex, TableKind};
+pub use connecting::{ConnectOptions, connect};
 pub use error::{DatabaseError, ErrorKind};
 pub use keys::{Key, KeyRange, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, equals, keyless};
@@ -446,89 +448,4 @@ pub trait Connection: Send {
 pub struct Keys<'a> {
     pub table: &'a str,
     pub columns: &'a [String],
-}
-
-/// How a connection is to be made.
-#[derive(Clone, Copy, Debug)]
-pub struct ConnectOptions {
-    /// How long a busy SQLite database is waited for.
-    pub busy_timeout: Duration,
-    /// Whether a database file that does not exist is created.
-    pub create: bool,
-    /// How long connecting may take.
-    pub connect_timeout: Duration,
-    /// How long each transaction waits for a lock, unless it says otherwise; none where it waits as long as it takes.
-    pub lock_limit: Option<Duration>,
-    /// Whose the ledger may be, once something is written to it.
-    pub owners: Owners,
-}
-
-impl Default for ConnectOptions {
-    fn default() -> Self {
-        Self {
-            busy_timeout: Duration::from_secs(30),
-            create: false,
-            connect_timeout: Duration::from_secs(10),
-            lock_limit: None,
-            owners: Owners::One,
-        }
-    }
-}
-
-/// Connects to the database behind `target`.
-///
-/// # Errors
-/// Whatever keeps it from being reached or used; the password is in no message.
-pub async fn connect(
-    target: &Target,
-    options: ConnectOptions,
-) -> Result<Box<dyn Connection>, DatabaseError> {
-    let target = target.current()?;
-    let target = target.as_ref();
-    let limit = target
-        .connect_timeout()
-        .map_or(options.connect_timeout, |limit| {
-            limit.min(options.connect_timeout)
-        });
-    let began = Instant::now();
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let left = limit.saturating_sub(began.elapsed());
-        let connected = tokio::time::timeout(left, connect_once(target, options)).await;
-        match connected {
-            // Somebody will go. Not all who wait may come back at the same moment.
-            Ok(Err(error)) if error.kind == ErrorKind::Full => {
-                let wait = pause.mul_f64(0.5 + fastrand::f64());
-                if began.elapsed() + wait >= limit {
-                    return Err(error.at(target));
-                }
-                tracing::debug!("waiting for a connection to {target}: {error}");
-                tokio::time::sleep(wait).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-            Ok(connected) => return connected.map_err(|error| error.at(target)),
-            Err(_) => {
-                let error = DatabaseError::unreachable(format!(
-                    "no answer within {} s",
-                    limit.as_secs_f64()
-                ));
-                return Err(error.at(target));
-            }
-        }
-    }
-}
-
-/// How long a server without a free connection is left alone before it is asked again: twice as long each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-async fn connect_once(
-    target: &Target,
-    options: ConnectOptions,
-) -> Result<Box<dyn Connection>, DatabaseError> {
-    Ok(match target.dialect() {
-        Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(target, options).await?),
-        Dialect::Postgres => Box::new(postgres::Postgres::connect(target, options).await?),
-        Dialect::Mysql => Box::new(mysql::Mysql::connect(target, options).await?),
-    })
 }

@@ -77,8 +77,14 @@ fn words(value: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     value.split(mark).filter_map(move |word| {
         let at = start;
         start += word.len() + 1;
-        (!word.is_empty() && !is_url(word)).then(|| at..at + word.len())
+        (!word.is_empty() && !is_url(word) && !is_duration(word)).then(|| at..at + word.len())
     })
+}
+
+/// Such as `500ms`.
+fn is_duration(word: &str) -> bool {
+    let unit = word.trim_start_matches(|c: char| c.is_ascii_digit());
+    unit.len() < word.len() && matches!(unit, "ms" | "s" | "m" | "h" | "d")
 }
 
 #[cfg(test)]

@@ -3,3 +3,4 @@
 //! A leaf that every module may use, and pure but for one thing: the secrets that this process has met.
 
 pub mod secret;
+pub mod shown;

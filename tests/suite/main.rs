@@ -24,6 +24,7 @@ mod kinds;
 mod lease;
 mod mariadb;
 mod outage;
+mod outward;
 mod phases;
 mod plan;
 mod pooler;

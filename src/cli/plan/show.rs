@@ -11,20 +11,21 @@ use crate::gate::{Blocker, Verdict};
 use crate::model::{Live, MigrationId, Step, Version};
 use crate::planner::{MissingRelease, Move, NoPlan, Plan, PlanStep, Problem, Wait, WayOut};
 use crate::project::{ContractRules, Project};
+use crate::text::shown::shown;
 
 pub(super) fn plan(plan: &Plan, problem: &Problem, project: &Project, out: &Out) {
     match out.format {
-        Format::Text => out.line(&as_text(plan, problem, project)),
+        Format::Text => out.lines(as_text(plan, problem, project)),
         Format::Json => out.json(&as_json(plan, problem, project)),
-        Format::Mermaid => out.line(&as_mermaid(plan)),
+        Format::Mermaid => out.lines(as_mermaid(plan)),
     }
 }
 
 pub(super) fn none(none: &NoPlan, problem: &Problem, now: i64, out: &Out) {
     match out.format {
-        Format::Text => out.line(&none_as_text(none, problem, now)),
+        Format::Text => out.lines(none_as_text(none, problem, now)),
         Format::Json => out.json(&none_as_json(none, problem)),
-        Format::Mermaid => out.line(&none_as_mermaid(none)),
+        Format::Mermaid => out.lines(none_as_mermaid(none)),
     }
 }
 
@@ -139,7 +140,7 @@ fn heading(problem: &Problem) -> String {
     }
 }
 
-fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> String {
+fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> Vec<String> {
     let heading = heading(problem);
     let mut lines = Vec::new();
     if plan.steps.is_empty() {
@@ -151,7 +152,8 @@ fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> String {
             rollouts => of(rollouts, "rollout"),
         };
         let steps = of(plan.steps.len(), "step");
-        lines.push(format!("{heading}: {steps}, {rollouts}\n"));
+        lines.push(format!("{heading}: {steps}, {rollouts}"));
+        lines.push(String::new());
         let rows = plan.steps.iter().enumerate().map(|(at, step)| {
             let waits = waits(step, project);
             let waits: Vec<String> = waits.iter().filter_map(Until::words).collect();
@@ -163,7 +165,7 @@ fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> String {
             ]
         });
         let header = ["step", "action", "live meanwhile", "done when"];
-        lines.push(text::table(&header, rows.collect()));
+        lines.extend(text::table(&header, rows.collect()));
         let notes = plan.steps.iter().enumerate().flat_map(|(at, step)| {
             let notes = step.notes.iter();
             notes.map(move |note| format!("step {}: {note}", at + 1))
@@ -175,7 +177,8 @@ fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> String {
         }
     }
     if !plan.left.is_empty() {
-        lines.push("\nleft for later versions:".to_owned());
+        lines.push(String::new());
+        lines.push("left for later versions:".to_owned());
         for left in &plan.left {
             let why: Vec<&str> = left.blockers.iter().map(|b| b.message.as_str()).collect();
             lines.push(format!(
@@ -187,9 +190,10 @@ fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> String {
         }
     }
     if !plan.is_shortest {
-        lines.push("\nnot every order was tried: there may be a shorter plan".to_owned());
+        lines.push(String::new());
+        lines.push("not every order was tried: there may be a shorter plan".to_owned());
     }
-    lines.join("\n")
+    lines
 }
 
 fn as_json(plan: &Plan, problem: &Problem, project: &Project) -> Value {
@@ -234,7 +238,8 @@ fn as_json(plan: &Plan, problem: &Problem, project: &Project) -> Value {
 /// Mermaid ends a label at its quote, reads `#…;` as an entity and `1.` as the start of a list.
 fn label(lines: &[String]) -> String {
     let safe = lines.iter().map(|line| {
-        line.replace('#', "#35;")
+        shown(line)
+            .replace('#', "#35;")
             .replace('&', "#amp;")
             .replace('"', "#quot;")
             .replace('<', "#lt;")
@@ -243,7 +248,7 @@ fn label(lines: &[String]) -> String {
     format!("\"{}\"", safe.collect::<Vec<_>>().join("<br>"))
 }
 
-fn as_mermaid(plan: &Plan) -> String {
+fn as_mermaid(plan: &Plan) -> Vec<String> {
     let mut lines = vec!["flowchart TD".to_owned()];
     for (at, step) in plan.steps.iter().enumerate() {
         let mut lines_of = vec![format!("step {}: {}", at + 1, step.action)];
@@ -269,10 +274,10 @@ fn as_mermaid(plan: &Plan) -> String {
     }
     lines.push("    classDef roll fill:#e8f0fe,stroke:#4a6fa5,color:#1b2a41".to_owned());
     lines.push("    classDef contract stroke:#b3402a,stroke-width:2px".to_owned());
-    lines.join("\n")
+    lines
 }
 
-fn none_as_text(none: &NoPlan, problem: &Problem, now: i64) -> String {
+fn none_as_text(none: &NoPlan, problem: &Problem, now: i64) -> Vec<String> {
     let mut lines = vec![format!(
         "{}: no plan {}",
         none.verdict().name(),
@@ -299,10 +304,11 @@ fn none_as_text(none: &NoPlan, problem: &Problem, now: i64) -> String {
         } else {
             "any of these"
         };
-        lines.push(format!("\n{quantity} would open a way{of}:"));
+        lines.push(String::new());
+        lines.push(format!("{quantity} would open a way{of}:"));
         lines.extend(ways.into_iter().map(|way| format!("  - {way}")));
     }
-    lines.join("\n")
+    lines
 }
 
 /// The migrations that the same ways out are open to, and these ways.
@@ -357,7 +363,7 @@ fn none_as_json(none: &NoPlan, problem: &Problem) -> Value {
     })
 }
 
-fn none_as_mermaid(none: &NoPlan) -> String {
+fn none_as_mermaid(none: &NoPlan) -> Vec<String> {
     let mut lines = vec![
         "flowchart TD".to_owned(),
         "    none{{\"no plan\"}}".to_owned(),
@@ -370,5 +376,5 @@ fn none_as_mermaid(none: &NoPlan) -> String {
         let text = label(&["a way out:".to_owned(), way.message.clone()]);
         lines.push(format!("    none -.-> w{}([{text}])", at + 1));
     }
-    lines.join("\n")
+    lines
 }

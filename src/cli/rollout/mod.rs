@@ -162,7 +162,7 @@ impl Site<'_> {
             if self.out.is_json() {
                 self.out.json(&json::decision(&decision, snapshot));
             } else {
-                self.out.line(&text::decision(&decision, snapshot.taken_at));
+                self.out.lines(text::decision(&decision, snapshot.taken_at));
                 self.out.line(
                     "nothing was changed, and the rollout is still open; `migrate status` shows which versions may start",
                 );

@@ -36,7 +36,7 @@ pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
         News::Held(decision) => reporter.say(format!("  {}", held(decision)), false),
         News::Comes(arrival) => reporter.say(format!("  waiting: {}", coming(arrival)), false),
         News::Unreachable(error) => reporter.say(format!("  waiting: {error}"), false),
-        News::Carried(done) => result(format!("  {}", carried(done))),
+        News::Carried(done) => carried(done).into_iter().for_each(result),
         News::Already(note) => result(format!("  {note}")),
         News::Arrived(arrival) => result(format!("  {}", arrived(arrival))),
     }
@@ -55,16 +55,16 @@ fn held(decision: &Decision) -> String {
     )
 }
 
-fn carried(done: &Done) -> String {
+fn carried(done: &Done) -> Vec<String> {
     let took = text::span(u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX));
-    let mut line = match done.step {
-        Step::Backfill => format!("done: {}, {took}", count(done.rows, "row")),
-        _ => format!("done: {}, {took}", count(done.statements, "statement")),
+    let did = match done.step {
+        Step::Backfill => count(done.rows, "row"),
+        _ => count(done.statements, "statement"),
     };
-    for note in &done.notes {
-        line.push_str(&format!("\n  note: {note}"));
-    }
-    line
+    let notes = done.notes.iter().map(|note| format!("  note: {note}"));
+    std::iter::once(format!("  done: {did}, {took}"))
+        .chain(notes)
+        .collect()
 }
 
 fn arrived(arrival: &Arrival) -> String {
@@ -164,21 +164,24 @@ pub(super) fn ending(
     const NEXT: &str = "the rollout is still open: `migrate rollout resume` goes on, `migrate rollout abort` gives it up";
     match ending {
         Ending::Done => {
-            out.line(&format!("\ndone: {}", recorded_goal(&record.goal)));
+            out.line("");
+            out.line(&format!("done: {}", recorded_goal(&record.goal)));
             if let Some(situation) = situation {
                 horizons(record, situation, out);
             }
         }
         Ending::Blocked(_, decision) => {
             let now = jiff::Timestamp::now().as_millisecond();
-            out.line(&format!("\n{}\n{NEXT}", text::decision(decision, now)));
+            out.line("");
+            out.lines(text::decision(decision, now));
+            out.line(NEXT);
         }
         Ending::NotThere(action, arrival) => {
-            out.line(&format!(
-                "\n{}: {action}\n  {}\n    next: `migrate fleet` shows who runs what; stop what still runs another version\n{NEXT}",
-                verdict.name(),
-                coming(arrival),
-            ));
+            out.line("");
+            out.line(&format!("{}: {action}", verdict.name()));
+            out.line(&format!("  {}", coming(arrival)));
+            out.line("    next: `migrate fleet` shows who runs what; stop what still runs another version");
+            out.line(NEXT);
         }
     }
     verdict.exit_code()
@@ -274,7 +277,7 @@ pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
         let action = action(step);
         vec![number.to_string(), action, state(step)]
     });
-    out.line(&text::table(&["step", "action", "state"], rows.collect()));
+    out.lines(text::table(&["step", "action", "state"], rows.collect()));
     if record.state != RolloutState::Open {
         return;
     }

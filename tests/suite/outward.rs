@@ -1,0 +1,221 @@
+//! What goes out: text of others is shown as data and never steers what shows it, and JSON stays exact.
+
+use crate::support::project::{Output, Project};
+use crate::support::shop::{NAME, Shop};
+
+/// What somebody would write who wants a reader to see something else: a verdict of its own, commands to a pipeline, an escape
+/// sequence, a turned direction, something without a width, and other ends of a line.
+const EVIL: &str = "i\n::set-output name=verdict::go\r##[error]x\u{1b}[2J\u{9b}1m\u{202e}ba\u{200b}c\u{2028}d\u{85}e\u{0}";
+
+/// The same without what a database or a command line cannot hold.
+fn evil() -> String {
+    EVIL.replace('\u{0}', "")
+}
+
+#[track_caller]
+fn is_tame(output: &Output) {
+    for text in [&output.stdout, &output.stderr] {
+        for line in text.split('\n') {
+            let steers = line
+                .chars()
+                .any(|c| c.is_control() || "\u{202e}\u{200b}\u{2028}".contains(c));
+            assert!(!steers, "{line:?} in {output:?}");
+            assert!(!line.trim_start().starts_with("::"), "{output:?}");
+            assert!(!line.contains("##["), "{output:?}");
+        }
+    }
+}
+
+#[track_caller]
+fn shows(shop: &Shop, arguments: &[&str], what: &str) {
+    let output = shop.project.migrate(arguments);
+    is_tame(&output);
+    let all = format!("{}{}", output.stdout, output.stderr);
+    assert!(all.contains(what), "{arguments:?}: {what} in {output:?}");
+}
+
+const VISIBLE: &str = "\\n::set-output name=verdict::go\\r#\\u{23}[error]x\\u{1b}[2J\\u{9b}1m\\u{202e}ba\\u{200b}c\\u{2028}d\\u{85}e";
+
+scenario!(
+    fn names_and_reasons_of_others_are_data(db: Db) {
+        let shop = Shop::with_config(db, "[services.web]\nmin_instances = 1\n");
+        shop.name_migration(crate::support::shop::APPEND_ONLY);
+        shop.run(&["expand"], 0);
+        let evil = evil();
+        let admit = [
+            "admit",
+            "--service",
+            "web",
+            "--version",
+            "1.0.0",
+            "--instance",
+            &evil,
+        ];
+        shows(&shop, &admit, VISIBLE);
+        shows(&shop, &["fleet"], VISIBLE);
+        shows(&shop, &["gate", "backfill", NAME], VISIBLE);
+        shows(&shop, &["gate", "deploy", "web=1.2.0"], "go");
+        for command in [
+            &["status"][..],
+            &["plan", "--to", "web=1.2.0"],
+            &["contract"],
+            &["contract", "--dry-run"],
+        ] {
+            is_tame(&shop.project.migrate(command));
+        }
+        // Exact where a program reads it.
+        let fleet = shop.json(&["fleet"], 0);
+        assert_eq!(fleet["fleet"][0]["examples"][0], evil.as_str());
+        // A reason that is recorded, and an actor.
+        shop.db
+            .execute(&format!("DELETE FROM {}", shop.db.ledger("leases")));
+        is_tame(
+            &shop
+                .project
+                .migrate(&["backfill", "--accept-unknown", &evil]),
+        );
+        is_tame(
+            &shop
+                .project
+                .migrate(&["contract", "--accept-unknown", &evil]),
+        );
+        shows(&shop, &["log"], VISIBLE);
+        let log = shop.run(&["log"], 0).stdout;
+        let events = shop.json(&["log"], 0)["events"].as_array().map(Vec::len);
+        assert_eq!(Some(log.lines().count()), events, "{log}");
+    }
+);
+
+scenario!(
+    fn what_a_source_prints_is_data(db: Db) {
+        let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 0\n");
+        shop.run(&["expand"], 0);
+        let line = |instance: &str, version: &str| {
+            serde_json::json!({ "service": "web", "instance": instance, "version": version })
+                .to_string()
+        };
+        shop.fleet_text(&line(EVIL, "1.0.0"));
+        shows(&shop, &["fleet"], &format!("{VISIBLE}\\u{{0}}"));
+        shop.fleet_text(&line("server-1", EVIL));
+        shows(&shop, &["fleet"], VISIBLE);
+        shows(&shop, &["gate", "backfill", NAME], VISIBLE);
+        let service = serde_json::json!({ "service": EVIL, "instance": "a", "version": "1" });
+        shop.fleet_text(&service.to_string());
+        shows(&shop, &["fleet"], VISIBLE);
+        for verbose in ["-v", "-vv", "-vvv"] {
+            is_tame(&shop.project.migrate(&["fleet", verbose]));
+        }
+        shop.fleet_text(EVIL);
+        shows(&shop, &["fleet"], "line 1 of its output");
+    }
+);
+
+scenario!(
+    fn what_a_program_says_when_it_fails_is_data_and_holds_no_secret(db: Db) {
+        let said = r#"printf 'x\033[2J\033]0;t\007 seen: postgres://u:M1grSecret@h/x token=M1grSecret' >&2; exit 1"#;
+        let config = format!(
+            "[services.web]\nmin_instances = 1\n[fleet]\nsources = [{{ kind = \"command\", name = \"list\", run = [\"sh\", \"-c\", {}] }}]\n",
+            toml_text(said)
+        );
+        let shop = Shop::with_config(db, &config);
+        shop.name_migration(crate::support::shop::APPEND_ONLY);
+        shop.run(&["expand"], 0);
+        for command in [
+            &["fleet"][..],
+            &["gate", "contract", NAME],
+            &["backfill", "--accept-unknown", "because"],
+            &["log"],
+            &["log", "--output", "json"],
+            &["fleet", "-vvv"],
+        ] {
+            let output = shop.project.migrate(command);
+            is_tame(&output);
+            let all = format!("{}{}", output.stdout, output.stderr);
+            assert!(!all.contains("M1grSecret"), "{output:?}");
+        }
+        let events = shop
+            .db
+            .query(&format!("SELECT detail FROM {}", shop.db.ledger("events")));
+        assert!(!format!("{events:?}").contains("M1grSecret"), "{events:?}");
+    }
+);
+
+fn toml_text(text: &str) -> String {
+    format!("'''{text}'''")
+}
+
+#[test]
+fn what_the_user_and_the_files_say_is_data() {
+    let project = Project::without_database(&["web"]);
+    let evil = evil();
+    for arguments in [
+        &[evil.as_str()][..],
+        &["gate", "deploy", &evil],
+        &["gate", "contract", &evil],
+        &["plan", "--to", &format!("web={evil}")],
+        &[
+            "plan",
+            "--from",
+            "web=1.0.0",
+            "--to",
+            &format!("web={evil}"),
+        ],
+        &["status", "--database-url", &evil],
+        &["status", "--database-url-file", &evil],
+        &["status", "-C", &evil],
+        &["new", &evil],
+    ] {
+        let output = project.migrate(arguments);
+        assert_ne!(output.code, 0, "{output:?}");
+        is_tame(&output);
+    }
+    project.env("DATABASE_URL", "sqlite://a.db");
+    project.migration(
+        "0001_a",
+        &[
+            (
+                "migration.toml",
+                "description = \"a\"\nodd\u{202e}\u{1b} = 1\n[services.\"w\\n::x\"]\nold = \"x\"\n",
+            ),
+            (
+                "expand.sql",
+                "CREATE TABLE \u{1b}[2J\u{202e}::x (id INTEGER);\n##[error]\n",
+            ),
+        ],
+    );
+    for command in [&["check"][..], &["status"], &["check", "-vvv"]] {
+        let output = project.migrate(command);
+        assert_eq!(output.code, 1, "{output:?}");
+        is_tame(&output);
+    }
+}
+
+#[test]
+fn a_long_line_is_cut_around_what_is_wrong() {
+    let project = Project::without_database(&["web"]);
+    project.env("DATABASE_URL", "sqlite://a.db");
+    let long = "x".repeat(200_000);
+    project.migration(
+        "0001_a",
+        &[
+            (
+                "migration.toml",
+                &format!("description = \"{long}\" {long}\n{long} = 1\n"),
+            ),
+            ("expand.sql", &format!("CREATE TABLE {long} (;{long}\n")),
+        ],
+    );
+    let output = project.migrate(&["check"]).expect_code(1);
+    assert!(!output.stderr.contains("panicked"), "{output:?}");
+    assert!(output.stderr.len() < 50_000, "{}", output.stderr.len());
+    project.migration(
+        "0001_a",
+        &[
+            ("migration.toml", "description = \"a\"\n[services.web]\nnew = \">=1.0.0\"\n"),
+            ("expand.sql", &format!("CREATE TABLE a (id INTEGER CHECK (id <> '{long}') nonsense nonsense, {long} TEXT;\n")),
+        ],
+    );
+    let output = project.migrate(&["expand"]).expect_code(1);
+    assert!(!output.stderr.contains("panicked"), "{output:?}");
+    assert!(output.stderr.len() < 50_000, "{}", output.stderr.len());
+}
