@@ -92,6 +92,8 @@ sh deploy.sh 1.0.0 100
 shop --version 1.0.0 --instance forgotten >forgotten.log 2>&1 &
 forgotten=$!
 until_in forgotten.log ' open: '
+# As soon as they have stayed for a while, they count as what is there.
+until migrate fleet | grep -q '1\.0\.0 *3 *serving'; do sleep 0.2; done
 
 act 'One command takes the schema and the shop to web 1.2.0.'
 printf '\n$ migrate rollout --to web=1.2.0\n'

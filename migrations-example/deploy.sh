@@ -27,6 +27,9 @@ start() {
         kill -0 "$!" 2>/dev/null || { cat "$1.log"; exit 1; }
         sleep 0.1
     done
+    # One that falls over at once has not served: it has to stay as long as `min_ready` says, and renew its lease.
+    sleep 2
+    kill -0 "$!" 2>/dev/null || { cat "$1.log"; exit 1; }
     echo "    $1 serves $version"
 }
 

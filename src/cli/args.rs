@@ -415,7 +415,7 @@ pub(super) struct AdmitArgs {
     #[command(flatten)]
     pub instance: InstanceArgs,
     /// How long the version counts as live, until its instance shows up in another source
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "10m")]
+    #[arg(long = "for", value_name = "DURATION", value_parser = lease_duration, default_value = "10m")]
     pub hold: Duration,
 }
 
@@ -470,6 +470,18 @@ pub(super) struct CompletionsArgs {
 }
 
 /// A duration as people write it: `90s`, `10m`, `24h`, `7d`.
+/// A duration that a lease can last.
+fn lease_duration(text: &str) -> Result<Duration, String> {
+    let longest = u64::try_from(crate::ledger::LONGEST_LEASE_MS).unwrap_or(u64::MAX);
+    let duration = duration(text)?;
+    if duration > Duration::from_millis(longest) {
+        return Err(format!(
+            "`{text}` is too long: a lease lasts a week at most"
+        ));
+    }
+    Ok(duration)
+}
+
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a duration; write for example 30s, 10m or 24h");
     let span: jiff::SignedDuration = match text.strip_suffix('d').map(str::parse::<i64>) {

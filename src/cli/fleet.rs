@@ -9,7 +9,7 @@ use super::out::{Out, note};
 use super::{json, text};
 use crate::coordinator::Situation;
 use crate::gate::touch_words;
-use crate::model::{Format, Live, LiveGroup, MigrationId, SourceStatus};
+use crate::model::{Format, InstanceState, Live, LiveGroup, MigrationId, SourceStatus};
 
 pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global)?;
@@ -74,6 +74,15 @@ fn as_row(group: &LiveGroup, situation: &Situation) -> (Vec<String>, Vec<String>
         let shown = u64::try_from(group.examples.len()).unwrap_or(u64::MAX);
         let more = if shown < group.instances { ", …" } else { "" };
         details.push(format!("{}{more}", group.examples.join(", ")));
+    }
+    match group.state {
+        InstanceState::Superseded => details.push(
+            "each of them has registered once more since: these leases count until they end, and prove nothing"
+                .to_owned(),
+        ),
+        InstanceState::Unreadable => details
+            .push("what these leases hold makes no sense: they count as live".to_owned()),
+        _ => {}
     }
     if group.label.version.is_none() {
         details.push("not a version: what it touches is unknown".to_owned());

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, Owners, Target};
 use crate::fleet;
 use crate::gate::{Evidence, Facts};
-use crate::ledger::{AppliedFile, CoordinatorRow, Ledger, LedgerError, View};
+use crate::ledger::{AppliedFile, CoordinatorRow, LeaseRules, Ledger, LedgerError, View};
 use crate::model::{
     Declaration, MigrationId, MigrationState, Phase, Schema, Snapshot, Step, Version,
 };
@@ -33,6 +33,8 @@ pub struct Situation {
     pub view: View,
     pub evidence: Evidence,
     pub drift: Vec<Drift>,
+    /// How the project wants leases to be read.
+    rules: LeaseRules,
     /// Whether the database has a ledger at all.
     pub has_ledger: bool,
 }
@@ -66,6 +68,7 @@ impl Situation {
         connection: &mut dyn Connection,
     ) -> Result<(), LedgerError> {
         if let Some(mut ledger) = Ledger::read(connection).await? {
+            ledger.judge_by(&self.rules);
             let groups = &mut self.evidence.snapshot.groups;
             ledger.name_examples(groups, self.view.now).await?;
             ledger.rollback().await?;
@@ -95,7 +98,8 @@ pub async fn survey(
     project: &Project,
     connection: &mut dyn Connection,
 ) -> Result<Situation, LedgerError> {
-    let read = Ledger::survey(connection).await?;
+    let rules = fleet::lease_rules(&project.config);
+    let read = Ledger::survey(connection, &rules).await?;
     let has_ledger = read.is_some();
     let (view, files) = read.unwrap_or_else(|| (empty_view(), Vec::new()));
     let snapshot = fleet::observe(&project.config, &view, connection).await;
@@ -179,6 +183,7 @@ pub fn observe_with(
             rolling: BTreeMap::new(),
         },
         drift,
+        rules: fleet::lease_rules(&project.config),
         has_ledger: true,
     }
 }

@@ -6,14 +6,16 @@ mod command;
 mod pattern;
 mod sessions;
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
 pub use command::read_lines;
 
 use crate::database::Connection;
-use crate::ledger::View;
+use crate::ledger::{LeaseRules, ServiceRules, View};
 use crate::model::{InstanceState, Label, LiveGroup, Snapshot, SourceReport, SourceStatus};
-use crate::project::{Config, SourceConfig};
+use crate::project::{Config, ServiceConfig, SourceConfig};
 
 /// One instance, as a source names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +76,23 @@ fn source(config: &SourceConfig) -> Option<Box<dyn Source>> {
     }
 }
 
+/// How this project wants leases to be read.
+#[must_use]
+pub fn lease_rules(config: &Config) -> LeaseRules {
+    let rules = |service: &ServiceConfig| ServiceRules {
+        min_ready_ms: service
+            .min_ready
+            .map(|least| i64::try_from(least.as_millis()).unwrap_or(i64::MAX)),
+        aliases: service.aliases.clone(),
+    };
+    let services = config.services.iter();
+    LeaseRules {
+        services: services
+            .map(|(name, service)| (name.clone(), rules(service)))
+            .collect(),
+    }
+}
+
 /// Asks every source of the project and puts what they say side by side.
 ///
 /// Never fails: a source that does is reported as failed, and the gate decides what that means.
@@ -125,39 +144,48 @@ fn report(
     };
     report.notes = observation.notes;
     report.instances = u64::try_from(observation.instances.len()).unwrap_or(u64::MAX);
-    let mut groups: Vec<LiveGroup> = Vec::new();
+    let mut groups = Groups::default();
     for instance in observation.instances {
         report.age_ms = report.age_ms.max(instance.age_ms);
         let label = config.place(&instance.service, &instance.label);
         let seen_at = now.saturating_sub(i64::try_from(instance.age_ms).unwrap_or(i64::MAX));
-        add(&mut groups, name, instance, label, seen_at);
+        groups.add(name, instance, label, seen_at);
     }
     if report.age_ms > max_age_ms {
         report.status = SourceStatus::Stale;
     }
-    (report, groups)
+    (report, groups.found)
 }
 
-fn add(groups: &mut Vec<LiveGroup>, source: &str, instance: Instance, label: Label, seen_at: i64) {
-    const EXAMPLES: usize = 3;
-    let Instance {
-        service,
-        instance: name,
-        state,
-        ..
-    } = instance;
-    let known = groups
-        .iter_mut()
-        .find(|group| group.service == service && group.label == label && group.state == state);
-    match known {
-        Some(group) => {
+/// The instances of a source, put together.
+#[derive(Default)]
+struct Groups {
+    found: Vec<LiveGroup>,
+    /// By service, version and state: there may be as many as there are instances.
+    places: HashMap<(String, Label, InstanceState), usize>,
+}
+
+impl Groups {
+    fn add(&mut self, source: &str, instance: Instance, label: Label, seen_at: i64) {
+        const EXAMPLES: usize = 3;
+        let Instance {
+            service,
+            instance: name,
+            state,
+            ..
+        } = instance;
+        let key = (service.clone(), label.clone(), state);
+        let at = self.places.get(&key).copied();
+        if let Some(group) = at.and_then(|at| self.found.get_mut(at)) {
             group.instances = group.instances.saturating_add(1);
             group.seen_at = group.seen_at.max(seen_at);
             if group.examples.len() < EXAMPLES {
                 group.examples.push(name);
             }
+            return;
         }
-        None => groups.push(LiveGroup {
+        self.places.insert(key, self.found.len());
+        self.found.push(LiveGroup {
             service,
             label,
             state,
@@ -165,6 +193,6 @@ fn add(groups: &mut Vec<LiveGroup>, source: &str, instance: Instance, label: Lab
             instances: 1,
             examples: vec![name],
             seen_at,
-        }),
+        });
     }
 }

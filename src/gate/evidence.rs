@@ -1,10 +1,13 @@
 //! Absence is evidence only from complete, fresh sources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Evidence;
 use super::blocker::{Blocker, BlockerKind, Verdict};
-use crate::model::{Declaration, Live, LiveGroup, MigrationState, SourceReport, SourceStatus};
+use crate::model::{
+    Declaration, InstanceState, Live, LiveGroup, MigrationState, Snapshot, SourceReport,
+    SourceStatus,
+};
 
 /// What is missing in the evidence.
 pub(super) struct Gaps {
@@ -23,14 +26,16 @@ impl Gaps {
         let declared = declarations
             .into_iter()
             .flat_map(|declaration| declaration.services.keys());
+        let proven = evidence.snapshot.proven();
         let all: BTreeSet<&String> = evidence.min_instances.keys().chain(declared).collect();
         for service in all {
             let silent = evidence.snapshot.sources.iter().filter_map(silence);
             services.extend(silent.map(|blocker| (service.clone(), blocker)));
             let wanted = evidence.min_instances.get(service).copied().unwrap_or(0);
-            let seen = evidence.snapshot.instances_of(service);
+            let seen = proven.get(service.as_str()).copied().unwrap_or(0);
             if seen < wanted {
-                services.push((service.clone(), too_few(service, seen, wanted)));
+                let blocker = too_few(service, seen, wanted, &evidence.snapshot);
+                services.push((service.clone(), blocker));
             }
         }
         for group in &evidence.snapshot.groups {
@@ -107,6 +112,80 @@ pub(super) fn may_be_live(
     (before.breaches(&more).len() <= before.breaches(live).len()).then_some(more)
 }
 
+/// How many versions of one service may be live at the same time. Two or three are a rollout, and a hundred a mess.
+const MOST_VERSIONS: usize = 1000;
+
+/// More versions than any fleet has say that somebody invents them, and each would cost every question its time.
+pub(super) fn too_many_versions(snapshot: &Snapshot) -> Option<Blocker> {
+    if snapshot.groups.len() <= MOST_VERSIONS {
+        return None;
+    }
+    let mut versions = BTreeMap::<&str, BTreeSet<&str>>::new();
+    for group in &snapshot.groups {
+        let of_service = versions.entry(&group.service).or_default();
+        of_service.insert(&group.label.text);
+    }
+    let (service, labels) = versions
+        .into_iter()
+        .find(|(_, labels)| labels.len() > MOST_VERSIONS)?;
+    let mut blocker = Blocker::new(
+        BlockerKind::UnplacedVersion,
+        Verdict::Unknown,
+        format!(
+            "{} versions of {service} are said to be live, and more than {MOST_VERSIONS} are not believed",
+            labels.len()
+        ),
+        "look with `migrate fleet` at who reports them; delete the rows of the ledger's table `leases` that stand for nothing that runs",
+    );
+    blocker.service = Some(service.to_owned());
+    blocker.examples = labels.into_iter().take(3).map(ToOwned::to_owned).collect();
+    blocker.instances = crate::model::count(
+        snapshot
+            .groups
+            .iter()
+            .filter(|group| group.service == service),
+    );
+    Some(blocker)
+}
+
+/// Live instances of services that neither migrate.toml nor a migration names: what they use is known to nobody, or
+/// their name is mistyped and they are instances of a service that counts.
+pub(super) fn strangers(evidence: &Evidence) -> Vec<Blocker> {
+    let migrations = evidence.schema.migrations().iter();
+    let declared: BTreeSet<&String> = migrations
+        .flat_map(|state| state.declaration.services.keys())
+        .chain(evidence.min_instances.keys())
+        .collect();
+    let mut unknown = BTreeMap::<&String, Vec<&LiveGroup>>::new();
+    for group in &evidence.snapshot.groups {
+        if !declared.contains(&group.service) {
+            unknown.entry(&group.service).or_default().push(group);
+        }
+    }
+    let told = unknown.into_iter().take(MOST_STRANGERS);
+    told.map(|(service, groups)| {
+        let mut blocker = Blocker::new(
+            BlockerKind::UnknownService,
+            Verdict::Unknown,
+            format!("an instance of `{service}` is live, and neither migrate.toml nor a migration names that service"),
+            "if the name is mistyped, start it under the right one; otherwise name the service under [services] in migrate.toml",
+        );
+        blocker.service = Some(service.clone());
+        blocker.instances = crate::model::count(groups.iter().copied());
+        for group in groups {
+            blocker.seen_at = blocker.seen_at.max(Some(group.seen_at));
+            blocker.source = Some(group.source.clone());
+            let room = 3_usize.saturating_sub(blocker.examples.len());
+            blocker.examples.extend(group.examples.iter().take(room).cloned());
+        }
+        blocker
+    })
+    .collect()
+}
+
+/// How many of them are told one by one.
+const MOST_STRANGERS: usize = 20;
+
 /// Why what the source says is not all there is.
 fn silence(source: &SourceReport) -> Option<Blocker> {
     let (message, help) = match &source.status {
@@ -131,15 +210,34 @@ fn silence(source: &SourceReport) -> Option<Blocker> {
     Some(blocker)
 }
 
-fn too_few(service: &str, seen: u64, wanted: u64) -> Blocker {
+fn too_few(service: &str, seen: u64, wanted: u64, snapshot: &Snapshot) -> Blocker {
+    let groups = snapshot.groups.iter();
+    let unproven: Vec<&LiveGroup> = groups
+        .filter(|group| group.service == service && !group.state.proves())
+        .collect();
+    let (also, wait) = if unproven.is_empty() {
+        (String::new(), "")
+    } else {
+        let mut states: Vec<&str> = unproven.iter().map(|group| group.state.name()).collect();
+        states.sort_unstable();
+        states.dedup();
+        (
+            format!(
+                " ({} more prove nothing: {})",
+                crate::model::count(unproven.iter().copied()),
+                states.join(", ")
+            ),
+            "wait until instances have stayed for `min_ready`, ",
+        )
+    };
     let mut blocker = Blocker::new(
         BlockerKind::MissingInstances,
         Verdict::Unknown,
         format!(
-            "{seen} of at least {wanted} instances of {service} are seen: others may be live unseen"
+            "{seen} of at least {wanted} instances of {service} are seen{also}: others may be live unseen"
         ),
         format!(
-            "start them with `migrate agent`, name a source that sees them, or set \
+            "{wait}start them with `migrate agent`, name a source that sees them, or set \
              min_instances = {seen} under [services.{service}] if that is all there are"
         ),
     );
@@ -149,17 +247,33 @@ fn too_few(service: &str, seen: u64, wanted: u64) -> Blocker {
 }
 
 fn unplaced(group: &LiveGroup) -> Blocker {
+    let (message, help) = if group.state == InstanceState::Unreadable {
+        (
+            format!(
+                "a lease of {} holds what no instance writes: it counts as a live one of a version that nobody knows",
+                group.service
+            ),
+            "look at its row in the ledger's table `leases` and at who has written it; delete the row if it stands for \
+             nothing that runs"
+                .to_owned(),
+        )
+    } else {
+        (
+            format!(
+                "`{}` of {} is live and cannot be placed among the versions",
+                group.label.text, group.service
+            ),
+            format!(
+                "say which version it is in migrate.toml: [services.{}] aliases = {{ \"{}\" = \"1.2.3\" }}",
+                group.service, group.label.text
+            ),
+        )
+    };
     let mut blocker = Blocker::new(
         BlockerKind::UnplacedVersion,
         Verdict::Unknown,
-        format!(
-            "`{}` of {} is live and cannot be placed among the versions",
-            group.label.text, group.service
-        ),
-        format!(
-            "say which version it is in migrate.toml: [services.{}] aliases = {{ \"{}\" = \"1.2.3\" }}",
-            group.service, group.label.text
-        ),
+        message,
+        help,
     );
     blocker.service = Some(group.service.clone());
     blocker.version = Some(group.label.text.clone());

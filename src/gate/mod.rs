@@ -168,6 +168,9 @@ fn first_causes(mut breaches: Vec<Breach>) -> Vec<Breach> {
 /// Decides whether `action` is safe, given the evidence.
 #[must_use]
 pub fn decide(action: Action, evidence: &Evidence) -> Decision {
+    if let Some(blocker) = evidence::too_many_versions(&evidence.snapshot) {
+        return Decision::new(action, vec![blocker], Vec::new());
+    }
     let (blockers, notes) = match &action {
         Action::Step { step, migration } => phase::decide(*step, migration, evidence),
         Action::Deploy(candidates) => deploy::decide(candidates, evidence),

@@ -435,7 +435,11 @@ fn without_evidence(
         };
         more.is_some_and(|more| state.breaches_of(step, &more).len() > base)
     };
-    Gaps::find(evidence, [declaration]).that_matter(declaration, changes)
+    let mut missing = Gaps::find(evidence, [declaration]).that_matter(declaration, changes);
+    if matches!(step, Step::Contract | Step::Revert) {
+        missing.extend(evidence::strangers(evidence));
+    }
+    missing
 }
 
 fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {

@@ -23,7 +23,10 @@ fn is_leaving(who: &Live, evidence: &Evidence) -> bool {
     let all = most_in_one_source(snapshot.groups_of(who));
     let mut leaving = BTreeMap::<&str, u64>::new();
     for group in snapshot.groups_of(who) {
-        if matches!(group.state, InstanceState::Draining | InstanceState::Lost) {
+        if matches!(
+            group.state,
+            InstanceState::Draining | InstanceState::Lost | InstanceState::Superseded
+        ) {
             let count = leaving.entry(&group.source).or_default();
             *count = count.saturating_add(group.instances);
         }

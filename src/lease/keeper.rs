@@ -17,6 +17,8 @@ use crate::model::InstanceState;
 /// How long a release may take; what it would end ends by itself anyway.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
+/// When an instance renews for the first time; each further time it waits twice as long, up to its terms.
+const FIRST_RENEWAL: Duration = Duration::from_secs(1);
 
 /// What a keeper is asked to do.
 enum Wish {
@@ -111,6 +113,9 @@ pub struct Keeper {
     recorded: InstanceState,
     draining: Vec<oneshot::Sender<Result<(), LeaseError>>>,
     renew_at: Moment,
+    /// How long after the next renewal the one after it comes: not at once as seldom as later, because an instance
+    /// proves by its renewals that it works.
+    interval: Duration,
     retry_after: Duration,
 }
 
@@ -129,7 +134,8 @@ impl Keeper {
             recorded: request.state,
             request,
             id,
-            renew_at: Moment::now() + jittered(tenure.terms().renew()),
+            renew_at: Moment::now() + jittered(FIRST_RENEWAL.min(tenure.terms().renew())),
+            interval: FIRST_RENEWAL * 2,
             tenure,
             wishes,
             connection: None,
@@ -250,7 +256,8 @@ impl Keeper {
         }
         tracing::debug!(service, "the lease was renewed");
         self.retry_after = FIRST_RETRY;
-        self.renew_at = now + jittered(self.tenure.terms().renew());
+        self.renew_at = now + jittered(self.interval.min(self.tenure.terms().renew()));
+        self.interval = (self.interval * 2).min(self.tenure.terms().renew());
         if self.recorded == self.request.state {
             for reply in self.draining.drain(..) {
                 // Whoever asked may not wait for the answer.

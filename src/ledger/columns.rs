@@ -53,6 +53,14 @@ pub(super) const ADDED: &[Added] = &[
         absent: "''",
         default: "''",
     },
+    // 1 where the same instance has registered once more since: this lease counts until it ends, and proves nothing.
+    Added {
+        table: "leases",
+        name: "superseded",
+        kind: "BIGINT NOT NULL",
+        absent: "0",
+        default: "0",
+    },
 ];
 
 /// How many of [`ADDED`] a ledger has.
@@ -70,7 +78,6 @@ impl Columns {
     }
 
     /// What stands for the column in a query of its table: its name or, where there is none, its value.
-    #[allow(dead_code, reason = "queries that read such columns follow")]
     pub(super) fn expression(self, table: &str, name: &'static str) -> &'static str {
         match position(table, name) {
             Some(at) if at >= self.0 => ADDED.get(at).map_or(name, |column| column.absent),

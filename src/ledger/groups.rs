@@ -1,8 +1,12 @@
 //! The leases, counted in the database: by service, version and state.
 
-use super::LedgerError;
+use std::collections::HashMap;
+
+use super::columns::Columns;
+use super::rules::LeaseRules;
 use super::view::{LEASES, Sighting};
-use crate::database::Row;
+use super::{Ledger, LedgerError};
+use crate::database::{Row, Value};
 use crate::model::{InstanceState, Label, LiveGroup};
 
 /// The leases of one version that stand alike.
@@ -18,32 +22,97 @@ pub struct CountedLeases {
     pub at: i64,
 }
 
-/// Stored states stand for themselves; these are computed.
-const LOST: i64 = super::leases::state_number(InstanceState::Lost);
-const EXPIRED: i64 = LOST + 1;
+/// Stored states stand for themselves; the others are computed.
+const STARTING: i64 = number(InstanceState::Starting);
+const SERVING: i64 = number(InstanceState::Serving);
+const DRAINING: i64 = number(InstanceState::Draining);
+const LOST: i64 = number(InstanceState::Lost);
+const SUPERSEDED: i64 = number(InstanceState::Superseded);
+const UNREADABLE: i64 = number(InstanceState::Unreadable);
+const EXPIRED: i64 = UNREADABLE + 1;
 
-/// Counts the leases by service, version and state. One pass over them: each lease falls into one
-/// state, and the last column is when it was renewed or, once it has expired, when that was.
-pub(super) fn counted(now: &str) -> String {
+const fn number(state: InstanceState) -> i64 {
+    super::leases::state_number(state)
+}
+
+/// How long a lease lasts at most, in milliseconds: whatever its row says, it ends a week after it was renewed.
+pub const LONGEST_LEASE_MS: i64 = 7 * 24 * 3_600_000;
+
+/// Whether what a row holds makes sense. It may be anything that its type allows, and nothing is computed from it before.
+fn is_sane(now: &str) -> String {
+    let moment = |column: &str| format!("{column} BETWEEN 0 AND {now} + {LONGEST_LEASE_MS}");
     format!(
-        "SELECT service, version, \
-         CASE WHEN expires_at <= {now} THEN {EXPIRED} WHEN renewed_at + 3 * renew_ms < {now} THEN {LOST} ELSE state END, \
-         count(*), max(CASE WHEN expires_at <= {now} THEN expires_at ELSE renewed_at END) \
-         FROM {{leases}} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        "(state BETWEEN {STARTING} AND {DRAINING} AND renew_ms BETWEEN 1 AND {LONGEST_LEASE_MS} AND {} AND {})",
+        moment("renewed_at"),
+        moment("registered_at")
     )
 }
 
-/// Counts the leases by service, version and stored state. Nothing is judged lease by lease, which
-/// would take half as long again: the last two columns say whether there is anything to judge.
-pub(super) const SUMMED: &str = "SELECT service, version, state, count(*), max(renewed_at), \
-     min(expires_at), min(renewed_at + 3 * renew_ms) \
-     FROM {leases} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
+/// The state of a lease. `now` is an expression that is the same for all of them.
+///
+/// Invariant: a row of which the end is still to come is live, whatever else it holds.
+fn state(now: &str, columns: Columns, rules: &LeaseRules) -> String {
+    let superseded = columns.expression("leases", "superseded");
+    format!(
+        "CASE WHEN expires_at <= {now} THEN {EXPIRED} \
+         WHEN NOT {sane} THEN {UNREADABLE} \
+         WHEN renewed_at <= {now} - {LONGEST_LEASE_MS} THEN {EXPIRED} \
+         WHEN {superseded} <> 0 THEN {SUPERSEDED} \
+         WHEN renewed_at + 3 * renew_ms < {now} THEN {LOST} \
+         WHEN state = {SERVING} AND (renewed_at <= registered_at OR renewed_at - registered_at < {ready}) THEN {STARTING} \
+         ELSE state END",
+        sane = is_sane(now),
+        ready = rules.min_ready(),
+    )
+}
 
-/// Whether each of the leases that [`SUMMED`] counted is live and was renewed in time: then it
-/// says the same as [`counted`].
-pub(super) fn all_renewed(summed: &[Row], now: i64) -> Result<bool, LedgerError> {
+/// When a lease was renewed or, where it has run out, when it did.
+fn moment(now: &str) -> String {
+    format!(
+        "CASE WHEN expires_at <= {now} THEN expires_at \
+         WHEN renewed_at BETWEEN 0 AND {now} THEN renewed_at ELSE {now} END"
+    )
+}
+
+/// Counts the leases by service, version and state. One pass over them: each lease falls into one state.
+pub(super) fn counted(now: &str, columns: Columns, rules: &LeaseRules) -> String {
+    format!(
+        "SELECT service, version, {}, count(*), max({}) FROM {{leases}} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        state(now, columns, rules),
+        moment(now)
+    )
+}
+
+/// Counts the leases by service, version and stored state. Nothing is judged lease by lease, which takes twice as
+/// long: the last columns say whether there is anything to judge.
+pub(super) fn summed(rules: &LeaseRules) -> String {
+    format!(
+        "SELECT service, version, state, count(*), max(renewed_at), min(expires_at), \
+         min(CASE WHEN renew_ms BETWEEN 1 AND {LONGEST_LEASE_MS} AND renewed_at BETWEEN 0 AND {FAR} THEN renewed_at + 3 * renew_ms ELSE 0 END), \
+         min(registered_at), max(registered_at), \
+         min(CASE WHEN registered_at BETWEEN 0 AND renewed_at AND renewed_at <= {FAR} THEN renewed_at - registered_at - ({}) ELSE -1 END), \
+         max(superseded) \
+         FROM {{leases}} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        rules.min_ready()
+    )
+}
+
+/// A moment beyond all that make sense, far from where sums overflow.
+const FAR: i64 = 1 << 52;
+
+/// Whether each of the leases that [`summed`] counted is live, was renewed in time, stayed as long as it has to, and
+/// is the latest of its instance: then it says the same as [`counted`].
+pub(super) fn all_serving(summed: &[Row], now: i64) -> Result<bool, LedgerError> {
     for row in summed {
-        if row.int(5)? <= now || row.int(6)? < now {
+        let (state, renewed_at, expires_at) = (row.int(2)?, row.int(4)?, row.int(5)?);
+        let (late_at, first_at, registered_at) = (row.int(6)?, row.int(7)?, row.int(8)?);
+        let (stayed, superseded) = (row.int(9)?, row.int(10)?);
+        let is_state = (STARTING..=DRAINING).contains(&state);
+        let is_live = expires_at > now && late_at >= now;
+        let is_sane =
+            first_at >= 0 && renewed_at.max(registered_at) <= now.saturating_add(LONGEST_LEASE_MS);
+        if !(is_state && is_live && is_sane && superseded == 0) || (state == SERVING && stayed < 0)
+        {
             return Ok(false);
         }
     }
@@ -56,28 +125,38 @@ pub(super) fn live_groups(
     now: i64,
     sightings: &mut [Sighting],
 ) -> Vec<LiveGroup> {
+    // By key: anybody who may register can make as many versions as they like.
+    let places: HashMap<(String, String), usize> = sightings
+        .iter()
+        .enumerate()
+        .map(|(at, sighting)| {
+            let key = (sighting.service.clone(), sighting.label.text.clone());
+            (key, at)
+        })
+        .collect();
     let mut groups = Vec::new();
     for counted in leases {
-        let sighting = sightings.iter_mut().find(|sighting| {
-            sighting.service == counted.service && sighting.label.text == counted.label
-        });
-        let label = match sighting {
+        let key = (counted.service, counted.label);
+        let sighting = places.get(&key).and_then(|at| sightings.get_mut(*at));
+        let (service, text) = key;
+        let mut version = match sighting {
             Some(sighting) => {
                 let seen = counted.state.map_or(counted.at, |_| now);
                 sighting.last_seen_at = sighting.last_seen_at.max(seen);
-                sighting.label.clone()
+                sighting.label.version.clone()
             }
-            None => Label {
-                text: counted.label,
-                version: None,
-            },
+            None => text.parse().ok(),
         };
         let Some(state) = counted.state else {
             continue;
         };
+        if state == InstanceState::Unreadable {
+            // What a row without sense says of its version is not believed either.
+            version = None;
+        }
         groups.push(LiveGroup {
-            service: counted.service,
-            label,
+            service,
+            label: Label { text, version },
             state,
             source: LEASES.to_owned(),
             instances: counted.instances,
@@ -90,14 +169,15 @@ pub(super) fn live_groups(
 
 pub(super) fn read_leases(row: &Row) -> Result<CountedLeases, LedgerError> {
     let number = row.int(2)?;
-    let state = InstanceState::ALL
-        .into_iter()
-        .find(|state| super::leases::state_number(*state) == number);
-    if state.is_none() && number != EXPIRED {
-        return Err(LedgerError::Damaged(format!(
-            "`{number}` is not the state of a lease"
-        )));
-    }
+    let state = match number {
+        EXPIRED => None,
+        number => Some(
+            InstanceState::ALL
+                .into_iter()
+                .find(|state| self::number(*state) == number)
+                .unwrap_or(InstanceState::Unreadable),
+        ),
+    };
     Ok(CountedLeases {
         service: row.text(0)?.to_owned(),
         label: row.text(1)?.to_owned(),
@@ -105,4 +185,60 @@ pub(super) fn read_leases(row: &Row) -> Result<CountedLeases, LedgerError> {
         instances: u64::try_from(row.int(3)?).unwrap_or_default(),
         at: row.int(4)?,
     })
+}
+
+impl Ledger<'_> {
+    /// Adds the names of a few instances to each group of leases, and counts superseded leases by the names of their
+    /// instances.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn name_examples(
+        &mut self,
+        groups: &mut [LiveGroup],
+        now: i64,
+    ) -> Result<(), LedgerError> {
+        // Each takes a query, and nobody reads that many names.
+        const MOST: usize = 500;
+        if groups.len() > MOST {
+            return Ok(());
+        }
+        let columns = self.columns().await?;
+        let state = state(&now.to_string(), columns, &self.rules);
+        let meant = format!("FROM {{leases}} WHERE service = ? AND version = ? AND {state} = ?");
+        for group in groups.iter_mut().filter(|group| group.source == LEASES) {
+            let parameters: [Value; 3] = [
+                group.service.as_str().into(),
+                group.label.text.as_str().into(),
+                number(group.state).into(),
+            ];
+            if group.state == InstanceState::Superseded {
+                let sql = format!("SELECT count(DISTINCT instance) {meant}");
+                let rows = self.query(&sql, &parameters).await?;
+                let instances = super::first(&rows)?.int(0)?;
+                group.instances = u64::try_from(instances).unwrap_or_default();
+            }
+            let (each, writer) = match group.state {
+                InstanceState::Superseded => ("DISTINCT instance", "''"),
+                // Who could have written it is all there is to go by.
+                InstanceState::Unreadable => {
+                    ("instance", columns.expression("leases", "written_by"))
+                }
+                _ => ("instance", "''"),
+            };
+            let sql = format!("SELECT {each}, {writer} {meant} ORDER BY instance LIMIT 3");
+            let rows = self.query(&sql, &parameters).await?;
+            group.examples = rows
+                .iter()
+                .map(|row| {
+                    let (instance, writer) = (row.text(0)?, row.text(1)?);
+                    Ok(match writer {
+                        "" => instance.to_owned(),
+                        writer => format!("{instance}, written by {writer}"),
+                    })
+                })
+                .collect::<Result<_, LedgerError>>()?;
+        }
+        Ok(())
+    }
 }

@@ -64,6 +64,8 @@ pub(super) const fn state_number(state: InstanceState) -> i64 {
         InstanceState::Draining => 2,
         // Computed when read, never stored.
         InstanceState::Lost => 3,
+        InstanceState::Superseded => 4,
+        InstanceState::Unreadable => 5,
     }
 }
 
@@ -127,6 +129,9 @@ impl Ledger<'_> {
             )
             .await?;
         }
+        if lease.renew_ms < lease.lease_ms {
+            self.supersede(lease, now).await?;
+        }
         let mut columns = vec![
             ("id", Value::from(id.0.as_str())),
             ("service", lease.service.as_str().into()),
@@ -162,6 +167,32 @@ impl Ledger<'_> {
             self.sweep(now).await?;
         }
         Ok(id)
+    }
+
+    /// Marks what other leases of the same instance are still live: it has been started anew, or two processes share a name.
+    async fn supersede(&mut self, lease: &NewLease, now: i64) -> Result<(), LedgerError> {
+        if !self.columns().await?.has("leases", "superseded") {
+            return Ok(());
+        }
+        // Looked for first and marked by their keys: so nothing is locked that others are renewing.
+        let others = self
+            .query(
+                "SELECT id FROM {leases} WHERE service = ? AND instance = ? AND expires_at > ? AND superseded = 0",
+                &[
+                    lease.service.as_str().into(),
+                    lease.instance.as_str().into(),
+                    now.into(),
+                ],
+            )
+            .await?;
+        for row in others {
+            self.execute(
+                "UPDATE {leases} SET superseded = 1 WHERE id = ?",
+                &[row.text(0)?.into()],
+            )
+            .await?;
+        }
+        Ok(())
     }
 
     /// Inserts one row with these columns.

@@ -28,13 +28,13 @@ impl Ledger<'_> {
     ) -> Result<(i64, View), LedgerError> {
         let [lock, now] = LOCK;
         let [sightings, arrivals, applied] = View::queries_about(id);
-        let leases = counted("{now}");
+        let leases = counted("{now}", self.columns().await?, &self.rules);
         let [lock, now, sightings, arrivals, leases, applied] = self
             .query_all([lock, now, &sightings, &arrivals, &leases, &applied])
             .await?;
         let (seq, coordinator) = self.locked(&lock, &now, token)?;
         let answers = [sightings, arrivals, leases, applied];
-        let view = View::read(coordinator, Kept::Yes, answers)?;
+        let view = View::read(coordinator, Kept::Yes, answers, &self.rules)?;
         Ok((seq, view))
     }
 
@@ -56,7 +56,7 @@ impl Ledger<'_> {
             return Ok((seq, self.view_of(id).await?));
         }
         let nothing = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
-        let view = View::read(coordinator, Kept::Yes, nothing)?;
+        let view = View::read(coordinator, Kept::Yes, nothing, &self.rules)?;
         Ok((seq, view))
     }
 

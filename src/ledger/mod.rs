@@ -16,6 +16,7 @@ mod leases;
 mod locks;
 mod record;
 mod rollouts;
+mod rules;
 mod tables;
 mod view;
 
@@ -24,10 +25,11 @@ pub use backfills::{BackfillRecord, Control, RangeRecord, Steering, Wish};
 pub use coordinator::{Acquired, CoordinatorRow};
 pub use error::{LedgerError, RunError};
 pub use events::{Event, EventKind, Verified};
-pub use groups::CountedLeases;
+pub use groups::{CountedLeases, LONGEST_LEASE_MS};
 pub use leases::{LeaseId, NewLease, Renewal};
 pub use record::{AppliedFile, Entry, PhaseChange, StepRecord, StepState};
 pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
+pub use rules::{LeaseRules, ServiceRules};
 pub use view::{Applied, Contents, LEASES, Sighting, View};
 
 use arrivals::Kept;
@@ -51,6 +53,8 @@ pub struct Ledger<'c> {
     as_of: Option<i64>,
     /// Which of the columns that came later there are; none until it has been asked for.
     columns: Option<Columns>,
+    /// How leases are read.
+    rules: LeaseRules,
     /// What is still to be written, together with what is asked next: each round trip counts.
     later: Vec<Call>,
     /// Whether arrivals are written down in this ledger; none until it has been asked.
@@ -74,6 +78,7 @@ impl<'c> Ledger<'c> {
             connection,
             as_of: meta.map(|meta| meta.as_of),
             columns: meta.map(|meta| meta.columns),
+            rules: LeaseRules::default(),
             later: Vec::new(),
             kept: None,
             head: None,
@@ -129,6 +134,11 @@ impl<'c> Ledger<'c> {
             Err(error) => return Err(error.into()),
         };
         Ok(columns::add(connection, level).await?)
+    }
+
+    /// Reads leases as a project wants them read, from here on.
+    pub fn judge_by(&mut self, rules: &LeaseRules) {
+        self.rules = rules.clone();
     }
 
     /// Ends the transaction and keeps what it changed.

@@ -13,7 +13,7 @@ const TABLES: &[(&str, &str)] = &[
     (
         "admission",
         // The row on which admissions and phase changes wait for each other.
-        "id {key_int} PRIMARY KEY, seq BIGINT NOT NULL",
+        "id {key_int} PRIMARY KEY CHECK (id = 1), seq BIGINT NOT NULL",
     ),
     (
         "coordinator",
@@ -54,9 +54,13 @@ const TABLES: &[(&str, &str)] = &[
     ),
     (
         "leases",
+        // Any instance may write here. What makes no sense is refused, and read as nothing of the kind where it is not.
         "id {key_text} PRIMARY KEY, service {key_text} NOT NULL, version {key_text} NOT NULL, \
-         instance {text} NOT NULL, state BIGINT NOT NULL, registered_at BIGINT NOT NULL, \
-         renewed_at BIGINT NOT NULL, renew_ms BIGINT NOT NULL, expires_at BIGINT NOT NULL",
+         instance {text} NOT NULL, state BIGINT NOT NULL CHECK (state BETWEEN 0 AND 2), \
+         registered_at BIGINT NOT NULL CHECK (registered_at BETWEEN 0 AND 4503599627370496), \
+         renewed_at BIGINT NOT NULL CHECK (renewed_at BETWEEN 0 AND 4503599627370496), \
+         renew_ms BIGINT NOT NULL CHECK (renew_ms BETWEEN 1 AND 604800000), \
+         expires_at BIGINT NOT NULL CHECK (expires_at BETWEEN 0 AND 4503599627370496)",
     ),
     (
         "sightings",

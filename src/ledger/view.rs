@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::arrivals::{self, Arrivals, History, Kept, Named};
-use super::groups::{CountedLeases, SUMMED, all_renewed, counted, live_groups, read_leases};
+use super::groups::{CountedLeases, all_serving, counted, live_groups, read_leases, summed};
+use super::rules::LeaseRules;
 use super::{AppliedFile, CoordinatorRow, Ledger, LedgerError, all};
 use crate::database::{Access, Connection, Row};
 use crate::model::{
-    InstanceState, Label, Live, LiveGroup, MigrationId, MigrationState, Phase, Snapshot,
-    SourceReport, SourceStatus, Version,
+    Label, Live, LiveGroup, MigrationId, MigrationState, Phase, Snapshot, SourceReport,
+    SourceStatus, Version,
 };
 
 /// The name of the source that leases are.
@@ -170,7 +171,7 @@ impl View {
         SourceReport {
             name: LEASES.to_owned(),
             status: SourceStatus::Fresh,
-            instances: self.groups.iter().map(|group| group.instances).sum(),
+            instances: crate::model::count(&self.groups),
             age_ms: 0,
             notes: Vec::new(),
         }
@@ -205,11 +206,12 @@ impl View {
         coordinator: CoordinatorRow,
         kept: Kept,
         answers: [Vec<Row>; 4],
+        rules: &LeaseRules,
     ) -> Result<Self, LedgerError> {
         let [sightings, arrivals, leases, applied] = answers;
         let sightings = sightings
             .iter()
-            .map(read_sighting)
+            .map(|row| read_sighting(row, rules))
             .collect::<Result<Vec<_>, _>>()?;
         let arrivals = arrivals::read(kept, &arrivals, &sightings)?;
         let leases = leases.iter().map(read_leases).collect::<Result<_, _>>()?;
@@ -251,7 +253,7 @@ impl Ledger<'_> {
         let [sightings, arrivals, applied] = self.query_all(View::queries_about(id)).await?;
         let sightings: Vec<Sighting> = sightings
             .iter()
-            .map(read_sighting)
+            .map(|row| read_sighting(row, &self.rules))
             .collect::<Result<_, _>>()?;
         let arrivals = arrivals::read(Kept::Yes, &arrivals, &sightings)?;
         let Some(row) = applied.first() else {
@@ -271,7 +273,7 @@ impl Ledger<'_> {
             Kept::Yes => arrivals::SELECT,
             Kept::No => arrivals::SELECT_NOTHING,
         };
-        let leases = counted(&as_of.to_string());
+        let leases = counted(&as_of.to_string(), self.columns().await?, &self.rules);
         let answers = self
             .query_all([coordinator, sightings, arrivals.to_owned(), leases, applied])
             .await?;
@@ -284,6 +286,7 @@ impl Ledger<'_> {
             },
             kept,
             [sightings, arrivals, leases, applied],
+            &self.rules,
         )
     }
 
@@ -294,6 +297,7 @@ impl Ledger<'_> {
     /// A database error, a ledger of a newer program, or contents that this program did not write.
     pub async fn survey(
         connection: &mut dyn Connection,
+        rules: &LeaseRules,
     ) -> Result<Option<(View, Vec<AppliedFile>)>, LedgerError> {
         connection.begin(Access::Read).await?;
         let [_, sightings, applied] = queries();
@@ -302,7 +306,7 @@ impl Ledger<'_> {
             super::coordinator::SELECT_WITH_FORMAT,
             sightings,
             arrivals::SELECT,
-            SUMMED,
+            &summed(rules),
             applied,
             super::record::SELECT_FILES,
         ]
@@ -317,9 +321,10 @@ impl Ledger<'_> {
                     return Ok(None);
                 };
                 let kept = ledger.keeps_arrivals().await?;
+                let is_of_before = !ledger.columns().await?.has("leases", "superseded");
                 ledger.rollback().await?;
-                if kept == Kept::No {
-                    return Self::survey_one_by_one(connection).await;
+                if kept == Kept::No || is_of_before {
+                    return Self::survey_one_by_one(connection, rules).await;
                 }
                 return Err(error.into());
             }
@@ -328,77 +333,39 @@ impl Ledger<'_> {
         let row = super::first(&coordinator)?;
         super::understood(row.int(5)?)?;
         let now = row.int(4)?;
-        if !all_renewed(&leases, now)? {
-            return Self::survey_one_by_one(connection).await;
+        if !all_serving(&leases, now)? {
+            return Self::survey_one_by_one(connection, rules).await;
         }
         let coordinator = super::coordinator::read(&coordinator)?;
         let answers = [sightings, arrivals, leases, applied];
-        let view = View::read(coordinator, Kept::Yes, answers)?;
+        let view = View::read(coordinator, Kept::Yes, answers, rules)?;
         Ok(Some((view, super::record::read_files(&files)?)))
     }
 
     /// As [`Ledger::survey`], judging each lease by itself.
     async fn survey_one_by_one(
         connection: &mut dyn Connection,
+        rules: &LeaseRules,
     ) -> Result<Option<(View, Vec<AppliedFile>)>, LedgerError> {
         let Some(mut ledger) = Ledger::read(connection).await? else {
             return Ok(None);
         };
+        ledger.judge_by(rules);
         let view = ledger.view().await?;
         let files = ledger.query(super::record::SELECT_FILES, &[]).await?;
         ledger.rollback().await?;
         Ok(Some((view, super::record::read_files(&files)?)))
     }
-
-    /// Adds the names of a few instances to each group.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn name_examples(
-        &mut self,
-        groups: &mut [LiveGroup],
-        now: i64,
-    ) -> Result<(), LedgerError> {
-        for group in groups.iter_mut().filter(|group| group.source == LEASES) {
-            let state = match group.state {
-                InstanceState::Lost => "renewed_at + 3 * renew_ms < ? AND state >= ?",
-                _ => "renewed_at + 3 * renew_ms >= ? AND state = ?",
-            };
-            let number = match group.state {
-                InstanceState::Lost => 0,
-                other => super::leases::state_number(other),
-            };
-            let rows = self
-                .query(
-                    &format!(
-                        "SELECT instance FROM {{leases}} WHERE service = ? AND version = ? AND expires_at > ? AND {state} \
-                         ORDER BY instance LIMIT 3"
-                    ),
-                    &[
-                        group.service.as_str().into(),
-                        group.label.text.as_str().into(),
-                        now.into(),
-                        now.into(),
-                        number.into(),
-                    ],
-                )
-                .await?;
-            group.examples = rows
-                .iter()
-                .map(|row| row.text(0).map(ToOwned::to_owned))
-                .collect::<Result<_, _>>()?;
-        }
-        Ok(())
-    }
 }
 
-fn read_sighting(row: &Row) -> Result<Sighting, LedgerError> {
-    let placed = row.optional_text(2)?.unwrap_or_default();
+fn read_sighting(row: &Row, rules: &LeaseRules) -> Result<Sighting, LedgerError> {
+    let (service, text) = (row.text(0)?, row.text(1)?);
+    let recorded = row.optional_text(2)?.unwrap_or_default();
     Ok(Sighting {
-        service: row.text(0)?.to_owned(),
+        service: service.to_owned(),
         label: Label {
-            text: row.text(1)?.to_owned(),
-            version: placed.parse::<Version>().ok(),
+            text: text.to_owned(),
+            version: rules.place(service, text, recorded.parse::<Version>().ok()),
         },
         last_seen_at: row.int(3)?,
         seq: row.int(4)?,

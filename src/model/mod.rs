@@ -24,6 +24,6 @@ pub use rows::{Freshness, RowKind, RowKinds, RowKindsError, Rows};
 pub(crate) use rule::beside;
 pub use rule::{Breach, Clause, Step};
 pub(crate) use snapshot::most_in_one_source;
-pub use snapshot::{InstanceState, Label, LiveGroup, Snapshot, SourceReport, SourceStatus};
+pub use snapshot::{InstanceState, Label, LiveGroup, Snapshot, SourceReport, SourceStatus, count};
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema};
 pub use version::{Version, VersionError};

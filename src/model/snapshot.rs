@@ -33,10 +33,28 @@ pub enum InstanceState {
     Draining,
     /// Has missed three renewals; live until its lease ends.
     Lost,
+    /// The same instance has registered once more since; live until its lease ends.
+    Superseded,
+    /// What is known of it makes no sense: it may be anything, and is live until somebody has looked.
+    Unreadable,
 }
 
 impl InstanceState {
-    pub const ALL: [Self; 4] = [Self::Starting, Self::Serving, Self::Draining, Self::Lost];
+    pub const ALL: [Self; 6] = [
+        Self::Starting,
+        Self::Serving,
+        Self::Draining,
+        Self::Lost,
+        Self::Superseded,
+        Self::Unreadable,
+    ];
+
+    /// Whether an instance in this state has proved that it works, or did before it began to go: only those show that a
+    /// source sees what there is.
+    #[must_use]
+    pub const fn proves(self) -> bool {
+        matches!(self, Self::Serving | Self::Draining)
+    }
 
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -45,6 +63,8 @@ impl InstanceState {
             Self::Serving => "serving",
             Self::Draining => "draining",
             Self::Lost => "lost",
+            Self::Superseded => "superseded",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -132,33 +152,49 @@ impl Snapshot {
         })
     }
 
-    /// How many instances of `service` are live: for each version the most that any one source
+    /// How many instances of each service prove that they are seen: for each version the most that any one source
     /// sees, because sources name the same instance differently.
     #[must_use]
-    pub fn instances_of(&self, service: &str) -> u64 {
+    pub fn proven(&self) -> BTreeMap<&str, u64> {
         // Sources also spell a version differently: `v1.2` is `1.2.0`.
         let mut by_version = BTreeMap::<_, Vec<&LiveGroup>>::new();
-        for group in self.groups.iter().filter(|group| group.service == service) {
+        for group in self.groups.iter().filter(|group| group.state.proves()) {
             let label = &group.label;
             let unplaced = label.version.is_none().then_some(&label.text);
             by_version
-                .entry((&label.version, unplaced))
+                .entry((group.service.as_str(), &label.version, unplaced))
                 .or_default()
                 .push(group);
         }
-        by_version
-            .into_values()
-            .map(|groups| most_in_one_source(groups.into_iter()))
-            .fold(0, u64::saturating_add)
+        let mut by_service = BTreeMap::<_, u64>::new();
+        for ((service, ..), groups) in by_version {
+            let count = by_service.entry(service).or_default();
+            *count = count.saturating_add(most_in_one_source(groups.into_iter()));
+        }
+        by_service
     }
 }
 
 /// The most instances that any one source counts among these groups.
 pub(crate) fn most_in_one_source<'a>(groups: impl Iterator<Item = &'a LiveGroup>) -> u64 {
-    let mut by_source = BTreeMap::<&str, u64>::new();
+    let mut by_source = BTreeMap::<&str, Vec<&LiveGroup>>::new();
     for group in groups {
-        let count = by_source.entry(&group.source).or_default();
-        *count = count.saturating_add(group.instances);
+        by_source.entry(&group.source).or_default().push(group);
     }
-    by_source.into_values().max().unwrap_or(0)
+    by_source.into_values().map(count).max().unwrap_or(0)
+}
+
+/// How many instances these groups of one source are. An instance whose lease is superseded has another one; only
+/// where that is elsewhere does it count for itself.
+#[must_use]
+pub fn count<'a>(groups: impl IntoIterator<Item = &'a LiveGroup>) -> u64 {
+    let (mut latest, mut superseded) = (0_u64, 0_u64);
+    for group in groups {
+        let sum = match group.state {
+            InstanceState::Superseded => &mut superseded,
+            _ => &mut latest,
+        };
+        *sum = sum.saturating_add(group.instances);
+    }
+    if latest > 0 { latest } else { superseded }
 }

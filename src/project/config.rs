@@ -71,6 +71,8 @@ impl Default for DatabaseConfig {
 pub struct ServiceConfig {
     /// A source that sees fewer instances is not believed.
     pub min_instances: u64,
+    /// How long an instance has to have stayed before it counts as serving; none for a few renewals.
+    pub min_ready: Option<Duration>,
     /// What else a version is called, a commit id for example.
     pub aliases: BTreeMap<String, Version>,
     /// The releases that a plan may go through, in the order written.
@@ -83,6 +85,7 @@ impl Default for ServiceConfig {
     fn default() -> Self {
         Self {
             min_instances: 1,
+            min_ready: None,
             aliases: BTreeMap::new(),
             releases: Vec::new(),
             driver: None,
@@ -202,6 +205,7 @@ const PLACES: &[(&str, &str)] = &[
     ("coordinator_lease", "under `[fleet]`"),
     ("sources", "under `[fleet]`"),
     ("min_instances", "under `[services.NAME]`"),
+    ("min_ready", "under `[services.NAME]`"),
     ("aliases", "under `[services.NAME]`"),
     ("releases", "under `[services.NAME]`"),
 ];
@@ -343,6 +347,9 @@ fn read_service(source: &Source, mut table: Table<'_>) -> ServiceConfig {
     let mut config = ServiceConfig::default();
     if let Some(least) = table.count("min_instances", (0, 1_000_000)) {
         config.min_instances = least;
+    }
+    if let Some(duration) = table.duration_or_none("min_ready", LONGEST_WAIT) {
+        config.min_ready = Some(duration.value);
     }
     for (alias, text) in table.named_strings("aliases", "aliases = { \"a1b2c3d\" = \"1.2.0\" }") {
         if let Some(version) = read_version(source, &text) {

@@ -4,6 +4,14 @@ use std::time::Duration;
 
 use jiff::{Span, SpanRelativeTo};
 
+/// As [`read`], where none at all makes sense as well.
+pub(super) fn read_or_none(text: &str, longest: Duration) -> Result<Duration, String> {
+    if matches!(text.trim(), "0" | "0s" | "0ms" | "0m") {
+        return Ok(Duration::ZERO);
+    }
+    read(text, longest)
+}
+
 /// Reads `10m`, `1h 30m`, `7d`; the error completes the sentence "`key` …".
 pub(super) fn read(text: &str, longest: Duration) -> Result<Duration, String> {
     let unreadable = || "is not a duration".to_owned();
@@ -44,6 +52,8 @@ mod tests {
         ] {
             assert_eq!(read(text, DAY * 10).unwrap().as_secs(), seconds);
         }
+        assert_eq!(read_or_none("0s", DAY), Ok(Duration::ZERO));
+        assert_eq!(read_or_none("5s", DAY), Ok(Duration::from_secs(5)));
         for (text, reason) in [
             ("", "not a duration"),
             ("10", "not a duration"),
@@ -57,6 +67,9 @@ mod tests {
             ("999999999999999999999h", "not a duration"),
         ] {
             let error = read(text, DAY * 10).unwrap_err();
+            if reason != "zero" {
+                assert_eq!(read_or_none(text, DAY * 10), Err(error.clone()));
+            }
             assert!(error.contains(reason), "{text}: {error}");
         }
     }

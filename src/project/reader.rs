@@ -273,8 +273,26 @@ impl<'s> Table<'s> {
 
     /// A duration such as `"10m"`, of at least a millisecond and at most `longest`.
     pub fn duration(&mut self, key: &'static str, longest: Duration) -> Option<Located<Duration>> {
+        self.duration_by(key, longest, super::duration::read)
+    }
+
+    /// As [`Self::duration`], and `0s` is one.
+    pub fn duration_or_none(
+        &mut self,
+        key: &'static str,
+        longest: Duration,
+    ) -> Option<Located<Duration>> {
+        self.duration_by(key, longest, super::duration::read_or_none)
+    }
+
+    fn duration_by(
+        &mut self,
+        key: &'static str,
+        longest: Duration,
+        read: impl Fn(&str, Duration) -> Result<Duration, String>,
+    ) -> Option<Located<Duration>> {
         let text = self.string(key, &format!("{key} = \"10m\""))?;
-        match super::duration::read(text.value, longest) {
+        match read(text.value, longest) {
             Ok(value) => Some(Located {
                 value,
                 span: text.span,

@@ -147,6 +147,18 @@ fn each_user_of_mariadb_can_do_its_work_with_the_documented_grants_and_no_more()
         "true",
     ];
     instance.migrate(&agent).expect_code(0);
+    let lease = block_on(
+        phasegate::Lease::builder(&as_user("shop_web").url, "web", "1.2.0")
+            .instance("server-1")
+            .lease(Duration::from_secs(30))
+            .renew(Duration::from_millis(100))
+            .acquire(),
+    )
+    .expect("an instance may register");
+    eventually(GENEROUS, || {
+        let answer = reader.migrate(&["gate", "contract", "0002"]);
+        (answer.code == 0).then_some(())
+    });
     for question in [
         &["status"] as &[&str],
         &["fleet"],
@@ -165,6 +177,7 @@ fn each_user_of_mariadb_can_do_its_work_with_the_documented_grants_and_no_more()
     coordinator
         .migrate(&["contract", "0002", "0004"])
         .expect_code(0);
+    block_on(lease.release()).expect("an instance may go");
 
     let web = as_user("shop_web");
     for forbidden in [

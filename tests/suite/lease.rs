@@ -88,18 +88,17 @@ async fn view(db: &Db) -> View {
     view
 }
 
-/// The live instances of each version and state, as `1.0.0 serving 2`.
+/// The live instances of each version and state, as `1.0.0 serving 2`. How long they have stayed is not asked here.
 fn live(db: &Db) -> Vec<String> {
     let view = block_on(view(db));
     let groups = view.groups.iter();
     groups
         .map(|group| {
-            format!(
-                "{} {} {}",
-                group.label.text,
-                group.state.name(),
-                group.instances
-            )
+            let state = match group.state {
+                InstanceState::Starting => InstanceState::Serving,
+                state => state,
+            };
+            format!("{} {} {}", group.label.text, state.name(), group.instances)
         })
         .collect()
 }

@@ -12,6 +12,7 @@ mod conformance;
 mod crash;
 mod documents;
 mod errors;
+mod evidence;
 mod example;
 mod faults;
 mod fleet;

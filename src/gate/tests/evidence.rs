@@ -118,7 +118,7 @@ fn sources_that_spell_a_version_differently_see_the_same_instances() {
     other.source = "orchestrator".into();
     other.label.text = "v1.2".into();
     world.evidence.snapshot.groups.push(other);
-    assert_eq!(world.evidence.snapshot.instances_of("web"), 1);
+    assert_eq!(world.evidence.snapshot.proven()["web"], 1);
 }
 
 #[test]
@@ -128,8 +128,10 @@ fn an_instance_is_live_until_it_is_gone() {
     for state in InstanceState::ALL {
         world.evidence.snapshot.groups[0].state = state;
         let verdict = match state {
-            InstanceState::Draining | InstanceState::Lost => "hold",
-            InstanceState::Starting | InstanceState::Serving => "refuse",
+            InstanceState::Draining | InstanceState::Lost | InstanceState::Superseded => "hold",
+            InstanceState::Starting | InstanceState::Serving | InstanceState::Unreadable => {
+                "refuse"
+            }
         };
         world.expect("contract", &format!("{verdict}, live_version web 1.0.0"));
     }
