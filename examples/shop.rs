@@ -164,10 +164,11 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn std::error::Erro
     shop.database.close().await;
     lease.release().await?;
     shop.report("closed");
-    Ok(if shop.wrong == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    Ok(match lease.loss() {
+        // It stopped in good order, and not because it should.
+        Some(loss) => ExitCode::from(loss.exit_code()),
+        None if shop.wrong == 0 => ExitCode::SUCCESS,
+        None => ExitCode::FAILURE,
     })
 }
 

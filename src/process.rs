@@ -97,6 +97,19 @@ impl Drop for Ours {
     }
 }
 
+/// Starts a program whose end somebody here waits for.
+///
+/// # Errors
+/// Where it cannot be started.
+pub fn spawn(command: &mut tokio::process::Command) -> io::Result<(tokio::process::Child, Ours)> {
+    // Held meanwhile: it may have ended before its number is known.
+    let mut ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);
+    let child = command.spawn()?;
+    let pid = child.id().unwrap_or_default();
+    ours.insert(pid);
+    Ok((child, Ours(pid)))
+}
+
 /// Leaves a child that is there already to whoever holds the answer.
 pub fn ours(pid: Pid) -> Ours {
     let pid = pid.as_raw_nonzero().get().unsigned_abs();

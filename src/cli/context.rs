@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::out::note;
 use crate::coordinator::{self, Situation};
 use crate::database::{Connection, ErrorKind, Target};
+use crate::lease::with_credentials;
 use crate::ledger::{BackfillRecord, Ledger, LedgerError, RolloutRecord};
 use crate::project::{Config, Project};
 
@@ -75,13 +76,14 @@ pub(super) fn named_target(
     config: &Config,
     root: &Path,
 ) -> Result<Target, Failure> {
-    match (global.database_url()?, &config.database_url) {
+    let named = match (global.database_url()?, &config.database_url) {
         (Some(given), _) => Ok(given.target(root)?),
         (None, Some(url)) => Ok(Target::parse(url, root)?),
         (None, None) => Err(Failure::new("no database is named").help(
             "set --database-url-file or --database-url, DATABASE_URL or DATABASE_URL_FILE, or [database] url in migrate.toml",
         )),
-    }
+    };
+    named.map(|target| with_credentials(target, &config.database, root))
 }
 
 async fn last_rollout(

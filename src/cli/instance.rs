@@ -60,6 +60,7 @@ pub(super) fn prepare_agent(args: &AgentArgs, global: &Global) -> Result<AgentOp
         request,
         guard: Guard::split_off(args.command.clone(), session_name)?,
         stop_timeout: args.stop_timeout,
+        connection: setting.config.fleet.connection,
         background: args.background.into(),
     })
 }

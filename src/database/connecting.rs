@@ -40,7 +40,7 @@ pub async fn connect(
     target: &Target,
     options: ConnectOptions,
 ) -> Result<Box<dyn Connection>, DatabaseError> {
-    let target = target.current()?;
+    let target = target.current().await?;
     let target = target.as_ref();
     let limit = target
         .connect_timeout()

@@ -100,6 +100,11 @@ impl DatabaseError {
         Self::new(ErrorKind::Url, message)
     }
 
+    /// There is nothing to log in with. A later attempt may find it.
+    pub(super) fn no_password(message: String) -> Self {
+        Self::new(ErrorKind::Authentication, message)
+    }
+
     pub(super) fn unreachable(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unreachable, message)
     }

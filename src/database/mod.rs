@@ -10,6 +10,7 @@ mod error;
 mod keys;
 mod mysql;
 mod parameters;
+mod password;
 mod postgres;
 mod sqlite;
 mod target;
@@ -25,6 +26,7 @@ pub use connecting::{ConnectOptions, connect};
 pub use error::{DatabaseError, ErrorKind};
 pub use keys::{Key, KeyRange, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, equals, keyless};
+pub use password::PasswordSource;
 pub(crate) use postgres::APPLICATION_NAME;
 pub use target::{Target, read_url};
 

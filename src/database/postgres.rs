@@ -288,7 +288,7 @@ impl Connection for Postgres {
             return Ok(());
         }
         let opened = async {
-            let target = self.target.current()?;
+            let target = self.target.current().await?;
             login::log_in(&target, &names::LIMITLESS).await
         };
         let opened = tokio::time::timeout(CONNECT_AGAIN, opened).await;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::url::ServerUrl;
-use super::{DatabaseError, SCHEMES};
+use super::{DatabaseError, PasswordSource, SCHEMES};
 use crate::sql::Dialect;
 use crate::text::secret;
 
@@ -18,6 +18,8 @@ pub struct Target {
     place: Place,
     /// The file that the URL is read from anew for each connection, and where a relative path in it starts.
     origin: Option<(PathBuf, PathBuf)>,
+    /// What says the password anew for each login.
+    password: Option<PasswordSource>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -54,6 +56,7 @@ impl Target {
             dialect: *dialect,
             place,
             origin: None,
+            password: None,
         })
     }
 
@@ -70,15 +73,35 @@ impl Target {
         Ok(target)
     }
 
-    /// What the URL says now.
+    /// The same database, whose password is asked for anew at each login, whatever the URL says.
+    #[must_use]
+    pub fn with_password(mut self, source: PasswordSource) -> Self {
+        self.password = Some(source);
+        self
+    }
+
+    /// What the URL, and whatever else says the password, says now.
     ///
     /// # Errors
-    /// As [`Target::from_file`]; none where the URL is in no file.
-    pub(super) fn current(&self) -> Result<Cow<'_, Self>, DatabaseError> {
-        match &self.origin {
-            None => Ok(Cow::Borrowed(self)),
-            Some((file, base)) => Self::from_file(file, base).map(Cow::Owned),
+    /// As [`Target::from_file`], and where there is no password to be had; none where all of it is in the URL.
+    pub(super) async fn current(&self) -> Result<Cow<'_, Self>, DatabaseError> {
+        let mut current = match &self.origin {
+            None => Cow::Borrowed(self),
+            Some((file, base)) => Cow::Owned(Self::from_file(file, base)?),
+        };
+        let Some(source) = &self.password else {
+            return Ok(current);
+        };
+        if matches!(self.place, Place::Server(_)) {
+            let password = source.read().await?;
+            secret::remember(&password);
+            let owned = current.to_mut();
+            owned.password = Some(source.clone());
+            if let Place::Server(server) = &mut owned.place {
+                server.password = Some(password);
+            }
         }
+        Ok(current)
     }
 
     #[must_use]
@@ -233,6 +256,27 @@ mod tests {
         }
     }
 
+    fn finished<T>(future: impl Future<Output = T>) -> T {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn a_password_comes_from_its_source_at_each_login() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("password");
+        let target = Target::parse("mysql://bob:old-one@h/d", dir.path()).unwrap();
+        let target = target.with_password(PasswordSource::File(file.clone()));
+        for password in ["first-one", "second/one"] {
+            fs::write(&file, password).unwrap();
+            let current = finished(target.current()).unwrap();
+            let found = current.server().unwrap().password.clone();
+            assert_eq!(found.as_deref(), Some(password));
+            // A further connection asks again.
+            assert_eq!(current.password, target.password);
+        }
+    }
+
     #[test]
     fn a_url_in_a_file_is_read_anew() {
         let dir = tempfile::tempdir().unwrap();
@@ -240,14 +284,14 @@ mod tests {
         fs::write(&file, "postgres://bob:first-one@h/d\n").unwrap();
         let target = Target::from_file(&file, dir.path()).unwrap();
         fs::write(&file, "postgres://bob:second-one@h/d").unwrap();
-        let current = target.current().unwrap();
+        let current = finished(target.current()).unwrap();
         assert_eq!(
             current.server().unwrap().password.as_deref(),
             Some("second-one")
         );
         for (bad, why) in [("", "is empty"), ("a\nb", "several lines")] {
             fs::write(&file, bad).unwrap();
-            let said = target.current().unwrap_err().to_string();
+            let said = finished(target.current()).unwrap_err().to_string();
             assert!(said.contains(why) && said.contains("url"), "{said}");
         }
     }

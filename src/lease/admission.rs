@@ -49,14 +49,21 @@ pub enum Admission {
 /// # Errors
 /// A database that cannot be reached or used, and an admission that takes longer than half a minute.
 pub async fn admit(target: &Target, request: &AdmissionRequest) -> Result<Admission, LeaseError> {
+    let (admission, connection) = admit_and_keep(target, request).await?;
+    connection.close().await;
+    Ok(admission)
+}
+
+/// As [`admit`]; answers the connection as well, which the renewals may go on with.
+pub(super) async fn admit_and_keep(
+    target: &Target,
+    request: &AdmissionRequest,
+) -> Result<(Admission, Box<dyn Connection>), LeaseError> {
     let attempt = async {
         let mut connection = open(target, PATIENCE).await?;
         let admission = admit_on(connection.as_mut(), request, PATIENCE).await;
         match admission {
-            Ok(admission) => {
-                connection.close().await;
-                Ok(admission)
-            }
+            Ok(admission) => Ok((admission, connection)),
             // The transaction ends with the connection.
             Err(error) => Err(explain(error, connection.as_mut()).await),
         }

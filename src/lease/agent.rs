@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
-use super::admission::{Admission, AdmissionRequest, admit};
+use super::admission::{Admission, AdmissionRequest, admit_and_keep};
 use super::child::Group;
 use super::clock::Moment;
 use super::deadline::Terms;
@@ -19,6 +19,7 @@ use super::rest::{Next, Rest};
 use super::tenure::{Loss, Tenure};
 use crate::database::Target;
 use crate::gate::Decision;
+use crate::project::LeaseConnection;
 
 pub use super::guard::Guard;
 pub use super::rest::Background;
@@ -34,6 +35,7 @@ pub struct AgentOptions {
     /// lease is long enough.
     pub stop_timeout: Duration,
     pub background: Background,
+    pub connection: LeaseConnection,
 }
 
 /// How an agent ended.
@@ -55,7 +57,7 @@ impl AgentEnd {
             Self::Exited { code } => *code,
             Self::Refused(decision) => i32::from(decision.verdict.exit_code()),
             // That it stopped in good order does not make it a success.
-            Self::Lost { code: 0, .. } => 1,
+            Self::Lost { code: 0, loss } => i32::from(loss.exit_code()),
             Self::Lost { code, .. } => *code,
         }
     }
@@ -73,11 +75,12 @@ pub async fn run(options: AgentOptions) -> Result<AgentEnd, LeaseError> {
         guard,
         stop_timeout,
         background,
+        connection: between,
     } = options;
     let terms = Terms::new(request.lease, request.renew, stop_timeout)?;
     let mut signals = Signals::listen()?;
-    let admission = tokio::select! {
-        admission = admit(&target, &request) => admission?,
+    let (admission, connection) = tokio::select! {
+        admission = admit_and_keep(&target, &request) => admission?,
         // Nothing has started that could be told to stop.
         signal = signals.next_that_ends() => {
             return Ok(AgentEnd::Exited { code: 128 + signal.as_raw() });
@@ -85,11 +88,14 @@ pub async fn run(options: AgentOptions) -> Result<AgentEnd, LeaseError> {
     };
     let (id, asked_at) = match admission {
         Admission::Admitted { id, asked_at, .. } => (id, asked_at),
-        Admission::Refused(decision) => return Ok(AgentEnd::Refused(decision)),
+        Admission::Refused(decision) => {
+            connection.close().await;
+            return Ok(AgentEnd::Refused(decision));
+        }
     };
     let tenure = Arc::new(Tenure::new(terms, asked_at));
     let (keeper, handle) = Keeper::new(target, request, id, Arc::clone(&tenure));
-    tokio::spawn(keeper.run());
+    tokio::spawn(keeper.over(between, connection).run());
     let group = guard.group();
     let end = match start(guard, &tenure).await {
         Ok(application) => {

@@ -74,6 +74,14 @@ impl Terms {
         self.stop_timeout.min(self.lease / 4)
     }
 
+    /// How long one renewal may take before it is given up for the next one. A login takes its time, however often renewals
+    /// come.
+    #[must_use]
+    pub(super) fn patience(&self) -> Duration {
+        const ENOUGH: Duration = Duration::from_secs(5);
+        self.renew.max(ENOUGH.min(self.lease / 4))
+    }
+
     /// How often the clock is looked at, because timers stand still while the machine is suspended.
     #[must_use]
     pub fn tick(&self) -> Duration {

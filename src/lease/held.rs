@@ -1,24 +1,25 @@
 //! A lease for a Rust application, kept by a thread of its own.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::Signal;
 use tokio::sync::oneshot;
 
-use super::admission::{Admission, AdmissionRequest, admit};
+use super::admission::{Admission, AdmissionRequest, admit_and_keep};
 use super::clock::Moment;
+use super::credentials::with_credentials;
 use super::deadline::Terms;
 use super::error::LeaseError;
-use super::keeper::{Ended, Keeper, KeeperHandle};
+use super::keeper::{Keeper, KeeperHandle};
+use super::loss::{AtLoss, OnLoss, watch_over};
 use super::session_name::session_name;
 use super::tenure::{Loss, Tenure};
-use crate::database::Target;
+use crate::database::{PasswordSource, Target};
 use crate::model::{Declaration, InstanceState, Version};
-use crate::project::Project;
-
-type OnLost = Box<dyn FnOnce(&Loss) + Send>;
+use crate::project::{DatabaseConfig, LeaseConnection, Project};
 
 /// What a lease is asked for with.
 #[must_use = "nothing is registered before `acquire`"]
@@ -32,7 +33,9 @@ pub struct LeaseBuilder {
     lease: Option<Duration>,
     renew: Option<Duration>,
     stop_timeout: Duration,
-    on_lost: Option<OnLost>,
+    on_loss: OnLoss,
+    connection: Option<LeaseConnection>,
+    password: Option<PasswordSource>,
 }
 
 impl LeaseBuilder {
@@ -74,20 +77,42 @@ impl LeaseBuilder {
     }
 
     /// What happens instead of a SIGTERM to this process when the lease is lost. It runs on a thread
-    /// of its own. Unless the lease is released or the process has ended in time, a SIGKILL follows.
+    /// of its own. Unless the lease is released or the process has ended in time, a SIGKILL follows; and if it panics, the
+    /// SIGTERM does.
     pub fn on_lost(mut self, callback: impl FnOnce(&Loss) + Send + 'static) -> Self {
-        self.on_lost = Some(Box::new(callback));
+        self.on_loss = OnLoss::Call(Box::new(callback));
         self
     }
 
-    /// Registers the instance. On any async runtime.
+    /// What is done to this process when the lease is lost, by default [`AtLoss::Terminate`].
+    pub fn at_loss(mut self, at_loss: AtLoss) -> Self {
+        self.on_loss = match at_loss {
+            AtLoss::Terminate => OnLoss::Terminate,
+            AtLoss::Report => OnLoss::Report,
+        };
+        self
+    }
+
+    /// Whether the connection to the database is kept between two renewals; by default it is.
+    pub fn connection(mut self, connection: LeaseConnection) -> Self {
+        self.connection = Some(connection);
+        self
+    }
+
+    /// What says the password at each login, whatever the URL and the project say: it may change while this process runs.
+    pub fn password(mut self, source: PasswordSource) -> Self {
+        self.password = Some(source);
+        self
+    }
+
+    /// Registers the instance. On any async runtime. If it is given up before it is done, nothing is held.
     ///
     /// # Errors
     /// [`LeaseError::Refused`] where the version may not start now, and whatever keeps the database
     /// from being reached or used.
     pub async fn acquire(mut self) -> Result<Lease, LeaseError> {
         let (ready, acquired) = oneshot::channel();
-        let on_lost = self.on_lost.take();
+        let on_loss = std::mem::take(&mut self.on_loss);
         // A thread and a runtime of its own: those of the application may be busy or blocked just
         // when the lease has to be renewed.
         std::thread::Builder::new()
@@ -97,20 +122,22 @@ impl LeaseBuilder {
                     .enable_all()
                     .build();
                 match runtime {
-                    Ok(runtime) => runtime.block_on(self.hold(ready, on_lost)),
+                    Ok(runtime) => runtime.block_on(self.hold(ready, on_loss)),
                     // The receiver waits for exactly this.
                     Err(error) => drop(ready.send(Err(error.into()))),
                 }
             })?;
-        acquired.await.map_err(|_| LeaseError::NotHeld)?
+        let lease: Lease = acquired.await.map_err(|_| LeaseError::NotHeld)??;
+        // It may have waited here for longer than it lasts, where the application's runtime was blocked.
+        if !lease.is_valid() {
+            return Err(LeaseError::NotHeld);
+        }
+        lease.0.delivered.store(true, Ordering::Release);
+        Ok(lease)
     }
 
     /// Asks for the lease, answers through `ready`, and holds it until it is released.
-    async fn hold(
-        mut self,
-        ready: oneshot::Sender<Result<Lease, LeaseError>>,
-        on_lost: Option<OnLost>,
-    ) {
+    async fn hold(mut self, ready: oneshot::Sender<Result<Lease, LeaseError>>, on_loss: OnLoss) {
         let instance = self.instance.get_or_insert_with(this_process);
         let session_name = session_name(&self.service, &self.label, instance);
         let (keeper, handle, tenure) = match self.admitted().await {
@@ -121,48 +148,59 @@ impl LeaseBuilder {
                 return;
             }
         };
-        let lease = Lease {
-            handle: handle.clone(),
+        let (_running, over) = mpsc::channel();
+        let delivered = Arc::new(AtomicBool::new(false));
+        let lease = Lease(Arc::new(Holding {
+            handle,
             tenure: Arc::clone(&tenure),
             session_name,
-        };
-        if ready.send(Ok(lease)).is_err() {
-            // Nobody waits for it, so nobody has begun to use the database.
-            let keeping = tokio::spawn(keeper.run());
-            report_failure(handle.release().await);
-            let _ = keeping.await;
-            return;
-        }
-        drop(handle);
-        watch_over(keeper, &tenure, on_lost).await;
+            delivered: Arc::clone(&delivered),
+            released: AtomicBool::new(false),
+            over: Mutex::new(over),
+        }));
+        // Where nobody waits for it any more, or it is not received although it was sent, it is dropped, and so released.
+        drop(ready.send(Ok(lease)));
+        watch_over(keeper, &tenure, on_loss, &delivered).await;
     }
 
     async fn admitted(self) -> Result<(Keeper, KeeperHandle, Arc<Tenure>), LeaseError> {
         let stop_timeout = self.stop_timeout;
-        let (target, request) = self.request()?;
+        let (target, request, between) = self.request()?;
         let terms = Terms::new(request.lease, request.renew, stop_timeout)?;
-        match admit(&target, &request).await? {
+        let (admission, connection) = admit_and_keep(&target, &request).await?;
+        match admission {
             Admission::Admitted { id, asked_at, .. } => {
                 let tenure = Arc::new(Tenure::new(terms, asked_at));
                 let (keeper, handle) = Keeper::new(target, request, id, Arc::clone(&tenure));
-                Ok((keeper, handle, tenure))
+                Ok((keeper.over(between, connection), handle, tenure))
             }
-            Admission::Refused(decision) => Err(LeaseError::Refused(Box::new(decision))),
+            Admission::Refused(decision) => {
+                connection.close().await;
+                Err(LeaseError::Refused(Box::new(decision)))
+            }
         }
     }
 
-    fn request(self) -> Result<(Target, AdmissionRequest), LeaseError> {
-        let target = Target::parse(&self.database_url, &std::env::current_dir()?)?;
+    fn request(self) -> Result<(Target, AdmissionRequest, LeaseConnection), LeaseError> {
+        let directory = std::env::current_dir()?;
+        let target = Target::parse(&self.database_url, &directory)?;
+        let mut target = with_credentials(target, &DatabaseConfig::default(), &directory);
         let mut pending = self.pending;
         let (mut lease, mut renew) = (Terms::DEFAULT_LEASE, Terms::DEFAULT_RENEW);
+        let mut connection = LeaseConnection::default();
         let mut placed = None;
         if let Some(directory) = &self.project {
             let project =
                 Project::load(directory, Some(&self.database_url)).map_err(LeaseError::Project)?;
             (lease, renew) = (project.config.fleet.lease, project.config.fleet.renew);
+            connection = project.config.fleet.connection;
+            target = with_credentials(target, &project.config.database, &project.root);
             placed = project.config.place(&self.service, &self.label).version;
             let declarations = project.migrations.into_iter();
             pending.extend(declarations.map(|migration| migration.declaration));
+        }
+        if let Some(source) = self.password {
+            target = target.with_password(source);
         }
         let version: Version = match placed {
             Some(version) => version,
@@ -178,7 +216,7 @@ impl LeaseBuilder {
             state: InstanceState::Serving,
             pending,
         };
-        Ok((target, request))
+        Ok((target, request, self.connection.unwrap_or(connection)))
     }
 }
 
@@ -192,75 +230,20 @@ fn this_process() -> String {
     )
 }
 
-fn report_failure(released: Result<(), LeaseError>) {
-    if let Err(error) = released {
-        tracing::warn!("the lease could not be released and counts until it runs out: {error}");
-    }
-}
-
-/// Keeps a lease, and stops this process where that fails.
-async fn watch_over(keeper: Keeper, tenure: &Tenure, on_lost: Option<OnLost>) {
-    let keeping = keeper.run();
-    tokio::pin!(keeping);
-    let mut abandoned = false;
-    let mut on_lost = Some(on_lost.unwrap_or_else(|| Box::new(terminate)));
-    loop {
-        // Invariant: the deadline comes before anything else. It may be long after the last look.
-        let now = Moment::now();
-        let held = tenure.look(now);
-        if let Some(loss) = held.loss {
-            if now >= held.deadline.kill_at() {
-                tracing::error!("killing this process: it did not stop in time");
-                signal_self(Signal::KILL);
-            } else if let Some(callback) = on_lost.take() {
-                // It may block, and must not keep the kill from coming.
-                let told = std::thread::Builder::new()
-                    .name("phasegate-lost".into())
-                    .spawn(move || callback(&loss));
-                if told.is_err() {
-                    signal_self(Signal::TERM);
-                }
-            }
-        }
-        tokio::select! {
-            ended = &mut keeping, if !abandoned => match ended {
-                Ended::Released => return,
-                Ended::Abandoned => {
-                    abandoned = true;
-                    let left = tenure.failed("it was dropped and not released".into(), now);
-                    tracing::warn!(
-                        "a lease was dropped and not released: if this process goes on, it is stopped in {} s",
-                        left.as_secs()
-                    );
-                }
-            },
-            () = tokio::time::sleep(tenure.nap(now, None)) => {}
-        }
-    }
-}
-
-fn terminate(loss: &Loss) {
-    tracing::error!(help = loss.help(), "stopping this process: {loss}");
-    signal_self(Signal::TERM);
-}
-
-fn signal_self(signal: Signal) {
-    if let Err(error) = rustix::process::kill_process(rustix::process::getpid(), signal) {
-        tracing::error!("cannot stop this process: {error}");
-    }
-}
-
 /// The right of this process to use the database, at the version that it named.
 ///
-/// A thread of its own renews it. When it cannot be kept, that thread ends the process in time:
-/// SIGTERM (or [`LeaseBuilder::on_lost`]) first, SIGKILL at the deadline. Hold it as long as the
-/// process uses the database, then [release](Self::release) it.
+/// A thread of its own renews it. When it cannot be kept, that thread ends the process in time: SIGTERM first, SIGKILL at the
+/// deadline; or what [`LeaseBuilder::on_lost`] and [`LeaseBuilder::at_loss`] have chosen. Hold it as long as the process uses
+/// the database, then [release](Self::release) it.
 ///
-/// Dropping it without a release stops the renewals. The version then counts as live until the
-/// lease ends, and a process that goes on beyond that is stopped like after any other loss.
+/// A clone is the same lease. When the last one is dropped, the lease is released as well; the drop waits up to two seconds
+/// until the database knows. So drop it when nothing uses the database any more. If it is dropped by a panic, the rest of the
+/// process may still do: then that is a [loss](Loss::Panicked), of which everybody is told.
+///
+/// Giving up [`LeaseBuilder::acquire`], at any moment, leaves nothing behind: what was registered is released.
 ///
 /// ```no_run
-/// # async fn run() -> Result<(), phasegate::lease::LeaseError> {
+/// # async fn run() -> Result<std::process::ExitCode, phasegate::lease::LeaseError> {
 /// let lease = phasegate::Lease::builder("sqlite://shop.db", "web", env!("CARGO_PKG_VERSION"))
 ///     .instance("server-1")
 ///     .acquire()
@@ -269,17 +252,53 @@ fn signal_self(signal: Signal) {
 ///     // one unit of work
 /// #   break;
 /// }
-/// lease.draining().await?;
+/// lease.draining().await.ok();
 /// lease.release().await?;
-/// # Ok(())
+/// // That a process stopped in good order because its lease was lost does not make it a success.
+/// Ok(lease.loss().map_or(0, |loss| loss.exit_code()).into())
 /// # }
 /// ```
 #[must_use = "the lease is held only as long as this value is"]
+#[derive(Clone, Debug)]
+pub struct Lease(Arc<Holding>);
+
+/// What the clones of a lease share.
 #[derive(Debug)]
-pub struct Lease {
+struct Holding {
     handle: KeeperHandle,
     tenure: Arc<Tenure>,
     session_name: String,
+    /// Whether this process has it: one that nobody has received yet stops nobody.
+    delivered: Arc<AtomicBool>,
+    released: AtomicBool,
+    /// Disconnected when its thread has ended.
+    over: Mutex<Receiver<()>>,
+}
+
+impl Holding {
+    fn is_released(&self) -> bool {
+        self.released.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        const PATIENCE: Duration = Duration::from_secs(2);
+        if self.is_released() {
+            return;
+        }
+        let delivered = self.delivered.load(Ordering::Acquire);
+        if delivered && std::thread::panicking() {
+            self.tenure.lose(Loss::Panicked, Moment::now());
+            return;
+        }
+        self.handle.begin_release();
+        if delivered {
+            // The process may be about to end, and its threads with it. Nothing is ever sent: it waits for their end.
+            let over = self.over.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let _ = over.recv_timeout(PATIENCE);
+        }
+    }
 }
 
 impl Lease {
@@ -300,7 +319,9 @@ impl Lease {
             lease: None,
             renew: None,
             stop_timeout: Terms::DEFAULT_STOP_TIMEOUT,
-            on_lost: None,
+            on_loss: OnLoss::Terminate,
+            connection: None,
+            password: None,
         }
     }
 
@@ -309,23 +330,35 @@ impl Lease {
     #[must_use]
     pub fn is_valid(&self) -> bool {
         let now = Moment::now();
-        self.tenure.look(now).is_valid_at(now)
+        !self.0.is_released() && self.0.tenure.look(now).is_valid_at(now)
+    }
+
+    /// Why the process has to stop using the database, if it has to.
+    #[must_use]
+    pub fn loss(&self) -> Option<Loss> {
+        if self.0.is_released() {
+            // What it was when it was released.
+            return self.0.tenure.loss();
+        }
+        self.0.tenure.look(Moment::now()).loss
     }
 
     /// What this process should call its database sessions (`application_name` of PostgreSQL): then a look at the
     /// database shows whose they are, and none of them holds up a contract as somebody who never registered.
     #[must_use]
     pub fn session_name(&self) -> &str {
-        &self.session_name
+        &self.0.session_name
     }
 
     /// Resolves when the process has to stop using the database, and says why. Never resolves after a
     /// release.
     pub async fn lost(&self) -> Loss {
-        let mut changes = self.tenure.subscribe();
+        let mut changes = self.0.tenure.subscribe();
         loop {
-            if let Some(loss) = changes.borrow_and_update().loss.clone() {
-                return loss;
+            let loss = changes.borrow_and_update().loss.clone();
+            match loss {
+                Some(loss) if !self.0.is_released() => return loss,
+                _ => {}
             }
             if changes.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -338,15 +371,18 @@ impl Lease {
     /// # Errors
     /// [`LeaseError::NotHeld`] after a loss.
     pub async fn draining(&self) -> Result<(), LeaseError> {
-        self.handle.draining().await
+        self.0.handle.draining().await
     }
 
-    /// Ends the lease: from here this process may not use the database.
+    /// Ends the lease: from here this process may not use the database. To release it again does nothing.
     ///
     /// # Errors
     /// Whatever keeps the database from being told within a few seconds; the version then counts as
     /// live until the lease runs out by itself.
-    pub async fn release(self) -> Result<(), LeaseError> {
-        self.handle.release().await
+    pub async fn release(&self) -> Result<(), LeaseError> {
+        if self.0.released.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.0.handle.release().await
     }
 }

@@ -13,6 +13,7 @@ use super::tenure::{Loss, Tenure};
 use crate::database::{Connection, Target};
 use crate::ledger::{LeaseId, Renewal};
 use crate::model::InstanceState;
+use crate::project::LeaseConnection;
 
 /// How long a release may take; what it would end ends by itself anyway.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,6 +57,13 @@ impl KeeperHandle {
     /// Whatever keeps the database from being told; the lease then ends by itself in its time.
     pub async fn release(&self) -> Result<(), LeaseError> {
         self.ask(Wish::Release).await
+    }
+
+    /// As [`Self::release`], without waiting until it is done.
+    pub(super) fn begin_release(&self) {
+        let (reply, _) = oneshot::channel();
+        // A keeper that has ended has nothing to release.
+        let _ = self.wishes.send(Wish::Release(reply));
     }
 
     async fn ask(
@@ -109,6 +117,7 @@ pub struct Keeper {
     tenure: Arc<Tenure>,
     wishes: mpsc::UnboundedReceiver<Wish>,
     connection: Option<Box<dyn Connection>>,
+    between: LeaseConnection,
     /// The state that the ledger shows.
     recorded: InstanceState,
     draining: Vec<oneshot::Sender<Result<(), LeaseError>>>,
@@ -139,10 +148,25 @@ impl Keeper {
             tenure,
             wishes,
             connection: None,
+            between: LeaseConnection::default(),
             draining: Vec::new(),
             retry_after: FIRST_RETRY,
         };
         (keeper, KeeperHandle { wishes: sender })
+    }
+
+    /// What becomes of the connection between two renewals; and the one of the admission, to go on with.
+    #[must_use]
+    pub(super) fn over(
+        mut self,
+        between: LeaseConnection,
+        connection: Box<dyn Connection>,
+    ) -> Self {
+        self.between = between;
+        if between == LeaseConnection::Kept {
+            self.connection = Some(connection);
+        }
+        self
     }
 
     /// Renews until the lease is released, or until every handle is gone. After a loss it renews
@@ -187,24 +211,43 @@ impl Keeper {
     /// Begins one attempt to renew.
     fn attempt(&mut self) -> Attempt {
         let (target, request, id) = (self.target.clone(), self.request.clone(), self.id.clone());
-        let connection = self.connection.take();
+        let kept = self.connection.take();
+        let between = self.between;
         let recorded = self.recorded;
-        // A renewal that takes longer than that is overtaken by the next one.
-        let limit = self.tenure.terms().renew();
+        let limit = self.tenure.terms().patience();
         Box::pin(async move {
             let attempt = async {
-                let mut connection = match connection {
-                    Some(connection) => connection,
-                    None => open(&target, limit).await?,
-                };
+                // One that was kept may have been closed meanwhile, by a server, a pooler or, without a word, a firewall:
+                // that says nothing of the database. What was done over it and not confirmed can be done again.
+                if let Some(mut kept) = kept {
+                    let limit = limit / 2;
+                    let renewal = renew(kept.as_mut(), &request, &id, recorded, limit);
+                    match within(limit, "the renewal", renewal).await {
+                        Ok(outcome) => return Ok((kept, outcome)),
+                        Err(error) if error.is_passing() => {
+                            tracing::debug!("renewing over a new connection: {error}");
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+                let mut connection = open(&target, limit).await?;
                 let outcome = renew(connection.as_mut(), &request, &id, recorded, limit).await?;
                 Ok((connection, outcome))
             };
             match within(limit, "the renewal", attempt).await {
-                Ok((connection, outcome)) => Attempted {
-                    connection: Some(connection),
-                    outcome: Ok(outcome),
-                },
+                Ok((connection, outcome)) => {
+                    let connection = match between {
+                        LeaseConnection::Kept => Some(connection),
+                        LeaseConnection::Short => {
+                            connection.close().await;
+                            None
+                        }
+                    };
+                    Attempted {
+                        connection,
+                        outcome: Ok(outcome),
+                    }
+                }
                 Err(error) => Attempted {
                     connection: None,
                     outcome: Err(error),
@@ -275,18 +318,33 @@ impl Keeper {
                 let attempted = attempt.await;
                 self.conclude(attempted);
             }
-            let mut connection = match self.connection.take() {
-                Some(connection) => connection,
-                None => open(&self.target, RELEASE_TIMEOUT).await?,
-            };
-            let mut ledger = begin(connection.as_mut(), RELEASE_TIMEOUT).await?;
-            ledger.release(&self.id).await?;
-            ledger.commit().await?;
-            connection.close().await;
-            Ok(())
+            if let Some(kept) = self.connection.take()
+                && end(kept, &self.id, RELEASE_TIMEOUT / 2).await.is_ok()
+            {
+                return Ok(());
+            }
+            let connection = open(&self.target, RELEASE_TIMEOUT).await?;
+            end(connection, &self.id, RELEASE_TIMEOUT).await
         };
         within(RELEASE_TIMEOUT, "the release of the lease", release).await
     }
+}
+
+/// Ends a lease; to end one that has ended is no error.
+async fn end(
+    mut connection: Box<dyn Connection>,
+    id: &LeaseId,
+    limit: Duration,
+) -> Result<(), LeaseError> {
+    let release = async {
+        let mut ledger = begin(connection.as_mut(), limit).await?;
+        ledger.release(id).await?;
+        ledger.commit().await?;
+        Ok(())
+    };
+    within(limit, "the release of the lease", release).await?;
+    connection.close().await;
+    Ok(())
 }
 
 async fn poll(attempt: &mut Option<Attempt>) -> Attempted {

@@ -21,6 +21,8 @@ pub enum Loss {
     },
     /// The database lost or ended the lease, and the gate does not admit the version again.
     Refused(Box<Decision>),
+    /// What held the lease has panicked: nobody asks any more whether it still holds.
+    Panicked,
 }
 
 impl fmt::Display for Loss {
@@ -37,6 +39,7 @@ impl fmt::Display for Loss {
                 "the database does not know the lease any more, and asked again: {}",
                 describe(decision)
             ),
+            Self::Panicked => f.write_str("the part of the process that held the lease has panicked"),
         }
     }
 }
@@ -50,7 +53,14 @@ impl Loss {
                 "make sure that the database can be reached, then start the application again; a longer lease outlasts longer outages"
             }
             Self::Refused(_) => "start a version that `migrate status` lists as admissible",
+            Self::Panicked => "see the panic, and start the application again",
         }
+    }
+
+    /// The exit code of a process that has stopped because of it: that it did so in good order does not make it a success.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        1
     }
 }
 
@@ -152,6 +162,11 @@ impl Tenure {
     pub fn look(&self, now: Moment) -> Held {
         self.held.send_if_modified(|held| held.expire(now));
         self.held.borrow().clone()
+    }
+
+    /// The loss that was recorded, if one was.
+    pub(super) fn loss(&self) -> Option<Loss> {
+        self.held.borrow().loss.clone()
     }
 
     /// As [`Held::renew`], for everybody who shares the knowledge.

@@ -38,9 +38,20 @@ pub struct DatabaseConfig {
     pub busy_timeout: Duration,
     /// The URLs of the replicas whose lag a backfill looks at; may hold passwords.
     pub replicas: Vec<String>,
+    /// What says the password at each login.
+    pub password: Option<PasswordConfig>,
     /// The databases that the scripts have to work on; never empty.
     pub dialects: Vec<Dialect>,
     pub dialects_from: DialectsFrom,
+}
+
+/// What says the password of the database at each login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PasswordConfig {
+    /// A file, relative to the project's root.
+    File(String),
+    /// A program and its arguments, which runs there.
+    Command(Vec<String>),
 }
 
 /// What says which databases the scripts are for.
@@ -61,6 +72,7 @@ impl Default for DatabaseConfig {
             lock_retry_for: Duration::from_mins(5),
             busy_timeout: Duration::from_secs(30),
             replicas: Vec::new(),
+            password: None,
             dialects: Dialect::ALL.to_vec(),
             dialects_from: DialectsFrom::Assumption,
         }
@@ -197,12 +209,15 @@ const PLACES: &[(&str, &str)] = &[
     ("database_url", "under `[database]`, as `url`"),
     ("dialects", "under `[database]`"),
     ("replicas", "under `[database]`"),
+    ("password_file", "under `[database]`"),
+    ("password_command", "under `[database]`"),
     ("lock_timeout", "under `[database]`"),
     ("lock_retry_for", "under `[database]`"),
     ("busy_timeout", "under `[database]`"),
     ("lease", "under `[fleet]`"),
     ("renew", "under `[fleet]`"),
     ("coordinator_lease", "under `[fleet]`"),
+    ("connection", "under `[fleet]`"),
     ("sources", "under `[fleet]`"),
     ("min_instances", "under `[services.NAME]`"),
     ("min_ready", "under `[services.NAME]`"),
@@ -259,6 +274,7 @@ fn read_database(source: &Source, mut table: Table<'_>) -> (Option<String>, Data
     wait("lock_timeout", &mut config.lock_timeout);
     wait("lock_retry_for", &mut config.lock_retry_for);
     wait("busy_timeout", &mut config.busy_timeout);
+    config.password = read_password(source, &mut table);
     let listed_span = table.key_span("dialects");
     table.finish(PLACES);
 
@@ -308,6 +324,42 @@ fn read_database(source: &Source, mut table: Table<'_>) -> (Option<String>, Data
         }
     }
     (url.map(|url| url.value.to_owned()), config)
+}
+
+fn read_password(source: &Source, table: &mut Table<'_>) -> Option<PasswordConfig> {
+    const FILE: &str = "password_file = \"/run/secrets/database\"";
+    const COMMAND: &str = "password_command = [\"./database-token\"]";
+    let second = table.key_span("password_command");
+    let file = table.string("password_file", FILE);
+    let command = table.strings("password_command", COMMAND);
+    let command: Option<Vec<String>> =
+        command.map(|parts| parts.iter().map(|part| part.value.to_owned()).collect());
+    match (file, command) {
+        (Some(_), Some(_)) => {
+            let message = "`password_file` and `password_command` both say the password";
+            source.error(
+                "two-passwords",
+                second.unwrap_or(0..0),
+                message,
+                "keep one of them",
+            );
+            None
+        }
+        (None, Some(command)) if command.first().is_none_or(String::is_empty) => {
+            let message = "`password_command` names no program";
+            let help = format!("write for example `{COMMAND}`");
+            source.error("empty-value", second.unwrap_or(0..0), message, help);
+            None
+        }
+        (None, Some(command)) => Some(PasswordConfig::Command(command)),
+        (Some(file), None) if file.value.is_empty() => {
+            let help = format!("write for example `{FILE}`");
+            source.error("empty-value", file.span, "`password_file` is empty", help);
+            None
+        }
+        (Some(file), None) => Some(PasswordConfig::File(file.value.to_owned())),
+        (None, None) => None,
+    }
 }
 
 fn all_dialects() -> String {

@@ -12,10 +12,21 @@ pub struct FleetConfig {
     pub lease: Duration,
     /// How often an instance renews its lease; less than a third of `lease`.
     pub renew: Duration,
+    pub connection: LeaseConnection,
     /// How long a coordinator that was killed keeps the next one waiting.
     pub coordinator_lease: Duration,
     /// Never empty, and each has a different name.
     pub sources: Vec<SourceConfig>,
+}
+
+/// What an instance does with its connection to the database between two renewals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LeaseConnection {
+    /// It is kept: one connection an instance, and a login only where that one is lost.
+    #[default]
+    Kept,
+    /// It is closed: a login for each renewal.
+    Short,
 }
 
 impl Default for FleetConfig {
@@ -23,6 +34,7 @@ impl Default for FleetConfig {
         Self {
             lease: Duration::from_mins(10),
             renew: Duration::from_secs(10),
+            connection: LeaseConnection::default(),
             coordinator_lease: Duration::from_secs(15),
             sources: vec![SourceConfig::Leases],
         }
@@ -73,6 +85,13 @@ pub(super) fn read(source: &Source, mut table: Table<'_>) -> FleetConfig {
     }
     if let Some(renew) = &renew {
         config.renew = renew.value;
+    }
+    const CONNECTIONS: &[(&str, LeaseConnection)] = &[
+        ("kept", LeaseConnection::Kept),
+        ("short", LeaseConnection::Short),
+    ];
+    if let Some(connection) = table.choice("connection", CONNECTIONS) {
+        config.connection = connection;
     }
     if let Some(lease) = table.duration("coordinator_lease", LONGEST_WAIT) {
         config.coordinator_lease = lease.value;

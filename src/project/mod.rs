@@ -35,8 +35,10 @@ use std::path::{Path, PathBuf};
 use crate::model::MigrationId;
 
 pub use backfill::{BackfillRules, BatchRules, Pace, ThrottleRules};
-pub use config::{CONFIG_FILE, Config, DatabaseConfig, DialectsFrom, ServiceConfig};
-pub use fleet::{FleetConfig, SourceConfig};
+pub use config::{
+    CONFIG_FILE, Config, DatabaseConfig, DialectsFrom, PasswordConfig, ServiceConfig,
+};
+pub use fleet::{FleetConfig, LeaseConnection, SourceConfig};
 pub use manifest::{ContractRules, MANIFEST_FILE, Recheck};
 pub use migration::{Files, Migration};
 pub use problem::{Location, Problem, Problems, Severity};

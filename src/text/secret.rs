@@ -17,6 +17,9 @@ const SHORTEST: usize = 4;
 /// From here on one is found as a part of a longer word as well.
 const LONG: usize = 8;
 
+/// How many are kept in mind.
+const MOST: usize = 256;
+
 static REMEMBERED: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
 /// Keeps a secret in mind, as it is and as a URL writes it, so that [`masked`] finds it.
@@ -27,6 +30,10 @@ pub fn remember(secret: &str) {
     let Ok(mut known) = REMEMBERED.write() else {
         return;
     };
+    // Tokens that change at each login must not fill the memory.
+    if known.len() >= MOST {
+        known.clear();
+    }
     for form in [secret.to_owned(), percent_encoded(secret)] {
         if !known.contains(&form) {
             known.push(form);

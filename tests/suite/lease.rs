@@ -2,6 +2,8 @@
 
 mod admission;
 mod background;
+mod credentials;
+mod held;
 mod keeper;
 mod process;
 

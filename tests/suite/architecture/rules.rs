@@ -35,7 +35,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     ("fleet", "ledger database project model crash process text"),
     ("ledger", "database model crash text"),
-    ("database", "sql crash text"),
+    ("database", "sql crash process text"),
     ("project", "model sql text"),
     ("planner", "gate model text"),
     ("gate", "model text"),
