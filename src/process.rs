@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::CStr;
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -14,6 +15,28 @@ pub fn signal_group(leader: u32, signal: Signal) {
     if let Some(group) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
         // It may have ended by itself just now.
         let _ = rustix::process::kill_process_group(group, signal);
+    }
+}
+
+/// What of the environment leads into the database: it is not handed on without being asked for.
+fn is_credential(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    matches!(&*name, "DATABASE_URL" | "DATABASE_URL_FILE" | "MYSQL_PWD") || name.starts_with("PG")
+}
+
+/// The environment of a program that works for this one: all of it, but what leads into the database only where `asked` names
+/// it. `DATABASE_URL` is then that of the database that this command works on, wherever it was named.
+pub fn without_credentials(command: &mut Command, asked: &[String], database_url: Option<&str>) {
+    for (name, _) in std::env::vars_os() {
+        let is_asked = asked.iter().any(|asked| OsStr::new(asked) == name);
+        if is_credential(&name) && !is_asked {
+            command.env_remove(name);
+        }
+    }
+    if let Some(url) = database_url
+        && asked.iter().any(|asked| asked == "DATABASE_URL")
+    {
+        command.env("DATABASE_URL", url);
     }
 }
 

@@ -367,7 +367,8 @@ impl Connection for Postgres {
     }
 
     async fn lock_holders(&mut self, id: i64) -> Result<Vec<LockHolder>, DatabaseError> {
-        // Who stands before it in the queue and waits as well is not to blame.
+        // Who stands before it in the queue and waits as well is not to blame. Of its statement only the kind is told: the
+        // text may hold a password.
         let rows = self
             .rows(&format!(
                 "WITH RECURSIVE blocking (pid) AS (SELECT unnest(pg_blocking_pids({id})) \
@@ -376,7 +377,7 @@ impl Connection for Postgres {
                  || CASE WHEN application_name <> '' THEN ' (' || application_name || ')' ELSE '' END \
                  || coalesce(', ' || state, '') \
                  || coalesce(', in a transaction since ' || to_char(xact_start AT TIME ZONE 'UTC', 'HH24:MI:SS') || ' UTC', '') \
-                 || coalesce(', last statement: ' || left(regexp_replace(query, '\\s+', ' ', 'g'), 60), '') \
+                 || coalesce(', last statement: ' || upper(regexp_replace(substring(query from '^[[:space:](]*([a-zA-Z]+([[:space:]]+[a-zA-Z]+)?)'), '\\s+', ' ', 'g')), '') \
                  FROM pg_stat_activity WHERE pid IN (SELECT pid FROM blocking) AND cardinality(pg_blocking_pids(pid)) = 0"
             ))
             .await?;

@@ -12,33 +12,53 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use super::{Instance, Observation, Source, SourceFailure};
 use crate::database::Connection;
 use crate::model::InstanceState;
+use crate::process::without_credentials;
 use crate::project::Config;
 use crate::text::secret;
+use crate::text::shown::shortened;
 
 /// More than any fleet's list needs; a program that prints without end must not fill the memory.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
+
+/// Bytes of one line, and lines: far more than any instance or fleet has.
+const LONGEST_LINE: usize = 64 * 1024;
+const MOST_LINES: usize = 100_000;
+/// Characters of a name or a version: what every database can keep.
+const LONGEST_NAME: usize = 255;
+/// Characters of what it says about its failure.
+const LONGEST_REASON: usize = 500;
 
 pub(super) struct Command {
     run: Vec<String>,
     timeout: Duration,
     max_age: Duration,
+    /// What of the environment that leads into the database it is given.
+    env: Vec<String>,
 }
 
 impl Command {
-    pub(super) fn new(run: &[String], timeout: Duration, max_age: Duration) -> Self {
+    pub(super) fn new(
+        run: &[String],
+        timeout: Duration,
+        max_age: Duration,
+        env: &[String],
+    ) -> Self {
         Self {
             run: run.to_vec(),
             timeout,
             max_age,
+            env: env.to_vec(),
         }
     }
 
-    async fn output(&self) -> Result<String, SourceFailure> {
+    async fn output(&self, config: &Config) -> Result<String, SourceFailure> {
         let Some((program, arguments)) = self.run.split_first() else {
             return Err(SourceFailure("`run` is empty".into()));
         };
-        let mut child = tokio::process::Command::new(program)
-            .args(arguments)
+        let mut command = std::process::Command::new(program);
+        command.args(arguments);
+        without_credentials(&mut command, &self.env, config.database_url.as_deref());
+        let mut child = tokio::process::Command::from(command)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -69,7 +89,7 @@ impl Command {
             // It may have printed what it was given, and this gets into the log.
             return Err(SourceFailure(format!(
                 "`{program}` ended with {status}: {}",
-                secret::masked(said)
+                secret::masked(&shortened(said, LONGEST_REASON))
             )));
         }
         stdout.map_err(|error| SourceFailure(format!("the output of `{program}`: {error}")))
@@ -125,7 +145,16 @@ pub fn read_lines(
         if line.trim().is_empty() {
             continue;
         }
-        let fail = |why: String| SourceFailure(format!("line {number} of its output: {why}"));
+        let fail = |why: String| {
+            let why = shortened(&why, LONGEST_REASON).into_owned();
+            SourceFailure(format!("line {number} of its output: {why}"))
+        };
+        if instances.len() >= MOST_LINES {
+            return Err(fail(format!("there are more than {MOST_LINES} instances")));
+        }
+        if line.len() > LONGEST_LINE {
+            return Err(fail(format!("it is longer than {LONGEST_LINE} bytes")));
+        }
         let line: Line = serde_json::from_str(line).map_err(|error| {
             fail(format!(
                 "{error}; expected {{\"service\":\"web\",\"instance\":\"server-1\",\"version\":\"1.1.0\"}}"
@@ -140,6 +169,11 @@ pub fn read_lines(
         for (what, value) in [("instance", &line.instance), ("version", &line.version)] {
             if value.trim().is_empty() {
                 return Err(fail(format!("`{what}` is empty")));
+            }
+            if value.chars().nth(LONGEST_NAME).is_some() {
+                return Err(fail(format!(
+                    "`{what}` is longer than {LONGEST_NAME} characters"
+                )));
             }
         }
         let age_ms = match &line.seen_at {
@@ -181,7 +215,7 @@ impl Source for Command {
         config: &Config,
         _connection: &mut dyn Connection,
     ) -> Result<Observation, SourceFailure> {
-        let text = self.output().await?;
+        let text = self.output(config).await?;
         let instances = read_lines(&text, Timestamp::now(), |name| {
             config.services.contains_key(name)
         })?;
@@ -249,6 +283,27 @@ mod tests {
         ] {
             let error = lines(&format!("{good}\n{bad}")).unwrap_err();
             assert!(error.contains(said), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_no_fleet_has_is_refused_in_few_words() {
+        let line = |name: &str| {
+            format!("{{\"service\":\"web\",\"instance\":\"{name}\",\"version\":\"1\"}}\n")
+        };
+        assert_eq!(lines(&line(&"ä".repeat(LONGEST_NAME))).unwrap().len(), 1);
+        let deep = format!("{}1{}", "[".repeat(20_000), "]".repeat(20_000));
+        for (text, said) in [
+            (line(&"a".repeat(LONGEST_NAME + 1)), "longer than 255"),
+            (line(&"a".repeat(LONGEST_LINE)), "longer than 65536 bytes"),
+            (line("a").repeat(MOST_LINES + 1), "more than 100000"),
+            (format!("{{\"{}\":1}}", "x".repeat(60_000)), "unknown field"),
+            (format!("{{\"seen_at\":{deep}}}"), "invalid type"),
+            (deep, "line 1"),
+        ] {
+            let error = lines(&text).unwrap_err();
+            assert!(error.contains(said), "{error}");
+            assert!(error.len() < 1000, "{}", error.len());
         }
     }
 }

@@ -70,8 +70,11 @@ fn source(config: &SourceConfig) -> Option<Box<dyn Source>> {
             run,
             timeout,
             max_age,
+            env,
             ..
-        } => Some(Box::new(command::Command::new(run, *timeout, *max_age))),
+        } => Some(Box::new(command::Command::new(
+            run, *timeout, *max_age, env,
+        ))),
         SourceConfig::Sessions { pattern } => Some(Box::new(sessions::Sessions::new(pattern))),
     }
 }

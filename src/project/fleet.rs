@@ -53,6 +53,8 @@ pub enum SourceConfig {
         timeout: Duration,
         /// What it says about an instance must not be older.
         max_age: Duration,
+        /// Variables of the environment that lead into the database, which it is given all the same.
+        env: Vec<String>,
     },
     /// The names that database sessions have given themselves.
     Sessions { pattern: String },
@@ -196,6 +198,7 @@ fn read_command(source: &Source, table: &mut Table<'_>) -> Option<SourceConfig> 
     let name = table.string("name", "name = \"nomad\"");
     let timeout = table.duration("timeout", LONGEST_WAIT);
     let max_age = table.duration("max_age", LONGEST);
+    let env = super::rollout::read_env(source, table);
     if !table.has("run") {
         table.missing("run", EXAMPLE);
     }
@@ -216,6 +219,7 @@ fn read_command(source: &Source, table: &mut Table<'_>) -> Option<SourceConfig> 
         timeout: timeout.map_or(Duration::from_secs(10), |timeout| timeout.value),
         max_age: max_age.map_or(Duration::from_mins(1), |max_age| max_age.value),
         run,
+        env,
     })
 }
 

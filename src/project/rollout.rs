@@ -38,6 +38,8 @@ pub enum DriverConfig {
         /// How much of the service is to run the new version after each call, in percent: rising,
         /// and 100 at the end.
         steps: Vec<u8>,
+        /// Variables of the environment that lead into the database, which it is given all the same.
+        env: Vec<String>,
     },
 }
 
@@ -87,6 +89,7 @@ pub(super) fn read_driver(source: &Source, table: &mut Table<'_>) -> Option<Driv
 fn read_command(source: &Source, table: &mut Table<'_>) -> Option<DriverConfig> {
     let timeout = table.duration("timeout", LONGEST);
     let steps = read_steps(source, table);
+    let env = read_env(source, table);
     if !table.has("run") {
         table.missing("run", RUN);
     }
@@ -104,7 +107,25 @@ fn read_command(source: &Source, table: &mut Table<'_>) -> Option<DriverConfig> 
         run: parts.iter().map(|part| part.value.to_owned()).collect(),
         timeout: timeout.map_or(Duration::from_mins(10), |timeout| timeout.value),
         steps,
+        env,
     })
+}
+
+/// The `env` of a program: the names of variables.
+pub(super) fn read_env(source: &Source, table: &mut Table<'_>) -> Vec<String> {
+    const EXAMPLE: &str = "env = [\"DATABASE_URL\"]";
+    let names = table.strings("env", EXAMPLE).unwrap_or_default();
+    for name in &names {
+        if name.value.contains(['=', '\0']) || name.value.contains(char::is_whitespace) {
+            source.error(
+                "bad-variable",
+                name.span.clone(),
+                "`env` lists names of environment variables that are handed on, without values",
+                format!("write for example `{EXAMPLE}`"),
+            );
+        }
+    }
+    names.iter().map(|name| name.value.to_owned()).collect()
 }
 
 fn read_steps(source: &Source, table: &mut Table<'_>) -> Vec<u8> {

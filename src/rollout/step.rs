@@ -79,8 +79,7 @@ impl Rollout<'_> {
         (service, from, to): (&str, &[Version], &Version),
         action: &Move,
     ) -> Result<(), Halt> {
-        let config = &self.settings.project.config;
-        let mut driver = driver(config.driver(service), &self.settings.project.root);
+        let mut driver = driver(self.settings.project, service);
         let reached = self.record.steps.get(at).map_or(0, |step| step.reached);
         // Somebody may have rolled it out by hand, or the last run may have stopped just here.
         if let Ok(situation) = self.coordinator.look_around().await {

@@ -1,5 +1,6 @@
 //! What goes out: text of others is shown as data and never steers what shows it, and JSON stays exact.
 
+use crate::support::backend::Db;
 use crate::support::project::{Output, Project};
 use crate::support::shop::{NAME, Shop};
 
@@ -139,6 +140,61 @@ scenario!(
         assert!(!format!("{events:?}").contains("M1grSecret"), "{events:?}");
     }
 );
+
+scenario!(
+    fn programs_get_no_credentials_unless_they_ask(db: Db) {
+        const PRINT: &str = "env | sed -n 's/^\\(DATABASE_URL\\|PGPASSWORD\\|MYSQL_PWD\\|KEPT\\)=.*/\\1/p' | sort | tr '\\n' ' ' >>seen; echo >>seen";
+        for (asked, seen) in [
+            ("", "KEPT "),
+            (
+                ", env = [\"DATABASE_URL\", \"PGPASSWORD\"]",
+                "DATABASE_URL KEPT PGPASSWORD ",
+            ),
+        ] {
+            let copy = db.copy();
+            let config = format!(
+                "[services.web]\nreleases = [\"1.0.0\"]\nmin_instances = 0\n[fleet]\nsources = [{{ kind = \"command\", \
+                 run = [\"sh\", \"list.sh\"]{asked} }}]\n[rollout]\ntimeout = \"1s\"\ndriver = {{ kind = \"command\", run = \
+                 [\"sh\", \"roll.sh\"]{asked} }}\n"
+            );
+            let shop = Shop::with_config(copy, &config);
+            shop.project
+                .file("list.sh", &format!("{PRINT}; echo '{{\"service\":\"web\",\"instance\":\"a\",\"version\":\"0.9.0\"}}'"))
+                .file("roll.sh", &format!("echo rolled >>seen; {PRINT}; exit 1"));
+            for (name, value) in [("PGPASSWORD", "a"), ("MYSQL_PWD", "b"), ("KEPT", "c")] {
+                shop.project.env(name, value);
+            }
+            shop.run(&["expand"], 0);
+            shop.project
+                .migrate(&["rollout", "--to", "web=1.0.0"])
+                .expect_code(1);
+            let text =
+                std::fs::read_to_string(shop.project.path().join("seen")).expect("it was called");
+            let lines: Vec<&str> = text.lines().filter(|line| *line != "rolled").collect();
+            assert!(text.contains("rolled"), "{text}");
+            assert!(lines.iter().all(|line| *line == seen), "{text}");
+        }
+    }
+);
+
+#[test]
+fn of_a_holders_statement_only_its_kind_is_told() {
+    let db = Db::on("postgres");
+    let shop = Shop::with_config(
+        db,
+        "[services.web]\nmin_instances = 0\n[database]\nlock_timeout = \"2s\"\nlock_retry_for = \"3s\"\n",
+    );
+    shop.name_migration(crate::support::shop::APPEND_ONLY);
+    let mut holder = shop.db.connect();
+    holder.execute("BEGIN");
+    holder.execute("LOCK TABLE users");
+    holder.execute("SELECT 'password' AS m1grsecret");
+    let output = shop.project.migrate(&["expand"]);
+    assert_ne!(output.code, 0);
+    let all = format!("{}{}", output.stdout, output.stderr);
+    assert!(all.contains("last statement: SELECT"), "{all}");
+    assert!(!all.contains("m1grsecret"), "{all}");
+}
 
 fn toml_text(text: &str) -> String {
     format!("'''{text}'''")

@@ -3,11 +3,12 @@
 use super::{Flavour, Mysql};
 use crate::database::{DatabaseError, ErrorKind, LockHolder, Session};
 
-/// Who a session is and what it does, by the process list and the transactions.
+/// Who a session is and what it does, by the process list and the transactions. Of its statement only the kind is told: the
+/// text may hold a password.
 const DESCRIBED: &str = "SELECT p.id, CONCAT('session ', p.id, ' of ', p.user, '@', p.host, \
      CASE WHEN p.command = 'Sleep' THEN ', idle' ELSE ', running' END, \
      coalesce(CONCAT(', in a transaction since ', t.trx_started), ''), \
-     coalesce(CONCAT(', statement: ', LEFT(REPLACE(p.info, '\\n', ' '), 60)), '')) \
+     coalesce(CONCAT(', statement: ', UPPER(NULLIF(REGEXP_SUBSTR(p.info, '^[[:space:](]*[a-zA-Z]+([[:space:]]+[a-zA-Z]+)?'), ''))), '')) \
      FROM information_schema.processlist p \
      LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id";
 

@@ -1,6 +1,6 @@
 //! A program that replaces the instances: a script, or the command of a rollout tool.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use rustix::process::Signal;
 
 use super::super::interrupt::Interrupt;
 use super::{Driver, DriverFailure, Shift};
-use crate::process::{die_with_parent, signal_group};
+use crate::process::{die_with_parent, signal_group, without_credentials};
+use crate::project::Project;
 
 /// How long a program that was asked to stop may take for it.
 const GRACE: Duration = Duration::from_secs(10);
@@ -19,15 +20,26 @@ pub(super) struct Command {
     timeout: Duration,
     steps: Vec<u8>,
     root: PathBuf,
+    /// What of the environment that leads into the database it is given.
+    env: Vec<String>,
+    database_url: Option<String>,
 }
 
 impl Command {
-    pub(super) fn new(run: &[String], timeout: Duration, steps: &[u8], root: &Path) -> Self {
+    pub(super) fn new(
+        project: &Project,
+        run: &[String],
+        timeout: Duration,
+        steps: &[u8],
+        env: &[String],
+    ) -> Self {
         Self {
             run: run.to_vec(),
             timeout,
             steps: steps.to_vec(),
-            root: root.to_owned(),
+            root: project.root.clone(),
+            env: env.to_vec(),
+            database_url: project.config.database_url.clone(),
         }
     }
 }
@@ -50,6 +62,7 @@ impl Driver for Command {
         };
         let mut command = std::process::Command::new(program);
         command.args(arguments).current_dir(&self.root);
+        without_credentials(&mut command, &self.env, self.database_url.as_deref());
         for (name, value) in &values {
             command.env(format!("PHASEGATE_{}", name.to_uppercase()), value);
         }

@@ -3,13 +3,11 @@
 mod command;
 mod manual;
 
-use std::path::Path;
-
 use async_trait::async_trait;
 
 use super::interrupt::Interrupt;
 use crate::model::Version;
-use crate::project::DriverConfig;
+use crate::project::{DriverConfig, Project};
 
 /// One thing asked of a driver: that so much of a service runs a version.
 ///
@@ -52,14 +50,15 @@ pub(super) trait Driver: Send {
     }
 }
 
-/// The driver that `config` names. `root` is the project's.
-pub(super) fn driver(config: &DriverConfig, root: &Path) -> Box<dyn Driver> {
-    match config {
+/// The driver that `project` names for a service.
+pub(super) fn driver(project: &Project, service: &str) -> Box<dyn Driver> {
+    match project.config.driver(service) {
         DriverConfig::Manual => Box::new(manual::Manual),
         DriverConfig::Command {
             run,
             timeout,
             steps,
-        } => Box::new(command::Command::new(run, *timeout, steps, root)),
+            env,
+        } => Box::new(command::Command::new(project, run, *timeout, steps, env)),
     }
 }
