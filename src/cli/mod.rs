@@ -28,7 +28,7 @@ use clap::Parser;
 
 use args::{Cli, Command};
 use failure::Failure;
-use out::Out;
+use out::{Out, Purpose};
 
 use crate::text::secret;
 use crate::text::shown::shown;
@@ -36,27 +36,73 @@ use crate::text::shown::shown;
 /// Parses the arguments, runs the command and returns the process's exit code.
 #[must_use]
 pub fn main() -> u8 {
-    let cli = parse();
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error),
+    };
     let out = Out::new(cli.global.output);
     start_tracing(&cli.global);
-    match run(&cli, &out) {
+    let code = match run(&cli, &out) {
         Ok(code) => code,
         Err(failure) => {
             failure.show(&out);
             failure.exit_code()
         }
+    };
+    out.exit_code(code, purpose(&cli.command))
+}
+
+/// Shows the help that was asked for, or what is wrong with the arguments.
+fn unparsed(error: &clap::Error) -> u8 {
+    let out = Out::new(args::Format::Text);
+    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    if let Err(unwritten) = error.print() {
+        out.fail(unwritten);
+    }
+    // Nobody is told on standard error that standard error is full.
+    if error.use_stderr() {
+        return code;
+    }
+    out.exit_code(code, Purpose::Tells)
+}
+
+/// What is missed where the result does not arrive.
+const fn purpose(command: &Command) -> Purpose {
+    match command {
+        Command::Check
+        | Command::Completions(_)
+        | Command::Status(_)
+        | Command::Fleet
+        | Command::Plan(_)
+        | Command::Gate(_)
+        | Command::Log(_) => Purpose::Tells,
+        Command::Rollout(rollout) => match rollout.command {
+            Some(args::RolloutCommand::Status) => Purpose::Tells,
+            _ => Purpose::Acts,
+        },
+        Command::Backfill(backfill) if backfill.dry_run => Purpose::Tells,
+        Command::Contract(contract) if contract.dry_run => Purpose::Tells,
+        Command::Init
+        | Command::New(_)
+        | Command::Expand(_)
+        | Command::Backfill(_)
+        | Command::Contract(_)
+        | Command::Revert(_)
+        | Command::Resolve(_)
+        | Command::Admit(_)
+        | Command::Agent(_) => Purpose::Acts,
     }
 }
 
-/// The arguments; wrong ones end the program with a message, in which they are shown as data.
-fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|error| {
+/// The arguments, or what is wrong with them, in which they are shown as data.
+fn parse() -> Result<Cli, clap::Error> {
+    Cli::try_parse().map_err(|error| {
         let plain = std::env::args_os().map(|argument| {
             let argument = argument.to_string_lossy();
             shown(&argument).into_owned()
         });
         // The same arguments fail in the same way, unless a hidden character was all that was wrong.
-        Cli::try_parse_from(plain).err().unwrap_or(error).exit()
+        Cli::try_parse_from(plain).err().unwrap_or(error)
     })
 }
 
@@ -162,5 +208,7 @@ fn start_tracing(global: &args::Global) {
         .with_ansi(colours)
         .with_target(false)
         .fmt_fields(fields.delimited(" "))
+        // It would be told on standard error, with a panic where that cannot be written.
+        .log_internal_errors(false)
         .try_init();
 }

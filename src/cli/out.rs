@@ -1,21 +1,42 @@
-//! Standard output, written with handled errors: a closed pipe ends a command quietly.
+//! Standard output, written with handled errors.
 //!
 //! Invariant: all text goes out through here, line by line, and each line is shown as data: what others wrote in it can begin no
 //! line of its own, hide nothing and steer no terminal. JSON is exact.
+//!
+//! Invariant: an output that cannot be written ends no command on its way. The first error is kept, and decides about the
+//! exit code at the end: an answer that did not arrive is not a yes.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::OnceLock;
 
 use super::args::Format;
 use crate::text::shown::shown;
 
+/// The exit code of a command that did what it was asked for, and whose result could not be written.
+pub(super) const UNWRITTEN: u8 = 74;
+
 /// Where results go.
 pub(super) struct Out {
     pub format: Format,
+    /// Why nothing more is written.
+    failed: OnceLock<io::Error>,
+}
+
+/// What is missed by whoever does not read a command's result to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The command only tells: `migrate log | head` has what it wanted.
+    Tells,
+    /// It has changed something, or somebody acts on its answer.
+    Acts,
 }
 
 impl Out {
     pub(super) const fn new(format: Format) -> Self {
-        Self { format }
+        Self {
+            format,
+            failed: OnceLock::new(),
+        }
     }
 
     pub(super) fn is_json(&self) -> bool {
@@ -40,16 +61,46 @@ impl Out {
     }
 
     fn write(&self, text: &str) {
-        let mut stdout = std::io::stdout().lock();
+        // What comes after a gap would be taken for the whole.
+        if self.failed.get().is_some() {
+            return;
+        }
+        let mut stdout = io::stdout().lock();
         let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
-        if written.is_err() {
-            // Nobody reads any more; what was done stays done, and this is not an error of it.
-            std::process::exit(0);
+        if let Err(error) = written {
+            self.fail(error);
         }
     }
 
     pub(super) fn json(&self, value: &serde_json::Value) {
         self.write(&value.to_string());
+    }
+
+    /// Takes note of an output that could not be written.
+    pub(super) fn fail(&self, error: io::Error) {
+        // The first error says why; those after it follow from it.
+        let _ = self.failed.set(error);
+    }
+
+    /// The exit code of a command that ends with `code`, which wins where it is not 0.
+    pub(super) fn exit_code(&self, code: u8, purpose: Purpose) -> u8 {
+        let Some(error) = self.failed.get() else {
+            return code;
+        };
+        if error.kind() == io::ErrorKind::BrokenPipe && purpose == Purpose::Tells {
+            return code;
+        }
+        let consequence = match (code, purpose) {
+            (0, Purpose::Acts) => {
+                "what was asked for was done all the same; `migrate status` shows it"
+            }
+            (0, Purpose::Tells) => "the answer is not complete; ask again",
+            _ => "the exit code stands for the answer",
+        };
+        note(&format!(
+            "error: standard output cannot be written ({error}): {consequence}"
+        ));
+        if code == 0 { UNWRITTEN } else { code }
     }
 }
 
@@ -60,7 +111,43 @@ pub(super) fn note(text: &str) {
 
 /// Lines on standard error in which everything of others is shown as data already.
 pub(super) fn note_verbatim(text: &str) {
-    let mut stderr = std::io::stderr().lock();
+    let mut stderr = io::stderr().lock();
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(stderr, "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_did_not_arrive_is_not_a_yes() {
+        use Purpose::{Acts, Tells};
+        let full = io::ErrorKind::StorageFull;
+        let closed = io::ErrorKind::BrokenPipe;
+        for (error, code, purpose, ends) in [
+            (None, 0, Acts, 0),
+            (None, 11, Tells, 11),
+            (Some(full), 0, Acts, UNWRITTEN),
+            (Some(full), 0, Tells, UNWRITTEN),
+            (Some(full), 11, Tells, 11),
+            (Some(full), 1, Acts, 1),
+            (Some(closed), 0, Tells, 0),
+            (Some(closed), 10, Tells, 10),
+            (Some(closed), 0, Acts, UNWRITTEN),
+            (Some(closed), 130, Acts, 130),
+        ] {
+            let out = Out::new(Format::Text);
+            if let Some(error) = error {
+                out.fail(error.into());
+                // A later error does not hide the first one.
+                out.fail(io::ErrorKind::BrokenPipe.into());
+            }
+            assert_eq!(
+                out.exit_code(code, purpose),
+                ends,
+                "{error:?} {code} {purpose:?}"
+            );
+        }
+    }
 }

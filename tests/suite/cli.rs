@@ -1,5 +1,6 @@
 //! The command line itself.
 
+mod output;
 mod scaffold;
 mod snapshots;
 mod usage;
