@@ -41,6 +41,7 @@ mod crash;
 pub mod database;
 pub mod fleet;
 pub mod gate;
+pub mod interrupt;
 pub mod lease;
 pub mod ledger;
 pub mod model;

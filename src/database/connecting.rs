@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Connection, DatabaseError, ErrorKind, Owners, Target, mysql, postgres, sqlite};
+use crate::interrupt::Interrupt;
 use crate::sql::Dialect;
 
 /// How a connection is to be made.
@@ -18,6 +19,8 @@ pub struct ConnectOptions {
     pub lock_limit: Option<Duration>,
     /// Whose the ledger may be, once something is written to it.
     pub owners: Owners,
+    /// What stops connecting, and then the statements.
+    pub interrupt: Interrupt,
 }
 
 impl Default for ConnectOptions {
@@ -28,6 +31,7 @@ impl Default for ConnectOptions {
             connect_timeout: Duration::from_secs(10),
             lock_limit: None,
             owners: Owners::One,
+            interrupt: Interrupt::default(),
         }
     }
 }
@@ -37,6 +41,17 @@ impl Default for ConnectOptions {
 /// # Errors
 /// Whatever keeps it from being reached or used; the password is in no message.
 pub async fn connect(
+    target: &Target,
+    options: ConnectOptions,
+) -> Result<Box<dyn Connection>, DatabaseError> {
+    // One that is half made is given up: nothing was done there.
+    tokio::select! {
+        connected = connect_in_time(target, options) => connected,
+        () = options.interrupt.due() => Err(DatabaseError::interrupted()),
+    }
+}
+
+async fn connect_in_time(
     target: &Target,
     options: ConnectOptions,
 ) -> Result<Box<dyn Connection>, DatabaseError> {

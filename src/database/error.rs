@@ -37,6 +37,8 @@ pub enum ErrorKind {
     NoTable,
     /// The ledger does not hold what it should.
     Ledger,
+    /// The user, or the system, wanted the program to stop.
+    Interrupted,
     /// The statement itself failed.
     Statement,
 }
@@ -53,12 +55,18 @@ pub struct DatabaseError {
     target: Option<String>,
 }
 
+/// What is said of a statement that was not begun, or was cancelled.
+pub(crate) const INTERRUPTED: &str = "interrupted";
+
 impl std::error::Error for DatabaseError {}
 
 impl fmt::Display for DatabaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.kind {
-            ErrorKind::Url | ErrorKind::Statement | ErrorKind::Conflict => "",
+            ErrorKind::Url
+            | ErrorKind::Statement
+            | ErrorKind::Conflict
+            | ErrorKind::Interrupted => "",
             ErrorKind::Unreachable => "the database cannot be reached",
             ErrorKind::Full => "the database has no connection left",
             ErrorKind::Tls => "there is no safe connection to the database",
@@ -107,6 +115,11 @@ impl DatabaseError {
 
     pub(super) fn unreachable(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unreachable, message)
+    }
+
+    /// Nothing is begun any more.
+    pub(crate) fn interrupted() -> Self {
+        Self::new(ErrorKind::Interrupted, INTERRUPTED)
     }
 
     pub(super) fn unexpected(wanted: &str, found: Option<&Value>) -> Self {
@@ -179,6 +192,7 @@ impl DatabaseError {
             ErrorKind::Ledger => {
                 "the ledger's tables were changed by something else; `migrate log --verify` checks its history"
             }
+            ErrorKind::Interrupted => "nothing was changed; run the same command again",
             ErrorKind::Conflict | ErrorKind::NoTable | ErrorKind::Statement => return None,
         })
     }

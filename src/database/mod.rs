@@ -13,6 +13,7 @@ mod parameters;
 mod password;
 mod postgres;
 mod sqlite;
+mod stop;
 mod target;
 mod tls;
 mod url;
@@ -23,6 +24,7 @@ use async_trait::async_trait;
 
 pub use along::{Along, KeyIndex, TableKind};
 pub use connecting::{ConnectOptions, connect};
+pub(crate) use error::INTERRUPTED;
 pub use error::{DatabaseError, ErrorKind};
 pub use keys::{Key, KeyRange, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, equals, keyless};
@@ -30,6 +32,7 @@ pub use password::PasswordSource;
 pub(crate) use postgres::APPLICATION_NAME;
 pub use target::{Target, read_url};
 
+use crate::interrupt::Interrupt;
 pub use crate::sql::Ddl;
 use crate::sql::{Dialect, Inventory, Object, Script};
 
@@ -273,6 +276,12 @@ pub struct LockHolder {
 #[async_trait]
 pub trait Connection: Send {
     fn capabilities(&self) -> &'static Capabilities;
+
+    /// What stops this connection's statements. Once it is due none is begun, but for what ends a transaction, and the one
+    /// at work is cancelled at the server: both fail as [`ErrorKind::Interrupted`].
+    fn interrupt(&self) -> Interrupt;
+    /// Whether a statement was left at work here: nothing can be sent any more, and the server gives up the transaction.
+    fn is_lost(&self) -> bool;
 
     /// Begins a transaction.
     async fn begin(&mut self, access: Access) -> Result<(), DatabaseError>;

@@ -6,15 +6,19 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlQueryResult};
+use sqlx::mysql::{
+    MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlQueryResult, MySqlRow,
+};
 use sqlx::{AssertSqlSafe, Connection as _, Executor};
 
 use super::answers::collect;
+use super::stop::{BOUND, Stop};
 use super::{
     Access, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
     ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
     Session, StatementTimeout, Target, Value, Writers,
 };
+use crate::interrupt::Interrupt;
 use crate::sql::{Ddl, Dialect, Object, Script};
 
 mod along;
@@ -28,7 +32,7 @@ mod sessions;
 mod stored;
 mod values;
 
-use limits::{IDLE_LIMIT, NO_IDLE_LIMIT};
+use limits::{IDLE_LIMIT, NO_IDLE_LIMIT, end_statement};
 use stored::stores_code;
 use values::{bound, decode};
 
@@ -85,6 +89,7 @@ pub(super) struct Mysql {
     owners: Option<Owners>,
     /// The tables that know no transactions, once somebody asked.
     untransactional: Option<Vec<String>>,
+    stop: Stop,
 }
 
 impl Mysql {
@@ -106,6 +111,7 @@ impl Mysql {
             servers_mode: None,
             owners: Some(how.owners),
             untransactional: None,
+            stop: Stop::new(how.interrupt),
         };
         connection.prepare_session(how.lock_limit).await?;
         Ok(connection)
@@ -164,22 +170,28 @@ impl Mysql {
 
     async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
         self.begin_now().await?;
-        let result = self
-            .inner
-            .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
-            .await
-            .map_err(|error| from_sqlx(&error))?;
+        let executing = self.inner.execute(sqlx::raw_sql(AssertSqlSafe(sql)));
+        let cancel = || end_statement(&self.options, self.id);
+        let result = self.stop.watch(BOUND, executing, cancel).await?;
+        let result = result.map_err(|error| self.stop.judge(from_sqlx(&error)))?;
         Ok(result.rows_affected())
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, DatabaseError> {
         self.begin_now().await?;
-        let rows = self
-            .inner
-            .fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))
-            .await
-            .map_err(|error| from_sqlx(&error))?;
+        let rows = self.fetch(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
         rows.iter().map(decode).collect()
+    }
+
+    /// The rows of one query as they come.
+    async fn fetch<'q>(
+        &mut self,
+        query: impl sqlx::Execute<'q, sqlx::MySql> + 'q,
+    ) -> Result<Vec<MySqlRow>, DatabaseError> {
+        let fetching = self.inner.fetch_all(query);
+        let cancel = || end_statement(&self.options, self.id);
+        let rows = self.stop.watch(BOUND, fetching, cancel).await?;
+        rows.map_err(|error| self.stop.judge(from_sqlx(&error)))
     }
 
     /// What each of these statements has brought, sent together.
@@ -194,8 +206,10 @@ impl Mysql {
     ) -> Result<Vec<Answer>, DatabaseError> {
         let items = self.inner.fetch_many(query);
         let changed = MySqlQueryResult::rows_affected;
-        let (answers, failed) = collect(items, usize::MAX, changed, decode, from_sqlx).await;
-        failed.map_or(Ok(answers), Err)
+        let collecting = collect(items, usize::MAX, changed, decode, from_sqlx);
+        let cancel = || end_statement(&self.options, self.id);
+        let (answers, failed) = self.stop.watch(BOUND, collecting, cancel).await?;
+        failed.map_or(Ok(answers), |error| Err(self.stop.judge(error)))
     }
 
     /// Ends the transaction, and puts the session's limits back in the same round trip.
@@ -203,7 +217,7 @@ impl Mysql {
         let open = self.open.take();
         let restore = self.restore.take();
         self.limit = None;
-        if self.beginning.take().is_some() || open.is_none() {
+        if self.beginning.take().is_some() || open.is_none() || self.stop.is_lost {
             return Ok(());
         }
         let has_idle_limit = self.flavour == Flavour::MariaDb && open == Some(Access::Write);
@@ -214,12 +228,27 @@ impl Mysql {
             .chain(no_idle_limit)
             .collect();
         let statements = [&[how], after.as_slice()].concat();
+        self.stop.ending();
         let ended = self.together(&statements).await;
         if ended.is_err() && !after.is_empty() {
             // A commit that was refused took along what was sent after it. If the connection broke, so did the session.
             let _ = self.together(&after).await;
         }
+        self.stop.ended();
         ended.map(drop)
+    }
+}
+
+/// The server's number of a statement that was ended by `KILL QUERY`.
+const CANCELLED: &str = "1317";
+
+impl Stop {
+    /// An error of a statement, which may be that it was cancelled.
+    fn judge(&self, error: DatabaseError) -> DatabaseError {
+        if error.code.as_deref() == Some(CANCELLED) && self.now().is_due() {
+            return DatabaseError::interrupted();
+        }
+        error
     }
 }
 
@@ -281,6 +310,14 @@ fn table_name(table: &str) -> String {
 impl Connection for Mysql {
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
+    }
+
+    fn interrupt(&self) -> Interrupt {
+        self.stop.interrupt
+    }
+
+    fn is_lost(&self) -> bool {
+        self.stop.is_lost
     }
 
     async fn begin(&mut self, access: Access) -> Result<(), DatabaseError> {
@@ -347,7 +384,12 @@ impl Connection for Mysql {
         self.untransactional = None;
         let ran = self.plain(sql).await;
         let restored = match self.restore.take() {
-            Some(restore) => self.plain(&restore).await.map(drop),
+            Some(restore) => {
+                self.stop.ending();
+                let restored = self.plain(&restore).await;
+                self.stop.ended();
+                restored.map(drop)
+            }
             None => Ok(()),
         };
         let rows = ran?;
@@ -487,7 +529,9 @@ impl Connection for Mysql {
 
     async fn close(self: Box<Self>) {
         // Nothing depends on the farewell: the server ends the session either way.
-        let _ = self.inner.close().await;
+        if !self.stop.is_lost {
+            let _ = self.inner.close().await;
+        }
     }
 }
 

@@ -10,11 +10,13 @@ use async_trait::async_trait;
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnection, PgDatabaseError};
 
+use super::stop::Stop;
 use super::{
     Access, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
     ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
     Session, StatementTimeout, Stopped, Target, Value, Writers,
 };
+use crate::interrupt::Interrupt;
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
 static CAPABILITIES: Capabilities = Capabilities {
@@ -41,6 +43,7 @@ static CAPABILITIES: Capabilities = Capabilities {
 };
 
 mod along;
+mod cancel;
 mod inventory;
 mod keys;
 mod ledger;
@@ -49,6 +52,7 @@ mod login;
 mod message;
 mod names;
 
+use cancel::Place;
 use message::{Part, written_out};
 use names::Whose;
 
@@ -75,6 +79,8 @@ pub(super) struct Postgres {
     is_for_bare: bool,
     /// Whose the ledger may be, until somebody has looked.
     owners: Option<Owners>,
+    stop: Stop,
+    place: Place,
 }
 
 /// How long opening another session may take.
@@ -98,6 +104,8 @@ impl Postgres {
             target: target.clone(),
             is_for_bare: false,
             owners: Some(how.owners),
+            stop: Stop::new(how.interrupt),
+            place: Place::new(),
         })
     }
 
@@ -191,6 +199,14 @@ impl Connection for Postgres {
         &CAPABILITIES
     }
 
+    fn interrupt(&self) -> Interrupt {
+        self.stop.interrupt
+    }
+
+    fn is_lost(&self) -> bool {
+        self.stop.is_lost
+    }
+
     async fn begin(&mut self, access: Access) -> Result<(), DatabaseError> {
         self.settings.clear();
         self.beginning = Some(match access {
@@ -229,7 +245,7 @@ impl Connection for Postgres {
     async fn rollback(&mut self) -> Result<(), DatabaseError> {
         let is_open = std::mem::take(&mut self.in_transaction);
         self.settings.clear();
-        if self.beginning.take().is_some() || !is_open {
+        if self.beginning.take().is_some() || !is_open || self.stop.is_lost {
             return Ok(());
         }
         self.send(Part::Rollback).await.map(drop)
@@ -363,7 +379,9 @@ impl Connection for Postgres {
 
     async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError> {
         let rows = self.rows("SELECT pg_backend_pid()").await?;
-        rows.first().map(|row| row.int(0)).transpose()
+        let id = rows.first().map(|row| row.int(0)).transpose()?;
+        self.place.session = id;
+        Ok(id)
     }
 
     async fn lock_holders(&mut self, id: i64) -> Result<Vec<LockHolder>, DatabaseError> {
@@ -483,7 +501,9 @@ impl Connection for Postgres {
 
     async fn close(self: Box<Self>) {
         // Nothing depends on the farewell: the server ends the session either way.
-        let _ = self.inner.close().await;
+        if !self.stop.is_lost {
+            let _ = self.inner.close().await;
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! SQLite, the embedded default.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,11 +14,13 @@ use sqlx::{
 };
 
 use super::answers::collect;
+use super::stop::Stop;
 use super::{
     Access, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
     ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
     Session, Stopped, Target, Value, Writers,
 };
+use crate::interrupt::Interrupt;
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
 
 static CAPABILITIES: Capabilities = Capabilities {
@@ -66,6 +70,9 @@ pub(super) struct Sqlite {
     before: Option<Before>,
     /// Whose the ledger may be, until somebody has looked.
     owners: Option<Owners>,
+    stop: Stop,
+    /// Whether what runs has to come to its end; for the thread that works on the file.
+    is_ending: Arc<AtomicBool>,
 }
 
 impl Sqlite {
@@ -94,14 +101,47 @@ impl Sqlite {
             .execute("SELECT count(*) FROM sqlite_master")
             .await
             .map_err(|error| from_sqlx(&error))?;
-        Ok(Self {
+        let mut connection = Self {
             inner,
             in_transaction: false,
             beginning: None,
             foreign_keys: ForeignKeys::On,
             before: None,
             owners: Some(options.owners),
-        })
+            stop: Stop::new(options.interrupt),
+            is_ending: Arc::default(),
+        };
+        if options.interrupt.is_listening() {
+            connection.look_up_at_work().await?;
+        }
+        Ok(connection)
+    }
+
+    /// Has a statement end when the program is interrupted: SQLite asks now and then whether it shall go on.
+    async fn look_up_at_work(&mut self) -> Result<(), DatabaseError> {
+        /// A fraction of a millisecond.
+        const INSTRUCTIONS: i32 = 10_000;
+        let (interrupt, is_ending) = (self.stop.interrupt, Arc::clone(&self.is_ending));
+        let mut handle = self
+            .inner
+            .lock_handle()
+            .await
+            .map_err(|error| from_sqlx(&error))?;
+        handle.set_progress_handler(INSTRUCTIONS, move || {
+            is_ending.load(Ordering::Relaxed) || !interrupt.is_due()
+        });
+        Ok(())
+    }
+
+    /// Until [`Self::ended`] nothing is interrupted.
+    fn ending(&mut self) {
+        self.stop.ending();
+        self.is_ending.store(true, Ordering::Relaxed);
+    }
+
+    fn ended(&mut self) {
+        self.stop.ended();
+        self.is_ending.store(false, Ordering::Relaxed);
     }
 
     /// Begins the transaction that was asked for, where the next statement cannot carry it.
@@ -118,11 +158,9 @@ impl Sqlite {
     }
 
     async fn plain_now(&mut self, sql: &str) -> Result<u64, DatabaseError> {
-        let result = self
-            .inner
-            .execute(sqlx::raw_sql(AssertSqlSafe(sql)))
-            .await
-            .map_err(|error| from_sqlx(&error))?;
+        let executing = self.inner.execute(sqlx::raw_sql(AssertSqlSafe(sql)));
+        let result = self.stop.watch(LOCKED_OUT, executing, by_itself).await?;
+        let result = result.map_err(|error| from_sqlx(&error))?;
         Ok(result.rows_affected())
     }
 
@@ -159,14 +197,16 @@ impl Sqlite {
         let all = begin.into_iter().chain(ours).chain(theirs.iter().copied());
         // The newline ends a comment.
         let sql = all.collect::<Vec<_>>().join("\n;\n");
+        let read = added + calls.len();
         let items = if theirs.is_empty() {
             self.inner.fetch_many(bound(sql, calls))
         } else {
             self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)))
         };
-        let read = added + calls.len();
         let changed = SqliteQueryResult::rows_affected;
-        let (mut answers, failed) = collect(items, read, changed, decode, from_sqlx).await;
+        let collecting = collect(items, read, changed, decode, from_sqlx);
+        let sent = self.stop.watch(LOCKED_OUT, collecting, by_itself);
+        let (mut answers, failed) = sent.await?;
         if let Some(error) = failed {
             let at = answers.len().checked_sub(read);
             return Err(Stopped { at, error });
@@ -175,6 +215,14 @@ impl Sqlite {
         answers.drain(..added.min(answers.len()));
         Ok(answers)
     }
+}
+
+/// How long an interrupted statement may take to end: only a wait for somebody else's lock on the file takes so long.
+const LOCKED_OUT: Duration = Duration::from_secs(2);
+
+/// A statement looks up by itself, see [`Sqlite::look_up_at_work`].
+fn by_itself() -> std::future::Ready<Result<(), DatabaseError>> {
+    std::future::ready(Ok(()))
 }
 
 fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
@@ -186,6 +234,7 @@ fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
             .map(|code| code & 0xff);
         match primary {
             Some(5 | 6) => ErrorKind::Locked,
+            Some(9) => ErrorKind::Interrupted,
             Some(3 | 8 | 23) => ErrorKind::Permission,
             Some(11 | 26) => ErrorKind::NotADatabase,
             Some(10 | 13 | 14) => ErrorKind::Unreachable,
@@ -257,6 +306,14 @@ impl Connection for Sqlite {
         &CAPABILITIES
     }
 
+    fn interrupt(&self) -> Interrupt {
+        self.stop.interrupt
+    }
+
+    fn is_lost(&self) -> bool {
+        self.stop.is_lost
+    }
+
     async fn begin(&mut self, access: Access) -> Result<(), DatabaseError> {
         self.beginning = Some(match access {
             Access::Read => "BEGIN DEFERRED",
@@ -269,7 +326,10 @@ impl Connection for Sqlite {
 
     async fn commit(&mut self) -> Result<(), DatabaseError> {
         if self.beginning.take().is_none() {
-            self.plain("COMMIT").await?;
+            self.ending();
+            let committed = self.plain("COMMIT").await;
+            self.ended();
+            committed?;
         }
         self.in_transaction = false;
         Ok(())
@@ -282,18 +342,24 @@ impl Connection for Sqlite {
         // What follows a statement that fails is not run.
         let commit = Call::new("COMMIT", &[]);
         let calls: Vec<Call> = calls.iter().cloned().chain([commit]).collect();
-        self.call(&calls).await?;
+        self.ending();
+        let committed = self.call(&calls).await;
+        self.ended();
+        committed?;
         self.in_transaction = false;
         Ok(())
     }
 
     async fn rollback(&mut self) -> Result<(), DatabaseError> {
         let is_open = std::mem::take(&mut self.in_transaction);
-        if self.beginning.take().is_some() || !is_open {
+        if self.beginning.take().is_some() || !is_open || self.stop.is_lost {
             return Ok(());
         }
         // Some errors end the transaction by themselves; then there is nothing to give up.
-        match self.plain("ROLLBACK").await {
+        self.ending();
+        let ended = self.plain("ROLLBACK").await;
+        self.ended();
+        match ended {
             Err(error) if error.message.contains("no transaction is active") => Ok(()),
             other => other.map(drop),
         }
@@ -370,8 +436,14 @@ impl Connection for Sqlite {
 
     async fn release_script(&mut self) -> Result<(), DatabaseError> {
         self.before = None;
+        if self.stop.is_lost {
+            return Ok(());
+        }
         if self.foreign_keys == ForeignKeys::Off {
-            self.plain("PRAGMA foreign_keys = ON").await?;
+            self.ending();
+            let restored = self.plain("PRAGMA foreign_keys = ON").await;
+            self.ended();
+            restored?;
             self.foreign_keys = ForeignKeys::On;
         }
         Ok(())
@@ -456,6 +528,9 @@ impl Connection for Sqlite {
 
     async fn close(self: Box<Self>) {
         // Nothing depends on the farewell: the file is in order after every commit.
+        if self.stop.is_lost {
+            return;
+        }
         let _ = tokio::time::timeout(Duration::from_secs(5), self.inner.close()).await;
     }
 }

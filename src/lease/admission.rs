@@ -115,6 +115,7 @@ pub(super) async fn open(
         create: false,
         lock_limit: Some(limit),
         owners: Owners::One,
+        ..defaults
     };
     Ok(connect(target, options).await?)
 }

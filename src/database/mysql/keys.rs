@@ -2,7 +2,7 @@
 
 use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use super::{Flavour, Mysql, from_sqlx, identifier, literal, table_name};
+use super::{Flavour, Mysql, identifier, literal, table_name};
 use crate::database::{
     DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start, equals, keyless,
 };
@@ -249,10 +249,7 @@ impl Mysql {
         let sql = sql.trim().trim_end_matches(';');
         self.begin_now().await?;
         let sql = format!("SELECT * FROM ({sql}\n) AS found LIMIT {limit}");
-        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
-            .fetch_all(&mut self.inner)
-            .await
-            .map_err(|error| from_sqlx(&error))?;
+        let rows = self.fetch(sqlx::raw_sql(sqlx::AssertSqlSafe(sql))).await?;
         Ok(rows.iter().map(shown).collect())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
-use super::{Flavour, Mysql};
+use super::{CANCELLED, Flavour, Mysql};
 use crate::database::{
     DatabaseError, ErrorKind, IDLE_IN_TRANSACTION, LockTimeout, StatementTimeout,
 };
@@ -94,7 +94,6 @@ impl Mysql {
         limit: Duration,
         sql: &str,
     ) -> Result<u64, DatabaseError> {
-        const INTERRUPTED: &str = "1317";
         /// A server that refuses the second session may be so busy that it takes a while.
         const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
         const LONGEST_ATTEMPT: Duration = Duration::from_secs(10);
@@ -120,7 +119,7 @@ impl Mysql {
             pause = BETWEEN_ATTEMPTS;
         };
         ended.map_err(|mut error| {
-            if error.code.as_deref() == Some(INTERRUPTED) {
+            if error.code.as_deref() == Some(CANCELLED) {
                 error.kind = ErrorKind::Timeout;
                 error.message = format!("it took longer than {limit:?}");
             }
@@ -130,7 +129,10 @@ impl Mysql {
 }
 
 /// Ends the statement that the session `id` is running, if it still is.
-async fn end_statement(options: &MySqlConnectOptions, id: i64) -> Result<(), sqlx::Error> {
+pub(super) async fn end_statement(
+    options: &MySqlConnectOptions,
+    id: i64,
+) -> Result<(), sqlx::Error> {
     let mut other = MySqlConnection::connect_with(options).await?;
     let kill = format!("KILL QUERY {id}");
     other.execute(sqlx::raw_sql(AssertSqlSafe(kill))).await?;

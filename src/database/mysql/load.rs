@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::{Column as _, Row as _};
 
-use super::{Mysql, from_sqlx};
+use super::Mysql;
 use crate::database::{DatabaseError, ErrorKind};
 
 fn unreadable(what: &str) -> DatabaseError {
@@ -15,10 +15,7 @@ impl Mysql {
     /// Of this server, which has to be a replica: a primary does not know how far others are behind.
     pub(super) async fn lag(&mut self) -> Result<Duration, DatabaseError> {
         self.begin_now().await?;
-        let rows = sqlx::raw_sql("SHOW REPLICA STATUS")
-            .fetch_all(&mut self.inner)
-            .await
-            .map_err(|error| from_sqlx(&error))?;
+        let rows = self.fetch(sqlx::raw_sql("SHOW REPLICA STATUS")).await?;
         let mut longest = None;
         for row in &rows {
             let column = row.columns().iter().position(|column| {

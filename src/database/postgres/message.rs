@@ -5,9 +5,11 @@ use std::sync::Arc;
 use sqlx::postgres::{PgQueryResult, PgRow};
 use sqlx::{AssertSqlSafe, Column, Executor, Row as _, TypeInfo, ValueRef};
 
+use super::cancel::{Place, beginning_of};
 use super::names::{self, Whose};
 use super::{Postgres, from_sqlx, literal};
 use crate::database::answers::collect;
+use crate::database::stop::BOUND;
 use crate::database::{Answer, Call, DatabaseError, ErrorKind, Row, Stopped, Value};
 
 /// One statement of a message.
@@ -53,14 +55,25 @@ impl Postgres {
 
     /// Sends these statements together, with what has to come before and between them. As many answers as statements.
     pub(super) async fn exchange(&mut self, parts: &[Part<'_>]) -> Result<Vec<Answer>, Stopped> {
+        let ends = matches!(parts.last(), Some(Part::Commit | Part::Rollback));
+        let interrupt = self.stop.now();
+        if interrupt.is_due() && !ends {
+            return Err(DatabaseError::interrupted().into());
+        }
         let (settings, pin) = (std::mem::take(&mut self.settings), Arc::clone(&self.pin));
         let (to_theirs, to_ours) = (names::theirs(), names::ours());
+        let begins = self.beginning.take().map(|begin| self.place.marked(begin));
+        let mut asked = None;
         let mut all: Vec<&str> = Vec::new();
         let mut places = Vec::new();
         let mut whose = self.whose;
         let mut has_run_theirs = self.has_run_theirs;
-        if let Some(begin) = self.beginning.take() {
-            all.extend([begin, &pin]);
+        if let Some(begin) = &begins {
+            all.extend([begin, &*pin]);
+            if interrupt.is_listening() {
+                asked = Some(all.len());
+                all.push(Place::asked(self.inner.server_version_num()));
+            }
             (whose, has_run_theirs) = (Whose::Ours, false);
         } else if !self.in_transaction {
             // Together they are a transaction of their own. What cannot run in one is sent alone.
@@ -98,10 +111,26 @@ impl Postgres {
         let read = first_of_theirs.and_then(|index| places.get(index));
         let read = read.copied().unwrap_or(all.len());
         let sql = all.join(SEPARATOR);
+        let known_by = beginning_of(&sql, interrupt);
         let items = self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)));
-        let (answers, failed) =
-            collect(items, read, PgQueryResult::rows_affected, decode, from_sqlx).await;
+        let collecting = collect(items, read, PgQueryResult::rows_affected, decode, from_sqlx);
+        // What is alone in its text: the beginning of a transaction is marked, and a statement outside of any is theirs.
+        let is_alone = begins.is_some() || !self.in_transaction;
+        let (place, target, known_by) = (&self.place, &self.target, known_by.as_str());
+        let cancel = || place.cancel(target, known_by, is_alone);
+        if ends {
+            self.stop.ending();
+        }
+        let watched = self.stop.watch(BOUND, collecting, cancel).await;
+        self.stop.ended();
+        let (answers, failed) = watched?;
+        if let Some(answer) = asked.and_then(|index| answers.get(index)) {
+            self.place.found(&answer.rows);
+        }
         if let Some(error) = failed {
+            if error.code.as_deref() == Some(CANCELLED) && interrupt.is_due() {
+                return Err(DatabaseError::interrupted().into());
+            }
             let (index, error) = attribute(&all, answers.len(), error);
             let place = places.iter().position(|place| *place == index);
             let at = place.and_then(|place| place.checked_sub(first_of_theirs?));
@@ -116,6 +145,9 @@ impl Postgres {
             .collect())
     }
 }
+
+/// The server's code of a statement that was cancelled.
+const CANCELLED: &str = "57014";
 
 /// What stands between statements that are sent together. The newline ends a comment.
 const SEPARATOR: &str = "\n;\n";

@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::{Sqlite, from_sqlx, identifier};
+use super::{LOCKED_OUT, Sqlite, by_itself, from_sqlx, identifier};
 use crate::database::{
     DatabaseError, Key, KeyRange, Keys, RowComparison, Start, TEXT_OF_BYTES, equals, keyless,
 };
@@ -132,12 +132,12 @@ impl Sqlite {
         limit: u64,
     ) -> Result<Vec<Vec<String>>, DatabaseError> {
         let sql = sql.trim().trim_end_matches(';');
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+        let query = sqlx::query(sqlx::AssertSqlSafe(format!(
             "SELECT * FROM ({sql}\n) LIMIT {limit}"
-        )))
-        .fetch_all(&mut self.inner)
-        .await
-        .map_err(|error| from_sqlx(&error))?;
+        )));
+        let fetching = query.fetch_all(&mut self.inner);
+        let rows = self.stop.watch(LOCKED_OUT, fetching, by_itself).await?;
+        let rows = rows.map_err(|error| from_sqlx(&error))?;
         let texts = rows.iter().map(|row| {
             let values = (0..row.len()).map(|index| {
                 let text: Option<String> = row.try_get_unchecked(index).ok().flatten();

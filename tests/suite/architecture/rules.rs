@@ -7,23 +7,23 @@ use super::source::{Path, Source};
 pub const LAYERS: &[(&str, &str)] = &[
     (
         "main",
-        "lib cli rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process text",
+        "lib cli rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process interrupt text",
     ),
     (
         "lib",
-        "cli rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process text",
+        "cli rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process interrupt text",
     ),
     (
         "cli",
-        "rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process text",
+        "rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process interrupt text",
     ),
     (
         "rollout",
-        "coordinator backfill lease fleet ledger database project planner gate model sql crash process text",
+        "coordinator backfill lease fleet ledger database project planner gate model sql crash process interrupt text",
     ),
     (
         "coordinator",
-        "backfill fleet ledger database project planner gate model sql crash text",
+        "backfill fleet ledger database project planner gate model sql crash interrupt text",
     ),
     (
         "backfill",
@@ -33,9 +33,12 @@ pub const LAYERS: &[(&str, &str)] = &[
         "lease",
         "ledger database project gate model crash process text",
     ),
-    ("fleet", "ledger database project model crash process text"),
+    (
+        "fleet",
+        "ledger database project model crash process interrupt text",
+    ),
     ("ledger", "database model crash text"),
-    ("database", "sql crash process text"),
+    ("database", "sql crash process interrupt text"),
     ("project", "model sql text"),
     ("planner", "gate model text"),
     ("gate", "model text"),
@@ -44,6 +47,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     // Leaves for all; `crash`, which ends the process on purpose, is not for what is pure.
     ("crash", ""),
     ("process", ""),
+    ("interrupt", ""),
     ("text", ""),
 ];
 
