@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::args::{BackfillArgs, ContractArgs, ExpandArgs, Global, ResolveArgs, RevertArgs};
-use super::context::{Context, refuse_drift};
+use super::context::{Context, refuse_drift, say_unreleased};
 use super::failure::Failure;
 use super::out::Out;
 use super::progress::Reporter;
@@ -138,6 +138,7 @@ pub(super) async fn resolve(args: &ResolveArgs, global: &Global, out: &Out) -> R
         wait: None,
         pace: None,
         report: &report,
+        interrupt: context.interrupt,
     };
     let mut coordinator = Coordinator::start(options).await?;
     let answer = if args.applied {
@@ -147,7 +148,7 @@ pub(super) async fn resolve(args: &ResolveArgs, global: &Global, out: &Out) -> R
     };
     let resolved = coordinator.resolve(&id, args.step, answer).await;
     reporter.finish();
-    coordinator.finish().await?;
+    say_unreleased(coordinator.finish().await, &context);
     if !resolved? {
         return Err(Failure::new(format!(
             "no interrupted statement {} of {id} waits for an answer",
@@ -219,6 +220,7 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
         wait: task.wait,
         pace: task.pace,
         report: &report,
+        interrupt: context.interrupt,
     };
     let mut coordinator = Coordinator::start(options).await?;
     let mut outcomes = Vec::new();
@@ -245,21 +247,17 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
         }
     }
     reporter.finish();
-    let finished = coordinator.finish().await;
+    say_unreleased(coordinator.finish().await, context);
     let verdict = text::heaviest(outcomes.iter().map(|outcome| match outcome {
         Outcome::Blocked(decision) => decision.verdict,
         Outcome::Done(_) | Outcome::Already { .. } => Verdict::Go,
     }));
-    if out.is_json() && failed.is_none() {
-        let results: Vec<_> = outcomes.iter().map(as_json).collect();
-        out.json(&json!({ "verdict": verdict.name(), "results": results }));
-    }
+    let results: Vec<_> = outcomes.iter().map(as_json).collect();
     if let Some(error) = failed {
-        return Err(error.into());
+        return Err(Failure::from(error).after(results));
     }
-    // What was done is done; a lease that could not be given back ends by itself.
-    if let Err(error) = finished {
-        tracing::warn!("the coordinator's lease could not be given back: {error}");
+    if out.is_json() {
+        out.json(&json!({ "verdict": verdict.name(), "results": results }));
     }
     if verdict != Verdict::Go && !task.is_named && !out.is_json() {
         out.line(&format!(

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::interrupt::Interrupt;
 use crate::project::Pace;
 
 const AFTER_HELP: &str = "\
@@ -13,6 +14,7 @@ Exit codes, the same for every command:
   0  go, or done            10  hold: will pass by itself (a drain, a soak)
   1  error                  11  refuse: needs another step first
   2  wrong usage            12  unknown: the evidence is missing or stale
+ 74  output not written    130  interrupted (Ctrl-C, SIGTERM, SIGHUP)
 
 A change from start to end:
   migrate new split_full_name      write the migration
@@ -99,6 +101,9 @@ pub(super) struct Global {
     /// Say nothing on standard error but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
+    /// What stops the command; no argument.
+    #[arg(skip)]
+    pub interrupt: Interrupt,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -358,7 +363,7 @@ pub(super) struct ContractArgs {
     /// Numbers or names; every migration that waits for its contract without any
     #[arg(value_name = "ID")]
     pub ids: Vec<String>,
-    /// Raise the fence and wait this long for what blocks: 30s, 10m, 24h
+    /// Wait this long for what blocks: 30s, 10m, 24h. The fence is raised once nothing does
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub wait: Option<Duration>,
     /// Say what would be done, and do nothing

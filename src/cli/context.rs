@@ -5,8 +5,10 @@ use std::path::Path;
 use super::args::Global;
 use super::failure::Failure;
 use super::out::note;
-use crate::coordinator::{self, Situation};
-use crate::database::{Connection, ErrorKind, Target};
+use crate::coordinator::{self, CoordinatorError, Situation};
+use crate::database::{Connection, DatabaseError, ErrorKind, Target};
+use crate::gate::Action;
+use crate::interrupt::Interrupt;
 use crate::lease::with_credentials;
 use crate::ledger::{BackfillRecord, Ledger, LedgerError, RolloutRecord};
 use crate::project::{Config, Project};
@@ -15,19 +17,25 @@ use crate::project::{Config, Project};
 pub(super) struct Context {
     pub project: Project,
     pub target: Target,
+    /// What stops whatever is done here.
+    pub interrupt: Interrupt,
 }
 
 impl Context {
     pub(super) fn load(global: &Global) -> Result<Self, Failure> {
         let project = load_project(global)?;
         let target = named_target(global, &project.config, &project.root)?;
-        Ok(Self { project, target })
+        Ok(Self {
+            project,
+            target,
+            interrupt: global.interrupt,
+        })
     }
 
     /// Reads the ledger and asks every source, and writes nothing. A database file that does not
     /// exist yet is an empty database.
     pub(super) async fn observe(&self) -> Result<Situation, Failure> {
-        match coordinator::connect(&self.project, &self.target, false).await {
+        match self.reader().await {
             Ok(mut connection) => {
                 let situation = coordinator::observe(&self.project, connection.as_mut()).await;
                 connection.close().await;
@@ -38,6 +46,11 @@ impl Context {
             ),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A connection for reading.
+    pub(super) async fn reader(&self) -> Result<Box<dyn Connection>, DatabaseError> {
+        coordinator::connect(&self.project, &self.target, false, self.interrupt).await
     }
 
     /// The rollout that began last.
@@ -62,7 +75,7 @@ impl Context {
 
     /// A connection for reading; none where there is no database yet.
     pub(super) async fn connect(&self) -> Result<Option<Box<dyn Connection>>, Failure> {
-        match coordinator::connect(&self.project, &self.target, false).await {
+        match self.reader().await {
             Ok(connection) => Ok(Some(connection)),
             Err(error) if coordinator::is_nothing_yet(&error, &self.target) => Ok(None),
             Err(error) => Err(error.into()),
@@ -118,10 +131,33 @@ pub(super) fn load_project(global: &Global) -> Result<Project, Failure> {
     Ok(project)
 }
 
+/// What was done is done; a lease that could not be given back ends by itself, and whoever comes next waits for it.
+pub(super) fn say_unreleased(finished: Result<(), CoordinatorError>, context: &Context) {
+    if let Err(error) = finished {
+        let lease = context.project.config.fleet.coordinator_lease.as_secs();
+        tracing::warn!(
+            "the coordinator's lease could not be given back ({error}); it ends by itself within {lease} s, and the next \
+             command waits for that"
+        );
+    }
+}
+
+/// As the command would: stops where a changed file stands in the way of this action.
+pub(super) fn refuse_drift_before(action: &Action, situation: &Situation) -> Result<(), Failure> {
+    let drift = match action {
+        Action::Step { step, migration } => situation.drift_before(*step, migration),
+        Action::Deploy(_) => situation.drift.clone(),
+    };
+    if drift.is_empty() {
+        return Ok(());
+    }
+    Err(CoordinatorError::Drift(drift).into())
+}
+
 /// Stops where a file was changed after its phase was applied.
 pub(super) fn refuse_drift(situation: &Situation) -> Result<(), Failure> {
     if situation.drift.is_empty() {
         return Ok(());
     }
-    Err(coordinator::CoordinatorError::Drift(situation.drift.clone()).into())
+    Err(CoordinatorError::Drift(situation.drift.clone()).into())
 }

@@ -7,8 +7,9 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 use super::out::Out;
 use super::report::rendered;
 use crate::coordinator::{CoordinatorError, ScriptFailure};
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, ErrorKind};
 use crate::gate::Verdict;
+use crate::interrupt;
 use crate::ledger::LedgerError;
 use crate::project::{Problems, UnknownMigration};
 use crate::rollout::RolloutError;
@@ -24,6 +25,8 @@ struct Parts {
     help: Option<String>,
     source: Option<(NamedSource<String>, SourceSpan)>,
     problems: Option<Problems>,
+    /// What was done before it, as `--output json` shows it.
+    results: Vec<serde_json::Value>,
     exit_code: u8,
 }
 
@@ -34,12 +37,19 @@ impl Failure {
             help: None,
             source: None,
             problems: None,
+            results: Vec::new(),
             exit_code: 1,
         }))
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.0.help = Some(help.into());
+        self
+    }
+
+    /// What was done before it.
+    pub(super) fn after(mut self, results: Vec<serde_json::Value>) -> Self {
+        self.0.results = results;
         self
     }
 
@@ -66,6 +76,11 @@ impl Failure {
         self
     }
 
+    /// Somebody wanted the program to stop, and nothing was changed by then.
+    pub(super) fn interrupted() -> Self {
+        DatabaseError::interrupted().into()
+    }
+
     pub(super) fn exit_code(&self) -> u8 {
         self.0.exit_code
     }
@@ -76,7 +91,13 @@ impl Failure {
             if let (Some(problems), Some(object)) = (&self.0.problems, error.as_object_mut()) {
                 object.insert("problems".into(), serde_json::json!(problems));
             }
-            out.json(&serde_json::json!({ "error": error }));
+            let mut value = serde_json::json!({ "error": error });
+            if let Some(object) = value.as_object_mut()
+                && !self.0.results.is_empty()
+            {
+                object.insert("results".into(), self.0.results.clone().into());
+            }
+            out.json(&value);
         }
         let shown = match &self.0.problems {
             Some(problems) => rendered(problems),
@@ -127,7 +148,10 @@ impl From<Problems> for Failure {
 
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
-        let failure = Self::new(error.to_string());
+        let mut failure = Self::new(error.to_string());
+        if error.kind == ErrorKind::Interrupted {
+            failure = failure.with_code(interrupt::EXIT_CODE);
+        }
         match error.help() {
             Some(help) => failure.help(help),
             None => failure,
@@ -137,6 +161,9 @@ impl From<DatabaseError> for Failure {
 
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
+        if let LedgerError::Database(error) = error {
+            return error.into();
+        }
         let failure = Self::new(error.to_string());
         match error.help() {
             Some(help) => failure.help(help),
@@ -161,9 +188,15 @@ impl From<CoordinatorError> for Failure {
         let mut failure = match &error {
             CoordinatorError::Script(script) => Self::of_script(script),
             CoordinatorError::Held(_) => Self::new(error.to_string()).with_code(10),
-            CoordinatorError::Interrupted(_) => Self::new(error.to_string()).with_code(130),
+            CoordinatorError::Fenced { cause, .. } => match cause.as_ref() {
+                CoordinatorError::Script(script) => Self::of_script(script),
+                _ => Self::new(error.to_string()),
+            },
             _ => Self::new(error.to_string()),
         };
+        if error.is_interruption() {
+            failure = failure.with_code(interrupt::EXIT_CODE);
+        }
         failure.0.help = error.help();
         failure
     }
@@ -173,7 +206,7 @@ impl From<RolloutError> for Failure {
     fn from(error: RolloutError) -> Self {
         let (message, help) = (error.to_string(), error.help());
         let code = if error.is_interruption() {
-            130
+            interrupt::EXIT_CODE
         } else {
             match &error {
                 RolloutError::Open(_) => Verdict::Refuse.exit_code(),
@@ -181,7 +214,7 @@ impl From<RolloutError> for Failure {
             }
         };
         let mut failure = match error {
-            RolloutError::Coordinator(error) => return error.into(),
+            RolloutError::Coordinator(error) => error.into(),
             _ => Self::new(message).with_code(code),
         };
         failure.0.help = help;

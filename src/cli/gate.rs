@@ -1,7 +1,7 @@
 //! `migrate gate`: is an action safe now?
 
 use super::args::{GateCommand, Global, ServiceVersion};
-use super::context::{Context, refuse_drift};
+use super::context::{Context, refuse_drift_before};
 use super::failure::Failure;
 use super::out::Out;
 use super::{json, text};
@@ -66,8 +66,7 @@ impl From<CoordinatorError> for Unanswered {
 }
 
 async fn answer(context: &Context, action: Action) -> Result<(Decision, Snapshot), Unanswered> {
-    let connected = coordinator::connect(&context.project, &context.target, false).await;
-    let situation = match connected {
+    let situation = match context.reader().await {
         Err(error) if coordinator::is_nothing_yet(&error, &context.target) => {
             coordinator::nothing_yet(&context.project, context.target.dialect())
         }
@@ -78,7 +77,7 @@ async fn answer(context: &Context, action: Action) -> Result<(Decision, Snapshot
             situation
         }
     };
-    refuse_drift(&situation).map_err(Unanswered::Failed)?;
+    refuse_drift_before(&action, &situation).map_err(Unanswered::Failed)?;
     let decision = decide(action, &situation.evidence);
     Ok((decision, situation.evidence.snapshot))
 }

@@ -30,18 +30,24 @@ use args::{Cli, Command};
 use failure::Failure;
 use out::{Out, Purpose};
 
+use crate::interrupt::Interrupt;
 use crate::text::secret;
 use crate::text::shown::shown;
 
 /// Parses the arguments, runs the command and returns the process's exit code.
 #[must_use]
 pub fn main() -> u8 {
-    let cli = match parse() {
+    let mut cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
     };
     let out = Out::new(cli.global.output);
     start_tracing(&cli.global);
+    if heeds_interrupts(&cli.command) {
+        let format = cli.global.output;
+        let ending = move || Failure::interrupted().show(&Out::new(format));
+        cli.global.interrupt = Interrupt::listen(ending);
+    }
     let code = match run(&cli, &out) {
         Ok(code) => code,
         Err(failure) => {
@@ -64,6 +70,29 @@ fn unparsed(error: &clap::Error) -> u8 {
         return code;
     }
     out.exit_code(code, Purpose::Tells)
+}
+
+/// The agent passes signals on; what is over at once needs no order, and ends as any program does.
+const fn heeds_interrupts(command: &Command) -> bool {
+    match command {
+        Command::Init
+        | Command::New(_)
+        | Command::Check
+        | Command::Completions(_)
+        | Command::Admit(_)
+        | Command::Agent(_) => false,
+        Command::Status(_)
+        | Command::Fleet
+        | Command::Plan(_)
+        | Command::Rollout(_)
+        | Command::Gate(_)
+        | Command::Log(_)
+        | Command::Expand(_)
+        | Command::Backfill(_)
+        | Command::Contract(_)
+        | Command::Revert(_)
+        | Command::Resolve(_) => true,
+    }
 }
 
 /// What is missed where the result does not arrive.
@@ -156,12 +185,12 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::New(args) => scaffold::new(args, global, out),
         Command::Check => check::run(global, out),
         Command::Completions(args) => completions::run(args, out),
-        Command::Status(args) => runtime.block_on(status::run(args, global, out)),
-        Command::Fleet => runtime.block_on(fleet::run(global, out)),
-        Command::Plan(args) => runtime.block_on(plan::run(args, global, out)),
+        Command::Status(args) => runtime.block_on(asking(status::run(args, global, out), global)),
+        Command::Fleet => runtime.block_on(asking(fleet::run(global, out), global)),
+        Command::Plan(args) => runtime.block_on(asking(plan::run(args, global, out), global)),
         Command::Rollout(args) => runtime.block_on(rollout::run(args, global, out)),
-        Command::Gate(args) => runtime.block_on(gate::run(args, global, out)),
-        Command::Log(args) => runtime.block_on(log::run(args, global, out)),
+        Command::Gate(args) => runtime.block_on(asking(gate::run(args, global, out), global)),
+        Command::Log(args) => runtime.block_on(asking(log::run(args, global, out), global)),
         Command::Expand(args) => runtime.block_on(act::expand(args, global, out)),
         Command::Backfill(args) => runtime.block_on(act::backfill(args, global, out)),
         Command::Contract(args) => runtime.block_on(act::contract(args, global, out)),
@@ -169,6 +198,24 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Resolve(args) => runtime.block_on(act::resolve(args, global, out)),
         Command::Admit(args) => runtime.block_on(instance::admit(args, global, out)),
         Command::Agent(_) => runtime.block_on(instance::agent(agent, out)),
+    }
+}
+
+/// How long a statement that was cancelled may take to end, before nobody waits for it any more.
+const LEFT_BEHIND: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// A command that changes nothing may be left wherever it is.
+async fn asking(
+    command: impl Future<Output = Result<u8, Failure>>,
+    global: &args::Global,
+) -> Result<u8, Failure> {
+    let left = async {
+        global.interrupt.due().await;
+        tokio::time::sleep(LEFT_BEHIND).await;
+    };
+    tokio::select! {
+        ended = command => ended,
+        () = left => Err(Failure::interrupted()),
     }
 }
 

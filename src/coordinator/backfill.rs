@@ -108,7 +108,7 @@ impl Coordinator<'_> {
 
     /// Makes sure that the backfill can go along its key, before anything is recorded.
     async fn look_at_key(&mut self, engine: &Engine<'_>) -> Result<(), CoordinatorError> {
-        let mut retry = Retry::new(self.project());
+        let mut retry = Retry::new(self.project(), self.options.interrupt);
         let warnings = loop {
             let looked = engine.look_at_key(self.connection.as_mut()).await;
             match looked {
@@ -374,6 +374,7 @@ fn run_of<'r>(
         target: options.target,
         options: ConnectOptions {
             busy_timeout: project.config.database.busy_timeout,
+            interrupt: options.interrupt,
             ..ConnectOptions::default()
         },
         replicas: (&project.config.database.replicas, &project.root),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::session::Coordinator;
 use super::{CoordinatorError, Progress, Situation};
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::MigrationId;
+use crate::model::{MigrationId, Step};
 
 impl Coordinator<'_> {
     /// Waits this long for what blocks a contract.
@@ -25,6 +25,8 @@ impl Coordinator<'_> {
         &mut self,
         write: impl AsyncFn(&mut Ledger<'_>, &str) -> Result<T, LedgerError>,
     ) -> Result<T, CoordinatorError> {
+        // It is short, and what it says was done.
+        let _kept = self.options.interrupt.hold_off();
         let began = Instant::now();
         loop {
             match self.record_once(&write).await {
@@ -83,16 +85,13 @@ impl Coordinator<'_> {
         looked
     }
 
-    /// Lowers the fence that an interrupted contract or revert has left up, unless statements
+    /// Lowers the fence that an interrupted contract has left up, unless statements
     /// behind it have run.
     ///
     /// # Errors
     /// A database or ledger error.
     pub async fn give_up(&mut self, id: &MigrationId) -> Result<(), CoordinatorError> {
-        let situation = self.situation().await?;
-        match situation.evidence.schema.get(id).cloned() {
-            Some(state) => self.step_back(&state, &situation).await,
-            None => Ok(()),
-        }
+        let _kept = self.options.interrupt.hold_off();
+        self.lower_fence(Step::Contract, id).await.map(drop)
     }
 }

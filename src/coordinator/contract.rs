@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::change::{Move, WayBack};
 use super::fence::{FromInside, RecheckRules};
+use super::in_ledger::End;
+use super::past_return::past_return;
 use super::script::{Progress, Ran, Run, seen_elsewhere};
 use super::session::Coordinator;
 use super::{CoordinatorError, Done, Outcome, Situation};
@@ -12,51 +14,81 @@ use crate::ledger::Entry;
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 use crate::project::Recheck;
 
+/// How long nothing is asked while something is waited for.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
 impl Coordinator<'_> {
     pub(super) async fn contract(&mut self, id: &MigrationId) -> Result<Outcome, CoordinatorError> {
         let began = Instant::now();
-        let (mut situation, mut decision) = self.look(id).await?;
+        let situation = match self.wait_unfenced(id, began).await? {
+            Clear::Go(situation) => situation,
+            Clear::Ended(outcome) => return Ok(outcome),
+        };
         let Some(state) = situation.evidence.schema.get(id).cloned() else {
             return Err(CoordinatorError::NoFiles(id.clone()));
         };
-        if state.phase == Phase::Contracted {
-            let note = decision.notes.join("; ");
-            return Ok(Outcome::Already {
-                migration: id.clone(),
-                step: Step::Contract,
-                note,
-            });
-        }
-        let may_wait = self.options.wait.is_some() && decision.waits_for_live_versions();
-        if decision.verdict != Verdict::Go && !may_wait {
-            // An earlier run may have left its fence up.
-            self.step_back(&state, &situation).await?;
-            return Ok(Outcome::Blocked(decision));
-        }
-        let from = self.raise_fence(&state, &situation, Step::Contract).await?;
-        crate::crash::point("contract.fenced");
+        let ended = match self.raise_fence(&state, &situation, Step::Contract).await {
+            Ok(()) => self.remove_fenced(id, began).await,
+            Err(error) => Err(error),
+        };
+        self.leave_fence(Step::Contract, id, ended).await
+    }
+
+    /// Looks until nothing stands in the way, as long as the user waits. Without a fence: whatever is live may come back
+    /// meanwhile.
+    async fn wait_unfenced(
+        &mut self,
+        id: &MigrationId,
+        began: Instant,
+    ) -> Result<Clear, CoordinatorError> {
         loop {
-            // Only what is seen from behind the fence counts: before it, one more could have come.
-            (situation, decision) = match self.look(id).await {
+            let (situation, decision) = match self.look(id).await {
                 Ok(found) => found,
-                // A restart or a failover of the database is no reason to give up a long wait.
-                Err(error) if error.is_passing() && self.has_time_left(began) => {
-                    self.report(Progress::Unreachable(error.to_string()));
-                    if self.pause_or_interrupt().await {
-                        return Err(CoordinatorError::Interrupted(format!(
-                            "the fence of {id} is still up: old versions cannot start until \
-                             `migrate contract {id}` is run again"
-                        )));
-                    }
-                    self.reconnect().await;
+                Err(error) => {
+                    self.bridge(error, began).await?;
                     continue;
                 }
+            };
+            let Some(state) = situation.evidence.schema.get(id) else {
+                return Err(CoordinatorError::NoFiles(id.clone()));
+            };
+            if state.phase == Phase::Contracted {
+                let note = decision.notes.join("; ");
+                return Ok(Clear::Ended(Outcome::Already {
+                    migration: id.clone(),
+                    step: Step::Contract,
+                    note,
+                }));
+            }
+            if decision.verdict == Verdict::Go {
+                return Ok(Clear::Go(Box::new(situation)));
+            }
+            // An earlier run may have left its fence up.
+            let blocked = Ok(Outcome::Blocked(decision.clone()));
+            let blocked = self.leave_fence(Step::Contract, id, blocked).await?;
+            if !decision.waits_for_live_versions() || !self.has_time_left(began) {
+                return Ok(Clear::Ended(blocked));
+            }
+            self.report(Progress::Waiting(decision));
+            self.options.interrupt.pause(BETWEEN_LOOKS).await;
+        }
+    }
+
+    /// Behind the fence: looks again, waits for who came just before it, and removes the old format.
+    ///
+    /// Invariant: only what is seen from behind the fence counts. Before it, one more could have come.
+    async fn remove_fenced(
+        &mut self,
+        id: &MigrationId,
+        began: Instant,
+    ) -> Result<Outcome, CoordinatorError> {
+        crate::crash::point("contract.fenced");
+        loop {
+            let mut situation = match self.look_fenced(id).await {
+                Ok(situation) => situation,
                 Err(error) => {
-                    let fenced = MigrationState {
-                        phase: Phase::Contracting,
-                        ..state
-                    };
-                    return Err(self.lower_fence_after(error, &fenced, from).await);
+                    self.bridge(error, began).await?;
+                    continue;
                 }
             };
             let Some(fenced) = situation.evidence.schema.get(id).cloned() else {
@@ -68,17 +100,14 @@ impl Coordinator<'_> {
                     phase: fenced.phase,
                 });
             }
+            // What `remaining` and `require` count is asked inside the transaction.
+            let mut decision = self.ask(Step::Contract, id, &situation);
             if decision.verdict == Verdict::Go {
-                decision = match self.checked(id, &mut situation, decision).await {
-                    Ok(decision) => decision,
-                    Err(error) => {
-                        return Err(self.lower_fence_after(error, &fenced, from).await);
-                    }
-                };
+                decision = self.checked(id, &mut situation, decision).await?;
             }
             if decision.verdict == Verdict::Go {
-                match self.remove_old(id, &fenced, &situation).await {
-                    Ok(Ran::Done { statements }) => {
+                match self.remove_old(id, &fenced, &situation).await? {
+                    Ran::Done { statements } => {
                         return Ok(Outcome::Done(Done {
                             migration: id.clone(),
                             step: Step::Contract,
@@ -89,23 +118,14 @@ impl Coordinator<'_> {
                             notes: Vec::new(),
                         }));
                     }
-                    Ok(Ran::Blocked(found)) => decision = found,
-                    Err(error) => {
-                        return Err(self.lower_fence_after(error, &fenced, from).await);
-                    }
+                    Ran::Blocked(found) => decision = found,
                 }
             }
-            if !self.has_time_left(began) || !decision.waits_for_live_versions() {
-                self.lower_fence(&fenced, from).await?;
+            if !decision.waits_for_live_versions() || !self.has_time_left(began) {
                 return Ok(Outcome::Blocked(decision));
             }
-            self.report(Progress::Waiting(decision.clone()));
-            if self.pause_or_interrupt().await {
-                self.lower_fence(&fenced, from).await?;
-                return Err(CoordinatorError::Interrupted(format!(
-                    "the contract of {id} was given up, and old versions may start again"
-                )));
-            }
+            self.report(Progress::Waiting(decision));
+            self.options.interrupt.pause(BETWEEN_LOOKS).await;
         }
     }
 
@@ -120,14 +140,12 @@ impl Coordinator<'_> {
         self.look(id).await.map(|(_, decision)| decision)
     }
 
+    /// Everything, with the user's queries once nothing else stands in the way: they may be costly.
     async fn look(&mut self, id: &MigrationId) -> Result<(Situation, Decision), CoordinatorError> {
-        let mut situation = self.situation().await?;
-        let overridden = self.overridden(Step::Contract, id, &situation);
-        self.remember(&situation.evidence.snapshot, &overridden, id)
-            .await?;
+        let mut situation = self.situation_before(Step::Contract, id).await?;
+        self.remember_seen(id, &situation).await?;
         let mut decision = self.ask(Step::Contract, id, &situation);
         if decision.verdict == Verdict::Go {
-            // The user's queries may be costly: they are asked when nothing else stands in the way.
             let Some(facts) = self.facts(id, &situation).await? else {
                 return Ok((situation, decision));
             };
@@ -135,6 +153,38 @@ impl Coordinator<'_> {
             decision = self.ask(Step::Contract, id, &situation);
         }
         Ok((situation, decision))
+    }
+
+    /// The fleet and the ledger from behind the fence.
+    async fn look_fenced(&mut self, id: &MigrationId) -> Result<Situation, CoordinatorError> {
+        let situation = self.observe().await?;
+        self.remember_seen(id, &situation).await?;
+        Ok(situation)
+    }
+
+    async fn remember_seen(
+        &mut self,
+        id: &MigrationId,
+        situation: &Situation,
+    ) -> Result<(), CoordinatorError> {
+        let overridden = self.overridden(Step::Contract, id, situation);
+        self.remember(&situation.evidence.snapshot, &overridden, id)
+            .await
+    }
+
+    /// A restart or a failover of the database is no reason to give up a long wait.
+    async fn bridge(
+        &mut self,
+        error: CoordinatorError,
+        began: Instant,
+    ) -> Result<(), CoordinatorError> {
+        if !error.is_passing() || !self.has_time_left(began) {
+            return Err(error);
+        }
+        self.report(Progress::Unreachable(error.to_string()));
+        self.options.interrupt.pause(BETWEEN_LOOKS).await;
+        self.reconnect().await;
+        Ok(())
     }
 
     /// Goes over every row once more, where the migration demands it. From behind the fence, because nothing that
@@ -146,9 +196,17 @@ impl Coordinator<'_> {
         decision: Decision,
     ) -> Result<Decision, CoordinatorError> {
         let migration = self.migration(id)?;
-        // Where `remaining` was not asked either, a part of the old format is gone already: there is nothing left to ask.
-        let is_past_return = situation.evidence.facts.remaining.is_none();
-        if migration.contract_rules.check == Recheck::No || is_past_return {
+        if migration.contract_rules.check == Recheck::No {
+            return Ok(decision);
+        }
+        let is_past_return = self
+            .in_ledger(async |ledger| {
+                let found = past_return(migration, Step::Contract, ledger).await?;
+                Ok(End::GiveUp(found))
+            })
+            .await?;
+        // A part of the old format is gone already: there is nothing left to ask.
+        if is_past_return {
             return Ok(decision);
         }
         situation.evidence.facts.check = self.check_of(migration).await?;
@@ -190,40 +248,14 @@ impl Coordinator<'_> {
         .await
     }
 
-    pub(super) async fn step_back(
-        &mut self,
-        state: &MigrationState,
-        situation: &Situation,
-    ) -> Result<(), CoordinatorError> {
-        let applied = situation
-            .view
-            .applied
-            .iter()
-            .find(|applied| applied.state.id() == state.id());
-        match applied.and_then(|applied| applied.step_back) {
-            Some(to) if state.phase == Phase::Contracting => self.lower_fence(state, to).await,
-            _ => Ok(()),
-        }
-    }
-
     fn has_time_left(&self, began: Instant) -> bool {
         self.options.wait.is_some_and(|wait| began.elapsed() < wait)
     }
+}
 
-    /// Waits a moment; returns whether the user wants it to end.
-    async fn pause_or_interrupt(&self) -> bool {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut interrupt), Ok(mut terminate)) = (
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::terminate()),
-        ) else {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            return false;
-        };
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(1)) => false,
-            _ = interrupt.recv() => true,
-            _ = terminate.recv() => true,
-        }
-    }
+/// How a wait without a fence ended.
+enum Clear {
+    /// Nothing stands in the way, by this.
+    Go(Box<Situation>),
+    Ended(Outcome),
 }

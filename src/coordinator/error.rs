@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::database::{DatabaseError, LockHolder};
+use crate::database::{DatabaseError, ErrorKind, LockHolder};
 use crate::ledger::{CoordinatorRow, LedgerError};
 use crate::model::{MigrationId, Phase};
 use crate::project::ScriptFile;
@@ -80,9 +80,21 @@ pub enum CoordinatorError {
         migration: MigrationId,
         phase: Phase,
     },
-    /// The user interrupted a wait.
-    #[error("interrupted; {0}")]
-    Interrupted(String),
+    /// The user, or the system, wanted it to stop.
+    #[error("interrupted; {kept}")]
+    Interrupted {
+        /// What is kept, and what is not.
+        kept: String,
+        /// The command that goes on.
+        next: String,
+    },
+    /// A step failed behind its fence, which could not be lowered.
+    #[error("{cause}")]
+    Fenced {
+        cause: Box<Self>,
+        /// That it stays up, why, and what to do.
+        stays: String,
+    },
     #[error("the files of {0} are not in this project, though the database has it")]
     NoFiles(MigrationId),
 }
@@ -108,6 +120,19 @@ impl std::fmt::Display for ScriptFailure {
 }
 
 impl CoordinatorError {
+    /// Whether somebody wanted it to stop.
+    #[must_use]
+    pub fn is_interruption(&self) -> bool {
+        match self {
+            Self::Interrupted { .. } => true,
+            Self::Database(error) | Self::Ledger(LedgerError::Database(error)) => {
+                error.kind == ErrorKind::Interrupted
+            }
+            Self::Script(failure) => failure.cause.kind == ErrorKind::Interrupted,
+            _ => false,
+        }
+    }
+
     /// Whether trying again may help without anybody doing anything.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
@@ -158,7 +183,11 @@ impl CoordinatorError {
                  {migration}` again"
             )),
             Self::Moved { .. } => Some("see what happened with `migrate log`, then run the command again".into()),
-            Self::Interrupted(_) => None,
+            Self::Interrupted { next, .. } => Some(next.clone()),
+            Self::Fenced { cause, stays } => Some(match cause.help() {
+                Some(help) => format!("{help}. Mind that {stays}"),
+                None => stays.clone(),
+            }),
             Self::NoFiles(_) => Some("use a checkout that has them".into()),
         }
     }

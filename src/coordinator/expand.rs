@@ -112,6 +112,7 @@ impl Coordinator<'_> {
     }
 
     async fn forget_expanding(&mut self, id: &MigrationId) -> Result<(), CoordinatorError> {
+        let _kept = self.options.interrupt.hold_off();
         let (token, actor) = (self.token, self.actor.clone());
         self.in_ledger(async |ledger| {
             let view = ledger.view().await?;

@@ -23,7 +23,7 @@ impl Coordinator<'_> {
     ) -> Result<Option<Facts>, CoordinatorError> {
         let migration = self.migration(id)?;
         let limit = LockTimeout(self.project().config.database.lock_timeout);
-        let mut retry = Retry::new(self.project());
+        let mut retry = Retry::new(self.project(), self.options.interrupt);
         loop {
             let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
                 return Ok(None);

@@ -6,29 +6,25 @@ use super::in_ledger::End;
 use super::past_return::past_return;
 use super::script::{Recheck, seen_elsewhere};
 use super::session::Coordinator;
-use super::{CoordinatorError, Situation};
+use super::{CoordinatorError, Outcome, Situation};
 use crate::gate::{Action, Decision, decide};
-use crate::ledger::{Entry, Ledger};
+use crate::ledger::{Entry, Ledger, LedgerError};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 
 impl Coordinator<'_> {
-    /// Records that `step` has begun: no version behind its fence is admitted any more. Returns the
-    /// phase to go back to.
+    /// The one way in: records that `step` has begun, and no version behind its fence is admitted any more. Where an earlier
+    /// run has left it up, there is nothing to record.
+    ///
+    /// Whatever comes after it goes through [`Self::leave_fence`], also where this fails: an error may come after all was
+    /// committed.
     pub(super) async fn raise_fence(
         &mut self,
         state: &MigrationState,
         situation: &Situation,
         step: Step,
-    ) -> Result<Phase, CoordinatorError> {
+    ) -> Result<(), CoordinatorError> {
         if state.begun(step, &[]).phase == state.phase {
-            let applied = situation
-                .view
-                .applied
-                .iter()
-                .find(|applied| applied.state.id() == state.id());
-            return Ok(applied
-                .and_then(|applied| applied.step_back)
-                .unwrap_or(state.phase));
+            return Ok(());
         }
         let others = seen_elsewhere(&situation.evidence.snapshot);
         let becomes = move |state: &MigrationState, live: &[Live]| state.begun(step, live);
@@ -42,76 +38,121 @@ impl Coordinator<'_> {
                 way_back: WayBack::Kept,
                 detail: serde_json::json!({}),
             };
-            Ok(End::Commit(move_to(ledger, token, &actor, change).await?))
-        })
-        .await
-    }
-
-    /// Goes back to the phase before the fence was raised, unless statements behind it have run.
-    pub(super) async fn lower_fence(
-        &mut self,
-        state: &MigrationState,
-        to: Phase,
-    ) -> Result<(), CoordinatorError> {
-        if state.phase == to || !matches!(state.phase, Phase::Contracting | Phase::Reverting) {
-            return Ok(());
-        }
-        let step = match state.phase {
-            Phase::Reverting => Step::Revert,
-            _ => Step::Contract,
-        };
-        let becomes = move |state: &MigrationState, live: &[Live]| state.given_up(to, live);
-        let migration = self.migration(state.id())?;
-        let (token, actor) = (self.token, self.actor.clone());
-        self.in_ledger(async |ledger| {
-            // Statement by statement, an earlier run may have taken away a part already.
-            if past_return(migration, step, ledger).await? {
-                tracing::warn!(
-                    "the fence of {id} stays up, because some statements of its {step} have run already: \
-                     run `migrate {step} {id}` again to finish it",
-                    id = state.id(),
-                    step = step.name(),
-                );
-                return Ok(End::GiveUp(()));
-            }
-            // A fence raised before anything was recorded is lowered to nothing being recorded.
-            let change = Move {
-                entry: Entry::Known,
-                state,
-                others: &[],
-                becomes: &becomes,
-                way_back: WayBack::None,
-                detail: serde_json::json!({ "stepped_back": true }),
-            };
             move_to(ledger, token, &actor, change).await?;
             Ok(End::Commit(()))
         })
         .await
     }
 
-    /// After an error: goes back where nothing was changed, and stays where statements have run.
-    /// Returns the error, which is what matters even where going back fails as well.
-    pub(super) async fn lower_fence_after(
+    /// The one way out from behind a fence, however the step ended: unless it was carried out, the fence comes down, or
+    /// it is said that it stays up, why, and what to do.
+    pub(super) async fn leave_fence(
         &mut self,
-        error: CoordinatorError,
-        state: &MigrationState,
-        to: Phase,
-    ) -> CoordinatorError {
-        let is_superseded = matches!(
-            error,
-            CoordinatorError::Ledger(crate::ledger::LedgerError::Superseded { .. })
+        step: Step,
+        id: &MigrationId,
+        ended: Result<Outcome, CoordinatorError>,
+    ) -> Result<Outcome, CoordinatorError> {
+        match &ended {
+            Ok(Outcome::Done(_) | Outcome::Already { .. }) => return ended,
+            // Another coordinator is at work, and the fence is its own.
+            Err(
+                CoordinatorError::Ledger(LedgerError::Superseded { .. })
+                | CoordinatorError::Moved { .. },
+            ) => return ended,
+            Ok(Outcome::Blocked(_)) | Err(_) => {}
+        }
+        let _kept = self.options.interrupt.hold_off();
+        let mut lowered = self.lower_fence(step, id).await;
+        if let Err(error) = &lowered
+            && (error.is_passing() || self.connection.is_lost())
+        {
+            tracing::debug!("lowering the fence of {id}: {error}");
+            self.reconnect().await;
+            lowered = self.lower_fence(step, id).await;
+        }
+        let why = match lowered {
+            Ok(Fence::Down) => return ended,
+            Ok(Fence::Up) => format!("some statements of its {} have run already", step.name()),
+            Err(error) => error.to_string(),
+        };
+        let stays = format!(
+            "the fence of {id} stays up ({why}), so that versions of the {} format cannot start: run `migrate {} {id}` \
+             again, which finishes it or lowers the fence",
+            match step {
+                Step::Revert => "new",
+                _ => "old",
+            },
+            step.name(),
         );
-        if is_superseded {
-            return error;
+        match ended {
+            Ok(Outcome::Blocked(mut decision)) => {
+                decision.notes.push(stays);
+                Ok(Outcome::Blocked(decision))
+            }
+            Err(CoordinatorError::Interrupted { kept, next }) => {
+                Err(CoordinatorError::Interrupted {
+                    kept: format!("{kept}; {stays}"),
+                    next,
+                })
+            }
+            // What is recorded says it all.
+            Err(error) if error.is_interruption() => Err(error),
+            Err(cause) => Err(CoordinatorError::Fenced {
+                cause: Box::new(cause),
+                stays,
+            }),
+            done => done,
         }
-        if let Err(second) = self.lower_fence(state, to).await {
-            tracing::warn!(
-                "the fence of {} is still up ({second}): run the same command again to finish it or to lower it",
-                state.id()
-            );
-        }
-        error
     }
+
+    /// Goes back to the phase before the fence was raised, by what is recorded, unless statements behind it have run.
+    pub(super) async fn lower_fence(
+        &mut self,
+        step: Step,
+        id: &MigrationId,
+    ) -> Result<Fence, CoordinatorError> {
+        let _kept = self.options.interrupt.hold_off();
+        let migration = self.migration(id)?;
+        let (token, actor) = (self.token, self.actor.clone());
+        self.in_ledger(async |ledger| {
+            let view = ledger.view().await?;
+            let mut applied = view.applied.iter();
+            let behind = match step {
+                Step::Revert => Phase::Reverting,
+                _ => Phase::Contracting,
+            };
+            let fenced = applied
+                .find(|applied| applied.state.id() == id)
+                .filter(|applied| applied.state.phase == behind);
+            let Some(fenced) = fenced else {
+                return Ok(End::GiveUp(Fence::Down));
+            };
+            let way_back = fenced.step_back;
+            // Statement by statement, an earlier run may have taken away a part already.
+            let (Some(to), false) = (way_back, past_return(migration, step, ledger).await?) else {
+                return Ok(End::GiveUp(Fence::Up));
+            };
+            let becomes = move |state: &MigrationState, live: &[Live]| state.given_up(to, live);
+            let change = Move {
+                entry: Entry::Known,
+                state: &fenced.state,
+                others: &[],
+                becomes: &becomes,
+                way_back: WayBack::None,
+                detail: serde_json::json!({ "stepped_back": true }),
+            };
+            move_to(ledger, token, &actor, change).await?;
+            Ok(End::Commit(Fence::Down))
+        })
+        .await
+    }
+}
+
+/// What has become of a fence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fence {
+    Down,
+    Up,
 }
 
 /// What a recheck has to know of the coordinator.

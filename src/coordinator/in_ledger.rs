@@ -20,7 +20,7 @@ impl Coordinator<'_> {
         &mut self,
         work: impl AsyncFn(&mut Ledger<'_>) -> Result<End<T>, CoordinatorError>,
     ) -> Result<T, CoordinatorError> {
-        let mut retry = Retry::new(self.project());
+        let mut retry = Retry::new(self.project(), self.options.interrupt);
         loop {
             let error = match self.attempt_in_ledger(&work, &retry.watch()).await {
                 Ok(done) => return Ok(done),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::error::failure;
 use super::{CoordinatorError, Progress};
 use crate::database::{ConnectOptions, DatabaseError, ErrorKind, LockHolder, Target};
+use crate::interrupt::Interrupt;
 use crate::ledger::LedgerError;
 use crate::project::{Project, ScriptFile};
 use crate::sql::Mode;
@@ -46,15 +47,18 @@ pub(super) struct Retry {
     bound: Duration,
     attempt: u32,
     holders: Arc<Mutex<Vec<LockHolder>>>,
+    /// Ends a pause. The next attempt then fails because of it.
+    interrupt: Interrupt,
 }
 
 impl Retry {
-    pub(super) fn new(project: &Project) -> Self {
+    pub(super) fn new(project: &Project, interrupt: Interrupt) -> Self {
         Self {
             began: Instant::now(),
             bound: project.config.database.lock_retry_for,
             attempt: 0,
             holders: Arc::default(),
+            interrupt,
         }
     }
 
@@ -72,6 +76,9 @@ impl Retry {
         index: usize,
         error: DatabaseError,
     ) -> Result<(), CoordinatorError> {
+        if error.kind == ErrorKind::Interrupted {
+            return Err(error.into());
+        }
         if !is_of_a_lock(&error) {
             let help = match file.script.mode {
                 _ if error.kind == ErrorKind::Timeout => TIME_LIMIT,
@@ -141,7 +148,7 @@ impl Retry {
         // Jitter keeps two waiters from meeting at each attempt; the pause lets the queue behind
         // the lock drain.
         let pause = 500 * u64::from(self.attempt.min(8)) + fastrand::u64(0..500);
-        tokio::time::sleep(Duration::from_millis(pause)).await;
+        self.interrupt.pause(Duration::from_millis(pause)).await;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! it the evidence, carries out what was allowed and records it.
 
 mod backfill;
+mod bare_failure;
 mod between_steps;
 mod catalogue;
 mod change;
@@ -14,6 +15,7 @@ mod facts;
 mod fence;
 mod guard;
 mod in_ledger;
+mod interrupted;
 mod lock;
 mod observe;
 mod one_by_one;
@@ -30,7 +32,7 @@ use std::time::Duration;
 pub use error::{CoordinatorError, ScriptFailure};
 pub use facts::{measure_if_clear, soak};
 pub use observe::{
-    Drift, Situation, connect, is_nothing_yet, nothing_yet, observe, observe_with, survey,
+    Changed, Drift, Situation, connect, is_nothing_yet, nothing_yet, observe, observe_with, survey,
 };
 pub use resume::Answer;
 pub use script::Progress;

@@ -6,6 +6,7 @@ use std::fmt;
 use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, Owners, Target};
 use crate::fleet;
 use crate::gate::{Evidence, Facts};
+use crate::interrupt::Interrupt;
 use crate::ledger::{AppliedFile, CoordinatorRow, LeaseRules, Ledger, LedgerError, View};
 use crate::model::{
     Declaration, MigrationId, MigrationState, Phase, Schema, Snapshot, Step, Version,
@@ -19,6 +20,33 @@ pub struct Drift {
     pub migration: MigrationId,
     pub path: String,
     pub why: String,
+    pub what: Changed,
+}
+
+/// What was changed of a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// Another migration has its number.
+    Directory,
+    Declaration,
+    /// The script of an applied phase.
+    Script(Step),
+}
+
+impl Drift {
+    /// Whether it stands in the way of a step.
+    ///
+    /// What comes next builds on everything that was applied. A revert takes away, by the declaration that is recorded,
+    /// and runs nothing but its own script.
+    #[must_use]
+    pub fn stops(&self, step: Step, id: &MigrationId) -> bool {
+        step != Step::Revert
+            || (self.migration == *id
+                && matches!(
+                    self.what,
+                    Changed::Directory | Changed::Script(Step::Revert)
+                ))
+    }
 }
 
 impl fmt::Display for Drift {
@@ -39,7 +67,7 @@ pub struct Situation {
     pub has_ledger: bool,
 }
 
-/// Connects to the project's database.
+/// Connects to the project's database, with what stops the statements there.
 ///
 /// # Errors
 /// Whatever keeps it from being reached.
@@ -47,18 +75,28 @@ pub async fn connect(
     project: &Project,
     target: &Target,
     create: bool,
+    interrupt: Interrupt,
 ) -> Result<Box<dyn Connection>, DatabaseError> {
     let options = ConnectOptions {
         busy_timeout: project.config.database.busy_timeout,
         create,
         lock_limit: Some(project.config.database.lock_timeout),
         owners: Owners::Trusted,
+        interrupt,
         ..ConnectOptions::default()
     };
     crate::database::connect(target, options).await
 }
 
 impl Situation {
+    /// The changed files that stand in the way of a step: what the gate says and what the command does.
+    #[must_use]
+    pub fn drift_before(&self, step: Step, id: &MigrationId) -> Vec<Drift> {
+        let mut drift = self.drift.clone();
+        drift.retain(|drift| drift.stops(step, id));
+        drift
+    }
+
     /// Adds the names of a few instances to each version that holds leases.
     ///
     /// # Errors
@@ -103,6 +141,10 @@ pub async fn survey(
     let has_ledger = read.is_some();
     let (view, files) = read.unwrap_or_else(|| (empty_view(), Vec::new()));
     let snapshot = fleet::observe(&project.config, &view, connection).await;
+    if connection.interrupt().is_due() {
+        // What a source has not said because of it is no evidence.
+        return Err(DatabaseError::interrupted().into());
+    }
     let mut situation = observe_with(
         project,
         view,
@@ -239,17 +281,19 @@ fn drift(project: &Project, view: &View, files: &[AppliedFile], dialect: Dialect
     }
     for applied in &view.applied {
         let id = applied.state.id();
-        let mut add = |path: String, why: &str| {
+        let mut add = |what: Changed, path: String, why: &str| {
             found.push(Drift {
                 migration: id.clone(),
                 path,
                 why: why.to_owned(),
+                what,
             });
         };
         let Some(migration) = project.get(id) else {
             // Another checkout may well know migrations that this one does not.
             if let Some(namesake) = project.with_number(id.number()) {
                 add(
+                    Changed::Directory,
                     namesake.dir.display().to_string(),
                     &format!("the database knows migration {} as {id}", id.number()),
                 );
@@ -258,6 +302,7 @@ fn drift(project: &Project, view: &View, files: &[AppliedFile], dialect: Dialect
         };
         if !same_meaning(&applied.state.declaration, &migration.declaration) {
             add(
+                Changed::Declaration,
                 migration.manifest.path.display().to_string(),
                 "its services, sync or rows were changed after the migration was applied",
             );
@@ -266,13 +311,19 @@ fn drift(project: &Project, view: &View, files: &[AppliedFile], dialect: Dialect
         let is_open = matches!(applied.state.phase, Phase::Expanded | Phase::Backfilling);
         let files = files_of.get(&id.number()).into_iter().flatten();
         for file in files.filter(|file| !(is_open && file.phase == Step::Backfill.name())) {
-            match hash_now(migration, &file.phase, dialect) {
+            let Some(step) = Step::ALL.into_iter().find(|step| step.name() == file.phase) else {
+                continue;
+            };
+            let what = Changed::Script(step);
+            match hash_now(migration, step, dialect) {
                 None => add(
+                    what,
                     file.path.clone(),
                     &format!("the file is gone, though {} was applied", file.phase),
                 ),
                 Some((path, sha256)) if sha256 != file.sha256 => {
                     add(
+                        what,
                         path,
                         &format!("it was changed after {} was applied", file.phase),
                     );
@@ -291,9 +342,8 @@ fn same_meaning(recorded: &Declaration, now: &Declaration) -> bool {
         && recorded.parts.backfill == now.parts.backfill
 }
 
-fn hash_now(migration: &Migration, phase: &str, dialect: Dialect) -> Option<(String, String)> {
+fn hash_now(migration: &Migration, step: Step, dialect: Dialect) -> Option<(String, String)> {
     let files = migration.files(dialect);
-    let step = Step::ALL.into_iter().find(|step| step.name() == phase)?;
     let script = match step {
         Step::Expand => files.expand.as_ref(),
         Step::Contract => files.contract.as_ref(),

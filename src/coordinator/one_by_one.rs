@@ -2,14 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::bare_failure::{there_already, unresolved};
 use super::catalogue::{self, Found};
 use super::change::move_to;
-use super::error::failure;
 use super::in_ledger::End;
-use super::lock::{Failed, Retry, TIME_LIMIT, is_of_a_lock};
-use super::script::{
-    Ran, Recheck, Run, check_unchanged, count, one_line, position, progress, record,
-};
+use super::lock::{Failed, Retry, is_of_a_lock};
+use super::script::{Ran, Recheck, Run, check_unchanged, count, progress, record};
 use super::session::Coordinator;
 use super::{CoordinatorError, Progress};
 use crate::database::{DatabaseError, ErrorKind, LockTimeout, Presence};
@@ -35,7 +33,7 @@ impl Coordinator<'_> {
         });
         let recorded = looked.await?;
         let statements = &run.file.script.statements;
-        check_unchanged(run.file, &recorded, &id)?;
+        check_unchanged(run.file, &recorded, &id, run.step)?;
         let guard = self.foresee(run.file, &recorded).await?;
         let mut recheck = run.recheck;
         for (index, statement) in statements.iter().enumerate() {
@@ -105,7 +103,7 @@ impl Coordinator<'_> {
         } = *one;
         let id = run.change.state.id().clone();
         let limit = LockTimeout(self.project().config.database.lock_timeout);
-        let mut retry = Retry::new(self.project());
+        let mut retry = Retry::new(self.project(), self.options.interrupt);
         loop {
             let watch = retry.watch();
             let target = self.options.target.clone();
@@ -175,9 +173,14 @@ impl Coordinator<'_> {
     /// Runs the statement, and tries again where the database gave up waiting for a lock.
     async fn run_until_unlocked(&mut self, one: &One<'_, '_>) -> Result<(), CoordinatorError> {
         let limit = LockTimeout(self.project().config.database.lock_timeout);
-        let mut retry = Retry::new(self.project());
+        let mut retry = Retry::new(self.project(), self.options.interrupt);
         self.connection.prepare_bare().await?;
         loop {
+            if self.options.interrupt.is_due() {
+                // It was not sent, whatever the catalogue shows.
+                self.forget_bare(one).await?;
+                return Err(DatabaseError::interrupted().into());
+            }
             let session = self.connection.session_id().await?;
             let watching = retry.watch().start(session, self.options.target.clone());
             let ran = self.connection.run_alone(&one.statement.text, limit).await;
@@ -284,7 +287,7 @@ impl Coordinator<'_> {
         one: &One<'_, '_>,
     ) -> Result<Option<Decision>, CoordinatorError> {
         let limit = LockTimeout(self.project().config.database.lock_timeout);
-        let mut retry = Retry::new(self.project());
+        let mut retry = Retry::new(self.project(), self.options.interrupt);
         loop {
             let watch = retry.watch();
             let target = self.options.target.clone();
@@ -324,6 +327,8 @@ impl Coordinator<'_> {
         one: &One<'_, '_>,
         state: StepState,
     ) -> Result<(), CoordinatorError> {
+        // What has happened is recorded, whoever does not want to wait for it.
+        let _kept = self.options.interrupt.hold_off();
         let (token, actor) = (self.token, self.actor.clone());
         self.in_ledger(async |ledger| {
             write_bare(ledger, one, &actor, state).await?;
@@ -334,7 +339,8 @@ impl Coordinator<'_> {
     }
 
     /// The statement has failed and nothing of it has happened: it was never begun.
-    async fn forget_bare(&mut self, one: &One<'_, '_>) -> Result<(), CoordinatorError> {
+    pub(super) async fn forget_bare(&mut self, one: &One<'_, '_>) -> Result<(), CoordinatorError> {
+        let _kept = self.options.interrupt.hold_off();
         let id = one.run.change.state.id();
         let step = record(one.index, one.statement, StepState::Started);
         let detail = detail(one, &step, "failed");
@@ -349,52 +355,6 @@ impl Coordinator<'_> {
         })
         .await
     }
-
-    /// What is to be said of a statement that failed, once it is known what it left behind.
-    async fn bare_failure(
-        &mut self,
-        one: &One<'_, '_>,
-        error: DatabaseError,
-    ) -> Result<CoordinatorError, CoordinatorError> {
-        const BEFORE: &str = "the statements before it are done and recorded, and this one";
-        let of_time = match error.kind {
-            ErrorKind::Timeout => format!(" ({TIME_LIMIT})"),
-            _ => String::new(),
-        };
-        let said = |help: String| failure(one.run.file, one.index, error.clone(), help + &of_time);
-        if error.kind == ErrorKind::Unreachable {
-            return Ok(said(format!(
-                "{BEFORE} may have taken effect or not. Run the same command again: it finds out"
-            )));
-        }
-        if let Some(object) = builds_index(one.statement)
-            && self.connection.presence(object).await? == Presence::Invalid
-        {
-            self.forget_bare(one).await?;
-            return Ok(said(format!(
-                "{BEFORE} is not. The index `{}` is left invalid; the next run drops it and builds it again. Mend what \
-                 it complains about, then run the same command again",
-                object.name
-            )));
-        }
-        match catalogue::look_up(self.connection.as_mut(), one.statement).await? {
-            Found::NotApplied => {
-                self.forget_bare(one).await?;
-                Ok(said(format!(
-                    "{BEFORE} is not. Mend what it complains about, then run the same command again"
-                )))
-            }
-            Found::Applied(_) => Ok(said(format!(
-                "{BEFORE} has taken effect all the same, by the catalogue. Run the same command again: it goes on after it"
-            ))),
-            Found::Between(_) | Found::Unknown => Ok(said(format!(
-                "{BEFORE} may have done a part of its work. Look what it did, then say so with `migrate resolve {} \
-                 --step {} --applied` or `--not-applied`, and run the same command again",
-                one.run.change.state.id(),
-                position(one.index)
-            ))),
-        }
-    }
 }
 
 /// How one statement went.
@@ -407,10 +367,10 @@ enum Went {
 }
 
 /// One statement, and how far it is.
-struct One<'o, 'r> {
-    run: &'o Run<'r>,
-    index: usize,
-    statement: &'o Statement,
+pub(super) struct One<'o, 'r> {
+    pub run: &'o Run<'r>,
+    pub index: usize,
+    pub statement: &'o Statement,
     state: Option<StepState>,
     recheck: Option<&'o (dyn Recheck + Sync)>,
 }
@@ -462,30 +422,7 @@ async fn write_bare(
         .await
 }
 
-fn there_already(one: &One<'_, '_>, seen: &[String]) -> CoordinatorError {
-    let message = format!("its result is there before it has run: {}", seen.join(", "));
-    failure(
-        one.run.file,
-        one.index,
-        DatabaseError::new(ErrorKind::Statement, message),
-        "the statements before it are done and recorded, and this one was not run. Something other than this migration \
-         did its work: undo that, or take the statement out of the file if that is what the schema should be"
-            .to_owned(),
-    )
-}
-
-fn unresolved(one: &One<'_, '_>, seen: &str) -> CoordinatorError {
-    CoordinatorError::Unresolved {
-        migration: one.run.change.state.id().clone(),
-        path: one.run.file.path.display().to_string(),
-        line: one.statement.line,
-        position: position(one.index),
-        statement: one_line(&one.statement.text),
-        seen: seen.to_owned(),
-    }
-}
-
-fn builds_index(statement: &Statement) -> Option<&crate::sql::Object> {
+pub(super) fn builds_index(statement: &Statement) -> Option<&crate::sql::Object> {
     statement.object.as_ref().filter(|object| {
         object.kind == ObjectKind::Index && object.verb == Verb::Create && object.concurrently
     })

@@ -10,17 +10,20 @@ use super::{CoordinatorError, Done, Outcome};
 use crate::gate::Verdict;
 use crate::ledger::Entry;
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
+use crate::project::ScriptFile;
 
 impl Coordinator<'_> {
     pub(super) async fn revert(&mut self, id: &MigrationId) -> Result<Outcome, CoordinatorError> {
         let began = Instant::now();
-        let situation = self.situation().await?;
+        let situation = self.situation_before(Step::Revert, id).await?;
         let decision = self.ask(Step::Revert, id, &situation);
         let overridden = self.overridden(Step::Revert, id, &situation);
         self.remember(&situation.evidence.snapshot, &overridden, id)
             .await?;
         if decision.verdict != Verdict::Go {
-            return Ok(Outcome::Blocked(decision));
+            // An earlier run may have left its fence up.
+            let blocked = Ok(Outcome::Blocked(decision));
+            return self.leave_fence(Step::Revert, id, blocked).await;
         }
         let Some(state) = situation.evidence.schema.get(id).cloned() else {
             return Err(CoordinatorError::NoFiles(id.clone()));
@@ -37,17 +40,37 @@ impl Coordinator<'_> {
         let Some(file) = &self.migration(id)?.files(dialect).revert else {
             return Err(CoordinatorError::NoFiles(id.clone()));
         };
-        let from = self.raise_fence(&state, &situation, Step::Revert).await?;
+        let ended = match self.raise_fence(&state, &situation, Step::Revert).await {
+            Ok(()) => self.undo(id, file).await,
+            Err(error) => Err(error),
+        };
+        let ended = ended.map(|ran| match ran {
+            Ran::Blocked(decision) => Outcome::Blocked(decision),
+            Ran::Done { statements } => Outcome::Done(Done {
+                migration: id.clone(),
+                step: Step::Revert,
+                statements,
+                rows: 0,
+                keys: 0,
+                took: began.elapsed(),
+                notes: Vec::new(),
+            }),
+        });
+        self.leave_fence(Step::Revert, id, ended).await
+    }
+
+    /// Runs the script behind the fence.
+    async fn undo(&mut self, id: &MigrationId, file: &ScriptFile) -> Result<Ran, CoordinatorError> {
         crate::crash::point("revert.fenced");
-        let fenced = self.situation().await?;
+        let fenced = self.observe().await?;
         let others = seen_elsewhere(&fenced.evidence.snapshot);
-        let Some(fenced_state) = fenced.evidence.schema.get(id).cloned() else {
+        let Some(state) = fenced.evidence.schema.get(id) else {
             return Err(CoordinatorError::NoFiles(id.clone()));
         };
         let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Revert, live);
         let change = Move {
             entry: Entry::Known,
-            state: &fenced_state,
+            state,
             others: &others,
             becomes: &becomes,
             way_back: WayBack::None,
@@ -59,27 +82,12 @@ impl Coordinator<'_> {
             situation: &fenced,
             coordinator: RecheckRules::of(self),
         };
-        let run = Run {
+        self.run_script(Run {
             step: Step::Revert,
             file,
             change,
             recheck: Some(&recheck),
-        };
-        match self.run_script(run).await {
-            Ok(Ran::Done { statements }) => Ok(Outcome::Done(Done {
-                migration: id.clone(),
-                step: Step::Revert,
-                statements,
-                rows: 0,
-                keys: 0,
-                took: began.elapsed(),
-                notes: Vec::new(),
-            })),
-            Ok(Ran::Blocked(decision)) => {
-                self.lower_fence(&fenced_state, from).await?;
-                Ok(Outcome::Blocked(decision))
-            }
-            Err(error) => Err(self.lower_fence_after(error, &fenced_state, from).await),
-        }
+        })
+        .await
     }
 }

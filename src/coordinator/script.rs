@@ -9,7 +9,7 @@ use super::change::{Move, move_to, record_move};
 use super::guard::Guard;
 use super::lock::{Failed, LockWatch, Retry};
 use super::session::Coordinator;
-use super::{CoordinatorError, Drift};
+use super::{Changed, CoordinatorError, Drift};
 use crate::database::{LockHolder, LockTimeout};
 use crate::gate::Decision;
 use crate::ledger::{CoordinatorRow, Entry, Ledger, RunError, StepRecord, StepState};
@@ -86,7 +86,7 @@ impl Coordinator<'_> {
     }
 
     async fn run_in_one_transaction(&mut self, run: &Run<'_>) -> Result<Ran, CoordinatorError> {
-        let mut retry = Retry::new(self.project());
+        let mut retry = Retry::new(self.project(), self.options.interrupt);
         loop {
             let attempt = self.attempt(run, retry.watch()).await;
             // Whatever happened, the connection is put back as it was.
@@ -281,6 +281,7 @@ pub(super) fn check_unchanged(
     file: &ScriptFile,
     recorded: &[StepRecord],
     id: &MigrationId,
+    step: Step,
 ) -> Result<(), CoordinatorError> {
     let is_same = recorded.iter().enumerate().all(|(index, step)| {
         file.script.statements.get(index).is_some_and(|statement| {
@@ -293,6 +294,7 @@ pub(super) fn check_unchanged(
     Err(CoordinatorError::Drift(vec![Drift {
         migration: id.clone(),
         path: file.path.display().to_string(),
+        what: Changed::Script(step),
         why: format!(
             "its first {} statements are applied already and must stay as they were",
             recorded.len()

@@ -7,6 +7,7 @@ use super::lock::{LockWatch, Retry};
 use super::{CoordinatorError, Drift, Progress, Situation, observe};
 use crate::database::{ConnectOptions, Connection, LockTimeout, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
+use crate::interrupt::Interrupt;
 use crate::ledger::{Acquired, CoordinatorRow, EventKind, Ledger, LedgerError};
 use crate::model::{MigrationId, MigrationState, Snapshot, Step};
 use crate::project::{Migration, Project};
@@ -29,6 +30,8 @@ pub struct Options<'a> {
     pub pace: Option<crate::project::Pace>,
     /// Where progress is reported to.
     pub report: &'a (dyn Fn(Progress) + Send + Sync),
+    /// What stops it. A statement at work is cancelled, and what was begun is put in order again.
+    pub interrupt: Interrupt,
 }
 
 /// A coordinator that holds the lease.
@@ -53,7 +56,8 @@ impl<'a> Coordinator<'a> {
     /// [`CoordinatorError::Held`] where another coordinator is at work, or a database error.
     pub async fn start(options: Options<'a>) -> Result<Self, CoordinatorError> {
         let project = options.project;
-        let mut connection = super::connect(project, options.target, true).await?;
+        let mut connection =
+            super::connect(project, options.target, true, options.interrupt).await?;
         let actor = actor();
         let lease = project.config.fleet.coordinator_lease;
         let claim = Claim {
@@ -65,7 +69,7 @@ impl<'a> Coordinator<'a> {
         };
         let began = Instant::now();
         let mut first_seen: Option<CoordinatorRow> = None;
-        let mut retry = Retry::new(project);
+        let mut retry = Retry::new(project, options.interrupt);
         let token = loop {
             // Who is in the way is asked once somebody is.
             match acquire(connection.as_mut(), &claim, &retry.watch()).await {
@@ -76,7 +80,7 @@ impl<'a> Coordinator<'a> {
                 Ok(Acquired::Yes { token, .. }) => break token,
                 Ok(Acquired::No(row)) => {
                     // Only what is locked is given up; another coordinator is waited for as long as it works.
-                    retry = Retry::new(project);
+                    retry = Retry::new(project, options.interrupt);
                     let is_renewed = first_seen.as_ref().is_some_and(|first| {
                         (first.token, first.expires_at) != (row.token, row.expires_at)
                     });
@@ -94,23 +98,37 @@ impl<'a> Coordinator<'a> {
             }
         };
         crate::crash::point("coordinator.acquired");
-        Ledger::complete(connection.as_mut()).await?;
         let renewal = tokio::spawn(renew(options.target.clone(), token, lease));
-        Ok(Self {
+        let mut coordinator = Self {
             options,
             connection,
             token,
             actor,
             known: None,
             renewal,
-        })
+        };
+        // From here on whatever ends it gives the lease back.
+        match Ledger::complete(coordinator.connection.as_mut()).await {
+            Ok(()) => Ok(coordinator),
+            Err(error) => {
+                if let Err(second) = coordinator.finish().await {
+                    tracing::warn!("the coordinator's lease could not be given back: {second}");
+                }
+                Err(error.into())
+            }
+        }
     }
 
     /// Connects again after the connection broke. Where that fails too, the broken one stays, and
     /// the next thing done with it says so.
     pub(super) async fn reconnect(&mut self) {
-        let connected = super::connect(self.options.project, self.options.target, true).await;
-        match connected {
+        let Options {
+            project,
+            target,
+            interrupt,
+            ..
+        } = self.options;
+        match super::connect(project, target, true, interrupt).await {
             Ok(connection) => {
                 std::mem::replace(&mut self.connection, connection)
                     .close()
@@ -125,8 +143,22 @@ impl<'a> Coordinator<'a> {
     /// # Errors
     /// A database error; then the lease ends by itself.
     pub async fn finish(mut self) -> Result<(), CoordinatorError> {
+        let _kept = self.options.interrupt.hold_off();
         self.renewal.abort();
         let _ = (&mut self.renewal).await;
+        let mut released = self.release().await;
+        if let Err(error) = &released
+            && (error.is_passing() || self.connection.is_lost())
+        {
+            tracing::debug!("giving the lease back: {error}");
+            self.reconnect().await;
+            released = self.release().await;
+        }
+        self.connection.close().await;
+        released
+    }
+
+    async fn release(&mut self) -> Result<(), CoordinatorError> {
         // An error may have left a transaction open.
         self.connection.rollback().await?;
         let limit = LockTimeout(self.project().config.database.lock_timeout);
@@ -135,7 +167,6 @@ impl<'a> Coordinator<'a> {
         ledger.unsent().limit_lock_waits(limit).await?;
         ledger.release_coordinator(self.token).await?;
         ledger.commit().await?;
-        self.connection.close().await;
         Ok(())
     }
 
@@ -151,12 +182,13 @@ impl<'a> Coordinator<'a> {
         if step != Step::Expand {
             self.known = None;
         }
-        match step {
+        let taken = match step {
             Step::Expand => self.expand(id).await,
             Step::Backfill => self.backfill(id).await,
             Step::Contract => self.contract(id).await,
             Step::Revert => self.revert(id).await,
-        }
+        };
+        self.told(taken, step, id).await
     }
 
     /// Carries out one step of the first of these migrations, and of those after it that can share its transaction. One
@@ -171,19 +203,34 @@ impl<'a> Coordinator<'a> {
     ) -> Result<Vec<super::Outcome>, CoordinatorError> {
         match (step, ids) {
             (_, []) => Ok(Vec::new()),
-            (Step::Expand, ids) => self.expand_together(ids).await,
+            (Step::Expand, [id, ..]) => {
+                let taken = self.expand_together(ids).await;
+                self.told(taken, step, id).await
+            }
             (_, [id, ..]) => Ok(vec![self.take(step, id).await?]),
         }
     }
 
     /// Reads everything, and stops where an applied file was changed.
     pub(super) async fn situation(&mut self) -> Result<Situation, CoordinatorError> {
-        let situation = observe(self.options.project, self.connection.as_mut()).await?;
-        if situation.drift.is_empty() {
-            Ok(situation)
-        } else {
-            Err(CoordinatorError::Drift(drift_once(situation.drift)))
-        }
+        let situation = self.observe().await?;
+        let drift = situation.drift.clone();
+        unchanged(drift).map(|()| situation)
+    }
+
+    /// Reads everything, and stops where a file was changed that stands in the way of this step. Asked before a fence is
+    /// raised, and not behind it: what is done behind a fence may make a changed file matter.
+    pub(super) async fn situation_before(
+        &mut self,
+        step: Step,
+        id: &MigrationId,
+    ) -> Result<Situation, CoordinatorError> {
+        let situation = self.observe().await?;
+        unchanged(situation.drift_before(step, id)).map(|()| situation)
+    }
+
+    pub(super) async fn observe(&mut self) -> Result<Situation, CoordinatorError> {
+        Ok(observe(self.options.project, self.connection.as_mut()).await?)
     }
 
     /// As [`Self::situation`], or what the expand before has left, where that was observed a moment ago: looking
@@ -396,7 +443,10 @@ pub(super) fn actor() -> String {
     format!("{user}@{}", system.nodename().to_string_lossy())
 }
 
-fn drift_once(mut drift: Vec<Drift>) -> Vec<Drift> {
+fn unchanged(mut drift: Vec<Drift>) -> Result<(), CoordinatorError> {
     drift.dedup();
-    drift
+    if drift.is_empty() {
+        return Ok(());
+    }
+    Err(CoordinatorError::Drift(drift))
 }

@@ -9,7 +9,7 @@ use super::change::{Move, WayBack, record_moves};
 use super::script::{Run, count, progress, record_script, seen_elsewhere};
 use super::session::Coordinator;
 use super::{CoordinatorError, Done, Outcome};
-use crate::database::{Ddl, LockTimeout};
+use crate::database::{Ddl, ErrorKind, LockTimeout};
 use crate::gate::Verdict;
 use crate::ledger::{Entry, Ledger, LedgerError, RunError};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
@@ -102,6 +102,11 @@ impl Coordinator<'_> {
         self.connection.rollback().await?;
         match ran {
             Ok(()) => crate::crash::point("expand.committed"),
+            Err(RunError::Statement(_, error) | RunError::Ledger(LedgerError::Database(error)))
+                if error.kind == ErrorKind::Interrupted =>
+            {
+                return Err(error.into());
+            }
             Err(RunError::Statement(index, error)) => {
                 tracing::debug!("statement {index} of several migrations: {error}");
                 return Ok(Attempt::Fewer(script_of(small, index)));

@@ -1,7 +1,7 @@
 //! SQLite, the embedded default.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -46,10 +46,14 @@ static CAPABILITIES: Capabilities = Capabilities {
 };
 
 mod along;
+mod error;
 mod inventory;
 mod keys;
+mod looking_up;
 mod rebuild;
 
+use error::from_sqlx;
+use looking_up::{LOCKED_OUT, by_itself};
 use rebuild::Before;
 
 /// Whether the connection enforces them.
@@ -115,33 +119,6 @@ impl Sqlite {
             connection.look_up_at_work().await?;
         }
         Ok(connection)
-    }
-
-    /// Has a statement end when the program is interrupted: SQLite asks now and then whether it shall go on.
-    async fn look_up_at_work(&mut self) -> Result<(), DatabaseError> {
-        /// A fraction of a millisecond.
-        const INSTRUCTIONS: i32 = 10_000;
-        let (interrupt, is_ending) = (self.stop.interrupt, Arc::clone(&self.is_ending));
-        let mut handle = self
-            .inner
-            .lock_handle()
-            .await
-            .map_err(|error| from_sqlx(&error))?;
-        handle.set_progress_handler(INSTRUCTIONS, move || {
-            is_ending.load(Ordering::Relaxed) || !interrupt.is_due()
-        });
-        Ok(())
-    }
-
-    /// Until [`Self::ended`] nothing is interrupted.
-    fn ending(&mut self) {
-        self.stop.ending();
-        self.is_ending.store(true, Ordering::Relaxed);
-    }
-
-    fn ended(&mut self) {
-        self.stop.ended();
-        self.is_ending.store(false, Ordering::Relaxed);
     }
 
     /// Begins the transaction that was asked for, where the next statement cannot carry it.
@@ -215,40 +192,6 @@ impl Sqlite {
         answers.drain(..added.min(answers.len()));
         Ok(answers)
     }
-}
-
-/// How long an interrupted statement may take to end: only a wait for somebody else's lock on the file takes so long.
-const LOCKED_OUT: Duration = Duration::from_secs(2);
-
-/// A statement looks up by itself, see [`Sqlite::look_up_at_work`].
-fn by_itself() -> std::future::Ready<Result<(), DatabaseError>> {
-    std::future::ready(Ok(()))
-}
-
-fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
-    let mut found = DatabaseError::from_sqlx(error, |inner| {
-        // Extended result codes: the low byte is the primary one.
-        let primary = inner
-            .code()
-            .and_then(|code| code.parse::<u32>().ok())
-            .map(|code| code & 0xff);
-        match primary {
-            Some(5 | 6) => ErrorKind::Locked,
-            Some(9) => ErrorKind::Interrupted,
-            Some(3 | 8 | 23) => ErrorKind::Permission,
-            Some(11 | 26) => ErrorKind::NotADatabase,
-            Some(10 | 13 | 14) => ErrorKind::Unreachable,
-            _ if inner.message().starts_with("no such table") => ErrorKind::NoTable,
-            _ => ErrorKind::Statement,
-        }
-    });
-    // SQLite reads every view again at each ALTER TABLE, also those of a table that is just being rebuilt.
-    if found.message.starts_with("error in view ") {
-        found.message.push_str(
-            ". If the script changes or rebuilds what the view shows, begin it with `DROP VIEW` and create it again at the end",
-        );
-    }
-    found
 }
 
 fn decode(row: &SqliteRow) -> Result<Row, DatabaseError> {

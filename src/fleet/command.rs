@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{Instance, Observation, Source, SourceFailure};
 use crate::database::Connection;
+use crate::interrupt::Interrupt;
 use crate::model::InstanceState;
 use crate::process::without_credentials;
 use crate::project::Config;
@@ -51,7 +52,7 @@ impl Command {
         }
     }
 
-    async fn output(&self, config: &Config) -> Result<String, SourceFailure> {
+    async fn output(&self, config: &Config, interrupt: Interrupt) -> Result<String, SourceFailure> {
         let Some((program, arguments)) = self.run.split_first() else {
             return Err(SourceFailure("`run` is empty".into()));
         };
@@ -68,19 +69,26 @@ impl Command {
             .map_err(|error| SourceFailure(format!("`{program}` cannot be started: {error}")))?;
         let group = child.id();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let finished = tokio::time::timeout(self.timeout, async {
+        let finishing = async {
             let (stdout, stderr) = tokio::join!(read(stdout), read(stderr));
             (stdout, stderr, child.wait().await)
-        })
-        .await;
-        let Ok((stdout, stderr, status)) = finished else {
-            if let Some(group) = group {
-                crate::process::signal_group(group, Signal::KILL);
-            }
-            return Err(SourceFailure(format!(
-                "`{program}` did not finish within {} s",
+        };
+        let finished = tokio::select! {
+            finished = finishing => Ok(finished),
+            () = tokio::time::sleep(self.timeout) => Err(format!(
+                "did not finish within {} s",
                 self.timeout.as_secs_f64()
-            )));
+            )),
+            () = interrupt.due() => Err("was not waited for: interrupted".to_owned()),
+        };
+        let (stdout, stderr, status) = match finished {
+            Ok(finished) => finished,
+            Err(why) => {
+                if let Some(group) = group {
+                    crate::process::signal_group(group, Signal::KILL);
+                }
+                return Err(SourceFailure(format!("`{program}` {why}")));
+            }
         };
         let status = status.map_err(|error| SourceFailure(format!("`{program}`: {error}")))?;
         if !status.success() {
@@ -213,9 +221,9 @@ impl Source for Command {
     async fn observe(
         &mut self,
         config: &Config,
-        _connection: &mut dyn Connection,
+        connection: &mut dyn Connection,
     ) -> Result<Observation, SourceFailure> {
-        let text = self.output(config).await?;
+        let text = self.output(config, connection.interrupt()).await?;
         let instances = read_lines(&text, Timestamp::now(), |name| {
             config.services.contains_key(name)
         })?;

@@ -34,11 +34,26 @@ pub enum RolloutError {
 impl RolloutError {
     /// Whether somebody wanted it to stop.
     #[must_use]
-    pub const fn is_interruption(&self) -> bool {
+    pub fn is_interruption(&self) -> bool {
         match self {
-            Self::Interrupted(_) | Self::Coordinator(CoordinatorError::Interrupted(_)) => true,
+            Self::Interrupted(_) => true,
+            Self::Coordinator(error) => error.is_interruption(),
             Self::Driver { cause, .. } => matches!(cause, DriverFailure::Interrupted),
             _ => false,
+        }
+    }
+
+    /// The same, of this step: where nothing says more, which one was interrupted.
+    #[must_use]
+    pub(super) fn of_step(self, action: &Move) -> Self {
+        match self {
+            Self::Coordinator(error @ CoordinatorError::Interrupted { .. }) => {
+                Self::Coordinator(error)
+            }
+            Self::Coordinator(error) if error.is_interruption() => {
+                Self::Interrupted(action.clone())
+            }
+            other => other,
         }
     }
 
@@ -48,6 +63,7 @@ impl RolloutError {
         const RESUME: &str =
             "`migrate rollout resume` goes on from here, `migrate rollout abort` gives it up";
         match self {
+            Self::Coordinator(CoordinatorError::Interrupted { .. }) => Some(RESUME.to_owned()),
             Self::Coordinator(error) => error.help(),
             Self::Driver {
                 cause: DriverFailure::Failed(_),

@@ -11,7 +11,6 @@ mod action;
 mod arrival;
 mod driver;
 mod error;
-mod interrupt;
 mod run;
 mod step;
 

@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::arrival::Arrival;
 use super::driver::Shift;
-use super::interrupt::Interrupt;
 use super::step::Halt;
 use super::{RolloutError, action};
 use crate::coordinator::{Coordinator, CoordinatorError, Done, Situation};
 use crate::gate::Decision;
+use crate::interrupt::Interrupt;
 use crate::ledger::{BeganRollout, RolloutRecord, RolloutState, RolloutStepState};
 use crate::model::{Step, Version};
 use crate::planner::Move;
@@ -25,6 +25,8 @@ pub struct Settings<'a> {
     pub timeout: Duration,
     /// Where news is reported to.
     pub report: &'a (dyn Fn(News<'_>) + Send + Sync),
+    /// What stops it, as the coordinator that it is given.
+    pub interrupt: Interrupt,
 }
 
 /// What happens during a rollout.
@@ -66,9 +68,6 @@ pub struct Rollout<'a> {
     pub(super) settings: Settings<'a>,
     pub(super) record: RolloutRecord,
     moves: Vec<Move>,
-    pub(super) interrupt: Interrupt,
-    /// Whether a statement was left running: then the connection cannot be used any more.
-    pub(super) is_cut: bool,
 }
 
 impl<'a> Rollout<'a> {
@@ -136,8 +135,6 @@ impl<'a> Rollout<'a> {
             settings,
             record,
             moves,
-            interrupt: Interrupt::listen(),
-            is_cut: false,
         })
     }
 
@@ -214,9 +211,8 @@ impl<'a> Rollout<'a> {
                     Ok(Ending::NotThere(action, arrival))
                 }
                 Halt::Error(error) => {
-                    if !self.is_cut
-                        && let Err(second) = self.say(error.to_string()).await
-                    {
+                    let error = error.of_step(&action);
+                    if let Err(second) = self.say(error.to_string()).await {
                         tracing::warn!("that it stopped could not be recorded: {second}");
                     }
                     Err(error)
@@ -244,9 +240,6 @@ impl<'a> Rollout<'a> {
     /// # Errors
     /// A database error; then the lease ends by itself.
     pub async fn finish(self) -> Result<(), CoordinatorError> {
-        if self.is_cut {
-            return Ok(());
-        }
         self.coordinator.finish().await
     }
 

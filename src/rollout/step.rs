@@ -34,19 +34,7 @@ impl Rollout<'_> {
     ) -> Result<(), Halt> {
         let patience = Patience::new(self.settings.timeout);
         for attempt in 0.. {
-            let taken = if step == Step::Contract {
-                // It hears of interruptions itself, and lowers its fence.
-                self.coordinator.take(step, id).await
-            } else {
-                tokio::select! {
-                    taken = self.coordinator.take(step, id) => taken,
-                    () = self.interrupt.heard() => {
-                        self.is_cut = true;
-                        return Err(RolloutError::Interrupted(action.clone()).into());
-                    }
-                }
-            };
-            match taken {
+            match self.coordinator.take(step, id).await {
                 Ok(Outcome::Done(done)) => {
                     (self.settings.report)(News::Carried(&done));
                     return Ok(());
@@ -97,6 +85,9 @@ impl Rollout<'_> {
             .collect();
         for step in left {
             self.wait_for_the_gate(service, to, action).await?;
+            if self.settings.interrupt.is_due() {
+                return Err(RolloutError::Interrupted(action.clone()).into());
+            }
             crate::crash::point("rollout.driver");
             let shift = Shift {
                 service,
@@ -108,7 +99,7 @@ impl Rollout<'_> {
                 Some(text) => (self.settings.report)(News::Asks(&text)),
                 None => (self.settings.report)(News::Calls(shift)),
             }
-            if let Err(cause) = driver.shift(&shift, &mut self.interrupt).await {
+            if let Err(cause) = driver.shift(&shift, self.settings.interrupt).await {
                 return Err(RolloutError::Driver {
                     action: action.clone(),
                     step,
@@ -203,7 +194,7 @@ impl Rollout<'_> {
 
     async fn pause(&mut self, attempt: u32, action: &Move) -> Result<(), Halt> {
         let pause = Duration::from_millis(200) * (1 + attempt.min(9));
-        if self.interrupt.pause(pause).await {
+        if self.settings.interrupt.pause(pause).await {
             return Err(RolloutError::Interrupted(action.clone()).into());
         }
         Ok(())

@@ -21,6 +21,7 @@ mod gate;
 mod grants;
 mod harness;
 mod history;
+mod interrupts;
 mod kinds;
 mod lease;
 mod mariadb;

@@ -39,10 +39,19 @@ fn contracts(shop: &Shop) -> usize {
         .count()
 }
 
-/// A contract that has raised its fence and waits for the instance to go.
+/// A contract that waits for the instance to go.
 fn waiting(shop: &Shop) -> Process {
     let mut contract = shop.project.spawn(&["contract", NAME, "--wait", "60s"]);
     contract.wait_for_line("waiting (hold)", GENEROUS);
+    contract
+}
+
+/// A contract that stands still with its fence up.
+fn behind_its_fence(shop: &Shop) -> Process {
+    shop.project.env("PHASEGATE_PAUSE_AT", "contract.fenced");
+    let mut contract = shop.project.spawn(&["contract", NAME]);
+    contract.wait_for_line("pause at point", GENEROUS);
+    shop.project.env_remove("PHASEGATE_PAUSE_AT");
     contract
 }
 
@@ -70,11 +79,7 @@ scenario!(
 scenario!(
     fn a_coordinator_that_was_taken_for_dead_changes_nothing_more(db: Db) {
         let shop = shop(db);
-        let old = shop.instance("1.1.0", "server-7");
-        let paused = waiting(&shop);
-        paused.signal(Signal::STOP);
-        old.signal(Signal::TERM);
-        old.wait();
+        let paused = behind_its_fence(&shop);
         // Its lease ends after a second, and the next one resumes from the ledger.
         shop.run(&["contract", NAME], 0);
         let after = shop.db.dump(Ledger::Included);
@@ -90,19 +95,19 @@ scenario!(
 scenario!(
     fn a_killed_contract_leaves_a_fence_that_the_next_one_finishes_or_lowers(db: Db) {
         let shop = shop(db);
-        let old = shop.instance("1.1.0", "server-7");
-        let killed = waiting(&shop);
+        let killed = behind_its_fence(&shop);
         killed.signal(Signal::KILL);
         killed.wait();
         assert_eq!(shop.phase(1), "contracting");
         let refused = shop.run(&["admit", "--service", "web", "--version", "1.1.0"], 11);
         assert!(refused.stdout.contains("is being removed"), "{refused:?}");
-        // Without --wait it is still blocked, and takes the fence down again.
+        // Something else blocks by now: it takes the fence down again.
+        shop.db
+            .execute("INSERT INTO users (full_name) VALUES ('Zoe')");
         shop.run(&["contract", NAME], 11);
         assert_eq!(shop.phase(1), "backfilled");
         shop.run(&["gate", "deploy", "web=1.1.0"], 0);
-        old.signal(Signal::TERM);
-        old.wait();
+        shop.db.execute("UPDATE users SET name = full_name");
         eventually(GENEROUS, || {
             (shop.project.migrate(&["contract", NAME]).code == 0).then_some(())
         });
@@ -275,6 +280,8 @@ fn a_ledger_that_is_locked_on_the_way_is_given_up() {
 struct Race {
     /// No old instance may come in any more.
     is_over: AtomicBool,
+    /// Old instances leave room between them, in which none is live.
+    is_sparse: AtomicBool,
     asked_since: AtomicUsize,
     stop: AtomicBool,
 }
@@ -304,7 +311,8 @@ fn keep_starting(target: &Target, version: &str, number: usize, race: &Race) -> 
         if is_over && version != "1.2.0" {
             race.asked_since.fetch_add(1, Ordering::SeqCst);
         }
-        jitter(Duration::from_millis(120));
+        let is_sparse = race.is_sparse.load(Ordering::SeqCst) && version != "1.2.0";
+        jitter(Duration::from_millis(if is_sparse { 2500 } else { 120 }));
     }
     (admitted, refused)
 }
@@ -323,7 +331,8 @@ scenario!(
                 std::thread::spawn(move || keep_starting(&target, version, number, &race))
             })
             .collect();
-        // First without a wait, so that the fence goes up and down again while they start; then behind a fence that stays.
+        // First without a wait, so that the fence goes up and down again while they start; then with one, until
+        // none of them is there for a moment.
         let mut blocked = 0;
         for _ in 0..6 {
             jitter(Duration::from_millis(150));
@@ -333,6 +342,7 @@ scenario!(
                 other => panic!("exit code {other}"),
             }
         }
+        race.is_sparse.store(true, Ordering::SeqCst);
         shop.run(&["contract", NAME, "--wait", "60s"], 0);
         race.is_over.store(true, Ordering::SeqCst);
         eventually(GENEROUS, || {

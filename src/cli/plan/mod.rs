@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::gate::candidate;
 use super::out::{Out, note};
 use crate::gate::{Blocker, Verdict, missing_evidence};
+use crate::interrupt::Interrupt;
 use crate::model::{Live, MigrationState, Schema, Snapshot, Version};
 use crate::planner::{NoPlan, Plan, Problem, plan};
 use crate::project::{Config, Project};
@@ -33,7 +34,7 @@ fn on_paper(args: &PlanArgs, global: &Global, out: &Out) -> Result<u8, Failure> 
         .map(|migration| MigrationState::pending(migration.declaration.clone()));
     let problem = problem(&args.goal, &project, Schema::new(pending.collect()), live)?;
     warn_of_absent(&problem);
-    let answer = plan(&problem);
+    let answer = search(&problem, global.interrupt);
     let planned = Planned {
         problem,
         answer,
@@ -87,7 +88,7 @@ pub(super) async fn plan_from_the_fleet(
     let missing = missing_evidence(&evidence);
     let problem = problem(goal, &context.project, evidence.schema, live)?;
     let answer = if missing.is_empty() {
-        plan(&problem).map_err(|mut none| {
+        search(&problem, context.interrupt).map_err(|mut none| {
             let blockers = std::mem::take(&mut none.blockers).into_iter();
             let seen = blockers.map(|blocker| with_sightings(blocker, &evidence.snapshot));
             none.blockers = seen.collect();
@@ -104,6 +105,12 @@ pub(super) async fn plan_from_the_fleet(
         answer,
         now: evidence.snapshot.taken_at,
     })
+}
+
+/// It computes, maybe for long, and nothing is left of it.
+fn search(problem: &Problem, interrupt: Interrupt) -> Result<Plan, Box<NoPlan>> {
+    let _kept = interrupt.at_once();
+    plan(problem)
 }
 
 fn on_paper_instead(mut blocker: Blocker) -> Blocker {

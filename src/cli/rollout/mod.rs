@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::args::{Global, GoalArgs, Patience, RolloutArgs, RolloutCommand, ServiceVersion};
-use super::context::{Context, refuse_drift};
+use super::context::{Context, refuse_drift, say_unreleased};
 use super::failure::Failure;
 use super::gate::candidate;
 use super::out::Out;
@@ -192,11 +192,8 @@ impl Site<'_> {
             Ok(_) => rollout.look_around().await.ok(),
             Err(_) => None,
         };
-        let finished = rollout.finish().await;
+        say_unreleased(rollout.finish().await, self.context);
         let ending = ended?;
-        if let Err(error) = finished {
-            tracing::warn!("the coordinator's lease could not be given back: {error}");
-        }
         Ok(show::ending(&ending, &record, situation.as_ref(), self.out))
     }
 
@@ -226,6 +223,7 @@ impl Site<'_> {
             pace: None,
             wait: None,
             report,
+            interrupt: self.context.interrupt,
         };
         Ok(Coordinator::start(options).await?)
     }
@@ -240,6 +238,7 @@ impl Site<'_> {
             project: &self.context.project,
             timeout: patience.timeout.unwrap_or(configured),
             report,
+            interrupt: self.context.interrupt,
         }
     }
 }

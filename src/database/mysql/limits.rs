@@ -6,7 +6,8 @@ use std::time::Duration;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
-use super::{CANCELLED, Flavour, Mysql};
+use super::{Flavour, Mysql};
+use crate::database::stop::Stop;
 use crate::database::{
     DatabaseError, ErrorKind, IDLE_IN_TRANSACTION, LockTimeout, StatementTimeout,
 };
@@ -125,6 +126,19 @@ impl Mysql {
             }
             error
         })
+    }
+}
+
+/// The server's number of a statement that was ended by `KILL QUERY`.
+const CANCELLED: &str = "1317";
+
+impl Stop {
+    /// An error of a statement, which may be that it was cancelled.
+    pub(super) fn judge(&self, error: DatabaseError) -> DatabaseError {
+        if error.code.as_deref() == Some(CANCELLED) && self.now().is_due() {
+            return DatabaseError::interrupted();
+        }
+        error
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rustix::process::Signal;
 
-use super::super::interrupt::Interrupt;
 use super::{Driver, DriverFailure, Shift};
+use crate::interrupt::Interrupt;
 use crate::process::{die_with_parent, signal_group, without_credentials};
 use crate::project::Project;
 
@@ -53,7 +53,7 @@ impl Driver for Command {
     async fn shift(
         &mut self,
         shift: &Shift<'_>,
-        interrupt: &mut Interrupt,
+        interrupt: Interrupt,
     ) -> Result<(), DriverFailure> {
         let values = values(shift);
         let parts: Vec<String> = self.run.iter().map(|part| fill(part, &values)).collect();
@@ -87,7 +87,7 @@ impl Driver for Command {
                  in its process group",
                 self.timeout.as_secs_f64()
             )),
-            () = interrupt.heard() => DriverFailure::Interrupted,
+            () = interrupt.due() => DriverFailure::Interrupted,
         };
         if let Some(group) = group {
             signal_group(group, Signal::TERM);

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::super::interrupt::Interrupt;
 use super::{Driver, DriverFailure, Shift};
+use crate::interrupt::Interrupt;
 
 pub(super) struct Manual;
 
@@ -16,7 +16,7 @@ impl Driver for Manual {
     async fn shift(
         &mut self,
         _shift: &Shift<'_>,
-        _interrupt: &mut Interrupt,
+        _interrupt: Interrupt,
     ) -> Result<(), DriverFailure> {
         Ok(())
     }

@@ -5,7 +5,7 @@ mod manual;
 
 use async_trait::async_trait;
 
-use super::interrupt::Interrupt;
+use crate::interrupt::Interrupt;
 use crate::model::Version;
 use crate::project::{DriverConfig, Project};
 
@@ -38,11 +38,8 @@ pub(super) trait Driver: Send {
     fn steps(&self) -> &[u8];
 
     /// Does it, or has it done; that the fleet shows it is for others to see.
-    async fn shift(
-        &mut self,
-        shift: &Shift<'_>,
-        interrupt: &mut Interrupt,
-    ) -> Result<(), DriverFailure>;
+    async fn shift(&mut self, shift: &Shift<'_>, interrupt: Interrupt)
+    -> Result<(), DriverFailure>;
 
     /// What somebody has to do by hand, where this driver does nothing itself.
     fn instruction(&self, _shift: &Shift<'_>) -> Option<String> {

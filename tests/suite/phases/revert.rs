@@ -1,6 +1,6 @@
 //! Revert: expand is undone while nothing depends on it.
 
-use crate::support::shop::{NAME, Shop};
+use crate::support::shop::{APPEND_ONLY, BACKFILL, NAME, REVERT, Shop, said};
 
 scenario!(
     fn a_revert_undoes_expand_and_backfill_and_expand_comes_again(db: Db) {
@@ -144,5 +144,110 @@ scenario!(
         shop.run(&["revert", "2"], 0);
         shop.run(&["revert", "1"], 0);
         assert_eq!([shop.phase(1), shop.phase(2)], ["pending", "pending"]);
+    }
+);
+
+scenario!(
+    fn a_revert_depends_on_no_file_that_it_does_not_run(db: Db) {
+        // What is mended while a backfill is open was not changed; behind the fence of the revert it would be.
+        let shop = Shop::backfilled(db);
+        shop.run(
+            &[
+                "admit",
+                "--service",
+                "web",
+                "--version",
+                "1.0.0",
+                "--for",
+                "1s",
+            ],
+            0,
+        );
+        assert_eq!(shop.phase(1), "expanded");
+        shop.project
+            .file("0001_name/backfill.sql", &format!("-- mended\n{BACKFILL}"));
+        shop.run(&["gate", "revert", NAME], 0);
+        let reverted = shop.run(&["revert", NAME], 0);
+        assert!(
+            reverted.stdout.contains("reverted 0001_name"),
+            "{reverted:?}"
+        );
+        assert_eq!(shop.phase(1), "pending");
+        // Nor do those that were applied matter: it is the way to mend them.
+        shop.run(&["expand"], 0);
+        shop.project.file(
+            "0001_name/expand.sql",
+            "ALTER TABLE users ADD COLUMN name VARCHAR(300);\n",
+        );
+        shop.name_declaration(&APPEND_ONLY.replace(">=1.1.0", ">=1.1.5"));
+        shop.run(&["expand"], 1);
+        shop.run(&["gate", "revert", NAME], 0);
+        shop.run(&["revert", NAME], 0);
+        shop.run(&["expand"], 0);
+        shop.run(&["backfill"], 0);
+        shop.run(&["status"], 0);
+    }
+);
+
+scenario!(
+    fn a_revert_that_an_earlier_run_left_behind_its_fence(db: Db) {
+        let shop = Shop::with_config(
+            db,
+            "[services.web]\nmin_instances = 0\n[fleet]\ncoordinator_lease = \"1s\"\n",
+        );
+        shop.name_migration(APPEND_ONLY);
+        shop.run(&["expand"], 0);
+        let crash = || {
+            shop.project.env("PHASEGATE_CRASH_AT", "revert.fenced");
+            shop.run(&["revert", NAME], 137);
+            shop.project.env_remove("PHASEGATE_CRASH_AT");
+            assert_eq!(shop.phase(1), "reverting");
+            shop.run(&["gate", "deploy", "web=1.1.0"], 11);
+        };
+        // A script that fails takes it down.
+        crash();
+        shop.project.file(
+            "0001_name/revert.sql",
+            "ALTER TABLE users DROP COLUMN nowhere;\n",
+        );
+        shop.run(&["revert", NAME], 1);
+        assert_eq!(shop.phase(1), "expanded");
+        shop.run(&["gate", "deploy", "web=1.1.0"], 0);
+        // So does one that goes through.
+        shop.project.file("0001_name/revert.sql", REVERT);
+        crash();
+        shop.run(&["revert", NAME], 0);
+        assert_eq!(shop.phase(1), "pending");
+    }
+);
+
+scenario!(
+    fn a_fence_that_stays_up_is_said(db: Db) {
+        let shop = Shop::with_name(db);
+        // Statement by statement, the first of which takes something away.
+        shop.project.file(
+            "0001_name/revert.sql",
+            &format!("-- migrate: no-transaction\n{REVERT}DROP TABLE not_there;\n"),
+        );
+        shop.run(&["expand"], 0);
+        let failed = shop.run(&["revert", NAME], 1);
+        for part in [
+            "the fence of 0001_name stays up",
+            "some statements of its revert have run already",
+            "run `migrate revert 0001_name` again",
+        ] {
+            assert!(said(&failed).contains(part), "{part} in {failed:?}");
+        }
+        assert_eq!(shop.phase(1), "reverting");
+        let json = shop.json(&["revert", NAME], 1);
+        let help = json["error"]["help"].as_str().expect("a help");
+        assert!(help.contains("stays up"), "{help}");
+        // The advice works.
+        shop.project.file(
+            "0001_name/revert.sql",
+            &format!("-- migrate: no-transaction\n{REVERT}"),
+        );
+        shop.run(&["revert", NAME], 0);
+        assert_eq!(shop.phase(1), "pending");
     }
 );

@@ -1,8 +1,6 @@
 //! `migrate rollout abort`.
 
 use super::{AT_ONCE, DRIVER, TO_1_2, calls, has_old_column, shop};
-use crate::support::shop::APPEND_ONLY;
-use crate::support::wait::GENEROUS;
 
 scenario!(
     fn giving_up_says_what_may_start_and_leaves_the_schema(db: Db) {
@@ -58,14 +56,12 @@ scenario!(
 );
 
 scenario!(
-    fn a_contract_that_waits_is_given_up_with_it(db: Db) {
+    fn a_contract_that_was_killed_is_given_up_with_it(db: Db) {
         let shop = shop(db, AT_ONCE);
-        shop.name_migration(&format!("{APPEND_ONLY}[contract]\nsoak = \"1h\"\n"));
-        let mut rollout = shop.project.spawn(TO_1_2);
-        rollout.wait_for_line("waiting (hold)", GENEROUS);
+        shop.project.env("PHASEGATE_CRASH_AT", "contract.fenced");
+        shop.run(TO_1_2, 137);
+        shop.project.env_remove("PHASEGATE_CRASH_AT");
         assert_eq!(shop.phase(1), "contracting");
-        rollout.signal(crate::support::project::Signal::KILL);
-        rollout.wait();
         // Behind the fence that the killed one has left up, old versions are kept out.
         let one = ["admit", "--service", "web", "--version", "1.1.0"];
         shop.run(&one, 11);

@@ -1,0 +1,139 @@
+//! What an interrupted step has left, in words.
+
+use super::CoordinatorError;
+use super::session::Coordinator;
+use crate::database::{ErrorKind, INTERRUPTED};
+use crate::ledger::{Ledger, LedgerError};
+use crate::model::{MigrationId, Phase, Step};
+
+impl Coordinator<'_> {
+    /// The outcome of a step. Where it was interrupted, what is kept is said, as it is recorded.
+    pub(super) async fn told<T>(
+        &mut self,
+        taken: Result<T, CoordinatorError>,
+        step: Step,
+        id: &MigrationId,
+    ) -> Result<T, CoordinatorError> {
+        let cause = match taken {
+            Err(
+                CoordinatorError::Database(cause)
+                | CoordinatorError::Ledger(LedgerError::Database(cause)),
+            ) if cause.kind == ErrorKind::Interrupted => cause,
+            other => return other,
+        };
+        let _kept = self.options.interrupt.hold_off();
+        let phase = match self.phase_now(id).await {
+            Ok(phase) => Some(phase),
+            Err(error) => {
+                tracing::debug!("what is recorded of {id} cannot be read: {error}");
+                None
+            }
+        };
+        let mut kept = kept(step, id, phase);
+        let more = cause.message.strip_prefix(INTERRUPTED).unwrap_or_default();
+        kept.push_str(more);
+        Err(CoordinatorError::Interrupted {
+            kept,
+            next: next(step, id),
+        })
+    }
+
+    /// The phase that is recorded; none where nothing is.
+    async fn phase_now(&mut self, id: &MigrationId) -> Result<Option<Phase>, LedgerError> {
+        if self.connection.is_lost() {
+            self.reconnect().await;
+        }
+        self.connection.rollback().await?;
+        let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
+            return Ok(None);
+        };
+        let view = ledger.view().await?;
+        ledger.rollback().await?;
+        let mut applied = view.applied.iter();
+        let applied = applied.find(|applied| applied.state.id() == id);
+        Ok(applied.map(|applied| applied.state.phase))
+    }
+}
+
+/// Goes on, or begins anew: each command finds out.
+pub(super) fn next(step: Step, id: &MigrationId) -> String {
+    format!(
+        "`migrate {} {id}` goes on from what is recorded",
+        step.name()
+    )
+}
+
+/// By the phase that is recorded now; `None` of it where it could not be read.
+fn kept(step: Step, id: &MigrationId, phase: Option<Option<Phase>>) -> String {
+    let Some(phase) = phase else {
+        return format!("what was done of {id} is recorded, and `migrate status` shows it");
+    };
+    match (step, phase.unwrap_or(Phase::Pending)) {
+        (Step::Expand, Phase::Expanding) => format!(
+            "the statements of {id} that were done are kept and recorded, and the one at work is not"
+        ),
+        (Step::Backfill, Phase::Backfilling) => format!(
+            "every batch of {id} that was committed is kept, and the one at work was rolled back"
+        ),
+        (Step::Contract, Phase::Contracting) => format!(
+            "the fence of {id} is still up: versions of the old format cannot start until its contract is run again, \
+             which finishes it or lowers the fence"
+        ),
+        (Step::Revert, Phase::Reverting) => format!(
+            "the fence of {id} is still up: versions of the new format cannot start until its revert is run again, which \
+             finishes it or lowers the fence"
+        ),
+        (Step::Contract, phase) if phase != Phase::Contracted => format!(
+            "the contract of {id} was given up: nothing was removed, and old versions may start again"
+        ),
+        (Step::Revert, phase) if phase != Phase::Pending => {
+            format!("the revert of {id} was given up: nothing was removed")
+        }
+        (Step::Contract, _) => format!("{id} is contracted"),
+        (Step::Revert, _) => format!("{id} is reverted, or was never expanded"),
+        (Step::Expand, Phase::Pending) => format!("nothing of {id} was changed"),
+        (Step::Expand, _) => format!("{id} is expanded"),
+        (Step::Backfill, phase) => {
+            format!("the backfill of {id} was not begun or is at its end; it is {phase}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_follows_from_what_is_recorded() {
+        let id: MigrationId = "0002_split".parse().unwrap();
+        for (step, phase, said) in [
+            (
+                Step::Expand,
+                Some(None),
+                "nothing of 0002_split was changed",
+            ),
+            (
+                Step::Expand,
+                Some(Some(Phase::Expanding)),
+                "are kept and recorded",
+            ),
+            (
+                Step::Backfill,
+                Some(Some(Phase::Backfilling)),
+                "committed is kept",
+            ),
+            (Step::Contract, Some(Some(Phase::Contracting)), "still up"),
+            (
+                Step::Contract,
+                Some(Some(Phase::Backfilled)),
+                "may start again",
+            ),
+            (Step::Revert, Some(Some(Phase::Reverting)), "still up"),
+            (Step::Revert, Some(Some(Phase::Expanded)), "given up"),
+            (Step::Revert, None, "migrate status"),
+        ] {
+            let kept = kept(step, &id, phase);
+            assert!(kept.contains(said), "{step:?} {phase:?}: {kept}");
+        }
+    }
+}
