@@ -127,6 +127,7 @@ struct Line {
     version: String,
     #[serde(default)]
     state: State,
+    image: Option<String>,
     seen_at: Option<String>,
 }
 
@@ -205,6 +206,7 @@ pub fn read_lines(
             service: line.service,
             instance: line.instance,
             label: line.version,
+            image: line.image,
             state: match line.state {
                 State::Starting => InstanceState::Starting,
                 State::Serving => InstanceState::Serving,

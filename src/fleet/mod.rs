@@ -3,6 +3,7 @@
 //! Adding a source is one file with a [`Source`] and one row in `source`.
 
 mod command;
+mod image;
 mod pattern;
 mod sessions;
 
@@ -25,6 +26,8 @@ pub struct Instance {
     /// As the source calls it.
     pub label: String,
     pub state: InstanceState,
+    /// The image that it runs, where the source says that.
+    pub image: Option<String>,
     /// How old the source's knowledge of it is, in milliseconds.
     pub age_ms: u64,
 }
@@ -148,9 +151,15 @@ fn report(
     report.notes = observation.notes;
     report.instances = u64::try_from(observation.instances.len()).unwrap_or(u64::MAX);
     let mut groups = Groups::default();
-    for instance in observation.instances {
+    for mut instance in observation.instances {
         report.age_ms = report.age_ms.max(instance.age_ms);
-        let label = config.place(&instance.service, &instance.label);
+        let mut label = config.place(&instance.service, &instance.label);
+        let image = instance.image.as_deref();
+        let contradiction =
+            image.and_then(|image| image::contradiction(config, &instance.service, &label, image));
+        if let Some(contradiction) = contradiction {
+            (label, instance.state) = contradiction;
+        }
         let seen_at = now.saturating_sub(i64::try_from(instance.age_ms).unwrap_or(i64::MAX));
         groups.add(name, instance, label, seen_at);
     }

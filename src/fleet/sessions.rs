@@ -67,6 +67,7 @@ impl Source for Sessions {
                     instance: name,
                     label: found.version,
                     state: InstanceState::Serving,
+                    image: None,
                     age_ms: 0,
                 },
             );

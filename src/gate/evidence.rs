@@ -247,8 +247,8 @@ fn too_few(service: &str, seen: u64, wanted: u64, snapshot: &Snapshot) -> Blocke
 }
 
 fn unplaced(group: &LiveGroup) -> Blocker {
-    let (message, help) = if group.state == InstanceState::Unreadable {
-        (
+    let (message, help) = match group.state {
+        InstanceState::Unreadable => (
             format!(
                 "a lease of {} holds what no instance writes: it counts as a live one of a version that nobody knows",
                 group.service
@@ -256,9 +256,15 @@ fn unplaced(group: &LiveGroup) -> Blocker {
             "look at its row in the ledger's table `leases` and at who has written it; delete the row if it stands for \
              nothing that runs"
                 .to_owned(),
-        )
-    } else {
-        (
+        ),
+        InstanceState::Contradictory => (
+            format!(
+                "`{}` of {} is live, and its label and its image name two versions",
+                group.label.text, group.service
+            ),
+            "set label and image together, in one change of the template, so that both name the version that runs".to_owned(),
+        ),
+        _ => (
             format!(
                 "`{}` of {} is live and cannot be placed among the versions",
                 group.label.text, group.service
@@ -267,7 +273,7 @@ fn unplaced(group: &LiveGroup) -> Blocker {
                 "say which version it is in migrate.toml: [services.{}] aliases = {{ \"{}\" = \"1.2.3\" }}",
                 group.service, group.label.text
             ),
-        )
+        ),
     };
     let mut blocker = Blocker::new(
         BlockerKind::UnplacedVersion,

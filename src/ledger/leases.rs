@@ -66,6 +66,7 @@ pub(super) const fn state_number(state: InstanceState) -> i64 {
         InstanceState::Lost => 3,
         InstanceState::Superseded => 4,
         InstanceState::Unreadable => 5,
+        InstanceState::Contradictory => 6,
     }
 }
 

@@ -37,16 +37,19 @@ pub enum InstanceState {
     Superseded,
     /// What is known of it makes no sense: it may be anything, and is live until somebody has looked.
     Unreadable,
+    /// What names its version and what it runs say two different ones: it may be either.
+    Contradictory,
 }
 
 impl InstanceState {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Starting,
         Self::Serving,
         Self::Draining,
         Self::Lost,
         Self::Superseded,
         Self::Unreadable,
+        Self::Contradictory,
     ];
 
     /// Whether an instance in this state has proved that it works, or did before it began to go: only those show that a
@@ -65,6 +68,7 @@ impl InstanceState {
             Self::Lost => "lost",
             Self::Superseded => "superseded",
             Self::Unreadable => "unreadable",
+            Self::Contradictory => "contradictory",
         }
     }
 }

@@ -95,6 +95,39 @@ scenario!(
 );
 
 scenario!(
+    fn a_label_and_an_image_that_contradict_each_other_are_not_guessed_between(db: Db) {
+        let shop = ready(db, NONE_NEEDED);
+        let line = |image: &str| {
+            format!(
+                "{{\"service\":\"web\",\"instance\":\"web-1\",\"version\":\"1.2.0\",\"image\":\"{image}\"}}\n"
+            )
+        };
+        // As after `kubectl set image`, which leaves the label as it was.
+        shop.fleet_text(&line("registry:5000/web:1.0.0"));
+        let unknown = shop.run(&["contract", NAME], 12);
+        for word in [
+            "1.2.0 (image 1.0.0)",
+            "name two versions",
+            "web-1",
+            "set label and image together",
+        ] {
+            assert!(unknown.stdout.contains(word), "{word} in {unknown:?}");
+        }
+        let fleet = shop.run(&["fleet"], 0);
+        assert!(fleet.stdout.contains("contradictory"), "{fleet:?}");
+        assert_eq!(shop.phase(1), "backfilled");
+        for image in [
+            "registry:5000/web:v1.2.0@sha256:00",
+            "web:latest",
+            "registry:5000/web",
+        ] {
+            shop.fleet_text(&line(image));
+            shop.run(&["gate", "contract", "1"], 0);
+        }
+    }
+);
+
+scenario!(
     fn a_command_that_fails_or_hangs_is_a_failed_source(db: Db) {
         let shop = ready(db, NONE_NEEDED);
         let programs = [

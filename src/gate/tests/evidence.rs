@@ -129,9 +129,10 @@ fn an_instance_is_live_until_it_is_gone() {
         world.evidence.snapshot.groups[0].state = state;
         let verdict = match state {
             InstanceState::Draining | InstanceState::Lost | InstanceState::Superseded => "hold",
-            InstanceState::Starting | InstanceState::Serving | InstanceState::Unreadable => {
-                "refuse"
-            }
+            InstanceState::Starting
+            | InstanceState::Serving
+            | InstanceState::Unreadable
+            | InstanceState::Contradictory => "refuse",
         };
         world.expect("contract", &format!("{verdict}, live_version web 1.0.0"));
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::project::{LeaseConnection, PasswordConfig};
 use crate::sql::Dialect;
 
 #[test]
@@ -27,6 +28,7 @@ releases = ["1.0.0", "1.2.0"]
 [fleet]
 lease = "5m"
 renew = "5s"
+connection = "short"
 coordinator_lease = "30s"
 sources = [
   { kind = "leases" },
@@ -43,6 +45,7 @@ sources = [
         [Dialect::Sqlite, Dialect::Postgres]
     );
     assert_eq!(config.database.lock_timeout, Duration::from_secs(1));
+    assert_eq!(config.fleet.connection, LeaseConnection::Short);
     let names: Vec<_> = config
         .fleet
         .sources
@@ -56,6 +59,31 @@ sources = [
     assert_eq!(config.place("web", "v1.1").version, "1.1.0".parse().ok());
     assert_eq!(config.place("web", "latest").version, None);
     assert_eq!(config.place("worker", "a1b2c3d").version, None);
+}
+
+#[test]
+fn the_password_comes_from_one_place() {
+    let read = |keys: &str| {
+        let dir = written(&[("migrate.toml", &format!("[database]\n{keys}\n"))]);
+        let config = Project::load(dir.path(), None).map(|project| project.config);
+        config
+            .map(|config| config.database.password)
+            .map_err(|problems| problems.0[0].code)
+    };
+    let file = "password_file = \"secret\"";
+    let command = "password_command = [\"./token\", \"-q\"]";
+    let run = ["./token", "-q"].map(Into::into).into();
+    assert_eq!(read(""), Ok(None));
+    assert_eq!(read(file), Ok(Some(PasswordConfig::File("secret".into()))));
+    assert_eq!(read(command), Ok(Some(PasswordConfig::Command(run))));
+    assert_eq!(read(&format!("{file}\n{command}")), Err("two-passwords"));
+    for empty in [
+        "password_file = \"\"",
+        "password_command = []",
+        "password_command = [\"\"]",
+    ] {
+        assert_eq!(read(empty), Err("empty-value"), "{empty}");
+    }
 }
 
 #[test]
