@@ -208,6 +208,7 @@ fn evidence(view: View) -> Evidence {
             taken_at: view.now,
             sources: vec![view.lease_report()],
             groups: view.groups,
+            ..Snapshot::default()
         },
         schema: Schema::new(
             view.applied

@@ -58,6 +58,18 @@ pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
             note(&format!("{}: {remark}", source.name));
         }
     }
+    let sessions = &snapshot.sessions;
+    if let Some(why) = &sessions.unseen {
+        note(&format!(
+            "the database's sessions cannot all be seen: {why}"
+        ));
+    }
+    for group in &sessions.unaccounted {
+        note(&format!(
+            "{} belong to no instance that is known",
+            group.describe()
+        ));
+    }
     // A list that may be incomplete must not pass for a complete one.
     Ok(if complete {
         0

@@ -187,7 +187,7 @@ pub fn nothing_yet(project: &Project, dialect: Dialect) -> Situation {
     let snapshot = Snapshot {
         taken_at: view.now,
         sources: vec![view.lease_report()],
-        groups: Vec::new(),
+        ..Snapshot::default()
     };
     let mut situation = observe_with(project, view, snapshot, &[], dialect);
     situation.has_ledger = false;

@@ -9,6 +9,7 @@ mod connecting;
 mod error;
 mod keys;
 mod mysql;
+mod own;
 mod parameters;
 mod password;
 mod postgres;
@@ -28,6 +29,7 @@ pub(crate) use error::INTERRUPTED;
 pub use error::{DatabaseError, ErrorKind};
 pub use keys::{Key, KeyRange, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, equals, keyless};
+pub(crate) use own::is_own_session;
 pub use password::PasswordSource;
 pub(crate) use postgres::APPLICATION_NAME;
 pub use target::{Target, read_url};
@@ -64,6 +66,8 @@ pub struct Capabilities {
     pub client_address: &'static str,
     /// An expression for the user as whom the client logged in, as a text.
     pub client_user: &'static str,
+    /// An expression for the number of the client's session, where sessions are numbered in order; 0 elsewhere.
+    pub client_session: &'static str,
     /// What makes a SELECT lock the rows that it finds; empty where a writing transaction locks
     /// out all others anyway.
     pub for_update: &'static str,
@@ -260,6 +264,12 @@ pub struct Session {
     /// As the application called itself; may be empty.
     pub application: String,
     pub user: String,
+    /// Where the client is, as the server sees it; empty on the same machine, none where we may not see it.
+    pub address: Option<String>,
+    /// When it began, in milliseconds since the epoch, where the database tells.
+    pub since: Option<i64>,
+    /// When the server was started, where it does not tell that.
+    pub server_since: Option<i64>,
 }
 
 /// A session that holds a lock which a statement waits for.

@@ -10,6 +10,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlQueryResult, MySqlR
 use sqlx::{AssertSqlSafe, Connection as _, Executor};
 
 use super::answers::collect;
+use super::own::OwnSession;
 use super::stop::{BOUND, Stop};
 use super::{
     Access, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
@@ -46,6 +47,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     // Without a time zone: an hour that a clock goes through twice would be ambiguous.
     now_ms: "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000)",
     client_address: "CASE WHEN USER() LIKE '%@localhost' THEN '' ELSE LEFT(SUBSTRING_INDEX(USER(), '@', -1), 255) END",
+    client_session: "CAST(CONNECTION_ID() AS SIGNED)",
     client_user: "LEFT(USER(), 255)",
     for_update: " FOR UPDATE",
     key_int: "BIGINT",
@@ -90,6 +92,8 @@ pub(super) struct Mysql {
     /// The tables that know no transactions, once somebody asked.
     untransactional: Option<Vec<String>>,
     stop: Stop,
+    /// That this session is ours.
+    own: Option<OwnSession>,
 }
 
 impl Mysql {
@@ -112,6 +116,7 @@ impl Mysql {
             owners: Some(how.owners),
             untransactional: None,
             stop: Stop::new(how.interrupt),
+            own: None,
         };
         connection.prepare_session(how.lock_limit).await?;
         Ok(connection)
@@ -135,6 +140,7 @@ impl Mysql {
         let mode: Vec<&str> = session.split(',').filter(is_ours).collect();
         let mode = mode.join(",");
         self.id = row.int(3)?;
+        self.own = Some(OwnSession::new(self.id));
         if row.text(1)?.contains("MariaDB") {
             self.flavour = Flavour::MariaDb;
         }

@@ -30,6 +30,7 @@ static CAPABILITIES: Capabilities = Capabilities {
                     WHERE n.nspname = 'phasegate' AND c.relname = '{table}'",
     now_ms: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
     client_address: "coalesce(host(inet_client_addr()), '')",
+    client_session: "0",
     client_user: "session_user::text",
     for_update: " FOR UPDATE",
     key_int: "bigint",
@@ -389,8 +390,10 @@ impl Connection for Postgres {
         // application's name is not: such a session counts.
         let rows = self
             .rows(
-                "SELECT pid, coalesce(application_name, ''), coalesce(usename::text, '') FROM pg_stat_activity \
-                 WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                "SELECT pid, coalesce(application_name, ''), coalesce(usename::text, ''), \
+                 CASE WHEN backend_start IS NOT NULL THEN coalesce(host(client_addr), '') END, \
+                 (extract(epoch FROM backend_start) * 1000)::bigint FROM pg_stat_activity \
+                 WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL \
                  AND (backend_type IS NULL OR backend_type = 'client backend') ORDER BY pid",
             )
             .await?;
@@ -400,6 +403,9 @@ impl Connection for Postgres {
                     id: row.int(0)?,
                     application: row.text(1)?.to_owned(),
                     user: row.text(2)?.to_owned(),
+                    address: row.optional_text(3)?.map(ToOwned::to_owned),
+                    since: row.optional_int(4)?,
+                    server_since: None,
                 })
             })
             .collect()

@@ -31,6 +31,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     ledger_exists: "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_{table}'",
     now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     client_address: "''",
+    client_session: "0",
     client_user: "''",
     for_update: "",
     // Only so spelled is it the number by which SQLite itself finds the row; any other key has a tree of its own

@@ -2,6 +2,7 @@
 //!
 //! Adding a source is one file with a [`Source`] and one row in `source`.
 
+mod accounts;
 mod command;
 mod image;
 mod pattern;
@@ -107,6 +108,7 @@ pub async fn observe(config: &Config, view: &View, connection: &mut dyn Connecti
         taken_at: view.now,
         sources: Vec::new(),
         groups: view.groups.clone(),
+        ..Snapshot::default()
     };
     // An instance that registered is live, whether or not leases are among the named sources.
     let leases_are_named = config.fleet.sources.contains(&SourceConfig::Leases);
@@ -122,6 +124,7 @@ pub async fn observe(config: &Config, view: &View, connection: &mut dyn Connecti
         snapshot.sources.push(report);
         snapshot.groups.extend(groups);
     }
+    snapshot.sessions = accounts::check(config, &snapshot, connection).await;
     snapshot
 }
 

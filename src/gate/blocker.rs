@@ -85,6 +85,8 @@ pub enum BlockerKind {
     MissingInstances,
     /// A live version cannot be placed among the versions.
     UnplacedVersion,
+    /// Database sessions belong to nobody who is known.
+    UnaccountedSession,
     /// A service is not named in `migrate.toml`.
     UnknownService,
     /// Another coordinator is at work.
@@ -113,6 +115,7 @@ impl BlockerKind {
             Self::Source => "source",
             Self::MissingInstances => "missing_instances",
             Self::UnplacedVersion => "unplaced_version",
+            Self::UnaccountedSession => "unaccounted_session",
             Self::UnknownService => "unknown_service",
             Self::Coordinator => "coordinator",
         }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Evidence;
 use super::blocker::{Blocker, BlockerKind, Verdict};
 use crate::model::{
-    Declaration, InstanceState, Live, LiveGroup, MigrationState, Snapshot, SourceReport,
-    SourceStatus,
+    Declaration, InstanceState, Live, LiveGroup, MigrationState, SessionRule, Snapshot,
+    SourceReport, SourceStatus,
 };
 
 /// What is missing in the evidence.
@@ -181,6 +181,48 @@ pub(super) fn strangers(evidence: &Evidence) -> Vec<Blocker> {
         blocker
     })
     .collect()
+}
+
+/// Database sessions that belong to nobody who is known: an application that does not register may have them open.
+pub(super) fn unaccounted(snapshot: &Snapshot) -> Vec<Blocker> {
+    let check = &snapshot.sessions;
+    if check.rule != SessionRule::Strict {
+        return Vec::new();
+    }
+    let block = |message: String, help: &str| {
+        Blocker::new(
+            BlockerKind::UnaccountedSession,
+            Verdict::Unknown,
+            message,
+            help,
+        )
+    };
+    let unseen = check.unseen.iter().map(|why| {
+        block(
+            format!("who has sessions in the database cannot be seen: {why}"),
+            "docs/grants.md has the right that it needs; `sessions = \"note\"` under [fleet] in migrate.toml goes on without",
+        )
+    });
+    let known = check.unaccounted.iter().take(MOST_STRANGERS).map(|group| {
+        let mut blocker = block(
+            format!(
+                "{} belong to no instance that is known: they may be of one that does not register",
+                group.describe()
+            ),
+            if group.address.is_none() {
+                "let us see where they come from (docs/grants.md); or start what has them with `migrate agent`, or declare it: \
+                 [[fleet.allow_session]] in migrate.toml"
+            } else {
+                "start what has them with `migrate agent`, or end them; what is no instance (a pooler, a console, a report) is \
+                 declared in migrate.toml: [[fleet.allow_session]] with `user`, `application` or `address`, and a `reason`"
+            },
+        );
+        blocker.source = Some("sessions".to_owned());
+        blocker.instances = group.sessions;
+        blocker.seen_at = group.since;
+        blocker
+    });
+    unseen.chain(known).collect()
 }
 
 /// How many of them are told one by one.

@@ -438,6 +438,7 @@ fn without_evidence(
     let mut missing = Gaps::find(evidence, [declaration]).that_matter(declaration, changes);
     if matches!(step, Step::Contract | Step::Revert) {
         missing.extend(evidence::strangers(evidence));
+        missing.extend(evidence::unaccounted(&evidence.snapshot));
     }
     missing
 }

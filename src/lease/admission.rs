@@ -210,6 +210,7 @@ pub fn evidence(view: View, pending: &[Declaration]) -> Evidence {
             taken_at: view.now,
             sources,
             groups: view.groups,
+            ..Snapshot::default()
         },
         facts,
         ..Evidence::default()

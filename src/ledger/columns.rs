@@ -61,6 +61,21 @@ pub(super) const ADDED: &[Added] = &[
         absent: "0",
         default: "0",
     },
+    // The sessions in which an instance registered and renewed last, where sessions are numbered in order.
+    Added {
+        table: "leases",
+        name: "registered_session",
+        kind: "BIGINT NOT NULL",
+        absent: "0",
+        default: "{client_session}",
+    },
+    Added {
+        table: "leases",
+        name: "keeper_session",
+        kind: "BIGINT NOT NULL",
+        absent: "0",
+        default: "{client_session}",
+    },
 ];
 
 /// How many of [`ADDED`] a ledger has.

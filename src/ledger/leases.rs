@@ -215,9 +215,17 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error.
     pub async fn renew(&mut self, id: &LeaseId, lease_ms: i64) -> Result<Renewal, LedgerError> {
+        // Says whose session it is.
+        let keeper = if self.columns().await?.has("leases", "keeper_session") {
+            ", keeper_session = {client_session}"
+        } else {
+            ""
+        };
         let changed = self
             .execute(
-                "UPDATE {leases} SET renewed_at = {now}, expires_at = {now} + ? WHERE id = ? AND expires_at > {now}",
+                &format!(
+                    "UPDATE {{leases}} SET renewed_at = {{now}}, expires_at = {{now}} + ?{keeper} WHERE id = ? AND expires_at > {{now}}"
+                ),
                 &[lease_ms.into(), id.0.as_str().into()],
             )
             .await?;

@@ -4,6 +4,7 @@
 //! access happens inside a [`Ledger`] transaction, and each is the same SQL on every database but
 //! for the few expressions in [`crate::database::Capabilities`].
 
+mod accounts;
 mod address;
 mod arrivals;
 mod backfills;
@@ -20,6 +21,7 @@ mod rules;
 mod tables;
 mod view;
 
+pub use accounts::{Accounts, Registered};
 pub use arrivals::{Arrival, Arrivals, Named, Stray};
 pub use backfills::{BackfillRecord, Control, RangeRecord, Steering, Wish};
 pub use coordinator::{Acquired, CoordinatorRow};

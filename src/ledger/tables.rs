@@ -119,6 +119,7 @@ pub(super) fn render(capabilities: &Capabilities, sql: &str) -> String {
             "key_text" => result.push_str(capabilities.key_text),
             "text" => result.push_str(capabilities.text),
             "client_address" => result.push_str(capabilities.client_address),
+            "client_session" => result.push_str(capabilities.client_session),
             "client_user" => result.push_str(capabilities.client_user),
             table => {
                 result.push_str(capabilities.ledger_prefix);

@@ -10,6 +10,7 @@ mod order;
 mod range;
 mod rows;
 mod rule;
+mod sessions;
 mod snapshot;
 mod state;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use range::{Range, RangeError, Reading};
 pub use rows::{Freshness, RowKind, RowKinds, RowKindsError, Rows};
 pub(crate) use rule::beside;
 pub use rule::{Breach, Clause, Step};
+pub use sessions::{SessionCheck, SessionRule, Unaccounted};
 pub(crate) use snapshot::most_in_one_source;
 pub use snapshot::{InstanceState, Label, LiveGroup, Snapshot, SourceReport, SourceStatus, count};
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema};

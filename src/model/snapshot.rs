@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Live, Version};
+use super::{Live, SessionCheck, Version};
 
 /// The version that a source reported, and where it lies, if it can be placed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -128,6 +128,7 @@ pub struct Snapshot {
     pub taken_at: i64,
     pub sources: Vec<SourceReport>,
     pub groups: Vec<LiveGroup>,
+    pub sessions: SessionCheck,
 }
 
 impl Snapshot {

@@ -117,5 +117,6 @@ pub(crate) fn snapshot<'a>(live: impl IntoIterator<Item = &'a Live>) -> Snapshot
             notes: Vec::new(),
         }],
         groups,
+        ..Snapshot::default()
     }
 }

@@ -249,6 +249,7 @@ fn evidence(schema: Schema, live: &[Live]) -> Evidence {
                 notes: Vec::new(),
             }],
             groups,
+            ..Snapshot::default()
         },
         ..Evidence::default()
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::problem::{closest, listed};
 use super::reader::{Located, Table};
 use super::source::Source;
+use crate::model::SessionRule;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetConfig {
@@ -17,6 +18,19 @@ pub struct FleetConfig {
     pub coordinator_lease: Duration,
     /// Never empty, and each has a different name.
     pub sources: Vec<SourceConfig>,
+    /// What becomes of database sessions that belong to nobody who is known.
+    pub sessions: SessionRule,
+    /// Those that belong to somebody else, and may.
+    pub allowed_sessions: Vec<AllowedSession>,
+}
+
+/// Sessions that are no instances: of a pooler, a console, a report. What is none is anything, and `*` stands for any text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedSession {
+    pub user: Option<String>,
+    pub application: Option<String>,
+    pub address: Option<String>,
+    pub reason: String,
 }
 
 /// What an instance does with its connection to the database between two renewals.
@@ -37,6 +51,8 @@ impl Default for FleetConfig {
             connection: LeaseConnection::default(),
             coordinator_lease: Duration::from_secs(15),
             sources: vec![SourceConfig::Leases],
+            sessions: SessionRule::Strict,
+            allowed_sessions: Vec::new(),
         }
     }
 }
@@ -127,8 +143,54 @@ pub(super) fn read(source: &Source, mut table: Table<'_>) -> FleetConfig {
             config.sources = sources;
         }
     }
+    const RULES: &[(&str, SessionRule)] = &[
+        ("strict", SessionRule::Strict),
+        ("note", SessionRule::Note),
+        ("off", SessionRule::Off),
+    ];
+    if table.has("sessions")
+        && let Some(rule) = table.choice("sessions", RULES)
+    {
+        config.sessions = rule;
+    }
+    for allowed in table.tables("allow_session").unwrap_or_default() {
+        config
+            .allowed_sessions
+            .extend(read_allowed(source, allowed));
+    }
     table.finish(PLACES);
     config
+}
+
+fn read_allowed(source: &Source, mut table: Table<'_>) -> Option<AllowedSession> {
+    const EXAMPLE: &str = "reason = \"what they do, and why they need no lease\"";
+    let span = table.span();
+    let mut text = |key: &'static str| {
+        let value = table.string(key, &format!("{key} = \"reporting*\""));
+        value.map(|text| text.value.to_owned())
+    };
+    let (user, application, address) = (text("user"), text("application"), text("address"));
+    if !table.has("reason") {
+        table.missing("reason", EXAMPLE);
+        return None;
+    }
+    let reason = table.string("reason", EXAMPLE)?.value.to_owned();
+    table.finish(PLACES);
+    if user.is_none() && application.is_none() && address.is_none() {
+        source.error(
+            "allows-every-session",
+            span,
+            "this allows every session there is",
+            "say which ones: user, application or address",
+        );
+        return None;
+    }
+    Some(AllowedSession {
+        user,
+        application,
+        address,
+        reason,
+    })
 }
 
 fn read_sources(source: &Source, tables: Vec<Table<'_>>) -> Vec<SourceConfig> {

@@ -91,6 +91,7 @@ mod tests {
             taken_at: 0,
             sources,
             groups,
+            ..Snapshot::default()
         };
         Arrival::of(&snapshot, "web", &"1.1.0".parse().unwrap(), wanted)
     }

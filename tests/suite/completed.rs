@@ -8,7 +8,15 @@ const BEFORE: &str =
 
 /// Takes everything out of the ledger that came later than its tables.
 fn as_of_before(shop: &Shop) {
-    for column in ["address", "written_by", "own_address", "session_name"] {
+    for column in [
+        "address",
+        "written_by",
+        "own_address",
+        "session_name",
+        "superseded",
+        "registered_session",
+        "keeper_session",
+    ] {
         shop.db.execute(&format!(
             "ALTER TABLE {} DROP COLUMN {column}",
             shop.ledger("leases")

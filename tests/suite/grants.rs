@@ -84,7 +84,7 @@ fn each_role_can_do_its_work_with_the_documented_grants_and_no_more() {
     }
     let refused = reader.migrate(&["contract", "0002"]).expect_code(1);
     assert!(
-        refused.stderr.contains("permission denied"),
+        refused.stderr.contains("belongs to shop_migrator"),
         "{}",
         refused.stderr
     );

@@ -38,3 +38,4 @@ mod sessions;
 mod speed;
 mod transactions;
 mod tried;
+mod unaccounted;

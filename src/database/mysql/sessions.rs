@@ -121,7 +121,7 @@ impl Mysql {
                      WHERE a.processlist_id = p.id AND a.attr_name = 'program_name'), p.user)";
         let listed = |name: &str| {
             format!(
-                "SELECT p.id, {name}, p.user FROM information_schema.processlist p \
+                "SELECT p.id, {name}, p.user, p.host FROM information_schema.processlist p \
                  WHERE p.db = DATABASE() AND p.id <> CONNECTION_ID() AND p.command NOT IN ('Daemon', 'Binlog Dump') \
                  ORDER BY p.id"
             )
@@ -133,15 +133,35 @@ impl Mysql {
                 self.rows(&listed("p.user")).await?
             }
         };
+        let server_since = self.started_at().await;
         rows.iter()
             .map(|row| {
+                let host = row.optional_text(3)?.unwrap_or_default();
+                // A client that came over the network has a port.
+                let address = match host.rsplit_once(':') {
+                    Some((address, _)) if address != "localhost" => address,
+                    _ => "",
+                };
                 Ok(Session {
                     id: row.int(0)?,
                     application: row.optional_text(1)?.unwrap_or_default().to_owned(),
                     user: row.text(2)?.to_owned(),
+                    address: Some(address.to_owned()),
+                    since: None,
+                    server_since,
                 })
             })
             .collect()
+    }
+
+    /// When the server was started, in milliseconds since the epoch.
+    async fn started_at(&mut self) -> Option<i64> {
+        let uptime = self.rows("SHOW GLOBAL STATUS LIKE 'Uptime'").await.ok()?;
+        let seconds: i64 = uptime.first()?.text(1).ok()?.parse().ok()?;
+        let now = super::CAPABILITIES.now_ms;
+        let rows = self.rows(&format!("SELECT {now}")).await.ok()?;
+        let now = rows.first()?.int(0).ok()?;
+        Some(now.saturating_sub(seconds.saturating_mul(1000)))
     }
 
     /// Without it the process list is not complete, and says nothing about who is absent.

@@ -1,0 +1,59 @@
+//! Sessions in the database that belong to nobody who is known.
+
+/// What becomes of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionRule {
+    /// What cannot be taken back waits until they are accounted for.
+    #[default]
+    Strict,
+    /// They are told.
+    Note,
+    /// Nobody looks.
+    Off,
+}
+
+/// Sessions that are alike, and that no instance, no exception and no program of ours accounts for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unaccounted {
+    pub user: String,
+    /// As the application has named its session; may be empty.
+    pub application: String,
+    /// Empty where the client is on the same machine; none where we may not see it.
+    pub address: Option<String>,
+    /// When the first of them began, in milliseconds since the epoch, where that is known.
+    pub since: Option<i64>,
+    pub sessions: u64,
+}
+
+/// What a look at the database's sessions has brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionCheck {
+    pub rule: SessionRule,
+    pub unaccounted: Vec<Unaccounted>,
+    /// Why the database did not list them all.
+    pub unseen: Option<String>,
+}
+
+impl Unaccounted {
+    /// Who they are.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        // Whoever opens a session names it as they like.
+        let shortened = |text: &str| text.chars().take(80).collect::<String>();
+        let named = if self.application.is_empty() {
+            String::new()
+        } else {
+            format!(" named `{}`", shortened(&self.application))
+        };
+        let from = match self.address.as_deref() {
+            Some("") => " on the database's own machine".to_owned(),
+            Some(address) => format!(" from {}", shortened(address)),
+            None => " from an address that we may not see".to_owned(),
+        };
+        let (count, plural) = (self.sessions, if self.sessions == 1 { "" } else { "s" });
+        format!(
+            "{count} session{plural} of the user `{}`{named}{from}",
+            shortened(&self.user)
+        )
+    }
+}
