@@ -15,6 +15,7 @@ mod postgres;
 mod query;
 mod reserved;
 mod sqlite;
+mod words;
 
 #[cfg(test)]
 mod decided;

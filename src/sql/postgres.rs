@@ -45,12 +45,7 @@ fn inspect(sql: &str) -> Result<Facts, ScriptError> {
             if tree::has(statement, squawk_syntax::SyntaxKind::COPY_FROM)
                 && tree::within(statement, squawk_syntax::SyntaxKind::COPY_STDIN) =>
         {
-            let message = "COPY … FROM STDIN needs psql to send the rows";
-            Err(ScriptError::new(
-                0..sql.len(),
-                message,
-                "write INSERT … VALUES, or COPY from a file on the server",
-            ))
+            Err(lexer::from_stdin(0..sql.len()))
         }
         [statement] => Ok(statement::classify(statement)),
         _ => Ok(Facts::unknown("is more than one statement")),

@@ -103,7 +103,8 @@ impl Statement {
 
 impl Gone {
     /// Whether `object` brings it back under the same name.
-    fn is_back(&self, dialect: Dialect, object: &Object) -> bool {
+    #[must_use]
+    pub fn is_back(&self, dialect: Dialect, object: &Object) -> bool {
         let is = |name: Option<&String>, wanted: &str| {
             name.is_some_and(|name| dialect.may_be_same_name(name, wanted))
         };

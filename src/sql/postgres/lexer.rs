@@ -8,6 +8,42 @@ use super::super::ScriptError;
 use super::super::lexeme::{self, Kind, Token};
 
 pub(super) fn lex(text: &str) -> Result<Vec<Token>, ScriptError> {
+    lex_plainly(text).map_err(|error| copied(text, &error).unwrap_or(error))
+}
+
+/// What follows `COPY … FROM stdin` is rows and no SQL, whatever it looks like.
+fn copied(text: &str, error: &ScriptError) -> Option<ScriptError> {
+    let mut at = 0;
+    let mut copy = None;
+    for line in text.split_inclusive('\n') {
+        if at > error.span.start {
+            break;
+        }
+        let words = line.trim().trim_end_matches(';').to_ascii_lowercase();
+        let mut words = words.split_whitespace();
+        if words.next() == Some("copy") {
+            let rest: Vec<&str> = words.collect();
+            let is_from = rest
+                .windows(2)
+                .any(|pair| matches!(pair, ["from", what] if what.starts_with("stdin")));
+            copy = is_from.then(|| at..at + line.trim_end().len());
+        } else if line.trim_end() == "\\." && at + line.len() <= error.span.start {
+            copy = None;
+        }
+        at += line.len();
+    }
+    copy.map(from_stdin)
+}
+
+pub(super) fn from_stdin(span: Range<usize>) -> ScriptError {
+    ScriptError::new(
+        span,
+        "COPY … FROM stdin takes its rows from psql, and they are no SQL",
+        "write INSERT … VALUES, as `pg_dump --inserts` does, or COPY from a file on the server",
+    )
+}
+
+fn lex_plainly(text: &str) -> Result<Vec<Token>, ScriptError> {
     let mut tokens: Vec<Token> = Vec::new();
     let mut at = 0;
     let mut brackets = 0usize;
@@ -165,6 +201,13 @@ fn unknown(text: &str, span: Range<usize>) -> ScriptError {
     let rest = lexeme::slice(text, &(span.start..text.len())).unwrap_or_default();
     if rest.starts_with('\\') {
         let command = rest.lines().next().unwrap_or_default().trim_end();
+        if command.starts_with("\\restrict") || command.starts_with("\\unrestrict") {
+            return ScriptError::new(
+                span.start..span.start + command.len(),
+                "this line of pg_dump is for psql alone",
+                "leave it out",
+            );
+        }
         return ScriptError::new(
             span.start..span.start + command.len(),
             "this is a command of psql, not SQL",

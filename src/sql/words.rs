@@ -1,0 +1,86 @@
+//! What can be told of a text by its words alone.
+
+use super::lexeme::{self, Kind, Token};
+use super::{Dialect, Statement};
+
+impl Dialect {
+    /// Whether `sql` has this name in it, as a name of anything, be it in a body that is a text.
+    #[must_use]
+    pub fn mentions(self, sql: &str, name: &str) -> bool {
+        let Ok(tokens) = lexeme::tokens(self.grammar(), sql) else {
+            // What cannot be read is searched as it is.
+            return sql.to_lowercase().contains(&name.to_lowercase());
+        };
+        tokens.iter().any(|token| match token.kind {
+            Kind::Word | Kind::QuotedName => {
+                let found = (self.grammar().identifier)(token.text(sql));
+                found.is_some_and(|found| self.may_be_same_name(&found, name))
+            }
+            Kind::Literal => token
+                .text(sql)
+                .to_lowercase()
+                .contains(&name.to_lowercase()),
+            _ => false,
+        })
+    }
+
+    /// The table that a statement over a range of keys writes to, and the columns that it fills where it is an UPDATE.
+    #[must_use]
+    pub fn filled(self, sql: &str) -> Option<(String, Vec<String>)> {
+        let grammar = self.grammar();
+        let tokens = lexeme::tokens(grammar, sql).ok()?;
+        let verb = tokens
+            .iter()
+            .position(|token| token.is_word(sql, "update") || token.is_word(sql, "into"))?;
+        let mut at = verb + 1;
+        while tokens
+            .get(at)
+            .is_some_and(|token| token.is_word(sql, "only"))
+        {
+            at += 1;
+        }
+        while tokens.get(at + 1).is_some_and(|next| next.text(sql) == ".") {
+            at += 2;
+        }
+        let table = (grammar.identifier)(tokens.get(at)?.text(sql))?;
+        let is_update = tokens.get(verb)?.is_word(sql, "update");
+        let columns = lexeme::assigned(sql, &tokens).filter(|_| is_update);
+        let columns = columns.unwrap_or_default().into_iter();
+        Some((table, columns.filter_map(grammar.identifier).collect()))
+    }
+}
+
+impl Statement {
+    /// The value that `ALTER TYPE … ADD VALUE` adds, as written.
+    #[must_use]
+    pub fn added_value(&self) -> Option<&str> {
+        let tokens = self.tokens(Dialect::Postgres);
+        let text = &self.text;
+        let word = |at: usize, word: &str| {
+            tokens
+                .get(at)
+                .is_some_and(|token| token.is_word(text, word))
+        };
+        let add = (0..tokens.len()).find(|at| word(*at, "add") && word(at + 1, "value"))?;
+        if !(word(0, "alter") && word(1, "type")) {
+            return None;
+        }
+        let value = tokens.get(add..)?.iter();
+        let value = value
+            .into_iter()
+            .find(|token| token.kind == Kind::Literal)?;
+        text.get(value.span.clone())
+    }
+
+    /// Whether this very value stands in it.
+    #[must_use]
+    pub fn has_value(&self, value: &str) -> bool {
+        self.tokens(Dialect::Postgres)
+            .iter()
+            .any(|token| token.kind == Kind::Literal && token.text(&self.text) == value)
+    }
+
+    fn tokens(&self, dialect: Dialect) -> Vec<Token> {
+        lexeme::tokens(dialect.grammar(), &self.text).unwrap_or_default()
+    }
+}
