@@ -46,6 +46,7 @@ impl Examined {
         }
         let seen = Scripts {
             dialect,
+            manifest,
             expand: examined.scripts.get(&Step::Expand),
             contract: examined.scripts.get(&Step::Contract),
             revert: examined.scripts.get(&Step::Revert),

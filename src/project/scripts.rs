@@ -62,6 +62,8 @@ impl BackfillFile {
     }
 }
 
+const SETTING: &str = "session-setting";
+
 /// Parses a script and checks what may stand in one for `step`.
 pub(super) fn check(step: Step, dialect: Dialect, text: &str) -> (Option<Script>, Vec<Finding>) {
     let script = match Script::parse(dialect, text) {
@@ -81,7 +83,60 @@ pub(super) fn check(step: Step, dialect: Dialect, text: &str) -> (Option<Script>
             index,
         ));
     }
+    for row in settings_in_a_row(&script) {
+        let is_inside =
+            |finding: &Finding| finding.code == SETTING && row.spans.contains(&finding.span.start);
+        findings.retain(|finding| !is_inside(finding));
+        findings.push(row.finding());
+    }
     (Some(script), findings)
+}
+
+/// The head of a dump sets a dozen things one after the other.
+struct Settings {
+    count: usize,
+    /// From the first one to the last.
+    spans: Range<usize>,
+    first: Range<usize>,
+}
+
+impl Settings {
+    fn finding(&self) -> Finding {
+        Finding::new(
+            SETTING,
+            self.first.clone(),
+            format!(
+                "{} settings in a row, as pg_dump writes them, do not belong in a script: they would outlive it, in a connection that something else uses next",
+                self.count
+            ),
+            "remove all of them; for one that is needed write `SET LOCAL`, which ends with the transaction",
+        )
+    }
+}
+
+fn settings_in_a_row(script: &Script) -> Vec<Settings> {
+    const MANY: usize = 3;
+    let mut rows: Vec<Settings> = Vec::new();
+    let mut goes_on = false;
+    for statement in &script.statements {
+        let is_setting = script.dialect == Dialect::Postgres
+            && matches!(statement.effect, Effect::SessionSetting { .. });
+        match rows.last_mut().filter(|_| goes_on && is_setting) {
+            Some(row) => {
+                row.count += 1;
+                row.spans.end = statement.span.end;
+            }
+            None if is_setting => rows.push(Settings {
+                count: 1,
+                spans: statement.span.clone(),
+                first: first_line(statement),
+            }),
+            None => {}
+        }
+        goes_on = is_setting;
+    }
+    rows.retain(|row| row.count >= MANY);
+    rows
 }
 
 fn check_statement(
@@ -103,7 +158,7 @@ fn check_statement(
         }
         Effect::SessionSetting { what } => {
             return found(
-                "session-setting",
+                SETTING,
                 format!(
                     "{what} does not belong in a script: it would outlive it, in a connection that something else uses next"
                 ),

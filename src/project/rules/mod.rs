@@ -3,17 +3,22 @@
 mod ledger;
 mod left_behind;
 mod no_transaction;
+mod postgres;
+mod takes;
 
 use crate::model::Step;
 use crate::sql::{Dialect, Ranged, Script, Statement};
 
 use super::finding::Finding;
+use super::manifest::Manifest;
 use super::reader::Located;
 
 /// The scripts of one migration as one database reads them; none where there is none, or it cannot be read.
 #[derive(Clone, Copy)]
 pub(super) struct Scripts<'a> {
     pub dialect: Dialect,
+    /// None where it cannot be read.
+    pub manifest: Option<&'a Manifest>,
     pub expand: Option<&'a Script>,
     pub backfill: Option<&'a Ranged>,
     pub contract: Option<&'a Script>,
@@ -32,6 +37,12 @@ impl<'a> Scripts<'a> {
         .filter_map(|(step, script)| Some((step, script?)))
     }
 
+    fn script(&self, step: Step) -> Option<&'a Script> {
+        self.whole()
+            .find(|(of, _)| *of == step)
+            .map(|(_, script)| script)
+    }
+
     fn statements(&self) -> impl Iterator<Item = (Step, usize, &'a Statement)> {
         self.whole().flat_map(|(step, script)| {
             let statements = script.statements.iter().enumerate();
@@ -43,7 +54,13 @@ impl<'a> Scripts<'a> {
 /// Looks at the scripts, and says in which one it found what.
 type Rule = fn(&Scripts<'_>) -> Vec<(Step, Finding)>;
 
-const RULES: &[Rule] = &[ledger::check, left_behind::check, no_transaction::check];
+const RULES: &[Rule] = &[
+    ledger::check,
+    left_behind::check,
+    no_transaction::check,
+    takes::check,
+    postgres::new_values,
+];
 
 /// What is wrong with a query that stands in the manifest.
 pub(super) fn of_query(dialect: Dialect, query: &Located<String>) -> Vec<Finding> {

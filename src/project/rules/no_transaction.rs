@@ -91,6 +91,7 @@ mod tests {
     fn codes(text: &str) -> Vec<&'static str> {
         let script = Script::parse(Dialect::Postgres, text).unwrap();
         let scripts = Scripts {
+            manifest: None,
             dialect: Dialect::Postgres,
             expand: Some(&script),
             backfill: None,

@@ -147,7 +147,10 @@ fn what_a_declaration_means_as_a_whole() {
         (&[(manifest, &bare), expand], &[]),
         (
             &[(manifest, &bare), contract],
-            &["0003_x/migration.toml:1:1: warning: no version is declared…[ungated-contract]"],
+            &[
+                "0003_x/migration.toml:1:1: warning: no version is declared…[ungated-contract]",
+                "0003_x/contract.sql:1:1: this takes away…[takes-too-much]",
+            ],
         ),
         (&[(manifest, &old), contract], &[]),
         (

@@ -53,7 +53,12 @@ fn what_scripts_may_not_contain() {
             &[(expand, "DROP TABLE users;\n")],
             &["0002_split/expand.sql:1:1: live versions may not survive this…[destructive-expand]"],
         ),
-        (&[("0002_split/revert.sql", "DROP TABLE users;\n")], &[]),
+        (
+            &[("0002_split/revert.sql", "DROP TABLE users;\n")],
+            &[
+                "0002_split/revert.sql:1:1: this takes away the table `users`, which belongs to the old format…[takes-too-much]",
+            ],
+        ),
         (
             &[
                 (expand, drop),
@@ -402,7 +407,184 @@ fn the_ledger_is_nobodys_business() {
                 "0002_split/backfill.sql",
                 "UPDATE phasegate_leases SET version = '9' WHERE id > :after AND id <= :upto;\n",
             )],
-            &["0002_split/backfill.sql:1:1: …[ledger]"],
+            &[
+                "0002_split/backfill.sql:1:1: …[ledger]",
+                "0002_split/contract.sql:1:1: …[takes-too-much]",
+            ],
         ),
     ]);
+}
+
+fn postgres(files: &[(&str, &str)]) -> Vec<String> {
+    let config = "[database]\ndialects = [\"postgres\"]\n[services.web]\n[services.worker]\n";
+    let files = [&[("migrate.toml", config)], files].concat();
+    lines(&changed(&files), None)
+}
+
+#[test]
+fn a_contract_takes_away_the_old_format_and_nothing_else() {
+    let contract = "0002_split/contract.sql";
+    let revert = "0002_split/revert.sql";
+    let expand = "0002_split/expand.sql";
+    let manifest = "0002_split/migration.toml";
+    let only_new = SPLIT
+        .replace("old = \"<1.2.0\"\n", "")
+        .replace("sync = \"both\"\n", "");
+    let allowed = format!(
+        "{SPLIT}[[contract.allow]]\nstatement = \"ALTER TABLE users DROP COLUMN email\"\nreason = \"a test\"\n"
+    );
+    check(&[
+        (
+            &[(contract, "ALTER TABLE users DROP COLUMN first_name;\n")],
+            &[
+                "0002_split/contract.sql:1:1: this takes away the column `first_name` of `users`, which expand.sql adds…[takes-too-much]",
+            ],
+        ),
+        (
+            &[(contract, "ALTER TABLE users DROP COLUMN First_Name;\n")],
+            &["0002_split/contract.sql:1:1: …[takes-too-much]"],
+        ),
+        (
+            &[(
+                contract,
+                "ALTER TABLE users RENAME COLUMN first_name TO name;\n",
+            )],
+            &["0002_split/contract.sql:1:1: this renames the column `first_name`…[takes-too-much]"],
+        ),
+        // Only a column was of concern.
+        (
+            &[(contract, "DROP TABLE users;\n")],
+            &[
+                "0002_split/contract.sql:1:1: this takes away the table `users`, which backfill.sql fills…[takes-too-much]",
+            ],
+        ),
+        (
+            &[(contract, "ALTER TABLE users DROP COLUMN email;\n")],
+            &[
+                "0002_split/contract.sql:1:1: this takes away the column `email` of `users`, which nothing else…[takes-too-much]",
+            ],
+        ),
+        (
+            &[
+                (contract, "ALTER TABLE users DROP COLUMN email;\n"),
+                (manifest, &allowed),
+            ],
+            &[],
+        ),
+        // Nobody is declared to use it.
+        (
+            &[(manifest, &only_new)],
+            &[
+                "0002_split/migration.toml:8:1: warning: no version is declared to use…[ungated-contract]",
+                "0002_split/contract.sql:1:1: …no live version will hold this back [takes-too-much]",
+            ],
+        ),
+        // What it makes itself.
+        (
+            &[(
+                contract,
+                "CREATE TABLE t (a INT);\nDROP TABLE t;\nALTER TABLE users DROP COLUMN full_name;\n",
+            )],
+            &[],
+        ),
+        (
+            &[(revert, "ALTER TABLE users DROP COLUMN full_name;\n")],
+            &["0002_split/revert.sql:1:1: …[takes-too-much]"],
+        ),
+        (
+            &[
+                (
+                    expand,
+                    "CREATE TABLE names (id INT);\nALTER TABLE users ADD COLUMN first_name TEXT;\n",
+                ),
+                (
+                    revert,
+                    "DROP TABLE names;\nALTER TABLE users DROP COLUMN first_name;\n",
+                ),
+            ],
+            &[],
+        ),
+        // SQLite's way of changing a table.
+        (
+            &[(
+                contract,
+                "CREATE TABLE users_new (id INTEGER PRIMARY KEY, first_name TEXT);\nINSERT INTO users_new SELECT id, first_name FROM users;\nDROP TABLE users;\nALTER TABLE users_new RENAME TO users;\n",
+            )],
+            &[],
+        ),
+        // A table that is split: the old one is only read.
+        (
+            &[
+                (
+                    expand,
+                    "CREATE TABLE names (id INT PRIMARY KEY, name TEXT);\n",
+                ),
+                (
+                    "0002_split/backfill.sql",
+                    "INSERT INTO names SELECT id, full_name FROM users WHERE id > :after AND id <= :upto ON CONFLICT DO NOTHING;\n",
+                ),
+                (contract, "DROP TABLE users;\n"),
+                (revert, "DROP TABLE names;\n"),
+            ],
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn a_new_value_of_an_enum_is_used_later() {
+    let expand = "0002_split/expand.sql";
+    let add =
+        "ALTER TYPE st ADD VALUE 'c';\nALTER TABLE users ADD COLUMN first_name st DEFAULT 'c';\n";
+    let found = postgres(&[(expand, add)]);
+    assert!(
+        matches!(found.as_slice(), [one] if one.starts_with("0002_split/expand.sql:2:1: the value 'c' is added on line 1")),
+        "{found:?}"
+    );
+    for fine in [
+        "-- migrate: no-transaction\nALTER TYPE st ADD VALUE 'c';\nALTER TABLE users ADD COLUMN first_name st DEFAULT 'c';\n",
+        "CREATE TYPE st AS ENUM ('a');\nALTER TYPE st ADD VALUE 'c';\nALTER TABLE users ADD COLUMN first_name st DEFAULT 'c';\n",
+        "ALTER TYPE st ADD VALUE 'c';\nALTER TABLE users ADD COLUMN first_name st DEFAULT 'a';\n",
+        "ALTER TYPE st ADD VALUE 'c';\nALTER TYPE st ADD VALUE 'd' AFTER 'c';\nALTER TABLE users ADD COLUMN first_name st;\n",
+    ] {
+        assert_eq!(postgres(&[(expand, fine)]), [""; 0], "{fine}");
+    }
+}
+
+/// What a dump holds is named for what it is, once.
+#[test]
+fn a_dump_is_told_what_does_not_belong() {
+    let expand = "0002_split/expand.sql";
+    for (text, expected) in [
+        (
+            "CREATE TABLE c (id int, name text);\nCOPY public.c (id, name) FROM stdin;\n1\ta;b\n2\tit's\n\\.\nCREATE TABLE d (id int);\n",
+            "0002_split/expand.sql:2:1: COPY … FROM stdin takes its rows from psql",
+        ),
+        (
+            "COPY c FROM STDIN WITH (FORMAT csv);\n1,2\n\\.\n",
+            "0002_split/expand.sql:1:1: COPY … FROM stdin takes its rows from psql",
+        ),
+        (
+            "COPY c FROM stdin;\n",
+            "0002_split/expand.sql:1:1: COPY … FROM stdin takes its rows from psql",
+        ),
+        (
+            "SELECT 1;\n\\restrict abc\nSELECT 2;\n",
+            "0002_split/expand.sql:2:1: this line of pg_dump is for psql alone",
+        ),
+        (
+            "SET statement_timeout = 0;\nSET lock_timeout = 0;\nSET client_encoding = 'UTF8';\nSELECT pg_catalog.set_config('search_path', '', false);\nSET row_security = off;\nCREATE TABLE c (id int);\n",
+            "0002_split/expand.sql:1:1: 5 settings in a row",
+        ),
+        (
+            "SELECT 'copy a from stdin';\nSELECT 'x;\n",
+            "0002_split/expand.sql:2:8: this string is never closed",
+        ),
+    ] {
+        let found = postgres(&[(expand, text)]);
+        assert!(
+            matches!(found.as_slice(), [one] if one.starts_with(expected)),
+            "{text}: {found:?}"
+        );
+    }
 }
