@@ -89,7 +89,7 @@ scenario!(
         let error = block_on(Lease::builder(&db.url, "web", "1.0.0").acquire())
             .expect_err("the old format is gone");
         assert!(matches!(error, LeaseError::Refused(_)), "{error}");
-        insta::assert_snapshot!(error, @"it may not start: web 1.0.0 reads and writes the old format of 0002_rename, which has been removed (help: start a version that does not use it; `migrate status` shows which may start)");
+        insta::assert_snapshot!(error, @"it may not start: web 1.0.0 reads and writes the old format of 0002_rename, which has been removed (help: start a version that does not use it; `migrate status` shows which may start); versions of web that may start now: >=1.2.0");
         let error = block_on(Lease::builder(&db.url, "web", "1badc0de").acquire())
             .expect_err("a commit id is no version");
         assert!(matches!(error, LeaseError::Version(_)), "{error}");
