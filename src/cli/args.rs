@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::recording::{GateArgs, Recording};
 use crate::interrupt::Interrupt;
 use crate::project::Pace;
 
@@ -125,7 +126,7 @@ pub(super) enum Command {
     /// Show each migration's phase, what it waits for, and which versions may start now
     Status(StatusArgs),
     /// Show which versions are live, who says so, and what they touch
-    Fleet,
+    Fleet(Recording),
     /// Plan the schema steps and rollouts that lead to these versions
     #[command(after_help = PLAN_HELP)]
     Plan(PlanArgs),
@@ -133,8 +134,7 @@ pub(super) enum Command {
     #[command(after_help = ROLLOUT_HELP)]
     Rollout(RolloutArgs),
     /// Ask whether an action is safe now, without doing anything
-    #[command(subcommand)]
-    Gate(GateCommand),
+    Gate(GateArgs),
     /// Add the new format: every pending migration, or those named
     Expand(ExpandArgs),
     /// Fill the new format for existing rows
@@ -157,6 +157,8 @@ pub(super) enum Command {
 
 #[derive(Args)]
 pub(super) struct StatusArgs {
+    #[command(flatten)]
+    pub recording: Recording,
     /// List every migration; otherwise a long run of complete ones is one line. JSON always
     /// lists every migration
     #[arg(long)]
@@ -173,6 +175,8 @@ pub(super) struct NewArgs {
 pub(super) struct PlanArgs {
     #[command(flatten)]
     pub goal: GoalArgs,
+    #[command(flatten)]
+    pub recording: Recording,
     /// Plan on paper from these versions: nothing is applied, nothing else runs, no database
     /// is asked
     #[arg(long, value_name = "SERVICE=VERSION")]
@@ -229,36 +233,6 @@ pub(super) struct Patience {
     /// under [rollout] otherwise, and 30m without that
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
-}
-
-#[derive(Subcommand)]
-pub(super) enum GateCommand {
-    /// May instances of these versions start now, beside those that run?
-    Deploy {
-        /// A service and a version: web=1.1.0
-        #[arg(required = true, value_name = "SERVICE=VERSION")]
-        versions: Vec<ServiceVersion>,
-    },
-    /// May the expand of this migration run now?
-    Expand {
-        /// Its number or name
-        id: String,
-    },
-    /// May its backfill run now?
-    Backfill {
-        /// Its number or name
-        id: String,
-    },
-    /// May its contract run now?
-    Contract {
-        /// Its number or name
-        id: String,
-    },
-    /// May its expand be undone now?
-    Revert {
-        /// Its number or name
-        id: String,
-    },
 }
 
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::args::Global;
 use super::failure::Failure;
 use super::out::note;
+use super::recording::Recording;
 use crate::coordinator::{self, CoordinatorError, Situation};
 use crate::database::{Connection, DatabaseError, ErrorKind, Target};
 use crate::gate::Action;
@@ -46,6 +47,29 @@ impl Context {
             ),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// As [`Self::observe`]; and writes down what the sources have shown, where that is asked for.
+    pub(super) async fn look(&self, recording: &Recording) -> Result<Situation, Failure> {
+        let mut situation = self.observe().await?;
+        if recording.record && situation.has_ledger {
+            let mut connection = self.recorder().await?;
+            let recorded =
+                coordinator::record(&self.project, connection.as_mut(), &mut situation).await;
+            let named = match &recorded {
+                Ok(()) => situation.name_examples(connection.as_mut()).await,
+                Err(_) => Ok(()),
+            };
+            connection.close().await;
+            recorded?;
+            named?;
+        }
+        Ok(situation)
+    }
+
+    /// A connection for writing down what a look has shown.
+    pub(super) async fn recorder(&self) -> Result<Box<dyn Connection>, DatabaseError> {
+        coordinator::connect_to_record(&self.project, &self.target, self.interrupt).await
     }
 
     /// A connection for reading.

@@ -6,14 +6,15 @@ use super::args::Global;
 use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
+use super::recording::Recording;
 use super::{json, text};
 use crate::coordinator::Situation;
 use crate::gate::touch_words;
 use crate::model::{Format, InstanceState, Live, LiveGroup, MigrationId, SourceStatus};
 
-pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
+pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global)?;
-    let situation = context.observe().await?;
+    let situation = context.look(args).await?;
     let snapshot = &situation.evidence.snapshot;
     let complete = snapshot
         .sources
@@ -21,8 +22,7 @@ pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
         .all(|source| source.status == SourceStatus::Fresh);
     if out.is_json() {
         let groups: Vec<_> = snapshot
-            .groups
-            .iter()
+            .all_groups()
             .map(|group| as_json(group, &situation))
             .collect();
         out.json(&json!({
@@ -30,10 +30,10 @@ pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
             "sources": snapshot.sources.iter().map(json::source).collect::<Vec<_>>(),
             "checked_at": json::time(snapshot.taken_at),
         }));
-    } else if snapshot.groups.is_empty() {
+    } else if snapshot.all_groups().next().is_none() {
         out.line("no live instance is seen");
     } else {
-        let mut groups: Vec<&LiveGroup> = snapshot.groups.iter().collect();
+        let mut groups: Vec<&LiveGroup> = snapshot.all_groups().collect();
         groups.sort_by(|a, b| {
             (&a.service, &a.label.version, &a.state).cmp(&(&b.service, &b.label.version, &b.state))
         });
@@ -82,6 +82,9 @@ pub(super) async fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
 fn as_row(group: &LiveGroup, situation: &Situation) -> (Vec<String>, Vec<String>) {
     let age = situation.view.now.saturating_sub(group.seen_at);
     let mut details = Vec::new();
+    if situation.evidence.snapshot.remembered.contains(group) {
+        details.push("remembered: no look since shows that it is gone".to_owned());
+    }
     if !group.examples.is_empty() {
         let shown = u64::try_from(group.examples.len()).unwrap_or(u64::MAX);
         let more = if shown < group.instances { ", …" } else { "" };
@@ -133,6 +136,7 @@ fn as_json(group: &LiveGroup, situation: &Situation) -> serde_json::Value {
         "seen_at": json::time(group.seen_at),
         "examples": group.examples,
         "touches": touches,
+        "remembered": situation.evidence.snapshot.remembered.contains(group),
     })
 }
 

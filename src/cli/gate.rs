@@ -1,21 +1,22 @@
 //! `migrate gate`: is an action safe now?
 
-use super::args::{GateCommand, Global, ServiceVersion};
+use super::args::{Global, ServiceVersion};
 use super::context::{Context, refuse_drift_before};
 use super::failure::Failure;
 use super::out::Out;
+use super::recording::{GateArgs, GateCommand};
 use super::{json, text};
 use crate::coordinator::{self, CoordinatorError, Situation};
 use crate::database::{Connection, DatabaseError, ErrorKind};
 use crate::gate::{Action, Decision, Verdict, decide, unreachable};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Named};
 use crate::model::{Live, Snapshot, Step, Version};
 use crate::project::Config;
 
-pub(super) async fn run(command: &GateCommand, global: &Global, out: &Out) -> Result<u8, Failure> {
+pub(super) async fn run(args: &GateArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global)?;
-    let action = action(command, &context)?;
-    match answer(&context, action.clone()).await {
+    let action = action(&args.command, &context)?;
+    match answer(&context, action.clone(), args).await {
         Ok((decision, snapshot)) => Ok(show(&decision, &snapshot, out)),
         // A gate that cannot see must not say yes, and need not say that anything is broken.
         Err(Unanswered::Unreachable(error)) => {
@@ -65,14 +66,23 @@ impl From<CoordinatorError> for Unanswered {
     }
 }
 
-async fn answer(context: &Context, action: Action) -> Result<(Decision, Snapshot), Unanswered> {
-    let situation = match context.reader().await {
+async fn answer(
+    context: &Context,
+    action: Action,
+    args: &GateArgs,
+) -> Result<(Decision, Snapshot), Unanswered> {
+    let connected = if args.recording.record {
+        context.recorder().await
+    } else {
+        context.reader().await
+    };
+    let situation = match connected {
         Err(error) if coordinator::is_nothing_yet(&error, &context.target) => {
             coordinator::nothing_yet(&context.project, context.target.dialect())
         }
         Err(error) => return Err(error.into()),
         Ok(mut connection) => {
-            let situation = survey(context, &action, connection.as_mut()).await?;
+            let situation = survey(context, &action, args, connection.as_mut()).await?;
             connection.close().await;
             situation
         }
@@ -86,10 +96,14 @@ async fn answer(context: &Context, action: Action) -> Result<(Decision, Snapshot
 async fn survey(
     context: &Context,
     action: &Action,
+    args: &GateArgs,
     connection: &mut dyn Connection,
 ) -> Result<Situation, Unanswered> {
     let project = &context.project;
     let mut situation = coordinator::survey(project, connection).await?;
+    if args.recording.record {
+        coordinator::record(project, connection, &mut situation).await?;
+    }
     if let Action::Step {
         step: Step::Contract,
         migration,
@@ -100,6 +114,21 @@ async fn survey(
     // Only a blocker names instances.
     if decide(action.clone(), &situation.evidence).verdict != Verdict::Go {
         situation.name_examples(connection).await?;
+    } else if let (true, GateCommand::Deploy { versions }, Action::Deploy(candidates)) =
+        (args.recording.record, &args.command, action)
+        && situation.has_ledger
+        && situation.drift.is_empty()
+    {
+        // Whoever asked is about to start them, and may be done before anybody looks again.
+        let named: Vec<(Named, Version)> = versions
+            .iter()
+            .zip(candidates)
+            .map(|(wanted, who)| {
+                let name = Named::new(&wanted.service, &wanted.label);
+                (name, who.version.clone())
+            })
+            .collect();
+        coordinator::record_deploy(project, connection, &named).await?;
     }
     Ok(situation)
 }

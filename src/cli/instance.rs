@@ -26,6 +26,14 @@ pub(super) async fn admit(args: &AdmitArgs, global: &Global, out: &Out) -> Resul
     match ask(&setting.target, &request).await? {
         Admission::Refused(decision) => Ok(refuse(&decision, out)),
         Admission::Admitted { .. } => {
+            if request.sources.is_empty() && !setting.config.services.is_empty() && !global.quiet {
+                note(&format!(
+                    "note: nothing but leases says who is live, so {} stops counting as live in {}, whether or not it \
+                     still runs: use `migrate agent`, or name a source that sees it under [fleet] in migrate.toml",
+                    request.instance,
+                    text::span(milliseconds(args.hold)),
+                ));
+            }
             let who = Live {
                 service: request.service,
                 version: request.version,
@@ -167,6 +175,7 @@ impl Setting {
             renew: self.config.fleet.renew,
             state,
             pending: self.declarations.clone(),
+            sources: self.config.fleet.other_sources(),
         })
     }
 }

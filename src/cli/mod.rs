@@ -18,6 +18,7 @@ mod log;
 mod out;
 mod plan;
 mod progress;
+mod recording;
 mod report;
 mod rollout;
 mod scaffold;
@@ -82,7 +83,7 @@ const fn heeds_interrupts(command: &Command) -> bool {
         | Command::Admit(_)
         | Command::Agent(_) => false,
         Command::Status(_)
-        | Command::Fleet
+        | Command::Fleet(_)
         | Command::Plan(_)
         | Command::Rollout(_)
         | Command::Gate(_)
@@ -101,7 +102,7 @@ const fn purpose(command: &Command) -> Purpose {
         Command::Check
         | Command::Completions(_)
         | Command::Status(_)
-        | Command::Fleet
+        | Command::Fleet(_)
         | Command::Plan(_)
         | Command::Gate(_)
         | Command::Log(_) => Purpose::Tells,
@@ -186,7 +187,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Check => check::run(global, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Status(args) => runtime.block_on(asking(status::run(args, global, out), global)),
-        Command::Fleet => runtime.block_on(asking(fleet::run(global, out), global)),
+        Command::Fleet(args) => runtime.block_on(asking(fleet::run(args, global, out), global)),
         Command::Plan(args) => runtime.block_on(asking(plan::run(args, global, out), global)),
         Command::Rollout(args) => runtime.block_on(rollout::run(args, global, out)),
         Command::Gate(args) => runtime.block_on(asking(gate::run(args, global, out), global)),

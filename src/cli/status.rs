@@ -15,7 +15,7 @@ use crate::project::Pace;
 
 pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global)?;
-    let situation = context.observe().await?;
+    let situation = context.look(&args.recording).await?;
     let is_any = |applied: &Applied| applied.state.declaration.parts.backfill;
     let backfills = if situation.view.applied.iter().any(is_any) {
         context.backfills().await?

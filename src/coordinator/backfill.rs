@@ -22,8 +22,7 @@ impl Coordinator<'_> {
         let situation = self.situation().await?;
         let decision = self.ask(Step::Backfill, id, &situation);
         let overridden = self.overridden(Step::Backfill, id, &situation);
-        self.remember(&situation.evidence.snapshot, &overridden, id)
-            .await?;
+        self.record_override(&overridden, id).await?;
         if decision.verdict != Verdict::Go {
             return Ok(Outcome::Blocked(decision));
         }

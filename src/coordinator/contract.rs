@@ -168,8 +168,7 @@ impl Coordinator<'_> {
         situation: &Situation,
     ) -> Result<(), CoordinatorError> {
         let overridden = self.overridden(Step::Contract, id, situation);
-        self.remember(&situation.evidence.snapshot, &overridden, id)
-            .await
+        self.record_override(&overridden, id).await
     }
 
     /// A restart or a failover of the database is no reason to give up a long wait.

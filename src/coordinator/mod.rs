@@ -32,7 +32,8 @@ use std::time::Duration;
 pub use error::{CoordinatorError, ScriptFailure};
 pub use facts::{measure_if_clear, soak};
 pub use observe::{
-    Changed, Drift, Situation, connect, is_nothing_yet, nothing_yet, observe, observe_with, survey,
+    Changed, Drift, Situation, connect, connect_to_record, is_nothing_yet, nothing_yet, observe,
+    observe_with, record, record_deploy, survey,
 };
 pub use resume::Answer;
 pub use script::Progress;

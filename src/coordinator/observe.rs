@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::database::{ConnectOptions, Connection, DatabaseError, ErrorKind, Owners, Target};
+use crate::database::{
+    ConnectOptions, Connection, DatabaseError, ErrorKind, LockTimeout, Owners, Target,
+};
 use crate::fleet;
 use crate::gate::{Evidence, Facts};
 use crate::interrupt::Interrupt;
-use crate::ledger::{AppliedFile, CoordinatorRow, LeaseRules, Ledger, LedgerError, View};
+use crate::ledger::{
+    AppliedFile, CoordinatorRow, LEASES, LeaseRules, Ledger, LedgerError, Named, View,
+};
 use crate::model::{
     Declaration, MigrationId, MigrationState, Phase, Schema, Snapshot, Step, Version,
 };
@@ -77,11 +81,33 @@ pub async fn connect(
     create: bool,
     interrupt: Interrupt,
 ) -> Result<Box<dyn Connection>, DatabaseError> {
+    connect_as(project, target, create, (Owners::Trusted, interrupt)).await
+}
+
+/// As [`connect`], for whoever writes down what a look has shown and nothing else: the ledger may be somebody
+/// else's, as it is for an instance.
+///
+/// # Errors
+/// As of [`connect`].
+pub async fn connect_to_record(
+    project: &Project,
+    target: &Target,
+    interrupt: Interrupt,
+) -> Result<Box<dyn Connection>, DatabaseError> {
+    connect_as(project, target, false, (Owners::One, interrupt)).await
+}
+
+async fn connect_as(
+    project: &Project,
+    target: &Target,
+    create: bool,
+    (owners, interrupt): (Owners, Interrupt),
+) -> Result<Box<dyn Connection>, DatabaseError> {
     let options = ConnectOptions {
         busy_timeout: project.config.database.busy_timeout,
         create,
         lock_limit: Some(project.config.database.lock_timeout),
-        owners: Owners::Trusted,
+        owners,
         interrupt,
         ..ConnectOptions::default()
     };
@@ -180,6 +206,71 @@ async fn rolling(
     }
 }
 
+/// Remembers what a look has shown of sources other than the leases, and then rests on what is remembered. Nothing is
+/// written where there is no ledger yet, because no row kinds are either.
+///
+/// # Errors
+/// As of [`observe`].
+pub async fn record(
+    project: &Project,
+    connection: &mut dyn Connection,
+    situation: &mut Situation,
+) -> Result<(), LedgerError> {
+    if !situation.has_ledger || !has_shown_anything(situation) {
+        return Ok(());
+    }
+    Ledger::complete(connection).await?;
+    let services = project.config.services.keys().cloned().collect();
+    let mut ledger = writing(project, connection).await?;
+    ledger
+        .record_look(&situation.evidence.snapshot, &services)
+        .await?;
+    ledger.commit().await?;
+    let Some((view, files)) = Ledger::survey(connection, &situation.rules).await? else {
+        return Ok(());
+    };
+    let snapshot = view.refresh(&situation.evidence.snapshot);
+    let dialect = connection.capabilities().dialect;
+    let rolling = std::mem::take(&mut situation.evidence.rolling);
+    *situation = observe_with(project, view, snapshot, &files, dialect);
+    situation.evidence.rolling = rolling;
+    Ok(())
+}
+
+/// Counts versions that the gate has let through like ones that have come: whoever asked is about to start them.
+///
+/// # Errors
+/// As of [`observe`].
+pub async fn record_deploy(
+    project: &Project,
+    connection: &mut dyn Connection,
+    candidates: &[(Named, Version)],
+) -> Result<(), LedgerError> {
+    let mut ledger = writing(project, connection).await?;
+    ledger.record_deploy(candidates).await?;
+    ledger.commit().await
+}
+
+async fn writing<'c>(
+    project: &Project,
+    connection: &'c mut dyn Connection,
+) -> Result<Ledger<'c>, LedgerError> {
+    let mut ledger = Ledger::write(connection).await?;
+    ledger.judge_by(&fleet::lease_rules(&project.config));
+    let limit = LockTimeout(project.config.database.lock_timeout);
+    ledger.connection().await?.limit_lock_waits(limit).await?;
+    Ok(ledger)
+}
+
+/// Whether there is a source other than the leases, or was one.
+pub(super) fn has_shown_anything(situation: &Situation) -> bool {
+    let memory = &situation.view.memory;
+    let mut sources = situation.evidence.snapshot.sources.iter();
+    sources.any(|source| source.name != LEASES)
+        || !memory.looked.is_empty()
+        || !memory.seen.is_empty()
+}
+
 /// What is known of a database that does not exist yet.
 #[must_use]
 pub fn nothing_yet(project: &Project, dialect: Dialect) -> Situation {
@@ -262,6 +353,8 @@ fn empty_view() -> View {
         applied: Vec::new(),
         sightings: Vec::new(),
         arrivals: crate::ledger::Arrivals::Kept(Vec::new()),
+        memory: crate::ledger::Memory::default(),
+        remembered: Vec::new(),
         groups: Vec::new(),
         coordinator: CoordinatorRow {
             token: 0,

@@ -18,8 +18,7 @@ impl Coordinator<'_> {
         let situation = self.situation_before(Step::Revert, id).await?;
         let decision = self.ask(Step::Revert, id, &situation);
         let overridden = self.overridden(Step::Revert, id, &situation);
-        self.remember(&situation.evidence.snapshot, &overridden, id)
-            .await?;
+        self.record_override(&overridden, id).await?;
         if decision.verdict != Verdict::Go {
             // An earlier run may have left its fence up.
             let blocked = Ok(Outcome::Blocked(decision));

@@ -9,7 +9,7 @@ use crate::database::{ConnectOptions, Connection, LockTimeout, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
 use crate::interrupt::Interrupt;
 use crate::ledger::{Acquired, CoordinatorRow, EventKind, Ledger, LedgerError};
-use crate::model::{MigrationId, MigrationState, Snapshot, Step};
+use crate::model::{MigrationId, MigrationState, Step};
 use crate::project::{Migration, Project};
 
 /// How old an observation may be for an expand that follows another at once: so many times as long as it took, because
@@ -230,7 +230,9 @@ impl<'a> Coordinator<'a> {
     }
 
     pub(super) async fn observe(&mut self) -> Result<Situation, CoordinatorError> {
-        Ok(observe(self.options.project, self.connection.as_mut()).await?)
+        let situation = observe(self.options.project, self.connection.as_mut()).await?;
+        self.record_look(&situation).await?;
+        Ok(situation)
     }
 
     /// As [`Self::situation`], or what the expand before has left, where that was observed a moment ago: looking
@@ -312,35 +314,40 @@ impl<'a> Coordinator<'a> {
             .ok_or_else(|| CoordinatorError::NoFiles(id.clone()))
     }
 
-    /// Records what was seen outside of the leases, and what an override covered. In a
-    /// transaction of its own, because it holds whatever becomes of the step.
+    /// Remembers what this look has shown of sources other than the leases. In a transaction of its own, because it
+    /// holds whatever becomes of the step.
     ///
     /// A version that never registered counts like one that was admitted: what it writes widens the row kinds,
     /// and may undo a backfill, even if it is gone at the next look. When it came nobody knows.
-    pub(super) async fn remember(
+    async fn record_look(&mut self, situation: &Situation) -> Result<(), CoordinatorError> {
+        if !super::observe::has_shown_anything(situation) {
+            return Ok(());
+        }
+        let look = &situation.evidence.snapshot;
+        let services = self.project().config.services.keys().cloned().collect();
+        self.in_ledger(async |ledger| {
+            ledger.record_look(look, &services).await?;
+            Ok(End::Commit(()))
+        })
+        .await
+    }
+
+    /// Records what an override covered. In a transaction of its own, because it holds whatever becomes of the step.
+    pub(super) async fn record_override(
         &mut self,
-        snapshot: &Snapshot,
         overridden: &[String],
         id: &MigrationId,
     ) -> Result<(), CoordinatorError> {
-        let others: Vec<_> = snapshot
-            .groups
-            .iter()
-            .filter(|group| group.source != crate::ledger::LEASES)
-            .collect();
-        if others.is_empty() && overridden.is_empty() {
+        if overridden.is_empty() {
             return Ok(());
         }
         let reason = self.options.accept_unknown.clone().unwrap_or_default();
         let actor = self.actor.clone();
         self.in_ledger(async |ledger| {
-            ledger.saw(&others).await?;
-            if !overridden.is_empty() {
-                let detail = serde_json::json!({ "reason": reason, "accepted": overridden });
-                ledger
-                    .append(EventKind::Override, &actor, Some(id), &detail)
-                    .await?;
-            }
+            let detail = serde_json::json!({ "reason": reason, "accepted": overridden });
+            ledger
+                .append(EventKind::Override, &actor, Some(id), &detail)
+                .await?;
             Ok(End::Commit(()))
         })
         .await

@@ -8,15 +8,15 @@ mod image;
 mod pattern;
 mod sessions;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 
 pub use command::read_lines;
 
 use crate::database::Connection;
-use crate::ledger::{LeaseRules, ServiceRules, View};
-use crate::model::{InstanceState, Label, LiveGroup, Snapshot, SourceReport, SourceStatus};
+use crate::ledger::{Asker, LEASES, LeaseRules, ServiceRules, View};
+use crate::model::{InstanceState, Label, Listed, LiveGroup, Snapshot, SourceReport, SourceStatus};
 use crate::project::{Config, ServiceConfig, SourceConfig};
 
 /// One instance, as a source names it.
@@ -120,12 +120,47 @@ pub async fn observe(config: &Config, view: &View, connection: &mut dyn Connecti
             continue;
         };
         let answer = source.observe(config, connection).await;
+        if let Ok(observation) = &answer {
+            let listed = observation.instances.iter().map(|instance| Listed {
+                source: row.name().to_owned(),
+                service: instance.service.clone(),
+                label: instance.label.clone(),
+                instance: instance.instance.clone(),
+            });
+            snapshot.listed.extend(listed);
+        }
         let (report, groups) = report(row.name(), source.max_age_ms(), answer, config, view.now);
         snapshot.sources.push(report);
         snapshot.groups.extend(groups);
     }
     snapshot.sessions = accounts::check(config, &snapshot, connection).await;
+    snapshot.told = told(config, &snapshot);
+    snapshot.remembered = view.recall(&Asker::Looker(&snapshot));
     snapshot
+}
+
+/// Of which services each source tells all there is: while it is fresh, of those of which enough instances are seen.
+fn told(config: &Config, snapshot: &Snapshot) -> Vec<(String, String)> {
+    let mut services: BTreeMap<&str, u64> = config
+        .services
+        .iter()
+        .map(|(name, service)| (name.as_str(), service.min_instances))
+        .collect();
+    for listed in &snapshot.listed {
+        services.entry(&listed.service).or_insert(0);
+    }
+    let proven = snapshot.proven();
+    services.retain(|service, wanted| proven.get(service).copied().unwrap_or(0) >= *wanted);
+    let fresh = snapshot
+        .sources
+        .iter()
+        .filter(|source| source.name != LEASES && source.status == SourceStatus::Fresh);
+    fresh
+        .flat_map(|source| {
+            let services = services.keys();
+            services.map(|service| (source.name.clone(), (*service).to_owned()))
+        })
+        .collect()
 }
 
 fn report(

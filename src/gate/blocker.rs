@@ -181,6 +181,12 @@ impl Blocker {
     pub(crate) fn seen(self, who: &Live, snapshot: &Snapshot) -> Self {
         let groups: Vec<_> = snapshot.groups_of(who).collect();
         let mut blocker = self.about(who);
+        let is_remembered = |group: &&crate::model::LiveGroup| snapshot.remembered.contains(group);
+        if !groups.is_empty() && groups.iter().all(is_remembered) {
+            blocker.help.push_str(
+                "; it was seen or admitted, and no look since tells that it is gone: once it is, `migrate fleet --record` says so to all",
+            );
+        }
         blocker.instances = crate::model::most_in_one_source(groups.iter().copied());
         let mut sources: Vec<&str> = groups.iter().map(|group| group.source.as_str()).collect();
         sources.sort_unstable();

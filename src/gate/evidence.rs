@@ -38,7 +38,7 @@ impl Gaps {
                 services.push((service.clone(), blocker));
             }
         }
-        for group in &evidence.snapshot.groups {
+        for group in evidence.snapshot.all_groups() {
             if group.label.version.is_none() {
                 services.push((group.service.clone(), unplaced(group)));
             }

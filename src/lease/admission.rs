@@ -10,7 +10,7 @@ use crate::database::{
     ConnectOptions, Connection, ErrorKind, LockTimeout, Owners, Target, connect,
 };
 use crate::gate::{Action, Decision, Evidence, Facts, Verdict, decide};
-use crate::ledger::{LeaseId, Ledger, LedgerError, NewLease, View};
+use crate::ledger::{Asker, LeaseId, Ledger, LedgerError, NewLease, View};
 use crate::model::{Declaration, InstanceState, Live, MigrationState, Schema, Snapshot, Version};
 
 /// How long an admission may take before it is given up: it waits for phase changes to end.
@@ -29,6 +29,9 @@ pub struct AdmissionRequest {
     pub state: InstanceState,
     /// Migrations from local files; those that the ledger does not know yet count as pending.
     pub pending: Vec<Declaration>,
+    /// The sources other than the leases that the project is known to have: where there is one, the end of a lease
+    /// that nobody renews does not say that its instance is gone.
+    pub sources: Vec<String>,
 }
 
 /// What became of an admission.
@@ -142,7 +145,10 @@ pub(super) async fn admit_on(
 ) -> Result<Admission, LeaseError> {
     let mut ledger = begin(connection, limit).await?;
     ledger.lock_admissions().await?;
-    let view = ledger.view().await?;
+    let mut view = ledger.view().await?;
+    view.remembered = view.recall(&Asker::Door {
+        sources: &request.sources,
+    });
     let now = view.now;
     let mut evidence = evidence(view.clone(), &request.pending);
     let decision = decide(action(request), &evidence);
@@ -210,6 +216,7 @@ pub fn evidence(view: View, pending: &[Declaration]) -> Evidence {
             taken_at: view.now,
             sources,
             groups: view.groups,
+            remembered: view.remembered,
             ..Snapshot::default()
         },
         facts,

@@ -189,6 +189,7 @@ impl LeaseBuilder {
         let (mut lease, mut renew) = (Terms::DEFAULT_LEASE, Terms::DEFAULT_RENEW);
         let mut connection = LeaseConnection::default();
         let mut placed = None;
+        let mut sources = Vec::new();
         if let Some(directory) = &self.project {
             let project =
                 Project::load(directory, Some(&self.database_url)).map_err(LeaseError::Project)?;
@@ -196,6 +197,7 @@ impl LeaseBuilder {
             connection = project.config.fleet.connection;
             target = with_credentials(target, &project.config.database, &project.root);
             placed = project.config.place(&self.service, &self.label).version;
+            sources = project.config.fleet.other_sources();
             let declarations = project.migrations.into_iter();
             pending.extend(declarations.map(|migration| migration.declaration));
         }
@@ -215,6 +217,7 @@ impl LeaseBuilder {
             renew: self.renew.unwrap_or(renew),
             state: InstanceState::Serving,
             pending,
+            sources,
         };
         Ok((target, request, self.connection.unwrap_or(connection)))
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::view::Sighting;
 use super::{Ledger, LedgerError, View};
 use crate::database::Row;
-use crate::model::{Live, LiveGroup, MigrationState, Phase, Version};
+use crate::model::{Live, MigrationState, Version};
 
 /// A version as its instances call it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -201,7 +201,7 @@ impl History {
 impl View {
     /// Whoever is live now, by name.
     pub(super) fn named(&self) -> BTreeSet<Named> {
-        let groups = self.groups.iter();
+        let groups = self.groups.iter().chain(&self.remembered);
         groups
             .map(|group| Named::new(&group.service, &group.label.text))
             .collect()
@@ -273,52 +273,6 @@ impl Ledger<'_> {
             ],
         );
         true
-    }
-
-    /// Writes down whom sources other than the leases saw. When they came nobody knows: they count as live beside
-    /// whoever was live since the earliest record that is not past its contract.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn saw(&mut self, groups: &[&LiveGroup]) -> Result<(), LedgerError> {
-        if groups.is_empty() {
-            return Ok(());
-        }
-        let seq = self.count_admission().await?;
-        let view = self.view().await?;
-        let open = view
-            .applied
-            .iter()
-            .filter(|applied| applied.state.phase != Phase::Contracted);
-        let since = open
-            .map(|applied| applied.changed_at)
-            .min()
-            .unwrap_or(view.now);
-        let mut live = view.named();
-        live.extend(
-            view.sightings
-                .iter()
-                .filter(|s| s.last_seen_at >= since)
-                .map(named),
-        );
-        live.extend(
-            groups
-                .iter()
-                .map(|group| Named::new(&group.service, &group.label.text)),
-        );
-        let is_news = self.write_arrival(&view, &live, seq, &Occasion::Arrival);
-        for group in groups {
-            let version = group.label.version.as_ref();
-            self.sight(
-                &group.service,
-                &group.label.text,
-                version,
-                group.seen_at,
-                is_news.then_some(seq),
-            )
-            .await?;
-        }
-        Ok(())
     }
 
     /// Counts these versions like ones that come after `seq`, the admissions so far. They go on writing

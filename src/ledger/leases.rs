@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::arrivals::{Named, Occasion};
+use super::arrivals::{Kept, Named, Occasion};
+use super::looks::NEVER_RENEWED;
 use super::{Ledger, LedgerError, View, first};
 use crate::database::Value;
 use crate::model::{InstanceState, Version};
@@ -116,20 +117,19 @@ impl Ledger<'_> {
         let asked = first(&asked)?;
         let (now, address) = (asked.int(0)?, asked.text(1)?.to_owned());
         let id = LeaseId::new(seq, lease, now);
-        if lease.renew_ms >= lease.lease_ms {
-            // Nobody renews it: the same instance asks once more, perhaps because its container was
-            // started again, and is still one instance.
-            self.execute(
-                "DELETE FROM {leases} WHERE service = ? AND version = ? AND instance = ? \
-                 AND renewed_at + renew_ms >= expires_at",
-                &[
-                    lease.service.as_str().into(),
-                    lease.label.as_str().into(),
-                    lease.instance.as_str().into(),
-                ],
-            )
-            .await?;
-        }
+        // One that nobody renews: the same instance asks once more, perhaps because its container was
+        // started again, or now renews its lease; it is still one instance.
+        self.execute(
+            &format!(
+                "DELETE FROM {{leases}} WHERE service = ? AND version = ? AND instance = ? AND {NEVER_RENEWED}"
+            ),
+            &[
+                lease.service.as_str().into(),
+                lease.label.as_str().into(),
+                lease.instance.as_str().into(),
+            ],
+        )
+        .await?;
         if lease.renew_ms < lease.lease_ms {
             self.supersede(lease, now).await?;
         }
@@ -357,8 +357,15 @@ impl Ledger<'_> {
             self.sight(row.text(0)?, row.text(1)?, None, row.int(2)?, None)
                 .await?;
         }
+        // Who was admitted once stays live until somebody has looked, where there is a source to look at.
+        let kept = match self.keeps_arrivals().await? {
+            Kept::Yes => "SELECT service FROM {looks}",
+            Kept::No => "SELECT '' FROM {meta} WHERE 1 = 0",
+        };
         self.execute(
-            "DELETE FROM {leases} WHERE expires_at < ?",
+            &format!(
+                "DELETE FROM {{leases}} WHERE expires_at < ? AND (NOT ({NEVER_RENEWED}) OR service NOT IN ({kept}))"
+            ),
             &[before.into()],
         )
         .await?;

@@ -3,6 +3,7 @@
 use super::arrivals::Kept;
 use super::events::{Head, HeadRecord};
 use super::groups::counted;
+use super::looks;
 use super::{CoordinatorRow, Ledger, LedgerError, RunError, View, first, understood};
 use crate::database::Row;
 use crate::model::{Live, MigrationId};
@@ -29,12 +30,31 @@ impl Ledger<'_> {
         let [lock, now] = LOCK;
         let [sightings, arrivals, applied] = View::queries_about(id);
         let leases = counted("{now}", self.columns().await?, &self.rules);
-        let [lock, now, sightings, arrivals, leases, applied] = self
-            .query_all([lock, now, &sightings, &arrivals, &leases, &applied])
+        let [looks, seen, admitted] = looks::queries("{now}");
+        let [
+            lock,
+            now,
+            sightings,
+            arrivals,
+            leases,
+            applied,
+            looks,
+            seen,
+            admitted,
+        ] = self
+            .query_all([
+                lock, now, &sightings, &arrivals, &leases, &applied, &looks, &seen, &admitted,
+            ])
             .await?;
         let (seq, coordinator) = self.locked(&lock, &now, token)?;
         let answers = [sightings, arrivals, leases, applied];
-        let view = View::read(coordinator, Kept::Yes, answers, &self.rules)?;
+        let view = View::read(
+            coordinator,
+            Kept::Yes,
+            answers,
+            &[looks, seen, admitted],
+            &self.rules,
+        )?;
         Ok((seq, view))
     }
 
@@ -56,7 +76,8 @@ impl Ledger<'_> {
             return Ok((seq, self.view_of(id).await?));
         }
         let nothing = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
-        let view = View::read(coordinator, Kept::Yes, nothing, &self.rules)?;
+        let unseen = [Vec::new(), Vec::new(), Vec::new()];
+        let view = View::read(coordinator, Kept::Yes, nothing, &unseen, &self.rules)?;
         Ok((seq, view))
     }
 

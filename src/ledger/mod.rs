@@ -15,6 +15,7 @@ mod events;
 mod groups;
 mod leases;
 mod locks;
+mod looks;
 mod record;
 mod rollouts;
 mod rules;
@@ -29,6 +30,7 @@ pub use error::{LedgerError, RunError};
 pub use events::{Event, EventKind, Verified};
 pub use groups::{CountedLeases, LONGEST_LEASE_MS};
 pub use leases::{LeaseId, NewLease, Renewal};
+pub use looks::{AdmittedOnce, Asker, Looked, Memory, SeenVersion};
 pub use record::{AppliedFile, Entry, PhaseChange, StepRecord, StepState};
 pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 pub use rules::{LeaseRules, ServiceRules};
@@ -122,7 +124,7 @@ impl<'c> Ledger<'c> {
         let capabilities = connection.capabilities();
         let look = [
             &format!("SELECT {}", columns::LEVEL),
-            "SELECT 1 FROM {backfills}, {backfill_ranges}, {arrivals}, {rollouts}, {rollout_steps} WHERE 1 = 0",
+            "SELECT 1 FROM {backfills}, {backfill_ranges}, {looks}, {seen}, {arrivals}, {rollouts}, {rollout_steps} WHERE 1 = 0",
         ]
         .map(|sql| tables::render(capabilities, sql));
         let found = connection.query_all(&look).await;

@@ -69,6 +69,18 @@ const TABLES: &[(&str, &str)] = &[
          PRIMARY KEY (service, version)",
     ),
     (
+        "looks",
+        // When each source other than the leases has last told all there is of a service; 0 where never yet.
+        "source {key_text} NOT NULL, service {key_text} NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (source, service)",
+    ),
+    (
+        "seen",
+        // What such a source has shown, and no later look at it shows to be gone.
+        "source {key_text} NOT NULL, service {key_text} NOT NULL, version {key_text} NOT NULL, \
+         instances BIGINT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (source, service, version)",
+    ),
+    (
+        // After the two before it: where it is, they are.
         "arrivals",
         // One row whenever there are more live versions than before: `seq` is the number of that admission or
         // record, `live` all of them, `strays` whom an earlier version of this program admitted meanwhile.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::arrivals::{self, Arrivals, History, Kept, Named};
 use super::groups::{CountedLeases, all_serving, counted, live_groups, read_leases, summed};
+use super::looks::{self, Asker, Memory};
 use super::rules::LeaseRules;
 use super::{AppliedFile, CoordinatorRow, Ledger, LedgerError, all};
 use crate::database::{Access, Connection, Row};
@@ -56,8 +57,12 @@ pub struct View {
     pub applied: Vec<Applied>,
     pub sightings: Vec<Sighting>,
     pub arrivals: Arrivals,
+    /// What looks at other sources have shown.
+    pub memory: Memory,
     /// The live leases.
     pub groups: Vec<LiveGroup>,
+    /// Who is live though no lease says so, as far as the ledger knows.
+    pub remembered: Vec<LiveGroup>,
     pub coordinator: CoordinatorRow,
 }
 
@@ -70,6 +75,7 @@ pub struct Contents {
     pub applied: Vec<Applied>,
     pub sightings: Vec<Sighting>,
     pub arrivals: Arrivals,
+    pub memory: Memory,
     pub leases: Vec<CountedLeases>,
     pub coordinator: CoordinatorRow,
 }
@@ -83,6 +89,7 @@ impl View {
             mut applied,
             mut sightings,
             arrivals,
+            memory,
             leases,
             coordinator,
         } = contents;
@@ -91,14 +98,18 @@ impl View {
         for migration in &mut applied {
             migration.follow(&history);
         }
-        Self {
+        let mut view = Self {
             now,
             applied,
             sightings,
             arrivals,
+            memory,
             groups,
+            remembered: Vec::new(),
             coordinator,
-        }
+        };
+        view.remembered = view.recall(&Asker::Door { sources: &[] });
+        view
     }
 
     /// The versions whose writes count: those that hold a lease, and those that other sources saw.
@@ -106,6 +117,7 @@ impl View {
     pub fn live_with(&self, others: &[Live]) -> Vec<Live> {
         let leases = Snapshot {
             groups: self.groups.clone(),
+            remembered: self.remembered.clone(),
             ..Snapshot::default()
         };
         let mut live = leases.live();
@@ -162,6 +174,8 @@ impl View {
         fresh.taken_at = self.now;
         fresh.groups.retain(|group| group.source != LEASES);
         fresh.groups.extend(self.groups.iter().cloned());
+        // When the look was taken counts, not when the leases were looked at again.
+        fresh.remembered = self.recall(&Asker::Looker(snapshot));
         fresh
     }
 
@@ -206,6 +220,7 @@ impl View {
         coordinator: CoordinatorRow,
         kept: Kept,
         answers: [Vec<Row>; 4],
+        memory: &[Vec<Row>; 3],
         rules: &LeaseRules,
     ) -> Result<Self, LedgerError> {
         let [sightings, arrivals, leases, applied] = answers;
@@ -221,6 +236,7 @@ impl View {
             applied,
             sightings,
             arrivals,
+            memory: looks::read(memory)?,
             leases,
             coordinator,
         }))
@@ -274,10 +290,36 @@ impl Ledger<'_> {
             Kept::No => arrivals::SELECT_NOTHING,
         };
         let leases = counted(&as_of.to_string(), self.columns().await?, &self.rules);
-        let answers = self
-            .query_all([coordinator, sightings, arrivals.to_owned(), leases, applied])
+        let [looks, seen, admitted] = looks::queries(&as_of.to_string());
+        let (looks, seen) = match kept {
+            Kept::Yes => (looks, seen),
+            Kept::No => {
+                let nothing = arrivals::SELECT_NOTHING;
+                (nothing.to_owned(), nothing.to_owned())
+            }
+        };
+        let arrivals = arrivals.to_owned();
+        let [
+            coordinator,
+            sightings,
+            arrivals,
+            leases,
+            applied,
+            looks,
+            seen,
+            admitted,
+        ] = self
+            .query_all([
+                coordinator,
+                sightings,
+                arrivals,
+                leases,
+                applied,
+                looks,
+                seen,
+                admitted,
+            ])
             .await?;
-        let [coordinator, sightings, arrivals, leases, applied] = answers;
         let coordinator = super::coordinator::read(&coordinator)?;
         View::read(
             CoordinatorRow {
@@ -286,6 +328,7 @@ impl Ledger<'_> {
             },
             kept,
             [sightings, arrivals, leases, applied],
+            &[looks, seen, admitted],
             &self.rules,
         )
     }
@@ -309,6 +352,8 @@ impl Ledger<'_> {
             &summed(rules),
             applied,
             super::record::SELECT_FILES,
+            looks::SELECT_LOOKED,
+            looks::SELECT_SEEN,
         ]
         .map(|sql| super::tables::render(capabilities, sql));
         let answers = match connection.query_last(&queries).await {
@@ -329,7 +374,16 @@ impl Ledger<'_> {
                 return Err(error.into());
             }
         };
-        let [coordinator, sightings, arrivals, leases, applied, files] = all(answers)?;
+        let [
+            coordinator,
+            sightings,
+            arrivals,
+            leases,
+            applied,
+            files,
+            looks,
+            seen,
+        ] = all(answers)?;
         let row = super::first(&coordinator)?;
         super::understood(row.int(5)?)?;
         let now = row.int(4)?;
@@ -338,7 +392,9 @@ impl Ledger<'_> {
         }
         let coordinator = super::coordinator::read(&coordinator)?;
         let answers = [sightings, arrivals, leases, applied];
-        let view = View::read(coordinator, Kept::Yes, answers, rules)?;
+        // No lease has run out.
+        let memory = [looks, seen, Vec::new()];
+        let view = View::read(coordinator, Kept::Yes, answers, &memory, rules)?;
         Ok(Some((view, super::record::read_files(&files)?)))
     }
 

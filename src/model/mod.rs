@@ -26,6 +26,8 @@ pub(crate) use rule::beside;
 pub use rule::{Breach, Clause, Step};
 pub use sessions::{SessionCheck, SessionRule, Unaccounted};
 pub(crate) use snapshot::most_in_one_source;
-pub use snapshot::{InstanceState, Label, LiveGroup, Snapshot, SourceReport, SourceStatus, count};
+pub use snapshot::{
+    InstanceState, Label, Listed, LiveGroup, Snapshot, SourceReport, SourceStatus, count,
+};
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema};
 pub use version::{Version, VersionError};

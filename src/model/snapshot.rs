@@ -121,6 +121,16 @@ pub struct SourceReport {
     pub notes: Vec<String>,
 }
 
+/// One instance, as a source other than the leases lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub source: String,
+    pub service: String,
+    /// The version as reported.
+    pub label: String,
+    pub instance: String,
+}
+
 /// What all sources said at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -129,15 +139,41 @@ pub struct Snapshot {
     pub sources: Vec<SourceReport>,
     pub groups: Vec<LiveGroup>,
     pub sessions: SessionCheck,
+    /// Who was seen or admitted before, and of whom no look since tells that they are gone. They are live, and say
+    /// nothing of how many serve.
+    pub remembered: Vec<LiveGroup>,
+    /// Every instance that a source other than the leases lists, by its name.
+    pub listed: Vec<Listed>,
+    /// The sources, each with a service of which it tells all there is: what it does not list is not there.
+    pub told: Vec<(String, String)>,
 }
 
 impl Snapshot {
+    /// Whether this source tells all there is of the service.
+    #[must_use]
+    pub fn tells_all(&self, source: &str, service: &str) -> bool {
+        let mut told = self.told.iter();
+        told.any(|(by, of)| by == source && of == service)
+    }
+
+    /// Whether this source has answered, and lately enough. Where it shows too few instances, that is a gap in the
+    /// evidence, and none of its answer.
+    #[must_use]
+    pub fn is_fresh(&self, source: &str) -> bool {
+        let mut sources = self.sources.iter();
+        sources.any(|report| report.name == source && report.status == SourceStatus::Fresh)
+    }
+
+    /// Every group of live instances, those that are only remembered included.
+    pub fn all_groups(&self) -> impl Iterator<Item = &LiveGroup> {
+        self.groups.iter().chain(&self.remembered)
+    }
+
     /// The live versions that could be placed, each once, in order.
     #[must_use]
     pub fn live(&self) -> Vec<Live> {
         let mut live: Vec<Live> = self
-            .groups
-            .iter()
+            .all_groups()
             .filter_map(|group| {
                 Some(Live {
                     service: group.service.clone(),
@@ -152,7 +188,7 @@ impl Snapshot {
 
     /// The groups of one live version, over all sources.
     pub fn groups_of<'a>(&'a self, who: &'a Live) -> impl Iterator<Item = &'a LiveGroup> {
-        self.groups.iter().filter(move |group| {
+        self.all_groups().filter(move |group| {
             group.service == who.service && group.label.version.as_ref() == Some(&who.version)
         })
     }

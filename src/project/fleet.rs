@@ -57,6 +57,18 @@ impl Default for FleetConfig {
     }
 }
 
+impl FleetConfig {
+    /// What the sources other than the leases are called.
+    #[must_use]
+    pub fn other_sources(&self) -> Vec<String> {
+        let others = self
+            .sources
+            .iter()
+            .filter(|source| **source != SourceConfig::Leases);
+        others.map(|source| source.name().to_owned()).collect()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceConfig {
     /// What instances registered themselves, in the ledger.

@@ -82,7 +82,11 @@ fn each_role_can_do_its_work_with_the_documented_grants_and_no_more() {
     ] {
         reader.migrate(question).expect_code(0);
     }
+    let refused = reader.migrate(&["fleet", "--record"]);
+    assert_eq!(refused.code, 0, "there is no source to record: {refused:?}");
+    records_with(&admin, &reader, "Readers that record");
     let refused = reader.migrate(&["contract", "0002"]).expect_code(1);
+    // The ledger is not this role's.
     assert!(
         refused.stderr.contains("belongs to shop_migrator"),
         "{}",
@@ -117,6 +121,30 @@ fn each_role_can_do_its_work_with_the_documented_grants_and_no_more() {
         let is_denied = error.contains("permission denied") || error.contains("must be owner");
         assert!(is_denied, "{forbidden}: {error}");
     }
+}
+
+/// A reader that records needs what this section grants, and no more.
+fn records_with(admin: &Db, reader: &Project, section: &str) {
+    let config = std::fs::read_to_string(reader.path().join("migrate.toml")).expect("a file");
+    let (before, _) = config.split_once("[fleet]").unwrap_or((&config, ""));
+    let listed = "[fleet]\nsources = [{ kind = \"leases\" }, { kind = \"command\", run = [\"cat\", \"fleet.jsonl\"] }]\n";
+    reader.file("migrate.toml", &format!("{before}{listed}"));
+    reader.file(
+        "fleet.jsonl",
+        "{\"service\":\"web\",\"instance\":\"pod-1\",\"version\":\"1.2.0\"}\n",
+    );
+    let refused = reader.migrate(&["fleet", "--record"]).expect_code(1);
+    let is_denied = ["denied", "lacks a right"]
+        .iter()
+        .any(|words| refused.stderr.contains(words));
+    assert!(is_denied, "{refused:?}");
+    admin.execute(&statements(section));
+    reader.migrate(&["fleet", "--record"]).expect_code(0);
+    reader
+        .migrate(&["gate", "deploy", "web=1.2.0", "--record"])
+        .expect_code(0);
+    reader.file("fleet.jsonl", "");
+    reader.file("migrate.toml", &config);
 }
 
 #[test]
@@ -168,6 +196,7 @@ fn each_user_of_mariadb_can_do_its_work_with_the_documented_grants_and_no_more()
     ] {
         reader.migrate(question).expect_code(0);
     }
+    records_with(&admin, &reader, "MySQL and MariaDB: readers that record");
     let refused = reader.migrate(&["contract", "0002"]).expect_code(1);
     assert!(
         refused.stderr.contains("lacks a right"),

@@ -42,6 +42,7 @@ fn request(version: &str, instance: &str) -> AdmissionRequest {
         renew: Duration::from_secs(10),
         state: InstanceState::Serving,
         pending: Vec::new(),
+        sources: Vec::new(),
     }
 }
 

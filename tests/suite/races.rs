@@ -299,6 +299,7 @@ fn keep_starting(target: &Target, version: &str, number: usize, race: &Race) -> 
             renew: Duration::from_millis(40),
             state: InstanceState::Starting,
             pending: Vec::new(),
+            sources: Vec::new(),
         };
         let is_over = race.is_over.load(Ordering::SeqCst);
         match block_on(admit(target, &request)).expect("an answer") {

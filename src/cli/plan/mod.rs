@@ -10,6 +10,7 @@ use super::context::{Context, load_project, refuse_drift};
 use super::failure::Failure;
 use super::gate::candidate;
 use super::out::{Out, note};
+use super::recording::Recording;
 use crate::gate::{Blocker, Verdict, missing_evidence};
 use crate::interrupt::Interrupt;
 use crate::model::{Live, MigrationState, Schema, Snapshot, Version};
@@ -46,7 +47,7 @@ fn on_paper(args: &PlanArgs, global: &Global, out: &Out) -> Result<u8, Failure> 
 /// From the fleet as it is seen, and the migrations as they are recorded.
 async fn from_the_fleet(args: &PlanArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global)?;
-    let planned = plan_from_the_fleet(&args.goal, &context).await?;
+    let planned = plan_from_the_fleet(&args.goal, &args.recording, &context).await?;
     Ok(planned.show(&context.project, out))
 }
 
@@ -77,11 +78,12 @@ impl Planned {
 /// Plans from what is live now.
 pub(super) async fn plan_from_the_fleet(
     goal: &GoalArgs,
+    recording: &Recording,
     context: &Context,
 ) -> Result<Planned, Failure> {
     // What is asked for has to be readable before anything is waited for.
     problem(goal, &context.project, Schema::default(), Vec::new())?;
-    let situation = context.observe().await?;
+    let situation = context.look(recording).await?;
     refuse_drift(&situation)?;
     let evidence = situation.evidence;
     let live = evidence.snapshot.live();

@@ -16,6 +16,7 @@ use super::gate::candidate;
 use super::out::Out;
 use super::plan::plan_from_the_fleet;
 use super::progress::Reporter;
+use super::recording::Recording;
 use super::{json, text};
 use crate::coordinator::{Coordinator, Options, Progress};
 use crate::gate::{Action, Verdict, decide};
@@ -60,7 +61,7 @@ impl Site<'_> {
         if let Some(open) = self.context.last_rollout().await?.filter(is_open) {
             return Err(RolloutError::Open(Box::new(open)).into());
         }
-        let planned = plan_from_the_fleet(goal, self.context).await?;
+        let planned = plan_from_the_fleet(goal, &Recording { record: false }, self.context).await?;
         let plan = match &planned.answer {
             Ok(plan) if !plan.steps.is_empty() && self.out.is_json() => plan,
             Ok(plan) if !plan.steps.is_empty() => {

@@ -7,8 +7,8 @@ use std::sync::Mutex;
 
 use phasegate::gate::{Action, BlockerKind, Decision, Evidence, Verdict, decide};
 use phasegate::ledger::{
-    Applied, Arrival, Arrivals, Contents, CoordinatorRow, CountedLeases, LEASES, Named, Sighting,
-    View,
+    Applied, Arrival, Arrivals, Contents, CoordinatorRow, CountedLeases, LEASES, Memory, Named,
+    Sighting, View,
 };
 use phasegate::model::{
     InstanceState, Label, Live, LiveGroup, MigrationState, Phase, RowKinds, Snapshot, SourceReport,
@@ -356,6 +356,7 @@ impl Scenario {
             applied: applied.collect(),
             sightings: sightings.collect(),
             arrivals: Arrivals::Kept(arrivals.collect()),
+            memory: Memory::default(),
             leases: leases
                 .filter(|(_, _, count)| *count > 0)
                 .map(counted)
