@@ -21,7 +21,10 @@ pub fn signal_group(leader: u32, signal: Signal) {
 /// What of the environment leads into the database: it is not handed on without being asked for.
 fn is_credential(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
-    matches!(&*name, "DATABASE_URL" | "DATABASE_URL_FILE" | "MYSQL_PWD") || name.starts_with("PG")
+    matches!(
+        &*name,
+        "DATABASE_URL" | "DATABASE_URL_FILE" | "DATABASE_PASSWORD_FILE" | "MYSQL_PWD"
+    ) || name.starts_with("PG")
 }
 
 /// The environment of a program that works for this one: all of it, but what leads into the database only where `asked` names

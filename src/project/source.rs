@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 
 use super::problem::{Problem, shown};
 
+/// Bytes of one file: far more than any script that somebody wrote, and read before it is taken apart.
+const LARGEST: u64 = 64 << 20;
+
 /// A file's text as the project sees it, whatever system it was checked out on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRef {
@@ -70,6 +73,18 @@ impl Source {
                 "not-a-file",
                 format!("this is {what}, where a file is expected"),
                 "put a text file in its place",
+            ));
+        }
+        if metadata.len() > LARGEST {
+            return Err(Problem::about(
+                &shown,
+                "too-large",
+                format!(
+                    "this file has {} MiB, and {} MiB are the most that is read",
+                    metadata.len() >> 20,
+                    LARGEST >> 20
+                ),
+                "move the data out of it: load them by other means, or split the migration",
             ));
         }
         let bytes = fs::read(&path).map_err(failed)?;
@@ -206,7 +221,11 @@ mod tests {
             let problem = Source::read(root, "link.sql").unwrap_err();
             assert_eq!(problem.code, "dangling-link");
         }
+        // It takes no room on the disk.
+        let large = fs::File::create(root.join("large.sql")).unwrap();
+        large.set_len(LARGEST + 1).unwrap();
         for (file, code, message) in [
+            ("large.sql", "too-large", "64 MiB"),
             ("dir.sql", "not-a-file", "a directory"),
             ("latin.sql", "not-utf8", "line 3"),
             ("wide.sql", "not-utf8", "UTF-16"),

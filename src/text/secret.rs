@@ -252,7 +252,7 @@ mod tests {
             ("unexpected token x", "unexpected token x"),
             ("sqlite://shop.db # a@b", "sqlite://shop.db # a@b"),
         ] {
-            assert_eq!(masked(text), shown);
+            assert_eq!(masked_forms(text), shown);
         }
     }
 

@@ -20,6 +20,11 @@ const LONGEST: usize = 8 * 1024;
 
 /// Pieces that mean something to one reader or another.
 const PIECES: &[&str] = &[
+    "@",
+    "://",
+    "%2F",
+    "?",
+    "&",
     "||",
     ", ",
     "<",
@@ -277,6 +282,30 @@ fn lines_of_the_command_source() {
                     .iter()
                     .all(|instance| instance.service == "web" && !instance.label.trim().is_empty())
             );
+        }
+    });
+}
+
+#[test]
+fn urls_of_databases() {
+    fuzz("url", |text| {
+        let base = Path::new("/project");
+        match phasegate::database::Target::parse(text, base) {
+            Ok(target) => {
+                // What is shown of it holds no password.
+                let shown = target.to_string();
+                let password = text
+                    .split_once("://")
+                    .and_then(|(_, rest)| rest.split(['/', '?', '#']).next()?.rsplit_once('@'))
+                    .and_then(|(credentials, _)| Some(credentials.split_once(':')?.1));
+                if let Some(password) = password.filter(|password| password.len() > 5)
+                    && target.path().is_none()
+                    && text.matches(password).count() == 1
+                {
+                    assert!(!shown.contains(password), "{shown}");
+                }
+            }
+            Err(error) => assert!(!error.to_string().is_empty()),
         }
     });
 }
