@@ -407,30 +407,10 @@ pub(super) struct AgentArgs {
     pub stop_timeout: Duration,
     /// What becomes of processes that the program has put into the background when it ends with 0
     #[arg(long, value_name = "WHAT", default_value = "keep")]
-    pub background: Background,
+    pub background: super::instance::Background,
     /// The program and its arguments, after `--`
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<OsString>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Background {
-    /// They are the application: the agent stays, and keeps the lease until they are gone
-    Keep,
-    /// They are stopped, and then the lease is released
-    Stop,
-    /// They run on, and the lease is released: they do not use the database
-    Leave,
-}
-
-impl From<Background> for crate::lease::agent::Background {
-    fn from(background: Background) -> Self {
-        match background {
-            Background::Keep => Self::Keep,
-            Background::Stop => Self::Stop,
-            Background::Leave => Self::Leave,
-        }
-    }
 }
 
 #[derive(Args)]

@@ -58,6 +58,27 @@ pub(super) async fn admit(args: &AdmitArgs, global: &Global, out: &Out) -> Resul
     }
 }
 
+/// What becomes of processes that an application has put into the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Background {
+    /// They are the application: the agent stays, and keeps the lease until they are gone
+    Keep,
+    /// They are stopped, and then the lease is released
+    Stop,
+    /// They run on, and the lease is released: they do not use the database
+    Leave,
+}
+
+impl From<Background> for agent::Background {
+    fn from(background: Background) -> Self {
+        match background {
+            Background::Keep => Self::Keep,
+            Background::Stop => Self::Stop,
+            Background::Leave => Self::Leave,
+        }
+    }
+}
+
 /// Everything that an agent begins with, the guard of its application among it.
 pub(super) fn prepare_agent(args: &AgentArgs, global: &Global) -> Result<AgentOptions, Failure> {
     let setting = Setting::read(global)?;
