@@ -8,6 +8,7 @@ mod backfill;
 mod check;
 mod completions;
 mod context;
+mod duration;
 mod failure;
 mod fleet;
 mod gate;
