@@ -62,6 +62,7 @@ pub(super) async fn admit_and_keep(
     target: &Target,
     request: &AdmissionRequest,
 ) -> Result<(Admission, Box<dyn Connection>), LeaseError> {
+    super::names::check(&request.service, &request.label, &request.instance)?;
     let attempt = async {
         let mut connection = open(target, PATIENCE).await?;
         let admission = admit_on(connection.as_mut(), request, PATIENCE).await;

@@ -193,6 +193,17 @@ impl LeaseBuilder {
         if let Some(directory) = &self.project {
             let project =
                 Project::load(directory, Some(&self.database_url)).map_err(LeaseError::Project)?;
+            let services = &project.config.services;
+            if !services.is_empty() && !services.contains_key(&self.service) {
+                let known: Vec<&str> = services.keys().map(String::as_str).collect();
+                return Err(LeaseError::Terms {
+                    reason: format!(
+                        "the service `{}` is not named in migrate.toml, which names {}",
+                        self.service,
+                        known.join(", ")
+                    ),
+                });
+            }
             (lease, renew) = (project.config.fleet.lease, project.config.fleet.renew);
             connection = project.config.fleet.connection;
             target = with_credentials(target, &project.config.database, &project.root);

@@ -15,6 +15,7 @@ mod guard;
 mod held;
 mod keeper;
 mod loss;
+mod names;
 mod rest;
 mod session_name;
 mod tenure;

@@ -311,3 +311,22 @@ scenario!(
         }
     }
 );
+
+scenario!(
+    fn an_instance_of_a_service_that_nobody_names_holds_up_a_contract(db: Db) {
+        let shop = Shop::backfilled(db);
+        shop.run(&["gate", "contract", "1"], 0);
+        shop.run(&["admit", "--service", "web", "--version", "1.2.0"], 0);
+        let leases = shop.ledger("leases");
+        shop.db
+            .execute(&format!("UPDATE {leases} SET service = 'wbe'"));
+        for command in [&["gate", "contract", "1"][..], &["contract"]] {
+            let unknown = shop.run(command, 12);
+            assert!(
+                unknown.stdout.contains("an instance of `wbe` is live"),
+                "{unknown:?}"
+            );
+        }
+        shop.run(&["gate", "deploy", "web=1.2.0"], 0);
+    }
+);

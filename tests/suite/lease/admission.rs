@@ -12,6 +12,7 @@ use super::{admitted, leases_table, live, open, record, rename, request, target,
 use crate::support::backend::Db;
 use crate::support::connection::block_on;
 use crate::support::postgres::PrivateServer;
+use crate::support::project::Project;
 use crate::support::wait::{GENEROUS, eventually};
 
 #[track_caller]
@@ -31,6 +32,36 @@ scenario!(
         let view = block_on(view(&db));
         let placed = view.groups[1].label.version.as_ref();
         assert_eq!(placed.map(ToString::to_string), Some("1.1.0".to_owned()));
+    }
+);
+
+scenario!(
+    fn a_service_that_is_none_is_not_admitted(db: Db) {
+        block_on(record(&db, Phase::Expanded));
+        for service in ["", "web\nworker"] {
+            let mut request = request("1.0.0", "server-1");
+            request.service = service.into();
+            let refused = block_on(admit(&target(&db), &request));
+            assert!(
+                matches!(refused, Err(LeaseError::Terms { .. })),
+                "{refused:?}"
+            );
+        }
+        // Mistyped, and with the project's files at hand.
+        let shop = Project::new(&db, &["web"]);
+        let lease = Lease::builder(&db.url, "wbe", "1.0.0").project(shop.path());
+        let refused = block_on(lease.acquire()).expect_err("a mistyped service");
+        assert!(
+            refused.to_string().contains("`wbe` is not named"),
+            "{refused}"
+        );
+        assert!(live(&db).is_empty());
+        // Without them it is admitted, and holds up what cannot be taken back.
+        let mut request = request("1.0.0", "server-1");
+        request.service = "wbe".into();
+        admitted(&db, &request);
+        let fleet = shop.migrate(&["gate", "contract", "1"]);
+        assert_ne!(fleet.code, 0, "{fleet:?}");
     }
 );
 

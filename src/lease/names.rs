@@ -1,0 +1,69 @@
+//! What an instance may be called, and its service and version: they stand in keys, in messages and in names of sessions.
+
+use super::error::LeaseError;
+
+/// What a key of the ledger holds on every database.
+const LONGEST: usize = 255;
+
+/// Refuses names that no project could have, whoever asks for the lease.
+///
+/// # Errors
+/// [`LeaseError::Terms`] with the name and what is wrong with it.
+pub(super) fn check(service: &str, label: &str, instance: &str) -> Result<(), LeaseError> {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let visible = |c: char| !c.is_control();
+    let refuse = |what: &str, name: &str, why: &str| {
+        let shown: String = name.chars().take(60).collect();
+        Err(LeaseError::Terms {
+            reason: format!("{shown:?} cannot be the name of {what}: {why}"),
+        })
+    };
+    let names: [(&str, &str, &dyn Fn(char) -> bool); 3] = [
+        ("a service", service, &plain),
+        ("a version", label, &visible),
+        ("an instance", instance, &visible),
+    ];
+    for (what, name, allowed) in names {
+        if name.trim().is_empty() {
+            return refuse(what, name, "it is empty");
+        }
+        if name.chars().count() > LONGEST {
+            return refuse(what, name, "it is longer than 255 characters");
+        }
+        if !name.chars().all(allowed) {
+            let why = match what {
+                "a service" => "it may hold letters, digits, `-`, `_` and `.`",
+                _ => "it may hold no control characters",
+            };
+            return refuse(what, name, why);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        assert!(check("web", "v1.2+build", "pod 1/ä").is_ok());
+        let long = "a".repeat(256);
+        for (service, label, instance) in [
+            ("", "1", "a"),
+            ("web\nworker", "1", "a"),
+            ("we b", "1", "a"),
+            ("web", " ", "a"),
+            ("web", "1\u{1b}[2J", "a"),
+            ("web", "1", ""),
+            ("web", "1", "a\0"),
+            ("web", "1", long.as_str()),
+        ] {
+            let refused = check(service, label, instance);
+            assert!(
+                matches!(refused, Err(LeaseError::Terms { .. })),
+                "{service:?} {label:?} {instance:?}"
+            );
+        }
+    }
+}
