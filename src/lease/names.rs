@@ -10,33 +10,31 @@ const LONGEST: usize = 255;
 /// # Errors
 /// [`LeaseError::Terms`] with the name and what is wrong with it.
 pub(super) fn check(service: &str, label: &str, instance: &str) -> Result<(), LeaseError> {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let visible = |c: char| !c.is_control();
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let refuse = |what: &str, name: &str, why: &str| {
         let shown: String = name.chars().take(60).collect();
         Err(LeaseError::Terms {
             reason: format!("{shown:?} cannot be the name of {what}: {why}"),
         })
     };
-    let names: [(&str, &str, &dyn Fn(char) -> bool); 3] = [
-        ("a service", service, &plain),
-        ("a version", label, &visible),
-        ("an instance", instance, &visible),
-    ];
-    for (what, name, allowed) in names {
+    for (what, name) in [
+        ("a service", service),
+        ("a version", label),
+        ("an instance", instance),
+    ] {
         if name.trim().is_empty() {
             return refuse(what, name, "it is empty");
         }
         if name.chars().count() > LONGEST {
             return refuse(what, name, "it is longer than 255 characters");
         }
-        if !name.chars().all(allowed) {
-            let why = match what {
-                "a service" => "it may hold letters, digits, `-`, `_` and `.`",
-                _ => "it may hold no control characters",
-            };
-            return refuse(what, name, why);
+        if name.chars().any(char::is_control) {
+            return refuse(what, name, "it may hold no control characters");
         }
+    }
+    if !service.chars().all(is_plain) {
+        let why = "it may hold letters, digits, `-`, `_` and `.`";
+        return refuse("a service", service, why);
     }
     Ok(())
 }

@@ -177,12 +177,10 @@ impl History {
     /// Invariant: at each moment the kinds are widened by those who were live then, and by nobody who had gone before
     /// or came later; only strays count as live beside everybody.
     pub(super) fn follow(&self, state: &MigrationState, seq: i64) -> MigrationState {
-        let mut strays: Vec<Live> = Vec::new();
-        for (_, who) in self.strays.iter().filter(|(since, _)| *since > seq) {
-            if !strays.contains(who) {
-                strays.push(who.clone());
-            }
-        }
+        // Each once, by order: anybody who may register can make as many as they like.
+        let since = self.strays.iter().filter(|(since, _)| *since > seq);
+        let strays: BTreeSet<Live> = since.map(|(_, who)| who.clone()).collect();
+        let strays: Vec<Live> = strays.into_iter().collect();
         let moments = self.moments.iter().filter(|(at, _)| *at > seq);
         let mut state = state.clone();
         let mut is_followed = strays.is_empty();
