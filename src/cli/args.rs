@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::duration::{duration, lease_duration};
 use super::recording::{GateArgs, Recording};
 use crate::interrupt::Interrupt;
+use crate::ledger::KnownHead;
 use crate::project::Pace;
 
 const AFTER_HELP: &str = "\
@@ -416,9 +417,15 @@ pub(super) struct AgentArgs {
 
 #[derive(Args)]
 pub(super) struct LogArgs {
-    /// Check that no event was changed, removed or put in between
+    /// Check that no event was changed, removed or put in between since the first one, up to the head,
+    /// and that phases, files and statements are recorded as the events tell. Whoever may write to the
+    /// ledger could write all of it anew: only a head that is kept elsewhere shows that
     #[arg(long)]
     pub verify: bool,
+    /// Print the head of the log, to be kept elsewhere; with --verify and a head that was kept, check
+    /// that the log still leads over it
+    #[arg(long, value_name = "SEQ:HASH", num_args = 0..=1)]
+    pub head: Option<Option<KnownHead>>,
     /// Only the last N events
     #[arg(short = 'n', long, value_name = "N")]
     pub last: Option<usize>,

@@ -7,22 +7,20 @@ use super::context::Context;
 use super::failure::Failure;
 use super::json::time;
 use super::out::Out;
-use crate::ledger::{Event, Ledger, Verified};
+use crate::ledger::{Event, KnownHead, Ledger, Verified};
 
 pub(super) async fn run(args: &LogArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global)?;
+    if args.verify || args.head.is_some() {
+        return ends(args, &context, out).await;
+    }
     let mut events = Vec::new();
-    let mut verified = Verified::Whole { events: 0 };
     if let Some(mut connection) = context.connect().await? {
         if let Some(mut ledger) = Ledger::read(connection.as_mut()).await? {
             events = ledger.events().await?;
-            verified = ledger.verify_events().await?;
             ledger.rollback().await?;
         }
         connection.close().await;
-    }
-    if args.verify {
-        return Ok(show_verified(&verified, out));
     }
     let skip = args
         .last
@@ -41,21 +39,74 @@ pub(super) async fn run(args: &LogArgs, global: &Global, out: &Out) -> Result<u8
     Ok(0)
 }
 
-fn show_verified(verified: &Verified, out: &Out) -> u8 {
+/// The head of the log, and whether it is believed.
+async fn ends(args: &LogArgs, context: &Context, out: &Out) -> Result<u8, Failure> {
+    let known = args.head.as_ref().and_then(Option::as_ref);
+    if !args.verify && known.is_some() {
+        return Err(Failure::new("a head that was kept is for `--verify`")
+            .help("`migrate log --verify --head SEQ:HASH` checks it, `migrate log --head` prints the present one")
+            .usage());
+    }
+    let mut head = KnownHead {
+        seq: Some(0),
+        hash: String::new(),
+    };
+    let mut verified = match known.filter(|known| known.seq != Some(0)) {
+        Some(known) => Verified::Contradicted {
+            reason: format!("there is no log that leads over the known head {known}"),
+        },
+        None => Verified::Whole { head: head.clone() },
+    };
+    if let Some(mut connection) = context.connect().await? {
+        if let Some(mut ledger) = Ledger::read(connection.as_mut()).await? {
+            if args.verify {
+                verified = ledger.verify_events(known).await?;
+            } else {
+                head = ledger.log_head().await?;
+            }
+            ledger.rollback().await?;
+        }
+        connection.close().await;
+    }
+    if args.verify {
+        return Ok(show_verified(&verified, known, out));
+    }
+    if out.is_json() {
+        out.json(&json!({ "head": head.to_string(), "events": head.seq, "hash": head.hash }));
+    } else {
+        out.line(&head.to_string());
+    }
+    Ok(0)
+}
+
+fn show_verified(verified: &Verified, known: Option<&KnownHead>, out: &Out) -> u8 {
+    const BACKUP: &str = "Compare the ledger's tables with a backup";
     let (code, value, text) = match verified {
-        Verified::Whole { events } => (
-            0,
-            json!({ "whole": true, "events": events }),
-            format!(
-                "the log is whole: {events} events, each sealed with the hash of the one before"
-            ),
-        ),
+        Verified::Whole { head } => {
+            let events = head.seq.unwrap_or_default();
+            let proves = if known.is_some() {
+                "leads over the head that was kept, and what is recorded is as it tells"
+            } else {
+                "what is recorded is as it tells. That it was not written anew from the start is shown by \
+                 `migrate log --verify --head`, with a head that was kept elsewhere"
+            };
+            (
+                0,
+                json!({ "whole": true, "events": events, "head": head.to_string() }),
+                format!(
+                    "the log is whole: {events} events, each sealed with the hash of the one before; {proves}\nhead: {head}"
+                ),
+            )
+        }
         Verified::Broken { seq, reason } => (
             1,
             json!({ "whole": false, "event": seq, "reason": reason }),
-            format!(
-                "the log is broken at event {seq}: {reason}. Compare the ledger's tables with a backup"
-            ),
+            format!("the log is broken at event {seq}: {reason}. {BACKUP}"),
+        ),
+        Verified::Contradicted { reason } => (
+            1,
+            json!({ "whole": false, "event": null, "reason": reason }),
+            format!("the log and the ledger contradict each other: {reason}. {BACKUP}"),
         ),
     };
     if out.is_json() {
@@ -88,7 +139,8 @@ fn as_text(event: &Event) -> String {
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(name, _)| *name != "sha256")
+        // Seals are for `--verify`.
+        .filter(|(name, _)| !["sha256", "steps", "kinds", "declared"].contains(&name.as_str()))
         .map(|(name, value)| match value {
             serde_json::Value::String(text) => format!("{name}: {text}"),
             other => format!("{name}: {other}"),

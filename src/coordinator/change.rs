@@ -1,7 +1,9 @@
 //! A change of phase, recorded together with its event.
 
-use crate::ledger::{Entry, EventKind, Ledger, LedgerError, PhaseChange, View};
-use crate::model::{Live, MigrationState, Phase};
+use crate::ledger::{
+    Entry, EventKind, Ledger, LedgerError, PhaseChange, View, seal_of_declaration,
+};
+use crate::model::{Declaration, Live, MigrationState, Phase};
 
 /// Moves a migration to a new phase inside an open transaction, with its event. Returns the phase
 /// that it leaves.
@@ -84,11 +86,22 @@ async fn record_one(
     if let Some(object) = detail.as_object_mut() {
         object.insert("from".into(), state.phase.name().into());
         object.insert("to".into(), after.phase.name().into());
+        if after.phase != Phase::Pending {
+            // So that the log tells when what is recorded is edited.
+            let declaration = ledger_text(&after.declaration)?;
+            object.insert("kinds".into(), after.kinds.to_string().into());
+            object.insert("declared".into(), seal_of_declaration(&declaration).into());
+        }
     }
     ledger
         .append(EventKind::Phase, actor, Some(state.id()), &detail)
         .await?;
     Ok(state.phase)
+}
+
+/// A declaration as the ledger stores it.
+fn ledger_text(declaration: &Declaration) -> Result<String, LedgerError> {
+    serde_json::to_string(declaration).map_err(|error| LedgerError::Damaged(error.to_string()))
 }
 
 /// A change of phase.

@@ -12,7 +12,9 @@ use super::session::Coordinator;
 use super::{Changed, CoordinatorError, Drift};
 use crate::database::{LockHolder, LockTimeout};
 use crate::gate::Decision;
-use crate::ledger::{CoordinatorRow, Entry, Ledger, RunError, StepRecord, StepState};
+use crate::ledger::{
+    CoordinatorRow, Entry, Ledger, RunError, StepRecord, StepState, seal_of_steps,
+};
 use crate::model::{MigrationId, Snapshot, Step};
 use crate::project::ScriptFile;
 use crate::sql::{Mode, Script, Statement};
@@ -237,6 +239,14 @@ impl Move<'_> {
         if let Some(object) = detail.as_object_mut() {
             object.insert("file".into(), file.path.display().to_string().into());
             object.insert("sha256".into(), file.sha256.clone().into());
+            let statements = file.script.statements.iter().enumerate();
+            let steps: Vec<StepRecord> = statements
+                .map(|(index, statement)| record(index, statement, StepState::Done))
+                .collect();
+            let each = steps
+                .iter()
+                .map(|step| (step.position, step.sha256.as_str()));
+            object.insert("steps".into(), seal_of_steps(each).into());
         }
         Move {
             detail,

@@ -83,11 +83,71 @@ impl Event {
     }
 }
 
+/// Where the log ended at some time: kept elsewhere, it shows that nothing up to it was changed since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownHead {
+    /// The number of events; none where only the hash was kept.
+    pub seq: Option<i64>,
+    pub hash: String,
+}
+
+impl std::fmt::Display for KnownHead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.seq {
+            Some(seq) => write!(f, "{seq}:{}", self.hash),
+            None => f.write_str(&self.hash),
+        }
+    }
+}
+
+impl std::str::FromStr for KnownHead {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            "write it as `migrate log --head` printed it: the number of events, `:` and 64 hexadecimal digits, or the digits alone"
+                .to_owned()
+        };
+        let (seq, hash) = match text.trim().split_once(':') {
+            Some((seq, hash)) => {
+                let seq = seq.parse().ok().filter(|seq: &i64| *seq >= 0);
+                (Some(seq.ok_or_else(wrong)?), hash)
+            }
+            None => (None, text.trim()),
+        };
+        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        // Before the first event there is none.
+        if is_hash || seq == Some(0) && hash == GENESIS {
+            return Ok(Self {
+                seq,
+                hash: hash.to_ascii_lowercase(),
+            });
+        }
+        Err(wrong())
+    }
+}
+
+impl KnownHead {
+    /// Whether the log leads over it.
+    fn is_in(&self, events: &[Event]) -> bool {
+        if self.seq == Some(0) {
+            return true;
+        }
+        events
+            .iter()
+            .any(|event| event.hash == self.hash && self.seq.is_none_or(|seq| seq == event.seq))
+    }
+}
+
 /// What checking the log found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verified {
     Whole {
-        events: usize,
+        head: KnownHead,
+    },
+    /// The chain is whole, and the tables are not as it tells, or it does not lead over a head that is known.
+    Contradicted {
+        reason: String,
     },
     /// The first event that does not fit, and why.
     Broken {
@@ -128,7 +188,10 @@ pub fn verify(events: &[Event], count: i64, head: &str) -> Verified {
         };
     }
     Verified::Whole {
-        events: events.len(),
+        head: KnownHead {
+            seq: Some(count),
+            hash: head.to_owned(),
+        },
     }
 }
 
@@ -268,17 +331,44 @@ impl Ledger<'_> {
             .collect()
     }
 
-    /// Checks the hash chain of the whole log.
+    /// Where the log ends.
     ///
     /// # Errors
     /// A database error.
-    pub async fn verify_events(&mut self) -> Result<Verified, LedgerError> {
+    pub async fn log_head(&mut self) -> Result<KnownHead, LedgerError> {
         let rows = self
             .query("SELECT events, head FROM {meta} WHERE id = 1", &[])
             .await?;
         let row = first(&rows)?;
-        let (count, head) = (row.int(0)?, row.text(1)?.to_owned());
-        Ok(verify(&self.events().await?, count, &head))
+        Ok(KnownHead {
+            seq: Some(row.int(0)?),
+            hash: row.text(1)?.to_owned(),
+        })
+    }
+
+    /// Checks the hash chain of the whole log, whether it leads over a head that is known, and whether
+    /// the tables are as it tells.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn verify_events(
+        &mut self,
+        known: Option<&KnownHead>,
+    ) -> Result<Verified, LedgerError> {
+        let head = self.log_head().await?;
+        let events = self.events().await?;
+        let verified = verify(&events, head.seq.unwrap_or_default(), &head.hash);
+        if !matches!(verified, Verified::Whole { .. }) {
+            return Ok(verified);
+        }
+        if let Some(known) = known.filter(|known| !known.is_in(&events)) {
+            let reason = format!(
+                "the log does not lead over the known head {known}: it was rewritten, or cut off before it and continued"
+            );
+            return Ok(Verified::Contradicted { reason });
+        }
+        let contradiction = self.tables().await?.contradiction(&events);
+        Ok(contradiction.map_or(verified, |reason| Verified::Contradicted { reason }))
     }
 }
 
@@ -312,6 +402,45 @@ mod tests {
         match verify(events, count, head) {
             Verified::Whole { .. } => None,
             Verified::Broken { seq, .. } => Some(seq),
+            Verified::Contradicted { reason } => panic!("{reason}"),
+        }
+    }
+
+    #[test]
+    fn a_known_head_shows_what_was_rewritten() {
+        let whole = log(3);
+        let head = |seq: usize| KnownHead {
+            seq: i64::try_from(seq).ok(),
+            hash: whole[seq - 1].hash.clone(),
+        };
+        for seq in 1..=3 {
+            let read: KnownHead = head(seq).to_string().parse().unwrap();
+            assert_eq!(read, head(seq));
+            assert!(read.is_in(&whole));
+            let alone: KnownHead = read.hash.parse().unwrap();
+            assert!(alone.is_in(&whole));
+            assert_eq!(alone.is_in(&whole[..2]), seq < 3);
+        }
+        assert!(
+            !KnownHead {
+                seq: Some(1),
+                ..head(2)
+            }
+            .is_in(&whole)
+        );
+        let none: KnownHead = "0:".parse().unwrap();
+        assert!(none.is_in(&[]));
+        for text in [
+            "",
+            "3",
+            "x:y",
+            "-1:",
+            "1:",
+            "abc",
+            &"0".repeat(63),
+            &"g".repeat(64),
+        ] {
+            assert!(text.parse::<KnownHead>().is_err(), "{text}");
         }
     }
 

@@ -7,6 +7,7 @@
 mod accounts;
 mod address;
 mod arrivals;
+mod audit;
 mod backfills;
 mod columns;
 mod coordinator;
@@ -24,10 +25,11 @@ mod view;
 
 pub use accounts::{Accounts, Registered};
 pub use arrivals::{Arrival, Arrivals, Named, Stray};
+pub use audit::{seal_of_declaration, seal_of_steps};
 pub use backfills::{BackfillRecord, Control, RangeRecord, Steering, Wish};
 pub use coordinator::{Acquired, CoordinatorRow};
 pub use error::{LedgerError, RunError};
-pub use events::{Event, EventKind, Verified};
+pub use events::{Event, EventKind, KnownHead, Verified};
 pub use groups::{CountedLeases, LONGEST_LEASE_MS};
 pub use leases::{LeaseId, NewLease, Renewal};
 pub use looks::{AdmittedOnce, Asker, Looked, Memory, SeenVersion};

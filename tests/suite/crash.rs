@@ -284,7 +284,7 @@ pub fn assert_whole(db: &Db, when: &str) {
         let mut connection = connect(&target, ConnectOptions::default()).await?;
         let ledger = phasegate::ledger::Ledger::read(connection.as_mut()).await?;
         let mut ledger = ledger.expect("a ledger after a run");
-        let verified = ledger.verify_events().await?;
+        let verified = ledger.verify_events(None).await?;
         ledger.rollback().await?;
         connection.close().await;
         Ok::<_, LedgerError>(verified)

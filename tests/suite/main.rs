@@ -25,6 +25,7 @@ mod history;
 mod interrupts;
 mod kinds;
 mod lease;
+mod log;
 mod mariadb;
 mod ordered;
 mod outage;

@@ -1,0 +1,252 @@
+//! The log, and what somebody who may write to the ledger can hide from `migrate log --verify`.
+
+use std::path::Path;
+
+use phasegate::database::{ConnectOptions, Target, connect};
+use phasegate::ledger::{Event, LedgerError};
+
+use crate::support::backend::Db;
+use crate::support::connection::block_on;
+use crate::support::shop::Shop;
+
+/// Three migrations that are expanded.
+fn three(db: Db) -> Shop {
+    let shop = Shop::with_config(db, "[services.web]\nmin_instances = 0\n");
+    add_three(&shop);
+    shop
+}
+
+fn add_three(shop: &Shop) {
+    for (number, column) in [(1, "a"), (2, "b"), (3, "c")] {
+        shop.project.migration(
+            &format!("{number:04}_{column}"),
+            &[
+                (
+                    "migration.toml",
+                    "description = \"Add something\"\n[services.web]\nnew = \">=1.1.0\"\n",
+                ),
+                (
+                    "expand.sql",
+                    &format!("ALTER TABLE users ADD COLUMN {column} TEXT;\n"),
+                ),
+            ],
+        );
+    }
+    shop.run(&["expand"], 0);
+}
+
+fn events(db: &Db) -> Vec<Event> {
+    let target = Target::parse(&db.url, Path::new("/")).expect("the URL of a test's database");
+    let read = block_on(async {
+        let mut connection = connect(&target, ConnectOptions::default()).await?;
+        let ledger = phasegate::ledger::Ledger::read(connection.as_mut()).await?;
+        let mut ledger = ledger.expect("a ledger after a run");
+        let events = ledger.events().await?;
+        ledger.rollback().await?;
+        connection.close().await;
+        Ok::<_, LedgerError>(events)
+    });
+    read.expect("events")
+}
+
+/// Writes the log anew from these events, each sealed as it should be, with the ledger's own record of its end.
+fn forge(shop: &Shop, events: Vec<Event>) {
+    let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
+    let table = shop.ledger("events");
+    shop.db.execute(&format!("DELETE FROM {table}"));
+    let mut previous = String::new();
+    let mut count = 0;
+    for mut event in events {
+        count += 1;
+        event.previous = previous;
+        event.hash = event.seal();
+        shop.db.execute(&format!(
+            "INSERT INTO {table} (seq, at, actor, kind, migration, detail, previous, hash) \
+             VALUES ({}, {}, {}, {}, {}, {}, {}, {})",
+            event.seq,
+            event.at,
+            quoted(&event.actor),
+            quoted(&event.kind),
+            quoted(event.migration.as_deref().unwrap_or_default()),
+            quoted(&event.detail),
+            quoted(&event.previous),
+            quoted(&event.hash),
+        ));
+        previous = event.hash;
+    }
+    shop.db.execute(&format!(
+        "UPDATE {} SET events = {count}, head = '{previous}'",
+        shop.ledger("meta")
+    ));
+}
+
+/// What `log --verify` says of a ledger that is not as it was.
+fn found(shop: &Shop, arguments: &[&str], part: &str) {
+    let arguments = [&["log", "--verify"], arguments].concat();
+    let told = shop.run(&arguments, 1);
+    assert!(told.stdout.contains(part), "{part} in {told:?}");
+    let json = shop.json(&arguments, 1);
+    assert_eq!(json["whole"], false, "{json}");
+    assert!(json["reason"].is_string(), "{json}");
+}
+
+scenario!(
+    fn the_head_is_printed_and_checked(db: Db) {
+        let shop = Shop::with_config(db, "[services.web]\nmin_instances = 0\n");
+        assert_eq!(shop.run(&["log", "--head"], 0).stdout, "0:\n");
+        add_three(&shop);
+        let head = shop.run(&["log", "--head"], 0).stdout;
+        let head = head.trim();
+        let (count, hash) = head.split_once(':').expect("a number and a hash");
+        assert_eq!(count, events(&shop.db).len().to_string());
+        assert_eq!(shop.json(&["log", "--head"], 0)["hash"], hash);
+        for known in [head, hash, "0:"] {
+            let whole = shop.run(&["log", "--verify", "--head", known], 0);
+            assert!(whole.stdout.contains(head), "{whole:?}");
+        }
+        // It says no more than it can show.
+        let whole = shop.run(&["log", "--verify"], 0).stdout;
+        assert!(
+            whole.contains("with a head that was kept elsewhere"),
+            "{whole}"
+        );
+        // The log goes on, and still leads over what was kept.
+        shop.project
+            .file("0003_c/revert.sql", "ALTER TABLE users DROP COLUMN c;\n");
+        shop.run(&["revert", "3"], 0);
+        shop.run(&["log", "--verify", "--head", head], 0);
+        found(
+            &shop,
+            &["--head", &format!("1:{hash}")],
+            "does not lead over",
+        );
+        shop.run(&["log", "--verify", "--head", "main"], 2);
+        shop.run(&["log", "--head", head], 2);
+    }
+);
+
+scenario!(
+    fn a_log_that_was_cut_off_is_found(db: Db) {
+        let shop = three(db);
+        let head = shop.run(&["log", "--head"], 0).stdout;
+        let mut whole = events(&shop.db);
+        // Without the ledger's own record of its end.
+        let last = whole.pop().expect("events");
+        shop.db.execute(&format!(
+            "DELETE FROM {} WHERE seq = {}",
+            shop.ledger("events"),
+            last.seq
+        ));
+        found(&shop, &[], "events are missing at the end");
+        // With it, by what is recorded of the migrations.
+        whole.retain(|event| event.migration.as_deref() != Some("0003_c"));
+        forge(&shop, whole);
+        found(
+            &shop,
+            &[],
+            "0003_c is recorded as expanded, and no event tells of it",
+        );
+        // And with that as well, only by a head that was kept.
+        for table in ["migrations", "files", "steps"] {
+            let table = shop.ledger(table);
+            shop.db
+                .execute(&format!("DELETE FROM {table} WHERE number = 3"));
+        }
+        shop.run(&["log", "--verify"], 0);
+        found(
+            &shop,
+            &["--head", head.trim()],
+            "does not lead over the known head",
+        );
+    }
+);
+
+scenario!(
+    fn a_log_that_was_written_anew_is_found_by_a_head_that_was_kept(db: Db) {
+        let shop = three(db);
+        let head = shop.run(&["log", "--head"], 0).stdout;
+        let mut forged = events(&shop.db);
+        for event in &mut forged {
+            event.actor = "innocent@host".into();
+        }
+        forge(&shop, forged);
+        let whole = shop.run(&["log", "--verify"], 0).stdout;
+        assert!(whole.contains("not written anew"), "{whole}");
+        found(
+            &shop,
+            &["--head", head.trim()],
+            "does not lead over the known head",
+        );
+    }
+);
+
+scenario!(
+    fn what_is_recorded_and_no_event_tells_is_found(db: Db) {
+        let shop = three(db);
+        let of = |table: &str| shop.ledger(table);
+        let edits = [
+            (
+                format!(
+                    "UPDATE {} SET phase = 'contracted' WHERE number = 3",
+                    of("migrations")
+                ),
+                "0003_c is recorded as contracted, and the log leaves it expanded",
+            ),
+            (
+                format!(
+                    "UPDATE {} SET kinds = 'FF' WHERE number = 3",
+                    of("migrations")
+                ),
+                "the row kinds of 0003_c",
+            ),
+            (
+                format!(
+                    "UPDATE {} SET declaration = replace(declaration, '1.1.0', '1.3.0') WHERE number = 3",
+                    of("migrations")
+                ),
+                "the declaration of 0003_c",
+            ),
+            (
+                format!("DELETE FROM {} WHERE number = 2", of("migrations")),
+                "the log leaves 0002_b expanded, and nothing is recorded of it any more",
+            ),
+            (
+                format!("DELETE FROM {} WHERE number = 1", of("files")),
+                "0001_a/expand.sql, applied in 0001_a, is gone",
+            ),
+            (
+                format!("UPDATE {} SET sha256 = 'x' WHERE number = 1", of("files")),
+                "0001_a/expand.sql, applied in 0001_a, was changed",
+            ),
+            (
+                format!("DELETE FROM {} WHERE number = 1", of("steps")),
+                "the statements recorded for the expand of 0001_a",
+            ),
+            (
+                format!(
+                    "INSERT INTO {} (number, phase, path, sha256, applied_at) VALUES (1, 'contract', 'x.sql', 'x', 0)",
+                    of("files")
+                ),
+                "no event tells of x.sql",
+            ),
+        ];
+        shop.run(&["log", "--verify"], 0);
+        let tables = ["migrations", "files", "steps"];
+        for table in tables {
+            let (from, copy) = (of(table), format!("kept_{table}"));
+            shop.db
+                .execute(&format!("CREATE TABLE {copy} AS SELECT * FROM {from}"));
+        }
+        for (edit, part) in edits {
+            shop.db.execute(&edit);
+            found(&shop, &[], part);
+            for table in tables {
+                let (to, copy) = (of(table), format!("kept_{table}"));
+                shop.db.execute(&format!("DELETE FROM {to}"));
+                shop.db
+                    .execute(&format!("INSERT INTO {to} SELECT * FROM {copy}"));
+            }
+            shop.run(&["log", "--verify"], 0);
+        }
+    }
+);
