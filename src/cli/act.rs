@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::args::{BackfillArgs, ContractArgs, ExpandArgs, Global, ResolveArgs, RevertArgs};
+use super::args::{BackfillArgs, ContractArgs, ExpandArgs, Global, ResolveArgs, RevertArgs, Using};
 use super::context::{Context, refuse_drift, say_unreleased};
 use super::failure::Failure;
 use super::out::Out;
@@ -27,6 +27,26 @@ struct Task {
     accept_unknown: Option<String>,
     /// Whether the user named the migrations.
     is_named: bool,
+    in_use: InUse,
+}
+
+/// What becomes of a step that only live versions are in the way of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum InUse {
+    /// It ends the command with the code of its verdict.
+    Fails,
+    /// It is left for a later day.
+    IsLeft,
+}
+
+impl InUse {
+    fn of(using: &Using) -> Self {
+        if using.unless_in_use {
+            Self::IsLeft
+        } else {
+            Self::Fails
+        }
+    }
 }
 
 pub(super) async fn expand(args: &ExpandArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
@@ -47,6 +67,7 @@ pub(super) async fn expand(args: &ExpandArgs, global: &Global, out: &Out) -> Res
         pace: None,
         accept_unknown: None,
         is_named,
+        in_use: InUse::Fails,
     };
     run(&context, task, global, out).await
 }
@@ -79,6 +100,7 @@ pub(super) async fn backfill(
         pace: args.pace,
         accept_unknown,
         is_named,
+        in_use: InUse::of(&args.using),
     };
     run(&context, task, global, out).await
 }
@@ -106,6 +128,7 @@ pub(super) async fn contract(
         pace: None,
         accept_unknown,
         is_named,
+        in_use: InUse::of(&args.using),
     };
     run(&context, task, global, out).await
 }
@@ -121,6 +144,7 @@ pub(super) async fn revert(args: &RevertArgs, global: &Global, out: &Out) -> Res
         pace: None,
         accept_unknown,
         is_named: true,
+        in_use: InUse::Fails,
     };
     run(&context, task, global, out).await
 }
@@ -264,6 +288,13 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
             "what could be done was done; the rest waits ({})",
             verdict.name()
         ));
+    }
+    if task.in_use == InUse::IsLeft {
+        let fails = outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Blocked(decision) if !decision.is_only_in_use() => Some(decision.verdict),
+            _ => None,
+        });
+        return Ok(text::heaviest(fails).exit_code());
     }
     Ok(verdict.exit_code())
 }

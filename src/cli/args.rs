@@ -14,8 +14,8 @@ use crate::project::Pace;
 
 const AFTER_HELP: &str = "\
 Exit codes, the same for every command:
-  0  go, or done            10  hold: will pass by itself (a drain, a soak)
-  1  error                  11  refuse: needs another step first
+  0  go, or done            10  hold: passes by itself (a drain, a soak)
+  1  error                  11  refuse: somebody has to do something first
   2  wrong usage            12  unknown: the evidence is missing or stale
  74  output not written    130  interrupted (Ctrl-C, SIGTERM, SIGHUP)
 
@@ -299,9 +299,20 @@ pub(super) struct BackfillArgs {
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub pace: Option<Pace>,
     #[command(flatten)]
+    pub using: Using,
+    #[command(flatten)]
     pub waiting: Waiting,
     #[command(flatten)]
     pub overriding: Override,
+}
+
+/// What is no failure for a job that comes again.
+#[derive(Args)]
+pub(super) struct Using {
+    /// End with 0 where nothing but live versions, or what passes by itself, is in the way: for a job
+    /// that comes again and again. The answer is printed all the same
+    #[arg(long)]
+    pub unless_in_use: bool,
 }
 
 /// Steers a backfill that runs in another terminal or on another machine.
@@ -345,6 +356,8 @@ pub(super) struct ContractArgs {
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub using: Using,
     #[command(flatten)]
     pub overriding: Override,
 }

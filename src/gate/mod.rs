@@ -136,6 +136,19 @@ impl Decision {
         self
     }
 
+    /// Whether nothing but what is in use keeps the step from being taken: live versions, the backfill that
+    /// they hold up, and what passes by itself. The next release, or a later day, ends that.
+    #[must_use]
+    pub fn is_only_in_use(&self) -> bool {
+        let is_live = |blocker: &Blocker| blocker.kind == BlockerKind::LiveVersion;
+        let any_live = self.blockers.iter().any(is_live);
+        self.blockers.iter().all(|blocker| {
+            blocker.verdict == Verdict::Hold
+                || is_live(blocker)
+                || any_live && blocker.kind == BlockerKind::BackfillFirst
+        })
+    }
+
     /// Whether waiting may help where it is known who is waited for: nothing but live versions and what
     /// passes by itself is in the way.
     #[must_use]

@@ -181,9 +181,7 @@ impl<'a> Guide<'a> {
             );
             // Going back needs no release: there is nothing to be gained by a new one.
             if matches!(action, Action::Step { step, .. } if *step == Step::Revert) {
-                return format!(
-                    "{none}: go on to the contract instead, or, with downtime, stop it down to its last instance {WHERE}"
-                );
+                return format!("{none}: with downtime, stop it down to its last instance {WHERE}");
             }
             return format!(
                 "{none}. To go on without downtime {others}; `migrate plan --to {service}=VERSION` shows what would open a way",

@@ -101,7 +101,7 @@ pub(super) fn of_migration(problem: &Problem, id: &MigrationId, services: &[&str
         };
         let mut ways: Vec<WayOut> = redeclared.synced().into_iter().collect();
         if found.iter().all(|way| way.way != Way::Release) {
-            ways.extend(redeclared.bridged());
+            ways.extend(redeclared.bridged().or_else(|| redeclared.bridged_twice()));
         }
         ways.extend(redeclared.append_only());
         ways.extend(redeclared.backfilled());
@@ -275,6 +275,43 @@ impl Redeclared<'_> {
         None
     }
 
+    /// Two releases, one after the other: where nothing keeps the formats in step, reading and writing
+    /// have to move apart.
+    fn bridged_twice(&self) -> Option<WayOut> {
+        let moves =
+            |service: &&String| way(self.part, service).is_some_and(|(low, high)| low < high);
+        for service in self.part.goal.keys().filter(moves) {
+            let (low, high) = way(self.part, service)?;
+            let mut bridged = self.declaration.clone();
+            let mut more = self.part.clone();
+            for (index, does) in PAIR.into_iter().enumerate() {
+                let name = format!("{service}{TRIAL}{index}");
+                bridged.services.insert(name.clone(), always(does));
+                more.releases.push(Live {
+                    service: name,
+                    version: high.clone(),
+                });
+            }
+            let Some(used) = self.opens(bridged, &more) else {
+                continue;
+            };
+            let each = MissingRelease {
+                service: service.clone(),
+                range: format!(">{low}, <{high}"),
+            };
+            let message = format!(
+                "two releases of {service} in the range {}, one after the other: the first reads the old format and writes both \
+                 formats, the second reads the new format and still writes both: declare them in migration.toml, with `reads` \
+                 and `writes` apart",
+                each.range
+            );
+            let mut way = self.way(Way::Bridge, message, &used);
+            way.releases.splice(0..0, [each.clone(), each]);
+            return Some(way);
+        }
+        None
+    }
+
     fn bridge(&self, services: &[&String], does: Behaviour, used: &[Live]) -> WayOut {
         let bridges = services.iter().filter_map(|service| {
             let (low, high) = way(self.part, service)?;
@@ -318,6 +355,18 @@ const BRIDGES: [Behaviour; 4] = [
     Behaviour {
         reads: Formats::BOTH,
         writes: Formats::NEW,
+    },
+];
+
+/// What two bridges do, the first one first.
+const PAIR: [Behaviour; 2] = [
+    Behaviour {
+        reads: Formats::OLD,
+        writes: Formats::BOTH,
+    },
+    Behaviour {
+        reads: Formats::NEW,
+        writes: Formats::BOTH,
     },
 ];
 

@@ -57,7 +57,7 @@ fn blockers() {
     rows may exist whose old format is missing or stale: going back would lose what was written in the new one
       help: go on to the contract, or carry the data back in a new migration
     web 1.2.0 reads and writes the new format
-      help: no version of web that may start now could take the place of web 1.2.0: go on to the contract instead, or, with downtime, stop it down to its last instance (`migrate fleet` shows where it runs)
+      help: no version of web that may start now could take the place of web 1.2.0: with downtime, stop it down to its last instance (`migrate fleet` shows where it runs)
     1 of at least 2 instances of web are seen: others may be live unseen
       help: start them with `migrate agent`, name a source that sees them, or set min_instances = 1 under [services.web] if that is all there are
     "#);

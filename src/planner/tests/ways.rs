@@ -147,3 +147,32 @@ fn a_rollback_and_a_first_rollout_are_planned_too() {
     let mixed = plan(&problem(text, "1.0.0, 1.1.0", "", "1.2.0")).unwrap();
     assert_eq!(steps(&mixed), "expand, backfill, roll 1.2.0, contract");
 }
+
+#[test]
+fn two_more_releases_where_one_is_not_enough() {
+    let apart = problem(
+        "old <1.2.0 new >=1.2.0 backfill contract",
+        "1.0.0",
+        "",
+        "1.2.0",
+    );
+    let none = plan(&apart).unwrap_err();
+    let two = none
+        .ways_out
+        .iter()
+        .find(|way| way.way == Way::Bridge)
+        .expect("a way");
+    assert!(
+        two.message
+            .starts_with("two releases of web in the range >1.0.0, <1.2.0"),
+        "{two:?}"
+    );
+    assert_eq!(two.releases.len(), 2);
+    // It is a way: so declared, there is a plan.
+    let declared = "reads old <1.1.5 new >=1.1.5 writes old <1.2.0 new >=1.1.0 backfill contract";
+    let opened = problem(declared, "1.0.0", "1.1.0, 1.1.5", "1.2.0");
+    assert_eq!(
+        steps(&plan(&opened).unwrap()),
+        "expand, roll 1.1.0, backfill, roll 1.1.5, roll 1.2.0, contract"
+    );
+}

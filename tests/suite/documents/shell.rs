@@ -135,6 +135,8 @@ pub fn plausible(name: &str) -> String {
         "0002"
     } else if ["instance", "host", "server", "pod", "%i"].iter().any(has) {
         "server-1"
+    } else if has(&"head") {
+        "0:"
     } else {
         "1.1.0"
     };

@@ -305,3 +305,34 @@ scenario!(
         assert!(again.stdout.contains("nothing to contract"), "{again:?}");
     }
 );
+
+scenario!(
+    fn a_job_that_comes_again_leaves_what_is_in_use(db: Db) {
+        let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 0\n");
+        let unless = |command: &str, code| shop.run(&[command, "--unless-in-use"], code);
+        shop.run(&["expand"], 0);
+        // Neither can the backfill run beside 1.0.0, nor the contract before it.
+        shop.fleet(&[("web", "a", "1.0.0")]);
+        for command in ["backfill", "contract"] {
+            shop.run(&[command], 11);
+            let left = unless(command, 0);
+            assert!(left.stdout.contains("web 1.0.0"), "{left:?}");
+        }
+        assert_eq!(shop.phase(1), "expanded");
+        shop.fleet(&[("web", "a", "1.1.0")]);
+        unless("backfill", 0);
+        assert_eq!(shop.phase(1), "backfilled");
+        unless("contract", 0);
+        assert_eq!(shop.phase(1), "backfilled");
+        // What needs somebody is no different.
+        shop.fleet_text("oops");
+        unless("contract", 12);
+        shop.fleet(&[("web", "a", "1.2.0")]);
+        shop.db
+            .execute("INSERT INTO users (full_name) VALUES ('Fay')");
+        unless("contract", 11);
+        shop.db.execute("DELETE FROM users WHERE full_name = 'Fay'");
+        unless("contract", 0);
+        assert_eq!(shop.phase(1), "contracted");
+    }
+);
