@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-/// A duration as people write it: `90s`, `10m`, `24h`, `7d`.
 /// A duration that a lease can last.
 pub(super) fn lease_duration(text: &str) -> Result<Duration, String> {
     let longest = u64::try_from(crate::ledger::LONGEST_LEASE_MS).unwrap_or(u64::MAX);
@@ -15,6 +14,7 @@ pub(super) fn lease_duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// A duration as people write it: `90s`, `10m`, `24h`, `7d`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a duration; write for example 30s, 10m or 24h");
     let span: jiff::SignedDuration = match text.strip_suffix('d').map(str::parse::<i64>) {
