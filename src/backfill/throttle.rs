@@ -9,7 +9,8 @@ use tokio::sync::Mutex;
 use super::pace::Meter;
 use super::{BackfillError, Engine, Report};
 use crate::database::{
-    Access, ConnectOptions, Connection, DatabaseError, LockTimeout, StatementTimeout, Target,
+    Access, ConnectOptions, Connection, DatabaseError, LockTimeout, Server, StatementTimeout,
+    Target,
 };
 use crate::ledger::{Ledger, LedgerError, Wish};
 use crate::project::Pace;
@@ -209,6 +210,7 @@ async fn lag_of(
         None => {
             let options = ConnectOptions {
                 connect_timeout: SIGNAL_TIMEOUT,
+                server: Server::Any,
                 ..ConnectOptions::default()
             };
             crate::database::connect(target, options).await?

@@ -28,6 +28,8 @@ struct Parts {
     /// What was done before it, as `--output json` shows it.
     results: Vec<serde_json::Value>,
     exit_code: u8,
+    /// Whether a lock was not granted.
+    is_of_a_lock: bool,
 }
 
 impl Failure {
@@ -39,6 +41,7 @@ impl Failure {
             problems: None,
             results: Vec::new(),
             exit_code: 1,
+            is_of_a_lock: false,
         }))
     }
 
@@ -79,6 +82,20 @@ impl Failure {
     /// Somebody wanted the program to stop, and nothing was changed by then.
     pub(super) fn interrupted() -> Self {
         DatabaseError::interrupted().into()
+    }
+
+    /// As the answer to a question: what a lock hides is not known.
+    pub(super) fn of_a_question(self) -> Self {
+        if self.0.is_of_a_lock {
+            self.unknown()
+        } else {
+            self
+        }
+    }
+
+    fn caused_by(mut self, cause: &DatabaseError) -> Self {
+        self.0.is_of_a_lock = cause.kind == ErrorKind::Locked;
+        self.with_code(code_of(cause))
     }
 
     pub(super) fn exit_code(&self) -> u8 {
@@ -146,12 +163,18 @@ impl From<Problems> for Failure {
     }
 }
 
+/// The code of what cannot be told here or now, where that is why a command ends.
+fn code_of(error: &DatabaseError) -> u8 {
+    match error.kind {
+        ErrorKind::Standby => Verdict::Unknown.exit_code(),
+        ErrorKind::Interrupted => interrupt::EXIT_CODE,
+        _ => 1,
+    }
+}
+
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
-        let mut failure = Self::new(error.to_string());
-        if error.kind == ErrorKind::Interrupted {
-            failure = failure.with_code(interrupt::EXIT_CODE);
-        }
+        let failure = Self::new(error.to_string()).caused_by(&error);
         match error.help() {
             Some(help) => failure.help(help),
             None => failure,
@@ -165,6 +188,10 @@ impl From<LedgerError> for Failure {
             return error.into();
         }
         let failure = Self::new(error.to_string());
+        let failure = match &error {
+            LedgerError::Elsewhere { .. } => failure.unknown(),
+            _ => failure,
+        };
         match error.help() {
             Some(help) => failure.help(help),
             None => failure,
@@ -192,6 +219,13 @@ impl From<CoordinatorError> for Failure {
                 CoordinatorError::Script(script) => Self::of_script(script),
                 _ => Self::new(error.to_string()),
             },
+            CoordinatorError::Database(cause)
+            | CoordinatorError::Ledger(LedgerError::Database(cause)) => {
+                Self::new(error.to_string()).caused_by(cause)
+            }
+            CoordinatorError::Ledger(LedgerError::Elsewhere { .. }) => {
+                Self::new(error.to_string()).unknown()
+            }
             _ => Self::new(error.to_string()),
         };
         if error.is_interruption() {

@@ -19,30 +19,37 @@ pub(super) async fn run(args: &GateArgs, global: &Global, out: &Out) -> Result<u
     match answer(&context, action.clone(), args).await {
         Ok((decision, snapshot)) => Ok(show(&decision, &snapshot, out)),
         // A gate that cannot see must not say yes, and need not say that anything is broken.
-        Err(Unanswered::Unreachable(error)) => {
+        Err(Unanswered::Unreachable { error, next }) => {
             let snapshot = Snapshot {
                 taken_at: jiff::Timestamp::now().as_millisecond(),
                 ..Snapshot::default()
             };
-            Ok(show(
-                &unreachable(action, &error.to_string()),
-                &snapshot,
-                out,
-            ))
+            Ok(show(&unreachable(action, &error, next), &snapshot, out))
         }
         Err(Unanswered::Failed(failure)) => Err(failure),
     }
 }
 
 enum Unanswered {
-    Unreachable(DatabaseError),
+    Unreachable {
+        error: String,
+        /// What to do about it, where that is not to ask again.
+        next: Option<&'static str>,
+    },
     Failed(Failure),
 }
 
 impl From<DatabaseError> for Unanswered {
     fn from(error: DatabaseError) -> Self {
         match error.kind {
-            ErrorKind::Unreachable | ErrorKind::Full | ErrorKind::Tls => Self::Unreachable(error),
+            ErrorKind::Unreachable | ErrorKind::Full | ErrorKind::Tls => Self::Unreachable {
+                error: error.to_string(),
+                next: None,
+            },
+            ErrorKind::Standby | ErrorKind::Locked | ErrorKind::Timeout => Self::Unreachable {
+                error: error.to_string(),
+                next: error.help(),
+            },
             _ => Self::Failed(error.into()),
         }
     }
@@ -52,6 +59,10 @@ impl From<LedgerError> for Unanswered {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Database(error) => error.into(),
+            LedgerError::Elsewhere { .. } => Self::Unreachable {
+                error: error.to_string(),
+                next: error.help(),
+            },
             error => Self::Failed(error.into()),
         }
     }

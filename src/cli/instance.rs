@@ -10,6 +10,7 @@ use super::context::named_target;
 use super::failure::Failure;
 use super::out::{Out, note};
 use super::{json, text};
+use crate::database::ErrorKind;
 use crate::database::Target;
 use crate::gate::Decision;
 use crate::lease::agent::{self, AgentEnd, AgentOptions, Guard};
@@ -217,6 +218,11 @@ fn milliseconds(duration: Duration) -> u64 {
 impl From<LeaseError> for Failure {
     fn from(error: LeaseError) -> Self {
         let failure = Self::new(error.to_string());
+        // What a server that follows another one holds may be old.
+        let failure = match &error {
+            LeaseError::Database(cause) if cause.kind == ErrorKind::Standby => failure.unknown(),
+            _ => failure,
+        };
         match error.help() {
             Some(help) => failure.help(help),
             None => failure,

@@ -187,12 +187,22 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::New(args) => scaffold::new(args, global, out),
         Command::Check => check::run(global, out),
         Command::Completions(args) => completions::run(args, out),
-        Command::Status(args) => runtime.block_on(asking(status::run(args, global, out), global)),
-        Command::Fleet(args) => runtime.block_on(asking(fleet::run(args, global, out), global)),
-        Command::Plan(args) => runtime.block_on(asking(plan::run(args, global, out), global)),
+        Command::Status(args) => runtime
+            .block_on(asking(status::run(args, global, out), global))
+            .map_err(Failure::of_a_question),
+        Command::Fleet(args) => runtime
+            .block_on(asking(fleet::run(args, global, out), global))
+            .map_err(Failure::of_a_question),
+        Command::Plan(args) => runtime
+            .block_on(asking(plan::run(args, global, out), global))
+            .map_err(Failure::of_a_question),
         Command::Rollout(args) => runtime.block_on(rollout::run(args, global, out)),
-        Command::Gate(args) => runtime.block_on(asking(gate::run(args, global, out), global)),
-        Command::Log(args) => runtime.block_on(asking(log::run(args, global, out), global)),
+        Command::Gate(args) => runtime
+            .block_on(asking(gate::run(args, global, out), global))
+            .map_err(Failure::of_a_question),
+        Command::Log(args) => runtime
+            .block_on(asking(log::run(args, global, out), global))
+            .map_err(Failure::of_a_question),
         Command::Expand(args) => runtime.block_on(act::expand(args, global, out)),
         Command::Backfill(args) => runtime.block_on(act::backfill(args, global, out)),
         Command::Contract(args) => runtime.block_on(act::contract(args, global, out)),

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use crate::database::{
-    ConnectOptions, Connection, DatabaseError, ErrorKind, LockTimeout, Owners, Target,
+    Asks, ConnectOptions, Connection, DatabaseError, ErrorKind, LockTimeout, Owners, Target,
 };
 use crate::fleet;
 use crate::gate::{Evidence, Facts};
@@ -71,6 +72,9 @@ pub struct Situation {
     pub has_ledger: bool,
 }
 
+/// How long a question waits for whoever writes to an embedded database.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
 /// Connects to the project's database, with what stops the statements there.
 ///
 /// # Errors
@@ -103,13 +107,22 @@ async fn connect_as(
     create: bool,
     (owners, interrupt): (Owners, Interrupt),
 ) -> Result<Box<dyn Connection>, DatabaseError> {
+    let config = &project.config.database;
+    let defaults = ConnectOptions::default();
+    // Whoever creates the ledger acts, and everybody else asks.
+    let (asks, busy_timeout) = if create {
+        (Asks::No, config.busy_timeout)
+    } else {
+        (Asks::Yes, config.busy_timeout.min(LONGEST_WAIT))
+    };
     let options = ConnectOptions {
-        busy_timeout: project.config.database.busy_timeout,
+        busy_timeout,
         create,
-        lock_limit: Some(project.config.database.lock_timeout),
+        lock_limit: Some(config.lock_timeout),
         owners,
         interrupt,
-        ..ConnectOptions::default()
+        asks,
+        ..defaults
     };
     crate::database::connect(target, options).await
 }

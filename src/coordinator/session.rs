@@ -108,7 +108,11 @@ impl<'a> Coordinator<'a> {
             renewal,
         };
         // From here on whatever ends it gives the lease back.
-        match Ledger::complete(coordinator.connection.as_mut()).await {
+        let mut prepared = Ledger::complete(coordinator.connection.as_mut()).await;
+        if prepared.is_ok() {
+            prepared = Ledger::settle(coordinator.connection.as_mut()).await;
+        }
+        match prepared {
             Ok(()) => Ok(coordinator),
             Err(error) => {
                 if let Err(second) = coordinator.finish().await {

@@ -6,6 +6,26 @@ use super::{Connection, DatabaseError, ErrorKind, Owners, Target, mysql, postgre
 use crate::interrupt::Interrupt;
 use crate::sql::Dialect;
 
+/// Whether a connection is for a question, which somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// A lock that is not granted is asked for again, by whoever acts.
+    No,
+    /// A lock that is not granted ends the question, and the error names who holds it where that can be told.
+    Yes,
+}
+
+/// Which servers a connection may lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// What others follow, or nobody: what it holds is all that there is.
+    Primary,
+    /// One that can be written, which shows that somebody takes it for the primary.
+    Writable,
+    /// One that follows another as well, for instance to look how far behind it is.
+    Any,
+}
+
 /// How a connection is to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectOptions {
@@ -17,6 +37,10 @@ pub struct ConnectOptions {
     pub connect_timeout: Duration,
     /// How long each transaction waits for a lock, unless it says otherwise; none where it waits as long as it takes.
     pub lock_limit: Option<Duration>,
+    /// Who is told that a lock was not granted.
+    pub asks: Asks,
+    /// Which servers will do.
+    pub server: Server,
     /// Whose the ledger may be, once something is written to it.
     pub owners: Owners,
     /// What stops connecting, and then the statements.
@@ -30,6 +54,8 @@ impl Default for ConnectOptions {
             create: false,
             connect_timeout: Duration::from_secs(10),
             lock_limit: None,
+            asks: Asks::No,
+            server: Server::Primary,
             owners: Owners::One,
             interrupt: Interrupt::default(),
         }

@@ -21,6 +21,8 @@ pub enum ErrorKind {
     Authentication,
     /// We may not do this.
     Permission,
+    /// It follows another server, so what it holds may be old.
+    Standby,
     /// Some rows of a table would be left out without a word.
     HiddenRows,
     /// The database does not exist.
@@ -72,6 +74,7 @@ impl fmt::Display for DatabaseError {
             ErrorKind::Tls => "there is no safe connection to the database",
             ErrorKind::Authentication => "the database refuses the user or the password",
             ErrorKind::Permission => "the database user lacks a right",
+            ErrorKind::Standby => "only the primary knows what holds now",
             ErrorKind::HiddenRows => "row level security hides rows from this user",
             ErrorKind::NoDatabase => "the database does not exist",
             ErrorKind::NotADatabase => "the file is not an SQLite database, or is damaged",
@@ -177,6 +180,7 @@ impl DatabaseError {
             ErrorKind::Permission => {
                 "the grants that an instance and a coordinator need are listed in docs/grants.md"
             }
+            ErrorKind::Standby => "ask the primary: give its URL",
             ErrorKind::HiddenRows => {
                 "what some rows are hidden from cannot speak for all: give the role BYPASSRLS (ALTER ROLE … BYPASSRLS), or \
                  let it own the table, without FORCE ROW LEVEL SECURITY; see docs/grants.md"

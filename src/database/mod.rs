@@ -24,7 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use along::{Along, KeyIndex, TableKind};
-pub use connecting::{ConnectOptions, connect};
+pub use connecting::{Asks, ConnectOptions, Server, connect};
 pub(crate) use error::INTERRUPTED;
 pub use error::{DatabaseError, ErrorKind};
 pub use keys::{Key, KeyRange, RowComparison, Start};
@@ -372,6 +372,10 @@ pub trait Connection: Send {
 
     /// Bounds how long statements of the open transaction wait for a lock.
     async fn limit_lock_waits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError>;
+    /// The schemas in which the names of scripts are looked for, in their order; none where a database has no such thing.
+    fn schemas(&self) -> Option<&str> {
+        None
+    }
     /// Whose the ledger may be, where nobody has looked through this connection yet. From now on somebody has.
     fn looks_first(&mut self) -> Option<Owners> {
         None

@@ -119,6 +119,7 @@ impl Mysql {
             own: None,
         };
         connection.prepare_session(how.lock_limit).await?;
+        connection.refuse_replica(how.server).await?;
         Ok(connection)
     }
 

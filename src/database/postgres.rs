@@ -12,7 +12,7 @@ use sqlx::postgres::PgConnection;
 
 use super::stop::Stop;
 use super::{
-    Access, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
+    Access, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
     ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
     Session, StatementTimeout, Stopped, Target, Value, Writers,
 };
@@ -53,6 +53,7 @@ mod load;
 mod login;
 mod message;
 mod names;
+mod place;
 
 use cancel::Place;
 use error::from_sqlx;
@@ -84,6 +85,9 @@ pub(super) struct Postgres {
     owners: Option<Owners>,
     stop: Stop,
     place: Place,
+    /// The schemas in which the names of scripts are looked for.
+    schemas: String,
+    asks: Asks,
 }
 
 /// How long opening another session may take.
@@ -96,7 +100,7 @@ impl Postgres {
     ) -> Result<Self, DatabaseError> {
         let inner = login::log_in(target, &[]).await?;
         let pin = names::pin(inner.server_version_num(), how.lock_limit);
-        Ok(Self {
+        let mut connection = Self {
             inner,
             in_transaction: false,
             beginning: None,
@@ -109,7 +113,11 @@ impl Postgres {
             owners: Some(how.owners),
             stop: Stop::new(how.interrupt),
             place: Place::new(),
-        })
+            schemas: String::new(),
+            asks: how.asks,
+        };
+        connection.look_where(how.server).await?;
+        Ok(connection)
     }
 
     /// Runs one statement of the user's, or one that names something of theirs.
@@ -289,6 +297,10 @@ impl Connection for Postgres {
         Ok(())
     }
 
+    fn schemas(&self) -> Option<&str> {
+        Some(&self.schemas)
+    }
+
     fn looks_first(&mut self) -> Option<Owners> {
         self.owners.take()
     }
@@ -347,30 +359,8 @@ impl Connection for Postgres {
     }
 
     async fn lock_holders(&mut self, id: i64) -> Result<Vec<LockHolder>, DatabaseError> {
-        // Who stands before it in the queue and waits as well is not to blame. Of its statement only the kind is told: the
-        // text may hold a password.
-        let rows = self
-            .rows(&format!(
-                "WITH RECURSIVE blocking (pid) AS (SELECT unnest(pg_blocking_pids({id})) \
-                 UNION SELECT unnest(pg_blocking_pids(pid)) FROM blocking) \
-                 SELECT pid, 'session ' || pid || coalesce(' of ' || usename, '') \
-                 || CASE WHEN application_name <> '' THEN ' (' || application_name || ')' ELSE '' END \
-                 || coalesce(', ' || state, '') \
-                 || coalesce(', in a transaction since ' || to_char(xact_start AT TIME ZONE 'UTC', 'HH24:MI:SS') || ' UTC', '') \
-                 || coalesce(', last statement: ' || upper(regexp_replace(substring(query from '^[[:space:](]*([a-zA-Z]+([[:space:]]+[a-zA-Z]+)?)'), '\\s+', ' ', 'g')), '') \
-                 FROM pg_stat_activity WHERE pid IN (SELECT pid FROM blocking) AND cardinality(pg_blocking_pids(pid)) = 0"
-            ))
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let id = row.int(0)?;
-                Ok(LockHolder {
-                    id,
-                    end: Some(format!("SELECT pg_terminate_backend({id})")),
-                    description: row.text(1)?.to_owned(),
-                })
-            })
-            .collect()
+        self.holders(&format!("SELECT unnest(pg_blocking_pids({id}))"))
+            .await
     }
 
     async fn running(&mut self, sql: &str) -> Result<Vec<i64>, DatabaseError> {

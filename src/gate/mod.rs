@@ -206,12 +206,14 @@ pub fn missing_evidence(evidence: &Evidence) -> Vec<Blocker> {
 
 /// The answer where not even the ledger could be read.
 #[must_use]
-pub fn unreachable(action: Action, error: &str) -> Decision {
+pub fn unreachable(action: Action, error: &str, next: Option<&str>) -> Decision {
     let mut blocker = Blocker::new(
         BlockerKind::Source,
         Verdict::Unknown,
         error,
-        "ask again when the database can be reached; running instances go on under their leases",
+        next.unwrap_or(
+            "ask again when the database can be reached; running instances go on under their leases",
+        ),
     );
     blocker.source = Some("ledger".to_owned());
     Decision::new(action, vec![blocker], Vec::new())

@@ -7,7 +7,7 @@ use super::clock::{Moment, milliseconds};
 use super::error::LeaseError;
 use super::session_name::session_name;
 use crate::database::{
-    ConnectOptions, Connection, ErrorKind, LockTimeout, Owners, Target, connect,
+    ConnectOptions, Connection, ErrorKind, LockTimeout, Owners, Server, Target, connect,
 };
 use crate::gate::{Action, Decision, Evidence, Facts, Verdict, decide};
 use crate::ledger::{Asker, LeaseId, Ledger, LedgerError, NewLease, View};
@@ -119,6 +119,7 @@ pub(super) async fn open(
         create: false,
         lock_limit: Some(limit),
         owners: Owners::One,
+        server: Server::Writable,
         ..defaults
     };
     Ok(connect(target, options).await?)

@@ -78,8 +78,9 @@ pub enum Acquired {
 pub(super) const SELECT: &str =
     "SELECT token, holder, doing, expires_at, {now} FROM {coordinator} WHERE id = 1";
 
-/// As [`SELECT`], with the format of the ledger in a sixth column.
-pub(super) const SELECT_WITH_FORMAT: &str = "SELECT token, holder, doing, expires_at, {now}, (SELECT format FROM {meta} WHERE id = 1) \
+/// As [`SELECT`], with the format of the ledger and its place in two more columns.
+pub(super) const SELECT_WITH_FORMAT: &str = "SELECT token, holder, doing, expires_at, {now}, (SELECT format FROM {meta} WHERE id = 1), \
+     (SELECT head FROM {meta} WHERE id = 3) \
      FROM {coordinator} WHERE id = 1";
 
 /// As [`SELECT`], and nobody takes the lease before the transaction ends.

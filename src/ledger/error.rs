@@ -13,6 +13,11 @@ pub enum LedgerError {
     Newer { found: i64, supported: i64 },
     #[error("the ledger is damaged: {0}")]
     Damaged(String),
+    /// Migrations of this ledger ran under other schemas than those of this session.
+    #[error(
+        "this ledger is for the schemas `{recorded}` (search_path), and here names are looked for in `{schemas}`"
+    )]
+    Elsewhere { recorded: String, schemas: String },
     /// Somebody else owns it, or has put code on it.
     #[error(
         "nothing was written to the ledger, because it is not what this program has made: {}",
@@ -35,6 +40,11 @@ impl LedgerError {
             ),
             Self::Damaged(_) => Some(
                 "`migrate log --verify` checks the history; restore the ledger's tables from a backup",
+            ),
+            Self::Elsewhere { .. } => Some(
+                "add `?options=-c%20search_path%3D…` with those schemas to the URL, or give the role that search_path (ALTER ROLE … \
+                 SET search_path). One database holds one ledger: what is in another schema is not migrated by it. Where a schema \
+                 was renamed, say so in phasegate.meta: UPDATE phasegate.meta SET head = '…' WHERE id = 3",
             ),
             Self::Foreign(_) => Some(
                 "connect as the role that owns all of it, or have a superuser hand it over (ALTER … OWNER TO …), and drop what \

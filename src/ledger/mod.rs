@@ -17,6 +17,7 @@ mod groups;
 mod leases;
 mod locks;
 mod looks;
+mod place;
 mod record;
 mod rollouts;
 mod rules;

@@ -7,7 +7,7 @@ use super::groups::{CountedLeases, all_serving, counted, live_groups, read_lease
 use super::looks::{self, Asker, Memory};
 use super::rules::LeaseRules;
 use super::{AppliedFile, CoordinatorRow, Ledger, LedgerError, all};
-use crate::database::{Access, Connection, Row};
+use crate::database::{Access, Connection, ErrorKind, Row};
 use crate::model::{
     Label, Live, LiveGroup, MigrationId, MigrationState, Phase, Snapshot, SourceReport,
     SourceStatus, Version,
@@ -358,6 +358,11 @@ impl Ledger<'_> {
         .map(|sql| super::tables::render(capabilities, sql));
         let answers = match connection.query_last(&queries).await {
             Ok(answers) => answers,
+            // Asked one by one it would wait as long again.
+            Err(error) if error.kind == ErrorKind::Locked => {
+                connection.rollback().await?;
+                return Err(error.into());
+            }
             Err(error) => {
                 connection.rollback().await?;
                 // Asked one by one it turns out why: no ledger, one of an earlier version that has not been
@@ -386,6 +391,7 @@ impl Ledger<'_> {
         ] = all(answers)?;
         let row = super::first(&coordinator)?;
         super::understood(row.int(5)?)?;
+        super::place::is_here(row.optional_text(6)?, connection.schemas())?;
         let now = row.int(4)?;
         if !all_serving(&leases, now)? {
             return Self::survey_one_by_one(connection, rules).await;

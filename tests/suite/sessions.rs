@@ -4,5 +4,6 @@ mod foreign_ledger;
 mod hidden_rows;
 mod limits;
 mod modes;
+mod place;
 mod planted;
 mod roles;

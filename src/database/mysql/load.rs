@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{Column as _, Row as _};
 
 use super::Mysql;
-use crate::database::{DatabaseError, ErrorKind};
+use crate::database::{DatabaseError, ErrorKind, Server};
 
 fn unreadable(what: &str) -> DatabaseError {
     DatabaseError::new(ErrorKind::Statement, what)
@@ -33,6 +33,46 @@ impl Mysql {
                 "this server is no replica, and a primary does not know how far others are behind: name them in `replicas` under `[database]` in migrate.toml",
             )
         })
+    }
+
+    /// A server that nobody may write to, or that follows another one, does not know what holds now. Where each of two
+    /// servers follows the other, the one that may be written is the primary: it is followed as well.
+    pub(super) async fn refuse_replica(&mut self, server: Server) -> Result<(), DatabaseError> {
+        if server == Server::Any {
+            return Ok(());
+        }
+        let rows = self.rows("SELECT CAST(@@GLOBAL.read_only AS CHAR)").await?;
+        let read_only = rows.first().map(|row| row.text(0)).transpose()?;
+        let is_writable = matches!(read_only, None | Some("0" | "OFF"));
+        if is_writable && (server == Server::Writable || !self.only_follows().await) {
+            return Ok(());
+        }
+        let what = match self.lag().await {
+            Ok(lag) => format!("this is a replica, {} s behind", lag.as_secs()),
+            Err(_) if is_writable => "this server follows another one".to_owned(),
+            Err(_) => "this server is read only, as replicas are".to_owned(),
+        };
+        Err(DatabaseError::new(ErrorKind::Standby, what))
+    }
+
+    /// Whether it follows another server and nobody follows it, as far as its rights let it see.
+    async fn only_follows(&mut self) -> bool {
+        let running =
+            "SHOW GLOBAL STATUS WHERE Variable_name IN ('Slave_running', 'Slaves_running')";
+        let rows = self.rows(running).await.unwrap_or_default();
+        let mut values = rows.iter().filter_map(|row| row.text(1).ok());
+        let follows = if rows.is_empty() {
+            // MySQL itself tells it only to those who may look at its replication.
+            self.lag().await.is_ok()
+        } else {
+            values.any(|value| !matches!(value, "OFF" | "0"))
+        };
+        let followed =
+            "SELECT count(*) FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'";
+        follows && {
+            let rows = self.rows(followed).await.unwrap_or_default();
+            rows.first().and_then(|row| row.int(0).ok()) == Some(0)
+        }
     }
 
     pub(super) async fn count_active(&mut self) -> Result<i64, DatabaseError> {

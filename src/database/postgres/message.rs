@@ -7,10 +7,10 @@ use sqlx::{AssertSqlSafe, Column, Executor, Row as _, TypeInfo, ValueRef};
 
 use super::cancel::{Place, beginning_of};
 use super::names::{self, Whose};
-use super::{Postgres, from_sqlx, literal};
+use super::{Postgres, from_sqlx, literal, place};
 use crate::database::answers::collect;
 use crate::database::stop::BOUND;
-use crate::database::{Answer, Call, DatabaseError, ErrorKind, Row, Stopped, Value};
+use crate::database::{Answer, Asks, Call, DatabaseError, ErrorKind, Row, Stopped, Value};
 
 /// One statement of a message.
 #[derive(Clone, Copy)]
@@ -134,6 +134,12 @@ impl Postgres {
             let (index, error) = attribute(&all, answers.len(), error);
             let place = places.iter().position(|place| *place == index);
             let at = place.and_then(|place| place.checked_sub(first_of_theirs?));
+            let is_asked = self.asks == Asks::Yes && parts.iter().all(Part::is_asked);
+            let error = if is_asked && error.kind == ErrorKind::Locked {
+                place::name_holders(self.target.clone(), error).await
+            } else {
+                error
+            };
             return Err(Stopped { at, error });
         }
         (self.whose, self.has_run_theirs) = (whose, has_run_theirs);

@@ -1,0 +1,216 @@
+//! Which server is asked, among which schemas, and who is in the way.
+
+use std::time::{Duration, Instant};
+
+use crate::support::backend::Db;
+use crate::support::mysql;
+use crate::support::postgres::PrivateServer;
+use crate::support::project::Project;
+use crate::support::shop::said;
+use crate::support::wait::{GENEROUS, eventually};
+
+fn project(db: &Db) -> Project {
+    let project = Project::new(db, &[]);
+    project.file("migrate.toml", "[services.web]\nmin_instances = 0\n");
+    project.migration(
+        "0001_users",
+        &[
+            (
+                "migration.toml",
+                "description = \"users\"\n[services.web]\nnew = \">=1.0.0\"\n",
+            ),
+            (
+                "expand.sql",
+                "CREATE TABLE users (id int PRIMARY KEY, name varchar(20));\n",
+            ),
+        ],
+    );
+    project
+}
+
+/// Every command, those that ask and those that act.
+const COMMANDS: &[&[&str]] = &[
+    &["gate", "deploy", "web=1.0.0"],
+    &["status"],
+    &["fleet"],
+    &["plan"],
+    &["log"],
+    &["expand"],
+    &["backfill"],
+    &["contract"],
+    &["admit", "--service", "web", "--version", "1.0.0"],
+    &[
+        "agent",
+        "--service",
+        "web",
+        "--version",
+        "1.0.0",
+        "--",
+        "true",
+    ],
+];
+
+#[test]
+fn a_standby_answers_nothing_and_says_how_far_it_is_behind() {
+    let primary = PrivateServer::start();
+    let db = primary.create("shop");
+    project(&db).migrate(&["expand"]).expect_code(0);
+    let standby = primary.follow();
+    let behind = Db::at("postgres", standby.url("shop"));
+    eventually(GENEROUS, || {
+        let there = behind.try_execute("SELECT count(*) FROM phasegate.meta");
+        there.ok().map(drop)
+    });
+    let asked = project(&behind);
+    for command in COMMANDS {
+        let output = asked.migrate(command).expect_code(12);
+        let text = format!("{} {}", output.stdout, said(&output));
+        assert!(
+            text.contains("this is a standby"),
+            "{command:?}: {output:?}"
+        );
+        assert!(text.contains("ask the primary"), "{command:?}: {output:?}");
+    }
+    let json = asked
+        .migrate(&["gate", "deploy", "web=1.0.0", "--output", "json"])
+        .expect_code(12)
+        .json();
+    assert_eq!(json["verdict"], "unknown", "{json}");
+    assert!(json.to_string().contains("s behind"), "{json}");
+}
+
+#[test]
+fn a_server_that_is_read_only_answers_nothing() {
+    let server = mysql::PrivateServer::start();
+    let db = server.create("shop");
+    let asked = project(&db);
+    asked.migrate(&["expand"]).expect_code(0);
+    db.execute("SET GLOBAL read_only = 1");
+    for command in COMMANDS {
+        let output = asked.migrate(command).expect_code(12);
+        let text = format!("{} {}", output.stdout, said(&output));
+        assert!(
+            text.contains("read only, as replicas are"),
+            "{command:?}: {output:?}"
+        );
+        assert!(text.contains("ask the primary"), "{command:?}: {output:?}");
+    }
+    db.execute("SET GLOBAL read_only = 0");
+    asked.migrate(&["status"]).expect_code(0);
+}
+
+#[test]
+fn a_ledger_is_for_the_schemas_under_which_it_was_made() {
+    let db = Db::on("postgres");
+    db.execute("CREATE SCHEMA tenant_a; CREATE SCHEMA tenant_b");
+    let at = |path: &str| {
+        let between = if db.url.contains('?') { '&' } else { '?' };
+        Db::at(
+            "postgres",
+            format!("{}{between}options=-c%20search_path%3D{path}", db.url),
+        )
+    };
+    let first = project(&at("tenant_a"));
+    first.migrate(&["expand"]).expect_code(0);
+    first.migrate(&["status"]).expect_code(0);
+    for other in ["tenant_b", "tenant_b,tenant_a", "tenant_a,public"] {
+        let second = project(&at(other));
+        for command in COMMANDS
+            .iter()
+            .filter(|command| !matches!(command[0], "admit" | "agent" | "log"))
+        {
+            let output = second.migrate(command).expect_code(12);
+            let text = format!("{} {}", output.stdout, said(&output));
+            assert!(
+                text.contains("for the schemas `tenant_a`"),
+                "{command:?}: {output:?}"
+            );
+            assert!(text.contains("search_path"), "{command:?}: {output:?}");
+        }
+    }
+    assert_eq!(
+        db.query("SELECT schemaname FROM pg_tables WHERE tablename = 'users'"),
+        [["tenant_a"]]
+    );
+    // A ledger of before says nothing of schemas, and gets them with the first command that acts.
+    db.execute("DELETE FROM phasegate.meta WHERE id = 3");
+    first.migration(
+        "0002_more",
+        &[
+            ("migration.toml", "description = \"more\"\n"),
+            ("expand.sql", "CREATE TABLE more (id int PRIMARY KEY);\n"),
+        ],
+    );
+    first.migrate(&["status"]).expect_code(0);
+    first.migrate(&["expand"]).expect_code(0);
+    project(&at("tenant_b"))
+        .migrate(&["status"])
+        .expect_code(12);
+}
+
+/// A schema that is not there yet when the ledger is made, because the first migration makes it.
+#[test]
+fn a_schema_that_a_migration_makes_is_the_same_before_and_after() {
+    let db = Db::on("postgres");
+    let between = if db.url.contains('?') { '&' } else { '?' };
+    let at = Db::at(
+        "postgres",
+        format!("{}{between}options=-c%20search_path%3Dapp", db.url),
+    );
+    let project = project(&at);
+    project.file(
+        "0001_users/expand.sql",
+        "CREATE SCHEMA app;\nCREATE TABLE users (id int PRIMARY KEY);\n",
+    );
+    project.migrate(&["expand"]).expect_code(0);
+    project.migrate(&["status"]).expect_code(0);
+}
+
+#[test]
+fn a_lock_of_somebody_s_stops_no_question() {
+    let db = Db::on("postgres");
+    let asked = project(&db);
+    asked.migrate(&["expand"]).expect_code(0);
+    let mut other = db.connect();
+    let pid = other.query("SELECT pg_backend_pid()")[0][0].clone();
+    for table in ["leases", "meta", "events"] {
+        other.execute(&format!("BEGIN; LOCK TABLE phasegate.{table}"));
+        for command in COMMANDS.iter().take(5) {
+            let began = Instant::now();
+            let output = asked.migrate(command);
+            assert!(began.elapsed() < Duration::from_secs(30), "{command:?}");
+            if output.code == 0 {
+                // It does not need this table.
+                continue;
+            }
+            assert_eq!(output.code, 12, "{table} {command:?}: {output:?}");
+            let text = format!("{} {}", output.stdout, said(&output));
+            assert!(
+                text.contains(&format!("session {pid}")),
+                "{table} {command:?}: {output:?}"
+            );
+        }
+        other.execute("ROLLBACK");
+    }
+}
+
+/// The same where the holder cannot be named.
+#[test]
+fn a_lock_stops_no_question_on_any_other_database() {
+    for backend in ["sqlite", "mysql"] {
+        let db = Db::on(backend);
+        let asked = project(&db);
+        asked.migrate(&["expand"]).expect_code(0);
+        let mut other = db.connect();
+        other.execute(match backend {
+            "sqlite" => "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE",
+            _ => "LOCK TABLES phasegate_leases WRITE",
+        });
+        let began = Instant::now();
+        asked
+            .migrate(&["gate", "deploy", "web=1.0.0"])
+            .expect_code(12);
+        asked.migrate(&["status"]).expect_code(12);
+        assert!(began.elapsed() < Duration::from_secs(40));
+    }
+}
