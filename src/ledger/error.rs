@@ -47,7 +47,7 @@ impl LedgerError {
                  was renamed, say so in phasegate.meta: UPDATE phasegate.meta SET head = '…' WHERE id = 3",
             ),
             Self::Foreign(_) => Some(
-                "connect as the role that owns all of it, or have a superuser hand it over (ALTER … OWNER TO …), and drop what \
+                "connect as the role that owns all of it, which is the coordinator's, or have a superuser hand it over (ALTER … OWNER TO …), and drop what \
                  else is named here. A ledger of which nobody knows, made before the first command, was put there by somebody: \
                  find out who, and what else",
             ),

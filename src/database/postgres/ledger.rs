@@ -13,16 +13,12 @@ impl Postgres {
         let names: Vec<String> = tables.iter().map(|name| literal(name)).collect();
         let names = names.join(", ");
         // Whoever owns a table can put code on it. A superuser can do so anyway.
-        let (schema_is_foreign, table_is_foreign) = match owners {
-            Owners::Trusted => (
-                "nspowner NOT IN (SELECT oid FROM trusted)",
-                "relowner NOT IN (SELECT oid FROM trusted)",
-            ),
-            Owners::One => (
-                "false",
-                "relowner <> nspowner AND relowner NOT IN (SELECT oid FROM trusted)",
-            ),
+        let schema_is_foreign = match owners {
+            Owners::Trusted => "nspowner NOT IN (SELECT oid FROM trusted)",
+            Owners::One => "false",
         };
+        // What belongs to the owner of the schema is said with that.
+        let table_is_foreign = "relowner <> nspowner AND relowner NOT IN (SELECT oid FROM trusted)";
         let sql = format!(
             "WITH RECURSIVE mine (oid) AS (\
                SELECT oid FROM pg_roles WHERE rolname IN (current_user, session_user) \
