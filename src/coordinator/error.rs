@@ -88,6 +88,9 @@ pub enum CoordinatorError {
         /// The command that goes on.
         next: String,
     },
+    /// The connection broke on the way.
+    #[error("{0}")]
+    Lost(Box<DatabaseError>),
     /// A step failed behind its fence, which could not be lowered.
     #[error("{cause}")]
     Fenced {
@@ -139,7 +142,7 @@ impl CoordinatorError {
         match self {
             Self::Database(error) => error.is_passing(),
             Self::Ledger(error) => error.is_passing(),
-            Self::LedgerLocked { .. } => true,
+            Self::LedgerLocked { .. } | Self::Lost(_) => true,
             _ => false,
         }
     }
@@ -184,6 +187,10 @@ impl CoordinatorError {
             )),
             Self::Moved { .. } => Some("see what happened with `migrate log`, then run the command again".into()),
             Self::Interrupted { next, .. } => Some(next.clone()),
+            Self::Lost(_) => Some(
+                "the connection was lost; what was done is kept: run the same command again, which goes on from what is recorded"
+                    .into(),
+            ),
             Self::Fenced { cause, stays } => Some(match cause.help() {
                 Some(help) => format!("{help}. Mind that {stays}"),
                 None => stays.clone(),

@@ -1,4 +1,4 @@
-//! What an interrupted step has left, in words.
+//! What a step has left that was interrupted, or whose connection broke, in words.
 
 use super::CoordinatorError;
 use super::session::Coordinator;
@@ -7,7 +7,8 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::model::{MigrationId, Phase, Step};
 
 impl Coordinator<'_> {
-    /// The outcome of a step. Where it was interrupted, what is kept is said, as it is recorded.
+    /// The outcome of a step. Where it was interrupted, what is kept is said, as it is recorded; where the connection broke,
+    /// that it goes on from there.
     pub(super) async fn told<T>(
         &mut self,
         taken: Result<T, CoordinatorError>,
@@ -19,6 +20,13 @@ impl Coordinator<'_> {
                 CoordinatorError::Database(cause)
                 | CoordinatorError::Ledger(LedgerError::Database(cause)),
             ) if cause.kind == ErrorKind::Interrupted => cause,
+            Err(
+                CoordinatorError::Database(cause)
+                | CoordinatorError::Ledger(LedgerError::Database(cause)),
+            ) if cause.kind == ErrorKind::Unreachable && self.options.target.path().is_none() => {
+                // A file has no connection that could be lost: there the cause says it all.
+                return Err(CoordinatorError::Lost(Box::new(cause)));
+            }
             other => return other,
         };
         let _kept = self.options.interrupt.hold_off();
