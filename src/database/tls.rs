@@ -129,8 +129,13 @@ pub(super) fn explained(
                  `{name}={verify}`; or write `{name}={disable}` into the URL, if everybody on the way may read along"
             ),
         }
-    } else if said.contains("UnknownIssuer") || said.contains("CaUsedAsEndEntity") {
+    } else if said.contains("UnknownIssuer") {
         format!("the certificate of the server at {host} is signed {authority}")
+    } else if said.contains("CaUsedAsEndEntity") {
+        format!(
+            "the certificate of the server at {host} is that of an authority itself (it says CA:TRUE): give the server one of its own, \
+             which that authority has signed"
+        )
     } else if said.contains("NotValidForName") || said.contains("not valid for name") {
         format!(
             "the certificate of the server at {host} is for another name ({said}): connect by the name that it has"
