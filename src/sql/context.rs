@@ -22,7 +22,9 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
         .map(|(index, fact)| {
             let later = facts.get(index + 1..).unwrap_or_default();
             let is_new = names.are_new(&fact.subjects) || names.are_new(&fact.only_columns);
-            let own = match refused(dialect, fact, facts) {
+            let earlier = facts.get(..index).unwrap_or_default();
+            let replaced = || replaced(dialect, fact, earlier);
+            let own = match refused(dialect, fact, facts).or_else(replaced) {
                 Some(why) if fact.effect == Effect::Additive => Effect::Destructive { why },
                 _ => fact.effect.clone(),
             };
@@ -60,6 +62,27 @@ fn refused(dialect: Dialect, trigger: &Facts, facts: &[Facts]) -> Option<String>
         });
         is_called.then(|| format!("calls `{}`, which {what}", calls.function))
     })
+}
+
+/// Why an `OR REPLACE` may put another trigger in the place of one that was there before this script.
+fn replaced(dialect: Dialect, trigger: &Facts, earlier: &[Facts]) -> Option<String> {
+    let why = trigger.replaces.clone()?;
+    let Some(made) = trigger.objects.first() else {
+        return Some(why);
+    };
+    let mut before = earlier.iter().flat_map(|fact| &fact.objects);
+    // `CREATE TRIGGER` fails where there is one, so that what is there is the script's own; after a `DROP` it is not new.
+    let is_own = |object: &Object| object.verb == Verb::Create && !object.if_exists_or_not;
+    let is_it = |object: &&Object| {
+        object.kind == made.kind
+            && dialect.same_name(&object.name, &made.name)
+            && object.table.as_deref().is_none_or(|table| {
+                same_option(dialect, Some(table), made.table.as_deref())
+                    && same_option(dialect, object.schema.as_deref(), made.schema.as_deref())
+            })
+    };
+    let first = before.find(is_it);
+    (!first.is_some_and(is_own)).then_some(why)
 }
 
 /// `DROP TRIGGER IF EXISTS x; CREATE TRIGGER x …` replaces `x` at one moment: inside a transaction nobody sees

@@ -118,10 +118,15 @@ const POSTGRES: &[Decided<'_>] = &[
         "breaks",
         "",
     ),
-    // A trigger of this name has been asked for; dropping it first would do the same.
+    (
+        "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+        "additive",
+        "",
+    ),
+    // What it replaces may keep in step what live versions write.
     (
         "CREATE OR REPLACE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
-        "additive",
+        "breaks",
         "",
     ),
     // Whether a function of that name with other parameters is there cannot be known from a file.
@@ -293,6 +298,21 @@ const MYSQL: &[Decided<'_>] = &[
         "",
     ),
     (
+        "CREATE OR REPLACE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1",
+        "breaks",
+        "",
+    ),
+    (
+        "CREATE OR REPLACE DEFINER = CURRENT_USER TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1",
+        "breaks",
+        "",
+    ),
+    (
+        "CREATE TRIGGER IF NOT EXISTS g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1",
+        "additive",
+        "",
+    ),
+    (
         "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SIGNAL SQLSTATE '45000'",
         "breaks",
         "",
@@ -456,5 +476,45 @@ fn what_the_script_made_itself_loses_nothing() {
         let is_fine = matches!(statement.effect, Effect::Additive | Effect::Data)
             && statement.hazard.is_none();
         assert_eq!(is_fine, last, "{sql}: {:?}", statement.effect);
+    }
+}
+
+/// A trigger that is replaced may have been there before, unless the script shows that it was not.
+#[test]
+fn only_the_scripts_own_trigger_is_replaced_unnoticed() {
+    const FUNCTION: &str = "EXECUTE FUNCTION f()";
+    const BODY: &str = "SET NEW.a = 1";
+    for (before, is_fine) in [
+        ("CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW", true),
+        ("CREATE TRIGGER h BEFORE INSERT ON t FOR EACH ROW", false),
+        ("CREATE TRIGGER g BEFORE INSERT ON u FOR EACH ROW", false),
+        (
+            "CREATE OR REPLACE TRIGGER g BEFORE INSERT ON t FOR EACH ROW",
+            false,
+        ),
+        ("CREATE TABLE t (a int)", true),
+        ("CREATE TABLE IF NOT EXISTS t (a int)", false),
+        ("CREATE TABLE u (a int)", false),
+    ] {
+        for (dialect, does) in [(Dialect::Postgres, FUNCTION), (Dialect::Mysql, BODY)] {
+            let does_first = if before.contains("ROW") { does } else { "" };
+            let sql = format!(
+                "{before} {does_first}; CREATE OR REPLACE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW {does}"
+            );
+            let script = parse(dialect, &sql);
+            let statement = script.statements.last().unwrap();
+            assert_eq!(statement.effect == Effect::Additive, is_fine, "{sql}");
+        }
+    }
+    // What was dropped under that name was somebody's.
+    for drop in ["DROP TRIGGER g ON t", "DROP TRIGGER IF EXISTS g ON t"] {
+        let replace =
+            format!("CREATE OR REPLACE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW {FUNCTION}");
+        let script = parse(Dialect::Postgres, &format!("{drop}; {replace}"));
+        let statement = script.statements.last().unwrap();
+        assert!(
+            matches!(statement.effect, Effect::Destructive { .. }),
+            "{drop}"
+        );
     }
 }

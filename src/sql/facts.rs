@@ -82,6 +82,9 @@ pub(super) struct Facts {
     pub cascade: bool,
     /// A function that only triggers can call.
     pub trigger_function: bool,
+    /// That it replaces a trigger that may be there, which only whoever made that one can know; completes "this
+    /// statement …".
+    pub replaces: Option<String>,
     /// How such a function may keep rows from being written.
     pub refusal: Option<Refusal>,
     /// The function that a trigger calls.
@@ -141,6 +144,7 @@ impl Facts {
             hazard: None,
             cascade: false,
             trigger_function: false,
+            replaces: None,
             refusal: None,
             calls: None,
             joins_existing: false,
@@ -192,6 +196,14 @@ impl Facts {
     /// Loses this without a word; the earliest that is said stands.
     pub fn hazard(mut self, what: Option<impl Into<String>>) -> Self {
         self.hazard = self.hazard.or_else(|| what.map(Into::into));
+        self
+    }
+
+    /// An `OR REPLACE` of this trigger: the code that keeps rows in step becomes another.
+    pub fn replacing(mut self, trigger: &str) -> Self {
+        self.replaces = Some(format!(
+            "replaces the trigger `{trigger}`, which may keep in step what live versions write"
+        ));
         self
     }
 

@@ -1,6 +1,6 @@
 use super::super::tests::parse;
 use super::super::{Dialect, Mode};
-use super::{Commits, Dependents};
+use super::{Commits, Dependents, Inventory, Relation, RelationKind};
 
 /// What the second script leaves of the first one's code.
 fn left(dialect: Dialect, expand: &str, contract: &str) -> Vec<String> {
@@ -127,6 +127,15 @@ fn what_names_a_column_that_goes_is_left_behind() {
             MYSQL,
             format!("DROP TRIGGER users_in; DROP TRIGGER users_up; {drop}"),
             none,
+        ),
+        // What is replaced is what it is from then on.
+        (
+            Mysql,
+            MYSQL,
+            format!(
+                "CREATE OR REPLACE TRIGGER users_in BEFORE INSERT ON users FOR EACH ROW SET NEW.name = ''; {drop}"
+            ),
+            &["1: users_up"],
         ),
         // Statements are committed one by one: the order counts.
         (
@@ -276,5 +285,41 @@ fn a_name_belongs_to_its_table() {
     ] {
         let found = left(dialect, &expand, contract);
         assert_eq!(!found.is_empty(), is_left, "{expand}\n{contract}\n{found:?}");
+    }
+}
+
+/// A trigger that is replaced is under its name what its table has after the script, and not lost.
+#[test]
+fn a_replaced_trigger_is_kept() {
+    for (dialect, expand, does) in [
+        (Dialect::Mysql, MYSQL, "SET NEW.name = 'x'"),
+        (Dialect::Postgres, POSTGRES, "EXECUTE FUNCTION other()"),
+    ] {
+        let name = if dialect == Dialect::Mysql {
+            "users_in"
+        } else {
+            "users_sync"
+        };
+        let inventory = Inventory {
+            code: Dependents::made_by(&parse(dialect, expand)),
+            relations: vec![Relation {
+                kind: RelationKind::Table,
+                schema: None,
+                name: "users".to_owned(),
+                columns: Vec::new(),
+            }],
+        };
+        let replace =
+            format!("CREATE OR REPLACE TRIGGER {name} BEFORE INSERT ON users FOR EACH ROW {does}");
+        let replace = parse(dialect, &replace);
+        assert!(replace.may_take());
+        assert_eq!(inventory.would_lose(&replace, 0), None);
+        // Nor does it stand in for one that goes with its table.
+        let swap = format!(
+            "-- migrate: no-transaction\nCREATE TABLE copy (id int); \
+             CREATE OR REPLACE TRIGGER {name} BEFORE INSERT ON copy FOR EACH ROW {does}; DROP TABLE users; \
+             CREATE TABLE users (id int)"
+        );
+        assert!(inventory.would_lose(&parse(dialect, &swap), 0).is_some());
     }
 }

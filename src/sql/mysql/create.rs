@@ -175,9 +175,8 @@ fn trigger(mut cursor: Cursor<'_>, replaces: bool) -> Facts {
         schema: table.schema.or(trigger.schema),
         name: table.name,
     };
-    let object = table.member(ObjectKind::Trigger, Verb::Create, trigger.name);
     let hazard = hazard_of_body(cursor);
-    let facts = if ["signal", "resignal"]
+    let mut facts = if ["signal", "resignal"]
         .iter()
         .any(|word| cursor.has_word(word))
     {
@@ -187,6 +186,10 @@ fn trigger(mut cursor: Cursor<'_>, replaces: bool) -> Facts {
     } else {
         Facts::additive()
     };
+    if replaces {
+        facts = facts.replacing(&trigger.name);
+    }
+    let object = table.member(ObjectKind::Trigger, Verb::Create, trigger.name);
     facts
         .about(table.subject(ObjectKind::Table))
         .hazard(hazard)

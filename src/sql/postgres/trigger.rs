@@ -15,10 +15,14 @@ pub(super) fn created(statement: &SyntaxNode) -> Facts {
     let trigger = tree::child_name(statement, &[K::TRIGGER]);
     facts
         .objects
-        .extend(table.clone().zip(trigger).map(|(table, trigger)| {
+        .extend(table.clone().zip(trigger.clone()).map(|(table, trigger)| {
             let object = table.member(ObjectKind::Trigger, Verb::Create, trigger.name);
             object.conditional(tree::has(statement, K::OR_REPLACE))
         }));
+    if tree::has(statement, K::OR_REPLACE) {
+        let name = trigger.as_ref().map_or("…", |trigger| &trigger.name);
+        facts = facts.replacing(name);
+    }
     facts.subjects = table
         .iter()
         .map(|table| table.subject(ObjectKind::Table))
