@@ -13,6 +13,10 @@ use super::problem::{Problem, shown};
 
 /// Bytes of one file: far more than any script that somebody wrote, and read before it is taken apart.
 const LARGEST: u64 = 64 << 20;
+/// Lines of one file: more than any editor or review gets through.
+const MOST_LINES: usize = 1_000_000;
+
+const TOO_LARGE: &str = "move the data out of it: load them by other means, or split the migration";
 
 /// A file's text as the project sees it, whatever system it was checked out on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,11 +88,22 @@ impl Source {
                     metadata.len() >> 20,
                     LARGEST >> 20
                 ),
-                "move the data out of it: load them by other means, or split the migration",
+                TOO_LARGE,
             ));
         }
         let bytes = fs::read(&path).map_err(failed)?;
         let text = String::from_utf8(bytes).map_err(|error| not_utf8(&shown, &error))?;
+        if text.lines().nth(MOST_LINES).is_some() {
+            return Err(Problem::about(
+                &shown,
+                "too-large",
+                format!(
+                    "this file has {} lines, and {MOST_LINES} are the most that are read",
+                    text.lines().count()
+                ),
+                TOO_LARGE,
+            ));
+        }
         Ok(Some(Self::new(relative, shown, &text)))
     }
 
@@ -224,7 +239,11 @@ mod tests {
         // It takes no room on the disk.
         let large = fs::File::create(root.join("large.sql")).unwrap();
         large.set_len(LARGEST + 1).unwrap();
+        fs::write(root.join("lines.sql"), "\n".repeat(MOST_LINES + 1)).unwrap();
+        fs::write(root.join("all.sql"), "\n".repeat(MOST_LINES)).unwrap();
+        assert!(Source::read(root, "all.sql").unwrap().is_some());
         for (file, code, message) in [
+            ("lines.sql", "too-large", "1000001 lines"),
             ("large.sql", "too-large", "64 MiB"),
             ("dir.sql", "not-a-file", "a directory"),
             ("latin.sql", "not-utf8", "line 3"),

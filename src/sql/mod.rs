@@ -32,6 +32,9 @@ use facts::Grammar;
 pub use query::{Part, Ranged, backfill_statement, range_query, single_select};
 pub use reserved::names_ledger;
 
+/// Statements of one script: each is looked at, recorded and perhaps committed on its own.
+const MOST_STATEMENTS: usize = 200_000;
+
 /// The database a script is written for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub enum Dialect {
@@ -209,6 +212,16 @@ impl Script {
         let grammar = dialect.grammar();
         let tokens = lexeme::tokens(grammar, text).map_err(|error| vec![error])?;
         let spans = (grammar.split)(text, &tokens);
+        if let Some(beyond) = spans.get(MOST_STATEMENTS) {
+            return Err(vec![ScriptError::new(
+                beyond.clone(),
+                format!(
+                    "this script has {} statements, and {MOST_STATEMENTS} are the most that one may have",
+                    spans.len()
+                ),
+                "write several rows in one INSERT, load the data by other means, or split the migration",
+            )]);
+        }
         let mut errors = Vec::new();
         let mode = match lexeme::mode(text, &spans) {
             Ok(mode) => mode,
