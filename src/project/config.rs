@@ -7,6 +7,7 @@ use crate::model::{Label, Version};
 use crate::sql::Dialect;
 
 use super::fleet::{self, FleetConfig};
+use super::links::Links;
 use super::problem::{Problem, listed};
 use super::reader::{Located, Table};
 use super::rollout::{self, DriverConfig, RolloutConfig};
@@ -26,6 +27,8 @@ pub struct Config {
     pub rollout: RolloutConfig,
     /// Where the migration directories are, relative to the project's root, with `/`; empty for the root.
     pub migrations: String,
+    /// Where links among the migrations may lead.
+    pub links: Links,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +157,10 @@ impl Config {
             .map(|table| rollout::read(source, table))
             .unwrap_or_default();
         let migrations = read_migrations_directory(source, &mut top);
+        let links = match top.flag("follow_links") {
+            Some(true) => Links::Anywhere,
+            Some(false) | None => Links::Inside,
+        };
         top.finish(PLACES);
         Some(Self {
             database_url,
@@ -162,6 +169,7 @@ impl Config {
             fleet,
             rollout,
             migrations,
+            links,
         })
     }
 
@@ -203,6 +211,10 @@ impl Config {
 const PLACES: &[(&str, &str)] = &[
     (
         "migrations",
+        "at the top of the file, before the first `[…]`",
+    ),
+    (
+        "follow_links",
         "at the top of the file, before the first `[…]`",
     ),
     ("url", "under `[database]`"),

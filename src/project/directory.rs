@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::model::{MigrationId, Step};
 use crate::sql::Dialect;
 
+use super::links::Links;
 use super::manifest::MANIFEST_FILE;
 use super::problem::{Problem, closest, shown};
 use super::source::Source;
@@ -46,7 +47,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    pub fn read(root: &Path, path: String, id: MigrationId) -> Self {
+    pub fn read(root: &Path, path: String, id: MigrationId, links: Links) -> Self {
         let mut directory = Self {
             id,
             path,
@@ -66,16 +67,16 @@ impl Directory {
                 return directory;
             }
         };
-        directory.read_manifest(root, &names);
+        directory.read_manifest(root, links, &names);
         for name in &names {
-            directory.read_script(root, name);
+            directory.read_script(root, links, name);
         }
         directory
     }
 
-    fn read_manifest(&mut self, root: &Path, names: &[String]) {
+    fn read_manifest(&mut self, root: &Path, links: Links, names: &[String]) {
         let path = format!("{}/{MANIFEST_FILE}", self.path);
-        match Source::read(root, &path) {
+        match read(root, &path, links) {
             Ok(Some(source)) => self.manifest = Some(source),
             Err(problem) => self.problems.push(problem),
             Ok(None) => {
@@ -100,7 +101,7 @@ impl Directory {
         }
     }
 
-    fn read_script(&mut self, root: &Path, name: &str) {
+    fn read_script(&mut self, root: &Path, links: Links, name: &str) {
         let is_script = Path::new(name)
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("sql"));
@@ -113,7 +114,7 @@ impl Directory {
             self.problems.push(unknown_script(shown(root, &path), name));
             return;
         };
-        let source = match Source::read(root, &path) {
+        let source = match read(root, &path, links) {
             Ok(Some(source)) => Some(source),
             // It was there a moment ago.
             Ok(None) => return,
@@ -136,6 +137,12 @@ impl Directory {
     pub fn has(&self, step: Step) -> bool {
         self.candidates.iter().any(|found| found.step == step)
     }
+}
+
+fn read(root: &Path, path: &str, links: Links) -> Result<Option<Source>, Problem> {
+    links
+        .refuse(root, path)
+        .map_or_else(|| Source::read(root, path), Err)
 }
 
 fn known_names() -> impl Iterator<Item = (Step, Option<Dialect>)> {

@@ -14,6 +14,7 @@ mod duration;
 mod examined;
 mod finding;
 mod fleet;
+mod links;
 mod manifest;
 mod migration;
 mod problem;
@@ -39,6 +40,7 @@ pub use config::{
     CONFIG_FILE, Config, DatabaseConfig, DialectsFrom, PasswordConfig, ServiceConfig,
 };
 pub use fleet::{FleetConfig, LeaseConnection, SourceConfig};
+pub use links::Links;
 pub use manifest::{ContractRules, MANIFEST_FILE, Recheck};
 pub use migration::{Files, Migration};
 pub use problem::{Location, Problem, Problems, Severity};
@@ -94,7 +96,7 @@ impl Project {
                 database: &config.database,
                 services: &config.services,
             };
-            for directory in find_migrations(dir, &config.migrations, &mut problems) {
+            for directory in find_migrations(dir, &config, &mut problems) {
                 let (migration, found) = migration::load(directory, &around);
                 migrations.extend(migration);
                 problems.extend(found);
@@ -235,7 +237,12 @@ fn missing_config(dir: &Path) -> Problem {
 }
 
 /// The migration directories, in order.
-fn find_migrations(root: &Path, within: &str, problems: &mut Vec<Problem>) -> Vec<Directory> {
+fn find_migrations(root: &Path, config: &Config, problems: &mut Vec<Problem>) -> Vec<Directory> {
+    let (within, links) = (config.migrations.as_str(), config.links);
+    if let Some(problem) = links.refuse(root, within) {
+        problems.push(problem);
+        return Vec::new();
+    }
     let names = match directory::file_names(&root.join(within)) {
         Ok(names) => names,
         Err(error) => {
@@ -260,7 +267,10 @@ fn find_migrations(root: &Path, within: &str, problems: &mut Vec<Problem>) -> Ve
         };
         match fs::metadata(root.join(&path)) {
             Ok(metadata) if metadata.is_dir() => match name.parse() {
-                Ok(id) => found.push((id, path)),
+                Ok(id) => match links.refuse(root, &path) {
+                    Some(problem) => problems.push(problem),
+                    None => found.push((id, path)),
+                },
                 Err(error) => problems.push(bad_name(shown(root, &path), &error)),
             },
             Ok(_) => problems.extend(loose_script(shown(root, &path), &name)),
@@ -276,7 +286,7 @@ fn find_migrations(root: &Path, within: &str, problems: &mut Vec<Problem>) -> Ve
     check_order(root, &found, problems);
     found
         .into_iter()
-        .map(|(id, path)| Directory::read(root, path, id))
+        .map(|(id, path)| Directory::read(root, path, id, links))
         .collect()
 }
 

@@ -1,6 +1,8 @@
 //! Whole projects on disk, and what is reported about them.
 
 mod config;
+#[cfg(unix)]
+mod links;
 mod migrations;
 mod reports;
 mod scripts;
