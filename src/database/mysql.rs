@@ -28,12 +28,14 @@ mod keys;
 mod limits;
 mod load;
 mod login;
+mod quoted;
 mod sessions;
 mod stored;
 mod values;
 
 use error::from_sqlx;
 use limits::{IDLE_LIMIT, NO_IDLE_LIMIT, end_statement};
+use quoted::literal;
 use stored::stores_code;
 use values::{bound, decode};
 
@@ -244,24 +246,6 @@ impl Mysql {
         self.stop.ended();
         ended.map(drop)
     }
-}
-
-/// A text as a literal, for a session without NO_BACKSLASH_ESCAPES.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-}
-
-fn identifier(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
-}
-
-/// `schema.table` or `table` as a user writes it in `migration.toml`, quoted.
-fn table_name(table: &str) -> String {
-    table
-        .split('.')
-        .map(identifier)
-        .collect::<Vec<_>>()
-        .join(".")
 }
 
 #[async_trait]
@@ -490,16 +474,5 @@ impl Connection for Mysql {
         if !self.stop.is_lost {
             let _ = self.inner.close().await;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn literals_cannot_be_escaped_from() {
-        assert_eq!(literal("a'b\\'c"), "'a''b\\\\''c'");
-        assert_eq!(table_name("app.us`ers"), "`app`.`us``ers`");
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Mysql, literal, table_name};
+use super::Mysql;
+use super::quoted::{literal, table_name};
 use crate::database::{Along, DatabaseError, ErrorKind, KeyIndex, Keys, TableKind};
 
 impl Mysql {

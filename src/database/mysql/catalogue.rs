@@ -1,6 +1,7 @@
 //! What is in the schema.
 
-use super::{Mysql, identifier, literal};
+use super::Mysql;
+use super::quoted::{identifier, literal};
 use crate::database::{DatabaseError, ErrorKind, Presence};
 use crate::sql::{Object, ObjectKind};
 

@@ -2,7 +2,8 @@
 
 use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use super::{Flavour, Mysql, identifier, literal, table_name};
+use super::quoted::{identifier, literal, table_name};
+use super::{Flavour, Mysql};
 use crate::database::{
     DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start, equals, keyless,
 };
