@@ -4,6 +4,7 @@
 //! it, adds what lies outside the model (order, evidence, soak, counts) and says it in words.
 
 mod blocker;
+mod claims;
 mod deploy;
 mod evidence;
 mod horizon;
