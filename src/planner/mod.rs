@@ -220,7 +220,8 @@ fn search_all(space: &mut Space) -> Answer {
     }
 }
 
-/// What the gate is shown of a fleet that is only planned: everything is seen, and seen well.
+/// What the gate is shown of a fleet that is only planned: everything is seen, and seen well. Whether each service is one
+/// that the project knows is for whoever takes the step, not for the plan.
 fn evidence(schema: Schema, live: &[Live]) -> Evidence {
     let groups = live
         .iter()
@@ -251,6 +252,7 @@ fn evidence(schema: Schema, live: &[Live]) -> Evidence {
             groups,
             ..Snapshot::default()
         },
+        min_instances: live.iter().map(|who| (who.service.clone(), 0)).collect(),
         ..Evidence::default()
     }
 }

@@ -171,7 +171,8 @@ impl Walk {
         self.live.retain(|who| who.service != to.service);
         self.live.push(to.clone());
         self.live.sort();
-        self.evidence.snapshot = evidence(Schema::default(), &self.live).snapshot;
+        let schema = std::mem::take(&mut self.evidence.schema);
+        self.evidence = evidence(schema, &self.live);
         let mut waits = vec![Wait::Seen(to.clone())];
         waits.extend(
             during

@@ -30,6 +30,7 @@ impl World {
             evidence: Evidence {
                 schema: problem.schema.clone(),
                 snapshot: snapshot(&live),
+                min_instances: live.iter().map(|who| (who.service.clone(), 0)).collect(),
                 ..Evidence::default()
             },
             live,
@@ -82,6 +83,7 @@ impl World {
             evidence: Evidence {
                 schema,
                 snapshot: snapshot(&live),
+                min_instances: live.iter().map(|who| (who.service.clone(), 0)).collect(),
                 ..Evidence::default()
             },
             live,
