@@ -43,6 +43,17 @@ ALTER TABLE people ADD COLUMN last_name varchar(200);
 CREATE INDEX people_last_name ON people (last_name);
 ";
 
+/// With something that its contract has to take away again before the column.
+const EXPAND_WITH_TRIGGER_ON_MYSQL: &str = "\
+ALTER TABLE people ADD COLUMN first_name varchar(200);
+ALTER TABLE people ADD COLUMN last_name varchar(200);
+CREATE INDEX people_last_name ON people (last_name);
+CREATE TRIGGER people_sync BEFORE INSERT ON people FOR EACH ROW
+BEGIN
+    IF NEW.full_name = '' THEN SET NEW.full_name = 'nobody'; END IF;
+END;
+";
+
 const EXPAND_CONCURRENTLY: &str = "\
 -- migrate: no-transaction
 ALTER TABLE people ADD COLUMN first_name varchar(200);
@@ -150,6 +161,7 @@ pub fn project(db: &Db, files: &[(&str, &str)]) -> Project {
     let usual = [
         ("migration.toml", MANIFEST),
         ("expand.sql", EXPAND),
+        ("expand.mysql.sql", EXPAND_WITH_TRIGGER_ON_MYSQL),
         ("backfill.sql", BACKFILL),
         ("backfill.mysql.sql", BACKFILL_ON_MYSQL),
         ("contract.sql", CONTRACT),
