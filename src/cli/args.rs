@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::duration::{duration, lease_duration};
+use super::forget::FleetArgs;
 use super::recording::{GateArgs, Recording};
 use crate::interrupt::Interrupt;
 use crate::ledger::KnownHead;
@@ -128,7 +129,7 @@ pub(super) enum Command {
     /// Show each migration's phase, what it waits for, and which versions may start now
     Status(StatusArgs),
     /// Show which versions are live, who says so, and what they touch
-    Fleet(Recording),
+    Fleet(FleetArgs),
     /// Plan the schema steps and rollouts that lead to these versions
     #[command(after_help = PLAN_HELP)]
     Plan(PlanArgs),

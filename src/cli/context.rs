@@ -33,6 +33,19 @@ impl Context {
         })
     }
 
+    /// As [`Self::load`], without the migrations.
+    pub(super) fn load_settings(global: &Global) -> Result<Self, Failure> {
+        let given = global.database_url()?;
+        let url = given.as_ref().map(|given| given.url.as_str());
+        let project = Project::load_settings(Path::new("."), url)?;
+        let target = named_target(global, &project.config, &project.root)?;
+        Ok(Self {
+            project,
+            target,
+            interrupt: global.interrupt,
+        })
+    }
+
     /// Reads the ledger and asks every source, and writes nothing. A database file that does not
     /// exist yet is an empty database.
     pub(super) async fn observe(&self) -> Result<Situation, Failure> {

@@ -73,6 +73,11 @@ impl Failure {
         self
     }
 
+    /// Somebody has to do something first.
+    pub(super) fn refused(self) -> Self {
+        self.with_code(Verdict::Refuse.exit_code())
+    }
+
     /// The evidence is missing: a version that cannot be placed.
     pub(super) fn unknown(mut self) -> Self {
         self.0.exit_code = 12;

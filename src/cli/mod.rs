@@ -11,6 +11,7 @@ mod context;
 mod duration;
 mod failure;
 mod fleet;
+mod forget;
 mod gate;
 mod given;
 mod instance;
@@ -103,13 +104,16 @@ const fn purpose(command: &Command) -> Purpose {
         Command::Check
         | Command::Completions(_)
         | Command::Status(_)
-        | Command::Fleet(_)
         | Command::Plan(_)
         | Command::Gate(_)
         | Command::Log(_) => Purpose::Tells,
         Command::Rollout(rollout) => match rollout.command {
             Some(args::RolloutCommand::Status) => Purpose::Tells,
             _ => Purpose::Acts,
+        },
+        Command::Fleet(fleet) => match fleet.command {
+            Some(_) => Purpose::Acts,
+            None => Purpose::Tells,
         },
         Command::Backfill(backfill) if backfill.dry_run => Purpose::Tells,
         Command::Contract(contract) if contract.dry_run => Purpose::Tells,
@@ -190,9 +194,12 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Status(args) => runtime
             .block_on(asking(status::run(args, global, out), global))
             .map_err(Failure::of_a_question),
-        Command::Fleet(args) => runtime
-            .block_on(asking(fleet::run(args, global, out), global))
-            .map_err(Failure::of_a_question),
+        Command::Fleet(args) => match &args.command {
+            Some(command) => runtime.block_on(forget::run(command, &args.recording, global, out)),
+            None => runtime
+                .block_on(asking(fleet::run(&args.recording, global, out), global))
+                .map_err(Failure::of_a_question),
+        },
         Command::Plan(args) => runtime
             .block_on(asking(plan::run(args, global, out), global))
             .map_err(Failure::of_a_question),

@@ -13,6 +13,7 @@ mod error;
 mod expand;
 mod facts;
 mod fence;
+mod forget;
 mod guard;
 mod in_ledger;
 mod interrupted;
@@ -31,6 +32,7 @@ use std::time::Duration;
 
 pub use error::{CoordinatorError, ScriptFailure};
 pub use facts::{measure_if_clear, soak};
+pub use forget::{Forgotten, Which, forget};
 pub use observe::{
     Changed, Drift, Situation, connect, connect_to_record, is_nothing_yet, nothing_yet, observe,
     observe_with, record, record_deploy, survey,

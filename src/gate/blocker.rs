@@ -201,3 +201,19 @@ impl Blocker {
         blocker
     }
 }
+
+/// The command that ends the lease of an instance that is gone.
+pub(super) fn forgetting(examples: &[String]) -> String {
+    // Only what needs no quotes can be copied as it stands.
+    let is_plain = |name: &&String| {
+        name.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
+    let name = examples.iter().find(is_plain);
+    format!(
+        "`migrate fleet forget {} --reason TEXT` ends its lease",
+        name.map_or("INSTANCE", String::as_str)
+    )
+}

@@ -295,9 +295,11 @@ fn unplaced(group: &LiveGroup) -> Blocker {
                 "a lease of {} holds what no instance writes: it counts as a live one of a version that nobody knows",
                 group.service
             ),
-            "look at its row in the ledger's table `leases` and at who has written it; delete the row if it stands for \
-             nothing that runs"
-                .to_owned(),
+            format!(
+                "look at its row in the ledger's table `leases` and at who has written it; if it stands for nothing that \
+                 runs, {}",
+                super::blocker::forgetting(&group.examples)
+            ),
         ),
         InstanceState::Contradictory => (
             format!(

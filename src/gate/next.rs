@@ -5,11 +5,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::blocker::forgetting;
 use super::horizon::{Stretch, horizon};
 use super::presence::passing;
 use super::{Action, Blocker, BlockerKind, Evidence, Verdict, phase};
 use crate::model::{
-    Breach, Declaration, Live, MigrationId, MigrationState, Rows, Step, Sync, Version, beside,
+    Breach, Declaration, InstanceState, Live, MigrationId, MigrationState, Rows, Step, Sync,
+    Version, beside,
 };
 
 /// A blocker, and what would have to happen for it to go.
@@ -168,7 +170,17 @@ impl<'a> Guide<'a> {
     fn gone(&self, action: &Action, who: &Live, id: &MigrationId) -> String {
         const WHERE: &str = "(`migrate fleet` shows where it runs)";
         if passing(who, self.evidence) == Verdict::Hold {
-            return format!("it is on its way out: wait until its last instance is gone {WHERE}");
+            let mut help =
+                format!("it is on its way out: wait until its last instance is gone {WHERE}");
+            let mut groups = self.evidence.snapshot.groups_of(who);
+            let lost = groups.find(|group| group.state == InstanceState::Lost);
+            if let Some(lost) = lost {
+                help.push_str(&format!(
+                    "; what is lost counts as live until its lease ends: if it is gone for good, {}",
+                    forgetting(&lost.examples)
+                ));
+            }
+            return help;
         }
         let Some(state) = self.evidence.schema.get(id) else {
             return format!("replace {who}, and wait until its last instance is gone {WHERE}");

@@ -24,6 +24,8 @@ pub enum EventKind {
     Takeover,
     /// A rollout began, went on by a step, stopped or ended.
     Rollout,
+    /// Somebody ended leases of instances that are gone, with a reason.
+    Forgot,
 }
 
 impl EventKind {
@@ -37,6 +39,7 @@ impl EventKind {
             Self::Steered => "steered",
             Self::Takeover => "takeover",
             Self::Rollout => "rollout",
+            Self::Forgot => "forgot",
         }
     }
 }

@@ -51,7 +51,7 @@ fn is_sane(now: &str) -> String {
 /// The state of a lease. `now` is an expression that is the same for all of them.
 ///
 /// Invariant: a row of which the end is still to come is live, whatever else it holds.
-fn state(now: &str, columns: Columns, rules: &LeaseRules) -> String {
+pub(super) fn state(now: &str, columns: Columns, rules: &LeaseRules) -> String {
     let superseded = columns.expression("leases", "superseded");
     format!(
         "CASE WHEN expires_at <= {now} THEN {EXPIRED} \
@@ -167,9 +167,9 @@ pub(super) fn live_groups(
     groups
 }
 
-pub(super) fn read_leases(row: &Row) -> Result<CountedLeases, LedgerError> {
-    let number = row.int(2)?;
-    let state = match number {
+/// What the answer to [`state`] says; none where the lease has run out.
+pub(super) fn state_of(number: i64) -> Option<InstanceState> {
+    match number {
         EXPIRED => None,
         number => Some(
             InstanceState::ALL
@@ -177,7 +177,11 @@ pub(super) fn read_leases(row: &Row) -> Result<CountedLeases, LedgerError> {
                 .find(|state| self::number(*state) == number)
                 .unwrap_or(InstanceState::Unreadable),
         ),
-    };
+    }
+}
+
+pub(super) fn read_leases(row: &Row) -> Result<CountedLeases, LedgerError> {
+    let state = state_of(row.int(2)?);
     Ok(CountedLeases {
         service: row.text(0)?.to_owned(),
         label: row.text(1)?.to_owned(),

@@ -64,6 +64,13 @@ pub struct Project {
     pub warnings: Vec<Problem>,
 }
 
+/// What is read of a project.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Settings,
+}
+
 impl Project {
     /// Reads and checks a project, for every database that it is for.
     ///
@@ -73,6 +80,18 @@ impl Project {
     /// # Errors
     /// Everything that is wrong with the files, together with the warnings.
     pub fn load(dir: &Path, url_override: Option<&str>) -> Result<Self, Problems> {
+        Self::read(dir, url_override, Part::Whole)
+    }
+
+    /// As [`Self::load`], without its migrations: for what only the ledger answers, whatever their files say.
+    ///
+    /// # Errors
+    /// Every problem of `migrate.toml` that is an error.
+    pub fn load_settings(dir: &Path, url_override: Option<&str>) -> Result<Self, Problems> {
+        Self::read(dir, url_override, Part::Settings)
+    }
+
+    fn read(dir: &Path, url_override: Option<&str>, part: Part) -> Result<Self, Problems> {
         let source = match Source::read(dir, CONFIG_FILE) {
             Ok(Some(source)) => source,
             Ok(None) => return Err(Problems(vec![missing_config(dir)])),
@@ -90,7 +109,7 @@ impl Project {
         let mut migrations = Vec::new();
         // Only a config that could be read says where the migrations are, and for which database:
         // with guesses instead, one missing quote would bring up a page of untrue problems.
-        if config_is_readable {
+        if config_is_readable && part == Part::Whole {
             let around = Surroundings {
                 root: dir,
                 database: &config.database,

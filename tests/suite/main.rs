@@ -17,6 +17,7 @@ mod evidence;
 mod example;
 mod faults;
 mod fleet;
+mod forget;
 mod fuzz;
 mod gate;
 mod grants;

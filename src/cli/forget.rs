@@ -1,0 +1,153 @@
+//! `migrate fleet forget`: ends the leases of instances that are gone.
+
+use clap::{ArgGroup, Args, Subcommand};
+use serde_json::json;
+
+use super::args::Global;
+use super::context::Context;
+use super::failure::Failure;
+use super::out::Out;
+use super::recording::Recording;
+use super::text;
+use crate::coordinator::{Forgotten, Which, forget};
+use crate::ledger::KnownLease;
+use crate::model::InstanceState;
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct FleetArgs {
+    #[command(subcommand)]
+    pub command: Option<FleetCommand>,
+    #[command(flatten)]
+    pub recording: Recording,
+}
+
+#[derive(Subcommand)]
+pub(super) enum FleetCommand {
+    /// End the leases of an instance that is gone for good, such as one of a dead host. Refused while it
+    /// renews them
+    Forget(ForgetArgs),
+}
+
+#[derive(Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["instance", "all_lost"])))]
+pub(super) struct ForgetArgs {
+    /// Its name, as `migrate fleet` shows it
+    pub instance: Option<String>,
+    /// Every lease that has missed three renewals, for example those that came along in a copy of the
+    /// database
+    #[arg(long)]
+    pub all_lost: bool,
+    /// With --all-lost also those that `migrate admit` has made: nobody renews them, so nothing here
+    /// tells whether their instances run
+    #[arg(long, requires = "all_lost", conflicts_with = "instance")]
+    pub admitted: bool,
+    /// Only those of this service
+    #[arg(long)]
+    pub service: Option<String>,
+    /// Why, for whoever reads the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+pub(super) async fn run(
+    command: &FleetCommand,
+    recording: &Recording,
+    global: &Global,
+    out: &Out,
+) -> Result<u8, Failure> {
+    let FleetCommand::Forget(args) = command;
+    let reason = args.reason.trim();
+    if reason.is_empty() {
+        return Err(Failure::new("--reason needs a reason")
+            .help("say why, for whoever reads the log")
+            .usage());
+    }
+    if recording.record {
+        return Err(Failure::new("`fleet forget` looks at no source")
+            .help("leave `--record` out, and run `migrate fleet --record` afterwards")
+            .usage());
+    }
+    let service = args.service.clone();
+    let which = match &args.instance {
+        Some(name) => Which::Instance {
+            name: name.clone(),
+            service,
+        },
+        None if args.admitted => Which::LostAndAdmitted { service },
+        None => Which::Lost { service },
+    };
+    let context = Context::load_settings(global)?;
+    let renew = context.project.config.fleet.renew.as_millis();
+    let renew = i64::try_from(renew).unwrap_or(i64::MAX);
+    let mut forgotten = Forgotten::Ended(Vec::new());
+    if let Some(mut connection) = context.connect().await? {
+        let done = forget(connection.as_mut(), &which, renew, reason).await;
+        connection.close().await;
+        forgotten = done?;
+    }
+    match forgotten {
+        Forgotten::Renewed {
+            lease,
+            ago_ms,
+            left_ms,
+        } => Err(Failure::new(format!(
+            "{} renewed its lease {} ago: it runs, and its lease was not ended",
+            name(&lease),
+            text::span(ago_ms)
+        ))
+        .help(format!(
+            "stop it, and its lease ends with it; if it was killed just now, the same command works in {}",
+            text::span(left_ms.saturating_add(1000))
+        ))
+        .refused()),
+        Forgotten::ChangedMeanwhile => Err(Failure::new(
+            "one of the leases was renewed or released meanwhile, and none was ended",
+        )
+        .help("`migrate fleet` shows whether it is still there; the same command can be run again")
+        .refused()),
+        Forgotten::Ended(leases) => match &args.instance {
+            Some(wanted) if leases.is_empty() => Err(unknown(wanted)),
+            _ => {
+                show(&leases, reason, out);
+                Ok(0)
+            }
+        },
+    }
+}
+
+fn unknown(instance: &str) -> Failure {
+    Failure::new(format!("no lease of `{instance}` is known")).help(
+        "`migrate fleet` shows who is live and who says so. Only a lease can be forgotten: what another source has shown \
+         is remembered by version, until `migrate fleet --record` no longer finds it there",
+    )
+}
+
+fn show(leases: &[KnownLease], reason: &str, out: &Out) {
+    if out.is_json() {
+        let forgot: Vec<_> = leases
+            .iter()
+            .map(|lease| {
+                json!({
+                    "service": lease.service,
+                    "version": lease.label,
+                    "instance": lease.instance,
+                    "state": lease.state.map(InstanceState::name),
+                })
+            })
+            .collect();
+        out.json(&json!({ "forgot": forgot, "reason": reason }));
+        return;
+    }
+    if leases.is_empty() {
+        out.line("no lease is lost");
+    }
+    for lease in leases {
+        let state = lease.state.map_or("ended", InstanceState::name);
+        out.line(&format!("forgot {} ({state})", name(lease)));
+    }
+}
+
+fn name(lease: &KnownLease) -> String {
+    format!("{} {} {}", lease.service, lease.label, lease.instance)
+}

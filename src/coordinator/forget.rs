@@ -1,0 +1,143 @@
+//! Ending leases of instances that are gone, from elsewhere.
+
+use super::session::actor;
+use crate::database::Connection;
+use crate::ledger::{Ended, EventKind, KnownLease, Ledger, LedgerError, Standing};
+use crate::model::InstanceState;
+use crate::text::shown::{shortened, shown};
+
+/// Which leases are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All of an instance, in one service where it is named.
+    Instance {
+        name: String,
+        service: Option<String>,
+    },
+    /// All that were renewed once and have missed three renewals.
+    Lost { service: Option<String> },
+    /// These, and all of one admission, which nobody renews: whether their instances run is not known.
+    LostAndAdmitted { service: Option<String> },
+}
+
+impl Which {
+    fn service(&self) -> Option<&str> {
+        let (Self::Instance { service, .. }
+        | Self::Lost { service }
+        | Self::LostAndAdmitted { service }) = self;
+        service.as_deref()
+    }
+
+    fn means(&self, lease: &KnownLease, renew_ms: i64) -> bool {
+        if self
+            .service()
+            .is_some_and(|service| service != lease.service)
+        {
+            return false;
+        }
+        let is_lost = || {
+            let is_judged = !matches!(lease.state, None | Some(InstanceState::Unreadable));
+            is_judged
+                && !lease.is_of_one_admission
+                && lease.standing(renew_ms) == Standing::Unrenewed
+        };
+        match self {
+            // As it is, or as `fleet` shows it.
+            Self::Instance { name, .. } => {
+                lease.instance == *name || shown(&lease.instance) == *name
+            }
+            Self::Lost { .. } => is_lost(),
+            Self::LostAndAdmitted { .. } => lease.is_of_one_admission || is_lost(),
+        }
+    }
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forgotten {
+    /// These leases were ended; none where none was meant.
+    Ended(Vec<KnownLease>),
+    /// Somebody renews one of them, and nothing was changed.
+    Renewed {
+        lease: Box<KnownLease>,
+        ago_ms: u64,
+        left_ms: u64,
+    },
+    /// One of them was renewed or released meanwhile, and nothing was changed.
+    ChangedMeanwhile,
+}
+
+/// Ends leases, and records why. `renew_ms` is how often instances of the project renew theirs.
+///
+/// Invariant: no lease that somebody renews is ended.
+///
+/// # Errors
+/// A database or ledger error.
+pub async fn forget(
+    connection: &mut dyn Connection,
+    which: &Which,
+    renew_ms: i64,
+    reason: &str,
+) -> Result<Forgotten, LedgerError> {
+    let Some(ledger) = Ledger::read(connection).await? else {
+        return Ok(Forgotten::Ended(Vec::new()));
+    };
+    ledger.rollback().await?;
+    let mut ledger = Ledger::write(connection).await?;
+    match forget_in(&mut ledger, which, renew_ms, reason).await? {
+        Forgotten::Ended(leases) if !leases.is_empty() => {
+            ledger.commit().await?;
+            Ok(Forgotten::Ended(leases))
+        }
+        nothing => {
+            ledger.rollback().await?;
+            Ok(nothing)
+        }
+    }
+}
+
+async fn forget_in(
+    ledger: &mut Ledger<'_>,
+    which: &Which,
+    renew_ms: i64,
+    reason: &str,
+) -> Result<Forgotten, LedgerError> {
+    // Whoever decides about a contract has counted them, or does so afterwards.
+    ledger.lock_admissions().await?;
+    let mut leases = ledger.known_leases().await?;
+    leases.retain(|lease| which.means(lease, renew_ms));
+    for lease in &leases {
+        if let Standing::Renewed { ago_ms, left_ms } = lease.standing(renew_ms) {
+            return Ok(Forgotten::Renewed {
+                lease: Box::new(lease.clone()),
+                ago_ms,
+                left_ms,
+            });
+        }
+    }
+    if leases.is_empty() {
+        return Ok(Forgotten::Ended(leases));
+    }
+    if ledger.end_leases(&leases).await? == Ended::ChangedMeanwhile {
+        return Ok(Forgotten::ChangedMeanwhile);
+    }
+    let detail = serde_json::json!({
+        "leases": leases.len(),
+        "of": leases.iter().take(MOST_NAMED).map(in_words).collect::<Vec<_>>(),
+        "reason": reason,
+    });
+    ledger
+        .append(EventKind::Forgot, &actor(), None, &detail)
+        .await?;
+    Ok(Forgotten::Ended(leases))
+}
+
+/// How many leases an event names, and how long a name in it is.
+const MOST_NAMED: usize = 500;
+const LONGEST_NAME: usize = 200;
+
+fn in_words(lease: &KnownLease) -> String {
+    let state = lease.state.map_or("ended", InstanceState::name);
+    let instance = shortened(&lease.instance, LONGEST_NAME);
+    format!("{} {} {instance} ({state})", lease.service, lease.label)
+}

@@ -1,0 +1,149 @@
+//! Leases that somebody ends from elsewhere: those of a dead host, and those that came along in a copy of the database.
+
+use crate::support::backend::Db;
+use crate::support::project::{Process, Signal};
+use crate::support::shop::{NAME, Shop, said};
+
+/// An instance of the old version on a host that has died.
+fn with_dead_host(shop: &Shop, name: &str) -> Process {
+    let instance = shop.instance("1.1.0", name);
+    instance.signal(Signal::KILL);
+    late(shop, name);
+    instance
+}
+
+/// As if the last renewal had been a minute ago.
+fn late(shop: &Shop, name: &str) {
+    let leases = shop.ledger("leases");
+    shop.db.execute(&format!(
+        "UPDATE {leases} SET renewed_at = renewed_at - 60000 WHERE instance = '{name}'"
+    ));
+}
+
+fn admit(shop: &Shop, name: &str) {
+    let admit = ["--service", "web", "--version", "1.1.0", "--instance", name];
+    shop.run(&[&["admit", "--for", "1h"][..], &admit].concat(), 0);
+}
+
+fn instances(shop: &Shop) -> Vec<String> {
+    let leases = shop.ledger("leases");
+    let sql = format!("SELECT instance FROM {leases} ORDER BY instance");
+    let rows = shop.db.query(&sql);
+    rows.into_iter().map(|row| row[0].to_string()).collect()
+}
+
+const DEAD: [&str; 5] = ["fleet", "forget", "server-4", "--reason", "its disk died"];
+
+scenario!(
+    fn a_lease_of_a_dead_host_is_ended_by_the_command_that_is_named_where_it_blocks(db: Db) {
+        let shop = Shop::backfilled(db);
+        let dead = with_dead_host(&shop, "server-4");
+        let held = shop.run(&["contract", NAME], 10);
+        let named = "`migrate fleet forget server-4 --reason TEXT` ends its lease";
+        assert!(held.stdout.contains(named), "{held:?}");
+        // Whatever the files of the migrations say.
+        shop.project
+            .file(&format!("migrations/{NAME}/migration.toml"), "nonsense");
+        let forgot = shop.json(&DEAD, 0);
+        assert_eq!(forgot["forgot"][0]["instance"], "server-4");
+        assert_eq!(forgot["forgot"][0]["state"], "lost");
+        let again = shop.changes_nothing(&DEAD, 1);
+        assert!(said(&again).contains("no lease of `server-4` is known"));
+        shop.name_declaration(crate::support::shop::APPEND_ONLY);
+        let log = shop.json(&["log", "-n", "1"], 0);
+        let event = &log["events"][0];
+        assert_eq!(event["kind"], "forgot", "{log}");
+        assert_eq!(event["detail"]["reason"], "its disk died", "{log}");
+        assert_eq!(event["detail"]["of"][0], "web 1.1.0 server-4 (lost)");
+        shop.run(&["log", "--verify"], 0);
+        shop.run(&["contract", NAME], 0);
+        dead.wait();
+    }
+);
+
+scenario!(
+    fn an_instance_that_renews_its_lease_is_not_forgotten(db: Db) {
+        let shop = Shop::backfilled(db);
+        let _live = shop.instance("1.1.0", "server-4");
+        let refused = shop.run(&DEAD, 11);
+        assert!(said(&refused).contains("it runs"), "{refused:?}");
+        shop.json(&DEAD, 11);
+        let lost = shop.run(&["fleet", "forget", "--all-lost", "--reason", "a copy"], 0);
+        assert!(lost.stdout.contains("no lease is lost"), "{lost:?}");
+        assert_eq!(instances(&shop), ["server-4"]);
+        let log = shop.run(&["log"], 0);
+        assert!(!log.stdout.contains("forgot"), "{log:?}");
+    }
+);
+
+scenario!(
+    fn a_name_means_its_leases_in_one_service_and_of_every_kind(db: Db) {
+        let shop = Shop::backfilled(db);
+        admit(&shop, "server-4");
+        admit(&shop, "server-5");
+        let elsewhere = [&DEAD[..], &["--service", "worker"]].concat();
+        shop.changes_nothing(&elsewhere, 1);
+        shop.run(&[&DEAD[..], &["--service", "web"]].concat(), 0);
+        assert_eq!(instances(&shop), ["server-5"]);
+        // One that has run out, and that other sources would have to show to be gone.
+        let leases = shop.ledger("leases");
+        shop.db.execute(&format!(
+            "UPDATE {leases} SET renewed_at = 1, renew_ms = 1000, registered_at = 1, expires_at = 1001, instance = 'server-4'"
+        ));
+        shop.run(&DEAD, 0);
+        assert!(instances(&shop).is_empty());
+        // One that makes no sense, under a name that nobody can type.
+        admit(&shop, "bad");
+        shop.db.execute(&format!(
+            "UPDATE {leases} SET registered_at = 4000000000000000, expires_at = 4000000000000000, instance = '\u{1b}[2J'"
+        ));
+        shop.run(&["contract", NAME], 12);
+        let typed = [
+            "fleet",
+            "forget",
+            "\\u{1b}[2J",
+            "--reason",
+            "nobody knows it",
+        ];
+        let forgot = shop.json(&typed, 0);
+        assert_eq!(forgot["forgot"][0]["state"], "unreadable");
+        shop.run(&["contract", NAME], 0);
+        shop.run(&["log", "--verify"], 0);
+    }
+);
+
+scenario!(
+    fn leases_that_came_along_in_a_copy_are_ended_together(db: Db) {
+        let shop = Shop::backfilled(db);
+        let _dead = [
+            with_dead_host(&shop, "server-4"),
+            with_dead_host(&shop, "server-5"),
+        ];
+        let _live = shop.instance("1.1.0", "server-6");
+        admit(&shop, "server-7");
+        let all = ["fleet", "forget", "--all-lost", "--reason", "a copy"];
+        let forgot = shop.json(&all, 0);
+        assert_eq!(forgot["forgot"].as_array().map(Vec::len), Some(2));
+        assert_eq!(instances(&shop), ["server-6", "server-7"]);
+        shop.run(&[&all[..], &["--admitted"]].concat(), 0);
+        assert_eq!(instances(&shop), ["server-6"]);
+    }
+);
+
+scenario!(
+    fn it_needs_a_reason_and_somebody_to_forget(db: Db) {
+        let shop = Shop::new(db);
+        for arguments in [
+            &["fleet", "forget", "server-4"][..],
+            &["fleet", "forget", "server-4", "--reason", " "],
+            &["fleet", "forget", "--reason", "x"],
+            &["fleet", "forget", "server-4", "--all-lost", "--reason", "x"],
+            &["fleet", "forget", "server-4", "--admitted", "--reason", "x"],
+            &["fleet", "forget", "server-4", "--reason", "x", "--record"],
+        ] {
+            shop.changes_nothing(arguments, 2);
+        }
+        // No ledger, and none is made.
+        shop.changes_nothing(&DEAD, 1);
+    }
+);
