@@ -197,7 +197,12 @@ fn matrix(name: &str, place: &Place) {
                 );
                 let again = project.migrate(command);
                 assert_eq!(again.code, 0, "{when}\n{}\n{}", again.stdout, again.stderr);
-                assert_same(&wanted, &end_state(&db), &when);
+                // A run that failed behind its fence has lowered it, and the log says so.
+                let told = |end: &str| match ended.code {
+                    0 => end.to_owned(),
+                    _ => without_giving_up(end),
+                };
+                assert_same(&told(&wanted), &told(&end_state(&db)), &when);
                 assert_whole(&db, &when);
                 match fault {
                     Fault::Cut => cut += 1,
