@@ -1,6 +1,5 @@
 //! Leases that somebody ends from elsewhere: those of a dead host, and those that came along in a copy of the database.
 
-use crate::support::backend::Db;
 use crate::support::project::{Process, Signal};
 use crate::support::shop::{NAME, Shop, said};
 
@@ -43,7 +42,7 @@ scenario!(
         assert!(held.stdout.contains(named), "{held:?}");
         // Whatever the files of the migrations say.
         shop.project
-            .file(&format!("migrations/{NAME}/migration.toml"), "nonsense");
+            .file(format!("migrations/{NAME}/migration.toml"), "nonsense");
         let forgot = shop.json(&DEAD, 0);
         assert_eq!(forgot["forgot"][0]["instance"], "server-4");
         assert_eq!(forgot["forgot"][0]["state"], "lost");
