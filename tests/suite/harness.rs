@@ -103,9 +103,11 @@ scenario!(
             &[("migration.toml", ""), ("expand.sql", "SELECT 1;")],
         );
         assert!(project.path().join("0001_first/expand.sql").is_file());
-        assert_eq!(
-            std::fs::read_to_string(project.path().join("migrate.toml")).expect("it was written"),
-            "[services.web]\n[services.worker]\n"
+        let written =
+            std::fs::read_to_string(project.path().join("migrate.toml")).expect("it was written");
+        assert!(
+            written.starts_with("[services.web]\n[services.worker]\n"),
+            "{written}"
         );
         let mut process = project.spawn(&["--help"]);
         assert!(process.pid() > 0);

@@ -43,16 +43,25 @@ scenario!(
         shop.name_migration(crate::support::shop::APPEND_ONLY);
         shop.run(&["expand"], 0);
         let evil = evil();
-        let admit = [
-            "admit",
-            "--service",
-            "web",
-            "--version",
-            "1.0.0",
-            "--instance",
-            &evil,
-        ];
-        shows(&shop, &admit, VISIBLE);
+        let admit = |instance| {
+            [
+                "admit",
+                "--service",
+                "web",
+                "--version",
+                "1.0.0",
+                "--instance",
+                instance,
+            ]
+        };
+        // Nobody comes by such a name through the door.
+        let refused = shop.project.migrate(&admit(&evil)).expect_code(1);
+        is_tame(&refused);
+        shop.run(&admit("server-1"), 0);
+        shop.db.execute(&format!(
+            "UPDATE {} SET instance = '{evil}'",
+            shop.db.ledger("leases")
+        ));
         shows(&shop, &["fleet"], VISIBLE);
         shows(&shop, &["gate", "backfill", NAME], VISIBLE);
         shows(&shop, &["gate", "deploy", "web=1.2.0"], "go");

@@ -136,7 +136,7 @@ fn a_locked_row_splits_its_batch_on_mysql() {
 /// A batch may take less than all of its rows need.
 fn times_out(backend: &str, slow: &str) {
     let items = Items::numbered(Db::on(backend), 8);
-    let set = format!("{SET}, label = {slow}");
+    let set = format!("touched = touched + 1, name = {slow}");
     items
         .declare("batch = 8\nstatement_timeout = \"500ms\"", &set)
         .expanded();

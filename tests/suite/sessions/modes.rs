@@ -58,3 +58,26 @@ fn stored_code_is_as_strict_as_the_server() {
     assert_eq!(db.value("SELECT old FROM t WHERE id = 1"), "too long");
     project.migrate(&["log", "--verify"]).expect_code(0);
 }
+
+#[test]
+fn what_the_driver_asks_for_is_not_stored_on_a_strict_server() {
+    let server = PrivateServer::start();
+    let db = server.create("shop");
+    let project = Project::new(&db, &["web"]);
+    project.migration(
+        "0001_x",
+        &[
+            ("migration.toml", "description = \"x\"\n"),
+            (
+                "expand.sql",
+                "CREATE TABLE count (id int PRIMARY KEY, n int);\n\
+                 CREATE TRIGGER tg BEFORE INSERT ON count FOR EACH ROW SET NEW.n = 1;\n",
+            ),
+        ],
+    );
+    project.migrate(&["expand"]).expect_code(0);
+    assert_eq!(
+        db.value("SELECT sql_mode FROM information_schema.triggers WHERE trigger_schema = 'shop'"),
+        db.value("SELECT @@GLOBAL.sql_mode")
+    );
+}
