@@ -94,7 +94,7 @@ fn show_verified(verified: &Verified, known: Option<&KnownHead>, out: &Out) -> u
                 0,
                 json!({ "whole": true, "events": events, "head": head.to_string() }),
                 format!(
-                    "the log is whole: {events} events, each sealed with the hash of the one before; {proves}\nhead: {head}"
+                    "the log is whole: {events} events, each sealed with the hash of the one before; {proves}"
                 ),
             )
         }
@@ -113,6 +113,9 @@ fn show_verified(verified: &Verified, known: Option<&KnownHead>, out: &Out) -> u
         out.json(&value);
     } else {
         out.line(&text);
+        if let Verified::Whole { head } = verified {
+            out.line(&format!("head: {head}"));
+        }
     }
     code
 }

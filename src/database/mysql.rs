@@ -162,6 +162,8 @@ impl Mysql {
             let comma = if mode.is_empty() { "" } else { "," };
             set.push_str(&format!(", sql_mode = '{mode}{comma}STRICT_TRANS_TABLES'"));
             self.servers_mode = Some(mode);
+        } else if mode != session {
+            set.push_str(&format!(", sql_mode = '{mode}'"));
         }
         if row.int(2)? == 0 {
             set.push_str(", autocommit = 1");

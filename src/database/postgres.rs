@@ -257,14 +257,18 @@ impl Connection for Postgres {
     async fn count(&mut self, sql: &str) -> Result<i64, DatabaseError> {
         let sql = sql.trim().trim_end_matches(';');
         // The newline keeps a comment at the end of the query from swallowing the parenthesis.
+        // A cast to bigint alone would round 0.4 to the 0 that is asked for.
         let rows = self
-            .their_rows(&format!("SELECT ({sql}\n)::bigint"))
+            .their_rows(&format!(
+                "SELECT CASE WHEN n OPERATOR(pg_catalog.=) pg_catalog.trunc(n) THEN n::pg_catalog.int8 END \
+                 FROM (SELECT ({sql}\n)::pg_catalog.numeric AS n) AS counted"
+            ))
             .await?;
         match rows.first().and_then(|row| row.0.first()) {
             Some(Value::Int(count)) => Ok(*count),
             _ => Err(DatabaseError::new(
                 ErrorKind::Statement,
-                "the query returns no number",
+                "the query returns no whole number",
             )),
         }
     }

@@ -142,9 +142,15 @@ impl Mysql {
                     Some((address, _)) if address != "localhost" => address,
                     _ => "",
                 };
+                // No connection of ours gives itself a name here: one that is called so is that of a user, or a pretence.
+                let application = row.optional_text(1)?.unwrap_or_default();
+                let application = match application {
+                    crate::database::APPLICATION_NAME => "",
+                    name => name,
+                };
                 Ok(Session {
                     id: row.int(0)?,
-                    application: row.optional_text(1)?.unwrap_or_default().to_owned(),
+                    application: application.to_owned(),
                     user: row.text(2)?.to_owned(),
                     address: Some(address.to_owned()),
                     since: None,
