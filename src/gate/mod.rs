@@ -193,7 +193,8 @@ pub fn decide(action: Action, evidence: &Evidence) -> Decision {
 }
 
 /// What is missing in the evidence about the services that a migration still under way names:
-/// whoever plans with it has to know what they run.
+/// whoever plans with it has to know what they run. That instances which only start go on to serve is for
+/// each step to see.
 #[must_use]
 pub fn missing_evidence(evidence: &Evidence) -> Vec<Blocker> {
     let under_way = || {
@@ -201,8 +202,17 @@ pub fn missing_evidence(evidence: &Evidence) -> Vec<Blocker> {
         let open = states.filter(|state| !state.is_complete());
         open.map(|state| &state.declaration)
     };
-    evidence::Gaps::find(evidence, under_way())
-        .of(|service| under_way().any(|declaration| declaration.services.contains_key(service)))
+    let known = evidence.snapshot.known();
+    let is_known = |blocker: &Blocker| {
+        let service = blocker.service.as_deref().unwrap_or_default();
+        let wanted = evidence.min_instances.get(service).copied();
+        blocker.kind == BlockerKind::MissingInstances
+            && known.get(service).copied() >= Some(wanted.unwrap_or(0))
+    };
+    let mut missing = evidence::Gaps::find(evidence, under_way())
+        .of(|service| under_way().any(|declaration| declaration.services.contains_key(service)));
+    missing.retain(|blocker| !is_known(blocker));
+    missing
 }
 
 /// The answer where not even the ledger could be read.

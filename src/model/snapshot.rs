@@ -197,9 +197,19 @@ impl Snapshot {
     /// sees, because sources name the same instance differently.
     #[must_use]
     pub fn proven(&self) -> BTreeMap<&str, u64> {
+        self.counted(InstanceState::proves)
+    }
+
+    /// As [`Snapshot::proven`], with those that only start: what they run is known, and nothing more.
+    #[must_use]
+    pub fn known(&self) -> BTreeMap<&str, u64> {
+        self.counted(|state| state.proves() || state == InstanceState::Starting)
+    }
+
+    fn counted(&self, is_meant: impl Fn(InstanceState) -> bool) -> BTreeMap<&str, u64> {
         // Sources also spell a version differently: `v1.2` is `1.2.0`.
         let mut by_version = BTreeMap::<_, Vec<&LiveGroup>>::new();
-        for group in self.groups.iter().filter(|group| group.state.proves()) {
+        for group in self.groups.iter().filter(|group| is_meant(group.state)) {
             let label = &group.label;
             let unplaced = label.version.is_none().then_some(&label.text);
             by_version
