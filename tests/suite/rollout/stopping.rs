@@ -119,7 +119,7 @@ scenario!(
             "echo $4 >>more-calls\n\
              [ $4 != 50 ] || echo '{\"service\":\"web\",\"instance\":\"back\",\"version\":\"1.0.0\"}' >>fleet.jsonl\n",
         );
-        let held = shop.run(&[TO_1_2, &["--timeout", "1s"]].concat(), 10);
+        let held = shop.run(&[TO_1_2, &["--timeout", "1s"]].concat(), 11);
         assert!(held.stdout.contains("web 1.0.0 cannot read"), "{held:?}");
         let more = std::fs::read_to_string(shop.project.path().join("more-calls"));
         assert_eq!(more.expect("calls were made"), "10\n50\n");

@@ -134,7 +134,7 @@ scenario!(
         let shop = Shop::with_name(db);
         shop.project.file(
             "0001_name/contract.sql",
-            &format!("{CONTRACT}DROP TABLE not_there;\n"),
+            &format!("{CONTRACT}INSERT INTO not_there VALUES (1);\n"),
         );
         shop.run(&["expand"], 0);
         shop.run(&["backfill"], 0);
