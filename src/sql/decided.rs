@@ -67,6 +67,74 @@ const POSTGRES: &[Decided<'_>] = &[
     ),
     ("SELECT do_it()", "unknown", ""),
     ("SELECT setval('s', 1)", "unknown", ""),
+    ("CREATE TABLE c AS SELECT a, now() FROM t", "additive", ""),
+    (
+        "CREATE TABLE c AS WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x",
+        "breaks",
+        "",
+    ),
+    (
+        "CREATE TABLE c AS WITH x AS (UPDATE t SET a = 1 RETURNING *) SELECT * FROM x",
+        "breaks",
+        "",
+    ),
+    (
+        "CREATE TABLE c AS WITH x AS (INSERT INTO t VALUES (1) RETURNING *) SELECT * FROM x",
+        "data",
+        "",
+    ),
+    ("CREATE TABLE c AS SELECT do_it()", "unknown", ""),
+    (
+        "CREATE TABLE c AS SELECT pg_advisory_lock(1)",
+        "never",
+        "",
+    ),
+    ("CREATE TABLE c AS EXECUTE p", "unknown", ""),
+    ("CREATE TABLE c AS EXECUTE p(1)", "unknown", ""),
+    ("SELECT a INTO c FROM t", "additive", ""),
+    (
+        "WITH x AS (DELETE FROM t RETURNING *) SELECT * INTO c FROM x",
+        "breaks",
+        "",
+    ),
+    ("SELECT do_it() INTO c", "unknown", ""),
+    (
+        "CREATE MATERIALIZED VIEW m AS SELECT lower(a) FROM t",
+        "additive",
+        "",
+    ),
+    (
+        "CREATE MATERIALIZED VIEW m AS SELECT do_it()",
+        "unknown",
+        "",
+    ),
+    (
+        "INSERT INTO t VALUES ((SELECT do_it()), 'x')",
+        "unknown",
+        "",
+    ),
+    ("INSERT INTO t SELECT app.do_it(a) FROM u", "unknown", ""),
+    ("INSERT INTO t VALUES (setval('s', 1))", "unknown", ""),
+    (
+        "INSERT INTO t VALUES (nextval('s'), now(), gen_random_uuid(), pg_catalog.lower('A'))",
+        "data",
+        "",
+    ),
+    (
+        "INSERT INTO t (a) VALUES (1) RETURNING do_it()",
+        "unknown",
+        "",
+    ),
+    (
+        "WITH x AS (INSERT INTO t VALUES (1) RETURNING a) SELECT do_it()",
+        "unknown",
+        "",
+    ),
+    (
+        "INSERT INTO t VALUES (set_config('a.b', 'c', true))",
+        "never",
+        "",
+    ),
     ("ALTER SEQUENCE s RESTART WITH 1", "unknown", ""),
     ("DO $$ BEGIN DELETE FROM t; END $$", "unknown", ""),
     ("CALL p()", "unknown", ""),
@@ -413,6 +481,16 @@ fn what_the_script_made_itself_loses_nothing() {
         (
             Dialect::Postgres,
             "ALTER TABLE t ADD COLUMN a int; UPDATE u SET a = 1",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "ALTER TABLE t ADD COLUMN a int; UPDATE t SET a = do_it()",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE t (a int); DELETE FROM t WHERE do_it()",
             false,
         ),
         (

@@ -6,86 +6,193 @@ use super::super::Effect;
 use super::super::facts::{Facts, Query};
 use super::tree;
 
-/// Functions of PostgreSQL that only compute. Any other may do anything: PostgreSQL itself cannot tell.
+/// Functions of PostgreSQL, and of its uuid-ossp, that only compute or wait. Any other may do anything: PostgreSQL itself cannot tell.
 const PURE: &[&str] = &[
     "abs",
     "age",
     "array_agg",
+    "array_append",
+    "array_cat",
+    "array_dims",
+    "array_fill",
     "array_length",
+    "array_lower",
+    "array_ndims",
     "array_position",
+    "array_positions",
+    "array_prepend",
+    "array_remove",
+    "array_replace",
     "array_to_string",
+    "array_upper",
+    "ascii",
     "avg",
+    "bit_and",
+    "bit_length",
+    "bit_or",
     "bool_and",
     "bool_or",
     "btrim",
     "cardinality",
+    "cbrt",
     "ceil",
     "ceiling",
     "char_length",
+    "character_length",
+    "chr",
     "clock_timestamp",
     "coalesce",
     "concat",
     "concat_ws",
+    "convert_from",
+    "convert_to",
+    "cos",
     "count",
+    "cume_dist",
     "current_database",
     "current_schema",
     "current_setting",
+    "currval",
+    "date",
     "date_part",
     "date_trunc",
+    "daterange",
+    "decode",
+    "degrees",
     "dense_rank",
+    "encode",
     "every",
     "exists",
+    "exp",
     "extract",
     "first_value",
     "floor",
     "format",
     "format_type",
-    "generate_series",
     "gen_random_uuid",
+    "generate_series",
     "greatest",
     "has_table_privilege",
+    "hashtext",
+    "host",
     "initcap",
+    "int4range",
+    "int8range",
+    "isempty",
+    "isfinite",
     "json_agg",
+    "json_array_elements",
+    "json_array_elements_text",
     "json_array_length",
+    "json_build_array",
     "json_build_object",
+    "json_each",
+    "json_each_text",
+    "json_extract_path",
+    "json_extract_path_text",
+    "json_object",
+    "json_object_agg",
+    "json_object_keys",
+    "json_populate_record",
+    "json_populate_recordset",
+    "json_strip_nulls",
+    "json_to_record",
+    "json_to_recordset",
+    "json_typeof",
     "jsonb_agg",
+    "jsonb_array_elements",
+    "jsonb_array_elements_text",
     "jsonb_array_length",
+    "jsonb_build_array",
     "jsonb_build_object",
+    "jsonb_each",
+    "jsonb_each_text",
     "jsonb_exists",
+    "jsonb_extract_path",
+    "jsonb_extract_path_text",
+    "jsonb_insert",
+    "jsonb_object",
+    "jsonb_object_agg",
+    "jsonb_object_keys",
+    "jsonb_path_exists",
+    "jsonb_path_query",
+    "jsonb_path_query_array",
+    "jsonb_path_query_first",
+    "jsonb_populate_record",
+    "jsonb_populate_recordset",
+    "jsonb_pretty",
+    "jsonb_set",
+    "jsonb_strip_nulls",
+    "jsonb_to_record",
+    "jsonb_to_recordset",
     "jsonb_typeof",
+    "justify_days",
+    "justify_hours",
+    "justify_interval",
     "lag",
     "last_value",
     "lead",
     "least",
     "left",
     "length",
+    "ln",
+    "log",
     "lower",
     "lpad",
     "ltrim",
+    "make_date",
+    "make_interval",
+    "make_time",
+    "make_timestamp",
+    "make_timestamptz",
     "max",
     "md5",
     "min",
     "mod",
+    "mode",
     "now",
+    "nth_value",
+    "ntile",
     "nullif",
+    "numrange",
     "obj_description",
     "octet_length",
+    "overlay",
+    "parse_ident",
+    "percent_rank",
+    "percentile_cont",
+    "percentile_disc",
     "pg_get_constraintdef",
     "pg_get_indexdef",
     "pg_get_viewdef",
     "pg_relation_size",
     "pg_size_pretty",
+    "pg_sleep",
+    "pg_sleep_for",
+    "pg_sleep_until",
     "pg_table_is_visible",
     "pg_total_relation_size",
     "pg_typeof",
+    "phraseto_tsquery",
+    "pi",
+    "plainto_tsquery",
     "position",
     "power",
     "quote_ident",
     "quote_literal",
+    "quote_nullable",
+    "radians",
     "random",
     "rank",
+    "regexp_count",
+    "regexp_instr",
+    "regexp_like",
+    "regexp_match",
     "regexp_matches",
     "regexp_replace",
+    "regexp_split_to_array",
+    "regexp_split_to_table",
+    "regexp_substr",
     "repeat",
     "replace",
     "reverse",
@@ -95,18 +202,33 @@ const PURE: &[&str] = &[
     "row_to_json",
     "rpad",
     "rtrim",
+    "setweight",
+    "sha224",
+    "sha256",
+    "sha384",
+    "sha512",
     "sign",
+    "sin",
     "split_part",
     "sqrt",
+    "starts_with",
     "statement_timestamp",
+    "stddev",
     "string_agg",
     "string_to_array",
+    "string_to_table",
     "strpos",
     "substr",
     "substring",
     "sum",
+    "tan",
+    "text",
+    "timeofday",
+    "timezone",
+    "to_ascii",
     "to_char",
     "to_date",
+    "to_hex",
     "to_json",
     "to_jsonb",
     "to_number",
@@ -114,13 +236,23 @@ const PURE: &[&str] = &[
     "to_regproc",
     "to_regtype",
     "to_timestamp",
+    "to_tsquery",
+    "to_tsvector",
     "transaction_timestamp",
     "translate",
     "trim",
+    "trim_array",
     "trunc",
+    "tsrange",
+    "tstzrange",
     "unnest",
     "upper",
+    "uuid_generate_v1",
+    "uuid_generate_v4",
+    "variance",
     "version",
+    "websearch_to_tsquery",
+    "width_bucket",
 ];
 
 /// Functions that are known to do more than read.
@@ -177,18 +309,50 @@ pub(super) fn select(statement: &SyntaxNode) -> Facts {
     } else if changes(statement) {
         Facts::destructive("changes rows in its WITH clause that live versions use")
     } else if writes(statement) {
-        Facts::new(Effect::Data)
-    } else if functions.iter().any(|function| is_session_call(function)) {
-        Facts::session("a setting or lock of the session")
-    } else if let Some(function) = functions
-        .iter()
-        .find(|function| !PURE.contains(&function.as_str()))
-    {
-        Facts::unknown(format!("calls `{function}`, which may do anything"))
+        calling(statement, Facts::new(Effect::Data))
     } else {
-        Facts::additive()
+        calling(statement, Facts::additive())
     };
     facts.query(Query::Select { problem })
+}
+
+/// What a statement that runs a query and keeps its rows in something new does: no less than the query does alone.
+pub(super) fn kept(statement: &SyntaxNode, made: Facts) -> Facts {
+    let query = if tree::within(statement, SyntaxKind::EXECUTE) {
+        Facts::unknown("runs a statement that is not here")
+    } else {
+        select(statement)
+    };
+    if matches!(made.effect, Effect::SessionSetting { .. }) || query.effect == Effect::Additive {
+        return made;
+    }
+    // That its own table is new excuses nothing that the query does to others.
+    query.objects(made.objects).query(made.query)
+}
+
+/// The functions that a statement calls do what they do, whatever the statement does itself.
+pub(super) fn calling(statement: &SyntaxNode, mut facts: Facts) -> Facts {
+    let functions = called(statement);
+    if functions.iter().any(|function| is_session_call(function)) {
+        return Facts::session("a setting or lock of the session");
+    }
+    // A column's default takes the next value as well.
+    let steps = statement.kind() == SyntaxKind::INSERT;
+    let unknown = functions.iter().find(|function| {
+        !(PURE.contains(&function.as_str()) || steps && function.as_str() == "nextval")
+    });
+    let Some(function) = unknown else {
+        return facts;
+    };
+    if matches!(facts.effect, Effect::Additive | Effect::Data) {
+        facts.effect = Effect::Unknown {
+            why: format!("calls `{function}`, which may do anything"),
+        };
+    }
+    // Nor is that bounded by the tables and columns that are named.
+    facts.subjects.clear();
+    facts.only_columns.clear();
+    facts
 }
 
 fn is_session_call(function: &str) -> bool {

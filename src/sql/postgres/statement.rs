@@ -35,9 +35,11 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
             read::select(statement)
         }
         K::SELECT_INTO => {
-            created(statement, tree::within(statement, K::TEMP), None).query(Query::Select {
+            let temporary = tree::within(statement, K::TEMP);
+            let made = created(statement, temporary, None).query(Query::Select {
                 problem: Some("creates a table with INTO".to_owned()),
-            })
+            });
+            read::kept(statement, made)
         }
         K::INSERT | K::UPDATE | K::DELETE | K::MERGE => write::written(statement),
         K::TRUNCATE => {
@@ -69,8 +71,12 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
                     .is_some_and(|end| tree::within(&end, K::DROP_KW));
             let mut facts = created(statement, transient, None);
             facts.joins_existing = tree::within_any(statement, &[K::PARTITION_OF, K::INHERITS]);
-            facts
+            match statement.kind() {
+                K::CREATE_TABLE_AS => read::kept(statement, facts),
+                _ => facts,
+            }
         }
+        K::CREATE_MATERIALIZED_VIEW => read::kept(statement, created(statement, false, None)),
         K::CREATE_INDEX => index(statement),
         K::CREATE_TRIGGER => trigger::created(statement),
         // What a trigger function does is seen only through its triggers; no application can call it.

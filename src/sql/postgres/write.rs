@@ -26,6 +26,7 @@ pub(super) fn written(statement: &SyntaxNode) -> Facts {
     } else {
         Facts::new(Effect::Data)
     };
+    let facts = read::calling(statement, facts);
     match statement.kind() {
         _ if read::deletes(statement) => facts,
         K::UPDATE => facts.query(Query::Update),
