@@ -158,6 +158,42 @@ const POSTGRES: &[Decided<'_>] = &[
         "silent",
     ),
     ("SET LOCAL lock_timeout = '1s'", "additive", ""),
+    ("SET LOCAL row_security = on", "breaks", "silent"),
+    ("SET LOCAL \"row_security\" TO 'on'", "breaks", "silent"),
+    ("SET LOCAL row_security TO DEFAULT", "breaks", "silent"),
+    ("SET LOCAL row_security = off", "additive", ""),
+    ("SET row_security = on", "never", ""),
+    (
+        "SELECT set_config('row_security', 'on', true)",
+        "never",
+        "",
+    ),
+    (
+        "UPDATE t SET a = set_config('row_security', 'on', true)",
+        "never",
+        "",
+    ),
+    (
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET row_security = on AS 'SELECT 1'",
+        "breaks",
+        "silent",
+    ),
+    (
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET row_security FROM CURRENT AS 'SELECT 1'",
+        "breaks",
+        "silent",
+    ),
+    (
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET row_security = off AS 'SELECT 1'",
+        "additive",
+        "",
+    ),
+    (
+        "ALTER FUNCTION f() SET row_security = on",
+        "breaks",
+        "silent",
+    ),
+    ("SELECT * FROM do_it()", "unknown", ""),
     ("ALTER TABLE t DROP COLUMN a CASCADE", "breaks", "silent"),
     ("ALTER TABLE t DROP COLUMN a", "breaks", ""),
     (

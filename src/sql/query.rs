@@ -285,6 +285,9 @@ fn unfit(facts: &Facts, sql: &str, tokens: &[Token]) -> Option<String> {
             let hazard = facts.hazard.as_deref().unwrap_or_default();
             return Some(format!("{hazard}: a backfill may not"));
         }
+        _ if matches!(facts.effect, super::Effect::SessionSetting { .. }) => {
+            Some("a backfill may not set anything for its session")
+        }
         Query::Select { .. } | Query::Other
             if matches!(facts.effect, super::Effect::Destructive { .. }) =>
         {

@@ -20,6 +20,27 @@ const TRANSACTION: &[&str] = &[
 ];
 
 pub(super) fn classify(statement: &SyntaxNode) -> Facts {
+    match statement.kind() {
+        K::CREATE_FUNCTION
+        | K::CREATE_PROCEDURE
+        | K::ALTER_FUNCTION
+        | K::ALTER_PROCEDURE
+        | K::ALTER_ROUTINE
+            if hides_rows(statement) =>
+        {
+            let mut facts = classify_alone(statement);
+            facts.effect = Effect::Destructive {
+                why: HIDES_ROWS.to_owned(),
+            };
+            // Others' rows are what it is about, be the function new.
+            facts.subjects.clear();
+            facts.hazard(Some(HIDES_ROWS))
+        }
+        _ => classify_alone(statement),
+    }
+}
+
+fn classify_alone(statement: &SyntaxNode) -> Facts {
     let keywords = tree::keywords(statement);
     let keywords: Vec<&str> = keywords.iter().map(String::as_str).collect();
     let what = || {
@@ -265,6 +286,23 @@ const NEW_BY_NAME: &[K] = &[
 pub(super) const PASSES_TRIGGERS: &str =
     "lets rows pass by triggers, so that what they keep in step no longer is";
 
+const HIDES_ROWS: &str = "turns row security on: rows that a policy hides are passed over, where `row_security = off` would be an error";
+
+/// Whether it sets `row_security` to anything but `off`.
+fn hides_rows(statement: &SyntaxNode) -> bool {
+    let tokens: Vec<String> = tree::tokens(statement)
+        .map(|token| token.text().to_ascii_lowercase())
+        .collect();
+    tokens.iter().enumerate().any(|(at, token)| {
+        let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+        let is_set = before.is_some_and(|word| ["set", "local", "session"].contains(&word.as_str()));
+        let value = tokens.get(at + 2).map(|value| value.trim_matches('\''));
+        token.trim_matches('"') == "row_security"
+            && is_set
+            && !value.is_some_and(|value| ["off", "false", "no", "0"].contains(&value))
+    })
+}
+
 /// What a CASCADE loses.
 pub(super) fn cascades(statement: &SyntaxNode) -> Option<&'static str> {
     const WHY: &str = "takes along whatever depends on it, without naming it (CASCADE)";
@@ -281,6 +319,9 @@ fn set(statement: &SyntaxNode) -> Facts {
     if tree::has(statement, K::LOCAL_SCOPE) {
         if keywordish(statement, "session_replication_role") {
             return Facts::destructive(PASSES_TRIGGERS).hazard(Some(PASSES_TRIGGERS));
+        }
+        if hides_rows(statement) {
+            return Facts::destructive(HIDES_ROWS).hazard(Some(HIDES_ROWS));
         }
         return Facts::additive();
     }

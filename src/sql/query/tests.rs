@@ -59,6 +59,10 @@ fn backfills() {
         ),
         ("DELETE FROM t WHERE id > :after AND id <= :upto", "delete"),
         (
+            "UPDATE t SET a = set_config('row_security', 'on', true) WHERE id > :after AND id <= :upto",
+            "set anything",
+        ),
+        (
             "INSERT INTO t SELECT * FROM u WHERE id > :after AND id <= :upto",
             "repeated",
         ),
