@@ -29,6 +29,8 @@ pub(super) const GRAMMAR: Grammar = Grammar {
     identifier: |written| Some(lexer::unquote(written)),
 };
 
+const TEMPORARY: &str = "a temporary object, which lives as long as the connection";
+
 fn inspect(sql: &str) -> Result<Facts, ScriptError> {
     let tokens = lexer::lex(sql)?;
     if let Some(token) = tokens
@@ -72,6 +74,9 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
             ..
         } => {
             let index = name(idx_name);
+            if is_temporary(index.schema.as_deref()) {
+                return Facts::session(TEMPORARY);
+            }
             let table = Name {
                 schema: index.schema.clone(),
                 name: unquoted(tbl_name),
@@ -236,12 +241,17 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
 }
 
 fn created(temporary: bool, problem: Option<String>, object: Object) -> Facts {
-    if temporary {
-        return Facts::session("a temporary object, which lives as long as the connection");
+    if temporary || is_temporary(object.schema.as_deref()) {
+        return Facts::session(TEMPORARY);
     }
     problem
         .map_or_else(Facts::additive, Facts::unknown)
         .object(object)
+}
+
+/// The schema that CREATE TEMP makes things in.
+fn is_temporary(schema: Option<&str>) -> bool {
+    schema.is_some_and(|schema| schema.eq_ignore_ascii_case("temp"))
 }
 
 fn dropped(kind: ObjectKind, word: &str, target: &QualifiedName<'_>, if_exists: bool) -> Facts {

@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 use super::super::facts::{Facts, Name, Query};
 use super::super::{Effect, ObjectKind};
 use super::change::{alter_type, altered, dropped, other_alter};
-use super::create::{created, index, object_kind};
+use super::create::{created, first_name, index, names, object_kind};
 use super::{alter, read, tree, trigger, write};
 
 const TRANSACTION: &[&str] = &[
@@ -21,6 +21,9 @@ const TRANSACTION: &[&str] = &[
 
 pub(super) fn classify(statement: &SyntaxNode) -> Facts {
     match statement.kind() {
+        _ if makes_temporary(statement) => {
+            Facts::session("a temporary object, which lives as long as the session")
+        }
         K::CREATE_FUNCTION
         | K::CREATE_PROCEDURE
         | K::ALTER_FUNCTION
@@ -38,6 +41,20 @@ pub(super) fn classify(statement: &SyntaxNode) -> Facts {
         }
         _ => classify_alone(statement),
     }
+}
+
+/// Whether it makes something in the schema of temporary objects, by its name.
+fn makes_temporary(statement: &SyntaxNode) -> bool {
+    let names = first_name(statement).into_iter().chain(names(statement));
+    let creates = statement.kind() == K::SELECT_INTO
+        || tree::keywords(statement).first().map(String::as_str) == Some("CREATE");
+    let ends = tree::child(statement, &[K::ON_COMMIT])
+        .is_some_and(|end| tree::within(&end, K::DROP_KW));
+    creates
+        && !ends
+        && names
+            .filter_map(|name| name.schema)
+            .any(|schema| schema.starts_with("pg_temp"))
 }
 
 fn classify_alone(statement: &SyntaxNode) -> Facts {
