@@ -469,6 +469,11 @@ const MYSQL: &[Decided<'_>] = &[
         "breaks",
         "silent",
     ),
+    ("CREATE INDEX i ON t (a)", "additive", ""),
+    ("CREATE INDEX IF NOT EXISTS i ON t (a)", "additive", ""),
+    ("CREATE OR REPLACE INDEX i ON t (a)", "breaks", ""),
+    ("CREATE OR REPLACE UNIQUE INDEX i ON t (a)", "breaks", ""),
+    ("CREATE OR REPLACE FULLTEXT INDEX i ON t (a)", "breaks", ""),
     ("ALTER TABLE t MODIFY a VARCHAR(5)", "breaks", ""),
     ("ALTER TABLE t ADD a INT AS (b + 1) STORED", "additive", ""),
     (
@@ -590,6 +595,11 @@ fn what_the_script_made_itself_loses_nothing() {
         (
             Dialect::Mysql,
             "ALTER TABLE t ADD a INT; UPDATE t SET t.a = b",
+            true,
+        ),
+        (
+            Dialect::Mysql,
+            "CREATE TABLE t (a INT); CREATE OR REPLACE INDEX i ON t (a)",
             true,
         ),
         (

@@ -31,8 +31,10 @@ pub(super) fn created(mut cursor: Cursor<'_>) -> Facts {
                 Facts::session("a temporary object, which lives as long as the connection")
             }
             "table" => table(cursor, replaces),
-            "unique" => index(cursor, Uniqueness::Unique),
-            "fulltext" | "spatial" | "vector" | "index" => index(cursor, Uniqueness::No),
+            "unique" => index(cursor, Uniqueness::Unique, replaces),
+            "fulltext" | "spatial" | "vector" | "index" => {
+                index(cursor, Uniqueness::No, replaces)
+            }
             "trigger" => trigger(cursor, replaces),
             "view" => named(cursor, ObjectKind::View, "view", replaces),
             "procedure" => named(cursor, ObjectKind::Function, "procedure", replaces),
@@ -133,7 +135,7 @@ enum Uniqueness {
     No,
 }
 
-fn index(mut cursor: Cursor<'_>, unique: Uniqueness) -> Facts {
+fn index(mut cursor: Cursor<'_>, unique: Uniqueness, replaces: bool) -> Facts {
     cursor.eat(&["index"]);
     let conditional = cursor.eat_condition();
     let index = cursor.part();
@@ -154,10 +156,15 @@ fn index(mut cursor: Cursor<'_>, unique: Uniqueness) -> Facts {
             table.name
         ))
         .about(table.subject(ObjectKind::Table)),
+        // The one that is there may be what keeps their values unique.
+        Uniqueness::No if replaces => Facts::destructive(format!(
+            "drops the index `{index}` that may be there (OR REPLACE)"
+        ))
+        .about(table.subject(ObjectKind::Table)),
         Uniqueness::No => Facts::additive(),
     };
     let object = table.member(ObjectKind::Index, Verb::Create, index);
-    facts.object(object.conditional(conditional))
+    facts.object(object.conditional(conditional || replaces))
 }
 
 fn trigger(mut cursor: Cursor<'_>, replaces: bool) -> Facts {
