@@ -4,6 +4,7 @@ mod ledger;
 mod left_behind;
 mod no_transaction;
 mod postgres;
+mod sqlite;
 mod takes;
 
 use crate::model::Step;
@@ -60,6 +61,7 @@ const RULES: &[Rule] = &[
     no_transaction::check,
     takes::check,
     postgres::new_values,
+    sqlite::check,
 ];
 
 /// What is wrong with a query that stands in the manifest.

@@ -227,7 +227,7 @@ scenario!(
         // Statement by statement, the first of which takes something away.
         shop.project.file(
             "0001_name/revert.sql",
-            &format!("-- migrate: no-transaction\n{REVERT}DROP TABLE not_there;\n"),
+            &format!("-- migrate: no-transaction\n{REVERT}DROP VIEW not_there;\n"),
         );
         shop.run(&["expand"], 0);
         let failed = shop.run(&["revert", NAME], 1);
