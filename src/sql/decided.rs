@@ -84,11 +84,7 @@ const POSTGRES: &[Decided<'_>] = &[
         "",
     ),
     ("CREATE TABLE c AS SELECT do_it()", "unknown", ""),
-    (
-        "CREATE TABLE c AS SELECT pg_advisory_lock(1)",
-        "never",
-        "",
-    ),
+    ("CREATE TABLE c AS SELECT pg_advisory_lock(1)", "never", ""),
     ("CREATE TABLE c AS EXECUTE p", "unknown", ""),
     ("CREATE TABLE c AS EXECUTE p(1)", "unknown", ""),
     ("SELECT a INTO c FROM t", "additive", ""),
@@ -163,11 +159,7 @@ const POSTGRES: &[Decided<'_>] = &[
     ("SET LOCAL row_security TO DEFAULT", "breaks", "silent"),
     ("SET LOCAL row_security = off", "additive", ""),
     ("SET row_security = on", "never", ""),
-    (
-        "SELECT set_config('row_security', 'on', true)",
-        "never",
-        "",
-    ),
+    ("SELECT set_config('row_security', 'on', true)", "never", ""),
     (
         "UPDATE t SET a = set_config('row_security', 'on', true)",
         "never",
@@ -282,7 +274,11 @@ const POSTGRES: &[Decided<'_>] = &[
     ("REFRESH MATERIALIZED VIEW v", "data", ""),
     ("CREATE TEMP TABLE t (a int)", "never", ""),
     ("CREATE TABLE pg_temp.t (a int)", "never", ""),
-    ("CREATE TABLE IF NOT EXISTS PG_TEMP_3.t (a int)", "never", ""),
+    (
+        "CREATE TABLE IF NOT EXISTS PG_TEMP_3.t (a int)",
+        "never",
+        "",
+    ),
     ("CREATE TABLE \"pg_temp\".t AS SELECT 1", "never", ""),
     (
         "CREATE TABLE pg_temp.t (a int) ON COMMIT DROP",
@@ -300,11 +296,7 @@ const POSTGRES: &[Decided<'_>] = &[
         "",
     ),
     ("CREATE UNIQUE INDEX i ON pg_temp.t (a)", "never", ""),
-    (
-        "CREATE COLLATION pg_temp.c FROM \"C\"",
-        "never",
-        "",
-    ),
+    ("CREATE COLLATION pg_temp.c FROM \"C\"", "never", ""),
 ];
 
 const SQLITE: &[Decided<'_>] = &[
@@ -375,7 +367,11 @@ const SQLITE: &[Decided<'_>] = &[
     ("DROP TABLE IF EXISTS t", "breaks", ""),
     ("CREATE TEMP TABLE t (a)", "never", ""),
     ("CREATE TABLE temp.t (a)", "never", ""),
-    ("CREATE TABLE IF NOT EXISTS \"TEMP\".t AS SELECT 1", "never", ""),
+    (
+        "CREATE TABLE IF NOT EXISTS \"TEMP\".t AS SELECT 1",
+        "never",
+        "",
+    ),
     ("CREATE VIEW temp.v AS SELECT 1", "never", ""),
     ("CREATE INDEX temp.i ON t (a)", "never", ""),
     ("CREATE UNIQUE INDEX temp.i ON t (a)", "never", ""),

@@ -1,5 +1,6 @@
 //! The single statements that a manifest and `backfill.sql` hold.
 
+mod range;
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +46,8 @@ const ONE_SELECT: &str = "write a single SELECT that only reads, such as `SELECT
 const ONE_UPDATE: &str = "write a single UPDATE over a key range, such as `UPDATE users SET … WHERE id > :after AND id <= :upto`";
 const ONE_CHECK: &str = "write a single SELECT over a key range that finds what is wrong, such as `SELECT id FROM users WHERE id > :after AND id <= :upto AND name <> full_name`";
 const KEY_RANGE: &str = "restrict the statement to a batch: `WHERE id > :after AND id <= :upto`, or `WHERE (a, b) > :after AND (a, b) <= :upto` for a key of several columns";
+
+const BOUNDS: &str = "let `id > :after AND id <= :upto` stand in the WHERE itself, put together with the rest by AND alone; what has an OR goes in parentheses: `AND (a IS NULL OR b IS NULL)`";
 
 /// # Errors
 /// Why `sql` is not exactly one SELECT, VALUES or WITH … SELECT that only reads.
@@ -121,6 +124,7 @@ fn ranged(
         }
     }
     let mut parts = Vec::new();
+    let (mut after_bounds, mut upto_bounds) = (false, false);
     let mut from = span.start;
     for (index, token) in tokens.iter().enumerate() {
         if token.kind != Kind::Parameter {
@@ -142,8 +146,19 @@ fn ranged(
             continue;
         };
         parts.extend(lexeme::slice(sql, &(from..start)).map(|text| Part::Sql(text.to_owned())));
+        let begin = before.partition_point(|token| token.span.start < start);
+        let bounds = range::bounds(sql, &tokens, begin, index);
+        if is(token, sql, AFTER) {
+            after_bounds |= bounds;
+        } else {
+            upto_bounds |= bounds;
+        }
         parts.push(part(row));
         from = token.span.end;
+    }
+    if errors.is_empty() && !(after_bounds && upto_bounds) {
+        let message = "the key range does not bound what this touches: every batch would touch other rows as well, or leave some out";
+        errors.push(ScriptError::new(span.clone(), message, BOUNDS));
     }
     if !errors.is_empty() {
         return Err(errors);
@@ -292,6 +307,9 @@ fn unfit(facts: &Facts, sql: &str, tokens: &[Token]) -> Option<String> {
             if matches!(facts.effect, super::Effect::Destructive { .. }) =>
         {
             Some("a backfill may not delete rows")
+        }
+        _ if range::is_limited(sql, tokens) => {
+            Some("LIMIT would leave out rows of the batch, and no later batch goes over them")
         }
         Query::Update => None,
         Query::Insert { selects: false, .. } => {

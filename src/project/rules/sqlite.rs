@@ -52,7 +52,10 @@ mod tests {
         const REBUILD: &str = "CREATE TABLE n (a);\nINSERT INTO n SELECT a FROM t;\nDROP TABLE t;\nALTER TABLE n RENAME TO t;";
         for (text, found) in [
             (format!("{BARE}DROP TABLE t;"), 1),
-            (format!("{BARE}drop table if exists main.t; DROP TABLE u;"), 2),
+            (
+                format!("{BARE}drop table if exists main.t; DROP TABLE u;"),
+                2,
+            ),
             (format!("{BARE}{REBUILD}"), 1),
             (format!("{BARE}DROP INDEX i; DROP VIEW v; VACUUM;"), 0),
             (REBUILD.to_owned(), 0),

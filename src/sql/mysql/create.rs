@@ -32,9 +32,7 @@ pub(super) fn created(mut cursor: Cursor<'_>) -> Facts {
             }
             "table" => table(cursor, replaces),
             "unique" => index(cursor, Uniqueness::Unique, replaces),
-            "fulltext" | "spatial" | "vector" | "index" => {
-                index(cursor, Uniqueness::No, replaces)
-            }
+            "fulltext" | "spatial" | "vector" | "index" => index(cursor, Uniqueness::No, replaces),
             "trigger" => trigger(cursor, replaces),
             "view" => named(cursor, ObjectKind::View, "view", replaces),
             "procedure" => named(cursor, ObjectKind::Function, "procedure", replaces),

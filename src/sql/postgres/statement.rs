@@ -48,8 +48,8 @@ fn makes_temporary(statement: &SyntaxNode) -> bool {
     let names = first_name(statement).into_iter().chain(names(statement));
     let creates = statement.kind() == K::SELECT_INTO
         || tree::keywords(statement).first().map(String::as_str) == Some("CREATE");
-    let ends = tree::child(statement, &[K::ON_COMMIT])
-        .is_some_and(|end| tree::within(&end, K::DROP_KW));
+    let ends =
+        tree::child(statement, &[K::ON_COMMIT]).is_some_and(|end| tree::within(&end, K::DROP_KW));
     creates
         && !ends
         && names
@@ -312,7 +312,8 @@ fn hides_rows(statement: &SyntaxNode) -> bool {
         .collect();
     tokens.iter().enumerate().any(|(at, token)| {
         let before = at.checked_sub(1).and_then(|before| tokens.get(before));
-        let is_set = before.is_some_and(|word| ["set", "local", "session"].contains(&word.as_str()));
+        let is_set =
+            before.is_some_and(|word| ["set", "local", "session"].contains(&word.as_str()));
         let value = tokens.get(at + 2).map(|value| value.trim_matches('\''));
         token.trim_matches('"') == "row_security"
             && is_set

@@ -137,3 +137,169 @@ fn checks() {
         }
     }
 }
+
+#[test]
+fn ranges_that_bound_a_statement() {
+    for (condition, bounds) in [
+        ("WHERE id > :after AND id <= :upto", true),
+        ("WHERE (id > :after AND id <= :upto) AND a IS NULL", true),
+        (
+            "WHERE a IS NULL AND ((id > :after) AND (id <= :upto))",
+            true,
+        ),
+        (
+            "WHERE id > :after AND id <= :upto AND (a IS NULL OR b = 1)",
+            true,
+        ),
+        (
+            "WHERE a BETWEEN 1 AND 2 AND id > :after AND id <= :upto",
+            true,
+        ),
+        (
+            "WHERE CASE WHEN a = 1 THEN 1 ELSE 0 END = 1 AND id > :after AND id <= :upto",
+            true,
+        ),
+        (
+            "WHERE NOT a = 1 AND id > :after AND id <= :upto AND NOT b = 1",
+            true,
+        ),
+        (
+            "WHERE (x, y) > :after AND (x, y) <= :upto AND a IN (1, 2)",
+            true,
+        ),
+        (
+            "WHERE id IN (SELECT id FROM t WHERE id > :after AND id <= :upto)",
+            true,
+        ),
+        (
+            "WHERE EXISTS (SELECT 1 FROM u WHERE u.id = t.id AND u.id > :after AND u.id <= :upto)",
+            true,
+        ),
+        ("WHERE (id > :after AND id <= :upto) OR id > 0", false),
+        ("WHERE id > 0 OR (id > :after AND id <= :upto)", false),
+        ("WHERE id > :after AND id <= :upto OR id > 0", false),
+        ("WHERE id > :after OR id <= :upto", false),
+        (
+            "WHERE ((id > :after AND id <= :upto) OR a = 1) AND b = 1",
+            false,
+        ),
+        ("WHERE NOT (id > :after AND id <= :upto)", false),
+        ("WHERE NOT id > :after AND NOT id <= :upto", false),
+        (
+            "WHERE a = 1 AND NOT (b = 1 AND (id > :after AND id <= :upto))",
+            false,
+        ),
+        ("WHERE (id > :after AND id <= :upto) IS NOT NULL", false),
+        ("WHERE (id > :after AND id <= :upto) = (1 = 0)", false),
+        ("WHERE coalesce(id > :after AND id <= :upto, a = 1)", false),
+        ("WHERE coalesce((id > :after AND id <= :upto))", false),
+        (
+            "WHERE CASE WHEN a = 1 AND id > :after AND id <= :upto AND b = 1 THEN a = 1 ELSE b = 1 END",
+            false,
+        ),
+        (
+            "WHERE id NOT IN (SELECT id FROM t WHERE id > :after AND id <= :upto)",
+            false,
+        ),
+        (
+            "WHERE id IN (SELECT id FROM t WHERE id > :after AND id <= :upto) OR a = 1",
+            false,
+        ),
+        (
+            "WHERE id > :after AND id > (SELECT max(id) FROM t WHERE id <= :upto)",
+            false,
+        ),
+    ] {
+        for dialect in Dialect::ALL {
+            let update = backfill_statement(*dialect, &format!("UPDATE t SET a = 1 {condition}"));
+            assert_eq!(
+                update.is_ok(),
+                bounds,
+                "{dialect:?} {condition}: {update:?}"
+            );
+            let check = range_query(*dialect, &format!("SELECT id FROM t {condition}"));
+            assert_eq!(check.is_ok(), bounds, "{dialect:?} {condition}: {check:?}");
+        }
+    }
+    use Dialect::{Mysql, Postgres, Sqlite};
+    for (dialect, sql, bounds) in [
+        (
+            Postgres,
+            "UPDATE t SET a = 1 WHERE a IS DISTINCT FROM b AND id > :after::bigint AND id <= :upto::bigint RETURNING id",
+            true,
+        ),
+        (
+            Postgres,
+            "UPDATE t SET a = u.a FROM (SELECT id, a FROM u WHERE id > :after AND id <= :upto) u WHERE u.id = t.id",
+            true,
+        ),
+        (
+            Postgres,
+            "WITH b AS (SELECT id FROM t WHERE id > :after AND id <= :upto FOR UPDATE) UPDATE t SET a = 1 FROM b WHERE b.id = t.id",
+            true,
+        ),
+        (
+            Postgres,
+            "UPDATE t SET a = 1 WHERE id = ANY (SELECT id FROM t WHERE id > :after AND id <= :upto)",
+            true,
+        ),
+        (
+            Postgres,
+            "UPDATE t SET a = (SELECT max(a) FROM u WHERE u.id > :after AND u.id <= :upto) WHERE id > :after AND id <= :upto",
+            true,
+        ),
+        (
+            Postgres,
+            "UPDATE t SET a = (SELECT max(a) FROM u WHERE u.id > :after AND u.id <= :upto)",
+            false,
+        ),
+        (
+            Postgres,
+            "UPDATE t SET a = 1 WHERE (id > :after AND id <= :upto) IS DISTINCT FROM true",
+            false,
+        ),
+        (
+            Postgres,
+            "INSERT INTO n SELECT id FROM t WHERE id > :after AND id <= :upto ON CONFLICT DO NOTHING",
+            true,
+        ),
+        (
+            Postgres,
+            "INSERT INTO n SELECT id FROM t WHERE id > :after AND id <= :upto LIMIT 5 ON CONFLICT DO NOTHING",
+            false,
+        ),
+        (
+            Postgres,
+            "INSERT INTO n SELECT id FROM t WHERE id > :after AND id <= :upto FETCH FIRST 5 ROWS ONLY ON CONFLICT DO NOTHING",
+            false,
+        ),
+        (
+            Postgres,
+            "UPDATE t SET a = (SELECT a FROM u WHERE u.id = t.id LIMIT 1) WHERE id > :after AND id <= :upto",
+            true,
+        ),
+        (
+            Sqlite,
+            "INSERT INTO n SELECT id FROM t WHERE id > :after AND id <= :upto AND NOT EXISTS (SELECT 1 FROM n WHERE n.id = t.id)",
+            true,
+        ),
+        (
+            Mysql,
+            "UPDATE t JOIN u ON u.id = t.id SET t.a = u.a WHERE t.id > :after AND t.id <= :upto",
+            true,
+        ),
+        (
+            Mysql,
+            "UPDATE t SET a = 1 WHERE id > :after AND id <= :upto LIMIT 5",
+            false,
+        ),
+        (
+            Mysql,
+            "UPDATE t SET a = 1 WHERE id > :after XOR id <= :upto",
+            false,
+        ),
+    ] {
+        let found = backfill_statement(dialect, sql);
+        assert_eq!(found.is_ok(), bounds, "{sql}: {found:?}");
+    }
+}
