@@ -1,6 +1,7 @@
 //! Revert: expand is undone while nothing depends on it.
 
 use crate::support::shop::{APPEND_ONLY, BACKFILL, NAME, REVERT, Shop, said};
+use crate::support::wait::{GENEROUS, eventually};
 
 scenario!(
     fn a_revert_undoes_expand_and_backfill_and_expand_comes_again(db: Db) {
@@ -184,6 +185,11 @@ scenario!(
         shop.run(&["gate", "revert", NAME], 0);
         shop.run(&["revert", NAME], 0);
         shop.run(&["expand"], 0);
+        // Until then 1.0.0 counts as live, and would undo it.
+        eventually(GENEROUS, || {
+            let fleet = shop.json(&["fleet"], 0);
+            (fleet["fleet"] == serde_json::json!([])).then_some(())
+        });
         shop.run(&["backfill"], 0);
         shop.run(&["status"], 0);
     }
