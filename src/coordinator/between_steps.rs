@@ -49,7 +49,9 @@ impl Coordinator<'_> {
         &mut self,
         write: impl AsyncFn(&mut Ledger<'_>, &str) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
+        let rules = self.lease_rules();
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        ledger.judge_by(&rules);
         let written = async {
             let written = write(&mut ledger, &self.actor).await?;
             ledger.fence(self.token).await?;

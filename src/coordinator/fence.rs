@@ -182,7 +182,6 @@ pub(super) struct FromInside<'r> {
 #[async_trait::async_trait]
 impl Recheck for FromInside<'_> {
     async fn decide(&self, ledger: &mut Ledger<'_>) -> Result<Decision, CoordinatorError> {
-        ledger.judge_by(&crate::fleet::lease_rules(&self.coordinator.project.config));
         let view = ledger.view().await?;
         let mut evidence = self.situation.evidence.clone();
         evidence.snapshot = view.refresh(&evidence.snapshot);

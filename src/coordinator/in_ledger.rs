@@ -55,7 +55,9 @@ impl Coordinator<'_> {
     ) -> Result<T, CoordinatorError> {
         let limit = LockTimeout(self.project().config.database.lock_timeout);
         let target = self.options.target.clone();
+        let rules = self.lease_rules();
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        ledger.judge_by(&rules);
         let connection = ledger.connection().await?;
         connection.limit_lock_waits(limit).await?;
         let mut _watching = None;

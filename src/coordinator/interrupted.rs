@@ -52,9 +52,11 @@ impl Coordinator<'_> {
             self.reconnect().await;
         }
         self.connection.rollback().await?;
+        let rules = self.lease_rules();
         let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
             return Ok(None);
         };
+        ledger.judge_by(&rules);
         let view = ledger.view().await?;
         ledger.rollback().await?;
         let mut applied = view.applied.iter();

@@ -108,7 +108,9 @@ impl Coordinator<'_> {
             let watch = retry.watch();
             let target = self.options.target.clone();
             let attempt: Result<Option<Decision>, Failed> = async {
+                let rules = self.lease_rules();
                 let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+                ledger.judge_by(&rules);
                 ledger.connection().await?.limit_lock_waits(limit).await?;
                 let session = ledger.connection().await?.session_id().await?;
                 let _watching = watch.start(session, target);
@@ -292,7 +294,9 @@ impl Coordinator<'_> {
             let watch = retry.watch();
             let target = self.options.target.clone();
             let attempt: Result<Option<Decision>, Failed> = async {
+                let rules = self.lease_rules();
                 let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+                ledger.judge_by(&rules);
                 let connection = ledger.connection().await?;
                 connection.limit_lock_waits(limit).await?;
                 let session = connection.session_id().await?;

@@ -111,9 +111,11 @@ impl Coordinator<'_> {
 
     async fn attempt(&mut self, run: &Run<'_>, watch: LockWatch) -> Result<Ran, Failed> {
         let limit = LockTimeout(self.project().config.database.lock_timeout);
+        let rules = self.lease_rules();
         let (connection, token, actor) = (self.connection.as_mut(), self.token, self.actor.clone());
         connection.before_script(&run.file.script).await?;
         let mut ledger = Ledger::write_soon(connection).await?;
+        ledger.judge_by(&rules);
         ledger.unsent().limit_lock_waits(limit).await?;
         let mut watching = None;
         if watch.is_retry || run.recheck.is_some() {

@@ -8,7 +8,7 @@ use super::{CoordinatorError, Drift, Progress, Situation, observe};
 use crate::database::{ConnectOptions, Connection, LockTimeout, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
 use crate::interrupt::Interrupt;
-use crate::ledger::{Acquired, CoordinatorRow, EventKind, Ledger, LedgerError};
+use crate::ledger::{Acquired, CoordinatorRow, EventKind, LeaseRules, Ledger, LedgerError};
 use crate::model::{MigrationId, MigrationState, Step};
 use crate::project::{Migration, Project};
 
@@ -305,6 +305,12 @@ impl<'a> Coordinator<'a> {
 
     pub(super) const fn project(&self) -> &'a Project {
         self.options.project
+    }
+
+    /// How the leases are read that its transactions look at again: a version that the project knows by another name
+    /// has to count there as it did when the step was decided on.
+    pub(super) fn lease_rules(&self) -> LeaseRules {
+        crate::fleet::lease_rules(&self.project().config)
     }
 
     pub(super) fn report(&self, progress: Progress) {

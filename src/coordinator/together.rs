@@ -163,7 +163,9 @@ impl Coordinator<'_> {
         let texts: Vec<&str> = statements.map(|one| one.text.as_str()).collect();
         crate::crash::point("expand.statement");
         let limit = LockTimeout(self.project().config.database.lock_timeout);
+        let rules = self.lease_rules();
         let mut ledger = Ledger::write_soon(self.connection.as_mut()).await?;
+        ledger.judge_by(&rules);
         let limited = ledger.unsent().limit_lock_waits(limit).await;
         limited.map_err(LedgerError::from)?;
         let seen = ledger

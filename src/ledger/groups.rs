@@ -90,7 +90,7 @@ pub(super) fn summed(rules: &LeaseRules) -> String {
         "SELECT service, version, state, count(*), max(renewed_at), min(expires_at), \
          min(CASE WHEN renew_ms BETWEEN 1 AND {LONGEST_LEASE_MS} AND renewed_at BETWEEN 0 AND {FAR} THEN renewed_at + 3 * renew_ms ELSE 0 END), \
          min(registered_at), max(registered_at), \
-         min(CASE WHEN registered_at BETWEEN 0 AND renewed_at AND renewed_at <= {FAR} THEN renewed_at - registered_at - ({}) ELSE -1 END), \
+         min(CASE WHEN registered_at >= 0 AND registered_at < renewed_at AND renewed_at <= {FAR} THEN renewed_at - registered_at - ({}) ELSE -1 END), \
          max(superseded) \
          FROM {{leases}} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         rules.min_ready()
@@ -100,8 +100,8 @@ pub(super) fn summed(rules: &LeaseRules) -> String {
 /// A moment beyond all that make sense, far from where sums overflow.
 const FAR: i64 = 1 << 52;
 
-/// Whether each of the leases that [`summed`] counted is live, was renewed in time, stayed as long as it has to, and
-/// is the latest of its instance: then it says the same as [`counted`].
+/// Whether each of the leases that [`summed`] counted is live, was renewed in time and at all, stayed as long as it has
+/// to, and is the latest of its instance: then it says the same as [`counted`].
 pub(super) fn all_serving(summed: &[Row], now: i64) -> Result<bool, LedgerError> {
     for row in summed {
         let (state, renewed_at, expires_at) = (row.int(2)?, row.int(4)?, row.int(5)?);

@@ -41,6 +41,28 @@ fn is_serving(shop: &Shop, count: u64) -> bool {
 }
 
 scenario!(
+    fn an_admission_that_nobody_renews_proves_nothing_however_short_min_ready_is(db: Db) {
+        let shop = backfilled(
+            db,
+            "[services.web]\nmin_instances = 1\nmin_ready = \"0s\"\n",
+        );
+        let admit = [
+            "admit",
+            "--service",
+            "web",
+            "--version",
+            "1.2.0",
+            "--instance",
+            "init-1",
+        ];
+        shop.run(&admit, 0);
+        let answer = shop.project.migrate(&["gate", "contract", "1"]);
+        assert!([10, 12].contains(&answer.code), "{answer:?}");
+        assert!(answer.stdout.contains("starting"), "{answer:?}");
+    }
+);
+
+scenario!(
     fn dead_leases_of_one_instance_that_crashes_again_and_again_prove_nothing(db: Db) {
         let shop = backfilled(db, THREE);
         for _ in 0..5 {
