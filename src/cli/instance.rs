@@ -179,8 +179,9 @@ impl Setting {
             label,
             instance,
         } = args;
-        if !self.config.services.is_empty() && !self.config.services.contains_key(service) {
-            let known: Vec<&str> = self.config.services.keys().map(String::as_str).collect();
+        let services = &self.config.services;
+        if !services.is_empty() && !services.contains_key(service) {
+            let known: Vec<&str> = services.keys().map(String::as_str).collect();
             return Err(Failure::new(format!(
                 "the service `{service}` is not named in migrate.toml"
             ))
@@ -195,6 +196,7 @@ impl Setting {
             instance: instance.clone().unwrap_or_else(default_instance),
             lease: self.config.fleet.lease,
             renew: self.config.fleet.renew,
+            min_ready: services.get(service).and_then(|service| service.min_ready),
             state,
             pending: self.declarations.clone(),
             sources: self.config.fleet.other_sources(),

@@ -26,6 +26,8 @@ pub struct AdmissionRequest {
     pub instance: String,
     pub lease: Duration,
     pub renew: Duration,
+    /// How long an instance of the service has to have stayed, where the project says it.
+    pub min_ready: Option<Duration>,
     pub state: InstanceState,
     /// Migrations from local files; those that the ledger does not know yet count as pending.
     pub pending: Vec<Declaration>,

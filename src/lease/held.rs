@@ -190,6 +190,7 @@ impl LeaseBuilder {
         let mut connection = LeaseConnection::default();
         let mut placed = None;
         let mut sources = Vec::new();
+        let mut min_ready = None;
         if let Some(directory) = &self.project {
             let project =
                 Project::load(directory, Some(&self.database_url)).map_err(LeaseError::Project)?;
@@ -209,6 +210,7 @@ impl LeaseBuilder {
             target = with_credentials(target, &project.config.database, &project.root);
             placed = project.config.place(&self.service, &self.label).version;
             sources = project.config.fleet.other_sources();
+            min_ready = services.get(&self.service).and_then(|service| service.min_ready);
             let declarations = project.migrations.into_iter();
             pending.extend(declarations.map(|migration| migration.declaration));
         }
@@ -226,6 +228,7 @@ impl LeaseBuilder {
             instance: self.instance.unwrap_or_else(this_process),
             lease: self.lease.unwrap_or(lease),
             renew: self.renew.unwrap_or(renew),
+            min_ready,
             state: InstanceState::Serving,
             pending,
             sources,

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::admission::{Admission, AdmissionRequest, admit_on, begin, open, within};
 use super::clock::{Moment, milliseconds};
 use super::error::LeaseError;
+use super::schedule::{Schedule, jittered};
 use super::tenure::{Loss, Tenure};
 use crate::database::{Connection, Target};
 use crate::ledger::{LeaseId, Renewal};
@@ -18,8 +19,6 @@ use crate::project::LeaseConnection;
 /// How long a release may take; what it would end ends by itself anyway.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
-/// When an instance renews for the first time; each further time it waits twice as long, up to its terms.
-const FIRST_RENEWAL: Duration = Duration::from_secs(1);
 
 /// What a keeper is asked to do.
 enum Wish {
@@ -122,9 +121,7 @@ pub struct Keeper {
     recorded: InstanceState,
     draining: Vec<oneshot::Sender<Result<(), LeaseError>>>,
     renew_at: Moment,
-    /// How long after the next renewal the one after it comes: not at once as seldom as later, because an instance
-    /// proves by its renewals that it works.
-    interval: Duration,
+    schedule: Schedule,
     retry_after: Duration,
 }
 
@@ -138,13 +135,16 @@ impl Keeper {
         tenure: Arc<Tenure>,
     ) -> (Self, KeeperHandle) {
         let (sender, wishes) = mpsc::unbounded_channel();
+        let mut schedule = Schedule::new(tenure.terms().renew(), request.min_ready);
+        let now = Moment::now();
+        schedule.begin(now);
         let keeper = Self {
             target,
             recorded: request.state,
             request,
             id,
-            renew_at: Moment::now() + jittered(FIRST_RENEWAL.min(tenure.terms().renew())),
-            interval: FIRST_RENEWAL * 2,
+            renew_at: schedule.next(now, now),
+            schedule,
             tenure,
             wishes,
             connection: None,
@@ -286,6 +286,8 @@ impl Keeper {
                     "the database did not know the lease any more; the instance was admitted anew"
                 );
                 self.id = id;
+                // What it has proved was of the lease that is gone.
+                self.schedule.begin(now);
                 (asked_at, state)
             }
             Outcome::Refused(loss) => {
@@ -299,8 +301,7 @@ impl Keeper {
         }
         tracing::debug!(service, "the lease was renewed");
         self.retry_after = FIRST_RETRY;
-        self.renew_at = now + jittered(self.interval.min(self.tenure.terms().renew()));
-        self.interval = (self.interval * 2).min(self.tenure.terms().renew());
+        self.renew_at = self.schedule.next(asked_at, now);
         if self.recorded == self.request.state {
             for reply in self.draining.drain(..) {
                 // Whoever asked may not wait for the answer.
@@ -386,9 +387,4 @@ async fn renew(
         },
         Admission::Refused(decision) => Outcome::Refused(Loss::Refused(Box::new(decision))),
     })
-}
-
-/// Up to a tenth more or less, so that a fleet that started together does not renew together.
-fn jittered(duration: Duration) -> Duration {
-    duration.mul_f64(0.9 + 0.2 * fastrand::f64())
 }

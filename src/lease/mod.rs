@@ -17,6 +17,7 @@ mod keeper;
 mod loss;
 mod names;
 mod rest;
+mod schedule;
 mod session_name;
 mod tenure;
 

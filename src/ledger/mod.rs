@@ -38,7 +38,7 @@ pub use leases::{LeaseId, NewLease, Renewal};
 pub use looks::{AdmittedOnce, Asker, Looked, Memory, SeenVersion};
 pub use record::{AppliedFile, Entry, PhaseChange, StepRecord, StepState};
 pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
-pub use rules::{LeaseRules, ServiceRules};
+pub use rules::{LeaseRules, ServiceRules, default_min_ready};
 pub use view::{Applied, Contents, LEASES, Sighting, View};
 
 use arrivals::Kept;

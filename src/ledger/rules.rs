@@ -1,6 +1,7 @@
 //! What a project says about how its leases are to be read.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::model::Version;
 
@@ -21,6 +22,13 @@ pub struct ServiceRules {
 
 /// How long an instance has to have stayed at most where nobody says so: three renewals, or this.
 const LONGEST_DEFAULT_MS: i64 = 10_000;
+
+/// How long an instance that is renewed this often has to have stayed before it counts as serving, where nobody says so.
+#[must_use]
+pub fn default_min_ready(renew: Duration) -> Duration {
+    const LONGEST: Duration = Duration::from_millis(LONGEST_DEFAULT_MS.unsigned_abs());
+    renew.saturating_mul(3).min(LONGEST)
+}
 
 impl LeaseRules {
     /// Where a version lies: by the project's alias, or by what it is called itself. What somebody has recorded

@@ -40,6 +40,7 @@ fn request(version: &str, instance: &str) -> AdmissionRequest {
         instance: instance.into(),
         lease: Duration::from_secs(600),
         renew: Duration::from_secs(10),
+        min_ready: None,
         state: InstanceState::Serving,
         pending: Vec::new(),
         sources: Vec::new(),

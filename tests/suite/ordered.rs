@@ -104,6 +104,7 @@ impl History {
             instance: format!("server-{}", self.log.len()),
             lease: Duration::from_secs(600),
             renew: Duration::from_secs(10),
+            min_ready: None,
             state: InstanceState::Serving,
             pending: Vec::new(),
             sources: Vec::new(),

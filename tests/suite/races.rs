@@ -297,6 +297,7 @@ fn keep_starting(target: &Target, version: &str, number: usize, race: &Race) -> 
             instance: format!("{version}-{number}-{admitted}"),
             lease: Duration::from_millis(150),
             renew: Duration::from_millis(40),
+            min_ready: None,
             state: InstanceState::Starting,
             pending: Vec::new(),
             sources: Vec::new(),
