@@ -58,6 +58,12 @@ pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<
             note(&format!("{}: {remark}", source.name));
         }
     }
+    for twins in &snapshot.twins {
+        note(&format!(
+            "{}: they count as one instance, so give each a name of its own with `--instance`",
+            twins.describe()
+        ));
+    }
     let sessions = &snapshot.sessions;
     if let Some(why) = &sessions.unseen {
         note(&format!(

@@ -369,6 +369,8 @@ fn empty_view() -> View {
         memory: crate::ledger::Memory::default(),
         remembered: Vec::new(),
         groups: Vec::new(),
+        settling: Vec::new(),
+        twins: Vec::new(),
         coordinator: CoordinatorRow {
             token: 0,
             holder: String::new(),

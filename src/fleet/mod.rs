@@ -108,6 +108,8 @@ pub async fn observe(config: &Config, view: &View, connection: &mut dyn Connecti
         taken_at: view.now,
         sources: Vec::new(),
         groups: view.groups.clone(),
+        settling: view.settling.clone(),
+        twins: view.twins.clone(),
         ..Snapshot::default()
     };
     // An instance that registered is live, whether or not leases are among the named sources.

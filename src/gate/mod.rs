@@ -108,8 +108,10 @@ impl Decision {
     /// The decision without those blockers that are only about missing evidence.
     #[must_use]
     pub fn accepting_unknown(mut self) -> Self {
-        self.blockers
-            .retain(|blocker| blocker.verdict != Verdict::Unknown);
+        self.blockers.retain(|blocker| {
+            // Who only has to stay a little longer is missing as well until then.
+            blocker.verdict != Verdict::Unknown && blocker.kind != BlockerKind::MissingInstances
+        });
         self.verdict = Verdict::of(&self.blockers);
         self
     }

@@ -126,9 +126,25 @@ impl<'a> Guide<'a> {
         match &reason.next {
             Next::Said => reason.blocker.help.clone(),
             Next::Take(step, id) => self.take(*step, id, depth),
-            Next::Gone(who, id, None) => self.gone(action, who, id),
-            Next::Gone(who, id, Some(step)) => self.gone(&step_of(*step, id), who, id),
+            Next::Gone(who, id, step) => {
+                let step = step.map(|step| step_of(step, id));
+                let help = self.gone(step.as_ref().unwrap_or(action), who, id);
+                format!("{help}{}", self.shared_names(who))
+            }
         }
+    }
+
+    /// Which of the instances of `who` are easily overlooked.
+    fn shared_names(&self, who: &Live) -> String {
+        let twins = self.evidence.snapshot.twins_of(who);
+        let each = twins.take(3).map(|twins| {
+            format!(
+                "; {}: the one at {} is not gone, so stop it by hand where it runs, and give each process a name of its own (`--instance`)",
+                twins.describe(),
+                who.version
+            )
+        });
+        each.collect()
     }
 
     fn take(&self, step: Step, id: &MigrationId, depth: u8) -> String {

@@ -20,6 +20,10 @@ pub(super) fn passing(who: &Live, evidence: &Evidence) -> Verdict {
 /// they are doing.
 fn is_leaving(who: &Live, evidence: &Evidence) -> bool {
     let snapshot = &evidence.snapshot;
+    // Its lease is superseded, and it works on.
+    if snapshot.twins_of(who).next().is_some() {
+        return false;
+    }
     let all = most_in_one_source(snapshot.groups_of(who));
     let mut leaving = BTreeMap::<&str, u64>::new();
     for group in snapshot.groups_of(who) {

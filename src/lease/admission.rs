@@ -221,6 +221,8 @@ pub fn evidence(view: View, pending: &[Declaration]) -> Evidence {
             sources,
             groups: view.groups,
             remembered: view.remembered,
+            settling: view.settling,
+            twins: view.twins,
             ..Snapshot::default()
         },
         facts,

@@ -210,7 +210,9 @@ impl LeaseBuilder {
             target = with_credentials(target, &project.config.database, &project.root);
             placed = project.config.place(&self.service, &self.label).version;
             sources = project.config.fleet.other_sources();
-            min_ready = services.get(&self.service).and_then(|service| service.min_ready);
+            min_ready = services
+                .get(&self.service)
+                .and_then(|service| service.min_ready);
             let declarations = project.migrations.into_iter();
             pending.extend(declarations.map(|migration| migration.declaration));
         }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::columns::Columns;
+use super::names::is_outlived;
 use super::rules::LeaseRules;
 use super::view::{LEASES, Sighting};
 use super::{Ledger, LedgerError};
@@ -23,8 +24,8 @@ pub struct CountedLeases {
 }
 
 /// Stored states stand for themselves; the others are computed.
-const STARTING: i64 = number(InstanceState::Starting);
-const SERVING: i64 = number(InstanceState::Serving);
+pub(super) const STARTING: i64 = number(InstanceState::Starting);
+pub(super) const SERVING: i64 = number(InstanceState::Serving);
 const DRAINING: i64 = number(InstanceState::Draining);
 const LOST: i64 = number(InstanceState::Lost);
 const SUPERSEDED: i64 = number(InstanceState::Superseded);
@@ -38,8 +39,11 @@ const fn number(state: InstanceState) -> i64 {
 /// How long a lease lasts at most, in milliseconds: whatever its row says, it ends a week after it was renewed.
 pub const LONGEST_LEASE_MS: i64 = 7 * 24 * 3_600_000;
 
+/// When three renewals of a lease are missed, where its row makes sense.
+pub(super) const SANE_RENEWAL: &str = "renewed_at + 3 * renew_ms";
+
 /// Whether what a row holds makes sense. It may be anything that its type allows, and nothing is computed from it before.
-fn is_sane(now: &str) -> String {
+pub(super) fn is_sane(now: &str) -> String {
     let moment = |column: &str| format!("{column} BETWEEN 0 AND {now} + {LONGEST_LEASE_MS}");
     format!(
         "(state BETWEEN {STARTING} AND {DRAINING} AND renew_ms BETWEEN 1 AND {LONGEST_LEASE_MS} AND {} AND {})",
@@ -53,12 +57,13 @@ fn is_sane(now: &str) -> String {
 /// Invariant: a row of which the end is still to come is live, whatever else it holds.
 pub(super) fn state(now: &str, columns: Columns, rules: &LeaseRules) -> String {
     let superseded = columns.expression("leases", "superseded");
+    let outlived = is_outlived(columns);
     format!(
         "CASE WHEN expires_at <= {now} THEN {EXPIRED} \
          WHEN NOT {sane} THEN {UNREADABLE} \
          WHEN renewed_at <= {now} - {LONGEST_LEASE_MS} THEN {EXPIRED} \
-         WHEN {superseded} <> 0 THEN {SUPERSEDED} \
-         WHEN renewed_at + 3 * renew_ms < {now} THEN {LOST} \
+         WHEN {superseded} <> 0 OR {outlived} THEN {SUPERSEDED} \
+         WHEN {SANE_RENEWAL} < {now} THEN {LOST} \
          WHEN state = {SERVING} AND (renewed_at <= registered_at OR renewed_at - registered_at < {ready}) THEN {STARTING} \
          ELSE state END",
         sane = is_sane(now),
@@ -91,7 +96,7 @@ pub(super) fn summed(rules: &LeaseRules) -> String {
          min(CASE WHEN renew_ms BETWEEN 1 AND {LONGEST_LEASE_MS} AND renewed_at BETWEEN 0 AND {FAR} THEN renewed_at + 3 * renew_ms ELSE 0 END), \
          min(registered_at), max(registered_at), \
          min(CASE WHEN registered_at >= 0 AND registered_at < renewed_at AND renewed_at <= {FAR} THEN renewed_at - registered_at - ({}) ELSE -1 END), \
-         max(superseded) \
+         max(superseded), max(CASE WHEN session_name = '' THEN 1 ELSE 0 END) \
          FROM {{leases}} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         rules.min_ready()
     )
@@ -101,18 +106,18 @@ pub(super) fn summed(rules: &LeaseRules) -> String {
 const FAR: i64 = 1 << 52;
 
 /// Whether each of the leases that [`summed`] counted is live, was renewed in time and at all, stayed as long as it has
-/// to, and is the latest of its instance: then it says the same as [`counted`].
+/// to, and is the latest of its instance, which an earlier build does not see to: then it says the same as [`counted`].
 pub(super) fn all_serving(summed: &[Row], now: i64) -> Result<bool, LedgerError> {
     for row in summed {
         let (state, renewed_at, expires_at) = (row.int(2)?, row.int(4)?, row.int(5)?);
         let (late_at, first_at, registered_at) = (row.int(6)?, row.int(7)?, row.int(8)?);
-        let (stayed, superseded) = (row.int(9)?, row.int(10)?);
+        let (stayed, superseded, by_an_earlier_build) = (row.int(9)?, row.int(10)?, row.int(11)?);
+        let is_latest = superseded == 0 && by_an_earlier_build == 0;
         let is_state = (STARTING..=DRAINING).contains(&state);
         let is_live = expires_at > now && late_at >= now;
         let is_sane =
             first_at >= 0 && renewed_at.max(registered_at) <= now.saturating_add(LONGEST_LEASE_MS);
-        if !(is_state && is_live && is_sane && superseded == 0) || (state == SERVING && stayed < 0)
-        {
+        if !(is_state && is_live && is_sane && is_latest) || (state == SERVING && stayed < 0) {
             return Ok(false);
         }
     }
@@ -204,7 +209,8 @@ impl Ledger<'_> {
     ) -> Result<(), LedgerError> {
         // Each takes a query, and nobody reads that many names.
         const MOST: usize = 500;
-        if groups.len() > MOST {
+        let any_lease = groups.iter().any(|group| group.source == LEASES);
+        if groups.len() > MOST || !any_lease {
             return Ok(());
         }
         let columns = self.columns().await?;

@@ -3,8 +3,8 @@
 use super::arrivals::Kept;
 use super::events::{Head, HeadRecord};
 use super::groups::counted;
-use super::looks;
 use super::{CoordinatorRow, Ledger, LedgerError, RunError, View, first, understood};
+use super::{looks, names};
 use crate::database::Row;
 use crate::model::{Live, MigrationId};
 
@@ -29,7 +29,10 @@ impl Ledger<'_> {
     ) -> Result<(i64, View), LedgerError> {
         let [lock, now] = LOCK;
         let [sightings, arrivals, applied] = View::queries_about(id);
-        let leases = counted("{now}", self.columns().await?, &self.rules);
+        let columns = self.columns().await?;
+        let leases = counted("{now}", columns, &self.rules);
+        let settling = names::settling("{now}", columns, &self.rules);
+        let twins = names::twins("{now}", columns);
         let [looks, seen, admitted] = looks::queries("{now}");
         let [
             lock,
@@ -41,20 +44,25 @@ impl Ledger<'_> {
             looks,
             seen,
             admitted,
+            settling,
+            twins,
         ] = self
             .query_all([
                 lock, now, &sightings, &arrivals, &leases, &applied, &looks, &seen, &admitted,
+                &settling, &twins,
             ])
             .await?;
         let (seq, coordinator) = self.locked(&lock, &now, token)?;
         let answers = [sightings, arrivals, leases, applied];
-        let view = View::read(
+        let mut view = View::read(
             coordinator,
             Kept::Yes,
             answers,
             &[looks, seen, admitted],
             &self.rules,
         )?;
+        view.settling = names::read_settling(&settling)?;
+        view.twins = names::read_twins(&twins)?;
         Ok((seq, view))
     }
 

@@ -18,6 +18,7 @@ mod groups;
 mod leases;
 mod locks;
 mod looks;
+mod names;
 mod place;
 mod record;
 mod rollouts;

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use super::arrivals::{self, Arrivals, History, Kept, Named};
 use super::groups::{CountedLeases, all_serving, counted, live_groups, read_leases, summed};
 use super::looks::{self, Asker, Memory};
+use super::names;
 use super::rules::LeaseRules;
 use super::{AppliedFile, CoordinatorRow, Ledger, LedgerError, all};
 use crate::database::{Access, Connection, ErrorKind, Row};
 use crate::model::{
-    Label, Live, LiveGroup, MigrationId, MigrationState, Phase, Snapshot, SourceReport,
-    SourceStatus, Version,
+    Label, Live, LiveGroup, MigrationId, MigrationState, Phase, Settling, Snapshot, SourceReport,
+    SourceStatus, Twins, Version,
 };
 
 /// The name of the source that leases are.
@@ -63,6 +64,10 @@ pub struct View {
     pub groups: Vec<LiveGroup>,
     /// Who is live though no lease says so, as far as the ledger knows.
     pub remembered: Vec<LiveGroup>,
+    /// Instances that have not stayed long enough yet.
+    pub settling: Vec<Settling>,
+    /// Names that several processes go by.
+    pub twins: Vec<Twins>,
     pub coordinator: CoordinatorRow,
 }
 
@@ -106,6 +111,8 @@ impl View {
             memory,
             groups,
             remembered: Vec::new(),
+            settling: Vec::new(),
+            twins: Vec::new(),
             coordinator,
         };
         view.remembered = view.recall(&Asker::Door { sources: &[] });
@@ -174,6 +181,8 @@ impl View {
         fresh.taken_at = self.now;
         fresh.groups.retain(|group| group.source != LEASES);
         fresh.groups.extend(self.groups.iter().cloned());
+        fresh.settling.clone_from(&self.settling);
+        fresh.twins.clone_from(&self.twins);
         // When the look was taken counts, not when the leases were looked at again.
         fresh.remembered = self.recall(&Asker::Looker(snapshot));
         fresh
@@ -289,7 +298,10 @@ impl Ledger<'_> {
             Kept::Yes => arrivals::SELECT,
             Kept::No => arrivals::SELECT_NOTHING,
         };
-        let leases = counted(&as_of.to_string(), self.columns().await?, &self.rules);
+        let (columns, moment) = (self.columns().await?, as_of.to_string());
+        let leases = counted(&moment, columns, &self.rules);
+        let settling = names::settling(&moment, columns, &self.rules);
+        let twins = names::twins(&moment, columns);
         let [looks, seen, admitted] = looks::queries(&as_of.to_string());
         let (looks, seen) = match kept {
             Kept::Yes => (looks, seen),
@@ -308,6 +320,8 @@ impl Ledger<'_> {
             looks,
             seen,
             admitted,
+            settling,
+            twins,
         ] = self
             .query_all([
                 coordinator,
@@ -318,10 +332,12 @@ impl Ledger<'_> {
                 looks,
                 seen,
                 admitted,
+                settling,
+                twins,
             ])
             .await?;
         let coordinator = super::coordinator::read(&coordinator)?;
-        View::read(
+        let mut view = View::read(
             CoordinatorRow {
                 now: as_of,
                 ..coordinator
@@ -330,7 +346,10 @@ impl Ledger<'_> {
             [sightings, arrivals, leases, applied],
             &[looks, seen, admitted],
             &self.rules,
-        )
+        )?;
+        view.settling = names::read_settling(&settling)?;
+        view.twins = names::read_twins(&twins)?;
+        Ok(view)
     }
 
     /// As [`Ledger::view`], with every file of every applied phase, in a transaction of its own and

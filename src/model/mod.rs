@@ -27,7 +27,8 @@ pub use rule::{Breach, Clause, Step};
 pub use sessions::{SessionCheck, SessionRule, Unaccounted};
 pub(crate) use snapshot::most_in_one_source;
 pub use snapshot::{
-    InstanceState, Label, Listed, LiveGroup, Snapshot, SourceReport, SourceStatus, count,
+    InstanceState, Label, Listed, LiveGroup, Settling, Snapshot, SourceReport, SourceStatus, Twins,
+    count,
 };
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema};
 pub use version::{Version, VersionError};

@@ -131,6 +131,44 @@ pub struct Listed {
     pub instance: String,
 }
 
+/// Instances of one service that renew their leases and have not stayed for `min_ready` yet. They serve in a moment, unless
+/// they end before that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settling {
+    pub service: String,
+    pub instances: u64,
+    /// How long it takes until the last of them has stayed long enough, in milliseconds.
+    pub left_ms: u64,
+}
+
+/// A name that several processes at work go by: one instance as far as anybody counts, and none of them is about to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twins {
+    pub service: String,
+    pub instance: String,
+    /// The versions, as they call them, of those that registered before the latest.
+    pub earlier: Vec<String>,
+    /// Where they come from, each once, as far as it is known.
+    pub addresses: Vec<String>,
+}
+
+impl Twins {
+    /// Who shares what, in words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let from = match self.addresses.as_slice() {
+            [] => String::new(),
+            all => format!(" (from {})", all.join(" and ")),
+        };
+        format!(
+            "{} processes renew leases of {} as `{}`{from}",
+            self.earlier.len().saturating_add(1),
+            self.service,
+            self.instance
+        )
+    }
+}
+
 /// What all sources said at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -142,6 +180,8 @@ pub struct Snapshot {
     /// Who was seen or admitted before, and of whom no look since tells that they are gone. They are live, and say
     /// nothing of how many serve.
     pub remembered: Vec<LiveGroup>,
+    pub settling: Vec<Settling>,
+    pub twins: Vec<Twins>,
     /// Every instance that a source other than the leases lists, by its name.
     pub listed: Vec<Listed>,
     /// The sources, each with a service of which it tells all there is: what it does not list is not there.
@@ -190,6 +230,17 @@ impl Snapshot {
     pub fn groups_of<'a>(&'a self, who: &'a Live) -> impl Iterator<Item = &'a LiveGroup> {
         self.all_groups().filter(move |group| {
             group.service == who.service && group.label.version.as_ref() == Some(&who.version)
+        })
+    }
+
+    /// The names that an earlier process of this version shares with a later one.
+    pub fn twins_of<'a>(&'a self, who: &'a Live) -> impl Iterator<Item = &'a Twins> {
+        self.twins.iter().filter(move |twins| {
+            let is_shared = |label: &String| {
+                let mut groups = self.groups_of(who);
+                groups.any(|group| group.label.text == *label)
+            };
+            twins.service == who.service && twins.earlier.iter().any(is_shared)
         })
     }
 

@@ -116,17 +116,86 @@ scenario!(
     fn an_instance_serves_once_it_has_stayed(db: Db) {
         let config = THREE.replace("= 3", "= 1").replace("\"0s\"", "\"1h\"");
         let shop = backfilled(db, &config);
-        let _one = shop.instance("1.2.0", "a");
+        let one = shop.instance("1.2.0", "a");
         let leases = shop.ledger("leases");
         let renewed = format!("SELECT count(*) FROM {leases} WHERE renewed_at > registered_at");
         eventually(GENEROUS, || (shop.db.value(&renewed) == "1").then_some(()));
         assert_eq!(states(&shop), [("starting".to_owned(), 1)]);
+        // That passes by itself, unless it ends before.
+        let hold = shop.run(&["gate", "contract", "1"], 10);
+        assert!(hold.stdout.contains("1 more is starting"), "{hold:?}");
+        assert!(hold.stdout.contains("min_ready"), "{hold:?}");
+        // It came back: nothing says that it stays this time.
+        one.signal(Signal::KILL);
+        one.wait();
+        let _again = shop.instance("1.2.0", "a");
         let unknown = shop.run(&["gate", "contract", "1"], 12);
         assert!(unknown.stdout.contains("starting"), "{unknown:?}");
-        assert!(unknown.stdout.contains("min_ready"), "{unknown:?}");
         shop.project
             .file("migrate.toml", &config.replace("\"1h\"", "\"0s\""));
+        eventually(GENEROUS, || is_serving(&shop, 1).then_some(()));
         shop.run(&["gate", "contract", "1"], 0);
+    }
+);
+
+scenario!(
+    fn whoever_waits_waits_until_instances_have_stayed(db: Db) {
+        let config = THREE.replace("= 3", "= 2").replace("\"0s\"", "\"3s\"");
+        let shop = backfilled(db, &config);
+        let _one = shop.instance("1.2.0", "a");
+        // One more is missing, and nobody starts it.
+        shop.run(&["gate", "contract", "1"], 12);
+        let _other = shop.instance("1.2.0", "b");
+        shop.run(&["gate", "contract", "1"], 10);
+        shop.run(&["contract", "1", "--wait", "2m"], 0);
+    }
+);
+
+scenario!(
+    fn two_processes_under_one_name_are_both_there(db: Db) {
+        let config = THREE.replace("= 3", "= 1");
+        let shop = backfilled(db, &config);
+        let old = shop.instance("1.1.0", "twin");
+        let _new = shop.instance("1.2.0", "twin");
+        let both = "as `twin`";
+        // Neither is about to go, so nothing passes by itself.
+        let refused = eventually(GENEROUS, || {
+            let answer = shop.project.migrate(&["gate", "contract", "1"]);
+            answer.stdout.contains(both).then_some(answer)
+        });
+        assert_eq!(refused.code, 11, "{refused:?}");
+        for part in ["2 processes", "web 1.1.0", "--instance"] {
+            assert!(refused.stdout.contains(part), "{part}: {refused:?}");
+        }
+        let fleet = shop.run(&["fleet"], 0);
+        assert!(fleet.stderr.contains(both), "{fleet:?}");
+        old.signal(Signal::TERM);
+        old.wait();
+        shop.run(&["gate", "contract", "1"], 0);
+        let fleet = shop.run(&["fleet"], 0);
+        assert!(!fleet.stderr.contains(both), "{fleet:?}");
+    }
+);
+
+scenario!(
+    fn what_an_agent_of_an_earlier_build_leaves_when_it_crashes_proves_nothing(db: Db) {
+        let shop = backfilled(db, &THREE.replace("= 3", "= 2"));
+        for _ in 0..3 {
+            let pod = shop.instance("1.2.0", "web-new-0");
+            eventually(GENEROUS, || is_serving(&shop, 1).then_some(()));
+            pod.signal(Signal::KILL);
+            pod.wait();
+        }
+        let _last = shop.instance("1.2.0", "web-new-0");
+        // As such a build registers: it names no session, and marks nothing.
+        let leases = shop.ledger("leases");
+        shop.db.execute(&format!(
+            "UPDATE {leases} SET session_name = '', superseded = 0, renew_ms = 60000"
+        ));
+        let found = states(&shop);
+        assert!(!found.contains(&("serving".to_owned(), 4)), "{found:?}");
+        assert!(found.contains(&("superseded".to_owned(), 1)), "{found:?}");
+        shop.run(&["gate", "contract", "1"], 12);
     }
 );
 

@@ -1,0 +1,93 @@
+//! What the leases say that go by one name: an instance is a name, and not a row.
+
+use std::collections::BTreeMap;
+
+use super::LedgerError;
+use super::columns::Columns;
+use super::groups::{SANE_RENEWAL, SERVING, STARTING, is_sane, state};
+use super::looks::NEVER_RENEWED;
+use super::rules::LeaseRules;
+use crate::database::Row;
+use crate::model::{InstanceState, Settling, Twins};
+
+/// How many rows of shared names are read.
+const MOST: usize = 1000;
+
+/// Whether the same instance has registered once more since, and nobody has marked this lease: whoever registered was of an
+/// earlier build, which does not. An expression that is the same for all rows, and so evaluated once.
+pub(super) fn is_outlived(columns: Columns) -> String {
+    format!(
+        "id IN (SELECT id FROM {{leases}} JOIN (SELECT service AS of_service, instance AS of_name, max(registered_at) AS latest \
+         FROM {{leases}} WHERE {} = '' AND NOT ({NEVER_RENEWED}) GROUP BY service, instance) AS later \
+         ON service = of_service AND instance = of_name WHERE registered_at < latest)",
+        columns.expression("leases", "session_name"),
+    )
+}
+
+/// Counts the instances that are being renewed and have not stayed long enough yet, by service. One that has another lease,
+/// because it was started again, is not among them: it may well be started again once more.
+pub(super) fn settling(now: &str, columns: Columns, rules: &LeaseRules) -> String {
+    let is_settling = format!(
+        "{} = {STARTING} AND state = {SERVING} AND NOT ({NEVER_RENEWED})",
+        state(now, columns, rules)
+    );
+    format!(
+        "SELECT service, count(*), max(left_ms) FROM (SELECT service, instance, count(*) AS held, \
+         max(CASE WHEN {is_settling} THEN registered_at + ({ready}) - {now} END) AS left_ms \
+         FROM {{leases}} WHERE expires_at > {now} GROUP BY service, instance) AS named \
+         WHERE held = 1 AND left_ms IS NOT NULL GROUP BY service ORDER BY service",
+        ready = rules.min_ready(),
+    )
+}
+
+pub(super) fn read_settling(rows: &[Row]) -> Result<Vec<Settling>, LedgerError> {
+    let each = rows.iter().map(|row| {
+        Ok(Settling {
+            service: row.text(0)?.to_owned(),
+            instances: u64::try_from(row.int(1)?).unwrap_or_default(),
+            left_ms: u64::try_from(row.int(2)?).unwrap_or_default(),
+        })
+    });
+    each.collect()
+}
+
+/// The leases of each name that several processes renew: the latest, and those that were renewed after it came.
+pub(super) fn twins(now: &str, columns: Columns) -> String {
+    let is_renewed = format!(
+        "CASE WHEN expires_at > {now} AND {} AND NOT ({NEVER_RENEWED}) THEN {SANE_RENEWAL} >= {now} ELSE 1 = 0 END",
+        is_sane(now)
+    );
+    format!(
+        "SELECT service, instance, version, {}, CASE WHEN registered_at < latest THEN 1 ELSE 0 END \
+         FROM {{leases}} JOIN (SELECT service AS of_service, instance AS of_name, max(registered_at) AS latest FROM {{leases}} \
+         WHERE {is_renewed} GROUP BY service, instance HAVING count(*) > 1) AS later \
+         ON service = of_service AND instance = of_name \
+         WHERE {is_renewed} AND state <> {} AND (registered_at = latest OR renewed_at > latest) \
+         ORDER BY service, instance, registered_at, version LIMIT {MOST}",
+        columns.expression("leases", "address"),
+        super::leases::state_number(InstanceState::Draining),
+    )
+}
+
+pub(super) fn read_twins(rows: &[Row]) -> Result<Vec<Twins>, LedgerError> {
+    let mut found = BTreeMap::<(&str, &str), Twins>::new();
+    for row in rows {
+        let (service, instance) = (row.text(0)?, row.text(1)?);
+        let twins = found.entry((service, instance)).or_insert_with(|| Twins {
+            service: service.to_owned(),
+            instance: instance.to_owned(),
+            earlier: Vec::new(),
+            addresses: Vec::new(),
+        });
+        if row.int(4)? != 0 {
+            twins.earlier.push(row.text(2)?.to_owned());
+        }
+        let address = row.text(3)?;
+        if !address.is_empty() && !twins.addresses.iter().any(|known| known == address) {
+            twins.addresses.push(address.to_owned());
+        }
+    }
+    let mut found: Vec<Twins> = found.into_values().collect();
+    found.retain(|twins| !twins.earlier.is_empty());
+    Ok(found)
+}
