@@ -60,6 +60,9 @@ pub(super) async fn expand(args: &ExpandArgs, global: &Global, out: &Out) -> Res
         is_within && state.declaration.parts.expand && !state.phase.expand_is_done()
     };
     let (ids, is_named) = select(&context, &args.ids, is_wanted).await?;
+    if ids.is_empty() && !context.observe().await?.has_ledger {
+        return make_ledger(&context, args.waiting.wait, global, out).await;
+    }
     let task = Task {
         step: Step::Expand,
         ids,
@@ -297,6 +300,37 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
         return Ok(text::heaviest(fails).exit_code());
     }
     Ok(verdict.exit_code())
+}
+
+/// Makes the ledger before there is anything to record: instances register in it from the first day on, and have no right
+/// to make it.
+async fn make_ledger(
+    context: &Context,
+    wait: Option<Duration>,
+    global: &Global,
+    out: &Out,
+) -> Result<u8, Failure> {
+    let reporter = Reporter::new(global);
+    let report = |progress: Progress| reporter.show(&progress);
+    let options = Options {
+        project: &context.project,
+        target: &context.target,
+        doing: "make the ledger".to_owned(),
+        accept_unknown: None,
+        wait,
+        pace: None,
+        report: &report,
+        interrupt: context.interrupt,
+    };
+    let coordinator = Coordinator::start(options).await?;
+    reporter.finish();
+    say_unreleased(coordinator.finish().await, context);
+    if out.is_json() {
+        out.json(&json!({ "verdict": "go", "results": [] }));
+    } else {
+        out.line("made the ledger; nothing to expand");
+    }
+    Ok(0)
 }
 
 fn nothing_to_do(step: Step, out: &Out) -> u8 {

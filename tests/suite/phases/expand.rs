@@ -25,6 +25,24 @@ fn phases(shop: &Shop) -> [String; 3] {
 }
 
 scenario!(
+    fn the_ledger_is_made_before_there_is_a_migration(db: Db) {
+        // Instances register from the first day on, and have no right to make it.
+        let shop = Shop::new(db);
+        let ledger = |shop: &Shop| {
+            let status = shop.run(&["status", "--output", "json"], 0);
+            status.json()["ledger"].clone()
+        };
+        assert_eq!(ledger(&shop), false);
+        let first = shop.run(&["expand"], 0);
+        assert_eq!(first.stdout, "made the ledger; nothing to expand\n");
+        assert_eq!(ledger(&shop), true);
+        let second = shop.run(&["expand"], 0);
+        assert_eq!(second.stdout, "nothing to expand\n");
+        shop.run(&["log", "--verify"], 0);
+    }
+);
+
+scenario!(
     fn expand_applies_every_pending_migration_once(db: Db) {
         let shop = Shop::new(db);
         three(&shop);

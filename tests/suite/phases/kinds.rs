@@ -16,7 +16,8 @@ scenario!(
                 ("contract.sql", "ALTER TABLE users DROP COLUMN legacy;\n"),
             ],
         );
-        assert_eq!(shop.run(&["expand"], 0).stdout, "nothing to expand\n");
+        let nothing = shop.run(&["expand"], 0);
+        assert_eq!(nothing.stdout, "made the ledger; nothing to expand\n");
         let refused = shop.run(&["expand", "1"], 11);
         assert!(refused.stdout.contains("has no expand"), "{refused:?}");
         let old = shop.instance("1.0.0", "server-1");
