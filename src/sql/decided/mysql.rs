@@ -1,0 +1,106 @@
+//! What is decided for each kind of statement of MySQL and MariaDB.
+
+use super::Decided;
+
+pub(super) const STATEMENTS: &[Decided<'_>] = &[
+    ("INSERT INTO t VALUES (1)", "data", ""),
+    (
+        "INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE a = 2",
+        "breaks",
+        "",
+    ),
+    ("INSERT IGNORE INTO t VALUES (1)", "breaks", "silent"),
+    (
+        "INSERT LOW_PRIORITY IGNORE INTO t VALUES (1)",
+        "breaks",
+        "silent",
+    ),
+    ("REPLACE INTO t VALUES (1)", "breaks", "silent"),
+    ("REPLACE t SELECT * FROM u", "breaks", "silent"),
+    ("INSERT INTO t VALUES (REPLACE(a, 'x', 'y'))", "data", ""),
+    ("UPDATE t SET a = 1", "breaks", ""),
+    ("UPDATE IGNORE t SET a = 1", "breaks", "silent"),
+    ("UPDATE t JOIN u ON t.a = u.a SET t.b = 1", "breaks", ""),
+    ("WITH x AS (SELECT 1) DELETE FROM t", "breaks", ""),
+    ("DELETE FROM t", "breaks", ""),
+    ("DELETE IGNORE FROM t", "breaks", "silent"),
+    ("TRUNCATE TABLE t", "breaks", ""),
+    ("LOAD DATA INFILE 'x' INTO TABLE t", "unknown", ""),
+    (
+        "LOAD DATA INFILE 'x' REPLACE INTO TABLE t",
+        "unknown",
+        "silent",
+    ),
+    (
+        "LOAD DATA LOCAL INFILE 'x' INTO TABLE t",
+        "unknown",
+        "silent",
+    ),
+    ("ALTER IGNORE TABLE t ADD UNIQUE (a)", "breaks", "silent"),
+    ("CREATE OR REPLACE TABLE t (a INT)", "breaks", "silent"),
+    (
+        "CREATE TABLE t (a INT UNIQUE) REPLACE SELECT a FROM u",
+        "additive",
+        "silent",
+    ),
+    ("CREATE OR REPLACE VIEW v AS SELECT 1", "breaks", ""),
+    ("CREATE TABLE IF NOT EXISTS t (a INT)", "additive", ""),
+    (
+        "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1",
+        "additive",
+        "",
+    ),
+    (
+        "CREATE OR REPLACE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1",
+        "breaks",
+        "",
+    ),
+    (
+        "CREATE OR REPLACE DEFINER = CURRENT_USER TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1",
+        "breaks",
+        "",
+    ),
+    (
+        "CREATE TRIGGER IF NOT EXISTS g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1",
+        "additive",
+        "",
+    ),
+    (
+        "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SIGNAL SQLSTATE '45000'",
+        "breaks",
+        "",
+    ),
+    (
+        "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW REPLACE INTO u VALUES (NEW.a)",
+        "breaks",
+        "silent",
+    ),
+    (
+        "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW INSERT IGNORE INTO u VALUES (NEW.a)",
+        "breaks",
+        "silent",
+    ),
+    ("CREATE INDEX i ON t (a)", "additive", ""),
+    ("CREATE INDEX IF NOT EXISTS i ON t (a)", "additive", ""),
+    ("CREATE OR REPLACE INDEX i ON t (a)", "breaks", ""),
+    ("CREATE OR REPLACE UNIQUE INDEX i ON t (a)", "breaks", ""),
+    ("CREATE OR REPLACE FULLTEXT INDEX i ON t (a)", "breaks", ""),
+    ("ALTER TABLE t MODIFY a VARCHAR(5)", "breaks", ""),
+    ("ALTER TABLE t ADD a INT AS (b + 1) STORED", "additive", ""),
+    (
+        "ALTER TABLE t ADD a INT AS (CAST(b AS SIGNED)) STORED",
+        "breaks",
+        "",
+    ),
+    ("ALTER TABLE t ADD UNIQUE (a)", "breaks", ""),
+    ("SET sql_mode = ''", "never", ""),
+    (
+        "SET STATEMENT sql_mode = '' FOR INSERT INTO t VALUES ('xyz')",
+        "unknown",
+        "silent",
+    ),
+    ("SET FOREIGN_KEY_CHECKS = 0", "never", ""),
+    ("CALL p()", "unknown", ""),
+    ("PREPARE p FROM 'DELETE FROM t'", "never", ""),
+    ("DESCRIBE ANALYZE DELETE FROM t", "unknown", ""),
+];
