@@ -6,11 +6,11 @@ use crate::model::Step;
 use crate::sql::{Dialect, Ranged, Script};
 
 use super::allowances::{self, Needs};
-use super::config::DatabaseConfig;
 use super::directory::{Candidate, Directory};
 use super::finding::{self, Finding};
+use super::later::Forward;
 use super::manifest::Manifest;
-use super::migration::{Files, backfilled_table, key_width};
+use super::migration::{Files, Surroundings, backfilled_table, key_width};
 use super::rules::{self, Scripts};
 use super::scripts::{self, BackfillFile, ScriptFile};
 use super::source::Source;
@@ -23,7 +23,12 @@ struct Examined {
 }
 
 impl Examined {
-    fn new(directory: &Directory, dialect: Dialect, manifest: Option<&Manifest>) -> Self {
+    fn new(
+        directory: &Directory,
+        dialect: Dialect,
+        manifest: Option<&Manifest>,
+        later: &[Forward],
+    ) -> Self {
         let mut examined = Self::default();
         for step in Step::ALL {
             let source = directory.chosen(step, dialect);
@@ -51,6 +56,7 @@ impl Examined {
             contract: examined.scripts.get(&Step::Contract),
             revert: examined.scripts.get(&Step::Revert),
             backfill: examined.backfill.as_ref(),
+            later,
         };
         for (step, finding) in rules::check(&seen) {
             examined.findings.entry(step).or_default().push(finding);
@@ -68,15 +74,16 @@ impl Examined {
 /// Reads every script once for each database that runs it, and reports what is found.
 pub(super) fn read_scripts(
     directory: &Directory,
-    database: &DatabaseConfig,
+    around: &Surroundings<'_>,
     manifest: Option<&Manifest>,
 ) -> BTreeMap<Dialect, Files> {
+    let database = around.database;
     let allow = manifest.map(|manifest| manifest.allow.as_slice());
     let mut files: BTreeMap<Dialect, Files> = BTreeMap::new();
     let mut found: Vec<Vec<(Dialect, Vec<Finding>)>> = Vec::new();
     found.resize_with(directory.candidates.len(), Vec::new);
     for dialect in database.dialects.iter().copied() {
-        let mut examined = Examined::new(directory, dialect, manifest);
+        let mut examined = Examined::new(directory, dialect, manifest, around.later);
         let files = files.entry(dialect).or_default();
         for (candidate, found) in directory.candidates.iter().zip(&mut found) {
             let chosen = directory.chosen(candidate.step, dialect);
@@ -118,14 +125,19 @@ pub(super) fn read_scripts(
 }
 
 /// An allowance may be for a database that the project is not checked for this time.
-pub(super) fn check_allowances(source: &Source, manifest: &Manifest, directory: &Directory) {
+pub(super) fn check_allowances(
+    source: &Source,
+    manifest: &Manifest,
+    directory: &Directory,
+    around: &Surroundings<'_>,
+) {
     if manifest.allow.is_empty() {
         return;
     }
     let examined: Vec<(Dialect, Examined)> = Dialect::ALL
         .iter()
         .map(|dialect| {
-            let examined = Examined::new(directory, *dialect, Some(manifest));
+            let examined = Examined::new(directory, *dialect, Some(manifest), around.later);
             (*dialect, examined)
         })
         .collect();

@@ -12,6 +12,7 @@ use super::config::{DatabaseConfig, ServiceConfig};
 use super::directory::Directory;
 use super::examined;
 use super::finding;
+use super::later::Forward;
 use super::manifest::{self, ContractRules, Manifest};
 use super::problem::Problem;
 use super::ranges;
@@ -67,6 +68,8 @@ pub(super) struct Surroundings<'a> {
     pub root: &'a Path,
     pub database: &'a DatabaseConfig,
     pub services: &'a BTreeMap<String, ServiceConfig>,
+    /// The migrations that come after it.
+    pub later: &'a [Forward],
 }
 
 /// Checks everything about one migration. The migration is of use only if no problem is an error.
@@ -78,13 +81,13 @@ pub(super) fn load(
     let dialects = &around.database.dialects;
     problems.extend(checks::variants(around.root, &directory, dialects));
     let manifest = directory.manifest.as_ref().and_then(manifest::read);
-    let files = examined::read_scripts(&directory, around.database, manifest.as_ref());
+    let files = examined::read_scripts(&directory, around, manifest.as_ref());
     let mut declaration = None;
     if let (Some(source), Some(manifest)) = (&directory.manifest, &manifest) {
         checks::services(source, manifest, around.services);
         check_queries(source, manifest, around.database);
         checks::presence(source, manifest, &directory);
-        examined::check_allowances(source, manifest, &directory);
+        examined::check_allowances(source, manifest, &directory, around);
         let declared = declare(&directory, manifest);
         if source.is_sound() {
             ranges::check(source, manifest, &declared);

@@ -14,6 +14,7 @@ mod duration;
 mod examined;
 mod finding;
 mod fleet;
+mod later;
 mod links;
 mod manifest;
 mod migration;
@@ -49,6 +50,7 @@ pub use scripts::{BackfillFile, ScriptFile};
 pub use source::FileRef;
 
 use directory::Directory;
+use later::Forward;
 use migration::Surroundings;
 use problem::{listed, shown};
 use source::Source;
@@ -110,12 +112,19 @@ impl Project {
         // Only a config that could be read says where the migrations are, and for which database:
         // with guesses instead, one missing quote would bring up a page of untrue problems.
         if config_is_readable && part == Part::Whole {
-            let around = Surroundings {
-                root: dir,
-                database: &config.database,
-                services: &config.services,
-            };
-            for directory in find_migrations(dir, &config, &mut problems) {
+            let directories = find_migrations(dir, &config, &mut problems);
+            let dialects = &config.database.dialects;
+            let forward: Vec<Forward> = directories
+                .iter()
+                .map(|directory| Forward::of(directory, dialects))
+                .collect();
+            for (index, directory) in directories.into_iter().enumerate() {
+                let around = Surroundings {
+                    root: dir,
+                    database: &config.database,
+                    services: &config.services,
+                    later: forward.get(index + 1..).unwrap_or_default(),
+                };
                 let (migration, found) = migration::load(directory, &around);
                 migrations.extend(migration);
                 problems.extend(found);

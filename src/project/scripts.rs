@@ -197,6 +197,11 @@ fn check_statement(
             format!("whether live versions survive this cannot be told: {why}"),
             "make it simpler",
         ),
+        (Step::Contract | Step::Revert, Effect::Unknown { why }, None) => (
+            "unknown-effect",
+            format!("what this takes away cannot be told: {why}"),
+            "write out what it does",
+        ),
         (_, _, Some(hazard)) => (
             "silent-loss",
             format!("this may lose what nobody named: it {hazard}"),

@@ -1,12 +1,13 @@
 //! What a script as a whole knows: a change to something it made itself cannot be noticed by old code.
 
 use super::facts::{Facts, Refusal, Subject};
-use super::{Dialect, Effect, Mode, Object, ObjectKind, Verb};
+use super::{Dialect, Effect, Losing, Mode, Object, ObjectKind, Place, Verb};
 
 /// What a statement does in the light of those before and after it.
 pub(super) struct InContext {
     pub effect: Effect,
     pub hazard: Option<String>,
+    pub loses: Option<Losing>,
 }
 
 /// What each statement does, in the light of the others.
@@ -39,9 +40,31 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
                 names.note(object);
             }
             let hazard = fact.hazard.clone().filter(|_| !is_new);
-            InContext { effect, hazard }
+            let loses = losing(fact).filter(|_| !is_new);
+            InContext {
+                effect,
+                hazard,
+                loses,
+            }
         })
         .collect()
+}
+
+/// Where the rows are that a statement deletes or changes.
+fn losing(fact: &Facts) -> Option<Losing> {
+    let tables = fact.subjects.iter().map(|subject| Place {
+        schema: subject.schema.clone(),
+        table: subject.name.clone(),
+    });
+    let columns = fact.only_columns.iter().map(|column| {
+        let name = column.name.split_once('.');
+        name.map_or(&*column.name, |(_, name)| name).to_owned()
+    });
+    Some(Losing {
+        loss: fact.loses?,
+        tables: tables.collect(),
+        columns: columns.collect(),
+    })
 }
 
 /// What the function of a trigger does to rows of old versions, where the script shows it.

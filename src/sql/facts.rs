@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::lexeme::{self, Token};
-use super::{Effect, Object, ObjectKind, ScriptError, Verb};
+use super::{Effect, Loss, Object, ObjectKind, ScriptError, Verb};
 
 /// What a change of the schema does to the transaction around it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,6 +78,8 @@ pub(super) struct Facts {
     pub only_columns: Vec<Subject>,
     /// What it loses without a word, in whatever script it stands; completes "this statement …".
     pub hazard: Option<String>,
+    /// What becomes of rows that are there.
+    pub loses: Option<Loss>,
     /// A drop that takes along what is not named.
     pub cascade: bool,
     /// A function that only triggers can call.
@@ -142,6 +144,7 @@ impl Facts {
             subjects: Vec::new(),
             only_columns: Vec::new(),
             hazard: None,
+            loses: None,
             cascade: false,
             trigger_function: false,
             replaces: None,
@@ -190,6 +193,12 @@ impl Facts {
 
     pub fn outside_transaction(mut self, needed: bool) -> Self {
         self.needs_no_transaction |= needed;
+        self
+    }
+
+    /// Rows that are there go, or get other values.
+    pub fn loses(mut self, loss: Loss) -> Self {
+        self.loses = Some(loss);
         self
     }
 

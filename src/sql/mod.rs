@@ -25,7 +25,7 @@ mod tests;
 use std::ops::Range;
 
 pub use dependents::{
-    Commits, Dependent, Dependents, Gone, Inventory, Left, Relation, RelationKind, Runs,
+    Commits, Dependent, Dependents, Gone, Inventory, Left, Met, Relation, RelationKind, Runs,
 };
 pub use facts::Ddl;
 use facts::Grammar;
@@ -102,6 +102,8 @@ pub struct Statement {
     pub effect: Effect,
     /// What it loses without a word, in whatever script it stands; completes the sentence "this statement …".
     pub hazard: Option<String>,
+    /// What becomes of rows that its script has not made itself.
+    pub loses: Option<Losing>,
     /// The database refuses this statement inside a transaction, or commits the transaction with it.
     pub needs_no_transaction: bool,
     /// What it creates, changes or drops, where that is recognisable; the first, if there are several.
@@ -112,7 +114,7 @@ pub struct Statement {
 
 impl Statement {
     /// Everything it creates, changes or drops.
-    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+    pub fn objects(&self) -> impl Iterator<Item = &Object> + Clone {
         self.object.iter().chain(&self.more_objects)
     }
 }
@@ -132,6 +134,32 @@ pub enum Effect {
     SessionSetting { what: String },
     /// It cannot be told, so a human has to.
     Unknown { why: String },
+}
+
+/// What a statement does to rows that are there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Loss {
+    /// They go.
+    Rows,
+    /// They get other values.
+    Values,
+}
+
+/// Rows that were there before the script, and that a statement of it deletes or changes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Losing {
+    pub loss: Loss,
+    /// Where they are; none where that cannot be told.
+    pub tables: Vec<Place>,
+    /// The columns that are written, where those are all.
+    pub columns: Vec<String>,
+}
+
+/// A table as a statement names it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    pub schema: Option<String>,
+    pub table: String,
 }
 
 /// Something in the catalogue.
@@ -261,6 +289,7 @@ impl Script {
                     line,
                     effect: context.effect,
                     hazard: context.hazard,
+                    loses: context.loses,
                     needs_no_transaction: facts.needs_no_transaction,
                     object: objects.next(),
                     more_objects: objects.collect(),

@@ -19,7 +19,7 @@ use write::{IGNORES, REPLACES, ignores};
 
 use super::facts::{Ddl, Facts, Grammar, Name, Query};
 use super::lexeme::{Kind, Token};
-use super::{ObjectKind, ScriptError, Verb};
+use super::{Loss, ObjectKind, ScriptError, Verb};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
     name: "mysql",
@@ -179,9 +179,10 @@ fn deleted(mut cursor: Cursor<'_>) -> Facts {
         // `DELETE FROM a USING a JOIN b` and `DELETE a, b FROM …` name several.
         Some(table) if is_plain && !cursor.has_outer(&["using", "join"]) => {
             Facts::destructive(format!("deletes rows of `{}`", table.name))
+                .loses(Loss::Rows)
                 .about(table.subject(ObjectKind::Table))
         }
-        _ => Facts::destructive("deletes rows"),
+        _ => Facts::destructive("deletes rows").loses(Loss::Rows),
     }
 }
 
@@ -280,8 +281,9 @@ fn truncated(mut cursor: Cursor<'_>) -> Facts {
     cursor.eat(&["table"]);
     match cursor.name() {
         Some(table) => Facts::destructive(format!("deletes every row of `{}`", table.name))
+            .loses(Loss::Rows)
             .about(table.subject(ObjectKind::Table)),
-        None => Facts::destructive("deletes every row of a table"),
+        None => Facts::destructive("deletes every row of a table").loses(Loss::Rows),
     }
 }
 

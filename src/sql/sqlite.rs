@@ -16,7 +16,7 @@ use sqlite3_parser::lexer::sql::Parser;
 
 use super::facts::{Ddl, Facts, Grammar, Name, Query};
 use super::lexeme::{self, Kind, Token};
-use super::{Effect, Object, ObjectKind, ScriptError, Verb};
+use super::{Effect, Loss, Object, ObjectKind, ScriptError, Verb};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
     name: "sqlite",
@@ -173,7 +173,7 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
             let table = name(tbl_name);
             writing(
                 &table,
-                Facts::destructive(format!("deletes rows of `{}`", table.name)),
+                Facts::destructive(format!("deletes rows of `{}`", table.name)).loses(Loss::Rows),
             )
             .about(table.subject(ObjectKind::Table))
         }
@@ -288,10 +288,12 @@ fn written(table: &Name, or_conflict: Option<ResolveType>, changes: bool) -> Fac
         )),
         None => Facts::new(Effect::Data),
     };
-    writing(
-        table,
-        facts.about(table.subject(ObjectKind::Table)).hazard(hazard),
-    )
+    let mut facts = facts.about(table.subject(ObjectKind::Table)).hazard(hazard);
+    facts.loses = match or_conflict {
+        Some(ResolveType::Replace) => Some(Loss::Rows),
+        _ => changes.then_some(Loss::Values),
+    };
+    writing(table, facts)
 }
 
 fn updates(upsert: &Upsert<'_>) -> bool {

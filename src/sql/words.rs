@@ -24,6 +24,29 @@ impl Dialect {
         })
     }
 
+    /// Whether it writes rows to this table.
+    #[must_use]
+    pub fn writes_to(self, sql: &str, table: &str) -> bool {
+        self.filled(sql)
+            .is_some_and(|(written, _)| self.may_be_same_name(&written, table))
+    }
+
+    /// Whether it takes over every column that another table has: `SELECT *`, `LIKE t`.
+    #[must_use]
+    pub fn copies_all(self, sql: &str) -> bool {
+        let Ok(tokens) = lexeme::tokens(self.grammar(), sql) else {
+            return true;
+        };
+        tokens.iter().any(|token| token.is_word(sql, "like"))
+            || tokens.windows(2).any(|pair| match pair {
+                [before, all] => {
+                    all.text(sql) == "*"
+                        && (before.is_word(sql, "select") || matches!(before.text(sql), "." | ","))
+                }
+                _ => false,
+            })
+    }
+
     /// The table that a statement over a range of keys writes to, and the columns that it fills where it is an UPDATE.
     #[must_use]
     pub fn filled(self, sql: &str) -> Option<(String, Vec<String>)> {

@@ -35,6 +35,9 @@ batch = 3
 remaining = \"SELECT count(*) FROM people WHERE first_name IS NULL\"
 [contract]
 require = [\"SELECT count(*) FROM people WHERE last_name IS NULL\"]
+[[contract.allow]]
+statement = \"DELETE FROM people WHERE id = 8\"
+reason = \"a statement that must not run twice\"
 ";
 
 const EXPAND: &str = "\

@@ -2,6 +2,7 @@
 
 mod ledger;
 mod left_behind;
+mod loses;
 mod no_transaction;
 mod postgres;
 mod sqlite;
@@ -11,6 +12,7 @@ use crate::model::Step;
 use crate::sql::{Dialect, Ranged, Script, Statement};
 
 use super::finding::Finding;
+use super::later::Forward;
 use super::manifest::Manifest;
 use super::reader::Located;
 
@@ -24,6 +26,8 @@ pub(super) struct Scripts<'a> {
     pub backfill: Option<&'a Ranged>,
     pub contract: Option<&'a Script>,
     pub revert: Option<&'a Script>,
+    /// The migrations that come after it.
+    pub later: &'a [Forward],
 }
 
 impl<'a> Scripts<'a> {
@@ -58,6 +62,7 @@ type Rule = fn(&Scripts<'_>) -> Vec<(Step, Finding)>;
 const RULES: &[Rule] = &[
     ledger::check,
     left_behind::check,
+    loses::check,
     no_transaction::check,
     takes::check,
     postgres::new_values,

@@ -97,6 +97,7 @@ mod tests {
             backfill: None,
             contract: None,
             revert: None,
+            later: &[],
         };
         let found = check(&scripts);
         found.iter().map(|(_, finding)| finding.code).collect()

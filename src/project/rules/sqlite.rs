@@ -68,6 +68,7 @@ mod tests {
                 backfill: None,
                 contract: Some(&script),
                 revert: None,
+                later: &[],
             };
             assert_eq!(check(&scripts).len(), found, "{text}");
         }

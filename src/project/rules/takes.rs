@@ -1,9 +1,10 @@
 //! A contract that takes away what it must not, and a revert that takes away the old format.
 
 use crate::model::{Format, Step};
-use crate::sql::{Dialect, Gone, Object, ObjectKind, Script, Statement, Verb};
+use crate::sql::{Dialect, Effect, Gone, Object, ObjectKind, Script, Statement, Verb};
 
 use super::super::finding::Finding;
+use super::super::later;
 use super::super::scripts::first_line;
 use super::Scripts;
 
@@ -21,7 +22,11 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
                 let mut objects = later.objects();
                 objects.any(|object| gone.is_back(scripts.dialect, object))
             });
-            if makes(before, &gone, scripts.dialect) || is_back {
+            if makes(before, &gone, scripts.dialect) {
+                continue;
+            }
+            if is_back {
+                found.extend(forgotten(scripts, step, index, &gone));
                 continue;
             }
             let why = match step {
@@ -29,6 +34,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
                 Step::Revert => of_revert(scripts, &gone),
                 Step::Expand | Step::Backfill => None,
             };
+            let why = why.or_else(|| of_later(scripts, step, &gone));
             if let Some((why, help)) = why {
                 let verb = match gone.verb {
                     Verb::Rename => "renames",
@@ -101,11 +107,26 @@ fn of_contract(scripts: &Scripts<'_>, gone: &Gone) -> Option<(String, String)> {
     })
 }
 
-/// What the contract takes away is the old format, which is all that a revert leaves.
+/// Every expand may come before any contract: what a later migration names has to stay.
+fn of_later(scripts: &Scripts<'_>, step: Step, gone: &Gone) -> Option<(String, String)> {
+    let path = match step {
+        Step::Contract => later::needs(scripts.later, scripts.dialect, gone)?,
+        Step::Expand | Step::Backfill | Step::Revert => return None,
+    };
+    Some((
+        format!("which {} names: it fails once this is gone", path.display()),
+        "let the later migration do without it, or take it away in one that comes after that"
+            .to_owned(),
+    ))
+}
+
+/// What the contract takes away is the old format, which is all that a revert leaves; and what was there before expand
+/// is nothing that a revert takes back.
 fn of_revert(scripts: &Scripts<'_>, gone: &Gone) -> Option<(String, String)> {
+    const OTHER: &str = "name what expand.sql adds";
     let dialect = scripts.dialect;
     let expand = scripts.expand?;
-    if gone.verb != Verb::Drop || makes(&expand.statements, gone, dialect) {
+    if makes(&expand.statements, gone, dialect) || may_make(expand, gone) {
         return None;
     }
     let is_same = |old: &Gone| {
@@ -116,18 +137,117 @@ fn of_revert(scripts: &Scripts<'_>, gone: &Gone) -> Option<(String, String)> {
                 (None, Some(_)) => false,
             }
     };
-    let mut old = scripts
-        .contract?
-        .statements
-        .iter()
-        .flat_map(Statement::gone);
-    old.any(|old| is_same(&old)).then(|| {
-        (
-            "which belongs to the old format, as contract.sql says: nothing would be left"
-                .to_owned(),
-            "name what expand.sql adds".to_owned(),
-        )
+    let contract = scripts
+        .contract
+        .map_or(&[][..], |script| &script.statements);
+    let mut old = contract.iter().flat_map(Statement::gone);
+    let why = if gone.verb == Verb::Drop && old.any(|old| is_same(&old)) {
+        "which belongs to the old format, as contract.sql says: nothing would be left"
+    } else {
+        "which expand.sql does not add: it was there before, with what is in it"
+    };
+    Some((why.to_owned(), OTHER.to_owned()))
+}
+
+/// Whether a statement of expand.sql that cannot be read, or that makes several things, names it.
+fn may_make(expand: &Script, gone: &Gone) -> bool {
+    let name = gone.column.as_ref().unwrap_or(&gone.table);
+    let may_hold = |statement: &Statement| {
+        let makes_schema = |object: &Object| {
+            matches!(object.kind, ObjectKind::Schema | ObjectKind::Extension)
+                && object.verb == Verb::Create
+        };
+        matches!(statement.effect, Effect::Unknown { .. }) || statement.objects().any(makes_schema)
+    };
+    let mut statements = expand.statements.iter();
+    statements.any(|statement| {
+        let conditional = |object: &Object| {
+            object.kind == ObjectKind::Table
+                && object.verb == Verb::Create
+                && expand.dialect.may_be_same_name(&object.name, &gone.table)
+        };
+        statement.objects().any(conditional)
+            || may_hold(statement) && expand.dialect.mentions(&statement.text, name)
     })
+}
+
+/// A table that is built anew takes along the columns that the new table, or what is copied into it, leaves out.
+fn forgotten(
+    scripts: &Scripts<'_>,
+    step: Step,
+    index: usize,
+    gone: &Gone,
+) -> Option<(Step, Finding)> {
+    let script = scripts.script(step)?;
+    let statement = script.statements.get(index)?;
+    let column = kept_columns(scripts, step, gone)
+        .into_iter()
+        .find(|column| !is_carried_over(script, gone, column))?;
+    let (whose, file) = match step {
+        Step::Revert => ("old", "contract.sql takes away"),
+        _ => ("new", "expand.sql adds"),
+    };
+    let finding = Finding::new(
+        "takes-too-much",
+        first_line(statement),
+        format!(
+            "the table that takes the place of `{}` is made or filled without the column `{column}`, which {file}: it is the {whose} format",
+            gone.table
+        ),
+        "name it in the CREATE TABLE, and in the INSERT that fills it",
+    );
+    Some((step, finding.excusable(index)))
+}
+
+/// The columns that a rebuilt table has to have, as far as the other scripts tell.
+fn kept_columns(scripts: &Scripts<'_>, step: Step, gone: &Gone) -> Vec<String> {
+    let dialect = scripts.dialect;
+    let (from, verb) = match step {
+        Step::Contract => (scripts.expand, Verb::Create),
+        Step::Revert => (scripts.contract, Verb::Drop),
+        Step::Expand | Step::Backfill => (None, Verb::Create),
+    };
+    from.into_iter()
+        .flat_map(|script| &script.statements)
+        .flat_map(Statement::objects)
+        .filter(|object| {
+            let table = object.table.as_deref().unwrap_or_default();
+            object.kind == ObjectKind::Column
+                && object.verb == verb
+                && dialect.may_be_same_name(table, &gone.table)
+        })
+        .map(|object| object.name.clone())
+        .collect()
+}
+
+/// Whether the table that is renamed to the one that goes was made, and filled, with this column.
+fn is_carried_over(script: &Script, gone: &Gone, column: &str) -> bool {
+    let dialect = script.dialect;
+    let objects = || script.statements.iter().flat_map(Statement::objects);
+    let Some(name) = objects().find_map(|object| {
+        let to = object.renamed_to.as_deref()?;
+        let is_it = object.kind == ObjectKind::Table && dialect.may_be_same_name(to, &gone.table);
+        is_it.then_some(&object.name)
+    }) else {
+        return true;
+    };
+    let makes = |statement: &Statement| {
+        statement.objects().any(|object| {
+            object.kind == ObjectKind::Table
+                && object.verb == Verb::Create
+                && dialect.may_be_same_name(&object.name, name)
+        })
+    };
+    let fills =
+        |statement: &Statement| !makes(statement) && dialect.writes_to(&statement.text, name);
+    let has = |statement: &Statement| {
+        dialect.mentions(&statement.text, column) || dialect.copies_all(&statement.text)
+    };
+    let with = |which: &dyn Fn(&Statement) -> bool| {
+        let mut statements = script.statements.iter().filter(|one| which(one)).peekable();
+        statements.peek().is_none() || statements.any(has)
+    };
+    with(&makes) && with(&fills)
 }
 
 /// Whether these statements make what goes, or its table.
@@ -144,7 +264,12 @@ fn makes(statements: &[Statement], gone: &Gone, dialect: Dialect) -> bool {
         },
         (ObjectKind::Column, Some(column)) => {
             let table = object.table.as_deref().unwrap_or_default();
-            object.verb == Verb::Create && is(&object.name, column) && is(table, &gone.table)
+            let name = match object.verb {
+                Verb::Create => Some(&object.name),
+                Verb::Rename => object.renamed_to.as_ref(),
+                Verb::Drop | Verb::Alter => None,
+            };
+            is(table, &gone.table) && name.is_some_and(|name| is(name, column))
         }
         _ => false,
     };

@@ -7,7 +7,7 @@ pub(super) const STATEMENTS: &[Decided<'_>] = &[
     (
         "INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE a = 2",
         "breaks",
-        "",
+        "rows",
     ),
     ("INSERT IGNORE INTO t VALUES (1)", "breaks", "silent"),
     (
@@ -18,13 +18,13 @@ pub(super) const STATEMENTS: &[Decided<'_>] = &[
     ("REPLACE INTO t VALUES (1)", "breaks", "silent"),
     ("REPLACE t SELECT * FROM u", "breaks", "silent"),
     ("INSERT INTO t VALUES (REPLACE(a, 'x', 'y'))", "data", ""),
-    ("UPDATE t SET a = 1", "breaks", ""),
+    ("UPDATE t SET a = 1", "breaks", "rows"),
     ("UPDATE IGNORE t SET a = 1", "breaks", "silent"),
-    ("UPDATE t JOIN u ON t.a = u.a SET t.b = 1", "breaks", ""),
-    ("WITH x AS (SELECT 1) DELETE FROM t", "breaks", ""),
-    ("DELETE FROM t", "breaks", ""),
+    ("UPDATE t JOIN u ON t.a = u.a SET t.b = 1", "breaks", "rows"),
+    ("WITH x AS (SELECT 1) DELETE FROM t", "breaks", "rows"),
+    ("DELETE FROM t", "breaks", "rows"),
     ("DELETE IGNORE FROM t", "breaks", "silent"),
-    ("TRUNCATE TABLE t", "breaks", ""),
+    ("TRUNCATE TABLE t", "breaks", "rows"),
     ("LOAD DATA INFILE 'x' INTO TABLE t", "unknown", ""),
     (
         "LOAD DATA INFILE 'x' REPLACE INTO TABLE t",

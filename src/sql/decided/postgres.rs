@@ -13,26 +13,26 @@ pub(super) const STATEMENTS: &[Decided<'_>] = &[
     (
         "INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2",
         "breaks",
-        "",
+        "rows",
     ),
     (
         "WITH x AS (INSERT INTO u VALUES (1) RETURNING a) INSERT INTO t SELECT a FROM x",
         "data",
         "",
     ),
-    ("UPDATE t SET a = 1", "breaks", ""),
-    ("DELETE FROM t", "breaks", ""),
-    ("TRUNCATE t", "breaks", ""),
+    ("UPDATE t SET a = 1", "breaks", "rows"),
+    ("DELETE FROM t", "breaks", "rows"),
+    ("TRUNCATE t", "breaks", "rows"),
     ("TRUNCATE t CASCADE", "breaks", "silent"),
     (
         "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN UPDATE SET a = 1",
         "breaks",
-        "",
+        "rows",
     ),
     (
         "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE",
         "breaks",
-        "",
+        "rows",
     ),
     (
         "MERGE INTO t USING u ON t.a = u.a WHEN NOT MATCHED THEN INSERT VALUES (1)",
@@ -42,22 +42,22 @@ pub(super) const STATEMENTS: &[Decided<'_>] = &[
     (
         "WITH x AS (DELETE FROM t RETURNING a) SELECT a FROM x",
         "breaks",
-        "",
+        "rows",
     ),
     (
         "WITH x AS (UPDATE t SET a = 1 RETURNING a) SELECT a FROM x",
         "breaks",
-        "",
+        "rows",
     ),
     (
         "WITH x AS (UPDATE t SET a = 1 RETURNING a) INSERT INTO u SELECT a FROM x",
         "breaks",
-        "",
+        "rows",
     ),
     (
         "WITH x AS (INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2 RETURNING a) SELECT a FROM x",
         "breaks",
-        "",
+        "rows",
     ),
     ("SELECT do_it()", "unknown", ""),
     ("SELECT setval('s', 1)", "unknown", ""),
@@ -65,12 +65,12 @@ pub(super) const STATEMENTS: &[Decided<'_>] = &[
     (
         "CREATE TABLE c AS WITH x AS (DELETE FROM t RETURNING *) SELECT * FROM x",
         "breaks",
-        "",
+        "rows",
     ),
     (
         "CREATE TABLE c AS WITH x AS (UPDATE t SET a = 1 RETURNING *) SELECT * FROM x",
         "breaks",
-        "",
+        "rows",
     ),
     (
         "CREATE TABLE c AS WITH x AS (INSERT INTO t VALUES (1) RETURNING *) SELECT * FROM x",
@@ -85,7 +85,7 @@ pub(super) const STATEMENTS: &[Decided<'_>] = &[
     (
         "WITH x AS (DELETE FROM t RETURNING *) SELECT * INTO c FROM x",
         "breaks",
-        "",
+        "rows",
     ),
     ("SELECT do_it() INTO c", "unknown", ""),
     (

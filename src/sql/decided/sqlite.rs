@@ -12,7 +12,7 @@ pub(super) const STATEMENTS: &[Decided<'_>] = &[
     (
         "INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2",
         "breaks",
-        "",
+        "rows",
     ),
     ("REPLACE INTO t VALUES (1)", "breaks", "silent"),
     ("INSERT OR REPLACE INTO t VALUES (1)", "breaks", "silent"),
@@ -20,10 +20,10 @@ pub(super) const STATEMENTS: &[Decided<'_>] = &[
     ("INSERT OR ABORT INTO t VALUES (1)", "data", ""),
     ("INSERT OR FAIL INTO t VALUES (1)", "data", ""),
     ("INSERT OR ROLLBACK INTO t VALUES (1)", "never", ""),
-    ("UPDATE t SET a = 1", "breaks", ""),
+    ("UPDATE t SET a = 1", "breaks", "rows"),
     ("UPDATE OR REPLACE t SET a = 1", "breaks", "silent"),
     ("UPDATE OR IGNORE t SET a = 1", "breaks", "silent"),
-    ("DELETE FROM t", "breaks", ""),
+    ("DELETE FROM t", "breaks", "rows"),
     (
         "CREATE TABLE t (a UNIQUE ON CONFLICT REPLACE)",
         "breaks",

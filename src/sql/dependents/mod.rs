@@ -5,12 +5,14 @@
 
 mod create;
 mod inventory;
+mod later;
 mod names;
 
 #[cfg(test)]
 mod tests;
 
 pub use inventory::{Inventory, Relation, RelationKind};
+pub use later::Met;
 
 use super::{Dialect, Object, ObjectKind, Script, Statement, Verb, lexeme};
 

@@ -179,7 +179,17 @@ impl Wanted<'_> {
 
     /// Whether the name at `index` is that of the table, and no column or alias that is called the same.
     fn is_named_table(&self, statement: &[Piece], index: usize) -> bool {
-        const BEFORE: &[&str] = &["from", "join", "into", "update", "only", "table", "using"];
+        const BEFORE: &[&str] = &[
+            "from",
+            "join",
+            "into",
+            "update",
+            "only",
+            "table",
+            "using",
+            "references",
+            "on",
+        ];
         const CLAUSES: &[&str] = &[
             "from", "where", "set", "select", "on", "values", "group", "order", "into", "using",
         ];

@@ -2,7 +2,7 @@
 
 use super::super::facts::{Facts, Name};
 use super::super::lexeme;
-use super::super::{Effect, ObjectKind};
+use super::super::{Effect, Loss, ObjectKind};
 use super::cursor::Cursor;
 use super::lexer::unquote;
 
@@ -93,7 +93,13 @@ fn written(table: Option<&Name>, changes: bool, hazard: Option<&'static str>) ->
         (None, None) if changes => Facts::destructive("changes rows that live versions use"),
         (None, _) => Facts::new(Effect::Data),
     };
-    let facts = facts.hazard(hazard);
+    let loss = if hazard == Some(REPLACES) {
+        Some(Loss::Rows)
+    } else {
+        changes.then_some(Loss::Values)
+    };
+    let mut facts = facts.hazard(hazard);
+    facts.loses = loss;
     match table {
         Some(table) => facts.about(table.subject(ObjectKind::Table)),
         None => facts,

@@ -2,8 +2,8 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::super::Effect;
 use super::super::facts::{Facts, Query};
+use super::super::{Effect, Loss};
 use super::tree;
 
 /// Functions of PostgreSQL, and of its uuid-ossp, that only compute or wait. Any other may do anything: PostgreSQL itself cannot tell.
@@ -305,9 +305,10 @@ pub(super) fn select(statement: &SyntaxNode) -> Facts {
             .map(|function| format!("calls `{function}`, which does more than read"))
     };
     let facts = if deletes(statement) {
-        Facts::destructive("deletes rows in its WITH clause")
+        Facts::destructive("deletes rows in its WITH clause").loses(Loss::Rows)
     } else if changes(statement) {
         Facts::destructive("changes rows in its WITH clause that live versions use")
+            .loses(Loss::Values)
     } else if writes(statement) {
         calling(statement, Facts::new(Effect::Data))
     } else {

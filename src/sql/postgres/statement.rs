@@ -3,7 +3,7 @@
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
 use super::super::facts::{Facts, Name, Query};
-use super::super::{Effect, ObjectKind};
+use super::super::{Effect, Loss, ObjectKind};
 use super::change::{alter_type, altered, dropped, other_alter};
 use super::create::{created, first_name, index, names, object_kind};
 use super::{alter, read, tree, trigger, write};
@@ -91,7 +91,8 @@ fn classify_alone(statement: &SyntaxNode) -> Facts {
                 .map(|table| format!("`{}`", table.name))
                 .collect();
             let mut facts =
-                Facts::destructive(format!("deletes every row of {}", names.join(", ")));
+                Facts::destructive(format!("deletes every row of {}", names.join(", ")))
+                    .loses(Loss::Rows);
             facts.cascade = tree::has(statement, K::CASCADE);
             facts = facts.hazard(cascades(statement));
             if !facts.cascade {

@@ -3,7 +3,7 @@
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
 use super::super::facts::{Facts, Name, Query};
-use super::super::{Effect, ObjectKind, lexeme};
+use super::super::{Effect, Loss, ObjectKind, lexeme};
 use super::tree::{self, TABLE};
 use super::{lexer, read};
 
@@ -14,13 +14,13 @@ pub(super) fn written(statement: &SyntaxNode) -> Facts {
             .as_ref()
             .map(|table| format!(" of `{}`", table.name))
             .unwrap_or_default();
-        let facts = Facts::destructive(format!("deletes rows{name}"));
+        let facts = Facts::destructive(format!("deletes rows{name}")).loses(Loss::Rows);
         match table {
             Some(table) => facts.about(table.subject(ObjectKind::Table)),
             None => facts,
         }
     } else if read::deletes(statement) {
-        Facts::destructive("deletes rows")
+        Facts::destructive("deletes rows").loses(Loss::Rows)
     } else if read::changes(statement) {
         changed(statement, table)
     } else {
@@ -50,13 +50,15 @@ fn changed(statement: &SyntaxNode, table: Option<Name>) -> Facts {
         .filter(|node| read::WRITES.contains(&node.kind()))
         .count();
     let Some(table) = table.filter(|_| writes == 1) else {
-        return Facts::destructive("changes rows that live versions use");
+        return Facts::destructive("changes rows that live versions use").loses(Loss::Values);
     };
     let why = format!(
         "changes rows of `{}` that live versions use: that is a backfill's work",
         table.name
     );
-    let mut facts = Facts::destructive(why).about(table.subject(ObjectKind::Table));
+    let mut facts = Facts::destructive(why)
+        .loses(Loss::Values)
+        .about(table.subject(ObjectKind::Table));
     let text = statement.text().to_string();
     if statement.kind() == K::UPDATE
         && let Ok(tokens) = lexer::lex(&text)

@@ -212,10 +212,8 @@ scenario!(
         };
         // A script that fails takes it down.
         crash();
-        shop.project.file(
-            "0001_name/revert.sql",
-            "ALTER TABLE users DROP COLUMN nowhere;\n",
-        );
+        shop.project
+            .file("0001_name/revert.sql", "DROP VIEW not_there;\n");
         shop.run(&["revert", NAME], 1);
         assert_eq!(shop.phase(1), "expanded");
         shop.run(&["gate", "deploy", "web=1.1.0"], 0);

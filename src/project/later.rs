@@ -1,0 +1,67 @@
+//! The scripts of later migrations: a contract must not take away what they need.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::model::Step;
+use crate::sql::{Dialect, Gone, Met};
+
+use super::directory::Directory;
+
+/// The scripts of one migration that bring it forward.
+pub(super) struct Forward {
+    scripts: BTreeMap<Dialect, Vec<Text>>,
+}
+
+struct Text {
+    path: PathBuf,
+    text: Arc<str>,
+    lower: Arc<str>,
+}
+
+impl Forward {
+    pub fn of(directory: &Directory, dialects: &[Dialect]) -> Self {
+        let mut scripts = BTreeMap::new();
+        let mut lower: BTreeMap<PathBuf, Arc<str>> = BTreeMap::new();
+        for dialect in dialects {
+            let of_step = |step| directory.chosen(step, *dialect)?.source.as_ref();
+            let mut texts = Vec::new();
+            for source in [Step::Expand, Step::Backfill, Step::Contract]
+                .into_iter()
+                .filter_map(of_step)
+            {
+                let path = source.file.path.clone();
+                let text = Arc::clone(&source.file.text);
+                let lower = lower
+                    .entry(path.clone())
+                    .or_insert_with(|| text.to_lowercase().into());
+                let lower = Arc::clone(lower);
+                texts.push(Text { path, text, lower });
+            }
+            scripts.insert(*dialect, texts);
+        }
+        Self { scripts }
+    }
+}
+
+/// The first script of these migrations, in their order, that needs what is gone; none where another makes it anew before.
+pub(super) fn needs<'a>(
+    later: &'a [Forward],
+    dialect: Dialect,
+    gone: &Gone,
+) -> Option<&'a PathBuf> {
+    let name = gone.column.as_ref().unwrap_or(&gone.table).to_lowercase();
+    let texts = later
+        .iter()
+        .filter_map(|forward| forward.scripts.get(&dialect))
+        .flatten();
+    for text in texts.filter(|text| text.lower.contains(&name)) {
+        match gone.met_by(dialect, &text.text) {
+            Met::Named => return Some(&text.path),
+            Met::Back => return None,
+            Met::Not => {}
+        }
+    }
+    None
+}

@@ -1,0 +1,301 @@
+//! What a contract or a revert does to rows, and takes from others.
+
+use super::*;
+
+const SERVICES: &str = "[services.web]\n[services.worker]\n";
+
+fn of(dialect: &str, files: &[(&str, &str)]) -> Vec<String> {
+    let config = format!("[database]\ndialects = [\"{dialect}\"]\n{SERVICES}");
+    let files = [&[("migrate.toml", config.as_str())], files].concat();
+    lines(&changed(&files), None)
+}
+
+fn codes(lines: &[String]) -> Vec<&str> {
+    let code = |line: &'_ str| line.rfind('[').map_or(0, |at| at + 1);
+    lines
+        .iter()
+        .map(|line| &line[code(line)..line.len() - 1])
+        .collect()
+}
+
+const EVERYWHERE: &[&str] = &["sqlite", "postgres", "mysql"];
+
+/// Statements of a contract or a revert, beside those that are right, and what is said of them.
+#[test]
+fn rows_are_not_lost_on_the_way() {
+    let everywhere: &[(&str, &str)] = &[
+        ("DELETE FROM users WHERE id = 3", "loses-rows"),
+        ("DELETE FROM legacy", "loses-rows"),
+        ("UPDATE users SET first_name = 'x'", "loses-rows"),
+        (
+            "UPDATE users SET first_name = full_name WHERE first_name IS NULL",
+            "loses-rows",
+        ),
+        ("UPDATE other SET a = 1", "loses-rows"),
+        ("REPLACE INTO users (id) VALUES (1)", "silent-loss"),
+        ("INSERT INTO archive SELECT id FROM users", ""),
+        (
+            "CREATE TABLE own (id INT); INSERT INTO own VALUES (1); UPDATE own SET id = 2; DELETE FROM own",
+            "",
+        ),
+    ];
+    let postgres: &[(&str, &str)] = &[
+        ("TRUNCATE users", "loses-rows"),
+        (
+            "INSERT INTO users (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET first_name = 'x'",
+            "loses-rows",
+        ),
+        (
+            "MERGE INTO users u USING x ON x.id = u.id WHEN MATCHED THEN DELETE",
+            "loses-rows",
+        ),
+        (
+            "WITH gone AS (DELETE FROM users RETURNING id) INSERT INTO archive SELECT id FROM gone",
+            "loses-rows",
+        ),
+        (
+            "WITH gone AS (DELETE FROM users RETURNING id) SELECT count(*) FROM gone",
+            "loses-rows",
+        ),
+        (
+            "CREATE TABLE kept AS WITH gone AS (DELETE FROM users RETURNING id) SELECT id FROM gone",
+            "loses-rows",
+        ),
+        ("DO $$ BEGIN DELETE FROM users; END $$", "unknown-effect"),
+        (
+            "DO $$ BEGIN EXECUTE format('DELETE FROM %I', 'users'); END $$",
+            "unknown-effect",
+        ),
+        ("CALL purge()", "unknown-effect"),
+        ("SELECT purge()", "unknown-effect"),
+        ("SELECT purge() FROM users", "unknown-effect"),
+        ("INSERT INTO archive SELECT purge()", "unknown-effect"),
+        ("EXECUTE purge", "unknown-effect"),
+        ("SELECT count(*) FROM users", ""),
+    ];
+    let mysql: &[(&str, &str)] = &[
+        ("TRUNCATE TABLE users", "loses-rows"),
+        (
+            "INSERT INTO users (id) VALUES (1) ON DUPLICATE KEY UPDATE first_name = 'x'",
+            "loses-rows",
+        ),
+        ("DELETE u FROM users u JOIN x ON x.id = u.id", "loses-rows"),
+        (
+            "UPDATE users u JOIN x ON x.id = u.id SET u.first_name = 'x'",
+            "loses-rows",
+        ),
+        ("CALL purge()", "unknown-effect"),
+        ("SELECT purge()", "unknown-effect"),
+        ("ALTER TABLE users DROP PARTITION p0", "unknown-effect"),
+        ("ALTER TABLE users TRUNCATE PARTITION p0", "unknown-effect"),
+        ("BEGIN NOT ATOMIC DELETE FROM users; END", "unknown-effect"),
+        ("SELECT SLEEP(1)", ""),
+    ];
+    let sqlite: &[(&str, &str)] = &[
+        (
+            "INSERT INTO users (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET first_name = 'x'",
+            "loses-rows",
+        ),
+        (
+            "INSERT OR REPLACE INTO users (id) VALUES (1)",
+            "silent-loss",
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (dialects, table) in [
+        (EVERYWHERE, everywhere),
+        (&["postgres"][..], postgres),
+        (&["mysql"], mysql),
+        (&["sqlite"], sqlite),
+    ] {
+        for (dialect, (sql, expected)) in dialects
+            .iter()
+            .flat_map(|dialect| table.iter().map(move |row| (dialect, row)))
+        {
+            if *dialect == "postgres" && sql.starts_with("REPLACE") {
+                continue;
+            }
+            for (script, right) in [
+                ("0002_split/contract.sql", CONTRACT),
+                (
+                    "0002_split/revert.sql",
+                    "ALTER TABLE users DROP COLUMN first_name;\n",
+                ),
+            ] {
+                let found = of(dialect, &[(script, &format!("{sql};\n{right}"))]);
+                let expected = [*expected].into_iter().filter(|code| !code.is_empty());
+                if codes(&found) != expected.collect::<Vec<_>>() {
+                    wrong.push(format!("{dialect} {script}: {sql}: {found:?}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// One allowance excuses one such statement.
+#[test]
+fn rows_that_somebody_vouches_for_may_go() {
+    let delete = "DELETE FROM users WHERE id = 3;\nDELETE FROM users WHERE id = 4;\n";
+    for (script, step) in [
+        ("0002_split/contract.sql", "contract"),
+        ("0002_split/revert.sql", "revert"),
+    ] {
+        let right = if step == "contract" {
+            CONTRACT
+        } else {
+            "ALTER TABLE users DROP COLUMN first_name;\n"
+        };
+        let manifest = format!(
+            "{SPLIT}[[{step}.allow]]\nstatement = \"DELETE FROM users WHERE id = 3\"\nreason = \"a test\"\n"
+        );
+        for dialect in EVERYWHERE {
+            let found = of(
+                dialect,
+                &[
+                    (script, &format!("{delete}{right}")),
+                    ("0002_split/migration.toml", &manifest),
+                ],
+            );
+            let [left] = found.as_slice() else {
+                panic!("{dialect} {step}: {found:?}");
+            };
+            assert!(
+                left.starts_with(&format!("{script}:2:1: this deletes rows of `users`")),
+                "{left}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_revert_takes_away_what_expand_adds_and_nothing_else() {
+    let revert = "0002_split/revert.sql";
+    let expand = "0002_split/expand.sql";
+    for dialect in EVERYWHERE {
+        for (sql, is_fine) in [
+            ("DROP TABLE orders;\n", false),
+            ("ALTER TABLE users DROP COLUMN email;\n", false),
+            ("ALTER TABLE orders DROP COLUMN first_name;\n", false),
+            ("ALTER TABLE users DROP COLUMN first_name;\n", true),
+        ] {
+            let found = of(dialect, &[(revert, sql)]);
+            let expected: &[&str] = if is_fine { &[] } else { &["takes-too-much"] };
+            assert_eq!(codes(&found), expected, "{dialect} {sql}: {found:?}");
+        }
+        for (adds, drops) in [
+            ("CREATE TABLE names (id INT);\n", "DROP TABLE names;\n"),
+            (
+                "CREATE TABLE IF NOT EXISTS names (id INT);\n",
+                "DROP TABLE IF EXISTS names;\n",
+            ),
+        ] {
+            let files = [
+                (expand, format!("{EXPAND}{adds}")),
+                (
+                    revert,
+                    format!("{drops}ALTER TABLE users DROP COLUMN first_name;\n"),
+                ),
+            ];
+            let files: Vec<(&str, &str)> = files
+                .iter()
+                .map(|(file, text)| (*file, text.as_str()))
+                .collect();
+            assert_eq!(of(dialect, &files), [""; 0], "{dialect} {adds}");
+        }
+    }
+}
+
+/// A table that is built anew has to have the new format after a contract, and the old one after a revert.
+#[test]
+fn a_rebuilt_table_forgets_no_column() {
+    for (script, keeps) in [
+        ("0002_split/contract.sql", "first_name"),
+        ("0002_split/revert.sql", "full_name"),
+    ] {
+        for (made, filled, is_fine) in [
+            (
+                "KEPT TEXT",
+                "INSERT INTO users_new SELECT id, KEPT FROM users;",
+                true,
+            ),
+            (
+                "KEPT TEXT",
+                "INSERT INTO users_new SELECT * FROM users;",
+                true,
+            ),
+            (
+                "KEPT TEXT",
+                "INSERT INTO users_new (id) SELECT id FROM users;",
+                false,
+            ),
+            (
+                "email TEXT",
+                "INSERT INTO users_new SELECT id, email FROM users;",
+                false,
+            ),
+        ] {
+            let sql = format!(
+                "CREATE TABLE users_new (id INTEGER PRIMARY KEY, {made});\n{filled}\nDROP TABLE users;\nALTER TABLE users_new RENAME TO users;\n"
+            );
+            let sql = sql.replace("KEPT", keeps);
+            for dialect in EVERYWHERE {
+                let found = of(dialect, &[(script, &sql)]);
+                let expected: &[&str] = if is_fine { &[] } else { &["takes-too-much"] };
+                assert_eq!(codes(&found), expected, "{dialect} {sql}: {found:?}");
+            }
+        }
+    }
+}
+
+/// Every expand may come before any contract.
+#[test]
+fn a_contract_leaves_what_a_later_migration_needs() {
+    let later = "description = \"later\"\n";
+    for dialect in EVERYWHERE {
+        for (file, sql, is_fine) in [
+            (
+                "0003_x/expand.sql",
+                "CREATE INDEX i ON users (full_name);\n",
+                false,
+            ),
+            (
+                "0003_x/expand.sql",
+                "CREATE TABLE n (a TEXT);\nINSERT INTO n SELECT full_name FROM users;\n",
+                false,
+            ),
+            (
+                "0003_x/expand.sql",
+                "CREATE VIEW v AS SELECT u.full_name FROM users u;\n",
+                false,
+            ),
+            (
+                "0003_x/expand.sql",
+                "CREATE INDEX i ON users (first_name);\n",
+                true,
+            ),
+            (
+                "0003_x/expand.sql",
+                "CREATE TABLE n (full_name TEXT);\n",
+                true,
+            ),
+            // It is another one.
+            (
+                "0003_x/expand.sql",
+                "ALTER TABLE users ADD COLUMN full_name TEXT;\nCREATE INDEX i ON users (full_name);\n",
+                true,
+            ),
+        ] {
+            let found = of(dialect, &[("0003_x/migration.toml", later), (file, sql)]);
+            if is_fine {
+                assert_eq!(found, [""; 0], "{dialect} {sql}");
+                continue;
+            }
+            let [one] = found.as_slice() else {
+                panic!("{dialect} {sql}: {found:?}");
+            };
+            let expected = "0002_split/contract.sql:1:1: this takes away the column `full_name` of `users`, which 0003_x/expand.sql names";
+            assert!(one.starts_with(expected), "{dialect} {sql}: {one}");
+        }
+    }
+}
