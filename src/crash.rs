@@ -1,5 +1,7 @@
-//! Points at which a test can end the process as `kill -9` would, or make it stand still. Compiled
-//! out of release builds.
+//! Points at which a test can end the process as `kill -9` would, or make it stand still, and limits that a test can
+//! shorten. Compiled out of release builds.
+
+use std::time::Duration;
 
 /// Ends the process here if `PHASEGATE_CRASH_AT` names this point, or the how-manieth point passed
 /// it is; stops it, until it is continued, if `PHASEGATE_PAUSE_AT` does. `PHASEGATE_SHOW_POINTS` names each point passed.
@@ -31,3 +33,16 @@ pub fn point(name: &str) {
 
 #[cfg(not(debug_assertions))]
 pub fn point(_name: &str) {}
+
+/// A limit of `usual` length, or of as many seconds as this variable says.
+#[cfg(debug_assertions)]
+pub fn limit(variable: &str, usual: Duration) -> Duration {
+    let seconds = std::env::var(variable).ok();
+    let seconds = seconds.and_then(|text| text.parse().ok());
+    seconds.map_or(usual, Duration::from_secs)
+}
+
+#[cfg(not(debug_assertions))]
+pub fn limit(_variable: &str, usual: Duration) -> Duration {
+    usual
+}

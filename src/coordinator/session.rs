@@ -89,11 +89,12 @@ impl<'a> Coordinator<'a> {
                         connection.close().await;
                         return Err(CoordinatorError::Held(row));
                     }
+                    let pause = until_it_ends(&row);
                     if first_seen.is_none() {
                         (options.report)(Progress::WaitingForCoordinator(row.clone()));
                         first_seen = Some(row);
                     }
-                    tokio::time::sleep(Duration::from_millis(200)).await;
+                    tokio::time::sleep(pause).await;
                 }
             }
         };
@@ -430,6 +431,12 @@ async fn renew(target: Target, token: i64, lease: Duration) {
             Err(error) => tracing::debug!("the coordinator's lease could not be renewed: {error}"),
         }
     }
+}
+
+/// How long another coordinator's lease is left alone before it is looked at again: no longer than it can last.
+fn until_it_ends(row: &CoordinatorRow) -> Duration {
+    let left = u64::try_from(row.expires_at.saturating_sub(row.now)).unwrap_or_default();
+    Duration::from_millis(left.clamp(1, 200))
 }
 
 async fn renew_once(

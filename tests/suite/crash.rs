@@ -220,7 +220,8 @@ pub fn people(db: &Db, rows: usize) {
 
 /// Everything that has to be the same whether a run was killed or not: schema, rows, and what the ledger says about them.
 pub fn end_state(db: &Db) -> String {
-    let mut text = db.dump(Ledger::Excluded);
+    let mut session = db.connect();
+    let mut text = (db.backend.dump)(&mut session, Ledger::Excluded);
     // MySQL and MariaDB count a table anew when they like to, and `total` is what they believed then.
     let backfills = match db.backend.name {
         "mysql" => "number, paused, pace",
@@ -253,7 +254,7 @@ pub fn end_state(db: &Db) -> String {
         ("coordinator", "holder, doing, expires_at", "id"),
         ("admission", "seq", "id"),
     ] {
-        let rows = db.query(&format!(
+        let rows = session.query(&format!(
             "SELECT {columns} FROM {} ORDER BY {order}",
             db.ledger(table)
         ));
@@ -261,7 +262,7 @@ pub fn end_state(db: &Db) -> String {
             writeln!(text, "{table}: {}", row.join(" | ")).expect("a string takes any text");
         }
     }
-    let events = db.query(&format!(
+    let events = session.query(&format!(
         "SELECT migration, detail FROM {} WHERE kind IN ('phase', 'statement') ORDER BY seq",
         db.ledger("events")
     ));

@@ -25,7 +25,8 @@ const TRANSACTION_TIMEOUT_SINCE: u32 = 170_000;
 /// waits for locks of a session that only asks.
 pub(super) fn pin(version: Option<u32>, locks: Option<Duration>) -> String {
     let locks = locks.map_or(0, |limit| limit.as_millis().max(1));
-    let idle = IDLE_IN_TRANSACTION.as_millis();
+    let idle =
+        crate::crash::limit("PHASEGATE_IDLE_IN_TRANSACTION", IDLE_IN_TRANSACTION).as_millis();
     let mut sql = format!(
         "SELECT {}, {}, {}, {}, {}, {}, {}, {}, {}, {}",
         kept("own_user", SESSION_USER),
