@@ -15,6 +15,7 @@ use crate::database::Target;
 use crate::gate::Decision;
 use crate::lease::agent::{self, AgentEnd, AgentOptions, Guard};
 use crate::lease::{Admission, AdmissionRequest, LeaseError, admit as ask, session_name};
+use crate::ledger::LedgerError;
 use crate::model::{Declaration, InstanceState, Live, Snapshot};
 use crate::project::{CONFIG_FILE, Config, Project};
 
@@ -223,6 +224,8 @@ impl From<LeaseError> for Failure {
         // What a server that follows another one holds may be old.
         let failure = match &error {
             LeaseError::Database(cause) if cause.kind == ErrorKind::Standby => failure.unknown(),
+            // What is admitted there says nothing of here.
+            LeaseError::Ledger(LedgerError::Elsewhere { .. }) => failure.unknown(),
             _ => failure,
         };
         match error.help() {

@@ -84,6 +84,7 @@ pub async fn forget(
     };
     ledger.rollback().await?;
     let mut ledger = Ledger::write(connection).await?;
+    ledger.stay_here().await?;
     match forget_in(&mut ledger, which, renew_ms, reason).await? {
         Forgotten::Ended(leases) if !leases.is_empty() => {
             ledger.commit().await?;

@@ -32,6 +32,7 @@ pub async fn steer(
         return Ok(false);
     }
     let mut ledger = Ledger::write(connection).await?;
+    ledger.stay_here().await?;
     if !ledger.steer(id, steering).await? {
         ledger.rollback().await?;
         return Ok(false);

@@ -376,6 +376,15 @@ pub trait Connection: Send {
     fn schemas(&self) -> Option<&str> {
         None
     }
+
+    /// Whether these schemas, named as [`Connection::schemas`] names its own, are the same ones: what is not there, or not to
+    /// be looked into, makes no difference.
+    ///
+    /// # Errors
+    /// A database error.
+    async fn has_schemas(&mut self, named: &str) -> Result<bool, DatabaseError> {
+        Ok(self.schemas().is_none_or(|schemas| schemas == named))
+    }
     /// Whose the ledger may be, where nobody has looked through this connection yet. From now on somebody has.
     fn looks_first(&mut self) -> Option<Owners> {
         None

@@ -305,6 +305,10 @@ impl Connection for Postgres {
         Some(&self.schemas)
     }
 
+    async fn has_schemas(&mut self, named: &str) -> Result<bool, DatabaseError> {
+        self.are_its_schemas(named).await
+    }
+
     fn looks_first(&mut self) -> Option<Owners> {
         self.owners.take()
     }

@@ -148,6 +148,7 @@ pub(super) async fn admit_on(
     limit: Duration,
 ) -> Result<Admission, LeaseError> {
     let mut ledger = begin(connection, limit).await?;
+    ledger.stay_here().await?;
     ledger.lock_admissions().await?;
     let mut view = ledger.view().await?;
     view.remembered = view.recall(&Asker::Door {

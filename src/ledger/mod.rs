@@ -63,6 +63,8 @@ pub struct Ledger<'c> {
     as_of: Option<i64>,
     /// Which of the columns that came later there are; none until it has been asked for.
     columns: Option<Columns>,
+    /// Under which schemas its migrations ran, where that is recorded and has been asked for.
+    schemas: Option<String>,
     /// How leases are read.
     rules: LeaseRules,
     /// What is still to be written, together with what is asked next: each round trip counts.
@@ -77,17 +79,37 @@ impl<'c> Ledger<'c> {
     /// Begins to read; `None` where the database has no ledger. Never writes.
     ///
     /// # Errors
-    /// A database error, or a ledger of a newer program.
+    /// A database error, a ledger of a newer program, or one of other schemas.
     pub async fn read(connection: &'c mut dyn Connection) -> Result<Option<Self>, LedgerError> {
-        let meta = begin(connection, Access::Read).await?;
-        Ok(meta.map(|meta| Self::at(connection, Some(meta))))
+        let Some(meta) = begin(connection, Access::Read).await? else {
+            return Ok(None);
+        };
+        let here = place::is_here(connection, meta.schemas.as_deref()).await;
+        if let Err(error) = here {
+            // Why it is not to be read matters, and not whether that could be given up in good order.
+            let _ = connection.rollback().await;
+            return Err(error);
+        }
+        Ok(Some(Self::at(connection, Some(meta))))
+    }
+
+    /// Makes sure that names are looked for where the migrations of this ledger ran. Reading does so by itself, and whoever
+    /// writes does it where they begin: what holds already is not asked again.
+    ///
+    /// # Errors
+    /// [`LedgerError::Elsewhere`], or a database error; the caller has to roll back.
+    pub async fn stay_here(&mut self) -> Result<(), LedgerError> {
+        self.as_of().await?;
+        let recorded = self.schemas.clone();
+        place::is_here(self.connection().await?, recorded.as_deref()).await
     }
 
     fn at(connection: &'c mut dyn Connection, meta: Option<Meta>) -> Self {
         Self {
             connection,
-            as_of: meta.map(|meta| meta.as_of),
-            columns: meta.map(|meta| meta.columns),
+            as_of: meta.as_ref().map(|meta| meta.as_of),
+            columns: meta.as_ref().map(|meta| meta.columns),
+            schemas: meta.and_then(|meta| meta.schemas),
             rules: LeaseRules::default(),
             later: Vec::new(),
             kept: None,
@@ -300,6 +322,7 @@ impl<'c> Ledger<'c> {
         let meta = meta(&self.query(&select_meta(), &[]).await?)?;
         self.as_of = Some(meta.as_of);
         self.columns = Some(meta.columns);
+        self.schemas.clone_from(&meta.schemas);
         Ok(meta.as_of)
     }
 
@@ -342,16 +365,17 @@ async fn begin(
 }
 
 /// What the first look of a transaction says.
-#[derive(Clone, Copy)]
 struct Meta {
     as_of: i64,
     columns: Columns,
+    schemas: Option<String>,
 }
 
 fn select_meta() -> String {
     format!(
-        "SELECT format, {{now}}, {} FROM {{meta}} WHERE id = 1",
-        columns::LEVEL
+        "SELECT format, {{now}}, {}, {} FROM {{meta}} WHERE id = 1",
+        columns::LEVEL,
+        place::RECORDED
     )
 }
 
@@ -362,6 +386,7 @@ fn meta(rows: &[Row]) -> Result<Meta, LedgerError> {
     Ok(Meta {
         as_of: row.int(1)?,
         columns: Columns::new(row.int(2)?),
+        schemas: row.optional_text(3)?.map(ToOwned::to_owned),
     })
 }
 

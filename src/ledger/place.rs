@@ -8,15 +8,25 @@ use crate::database::Connection;
 
 const ID: i64 = 3;
 
-/// Whether names are looked for where the migrations of this ledger ran; a ledger that does not say so is everywhere.
-pub(super) fn is_here(recorded: Option<&str>, schemas: Option<&str>) -> Result<(), LedgerError> {
-    match (recorded, schemas) {
-        (Some(recorded), Some(schemas)) if recorded != schemas => Err(LedgerError::Elsewhere {
-            recorded: recorded.to_owned(),
-            schemas: schemas.to_owned(),
-        }),
-        _ => Ok(()),
+/// What the third row of `meta` holds, as an expression.
+pub(super) const RECORDED: &str = "(SELECT head FROM {meta} WHERE id = 3)";
+
+/// Makes sure that names are looked for where the migrations of this ledger ran; a ledger that does not say so is everywhere.
+pub(super) async fn is_here(
+    connection: &mut dyn Connection,
+    recorded: Option<&str>,
+) -> Result<(), LedgerError> {
+    let (Some(recorded), Some(schemas)) = (recorded, connection.schemas()) else {
+        return Ok(());
+    };
+    let elsewhere = LedgerError::Elsewhere {
+        recorded: recorded.to_owned(),
+        schemas: schemas.to_owned(),
+    };
+    if connection.has_schemas(recorded).await? {
+        return Ok(());
     }
+    Err(elsewhere)
 }
 
 impl Ledger<'_> {
@@ -33,7 +43,7 @@ impl Ledger<'_> {
             .query("SELECT head FROM {meta} WHERE id = ?", &[ID.into()])
             .await?;
         let recorded = rows.first().map(|row| row.text(0)).transpose()?;
-        let found = is_here(recorded, Some(&schemas));
+        let found = is_here(ledger.connection().await?, recorded).await;
         if recorded.is_none() {
             ledger
                 .execute(

@@ -410,7 +410,7 @@ impl Ledger<'_> {
         ] = all(answers)?;
         let row = super::first(&coordinator)?;
         super::understood(row.int(5)?)?;
-        super::place::is_here(row.optional_text(6)?, connection.schemas())?;
+        super::place::is_here(connection, row.optional_text(6)?).await?;
         let now = row.int(4)?;
         if !all_serving(&leases, now)? {
             return Self::survey_one_by_one(connection, rules).await;

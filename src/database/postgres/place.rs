@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Part, Postgres};
+use super::{Part, Postgres, literal};
 use crate::database::{ConnectOptions, DatabaseError, ErrorKind, LockHolder, Server, Target};
 
 /// What follows a server that is behind.
@@ -25,6 +25,31 @@ impl Postgres {
         let user = (row.int(3)? != 0).then(|| row.text(2)).transpose()?;
         self.schemas = listed(row.text(1)?, user).join(", ");
         Ok(())
+    }
+
+    /// Whether names are looked for in the same schemas as where these are listed. Those that are not there hold nothing, and
+    /// neither do those that this role may not use: the server passes them by.
+    pub(super) async fn are_its_schemas(&mut self, named: &str) -> Result<bool, DatabaseError> {
+        if self.schemas == named {
+            return Ok(true);
+        }
+        let lists = [named, &self.schemas].map(|list| {
+            let names: Vec<String> = list.split(", ").map(literal).collect();
+            format!(
+                "(SELECT coalesce(string_agg(n.nspname, ', ' ORDER BY l.at), '') FROM unnest(ARRAY[{}]::text[]) \
+                 WITH ORDINALITY AS l (name, at) JOIN pg_namespace n ON n.nspname = l.name \
+                 WHERE has_schema_privilege(n.oid, 'USAGE'))",
+                names.join(", ")
+            )
+        });
+        let sql = format!("SELECT {}", lists.join(", "));
+        let rows = self.rows(&sql).await?;
+        let Some(row) = rows.first() else {
+            return Ok(false);
+        };
+        let (recorded, own) = (row.text(0)?, row.text(1)?);
+        // Where nothing is there yet, two lists that differ will make two places.
+        Ok(recorded == own && !own.is_empty())
     }
 
     async fn standby(&mut self) -> DatabaseError {
