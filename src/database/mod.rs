@@ -81,12 +81,25 @@ pub struct Capabilities {
     pub table_options: &'static str,
     /// What follows that of a table whose key has several columns.
     pub composite_key_options: &'static str,
+    /// How a check is put on a table that is there.
+    pub add_check: AddCheck,
     /// How an index serves comparisons of keys of several columns.
     pub row_comparison: RowComparison,
     /// How many connections can write at the same time.
     pub writers: Writers,
     /// Whether sessions can be listed with the name of their application.
     pub lists_sessions: bool,
+}
+
+/// How a check is put on a table that is there; `{table}`, `{name}` and `{check}` stand for what they say.
+#[derive(Clone, Copy, Debug)]
+pub struct AddCheck {
+    /// Has the database refuse what breaks it from now on.
+    pub add: &'static str,
+    /// Looks at the rows that are there as well, where `add` does not.
+    pub validate: Option<&'static str>,
+    /// A query that returns how many checks of this name there are.
+    pub exists: &'static str,
 }
 
 /// A value that goes into or comes out of the ledger.

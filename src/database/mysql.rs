@@ -13,7 +13,7 @@ use super::answers::collect;
 use super::own::OwnSession;
 use super::stop::{BOUND, Stop};
 use super::{
-    Access, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
+    Access, AddCheck, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
     ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
     Session, StatementTimeout, Target, Value, Writers,
 };
@@ -57,6 +57,13 @@ static CAPABILITIES: Capabilities = Capabilities {
     text: "LONGTEXT",
     table_options: " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
     composite_key_options: "",
+    // MariaDB would compare what is there, and be stopped by it.
+    add_check: AddCheck {
+        add: "/*M!100000 SET STATEMENT check_constraint_checks = 0 FOR */ ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({check})",
+        validate: None,
+        exists: "SELECT count(*) FROM information_schema.table_constraints \
+                 WHERE table_schema = DATABASE() AND table_name = '{table}' AND constraint_name = '{name}'",
+    },
     row_comparison: RowComparison::WrittenOut,
     writers: Writers::Many,
     lists_sessions: true,

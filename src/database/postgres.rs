@@ -12,9 +12,9 @@ use sqlx::postgres::PgConnection;
 
 use super::stop::Stop;
 use super::{
-    Access, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
-    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
-    Session, StatementTimeout, Stopped, Target, Value, Writers,
+    Access, AddCheck, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection,
+    DatabaseError, ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row,
+    RowComparison, Session, StatementTimeout, Stopped, Target, Value, Writers,
 };
 use crate::interrupt::Interrupt;
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
@@ -38,6 +38,11 @@ static CAPABILITIES: Capabilities = Capabilities {
     text: "text",
     table_options: "",
     composite_key_options: "",
+    add_check: AddCheck {
+        add: "ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({check}) NOT VALID",
+        validate: Some("ALTER TABLE {table} VALIDATE CONSTRAINT {name}"),
+        exists: "SELECT count(*) FROM pg_catalog.pg_constraint WHERE conrelid = '{table}'::regclass AND conname = '{name}'",
+    },
     row_comparison: RowComparison::AsRow,
     writers: Writers::Many,
     lists_sessions: true,
@@ -46,6 +51,7 @@ static CAPABILITIES: Capabilities = Capabilities {
 mod along;
 mod cancel;
 mod error;
+mod guards;
 mod inventory;
 mod keys;
 mod ledger;

@@ -16,7 +16,7 @@ use sqlx::{
 use super::answers::collect;
 use super::stop::Stop;
 use super::{
-    Access, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
+    Access, AddCheck, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
     ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
     Session, Stopped, Target, Value, Writers,
 };
@@ -41,6 +41,12 @@ static CAPABILITIES: Capabilities = Capabilities {
     text: "TEXT",
     table_options: "",
     composite_key_options: " WITHOUT ROWID",
+    // A table gets a check with a column.
+    add_check: AddCheck {
+        add: "ALTER TABLE {table} ADD COLUMN {name} INTEGER DEFAULT 0 CONSTRAINT {name} CHECK ({check})",
+        validate: None,
+        exists: "SELECT count(*) FROM sqlite_master WHERE name = '{table}' AND sql LIKE '%CONSTRAINT {name} %'",
+    },
     row_comparison: RowComparison::AsRow,
     writers: Writers::One,
     lists_sessions: false,

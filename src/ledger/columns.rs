@@ -217,7 +217,7 @@ async fn add_one(connection: &mut dyn Connection, column: &Added) -> Result<(), 
     alter(connection, &sql).await
 }
 
-async fn alter(connection: &mut dyn Connection, sql: &str) -> Result<(), DatabaseError> {
+pub(super) async fn alter(connection: &mut dyn Connection, sql: &str) -> Result<(), DatabaseError> {
     let capabilities = connection.capabilities();
     let sql = tables::render(capabilities, sql);
     match capabilities.ddl {
@@ -240,7 +240,7 @@ async fn record(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
         format!(
             "INSERT INTO {{meta}} (id, format, events, head) SELECT {} FROM (SELECT 1) AS one \
              WHERE NOT EXISTS (SELECT 1 FROM {{meta}} WHERE id = 2)",
-            row()
+            row_of_before()
         ),
     ] {
         let sql = tables::render(connection.capabilities(), &sql);
@@ -249,9 +249,14 @@ async fn record(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
     connection.commit().await
 }
 
-/// The values of the second row of `meta`.
-pub(super) fn row() -> String {
+/// The values of the second row of `meta`, in a ledger that had none.
+fn row_of_before() -> String {
     format!("2, {}, 0, ''", ADDED.len())
+}
+
+/// The values of the second row of `meta`, in a ledger that is made now.
+pub(super) fn row() -> String {
+    format!("2, {}, {}, ''", ADDED.len(), super::checks::count())
 }
 
 #[cfg(test)]

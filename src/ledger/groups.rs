@@ -103,7 +103,7 @@ pub(super) fn summed(rules: &LeaseRules) -> String {
 }
 
 /// A moment beyond all that make sense, far from where sums overflow.
-const FAR: i64 = 1 << 52;
+pub(super) const FAR: i64 = 1 << 52;
 
 /// Whether each of the leases that [`summed`] counted is live, was renewed in time and at all, stayed as long as it has
 /// to, and is the latest of its instance, which an earlier build does not see to: then it says the same as [`counted`].

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::arrivals::{Kept, Named, Occasion};
+use super::groups::FAR;
 use super::looks::NEVER_RENEWED;
 use super::{Ledger, LedgerError, View, first};
 use crate::database::Value;
@@ -74,11 +75,31 @@ pub(super) const fn state_number(state: InstanceState) -> i64 {
 /// One hour: how long an expired lease stays in its table before it is swept out.
 const KEEP_EXPIRED_MS: i64 = 3_600_000;
 
-/// Locks the admissions, and then asks for the time: in a statement of its own, because the one before may have waited.
-const LOCK_ADMISSIONS: [&str; 2] = [
-    "SELECT seq FROM {admission} WHERE id = 1{for_update}",
-    "SELECT {now}",
-];
+/// Locks the admissions.
+const LOCK_ADMISSIONS: &str = "SELECT seq FROM {admission} WHERE id = 1{for_update}";
+
+/// Asks behind a lock, in a statement of its own because the one before may have waited: for the time, for the number of
+/// admissions so far, and whether there is any lease.
+///
+/// Invariant: whoever comes after a record has a higher number than it, and one that no arrival has. Instances may write the
+/// counter and arrivals; one that sets the counter back must not make the next ones look as if they had been taken into
+/// account, and one that writes arrivals which are still to come must not keep others out.
+pub(super) fn behind_the_lock(kept: Kept) -> String {
+    let counted =
+        "SELECT seq FROM {admission} UNION ALL SELECT coalesce(max(seq), 0) FROM {migrations}";
+    let at_least = format!("(SELECT max(seq) FROM ({counted}) AS counted)");
+    let number = match kept {
+        Kept::No => at_least,
+        Kept::Yes => format!(
+            "(SELECT coalesce(min(seq), {at_least}) FROM ({counted} UNION ALL SELECT seq FROM {{arrivals}}) AS taken \
+             WHERE seq >= {at_least} AND seq < {FAR} \
+             AND NOT EXISTS (SELECT 1 FROM {{arrivals}} AS next WHERE next.seq = taken.seq + 1))"
+        ),
+    };
+    format!(
+        "SELECT {{now}}, {number}, CASE WHEN EXISTS (SELECT 1 FROM {{leases}}) THEN 1 ELSE 0 END"
+    )
+}
 
 impl Ledger<'_> {
     /// Waits until no admission and no phase change is under way, and keeps others from beginning
@@ -87,9 +108,12 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error.
     pub async fn lock_admissions(&mut self) -> Result<i64, LedgerError> {
-        let [rows, now] = self.query_all(LOCK_ADMISSIONS).await?;
-        self.as_of = Some(first(&now)?.int(0)?);
-        Ok(first(&rows)?.int(0)?)
+        let behind = behind_the_lock(self.keeps_arrivals().await?);
+        let [locked, behind] = self.query_all([LOCK_ADMISSIONS, &behind]).await?;
+        first(&locked)?;
+        let behind = first(&behind)?;
+        self.as_of = Some(behind.int(0)?);
+        Ok(behind.int(1)?)
     }
 
     /// Counts one admission and returns its number; locks as [`Ledger::lock_admissions`] does.
@@ -178,7 +202,8 @@ impl Ledger<'_> {
         // Looked for first and marked by their keys: so nothing is locked that others are renewing.
         let others = self
             .query(
-                "SELECT id FROM {leases} WHERE service = ? AND instance = ? AND expires_at > ? AND superseded = 0",
+                "SELECT id FROM {leases} WHERE service = ? AND instance = ? AND expires_at > ? AND superseded = 0 \
+                 AND state BETWEEN 0 AND 2 AND renew_ms > 0",
                 &[
                     lease.service.as_str().into(),
                     lease.instance.as_str().into(),
@@ -299,6 +324,8 @@ impl Ledger<'_> {
         at: i64,
         seq: Option<i64>,
     ) -> Result<(), LedgerError> {
+        // A source, or a row that makes no sense, may say any moment; the database keeps none that makes no sense.
+        let at = at.clamp(0, FAR);
         let placed = version.map(ToString::to_string);
         let changed = self
             .execute(

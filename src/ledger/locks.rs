@@ -3,17 +3,15 @@
 use super::arrivals::Kept;
 use super::events::{Head, HeadRecord};
 use super::groups::counted;
+use super::leases::behind_the_lock;
 use super::{CoordinatorRow, Ledger, LedgerError, RunError, View, first, understood};
 use super::{looks, names};
 use crate::database::Row;
 use crate::model::{Live, MigrationId};
 
-/// Locks them, and then asks for the time: in a statement of its own, because the one before may have waited.
-const LOCK: [&str; 2] = [
-    "SELECT a.seq, c.token, c.holder, c.doing, c.expires_at, m.format, m.events, m.head \
-     FROM {admission} a, {coordinator} c, {meta} m WHERE a.id = 1 AND c.id = 1 AND m.id = 1{for_update}",
-    "SELECT {now}",
-];
+/// Locks them.
+const LOCK: &str = "SELECT c.token, c.holder, c.doing, c.expires_at, m.format, m.events, m.head \
+     FROM {admission} a, {coordinator} c, {meta} m WHERE a.id = 1 AND c.id = 1 AND m.id = 1{for_update}";
 
 impl Ledger<'_> {
     /// Prepares a change of phase in one round trip: locks out admissions until this transaction ends, makes sure of
@@ -27,7 +25,7 @@ impl Ledger<'_> {
         id: &MigrationId,
         token: i64,
     ) -> Result<(i64, View), LedgerError> {
-        let [lock, now] = LOCK;
+        let behind = behind_the_lock(Kept::Yes);
         let [sightings, arrivals, applied] = View::queries_about(id);
         let columns = self.columns().await?;
         let leases = counted("{now}", columns, &self.rules);
@@ -36,7 +34,7 @@ impl Ledger<'_> {
         let [looks, seen, admitted] = looks::queries("{now}");
         let [
             lock,
-            now,
+            behind,
             sightings,
             arrivals,
             leases,
@@ -48,11 +46,11 @@ impl Ledger<'_> {
             twins,
         ] = self
             .query_all([
-                lock, now, &sightings, &arrivals, &leases, &applied, &looks, &seen, &admitted,
+                LOCK, &behind, &sightings, &arrivals, &leases, &applied, &looks, &seen, &admitted,
                 &settling, &twins,
             ])
             .await?;
-        let (seq, coordinator) = self.locked(&lock, &now, token)?;
+        let (seq, coordinator) = self.locked(&lock, &behind, token)?;
         let answers = [sightings, arrivals, leases, applied];
         let mut view = View::read(
             coordinator,
@@ -78,9 +76,13 @@ impl Ledger<'_> {
         token: i64,
         statements: &[&str],
     ) -> Result<(i64, View), RunError> {
-        let [lock, now] = self.ask_and_run(LOCK, statements).await?;
-        let (seq, coordinator) = self.locked(&lock, &now, token)?;
-        if seq > 0 || !others.is_empty() {
+        let [lock, behind] = self
+            .ask_and_run([LOCK, &behind_the_lock(Kept::Yes)], statements)
+            .await?;
+        let (seq, coordinator) = self.locked(&lock, &behind, token)?;
+        // Instances may write the counter; the leases are asked as well.
+        let leases = first(&behind)?.int(2).map_err(LedgerError::from)?;
+        if seq > 0 || leases != 0 || !others.is_empty() {
             return Ok((seq, self.view_of(id).await?));
         }
         let nothing = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
@@ -93,28 +95,29 @@ impl Ledger<'_> {
     fn locked(
         &mut self,
         lock: &[Row],
-        now: &[Row],
+        behind: &[Row],
         token: i64,
     ) -> Result<(i64, CoordinatorRow), LedgerError> {
         let row = first(lock)?;
-        let now = first(now)?.int(0)?;
+        let behind = first(behind)?;
+        let now = behind.int(0)?;
         let coordinator = CoordinatorRow {
-            token: row.int(1)?,
-            holder: row.text(2)?.to_owned(),
-            doing: row.text(3)?.to_owned(),
-            expires_at: row.int(4)?,
+            token: row.int(0)?,
+            holder: row.text(1)?.to_owned(),
+            doing: row.text(2)?.to_owned(),
+            expires_at: row.int(3)?,
             now,
         };
-        understood(row.int(5)?)?;
+        understood(row.int(4)?)?;
         coordinator.proves(token)?;
         // What this transaction has appended before is not in that row yet.
         self.head.get_or_insert(Head {
-            events: row.int(6)?,
-            hash: row.text(7)?.to_owned(),
+            events: row.int(5)?,
+            hash: row.text(6)?.to_owned(),
             at: now,
             record: HeadRecord::Written,
         });
         self.as_of = Some(now);
-        Ok((row.int(0)?, coordinator))
+        Ok((behind.int(1)?, coordinator))
     }
 }

@@ -9,6 +9,7 @@ mod address;
 mod arrivals;
 mod audit;
 mod backfills;
+mod checks;
 mod columns;
 mod coordinator;
 mod error;
@@ -151,21 +152,25 @@ impl<'c> Ledger<'c> {
         connection.begin(Access::Read).await?;
         let capabilities = connection.capabilities();
         let look = [
-            &format!("SELECT {}", columns::LEVEL),
+            &format!("SELECT {}, {}", columns::LEVEL, checks::LEVEL),
             "SELECT 1 FROM {backfills}, {backfill_ranges}, {looks}, {seen}, {arrivals}, {rollouts}, {rollout_steps} WHERE 1 = 0",
         ]
         .map(|sql| tables::render(capabilities, sql));
         let found = connection.query_all(&look).await;
         connection.rollback().await?;
-        let level = match found {
-            Ok(rows) => first(rows.first().map_or(&[], Vec::as_slice))?.int(0)?,
+        let (columns, checks) = match found {
+            Ok(rows) => {
+                let row = first(rows.first().map_or(&[], Vec::as_slice))?;
+                (row.int(0)?, row.int(1)?)
+            }
             Err(error) if error.kind == ErrorKind::NoTable => {
                 tables::create_missing(connection).await?;
-                0
+                (0, 0)
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(columns::add(connection, level).await?)
+        columns::add(connection, columns).await?;
+        Ok(checks::add(connection, checks).await?)
     }
 
     /// Reads leases as a project wants them read, from here on.

@@ -1,6 +1,6 @@
 //! The ledger's tables, and how their names are put into statements.
 
-use super::{FORMAT, LedgerError, columns};
+use super::{FORMAT, LedgerError, checks, columns};
 use crate::database::{Access, Capabilities, Connection, DatabaseError, Ddl, ErrorKind, Owners};
 
 /// Every table: its name and its columns. Those that came later are in [`columns::ADDED`].
@@ -330,8 +330,9 @@ async fn create_step_by_step(connection: &mut dyn Connection) -> Result<(), Data
 
 fn table(capabilities: &Capabilities, name: &str, columns: &str) -> String {
     let sql = format!(
-        "CREATE TABLE IF NOT EXISTS {{{name}}} ({})",
-        columns::with_added(name, columns)
+        "CREATE TABLE IF NOT EXISTS {{{name}}} ({}{})",
+        columns::with_added(name, columns),
+        checks::of_new(name)
     );
     let mut sql = render(capabilities, &sql) + capabilities.table_options;
     if columns.contains("PRIMARY KEY (") {

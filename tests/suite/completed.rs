@@ -100,3 +100,63 @@ scenario!(
         assert_eq!(written_by, user);
     }
 );
+
+/// A row that ledgers of today refuse.
+fn garbage(shop: &Shop, name: &str) -> String {
+    let leases = shop.ledger("leases");
+    format!(
+        "INSERT INTO {leases} ({BEFORE}) VALUES ('{name}', 'web', '1.1.0', '{name}', 77, 1, 1, 1000, 9000000000000)"
+    )
+}
+
+/// Makes the table of leases as the first versions made it.
+fn without_checks(shop: &Shop) {
+    let leases = shop.ledger("leases");
+    let text = match shop.db.backend.name {
+        "mysql" => ("VARCHAR(255)", "LONGTEXT"),
+        _ => ("text", "text"),
+    };
+    shop.db.execute(&format!(
+        "DROP TABLE {leases}; CREATE TABLE {leases} (id {0} PRIMARY KEY, service {0} NOT NULL, version {0} NOT NULL, \
+         instance {1} NOT NULL, state BIGINT NOT NULL, registered_at BIGINT NOT NULL, renewed_at BIGINT NOT NULL, \
+         renew_ms BIGINT NOT NULL, expires_at BIGINT NOT NULL)",
+        text.0, text.1
+    ));
+    shop.db
+        .execute(&format!("DELETE FROM {} WHERE id = 2", shop.ledger("meta")));
+}
+
+scenario!(
+    fn a_ledger_of_before_learns_to_refuse_what_makes_no_sense(db: Db) {
+        let shop = Shop::with_name(db);
+        shop.run(&["expand"], 0);
+        assert!(shop.db.try_execute(&garbage(&shop, "new")).is_err());
+        without_checks(&shop);
+        shop.db.execute(&garbage(&shop, "before"));
+        // It stops nobody, whether or not the database can be told while the row is there.
+        shop.run(&["backfill"], 12);
+        let is_told = shop.db.try_execute(&garbage(&shop, "beside")).is_err();
+        assert_eq!(is_told, can_be_told_beside_such_a_row(&shop));
+        for name in ["before", "beside"] {
+            if name == "before" || !is_told {
+                shop.run(&["fleet", "forget", name, "--reason", "senseless"], 0);
+            }
+        }
+        // 1.1.0 is nowhere, so that comes to nothing; but it acts.
+        shop.project.migrate(&["revert", "1", "--dry-run"]);
+        shop.project.migrate(&["expand"]);
+        shop.project.migrate(&["contract", "1"]);
+        assert!(shop.db.try_execute(&garbage(&shop, "later")).is_err());
+        // Agents of before go on.
+        register_as_before(&shop, "old-1");
+    }
+);
+
+/// PostgreSQL and MariaDB look at new rows alone where they are asked to.
+fn can_be_told_beside_such_a_row(shop: &Shop) -> bool {
+    match shop.db.backend.name {
+        "postgres" => true,
+        "mysql" => crate::support::mysql::is_mariadb(&shop.db),
+        _ => false,
+    }
+}

@@ -12,7 +12,7 @@ use crate::support::project::Project;
 use crate::support::wait::{GENEROUS, eventually};
 
 /// The SQL under one heading of the document, as it stands there.
-fn statements(heading: &str) -> String {
+pub fn statements(heading: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/grants.md");
     let text = std::fs::read_to_string(path).expect("the document is there");
     let section = text

@@ -5,6 +5,7 @@
 mod support;
 
 mod architecture;
+mod attacker;
 mod backfill;
 mod cli;
 mod completed;

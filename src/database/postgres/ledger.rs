@@ -1,5 +1,6 @@
 //! Whether the tables of the ledger are what this program has made, and nobody else's.
 
+use super::guards::{GUARDS, SETTINGS};
 use super::{Postgres, literal};
 use crate::database::{DatabaseError, Owners};
 
@@ -19,6 +20,19 @@ impl Postgres {
         };
         // What belongs to the owner of the schema is said with that.
         let table_is_foreign = "relowner <> nspowner AND relowner NOT IN (SELECT oid FROM trusted)";
+        // A function of the ledger's own schema that is one of the guards, word by word, on the table that it is for.
+        let guards: Vec<String> = GUARDS
+            .iter()
+            .map(|(table, body)| format!("({}, {})", literal(table), literal(body)))
+            .collect();
+        let is_guard = format!(
+            "EXISTS (SELECT FROM pg_proc p JOIN pg_language g ON g.oid = p.prolang JOIN space s ON s.oid = p.pronamespace \
+             JOIN (VALUES {}) AS k (name, body) ON 'phasegate.' || k.name = f.name AND k.body = p.prosrc \
+             WHERE p.oid = t.tgfoid AND p.proowner = s.nspowner AND NOT p.prosecdef AND g.lanname = 'plpgsql' \
+             AND p.proconfig = ARRAY[{}])",
+            guards.join(", "),
+            literal(SETTINGS),
+        );
         let sql = format!(
             "WITH RECURSIVE mine (oid) AS (\
                SELECT oid FROM pg_roles WHERE rolname IN (current_user, session_user) \
@@ -38,7 +52,7 @@ impl Postgres {
              UNION ALL SELECT name || ' is no ordinary table' FROM found WHERE relkind <> 'r' \
              UNION ALL SELECT name || ' has row level security' FROM found WHERE relrowsecurity \
              UNION ALL SELECT f.name || ' has the trigger ' || t.tgname FROM pg_trigger t JOIN found f ON f.oid = t.tgrelid \
-               WHERE NOT t.tgisinternal \
+               WHERE NOT t.tgisinternal AND NOT {is_guard} \
              UNION ALL SELECT f.name || ' has the rule ' || r.rulename FROM pg_rewrite r JOIN found f ON f.oid = r.ev_class \
                WHERE r.rulename <> '_RETURN' \
              UNION ALL SELECT f.name || ' shares rows with ' || (CASE f.oid WHEN h.inhparent THEN h.inhrelid ELSE h.inhparent END)::regclass::text \
