@@ -10,6 +10,12 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::process::{Pid, Signal, WaitOptions};
 
+mod behind;
+mod sign;
+
+pub use behind::{Behind, End, behind};
+pub use sign::Sign;
+
 /// Sends a signal to a program that leads a group of its own, and to whatever it has started.
 pub fn signal_group(leader: u32, signal: Signal) {
     if let Some(group) = i32::try_from(leader).ok().and_then(Pid::from_raw) {

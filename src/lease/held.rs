@@ -19,6 +19,7 @@ use super::session_name::session_name;
 use super::tenure::{Loss, Tenure};
 use crate::database::{PasswordSource, Target};
 use crate::model::{Declaration, InstanceState, Version};
+use crate::process::Sign;
 use crate::project::{DatabaseConfig, LeaseConnection, Project};
 
 /// What a lease is asked for with.
@@ -153,6 +154,7 @@ impl LeaseBuilder {
         let lease = Lease(Arc::new(Holding {
             handle,
             tenure: Arc::clone(&tenure),
+            _sign: Sign::put_up(&session_name),
             session_name,
             delivered: Arc::clone(&delivered),
             released: AtomicBool::new(false),
@@ -287,6 +289,8 @@ struct Holding {
     handle: KeeperHandle,
     tenure: Arc<Tenure>,
     session_name: String,
+    /// Shows on this machine whose its sessions are.
+    _sign: Sign,
     /// Whether this process has it: one that nobody has received yet stops nobody.
     delivered: Arc<AtomicBool>,
     released: AtomicBool,

@@ -16,6 +16,7 @@ use super::super::child::Group;
 use super::super::clock::Moment;
 use super::message::{Left, Order, Report, Scope};
 use super::tree::{self, Member};
+use crate::process::Sign;
 
 /// What the guard starts.
 #[derive(Clone, Debug)]
@@ -43,6 +44,7 @@ pub(super) fn run(program: &Program, link: UnixStream) -> i32 {
         .build();
     // Without an answer the agent takes this process for killed.
     let Ok(runtime) = runtime else { return 1 };
+    let _sign = Sign::put_up(&program.session_name);
     match runtime.block_on(guard(program, link)) {
         Ok(()) => 0,
         Err(_) => 1,
