@@ -13,6 +13,7 @@ mod own;
 mod parameters;
 mod password;
 mod postgres;
+mod session;
 mod sqlite;
 mod stop;
 mod target;
@@ -29,9 +30,8 @@ pub(crate) use error::INTERRUPTED;
 pub use error::{DatabaseError, ErrorKind};
 pub use keys::{Key, KeyRange, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, equals, keyless};
-pub(crate) use own::is_own_session;
 pub use password::PasswordSource;
-pub(crate) use postgres::APPLICATION_NAME;
+pub use session::{Reach, Session, Whose, Wire};
 pub use target::{Target, read_url};
 
 use crate::interrupt::Interrupt;
@@ -270,21 +270,6 @@ pub enum Presence {
     Unknown,
 }
 
-/// A session that somebody else has open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    pub id: i64,
-    /// As the application called itself; may be empty.
-    pub application: String,
-    pub user: String,
-    /// Where the client is, as the server sees it; empty on the same machine, none where we may not see it.
-    pub address: Option<String>,
-    /// When it began, in milliseconds since the epoch, where the database tells.
-    pub since: Option<i64>,
-    /// When the server was started, where it does not tell that.
-    pub server_since: Option<i64>,
-}
-
 /// A session that holds a lock which a statement waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockHolder {
@@ -429,8 +414,13 @@ pub trait Connection: Send {
         let _ = sql;
         Ok(Vec::new())
     }
-    /// The sessions of other clients in this database.
+    /// The sessions of other clients that are in this database, or may reach it from where they are.
     async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError>;
+
+    /// How the server sees this session's own connection; none where there is no server.
+    async fn wire(&mut self) -> Result<Option<Wire>, DatabaseError> {
+        Ok(None)
+    }
 
     /// Bounds how long each further statement of the open transaction may take, where the database can do that.
     async fn limit_statements(&mut self, limit: StatementTimeout) -> Result<(), DatabaseError> {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlQueryResult, MySqlRow};
+use sqlx::mysql::{MySqlConnection, MySqlQueryResult, MySqlRow};
 use sqlx::{AssertSqlSafe, Connection as _, Executor};
 
 use super::answers::collect;
@@ -15,26 +15,31 @@ use super::stop::{BOUND, Stop};
 use super::{
     Access, AddCheck, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
     ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
-    Session, StatementTimeout, Target, Value, Writers,
+    Session, StatementTimeout, Target, Value, Wire, Writers,
 };
 use crate::interrupt::Interrupt;
 use crate::sql::{Ddl, Dialect, Object, Script};
 
 mod along;
+mod cancel;
 mod catalogue;
 mod error;
+mod holders;
 mod inventory;
 mod keys;
 mod limits;
 mod load;
 mod login;
+mod own;
 mod quoted;
+mod rights;
 mod sessions;
 mod stored;
 mod values;
 
+use cancel::{Place, end_statement};
 use error::from_sqlx;
-use limits::{IDLE_LIMIT, NO_IDLE_LIMIT, end_statement};
+use limits::{IDLE_LIMIT, NO_IDLE_LIMIT};
 use quoted::literal;
 use stored::stores_code;
 use values::{bound, decode};
@@ -93,7 +98,7 @@ pub(super) struct Mysql {
     limit: Option<Duration>,
     /// The id of this session, and how another one is opened to end what takes too long.
     id: i64,
-    options: MySqlConnectOptions,
+    target: Target,
     /// The server's own sql_mode, where this session is stricter.
     servers_mode: Option<String>,
     /// Whose the ledger may be, until somebody has looked.
@@ -103,6 +108,14 @@ pub(super) struct Mysql {
     stop: Stop,
     /// That this session is ours.
     own: Option<OwnSession>,
+    marked: Marked,
+}
+
+/// Whether others can see that a session is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Marked {
+    Yes,
+    No,
 }
 
 impl Mysql {
@@ -120,12 +133,13 @@ impl Mysql {
             restore: None,
             limit: None,
             id: 0,
-            options,
+            target: target.clone(),
             servers_mode: None,
             owners: Some(how.owners),
             untransactional: None,
             stop: Stop::new(how.interrupt),
             own: None,
+            marked: Marked::No,
         };
         connection.prepare_session(how.lock_limit).await?;
         connection.refuse_replica(how.server).await?;
@@ -135,11 +149,18 @@ impl Mysql {
     /// Looks at what the server is, makes sure that it cuts no value short in silence, and puts the limits of its sessions
     /// aside.
     async fn prepare_session(&mut self, locks: Option<Duration>) -> Result<(), DatabaseError> {
-        let rows = self
-            .rows(
-                "SELECT @@SESSION.sql_mode, @@version, @@SESSION.autocommit, CAST(CONNECTION_ID() AS SIGNED), @@GLOBAL.sql_mode",
-            )
-            .await?;
+        let wanted = "SELECT @@SESSION.sql_mode, @@version, @@SESSION.autocommit, CAST(CONNECTION_ID() AS SIGNED), @@GLOBAL.sql_mode";
+        let rows = match self.rows(&format!("{wanted}, {}", own::mark())).await {
+            Ok(rows) => {
+                self.marked = Marked::Yes;
+                rows
+            }
+            Err(error) if error.kind == ErrorKind::Unreachable => return Err(error),
+            Err(error) => {
+                tracing::debug!("other processes will not know this session: {error}");
+                self.rows(wanted).await?
+            }
+        };
         let Some(row) = rows.first() else {
             return Ok(());
         };
@@ -186,10 +207,19 @@ impl Mysql {
         Ok(())
     }
 
+    const fn place(&self) -> Place {
+        Place {
+            id: self.id,
+            flavour: self.flavour,
+            marked: self.marked,
+        }
+    }
+
     async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
         self.begin_now().await?;
+        let (session, target) = (self.place(), &self.target);
         let executing = self.inner.execute(sqlx::raw_sql(AssertSqlSafe(sql)));
-        let cancel = || end_statement(&self.options, self.id);
+        let cancel = || end_statement(target, session);
         let result = self.stop.watch(BOUND, executing, cancel).await?;
         let result = result.map_err(|error| self.stop.judge(from_sqlx(&error)))?;
         Ok(result.rows_affected())
@@ -206,8 +236,9 @@ impl Mysql {
         &mut self,
         query: impl sqlx::Execute<'q, sqlx::MySql> + 'q,
     ) -> Result<Vec<MySqlRow>, DatabaseError> {
+        let (session, target) = (self.place(), &self.target);
         let fetching = self.inner.fetch_all(query);
-        let cancel = || end_statement(&self.options, self.id);
+        let cancel = || end_statement(target, session);
         let rows = self.stop.watch(BOUND, fetching, cancel).await?;
         rows.map_err(|error| self.stop.judge(from_sqlx(&error)))
     }
@@ -222,10 +253,11 @@ impl Mysql {
         &mut self,
         query: impl sqlx::Execute<'q, sqlx::MySql> + 'q,
     ) -> Result<Vec<Answer>, DatabaseError> {
+        let (session, target) = (self.place(), &self.target);
         let items = self.inner.fetch_many(query);
         let changed = MySqlQueryResult::rows_affected;
         let collecting = collect(items, usize::MAX, changed, decode, from_sqlx);
-        let cancel = || end_statement(&self.options, self.id);
+        let cancel = || end_statement(target, session);
         let (answers, failed) = self.stop.watch(BOUND, collecting, cancel).await?;
         failed.map_or(Ok(answers), |error| Err(self.stop.judge(error)))
     }
@@ -427,6 +459,10 @@ impl Connection for Mysql {
 
     async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError> {
         self.list_sessions().await
+    }
+
+    async fn wire(&mut self) -> Result<Option<Wire>, DatabaseError> {
+        self.own_wire().await.map(Some)
     }
 
     async fn limit_statements(&mut self, limit: StatementTimeout) -> Result<(), DatabaseError> {

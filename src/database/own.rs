@@ -27,7 +27,7 @@ impl Drop for OwnSession {
 }
 
 /// Whether this process has opened the session with this number.
-pub(crate) fn is_own_session(id: i64) -> bool {
+pub(super) fn is_own_session(id: i64) -> bool {
     OPEN.lock()
         .unwrap_or_else(PoisonError::into_inner)
         .contains(&id)

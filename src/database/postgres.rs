@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
+use super::session::{Whose as WhoseSession, Wire};
 use super::stop::Stop;
 use super::{
     Access, AddCheck, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection,
@@ -66,8 +67,23 @@ use error::from_sqlx;
 use message::{Part, written_out};
 use names::Whose;
 
-/// How this tool calls itself among the sessions.
-pub(crate) const APPLICATION_NAME: &str = "phasegate";
+/// How this tool calls itself among the sessions. What the URL or the environment says comes after it: an application may
+/// have the same URL, and is not this tool.
+pub(super) const APPLICATION_NAME: &str = "phasegate";
+
+fn own_name(asked: Option<&str>) -> String {
+    match asked {
+        None | Some("" | APPLICATION_NAME) => APPLICATION_NAME.to_owned(),
+        Some(name) => format!("{APPLICATION_NAME}: {name}"),
+    }
+}
+
+fn whose_is(name: &str) -> WhoseSession {
+    match name.strip_prefix(APPLICATION_NAME) {
+        Some(rest) if rest.is_empty() || rest.starts_with(": ") => WhoseSession::Ours,
+        _ => WhoseSession::Others,
+    }
+}
 
 pub(super) struct Postgres {
     inner: PgConnection,
@@ -396,23 +412,39 @@ impl Connection for Postgres {
             .rows(
                 "SELECT pid, coalesce(application_name, ''), coalesce(usename::text, ''), \
                  CASE WHEN backend_start IS NOT NULL THEN coalesce(host(client_addr), '') END, \
-                 (extract(epoch FROM backend_start) * 1000)::bigint FROM pg_stat_activity \
+                 (extract(epoch FROM backend_start) * 1000)::bigint, client_port FROM pg_stat_activity \
                  WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL \
                  AND (backend_type IS NULL OR backend_type = 'client backend') ORDER BY pid",
             )
             .await?;
         rows.iter()
             .map(|row| {
+                let application = row.text(1)?;
+                let port = row.optional_int(5)?;
                 Ok(Session {
                     id: row.int(0)?,
-                    application: row.text(1)?.to_owned(),
+                    application: application.to_owned(),
                     user: row.text(2)?.to_owned(),
                     address: row.optional_text(3)?.map(ToOwned::to_owned),
+                    // A local socket has none.
+                    port: port.and_then(|port| u16::try_from(port).ok()),
                     since: row.optional_int(4)?,
-                    server_since: None,
+                    whose: whose_is(application),
+                    ..Session::default()
                 })
             })
             .collect()
+    }
+
+    async fn wire(&mut self) -> Result<Option<Wire>, DatabaseError> {
+        let sql = "SELECT host(inet_client_addr()), inet_client_port(), inet_server_port()";
+        let rows = self.rows(sql).await?;
+        rows.first()
+            .map(|row| {
+                let (client, server) = (row.optional_int(1)?, row.optional_int(2)?);
+                Ok(Wire::read(row.optional_text(0)?, client, server))
+            })
+            .transpose()
     }
 
     async fn limit_statements(&mut self, limit: StatementTimeout) -> Result<(), DatabaseError> {
@@ -481,6 +513,17 @@ impl Connection for Postgres {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn our_sessions_are_known_whatever_the_url_calls_them() {
+        for asked in [None, Some(""), Some("shop"), Some("phasegate")] {
+            let name = own_name(asked);
+            assert_eq!(whose_is(&name), WhoseSession::Ours, "{name}");
+        }
+        for name in ["", "shop", "phasegate-shop", "Phasegate"] {
+            assert_eq!(whose_is(name), WhoseSession::Others, "{name}");
+        }
+    }
 
     #[test]
     fn literals_cannot_be_escaped_from() {

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pattern::Pattern;
-use crate::database::{APPLICATION_NAME, Connection, Session, is_own_session};
+use crate::database::{Connection, DatabaseError, Reach, Session, Whose};
 use crate::ledger::{Accounts, Ledger, LedgerError};
-use crate::model::{Live, SessionCheck, SessionRule, Snapshot, Unaccounted};
+use crate::model::{Live, SessionCheck, SessionRule, Snapshot, Unaccounted, Whereabouts};
+use crate::process::{Behind, End, behind};
 use crate::project::{Config, SourceConfig};
 
 /// Looks at the sessions, where the database lists them and the project does not forbid it.
@@ -34,26 +35,93 @@ pub(super) async fn check(
     let live: BTreeSet<Live> = snapshot.live().into_iter().collect();
     let open: Vec<Session> = sessions
         .into_iter()
-        .filter(|session| !is_ours(session) && !is_allowed(config, session))
+        .filter(|session| session.whose == Whose::Others && !is_allowed(config, session))
         .filter(|session| !names_an_instance(config, &live, session))
         .collect();
     if open.is_empty() {
         return check;
     }
-    let accounts = match accounts(&open, connection).await {
-        Ok(accounts) => accounts,
+    let found = async {
+        let open = with_clients(open, connection).await?;
+        let accounts = accounts(&open, connection).await?;
+        Ok::<_, LedgerError>((open, accounts))
+    };
+    let (open, accounts) = match found.await {
+        Ok(found) => found,
         Err(error) => {
             check.unseen = Some(error.to_string());
             return check;
         }
     };
-    check.unaccounted = grouped(open.iter().filter(|session| !is_held(session, &accounts)));
+    let strangers = open.iter().filter(|found| !is_held(found, &accounts));
+    let strangers = strangers.map(|found| &found.session);
+    let (unseen, known): (Vec<&Session>, Vec<&Session>) =
+        strangers.partition(|session| matches!(session.reach, Reach::Unseen { .. }));
+    check.unaccounted = grouped(known.into_iter());
+    check.unseen = beyond_sight(&grouped(unseen.into_iter()));
     check
 }
 
-/// A session of this program: of this process, or one that says so.
-fn is_ours(session: &Session) -> bool {
-    is_own_session(session.id) || session.application == APPLICATION_NAME
+/// A session, and what this machine knows of its client.
+struct Found {
+    session: Session,
+    client: Behind,
+}
+
+/// Asks this machine about those whose clients may be on it.
+async fn with_clients(
+    sessions: Vec<Session>,
+    connection: &mut dyn Connection,
+) -> Result<Vec<Found>, DatabaseError> {
+    let end = |session: &Session| {
+        Some(End {
+            address: session.address.clone()?,
+            port: session.port?,
+        })
+    };
+    let ends: Vec<End> = sessions.iter().filter_map(end).collect();
+    let mut clients = Vec::new();
+    if !ends.is_empty()
+        && let Some(wire) = connection.wire().await?
+        && let Some(server) = wire.server
+    {
+        let own = wire.client.map(|(address, port)| End { address, port });
+        let looking = move || behind(own.as_ref(), server, &ends);
+        // It reads what every process has open.
+        clients = tokio::task::spawn_blocking(looking)
+            .await
+            .unwrap_or_default();
+    }
+    let mut clients = clients.into_iter();
+    let found = sessions.into_iter().map(|session| Found {
+        client: end(&session)
+            .and_then(|_| clients.next())
+            .unwrap_or(Behind::Unknown),
+        session,
+    });
+    Ok(found.collect())
+}
+
+/// What is said of sessions of which nobody knows whether they can touch anything here.
+fn beyond_sight(groups: &[Unaccounted]) -> Option<String> {
+    const MOST: usize = 5;
+    if groups.is_empty() {
+        return None;
+    }
+    let shown: Vec<String> = groups
+        .iter()
+        .take(MOST)
+        .map(Unaccounted::describe)
+        .collect();
+    let more = if groups.len() > MOST {
+        ", and others"
+    } else {
+        ""
+    };
+    Some(format!(
+        "what rights their users have in this database cannot be read, of {}{more}",
+        shown.join(", ")
+    ))
 }
 
 fn is_allowed(config: &Config, session: &Session) -> bool {
@@ -64,9 +132,17 @@ fn is_allowed(config: &Config, session: &Session) -> bool {
                 .as_ref()
                 .is_none_or(|pattern| matches(pattern, value))
         };
+        let is_there = |pattern: &String| {
+            let away = match &session.reach {
+                Reach::Within => return false,
+                Reach::Granted { database } | Reach::Unseen { database } => database,
+            };
+            matches(pattern, away.as_deref().unwrap_or(""))
+        };
         fits(&allowed.user, &session.user)
             && fits(&allowed.application, &session.application)
             && fits(&allowed.address, address)
+            && allowed.database.as_ref().is_none_or(is_there)
     })
 }
 
@@ -107,7 +183,7 @@ fn names_an_instance(config: &Config, live: &BTreeSet<Live>, session: &Session) 
 }
 
 async fn accounts(
-    open: &[Session],
+    open: &[Found],
     connection: &mut dyn Connection,
 ) -> Result<Accounts, LedgerError> {
     let Some(mut ledger) = Ledger::read(connection).await? else {
@@ -115,7 +191,13 @@ async fn accounts(
     };
     let names: BTreeSet<&str> = open
         .iter()
-        .map(|session| session.application.as_str())
+        .flat_map(|found| {
+            let instance = match &found.client {
+                Behind::Instance(name) => name.as_str(),
+                Behind::Stranger | Behind::Unknown => "",
+            };
+            [found.session.application.as_str(), instance]
+        })
         .filter(|name| !name.is_empty())
         .collect();
     let names: Vec<&str> = names.into_iter().collect();
@@ -124,11 +206,17 @@ async fn accounts(
     accounts
 }
 
-/// Whether a lease accounts for a session: by its name, or by the address that both come from, unless it began before
-/// anybody had registered from there.
-fn is_held(session: &Session, accounts: &Accounts) -> bool {
+/// Whether a lease accounts for a session: by its name, by the process that has it, or by the address that both come from,
+/// unless it began before anybody had registered from there, or is seen to be of another process.
+fn is_held(found: &Found, accounts: &Accounts) -> bool {
+    let session = &found.session;
     if accounts.keepers.contains(&session.id) || accounts.names.contains(&session.application) {
         return true;
+    }
+    match &found.client {
+        Behind::Instance(name) => return accounts.names.contains(name),
+        Behind::Stranger => return false,
+        Behind::Unknown => {}
     }
     let address = session.address.as_deref().unwrap_or("");
     let Some(first) = accounts.addresses.get(address) else {
@@ -141,10 +229,31 @@ fn is_held(session: &Session, accounts: &Accounts) -> bool {
     }
 }
 
+fn whereabouts(reach: &Reach) -> Whereabouts {
+    match reach {
+        Reach::Within => Whereabouts::Here,
+        Reach::Granted { database: None } | Reach::Unseen { database: None } => {
+            Whereabouts::Nowhere
+        }
+        Reach::Granted {
+            database: Some(name),
+        }
+        | Reach::Unseen {
+            database: Some(name),
+        } => Whereabouts::Database(name.clone()),
+    }
+}
+
 fn grouped<'s>(sessions: impl Iterator<Item = &'s Session>) -> Vec<Unaccounted> {
     let mut groups = BTreeMap::<_, (Option<i64>, u64)>::new();
     for session in sessions {
-        let key = (&session.user, &session.application, &session.address);
+        let whereabouts = whereabouts(&session.reach);
+        let key = (
+            &session.user,
+            &session.application,
+            &session.address,
+            whereabouts,
+        );
         let (since, count) = groups.entry(key).or_default();
         *count = count.saturating_add(1);
         *since = match (*since, session.since) {
@@ -155,10 +264,11 @@ fn grouped<'s>(sessions: impl Iterator<Item = &'s Session>) -> Vec<Unaccounted> 
     groups
         .into_iter()
         .map(
-            |((user, application, address), (since, sessions))| Unaccounted {
+            |((user, application, address, whereabouts), (since, sessions))| Unaccounted {
                 user: user.clone(),
                 application: application.clone(),
                 address: address.clone(),
+                whereabouts,
                 since,
                 sessions,
             },
@@ -189,13 +299,15 @@ mod tests {
 
     #[test]
     fn an_address_accounts_for_what_began_after_a_registration() {
-        let session = |address: Option<&str>, since| Session {
-            id: 7,
-            application: String::new(),
-            user: "app".into(),
-            address: address.map(ToOwned::to_owned),
-            since,
-            server_since: None,
+        let session = |address: Option<&str>, since| Found {
+            session: Session {
+                id: 7,
+                user: "app".into(),
+                address: address.map(ToOwned::to_owned),
+                since,
+                ..Session::default()
+            },
+            client: Behind::Unknown,
         };
         let first = Registered {
             at: 100,
@@ -213,9 +325,19 @@ mod tests {
         // By the order in which a server numbers them.
         assert!(is_held(&session(Some("10.0.0.7"), None), &accounts));
         let mut early = session(Some("10.0.0.7"), None);
-        early.id = 5;
+        early.session.id = 5;
         assert!(!is_held(&early, &accounts));
-        early.server_since = Some(101);
+        early.session.server_since = Some(101);
         assert!(is_held(&early, &accounts));
+        // Another process of this machine is nobody's, and one of an instance is accounted for as long as that is live.
+        early.client = Behind::Stranger;
+        assert!(!is_held(&early, &accounts));
+        early.client = Behind::Instance("lease:web/1.2.0/web-1".into());
+        assert!(!is_held(&early, &accounts));
+        let named = Accounts {
+            names: ["lease:web/1.2.0/web-1".to_owned()].into(),
+            ..Accounts::default()
+        };
+        assert!(is_held(&early, &named));
     }
 }

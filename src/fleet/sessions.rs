@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::pattern::Pattern;
 use super::{Instance, Observation, Source, SourceFailure};
-use crate::database::Connection;
+use crate::database::{Connection, Reach, Whose};
 use crate::model::InstanceState;
 use crate::project::Config;
 
@@ -46,12 +46,22 @@ impl Source for Sessions {
         let mut instances = BTreeMap::new();
         let mut others = BTreeMap::<String, u64>::new();
         for session in sessions {
+            // Whoever is in another database is hardly one of this project; if it is, no step goes past it unaccounted for.
+            let is_elsewhere = |database: &Option<String>| database.is_some();
+            match &session.reach {
+                Reach::Granted { database } | Reach::Unseen { database }
+                    if is_elsewhere(database) =>
+                {
+                    continue;
+                }
+                _ => {}
+            }
             let found = self
                 .pattern
                 .read(&session.application)
                 .filter(|found| config.services.contains_key(&found.service));
             let Some(found) = found else {
-                if session.application != crate::database::APPLICATION_NAME {
+                if session.whose == Whose::Others {
                     *others.entry(session.application).or_default() += 1;
                 }
                 continue;

@@ -24,7 +24,7 @@ pub use range::{Range, RangeError, Reading};
 pub use rows::{Freshness, RowKind, RowKinds, RowKindsError, Rows};
 pub(crate) use rule::beside;
 pub use rule::{Breach, Clause, Step};
-pub use sessions::{SessionCheck, SessionRule, Unaccounted};
+pub use sessions::{SessionCheck, SessionRule, Unaccounted, Whereabouts};
 pub(crate) use snapshot::most_in_one_source;
 pub use snapshot::{
     InstanceState, Label, Listed, LiveGroup, Settling, Snapshot, SourceReport, SourceStatus, Twins,

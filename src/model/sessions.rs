@@ -20,9 +20,22 @@ pub struct Unaccounted {
     pub application: String,
     /// Empty where the client is on the same machine; none where we may not see it.
     pub address: Option<String>,
+    pub whereabouts: Whereabouts,
     /// When the first of them began, in milliseconds since the epoch, where that is known.
     pub since: Option<i64>,
     pub sessions: u64,
+}
+
+/// Where sessions are that may touch what is in this database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whereabouts {
+    /// In this database.
+    #[default]
+    Here,
+    /// In another one of the same server: a statement may name this one.
+    Database(String),
+    /// In none: their statements name one.
+    Nowhere,
 }
 
 /// What a look at the database's sessions has brought.
@@ -50,9 +63,14 @@ impl Unaccounted {
             Some(address) => format!(" from {}", shortened(address)),
             None => " from an address that we may not see".to_owned(),
         };
+        let place = match &self.whereabouts {
+            Whereabouts::Here => String::new(),
+            Whereabouts::Database(name) => format!(", in the database `{}`", shortened(name)),
+            Whereabouts::Nowhere => ", in no database".to_owned(),
+        };
         let (count, plural) = (self.sessions, if self.sessions == 1 { "" } else { "s" });
         format!(
-            "{count} session{plural} of the user `{}`{named}{from}",
+            "{count} session{plural} of the user `{}`{named}{from}{place}",
             shortened(&self.user)
         )
     }

@@ -30,6 +30,8 @@ pub struct AllowedSession {
     pub user: Option<String>,
     pub application: Option<String>,
     pub address: Option<String>,
+    /// Another database of the same server that they are in; empty for none.
+    pub database: Option<String>,
     pub reason: String,
 }
 
@@ -182,18 +184,22 @@ fn read_allowed(source: &Source, mut table: Table<'_>) -> Option<AllowedSession>
         value.map(|text| text.value.to_owned())
     };
     let (user, application, address) = (text("user"), text("application"), text("address"));
+    let database = text("database");
     if !table.has("reason") {
         table.missing("reason", EXAMPLE);
         return None;
     }
     let reason = table.string("reason", EXAMPLE)?.value.to_owned();
     table.finish(PLACES);
-    if user.is_none() && application.is_none() && address.is_none() {
+    if [&user, &application, &address, &database]
+        .into_iter()
+        .all(Option::is_none)
+    {
         source.error(
             "allows-every-session",
             span,
             "this allows every session there is",
-            "say which ones: user, application or address",
+            "say which ones: user, application, address or database",
         );
         return None;
     }
@@ -201,6 +207,7 @@ fn read_allowed(source: &Source, mut table: Table<'_>) -> Option<AllowedSession>
         user,
         application,
         address,
+        database,
         reason,
     })
 }

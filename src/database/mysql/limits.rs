@@ -3,9 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
-
+use super::cancel::end_statement;
 use super::{Flavour, Mysql};
 use crate::database::stop::Stop;
 use crate::database::{
@@ -98,7 +96,7 @@ impl Mysql {
         /// A server that refuses the second session may be so busy that it takes a while.
         const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
         const LONGEST_ATTEMPT: Duration = Duration::from_secs(10);
-        let (id, options) = (self.id, self.options.clone());
+        let (place, target) = (self.place(), self.target.clone());
         let mut running = pin!(self.plain(sql));
         let mut pause = limit;
         let ended = loop {
@@ -106,7 +104,7 @@ impl Mysql {
                 return ended;
             }
             // Nothing else is sent meanwhile, so nothing else can be ended; a session that is idle already takes no notice.
-            match tokio::time::timeout(LONGEST_ATTEMPT, end_statement(&options, id)).await {
+            match tokio::time::timeout(LONGEST_ATTEMPT, end_statement(&target, place)).await {
                 Ok(Ok(())) => break running.await,
                 Ok(Err(error)) => {
                     tracing::warn!(
@@ -140,15 +138,4 @@ impl Stop {
         }
         error
     }
-}
-
-/// Ends the statement that the session `id` is running, if it still is.
-pub(super) async fn end_statement(
-    options: &MySqlConnectOptions,
-    id: i64,
-) -> Result<(), sqlx::Error> {
-    let mut other = MySqlConnection::connect_with(options).await?;
-    let kill = format!("KILL QUERY {id}");
-    other.execute(sqlx::raw_sql(AssertSqlSafe(kill))).await?;
-    other.close().await
 }

@@ -1,129 +1,28 @@
-//! Other sessions: whose locks are waited for, and which applications are connected.
+//! Which applications are connected.
 
-use super::{Flavour, Mysql};
-use crate::database::{DatabaseError, ErrorKind, LockHolder, Session};
+use std::collections::BTreeMap;
 
-/// Who a session is and what it does, by the process list and the transactions. Of its statement only the kind is told: the
-/// text may hold a password.
-const DESCRIBED: &str = "SELECT p.id, CONCAT('session ', p.id, ' of ', p.user, '@', p.host, \
-     CASE WHEN p.command = 'Sleep' THEN ', idle' ELSE ', running' END, \
-     coalesce(CONCAT(', in a transaction since ', t.trx_started), ''), \
-     coalesce(CONCAT(', statement: ', UPPER(NULLIF(REGEXP_SUBSTR(p.info, '^[[:space:](]*[a-zA-Z]+([[:space:]]+[a-zA-Z]+)?'), ''))), '')) \
-     FROM information_schema.processlist p \
-     LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id";
+use super::rights::Rights;
+use super::{Mysql, own};
+use crate::database::own::is_own_session;
+use crate::database::{DatabaseError, ErrorKind, Reach, Row, Session, Whose, Wire};
 
-/// Whether it is known that a session holds the lock.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sure {
-    Yes,
-    No,
-}
+/// Who is no client: the server's own threads, what replicates, events, and whoever has not logged in yet.
+const CLIENTS: &str = "p.command NOT IN ('Daemon', 'Binlog Dump', 'Binlog Dump GTID', 'Connect', 'Register Slave', 'Slave_IO', \
+     'Slave_SQL', 'Slave_worker', 'Slave worker') AND p.user NOT IN ('system user', 'event_scheduler', 'unauthenticated user')";
 
 impl Mysql {
-    /// Who holds what the session `id` waits for. Each way of looking needs rights or settings that
-    /// may not be there; then the next one is tried.
-    pub(super) async fn holders_of_locks(
-        &mut self,
-        id: i64,
-    ) -> Result<Vec<LockHolder>, DatabaseError> {
-        let rows_of = match self.flavour {
-            Flavour::MariaDb => format!(
-                "SELECT DISTINCT b.trx_mysql_thread_id FROM information_schema.innodb_lock_waits w \
-                 JOIN information_schema.innodb_trx r ON r.trx_id = w.requesting_trx_id \
-                 JOIN information_schema.innodb_trx b ON b.trx_id = w.blocking_trx_id \
-                 WHERE r.trx_mysql_thread_id = {id} AND b.trx_state <> 'LOCK WAIT'"
-            ),
-            Flavour::MySql => {
-                format!(
-                    "SELECT DISTINCT blocking_pid FROM sys.innodb_lock_waits WHERE waiting_pid = {id} \
-                     AND blocking_pid NOT IN (SELECT waiting_pid FROM sys.innodb_lock_waits)"
-                )
-            }
-        };
-        let tables_of = format!(
-            "SELECT DISTINCT gt.processlist_id FROM performance_schema.metadata_locks p \
-             JOIN performance_schema.threads pt ON pt.thread_id = p.owner_thread_id \
-             JOIN performance_schema.metadata_locks g ON g.object_type = p.object_type \
-             AND g.object_schema = p.object_schema AND g.object_name = p.object_name AND g.lock_status = 'GRANTED' \
-             JOIN performance_schema.threads gt ON gt.thread_id = g.owner_thread_id \
-             WHERE p.lock_status = 'PENDING' AND pt.processlist_id = {id} AND gt.processlist_id <> {id}"
-        );
-        for sql in [rows_of, tables_of] {
-            let ids = self.ids(&sql).await;
-            if !ids.is_empty() {
-                return self
-                    .describe(&format!("p.id IN ({})", ids.join(", ")), Sure::Yes)
-                    .await;
-            }
-        }
-        let state = self
-            .rows(&format!(
-                "SELECT count(*) FROM information_schema.processlist WHERE id = {id} AND state LIKE 'Waiting for%lock%'"
-            ))
-            .await?;
-        if state.first().map(|row| row.int(0)).transpose()? != Some(1) {
-            return Ok(Vec::new());
-        }
-        // The server does not keep who holds a table; a transaction or a statement has to.
-        self.describe(
-            &format!(
-                "p.id <> {id} AND p.id <> CONNECTION_ID() AND p.db = DATABASE() AND (t.trx_id IS NOT NULL \
-                 OR (p.command = 'Query' AND coalesce(p.state, '') NOT LIKE 'Waiting for%lock%'))"
-            ),
-            Sure::No,
-        )
-        .await
-    }
-
-    async fn ids(&mut self, sql: &str) -> Vec<String> {
-        match self.rows(sql).await {
-            Ok(rows) => rows
-                .iter()
-                .filter_map(|row| row.int(0).ok())
-                .map(|id| id.to_string())
-                .collect(),
-            Err(error) => {
-                tracing::debug!("looking for the holder of a lock: {error}");
-                Vec::new()
-            }
-        }
-    }
-
-    async fn describe(
-        &mut self,
-        condition: &str,
-        sure: Sure,
-    ) -> Result<Vec<LockHolder>, DatabaseError> {
-        let rows = self
-            .rows(&format!("{DESCRIBED} WHERE {condition} ORDER BY p.id"))
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let (id, session) = (row.int(0)?, row.text(1)?);
-                let (description, end) = match sure {
-                    Sure::Yes => (session.to_owned(), Some(format!("KILL {id}"))),
-                    Sure::No => (format!("perhaps {session}"), None),
-                };
-                Ok(LockHolder {
-                    id,
-                    description,
-                    end,
-                })
-            })
-            .collect()
-    }
-
-    /// The sessions in this database, under the name that the application gave to its connection
-    /// (`program_name`), or else under that of its user.
+    /// The sessions of everybody who is in this database or may reach it, under the name that the application gave to its
+    /// connection (`program_name`), or else under that of its user.
     pub(super) async fn list_sessions(&mut self) -> Result<Vec<Session>, DatabaseError> {
         self.require_process_right().await?;
         let named = "coalesce((SELECT a.attr_value FROM performance_schema.session_connect_attrs a \
                      WHERE a.processlist_id = p.id AND a.attr_name = 'program_name'), p.user)";
         let listed = |name: &str| {
             format!(
-                "SELECT p.id, {name}, p.user, p.host FROM information_schema.processlist p \
-                 WHERE p.db = DATABASE() AND p.id <> CONNECTION_ID() AND p.command NOT IN ('Daemon', 'Binlog Dump') \
-                 ORDER BY p.id"
+                "SELECT p.id, {name}, p.user, p.host, {}, p.db = DATABASE(), p.db FROM information_schema.processlist p \
+                 WHERE p.id <> CONNECTION_ID() AND {CLIENTS} ORDER BY p.id",
+                own::is_marked("p.id")
             )
         };
         let rows = match self.rows(&listed(named)).await {
@@ -134,30 +33,60 @@ impl Mysql {
             }
         };
         let server_since = self.started_at().await;
-        rows.iter()
-            .map(|row| {
-                let host = row.optional_text(3)?.unwrap_or_default();
-                // A client that came over the network has a port.
-                let address = match host.rsplit_once(':') {
-                    Some((address, _)) if address != "localhost" => address,
-                    _ => "",
-                };
-                // No connection of ours gives itself a name here: one that is called so is that of a user, or a pretence.
-                let application = row.optional_text(1)?.unwrap_or_default();
-                let application = match application {
-                    crate::database::APPLICATION_NAME => "",
-                    name => name,
-                };
-                Ok(Session {
-                    id: row.int(0)?,
-                    application: application.to_owned(),
-                    user: row.text(2)?.to_owned(),
-                    address: Some(address.to_owned()),
-                    since: None,
-                    server_since,
-                })
-            })
-            .collect()
+        let mut sessions = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut session = read(row)?;
+            session.server_since = server_since;
+            sessions.push(session);
+        }
+        self.reaching(sessions).await
+    }
+
+    /// Those of these sessions that may reach this database.
+    async fn reaching(&mut self, sessions: Vec<Session>) -> Result<Vec<Session>, DatabaseError> {
+        let is_away =
+            |session: &Session| session.whose == Whose::Others && session.reach != Reach::Within;
+        if !sessions.iter().any(is_away) {
+            return Ok(sessions);
+        }
+        let mut rights = Rights::of(self).await?;
+        let mut known = BTreeMap::<String, Option<bool>>::new();
+        let mut reaching = Vec::with_capacity(sessions.len());
+        for mut session in sessions {
+            if is_away(&session)
+                && let Reach::Granted { database } = &session.reach
+            {
+                let reaches = known
+                    .entry(session.user.clone())
+                    .or_insert_with_key(|user| rights.reaches(user));
+                match reaches {
+                    Some(false) => continue,
+                    Some(true) => {}
+                    None => {
+                        session.reach = Reach::Unseen {
+                            database: database.clone(),
+                        };
+                    }
+                }
+            }
+            reaching.push(session);
+        }
+        Ok(reaching)
+    }
+
+    pub(super) async fn own_wire(&mut self) -> Result<Wire, DatabaseError> {
+        let sql =
+            "SELECT host, @@port FROM information_schema.processlist WHERE id = CONNECTION_ID()";
+        let rows = self.rows(sql).await?;
+        let Some(row) = rows.first() else {
+            return Ok(Wire::read(None, None, None));
+        };
+        let (address, port) = client(row.optional_text(0)?.unwrap_or_default());
+        Ok(Wire::read(
+            Some(address),
+            port.map(i64::from),
+            row.optional_int(1)?,
+        ))
     }
 
     /// When the server was started, in milliseconds since the epoch.
@@ -189,4 +118,41 @@ impl Mysql {
             "it sees only its own sessions: GRANT PROCESS ON *.* to the user in the database URL",
         ))
     }
+}
+
+/// The address and the port of a client, as the process list writes them. One that came over the network has a port.
+fn client(host: &str) -> (&str, Option<u16>) {
+    let (address, port) = match host.rsplit_once(':') {
+        Some((address, port)) => (address, port.parse().ok()),
+        None => (host, None),
+    };
+    (if address == "localhost" { "" } else { address }, port)
+}
+
+/// A session as the process list has it. One that is not in this database may reach it, until its rights were looked at.
+fn read(row: &Row) -> Result<Session, DatabaseError> {
+    let id = row.int(0)?;
+    let host = row.optional_text(3)?.unwrap_or_default();
+    let (address, port) = client(host);
+    // No connection of ours gives itself a name here: one that is called so is that of a user, or a pretence.
+    let application = match row.optional_text(1)?.unwrap_or_default() {
+        crate::database::postgres::APPLICATION_NAME => "",
+        name => name,
+    };
+    let is_ours = row.optional_int(4)? == Some(1) || is_own_session(id);
+    Ok(Session {
+        id,
+        application: application.to_owned(),
+        user: row.text(2)?.to_owned(),
+        address: Some(address.to_owned()),
+        port,
+        whose: if is_ours { Whose::Ours } else { Whose::Others },
+        reach: match row.optional_int(5)? {
+            Some(1) => Reach::Within,
+            _ => Reach::Granted {
+                database: row.optional_text(6)?.map(ToOwned::to_owned),
+            },
+        },
+        ..Session::default()
+    })
 }

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::super::tls::{self, Reach};
 use super::super::url::{ServerUrl, TlsMode};
-use super::{APPLICATION_NAME, DatabaseError, ErrorKind, Target, from_sqlx};
+use super::{DatabaseError, ErrorKind, Target, from_sqlx, own_name};
 use crate::sql::Dialect;
 use crate::text::secret::percent_encoded;
 
@@ -94,10 +94,8 @@ fn options(server: &ServerUrl) -> Result<PgConnectOptions, DatabaseError> {
         .extra_float_digits(None)
         .statement_cache_capacity(0)
         .disable_statement_logging();
-    Ok(match options.get_application_name() {
-        Some(_) => options,
-        None => options.application_name(APPLICATION_NAME),
-    })
+    let name = own_name(options.get_application_name());
+    Ok(options.application_name(&name))
 }
 
 /// Whether there is a password that could be given away.
