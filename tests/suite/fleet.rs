@@ -289,13 +289,13 @@ fn a_session_of_an_application_that_never_registered_blocks() {
     for part in ["web 1.0.0", "by sessions"] {
         assert!(held.stdout.contains(part), "{part} in {held:?}");
     }
-    let _stranger = connect("psql");
+    let stranger = connect("psql");
     let fleet = shop.run(&["fleet"], 0);
     assert!(fleet.stderr.contains("psql"), "{fleet:?}");
-    drop(application);
+    drop((application, stranger));
     crate::support::wait::eventually(crate::support::wait::GENEROUS, || {
         let fleet = shop.run(&["fleet"], 0);
-        (!fleet.stdout.contains("1.0.0")).then_some(())
+        (!fleet.stdout.contains("1.0.0") && !fleet.stderr.contains("psql")).then_some(())
     });
     // It was seen to be live, so it may have written rows behind the backfill.
     let refused = shop.run(&["contract", NAME], 11);

@@ -1,14 +1,19 @@
 //! Database sessions that belong to nobody who is known.
 
+mod adopted;
+mod mariadb;
+mod relay;
+
 use crate::support::backend::Db;
 use crate::support::connection::{Connection, PostgresSession};
+use crate::support::project::SESSIONS_OF_TESTS;
 use crate::support::shop::{APPEND_ONLY, Shop};
 use crate::support::wait::{GENEROUS, eventually};
 
 /// As `migrate init` writes it, but that instances prove themselves sooner; and with what a test adds.
 fn config(rule: &str, more: &str) -> String {
     format!(
-        "[services.web]\nmin_instances = 1\nmin_ready = \"0s\"\n[fleet]\nrenew = \"100ms\"\nsessions = \"{rule}\"\n{more}"
+        "[services.web]\nmin_instances = 1\nmin_ready = \"0s\"\n[fleet]\nrenew = \"100ms\"\nsessions = \"{rule}\"\n{more}{SESSIONS_OF_TESTS}"
     )
 }
 
@@ -21,8 +26,7 @@ fn ready_for_the_contract(db: Db) -> (Shop, crate::support::project::Process) {
     let instance = shop.instance("1.2.0", "web-1");
     until_go(&shop);
     shop.project.file("migrate.toml", &config("strict", ""));
-    // What the test itself has had open is gone some time later.
-    until_go(&shop);
+    shop.run(&["gate", "contract", "1"], 0);
     (shop, instance)
 }
 
@@ -41,7 +45,7 @@ scenario!(
             return;
         }
         // As a process from before the adoption has it, at whatever version.
-        let mut plain = shop.db.connect();
+        let mut plain = shop.db.connect_plainly();
         plain.query("SELECT full_name FROM users");
         let user = match shop.db.backend.name {
             "postgres" => "postgres",

@@ -20,6 +20,8 @@ pub struct Backend {
     /// Makes a database that is equal to the one at this URL, which nobody has open.
     pub copy: fn(url: &str) -> Fresh,
     pub connect: fn(url: &str) -> Result<Box<dyn Session>, sqlx::Error>,
+    /// As an application connects that knows nothing of the tests.
+    pub connect_plainly: fn(url: &str) -> Result<Box<dyn Session>, sqlx::Error>,
     /// The catalogue and the rows as text, sorted, with or without the ledger's tables.
     pub dump: fn(&mut Connection, Ledger) -> String,
 }
@@ -125,6 +127,15 @@ impl Db {
     #[track_caller]
     pub fn connect(&self) -> Connection {
         match (self.backend.connect)(&self.url) {
+            Ok(session) => Connection::new(session),
+            Err(error) => panic!("cannot connect to {}: {error}", self.url),
+        }
+    }
+
+    /// A session that stays open, of an application that knows nothing of leases.
+    #[track_caller]
+    pub fn connect_plainly(&self) -> Connection {
+        match (self.backend.connect_plainly)(&self.url) {
             Ok(session) => Connection::new(session),
             Err(error) => panic!("cannot connect to {}: {error}", self.url),
         }

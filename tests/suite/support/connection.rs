@@ -123,9 +123,26 @@ fn sqlite_text(row: &sqlx::sqlite::SqliteRow, at: usize) -> Result<String, sqlx:
 
 pub struct PostgresSession(sqlx::PgConnection);
 
+/// How the sessions of the tests themselves are called, so that they are told from those of whom is tested: on PostgreSQL by
+/// their name, and on MariaDB, where sessions have none, by their user.
+pub const TESTS: &str = "phasegate-tests";
+
 impl PostgresSession {
     pub fn open(url: &str) -> Result<Self, sqlx::Error> {
-        block_on(sqlx::PgConnection::connect(url)).map(Self)
+        let options: sqlx::postgres::PgConnectOptions = url.parse()?;
+        let options = match options.get_application_name() {
+            Some(_) => options,
+            None => options.application_name(TESTS),
+        };
+        block_on(sqlx::PgConnection::connect_with(&options)).map(Self)
+    }
+
+    /// As an application opens it that knows nothing of all this.
+    pub fn open_plain(url: &str) -> Result<Self, sqlx::Error> {
+        let options: sqlx::postgres::PgConnectOptions = url.parse()?;
+        // A parameter that poolers do not know.
+        let options = options.extra_float_digits(None);
+        block_on(sqlx::PgConnection::connect_with(&options)).map(Self)
     }
 }
 
@@ -169,7 +186,13 @@ fn postgres_text(row: &sqlx::postgres::PgRow, at: usize) -> Result<String, sqlx:
 pub struct MysqlSession(sqlx::MySqlConnection);
 
 impl MysqlSession {
+    /// What is open to the administrator is open to the tests, as a user of their own.
     pub fn open(url: &str) -> Result<Self, sqlx::Error> {
+        Self::open_plain(&url.replacen("://root@", &format!("://{TESTS}@"), 1))
+    }
+
+    /// As an application opens it that knows nothing of all this.
+    pub fn open_plain(url: &str) -> Result<Self, sqlx::Error> {
         let options = url
             .parse::<sqlx::mysql::MySqlConnectOptions>()?
             .pipes_as_concat(false)

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use super::backend::Db;
-use super::connection::{Connection, MysqlSession};
+use super::connection::{Connection, MysqlSession, TESTS};
 use super::postgres::machine::{free_port, unprivileged_user};
 use super::wait::{GENEROUS, poll};
 
@@ -65,7 +65,13 @@ fn at(url: &str, database: &str) -> String {
 fn maintenance_url() -> String {
     static SHARED: OnceLock<Result<Server, String>> = OnceLock::new();
     match std::env::var("TEST_MYSQL_URL") {
-        Ok(url) if !url.is_empty() => url,
+        Ok(url) if !url.is_empty() => {
+            static LET_IN: OnceLock<Result<(), String>> = OnceLock::new();
+            if let Err(reason) = LET_IN.get_or_init(|| let_tests_in(&url)) {
+                panic!("{reason}");
+            }
+            url
+        }
         _ => match SHARED.get_or_init(Server::start) {
             Ok(server) => server.url("mysql"),
             Err(reason) => panic!("{reason}"),
@@ -77,6 +83,23 @@ fn maintenance_url() -> String {
 #[track_caller]
 pub fn is_mariadb(db: &Db) -> bool {
     db.value("SELECT VERSION()").contains("MariaDB")
+}
+
+/// Makes the user as whom the tests look into databases.
+fn let_tests_in(url: &str) -> Result<(), String> {
+    let all: String = ["localhost", "127.0.0.1", "%"]
+        .iter()
+        .map(|host| {
+            format!(
+                "CREATE USER IF NOT EXISTS '{TESTS}'@'{host}'; \
+                 GRANT ALL PRIVILEGES ON *.* TO '{TESTS}'@'{host}' WITH GRANT OPTION;"
+            )
+        })
+        .collect();
+    MysqlSession::open_plain(url)
+        .and_then(|session| Connection::new(Box::new(session)).try_execute(&all))
+        .map(drop)
+        .map_err(|error| format!("cannot make the user of the tests: {error}"))
 }
 
 fn administer(url: &str, sql: &str) -> Result<u64, sqlx::Error> {
@@ -390,13 +413,13 @@ impl Server {
             .process_group(0)
             .spawn()
             .map_err(|error| format!("cannot run {}: {error}", self.binary.display()))?;
-        let outcome = poll(GENEROUS, || {
+        let outcome: Option<Result<(), String>> = poll(GENEROUS, || {
             if let Ok(Some(status)) = child.try_wait() {
                 return Some(Err(format!("the server ended at once, {status}")));
             }
-            MysqlSession::open(&self.url("mysql"))
+            MysqlSession::open_plain(&self.url("mysql"))
                 .is_ok()
-                .then_some(Ok(()))
+                .then(|| let_tests_in(&self.url("mysql")))
         });
         match outcome.unwrap_or_else(|| Err(format!("the server was not ready after {GENEROUS:?}")))
         {

@@ -14,6 +14,7 @@ pub const BACKEND: Backend = Backend {
     fresh,
     copy,
     connect,
+    connect_plainly,
     dump,
 };
 
@@ -26,6 +27,10 @@ fn keep(database: mysql::Database) -> Fresh {
         url: database.url.clone(),
         keep: Box::new(database),
     }
+}
+
+fn connect_plainly(url: &str) -> Result<Box<dyn Session>, sqlx::Error> {
+    Ok(Box::new(MysqlSession::open_plain(url)?))
 }
 
 fn connect(url: &str) -> Result<Box<dyn Session>, sqlx::Error> {

@@ -22,6 +22,12 @@ impl Pooler {
     /// Starts a pooler before the server at `server_port`, with at most `size` sessions behind it.
     #[track_caller]
     pub fn start(server_port: u16, size: u32) -> Self {
+        Self::start_as(server_port, size, "postgres")
+    }
+
+    /// As [`Self::start`]; its sessions are of this role, whoever comes.
+    #[track_caller]
+    pub fn start_as(server_port: u16, size: u32, role: &str) -> Self {
         let program = program();
         let directory = tempfile::Builder::new()
             .prefix("phasegate-pooler-")
@@ -31,7 +37,7 @@ impl Pooler {
         let port = free_port().expect("a free port");
         let config = directory.path().join("pgbouncer.ini");
         let text = format!(
-            "[databases]\n* = host=127.0.0.1 port={server_port} user=postgres\n\
+            "[databases]\n* = host=127.0.0.1 port={server_port} user={role} password=secret\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
              auth_type = any\npool_mode = transaction\ndefault_pool_size = {size}\n\
              max_client_conn = 200\nserver_reset_query =\n"

@@ -14,6 +14,7 @@ pub const BACKEND: Backend = Backend {
     fresh,
     copy,
     connect,
+    connect_plainly,
     dump,
 };
 
@@ -32,6 +33,10 @@ fn keep(database: postgres::Database) -> Fresh {
         url: database.url.clone(),
         keep: Box::new(database),
     }
+}
+
+fn connect_plainly(url: &str) -> Result<Box<dyn Session>, sqlx::Error> {
+    Ok(Box::new(PostgresSession::open_plain(url)?))
 }
 
 fn connect(url: &str) -> Result<Box<dyn Session>, sqlx::Error> {

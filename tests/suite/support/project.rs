@@ -17,14 +17,14 @@ use super::backend::Db;
 use super::snapshot::normalised;
 use super::wait::{GENEROUS, poll};
 
-/// The tests themselves look into the databases, as nobody who registers.
-const SESSIONS_OF_TESTS: &str = "
+/// The tests themselves look into the databases, as nobody who registers. Nobody else is let off.
+pub const SESSIONS_OF_TESTS: &str = "
 [[fleet.allow_session]]
-user = \"postgres\"
-reason = \"the tests themselves\"
+application = \"phasegate-tests\"
+reason = \"the tests themselves, on PostgreSQL\"
 [[fleet.allow_session]]
-user = \"root\"
-reason = \"the tests themselves\"
+user = \"phasegate-tests\"
+reason = \"the tests themselves, on MariaDB\"
 ";
 
 /// Whether a project leaves it to the tests who may have sessions.

@@ -15,6 +15,7 @@ pub const BACKEND: Backend = Backend {
     fresh,
     copy,
     connect,
+    connect_plainly: connect,
     dump,
 };
 
