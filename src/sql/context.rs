@@ -25,9 +25,19 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
             let is_new = names.are_new(&fact.subjects) || names.are_new(&fact.only_columns);
             let earlier = facts.get(..index).unwrap_or_default();
             let replaced = || replaced(dialect, fact, earlier);
-            let own = match refused(dialect, fact, facts).or_else(replaced) {
+            let instead = || instead(dialect, fact, earlier);
+            let runs = fact.runs.as_ref();
+            let own = match refused(dialect, fact, facts)
+                .or_else(replaced)
+                .or_else(instead)
+            {
                 Some(why) if fact.effect == Effect::Additive => Effect::Destructive { why },
-                _ => fact.effect.clone(),
+                _ => match runs.filter(|_| !names.are_new(&fact.subjects)) {
+                    Some(function) => Effect::Unknown {
+                        why: format!("calls `{function}`, which may do anything"),
+                    },
+                    None => fact.effect.clone(),
+                },
             };
             let effect = match &own {
                 Effect::Destructive { .. } if is_new => Effect::Additive,
@@ -36,6 +46,9 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
                 }
                 effect => effect.clone(),
             };
+            if fact.moves_names {
+                names.new.retain(|subject| subject.schema.is_some());
+            }
             for object in fact.objects.iter().filter(|_| !fact.joins_existing) {
                 names.note(object);
             }
@@ -106,6 +119,26 @@ fn replaced(dialect: Dialect, trigger: &Facts, earlier: &[Facts]) -> Option<Stri
     };
     let first = before.find(is_it);
     (!first.is_some_and(is_own)).then_some(why)
+}
+
+/// Why a trigger may do something else with rows that old versions write by a view; one that the script itself makes
+/// takes the place of something that they could not have written otherwise.
+fn instead(dialect: Dialect, trigger: &Facts, earlier: &[Facts]) -> Option<String> {
+    let view = trigger.instead_of.as_ref()?;
+    let makes = |object: &Object| {
+        matches!(object.kind, ObjectKind::View)
+            && object.verb == Verb::Create
+            && !object.if_exists_or_not
+            && dialect.same_name(&object.name, &view.name)
+            && same_option(dialect, object.schema.as_deref(), view.schema.as_deref())
+    };
+    let is_own = earlier.iter().flat_map(|fact| &fact.objects).any(makes);
+    (!is_own).then(|| {
+        format!(
+            "takes over what old versions write to the view `{}`",
+            view.name
+        )
+    })
 }
 
 /// `DROP TRIGGER IF EXISTS x; CREATE TRIGGER x …` replaces `x` at one moment: inside a transaction nobody sees

@@ -51,6 +51,75 @@ fn every_kind_of_statement_is_decided() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Statements that mean something else after others of the same script.
+#[test]
+fn what_stands_before_a_statement_may_change_it() {
+    for (dialect, sql, is_fine) in [
+        (
+            Dialect::Postgres,
+            "CREATE TABLE users (a int); DELETE FROM users",
+            true,
+        ),
+        // It is in another schema by then.
+        (
+            Dialect::Postgres,
+            "CREATE TABLE users (a int); SET LOCAL search_path = public; DELETE FROM users",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE app.users (a int); SET LOCAL search_path = public; DELETE FROM app.users",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE t (a int); SET LOCAL ROLE x; DELETE FROM t",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TEMP TABLE users (a int) ON COMMIT DROP; DROP TABLE users; DELETE FROM users",
+            false,
+        ),
+        // There are no rows for which a function could run.
+        (
+            Dialect::Postgres,
+            "CREATE TABLE t (a int); ALTER TABLE t ADD COLUMN b int DEFAULT purge()",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE t (a int); CREATE INDEX i ON t (purge(a))",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "ALTER TABLE t ADD COLUMN b int; ALTER TABLE t ALTER b SET DEFAULT purge()",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE VIEW v AS SELECT 1; CREATE TRIGGER g INSTEAD OF INSERT ON v FOR EACH ROW EXECUTE FUNCTION f()",
+            true,
+        ),
+        (
+            Dialect::Mysql,
+            "CREATE TABLE t (a INT); CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM t WHERE a < 1",
+            true,
+        ),
+    ] {
+        let script = parse(dialect, sql);
+        let statement = script.statements.last().unwrap();
+        let fine = matches!(statement.effect, Effect::Additive | Effect::Data);
+        assert_eq!(fine, is_fine, "{sql}: {:?}", statement.effect);
+        assert_eq!(
+            statement.loses.is_none(),
+            is_fine || !sql.contains("DELETE"),
+            "{sql}"
+        );
+    }
+}
+
 /// What only versions of the future know may be written in any way.
 #[test]
 fn what_the_script_made_itself_loses_nothing() {

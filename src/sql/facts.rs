@@ -78,6 +78,10 @@ pub(super) struct Facts {
     pub only_columns: Vec<Subject>,
     /// What it loses without a word, in whatever script it stands; completes "this statement …".
     pub hazard: Option<String>,
+    /// A function of the author's own that it runs for rows of its subjects, or has their writers run.
+    pub runs: Option<String>,
+    /// Names without a schema mean something else from here on.
+    pub moves_names: bool,
     /// What becomes of rows that are there.
     pub loses: Option<Loss>,
     /// A drop that takes along what is not named.
@@ -89,6 +93,8 @@ pub(super) struct Facts {
     pub replaces: Option<String>,
     /// How such a function may keep rows from being written.
     pub refusal: Option<Refusal>,
+    /// The view whose rows a trigger takes over.
+    pub instead_of: Option<Name>,
     /// The function that a trigger calls.
     pub calls: Option<Call>,
     /// A new table whose rows old code can reach through an existing one: a partition.
@@ -144,11 +150,14 @@ impl Facts {
             subjects: Vec::new(),
             only_columns: Vec::new(),
             hazard: None,
+            runs: None,
+            moves_names: false,
             loses: None,
             cascade: false,
             trigger_function: false,
             replaces: None,
             refusal: None,
+            instead_of: None,
             calls: None,
             joins_existing: false,
             query: Query::Other,

@@ -149,16 +149,20 @@ fn rows(cursor: Cursor<'_>) -> Facts {
         Some("INSERT") => {
             let updates = cursor.has_pair("on", &["duplicate"]);
             let hazard = cursor.has_pair("insert", &["ignore"]) || ignores(cursor);
-            write::inserted(cursor, updates, hazard.then_some(IGNORES)).query(Query::Insert {
+            let facts = write::inserted(cursor, updates, hazard.then_some(IGNORES));
+            functions::calling(cursor, facts).query(Query::Insert {
                 selects: cursor.has_outer(&["from", "table"]),
                 on_conflict: hazard || updates,
             })
         }
-        Some("REPLACE") => write::inserted(cursor, false, Some(REPLACES)).query(Query::Other),
-        Some("UPDATE") => write::updated(cursor).query(Query::Update),
+        Some("REPLACE") => {
+            functions::calling(cursor, write::inserted(cursor, false, Some(REPLACES)))
+                .query(Query::Other)
+        }
+        Some("UPDATE") => functions::calling(cursor, write::updated(cursor)).query(Query::Update),
         Some("DELETE") => {
             let hazard = ignores(cursor).then_some(IGNORES);
-            deleted(cursor).hazard(hazard)
+            functions::calling(cursor, deleted(cursor)).hazard(hazard)
         }
         Some("SELECT" | "VALUES" | "TABLE") | None => {
             let problem = functions::problem(cursor.text, cursor.tokens);

@@ -3,6 +3,7 @@
 mod alter;
 mod change;
 mod create;
+mod functions;
 mod lexer;
 mod read;
 mod statement;

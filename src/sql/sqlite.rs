@@ -225,6 +225,9 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
             .query(Query::Select { problem })
         }
         Stmt::Analyze(_) | Stmt::Reindex { .. } => Facts::additive(),
+        Stmt::Vacuum(_, Some(_)) => {
+            Facts::unknown("writes outside the database").outside_transaction(true)
+        }
         Stmt::Vacuum(..) => Facts::additive().outside_transaction(true),
         Stmt::Pragma(pragma, body) => {
             pragma_facts(&unquoted(&pragma.name).to_ascii_lowercase(), body.as_ref())
@@ -329,11 +332,12 @@ fn raised(sql: &str, tokens: &[Token]) -> Option<&'static str> {
 
 /// Rows of the schema's own tables are the schema.
 fn writing(table: &Name, facts: Facts) -> Facts {
-    if ["sqlite_master", "sqlite_schema"]
-        .iter()
-        .any(|own| table.name.eq_ignore_ascii_case(own))
-    {
+    let is = |own: &str| table.name.eq_ignore_ascii_case(own);
+    if is("sqlite_master") || is("sqlite_schema") {
         return Facts::unknown("writes to the schema table itself");
+    }
+    if is("sqlite_sequence") {
+        return Facts::unknown("changes how rows are numbered");
     }
     facts
 }

@@ -3,7 +3,7 @@
 
 use super::super::facts::{Facts, Name, NewColumn};
 use super::super::lexeme::{self, Kind};
-use super::super::{Effect, Object, ObjectKind, Verb};
+use super::super::{Effect, Loss, Object, ObjectKind, Verb};
 use super::cursor::Cursor;
 use super::lexer::unquote;
 
@@ -31,6 +31,7 @@ pub(super) fn altered(mut cursor: Cursor<'_>) -> Facts {
         if rank(&found.effect) > rank(&whole.effect) {
             whole.effect = found.effect;
         }
+        whole.loses = whole.loses.or(found.loses);
         has_unnamed |= found.objects.is_empty() && !piece.is_repeatable();
         whole.objects.extend(found.objects);
     }
@@ -82,6 +83,7 @@ fn action(table: &Name, mut cursor: Cursor<'_>) -> Facts {
                 None => unknown(),
             }
         }
+        "truncate" if cursor.is_word("partition") => without_partition(table),
         "change" => renamed_and_changed(table, cursor),
         "rename" => renamed(table, cursor),
         "alter" => altered_member(table, cursor),
@@ -96,6 +98,14 @@ fn action(table: &Name, mut cursor: Cursor<'_>) -> Facts {
         }
         _ => unknown(),
     }
+}
+
+fn without_partition(table: &Name) -> Facts {
+    Facts::destructive(format!(
+        "deletes the rows of a partition of `{}`",
+        table.name
+    ))
+    .loses(Loss::Rows)
 }
 
 fn unknown() -> Facts {
@@ -164,7 +174,11 @@ fn added(table: &Name, mut cursor: Cursor<'_>) -> Facts {
             .extend(name.map(|name| table.member(ObjectKind::Index, Verb::Create, name)));
         return facts.conditionally(conditional);
     }
-    if cursor.is_word("partition") || cursor.is_word("period") || cursor.is_word("system") {
+    // Where rows are kept; a range that holds some already is refused.
+    if cursor.is_word("partition") {
+        return Facts::additive();
+    }
+    if cursor.is_word("period") || cursor.is_word("system") {
         return unknown();
     }
     cursor.eat(&["column"]);
@@ -236,7 +250,10 @@ fn dropped(table: &Name, mut cursor: Cursor<'_>) -> Facts {
         let object = table.member(ObjectKind::Index, Verb::Drop, "PRIMARY".into());
         return Facts::destructive("drops the primary key").object(object);
     }
-    if cursor.is_word("partition") || cursor.is_word("period") || cursor.is_word("system") {
+    if cursor.is_word("partition") {
+        return without_partition(table);
+    }
+    if cursor.is_word("period") || cursor.is_word("system") {
         return unknown();
     }
     let (kind, what) = if cursor.eat_any(&["index", "key"]).is_some() {

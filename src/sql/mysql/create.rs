@@ -1,8 +1,8 @@
 //! `CREATE …`
 
-use super::super::facts::{Facts, Name};
+use super::super::facts::{Facts, Name, Query};
 use super::super::lexeme::Kind;
-use super::super::{ObjectKind, Verb};
+use super::super::{Effect, ObjectKind, Verb};
 use super::cursor::Cursor;
 use super::split::definer;
 use super::write::{IGNORES, REPLACES, hazard_of_body};
@@ -25,6 +25,9 @@ pub(super) fn created(mut cursor: Cursor<'_>) -> Facts {
         "database",
         "schema",
         "sequence",
+        "event",
+        "user",
+        "role",
     ]) {
         Some(word) => match word.to_ascii_lowercase().as_str() {
             "temporary" => {
@@ -38,6 +41,10 @@ pub(super) fn created(mut cursor: Cursor<'_>) -> Facts {
             "procedure" => named(cursor, ObjectKind::Function, "procedure", replaces),
             "function" => named(cursor, ObjectKind::Function, "function", replaces),
             "sequence" => named(cursor, ObjectKind::Sequence, "sequence", replaces),
+            "event" => event(cursor, replaces),
+            // What is found by its name alone.
+            "user" | "role" if !replaces => Facts::additive(),
+            "user" | "role" => Facts::unknown("may replace a role that old versions use"),
             _ => named(cursor, ObjectKind::Database, "database", replaces),
         },
         None => Facts::unknown("creates something that is not known here"),
@@ -125,6 +132,29 @@ fn selection<'t>(cursor: Cursor<'t>) -> &'t [super::super::lexeme::Token] {
         .position(|token| token.is_word(cursor.text, "select"))
         .unwrap_or_default();
     cursor.tokens.get(from..).unwrap_or_default()
+}
+
+/// What runs on a schedule does what it does alone.
+fn event(mut cursor: Cursor<'_>, replaces: bool) -> Facts {
+    let text = cursor.text;
+    let body = cursor
+        .tokens
+        .iter()
+        .position(|token| token.is_word(text, "do"));
+    cursor.skip(body.map_or(usize::MAX, |body| body + 1));
+    if replaces || cursor.is_at_end() || cursor.is_word("begin") {
+        return Facts::unknown("runs statements on a schedule that are not looked into here");
+    }
+    let mut body = super::classify(cursor);
+    body.effect = match body.effect {
+        Effect::Additive | Effect::Data => Effect::Additive,
+        Effect::Destructive { why } => Effect::Destructive {
+            why: format!("has an event that {why}"),
+        },
+        other => other,
+    };
+    body.objects.clear();
+    body.query(Query::Other)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

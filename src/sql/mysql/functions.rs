@@ -1,7 +1,10 @@
 //! The functions of MySQL and MariaDB that only compute. A stored function may do anything, so what is not
 //! listed is not known to be harmless.
 
+use super::super::Effect;
+use super::super::facts::Facts;
 use super::super::lexeme::{Kind, Token};
+use super::cursor::Cursor;
 
 const COMPUTE: &[&str] = &[
     "abs",
@@ -320,46 +323,90 @@ const COMPUTE: &[&str] = &[
 
 /// Words before a parenthesis that call nothing.
 const GRAMMAR: &[&str] = &[
+    "against",
     "all",
     "and",
     "any",
     "as",
     "between",
     "binary",
+    "bit",
     "by",
     "case",
+    "char",
+    "columns",
+    "cube",
+    "date",
+    "datetime",
+    "dec",
     "decimal",
+    "default",
     "distinct",
     "div",
+    "double",
     "else",
     "except",
     "exists",
+    "float",
+    "force",
     "from",
+    "group",
     "having",
+    "ignore",
     "in",
     "index",
     "intersect",
+    "interval",
+    "into",
+    "is",
     "join",
     "key",
+    "lateral",
     "like",
+    "limit",
+    "match",
+    "nchar",
+    "nested",
     "not",
+    "numeric",
+    "offset",
     "on",
     "or",
+    "order",
     "over",
     "partition",
+    "path",
+    "real",
+    "recursive",
     "regexp",
+    "returning",
     "rlike",
+    "rollup",
     "row",
     "select",
+    "separator",
+    "set",
+    "signed",
     "some",
+    "straight_join",
     "then",
+    "time",
+    "timestamp",
     "union",
+    "unsigned",
+    "use",
     "using",
     "value",
+    "values",
+    "varbinary",
     "varchar",
     "when",
     "where",
+    "window",
+    "with",
+    "within",
     "xor",
+    "year",
 ];
 
 /// Why a query does more than read.
@@ -383,26 +430,67 @@ pub(super) fn problem(text: &str, tokens: &[Token]) -> Option<String> {
         if token.is_word(text, "next") && is_next("value") {
             return Some("draws from a sequence".into());
         }
-        if !has_next("(") || !matches!(token.kind, Kind::Word | Kind::QuotedName) {
-            continue;
-        }
-        let before = at.checked_sub(1).and_then(|before| tokens.get(before));
-        let is_qualified = before.is_some_and(|before| before.text(text) == ".");
-        // `WITH x (a, b) AS`, `… AS x (a, b)`
-        let names_columns = before.is_some_and(|before| {
-            ["with", "recursive", "as"]
-                .iter()
-                .any(|word| before.is_word(text, word))
-        });
-        let word = token.text(text).to_ascii_lowercase();
-        let is_known = !is_qualified
-            && token.kind == Kind::Word
-            && (COMPUTE.contains(&word.as_str()) || GRAMMAR.contains(&word.as_str()));
-        if !is_known && !names_columns {
+        if let Some(word) = unknown_call(text, tokens, at) {
             return Some(format!(
                 "calls `{word}`, which is not known to only compute"
             ));
         }
     }
     None
+}
+
+/// The function that is called at `at`, where it is none that only computes.
+fn unknown_call(text: &str, tokens: &[Token], at: usize) -> Option<String> {
+    let token = tokens.get(at)?;
+    let opens = tokens.get(at + 1)?.kind == Kind::Open;
+    if !opens || !matches!(token.kind, Kind::Word | Kind::QuotedName) {
+        return None;
+    }
+    let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+    let is_qualified = before.is_some_and(|before| before.text(text) == ".");
+    // `WITH x (a, b) AS`, `… AS x (a, b)`
+    let names_columns = before.is_some_and(|before| {
+        ["with", "recursive", "as"]
+            .iter()
+            .any(|word| before.is_word(text, word))
+    });
+    let word = token.text(text).to_ascii_lowercase();
+    let is_known = !is_qualified
+        && token.kind == Kind::Word
+        && (COMPUTE.contains(&word.as_str()) || GRAMMAR.contains(&word.as_str()));
+    (!is_known && !names_columns).then_some(word)
+}
+
+/// The functions that a statement calls do what they do, whatever the statement does itself.
+pub(super) fn calling(cursor: Cursor<'_>, mut facts: Facts) -> Facts {
+    let (text, tokens) = (cursor.text, cursor.tokens);
+    // `INSERT INTO t (a, b)` calls nothing.
+    let first = tokens
+        .iter()
+        .position(|token| token.kind == Kind::Open)
+        .unwrap_or_default();
+    let is_list = first > 0
+        && tokens.iter().take(first).any(|token| {
+            ["insert", "replace"]
+                .iter()
+                .any(|verb| token.is_word(text, verb))
+        })
+        && !tokens.iter().take(first).any(|token| {
+            ["select", "set", "values", "value", "with"]
+                .iter()
+                .any(|word| token.is_word(text, word))
+        });
+    let from = if is_list { first } else { 0 };
+    let Some(word) = (from..tokens.len()).find_map(|at| unknown_call(text, tokens, at)) else {
+        return facts;
+    };
+    if matches!(facts.effect, Effect::Additive | Effect::Data) {
+        facts.effect = Effect::Unknown {
+            why: format!("calls `{word}`, which may do anything"),
+        };
+    }
+    // Nor is that bounded by the tables and columns that are named.
+    facts.subjects.clear();
+    facts.only_columns.clear();
+    facts
 }

@@ -40,9 +40,9 @@ fn one_statement() {
             ),
             (
                 "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM t",
-                "unknown outside",
+                "destructive has an event that deletes rows of `t` outside",
             ),
-            ("CREATE USER x", "unknown outside"),
+            ("CREATE USER x", "additive outside"),
             (
                 "ALTER TABLE t ADD COLUMN a TEXT, ALGORITHM=INSTANT",
                 "additive outside",

@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 use super::super::facts::{Facts, Name, NewColumn};
 use super::super::{Effect, Object, ObjectKind, Verb, lexeme};
 use super::statement::{PASSES_TRIGGERS, cascades};
-use super::{lexer, tree};
+use super::{lexer, read, tree};
 
 pub(super) fn table(statement: &SyntaxNode) -> Facts {
     const TABLE: &[K] = &[K::TABLE_RELATION_NAME, K::RELATION_NAME, K::TABLE_NAME_REF];
@@ -35,6 +35,7 @@ pub(super) fn table(statement: &SyntaxNode) -> Facts {
                 .collect();
         }
         facts = facts.hazard(hazard(&action));
+        facts.runs = facts.runs.or_else(|| runs(&action));
         facts.needs_no_transaction |= tree::within(&action, K::DETACH_CONCURRENTLY);
         let conditional = tree::within_any(&action, &[K::IF_EXISTS, K::IF_NOT_EXISTS]);
         facts.objects.extend(
@@ -57,6 +58,16 @@ pub(super) fn table(statement: &SyntaxNode) -> Facts {
         Effect::Additive
     };
     facts
+}
+
+/// The function that it runs for rows that are there, or that old versions run with each row from here on.
+fn runs(action: &SyntaxNode) -> Option<String> {
+    matches!(
+        action.kind(),
+        K::ADD_COLUMN | K::ALTER_COLUMN | K::ADD_CONSTRAINT
+    )
+    .then(|| read::strange_call(action))
+    .flatten()
 }
 
 /// What the action loses without a word.
@@ -146,8 +157,12 @@ fn effect(table: &Name, action: &SyntaxNode) -> Effect {
         | K::SET_TABLESPACE
         | K::SET_LOGGED
         | K::SET_OPTIONS
-        | K::RESET_OPTIONS
-        | K::REPLICA_IDENTITY => Effect::Additive,
+        | K::RESET_OPTIONS => Effect::Additive,
+        K::REPLICA_IDENTITY if tree::within(action, K::NOTHING_KW) => destructive(format!(
+            "leaves rows of `{}` without identity: where it is published, UPDATE and DELETE fail",
+            table.name
+        )),
+        K::REPLICA_IDENTITY => Effect::Additive,
         _ => Effect::Unknown {
             why: format!("changes `{}` in a way that is not known here", table.name),
         },

@@ -4,8 +4,8 @@ use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
 use super::super::facts::{Facts, Name, Subject};
 use super::super::{ObjectKind, Verb, lexeme};
-use super::lexer;
 use super::tree::{self, TABLE};
+use super::{lexer, read};
 
 pub(super) fn index(statement: &SyntaxNode) -> Facts {
     let concurrently = tree::has(statement, K::CONCURRENTLY_KW);
@@ -25,8 +25,9 @@ pub(super) fn index(statement: &SyntaxNode) -> Facts {
         );
         Facts::destructive(why).about(table.subject(ObjectKind::Table))
     } else {
-        Facts::additive()
+        Facts::additive().about(table.subject(ObjectKind::Table))
     };
+    facts.runs = read::strange_call(statement);
     facts
         .objects
         .extend(tree::child_name(statement, &[K::INDEX]).map(|index| {

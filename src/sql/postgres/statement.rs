@@ -6,6 +6,7 @@ use super::super::facts::{Facts, Name, Query};
 use super::super::{Effect, Loss, ObjectKind};
 use super::change::{alter_type, altered, dropped, other_alter};
 use super::create::{created, first_name, index, names, object_kind};
+use super::tree::TABLE;
 use super::{alter, read, tree, trigger, write};
 
 const TRANSACTION: &[&str] = &[
@@ -78,6 +79,9 @@ fn classify_alone(statement: &SyntaxNode) -> Facts {
                 problem: Some("creates a table with INTO".to_owned()),
             });
             read::kept(statement, made)
+        }
+        K::INSERT | K::UPDATE | K::DELETE | K::MERGE | K::COPY if writes_catalogue(statement) => {
+            Facts::unknown("writes to the catalogue itself")
         }
         K::INSERT | K::UPDATE | K::DELETE | K::MERGE => write::written(statement),
         K::TRUNCATE => {
@@ -236,6 +240,9 @@ fn classify_alone(statement: &SyntaxNode) -> Facts {
                 K::REINDEX_TARGET_SYSTEM,
             ],
         )),
+        K::REFRESH if tree::within(statement, K::WITH_NO_DATA) => {
+            Facts::destructive("leaves a materialized view that nobody can read")
+        }
         K::REFRESH | K::NOTIFY => Facts::new(Effect::Data),
         K::COPY if tree::within(statement, K::PROGRAM_KW) => {
             Facts::unknown("runs a program on the server")
@@ -280,6 +287,16 @@ fn classify_alone(statement: &SyntaxNode) -> Facts {
     }
 }
 
+/// The catalogue's tables are the schema.
+fn writes_catalogue(statement: &SyntaxNode) -> bool {
+    let is_copy_out = statement.kind() == K::COPY && !tree::has(statement, K::COPY_FROM);
+    !is_copy_out
+        && tree::child_name(statement, TABLE).is_some_and(|table| match table.schema {
+            Some(schema) => schema == "pg_catalog",
+            None => table.name.starts_with("pg_"),
+        })
+}
+
 /// What is found by its name alone: no statement of an old version names it.
 const NEW_BY_NAME: &[K] = &[
     K::CREATE_ACCESS_METHOD,
@@ -303,6 +320,14 @@ const NEW_BY_NAME: &[K] = &[
 
 pub(super) const PASSES_TRIGGERS: &str =
     "lets rows pass by triggers, so that what they keep in step no longer is";
+
+const PASSES_DAMAGE: &[&str] = &["zero_damaged_pages", "ignore_checksum_failure"];
+/// What stands in quotes, or what the catalogue lets be written.
+const CHANGES_READING: &[&str] = &[
+    "standard_conforming_strings",
+    "backslash_quote",
+    "allow_system_table_mods",
+];
 
 const HIDES_ROWS: &str = "turns row security on: rows that a policy hides are passed over, where `row_security = off` would be an error";
 
@@ -342,7 +367,19 @@ fn set(statement: &SyntaxNode) -> Facts {
         if hides_rows(statement) {
             return Facts::destructive(HIDES_ROWS).hazard(Some(HIDES_ROWS));
         }
-        return Facts::additive();
+        if PASSES_DAMAGE.iter().any(|name| keywordish(statement, name)) {
+            let why = "passes over rows that are damaged, so that they are gone";
+            return Facts::destructive(why).hazard(Some(why));
+        }
+        if CHANGES_READING
+            .iter()
+            .any(|name| keywordish(statement, name))
+        {
+            return Facts::unknown("changes how the statements after it are read");
+        }
+        let mut facts = Facts::additive();
+        facts.moves_names = statement.kind() != K::SET || keywordish(statement, "search_path");
+        return facts;
     }
     let setting = tree::child(statement, &[K::SET_CONFIG])
         .and_then(|config| tree::child_name(&config, &[K::CONFIG_PARAMETER_REF]))

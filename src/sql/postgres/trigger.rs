@@ -41,6 +41,9 @@ pub(super) fn created(statement: &SyntaxNode) -> Facts {
         .collect();
     let last = name.rsplit('.').next().unwrap_or_default();
     let before = tree::within_any(statement, &[K::TIMING_BEFORE, K::TIMING_INSTEAD_OF]);
+    if tree::within(statement, K::TIMING_INSTEAD_OF) {
+        facts.instead_of.clone_from(&table);
+    }
     let is_for_rows = tokens.iter().any(|token| token.eq_ignore_ascii_case("row"));
     facts.calls = tree::folded(last)
         .filter(|name| !name.is_empty())
