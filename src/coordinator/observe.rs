@@ -192,6 +192,7 @@ pub async fn survey(
         connection.capabilities().dialect,
     );
     situation.has_ledger = has_ledger;
+    situation.evidence.facts.paused = Ledger::paused(connection, &situation.view).await?;
     if situation.view.coordinator.is_rolling_out() {
         situation.evidence.rolling = rolling(connection).await?;
     }
@@ -245,8 +246,10 @@ pub async fn record(
     let snapshot = view.refresh(&situation.evidence.snapshot);
     let dialect = connection.capabilities().dialect;
     let rolling = std::mem::take(&mut situation.evidence.rolling);
+    let paused = std::mem::take(&mut situation.evidence.facts.paused);
     *situation = observe_with(project, view, snapshot, &files, dialect);
     situation.evidence.rolling = rolling;
+    situation.evidence.facts.paused = paused;
     Ok(())
 }
 
@@ -315,7 +318,7 @@ pub fn observe_with(
         .map(|(name, service)| (name.clone(), service.min_instances))
         .collect();
     let facts = Facts {
-        backfilling: view.coordinator.backfilling(),
+        at_work: view.coordinator.at_work(),
         ..Facts::default()
     };
     let drift = drift(project, &view, files, dialect);
@@ -371,6 +374,7 @@ fn empty_view() -> View {
         groups: Vec::new(),
         settling: Vec::new(),
         twins: Vec::new(),
+        ending: Vec::new(),
         coordinator: CoordinatorRow {
             token: 0,
             holder: String::new(),

@@ -110,6 +110,7 @@ pub async fn observe(config: &Config, view: &View, connection: &mut dyn Connecti
         groups: view.groups.clone(),
         settling: view.settling.clone(),
         twins: view.twins.clone(),
+        ending: view.ending.clone(),
         ..Snapshot::default()
     };
     // An instance that registered is live, whether or not leases are among the named sources.

@@ -83,7 +83,17 @@ pub(super) fn undeclared_fill(state: &MigrationState, live: &[Live]) -> Option<B
             "see that backfill.sql leaves a new format alone that is already there (`… AND first_name IS NULL`), and take \
              `overwrites = true` out of [backfill]",
         ),
-        Fill::Unsaid | Fill::Checked | Fill::Overwrites => None,
+        Fill::Unrecorded | Fill::Unsaid | Fill::Checked | Fill::Overwrites => None,
+    }
+}
+
+/// What a backfill has to do that is not known to be declared, because its files are elsewhere; nothing where that is known.
+pub(super) fn unrecorded_fill(step: Step, state: &MigrationState, live: &[Live]) -> &'static str {
+    let is_unknown = step == Step::Backfill && state.declaration.fill == Fill::Unrecorded;
+    if is_unknown && state.backfill_must_overwrite(live) {
+        "; its backfill.sql has to overwrite stale values, and its migration.toml to say so (`overwrites = true`, or a `check`)"
+    } else {
+        ""
     }
 }
 

@@ -3,6 +3,7 @@
 use super::blocker::{Blocker, BlockerKind, Verdict};
 use super::evidence::{self, Gaps};
 use super::next::{Guide, Reason};
+use super::phase::resume;
 use super::words::{ambiguity, kind_words, touch_words};
 use super::{Action, Evidence, first_causes};
 use crate::model::{Breach, Clause, Format, Freshness, Live, MigrationState, Phase, RowKind, Step};
@@ -146,12 +147,13 @@ impl Question<'_> {
         let ambiguity = ambiguity(&state.declaration, who);
         let message = format!("{who} {does} the new format of {id}, which is {is}{ambiguity}");
         let help = format!("finish `migrate revert {id}`, then expand it again");
-        let blocker =
-            Blocker::new(BlockerKind::ExpandFirst, Verdict::Refuse, message, help).about(who);
-        match state.phase {
-            Phase::Reverting => Reason::said(blocker),
-            _ => Reason::take(blocker, Step::Expand, id),
-        }
+        let kind = BlockerKind::ExpandFirst;
+        let mut reason = match state.phase {
+            Phase::Reverting => Reason::said(Blocker::new(kind, Verdict::Refuse, message, help)),
+            _ => Reason::take_or_wait(kind, message, (Step::Expand, id), self.evidence),
+        };
+        reason.blocker = reason.blocker.about(who);
+        reason
     }
 
     fn old_is_gone(&self, who: &Live) -> Reason {
@@ -233,20 +235,24 @@ impl Question<'_> {
         let id = self.state.id();
         let what =
             format!("the backfill of {id} is under way and would overwrite what {who} writes");
-        let of = |verdict, message: String, help: &str| {
+        let of = |verdict, message: String, help: String| {
             Blocker::new(BlockerKind::BackfillFirst, verdict, message, help).about(who)
         };
-        match &self.evidence.facts.backfilling {
-            Some(holder) => {
-                let help = "wait until the backfill is finished";
-                let message = format!("{what} ({holder})");
-                Reason::said(of(Verdict::Hold, message, help))
-            }
-            None => {
-                let message = format!("{what}, and nobody is at work on it now");
-                let blocker = of(Verdict::Refuse, message, "");
-                Reason::take(blocker, Step::Backfill, id)
-            }
+        let facts = &self.evidence.facts;
+        if let Some(holder) = facts.taken_by(Step::Backfill, id) {
+            let help = "wait until the backfill is finished".to_owned();
+            let message = format!("{what} ({holder})");
+            return Reason::said(of(Verdict::Hold, message, help));
         }
+        if facts.is_paused(Step::Backfill, id) {
+            let message = format!("{what}, and is paused");
+            return Reason::said(of(Verdict::Refuse, message, resume(id, facts)));
+        }
+        let message = format!("{what}, and nobody is at work on it now");
+        Reason::take(
+            of(Verdict::Refuse, message, String::new()),
+            Step::Backfill,
+            id,
+        )
     }
 }

@@ -15,13 +15,13 @@ mod presence;
 mod tests;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use blocker::{Blocker, BlockerKind, Verdict};
 pub use horizon::{Horizon, Stretch, horizon};
 pub use words::touch_words;
 
-use crate::model::{Breach, Clause, Live, MigrationId, Schema, Snapshot, Step, Version};
+use crate::model::{AtWork, Breach, Clause, Live, MigrationId, Schema, Snapshot, Step, Version};
 
 /// Something that somebody wants to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +59,25 @@ pub struct Facts {
     /// Each `require` query with its result.
     pub require: Vec<(String, i64)>,
     pub soak: Option<Soak>,
-    /// Who is at work on backfills right now.
-    pub backfilling: Option<String>,
+    /// Who is at work on steps right now.
+    pub at_work: Option<AtWork>,
+    /// The numbers of the migrations whose backfills somebody has paused, as far as anybody who is at work on one may be.
+    pub paused: BTreeSet<u64>,
+}
+
+impl Facts {
+    /// Who takes this step of this migration now; nobody where it stands still until somebody lets it go on.
+    fn taken_by(&self, step: Step, id: &MigrationId) -> Option<&str> {
+        let at_work = self
+            .at_work
+            .as_ref()
+            .filter(|at_work| at_work.is_at(step, id))?;
+        (!self.is_paused(step, id)).then_some(at_work.who.as_str())
+    }
+
+    fn is_paused(&self, step: Step, id: &MigrationId) -> bool {
+        step == Step::Backfill && self.paused.contains(&id.number())
+    }
 }
 
 /// Rows that a backfill's `check` found.

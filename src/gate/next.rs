@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::blocker::forgetting;
+use super::claims::unrecorded_fill;
 use super::horizon::{Stretch, horizon};
 use super::presence::passing;
 use super::{Action, Blocker, BlockerKind, Evidence, Verdict, phase};
@@ -37,6 +38,24 @@ impl Reason {
         Self {
             blocker,
             next: Next::Said,
+        }
+    }
+
+    /// A step that comes first: hold where somebody is taking it.
+    pub fn take_or_wait(
+        kind: BlockerKind,
+        message: String,
+        (step, id): (Step, &MigrationId),
+        evidence: &Evidence,
+    ) -> Self {
+        match evidence.facts.taken_by(step, id) {
+            Some(who) => Self::said(Blocker::new(
+                kind,
+                Verdict::Hold,
+                format!("{message} ({who})"),
+                format!("wait until the {} of {id} is done", step.name()),
+            )),
+            None => Self::take(Blocker::new(kind, Verdict::Refuse, message, ""), step, id),
         }
     }
 
@@ -154,7 +173,14 @@ impl<'a> Guide<'a> {
         };
         let reasons = self.against(step, id);
         let Some(first) = reasons.iter().max_by_key(|reason| reason.blocker.verdict) else {
-            return format!("run `{command}` first");
+            let facts = &self.evidence.facts;
+            if facts.is_paused(step, id) {
+                return phase::resume(id, facts);
+            }
+            let also = self.evidence.schema.get(id).map_or("", |state| {
+                unrecorded_fill(step, state, &self.evidence.snapshot.live())
+            });
+            return format!("run `{command}` first{also}");
         };
         let why = &first.blocker.message;
         if first.blocker.verdict == Verdict::Hold {
@@ -194,6 +220,12 @@ impl<'a> Guide<'a> {
                 help.push_str(&format!(
                     "; what is lost counts as live until its lease ends: if it is gone for good, {}",
                     forgetting(&lost.examples)
+                ));
+            }
+            if let Some(ending) = self.evidence.snapshot.ending_of(who).next() {
+                help.push_str(&format!(
+                    "; what `migrate admit` let in counts as live for as long as it was let in for, {} s more at most, unless a source shows it",
+                    ending.left_ms.saturating_add(999) / 1000
                 ));
             }
             return help;

@@ -105,8 +105,12 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Rea
     };
     let expand_first = || {
         let message = format!("{id} is {}: its expand has to come first", state.phase);
-        let blocker = Blocker::new(BlockerKind::ExpandFirst, Verdict::Refuse, message, "");
-        vec![Reason::take(blocker, Step::Expand, id)]
+        vec![Reason::take_or_wait(
+            BlockerKind::ExpandFirst,
+            message,
+            (Step::Expand, id),
+            evidence,
+        )]
     };
     let has_part = match step {
         Step::Expand => parts.expand,
@@ -136,6 +140,14 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Rea
     match step {
         Step::Expand => {
             if state.phase == Phase::Reverting {
+                if let Some(who) = evidence.facts.taken_by(Step::Revert, id) {
+                    return vec![Reason::said(Blocker::new(
+                        BlockerKind::WrongPhase,
+                        Verdict::Hold,
+                        format!("{id} is being reverted ({who})"),
+                        "wait until that is done".to_owned(),
+                    ))];
+                }
                 return refuse(
                     BlockerKind::WrongPhase,
                     format!("{id} is being reverted"),
@@ -147,8 +159,14 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Rea
                 .find(|other| other.id() < id && !other.expand_is_done());
             earlier.map_or_else(Vec::new, |other| {
                 let message = format!("{} comes before it and is {}", other.id(), other.phase);
-                let blocker = Blocker::new(BlockerKind::Order, Verdict::Refuse, message, "");
-                vec![Reason::take(blocker, Step::Expand, id)]
+                let first = evidence.facts.taken_by(Step::Expand, other.id());
+                let next = if first.is_some() { other.id() } else { id };
+                vec![Reason::take_or_wait(
+                    BlockerKind::Order,
+                    message,
+                    (Step::Expand, next),
+                    evidence,
+                )]
             })
         }
         Step::Backfill if !state.expand_is_done() => expand_first(),
@@ -175,29 +193,63 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Rea
                 .rev()
                 .find(|other| other.id() > id && other.phase != Phase::Pending);
             later.map_or_else(Vec::new, |other| {
-                refuse(
-                    BlockerKind::Order,
-                    format!("{} was applied after it and may build on it", other.id()),
-                    format!(
-                        "revert {} first, or undo {id} with a new migration",
-                        other.id()
+                let message = format!("{} was applied after it and may build on it", other.id());
+                let ways = structure(Step::Revert, other, evidence);
+                let dead_end = ways.iter().find(|reason| {
+                    let kind = reason.blocker.kind;
+                    matches!(kind, BlockerKind::NoSuchPhase | BlockerKind::WrongPhase)
+                });
+                match dead_end {
+                    Some(reason) => refuse(
+                        BlockerKind::Order,
+                        message,
+                        format!(
+                            "undo {id} with a new migration, because {}",
+                            reason.blocker.message
+                        ),
                     ),
-                )
+                    None => {
+                        let blocker =
+                            Blocker::new(BlockerKind::Order, Verdict::Refuse, message, "");
+                        vec![Reason::take(blocker, Step::Revert, other.id())]
+                    }
+                }
             })
         }
+    }
+}
+
+const PAUSED: &str = "its backfill is paused";
+
+/// How a backfill that is paused goes on.
+pub(super) fn resume(id: &MigrationId, facts: &Facts) -> String {
+    let at_work = facts.at_work.as_ref();
+    if at_work.is_some_and(|at_work| at_work.is_at(Step::Backfill, id)) {
+        format!("`migrate backfill resume {id}` lets it go on; then wait until it is finished")
+    } else {
+        format!("`migrate backfill resume {id}`, and then `migrate backfill {id}`")
     }
 }
 
 /// A contract before its backfill, and whoever is the real reason: the live versions that hold the backfill up.
 fn backfill_first(state: &MigrationState, evidence: &Evidence) -> Vec<Reason> {
     let id = state.id();
-    if let (Some(holder), Phase::Backfilling) = (&evidence.facts.backfilling, state.phase) {
-        return vec![Reason::said(Blocker::new(
-            BlockerKind::BackfillFirst,
-            Verdict::Hold,
-            format!("its backfill is running ({holder})"),
-            format!("wait for it: `migrate contract {id} --wait 1h`"),
-        ))];
+    if state.phase == Phase::Backfilling {
+        let facts = &evidence.facts;
+        let said = |verdict, message: String, help: String| {
+            let kind = BlockerKind::BackfillFirst;
+            vec![Reason::said(Blocker::new(kind, verdict, message, help))]
+        };
+        if let Some(who) = facts.taken_by(Step::Backfill, id) {
+            return said(
+                Verdict::Hold,
+                format!("its backfill is running ({who})"),
+                format!("wait for it: `migrate contract {id} --wait 1h`"),
+            );
+        }
+        if facts.is_paused(Step::Backfill, id) {
+            return said(Verdict::Refuse, PAUSED.to_owned(), resume(id, facts));
+        }
     }
     let live = evidence.snapshot.live();
     let mut found = by_the_rule(Step::Backfill, state, &live, evidence);

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::{Evidence, Verdict};
 use crate::model::{InstanceState, Live, most_in_one_source};
 
+/// The source that leases are.
+const LEASES: &str = "leases";
+
 /// Hold where every instance of `who` is about to go: it drains, it is lost and its lease ends, or a
 /// rollout that somebody is at work on replaces it. Otherwise somebody has to replace it.
 pub(super) fn passing(who: &Live, evidence: &Evidence) -> Verdict {
@@ -34,6 +37,11 @@ fn is_leaving(who: &Live, evidence: &Evidence) -> bool {
             let count = leaving.entry(&group.source).or_default();
             *count = count.saturating_add(group.instances);
         }
+    }
+    // Nobody renews them, so each ends by itself.
+    for ending in snapshot.ending_of(who) {
+        let count = leaving.entry(LEASES).or_default();
+        *count = count.saturating_add(ending.leases);
     }
     all > 0 && leaving.into_values().any(|count| count >= all)
 }

@@ -162,6 +162,7 @@ pub(super) async fn admit_on(
             .name_examples(&mut evidence.snapshot.groups, now)
             .await?;
         ledger.rollback().await?;
+        evidence.facts.paused = Ledger::paused(connection, &view).await?;
         return Ok(Admission::Refused(decide(action(request), &evidence)));
     }
     let asked_at = Moment::now();
@@ -200,7 +201,7 @@ fn new_lease(request: &AdmissionRequest) -> NewLease {
 pub fn evidence(view: View, pending: &[Declaration]) -> Evidence {
     let sources = vec![view.lease_report()];
     let facts = Facts {
-        backfilling: view.coordinator.backfilling(),
+        at_work: view.coordinator.at_work(),
         ..Facts::default()
     };
     let mut states: Vec<MigrationState> = view
@@ -210,6 +211,13 @@ pub fn evidence(view: View, pending: &[Declaration]) -> Evidence {
         .collect();
     // By number: a directory that was renamed since is still the one that was applied.
     let known: BTreeSet<u64> = states.iter().map(|state| state.id().number()).collect();
+    for state in &mut states {
+        // The ledger does not keep it.
+        let mut here = pending.iter();
+        if let Some(here) = here.find(|here| here.id == state.declaration.id) {
+            state.declaration.fill = here.fill;
+        }
+    }
     for declaration in pending {
         if !known.contains(&declaration.id.number()) {
             states.push(MigrationState::pending(declaration.clone()));
@@ -224,6 +232,7 @@ pub fn evidence(view: View, pending: &[Declaration]) -> Evidence {
             remembered: view.remembered,
             settling: view.settling,
             twins: view.twins,
+            ending: view.ending,
             ..Snapshot::default()
         },
         facts,

@@ -4,9 +4,11 @@
 //! These tables came later than the others, and a ledger without them is no older for it: only a coordinator needs
 //! them, and makes them. So programs of before, such as agents that run for months, go on beside those of today.
 
-use super::{Ledger, LedgerError};
+use std::collections::BTreeSet;
+
+use super::{Ledger, LedgerError, View};
 use crate::database::{Connection, ErrorKind, Key, KeyRange, Row, Start, Value};
-use crate::model::MigrationId;
+use crate::model::{MigrationId, Phase};
 
 /// A part of the keys that one worker goes over, and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +117,40 @@ const BACKFILLS: &str = "SELECT number, run, paused, pace, total, rate, held_by,
      FROM {backfills} ORDER BY number";
 
 impl Ledger<'_> {
+    /// The numbers of the backfills that are under way and paused, in a transaction of its own; none where this user may not
+    /// look, or the ledger is from before they could be. Nothing is asked where none is under way.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn paused(
+        connection: &mut dyn Connection,
+        view: &View,
+    ) -> Result<BTreeSet<u64>, LedgerError> {
+        let mut applied = view.applied.iter();
+        if !applied.any(|applied| applied.state.phase == Phase::Backfilling) {
+            return Ok(BTreeSet::new());
+        }
+        let Some(mut ledger) = Ledger::read(connection).await? else {
+            return Ok(BTreeSet::new());
+        };
+        let read = ledger
+            .query("SELECT number FROM {backfills} WHERE paused <> 0", &[])
+            .await;
+        ledger.rollback().await?;
+        match read {
+            Ok(rows) => rows
+                .iter()
+                .map(|row| Ok(u64::try_from(row.int(0)?).unwrap_or_default()))
+                .collect(),
+            Err(LedgerError::Database(error))
+                if matches!(error.kind, ErrorKind::NoTable | ErrorKind::Permission) =>
+            {
+                Ok(BTreeSet::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Every backfill that is recorded, in a transaction of its own; none in a ledger without these tables.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::{Ledger, LedgerError, first};
 use crate::database::Row;
+use crate::model::AtWork;
 
 /// The coordinator's lease as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,21 +47,19 @@ impl CoordinatorRow {
     }
 }
 
-/// What a rollout says that it is doing, before anything else.
-pub const ROLLOUT: &str = "rollout";
-
 impl CoordinatorRow {
-    /// Who is at work on backfills now, as far as is known of it: a rollout may be.
+    /// Who is at work on which steps now, as far as is known of it.
     #[must_use]
-    pub fn backfilling(&self) -> Option<String> {
-        let is_at_one = self.doing.starts_with("backfill") || self.doing.starts_with(ROLLOUT);
-        self.describe().filter(|_| is_at_one)
+    pub fn at_work(&self) -> Option<AtWork> {
+        self.is_held()
+            .then(|| AtWork::told(&self.holder, &self.doing))
+            .flatten()
     }
 
     /// Whether a rollout is at work now.
     #[must_use]
     pub fn is_rolling_out(&self) -> bool {
-        self.is_held() && self.doing.starts_with(ROLLOUT)
+        self.is_held() && self.doing.starts_with(AtWork::ROLLOUT)
     }
 }
 

@@ -113,7 +113,8 @@ pub(super) fn all_serving(summed: &[Row], now: i64) -> Result<bool, LedgerError>
         let (late_at, first_at, registered_at) = (row.int(6)?, row.int(7)?, row.int(8)?);
         let (stayed, superseded, by_an_earlier_build) = (row.int(9)?, row.int(10)?, row.int(11)?);
         let is_latest = superseded == 0 && by_an_earlier_build == 0;
-        let is_state = (STARTING..=DRAINING).contains(&state);
+        // One that starts was admitted once, which is judged by itself as well.
+        let is_state = (SERVING..=DRAINING).contains(&state);
         let is_live = expires_at > now && late_at >= now;
         let is_sane =
             first_at >= 0 && renewed_at.max(registered_at) <= now.saturating_add(LONGEST_LEASE_MS);

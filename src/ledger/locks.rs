@@ -31,6 +31,7 @@ impl Ledger<'_> {
         let leases = counted("{now}", columns, &self.rules);
         let settling = names::settling("{now}", columns, &self.rules);
         let twins = names::twins("{now}", columns);
+        let ending = names::ending("{now}", columns);
         let [looks, seen, admitted] = looks::queries("{now}");
         let [
             lock,
@@ -44,10 +45,11 @@ impl Ledger<'_> {
             admitted,
             settling,
             twins,
+            ending,
         ] = self
             .query_all([
                 LOCK, &behind, &sightings, &arrivals, &leases, &applied, &looks, &seen, &admitted,
-                &settling, &twins,
+                &settling, &twins, &ending,
             ])
             .await?;
         let (seq, coordinator) = self.locked(&lock, &behind, token)?;
@@ -61,6 +63,7 @@ impl Ledger<'_> {
         )?;
         view.settling = names::read_settling(&settling)?;
         view.twins = names::read_twins(&twins)?;
+        view.ending = names::read_ending(&ending)?;
         Ok((seq, view))
     }
 

@@ -8,7 +8,7 @@ use super::groups::{SANE_RENEWAL, SERVING, STARTING, is_sane, state};
 use super::looks::NEVER_RENEWED;
 use super::rules::LeaseRules;
 use crate::database::Row;
-use crate::model::{InstanceState, Settling, Twins};
+use crate::model::{Ending, InstanceState, Settling, Twins};
 
 /// How many rows of shared names are read.
 const MOST: usize = 1000;
@@ -46,6 +46,27 @@ pub(super) fn read_settling(rows: &[Row]) -> Result<Vec<Settling>, LedgerError> 
             service: row.text(0)?.to_owned(),
             instances: u64::try_from(row.int(1)?).unwrap_or_default(),
             left_ms: u64::try_from(row.int(2)?).unwrap_or_default(),
+        })
+    });
+    each.collect()
+}
+
+/// Counts the leases that nobody renews, by version.
+pub(super) fn ending(now: &str, columns: Columns) -> String {
+    let superseded = columns.expression("leases", "superseded");
+    format!(
+        "SELECT service, version, count(*), max(expires_at - {now}) FROM {{leases}} \
+         WHERE expires_at > {now} AND {superseded} = 0 AND {NEVER_RENEWED} GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+}
+
+pub(super) fn read_ending(rows: &[Row]) -> Result<Vec<Ending>, LedgerError> {
+    let each = rows.iter().map(|row| {
+        Ok(Ending {
+            service: row.text(0)?.to_owned(),
+            label: row.text(1)?.to_owned(),
+            leases: u64::try_from(row.int(2)?).unwrap_or_default(),
+            left_ms: u64::try_from(row.int(3)?).unwrap_or_default(),
         })
     });
     each.collect()

@@ -10,8 +10,8 @@ use super::rules::LeaseRules;
 use super::{AppliedFile, CoordinatorRow, Ledger, LedgerError, all};
 use crate::database::{Access, Connection, ErrorKind, Row};
 use crate::model::{
-    Label, Live, LiveGroup, MigrationId, MigrationState, Phase, Settling, Snapshot, SourceReport,
-    SourceStatus, Twins, Version,
+    Ending, Label, Live, LiveGroup, MigrationId, MigrationState, Phase, Settling, Snapshot,
+    SourceReport, SourceStatus, Twins, Version,
 };
 
 /// The name of the source that leases are.
@@ -68,6 +68,8 @@ pub struct View {
     pub settling: Vec<Settling>,
     /// Names that several processes go by.
     pub twins: Vec<Twins>,
+    /// Leases that nobody renews.
+    pub ending: Vec<Ending>,
     pub coordinator: CoordinatorRow,
 }
 
@@ -113,6 +115,7 @@ impl View {
             remembered: Vec::new(),
             settling: Vec::new(),
             twins: Vec::new(),
+            ending: Vec::new(),
             coordinator,
         };
         view.remembered = view.recall(&Asker::Door { sources: &[] });
@@ -183,6 +186,7 @@ impl View {
         fresh.groups.extend(self.groups.iter().cloned());
         fresh.settling.clone_from(&self.settling);
         fresh.twins.clone_from(&self.twins);
+        fresh.ending.clone_from(&self.ending);
         // When the look was taken counts, not when the leases were looked at again.
         fresh.remembered = self.recall(&Asker::Looker(snapshot));
         fresh
@@ -302,6 +306,7 @@ impl Ledger<'_> {
         let leases = counted(&moment, columns, &self.rules);
         let settling = names::settling(&moment, columns, &self.rules);
         let twins = names::twins(&moment, columns);
+        let ending = names::ending(&moment, columns);
         let [looks, seen, admitted] = looks::queries(&as_of.to_string());
         let (looks, seen) = match kept {
             Kept::Yes => (looks, seen),
@@ -322,6 +327,7 @@ impl Ledger<'_> {
             admitted,
             settling,
             twins,
+            ending,
         ] = self
             .query_all([
                 coordinator,
@@ -334,6 +340,7 @@ impl Ledger<'_> {
                 admitted,
                 settling,
                 twins,
+                ending,
             ])
             .await?;
         let coordinator = super::coordinator::read(&coordinator)?;
@@ -349,6 +356,7 @@ impl Ledger<'_> {
         )?;
         view.settling = names::read_settling(&settling)?;
         view.twins = names::read_twins(&twins)?;
+        view.ending = names::read_ending(&ending)?;
         Ok(view)
     }
 

@@ -176,8 +176,10 @@ pub struct Parts {
 /// It belongs to the file as it is now, not to what was applied, so the ledger does not keep it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fill {
-    /// Nothing: then it may be taken to fill in only what is missing.
+    /// Not known here: the files that say it are elsewhere.
     #[default]
+    Unrecorded,
+    /// Nothing: then it may be taken to fill in only what is missing.
     Unsaid,
     /// Nothing, but a query over every row finds whatever it has left wrong.
     Checked,

@@ -16,6 +16,7 @@ mod state;
 #[cfg(test)]
 pub(crate) mod testing;
 mod version;
+mod work;
 
 pub use format::{Behaviour, Format, Formats, Sync};
 pub use migration::{Declaration, Fill, IdError, MigrationId, Parts, Touched, Usage};
@@ -27,8 +28,9 @@ pub use rule::{Breach, Clause, Step};
 pub use sessions::{SessionCheck, SessionRule, Unaccounted, Whereabouts};
 pub(crate) use snapshot::most_in_one_source;
 pub use snapshot::{
-    InstanceState, Label, Listed, LiveGroup, Settling, Snapshot, SourceReport, SourceStatus, Twins,
-    count,
+    Ending, InstanceState, Label, Listed, LiveGroup, Settling, Snapshot, SourceReport,
+    SourceStatus, Twins, count,
 };
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema};
 pub use version::{Version, VersionError};
+pub use work::AtWork;

@@ -141,6 +141,17 @@ pub struct Settling {
     pub left_ms: u64,
 }
 
+/// Leases of one version that nobody renews: each ends by itself, and its instance is not counted any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    pub service: String,
+    /// The version as it was called.
+    pub label: String,
+    pub leases: u64,
+    /// How long it takes until the last of them ends, in milliseconds.
+    pub left_ms: u64,
+}
+
 /// A name that several processes at work go by: one instance as far as anybody counts, and none of them is about to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twins {
@@ -182,6 +193,7 @@ pub struct Snapshot {
     pub remembered: Vec<LiveGroup>,
     pub settling: Vec<Settling>,
     pub twins: Vec<Twins>,
+    pub ending: Vec<Ending>,
     /// Every instance that a source other than the leases lists, by its name.
     pub listed: Vec<Listed>,
     /// The sources, each with a service of which it tells all there is: what it does not list is not there.
@@ -230,6 +242,14 @@ impl Snapshot {
     pub fn groups_of<'a>(&'a self, who: &'a Live) -> impl Iterator<Item = &'a LiveGroup> {
         self.all_groups().filter(move |group| {
             group.service == who.service && group.label.version.as_ref() == Some(&who.version)
+        })
+    }
+
+    /// The leases of this version that nobody renews.
+    pub fn ending_of<'a>(&'a self, who: &'a Live) -> impl Iterator<Item = &'a Ending> {
+        self.ending.iter().filter(move |ending| {
+            let mut groups = self.groups_of(who);
+            ending.service == who.service && groups.any(|group| group.label.text == ending.label)
         })
     }
 

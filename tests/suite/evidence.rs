@@ -221,6 +221,25 @@ scenario!(
 );
 
 scenario!(
+    fn what_was_let_in_for_a_while_goes_by_itself(db: Db) {
+        let shop = backfilled(db, &THREE.replace("= 3", "= 0"));
+        let admit = ["admit", "--service", "web", "--version", "1.1.0", "--for"];
+        let admit = |hold: &str| shop.run(&[&admit[..], &[hold, "--instance", "a"]].concat(), 0);
+        admit("10m");
+        let hold = shop.run(&["gate", "contract", "1"], 10);
+        assert!(hold.stdout.contains("web 1.1.0 reads"), "{hold:?}");
+        assert!(hold.stdout.contains("s more at most"), "{hold:?}");
+        // The lease that is there now is renewed.
+        let old = shop.instance("1.1.0", "a");
+        shop.run(&["gate", "contract", "1"], 11);
+        old.signal(Signal::TERM);
+        old.wait();
+        admit("3s");
+        shop.run(&["contract", "1", "--wait", "1m"], 0);
+    }
+);
+
+scenario!(
     fn instances_that_a_source_calls_starting_do_not_serve(db: Db) {
         let shop = Shop::with_fleet(db, "[services.web]\n");
         shop.run(&["expand"], 0);

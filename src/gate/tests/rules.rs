@@ -2,7 +2,7 @@
 
 use super::world::World;
 use crate::gate::{Facts, Soak};
-use crate::model::{InstanceState, Phase, Step};
+use crate::model::{AtWork, InstanceState, Phase, Step};
 
 const APPEND: &str = "old <1.2.0 new >=1.1.0 append-only backfill contract revert";
 const SYNCED: &str = "old <1.2.0 new >=1.1.0 sync both backfill contract revert";
@@ -223,7 +223,7 @@ fn an_overwriting_backfill_keeps_out_who_writes_only_the_new_format() {
     let amid = amid(world, Step::Backfill);
     amid.expect("admit 1.2.0", "refuse, backfill_first web 1.2.0");
     let mut at_work = amid.clone();
-    at_work.evidence.facts.backfilling = Some("ci: backfill 0001_a".into());
+    at_work.evidence.facts.at_work = AtWork::told("ci", "backfill 0001_a");
     at_work.expect("admit 1.2.0", "hold, backfill_first web 1.2.0");
     amid.expect("admit 1.1.1", "go");
 }
@@ -322,8 +322,88 @@ fn what_was_measured() {
         Step::Backfill,
     );
     running.expect("contract", "refuse, backfill_first");
-    running.evidence.facts.backfilling = Some("ci".into());
+    running.evidence.facts.at_work = AtWork::told("ci", "rollout to web=1.2.0");
     running.expect("contract", "hold, backfill_first");
+}
+
+#[test]
+fn what_somebody_is_at_work_on_passes_by_itself_and_what_is_paused_does_not() {
+    let mut running = amid(
+        World::new(SYNCED, "1.0.0").walk("expand").clone(),
+        Step::Backfill,
+    );
+    let facts = |world: &mut World, doing: &str, paused: &[u64]| {
+        world.evidence.facts.at_work = AtWork::told("ci", doing);
+        world.evidence.facts.paused = paused.iter().copied().collect();
+    };
+    for (doing, paused, verdict) in [
+        ("backfill 0001_a", &[][..], "hold, backfill_first"),
+        ("backfill 0001_a", &[2], "hold, backfill_first"),
+        ("backfill 0001_a", &[1], "refuse, backfill_first"),
+        // Somebody is at work, and not on this one.
+        ("backfill 0002_b", &[], "refuse, backfill_first"),
+        ("", &[1], "refuse, backfill_first"),
+    ] {
+        facts(&mut running, doing, paused);
+        running.expect("contract", verdict);
+    }
+    let helped = |world: &World, words: &str| world.ask(words).blockers[0].help.clone();
+    facts(&mut running, "backfill 0001_a", &[1]);
+    assert!(
+        helped(&running, "contract").starts_with("`migrate backfill resume 0001_a` lets it go on")
+    );
+    facts(&mut running, "", &[1]);
+    assert_eq!(
+        helped(&running, "contract"),
+        "`migrate backfill resume 0001_a`, and then `migrate backfill 0001_a`"
+    );
+    let overwriting = "writes old <1.2.0 new >=1.1.0 backfill contract";
+    let mut amid = amid(
+        World::new(overwriting, "1.0.0")
+            .walk("expand; roll 1.1.0")
+            .clone(),
+        Step::Backfill,
+    );
+    facts(&mut amid, "backfill 0001_a", &[1]);
+    amid.expect("admit 1.2.0", "refuse, backfill_first web 1.2.0");
+    assert!(helped(&amid, "admit 1.2.0").contains("resume 0001_a"));
+
+    let mut pending = World::new(&format!("{SYNCED} | 0002_b"), "1.0.0");
+    pending.expect("backfill", "refuse, expand_first");
+    pending.evidence.facts.at_work = AtWork::told("ci", "expand 0001_a");
+    pending
+        .expect("backfill", "hold, expand_first")
+        .expect("admit 1.1.0", "hold, expand_first web 1.1.0")
+        .expect("expand 0002_b", "hold, order");
+}
+
+#[test]
+fn a_way_back_is_named_only_where_there_is_one() {
+    let helped = |second: &str, walk: &str| {
+        let mut world = World::new(&format!("0001_a revert | {second}"), "");
+        world.walk(walk);
+        world.ask("revert 0001_a").blockers[0].help.clone()
+    };
+    assert_eq!(
+        helped("0002_b revert", "expand; expand 0002_b"),
+        "run `migrate revert 0002_b` first"
+    );
+    for second in [
+        "0002_b",
+        "0002_b no-expand backfill",
+        "0002_b old <1.1.0 contract revert",
+    ] {
+        let walk = match second {
+            "0002_b no-expand backfill" => "expand; backfill 0002_b",
+            "0002_b" => "expand; expand 0002_b",
+            _ => "expand; expand 0002_b; contract 0002_b",
+        };
+        let help = helped(second, walk);
+        assert!(
+            help.starts_with("undo 0001_a with a new migration"),
+            "{second}: {help}"
+        );
+    }
 }
 
 #[test]

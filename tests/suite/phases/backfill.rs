@@ -36,6 +36,35 @@ scenario!(
 );
 
 scenario!(
+    fn a_backfill_that_is_paused_is_not_waited_for(db: Db) {
+        let shop = Shop::with_config(db, "[services.web]\nmin_instances = 0\n");
+        shop.name_migration(APPEND_ONLY);
+        shop.run(&["expand"], 0);
+        shop.project.env("PHASEGATE_CRASH_AT", "backfill.batch");
+        shop.run(&["backfill"], 137);
+        shop.project.env_remove("PHASEGATE_CRASH_AT");
+        // As if it were still at work.
+        let coordinator = shop.ledger("coordinator");
+        let at_work = |doing: &str| {
+            shop.db.execute(&format!(
+                "UPDATE {coordinator} SET holder = 'ci', doing = '{doing}', expires_at = 9000000000000"
+            ));
+        };
+        at_work("backfill 0001_name");
+        let hold = shop.run(&["gate", "contract", "1"], 10);
+        assert!(hold.stdout.contains("is running (ci"), "{hold:?}");
+        shop.run(&["backfill", "pause", "1"], 0);
+        let refused = shop.run(&["gate", "contract", "1"], 11);
+        let resume = "`migrate backfill resume 0001_name` lets it go on";
+        assert!(refused.stdout.contains(resume), "{refused:?}");
+        shop.run(&["backfill", "resume", "1"], 0);
+        shop.run(&["gate", "contract", "1"], 10);
+        at_work("backfill 0002_other");
+        shop.run(&["gate", "contract", "1"], 11);
+    }
+);
+
+scenario!(
     fn a_killed_backfill_goes_on_where_it_stopped(db: Db) {
         let shop = Shop::with_config(
             db,
