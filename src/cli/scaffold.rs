@@ -37,7 +37,7 @@ pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Fail
         let given = global.database_url()?;
         Project::load(root, given.as_ref().map(|given| given.url.as_str()))?;
     }
-    let base = Project::migrations_dir(root);
+    let base = Project::migrations_dir(root)?;
     let number = next_number(&base)?;
     let directory = base.join(format!("{number:04}_{name}"));
     std::fs::create_dir(&directory).map_err(|error| {

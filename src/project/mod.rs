@@ -144,11 +144,18 @@ impl Project {
 
     /// Where the migrations of the project in `dir` are, as far as its `migrate.toml` can be read;
     /// for adding one to a project that is not in order yet.
-    #[must_use]
-    pub fn migrations_dir(dir: &Path) -> PathBuf {
+    ///
+    /// # Errors
+    /// It leads out of the project by a link: what is not read from there is not written there either.
+    pub fn migrations_dir(dir: &Path) -> Result<PathBuf, Problems> {
         let source = Source::read(dir, CONFIG_FILE).ok().flatten();
-        let config = source.as_ref().and_then(Config::read);
-        config.map_or_else(|| dir.to_owned(), |config| dir.join(config.migrations))
+        let Some(config) = source.as_ref().and_then(Config::read) else {
+            return Ok(dir.to_owned());
+        };
+        match config.links.refuse(dir, &config.migrations) {
+            Some(problem) => Err(Problems(vec![problem])),
+            None => Ok(dir.join(config.migrations)),
+        }
     }
 
     /// The migration with this name.

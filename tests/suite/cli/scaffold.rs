@@ -127,3 +127,31 @@ fn a_missing_project_is_explained() {
         assert!(said(&failed).contains("migrate init"), "{failed:?}");
     }
 }
+
+#[test]
+fn nothing_is_written_through_a_link_that_leads_out() {
+    let project = empty();
+    let outside = tempfile::tempdir().expect("a directory");
+    std::os::unix::fs::symlink(outside.path(), project.path().join("elsewhere")).expect("a link");
+    let config = "migrations = \"elsewhere\"\n[services.web]\nmin_instances = 0\n";
+    project.file("migrate.toml", config);
+    let refused = project.migrate(&["new", "more"]).expect_code(1);
+    assert!(
+        said(&refused).contains("leads out of the project"),
+        "{refused:?}"
+    );
+    assert_eq!(
+        std::fs::read_dir(outside.path())
+            .expect("a directory")
+            .count(),
+        0
+    );
+    project.file("migrate.toml", &format!("follow_links = true\n{config}"));
+    project.migrate(&["new", "more"]).expect_code(0);
+    assert_eq!(
+        std::fs::read_dir(outside.path())
+            .expect("a directory")
+            .count(),
+        1
+    );
+}
