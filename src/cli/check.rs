@@ -8,12 +8,14 @@ use super::args::Global;
 use super::failure::Failure;
 use super::out::{Out, note};
 use super::text::count;
+use crate::database::Target;
 use crate::project::Project;
 
 pub(super) fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
     let given = global.database_url()?;
     let url = given.as_ref().map(|given| given.url.as_str());
     let project = Project::load(Path::new("."), url)?;
+    urls_can_be_used(global, &project)?;
     let databases: Vec<&str> = project
         .config
         .database
@@ -40,4 +42,17 @@ pub(super) fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
         databases.join(" and ")
     ));
     Ok(0)
+}
+
+/// No database is asked; but a URL that every other command would refuse is a mistake in the files.
+fn urls_can_be_used(global: &Global, project: &Project) -> Result<(), Failure> {
+    let config = &project.config;
+    if config.database_url.is_some() {
+        super::context::named_target(global, config, &project.root)?;
+    }
+    for replica in &config.database.replicas {
+        Target::parse(replica, &project.root)
+            .map_err(|error| Failure::from(error).at("a URL in `replicas`"))?;
+    }
+    Ok(())
 }

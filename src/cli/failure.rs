@@ -13,6 +13,7 @@ use crate::interrupt;
 use crate::ledger::LedgerError;
 use crate::project::{Problems, UnknownMigration};
 use crate::rollout::RolloutError;
+use crate::text::secret::masked_own;
 
 /// An error that ends a command.
 #[derive(Debug)]
@@ -131,7 +132,8 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        // Before it is broken into lines, where a secret would no longer be found.
+        f.write_str(&masked_own(&self.0.message))
     }
 }
 
@@ -142,7 +144,7 @@ impl Diagnostic for Failure {
         self.0
             .help
             .as_ref()
-            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
+            .map(|help| Box::new(masked_own(help)) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {

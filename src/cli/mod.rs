@@ -65,12 +65,21 @@ pub fn main() -> u8 {
 fn unparsed(error: &clap::Error) -> u8 {
     let out = Out::new(args::Format::Text);
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    if error.use_stderr() {
+        use std::io::IsTerminal as _;
+        // It repeats what was given, which may be a URL in the wrong place.
+        let said = error.render();
+        let is_plain = std::env::var_os("NO_COLOR").is_some() || !std::io::stderr().is_terminal();
+        let said = if is_plain {
+            said.to_string()
+        } else {
+            said.ansi().to_string()
+        };
+        out::note_verbatim(said.trim_end());
+        return code;
+    }
     if let Err(unwritten) = error.print() {
         out.fail(unwritten);
-    }
-    // Nobody is told on standard error that standard error is full.
-    if error.use_stderr() {
-        return code;
     }
     out.exit_code(code, Purpose::Tells)
 }

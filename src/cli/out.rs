@@ -3,13 +3,17 @@
 //! Invariant: all text goes out through here, line by line, and each line is shown as data: what others wrote in it can begin no
 //! line of its own, hide nothing and steer no terminal. JSON is exact.
 //!
+//! Invariant: no secret that this process was given goes out, and no password of a URL, wherever it stood.
+//!
 //! Invariant: an output that cannot be written ends no command on its way. The first error is kept, and decides about the
 //! exit code at the end: an answer that did not arrive is not a yes.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use super::args::Format;
+use crate::text::secret::masked_own;
 use crate::text::shown::shown;
 
 /// The exit code of a command that did what it was asked for, and whose result could not be written.
@@ -66,6 +70,7 @@ impl Out {
             return;
         }
         let mut stdout = io::stdout().lock();
+        let text = masked_own(text);
         let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
         if let Err(error) = written {
             self.fail(error);
@@ -73,6 +78,8 @@ impl Out {
     }
 
     pub(super) fn json(&self, value: &serde_json::Value) {
+        let mut value = value.clone();
+        without_secrets(&mut value);
         self.write(&value.to_string());
     }
 
@@ -104,6 +111,20 @@ impl Out {
     }
 }
 
+/// Each text in it is looked at by itself: marks around it might be taken for a part of it.
+fn without_secrets(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => {
+            if let Cow::Owned(masked) = masked_own(text) {
+                *text = masked;
+            }
+        }
+        serde_json::Value::Array(values) => values.iter_mut().for_each(without_secrets),
+        serde_json::Value::Object(values) => values.values_mut().for_each(without_secrets),
+        _ => {}
+    }
+}
+
 /// A line on standard error, for a person.
 pub(super) fn note(text: &str) {
     note_verbatim(&shown(text));
@@ -112,6 +133,7 @@ pub(super) fn note(text: &str) {
 /// Lines on standard error in which everything of others is shown as data already.
 pub(super) fn note_verbatim(text: &str) {
     let mut stderr = io::stderr().lock();
+    let text = masked_own(text);
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(stderr, "{text}");
 }

@@ -47,7 +47,7 @@ impl Target {
             Dialect::Postgres | Dialect::Mysql => {
                 let server = ServerUrl::parse(url, *dialect).map_err(DatabaseError::bad_url)?;
                 if let Some(password) = &server.password {
-                    secret::remember(password);
+                    secret::remember(password, &server.names());
                 }
                 Place::Server(Box::new(server))
             }
@@ -94,10 +94,10 @@ impl Target {
         };
         if matches!(self.place, Place::Server(_)) {
             let password = source.read().await?;
-            secret::remember(&password);
             let owned = current.to_mut();
             owned.password = Some(source.clone());
             if let Place::Server(server) = &mut owned.place {
+                secret::remember(&password, &server.names());
                 server.password = Some(password);
             }
         }
@@ -207,10 +207,23 @@ fn sqlite_path(url: &str, base: &Path) -> Result<PathBuf, DatabaseError> {
     let rest = url.strip_prefix("sqlite:").unwrap_or(url);
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     let (file, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // Not repeated: it may be the URL of a server, with a password.
+    let first = file.split('/').next().unwrap_or_default();
+    if first
+        .split_once(':')
+        .is_some_and(|(_, after)| after.contains('@'))
+    {
+        return Err(DatabaseError::bad_url(
+            "a SQLite URL names a file, and no user and host; write `sqlite://app.db`, or the URL of the server with its own \
+             scheme, such as `postgres://`"
+                .to_owned(),
+        ));
+    }
     if !query.is_empty() {
-        return Err(DatabaseError::bad_url(format!(
-            "`{url}`: parameters after `?` are not supported for SQLite; write `sqlite://{file}`"
-        )));
+        return Err(DatabaseError::bad_url(
+            "parameters after `?` are not supported for SQLite; write `sqlite://` and the file alone"
+                .to_owned(),
+        ));
     }
     if file.is_empty() || file == ":memory:" {
         return Err(DatabaseError::bad_url(format!(

@@ -119,6 +119,13 @@ impl ServerUrl {
         Ok(found)
     }
 
+    /// What is said of it anyway.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let names = [&self.user, &self.host, &self.database];
+        let names = names.into_iter().flatten().map(String::as_str);
+        names.chain([self.scheme.as_str()]).collect()
+    }
+
     fn add(&mut self, name: &str, value: String, dialect: Dialect) -> Result<(), String> {
         let known = parameters::known(name, &value, dialect)?;
         let is_repeated = |(other, _): &(String, String)| other == known && known != "options";

@@ -6,6 +6,7 @@ use super::tables::GENESIS;
 use super::{Ledger, LedgerError, first};
 use crate::database::Row;
 use crate::model::MigrationId;
+use crate::text::secret;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -232,6 +233,31 @@ impl Head {
     }
 }
 
+/// What the tables are checked against, and so stays exact: nobody writes a text of his own there.
+const EXACT: [&str; 6] = ["to", "file", "sha256", "steps", "kinds", "declared"];
+
+/// The detail of an event without secrets: what a person gave as a reason, or a program said, may hold them, and the log is
+/// read by many and kept for ever.
+fn without_secrets(detail: &serde_json::Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match detail {
+        Json::String(text) => Json::String(secret::masked(text).into_owned()),
+        Json::Array(values) => values.iter().map(without_secrets).collect(),
+        Json::Object(values) => {
+            let each = values.iter().map(|(key, value)| {
+                let value = if EXACT.contains(&key.as_str()) {
+                    value.clone()
+                } else {
+                    without_secrets(value)
+                };
+                (key.clone(), value)
+            });
+            each.collect()
+        }
+        other => other.clone(),
+    }
+}
+
 impl Ledger<'_> {
     /// Appends to the log.
     ///
@@ -254,7 +280,7 @@ impl Ledger<'_> {
             actor: actor.to_owned(),
             kind: kind.name().to_owned(),
             migration: migration.map(ToString::to_string),
-            detail: detail.to_string(),
+            detail: without_secrets(detail).to_string(),
             previous: head.hash,
             hash: String::new(),
         };

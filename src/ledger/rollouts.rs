@@ -257,6 +257,9 @@ impl Ledger<'_> {
         why: &str,
         actor: &str,
     ) -> Result<(), LedgerError> {
+        // What a program said may hold a secret.
+        let why = crate::text::secret::masked(why);
+        let why = why.as_ref();
         let changed = self
             .execute(
                 "UPDATE {rollouts} SET stopped = ? WHERE id = ? AND stopped <> ?",

@@ -247,6 +247,14 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24 * 20);
 /// repeat more than the scheme: a URL may hold a password.
 fn dialect_of(url: &str) -> Result<Dialect, String> {
     let scheme = url.split_once(':').map(|(scheme, _)| scheme.trim());
+    let is_of_a_server = matches!(
+        scheme,
+        Some("postgres" | "postgresql" | "mysql" | "mariadb")
+    );
+    if is_of_a_server && !url.contains("://") {
+        let scheme = scheme.unwrap_or_default();
+        return Err(format!("has no `//` behind `{scheme}:`"));
+    }
     match scheme {
         Some("sqlite") => Ok(Dialect::Sqlite),
         Some("postgres" | "postgresql") => Ok(Dialect::Postgres),

@@ -20,10 +20,19 @@ const LONG: usize = 8;
 /// How many are kept in mind.
 const MOST: usize = 256;
 
-static REMEMBERED: RwLock<Vec<String>> = RwLock::new(Vec::new());
+static REMEMBERED: RwLock<Vec<Remembered>> = RwLock::new(Vec::new());
 
-/// Keeps a secret in mind, as it is and as a URL writes it, so that [`masked`] finds it.
-pub fn remember(secret: &str) {
+/// A secret in one of its forms.
+struct Remembered {
+    form: String,
+    /// Whether it is also the name of something, such as of the user whose password it is: then it says little, and what
+    /// this program says of itself would lose its names.
+    is_a_name: bool,
+}
+
+/// Keeps a secret in mind, in every form in which programs print it, so that [`masked`] finds it. `names` are words that are
+/// said anyway.
+pub fn remember(secret: &str, names: &[&str]) {
     if secret.chars().count() < SHORTEST {
         return;
     }
@@ -34,13 +43,65 @@ pub fn remember(secret: &str) {
     if known.len() >= MOST {
         known.clear();
     }
-    for form in [secret.to_owned(), percent_encoded(secret)] {
-        if !known.contains(&form) {
-            known.push(form);
+    let is_a_name = names.contains(&secret);
+    for form in forms(secret) {
+        if !known.iter().any(|one| one.form == form) {
+            known.push(Remembered { form, is_a_name });
         }
     }
     // One that contains another is looked for first.
-    known.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    known.sort_by_key(|one| std::cmp::Reverse(one.form.len()));
+}
+
+/// A secret as it is, and as programs write it. What is percent-encoded in whole or in part is decoded where it is looked for.
+fn forms(secret: &str) -> Vec<String> {
+    let mut forms = vec![secret.to_owned()];
+    let quoted = [
+        secret.replace('\\', "\\\\").replace('"', "\\\""),
+        secret.replace('\'', "''"),
+        secret.replace('\'', "'\\''"),
+        secret
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;"),
+    ];
+    let hexadecimal: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let encoded = (0..3).flat_map(|before| {
+        let standard = inside_base64(secret.as_bytes(), before);
+        let for_urls = standard.replace('+', "-").replace('/', "_");
+        [standard, for_urls]
+    });
+    let longer = [hexadecimal.to_uppercase(), hexadecimal];
+    let longer = longer
+        .into_iter()
+        .chain(encoded)
+        .filter(|form| form.len() >= LONG);
+    for form in quoted.into_iter().chain(longer) {
+        if !forms.contains(&form) {
+            forms.push(form);
+        }
+    }
+    forms
+}
+
+/// What of the base64 of a text depends on this part of it alone, where `before` bytes and perhaps more stand around it.
+fn inside_base64(part: &[u8], before: usize) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bits: Vec<u8> = part
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |at| (byte >> at) & 1))
+        .collect();
+    // The first digit that begins within the part.
+    let skipped = (6 - (before * 8) % 6) % 6;
+    let whole = bits.get(skipped..).unwrap_or_default().chunks_exact(6);
+    whole
+        .filter_map(|digit| {
+            let number = digit
+                .iter()
+                .fold(0, |number, bit| number * 2 + usize::from(*bit));
+            DIGITS.get(number).map(|digit| char::from(*digit))
+        })
+        .collect()
 }
 
 /// A text with every byte percent-encoded that is no letter, digit, `-`, `.`, `_` or `~`.
@@ -67,14 +128,77 @@ pub fn masked_forms(text: &str) -> Cow<'_, str> {
 #[must_use]
 pub fn masked(text: &str) -> Cow<'_, str> {
     let mut spans = spans(text);
-    if let Ok(known) = REMEMBERED.read() {
-        for secret in known.iter() {
-            let found = text.match_indices(secret.as_str());
-            let found = found.map(|(at, _)| at..at + secret.len());
-            spans.extend(found.filter(|span| secret.len() >= LONG || is_word(text, span)));
+    spans.extend(remembered(text, |_| true));
+    without(text, spans)
+}
+
+/// What this program says, without the credentials of URLs and without the secrets that it was given, wherever it has got
+/// them from. Its own words are not taken for the names of secrets.
+#[must_use]
+pub fn masked_own(text: &str) -> Cow<'_, str> {
+    let mut spans: Vec<_> = in_urls(text).collect();
+    spans.extend(remembered(text, |one| {
+        !one.is_a_name && one.form.len() >= LONG
+    }));
+    without(text, spans)
+}
+
+/// Where a secret that was remembered stands in a text, also where it is percent-encoded there.
+fn remembered(text: &str, counts: impl Fn(&Remembered) -> bool) -> Vec<Range<usize>> {
+    let Ok(known) = REMEMBERED.read() else {
+        return Vec::new();
+    };
+    if known.is_empty() {
+        return Vec::new();
+    }
+    let mut spans = Vec::new();
+    let mut find = |text: &str, place: &dyn Fn(Range<usize>) -> Range<usize>| {
+        for one in known.iter().filter(|one| counts(one)) {
+            let found = text.match_indices(one.form.as_str());
+            let found = found.map(|(at, _)| at..at + one.form.len());
+            let found = found.filter(|span| one.form.len() >= LONG || is_word(text, span));
+            spans.extend(found.map(place));
+        }
+    };
+    find(text, &|span| span);
+    if text.contains('%') {
+        let (decoded, places) = percent_decoded(text);
+        let place = |at: usize| places.get(at).copied().unwrap_or(text.len());
+        find(&decoded, &|span| place(span.start)..place(span.end));
+    }
+    spans
+}
+
+/// A text with what is percent-encoded decoded, and where each of its bytes begins in the text as it was. What is no UTF-8
+/// then is left out, byte by byte.
+fn percent_decoded(text: &str) -> (String, Vec<usize>) {
+    let (mut bytes, mut places) = (Vec::new(), Vec::new());
+    let mut at = 0;
+    while let Some(byte) = text.as_bytes().get(at) {
+        let encoded = (*byte == b'%')
+            .then(|| text.get(at + 1..at + 3))
+            .flatten()
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(encoded.unwrap_or(*byte));
+        places.push(at);
+        at += if encoded.is_some() { 3 } else { 1 };
+    }
+    match String::from_utf8(bytes) {
+        Ok(decoded) => (decoded, places),
+        Err(error) => {
+            // A byte for each: so the places stay where they are.
+            let bytes = error.into_bytes();
+            let plain = bytes.iter().map(|byte| {
+                if byte.is_ascii() {
+                    char::from(*byte)
+                } else {
+                    '?'
+                }
+            });
+            (plain.collect(), places)
         }
     }
-    without(text, spans)
 }
 
 fn without(text: &str, mut spans: Vec<Range<usize>>) -> Cow<'_, str> {
@@ -107,12 +231,25 @@ fn is_word(text: &str, span: &Range<usize>) -> bool {
 /// Where the forms of a secret stand in a text.
 #[must_use]
 pub fn spans(text: &str) -> Vec<Range<usize>> {
-    let urls = text
-        .match_indices("://")
-        .filter_map(|(at, mark)| credentials(text, at + mark.len()));
-    let mut found: Vec<_> = urls.chain(named(text)).collect();
+    let mut found: Vec<_> = in_urls(text).chain(named(text)).collect();
     found.sort_by_key(|span| (span.start, span.end));
     found
+}
+
+/// Where passwords of URLs stand in a text.
+fn in_urls(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    // Mistyped ones hold passwords as well.
+    let without_slashes = ["postgres:", "postgresql:", "mysql:", "mariadb:", "sqlite:"];
+    let mistyped = without_slashes.into_iter().flat_map(|scheme| {
+        let found = text.match_indices(scheme);
+        found
+            .map(|(at, scheme)| at + scheme.len())
+            .filter(|at| !text.get(*at..).is_some_and(|rest| rest.starts_with("//")))
+    });
+    text.match_indices("://")
+        .map(|(at, mark)| at + mark.len())
+        .chain(mistyped)
+        .filter_map(|start| credentials(text, start))
 }
 
 /// The password in the URL whose part after `://` begins at `start`.
@@ -240,6 +377,8 @@ mod tests {
             ),
             ("PGPASSWORD=abc psql", "PGPASSWORD=*** psql"),
             ("password = \"S3\"", "password = \"***\""),
+            ("postgres:u:secret@h", "postgres:u:***@h"),
+            ("mysql:/u:secret@h", "mysql:/u:***@h"),
             // Words that only speak of one.
             (
                 "password authentication failed for user \"bob\"",
@@ -256,14 +395,62 @@ mod tests {
         }
     }
 
+    /// What tests remember in this process is found by all of them.
+    const SECRET: &str = "kk/Q>x-re\"mem'bered~é";
+
     #[test]
     fn what_was_remembered_is_found_in_any_form() {
-        remember("kk/Q>x-remembered");
-        remember("abc");
-        remember("shop");
+        remember(SECRET, &[]);
+        remember("abc", &[]);
+        remember("shop", &[]);
         assert_eq!(
-            masked("said kk/Q>x-remembered and kk%2FQ%3Ex-remembered, abc, shop, shopping"),
+            masked(&format!(
+                "said {SECRET} and {}, abc, shop, shopping",
+                percent_encoded(SECRET)
+            )),
             "said *** and ***, abc, ***, shopping"
         );
+        let lower = percent_encoded(SECRET).to_lowercase().replace("q%", "Q%");
+        let partly = SECRET.replace('/', "%2f").replace('é', "%c3%A9");
+        let hexadecimal: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
+        for form in [
+            lower,
+            partly,
+            hexadecimal,
+            format!("{:?}", SECRET.replace('é', "é")),
+        ] {
+            let said = masked(&form).into_owned();
+            assert!(said.trim_matches('"') == "***", "{form}: {said}");
+        }
+        // Another text that is not UTF-8 once it is decoded.
+        assert_eq!(masked(&format!("%ff {SECRET} %e9")), "%ff *** %e9");
+    }
+
+    #[test]
+    fn a_secret_inside_of_base64_is_found_wherever_it_stands() {
+        remember("another-0ne-of-them", &[]);
+        for (text, encoded) in [
+            ("another-0ne-of-them", "YW5vdGhlci0wbmUtb2YtdGhlbQ=="),
+            ("u:another-0ne-of-them", "dTphbm90aGVyLTBuZS1vZi10aGVt"),
+            (
+                "bob:another-0ne-of-them;",
+                "Ym9iOmFub3RoZXItMG5lLW9mLXRoZW07",
+            ),
+        ] {
+            let said = masked(encoded).into_owned();
+            assert!(said.contains("***") && said.len() < 12, "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_this_program_says_itself_keeps_its_names() {
+        remember("a-name-of-it", &["a-name-of-it"]);
+        remember("its-real-secret", &["bob"]);
+        let said = "a-name-of-it and its-real-secret; token: x, postgres://b:c@d/e";
+        assert_eq!(
+            masked_own(said),
+            "a-name-of-it and ***; token: x, postgres://b:***@d/e"
+        );
+        assert!(!masked(said).contains("a-name-of-it"));
     }
 }

@@ -284,3 +284,84 @@ fn a_long_line_is_cut_around_what_is_wrong() {
     assert!(!output.stderr.contains("panicked"), "{output:?}");
     assert!(output.stderr.len() < 50_000, "{}", output.stderr.len());
 }
+
+/// The password of the database, in whatever form and wherever it gets into what we say or keep.
+#[test]
+fn the_password_of_the_database_is_kept_nowhere() {
+    const FORMS: [&str; 6] = [
+        "S3cr3t/Wörd!x",
+        "S3cr3t%2FW%C3%B6rd%21x",
+        "S3cr3t%2fW%c3%b6rd!x",
+        // Its base64, alone and as `bob:` and it; and its bytes.
+        "UzNjcjN0L1fDtnJkIXg=",
+        "Ym9iOlMzY3IzdC9Xw7ZyZCF4",
+        "5333637233742f57c3b672642178",
+    ];
+    let db = Db::on("postgres");
+    let url = db.url.replacen(
+        "postgres://postgres@",
+        "postgres://postgres:S3cr3t%2FW%C3%B6rd!x@",
+        1,
+    );
+    assert_ne!(url, db.url);
+    let said = FORMS.join(" ");
+    let config = format!(
+        "[services.web]\nmin_instances = 1\n[fleet]\nsources = [{{ kind = \"command\", name = \"list\", run = [\"sh\", \"-c\", {}] }}]\n",
+        toml_text(&format!("printf '%s' '{said}' >&2; exit 1"))
+    );
+    let shop = Shop::with_config(db, &config);
+    shop.project.env("DATABASE_URL", &url);
+    shop.name_migration(crate::support::shop::APPEND_ONLY);
+    shop.run(&["expand"], 0);
+    let lease = [
+        "admit",
+        "--service",
+        "web",
+        "--version",
+        "1.1.0",
+        "--instance",
+        "a",
+        "--for",
+        "1h",
+    ];
+    shop.run(&lease, 0);
+    let of_another = format!(
+        "because psql postgres://me:{0}@other/x said {said}",
+        "An0therOne"
+    );
+    let wrong = url.replace("postgres://", "postgres:");
+    for command in [
+        &["fleet"][..],
+        &["gate", "contract", NAME],
+        &["backfill", "--accept-unknown", &of_another],
+        &["contract", "--accept-unknown", &of_another],
+        &["fleet", "forget", "a", "--reason", &of_another],
+        &["status", &url],
+        &["status", "--database-url", &wrong],
+        &["show", &of_another],
+        &["gate", "deploy", &of_another],
+        &["log"],
+        &["log", "--output", "json"],
+        &["fleet", "-vvvv"],
+    ] {
+        let output = shop.project.migrate(command);
+        let all = format!("{}{}", output.stdout, output.stderr);
+        for form in FORMS.iter().chain(&["An0therOne"]) {
+            assert!(
+                !all.contains(form.trim_end_matches('=')),
+                "{form}: {output:?}"
+            );
+        }
+    }
+    let events = shop
+        .db
+        .query(&format!("SELECT detail FROM {}", shop.db.ledger("events")));
+    let events = format!("{events:?}");
+    assert!(events.contains("because psql"), "{events}");
+    for form in FORMS.iter().chain(&["An0therOne"]) {
+        assert!(
+            !events.contains(form.trim_end_matches('=')),
+            "{form}: {events}"
+        );
+    }
+}

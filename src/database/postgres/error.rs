@@ -32,6 +32,7 @@ pub(super) fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
             found.position = Some(position);
         }
         if let Some(detail) = inner.detail() {
+            let detail = crate::text::secret::masked(detail);
             found.message = format!("{} ({detail})", found.message);
         }
     }
