@@ -4,6 +4,7 @@
 //! Almost every statement but those that read and write rows commits the transaction around it.
 
 mod alter;
+mod client;
 mod create;
 mod cursor;
 mod functions;
@@ -80,14 +81,7 @@ fn reject(sql: &str, tokens: &[Token]) -> Result<(), ScriptError> {
             "write CONCAT(a, b), or OR",
         ));
     }
-    match tokens.first() {
-        Some(first) if first.is_word(sql, "delimiter") => Err(ScriptError::new(
-            first.span.clone(),
-            "DELIMITER is a command of the mysql client, not SQL",
-            "leave it out: BEGIN … END is followed to its end, and every statement ends with `;`",
-        )),
-        _ => Ok(()),
-    }
+    client::reject(sql, tokens)
 }
 
 fn classify(mut cursor: Cursor<'_>) -> Facts {

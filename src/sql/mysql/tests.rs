@@ -275,6 +275,25 @@ fn a_body_that_is_not_closed_and_other_traps() {
             "never closed",
         ),
         ("DELIMITER //\nSELECT 1//", "DELIMITER"),
+        (
+            "SOURCE other.sql;",
+            "SOURCE is a command of the mysql client",
+        ),
+        (
+            "source other.sql\nCREATE TABLE t (id int);",
+            "SOURCE is a command",
+        ),
+        (
+            "\\. other.sql\nCREATE TABLE t (id int);",
+            "\\. is a command",
+        ),
+        ("\\u shop\n", "\\u is a command"),
+        ("SELECT 1\\G\n", "\\G is a command"),
+        ("system ls;", "SYSTEM is a command"),
+        (
+            "LOAD DATA LOCAL INFILE 'x' INTO TABLE t;",
+            "takes its rows from a file",
+        ),
         ("UPDATE t SET a = b || 'x'", "`||` means OR"),
         ("SELECT 'it\\';", "quote is never closed"),
         ("SELECT 1 /* x", "comment is never closed"),
