@@ -7,6 +7,7 @@ mod along;
 mod answers;
 mod connecting;
 mod error;
+mod heard;
 mod keys;
 mod mysql;
 mod own;
@@ -28,6 +29,7 @@ pub use along::{Along, KeyIndex, TableKind};
 pub use connecting::{Asks, ConnectOptions, Server, connect};
 pub(crate) use error::INTERRUPTED;
 pub use error::{DatabaseError, ErrorKind};
+pub use heard::{Heard, Severity};
 pub use keys::{Key, KeyRange, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, equals, keyless};
 pub use password::PasswordSource;
@@ -353,6 +355,10 @@ pub trait Connection: Send {
             })?;
         }
         Ok(answers)
+    }
+    /// What the server has said about statements of the user's since this was asked last, beside errors.
+    fn heard(&mut self) -> Vec<Heard> {
+        Vec::new()
     }
     /// Runs one statement of the user's outside of any transaction. Where changes of the schema commit
     /// by themselves, it waits for locks no longer than `limit`.

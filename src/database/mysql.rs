@@ -10,12 +10,13 @@ use sqlx::mysql::{MySqlConnection, MySqlQueryResult, MySqlRow};
 use sqlx::{AssertSqlSafe, Connection as _, Executor};
 
 use super::answers::collect;
+use super::heard::{Heard, Kept};
 use super::own::OwnSession;
 use super::stop::{BOUND, Stop};
 use super::{
     Access, AddCheck, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
     ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
-    Session, StatementTimeout, Target, Value, Wire, Writers,
+    Session, StatementTimeout, Stopped, Target, Value, Wire, Writers,
 };
 use crate::interrupt::Interrupt;
 use crate::sql::{Ddl, Dialect, Object, Script};
@@ -36,6 +37,7 @@ mod rights;
 mod sessions;
 mod stored;
 mod values;
+mod warnings;
 
 use cancel::{Place, end_statement};
 use error::from_sqlx;
@@ -109,6 +111,9 @@ pub(super) struct Mysql {
     /// That this session is ours.
     own: Option<OwnSession>,
     marked: Marked,
+    heard: Kept,
+    /// Which of the user's statements that belong together is run.
+    at: usize,
 }
 
 /// Whether others can see that a session is ours.
@@ -140,6 +145,8 @@ impl Mysql {
             stop: Stop::new(how.interrupt),
             own: None,
             marked: Marked::No,
+            heard: Kept::default(),
+            at: 0,
         };
         connection.prepare_session(how.lock_limit).await?;
         connection.refuse_replica(how.server).await?;
@@ -353,10 +360,23 @@ impl Connection for Mysql {
         if self.open.is_some() {
             self.refuse_untransactional(sql).await?;
         }
-        match self.limit {
+        let ran = match self.limit {
             Some(limit) => self.within(limit, sql).await,
             None => self.plain(sql).await,
-        }
+        };
+        self.listen(ran).await
+    }
+
+    async fn call_and_run(
+        &mut self,
+        calls: &[Call],
+        statements: &[&str],
+    ) -> Result<Vec<Answer>, Stopped> {
+        self.run_each(calls, statements).await
+    }
+
+    fn heard(&mut self) -> Vec<Heard> {
+        self.heard.take()
     }
 
     async fn run_alone(&mut self, sql: &str, limit: LockTimeout) -> Result<u64, DatabaseError> {
@@ -366,6 +386,7 @@ impl Connection for Mysql {
         }
         self.untransactional = None;
         let ran = self.plain(sql).await;
+        let ran = self.listen(ran).await;
         let restored = match self.restore.take() {
             Some(restore) => {
                 self.stop.ending();

@@ -1,8 +1,11 @@
 //! What the server's errors are, by their codes.
 
+use std::borrow::Cow;
+
 use sqlx::postgres::PgDatabaseError;
 
 use crate::database::{DatabaseError, ErrorKind};
+use crate::text::secret;
 
 pub(super) fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
     let mut found = DatabaseError::from_sqlx(error, |inner| {
@@ -25,6 +28,11 @@ pub(super) fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
             _ => ErrorKind::Statement,
         }
     });
+    let without_secrets = |text: &mut String| {
+        if let Cow::Owned(masked) = secret::masked(text) {
+            *text = masked;
+        }
+    };
     if let sqlx::Error::Database(inner) = error
         && let Some(inner) = inner.try_downcast_ref::<PgDatabaseError>()
     {
@@ -35,6 +43,14 @@ pub(super) fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
             let detail = crate::text::secret::masked(detail);
             found.message = format!("{} ({detail})", found.message);
         }
+        // Which function of theirs it happened in, innermost first.
+        if let Some(context) = inner.r#where().and_then(|context| context.lines().next()) {
+            found.message = format!("{} [{context}]", found.message);
+        }
+        if let Some(hint) = inner.hint() {
+            found.message = format!("{}. The server's hint: {hint}", found.message);
+        }
+        without_secrets(&mut found.message);
     }
     found
 }

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use sqlx::postgres::{PgQueryResult, PgRow};
-use sqlx::{AssertSqlSafe, Column, Executor, Row as _, TypeInfo, ValueRef};
+use sqlx::{AssertSqlSafe, Column, Either, Executor, Row as _, TypeInfo, ValueRef};
+
+use tracing::instrument::WithSubscriber as _;
 
 use super::cancel::{Place, beginning_of};
 use super::names::{self, Whose};
 use super::{Postgres, from_sqlx, literal, place};
 use crate::database::answers::collect;
+use crate::database::heard::{Ear, Heard};
 use crate::database::stop::BOUND;
 use crate::database::{Answer, Asks, Call, DatabaseError, ErrorKind, Row, Stopped, Value};
 
@@ -112,8 +116,19 @@ impl Postgres {
         let read = read.copied().unwrap_or(all.len());
         let sql = all.join(SEPARATOR);
         let known_by = beginning_of(&sql, interrupt);
+        // What it says about statements of ours is of no interest to anybody.
+        let ear = first_of_theirs.map(|_| &*self.ear.get_or_insert_with(Ear::new));
         let items = self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)));
+        let items = items.inspect_ok(|item| {
+            if let (Some(ear), Either::Left(_)) = (ear, item) {
+                ear.next();
+            }
+        });
         let collecting = collect(items, read, PgQueryResult::rows_affected, decode, from_sqlx);
+        let collecting = match ear {
+            Some(ear) => collecting.with_subscriber(ear.begin()).left_future(),
+            None => collecting.right_future(),
+        };
         // What is alone in its text: the beginning of a transaction is marked, and a statement outside of any is theirs.
         let is_alone = begins.is_some() || !self.in_transaction;
         let (place, target, known_by) = (&self.place, &self.target, known_by.as_str());
@@ -123,6 +138,12 @@ impl Postgres {
         }
         let watched = self.stop.watch(BOUND, collecting, cancel).await;
         self.stop.ended();
+        for (done, severity, text) in ear.map(Ear::heard).unwrap_or_default() {
+            let place = places.iter().position(|place| *place == done);
+            if let Some(at) = place.and_then(|place| place.checked_sub(first_of_theirs?)) {
+                self.heard.keep(Heard { at, severity, text });
+            }
+        }
         let (answers, failed) = watched?;
         if let Some(answer) = asked.and_then(|index| answers.get(index)) {
             self.place.found(&answer.rows);
