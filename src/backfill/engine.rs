@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use super::failed::{FailedBatch, FailedOn};
 use super::pace::{Sizes, retry_size};
-use super::{BackfillError, Report, key, statement};
+use super::{BackfillError, Report, key, narrow, statement};
 use crate::database::{
     Access, Connection, DatabaseError, ErrorKind, KeyRange, LockTimeout, Start, StatementTimeout,
 };
-use crate::ledger::{Ledger, RangeRecord};
+use crate::ledger::{Ledger, LedgerError, RangeRecord};
 use crate::model::{MigrationId, Phase};
 use crate::project::{BackfillFile, BackfillRules};
 
@@ -30,6 +31,25 @@ pub struct Limits {
     pub lock_retry_for: Duration,
 }
 
+/// What an attempt at a batch was about.
+pub(super) struct About {
+    pub(super) keys: KeyRange,
+    /// How many keys that are; 0 before they are counted.
+    pub(super) count: u64,
+    /// Whether the user's statement was begun, so that an error may be about its rows.
+    pub(super) is_of_their_statement: bool,
+}
+
+impl About {
+    pub(super) fn of(range: &RangeRecord) -> Self {
+        Self {
+            keys: range.left.clone(),
+            count: 0,
+            is_of_their_statement: false,
+        }
+    }
+}
+
 impl Engine<'_> {
     /// Runs the next batch of a range, and records how far the range is in the same transaction.
     pub(super) async fn batch(
@@ -42,8 +62,7 @@ impl Engine<'_> {
         let mut size = sizes.resumed(range.size);
         let began = Instant::now();
         for failures in 1.. {
-            // What the attempt was about, for a message.
-            let mut about = range.left.clone();
+            let mut about = About::of(range);
             let attempt = self
                 .attempt(connection, range, sizes, size, &mut about)
                 .await;
@@ -53,8 +72,16 @@ impl Engine<'_> {
             };
             // A broken connection cannot be rolled back, and need not be.
             let _ = connection.rollback().await;
+            if about.is_of_their_statement && error.is_of_a_statement() {
+                let found = narrow::Search {
+                    engine: self,
+                    sizes,
+                    report,
+                };
+                return found.narrow(connection, range, about, error).await;
+            }
             if !error.is_worth_retrying() || began.elapsed() >= self.limits.lock_retry_for {
-                return Err(self.named(error, &about));
+                return Err(self.named(error, FailedOn::Range(about.keys)));
             }
             size = retry_size(size, failures);
             report(Report::Retry {
@@ -67,27 +94,35 @@ impl Engine<'_> {
     }
 
     /// Says which keys an error is about.
-    fn named(&self, error: BackfillError, about: &KeyRange) -> BackfillError {
+    pub(super) fn named(&self, error: BackfillError, on: FailedOn) -> BackfillError {
         match error {
-            BackfillError::Database(mut error) => {
-                error.message = format!(
-                    "{}: the batch {about} failed, and everything before it stays done: {}",
-                    self.file.path.display(),
-                    error.message
-                );
-                error.into()
+            // It says nothing about these keys.
+            BackfillError::Database(cause)
+            | BackfillError::Ledger(LedgerError::Database(cause))
+                if !matches!(
+                    cause.kind,
+                    ErrorKind::Unreachable | ErrorKind::Full | ErrorKind::Interrupted
+                ) =>
+            {
+                BackfillError::Failed(Box::new(FailedBatch {
+                    migration: self.id.clone(),
+                    path: self.file.path.clone(),
+                    columns: self.rules.key.clone(),
+                    on,
+                    cause,
+                }))
             }
             other => other,
         }
     }
 
-    async fn attempt(
+    pub(super) async fn attempt(
         &self,
         connection: &mut dyn Connection,
         range: &RangeRecord,
         sizes: Sizes,
         size: u64,
-        about: &mut KeyRange,
+        about: &mut About,
     ) -> Result<RangeRecord, BackfillError> {
         let rows = connection.capabilities().row_comparison;
         let began = Instant::now();
@@ -105,14 +140,17 @@ impl Engine<'_> {
         let ahead = key::ahead(connection, self.keys(), &range.left, size).await?;
         let keys = match ahead {
             Some(end) => {
-                about.last = end;
+                about.keys.last = end;
                 size
             }
             None => connection.count_keys(self.keys(), &range.left).await?,
         };
+        about.count = keys;
         let mut changed = 0;
         if keys > 0 {
-            let sql = statement::over(&self.file.statement, about, rows);
+            let sql = statement::over(&self.file.statement, &about.keys, rows);
+            // What it puts off until the commit fails there.
+            about.is_of_their_statement = true;
             changed = connection.run(&sql).await?;
             crate::crash::point("backfill.ran");
         }
@@ -120,7 +158,7 @@ impl Engine<'_> {
         let next = RangeRecord {
             position: range.position,
             left: KeyRange {
-                start: Start::After(about.last.clone()),
+                start: Start::After(about.keys.last.clone()),
                 last: range.left.last.clone(),
             },
             seen: range.seen.saturating_add(keys),
@@ -223,7 +261,7 @@ fn without_count(query: &str) -> Option<&str> {
 }
 
 /// Between two attempts: long enough for whoever holds a lock, and never the same for two waiters.
-async fn pause() {
+pub(super) async fn pause() {
     tokio::time::sleep(Duration::from_millis(fastrand::u64(200..800))).await;
 }
 

@@ -5,6 +5,8 @@
 //! | `pace` | pure: how large a batch is, how long a rest, how fast it goes |
 //! | `statement` | pure: a statement with the ends of a range put in |
 //! | `engine` | one batch: in one transaction with its checkpoint, tried again, split |
+//! | `narrow` | which row of a batch it is that fails |
+//! | `failed` | pure: what a batch failed on and how it goes on, in words |
 //! | `key` | whether it can go along a key, and keys that are read exactly |
 //! | `ranges` | which keys there are, and how workers share them |
 //! | `throttle` | what makes a backfill wait: signals, and what somebody asked for |
@@ -17,7 +19,9 @@
 
 mod check;
 mod engine;
+mod failed;
 mod key;
+mod narrow;
 mod pace;
 mod ranges;
 mod statement;
@@ -30,6 +34,7 @@ use crate::model::Phase;
 
 pub use check::Finding;
 pub use engine::{Engine, Limits};
+pub use failed::{FailedBatch, FailedOn};
 pub use workers::{Run, Totals};
 
 /// How a running backfill gets on.
@@ -42,6 +47,11 @@ pub enum Report {
     Released,
     /// A batch did not get through and is tried again, with so many keys.
     Retry {
+        error: String,
+        keys: u64,
+    },
+    /// A batch failed, and the row that it failed on is looked for, among so many keys.
+    Narrowing {
         error: String,
         keys: u64,
     },
@@ -71,6 +81,9 @@ pub enum BackfillError {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The database does not accept what it does to a row.
+    #[error("{0}")]
+    Failed(Box<FailedBatch>),
     /// It cannot go along this key of this table.
     #[error("{0}")]
     Key(String),
@@ -83,8 +96,15 @@ impl BackfillError {
     const fn database(&self) -> Option<&DatabaseError> {
         match self {
             Self::Database(error) | Self::Ledger(LedgerError::Database(error)) => Some(error),
+            Self::Failed(failed) => Some(&failed.cause),
             Self::Ledger(_) | Self::Moved(_) | Self::Key(_) => None,
         }
+    }
+
+    /// Whether it is the statement, or one of its rows, that the database does not accept.
+    fn is_of_a_statement(&self) -> bool {
+        self.database()
+            .is_some_and(|error| error.kind == ErrorKind::Statement)
     }
 
     /// Whether another attempt at the same batch may succeed.

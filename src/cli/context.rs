@@ -11,7 +11,7 @@ use crate::database::{Connection, DatabaseError, ErrorKind, Target};
 use crate::gate::Action;
 use crate::interrupt::Interrupt;
 use crate::lease::with_credentials;
-use crate::ledger::{BackfillRecord, Ledger, LedgerError, RolloutRecord};
+use crate::ledger::{BackfillRecord, FailureRecord, Ledger, LedgerError, RolloutRecord};
 use crate::project::{Config, Project};
 
 /// A project whose files are in order, and the database that is meant.
@@ -106,6 +106,16 @@ impl Context {
             return Ok(Vec::new());
         };
         let records = Ledger::backfills(connection.as_mut()).await;
+        connection.close().await;
+        Ok(records?)
+    }
+
+    /// Why steps failed the last time; none where there is no database yet.
+    pub(super) async fn failures(&self) -> Result<Vec<FailureRecord>, Failure> {
+        let Some(mut connection) = self.connect().await? else {
+            return Ok(Vec::new());
+        };
+        let records = Ledger::failures(connection.as_mut()).await;
         connection.close().await;
         Ok(records?)
     }

@@ -26,6 +26,7 @@ mod rollout;
 mod scaffold;
 mod status;
 mod text;
+mod trouble;
 
 use clap::Parser;
 

@@ -12,6 +12,7 @@ use super::out::note;
 use super::text;
 use crate::backfill::{Report, Standing};
 use crate::coordinator::Progress;
+use crate::database::Severity;
 use crate::gate::{Blocker, Verdict};
 use crate::model::MigrationId;
 use crate::text::shown::shown;
@@ -64,6 +65,15 @@ impl Reporter {
                 of,
                 text,
             } => (format!("{path} {position}/{of}: {text}"), true),
+            Progress::Said {
+                path,
+                line,
+                severity,
+                text,
+            } => {
+                let line = format!("{path}:{line}: {}: {text}", severity.name());
+                return self.say_said(*severity, &line);
+            }
             Progress::LockRetry { attempt, holders } => {
                 let held = holders.first().map_or_else(String::new, |holder| {
                     format!(", held by {}", holder.description)
@@ -143,6 +153,14 @@ impl Reporter {
         note(line);
     }
 
+    /// Says what the server has said, which stays. Warnings are told to those as well who want to hear little.
+    fn say_said(&self, severity: Severity, line: &str) {
+        if severity == Severity::Warning || !self.quiet {
+            self.make_room();
+            note(line);
+        }
+    }
+
     /// Clears what is shown, until something is said again.
     pub(super) fn make_room(&self) {
         if let Some(bar) = &self.bar {
@@ -160,6 +178,13 @@ impl Reporter {
             Report::Retry { error, keys } => (
                 format!(
                     "{migration}: a batch did not get through ({error}); trying again with {}",
+                    text::count(*keys, "row")
+                ),
+                false,
+            ),
+            Report::Narrowing { error, keys } => (
+                format!(
+                    "{migration}: a batch failed ({error}); looking for the row, among the next {}",
                     text::count(*keys, "row")
                 ),
                 false,

@@ -6,10 +6,11 @@ use super::args::{Global, StatusArgs};
 use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
+use super::trouble::{self, Trouble};
 use super::{json, text};
 use crate::coordinator::Situation;
 use crate::gate::{Action, Decision, Horizon, Stretch, Verdict, decide, horizon};
-use crate::ledger::{Applied, BackfillRecord, RolloutState, Wish};
+use crate::ledger::{Applied, BackfillRecord, FailureRecord, RolloutState, Wish};
 use crate::model::{MigrationState, Phase, Step};
 use crate::project::Pace;
 
@@ -21,6 +22,17 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result
         context.backfills().await?
     } else {
         Vec::new()
+    };
+    let failures = if situation.has_ledger {
+        context.failures().await?
+    } else {
+        Vec::new()
+    };
+    let recorded = Recorded {
+        backfills: &backfills,
+        trouble: Trouble {
+            failures: &failures,
+        },
     };
     let horizons: Vec<Horizon> = context
         .project
@@ -35,15 +47,13 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result
     let rollout = context.last_rollout().await?;
     let rollout = rollout.filter(|last| last.state == RolloutState::Open);
     if out.is_json() {
-        let mut value = as_json(&situation, &backfills, &horizons);
+        let mut value = as_json(&situation, recorded, &horizons);
         if let (Some(open), Some(object)) = (&rollout, value.as_object_mut()) {
             object.insert("rollout".into(), super::rollout::as_json(open));
         }
         out.json(&value);
     } else {
-        out.lines(as_text(
-            &context, &situation, &backfills, &horizons, args.all,
-        ));
+        out.lines(as_text(&context, &situation, recorded, &horizons, args.all));
         if let Some(open) = &rollout {
             out.line("");
             out.line(&format!(
@@ -53,6 +63,13 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result
         }
     }
     Ok(u8::from(!situation.drift.is_empty()))
+}
+
+/// What is recorded beside the phases.
+#[derive(Clone, Copy)]
+struct Recorded<'r> {
+    backfills: &'r [BackfillRecord],
+    trouble: Trouble<'r>,
 }
 
 /// What a migration waits for, if anything is left to do.
@@ -86,9 +103,14 @@ fn next(state: &MigrationState, situation: &Situation) -> Next {
     }
 }
 
-fn waits_for(state: &MigrationState, situation: &Situation) -> String {
+fn waits_for(state: &MigrationState, situation: &Situation, failed: Option<&str>) -> String {
     match next(state, situation) {
         Next::Nothing => "nothing: it is complete".to_owned(),
+        Next::Ready(step) if failed == Some(step.name()) => format!(
+            "`migrate {} {:04}` again, once what it failed on is mended (see below)",
+            step.name(),
+            state.id().number()
+        ),
         Next::Ready(step) => format!(
             "`migrate {} {:04}`, which is safe now",
             step.name(),
@@ -115,7 +137,7 @@ fn waits_for(state: &MigrationState, situation: &Situation) -> String {
 fn as_text(
     context: &Context,
     situation: &Situation,
-    backfills: &[BackfillRecord],
+    recorded: Recorded<'_>,
     horizons: &[Horizon],
     all: bool,
 ) -> Vec<String> {
@@ -140,11 +162,20 @@ fn as_text(
                 "complete".to_owned(),
                 format!("nothing: {} migrations (`--all` lists them)", run.len()),
             ]),
-            _ => rows.extend(run.iter().map(|state| row(state, situation, backfills))),
+            _ => rows.extend(run.iter().map(|state| row(state, situation, recorded))),
         }
     }
     lines.extend(text::table(&["migration", "phase", "waits for"], rows));
     lines.push(String::new());
+    let troubles = migrations.iter().flat_map(|state| {
+        let (failure, idle) = troubles(state, situation, recorded);
+        trouble::lines(state, failure, idle)
+    });
+    let before = lines.len();
+    lines.extend(troubles);
+    if lines.len() > before {
+        lines.push(String::new());
+    }
     for horizon in horizons {
         lines.extend(horizon_lines(horizon));
     }
@@ -154,10 +185,23 @@ fn as_text(
 /// A run of more complete migrations than this is one line.
 const LONG: usize = 10;
 
-fn row(state: &MigrationState, situation: &Situation, backfills: &[BackfillRecord]) -> Vec<String> {
+/// What a migration failed on the last time, and since when nobody is at work on it.
+fn troubles<'r>(
+    state: &MigrationState,
+    situation: &Situation,
+    recorded: Recorded<'r>,
+) -> (Option<&'r FailureRecord>, Option<i64>) {
+    let applied = applied(state, situation);
+    let failure = recorded.trouble.of(state, applied);
+    let backfill = backfill_of(state, situation, recorded.backfills);
+    let idle = trouble::idle_since(state, situation, applied, backfill, failure);
+    (failure, idle)
+}
+
+fn row(state: &MigrationState, situation: &Situation, recorded: Recorded<'_>) -> Vec<String> {
     let mut phase = state.phase.name().to_owned();
     if state.phase == Phase::Backfilling
-        && let Some(record) = recorded(state, situation, backfills)
+        && let Some(record) = backfill_of(state, situation, recorded.backfills)
     {
         phase.push_str(&format!(", {}", text::so_far(record.seen(), record.total)));
         let is_at_work = situation.view.coordinator.is_held();
@@ -172,11 +216,14 @@ fn row(state: &MigrationState, situation: &Situation, backfills: &[BackfillRecor
             phase.push_str(&format!(", pace {}", Pace::from_thousandths(pace)));
         }
     }
-    vec![state.id().to_string(), phase, waits_for(state, situation)]
+    let (failure, _) = troubles(state, situation, recorded);
+    let failed = failure.map(|failure| failure.step.as_str());
+    let waits = waits_for(state, situation, failed);
+    vec![state.id().to_string(), phase, waits]
 }
 
 /// How the backfill of a migration got on that belongs to what is recorded of it now.
-fn recorded<'r>(
+fn backfill_of<'r>(
     state: &MigrationState,
     situation: &Situation,
     backfills: &'r [BackfillRecord],
@@ -260,7 +307,7 @@ fn range(stretch: &Stretch) -> String {
 
 fn as_json(
     situation: &Situation,
-    backfills: &[BackfillRecord],
+    recorded: Recorded<'_>,
     horizons: &[Horizon],
 ) -> serde_json::Value {
     let migrations: Vec<_> = situation
@@ -281,7 +328,8 @@ fn as_json(
                 }),
             };
             let applied = applied(state, situation);
-            let record = recorded(state, situation, backfills);
+            let record = backfill_of(state, situation, recorded.backfills);
+            let (failure, idle) = troubles(state, situation, recorded);
             json!({
                 "id": state.id(),
                 "description": state.declaration.description,
@@ -291,6 +339,8 @@ fn as_json(
                 "backfill": record
                     .filter(|_| state.phase == Phase::Backfilling)
                     .map(|record| backfill_as_json(record, situation)),
+                "failed": failure.map(trouble::as_json),
+                "idle_since": idle.map(json::time),
                 "next": waits,
             })
         })

@@ -1,11 +1,13 @@
 //! Backfill: decided on, begun and recorded here; the batches are those of [`crate::backfill`].
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::change::{Move, WayBack, move_to};
 use super::fence::{FromInside, RecheckRules};
 use super::in_ledger::End;
 use super::lock::{Retry, is_of_a_lock};
+use super::outage::Tally;
 use super::script::{Recheck as _, seen_elsewhere};
 use super::session::{Coordinator, Options};
 use super::{CoordinatorError, Done, Outcome, Progress, Situation};
@@ -202,8 +204,11 @@ impl Coordinator<'_> {
         recorded: Option<BackfillRecord>,
     ) -> Result<Totals, CoordinatorError> {
         let of = |error| of_engine(error, engine.id);
-        let (options, id) = (&self.options, engine.id);
+        let (options, id, passed) = (&self.options, engine.id, &self.passed);
         let report = |report: Report| {
+            if matches!(report, Report::Passed(_)) {
+                passed.fetch_add(1, Ordering::Relaxed);
+            }
             (options.report)(Progress::Backfill {
                 migration: id.clone(),
                 report,
@@ -224,8 +229,17 @@ impl Coordinator<'_> {
             ledger.commit().await?;
         }
         crate::crash::point("backfill.prepared");
+        let before = self.tally.get_or_insert_with(|| Tally::of(&record));
+        let earlier = Tally::of(&record).since(*before);
         let run = run_of(options, *engine, &report);
-        run.go(self.connection.as_mut(), &record).await.map_err(of)
+        let gone = run.go(self.connection.as_mut(), &record).await;
+        let totals = gone.map_err(of)?;
+        Ok(Totals {
+            seen: earlier.seen.saturating_add(totals.seen),
+            changed: earlier.changed.saturating_add(totals.changed),
+            batches: earlier.batches.saturating_add(totals.batches),
+            ..totals
+        })
     }
 
     /// Rows that `check` finds; none where it is not asked for.
@@ -390,6 +404,7 @@ pub(super) fn of_engine(error: BackfillError, id: &MigrationId) -> CoordinatorEr
     match error {
         BackfillError::Database(error) => error.into(),
         BackfillError::Ledger(error) => error.into(),
+        BackfillError::Failed(failed) => CoordinatorError::Batch(failed),
         BackfillError::Key(why) => CoordinatorError::Key {
             migration: id.clone(),
             why,

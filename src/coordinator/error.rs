@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::backfill::FailedBatch;
 use crate::database::{DatabaseError, ErrorKind, LockHolder};
 use crate::ledger::{CoordinatorRow, LedgerError};
 use crate::model::{MigrationId, Phase};
@@ -71,6 +72,9 @@ pub enum CoordinatorError {
         waited_s: u64,
         sessions: Vec<i64>,
     },
+    /// The database does not accept what a backfill does to a row.
+    #[error("{0}")]
+    Batch(Box<FailedBatch>),
     /// A backfill cannot go along the key that is declared.
     #[error("{migration}: {why}")]
     Key { migration: MigrationId, why: String },
@@ -89,8 +93,12 @@ pub enum CoordinatorError {
         next: String,
     },
     /// The connection broke on the way.
-    #[error("{0}")]
-    Lost(Box<DatabaseError>),
+    #[error("{cause}")]
+    Lost {
+        cause: Box<DatabaseError>,
+        /// What of the step is kept.
+        kept: String,
+    },
     /// A step failed behind its fence, which could not be lowered.
     #[error("{cause}")]
     Fenced {
@@ -142,7 +150,8 @@ impl CoordinatorError {
         match self {
             Self::Database(error) => error.is_passing(),
             Self::Ledger(error) => error.is_passing(),
-            Self::LedgerLocked { .. } | Self::Lost(_) => true,
+            Self::Batch(failed) => failed.cause.is_passing(),
+            Self::LedgerLocked { .. } | Self::Lost { .. } => true,
             _ => false,
         }
     }
@@ -181,16 +190,16 @@ impl CoordinatorError {
             Self::StillRunning { .. } => Some(
                 "let it end, or end the session; then run the same command again, which goes on where it left off".into(),
             ),
+            Self::Batch(failed) => Some(failed.help()),
             Self::Key { migration, .. } => Some(format!(
                 "`table` and `key` stand under [backfill] in migration.toml; mend them or the table, and run `migrate backfill \
                  {migration}` again"
             )),
             Self::Moved { .. } => Some("see what happened with `migrate log`, then run the command again".into()),
             Self::Interrupted { next, .. } => Some(next.clone()),
-            Self::Lost(_) => Some(
-                "the connection was lost; what was done is kept: run the same command again, which goes on from what is recorded"
-                    .into(),
-            ),
+            Self::Lost { kept, .. } => Some(format!(
+                "the connection was lost; {kept}: run the same command again, which goes on from what is recorded"
+            )),
             Self::Fenced { cause, stays } => Some(match cause.help() {
                 Some(help) => format!("{help}. Mind that {stays}"),
                 None => stays.clone(),

@@ -6,7 +6,7 @@
 use super::CoordinatorError;
 use super::error::failure;
 use super::session::Coordinator;
-use crate::database::{Access, Connection, DatabaseError, ErrorKind};
+use crate::database::{Access, Connection, DatabaseError, ErrorKind, Heard, Severity};
 use crate::ledger::{StepRecord, StepState};
 use crate::project::ScriptFile;
 use crate::sql::{Dependent, Inventory, Left};
@@ -25,6 +25,14 @@ pub(super) struct Guard<'f> {
 
 /// What the script would lose, and at which of its statements.
 type Loss = (usize, DatabaseError);
+
+/// What shows after a script.
+#[derive(Default)]
+pub(super) struct Checked {
+    pub loss: Option<Loss>,
+    /// What is gone although the script does not name it, and may be: `CASCADE` says so.
+    pub along: Vec<Heard>,
+}
 
 impl<'f> Guard<'f> {
     /// Inside the transaction of the script.
@@ -67,19 +75,19 @@ impl<'f> Guard<'f> {
     }
 
     /// Looks again, inside the script's transaction, before it is committed.
-    pub async fn check(
-        self,
-        connection: &mut dyn Connection,
-    ) -> Result<Option<Loss>, DatabaseError> {
+    pub async fn check(self, connection: &mut dyn Connection) -> Result<Checked, DatabaseError> {
         let Some(before) = self.before else {
-            return Ok(None);
+            return Ok(Checked::default());
         };
         let script = &self.file.script;
         let last = script.statements.len().saturating_sub(1);
         let after = connection.inventory().await?;
         let lost = before.lost(&after, script);
         if !lost.is_empty() {
-            return Ok(Some((last, lost_triggers(&lost))));
+            return Ok(Checked {
+                loss: Some((last, lost_triggers(&lost))),
+                along: Vec::new(),
+            });
         }
         for gone in before.gone(&after) {
             let index = script.statements.iter().position(|statement| {
@@ -98,27 +106,40 @@ impl<'f> Guard<'f> {
                 continue;
             }
             if let Some(left) = after.code.left(index, &gone).first() {
-                return Ok(Some((index, left_behind(left, &after))));
+                return Ok(Checked {
+                    loss: Some((index, left_behind(left, &after))),
+                    along: Vec::new(),
+                });
             }
         }
-        Ok(None)
+        let names = before.gone_along(&after, &self.file.text);
+        let along = names.into_iter().map(|name| Heard {
+            at: last,
+            severity: Severity::Warning,
+            text: format!("{name} is gone as well, which the script does not name"),
+        });
+        Ok(Checked {
+            loss: None,
+            along: along.collect(),
+        })
     }
 
     /// Looks again after statements that were committed one by one.
     pub async fn check_alone(
         self,
         connection: &mut dyn Connection,
-    ) -> Result<(), CoordinatorError> {
+    ) -> Result<Vec<Heard>, CoordinatorError> {
         if self.before.is_none() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let file = self.file;
         connection.begin(Access::Read).await?;
         let checked = self.check(connection).await;
         connection.rollback().await?;
-        match checked? {
+        let checked = checked?;
+        match checked.loss {
             Some((index, error)) => Err(failure(file, index, error, LOST.to_owned())),
-            None => Ok(()),
+            None => Ok(checked.along),
         }
     }
 }

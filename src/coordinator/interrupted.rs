@@ -1,5 +1,7 @@
 //! What a step has left that was interrupted, or whose connection broke, in words.
 
+use std::time::Duration;
+
 use super::CoordinatorError;
 use super::session::Coordinator;
 use crate::database::{ErrorKind, INTERRUPTED};
@@ -25,7 +27,9 @@ impl Coordinator<'_> {
                 | CoordinatorError::Ledger(LedgerError::Database(cause)),
             ) if cause.kind == ErrorKind::Unreachable && self.options.target.path().is_none() => {
                 // A file has no connection that could be lost: there the cause says it all.
-                return Err(CoordinatorError::Lost(Box::new(cause)));
+                let kept = self.kept_after_loss(step, id).await;
+                let cause = Box::new(cause);
+                return Err(CoordinatorError::Lost { cause, kept });
             }
             other => return other,
         };
@@ -44,6 +48,26 @@ impl Coordinator<'_> {
             kept,
             next: next(step, id),
         })
+    }
+
+    /// What is kept of a step whose connection broke. Asked over another connection, where one can be had soon: whether the
+    /// last commit took effect is not to be guessed.
+    async fn kept_after_loss(&mut self, step: Step, id: &MigrationId) -> String {
+        const SOON: Duration = Duration::from_secs(5);
+        let asked = async {
+            let (project, target) = (self.project(), self.options.target);
+            let interrupt = self.options.interrupt;
+            self.connection = super::connect(project, target, true, interrupt).await?;
+            self.phase_now(id).await
+        };
+        match tokio::time::timeout(SOON, asked).await {
+            Ok(Ok(phase)) => format!("what was done is kept ({})", kept(step, id, Some(phase))),
+            Ok(Err(error)) => {
+                tracing::debug!("what is recorded of {id} cannot be read: {error}");
+                "what was done is kept".to_owned()
+            }
+            Err(_) => "what was done is kept".to_owned(),
+        }
     }
 
     /// The phase that is recorded; none where nothing is.

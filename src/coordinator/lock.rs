@@ -83,6 +83,10 @@ impl Retry {
             let help = match file.script.mode {
                 _ if error.kind == ErrorKind::Timeout => TIME_LIMIT,
                 _ if error.kind == ErrorKind::HiddenRows => error.help().unwrap_or_default(),
+                Mode::Transactional if error.code.as_deref() == Some(NEW_ENUM_VALUE) => {
+                    "nothing was changed. Begin the file with `-- migrate: no-transaction`, so that the value is committed before \
+                     it is used, or use it in a migration of its own; then run the same command again"
+                }
                 Mode::Transactional => {
                     "nothing was changed: the statements before it were undone together with it. Mend it and run the same command again"
                 }
@@ -152,6 +156,9 @@ impl Retry {
         Ok(())
     }
 }
+
+/// PostgreSQL's code of an enum value that is used in the transaction that has added it.
+const NEW_ENUM_VALUE: &str = "55P04";
 
 /// What to do about a statement that was ended while it worked. The limits of the role are put aside for it.
 pub(super) const TIME_LIMIT: &str = "nobody holds a lock: the statement was cancelled, or a limit on its time ended it. Such a limit is one \

@@ -7,6 +7,7 @@ use super::catalogue::{self, Found};
 use super::change::move_to;
 use super::in_ledger::End;
 use super::lock::{Failed, Retry, is_of_a_lock};
+use super::said::{self, placed};
 use super::script::{Ran, Recheck, Run, check_unchanged, count, progress, record};
 use super::session::Coordinator;
 use super::{CoordinatorError, Progress};
@@ -36,6 +37,7 @@ impl Coordinator<'_> {
         check_unchanged(run.file, &recorded, &id, run.step)?;
         let guard = self.foresee(run.file, &recorded).await?;
         let mut recheck = run.recheck;
+        self.said.clear();
         for (index, statement) in statements.iter().enumerate() {
             let state = recorded.get(index).map(|step| step.state);
             if state == Some(StepState::Done) {
@@ -61,7 +63,11 @@ impl Coordinator<'_> {
                 Went::Ran | Went::FoundDone => {}
             }
         }
-        guard.check_alone(self.connection.as_mut()).await?;
+        let along = guard.check_alone(self.connection.as_mut()).await?;
+        for one in &along {
+            self.report(placed(run.file, one));
+        }
+        said::keep(&mut self.said, along, 0);
         self.finish_one_by_one(run, recheck).await
     }
 
@@ -72,13 +78,20 @@ impl Coordinator<'_> {
     ) -> Result<Ran, CoordinatorError> {
         let id = run.change.state.id().clone();
         let (token, actor) = (self.token, self.actor.clone());
+        let said = self.said.clone();
         let recorded = self.in_ledger(async |ledger| {
             if let Some(decision) = ask_again(ledger, recheck).await? {
                 return Ok(End::GiveUp(Some(decision)));
             }
             let path = run.file.path.display().to_string();
             ledger.record_file(Entry::Known, &id, run.step.name(), &path, &run.file.sha256);
-            move_to(ledger, token, &actor, run.change.clone_with(run.file)).await?;
+            move_to(
+                ledger,
+                token,
+                &actor,
+                run.change.clone_with(run.file, &said),
+            )
+            .await?;
             crate::crash::point(&format!("{}.recording", run.step.name()));
             Ok(End::Commit(None))
         });
@@ -136,6 +149,7 @@ impl Coordinator<'_> {
             }
             .await;
             self.connection.rollback().await?;
+            self.hear_alone(run.file, index);
             match attempt {
                 Ok(blocked) => return Ok(blocked.map_or(Went::Ran, Went::Blocked)),
                 Err(Failed::At(index, error)) => {
@@ -187,6 +201,7 @@ impl Coordinator<'_> {
             let watching = retry.watch().start(session, self.options.target.clone());
             let ran = self.connection.run_alone(&one.statement.text, limit).await;
             drop(watching);
+            self.hear_alone(one.run.file, one.index);
             match ran {
                 Ok(_) => return Ok(()),
                 Err(error) if is_of_a_lock(&error) => {

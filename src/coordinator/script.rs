@@ -7,13 +7,14 @@ use sha2::{Digest, Sha256};
 
 use super::change::{Move, move_to, record_move};
 use super::guard::Guard;
-use super::lock::{Failed, LockWatch, Retry};
+use super::lock::{Failed, LockWatch, Retry, is_of_a_lock};
+use super::said;
 use super::session::Coordinator;
 use super::{Changed, CoordinatorError, Drift};
-use crate::database::{LockHolder, LockTimeout};
+use crate::database::{ErrorKind, Heard, LockHolder, LockTimeout, Severity};
 use crate::gate::Decision;
 use crate::ledger::{
-    CoordinatorRow, Entry, Ledger, RunError, StepRecord, StepState, seal_of_steps,
+    CoordinatorRow, Entry, Ledger, LedgerError, RunError, StepRecord, StepState, seal_of_steps,
 };
 use crate::model::{MigrationId, Snapshot, Step};
 use crate::project::ScriptFile;
@@ -28,6 +29,13 @@ pub enum Progress {
         path: String,
         position: usize,
         of: usize,
+        text: String,
+    },
+    /// What the server says about a statement that did not fail.
+    Said {
+        path: String,
+        line: usize,
+        severity: Severity,
         text: String,
     },
     /// A lock was not granted; it will be tried again.
@@ -90,6 +98,7 @@ impl Coordinator<'_> {
     async fn run_in_one_transaction(&mut self, run: &Run<'_>) -> Result<Ran, CoordinatorError> {
         let mut retry = Retry::new(self.project(), self.options.interrupt);
         loop {
+            self.said.clear();
             let attempt = self.attempt(run, retry.watch()).await;
             // Whatever happened, the connection is put back as it was.
             self.connection.rollback().await?;
@@ -97,9 +106,14 @@ impl Coordinator<'_> {
             match attempt {
                 Ok(ran) => {
                     crate::crash::point(&format!("{}.committed", run.step.name()));
+                    self.tell_said(run.file);
                     return Ok(ran);
                 }
                 Err(Failed::At(index, error)) => {
+                    // What was said before it may tell why.
+                    if !is_of_a_lock(&error) {
+                        self.tell_said(run.file);
+                    }
                     retry
                         .after(self.options.report, run.file, index, error)
                         .await?
@@ -171,6 +185,7 @@ impl Coordinator<'_> {
             } else {
                 ledger.run(&texts).await
             };
+            said::keep(&mut self.said, ledger.unsent().heard(), part.start);
             ran.map_err(|failed| match failed {
                 RunError::Statement(index, error) => {
                     Failed::At(part.start.saturating_add(index), error)
@@ -190,21 +205,38 @@ impl Coordinator<'_> {
             .map_err(|error| Failed::At(statements.len().saturating_sub(1), error))?;
         if let Some(guard) = guard {
             let checked = guard.check(ledger.connection().await?).await?;
-            if let Some((index, error)) = checked {
+            if let Some((index, error)) = checked.loss {
                 return Err(Failed::At(index, error));
             }
+            said::keep(&mut self.said, checked.along, 0);
         }
         record_script(&mut ledger, run);
         crate::crash::point(&format!("{}.recording", run.step.name()));
-        let change = run.change.clone_with(run.file);
+        let change = run.change.clone_with(run.file, &self.said);
         match locked {
             Some(locked) => record_move(&mut ledger, locked, &actor, change).await?,
             None => move_to(&mut ledger, token, &actor, change).await?,
         };
-        ledger.commit().await?;
+        ledger.commit().await.map_err(of_commit)?;
         Ok(Ran::Done {
             statements: count(statements),
         })
+    }
+}
+
+/// What the statements have put off until the end fails there, and is nobody's but the script's.
+fn of_commit(error: LedgerError) -> Failed {
+    match error {
+        LedgerError::Database(mut error) if error.kind == ErrorKind::Statement => {
+            error.message = format!(
+                "at its COMMIT, where what the statements put off is checked: {}",
+                error.message
+            );
+            error.position = None;
+            // None of them in particular.
+            Failed::At(usize::MAX, error)
+        }
+        error => error.into(),
     }
 }
 
@@ -236,7 +268,7 @@ pub(super) fn record_script(ledger: &mut Ledger<'_>, run: &Run<'_>) {
 
 impl Move<'_> {
     /// The same change, with the file in its event.
-    pub(super) fn clone_with(&self, file: &ScriptFile) -> Move<'_> {
+    pub(super) fn clone_with(&self, file: &ScriptFile, said: &[Heard]) -> Move<'_> {
         let mut detail = self.detail.clone();
         if let Some(object) = detail.as_object_mut() {
             object.insert("file".into(), file.path.display().to_string().into());
@@ -249,6 +281,9 @@ impl Move<'_> {
                 .iter()
                 .map(|step| (step.position, step.sha256.as_str()));
             object.insert("steps".into(), seal_of_steps(each).into());
+            if !said.is_empty() {
+                object.insert("server_said".into(), said::in_event(file, said));
+            }
         }
         Move {
             detail,

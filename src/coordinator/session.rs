@@ -1,11 +1,13 @@
 //! A coordinator at work: it holds the coordinator's lease, renews it, and gives it back.
 
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use super::in_ledger::End;
 use super::lock::{LockWatch, Retry};
+use super::outage::Tally;
 use super::{CoordinatorError, Drift, Progress, Situation, observe};
-use crate::database::{ConnectOptions, Connection, LockTimeout, Target};
+use crate::database::{ConnectOptions, Connection, Heard, LockTimeout, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
 use crate::interrupt::Interrupt;
 use crate::ledger::{Acquired, CoordinatorRow, EventKind, LeaseRules, Ledger, LedgerError};
@@ -43,6 +45,12 @@ pub struct Coordinator<'a> {
     /// What was observed last, with what was done since, where many expands follow each other, and until when that
     /// is recent.
     pub(super) known: Option<(Instant, Situation)>,
+    /// What the server has said about the script that is being run.
+    pub(super) said: Vec<Heard>,
+    /// How many batches this coordinator has seen through.
+    pub(super) passed: AtomicU64,
+    /// How far the backfill was when the command began with it, where it has.
+    pub(super) tally: Option<Tally>,
     renewal: tokio::task::JoinHandle<()>,
 }
 
@@ -106,6 +114,9 @@ impl<'a> Coordinator<'a> {
             token,
             actor,
             known: None,
+            said: Vec::new(),
+            passed: AtomicU64::new(0),
+            tally: None,
             renewal,
         };
         // From here on whatever ends it gives the lease back.
@@ -189,11 +200,13 @@ impl<'a> Coordinator<'a> {
         }
         let taken = match step {
             Step::Expand => self.expand(id).await,
-            Step::Backfill => self.backfill(id).await,
+            Step::Backfill => self.backfill_over_outages(id).await,
             Step::Contract => self.contract(id).await,
             Step::Revert => self.revert(id).await,
         };
-        self.told(taken, step, id).await
+        let told = self.told(taken, step, id).await;
+        self.remember_failure(&told, step, id).await;
+        told
     }
 
     /// Carries out one step of the first of these migrations, and of those after it that can share its transaction. One
@@ -210,7 +223,14 @@ impl<'a> Coordinator<'a> {
             (_, []) => Ok(Vec::new()),
             (Step::Expand, [id, ..]) => {
                 let taken = self.expand_together(ids).await;
-                self.told(taken, step, id).await
+                match self.told(taken, step, id).await {
+                    Ok(outcomes) => Ok(outcomes),
+                    Err(error) => {
+                        let failed = Err(error);
+                        self.remember_failure(&failed, step, id).await;
+                        failed.map(|outcome| vec![outcome])
+                    }
+                }
             }
             (_, [id, ..]) => Ok(vec![self.take(step, id).await?]),
         }

@@ -6,10 +6,11 @@
 use std::time::Instant;
 
 use super::change::{Move, WayBack, record_moves};
+use super::said::placed;
 use super::script::{Run, count, progress, record_script, seen_elsewhere};
 use super::session::Coordinator;
 use super::{CoordinatorError, Done, Outcome};
-use crate::database::{Ddl, ErrorKind, LockTimeout};
+use crate::database::{Ddl, ErrorKind, Heard, LockTimeout};
 use crate::gate::Verdict;
 use crate::ledger::{Entry, Ledger, LedgerError, RunError};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
@@ -101,7 +102,14 @@ impl Coordinator<'_> {
         // Whatever happened, the connection is put back as it was.
         self.connection.rollback().await?;
         match ran {
-            Ok(()) => crate::crash::point("expand.committed"),
+            Ok(()) => {
+                crate::crash::point("expand.committed");
+                for one in std::mem::take(&mut self.said) {
+                    if let Some((file, one)) = of_script(small, one) {
+                        self.report(placed(file, &one));
+                    }
+                }
+            }
             Err(RunError::Statement(_, error) | RunError::Ledger(LedgerError::Database(error)))
                 if error.kind == ErrorKind::Interrupted =>
             {
@@ -171,6 +179,7 @@ impl Coordinator<'_> {
         let seen = ledger
             .lock_and_run(first.id(), others, self.token, &texts)
             .await?;
+        self.said = ledger.unsent().heard();
         crate::crash::point("expand.ran");
         for run in &runs {
             // Told when they have run: before, nobody knows which of them will.
@@ -180,11 +189,29 @@ impl Coordinator<'_> {
             record_script(&mut ledger, run);
             crate::crash::point("expand.recording");
         }
-        let changes = runs.iter().map(|run| run.change.clone_with(run.file));
+        let changes = runs.iter().map(|run| {
+            let said = self.said.iter().cloned();
+            let said = said.filter_map(|one| of_script(small, one));
+            let own = said.filter(|(file, _)| file.path == run.file.path);
+            let said: Vec<Heard> = own.map(|(_, one)| one).collect();
+            run.change.clone_with(run.file, &said)
+        });
         record_moves(&mut ledger, seen, &self.actor, others, changes).await?;
         ledger.commit().await?;
         Ok(())
     }
+}
+
+/// What was said about one of all the statements that were sent, by its script.
+fn of_script<'s>(small: &[Small<'s>], mut said: Heard) -> Option<(&'s ScriptFile, Heard)> {
+    for (_, file) in small {
+        let length = file.script.statements.len();
+        if said.at < length {
+            return Some((file, said));
+        }
+        said.at -= length;
+    }
+    None
 }
 
 /// Whose statement this is, of all that were sent.

@@ -21,6 +21,8 @@ pub enum EventKind {
     Override,
     /// Somebody paused a backfill, let it go on, or changed its pace.
     Steered,
+    /// A step failed, and nobody wanted it to.
+    Failed,
     /// A coordinator took over from one whose lease had run out.
     Takeover,
     /// A rollout began, went on by a step, stopped or ended.
@@ -38,6 +40,7 @@ impl EventKind {
             Self::BackfillUndone => "backfill_undone",
             Self::Override => "override",
             Self::Steered => "steered",
+            Self::Failed => "failed",
             Self::Takeover => "takeover",
             Self::Rollout => "rollout",
             Self::Forgot => "forgot",

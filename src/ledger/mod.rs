@@ -14,6 +14,7 @@ mod columns;
 mod coordinator;
 mod error;
 mod events;
+mod failures;
 mod forget;
 mod groups;
 mod leases;
@@ -34,6 +35,7 @@ pub use backfills::{BackfillRecord, Control, RangeRecord, Steering, Wish};
 pub use coordinator::{Acquired, CoordinatorRow};
 pub use error::{LedgerError, RunError};
 pub use events::{Event, EventKind, KnownHead, Verified};
+pub use failures::FailureRecord;
 pub use forget::{Ended, KnownLease, Standing};
 pub use groups::{CountedLeases, LONGEST_LEASE_MS};
 pub use leases::{LeaseId, NewLease, Renewal};
@@ -153,7 +155,7 @@ impl<'c> Ledger<'c> {
         let capabilities = connection.capabilities();
         let look = [
             &format!("SELECT {}, {}", columns::LEVEL, checks::LEVEL),
-            "SELECT 1 FROM {backfills}, {backfill_ranges}, {looks}, {seen}, {arrivals}, {rollouts}, {rollout_steps} WHERE 1 = 0",
+            "SELECT 1 FROM {backfills}, {backfill_ranges}, {failures}, {looks}, {seen}, {arrivals}, {rollouts}, {rollout_steps} WHERE 1 = 0",
         ]
         .map(|sql| tables::render(capabilities, sql));
         let found = connection.query_all(&look).await;

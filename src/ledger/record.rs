@@ -80,6 +80,12 @@ impl Ledger<'_> {
     pub fn record_phase(&mut self, change: PhaseChange<'_>) -> Result<(), LedgerError> {
         let id = &change.declaration.id;
         if change.phase == Phase::Pending {
+            // Of an expand that was given up, why is still to be told.
+            self.execute_later(
+                "DELETE FROM {failures} WHERE number = ? \
+                 AND NOT EXISTS (SELECT 1 FROM {migrations} WHERE number = ? AND phase = 'expanding')",
+                &[number(id).into(), number(id).into()],
+            );
             for table in [
                 "migrations",
                 "files",

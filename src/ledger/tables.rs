@@ -53,6 +53,12 @@ const TABLES: &[(&str, &str)] = &[
          started_at BIGINT NOT NULL, done_at BIGINT, PRIMARY KEY (number, phase, position, sha256)",
     ),
     (
+        "failures",
+        // The last failure of each migration; what was recorded of it since shows that it was mended.
+        "number {key_int} PRIMARY KEY, id {key_text} NOT NULL, step {key_text} NOT NULL, message {text} NOT NULL, \
+         actor {text} NOT NULL, at BIGINT NOT NULL",
+    ),
+    (
         "leases",
         // Any instance may write here. What makes no sense is refused, and read as nothing of the kind where it is not.
         "id {key_text} PRIMARY KEY, service {key_text} NOT NULL, version {key_text} NOT NULL, \

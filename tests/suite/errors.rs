@@ -4,3 +4,4 @@ mod damage;
 mod databases;
 mod reading;
 mod urls;
+mod words;

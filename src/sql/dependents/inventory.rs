@@ -46,6 +46,39 @@ impl Statement {
 }
 
 impl Inventory {
+    /// Tables, views, functions and other code that are not there any more after a script with this text, though it holds
+    /// no such name. In words.
+    #[must_use]
+    pub fn gone_along(&self, after: &Self, script: &str) -> Vec<String> {
+        let script = script.to_lowercase();
+        let is_named = |name: &str| script.contains(&name.to_lowercase());
+        let relations = self.relations.iter().filter(|relation| {
+            let is_same = |other: &&Relation| {
+                (&other.schema, &other.name) == (&relation.schema, &relation.name)
+            };
+            !is_named(&relation.name) && after.relations.iter().find(is_same).is_none()
+        });
+        let mut gone: Vec<String> = relations
+            .map(|relation| {
+                let word = match relation.kind {
+                    RelationKind::View => "view",
+                    RelationKind::Table => "table",
+                };
+                format!("the {word} `{}`", relation.name)
+            })
+            .collect();
+        let code = self.code.all.iter().filter(|one| {
+            // What belongs to a table goes with it, and views are relations as well.
+            let stands_alone = !matches!(one.kind, ObjectKind::Trigger | ObjectKind::View);
+            let is_same = |other: &&Dependent| {
+                (other.kind, &other.schema, &other.name) == (one.kind, &one.schema, &one.name)
+            };
+            stands_alone && !is_named(&one.name) && after.code.all.iter().find(is_same).is_none()
+        });
+        gone.extend(code.map(|one| format!("the {} `{}`", one.word, one.name)));
+        gone
+    }
+
     /// The triggers whose tables no longer have them after the script, although it does not drop them by name.
     #[must_use]
     pub fn lost(&self, after: &Self, script: &Script) -> Vec<Dependent> {

@@ -1,0 +1,70 @@
+//! What a step failed on is written down, for whoever looks later from somewhere else.
+
+use std::time::Duration;
+
+use super::session::Coordinator;
+use super::{CoordinatorError, Outcome};
+use crate::database::LockTimeout;
+use crate::gate::BlockerKind;
+use crate::ledger::{Ledger, LedgerError};
+use crate::model::{MigrationId, Step};
+
+impl Coordinator<'_> {
+    /// Records why a step was not carried out, where that is not said by what is recorded anyway. Only a help: where it cannot
+    /// be written, the command says it all the same.
+    pub(super) async fn remember_failure(
+        &mut self,
+        ended: &Result<Outcome, CoordinatorError>,
+        step: Step,
+        id: &MigrationId,
+    ) {
+        let Some(message) = worth_telling(ended) else {
+            return;
+        };
+        if let Err(error) = self.write_failure(step, id, &message).await {
+            tracing::debug!("why {id} failed is not recorded: {error}");
+            let _ = self.connection.rollback().await;
+        }
+    }
+
+    async fn write_failure(
+        &mut self,
+        step: Step,
+        id: &MigrationId,
+        message: &str,
+    ) -> Result<(), LedgerError> {
+        const SOON: Duration = Duration::from_secs(2);
+        let _kept = self.options.interrupt.hold_off();
+        self.connection.rollback().await?;
+        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        // Nobody waits for long to hear what they know already.
+        ledger.unsent().limit_lock_waits(LockTimeout(SOON)).await?;
+        ledger
+            .record_failure(id, step, message, &self.actor)
+            .await?;
+        ledger.commit().await
+    }
+}
+
+/// What a failure says; none where it passes by itself, or where the record and the files say it.
+fn worth_telling(ended: &Result<Outcome, CoordinatorError>) -> Option<String> {
+    match ended {
+        Err(error) if error.is_interruption() => None,
+        Err(
+            error @ (CoordinatorError::Script(_)
+            | CoordinatorError::Batch(_)
+            | CoordinatorError::Key { .. }
+            | CoordinatorError::Locked { .. }
+            | CoordinatorError::Unresolved { .. }
+            | CoordinatorError::Fenced { .. }),
+        ) => Some(error.to_string()),
+        Err(CoordinatorError::Database(error)) if !error.is_passing() => Some(error.to_string()),
+        // The queries of the migration itself: what is live shows at each look.
+        Ok(Outcome::Blocked(decision)) => {
+            let failing = decision.blockers.iter();
+            let mut failing = failing.filter(|blocker| blocker.kind == BlockerKind::Requirement);
+            failing.next().map(|blocker| blocker.message.clone())
+        }
+        _ => None,
+    }
+}
