@@ -360,11 +360,10 @@ impl Connection for Mysql {
         if self.open.is_some() {
             self.refuse_untransactional(sql).await?;
         }
-        let ran = match self.limit {
+        match self.limit {
             Some(limit) => self.within(limit, sql).await,
-            None => self.plain(sql).await,
-        };
-        self.listen(ran).await
+            None => self.run_heard(sql).await,
+        }
     }
 
     async fn call_and_run(
@@ -385,8 +384,7 @@ impl Connection for Mysql {
             self.take_servers_mode().await?;
         }
         self.untransactional = None;
-        let ran = self.plain(sql).await;
-        let ran = self.listen(ran).await;
+        let ran = self.run_heard(sql).await;
         let restored = match self.restore.take() {
             Some(restore) => {
                 self.stop.ending();

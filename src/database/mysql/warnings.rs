@@ -5,12 +5,15 @@ use crate::database::heard::{Heard, Severity};
 use crate::database::{Answer, Call, Connection as _, DatabaseError, ErrorKind, Stopped};
 
 impl Mysql {
+    /// Runs a statement of the user's, with what is said about it.
+    pub(super) async fn run_heard(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        let ran = self.plain(sql).await;
+        self.listen(ran).await
+    }
+
     /// The outcome of a statement of the user's that has just run, with everything that the server has to say about it: what
     /// is no error is kept for whoever asks, and an error is told with the reasons that stand beside it.
-    pub(super) async fn listen(
-        &mut self,
-        ran: Result<u64, DatabaseError>,
-    ) -> Result<u64, DatabaseError> {
+    async fn listen(&mut self, ran: Result<u64, DatabaseError>) -> Result<u64, DatabaseError> {
         if self.stop.is_lost {
             return ran;
         }
