@@ -14,15 +14,16 @@ use super::heard::{Heard, Kept};
 use super::own::OwnSession;
 use super::stop::{BOUND, Stop};
 use super::{
-    Access, AddCheck, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
-    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
-    Session, StatementTimeout, Stopped, Target, Value, Wire, Writers,
+    Access, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
+    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Session,
+    StatementTimeout, Stopped, Target, Value, Wire,
 };
 use crate::interrupt::Interrupt;
-use crate::sql::{Ddl, Dialect, Object, Script};
+use crate::sql::{Object, Script};
 
 mod along;
 mod cancel;
+mod capabilities;
 mod catalogue;
 mod error;
 mod holders;
@@ -32,6 +33,7 @@ mod limits;
 mod load;
 mod login;
 mod own;
+mod prepared;
 mod quoted;
 mod rights;
 mod sessions;
@@ -40,41 +42,12 @@ mod values;
 mod warnings;
 
 use cancel::{Place, end_statement};
+use capabilities::CAPABILITIES;
 use error::from_sqlx;
 use limits::{IDLE_LIMIT, NO_IDLE_LIMIT};
 use quoted::literal;
 use stored::stores_code;
 use values::{bound, decode};
-
-static CAPABILITIES: Capabilities = Capabilities {
-    dialect: Dialect::Mysql,
-    ddl: Ddl::CommitsImplicitly,
-    ledger_prefix: "phasegate_",
-    ledger_setup: &[],
-    ledger_exists: "SELECT count(*) FROM information_schema.tables \
-                    WHERE table_schema = DATABASE() AND table_name = 'phasegate_{table}'",
-    // Without a time zone: an hour that a clock goes through twice would be ambiguous.
-    now_ms: "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000)",
-    client_address: "CASE WHEN USER() LIKE '%@localhost' THEN '' ELSE LEFT(SUBSTRING_INDEX(USER(), '@', -1), 255) END",
-    client_session: "CAST(CONNECTION_ID() AS SIGNED)",
-    client_user: "LEFT(USER(), 255)",
-    for_update: " FOR UPDATE",
-    key_int: "BIGINT",
-    key_text: "VARCHAR(255)",
-    text: "LONGTEXT",
-    table_options: " ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-    composite_key_options: "",
-    // MariaDB would compare what is there, and be stopped by it.
-    add_check: AddCheck {
-        add: "/*M!100000 SET STATEMENT check_constraint_checks = 0 FOR */ ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({check})",
-        validate: None,
-        exists: "SELECT count(*) FROM information_schema.table_constraints \
-                 WHERE table_schema = DATABASE() AND table_name = '{table}' AND constraint_name = '{name}'",
-    },
-    row_comparison: RowComparison::WrittenOut,
-    writers: Writers::Many,
-    lists_sessions: true,
-};
 
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
 /// How many of the ledger's own statements stay prepared: more than there are.
@@ -151,59 +124,6 @@ impl Mysql {
         connection.prepare_session(how.lock_limit).await?;
         connection.refuse_replica(how.server).await?;
         Ok(connection)
-    }
-
-    /// Looks at what the server is, makes sure that it cuts no value short in silence, and puts the limits of its sessions
-    /// aside.
-    async fn prepare_session(&mut self, locks: Option<Duration>) -> Result<(), DatabaseError> {
-        let wanted = "SELECT @@SESSION.sql_mode, @@version, @@SESSION.autocommit, CAST(CONNECTION_ID() AS SIGNED), @@GLOBAL.sql_mode";
-        let rows = match self.rows(&format!("{wanted}, {}", own::mark())).await {
-            Ok(rows) => {
-                self.marked = Marked::Yes;
-                rows
-            }
-            Err(error) if error.kind == ErrorKind::Unreachable => return Err(error),
-            Err(error) => {
-                tracing::debug!("other processes will not know this session: {error}");
-                self.rows(wanted).await?
-            }
-        };
-        let Some(row) = rows.first() else {
-            return Ok(());
-        };
-        // The driver asks for IGNORE_SPACE, which makes reserved words of names such as `count`.
-        let global = row.optional_text(4)?.unwrap_or_default();
-        let is_ours = |part: &&str| *part != "IGNORE_SPACE" || global.contains("IGNORE_SPACE");
-        let session = row.optional_text(0)?.unwrap_or_default();
-        let mode: Vec<&str> = session.split(',').filter(is_ours).collect();
-        let mode = mode.join(",");
-        self.id = row.int(3)?;
-        self.own = Some(OwnSession::new(self.id));
-        if row.text(1)?.contains("MariaDB") {
-            self.flavour = Flavour::MariaDb;
-        }
-        let unread = |part: &&str| matches!(*part, "NO_BACKSLASH_ESCAPES" | "ANSI_QUOTES");
-        if let Some(found) = mode.split(',').find(unread) {
-            return Err(DatabaseError::new(
-                ErrorKind::Statement,
-                format!(
-                    "the server's sql_mode has {found}, under which texts are read differently than this program \
-                     reads them; take it out of the server's sql_mode, or SET GLOBAL sql_mode without it"
-                ),
-            ));
-        }
-        let mut set = limits::put_aside(self.flavour, locks);
-        if !mode.contains("STRICT_") {
-            let comma = if mode.is_empty() { "" } else { "," };
-            set.push_str(&format!(", sql_mode = '{mode}{comma}STRICT_TRANS_TABLES'"));
-            self.servers_mode = Some(mode);
-        } else if mode != session {
-            set.push_str(&format!(", sql_mode = '{mode}'"));
-        }
-        if row.int(2)? == 0 {
-            set.push_str(", autocommit = 1");
-        }
-        self.plain(&set).await.map(drop)
     }
 
     /// Begins the transaction that was asked for, where the next statement cannot carry it.

@@ -1,0 +1,33 @@
+//! What PostgreSQL can do, and how its SQL is written.
+
+use crate::database::{AddCheck, Capabilities, RowComparison, Writers};
+use crate::sql::{Ddl, Dialect};
+
+pub(super) static CAPABILITIES: Capabilities = Capabilities {
+    dialect: Dialect::Postgres,
+    ddl: Ddl::Transactional,
+    ledger_prefix: "phasegate.",
+    ledger_setup: &["CREATE SCHEMA IF NOT EXISTS phasegate"],
+    // Asked of the catalogue, which everybody may read.
+    ledger_exists: "SELECT count(*) FROM pg_catalog.pg_class c \
+                    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                    WHERE n.nspname = 'phasegate' AND c.relname = '{table}'",
+    now_ms: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+    client_address: "coalesce(host(inet_client_addr()), '')",
+    client_session: "0",
+    client_user: "session_user::text",
+    for_update: " FOR UPDATE",
+    key_int: "bigint",
+    key_text: "text",
+    text: "text",
+    table_options: "",
+    composite_key_options: "",
+    add_check: AddCheck {
+        add: "ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({check}) NOT VALID",
+        validate: Some("ALTER TABLE {table} VALIDATE CONSTRAINT {name}"),
+        exists: "SELECT count(*) FROM pg_catalog.pg_constraint WHERE conrelid = '{table}'::regclass AND conname = '{name}'",
+    },
+    row_comparison: RowComparison::AsRow,
+    writers: Writers::Many,
+    lists_sessions: true,
+};
