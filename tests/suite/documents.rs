@@ -19,7 +19,9 @@ pub fn read(path: &str) -> String {
 
 /// Every document that users read.
 fn documents() -> Vec<PathBuf> {
-    let mut found = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    let mut found = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+        .map(|name| root().join(name))
+        .to_vec();
     let mut directories = vec![root().join("docs")];
     while let Some(directory) = directories.pop() {
         for entry in std::fs::read_dir(directory).expect("there are documents") {
@@ -74,6 +76,21 @@ fn the_shell_takes_every_script() {
         }
     }
     assert!(scripts > 10, "only {scripts} scripts were found");
+}
+
+#[test]
+fn every_file_that_contributors_are_sent_to_is_there() {
+    let (_, spans) = blocks::code_of(&read("CONTRIBUTING.md"));
+    let places = ["src/", "tests/", "docs/", ".ci/"];
+    let named: Vec<String> = spans
+        .into_iter()
+        .map(|span| span.text)
+        .filter(|text| places.iter().any(|place| text.starts_with(place)))
+        .collect();
+    assert!(named.len() > 20, "{named:?}");
+    for path in named {
+        assert!(root().join(&path).exists(), "{path}");
+    }
 }
 
 #[test]
