@@ -125,7 +125,9 @@ pub(super) enum Command {
     /// Write the files of a new migration to start from
     New(NewArgs),
     /// Check migrate.toml and every migration, without a database
-    Check,
+    Check(CheckArgs),
+    /// Give a migration that no database has applied the next free number
+    Renumber(RenumberArgs),
     /// Show each migration's phase, what it waits for, and which versions may start now
     Status(StatusArgs),
     /// Show which versions are live, who says so, and what they touch
@@ -166,6 +168,26 @@ pub(super) struct StatusArgs {
     /// lists every migration
     #[arg(long)]
     pub all: bool,
+}
+
+#[derive(Args)]
+pub(super) struct CheckArgs {
+    /// Compare with what is applied in the database as well: migrations below what is applied, and
+    /// applied files that were edited
+    #[arg(long)]
+    pub applied: bool,
+}
+
+#[derive(Args)]
+pub(super) struct RenumberArgs {
+    /// The migration: its whole name, or its number where no other has it
+    pub id: String,
+    /// This number in place of the next free one
+    #[arg(long, value_name = "NUMBER")]
+    pub to: Option<u64>,
+    /// Do not ask the database: nobody has applied it
+    #[arg(long)]
+    pub offline: bool,
 }
 
 #[derive(Args)]

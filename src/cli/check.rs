@@ -1,17 +1,51 @@
-//! `migrate check`: the files alone.
+//! `migrate check`: the files alone, and beside what is applied where that is asked for.
 
 use std::path::Path;
 
 use serde_json::json;
 
-use super::args::Global;
+use super::args::{CheckArgs, Global};
+use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
 use super::text::count;
 use crate::database::Target;
+use crate::model::Sequence;
 use crate::project::Project;
 
-pub(super) fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
+/// What comparing with a database found.
+#[derive(Default)]
+struct Beside {
+    notes: Vec<String>,
+    errors: Vec<String>,
+}
+
+async fn beside(global: &Global) -> Result<Beside, Failure> {
+    let context = Context::load(global)?;
+    let situation = context.observe().await?;
+    let schema = &situation.evidence.schema;
+    let mut beside = Beside {
+        errors: situation.drift.iter().map(ToString::to_string).collect(),
+        ..Beside::default()
+    };
+    for state in schema.migrations() {
+        let Some(later) = schema.applied_before_its_turn(state.id()) else {
+            continue;
+        };
+        let said = format!(
+            "{id} comes after {} in this database, and before it on a new one; `migrate renumber {id}` gives it the next free number",
+            later.id(),
+            id = state.id(),
+        );
+        match schema.order() {
+            Sequence::Any => beside.notes.push(said),
+            Sequence::Strict => beside.errors.push(said),
+        }
+    }
+    Ok(beside)
+}
+
+pub(super) async fn run(args: &CheckArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let given = global.database_url()?;
     let url = given.as_ref().map(|given| given.url.as_str());
     let project = Project::load(Path::new("."), url)?;
@@ -23,17 +57,33 @@ pub(super) fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
         .iter()
         .map(|dialect| dialect.name())
         .collect();
+    let beside = match args.applied {
+        true => beside(global).await?,
+        false => Beside::default(),
+    };
+    let code = u8::from(!beside.errors.is_empty());
     if out.is_json() {
-        out.json(&json!({
+        let mut value = json!({
             "migrations": project.migrations.len(),
             "databases": databases,
             "problems": [],
             "warnings": project.warnings,
-        }));
-        return Ok(0);
+        });
+        if let (true, Some(object)) = (args.applied, value.as_object_mut()) {
+            let applied = json!({ "notes": beside.notes, "errors": beside.errors });
+            object.insert("applied".into(), applied);
+        }
+        out.json(&value);
+        return Ok(code);
     }
     for warning in &project.warnings {
         note(&format!("warning: {}", warning.one_line()));
+    }
+    for said in &beside.notes {
+        note(&format!("note: {said}"));
+    }
+    for said in &beside.errors {
+        note(&format!("error: {said}"));
     }
     let migrations = u64::try_from(project.migrations.len()).unwrap_or(u64::MAX);
     out.line(&format!(
@@ -41,7 +91,7 @@ pub(super) fn run(global: &Global, out: &Out) -> Result<u8, Failure> {
         count(migrations, "migration"),
         databases.join(" and ")
     ));
-    Ok(0)
+    Ok(code)
 }
 
 /// No database is asked; but a URL that every other command would refuse is a mistake in the files.

@@ -17,10 +17,12 @@ mod given;
 mod instance;
 mod json;
 mod log;
+mod numbering;
 mod out;
 mod plan;
 mod progress;
 mod recording;
+mod renumber;
 mod report;
 mod rollout;
 mod scaffold;
@@ -90,11 +92,12 @@ const fn heeds_interrupts(command: &Command) -> bool {
     match command {
         Command::Init
         | Command::New(_)
-        | Command::Check
+        | Command::Renumber(_)
         | Command::Completions(_)
         | Command::Admit(_)
         | Command::Agent(_) => false,
-        Command::Status(_)
+        Command::Check(_)
+        | Command::Status(_)
         | Command::Fleet(_)
         | Command::Plan(_)
         | Command::Rollout(_)
@@ -111,7 +114,7 @@ const fn heeds_interrupts(command: &Command) -> bool {
 /// What is missed where the result does not arrive.
 const fn purpose(command: &Command) -> Purpose {
     match command {
-        Command::Check
+        Command::Check(_)
         | Command::Completions(_)
         | Command::Status(_)
         | Command::Plan(_)
@@ -129,6 +132,7 @@ const fn purpose(command: &Command) -> Purpose {
         Command::Contract(contract) if contract.dry_run => Purpose::Tells,
         Command::Init
         | Command::New(_)
+        | Command::Renumber(_)
         | Command::Expand(_)
         | Command::Backfill(_)
         | Command::Contract(_)
@@ -199,7 +203,8 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
     match &cli.command {
         Command::Init => scaffold::init(out),
         Command::New(args) => scaffold::new(args, global, out),
-        Command::Check => check::run(global, out),
+        Command::Check(args) => runtime.block_on(asking(check::run(args, global, out), global)),
+        Command::Renumber(args) => runtime.block_on(renumber::run(args, global, out)),
         Command::Completions(args) => completions::run(args, out),
         Command::Status(args) => runtime
             .block_on(asking(status::run(args, global, out), global))

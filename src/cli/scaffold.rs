@@ -8,7 +8,9 @@ use serde_json::json;
 
 use super::args::{Global, NewArgs};
 use super::failure::Failure;
+use super::numbering::{migrations_in, next};
 use super::out::Out;
+use crate::model::MigrationId;
 use crate::project::{CONFIG_FILE, Project};
 
 const CONFIG: &str = include_str!("templates/migrate.toml");
@@ -38,7 +40,8 @@ pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Fail
         Project::load(root, given.as_ref().map(|given| given.url.as_str()))?;
     }
     let base = Project::migrations_dir(root)?;
-    let number = next_number(&base)?;
+    let last = migrations_in(&base)?.last().map_or(0, MigrationId::number);
+    let number = next(last)?;
     let directory = base.join(format!("{number:04}_{name}"));
     std::fs::create_dir(&directory).map_err(|error| {
         Failure::new(format!(
@@ -97,23 +100,6 @@ fn directory_name(wanted: &str) -> Result<String, Failure> {
             .help("use letters, digits and `_`: split_full_name")
             .usage())
     }
-}
-
-fn next_number(base: &Path) -> Result<u64, Failure> {
-    let fail =
-        |error: std::io::Error| Failure::new(format!("{} cannot be read: {error}", base.display()));
-    let mut last = 0;
-    for entry in std::fs::read_dir(base).map_err(fail)? {
-        let name = entry.map_err(fail)?.file_name();
-        let number = name
-            .to_string_lossy()
-            .split('_')
-            .next()
-            .and_then(|digits| digits.parse::<u64>().ok());
-        last = last.max(number.unwrap_or(0));
-    }
-    last.checked_add(1)
-        .ok_or_else(|| Failure::new("the migrations have used up every number"))
 }
 
 /// Writes a file that must not exist yet.

@@ -111,11 +111,23 @@ fn waits_for(state: &MigrationState, situation: &Situation, failed: Option<&str>
             step.name(),
             state.id().number()
         ),
-        Next::Ready(step) => format!(
-            "`migrate {} {:04}`, which is safe now",
-            step.name(),
-            state.id().number()
-        ),
+        Next::Ready(step) => {
+            let schema = &situation.evidence.schema;
+            let late = schema.applied_before_its_turn(state.id());
+            let late = late
+                .filter(|_| step == Step::Expand)
+                .map_or_else(String::new, |later| {
+                    format!(
+                        "; {} was applied before it, and comes after it on a new database",
+                        later.id()
+                    )
+                });
+            format!(
+                "`migrate {} {:04}`, which is safe now{late}",
+                step.name(),
+                state.id().number()
+            )
+        }
         Next::Blocked(step, decision) => {
             let first = decision
                 .blockers

@@ -6,11 +6,19 @@ use super::change::{Move, WayBack, move_to};
 use super::in_ledger::End;
 use super::script::{Ran, Run, seen_elsewhere};
 use super::session::Coordinator;
-use super::{CoordinatorError, Done, Outcome};
+use super::{CoordinatorError, Done, Outcome, Situation};
 use crate::gate::Verdict;
 use crate::ledger::Entry;
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 use crate::sql::Mode;
+
+/// For the event of a migration that comes later here than its number says.
+fn late(situation: &Situation, id: &MigrationId) -> serde_json::Value {
+    match situation.evidence.schema.applied_before_its_turn(id) {
+        Some(later) => serde_json::json!({ "out_of_order_after": later.id() }),
+        None => serde_json::json!({}),
+    }
+}
 
 impl Coordinator<'_> {
     pub(super) async fn expand(&mut self, id: &MigrationId) -> Result<Outcome, CoordinatorError> {
@@ -61,7 +69,7 @@ impl Coordinator<'_> {
                 let run = Run {
                     step: Step::Expand,
                     file,
-                    change: change(serde_json::json!({})),
+                    change: change(late(&situation, id)),
                     recheck: None,
                 };
                 match self.run_script(run).await {
@@ -74,7 +82,10 @@ impl Coordinator<'_> {
             None => {
                 let (token, actor) = (self.token, self.actor.clone());
                 self.in_ledger(async |ledger| {
-                    let detail = serde_json::json!({ "statements": "none needed" });
+                    let mut detail = late(&situation, id);
+                    if let Some(object) = detail.as_object_mut() {
+                        object.insert("statements".into(), "none needed".into());
+                    }
                     move_to(ledger, token, &actor, change(detail)).await?;
                     Ok(End::Commit(()))
                 })
@@ -90,7 +101,7 @@ impl Coordinator<'_> {
             rows: 0,
             keys: 0,
             took: began.elapsed(),
-            notes: Vec::new(),
+            notes: decision.notes,
         }))
     }
 

@@ -359,7 +359,7 @@ pub(super) fn schema(project: &Project, view: &View) -> Schema {
             states.push(MigrationState::pending(migration.declaration.clone()));
         }
     }
-    Schema::new(states)
+    Schema::new(states).under(project.config.order)
 }
 
 /// What a database without a ledger knows.

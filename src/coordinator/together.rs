@@ -79,6 +79,15 @@ impl Coordinator<'_> {
         let mut states = Vec::new();
         for (id, _) in small {
             let decision = self.ask(Step::Expand, id, &situation);
+            // Alone it says that it comes late, and has it in its event.
+            if situation
+                .evidence
+                .schema
+                .applied_before_its_turn(id)
+                .is_some()
+            {
+                break;
+            }
             let known = situation.evidence.schema.get_mut(id);
             let Some(state) = known.filter(|state| state.phase == Phase::Pending) else {
                 break;

@@ -6,7 +6,9 @@ use super::evidence::{self, Gaps};
 use super::next::{Guide, Reason};
 use super::words::{ambiguity, is_one_thing, kind_words, touch_words};
 use super::{Action, Evidence, Facts, first_causes};
-use crate::model::{Breach, Clause, Format, Live, MigrationId, MigrationState, Phase, Step};
+use crate::model::{
+    Breach, Clause, Format, Live, MigrationId, MigrationState, Phase, Sequence, Step,
+};
 
 type Answer = (Vec<Blocker>, Vec<String>);
 
@@ -23,16 +25,27 @@ pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answe
         return (Vec::new(), vec![note]);
     }
     let reasons = reasons(step, id, evidence);
-    let notes = match state {
+    let mut notes = match state {
         Some(state) if !reasons.iter().any(is_of_structure) => advice(step, state, &live, evidence),
         _ => Vec::new(),
     };
+    if step == Step::Expand && evidence.schema.order() == Sequence::Any {
+        notes.extend(out_of_order(id, evidence));
+    }
     let action = Action::Step {
         step,
         migration: id.clone(),
     };
     let blockers = Guide::new(evidence).advise(&action, reasons);
     (blockers, notes)
+}
+
+/// That a migration comes later here than its number says, in words.
+pub(super) fn out_of_order(id: &MigrationId, evidence: &Evidence) -> Option<String> {
+    let later = evidence.schema.applied_before_its_turn(id)?.id();
+    Some(format!(
+        "{id} comes after {later} here, and before it on a new database"
+    ))
 }
 
 /// Whether it keeps the rule from being asked at all.
@@ -153,6 +166,15 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Rea
                     format!("{id} is being reverted"),
                     format!("finish that first: run `migrate revert {id}`"),
                 );
+            }
+            if evidence.schema.order() == Sequence::Strict
+                && let Some(message) = out_of_order(id, evidence)
+            {
+                let help = format!(
+                    "`migrate renumber {id}` gives it the next free number; `order = \"strict\"` under [project] in \
+                     migrate.toml asks for this"
+                );
+                return refuse(BlockerKind::Order, message, help);
             }
             let earlier = migrations
                 .iter()

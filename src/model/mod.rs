@@ -31,6 +31,6 @@ pub use snapshot::{
     Ending, InstanceState, Label, Listed, LiveGroup, Settling, Snapshot, SourceReport,
     SourceStatus, Twins, count,
 };
-pub use state::{Live, MigrationState, Phase, PhaseError, Schema};
+pub use state::{Live, MigrationState, Phase, PhaseError, Schema, Sequence};
 pub use version::{Version, VersionError};
 pub use work::AtWork;

@@ -278,10 +278,20 @@ impl MigrationState {
     }
 }
 
+/// Whether a migration may be expanded although one of a higher number is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sequence {
+    /// It may, and that is said.
+    #[default]
+    Any,
+    Strict,
+}
+
 /// Every migration, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schema {
     migrations: Vec<MigrationState>,
+    order: Sequence,
 }
 
 impl Schema {
@@ -289,7 +299,35 @@ impl Schema {
     #[must_use]
     pub fn new(mut migrations: Vec<MigrationState>) -> Self {
         migrations.sort_by(|a, b| a.id().cmp(b.id()));
-        Self { migrations }
+        Self {
+            migrations,
+            order: Sequence::Any,
+        }
+    }
+
+    /// The same, under this order.
+    #[must_use]
+    pub const fn under(mut self, order: Sequence) -> Self {
+        self.order = order;
+        self
+    }
+
+    #[must_use]
+    pub const fn order(&self) -> Sequence {
+        self.order
+    }
+
+    /// The last migration that was applied here before this one, and comes after it on a new database; none where this one is
+    /// expanded, or where its turn is now.
+    #[must_use]
+    pub fn applied_before_its_turn(&self, id: &MigrationId) -> Option<&MigrationState> {
+        let state = self.get(id)?;
+        if state.phase != Phase::Pending || !state.declaration.parts.expand {
+            return None;
+        }
+        self.migrations.iter().rev().find(|other| {
+            other.id() > id && other.declaration.parts.expand && other.phase != Phase::Pending
+        })
     }
 
     #[must_use]

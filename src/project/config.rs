@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{Label, Version};
+use crate::model::{Label, Sequence, Version};
 use crate::sql::Dialect;
 
 use super::fleet::{self, FleetConfig};
@@ -29,6 +29,8 @@ pub struct Config {
     pub migrations: String,
     /// Where links among the migrations may lead.
     pub links: Links,
+    /// Whether a migration may be expanded although one of a higher number is.
+    pub order: Sequence,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,6 +163,7 @@ impl Config {
             Some(true) => Links::Anywhere,
             Some(false) | None => Links::Inside,
         };
+        let order = top.table("project").map(read_order).unwrap_or_default();
         top.finish(PLACES);
         Some(Self {
             database_url,
@@ -170,6 +173,7 @@ impl Config {
             rollout,
             migrations,
             links,
+            order,
         })
     }
 
@@ -217,6 +221,7 @@ const PLACES: &[(&str, &str)] = &[
         "follow_links",
         "at the top of the file, before the first `[…]`",
     ),
+    ("order", "under `[project]`"),
     ("url", "under `[database]`"),
     ("database_url", "under `[database]`, as `url`"),
     ("dialects", "under `[database]`"),
@@ -464,6 +469,17 @@ fn read_version(source: &Source, text: &Located<&str>) -> Option<Version> {
             None
         }
     }
+}
+
+fn read_order(mut table: Table<'_>) -> Sequence {
+    let orders = [("strict", Sequence::Strict), ("any", Sequence::Any)];
+    let order = if table.has("order") {
+        table.choice("order", &orders)
+    } else {
+        None
+    };
+    table.finish(PLACES);
+    order.unwrap_or_default()
 }
 
 fn read_migrations_directory(source: &Source, top: &mut Table<'_>) -> String {

@@ -355,7 +355,7 @@ fn check_order(root: &Path, found: &[(MigrationId, String)], problems: &mut Vec<
                 shown(root, path),
                 "duplicate-number",
                 format!("`{after}` has the same number as `{before}`"),
-                "give the later one the next free number",
+                format!("`migrate renumber {after}` gives it the next free number, or `migrate renumber {before}` that one: renumber the one that no database has applied"),
             ));
         } else if before.as_str() > after.as_str() {
             let problem = Problem::about(

@@ -4,5 +4,6 @@ mod backfill;
 mod contract;
 mod expand;
 mod kinds;
+mod order;
 mod revert;
 mod together;
