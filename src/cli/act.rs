@@ -7,11 +7,11 @@ use serde_json::json;
 use super::args::{BackfillArgs, ContractArgs, ExpandArgs, Global, ResolveArgs, RevertArgs, Using};
 use super::context::{Context, refuse_drift, say_unreleased};
 use super::failure::Failure;
-use super::out::Out;
+use super::out::{Out, note};
 use super::progress::Reporter;
 use super::{json, text};
 use crate::coordinator::{
-    Answer, Coordinator, CoordinatorError, Done, Options, Outcome, Progress, Situation,
+    Answer, Coordinator, CoordinatorError, Done, Options, Outcome, Progress, Purpose, Situation,
 };
 use crate::gate::{Decision, Verdict};
 use crate::model::{MigrationId, MigrationState, Phase, Snapshot, Step};
@@ -160,6 +160,7 @@ pub(super) async fn resolve(args: &ResolveArgs, global: &Global, out: &Out) -> R
     let options = Options {
         project: &context.project,
         target: &context.target,
+        purpose: Purpose::Act,
         doing: format!("resolve {id}"),
         accept_unknown: None,
         wait: None,
@@ -242,6 +243,10 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
     let options = Options {
         project: &context.project,
         target: &context.target,
+        purpose: match task.step {
+            Step::Expand => Purpose::Begin,
+            Step::Backfill | Step::Contract | Step::Revert => Purpose::Act,
+        },
         doing,
         accept_unknown: task.accept_unknown.clone(),
         wait: task.wait,
@@ -249,7 +254,11 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
         report: &report,
         interrupt: context.interrupt,
     };
+    let is_made = is_to_be_made(context);
     let mut coordinator = Coordinator::start(options).await?;
+    if is_made && !global.quiet {
+        say_made(context);
+    }
     let mut outcomes = Vec::new();
     let mut failed = None;
     while let Some(ids) = task.ids.get(outcomes.len()..).filter(|ids| !ids.is_empty()) {
@@ -302,6 +311,20 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
     Ok(verdict.exit_code())
 }
 
+fn is_to_be_made(context: &Context) -> bool {
+    context.target.path().is_some_and(|path| !path.exists())
+}
+
+/// A mistyped path makes a file as well, and all of its steps go well.
+fn say_made(context: &Context) {
+    if let Some(path) = context.target.path() {
+        note(&format!(
+            "note: there was no file {}, and it has been made: nothing was applied there before",
+            path.display()
+        ));
+    }
+}
+
 /// Makes the ledger before there is anything to record: instances register in it from the first day on, and have no right
 /// to make it.
 async fn make_ledger(
@@ -315,6 +338,7 @@ async fn make_ledger(
     let options = Options {
         project: &context.project,
         target: &context.target,
+        purpose: Purpose::Begin,
         doing: "make the ledger".to_owned(),
         accept_unknown: None,
         wait,
@@ -322,8 +346,12 @@ async fn make_ledger(
         report: &report,
         interrupt: context.interrupt,
     };
+    let is_made = is_to_be_made(context);
     let coordinator = Coordinator::start(options).await?;
     reporter.finish();
+    if is_made && !global.quiet {
+        say_made(context);
+    }
     say_unreleased(coordinator.finish().await, context);
     if out.is_json() {
         out.json(&json!({ "verdict": "go", "results": [] }));

@@ -1,12 +1,13 @@
 //! What most commands begin with: the project, its database, and what is known of both.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use super::args::Global;
 use super::failure::Failure;
 use super::out::note;
 use super::recording::Recording;
-use crate::coordinator::{self, CoordinatorError, Situation};
+use crate::coordinator::{self, CoordinatorError, Purpose, Situation};
 use crate::database::{Connection, DatabaseError, ErrorKind, Target};
 use crate::gate::Action;
 use crate::interrupt::Interrupt;
@@ -20,7 +21,12 @@ pub(super) struct Context {
     pub target: Target,
     /// What stops whatever is done here.
     pub interrupt: Interrupt,
+    said_nothing_yet: Cell<bool>,
 }
+
+/// What to do where there is no database file.
+pub(super) const NO_FILE: &str = "nothing is applied there: where something should be, check the path; `migrate expand` makes \
+     the file of a new project";
 
 impl Context {
     pub(super) fn load(global: &Global) -> Result<Self, Failure> {
@@ -30,6 +36,7 @@ impl Context {
             project,
             target,
             interrupt: global.interrupt,
+            said_nothing_yet: Cell::new(false),
         })
     }
 
@@ -43,6 +50,7 @@ impl Context {
             project,
             target,
             interrupt: global.interrupt,
+            said_nothing_yet: Cell::new(false),
         })
     }
 
@@ -55,9 +63,11 @@ impl Context {
                 connection.close().await;
                 Ok(situation?)
             }
-            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => Ok(
-                coordinator::nothing_yet(&self.project, self.target.dialect()),
-            ),
+            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => {
+                self.say_nothing_yet(&error);
+                let dialect = self.target.dialect();
+                Ok(coordinator::nothing_yet(&self.project, dialect))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -87,7 +97,14 @@ impl Context {
 
     /// A connection for reading.
     pub(super) async fn reader(&self) -> Result<Box<dyn Connection>, DatabaseError> {
-        coordinator::connect(&self.project, &self.target, false, self.interrupt).await
+        coordinator::connect(&self.project, &self.target, Purpose::Ask, self.interrupt).await
+    }
+
+    /// Says once that what is told is that of a database which is not there.
+    fn say_nothing_yet(&self, error: &DatabaseError) {
+        if !self.said_nothing_yet.replace(true) {
+            note(&format!("note: {error}; {NO_FILE}"));
+        }
     }
 
     /// The rollout that began last.
@@ -124,7 +141,10 @@ impl Context {
     pub(super) async fn connect(&self) -> Result<Option<Box<dyn Connection>>, Failure> {
         match self.reader().await {
             Ok(connection) => Ok(Some(connection)),
-            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => Ok(None),
+            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => {
+                self.say_nothing_yet(&error);
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }

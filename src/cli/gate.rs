@@ -1,13 +1,13 @@
 //! `migrate gate`: is an action safe now?
 
 use super::args::{Global, ServiceVersion};
-use super::context::{Context, refuse_drift_before};
+use super::context::{Context, NO_FILE, refuse_drift_before};
 use super::failure::Failure;
 use super::out::Out;
 use super::recording::{GateArgs, GateCommand};
 use super::{json, text};
 use crate::coordinator::{self, CoordinatorError, Situation};
-use crate::database::{Connection, DatabaseError, ErrorKind};
+use crate::database::{Connection, DatabaseError, ErrorKind, Target};
 use crate::gate::{Action, Decision, Verdict, decide, unreachable};
 use crate::ledger::{LedgerError, Named};
 use crate::model::{Live, Snapshot, Step, Version};
@@ -88,9 +88,20 @@ async fn answer(
         context.reader().await
     };
     let situation = match connected {
-        Err(error) if coordinator::is_nothing_yet(&error, &context.target) => {
-            coordinator::nothing_yet(&context.project, context.target.dialect())
-        }
+        // Whatever else is asked about is expected to be there: a mistyped path must not say yes.
+        Err(error) if coordinator::is_nothing_yet(&error, &context.target) => match &action {
+            Action::Step {
+                step: Step::Expand, ..
+            } if is_to_be_made(&context.target) => {
+                coordinator::nothing_yet(&context.project, context.target.dialect())
+            }
+            _ => {
+                return Err(Unanswered::Unreachable {
+                    error: error.to_string(),
+                    next: Some(NO_FILE),
+                });
+            }
+        },
         Err(error) => return Err(error.into()),
         Ok(mut connection) => {
             let situation = survey(context, &action, args, connection.as_mut()).await?;
@@ -101,6 +112,12 @@ async fn answer(
     refuse_drift_before(&action, &situation).map_err(Unanswered::Failed)?;
     let decision = decide(action, &situation.evidence);
     Ok((decision, situation.evidence.snapshot))
+}
+
+/// Whether an expand would make the file.
+fn is_to_be_made(target: &Target) -> bool {
+    let parent = target.path().and_then(|path| path.parent());
+    parent.is_some_and(|parent| parent.as_os_str().is_empty() || parent.is_dir())
 }
 
 /// As much as the answer needs, because pipelines ask often.

@@ -37,8 +37,8 @@ pub use error::{CoordinatorError, ScriptFailure};
 pub use facts::{measure_if_clear, soak};
 pub use forget::{Forgotten, Which, forget};
 pub use observe::{
-    Changed, Drift, Situation, connect, connect_to_record, is_nothing_yet, nothing_yet, observe,
-    observe_with, record, record_deploy, survey,
+    Changed, Drift, Purpose, Situation, connect, connect_to_record, is_nothing_yet, nothing_yet,
+    observe, observe_with, record, record_deploy, survey,
 };
 pub use resume::Answer;
 pub use script::Progress;

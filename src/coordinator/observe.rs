@@ -75,6 +75,17 @@ pub struct Situation {
 /// How long a question waits for whoever writes to an embedded database.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To answer a question.
+    Ask,
+    /// To act on a database that is there: an embedded one that is not is a mistyped path.
+    Act,
+    /// To act, and to make an embedded database that is not there: it is that of a new project.
+    Begin,
+}
+
 /// Connects to the project's database, with what stops the statements there.
 ///
 /// # Errors
@@ -82,10 +93,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 pub async fn connect(
     project: &Project,
     target: &Target,
-    create: bool,
+    purpose: Purpose,
     interrupt: Interrupt,
 ) -> Result<Box<dyn Connection>, DatabaseError> {
-    connect_as(project, target, create, (Owners::Trusted, interrupt)).await
+    connect_as(project, target, purpose, (Owners::Trusted, interrupt)).await
 }
 
 /// As [`connect`], for whoever writes down what a look has shown and nothing else: the ledger may be somebody
@@ -98,26 +109,24 @@ pub async fn connect_to_record(
     target: &Target,
     interrupt: Interrupt,
 ) -> Result<Box<dyn Connection>, DatabaseError> {
-    connect_as(project, target, false, (Owners::One, interrupt)).await
+    connect_as(project, target, Purpose::Ask, (Owners::One, interrupt)).await
 }
 
 async fn connect_as(
     project: &Project,
     target: &Target,
-    create: bool,
+    purpose: Purpose,
     (owners, interrupt): (Owners, Interrupt),
 ) -> Result<Box<dyn Connection>, DatabaseError> {
     let config = &project.config.database;
     let defaults = ConnectOptions::default();
-    // Whoever creates the ledger acts, and everybody else asks.
-    let (asks, busy_timeout) = if create {
-        (Asks::No, config.busy_timeout)
-    } else {
-        (Asks::Yes, config.busy_timeout.min(LONGEST_WAIT))
+    let (asks, busy_timeout) = match purpose {
+        Purpose::Act | Purpose::Begin => (Asks::No, config.busy_timeout),
+        Purpose::Ask => (Asks::Yes, config.busy_timeout.min(LONGEST_WAIT)),
     };
     let options = ConnectOptions {
         busy_timeout,
-        create,
+        create: purpose == Purpose::Begin,
         lock_limit: Some(config.lock_timeout),
         owners,
         interrupt,

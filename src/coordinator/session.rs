@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::in_ledger::End;
 use super::lock::{LockWatch, Retry};
 use super::outage::Tally;
-use super::{CoordinatorError, Drift, Progress, Situation, observe};
+use super::{CoordinatorError, Drift, Progress, Purpose, Situation, observe};
 use crate::database::{ConnectOptions, Connection, Heard, LockTimeout, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
 use crate::interrupt::Interrupt;
@@ -22,6 +22,8 @@ const RECENT: (u32, Duration, Duration) = (20, Duration::from_millis(500), Durat
 pub struct Options<'a> {
     pub project: &'a Project,
     pub target: &'a Target,
+    /// Whether it may make the database.
+    pub purpose: Purpose,
     /// What it is doing, as others are told: `expand 0002_x`.
     pub doing: String,
     /// Why missing evidence is to be accepted; recorded.
@@ -65,7 +67,7 @@ impl<'a> Coordinator<'a> {
     pub async fn start(options: Options<'a>) -> Result<Self, CoordinatorError> {
         let project = options.project;
         let mut connection =
-            super::connect(project, options.target, true, options.interrupt).await?;
+            super::connect(project, options.target, options.purpose, options.interrupt).await?;
         let actor = actor();
         let lease = project.config.fleet.coordinator_lease;
         let claim = Claim {
@@ -144,7 +146,7 @@ impl<'a> Coordinator<'a> {
             interrupt,
             ..
         } = self.options;
-        match super::connect(project, target, true, interrupt).await {
+        match super::connect(project, target, Purpose::Act, interrupt).await {
             Ok(connection) => {
                 std::mem::replace(&mut self.connection, connection)
                     .close()

@@ -185,6 +185,10 @@ impl DatabaseError {
                 "what some rows are hidden from cannot speak for all: give the role BYPASSRLS (ALTER ROLE … BYPASSRLS), or \
                  let it own the table, without FORCE ROW LEVEL SECURITY; see docs/grants.md"
             }
+            // Of a server there is a code.
+            ErrorKind::NoDatabase if self.code.is_none() => {
+                "where something should be, check the path; `migrate expand` makes the file of a new project"
+            }
             ErrorKind::NoDatabase => "create the database first",
             ErrorKind::NotADatabase => {
                 "check the path in the database URL; nothing has been changed"

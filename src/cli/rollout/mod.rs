@@ -18,7 +18,7 @@ use super::plan::plan_from_the_fleet;
 use super::progress::Reporter;
 use super::recording::Recording;
 use super::{json, text};
-use crate::coordinator::{Coordinator, Options, Progress};
+use crate::coordinator::{Coordinator, Options, Progress, Purpose};
 use crate::gate::{Action, Verdict, decide};
 use crate::ledger::{RolloutRecord, RolloutState};
 use crate::model::{Live, Version};
@@ -219,6 +219,7 @@ impl Site<'_> {
         let options = Options {
             project: &self.context.project,
             target: &self.context.target,
+            purpose: Purpose::Begin,
             doing,
             accept_unknown: None,
             pace: None,

@@ -77,6 +77,68 @@ fn a_file_that_is_no_database_is_left_as_it_is() {
 }
 
 #[test]
+fn a_file_that_is_not_there_is_no_yes_and_only_an_expand_makes_it() {
+    for (url, file) in [
+        ("sqlite://nowhere/shop.db", "nowhere/shop.db"),
+        ("sqlite://shpo.db", "shpo.db"),
+    ] {
+        let project = project_at(url);
+        project.file("migrate.toml", "[services.web]\nmin_instances = 0\n");
+        project.migration(
+            "0002_unused",
+            &[
+                (
+                    "migration.toml",
+                    "description = \"unused\"\n[services.web]\nold = \"<0.9.0\"\n",
+                ),
+                ("contract.sql", "DROP TABLE unused;\n"),
+            ],
+        );
+        for asked in [
+            &["gate", "contract", "2"][..],
+            &["gate", "backfill", "1"],
+            &["gate", "revert", "1"],
+            &["gate", "deploy", "web=1.0.0"],
+            &["gate", "deploy", "web=1.0.0", "--record"],
+        ] {
+            let unknown = project.migrate(asked).expect_code(12);
+            assert!(unknown.stdout.contains("check the path"), "{unknown:?}");
+        }
+        for acting in [
+            &["contract", "2"][..],
+            &["contract"],
+            &["backfill", "1"],
+            &["revert", "1"],
+            &["admit", "--service", "web", "--version", "1.0.0"],
+        ] {
+            let failed = project.migrate(acting).expect_code(1);
+            assert!(
+                said(&failed).contains("there is no such file"),
+                "{failed:?}"
+            );
+        }
+        for told in [
+            &["status"][..],
+            &["fleet"],
+            &["plan"],
+            &["log"],
+            &["backfill"],
+        ] {
+            let output = project.migrate(told);
+            assert!(
+                output.stderr.contains("check the path"),
+                "{told:?}: {output:?}"
+            );
+        }
+        assert!(!project.path().join(file).exists());
+    }
+    let project = project_at("sqlite://new.db");
+    project.migrate(&["gate", "expand", "1"]).expect_code(0);
+    let made = project.migrate(&["expand"]).expect_code(1);
+    assert!(made.stderr.contains("it has been made"), "{made:?}");
+}
+
+#[test]
 fn a_damaged_database_is_an_error_and_no_panic() {
     let shop = Shop::backfilled(Db::on("sqlite"));
     let file = shop.db.url.trim_start_matches("sqlite://").to_owned();
