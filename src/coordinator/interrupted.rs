@@ -57,7 +57,8 @@ impl Coordinator<'_> {
         let asked = async {
             let (project, target) = (self.project(), self.options.target);
             let interrupt = self.options.interrupt;
-            self.connection = super::connect(project, target, true, interrupt).await?;
+            self.connection =
+                super::connect(project, target, super::Purpose::Act, interrupt).await?;
             self.phase_now(id).await
         };
         match tokio::time::timeout(SOON, asked).await {

@@ -120,7 +120,7 @@ impl Coordinator<'_> {
                 return Err(DatabaseError::interrupted().into());
             }
             let (project, target) = (self.options.project, self.options.target);
-            match super::connect(project, target, true, interrupt).await {
+            match super::connect(project, target, super::Purpose::Act, interrupt).await {
                 Ok(connection) => {
                     std::mem::replace(&mut self.connection, connection)
                         .close()
