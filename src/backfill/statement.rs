@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn ranges_are_put_in() {
         let sql = "UPDATE t SET a = 1 WHERE id > :after::bigint AND id <= :upto AND a IS NULL";
-        let statement = backfill_statement(Dialect::Postgres, sql).unwrap();
+        let statement = backfill_statement(Dialect::Postgres, sql, None).unwrap();
         let mut range = KeyRange {
             start: Start::At(key(&["1"])),
             last: key(&["9"]),
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn rows_are_put_in_as_the_database_serves_them() {
         let sql = "UPDATE t SET a = 1 WHERE (x, y) > :after AND (x, y) <= :upto";
-        let statement = backfill_statement(Dialect::Mysql, sql).unwrap();
+        let statement = backfill_statement(Dialect::Mysql, sql, None).unwrap();
         let range = KeyRange {
             start: Start::After(key(&["1", "'a'"])),
             last: key(&["2", "'b'"]),

@@ -10,7 +10,7 @@ use super::directory::{Candidate, Directory};
 use super::finding::{self, Finding};
 use super::later::Forward;
 use super::manifest::Manifest;
-use super::migration::{Files, Surroundings, backfilled_table, key_width};
+use super::migration::{Files, Surroundings, backfilled_key};
 use super::rules::{self, Scripts};
 use super::scripts::{self, BackfillFile, ScriptFile};
 use super::source::Source;
@@ -36,10 +36,8 @@ impl Examined {
                 continue;
             };
             let found = if step == Step::Backfill {
-                let width = manifest.and_then(key_width);
-                let table = manifest.and_then(backfilled_table);
-                let (statement, found) =
-                    scripts::check_backfill(dialect, source.text(), width, table);
+                let key = manifest.and_then(backfilled_key);
+                let (statement, found) = scripts::check_backfill(dialect, source.text(), key);
                 examined.backfill = statement;
                 found
             } else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::model::{Declaration, Fill, Format, MigrationId, Parts, Step};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, Key};
 
 use super::backfill::BackfillRules;
 use super::checks;
@@ -154,15 +154,18 @@ fn declare(directory: &Directory, manifest: &Manifest) -> Declaration {
 }
 
 /// How many columns the backfill's key has, where that could be read.
-pub(super) fn key_width(manifest: &Manifest) -> Option<usize> {
+fn key_width(manifest: &Manifest) -> Option<usize> {
     let section = manifest.backfill.as_ref()?;
     section.rules.as_ref().map(|rules| rules.key.len())
 }
 
-/// The table whose rows the backfill fills, where that could be read.
-pub(super) fn backfilled_table(manifest: &Manifest) -> Option<&str> {
-    let section = manifest.backfill.as_ref()?;
-    section.rules.as_ref().map(|rules| rules.table.as_str())
+/// The table whose rows the backfill fills, and its key, where that could be read.
+pub(super) fn backfilled_key(manifest: &Manifest) -> Option<Key<'_>> {
+    let rules = manifest.backfill.as_ref()?.rules.as_ref()?;
+    Some(Key {
+        table: &rules.table,
+        columns: &rules.key,
+    })
 }
 
 fn check_queries(source: &Source, manifest: &Manifest, database: &DatabaseConfig) {

@@ -222,17 +222,19 @@ pub(super) fn first_line(statement: &Statement) -> Range<usize> {
 pub(super) fn check_backfill(
     dialect: Dialect,
     text: &str,
-    key_width: Option<usize>,
-    table: Option<&str>,
+    key: Option<sql::Key<'_>>,
 ) -> (Option<sql::Ranged>, Vec<Finding>) {
     if Script::parse(dialect, text).is_ok_and(|script| script.statements.is_empty()) {
         return (None, vec![Finding::empty()]);
     }
-    match sql::backfill_statement(dialect, text) {
+    // Of another table there is more to say than that its keys are not these.
+    let is_another = key.is_some_and(|key| !names(text, key.table));
+    let of_table = key.filter(|_| !is_another);
+    match sql::backfill_statement(dialect, text, of_table) {
         Ok(statement) => {
-            let mut findings = check_width(&statement, key_width, 0..first_line_of(text));
-            if let Some(table) = table
-                && !names(&statement.text, table)
+            let width = key.map(|key| key.columns.len());
+            let mut findings = check_width(&statement, width, 0..first_line_of(text));
+            if let Some(table) = key.map(|key| key.table).filter(|_| is_another)
                 && !sql::names_ledger(dialect, &statement.text)
             {
                 findings.push(Finding::new(

@@ -262,6 +262,31 @@ pub(super) fn assigned<'t>(text: &'t str, tokens: &[Token]) -> Option<Vec<&'t st
     (!columns.is_empty()).then_some(columns)
 }
 
+/// Whether an UPDATE assigns a column to itself, which only has its triggers run: `SET a = a`, `SET t.a = t.a`.
+pub(super) fn assigns_itself(text: &str, tokens: &[Token], column: &str) -> bool {
+    const ENDS: &[&str] = &["where", "from", "returning", "order", "limit"];
+    let word = |at: usize| tokens.get(at).map_or("", |token| token.text(text));
+    let begin = tokens
+        .iter()
+        .position(|token| token.is_word(text, "set"))
+        .unwrap_or(tokens.len());
+    (begin + 1..tokens.len()).any(|at| {
+        // Past the `=`, and the table or alias before the name.
+        let mut value = at + 2;
+        if word(value + 1) == "." {
+            value += 2;
+        }
+        let after = tokens.get(value + 1);
+        let ends = after.is_none_or(|after| {
+            after.kind == Kind::Comma || ENDS.iter().any(|end| after.is_word(text, end))
+        });
+        word(at) == column
+            && word(at + 1) == "="
+            && word(value).eq_ignore_ascii_case(column)
+            && ends
+    })
+}
+
 /// Whether an expression that is computed for every row may fail for some: it divides, or casts what is no literal to
 /// something narrower than a text.
 pub(super) fn may_fail(text: &str, tokens: &[Token]) -> bool {

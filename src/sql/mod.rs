@@ -29,7 +29,7 @@ pub use dependents::{
 };
 pub use facts::Ddl;
 use facts::Grammar;
-pub use query::{Part, Ranged, backfill_statement, range_query, single_select};
+pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_select};
 pub use reserved::names_ledger;
 
 /// Statements of one script: each is looked at, recorded and perhaps committed on its own.

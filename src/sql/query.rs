@@ -1,8 +1,13 @@
 //! The single statements that a manifest and `backfill.sql` hold.
 
+mod block;
 mod range;
 #[cfg(test)]
 mod tests;
+
+use block::Tokens;
+pub use range::Key;
+use range::{Comparison, Range};
 
 use super::facts::{Facts, Query};
 use super::lexeme::{self, Kind, Token};
@@ -47,7 +52,7 @@ const ONE_UPDATE: &str = "write a single UPDATE over a key range, such as `UPDAT
 const ONE_CHECK: &str = "write a single SELECT over a key range that finds what is wrong, such as `SELECT id FROM users WHERE id > :after AND id <= :upto AND name <> full_name`";
 const KEY_RANGE: &str = "restrict the statement to a batch: `WHERE id > :after AND id <= :upto`, or `WHERE (a, b) > :after AND (a, b) <= :upto` for a key of several columns";
 
-const BOUNDS: &str = "let `id > :after AND id <= :upto` stand in the WHERE itself, put together with the rest by AND alone; what has an OR goes in parentheses: `AND (a IS NULL OR b IS NULL)`";
+const BOUNDS: &str = "let `id > :after AND id <= :upto`, with the key of `table` and nothing added to it, stand in the WHERE itself, put together with the rest by AND alone; what has an OR goes in parentheses: `AND (a IS NULL OR b IS NULL)`, and what the range is of has to be tied to the rows that are written: `b.id = t.id`";
 
 /// # Errors
 /// Why `sql` is not exactly one SELECT, VALUES or WITH … SELECT that only reads.
@@ -75,22 +80,29 @@ pub fn single_select(dialect: Dialect, sql: &str) -> Result<(), ScriptError> {
 }
 
 /// # Errors
-/// Why `sql` is not exactly one UPDATE, or INSERT … SELECT that may be repeated, over `:after` to `:upto`.
-pub fn backfill_statement(dialect: Dialect, sql: &str) -> Result<Ranged, Vec<ScriptError>> {
-    ranged(dialect, sql, ONE_UPDATE, |facts, _, tokens| {
-        unfit(facts, sql, tokens)
+/// Why `sql` is not exactly one UPDATE, or INSERT … SELECT that may be repeated, over `:after` to `:upto` of `key`, where
+/// that is known.
+pub fn backfill_statement(
+    dialect: Dialect,
+    sql: &str,
+    key: Option<Key<'_>>,
+) -> Result<Ranged, Vec<ScriptError>> {
+    ranged(dialect, sql, ONE_UPDATE, key, |facts, tokens| {
+        unfit(dialect, facts, sql, tokens)
     })
 }
 
 /// # Errors
 /// Why `sql` is not exactly one SELECT that only reads, over `:after` to `:upto`.
 pub fn range_query(dialect: Dialect, sql: &str) -> Result<Ranged, Vec<ScriptError>> {
-    ranged(dialect, sql, ONE_CHECK, |facts, _, _| match &facts.query {
-        Query::Select { problem: None } => None,
-        Query::Select {
-            problem: Some(problem),
-        } => Some(format!("this query {problem}")),
-        _ => Some("this is not a SELECT".to_owned()),
+    ranged(dialect, sql, ONE_CHECK, None, |facts, _| {
+        match &facts.query {
+            Query::Select { problem: None } => None,
+            Query::Select {
+                problem: Some(problem),
+            } => Some(format!("this query {problem}")),
+            _ => Some("this is not a SELECT".to_owned()),
+        }
     })
 }
 
@@ -98,7 +110,8 @@ fn ranged(
     dialect: Dialect,
     sql: &str,
     help: &str,
-    unfit: impl Fn(&Facts, &str, &[Token]) -> Option<String>,
+    key: Option<Key<'_>>,
+    unfit: impl Fn(&Facts, &[Token]) -> Option<String>,
 ) -> Result<Ranged, Vec<ScriptError>> {
     let tokens = lexeme::tokens(dialect.grammar(), sql).map_err(|error| vec![error])?;
     let mut errors: Vec<ScriptError> = tokens
@@ -113,7 +126,7 @@ fn ranged(
         Ok(found) => found,
         Err(error) => return Err(vec![error]),
     };
-    if let Some(message) = unfit(&facts, sql, &tokens) {
+    if let Some(message) = unfit(&facts, &tokens) {
         errors.push(ScriptError::new(span.clone(), message, help));
     }
     for parameter in [AFTER, UPTO] {
@@ -124,7 +137,8 @@ fn ranged(
         }
     }
     let mut parts = Vec::new();
-    let (mut after_bounds, mut upto_bounds) = (false, false);
+    let range = Range::new(Tokens::new(dialect, sql, &tokens), key);
+    let (mut after_bounds, mut upto_bounds) = (Vec::new(), Vec::new());
     let mut from = span.start;
     for (index, token) in tokens.iter().enumerate() {
         if token.kind != Kind::Parameter {
@@ -146,17 +160,21 @@ fn ranged(
             continue;
         };
         parts.extend(lexeme::slice(sql, &(from..start)).map(|text| Part::Sql(text.to_owned())));
-        let begin = before.partition_point(|token| token.span.start < start);
-        let bounds = range::bounds(sql, &tokens, begin, index);
-        if is(token, sql, AFTER) {
-            after_bounds |= bounds;
-        } else {
-            upto_bounds |= bounds;
+        if range.bounds(&Comparison {
+            operator: index.saturating_sub(operator_tokens(before, sql, operator)),
+            parameter: index,
+        }) {
+            if is(token, sql, AFTER) {
+                after_bounds.push(index);
+            } else {
+                upto_bounds.push(index);
+            }
         }
         parts.push(part(row));
         from = token.span.end;
     }
-    if errors.is_empty() && !(after_bounds && upto_bounds) {
+    let bounds = |found: &[usize]| range.is_in_every_branch(found);
+    if errors.is_empty() && !(bounds(&after_bounds) && bounds(&upto_bounds)) {
         let message = "the key range does not bound what this touches: every batch would touch other rows as well, or leave some out";
         errors.push(ScriptError::new(span.clone(), message, BOUNDS));
     }
@@ -171,6 +189,14 @@ fn ranged(
         text: lexeme::slice(sql, &span).unwrap_or_default().to_owned(),
         parts,
     })
+}
+
+/// How many tokens the operator before a parameter is.
+fn operator_tokens(before: &[Token], sql: &str, operator: &str) -> usize {
+    let one = before
+        .last()
+        .is_some_and(|token| token.text(sql) == operator);
+    if one { 1 } else { operator.len() }
 }
 
 /// Where a comparison begins that ends in `operator`, and the columns of the row that it compares; none for a single
@@ -294,7 +320,7 @@ fn with_values(sql: &str, tokens: &[Token]) -> String {
     text
 }
 
-fn unfit(facts: &Facts, sql: &str, tokens: &[Token]) -> Option<String> {
+fn unfit(dialect: Dialect, facts: &Facts, sql: &str, tokens: &[Token]) -> Option<String> {
     let why = match &facts.query {
         _ if facts.hazard.is_some() => {
             let hazard = facts.hazard.as_deref().unwrap_or_default();
@@ -308,7 +334,10 @@ fn unfit(facts: &Facts, sql: &str, tokens: &[Token]) -> Option<String> {
         {
             Some("a backfill may not delete rows")
         }
-        _ if range::is_limited(sql, tokens) => {
+        _ if range::writes_inside(sql, tokens) => {
+            Some("a backfill writes once: what a query inside it writes is bounded by no range")
+        }
+        _ if range::is_limited(Tokens::new(dialect, sql, tokens)) => {
             Some("LIMIT would leave out rows of the batch, and no later batch goes over them")
         }
         Query::Update => None,

@@ -244,7 +244,7 @@ const BOM: char = '\u{feff}';
 
 fn holds(dialect: Dialect, text: &str) -> Result<(), TestCaseError> {
     let _ = single_select(dialect, text);
-    let _ = backfill_statement(dialect, text);
+    let _ = backfill_statement(dialect, text, None);
     match Script::parse(dialect, text) {
         Err(errors) => {
             prop_assert!(!errors.is_empty());

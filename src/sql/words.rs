@@ -69,6 +69,7 @@ impl Dialect {
         let is_update = tokens.get(verb)?.is_word(sql, "update");
         let columns = lexeme::assigned(sql, &tokens).filter(|_| is_update);
         let columns = columns.unwrap_or_default().into_iter();
+        let columns = columns.filter(|column| !lexeme::assigns_itself(sql, &tokens, column));
         Some((table, columns.filter_map(grammar.identifier).collect()))
     }
 }

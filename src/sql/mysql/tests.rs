@@ -412,7 +412,7 @@ fn queries_of_the_manifest() {
         "UPDATE t SET a = CONCAT(b, 'x') WHERE id > :after AND id <= :upto",
         "INSERT INTO n SELECT * FROM t WHERE id > :after AND id <= :upto ON DUPLICATE KEY UPDATE a = 1",
     ] {
-        let found = backfill_statement(Dialect::Mysql, sql);
+        let found = backfill_statement(Dialect::Mysql, sql, None);
         assert!(found.is_ok(), "{sql}: {found:?}");
     }
     for sql in [
@@ -423,6 +423,9 @@ fn queries_of_the_manifest() {
         "UPDATE IGNORE t SET a = b WHERE id > :after AND id <= :upto",
         "ALTER TABLE t ADD a INT",
     ] {
-        assert!(backfill_statement(Dialect::Mysql, sql).is_err(), "{sql}");
+        assert!(
+            backfill_statement(Dialect::Mysql, sql, None).is_err(),
+            "{sql}"
+        );
     }
 }

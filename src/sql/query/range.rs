@@ -1,208 +1,267 @@
-//! Whether a comparison with a key's range bounds what the statement touches.
+//! Whether the ranges of a statement's keys bound what it touches.
 
 use super::super::lexeme::{Kind, Token};
+use super::block::{Block, Column, Item, Tokens};
 
-/// What begins a clause, as far as a condition may stand behind it or has ended before it.
-const CLAUSES: &[&str] = &[
-    "with",
-    "select",
-    "update",
-    "insert",
-    "into",
-    "values",
-    "set",
-    "from",
-    "join",
-    "using",
-    "on",
-    "where",
-    "group",
-    "having",
-    "order",
-    "limit",
-    "fetch",
-    "for",
-    "returning",
-    "union",
-    "intersect",
-    "except",
-];
+/// Deeper, a query within a query is not followed.
+const DEEPEST: usize = 16;
 
-/// What makes a condition no longer one that has to hold.
-const LOOSENS: &[&str] = &[
-    "not", "or", "xor", "is", "isnull", "notnull", "case", "when", "then", "else", "in", "like",
-    "between", "any", "some", "all", "div",
-];
-
-/// The tokens between two parentheses, or all of them.
-struct Group {
-    /// Indexes of what stands in it itself, with the parentheses of others.
-    direct: Vec<usize>,
-    /// Its own opening parenthesis and the closing one.
-    parens: Option<(usize, usize)>,
+/// What the batches go over, as the manifest has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    pub table: &'a str,
+    pub columns: &'a [String],
 }
 
-/// Whether the comparison `from..to` (indexes of tokens) has to hold for every row: a term of a WHERE that AND alone
-/// combines, perhaps in parentheses. What holds for a query in parentheses holds for what is joined with it or looked up in it.
-pub(super) fn bounds(sql: &str, tokens: &[Token], from: usize, to: usize) -> bool {
-    let (mut from, mut to) = (from, to);
-    loop {
-        let group = group_of(tokens, from);
-        let before = group.direct.iter().filter(|at| **at < from);
-        let clause = before
-            .rev()
-            .find(|at| is_clause(sql, tokens, **at))
-            .copied();
-        let condition = match clause {
-            Some(clause) if is_any(sql, tokens, clause, &["where"]) => {
-                condition(sql, tokens, &group, clause + 1)
+/// A comparison of a key with an end of the range: where its operator and its parameter stand.
+pub(super) struct Comparison {
+    pub operator: usize,
+    pub parameter: usize,
+}
+
+pub(super) struct Range<'t> {
+    tokens: Tokens<'t>,
+    key: Option<Key<'t>>,
+}
+
+impl<'t> Range<'t> {
+    pub fn new(tokens: Tokens<'t>, key: Option<Key<'t>>) -> Self {
+        Self { tokens, key }
+    }
+
+    /// Whether the comparison has to hold for every row that the statement touches: a term of a WHERE that AND alone
+    /// combines. What holds for a query in parentheses holds for what is joined with it or looked up in it.
+    pub fn bounds(&self, comparison: &Comparison) -> bool {
+        let to = comparison.parameter;
+        self.tokens.ends_term(to)
+            && self
+                .tokens
+                .columns_before(comparison.operator)
+                .is_some_and(|(columns, from)| self.term(from, to, &columns, self.key.as_ref(), 0))
+    }
+
+    /// Whether one of these comparisons stands where every query of each UNION around it has one of them as well.
+    pub fn is_in_every_branch(&self, bounding: &[usize]) -> bool {
+        bounding.iter().any(|at| {
+            let mut at = *at;
+            loop {
+                let group = self.tokens.group(at);
+                let branches = self.tokens.branches(&group);
+                let has_one = |branch: &std::ops::Range<usize>| {
+                    bounding.iter().any(|other| branch.contains(other))
+                };
+                if !branches.iter().all(has_one) {
+                    return false;
+                }
+                match group.parens {
+                    Some((open, _)) => at = open,
+                    None => return true,
+                }
             }
-            // A query that is joined with, or that is a part of the WITH or the INSERT.
-            Some(clause)
-                if is_query(sql, tokens, from)
-                    && is_any(
-                        sql,
-                        tokens,
-                        clause,
-                        &["with", "from", "join", "using", "into", "update"],
-                    ) =>
-            {
-                return true;
+        })
+    }
+
+    /// A condition `from..=to` that binds these columns.
+    fn term(
+        &self,
+        from: usize,
+        to: usize,
+        columns: &[Column],
+        key: Option<&Key<'_>>,
+        depth: usize,
+    ) -> bool {
+        let tokens = &self.tokens;
+        let (mut from, mut to) = (from, to);
+        let group = loop {
+            let group = tokens.group(from);
+            let clause = tokens.clause_before(&group, from);
+            let condition = match clause {
+                Some(clause) if tokens.is_any(clause, &["where"]) => {
+                    tokens.condition(&group, clause)
+                }
+                Some(_) => return false,
+                None => group.direct.clone(),
+            };
+            if !tokens.has_to_hold(&condition, from, to) {
+                return false;
             }
-            Some(_) => return false,
-            None => group.direct.clone(),
+            if clause.is_some() {
+                break group;
+            }
+            let Some((open, close)) = group.parens else {
+                return false;
+            };
+            if tokens.is_argument(open) {
+                return false;
+            }
+            (from, to) = (open, close);
         };
-        if !has_to_hold(sql, tokens, &condition, from, to) {
+        let Some(block) = tokens.block(&group, from) else {
+            return false;
+        };
+        if block.leaves_out() || !self.binds(&block, columns, key) {
             return false;
         }
-        let Some((open, close)) = group.parens else {
-            return clause.is_some();
+        self.outside(&block, depth)
+    }
+
+    /// Whether a condition on these columns bounds the rows of the block.
+    fn binds(&self, block: &Block, columns: &[Column], key: Option<&Key<'_>>) -> bool {
+        let qualifier = columns.first().and_then(|column| column.qualifier.as_ref());
+        if columns
+            .iter()
+            .any(|column| column.qualifier.as_ref() != qualifier)
+        {
+            return false;
+        }
+        let item = match qualifier {
+            Some(qualifier) => block.items.iter().find(|item| item.is_called(qualifier)),
+            None if block.items.len() <= 1 => block.items.first(),
+            None => None,
         };
-        // The arguments of a function are no condition.
-        let is_called = clause.is_none() && {
-            let name = open.checked_sub(1).and_then(|before| tokens.get(before));
-            name.is_some_and(|name| match name.kind {
-                Kind::QuotedName => true,
-                Kind::Word => !(name.is_word(sql, "where") || name.is_word(sql, "and")),
-                _ => false,
+        if qualifier.is_some() && item.is_none() {
+            return false;
+        }
+        if let Some(key) = key
+            && !self.is_key(block, item, columns, key)
+        {
+            return false;
+        }
+        match (block.target(), item) {
+            (Some(target), Some(item)) if target.at != item.at => self.tokens.is_tied(block, item),
+            _ => true,
+        }
+    }
+
+    /// Whether the columns are the key of the table that the batches go over, or the same as it.
+    fn is_key(
+        &self,
+        block: &Block,
+        item: Option<&Item>,
+        columns: &[Column],
+        key: &Key<'_>,
+    ) -> bool {
+        let table = key.table.rsplit('.').next().unwrap_or(key.table);
+        let table = table.to_lowercase();
+        let is_table = |item: &Item| {
+            let name = item.table.as_deref();
+            name.is_some_and(|name| name == table)
+        };
+        // That their number differs is told of in other words.
+        let is_key = columns.len() != key.columns.len()
+            || columns
+                .iter()
+                .zip(key.columns)
+                .all(|(column, key)| column.name == key.to_lowercase());
+        let equals_key = || {
+            let [column] = columns else { return false };
+            let [key] = key.columns else { return false };
+            self.tokens.equalities(block).iter().any(|(a, b)| {
+                let joins = |a: &Column, b: &Column| {
+                    a == column
+                        && b.name == key.to_lowercase()
+                        && block
+                            .items
+                            .iter()
+                            .filter(|item| is_table(item))
+                            .any(|item| b.qualifier.as_ref().is_some_and(|b| item.is_called(b)))
+                };
+                joins(a, b) || joins(b, a)
             })
         };
-        if is_called {
+        match item {
+            Some(item) if is_table(item) => is_key,
+            Some(_) => equals_key(),
+            None => is_key && block.items.iter().any(is_table),
+        }
+    }
+
+    /// What a bounded block is a part of.
+    fn outside(&self, block: &Block, depth: usize) -> bool {
+        let Some((open, close)) = block.parens else {
+            return true;
+        };
+        if depth >= DEEPEST {
             return false;
         }
-        (from, to) = (open, close);
-    }
-}
-
-/// Whether these tokens open a query in parentheses.
-fn is_query(sql: &str, tokens: &[Token], open: usize) -> bool {
-    tokens
-        .get(open)
-        .is_some_and(|token| token.kind == Kind::Open)
-        && is_any(
-            sql,
-            tokens,
-            open + 1,
-            &["select", "with", "update", "insert"],
-        )
-}
-
-/// What of the group belongs to the condition that begins there.
-fn condition(sql: &str, tokens: &[Token], group: &Group, begin: usize) -> Vec<usize> {
-    let direct = group.direct.iter().copied();
-    direct
-        .skip_while(|at| *at < begin)
-        .take_while(|at| !is_clause(sql, tokens, *at))
-        .collect()
-}
-
-/// Whether the term `from..to` of a condition has to hold for the whole of it to hold.
-fn has_to_hold(sql: &str, tokens: &[Token], condition: &[usize], from: usize, to: usize) -> bool {
-    let is_comma = |at: usize| {
-        tokens
-            .get(at)
-            .is_some_and(|token| token.kind == Kind::Comma)
-    };
-    let is_loose = |at: &usize| is_any(sql, tokens, *at, &["or", "xor"]) || is_comma(*at);
-    let before = || condition.iter().filter(|at| **at < from).rev();
-    let count = |word: &str| {
-        before()
-            .filter(|at| is_any(sql, tokens, **at, &[word]))
-            .count()
-    };
-    if condition.iter().any(is_loose) || count("case") > count("end") {
-        return false;
-    }
-    let goes_on = |at: &&usize| !is_any(sql, tokens, **at, &["and"]);
-    let mut earlier = before().skip_while(goes_on).skip(1).take_while(goes_on);
-    if earlier.any(|at| is_any(sql, tokens, *at, &["between"])) {
-        return false;
-    }
-    // `id IN (SELECT …)`, `id = ANY (SELECT …)` and `EXISTS (SELECT …)` are bounded by their query.
-    let is_query = is_query(sql, tokens, from);
-    let loosens = |at: &usize| {
-        let text = tokens.get(*at).map_or("", |token| token.text(sql));
-        let of_query = text == "=" || is_any(sql, tokens, *at, &["in", "any", "some"]);
-        let is_operator = tokens
-            .get(*at)
-            .is_some_and(|token| token.kind == Kind::Other)
-            && text.contains(['=', '<', '>', '!', '&', '~']);
-        (is_operator || is_any(sql, tokens, *at, LOOSENS)) && !(is_query && of_query)
-    };
-    let after = condition.iter().filter(|at| **at > to);
-    !before().take_while(goes_on).any(loosens) && !after.take_while(goes_on).any(loosens)
-}
-
-fn group_of(tokens: &[Token], at: usize) -> Group {
-    let mut stack: Vec<(Option<usize>, Vec<usize>)> = vec![(None, Vec::new())];
-    for (index, token) in tokens.iter().enumerate() {
-        if token.kind == Kind::Close
-            && stack.len() > 1
-            && let Some((open, direct)) = stack.pop()
-            && direct.contains(&at)
-        {
-            let parens = open.map(|open| (open, index));
-            return Group { direct, parens };
-        }
-        if let Some((_, direct)) = stack.last_mut() {
-            direct.push(index);
-        }
-        if token.kind == Kind::Open {
-            stack.push((Some(index), Vec::new()));
+        let tokens = &self.tokens;
+        let group = tokens.group(open);
+        let clause = tokens.clause_before(&group, open);
+        match clause {
+            Some(clause) if tokens.is_any(clause, &["where"]) => {
+                self.looked_up(block, open, close, depth)
+            }
+            None => self.looked_up(block, open, close, depth),
+            Some(clause) if tokens.is_any(clause, &["from", "join", "using", "update"]) => {
+                self.joined(open, depth)
+            }
+            Some(clause) if tokens.is_any(clause, &["into"]) => group.parens.is_none(),
+            Some(clause) if tokens.is_any(clause, &["with"]) => {
+                let uses = tokens.uses_of_cte(open, close);
+                uses.into_iter().any(|at| self.joined(at, depth + 1))
+            }
+            Some(_) => false,
         }
     }
-    let direct = stack.into_iter().next().map(|(_, direct)| direct);
-    Group {
-        direct: direct.unwrap_or_default(),
-        parens: None,
+
+    /// `id IN (…)`, `id = ANY (…)`, `EXISTS (…)`.
+    fn looked_up(&self, block: &Block, open: usize, close: usize, depth: usize) -> bool {
+        let tokens = &self.tokens;
+        let before = |back: usize| open.checked_sub(back);
+        let is =
+            |back: usize, words: &[&str]| before(back).is_some_and(|at| tokens.is_any(at, words));
+        if is(1, &["exists"]) {
+            // Without what ties it to the row outside it holds for all of them or for none.
+            let Some(outer) = tokens.outer_column(block) else {
+                return false;
+            };
+            return self.term(open, close, &[outer], None, depth + 1);
+        }
+        let end = if is(1, &["in"]) {
+            before(1)
+        } else if is(1, &["any", "some"]) {
+            before(2).filter(|at| tokens.text(*at) == "=")
+        } else {
+            None
+        };
+        let Some(columns) = end.and_then(|end| tokens.columns_before(end)) else {
+            return false;
+        };
+        tokens.selects_columns(block) && self.term(open, close, &columns.0, None, depth + 1)
     }
-}
 
-/// `IS DISTINCT FROM`, `timestamp with time zone` and the column `t.set` begin none.
-fn is_clause(sql: &str, tokens: &[Token], at: usize) -> bool {
-    let before = at.checked_sub(1);
-    let is_part = before.is_some_and(|before| {
-        is_any(sql, tokens, before, &["distinct", "time", "timestamp"])
-            || tokens
-                .get(before)
-                .is_some_and(|token| token.text(sql) == ".")
-    });
-    !is_part && is_any(sql, tokens, at, CLAUSES)
-}
-
-fn is_any(sql: &str, tokens: &[Token], at: usize, words: &[&str]) -> bool {
-    let token = tokens.get(at);
-    token.is_some_and(|token| {
-        token.kind == Kind::Word && words.iter().any(|word| token.is_word(sql, word))
-    })
+    /// A FROM item at `at` that is bounded in itself.
+    fn joined(&self, at: usize, depth: usize) -> bool {
+        let tokens = &self.tokens;
+        let group = tokens.group(at);
+        let Some(block) = tokens.block(&group, at) else {
+            return false;
+        };
+        let Some(item) = block.items.iter().find(|item| item.at == at) else {
+            return false;
+        };
+        if block.leaves_out() || item.may_be_missing || block.has_outer_join {
+            return false;
+        }
+        let is_alone = block.items.len() == 1 && block.target().is_none();
+        (is_alone || tokens.is_tied(&block, item)) && self.outside(&block, depth + 1)
+    }
 }
 
 /// Whether it takes only some of the rows that it finds, so that the rest of the batch is left out.
-pub(super) fn is_limited(sql: &str, tokens: &[Token]) -> bool {
-    let outer = group_of(tokens, 0);
-    outer.direct.iter().any(|at| {
-        let fetches = is_any(sql, tokens, *at, &["fetch"])
-            && is_any(sql, tokens, *at + 1, &["first", "next"]);
-        fetches || is_any(sql, tokens, *at, &["limit"])
+pub(super) fn is_limited(tokens: Tokens<'_>) -> bool {
+    tokens.is_limited(&tokens.group(0))
+}
+
+/// Whether a query in it writes as well, which no range of the statement bounds.
+pub(super) fn writes_inside(sql: &str, tokens: &[Token]) -> bool {
+    tokens.windows(2).any(|pair| match pair {
+        [open, verb] => {
+            open.kind == Kind::Open
+                && ["update", "insert", "delete", "merge"]
+                    .iter()
+                    .any(|word| verb.is_word(sql, word))
+        }
+        _ => false,
     })
 }

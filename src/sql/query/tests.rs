@@ -39,7 +39,7 @@ fn single_queries() {
 #[test]
 fn backfills() {
     let sql = "\u{feff}-- fill\r\nUPDATE t SET a = b::text || ':after', c = x[1:n]\r\nWHERE id > :after::bigint AND id <= :upto;\r\n";
-    let backfill = backfill_statement(Dialect::Postgres, sql).unwrap();
+    let backfill = backfill_statement(Dialect::Postgres, sql, None).unwrap();
     assert_eq!(
         backfill.parts,
         [
@@ -90,20 +90,21 @@ fn backfills() {
             "right behind `>`",
         ),
     ] {
-        let errors = backfill_statement(Dialect::Postgres, sql).expect_err(sql);
+        let errors = backfill_statement(Dialect::Postgres, sql, None).expect_err(sql);
         assert!(errors[0].message.contains(message), "{sql}: {errors:?}");
     }
     let upsert =
         "INSERT INTO t SELECT * FROM u WHERE id>:after AND id<=:upto ON CONFLICT DO NOTHING";
-    assert!(backfill_statement(Dialect::Postgres, upsert).is_ok());
+    assert!(backfill_statement(Dialect::Postgres, upsert, None).is_ok());
 }
 
 #[test]
 fn keys_of_several_columns() {
-    let sql = "UPDATE t AS u SET a = 1 WHERE (u.x, coalesce(y, 0)) > :after AND (u.x,\n coalesce(y, 0))<=:upto AND f(1) > 0";
+    let sql =
+        "UPDATE t AS u SET a = 1 WHERE (u.x, u.y) > :after AND (u.x,\n u.y)<=:upto AND f(1) > 0";
     for dialect in Dialect::ALL {
-        let backfill = backfill_statement(*dialect, sql).unwrap();
-        let row = || vec!["u.x".to_owned(), "coalesce(y, 0)".to_owned()];
+        let backfill = backfill_statement(*dialect, sql, None).unwrap();
+        let row = || vec!["u.x".to_owned(), "u.y".to_owned()];
         assert_eq!(
             backfill.parts,
             [
@@ -117,8 +118,8 @@ fn keys_of_several_columns() {
         );
         assert_eq!(backfill.widths().collect::<Vec<_>>(), [2, 2]);
         // What stands in parentheses is not a row for that.
-        let single = "UPDATE t SET a = 1 WHERE (id) > :after AND abs(id) <= :upto";
-        let single = backfill_statement(*dialect, single).unwrap();
+        let single = "UPDATE t SET a = 1 WHERE (id) > :after AND id <= :upto";
+        let single = backfill_statement(*dialect, single, None).unwrap();
         assert_eq!(single.widths().collect::<Vec<_>>(), [1, 1]);
     }
 }
@@ -214,7 +215,8 @@ fn ranges_that_bound_a_statement() {
         ),
     ] {
         for dialect in Dialect::ALL {
-            let update = backfill_statement(*dialect, &format!("UPDATE t SET a = 1 {condition}"));
+            let update =
+                backfill_statement(*dialect, &format!("UPDATE t SET a = 1 {condition}"), None);
             assert_eq!(
                 update.is_ok(),
                 bounds,
@@ -302,7 +304,313 @@ fn ranges_that_bound_a_statement() {
             false,
         ),
     ] {
-        let found = backfill_statement(dialect, sql);
+        let found = backfill_statement(dialect, sql, None);
         assert_eq!(found.is_ok(), bounds, "{sql}: {found:?}");
+    }
+}
+
+/// A range that stands somewhere is not yet one of the rows that are written.
+#[test]
+fn a_range_of_something_else_bounds_nothing() {
+    const RANGE: &str = "id > :after AND id <= :upto";
+    for (sql, bounds) in [
+        // A query of a WITH counts where it is joined with.
+        (
+            "WITH b AS (SELECT id FROM t WHERE RANGE) UPDATE t SET a = 1",
+            false,
+        ),
+        (
+            "WITH b AS (SELECT id FROM t WHERE RANGE) UPDATE t SET a = (SELECT count(*) FROM b)",
+            false,
+        ),
+        (
+            "WITH b AS (SELECT id FROM t WHERE RANGE) UPDATE t SET a = 1 WHERE id IN (SELECT id FROM b)",
+            true,
+        ),
+        (
+            "WITH b AS (SELECT id FROM t WHERE RANGE) UPDATE t SET a = 1 WHERE EXISTS (SELECT 1 FROM b)",
+            false,
+        ),
+        (
+            "WITH b AS (SELECT id FROM t WHERE RANGE) UPDATE t SET a = 1 WHERE EXISTS (SELECT 1 FROM b WHERE b.id = t.id)",
+            true,
+        ),
+        (
+            "WITH b AS (SELECT id FROM t WHERE RANGE LIMIT 5) UPDATE t SET a = 1 WHERE id IN (SELECT id FROM b)",
+            false,
+        ),
+        (
+            "WITH b (k) AS (SELECT id FROM t WHERE RANGE) UPDATE t SET a = 1 WHERE id IN (SELECT k FROM b)",
+            true,
+        ),
+        (
+            "WITH b AS (SELECT id FROM t WHERE RANGE), c AS (SELECT id FROM b) UPDATE t SET a = 1 WHERE id IN (SELECT id FROM c)",
+            true,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE EXISTS (SELECT 1 FROM t WHERE RANGE)",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE EXISTS (SELECT 1 FROM u WHERE u.id > :after AND u.id <= :upto AND u.a = 1)",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE EXISTS (SELECT 1 FROM u WHERE u.id > :after AND u.id <= :upto AND (u.id = t.id OR a = 1))",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE 1 IN (SELECT 1 FROM t WHERE RANGE)",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE id IN (SELECT 7 FROM t WHERE RANGE)",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE id = (SELECT max(id) FROM t WHERE RANGE)",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE id + 1 IN (SELECT id FROM t WHERE RANGE)",
+            false,
+        ),
+        // Every branch of a UNION.
+        (
+            "INSERT INTO n SELECT id FROM t WHERE RANGE AND id NOT IN (SELECT id FROM n)",
+            true,
+        ),
+        (
+            "INSERT INTO n SELECT id FROM t WHERE RANGE AND id NOT IN (SELECT id FROM n) UNION ALL SELECT id FROM u",
+            false,
+        ),
+        (
+            "INSERT INTO n SELECT id FROM u UNION SELECT id FROM t WHERE RANGE AND id NOT IN (SELECT id FROM n)",
+            false,
+        ),
+        (
+            "INSERT INTO n SELECT id FROM u WHERE RANGE UNION SELECT id FROM t WHERE RANGE AND id NOT IN (SELECT id FROM n)",
+            true,
+        ),
+        (
+            "INSERT INTO n SELECT id FROM t WHERE RANGE EXCEPT SELECT id FROM n",
+            true,
+        ),
+        (
+            "INSERT INTO n SELECT id FROM t EXCEPT SELECT id FROM n WHERE RANGE",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE id IN (SELECT id FROM t WHERE RANGE UNION SELECT id FROM u)",
+            false,
+        ),
+        // Nothing is added to the key or to the ends.
+        (
+            "UPDATE t SET a = 1 WHERE id > :after AND id <= :upto + 1000",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE id > :after - 1 AND id <= :upto",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE id > :after * 0 AND id <= :upto",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE id % 10 > :after AND id % 10 <= :upto",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE -id > :after AND -id <= :upto",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE abs(id) > :after AND abs(id) <= :upto",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE (id) > :after AND (id) <= :upto",
+            true,
+        ),
+        // The ends are not exchanged.
+        (
+            "UPDATE t SET a = 1 WHERE id > :upto AND id <= :after",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE id BETWEEN :upto AND :after",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE id BETWEEN :after AND :upto",
+            false,
+        ),
+        (
+            "UPDATE t SET a = 1 WHERE id > :after AND :upto >= id",
+            false,
+        ),
+        // Joined with what the range is of.
+        (
+            "INSERT INTO n SELECT b.id FROM (SELECT id FROM t WHERE RANGE) b WHERE b.id NOT IN (SELECT id FROM n)",
+            true,
+        ),
+        (
+            "INSERT INTO n SELECT t.id FROM t, (SELECT id FROM t WHERE RANGE) b WHERE t.id NOT IN (SELECT id FROM n)",
+            false,
+        ),
+        (
+            "INSERT INTO n SELECT t.id FROM t JOIN (SELECT id FROM t WHERE RANGE) b ON b.id = t.id WHERE t.id NOT IN (SELECT id FROM n)",
+            true,
+        ),
+        (
+            "INSERT INTO n SELECT t.id FROM t LEFT JOIN (SELECT id FROM t WHERE RANGE) b ON b.id = t.id WHERE t.id NOT IN (SELECT id FROM n)",
+            false,
+        ),
+    ] {
+        for dialect in Dialect::ALL {
+            let sql = sql.replace("RANGE", RANGE);
+            let found = backfill_statement(*dialect, &sql, None);
+            assert_eq!(found.is_ok(), bounds, "{dialect:?} {sql}: {found:?}");
+        }
+    }
+    for (dialect, sql, bounds) in [
+        (
+            Dialect::Postgres,
+            "UPDATE t SET a = u.a FROM u WHERE u.id > :after AND u.id <= :upto",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "UPDATE t SET a = u.a FROM u WHERE u.id > :after AND u.id <= :upto AND u.t = t.id",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "UPDATE t SET a = u.a FROM u WHERE t.id > :after AND t.id <= :upto",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "WITH b AS (SELECT id FROM t WHERE RANGE) UPDATE t SET a = 1 FROM b",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "WITH b AS MATERIALIZED (SELECT id FROM t WHERE RANGE) UPDATE t AS x SET a = 1 FROM b WHERE x.id = b.id AND a IS NULL",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "WITH b AS (SELECT id FROM t WHERE RANGE FOR UPDATE SKIP LOCKED) UPDATE t SET a = 1 FROM b WHERE b.id = t.id",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "WITH b AS (UPDATE u SET a = 1 RETURNING id) UPDATE t SET a = 1 WHERE RANGE",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "UPDATE t SET a = 1 FROM (SELECT x, y FROM t WHERE (x, y) > :after AND (x, y) <= :upto) b WHERE (t.x, t.y) = (b.x, b.y)",
+            true,
+        ),
+        (
+            Dialect::Mysql,
+            "UPDATE t JOIN u ON u.t = t.id SET t.a = u.a WHERE u.id > :after AND u.id <= :upto",
+            true,
+        ),
+        (
+            Dialect::Mysql,
+            "UPDATE t JOIN u SET t.a = u.a WHERE u.id > :after AND u.id <= :upto",
+            false,
+        ),
+        (
+            Dialect::Mysql,
+            "UPDATE t JOIN (SELECT id FROM t WHERE RANGE) b ON (b.id = t.id) SET t.a = 1",
+            true,
+        ),
+        (
+            Dialect::Sqlite,
+            "UPDATE t SET a = u.a FROM u WHERE u.id > :after AND u.id <= :upto",
+            false,
+        ),
+    ] {
+        let sql = sql.replace("RANGE", RANGE);
+        let found = backfill_statement(dialect, &sql, None);
+        assert_eq!(found.is_ok(), bounds, "{dialect:?} {sql}: {found:?}");
+    }
+}
+
+/// The batches go along the keys of one table, and no other's.
+#[test]
+fn a_range_is_of_the_key_that_the_manifest_names() {
+    let one = ["id".to_owned()];
+    let two = ["a".to_owned(), "b".to_owned()];
+    for (columns, sql, is_fine) in [
+        (
+            &one[..],
+            "UPDATE t SET x = 1 WHERE id > :after AND id <= :upto",
+            true,
+        ),
+        (
+            &one,
+            "UPDATE t SET x = 1 WHERE ID > :after AND t.Id <= :upto",
+            true,
+        ),
+        (
+            &one,
+            "UPDATE t SET x = 1 WHERE number > :after AND number <= :upto",
+            false,
+        ),
+        (
+            &one,
+            "UPDATE u SET x = 1 WHERE id > :after AND id <= :upto",
+            false,
+        ),
+        (
+            &one,
+            "INSERT INTO n SELECT id FROM t WHERE id > :after AND id <= :upto AND id NOT IN (SELECT id FROM n)",
+            true,
+        ),
+        (
+            &one,
+            "INSERT INTO n SELECT id FROM u WHERE id > :after AND id <= :upto AND id NOT IN (SELECT id FROM n)",
+            false,
+        ),
+        (
+            &one,
+            "INSERT INTO n SELECT t.id FROM t JOIN u ON u.t = t.id WHERE t.id > :after AND t.id <= :upto AND NOT EXISTS (SELECT 1 FROM n WHERE n.id = t.id)",
+            true,
+        ),
+        (
+            &one,
+            "INSERT INTO n SELECT t.id FROM t JOIN u ON u.t = t.id WHERE u.id > :after AND u.id <= :upto AND NOT EXISTS (SELECT 1 FROM n WHERE n.id = t.id)",
+            false,
+        ),
+        // It is the same value.
+        (
+            &one,
+            "INSERT INTO n SELECT t.id FROM t JOIN u ON u.t = t.id WHERE u.t > :after AND u.t <= :upto AND NOT EXISTS (SELECT 1 FROM n WHERE n.id = t.id)",
+            true,
+        ),
+        (
+            &two,
+            "UPDATE t SET x = 1 WHERE (a, b) > :after AND (a, b) <= :upto",
+            true,
+        ),
+        (
+            &two,
+            "UPDATE t SET x = 1 WHERE (b, a) > :after AND (b, a) <= :upto",
+            false,
+        ),
+    ] {
+        for dialect in Dialect::ALL {
+            for table in ["t", "app.t"] {
+                let key = super::Key { table, columns };
+                let found = backfill_statement(*dialect, sql, Some(key));
+                assert_eq!(found.is_ok(), is_fine, "{dialect:?} {sql}: {found:?}");
+            }
+        }
     }
 }

@@ -216,7 +216,7 @@ fn queries_and_backfills() {
         assert!(single_select(Dialect::Sqlite, bad).is_err(), "{bad}");
     }
     let sql = "UPDATE t SET a = ':upto' /* :after */ WHERE id > :after AND id <= :upto";
-    let backfill = backfill_statement(Dialect::Sqlite, sql).unwrap();
+    let backfill = backfill_statement(Dialect::Sqlite, sql, None).unwrap();
     assert_eq!(backfill.text, sql);
     assert_eq!(
         backfill.parts,
@@ -248,7 +248,7 @@ fn queries_and_backfills() {
         ),
     ] {
         assert_eq!(
-            backfill_statement(Dialect::Sqlite, &insert).is_ok(),
+            backfill_statement(Dialect::Sqlite, &insert, None).is_ok(),
             good,
             "{insert}"
         );
