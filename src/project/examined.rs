@@ -8,7 +8,6 @@ use crate::sql::{Dialect, Ranged, Script};
 use super::allowances::{self, Needs};
 use super::directory::{Candidate, Directory};
 use super::finding::{self, Finding};
-use super::later::Forward;
 use super::manifest::Manifest;
 use super::migration::{Files, Surroundings, backfilled_key};
 use super::rules::{self, Scripts};
@@ -27,7 +26,7 @@ impl Examined {
         directory: &Directory,
         dialect: Dialect,
         manifest: Option<&Manifest>,
-        later: &[Forward],
+        around: &Surroundings<'_>,
     ) -> Self {
         let mut examined = Self::default();
         for step in Step::ALL {
@@ -54,7 +53,8 @@ impl Examined {
             contract: examined.scripts.get(&Step::Contract),
             revert: examined.scripts.get(&Step::Revert),
             backfill: examined.backfill.as_ref(),
-            later,
+            later: around.later,
+            all: around.all,
         };
         for (step, finding) in rules::check(&seen) {
             examined.findings.entry(step).or_default().push(finding);
@@ -81,7 +81,7 @@ pub(super) fn read_scripts(
     let mut found: Vec<Vec<(Dialect, Vec<Finding>)>> = Vec::new();
     found.resize_with(directory.candidates.len(), Vec::new);
     for dialect in database.dialects.iter().copied() {
-        let mut examined = Examined::new(directory, dialect, manifest, around.later);
+        let mut examined = Examined::new(directory, dialect, manifest, around);
         let files = files.entry(dialect).or_default();
         for (candidate, found) in directory.candidates.iter().zip(&mut found) {
             let chosen = directory.chosen(candidate.step, dialect);
@@ -135,7 +135,7 @@ pub(super) fn check_allowances(
     let examined: Vec<(Dialect, Examined)> = Dialect::ALL
         .iter()
         .map(|dialect| {
-            let examined = Examined::new(directory, *dialect, Some(manifest), around.later);
+            let examined = Examined::new(directory, *dialect, Some(manifest), around);
             (*dialect, examined)
         })
         .collect();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::Step;
-use crate::sql::{Dialect, Gone, Met};
+use crate::sql::{Dialect, Gone, Met, Script};
 
 use super::directory::Directory;
 
@@ -43,6 +43,28 @@ impl Forward {
         }
         Self { scripts }
     }
+}
+
+/// The first script of these migrations that uses a table of this name, other than as a temporary one.
+pub(super) fn uses<'a>(all: &'a [Forward], dialect: Dialect, gone: &Gone) -> Option<&'a PathBuf> {
+    let name = gone.table.to_lowercase();
+    let texts = all
+        .iter()
+        .filter_map(|forward| forward.scripts.get(&dialect))
+        .flatten();
+    let mut texts = texts.filter(|text| text.lower.contains(&name));
+    let is_temporary = |text: &Text| {
+        let script = Script::parse(dialect, &text.text);
+        script.is_ok_and(|script| {
+            script.statements.iter().any(|statement| {
+                let made = statement.temporary_table(dialect);
+                made.is_some_and(|made| dialect.same_name(made, &gone.table))
+            })
+        })
+    };
+    let found =
+        texts.find(|text| gone.met_by(dialect, &text.text) != Met::Not && !is_temporary(text));
+    found.map(|text| &text.path)
 }
 
 /// The first script of these migrations, in their order, that needs what is gone; none where another makes it anew before.

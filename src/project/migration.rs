@@ -70,6 +70,8 @@ pub(super) struct Surroundings<'a> {
     pub services: &'a BTreeMap<String, ServiceConfig>,
     /// The migrations that come after it.
     pub later: &'a [Forward],
+    /// All of them, with this one.
+    pub all: &'a [Forward],
 }
 
 /// Checks everything about one migration. The migration is of use only if no problem is an error.

@@ -124,6 +124,7 @@ impl Project {
                     database: &config.database,
                     services: &config.services,
                     later: forward.get(index + 1..).unwrap_or_default(),
+                    all: &forward,
                 };
                 let (migration, found) = migration::load(directory, &around);
                 migrations.extend(migration);

@@ -1,7 +1,7 @@
 //! What can be told of a text by its words alone.
 
 use super::lexeme::{self, Kind, Token};
-use super::{Dialect, Statement};
+use super::{Dialect, ObjectKind, Statement, Verb};
 
 impl Dialect {
     /// Whether `sql` has this name in it, as a name of anything, be it in a body that is a text.
@@ -75,6 +75,23 @@ impl Dialect {
 }
 
 impl Statement {
+    /// The table that it makes for as long as the session or the transaction.
+    #[must_use]
+    pub fn temporary_table(&self, dialect: Dialect) -> Option<&str> {
+        let made = self
+            .objects()
+            .find(|object| object.kind == ObjectKind::Table && object.verb == Verb::Create)?;
+        let tokens = self.tokens(dialect);
+        let says = tokens.iter().take(3).any(|token| {
+            token.is_word(&self.text, "temp") || token.is_word(&self.text, "temporary")
+        });
+        let is_there = made
+            .schema
+            .as_deref()
+            .is_some_and(|schema| schema.starts_with("pg_temp"));
+        (says || is_there).then_some(made.name.as_str())
+    }
+
     /// The value that `ALTER TYPE … ADD VALUE` adds, as written.
     #[must_use]
     pub fn added_value(&self) -> Option<&str> {

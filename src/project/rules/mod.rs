@@ -5,6 +5,7 @@ mod left_behind;
 mod loses;
 mod no_transaction;
 mod postgres;
+mod shadowed;
 mod sqlite;
 mod takes;
 
@@ -28,6 +29,8 @@ pub(super) struct Scripts<'a> {
     pub revert: Option<&'a Script>,
     /// The migrations that come after it.
     pub later: &'a [Forward],
+    /// All of them, with this one.
+    pub all: &'a [Forward],
 }
 
 impl<'a> Scripts<'a> {
@@ -66,6 +69,7 @@ const RULES: &[Rule] = &[
     no_transaction::check,
     takes::check,
     postgres::new_values,
+    shadowed::check,
     sqlite::check,
 ];
 

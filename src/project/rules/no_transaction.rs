@@ -98,6 +98,7 @@ mod tests {
             contract: None,
             revert: None,
             later: &[],
+            all: &[],
         };
         let found = check(&scripts);
         found.iter().map(|(_, finding)| finding.code).collect()

@@ -69,6 +69,7 @@ mod tests {
                 contract: Some(&script),
                 revert: None,
                 later: &[],
+                all: &[],
             };
             assert_eq!(check(&scripts).len(), found, "{text}");
         }

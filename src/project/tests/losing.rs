@@ -328,3 +328,45 @@ fn a_column_that_is_assigned_to_itself_is_not_filled() {
         assert_eq!(codes(&found), ["takes-too-much"], "{set}: {found:?}");
     }
 }
+
+/// What comes after it in the script would go to the temporary table.
+#[test]
+fn a_temporary_table_bears_no_name_of_another() {
+    let expand = "0002_split/expand.sql";
+    let manifest = "description = \"x\"\n";
+    let earlier = "CREATE TABLE orders (id int);\n";
+    for (name, files, is_fine) in [
+        ("users", &[][..], false),
+        ("\"users\"", &[], false),
+        ("pg_temp.users", &[], false),
+        ("picked", &[], true),
+        ("orders", &[], true),
+        (
+            "orders",
+            &[
+                ("0001_x/migration.toml", manifest),
+                ("0001_x/expand.sql", earlier),
+            ],
+            false,
+        ),
+        // Another working table.
+        (
+            "picked",
+            &[
+                ("0001_x/migration.toml", manifest),
+                (
+                    "0001_x/expand.sql",
+                    "CREATE TEMP TABLE picked (id int) ON COMMIT DROP;\nINSERT INTO picked VALUES (1);\n",
+                ),
+            ],
+            true,
+        ),
+    ] {
+        let temp = if name.contains('.') { "" } else { "TEMP" };
+        let sql = format!("CREATE {temp} TABLE {name} (id int) ON COMMIT DROP;\n{EXPAND}");
+        let files = [files, &[(expand, sql.as_str())]].concat();
+        let found = of("postgres", &files);
+        let is_found = codes(&found).contains(&"hidden-table");
+        assert_eq!(is_found, !is_fine, "{name}: {found:?}");
+    }
+}
