@@ -161,6 +161,51 @@ fn a_password_is_asked_for_at_each_login() {
     });
 }
 
+/// What is at work is cancelled over a login of its own, which knows the password of then.
+#[test]
+fn a_statement_is_cancelled_with_the_password_of_then() {
+    on_each(|server| {
+        let (slow, at_work) = match server.admin.backend.name {
+            "postgres" => (
+                "CREATE TABLE big AS SELECT pg_sleep(600)::text AS n;",
+                "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sl' || 'eep(600)%'",
+            ),
+            _ => (
+                "CREATE TABLE big AS SELECT SLEEP(600) AS n;",
+                "SELECT count(*) FROM information_schema.processlist WHERE state = 'User sleep'",
+            ),
+        };
+        let project = server.project(
+            "not%20this%20one",
+            "[database]\npassword_file = \"password\"\n",
+        );
+        project.file("password", "first password\n");
+        project.migration(
+            "0001_slow",
+            &[
+                (
+                    "migration.toml",
+                    "description = \"slow\"\n[[expand.allow]]\nstatement = \"CREATE TABLE big AS\"\nreason = \"a test\"\n",
+                ),
+                ("expand.sql", slow),
+            ],
+        );
+        let expand = project.spawn(&["expand"]);
+        eventually(GENEROUS, || {
+            (server.admin.value(at_work) != "0").then_some(())
+        });
+        server.admin.execute(server.change);
+        project.file("password", "second password\n");
+        expand.signal(Signal::TERM);
+        let output = expand.wait().expect_code(130);
+        assert!(
+            !output.stderr.contains("could not be cancelled"),
+            "{output:?}"
+        );
+        assert_eq!(server.admin.value(at_work), "0");
+    });
+}
+
 #[test]
 fn what_a_password_command_says_is_not_repeated() {
     on_each(|server| {
