@@ -105,6 +105,10 @@ pub(super) struct Global {
     /// Say nothing on standard error but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
+    /// Show the whole statements of those who hold a lock, and not only of what kind they are: they
+    /// may hold what is nobody's business
+    #[arg(long, global = true)]
+    pub show_statements: bool,
     /// What stops the command; no argument.
     #[arg(skip)]
     pub interrupt: Interrupt,

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::out::note;
 use super::recording::Recording;
 use crate::coordinator::{self, CoordinatorError, Purpose, Situation};
-use crate::database::{Connection, DatabaseError, ErrorKind, Target};
+use crate::database::{Connection, DatabaseError, ErrorKind, Statements, Target};
 use crate::gate::Action;
 use crate::interrupt::Interrupt;
 use crate::lease::with_credentials;
@@ -163,7 +163,12 @@ pub(super) fn named_target(
             "set --database-url-file or --database-url, DATABASE_URL or DATABASE_URL_FILE, or [database] url in migrate.toml",
         )),
     };
-    named.map(|target| with_credentials(target, &config.database, root))
+    let statements = if global.show_statements {
+        Statements::Whole
+    } else {
+        Statements::Kind
+    };
+    named.map(|target| with_credentials(target, &config.database, root).showing(statements))
 }
 
 async fn last_rollout(

@@ -83,6 +83,27 @@ impl Reporter {
                     false,
                 )
             }
+            Progress::LockWait { waited, holders } => {
+                let names: Vec<&str> = holders
+                    .iter()
+                    .take(3)
+                    .map(|holder| holder.description.as_str())
+                    .collect();
+                let more = holders.len().saturating_sub(names.len());
+                let more = if more > 0 {
+                    format!("; and for {more} more")
+                } else {
+                    String::new()
+                };
+                (
+                    format!(
+                        "waiting for {} s, for {}{more}",
+                        waited.as_secs(),
+                        names.join("; ")
+                    ),
+                    false,
+                )
+            }
             Progress::InvalidIndex { name } => (
                 format!(
                     "the index {name} is invalid: an earlier build of it failed. Dropping and building it again"

@@ -22,7 +22,10 @@ impl Coordinator<'_> {
     ) -> Result<T, CoordinatorError> {
         let mut retry = Retry::new(self.project(), self.options.interrupt);
         loop {
-            let error = match self.attempt_in_ledger(&work, &retry.watch()).await {
+            let watch = retry.watch();
+            let waiting = (self.options.report, self.options.target);
+            let attempt = self.attempt_in_ledger(&work, &watch);
+            let error = match retry.telling(waiting, attempt).await {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };

@@ -1,11 +1,14 @@
 //! Waiting for locks: a short limit, a jittered retry, a bound, and the names of who holds them.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::error::failure;
 use super::{CoordinatorError, Progress};
-use crate::database::{ConnectOptions, DatabaseError, ErrorKind, LockHolder, Target};
+use crate::database::{
+    ConnectOptions, DatabaseError, ErrorKind, LockHolder, Target, holders_of_file,
+};
 use crate::interrupt::Interrupt;
 use crate::ledger::LedgerError;
 use crate::project::{Project, ScriptFile};
@@ -46,7 +49,7 @@ pub(super) struct Retry {
     began: Instant,
     bound: Duration,
     attempt: u32,
-    holders: Arc<Mutex<Vec<LockHolder>>>,
+    holders: Arc<Mutex<Seen>>,
     /// Ends a pause. The next attempt then fails because of it.
     interrupt: Interrupt,
 }
@@ -66,6 +69,32 @@ impl Retry {
         LockWatch {
             holders: Arc::clone(&self.holders),
             is_retry: self.attempt > 0,
+        }
+    }
+
+    /// Waits for work that waits itself, and says now and then for whom.
+    pub(super) async fn telling<T>(
+        &self,
+        options: (&(dyn Fn(Progress) + Send + Sync), &Target),
+        work: impl Future<Output = T>,
+    ) -> T {
+        let (report, target) = options;
+        // A file is looked at without a connection, and may be waited for before anything else is known.
+        let is_file = target.path().is_some();
+        let _watching = is_file.then(|| self.watch().start(None, target.clone()));
+        let began = Instant::now();
+        let mut work = pin!(work);
+        let mut pause = FIRST_TOLD;
+        loop {
+            if let Ok(done) = tokio::time::timeout(pause, &mut work).await {
+                return done;
+            }
+            pause = TOLD_EVERY;
+            let holders = self.holders.lock().ok().and_then(|seen| seen.now());
+            if let Some(holders) = holders {
+                let waited = began.elapsed();
+                report(Progress::LockWait { waited, holders });
+            }
         }
     }
 
@@ -138,7 +167,7 @@ impl Retry {
         let holders = self
             .holders
             .lock()
-            .map(|held| held.clone())
+            .map(|seen| seen.last.clone())
             .unwrap_or_default();
         self.attempt += 1;
         let waited = self.began.elapsed();
@@ -172,34 +201,71 @@ pub(super) fn is_of_a_lock(error: &DatabaseError) -> bool {
     matches!(error.kind, ErrorKind::Locked | ErrorKind::Conflict)
 }
 
+/// How soon it is said whom a statement waits for, and how often then.
+const FIRST_TOLD: Duration = Duration::from_secs(4);
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// Who was seen to hold a lock that is waited for.
+#[derive(Debug, Default)]
+struct Seen {
+    last: Vec<LockHolder>,
+    /// Whether the latest look has shown them.
+    is_current: bool,
+}
+
+impl Seen {
+    fn note(&mut self, found: Vec<LockHolder>) {
+        self.is_current = !found.is_empty();
+        if self.is_current {
+            self.last = found;
+        }
+    }
+
+    fn now(&self) -> Option<Vec<LockHolder>> {
+        self.is_current.then(|| self.last.clone())
+    }
+}
+
 /// Looks from a second connection at who holds the lock that a statement waits for.
 pub(super) struct LockWatch {
-    holders: Arc<Mutex<Vec<LockHolder>>>,
+    holders: Arc<Mutex<Seen>>,
     /// Whether a lock was not granted before.
     pub(super) is_retry: bool,
 }
 
 impl LockWatch {
     pub(super) fn start(&self, session: Option<i64>, target: Target) -> Watching {
+        /// Most statements are done before anybody has to look.
+        const BEFORE: Duration = Duration::from_millis(200);
+        const BETWEEN: Duration = Duration::from_millis(200);
+        let seen = Arc::clone(&self.holders);
+        let note = move |found| {
+            if let Ok(mut seen) = seen.lock() {
+                seen.note(found);
+            }
+        };
+        if target.path().is_some() {
+            // To open the file once more would wait for the same lock.
+            return Watching(Some(tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(BEFORE).await;
+                    note(holders_of_file(&target));
+                }
+            })));
+        }
         let Some(session) = session else {
             return Watching(None);
         };
-        let seen = Arc::clone(&self.holders);
         Watching(Some(tokio::spawn(async move {
-            // Most statements are done before anybody has to look.
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(BEFORE).await;
             let Ok(mut connection) =
                 crate::database::connect(&target, ConnectOptions::default()).await
             else {
                 return;
             };
             while let Ok(found) = connection.lock_holders(session).await {
-                if !found.is_empty()
-                    && let Ok(mut holders) = seen.lock()
-                {
-                    *holders = found;
-                }
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                note(found);
+                tokio::time::sleep(BETWEEN).await;
             }
         })))
     }

@@ -120,7 +120,8 @@ impl Coordinator<'_> {
         loop {
             let watch = retry.watch();
             let target = self.options.target.clone();
-            let attempt: Result<Option<Decision>, Failed> = async {
+            let waiting = (self.options.report, self.options.target);
+            let attempt = async {
                 let rules = self.lease_rules();
                 let mut ledger = Ledger::write(self.connection.as_mut()).await?;
                 ledger.judge_by(&rules);
@@ -145,9 +146,9 @@ impl Coordinator<'_> {
                 );
                 ledger.fence(self.token).await?;
                 ledger.commit().await?;
-                Ok(None)
-            }
-            .await;
+                Ok::<Option<Decision>, Failed>(None)
+            };
+            let attempt = retry.telling(waiting, attempt).await;
             self.connection.rollback().await?;
             self.hear_alone(run.file, index);
             match attempt {
@@ -199,7 +200,9 @@ impl Coordinator<'_> {
             }
             let session = self.connection.session_id().await?;
             let watching = retry.watch().start(session, self.options.target.clone());
-            let ran = self.connection.run_alone(&one.statement.text, limit).await;
+            let waiting = (self.options.report, self.options.target);
+            let running = self.connection.run_alone(&one.statement.text, limit);
+            let ran = retry.telling(waiting, running).await;
             drop(watching);
             self.hear_alone(one.run.file, one.index);
             match ran {
@@ -308,7 +311,8 @@ impl Coordinator<'_> {
         loop {
             let watch = retry.watch();
             let target = self.options.target.clone();
-            let attempt: Result<Option<Decision>, Failed> = async {
+            let waiting = (self.options.report, self.options.target);
+            let attempt = async {
                 let rules = self.lease_rules();
                 let mut ledger = Ledger::write(self.connection.as_mut()).await?;
                 ledger.judge_by(&rules);
@@ -325,9 +329,9 @@ impl Coordinator<'_> {
                 }
                 ledger.fence(self.token).await?;
                 ledger.commit().await?;
-                Ok(None)
-            }
-            .await;
+                Ok::<Option<Decision>, Failed>(None)
+            };
+            let attempt = retry.telling(waiting, attempt).await;
             self.connection.rollback().await?;
             match attempt {
                 Ok(blocked) => return Ok(blocked),

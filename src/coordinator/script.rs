@@ -2,6 +2,7 @@
 //! record before and after each.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -41,6 +42,11 @@ pub enum Progress {
     /// A lock was not granted; it will be tried again.
     LockRetry {
         attempt: u32,
+        holders: Vec<LockHolder>,
+    },
+    /// A statement waits for others to end, as long as it takes.
+    LockWait {
+        waited: Duration,
         holders: Vec<LockHolder>,
     },
     /// An index whose concurrent build failed is being dropped, to be built again.
@@ -99,7 +105,9 @@ impl Coordinator<'_> {
         let mut retry = Retry::new(self.project(), self.options.interrupt);
         loop {
             self.said.clear();
-            let attempt = self.attempt(run, retry.watch()).await;
+            let waiting = (self.options.report, self.options.target);
+            let attempt = self.attempt(run, retry.watch());
+            let attempt = retry.telling(waiting, attempt).await;
             // Whatever happened, the connection is put back as it was.
             self.connection.rollback().await?;
             self.connection.release_script().await?;

@@ -82,7 +82,10 @@ impl<'a> Coordinator<'a> {
         let mut retry = Retry::new(project, options.interrupt);
         let token = loop {
             // Who is in the way is asked once somebody is.
-            match acquire(connection.as_mut(), &claim, &retry.watch()).await {
+            let watch = retry.watch();
+            let waiting = (options.report, options.target);
+            let attempt = acquire(connection.as_mut(), &claim, &watch);
+            match retry.telling(waiting, attempt).await {
                 Err(error) => {
                     connection.rollback().await?;
                     retry.after_ledger(options.report, error).await?;

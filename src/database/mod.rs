@@ -34,7 +34,8 @@ pub use keys::{Key, KeyRange, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, equals, keyless};
 pub use password::PasswordSource;
 pub use session::{Reach, Session, Whose, Wire};
-pub use target::{Target, read_url};
+pub use sqlite::holders_of_file;
+pub use target::{Statements, Target, read_url};
 
 use crate::interrupt::Interrupt;
 pub use crate::sql::Ddl;

@@ -14,7 +14,7 @@ use super::heard::{Heard, Kept};
 use super::own::OwnSession;
 use super::stop::{BOUND, Stop};
 use super::{
-    Access, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
+    Access, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
     ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Session,
     StatementTimeout, Stopped, Target, Value, Wire,
 };
@@ -44,6 +44,7 @@ mod warnings;
 use cancel::{Place, end_statement};
 use capabilities::CAPABILITIES;
 use error::from_sqlx;
+use holders::name_holders;
 use limits::{IDLE_LIMIT, NO_IDLE_LIMIT};
 use quoted::literal;
 use stored::stores_code;
@@ -87,6 +88,7 @@ pub(super) struct Mysql {
     heard: Kept,
     /// Which of the user's statements that belong together is run.
     at: usize,
+    asks: Asks,
 }
 
 /// Whether others can see that a session is ours.
@@ -120,6 +122,7 @@ impl Mysql {
             marked: Marked::No,
             heard: Kept::default(),
             at: 0,
+            asks: how.asks,
         };
         connection.prepare_session(how.lock_limit).await?;
         connection.refuse_replica(how.server).await?;
@@ -148,8 +151,19 @@ impl Mysql {
         let executing = self.inner.execute(sqlx::raw_sql(AssertSqlSafe(sql)));
         let cancel = || end_statement(target, session);
         let result = self.stop.watch(BOUND, executing, cancel).await?;
-        let result = result.map_err(|error| self.stop.judge(from_sqlx(&error)))?;
-        Ok(result.rows_affected())
+        match result {
+            Ok(result) => Ok(result.rows_affected()),
+            Err(error) => Err(self.judged(from_sqlx(&error)).await),
+        }
+    }
+
+    /// What an error is of: of an interruption, or of a lock, whose holder a question names.
+    async fn judged(&self, error: DatabaseError) -> DatabaseError {
+        let error = self.stop.judge(error);
+        if self.asks == Asks::Yes && error.kind == ErrorKind::Locked {
+            return name_holders(self.target.clone(), error).await;
+        }
+        error
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, DatabaseError> {
@@ -167,7 +181,10 @@ impl Mysql {
         let fetching = self.inner.fetch_all(query);
         let cancel = || end_statement(target, session);
         let rows = self.stop.watch(BOUND, fetching, cancel).await?;
-        rows.map_err(|error| self.stop.judge(from_sqlx(&error)))
+        match rows {
+            Ok(rows) => Ok(rows),
+            Err(error) => Err(self.judged(from_sqlx(&error)).await),
+        }
     }
 
     /// What each of these statements has brought, sent together.
@@ -186,7 +203,10 @@ impl Mysql {
         let collecting = collect(items, usize::MAX, changed, decode, from_sqlx);
         let cancel = || end_statement(target, session);
         let (answers, failed) = self.stop.watch(BOUND, collecting, cancel).await?;
-        failed.map_or(Ok(answers), |error| Err(self.stop.judge(error)))
+        match failed {
+            None => Ok(answers),
+            Some(error) => Err(self.judged(error).await),
+        }
     }
 
     /// Ends the transaction, and puts the session's limits back in the same round trip.

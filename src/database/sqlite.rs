@@ -16,9 +16,9 @@ use sqlx::{
 use super::answers::collect;
 use super::stop::Stop;
 use super::{
-    Access, AddCheck, Along, Answer, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
-    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, RowComparison,
-    Session, Stopped, Target, Value, Writers,
+    Access, AddCheck, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection,
+    DatabaseError, ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row,
+    RowComparison, Session, Stopped, Target, Value, Writers,
 };
 use crate::interrupt::Interrupt;
 use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
@@ -54,12 +54,14 @@ static CAPABILITIES: Capabilities = Capabilities {
 
 mod along;
 mod error;
+mod holders;
 mod inventory;
 mod keys;
 mod looking_up;
 mod rebuild;
 
 use error::from_sqlx;
+pub use holders::holders_of_file;
 use looking_up::{LOCKED_OUT, by_itself};
 use rebuild::Before;
 
@@ -82,6 +84,8 @@ pub(super) struct Sqlite {
     /// Whose the ledger may be, until somebody has looked.
     owners: Option<Owners>,
     stop: Stop,
+    target: Target,
+    asks: Asks,
     /// Whether what runs has to come to its end; for the thread that works on the file.
     is_ending: Arc<AtomicBool>,
 }
@@ -111,7 +115,7 @@ impl Sqlite {
         inner
             .execute("SELECT count(*) FROM sqlite_master")
             .await
-            .map_err(|error| from_sqlx(&error))?;
+            .map_err(|error| named(from_sqlx(&error), target, options.asks))?;
         let mut connection = Self {
             inner,
             in_transaction: false,
@@ -120,6 +124,8 @@ impl Sqlite {
             before: None,
             owners: Some(options.owners),
             stop: Stop::new(options.interrupt),
+            target: target.clone(),
+            asks: options.asks,
             is_ending: Arc::default(),
         };
         if options.interrupt.is_listening() {
@@ -144,12 +150,16 @@ impl Sqlite {
     async fn plain_now(&mut self, sql: &str) -> Result<u64, DatabaseError> {
         let executing = self.inner.execute(sqlx::raw_sql(AssertSqlSafe(sql)));
         let result = self.stop.watch(LOCKED_OUT, executing, by_itself).await?;
-        let result = result.map_err(|error| from_sqlx(&error))?;
+        let result = result.map_err(|error| self.named(from_sqlx(&error)))?;
         Ok(result.rows_affected())
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, DatabaseError> {
         self.query(sql, &[]).await
+    }
+
+    fn named(&self, error: DatabaseError) -> DatabaseError {
+        named(error, &self.target, self.asks)
     }
 }
 
@@ -193,6 +203,7 @@ impl Sqlite {
         let (mut answers, failed) = sent.await?;
         if let Some(error) = failed {
             let at = answers.len().checked_sub(read);
+            let error = self.named(error);
             return Err(Stopped { at, error });
         }
         answers.truncate(read);
@@ -244,6 +255,24 @@ fn bound<'q>(sql: String, calls: &[Call]) -> sqlx::query::Query<'q, sqlx::Sqlite
         };
     }
     query
+}
+
+/// Says who is in the way of a question; whoever acts is told while he waits.
+fn named(mut error: DatabaseError, target: &Target, asks: Asks) -> DatabaseError {
+    if asks == Asks::Yes && error.kind == ErrorKind::Locked {
+        let holders = holders_of_file(target);
+        let names: Vec<&str> = holders
+            .iter()
+            .map(|holder| holder.description.as_str())
+            .collect();
+        let who = if names.is_empty() {
+            "by another process, which the system does not show".to_owned()
+        } else {
+            format!("by {}", names.join("; "))
+        };
+        error.message = format!("{}; it is held {who}", error.message);
+    }
+    error
 }
 
 fn identifier(name: &str) -> String {

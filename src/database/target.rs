@@ -20,6 +20,17 @@ pub struct Target {
     origin: Option<(PathBuf, PathBuf)>,
     /// What says the password anew for each login.
     password: Option<PasswordSource>,
+    /// How much is said of the statements of whoever holds a lock there.
+    statements: Statements,
+}
+
+/// How much is said of other sessions' statements: their texts may hold what is nobody's business.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Statements {
+    /// What kind they are of.
+    #[default]
+    Kind,
+    Whole,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -57,6 +68,7 @@ impl Target {
             place,
             origin: None,
             password: None,
+            statements: Statements::default(),
         })
     }
 
@@ -80,6 +92,17 @@ impl Target {
         self
     }
 
+    /// The same database; so much is said of the statements of whoever holds a lock there.
+    #[must_use]
+    pub const fn showing(mut self, statements: Statements) -> Self {
+        self.statements = statements;
+        self
+    }
+
+    pub(super) const fn statements(&self) -> Statements {
+        self.statements
+    }
+
     /// What the URL, and whatever else says the password, says now.
     ///
     /// # Errors
@@ -87,7 +110,7 @@ impl Target {
     pub(super) async fn current(&self) -> Result<Cow<'_, Self>, DatabaseError> {
         let mut current = match &self.origin {
             None => Cow::Borrowed(self),
-            Some((file, base)) => Cow::Owned(Self::from_file(file, base)?),
+            Some((file, base)) => Cow::Owned(Self::from_file(file, base)?.showing(self.statements)),
         };
         let Some(source) = &self.password else {
             return Ok(current);

@@ -1,16 +1,48 @@
 //! Whose locks are waited for.
 
-use super::{Flavour, Mysql};
-use crate::database::{DatabaseError, LockHolder};
+use std::time::Duration;
 
-/// Who a session is and what it does, by the process list and the transactions. Of its statement only the kind is told: the
-/// text may hold a password.
-const DESCRIBED: &str = "SELECT p.id, CONCAT('session ', p.id, ' of ', p.user, '@', p.host, \
-     CASE WHEN p.command = 'Sleep' THEN ', idle' ELSE ', running' END, \
-     coalesce(CONCAT(', in a transaction since ', t.trx_started), ''), \
-     coalesce(CONCAT(', statement: ', UPPER(NULLIF(REGEXP_SUBSTR(p.info, '^[[:space:](]*[a-zA-Z]+([[:space:]]+[a-zA-Z]+)?'), ''))), '')) \
-     FROM information_schema.processlist p \
-     LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id";
+use futures_util::future::BoxFuture;
+
+use super::{Flavour, Mysql, own};
+use crate::database::own::is_own_session;
+use crate::database::{ConnectOptions, DatabaseError, LockHolder, Statements, Target};
+use crate::text::secret;
+
+/// Who a session is and what it does, by the process list and the transactions. Of its statement only the kind is told unless
+/// the whole is asked for: the text may hold a password.
+fn described(statements: Statements) -> String {
+    let statement = match statements {
+        Statements::Kind => {
+            "UPPER(REGEXP_SUBSTR(p.info, '^[[:space:](]*[a-zA-Z]+([[:space:]]+[a-zA-Z]+)?'))"
+        }
+        Statements::Whole => "LEFT(p.info, 2000)",
+    };
+    format!(
+        "SELECT p.id, CONCAT('session ', p.id, ' of ', p.user, '@', p.host, \
+         CASE WHEN p.command = 'Sleep' THEN ', idle' ELSE ', running' END, \
+         coalesce(CONCAT(', in a transaction since ', t.trx_started), ''), \
+         coalesce(CONCAT(', statement: ', NULLIF({statement}, '')), '')) \
+         FROM information_schema.processlist p \
+         LEFT JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id"
+    )
+}
+
+/// Who has locked a table of this database against readers, where the plugin `metadata_lock_info` of MariaDB or the
+/// performance schema tells.
+const KEEP_OUT: [&str; 2] = [
+    "SELECT DISTINCT thread_id FROM information_schema.metadata_lock_info \
+     WHERE table_schema = DATABASE() AND lock_mode IN ('MDL_SHARED_NO_READ_WRITE', 'MDL_EXCLUSIVE') \
+     AND thread_id <> CONNECTION_ID()",
+    "SELECT DISTINCT t.processlist_id FROM performance_schema.metadata_locks l \
+     JOIN performance_schema.threads t ON t.thread_id = l.owner_thread_id \
+     WHERE l.object_schema = DATABASE() AND l.object_type = 'TABLE' AND l.lock_status = 'GRANTED' \
+     AND l.lock_type IN ('SHARED_NO_READ_WRITE', 'EXCLUSIVE') AND t.processlist_id <> CONNECTION_ID()",
+];
+
+/// How a server may be made to say who holds a table.
+const TO_KNOW: &str = "who holds it the server does not say: it would with `INSTALL SONAME 'metadata_lock_info'` (MariaDB) or its \
+     performance schema and the instrument `wait/lock/metadata/sql/mdl`";
 
 /// Whether it is known that a session holds the lock.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,15 +96,57 @@ impl Mysql {
         if state.first().map(|row| row.int(0)).transpose()? != Some(1) {
             return Ok(Vec::new());
         }
-        // The server does not keep who holds a table; a transaction or a statement has to.
+        self.perhaps(id).await
+    }
+
+    /// Who may hold a table that the session `id` waits for, where the server does not tell who does: whoever has locked one,
+    /// is in a transaction, or at work.
+    async fn perhaps(&mut self, id: i64) -> Result<Vec<LockHolder>, DatabaseError> {
+        let locked = format!(
+            "SELECT DISTINCT thread_id FROM information_schema.metadata_lock_info \
+             WHERE table_schema = DATABASE() AND thread_id NOT IN ({id}, CONNECTION_ID())"
+        );
+        let ids = self.ids(&locked).await;
+        let which = if ids.is_empty() {
+            "p.db = DATABASE() AND (t.trx_id IS NOT NULL OR p.command = 'Query')".to_owned()
+        } else {
+            format!("p.id IN ({})", ids.join(", "))
+        };
         self.describe(
             &format!(
-                "p.id <> {id} AND p.id <> CONNECTION_ID() AND p.db = DATABASE() AND (t.trx_id IS NOT NULL \
-                 OR (p.command = 'Query' AND coalesce(p.state, '') NOT LIKE 'Waiting for%lock%'))"
+                "p.id NOT IN ({id}, CONNECTION_ID()) AND coalesce(p.state, '') NOT LIKE 'Waiting for%lock%' AND {which}"
             ),
             Sure::No,
         )
         .await
+    }
+
+    /// Who keeps everybody from reading a table of this database, for a question that has given up waiting for it; in words.
+    async fn keeping_out(&mut self) -> Result<String, DatabaseError> {
+        for sql in KEEP_OUT {
+            let ids = self.ids(sql).await;
+            if !ids.is_empty() {
+                let which = format!("p.id IN ({})", ids.join(", "));
+                let holders = self.describe(&which, Sure::Yes).await?;
+                return Ok(format!("it is held by {}", listed(&holders)));
+            }
+        }
+        // The session that asked may still be in its transaction.
+        let mut holders = self.perhaps(0).await?;
+        holders.retain(|holder| !is_own_session(holder.id));
+        if holders.is_empty() {
+            // LOCK TABLES leaves no trace but its session.
+            let others = format!(
+                "p.db = DATABASE() AND p.command = 'Sleep' AND NOT {}",
+                own::is_marked("p.id")
+            );
+            holders = self.describe(&others, Sure::No).await?;
+        }
+        Ok(if holders.is_empty() {
+            TO_KNOW.to_owned()
+        } else {
+            format!("it is held by {}; {TO_KNOW}", listed(&holders))
+        })
     }
 
     async fn ids(&mut self, sql: &str) -> Vec<String> {
@@ -95,13 +169,16 @@ impl Mysql {
         sure: Sure,
     ) -> Result<Vec<LockHolder>, DatabaseError> {
         let rows = self
-            .rows(&format!("{DESCRIBED} WHERE {condition} ORDER BY p.id"))
+            .rows(&format!(
+                "{} WHERE {condition} ORDER BY p.id",
+                described(self.target.statements())
+            ))
             .await?;
         rows.iter()
             .map(|row| {
-                let (id, session) = (row.int(0)?, row.text(1)?);
+                let (id, session) = (row.int(0)?, secret::masked(row.text(1)?));
                 let (description, end) = match sure {
-                    Sure::Yes => (session.to_owned(), Some(format!("KILL {id}"))),
+                    Sure::Yes => (session.into_owned(), Some(format!("KILL {id}"))),
                     Sure::No => (format!("perhaps {session}"), None),
                 };
                 Ok(LockHolder {
@@ -112,4 +189,40 @@ impl Mysql {
             })
             .collect()
     }
+}
+
+/// A few of them: where it is only a guess there may be many.
+fn listed(holders: &[LockHolder]) -> String {
+    const MOST: usize = 5;
+    let shown = holders.iter().take(MOST);
+    let names: Vec<&str> = shown.map(|held| held.description.as_str()).collect();
+    let more = if holders.len() > MOST {
+        "; and others"
+    } else {
+        ""
+    };
+    format!("{}{more}", names.join("; "))
+}
+
+/// Says who is in the way of a question, which its own session cannot ask any more.
+pub(super) fn name_holders(
+    target: Target,
+    mut error: DatabaseError,
+) -> BoxFuture<'static, DatabaseError> {
+    /// Nothing that is asked here waits for a lock; the login may.
+    const PATIENCE: Duration = Duration::from_secs(10);
+    Box::pin(async move {
+        let looking = async {
+            let options = ConnectOptions {
+                lock_limit: Some(Duration::from_secs(1)),
+                ..ConnectOptions::default()
+            };
+            let mut other = Mysql::connect(&target, options).await?;
+            other.keeping_out().await
+        };
+        if let Ok(Ok(who)) = tokio::time::timeout(PATIENCE, looking).await {
+            error.message = format!("{}; {who}", error.message);
+        }
+        error
+    })
 }

@@ -3,7 +3,10 @@
 use futures_util::future::BoxFuture;
 
 use super::{Part, Postgres, literal};
-use crate::database::{ConnectOptions, DatabaseError, ErrorKind, LockHolder, Server, Target};
+use crate::database::{
+    ConnectOptions, DatabaseError, ErrorKind, LockHolder, Server, Statements, Target,
+};
+use crate::text::secret;
 
 /// What follows a server that is behind.
 const LAG: &str = "SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
@@ -84,8 +87,14 @@ impl Postgres {
 
     /// Those of these sessions, and of those that they wait for, that wait for nobody themselves.
     pub(super) async fn holders(&mut self, pids: &str) -> Result<Vec<LockHolder>, DatabaseError> {
-        // Who stands before it in the queue and waits as well is not to blame. Of its statement only the kind is told: the
-        // text may hold a password.
+        // Who stands before it in the queue and waits as well is not to blame. Of its statement only the kind is told unless
+        // the whole is asked for: the text may hold a password.
+        let statement = match self.target.statements() {
+            Statements::Kind => {
+                "upper(regexp_replace(substring(query from '^[[:space:](]*([a-zA-Z]+([[:space:]]+[a-zA-Z]+)?)'), '\\s+', ' ', 'g'))"
+            }
+            Statements::Whole => "nullif(left(query, 2000), '')",
+        };
         let rows = self
             .rows(&format!(
                 "WITH RECURSIVE blocking (pid) AS ({pids} UNION SELECT unnest(pg_blocking_pids(pid)) FROM blocking) \
@@ -93,7 +102,7 @@ impl Postgres {
                  || CASE WHEN application_name <> '' THEN ' (' || application_name || ')' ELSE '' END \
                  || coalesce(', ' || state, '') \
                  || coalesce(', in a transaction since ' || to_char(xact_start AT TIME ZONE 'UTC', 'HH24:MI:SS') || ' UTC', '') \
-                 || coalesce(', last statement: ' || upper(regexp_replace(substring(query from '^[[:space:](]*([a-zA-Z]+([[:space:]]+[a-zA-Z]+)?)'), '\\s+', ' ', 'g')), '') \
+                 || coalesce(', last statement: ' || {statement}, '') \
                  FROM pg_stat_activity WHERE pid IN (SELECT pid FROM blocking) AND cardinality(pg_blocking_pids(pid)) = 0"
             ))
             .await?;
@@ -103,7 +112,7 @@ impl Postgres {
                 Ok(LockHolder {
                     id,
                     end: Some(format!("SELECT pg_terminate_backend({id})")),
-                    description: row.text(1)?.to_owned(),
+                    description: secret::masked(row.text(1)?).into_owned(),
                 })
             })
             .collect()

@@ -199,7 +199,7 @@ fn a_lock_of_somebody_s_stops_no_question() {
     }
 }
 
-/// The same where the holder cannot be named.
+/// The same on the other databases: who is in the way is said as far as the system or the server tells.
 #[test]
 fn a_lock_stops_no_question_on_any_other_database() {
     for backend in ["sqlite", "mysql"] {
@@ -211,11 +211,45 @@ fn a_lock_stops_no_question_on_any_other_database() {
             "sqlite" => "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE",
             _ => "LOCK TABLES phasegate_leases WRITE",
         });
+        let holder = match backend {
+            "sqlite" => format!("held by process {}", std::process::id()),
+            _ => format!(
+                "perhaps session {}",
+                other.query("SELECT CONNECTION_ID()")[0][0]
+            ),
+        };
         let began = Instant::now();
-        asked
-            .migrate(&["gate", "deploy", "web=1.0.0"])
-            .expect_code(12);
-        asked.migrate(&["status"]).expect_code(12);
-        assert!(began.elapsed() < Duration::from_secs(40));
+        for command in COMMANDS.iter().take(3) {
+            let output = asked.migrate(command).expect_code(12);
+            let text = format!("{} {}", output.stdout, said(&output));
+            assert!(
+                text.contains(&holder),
+                "{backend} {command:?}, {holder}: {output:?}"
+            );
+            if backend == "mysql" {
+                assert!(text.contains("metadata_lock_info"), "{output:?}");
+            }
+        }
+        assert!(began.elapsed() < Duration::from_secs(60));
     }
+}
+
+/// Where the plugin is there, MariaDB says who it is.
+#[test]
+fn with_its_plugin_mariadb_names_who_has_locked_a_table() {
+    let server = mysql::PrivateServer::start();
+    let db = server.create("shop");
+    db.execute("INSTALL SONAME 'metadata_lock_info'");
+    let asked = project(&db);
+    asked.migrate(&["expand"]).expect_code(0);
+    // Others who are there and hold nothing.
+    let _idle = db.connect();
+    let mut other = db.connect();
+    let id = other.query("SELECT CONNECTION_ID()")[0][0].clone();
+    other.execute("LOCK TABLES phasegate_leases WRITE");
+    let output = asked.migrate(&["status"]).expect_code(12);
+    assert!(
+        said(&output).contains(&format!("it is held by session {id} of")),
+        "{output:?}"
+    );
 }

@@ -151,3 +151,93 @@ fn a_sqlite_database_that_stays_busy_is_given_up() {
     other.execute("COMMIT");
     shop.run(&["backfill"], 0);
 }
+
+/// Who waits for a file is told for whom, now and then, and at the end.
+#[test]
+fn who_has_a_sqlite_file_locked_is_named_while_it_is_waited_for() {
+    let shop = impatient("sqlite", "12s");
+    let mut other = shop.db.connect();
+    other.execute("BEGIN IMMEDIATE; UPDATE users SET full_name = 'Don' WHERE id = 4");
+    let holder = format!("process {} (", std::process::id());
+    let mut expand = shop.project.spawn(&["expand"]);
+    let line = expand.wait_for_line("waiting for ", GENEROUS);
+    assert!(line.contains(&holder), "{line}");
+    let given_up = expand.wait().expect_code(1);
+    assert!(
+        said(&given_up).contains(&format!("it is held by {holder}")),
+        "{given_up:?}"
+    );
+    other.execute("COMMIT");
+    shop.run(&["expand"], 0);
+}
+
+/// A concurrent build waits for every transaction that is older, however long: for whom, and for how long by now, is said.
+#[test]
+fn whom_a_concurrent_build_waits_for_is_said() {
+    let shop = impatient("postgres", "60s");
+    shop.project.file(
+        "0001_name/expand.sql",
+        "-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY users_full ON users (full_name);\n\
+         ALTER TABLE users ADD COLUMN name VARCHAR(200);\n",
+    );
+    shop.db.execute("CREATE TABLE other (n int)");
+    let mut old = shop.db.connect();
+    old.execute("SET application_name = 'nightly-report'");
+    let pid = old.query("SELECT pg_backend_pid()")[0][0].clone();
+    old.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM other");
+    let mut expand = shop.project.spawn(&["expand"]);
+    let first = expand.wait_for_line("waiting for ", GENEROUS);
+    assert!(names_the_blocker(&first, &pid), "{first}");
+    assert!(
+        first.contains("idle in transaction") && !first.contains("other"),
+        "{first}"
+    );
+    // And again, for as long as it takes.
+    expand.wait_for_line("waiting for 1", GENEROUS);
+    old.execute("COMMIT");
+    expand.wait().expect_code(0);
+    assert_eq!(shop.phase(1), "expanded");
+}
+
+/// Only the kind of a statement is told, which may hold a secret, and the whole of it on demand.
+#[test]
+fn the_statement_of_a_holder_is_shown_on_demand() {
+    for (backend, statement) in [
+        (
+            "postgres",
+            "SELECT count(*), 'topsecret' FROM users, pg_sleep(6)",
+        ),
+        (
+            "mysql",
+            "SELECT count(*), 'topsecret', SLEEP(6) FROM users LIMIT 1",
+        ),
+    ] {
+        for options in [&["expand"][..], &["--show-statements", "expand"]] {
+            let shop = impatient(backend, "60s");
+            let mut other = shop.db.connect();
+            let reading = std::thread::spawn(move || other.query(statement));
+            let at_work = match backend {
+                "postgres" => {
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sl' || 'eep(6)%'"
+                }
+                _ => {
+                    "SELECT count(*) FROM information_schema.processlist WHERE db = DATABASE() AND state = 'User sleep'"
+                }
+            };
+            poll(GENEROUS, || (shop.db.value(at_work) != "0").then_some(()))
+                .expect("it is at work");
+            let output = shop.run(options, 0);
+            assert!(
+                said(&output).contains("held by"),
+                "{backend} {options:?}: {output:?}"
+            );
+            let is_shown = said(&output).contains("topsecret");
+            assert_eq!(
+                is_shown,
+                options.len() > 1,
+                "{backend} {options:?}: {output:?}"
+            );
+            reading.join().expect("a thread");
+        }
+    }
+}
