@@ -331,6 +331,13 @@ pub fn observe_with(
         ..Facts::default()
     };
     let drift = drift(project, &view, files, dialect);
+    // As long as it takes until whoever runs has missed three renewals.
+    let all_renew = u64::try_from(project.config.fleet.renew.as_millis()).unwrap_or(u64::MAX);
+    let all_renew = all_renew.saturating_mul(3);
+    let moved = view.moved.filter(|moved| {
+        let noticed = moved.noticed_ms_ago;
+        noticed.is_none_or(|ago| ago < all_renew)
+    });
     Situation {
         view,
         evidence: Evidence {
@@ -339,6 +346,7 @@ pub fn observe_with(
             min_instances,
             facts,
             rolling: BTreeMap::new(),
+            moved: moved.map(|moved| (moved, all_renew)),
         },
         drift,
         rules: fleet::lease_rules(&project.config),
@@ -384,6 +392,7 @@ fn empty_view() -> View {
         settling: Vec::new(),
         twins: Vec::new(),
         ending: Vec::new(),
+        moved: None,
         coordinator: CoordinatorRow {
             token: 0,
             holder: String::new(),

@@ -382,6 +382,12 @@ pub trait Connection: Send {
         None
     }
 
+    /// Which server this is, and since which promotion: what is another one after a failover. None where there are no others,
+    /// or where the server does not say it.
+    fn server(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether these schemas, named as [`Connection::schemas`] names its own, are the same ones: what is not there, or not to
     /// be looked into, makes no difference.
     ///

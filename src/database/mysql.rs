@@ -76,6 +76,8 @@ pub(super) struct Mysql {
     id: i64,
     target: Target,
     /// The server's own sql_mode, where this session is stricter.
+    /// The number of the server.
+    server: Option<String>,
     servers_mode: Option<String>,
     /// Whose the ledger may be, until somebody has looked.
     owners: Option<Owners>,
@@ -115,6 +117,7 @@ impl Mysql {
             id: 0,
             target: target.clone(),
             servers_mode: None,
+            server: None,
             owners: Some(how.owners),
             untransactional: None,
             stop: Stop::new(how.interrupt),
@@ -238,6 +241,10 @@ impl Mysql {
 
 #[async_trait]
 impl Connection for Mysql {
+    fn server(&self) -> Option<&str> {
+        self.server.as_deref()
+    }
+
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
     }

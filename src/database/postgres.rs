@@ -83,6 +83,8 @@ pub(super) struct Postgres {
     place: Place,
     /// The schemas in which the names of scripts are looked for.
     schemas: String,
+    /// The cluster and its timeline.
+    server: Option<String>,
     asks: Asks,
     /// Made where statements of the user's are run.
     ear: Option<Ear>,
@@ -113,6 +115,7 @@ impl Postgres {
             stop: Stop::new(how.interrupt),
             place: Place::new(),
             schemas: String::new(),
+            server: None,
             asks: how.asks,
             ear: None,
             heard: Kept::default(),
@@ -308,6 +311,10 @@ impl Connection for Postgres {
 
     fn schemas(&self) -> Option<&str> {
         Some(&self.schemas)
+    }
+
+    fn server(&self) -> Option<&str> {
+        self.server.as_deref()
     }
 
     async fn has_schemas(&mut self, named: &str) -> Result<bool, DatabaseError> {

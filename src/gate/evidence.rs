@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Evidence;
 use super::blocker::{Blocker, BlockerKind, Verdict};
 use crate::model::{
-    Declaration, InstanceState, Live, LiveGroup, MigrationState, SessionRule, Settling, Snapshot,
-    SourceReport, SourceStatus,
+    Declaration, InstanceState, Live, LiveGroup, MigrationId, MigrationState, Moved, SessionRule,
+    Settling, Snapshot, SourceReport, SourceStatus, Step,
 };
 
 /// What is missing in the evidence.
@@ -223,6 +223,45 @@ pub(super) fn unaccounted(snapshot: &Snapshot) -> Vec<Blocker> {
         blocker
     });
     unseen.chain(known).collect()
+}
+
+/// A ledger that has come to another server lately may lack what was committed last on the one before.
+pub(super) fn moved(
+    moved: Option<(Moved, u64)>,
+    (step, id): (Step, &MigrationId),
+) -> Option<Blocker> {
+    let (moved, all_renew_ms) = moved?;
+    let last = moved.last_ms_ago.map_or_else(String::new, |ago| {
+        format!("; the last thing that is recorded is {} s old", ago / 1000)
+    });
+    let left = all_renew_ms.saturating_sub(moved.noticed_ms_ago.unwrap_or(0));
+    let left = left.saturating_add(999) / 1000;
+    let otherwise = format!(
+        "what runs without a lease is for you to know: `--accept-unknown REASON` goes on with `migrate {} {id}`",
+        step.name()
+    );
+    let help = if moved.noticed_ms_ago.is_some() {
+        format!(
+            "holders of leases that are missing register anew within {left} s: ask again after that; {otherwise}"
+        )
+    } else {
+        format!(
+            "the next command that acts begins to count (`migrate {} {id}` itself): {left} s later holders of leases that are \
+             missing have registered anew, so run it again then; {otherwise}",
+            step.name()
+        )
+    };
+    let mut blocker = Blocker::new(
+        BlockerKind::Source,
+        Verdict::Unknown,
+        format!(
+            "the ledger has come to another server (a replica was promoted, or a backup restored), and what was committed last \
+             on the one before may be missing, leases among it{last}"
+        ),
+        help,
+    );
+    blocker.source = Some("ledger".to_owned());
+    Some(blocker)
 }
 
 /// How many of them are told one by one.

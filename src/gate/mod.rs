@@ -21,7 +21,9 @@ pub use blocker::{Blocker, BlockerKind, Verdict};
 pub use horizon::{Horizon, Stretch, horizon};
 pub use words::touch_words;
 
-use crate::model::{AtWork, Breach, Clause, Live, MigrationId, Schema, Snapshot, Step, Version};
+use crate::model::{
+    AtWork, Breach, Clause, Live, MigrationId, Moved, Schema, Snapshot, Step, Version,
+};
 
 /// Something that somebody wants to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,9 @@ pub struct Evidence {
     /// The services whose instances an open rollout, which somebody works on, is replacing now, each
     /// with the version that it replaces them by.
     pub rolling: BTreeMap<String, Version>,
+    /// That the ledger has come to another server of late, and for how long after that was noticed it cannot be known who
+    /// holds a lease, in milliseconds.
+    pub moved: Option<(Moved, u64)>,
 }
 
 /// What was measured for one step; `None` and empty where it was not asked for.

@@ -438,6 +438,9 @@ fn without_evidence(
     if matches!(step, Step::Contract | Step::Revert) {
         missing.extend(evidence::strangers(evidence));
         missing.extend(evidence::unaccounted(&evidence.snapshot));
+        if !declaration.services.is_empty() {
+            missing.extend(evidence::moved(evidence.moved, (step, state.id())));
+        }
     }
     missing
 }

@@ -79,7 +79,9 @@ pub(super) const SELECT: &str =
 
 /// As [`SELECT`], with the format of the ledger and its place in two more columns.
 pub(super) const SELECT_WITH_FORMAT: &str = "SELECT token, holder, doing, expires_at, {now}, (SELECT format FROM {meta} WHERE id = 1), \
-     (SELECT head FROM {meta} WHERE id = 3) \
+     (SELECT head FROM {meta} WHERE id = 3), \
+     (SELECT head FROM {meta} WHERE id = 4), (SELECT events FROM {meta} WHERE id = 4), \
+     (SELECT max(at) FROM {events} WHERE seq = (SELECT max(seq) FROM {events})) \
      FROM {coordinator} WHERE id = 1";
 
 /// As [`SELECT`], and nobody takes the lease before the transaction ends.

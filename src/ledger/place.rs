@@ -1,12 +1,16 @@
-//! The schemas under which migrations ran: one ledger is for one schema.
+//! Where a ledger is: the schemas under which migrations ran, because one ledger is for one schema, and the server.
 //!
-//! They stand in the third row of `meta`, which ledgers of before do not have until the first command that acts. Earlier
-//! builds look at the first row alone.
+//! They stand in the third and the fourth row of `meta`, which ledgers of before do not have until the first command that
+//! acts. Earlier builds look at the first row alone.
+
+use std::collections::BTreeMap;
 
 use super::{Ledger, LedgerError};
-use crate::database::Connection;
+use crate::database::{Connection, Row};
+use crate::model::Moved;
 
-const ID: i64 = 3;
+const SCHEMAS: i64 = 3;
+const SERVER: i64 = 4;
 
 /// What the third row of `meta` holds, as an expression.
 pub(super) const RECORDED: &str = "(SELECT head FROM {meta} WHERE id = 3)";
@@ -30,27 +34,39 @@ pub(super) async fn is_here(
 }
 
 impl Ledger<'_> {
-    /// Records where migrations run, or makes sure that it is where those before ran.
+    /// Records where migrations run, or makes sure that it is where those before ran. Another server than before is recorded
+    /// with the moment at which that was noticed.
     ///
     /// # Errors
     /// [`LedgerError::Elsewhere`] where they ran under other schemas, or a database error.
     pub async fn settle(connection: &mut dyn Connection) -> Result<(), LedgerError> {
-        let Some(schemas) = connection.schemas().map(ToOwned::to_owned) else {
+        let schemas = connection.schemas().map(ToOwned::to_owned);
+        let server = connection.server().map(ToOwned::to_owned);
+        if schemas.is_none() && server.is_none() {
             return Ok(());
-        };
+        }
         let mut ledger = Ledger::write(connection).await?;
         let rows = ledger
-            .query("SELECT head FROM {meta} WHERE id = ?", &[ID.into()])
+            .query("SELECT id, head FROM {meta} WHERE id > 2", &[])
             .await?;
-        let recorded = rows.first().map(|row| row.text(0)).transpose()?;
-        let found = is_here(ledger.connection().await?, recorded).await;
-        if recorded.is_none() {
-            ledger
-                .execute(
-                    "INSERT INTO {meta} (id, format, events, head) VALUES (?, 0, 0, ?)",
-                    &[ID.into(), schemas.into()],
-                )
-                .await?;
+        let mut recorded = BTreeMap::new();
+        for row in &rows {
+            recorded.insert(row.int(0)?, row.text(1)?.to_owned());
+        }
+        let schemas_of_before = recorded.get(&SCHEMAS).map(String::as_str);
+        let found = is_here(ledger.connection().await?, schemas_of_before).await;
+        for (id, now) in [(SCHEMAS, schemas), (SERVER, server)] {
+            match (recorded.get(&id), now) {
+                (None, Some(now)) => {
+                    let sql = "INSERT INTO {meta} (id, format, events, head) VALUES (?, 0, 0, ?)";
+                    ledger.execute(sql, &[id.into(), now.into()]).await?;
+                }
+                (Some(before), Some(now)) if id == SERVER && *before != now => {
+                    let sql = "UPDATE {meta} SET head = ?, events = {now} WHERE id = ?";
+                    ledger.execute(sql, &[now.into(), id.into()]).await?;
+                }
+                _ => {}
+            }
         }
         // Past the crash points, which count the steps of a command.
         match found {
@@ -59,4 +75,40 @@ impl Ledger<'_> {
         }
         found
     }
+
+    /// Whether this ledger was on another server before, as far as that is known.
+    ///
+    /// # Errors
+    /// A database error.
+    pub(super) async fn moved(&mut self) -> Result<Option<Moved>, LedgerError> {
+        let as_of = self.as_of().await?;
+        let rows = self.query(&format!("SELECT {ON_SERVER}"), &[]).await?;
+        let server = self.connection().await?.server();
+        moved(super::first(&rows)?, 0, server, as_of)
+    }
+}
+
+/// What is recorded of the server, and when anything was recorded last, as expressions.
+pub(super) const ON_SERVER: &str = "(SELECT head FROM {meta} WHERE id = 4), (SELECT events FROM {meta} WHERE id = 4), \
+     (SELECT max(at) FROM {events} WHERE seq = (SELECT max(seq) FROM {events}))";
+
+/// What the answers to [`ON_SERVER`] say, of which the first is at `at`.
+pub(super) fn moved(
+    row: &Row,
+    at: usize,
+    server: Option<&str>,
+    now: i64,
+) -> Result<Option<Moved>, LedgerError> {
+    let (Some(recorded), Some(server)) = (row.optional_text(at)?, server) else {
+        return Ok(None);
+    };
+    let ago = |moment: i64| u64::try_from(now.saturating_sub(moment)).unwrap_or(0);
+    let noticed_at = row.optional_int(at + 1)?.filter(|_| recorded == server);
+    if noticed_at == Some(0) {
+        return Ok(None);
+    }
+    Ok(Some(Moved {
+        last_ms_ago: row.optional_int(at + 2)?.map(ago),
+        noticed_ms_ago: noticed_at.map(ago),
+    }))
 }

@@ -10,7 +10,7 @@ use super::rules::LeaseRules;
 use super::{AppliedFile, CoordinatorRow, Ledger, LedgerError, all};
 use crate::database::{Access, Connection, ErrorKind, Row};
 use crate::model::{
-    Ending, Label, Live, LiveGroup, MigrationId, MigrationState, Phase, Settling, Snapshot,
+    Ending, Label, Live, LiveGroup, MigrationId, MigrationState, Moved, Phase, Settling, Snapshot,
     SourceReport, SourceStatus, Twins, Version,
 };
 
@@ -70,6 +70,8 @@ pub struct View {
     pub twins: Vec<Twins>,
     /// Leases that nobody renews.
     pub ending: Vec<Ending>,
+    /// Whether the ledger was on another server before; only where that was asked.
+    pub moved: Option<Moved>,
     pub coordinator: CoordinatorRow,
 }
 
@@ -116,6 +118,7 @@ impl View {
             settling: Vec::new(),
             twins: Vec::new(),
             ending: Vec::new(),
+            moved: None,
             coordinator,
         };
         view.remembered = view.recall(&Asker::Door { sources: &[] });
@@ -427,7 +430,8 @@ impl Ledger<'_> {
         let answers = [sightings, arrivals, leases, applied];
         // No lease has run out.
         let memory = [looks, seen, Vec::new()];
-        let view = View::read(coordinator, Kept::Yes, answers, &memory, rules)?;
+        let mut view = View::read(coordinator, Kept::Yes, answers, &memory, rules)?;
+        view.moved = super::place::moved(row, 7, connection.server(), now)?;
         Ok(Some((view, super::record::read_files(&files)?)))
     }
 
@@ -440,7 +444,8 @@ impl Ledger<'_> {
             return Ok(None);
         };
         ledger.judge_by(rules);
-        let view = ledger.view().await?;
+        let mut view = ledger.view().await?;
+        view.moved = ledger.moved().await?;
         let files = ledger.query(super::record::SELECT_FILES, &[]).await?;
         ledger.rollback().await?;
         Ok(Some((view, super::record::read_files(&files)?)))

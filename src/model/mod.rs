@@ -6,6 +6,7 @@
 
 mod format;
 mod migration;
+mod moved;
 mod order;
 mod range;
 mod rows;
@@ -20,6 +21,7 @@ mod work;
 
 pub use format::{Behaviour, Format, Formats, Sync};
 pub use migration::{Declaration, Fill, IdError, MigrationId, Parts, Touched, Usage};
+pub use moved::Moved;
 pub use order::{Gap, Order};
 pub use range::{Range, RangeError, Reading};
 pub use rows::{Freshness, RowKind, RowKinds, RowKindsError, Rows};

@@ -41,7 +41,13 @@ impl Mysql {
         if server == Server::Any {
             return Ok(());
         }
-        let rows = self.rows("SELECT CAST(@@GLOBAL.read_only AS CHAR)").await?;
+        // Servers of which one follows the other have numbers of their own.
+        let look = "SELECT CAST(@@GLOBAL.read_only AS CHAR), CAST(@@GLOBAL.server_id AS CHAR)";
+        let rows = self.rows(look).await?;
+        self.server = rows
+            .first()
+            .and_then(|row| row.text(1).ok())
+            .map(ToOwned::to_owned);
         let read_only = rows.first().map(|row| row.text(0)).transpose()?;
         let is_writable = matches!(read_only, None | Some("0" | "OFF"));
         if is_writable && (server == Server::Writable || !self.only_follows().await) {

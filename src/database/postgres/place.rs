@@ -12,13 +12,29 @@ use crate::text::secret;
 const LAG: &str = "SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 \
      ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::bigint END";
 
+/// The cluster and its timeline, which begins with a promotion; a standby has none of its own.
+const SERVER: &str = "CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL ELSE pg_catalog.concat(\
+     (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c), '/', \
+     pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)) END";
+
 impl Postgres {
     /// Looks at what the session is, under its own names.
     pub(super) async fn look_where(&mut self, server: Server) -> Result<(), DatabaseError> {
-        let sql = "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('search_path'), \
-             current_user::pg_catalog.text, EXISTS (SELECT FROM pg_catalog.pg_namespace n \
-             WHERE n.nspname OPERATOR(pg_catalog.=) current_user)";
-        let rows = self.their_rows(sql).await?;
+        let look = |server: &str| {
+            format!(
+                "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('search_path'), \
+                 current_user::pg_catalog.text, EXISTS (SELECT FROM pg_catalog.pg_namespace n \
+                 WHERE n.nspname OPERATOR(pg_catalog.=) current_user), {server}"
+            )
+        };
+        let rows = match self.their_rows(&look(SERVER)).await {
+            Ok(rows) => rows,
+            // Not every service that offers PostgreSQL lets its users see that.
+            Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::Statement) => {
+                self.their_rows(&look("NULL::pg_catalog.text")).await?
+            }
+            Err(error) => return Err(error),
+        };
         let Some(row) = rows.first() else {
             return Ok(());
         };
@@ -26,6 +42,7 @@ impl Postgres {
             return Err(self.standby().await);
         }
         let user = (row.int(3)? != 0).then(|| row.text(2)).transpose()?;
+        self.server = row.optional_text(4)?.map(ToOwned::to_owned);
         self.schemas = listed(row.text(1)?, user).join(", ");
         Ok(())
     }

@@ -99,6 +99,101 @@ fn a_server_that_is_read_only_answers_nothing() {
     asked.migrate(&["status"]).expect_code(0);
 }
 
+/// A project with a migration that takes something away.
+fn with_contract(db: &Db) -> Project {
+    let project = project(db);
+    project.file(
+        "migrate.toml",
+        "[services.web]\nmin_instances = 0\n[fleet]\nrenew = \"1s\"\nsessions = \"off\"\n",
+    );
+    project.migration(
+        "0002_unused",
+        &[
+            (
+                "migration.toml",
+                "description = \"unused\"\n[services.web]\nold = \"<1.1.0\"\n",
+            ),
+            ("contract.sql", "ALTER TABLE users DROP COLUMN name;\n"),
+        ],
+    );
+    project
+}
+
+/// What a ledger is worth that has come to another server: nothing that takes away goes before whoever runs has had the
+/// time to register anew.
+fn waits_until_all_have_registered_anew(promoted: &Db) {
+    let project = with_contract(promoted);
+    let unknown = project.migrate(&["gate", "contract", "2"]).expect_code(12);
+    for part in [
+        "has come to another server",
+        "the last thing that is recorded is",
+        "--accept-unknown REASON",
+        "the next command that acts",
+    ] {
+        assert!(unknown.stdout.contains(part), "{part}: {unknown:?}");
+    }
+    // What adds does not depend on it.
+    project.migrate(&["expand"]).expect_code(0);
+    project
+        .migrate(&["gate", "deploy", "web=1.2.0"])
+        .expect_code(0);
+    let unknown = project.migrate(&["contract", "2"]).expect_code(12);
+    assert!(
+        unknown.stdout.contains("register anew within"),
+        "{unknown:?}"
+    );
+    project
+        .migrate(&["contract", "2", "--wait", "2m"])
+        .expect_code(0);
+    project.migrate(&["log", "--verify"]).expect_code(0);
+}
+
+#[test]
+fn a_ledger_knows_that_its_standby_was_promoted() {
+    let primary = PrivateServer::start();
+    let db = primary.create("shop");
+    let project = with_contract(&db);
+    project.migrate(&["expand"]).expect_code(0);
+    project.migrate(&["gate", "contract", "2"]).expect_code(0);
+    let standby = primary.follow();
+    let promoted = Db::at("postgres", standby.url("shop"));
+    eventually(GENEROUS, || {
+        let there = promoted.try_execute("SELECT count(*) FROM phasegate.meta");
+        there.ok().map(drop)
+    });
+    promoted.execute("SELECT pg_promote()");
+    waits_until_all_have_registered_anew(&promoted);
+    // Where nothing was promoted nothing is waited for.
+    project.migrate(&["gate", "contract", "2"]).expect_code(0);
+}
+
+#[test]
+fn a_ledger_knows_that_its_replica_took_over() {
+    let primary = mysql::PrivateServer::numbered(11);
+    let db = primary.create("shop");
+    let project = with_contract(&db);
+    project.migrate(&["expand"]).expect_code(0);
+    project.migrate(&["gate", "contract", "2"]).expect_code(0);
+    let replica = mysql::PrivateServer::numbered(12);
+    replica.follow(&primary);
+    let administrator = Db::at("mysql", replica.url("mysql"));
+    let tables =
+        "SELECT count(*) FROM information_schema.tables WHERE table_name = 'phasegate_events'";
+    eventually(GENEROUS, || {
+        (administrator.value(tables) == "1").then_some(())
+    });
+    let there = Db::at("mysql", replica.url("shop"));
+    let last = "SELECT max(seq) FROM phasegate_events";
+    eventually(GENEROUS, || {
+        (there.value(last) == db.value(last)).then_some(())
+    });
+    let behind = with_contract(&there);
+    let standby = behind.migrate(&["gate", "contract", "2"]).expect_code(12);
+    assert!(standby.stdout.contains("ask the primary"), "{standby:?}");
+    administrator.execute("STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = 0");
+    waits_until_all_have_registered_anew(&there);
+}
+
 #[test]
 fn a_ledger_is_for_the_schemas_under_which_it_was_made() {
     let db = Db::on("postgres");

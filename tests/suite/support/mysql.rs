@@ -120,6 +120,26 @@ impl PrivateServer {
         }
     }
 
+    /// As [`Self::start`], for servers of which one is to follow another: each has a number of its own, and a binary log.
+    #[track_caller]
+    pub fn numbered(number: u32) -> Self {
+        match Server::start_as(Some(number)) {
+            Ok(server) => Self { server },
+            Err(reason) => panic!("{reason}"),
+        }
+    }
+
+    /// Lets this server follow another one from its beginning on.
+    #[track_caller]
+    pub fn follow(&self, primary: &Self) {
+        let sql = format!(
+            "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {}, MASTER_USER = 'root', MASTER_USE_GTID = slave_pos; \
+             START SLAVE; SET GLOBAL read_only = 1",
+            primary.server.port
+        );
+        administer(&self.url("mysql"), &sql).unwrap_or_else(|error| panic!("{error}"));
+    }
+
     /// The administrator's URL; it stays the same over a restart.
     pub fn url(&self, database: &str) -> String {
         self.server.url(database)
@@ -233,6 +253,8 @@ fn receive(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
 struct Server {
     binary: PathBuf,
     directory: PathBuf,
+    /// Among servers that follow each other.
+    number: Option<u32>,
     port: u16,
     owner: Option<(u32, u32)>,
     child: Mutex<Option<Child>>,
@@ -285,6 +307,10 @@ fn watchdog(directory: &Path) -> std::io::Result<Child> {
 
 impl Server {
     fn start() -> Result<Self, String> {
+        Self::start_as(None)
+    }
+
+    fn start_as(number: Option<u32>) -> Result<Self, String> {
         let missing = "MariaDB's server binaries (mariadbd and mariadb-install-db) were not found, and no test is skipped \
                        without them. `sh tests/run.sh` installs them; or install them yourself, or set TEST_MYSQL_URL.";
         let (binary, install) = match std::env::var_os("TEST_MYSQL_BIN") {
@@ -313,6 +339,7 @@ impl Server {
             binary,
             directory,
             port: 0,
+            number,
             owner,
             child: Mutex::new(None),
             watchdog,
@@ -408,6 +435,13 @@ impl Server {
                 "--performance-schema=ON",
                 "--character-set-server=utf8mb4",
             ])
+            .args(self.number.into_iter().flat_map(|number| {
+                [
+                    format!("--server-id={number}"),
+                    format!("--log-bin={}", self.data().join("binlog").display()),
+                    "--log-bin-trust-function-creators=1".to_owned(),
+                ]
+            }))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0)
