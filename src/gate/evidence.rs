@@ -6,7 +6,7 @@ use super::Evidence;
 use super::blocker::{Blocker, BlockerKind, Verdict};
 use crate::model::{
     Declaration, InstanceState, Live, LiveGroup, MigrationId, MigrationState, Moved, SessionRule,
-    Settling, Snapshot, SourceReport, SourceStatus, Step,
+    Settling, Snapshot, SourceReport, SourceStatus, Step, Whereabouts,
 };
 
 /// What is missing in the evidence.
@@ -213,8 +213,7 @@ pub(super) fn unaccounted(snapshot: &Snapshot) -> Vec<Blocker> {
                 "let us see where they come from (docs/grants.md); or start what has them with `migrate agent`, or declare it: \
                  [[fleet.allow_session]] in migrate.toml"
             } else {
-                "start what has them with `migrate agent`, or end them; what is no instance (a pooler, a console, a report) is \
-                 declared in migrate.toml: [[fleet.allow_session]] with `user`, `application` or `address`, and a `reason`"
+                strangers_help(&group.whereabouts)
             },
         );
         blocker.source = Some("sessions".to_owned());
@@ -262,6 +261,20 @@ pub(super) fn moved(
     );
     blocker.source = Some("ledger".to_owned());
     Some(blocker)
+}
+
+fn strangers_help(whereabouts: &Whereabouts) -> &'static str {
+    match whereabouts {
+        Whereabouts::Here => {
+            "start what has them with `migrate agent`, or end them; what is no instance (a pooler, a console, a report) is \
+             declared in migrate.toml: [[fleet.allow_session]] with `user`, `application` or `address`, and a `reason`"
+        }
+        Whereabouts::Database(_) | Whereabouts::Nowhere => {
+            "its user has rights in this database: start what has them with `migrate agent`, or end them; what is of another \
+             application needs no rights here (REVOKE), or is declared in migrate.toml: [[fleet.allow_session]] with `user` or \
+             `database`, and a `reason`"
+        }
+    }
 }
 
 /// How many of them are told one by one.

@@ -38,6 +38,7 @@ fn whoever_may_reach_the_database_is_seen_wherever_the_session_is() {
         for part in [
             &*format!("1 session of the user `{user}`"),
             "in the database `information_schema`",
+            "needs no rights here (REVOKE)",
         ] {
             assert!(unknown.stdout.contains(part), "{part}: {unknown:?}");
         }
@@ -67,6 +68,16 @@ fn whoever_may_reach_the_database_is_seen_wherever_the_session_is() {
         open(&server.url_as(user, "secret", database))
     });
     until_go(&shop);
+    // An event is code of the database, and no application.
+    shop.db.execute(
+        "SET GLOBAL event_scheduler = ON; CREATE EVENT shop.e ON SCHEDULE EVERY 1 HOUR DO SELECT SLEEP(60)",
+    );
+    eventually(GENEROUS, || {
+        let at_work =
+            "SELECT count(*) FROM information_schema.processlist WHERE state = 'User sleep'";
+        (shop.db.value(at_work) == "1").then_some(())
+    });
+    shop.run(&["gate", "contract", "1"], 0);
     shop.run(&["contract"], 0);
 }
 
