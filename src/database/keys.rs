@@ -39,7 +39,8 @@ fn readable(literal: &str) -> String {
 fn text_of(hexadecimal: &str) -> Option<String> {
     let digits = hexadecimal.as_bytes().chunks(2);
     let bytes = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    String::from_utf8(bytes.collect::<Option<_>>()?).ok()
+    let bytes: Vec<u8> = bytes.collect::<Option<_>>()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn escaped(text: &str) -> String {
@@ -106,8 +107,7 @@ pub enum RowComparison {
 }
 
 /// The condition that a row has this very key.
-#[must_use]
-pub fn equals(columns: &[String], key: &Key) -> String {
+fn equals(columns: &[String], key: &Key) -> String {
     let pairs = columns.iter().zip(&key.0);
     let pairs: Vec<String> = pairs
         .map(|(name, literal)| format!("{name} = {literal}"))
@@ -116,8 +116,7 @@ pub fn equals(columns: &[String], key: &Key) -> String {
 }
 
 /// The condition that a row has no key.
-#[must_use]
-pub fn keyless(columns: &[String]) -> String {
+fn keyless(columns: &[String]) -> String {
     let columns: Vec<String> = columns
         .iter()
         .map(|name| format!("{name} IS NULL"))
@@ -161,6 +160,76 @@ impl RowComparison {
         pairs.fold(innermost, |inner, (column, literal)| {
             format!("({column} {strict} {literal} OR ({column} = {literal} AND {inner}))")
         })
+    }
+}
+
+/// A table and the columns of its key as a database writes them, and the queries about them.
+pub(super) struct Written {
+    pub table: String,
+    pub names: Vec<String>,
+    pub how: RowComparison,
+}
+
+impl Written {
+    /// `list` of the first key.
+    pub fn first(&self, list: &str) -> String {
+        self.end(list, &self.names.join(", "))
+    }
+
+    /// `list` of the last key.
+    pub fn last(&self, list: &str) -> String {
+        self.end(list, &format!("{} DESC", self.names.join(" DESC, ")))
+    }
+
+    fn end(&self, list: &str, order: &str) -> String {
+        let there: Vec<String> = self
+            .names
+            .iter()
+            .map(|name| format!("{name} IS NOT NULL"))
+            .collect();
+        format!(
+            "SELECT {list} FROM {} WHERE {} ORDER BY {order} LIMIT 1",
+            self.table,
+            there.join(" AND ")
+        )
+    }
+
+    /// `list` of the key that is `ahead` places into the range.
+    pub fn ahead(&self, list: &str, range: &KeyRange, ahead: u64) -> String {
+        format!(
+            "SELECT {list} FROM {} WHERE {} ORDER BY {} LIMIT 1 OFFSET {}",
+            self.table,
+            self.within(range),
+            self.names.join(", "),
+            ahead.saturating_sub(1),
+        )
+    }
+
+    /// How many keys the range has.
+    pub fn count(&self, range: &KeyRange) -> String {
+        format!(
+            "SELECT count(*) FROM {} WHERE {}",
+            self.table,
+            self.within(range)
+        )
+    }
+
+    /// A row where one has this very key.
+    pub fn has(&self, key: &Key) -> String {
+        let condition = equals(&self.names, key);
+        format!("SELECT 1 FROM {} WHERE {condition} LIMIT 1", self.table)
+    }
+
+    /// How many rows have no key.
+    pub fn keyless(&self) -> String {
+        let condition = keyless(&self.names);
+        format!("SELECT count(*) FROM {} WHERE {condition}", self.table)
+    }
+
+    fn within(&self, range: &KeyRange) -> String {
+        let from = self.how.from(&self.names, &range.start);
+        let upto = self.how.upto(&self.names, &range.last);
+        format!("{from} AND {upto}")
     }
 }
 

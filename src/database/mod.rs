@@ -31,7 +31,7 @@ pub(crate) use error::INTERRUPTED;
 pub use error::{DatabaseError, ErrorKind};
 pub use heard::{Heard, Severity};
 pub use keys::{Key, KeyRange, RowComparison, Start};
-use keys::{TEXT_OF_BYTES, equals, keyless};
+use keys::{TEXT_OF_BYTES, Written};
 pub use password::PasswordSource;
 pub use session::{Reach, Session, Whose, Wire};
 pub use sqlite::holders_of_file;

@@ -5,7 +5,7 @@ use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
 use super::quoted::{identifier, literal, table_name};
 use super::{Flavour, Mysql};
 use crate::database::{
-    DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start, equals, keyless,
+    DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start, Written,
 };
 
 /// How a column of a key is written, and read without loss.
@@ -61,20 +61,26 @@ impl Kind {
             Self::Number => read.to_owned(),
             Self::Text | Self::Uuid => literal(read),
             Self::Bytes => format!("x'{read}'"),
+            // What is no date, and is there all the same, is only compared as a text.
+            Self::Date | Self::DateTime if is_no_date(read) => literal(read),
             Self::Date => format!("DATE'{read}'"),
             Self::DateTime => format!("TIMESTAMP'{read}'"),
         }
     }
 }
 
-fn names(keys: Keys<'_>) -> Vec<String> {
-    keys.columns.iter().map(|name| identifier(name)).collect()
+/// `0000-00-00`, `2026-00-01`.
+fn is_no_date(read: &str) -> bool {
+    let parts = read.get(..10).map(|date| date.split('-'));
+    parts.is_some_and(|mut parts| parts.any(|part| part.bytes().all(|digit| digit == b'0')))
 }
 
-fn within(names: &[String], range: &KeyRange) -> String {
-    let how = RowComparison::WrittenOut;
-    let (from, upto) = (how.from(names, &range.start), how.upto(names, &range.last));
-    format!("{from} AND {upto}")
+fn written(keys: Keys<'_>) -> Written {
+    Written {
+        table: table_name(keys.table),
+        names: keys.columns.iter().map(|name| identifier(name)).collect(),
+        how: RowComparison::WrittenOut,
+    }
 }
 
 impl Mysql {
@@ -109,17 +115,14 @@ impl Mysql {
         for column in keys.columns {
             kinds.push(self.kind_of(keys.table, column).await?);
         }
-        let (table, names) = (table_name(keys.table), names(keys));
-        let there: Vec<String> = names
-            .iter()
-            .map(|name| format!("{name} IS NOT NULL"))
-            .collect();
-        let (there, list) = (there.join(" AND "), names.join(", "));
-        let down = names.join(" DESC, ");
-        let first = format!("SELECT {list} FROM {table} WHERE {there} ORDER BY {list} LIMIT 1");
-        let last = format!("SELECT {list} FROM {table} WHERE {there} ORDER BY {down} DESC LIMIT 1");
-        let first = self.key(&kinds, &names, &first).await?;
-        let last = self.key(&kinds, &names, &last).await?;
+        let written = written(keys);
+        let list = written.names.join(", ");
+        let first = self
+            .key(&kinds, &written.names, &written.first(&list))
+            .await?;
+        let last = self
+            .key(&kinds, &written.names, &written.last(&list))
+            .await?;
         Ok(first.zip(last).map(|(first, last)| KeyRange {
             start: Start::At(first),
             last,
@@ -173,33 +176,18 @@ impl Mysql {
             .iter()
             .map(|text| Kind::of_literal(text))
             .collect();
-        let (table, names) = (table_name(keys.table), names(keys));
-        let sql = format!(
-            "SELECT {list} FROM {table} WHERE {within} ORDER BY {list} LIMIT 1 OFFSET {skipped}",
-            list = names.join(", "),
-            within = within(&names, range),
-            skipped = ahead.saturating_sub(1),
-        );
-        self.key(&kinds, &names, &sql).await
+        let written = written(keys);
+        let sql = written.ahead(&written.names.join(", "), range, ahead);
+        self.key(&kinds, &written.names, &sql).await
     }
 
     pub(super) async fn finds(&mut self, keys: Keys<'_>, key: &Key) -> Result<bool, DatabaseError> {
-        let (table, names) = (table_name(keys.table), names(keys));
-        let condition = equals(&names, key);
-        let rows = self
-            .rows(&format!("SELECT 1 FROM {table} WHERE {condition} LIMIT 1"))
-            .await?;
+        let rows = self.rows(&written(keys).has(key)).await?;
         Ok(!rows.is_empty())
     }
 
     pub(super) async fn without_key(&mut self, keys: Keys<'_>) -> Result<u64, DatabaseError> {
-        let (table, names) = (table_name(keys.table), names(keys));
-        let condition = keyless(&names);
-        let rows = self
-            .rows(&format!("SELECT count(*) FROM {table} WHERE {condition}"))
-            .await?;
-        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
-        Ok(u64::try_from(count).unwrap_or_default())
+        self.counted(&written(keys).keyless()).await
     }
 
     pub(super) async fn count_in(
@@ -207,11 +195,11 @@ impl Mysql {
         keys: Keys<'_>,
         range: &KeyRange,
     ) -> Result<u64, DatabaseError> {
-        let (table, names) = (table_name(keys.table), names(keys));
-        let within = within(&names, range);
-        let rows = self
-            .rows(&format!("SELECT count(*) FROM {table} WHERE {within}"))
-            .await?;
+        self.counted(&written(keys).count(range)).await
+    }
+
+    async fn counted(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        let rows = self.rows(sql).await?;
         let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }

@@ -2,28 +2,29 @@
 
 use super::{Postgres, identifier, literal, table_name};
 use crate::database::{
-    DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start, equals, keyless,
+    DatabaseError, ErrorKind, Key, KeyRange, Keys, RowComparison, Start, Written,
 };
 
-fn names(keys: Keys<'_>) -> Vec<String> {
-    keys.columns.iter().map(|name| identifier(name)).collect()
+fn written(keys: Keys<'_>) -> Written {
+    Written {
+        table: table_name(keys.table),
+        names: keys.columns.iter().map(|name| identifier(name)).collect(),
+        how: RowComparison::AsRow,
+    }
 }
 
-fn within(names: &[String], range: &KeyRange) -> String {
-    let how = RowComparison::AsRow;
-    let (from, upto) = (how.from(names, &range.start), how.upto(names, &range.last));
-    format!("{from} AND {upto}")
-}
-
-/// The type and the text of each column of the one key that `sql` finds. As JSON, a text does not depend on the
-/// session's settings for dates.
+/// The type and the text of each column of the one key that `sql` finds, and what kind of type it is. As JSON, a text does
+/// not depend on the session's settings for dates; what is JSON itself is its own text.
 fn read(names: &[String], sql: &str) -> String {
     let list: Vec<String> = names
         .iter()
         .map(|name| {
             format!(
                 "pg_catalog.pg_typeof({name})::pg_catalog.text, \
-                 pg_catalog.to_json({name}) OPERATOR(pg_catalog.#>>) '{{}}'"
+                 CASE WHEN pg_catalog.pg_typeof({name})::pg_catalog.oid OPERATOR(pg_catalog.=) 3802::pg_catalog.oid \
+                 THEN {name}::pg_catalog.text ELSE pg_catalog.to_json({name}) OPERATOR(pg_catalog.#>>) '{{}}' END, \
+                 (SELECT t.typtype::pg_catalog.text FROM pg_catalog.pg_type t \
+                  WHERE t.oid OPERATOR(pg_catalog.=) pg_catalog.pg_typeof({name})::pg_catalog.oid)"
             )
         })
         .collect();
@@ -46,11 +47,15 @@ impl Postgres {
         };
         let mut literals = Vec::new();
         for index in 0..names.len() {
-            let (type_name, text) = (row.text(2 * index)?, row.text(2 * index + 1)?);
-            if type_name == "bit" || type_name.ends_with("[]") {
+            let (type_name, text) = (row.text(3 * index)?, row.text(3 * index + 1)?);
+            let is_composite = row.optional_text(3 * index + 2)? == Some("c");
+            if type_name == "bit" || type_name.ends_with("[]") || is_composite {
                 return Err(DatabaseError::new(
                     ErrorKind::Statement,
-                    format!("a backfill cannot go over a key of type {type_name}"),
+                    format!(
+                        "a backfill cannot go over a key of type {type_name}, whose values cannot be written exactly: name another \
+                         key"
+                    ),
                 ));
             }
             literals.push(format!("{}::{}", literal(text), castable(type_name)));
@@ -62,17 +67,10 @@ impl Postgres {
         &mut self,
         keys: Keys<'_>,
     ) -> Result<Option<KeyRange>, DatabaseError> {
-        let (table, names) = (table_name(keys.table), names(keys));
-        let there: Vec<String> = names
-            .iter()
-            .map(|name| format!("{name} IS NOT NULL"))
-            .collect();
-        let (there, list) = (there.join(" AND "), names.join(", "));
-        let down = names.join(" DESC, ");
-        let first = format!("SELECT {list} FROM {table} WHERE {there} ORDER BY {list} LIMIT 1");
-        let last = format!("SELECT {list} FROM {table} WHERE {there} ORDER BY {down} DESC LIMIT 1");
-        let first = self.key(&names, &first).await?;
-        let last = self.key(&names, &last).await?;
+        let written = written(keys);
+        let list = written.names.join(", ");
+        let first = self.key(&written.names, &written.first(&list)).await?;
+        let last = self.key(&written.names, &written.last(&list)).await?;
         Ok(first.zip(last).map(|(first, last)| KeyRange {
             start: Start::At(first),
             last,
@@ -85,33 +83,18 @@ impl Postgres {
         range: &KeyRange,
         ahead: u64,
     ) -> Result<Option<Key>, DatabaseError> {
-        let (table, names) = (table_name(keys.table), names(keys));
-        let sql = format!(
-            "SELECT {list} FROM {table} WHERE {within} ORDER BY {list} LIMIT 1 OFFSET {skipped}",
-            list = names.join(", "),
-            within = within(&names, range),
-            skipped = ahead.saturating_sub(1),
-        );
-        self.key(&names, &sql).await
+        let written = written(keys);
+        let sql = written.ahead(&written.names.join(", "), range, ahead);
+        self.key(&written.names, &sql).await
     }
 
     pub(super) async fn finds(&mut self, keys: Keys<'_>, key: &Key) -> Result<bool, DatabaseError> {
-        let (table, names) = (table_name(keys.table), names(keys));
-        let condition = equals(&names, key);
-        let rows = self
-            .their_rows(&format!("SELECT 1 FROM {table} WHERE {condition} LIMIT 1"))
-            .await?;
+        let rows = self.their_rows(&written(keys).has(key)).await?;
         Ok(!rows.is_empty())
     }
 
     pub(super) async fn without_key(&mut self, keys: Keys<'_>) -> Result<u64, DatabaseError> {
-        let (table, names) = (table_name(keys.table), names(keys));
-        let condition = keyless(&names);
-        let rows = self
-            .their_rows(&format!("SELECT count(*) FROM {table} WHERE {condition}"))
-            .await?;
-        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
-        Ok(u64::try_from(count).unwrap_or_default())
+        self.counted(&written(keys).keyless()).await
     }
 
     pub(super) async fn count_in(
@@ -119,11 +102,11 @@ impl Postgres {
         keys: Keys<'_>,
         range: &KeyRange,
     ) -> Result<u64, DatabaseError> {
-        let (table, names) = (table_name(keys.table), names(keys));
-        let within = within(&names, range);
-        let rows = self
-            .their_rows(&format!("SELECT count(*) FROM {table} WHERE {within}"))
-            .await?;
+        self.counted(&written(keys).count(range)).await
+    }
+
+    async fn counted(&mut self, sql: &str) -> Result<u64, DatabaseError> {
+        let rows = self.their_rows(sql).await?;
         let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
@@ -159,7 +142,7 @@ impl Postgres {
         &mut self,
         keys: Keys<'_>,
     ) -> Result<(), DatabaseError> {
-        let (name, columns) = (table_name(keys.table), names(keys).join(", "));
+        let (name, columns) = (table_name(keys.table), written(keys).names.join(", "));
         let relation = self.relation(keys.table).await?.unwrap_or_default();
         let rows = self
             .rows(&format!(

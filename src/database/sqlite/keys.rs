@@ -4,17 +4,20 @@ use sqlx::Row as _;
 
 use super::{LOCKED_OUT, Sqlite, by_itself, from_sqlx, identifier};
 use crate::database::{
-    DatabaseError, Key, KeyRange, Keys, RowComparison, Start, TEXT_OF_BYTES, equals, keyless,
+    DatabaseError, Key, KeyRange, Keys, RowComparison, Start, TEXT_OF_BYTES, Written,
 };
 
-/// Names of columns, quoted.
-fn names(keys: Keys<'_>) -> Vec<String> {
-    keys.columns.iter().map(|name| identifier(name)).collect()
+fn written(keys: Keys<'_>) -> Written {
+    Written {
+        table: identifier(keys.table),
+        names: keys.columns.iter().map(|name| identifier(name)).collect(),
+        how: RowComparison::AsRow,
+    }
 }
 
 /// What `quote` makes of each column: a literal that means the very same value, of whatever type it is. It ends a text at
-/// a NUL, so that such a text is written by its bytes; the `+` keeps the type of the cast from changing what it is
-/// compared with.
+/// a NUL, and gives back bytes that are no UTF-8 as they are, so that a text of anything but plain ASCII is written by its
+/// bytes; the `+` keeps the type of the cast from changing what it is compared with.
 fn literals(names: &[String]) -> String {
     let (before, after) = TEXT_OF_BYTES;
     let (before, after) = (before.replace('\'', "''"), after.replace('\'', "''"));
@@ -22,18 +25,13 @@ fn literals(names: &[String]) -> String {
         .iter()
         .map(|name| {
             format!(
-                "CASE WHEN typeof({name}) = 'text' AND instr(CAST({name} AS BLOB), x'00') > 0 \
+                "CASE WHEN typeof({name}) = 'text' AND (instr(CAST({name} AS BLOB), x'00') > 0 \
+                 OR {name} GLOB '*[^' || char(1) || '-' || char(127) || ']*') \
                  THEN '{before}' || hex({name}) || '{after}' ELSE quote({name}) END"
             )
         })
         .collect();
     quoted.join(", ")
-}
-
-fn within(names: &[String], range: &KeyRange) -> String {
-    let how = RowComparison::AsRow;
-    let (from, upto) = (how.from(names, &range.start), how.upto(names, &range.last));
-    format!("{from} AND {upto}")
 }
 
 impl Sqlite {
@@ -50,17 +48,10 @@ impl Sqlite {
         &mut self,
         keys: Keys<'_>,
     ) -> Result<Option<KeyRange>, DatabaseError> {
-        let (table, names) = (identifier(keys.table), names(keys));
-        let list = literals(&names);
-        let there: Vec<String> = names
-            .iter()
-            .map(|name| format!("{name} IS NOT NULL"))
-            .collect();
-        let there = there.join(" AND ");
-        let (up, down) = (names.join(", "), names.join(" DESC, "));
-        let first = format!("SELECT {list} FROM {table} WHERE {there} ORDER BY {up} LIMIT 1");
-        let last = format!("SELECT {list} FROM {table} WHERE {there} ORDER BY {down} DESC LIMIT 1");
-        let (first, last) = (self.key(&first).await?, self.key(&last).await?);
+        let written = written(keys);
+        let list = literals(&written.names);
+        let first = self.key(&written.first(&list)).await?;
+        let last = self.key(&written.last(&list)).await?;
         Ok(first.zip(last).map(|(first, last)| KeyRange {
             start: Start::At(first),
             last,
@@ -73,34 +64,18 @@ impl Sqlite {
         range: &KeyRange,
         ahead: u64,
     ) -> Result<Option<Key>, DatabaseError> {
-        let (table, names) = (identifier(keys.table), names(keys));
-        self.key(&format!(
-            "SELECT {list} FROM {table} WHERE {within} ORDER BY {order} LIMIT 1 OFFSET {skipped}",
-            list = literals(&names),
-            within = within(&names, range),
-            order = names.join(", "),
-            skipped = ahead.saturating_sub(1),
-        ))
-        .await
+        let written = written(keys);
+        let list = literals(&written.names);
+        self.key(&written.ahead(&list, range, ahead)).await
     }
 
     pub(super) async fn finds(&mut self, keys: Keys<'_>, key: &Key) -> Result<bool, DatabaseError> {
-        let (table, names) = (identifier(keys.table), names(keys));
-        let condition = equals(&names, key);
-        let rows = self
-            .rows(&format!("SELECT 1 FROM {table} WHERE {condition} LIMIT 1"))
-            .await?;
+        let rows = self.rows(&written(keys).has(key)).await?;
         Ok(!rows.is_empty())
     }
 
     pub(super) async fn without_key(&mut self, keys: Keys<'_>) -> Result<u64, DatabaseError> {
-        let (table, names) = (identifier(keys.table), names(keys));
-        let condition = keyless(&names);
-        let rows = self
-            .rows(&format!("SELECT count(*) FROM {table} WHERE {condition}"))
-            .await?;
-        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
-        Ok(u64::try_from(count).unwrap_or_default())
+        self.counted(&written(keys).keyless()).await
     }
 
     pub(super) async fn count_in(
@@ -108,10 +83,7 @@ impl Sqlite {
         keys: Keys<'_>,
         range: &KeyRange,
     ) -> Result<u64, DatabaseError> {
-        let (table, names) = (identifier(keys.table), names(keys));
-        let within = within(&names, range);
-        self.counted(&format!("SELECT count(*) FROM {table} WHERE {within}"))
-            .await
+        self.counted(&written(keys).count(range)).await
     }
 
     /// There are no statistics to rely on, and counting reads an index in one go.

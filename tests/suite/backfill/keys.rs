@@ -166,6 +166,164 @@ fn a_padded_character_and_a_session_that_writes_dates_its_own_way() {
     );
 }
 
+/// Bytes that are no UTF-8 in a text, a NUL, and every type beside every other, because a column has none.
+#[test]
+fn whatever_sqlite_lets_into_a_key() {
+    goes_over(
+        Db::on("sqlite"),
+        "id",
+        &["id"],
+        &[
+            "-1e999",
+            "-7",
+            "0.1",
+            "9223372036854775807",
+            "1e999",
+            "''",
+            "'a'",
+            "CAST(x'610062' AS TEXT)",
+            "CAST(x'61ff' AS TEXT)",
+            "CAST(x'61ff00ff' AS TEXT)",
+            "'ü'",
+            "CAST(x'ff' AS TEXT)",
+            "x''",
+            "x'00'",
+            "x'ff'",
+        ],
+    );
+}
+
+#[test]
+fn keys_of_odd_types_on_postgres() {
+    for (column, keys) in [
+        (
+            "id jsonb NOT NULL",
+            ["'\"a\"'", "'1'", "'{\"a\": 1}'", "'[1, \"b\"]'", "'true'"],
+        ),
+        (
+            "id numeric NOT NULL",
+            [
+                "-1.50",
+                "0",
+                "12345678901234567890.123456789",
+                "'NaN'",
+                "'Infinity'",
+            ],
+        ),
+        (
+            "id timestamp NOT NULL",
+            [
+                "'-infinity'",
+                "'0044-03-15 12:00:00 BC'",
+                "'2026-01-05'",
+                "'294276-01-01'",
+                "'infinity'",
+            ],
+        ),
+        (
+            "id float8 NOT NULL",
+            [
+                "'-Infinity'",
+                "0.1",
+                "1e-320",
+                "3.0000000000000004",
+                "'NaN'",
+            ],
+        ),
+        (
+            "id interval NOT NULL",
+            [
+                "'-1 day'",
+                "'0'",
+                "'1 month -1 day'",
+                "'3 years'",
+                "'3 years 1 microsecond'",
+            ],
+        ),
+        (
+            "id bit varying(9) NOT NULL",
+            ["B''", "B'0'", "B'00'", "B'101'", "B'111111111'"],
+        ),
+        (
+            "id inet NOT NULL",
+            ["'10.0.0.1'", "'10.0.0.1/8'", "'10.0.0.2'", "'::'", "'::1'"],
+        ),
+        ("id \"char\" NOT NULL", ["'a'", "'b'", "'c'", "' '", "'~'"]),
+    ] {
+        let keys = &keys[..];
+        goes_over(Db::on("postgres"), column, &["id"], keys);
+    }
+    // Equal by its collation, whatever its letters.
+    let db = Db::on("postgres");
+    db.execute(
+        "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+    );
+    goes_over(
+        db,
+        "id text COLLATE ci NOT NULL",
+        &["id"],
+        &["'a'", "'B'", "'c'", "'D '", "'d'"],
+    );
+}
+
+/// What is no date is a key all the same, where the server's mode lets it in.
+#[test]
+fn dates_that_are_none() {
+    for column in ["id date NOT NULL", "id datetime(6) NOT NULL"] {
+        let db = Db::on("mysql");
+        let items = Items::new(db, column, &["id"]);
+        items.db.execute(
+            "SET SESSION sql_mode = 'ALLOW_INVALID_DATES'; INSERT INTO items (id, label) VALUES \
+             ('0000-00-00', 'a'), ('2026-00-01', 'b'), ('2026-01-00', 'c'), ('2026-01-05', 'd')",
+        );
+        items.expanded();
+        items.project.migrate(&["backfill"]).expect_code(0);
+        assert_eq!(
+            items
+                .db
+                .value("SELECT count(*) FROM items WHERE name IS NULL"),
+            "0"
+        );
+    }
+}
+
+/// A key that cannot be written exactly is refused in words, and nothing is changed.
+#[test]
+fn keys_that_cannot_be_written_are_refused_in_words() {
+    for (backend, before, column, key) in [
+        (
+            "postgres",
+            "CREATE TYPE pair AS (a int, b text)",
+            "id pair NOT NULL",
+            "ROW(1, 'x')",
+        ),
+        ("postgres", "SELECT 1", "id int[] NOT NULL", "'{1,2}'"),
+        ("mysql", "SELECT 1", "id float NOT NULL", "0.1"),
+        ("mysql", "SELECT 1", "id enum('b', 'a') NOT NULL", "'a'"),
+        ("mysql", "SELECT 1", "id bit(8) NOT NULL", "b'101'"),
+        (
+            "mysql",
+            "SELECT 1",
+            "id timestamp NOT NULL",
+            "'2026-10-25 02:30:00'",
+        ),
+    ] {
+        let db = Db::on(backend);
+        db.execute(before);
+        let items = Items::new(db, column, &["id"]);
+        items.fill(&[key]).expanded();
+        let refused = items.project.migrate(&["backfill"]).expect_code(1);
+        let said = crate::support::shop::said(&refused);
+        assert!(said.contains("cannot go over"), "{column}: {refused:?}");
+        assert_eq!(
+            items
+                .db
+                .value("SELECT count(*) FROM items WHERE name IS NULL"),
+            "1"
+        );
+    }
+}
+
 #[test]
 fn a_collation_of_its_own_orders_the_keys() {
     let db = Db::on("mysql");
