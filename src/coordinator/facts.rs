@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::error::held_by;
 use super::lock::{Retry, is_of_a_lock};
 use super::past_return::past_return;
+use super::reading::refuse_misread;
 use super::session::Coordinator;
+use super::sync::out_of_step;
 use super::{CoordinatorError, Situation};
 use crate::database::{Connection, DatabaseError, LockTimeout};
 use crate::gate::{Action, Facts, Soak, Verdict, decide};
@@ -33,7 +35,8 @@ impl Coordinator<'_> {
             let session = connection.session_id().await?;
             let _watching = retry.watch().start(session, self.options.target.clone());
             let schema = &situation.evidence.schema;
-            let facts = measure(migration, id, &situation.view, schema, &mut ledger).await;
+            let project = self.options.project;
+            let facts = measure(project, migration, &situation.view, schema, &mut ledger).await;
             ledger.rollback().await?;
             match facts {
                 Err(CoordinatorError::Database(mut error)) if is_of_a_lock(&error) => {
@@ -82,7 +85,7 @@ pub async fn measure_if_clear(
     let limit = LockTimeout(project.config.database.lock_timeout);
     ledger.connection().await?.limit_lock_waits(limit).await?;
     let schema = &situation.evidence.schema;
-    let facts = measure(migration, id, &situation.view, schema, &mut ledger).await;
+    let facts = measure(project, migration, &situation.view, schema, &mut ledger).await;
     ledger.rollback().await?;
     situation.evidence.facts = facts?;
     Ok(())
@@ -93,12 +96,13 @@ pub async fn measure_if_clear(
 /// Once a statement of the contract was begun that live versions can notice, there is nothing left to
 /// ask: all was as it had to be before it, and what the queries look at may be gone.
 pub(super) async fn measure(
+    project: &Project,
     migration: &Migration,
-    id: &MigrationId,
     view: &View,
     schema: &Schema,
     ledger: &mut Ledger<'_>,
 ) -> Result<Facts, CoordinatorError> {
+    let id = migration.id();
     let path = migration.manifest.path.display();
     let query_failed = |what: &str, query: &str, mut error: DatabaseError| {
         error.message = format!("`{what}` in {path}: {} ({query})", error.message);
@@ -108,6 +112,9 @@ pub(super) async fn measure(
     if past_return(migration, Step::Contract, ledger).await? {
         return Ok(facts);
     }
+    let connection = ledger.connection().await?;
+    refuse_misread(migration, Step::Contract, connection)?;
+    facts.out_of_step = out_of_step(project, schema, Some(id), connection).await?;
     if let Some(backfill) = &migration.backfill {
         let query = &backfill.remaining;
         let count = ledger.connection().await?.count(query).await;

@@ -2,10 +2,12 @@
 //! from then on can only become less.
 
 use super::change::{Move, WayBack, move_to};
+use super::facts::measure;
 use super::in_ledger::End;
 use super::past_return::past_return;
 use super::script::{Recheck, seen_elsewhere};
 use super::session::Coordinator;
+use super::sync::out_of_step;
 use super::{CoordinatorError, Outcome, Situation};
 use crate::gate::{Action, Decision, decide};
 use crate::ledger::{Entry, Ledger, LedgerError};
@@ -186,18 +188,18 @@ impl Recheck for FromInside<'_> {
         let mut evidence = self.situation.evidence.clone();
         evidence.snapshot = view.refresh(&evidence.snapshot);
         evidence.schema = super::observe::schema(&self.coordinator.project, &view);
-        if self.step == Step::Contract {
-            let rules = self
-                .coordinator
-                .project
-                .migrations
-                .iter()
-                .find(|migration| migration.id() == self.id);
-            if let Some(migration) = rules {
-                evidence.facts =
-                    super::facts::measure(migration, self.id, &view, &evidence.schema, ledger)
-                        .await?;
+        let project = &self.coordinator.project;
+        match (self.step, project.get(self.id)) {
+            (Step::Contract, Some(migration)) => {
+                let measured = measure(project, migration, &view, &evidence.schema, ledger);
+                evidence.facts = measured.await?;
             }
+            (Step::Backfill, _) => {
+                let connection = ledger.connection().await?;
+                let found = out_of_step(project, &evidence.schema, Some(self.id), connection);
+                evidence.facts.out_of_step = found.await?;
+            }
+            _ => {}
         }
         let action = Action::Step {
             step: self.step,

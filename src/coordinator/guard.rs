@@ -1,15 +1,18 @@
 //! What a script may lose without a word: the triggers of a table that it swaps for a copy, and code that still names
 //! what it takes away.
 //!
-//! Invariant: after every script a table name has the triggers that it had before, unless the script drops them by name.
+//! Invariant: after every script a table name has triggers that do what its triggers did before, unless the script drops or
+//! replaces them by name; and those that keep formats in step for another migration, unless somebody vouches for it.
 
 use super::CoordinatorError;
 use super::error::failure;
+use super::script::Run;
 use super::session::Coordinator;
+use super::sync::Owned;
 use crate::database::{Access, Connection, DatabaseError, ErrorKind, Heard, Severity};
 use crate::ledger::{StepRecord, StepState};
 use crate::project::ScriptFile;
-use crate::sql::{Dependent, Inventory, Left};
+use crate::sql::{Attached, Effect, How, Inventory, Left, Lost, Texts};
 
 const FORESEEN: &str = "the statement was not run, nor was any before it in this run, because each is committed at once. Mend \
      the file and run the same command again";
@@ -19,19 +22,30 @@ const LOST: &str = "the statements of this file have run, and the phase is not r
 /// Looks at the database before a script, and again after it.
 pub(super) struct Guard<'f> {
     file: &'f ScriptFile,
+    /// What other migrations keep in step.
+    owned: &'f [Owned],
     /// None where the script only adds.
     before: Option<Inventory>,
 }
 
 /// What the script would lose, and at which of its statements.
-type Loss = (usize, DatabaseError);
+type Found = (usize, DatabaseError);
 
 /// What shows after a script.
 #[derive(Default)]
 pub(super) struct Checked {
-    pub loss: Option<Loss>,
+    pub loss: Option<Found>,
     /// What is gone although the script does not name it, and may be: `CASCADE` says so.
     pub along: Vec<Heard>,
+}
+
+impl Checked {
+    const fn lost(index: usize, error: DatabaseError) -> Self {
+        Self {
+            loss: Some((index, error)),
+            along: Vec::new(),
+        }
+    }
 }
 
 impl<'f> Guard<'f> {
@@ -39,33 +53,40 @@ impl<'f> Guard<'f> {
     pub async fn look(
         connection: &mut dyn Connection,
         file: &'f ScriptFile,
+        owned: &'f [Owned],
     ) -> Result<Self, DatabaseError> {
         let before = match file.script.may_take() {
             true => Some(connection.inventory().await?),
             false => None,
         };
-        Ok(Self { file, before })
+        Ok(Self {
+            file,
+            owned,
+            before,
+        })
     }
 
     /// In a transaction of its own, for a script whose statements are committed one by one.
     async fn look_alone(
         connection: &mut dyn Connection,
         file: &'f ScriptFile,
+        owned: &'f [Owned],
     ) -> Result<Self, DatabaseError> {
-        if !file.script.may_take() {
-            return Ok(Self { file, before: None });
-        }
         connection.begin(Access::Read).await?;
-        let looked = Self::look(connection, file).await;
+        let looked = Self::look(connection, file, owned).await;
         connection.rollback().await?;
         looked
     }
 
     /// What the statements from `from` on would lose or leave behind, by what they say.
-    fn would_lose(&self, from: usize) -> Option<Loss> {
+    fn would_lose(&self, from: usize) -> Option<Found> {
         let before = self.before.as_ref()?;
-        if let Some((index, lost)) = before.would_lose(&self.file.script, from) {
-            return Some((index, lost_triggers(&lost)));
+        let lost = before.would_lose(&self.file.script, from, |loss| self.refuses(loss));
+        if let Some((index, lost)) = lost {
+            return Some((index, self.lost(&lost)));
+        }
+        if let Some((index, left_off)) = before.would_leave_off(&self.file.script, from) {
+            return Some((index, of_a_copy(&left_off)));
         }
         let left = before.would_leave(&self.file.script, from);
         let left = left
@@ -74,24 +95,92 @@ impl<'f> Guard<'f> {
         Some((left.index, left_behind(&left, before)))
     }
 
+    fn owner(&self, loss: &Lost) -> Option<&Owned> {
+        self.owned.iter().find(|owned| owned.has(&loss.trigger))
+    }
+
+    /// Whether a loss is none that the script may bring about. What keeps formats in step for another migration is for
+    /// somebody to vouch for; of any other trigger it is enough that the script says so.
+    fn refuses(&self, loss: &Lost) -> bool {
+        match (loss.said_at, self.owner(loss)) {
+            (Some(index), Some(_)) => !self.file.vouched.contains(&index),
+            (Some(_), None) => false,
+            (None, None) => match loss.how {
+                How::Gone => true,
+                How::Less(_) => !self.vouches_for_code(),
+            },
+            (None, Some(_)) => true,
+        }
+    }
+
+    /// Whether somebody vouches for a statement that may do anything.
+    fn vouches_for_code(&self) -> bool {
+        let mut statements = self.file.script.statements.iter().enumerate();
+        statements.any(|(index, statement)| {
+            matches!(statement.effect, Effect::Unknown { .. }) && self.file.vouched.contains(&index)
+        })
+    }
+
+    fn lost(&self, lost: &[Lost]) -> DatabaseError {
+        let named: Vec<String> = lost
+            .iter()
+            .map(|loss| {
+                let trigger = &loss.trigger;
+                let table = trigger.table.as_deref().unwrap_or_default();
+                let how = match &loss.how {
+                    How::Gone => "is gone or disabled".to_owned(),
+                    How::Less(how) => how.clone(),
+                };
+                format!("`{}` of `{table}` {how}", trigger.name)
+            })
+            .collect();
+        let (names, is_are) = (named.join("; "), "after the script the trigger");
+        let owner = lost.iter().find_map(|loss| self.owner(loss));
+        let said = lost.iter().any(|loss| loss.said_at.is_some());
+        let message = match owner {
+            Some(owner) => {
+                let or = if said {
+                    ", or vouch for this statement with `allow` and a reason in migration.toml"
+                } else {
+                    ""
+                };
+                format!(
+                    "{is_are} {names}. {id} keeps both formats in step by it until its contract: what live versions write would \
+                     no longer be carried over, and a later contract would lose it. Finish {id} first, leave the trigger as it is \
+                     (a copy of a table needs it as well, before it changes places){or}",
+                    id = owner.id,
+                )
+            }
+            None => format!(
+                "{is_are} {names}, which may keep formats in step: a copy of a table has no triggers, and a disabled one does not \
+                 fire. Create it in the same script, as it was, before the table changes places, or drop or replace it there by \
+                 name"
+            ),
+        };
+        DatabaseError::new(ErrorKind::Statement, message)
+    }
+
     /// Looks again, inside the script's transaction, before it is committed.
-    pub async fn check(self, connection: &mut dyn Connection) -> Result<Checked, DatabaseError> {
-        let Some(before) = self.before else {
+    pub async fn check(&self, connection: &mut dyn Connection) -> Result<Checked, DatabaseError> {
+        let Some(before) = &self.before else {
             return Ok(Checked::default());
         };
         let script = &self.file.script;
         let last = script.statements.len().saturating_sub(1);
         let after = connection.inventory().await?;
-        let lost = before.lost(&after, script);
-        if !lost.is_empty() {
-            return Ok(Checked {
-                loss: Some((last, lost_triggers(&lost))),
-                along: Vec::new(),
-            });
+        let mut lost = before.lost(&after, script, Texts::Same);
+        lost.retain(|loss| self.refuses(loss));
+        if let Some(first) = lost.first() {
+            let at = first.said_at.unwrap_or(last);
+            return Ok(Checked::lost(at, self.lost(&lost)));
+        }
+        let left_off = before.left_off(&after, script);
+        if !left_off.is_empty() {
+            return Ok(Checked::lost(last, of_a_copy(&left_off)));
         }
         for gone in before.gone(&after) {
             let index = script.statements.iter().position(|statement| {
-                statement.gone().any(|said| {
+                statement.all_gone().any(|said| {
                     said.table.eq_ignore_ascii_case(&gone.table)
                         && said.column.is_none() == gone.column.is_none()
                         && said
@@ -106,10 +195,7 @@ impl<'f> Guard<'f> {
                 continue;
             }
             if let Some(left) = after.code.left(index, &gone).first() {
-                return Ok(Checked {
-                    loss: Some((index, left_behind(left, &after))),
-                    along: Vec::new(),
-                });
+                return Ok(Checked::lost(index, left_behind(left, &after)));
             }
         }
         let names = before.gone_along(&after, &self.file.text);
@@ -126,7 +212,7 @@ impl<'f> Guard<'f> {
 
     /// Looks again after statements that were committed one by one.
     pub async fn check_alone(
-        self,
+        &self,
         connection: &mut dyn Connection,
     ) -> Result<Vec<Heard>, CoordinatorError> {
         if self.before.is_none() {
@@ -148,10 +234,12 @@ impl Coordinator<'_> {
     /// What the script would lose is said before its first statement runs.
     pub(super) async fn foresee<'f>(
         &mut self,
-        file: &'f ScriptFile,
+        run: &Run<'f>,
+        owned: &'f [Owned],
         recorded: &[StepRecord],
     ) -> Result<Guard<'f>, CoordinatorError> {
-        let guard = Guard::look_alone(self.connection.as_mut(), file).await?;
+        let file = run.file;
+        let guard = Guard::look_alone(self.connection.as_mut(), file, owned).await?;
         // Of a statement that was begun nobody knows yet whether it has run; all were foreseen before it was.
         let is_begun = |step: &StepRecord| step.state == StepState::Started;
         if recorded.iter().any(is_begun) {
@@ -164,20 +252,23 @@ impl Coordinator<'_> {
     }
 }
 
-fn lost_triggers(lost: &[Dependent]) -> DatabaseError {
-    let named: Vec<String> = lost
+fn of_a_copy(left_off: &[&Attached]) -> DatabaseError {
+    const MOST: usize = 5;
+    let mut named: Vec<String> = left_off
         .iter()
-        .map(|trigger| {
-            let table = trigger.table.as_deref().unwrap_or_default();
-            format!("`{}` of `{table}`", trigger.name)
-        })
+        .take(MOST)
+        .map(|one| format!("{} (`{}`)", one.what, one.again))
         .collect();
+    if let Some(more @ 1..) = left_off.len().checked_sub(MOST) {
+        named.push(format!("{more} more"));
+    }
+    let table = left_off.first().map_or("", |one| one.table.as_str());
     DatabaseError::new(
         ErrorKind::Statement,
         format!(
-            "the script takes away the trigger {}, which may keep formats in step: a copy of a table has no triggers, and a \
-             disabled one does not fire. Create it in the same script before the table changes places, or drop it there by name",
-            named.join(", ")
+            "the table that takes the place of `{table}` has not all that it had: {}. That does not follow a name: give it to \
+             the copy in the same script, or take it from the old table there by name",
+            named.join("; ")
         ),
     )
 }

@@ -23,12 +23,14 @@ mod observe;
 mod one_by_one;
 mod outage;
 mod past_return;
+mod reading;
 mod resume;
 mod revert;
 mod said;
 mod script;
 mod session;
 mod steer;
+mod sync;
 mod together;
 
 use std::time::Duration;
@@ -44,6 +46,7 @@ pub use resume::Answer;
 pub use script::Progress;
 pub use session::{Coordinator, Options};
 pub use steer::{BackfillRehearsal, rehearse_backfill, steer};
+pub use sync::look_at_sync;
 
 use crate::gate::Decision;
 use crate::model::{MigrationId, Step};

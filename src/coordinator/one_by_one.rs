@@ -35,7 +35,8 @@ impl Coordinator<'_> {
         let recorded = looked.await?;
         let statements = &run.file.script.statements;
         check_unchanged(run.file, &recorded, &id, run.step)?;
-        let guard = self.foresee(run.file, &recorded).await?;
+        let owned = self.owned_by_others(&id).await?;
+        let guard = self.foresee(run, &owned, &recorded).await?;
         let mut recheck = run.recheck;
         self.said.clear();
         for (index, statement) in statements.iter().enumerate() {

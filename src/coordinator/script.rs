@@ -11,6 +11,7 @@ use super::guard::Guard;
 use super::lock::{Failed, LockWatch, Retry, is_of_a_lock};
 use super::said;
 use super::session::Coordinator;
+use super::sync::Owned;
 use super::{Changed, CoordinatorError, Drift};
 use crate::database::{ErrorKind, Heard, LockHolder, LockTimeout, Severity};
 use crate::gate::Decision;
@@ -103,10 +104,14 @@ impl Coordinator<'_> {
 
     async fn run_in_one_transaction(&mut self, run: &Run<'_>) -> Result<Ran, CoordinatorError> {
         let mut retry = Retry::new(self.project(), self.options.interrupt);
+        let owned = match run.file.script.may_take() {
+            true => self.owned_by_others(run.change.state.id()).await?,
+            false => Vec::new(),
+        };
         loop {
             self.said.clear();
             let waiting = (self.options.report, self.options.target);
-            let attempt = self.attempt(run, retry.watch());
+            let attempt = self.attempt(run, &owned, retry.watch());
             let attempt = retry.telling(waiting, attempt).await;
             // Whatever happened, the connection is put back as it was.
             self.connection.rollback().await?;
@@ -131,7 +136,12 @@ impl Coordinator<'_> {
         }
     }
 
-    async fn attempt(&mut self, run: &Run<'_>, watch: LockWatch) -> Result<Ran, Failed> {
+    async fn attempt(
+        &mut self,
+        run: &Run<'_>,
+        owned: &[Owned],
+        watch: LockWatch,
+    ) -> Result<Ran, Failed> {
         let limit = LockTimeout(self.project().config.database.lock_timeout);
         let rules = self.lease_rules();
         let (connection, token, actor) = (self.connection.as_mut(), self.token, self.actor.clone());
@@ -161,7 +171,7 @@ impl Coordinator<'_> {
         let statements = &script.statements;
         let guard = if script.may_take() {
             let connection = ledger.connection().await?;
-            let looked = Guard::look(connection, run.file).await;
+            let looked = Guard::look(connection, run.file, owned).await;
             Some(looked.map_err(|error| Failed::At(0, error))?)
         } else {
             None

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::in_ledger::End;
 use super::lock::{LockWatch, Retry};
 use super::outage::Tally;
+use super::reading::refuse_misread;
 use super::{CoordinatorError, Drift, Progress, Purpose, Situation, observe};
 use crate::database::{ConnectOptions, Connection, Heard, LockTimeout, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
@@ -202,6 +203,9 @@ impl<'a> Coordinator<'a> {
     ) -> Result<super::Outcome, CoordinatorError> {
         if step != Step::Expand {
             self.known = None;
+        }
+        if let Some(migration) = self.project().get(id) {
+            refuse_misread(migration, step, self.connection.as_ref())?;
         }
         let taken = match step {
             Step::Expand => self.expand(id).await,

@@ -6,6 +6,7 @@
 use std::time::Instant;
 
 use super::change::{Move, WayBack, record_moves};
+use super::reading::refuse_misread;
 use super::said::placed;
 use super::script::{Run, count, progress, record_script, seen_elsewhere};
 use super::session::Coordinator;
@@ -46,7 +47,12 @@ impl Coordinator<'_> {
         }
         match ids.first() {
             // Alone it also waits for locks, and says what is wrong with it.
-            Some(id) => Ok(vec![self.expand(id).await?]),
+            Some(id) => {
+                if let Some(migration) = self.options.project.get(id) {
+                    refuse_misread(migration, Step::Expand, self.connection.as_ref())?;
+                }
+                Ok(vec![self.expand(id).await?])
+            }
             None => Ok(Vec::new()),
         }
     }
@@ -57,7 +63,8 @@ impl Coordinator<'_> {
         Self: 's,
     {
         let capabilities = self.connection.capabilities();
-        if capabilities.ddl != Ddl::Transactional {
+        // Alone, each says what of it the server would read otherwise.
+        if capabilities.ddl != Ddl::Transactional || !self.connection.readings().is_empty() {
             return Vec::new();
         }
         let project = self.options.project;

@@ -39,7 +39,7 @@ pub use target::{Statements, Target, read_url};
 
 use crate::interrupt::Interrupt;
 pub use crate::sql::Ddl;
-use crate::sql::{Dialect, Inventory, Object, Script};
+use crate::sql::{Dialect, Inventory, Object, Script, ServerReading};
 
 /// The URL schemes and the databases behind them.
 pub const SCHEMES: &[(&str, Dialect)] = &[
@@ -377,6 +377,10 @@ pub trait Connection: Send {
 
     /// Bounds how long statements of the open transaction wait for a lock.
     async fn limit_lock_waits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError>;
+    /// How the server is set to read texts, where it reads them otherwise than they are read in files.
+    fn readings(&self) -> &[ServerReading] {
+        &[]
+    }
     /// The schemas in which the names of scripts are looked for, in their order; none where a database has no such thing.
     fn schemas(&self) -> Option<&str> {
         None

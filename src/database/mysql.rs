@@ -19,7 +19,7 @@ use super::{
     StatementTimeout, Stopped, Target, Value, Wire,
 };
 use crate::interrupt::Interrupt;
-use crate::sql::{Object, Script};
+use crate::sql::{Object, Script, ServerReading};
 
 mod along;
 mod cancel;
@@ -61,6 +61,13 @@ enum Flavour {
     MySql,
 }
 
+/// The sql_mode of our session and that of the server.
+#[derive(Clone)]
+struct Modes {
+    own: String,
+    servers: String,
+}
+
 pub(super) struct Mysql {
     inner: MySqlConnection,
     flavour: Flavour,
@@ -75,10 +82,11 @@ pub(super) struct Mysql {
     /// The id of this session, and how another one is opened to end what takes too long.
     id: i64,
     target: Target,
-    /// The server's own sql_mode, where this session is stricter.
     /// The number of the server.
     server: Option<String>,
-    servers_mode: Option<String>,
+    /// Both, where this session has another sql_mode than the server gives it.
+    modes: Option<Modes>,
+    readings: Vec<ServerReading>,
     /// Whose the ledger may be, until somebody has looked.
     owners: Option<Owners>,
     /// The tables that know no transactions, once somebody asked.
@@ -116,7 +124,8 @@ impl Mysql {
             limit: None,
             id: 0,
             target: target.clone(),
-            servers_mode: None,
+            modes: None,
+            readings: Vec::new(),
             server: None,
             owners: Some(how.owners),
             untransactional: None,
@@ -247,6 +256,10 @@ impl Connection for Mysql {
 
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
+    }
+
+    fn readings(&self) -> &[ServerReading] {
+        &self.readings
     }
 
     fn interrupt(&self) -> Interrupt {

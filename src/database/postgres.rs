@@ -19,9 +19,10 @@ use super::{
     StatementTimeout, Stopped, Target, Value,
 };
 use crate::interrupt::Interrupt;
-use crate::sql::{Object, ObjectKind, Script};
+use crate::sql::{Object, ObjectKind, Script, ServerReading};
 
 mod along;
+mod attached;
 mod cancel;
 mod capabilities;
 mod error;
@@ -83,6 +84,7 @@ pub(super) struct Postgres {
     place: Place,
     /// The schemas in which the names of scripts are looked for.
     schemas: String,
+    readings: Vec<ServerReading>,
     /// The cluster and its timeline.
     server: Option<String>,
     asks: Asks,
@@ -115,6 +117,7 @@ impl Postgres {
             stop: Stop::new(how.interrupt),
             place: Place::new(),
             schemas: String::new(),
+            readings: Vec::new(),
             server: None,
             asks: how.asks,
             ear: None,
@@ -319,6 +322,10 @@ impl Connection for Postgres {
 
     async fn has_schemas(&mut self, named: &str) -> Result<bool, DatabaseError> {
         self.are_its_schemas(named).await
+    }
+
+    fn readings(&self) -> &[ServerReading] {
+        &self.readings
     }
 
     fn looks_first(&mut self) -> Option<Owners> {

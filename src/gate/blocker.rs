@@ -75,6 +75,8 @@ pub enum BlockerKind {
     NoSuchPhase,
     /// Another phase of the migration has to end first.
     WrongPhase,
+    /// What keeps formats in step is gone, or does less than its file says.
+    OutOfStep,
     /// A query that has to return 0 does not.
     Requirement,
     /// Old versions were seen too recently.
@@ -110,6 +112,7 @@ impl BlockerKind {
             Self::Order => "order",
             Self::NoSuchPhase => "no_such_phase",
             Self::WrongPhase => "wrong_phase",
+            Self::OutOfStep => "out_of_step",
             Self::Requirement => "requirement",
             Self::Soak => "soak",
             Self::Source => "source",

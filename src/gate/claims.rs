@@ -1,11 +1,11 @@
 //! What a migration's author claims, held against what is seen: ranges that a live version contradicts, and whether the
 //! backfill does what these rows need.
 
-use super::Evidence;
 use super::blocker::{Blocker, BlockerKind, Verdict};
 use super::next::Reason;
 use super::presence::is_at_work;
 use super::words::touch_words;
+use super::{Evidence, Facts};
 use crate::model::{Clause, Fill, Format, Live, MigrationState, Phase, Step};
 
 /// Live versions that are declared to use a format which is not there: what they do shows that the
@@ -95,6 +95,32 @@ pub(super) fn unrecorded_fill(step: Step, state: &MigrationState, live: &[Live])
     } else {
         ""
     }
+}
+
+/// Triggers that do not do what `sync` promises: rows that were written without them may be stale, and nothing tells which.
+pub(super) fn out_of_step(state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
+    let id = state.id();
+    let found = facts
+        .out_of_step
+        .iter()
+        .filter(|found| found.migration == *id);
+    found
+        .map(|found| {
+            Blocker::new(
+                BlockerKind::OutOfStep,
+                Verdict::Refuse,
+                format!(
+                    "{}, and {id} relies on it to keep both formats in step",
+                    found.what
+                ),
+                format!(
+                    "make it again as the expand.sql of {id} has it, and then compare both formats of rows that were written \
+                     meanwhile: a `check` under [backfill] finds those that do not agree"
+                ),
+            )
+            .of_migration(id)
+        })
+        .collect()
 }
 
 pub(super) fn advice(

@@ -6,7 +6,9 @@ use super::next::{Guide, Reason};
 use super::phase::resume;
 use super::words::{ambiguity, kind_words, touch_words};
 use super::{Action, Evidence, first_causes};
-use crate::model::{Breach, Clause, Format, Freshness, Live, MigrationState, Phase, RowKind, Step};
+use crate::model::{
+    Breach, Clause, Format, Freshness, Live, MigrationState, Phase, RowKind, Step, Sync,
+};
 
 pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>, Vec<String>) {
     let live = evidence.snapshot.live();
@@ -28,6 +30,7 @@ pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>,
             continue;
         }
         blockers.extend(guide.advise(&action, question.reasons()));
+        blockers.extend(question.out_of_step());
         let missing = gaps.that_matter(&state.declaration, |unseen| question.is_changed_by(unseen));
         for blocker in missing {
             // What is missing in the evidence is said once, not once for each migration.
@@ -87,6 +90,17 @@ impl Question<'_> {
             }
         }
         reasons
+    }
+
+    /// What `sync` promises is not kept, and without it the candidates could not run beside what is live.
+    fn out_of_step(&self) -> Vec<Blocker> {
+        let mut alone = self.state.clone();
+        alone.declaration.sync = Sync::None;
+        let bare = alone.breaches_of_admitting(self.candidates, self.live);
+        if bare.len() <= self.breaches_beside(self.live).len() {
+            return Vec::new();
+        }
+        super::claims::out_of_step(self.state, &self.evidence.facts)
     }
 
     fn breaches(&self) -> Vec<Breach> {

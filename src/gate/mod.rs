@@ -64,6 +64,8 @@ pub struct Facts {
     /// Each `require` query with its result.
     pub require: Vec<(String, i64)>,
     pub soak: Option<Soak>,
+    /// What no longer keeps the formats of a migration in step as its files say.
+    pub out_of_step: Vec<OutOfStep>,
     /// Who is at work on steps right now.
     pub at_work: Option<AtWork>,
     /// The numbers of the migrations whose backfills somebody has paused, as far as anybody who is at work on one may be.
@@ -83,6 +85,14 @@ impl Facts {
     fn is_paused(&self, step: Step, id: &MigrationId) -> bool {
         step == Step::Backfill && self.paused.contains(&id.number())
     }
+}
+
+/// A trigger of a migration that is under way, and that does not do what its file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfStep {
+    pub migration: MigrationId,
+    /// Which one, and what it does instead, in words.
+    pub what: String,
 }
 
 /// Rows that a backfill's `check` found.

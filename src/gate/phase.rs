@@ -491,6 +491,9 @@ fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
             ),
         ));
     }
+    if matches!(step, Step::Backfill | Step::Contract) {
+        blockers.extend(super::claims::out_of_step(state, facts));
+    }
     if step != Step::Contract {
         return blockers;
     }

@@ -126,11 +126,13 @@ pub(super) struct Needs<'s> {
 }
 
 impl Needs<'_> {
-    /// Of what is taken away, only the database itself may show who names it.
+    /// Of what is taken away, only the database itself may show who names it; of code that is replaced, who relies on it.
     fn may_need(&self, step: Step, index: usize) -> bool {
         let takes = |statement: &Statement| statement.gone().next().is_some();
         self.statements.contains(&index)
-            || step != Step::Expand && self.script.statements.get(index).is_some_and(takes)
+            || self.script.statements.get(index).is_some_and(|statement| {
+                statement.changes_code() || step != Step::Expand && takes(statement)
+            })
     }
 }
 

@@ -13,6 +13,7 @@ mod lexeme;
 mod mysql;
 mod postgres;
 mod query;
+mod reading;
 mod reserved;
 mod sqlite;
 mod words;
@@ -24,12 +25,15 @@ mod tests;
 
 use std::ops::Range;
 
+pub(crate) use dependents::DEFAULT;
 pub use dependents::{
-    Commits, Dependent, Dependents, Gone, Inventory, Left, Met, Relation, RelationKind, Runs,
+    Attached, Commits, Dependent, Dependents, Gone, How, Inventory, Left, Lost, Met, Relation,
+    RelationKind, Runs, Texts, Visible,
 };
 pub use facts::Ddl;
 use facts::Grammar;
 pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_select};
+pub use reading::ServerReading;
 pub use reserved::names_ledger;
 
 /// Statements of one script: each is looked at, recorded and perhaps committed on its own.

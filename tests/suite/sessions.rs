@@ -7,3 +7,4 @@ mod modes;
 mod place;
 mod planted;
 mod roles;
+mod settings;

@@ -1,7 +1,10 @@
 //! What is left behind by statements that fail, wait or must not share a transaction.
 
 mod concurrently;
+mod copies;
 mod failing;
+mod in_step;
+mod left;
 mod locks;
 mod rebuilds;
 mod sync;

@@ -3,12 +3,16 @@
 use super::Mysql;
 use crate::database::{Connection as _, DatabaseError, Row};
 use crate::sql::{
-    Dependent, Dependents, Dialect, Inventory, ObjectKind, Relation, RelationKind, Runs,
+    Attached, DEFAULT, Dependent, Dependents, Dialect, Inventory, ObjectKind, Relation,
+    RelationKind, Runs, Visible,
 };
+
+/// Stands between the names of columns, because no name holds it.
+const BETWEEN: char = '\u{1f}';
 
 const QUERIES: &[&str] = &[
     "SELECT CAST(TABLE_NAME AS CHAR), CAST(TABLE_TYPE AS CHAR) FROM information_schema.TABLES \
-     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE <> 'SEQUENCE'",
+     WHERE TABLE_SCHEMA = DATABASE()",
     "SELECT CAST(TABLE_NAME AS CHAR), CAST(COLUMN_NAME AS CHAR) FROM information_schema.COLUMNS \
      WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME",
     "SELECT CAST(TRIGGER_NAME AS CHAR), CAST(EVENT_OBJECT_TABLE AS CHAR), CAST(ACTION_STATEMENT AS CHAR), \
@@ -20,6 +24,17 @@ const QUERIES: &[&str] = &[
      FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()",
     "SELECT CAST(TABLE_NAME AS CHAR), CAST(VIEW_DEFINITION AS CHAR), 'VIEW' \
      FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()",
+    // Triggers are shown to those who may make them.
+    "SELECT (SELECT count(*) FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'TRIGGER') \
+     + (SELECT count(*) FROM information_schema.SCHEMA_PRIVILEGES WHERE PRIVILEGE_TYPE = 'TRIGGER' \
+        AND DATABASE() LIKE TABLE_SCHEMA)",
+    "SELECT CAST(REFERENCED_TABLE_NAME AS CHAR), CAST(TABLE_NAME AS CHAR), CAST(CONSTRAINT_NAME AS CHAR), \
+     CAST(GROUP_CONCAT(COLUMN_NAME ORDER BY ORDINAL_POSITION SEPARATOR '\u{1f}') AS CHAR), \
+     CAST(GROUP_CONCAT(REFERENCED_COLUMN_NAME ORDER BY ORDINAL_POSITION SEPARATOR '\u{1f}') AS CHAR) \
+     FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_SCHEMA = DATABASE() \
+     GROUP BY REFERENCED_TABLE_NAME, TABLE_NAME, CONSTRAINT_NAME",
+    "SELECT CAST(COLUMN_NAME AS CHAR), CAST(TABLE_NAME AS CHAR), CAST(COLUMN_DEFAULT AS CHAR) FROM information_schema.COLUMNS \
+     WHERE TABLE_SCHEMA = DATABASE() AND COLUMN_DEFAULT LIKE '%(%'",
 ];
 
 impl Mysql {
@@ -31,16 +46,20 @@ impl Mysql {
         let mut inventory = Inventory {
             code: Dependents::new(Dialect::Mysql),
             relations: Vec::new(),
+            attached: Vec::new(),
+            visible: Visible::Part,
         };
         for row in next() {
             inventory.relations.push(Relation {
                 kind: match row.text(1)? {
                     "VIEW" => RelationKind::View,
+                    "SEQUENCE" => RelationKind::Sequence,
                     _ => RelationKind::Table,
                 },
                 schema: None,
                 name: row.text(0)?.to_owned(),
                 columns: Vec::new(),
+                identity: None,
             });
         }
         for row in next() {
@@ -74,8 +93,51 @@ impl Mysql {
                 ..dependent(&row, kind, word)?
             });
         }
+        let may_see = next().first().map_or(Ok(0), |row| row.int(0))?;
+        if may_see > 0 {
+            inventory.visible = Visible::All;
+        }
+        for row in next() {
+            inventory.attached.extend(foreign_key(&row)?);
+        }
+        for row in next() {
+            inventory.code.all.push(Dependent {
+                table: Some(row.text(1)?.to_owned()),
+                body: row.text(2)?.to_owned(),
+                ..dependent(&row, ObjectKind::Column, DEFAULT)?
+            });
+        }
         Ok(inventory)
     }
+}
+
+/// What it is to the table that it leads to, and to its own.
+fn foreign_key(row: &Row) -> Result<[Attached; 2], DatabaseError> {
+    let (parent, child, name) = (row.text(0)?, row.text(1)?, row.text(2)?);
+    let columns: Vec<String> = row.text(3)?.split(BETWEEN).map(ToOwned::to_owned).collect();
+    let parents: Vec<String> = row.text(4)?.split(BETWEEN).map(ToOwned::to_owned).collect();
+    let (of, to) = (columns.join(", "), parents.join(", "));
+    let again = format!("ALTER TABLE {child} ADD FOREIGN KEY ({of}) REFERENCES {parent} ({to})");
+    let of_parent = Attached {
+        schema: None,
+        table: parent.to_owned(),
+        name: name.to_owned(),
+        what: format!("the foreign key of `{child}` ({of})"),
+        detail: String::new(),
+        number: 0,
+        with: Some(child.to_owned()),
+        columns: columns.clone(),
+        again: format!("ALTER TABLE {child} DROP FOREIGN KEY {name}; {again}"),
+    };
+    let of_child = Attached {
+        table: child.to_owned(),
+        what: format!("its foreign key ({of}) to `{parent}`"),
+        with: None,
+        columns,
+        again,
+        ..of_parent.clone()
+    };
+    Ok([of_parent, of_child])
 }
 
 fn dependent(row: &Row, kind: ObjectKind, word: &'static str) -> Result<Dependent, DatabaseError> {

@@ -2,9 +2,22 @@
 
 use std::time::Duration;
 
-use super::{Flavour, Marked, Mysql, limits, own};
+use super::{Flavour, Marked, Modes, Mysql, limits, own as marks};
 use crate::database::own::OwnSession;
 use crate::database::{DatabaseError, ErrorKind};
+use crate::sql::ServerReading;
+
+/// Modes that stand for several others.
+const MODES_OF_OTHERS: &[&str] = &[
+    "ANSI",
+    "DB2",
+    "MAXDB",
+    "MSSQL",
+    "MYSQL323",
+    "MYSQL40",
+    "ORACLE",
+    "POSTGRESQL",
+];
 
 impl Mysql {
     /// Looks at what the server is, makes sure that it cuts no value short in silence, and puts the limits of its sessions
@@ -14,7 +27,7 @@ impl Mysql {
         locks: Option<Duration>,
     ) -> Result<(), DatabaseError> {
         let wanted = "SELECT @@SESSION.sql_mode, @@version, @@SESSION.autocommit, CAST(CONNECTION_ID() AS SIGNED), @@GLOBAL.sql_mode";
-        let rows = match self.rows(&format!("{wanted}, {}", own::mark())).await {
+        let rows = match self.rows(&format!("{wanted}, {}", marks::mark())).await {
             Ok(rows) => {
                 self.marked = Marked::Yes;
                 rows
@@ -39,27 +52,34 @@ impl Mysql {
         if row.text(1)?.contains("MariaDB") {
             self.flavour = Flavour::MariaDb;
         }
-        let unread = |part: &&str| matches!(*part, "NO_BACKSLASH_ESCAPES" | "ANSI_QUOTES");
-        if let Some(found) = mode.split(',').find(unread) {
-            return Err(DatabaseError::new(
-                ErrorKind::Statement,
-                format!(
-                    "the server's sql_mode has {found}, under which texts are read differently than this program \
-                     reads them; take it out of the server's sql_mode, or SET GLOBAL sql_mode without it"
-                ),
-            ));
+        let reading = |part: &str| match part {
+            "ANSI_QUOTES" => Some(ServerReading::QuotedNames),
+            "NO_BACKSLASH_ESCAPES" => Some(ServerReading::PlainBackslash),
+            _ => None,
+        };
+        self.readings = mode.split(',').filter_map(reading).collect();
+        // Statements of ours, and what was read in files, are read as they are written. `ORACLE` and its kin bring along more
+        // than they say, and are taken back with what they bring.
+        let whole = |part: &&str| reading(part).is_none() && !MODES_OF_OTHERS.contains(part);
+        let read: Vec<&str> = mode.split(',').filter(whole).collect();
+        let mut own = read.join(",");
+        if !mode.contains("STRICT_") {
+            let comma = if own.is_empty() { "" } else { "," };
+            own = format!("{own}{comma}STRICT_TRANS_TABLES");
         }
         let mut set = limits::put_aside(self.flavour, locks);
-        if !mode.contains("STRICT_") {
-            let comma = if mode.is_empty() { "" } else { "," };
-            set.push_str(&format!(", sql_mode = '{mode}{comma}STRICT_TRANS_TABLES'"));
-            self.servers_mode = Some(mode);
-        } else if mode != session {
-            set.push_str(&format!(", sql_mode = '{mode}'"));
+        if own != session {
+            set.push_str(&format!(", sql_mode = '{own}'"));
+        }
+        if own != mode {
+            self.modes = Some(Modes { own, servers: mode });
         }
         if row.int(2)? == 0 {
             set.push_str(", autocommit = 1");
         }
-        self.plain(&set).await.map(drop)
+        // A server may let its sessions write only where they say so.
+        self.together(&[&set, "SET SESSION TRANSACTION READ WRITE"])
+            .await
+            .map(drop)
     }
 }

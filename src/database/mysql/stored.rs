@@ -7,15 +7,15 @@ use crate::database::DatabaseError;
 impl Mysql {
     /// Lets the session have the server's own sql_mode until its limits are put back.
     pub(super) async fn take_servers_mode(&mut self) -> Result<(), DatabaseError> {
-        let Some(mode) = self.servers_mode.clone() else {
+        let Some(modes) = self.modes.clone() else {
             return Ok(());
         };
-        let strict = "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_TRANS_TABLES')";
+        let own = format!("SET SESSION sql_mode = '{}'", modes.own);
         self.restore = Some(match self.restore.take() {
-            Some(others) => format!("{others};\n{strict}"),
-            None => strict.to_owned(),
+            Some(others) => format!("{others};\n{own}"),
+            None => own,
         });
-        let set = format!("SET SESSION sql_mode = '{mode}'");
+        let set = format!("SET SESSION sql_mode = '{}'", modes.servers);
         self.plain(&set).await.map(drop)
     }
 }

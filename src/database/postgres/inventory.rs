@@ -3,35 +3,45 @@
 use super::Postgres;
 use crate::database::{Connection as _, DatabaseError, Row};
 use crate::sql::{
-    Dependent, Dependents, Dialect, Inventory, ObjectKind, Relation, RelationKind, Runs,
+    Dependent, Dependents, Dialect, Inventory, ObjectKind, Relation, RelationKind, Runs, Visible,
 };
 
 /// The schemas that are neither the server's nor the ledger's.
 const THEIRS: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'phasegate') AND n.nspname NOT LIKE 'pg\\_toast%'";
 /// Stands between the names of columns, because no name holds it.
-const BETWEEN: char = '\u{1f}';
+pub(super) const BETWEEN: char = '\u{1f}';
 
 impl Postgres {
     pub(super) async fn take_stock(&mut self) -> Result<Inventory, DatabaseError> {
         let queries = [
             format!(
                 "SELECT n.nspname::text, c.relname::text, c.relkind::text, \
-                   coalesce(string_agg(a.attname::text, chr(31)), '') \
+                   coalesce(string_agg(a.attname::text, chr(31)), ''), c.oid::text \
                  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                  LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-                 WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND {THEIRS} GROUP BY 1, 2, 3"
+                 WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S') AND {THEIRS} GROUP BY 1, 2, 3, 5 \
+                 UNION ALL SELECT n.nspname::text, t.typname::text, 'T', '', t.oid::text \
+                 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace \
+                 WHERE (t.typtype IN ('e', 'd', 'r') OR t.typtype = 'c' AND EXISTS ( \
+                   SELECT 1 FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c')) AND {THEIRS}"
             ),
             // Those of a partition come and go with its parent's.
             format!(
                 "SELECT n.nspname::text, t.tgname::text, c.relname::text, pg_get_triggerdef(t.oid), p.proname::text, \
-                   t.tgenabled::text \
+                   CASE WHEN t.tgenabled IN ('O', 'A') AND NOT EXISTS ( \
+                     WITH RECURSIVE below AS ( \
+                       SELECT x.oid, x.tgenabled FROM pg_trigger x WHERE to_jsonb(x) ->> 'tgparentid' = t.oid::text \
+                       UNION ALL SELECT x.oid, x.tgenabled FROM pg_trigger x JOIN below b \
+                         ON to_jsonb(x) ->> 'tgparentid' = b.oid::text) \
+                     SELECT 1 FROM below WHERE tgenabled NOT IN ('O', 'A')) THEN 'O' ELSE 'D' END \
                  FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
                  JOIN pg_proc p ON p.oid = t.tgfoid \
                  WHERE NOT t.tgisinternal AND coalesce(to_jsonb(t) ->> 'tgparentid', '0') = '0' AND {THEIRS}"
             ),
             format!(
                 "SELECT n.nspname::text, p.proname::text, p.prosrc, \
-                   (p.prorettype = 'pg_catalog.trigger'::regtype)::int::text, p.prokind::text \
+                   (p.prorettype = 'pg_catalog.trigger'::regtype)::int::text, p.prokind::text, \
+                   concat_ws(', ', pg_get_function_arguments(p.oid), p.prosecdef, p.proconfig::text, l.lanname) \
                  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang \
                  WHERE l.lanname NOT IN ('c', 'internal') AND {THEIRS} AND NOT EXISTS ( \
                    SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid \
@@ -42,10 +52,14 @@ impl Postgres {
                  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v' AND {THEIRS}"
             ),
         ];
+        let attached = super::attached::queries(THEIRS);
+        let queries: Vec<String> = queries.into_iter().chain(attached).collect();
         let results = self.query_all(&queries).await?;
         let mut inventory = Inventory {
             code: Dependents::new(Dialect::Postgres),
             relations: Vec::new(),
+            attached: Vec::new(),
+            visible: Visible::All,
         };
         let mut results = results.into_iter();
         let mut next = || results.next().unwrap_or_default();
@@ -63,6 +77,12 @@ impl Postgres {
             let view = dependent(ObjectKind::View, "view", row.text(0)?, name, text);
             inventory.code.all.push(view);
         }
+        for rows in results {
+            let attached = rows.iter().map(super::attached::read);
+            inventory
+                .attached
+                .extend(attached.collect::<Result<Vec<_>, _>>()?);
+        }
         Ok(inventory)
     }
 }
@@ -72,16 +92,19 @@ fn relation(row: &Row) -> Result<Relation, DatabaseError> {
     Ok(Relation {
         kind: match row.text(2)? {
             "v" | "m" => RelationKind::View,
+            "S" => RelationKind::Sequence,
+            "T" => RelationKind::Type,
             _ => RelationKind::Table,
         },
         schema: Some(row.text(0)?.to_owned()),
         name: row.text(1)?.to_owned(),
         columns: columns.map(ToOwned::to_owned).collect(),
+        identity: Some(row.text(4)?.to_owned()),
     })
 }
 
 fn trigger(row: &Row) -> Result<Dependent, DatabaseError> {
-    let fires = matches!(row.text(5)?, "O" | "A");
+    let fires = row.text(5)? == "O";
     Ok(Dependent {
         table: Some(row.text(2)?.to_owned()),
         header: row.text(3)?.to_owned(),
@@ -106,6 +129,7 @@ fn function(row: &Row) -> Result<Dependent, DatabaseError> {
     let body = row.optional_text(2)?.unwrap_or_default();
     let is_for_triggers = row.text(3)? == "1";
     Ok(Dependent {
+        header: row.text(5)?.to_owned(),
         runs: if is_for_triggers {
             Runs::ByTriggers
         } else {

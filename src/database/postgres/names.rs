@@ -78,11 +78,13 @@ pub(super) fn ours() -> String {
 pub(super) const SEES_ALL: &str = "SELECT pg_catalog.set_config('row_security', 'off', true)";
 
 /// What a session is opened with whose statements run outside of transactions.
-pub(super) const LIMITLESS: [(&str, &str); 4] = [
+pub(super) const LIMITLESS: [(&str, &str); 5] = [
     ("statement_timeout", "0"),
     ("lock_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),
     ("row_security", "off"),
+    // As in a transaction of ours.
+    ("default_transaction_read_only", "off"),
 ];
 
 const SESSION_USER: &str = "session_user::pg_catalog.text";

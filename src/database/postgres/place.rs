@@ -6,6 +6,7 @@ use super::{Part, Postgres, literal};
 use crate::database::{
     ConnectOptions, DatabaseError, ErrorKind, LockHolder, Server, Statements, Target,
 };
+use crate::sql::ServerReading;
 use crate::text::secret;
 
 /// What follows a server that is behind.
@@ -24,7 +25,9 @@ impl Postgres {
             format!(
                 "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('search_path'), \
                  current_user::pg_catalog.text, EXISTS (SELECT FROM pg_catalog.pg_namespace n \
-                 WHERE n.nspname OPERATOR(pg_catalog.=) current_user), {server}"
+                 WHERE n.nspname OPERATOR(pg_catalog.=) current_user), {server}, \
+                 pg_catalog.current_setting('standard_conforming_strings'), \
+                 pg_catalog.current_setting('session_replication_role')"
             )
         };
         let rows = match self.their_rows(&look(SERVER)).await {
@@ -40,6 +43,20 @@ impl Postgres {
         };
         if row.int(0)? != 0 && server != Server::Any {
             return Err(self.standby().await);
+        }
+        if row.text(5)? == "off" {
+            self.readings.push(ServerReading::EscapingBackslash);
+        }
+        if row.text(6)? == "replica" && server != Server::Any {
+            return Err(DatabaseError::new(
+                ErrorKind::Statement,
+                format!(
+                    "sessions of `{user}` have session_replication_role = replica: they fire no triggers and check no foreign keys, \
+                     so that what keeps formats in step would not see what they write. Take it back (ALTER ROLE {user} RESET \
+                     session_replication_role), or log in as another role",
+                    user = row.text(2)?
+                ),
+            ));
         }
         let user = (row.int(3)? != 0).then(|| row.text(2)).transpose()?;
         self.server = row.optional_text(4)?.map(ToOwned::to_owned);

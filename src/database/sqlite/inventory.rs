@@ -2,13 +2,17 @@
 
 use super::Sqlite;
 use crate::database::DatabaseError;
-use crate::sql::{Dependents, Dialect, Inventory, Relation, RelationKind, Script};
+use crate::sql::{
+    Attached, Dependents, Dialect, Inventory, Relation, RelationKind, Script, Visible,
+};
 
 impl Sqlite {
     pub(super) async fn take_stock(&mut self) -> Result<Inventory, DatabaseError> {
         let mut inventory = Inventory {
             code: Dependents::new(Dialect::Sqlite),
             relations: Vec::new(),
+            attached: Vec::new(),
+            visible: Visible::All,
         };
         let rows = self
             .rows("SELECT type, name, sql FROM sqlite_master WHERE type IN ('table', 'view', 'trigger')")
@@ -25,6 +29,7 @@ impl Sqlite {
                     schema: None,
                     name: row.text(1)?.to_owned(),
                     columns: Vec::new(),
+                    identity: None,
                 });
             }
             // What cannot be read names nothing that could be told.
@@ -49,6 +54,35 @@ impl Sqlite {
                 relation.columns.push(row.text(1)?.to_owned());
             }
         }
+        inventory.attached = self.foreign_keys_of_others().await?;
         Ok(inventory)
+    }
+
+    /// By the table that they lead to. A key of the table's own is dropped by building it anew, and in no other way.
+    async fn foreign_keys_of_others(&mut self) -> Result<Vec<Attached>, DatabaseError> {
+        let rows = self
+            .rows(
+                "SELECT k.\"table\", m.name, k.\"from\" FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) k \
+                 WHERE m.type = 'table' AND lower(k.\"table\") <> lower(m.name) ORDER BY 2, 3",
+            )
+            .await?;
+        let keys = rows.iter().map(|row| {
+            let (table, child, column) = (row.text(0)?, row.text(1)?, row.text(2)?);
+            Ok(Attached {
+                schema: None,
+                table: table.to_owned(),
+                name: child.to_owned(),
+                what: format!("the foreign key of `{child}` ({column})"),
+                detail: String::new(),
+                number: 0,
+                with: Some(child.to_owned()),
+                columns: vec![column.to_owned()],
+                again: format!(
+                    "give the copy the name without renaming `{table}` itself (DROP TABLE {table}, then RENAME), or build \
+                     `{child}` anew as well"
+                ),
+            })
+        });
+        keys.collect()
     }
 }

@@ -13,6 +13,10 @@ pub(super) struct Before {
     /// Triggers and indexes: kind, name, table.
     attached: BTreeSet<(String, String, String)>,
     broken_views: BTreeSet<String>,
+    /// Tables that cannot be written, with why.
+    broken_writes: BTreeSet<(String, String)>,
+    /// Foreign keys that lead to no table.
+    orphans: BTreeSet<String>,
     violations: BTreeSet<String>,
     sequences: Vec<(String, i64)>,
 }
@@ -22,6 +26,8 @@ impl Sqlite {
         let mut before = Before::default();
         if may_break_views(script) {
             before.broken_views = self.broken_views().await?;
+            before.broken_writes = self.broken_writes().await?;
+            before.orphans = self.orphans().await?;
         }
         // What only a dropped table can take along is not looked for in the whole schema otherwise.
         if rebuilds(script) {
@@ -53,6 +59,24 @@ impl Sqlite {
                 "the script leaves views that cannot be read any more: {}. Drop or replace them in the same script",
                 broken.join(", ")
             ));
+        }
+        if may_break_views(script) {
+            let broken = self.broken_writes().await?;
+            if let Some((table, why)) = broken.difference(&before.broken_writes).next() {
+                let triggers = self.triggers_of(table).await?;
+                return fail(format!(
+                    "after the script `{table}` cannot be written any more: {why}. One of its triggers ({}), or one that they \
+                     fire, names what is gone: drop or replace it in the same script",
+                    triggers.join(", ")
+                ));
+            }
+            let orphans = self.orphans().await?;
+            if let Some(orphan) = orphans.difference(&before.orphans).next() {
+                return fail(format!(
+                    "the script leaves {orphan}, which is gone: no row could be written there any more. Build that table anew \
+                     without it in the same script"
+                ));
+            }
         }
         if !rebuilds(script) {
             return Ok(());
@@ -135,6 +159,67 @@ impl Sqlite {
         Ok(broken)
     }
 
+    /// Tables with triggers that cannot be written: a write is compiled together with the triggers that it would fire, and
+    /// nothing is run.
+    async fn broken_writes(&mut self) -> Result<BTreeSet<(String, String)>, DatabaseError> {
+        let mut broken = BTreeSet::new();
+        let tables = self
+            .rows("SELECT DISTINCT tbl_name FROM sqlite_master WHERE type = 'trigger'")
+            .await?;
+        for row in tables {
+            let table = row.text(0)?.to_owned();
+            let name = identifier(&table);
+            let columns = self
+                .query(
+                    "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0",
+                    &[table.as_str().into()],
+                )
+                .await;
+            // Of a view that cannot be read the columns are not known; that is told otherwise.
+            let Ok(columns) = columns else { continue };
+            let mut set = Vec::new();
+            for row in &columns {
+                let column = identifier(row.text(0)?);
+                set.push(format!("{column} = {column}"));
+            }
+            let writes = [
+                format!("EXPLAIN INSERT INTO {name} DEFAULT VALUES"),
+                format!("EXPLAIN UPDATE {name} SET {}", set.join(", ")),
+                format!("EXPLAIN DELETE FROM {name}"),
+            ];
+            for write in writes {
+                if let Err(error) = self.plain(&write).await
+                    && names_what_is_gone(&error.message)
+                {
+                    broken.insert((table.clone(), error.message));
+                }
+            }
+        }
+        Ok(broken)
+    }
+
+    async fn triggers_of(&mut self, table: &str) -> Result<Vec<String>, DatabaseError> {
+        let rows = self
+            .query(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? ORDER BY name",
+                &[table.into()],
+            )
+            .await?;
+        let names = rows.iter().map(|row| Ok(format!("`{}`", row.text(0)?)));
+        names.collect()
+    }
+
+    async fn orphans(&mut self) -> Result<BTreeSet<String>, DatabaseError> {
+        let rows = self
+            .rows(
+                "SELECT DISTINCT 'the foreign key of `' || m.name || '` to `' || k.\"table\" || '`' \
+                 FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) k WHERE m.type = 'table' AND NOT EXISTS \
+                 (SELECT 1 FROM sqlite_master p WHERE p.type = 'table' AND p.name = k.\"table\" COLLATE NOCASE)",
+            )
+            .await?;
+        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+    }
+
     async fn violations(&mut self) -> Result<BTreeSet<String>, DatabaseError> {
         let rows = self
             .rows("SELECT \"table\" || ' (rowid ' || coalesce(rowid, '?') || ') refers to a missing row of ' || parent FROM pragma_foreign_key_check")
@@ -163,6 +248,19 @@ impl Sqlite {
             .await?;
         rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
     }
+}
+
+/// Whether a statement cannot be compiled because something is not there, and not for what it is itself.
+fn names_what_is_gone(message: &str) -> bool {
+    [
+        "no such table",
+        "no such column",
+        "no such view",
+        "has no column named",
+        "has no column",
+    ]
+    .iter()
+    .any(|words| message.contains(words))
 }
 
 /// Whether a script drops a table, as SQLite's way of changing one does.

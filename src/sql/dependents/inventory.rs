@@ -1,12 +1,24 @@
 //! What is in a database before and after a script: what of it may have been lost on the way.
 
+use std::collections::BTreeSet;
+
 use super::super::{Dialect, ObjectKind, Script, Statement, Verb};
-use super::{Commits, Dependent, Dependents, Gone, Left, Runs, names};
+use super::firing::{Less, Renames, Texts, is_at_work};
+use super::{Attached, Commits, Dependent, Dependents, Gone, Left, names};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RelationKind {
     Table,
     View,
+    Sequence,
+    /// A type or a domain.
+    Type,
+}
+
+impl RelationKind {
+    const fn has_rows(self) -> bool {
+        matches!(self, Self::Table | Self::View)
+    }
 }
 
 /// A table or a view, with its columns.
@@ -16,6 +28,8 @@ pub struct Relation {
     pub schema: Option<String>,
     pub name: String,
     pub columns: Vec<String>,
+    /// What stays the same whatever it is called, where the catalogue tells.
+    pub identity: Option<String>,
 }
 
 /// Tables and views, and the code about them.
@@ -23,6 +37,35 @@ pub struct Relation {
 pub struct Inventory {
     pub code: Dependents,
     pub relations: Vec<Relation>,
+    /// What the tables have besides.
+    pub attached: Vec<Attached>,
+    pub visible: Visible,
+}
+
+/// How much of the code the catalogue shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Visible {
+    All,
+    /// What this role may see.
+    Part,
+}
+
+/// A trigger that after a script no longer does what it did before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lost {
+    pub trigger: Dependent,
+    pub how: How,
+    /// The statement that says so in so many words: it names the trigger, or the function that does less.
+    pub said_at: Option<usize>,
+}
+
+/// What has become of a trigger.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum How {
+    /// Its table has it no more, or it is disabled.
+    Gone,
+    /// It does less than it did; completes "the trigger …".
+    Less(String),
 }
 
 impl Script {
@@ -34,15 +77,32 @@ impl Script {
 }
 
 impl Statement {
+    /// Whether it makes, changes or drops code that runs by itself.
+    #[must_use]
+    pub fn changes_code(&self) -> bool {
+        self.objects().any(|object| is_code(object.kind))
+    }
+
     fn may_take(&self) -> bool {
         use super::super::Effect;
         self.hazard.is_some()
             || matches!(self.effect, Effect::Unknown { .. })
             || self.objects().any(|object| match object.verb {
-                Verb::Create => matches!(self.effect, Effect::Destructive { .. }),
+                Verb::Create => {
+                    matches!(self.effect, Effect::Destructive { .. })
+                        || object.if_exists_or_not && is_code(object.kind)
+                }
                 Verb::Drop | Verb::Alter | Verb::Rename => true,
             })
     }
+}
+
+/// What runs on its own when somebody else does something.
+const fn is_code(kind: ObjectKind) -> bool {
+    matches!(
+        kind,
+        ObjectKind::Trigger | ObjectKind::Function | ObjectKind::View
+    )
 }
 
 impl Inventory {
@@ -56,20 +116,28 @@ impl Inventory {
             let is_same = |other: &&Relation| {
                 (&other.schema, &other.name) == (&relation.schema, &relation.name)
             };
-            !is_named(&relation.name) && after.relations.iter().find(is_same).is_none()
+            // A sequence goes with the column that it is for.
+            relation.kind != RelationKind::Sequence
+                && !is_named(&relation.name)
+                && after.relations.iter().find(is_same).is_none()
         });
         let mut gone: Vec<String> = relations
             .map(|relation| {
                 let word = match relation.kind {
                     RelationKind::View => "view",
                     RelationKind::Table => "table",
+                    RelationKind::Sequence => "sequence",
+                    RelationKind::Type => "type",
                 };
                 format!("the {word} `{}`", relation.name)
             })
             .collect();
         let code = self.code.all.iter().filter(|one| {
             // What belongs to a table goes with it, and views are relations as well.
-            let stands_alone = !matches!(one.kind, ObjectKind::Trigger | ObjectKind::View);
+            let stands_alone = !matches!(
+                one.kind,
+                ObjectKind::Trigger | ObjectKind::View | ObjectKind::Column
+            );
             let is_same = |other: &&Dependent| {
                 (other.kind, &other.schema, &other.name) == (one.kind, &one.schema, &one.name)
             };
@@ -79,66 +147,159 @@ impl Inventory {
         gone
     }
 
-    /// The triggers whose tables no longer have them after the script, although it does not drop them by name.
+    /// The triggers that do not do after the script what they did before it, on the tables that have the names of theirs.
     #[must_use]
-    pub fn lost(&self, after: &Self, script: &Script) -> Vec<Dependent> {
-        let triggers = self
-            .code
-            .all
-            .iter()
-            .filter(|one| one.kind == ObjectKind::Trigger && one.runs == Runs::Used);
-        triggers
-            .filter(|trigger| !self.is_dropped(trigger, script) && !after.has(trigger, self))
-            .cloned()
-            .collect()
+    pub fn lost(&self, after: &Self, script: &Script, texts: Texts) -> Vec<Lost> {
+        let triggers = self.code.all.iter().filter(|one| is_at_work(one));
+        let renames = Renames::of(script);
+        let lost = triggers.filter_map(|trigger| {
+            let mut loss = self.loss(trigger, after, texts, &Renames::none(self.dialect()));
+            if loss.is_some() && !renames.is_empty() {
+                loss = self.loss(trigger, after, texts, &renames);
+            }
+            let (how, function) = loss?;
+            let said_at = script.statements.iter().position(|statement| {
+                self.says(statement, trigger, &how)
+                    || function
+                        .as_deref()
+                        .is_some_and(|function| self.replaces(statement, function))
+            });
+            Some(Lost {
+                trigger: trigger.clone(),
+                how,
+                said_at,
+            })
+        });
+        lost.collect()
+    }
+
+    /// Why a trigger that `script` has made does not do here what its text says: completes "the trigger …". `made` is all
+    /// that the script makes. None where it does, or where there is no such table.
+    #[must_use]
+    pub fn falls_short(
+        &self,
+        made: &Dependents,
+        script: &Script,
+        trigger: &Dependent,
+    ) -> Option<String> {
+        let renames = Renames::of(script);
+        let mut short = self.shortfall(made, trigger, &Renames::none(self.dialect()));
+        if short.is_some() && !renames.is_empty() {
+            short = self.shortfall(made, trigger, &renames);
+        }
+        short
+    }
+
+    fn shortfall(
+        &self,
+        made: &Dependents,
+        trigger: &Dependent,
+        renames: &Renames,
+    ) -> Option<String> {
+        let table = trigger.table.as_deref()?;
+        let relation = self.find(trigger.schema.as_deref(), table)?;
+        let wanted = made.firing(trigger, renames);
+        let mut short = None;
+        for one in self.triggers_of(relation) {
+            let is_it = self.dialect().may_be_same_name(&one.name, &trigger.name);
+            let now = self.code.firing(one, renames);
+            match wanted.less(&now, Texts::FileAndCatalogue) {
+                _ if !is_at_work(one) && is_it => short = Some("is disabled".to_owned()),
+                None if is_at_work(one) => return None,
+                Some(less) if is_it => short = Some(less.how),
+                _ => {}
+            }
+        }
+        Some(short.unwrap_or_else(|| "is not there".to_owned()))
     }
 
     fn dialect(&self) -> Dialect {
         self.code.dialect
     }
 
-    fn is_dropped(&self, trigger: &Dependent, script: &Script) -> bool {
-        let mut objects = script.statements.iter().flat_map(Statement::objects);
-        objects.any(|object| {
-            object.kind == ObjectKind::Trigger
-                && object.verb == Verb::Drop
+    /// Whether the statement names the trigger where it drops it or, for one that does less, makes or changes it.
+    fn says(&self, statement: &Statement, trigger: &Dependent, how: &How) -> bool {
+        statement.objects().any(|object| {
+            let is_meant = match (how, object.verb) {
+                (_, Verb::Drop) => true,
+                (How::Less(_), _) => true,
+                (How::Gone, _) => false,
+            };
+            is_meant
+                && object.kind == ObjectKind::Trigger
                 && self.dialect().may_be_same_name(&object.name, &trigger.name)
-                && match (&object.table, &trigger.table) {
-                    (Some(a), Some(b)) => self.dialect().may_be_same_name(a, b),
+                && match (&object.table, &trigger.table, object.verb) {
+                    // What is made on a copy may come to stand in the table's place.
+                    (Some(a), Some(b), Verb::Drop) => self.dialect().may_be_same_name(a, b),
                     _ => true,
                 }
         })
     }
 
-    fn find(&self, schema: Option<&str>, name: &str) -> Option<&Relation> {
+    fn replaces(&self, statement: &Statement, function: &str) -> bool {
+        statement.objects().any(|object| {
+            object.kind == ObjectKind::Function
+                && self.dialect().may_be_same_name(&object.name, function)
+        })
+    }
+
+    pub(super) fn find(&self, schema: Option<&str>, name: &str) -> Option<&Relation> {
         let dialect = self.dialect();
         self.relations.iter().find(|relation| {
-            dialect.may_be_same_name(&relation.name, name)
+            relation.kind.has_rows()
+                && dialect.may_be_same_name(&relation.name, name)
                 && dialect.same_place(relation.schema.as_deref(), schema)
         })
     }
 
-    /// Whether writes to the table that the trigger was about still fire it, or one that does the same.
-    fn has(&self, trigger: &Dependent, before: &Self) -> bool {
-        let Some(table) = trigger.table.as_deref() else {
-            return true;
-        };
+    /// What writes to the table that the trigger was about no longer bring about, with the function by whose text they do
+    /// not; none where they do, or the table is gone.
+    fn loss(
+        &self,
+        trigger: &Dependent,
+        after: &Self,
+        texts: Texts,
+        renames: &Renames,
+    ) -> Option<(How, Option<String>)> {
         let schema = trigger.schema.as_deref();
-        let Some(relation) = self.find(schema, table) else {
-            return true;
-        };
-        let was_view = before
-            .find(schema, table)
+        let relation = after.find(schema, trigger.table.as_deref()?)?;
+        let was_view = self
+            .find(schema, &relation.name)
             .is_some_and(|relation| relation.kind == RelationKind::View);
-        if self.fires(trigger, relation) {
-            return true;
-        }
         // A view in the place of its table writes to the table behind it.
-        relation.kind == RelationKind::View
-            && !was_view
-            && self
-                .behind(relation)
-                .any(|relation| self.fires(trigger, relation))
+        let behind: Vec<&Relation> = match relation.kind {
+            RelationKind::View if !was_view => after.behind(relation).collect(),
+            _ => Vec::new(),
+        };
+        let before = self.code.firing(trigger, renames);
+        let mut how = (How::Gone, None);
+        for one in std::iter::once(relation)
+            .chain(behind)
+            .flat_map(|relation| after.triggers_of(relation))
+            .filter(|one| is_at_work(one))
+        {
+            // None: this one does it all.
+            let Less {
+                how: less,
+                function,
+            } = before.less(&after.code.firing(one, renames), texts)?;
+            if self.dialect().may_be_same_name(&one.name, &trigger.name) {
+                how = (How::Less(less), function);
+            }
+        }
+        Some(how)
+    }
+
+    fn triggers_of<'a>(&'a self, relation: &'a Relation) -> impl Iterator<Item = &'a Dependent> {
+        let dialect = self.dialect();
+        self.code.all.iter().filter(move |one| {
+            one.kind == ObjectKind::Trigger
+                && one
+                    .table
+                    .as_deref()
+                    .is_some_and(|table| dialect.may_be_same_name(table, &relation.name))
+                && dialect.same_place(one.schema.as_deref(), relation.schema.as_deref())
+        })
     }
 
     fn behind<'a>(&'a self, view: &'a Relation) -> impl Iterator<Item = &'a Relation> {
@@ -151,6 +312,7 @@ impl Inventory {
         self.relations.iter().filter(move |relation| {
             let gone = Gone {
                 verb: Verb::Drop,
+                kind: ObjectKind::Table,
                 schema: relation.schema.clone(),
                 table: relation.name.clone(),
                 column: None,
@@ -160,37 +322,38 @@ impl Inventory {
         })
     }
 
-    fn fires(&self, trigger: &Dependent, relation: &Relation) -> bool {
-        let dialect = self.dialect();
-        self.code.all.iter().any(|one| {
-            one.kind == ObjectKind::Trigger
-                && one.runs == Runs::Used
-                && one
-                    .table
-                    .as_deref()
-                    .is_some_and(|table| dialect.may_be_same_name(table, &relation.name))
-                && dialect.same_place(one.schema.as_deref(), relation.schema.as_deref())
-                && (dialect.may_be_same_name(&one.name, &trigger.name)
-                    || does_the_same(one, trigger))
-        })
-    }
-
     /// What was there before and is not after, as columns or as whole tables.
     #[must_use]
     pub fn gone(&self, after: &Self) -> Vec<Gone> {
         let mut gone = Vec::new();
         for relation in &self.relations {
-            if relation.kind == RelationKind::View {
-                continue;
-            }
             let is_gone = |column: Option<&String>| Gone {
                 verb: Verb::Drop,
+                kind: match (relation.kind, column) {
+                    (_, Some(_)) => ObjectKind::Column,
+                    (RelationKind::Table, _) => ObjectKind::Table,
+                    (RelationKind::View, _) => ObjectKind::View,
+                    (RelationKind::Sequence, _) => ObjectKind::Sequence,
+                    (RelationKind::Type, _) => ObjectKind::Type,
+                },
                 schema: relation.schema.clone(),
                 table: relation.name.clone(),
                 column: column.cloned(),
             };
+            if !relation.kind.has_rows() {
+                let is_it = |other: &Relation| {
+                    (other.kind, &other.schema, &other.name)
+                        == (relation.kind, &relation.schema, &relation.name)
+                };
+                if !after.relations.iter().any(is_it) {
+                    gone.push(is_gone(None));
+                }
+                continue;
+            }
             match after.find(relation.schema.as_deref(), &relation.name) {
                 None => gone.push(is_gone(None)),
+                // What a view shows is for its text to say.
+                Some(_) if relation.kind == RelationKind::View => {}
                 Some(now) => {
                     let missing = relation.columns.iter().filter(|column| {
                         let is = |other: &String| match self.dialect() {
@@ -203,6 +366,25 @@ impl Inventory {
                 }
             }
         }
+        let functions = |inventory: &Self| {
+            let all = inventory.code.all.iter();
+            let functions = all.filter(|one| one.kind == ObjectKind::Function);
+            functions
+                .map(|one| (one.schema.clone(), one.name.clone()))
+                .collect::<BTreeSet<_>>()
+        };
+        // One of several of its name may be any of them.
+        let lost = functions(self)
+            .difference(&functions(after))
+            .cloned()
+            .collect::<Vec<_>>();
+        gone.extend(lost.into_iter().map(|(schema, table)| Gone {
+            verb: Verb::Drop,
+            kind: ObjectKind::Function,
+            schema,
+            table,
+            column: None,
+        }));
         gone
     }
 
@@ -228,6 +410,7 @@ impl Inventory {
                             schema: object.schema.clone(),
                             name: object.name.clone(),
                             columns: Vec::new(),
+                            identity: None,
                         });
                     }
                 }
@@ -244,13 +427,19 @@ impl Inventory {
     }
 
     /// What a script whose statements are committed one by one would lose, from the statement at `from` on, by what its
-    /// statements say: triggers, and at which statement.
+    /// statements say: those of `counts`, and at which statement.
     #[must_use]
-    pub fn would_lose(&self, script: &Script, from: usize) -> Option<(usize, Vec<Dependent>)> {
+    pub fn would_lose(
+        &self,
+        script: &Script,
+        from: usize,
+        counts: impl Fn(&Lost) -> bool,
+    ) -> Option<(usize, Vec<Lost>)> {
         let mut now = self.clone();
         for (index, statement) in script.statements.iter().enumerate().skip(from) {
             now.apply(statement);
-            let lost = self.lost(&now, script);
+            let mut lost = self.lost(&now, script, Texts::FileAndCatalogue);
+            lost.retain(&counts);
             if !lost.is_empty() {
                 return Some((index, lost));
             }
@@ -272,20 +461,4 @@ impl Inventory {
         };
         left.into_iter().filter(is_used).collect()
     }
-}
-
-/// Whether two triggers do the same under different names.
-fn does_the_same(a: &Dependent, b: &Dependent) -> bool {
-    fn squeezed(text: &str) -> String {
-        text.split_whitespace().collect::<Vec<_>>().join(" ")
-    }
-    // `BEFORE INSERT`, without the name before it and the table after it, where the database keeps them.
-    let events = |one: &Dependent| {
-        const FIRST: &[&str] = &["before", "after", "instead"];
-        let header = squeezed(&one.header).to_ascii_lowercase();
-        let words = header.split(' ').skip_while(|word| !FIRST.contains(word));
-        let events: Vec<&str> = words.take_while(|word| *word != "on").collect();
-        events.join(" ")
-    };
-    a.calls == b.calls && events(a) == events(b) && squeezed(&a.body) == squeezed(&b.body)
 }

@@ -141,6 +141,10 @@ mod tests {
         ] {
             let gone = Gone {
                 verb: Verb::Drop,
+                kind: match column {
+                    Some(_) => ObjectKind::Column,
+                    None => ObjectKind::Table,
+                },
                 schema: None,
                 table: "t".to_owned(),
                 column: column.map(ToOwned::to_owned),

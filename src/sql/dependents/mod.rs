@@ -3,7 +3,9 @@
 //!
 //! Invariant: nothing is accused for a name that belongs to another table, as far as the text shows it.
 
+mod attached;
 mod create;
+mod firing;
 mod inventory;
 mod later;
 mod names;
@@ -11,7 +13,9 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-pub use inventory::{Inventory, Relation, RelationKind};
+pub use attached::Attached;
+pub use firing::Texts;
+pub use inventory::{How, Inventory, Lost, Relation, RelationKind, Visible};
 pub use later::Met;
 
 use super::{Dialect, Object, ObjectKind, Script, Statement, Verb, lexeme};
@@ -49,7 +53,9 @@ pub enum Runs {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Gone {
     pub verb: Verb,
+    pub kind: ObjectKind,
     pub schema: Option<String>,
+    /// Of the table, or of what else it is.
     pub table: String,
     /// None for the table as a whole.
     pub column: Option<String>,
@@ -83,18 +89,30 @@ impl Dialect {
 impl Statement {
     /// The tables and columns that it takes away or renames.
     pub fn gone(&self) -> impl Iterator<Item = Gone> {
+        self.all_gone()
+            .filter(|gone| matches!(gone.kind, ObjectKind::Table | ObjectKind::Column))
+    }
+
+    /// Everything that code may name and that it takes away or renames.
+    pub fn all_gone(&self) -> impl Iterator<Item = Gone> {
         self.objects().filter_map(|object| {
             let verb = match object.verb {
                 Verb::Drop | Verb::Rename => object.verb,
                 Verb::Create | Verb::Alter => return None,
             };
             let (table, column) = match object.kind {
-                ObjectKind::Table => (object.name.clone(), None),
+                ObjectKind::Table
+                | ObjectKind::View
+                | ObjectKind::MaterializedView
+                | ObjectKind::Function
+                | ObjectKind::Type
+                | ObjectKind::Sequence => (object.name.clone(), None),
                 ObjectKind::Column => (object.table.clone()?, Some(object.name.clone())),
                 _ => return None,
             };
             Some(Gone {
                 verb,
+                kind: object.kind,
                 schema: object.schema.clone(),
                 table,
                 column,
@@ -104,6 +122,14 @@ impl Statement {
 }
 
 impl Gone {
+    /// Whether rows were read from it.
+    pub(super) const fn is_relation(&self) -> bool {
+        matches!(
+            self.kind,
+            ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView
+        )
+    }
+
     /// Whether `object` brings it back under the same name.
     #[must_use]
     pub fn is_back(&self, dialect: Dialect, object: &Object) -> bool {
@@ -116,7 +142,10 @@ impl Gone {
             Verb::Drop | Verb::Alter => None,
         };
         match (&self.column, object.kind) {
-            (None, ObjectKind::Table | ObjectKind::View) => is(name, &self.table),
+            (None, ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView) => {
+                self.is_relation() && is(name, &self.table)
+            }
+            (None, kind) if kind == self.kind => is(name, &self.table),
             (Some(column), ObjectKind::Column) => {
                 is(name, column) && is(object.table.as_ref(), &self.table)
             }
@@ -124,6 +153,9 @@ impl Gone {
         }
     }
 }
+
+/// The word of a column's default, which is code as well.
+pub(crate) const DEFAULT: &str = "default";
 
 /// A dependent that is left behind: the statement at `index` takes away what it names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -139,16 +171,23 @@ impl Left {
     /// What is left, and what becomes of it.
     pub fn sentence(&self) -> String {
         let name = &self.dependent.name;
+        let word = self.dependent.word;
         let what = match (&self.dependent.table, &self.by) {
             (Some(table), Some(function)) => {
-                format!("the trigger `{name}` of `{table}`, by its function `{function}`,")
+                format!("the {word} `{name}` of `{table}`, by its function `{function}`,")
             }
-            (Some(table), None) => format!("the trigger `{name}` of `{table}`"),
-            (None, _) => format!("the {} `{name}`", self.dependent.word),
+            (Some(table), None) => format!("the {word} `{name}` of `{table}`"),
+            (None, _) => format!("the {word} `{name}`"),
+        };
+        let kind = match self.gone.kind {
+            ObjectKind::Function => "the function ",
+            ObjectKind::Sequence => "the sequence ",
+            ObjectKind::Type => "the type ",
+            _ => "",
         };
         let gone = match &self.gone.column {
             Some(column) => format!("`{column}` of `{}`", self.gone.table),
-            None => format!("`{}`", self.gone.table),
+            None => format!("{kind}`{}`", self.gone.table),
         };
         let fails = match &self.dependent.table {
             Some(table) => format!("statements that write `{table}` would fail"),
@@ -160,6 +199,11 @@ impl Left {
     pub fn way_out(&self, dialect: Dialect) -> String {
         let name = &self.dependent.name;
         let word = self.dependent.word.to_ascii_uppercase();
+        if let (DEFAULT, Some(table)) = (self.dependent.word, &self.dependent.table) {
+            return format!(
+                "take it away before this statement (`ALTER TABLE {table} ALTER {name} DROP DEFAULT;`), or set another one there"
+            );
+        }
         let drop = match (dialect, &self.dependent.table) {
             (Dialect::Postgres, Some(table)) => format!("DROP {word} {name} ON {table}"),
             _ => format!("DROP {word} {name}"),
@@ -206,6 +250,11 @@ impl Dependents {
                     !(of_it && here(&one.schema))
                 }),
                 (ObjectKind::Table, Verb::Rename) => {}
+                // It has another default then, or none.
+                (ObjectKind::Column, Verb::Drop | Verb::Alter) => self.all.retain(|one| {
+                    let is_it = one.kind == ObjectKind::Column && is(&one.name, &object.name);
+                    !(is_it && one.table == object.table)
+                }),
                 (ObjectKind::Trigger, Verb::Drop) => self.all.retain(|one| {
                     let of_it = one.kind == ObjectKind::Trigger && is(&one.name, &object.name);
                     let on_it = match (&one.table, &object.table) {
@@ -308,7 +357,7 @@ impl Dependents {
                     .any(|object| gone.is_back(self.dialect, object))
             });
             // What the statement itself gives back is not gone: `RENAME TABLE t TO old, new TO t`.
-            let now = statement.gone().filter(|gone| {
+            let now = statement.all_gone().filter(|gone| {
                 !statement
                     .objects()
                     .any(|object| gone.is_back(self.dialect, object))

@@ -1,6 +1,6 @@
 use super::super::tests::parse;
 use super::super::{Dialect, Mode};
-use super::{Commits, Dependents, Inventory, Relation, RelationKind};
+use super::{Commits, Dependents, Inventory, Relation, RelationKind, Texts, Visible};
 
 /// What the second script leaves of the first one's code.
 fn left(dialect: Dialect, expand: &str, contract: &str) -> Vec<String> {
@@ -288,9 +288,24 @@ fn a_name_belongs_to_its_table() {
     }
 }
 
-/// A trigger that is replaced is under its name what its table has after the script, and not lost.
+fn inventory(dialect: Dialect, script: &str) -> Inventory {
+    Inventory {
+        code: Dependents::made_by(&parse(dialect, script)),
+        relations: vec![Relation {
+            kind: RelationKind::Table,
+            schema: None,
+            name: "users".to_owned(),
+            columns: Vec::new(),
+            identity: None,
+        }],
+        attached: Vec::new(),
+        visible: Visible::All,
+    }
+}
+
+/// What becomes of the trigger is told, and whether the script says it by name.
 #[test]
-fn a_replaced_trigger_is_kept() {
+fn a_replaced_trigger_is_named() {
     for (dialect, expand, does) in [
         (Dialect::Mysql, MYSQL, "SET NEW.name = 'x'"),
         (Dialect::Postgres, POSTGRES, "EXECUTE FUNCTION other()"),
@@ -300,26 +315,97 @@ fn a_replaced_trigger_is_kept() {
         } else {
             "users_sync"
         };
-        let inventory = Inventory {
-            code: Dependents::made_by(&parse(dialect, expand)),
-            relations: vec![Relation {
-                kind: RelationKind::Table,
-                schema: None,
-                name: "users".to_owned(),
-                columns: Vec::new(),
-            }],
-        };
+        let before = inventory(dialect, expand);
         let replace =
             format!("CREATE OR REPLACE TRIGGER {name} BEFORE INSERT ON users FOR EACH ROW {does}");
         let replace = parse(dialect, &replace);
         assert!(replace.may_take());
-        assert_eq!(inventory.would_lose(&replace, 0), None);
+        let (_, lost) = before
+            .would_lose(&replace, 0, |_| true)
+            .expect("it does less");
+        assert_eq!(lost.len(), 1);
+        assert_eq!(lost[0].said_at, Some(0));
         // Nor does it stand in for one that goes with its table.
         let swap = format!(
             "-- migrate: no-transaction\nCREATE TABLE copy (id int); \
              CREATE OR REPLACE TRIGGER {name} BEFORE INSERT ON copy FOR EACH ROW {does}; DROP TABLE users; \
              CREATE TABLE users (id int)"
         );
-        assert!(inventory.would_lose(&parse(dialect, &swap), 0).is_some());
+        let lost = before.would_lose(&parse(dialect, &swap), 0, |loss| loss.said_at.is_none());
+        assert!(lost.is_some());
+    }
+}
+
+/// What a second definition of a trigger does not do that the first one does.
+#[test]
+fn a_trigger_that_does_less_is_told_from_one_that_is_written_otherwise() {
+    use Dialect::{Mysql, Postgres, Sqlite};
+    let function = |body: &str| {
+        format!(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$; "
+        )
+    };
+    let f = function("NEW.a := NEW.b;");
+    let pg = |trigger: &str| format!("{f}CREATE TRIGGER {trigger} EXECUTE FUNCTION f();");
+    let all = pg("g BEFORE INSERT OR UPDATE ON users FOR EACH ROW");
+    for (dialect, before, after, less) in [
+        (Postgres, all.clone(), pg("g BEFORE INSERT ON users FOR EACH ROW"), Some("UPDATE")),
+        (Postgres, all.clone(), pg("g BEFORE INSERT OR UPDATE OF b ON users FOR EACH ROW"), Some("`b`|of b alone")),
+        (Postgres, all.clone(), pg("g AFTER INSERT OR UPDATE ON users FOR EACH ROW"), Some("AFTER")),
+        (Postgres, all.clone(), pg("g BEFORE INSERT OR UPDATE ON users FOR EACH STATEMENT"), Some("statement")),
+        (Postgres, all.clone(), pg("g BEFORE INSERT OR UPDATE ON users FOR EACH ROW WHEN (false)"), Some("when")),
+        (Postgres, all.clone(), all.replace("NEW.a := NEW.b;", ""), Some("`f` was replaced")),
+        (Postgres, all.clone(), all.replace("f()", "h()").replace(":= NEW.b", ":= 1"), Some("calls `h`")),
+        (Postgres, all.clone(), all.replace("EXECUTE FUNCTION f()", "EXECUTE FUNCTION f('x')"), Some("'x'")),
+        // Another name, another way of writing it, or more of it.
+        (Postgres, all.clone(), all.replace("f()", "h()"), None),
+        (Postgres, all.clone(), all.replace("TRIGGER g", "TRIGGER other"), None),
+        (Postgres, all.clone(), all.replace("NEW.a := NEW.b;", "-- as it was\n new.a  := new.b;"), None),
+        (Postgres, all.clone(), pg("g BEFORE UPDATE OR DELETE OR INSERT ON public.users FOR EACH ROW"), None),
+        (
+            Postgres,
+            pg("g BEFORE UPDATE OF a, b ON users FOR EACH ROW"),
+            pg("g BEFORE UPDATE OF b, c, a ON users FOR EACH ROW"),
+            None,
+        ),
+        (
+            Postgres,
+            pg("g BEFORE UPDATE OF a, b ON users FOR EACH ROW"),
+            pg("g BEFORE UPDATE OF a ON users FOR EACH ROW"),
+            Some("`b`"),
+        ),
+        // By a function that the function calls.
+        (
+            Postgres,
+            format!("CREATE FUNCTION deep(x text) RETURNS text LANGUAGE sql AS 'SELECT x'; {}", all.replace(":= NEW.b", ":= deep(NEW.b)")),
+            format!("CREATE FUNCTION deep(x text) RETURNS text LANGUAGE sql AS 'SELECT NULL'; {}", all.replace(":= NEW.b", ":= deep(NEW.b)")),
+            Some("`deep` was replaced"),
+        ),
+        (Mysql, MYSQL.to_owned(), MYSQL.replace("SET NEW.name = COALESCE(NEW.name, NEW.full_name)", "SET NEW.id = NEW.id"), Some("something else")),
+        (Mysql, MYSQL.to_owned(), MYSQL.replace("users_in BEFORE INSERT", "users_in AFTER INSERT"), Some("AFTER")),
+        (Mysql, MYSQL.to_owned(), MYSQL.replace("SET NEW.name = C", "/* so */ SET  NEW.name = C"), None),
+        (
+            Mysql,
+            "CREATE PROCEDURE p(x INT) UPDATE log SET n = x; CREATE TRIGGER g AFTER INSERT ON users FOR EACH ROW CALL p(NEW.id);".to_owned(),
+            "CREATE PROCEDURE p(x INT) UPDATE log SET n = 0; CREATE TRIGGER g AFTER INSERT ON users FOR EACH ROW CALL p(NEW.id);".to_owned(),
+            Some("`p` was replaced"),
+        ),
+        (Sqlite, SQLITE.to_owned(), SQLITE.replace("WHEN NEW.name IS NULL", "WHEN 0"), Some("when 0")),
+        (Sqlite, SQLITE.to_owned(), SQLITE.replace("SET name = full_name", "SET name = name"), Some("something else")),
+        (Sqlite, SQLITE.to_owned(), SQLITE.replace("AFTER INSERT ON users", "AFTER INSERT ON \"users\" FOR EACH ROW"), None),
+    ] {
+        let lost = inventory(dialect, &before).lost(
+            &inventory(dialect, &after),
+            &parse(dialect, ""),
+            Texts::Same,
+        );
+        let how: Vec<String> = lost.iter().map(|loss| format!("{:?}", loss.how)).collect();
+        match less {
+            None => assert!(how.is_empty(), "{before}\n{after}\n{how:?}"),
+            Some(words) => assert!(
+                how.len() == 1 && words.split('|').any(|word| how[0].contains(word)),
+                "{before}\n{after}\n{how:?}"
+            ),
+        }
     }
 }

@@ -59,6 +59,68 @@ fn stored_code_is_as_strict_as_the_server() {
     project.migrate(&["log", "--verify"]).expect_code(0);
 }
 
+/// A text that the server would read otherwise than `check` does is refused; everything else runs, and code is stored under
+/// the mode that the server's own client would give it.
+#[test]
+fn servers_that_read_quotes_or_backslashes_otherwise() {
+    let server = PrivateServer::start();
+    for (mode, text, same, instead) in [
+        ("ANSI_QUOTES", "\"a\"", "'a'", "'text'"),
+        (
+            "NO_BACKSLASH_ESCAPES",
+            "'a\\\\b'",
+            "CONCAT('a', CHAR(92), 'b')",
+            "CHAR(92)",
+        ),
+        ("ORACLE", "\"a\"", "'a' || ''", "'text'"),
+    ] {
+        if mode == "ORACLE" && !crate::support::mysql::is_mariadb(&server.create("which")) {
+            continue;
+        }
+        let db = server.create(&format!("shop_{}", mode.to_lowercase()));
+        db.execute(&format!(
+            "CREATE TABLE t (id int PRIMARY KEY, old varchar(20)); INSERT INTO t VALUES (1, 'x'); SET GLOBAL sql_mode = '{mode},STRICT_TRANS_TABLES'"
+        ));
+        let project = Project::new(&db, &["web"]);
+        let script = |text: &str| {
+            let trigger = match mode {
+                // Its statements are written otherwise there.
+                "ORACLE" => String::new(),
+                _ => "CREATE TRIGGER tg BEFORE INSERT ON t FOR EACH ROW SET NEW.new = NEW.old;\n"
+                    .to_owned(),
+            };
+            project.migration(
+                "0001_x",
+                &[
+                    ("migration.toml", "description = \"x\"\n"),
+                    (
+                        "expand.sql",
+                        &format!("ALTER TABLE t ADD COLUMN new varchar(20);\n{trigger}CREATE TABLE u AS SELECT {text} AS a;\n"),
+                    ),
+                ],
+            );
+        };
+        script(text);
+        let refused = project.migrate(&["expand"]).expect_code(1);
+        let said = crate::support::shop::said(&refused);
+        for part in ["expand.sql", instead] {
+            assert!(said.contains(part), "{mode}: {part}: {refused:?}");
+        }
+        script(same);
+        project.migrate(&["expand"]).expect_code(0);
+        if mode != "ORACLE" {
+            assert_eq!(
+                db.value("SELECT sql_mode FROM information_schema.triggers WHERE trigger_schema = DATABASE()"),
+                db.value("SELECT @@GLOBAL.sql_mode")
+            );
+        }
+        server
+            .create("after")
+            .execute("SET GLOBAL sql_mode = DEFAULT");
+        project.migrate(&["log", "--verify"]).expect_code(0);
+    }
+}
+
 #[test]
 fn what_the_driver_asks_for_is_not_stored_on_a_strict_server() {
     let server = PrivateServer::start();

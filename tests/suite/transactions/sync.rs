@@ -7,7 +7,7 @@ const SYNCED: &str = "description = \"A name kept in step\"\nsync = \"both\"\n[s
     [backfill]\ntable = \"users\"\nkey = \"id\"\nremaining = \"SELECT count(*) FROM users WHERE name IS NULL\"\n";
 
 /// Makes the trigger `sync` on `table`, which fills `name` from `full_name`.
-fn sync(db: &Db, trigger: &str, table: &str) -> String {
+pub fn sync(db: &Db, trigger: &str, table: &str) -> String {
     match db.backend.name {
         "postgres" => format!(
             "CREATE OR REPLACE FUNCTION users_sync() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := NEW.full_name; RETURN NEW; END $$;\n\
@@ -22,7 +22,7 @@ fn sync(db: &Db, trigger: &str, table: &str) -> String {
     }
 }
 
-fn drop_sync(db: &Db, trigger: &str) -> String {
+pub fn drop_sync(db: &Db, trigger: &str) -> String {
     match db.backend.name {
         "postgres" => format!("DROP TRIGGER {trigger} ON users;\n"),
         _ => format!("DROP TRIGGER {trigger};\n"),
@@ -30,7 +30,7 @@ fn drop_sync(db: &Db, trigger: &str) -> String {
 }
 
 /// A migration that is expanded, with a trigger that keeps its formats in step.
-fn synced(db: Db) -> Shop {
+pub fn synced(db: Db) -> Shop {
     let shop = Shop::with_config(db, "[services.web]\nmin_instances = 0\n");
     let expand = format!(
         "ALTER TABLE users ADD COLUMN name VARCHAR(200);\n{}",
@@ -58,7 +58,7 @@ fn synced(db: Db) -> Shop {
 }
 
 /// A second migration with this script, and allowances for statements that begin like these.
-fn second(shop: &Shop, expand: &str, allow: &[&str]) {
+pub fn second(shop: &Shop, expand: &str, allow: &[&str]) {
     let mut manifest = "description = \"A change of users\"\n".to_owned();
     for statement in allow {
         manifest.push_str(&format!(
@@ -77,9 +77,13 @@ fn swap(db: &Db, more: &str) -> (String, Vec<&'static str>) {
         "postgres" => (
             format!(
                 "CREATE TABLE users_new (LIKE users INCLUDING ALL);\nINSERT INTO users_new SELECT * FROM users;\n{more}\
-                 ALTER TABLE users RENAME TO users_old;\nALTER TABLE users_new RENAME TO users;\n"
+                 ALTER TABLE users RENAME TO users_old;\nALTER TABLE users_new RENAME TO users;\n\
+                 SELECT setval(pg_get_serial_sequence('users', 'id'), max(id)) FROM users;\n"
             ),
-            vec!["ALTER TABLE users RENAME TO users_old"],
+            vec![
+                "ALTER TABLE users RENAME TO users_old",
+                "SELECT setval(pg_get_serial_sequence('users', 'id'),",
+            ],
         ),
         "mysql" => (
             format!(

@@ -1,0 +1,156 @@
+//! What belongs to a table and not to its name: rights, policies, foreign keys, sequences, places in publications. A copy that
+//! takes the place of the table has none of it by itself.
+
+use super::super::lexeme::{self, Kind};
+use super::super::{ObjectKind, Script, Statement, Verb};
+use super::{Inventory, Relation, RelationKind};
+
+/// Something that a table has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attached {
+    pub schema: Option<String>,
+    pub table: String,
+    /// The name by which a script takes it away: of a role, a policy, a constraint, a sequence.
+    pub name: String,
+    /// In words: "the right SELECT of `app`".
+    pub what: String,
+    /// What else has to be the same: the text of a policy.
+    pub detail: String,
+    /// How far it has come: the last number of a sequence. One that has come further does as well.
+    pub number: i64,
+    /// Another table without which it is not missed.
+    pub with: Option<String>,
+    /// Columns, of the other table if there is one, without which it is not missed.
+    pub columns: Vec<String>,
+    /// The statement that makes it again.
+    pub again: String,
+}
+
+impl Attached {
+    fn is_kept_by(&self, other: &Self) -> bool {
+        self.what == other.what && self.detail == other.detail && self.number <= other.number
+    }
+}
+
+impl Script {
+    /// Whether it puts another table in the place of this one.
+    fn swaps(&self, inventory: &Inventory, table: &str) -> Option<usize> {
+        let same = |name: &str| inventory.code.dialect.may_be_same_name(name, table);
+        let mut objects = self.statements.iter().enumerate().flat_map(|(index, one)| {
+            one.objects()
+                .filter(|object| object.kind == ObjectKind::Table)
+                .map(move |object| (index, object))
+        });
+        let is_taken = |(_, object): &(usize, &super::Object)| {
+            matches!(object.verb, Verb::Drop | Verb::Rename) && same(&object.name)
+        };
+        let (index, taken) = objects.find(is_taken)?;
+        let is_given = |object: &super::Object| match object.verb {
+            Verb::Create => same(&object.name),
+            Verb::Rename => object.renamed_to.as_deref().is_some_and(same),
+            Verb::Drop | Verb::Alter => false,
+        };
+        // `RENAME TABLE t TO old, new TO t` is one statement.
+        let rest = self.statements.get(index..)?;
+        let later = rest.iter().flat_map(Statement::objects);
+        later
+            .filter(|object| object.kind == ObjectKind::Table)
+            .any(|object| !std::ptr::eq(object, taken) && is_given(object))
+            .then_some(index)
+    }
+
+    fn says_word(&self, word: &str) -> bool {
+        let mut statements = self.statements.iter();
+        statements.any(|statement| super::says(self.dialect, &statement.text, word))
+    }
+}
+
+impl Inventory {
+    /// What the copies that a script puts in the place of tables do not have of what these had, unless the script takes it
+    /// away by name.
+    #[must_use]
+    pub fn left_off(&self, after: &Self, script: &Script) -> Vec<&Attached> {
+        let mut missed = self.of_swapped(after, script);
+        missed.retain(|one| {
+            let mut same = after
+                .attached
+                .iter()
+                .filter(|other| self.is_same_table(other.schema.as_deref(), &other.table, one));
+            !same.any(|other| one.is_kept_by(other))
+        });
+        missed
+    }
+
+    /// What a script whose statements are committed one by one would leave off, by what they say, and at which of them.
+    #[must_use]
+    pub fn would_leave_off(&self, script: &Script, from: usize) -> Option<(usize, Vec<&Attached>)> {
+        // What is made again is seen when it is there.
+        if script.says_word("references") {
+            return None;
+        }
+        // Of everything else the names of its statements tell too little.
+        let mut keys = self.of_swapped(self, script);
+        keys.retain(|one| one.with.is_some());
+        let first = keys.first()?;
+        let index = script.swaps(self, &first.table)?;
+        (index >= from).then_some((index, keys))
+    }
+
+    /// What is attached to tables that give their place to others, and could be to those.
+    fn of_swapped(&self, after: &Self, script: &Script) -> Vec<&Attached> {
+        let is_of_swapped = |one: &&Attached| {
+            let schema = one.schema.as_deref();
+            let is_table = |relation: &&Relation| relation.kind == RelationKind::Table;
+            let before = self.find(schema, &one.table).filter(is_table);
+            let now = after.find(schema, &one.table).filter(is_table);
+            let (Some(before), Some(now)) = (before, now) else {
+                return false;
+            };
+            let is_other = match (&before.identity, &now.identity) {
+                (Some(a), Some(b)) if !std::ptr::eq(self, after) => a != b,
+                _ => script.swaps(self, &one.table).is_some(),
+            };
+            is_other && after.could_have(one, now) && !takes_away(script, one)
+        };
+        self.attached.iter().filter(is_of_swapped).collect()
+    }
+
+    fn could_have(&self, one: &Attached, now: &Relation) -> bool {
+        let of = match &one.with {
+            None => Some(now),
+            Some(other) => self.find(None, other),
+        };
+        of.is_some_and(|of| {
+            let has = |column: &String| {
+                let mut columns = of.columns.iter();
+                columns.any(|other| self.code.dialect.may_be_same_name(other, column))
+            };
+            one.columns.iter().all(has)
+        })
+    }
+
+    fn is_same_table(&self, schema: Option<&str>, table: &str, one: &Attached) -> bool {
+        let dialect = self.code.dialect;
+        dialect.may_be_same_name(table, &one.table)
+            && dialect.same_place(schema, one.schema.as_deref())
+    }
+}
+
+/// Whether a statement takes it away by its name.
+fn takes_away(script: &Script, one: &Attached) -> bool {
+    const WORDS: &[&str] = &["drop", "revoke", "disable", "owned"];
+    let grammar = script.dialect.grammar();
+    script.statements.iter().any(|statement| {
+        let text = &statement.text;
+        let Ok(tokens) = lexeme::tokens(grammar, text) else {
+            return false;
+        };
+        let says = |word: &&str| tokens.iter().any(|token| token.is_word(text, word));
+        let names = tokens.iter().any(|token| {
+            matches!(token.kind, Kind::Word | Kind::QuotedName)
+                && (grammar.identifier)(token.text(text))
+                    .is_some_and(|name| script.dialect.may_be_same_name(&name, &one.name))
+        });
+        names && WORDS.iter().any(says)
+    })
+}

@@ -1,0 +1,233 @@
+//! What belongs to a table and not to its name: a copy that takes its place gets it in the same script, or stays out.
+
+use crate::support::backend::Db;
+use crate::support::shop::{Shop, said};
+
+/// An identity of the copy begins at 1.
+const SETVAL: &str = "SELECT setval(pg_get_serial_sequence('users', 'id'), max(id)) FROM users;\n";
+const NUMBERED: &str = "SELECT setval(pg_get_serial_sequence('users', 'id'),";
+
+fn swap(db: &Db, more: &str) -> (String, &'static str) {
+    match db.backend.name {
+        "postgres" => (
+            format!(
+                "CREATE TABLE users_new (LIKE users INCLUDING ALL);\nINSERT INTO users_new SELECT * FROM users;\n\
+                 ALTER TABLE users RENAME TO users_old;\nALTER TABLE users_new RENAME TO users;\n{more}"
+            ),
+            "ALTER TABLE users RENAME TO users_old",
+        ),
+        "mysql" => (
+            format!(
+                "CREATE TABLE users_new LIKE users;\nINSERT INTO users_new SELECT * FROM users;\n\
+                 RENAME TABLE users TO users_old, users_new TO users;\n{more}"
+            ),
+            "RENAME TABLE users TO users_old",
+        ),
+        _ => (
+            format!(
+                "CREATE TABLE users_new (id INTEGER PRIMARY KEY, full_name TEXT);\n\
+                 INSERT INTO users_new SELECT id, full_name FROM users;\n\
+                 ALTER TABLE users RENAME TO users_old;\nALTER TABLE users_new RENAME TO users;\n{more}"
+            ),
+            "ALTER TABLE users RENAME TO users_old",
+        ),
+    }
+}
+
+fn swapping(shop: &Shop, more: &str, allow: &[&str]) {
+    let (script, renames) = swap(&shop.db, more);
+    let mut manifest = "description = \"A copy of users\"\n".to_owned();
+    for statement in allow.iter().chain([&renames]) {
+        manifest.push_str(&format!(
+            "[[expand.allow]]\nstatement = \"{statement}\"\nreason = \"a test\"\n"
+        ));
+    }
+    shop.project.migration(
+        "0001_swap",
+        &[("migration.toml", &manifest), ("expand.sql", &script)],
+    );
+}
+
+/// A table `orders` whose rows belong to those of `users`.
+fn with_orders(db: Db) -> Shop {
+    let shop = Shop::new(db);
+    let key = match shop.db.backend.name {
+        "mysql" => shop
+            .db
+            .value("SELECT column_type FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'users' AND column_name = 'id'"),
+        _ => "BIGINT".to_owned(),
+    };
+    shop.db.execute(&format!(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, buyer {key}, CONSTRAINT orders_buyer FOREIGN KEY (buyer) REFERENCES users (id)); \
+         INSERT INTO orders VALUES (1, 1)"
+    ));
+    shop
+}
+
+scenario!(
+    fn the_children_of_a_table_stay_with_its_name(db: Db) {
+        let shop = with_orders(db);
+        let own = match shop.db.backend.name {
+            // Or the copy would be refused for the numbers that it gives out.
+            "postgres" => SETVAL,
+            _ => "",
+        };
+        let numbered = match shop.db.backend.name {
+            "postgres" => &[NUMBERED][..],
+            _ => &[],
+        };
+        swapping(&shop, own, numbered);
+        let data = shop.data();
+        let refused = shop.run(&["expand"], 1);
+        for part in ["the foreign key of `orders`", "buyer", "place of `users`"] {
+            assert!(said(&refused).contains(part), "{part}: {refused:?}");
+        }
+        assert_eq!(shop.data(), data, "nothing may be lost before it is said");
+        assert_eq!(shop.phase(1), "pending");
+
+        let again = match shop.db.backend.name {
+            "postgres" => {
+                "ALTER TABLE orders DROP CONSTRAINT orders_buyer, ADD CONSTRAINT orders_buyer FOREIGN KEY (buyer) REFERENCES users (id);\n"
+            }
+            "mysql" => {
+                "ALTER TABLE orders DROP FOREIGN KEY orders_buyer;\nALTER TABLE orders ADD CONSTRAINT orders_buyer_2 FOREIGN KEY (buyer) REFERENCES users (id);\n"
+            }
+            // Its keys follow a name that is dropped and given anew.
+            _ => {
+                let script = "CREATE TABLE users_new (id INTEGER PRIMARY KEY, full_name TEXT);\nINSERT INTO users_new SELECT id, full_name FROM users;\n\
+                     DROP TABLE users;\nALTER TABLE users_new RENAME TO users;\n";
+                let manifest = "description = \"x\"\n[[expand.allow]]\nstatement = \"DROP TABLE users\"\nreason = \"a test\"\n";
+                shop.project.migration(
+                    "0001_swap",
+                    &[("migration.toml", manifest), ("expand.sql", script)],
+                );
+                shop.run(&["expand"], 0);
+                assert!(
+                    shop.db
+                        .try_execute("PRAGMA foreign_keys = ON; INSERT INTO orders VALUES (2, 99)")
+                        .is_err()
+                );
+                return;
+            }
+        };
+        let allow = match shop.db.backend.name {
+            "postgres" => &["ALTER TABLE orders DROP CONSTRAINT", NUMBERED][..],
+            _ => &[
+                "ALTER TABLE orders DROP FOREIGN",
+                "ALTER TABLE orders ADD CONSTRAINT",
+            ],
+        };
+        swapping(&shop, &format!("{own}{again}"), allow);
+        shop.run(&["expand"], 0);
+        assert!(
+            shop.db
+                .try_execute("INSERT INTO orders VALUES (2, 99)")
+                .is_err()
+        );
+    }
+);
+
+scenario!(
+    /// A table that only gets another name keeps all it has, and so does one that nothing belongs to.
+    fn a_table_that_is_renamed_is_not_accused(db: Db) {
+        let shop = with_orders(db);
+        shop.project.migration(
+            "0001_rename",
+            &[
+                (
+                    "migration.toml",
+                    "description = \"x\"\n[[expand.allow]]\nstatement = \"ALTER TABLE users RENAME\"\nreason = \"a test\"\n",
+                ),
+                (
+                    "expand.sql",
+                    "ALTER TABLE users RENAME TO people;\nCREATE VIEW users AS SELECT * FROM people;\n",
+                ),
+            ],
+        );
+        shop.run(&["expand"], 0);
+    }
+);
+
+/// Everything else that PostgreSQL knows a table by, and the statement that gives it to the copy.
+#[test]
+fn rights_policies_sequences_and_publications_are_no_part_of_a_copy() {
+    for (before, what, again, allow) in [
+        (
+            "ALTER TABLE users ALTER id DROP IDENTITY; CREATE SEQUENCE ids OWNED BY users.id; ALTER TABLE users ALTER id SET DEFAULT nextval('ids')",
+            "the sequence behind `id` (`ALTER SEQUENCE ids OWNED BY users.id`)",
+            "ALTER SEQUENCE ids OWNED BY users.id;\n",
+            &[][..],
+        ),
+        (
+            "GRANT SELECT (full_name) ON users TO pg_monitor",
+            "the right SELECT (full_name) of `pg_monitor`",
+            "GRANT SELECT (full_name) ON users TO pg_monitor;\n",
+            &["GRANT SELECT (full_name) ON users"],
+        ),
+        (
+            "GRANT INSERT ON users TO pg_monitor",
+            "the right INSERT of `pg_monitor` (`GRANT INSERT ON users TO pg_monitor`)",
+            "GRANT INSERT ON users TO pg_monitor;\n",
+            &["GRANT INSERT ON users TO"],
+        ),
+        (
+            "ALTER TABLE users ENABLE ROW LEVEL SECURITY",
+            "row level security",
+            "ALTER TABLE users ENABLE ROW LEVEL SECURITY;\n",
+            &["ALTER TABLE users ENABLE ROW"],
+        ),
+        (
+            "CREATE POLICY mine ON users USING (id > 1)",
+            "the policy `mine`",
+            "CREATE POLICY mine ON users USING (id > 1);\n",
+            &["CREATE POLICY mine ON users"],
+        ),
+        (
+            "CREATE PUBLICATION feed FOR TABLE users",
+            "its place in the publication `feed`",
+            "ALTER PUBLICATION feed ADD TABLE users;\n",
+            &["ALTER PUBLICATION feed ADD TABLE"],
+        ),
+        (
+            "CREATE TABLE orgs (id int PRIMARY KEY); ALTER TABLE users ADD org int REFERENCES orgs (id)",
+            "its foreign key (org) to `orgs`",
+            "ALTER TABLE users ADD FOREIGN KEY (org) REFERENCES orgs (id);\n",
+            &["ALTER TABLE users ADD FOREIGN KEY"],
+        ),
+    ] {
+        let shop = Shop::new(Db::on("postgres"));
+        shop.db.execute(before);
+        let numbered = if before.contains("IDENTITY") {
+            ("", &[][..])
+        } else {
+            (SETVAL, &[NUMBERED][..])
+        };
+        swapping(&shop, numbered.0, numbered.1);
+        let data = shop.data();
+        let refused = shop.run(&["expand"], 1);
+        assert!(said(&refused).contains(what), "{before}: {refused:?}");
+        assert_eq!(shop.data(), data, "{before}");
+
+        let allow = [allow, numbered.1].concat();
+        swapping(&shop, &format!("{}{again}", numbered.0), &allow);
+        let ran = shop.project.migrate(&["expand"]);
+        assert_eq!(ran.code, 0, "{before}: {ran:?}");
+    }
+}
+
+/// An identity of the copy begins at 1: the next row would get the number of one that is there.
+#[test]
+fn numbers_are_not_given_out_twice() {
+    let shop = Shop::new(Db::on("postgres"));
+    shop.db.execute(
+        "DROP TABLE users; CREATE TABLE users (id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, full_name text); \
+         INSERT INTO users (full_name) VALUES ('Ann'), ('Bob')",
+    );
+    swapping(&shop, "", &[]);
+    let refused = shop.run(&["expand"], 1);
+    assert!(said(&refused).contains("setval"), "{refused:?}");
+    swapping(&shop, SETVAL, &[NUMBERED]);
+    shop.run(&["expand"], 0);
+    shop.db
+        .execute("INSERT INTO users (full_name) VALUES ('Cyd')");
+}

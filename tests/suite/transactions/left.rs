@@ -1,0 +1,208 @@
+//! Code that a contract leaves behind, whatever it is that the contract takes away: it fails when it is used, and who uses it
+//! are live versions.
+
+use crate::support::backend::Db;
+use crate::support::shop::{Shop, said};
+
+/// A contract, in a database that these statements have prepared.
+fn contracting(backend: &str, before: &str, contract: &str) -> Shop {
+    let shop = Shop::new(Db::on(backend));
+    shop.db.execute(before);
+    shop.project.migration(
+        "0001_old",
+        &[
+            (
+                "migration.toml",
+                "description = \"x\"\n[services.web]\nold = \"<1.1.0\"\n",
+            ),
+            ("contract.sql", contract),
+        ],
+    );
+    shop
+}
+
+#[track_caller]
+fn refused(backend: &str, before: &str, contract: &str, parts: &[&str]) {
+    let shop = contracting(backend, before, contract);
+    let data = shop.data();
+    let refused = shop.project.migrate(&["contract"]);
+    assert_eq!(refused.code, 1, "{before}; {contract}: {refused:?}");
+    for part in parts {
+        assert!(
+            said(&refused).contains(part),
+            "{part}: {contract}: {refused:?}"
+        );
+    }
+    assert_eq!(shop.data(), data, "{contract}");
+    assert_ne!(shop.phase(1), "contracted", "{contract}");
+}
+
+#[track_caller]
+fn passes(backend: &str, before: &str, contract: &str) {
+    let shop = contracting(backend, before, contract);
+    let ran = shop.project.migrate(&["contract"]);
+    assert_eq!(ran.code, 0, "{contract}: {ran:?}");
+}
+
+fn plpgsql(body: &str) -> String {
+    format!("CREATE FUNCTION f() RETURNS bigint LANGUAGE plpgsql AS $$ {body} $$")
+}
+
+#[test]
+fn functions_of_postgres_name_more_than_tables() {
+    let view = "CREATE VIEW names AS SELECT full_name FROM users";
+    let deep = "CREATE FUNCTION deep() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'";
+    let mood = "CREATE TYPE mood AS ENUM ('sad', 'glad')";
+    for (before, contract, part) in [
+        (format!("{view}; {}", plpgsql("BEGIN RETURN (SELECT count(*) FROM names); END")), "DROP VIEW names;\n", "`names`"),
+        (
+            format!("CREATE MATERIALIZED VIEW names AS SELECT 1 AS n; {}", plpgsql("BEGIN RETURN (SELECT sum(n) FROM public.names); END")),
+            "DROP MATERIALIZED VIEW names;\n",
+            "`names`",
+        ),
+        (format!("CREATE SEQUENCE tick; {}", plpgsql("BEGIN RETURN nextval('tick'); END")), "DROP SEQUENCE tick;\n", "the sequence `tick`"),
+        (format!("CREATE SEQUENCE tick; {}", plpgsql("BEGIN RETURN nextval('public.tick'); END")), "DROP SEQUENCE tick;\n", "the sequence `tick`"),
+        (format!("{deep}; {}", plpgsql("BEGIN RETURN deep() + 1; END")), "DROP FUNCTION deep();\n", "the function `deep`"),
+        (format!("{mood}; {}", plpgsql("BEGIN PERFORM 'sad'::mood; RETURN 1; END")), "DROP TYPE mood;\n", "the type `mood`"),
+        (format!("{mood}; {}", plpgsql("DECLARE m mood; BEGIN RETURN 1; END")), "DROP TYPE mood;\n", "the type `mood`"),
+        (
+            "CREATE DOMAIN short AS text CHECK (length(VALUE) < 9); CREATE FUNCTION f(x text) RETURNS text LANGUAGE sql AS 'SELECT CAST(x AS short)'".to_owned(),
+            "DROP DOMAIN short;\n",
+            "the type `short`",
+        ),
+        // Rows in variables.
+        (plpgsql("DECLARE u users%ROWTYPE; BEGIN SELECT * INTO u FROM users LIMIT 1; RETURN length(u.full_name); END"), "ALTER TABLE users DROP COLUMN full_name;\n", "`full_name`"),
+        (plpgsql("DECLARE u record; BEGIN FOR u IN SELECT * FROM users LOOP RETURN length(u.full_name); END LOOP; RETURN 0; END"), "ALTER TABLE users DROP COLUMN full_name;\n", "`full_name`"),
+        (
+            "CREATE FUNCTION f(u users) RETURNS int LANGUAGE sql AS 'SELECT length((u).full_name)'".to_owned(),
+            "ALTER TABLE users DROP COLUMN full_name;\n",
+            "`full_name`",
+        ),
+    ] {
+        refused("postgres", &before, contract, &["`f`", part]);
+    }
+    for (before, contract) in [
+        // Another one of its name stays.
+        (
+            format!(
+                "{deep}; CREATE FUNCTION deep(x int) RETURNS bigint LANGUAGE sql AS 'SELECT 2::bigint'; {}",
+                plpgsql("BEGIN RETURN deep(1); END")
+            ),
+            "DROP FUNCTION deep();\n",
+        ),
+        // A column may be called like a type, and a text may be the same word.
+        (
+            format!(
+                "{mood}; ALTER TABLE users ADD mood text; {}",
+                plpgsql("BEGIN RETURN (SELECT count(mood) FROM users WHERE mood = 'mood'); END")
+            ),
+            "DROP TYPE mood;\n",
+        ),
+        (
+            format!(
+                "CREATE SEQUENCE tick; {}",
+                plpgsql("BEGIN PERFORM 'tick'; RETURN 1; END")
+            ),
+            "DROP SEQUENCE tick;\n",
+        ),
+        (
+            format!(
+                "{view}; {}",
+                plpgsql("DECLARE names int; BEGIN names := 1; RETURN names; END")
+            ),
+            "DROP VIEW names;\n",
+        ),
+        // What takes its place does as well.
+        (
+            format!(
+                "{view}; {}",
+                plpgsql("BEGIN RETURN (SELECT count(*) FROM names); END")
+            ),
+            "DROP VIEW names;\nCREATE TABLE names (full_name text);\n",
+        ),
+    ] {
+        passes("postgres", &before, contract);
+    }
+}
+
+#[test]
+fn views_of_views_routines_of_routines_and_defaults_of_sequences() {
+    for (before, contract, parts) in [
+        (
+            "CREATE VIEW names AS SELECT full_name FROM users; CREATE VIEW short AS SELECT full_name FROM names",
+            "DROP VIEW names;\n",
+            &["the view `short`", "`names`"][..],
+        ),
+        (
+            "CREATE FUNCTION deep() RETURNS INT DETERMINISTIC RETURN 1; CREATE VIEW short AS SELECT deep() AS n",
+            "DROP FUNCTION deep;\n",
+            &["the view `short`", "`deep`"],
+        ),
+        (
+            "CREATE PROCEDURE deep() SELECT 1; CREATE PROCEDURE p() CALL deep()",
+            "DROP PROCEDURE deep;\n",
+            &["the procedure `p`", "`deep`"],
+        ),
+        (
+            "CREATE PROCEDURE deep(n INT) UPDATE users SET id = id WHERE id = n; \
+             CREATE TRIGGER t AFTER INSERT ON users FOR EACH ROW CALL deep(NEW.id)",
+            "DROP PROCEDURE deep;\nDROP TRIGGER t;\n",
+            &["the trigger `t`", "`deep`"],
+        ),
+    ] {
+        refused("mysql", before, contract, parts);
+    }
+    passes(
+        "mysql",
+        "CREATE PROCEDURE deep() SELECT 1; CREATE PROCEDURE p() CALL deep()",
+        "DROP PROCEDURE p;\nDROP PROCEDURE deep;\n",
+    );
+    let db = Db::on("mysql");
+    if crate::support::mysql::is_mariadb(&db) {
+        let before = "CREATE SEQUENCE tick; CREATE TABLE ticks (id INT DEFAULT NEXTVAL(tick))";
+        refused(
+            "mysql",
+            before,
+            "DROP SEQUENCE tick;\n",
+            &["the default `id` of `ticks`", "DROP DEFAULT"],
+        );
+        passes(
+            "mysql",
+            before,
+            "ALTER TABLE ticks ALTER id DROP DEFAULT;\nDROP SEQUENCE tick;\n",
+        );
+    }
+}
+
+#[test]
+fn what_sqlite_cannot_compile_any_more_is_seen() {
+    for (before, contract, parts) in [
+        (
+            "CREATE VIEW names AS SELECT full_name FROM users; CREATE TABLE log (n); CREATE TABLE orders (id INTEGER PRIMARY KEY); \
+             CREATE TRIGGER t AFTER INSERT ON orders BEGIN INSERT INTO log SELECT count(*) FROM names; END",
+            "DROP VIEW names;\n",
+            &["names"][..],
+        ),
+        // No text of ours would find this one: the name stands in an expression of another table's trigger.
+        (
+            "CREATE TABLE log (n); CREATE TABLE orders (id INTEGER PRIMARY KEY); \
+             CREATE TRIGGER t AFTER UPDATE ON orders WHEN NEW.id IN log BEGIN SELECT 1; END",
+            "DROP TABLE log;\n",
+            &["log"],
+        ),
+        // The child has no row yet.
+        (
+            "CREATE TABLE log (id INTEGER PRIMARY KEY); CREATE TABLE orders (id INTEGER PRIMARY KEY, log INTEGER REFERENCES log (id))",
+            "DROP TABLE log;\n",
+            &["the foreign key of `orders` to `log`"],
+        ),
+    ] {
+        refused("sqlite", before, contract, parts);
+    }
+    passes(
+        "sqlite",
+        "CREATE TABLE log (n); CREATE TABLE orders (id INTEGER PRIMARY KEY NOT NULL, must TEXT NOT NULL, twice AS (id * 2)); \
+         CREATE TRIGGER t AFTER UPDATE ON orders WHEN NEW.id IN log BEGIN SELECT 1; END",
+        "DROP TRIGGER t;\nDROP TABLE log;\n",
+    );
+}
