@@ -134,7 +134,8 @@ impl<'f> Guard<'f> {
                 format!("`{}` of `{table}` {how}", trigger.name)
             })
             .collect();
-        let (names, is_are) = (named.join("; "), "after the script the trigger");
+        let word = lost.first().map_or("trigger", |loss| loss.trigger.word);
+        let (names, is_are) = (named.join("; "), format!("after the script the {word}"));
         let owner = lost.iter().find_map(|loss| self.owner(loss));
         let said = lost.iter().any(|loss| loss.said_at.is_some());
         let message = match owner {

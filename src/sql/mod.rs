@@ -25,11 +25,11 @@ mod tests;
 
 use std::ops::Range;
 
-pub(crate) use dependents::DEFAULT;
 pub use dependents::{
     Attached, Commits, Dependent, Dependents, Gone, How, Inventory, Left, Lost, Met, Relation,
     RelationKind, Runs, Texts, Visible,
 };
+pub(crate) use dependents::{DEFAULT, RULE};
 pub use facts::Ddl;
 use facts::Grammar;
 pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_select};

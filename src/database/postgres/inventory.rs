@@ -3,7 +3,8 @@
 use super::Postgres;
 use crate::database::{Connection as _, DatabaseError, Row};
 use crate::sql::{
-    Dependent, Dependents, Dialect, Inventory, ObjectKind, Relation, RelationKind, Runs, Visible,
+    Dependent, Dependents, Dialect, Inventory, ObjectKind, RULE, Relation, RelationKind, Runs,
+    Visible,
 };
 
 /// The schemas that are neither the server's nor the ledger's.
@@ -51,6 +52,12 @@ impl Postgres {
                 "SELECT n.nspname::text, c.relname::text, pg_get_viewdef(c.oid) \
                  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v' AND {THEIRS}"
             ),
+            // What makes a view of a relation is a rule as well, and told above.
+            format!(
+                "SELECT n.nspname::text, r.rulename::text, pg_get_ruledef(r.oid), c.relname::text, r.ev_enabled::text \
+                 FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE r.rulename <> '_RETURN' AND {THEIRS}"
+            ),
         ];
         let attached = super::attached::queries(THEIRS);
         let queries: Vec<String> = queries.into_iter().chain(attached).collect();
@@ -76,6 +83,20 @@ impl Postgres {
             let (name, text) = (row.text(1)?, row.text(2)?);
             let view = dependent(ObjectKind::View, "view", row.text(0)?, name, text);
             inventory.code.all.push(view);
+        }
+        for row in results.next().unwrap_or_default() {
+            let fires = matches!(row.text(4)?, "O" | "A");
+            inventory.code.all.push(Dependent {
+                table: Some(row.text(3)?.to_owned()),
+                runs: if fires { Runs::Used } else { Runs::Never },
+                ..dependent(
+                    ObjectKind::Trigger,
+                    RULE,
+                    row.text(0)?,
+                    row.text(1)?,
+                    row.text(2)?,
+                )
+            });
         }
         for rows in results {
             let attached = rows.iter().map(super::attached::read);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::{Dialect, ObjectKind, Script, Statement, Verb};
 use super::firing::{Less, Renames, Texts, is_at_work};
-use super::{Attached, Commits, Dependent, Dependents, Gone, Left, names};
+use super::{Attached, Commits, Dependent, Dependents, Gone, Left, RULE, names};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RelationKind {
@@ -219,6 +219,10 @@ impl Inventory {
 
     /// Whether the statement names the trigger where it drops it or, for one that does less, makes or changes it.
     fn says(&self, statement: &Statement, trigger: &Dependent, how: &How) -> bool {
+        if trigger.word == RULE {
+            let says = |word: &str| super::says(self.dialect(), &statement.text, word);
+            return says(RULE) && says(&trigger.name);
+        }
         statement.objects().any(|object| {
             let is_meant = match (how, object.verb) {
                 (_, Verb::Drop) => true,

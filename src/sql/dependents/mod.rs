@@ -157,6 +157,9 @@ impl Gone {
 /// The word of a column's default, which is code as well.
 pub(crate) const DEFAULT: &str = "default";
 
+/// The word of a rewrite rule, which does at a write what a trigger may do.
+pub(crate) const RULE: &str = "rule";
+
 /// A dependent that is left behind: the statement at `index` takes away what it names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Left {
@@ -403,8 +406,9 @@ impl Dependents {
     /// What the database itself sees to: it refuses, or it changes the text along.
     fn can_break(&self, one: &Dependent, gone: &Gone) -> bool {
         match (self.dialect, one.kind, gone.verb) {
-            // Views are tied to their columns; a CASCADE is another matter.
+            // Views and rules are tied to their columns; a CASCADE is another matter.
             (Dialect::Postgres, ObjectKind::View, _) => false,
+            (Dialect::Postgres, _, _) if one.word == RULE => false,
             (Dialect::Sqlite, _, Verb::Rename) => false,
             _ => true,
         }

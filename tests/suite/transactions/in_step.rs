@@ -234,3 +234,48 @@ fn a_partition_on_which_the_trigger_is_disabled_is_seen() {
     let refused = shop.run(&["contract", "2"], 1);
     assert!(said(&refused).contains("users_sync"), "{refused:?}");
 }
+
+/// A rule does at a write what a trigger may do.
+#[test]
+fn rules_are_kept_or_dropped_by_name() {
+    let rule = |does: &str| {
+        format!(
+            "CREATE OR REPLACE RULE noted AS ON UPDATE TO users DO ALSO INSERT INTO log VALUES ({does});\n"
+        )
+    };
+    let swap = "CREATE TABLE users_new (LIKE users INCLUDING ALL);\nINSERT INTO users_new SELECT * FROM users;\n\
+         ALTER TABLE users RENAME TO users_old;\nALTER TABLE users_new RENAME TO users;\n\
+         SELECT setval(pg_get_serial_sequence('users', 'id'), max(id)) FROM users;\n";
+    for (script, code) in [
+        (swap.to_owned(), 1),
+        ("ALTER TABLE users DISABLE RULE noted;\n".to_owned(), 1),
+        (
+            "DO $$ BEGIN EXECUTE 'DROP RULE noted ON users'; END $$;\n".to_owned(),
+            1,
+        ),
+        (format!("{swap}{}", rule("OLD.id")), 0),
+        ("DROP RULE noted ON users;\n".to_owned(), 0),
+        (rule("NEW.id"), 0),
+        (
+            "ALTER TABLE users RENAME COLUMN id TO number;\n".to_owned(),
+            0,
+        ),
+    ] {
+        let shop = Shop::new(Db::on("postgres"));
+        shop.db.execute("CREATE TABLE log (id bigint)");
+        shop.db.execute(&rule("OLD.id"));
+        let allow: Vec<String> = script
+            .split(";\n")
+            .filter(|statement| !statement.is_empty())
+            .map(|statement| statement.split(' ').take(5).collect::<Vec<_>>().join(" "))
+            .collect();
+        let allow: Vec<&str> = allow.iter().map(String::as_str).collect();
+        second(&shop, &script, &allow);
+        let ran = shop.project.migrate(&["expand"]);
+        assert_eq!(ran.code, code, "{script}: {ran:?}");
+        assert!(
+            code == 0 || said(&ran).contains("`noted` of `users`"),
+            "{script}: {ran:?}"
+        );
+    }
+}
