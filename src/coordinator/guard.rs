@@ -72,6 +72,9 @@ impl<'f> Guard<'f> {
         file: &'f ScriptFile,
         owned: &'f [Owned],
     ) -> Result<Self, DatabaseError> {
+        if !file.script.may_take() {
+            return Self::look(connection, file, owned).await;
+        }
         connection.begin(Access::Read).await?;
         let looked = Self::look(connection, file, owned).await;
         connection.rollback().await?;

@@ -35,7 +35,10 @@ impl Coordinator<'_> {
         let recorded = looked.await?;
         let statements = &run.file.script.statements;
         check_unchanged(run.file, &recorded, &id, run.step)?;
-        let owned = self.owned_by_others(&id).await?;
+        let owned = match run.file.script.may_take() {
+            true => self.owned_by_others(&id).await?,
+            false => Vec::new(),
+        };
         let guard = self.foresee(run, &owned, &recorded).await?;
         let mut recheck = run.recheck;
         self.said.clear();

@@ -81,14 +81,42 @@ pub async fn look_at_sync(
     situation: &mut Situation,
     connection: &mut dyn Connection,
 ) -> Result<(), CoordinatorError> {
+    let schema = &situation.evidence.schema;
+    if made(project, schema, None, connection.capabilities().dialect).is_empty() {
+        return Ok(());
+    }
     let Some(mut ledger) = Ledger::read(connection).await? else {
         return Ok(());
     };
     let connection = ledger.connection().await?;
-    let found = out_of_step(project, &situation.evidence.schema, None, connection).await;
+    let found = out_of_step(project, schema, None, connection).await;
     ledger.rollback().await?;
     situation.evidence.facts.out_of_step = found?;
     Ok(())
+}
+
+/// The triggers that migrations under way have made, with the scripts that have.
+fn made<'p>(
+    project: &'p Project,
+    schema: &Schema,
+    only: Option<&MigrationId>,
+    dialect: Dialect,
+) -> Vec<(&'p Migration, &'p Script, Dependents)> {
+    let states = schema.migrations().iter();
+    let relied = states.filter(|state| {
+        // What is being added is not there yet, or not any more.
+        is_in_step(state)
+            && !matches!(state.phase, Phase::Expanding | Phase::Reverting)
+            && only.is_none_or(|id| id == state.id())
+    });
+    let made = relied.filter_map(|state| {
+        let migration = project.get(state.id())?;
+        let expand = migration.files(dialect).expand.as_ref()?;
+        let made = Dependents::made_by(&expand.script);
+        triggers(&made).next()?;
+        Some((migration, &expand.script, made))
+    });
+    made.collect()
 }
 
 /// Which of the migrations that are under way no longer keep their formats in step as their files say. In a transaction.
@@ -101,22 +129,7 @@ pub(super) async fn out_of_step(
     connection: &mut dyn Connection,
 ) -> Result<Vec<OutOfStep>, DatabaseError> {
     let dialect = connection.capabilities().dialect;
-    let states = schema.migrations().iter();
-    let relied = states.filter(|state| {
-        // What is being added is not there yet.
-        is_in_step(state)
-            && state.phase != Phase::Expanding
-            && only.is_none_or(|id| id == state.id())
-    });
-    let made: Vec<(&Migration, &Script, Dependents)> = relied
-        .filter_map(|state| {
-            let migration = project.get(state.id())?;
-            let expand = migration.files(dialect).expand.as_ref()?;
-            let made = Dependents::made_by(&expand.script);
-            triggers(&made).next()?;
-            Some((migration, &expand.script, made))
-        })
-        .collect();
+    let made = made(project, schema, only, dialect);
     if made.is_empty() {
         return Ok(Vec::new());
     }
@@ -127,7 +140,7 @@ pub(super) async fn out_of_step(
     let mut found = Vec::new();
     for (migration, script, made) in made {
         for trigger in triggers(&made) {
-            if is_changed_elsewhere(project, migration, dialect, trigger) {
+            if is_changed_elsewhere(project, schema, migration.id(), dialect, trigger) {
                 continue;
             }
             let Some(how) = inventory.falls_short(&made, script, trigger) else {
@@ -146,22 +159,20 @@ pub(super) async fn out_of_step(
 /// Whether the script of another migration may have made it another than it was, as somebody has vouched for.
 fn is_changed_elsewhere(
     project: &Project,
-    own: &Migration,
+    schema: &Schema,
+    own: &MigrationId,
     dialect: Dialect,
     trigger: &Dependent,
 ) -> bool {
-    let others = project
-        .migrations
-        .iter()
-        .filter(|other| other.id() != own.id());
-    let mut scripts = others.flat_map(|other| {
-        let files = other.files(dialect);
-        [&files.expand, &files.contract, &files.revert]
+    let applied = schema.migrations().iter();
+    let others = applied.filter(|state| state.id() != own && state.phase != Phase::Pending);
+    let mut scripts = others.flat_map(|state| {
+        let files = project.get(state.id()).map(|other| other.files(dialect));
+        let contract = files.filter(|_| state.phase.contract_has_begun());
+        let expand = files.and_then(|files| files.expand.as_ref());
+        [expand, contract.and_then(|files| files.contract.as_ref())]
     });
-    scripts.any(|file| {
-        file.as_ref()
-            .is_some_and(|file| changes(&file.script, trigger))
-    })
+    scripts.any(|file| file.is_some_and(|file| changes(&file.script, trigger)))
 }
 
 fn changes(script: &Script, trigger: &Dependent) -> bool {
