@@ -221,7 +221,8 @@ impl Inventory {
     fn says(&self, statement: &Statement, trigger: &Dependent, how: &How) -> bool {
         if trigger.word == RULE {
             let says = |word: &str| super::says(self.dialect(), &statement.text, word);
-            return says(RULE) && says(&trigger.name);
+            let is_meant = matches!(how, How::Less(_)) || says("drop");
+            return is_meant && says(RULE) && says(&trigger.name);
         }
         statement.objects().any(|object| {
             let is_meant = match (how, object.verb) {

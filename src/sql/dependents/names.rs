@@ -320,8 +320,12 @@ impl Wanted<'_> {
             for (index, piece) in statement.iter().enumerate() {
                 let Piece::Name(name) = piece else { continue };
                 let after = |ahead: usize| statement.get(index + ahead);
-                let is_typed = self.is_table(after(1))
-                    && after(2).is_none_or(|next| {
+                let of = match after(2) {
+                    Some(dot) if dot.is_sign(".") => 3,
+                    _ => 1,
+                };
+                let is_typed = self.is_table(after(of))
+                    && after(of + 1).is_none_or(|next| {
                         next.is_sign("%") || matches!(next, Piece::Comma | Piece::Close)
                     });
                 let before = index.checked_sub(1).and_then(|at| statement.get(at));

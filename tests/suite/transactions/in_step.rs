@@ -1,7 +1,7 @@
 //! What keeps formats in step for a migration that is under way does it until its contract: a trigger of the same name that
 //! does less is none, whoever made it.
 
-use super::sync::{drop_sync, second, sync, synced};
+use super::sync::{drop_sync, name_again, second, sync, synced};
 use crate::support::backend::Db;
 use crate::support::project::Signal;
 use crate::support::shop::{Shop, said};
@@ -34,6 +34,7 @@ fn replacing(db: &Db) -> &'static str {
 
 /// The contract of another migration, which is no part of the first one's.
 fn contract_of_another(shop: &Shop, contract: &str, allow: &[&str]) {
+    name_again(shop);
     let mut manifest = "description = \"Another\"\n".to_owned();
     for statement in allow {
         manifest.push_str(&format!(
@@ -163,7 +164,6 @@ fn every_way_to_weaken_a_trigger_is_refused() {
         ),
         "CREATE OR REPLACE FUNCTION users_sync() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := 'x'; RETURN NEW; END $$;\n"
             .to_owned(),
-        "ALTER FUNCTION users_sync() SET search_path = pg_temp;\n".to_owned(),
         format!(
             "CREATE TABLE users_new (LIKE users INCLUDING ALL);\n{}ALTER TABLE users RENAME TO users_old;\n\
              ALTER TABLE users_new RENAME TO users;\n",
