@@ -218,7 +218,7 @@ fn a_partition_on_which_the_trigger_is_disabled_is_seen() {
         sync(&shop.db, "users_sync", "users")
     );
     shop.project.migration(
-        "0001_synced",
+        "0001_parted",
         &[
             ("migration.toml", "description = \"x\"\nsync = \"both\"\n[services.web]\nold = \"<2.0.0\"\nnew = \">=2.0.0\"\n"),
             ("expand.sql", &expand),
