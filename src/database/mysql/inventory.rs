@@ -124,7 +124,7 @@ fn foreign_key(row: &Row) -> Result<[Attached; 2], DatabaseError> {
         name: name.to_owned(),
         what: format!("the foreign key of `{child}` ({of})"),
         detail: String::new(),
-        number: 0,
+        number: None,
         with: Some(child.to_owned()),
         columns: columns.clone(),
         again: format!("ALTER TABLE {child} DROP FOREIGN KEY {name}; {again}"),

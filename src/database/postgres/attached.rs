@@ -23,24 +23,24 @@ pub(super) fn queries(theirs: &str) -> Vec<String> {
     vec![
         format!(
             "SELECT n.nspname::text, c.relname::text, {grantee}, format('the right %s of `%s`', g.privilege_type, {grantee}), \
-               '', 0::bigint, NULL::text, '', format('GRANT %s ON %s TO %s', g.privilege_type, quote_ident(c.relname), {to}) \
+               '', NULL::bigint, NULL::text, '', format('GRANT %s ON %s TO %s', g.privilege_type, quote_ident(c.relname), {to}) \
              {of_tables} CROSS JOIN LATERAL aclexplode(c.relacl) g WHERE g.grantee <> c.relowner"
         ),
         format!(
             "SELECT n.nspname::text, c.relname::text, pg_get_userbyid(c.relowner)::text, \
-               format('its owner `%s`', pg_get_userbyid(c.relowner)), '', 0::bigint, NULL::text, '', \
+               format('its owner `%s`', pg_get_userbyid(c.relowner)), '', NULL::bigint, NULL::text, '', \
                format('ALTER TABLE %s OWNER TO %s', quote_ident(c.relname), quote_ident(pg_get_userbyid(c.relowner)::text)) {of_tables}"
         ),
         format!(
             "SELECT n.nspname::text, c.relname::text, {grantee}, \
-               format('the right %s (%s) of `%s`', g.privilege_type, a.attname, {grantee}), '', 0::bigint, NULL::text, \
+               format('the right %s (%s) of `%s`', g.privilege_type, a.attname, {grantee}), '', NULL::bigint, NULL::text, \
                a.attname::text, \
                format('GRANT %s (%s) ON %s TO %s', g.privilege_type, quote_ident(a.attname), quote_ident(c.relname), {to}) \
              {of_tables} JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
              CROSS JOIN LATERAL aclexplode(a.attacl) g"
         ),
         format!(
-            "SELECT n.nspname::text, c.relname::text, 'security', 'row level security' || s.forced, '', 0::bigint, NULL::text, \
+            "SELECT n.nspname::text, c.relname::text, 'security', 'row level security' || s.forced, '', NULL::bigint, NULL::text, \
                '', format('ALTER TABLE %s %s ROW LEVEL SECURITY', quote_ident(c.relname), s.verb) \
              {of_tables} JOIN (VALUES (false, '', 'ENABLE'), (true, ' for its owner too', 'FORCE')) s(is_forced, forced, verb) \
                ON CASE WHEN s.is_forced THEN c.relforcerowsecurity ELSE c.relrowsecurity END"
@@ -48,13 +48,13 @@ pub(super) fn queries(theirs: &str) -> Vec<String> {
         format!(
             "SELECT n.nspname::text, c.relname::text, p.polname::text, format('the policy `%s`', p.polname), \
                concat_ws(' ', p.polcmd, p.polpermissive, p.polroles::text, pg_get_expr(p.polqual, p.polrelid), \
-                 pg_get_expr(p.polwithcheck, p.polrelid)), 0::bigint, NULL::text, '', \
+                 pg_get_expr(p.polwithcheck, p.polrelid)), NULL::bigint, NULL::text, '', \
                format('CREATE POLICY %s ON %s …', quote_ident(p.polname), quote_ident(c.relname)) \
              {of_tables} JOIN pg_policy p ON p.polrelid = c.oid"
         ),
         format!(
             "SELECT n.nspname::text, c.relname::text, p.pubname::text, format('its place in the publication `%s`', p.pubname), \
-               '', 0::bigint, NULL::text, '', \
+               '', NULL::bigint, NULL::text, '', \
                format('ALTER PUBLICATION %s ADD TABLE %s', quote_ident(p.pubname), quote_ident(c.relname)) \
              {of_tables} JOIN pg_publication_rel r ON r.prrelid = c.oid JOIN pg_publication p ON p.oid = r.prpubid"
         ),
@@ -75,7 +75,7 @@ pub(super) fn queries(theirs: &str) -> Vec<String> {
         // Keys that lead to the table, and its own.
         format!(
             "SELECT n.nspname::text, c.relname::text, f.conname::text, \
-               format('the foreign key of `%s` (%s)', o.relname, {of}), '', 0::bigint, o.relname::text, {between}, \
+               format('the foreign key of `%s` (%s)', o.relname, {of}), '', NULL::bigint, o.relname::text, {between}, \
                format('ALTER TABLE %1$s DROP CONSTRAINT %2$s, ADD CONSTRAINT %2$s FOREIGN KEY (%3$s) REFERENCES %4$s (%5$s)', \
                  quote_ident(o.relname), quote_ident(f.conname), {of}, quote_ident(c.relname), {parents}) \
              {of_tables} {of_keys} AND f.confrelid = c.oid JOIN pg_class o ON o.oid = f.conrelid",
@@ -84,7 +84,7 @@ pub(super) fn queries(theirs: &str) -> Vec<String> {
         ),
         format!(
             "SELECT n.nspname::text, c.relname::text, f.conname::text, \
-               format('its foreign key (%s) to `%s`', {of}, o.relname), '', 0::bigint, NULL::text, {between}, \
+               format('its foreign key (%s) to `%s`', {of}, o.relname), '', NULL::bigint, NULL::text, {between}, \
                format('ALTER TABLE %s ADD FOREIGN KEY (%s) REFERENCES %s (%s)', quote_ident(c.relname), {of}, \
                  quote_ident(o.relname), {parents}) \
              {of_tables} {of_keys} AND f.conrelid = c.oid JOIN pg_class o ON o.oid = f.confrelid",
@@ -102,7 +102,7 @@ pub(super) fn read(row: &Row) -> Result<Attached, DatabaseError> {
         name: row.text(2)?.to_owned(),
         what: row.text(3)?.to_owned(),
         detail: row.text(4)?.to_owned(),
-        number: row.int(5)?,
+        number: row.optional_int(5)?,
         with: row.optional_text(6)?.map(ToOwned::to_owned),
         columns: columns
             .filter(|column| !column.is_empty())

@@ -74,7 +74,7 @@ impl Sqlite {
                 name: child.to_owned(),
                 what: format!("the foreign key of `{child}` ({column})"),
                 detail: String::new(),
-                number: 0,
+                number: None,
                 with: Some(child.to_owned()),
                 columns: vec![column.to_owned()],
                 again: format!(

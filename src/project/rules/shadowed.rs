@@ -2,7 +2,7 @@
 //! temporary one, and the real table stays as it was.
 
 use crate::model::Step;
-use crate::sql::{Gone, Verb};
+use crate::sql::{Gone, ObjectKind, Verb};
 
 use super::super::finding::Finding;
 use super::super::later;
@@ -41,6 +41,7 @@ fn named_by(scripts: &Scripts<'_>, table: &str) -> Option<String> {
     });
     manifest.or_else(|| {
         let gone = Gone {
+            kind: ObjectKind::Table,
             verb: Verb::Drop,
             schema: None,
             table: table.to_owned(),

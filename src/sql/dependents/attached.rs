@@ -16,8 +16,8 @@ pub struct Attached {
     pub what: String,
     /// What else has to be the same: the text of a policy.
     pub detail: String,
-    /// How far it has come: the last number of a sequence. One that has come further does as well.
-    pub number: i64,
+    /// Of a sequence, how far it has come. One that has come further does as well.
+    pub number: Option<i64>,
     /// Another table without which it is not missed.
     pub with: Option<String>,
     /// Columns, of the other table if there is one, without which it is not missed.
@@ -59,6 +59,12 @@ impl Script {
             .then_some(index)
     }
 
+    fn copies_rows(&self) -> bool {
+        ["insert", "select", "copy", "execute"]
+            .iter()
+            .any(|word| self.says_word(word))
+    }
+
     fn says_word(&self, word: &str) -> bool {
         let mut statements = self.statements.iter();
         statements.any(|statement| super::says(self.dialect, &statement.text, word))
@@ -72,6 +78,10 @@ impl Inventory {
     pub fn left_off(&self, after: &Self, script: &Script) -> Vec<&Attached> {
         let mut missed = self.of_swapped(after, script);
         missed.retain(|one| {
+            // Where the new table is empty, the numbers may begin anew.
+            if one.number.is_some() && !script.copies_rows() {
+                return false;
+            }
             let mut same = after
                 .attached
                 .iter()
@@ -151,6 +161,7 @@ fn takes_away(script: &Script, one: &Attached) -> bool {
                 && (grammar.identifier)(token.text(text))
                     .is_some_and(|name| script.dialect.may_be_same_name(&name, &one.name))
         });
-        names && WORDS.iter().any(says)
+        let ends_identity = one.number.is_some() && says(&"identity") && says(&"drop");
+        ends_identity || names && WORDS.iter().any(says)
     })
 }
