@@ -103,7 +103,8 @@ fn is_ambiguous(script: &Script, matches: &[usize]) -> bool {
 /// How the statement begins, so that no other one of the script does.
 fn beginning(script: &Script, index: usize) -> String {
     const LEAST: usize = 4;
-    let pieces: Vec<&str> = text(script, index).split_whitespace().collect();
+    let text_of_it = plain(text(script, index));
+    let pieces: Vec<&str> = text_of_it.split_whitespace().collect();
     for length in LEAST..pieces.len() {
         let beginning = pieces.get(..length).unwrap_or_default().join(" ");
         let wanted = words(&beginning);
@@ -230,8 +231,38 @@ fn unused(source: &Source, allowance: &Allowance, file: &str, scripts: &[Needs<'
     );
 }
 
-/// The words and signs of a statement, in lower case.
+/// The text without its comments, which say nothing of what is allowed.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut quote = None;
+    while let Some(c) = rest.chars().next() {
+        let comment = match quote {
+            None if rest.starts_with("--") => Some(rest.find('\n').unwrap_or(rest.len())),
+            None if rest.starts_with("/*") && !rest.starts_with("/*!") => {
+                Some(rest.find("*/").map_or(rest.len(), |end| end + 2))
+            }
+            _ => None,
+        };
+        if let Some(end) = comment {
+            plain.push(' ');
+            rest = rest.get(end..).unwrap_or_default();
+            continue;
+        }
+        match quote {
+            Some(open) if open == c => quote = None,
+            None if matches!(c, '\'' | '"' | '`') => quote = Some(c),
+            _ => {}
+        }
+        plain.push(c);
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+    }
+    plain
+}
+
+/// The words and signs of a statement, in lower case and without comments.
 fn words(text: &str) -> Vec<String> {
+    let text = plain(text);
     let mut words: Vec<String> = Vec::new();
     let mut in_word = false;
     for c in text.trim().trim_end_matches(';').chars() {
@@ -265,6 +296,26 @@ mod tests {
             ("VACUUM", "VACUUM", true),
             ("VACUUM", "VACUUM FULL", false),
             ("create table x(a", "CREATE TABLE x ( a text )", true),
+            (
+                "DROP INDEX users_name",
+                "DROP /* it was slow */ INDEX -- at last\n users_name",
+                true,
+            ),
+            (
+                "DROP INDEX -- at last\n users_name",
+                "DROP INDEX users_name",
+                true,
+            ),
+            (
+                "DELETE FROM t WHERE a = '--'",
+                "DELETE FROM t WHERE a = '--' AND b",
+                true,
+            ),
+            (
+                "DELETE FROM t WHERE a = '/*x'",
+                "DELETE FROM t WHERE a = '/*y'",
+                false,
+            ),
         ] {
             let allowance = Allowance {
                 step: Step::Expand,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::model::{MigrationId, Step};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, Script};
 
 use super::links::Links;
 use super::manifest::MANIFEST_FILE;
@@ -132,6 +132,17 @@ impl Directory {
         of_step()
             .find(|found| found.only == Some(dialect))
             .or_else(|| of_step().find(|found| found.only.is_none()))
+    }
+
+    /// Whether its scripts hold nothing but comments, as `migrate new` writes them.
+    pub fn is_blank(&self, dialect: Dialect) -> bool {
+        let is_blank = |candidate: &Candidate| {
+            candidate.source.as_ref().is_some_and(|source| {
+                Script::parse(dialect, source.text())
+                    .is_ok_and(|script| script.statements.is_empty())
+            })
+        };
+        self.candidates.len() > 1 && self.candidates.iter().all(is_blank)
     }
 
     pub fn has(&self, step: Step) -> bool {

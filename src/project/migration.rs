@@ -82,6 +82,13 @@ pub(super) fn load(
     let mut problems = std::mem::take(&mut directory.problems);
     let dialects = &around.database.dialects;
     problems.extend(checks::variants(around.root, &directory, dialects));
+    let is_blank = dialects
+        .first()
+        .is_some_and(|dialect| directory.is_blank(*dialect));
+    if is_blank {
+        problems.extend(not_filled_in(directory));
+        return (None, problems);
+    }
     let manifest = directory.manifest.as_ref().and_then(manifest::read);
     let files = examined::read_scripts(&directory, around, manifest.as_ref());
     let mut declaration = None;
@@ -127,6 +134,22 @@ pub(super) fn load(
                 manifest: file,
             });
     (migration, problems)
+}
+
+/// What is not written yet is not wrong: what to write is said once.
+fn not_filled_in(directory: Directory) -> Vec<Problem> {
+    let mut candidates = directory.candidates.into_iter();
+    let Some(source) = candidates.next().and_then(|first| first.source) else {
+        return Vec::new();
+    };
+    source.error(
+        "not-filled-in",
+        0..0,
+        "this migration is not filled in yet: its scripts hold nothing but comments",
+        "write what adds the new format here and what removes the old one in `contract.sql`, delete the file that is not needed, and \
+         say in `migration.toml` which versions use what",
+    );
+    source.into_parts().1
 }
 
 fn declare(directory: &Directory, manifest: &Manifest) -> Declaration {

@@ -1,6 +1,6 @@
 //! What a script as a whole knows: a change to something it made itself cannot be noticed by old code.
 
-use super::facts::{Facts, Refusal, Subject};
+use super::facts::{Facts, Needs, Refusal, Subject};
 use super::{Dialect, Effect, Losing, Mode, Object, ObjectKind, Place, Verb};
 
 /// What a statement does in the light of those before and after it.
@@ -16,6 +16,9 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
         dialect,
         new: Vec::new(),
         vacated: Vec::new(),
+        left_null: Vec::new(),
+        filled: filled(facts),
+        has_code: makes_code(facts),
     };
     facts
         .iter()
@@ -25,6 +28,8 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
             let is_new = names.are_new(&fact.subjects) || names.are_new(&fact.only_columns);
             let earlier = facts.get(..index).unwrap_or_default();
             let replaced = || replaced(dialect, fact, earlier);
+            names.note_null(fact);
+            let asks = names.asks(fact);
             let instead = || instead(dialect, fact, earlier);
             let runs = fact.runs.as_ref();
             let own = match refused(dialect, fact, facts)
@@ -39,6 +44,7 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
                     None => fact.effect.clone(),
                 },
             };
+            let own = asked(own, asks);
             let effect = match &own {
                 Effect::Destructive { .. } if is_new => Effect::Additive,
                 Effect::Destructive { .. } if recreated(dialect, mode, fact, later) => {
@@ -59,6 +65,39 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
                 hazard,
                 loses,
             }
+        })
+        .collect()
+}
+
+/// The effect of a statement that also asks this of rows of old versions.
+fn asked(own: Effect, asks: Option<String>) -> Effect {
+    match (own, asks) {
+        (Effect::Additive | Effect::Data, Some(why)) => Effect::Destructive { why },
+        (Effect::Destructive { why }, Some(more)) => Effect::Destructive {
+            why: format!("{why}; {more}"),
+        },
+        (own, _) => own,
+    }
+}
+
+/// Whether a script makes code that may write any column when old versions write a row.
+fn makes_code(facts: &[Facts]) -> bool {
+    facts.iter().flat_map(|fact| &fact.objects).any(|object| {
+        object.kind == ObjectKind::Trigger && matches!(object.verb, Verb::Create | Verb::Alter)
+    })
+}
+
+/// The columns that get a default, or become NOT NULL, in another statement than the one that adds them.
+fn filled(facts: &[Facts]) -> Vec<Subject> {
+    let objects = facts.iter().flat_map(|fact| &fact.objects);
+    objects
+        .filter(|object| object.kind == ObjectKind::Column && object.verb == Verb::Alter)
+        .filter_map(|object| {
+            Some(Subject {
+                kind: ObjectKind::Column,
+                schema: object.schema.clone(),
+                name: format!("{}.{}", object.table.as_ref()?, object.name),
+            })
         })
         .collect()
 }
@@ -180,12 +219,25 @@ fn same_option(dialect: Dialect, a: Option<&str>, b: Option<&str>) -> bool {
     }
 }
 
+/// Tables and views have their names in one place.
+const fn relation(kind: ObjectKind) -> ObjectKind {
+    match kind {
+        ObjectKind::View | ObjectKind::MaterializedView => ObjectKind::Table,
+        kind => kind,
+    }
+}
+
 struct Names {
     dialect: Dialect,
     /// Made by this script, under names that nobody used before it.
     new: Vec<Subject>,
     /// Names that something else had before this script: old code may still say them.
     vacated: Vec<Subject>,
+    /// Columns of this script that old versions leave NULL.
+    left_null: Vec<Subject>,
+    /// Columns that get a value by a statement of their own.
+    filled: Vec<Subject>,
+    has_code: bool,
 }
 
 impl Names {
@@ -196,13 +248,43 @@ impl Names {
                 .all(|subject| self.is_in(&self.new, subject))
     }
 
+    /// Columns that may have been there are none of this script's.
+    fn note_null(&mut self, fact: &Facts) {
+        for column in &fact.left_null {
+            let may_be_there = fact.objects.iter().any(|object| {
+                object.kind == ObjectKind::Column
+                    && (object.if_exists_or_not || object.verb != Verb::Create)
+                    && column.name.ends_with(&format!(".{}", object.name))
+            });
+            let known = self.is_in(&self.vacated, column) || self.is_in(&self.filled, column);
+            if !may_be_there && !known && !self.has_code {
+                self.left_null.push(column.clone());
+            }
+        }
+    }
+
+    /// What the statement asks of rows that old versions write.
+    fn asks(&self, fact: &Facts) -> Option<String> {
+        let is_null = |column: &Subject| self.is_in(&self.left_null, column);
+        let asked: Vec<&str> = fact
+            .unless
+            .iter()
+            .filter(|unless| match unless.needs {
+                Needs::Any => !unless.columns.iter().any(is_null),
+                Needs::All => unless.columns.is_empty() || !unless.columns.iter().all(is_null),
+            })
+            .map(|unless| unless.why.as_str())
+            .collect();
+        (!asked.is_empty()).then(|| asked.join("; "))
+    }
+
     fn is_in(&self, list: &[Subject], subject: &Subject) -> bool {
         list.iter().any(|other| self.is(subject, other))
     }
 
     /// A name without a schema may or may not be in any given one, so those are two names.
     fn is(&self, a: &Subject, b: &Subject) -> bool {
-        a.kind == b.kind
+        relation(a.kind) == relation(b.kind)
             && self.dialect.same_name(&a.name, &b.name)
             && same_option(self.dialect, a.schema.as_deref(), b.schema.as_deref())
     }
@@ -216,10 +298,15 @@ impl Names {
             self.note_column(object);
             return;
         }
+        let name = match (self.dialect, object.kind, &object.table) {
+            // Its name belongs to its table.
+            (Dialect::Mysql, ObjectKind::Index, Some(table)) => format!("{table}.{}", object.name),
+            _ => object.name.clone(),
+        };
         let subject = Subject {
             kind: object.kind,
             schema: object.schema.clone(),
-            name: object.name.clone(),
+            name,
         };
         match object.verb {
             // IF NOT EXISTS and OR REPLACE may have met something that old code uses.

@@ -272,3 +272,241 @@ fn only_the_scripts_own_trigger_is_replaced_unnoticed() {
         );
     }
 }
+
+/// Old versions leave NULL what they do not know: a constraint on that asks nothing of them.
+#[test]
+fn a_constraint_on_columns_that_old_versions_leave_null_is_additive() {
+    use Dialect::{Mysql, Postgres, Sqlite};
+    let all: &[Dialect] = &[Postgres, Mysql, Sqlite];
+    let servers: &[Dialect] = &[Postgres, Mysql];
+    for (dialects, sql, is_fine) in [
+        (
+            all,
+            "ALTER TABLE t ADD COLUMN a INT; CREATE UNIQUE INDEX i ON t (a)",
+            true,
+        ),
+        (
+            all,
+            "ALTER TABLE t ADD COLUMN a INT; CREATE UNIQUE INDEX i ON t (b)",
+            false,
+        ),
+        (
+            all,
+            "ALTER TABLE t ADD COLUMN a INT; CREATE UNIQUE INDEX i ON u (a)",
+            false,
+        ),
+        // One of them is enough.
+        (
+            all,
+            "ALTER TABLE t ADD COLUMN a INT; CREATE UNIQUE INDEX i ON t (b, a DESC)",
+            true,
+        ),
+        (
+            all,
+            "ALTER TABLE t ADD COLUMN a INT DEFAULT 1; CREATE UNIQUE INDEX i ON t (a)",
+            false,
+        ),
+        (
+            all,
+            "ALTER TABLE t ADD COLUMN a INT NOT NULL DEFAULT 1; CREATE UNIQUE INDEX i ON t (a)",
+            false,
+        ),
+        (
+            all,
+            "ALTER TABLE t ADD COLUMN a INT; CREATE UNIQUE INDEX i ON t (coalesce(a, 1))",
+            false,
+        ),
+        (
+            servers,
+            "ALTER TABLE t ADD COLUMN a INT; CREATE UNIQUE INDEX i ON t (a); ALTER TABLE t ALTER COLUMN a SET DEFAULT 1",
+            true,
+        ),
+        (
+            servers,
+            "ALTER TABLE t ADD COLUMN a INT; ALTER TABLE t ALTER COLUMN a SET DEFAULT 1; CREATE UNIQUE INDEX i ON t (a)",
+            false,
+        ),
+        (
+            servers,
+            "ALTER TABLE t ADD COLUMN a INT; ALTER TABLE t ADD CONSTRAINT u UNIQUE (a)",
+            true,
+        ),
+        (
+            servers,
+            "ALTER TABLE t ADD COLUMN a INT, ADD CONSTRAINT u UNIQUE (a)",
+            true,
+        ),
+        (
+            servers,
+            "ALTER TABLE t ADD COLUMN a INT; ALTER TABLE t ADD CONSTRAINT u UNIQUE (b)",
+            false,
+        ),
+        (
+            servers,
+            "ALTER TABLE t ADD COLUMN a INT; ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES o (id)",
+            true,
+        ),
+        (
+            servers,
+            "ALTER TABLE t ADD COLUMN a INT; ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a, b) REFERENCES o (x, y)",
+            false,
+        ),
+        (
+            servers,
+            "ALTER TABLE t ADD COLUMN a INT; ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0 AND a < 10)",
+            true,
+        ),
+        (
+            servers,
+            "ALTER TABLE t ADD COLUMN a INT; ALTER TABLE t ADD CONSTRAINT c CHECK (a IS NOT NULL)",
+            false,
+        ),
+        (
+            servers,
+            "ALTER TABLE t ADD COLUMN a INT; ALTER TABLE t ADD CONSTRAINT c CHECK (a > b)",
+            false,
+        ),
+        (
+            servers,
+            "ALTER TABLE t ADD COLUMN a INT; ALTER TABLE t ADD CONSTRAINT c CHECK (coalesce(a, 0) > 0)",
+            false,
+        ),
+        (
+            &[Postgres][..],
+            "ALTER TABLE t ADD COLUMN IF NOT EXISTS a INT; CREATE UNIQUE INDEX i ON t (a)",
+            false,
+        ),
+        (
+            &[Postgres],
+            "ALTER TABLE t ADD COLUMN a INT; CREATE UNIQUE INDEX i ON t (a) NULLS NOT DISTINCT",
+            false,
+        ),
+        (
+            &[Postgres],
+            "ALTER TABLE t ADD COLUMN a INT; ALTER TABLE t ADD CONSTRAINT u UNIQUE NULLS NOT DISTINCT (a)",
+            false,
+        ),
+        (
+            &[Postgres],
+            "ALTER TABLE t DROP COLUMN a, ADD COLUMN a INT; CREATE UNIQUE INDEX i ON t (a)",
+            false,
+        ),
+        (
+            &[Mysql],
+            "ALTER TABLE t ADD COLUMN a TIMESTAMP; CREATE UNIQUE INDEX i ON t (a)",
+            false,
+        ),
+        // Something fills it when they write.
+        (
+            &[Postgres],
+            "ALTER TABLE t ADD COLUMN a INT; CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f(); CREATE UNIQUE INDEX i ON t (a)",
+            false,
+        ),
+        (
+            &[Mysql],
+            "ALTER TABLE t ADD COLUMN a INT; CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1; CREATE UNIQUE INDEX i ON t (a)",
+            false,
+        ),
+        (
+            &[Postgres],
+            "CREATE MATERIALIZED VIEW m AS SELECT a FROM t; CREATE UNIQUE INDEX i ON m (a)",
+            true,
+        ),
+        (
+            all,
+            "CREATE TABLE n (a INT); CREATE UNIQUE INDEX i ON n (a)",
+            true,
+        ),
+        (&[Mysql], "CREATE INDEX i ON t (a); DROP INDEX i ON t", true),
+        (
+            &[Mysql],
+            "CREATE INDEX i ON u (a); DROP INDEX i ON t",
+            false,
+        ),
+        (
+            &[Mysql],
+            "CREATE INDEX IF NOT EXISTS i ON t (a); DROP INDEX i ON t",
+            false,
+        ),
+        (
+            &[Postgres],
+            "CREATE TABLE n (a INT); CREATE RULE r AS ON DELETE TO n DO INSTEAD NOTHING",
+            true,
+        ),
+        // A name that a view has taken over.
+        (
+            &[Postgres],
+            "ALTER TABLE t RENAME TO u; CREATE VIEW t AS SELECT 1; DELETE FROM t",
+            false,
+        ),
+    ] {
+        for dialect in dialects {
+            let script = parse(*dialect, sql);
+            let statement = script.statements.last().unwrap();
+            let found = matches!(statement.effect, Effect::Additive | Effect::Data);
+            assert_eq!(found, is_fine, "{dialect:?} {sql}: {:?}", statement.effect);
+        }
+    }
+}
+
+/// What writes the value that is there changes nothing.
+#[test]
+fn an_insert_that_keeps_what_is_in_its_way_is_only_an_insert() {
+    for (dialect, sql, is_fine) in [
+        (
+            Dialect::Mysql,
+            "INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = a",
+            true,
+        ),
+        (
+            Dialect::Mysql,
+            "INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE t.a = t.a, b = b",
+            true,
+        ),
+        (
+            Dialect::Mysql,
+            "INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = a + 1",
+            false,
+        ),
+        (
+            Dialect::Mysql,
+            "INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = VALUES(a)",
+            false,
+        ),
+        (
+            Dialect::Mysql,
+            "INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = a, b = 1",
+            false,
+        ),
+        (
+            Dialect::Sqlite,
+            "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = a",
+            true,
+        ),
+        (
+            Dialect::Sqlite,
+            "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = excluded.a",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = t.a RETURNING a",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = excluded.a",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = t.a, b = 1",
+            false,
+        ),
+    ] {
+        let script = parse(dialect, sql);
+        let found = script.statements[0].effect == Effect::Data;
+        assert_eq!(found, is_fine, "{sql}: {:?}", script.statements[0].effect);
+        assert_eq!(script.statements[0].loses.is_none(), is_fine, "{sql}");
+    }
+}

@@ -74,10 +74,15 @@ pub(super) struct Facts {
     pub objects: Vec<Object>,
     /// Who could notice a destructive effect: users of these. Empty if that cannot be said.
     pub subjects: Vec<Subject>,
-    /// The only columns that it writes, in place of `subjects`: who does not know them cannot notice.
+    /// The only columns that it writes, or the index that it drops, in place of `subjects`: who does not know them cannot
+    /// notice.
     pub only_columns: Vec<Subject>,
     /// What it loses without a word, in whatever script it stands; completes "this statement …".
     pub hazard: Option<String>,
+    /// What it asks of rows that old versions write, unless they leave columns NULL that the script itself has added.
+    pub unless: Vec<Unless>,
+    /// The columns that it adds and that old versions leave NULL.
+    pub left_null: Vec<Subject>,
     /// A function of the author's own that it runs for rows of its subjects, or has their writers run.
     pub runs: Option<String>,
     /// Names without a schema mean something else from here on.
@@ -100,6 +105,22 @@ pub(super) struct Facts {
     /// A new table whose rows old code can reach through an existing one: a partition.
     pub joins_existing: bool,
     pub query: Query,
+}
+
+/// A condition on rows that holds where columns are NULL.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Unless {
+    /// Completes "this statement …".
+    pub why: String,
+    pub needs: Needs,
+    pub columns: Vec<Subject>,
+}
+
+/// How many of the columns have to be NULL for the row to pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Needs {
+    Any,
+    All,
 }
 
 /// An object as its users name it.
@@ -150,6 +171,8 @@ impl Facts {
             subjects: Vec::new(),
             only_columns: Vec::new(),
             hazard: None,
+            unless: Vec::new(),
+            left_null: Vec::new(),
             runs: None,
             moves_names: false,
             loses: None,
@@ -222,6 +245,11 @@ impl Facts {
         self.replaces = Some(format!(
             "replaces the trigger `{trigger}`, which may keep in step what live versions write"
         ));
+        self
+    }
+
+    pub fn unless(mut self, unless: Unless) -> Self {
+        self.unless.push(unless);
         self
     }
 
@@ -313,6 +341,11 @@ pub(super) struct NewColumn {
 }
 
 impl NewColumn {
+    /// Whether INSERTs of old versions leave it NULL.
+    pub fn is_left_null(&self) -> bool {
+        !(self.not_null || self.primary_key || self.has_default || self.computed)
+    }
+
     /// REFERENCES does not matter here: old INSERTs leave NULL, or a default that was checked when the
     /// column was added. That rows of new versions may then hold on to a parent is as true of a new table
     /// with a foreign key, and no table would ever be additive if that counted.

@@ -171,10 +171,6 @@ pub(super) fn strict_check(
     has_default: bool,
     is_column: impl Fn(&str) -> bool,
 ) -> bool {
-    const HARMLESS: &[&str] = &[
-        "and", "or", "not", "in", "is", "null", "like", "ilike", "glob", "between", "true",
-        "false", "any", "array", "similar", "to",
-    ];
     let mut inside = 0usize;
     let mut after: [&str; 2] = ["", ""];
     let mut opening = false;
@@ -197,15 +193,9 @@ pub(super) fn strict_check(
                             .last()
                             .is_some_and(|not| not.eq_ignore_ascii_case("not")));
                 let is_cast = after.last().is_some_and(|colon| *colon == ":");
-                let known = is_column(word)
-                    || is_cast
-                    || (token.kind == Kind::Word
-                        && HARMLESS
-                            .iter()
-                            .any(|harmless| word.eq_ignore_ascii_case(harmless)));
-                let calls = !HARMLESS
-                    .iter()
-                    .any(|harmless| word.eq_ignore_ascii_case(harmless))
+                let known =
+                    is_column(word) || is_cast || (token.kind == Kind::Word && is_harmless(word));
+                let calls = !is_harmless(word)
                     && tokens
                         .get(index + 1)
                         .is_some_and(|next| next.kind == Kind::Open);
@@ -219,6 +209,90 @@ pub(super) fn strict_check(
         after = [last, word];
     }
     false
+}
+
+/// Words of a condition that make no NULL fail: its grammar, and functions that answer NULL with NULL.
+pub(super) fn is_harmless(word: &str) -> bool {
+    const HARMLESS: &[&str] = &[
+        "and",
+        "or",
+        "not",
+        "in",
+        "is",
+        "null",
+        "like",
+        "ilike",
+        "glob",
+        "between",
+        "true",
+        "false",
+        "any",
+        "array",
+        "similar",
+        "to",
+        "abs",
+        "btrim",
+        "cardinality",
+        "char_length",
+        "character_length",
+        "json_valid",
+        "jsonb_typeof",
+        "length",
+        "lower",
+        "ltrim",
+        "octet_length",
+        "round",
+        "rtrim",
+        "trim",
+        "upper",
+    ];
+    HARMLESS
+        .iter()
+        .any(|harmless| word.eq_ignore_ascii_case(harmless))
+}
+
+/// Whether what is written on a conflict leaves each column as it is: `DO UPDATE SET id = t.id`.
+pub(super) fn keeps_on_conflict(text: &str, tokens: &[Token]) -> bool {
+    let is = |at: usize, words: &[&str]| {
+        tokens
+            .get(at)
+            .is_some_and(|token| words.iter().any(|word| token.is_word(text, word)))
+    };
+    let update = (1..tokens.len()).find(|at| is(*at, &["update"]) && is(at - 1, &["do", "key"]));
+    let Some(update) = update else { return false };
+    let mut at = update + 1;
+    if is(at, &["set"]) {
+        at += 1;
+    }
+    let word = |at: usize| tokens.get(at).map_or("", |token| token.text(text));
+    let name = |at: &mut usize| {
+        let first = word(*at);
+        if word(*at + 1) != "." {
+            *at += 1;
+            return Some(first.to_ascii_lowercase());
+        }
+        // Of the row that was to be inserted.
+        if first.eq_ignore_ascii_case("excluded") {
+            return None;
+        }
+        *at += 3;
+        Some(word(*at - 1).to_ascii_lowercase())
+    };
+    loop {
+        let Some(column) = name(&mut at) else {
+            return false;
+        };
+        let is_assigned = word(at) == "=";
+        at += 1;
+        if !is_assigned || name(&mut at).as_deref() != Some(column.as_str()) {
+            return false;
+        }
+        match tokens.get(at) {
+            Some(token) if token.kind == Kind::Comma => at += 1,
+            None => return true,
+            Some(_) => return is(at, &["returning"]),
+        }
+    }
 }
 
 /// The columns that an UPDATE assigns to, as written; `None` where it is not plain: `SET (a, b) = …`.

@@ -11,6 +11,7 @@ mod facts;
 mod instant;
 mod lexeme;
 mod mysql;
+mod nulls;
 mod postgres;
 mod query;
 mod reading;

@@ -18,8 +18,8 @@ mod tests;
 use cursor::Cursor;
 use write::{IGNORES, REPLACES, ignores};
 
-use super::facts::{Ddl, Facts, Grammar, Name, Query};
-use super::lexeme::{Kind, Token};
+use super::facts::{Ddl, Facts, Grammar, Name, Query, Subject};
+use super::lexeme::{self, Kind, Token};
 use super::{Loss, ObjectKind, ScriptError, Verb};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
@@ -141,12 +141,14 @@ fn rows(cursor: Cursor<'_>) -> Facts {
         });
     match verb.as_deref() {
         Some("INSERT") => {
-            let updates = cursor.has_pair("on", &["duplicate"]);
+            let updates = cursor.has_pair("on", &["duplicate"])
+                && !lexeme::keeps_on_conflict(cursor.text, cursor.tokens);
+            let handles = cursor.has_pair("on", &["duplicate"]);
             let hazard = cursor.has_pair("insert", &["ignore"]) || ignores(cursor);
             let facts = write::inserted(cursor, updates, hazard.then_some(IGNORES));
             functions::calling(cursor, facts).query(Query::Insert {
                 selects: cursor.has_outer(&["from", "table"]),
-                on_conflict: hazard || updates,
+                on_conflict: hazard || handles,
             })
         }
         Some("REPLACE") => {
@@ -239,9 +241,15 @@ fn dropped_index(mut cursor: Cursor<'_>, conditional: bool) -> Facts {
         return Facts::destructive("drops an index");
     };
     let object = table.member(ObjectKind::Index, Verb::Drop, index.clone());
-    Facts::destructive(format!("drops the index `{index}`"))
+    let mut facts = Facts::destructive(format!("drops the index `{index}`"))
         .about(table.subject(ObjectKind::Table))
-        .object(object.conditional(conditional))
+        .object(object.conditional(conditional));
+    // Whoever does not know the index cannot notice either.
+    facts.only_columns.push(Subject {
+        kind: ObjectKind::Index,
+        ..table.column(&index)
+    });
+    facts
 }
 
 fn renamed(mut cursor: Cursor<'_>) -> Facts {

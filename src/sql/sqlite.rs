@@ -14,9 +14,9 @@ use sqlite3_parser::ast::{
 };
 use sqlite3_parser::lexer::sql::Parser;
 
-use super::facts::{Ddl, Facts, Grammar, Name, Query};
+use super::facts::{Ddl, Facts, Grammar, Name, Needs, Query};
 use super::lexeme::{self, Kind, Token};
-use super::{Effect, Loss, Object, ObjectKind, ScriptError, Verb};
+use super::{Effect, Loss, Object, ObjectKind, ScriptError, Verb, nulls};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
     name: "sqlite",
@@ -86,7 +86,20 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
                     "makes values of `{}` unique: old versions may still write duplicates",
                     table.name
                 );
-                Facts::destructive(why).about(table.subject(ObjectKind::Table))
+                let identifier = |written: &str| Some(lexer::unquote(written));
+                let facts = match nulls::columns_behind(sql, tokens, &["on"]) {
+                    Some(columns) => Facts::additive().unless(nulls::unless(
+                        why,
+                        Needs::Any,
+                        &table,
+                        sql,
+                        tokens,
+                        &columns,
+                        identifier,
+                    )),
+                    None => Facts::destructive(why),
+                };
+                facts.about(table.subject(ObjectKind::Table))
             } else {
                 Facts::additive()
             };
@@ -188,7 +201,9 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
                 InsertBody::DefaultValues => (false, false),
             };
             let updates = match body {
-                InsertBody::Select(_, upsert) => upsert.is_some_and(updates),
+                InsertBody::Select(_, upsert) => {
+                    upsert.is_some_and(updates) && !lexeme::keeps_on_conflict(sql, tokens)
+                }
                 InsertBody::DefaultValues => false,
             };
             let table = name(tbl_name);

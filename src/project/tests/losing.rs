@@ -370,3 +370,23 @@ fn a_temporary_table_bears_no_name_of_another() {
         assert_eq!(is_found, !is_fine, "{name}: {found:?}");
     }
 }
+
+/// A new migration is told what to fill in, and accused of nothing.
+#[test]
+fn a_migration_that_is_not_filled_in_is_one_problem() {
+    let manifest = "description = \"x\"\n[services.web]\nold = \"<1.2.0\"\nnew = \">=1.1.0\"\n";
+    for dialect in EVERYWHERE {
+        let found = of(
+            dialect,
+            &[
+                ("0003_x/migration.toml", manifest),
+                (
+                    "0003_x/expand.sql",
+                    "-- ALTER TABLE users ADD COLUMN a TEXT;\n",
+                ),
+                ("0003_x/contract.sql", "-- later\n"),
+            ],
+        );
+        assert_eq!(codes(&found), ["not-filled-in"], "{dialect}: {found:?}");
+    }
+}

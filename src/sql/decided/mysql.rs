@@ -31,11 +31,6 @@ pub(super) const STATEMENTS: &[Decided<'_>] = &[
         "unknown",
         "silent",
     ),
-    (
-        "LOAD DATA LOCAL INFILE 'x' INTO TABLE t",
-        "unknown",
-        "silent",
-    ),
     ("ALTER IGNORE TABLE t ADD UNIQUE (a)", "breaks", "silent"),
     ("CREATE OR REPLACE TABLE t (a INT)", "breaks", "silent"),
     (

@@ -1,9 +1,9 @@
 //! `ALTER TABLE`: several actions at once, of which the most dangerous decides. The server carries them out
 //! together or not at all.
 
-use super::super::facts::{Facts, Name, NewColumn};
+use super::super::facts::{Facts, Name, Needs, NewColumn};
 use super::super::lexeme::{self, Kind};
-use super::super::{Effect, Loss, Object, ObjectKind, Verb};
+use super::super::{Effect, Loss, Object, ObjectKind, Verb, nulls};
 use super::cursor::Cursor;
 use super::lexer::unquote;
 
@@ -32,6 +32,8 @@ pub(super) fn altered(mut cursor: Cursor<'_>) -> Facts {
             whole.effect = found.effect;
         }
         whole.loses = whole.loses.or(found.loses);
+        whole.unless.extend(found.unless);
+        whole.left_null.extend(found.left_null);
         has_unnamed |= found.objects.is_empty() && !piece.is_repeatable();
         whole.objects.extend(found.objects);
     }
@@ -138,10 +140,19 @@ fn added(table: &Name, mut cursor: Cursor<'_>) -> Facts {
     } else {
         None
     };
+    let whole = cursor;
     let forbids = |what: &str, kind: ObjectKind, name: Option<String>| {
-        let mut facts = Facts::destructive(format!(
-            "adds a {what} that rows of old versions may not satisfy"
-        ));
+        let why = format!("adds a {what} that rows of old versions may not satisfy");
+        let (needs, columns) = match what {
+            "UNIQUE constraint" => (Needs::Any, whole.columns_behind(&["unique"])),
+            "foreign key" => (Needs::All, whole.columns_behind(&["key"])),
+            "CHECK constraint" => (Needs::All, nulls::checked(whole.text, whole.tokens)),
+            _ => (Needs::All, None),
+        };
+        let mut facts = match columns {
+            Some(columns) => Facts::additive().unless(whole.unless(why, needs, table, &columns)),
+            None => Facts::destructive(why),
+        };
         let member = name.map(|name| table.member(kind, Verb::Create, name));
         facts.objects.extend(member);
         facts
@@ -192,6 +203,7 @@ fn added(table: &Name, mut cursor: Cursor<'_>) -> Facts {
                 if rank(&one.effect) > rank(&all.effect) {
                     all.effect = one.effect;
                 }
+                all.left_null.extend(one.left_null);
                 all.objects.extend(one.objects);
                 all
             })
@@ -242,7 +254,12 @@ fn new_column(table: &Name, mut cursor: Cursor<'_>) -> Facts {
     } else {
         column.effect()
     };
-    Facts::new(effect).object(table.member(ObjectKind::Column, Verb::Create, name))
+    let mut facts = Facts::new(effect);
+    // Some servers give the first of these a default by themselves.
+    if column.is_left_null() && !has(&["timestamp"]) {
+        facts.left_null.push(table.column(&name));
+    }
+    facts.object(table.member(ObjectKind::Column, Verb::Create, name))
 }
 
 fn dropped(table: &Name, mut cursor: Cursor<'_>) -> Facts {

@@ -1,6 +1,6 @@
 //! `CREATE …`
 
-use super::super::facts::{Facts, Name, Query};
+use super::super::facts::{Facts, Name, Needs, Query};
 use super::super::lexeme::Kind;
 use super::super::{Effect, ObjectKind, Verb};
 use super::cursor::Cursor;
@@ -164,6 +164,7 @@ enum Uniqueness {
 }
 
 fn index(mut cursor: Cursor<'_>, unique: Uniqueness, replaces: bool) -> Facts {
+    let whole = cursor;
     cursor.eat(&["index"]);
     let conditional = cursor.eat_condition();
     let index = cursor.part();
@@ -179,11 +180,19 @@ fn index(mut cursor: Cursor<'_>, unique: Uniqueness, replaces: bool) -> Facts {
         return Facts::unknown("creates an index in a way that is not known here");
     };
     let facts = match unique {
-        Uniqueness::Unique => Facts::destructive(format!(
-            "makes values of `{}` unique: old versions may still write duplicates",
-            table.name
-        ))
-        .about(table.subject(ObjectKind::Table)),
+        Uniqueness::Unique => {
+            let why = format!(
+                "makes values of `{}` unique: old versions may still write duplicates",
+                table.name
+            );
+            let facts = match whole.columns_behind(&["on"]).filter(|_| !replaces) {
+                Some(columns) => {
+                    Facts::additive().unless(whole.unless(why, Needs::Any, &table, &columns))
+                }
+                None => Facts::destructive(why),
+            };
+            facts.about(table.subject(ObjectKind::Table))
+        }
         // The one that is there may be what keeps their values unique.
         Uniqueness::No if replaces => Facts::destructive(format!(
             "drops the index `{index}` that may be there (OR REPLACE)"

@@ -1,7 +1,8 @@
 //! Going over the tokens of one statement.
 
-use super::super::facts::Name;
+use super::super::facts::{Name, Needs, Unless};
 use super::super::lexeme::{Kind, Token};
+use super::super::nulls;
 use super::lexer::unquote;
 
 #[derive(Clone, Copy)]
@@ -151,6 +152,23 @@ impl<'t> Cursor<'t> {
             }
             depth == 0 && token.kind == Kind::Word
         })
+    }
+
+    pub fn columns_behind(&self, words: &[&str]) -> Option<Vec<usize>> {
+        nulls::columns_behind(self.text, self.tokens, words)
+    }
+
+    pub fn unless(&self, why: String, needs: Needs, table: &Name, columns: &[usize]) -> Unless {
+        let identifier = |written: &str| Some(unquote(written));
+        nulls::unless(
+            why,
+            needs,
+            table,
+            self.text,
+            self.tokens,
+            columns,
+            identifier,
+        )
     }
 
     /// Whether this word stands anywhere.

@@ -2,8 +2,8 @@
 
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
-use super::super::facts::{Facts, Name, NewColumn};
-use super::super::{Effect, Object, ObjectKind, Verb, lexeme};
+use super::super::facts::{Facts, Name, Needs, NewColumn, Subject, Unless};
+use super::super::{Effect, Object, ObjectKind, Verb, lexeme, nulls};
 use super::statement::{PASSES_TRIGGERS, cascades};
 use super::{lexer, read, tree};
 
@@ -22,7 +22,11 @@ pub(super) fn table(statement: &SyntaxNode) -> Facts {
         if action == target || action.kind() == K::IF_EXISTS {
             continue;
         }
+        let (asked, left_null) = asks(&table, &action);
+        facts.unless.extend(asked.clone());
+        facts.left_null.extend(left_null);
         match effect(&table, &action) {
+            Effect::Destructive { .. } if asked.is_some() => {}
             Effect::Destructive { why } => destructive.push(why),
             Effect::Unknown { why } => unknown.push(why),
             _ => {}
@@ -58,6 +62,41 @@ pub(super) fn table(statement: &SyntaxNode) -> Facts {
         Effect::Additive
     };
     facts
+}
+
+/// What a new constraint asks of rows unless its columns are NULL, and the column that old versions leave so.
+fn asks(table: &Name, action: &SyntaxNode) -> (Option<Unless>, Option<Subject>) {
+    if action.kind() == K::ADD_COLUMN {
+        let column = new_column(action);
+        let left = column.is_left_null().then(|| table.column(&column.name));
+        return (None, left);
+    }
+    let Effect::Destructive { why } = effect(table, action) else {
+        return (None, None);
+    };
+    let constraint = action
+        .children()
+        .next()
+        .filter(|_| action.kind() == K::ADD_CONSTRAINT);
+    let text = action.text().to_string();
+    let (Some(constraint), Ok(tokens)) = (constraint, lexer::lex(&text)) else {
+        return (None, None);
+    };
+    let (needs, columns) = match constraint.kind() {
+        K::UNIQUE_CONSTRAINT if !tree::within(action, K::NULLS_NOT_DISTINCT) => {
+            let columns = nulls::columns_behind(&text, &tokens, &["unique"]);
+            (Needs::Any, columns)
+        }
+        K::FOREIGN_KEY_CONSTRAINT => {
+            let columns = nulls::columns_behind(&text, &tokens, &["key"]);
+            (Needs::All, columns)
+        }
+        K::CHECK_CONSTRAINT => (Needs::All, nulls::checked(&text, &tokens)),
+        _ => (Needs::All, None),
+    };
+    let unless = columns
+        .map(|columns| nulls::unless(why, needs, table, &text, &tokens, &columns, tree::folded));
+    (unless, None)
 }
 
 /// The function that it runs for rows that are there, or that old versions run with each row from here on.

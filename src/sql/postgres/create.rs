@@ -2,8 +2,8 @@
 
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
-use super::super::facts::{Facts, Name, Subject};
-use super::super::{ObjectKind, Verb, lexeme};
+use super::super::facts::{Facts, Name, Needs, Subject};
+use super::super::{ObjectKind, Verb, lexeme, nulls};
 use super::tree::{self, TABLE};
 use super::{lexer, read};
 
@@ -23,7 +23,22 @@ pub(super) fn index(statement: &SyntaxNode) -> Facts {
             "makes values of `{}` unique: old versions may still write duplicates",
             table.name
         );
-        Facts::destructive(why).about(table.subject(ObjectKind::Table))
+        let tokens = lexer::lex(&expressions).unwrap_or_default();
+        let columns = nulls::columns_behind(&expressions, &tokens, &["on"])
+            .filter(|_| !tree::within(statement, K::NULLS_NOT_DISTINCT));
+        let facts = match columns {
+            Some(columns) => Facts::additive().unless(nulls::unless(
+                why,
+                Needs::Any,
+                &table,
+                &expressions,
+                &tokens,
+                &columns,
+                tree::folded,
+            )),
+            None => Facts::destructive(why),
+        };
+        facts.about(table.subject(ObjectKind::Table))
     } else {
         Facts::additive().about(table.subject(ObjectKind::Table))
     };

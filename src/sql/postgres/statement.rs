@@ -154,7 +154,12 @@ fn classify_alone(statement: &SyntaxNode) -> Facts {
         }
         K::CREATE_SEQUENCE => created(statement, tree::has(statement, K::TEMP), None),
         K::CREATE_RULE => {
-            Facts::destructive("changes what statements of old versions are rewritten to")
+            let facts =
+                Facts::destructive("changes what statements of old versions are rewritten to");
+            match rewritten(statement) {
+                Some(table) => facts.about(table.subject(ObjectKind::Table)),
+                None => facts,
+            }
         }
         K::CREATE_POLICY if keywordish(statement, "restrictive") => {
             Facts::destructive("hides rows from old versions, or refuses theirs")
@@ -285,6 +290,26 @@ fn classify_alone(statement: &SyntaxNode) -> Facts {
         | K::CLOSE => Facts::session(keywords.first().copied().unwrap_or_default()),
         _ => Facts::unknown("is a kind of statement that is not known here"),
     }
+}
+
+/// The table that a rule is about: `CREATE RULE r AS ON DELETE TO t`.
+fn rewritten(statement: &SyntaxNode) -> Option<Name> {
+    let mut tokens = tree::tokens(statement)
+        .map(|token| token.text().to_owned())
+        .skip_while(|token| !token.eq_ignore_ascii_case("to"))
+        .skip(1);
+    let first = tree::folded(&tokens.next()?)?;
+    Some(if tokens.next().as_deref() == Some(".") {
+        Name {
+            schema: Some(first),
+            name: tree::folded(&tokens.next()?)?,
+        }
+    } else {
+        Name {
+            schema: None,
+            name: first,
+        }
+    })
 }
 
 /// The catalogue's tables are the schema.

@@ -21,7 +21,7 @@ pub(super) fn written(statement: &SyntaxNode) -> Facts {
         }
     } else if read::deletes(statement) {
         Facts::destructive("deletes rows").loses(Loss::Rows)
-    } else if read::changes(statement) {
+    } else if read::changes(statement) && !keeps(statement) {
         changed(statement, table)
     } else {
         Facts::new(Effect::Data)
@@ -41,6 +41,18 @@ pub(super) fn written(statement: &SyntaxNode) -> Facts {
         }),
         _ => facts,
     }
+}
+
+/// Whether it only leaves rows that are in its way as they are, in another way than by DO NOTHING.
+fn keeps(statement: &SyntaxNode) -> bool {
+    let text = statement.text().to_string();
+    let writes = statement
+        .descendants()
+        .filter(|node| read::WRITES.contains(&node.kind()))
+        .count();
+    statement.kind() == K::INSERT
+        && writes == 1
+        && lexer::lex(&text).is_ok_and(|tokens| lexeme::keeps_on_conflict(&text, &tokens))
 }
 
 /// Rows that are there get other values.

@@ -17,7 +17,11 @@ pub(super) fn table(sql: &str, tokens: &[Token], table: &Name, body: &AlterTable
         }
         AlterTableBody::AddColumn(definition) => {
             let new = new_column(sql, tokens, definition);
-            Facts::new(new.effect()).object(column(Verb::Create, new.name))
+            let mut facts = Facts::new(new.effect());
+            if new.is_left_null() {
+                facts.left_null.push(table.column(&new.name));
+            }
+            facts.object(column(Verb::Create, new.name))
         }
         AlterTableBody::DropColumnNotNull(name) => {
             // Nothing is NULL until a version that knows of it writes NULL.

@@ -28,14 +28,15 @@ fn init_and_new_write_what_check_accepts() {
     for file in ["migration.toml", "expand.sql", "contract.sql"] {
         assert!(written.join(file).exists(), "{file}");
     }
-    // Nothing but comments yet, and that is what check says.
+    // Nothing but comments yet, and that is what check says, once.
     let unfinished = project.migrate(&["check"]).expect_code(1);
     assert!(
         unfinished
             .stderr
-            .contains("there is no statement in this file"),
+            .contains("this migration is not filled in yet"),
         "{unfinished:?}"
     );
+    assert_eq!(unfinished.stderr.matches('×').count(), 1, "{unfinished:?}");
     let output = project.migrate(&["new", "next"]).expect_code(0);
     assert!(output.stdout.contains("0002_next"), "{output:?}");
 }
