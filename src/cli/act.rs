@@ -176,7 +176,7 @@ pub(super) async fn resolve(args: &ResolveArgs, global: &Global, out: &Out) -> R
     };
     let resolved = coordinator.resolve(&id, args.step, answer).await;
     reporter.finish();
-    say_unreleased(coordinator.finish().await, &context);
+    let head = say_unreleased(coordinator.finish().await, &context);
     if !resolved? {
         return Err(Failure::new(format!(
             "no interrupted statement {} of {id} waits for an answer",
@@ -184,6 +184,7 @@ pub(super) async fn resolve(args: &ResolveArgs, global: &Global, out: &Out) -> R
         ))
         .help("`migrate log` shows which statements were begun and which are done"));
     }
+    out.log_ends(head.as_ref(), global.quiet);
     if out.is_json() {
         out.json(
             &json!({ "resolved": { "migration": id, "step": args.step, "applied": args.applied } }),
@@ -283,7 +284,10 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
         }
     }
     reporter.finish();
-    say_unreleased(coordinator.finish().await, context);
+    let head = say_unreleased(coordinator.finish().await, context);
+    if outcomes.iter().any(|one| matches!(one, Outcome::Done(_))) {
+        out.log_ends(head.as_ref(), global.quiet);
+    }
     let verdict = text::heaviest(outcomes.iter().map(|outcome| match outcome {
         Outcome::Blocked(decision) => decision.verdict,
         Outcome::Done(_) | Outcome::Already { .. } => Verdict::Go,

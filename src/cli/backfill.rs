@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::args::{BackfillCommand, Global};
-use super::context::{Context, refuse_drift};
+use super::context::{Context, log_head, refuse_drift};
 use super::failure::Failure;
 use super::out::Out;
 use super::{json, text};
@@ -29,8 +29,13 @@ pub(super) async fn control(
     let mut found = false;
     if let Some(mut connection) = context.connect().await? {
         let steered = steer(connection.as_mut(), &id, steering).await;
+        let head = match &steered {
+            Ok(true) => log_head(connection.as_mut()).await,
+            _ => Ok(None),
+        };
         connection.close().await;
         found = steered?;
+        out.log_ends(head?.as_ref(), global.quiet);
     }
     if !found {
         return Err(Failure::new(format!("{id} is not being backfilled"))

@@ -12,7 +12,9 @@ use crate::database::{Connection, DatabaseError, ErrorKind, Statements, Target};
 use crate::gate::Action;
 use crate::interrupt::Interrupt;
 use crate::lease::with_credentials;
-use crate::ledger::{BackfillRecord, FailureRecord, Ledger, LedgerError, RolloutRecord};
+use crate::ledger::{
+    BackfillRecord, FailureRecord, KnownHead, Ledger, LedgerError, RolloutRecord,
+};
 use crate::project::{Config, Project};
 
 /// A project whose files are in order, and the database that is meant.
@@ -204,14 +206,34 @@ pub(super) fn load_project(global: &Global) -> Result<Project, Failure> {
 }
 
 /// What was done is done; a lease that could not be given back ends by itself, and whoever comes next waits for it.
-pub(super) fn say_unreleased(finished: Result<(), CoordinatorError>, context: &Context) {
-    if let Err(error) = finished {
-        let lease = context.project.config.fleet.coordinator_lease.as_secs();
-        tracing::warn!(
-            "the coordinator's lease could not be given back ({error}); it ends by itself within {lease} s, and the next \
+/// Otherwise, where the log ends.
+pub(super) fn say_unreleased(
+    finished: Result<KnownHead, CoordinatorError>,
+    context: &Context,
+) -> Option<KnownHead> {
+    match finished {
+        Ok(head) => Some(head),
+        Err(error) => {
+            let lease = context.project.config.fleet.coordinator_lease.as_secs();
+            tracing::warn!(
+                "the coordinator's lease could not be given back ({error}); it ends by itself within {lease} s, and the next \
              command waits for that"
-        );
+            );
+            None
+        }
     }
+}
+
+/// Where the log ends now, for a command that acted without the coordinator's lease.
+pub(super) async fn log_head(
+    connection: &mut dyn Connection,
+) -> Result<Option<KnownHead>, LedgerError> {
+    let Some(mut ledger) = Ledger::read(connection).await? else {
+        return Ok(None);
+    };
+    let head = ledger.log_head().await;
+    ledger.rollback().await?;
+    head.map(Some)
 }
 
 /// As the command would: stops where a changed file stands in the way of this action.

@@ -4,7 +4,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde_json::json;
 
 use super::args::Global;
-use super::context::Context;
+use super::context::{Context, log_head};
 use super::failure::Failure;
 use super::out::Out;
 use super::recording::Recording;
@@ -83,8 +83,15 @@ pub(super) async fn run(
     let mut forgotten = Forgotten::Ended(Vec::new());
     if let Some(mut connection) = context.connect().await? {
         let done = forget(connection.as_mut(), &which, renew, reason).await;
+        let head = match &done {
+            Ok(Forgotten::Ended(leases)) if !leases.is_empty() => {
+                log_head(connection.as_mut()).await
+            }
+            _ => Ok(None),
+        };
         connection.close().await;
         forgotten = done?;
+        out.log_ends(head?.as_ref(), global.quiet);
     }
     match forgotten {
         Forgotten::Renewed {

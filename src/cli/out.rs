@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use super::args::Format;
+use crate::ledger::KnownHead;
 use crate::text::secret::masked_own;
 use crate::text::shown::shown;
 
@@ -24,6 +25,8 @@ pub(super) struct Out {
     pub format: Format,
     /// Why nothing more is written.
     failed: OnceLock<io::Error>,
+    /// Where the log ended once the command had acted.
+    log_head: OnceLock<String>,
 }
 
 /// What is missed by whoever does not read a command's result to its end.
@@ -40,6 +43,7 @@ impl Out {
         Self {
             format,
             failed: OnceLock::new(),
+            log_head: OnceLock::new(),
         }
     }
 
@@ -79,8 +83,24 @@ impl Out {
 
     pub(super) fn json(&self, value: &serde_json::Value) {
         let mut value = value.clone();
+        if let (Some(head), Some(object)) = (self.log_head.get(), value.as_object_mut()) {
+            object.insert("log_head".to_owned(), head.as_str().into());
+        }
         without_secrets(&mut value);
         self.write(&value.to_string());
+    }
+
+    /// Says where the log ends, for whoever keeps what this command has printed: it can be checked against later. In text as
+    /// a line of its own, in JSON with the result.
+    pub(super) fn log_ends(&self, head: Option<&KnownHead>, is_quiet: bool) {
+        let Some(head) = head.filter(|head| head.seq.is_some_and(|events| events > 0)) else {
+            return;
+        };
+        if self.is_json() {
+            let _ = self.log_head.set(head.to_string());
+        } else if !is_quiet {
+            note(&format!("log head: {head}"));
+        }
     }
 
     /// Takes note of an output that could not be written.

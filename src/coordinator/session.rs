@@ -11,7 +11,9 @@ use super::{CoordinatorError, Drift, Progress, Purpose, Situation, observe};
 use crate::database::{ConnectOptions, Connection, Heard, LockTimeout, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
 use crate::interrupt::Interrupt;
-use crate::ledger::{Acquired, CoordinatorRow, EventKind, LeaseRules, Ledger, LedgerError};
+use crate::ledger::{
+    Acquired, CoordinatorRow, EventKind, KnownHead, LeaseRules, Ledger, LedgerError,
+};
 use crate::model::{MigrationId, MigrationState, Step};
 use crate::project::{Migration, Project};
 
@@ -160,11 +162,11 @@ impl<'a> Coordinator<'a> {
         }
     }
 
-    /// Gives the lease back and closes the connection.
+    /// Gives the lease back and closes the connection. Returns where the log ends.
     ///
     /// # Errors
     /// A database error; then the lease ends by itself.
-    pub async fn finish(mut self) -> Result<(), CoordinatorError> {
+    pub async fn finish(mut self) -> Result<KnownHead, CoordinatorError> {
         let _kept = self.options.interrupt.hold_off();
         self.renewal.abort();
         let _ = (&mut self.renewal).await;
@@ -180,16 +182,18 @@ impl<'a> Coordinator<'a> {
         released
     }
 
-    async fn release(&mut self) -> Result<(), CoordinatorError> {
+    async fn release(&mut self) -> Result<KnownHead, CoordinatorError> {
         // An error may have left a transaction open.
         self.connection.rollback().await?;
         let limit = LockTimeout(self.project().config.database.lock_timeout);
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         // Asked once: the lease ends by itself, and whoever waits for this command wants to know how it went.
         ledger.unsent().limit_lock_waits(limit).await?;
+        // Whatever this command has recorded is in it.
+        let head = ledger.head_at_begin().cloned().unwrap_or_default();
         ledger.release_coordinator(self.token).await?;
         ledger.commit().await?;
-        Ok(())
+        Ok(head)
     }
 
     /// Carries out one step.

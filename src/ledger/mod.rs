@@ -76,6 +76,8 @@ pub struct Ledger<'c> {
     kept: Option<Kept>,
     /// Where the log of events ends, where that was asked together with something else.
     head: Option<events::Head>,
+    /// Where it ended when this transaction began.
+    began_at: Option<KnownHead>,
 }
 
 impl<'c> Ledger<'c> {
@@ -112,12 +114,19 @@ impl<'c> Ledger<'c> {
             connection,
             as_of: meta.as_ref().map(|meta| meta.as_of),
             columns: meta.as_ref().map(|meta| meta.columns),
-            schemas: meta.and_then(|meta| meta.schemas),
+            schemas: meta.as_ref().and_then(|meta| meta.schemas.clone()),
             rules: LeaseRules::default(),
             later: Vec::new(),
             kept: None,
             head: None,
+            began_at: meta.map(|meta| meta.head),
         }
+    }
+
+    /// Where the log ended when this transaction began, where that was asked.
+    #[must_use]
+    pub fn head_at_begin(&self) -> Option<&KnownHead> {
+        self.began_at.as_ref()
     }
 
     /// Begins to write; creates the ledger where there is none.
@@ -376,11 +385,12 @@ struct Meta {
     as_of: i64,
     columns: Columns,
     schemas: Option<String>,
+    head: KnownHead,
 }
 
 fn select_meta() -> String {
     format!(
-        "SELECT format, {{now}}, {}, {} FROM {{meta}} WHERE id = 1",
+        "SELECT format, {{now}}, {}, {}, events, head FROM {{meta}} WHERE id = 1",
         columns::LEVEL,
         place::RECORDED
     )
@@ -394,6 +404,10 @@ fn meta(rows: &[Row]) -> Result<Meta, LedgerError> {
         as_of: row.int(1)?,
         columns: Columns::new(row.int(2)?),
         schemas: row.optional_text(3)?.map(ToOwned::to_owned),
+        head: KnownHead {
+            seq: Some(row.int(4)?),
+            hash: row.text(5)?.to_owned(),
+        },
     })
 }
 

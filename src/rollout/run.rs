@@ -12,7 +12,7 @@ use super::{RolloutError, action};
 use crate::coordinator::{Coordinator, CoordinatorError, Done, Situation};
 use crate::gate::Decision;
 use crate::interrupt::Interrupt;
-use crate::ledger::{BeganRollout, RolloutRecord, RolloutState, RolloutStepState};
+use crate::ledger::{BeganRollout, KnownHead, RolloutRecord, RolloutState, RolloutStepState};
 use crate::model::{Step, Version};
 use crate::planner::Move;
 use crate::project::Project;
@@ -239,7 +239,7 @@ impl<'a> Rollout<'a> {
     ///
     /// # Errors
     /// A database error; then the lease ends by itself.
-    pub async fn finish(self) -> Result<(), CoordinatorError> {
+    pub async fn finish(self) -> Result<KnownHead, CoordinatorError> {
         self.coordinator.finish().await
     }
 

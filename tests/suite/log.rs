@@ -75,7 +75,7 @@ fn forge(shop: &Shop, events: Vec<Event>) {
         previous = event.hash;
     }
     shop.db.execute(&format!(
-        "UPDATE {} SET events = {count}, head = '{previous}'",
+        "UPDATE {} SET events = {count}, head = '{previous}' WHERE id = 1",
         shop.ledger("meta")
     ));
 }
@@ -248,5 +248,63 @@ scenario!(
             }
             shop.run(&["log", "--verify"], 0);
         }
+    }
+);
+
+scenario!(
+    fn whoever_acts_says_where_the_log_ends(db: Db) {
+        let shop = Shop::with_name(db);
+        let mut heads = Vec::new();
+        let admit = [
+            "admit",
+            "--service",
+            "web",
+            "--version",
+            "1.1.0",
+            "--instance",
+            "a",
+            "--for",
+            "1h",
+        ];
+        for command in [
+            &["expand"][..],
+            &["backfill"],
+            &["fleet", "forget", "a", "--reason", "gone"],
+        ] {
+            let acted = shop.run(command, 0);
+            let said = acted
+                .stderr
+                .lines()
+                .find_map(|line| line.strip_prefix("log head: "));
+            let head = said
+                .unwrap_or_else(|| panic!("{command:?}: {acted:?}"))
+                .to_owned();
+            assert_eq!(head, shop.run(&["log", "--head"], 0).stdout.trim());
+            heads.push(head);
+            if command[0] == "backfill" {
+                shop.run(&admit, 0);
+            }
+        }
+        // What did nothing has nothing to say, and neither has what is told to be quiet.
+        for command in [&["expand"][..], &["status"], &["-q", "contract", "1"]] {
+            let output = shop.run(command, 0);
+            assert!(!output.stderr.contains("log head"), "{output:?}");
+        }
+        let reverted = shop.json(&["contract", "1"], 0);
+        assert!(reverted.get("log_head").is_none(), "{reverted}");
+        for head in &heads {
+            shop.run(&["log", "--verify", "--head", head], 0);
+        }
+    }
+);
+
+scenario!(
+    fn a_result_in_json_holds_the_head(db: Db) {
+        let shop = Shop::with_name(db);
+        let result = shop.json(&["expand"], 0);
+        assert_eq!(
+            result["log_head"],
+            shop.run(&["log", "--head"], 0).stdout.trim()
+        );
     }
 );

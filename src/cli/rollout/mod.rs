@@ -130,8 +130,9 @@ impl Site<'_> {
         };
         if instead.is_none() {
             let situation = coordinator.look_around().await?;
-            coordinator.finish().await?;
+            let head = coordinator.finish().await?;
             reporter.finish();
+            self.out.log_ends(Some(&head), self.global.quiet);
             show::given_up(&given_up, &situation, self.out);
             return Ok(0);
         }
@@ -193,7 +194,8 @@ impl Site<'_> {
             Ok(_) => rollout.look_around().await.ok(),
             Err(_) => None,
         };
-        say_unreleased(rollout.finish().await, self.context);
+        let head = say_unreleased(rollout.finish().await, self.context);
+        self.out.log_ends(head.as_ref(), self.global.quiet);
         let ending = ended?;
         Ok(show::ending(&ending, &record, situation.as_ref(), self.out))
     }
