@@ -201,6 +201,7 @@ impl Setting {
             state,
             pending: self.declarations.clone(),
             sources: self.config.fleet.other_sources(),
+            rules: crate::fleet::lease_rules(&self.config),
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::database::{
     ConnectOptions, Connection, ErrorKind, LockTimeout, Owners, Server, Target, connect,
 };
 use crate::gate::{Action, Decision, Evidence, Facts, Verdict, decide};
-use crate::ledger::{Asker, LeaseId, Ledger, LedgerError, NewLease, View};
+use crate::ledger::{Asker, LeaseId, LeaseRules, Ledger, LedgerError, NewLease, View};
 use crate::model::{Declaration, InstanceState, Live, MigrationState, Schema, Snapshot, Version};
 
 /// How long an admission may take before it is given up: it waits for phase changes to end.
@@ -34,6 +34,8 @@ pub struct AdmissionRequest {
     /// The sources other than the leases that the project is known to have: where there is one, the end of a lease
     /// that nobody renews does not say that its instance is gone.
     pub sources: Vec<String>,
+    /// How the leases of others are read and their versions placed, as far as the project is known.
+    pub rules: LeaseRules,
 }
 
 /// What became of an admission.
@@ -148,6 +150,7 @@ pub(super) async fn admit_on(
     limit: Duration,
 ) -> Result<Admission, LeaseError> {
     let mut ledger = begin(connection, limit).await?;
+    ledger.judge_by(&request.rules);
     ledger.stay_here().await?;
     ledger.lock_admissions().await?;
     let mut view = ledger.view().await?;

@@ -18,6 +18,7 @@ use super::loss::{AtLoss, OnLoss, watch_over};
 use super::session_name::session_name;
 use super::tenure::{Loss, Tenure};
 use crate::database::{PasswordSource, Target};
+use crate::ledger::LeaseRules;
 use crate::model::{Declaration, InstanceState, Version};
 use crate::process::Sign;
 use crate::project::{DatabaseConfig, LeaseConnection, Project};
@@ -193,6 +194,7 @@ impl LeaseBuilder {
         let mut placed = None;
         let mut sources = Vec::new();
         let mut min_ready = None;
+        let mut rules = LeaseRules::default();
         if let Some(directory) = &self.project {
             let project =
                 Project::load(directory, Some(&self.database_url)).map_err(LeaseError::Project)?;
@@ -212,6 +214,10 @@ impl LeaseBuilder {
             target = with_credentials(target, &project.config.database, &project.root);
             placed = project.config.place(&self.service, &self.label).version;
             sources = project.config.fleet.other_sources();
+            for (name, service) in services {
+                let known = rules.services.entry(name.clone()).or_default();
+                known.aliases.clone_from(&service.aliases);
+            }
             min_ready = services
                 .get(&self.service)
                 .and_then(|service| service.min_ready);
@@ -236,6 +242,7 @@ impl LeaseBuilder {
             state: InstanceState::Serving,
             pending,
             sources,
+            rules,
         };
         Ok((target, request, self.connection.unwrap_or(connection)))
     }

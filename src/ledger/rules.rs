@@ -44,8 +44,9 @@ impl LeaseRules {
                 let aliased = rules.aliases.get(label.trim()).cloned();
                 aliased.or_else(|| label.parse().ok()).or(recorded)
             }
-            // Without a project an alias is known from what is recorded alone.
-            None => recorded.or_else(|| label.parse().ok()),
+            // Without a project an alias is known from what is recorded alone, and of a version that says itself which one it
+            // is, nothing else is believed.
+            None => label.parse().ok().or(recorded),
         }
     }
 

@@ -44,6 +44,7 @@ fn request(version: &str, instance: &str) -> AdmissionRequest {
         state: InstanceState::Serving,
         pending: Vec::new(),
         sources: Vec::new(),
+        rules: phasegate::ledger::LeaseRules::default(),
     }
 }
 

@@ -108,6 +108,7 @@ impl History {
             state: InstanceState::Serving,
             pending: Vec::new(),
             sources: Vec::new(),
+            rules: phasegate::ledger::LeaseRules::default(),
         };
         match block_on(admit(&self.target, &request)).expect("an answer") {
             Admission::Admitted { id, .. } => Some(id),

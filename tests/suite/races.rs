@@ -303,6 +303,7 @@ fn keep_starting(target: &Target, version: &str, number: usize, race: &Race) -> 
             state: InstanceState::Starting,
             pending: Vec::new(),
             sources: Vec::new(),
+            rules: phasegate::ledger::LeaseRules::default(),
         };
         let is_over = race.is_over.load(Ordering::SeqCst);
         match block_on(admit(target, &request)).expect("an answer") {
