@@ -309,3 +309,112 @@ fn urls_of_databases() {
         }
     });
 }
+
+/// The columns of what instances may write, and which of them are texts.
+const WRITTEN: &[(&str, &str, &str)] = &[
+    (
+        "leases",
+        "service, version, instance, state, registered_at, renewed_at, renew_ms, expires_at, id",
+        "tttnnnnni",
+    ),
+    (
+        "sightings",
+        "service, version, placed, first_seen_at, last_seen_at, seq",
+        "tttnnn",
+    ),
+    ("arrivals", "seq, live, strays, at", "nttz"),
+    ("looks", "source, service, at", "ttn"),
+    ("seen", "source, service, version, instances, at", "tttnn"),
+];
+
+/// The statement that writes what a line says: a table, and its columns in their order.
+fn written(line: &str, number: usize) -> Option<String> {
+    let mut parts = line.split('|');
+    let name = parts.next()?;
+    let (table, columns, kinds) = WRITTEN.iter().find(|(table, ..)| *table == name)?;
+    let values = kinds.chars().map(|kind| match kind {
+        't' => format!(
+            "'{}'",
+            parts.next().unwrap_or_default().replace(['\'', '\0'], "_")
+        ),
+        'i' => format!("'{number}'"),
+        'z' => "0".to_owned(),
+        _ => {
+            let text = parts.next().unwrap_or_default();
+            text.parse::<i64>().unwrap_or_default().to_string()
+        }
+    });
+    let values = values.collect::<Vec<_>>().join(", ");
+    Some(format!(
+        "INSERT OR IGNORE INTO phasegate_{table} ({columns}) VALUES ({values})"
+    ))
+}
+
+/// Whatever stands in the rows that instances may write: the ledger is read, and each live lease is somebody.
+#[test]
+fn rows_that_instances_write() {
+    use phasegate::database::{Access, ConnectOptions, Target, connect};
+    use phasegate::ledger::{Asker, LeaseRules, Ledger};
+    let directory = tempfile::tempdir().expect("a directory");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let target = Target::parse("sqlite://ledger.db", directory.path()).expect("a target");
+    let options = ConnectOptions {
+        create: true,
+        ..ConnectOptions::default()
+    };
+    let connection = runtime.block_on(async {
+        let mut connection = connect(&target, options).await.expect("a database");
+        let ledger = Ledger::write(connection.as_mut()).await.expect("a ledger");
+        ledger.commit().await.expect("it is kept");
+        // As a ledger of before, which refuses nothing, and as whoever switches it off.
+        for setting in [
+            "PRAGMA ignore_check_constraints = ON",
+            "PRAGMA synchronous = OFF",
+        ] {
+            connection.run(setting).await.expect("a setting");
+        }
+        connection
+    });
+    let connection = std::sync::Mutex::new(connection);
+    fuzz("rows", move |text| {
+        let _alive = &directory;
+        let statements: Vec<String> = (0..)
+            .zip(text.lines().take(40))
+            .filter_map(|(number, line)| written(line, number))
+            .collect();
+        runtime.block_on(async {
+            let mut connection = connection.lock().expect("nobody has failed with it");
+            let connection = connection.as_mut();
+            connection
+                .begin(Access::Write)
+                .await
+                .expect("a transaction");
+            for (table, ..) in WRITTEN {
+                let clear = format!("DELETE FROM phasegate_{table}");
+                connection
+                    .execute(&clear, &[])
+                    .await
+                    .expect("it is emptied");
+            }
+            for statement in &statements {
+                connection.execute(statement, &[]).await.expect("a row");
+            }
+            connection.commit().await.expect("it is kept");
+            let rules = LeaseRules::default();
+            let read = Ledger::survey(connection, &rules).await;
+            let (view, _) = read.expect("it is no damage").expect("a ledger");
+            let at_the_door = view.recall(&Asker::Door { sources: &[] });
+            let now = view.now;
+            let mut ledger = Ledger::write(connection).await.expect("a transaction");
+            let live = ledger.known_leases().await.expect("it is no damage");
+            ledger.lock_admissions().await.expect("a number");
+            ledger.rollback().await.expect("an end");
+            let counted: u64 = view.groups.iter().map(|group| group.instances).sum();
+            let unended = live.iter().filter(|lease| lease.state.is_some()).count();
+            assert_eq!(counted, unended as u64, "at {now}, {at_the_door:?}");
+        });
+    });
+}
