@@ -12,9 +12,7 @@ use crate::database::{Connection, DatabaseError, ErrorKind, Statements, Target};
 use crate::gate::Action;
 use crate::interrupt::Interrupt;
 use crate::lease::with_credentials;
-use crate::ledger::{
-    BackfillRecord, FailureRecord, KnownHead, Ledger, LedgerError, RolloutRecord,
-};
+use crate::ledger::{BackfillRecord, FailureRecord, KnownHead, Ledger, LedgerError, RolloutRecord};
 use crate::project::{Config, Project};
 
 /// A project whose files are in order, and the database that is meant.

@@ -26,6 +26,7 @@ mod cancel;
 mod capabilities;
 mod catalogue;
 mod error;
+mod greeting;
 mod holders;
 mod inventory;
 mod keys;

@@ -104,6 +104,24 @@ const fn words(dialect: Dialect) -> (&'static str, &'static str, &'static str) {
     }
 }
 
+/// The server wants the password as it is.
+pub(super) fn clear_text(host: &str, dialect: Dialect) -> DatabaseError {
+    let (name, _, verify) = words(dialect);
+    let instead = match dialect {
+        Dialect::Mysql => {
+            "mysql_native_password or caching_sha2_password (it asks for mysql_clear_password)"
+        }
+        Dialect::Postgres | Dialect::Sqlite => "scram-sha-256 (pg_hba.conf)",
+    };
+    DatabaseError::new(
+        ErrorKind::Tls,
+        format!(
+            "the server at {host} asks for the password in clear text: it was not sent. Let it speak TLS \
+             and write `{name}={verify}`, or let it ask by {instead}"
+        ),
+    )
+}
+
 /// Says what a failure to connect has to do with TLS; any other error stays as it is.
 pub(super) fn explained(
     mut error: DatabaseError,
@@ -144,6 +162,15 @@ pub(super) fn explained(
         format!("the certificate of the server at {host} has expired ({said})")
     } else if said.contains("invalid peer certificate") || said.contains("fatal alert") {
         format!("TLS with the server at {host} failed: {said}")
+    } else if said.contains("mysql_cleartext_plugin disabled") {
+        return clear_text(host, dialect);
+    } else if said.contains("unknown authentication plugin") {
+        error.kind = ErrorKind::Authentication;
+        error.message = format!(
+            "the server at {host} wants the password in a way that is not spoken here ({said}); nothing was sent. Let the user log in by \
+             mysql_native_password or caching_sha2_password"
+        );
+        return error;
     } else if said.contains("RSA auth backend disabled") {
         format!(
             "the server at {host} asks for the password over a connection without TLS; write `{name}=REQUIRED`, or better \

@@ -3,5 +3,6 @@
 mod damage;
 mod databases;
 mod reading;
+mod tls;
 mod urls;
 mod words;

@@ -6,6 +6,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 
 use super::super::tls::{self, Reach};
 use super::super::url::{ServerUrl, TlsMode};
+use super::greeting::greet;
 use super::{DatabaseError, STATEMENTS, Target, from_sqlx};
 use crate::sql::Dialect;
 
@@ -47,22 +48,12 @@ pub(super) fn options(target: &Target) -> Result<MySqlConnectOptions, DatabaseEr
     if let Some(collation) = server.parameter("collation") {
         options = options.collation(collation);
     }
-    let reach = match socket(server) {
-        Some(_) => Reach::Socket,
-        None => Reach::of_host(options.get_host()),
-    };
-    let mode = tls::asked(server).unwrap_or_else(|| reach.default_mode());
+    let mode = mode(server, &options);
     Ok(options
-        // A password is never sent in clear text over a connection without TLS: `mysql_clear_password` is refused, and so is
-        // one encrypted with a key that whoever answers has sent along.
+        // A password is never sent in clear text over a connection without TLS: a switch to `mysql_clear_password` is refused,
+        // and so is one encrypted with a key that whoever answers has sent along.
         .enable_cleartext_plugin(false)
-        .ssl_mode(match mode {
-            TlsMode::Disable => MySqlSslMode::Disabled,
-            TlsMode::Allow | TlsMode::Prefer => MySqlSslMode::Preferred,
-            TlsMode::Require => MySqlSslMode::Required,
-            TlsMode::VerifyCa => MySqlSslMode::VerifyCa,
-            TlsMode::VerifyFull => MySqlSslMode::VerifyIdentity,
-        })
+        .ssl_mode(in_words_of_the_driver(mode))
         // Closing a statement is not answered, and what is sent after it would wait for a delayed
         // acknowledgement (40 ms). The server prepares one anew by itself where a table has changed.
         .statement_cache_capacity(STATEMENTS)
@@ -71,6 +62,28 @@ pub(super) fn options(target: &Target) -> Result<MySqlConnectOptions, DatabaseEr
         .no_engine_substitution(false)
         .timezone(None::<String>)
         .disable_statement_logging())
+}
+
+fn reach(server: &ServerUrl, options: &MySqlConnectOptions) -> Reach {
+    match socket(server) {
+        Some(_) => Reach::Socket,
+        None => Reach::of_host(options.get_host()),
+    }
+}
+
+/// How much TLS is asked for, by the URL or, where that does not say, by where the server is.
+fn mode(server: &ServerUrl, options: &MySqlConnectOptions) -> TlsMode {
+    tls::asked(server).unwrap_or_else(|| reach(server, options).default_mode())
+}
+
+const fn in_words_of_the_driver(mode: TlsMode) -> MySqlSslMode {
+    match mode {
+        TlsMode::Disable => MySqlSslMode::Disabled,
+        TlsMode::Allow | TlsMode::Prefer => MySqlSslMode::Preferred,
+        TlsMode::Require => MySqlSslMode::Required,
+        TlsMode::VerifyCa => MySqlSslMode::VerifyCa,
+        TlsMode::VerifyFull => MySqlSslMode::VerifyIdentity,
+    }
 }
 
 fn socket(server: &ServerUrl) -> Option<&str> {
@@ -84,7 +97,14 @@ pub(super) async fn log_in(
     options: &MySqlConnectOptions,
 ) -> Result<MySqlConnection, DatabaseError> {
     let server = target.server()?;
-    MySqlConnection::connect_with(options)
+    let mut options = options.clone();
+    let mode = mode(server, &options);
+    let may_be_in_clear = matches!(mode, TlsMode::Disable | TlsMode::Allow | TlsMode::Prefer);
+    if may_be_in_clear && server.password.is_some() && reach(server, &options) != Reach::Socket {
+        let greeted = greet(options.get_host(), options.get_port(), mode).await?;
+        options = options.ssl_mode(in_words_of_the_driver(greeted));
+    }
+    MySqlConnection::connect_with(&options)
         .await
         .map_err(|error| {
             tls::explained(

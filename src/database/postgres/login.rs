@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::super::tls::{self, Reach};
 use super::super::url::{ServerUrl, TlsMode};
-use super::{DatabaseError, ErrorKind, Target, from_sqlx, own_name};
+use super::{DatabaseError, Target, from_sqlx, own_name};
 use crate::sql::Dialect;
 use crate::text::secret::percent_encoded;
 
@@ -151,13 +151,7 @@ async fn greet(
     }
     let [kind, _, _, _, _, how @ ..] = answer;
     if kind == b'R' && u32::from_be_bytes(how) == CLEAR_TEXT {
-        return Err(DatabaseError::new(
-            ErrorKind::Tls,
-            format!(
-                "the server at {host} asks for the password in clear text, over a connection without TLS: it was not sent. Let it \
-                 speak TLS and write `sslmode=verify-full`, or let it ask by scram-sha-256 (pg_hba.conf)"
-            ),
-        ));
+        return Err(tls::clear_text(host, Dialect::Postgres));
     }
     Ok(mode)
 }

@@ -106,6 +106,10 @@ fn administer(url: &str, sql: &str) -> Result<u64, sqlx::Error> {
     Connection::new(Box::new(MysqlSession::open(url)?)).try_execute(sql)
 }
 
+/// Where a server's certificate and key are, in its directory.
+const CERTIFICATE: &str = "server.crt";
+const KEY: &str = "server.key";
+
 /// A server that belongs to one test, to be stopped, killed and started again. Ended when dropped.
 pub struct PrivateServer {
     server: Server,
@@ -159,6 +163,18 @@ impl PrivateServer {
         administer(&self.url("mysql"), &create(database))
             .unwrap_or_else(|error| panic!("cannot create the database {database}: {error}"));
         Db::at("mysql", self.url(database))
+    }
+
+    /// Starts the server anew, with this certificate and its key.
+    #[track_caller]
+    pub fn speak_tls(&self, certificate: &Path, key: &Path) {
+        for (from, to) in [(certificate, CERTIFICATE), (key, KEY)] {
+            let to = self.server.directory.join(to);
+            fs::copy(from, &to).expect("the server's directory is writable");
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o644)).expect("it is ours");
+        }
+        self.server.end(Signal::TERM);
+        self.start_again();
     }
 
     /// A session under the name that an application gives to itself when it connects, as long as this value lives.
@@ -442,6 +458,7 @@ impl Server {
                     "--log-bin-trust-function-creators=1".to_owned(),
                 ]
             }))
+            .args(self.certificates())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0)
@@ -469,6 +486,18 @@ impl Server {
                 Err(format!("{reason}:\n{log}"))
             }
         }
+    }
+
+    /// What it speaks TLS with, once it was told to.
+    fn certificates(&self) -> Vec<String> {
+        let file = |name: &str| self.directory.join(name);
+        if !file(CERTIFICATE).exists() {
+            return Vec::new();
+        }
+        vec![
+            format!("--ssl-cert={}", file(CERTIFICATE).display()),
+            format!("--ssl-key={}", file(KEY).display()),
+        ]
     }
 
     #[track_caller]
