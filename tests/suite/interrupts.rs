@@ -45,7 +45,7 @@ fn at_work(db: &Db) -> Option<String> {
         )),
         "mysql" => Some(db.value(
             "SELECT CAST(count(*) AS CHAR) FROM information_schema.processlist \
-             WHERE id <> CONNECTION_ID() AND db = DATABASE() AND info LIKE '%SLEEP%'",
+             WHERE id <> CONNECTION_ID() AND db = DATABASE() AND info LIKE '%SLEEP(600)%'",
         )),
         _ => None,
     }
