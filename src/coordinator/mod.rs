@@ -31,6 +31,7 @@ mod script;
 mod session;
 mod steer;
 mod sync;
+mod take;
 mod together;
 
 use std::time::Duration;

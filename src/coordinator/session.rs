@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use super::in_ledger::End;
 use super::lock::{LockWatch, Retry};
 use super::outage::Tally;
-use super::reading::refuse_misread;
 use super::{CoordinatorError, Drift, Progress, Purpose, Situation, observe};
 use crate::database::{ConnectOptions, Connection, Heard, LockTimeout, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
@@ -194,59 +193,6 @@ impl<'a> Coordinator<'a> {
         ledger.release_coordinator(self.token).await?;
         ledger.commit().await?;
         Ok(head)
-    }
-
-    /// Carries out one step.
-    ///
-    /// # Errors
-    /// Whatever kept it from being carried out; see [`CoordinatorError`].
-    pub async fn take(
-        &mut self,
-        step: Step,
-        id: &MigrationId,
-    ) -> Result<super::Outcome, CoordinatorError> {
-        if step != Step::Expand {
-            self.known = None;
-        }
-        if let Some(migration) = self.project().get(id) {
-            refuse_misread(migration, step, self.connection.as_ref())?;
-        }
-        let taken = match step {
-            Step::Expand => self.expand(id).await,
-            Step::Backfill => self.backfill_over_outages(id).await,
-            Step::Contract => self.contract(id).await,
-            Step::Revert => self.revert(id).await,
-        };
-        let told = self.told(taken, step, id).await;
-        self.remember_failure(&told, step, id).await;
-        told
-    }
-
-    /// Carries out one step of the first of these migrations, and of those after it that can share its transaction. One
-    /// outcome for each, and at least one where there is a migration.
-    ///
-    /// # Errors
-    /// As of [`Self::take`].
-    pub async fn take_first(
-        &mut self,
-        step: Step,
-        ids: &[MigrationId],
-    ) -> Result<Vec<super::Outcome>, CoordinatorError> {
-        match (step, ids) {
-            (_, []) => Ok(Vec::new()),
-            (Step::Expand, [id, ..]) => {
-                let taken = self.expand_together(ids).await;
-                match self.told(taken, step, id).await {
-                    Ok(outcomes) => Ok(outcomes),
-                    Err(error) => {
-                        let failed = Err(error);
-                        self.remember_failure(&failed, step, id).await;
-                        failed.map(|outcome| vec![outcome])
-                    }
-                }
-            }
-            (_, [id, ..]) => Ok(vec![self.take(step, id).await?]),
-        }
     }
 
     /// Reads everything, and stops where an applied file was changed.

@@ -4,6 +4,13 @@
 
 use std::fmt;
 
+/// A table and the columns of its key, as a user writes them.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys<'a> {
+    pub table: &'a str,
+    pub columns: &'a [String],
+}
+
 /// One key: a literal for each of its columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key(pub Vec<String>);

@@ -30,7 +30,7 @@ pub use connecting::{Asks, ConnectOptions, Server, connect};
 pub(crate) use error::INTERRUPTED;
 pub use error::{DatabaseError, ErrorKind};
 pub use heard::{Heard, Severity};
-pub use keys::{Key, KeyRange, RowComparison, Start};
+pub use keys::{Key, KeyRange, Keys, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, Written};
 pub use password::PasswordSource;
 pub use session::{Reach, Session, Whose, Wire};
@@ -495,11 +495,4 @@ pub trait Connection: Send {
 
     /// Closes the connection in good order.
     async fn close(self: Box<Self>);
-}
-
-/// A table and the columns of its key, as a user writes them.
-#[derive(Clone, Copy, Debug)]
-pub struct Keys<'a> {
-    pub table: &'a str,
-    pub columns: &'a [String],
 }

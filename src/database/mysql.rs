@@ -47,6 +47,7 @@ use capabilities::CAPABILITIES;
 use error::from_sqlx;
 use holders::name_holders;
 use limits::{IDLE_LIMIT, NO_IDLE_LIMIT};
+use prepared::Modes;
 use quoted::literal;
 use stored::stores_code;
 use values::{bound, decode};
@@ -60,13 +61,6 @@ const STATEMENTS: usize = 200;
 enum Flavour {
     MariaDb,
     MySql,
-}
-
-/// The sql_mode of our session and that of the server.
-#[derive(Clone)]
-struct Modes {
-    own: String,
-    servers: String,
 }
 
 pub(super) struct Mysql {

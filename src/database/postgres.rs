@@ -35,12 +35,14 @@ mod login;
 mod message;
 mod names;
 mod place;
+mod quoted;
 
 use cancel::Place;
 use capabilities::CAPABILITIES;
 use error::from_sqlx;
 use message::{Part, written_out};
 use names::Whose;
+use quoted::{identifier, literal, table_name};
 
 /// How this tool calls itself among the sessions. What the URL or the environment says comes after it: an application may
 /// have the same URL, and is not this tool.
@@ -149,25 +151,6 @@ impl Postgres {
             self.settings.push(setting);
         }
     }
-}
-
-/// A text as a literal that means the same whatever `standard_conforming_strings` is.
-fn literal(text: &str) -> String {
-    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-}
-
-fn identifier(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// `schema.table` or `table` as a user writes it in `migration.toml`, quoted. A name in lower case
-/// means what it would mean unquoted.
-fn table_name(table: &str) -> String {
-    table
-        .split('.')
-        .map(identifier)
-        .collect::<Vec<_>>()
-        .join(".")
 }
 
 #[async_trait]
@@ -520,11 +503,5 @@ mod tests {
         for name in ["", "shop", "phasegate-shop", "Phasegate"] {
             assert_eq!(whose_is(name), WhoseSession::Others, "{name}");
         }
-    }
-
-    #[test]
-    fn literals_cannot_be_escaped_from() {
-        assert_eq!(literal("a'b\\'c"), "E'a''b\\\\''c'");
-        assert_eq!(table_name("app.us\"ers"), "\"app\".\"us\"\"ers\"");
     }
 }

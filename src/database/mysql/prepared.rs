@@ -2,10 +2,17 @@
 
 use std::time::Duration;
 
-use super::{Flavour, Marked, Modes, Mysql, limits, own as marks};
+use super::{Flavour, Marked, Mysql, limits, own as marks};
 use crate::database::own::OwnSession;
 use crate::database::{DatabaseError, ErrorKind};
 use crate::sql::ServerReading;
+
+/// The sql_mode of our session and that of the server.
+#[derive(Clone)]
+pub(super) struct Modes {
+    pub own: String,
+    pub servers: String,
+}
 
 /// Modes that stand for several others.
 const MODES_OF_OTHERS: &[&str] = &[
