@@ -154,6 +154,10 @@ pub(super) enum Command {
     Revert(RevertArgs),
     /// Say whether an interrupted statement took effect, where the catalogue cannot tell
     Resolve(ResolveArgs),
+    /// Show what was applied of a migration beside what its files say now
+    Show(ShowArgs),
+    /// Record an applied file as it is now, where nothing but the record differs
+    Repair(RepairArgs),
     /// Register a version once, for an init container: exits 0 if it may start
     Admit(AdmitArgs),
     /// Run a program under a lease: register it, start it, renew, release when it ends
@@ -192,6 +196,21 @@ pub(super) struct RenumberArgs {
     /// Do not ask the database: nobody has applied it
     #[arg(long)]
     pub offline: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ShowArgs {
+    /// The migration
+    pub id: String,
+}
+
+#[derive(Args)]
+pub(super) struct RepairArgs {
+    /// The migration
+    pub id: String,
+    /// Why the record may be changed; kept in the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
 }
 
 #[derive(Args)]

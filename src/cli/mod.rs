@@ -8,6 +8,7 @@ mod backfill;
 mod check;
 mod completions;
 mod context;
+mod difference;
 mod duration;
 mod failure;
 mod fleet;
@@ -26,6 +27,7 @@ mod renumber;
 mod report;
 mod rollout;
 mod scaffold;
+mod show;
 mod status;
 mod text;
 mod trouble;
@@ -97,6 +99,8 @@ const fn heeds_interrupts(command: &Command) -> bool {
         | Command::Admit(_)
         | Command::Agent(_) => false,
         Command::Check(_)
+        | Command::Show(_)
+        | Command::Repair(_)
         | Command::Status(_)
         | Command::Fleet(_)
         | Command::Plan(_)
@@ -116,6 +120,7 @@ const fn purpose(command: &Command) -> Purpose {
     match command {
         Command::Check(_)
         | Command::Completions(_)
+        | Command::Show(_)
         | Command::Status(_)
         | Command::Plan(_)
         | Command::Gate(_)
@@ -133,6 +138,7 @@ const fn purpose(command: &Command) -> Purpose {
         Command::Init
         | Command::New(_)
         | Command::Renumber(_)
+        | Command::Repair(_)
         | Command::Expand(_)
         | Command::Backfill(_)
         | Command::Contract(_)
@@ -203,6 +209,10 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
     match &cli.command {
         Command::Init => scaffold::init(out),
         Command::New(args) => scaffold::new(args, global, out),
+        Command::Show(args) => runtime
+            .block_on(asking(show::run(args, global, out), global))
+            .map_err(Failure::of_a_question),
+        Command::Repair(args) => runtime.block_on(show::repair(args, global, out)),
         Command::Check(args) => runtime.block_on(asking(check::run(args, global, out), global)),
         Command::Renumber(args) => runtime.block_on(renumber::run(args, global, out)),
         Command::Completions(args) => completions::run(args, out),

@@ -15,6 +15,7 @@ mod facts;
 mod failed;
 mod fence;
 mod forget;
+mod grouped;
 mod guard;
 mod in_ledger;
 mod interrupted;
@@ -24,9 +25,11 @@ mod one_by_one;
 mod outage;
 mod past_return;
 mod reading;
+mod repair;
 mod resume;
 mod revert;
 mod said;
+mod same_script;
 mod script;
 mod session;
 mod steer;
@@ -43,6 +46,7 @@ pub use observe::{
     Changed, Drift, Purpose, Situation, connect, connect_to_record, is_nothing_yet, nothing_yet,
     observe, observe_with, record, record_deploy, survey,
 };
+pub use repair::{Recorded, Repaired, present};
 pub use resume::Answer;
 pub use script::Progress;
 pub use session::{Coordinator, Options};

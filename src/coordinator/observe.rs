@@ -201,6 +201,13 @@ pub async fn survey(
         connection.capabilities().dialect,
     );
     situation.has_ledger = has_ledger;
+    if situation
+        .drift
+        .iter()
+        .any(|drift| matches!(drift.what, Changed::Script(_)))
+    {
+        super::same_script::forgive(project, &mut situation.drift, connection).await?;
+    }
     situation.evidence.facts.paused = Ledger::paused(connection, &situation.view).await?;
     if situation.view.coordinator.is_rolling_out() {
         situation.evidence.rolling = rolling(connection).await?;
@@ -472,7 +479,11 @@ fn same_meaning(recorded: &Declaration, now: &Declaration) -> bool {
         && recorded.parts.backfill == now.parts.backfill
 }
 
-fn hash_now(migration: &Migration, step: Step, dialect: Dialect) -> Option<(String, String)> {
+pub(super) fn hash_now(
+    migration: &Migration,
+    step: Step,
+    dialect: Dialect,
+) -> Option<(String, String)> {
     let files = migration.files(dialect);
     let script = match step {
         Step::Expand => files.expand.as_ref(),

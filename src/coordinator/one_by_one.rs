@@ -20,7 +20,7 @@ impl Coordinator<'_> {
     /// Statement by statement, for what the database refuses inside a transaction or commits by itself.
     ///
     /// Invariant: a statement that needs no transaction is recorded as begun before it runs and as
-    /// done after it; every other one is recorded in its own transaction, so it is done or not.
+    /// done after it; every other one is recorded in the transaction in which it runs, so it is done or not.
     ///
     /// Invariant: the recheck is asked in the transaction that comes directly before the first statement of this
     /// run that live versions could notice, or where none is left, in the one that records the phase.
@@ -42,9 +42,21 @@ impl Coordinator<'_> {
         let guard = self.foresee(run, &owned, &recorded).await?;
         let mut recheck = run.recheck;
         self.said.clear();
+        let mut passed = 0;
         for (index, statement) in statements.iter().enumerate() {
             let state = recorded.get(index).map(|step| step.state);
-            if state == Some(StepState::Done) {
+            if state == Some(StepState::Done) || index < passed {
+                continue;
+            }
+            if !statement.needs_no_transaction {
+                let group = self.run_group(run, index, recheck).await?;
+                if let Some(decision) = group.blocked {
+                    return Ok(Ran::Blocked(decision));
+                }
+                if group.has_asked {
+                    recheck = None;
+                }
+                passed = group.end;
                 continue;
             }
             (self.options.report)(progress(run.file, index, statement));
@@ -56,12 +68,7 @@ impl Coordinator<'_> {
                 state,
                 recheck: recheck.filter(|_| statement.effect != Effect::Additive),
             };
-            let went = if statement.needs_no_transaction {
-                self.run_bare(&one).await?
-            } else {
-                self.run_in_its_own_transaction(&one).await?
-            };
-            match went {
+            match self.run_bare(&one).await? {
                 Went::Blocked(decision) => return Ok(Ran::Blocked(decision)),
                 Went::Ran if one.recheck.is_some() => recheck = None,
                 Went::Ran | Went::FoundDone => {}
@@ -106,65 +113,6 @@ impl Coordinator<'_> {
         Ok(Ran::Done {
             statements: count(&run.file.script.statements),
         })
-    }
-
-    async fn run_in_its_own_transaction(
-        &mut self,
-        one: &One<'_, '_>,
-    ) -> Result<Went, CoordinatorError> {
-        let One {
-            run,
-            index,
-            statement,
-            ..
-        } = *one;
-        let id = run.change.state.id().clone();
-        let limit = LockTimeout(self.project().config.database.lock_timeout);
-        let mut retry = Retry::new(self.project(), self.options.interrupt);
-        loop {
-            let watch = retry.watch();
-            let target = self.options.target.clone();
-            let waiting = (self.options.report, self.options.target);
-            let attempt = async {
-                let rules = self.lease_rules();
-                let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-                ledger.judge_by(&rules);
-                ledger.connection().await?.limit_lock_waits(limit).await?;
-                let session = ledger.connection().await?.session_id().await?;
-                let _watching = watch.start(session, target);
-                let blocked = ask_again(&mut ledger, one.recheck).await;
-                if let Some(decision) = blocked.map_err(|error| of_recheck(error, index))? {
-                    return Ok(Some(decision));
-                }
-                ledger
-                    .connection()
-                    .await?
-                    .run(&statement.text)
-                    .await
-                    .map_err(|error| Failed::At(index, error))?;
-                crate::crash::point(&format!("{}.ran", run.step.name()));
-                ledger.record_step(
-                    &id,
-                    run.step.name(),
-                    &record(index, statement, StepState::Done),
-                );
-                ledger.fence(self.token).await?;
-                ledger.commit().await?;
-                Ok::<Option<Decision>, Failed>(None)
-            };
-            let attempt = retry.telling(waiting, attempt).await;
-            self.connection.rollback().await?;
-            self.hear_alone(run.file, index);
-            match attempt {
-                Ok(blocked) => return Ok(blocked.map_or(Went::Ran, Went::Blocked)),
-                Err(Failed::At(index, error)) => {
-                    retry
-                        .after(self.options.report, run.file, index, error)
-                        .await?
-                }
-                Err(Failed::Otherwise(error)) => return Err(error),
-            }
-        }
     }
 
     async fn run_bare(&mut self, one: &One<'_, '_>) -> Result<Went, CoordinatorError> {
@@ -403,7 +351,7 @@ pub(super) struct One<'o, 'r> {
 }
 
 /// The answer that stands against going on; none where there is none.
-async fn ask_again(
+pub(super) async fn ask_again(
     ledger: &mut Ledger<'_>,
     recheck: Option<&(dyn Recheck + Sync)>,
 ) -> Result<Option<Decision>, CoordinatorError> {
@@ -415,7 +363,7 @@ async fn ask_again(
 }
 
 /// Its queries meet the same locks as the statements, and are tried again like them.
-fn of_recheck(error: CoordinatorError, index: usize) -> Failed {
+pub(super) fn of_recheck(error: CoordinatorError, index: usize) -> Failed {
     match error {
         CoordinatorError::Database(error) => Failed::At(index, error),
         other => Failed::Otherwise(other),

@@ -11,8 +11,10 @@ mod horizon;
 mod next;
 mod phase;
 mod presence;
+mod sequence;
 #[cfg(test)]
 mod tests;
+mod unfilled;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};

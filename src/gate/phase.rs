@@ -4,11 +4,10 @@ use super::blocker::{Blocker, BlockerKind, Verdict};
 use super::claims::{advice, contradictions, undeclared_fill};
 use super::evidence::{self, Gaps};
 use super::next::{Guide, Reason};
+use super::unfilled::backfill_first;
 use super::words::{ambiguity, is_one_thing, kind_words, touch_words};
-use super::{Action, Evidence, Facts, first_causes};
-use crate::model::{
-    Breach, Clause, Format, Live, MigrationId, MigrationState, Phase, Sequence, Step,
-};
+use super::{Action, Evidence, Facts, first_causes, sequence};
+use crate::model::{Breach, Clause, Format, Live, MigrationId, MigrationState, Phase, Step};
 
 type Answer = (Vec<Blocker>, Vec<String>);
 
@@ -29,8 +28,8 @@ pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answe
         Some(state) if !reasons.iter().any(is_of_structure) => advice(step, state, &live, evidence),
         _ => Vec::new(),
     };
-    if step == Step::Expand && evidence.schema.order() == Sequence::Any {
-        notes.extend(out_of_order(id, evidence));
+    if step == Step::Expand {
+        notes.extend(sequence::note(id, evidence));
     }
     let action = Action::Step {
         step,
@@ -38,14 +37,6 @@ pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answe
     };
     let blockers = Guide::new(evidence).advise(&action, reasons);
     (blockers, notes)
-}
-
-/// That a migration comes later here than its number says, in words.
-pub(super) fn out_of_order(id: &MigrationId, evidence: &Evidence) -> Option<String> {
-    let later = evidence.schema.applied_before_its_turn(id)?.id();
-    Some(format!(
-        "{id} comes after {later} here, and before it on a new database"
-    ))
 }
 
 /// Whether it keeps the rule from being asked at all.
@@ -167,14 +158,8 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Rea
                     format!("finish that first: run `migrate revert {id}`"),
                 );
             }
-            if evidence.schema.order() == Sequence::Strict
-                && let Some(message) = out_of_order(id, evidence)
-            {
-                let help = format!(
-                    "`migrate renumber {id}` gives it the next free number; `order = \"strict\"` under [project] in \
-                     migrate.toml asks for this"
-                );
-                return refuse(BlockerKind::Order, message, help);
+            if let Some(refused) = sequence::refused(id, evidence) {
+                return vec![Reason::said(refused)];
             }
             let earlier = migrations
                 .iter()
@@ -241,7 +226,7 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Rea
     }
 }
 
-const PAUSED: &str = "its backfill is paused";
+pub(super) const PAUSED: &str = "its backfill is paused";
 
 /// How a backfill that is paused goes on.
 pub(super) fn resume(id: &MigrationId, facts: &Facts) -> String {
@@ -253,54 +238,7 @@ pub(super) fn resume(id: &MigrationId, facts: &Facts) -> String {
     }
 }
 
-/// A contract before its backfill, and whoever is the real reason: the live versions that hold the backfill up.
-fn backfill_first(state: &MigrationState, evidence: &Evidence) -> Vec<Reason> {
-    let id = state.id();
-    if state.phase == Phase::Backfilling {
-        let facts = &evidence.facts;
-        let said = |verdict, message: String, help: String| {
-            let kind = BlockerKind::BackfillFirst;
-            vec![Reason::said(Blocker::new(kind, verdict, message, help))]
-        };
-        if let Some(who) = facts.taken_by(Step::Backfill, id) {
-            return said(
-                Verdict::Hold,
-                format!("its backfill is running ({who})"),
-                format!("wait for it: `migrate contract {id} --wait 1h`"),
-            );
-        }
-        if facts.is_paused(Step::Backfill, id) {
-            return said(Verdict::Refuse, PAUSED.to_owned(), resume(id, facts));
-        }
-    }
-    let live = evidence.snapshot.live();
-    let mut found = by_the_rule(Step::Backfill, state, &live, evidence);
-    found.retain(|reason| reason.blocker.kind == BlockerKind::LiveVersion);
-    let names: Vec<String> = found
-        .iter()
-        .filter_map(|Reason { blocker, .. }| {
-            let (service, version) = (blocker.service.as_ref()?, blocker.version.as_ref()?);
-            Some(format!("{service} {version}"))
-        })
-        .collect();
-    let mut message = format!("{id} is {}: its backfill is not finished", state.phase);
-    let first = |message: String, help: String| {
-        Blocker::new(BlockerKind::BackfillFirst, Verdict::Refuse, message, help)
-    };
-    found.push(if names.is_empty() {
-        Reason::take(first(message, String::new()), Step::Backfill, id)
-    } else {
-        message.push_str(&format!(", and has to wait for {}", names.join(" and ")));
-        let help = format!(
-            "run `migrate backfill {id}` when {} is gone",
-            names.join(" and ")
-        );
-        Reason::said(first(message, help))
-    });
-    found
-}
-
-fn by_the_rule(
+pub(super) fn by_the_rule(
     step: Step,
     state: &MigrationState,
     live: &[Live],

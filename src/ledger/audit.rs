@@ -68,6 +68,10 @@ fn hex(bytes: &[u8]) -> String {
 fn told(events: &[Event]) -> BTreeMap<String, Told> {
     let mut all = BTreeMap::<String, Told>::new();
     for event in events {
+        if let (Some(id), true) = (&event.migration, event.kind == EventKind::Repaired.name()) {
+            repaired(all.entry(id.clone()).or_default(), event);
+            continue;
+        }
         let is_of_a_phase = [EventKind::Phase, EventKind::BackfillUndone]
             .map(EventKind::name)
             .contains(&&*event.kind);
@@ -97,6 +101,15 @@ fn told(events: &[Event]) -> BTreeMap<String, Told> {
         told.phase = to;
     }
     all
+}
+
+/// The file is another one; its statements are those that were applied.
+fn repaired(told: &mut Told, event: &Event) {
+    let detail: Json = serde_json::from_str(&event.detail).unwrap_or_default();
+    let text = |key: &str| detail.get(key).and_then(Json::as_str).map(str::to_owned);
+    if let (Some(phase), Some(path), Some(sha256)) = (text("phase"), text("file"), text("sha256")) {
+        told.files.insert(phase, (path, sha256));
+    }
 }
 
 /// The phase that a file belongs to whose event leads to this one.

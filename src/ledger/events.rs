@@ -23,6 +23,8 @@ pub enum EventKind {
     Steered,
     /// A step failed, and nobody wanted it to.
     Failed,
+    /// The record of an applied file was made to say what the file says now, with a reason.
+    Repaired,
     /// A coordinator took over from one whose lease had run out.
     Takeover,
     /// A rollout began, went on by a step, stopped or ended.
@@ -41,6 +43,7 @@ impl EventKind {
             Self::Override => "override",
             Self::Steered => "steered",
             Self::Failed => "failed",
+            Self::Repaired => "repaired",
             Self::Takeover => "takeover",
             Self::Rollout => "rollout",
             Self::Forgot => "forgot",

@@ -142,6 +142,14 @@ impl Ledger<'_> {
         Ok(())
     }
 
+    /// Every file of every applied phase.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn files(&mut self) -> Result<Vec<AppliedFile>, LedgerError> {
+        read_files(&self.query(SELECT_FILES, &[]).await?)
+    }
+
     /// Records a file together with the phase that it was applied in, in place of the one recorded.
     pub fn record_file(
         &mut self,
@@ -236,6 +244,23 @@ impl Ledger<'_> {
                 .collect();
             self.execute_later(&insert, &values);
         }
+    }
+
+    /// Records that these statements are done, one after the other, in place of what is recorded of them.
+    pub fn record_done(&mut self, id: &MigrationId, phase: &str, steps: &[StepRecord]) {
+        let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
+            return;
+        };
+        self.execute_later(
+            "DELETE FROM {steps} WHERE number = ? AND phase = ? AND position BETWEEN ? AND ?",
+            &[
+                number(id).into(),
+                phase.into(),
+                first.position.into(),
+                last.position.into(),
+            ],
+        );
+        self.record_steps(Entry::New, id, phase, steps);
     }
 
     /// Forgets a statement that was begun: it did not take effect.

@@ -8,6 +8,7 @@ use crate::sql::Dialect;
 
 use super::fleet::{self, FleetConfig};
 use super::links::Links;
+use super::order;
 use super::problem::{Problem, listed};
 use super::reader::{Located, Table};
 use super::rollout::{self, DriverConfig, RolloutConfig};
@@ -163,7 +164,7 @@ impl Config {
             Some(true) => Links::Anywhere,
             Some(false) | None => Links::Inside,
         };
-        let order = top.table("project").map(read_order).unwrap_or_default();
+        let order = top.table("project").map(order::read).unwrap_or_default();
         top.finish(PLACES);
         Some(Self {
             database_url,
@@ -212,7 +213,7 @@ impl Config {
 }
 
 /// Where a key belongs that is written under the wrong header.
-const PLACES: &[(&str, &str)] = &[
+pub(super) const PLACES: &[(&str, &str)] = &[
     (
         "migrations",
         "at the top of the file, before the first `[…]`",
@@ -469,17 +470,6 @@ fn read_version(source: &Source, text: &Located<&str>) -> Option<Version> {
             None
         }
     }
-}
-
-fn read_order(mut table: Table<'_>) -> Sequence {
-    let orders = [("strict", Sequence::Strict), ("any", Sequence::Any)];
-    let order = if table.has("order") {
-        table.choice("order", &orders)
-    } else {
-        None
-    };
-    table.finish(PLACES);
-    order.unwrap_or_default()
 }
 
 fn read_migrations_directory(source: &Source, top: &mut Table<'_>) -> String {

@@ -18,6 +18,7 @@ mod later;
 mod links;
 mod manifest;
 mod migration;
+mod order;
 mod problem;
 mod ranges;
 mod reader;

@@ -16,6 +16,7 @@ mod postgres;
 mod query;
 mod reading;
 mod reserved;
+mod same;
 mod sqlite;
 mod words;
 

@@ -2,6 +2,7 @@
 
 mod backfill;
 mod contract;
+mod edited;
 mod expand;
 mod kinds;
 mod order;

@@ -1,5 +1,6 @@
 //! A script is applied whole or not at all.
 
+use crate::support::project::Project;
 use crate::support::shop::{CONTRACT, NAME, Shop, said};
 
 scenario!(
@@ -246,5 +247,41 @@ scenario!(
         assert_eq!(shop.phase(1), "expanded");
         assert_eq!(shop.db.query("SELECT what FROM audit"), [["once"]]);
         shop.run(&["log", "--verify"], 0);
+    }
+);
+
+scenario!(
+    fn rows_that_share_a_transaction_are_recorded_as_if_each_had_its_own(db: Db) {
+        let project = Project::new(&db, &[]);
+        project.file("migrate.toml", "[services.web]\nmin_instances = 0\n");
+        // On MySQL and MariaDB the first one commits by itself.
+        let script = |bad: &str| {
+            let mut sql = "CREATE TABLE big (id INTEGER PRIMARY KEY);\n".to_owned();
+            for id in 1..=700 {
+                let id = if id == 650 {
+                    bad.to_owned()
+                } else {
+                    id.to_string()
+                };
+                sql.push_str(&format!("INSERT INTO big VALUES ({id});\n"));
+            }
+            sql
+        };
+        let files = [("migration.toml", "description = \"big\"\n")];
+        project.migration("0001_big", &files);
+        project.migration("0001_big", &[("expand.sql", &script("7"))]);
+        let failed = project.migrate(&["expand"]).expect_code(1);
+        assert!(
+            failed.stderr.contains("0001_big/expand.sql:651"),
+            "{failed:?}"
+        );
+        let count = || db.query("SELECT id FROM big").len();
+        if db.backend.name == "mysql" {
+            assert_eq!(count(), 649);
+        }
+        project.migration("0001_big", &[("expand.sql", &script("650"))]);
+        project.migrate(&["expand"]).expect_code(0);
+        assert_eq!(count(), 700);
+        project.migrate(&["log", "--verify"]).expect_code(0);
     }
 );

@@ -1,0 +1,137 @@
+//! Statements that need no transaction of their own, between those that the database commits by itself: several share one.
+//!
+//! Each commit waits for the disk, so that a script of fifty thousand INSERTs took longer than they did.
+//!
+//! Invariant: a statement is recorded in the transaction in which it runs. Where one fails, those before it are committed
+//! without it, as if each had run alone.
+
+use std::time::{Duration, Instant};
+
+use super::CoordinatorError;
+use super::lock::{Failed, LockWatch, Retry, is_of_a_lock};
+use super::one_by_one::{ask_again, of_recheck};
+use super::said::{keep, placed};
+use super::script::{Recheck, Run, progress, record};
+use super::session::Coordinator;
+use crate::database::LockTimeout;
+use crate::gate::Decision;
+use crate::ledger::{Ledger, StepRecord, StepState};
+use crate::sql::{Effect, Statement};
+
+/// How many statements share a transaction at most.
+const MOST: usize = 500;
+/// What holds locks for longer than this is committed before the next statement.
+const LONGEST: Duration = Duration::from_millis(200);
+
+/// How a group ended.
+#[derive(Default)]
+pub(super) struct Group {
+    /// The statement after the last one that is done.
+    pub end: usize,
+    pub blocked: Option<Decision>,
+    /// Whether the recheck was asked.
+    pub has_asked: bool,
+}
+
+impl Coordinator<'_> {
+    /// Runs the statement at `first`, and as many after it as share its transaction.
+    pub(super) async fn run_group(
+        &mut self,
+        run: &Run<'_>,
+        first: usize,
+        recheck: Option<&(dyn Recheck + Sync)>,
+    ) -> Result<Group, CoordinatorError> {
+        let statements = &run.file.script.statements;
+        let after = statements.get(first..).unwrap_or_default();
+        let shares = |statement: &&Statement| !statement.needs_no_transaction;
+        let mut length = after.iter().take_while(shares).take(MOST).count();
+        let mut retry = Retry::new(self.project(), self.options.interrupt);
+        loop {
+            let group = after.get(..length).unwrap_or_default();
+            let is_noticed = group.iter().any(|one| one.effect != Effect::Additive);
+            let recheck = recheck.filter(|_| is_noticed);
+            let before = self.said.len();
+            let waiting = (self.options.report, self.options.target);
+            let watch = retry.watch();
+            let attempt = self.attempt_group(run, (first, group), recheck, watch);
+            let attempt = retry.telling(waiting, attempt).await;
+            self.connection.rollback().await?;
+            let failed = match attempt {
+                Ok(group) => {
+                    for one in self.said.iter().skip(before) {
+                        self.report(placed(run.file, one));
+                    }
+                    return Ok(group);
+                }
+                Err(failed) => failed,
+            };
+            match failed {
+                // Those before it are committed first.
+                Failed::At(index, _) if index > first => {
+                    self.said.truncate(before);
+                    length = index - first;
+                }
+                Failed::At(index, error) => {
+                    if !is_of_a_lock(&error) {
+                        self.tell_said(run.file);
+                    }
+                    self.said.truncate(before);
+                    retry
+                        .after(self.options.report, run.file, index, error)
+                        .await?;
+                }
+                Failed::Otherwise(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn attempt_group(
+        &mut self,
+        run: &Run<'_>,
+        (first, group): (usize, &[Statement]),
+        recheck: Option<&(dyn Recheck + Sync)>,
+        watch: LockWatch,
+    ) -> Result<Group, Failed> {
+        let (id, step) = (run.change.state.id(), run.step.name());
+        let limit = LockTimeout(self.project().config.database.lock_timeout);
+        let (rules, target) = (self.lease_rules(), self.options.target.clone());
+        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        ledger.judge_by(&rules);
+        ledger.connection().await?.limit_lock_waits(limit).await?;
+        let session = ledger.connection().await?.session_id().await?;
+        let _watching = watch.start(session, target);
+        let blocked = ask_again(&mut ledger, recheck).await;
+        if let Some(decision) = blocked.map_err(|error| of_recheck(error, first))? {
+            return Ok(Group {
+                end: first,
+                blocked: Some(decision),
+                has_asked: true,
+            });
+        }
+        let began = Instant::now();
+        let mut done: Vec<StepRecord> = Vec::new();
+        let mut is_noticed = false;
+        for (index, statement) in (first..).zip(group) {
+            if index > first && began.elapsed() >= LONGEST {
+                break;
+            }
+            (self.options.report)(progress(run.file, index, statement));
+            crate::crash::point(&format!("{step}.statement"));
+            let connection = ledger.connection().await?;
+            let ran = connection.run(&statement.text).await;
+            keep(&mut self.said, connection.heard(), index);
+            ran.map_err(|error| Failed::At(index, error))?;
+            crate::crash::point(&format!("{step}.ran"));
+            is_noticed |= statement.effect != Effect::Additive;
+            done.push(record(index, statement, StepState::Done));
+        }
+        ledger.record_done(id, step, &done);
+        ledger.fence(self.token).await?;
+        ledger.commit().await?;
+        Ok(Group {
+            end: first.saturating_add(done.len()),
+            blocked: None,
+            has_asked: recheck.is_some() && is_noticed,
+        })
+    }
+}
