@@ -4,10 +4,11 @@ mod block;
 mod range;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
-use block::Tokens;
 pub use range::Key;
 use range::{Comparison, Range};
+use tokens::Tokens;
 
 use super::facts::{Facts, Query};
 use super::lexeme::{self, Kind, Token};

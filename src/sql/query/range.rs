@@ -1,7 +1,8 @@
 //! Whether the ranges of a statement's keys bound what it touches.
 
 use super::super::lexeme::{Kind, Token};
-use super::block::{Block, Column, Item, Tokens};
+use super::block::{Block, Item};
+use super::tokens::{Column, Tokens};
 
 /// Deeper, a query within a query is not followed.
 const DEEPEST: usize = 16;
