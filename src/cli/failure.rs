@@ -69,7 +69,7 @@ impl Failure {
         self
     }
 
-    fn with_code(mut self, code: u8) -> Self {
+    pub(super) fn with_code(mut self, code: u8) -> Self {
         self.0.exit_code = code;
         self
     }

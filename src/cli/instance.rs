@@ -13,9 +13,12 @@ use super::{json, text};
 use crate::database::ErrorKind;
 use crate::database::Target;
 use crate::gate::Decision;
+use crate::interrupt;
 use crate::lease::agent::{self, AgentEnd, AgentOptions, Guard};
-use crate::lease::{Admission, AdmissionRequest, LeaseError, admit as ask, session_name};
-use crate::ledger::LedgerError;
+use crate::lease::{
+    Admission, AdmissionRequest, LeaseError, admit_unless as ask, give_back, session_name,
+};
+use crate::ledger::{LeaseId, LedgerError};
 use crate::model::{Declaration, InstanceState, Live, Snapshot};
 use crate::project::{CONFIG_FILE, Config, Project};
 
@@ -25,8 +28,12 @@ pub(super) async fn admit(args: &AdmitArgs, global: &Global, out: &Out) -> Resul
     // Nobody renews this one, so it is not late before it ends.
     request.lease = args.hold;
     request.renew = args.hold;
-    match ask(&setting.target, &request).await? {
+    match ask(&setting.target, &request, global.interrupt).await? {
         Admission::Refused(decision) => Ok(refuse(&decision, out)),
+        // It came while the lease was being kept.
+        Admission::Admitted { id, .. } if global.interrupt.is_due() => {
+            Err(not_wanted(&setting.target, &id, &request).await)
+        }
         Admission::Admitted { .. } => {
             if request.sources.is_empty() && !setting.config.services.is_empty() && !global.quiet {
                 note(&format!(
@@ -58,6 +65,24 @@ pub(super) async fn admit(args: &AdmitArgs, global: &Global, out: &Out) -> Resul
             Ok(0)
         }
     }
+}
+
+/// Gives back the lease of an instance that is not to start any more, and says so.
+async fn not_wanted(target: &Target, id: &LeaseId, request: &AdmissionRequest) -> Failure {
+    let instance = &request.instance;
+    let failure = match give_back(target, id).await {
+        Ok(()) => Failure::new(format!(
+            "interrupted: the lease that {instance} got was given back"
+        )),
+        Err(error) => Failure::new(format!(
+            "interrupted: the lease that {instance} got could not be given back ({error}), and counts for {}",
+            text::span(milliseconds(request.lease))
+        ))
+        .help(format!(
+            "`migrate fleet forget {instance} --reason TEXT` ends it"
+        )),
+    };
+    failure.with_code(interrupt::EXIT_CODE)
 }
 
 /// What becomes of processes that an application has put into the background.
@@ -225,6 +250,13 @@ impl From<LeaseError> for Failure {
         // What a server that follows another one holds may be old.
         let failure = match &error {
             LeaseError::Database(cause) if cause.kind == ErrorKind::Standby => failure.unknown(),
+            LeaseError::Database(cause) | LeaseError::Ledger(LedgerError::Database(cause))
+                if cause.kind == ErrorKind::Interrupted =>
+            {
+                failure
+                    .with_code(interrupt::EXIT_CODE)
+                    .help("no lease was kept; run the same command again")
+            }
             // What is admitted there says nothing of here.
             LeaseError::Ledger(LedgerError::Elsewhere { .. }) => failure.unknown(),
             _ => failure,

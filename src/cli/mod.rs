@@ -96,9 +96,9 @@ const fn heeds_interrupts(command: &Command) -> bool {
         | Command::New(_)
         | Command::Renumber(_)
         | Command::Completions(_)
-        | Command::Admit(_)
         | Command::Agent(_) => false,
-        Command::Check(_)
+        Command::Admit(_)
+        | Command::Check(_)
         | Command::Show(_)
         | Command::Repair(_)
         | Command::Status(_)

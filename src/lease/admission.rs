@@ -10,6 +10,7 @@ use crate::database::{
     ConnectOptions, Connection, ErrorKind, LockTimeout, Owners, Server, Target, connect,
 };
 use crate::gate::{Action, Decision, Evidence, Facts, Verdict, decide};
+use crate::interrupt::Interrupt;
 use crate::ledger::{Asker, LeaseId, LeaseRules, Ledger, LedgerError, NewLease, View};
 use crate::model::{Declaration, InstanceState, Live, MigrationState, Schema, Snapshot, Version};
 
@@ -56,19 +57,49 @@ pub enum Admission {
 /// # Errors
 /// A database that cannot be reached or used, and an admission that takes longer than half a minute.
 pub async fn admit(target: &Target, request: &AdmissionRequest) -> Result<Admission, LeaseError> {
-    let (admission, connection) = admit_and_keep(target, request).await?;
+    admit_unless(target, request, Interrupt::default()).await
+}
+
+/// As [`admit`], unless it is interrupted before anything is kept.
+///
+/// # Errors
+/// As of [`admit`].
+pub async fn admit_unless(
+    target: &Target,
+    request: &AdmissionRequest,
+    interrupt: Interrupt,
+) -> Result<Admission, LeaseError> {
+    let (admission, connection) = admit_and_keep(target, request, interrupt).await?;
     connection.close().await;
     Ok(admission)
 }
 
-/// As [`admit`]; answers the connection as well, which the renewals may go on with.
+/// Ends a lease that nobody wants any more.
+///
+/// # Errors
+/// Whatever keeps the database from being told; the lease then ends by itself in its time.
+pub async fn give_back(target: &Target, id: &LeaseId) -> Result<(), LeaseError> {
+    const LIMIT: Duration = Duration::from_secs(5);
+    let release = async {
+        let mut connection = open(target, LIMIT, Interrupt::default()).await?;
+        let mut ledger = begin(connection.as_mut(), LIMIT).await?;
+        ledger.release(id).await?;
+        ledger.commit().await?;
+        connection.close().await;
+        Ok(())
+    };
+    within(LIMIT, "the release of the lease", release).await
+}
+
+/// As [`admit_unless`]; answers the connection as well, which the renewals may go on with.
 pub(super) async fn admit_and_keep(
     target: &Target,
     request: &AdmissionRequest,
+    interrupt: Interrupt,
 ) -> Result<(Admission, Box<dyn Connection>), LeaseError> {
     super::names::check(&request.service, &request.label, &request.instance)?;
     let attempt = async {
-        let mut connection = open(target, PATIENCE).await?;
+        let mut connection = open(target, PATIENCE, interrupt).await?;
         let admission = admit_on(connection.as_mut(), request, PATIENCE).await;
         match admission {
             Ok(admission) => Ok((admission, connection)),
@@ -114,6 +145,7 @@ pub(super) async fn within<T>(
 pub(super) async fn open(
     target: &Target,
     limit: Duration,
+    interrupt: Interrupt,
 ) -> Result<Box<dyn Connection>, LeaseError> {
     let defaults = ConnectOptions::default();
     let options = ConnectOptions {
@@ -124,6 +156,7 @@ pub(super) async fn open(
         lock_limit: Some(limit),
         owners: Owners::One,
         server: Server::Writable,
+        interrupt,
         ..defaults
     };
     Ok(connect(target, options).await?)

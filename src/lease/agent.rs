@@ -19,6 +19,7 @@ use super::rest::{Next, Rest};
 use super::tenure::{Loss, Tenure};
 use crate::database::Target;
 use crate::gate::Decision;
+use crate::interrupt::Interrupt;
 use crate::project::LeaseConnection;
 
 pub use super::guard::Guard;
@@ -80,7 +81,7 @@ pub async fn run(options: AgentOptions) -> Result<AgentEnd, LeaseError> {
     let terms = Terms::new(request.lease, request.renew, stop_timeout)?;
     let mut signals = Signals::listen()?;
     let (admission, connection) = tokio::select! {
-        admission = admit_and_keep(&target, &request) => admission?,
+        admission = admit_and_keep(&target, &request, Interrupt::default()) => admission?,
         // Nothing has started that could be told to stop.
         signal = signals.next_that_ends() => {
             return Ok(AgentEnd::Exited { code: 128 + signal.as_raw() });

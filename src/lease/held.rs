@@ -18,6 +18,7 @@ use super::loss::{AtLoss, OnLoss, watch_over};
 use super::session_name::session_name;
 use super::tenure::{Loss, Tenure};
 use crate::database::{PasswordSource, Target};
+use crate::interrupt::Interrupt;
 use crate::ledger::LeaseRules;
 use crate::model::{Declaration, InstanceState, Version};
 use crate::process::Sign;
@@ -170,7 +171,8 @@ impl LeaseBuilder {
         let stop_timeout = self.stop_timeout;
         let (target, request, between) = self.request()?;
         let terms = Terms::new(request.lease, request.renew, stop_timeout)?;
-        let (admission, connection) = admit_and_keep(&target, &request).await?;
+        let (admission, connection) =
+            admit_and_keep(&target, &request, Interrupt::default()).await?;
         match admission {
             Admission::Admitted { id, asked_at, .. } => {
                 let tenure = Arc::new(Tenure::new(terms, asked_at));

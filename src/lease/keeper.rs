@@ -12,6 +12,7 @@ use super::error::LeaseError;
 use super::schedule::{Schedule, jittered};
 use super::tenure::{Loss, Tenure};
 use crate::database::{Connection, Target};
+use crate::interrupt::Interrupt;
 use crate::ledger::{LeaseId, Renewal};
 use crate::model::InstanceState;
 use crate::project::LeaseConnection;
@@ -230,7 +231,7 @@ impl Keeper {
                         Err(error) => return Err(error),
                     }
                 }
-                let mut connection = open(&target, limit).await?;
+                let mut connection = open(&target, limit, Interrupt::default()).await?;
                 let outcome = renew(connection.as_mut(), &request, &id, recorded, limit).await?;
                 Ok((connection, outcome))
             };
@@ -324,7 +325,7 @@ impl Keeper {
             {
                 return Ok(());
             }
-            let connection = open(&self.target, RELEASE_TIMEOUT).await?;
+            let connection = open(&self.target, RELEASE_TIMEOUT, Interrupt::default()).await?;
             end(connection, &self.id, RELEASE_TIMEOUT).await
         };
         within(RELEASE_TIMEOUT, "the release of the lease", release).await

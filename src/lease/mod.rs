@@ -22,7 +22,7 @@ mod session_name;
 mod tenure;
 
 pub use crate::project::LeaseConnection;
-pub use admission::{Admission, AdmissionRequest, admit, evidence};
+pub use admission::{Admission, AdmissionRequest, admit, admit_unless, evidence, give_back};
 pub use clock::Moment;
 pub use credentials::with_credentials;
 pub use deadline::{Deadline, Terms};

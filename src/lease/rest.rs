@@ -27,6 +27,8 @@ pub(super) struct Rest {
     /// Whether it exited by itself, and with success. A program that puts itself into the background does.
     in_good_order: bool,
     exited_at: Moment,
+    /// How long what is left gets to stop.
+    grace: Duration,
     until: Moment,
     pub left: Left,
     asked: bool,
@@ -59,6 +61,7 @@ impl Rest {
             code,
             in_good_order: code == 0 && !was_asked,
             exited_at: now,
+            grace,
             until: now + grace,
             left: Left::default(),
             asked: false,
@@ -78,6 +81,12 @@ impl Rest {
 
     /// What is to be done at `now`.
     pub(super) fn next(&mut self, background: Background, now: Moment) -> Next {
+        if self.in_good_order && self.left.in_turn {
+            // What was the application was told to stop and is gone; the guard has asked the rest.
+            self.in_good_order = false;
+            self.asked = true;
+            self.until = now + self.grace;
+        }
         let is_late = now >= self.until;
         if self.in_good_order && self.left.outside > 0 {
             match background {
@@ -125,6 +134,7 @@ mod tests {
             grouped,
             outside,
             example: Some(process()),
+            in_turn: false,
         }
     }
 
@@ -173,6 +183,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_the_background_leaves_when_it_is_told_to_stop_is_killed_in_time() {
+        let mut rest = Rest::new(0, false, at(0), GRACE);
+        rest.left = left(0, 2);
+        assert_eq!(rest.next(Background::Keep, at(1)), Next::Keep(process()));
+        // It may take its time, as an application in the foreground may.
+        assert_eq!(rest.next(Background::Keep, at(100)), Next::Wait);
+        rest.left = Left {
+            in_turn: true,
+            ..left(0, 1)
+        };
+        assert_eq!(rest.next(Background::Keep, at(100)), Next::Wait);
+        assert_eq!(rest.next(Background::Keep, at(109)), Next::Wait);
+        let killed = rest.next(Background::Keep, at(110));
+        assert_eq!(killed, Next::Kill(Some(process())));
     }
 
     #[test]

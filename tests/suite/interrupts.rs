@@ -431,3 +431,47 @@ fn an_ignored_signal_is_ignored() {
     assert!(!contract.has_ended());
     interrupt(&shop, contract, Signal::TERM);
 }
+
+/// Waits until a command waits for what somebody else has locked.
+fn wait_until_it_waits(db: &Db, process: &Process) {
+    let waiting = match db.backend.name {
+        "postgres" => {
+            "SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        }
+        "mysql" => {
+            "SELECT CAST(count(*) AS CHAR) FROM information_schema.processlist WHERE db = DATABASE() \
+             AND id <> CONNECTION_ID() AND info LIKE '%phasegate_admission%'"
+        }
+        _ => return wait_until_open(process, db.url.trim_start_matches("sqlite://")),
+    };
+    eventually(GENEROUS, || (db.value(waiting) == "1").then_some(()));
+}
+
+scenario!(
+    fn an_admission_that_is_interrupted_keeps_no_lease(db: Db) {
+        for signal in SIGNALS {
+            let shop = Shop::backfilled(db.copy());
+            let admission = shop.ledger("admission");
+            let mut other = shop.db.connect();
+            other.execute(&match shop.db.backend.name {
+                "sqlite" => "BEGIN IMMEDIATE".to_owned(),
+                _ => format!("BEGIN; UPDATE {admission} SET seq = seq"),
+            });
+            if shop.db.backend.name == "mysql" {
+                other.execute(&format!("SELECT seq FROM {admission} FOR UPDATE"));
+            }
+            let admit = ["admit", "--service", "web", "--version", "1.2.0"];
+            let process = shop.project.spawn(&admit);
+            wait_until_it_waits(&shop.db, &process);
+            let began = Instant::now();
+            process.signal(signal);
+            let output = process.wait().expect_code(130);
+            assert!(began.elapsed() < SOON, "{output:?}");
+            assert!(said(&output).contains("interrupted"), "{output:?}");
+            other.execute("ROLLBACK");
+            let leases = format!("SELECT count(*) FROM {}", shop.ledger("leases"));
+            assert_eq!(shop.db.value(&leases), "0", "{output:?}");
+            shop.run(&admit, 0);
+        }
+    }
+);

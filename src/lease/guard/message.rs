@@ -51,6 +51,8 @@ pub(in crate::lease) struct Left {
     pub outside: u32,
     /// One of them; one of the latter, if there is one.
     pub example: Option<Process>,
+    /// Whether those that were asked to stop are gone, and these are what they have left in turn.
+    pub in_turn: bool,
 }
 
 /// A process, for a message.
@@ -114,7 +116,11 @@ impl Report {
                     .example
                     .as_ref()
                     .map_or((0, "-"), |example| (example.pid, &example.name));
-                format!("left {} {} {pid} {name}\n", left.grouped, left.outside)
+                let in_turn = if left.in_turn { "in-turn" } else { "at-once" };
+                format!(
+                    "left {} {} {pid} {name} {in_turn}\n",
+                    left.grouped, left.outside
+                )
             }
             Self::Denied(process) => format!("denied {} {}\n", process.pid, process.name),
             Self::Gone => "gone\n".to_owned(),
@@ -134,10 +140,11 @@ impl Report {
             ["started", pid] => Self::Started(Pid::from_raw(number(pid)?)?),
             ["failed", errno] => Self::Failed(number(errno)?),
             ["exited", code] => Self::Exited(number(code)?),
-            ["left", grouped, outside, pid, name] => Self::Left(Left {
+            ["left", grouped, outside, pid, name, when] => Self::Left(Left {
                 grouped: grouped.parse().ok()?,
                 outside: outside.parse().ok()?,
                 example: process(pid, name).filter(|process| process.pid != 0),
+                in_turn: *when == "in-turn",
             }),
             ["denied", pid, name] => Self::Denied(process(pid, name)?),
             ["gone"] => Self::Gone,
@@ -177,6 +184,7 @@ mod tests {
                 grouped: 1,
                 outside: 2,
                 example: Some(process.clone()),
+                in_turn: true,
             }),
             Report::Denied(process),
             Report::Gone,

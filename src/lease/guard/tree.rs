@@ -14,7 +14,7 @@ pub(in crate::lease) struct Member {
     name: String,
     parent: i32,
     /// When it started: together with its number this is nobody else.
-    started: u64,
+    pub(super) started: u64,
 }
 
 impl Member {

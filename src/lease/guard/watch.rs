@@ -75,6 +75,7 @@ async fn guard(program: &Program, link: UnixStream) -> io::Result<()> {
         killing: false,
         alone_since: None,
         left: Left::default(),
+        asked: None,
         denied: Vec::new(),
         look_after: FIRST_LOOK,
     }
@@ -92,8 +93,29 @@ struct Guarding {
     /// Since when there is no agent.
     alone_since: Option<Moment>,
     left: Left,
+    /// Who was asked to stop, and by which signal.
+    asked: Option<Asked>,
     denied: Vec<i32>,
     look_after: Duration,
+}
+
+/// Those that were asked to stop. What loses its parent later is asked as well: it may be what such a parent has left.
+struct Asked {
+    signal: Signal,
+    /// Those that were there then, each with when it started.
+    first: Vec<(Pid, u64)>,
+    later: Vec<(Pid, u64)>,
+}
+
+impl Asked {
+    fn knows(&self, member: &Member) -> bool {
+        let key = (member.pid, member.started);
+        self.first.contains(&key) || self.later.contains(&key)
+    }
+
+    fn is_first(&self, member: &Member) -> bool {
+        self.first.contains(&(member.pid, member.started))
+    }
 }
 
 impl Guarding {
@@ -240,6 +262,20 @@ impl Guarding {
                 self.deny(Some(member));
             }
         }
+        if let Some(asked) = &mut self.asked {
+            let here = rustix::process::getpid();
+            let orphans = members.iter().filter(|member| member.is_child_of(here));
+            for member in orphans {
+                if !asked.knows(member) {
+                    asked.later.push((member.pid, member.started));
+                    // Where that is not allowed, it is said above.
+                    let _ = rustix::process::kill_process(member.pid, asked.signal);
+                }
+            }
+        }
+        let in_turn = self.asked.as_ref().is_some_and(|asked| {
+            !members.is_empty() && !members.iter().any(|member| asked.is_first(member))
+        });
         let group = self.group_of(application);
         let (grouped, outside): (Vec<_>, Vec<_>) =
             members.iter().partition(|member| member.group == group);
@@ -251,6 +287,7 @@ impl Guarding {
                 .first()
                 .or(grouped.first())
                 .map(|member| member.shown()),
+            in_turn,
         };
         if left != self.left {
             self.left = left;
@@ -269,7 +306,8 @@ impl Guarding {
         leader.as_raw_nonzero().get()
     }
 
-    fn signal(&self, signal: Signal) {
+    fn signal(&mut self, signal: Signal) {
+        let ends = matches!(signal, Signal::TERM | Signal::INT | Signal::QUIT);
         match self.application {
             // It is not reaped, so its number is its own.
             Some(application) if !self.has_exited => {
@@ -279,8 +317,22 @@ impl Guarding {
             // Those that have no parent but this process: what they have started themselves is theirs to stop.
             Some(_) => {
                 let here = rustix::process::getpid();
+                let mut first = Vec::new();
                 for member in members().iter().filter(|member| member.is_child_of(here)) {
                     let _ = rustix::process::kill_process(member.pid, signal);
+                    first.push((member.pid, member.started));
+                }
+                if ends {
+                    let later = self
+                        .asked
+                        .take()
+                        .map_or_else(Vec::new, |before| before.later);
+                    self.asked = Some(Asked {
+                        signal,
+                        first,
+                        later,
+                    });
+                    self.look_after = FIRST_LOOK;
                 }
             }
             None => {}

@@ -16,6 +16,11 @@ fn daemon(script: &str, after: &str) -> [String; 3] {
 }
 
 const DEAF: &str = "trap \"\" TERM; echo daemon is $$; while :; do sleep 0.02; done";
+/// Shows that it is deaf.
+fn deaf() -> String {
+    DEAF.replace("while", ": >deaf; while")
+}
+
 const GENTLE: &str =
     "trap \"echo daemon stops; exit 0\" TERM; echo daemon is $$; while :; do sleep 0.02; done";
 
@@ -110,18 +115,43 @@ scenario!(
 scenario!(
     fn an_application_that_failed_or_was_told_to_stop_leaves_nothing_in_the_background(db: Db) {
         let project = project(&db, "60s");
-        let command = daemon(DEAF, "sleep 0.1; exit 3");
+        // What is asked before it is deaf stops.
+        let command = daemon(&deaf(), "until [ -e deaf ]; do sleep 0.02; done; exit 3");
         let mut failing = agent(&project, &parts(&command));
         let pid = pid_in(&failing.wait_for_line("daemon is", GENEROUS));
         let output = failing.wait().expect_code(3);
         assert!(output.stderr.contains("left behind"), "{output:?}");
         assert!(!runs(pid));
 
-        let command = daemon(DEAF, "trap \"exit 0\" TERM; while :; do sleep 0.02; done");
+        let script =
+            format!("trap \"exit 0\" TERM; setsid sh -c '{DEAF}' & while :; do sleep 0.02; done");
+        let command = ["sh".to_owned(), "-c".to_owned(), script];
         let mut stopped = agent(&project, &parts(&command));
         let pid = pid_in(&stopped.wait_for_line("daemon is", GENEROUS));
         stopped.signal(Signal::TERM);
         stopped.wait().expect_code(0);
+        assert!(!runs(pid));
+        assert_eq!(rows(&db), "0");
+    }
+);
+
+scenario!(
+    fn what_a_daemon_leaves_when_it_is_told_to_stop_does_not_outlive_its_lease(db: Db) {
+        let project = project(&db, "60s");
+        // A daemon with a worker that ignores it, and one that hears it only once it has lost its parent.
+        let late = "trap \"echo worker stops; exit 0\" TERM; while :; do sleep 0.02; done";
+        project.file("late.sh", &format!("{late}\n"));
+        project.file("deaf.sh", &format!("{}\n", deaf()));
+        let script = "setsid sh -c 'sh deaf.sh & sh late.sh & until [ -e deaf ]; do sleep 0.02; done; \
+                      trap \"exit 0\" TERM; : >ready; while :; do sleep 0.02; done' & until [ -e ready ]; do sleep 0.02; done; exit 0";
+        let options = ["--background", "keep"];
+        let mut agent = agent_with(&project, &options, &["sh", "-c", script]);
+        let pid = pid_in(&agent.wait_for_line("daemon is", GENEROUS));
+        agent.wait_for_line("into the background", GENEROUS);
+        agent.signal(Signal::TERM);
+        let output = agent.wait().expect_code(0);
+        assert!(output.stdout.contains("worker stops"), "{output:?}");
+        assert!(output.stderr.contains("left behind"), "{output:?}");
         assert!(!runs(pid));
         assert_eq!(rows(&db), "0");
     }
