@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use super::clock::Moment;
 use super::keeper::{Ended, Keeper};
 use super::tenure::{Loss, Tenure};
+use crate::text::{secret, shown::shown};
 
 /// What is done to a process when its lease is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,6 +109,9 @@ fn terminate(loss: &Loss) {
 fn last_words(text: &str) {
     tracing::error!("{text}");
     if !tracing::dispatcher::has_been_set() {
+        // What a server said may stand in it, and is data.
+        let text = secret::masked_own(text);
+        let text = shown(&text);
         // Where standard error is closed there is nobody to tell.
         let _ = writeln!(std::io::stderr().lock(), "phasegate: {text}");
     }
