@@ -19,7 +19,7 @@ use super::{
     StatementTimeout, Stopped, Target, Value,
 };
 use crate::interrupt::Interrupt;
-use crate::sql::{Object, ObjectKind, Script, ServerReading};
+use crate::sql::{Object, Script, ServerReading};
 
 mod along;
 mod attached;
@@ -35,6 +35,7 @@ mod login;
 mod message;
 mod names;
 mod place;
+mod presence;
 mod quoted;
 
 use cancel::Place;
@@ -336,25 +337,7 @@ impl Connection for Postgres {
     }
 
     async fn presence(&mut self, object: &Object) -> Result<Presence, DatabaseError> {
-        let name = match &object.schema {
-            Some(schema) => format!("{}.{}", identifier(schema), identifier(&object.name)),
-            None => identifier(&object.name),
-        };
-        if object.kind != ObjectKind::Index {
-            return Ok(Presence::Unknown);
-        }
-        let rows = self
-            .their_rows(&format!(
-                "SELECT i.indisvalid FROM pg_catalog.pg_index i \
-                 WHERE i.indexrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({})::pg_catalog.oid",
-                literal(&name)
-            ))
-            .await?;
-        Ok(match rows.first().and_then(|row| row.0.first()) {
-            None => Presence::Absent,
-            Some(Value::Int(0)) => Presence::Invalid,
-            Some(_) => Presence::Present,
-        })
+        self.look_up(object).await
     }
 
     async fn inventory(&mut self) -> Result<crate::sql::Inventory, DatabaseError> {

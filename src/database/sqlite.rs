@@ -57,6 +57,7 @@ mod error;
 mod holders;
 mod inventory;
 mod keys;
+mod ledger;
 mod looking_up;
 mod rebuild;
 
@@ -164,24 +165,6 @@ impl Sqlite {
 }
 
 impl Sqlite {
-    /// What speaks against the ledger's tables.
-    async fn against_ledger(&mut self, tables: &[&str]) -> Result<Vec<String>, DatabaseError> {
-        let prefix = CAPABILITIES.ledger_prefix;
-        let names: Vec<String> = tables
-            .iter()
-            .map(|name| format!("'{prefix}{name}'"))
-            .collect();
-        let names = names.join(", ");
-        let rows = self
-            .rows(&format!(
-                "SELECT tbl_name || ' has the trigger ' || name FROM sqlite_master \
-                 WHERE type = 'trigger' AND lower(tbl_name) IN ({names}) \
-                 UNION ALL SELECT name || ' is no table' FROM sqlite_master WHERE type = 'view' AND lower(name) IN ({names})"
-            ))
-            .await?;
-        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
-    }
-
     /// What each of these calls has brought, sent together with what has to come before them, and then runs statements
     /// of the user's, whose rows nobody reads.
     async fn send(&mut self, calls: &[Call], theirs: &[&str]) -> Result<Vec<Answer>, Stopped> {
