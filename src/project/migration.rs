@@ -138,16 +138,18 @@ pub(super) fn load(
 
 /// What is not written yet is not wrong: what to write is said once.
 fn not_filled_in(directory: Directory) -> Vec<Problem> {
-    let mut candidates = directory.candidates.into_iter();
-    let Some(source) = candidates.next().and_then(|first| first.source) else {
+    let mut candidates = directory.candidates;
+    candidates.sort_by_key(|candidate| candidate.step);
+    let first = candidates.into_iter().next();
+    let Some(source) = first.and_then(|first| first.source) else {
         return Vec::new();
     };
     source.error(
         "not-filled-in",
         0..0,
         "this migration is not filled in yet: its scripts hold nothing but comments",
-        "write what adds the new format here and what removes the old one in `contract.sql`, delete the file that is not needed, and \
-         say in `migration.toml` which versions use what",
+        "write what adds the new format in `expand.sql` and what removes the old one in `contract.sql`, delete the file that is not \
+         needed, and say in `migration.toml` which versions use what",
     );
     source.into_parts().1
 }
