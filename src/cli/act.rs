@@ -8,14 +8,15 @@ use super::args::{BackfillArgs, ContractArgs, ExpandArgs, Global, ResolveArgs, R
 use super::context::{Context, refuse_drift, say_unreleased};
 use super::failure::Failure;
 use super::out::{Out, note};
+use super::outcome::{as_json, as_text};
 use super::progress::Reporter;
 use super::{json, text};
 use crate::coordinator::{
-    Answer, Coordinator, CoordinatorError, Done, Options, Outcome, Progress, Purpose, Situation,
+    Answer, Coordinator, CoordinatorError, Options, Outcome, Progress, Purpose, Situation,
 };
-use crate::gate::{Decision, Verdict};
-use crate::model::{MigrationId, MigrationState, Phase, Snapshot, Step};
-use crate::project::Pace;
+use crate::gate::{Decision, Flaw, Flawed, Verdict};
+use crate::model::{MigrationId, MigrationState, Phase, Step};
+use crate::project::{Pace, Problems};
 
 /// What a command is asked to do.
 struct Task {
@@ -50,16 +51,23 @@ impl InUse {
 }
 
 pub(super) async fn expand(args: &ExpandArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global)?;
+    let context = Context::load_to_act(global, out)?;
     let up_to = match &args.up_to {
-        Some(wanted) => Some(context.project.find(wanted)?.id().clone()),
+        Some(wanted) => Some(context.find(wanted).await?),
         None => None,
     };
     let is_wanted = |state: &MigrationState| {
         let is_within = up_to.as_ref().is_none_or(|last| state.id() <= last);
         is_within && state.declaration.parts.expand && !state.phase.expand_is_done()
     };
-    let (ids, is_named) = select(&context, &args.ids, is_wanted).await?;
+    // Nobody knows what they add: each is refused in its turn, and nothing after it is expanded.
+    let is_unread = |flaw: &Flaw| matches!(&flaw.of, Flawed::Declaration(id) if up_to.as_ref().is_none_or(|last| id <= last));
+    let (ids, is_named) = select(&context, &args.ids, is_wanted, is_unread).await?;
+    let listing = &context.project.flaws.listing;
+    if ids.is_empty() && !listing.is_empty() {
+        // There may be more to expand.
+        return Err(Problems(listing.clone()).into());
+    }
     if ids.is_empty() && !context.observe().await?.has_ledger {
         return make_ledger(&context, args.waiting.wait, global, out).await;
     }
@@ -83,7 +91,7 @@ pub(super) async fn backfill(
     if let Some(command) = &args.command {
         return super::backfill::control(command, global, out).await;
     }
-    let context = Context::load(global)?;
+    let context = Context::load_to_act(global, out)?;
     let is_wanted = |state: &MigrationState| {
         let is_open = matches!(
             state.phase,
@@ -91,7 +99,7 @@ pub(super) async fn backfill(
         );
         state.declaration.parts.backfill && state.expand_is_done() && is_open
     };
-    let (ids, is_named) = select(&context, &args.ids, is_wanted).await?;
+    let (ids, is_named) = select(&context, &args.ids, is_wanted, |_| false).await?;
     if args.dry_run {
         return super::backfill::rehearse(&context, &ids, out).await;
     }
@@ -113,13 +121,13 @@ pub(super) async fn contract(
     global: &Global,
     out: &Out,
 ) -> Result<u8, Failure> {
-    let context = Context::load(global)?;
+    let context = Context::load_to_act(global, out)?;
     let is_wanted = |state: &MigrationState| {
         state.declaration.parts.contract
             && state.expand_is_done()
             && state.phase != Phase::Contracted
     };
-    let (ids, is_named) = select(&context, &args.ids, is_wanted).await?;
+    let (ids, is_named) = select(&context, &args.ids, is_wanted, |_| false).await?;
     if args.dry_run {
         return rehearse(&context, &ids, out).await;
     }
@@ -137,8 +145,8 @@ pub(super) async fn contract(
 }
 
 pub(super) async fn revert(args: &RevertArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global)?;
-    let ids = vec![context.project.find(&args.id)?.id().clone()];
+    let context = Context::load(global, out)?;
+    let ids = vec![context.find(&args.id).await?];
     let accept_unknown = reason(args.overriding.accept_unknown.as_deref())?;
     let task = Task {
         step: Step::Revert,
@@ -153,8 +161,8 @@ pub(super) async fn revert(args: &RevertArgs, global: &Global, out: &Out) -> Res
 }
 
 pub(super) async fn resolve(args: &ResolveArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global)?;
-    let id = context.project.find(&args.id)?.id().clone();
+    let context = Context::load(global, out)?;
+    let id = context.find(&args.id).await?;
     let reporter = Reporter::new(global);
     let report = |progress: Progress| reporter.show(&progress);
     let options = Options {
@@ -202,11 +210,12 @@ async fn select(
     context: &Context,
     named: &[String],
     is_wanted: impl Fn(&MigrationState) -> bool,
+    is_unread: impl Fn(&Flaw) -> bool,
 ) -> Result<(Vec<MigrationId>, bool), Failure> {
     if !named.is_empty() {
         let mut ids = Vec::new();
         for wanted in named {
-            ids.push(context.project.find(wanted)?.id().clone());
+            ids.push(context.find(wanted).await?);
         }
         ids.sort();
         ids.dedup();
@@ -214,14 +223,19 @@ async fn select(
     }
     let situation = context.observe().await?;
     refuse_drift(&situation)?;
+    context.note_missing(&situation);
     let states = situation.evidence.schema.migrations().iter();
-    Ok((
-        states
-            .filter(|state| is_wanted(state))
-            .map(|state| state.id().clone())
-            .collect(),
-        false,
-    ))
+    let wanted = states.filter(|state| is_wanted(state));
+    let mut ids: Vec<MigrationId> = wanted.map(|state| state.id().clone()).collect();
+    let flaws = situation.evidence.flaws.iter();
+    ids.extend(
+        flaws
+            .filter(|flaw| is_unread(flaw))
+            .filter_map(Flaw::migration)
+            .cloned(),
+    );
+    ids.sort();
+    Ok((ids, false))
 }
 
 fn reason(text: Option<&str>) -> Result<Option<String>, Failure> {
@@ -381,10 +395,11 @@ async fn rehearse(context: &Context, ids: &[MigrationId], out: &Out) -> Result<u
     let mut results = Vec::new();
     for id in ids {
         let decision = rehearse_one(context, id, &mut situation).await?;
-        let migration = context.project.find(id.as_str())?;
-        let script = &migration.files(context.target.dialect()).contract;
-        let statements: Vec<&str> = script
-            .iter()
+        let migration = context.project.as_read(id);
+        let files = migration.map(|migration| migration.files(context.target.dialect()));
+        let statements: Vec<&str> = files
+            .and_then(|files| files.contract.as_ref())
+            .into_iter()
             .flat_map(|file| &file.script.statements)
             .map(|statement| statement.text.as_str())
             .collect();
@@ -438,91 +453,5 @@ async fn rehearse_one(
 impl CoordinatorError {
     fn into_failure(self) -> Failure {
         self.into()
-    }
-}
-
-/// How many rows a backfill went over and how fast, where that says something.
-fn rate(done: &Done) -> String {
-    let over = if done.keys == done.rows {
-        String::new()
-    } else {
-        format!(", of {} gone over", done.keys)
-    };
-    let milliseconds = u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX);
-    if milliseconds < 1000 {
-        return over;
-    }
-    let rate = done.keys.saturating_mul(1000) / milliseconds;
-    format!("{over}, {rate} rows/s")
-}
-
-fn as_text(outcome: &Outcome) -> Vec<String> {
-    match outcome {
-        Outcome::Done(done) => {
-            let took = text::span(u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX));
-            let (did, how_much) = match done.step {
-                Step::Expand => ("expanded", text::count(done.statements, "statement")),
-                Step::Contract => ("contracted", text::count(done.statements, "statement")),
-                Step::Revert => ("reverted", text::count(done.statements, "statement")),
-                Step::Backfill => (
-                    "backfilled",
-                    format!(
-                        "{} in {}",
-                        text::count(done.rows, "row"),
-                        match done.statements {
-                            1 => "1 batch".to_owned(),
-                            batches => format!("{batches} batches"),
-                        }
-                    ) + &rate(done),
-                ),
-            };
-            let mut lines = vec![format!("{did} {} ({how_much}, {took})", done.migration)];
-            for note in &done.notes {
-                lines.push(format!("  note: {note}"));
-            }
-            lines
-        }
-        Outcome::Already { note, .. } => vec![note.clone()],
-        Outcome::Blocked(decision) => {
-            let now = jiff::Timestamp::now().as_millisecond();
-            text::decision(decision, now)
-        }
-    }
-}
-
-fn as_json(outcome: &Outcome) -> serde_json::Value {
-    match outcome {
-        Outcome::Done(done) => json!({
-            "outcome": "done",
-            "step": done.step.name(),
-            "migration": done.migration,
-            "statements": done.statements,
-            "rows": done.rows,
-            "keys": done.keys,
-            "took_ms": u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX),
-            "notes": done.notes,
-        }),
-        Outcome::Already {
-            migration,
-            step,
-            note,
-        } => json!({
-            "outcome": "already",
-            "step": step.name(),
-            "migration": migration,
-            "note": note,
-        }),
-        Outcome::Blocked(decision) => {
-            let snapshot = Snapshot {
-                taken_at: jiff::Timestamp::now().as_millisecond(),
-                ..Snapshot::default()
-            };
-            let mut value = json::decision(decision, &snapshot);
-            if let Some(object) = value.as_object_mut() {
-                object.insert("outcome".into(), "blocked".into());
-                object.remove("sources");
-            }
-            value
-        }
     }
 }

@@ -19,13 +19,13 @@ pub(super) async fn control(
     global: &Global,
     out: &Out,
 ) -> Result<u8, Failure> {
-    let context = Context::load(global)?;
+    let context = Context::load(global, out)?;
     let (wanted, steering) = match command {
         BackfillCommand::Pause { id } => (id, Steering::Pause),
         BackfillCommand::Resume { id } => (id, Steering::Resume),
         BackfillCommand::Pace { id, share } => (id, Steering::Pace(share.thousandths())),
     };
-    let id = context.project.find(wanted)?.id().clone();
+    let id = context.find(wanted).await?;
     let mut found = false;
     if let Some(mut connection) = context.connect().await? {
         let steered = steer(connection.as_mut(), &id, steering).await;
@@ -149,7 +149,7 @@ fn as_text(
     }
     lines.push(format!("  `remaining` returns {}", found.remaining));
     let dialect = context.target.dialect();
-    let migration = context.project.get(id);
+    let migration = context.project.as_read(id);
     if let Some(file) = migration.and_then(|migration| migration.files(dialect).backfill.as_ref()) {
         lines.push("  would run for each batch:".to_owned());
         lines.extend(text::code(&file.statement.text));

@@ -20,8 +20,8 @@ struct Beside {
     errors: Vec<String>,
 }
 
-async fn beside(global: &Global) -> Result<Beside, Failure> {
-    let context = Context::load(global)?;
+async fn beside(global: &Global, out: &Out) -> Result<Beside, Failure> {
+    let context = Context::load(global, out)?;
     let situation = context.observe().await?;
     let schema = &situation.evidence.schema;
     let mut beside = Beside {
@@ -58,7 +58,7 @@ pub(super) async fn run(args: &CheckArgs, global: &Global, out: &Out) -> Result<
         .map(|dialect| dialect.name())
         .collect();
     let beside = match args.applied {
-        true => beside(global).await?,
+        true => beside(global, out).await?,
         false => Beside::default(),
     };
     let code = u8::from(!beside.errors.is_empty());

@@ -5,17 +5,19 @@ use std::path::Path;
 
 use super::args::Global;
 use super::failure::Failure;
-use super::out::note;
+use super::out::{Out, note};
 use super::recording::Recording;
-use crate::coordinator::{self, CoordinatorError, Purpose, Situation};
+use super::text;
+use crate::coordinator::{self, CoordinatorError, Purpose, Situation, flaws_on_paper};
 use crate::database::{Connection, DatabaseError, ErrorKind, Statements, Target};
-use crate::gate::Action;
+use crate::gate::{Action, Flawed};
 use crate::interrupt::Interrupt;
 use crate::lease::with_credentials;
 use crate::ledger::{BackfillRecord, FailureRecord, KnownHead, Ledger, LedgerError, RolloutRecord};
-use crate::project::{Config, Project};
+use crate::model::MigrationId;
+use crate::project::{Config, Problems, Project, Section, UnknownMigration};
 
-/// A project whose files are in order, and the database that is meant.
+/// A project, whether or not its files are in order, and the database that is meant.
 pub(super) struct Context {
     pub project: Project,
     pub target: Target,
@@ -29,9 +31,16 @@ pub(super) const NO_FILE: &str = "nothing is applied there: where something shou
      the file of a new project";
 
 impl Context {
-    pub(super) fn load(global: &Global) -> Result<Self, Failure> {
-        let project = load_project(global)?;
-        let target = named_target(global, &project.config, &project.root)?;
+    /// What is wrong with the files is told below the answer: the ledger knows what is applied, and the gate what the
+    /// files leave unknown.
+    pub(super) fn load(global: &Global, out: &Out) -> Result<Self, Failure> {
+        let project = load_project(global, out)?;
+        let named = named_target(global, &project.config, &project.root);
+        let target = named.map_err(|failure| match settings_in_order(&project) {
+            // Where it would be named could not be read.
+            Err(problems) => problems,
+            Ok(()) => failure,
+        })?;
         Ok(Self {
             project,
             target,
@@ -40,23 +49,90 @@ impl Context {
         })
     }
 
-    /// As [`Self::load`], without the migrations.
-    pub(super) fn load_settings(global: &Global) -> Result<Self, Failure> {
-        let given = global.database_url()?;
-        let url = given.as_ref().map(|given| given.url.as_str());
-        let project = Project::load_settings(Path::new("."), url)?;
-        let target = named_target(global, &project.config, &project.root)?;
-        Ok(Self {
-            project,
-            target,
-            interrupt: global.interrupt,
-            said_nothing_yet: Cell::new(false),
+    /// As [`Self::load`], for whoever acts by what migrate.toml says.
+    pub(super) fn load_to_act(global: &Global, out: &Out) -> Result<Self, Failure> {
+        let context = Self::load(global, out)?;
+        settings_in_order(&context.project)?;
+        Ok(context)
+    }
+
+    /// The migration that a user calls `wanted`, of which there are files or that the database has.
+    pub(super) async fn find(&self, wanted: &str) -> Result<MigrationId, Failure> {
+        let mut known: Vec<MigrationId> = self.project.ids().cloned().collect();
+        if let Some(found) = known.iter().find(|id| id.is_meant_by(wanted)) {
+            return Ok(found.clone());
+        }
+        if let Some(mut connection) = self.connect().await? {
+            let read = Ledger::read(connection.as_mut()).await;
+            let applied = match read {
+                Ok(Some(mut ledger)) => {
+                    let view = ledger.view().await;
+                    ledger.rollback().await?;
+                    view.map(|view| view.applied)
+                }
+                Ok(None) => Ok(Vec::new()),
+                Err(error) => Err(error),
+            };
+            connection.close().await;
+            known.extend(applied?.iter().map(|applied| applied.state.id().clone()));
+        }
+        let found = known.iter().find(|id| id.is_meant_by(wanted));
+        if let Some(found) = found {
+            return Ok(found.clone());
+        }
+        let mut unlisted = flaws_on_paper(&self.project).into_iter();
+        let unlisted = unlisted.find(|flaw| flaw.of == Flawed::Listing);
+        Err(match unlisted {
+            Some(flaw) => Failure::new(format!(
+                "whether there is a migration `{wanted}` is not known: {}",
+                flaw.error
+            ))
+            .help(flaw.help)
+            .unknown(),
+            None => UnknownMigration::among(wanted, &known).into(),
         })
+    }
+
+    /// Says which migrations the database has and these files do not.
+    pub(super) fn note_missing(&self, situation: &Situation) {
+        let applied = situation.view.applied.iter();
+        let missing: Vec<&str> = applied
+            .map(|applied| applied.state.id())
+            .filter(|id| self.project.as_read(id).is_none())
+            .map(MigrationId::as_str)
+            .collect();
+        if missing.is_empty() || !self.project.flaws.listing.is_empty() {
+            return;
+        }
+        let count = text::count(
+            u64::try_from(missing.len()).unwrap_or(u64::MAX),
+            "migration",
+        );
+        let named = missing.get(..3).unwrap_or(&missing).join(", ");
+        let more = if missing.len() > 3 { ", …" } else { "" };
+        note(&format!(
+            "note: the database has {count} of which there are no files here ({named}{more}): this checkout is of an earlier \
+             version, or of another branch"
+        ));
     }
 
     /// Reads the ledger and asks every source, and writes nothing. A database file that does not
     /// exist yet is an empty database.
     pub(super) async fn observe(&self) -> Result<Situation, Failure> {
+        let situation = self.read().await?;
+        self.tells_something(situation.has_ledger)?;
+        Ok(situation)
+    }
+
+    /// Without a ledger and without a migrate.toml there is nothing to answer from: this is the wrong place.
+    pub(super) fn tells_something(&self, has_ledger: bool) -> Result<(), Failure> {
+        if has_ledger || !self.project.config.is_doubtful(Section::Migrations) {
+            return Ok(());
+        }
+        settings_in_order(&self.project)
+    }
+
+    async fn read(&self) -> Result<Situation, Failure> {
         match self.reader().await {
             Ok(mut connection) => {
                 let situation = coordinator::observe(&self.project, connection.as_mut()).await;
@@ -74,6 +150,10 @@ impl Context {
 
     /// As [`Self::observe`]; and writes down what the sources have shown, where that is asked for.
     pub(super) async fn look(&self, recording: &Recording) -> Result<Situation, Failure> {
+        if recording.record {
+            // By settings that cannot be read nobody tells who has gone.
+            settings_in_order(&self.project)?;
+        }
         let mut situation = self.observe().await?;
         if recording.record && situation.has_ledger {
             let mut connection = self.recorder().await?;
@@ -190,11 +270,21 @@ async fn last_rollout(
     }
 }
 
-/// The project's files, with what looks wrong in them said.
-pub(super) fn load_project(global: &Global) -> Result<Project, Failure> {
+/// Refuses to go on by a migrate.toml that is not in order.
+pub(super) fn settings_in_order(project: &Project) -> Result<(), Failure> {
+    let problems = &project.flaws.settings;
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Problems(problems.clone()).into())
+}
+
+/// The project's files, with what looks wrong in them said. What is wrong is told below the answer.
+pub(super) fn load_project(global: &Global, out: &Out) -> Result<Project, Failure> {
     let given = global.database_url()?;
     let url = given.as_ref().map(|given| given.url.as_str());
-    let project = Project::load(Path::new("."), url)?;
+    let project = Project::load_as_far_as_possible(Path::new("."), url);
+    out.keep_flaws(project.flaws.problems());
     if !global.quiet {
         for warning in &project.warnings {
             note(&format!("warning: {}", warning.one_line()));

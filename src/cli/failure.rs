@@ -109,6 +109,9 @@ impl Failure {
     }
 
     pub(super) fn show(&self, out: &Out) {
+        if self.0.problems.is_some() {
+            out.drop_flaws();
+        }
         if out.is_json() {
             let mut error = serde_json::json!({ "message": self.0.message, "help": self.0.help });
             if let (Some(problems), Some(object)) = (&self.0.problems, error.as_object_mut()) {

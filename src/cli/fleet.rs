@@ -13,7 +13,7 @@ use crate::gate::touch_words;
 use crate::model::{Format, InstanceState, Live, LiveGroup, MigrationId, SourceStatus};
 
 pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global)?;
+    let context = Context::load(global, out)?;
     let situation = context.look(args).await?;
     let snapshot = &situation.evidence.snapshot;
     let complete = snapshot

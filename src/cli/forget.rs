@@ -77,7 +77,7 @@ pub(super) async fn run(
         None if args.admitted => Which::LostAndAdmitted { service },
         None => Which::Lost { service },
     };
-    let context = Context::load_settings(global)?;
+    let context = Context::load(global, out)?;
     let renew = context.project.config.fleet.renew.as_millis();
     let renew = i64::try_from(renew).unwrap_or(i64::MAX);
     let mut forgotten = Forgotten::Ended(Vec::new());

@@ -1,7 +1,7 @@
 //! `migrate gate`: is an action safe now?
 
 use super::args::{Global, ServiceVersion};
-use super::context::{Context, NO_FILE, refuse_drift_before};
+use super::context::{Context, NO_FILE, refuse_drift_before, settings_in_order};
 use super::failure::Failure;
 use super::out::Out;
 use super::recording::{GateArgs, GateCommand};
@@ -11,11 +11,15 @@ use crate::database::{Connection, DatabaseError, ErrorKind, Target};
 use crate::gate::{Action, Decision, Verdict, decide, unreachable};
 use crate::ledger::{LedgerError, Named};
 use crate::model::{Live, Snapshot, Step, Version};
-use crate::project::Config;
+use crate::project::{Config, Section};
 
 pub(super) async fn run(args: &GateArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global)?;
-    let action = action(&args.command, &context)?;
+    let context = Context::load(global, out)?;
+    if args.recording.record {
+        // By settings that cannot be read nobody tells who has gone.
+        settings_in_order(&context.project)?;
+    }
+    let action = action(&args.command, &context).await?;
     match answer(&context, action.clone(), args).await {
         Ok((decision, snapshot)) => Ok(show(&decision, &snapshot, out)),
         // A gate that cannot see must not say yes, and need not say that anything is broken.
@@ -109,6 +113,9 @@ async fn answer(
             situation
         }
     };
+    context
+        .tells_something(situation.has_ledger)
+        .map_err(Unanswered::Failed)?;
     refuse_drift_before(&action, &situation).map_err(Unanswered::Failed)?;
     let decision = decide(action, &situation.evidence);
     Ok((decision, situation.evidence.snapshot))
@@ -173,29 +180,28 @@ fn show(decision: &Decision, snapshot: &Snapshot, out: &Out) -> u8 {
     decision.verdict.exit_code()
 }
 
-fn action(command: &GateCommand, context: &Context) -> Result<Action, Failure> {
-    let step = |step, id: &str| -> Result<Action, Failure> {
-        let migration = context.project.find(id)?.id().clone();
-        Ok(Action::Step { step, migration })
-    };
-    match command {
+async fn action(command: &GateCommand, context: &Context) -> Result<Action, Failure> {
+    let (step, id) = match command {
         GateCommand::Deploy { versions } => {
             let live = versions
                 .iter()
                 .map(|wanted| candidate(wanted, &context.project.config));
-            Ok(Action::Deploy(live.collect::<Result<_, _>>()?))
+            return Ok(Action::Deploy(live.collect::<Result<_, _>>()?));
         }
-        GateCommand::Expand { id } => step(Step::Expand, id),
-        GateCommand::Backfill { id } => step(Step::Backfill, id),
-        GateCommand::Contract { id } => step(Step::Contract, id),
-        GateCommand::Revert { id } => step(Step::Revert, id),
-    }
+        GateCommand::Expand { id } => (Step::Expand, id),
+        GateCommand::Backfill { id } => (Step::Backfill, id),
+        GateCommand::Contract { id } => (Step::Contract, id),
+        GateCommand::Revert { id } => (Step::Revert, id),
+    };
+    let migration = context.find(id).await?;
+    Ok(Action::Step { step, migration })
 }
 
 /// A version to start, placed among the versions.
 pub(super) fn candidate(wanted: &ServiceVersion, config: &Config) -> Result<Live, Failure> {
     let ServiceVersion { service, label } = wanted;
-    if !config.services.contains_key(service) {
+    let is_doubtful = config.is_doubtful(Section::Fleet);
+    if !is_doubtful && !config.services.contains_key(service) {
         let known: Vec<&str> = config.services.keys().map(String::as_str).collect();
         return Err(Failure::new(format!(
             "the service `{service}` is not named in migrate.toml"
@@ -210,8 +216,21 @@ pub(super) fn candidate(wanted: &ServiceVersion, config: &Config) -> Result<Live
     })
 }
 
+/// `1.2.0`, which nobody uses as another version's name.
+fn is_a_plain_version(label: &str) -> bool {
+    let version = label.parse::<Version>();
+    version.is_ok_and(|version| version.to_string() == label)
+}
+
 /// Where a version lies, by its alias or by itself.
 pub(super) fn placed(config: &Config, service: &str, label: &str) -> Result<Version, Failure> {
+    if config.is_doubtful(Section::Fleet) && !is_a_plain_version(label) {
+        return Err(Failure::new(format!(
+            "whether `{label}` is another name of a version is not known, because migrate.toml is not in order"
+        ))
+        .help("mend it; `migrate check` shows what is wrong. A version such as 1.2.0 needs no file")
+        .unknown());
+    }
     if let Some(version) = config.place(service, label).version {
         return Ok(version);
     }

@@ -9,7 +9,7 @@ use super::args::{AdmitArgs, AgentArgs, Global, InstanceArgs};
 use super::context::named_target;
 use super::failure::Failure;
 use super::out::{Out, note};
-use super::{json, text};
+use super::{flaws, json, text};
 use crate::database::ErrorKind;
 use crate::database::Target;
 use crate::gate::Decision;
@@ -20,7 +20,7 @@ use crate::lease::{
 };
 use crate::ledger::{LeaseId, LedgerError};
 use crate::model::{Declaration, InstanceState, Live, Snapshot};
-use crate::project::{CONFIG_FILE, Config, Project};
+use crate::project::{CONFIG_FILE, Config, Project, Section};
 
 pub(super) async fn admit(args: &AdmitArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let setting = Setting::read(global)?;
@@ -172,12 +172,12 @@ impl Setting {
         let (config, declarations) = if root.join(CONFIG_FILE).exists() {
             let given = global.database_url()?;
             let url = given.as_ref().map(|given| given.url.as_str());
-            let project = Project::load(root, url)?;
-            let declarations = project
-                .migrations
-                .into_iter()
-                .map(|m| m.declaration)
-                .collect();
+            let project = Project::load_as_far_as_possible(root, url);
+            // Its own output begins after this.
+            flaws::told(project.flaws.problems())
+                .iter()
+                .for_each(|line| note(line));
+            let declarations = project.declarations().cloned().collect();
             (project.config, declarations)
         } else {
             if !global.quiet {
@@ -205,8 +205,9 @@ impl Setting {
             label,
             instance,
         } = args;
+        let is_doubtful = self.config.is_doubtful(Section::Fleet);
         let services = &self.config.services;
-        if !services.is_empty() && !services.contains_key(service) {
+        if !is_doubtful && !services.is_empty() && !services.contains_key(service) {
             let known: Vec<&str> = services.keys().map(String::as_str).collect();
             return Err(Failure::new(format!(
                 "the service `{service}` is not named in migrate.toml"
@@ -225,7 +226,7 @@ impl Setting {
             min_ready: services.get(service).and_then(|service| service.min_ready),
             state,
             pending: self.declarations.clone(),
-            sources: self.config.fleet.other_sources(),
+            sources: self.config.other_sources(),
             rules: crate::fleet::lease_rules(&self.config),
         })
     }

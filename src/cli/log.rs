@@ -10,18 +10,21 @@ use super::out::Out;
 use crate::ledger::{Event, KnownHead, Ledger, Verified};
 
 pub(super) async fn run(args: &LogArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global)?;
+    let context = Context::load(global, out)?;
     if args.verify || args.head.is_some() {
         return ends(args, &context, out).await;
     }
     let mut events = Vec::new();
+    let mut has_ledger = false;
     if let Some(mut connection) = context.connect().await? {
         if let Some(mut ledger) = Ledger::read(connection.as_mut()).await? {
+            has_ledger = true;
             events = ledger.events().await?;
             ledger.rollback().await?;
         }
         connection.close().await;
     }
+    context.tells_something(has_ledger)?;
     let skip = args
         .last
         .map_or(0, |last| events.len().saturating_sub(last));

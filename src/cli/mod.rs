@@ -11,6 +11,7 @@ mod context;
 mod difference;
 mod duration;
 mod failure;
+mod flaws;
 mod fleet;
 mod forget;
 mod gate;
@@ -20,6 +21,7 @@ mod json;
 mod log;
 mod numbering;
 mod out;
+mod outcome;
 mod plan;
 mod progress;
 mod recording;
@@ -63,6 +65,7 @@ pub fn main() -> u8 {
             failure.exit_code()
         }
     };
+    out.tell_flaws();
     out.exit_code(code, purpose(&cli.command))
 }
 

@@ -10,10 +10,12 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::args::Format;
+use super::flaws::told;
 use crate::ledger::KnownHead;
+use crate::project::Problem;
 use crate::text::secret::masked_own;
 use crate::text::shown::shown;
 
@@ -27,6 +29,8 @@ pub(super) struct Out {
     failed: OnceLock<io::Error>,
     /// Where the log ended once the command had acted.
     log_head: OnceLock<String>,
+    /// What is wrong with the files that the answer does without; told below it.
+    flaws: Mutex<Vec<Problem>>,
 }
 
 /// What is missed by whoever does not read a command's result to its end.
@@ -44,6 +48,7 @@ impl Out {
             format,
             failed: OnceLock::new(),
             log_head: OnceLock::new(),
+            flaws: Mutex::new(Vec::new()),
         }
     }
 
@@ -81,10 +86,15 @@ impl Out {
         }
     }
 
+    /// A result as one object, in which what is wrong with the files stands under `problems`.
     pub(super) fn json(&self, value: &serde_json::Value) {
         let mut value = value.clone();
         if let (Some(head), Some(object)) = (self.log_head.get(), value.as_object_mut()) {
             object.insert("log_head".to_owned(), head.as_str().into());
+        }
+        let flaws = self.flaws();
+        if let (false, Some(object)) = (flaws.is_empty(), value.as_object_mut()) {
+            object.insert("problems".into(), serde_json::json!(*flaws));
         }
         without_secrets(&mut value);
         self.write(&value.to_string());
@@ -101,6 +111,26 @@ impl Out {
         } else if !is_quiet {
             note(&format!("log head: {head}"));
         }
+    }
+
+    /// Keeps what is wrong with the files, to be told below the answer that does without them.
+    pub(super) fn keep_flaws<'p>(&self, flaws: impl IntoIterator<Item = &'p Problem>) {
+        self.flaws().extend(flaws.into_iter().cloned());
+    }
+
+    /// What was kept is told elsewhere.
+    pub(super) fn drop_flaws(&self) {
+        self.flaws().clear();
+    }
+
+    /// Tells on standard error what was kept.
+    pub(super) fn tell_flaws(&self) {
+        let flaws = std::mem::take(&mut *self.flaws());
+        told(&flaws).iter().for_each(|line| note(line));
+    }
+
+    fn flaws(&self) -> MutexGuard<'_, Vec<Problem>> {
+        self.flaws.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes note of an output that could not be written.

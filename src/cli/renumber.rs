@@ -22,7 +22,7 @@ pub(super) async fn run(args: &RenumberArgs, global: &Global, out: &Out) -> Resu
     let applied = if args.offline {
         Vec::new()
     } else {
-        applied(global).await?
+        applied(global, out).await?
     };
     if applied.contains(id) {
         return Err(Failure::new(format!(
@@ -120,9 +120,11 @@ fn free(
 }
 
 /// What the database has applied; nothing where the project names none.
-async fn applied(global: &Global) -> Result<Vec<MigrationId>, Failure> {
+async fn applied(global: &Global, out: &Out) -> Result<Vec<MigrationId>, Failure> {
     const OFFLINE: &str = "name the database, so that it can be asked whether it has applied it; or add --offline where nobody has";
-    let context = Context::load_settings(global).map_err(|failure| failure.help(OFFLINE))?;
+    let context = Context::load_to_act(global, out).map_err(|failure| failure.help(OFFLINE))?;
+    // Two of one number are why it is run.
+    out.drop_flaws();
     let connected = context.connect().await;
     let connected = connected.map_err(|failure| failure.help(OFFLINE))?;
     let Some(mut connection) = connected else {

@@ -8,7 +8,9 @@ use super::difference::{Line, difference};
 use super::failure::Failure;
 use super::out::Out;
 use super::progress::Reporter;
-use crate::coordinator::{self, Coordinator, Options, Progress, Purpose, Recorded, Repaired};
+use crate::coordinator::{
+    self, Coordinator, CoordinatorError, Options, Progress, Purpose, Recorded, Repaired,
+};
 use crate::model::{MigrationId, Step};
 use crate::project::{Migration, ScriptFile};
 use crate::sql::Dialect;
@@ -64,9 +66,11 @@ struct Shown {
 }
 
 pub(super) async fn run(args: &ShowArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global)?;
-    let migration = context.project.find(&args.id)?;
-    let id = migration.id().clone();
+    let context = Context::load(global, out)?;
+    let id = context.find(&args.id).await?;
+    let Some(migration) = context.project.as_read(&id) else {
+        return Err(CoordinatorError::NoFiles(id).into());
+    };
     let situation = context.observe().await?;
     let mut recorded = Vec::new();
     if let Some(mut connection) = context.connect().await? {
@@ -196,8 +200,8 @@ pub(super) async fn repair(args: &RepairArgs, global: &Global, out: &Out) -> Res
             .help("say why, for whoever reads the log")
             .usage());
     }
-    let context = Context::load(global)?;
-    let id: MigrationId = context.project.find(&args.id)?.id().clone();
+    let context = Context::load_to_act(global, out)?;
+    let id: MigrationId = context.find(&args.id).await?;
     let reporter = Reporter::new(global);
     let report = |progress: Progress| reporter.show(&progress);
     let options = Options {

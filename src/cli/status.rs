@@ -1,5 +1,7 @@
 //! `migrate status`: phases, what each waits for, and the rollback horizon.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::args::{Global, StatusArgs};
@@ -9,13 +11,13 @@ use super::out::{Out, note};
 use super::trouble::{self, Trouble};
 use super::{json, text};
 use crate::coordinator::Situation;
-use crate::gate::{Action, Decision, Horizon, Stretch, Verdict, decide, horizon};
+use crate::gate::{Action, Decision, Flawed, Horizon, Stretch, Verdict, decide, horizon};
 use crate::ledger::{Applied, BackfillRecord, FailureRecord, RolloutState, Wish};
 use crate::model::{MigrationState, Phase, Step};
-use crate::project::Pace;
+use crate::project::{Pace, Section};
 
 pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global)?;
+    let context = Context::load(global, out)?;
     let situation = context.look(&args.recording).await?;
     let is_any = |applied: &Applied| applied.state.declaration.parts.backfill;
     let backfills = if situation.view.applied.iter().any(is_any) {
@@ -34,13 +36,11 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result
             failures: &failures,
         },
     };
-    let horizons: Vec<Horizon> = context
-        .project
-        .config
-        .services
-        .keys()
+    let horizons: Vec<Horizon> = services(&context, &situation)
+        .into_iter()
         .map(|service| horizon(service, &situation.evidence))
         .collect();
+    context.note_missing(&situation);
     for drift in &situation.drift {
         note(&format!("error: {drift}"));
     }
@@ -70,6 +70,17 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result
 struct Recorded<'r> {
     backfills: &'r [BackfillRecord],
     trouble: Trouble<'r>,
+}
+
+/// The services of the project; without its migrate.toml, those that the migrations name.
+fn services<'s>(context: &'s Context, situation: &'s Situation) -> BTreeSet<&'s String> {
+    let config = &context.project.config;
+    let mut services: BTreeSet<&String> = config.services.keys().collect();
+    if config.is_doubtful(Section::Fleet) {
+        let migrations = situation.evidence.schema.migrations().iter();
+        services.extend(migrations.flat_map(|state| state.declaration.services.keys()));
+    }
+    services
 }
 
 /// What a migration waits for, if anything is left to do.
@@ -128,22 +139,41 @@ fn waits_for(state: &MigrationState, situation: &Situation, failed: Option<&str>
                 state.id().number()
             )
         }
-        Next::Blocked(step, decision) => {
-            let first = decision
-                .blockers
-                .first()
-                .map_or("", |blocker| &blocker.message);
-            let more = match decision.blockers.len() {
-                0 | 1 => String::new(),
-                count => format!(" (and {} more)", count - 1),
-            };
-            format!(
-                "{} ({}): {first}{more}",
-                step.name(),
-                decision.verdict.name()
-            )
-        }
+        Next::Blocked(step, decision) => in_the_way(step, &decision),
     }
+}
+
+/// What keeps a step from being taken, in a line.
+fn in_the_way(step: Step, decision: &Decision) -> String {
+    let first = decision
+        .blockers
+        .first()
+        .map_or("", |blocker| &blocker.message);
+    let more = match decision.blockers.len() {
+        0 | 1 => String::new(),
+        count => format!(" (and {} more)", count - 1),
+    };
+    format!(
+        "{} ({}): {first}{more}",
+        step.name(),
+        decision.verdict.name()
+    )
+}
+
+/// The migrations of which nothing is known but that nobody has applied them, by the answer to their expand.
+fn unread(situation: &Situation) -> Vec<Decision> {
+    let flaws = situation.evidence.flaws.iter();
+    let pending = flaws.filter_map(|flaw| match &flaw.of {
+        Flawed::Declaration(id) => Some(id.clone()),
+        _ => None,
+    });
+    let expand = pending.map(|migration| Action::Step {
+        step: Step::Expand,
+        migration,
+    });
+    expand
+        .map(|action| decide(action, &situation.evidence))
+        .collect()
 }
 
 fn as_text(
@@ -162,7 +192,8 @@ fn as_text(
     }
     lines.push(String::new());
     let migrations = situation.evidence.schema.migrations();
-    if migrations.is_empty() {
+    let unread = unread(situation);
+    if migrations.is_empty() && unread.is_empty() {
         lines.push("there are no migrations; write one with `migrate new NAME`".to_owned());
         return lines;
     }
@@ -177,6 +208,12 @@ fn as_text(
             _ => rows.extend(run.iter().map(|state| row(state, situation, recorded))),
         }
     }
+    rows.extend(unread.iter().map(|decision| {
+        let waits = in_the_way(Step::Expand, decision);
+        let id = decision.blockers.first().and_then(|b| b.migration.as_ref());
+        let id = id.map_or_else(String::new, ToString::to_string);
+        vec![id, Phase::Pending.name().to_owned(), waits]
+    }));
     lines.extend(text::table(&["migration", "phase", "waits for"], rows));
     lines.push(String::new());
     let troubles = migrations.iter().flat_map(|state| {
@@ -322,7 +359,7 @@ fn as_json(
     recorded: Recorded<'_>,
     horizons: &[Horizon],
 ) -> serde_json::Value {
-    let migrations: Vec<_> = situation
+    let mut migrations: Vec<_> = situation
         .evidence
         .schema
         .migrations()
@@ -357,6 +394,21 @@ fn as_json(
             })
         })
         .collect();
+    migrations.extend(unread(situation).iter().map(|decision| {
+        json!({
+            "id": decision.blockers.first().and_then(|blocker| blocker.migration.as_ref()),
+            "description": null,
+            "phase": Phase::Pending.name(),
+            "since": null,
+            "backfilled_rows": null,
+            "backfill": null,
+            "next": {
+                "step": Step::Expand.name(),
+                "verdict": decision.verdict.name(),
+                "blockers": decision.blockers.iter().map(json::blocker).collect::<Vec<_>>(),
+            },
+        })
+    }));
     let horizons: Vec<_> = horizons
         .iter()
         .map(|horizon| {

@@ -96,6 +96,14 @@ impl Coordinator<'_> {
         looked
     }
 
+    /// As [`Self::look_around`], whether or not applied files were changed: for whoever only shows it.
+    ///
+    /// # Errors
+    /// A database or ledger error.
+    pub async fn look_whatever_the_files(&mut self) -> Result<Situation, CoordinatorError> {
+        self.observe().await
+    }
+
     /// Lowers the fence that an interrupted contract has left up, unless statements
     /// behind it have run.
     ///

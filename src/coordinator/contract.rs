@@ -200,7 +200,7 @@ impl Coordinator<'_> {
         }
         let is_past_return = self
             .in_ledger(async |ledger| {
-                let found = past_return(migration, Step::Contract, ledger).await?;
+                let found = past_return((id, Some(migration)), Step::Contract, ledger).await?;
                 Ok(End::GiveUp(found))
             })
             .await?;

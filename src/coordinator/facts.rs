@@ -67,7 +67,7 @@ pub async fn measure_if_clear(
         migration: id.clone(),
     };
     let decision = decide(action, &situation.evidence);
-    let migration = project.get(id);
+    let migration = project.as_read(id);
     let (Verdict::Go, Some(migration)) = (decision.verdict, migration) else {
         return Ok(());
     };
@@ -109,7 +109,7 @@ pub(super) async fn measure(
         CoordinatorError::Database(error)
     };
     let mut facts = Facts::default();
-    if past_return(migration, Step::Contract, ledger).await? {
+    if past_return((id, Some(migration)), Step::Contract, ledger).await? {
         return Ok(facts);
     }
     let connection = ledger.connection().await?;

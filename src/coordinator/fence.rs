@@ -114,7 +114,7 @@ impl Coordinator<'_> {
         id: &MigrationId,
     ) -> Result<Fence, CoordinatorError> {
         let _kept = self.options.interrupt.hold_off();
-        let migration = self.migration(id)?;
+        let files = (id, self.project().as_read(id));
         let (token, actor) = (self.token, self.actor.clone());
         self.in_ledger(async |ledger| {
             let view = ledger.view().await?;
@@ -131,7 +131,7 @@ impl Coordinator<'_> {
             };
             let way_back = fenced.step_back;
             // Statement by statement, an earlier run may have taken away a part already.
-            let (Some(to), false) = (way_back, past_return(migration, step, ledger).await?) else {
+            let (Some(to), false) = (way_back, past_return(files, step, ledger).await?) else {
                 return Ok(End::GiveUp(Fence::Up));
             };
             let becomes = move |state: &MigrationState, live: &[Live]| state.given_up(to, live);
@@ -189,7 +189,7 @@ impl Recheck for FromInside<'_> {
         evidence.snapshot = view.refresh(&evidence.snapshot);
         evidence.schema = super::observe::schema(&self.coordinator.project, &view);
         let project = &self.coordinator.project;
-        match (self.step, project.get(self.id)) {
+        match (self.step, project.as_read(self.id)) {
             (Step::Contract, Some(migration)) => {
                 let measured = measure(project, migration, &view, &evidence.schema, ledger);
                 evidence.facts = measured.await?;

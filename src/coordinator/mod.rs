@@ -9,11 +9,13 @@ mod between_steps;
 mod catalogue;
 mod change;
 mod contract;
+mod drift;
 mod error;
 mod expand;
 mod facts;
 mod failed;
 mod fence;
+mod flaws;
 mod forget;
 mod grouped;
 mod guard;
@@ -39,12 +41,14 @@ mod together;
 
 use std::time::Duration;
 
+pub use drift::{Changed, Drift};
 pub use error::{CoordinatorError, ScriptFailure};
 pub use facts::{measure_if_clear, soak};
+pub use flaws::flaws_on_paper;
 pub use forget::{Forgotten, Which, forget};
 pub use observe::{
-    Changed, Drift, Purpose, Situation, connect, connect_to_record, is_nothing_yet, nothing_yet,
-    observe, observe_with, record, record_deploy, survey,
+    Purpose, Situation, connect, connect_to_record, is_nothing_yet, nothing_yet, observe,
+    observe_with, record, record_deploy, survey,
 };
 pub use repair::{Recorded, Repaired, present};
 pub use resume::Answer;

@@ -1,9 +1,10 @@
 //! Observing: files, ledger and fleet, put together for a decision.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
+use super::drift::{Changed, Drift, drift};
+use super::flaws::flaws;
 use crate::database::{
     Asks, ConnectOptions, Connection, DatabaseError, ErrorKind, LockTimeout, Owners, Target,
 };
@@ -13,52 +14,9 @@ use crate::interrupt::Interrupt;
 use crate::ledger::{
     AppliedFile, CoordinatorRow, LEASES, LeaseRules, Ledger, LedgerError, Named, View,
 };
-use crate::model::{
-    Declaration, MigrationId, MigrationState, Phase, Schema, Snapshot, Step, Version,
-};
-use crate::project::{Migration, Project};
+use crate::model::{MigrationId, MigrationState, Schema, Snapshot, Step, Version};
+use crate::project::{Broken, Project};
 use crate::sql::Dialect;
-
-/// A file that is not as it was when its phase was applied.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drift {
-    pub migration: MigrationId,
-    pub path: String,
-    pub why: String,
-    pub what: Changed,
-}
-
-/// What was changed of a migration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Changed {
-    /// Another migration has its number.
-    Directory,
-    Declaration,
-    /// The script of an applied phase.
-    Script(Step),
-}
-
-impl Drift {
-    /// Whether it stands in the way of a step.
-    ///
-    /// What comes next builds on everything that was applied. A revert takes away, by the declaration that is recorded,
-    /// and runs nothing but its own script.
-    #[must_use]
-    pub fn stops(&self, step: Step, id: &MigrationId) -> bool {
-        step != Step::Revert
-            || (self.migration == *id
-                && matches!(
-                    self.what,
-                    Changed::Directory | Changed::Script(Step::Revert)
-                ))
-    }
-}
-
-impl fmt::Display for Drift {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.why)
-    }
-}
 
 /// Everything that is known at one moment.
 #[derive(Clone, Debug)]
@@ -345,6 +303,7 @@ pub fn observe_with(
         let noticed = moved.noticed_ms_ago;
         noticed.is_none_or(|ago| ago < all_renew)
     });
+    let flaws = flaws(project, &view, dialect);
     Situation {
         view,
         evidence: Evidence {
@@ -354,6 +313,7 @@ pub fn observe_with(
             facts,
             rolling: BTreeMap::new(),
             moved: moved.map(|moved| (moved, all_renew)),
+            flaws,
         },
         drift,
         rules: fleet::lease_rules(&project.config),
@@ -361,7 +321,8 @@ pub fn observe_with(
     }
 }
 
-/// What the ledger knows, and everything else of the project as pending.
+/// What the ledger knows, and everything else of the project as pending. Of files that are not in order, as far as what
+/// they declare is certain: the rest is among the flaws.
 pub(super) fn schema(project: &Project, view: &View) -> Schema {
     let mut states: Vec<MigrationState> = Vec::new();
     for applied in &view.applied {
@@ -374,13 +335,18 @@ pub(super) fn schema(project: &Project, view: &View) -> Schema {
                 .declaration
                 .description
                 .clone_from(&migration.declaration.description);
+        } else if let Some(read) = project.flaws.of(state.id()).and_then(Broken::declared) {
+            let (recorded, read) = (&mut state.declaration.parts, read.parts);
+            recorded.backfill |= read.backfill;
+            recorded.contract |= read.contract;
+            recorded.revert |= read.revert;
         }
         states.push(state);
     }
     let applied: BTreeSet<&MigrationId> = view.applied.iter().map(|a| a.state.id()).collect();
-    for migration in &project.migrations {
-        if !applied.contains(migration.id()) {
-            states.push(MigrationState::pending(migration.declaration.clone()));
+    for declaration in project.declarations() {
+        if !applied.contains(&declaration.id) {
+            states.push(MigrationState::pending(declaration.clone()));
         }
     }
     Schema::new(states).under(project.config.order)
@@ -408,93 +374,6 @@ fn empty_view() -> View {
             now: 0,
         },
     }
-}
-
-fn drift(project: &Project, view: &View, files: &[AppliedFile], dialect: Dialect) -> Vec<Drift> {
-    let mut found = Vec::new();
-    let mut files_of = BTreeMap::<u64, Vec<&AppliedFile>>::new();
-    for file in files {
-        files_of.entry(file.number).or_default().push(file);
-    }
-    for applied in &view.applied {
-        let id = applied.state.id();
-        let mut add = |what: Changed, path: String, why: &str| {
-            found.push(Drift {
-                migration: id.clone(),
-                path,
-                why: why.to_owned(),
-                what,
-            });
-        };
-        let Some(migration) = project.get(id) else {
-            // Another checkout may well know migrations that this one does not.
-            if let Some(namesake) = project.with_number(id.number()) {
-                add(
-                    Changed::Directory,
-                    namesake.dir.display().to_string(),
-                    &format!("the database knows migration {} as {id}", id.number()),
-                );
-            }
-            continue;
-        };
-        if !same_meaning(&applied.state.declaration, &migration.declaration) {
-            add(
-                Changed::Declaration,
-                migration.manifest.path.display().to_string(),
-                "its services, sync or rows were changed after the migration was applied",
-            );
-        }
-        // A backfill that is not finished may be mended, and then begins at the first key.
-        let is_open = matches!(applied.state.phase, Phase::Expanded | Phase::Backfilling);
-        let files = files_of.get(&id.number()).into_iter().flatten();
-        for file in files.filter(|file| !(is_open && file.phase == Step::Backfill.name())) {
-            let Some(step) = Step::ALL.into_iter().find(|step| step.name() == file.phase) else {
-                continue;
-            };
-            let what = Changed::Script(step);
-            match hash_now(migration, step, dialect) {
-                None => add(
-                    what,
-                    file.path.clone(),
-                    &format!("the file is gone, though {} was applied", file.phase),
-                ),
-                Some((path, sha256)) if sha256 != file.sha256 => {
-                    add(
-                        what,
-                        path,
-                        &format!("it was changed after {} was applied", file.phase),
-                    );
-                }
-                Some(_) => {}
-            }
-        }
-    }
-    found
-}
-
-fn same_meaning(recorded: &Declaration, now: &Declaration) -> bool {
-    recorded.services == now.services
-        && recorded.sync == now.sync
-        && recorded.rows == now.rows
-        && recorded.parts.backfill == now.parts.backfill
-}
-
-pub(super) fn hash_now(
-    migration: &Migration,
-    step: Step,
-    dialect: Dialect,
-) -> Option<(String, String)> {
-    let files = migration.files(dialect);
-    let script = match step {
-        Step::Expand => files.expand.as_ref(),
-        Step::Contract => files.contract.as_ref(),
-        Step::Revert => files.revert.as_ref(),
-        Step::Backfill => {
-            let file = files.backfill.as_ref()?;
-            return Some((file.path.display().to_string(), file.sha256.clone()));
-        }
-    }?;
-    Some((script.path.display().to_string(), script.sha256.clone()))
 }
 
 /// Whether a connection error means only that there is nothing yet, as for a file not created.

@@ -1,24 +1,25 @@
 //! The point of no return of a step that runs statement by statement.
 
 use crate::ledger::{Ledger, LedgerError, StepRecord};
-use crate::model::Step;
+use crate::model::{MigrationId, Step};
 use crate::project::{Migration, ScriptFile};
 use crate::sql::Effect;
 
-/// Whether a statement of `step` was begun that live versions can notice: from there it can only be finished.
+/// Whether a statement of `step` was begun that live versions can notice: from there it can only be finished. Without its
+/// script, any statement may have been one.
 pub(super) async fn past_return(
-    migration: &Migration,
+    (id, migration): (&MigrationId, Option<&Migration>),
     step: Step,
     ledger: &mut Ledger<'_>,
 ) -> Result<bool, LedgerError> {
     let dialect = ledger.capabilities().dialect;
-    let files = migration.files(dialect);
+    let files = migration.map(|migration| migration.files(dialect));
     let file = match step {
-        Step::Contract => &files.contract,
-        Step::Revert => &files.revert,
+        Step::Contract => files.and_then(|files| files.contract.as_ref()),
+        Step::Revert => files.and_then(|files| files.revert.as_ref()),
         Step::Expand | Step::Backfill => return Ok(false),
     };
-    let recorded = ledger.steps(migration.id(), step.name()).await?;
+    let recorded = ledger.steps(id, step.name()).await?;
     Ok(match file {
         Some(file) => is_past_return(file, &recorded),
         None => !recorded.is_empty(),

@@ -4,8 +4,8 @@
 //! statement of a backfill that is done: it runs never again, and its rows were judged by `remaining` and `check`. Statements
 //! that differ are another schema on a new database than here, and no record makes that untrue.
 
+use super::drift::hash_now;
 use super::in_ledger::End;
-use super::observe::hash_now;
 use super::same_script::{is_as_applied, script_of};
 use super::session::Coordinator;
 use super::{Changed, CoordinatorError, Situation};

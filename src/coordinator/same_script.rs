@@ -57,7 +57,7 @@ pub(super) async fn forgive(
         let Changed::Script(step) = one.what else {
             continue;
         };
-        let migration = project.get(&one.migration);
+        let migration = project.as_read(&one.migration);
         let Some(script) = migration.and_then(|migration| script_of(migration, step, dialect))
         else {
             continue;

@@ -14,7 +14,7 @@ use crate::ledger::{
     Acquired, CoordinatorRow, EventKind, KnownHead, LeaseRules, Ledger, LedgerError,
 };
 use crate::model::{MigrationId, MigrationState, Step};
-use crate::project::{Migration, Project};
+use crate::project::{Migration, Project, Section};
 
 /// How old an observation may be for an expand that follows another at once: so many times as long as it took, because
 /// looking at a long history takes a while, and at least and at most so long.
@@ -297,10 +297,11 @@ impl<'a> Coordinator<'a> {
         (self.options.report)(progress);
     }
 
+    /// The files of a migration, whether or not they are in order: the gate has said of which steps they are.
     pub(super) fn migration(&self, id: &MigrationId) -> Result<&'a Migration, CoordinatorError> {
         self.options
             .project
-            .get(id)
+            .as_read(id)
             .ok_or_else(|| CoordinatorError::NoFiles(id.clone()))
     }
 
@@ -310,7 +311,9 @@ impl<'a> Coordinator<'a> {
     /// A version that never registered counts like one that was admitted: what it writes widens the row kinds,
     /// and may undo a backfill, even if it is gone at the next look. When it came nobody knows.
     async fn record_look(&mut self, situation: &Situation) -> Result<(), CoordinatorError> {
-        if !super::observe::has_shown_anything(situation) {
+        // By settings that cannot be read nobody tells what a look has not shown.
+        let is_doubtful = self.project().config.is_doubtful(Section::Fleet);
+        if is_doubtful || !super::observe::has_shown_anything(situation) {
             return Ok(());
         }
         let look = &situation.evidence.snapshot;

@@ -62,7 +62,11 @@ impl Coordinator<'_> {
         let states = view?.applied.into_iter().map(|applied| applied.state);
         let others = states.filter(|state| state.id() != id && is_in_step(state));
         let owned = others.filter_map(|state| {
-            let expand = project.get(state.id())?.files(dialect).expand.as_ref()?;
+            let expand = project
+                .as_read(state.id())?
+                .files(dialect)
+                .expand
+                .as_ref()?;
             Some(Owned {
                 id: state.id().clone(),
                 code: Dependents::made_by(&expand.script),
@@ -110,7 +114,7 @@ fn made<'p>(
             && only.is_none_or(|id| id == state.id())
     });
     let made = relied.filter_map(|state| {
-        let migration = project.get(state.id())?;
+        let migration = project.as_read(state.id())?;
         let expand = migration.files(dialect).expand.as_ref()?;
         let made = Dependents::made_by(&expand.script);
         triggers(&made).next()?;
@@ -167,7 +171,9 @@ fn is_changed_elsewhere(
     let applied = schema.migrations().iter();
     let others = applied.filter(|state| state.id() != own && state.phase != Phase::Pending);
     let mut scripts = others.flat_map(|state| {
-        let files = project.get(state.id()).map(|other| other.files(dialect));
+        let files = project
+            .as_read(state.id())
+            .map(|other| other.files(dialect));
         let contract = files.filter(|_| state.phase.contract_has_begun());
         let expand = files.and_then(|files| files.expand.as_ref());
         [expand, contract.and_then(|files| files.contract.as_ref())]

@@ -93,6 +93,8 @@ pub enum BlockerKind {
     UnknownService,
     /// Another coordinator is at work.
     Coordinator,
+    /// Files of the project are not in order.
+    Files,
 }
 
 impl BlockerKind {
@@ -121,6 +123,7 @@ impl BlockerKind {
             Self::UnaccountedSession => "unaccounted_session",
             Self::UnknownService => "unknown_service",
             Self::Coordinator => "coordinator",
+            Self::Files => "files",
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::deploy::Question;
+use super::flaw::hides_migrations;
 use super::{Evidence, Verdict};
 use crate::model::{Declaration, Live, MigrationState, Usage, Version};
 
@@ -25,7 +26,8 @@ pub struct Horizon {
 }
 
 /// Which versions of `service` may start now. Evidence that is missing is left out of account:
-/// the horizon says what the schema and the versions seen allow.
+/// the horizon says what the schema and the versions seen allow. A migration that cannot be read is not: any version
+/// may need it.
 ///
 /// Where neighbours may not start for reasons of which one's are among the other's, as after a
 /// long line of contracts, they are one stretch with the reasons that hold for all of it.
@@ -46,12 +48,19 @@ pub fn horizon(service: &str, evidence: &Evidence) -> Horizon {
             around.ask(state, &mut reasons, &mut changes);
         }
     }
+    let hidden = hides_migrations(&evidence.flaws);
     let stretches = overlay(changes)
         .into_iter()
-        .map(|(from, before, held)| Stretch {
-            from,
-            before,
-            reasons: texts(&reasons, &held),
+        .map(|(from, before, held)| {
+            let mut reasons = texts(&reasons, &held);
+            if reasons.is_empty() {
+                reasons.extend(hidden.clone());
+            }
+            Stretch {
+                from,
+                before,
+                reasons,
+            }
         })
         .collect();
     Horizon {

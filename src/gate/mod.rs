@@ -7,6 +7,7 @@ mod blocker;
 mod claims;
 mod deploy;
 mod evidence;
+mod flaw;
 mod horizon;
 mod next;
 mod phase;
@@ -20,6 +21,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use blocker::{Blocker, BlockerKind, Verdict};
+pub use flaw::{Flaw, Flawed, unread};
 pub use horizon::{Horizon, Stretch, horizon};
 pub use words::touch_words;
 
@@ -50,6 +52,8 @@ pub struct Evidence {
     /// That the ledger has come to another server of late, and for how long after that was noticed it cannot be known who
     /// holds a lease, in milliseconds.
     pub moved: Option<(Moved, u64)>,
+    /// What of the project's files is not in order, and may change the answer.
+    pub flaws: Vec<Flaw>,
 }
 
 /// What was measured for one step; `None` and empty where it was not asked for.
@@ -157,7 +161,7 @@ impl Decision {
         let (said, blockers) = self.blockers.into_iter().partition(|blocker| {
             matches!(
                 blocker.kind,
-                BlockerKind::Contradiction | BlockerKind::UndeclaredFill
+                BlockerKind::Contradiction | BlockerKind::UndeclaredFill | BlockerKind::Files
             )
         });
         self.blockers = blockers;
@@ -221,10 +225,13 @@ pub fn decide(action: Action, evidence: &Evidence) -> Decision {
     if let Some(blocker) = evidence::too_many_versions(&evidence.snapshot) {
         return Decision::new(action, vec![blocker], Vec::new());
     }
-    let (blockers, notes) = match &action {
+    let (mut blockers, notes) = match &action {
         Action::Step { step, migration } => phase::decide(*step, migration, evidence),
         Action::Deploy(candidates) => deploy::decide(candidates, evidence),
     };
+    if matches!(action, Action::Deploy(_)) {
+        blockers.extend(unread(&evidence.flaws));
+    }
     Decision::new(action, blockers, notes)
 }
 
@@ -248,6 +255,7 @@ pub fn missing_evidence(evidence: &Evidence) -> Vec<Blocker> {
     let mut missing = evidence::Gaps::find(evidence, under_way())
         .of(|service| under_way().any(|declaration| declaration.services.contains_key(service)));
     missing.retain(|blocker| !is_known(blocker));
+    missing.extend(unread(&evidence.flaws));
     missing
 }
 

@@ -6,7 +6,7 @@ use super::evidence::{self, Gaps};
 use super::next::{Guide, Reason};
 use super::unfilled::backfill_first;
 use super::words::{ambiguity, is_one_thing, kind_words, touch_words};
-use super::{Action, Evidence, Facts, first_causes, sequence};
+use super::{Action, Evidence, Facts, first_causes, flaw, sequence};
 use crate::model::{Breach, Clause, Format, Live, MigrationId, MigrationState, Phase, Step};
 
 type Answer = (Vec<Blocker>, Vec<String>);
@@ -51,12 +51,7 @@ fn is_of_structure(reason: &Reason) -> bool {
 /// Why the step cannot be taken now, each reason with what has to happen first.
 pub(super) fn reasons(step: Step, id: &MigrationId, evidence: &Evidence) -> Vec<Reason> {
     let mut reasons = match evidence.schema.get(id) {
-        None => vec![Reason::said(Blocker::new(
-            BlockerKind::NoSuchPhase,
-            Verdict::Refuse,
-            format!("there is no migration {id}"),
-            "`migrate status` lists them",
-        ))],
+        None => unknown(step, id, evidence),
         Some(state) => reasons_of(step, state, evidence),
     };
     for reason in &mut reasons {
@@ -65,12 +60,27 @@ pub(super) fn reasons(step: Step, id: &MigrationId, evidence: &Evidence) -> Vec<
     reasons
 }
 
+/// Of a migration of which neither the ledger nor the files tell anything.
+fn unknown(step: Step, id: &MigrationId, evidence: &Evidence) -> Vec<Reason> {
+    let reasons = flaw::against_step(step, id, &evidence.flaws);
+    if !reasons.is_empty() {
+        return reasons;
+    }
+    vec![Reason::said(Blocker::new(
+        BlockerKind::NoSuchPhase,
+        Verdict::Refuse,
+        format!("there is no migration {id}"),
+        "`migrate status` lists them",
+    ))]
+}
+
 fn reasons_of(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Reason> {
     let live = evidence.snapshot.live();
     if state.has_taken(step, &live) {
         return Vec::new();
     }
-    let mut reasons = structure(step, state, evidence);
+    let mut reasons = flaw::against_step(step, state.id(), &evidence.flaws);
+    reasons.extend(structure(step, state, evidence));
     if step != Step::Revert && reasons.iter().all(leaves_the_declaration_in_doubt) {
         reasons.extend(contradictions(state, &live, evidence));
     }
@@ -91,7 +101,7 @@ fn reasons_of(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Re
 fn leaves_the_declaration_in_doubt(reason: &Reason) -> bool {
     matches!(
         reason.blocker.kind,
-        BlockerKind::ExpandFirst | BlockerKind::Order
+        BlockerKind::ExpandFirst | BlockerKind::Order | BlockerKind::Files
     )
 }
 

@@ -22,7 +22,7 @@ use crate::interrupt::Interrupt;
 use crate::ledger::LeaseRules;
 use crate::model::{Declaration, InstanceState, Version};
 use crate::process::Sign;
-use crate::project::{DatabaseConfig, LeaseConnection, Project};
+use crate::project::{CONFIG_FILE, DatabaseConfig, LeaseConnection, Problems, Project, Section};
 
 /// What a lease is asked for with.
 #[must_use = "nothing is registered before `acquire`"]
@@ -198,10 +198,17 @@ impl LeaseBuilder {
         let mut min_ready = None;
         let mut rules = LeaseRules::default();
         if let Some(directory) = &self.project {
-            let project =
-                Project::load(directory, Some(&self.database_url)).map_err(LeaseError::Project)?;
+            let project = Project::load_as_far_as_possible(directory, Some(&self.database_url));
+            // A directory without the file is a mistake of whoever names it.
+            if !directory.join(CONFIG_FILE).exists() {
+                return Err(LeaseError::Project(Problems(project.flaws.settings)));
+            }
+            for problem in project.flaws.problems() {
+                tracing::warn!("{}", problem.one_line());
+            }
             let services = &project.config.services;
-            if !services.is_empty() && !services.contains_key(&self.service) {
+            let is_doubtful = project.config.is_doubtful(Section::Fleet);
+            if !is_doubtful && !services.is_empty() && !services.contains_key(&self.service) {
                 let known: Vec<&str> = services.keys().map(String::as_str).collect();
                 return Err(LeaseError::Terms {
                     reason: format!(
@@ -215,7 +222,7 @@ impl LeaseBuilder {
             connection = project.config.fleet.connection;
             target = with_credentials(target, &project.config.database, &project.root);
             placed = project.config.place(&self.service, &self.label).version;
-            sources = project.config.fleet.other_sources();
+            sources = project.config.other_sources();
             for (name, service) in services {
                 let known = rules.services.entry(name.clone()).or_default();
                 known.aliases.clone_from(&service.aliases);
@@ -223,8 +230,7 @@ impl LeaseBuilder {
             min_ready = services
                 .get(&self.service)
                 .and_then(|service| service.min_ready);
-            let declarations = project.migrations.into_iter();
-            pending.extend(declarations.map(|migration| migration.declaration));
+            pending.extend(project.declarations().cloned());
         }
         if let Some(source) = self.password {
             target = target.with_password(source);

@@ -1,14 +1,16 @@
 //! `migrate.toml`: the database, the services that use it, and how the fleet is watched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::{Label, Sequence, Version};
 use crate::sql::Dialect;
 
+use super::doubts::{Doubts, Section};
 use super::fleet::{self, FleetConfig};
 use super::links::Links;
 use super::order;
+use super::password::{self, PasswordConfig};
 use super::problem::{Problem, listed};
 use super::reader::{Located, Table};
 use super::rollout::{self, DriverConfig, RolloutConfig};
@@ -32,6 +34,9 @@ pub struct Config {
     pub links: Links,
     /// Whether a migration may be expanded although one of a higher number is.
     pub order: Sequence,
+    /// The parts of it that could not be read as they are written, and hold their defaults instead; none in a project
+    /// that was loaded strictly.
+    pub doubtful: BTreeSet<Section>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,15 +54,6 @@ pub struct DatabaseConfig {
     /// The databases that the scripts have to work on; never empty.
     pub dialects: Vec<Dialect>,
     pub dialects_from: DialectsFrom,
-}
-
-/// What says the password of the database at each login.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PasswordConfig {
-    /// A file, relative to the project's root.
-    File(String),
-    /// A program and its arguments, which runs there.
-    Command(Vec<String>),
 }
 
 /// What says which databases the scripts are for.
@@ -139,10 +135,12 @@ impl Config {
     pub(super) fn read(source: &Source) -> Option<Self> {
         let document = syntax::parse(source)?;
         let mut top = Table::top(source, &document);
+        let mut doubts = Doubts::new(source);
         let (database_url, database) = top
             .table("database")
             .map(|table| read_database(source, table))
             .unwrap_or_default();
+        doubts.so_far(Section::Database);
         let services = top
             .named_tables("services")
             .into_iter()
@@ -155,17 +153,21 @@ impl Config {
             .table("fleet")
             .map(|table| fleet::read(source, table))
             .unwrap_or_default();
+        doubts.so_far(Section::Fleet);
         let rollout = top
             .table("rollout")
             .map(|table| rollout::read(source, table))
             .unwrap_or_default();
+        doubts.so_far(Section::Rollout);
         let migrations = read_migrations_directory(source, &mut top);
         let links = match top.flag("follow_links") {
             Some(true) => Links::Anywhere,
             Some(false) | None => Links::Inside,
         };
+        doubts.so_far(Section::Migrations);
         let order = top.table("project").map(order::read).unwrap_or_default();
         top.finish(PLACES);
+        doubts.so_far(Section::Fleet);
         Some(Self {
             database_url,
             database,
@@ -175,7 +177,37 @@ impl Config {
             migrations,
             links,
             order,
+            doubtful: doubts.sections,
         })
+    }
+
+    /// What is known where the file is missing, or could not be read at all.
+    pub(super) fn unread() -> Self {
+        Self {
+            doubtful: BTreeSet::from([
+                Section::Database,
+                Section::Fleet,
+                Section::Rollout,
+                Section::Migrations,
+            ]),
+            ..Self::default()
+        }
+    }
+
+    /// The sources beside the leases. What is not known may be one that nobody has asked yet.
+    #[must_use]
+    pub fn other_sources(&self) -> Vec<String> {
+        let mut sources = self.fleet.other_sources();
+        if self.is_doubtful(Section::Fleet) {
+            sources.push(CONFIG_FILE.to_owned());
+        }
+        sources
+    }
+
+    /// Whether this part of the file could not be read as it is written.
+    #[must_use]
+    pub fn is_doubtful(&self, section: Section) -> bool {
+        self.doubtful.contains(&section)
     }
 
     /// Puts the URL given from outside in the place of the one in the file.
@@ -183,13 +215,18 @@ impl Config {
         self.database_url = Some(url.to_owned());
         let problem =
             |code, message, help: String| Some(Problem::about(shown, code, message, help));
-        match dialect_of(url) {
+        let dialect = dialect_of(url);
+        match dialect {
             Ok(dialect) if self.database.dialects_from != DialectsFrom::File => {
                 self.database.dialects = vec![dialect];
                 self.database.dialects_from = DialectsFrom::Url;
-                None
+                return None;
             }
-            Ok(dialect) if self.database.dialects.contains(&dialect) => None,
+            Ok(dialect) if self.database.dialects.contains(&dialect) => return None,
+            _ => {}
+        }
+        self.doubtful.insert(Section::Database);
+        match dialect {
             // The database decides, unless the project says what it is written for.
             Ok(dialect) => problem(
                 "dialect-mismatch",
@@ -300,7 +337,7 @@ fn read_database(source: &Source, mut table: Table<'_>) -> (Option<String>, Data
     wait("lock_timeout", &mut config.lock_timeout);
     wait("lock_retry_for", &mut config.lock_retry_for);
     wait("busy_timeout", &mut config.busy_timeout);
-    config.password = read_password(source, &mut table);
+    config.password = password::read(source, &mut table);
     let listed_span = table.key_span("dialects");
     table.finish(PLACES);
 
@@ -350,42 +387,6 @@ fn read_database(source: &Source, mut table: Table<'_>) -> (Option<String>, Data
         }
     }
     (url.map(|url| url.value.to_owned()), config)
-}
-
-fn read_password(source: &Source, table: &mut Table<'_>) -> Option<PasswordConfig> {
-    const FILE: &str = "password_file = \"/run/secrets/database\"";
-    const COMMAND: &str = "password_command = [\"./database-token\"]";
-    let second = table.key_span("password_command");
-    let file = table.string("password_file", FILE);
-    let command = table.strings("password_command", COMMAND);
-    let command: Option<Vec<String>> =
-        command.map(|parts| parts.iter().map(|part| part.value.to_owned()).collect());
-    match (file, command) {
-        (Some(_), Some(_)) => {
-            let message = "`password_file` and `password_command` both say the password";
-            source.error(
-                "two-passwords",
-                second.unwrap_or(0..0),
-                message,
-                "keep one of them",
-            );
-            None
-        }
-        (None, Some(command)) if command.first().is_none_or(String::is_empty) => {
-            let message = "`password_command` names no program";
-            let help = format!("write for example `{COMMAND}`");
-            source.error("empty-value", second.unwrap_or(0..0), message, help);
-            None
-        }
-        (None, Some(command)) => Some(PasswordConfig::Command(command)),
-        (Some(file), None) if file.value.is_empty() => {
-            let help = format!("write for example `{FILE}`");
-            source.error("empty-value", file.span, "`password_file` is empty", help);
-            None
-        }
-        (Some(file), None) => Some(PasswordConfig::File(file.value.to_owned())),
-        (None, None) => None,
-    }
 }
 
 fn all_dialects() -> String {

@@ -43,6 +43,8 @@ pub(super) struct Directory {
     /// `None` if it is missing or could not be read, which is reported.
     pub manifest: Option<Source>,
     pub candidates: Vec<Candidate>,
+    /// Whether it could be seen what is in it.
+    pub is_listed: bool,
     pub problems: Vec<Problem>,
 }
 
@@ -53,6 +55,7 @@ impl Directory {
             path,
             manifest: None,
             candidates: Vec::new(),
+            is_listed: false,
             problems: Vec::new(),
         };
         let names = match file_names(&root.join(&directory.path)) {
@@ -67,6 +70,7 @@ impl Directory {
                 return directory;
             }
         };
+        directory.is_listed = true;
         directory.read_manifest(root, links, &names);
         for name in &names {
             directory.read_script(root, links, name);

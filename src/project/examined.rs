@@ -9,7 +9,7 @@ use super::allowances::{self, Needs};
 use super::directory::{Candidate, Directory};
 use super::finding::{self, Finding};
 use super::manifest::Manifest;
-use super::migration::{Files, Surroundings, backfilled_key};
+use super::migration::{Files, Seen, Surroundings, backfilled_key};
 use super::rules::{self, Scripts};
 use super::scripts::{self, BackfillFile, ScriptFile};
 use super::source::Source;
@@ -83,6 +83,7 @@ pub(super) fn read_scripts(
     for dialect in database.dialects.iter().copied() {
         let mut examined = Examined::new(directory, dialect, manifest, around);
         let files = files.entry(dialect).or_default();
+        files.seen = seen(directory, dialect);
         for (candidate, found) in directory.candidates.iter().zip(&mut found) {
             let chosen = directory.chosen(candidate.step, dialect);
             let is_chosen = chosen.is_some_and(|chosen| std::ptr::eq(chosen, candidate));
@@ -120,6 +121,35 @@ pub(super) fn read_scripts(
         }
     }
     files
+}
+
+/// Scripts that nobody has to read.
+pub(super) fn seen_alone(directory: &Directory, dialects: &[Dialect]) -> BTreeMap<Dialect, Files> {
+    let of = |dialect: &Dialect| {
+        let seen = seen(directory, *dialect);
+        let files = Files {
+            seen,
+            ..Files::default()
+        };
+        (*dialect, files)
+    };
+    dialects.iter().map(of).collect()
+}
+
+/// The scripts of one database, by what tells whether they were changed.
+fn seen(directory: &Directory, dialect: Dialect) -> BTreeMap<Step, Seen> {
+    let of_step = |step: Step| {
+        if !directory.is_listed {
+            return Some((step, Seen::Unreadable));
+        }
+        let source = directory.chosen(step, dialect)?.source.as_ref();
+        let seen = source.map_or(Seen::Unreadable, |source| Seen::Read {
+            path: source.file.path.clone(),
+            sha256: source.file.sha256.clone(),
+        });
+        Some((step, seen))
+    };
+    Step::ALL.into_iter().filter_map(of_step).collect()
 }
 
 /// An allowance may be for a database that the project is not checked for this time.

@@ -40,6 +40,22 @@ pub struct Files {
     pub backfill: Option<BackfillFile>,
     pub contract: Option<ScriptFile>,
     pub revert: Option<ScriptFile>,
+    /// Every script that is there, whether or not it can be run.
+    pub seen: BTreeMap<Step, Seen>,
+}
+
+/// A script that is there, by what tells whether it was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Its text could be read.
+    Read {
+        /// Relative to the project's root, with `/`.
+        path: PathBuf,
+        /// Of the text with LF at the end of lines, in hexadecimal.
+        sha256: String,
+    },
+    /// It may be as it was, or gone, or anything.
+    Unreadable,
 }
 
 static NO_FILES: Files = Files {
@@ -47,6 +63,7 @@ static NO_FILES: Files = Files {
     backfill: None,
     contract: None,
     revert: None,
+    seen: BTreeMap::new(),
 };
 
 impl Migration {
@@ -74,11 +91,17 @@ pub(super) struct Surroundings<'a> {
     pub all: &'a [Forward],
 }
 
-/// Checks everything about one migration. The migration is of use only if no problem is an error.
-pub(super) fn load(
-    mut directory: Directory,
-    around: &Surroundings<'_>,
-) -> (Option<Migration>, Vec<Problem>) {
+/// A migration as it was read.
+pub(super) struct Loaded {
+    /// Of use as it is only if no problem is an error.
+    pub migration: Migration,
+    /// Whether what it declares could be read without doubt, whatever is wrong with the rest.
+    pub is_declared: bool,
+    pub problems: Vec<Problem>,
+}
+
+/// Reads and checks everything about one migration.
+pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loaded {
     let mut problems = std::mem::take(&mut directory.problems);
     let dialects = &around.database.dialects;
     problems.extend(checks::variants(around.root, &directory, dialects));
@@ -86,14 +109,27 @@ pub(super) fn load(
         .first()
         .is_some_and(|dialect| directory.is_blank(*dialect));
     if is_blank {
+        let migration = Migration {
+            declaration: declare(&directory, &Manifest::default()),
+            dir: PathBuf::from(&directory.path),
+            files: examined::seen_alone(&directory, dialects),
+            contract_rules: ContractRules::default(),
+            backfill: None,
+            manifest: unread_manifest(&directory),
+        };
         problems.extend(not_filled_in(directory));
-        return (None, problems);
+        return Loaded {
+            migration,
+            is_declared: false,
+            problems,
+        };
     }
     let manifest = directory.manifest.as_ref().and_then(manifest::read);
     let files = examined::read_scripts(&directory, around, manifest.as_ref());
-    let mut declaration = None;
+    let mut is_declared = false;
     if let (Some(source), Some(manifest)) = (&directory.manifest, &manifest) {
         checks::services(source, manifest, around.services);
+        is_declared = source.is_sound();
         check_queries(source, manifest, around.database);
         checks::presence(source, manifest, &directory);
         examined::check_allowances(source, manifest, &directory, around);
@@ -101,14 +137,15 @@ pub(super) fn load(
         if source.is_sound() {
             ranges::check(source, manifest, &declared);
             checks::meaning(source, manifest, &declared);
+            is_declared = source.is_sound();
         }
-        declaration = Some(declared);
     }
-
-    let mut manifest_file = None;
+    let manifest = manifest.unwrap_or_default();
+    let mut declaration = declare(&directory, &manifest);
+    let mut manifest_file = unread_manifest(&directory);
     if let Some(source) = directory.manifest {
         let (file, found) = source.into_parts();
-        manifest_file = Some(file);
+        manifest_file = file;
         problems.extend(found);
     }
     for source in directory
@@ -118,22 +155,36 @@ pub(super) fn load(
     {
         problems.extend(source.into_parts().1);
     }
-    let migration =
-        declaration
-            .zip(manifest)
-            .zip(manifest_file)
-            .map(|((declaration, manifest), file)| Migration {
-                declaration,
-                dir: PathBuf::from(directory.path),
-                files,
-                contract_rules: manifest
-                    .contract
-                    .and_then(|section| section.rules)
-                    .unwrap_or_default(),
-                backfill: manifest.backfill.and_then(|section| section.rules),
-                manifest: file,
-            });
-    (migration, problems)
+    if problems.iter().any(Problem::is_error) {
+        // A script that is missing is still to come: what it adds is not there, and what it removes is.
+        declaration.parts.expand |= manifest.declares(Format::New).is_some();
+        declaration.parts.contract |= manifest.contract.is_some();
+    }
+    let migration = Migration {
+        declaration,
+        dir: PathBuf::from(directory.path),
+        files,
+        contract_rules: manifest
+            .contract
+            .and_then(|section| section.rules)
+            .unwrap_or_default(),
+        backfill: manifest.backfill.and_then(|section| section.rules),
+        manifest: manifest_file,
+    };
+    Loaded {
+        migration,
+        is_declared,
+        problems,
+    }
+}
+
+/// Where the declaration would be.
+fn unread_manifest(directory: &Directory) -> FileRef {
+    FileRef {
+        path: PathBuf::from(format!("{}/{}", directory.path, manifest::MANIFEST_FILE)),
+        text: "".into(),
+        sha256: String::new(),
+    }
 }
 
 /// What is not written yet is not wrong: what to write is said once.

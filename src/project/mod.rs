@@ -3,22 +3,27 @@
 //! Reading files is the only I/O. Loading reports everything that is wrong, each problem with its
 //! file, line, column and what to write instead; warnings do not stop it.
 //!
-//! Invariant: a [`Project`] that exists has no errors, so nothing above has to check files again.
+//! Invariant: a [`Project`] that was loaded strictly has no errors. In one that was loaded as far as possible, a migration
+//! whose files are not in order is kept apart from the others, with what is wrong: [`Flaws`].
 
 mod allowances;
 mod backfill;
 mod checks;
 mod config;
 mod directory;
+mod doubts;
 mod duration;
 mod examined;
 mod finding;
+mod flaws;
 mod fleet;
 mod later;
 mod links;
+mod listing;
 mod manifest;
 mod migration;
 mod order;
+mod password;
 mod problem;
 mod ranges;
 mod reader;
@@ -32,27 +37,27 @@ mod syntax;
 mod tests;
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::model::MigrationId;
+use crate::model::{Declaration, MigrationId};
 
 pub use backfill::{BackfillRules, BatchRules, Pace, ThrottleRules};
-pub use config::{
-    CONFIG_FILE, Config, DatabaseConfig, DialectsFrom, PasswordConfig, ServiceConfig,
-};
+pub use config::{CONFIG_FILE, Config, DatabaseConfig, DialectsFrom, ServiceConfig};
+pub use doubts::Section;
+pub use flaws::{Broken, Flaws};
 pub use fleet::{FleetConfig, LeaseConnection, SourceConfig};
 pub use links::Links;
 pub use manifest::{ContractRules, MANIFEST_FILE, Recheck};
-pub use migration::{Files, Migration};
+pub use migration::{Files, Migration, Seen};
+pub use password::PasswordConfig;
 pub use problem::{Location, Problem, Problems, Severity};
 pub use rollout::{DriverConfig, RolloutConfig};
 pub use scripts::{BackfillFile, ScriptFile};
 pub use source::FileRef;
 
-use directory::Directory;
 use later::Forward;
-use migration::Surroundings;
+use listing::Listing;
+use migration::{Loaded, Surroundings};
 use problem::{listed, shown};
 use source::Source;
 
@@ -65,13 +70,70 @@ pub struct Project {
     pub migrations: Vec<Migration>,
     /// What looks wrong and does not stop anything.
     pub warnings: Vec<Problem>,
+    /// What is wrong, and stops whoever needs it; nothing in a project that was loaded strictly.
+    pub flaws: Flaws,
 }
 
-/// What is read of a project.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Whole,
-    Settings,
+/// A project's files as they were read, before anybody asks whether they are in order.
+struct Read {
+    /// Of migrate.toml and the URL given from outside.
+    settings: Vec<Problem>,
+    config: Config,
+    listing: Listing,
+    migrations: Vec<Loaded>,
+}
+
+impl Read {
+    fn of(dir: &Path, url_override: Option<&str>) -> Self {
+        let (read, mut settings) = match Source::read(dir, CONFIG_FILE) {
+            Ok(Some(source)) => {
+                let config = Config::read(&source);
+                (config, source.into_parts().1)
+            }
+            Ok(None) => (None, vec![listing::missing_config(dir)]),
+            Err(problem) => (None, vec![problem]),
+        };
+        let config_is_readable = read.is_some();
+        let mut config = read.unwrap_or_else(Config::unread);
+        if let Some(url) = url_override {
+            let problem = config.override_url(url, &shown(dir, CONFIG_FILE));
+            settings.splice(0..0, problem);
+        }
+        let mut listing = Listing::default();
+        let mut migrations = Vec::new();
+        // Only a config that could be read says where the migrations are, and for which database:
+        // with guesses instead, one missing quote would bring up a page of untrue problems.
+        if config_is_readable {
+            listing = listing::find_migrations(dir, &config);
+            let dialects = &config.database.dialects;
+            let forward: Vec<Forward> = listing
+                .found
+                .iter()
+                .map(|directory| Forward::of(directory, dialects))
+                .collect();
+            let found = std::mem::take(&mut listing.found);
+            for (index, directory) in found.into_iter().enumerate() {
+                let around = Surroundings {
+                    root: dir,
+                    database: &config.database,
+                    services: &config.services,
+                    later: forward.get(index + 1..).unwrap_or_default(),
+                    all: &forward,
+                };
+                migrations.push(migration::load(directory, &around));
+            }
+        }
+        Self {
+            settings,
+            config,
+            listing,
+            migrations,
+        }
+    }
+}
+
+fn errors_first(problems: Vec<Problem>) -> (Vec<Problem>, Vec<Problem>) {
+    problems.into_iter().partition(Problem::is_error)
 }
 
 impl Project {
@@ -83,65 +145,74 @@ impl Project {
     /// # Errors
     /// Everything that is wrong with the files, together with the warnings.
     pub fn load(dir: &Path, url_override: Option<&str>) -> Result<Self, Problems> {
-        Self::read(dir, url_override, Part::Whole)
-    }
-
-    /// As [`Self::load`], without its migrations: for what only the ledger answers, whatever their files say.
-    ///
-    /// # Errors
-    /// Every problem of `migrate.toml` that is an error.
-    pub fn load_settings(dir: &Path, url_override: Option<&str>) -> Result<Self, Problems> {
-        Self::read(dir, url_override, Part::Settings)
-    }
-
-    fn read(dir: &Path, url_override: Option<&str>, part: Part) -> Result<Self, Problems> {
-        let source = match Source::read(dir, CONFIG_FILE) {
-            Ok(Some(source)) => source,
-            Ok(None) => return Err(Problems(vec![missing_config(dir)])),
-            Err(problem) => return Err(Problems(vec![problem])),
-        };
-        let mut problems = Vec::new();
-        let read = Config::read(&source);
-        let config_is_readable = read.is_some();
-        let mut config = read.unwrap_or_default();
-        if let Some(url) = url_override {
-            problems.extend(config.override_url(url, &shown(dir, CONFIG_FILE)));
+        let read = Read::of(dir, url_override);
+        let Read {
+            settings,
+            config,
+            listing,
+            migrations,
+            ..
+        } = read;
+        let mut problems = settings;
+        problems.extend(listing.problems);
+        problems.extend(listing.duplicates.into_values());
+        let mut sound = Vec::new();
+        for loaded in migrations {
+            sound.push(loaded.migration);
+            problems.extend(loaded.problems);
         }
-        problems.extend(source.into_parts().1);
-
-        let mut migrations = Vec::new();
-        // Only a config that could be read says where the migrations are, and for which database:
-        // with guesses instead, one missing quote would bring up a page of untrue problems.
-        if config_is_readable && part == Part::Whole {
-            let directories = find_migrations(dir, &config, &mut problems);
-            let dialects = &config.database.dialects;
-            let forward: Vec<Forward> = directories
-                .iter()
-                .map(|directory| Forward::of(directory, dialects))
-                .collect();
-            for (index, directory) in directories.into_iter().enumerate() {
-                let around = Surroundings {
-                    root: dir,
-                    database: &config.database,
-                    services: &config.services,
-                    later: forward.get(index + 1..).unwrap_or_default(),
-                    all: &forward,
-                };
-                let (migration, found) = migration::load(directory, &around);
-                migrations.extend(migration);
-                problems.extend(found);
-            }
-        }
-        let is_error = |problem: &Problem| problem.severity == Severity::Error;
-        if problems.iter().any(is_error) {
+        if problems.iter().any(Problem::is_error) {
             return Err(Problems(problems));
         }
         Ok(Self {
             root: dir.to_owned(),
             config,
-            migrations,
+            migrations: sound,
             warnings: problems,
+            flaws: Flaws::default(),
         })
+    }
+
+    /// As [`Self::load`], as far as the files can be read: what is wrong with them is kept beside what is
+    /// in order, for those who can do without it.
+    #[must_use]
+    pub fn load_as_far_as_possible(dir: &Path, url_override: Option<&str>) -> Self {
+        let Read {
+            settings,
+            config,
+            listing,
+            migrations,
+        } = Read::of(dir, url_override);
+        let (mut errors, mut warnings) = errors_first(settings);
+        let mut flaws = Flaws::default();
+        flaws.settings.append(&mut errors);
+        let (mut errors, more) = errors_first(listing.problems);
+        flaws.listing.append(&mut errors);
+        warnings.extend(more);
+        let mut sound = Vec::new();
+        for mut loaded in migrations {
+            let number = loaded.migration.id().number();
+            if let Some(duplicate) = listing.duplicates.get(&number) {
+                loaded.problems.push(duplicate.clone());
+                loaded.is_declared = false;
+            }
+            let (errors, more) = errors_first(loaded.problems);
+            warnings.extend(more);
+            if errors.is_empty() {
+                sound.push(loaded.migration);
+            } else {
+                flaws
+                    .migrations
+                    .push(Broken::new(loaded.migration, loaded.is_declared, errors));
+            }
+        }
+        Self {
+            root: dir.to_owned(),
+            config,
+            migrations: sound,
+            warnings,
+            flaws,
+        }
     }
 
     /// Where the migrations of the project in `dir` are, as far as its `migrate.toml` can be read;
@@ -167,6 +238,33 @@ impl Project {
             .filter(|migration| migration.id() == id)
     }
 
+    /// The migration with this name, though its files may not be in order: then what they declare is doubtful,
+    /// and what they would do has to be refused before.
+    #[must_use]
+    pub fn as_read(&self, id: &MigrationId) -> Option<&Migration> {
+        self.get(id)
+            .or_else(|| self.flaws.of(id).map(Broken::as_read))
+    }
+
+    /// What the migrations declare, as far as that could be read without doubt.
+    pub fn declarations(&self) -> impl Iterator<Item = &Declaration> {
+        let sound = self
+            .migrations
+            .iter()
+            .map(|migration| &migration.declaration);
+        sound.chain(self.flaws.migrations.iter().filter_map(Broken::declared))
+    }
+
+    /// Every migration of which there are files, in order.
+    pub fn ids(&self) -> impl Iterator<Item = &MigrationId> {
+        let sound = self.migrations.iter().map(Migration::id);
+        let mut all: Vec<_> = sound
+            .chain(self.flaws.migrations.iter().map(Broken::id))
+            .collect();
+        all.sort();
+        all.into_iter()
+    }
+
     /// The migration with this number, whatever it is called.
     #[must_use]
     pub fn with_number(&self, number: u64) -> Option<&Migration> {
@@ -182,10 +280,9 @@ impl Project {
     /// There is none; the error names those that may have been meant.
     pub fn find(&self, wanted: &str) -> Result<&Migration, UnknownMigration> {
         let found = |migration: &&Migration| migration.id().is_meant_by(wanted);
-        self.migrations
-            .iter()
-            .find(found)
-            .ok_or_else(|| UnknownMigration::new(wanted, &self.migrations))
+        self.migrations.iter().find(found).ok_or_else(|| {
+            UnknownMigration::among(wanted, self.migrations.iter().map(Migration::id))
+        })
     }
 }
 
@@ -199,13 +296,15 @@ pub struct UnknownMigration {
 }
 
 impl UnknownMigration {
-    fn new(wanted: &str, migrations: &[Migration]) -> Self {
+    /// The error where `wanted` is none of those that there are.
+    pub fn among<'m>(wanted: &str, there: impl IntoIterator<Item = &'m MigrationId>) -> Self {
+        let migrations: Vec<&MigrationId> = there.into_iter().collect();
         let lower = wanted.to_lowercase();
         let likeness = |name: &str| strsim::jaro_winkler(&lower, &name.to_lowercase());
         let mut near: Vec<(f64, &str)> = migrations
             .iter()
             .map(|migration| {
-                let name = migration.id().as_str();
+                let name = migration.as_str();
                 let (_, words) = name.split_once('_').unwrap_or(("", name));
                 (likeness(name).max(likeness(words)), name)
             })
@@ -215,9 +314,7 @@ impl UnknownMigration {
         if near.is_empty() {
             // Nothing is alike; the latest are what is mostly worked on.
             let latest = migrations.iter().rev();
-            near = latest
-                .map(|migration| (0.0, migration.id().as_str()))
-                .collect();
+            near = latest.map(|migration| (0.0, migration.as_str())).collect();
         }
         Self {
             wanted: wanted.chars().take(80).collect(),
@@ -252,123 +349,5 @@ impl miette::Diagnostic for UnknownMigration {
             format!("there is {near}; its number is enough")
         };
         Some(Box::new(help))
-    }
-}
-
-fn missing_config(dir: &Path) -> Problem {
-    if fs::metadata(dir).is_ok_and(|metadata| metadata.is_dir()) {
-        Problem::about(
-            shown(dir, CONFIG_FILE),
-            "missing-config",
-            "there is no such file, so this is not a project",
-            "change to the project's directory or name it with `-C`; `migrate init` starts a new one",
-        )
-    } else {
-        Problem::about(
-            shown(dir, ""),
-            "missing-project",
-            "there is no such directory",
-            "name the directory that `migrate.toml` is in with `-C`",
-        )
-    }
-}
-
-/// The migration directories, in order.
-fn find_migrations(root: &Path, config: &Config, problems: &mut Vec<Problem>) -> Vec<Directory> {
-    let (within, links) = (config.migrations.as_str(), config.links);
-    if let Some(problem) = links.refuse(root, within) {
-        problems.push(problem);
-        return Vec::new();
-    }
-    let names = match directory::file_names(&root.join(within)) {
-        Ok(names) => names,
-        Err(error) => {
-            problems.push(Problem::about(
-                shown(root, within),
-                "unreadable-directory",
-                format!("the migrations cannot be listed: {error}"),
-                "create the directory, or correct `migrations` in migrate.toml",
-            ));
-            return Vec::new();
-        }
-    };
-    let mut found: Vec<(MigrationId, String)> = Vec::new();
-    for name in names {
-        // Everything else beside the migrations is none of our business.
-        if !name.starts_with(|c: char| c.is_ascii_digit()) {
-            continue;
-        }
-        let path = match within {
-            "" => name.clone(),
-            within => format!("{within}/{name}"),
-        };
-        match fs::metadata(root.join(&path)) {
-            Ok(metadata) if metadata.is_dir() => match name.parse() {
-                Ok(id) => match links.refuse(root, &path) {
-                    Some(problem) => problems.push(problem),
-                    None => found.push((id, path)),
-                },
-                Err(error) => problems.push(bad_name(shown(root, &path), &error)),
-            },
-            Ok(_) => problems.extend(loose_script(shown(root, &path), &name)),
-            Err(error) => problems.push(Problem::about(
-                shown(root, &path),
-                "unreadable-directory",
-                format!("this is named like a migration and cannot be read: {error}"),
-                "make it a directory that can be read, or remove it",
-            )),
-        }
-    }
-    found.sort();
-    check_order(root, &found, problems);
-    found
-        .into_iter()
-        .map(|(id, path)| Directory::read(root, path, id, links))
-        .collect()
-}
-
-fn bad_name(shown: PathBuf, error: &crate::model::IdError) -> Problem {
-    Problem::about(
-        shown,
-        "bad-migration-name",
-        error.to_string(),
-        "rename it, with letters, digits, `_` and `-` after the number; or, if it is no migration, let its name begin with something else than a digit",
-    )
-}
-
-fn loose_script(shown: PathBuf, name: &str) -> Option<Problem> {
-    let (stem, _) = name.rsplit_once('.').filter(|(_, end)| *end == "sql")?;
-    let problem = Problem::about(
-        shown,
-        "loose-script",
-        "this script is not in a migration's directory and will never be run",
-        format!("make a directory of it: `{stem}/expand.sql`, with a `{MANIFEST_FILE}` beside it"),
-    );
-    Some(problem.into_warning())
-}
-
-fn check_order(root: &Path, found: &[(MigrationId, String)], problems: &mut Vec<Problem>) {
-    for pair in found.windows(2) {
-        let [(before, _), (after, path)] = pair else {
-            continue;
-        };
-        if before.number() == after.number() {
-            problems.push(Problem::about(
-                shown(root, path),
-                "duplicate-number",
-                format!("`{after}` has the same number as `{before}`"),
-                format!("`migrate renumber {after}` gives it the next free number, or `migrate renumber {before}` that one: renumber the one that no database has applied"),
-            ));
-        } else if before.as_str() > after.as_str() {
-            let problem = Problem::about(
-                shown(root, path),
-                "text-order-differs",
-                format!(
-                    "`{after}` comes after `{before}`, but is listed before it by everything that sorts names as text"
-                ),
-                "write all numbers with the same number of digits",
-            );
-            problems.push(problem.into_warning());
-        }
     }
 }

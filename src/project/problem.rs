@@ -96,6 +96,11 @@ impl Problem {
         }
     }
 
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// The text of the file; none where the problem is with the file as a whole.
     #[must_use]
     pub fn text(&self) -> Option<&str> {

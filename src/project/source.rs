@@ -148,8 +148,13 @@ impl Source {
 
     /// Whether nothing was found that would make further conclusions doubtful.
     pub fn is_sound(&self) -> bool {
-        let is_error = |problem: &Problem| problem.severity == super::Severity::Error;
-        !self.found.borrow().iter().any(is_error)
+        self.errors() == 0
+    }
+
+    /// How many errors were found so far.
+    pub fn errors(&self) -> usize {
+        let found = self.found.borrow();
+        found.iter().filter(|problem| problem.is_error()).count()
     }
 
     /// The problems in the order of the file.

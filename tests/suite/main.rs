@@ -44,3 +44,4 @@ mod speed;
 mod transactions;
 mod tried;
 mod unaccounted;
+mod whatever_the_files;

@@ -11,10 +11,11 @@ use super::failure::Failure;
 use super::gate::candidate;
 use super::out::{Out, note};
 use super::recording::Recording;
-use crate::gate::{Blocker, Verdict, missing_evidence};
+use crate::coordinator::flaws_on_paper;
+use crate::gate::{Blocker, BlockerKind, Flaw, Flawed, Verdict, missing_evidence, unread};
 use crate::interrupt::Interrupt;
 use crate::model::{Live, MigrationState, Schema, Snapshot, Version};
-use crate::planner::{NoPlan, Plan, Problem, plan};
+use crate::planner::{Move, NoPlan, Plan, Problem, plan};
 use crate::project::{Config, Project};
 
 pub(super) async fn run(args: &PlanArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
@@ -27,26 +28,31 @@ pub(super) async fn run(args: &PlanArgs, global: &Global, out: &Out) -> Result<u
 
 /// From the versions given, with every migration pending. No database is touched.
 fn on_paper(args: &PlanArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let project = load_project(global)?;
+    let project = load_project(global, out)?;
     let live = placed(&args.from, &project.config)?;
     let pending = project
-        .migrations
-        .iter()
-        .map(|migration| MigrationState::pending(migration.declaration.clone()));
+        .declarations()
+        .map(|declaration| MigrationState::pending(declaration.clone()));
     let problem = problem(&args.goal, &project, Schema::new(pending.collect()), live)?;
     warn_of_absent(&problem);
-    let answer = search(&problem, global.interrupt);
+    let hidden = unread(&flaws_on_paper(&project));
+    let answer = if hidden.is_empty() {
+        search(&problem, global.interrupt)
+    } else {
+        Err(none_because_of(hidden))
+    };
     let planned = Planned {
         problem,
         answer,
         now: 0,
+        flaws: Vec::new(),
     };
     Ok(planned.show(&project, out))
 }
 
 /// From the fleet as it is seen, and the migrations as they are recorded.
 async fn from_the_fleet(args: &PlanArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global)?;
+    let context = Context::load(global, out)?;
     let planned = plan_from_the_fleet(&args.goal, &args.recording, &context).await?;
     Ok(planned.show(&context.project, out))
 }
@@ -57,9 +63,24 @@ pub(super) struct Planned {
     pub answer: Result<Plan, Box<NoPlan>>,
     /// Milliseconds since the epoch; 0 on paper.
     now: i64,
+    /// What of the files is not in order.
+    flaws: Vec<Flaw>,
 }
 
 impl Planned {
+    /// The refusal where a step of the plan cannot run from these files: nobody is sent half of a way.
+    pub(super) fn cannot_run(&self) -> Option<Failure> {
+        let plan = self.answer.as_ref().ok()?;
+        let mut steps = plan.steps.iter();
+        let (step, flaw) =
+            steps.find_map(|step| against(&step.action, &self.flaws).map(|flaw| (step, flaw)))?;
+        let failure = Failure::new(format!(
+            "`{}` of this plan cannot be taken: {}",
+            step.action, flaw.error
+        ));
+        Some(failure.help(&flaw.help).refused())
+    }
+
     /// Shows it; returns the exit code.
     pub(super) fn show(&self, project: &Project, out: &Out) -> u8 {
         match &self.answer {
@@ -89,7 +110,7 @@ pub(super) async fn plan_from_the_fleet(
     let live = evidence.snapshot.live();
     let missing = missing_evidence(&evidence);
     let problem = problem(goal, &context.project, evidence.schema, live)?;
-    let answer = if missing.is_empty() {
+    let mut answer = if missing.is_empty() {
         search(&problem, context.interrupt).map_err(|mut none| {
             let blockers = std::mem::take(&mut none.blockers).into_iter();
             let seen = blockers.map(|blocker| with_sightings(blocker, &evidence.snapshot));
@@ -97,15 +118,18 @@ pub(super) async fn plan_from_the_fleet(
             none
         })
     } else {
-        Err(Box::new(NoPlan {
-            blockers: missing.into_iter().map(on_paper_instead).collect(),
-            ways_out: Vec::new(),
-        }))
+        Err(none_because_of(
+            missing.into_iter().map(on_paper_instead).collect(),
+        ))
     };
+    if let Ok(plan) = &mut answer {
+        say_what_cannot_run(plan, &evidence.flaws);
+    }
     Ok(Planned {
         problem,
         answer,
         now: evidence.snapshot.taken_at,
+        flaws: evidence.flaws,
     })
 }
 
@@ -115,7 +139,41 @@ fn search(problem: &Problem, interrupt: Interrupt) -> Result<Plan, Box<NoPlan>> 
     plan(problem)
 }
 
+fn none_because_of(blockers: Vec<Blocker>) -> Box<NoPlan> {
+    Box::new(NoPlan {
+        blockers,
+        ways_out: Vec::new(),
+    })
+}
+
+/// The steps that cannot run from these files are told where they stand.
+fn say_what_cannot_run(plan: &mut Plan, flaws: &[Flaw]) {
+    for step in &mut plan.steps {
+        if let Some(flaw) = against(&step.action, flaws) {
+            let note = format!(
+                "the gate will refuse this step: {}; {}",
+                flaw.error, flaw.help
+            );
+            step.notes.push(note);
+        }
+    }
+}
+
+/// What is wrong with the files of a step.
+fn against<'f>(action: &Move, flaws: &'f [Flaw]) -> Option<&'f Flaw> {
+    let Move::Schema { step, migration } = action else {
+        return None;
+    };
+    flaws
+        .iter()
+        .find(|flaw| matches!(&flaw.of, Flawed::Step(id, kept) if id == migration && kept == step))
+}
+
 fn on_paper_instead(mut blocker: Blocker) -> Blocker {
+    // Neither does a plan on paper without what cannot be read.
+    if blocker.kind == BlockerKind::Files {
+        return blocker;
+    }
     blocker
         .help
         .push_str("; or plan on paper: `migrate plan --from SERVICE=VERSION …`");

@@ -109,7 +109,7 @@ fn contract_rules<'a>(step: &PlanStep, project: &'a Project) -> Option<&'a Contr
     else {
         return None;
     };
-    let found = project.migrations.iter().find(|m| m.id() == migration)?;
+    let found = project.as_read(migration)?;
     Some(&found.contract_rules)
 }
 

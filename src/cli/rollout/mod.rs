@@ -10,10 +10,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::args::{Global, GoalArgs, Patience, RolloutArgs, RolloutCommand, ServiceVersion};
-use super::context::{Context, refuse_drift, say_unreleased};
+use super::context::{Context, say_unreleased};
 use super::failure::Failure;
 use super::gate::candidate;
-use super::out::Out;
+use super::out::{Out, note};
 use super::plan::plan_from_the_fleet;
 use super::progress::Reporter;
 use super::recording::Recording;
@@ -26,7 +26,14 @@ use crate::planner::Move;
 use crate::rollout::{News, Rollout, RolloutError, Settings};
 
 pub(super) async fn run(args: &RolloutArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global)?;
+    let context = match &args.command {
+        // What was recorded is shown, and given up, whatever the files say.
+        Some(RolloutCommand::Status) => Context::load(global, out)?,
+        Some(RolloutCommand::Abort { roll_back, .. }) if roll_back.is_empty() => {
+            Context::load(global, out)?
+        }
+        _ => Context::load_to_act(global, out)?,
+    };
     let at = Site {
         context: &context,
         global,
@@ -71,6 +78,9 @@ impl Site<'_> {
             }
             _ => return Ok(planned.show(&self.context.project, self.out)),
         };
+        if let Some(failure) = planned.cannot_run() {
+            return Err(failure);
+        }
         let moves: Vec<Move> = plan.steps.iter().map(|step| step.action.clone()).collect();
         let reporter = Reporter::new(self.global);
         let progress = |progress: Progress| reporter.show(&progress);
@@ -129,11 +139,12 @@ impl Site<'_> {
             }
         };
         if instead.is_none() {
-            let situation = coordinator.look_around().await?;
-            let head = coordinator.finish().await?;
+            let situation = coordinator.look_whatever_the_files().await;
+            let head = say_unreleased(coordinator.finish().await, self.context);
             reporter.finish();
-            self.out.log_ends(Some(&head), self.global.quiet);
-            show::given_up(&given_up, &situation, self.out);
+            self.out.log_ends(head.as_ref(), self.global.quiet);
+            // It is given up, whether or not the fleet can be shown after it.
+            show::given_up(&given_up, situation.as_ref().ok(), self.out);
             return Ok(0);
         }
         if !self.out.is_json() {
@@ -202,7 +213,9 @@ impl Site<'_> {
 
     async fn status(self) -> Result<u8, Failure> {
         let situation = self.context.observe().await?;
-        refuse_drift(&situation)?;
+        for drift in &situation.drift {
+            note(&format!("error: {drift}"));
+        }
         match self.context.last_rollout().await? {
             None if self.out.is_json() => self.out.json(&json!({ "rollout": null })),
             None => self.out.line(

@@ -243,7 +243,7 @@ fn done(record: &RolloutRecord) -> usize {
         .count()
 }
 
-pub(super) fn given_up(record: &RolloutRecord, situation: &Situation, out: &Out) {
+pub(super) fn given_up(record: &RolloutRecord, situation: Option<&Situation>, out: &Out) {
     if out.is_json() {
         let mut rollout = record_json(record);
         if let Some(object) = rollout.as_object_mut() {
@@ -253,7 +253,9 @@ pub(super) fn given_up(record: &RolloutRecord, situation: &Situation, out: &Out)
         return;
     }
     out.line(&given_up_line(record));
-    horizons(record, situation, out);
+    if let Some(situation) = situation {
+        horizons(record, situation, out);
+    }
     out.line("the schema stays as it is; `migrate plan` shows the ways from here");
 }
 

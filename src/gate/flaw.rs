@@ -1,0 +1,98 @@
+//! Files that are not in order: what they hide is not known, and what they would do is refused.
+
+use super::blocker::{Blocker, BlockerKind, Verdict};
+use super::next::Reason;
+use crate::model::{MigrationId, Step};
+
+/// Something of the project's files that is not in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    pub of: Flawed,
+    /// What is wrong, with its file and line.
+    pub error: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+impl Flaw {
+    /// The migration whose files they are.
+    #[must_use]
+    pub const fn migration(&self) -> Option<&MigrationId> {
+        match &self.of {
+            Flawed::Settings | Flawed::Listing => None,
+            Flawed::Declaration(id) | Flawed::Step(id, _) => Some(id),
+        }
+    }
+}
+
+/// What a flaw leaves unknown, or impossible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flawed {
+    /// Which services there are, how many instances of each, and who sees them.
+    Settings,
+    /// Which migrations there are beside those that the ledger knows.
+    Listing,
+    /// What a migration declares that nobody has applied.
+    Declaration(MigrationId),
+    /// What a step of a migration runs, or cannot be taken without.
+    Step(MigrationId, Step),
+}
+
+/// What the files leave unknown for whoever starts a version, or plans with it: any version may need a migration that
+/// cannot be read.
+#[must_use]
+pub fn unread(flaws: &[Flaw]) -> Vec<Blocker> {
+    flaws.iter().filter_map(unknown).collect()
+}
+
+fn unknown(flaw: &Flaw) -> Option<Blocker> {
+    let hidden = match &flaw.of {
+        Flawed::Settings => "which services there are and who sees them is not known".to_owned(),
+        Flawed::Listing => "which migrations nobody has applied yet is not known".to_owned(),
+        Flawed::Declaration(id) => format!("which versions need {id} is not known"),
+        Flawed::Step(..) => return None,
+    };
+    let mut blocker = blocker(flaw, Verdict::Unknown, &hidden);
+    if let Flawed::Declaration(id) = &flaw.of {
+        blocker = blocker.of_migration(id);
+    }
+    Some(blocker)
+}
+
+fn blocker(flaw: &Flaw, verdict: Verdict, what: &str) -> Blocker {
+    let message = format!("{what}: {}", flaw.error);
+    Blocker::new(BlockerKind::Files, verdict, message, &flaw.help)
+}
+
+/// What the files say against one step.
+pub(super) fn against_step(step: Step, id: &MigrationId, flaws: &[Flaw]) -> Vec<Reason> {
+    let found = flaws.iter().filter_map(|flaw| match &flaw.of {
+        Flawed::Step(of, kept) if of == id && *kept == step => Some(blocker(
+            flaw,
+            Verdict::Refuse,
+            &format!("{} cannot run from these files", step.name()),
+        )),
+        // They build on each other.
+        Flawed::Declaration(before) if step == Step::Expand && before < id => Some(blocker(
+            flaw,
+            Verdict::Refuse,
+            &format!("{before} comes before it, and is not in order"),
+        )),
+        Flawed::Listing if step == Step::Expand => unknown(flaw),
+        Flawed::Settings => unknown(flaw),
+        _ => None,
+    });
+    found.map(Reason::said).collect()
+}
+
+/// Whether the version line of a service cannot be drawn, and why.
+pub(super) fn hides_migrations(flaws: &[Flaw]) -> Option<String> {
+    let hidden = flaws
+        .iter()
+        .filter(|flaw| matches!(flaw.of, Flawed::Listing | Flawed::Declaration(_)));
+    let hidden: Vec<String> = hidden
+        .filter_map(unknown)
+        .map(|blocker| blocker.message)
+        .collect();
+    (!hidden.is_empty()).then(|| hidden.join("; "))
+}

@@ -1,0 +1,145 @@
+//! Which migration directories a project has.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::config::{CONFIG_FILE, Config};
+use super::directory::{self, Directory};
+use super::manifest::MANIFEST_FILE;
+use super::problem::{Problem, shown};
+use crate::model::{IdError, MigrationId};
+
+/// What was found where the migrations are.
+#[derive(Default)]
+pub(super) struct Listing {
+    /// In the order of their numbers.
+    pub found: Vec<Directory>,
+    pub problems: Vec<Problem>,
+    /// Of numbers that several migrations have.
+    pub duplicates: BTreeMap<u64, Problem>,
+}
+
+pub(super) fn missing_config(dir: &Path) -> Problem {
+    if fs::metadata(dir).is_ok_and(|metadata| metadata.is_dir()) {
+        Problem::about(
+            shown(dir, CONFIG_FILE),
+            "missing-config",
+            "there is no such file, so this is not a project",
+            "change to the project's directory or name it with `-C`; `migrate init` starts a new one",
+        )
+    } else {
+        Problem::about(
+            shown(dir, ""),
+            "missing-project",
+            "there is no such directory",
+            "name the directory that `migrate.toml` is in with `-C`",
+        )
+    }
+}
+
+/// The migration directories, in order.
+pub(super) fn find_migrations(root: &Path, config: &Config) -> Listing {
+    let mut listing = Listing::default();
+    let problems = &mut listing.problems;
+    let (within, links) = (config.migrations.as_str(), config.links);
+    if let Some(problem) = links.refuse(root, within) {
+        problems.push(problem);
+        return listing;
+    }
+    let names = match directory::file_names(&root.join(within)) {
+        Ok(names) => names,
+        Err(error) => {
+            problems.push(Problem::about(
+                shown(root, within),
+                "unreadable-directory",
+                format!("the migrations cannot be listed: {error}"),
+                "create the directory, or correct `migrations` in migrate.toml",
+            ));
+            return listing;
+        }
+    };
+    let mut found: Vec<(MigrationId, String)> = Vec::new();
+    for name in names {
+        // Everything else beside the migrations is none of our business.
+        if !name.starts_with(|c: char| c.is_ascii_digit()) {
+            continue;
+        }
+        let path = match within {
+            "" => name.clone(),
+            within => format!("{within}/{name}"),
+        };
+        match fs::metadata(root.join(&path)) {
+            Ok(metadata) if metadata.is_dir() => match name.parse() {
+                Ok(id) => match links.refuse(root, &path) {
+                    Some(problem) => problems.push(problem),
+                    None => found.push((id, path)),
+                },
+                Err(error) => problems.push(bad_name(shown(root, &path), &error)),
+            },
+            Ok(_) => problems.extend(loose_script(shown(root, &path), &name)),
+            Err(error) => problems.push(Problem::about(
+                shown(root, &path),
+                "unreadable-directory",
+                format!("this is named like a migration and cannot be read: {error}"),
+                "make it a directory that can be read, or remove it",
+            )),
+        }
+    }
+    found.sort();
+    check_order(root, &found, &mut listing);
+    listing.found = found
+        .into_iter()
+        .map(|(id, path)| Directory::read(root, path, id, links))
+        .collect();
+    listing
+}
+
+fn bad_name(shown: PathBuf, error: &IdError) -> Problem {
+    Problem::about(
+        shown,
+        "bad-migration-name",
+        error.to_string(),
+        "rename it, with letters, digits, `_` and `-` after the number; or, if it is no migration, let its name begin with something else than a digit",
+    )
+}
+
+fn loose_script(shown: PathBuf, name: &str) -> Option<Problem> {
+    let (stem, _) = name.rsplit_once('.').filter(|(_, end)| *end == "sql")?;
+    let problem = Problem::about(
+        shown,
+        "loose-script",
+        "this script is not in a migration's directory and will never be run",
+        format!("make a directory of it: `{stem}/expand.sql`, with a `{MANIFEST_FILE}` beside it"),
+    );
+    Some(problem.into_warning())
+}
+
+fn check_order(root: &Path, found: &[(MigrationId, String)], listing: &mut Listing) {
+    for pair in found.windows(2) {
+        let [(before, _), (after, path)] = pair else {
+            continue;
+        };
+        if before.number() == after.number() {
+            let problem = Problem::about(
+                shown(root, path),
+                "duplicate-number",
+                format!("`{after}` has the same number as `{before}`"),
+                format!(
+                    "`migrate renumber {after}` gives it the next free number, or `migrate renumber {before}` that one: renumber the one that no database has applied"
+                ),
+            );
+            listing.duplicates.insert(after.number(), problem);
+        } else if before.as_str() > after.as_str() {
+            let problem = Problem::about(
+                shown(root, path),
+                "text-order-differs",
+                format!(
+                    "`{after}` comes after `{before}`, but is listed before it by everything that sorts names as text"
+                ),
+                "write all numbers with the same number of digits",
+            );
+            listing.problems.push(problem.into_warning());
+        }
+    }
+}
