@@ -1,6 +1,10 @@
 //! Whether the fleet shows what a rollout step has brought about.
 
-use crate::model::{InstanceState, LiveGroup, Snapshot, SourceReport, SourceStatus, Version};
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::gate::{Action, Evidence, Verdict, decide};
+use crate::model::{InstanceState, Live, LiveGroup, Snapshot, SourceReport, SourceStatus, Version};
 
 /// How far the fleet has come from other versions of a service to one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,13 +15,91 @@ pub struct Arrival {
     pub serving: u64,
     /// As many of them as there have to be.
     pub wanted: u64,
+    /// Live instances of the new version that do not serve: they start, go, or register again and again.
+    pub coming: Vec<LiveGroup>,
+    /// Why one more instance of the new version would not be let in now.
+    pub refused: Vec<String>,
+    /// What the sources remark.
+    pub remarks: Vec<String>,
+    /// The one other version that runs, if its instances may start as well: the way back.
+    pub back: Option<Version>,
     /// Live instances of every other version, and those whose version cannot be placed.
     pub others: Vec<LiveGroup>,
     /// The sources that cannot be believed now: what they do not show may be there.
     pub blind: Vec<SourceReport>,
 }
 
+/// What keeps a step from its end, the first that somebody has to look after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    Nothing,
+    /// A source cannot be believed: what it does not show may be there.
+    Sight,
+    /// Too few instances of the new version serve. Then those of others may be all there is.
+    Instances,
+    /// Instances of other versions are left.
+    Departures,
+}
+
+impl Missing {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Sight => "sight",
+            Self::Instances => "instances",
+            Self::Departures => "departures",
+        }
+    }
+}
+
 impl Arrival {
+    /// As [`Self::of`], with what the gate says of the new version and of the way back.
+    #[must_use]
+    pub fn judged(evidence: &Evidence, service: &str, to: &Version) -> Self {
+        let wanted = evidence.min_instances.get(service).copied().unwrap_or(1);
+        let mut arrival = Self::of(&evidence.snapshot, service, to, wanted);
+        let may_start = |version: &Version| {
+            let who = Live {
+                service: service.to_owned(),
+                version: version.clone(),
+            };
+            decide(Action::Deploy(vec![who]), evidence)
+        };
+        if arrival.serving < wanted {
+            let decision = may_start(to);
+            let stands = |verdict| matches!(verdict, Verdict::Refuse | Verdict::Hold);
+            let blockers = decision.blockers.into_iter();
+            let messages = blockers.filter(|blocker| stands(blocker.verdict));
+            arrival.refused = messages.map(|blocker| blocker.message).collect();
+        }
+        let others: BTreeSet<&Version> = arrival
+            .others
+            .iter()
+            .filter_map(|group| group.label.version.as_ref())
+            .collect();
+        if let (Some(only), 1) = (others.first(), others.len())
+            && may_start(only).verdict == Verdict::Go
+        {
+            arrival.back = Some((*only).clone());
+        }
+        arrival
+    }
+
+    /// What keeps it from being complete. Who is still there is no reason to stop them before the new ones serve.
+    #[must_use]
+    pub fn missing(&self) -> Missing {
+        if self.serving < self.wanted {
+            Missing::Instances
+        } else if !self.others.is_empty() {
+            Missing::Departures
+        } else if self.blind.is_empty() {
+            Missing::Nothing
+        } else {
+            Missing::Sight
+        }
+    }
+
     /// What `snapshot` shows of it.
     #[must_use]
     pub fn of(snapshot: &Snapshot, service: &str, to: &Version, wanted: u64) -> Self {
@@ -40,6 +122,14 @@ impl Arrival {
             to: to.clone(),
             serving: serving.max().unwrap_or(0),
             wanted,
+            coming: new
+                .iter()
+                .filter(|group| group.state != InstanceState::Serving)
+                .map(|group| (*group).clone())
+                .collect(),
+            refused: Vec::new(),
+            remarks: remarks(snapshot),
+            back: None,
             others: others.into_iter().cloned().collect(),
             blind: blind
                 .filter(|source| source.status != SourceStatus::Fresh)
@@ -52,8 +142,75 @@ impl Arrival {
     /// believed say.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.serving >= self.wanted && self.others.is_empty() && self.blind.is_empty()
+        self.missing() == Missing::Nothing
     }
+}
+
+fn remarks(snapshot: &Snapshot) -> Vec<String> {
+    let sources = snapshot.sources.iter();
+    sources
+        .flat_map(|source| {
+            let name = &source.name;
+            source
+                .notes
+                .iter()
+                .map(move |note| format!("{name}: {note}"))
+        })
+        .collect()
+}
+
+/// What is there and what is still to come or to go.
+impl fmt::Display for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        let Self { service, to, .. } = self;
+        let count = format!(
+            "{service} {to}: {} of at least {} serving",
+            self.serving, self.wanted
+        );
+        // Whoever is in the way comes first: a terminal may cut the rest off.
+        let is_missing = self.missing() == Missing::Instances;
+        if is_missing {
+            parts.push(count.clone());
+            parts.extend(self.coming.iter().map(in_words));
+            let refused = self.refused.iter();
+            parts.extend(refused.map(|why| format!("one that starts now is refused: {why}")));
+        }
+        if !self.others.is_empty() {
+            let others: Vec<String> = self.others.iter().map(in_words).collect();
+            parts.push(format!("still there: {}", others.join(", ")));
+        }
+        if !is_missing {
+            parts.push(count);
+        }
+        for source in &self.blind {
+            parts.push(match &source.status {
+                SourceStatus::Failed { reason } => {
+                    format!("{} does not answer: {reason}", source.name)
+                }
+                status => format!("what {} says is {}", source.name, status.name()),
+            });
+        }
+        f.write_str(&parts.join("; "))
+    }
+}
+
+/// Some instances of one version, and how they are.
+#[must_use]
+pub fn in_words(group: &LiveGroup) -> String {
+    let mut about = Vec::new();
+    match group.state {
+        InstanceState::Serving => {}
+        InstanceState::Superseded => about.push("started again since, and again".to_owned()),
+        state => about.push(state.name().to_owned()),
+    }
+    about.extend(group.examples.iter().cloned());
+    let about = if about.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", about.join(", "))
+    };
+    format!("{} × {}{about}", group.instances, group.label)
 }
 
 #[cfg(test)]
@@ -152,5 +309,52 @@ mod tests {
             source("nomad", SourceStatus::Fresh),
         ];
         assert_eq!(arrival(both, sources, 2).serving, 2);
+    }
+
+    #[test]
+    fn whoever_serves_is_not_what_is_missing() {
+        use InstanceState::{Serving, Starting};
+        let fresh = || vec![source("leases", SourceStatus::Fresh)];
+        let new = |state| group("web", "1.1.0", state, "leases");
+        let old = || group("web", "1.0.0", Serving, "leases");
+        for (groups, missing) in [
+            (vec![old()], Missing::Instances),
+            (vec![old(), new(Starting)], Missing::Instances),
+            (vec![old(), new(Serving)], Missing::Departures),
+            (vec![new(Serving)], Missing::Nothing),
+        ] {
+            assert_eq!(arrival(groups, fresh(), 1).missing(), missing);
+        }
+        let stale = vec![source("leases", SourceStatus::Stale)];
+        assert_eq!(
+            arrival(vec![new(Serving)], stale, 1).missing(),
+            Missing::Sight
+        );
+    }
+
+    #[test]
+    fn one_that_is_not_let_in_says_why() {
+        let declaration: crate::model::Declaration = serde_json::from_str(
+            r#"{"id":"1_a","description":"","sync":"none","rows":"mutable",
+                "services":{"web":{"reads":{"new":">=1.1.0"},"writes":{"new":">=1.1.0"}}},
+                "parts":{"expand":true,"backfill":false,"contract":false,"revert":false}}"#,
+        )
+        .unwrap();
+        let pending = crate::model::MigrationState::pending(declaration);
+        let evidence = Evidence {
+            schema: crate::model::Schema::new(vec![pending]),
+            snapshot: Snapshot {
+                sources: vec![source("leases", SourceStatus::Fresh)],
+                groups: vec![group("web", "1.0.0", InstanceState::Serving, "leases")],
+                ..Snapshot::default()
+            },
+            ..Evidence::default()
+        };
+        let arrival = Arrival::judged(&evidence, "web", &"1.1.0".parse().unwrap());
+        assert_eq!(arrival.refused.len(), 1, "{arrival:?}");
+        let said = arrival.to_string();
+        assert!(said.contains("one that starts now is refused: "), "{said}");
+        assert!(said.contains("1_a"), "{said}");
+        assert_eq!(arrival.back, "1.0.0".parse().ok());
     }
 }

@@ -15,7 +15,7 @@ mod run;
 mod step;
 
 pub use action::{as_json, read as read_action};
-pub use arrival::Arrival;
+pub use arrival::{Arrival, Missing, in_words};
 pub use driver::{DriverFailure, Shift};
 pub use error::RolloutError;
 pub use run::{Ending, News, Rollout, Settings};

@@ -206,8 +206,7 @@ impl<'a> Rollout<'a> {
                     Ok(Ending::Blocked(action, decision))
                 }
                 Halt::NotThere(arrival) => {
-                    self.say(format!("{action}: the fleet did not show it in time"))
-                        .await?;
+                    self.say(format!("{action}: {arrival}")).await?;
                     Ok(Ending::NotThere(action, arrival))
                 }
                 Halt::Error(error) => {

@@ -6,7 +6,7 @@ use super::RolloutError;
 use super::arrival::Arrival;
 use super::driver::{Shift, driver};
 use super::run::{News, Rollout};
-use crate::coordinator::{Outcome, Situation};
+use crate::coordinator::Outcome;
 use crate::gate::{Action, Decision, Verdict, decide};
 use crate::ledger::RolloutStepState;
 use crate::model::{Live, MigrationId, Step, Version};
@@ -71,7 +71,7 @@ impl Rollout<'_> {
         let reached = self.record.steps.get(at).map_or(0, |step| step.reached);
         // Somebody may have rolled it out by hand, or the last run may have stopped just here.
         if let Ok(situation) = self.coordinator.look_around().await {
-            let arrival = self.arrival(&situation, service, to);
+            let arrival = Arrival::judged(&situation.evidence, service, to);
             if arrival.is_complete() {
                 (self.settings.report)(News::Arrived(&arrival));
                 return Ok(());
@@ -166,7 +166,7 @@ impl Rollout<'_> {
         for attempt in 0.. {
             match self.coordinator.look_around().await {
                 Ok(situation) => {
-                    let arrival = self.arrival(&situation, service, to);
+                    let arrival = Arrival::judged(&situation.evidence, service, to);
                     if arrival.is_complete() {
                         (self.settings.report)(News::Arrived(&arrival));
                         return Ok(());
@@ -184,12 +184,6 @@ impl Rollout<'_> {
             self.pause(attempt, action).await?;
         }
         Ok(())
-    }
-
-    fn arrival(&self, situation: &Situation, service: &str, to: &Version) -> Arrival {
-        let wanted = situation.evidence.min_instances.get(service);
-        let wanted = wanted.copied().unwrap_or(1);
-        Arrival::of(&situation.evidence.snapshot, service, to, wanted)
     }
 
     async fn pause(&mut self, attempt: u32, action: &Move) -> Result<(), Halt> {

@@ -3,6 +3,7 @@
 mod crashing;
 mod drivers;
 mod giving_up;
+mod not_coming;
 mod stopping;
 mod walking;
 

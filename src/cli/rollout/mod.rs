@@ -98,15 +98,34 @@ impl Site<'_> {
     }
 
     async fn resume(self, patience: &Patience) -> Result<u8, Failure> {
-        let open = self.context.last_rollout().await?.filter(is_open);
-        let open = open.ok_or(RolloutError::NoneOpen)?;
+        let last = self.context.last_rollout().await?;
+        if let Some(code) = self.finished_by_somebody(last.as_ref()) {
+            return Ok(code);
+        }
+        let open = last.filter(is_open).ok_or(RolloutError::NoneOpen)?;
         let reporter = Reporter::new(self.global);
         let progress = |progress: Progress| reporter.show(&progress);
         let news = |news: News<'_>| show::news(news, &reporter, self.out);
         let doing = format!("rollout to {}", show::recorded_goal(&open.goal));
         let coordinator = self.start(doing, &progress).await?;
-        let rollout = Rollout::resume(coordinator, self.settings(patience, &news)).await?;
+        let rollout = match Rollout::resume(coordinator, self.settings(patience, &news)).await {
+            // Whoever was waited for was at work on it.
+            Err(RolloutError::NoneOpen) => {
+                reporter.finish();
+                let last = self.context.last_rollout().await?;
+                let finished = self.finished_by_somebody(last.as_ref());
+                return finished.ok_or_else(|| RolloutError::NoneOpen.into());
+            }
+            resumed => resumed?,
+        };
         self.carry_on(rollout, &reporter).await
+    }
+
+    /// There is nothing to go on with where the last rollout is done: that it is, was what was asked for.
+    fn finished_by_somebody(self, last: Option<&RolloutRecord>) -> Option<u8> {
+        let done = last.filter(|last| last.state == RolloutState::Done)?;
+        show::done_already(done, self.out);
+        Some(Verdict::Go.exit_code())
     }
 
     async fn abort(self, roll_back: &[ServiceVersion], patience: &Patience) -> Result<u8, Failure> {

@@ -12,9 +12,9 @@ use super::super::{json as shapes, text::count};
 use crate::coordinator::{Done, Situation};
 use crate::gate::{Decision, Verdict, horizon};
 use crate::ledger::{RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
-use crate::model::{InstanceState, LiveGroup, SourceStatus, Step, Version};
+use crate::model::{InstanceState, LiveGroup, Step, Version};
 use crate::planner::Move;
-use crate::rollout::{Arrival, Ending, News, as_json, read_action};
+use crate::rollout::{Arrival, Ending, Missing, News, as_json, in_words, read_action};
 
 /// Results go to standard output as they come, what passes by to standard error.
 pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
@@ -34,7 +34,7 @@ pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
             "  {instruction}; waiting until the fleet shows it"
         )),
         News::Held(decision) => reporter.say(format!("  {}", held(decision)), false),
-        News::Comes(arrival) => reporter.say(format!("  waiting: {}", coming(arrival)), false),
+        News::Comes(arrival) => reporter.say(format!("  waiting: {arrival}"), false),
         News::Unreachable(error) => reporter.say(format!("  waiting: {error}"), false),
         News::Carried(done) => carried(done).into_iter().for_each(result),
         News::Already(note) => result(format!("  {note}")),
@@ -76,39 +76,79 @@ fn arrived(arrival: &Arrival) -> String {
     )
 }
 
-/// What is there and what is still to come or to go.
-fn coming(arrival: &Arrival) -> String {
-    let mut parts = Vec::new();
-    // Whoever is in the way comes first: a terminal may cut the rest off.
-    if !arrival.others.is_empty() {
-        let others: Vec<String> = arrival.others.iter().map(group).collect();
-        parts.push(format!("still there: {}", others.join(", ")));
+/// What somebody has to look after, so that a step comes to its end. Nobody is told to stop what may be all that serves.
+fn look_after(arrival: &Arrival) -> Vec<String> {
+    let (service, to) = (&arrival.service, &arrival.to);
+    match arrival.missing() {
+        Missing::Nothing => Vec::new(),
+        Missing::Sight => {
+            let blind: Vec<&str> = arrival
+                .blind
+                .iter()
+                .map(|source| source.name.as_str())
+                .collect();
+            vec![format!(
+                "repair {}: what it does not show may be there",
+                blind.join(", ")
+            )]
+        }
+        Missing::Instances => {
+            let mut lines = Vec::new();
+            if arrival.coming.is_empty() && arrival.refused.is_empty() {
+                lines.push(format!(
+                    "no source has seen another instance of {service} {to}: look at what starts them (their image, their logs, its own messages)"
+                ));
+            } else {
+                lines.push(format!(
+                    "see why {service} {to} does not serve, where it is started"
+                ));
+            }
+            lines.extend(arrival.remarks.iter().cloned());
+            if !arrival.others.is_empty() {
+                lines.push(format!(
+                    "stop no other version of {service} before: it is what serves now"
+                ));
+            }
+            if let Some(back) = &arrival.back {
+                lines.push(format!(
+                    "`migrate rollout abort --roll-back {service}={back}` goes back to {back}"
+                ));
+            }
+            lines
+        }
+        Missing::Departures => {
+            let mut lines = Vec::new();
+            let is = |state| move |group: &&LiveGroup| group.state == state;
+            let others = || arrival.others.iter();
+            if others().any(|group| matches!(group.state, InstanceState::Draining)) {
+                lines.push("what drains goes by itself".to_owned());
+            }
+            for group in others().filter(is(InstanceState::Lost)) {
+                let name = group.examples.first().map_or("INSTANCE", String::as_str);
+                lines.push(format!(
+                    "{} is lost and counts as live until its lease ends; `migrate fleet forget {name} --reason TEXT` ends the lease of one that is gone for good",
+                    group.label
+                ));
+            }
+            let leaves = |group: &&LiveGroup| {
+                matches!(
+                    group.state,
+                    InstanceState::Draining | InstanceState::Lost | InstanceState::Superseded
+                )
+            };
+            let left: Vec<String> = others()
+                .filter(|group| !leaves(group))
+                .map(|group| format!("{service} {}", group.label))
+                .collect();
+            if !left.is_empty() {
+                lines.push(format!(
+                    "{to} serves: stop what still runs another version ({})",
+                    left.join(", ")
+                ));
+            }
+            lines
+        }
     }
-    parts.push(format!(
-        "{} {}: {} of at least {} serving",
-        arrival.service, arrival.to, arrival.serving, arrival.wanted
-    ));
-    for source in &arrival.blind {
-        parts.push(match &source.status {
-            SourceStatus::Failed { reason } => format!("{} does not answer: {reason}", source.name),
-            status => format!("what {} says is {}", source.name, status.name()),
-        });
-    }
-    parts.join("; ")
-}
-
-fn group(group: &LiveGroup) -> String {
-    let mut about = Vec::new();
-    if group.state != InstanceState::Serving {
-        about.push(group.state.name().to_owned());
-    }
-    about.extend(group.examples.iter().cloned());
-    let about = if about.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", about.join(", "))
-    };
-    format!("{} × {}{about}", group.instances, group.label)
 }
 
 pub(super) fn goal(goal: &BTreeMap<String, Version>) -> String {
@@ -179,34 +219,39 @@ pub(super) fn ending(
         Ending::NotThere(action, arrival) => {
             out.line("");
             out.line(&format!("{}: {action}", verdict.name()));
-            out.line(&format!("  {}", coming(arrival)));
-            out.line("    next: `migrate fleet` shows who runs what; stop what still runs another version");
+            out.line(&format!("  {arrival}"));
+            for line in look_after(arrival) {
+                out.line(&format!("    next: {line}"));
+            }
             out.line(NEXT);
         }
     }
     verdict.exit_code()
 }
 
-fn arrival_json(arrival: &Arrival) -> Value {
-    let others: Vec<Value> = arrival
-        .others
-        .iter()
-        .map(|group| {
-            json!({
-                "version": group.label.text,
-                "state": group.state.name(),
-                "instances": group.instances,
-                "examples": group.examples,
-                "source": group.source,
-            })
+fn groups_json(groups: &[LiveGroup]) -> Value {
+    let groups = groups.iter().map(|group| {
+        json!({
+            "version": group.label.text,
+            "state": group.state.name(),
+            "instances": group.instances,
+            "examples": group.examples,
+            "source": group.source,
         })
-        .collect();
+    });
+    groups.collect()
+}
+
+fn arrival_json(arrival: &Arrival) -> Value {
     json!({
         "service": arrival.service,
         "version": arrival.to,
         "serving": arrival.serving,
         "wanted": arrival.wanted,
-        "others": others,
+        "missing": arrival.missing().name(),
+        "coming": groups_json(&arrival.coming),
+        "refused": arrival.refused,
+        "others": groups_json(&arrival.others),
         "blind": arrival.blind.iter().map(|source| &source.name).collect::<Vec<_>>(),
     })
 }
@@ -259,10 +304,41 @@ pub(super) fn given_up(record: &RolloutRecord, situation: Option<&Situation>, ou
     out.line("the schema stays as it is; `migrate plan` shows the ways from here");
 }
 
-pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
-    let at_work = situation.view.coordinator.describe();
+/// That nothing was left to do.
+pub(super) fn done_already(record: &RolloutRecord, out: &Out) {
     if out.is_json() {
-        out.json(&json!({ "rollout": record_json(record), "at_work": at_work }));
+        out.json(&json!({ "verdict": Verdict::Go.name(), "rollout": record_json(record) }));
+        return;
+    }
+    let ended = record.ended_at.map(shapes::time).unwrap_or_default();
+    out.line(&format!(
+        "rollout {} to {} is done already, since {ended}: nothing was left to do",
+        record.id,
+        recorded_goal(&record.goal)
+    ));
+}
+
+pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
+    let busy = &situation.view.coordinator;
+    let is_open = record.state == RolloutState::Open;
+    let verdict = match (is_open, busy.is_rolling_out()) {
+        (false, _) => Verdict::Go,
+        (true, true) => Verdict::Hold,
+        // Somebody has to take it up.
+        (true, false) => Verdict::Refuse,
+    };
+    let waits = if is_open {
+        waits_for(record, situation)
+    } else {
+        None
+    };
+    if out.is_json() {
+        out.json(&json!({
+            "verdict": verdict.name(),
+            "rollout": record_json(record),
+            "at_work": busy.describe(),
+            "waits_for": waits.as_ref().map(arrival_json),
+        }));
         return;
     }
     out.line(&format!(
@@ -271,7 +347,7 @@ pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
         shapes::time(record.began_at),
         record.began_by
     ));
-    if let Some(busy) = at_work {
+    if let Some(busy) = busy.describe() {
         out.line(&format!("at work now: {busy}"));
     }
     out.line("");
@@ -280,7 +356,7 @@ pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
         vec![number.to_string(), action, state(step)]
     });
     out.lines(text::table(&["step", "action", "state"], rows.collect()));
-    if record.state != RolloutState::Open {
+    if !is_open {
         return;
     }
     out.line("");
@@ -291,7 +367,7 @@ pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
         let groups = situation.evidence.snapshot.groups.iter();
         let live: Vec<String> = groups
             .filter(|group| group.service == service)
-            .map(group)
+            .map(in_words)
             .collect();
         let live = if live.is_empty() {
             "nothing".to_owned()
@@ -300,7 +376,39 @@ pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
         };
         out.line(&format!("live now: {service} {live}"));
     }
-    out.line("next: `migrate rollout resume` goes on, `migrate rollout abort` gives it up");
+    if let Some(arrival) = waits {
+        out.line(&format!("waits for: {arrival}"));
+        for line in look_after(&arrival) {
+            out.line(&format!("  next: {line}"));
+        }
+    }
+    match busy.describe() {
+        Some(_) if busy.is_rolling_out() => {
+            let holder = &busy.holder;
+            out.line(&format!(
+                "next: nothing; {holder} is at work on it, and once that has ended `migrate rollout resume` goes on with what is left"
+            ));
+        }
+        Some(other) => out.line(&format!(
+            "next: `migrate rollout resume` goes on when {other} has ended, `migrate rollout abort` gives it up"
+        )),
+        None => out.line(
+            "next: nobody is at work on it: `migrate rollout resume` goes on, `migrate rollout abort` gives it up",
+        ),
+    }
+}
+
+/// What the fleet has to show for the step that was begun, unless it does.
+fn waits_for(record: &RolloutRecord, situation: &Situation) -> Option<Arrival> {
+    let begun = record
+        .steps
+        .iter()
+        .find(|step| step.state == RolloutStepState::Begun)?;
+    let Ok(Move::Roll { service, to, .. }) = read_action(&begun.action) else {
+        return None;
+    };
+    let arrival = Arrival::judged(&situation.evidence, &service, &to);
+    (!arrival.is_complete()).then_some(arrival)
 }
 
 /// How far it has come.
