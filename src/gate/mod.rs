@@ -9,6 +9,7 @@ mod deploy;
 mod evidence;
 mod flaw;
 mod horizon;
+mod measured;
 mod next;
 mod phase;
 mod presence;

@@ -159,7 +159,7 @@ impl Config {
             .map(|table| rollout::read(source, table))
             .unwrap_or_default();
         doubts.so_far(Section::Rollout);
-        let migrations = read_migrations_directory(source, &mut top);
+        let migrations = super::listing::read_directory(source, &mut top);
         let links = match top.flag("follow_links") {
             Some(true) => Links::Anywhere,
             Some(false) | None => Links::Inside,
@@ -471,27 +471,4 @@ fn read_version(source: &Source, text: &Located<&str>) -> Option<Version> {
             None
         }
     }
-}
-
-fn read_migrations_directory(source: &Source, top: &mut Table<'_>) -> String {
-    let Some(text) = top.string("migrations", "migrations = \"db/migrations\"") else {
-        return String::new();
-    };
-    let parts: Vec<&str> = text
-        .value
-        .split('/')
-        .filter(|part| !part.is_empty() && *part != ".")
-        .collect();
-    let is_inside =
-        !text.value.starts_with('/') && !text.value.contains(['\\', ':']) && !parts.contains(&"..");
-    if !is_inside {
-        source.error(
-            "bad-migrations-directory",
-            text.span,
-            "`migrations` must be a directory inside the project",
-            "write it relative to this file and with `/`, for example \"db/migrations\"",
-        );
-        return String::new();
-    }
-    parts.join("/")
 }
