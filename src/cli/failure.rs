@@ -4,12 +4,11 @@ use std::fmt;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 
+use super::exit::Exit;
 use super::out::Out;
 use super::report::rendered;
 use crate::coordinator::{CoordinatorError, ScriptFailure};
-use crate::database::{DatabaseError, ErrorKind};
-use crate::gate::Verdict;
-use crate::interrupt;
+use crate::database::DatabaseError;
 use crate::ledger::LedgerError;
 use crate::project::{Problems, UnknownMigration};
 use crate::rollout::RolloutError;
@@ -28,9 +27,9 @@ struct Parts {
     problems: Option<Problems>,
     /// What was done before it, as `--output json` shows it.
     results: Vec<serde_json::Value>,
-    exit_code: u8,
-    /// Whether a lock was not granted.
-    is_of_a_lock: bool,
+    exit: Exit,
+    /// The end of the same command where it only asks.
+    exit_of_a_question: Option<Exit>,
 }
 
 impl Failure {
@@ -41,8 +40,8 @@ impl Failure {
             source: None,
             problems: None,
             results: Vec::new(),
-            exit_code: 1,
-            is_of_a_lock: false,
+            exit: Exit::Error,
+            exit_of_a_question: None,
         }))
     }
 
@@ -64,25 +63,23 @@ impl Failure {
     }
 
     /// Wrong usage that only shows once the project is read.
-    pub(super) fn usage(mut self) -> Self {
-        self.0.exit_code = 2;
-        self
+    pub(super) fn usage(self) -> Self {
+        self.ending(Exit::Usage)
     }
 
-    pub(super) fn with_code(mut self, code: u8) -> Self {
-        self.0.exit_code = code;
+    pub(super) fn ending(mut self, exit: Exit) -> Self {
+        self.0.exit = exit;
         self
     }
 
     /// Somebody has to do something first.
     pub(super) fn refused(self) -> Self {
-        self.with_code(Verdict::Refuse.exit_code())
+        self.ending(Exit::Refuse)
     }
 
     /// The evidence is missing: a version that cannot be placed.
-    pub(super) fn unknown(mut self) -> Self {
-        self.0.exit_code = 12;
-        self
+    pub(super) fn unknown(self) -> Self {
+        self.ending(Exit::Unknown)
     }
 
     /// Somebody wanted the program to stop, and nothing was changed by then.
@@ -92,20 +89,19 @@ impl Failure {
 
     /// As the answer to a question: what a lock hides is not known.
     pub(super) fn of_a_question(self) -> Self {
-        if self.0.is_of_a_lock {
-            self.unknown()
-        } else {
-            self
+        match self.0.exit_of_a_question {
+            Some(exit) => self.ending(exit),
+            None => self,
         }
     }
 
-    fn caused_by(mut self, cause: &DatabaseError) -> Self {
-        self.0.is_of_a_lock = cause.kind == ErrorKind::Locked;
-        self.with_code(code_of(cause))
+    pub(super) fn caused_by(mut self, cause: &DatabaseError) -> Self {
+        self.0.exit_of_a_question = Some(Exit::of_a_question(cause));
+        self.ending(Exit::of(cause))
     }
 
     pub(super) fn exit_code(&self) -> u8 {
-        self.0.exit_code
+        self.0.exit.code()
     }
 
     pub(super) fn show(&self, out: &Out) {
@@ -173,15 +169,6 @@ impl From<Problems> for Failure {
     }
 }
 
-/// The code of what cannot be told here or now, where that is why a command ends.
-fn code_of(error: &DatabaseError) -> u8 {
-    match error.kind {
-        ErrorKind::Standby => Verdict::Unknown.exit_code(),
-        ErrorKind::Interrupted => interrupt::EXIT_CODE,
-        _ => 1,
-    }
-}
-
 impl From<DatabaseError> for Failure {
     fn from(error: DatabaseError) -> Self {
         let failure = Self::new(error.to_string()).caused_by(&error);
@@ -224,42 +211,50 @@ impl From<CoordinatorError> for Failure {
     fn from(error: CoordinatorError) -> Self {
         let mut failure = match &error {
             CoordinatorError::Script(script) => Self::of_script(script),
-            CoordinatorError::Held(_) => Self::new(error.to_string()).with_code(10),
+            CoordinatorError::Held(_) => Self::new(error.to_string()).ending(Exit::Hold),
             CoordinatorError::Fenced { cause, .. } => match cause.as_ref() {
                 CoordinatorError::Script(script) => Self::of_script(script),
                 _ => Self::new(error.to_string()),
             },
-            CoordinatorError::Database(cause)
-            | CoordinatorError::Ledger(LedgerError::Database(cause)) => {
-                Self::new(error.to_string()).caused_by(cause)
-            }
             CoordinatorError::Ledger(LedgerError::Elsewhere { .. }) => {
                 Self::new(error.to_string()).unknown()
             }
             _ => Self::new(error.to_string()),
         };
+        if let Some(cause) = of_the_database(&error) {
+            failure = failure.caused_by(cause);
+        }
         if error.is_interruption() {
-            failure = failure.with_code(interrupt::EXIT_CODE);
+            failure = failure.ending(Exit::Interrupted);
         }
         failure.0.help = error.help();
         failure
     }
 }
 
+/// What the database said, wherever it came up.
+fn of_the_database(error: &CoordinatorError) -> Option<&DatabaseError> {
+    match error {
+        CoordinatorError::Database(cause)
+        | CoordinatorError::Ledger(LedgerError::Database(cause)) => Some(cause),
+        CoordinatorError::Lost { cause, .. } => Some(cause),
+        CoordinatorError::Script(script) => Some(&script.cause),
+        CoordinatorError::Fenced { cause, .. } => of_the_database(cause),
+        _ => None,
+    }
+}
+
 impl From<RolloutError> for Failure {
     fn from(error: RolloutError) -> Self {
         let (message, help) = (error.to_string(), error.help());
-        let code = if error.is_interruption() {
-            interrupt::EXIT_CODE
-        } else {
-            match &error {
-                RolloutError::Open(_) => Verdict::Refuse.exit_code(),
-                _ => 1,
-            }
+        let exit = match &error {
+            _ if error.is_interruption() => Exit::Interrupted,
+            RolloutError::Open(_) => Exit::Refuse,
+            _ => Exit::Error,
         };
         let mut failure = match error {
             RolloutError::Coordinator(error) => error.into(),
-            _ => Self::new(message).with_code(code),
+            _ => Self::new(message).ending(exit),
         };
         failure.0.help = help;
         failure

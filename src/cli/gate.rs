@@ -2,6 +2,7 @@
 
 use super::args::{Global, ServiceVersion};
 use super::context::{Context, NO_FILE, refuse_drift_before, settings_in_order};
+use super::exit::Exit;
 use super::failure::Failure;
 use super::out::Out;
 use super::recording::{GateArgs, GateCommand};
@@ -45,16 +46,17 @@ enum Unanswered {
 
 impl From<DatabaseError> for Unanswered {
     fn from(error: DatabaseError) -> Self {
-        match error.kind {
-            ErrorKind::Unreachable | ErrorKind::Full | ErrorKind::Tls => Self::Unreachable {
-                error: error.to_string(),
-                next: None,
-            },
-            ErrorKind::Standby | ErrorKind::Locked | ErrorKind::Timeout => Self::Unreachable {
-                error: error.to_string(),
-                next: error.help(),
-            },
-            _ => Self::Failed(error.into()),
+        if Exit::of_a_question(&error) != Exit::Unknown {
+            return Self::Failed(error.into());
+        }
+        // Of a server that is not there the answer itself says when to ask again.
+        let is_away = matches!(
+            error.kind,
+            ErrorKind::Unreachable | ErrorKind::Full | ErrorKind::Tls
+        );
+        Self::Unreachable {
+            error: error.to_string(),
+            next: error.help().filter(|_| !is_away),
         }
     }
 }

@@ -7,13 +7,12 @@ use serde_json::json;
 
 use super::args::{AdmitArgs, AgentArgs, Global, InstanceArgs};
 use super::context::named_target;
+use super::exit::Exit;
 use super::failure::Failure;
 use super::out::{Out, note};
 use super::{flaws, json, text};
-use crate::database::ErrorKind;
 use crate::database::Target;
 use crate::gate::Decision;
-use crate::interrupt;
 use crate::lease::agent::{self, AgentEnd, AgentOptions, Guard};
 use crate::lease::{
     Admission, AdmissionRequest, LeaseError, admit_unless as ask, give_back, session_name,
@@ -82,7 +81,7 @@ async fn not_wanted(target: &Target, id: &LeaseId, request: &AdmissionRequest) -
             "`migrate fleet forget {instance} --reason TEXT` ends it"
         )),
     };
-    failure.with_code(interrupt::EXIT_CODE)
+    failure.ending(Exit::Interrupted)
 }
 
 /// What becomes of processes that an application has put into the background.
@@ -248,16 +247,16 @@ fn milliseconds(duration: Duration) -> u64 {
 impl From<LeaseError> for Failure {
     fn from(error: LeaseError) -> Self {
         let failure = Self::new(error.to_string());
-        // What a server that follows another one holds may be old.
         let failure = match &error {
-            LeaseError::Database(cause) if cause.kind == ErrorKind::Standby => failure.unknown(),
-            LeaseError::Database(cause) | LeaseError::Ledger(LedgerError::Database(cause))
-                if cause.kind == ErrorKind::Interrupted =>
-            {
+            LeaseError::Database(cause) | LeaseError::Ledger(LedgerError::Database(cause)) => {
+                let failure = failure.caused_by(cause);
+                if Exit::of(cause) == Exit::Interrupted {
+                    return failure.help("no lease was kept; run the same command again");
+                }
                 failure
-                    .with_code(interrupt::EXIT_CODE)
-                    .help("no lease was kept; run the same command again")
             }
+            // Nothing was answered, and nobody was let in.
+            LeaseError::Timeout { .. } => failure.unknown(),
             // What is admitted there says nothing of here.
             LeaseError::Ledger(LedgerError::Elsewhere { .. }) => failure.unknown(),
             _ => failure,

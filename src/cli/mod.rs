@@ -10,6 +10,7 @@ mod completions;
 mod context;
 mod difference;
 mod duration;
+mod exit;
 mod failure;
 mod flaws;
 mod fleet;
@@ -37,6 +38,7 @@ mod trouble;
 use clap::Parser;
 
 use args::{Cli, Command};
+use exit::Exit;
 use failure::Failure;
 use out::{Out, Purpose};
 
@@ -61,6 +63,10 @@ pub fn main() -> u8 {
     let code = match run(&cli, &out) {
         Ok(code) => code,
         Err(failure) => {
+            let failure = match purpose(&cli.command) {
+                Purpose::Tells => failure.of_a_question(),
+                Purpose::Acts => failure,
+            };
             failure.show(&out);
             failure.exit_code()
         }
@@ -71,25 +77,45 @@ pub fn main() -> u8 {
 
 /// Shows the help that was asked for, or what is wrong with the arguments.
 fn unparsed(error: &clap::Error) -> u8 {
-    let out = Out::new(args::Format::Text);
-    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    let code = u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code());
     if error.use_stderr() {
-        use std::io::IsTerminal as _;
-        // It repeats what was given, which may be a URL in the wrong place.
-        let said = error.render();
-        let is_plain = std::env::var_os("NO_COLOR").is_some() || !std::io::stderr().is_terminal();
-        let said = if is_plain {
-            said.to_string()
-        } else {
-            said.ansi().to_string()
-        };
-        out::note_verbatim(said.trim_end());
+        if is_for_a_program(std::env::args_os()) {
+            Out::new(args::Format::Json).json(&misused(error));
+        }
+        // Nobody is told on standard error that standard error is full.
+        let _ = error.print();
         return code;
     }
+    let out = Out::new(args::Format::Text);
     if let Err(unwritten) = error.print() {
         out.fail(unwritten);
     }
     out.exit_code(code, Purpose::Tells)
+}
+
+/// Whether arguments that could not be read ask for JSON: a program that calls this one has to be able to read the answer.
+fn is_for_a_program(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    let own: Vec<_> = arguments.take_while(|argument| argument != "--").collect();
+    let names_it = |pair: &[std::ffi::OsString]| matches!(pair, [option, value] if option == "--output" && value == "json");
+    own.iter().any(|argument| argument == "--output=json") || own.windows(2).any(names_it)
+}
+
+/// What is wrong with the arguments, as every other error is told to a program.
+fn misused(error: &clap::Error) -> serde_json::Value {
+    use clap::error::ErrorKind;
+    let text = error.render().to_string();
+    let (message, help) = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => (
+            "a command is missing",
+            "`migrate --help` lists the commands",
+        ),
+        _ => {
+            let (first, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+            (first.trim_start_matches("error: ").trim(), rest.trim())
+        }
+    };
+    let help = Some(help).filter(|help| !help.is_empty());
+    serde_json::json!({ "error": { "message": message, "help": help } })
 }
 
 /// The agent passes signals on; what is over at once needs no order, and ends as any program does.
@@ -136,7 +162,9 @@ const fn purpose(command: &Command) -> Purpose {
             Some(_) => Purpose::Acts,
             None => Purpose::Tells,
         },
-        Command::Backfill(backfill) if backfill.dry_run => Purpose::Tells,
+        Command::Backfill(backfill) if backfill.dry_run && backfill.command.is_none() => {
+            Purpose::Tells
+        }
         Command::Contract(contract) if contract.dry_run => Purpose::Tells,
         Command::Init
         | Command::New(_)
@@ -219,25 +247,15 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Check(args) => runtime.block_on(asking(check::run(args, global, out), global)),
         Command::Renumber(args) => runtime.block_on(renumber::run(args, global, out)),
         Command::Completions(args) => completions::run(args, out),
-        Command::Status(args) => runtime
-            .block_on(asking(status::run(args, global, out), global))
-            .map_err(Failure::of_a_question),
+        Command::Status(args) => runtime.block_on(asking(status::run(args, global, out), global)),
         Command::Fleet(args) => match &args.command {
             Some(command) => runtime.block_on(forget::run(command, &args.recording, global, out)),
-            None => runtime
-                .block_on(asking(fleet::run(&args.recording, global, out), global))
-                .map_err(Failure::of_a_question),
+            None => runtime.block_on(asking(fleet::run(&args.recording, global, out), global)),
         },
-        Command::Plan(args) => runtime
-            .block_on(asking(plan::run(args, global, out), global))
-            .map_err(Failure::of_a_question),
+        Command::Plan(args) => runtime.block_on(asking(plan::run(args, global, out), global)),
         Command::Rollout(args) => runtime.block_on(rollout::run(args, global, out)),
-        Command::Gate(args) => runtime
-            .block_on(asking(gate::run(args, global, out), global))
-            .map_err(Failure::of_a_question),
-        Command::Log(args) => runtime
-            .block_on(asking(log::run(args, global, out), global))
-            .map_err(Failure::of_a_question),
+        Command::Gate(args) => runtime.block_on(asking(gate::run(args, global, out), global)),
+        Command::Log(args) => runtime.block_on(asking(log::run(args, global, out), global)),
         Command::Expand(args) => runtime.block_on(act::expand(args, global, out)),
         Command::Backfill(args) => runtime.block_on(act::backfill(args, global, out)),
         Command::Contract(args) => runtime.block_on(act::contract(args, global, out)),

@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::args::Format;
+use super::exit::Exit;
 use super::flaws::told;
 use crate::ledger::KnownHead;
 use crate::project::Problem;
@@ -20,7 +21,7 @@ use crate::text::secret::masked_own;
 use crate::text::shown::shown;
 
 /// The exit code of a command that did what it was asked for, and whose result could not be written.
-pub(super) const UNWRITTEN: u8 = 74;
+const UNWRITTEN: u8 = Exit::Unwritten.code();
 
 /// Where results go.
 pub(super) struct Out {

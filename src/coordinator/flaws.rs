@@ -24,12 +24,22 @@ pub(super) fn flaws(project: &Project, view: &View, dialect: Dialect) -> Vec<Fla
             }
         }
     }
+    let unlisted = found.iter().find(|flaw| flaw.of == Flawed::Listing);
+    let unlisted = unlisted.cloned();
     for id in applied {
         if project.as_read(id).is_none() {
+            // Where the migrations cannot be listed, nobody knows what the checkout has.
+            let (error, help) = match &unlisted {
+                Some(flaw) => (flaw.error.clone(), flaw.help.clone()),
+                None => (
+                    format!("the database has {id}, and this checkout has no files of it"),
+                    "run it from a checkout that has them".to_owned(),
+                ),
+            };
             found.extend(Step::ALL.map(|step| Flaw {
                 of: Flawed::Step(id.clone(), step),
-                error: format!("the database has {id}, and this checkout has no files of it"),
-                help: "run it from a checkout that has them".to_owned(),
+                error: error.clone(),
+                help: help.clone(),
             }));
         }
     }

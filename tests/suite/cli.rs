@@ -1,5 +1,6 @@
 //! The command line itself.
 
+mod exit_codes;
 mod output;
 mod scaffold;
 mod snapshots;

@@ -190,7 +190,7 @@ fn matrix(name: &str, place: &Place) {
                     Fault::Crash => (place.crash_and_start)(),
                 });
                 assert!(
-                    matches!(ended.code, 0 | 1),
+                    matches!(ended.code, 0 | 1 | 12),
                     "{when}: {}\n{}",
                     ended.code,
                     ended.stderr
@@ -329,7 +329,7 @@ fn fill_up(place: &Filled<'_>) {
             let ended_as = without_giving_up(&end_state(&db));
             assert_same(&without_giving_up(&wanted), &ended_as, &when);
             assert_whole(&db, &when);
-            failed += usize::from(ended.code == 1);
+            failed += usize::from(ended.code != 0);
         }
         assert!(failed > 0, "{step} on {name}: no run met the limit");
         tried::all_equal(tried::FULL, step, name, failed);

@@ -66,7 +66,8 @@ scenario!(
         shop.run(&["gate", "deploy", "web"], 2);
         shop.run(&["gate", "deploy", "wbe=1.0.0"], 2);
         shop.project.file("migrate.toml", "[services.web\n");
-        shop.run(&["gate", "contract", "1"], 1);
+        assert_eq!(verdict(&["gate", "contract", "1"], 11), "refuse");
+        assert_eq!(verdict(&["gate", "deploy", "web=1.1.0"], 12), "unknown");
     }
 );
 

@@ -114,7 +114,7 @@ fn lose(
         );
         return;
     }
-    assert_eq!(ended.code, 1, "{at}\n{}{}", ended.stdout, ended.stderr);
+    assert_eq!(ended.code, 12, "{at}\n{}{}", ended.stdout, ended.stderr);
     let is_named = ["cannot be reached", "terminating connection"];
     assert!(
         is_named.iter().any(|what| ended.stderr.contains(what)),
@@ -202,7 +202,7 @@ fn a_backfill_that_finds_nobody_says_what_is_kept() {
         run.signal_if_running(Signal::CONT);
         run.has_ended().then_some(())
     });
-    let ended = run.wait().expect_code(1);
+    let ended = run.wait().expect_code(12);
     let said = crate::support::shop::said(&ended);
     assert!(said.contains("cannot be reached"), "{said}");
     assert!(said.contains("what was done is kept"), "{said}");

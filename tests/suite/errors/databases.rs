@@ -45,12 +45,18 @@ const EVERY_COMMAND: &[&[&str]] = &[
     ],
 ];
 
-/// What every command says: this exit code, and these words.
+/// What every command says: that it is an error, and these words.
 #[track_caller]
 fn every_command_fails(project: &Project, parts: &[&str]) {
+    every_command_ends(project, 1, parts);
+}
+
+/// What every command says: this exit code, and these words.
+#[track_caller]
+fn every_command_ends(project: &Project, code: i32, parts: &[&str]) {
     for command in EVERY_COMMAND {
         let failed = project.migrate(command);
-        assert_eq!(failed.code, 1, "{command:?}: {failed:?}");
+        assert_eq!(failed.code, code, "{command:?}: {failed:?}");
         let said = said(&failed);
         for part in parts {
             assert!(said.contains(part), "{command:?}: {part} in {failed:?}");
@@ -174,7 +180,7 @@ fn a_truncated_database_is_an_error_and_no_panic() {
 fn a_directory_is_no_database() {
     let project = project_at("sqlite://data");
     fs::create_dir(project.path().join("data")).expect("a new directory");
-    every_command_fails(&project, &["data"]);
+    every_command_ends(&project, 12, &["cannot be reached", "data"]);
 }
 
 #[test]
@@ -260,7 +266,7 @@ fn a_url_that_leads_nowhere_is_explained() {
     assert!(output.stderr.contains("DATABASE_URL"), "{output:?}");
     let output = project_at("sqlite://not/there/app.db")
         .migrate(&["expand"])
-        .expect_code(1);
+        .expect_code(12);
     assert!(output.stderr.contains("not/there/app.db"), "{output:?}");
 }
 
@@ -301,9 +307,10 @@ fn a_wrong_password_is_never_shown() {
 }
 
 #[test]
-fn a_server_that_does_not_answer_is_an_error_and_to_the_gate_unknown() {
+fn a_server_that_does_not_answer_is_unknown_to_every_command() {
     let project = project_at("postgres://clerk:s3cr3t@127.0.0.1:1/shop");
-    every_command_fails(&project, &["cannot be reached", "clerk@127.0.0.1:1/shop"]);
+    let parts = ["cannot be reached", "clerk@127.0.0.1:1/shop"];
+    every_command_ends(&project, 12, &parts);
     for action in [
         &["gate", "deploy", "web=1.0.0"][..],
         &["gate", "contract", "1"],
