@@ -18,7 +18,7 @@ impl Coordinator<'_> {
         if step != Step::Expand {
             self.known = None;
         }
-        if let Some(migration) = self.project().get(id) {
+        if let Some(migration) = self.project().as_read(id) {
             refuse_misread(migration, step, self.connection.as_ref())?;
         }
         let taken = match step {

@@ -48,7 +48,7 @@ impl Coordinator<'_> {
         match ids.first() {
             // Alone it also waits for locks, and says what is wrong with it.
             Some(id) => {
-                if let Some(migration) = self.options.project.get(id) {
+                if let Some(migration) = self.options.project.as_read(id) {
                     refuse_misread(migration, Step::Expand, self.connection.as_ref())?;
                 }
                 Ok(vec![self.expand(id).await?])
