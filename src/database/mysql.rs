@@ -45,7 +45,6 @@ mod warnings;
 use cancel::{Place, end_statement};
 use capabilities::CAPABILITIES;
 use error::from_sqlx;
-use holders::name_holders;
 use limits::{IDLE_LIMIT, NO_IDLE_LIMIT};
 use prepared::Modes;
 use quoted::literal;
@@ -162,15 +161,6 @@ impl Mysql {
             Ok(result) => Ok(result.rows_affected()),
             Err(error) => Err(self.judged(from_sqlx(&error)).await),
         }
-    }
-
-    /// What an error is of: of an interruption, or of a lock, whose holder a question names.
-    async fn judged(&self, error: DatabaseError) -> DatabaseError {
-        let error = self.stop.judge(error);
-        if self.asks == Asks::Yes && error.kind == ErrorKind::Locked {
-            return name_holders(self.target.clone(), error).await;
-        }
-        error
     }
 
     async fn rows(&mut self, sql: &str) -> Result<Vec<Row>, DatabaseError> {

@@ -11,7 +11,7 @@ use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
 use super::heard::{Ear, Heard, Kept};
-use super::session::{Whose as WhoseSession, Wire};
+use super::session::Wire;
 use super::stop::Stop;
 use super::{
     Access, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
@@ -34,6 +34,7 @@ mod load;
 mod login;
 mod message;
 mod names;
+mod own;
 mod place;
 mod presence;
 mod quoted;
@@ -43,25 +44,9 @@ use capabilities::CAPABILITIES;
 use error::from_sqlx;
 use message::{Part, written_out};
 use names::Whose;
+pub(super) use own::APPLICATION_NAME;
+use own::{own_name, whose_is};
 use quoted::{identifier, literal, table_name};
-
-/// How this tool calls itself among the sessions. What the URL or the environment says comes after it: an application may
-/// have the same URL, and is not this tool.
-pub(super) const APPLICATION_NAME: &str = "phasegate";
-
-fn own_name(asked: Option<&str>) -> String {
-    match asked {
-        None | Some("" | APPLICATION_NAME) => APPLICATION_NAME.to_owned(),
-        Some(name) => format!("{APPLICATION_NAME}: {name}"),
-    }
-}
-
-fn whose_is(name: &str) -> WhoseSession {
-    match name.strip_prefix(APPLICATION_NAME) {
-        Some(rest) if rest.is_empty() || rest.starts_with(": ") => WhoseSession::Ours,
-        _ => WhoseSession::Others,
-    }
-}
 
 pub(super) struct Postgres {
     inner: PgConnection,
@@ -469,22 +454,6 @@ impl Connection for Postgres {
         // Nothing depends on the farewell: the server ends the session either way.
         if !self.stop.is_lost {
             let _ = self.inner.close().await;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn our_sessions_are_known_whatever_the_url_calls_them() {
-        for asked in [None, Some(""), Some("shop"), Some("phasegate")] {
-            let name = own_name(asked);
-            assert_eq!(whose_is(&name), WhoseSession::Ours, "{name}");
-        }
-        for name in ["", "shop", "phasegate-shop", "Phasegate"] {
-            assert_eq!(whose_is(name), WhoseSession::Others, "{name}");
         }
     }
 }

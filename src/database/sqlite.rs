@@ -63,6 +63,7 @@ mod rebuild;
 
 use error::from_sqlx;
 pub use holders::holders_of_file;
+use holders::named;
 use looking_up::{LOCKED_OUT, by_itself};
 use rebuild::Before;
 
@@ -238,24 +239,6 @@ fn bound<'q>(sql: String, calls: &[Call]) -> sqlx::query::Query<'q, sqlx::Sqlite
         };
     }
     query
-}
-
-/// Says who is in the way of a question; whoever acts is told while he waits.
-fn named(mut error: DatabaseError, target: &Target, asks: Asks) -> DatabaseError {
-    if asks == Asks::Yes && error.kind == ErrorKind::Locked {
-        let holders = holders_of_file(target);
-        let names: Vec<&str> = holders
-            .iter()
-            .map(|holder| holder.description.as_str())
-            .collect();
-        let who = if names.is_empty() {
-            "by another process, which the system does not show".to_owned()
-        } else {
-            format!("by {}", names.join("; "))
-        };
-        error.message = format!("{}; it is held {who}", error.message);
-    }
-    error
 }
 
 fn identifier(name: &str) -> String {

@@ -6,7 +6,9 @@ use futures_util::future::BoxFuture;
 
 use super::{Flavour, Mysql, own};
 use crate::database::own::is_own_session;
-use crate::database::{ConnectOptions, DatabaseError, LockHolder, Statements, Target};
+use crate::database::{
+    Asks, ConnectOptions, DatabaseError, ErrorKind, LockHolder, Statements, Target,
+};
 use crate::text::secret;
 
 /// Who a session is and what it does, by the process list and the transactions. Of its statement only the kind is told unless
@@ -52,6 +54,15 @@ enum Sure {
 }
 
 impl Mysql {
+    /// What an error is of: of an interruption, or of a lock, whose holder a question names.
+    pub(super) async fn judged(&self, error: DatabaseError) -> DatabaseError {
+        let error = self.stop.judge(error);
+        if self.asks == Asks::Yes && error.kind == ErrorKind::Locked {
+            return name_holders(self.target.clone(), error).await;
+        }
+        error
+    }
+
     /// Who holds what the session `id` waits for. Each way of looking needs rights or settings that
     /// may not be there; then the next one is tried.
     pub(super) async fn holders_of_locks(
@@ -205,10 +216,7 @@ fn listed(holders: &[LockHolder]) -> String {
 }
 
 /// Says who is in the way of a question, which its own session cannot ask any more.
-pub(super) fn name_holders(
-    target: Target,
-    mut error: DatabaseError,
-) -> BoxFuture<'static, DatabaseError> {
+fn name_holders(target: Target, mut error: DatabaseError) -> BoxFuture<'static, DatabaseError> {
     /// Nothing that is asked here waits for a lock; the login may.
     const PATIENCE: Duration = Duration::from_secs(10);
     Box::pin(async move {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::database::{LockHolder, Target};
+use crate::database::{Asks, DatabaseError, ErrorKind, LockHolder, Target};
 
 /// What a lock on the bytes of a file keeps others from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,6 +70,24 @@ fn holders(path: &Path) -> Vec<LockHolder> {
             }
         })
         .collect()
+}
+
+/// Says who is in the way of a question; whoever acts is told while he waits.
+pub(super) fn named(mut error: DatabaseError, target: &Target, asks: Asks) -> DatabaseError {
+    if asks == Asks::Yes && error.kind == ErrorKind::Locked {
+        let holders = holders_of_file(target);
+        let names: Vec<&str> = holders
+            .iter()
+            .map(|holder| holder.description.as_str())
+            .collect();
+        let who = if names.is_empty() {
+            "by another process, which the system does not show".to_owned()
+        } else {
+            format!("by {}", names.join("; "))
+        };
+        error.message = format!("{}; it is held {who}", error.message);
+    }
+    error
 }
 
 /// Which of the two files a lock is on.
