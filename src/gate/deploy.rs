@@ -7,7 +7,8 @@ use super::phase::resume;
 use super::words::{ambiguity, kind_words, touch_words};
 use super::{Action, Evidence, first_causes};
 use crate::model::{
-    Breach, Clause, Format, Freshness, Live, MigrationState, Phase, RowKind, Step, Sync,
+    Breach, Clause, Declaration, Format, Formats, Freshness, Live, MigrationState, Phase, RowKind,
+    Step, Sync,
 };
 
 pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>, Vec<String>) {
@@ -92,10 +93,23 @@ impl Question<'_> {
         reasons
     }
 
-    /// What `sync` promises is not kept, and without it the candidates could not run beside what is live.
+    /// What `sync` promises is not kept, and without it the candidates could not run beside what is live, or read what
+    /// versions that are gone may have written since it is not: nobody knows since when.
     fn out_of_step(&self) -> Vec<Blocker> {
+        if self.evidence.facts.out_of_step.is_empty() {
+            return Vec::new();
+        }
         let mut alone = self.state.clone();
         alone.declaration.sync = Sync::None;
+        let declaration = &alone.declaration;
+        let writes = declaration.services.keys().flat_map(|service| {
+            Declaration::representatives(service, [declaration])
+                .into_iter()
+                .flat_map(move |version| declaration.behaviours(service, &version))
+                .map(|behaviour| behaviour.writes)
+        });
+        let past_it: Vec<Formats> = writes.filter(|writes| writes.old && !writes.new).collect();
+        alone.kinds = alone.kinds.closure(past_it, declaration.rows);
         let bare = alone.breaches_of_admitting(self.candidates, self.live);
         if bare.len() <= self.breaches_beside(self.live).len() {
             return Vec::new();

@@ -130,6 +130,10 @@ scenario!(
         assert_eq!(shop.data(), data);
         assert_eq!(shop.phase(1), "backfilled");
 
+        // What an old version may have written past it nobody knows, and it itself may still start.
+        shop.run(&["gate", "deploy", "web=2.0.0"], 11);
+        shop.run(&["gate", "deploy", "web=1.0.0"], 0);
+
         // Beside an old version that may have written past it, nothing may read the new format alone.
         let old = shop.instance("1.0.0", "old-1");
         shop.run(&["gate", "deploy", "web=2.0.0"], 11);
