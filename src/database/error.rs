@@ -72,6 +72,8 @@ impl fmt::Display for DatabaseError {
             ErrorKind::Unreachable => "the database cannot be reached",
             ErrorKind::Full => "the database has no connection left",
             ErrorKind::Tls => "there is no safe connection to the database",
+            // It was not asked: there is no password, or it is not sent.
+            ErrorKind::Authentication if self.code.is_none() => "",
             ErrorKind::Authentication => "the database refuses the user or the password",
             ErrorKind::Permission => "the database user lacks a right",
             ErrorKind::Standby => "only the primary knows what holds now",
@@ -146,6 +148,11 @@ impl DatabaseError {
         self
     }
 
+    fn is_of_a_file(&self) -> bool {
+        let target = self.target.as_deref();
+        target.is_some_and(|target| target.starts_with("sqlite:"))
+    }
+
     /// Whether trying again may help without anybody doing anything.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
@@ -166,6 +173,9 @@ impl DatabaseError {
             ErrorKind::Url => {
                 "the URL is taken from --database-url, --database-url-file, DATABASE_URL, DATABASE_URL_FILE or [database] url in migrate.toml: the first that is there"
             }
+            ErrorKind::Unreachable if self.is_of_a_file() => {
+                "check the path in the database URL, the rights of the file and of its directory, and the space on the disk"
+            }
             ErrorKind::Unreachable if self.code.is_some() => {
                 "the server is there and takes nobody: it starts, stops or broke the connection; see its log, and try again"
             }
@@ -175,6 +185,9 @@ impl DatabaseError {
             }
             ErrorKind::Tls => {
                 "docs/files.md says what each `sslmode` (PostgreSQL) and `ssl-mode` (MySQL, MariaDB) asks for"
+            }
+            ErrorKind::Authentication if self.code.is_none() => {
+                "docs/files.md says where the password is taken from, and what each server may ask for"
             }
             ErrorKind::Authentication => "check the user and the password in the database URL",
             ErrorKind::Permission => {

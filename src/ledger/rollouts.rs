@@ -92,6 +92,16 @@ pub enum BeganRollout {
 }
 
 impl RolloutRecord {
+    /// Where each service is to end, in words: `web 1.2.0, worker 2.0.0`.
+    #[must_use]
+    pub fn goal_in_words(&self) -> String {
+        let goal: BTreeMap<String, String> = serde_json::from_str(&self.goal).unwrap_or_default();
+        let each = goal
+            .iter()
+            .map(|(service, version)| format!("{service} {version}"));
+        each.collect::<Vec<_>>().join(", ")
+    }
+
     /// The services that it has still to roll, or is rolling, each with the version that it ends at; none
     /// where it is over. What it replaces goes by itself, as long as somebody works on it.
     #[must_use]

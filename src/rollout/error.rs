@@ -22,7 +22,7 @@ pub enum RolloutError {
     #[error("interrupted during: {0}")]
     Interrupted(Move),
     /// One is open already.
-    #[error("rollout {} ({}) is open", .0.id, .0.goal)]
+    #[error("rollout {} to {} is open", .0.id, .0.goal_in_words())]
     Open(Box<RolloutRecord>),
     #[error("no rollout is open")]
     NoneOpen,

@@ -214,6 +214,8 @@ fn what_a_password_command_says_is_not_repeated() {
         let project = server.project(FIRST, &config);
         let output = project.migrate(&["-vvv", "status"]).expect_code(1);
         assert!(output.stderr.contains("exit status: 7"), "{output:?}");
+        // The server was not asked.
+        assert!(!output.stderr.contains("refuses"), "{output:?}");
         let said = format!("{}{}", output.stdout, output.stderr);
         let quoted = said.lines().filter(|line| line.contains("s3cret"));
         assert_eq!(quoted.count(), 0, "{said}");
