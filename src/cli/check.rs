@@ -77,7 +77,7 @@ pub(super) async fn run(args: &CheckArgs, global: &Global, out: &Out) -> Result<
         return Ok(code);
     }
     for warning in &project.warnings {
-        note(&format!("warning: {}", warning.one_line()));
+        note(&warning.one_line());
     }
     for said in &beside.notes {
         note(&format!("note: {said}"));

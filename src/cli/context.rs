@@ -287,7 +287,7 @@ pub(super) fn load_project(global: &Global, out: &Out) -> Result<Project, Failur
     out.keep_flaws(project.flaws.problems());
     if !global.quiet {
         for warning in &project.warnings {
-            note(&format!("warning: {}", warning.one_line()));
+            note(&warning.one_line());
         }
     }
     Ok(project)

@@ -71,10 +71,7 @@ pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<
         ));
     }
     for group in &sessions.unaccounted {
-        note(&format!(
-            "{} belong to no instance that is known",
-            group.describe()
-        ));
+        note(&group.belong_to_nobody());
     }
     // A list that may be incomplete must not pass for a complete one.
     Ok(if complete {

@@ -90,8 +90,12 @@ impl Source for Sessions {
                 } else {
                     format!("named `{name}`")
                 };
+                let (plural, are, were) = match count {
+                    1 => ("", "is", "was"),
+                    _ => ("s", "are", "were"),
+                };
                 format!(
-                    "{count} sessions {name} are not of the form `{}` and were left out",
+                    "{count} session{plural} {name} {are} not of the form `{}` and {were} left out",
                     self.text
                 )
             })

@@ -206,8 +206,9 @@ pub(super) fn unaccounted(snapshot: &Snapshot) -> Vec<Blocker> {
     let known = check.unaccounted.iter().take(MOST_STRANGERS).map(|group| {
         let mut blocker = block(
             format!(
-                "{} belong to no instance that is known: they may be of one that does not register",
-                group.describe()
+                "{}: {} may be of one that does not register",
+                group.belong_to_nobody(),
+                if group.sessions == 1 { "it" } else { "they" }
             ),
             if group.address.is_none() {
                 "let us see where they come from (docs/grants.md); or start what has them with `migrate agent`, or declare it: \

@@ -189,7 +189,8 @@ impl<'a> Guide<'a> {
         let mut text = format!("`{command}` has to come first, and is refused itself: {why}");
         if depth < DEEPEST {
             let help = self.help(&step_of(step, id), first, depth + 1);
-            text.push_str(&format!(". For that: {help}"));
+            let end = if text.ends_with(['?', '.']) { "" } else { "." };
+            text.push_str(&format!("{end} For that: {help}"));
         }
         text
     }

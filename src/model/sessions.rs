@@ -48,12 +48,24 @@ pub struct SessionCheck {
 }
 
 impl Unaccounted {
+    /// That they belong to nobody who is known.
+    #[must_use]
+    pub fn belong_to_nobody(&self) -> String {
+        let belong = if self.sessions == 1 {
+            "belongs"
+        } else {
+            "belong"
+        };
+        format!("{} {belong} to no instance that is known", self.describe())
+    }
+
     /// Who they are.
     #[must_use]
     pub fn describe(&self) -> String {
         // Whoever opens a session names it as they like.
         let shortened = |text: &str| text.chars().take(80).collect::<String>();
-        let named = if self.application.is_empty() {
+        // Where nobody names a session, some drivers give it the user's name.
+        let named = if self.application.is_empty() || self.application == self.user {
             String::new()
         } else {
             format!(" named `{}`", shortened(&self.application))
@@ -73,5 +85,30 @@ impl Unaccounted {
             "{count} session{plural} of the user `{}`{named}{from}{place}",
             shortened(&self.user)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_session_is_spoken_of_as_one() {
+        let group = |sessions, application: &str| Unaccounted {
+            user: "root".into(),
+            application: application.into(),
+            address: Some("10.0.0.5".into()),
+            whereabouts: Whereabouts::Here,
+            since: None,
+            sessions,
+        };
+        assert_eq!(
+            group(1, "root").belong_to_nobody(),
+            "1 session of the user `root` from 10.0.0.5 belongs to no instance that is known"
+        );
+        assert_eq!(
+            group(2, "psql").belong_to_nobody(),
+            "2 sessions of the user `root` named `psql` from 10.0.0.5 belong to no instance that is known"
+        );
     }
 }

@@ -71,7 +71,10 @@ scenario!(
         }
         plain.query("SELECT full_name FROM users");
         let fleet = shop.run(&["fleet"], 0);
-        assert!(fleet.stderr.contains("belong to no instance"), "{fleet:?}");
+        assert!(
+            fleet.stderr.contains("to no instance that is known"),
+            "{fleet:?}"
+        );
 
         let note = config("note", "");
         let declared = config(
