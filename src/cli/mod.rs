@@ -238,7 +238,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         .map_err(|error| Failure::new(format!("the runtime cannot be started: {error}")))?;
     let global = &cli.global;
     match &cli.command {
-        Command::Init => scaffold::init(out),
+        Command::Init => scaffold::init(global, out),
         Command::New(args) => scaffold::new(args, global, out),
         Command::Show(args) => runtime
             .block_on(asking(show::run(args, global, out), global))

@@ -10,23 +10,41 @@ use super::args::{Global, NewArgs};
 use super::failure::Failure;
 use super::numbering::{migrations_in, next};
 use super::out::Out;
+use crate::database::Target;
 use crate::model::MigrationId;
 use crate::project::{CONFIG_FILE, Project};
 
 const CONFIG: &str = include_str!("templates/migrate.toml");
 const MANIFEST: &str = include_str!("templates/migration.toml");
 const EXPAND: &str = include_str!("templates/expand.sql");
+const REVERT: &str = include_str!("templates/revert.sql");
 const CONTRACT: &str = include_str!("templates/contract.sql");
 
-pub(super) fn init(out: &Out) -> Result<u8, Failure> {
-    write_new(Path::new(CONFIG_FILE), CONFIG)?;
+/// The line of the template that names a database.
+const URL: &str = "url = \"sqlite://app.db\"\n";
+
+pub(super) fn init(global: &Global, out: &Out) -> Result<u8, Failure> {
+    let text = match global.database_url()? {
+        // The URL itself stays where it is: it may hold a password.
+        Some(given) => {
+            let dialect = Target::parse(&given.url, Path::new("."))?.dialect();
+            let named = format!(
+                "# What names the database is given from outside, as DATABASE_URL is.\ndialects = [\"{}\"]\n",
+                dialect.name()
+            );
+            CONFIG.replace(URL, &named)
+        }
+        None => CONFIG.to_owned(),
+    };
+    write_new(Path::new(CONFIG_FILE), &text)?;
     if out.is_json() {
         out.json(&json!({ "written": [CONFIG_FILE] }));
     } else {
         out.line(&format!(
             "wrote {CONFIG_FILE}: name your database and services there"
         ));
-        out.line("next: `migrate new NAME` writes the first migration");
+        out.line("next: `migrate new NAME` writes the first migration, `migrate check` says what is wrong with it, and");
+        out.line("      `migrate expand` applies it");
     }
     Ok(0)
 }
@@ -64,6 +82,7 @@ pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Fail
         ),
         ("expand.sql", EXPAND.to_owned()),
         ("contract.sql", CONTRACT.to_owned()),
+        ("revert.sql", REVERT.to_owned()),
     ] {
         write_new(&directory.join(file), &text)?;
         written.push(format!("{shown}/{file}"));

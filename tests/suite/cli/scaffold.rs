@@ -157,3 +157,46 @@ fn nothing_is_written_through_a_link_that_leads_out() {
         1
     );
 }
+
+#[test]
+fn init_writes_what_the_environment_says_and_no_secret() {
+    for (url, dialect) in [
+        ("postgres://me:hidden@db.example.org/shop", "postgres"),
+        ("mysql://me:hidden@db.example.org/shop", "mysql"),
+        ("sqlite://shop.db", "sqlite"),
+    ] {
+        let project = empty();
+        project.env("DATABASE_URL", url);
+        let output = project.migrate(&["init"]).expect_code(0);
+        assert!(output.stdout.contains("`migrate expand`"), "{output:?}");
+        let text = fs::read_to_string(project.path().join("migrate.toml")).expect("a file");
+        assert!(
+            text.contains(&format!("dialects = [\"{dialect}\"]")),
+            "{text}"
+        );
+        assert!(
+            !text.contains("hidden") && !text.contains("\nurl ="),
+            "{text}"
+        );
+        let checked = project.migrate(&["check"]).expect_code(0);
+        assert!(
+            checked.stdout.contains(&format!("for {dialect}")),
+            "{checked:?}"
+        );
+        project.migrate(&["new", "first"]).expect_code(0);
+        for file in ["expand.sql", "contract.sql", "revert.sql"] {
+            let path = project.path().join("0001_first").join(file);
+            let text = fs::read_to_string(path).expect("a file");
+            assert!(text.lines().all(|line| line.starts_with("--")), "{text}");
+        }
+        let unfinished = project.migrate(&["check"]).expect_code(1);
+        assert!(
+            unfinished.stderr.contains("is not filled in yet"),
+            "{unfinished:?}"
+        );
+    }
+    let project = empty();
+    project.env("DATABASE_URL", "oracle://x/y");
+    project.migrate(&["init"]).expect_code(1);
+    assert!(!project.path().join("migrate.toml").exists());
+}

@@ -1,0 +1,3 @@
+-- Undoes expand.sql, as long as nothing was contracted.
+-- Delete this file if there is to be no way back.
+-- ALTER TABLE users DROP COLUMN first_name;
