@@ -69,6 +69,8 @@ pub struct Capabilities {
     pub client_address: &'static str,
     /// An expression for the user as whom the client logged in, as a text.
     pub client_user: &'static str,
+    /// What stands behind the user's name in it, and begins the host.
+    pub client_user_ends: Option<char>,
     /// An expression for the number of the client's session, where sessions are numbered in order; 0 elsewhere.
     pub client_session: &'static str,
     /// What makes a SELECT lock the rows that it finds; empty where a writing transaction locks

@@ -33,6 +33,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     client_address: "''",
     client_session: "0",
     client_user: "''",
+    client_user_ends: None,
     for_update: "",
     // Only so spelled is it the number by which SQLite itself finds the row; any other key has a tree of its own
     // beside that of the rows, as one of several columns does.

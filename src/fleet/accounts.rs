@@ -206,15 +206,19 @@ async fn accounts(
     accounts
 }
 
-/// Whether a lease accounts for a session: by its name, by the process that has it, or by the address that both come from,
-/// unless it began before anybody had registered from there, or is seen to be of another process.
+/// Whether a lease accounts for a session: by its name and user, by the process that has it, or by the address that both
+/// come from, unless it began before anybody had registered from there, or is seen to be of another process.
 fn is_held(found: &Found, accounts: &Accounts) -> bool {
     let session = &found.session;
-    if accounts.keepers.contains(&session.id) || accounts.names.contains(&session.application) {
+    // Whoever names a session may take any name; the user is what the server has let in.
+    let is_named = accounts.names.get(&session.application);
+    let is_theirs =
+        is_named.is_some_and(|users| users.contains("") || users.contains(&session.user));
+    if accounts.keepers.contains(&session.id) || is_theirs {
         return true;
     }
     match &found.client {
-        Behind::Instance(name) => return accounts.names.contains(name),
+        Behind::Instance(name) => return accounts.names.contains_key(name),
         Behind::Stranger => return false,
         Behind::Unknown => {}
     }
@@ -335,9 +339,24 @@ mod tests {
         early.client = Behind::Instance("lease:web/1.2.0/web-1".into());
         assert!(!is_held(&early, &accounts));
         let named = Accounts {
-            names: ["lease:web/1.2.0/web-1".to_owned()].into(),
+            names: [(
+                "lease:web/1.2.0/web-1".to_owned(),
+                ["app".to_owned()].into(),
+            )]
+            .into(),
             ..Accounts::default()
         };
         assert!(is_held(&early, &named));
+        // A name is that of the instance where its user is the one that has written the lease.
+        let mut called = session(None, None);
+        called.session.application = "lease:web/1.2.0/web-1".into();
+        assert!(is_held(&called, &named));
+        called.session.user = "other".into();
+        assert!(!is_held(&called, &named));
+        let before = Accounts {
+            names: [("lease:web/1.2.0/web-1".to_owned(), [String::new()].into())].into(),
+            ..Accounts::default()
+        };
+        assert!(is_held(&called, &before));
     }
 }

@@ -8,8 +8,9 @@ use crate::database::Value;
 /// What is known of the sessions of whoever holds a lease.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accounts {
-    /// What instances call their sessions.
-    pub names: BTreeSet<String>,
+    /// What instances call their sessions, and the users that have written their leases; an empty one where that is not
+    /// known, as of a lease of an earlier build.
+    pub names: BTreeMap<String, BTreeSet<String>>,
     /// The addresses of the machines of instances, none of them shared, with the first registration from there.
     pub addresses: BTreeMap<String, Registered>,
     /// The sessions that renew leases, where the database numbers them in order.
@@ -36,15 +37,22 @@ impl Ledger<'_> {
         let columns = self.columns().await?;
         let now = self.as_of().await?;
         if columns.has("leases", "session_name") {
+            let writer = columns.expression("leases", "written_by");
+            let ends = self.connection().await?.capabilities().client_user_ends;
             for names in names.chunks(AT_ONCE) {
                 let places = vec!["?"; names.len()].join(", ");
                 let sql = format!(
-                    "SELECT DISTINCT session_name FROM {{leases}} WHERE expires_at > ? AND session_name IN ({places})"
+                    "SELECT DISTINCT session_name, {writer} FROM {{leases}} WHERE expires_at > ? AND session_name IN ({places})"
                 );
                 let mut parameters = vec![Value::from(now)];
                 parameters.extend(names.iter().map(|name| Value::from(*name)));
                 for row in self.query(&sql, &parameters).await? {
-                    accounts.names.insert(row.text(0)?.to_owned());
+                    let written_by = row.text(1)?;
+                    let user = ends
+                        .and_then(|ends| written_by.rsplit_once(ends))
+                        .map_or(written_by, |(user, _)| user);
+                    let users = accounts.names.entry(row.text(0)?.to_owned()).or_default();
+                    users.insert(user.to_owned());
                 }
             }
         }

@@ -126,6 +126,28 @@ fn a_session_that_names_an_instance_is_accounted_for() {
 }
 
 #[test]
+fn the_name_of_an_instance_is_its_own_users() {
+    let (shop, _instance) = ready_for_the_contract(Db::on("postgres"));
+    let name = "lease:web/1.2.0/web-1";
+    let joint = if shop.db.url.contains('?') { '&' } else { '?' };
+    let url = format!("{}{joint}application_name={name}", shop.db.url);
+    let session = Connection::new(Box::new(PostgresSession::open(&url).expect("a session")));
+    shop.run(&["gate", "contract", "1"], 0);
+    // As if somebody else had registered the instance.
+    let leases = shop.ledger("leases");
+    shop.db
+        .execute(&format!("UPDATE {leases} SET written_by = 'shop_web'"));
+    let unknown = shop.run(&["gate", "contract", "1"], 12);
+    let said = format!("named `{name}`");
+    assert!(unknown.stdout.contains(&said), "{unknown:?}");
+    // A lease of an earlier build does not say who.
+    shop.db
+        .execute(&format!("UPDATE {leases} SET written_by = ''"));
+    shop.run(&["gate", "contract", "1"], 0);
+    drop(session);
+}
+
+#[test]
 fn an_exception_names_somebody_and_a_reason() {
     let shop = Shop::new(Db::on("sqlite"));
     for (more, said) in [

@@ -15,6 +15,7 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
     client_address: "CASE WHEN USER() LIKE '%@localhost' THEN '' ELSE LEFT(SUBSTRING_INDEX(USER(), '@', -1), 255) END",
     client_session: "CAST(CONNECTION_ID() AS SIGNED)",
     client_user: "LEFT(USER(), 255)",
+    client_user_ends: Some('@'),
     for_update: " FOR UPDATE",
     key_int: "BIGINT",
     key_text: "VARCHAR(255)",

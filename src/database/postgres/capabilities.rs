@@ -16,6 +16,7 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
     client_address: "coalesce(host(inet_client_addr()), '')",
     client_session: "0",
     client_user: "session_user::text",
+    client_user_ends: None,
     for_update: " FOR UPDATE",
     key_int: "bigint",
     key_text: "text",
