@@ -25,7 +25,7 @@ pub(super) struct FleetArgs {
 #[derive(Subcommand)]
 pub(super) enum FleetCommand {
     /// End the leases of an instance that is gone for good, such as one of a dead host. Refused while it
-    /// renews them
+    /// renews them; of an instance that came back under its name, those that it no longer renews are ended
     Forget(ForgetArgs),
 }
 
@@ -80,11 +80,14 @@ pub(super) async fn run(
     let context = Context::load(global, out)?;
     let renew = context.project.config.fleet.renew.as_millis();
     let renew = i64::try_from(renew).unwrap_or(i64::MAX);
-    let mut forgotten = Forgotten::Ended(Vec::new());
+    let mut forgotten = Forgotten::Ended {
+        leases: Vec::new(),
+        going_on: Vec::new(),
+    };
     if let Some(mut connection) = context.connect().await? {
         let done = forget(connection.as_mut(), &which, renew, reason).await;
         let head = match &done {
-            Ok(Forgotten::Ended(leases)) if !leases.is_empty() => {
+            Ok(Forgotten::Ended { leases, .. }) if !leases.is_empty() => {
                 log_head(connection.as_mut()).await
             }
             _ => Ok(None),
@@ -98,30 +101,50 @@ pub(super) async fn run(
             lease,
             ago_ms,
             left_ms,
-        } => Err(Failure::new(format!(
-            "{} renewed its lease {} ago: it runs, and its lease was not ended",
-            name(&lease),
-            text::span(ago_ms)
-        ))
-        .help(format!(
-            "stop it, and its lease ends with it; if it was killed just now, the same command works in {}",
-            text::span(left_ms.saturating_add(1000))
-        ))
-        .refused()),
+            going_on,
+        } => Err(renewed(&lease, (ago_ms, left_ms), &going_on)),
         Forgotten::ChangedMeanwhile => Err(Failure::new(
             "one of the leases was renewed or released meanwhile, and none was ended",
         )
         .help("`migrate fleet` shows whether it is still there; the same command can be run again")
         .refused()),
-        Forgotten::Ended(leases) => match &args.instance {
+        Forgotten::Ended { leases, going_on } => match &args.instance {
             Some(wanted) if leases.is_empty() => Err(unknown(wanted)),
             _ => {
-                show(&leases, reason, out);
+                show(&leases, &going_on, reason, out);
                 Ok(0)
             }
         },
     }
 }
+
+/// Somebody renews every lease that was meant.
+fn renewed(lease: &KnownLease, (ago_ms, left_ms): (u64, u64), others: &[KnownLease]) -> Failure {
+    let (ago, left) = (text::span(ago_ms), text::span(left_ms.saturating_add(1000)));
+    if others.is_empty() {
+        return Failure::new(format!(
+            "{} renewed its lease {ago} ago: it runs, and its lease was not ended",
+            name(lease)
+        ))
+        .help(format!(
+            "stop it, and its lease ends with it; if it was killed just now, the same command works in {left}"
+        ))
+        .refused();
+    }
+    let others: Vec<String> = others.iter().take(MOST_NAMED).map(name).collect();
+    Failure::new(format!(
+        "{} was renewed {ago} ago, and none of the leases of that name was ended",
+        name(lease)
+    ))
+    .help(format!(
+        "if that process was killed just now, the same command ends its lease in {left}; what is renewed then goes on ({})",
+        others.join(", ")
+    ))
+    .refused()
+}
+
+/// How many leases that go on are named.
+const MOST_NAMED: usize = 5;
 
 fn unknown(instance: &str) -> Failure {
     Failure::new(format!("no lease of `{instance}` is known")).help(
@@ -130,20 +153,22 @@ fn unknown(instance: &str) -> Failure {
     )
 }
 
-fn show(leases: &[KnownLease], reason: &str, out: &Out) {
+fn show(leases: &[KnownLease], going_on: &[KnownLease], reason: &str, out: &Out) {
     if out.is_json() {
-        let forgot: Vec<_> = leases
-            .iter()
-            .map(|lease| {
+        let in_json = |leases: &[KnownLease]| -> Vec<_> {
+            let each = leases.iter().map(|lease| {
                 json!({
                     "service": lease.service,
                     "version": lease.label,
                     "instance": lease.instance,
                     "state": lease.state.map(InstanceState::name),
                 })
-            })
-            .collect();
-        out.json(&json!({ "forgot": forgot, "reason": reason }));
+            });
+            each.collect()
+        };
+        out.json(
+            &json!({ "forgot": in_json(leases), "going_on": in_json(going_on), "reason": reason }),
+        );
         return;
     }
     if leases.is_empty() {
@@ -152,6 +177,9 @@ fn show(leases: &[KnownLease], reason: &str, out: &Out) {
     for lease in leases {
         let state = lease.state.map_or("ended", InstanceState::name);
         out.line(&format!("forgot {} ({state})", name(lease)));
+    }
+    for lease in going_on.iter().take(MOST_NAMED) {
+        out.line(&format!("{} renews its lease and goes on", name(lease)));
     }
 }
 

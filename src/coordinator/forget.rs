@@ -55,13 +55,18 @@ impl Which {
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forgotten {
-    /// These leases were ended; none where none was meant.
-    Ended(Vec<KnownLease>),
-    /// Somebody renews one of them, and nothing was changed.
+    /// These leases were ended, none where none was meant; and these were not, because somebody renews them.
+    Ended {
+        leases: Vec<KnownLease>,
+        going_on: Vec<KnownLease>,
+    },
+    /// Somebody renews each of them, and nothing was changed. This is the one that was renewed the longest time ago.
     Renewed {
         lease: Box<KnownLease>,
         ago_ms: u64,
         left_ms: u64,
+        /// The others.
+        going_on: Vec<KnownLease>,
     },
     /// One of them was renewed or released meanwhile, and nothing was changed.
     ChangedMeanwhile,
@@ -80,15 +85,18 @@ pub async fn forget(
     reason: &str,
 ) -> Result<Forgotten, LedgerError> {
     let Some(ledger) = Ledger::read(connection).await? else {
-        return Ok(Forgotten::Ended(Vec::new()));
+        return Ok(Forgotten::Ended {
+            leases: Vec::new(),
+            going_on: Vec::new(),
+        });
     };
     ledger.rollback().await?;
     let mut ledger = Ledger::write(connection).await?;
     ledger.stay_here().await?;
     match forget_in(&mut ledger, which, renew_ms, reason).await? {
-        Forgotten::Ended(leases) if !leases.is_empty() => {
+        Forgotten::Ended { leases, going_on } if !leases.is_empty() => {
             ledger.commit().await?;
-            Ok(Forgotten::Ended(leases))
+            Ok(Forgotten::Ended { leases, going_on })
         }
         nothing => {
             ledger.rollback().await?;
@@ -107,17 +115,28 @@ async fn forget_in(
     ledger.lock_admissions().await?;
     let mut leases = ledger.known_leases().await?;
     leases.retain(|lease| which.means(lease, renew_ms));
-    for lease in &leases {
-        if let Standing::Renewed { ago_ms, left_ms } = lease.standing(renew_ms) {
-            return Ok(Forgotten::Renewed {
-                lease: Box::new(lease.clone()),
+    // An instance that came back under its name renews its own lease: what is left of the one before is ended.
+    let (mut going_on, leases): (Vec<_>, Vec<_>) = leases
+        .into_iter()
+        .partition(|lease| matches!(lease.standing(renew_ms), Standing::Renewed { .. }));
+    if leases.is_empty() {
+        let silent = |lease: &KnownLease| match lease.standing(renew_ms) {
+            Standing::Renewed { ago_ms, left_ms } => Some((ago_ms, left_ms)),
+            Standing::Unrenewed => None,
+        };
+        let each = going_on.iter().enumerate();
+        let longest = each
+            .filter_map(|(at, lease)| Some((silent(lease)?, at)))
+            .max();
+        return Ok(match longest {
+            Some(((ago_ms, left_ms), at)) => Forgotten::Renewed {
+                lease: Box::new(going_on.remove(at)),
                 ago_ms,
                 left_ms,
-            });
-        }
-    }
-    if leases.is_empty() {
-        return Ok(Forgotten::Ended(leases));
+                going_on,
+            },
+            None => Forgotten::Ended { leases, going_on },
+        });
     }
     if ledger.end_leases(&leases).await? == Ended::ChangedMeanwhile {
         return Ok(Forgotten::ChangedMeanwhile);
@@ -130,7 +149,7 @@ async fn forget_in(
     ledger
         .append(EventKind::Forgot, &actor(), None, &detail)
         .await?;
-    Ok(Forgotten::Ended(leases))
+    Ok(Forgotten::Ended { leases, going_on })
 }
 
 /// How many leases an event names, and how long a name in it is.

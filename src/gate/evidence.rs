@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Evidence;
 use super::blocker::{Blocker, BlockerKind, Verdict};
+use super::missing::too_few;
 use crate::model::{
     Declaration, InstanceState, Live, LiveGroup, MigrationId, MigrationState, Moved, SessionRule,
-    Settling, Snapshot, SourceReport, SourceStatus, Step, Whereabouts,
+    Snapshot, SourceReport, SourceStatus, Step, Whereabouts,
 };
 
 /// What is missing in the evidence.
@@ -303,85 +304,6 @@ fn silence(source: &SourceReport) -> Option<Blocker> {
     let mut blocker = Blocker::new(BlockerKind::Source, Verdict::Unknown, message, help);
     blocker.source = Some(source.name.clone());
     Some(blocker)
-}
-
-fn too_few(service: &str, seen: u64, wanted: u64, snapshot: &Snapshot) -> Blocker {
-    let settling = snapshot.settling.iter();
-    let soon: Option<&Settling> = settling
-        .filter(|settling| settling.service == service)
-        .find(|settling| seen.saturating_add(settling.instances) >= wanted);
-    let mut blocker = match soon {
-        Some(soon) => still_settling(service, seen, wanted, soon),
-        None => missing(service, seen, wanted, snapshot),
-    };
-    blocker.service = Some(service.to_owned());
-    blocker.instances = seen;
-    blocker
-}
-
-/// Enough of them renew their leases, and have only not stayed long enough yet. Whether they do is not known.
-fn still_settling(service: &str, seen: u64, wanted: u64, settling: &Settling) -> Blocker {
-    let (are, they) = match settling.instances {
-        1 => ("is starting and renews its lease", "it counts once it has"),
-        _ => (
-            "are starting and renew their leases",
-            "they count once they have",
-        ),
-    };
-    let left = settling.left_ms.saturating_add(999) / 1000;
-    Blocker::new(
-        BlockerKind::MissingInstances,
-        Verdict::Hold,
-        format!(
-            "{seen} of at least {wanted} instances of {service} have stayed for `min_ready` so far; {} more {are}",
-            settling.instances
-        ),
-        format!(
-            "{they} stayed for `min_ready`, in about {} s if nothing ends before: ask again then; where this answer comes again and \
-             again, look with `migrate fleet` at what ends and starts anew",
-            left.max(1)
-        ),
-    )
-}
-
-fn missing(service: &str, seen: u64, wanted: u64, snapshot: &Snapshot) -> Blocker {
-    let groups = snapshot.groups.iter();
-    let unproven: Vec<&LiveGroup> = groups
-        .filter(|group| group.service == service && !group.state.proves())
-        .collect();
-    let (also, mut wait) = if unproven.is_empty() {
-        (String::new(), String::new())
-    } else {
-        let mut states: Vec<&str> = unproven.iter().map(|group| group.state.name()).collect();
-        states.sort_unstable();
-        states.dedup();
-        (
-            format!(
-                " ({} more prove nothing: {})",
-                crate::model::count(unproven.iter().copied()),
-                states.join(", ")
-            ),
-            "wait until instances have stayed for `min_ready`, ".to_owned(),
-        )
-    };
-    let twins = snapshot.twins.iter();
-    for twins in twins.filter(|twins| twins.service == service).take(3) {
-        wait.push_str(&format!(
-            "give each process a name of its own with `--instance` ({}, which counts as one instance), ",
-            twins.describe()
-        ));
-    }
-    Blocker::new(
-        BlockerKind::MissingInstances,
-        Verdict::Unknown,
-        format!(
-            "{seen} of at least {wanted} instances of {service} are seen{also}: others may be live unseen"
-        ),
-        format!(
-            "{wait}start them with `migrate agent`, name a source that sees them, or set \
-             min_instances = {seen} under [services.{service}] if that is all there are"
-        ),
-    )
 }
 
 fn unplaced(group: &LiveGroup) -> Blocker {

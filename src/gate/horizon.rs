@@ -33,6 +33,17 @@ pub struct Horizon {
 /// long line of contracts, they are one stretch with the reasons that hold for all of it.
 #[must_use]
 pub fn horizon(service: &str, evidence: &Evidence) -> Horizon {
+    // The door says so to everybody.
+    if let Some(blocker) = super::evidence::too_many_versions(&evidence.snapshot) {
+        return Horizon {
+            service: service.to_owned(),
+            stretches: vec![Stretch {
+                from: Version::new(0, 0, 0),
+                before: None,
+                reasons: vec![blocker.message],
+            }],
+        };
+    }
     let mut reasons = Vec::new();
     let mut changes = Vec::new();
     let live = evidence.snapshot.live();

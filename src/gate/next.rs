@@ -5,14 +5,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::blocker::forgetting;
 use super::claims::unrecorded_fill;
 use super::horizon::{Stretch, horizon};
+use super::leftover::leftover;
 use super::presence::passing;
 use super::{Action, Blocker, BlockerKind, Evidence, Verdict, phase};
 use crate::model::{
-    Breach, Declaration, InstanceState, Live, MigrationId, MigrationState, Rows, Step, Sync,
-    Version, beside,
+    Breach, Declaration, Live, MigrationId, MigrationState, Rows, Step, Sync, Version, beside,
 };
 
 /// A blocker, and what would have to happen for it to go.
@@ -148,7 +147,8 @@ impl<'a> Guide<'a> {
             Next::Gone(who, id, step) => {
                 let step = step.map(|step| step_of(step, id));
                 let help = self.gone(step.as_ref().unwrap_or(action), who, id);
-                format!("{help}{}", self.shared_names(who))
+                let left = leftover(who, &self.evidence.snapshot);
+                format!("{help}{left}{}", self.shared_names(who))
             }
         }
     }
@@ -213,23 +213,7 @@ impl<'a> Guide<'a> {
     fn gone(&self, action: &Action, who: &Live, id: &MigrationId) -> String {
         const WHERE: &str = "(`migrate fleet` shows where it runs)";
         if passing(who, self.evidence) == Verdict::Hold {
-            let mut help =
-                format!("it is on its way out: wait until its last instance is gone {WHERE}");
-            let mut groups = self.evidence.snapshot.groups_of(who);
-            let lost = groups.find(|group| group.state == InstanceState::Lost);
-            if let Some(lost) = lost {
-                help.push_str(&format!(
-                    "; what is lost counts as live until its lease ends: if it is gone for good, {}",
-                    forgetting(&lost.examples)
-                ));
-            }
-            if let Some(ending) = self.evidence.snapshot.ending_of(who).next() {
-                help.push_str(&format!(
-                    "; what `migrate admit` let in counts as live for as long as it was let in for, {} s more at most, unless a source shows it",
-                    ending.left_ms.saturating_add(999) / 1000
-                ));
-            }
-            return help;
+            return format!("it is on its way out: wait until its last instance is gone {WHERE}");
         }
         let Some(state) = self.evidence.schema.get(id) else {
             return format!("replace {who}, and wait until its last instance is gone {WHERE}");

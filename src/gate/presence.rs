@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Evidence, Verdict};
-use crate::model::{InstanceState, Live, most_in_one_source};
+use crate::model::{EndingCause, InstanceState, Live, most_in_one_source};
 
 /// The source that leases are.
 const LEASES: &str = "leases";
@@ -38,8 +38,9 @@ fn is_leaving(who: &Live, evidence: &Evidence) -> bool {
             *count = count.saturating_add(group.instances);
         }
     }
-    // Nobody renews them, so each ends by itself.
-    for ending in snapshot.ending_of(who) {
+    // Nobody renews them, so each ends by itself. The others are in the groups by their states.
+    let admitted = snapshot.ending_of(who);
+    for ending in admitted.filter(|ending| ending.cause == EndingCause::Admitted) {
         let count = leaving.entry(LEASES).or_default();
         *count = count.saturating_add(ending.leases);
     }

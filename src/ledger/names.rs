@@ -8,7 +8,7 @@ use super::groups::{SANE_RENEWAL, SERVING, STARTING, is_sane, state};
 use super::looks::NEVER_RENEWED;
 use super::rules::LeaseRules;
 use crate::database::Row;
-use crate::model::{Ending, InstanceState, Settling, Twins};
+use crate::model::{Ending, EndingCause, InstanceState, Settling, Twins};
 
 /// How many rows of shared names are read.
 const MOST: usize = 1000;
@@ -51,37 +51,73 @@ pub(super) fn read_settling(rows: &[Row]) -> Result<Vec<Settling>, LedgerError> 
     each.collect()
 }
 
-/// Counts the leases that nobody renews, by version.
+/// Counts the leases that nobody renews any more, by version and cause.
 pub(super) fn ending(now: &str, columns: Columns) -> String {
     let superseded = columns.expression("leases", "superseded");
+    let cause = format!(
+        "CASE WHEN NOT {sane} THEN CASE WHEN {superseded} = 0 AND {NEVER_RENEWED} THEN {ADMITTED} END \
+         WHEN {NEVER_RENEWED} THEN CASE WHEN {superseded} = 0 THEN {ADMITTED} ELSE {SUPERSEDED} END \
+         WHEN {superseded} <> 0 AND NOT ({renewing}) THEN {SUPERSEDED} \
+         WHEN {superseded} = 0 AND {SANE_RENEWAL} < {now} THEN {LOST} END",
+        sane = is_sane(now),
+        renewing = is_renewing(now),
+    );
     format!(
-        "SELECT service, version, count(*), max(expires_at - {now}) FROM {{leases}} \
-         WHERE expires_at > {now} AND {superseded} = 0 AND {NEVER_RENEWED} GROUP BY 1, 2 ORDER BY 1, 2"
+        "SELECT service, version, cause, count(*), max(left_ms), max(CASE WHEN cause = {ADMITTED} THEN 0 ELSE {now} - renewed_at END) \
+         FROM (SELECT service, version, renewed_at, expires_at - {now} AS left_ms, {cause} AS cause FROM {{leases}} \
+         WHERE expires_at > {now}) AS ends WHERE cause IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     )
 }
+
+/// The causes as the query spells them.
+const ADMITTED: i64 = 0;
+const LOST: i64 = 1;
+const SUPERSEDED: i64 = 2;
 
 pub(super) fn read_ending(rows: &[Row]) -> Result<Vec<Ending>, LedgerError> {
     let each = rows.iter().map(|row| {
         Ok(Ending {
             service: row.text(0)?.to_owned(),
             label: row.text(1)?.to_owned(),
-            leases: u64::try_from(row.int(2)?).unwrap_or_default(),
-            left_ms: u64::try_from(row.int(3)?).unwrap_or_default(),
+            cause: match row.int(2)? {
+                LOST => EndingCause::Lost,
+                SUPERSEDED => EndingCause::Superseded,
+                _ => EndingCause::Admitted,
+            },
+            leases: u64::try_from(row.int(3)?).unwrap_or_default(),
+            left_ms: u64::try_from(row.int(4)?).unwrap_or_default(),
+            silent_ms: u64::try_from(row.int(5)?).unwrap_or_default(),
         })
     });
     each.collect()
 }
 
-/// The leases of each name that several processes renew: the latest, and those that were renewed after it came.
+/// Whether a lease whose row makes sense is being renewed: its next renewal is not overdue. Renewals come more often at first,
+/// each after twice the time of the one before, and up to a tenth later than that.
+fn is_renewing(now: &str) -> String {
+    const GRACE_MS: u32 = 3000;
+    let soon = "2 * (renewed_at - registered_at) + 2000";
+    format!(
+        "10 * ({now} - renewed_at - {GRACE_MS}) <= 11 * (CASE WHEN {soon} < renew_ms THEN {soon} ELSE renew_ms END)"
+    )
+}
+
+/// The leases that are being renewed of each name of which an earlier one is: the latest, where it is, and those that were
+/// renewed after it came.
 pub(super) fn twins(now: &str, columns: Columns) -> String {
-    let is_renewed = format!(
-        "CASE WHEN expires_at > {now} AND {} AND NOT ({NEVER_RENEWED}) THEN {SANE_RENEWAL} >= {now} ELSE 1 = 0 END",
+    let is_held = format!(
+        "CASE WHEN expires_at > {now} AND {} THEN NOT ({NEVER_RENEWED}) ELSE 1 = 0 END",
         is_sane(now)
+    );
+    let is_renewed = format!(
+        "CASE WHEN expires_at > {now} AND {} AND NOT ({NEVER_RENEWED}) THEN {} ELSE 1 = 0 END",
+        is_sane(now),
+        is_renewing(now)
     );
     format!(
         "SELECT service, instance, version, {}, CASE WHEN registered_at < latest THEN 1 ELSE 0 END \
          FROM {{leases}} JOIN (SELECT service AS of_service, instance AS of_name, max(registered_at) AS latest FROM {{leases}} \
-         WHERE {is_renewed} GROUP BY service, instance HAVING count(*) > 1) AS later \
+         WHERE {is_held} GROUP BY service, instance HAVING count(*) > 1) AS later \
          ON service = of_service AND instance = of_name \
          WHERE {is_renewed} AND state <> {} AND (registered_at = latest OR renewed_at > latest) \
          ORDER BY service, instance, registered_at, version LIMIT {MOST}",
@@ -98,8 +134,10 @@ pub(super) fn read_twins(rows: &[Row]) -> Result<Vec<Twins>, LedgerError> {
             service: service.to_owned(),
             instance: instance.to_owned(),
             earlier: Vec::new(),
+            processes: 0,
             addresses: Vec::new(),
         });
+        twins.processes = twins.processes.saturating_add(1);
         if row.int(4)? != 0 {
             twins.earlier.push(row.text(2)?.to_owned());
         }

@@ -30,7 +30,7 @@ pub use rule::{Breach, Clause, Step};
 pub use sessions::{SessionCheck, SessionRule, Unaccounted, Whereabouts};
 pub(crate) use snapshot::most_in_one_source;
 pub use snapshot::{
-    Ending, InstanceState, Label, Listed, LiveGroup, Settling, Snapshot, SourceReport,
+    Ending, EndingCause, InstanceState, Label, Listed, LiveGroup, Settling, Snapshot, SourceReport,
     SourceStatus, Twins, count,
 };
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema, Sequence};

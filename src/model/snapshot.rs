@@ -1,6 +1,6 @@
 //! What all sources said at one moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::{Live, SessionCheck, Version};
@@ -141,24 +141,40 @@ pub struct Settling {
     pub left_ms: u64,
 }
 
-/// Leases of one version that nobody renews: each ends by itself, and its instance is not counted any more.
+/// Leases of one version that nobody renews any more: each ends by itself, and its instance is not counted any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
     pub service: String,
     /// The version as it was called.
     pub label: String,
+    pub cause: EndingCause,
     pub leases: u64,
     /// How long it takes until the last of them ends, in milliseconds.
     pub left_ms: u64,
+    /// How long ago the first of them was renewed for the last time, in milliseconds.
+    pub silent_ms: u64,
 }
 
-/// A name that several processes at work go by: one instance as far as anybody counts, and none of them is about to go.
+/// Why nobody renews a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EndingCause {
+    /// It was let in once, for as long as that lasts.
+    Admitted,
+    /// Three renewals were missed.
+    Lost,
+    /// Its instance has registered once more, and this lease is not renewed now.
+    Superseded,
+}
+
+/// A name that processes at work share with others: one instance as far as anybody counts, and none of them is about to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twins {
     pub service: String,
     pub instance: String,
-    /// The versions, as they call them, of those that registered before the latest.
+    /// The versions, as they call them, of those that renew now and registered before the latest.
     pub earlier: Vec<String>,
+    /// How many processes renew leases under that name now.
+    pub processes: u64,
     /// Where they come from, each once, as far as it is known.
     pub addresses: Vec<String>,
 }
@@ -171,12 +187,13 @@ impl Twins {
             [] => String::new(),
             all => format!(" (from {})", all.join(" and ")),
         };
-        format!(
-            "{} processes renew leases of {} as `{}`{from}",
-            self.earlier.len().saturating_add(1),
-            self.service,
-            self.instance
-        )
+        let (service, instance) = (&self.service, &self.instance);
+        match self.processes {
+            0 | 1 => format!(
+                "a process renews an earlier lease of {service} as `{instance}`{from}, after another one has registered under that name"
+            ),
+            count => format!("{count} processes renew leases of {service} as `{instance}`{from}"),
+        }
     }
 }
 
@@ -245,7 +262,7 @@ impl Snapshot {
         })
     }
 
-    /// The leases of this version that nobody renews.
+    /// The leases of this version that nobody renews any more.
     pub fn ending_of<'a>(&'a self, who: &'a Live) -> impl Iterator<Item = &'a Ending> {
         self.ending.iter().filter(move |ending| {
             let mut groups = self.groups_of(who);
@@ -307,16 +324,29 @@ pub(crate) fn most_in_one_source<'a>(groups: impl Iterator<Item = &'a LiveGroup>
 }
 
 /// How many instances these groups of one source are. An instance whose lease is superseded has another one; only
-/// where that is elsewhere does it count for itself.
+/// where that is elsewhere does it count for itself, as far as the names tell.
 #[must_use]
 pub fn count<'a>(groups: impl IntoIterator<Item = &'a LiveGroup>) -> u64 {
-    let (mut latest, mut superseded) = (0_u64, 0_u64);
-    for group in groups {
-        let sum = match group.state {
-            InstanceState::Superseded => &mut superseded,
-            _ => &mut latest,
-        };
-        *sum = sum.saturating_add(group.instances);
+    let (superseded, latest): (Vec<&LiveGroup>, Vec<&LiveGroup>) = groups
+        .into_iter()
+        .partition(|group| group.state == InstanceState::Superseded);
+    let sum = |groups: &[&LiveGroup]| {
+        let each = groups.iter().map(|group| group.instances);
+        each.fold(0_u64, u64::saturating_add)
+    };
+    if latest.is_empty() {
+        return sum(&superseded);
     }
-    if latest > 0 { latest } else { superseded }
+    let names = |groups: &[&'a LiveGroup]| -> BTreeSet<&'a String> {
+        groups.iter().flat_map(|group| &group.examples).collect()
+    };
+    let known = names(&latest);
+    let all = sum(&latest);
+    let are_known = u64::try_from(known.len()).is_ok_and(|known| known == all);
+    let elsewhere = if are_known {
+        names(&superseded).difference(&known).count()
+    } else {
+        0
+    };
+    all.saturating_add(u64::try_from(elsewhere).unwrap_or(0))
 }

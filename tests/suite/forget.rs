@@ -76,6 +76,41 @@ scenario!(
 );
 
 scenario!(
+    fn what_is_left_of_an_instance_that_came_back_is_ended_and_it_goes_on(db: Db) {
+        let shop = Shop::backfilled(db);
+        let dead = shop.instance("1.1.0", "web-0");
+        dead.signal(Signal::KILL);
+        dead.wait();
+        let _back = shop.instance("1.2.0", "web-0");
+        let forget = ["fleet", "forget", "web-0", "--reason", "it was killed"];
+        // As long as it may only be late: nobody is told to stop the one that runs.
+        let refused = shop.run(&forget, 11);
+        let text = said(&refused);
+        assert!(text.contains("if that process was killed"), "{refused:?}");
+        assert!(!text.contains("stop it"), "{refused:?}");
+        assert_eq!(instances(&shop).len(), 2);
+        let leases = shop.ledger("leases");
+        shop.db.execute(&format!(
+            "UPDATE {leases} SET renewed_at = renewed_at - 60000 WHERE version = '1.1.0'"
+        ));
+        let held = shop.project.migrate(&["contract", NAME]);
+        for part in [
+            "`migrate fleet forget web-0 --reason TEXT` ends its lease",
+            "registered once more since",
+            "until it ends, in ",
+        ] {
+            assert!(held.stdout.contains(part), "{part} in {held:?}");
+        }
+        assert!(!held.stdout.contains("processes renew"), "{held:?}");
+        let forgot = shop.json(&forget, 0);
+        assert_eq!(forgot["forgot"][0]["version"], "1.1.0", "{forgot}");
+        assert_eq!(forgot["going_on"][0]["version"], "1.2.0", "{forgot}");
+        assert_eq!(instances(&shop), ["web-0"]);
+        shop.run(&["contract", NAME], 0);
+    }
+);
+
+scenario!(
     fn a_name_means_its_leases_in_one_service_and_of_every_kind(db: Db) {
         let shop = Shop::backfilled(db);
         admit(&shop, "server-4");
