@@ -101,7 +101,7 @@ fn as_row(group: &LiveGroup, situation: &Situation) -> (Vec<String>, Vec<String>
         InstanceState::Unreadable => details
             .push("what these leases hold makes no sense: they count as live".to_owned()),
         InstanceState::Contradictory => details
-            .push("their labels and their images name two versions: which they are is not guessed".to_owned()),
+            .push("what says their version names two, or more: which they are is not guessed".to_owned()),
         _ => {}
     }
     if group.label.version.is_none() {

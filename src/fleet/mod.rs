@@ -5,6 +5,7 @@
 mod accounts;
 mod command;
 mod image;
+mod named;
 mod pattern;
 mod sessions;
 
@@ -190,10 +191,7 @@ fn report(
         }
     };
     report.notes = observation.notes;
-    report.instances = u64::try_from(observation.instances.len()).unwrap_or(u64::MAX);
-    let mut groups = Groups::default();
-    for mut instance in observation.instances {
-        report.age_ms = report.age_ms.max(instance.age_ms);
+    let placed = observation.instances.into_iter().map(|mut instance| {
         let mut label = config.place(&instance.service, &instance.label);
         let image = instance.image.as_deref();
         let contradiction =
@@ -201,6 +199,14 @@ fn report(
         if let Some(contradiction) = contradiction {
             (label, instance.state) = contradiction;
         }
+        named::Placed { instance, label }
+    });
+    let named = named::one_each(placed.collect());
+    report.instances = named.instances;
+    report.notes.extend(named.notes);
+    let mut groups = Groups::default();
+    for named::Placed { instance, label } in named.rows {
+        report.age_ms = report.age_ms.max(instance.age_ms);
         let seen_at = now.saturating_sub(i64::try_from(instance.age_ms).unwrap_or(i64::MAX));
         groups.add(name, instance, label, seen_at);
     }

@@ -66,10 +66,11 @@ impl Source for Sessions {
                 }
                 continue;
             };
+            // The connections of one pool are one instance where its name is known. Without one, all that come from one
+            // address may be of one process: they show that the version is there, and no number.
             let name = found
                 .instance
-                .unwrap_or_else(|| format!("session {}", session.id));
-            // The connections of one pool are one instance where its name is known.
+                .unwrap_or_else(|| unnamed(&found.version, session.address.as_deref()));
             instances.insert(
                 (found.service.clone(), found.version.clone(), name.clone()),
                 Instance {
@@ -104,5 +105,15 @@ impl Source for Sessions {
             instances: instances.into_values().collect(),
             notes,
         })
+    }
+}
+
+/// What the sessions of a version from one address are called, where they do not name their instance. The version is in
+/// it: a process has one, so sessions of two are of two.
+fn unnamed(version: &str, address: Option<&str>) -> String {
+    match address {
+        Some("") => format!("{version} on the database's own machine"),
+        Some(address) => format!("{version} from {address}"),
+        None => format!("{version} from an address that we may not see"),
     }
 }

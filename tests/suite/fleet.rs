@@ -175,6 +175,59 @@ scenario!(
 );
 
 scenario!(
+    fn a_name_is_one_instance_however_often_it_is_listed(db: Db) {
+        let shop = Shop::with_fleet(
+            db,
+            "[services.web]\nmin_instances = 2\nreleases = [\"1.0.0\", \"1.1.0\", \"1.2.0\"]\n\
+             [rollout]\ndriver = { kind = \"command\", run = [\"true\"] }\ntimeout = \"1s\"\n",
+        );
+        shop.run(&["expand"], 0);
+        shop.run(&["backfill", "--accept-unknown", "nothing runs yet"], 0);
+        let line = |version: &str, more: &str| {
+            format!("{{\"service\":\"web\",\"instance\":\"w1\",\"version\":\"{version}\"{more}}}\n")
+        };
+        let drains = ",\"state\":\"draining\"";
+        let twice = [
+            line("1.2.0", "").repeat(3),
+            line("1.2.0", "") + &line("v1.2.0", ""),
+            line("1.2.0", "") + &line("1.2.0", drains),
+        ];
+        for text in twice {
+            shop.fleet_text(&text);
+            let unknown = shop.run(&["gate", "contract", "1"], 12);
+            let said = "1 of at least 2 instances of web are seen";
+            assert!(unknown.stdout.contains(said), "{unknown:?}");
+            assert_eq!(shop.json(&["fleet"], 0)["sources"][0]["instances"], 1);
+        }
+        let rollout = shop.project.migrate(&["rollout", "--to", "web=1.2.0"]);
+        assert!(rollout.code != 0, "{rollout:?}");
+        assert_eq!(shop.phase(1), "backfilled");
+        // At two versions it may be either, and shows nothing.
+        shop.fleet_text(&(line("1.2.0", "") + &line("1.3.0", "")));
+        let unknown = shop.run(&["gate", "contract", "1"], 12);
+        for part in [
+            "0 of at least 2 instances of web are seen",
+            "1 more prove nothing: contradictory",
+            "lists each instance once",
+        ] {
+            assert!(unknown.stdout.contains(part), "{part} in {unknown:?}");
+        }
+        let fleet = shop.run(&["fleet"], 0);
+        assert!(
+            fleet
+                .stderr
+                .contains("`w1` of web is listed at several versions"),
+            "{fleet:?}"
+        );
+        shop.fleet_text(&(line("1.2.0", "") + &line("1.1.0", "")));
+        let held = shop.run(&["gate", "contract", "1"], 11);
+        assert!(held.stdout.contains("web 1.1.0"), "{held:?}");
+        shop.fleet(&[("web", "w1", "1.2.0"), ("web", "w2", "1.2.0")]);
+        shop.run(&["gate", "contract", "1"], 0);
+    }
+);
+
+scenario!(
     fn an_empty_list_is_an_empty_fleet(db: Db) {
         let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 2\n");
         shop.fleet(&[("web", "a", "1.0.0"), ("web", "b", "1.0.0")]);
@@ -302,6 +355,39 @@ fn a_session_of_an_application_that_never_registered_blocks() {
     assert!(refused.stdout.contains("migrate backfill"), "{refused:?}");
     shop.run(&["backfill"], 0);
     shop.run(&["contract", NAME], 0);
+}
+
+#[test]
+fn connections_that_name_no_instance_are_no_number_of_them() {
+    let shop = with_sessions(Db::on("postgres"));
+    shop.run(&["expand"], 0);
+    shop.run(&["backfill"], 0);
+    let joint = if shop.db.url.contains('?') { '&' } else { '?' };
+    let open = |name: &str| {
+        let url = format!("{}{joint}application_name={name}", shop.db.url);
+        Connection::new(Box::new(PostgresSession::open(&url).expect("a session")))
+    };
+    let config = |pattern: &str| {
+        let text = format!(
+            "[services.web]\nmin_instances = 2\n[fleet]\nsources = [{{ kind = \"sessions\"{pattern} }}]\n{}",
+            crate::support::project::SESSIONS_OF_TESTS
+        );
+        shop.project.file("migrate.toml", &text);
+    };
+    // The pool of one process.
+    config("");
+    let pool = ["web/1.2.0"; 4].map(open);
+    let unknown = shop.run(&["gate", "contract", "1"], 12);
+    let said = "1 of at least 2 instances of web are seen";
+    assert!(unknown.stdout.contains(said), "{unknown:?}");
+    drop(pool);
+    config(", pattern = \"{service}/{version}/{instance}\"");
+    let pools = ["web/1.2.0/a", "web/1.2.0/a", "web/1.2.0/b"].map(open);
+    crate::support::wait::eventually(crate::support::wait::GENEROUS, || {
+        let answer = shop.project.migrate(&["gate", "contract", "1"]);
+        (answer.code == 0).then_some(())
+    });
+    drop(pools);
 }
 
 #[test]
