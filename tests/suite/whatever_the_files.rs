@@ -387,7 +387,7 @@ scenario!(
         );
         shop.project.file(
             format!("{NAME}/expand.sql"),
-            &format!("{EXPAND}-- changed\n"),
+            &format!("{EXPAND}CREATE TABLE changed (id INTEGER);\n"),
         );
         let changed = shop.json(&["status"], 1);
         assert!(
