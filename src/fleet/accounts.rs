@@ -4,6 +4,7 @@
 //! an address is believed of every process behind it: this finds what was forgotten, and nobody who hides.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::pattern::Pattern;
 use crate::database::{Connection, DatabaseError, Reach, Session, Whose};
@@ -54,12 +55,37 @@ pub(super) async fn check(
         }
     };
     let strangers = open.iter().filter(|found| !is_held(found, &accounts));
-    let strangers = strangers.map(|found| &found.session);
-    let (unseen, known): (Vec<&Session>, Vec<&Session>) =
-        strangers.partition(|session| matches!(session.reach, Reach::Unseen { .. }));
+    let mut strangers: Vec<&Session> = strangers.map(|found| &found.session).collect();
+    if !strangers.is_empty() {
+        let ours = shown_meanwhile(connection).await;
+        strangers.retain(|session| !ours.contains(&session.id));
+    }
+    let (unseen, known): (Vec<&Session>, Vec<&Session>) = strangers
+        .into_iter()
+        .partition(|session| matches!(session.reach, Reach::Unseen { .. }));
     check.unaccounted = grouped(known.into_iter());
     check.unseen = beyond_sight(&grouped(unseen.into_iter()));
     check
+}
+
+/// How long a session of ours is given to show itself.
+const TO_SHOW_ITSELF: Duration = Duration::from_millis(100);
+
+/// The sessions that have shown a moment later that they are ours: MySQL knows one by its first statement, and one that
+/// has only just come in may have been met before. Whoever is gone by then was there.
+async fn shown_meanwhile(connection: &mut dyn Connection) -> BTreeSet<i64> {
+    tokio::time::sleep(TO_SHOW_ITSELF).await;
+    match connection.sessions().await {
+        Ok(sessions) => sessions
+            .into_iter()
+            .filter(|session| session.whose == Whose::Ours)
+            .map(|session| session.id)
+            .collect(),
+        Err(error) => {
+            tracing::debug!("sessions could not be looked at again: {error}");
+            BTreeSet::new()
+        }
+    }
 }
 
 /// A session, and what this machine knows of its client.

@@ -14,12 +14,14 @@ use crate::support::project::{Project, Signal};
 use crate::support::wait::poll;
 use crate::tried;
 
-/// Short, because the next coordinator waits for it to end.
+/// Short, because the next coordinator waits for it to end. What is killed beside it, in another database of the same
+/// server, is a session of nobody until the server has noticed.
 const CONFIG: &str = "\
 [services.web]
 min_instances = 0
 [fleet]
 coordinator_lease = \"100ms\"
+sessions = \"off\"
 ";
 
 const MANIFEST: &str = "\

@@ -31,7 +31,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "lease",
-        "ledger database project gate model crash process text",
+        "ledger database project gate model crash process interrupt text",
     ),
     (
         "fleet",
