@@ -131,6 +131,8 @@ impl<'a> Coordinator<'a> {
         if prepared.is_ok() {
             prepared = Ledger::settle(coordinator.connection.as_mut()).await;
         }
+        // What was said about the ledger's own tables is about no script.
+        let _ours = coordinator.connection.heard();
         match prepared {
             Ok(()) => Ok(coordinator),
             Err(error) => {
