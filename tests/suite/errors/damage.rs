@@ -48,10 +48,12 @@ scenario!(
         shop.project
             .file("0001_name/expand.sql", &EXPAND.replace('\n', "\r\n"));
         shop.run(&["status"], 0);
-        shop.project.file(
-            "0001_name/expand.sql",
-            &format!("{EXPAND}-- and a remark\n"),
-        );
+        // And neither is a remark.
+        let with_a_remark = format!("{EXPAND}-- and a remark\n");
+        shop.project.file("0001_name/expand.sql", &with_a_remark);
+        shop.run(&["status"], 0);
+        shop.project
+            .file("0001_name/expand.sql", &format!("{EXPAND}SELECT 1;\n"));
         for command in [
             &["expand"][..],
             &["backfill"],
@@ -87,7 +89,7 @@ scenario!(
         shop.run(&["contract"], 0);
         shop.project.file(
             "0001_name/contract.sql",
-            "ALTER TABLE users DROP COLUMN full_name;\n",
+            "ALTER TABLE users DROP COLUMN full_name; SELECT 1;\n",
         );
         shop.run(&["status"], 1);
     }
