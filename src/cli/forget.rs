@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::out::Out;
 use super::recording::Recording;
 use super::text;
-use crate::coordinator::{Forgotten, Which, forget};
+use crate::coordinator::{Admitted, Forgotten, Which, forget};
 use crate::ledger::KnownLease;
 use crate::model::InstanceState;
 
@@ -30,7 +30,7 @@ pub(super) enum FleetCommand {
 }
 
 #[derive(Args)]
-#[command(group(ArgGroup::new("which").required(true).args(["instance", "all_lost"])))]
+#[command(group(ArgGroup::new("which").required(true).args(["instance", "all_lost", "never_renewed"])))]
 pub(super) struct ForgetArgs {
     /// Its name, as `migrate fleet` shows it
     pub instance: Option<String>,
@@ -38,9 +38,13 @@ pub(super) struct ForgetArgs {
     /// database
     #[arg(long)]
     pub all_lost: bool,
-    /// With --all-lost also those that `migrate admit` has made: nobody renews them, so nothing here
+    /// Every lease that nobody has renewed since it was registered, although three renewals of the project's
+    /// terms are overdue: what somebody has made up
+    #[arg(long)]
+    pub never_renewed: bool,
+    /// With --all-lost or --never-renewed also those that `migrate admit` has made: nobody renews them, so nothing here
     /// tells whether their instances run
-    #[arg(long, requires = "all_lost", conflicts_with = "instance")]
+    #[arg(long, conflicts_with = "instance")]
     pub admitted: bool,
     /// Only those of this service
     #[arg(long)]
@@ -73,6 +77,14 @@ pub(super) async fn run(
         Some(name) => Which::Instance {
             name: name.clone(),
             service,
+        },
+        None if args.never_renewed => Which::NeverRenewed {
+            service,
+            admitted: if args.admitted {
+                Admitted::Too
+            } else {
+                Admitted::Not
+            },
         },
         None if args.admitted => Which::LostAndAdmitted { service },
         None => Which::Lost { service },
@@ -111,7 +123,7 @@ pub(super) async fn run(
         Forgotten::Ended { leases, going_on } => match &args.instance {
             Some(wanted) if leases.is_empty() => Err(unknown(wanted)),
             _ => {
-                show(&leases, &going_on, reason, out);
+                show(args.never_renewed, &leases, &going_on, reason, out);
                 Ok(0)
             }
         },
@@ -153,7 +165,13 @@ fn unknown(instance: &str) -> Failure {
     )
 }
 
-fn show(leases: &[KnownLease], going_on: &[KnownLease], reason: &str, out: &Out) {
+fn show(
+    is_of_never_renewed: bool,
+    leases: &[KnownLease],
+    going_on: &[KnownLease],
+    reason: &str,
+    out: &Out,
+) {
     if out.is_json() {
         let in_json = |leases: &[KnownLease]| -> Vec<_> {
             let each = leases.iter().map(|lease| {
@@ -172,7 +190,11 @@ fn show(leases: &[KnownLease], going_on: &[KnownLease], reason: &str, out: &Out)
         return;
     }
     if leases.is_empty() {
-        out.line("no lease is lost");
+        out.line(if is_of_never_renewed {
+            "no lease is one that nobody has renewed since it was registered"
+        } else {
+            "no lease is lost"
+        });
     }
     for lease in leases {
         let state = lease.state.map_or("ended", InstanceState::name);

@@ -18,13 +18,27 @@ pub enum Which {
     Lost { service: Option<String> },
     /// These, and all of one admission, which nobody renews: whether their instances run is not known.
     LostAndAdmitted { service: Option<String> },
+    /// All that nobody has renewed since they were registered, although three renewals are overdue by the project's own terms:
+    /// what somebody has made up. Those of one admission too, where `admitted` says so.
+    NeverRenewed {
+        service: Option<String>,
+        admitted: Admitted,
+    },
+}
+
+/// Whether leases of one admission are meant as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admitted {
+    Too,
+    Not,
 }
 
 impl Which {
     fn service(&self) -> Option<&str> {
         let (Self::Instance { service, .. }
         | Self::Lost { service }
-        | Self::LostAndAdmitted { service }) = self;
+        | Self::LostAndAdmitted { service }
+        | Self::NeverRenewed { service, .. }) = self;
         service.as_deref()
     }
 
@@ -48,6 +62,10 @@ impl Which {
             }
             Self::Lost { .. } => is_lost(),
             Self::LostAndAdmitted { .. } => lease.is_of_one_admission || is_lost(),
+            Self::NeverRenewed { admitted, .. } => {
+                let is_meant = *admitted == Admitted::Too || !lease.is_of_one_admission;
+                is_meant && lease.is_live() && lease.was_never_renewed(renew_ms)
+            }
         }
     }
 }
@@ -116,9 +134,11 @@ async fn forget_in(
     let mut leases = ledger.known_leases().await?;
     leases.retain(|lease| which.means(lease, renew_ms));
     // An instance that came back under its name renews its own lease: what is left of the one before is ended.
-    let (mut going_on, leases): (Vec<_>, Vec<_>) = leases
-        .into_iter()
-        .partition(|lease| matches!(lease.standing(renew_ms), Standing::Renewed { .. }));
+    let (mut going_on, leases): (Vec<_>, Vec<_>) = leases.into_iter().partition(|lease| {
+        // Of what was never renewed, the row alone says when a renewal is missed.
+        !matches!(which, Which::NeverRenewed { .. })
+            && matches!(lease.standing(renew_ms), Standing::Renewed { .. })
+    });
     if leases.is_empty() {
         let silent = |lease: &KnownLease| match lease.standing(renew_ms) {
             Standing::Renewed { ago_ms, left_ms } => Some((ago_ms, left_ms)),

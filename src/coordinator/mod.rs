@@ -45,7 +45,7 @@ pub use drift::{Changed, Drift};
 pub use error::{CoordinatorError, ScriptFailure};
 pub use facts::{measure_if_clear, soak};
 pub use flaws::flaws_on_paper;
-pub use forget::{Forgotten, Which, forget};
+pub use forget::{Admitted, Forgotten, Which, forget};
 pub use observe::{
     Purpose, Situation, connect, connect_to_record, is_nothing_yet, nothing_yet, observe,
     observe_with, record, record_deploy, survey,

@@ -136,7 +136,11 @@ pub(super) fn too_many_versions(snapshot: &Snapshot) -> Option<Blocker> {
             "{} versions of {service} are said to be live, and more than {MOST_VERSIONS} are not believed",
             labels.len()
         ),
-        "look with `migrate fleet` at who reports them; delete the rows of the ledger's table `leases` that stand for nothing that runs",
+        format!(
+            "look with `migrate fleet` at who reports them, and mend a source that lists them. Leases that somebody has made up are ended by \
+             `migrate fleet forget --never-renewed --service {service} --reason TEXT`, once three renewals are overdue; with `--admitted` \
+             also those of `migrate admit`, where nothing runs by them"
+        ),
     );
     blocker.service = Some(service.to_owned());
     blocker.examples = labels.into_iter().take(3).map(ToOwned::to_owned).collect();

@@ -74,6 +74,24 @@ impl KnownLease {
     }
 }
 
+impl KnownLease {
+    /// Whether it has not run out.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        self.expires_at > self.now
+    }
+
+    /// Whether nobody has renewed it since it was registered, and three renewals are overdue, `renew_ms` apart: whoever
+    /// holds a lease renews it sooner for the first time. What its own row says of that is not believed.
+    #[must_use]
+    pub fn was_never_renewed(&self, renew_ms: i64) -> bool {
+        let since = self.now.saturating_sub(self.registered_at);
+        // Nobody registers in time to come.
+        let is_overdue = since > renew_ms.saturating_mul(3) || since < renew_ms.saturating_neg();
+        self.renewed_at <= self.registered_at && is_overdue
+    }
+}
+
 /// What became of ending a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {

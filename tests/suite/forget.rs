@@ -181,3 +181,56 @@ scenario!(
         shop.changes_nothing(&DEAD, 1);
     }
 );
+
+scenario!(
+    fn versions_that_somebody_made_up_are_ended_by_the_command_that_is_named(db: Db) {
+        let shop = Shop::backfilled(db);
+        let live = shop.instance("1.2.0", "server-1");
+        let now = match shop.db.backend.name {
+            "mysql" => {
+                "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000)"
+            }
+            "postgres" => "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+            _ => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+        };
+        let now = shop.db.value(&format!("SELECT {now}"));
+        let leases = shop.ledger("leases");
+        let each = (0..1011).map(|i| {
+            format!("('d{i}', 'web', '7.{i}.0', 'i{i}', 1, {now} - 600000, {now} - 600000, 250000000, {now} + 300000000)")
+        });
+        let rows: Vec<String> = each.collect();
+        shop.db.execute(&format!(
+            "INSERT INTO {leases} (id, service, version, instance, state, registered_at, renewed_at, renew_ms, expires_at) VALUES {}",
+            rows.join(", ")
+        ));
+        let unknown = shop.run(&["gate", "deploy", "web=1.2.0"], 12);
+        let named = "`migrate fleet forget --never-renewed --service web --reason TEXT`";
+        assert!(unknown.stdout.contains(named), "{unknown:?}");
+        let status = shop.project.migrate(&["status"]);
+        assert!(
+            !status.stdout.contains("any version may start now"),
+            "{status:?}"
+        );
+        assert!(status.stdout.contains("are not believed"), "{status:?}");
+        let forget = [
+            "fleet",
+            "forget",
+            "--never-renewed",
+            "--service",
+            "web",
+            "--reason",
+            "made up",
+        ];
+        let forgot = shop.json(&forget, 0);
+        assert_eq!(forgot["forgot"].as_array().map(Vec::len), Some(1011));
+        assert_eq!(instances(&shop), ["server-1"]);
+        shop.run(&["gate", "deploy", "web=1.2.0"], 0);
+        let none = shop.run(&forget, 0);
+        assert!(
+            none.stdout
+                .contains("no lease is one that nobody has renewed"),
+            "{none:?}"
+        );
+        drop(live);
+    }
+);
