@@ -124,6 +124,11 @@ install_application() {
     has_application || fail "$packages were installed, and still do not work together. $way_out"
 }
 
+install_openssl() {
+    find_apt 'openssl, which makes the certificates of the tests,' 'Install openssl.'
+    $apt install -y --no-install-recommends openssl >&2 || fail 'apt-get could not install openssl. Install openssl.'
+}
+
 command -v cargo >/dev/null 2>&1 || fail 'cargo is missing: install Rust from https://rustup.rs'
 compiler=${CC:-cc}
 command -v "${compiler%% *}" >/dev/null 2>&1 || fail "no C compiler ($compiler): SQLite is built from source and Rust links with it. On Debian: apt-get install gcc libc6-dev"
@@ -136,6 +141,7 @@ if [ -z "${TEST_MYSQL_URL:-}" ]; then
 fi
 has_pooler || install_pooler
 has_application || install_application
+command -v openssl >/dev/null 2>&1 || install_openssl
 
 # Snapshots are accepted by hand, never by a test run.
 unset INSTA_FORCE_PASS
@@ -163,6 +169,13 @@ print_crash_matrix() {
             exit missing || count < 16
         }' || fail 'the crash matrix is not whole'
 }
+
+# Most tests wait for a server or for a process most of the time, so more of them than there are cores run at once.
+if [ -z "${RUST_TEST_THREADS:-}" ]; then
+    cores=$(nproc 2>/dev/null || echo 2)
+    RUST_TEST_THREADS=$((cores > 4 ? cores : 4))
+    export RUST_TEST_THREADS
+fi
 
 crash_matrix=${CARGO_TARGET_DIR:-target}/tmp/crash-matrix
 rm -rf "$crash_matrix"
