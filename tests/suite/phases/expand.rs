@@ -153,7 +153,7 @@ scenario!(
             ],
             0,
         );
-        let refused = shop.run(&["gate", "deploy", "web=1.2.0"], 11);
+        let refused = shop.run(&["gate", "deploy", "web=1.2.0"], 10);
         // Nothing of a row is stale where a value more is allowed.
         assert!(
             refused.stdout.contains("right in the new format only"),

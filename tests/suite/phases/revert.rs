@@ -59,7 +59,7 @@ scenario!(
         ];
         shop.run(&admit, 0);
         let data = shop.data();
-        let held = shop.run(&["revert", NAME], 11);
+        let held = shop.run(&["revert", NAME], 10);
         for part in ["web 1.1.0", "server-3", "the new format"] {
             assert!(held.stdout.contains(part), "{part} in {held:?}");
         }
