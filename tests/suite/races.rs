@@ -222,7 +222,7 @@ fn a_ledger_that_stays_locked_is_given_up() {
         let parts = match backend {
             "postgres" => ["held by session", "`SELECT pg_terminate_backend("],
             "mysql" => ["held by session", "`KILL "],
-            _ => ["when whoever writes to the database has ended"; 2],
+            _ => ["held by process", "`kill "],
         };
         let said = given_up
             .stderr
