@@ -334,37 +334,74 @@ pub(super) struct NewColumn {
     /// `UNIQUE NULLS NOT DISTINCT`.
     pub nulls_collide: bool,
     pub has_default: bool,
-    /// Its value differs from row to row: identity, serial, generated.
-    pub computed: bool,
-    /// One of its CHECKs looks at more than this column, or rejects NULL.
-    pub strict_check: bool,
+    /// It numbers itself: identity, serial.
+    pub numbered: bool,
+    /// It is computed from other columns.
+    pub generated: bool,
+    pub references: bool,
+    pub check: Check,
+}
+
+/// What the CHECKs of a new column say of rows that leave it out.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) enum Check {
+    #[default]
+    No,
+    /// They let NULL pass, or the default, whichever it gets.
+    Passes,
+    /// They look at more than this column, or may refuse what it gets.
+    Strict,
 }
 
 impl NewColumn {
     /// Whether INSERTs of old versions leave it NULL.
     pub fn is_left_null(&self) -> bool {
-        !(self.not_null || self.primary_key || self.has_default || self.computed)
+        !(self.not_null || self.primary_key || self.has_default || self.numbered || self.generated)
     }
 
-    /// REFERENCES does not matter here: old INSERTs leave NULL, or a default that was checked when the
-    /// column was added. That rows of new versions may then hold on to a parent is as true of a new table
-    /// with a foreign key, and no table would ever be additive if that counted.
+    /// REFERENCES does not matter where old INSERTs leave NULL. That rows of new versions may then hold on to a
+    /// parent is as true of a new table with a foreign key, and no table would ever be additive if that counted.
+    /// A default is checked only against rows that are there when the column is added, and its parent may go; what is
+    /// computed from the columns of old versions may be anything.
     pub fn effect(&self) -> Effect {
         let name = &self.name;
-        let why = if (self.not_null || self.primary_key) && !self.has_default && !self.computed {
+        let has_value = self.has_default || self.numbered || self.generated;
+        let why = if (self.not_null || self.primary_key) && !has_value {
             format!(
                 "adds `{name}` as NOT NULL without a default: INSERTs of old versions would fail"
             )
+        } else if let Some(constraint) = self.constraint().filter(|_| self.generated) {
+            format!(
+                "adds `{name}` as {constraint}, and computes it from what old versions write, which may not satisfy that"
+            )
         } else if (self.unique || self.primary_key)
-            && !self.computed
+            && !self.numbered
             && (self.has_default || self.nulls_collide)
         {
             format!("adds `{name}` as UNIQUE: rows that old versions insert all get the same value")
-        } else if self.strict_check {
+        } else if self.check == Check::Strict {
             format!("adds `{name}` with a CHECK that rows of old versions may not satisfy")
+        } else if self.references && has_value {
+            format!(
+                "adds `{name}` with a foreign key that its default may not satisfy: rows that old versions insert get it"
+            )
         } else {
             return Effect::Additive;
         };
         Effect::Destructive { why }
+    }
+
+    fn constraint(&self) -> Option<&'static str> {
+        if self.not_null {
+            Some("NOT NULL")
+        } else if self.unique || self.primary_key {
+            Some("UNIQUE")
+        } else if self.check != Check::No {
+            Some("a column with a CHECK")
+        } else if self.references {
+            Some("a foreign key")
+        } else {
+            None
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::facts::Grammar;
-use super::{Mode, ScriptError};
+use super::facts::{Check, Grammar};
+use super::{Mode, ScriptError, checked};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
@@ -163,14 +163,27 @@ pub(super) fn mode(text: &str, statements: &[Range<usize>]) -> Result<Mode, Scri
     Ok(mode)
 }
 
-/// Whether a CHECK in a column definition is one that rows without a say in it may fail: it looks at other
-/// columns, calls a function, or (with no default to take its place) rejects NULL.
-pub(super) fn strict_check(
+/// What the CHECKs in a column definition say of rows that leave the column out.
+pub(super) fn check(
     text: &str,
     tokens: &[Token],
     has_default: bool,
     is_column: impl Fn(&str) -> bool,
-) -> bool {
+) -> Check {
+    if !checked::has_check(text, tokens) {
+        return Check::No;
+    }
+    let passes = if has_default {
+        checked::default_passes(text, tokens, is_column)
+    } else {
+        !strict_check(text, tokens, is_column)
+    };
+    if passes { Check::Passes } else { Check::Strict }
+}
+
+/// Whether a CHECK in a column definition is one that rows without a say in it may fail: it looks at other
+/// columns, calls a function, or rejects NULL.
+pub(super) fn strict_check(text: &str, tokens: &[Token], is_column: impl Fn(&str) -> bool) -> bool {
     let mut inside = 0usize;
     let mut after: [&str; 2] = ["", ""];
     let mut opening = false;
@@ -199,7 +212,7 @@ pub(super) fn strict_check(
                     && tokens
                         .get(index + 1)
                         .is_some_and(|next| next.kind == Kind::Open);
-                if (rejects_null && !has_default) || !known || (calls && !is_cast) {
+                if rejects_null || !known || (calls && !is_cast) {
                     return true;
                 }
             }

@@ -5,6 +5,7 @@
 //!
 //! Invariant: nothing that is not recognised is ever taken for [`Effect::Additive`].
 
+mod checked;
 mod context;
 mod dependents;
 mod facts;

@@ -39,7 +39,7 @@ pub(super) fn columns_behind(text: &str, tokens: &[Token], words: &[&str]) -> Op
 /// The columns of a CHECK that lets a row pass in which they are NULL.
 pub(super) fn checked(text: &str, tokens: &[Token]) -> Option<Vec<usize>> {
     let columns = std::cell::RefCell::new(Vec::<String>::new());
-    let is_strict = lexeme::strict_check(text, tokens, false, |word| {
+    let is_strict = lexeme::strict_check(text, tokens, |word| {
         columns.borrow_mut().push(word.to_owned());
         true
     });

@@ -1,9 +1,9 @@
 //! `ALTER TABLE`: several actions at once, of which the most dangerous decides. The server carries them out
 //! together or not at all.
 
-use super::super::facts::{Facts, Name, Needs, NewColumn};
+use super::super::facts::{Check, Facts, Name, Needs, NewColumn};
 use super::super::lexeme::{self, Kind};
-use super::super::{Effect, Loss, Object, ObjectKind, Verb, nulls};
+use super::super::{Effect, Loss, Object, ObjectKind, Verb, checked, nulls};
 use super::cursor::Cursor;
 use super::lexer::unquote;
 
@@ -237,15 +237,16 @@ fn new_column(table: &Name, mut cursor: Cursor<'_>) -> Facts {
         unique: has(&["unique"]),
         nulls_collide: false,
         has_default,
-        computed: has(&["auto_increment"]) || has(&["as"]) || has(&["serial"]),
-        strict_check: false,
+        numbered: has(&["auto_increment"]) || has(&["serial"]),
+        generated: checked::has_word(cursor.text, cursor.tokens, "as"),
+        references: checked::has_word(cursor.text, cursor.tokens, "references"),
+        check: Check::No,
         name: name.clone(),
     };
-    column.strict_check = lexeme::strict_check(cursor.text, cursor.tokens, has_default, |word| {
+    column.check = lexeme::check(cursor.text, cursor.tokens, has_default, |word| {
         unquote(word).eq_ignore_ascii_case(&name)
     });
-    let is_computed = has(&["as", "("]) || has(&["as"]);
-    let effect = if is_computed && lexeme::may_fail(cursor.text, cursor.tokens) {
+    let effect = if column.generated && lexeme::may_fail(cursor.text, cursor.tokens) {
         Effect::Destructive {
             why: format!(
                 "adds `{name}`, whose expression may fail for rows that old versions write"

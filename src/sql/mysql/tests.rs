@@ -429,3 +429,60 @@ fn queries_of_the_manifest() {
         );
     }
 }
+
+#[test]
+fn new_columns_that_may_not_satisfy_their_own_constraints() {
+    check(
+        Dialect::Mysql,
+        &[
+            (
+                "ALTER TABLE t ADD a INT GENERATED ALWAYS AS (b + 1) VIRTUAL",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT AS (b + 1) STORED UNIQUE",
+                "destructive UNIQUE outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT AS (b + 1) STORED UNIQUE KEY",
+                "destructive UNIQUE outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT AS (b + 1) STORED NOT NULL",
+                "destructive NOT NULL outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT AS (b + 1) VIRTUAL CHECK (a > 0)",
+                "destructive CHECK outside",
+            ),
+            (
+                "ALTER TABLE t ADD a BIGINT REFERENCES u (id)",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a BIGINT DEFAULT 7 REFERENCES u (id)",
+                "destructive foreign key outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT DEFAULT 7 CHECK (a > 10)",
+                "destructive CHECK outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT NOT NULL DEFAULT 7 CHECK (`a` > 0) AFTER b",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a VARCHAR(9) NOT NULL DEFAULT 'b' CHECK (a in ('c', 'b'))",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a BIGINT NOT NULL AUTO_INCREMENT UNIQUE",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP",
+                "additive outside",
+            ),
+        ],
+    );
+}

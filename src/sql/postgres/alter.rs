@@ -2,7 +2,7 @@
 
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
-use super::super::facts::{Facts, Name, Needs, NewColumn, Subject, Unless};
+use super::super::facts::{Check, Facts, Name, Needs, NewColumn, Subject, Unless};
 use super::super::{Effect, Object, ObjectKind, Verb, lexeme, nulls};
 use super::statement::{PASSES_TRIGGERS, cascades};
 use super::{lexer, read, tree};
@@ -321,10 +321,15 @@ fn new_column(action: &SyntaxNode) -> NewColumn {
         .contains(&typ.name.as_str())
     });
     let text = action.text().to_string();
-    let strict_check = lexer::lex(&text).map_or(true, |tokens| {
-        lexeme::strict_check(&text, &tokens, has_default, |word| {
+    let check = lexer::lex(&text).map_or(Check::Strict, |tokens| {
+        lexeme::check(&text, &tokens, has_default, |word| {
             tree::folded(word).as_deref() == Some(&name)
         })
+    });
+    // An identity is a generated constraint as well.
+    let generated = of(K::GENERATED_CONSTRAINT);
+    let identity = generated.is_some_and(|generated| {
+        tree::tokens(generated).any(|token| token.text().eq_ignore_ascii_case("identity"))
     });
     NewColumn {
         not_null: of(K::NOT_NULL_CONSTRAINT).is_some(),
@@ -332,8 +337,10 @@ fn new_column(action: &SyntaxNode) -> NewColumn {
         unique: of(K::UNIQUE_CONSTRAINT).is_some(),
         nulls_collide: tree::within(action, K::NULLS_NOT_DISTINCT),
         has_default,
-        computed: serial || of(K::GENERATED_CONSTRAINT).is_some(),
-        strict_check,
+        numbered: serial || identity,
+        generated: generated.is_some() && !identity,
+        references: of(K::REFERENCES_CONSTRAINT).is_some(),
+        check,
         name,
     }
 }

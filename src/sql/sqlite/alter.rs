@@ -81,14 +81,14 @@ fn new_column(sql: &str, tokens: &[Token], definition: &ColumnDefinition<'_>) ->
             ColumnConstraint::NotNull { nullable, .. } => column.not_null |= !nullable,
             ColumnConstraint::Unique(_) => column.unique = true,
             ColumnConstraint::Default(value) => column.has_default = !is_null(value),
-            ColumnConstraint::Generated { .. } => column.computed = true,
+            ColumnConstraint::Generated { .. } => column.generated = true,
+            ColumnConstraint::ForeignKey { .. } => column.references = true,
             ColumnConstraint::Check(_)
             | ColumnConstraint::Defer(_)
-            | ColumnConstraint::Collate { .. }
-            | ColumnConstraint::ForeignKey { .. } => {}
+            | ColumnConstraint::Collate { .. } => {}
         }
     }
-    column.strict_check = lexeme::strict_check(sql, tokens, column.has_default, |word| {
+    column.check = lexeme::check(sql, tokens, column.has_default, |word| {
         lexer::unquote(word).eq_ignore_ascii_case(&column.name)
     });
     column

@@ -254,3 +254,46 @@ fn queries_and_backfills() {
         );
     }
 }
+
+#[test]
+fn new_columns_that_may_not_satisfy_their_own_constraints() {
+    check(
+        Dialect::Sqlite,
+        &[
+            ("ALTER TABLE t ADD COLUMN a AS (lower(b))", "additive"),
+            (
+                "ALTER TABLE t ADD COLUMN a AS (lower(b)) NOT NULL",
+                "destructive NOT NULL",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a INT GENERATED ALWAYS AS (b + 1) VIRTUAL CHECK (a > 0)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a AS (b) REFERENCES u (id)",
+                "destructive foreign key",
+            ),
+            ("ALTER TABLE t ADD COLUMN a INT REFERENCES u", "additive"),
+            (
+                "ALTER TABLE t ADD COLUMN a INT DEFAULT 7 REFERENCES u",
+                "destructive foreign key",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a INT DEFAULT (7) CHECK (a > 10)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a INT NOT NULL DEFAULT (7) CHECK (a >= 0)",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a TEXT NOT NULL DEFAULT 'b' CHECK (\"a\" IN ('b', 'c'))",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(a))",
+                "additive",
+            ),
+        ],
+    );
+}
