@@ -47,6 +47,8 @@ scenario!(
             "0001_name/expand.sql",
             "CREATE TABLE extra (id INTEGER);\nSELECT 1.5, CURRENT_TIMESTAMP;\n",
         );
+        shop.project
+            .file("0001_name/revert.sql", "DROP TABLE extra;\n");
         shop.run(&["expand", NAME], 0);
         assert_eq!(shop.phase(1), "expanded");
     }
@@ -55,6 +57,8 @@ scenario!(
 scenario!(
     fn of_statements_sent_together_the_one_that_failed_is_named(db: Db) {
         let shop = Shop::with_name(db);
+        shop.project
+            .file("0001_name/revert.sql", "DROP TABLE extra;\n");
         let script = |column: &str| {
             let text = format!(
                 "-- Ä: counted in characters\nCREATE TABLE extra (id INTEGER, n INTEGER);\n\
@@ -190,6 +194,10 @@ scenario!(
         shop.project.file(
             "0001_name/expand.sql",
             "ALTER TABLE nowhere ADD COLUMN name TEXT;\n",
+        );
+        shop.project.file(
+            "0001_name/revert.sql",
+            "ALTER TABLE nowhere DROP COLUMN name;\n",
         );
         shop.project.migration(
             "0002_more",
