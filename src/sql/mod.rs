@@ -7,6 +7,7 @@
 
 mod checked;
 mod context;
+mod copied;
 mod dependents;
 mod facts;
 mod instant;
@@ -28,6 +29,7 @@ mod tests;
 
 use std::ops::Range;
 
+pub use copied::Copied;
 pub use dependents::{
     Attached, Commits, Dependent, Dependents, Gone, How, Inventory, Left, Lost, Met, Relation,
     RelationKind, Runs, Texts, Visible,

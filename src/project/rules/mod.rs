@@ -7,6 +7,7 @@ mod no_transaction;
 mod postgres;
 mod shadowed;
 mod sqlite;
+mod swapped;
 mod takes;
 
 use crate::model::Step;
@@ -71,6 +72,7 @@ const RULES: &[Rule] = &[
     postgres::new_values,
     shadowed::check,
     sqlite::check,
+    swapped::check,
 ];
 
 /// What is wrong with a query that stands in the manifest.

@@ -251,7 +251,7 @@ fn is_carried_over(script: &Script, gone: &Gone, column: &str) -> bool {
 }
 
 /// Whether these statements make what goes, or its table.
-fn makes(statements: &[Statement], gone: &Gone, dialect: Dialect) -> bool {
+pub(super) fn makes(statements: &[Statement], gone: &Gone, dialect: Dialect) -> bool {
     let is = |name: &str, wanted: &str| dialect.may_be_same_name(name, wanted);
     let makes = |object: &Object| match (object.kind, &gone.column) {
         (ObjectKind::Table, _) => match object.verb {

@@ -248,6 +248,118 @@ fn a_rebuilt_table_forgets_no_column() {
     }
 }
 
+/// A table that takes the place of another one has all of its rows, or somebody vouches for it.
+#[test]
+fn a_rebuilt_table_has_all_rows() {
+    const SWAP: &str = "DROP TABLE other;\nALTER TABLE o RENAME TO other;\n";
+    const MADE: &str = "CREATE TABLE o (id INT PRIMARY KEY, a INT);\n";
+    let services = "[services.web]\nold = \"<1.2.0\"\n";
+    let fills = [
+        ("", false),
+        ("INSERT INTO o SELECT id, a FROM other;\n", true),
+        (
+            "INSERT INTO o (id, a) SELECT id, (SELECT max(x) FROM y WHERE y.id = other.id LIMIT 1) FROM other ORDER BY id, a;\n",
+            true,
+        ),
+        (
+            "INSERT INTO o SELECT t.id, p.a FROM other AS t LEFT JOIN p ON p.id = t.id LEFT OUTER JOIN q ON q.id = t.id;\n",
+            true,
+        ),
+        (
+            "INSERT INTO o SELECT id, a FROM other WHERE id < 5;\n",
+            false,
+        ),
+        ("INSERT INTO o SELECT id, a FROM other LIMIT 5;\n", false),
+        ("INSERT INTO o SELECT DISTINCT id, a FROM other;\n", false),
+        (
+            "INSERT INTO o SELECT id, max(a) FROM other GROUP BY id;\n",
+            false,
+        ),
+        (
+            "INSERT INTO o SELECT t.id, t.a FROM other t JOIN p ON p.id = t.id;\n",
+            false,
+        ),
+        ("INSERT INTO o SELECT t.id, t.a FROM other t, p;\n", false),
+        ("INSERT INTO o SELECT id, a FROM another;\n", false),
+        ("INSERT INTO o VALUES (1, 1);\n", false),
+        (
+            "CREATE TABLE b AS SELECT * FROM other;\nINSERT INTO o SELECT id, a FROM b;\n",
+            true,
+        ),
+        (
+            "CREATE TABLE b AS SELECT * FROM other WHERE id < 5;\nINSERT INTO o SELECT id, a FROM b;\n",
+            false,
+        ),
+    ];
+    let whole = [
+        (
+            "CREATE TABLE o AS SELECT * FROM other;\nDROP TABLE other;\nALTER TABLE o RENAME TO other;\n",
+            true,
+        ),
+        (
+            "CREATE TABLE o AS SELECT * FROM other WHERE a = 1;\nDROP TABLE other;\nALTER TABLE o RENAME TO other;\n",
+            false,
+        ),
+        (
+            "ALTER TABLE other RENAME TO aside;\nCREATE TABLE other (id INT, a INT);\nINSERT INTO other SELECT id, a FROM aside;\nDROP TABLE aside;\n",
+            true,
+        ),
+        (
+            "ALTER TABLE other RENAME TO aside;\nCREATE TABLE other (id INT, a INT);\nINSERT INTO other SELECT id, a FROM aside WHERE id > 1;\nDROP TABLE aside;\n",
+            false,
+        ),
+        (
+            "DROP TABLE other;\nCREATE TABLE other (id INT, a INT);\n",
+            false,
+        ),
+        // What was left of an attempt goes first.
+        (
+            "DROP TABLE IF EXISTS o;\nCREATE TABLE o (id INT, a INT);\nINSERT INTO o SELECT id, a FROM other;\nDROP TABLE other;\nALTER TABLE o RENAME TO other;\n",
+            true,
+        ),
+        // It was there before, and is filled by now.
+        (
+            "DROP TABLE other;\nALTER TABLE filled RENAME TO other;\n",
+            true,
+        ),
+    ];
+    let fills = fills.map(|(fill, is_fine)| (format!("{MADE}{fill}{SWAP}"), is_fine));
+    let whole = whole.map(|(sql, is_fine)| (sql.to_owned(), is_fine));
+    for (sql, is_fine) in fills.into_iter().chain(whole) {
+        for dialect in EVERYWHERE {
+            let manifest = format!("description = \"x\"\n{services}");
+            let files = [
+                ("0003_x/migration.toml", manifest.as_str()),
+                ("0003_x/contract.sql", sql.as_str()),
+            ];
+            let found = of(dialect, &files);
+            let expected: &[&str] = if is_fine { &[] } else { &["loses-rows"] };
+            assert_eq!(codes(&found), expected, "{dialect} {sql}: {found:?}");
+        }
+    }
+    // An allowance for the DROP says nothing of rows that the copy leaves out; one for the copy does.
+    for dialect in EVERYWHERE {
+        let sql = format!("{MADE}INSERT INTO o SELECT id, a FROM other WHERE id < 5;\n{SWAP}");
+        for (allowed, expected) in [
+            (&["DROP TABLE other"][..], &["loses-rows"][..]),
+            (&["DROP TABLE other", "INSERT INTO o SELECT"], &[]),
+        ] {
+            let mut manifest = "description = \"x\"\n".to_owned();
+            for statement in allowed {
+                manifest.push_str(&format!(
+                    "[[expand.allow]]\nstatement = \"{statement}\"\nreason = \"a test\"\n"
+                ));
+            }
+            let files = [
+                ("0003_x/migration.toml", manifest.as_str()),
+                ("0003_x/expand.sql", sql.as_str()),
+            ];
+            let found = of(dialect, &files);
+            assert_eq!(codes(&found), expected, "{dialect}: {found:?}");
+        }
+    }
+}
+
 /// Every expand may come before any contract.
 #[test]
 fn a_contract_leaves_what_a_later_migration_needs() {

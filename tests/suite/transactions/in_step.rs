@@ -169,7 +169,7 @@ fn every_way_to_weaken_a_trigger_is_refused() {
         "CREATE OR REPLACE FUNCTION users_sync() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := 'x'; RETURN NEW; END $$;\n"
             .to_owned(),
         format!(
-            "CREATE TABLE users_new (LIKE users INCLUDING ALL);\n{}ALTER TABLE users RENAME TO users_old;\n\
+            "CREATE TABLE users_new (LIKE users INCLUDING ALL);\nINSERT INTO users_new SELECT * FROM users;\n{}ALTER TABLE users RENAME TO users_old;\n\
              ALTER TABLE users_new RENAME TO users;\n",
             create("BEFORE INSERT", "users_new")
         ),

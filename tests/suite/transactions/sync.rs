@@ -278,7 +278,7 @@ fn a_trigger_that_no_longer_fires_is_lost() {
             &["ALTER TABLE users RENAME TO"],
         ),
         (
-            "-- migrate: no-transaction\nCREATE TABLE users_new (LIKE users INCLUDING ALL);\n\
+            "-- migrate: no-transaction\nCREATE TABLE users_new (LIKE users INCLUDING ALL);\nINSERT INTO users_new SELECT * FROM users;\n\
              ALTER TABLE users RENAME TO users_old;\nALTER TABLE users_new RENAME TO users;\n",
             &["ALTER TABLE users RENAME TO"],
         ),

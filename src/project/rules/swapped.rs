@@ -1,0 +1,162 @@
+//! A table that takes the place of another one, without all of its rows: the versions that live find an empty table, or
+//! half of one, and where the old table is dropped nothing brings them back.
+
+use crate::model::Step;
+use crate::sql::{Copied, Dialect, Effect, Gone, Object, ObjectKind, Script, Statement, Verb};
+
+use super::super::finding::Finding;
+use super::super::scripts::first_line;
+use super::Scripts;
+use super::takes::makes;
+
+pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
+    let mut found = Vec::new();
+    for (step, script) in scripts.whole() {
+        for (index, statement) in script.statements.iter().enumerate() {
+            for gone in statement.gone() {
+                let before = script.statements.get(..index).unwrap_or_default();
+                if gone.column.is_some() || makes(before, &gone, scripts.dialect) {
+                    continue;
+                }
+                let finding = Swap::of(scripts, step, script, index, &gone)
+                    .and_then(|swap| swap.finding(script));
+                found.extend(finding.map(|finding| (step, finding)));
+            }
+        }
+    }
+    found
+}
+
+/// A table that goes, and one of the script's own that bears its name afterwards.
+struct Swap<'s> {
+    gone: &'s Gone,
+    /// The name under which the new table is made.
+    made_as: String,
+    /// The statement that somebody may vouch for where nothing is copied.
+    at: usize,
+}
+
+impl<'s> Swap<'s> {
+    fn of(
+        scripts: &Scripts<'_>,
+        step: Step,
+        script: &Script,
+        index: usize,
+        gone: &'s Gone,
+    ) -> Option<Self> {
+        let dialect = scripts.dialect;
+        let later = script.statements.get(index..)?;
+        let back = later
+            .iter()
+            .flat_map(Statement::objects)
+            .find(|object| object.kind == ObjectKind::Table && gone.is_back(dialect, object))?;
+        if back.verb == Verb::Create {
+            // A table that only helps is dropped first if one was left, and goes again.
+            let goes_again =
+                later.iter().skip(1).flat_map(Statement::gone).any(|again| {
+                    again.column.is_none() && same(dialect, &again.table, &gone.table)
+                });
+            return (!goes_again).then(|| Self {
+                gone,
+                made_as: back.name.clone(),
+                at: index,
+            });
+        }
+        // One that was there before the script was filled by a backfill, or by triggers.
+        let made_by_expand = step != Step::Expand
+            && scripts
+                .expand
+                .is_some_and(|expand| maker(&expand.statements, dialect, &back.name).is_some());
+        let at = maker(&script.statements, dialect, &back.name)?;
+        (!made_by_expand).then(|| Self {
+            gone,
+            made_as: back.name.clone(),
+            at,
+        })
+    }
+
+    fn finding(&self, script: &Script) -> Option<Finding> {
+        let dialect = script.dialect;
+        let table = &self.gone.table;
+        let mut sources = vec![table.clone()];
+        let is_one_of =
+            |names: &[String], name: &str| names.iter().any(|one| same(dialect, one, name));
+        let is_new = |name: &str| same(dialect, name, &self.made_as) || same(dialect, name, table);
+        let mut partly: Option<(usize, Copied)> = None;
+        for (index, statement) in script.statements.iter().enumerate() {
+            for object in statement.objects() {
+                let to = object.renamed_to.as_ref().filter(|_| is_table(object));
+                if let Some(to) = to.filter(|_| is_one_of(&sources, &object.name)) {
+                    sources.push(to.clone());
+                }
+            }
+            if self.may_keep(dialect, statement) {
+                return None;
+            }
+            let Some(copied) = statement.copied(dialect) else {
+                continue;
+            };
+            let from = copied.from.as_deref();
+            let is_whole =
+                copied.leaves_out.is_none() && from.is_some_and(|from| is_one_of(&sources, from));
+            match (is_whole, is_new(&copied.into)) {
+                (true, true) => return None,
+                (true, false) => sources.push(copied.into),
+                (false, true) if partly.is_none() => partly = Some((index, copied)),
+                (false, _) => {}
+            }
+        }
+        let (at, why) = match partly {
+            Some((index, copied)) => (
+                index,
+                match copied.leaves_out {
+                    Some(word) => format!("this may leave out rows of `{table}` ({word})"),
+                    None => format!("this does not copy the rows of `{table}` as they are"),
+                },
+            ),
+            None => (
+                self.at,
+                format!("nothing in this script copies the rows of `{table}`"),
+            ),
+        };
+        let finding = Finding::new(
+            "loses-rows",
+            first_line(script.statements.get(at)?),
+            format!("{why}, and another table takes its place: live versions no longer find them"),
+            format!(
+                "copy all of them with one `INSERT INTO … SELECT … FROM {table}`, without WHERE, LIMIT, DISTINCT, GROUP BY or an inner join"
+            ),
+        );
+        Some(finding.excusable(at))
+    }
+
+    /// What may bring the rows by other means: code, or the old table itself as a part of the new one.
+    fn may_keep(&self, dialect: Dialect, statement: &Statement) -> bool {
+        let mentions = |name: &str| dialect.mentions(&statement.text, name);
+        let names_it = || mentions(&self.gone.table) || mentions(&self.made_as);
+        let is_code = matches!(statement.effect, Effect::Unknown { .. });
+        let attaches = || ["attach", "inherit", "exchange"].into_iter().any(mentions);
+        let is_alter = statement
+            .objects()
+            .all(|object| object.verb != Verb::Create);
+        statement.copied(dialect).is_none() && (is_code || is_alter && attaches()) && names_it()
+    }
+}
+
+fn same(dialect: Dialect, a: &str, b: &str) -> bool {
+    dialect.may_be_same_name(a, b)
+}
+
+const fn is_table(object: &Object) -> bool {
+    matches!(object.kind, ObjectKind::Table)
+}
+
+/// The statement that makes a table of this name.
+fn maker(statements: &[Statement], dialect: Dialect, name: &str) -> Option<usize> {
+    statements.iter().position(|statement| {
+        let mut objects = statement.objects();
+        objects.any(|object| {
+            is_table(object) && object.verb == Verb::Create && same(dialect, &object.name, name)
+        })
+    })
+}
