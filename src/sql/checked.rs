@@ -36,6 +36,51 @@ pub(super) fn default_passes(
         .all(|condition| column.passes(condition, 0))
 }
 
+/// Whether the token here, in a CHECK, has a NULL answered with something else than NULL, and not with true: `a IS TRUE`.
+pub(super) fn refuses_null(text: &str, tokens: &[Token], at: usize) -> bool {
+    let is = |at: usize, word: &str| {
+        tokens
+            .get(at)
+            .is_some_and(|token| token.is_word(text, word))
+    };
+    let sign = |at: usize| tokens.get(at).map_or("", |token| token.text(text));
+    let asks_later = || (at + 1..tokens.len()).any(|later| is(later, "is") || is(later, "isnull"));
+    if is(at, "is") {
+        if is(at + 1, "not") {
+            // Others are told apart from NULL.
+            return is(at + 2, "null") || is(at + 2, "distinct");
+        }
+        if is(at + 1, "distinct") {
+            return is(at + 2, "from") && is(at + 3, "null");
+        }
+        if !is(at + 1, "null") {
+            return !is(at + 1, "unknown");
+        }
+        // `(a IS NULL) = 0`
+        let after = tokens.get(at + 2..).unwrap_or_default();
+        let after = after.iter().find(|token| token.kind != Kind::Close);
+        return after.is_some_and(|token| {
+            token.kind == Kind::Other
+                && matches!(
+                    token.text(text),
+                    "=" | "==" | "<" | ">" | "<>" | "!" | "!=" | "<=" | ">="
+                )
+        });
+    }
+    if is(at, "not") && !at.checked_sub(1).is_some_and(|before| is(before, "is")) {
+        let is_part = ["in", "like", "ilike", "between", "glob", "similar"]
+            .iter()
+            .any(|word| is(at + 1, word));
+        return is(at + 1, "null") || (!is_part && asks_later());
+    }
+    match sign(at) {
+        "!" => sign(at + 1) != "=" && asks_later(),
+        "<=>" => true,
+        "<" => sign(at + 1) == "=" && sign(at + 2) == ">",
+        _ => is(at, "notnull"),
+    }
+}
+
 /// The positions of tokens that stand in no parentheses.
 fn outer(tokens: &[Token]) -> impl Iterator<Item = usize> + '_ {
     let mut depth = 0_usize;

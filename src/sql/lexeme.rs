@@ -189,6 +189,9 @@ pub(super) fn strict_check(text: &str, tokens: &[Token], is_column: impl Fn(&str
     let mut opening = false;
     for (index, token) in tokens.iter().enumerate() {
         let word = token.text(text);
+        if inside > 0 && checked::refuses_null(text, tokens, index) {
+            return true;
+        }
         match token.kind {
             Kind::Word if inside == 0 => opening = token.is_word(text, "check"),
             Kind::Open if inside > 0 || opening => {
@@ -197,14 +200,6 @@ pub(super) fn strict_check(text: &str, tokens: &[Token], is_column: impl Fn(&str
             }
             Kind::Close => inside = inside.saturating_sub(1),
             Kind::Word | Kind::QuotedName if inside > 0 => {
-                let rejects_null = word.eq_ignore_ascii_case("notnull")
-                    || (word.eq_ignore_ascii_case("null")
-                        && after
-                            .first()
-                            .is_some_and(|is| is.eq_ignore_ascii_case("is"))
-                        && after
-                            .last()
-                            .is_some_and(|not| not.eq_ignore_ascii_case("not")));
                 let is_cast = after.last().is_some_and(|colon| *colon == ":");
                 let known =
                     is_column(word) || is_cast || (token.kind == Kind::Word && is_harmless(word));
@@ -212,7 +207,7 @@ pub(super) fn strict_check(text: &str, tokens: &[Token], is_column: impl Fn(&str
                     && tokens
                         .get(index + 1)
                         .is_some_and(|next| next.kind == Kind::Open);
-                if rejects_null || !known || (calls && !is_cast) {
+                if !known || (calls && !is_cast) {
                     return true;
                 }
             }
@@ -377,7 +372,16 @@ pub(super) fn assigns_itself(text: &str, tokens: &[Token], column: &str) -> bool
 /// Whether an expression that is computed for every row may fail for some: it divides, or casts what is no literal to
 /// something narrower than a text.
 pub(super) fn may_fail(text: &str, tokens: &[Token]) -> bool {
-    const WIDE: &[&str] = &["text", "varchar", "citext", "json", "jsonb", "bytea"];
+    const WIDE: &[&str] = &["text", "varchar", "citext"];
+    const FAIL: &[&str] = &[
+        "convert_from",
+        "decode",
+        "json_array_length",
+        "jsonb_array_length",
+        "to_date",
+        "to_number",
+        "to_timestamp",
+    ];
     let is_wide = |token: Option<&Token>| {
         token.is_some_and(|token| WIDE.iter().any(|wide| token.is_word(text, wide)))
     };
@@ -401,7 +405,43 @@ pub(super) fn may_fail(text: &str, tokens: &[Token]) -> bool {
             }
             word => ["div", "mod"]
                 .iter()
+                .chain(FAIL)
                 .any(|name| word.eq_ignore_ascii_case(name)),
         }
     })
+}
+
+/// Whether an expression reads a text as JSON, which fails where it is none, and does not ask for that first.
+pub(super) fn reads_json(text: &str, tokens: &[Token]) -> bool {
+    const READ: &[&str] = &[
+        "json",
+        "json_array_length",
+        "json_contains",
+        "json_contains_path",
+        "json_extract",
+        "json_insert",
+        "json_keys",
+        "json_length",
+        "json_query",
+        "json_remove",
+        "json_replace",
+        "json_search",
+        "json_set",
+        "json_type",
+        "json_value",
+        "jsonb",
+        "jsonb_extract",
+    ];
+    let reads = tokens.iter().enumerate().any(|(index, token)| {
+        let next = tokens.get(index + 1);
+        let is_call = next.is_some_and(|next| next.kind == Kind::Open);
+        match token.text(text) {
+            "->" | "->>" => true,
+            "-" => {
+                next.is_some_and(|next| next.text(text) == ">" && next.span.start == token.span.end)
+            }
+            _ => is_call && READ.iter().any(|name| token.is_word(text, name)),
+        }
+    });
+    reads && !tokens.iter().any(|token| token.is_word(text, "json_valid"))
 }

@@ -7,6 +7,7 @@ mod alter;
 mod client;
 mod create;
 mod cursor;
+mod fit;
 mod functions;
 mod lexer;
 mod split;

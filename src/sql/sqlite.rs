@@ -81,7 +81,10 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
                 schema: index.schema.clone(),
                 name: unquoted(tbl_name),
             };
-            let facts = if *unique {
+            let facts = if lexeme::reads_json(sql, tokens) {
+                let why = "builds an index of an expression that may fail for rows that old versions write";
+                Facts::destructive(why).about(table.subject(ObjectKind::Table))
+            } else if *unique {
                 let why = format!(
                     "makes values of `{}` unique: old versions may still write duplicates",
                     table.name

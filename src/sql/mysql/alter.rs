@@ -5,6 +5,7 @@ use super::super::facts::{Check, Facts, Name, Needs, NewColumn};
 use super::super::lexeme::{self, Kind};
 use super::super::{Effect, Loss, Object, ObjectKind, Verb, checked, nulls};
 use super::cursor::Cursor;
+use super::fit;
 use super::lexer::unquote;
 
 pub(super) fn altered(mut cursor: Cursor<'_>) -> Facts {
@@ -246,10 +247,20 @@ fn new_column(table: &Name, mut cursor: Cursor<'_>) -> Facts {
     column.check = lexeme::check(cursor.text, cursor.tokens, has_default, |word| {
         unquote(word).eq_ignore_ascii_case(&name)
     });
-    let effect = if column.generated && lexeme::may_fail(cursor.text, cursor.tokens) {
+    let may_fail = column.generated
+        && (lexeme::may_fail(cursor.text, cursor.tokens)
+            || lexeme::reads_json(cursor.text, cursor.tokens)
+            || fit::may_not_fit(cursor));
+    let effect = if may_fail {
         Effect::Destructive {
             why: format!(
                 "adds `{name}`, whose expression may fail for rows that old versions write"
+            ),
+        }
+    } else if default.is_some_and(|default| fit::copies_others(cursor, default)) {
+        Effect::Destructive {
+            why: format!(
+                "adds `{name}` with a default that is made of other columns: what old versions write there may not fit"
             ),
         }
     } else {

@@ -1,7 +1,7 @@
 //! `CREATE …`
 
 use super::super::facts::{Facts, Name, Needs, Query};
-use super::super::lexeme::Kind;
+use super::super::lexeme::{self, Kind};
 use super::super::{Effect, ObjectKind, Verb};
 use super::cursor::Cursor;
 use super::split::definer;
@@ -180,6 +180,10 @@ fn index(mut cursor: Cursor<'_>, unique: Uniqueness, replaces: bool) -> Facts {
         return Facts::unknown("creates an index in a way that is not known here");
     };
     let facts = match unique {
+        _ if lexeme::reads_json(whole.text, whole.tokens) => Facts::destructive(
+            "builds an index of an expression that may fail for rows that old versions write",
+        )
+        .about(table.subject(ObjectKind::Table)),
         Uniqueness::Unique => {
             let why = format!(
                 "makes values of `{}` unique: old versions may still write duplicates",

@@ -486,3 +486,141 @@ fn new_columns_that_may_not_satisfy_their_own_constraints() {
         ],
     );
 }
+
+#[test]
+fn checks_that_refuse_null() {
+    check(
+        Dialect::Mysql,
+        &[
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a > 0)",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a IS NULL OR a > 0)",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK ((a > 1) IS NOT FALSE)",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (NOT (a > 5))",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a NOT IN (1, 2))",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK ((a > 1) IS TRUE)",
+                "destructive CHECK outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK ((a > 1) IS FALSE)",
+                "destructive CHECK outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (NOT (a IS NULL))",
+                "destructive CHECK outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (NOT a IS NULL)",
+                "destructive CHECK outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK ((a IS NULL) = false)",
+                "destructive CHECK outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (coalesce(a, 0) > 0)",
+                "destructive CHECK outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a <=> 5)",
+                "destructive CHECK outside",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (!(a IS NULL))",
+                "destructive CHECK outside",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn expressions_that_may_fail() {
+    check(
+        Dialect::Mysql,
+        &[
+            (
+                "ALTER TABLE t ADD a VARCHAR(255) AS (json_extract(email, '$.a')) STORED",
+                "destructive may fail outside",
+            ),
+            (
+                "ALTER TABLE t ADD a VARCHAR(255) AS (IF(json_valid(email), json_extract(email, '$.a'), NULL)) STORED",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a VARCHAR(3) AS (full_name) STORED",
+                "destructive may fail outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT AS (full_name) PERSISTENT",
+                "destructive may fail outside",
+            ),
+            (
+                "ALTER TABLE t ADD a VARCHAR(3) AS (lower(full_name)) STORED",
+                "destructive may fail outside",
+            ),
+            (
+                "ALTER TABLE t ADD a VARCHAR(3) AS (left(full_name, 3)) STORED",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a CHAR(32) AS (md5(email)) STORED",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a VARCHAR(255) AS (lower(email)) STORED",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a TEXT AS (full_name) STORED",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a VARCHAR(3) AS (full_name) VIRTUAL",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a VARCHAR(3) DEFAULT (full_name)",
+                "destructive default outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT DEFAULT (`b` + 1)",
+                "destructive default outside",
+            ),
+            (
+                "ALTER TABLE t ADD a TEXT DEFAULT (full_name)",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a CHAR(36) NOT NULL DEFAULT (uuid())",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a DATETIME NOT NULL DEFAULT (CURRENT_TIMESTAMP + INTERVAL 1 DAY)",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a JSON NOT NULL DEFAULT (json_array())",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a INT NOT NULL DEFAULT (7)",
+                "additive outside",
+            ),
+        ],
+    );
+}

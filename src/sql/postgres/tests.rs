@@ -406,3 +406,108 @@ fn new_columns_that_may_not_satisfy_their_own_constraints() {
         ],
     );
 }
+
+#[test]
+fn checks_that_refuse_null() {
+    check(
+        Dialect::Postgres,
+        &[
+            ("ALTER TABLE t ADD COLUMN a int CHECK (a > 0)", "additive"),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a IS NULL OR a > 0)",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK ((a > 1) IS NOT FALSE)",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (NOT (a > 5))",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a NOT IN (1, 2))",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK ((a > 1) IS TRUE)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK ((a > 1) IS FALSE)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (NOT (a IS NULL))",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (NOT a IS NULL)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK ((a IS NULL) = false)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (coalesce(a, 0) > 0)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a IS DISTINCT FROM NULL)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a IS NOT DISTINCT FROM 5)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a NOTNULL)",
+                "destructive CHECK",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn expressions_that_may_fail() {
+    check(
+        Dialect::Postgres,
+        &[
+            (
+                "CREATE INDEX i ON t ((email::jsonb))",
+                "destructive may fail",
+            ),
+            ("CREATE INDEX i ON t ((data->>'x'))", "additive"),
+            (
+                "CREATE INDEX i ON t USING gin (to_tsvector('english', email))",
+                "additive",
+            ),
+            (
+                "CREATE INDEX i ON t USING gin (data jsonb_path_ops)",
+                "additive",
+            ),
+            ("CREATE INDEX i ON t (lower(email))", "additive"),
+            (
+                "CREATE INDEX i ON t (jsonb_array_length(data))",
+                "destructive may fail",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a jsonb GENERATED ALWAYS AS (email::jsonb) STORED",
+                "destructive may fail",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a text GENERATED ALWAYS AS (data->>'x') STORED",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a text GENERATED ALWAYS AS (b::text || 'x') STORED",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a jsonb NOT NULL DEFAULT '{}'::jsonb",
+                "additive",
+            ),
+        ],
+    );
+}

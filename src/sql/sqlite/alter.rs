@@ -17,7 +17,14 @@ pub(super) fn table(sql: &str, tokens: &[Token], table: &Name, body: &AlterTable
         }
         AlterTableBody::AddColumn(definition) => {
             let new = new_column(sql, tokens, definition);
-            let mut facts = Facts::new(new.effect());
+            let mut facts = if new.generated && lexeme::reads_json(sql, tokens) {
+                Facts::destructive(format!(
+                    "adds `{}`, whose expression may fail for rows that old versions write",
+                    new.name
+                ))
+            } else {
+                Facts::new(new.effect())
+            };
             if new.is_left_null() {
                 facts.left_null.push(table.column(&new.name));
             }

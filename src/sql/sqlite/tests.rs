@@ -297,3 +297,97 @@ fn new_columns_that_may_not_satisfy_their_own_constraints() {
         ],
     );
 }
+
+#[test]
+fn checks_that_refuse_null() {
+    check(
+        Dialect::Sqlite,
+        &[
+            ("ALTER TABLE t ADD COLUMN a int CHECK (a > 0)", "additive"),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a IS NULL OR a > 0)",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK ((a > 1) IS NOT FALSE)",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (NOT (a > 5))",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a NOT IN (1, 2))",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK ((a > 1) IS TRUE)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK ((a > 1) IS FALSE)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (NOT (a IS NULL))",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (NOT a IS NULL)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK ((a IS NULL) = false)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (coalesce(a, 0) > 0)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a IS 5)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a NOT NULL)",
+                "destructive CHECK",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a int CHECK (a NOTNULL)",
+                "destructive CHECK",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn expressions_that_may_fail() {
+    check(
+        Dialect::Sqlite,
+        &[
+            (
+                "CREATE INDEX i ON t (json_extract(email, '$.a'))",
+                "destructive may fail",
+            ),
+            (
+                "CREATE INDEX i ON t (email ->> 'a')",
+                "destructive may fail",
+            ),
+            ("CREATE INDEX i ON t (lower(email))", "additive"),
+            (
+                "CREATE INDEX i ON t (CASE WHEN json_valid(email) THEN json_extract(email, '$.a') END)",
+                "additive",
+            ),
+            ("CREATE INDEX i ON t (CAST(email AS INTEGER))", "additive"),
+            (
+                "ALTER TABLE t ADD COLUMN a AS (json_extract(email, '$.a'))",
+                "destructive may fail",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a AS (CASE WHEN json_valid(email) THEN json_extract(email, '$.a') END)",
+                "additive",
+            ),
+            ("ALTER TABLE t ADD COLUMN a TEXT DEFAULT '->'", "additive"),
+        ],
+    );
+}
