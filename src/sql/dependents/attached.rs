@@ -1,5 +1,5 @@
-//! What belongs to a table and not to its name: rights, policies, foreign keys, sequences, places in publications. A copy that
-//! takes the place of the table has none of it by itself.
+//! What belongs to a table and not to its name: rights, policies, foreign keys, sequences, places in publications, defaults,
+//! unique indexes. A copy that takes the place of the table has none of it by itself.
 
 use super::super::lexeme::{self, Kind};
 use super::super::{ObjectKind, Script, Statement, Verb};
