@@ -45,6 +45,7 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
                 },
             };
             let own = asked(own, asks);
+            let own = asked(own, strict_type(dialect, fact, earlier));
             let effect = match &own {
                 Effect::Destructive { .. } if is_new => Effect::Additive,
                 Effect::Destructive { .. } if recreated(dialect, mode, fact, later) => {
@@ -78,6 +79,16 @@ fn asked(own: Effect, asks: Option<String>) -> Effect {
         },
         (own, _) => own,
     }
+}
+
+/// Why rows of old versions do not satisfy the type of a column that is added: one that the script made.
+fn strict_type(dialect: Dialect, fact: &Facts, earlier: &[Facts]) -> Option<String> {
+    let made = earlier.iter().filter_map(|fact| fact.strict_type.as_ref());
+    let is_used = |made: &&String| fact.types.iter().any(|used| dialect.same_name(used, made));
+    let name = made.into_iter().find(is_used)?;
+    Some(format!(
+        "adds a column of the type `{name}`, which takes no NULL, without a default: INSERTs of old versions would fail"
+    ))
 }
 
 /// Whether a script makes code that may write any column when old versions write a row.

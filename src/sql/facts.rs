@@ -83,6 +83,10 @@ pub(super) struct Facts {
     pub unless: Vec<Unless>,
     /// The columns that it adds and that old versions leave NULL.
     pub left_null: Vec<Subject>,
+    /// The type that it makes, whose values old versions must not leave out: a domain that is NOT NULL.
+    pub strict_type: Option<String>,
+    /// The types of columns that it adds and that old versions leave NULL.
+    pub types: Vec<String>,
     /// A function of the author's own that it runs for rows of its subjects, or has their writers run.
     pub runs: Option<String>,
     /// Names without a schema mean something else from here on.
@@ -173,6 +177,8 @@ impl Facts {
             hazard: None,
             unless: Vec::new(),
             left_null: Vec::new(),
+            strict_type: None,
+            types: Vec::new(),
             runs: None,
             moves_names: false,
             loses: None,

@@ -24,6 +24,10 @@ pub(super) fn table(statement: &SyntaxNode) -> Facts {
         }
         let (asked, left_null) = asks(&table, &action);
         facts.unless.extend(asked.clone());
+        if action.kind() == K::ADD_COLUMN && left_null.is_some() {
+            let typ = tree::child_name(&action, &[K::PATH_TYPE]);
+            facts.types.extend(typ.map(|typ| typ.name));
+        }
         facts.left_null.extend(left_null);
         match effect(&table, &action) {
             Effect::Destructive { .. } if asked.is_some() => {}

@@ -2,8 +2,8 @@
 
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
-use super::super::facts::{Facts, Name, Needs, Subject};
-use super::super::{ObjectKind, Verb, lexeme, nulls};
+use super::super::facts::{Check, Facts, Name, Needs, Subject};
+use super::super::{ObjectKind, Verb, checked, lexeme, nulls};
 use super::tree::{self, TABLE};
 use super::{lexer, read};
 
@@ -80,6 +80,24 @@ pub(super) fn created(statement: &SyntaxNode, temporary: bool, replaces: Option<
         });
         facts.objects.push(object);
     }
+    facts
+}
+
+/// Rows that leave a column of it out get its default, or NULL.
+pub(super) fn domain(statement: &SyntaxNode) -> Facts {
+    let mut facts = created(statement, false, None);
+    let text = statement.text().to_string();
+    let is_strict = lexer::lex(&text).map_or(true, |tokens| {
+        let has = |word| checked::has_word(&text, &tokens, word);
+        let has_default = has("default");
+        let check = lexeme::check(&text, &tokens, has_default, |word| {
+            word.eq_ignore_ascii_case("value")
+        });
+        check == Check::Strict || (has("not") && has("null") && !has_default)
+    });
+    facts.strict_type = first_name(statement)
+        .filter(|_| is_strict)
+        .map(|name| name.name);
     facts
 }
 

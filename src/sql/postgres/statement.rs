@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 use super::super::facts::{Facts, Name, Query};
 use super::super::{Effect, Loss, ObjectKind};
 use super::change::{alter_type, altered, dropped, other_alter};
-use super::create::{created, first_name, index, names, object_kind};
+use super::create::{created, domain, first_name, index, names, object_kind};
 use super::tree::TABLE;
 use super::{alter, read, tree, trigger, write};
 
@@ -152,6 +152,7 @@ fn classify_alone(statement: &SyntaxNode) -> Facts {
                 Some("what old versions see through the view"),
             )
         }
+        K::CREATE_DOMAIN => domain(statement),
         K::CREATE_SEQUENCE => created(statement, tree::has(statement, K::TEMP), None),
         K::CREATE_RULE => {
             let facts =

@@ -511,3 +511,44 @@ fn expressions_that_may_fail() {
         ],
     );
 }
+
+#[test]
+fn a_domain_that_takes_no_null() {
+    for (script, expected) in [
+        (
+            "CREATE DOMAIN d AS int NOT NULL; ALTER TABLE t ADD a d",
+            "ad",
+        ),
+        (
+            "CREATE DOMAIN s.d AS int CHECK (VALUE IS NOT NULL); ALTER TABLE t ADD a s.d",
+            "ad",
+        ),
+        (
+            "CREATE DOMAIN d AS int NOT NULL; ALTER TABLE t ADD a d DEFAULT 7",
+            "aa",
+        ),
+        (
+            "CREATE DOMAIN d AS int NOT NULL DEFAULT 7; ALTER TABLE t ADD a d",
+            "aa",
+        ),
+        (
+            "CREATE DOMAIN d AS int CHECK (VALUE > 0); ALTER TABLE t ADD a d",
+            "aa",
+        ),
+        (
+            "CREATE DOMAIN d AS text CHECK (VALUE ~ '^[a-z]+$' AND length(VALUE) < 10); ALTER TABLE t ADD a d",
+            "aa",
+        ),
+        (
+            "CREATE DOMAIN d AS int NOT NULL; CREATE TABLE t (b int); ALTER TABLE t ADD a d",
+            "aaa",
+        ),
+        (
+            "CREATE DOMAIN d AS int NOT NULL; ALTER TABLE t ADD a int",
+            "aa",
+        ),
+        ("ALTER TABLE t ADD a d", "a"),
+    ] {
+        assert_eq!(effects_of(Dialect::Postgres, script), expected, "{script}");
+    }
+}
