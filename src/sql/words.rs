@@ -121,6 +121,20 @@ impl Statement {
             .any(|token| token.kind == Kind::Literal && token.text(&self.text) == value)
     }
 
+    /// Its words and signs as the database reads them, in lower case.
+    #[must_use]
+    pub fn words(&self, dialect: Dialect) -> Vec<String> {
+        let word = |token: &Token| {
+            let written = token.text(&self.text);
+            let name = match token.kind {
+                Kind::Word | Kind::QuotedName => (dialect.grammar().identifier)(written),
+                _ => None,
+            };
+            name.unwrap_or_else(|| written.to_owned()).to_lowercase()
+        };
+        self.tokens(dialect).iter().map(word).collect()
+    }
+
     fn tokens(&self, dialect: Dialect) -> Vec<Token> {
         lexeme::tokens(dialect.grammar(), &self.text).unwrap_or_default()
     }

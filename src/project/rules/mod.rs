@@ -1,10 +1,12 @@
 //! What is wrong with the scripts of a migration taken together: one rule a file, and a row here.
 
+mod bystanders;
 mod ledger;
 mod left_behind;
 mod loses;
 mod no_transaction;
 mod postgres;
+mod retypes;
 mod shadowed;
 mod sqlite;
 mod swapped;
@@ -64,12 +66,14 @@ impl<'a> Scripts<'a> {
 type Rule = fn(&Scripts<'_>) -> Vec<(Step, Finding)>;
 
 const RULES: &[Rule] = &[
+    bystanders::check,
     ledger::check,
     left_behind::check,
     loses::check,
     no_transaction::check,
     takes::check,
     postgres::new_values,
+    retypes::check,
     shadowed::check,
     sqlite::check,
     swapped::check,

@@ -502,3 +502,134 @@ fn a_migration_that_is_not_filled_in_is_one_problem() {
         assert_eq!(codes(&found), ["not-filled-in"], "{dialect}: {found:?}");
     }
 }
+
+/// What a contract or a revert does beside the format that it takes away.
+#[test]
+fn bystanders_are_left_alone() {
+    let postgres: &[(&str, bool)] = &[
+        ("DROP SCHEMA app", false),
+        ("DROP ROLE web", false),
+        ("DROP SEQUENCE orders_seq", false),
+        ("REVOKE SELECT ON users FROM web", false),
+        ("REASSIGN OWNED BY web TO other", false),
+        ("ALTER TABLE orders DETACH PARTITION orders_1", false),
+        ("ALTER TABLE users ENABLE ROW LEVEL SECURITY", false),
+        ("ALTER TABLE orders FORCE ROW LEVEL SECURITY", false),
+        ("ALTER TABLE users SET UNLOGGED", false),
+        ("ALTER TABLE users OWNER TO other", false),
+        ("ALTER TYPE mood RENAME VALUE 'a' TO 'b'", false),
+        ("ALTER TABLE orders DROP CONSTRAINT orders_pkey", false),
+        ("CREATE OR REPLACE VIEW v AS SELECT 1 AS a", false),
+        (
+            "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            false,
+        ),
+        ("ALTER TABLE users ALTER email TYPE varchar(3)", false),
+        (
+            "ALTER TABLE users ALTER COLUMN email SET DATA TYPE int",
+            false,
+        ),
+        ("ALTER TABLE users ALTER first_name TYPE varchar(3)", false),
+        ("ALTER TABLE users ALTER first_name TYPE text", true),
+        ("ALTER TABLE users ALTER first_name SET NOT NULL", true),
+        ("ALTER TABLE users ADD CHECK (first_name <> '')", true),
+        ("ALTER TABLE users DROP CONSTRAINT users_full_name", true),
+        (
+            "ALTER TABLE users ADD CONSTRAINT c UNIQUE (first_name)",
+            true,
+        ),
+        ("DROP INDEX users_full_name", true),
+        ("DROP FUNCTION sync_names()", true),
+        ("DROP TRIGGER sync_names ON users", true),
+        ("DROP TYPE old_mood", true),
+        (
+            "CREATE OR REPLACE VIEW v AS SELECT first_name FROM users",
+            true,
+        ),
+        ("CREATE SEQUENCE s; DROP SEQUENCE s", true),
+        ("GRANT SELECT ON users TO web", true),
+    ];
+    let mysql: &[(&str, bool)] = &[
+        ("DROP DATABASE shop", false),
+        ("DROP SCHEMA shop", false),
+        ("DROP USER web", false),
+        ("DROP SEQUENCE s", false),
+        ("REVOKE INSERT ON users FROM web", false),
+        ("ALTER TABLE users MODIFY email VARCHAR(3)", false),
+        ("ALTER TABLE users MODIFY COLUMN email INT NOT NULL", false),
+        (
+            "ALTER TABLE users MODIFY first_name VARCHAR(3) NOT NULL",
+            false,
+        ),
+        ("ALTER TABLE users CHANGE email email INT", false),
+        ("ALTER TABLE users MODIFY first_name TEXT NOT NULL", true),
+        ("ALTER TABLE orders DROP PRIMARY KEY", false),
+        ("ALTER TABLE users ADD UNIQUE (first_name)", true),
+        ("DROP INDEX users_full_name ON users", true),
+        ("DROP TRIGGER sync_names", true),
+    ];
+    let mut wrong = Vec::new();
+    for (dialect, table) in [("postgres", postgres), ("mysql", mysql)] {
+        for (sql, is_fine) in table {
+            for (script, right) in [
+                ("0002_split/contract.sql", CONTRACT),
+                (
+                    "0002_split/revert.sql",
+                    "ALTER TABLE users DROP COLUMN first_name;\n",
+                ),
+            ] {
+                let found = of(dialect, &[(script, &format!("{sql};\n{right}"))]);
+                let expected: &[&str] = if *is_fine { &[] } else { &["takes-too-much"] };
+                if codes(&found) != expected {
+                    wrong.push(format!("{dialect} {script}: {sql}: {found:?}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A revert takes back what expand.sql has granted, made or attached.
+#[test]
+fn a_revert_may_undo_what_expand_did() {
+    let drop = "ALTER TABLE users DROP COLUMN first_name;\n";
+    for (dialect, expand, revert) in [
+        (
+            "postgres",
+            "GRANT SELECT ON users TO web;\n",
+            "REVOKE SELECT ON users FROM web;\n",
+        ),
+        (
+            "postgres",
+            "CREATE ROLE reader;\n",
+            "DROP ROLE IF EXISTS reader;\n",
+        ),
+        ("postgres", "CREATE SCHEMA app;\n", "DROP SCHEMA app;\n"),
+        (
+            "postgres",
+            "CREATE SEQUENCE s START 7;\n",
+            "DROP SEQUENCE s;\n",
+        ),
+        ("mysql", "CREATE USER reader;\n", "DROP USER reader;\n"),
+        (
+            "mysql",
+            "GRANT SELECT ON users TO web;\n",
+            "REVOKE SELECT ON users FROM web;\n",
+        ),
+        (
+            "postgres",
+            "CREATE TABLE orders_1 PARTITION OF orders FOR VALUES IN (1);\n",
+            "ALTER TABLE orders DETACH PARTITION orders_1;\nDROP TABLE orders_1;\n",
+        ),
+    ] {
+        let (expand, revert) = (format!("{EXPAND}{expand}"), format!("{revert}{drop}"));
+        let found = of(
+            dialect,
+            &[
+                ("0002_split/expand.sql", &expand),
+                ("0002_split/revert.sql", &revert),
+            ],
+        );
+        assert_eq!(found, [""; 0], "{dialect} {revert}");
+    }
+}

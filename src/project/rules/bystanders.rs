@@ -1,0 +1,178 @@
+//! What a contract or a revert does beside what it is for: taking away a format of its own migration.
+
+use crate::model::Step;
+use crate::sql::{Effect, Object, ObjectKind, Script, Statement, Verb};
+
+use super::super::finding::Finding;
+use super::super::scripts::first_line;
+use super::Scripts;
+
+pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
+    let mut found = Vec::new();
+    for (step, index, statement) in scripts.statements() {
+        let is_told = statement.hazard.is_some() || statement.loses.is_some();
+        if is_told || !matches!(step, Step::Contract | Step::Revert) {
+            continue;
+        }
+        let words = statement.words(scripts.dialect);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let why = match &statement.effect {
+            Effect::Destructive { why } if is_never_asked(&words) => {
+                (!is_undone(scripts, &words)).then_some(why)
+            }
+            Effect::Destructive { why } if changes_others(&words) => {
+                is_about_others(scripts, step, statement).then_some(why)
+            }
+            _ => None,
+        };
+        if let Some(why) = why {
+            let finding = Finding::new(
+                "takes-too-much",
+                first_line(statement),
+                format!("this {why}, and that belongs to no format of this migration"),
+                "leave it to a migration whose expand.sql says so",
+            );
+            found.push((step, finding.excusable(index)));
+        }
+    }
+    found
+}
+
+fn has(words: &[&str], wanted: &[&str]) -> bool {
+    words.windows(wanted.len()).any(|found| found == wanted)
+}
+
+/// What takes away, or hides, more than a format: whatever table it is about.
+fn is_never_asked(words: &[&str]) -> bool {
+    const WHOLE: &[&str] = &[
+        "database", "schema", "role", "user", "group", "sequence", "owned", "server",
+    ];
+    match words {
+        ["drop", kind, ..] => WHOLE.contains(kind),
+        ["revoke" | "reassign", ..] => true,
+        ["alter", "default", "privileges", ..] => true,
+        ["alter", "type", ..] => has(words, &["rename", "value"]),
+        ["alter", "table", ..] => [
+            &["detach", "partition"][..],
+            &["row", "level", "security"],
+            &["set", "unlogged"],
+            &["owner", "to"],
+        ]
+        .iter()
+        .any(|wanted| has(words, wanted)),
+        _ => false,
+    }
+}
+
+/// What is right for the tables of the migration alone.
+fn changes_others(words: &[&str]) -> bool {
+    matches!(words, ["alter", "table", ..] | ["create", "rule", ..])
+        || matches!(words, ["create", "or", "replace", kind, ..] if ["view", "function", "procedure"].contains(kind))
+}
+
+/// Whether expand.sql has made or granted just this: it takes back what is its own.
+fn is_undone(scripts: &Scripts<'_>, words: &[&str]) -> bool {
+    const FILLING: &[&str] = &[
+        "alter",
+        "drop",
+        "revoke",
+        "enable",
+        "disable",
+        "force",
+        "no",
+        "detach",
+        "concurrently",
+        "if",
+        "exists",
+        "from",
+        "to",
+        "only",
+        "cascade",
+        "restrict",
+    ];
+    let is_name = |word: &&&str| {
+        word.starts_with(|c: char| c.is_alphabetic() || c == '_') && !FILLING.contains(*word)
+    };
+    let statements = scripts
+        .expand
+        .into_iter()
+        .flat_map(|expand| &expand.statements);
+    statements.into_iter().any(|statement| {
+        let made = statement.words(scripts.dialect);
+        let verb = made.first().map(String::as_str);
+        let is_opposite = match words.first() {
+            Some(&"revoke") => verb == Some("grant"),
+            Some(&"drop") => verb == Some("create"),
+            _ => matches!(verb, Some("create" | "alter")),
+        };
+        is_opposite
+            && words
+                .iter()
+                .filter(is_name)
+                .all(|word| made.iter().any(|made| made == word))
+    })
+}
+
+/// Whether the migration has nothing to do with what the statement changes, as far as its files tell.
+fn is_about_others(scripts: &Scripts<'_>, step: Step, statement: &Statement) -> bool {
+    let dialect = scripts.dialect;
+    let Some(expand) = scripts
+        .expand
+        .filter(|expand| !expand.statements.is_empty())
+    else {
+        return false;
+    };
+    if statement.objects().next().is_none() || statement.gone().next().is_some() {
+        return false;
+    }
+    let script = scripts.script(step);
+    let names = names_of(expand)
+        .chain(script.into_iter().flat_map(own_names))
+        .collect::<Vec<_>>();
+    if names
+        .iter()
+        .any(|name| dialect.mentions(&statement.text, name))
+    {
+        return false;
+    }
+    let queries = scripts.manifest.into_iter().flat_map(|manifest| {
+        let backfill = manifest.backfill.iter();
+        let backfill =
+            backfill.flat_map(|section| section.queries.iter().chain(&section.range_queries));
+        let contract = manifest.contract.iter();
+        backfill.chain(contract.flat_map(|section| &section.queries))
+    });
+    let mut texts = scripts
+        .backfill
+        .map(|backfill| backfill.text.as_str())
+        .into_iter()
+        .chain(expand.statements.iter().map(|one| one.text.as_str()))
+        .chain(queries.map(|query| query.value.as_str()));
+    !texts.any(|text| {
+        statement.objects().any(|object| {
+            let name = object.table.as_ref().unwrap_or(&object.name);
+            dialect.mentions(text, name)
+        })
+    })
+}
+
+/// Everything that a script names as what it makes or changes, with the tables of that.
+fn names_of(script: &Script) -> impl Iterator<Item = &str> {
+    let objects = script.statements.iter().flat_map(Statement::objects);
+    objects.flat_map(|object| {
+        let table = object.table.as_deref();
+        [Some(object.name.as_str()), table].into_iter().flatten()
+    })
+}
+
+/// The tables and columns that a script makes, renames or takes away.
+fn own_names(script: &Script) -> impl Iterator<Item = &str> {
+    let is_own = |object: &&Object| {
+        matches!(object.kind, ObjectKind::Table | ObjectKind::Column) && object.verb != Verb::Alter
+    };
+    let objects = script.statements.iter().flat_map(Statement::objects);
+    objects.filter(is_own).flat_map(|object| {
+        let renamed = object.renamed_to.as_deref();
+        [Some(object.name.as_str()), renamed].into_iter().flatten()
+    })
+}

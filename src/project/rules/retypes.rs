@@ -1,0 +1,219 @@
+//! A contract or a revert that gives a column another type: what does not fit is refused, cut or rounded, and versions
+//! that live on read what they do not expect. The new format may become wider, or be told what it is once more.
+
+use crate::model::Step;
+use crate::sql::{Dialect, Effect, Object, ObjectKind, Statement, Verb};
+
+use super::super::finding::Finding;
+use super::super::scripts::first_line;
+use super::Scripts;
+
+pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
+    let mut found = Vec::new();
+    for (step, index, statement) in scripts.statements() {
+        // What is lost without a word is told of already.
+        let is_change = matches!(step, Step::Contract | Step::Revert)
+            && statement.hazard.is_none()
+            && matches!(statement.effect, Effect::Destructive { .. });
+        if !is_change {
+            continue;
+        }
+        let words = statement.words(scripts.dialect);
+        let columns = statement.objects().filter(|object| {
+            object.kind == ObjectKind::Column && matches!(object.verb, Verb::Alter | Verb::Rename)
+        });
+        for column in columns {
+            let Some(typ) = new_type(scripts.dialect, &words, &column.name.to_lowercase()) else {
+                continue;
+            };
+            if is_right(scripts, step, column, &typ, &words) {
+                continue;
+            }
+            let table = column.table.as_deref().unwrap_or_default();
+            let finding = Finding::new(
+                "takes-too-much",
+                first_line(statement),
+                format!(
+                    "this changes the type of the column `{}` of `{table}` to {}: values that do not fit are refused or cut, and versions that use it read something else",
+                    column.name,
+                    typ.join(" "),
+                ),
+                "add a column of the new type in expand.sql, fill it in backfill.sql, and let contract.sql take the old one away",
+            );
+            found.push((step, finding.excusable(index)));
+        }
+    }
+    found
+}
+
+/// The type that the statement gives the column, if it says one.
+fn new_type(dialect: Dialect, words: &[String], column: &str) -> Option<Vec<String>> {
+    let at = |index: usize| words.get(index).map_or("", String::as_str);
+    (0..words.len()).find_map(|index| {
+        let begins = match dialect {
+            Dialect::Sqlite => None,
+            Dialect::Postgres => match (at(index), at(index + 1), at(index + 2), at(index + 3)) {
+                (name, "type", ..) if name == column => Some(index + 2),
+                (name, "set", "data", "type") if name == column => Some(index + 4),
+                _ => None,
+            },
+            Dialect::Mysql => {
+                let is_behind = |word: &str| {
+                    at(index.wrapping_sub(1)) == word
+                        || at(index.wrapping_sub(1)) == "column"
+                            && at(index.wrapping_sub(2)) == word
+                        || at(index.wrapping_sub(1)) == "exists"
+                            && (1..=4).any(|back| at(index.wrapping_sub(back)) == word)
+                };
+                match at(index) == column {
+                    true if is_behind("modify") => Some(index + 1),
+                    true if is_behind("change") => Some(index + 2),
+                    _ => None,
+                }
+            }
+        };
+        Some(type_from(words.get(begins?..)?))
+    })
+}
+
+/// The words of a type, up to what is said of the column beside it.
+fn type_from(words: &[String]) -> Vec<String> {
+    const ENDS: &[&str] = &[
+        ",",
+        ")",
+        ";",
+        "using",
+        "not",
+        "null",
+        "default",
+        "comment",
+        "after",
+        "first",
+        "unique",
+        "primary",
+        "key",
+        "check",
+        "constraint",
+        "references",
+        "generated",
+        "as",
+        "auto_increment",
+        "collate",
+        "character",
+        "charset",
+        "invisible",
+        "on",
+    ];
+    let mut depth = 0usize;
+    let mut typ = Vec::new();
+    for word in words {
+        if depth == 0 && ENDS.contains(&word.as_str()) && (word != "character" || !typ.is_empty()) {
+            break;
+        }
+        match word.as_str() {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        typ.push(word.clone());
+    }
+    typ
+}
+
+fn is_right(
+    scripts: &Scripts<'_>,
+    step: Step,
+    column: &Object,
+    typ: &[String],
+    words: &[String],
+) -> bool {
+    let dialect = scripts.dialect;
+    let table = column.table.as_deref().unwrap_or_default();
+    let is = |a: &str, b: &str| dialect.may_be_same_name(a, b);
+    let expand = scripts.expand.map_or(&[][..], |script| &script.statements);
+    // A table that this migration makes is its own.
+    let makes_table = |statement: &Statement| {
+        statement.objects().any(|object| {
+            object.kind == ObjectKind::Table
+                && object.verb == Verb::Create
+                && is(&object.name, table)
+        })
+    };
+    if expand.iter().any(makes_table) {
+        return true;
+    }
+    // By the name that it had before the script gave it the old one's.
+    let script = scripts.script(step);
+    let earlier = script
+        .into_iter()
+        .flat_map(|script| &script.statements)
+        .flat_map(Statement::objects)
+        .filter(|object| object.kind == ObjectKind::Column && object.verb == Verb::Rename)
+        .filter(|object| {
+            let to = object.renamed_to.as_deref();
+            to.is_some_and(|to| is(to, &column.name))
+        })
+        .map(|object| object.name.as_str());
+    let names: Vec<&str> = earlier.chain([column.name.as_str()]).collect();
+    for statement in expand {
+        let made = statement.objects().find(|object| {
+            object.kind == ObjectKind::Column
+                && object.verb == Verb::Create
+                && object.table.as_deref().is_some_and(|of| is(of, table))
+                && names.iter().any(|name| is(name, &object.name))
+        });
+        if let Some(made) = made {
+            let name = made.name.to_lowercase();
+            let written = statement.words(dialect);
+            let before = ["add", "column", "exists", "(", ","];
+            let at = written.windows(2).position(|pair| match pair {
+                [word, found] => before.contains(&word.as_str()) && *found == name,
+                _ => false,
+            });
+            let old = at.and_then(|at| written.get(at + 2..)).map(type_from);
+            return old.is_none_or(|old| loosens(&old, typ));
+        }
+    }
+    // MODIFY has to say the type again to say NOT NULL.
+    let filled = scripts
+        .backfill
+        .and_then(|backfill| dialect.filled(&backfill.text));
+    dialect == Dialect::Mysql
+        && step == Step::Contract
+        && words
+            .windows(2)
+            .any(|pair| matches!(pair, [not, null] if not == "not" && null == "null"))
+        && filled.is_some_and(|(filled, columns)| {
+            is(&filled, table) && columns.iter().any(|filled| is(filled, &column.name))
+        })
+}
+
+/// Whether every value of the old type is one of the new type as it is.
+fn loosens(old: &[String], new: &[String]) -> bool {
+    const WHOLE: &[&[&str]] = &[
+        &["tinyint"],
+        &["smallint", "int2"],
+        &["mediumint"],
+        &["int", "integer", "int4"],
+        &["bigint", "int8"],
+    ];
+    fn rank(typ: &[String]) -> Option<usize> {
+        let [typ] = typ else { return None };
+        WHOLE.iter().position(|names| names.contains(&typ.as_str()))
+    }
+    /// The length of a text; without one it has no end.
+    fn length(typ: &[String]) -> Option<u64> {
+        let typ: Vec<&str> = typ.iter().map(String::as_str).collect();
+        match typ.as_slice() {
+            ["text" | "longtext"] => Some(u64::MAX),
+            ["varchar"] | ["character", "varying"] => Some(u64::MAX - 1),
+            ["varchar", "(", length, ")"] | ["character", "varying", "(", length, ")"] => {
+                length.parse().ok()
+            }
+            _ => None,
+        }
+    }
+    old == new
+        || matches!((rank(old), rank(new)), (Some(old), Some(new)) if old <= new)
+        || matches!((length(old), length(new)), (Some(old), Some(new)) if old <= new)
+}
