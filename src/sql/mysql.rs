@@ -315,11 +315,16 @@ fn set(mut cursor: Cursor<'_>) -> Facts {
     if cursor.is_word("transaction") || cursor.is_word("autocommit") {
         return Facts::transaction("SET TRANSACTION");
     }
-    let name: String = cursor
-        .tokens
-        .iter()
-        .map(|token| token.text(cursor.text))
-        .take_while(|text| *text != "=" && *text != ":")
-        .collect();
+    let mut name = String::new();
+    for token in cursor.tokens {
+        let text = token.text(cursor.text);
+        if text == "=" || text == ":" {
+            break;
+        }
+        if token.kind != Kind::Other && name.ends_with(|c: char| c.is_alphanumeric()) {
+            name.push(' ');
+        }
+        name.push_str(text);
+    }
     Facts::session(format!("SET {name}"))
 }

@@ -35,7 +35,7 @@ fn inspect(sql: &str) -> Result<Facts, ScriptError> {
     let parsed = SourceFile::parse(sql);
     if let Some(error) = parsed.errors().first() {
         let span = usize::from(error.range().start())..usize::from(error.range().end());
-        let message = format!("syntax error: {}", error.message());
+        let message = format!("syntax error: {}", plain(error.message()));
         let help = "PostgreSQL would reject this statement; is a `;` missing before it?";
         return Err(ScriptError::new(span, message, help));
     }
@@ -51,4 +51,16 @@ fn inspect(sql: &str) -> Result<Facts, ScriptError> {
         [statement] => Ok(statement::classify(statement)),
         _ => Ok(Facts::unknown("is more than one statement")),
     }
+}
+
+/// The parser's message without its own names of keywords.
+fn plain(message: &str) -> String {
+    let words = message.split(' ').map(|word| {
+        let name = word.trim_end_matches(|c: char| !c.is_alphanumeric());
+        match name.strip_suffix("_KW") {
+            Some(keyword) => word.replacen(name, keyword, 1),
+            None => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
