@@ -45,7 +45,7 @@ fn has(words: &[&str], wanted: &[&str]) -> bool {
 /// What takes away, or hides, more than a format: whatever table it is about.
 fn is_never_asked(words: &[&str]) -> bool {
     const WHOLE: &[&str] = &[
-        "database", "schema", "role", "user", "group", "sequence", "owned", "server",
+        "database", "schema", "role", "user", "group", "owned", "server",
     ];
     match words {
         ["drop", kind, ..] => WHOLE.contains(kind),
@@ -66,8 +66,11 @@ fn is_never_asked(words: &[&str]) -> bool {
 
 /// What is right for the tables of the migration alone.
 fn changes_others(words: &[&str]) -> bool {
-    matches!(words, ["alter", "table", ..] | ["create", "rule", ..])
-        || matches!(words, ["create", "or", "replace", kind, ..] if ["view", "function", "procedure"].contains(kind))
+    // Who names a sequence in the database is looked up there before it goes.
+    matches!(
+        words,
+        ["alter", "table", ..] | ["create", "rule", ..] | ["drop", "sequence", ..]
+    ) || matches!(words, ["create", "or", "replace", kind, ..] if ["view", "function", "procedure"].contains(kind))
 }
 
 /// Whether expand.sql has made or granted just this: it takes back what is its own.
