@@ -75,17 +75,15 @@ impl Problem {
     }
 
     pub(super) fn at(mut self, text: &Arc<str>, span: Range<usize>) -> Self {
-        // A span beyond the text, or through a character, would not be rendered at all.
-        let end = text.floor_char_boundary(span.end.min(text.len()));
-        let start = text.floor_char_boundary(span.start.min(end));
+        let shown = super::secret::masked(text);
+        // A span beyond the text, or through a character, would not be rendered at all; a secret that ends within a character moves what follows.
+        let end = shown.floor_char_boundary(span.end.min(shown.len()));
+        let start = shown.floor_char_boundary(span.start.min(end));
         self.span = start..end;
         let name = self.path.display().to_string();
         self.message = super::secret::left_out(self.message, text);
         self.help = super::secret::left_out(self.help, text);
-        self.source = Some(Arc::new(NamedSource::new(
-            name,
-            super::secret::masked(text),
-        )));
+        self.source = Some(Arc::new(NamedSource::new(name, shown)));
         self
     }
 
