@@ -413,12 +413,7 @@ mod tests {
         let lower = percent_encoded(SECRET).to_lowercase().replace("q%", "Q%");
         let partly = SECRET.replace('/', "%2f").replace('é', "%c3%A9");
         let hexadecimal: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
-        for form in [
-            lower,
-            partly,
-            hexadecimal,
-            format!("{:?}", SECRET.replace('é', "é")),
-        ] {
+        for form in [lower, partly, hexadecimal, format!("{:?}", SECRET)] {
             let said = masked(&form).into_owned();
             assert!(said.trim_matches('"') == "***", "{form}: {said}");
         }

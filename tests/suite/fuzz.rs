@@ -378,7 +378,7 @@ fn rows_that_instances_write() {
         }
         connection
     });
-    let connection = std::sync::Mutex::new(connection);
+    let connection = tokio::sync::Mutex::new(connection);
     fuzz("rows", move |text| {
         let _alive = &directory;
         let statements: Vec<String> = (0..)
@@ -386,7 +386,7 @@ fn rows_that_instances_write() {
             .filter_map(|(number, line)| written(line, number))
             .collect();
         runtime.block_on(async {
-            let mut connection = connection.lock().expect("nobody has failed with it");
+            let mut connection = connection.lock().await;
             let connection = connection.as_mut();
             connection
                 .begin(Access::Write)

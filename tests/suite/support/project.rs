@@ -25,6 +25,10 @@ reason = \"the tests themselves, on PostgreSQL\"
 [[fleet.allow_session]]
 user = \"phasegate-tests\"
 reason = \"the tests themselves, on MariaDB\"
+[[fleet.allow_session]]
+user = \"root\"
+database = \"*\"
+reason = \"tests beside this one, in databases of their own on the same MariaDB\"
 ";
 
 /// Whether a project leaves it to the tests who may have sessions.
