@@ -22,11 +22,13 @@ use std::time::Instant;
 use phasegate::gate::BlockerKind;
 use stateright::{Checker as _, HasDiscoveries, Model as _};
 
+use crate::support::took;
 use mutation::Mutation;
 use scenario::Scenario;
 
 /// Checks every state within the bounds; fails with the shortest way to one that is wrong.
 fn holds(scenario: Scenario) {
+    took::begins();
     let began = Instant::now();
     let name = scenario.name;
     let checker = scenario.checker().threads(2).spawn_bfs().join();
@@ -43,6 +45,7 @@ fn holds(scenario: Scenario) {
 
 /// Makes sure that the checker finds what a wrong protocol leads to.
 fn is_caught(scenario: Scenario, breaks: &[&str]) {
+    took::begins();
     let (name, mutation) = (scenario.name, scenario.mutation);
     let began = Instant::now();
     let checker = scenario
@@ -134,6 +137,7 @@ fn every_kind_of_blocker_is_met() {
 
 /// Makes sure that a wrong protocol keeps what has to be possible from ever being so.
 fn locks_out(scenario: Scenario, reached: &str) {
+    took::begins();
     let (name, mutation) = (scenario.name, scenario.mutation);
     let checker = scenario.checker().threads(2).spawn_bfs().join();
     let discoveries = checker.discoveries();

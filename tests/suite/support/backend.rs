@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use super::connection::{Connection, Rows, Session};
-use super::{mysql_backend, postgres_backend, sqlite_backend};
+use super::{mysql_backend, postgres_backend, sqlite_backend, took};
 
 /// A database that the tests run on. Differences that a scenario has to know travel as data.
 pub struct Backend {
@@ -93,6 +93,7 @@ fn known(name: &str) -> &'static Backend {
 impl Db {
     /// A fresh database of the backend with this name.
     pub fn on(backend: &str) -> Self {
+        took::begins();
         let backend = known(backend);
         let Fresh { url, keep } = (backend.fresh)();
         Self { backend, url, keep }
@@ -100,6 +101,7 @@ impl Db {
 
     /// A database that is already there, for instance on a server of the test's own.
     pub fn at(backend: &str, url: impl Into<String>) -> Self {
+        took::begins();
         Self {
             backend: known(backend),
             url: url.into(),

@@ -15,7 +15,9 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use super::backend::Db;
 use super::connection::{Connection, MysqlSession, TESTS};
+use super::place::place;
 use super::postgres::machine::{free_port, unprivileged_user};
+use super::took;
 use super::wait::{GENEROUS, poll};
 
 /// A database of one test; dropped with this value.
@@ -288,17 +290,6 @@ fn found(names: &[&str]) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Where a server's directory is made.
-fn place() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    let is_usable = tempfile::tempfile_in(memory).is_ok();
-    if is_usable {
-        memory.to_owned()
-    } else {
-        std::env::temp_dir()
-    }
-}
-
 /// Waits, in a process of its own, for this one to end; then ends the server and removes its directory.
 fn watchdog(directory: &Path) -> std::io::Result<Child> {
     const SCRIPT: &str = r#"
@@ -327,6 +318,7 @@ impl Server {
     }
 
     fn start_as(number: Option<u32>) -> Result<Self, String> {
+        took::begins();
         let missing = "MariaDB's server binaries (mariadbd and mariadb-install-db) were not found, and no test is skipped \
                        without them. `sh tests/run.sh` installs them; or install them yourself, or set TEST_MYSQL_URL.";
         let (binary, install) = match std::env::var_os("TEST_MYSQL_BIN") {
@@ -345,7 +337,6 @@ impl Server {
         let directory = tempfile::Builder::new()
             .prefix("phasegate-mariadb-")
             .permissions(fs::Permissions::from_mode(0o700))
-            // In memory where there is such a place: creating and dropping tables waits for the disk each time.
             .tempdir_in(place())
             .map_err(|error| format!("cannot make a directory for a MariaDB server: {error}"))?
             .keep();

@@ -15,6 +15,7 @@ pub use rustix::process::Signal;
 
 use super::backend::Db;
 use super::snapshot::normalised;
+use super::took;
 use super::wait::{GENEROUS, poll};
 
 /// The tests themselves look into the databases, as nobody who registers. Nobody else is let off.
@@ -61,6 +62,7 @@ impl Project {
 
     /// A project with these services and no DATABASE_URL.
     pub fn without_database(services: &[&str]) -> Self {
+        took::begins();
         let root = tempfile::Builder::new()
             .prefix("phasegate-project-")
             .tempdir()

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::backend::{Backend, Fresh, Ledger};
 use super::connection::{Connection, Session, SqliteSession};
+use super::place::place;
 
 pub const BACKEND: Backend = Backend {
     name: "sqlite",
@@ -22,7 +23,7 @@ pub const BACKEND: Backend = Backend {
 fn fresh() -> Fresh {
     let directory = tempfile::Builder::new()
         .prefix("phasegate-sqlite-")
-        .tempdir()
+        .tempdir_in(place())
         .expect("a directory for a SQLite database");
     let url = format!("sqlite://{}", directory.path().join("test.db").display());
     // The file exists from the start: a tool that creates a database by mistyping its name is not what a test expects.

@@ -10,6 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use super::machine::{binaries, free_port, unprivileged_user, watchdog};
+use crate::support::place::place;
+use crate::support::took;
 use crate::support::wait::{GENEROUS, poll};
 
 /// A running server: its directory, its port, and the watchdog that outlives this process by a moment.
@@ -35,6 +37,7 @@ pub(super) enum Origin {
 
 impl Server {
     pub(super) fn start(origin: Origin) -> Result<Self, String> {
+        took::begins();
         let binaries = binaries().ok_or(
             "PostgreSQL's server binaries (initdb and postgres) were not found, and no test is skipped without them. \
              `sh tests/run.sh` installs them; or install them yourself, or set TEST_POSTGRES_BIN or TEST_POSTGRES_URL.",
@@ -47,7 +50,7 @@ impl Server {
         let directory = tempfile::Builder::new()
             .prefix("phasegate-postgres-")
             .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir()
+            .tempdir_in(place())
             .map_err(|error| format!("cannot make a directory for a PostgreSQL server: {error}"))?
             .keep();
         let watchdog = watchdog(&directory)
