@@ -249,7 +249,8 @@ impl From<LeaseError> for Failure {
         let failure = Self::new(error.to_string());
         let failure = match &error {
             LeaseError::Database(cause) | LeaseError::Ledger(LedgerError::Database(cause)) => {
-                let failure = failure.caused_by(cause);
+                // Whether it may start is a question.
+                let failure = failure.caused_by(cause).of_a_question();
                 if Exit::of(cause) == Exit::Interrupted {
                     return failure.help("no lease was kept; run the same command again");
                 }

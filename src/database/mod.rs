@@ -8,6 +8,7 @@ mod answers;
 mod connecting;
 mod error;
 mod heard;
+mod holders;
 mod keys;
 mod mysql;
 mod own;

@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor};
 
 use super::answers::collect;
 use super::heard::{Heard, Kept};
+use super::holders::Seen;
 use super::own::OwnSession;
 use super::stop::{BOUND, Stop};
 use super::{
@@ -154,12 +155,14 @@ impl Mysql {
     async fn plain(&mut self, sql: &str) -> Result<u64, DatabaseError> {
         self.begin_now().await?;
         let (session, target) = (self.place(), &self.target);
+        let (seen, watched) = (Seen::default(), self.watched());
         let executing = self.inner.execute(sqlx::raw_sql(AssertSqlSafe(sql)));
+        let waiting = seen.beside(executing, target, watched);
         let cancel = || end_statement(target, session);
-        let result = self.stop.watch(BOUND, executing, cancel).await?;
+        let result = self.stop.watch(BOUND, waiting, cancel).await?;
         match result {
             Ok(result) => Ok(result.rows_affected()),
-            Err(error) => Err(self.judged(from_sqlx(&error)).await),
+            Err(error) => Err(self.judged(from_sqlx(&error), seen).await),
         }
     }
 
@@ -175,12 +178,14 @@ impl Mysql {
         query: impl sqlx::Execute<'q, sqlx::MySql> + 'q,
     ) -> Result<Vec<MySqlRow>, DatabaseError> {
         let (session, target) = (self.place(), &self.target);
+        let (seen, watched) = (Seen::default(), self.watched());
         let fetching = self.inner.fetch_all(query);
+        let waiting = seen.beside(fetching, target, watched);
         let cancel = || end_statement(target, session);
-        let rows = self.stop.watch(BOUND, fetching, cancel).await?;
+        let rows = self.stop.watch(BOUND, waiting, cancel).await?;
         match rows {
             Ok(rows) => Ok(rows),
-            Err(error) => Err(self.judged(from_sqlx(&error)).await),
+            Err(error) => Err(self.judged(from_sqlx(&error), seen).await),
         }
     }
 
@@ -195,14 +200,16 @@ impl Mysql {
         query: impl sqlx::Execute<'q, sqlx::MySql> + 'q,
     ) -> Result<Vec<Answer>, DatabaseError> {
         let (session, target) = (self.place(), &self.target);
+        let (seen, watched) = (Seen::default(), self.watched());
         let items = self.inner.fetch_many(query);
         let changed = MySqlQueryResult::rows_affected;
         let collecting = collect(items, usize::MAX, changed, decode, from_sqlx);
+        let waiting = seen.beside(collecting, target, watched);
         let cancel = || end_statement(target, session);
-        let (answers, failed) = self.stop.watch(BOUND, collecting, cancel).await?;
+        let (answers, failed) = self.stop.watch(BOUND, waiting, cancel).await?;
         match failed {
             None => Ok(answers),
-            Some(error) => Err(self.judged(error).await),
+            Some(error) => Err(self.judged(error, seen).await),
         }
     }
 

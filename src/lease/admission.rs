@@ -7,7 +7,7 @@ use super::clock::{Moment, milliseconds};
 use super::error::LeaseError;
 use super::session_name::session_name;
 use crate::database::{
-    ConnectOptions, Connection, ErrorKind, LockTimeout, Owners, Server, Target, connect,
+    Asks, ConnectOptions, Connection, ErrorKind, LockTimeout, Owners, Server, Target, connect,
 };
 use crate::gate::{Action, Decision, Evidence, Facts, Verdict, decide};
 use crate::interrupt::Interrupt;
@@ -15,7 +15,9 @@ use crate::ledger::{Asker, LeaseId, LeaseRules, Ledger, LedgerError, NewLease, V
 use crate::model::{Declaration, InstanceState, Live, MigrationState, Schema, Snapshot, Version};
 
 /// How long an admission may take before it is given up: it waits for phase changes to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+fn patience() -> Duration {
+    crate::crash::limit("PHASEGATE_ADMISSION_SECONDS", Duration::from_secs(30))
+}
 
 /// An instance that wants to start.
 #[derive(Clone, Debug)]
@@ -98,16 +100,17 @@ pub(super) async fn admit_and_keep(
     interrupt: Interrupt,
 ) -> Result<(Admission, Box<dyn Connection>), LeaseError> {
     super::names::check(&request.service, &request.label, &request.instance)?;
+    let patience = patience();
     let attempt = async {
-        let mut connection = open(target, PATIENCE, interrupt).await?;
-        let admission = admit_on(connection.as_mut(), request, PATIENCE).await;
+        let mut connection = open(target, patience, interrupt).await?;
+        let admission = admit_on(connection.as_mut(), request, patience).await;
         match admission {
             Ok(admission) => Ok((admission, connection)),
             // The transaction ends with the connection.
             Err(error) => Err(explain(error, connection.as_mut()).await),
         }
     };
-    within(PATIENCE, "the admission", attempt).await
+    within(patience, "the admission", attempt).await
 }
 
 /// Says so where a right is lacking because the ledger still has to be created.
@@ -142,27 +145,38 @@ pub(super) async fn within<T>(
         })
 }
 
+/// How long a lock is waited for by what may take `limit`: whoever holds it can only be named before all of it is given up.
+/// In whole seconds, because some servers count in them.
+fn for_locks(limit: Duration) -> Duration {
+    let most = limit * 4 / 5;
+    match most.as_secs() {
+        0 => most,
+        seconds => Duration::from_secs(seconds),
+    }
+}
+
 pub(super) async fn open(
     target: &Target,
     limit: Duration,
     interrupt: Interrupt,
 ) -> Result<Box<dyn Connection>, LeaseError> {
     let defaults = ConnectOptions::default();
+    let for_locks = for_locks(limit);
     let options = ConnectOptions {
-        busy_timeout: defaults.busy_timeout.min(limit),
+        busy_timeout: defaults.busy_timeout.min(for_locks),
         connect_timeout: defaults.connect_timeout.min(limit),
         // A file that is not there is a mistyped path: created empty, it would admit anything.
         create: false,
-        lock_limit: Some(limit),
+        lock_limit: Some(for_locks),
+        asks: Asks::Yes,
         owners: Owners::One,
         server: Server::Writable,
         interrupt,
-        ..defaults
     };
     Ok(connect(target, options).await?)
 }
 
-/// Begins to write to the ledger, and waits for locks no longer than `limit`.
+/// Begins to write to the ledger, in something that may take `limit`.
 pub(super) async fn begin(
     connection: &mut dyn Connection,
     limit: Duration,
@@ -171,7 +185,7 @@ pub(super) async fn begin(
     ledger
         .connection()
         .await?
-        .limit_lock_waits(LockTimeout(limit))
+        .limit_lock_waits(LockTimeout(for_locks(limit)))
         .await?;
     Ok(ledger)
 }

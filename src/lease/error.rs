@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, ErrorKind};
 use crate::gate::{Decision, Verdict};
 use crate::ledger::LedgerError;
 use crate::model::VersionError;
@@ -50,6 +50,7 @@ impl LeaseError {
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
         match self {
+            _ if self.is_of_a_lock() => Some(LOCKED),
             Self::Database(error) => error.help(),
             Self::Ledger(error) => error.help(),
             Self::NoLedger(_) => Some(
@@ -72,6 +73,16 @@ impl LeaseError {
         }
     }
 
+    /// Whether somebody kept something locked for too long.
+    #[must_use]
+    pub const fn is_of_a_lock(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(error) | Self::Ledger(LedgerError::Database(error))
+                if matches!(error.kind, ErrorKind::Locked)
+        )
+    }
+
     /// Whether trying again may help without anybody doing anything.
     #[must_use]
     pub fn is_passing(&self) -> bool {
@@ -84,6 +95,10 @@ impl LeaseError {
         }
     }
 }
+
+/// What to do about somebody who keeps the ledger locked.
+const LOCKED: &str = "a step of `migrate` that is at work (see `migrate status`) ends by itself, and so does a backup; a transaction that \
+     somebody has left open does not: end its session. Then start this again";
 
 /// A decision other than go, with every blocker and what to do about it.
 pub(super) fn describe(decision: &Decision) -> String {

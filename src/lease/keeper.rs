@@ -10,7 +10,7 @@ use super::admission::{Admission, AdmissionRequest, admit_on, begin, open, withi
 use super::clock::{Moment, milliseconds};
 use super::error::LeaseError;
 use super::schedule::{Schedule, jittered};
-use super::tenure::{Loss, Tenure};
+use super::tenure::{FailedRenewal, Loss, Tenure};
 use crate::database::{Connection, Target};
 use crate::interrupt::Interrupt;
 use crate::ledger::{LeaseId, Renewal};
@@ -220,19 +220,22 @@ impl Keeper {
             let attempt = async {
                 // One that was kept may have been closed meanwhile, by a server, a pooler or, without a word, a firewall:
                 // that says nothing of the database. What was done over it and not confirmed can be done again.
+                let half = limit / 2;
+                let mut left = limit;
                 if let Some(mut kept) = kept {
-                    let limit = limit / 2;
-                    let renewal = renew(kept.as_mut(), &request, &id, recorded, limit);
-                    match within(limit, "the renewal", renewal).await {
+                    left = half;
+                    let renewal = renew(kept.as_mut(), &request, &id, recorded, half);
+                    match within(half, "the renewal", renewal).await {
                         Ok(outcome) => return Ok((kept, outcome)),
-                        Err(error) if error.is_passing() => {
+                        // Who waits for somebody over one connection waits over the next one as well.
+                        Err(error) if error.is_passing() && !error.is_of_a_lock() => {
                             tracing::debug!("renewing over a new connection: {error}");
                         }
                         Err(error) => return Err(error),
                     }
                 }
-                let mut connection = open(&target, limit, Interrupt::default()).await?;
-                let outcome = renew(connection.as_mut(), &request, &id, recorded, limit).await?;
+                let mut connection = open(&target, left, Interrupt::default()).await?;
+                let outcome = renew(connection.as_mut(), &request, &id, recorded, left).await?;
                 Ok((connection, outcome))
             };
             match within(limit, "the renewal", attempt).await {
@@ -264,7 +267,7 @@ impl Keeper {
         let outcome = match attempted.outcome {
             Ok(outcome) => outcome,
             Err(error) => {
-                let left = self.tenure.failed(error.to_string(), now);
+                let left = self.tenure.failed(FailedRenewal::of(&error), now);
                 tracing::warn!(
                     service,
                     seconds_left = left.as_secs(),

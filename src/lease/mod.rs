@@ -31,4 +31,4 @@ pub use held::{Lease, LeaseBuilder};
 pub use keeper::{Ended, Keeper, KeeperHandle};
 pub use loss::AtLoss;
 pub use session_name::session_name;
-pub use tenure::{Held, Loss, Tenure};
+pub use tenure::{FailedRenewal, Held, Loss, Tenure};

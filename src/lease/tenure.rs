@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::clock::Moment;
 use super::deadline::{Deadline, Terms};
-use super::error::describe;
+use super::error::{LeaseError, describe};
 use crate::gate::Decision;
 
 /// Why an application has to stop.
@@ -16,13 +16,41 @@ use crate::gate::Decision;
 pub enum Loss {
     /// The lease could not be renewed in time.
     DeadlinePassed {
-        /// The last error, where there was one; none where the process or its machine stood still.
-        cause: Option<String>,
+        /// The latest attempt; `None` if the process or its machine stood still.
+        cause: Option<FailedRenewal>,
     },
     /// The database lost or ended the lease, and the gate does not admit the version again.
     Refused(Box<Decision>),
     /// What held the lease has panicked: nobody asks any more whether it still holds.
     Panicked,
+}
+
+/// Why a renewal failed, and what can be done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedRenewal {
+    pub message: String,
+    pub help: &'static str,
+}
+
+impl FailedRenewal {
+    pub(super) fn of(error: &LeaseError) -> Self {
+        let help = match error.help() {
+            Some(help) if error.is_of_a_lock() => help,
+            _ => {
+                "make sure that the database can be reached, then start the application again; a longer lease outlasts longer outages"
+            }
+        };
+        Self {
+            message: error.to_string(),
+            help,
+        }
+    }
+}
+
+impl fmt::Display for FailedRenewal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
 }
 
 impl fmt::Display for Loss {
@@ -49,8 +77,10 @@ impl Loss {
     #[must_use]
     pub const fn help(&self) -> &'static str {
         match self {
-            Self::DeadlinePassed { .. } => {
-                "make sure that the database can be reached, then start the application again; a longer lease outlasts longer outages"
+            Self::DeadlinePassed { cause: Some(cause) } => cause.help,
+            Self::DeadlinePassed { cause: None } => {
+                "see what stopped it (a suspended machine, a debugger, SIGSTOP, a container without CPU), then start the application \
+                 again; a longer lease outlasts longer pauses"
             }
             Self::Refused(_) => "start a version that `migrate status` lists as admissible",
             Self::Panicked => "see the panic, and start the application again",
@@ -70,8 +100,8 @@ pub struct Held {
     pub deadline: Deadline,
     /// Set once and for all: a lost lease does not come back.
     pub loss: Option<Loss>,
-    /// Why the latest attempt to renew failed; none after one that succeeded.
-    pub last_error: Option<String>,
+    /// Why the latest attempt to renew failed; `None` after one that succeeded.
+    pub last_error: Option<FailedRenewal>,
 }
 
 impl Held {
@@ -181,7 +211,7 @@ impl Tenure {
     }
 
     /// Remembers why a renewal failed; answers how long there is to try again.
-    pub(super) fn failed(&self, error: String, now: Moment) -> Duration {
+    pub(super) fn failed(&self, error: FailedRenewal, now: Moment) -> Duration {
         let mut left = Duration::ZERO;
         self.held.send_if_modified(|held| {
             left = now.until(held.deadline.stop_at());
@@ -215,9 +245,17 @@ impl Tenure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::database::{DatabaseError, ErrorKind};
 
     const fn at(seconds: u64) -> Moment {
         Moment::from_millis(seconds * 1000)
+    }
+
+    fn failure(message: &str) -> FailedRenewal {
+        FailedRenewal {
+            message: message.to_owned(),
+            help: "",
+        }
     }
 
     /// Stops at 74 s, kills at 98 s.
@@ -257,14 +295,29 @@ mod tests {
     fn an_error_is_the_cause_only_until_a_renewal_succeeds() {
         let tenure = tenure();
         assert_eq!(
-            tenure.failed("no route".into(), at(20)),
+            tenure.failed(failure("no route"), at(20)),
             Duration::from_secs(54)
         );
         assert!(tenure.renewed(at(30), at(31)));
-        tenure.failed("no answer".into(), at(40));
+        tenure.failed(failure("no answer"), at(40));
         let loss = tenure.look(at(104)).loss;
-        let cause = Some("no answer".into());
+        let cause = Some(failure("no answer"));
         assert_eq!(loss, Some(Loss::DeadlinePassed { cause }));
+    }
+
+    #[test]
+    fn what_helps_follows_from_what_failed() {
+        let helps = |error: LeaseError| {
+            let cause = Some(FailedRenewal::of(&error));
+            Loss::DeadlinePassed { cause }.help()
+        };
+        let database = |kind| LeaseError::Database(DatabaseError::new(kind, ""));
+        let locked = helps(database(ErrorKind::Locked));
+        assert!(locked.contains("end its session"), "{locked}");
+        let away = helps(database(ErrorKind::Unreachable));
+        assert!(away.contains("can be reached"), "{away}");
+        let stood_still = Loss::DeadlinePassed { cause: None }.help();
+        assert!(stood_still.contains("SIGSTOP"), "{stood_still}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod background;
 mod credentials;
 mod held;
 mod keeper;
+mod locked;
 mod process;
 
 use std::path::Path;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::{Flavour, Mysql, own};
+use crate::database::holders::{Seen, in_words, naming};
 use crate::database::own::is_own_session;
 use crate::database::{
     Asks, ConnectOptions, DatabaseError, ErrorKind, LockHolder, Statements, Target,
@@ -43,8 +44,8 @@ const KEEP_OUT: [&str; 2] = [
 ];
 
 /// How a server may be made to say who holds a table.
-const TO_KNOW: &str = "who holds it the server does not say: it would with `INSTALL SONAME 'metadata_lock_info'` (MariaDB) or its \
-     performance schema and the instrument `wait/lock/metadata/sql/mdl`";
+const TO_KNOW: &str = "who holds it the server does not say: of rows it would to a user with the right PROCESS, and of a table with \
+     `INSTALL SONAME 'metadata_lock_info'` (MariaDB) or its performance schema and the instrument `wait/lock/metadata/sql/mdl`";
 
 /// Whether it is known that a session holds the lock.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,12 +56,21 @@ enum Sure {
 
 impl Mysql {
     /// What an error is of: of an interruption, or of a lock, whose holder a question names.
-    pub(super) async fn judged(&self, error: DatabaseError) -> DatabaseError {
+    pub(super) async fn judged(&self, error: DatabaseError, seen: Seen) -> DatabaseError {
         let error = self.stop.judge(error);
-        if self.asks == Asks::Yes && error.kind == ErrorKind::Locked {
-            return name_holders(self.target.clone(), error).await;
+        if self.asks != Asks::Yes || error.kind != ErrorKind::Locked {
+            return error;
         }
-        error
+        let holders = seen.into_holders();
+        if holders.iter().any(|holder| holder.end.is_some()) {
+            return naming(error, &holders);
+        }
+        name_holders(self.target.clone(), error).await
+    }
+
+    /// The session to look at while it waits, where somebody is to be told for whom.
+    pub(super) fn watched(&self) -> Option<i64> {
+        (self.asks == Asks::Yes).then_some(self.id)
     }
 
     /// Who holds what the session `id` waits for. Each way of looking needs rights or settings that
@@ -139,7 +149,7 @@ impl Mysql {
             if !ids.is_empty() {
                 let which = format!("p.id IN ({})", ids.join(", "));
                 let holders = self.describe(&which, Sure::Yes).await?;
-                return Ok(format!("it is held by {}", listed(&holders)));
+                return Ok(format!("it is held by {}", in_words(&holders)));
             }
         }
         // The session that asked may still be in its transaction.
@@ -156,7 +166,7 @@ impl Mysql {
         Ok(if holders.is_empty() {
             TO_KNOW.to_owned()
         } else {
-            format!("it is held by {}; {TO_KNOW}", listed(&holders))
+            format!("it is held by {}; {TO_KNOW}", in_words(&holders))
         })
     }
 
@@ -200,19 +210,6 @@ impl Mysql {
             })
             .collect()
     }
-}
-
-/// A few of them: where it is only a guess there may be many.
-fn listed(holders: &[LockHolder]) -> String {
-    const MOST: usize = 5;
-    let shown = holders.iter().take(MOST);
-    let names: Vec<&str> = shown.map(|held| held.description.as_str()).collect();
-    let more = if holders.len() > MOST {
-        "; and others"
-    } else {
-        ""
-    };
-    format!("{}{more}", names.join("; "))
 }
 
 /// Says who is in the way of a question, which its own session cannot ask any more.

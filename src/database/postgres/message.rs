@@ -13,6 +13,7 @@ use super::names::{self, Whose};
 use super::{Postgres, from_sqlx, literal, place};
 use crate::database::answers::collect;
 use crate::database::heard::{Ear, Heard};
+use crate::database::holders::{Seen, naming};
 use crate::database::stop::BOUND;
 use crate::database::{Answer, Asks, Call, DatabaseError, ErrorKind, Row, Stopped, Value};
 
@@ -74,7 +75,7 @@ impl Postgres {
         let mut has_run_theirs = self.has_run_theirs;
         if let Some(begin) = &begins {
             all.extend([begin, &*pin]);
-            if interrupt.is_listening() {
+            if interrupt.is_listening() || self.asks == Asks::Yes {
                 asked = Some(all.len());
                 all.push(Place::asked(self.inner.server_version_num()));
             }
@@ -136,6 +137,11 @@ impl Postgres {
         if ends {
             self.stop.ending();
         }
+        // Behind a pooler, where this transaction runs is known once its first message has been answered.
+        let is_watched = self.asks == Asks::Yes && self.in_transaction && begins.is_none();
+        let waiting = place.session.filter(|_| is_watched);
+        let seen = Seen::default();
+        let collecting = seen.beside(collecting, target, waiting);
         let watched = self.stop.watch(BOUND, collecting, cancel).await;
         self.stop.ended();
         for (done, severity, text) in ear.map(Ear::heard).unwrap_or_default() {
@@ -156,10 +162,13 @@ impl Postgres {
             let place = places.iter().position(|place| *place == index);
             let at = place.and_then(|place| place.checked_sub(first_of_theirs?));
             let is_asked = self.asks == Asks::Yes && parts.iter().all(Part::is_asked);
-            let error = if is_asked && error.kind == ErrorKind::Locked {
-                place::name_holders(self.target.clone(), error).await
-            } else {
-                error
+            let holders = seen.into_holders();
+            let error = match error.kind {
+                ErrorKind::Locked if !holders.is_empty() => naming(error, &holders),
+                ErrorKind::Locked if is_asked => {
+                    place::name_holders(self.target.clone(), error).await
+                }
+                _ => error,
             };
             return Err(Stopped { at, error });
         }

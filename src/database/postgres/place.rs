@@ -3,6 +3,7 @@
 use futures_util::future::BoxFuture;
 
 use super::{Part, Postgres, literal};
+use crate::database::holders::naming;
 use crate::database::{
     ConnectOptions, DatabaseError, ErrorKind, LockHolder, Server, Statements, Target,
 };
@@ -156,7 +157,7 @@ impl Postgres {
 /// Says who is in the way of a question, which its own session cannot ask any more.
 pub(super) fn name_holders(
     target: Target,
-    mut error: DatabaseError,
+    error: DatabaseError,
 ) -> BoxFuture<'static, DatabaseError> {
     Box::pin(async move {
         let looking = async {
@@ -165,15 +166,7 @@ pub(super) fn name_holders(
         };
         let looked = tokio::time::timeout(super::CONNECT_AGAIN, looking).await;
         let holders = looked.unwrap_or_else(|_| Ok(Vec::new()));
-        let holders = holders.unwrap_or_default();
-        let names: Vec<&str> = holders
-            .iter()
-            .map(|held| held.description.as_str())
-            .collect();
-        if !names.is_empty() {
-            error.message = format!("{}; it is held by {}", error.message, names.join("; "));
-        }
-        error
+        naming(error, &holders.unwrap_or_default())
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::database::holders::naming;
 use crate::database::{Asks, DatabaseError, ErrorKind, LockHolder, Target};
 
 /// What a lock on the bytes of a file keeps others from.
@@ -76,16 +77,13 @@ fn holders(path: &Path) -> Vec<LockHolder> {
 pub(super) fn named(mut error: DatabaseError, target: &Target, asks: Asks) -> DatabaseError {
     if asks == Asks::Yes && error.kind == ErrorKind::Locked {
         let holders = holders_of_file(target);
-        let names: Vec<&str> = holders
-            .iter()
-            .map(|holder| holder.description.as_str())
-            .collect();
-        let who = if names.is_empty() {
-            "by another process, which the system does not show".to_owned()
-        } else {
-            format!("by {}", names.join("; "))
-        };
-        error.message = format!("{}; it is held {who}", error.message);
+        if !holders.is_empty() {
+            return naming(error, &holders);
+        }
+        error.message = format!(
+            "{}; it is held by another process, which the system does not show",
+            error.message
+        );
     }
     error
 }
