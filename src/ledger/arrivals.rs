@@ -312,15 +312,37 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::testing::{declaration, live};
-    use crate::model::{Label, Phase};
+    use crate::model::{Declaration, Fill, Label, Parts, Phase, Rows, Sync, Touched, Usage};
 
-    const DECLARATIONS: [&str; 5] = [
-        "old <1.2.0 new >=1.1.0 backfill contract",
-        "reads old <1.2.0 new >=1.1.0 writes old <1.1.0 new >=1.1.0 backfill contract",
-        "reads old <1.2.0 new >=1.2.0 writes old <1.3.0 new >=1.1.0 backfill contract",
-        "old <1.2.0 new >=1.1.0 append-only backfill contract",
-        "old <1.2.0 new >=1.1.0 sync both backfill contract",
+    /// What is old and new for reads and for writes, whether rows change, and what is kept in step.
+    type Words = ([&'static str; 4], Rows, Sync);
+
+    const DECLARATIONS: [Words; 5] = [
+        (
+            ["<1.2.0", ">=1.1.0", "<1.2.0", ">=1.1.0"],
+            Rows::Mutable,
+            Sync::None,
+        ),
+        (
+            ["<1.2.0", ">=1.1.0", "<1.1.0", ">=1.1.0"],
+            Rows::Mutable,
+            Sync::None,
+        ),
+        (
+            ["<1.2.0", ">=1.2.0", "<1.3.0", ">=1.1.0"],
+            Rows::Mutable,
+            Sync::None,
+        ),
+        (
+            ["<1.2.0", ">=1.1.0", "<1.2.0", ">=1.1.0"],
+            Rows::AppendOnly,
+            Sync::None,
+        ),
+        (
+            ["<1.2.0", ">=1.1.0", "<1.2.0", ">=1.1.0"],
+            Rows::Mutable,
+            Sync::Both,
+        ),
     ];
     const VERSIONS: [&str; 4] = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"];
 
@@ -341,9 +363,45 @@ mod tests {
         names.map(|version| Named::new("web", version)).collect()
     }
 
-    fn expanded(text: &str, phase: Phase) -> MigrationState {
+    fn declaration((ranges, rows, sync): Words) -> Declaration {
+        let [reads_old, reads_new, writes_old, writes_new] =
+            ranges.map(|range| Some(range.parse().unwrap()));
+        let usage = Usage {
+            reads: Touched {
+                old: reads_old,
+                new: reads_new,
+            },
+            writes: Touched {
+                old: writes_old,
+                new: writes_new,
+            },
+        };
+        Declaration {
+            id: "0001_a".parse().unwrap(),
+            description: String::new(),
+            services: [("web".to_owned(), usage)].into(),
+            sync,
+            rows,
+            parts: Parts {
+                expand: true,
+                backfill: true,
+                contract: true,
+                ..Parts::default()
+            },
+            fill: Fill::Unsaid,
+        }
+    }
+
+    fn live(version: &str) -> Live {
+        Live {
+            service: "web".to_owned(),
+            version: version.parse().unwrap(),
+        }
+    }
+
+    fn expanded(words: Words, phase: Phase) -> MigrationState {
         MigrationState {
-            declaration: declaration(text),
+            declaration: declaration(words),
             phase,
             kinds: "FA".parse().unwrap(),
         }
@@ -354,12 +412,12 @@ mod tests {
         /// came never says less.
         #[test]
         fn what_is_written_down_is_what_happened(
-            text in prop::sample::select(DECLARATIONS.to_vec()),
+            words in prop::sample::select(DECLARATIONS.to_vec()),
             filled: bool,
             events in prop::collection::vec((0usize..4, any::<bool>()), 0..20),
         ) {
             let phase = if filled { Phase::Backfilled } else { Phase::Expanded };
-            let recorded = expanded(text, phase);
+            let recorded = expanded(words, phase);
             let (mut state, mut present) = (recorded.clone(), BTreeSet::new());
             let mut rows: Vec<Arrival> = Vec::new();
             let mut ever = BTreeSet::new();
@@ -371,7 +429,7 @@ mod tests {
                 present.insert(who);
                 ever.insert(who);
                 let together: Vec<Live> =
-                    present.iter().map(|at| live(&format!("web {}", VERSIONS[*at]))).collect();
+                    present.iter().map(|at| live(VERSIONS[*at])).collect();
                 state = state.admitting(&together);
                 let now = names(&present);
                 if rows.last().is_none_or(|last| !now.is_subset(&last.live)) {

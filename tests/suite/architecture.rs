@@ -1,7 +1,7 @@
-//! The layout of the crate, enforced: arrows point down only, and the pure part stays pure.
+//! The layout of the packages, enforced: arrows point down only, and the pure part stays pure.
 //!
 //! The check reads the sources as text, not as a compiler would: it follows written paths (`crate::…`, `super::…`,
-//! `phasegate::…`), not what a macro or an alias of the crate may hide. Code under `#[cfg(test)]` is left out.
+//! `phasegate::…`, `phasegate_model::…`), not what a macro or an alias of the crate may hide. Code under `#[cfg(test)]` is left out.
 
 use std::fs;
 use std::path::Path;
@@ -10,11 +10,17 @@ mod rules;
 mod source;
 
 use rules::violations;
-use source::Source;
+use source::{PACKAGES, Package, Source};
 
-/// Every file below src, by its path from there.
-fn crate_sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+/// Every file of every package, the packages apart.
+fn sources() -> Vec<Source> {
+    let packages = PACKAGES.iter().map(sources_of);
+    packages.flat_map(source::without_test_files).collect()
+}
+
+/// Every file of one package, by its path below the package's folder.
+fn sources_of(package: &'static Package) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(package.folder);
     let mut sources = Vec::new();
     let mut directories = vec![root.clone()];
     while let Some(directory) = directories.pop() {
@@ -29,17 +35,17 @@ fn crate_sources() -> Vec<Source> {
                     .expect("it was found there")
                     .display()
                     .to_string();
-                sources.push(Source::new(&name, &text));
+                sources.push(Source::new(package, &name, &text));
             }
         }
     }
-    assert!(sources.len() >= 2, "src has at least main.rs and lib.rs");
-    source::without_test_files(sources)
+    assert!(!sources.is_empty(), "{} has no sources", package.folder);
+    sources
 }
 
 #[test]
 fn the_crate_keeps_its_layout() {
-    let found = violations(&crate_sources());
+    let found = violations(&sources());
     assert!(
         found.is_empty(),
         "{} violations of the layout:\n{}\n",
@@ -60,6 +66,7 @@ fn tests_wait_for_conditions_not_for_time() {
                 && !path.ends_with("support/wait.rs")
             {
                 let source = Source::new(
+                    &PACKAGES[0],
                     "tests.rs",
                     &fs::read_to_string(&path).expect("sources are UTF-8"),
                 );
@@ -75,9 +82,28 @@ fn tests_wait_for_conditions_not_for_time() {
     }
 }
 
-/// What the check says about one made-up file.
+#[test]
+fn every_package_of_the_workspace_is_in_the_layout() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    for entry in fs::read_dir(crates).expect("crates is readable") {
+        let name = entry.expect("crates is readable").file_name();
+        let folder = format!("crates/{}/src", name.display());
+        assert!(
+            PACKAGES.iter().any(|package| package.folder == folder),
+            "{folder} has no row in PACKAGES, tests/suite/architecture/source.rs"
+        );
+    }
+}
+
+/// What the check says about one made-up file, in the package that its module would be in.
 fn about(name: &str, text: &str) -> Vec<String> {
-    violations(&source::without_test_files(vec![Source::new(name, text)]))
+    about_in(&PACKAGES[0], name, text)
+}
+
+fn about_in(package: &'static Package, name: &str, text: &str) -> Vec<String> {
+    violations(&source::without_test_files(vec![Source::new(
+        package, name, text,
+    )]))
 }
 
 #[track_caller]
@@ -159,6 +185,75 @@ fn an_arrow_that_points_up_is_refused() {
 }
 
 #[test]
+fn a_package_of_its_own_is_a_row_like_any_other() {
+    let package = |folder: &str| {
+        PACKAGES
+            .iter()
+            .find(|package| package.folder == folder)
+            .expect("it has a row")
+    };
+    let said =
+        |folder: &str, name: &str, text: &str| about_in(package(folder), name, text).join("");
+    let (sql, model) = ("crates/sql/src", "crates/model/src");
+    for (folder, name, text, reason) in [
+        (sql, "lib.rs", "use std::fs;", "sql is pure"),
+        (
+            sql,
+            "mysql/client.rs",
+            "fn f() { std::env::var(\"\"); }",
+            "sql is pure",
+        ),
+        (
+            sql,
+            "mysql.rs",
+            "use phasegate_model::model::Version;",
+            "sql may not use model",
+        ),
+        (model, "lib.rs", "use std::fs;", "model is pure"),
+        (
+            model,
+            "gate/mod.rs",
+            "use crate::planner::Plan;",
+            "gate may not use planner",
+        ),
+        (
+            model,
+            "gate/mod.rs",
+            "use phasegate_sql::Effect;",
+            "gate may not use sql",
+        ),
+    ] {
+        assert!(
+            said(folder, name, text).contains(reason),
+            "{text} in {folder}/{name}"
+        );
+    }
+    assert_eq!(
+        said(
+            sql,
+            "mysql/client.rs",
+            "use crate::{ScriptError, words::Word};"
+        ),
+        ""
+    );
+    assert_eq!(said(model, "gate/mod.rs", "use crate::model::Version;"), "");
+    assert_eq!(
+        about("cli/check.rs", "use phasegate_sql::Effect;"),
+        Vec::<String>::new()
+    );
+    refused(
+        "ledger/mod.rs",
+        "use phasegate_sql::Effect;",
+        "ledger may not use sql",
+    );
+    refused(
+        "ledger/mod.rs",
+        "use phasegate_model::gate::Verdict;",
+        "ledger may not use gate",
+    );
+}
+
+#[test]
 fn comments_strings_and_tests_are_no_code() {
     accepted(
         "gate.rs",
@@ -186,8 +281,9 @@ fn comments_strings_and_tests_are_no_code() {
         "#[cfg(test)]\nmod tests;\nuse crate::cli;",
         "gate.rs:3: gate may not use cli",
     );
-    let parent = Source::new("gate.rs", "#[cfg(test)]\nmod tests;");
+    let parent = Source::new(&PACKAGES[0], "gate.rs", "#[cfg(test)]\nmod tests;");
     let tests = Source::new(
+        &PACKAGES[0],
         "gate/tests.rs",
         "use crate::planner; fn f() { x.unwrap(); }",
     );

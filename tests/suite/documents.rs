@@ -81,7 +81,7 @@ fn the_shell_takes_every_script() {
 #[test]
 fn every_file_that_contributors_are_sent_to_is_there() {
     let (_, spans) = blocks::code_of(&read("CONTRIBUTING.md"));
-    let places = ["src/", "tests/", "docs/", ".ci/"];
+    let places = ["src/", "crates/", "tests/", "docs/", ".ci/"];
     let named: Vec<String> = spans
         .into_iter()
         .map(|span| span.text)

@@ -2,10 +2,53 @@
 
 use std::collections::BTreeSet;
 
+/// A package of the workspace whose modules are rows of the table.
+pub struct Package {
+    /// Where its sources are, from the repository's root.
+    pub folder: &'static str,
+    /// How it is written in a path of another package.
+    name: &'static str,
+    /// The row that its root is, if it is one row as a whole.
+    root: Option<&'static str>,
+    /// The row of its lib.rs.
+    lib: &'static str,
+}
+
+/// The package that has the commands, and those of the floors below.
+pub const PACKAGES: &[Package] = &[
+    Package {
+        folder: "src",
+        name: "phasegate",
+        root: None,
+        lib: "lib",
+    },
+    Package {
+        folder: "crates/model/src",
+        name: "phasegate_model",
+        root: None,
+        lib: "model",
+    },
+    Package {
+        folder: "crates/sql/src",
+        name: "phasegate_sql",
+        root: Some("sql"),
+        lib: "sql",
+    },
+    Package {
+        folder: "crates/text/src",
+        name: "phasegate_text",
+        root: Some("text"),
+        lib: "text",
+    },
+];
+
 pub struct Source {
-    /// The path below src.
+    /// The path from the repository's root.
     pub name: String,
-    /// The modules from the crate's root to this file; empty for main.rs and lib.rs.
+    package: &'static Package,
+    /// The row of the table that this file belongs to.
+    layer: String,
+    /// The modules from the table down to this file; empty for main.rs and lib.rs.
     modules: Vec<String>,
     tokens: Vec<Token>,
     /// What is a comment of each line.
@@ -36,10 +79,17 @@ const OUTSIDE: &[&str] = &[
 ];
 
 impl Source {
-    pub fn new(name: &str, text: &str) -> Self {
+    /// A file of `package`, by its path below the package's folder.
+    pub fn new(package: &'static Package, name: &str, text: &str) -> Self {
         let (code, comments) = split(text);
         let tokens = tokens_of(&code);
-        let modules = modules_of(name);
+        let root = package.root.map(str::to_owned);
+        let modules: Vec<String> = root.into_iter().chain(modules_of(name)).collect();
+        let layer = match modules.first() {
+            Some(module) => module.clone(),
+            None if name == "lib.rs" => package.lib.to_owned(),
+            None => name.trim_end_matches(".rs").to_owned(),
+        };
         let mut kept = Vec::new();
         let mut test_files = Vec::new();
         let mut test_lines = BTreeSet::new();
@@ -65,7 +115,9 @@ impl Source {
         }
         let code_lines = text.lines().count() - test_lines.len();
         Self {
-            name: name.to_owned(),
+            name: format!("{}/{name}", package.folder),
+            package,
+            layer,
             modules,
             tokens: kept,
             comments,
@@ -74,12 +126,8 @@ impl Source {
         }
     }
 
-    /// The row of the table that this file belongs to.
     pub fn layer(&self) -> &str {
-        match self.modules.first() {
-            Some(module) => module,
-            None => self.name.trim_end_matches(".rs"),
-        }
+        &self.layer
     }
 
     pub fn code_lines(&self) -> usize {
@@ -138,9 +186,9 @@ impl Source {
                     let mut written = Vec::new();
                     at = self.tree(at, &[], &mut written);
                     found.extend(
-                        written
-                            .into_iter()
-                            .filter_map(|(words, line)| resolved(&here, &words, line)),
+                        written.into_iter().filter_map(|(words, line)| {
+                            resolved(self.package, &here, &words, line)
+                        }),
                     );
                     continue;
                 }
@@ -162,7 +210,7 @@ impl Source {
         match word {
             "crate" | "super" => !continues && !visibility,
             _ => {
-                let outside = word == "phasegate" || OUTSIDE.contains(&word);
+                let outside = package(word).is_some() || OUTSIDE.contains(&word);
                 // `::std::fs` starts with colons too.
                 let absolute = continues && (at < 3 || !is_word(self.text(at - 3)));
                 outside && (!continues || absolute) && self.text(at.wrapping_sub(1)) != "."
@@ -246,32 +294,48 @@ fn modules_of(name: &str) -> Vec<String> {
     modules
 }
 
+/// The package that this word names in a path.
+fn package(word: &str) -> Option<&'static Package> {
+    PACKAGES.iter().find(|package| package.name == word)
+}
+
 /// A written path from where it is written. None if it stays inside its module.
-fn resolved(here: &[&str], words: &[String], line: usize) -> Option<Path> {
-    let mut base = here.len();
+fn resolved(
+    inside: &'static Package,
+    here: &[&str],
+    words: &[String],
+    line: usize,
+) -> Option<Path> {
     let mut rest = words;
-    match words.first()?.as_str() {
-        "crate" | "phasegate" => {
-            base = 0;
+    let first = words.first()?.as_str();
+    let of = if first == "crate" {
+        Some(inside)
+    } else {
+        package(first)
+    };
+    let from: Vec<&str> = match (of, first) {
+        (Some(package), _) => {
             rest = &rest[1..];
+            package.root.into_iter().collect()
         }
-        "super" => {
+        (None, "super") => {
+            let mut base = here.len();
             while rest.first().is_some_and(|word| word == "super") {
                 base = base.checked_sub(1)?;
                 rest = &rest[1..];
             }
+            here[..base].to_vec()
         }
-        _ => {
+        (None, _) => {
             return Some(Path {
                 text: words.join("::"),
                 module: None,
                 line,
             });
         }
-    }
-    let path: Vec<&str> = here[..base]
-        .iter()
-        .copied()
+    };
+    let path: Vec<&str> = from
+        .into_iter()
         .chain(rest.iter().map(String::as_str))
         .collect();
     // A module has a name in lower case; a type, a trait or a constant at the root is the public API's.

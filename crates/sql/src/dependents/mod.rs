@@ -155,10 +155,10 @@ impl Gone {
 }
 
 /// The word of a column's default, which is code as well.
-pub(crate) const DEFAULT: &str = "default";
+pub const DEFAULT: &str = "default";
 
 /// The word of a rewrite rule, which does at a write what a trigger may do.
-pub(crate) const RULE: &str = "rule";
+pub const RULE: &str = "rule";
 
 /// A dependent that is left behind: the statement at `index` takes away what it names.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,7 +1,7 @@
 //! What the `mysql` client does itself, and no server knows.
 
 use super::super::lexeme::Token;
-use crate::sql::ScriptError;
+use crate::ScriptError;
 
 /// The commands that are a word at the beginning of a line, and what to do in place of each.
 const COMMANDS: &[(&[&str], &str)] = &[

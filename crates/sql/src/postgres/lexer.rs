@@ -219,7 +219,7 @@ fn unknown(text: &str, span: Range<usize>) -> ScriptError {
 }
 
 /// What a string says, be it in quotes or in dollar quotes; `None` for anything else.
-pub(in crate::sql) fn unquoted(literal: &str) -> Option<String> {
+pub(crate) fn unquoted(literal: &str) -> Option<String> {
     if let Some(rest) = literal.strip_prefix('$') {
         let tag = rest.find('$')?;
         let quote = literal.get(..tag + 2)?;

@@ -321,7 +321,7 @@ impl MigrationState {
 }
 
 /// The live versions and the candidates, each once.
-pub(crate) fn beside(live: &[Live], candidates: &[Live]) -> Vec<Live> {
+pub fn beside(live: &[Live], candidates: &[Live]) -> Vec<Live> {
     let mut together = live.to_vec();
     for candidate in candidates {
         if !together.contains(candidate) {

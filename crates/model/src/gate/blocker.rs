@@ -184,7 +184,7 @@ impl Blocker {
     }
 
     /// About a live version: where it was seen, how often and when.
-    pub(crate) fn seen(self, who: &Live, snapshot: &Snapshot) -> Self {
+    pub fn seen(self, who: &Live, snapshot: &Snapshot) -> Self {
         let groups: Vec<_> = snapshot.groups_of(who).collect();
         let mut blocker = self.about(who);
         let is_remembered = |group: &&crate::model::LiveGroup| snapshot.remembered.contains(group);

@@ -31,10 +31,9 @@ use std::ops::Range;
 
 pub use copied::Copied;
 pub use dependents::{
-    Attached, Commits, Dependent, Dependents, Gone, How, Inventory, Left, Lost, Met, Relation,
-    RelationKind, Runs, Texts, Visible,
+    Attached, Commits, DEFAULT, Dependent, Dependents, Gone, How, Inventory, Left, Lost, Met, RULE,
+    Relation, RelationKind, Runs, Texts, Visible,
 };
-pub(crate) use dependents::{DEFAULT, RULE};
 pub use facts::Ddl;
 use facts::Grammar;
 pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_select};

@@ -25,7 +25,7 @@ pub use moved::Moved;
 pub use order::{Gap, Order};
 pub use range::{Range, RangeError, Reading};
 pub use rows::{Freshness, RowKind, RowKinds, RowKindsError, Rows};
-pub(crate) use rule::beside;
+pub use rule::beside;
 pub use rule::{Breach, Clause, Step};
 pub use sessions::{SessionCheck, SessionRule, Unaccounted, Whereabouts};
 pub(crate) use snapshot::most_in_one_source;
