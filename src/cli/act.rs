@@ -198,7 +198,7 @@ pub(super) async fn resolve(args: &ResolveArgs, global: &Global, out: &Out) -> R
             &json!({ "resolved": { "migration": id, "step": args.step, "applied": args.applied } }),
         );
     } else {
-        out.line(&format!(
+        out.line(format!(
             "recorded; run the command for {id} again, and it goes on from there"
         ));
     }
@@ -314,7 +314,7 @@ async fn run(context: &Context, task: Task, global: &Global, out: &Out) -> Resul
         out.json(&json!({ "verdict": verdict.name(), "results": results }));
     }
     if verdict != Verdict::Go && !task.is_named && !out.is_json() {
-        out.line(&format!(
+        out.line(format!(
             "what could be done was done; the rest waits ({})",
             verdict.name()
         ));
@@ -383,7 +383,7 @@ fn nothing_to_do(step: Step, out: &Out) -> u8 {
     if out.is_json() {
         out.json(&json!({ "verdict": "go", "results": [] }));
     } else {
-        out.line(&format!("nothing to {}", step.name()));
+        out.line(format!("nothing to {}", step.name()));
     }
     0
 }

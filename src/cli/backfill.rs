@@ -6,6 +6,7 @@ use super::args::{BackfillCommand, Global};
 use super::context::{Context, log_head, refuse_drift};
 use super::failure::Failure;
 use super::out::Out;
+use super::paint::Line;
 use super::{json, text};
 use crate::coordinator::{BackfillRehearsal, CoordinatorError, rehearse_backfill, steer};
 use crate::gate::{Action, Decision, decide};
@@ -125,34 +126,33 @@ fn as_text(
     id: &MigrationId,
     decision: &Decision,
     rehearsal: Option<&BackfillRehearsal>,
-) -> Vec<String> {
+) -> Vec<Line> {
     let now = jiff::Timestamp::now().as_millisecond();
     let mut lines = text::decision(decision, now);
     let Some(found) = rehearsal else {
-        lines.push("  what it would go over can be told once it is expanded".to_owned());
+        lines.push("  what it would go over can be told once it is expanded".into());
         return lines;
     };
     let total = text::count(found.total, "row");
     lines.push(match found.left.as_slice() {
-        [] => "  would go over no row: the table is empty, or every key is passed".to_owned(),
-        [one] => format!("  would go {one}, of about {total}"),
+        [] => "  would go over no row: the table is empty, or every key is passed".into(),
+        [one] => format!("  would go {one}, of about {total}").into(),
         several => format!(
             "  would go over {} ranges of keys, of about {total}",
             several.len()
-        ),
+        )
+        .into(),
     });
     if found.seen > 0 {
-        lines.push(format!(
-            "  {} passed already",
-            text::count(found.seen, "row")
-        ));
+        let passed = text::count(found.seen, "row");
+        lines.push(format!("  {passed} passed already").into());
     }
-    lines.push(format!("  `remaining` returns {}", found.remaining));
+    lines.push(format!("  `remaining` returns {}", found.remaining).into());
     let dialect = context.target.dialect();
     let migration = context.project.as_read(id);
     if let Some(file) = migration.and_then(|migration| migration.files(dialect).backfill.as_ref()) {
-        lines.push("  would run for each batch:".to_owned());
-        lines.extend(text::code(&file.statement.text));
+        lines.push("  would run for each batch:".into());
+        lines.extend(text::code(&file.statement.text).map(Line::from));
     }
     lines
 }

@@ -6,6 +6,7 @@ use super::args::Global;
 use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
+use super::paint::{Cell, Tone};
 use super::recording::Recording;
 use super::{json, text};
 use crate::coordinator::Situation;
@@ -82,7 +83,7 @@ pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<
 }
 
 /// The cells of a group, and the lines below it: which instances, and what they touch.
-fn as_row(group: &LiveGroup, situation: &Situation) -> (Vec<String>, Vec<String>) {
+fn as_row(group: &LiveGroup, situation: &Situation) -> (Vec<Cell>, Vec<String>) {
     let age = situation.view.now.saturating_sub(group.seen_at);
     let mut details = Vec::new();
     if situation.evidence.snapshot.remembered.contains(group) {
@@ -114,12 +115,15 @@ fn as_row(group: &LiveGroup, situation: &Situation) -> (Vec<String>, Vec<String>
             .map(|(id, format, does)| format!("{does} the {format} format of {id}")),
     );
     let cells = vec![
-        group.service.clone(),
-        group.label.to_string(),
-        group.instances.to_string(),
-        group.state.name().to_owned(),
-        group.source.clone(),
-        format!("{} ago", text::span(u64::try_from(age).unwrap_or(0))),
+        Cell::from(group.service.clone()),
+        Cell::toned(Tone::Label, &group.label.to_string()),
+        Cell::from(group.instances.to_string()),
+        Cell::toned(group.state, group.state.name()),
+        Cell::from(group.source.clone()),
+        Cell::from(format!(
+            "{} ago",
+            text::span(u64::try_from(age).unwrap_or(0))
+        )),
     ];
     (cells, details)
 }

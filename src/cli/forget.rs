@@ -198,10 +198,10 @@ fn show(
     }
     for lease in leases {
         let state = lease.state.map_or("ended", InstanceState::name);
-        out.line(&format!("forgot {} ({state})", name(lease)));
+        out.line(format!("forgot {} ({state})", name(lease)));
     }
     for lease in going_on.iter().take(MOST_NAMED) {
-        out.line(&format!("{} renews its lease and goes on", name(lease)));
+        out.line(format!("{} renews its lease and goes on", name(lease)));
     }
 }
 

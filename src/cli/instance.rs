@@ -56,7 +56,7 @@ pub(super) async fn admit(args: &AdmitArgs, global: &Global, out: &Out) -> Resul
                 }));
             } else {
                 let held = text::span(milliseconds(args.hold));
-                out.line(&format!(
+                out.line(format!(
                     "{who} may start; it counts as live for {held} as {}",
                     request.instance
                 ));

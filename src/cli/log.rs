@@ -77,7 +77,7 @@ async fn ends(args: &LogArgs, context: &Context, out: &Out) -> Result<u8, Failur
     if out.is_json() {
         out.json(&json!({ "head": head.to_string(), "events": head.seq, "hash": head.hash }));
     } else {
-        out.line(&head.to_string());
+        out.line(head.to_string());
     }
     Ok(0)
 }
@@ -117,7 +117,7 @@ fn show_verified(verified: &Verified, known: Option<&KnownHead>, out: &Out) -> u
     } else {
         out.line(&text);
         if let Verified::Whole { head } = verified {
-            out.line(&format!("head: {head}"));
+            out.line(format!("head: {head}"));
         }
     }
     code

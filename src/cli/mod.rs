@@ -23,6 +23,7 @@ mod log;
 mod numbering;
 mod out;
 mod outcome;
+mod paint;
 mod plan;
 mod progress;
 mod recording;
@@ -285,7 +286,6 @@ async fn asking(
 }
 
 fn start_tracing(global: &args::Global) {
-    use std::io::IsTerminal;
     use tracing_subscriber::EnvFilter;
     use tracing_subscriber::field::MakeExt as _;
     let level = match (global.quiet, global.verbose) {
@@ -297,7 +297,7 @@ fn start_tracing(global: &args::Global) {
         (false, _) => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colours = paint::Screen::of_remarks().has_colours();
     // A line of the password file that cannot be read would be quoted.
     let filter = match "sqlx_postgres::options::pgpass=off".parse() {
         Ok(silent) => filter.add_directive(silent),

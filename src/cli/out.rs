@@ -15,10 +15,10 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::args::Format;
 use super::exit::Exit;
 use super::flaws::told;
+use super::paint::{Line, Screen};
 use crate::ledger::KnownHead;
 use crate::project::Problem;
 use crate::text::secret::masked_own;
-use crate::text::shown::shown;
 
 /// The exit code of a command that did what it was asked for, and whose result could not be written.
 const UNWRITTEN: u8 = Exit::Unwritten.code();
@@ -58,29 +58,37 @@ impl Out {
     }
 
     /// One line of a result.
-    pub(super) fn line(&self, text: &str) {
-        self.write(&shown(text));
+    pub(super) fn line(&self, line: impl Into<Line>) {
+        // Of one that is not written nobody has to know how wide the terminal is.
+        if self.failed.get().is_some() {
+            return;
+        }
+        let screen = match self.format {
+            Format::Text | Format::Json => Screen::of_results(),
+            Format::Mermaid => Screen::NONE,
+        };
+        self.write(&screen.drawn(&line.into()));
     }
 
     /// Several lines of a result.
-    pub(super) fn lines<T: AsRef<str>>(&self, lines: impl IntoIterator<Item = T>) {
+    pub(super) fn lines<T: Into<Line>>(&self, lines: impl IntoIterator<Item = T>) {
         for line in lines {
-            self.line(line.as_ref());
+            self.line(line);
         }
     }
 
     /// A text of this program's own, as it is.
     pub(super) fn verbatim(&self, text: &str) {
-        self.write(text);
+        self.write(&masked_own(text));
     }
 
+    /// Writes what is shown as data, and without secrets, already.
     fn write(&self, text: &str) {
         // What comes after a gap would be taken for the whole.
         if self.failed.get().is_some() {
             return;
         }
         let mut stdout = io::stdout().lock();
-        let text = masked_own(text);
         let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
         if let Err(error) = written {
             self.fail(error);
@@ -98,7 +106,7 @@ impl Out {
             object.insert("problems".into(), serde_json::json!(*flaws));
         }
         without_secrets(&mut value);
-        self.write(&value.to_string());
+        self.write(&masked_own(&value.to_string()));
     }
 
     /// Says where the log ends, for whoever keeps what this command has printed: it can be checked against later. In text as
@@ -178,13 +186,16 @@ fn without_secrets(value: &mut serde_json::Value) {
 
 /// A line on standard error, for a person.
 pub(super) fn note(text: &str) {
-    note_verbatim(&shown(text));
+    write_remark(&Screen::of_remarks().drawn(&Line::remark(text)));
 }
 
 /// Lines on standard error in which everything of others is shown as data already.
 pub(super) fn note_verbatim(text: &str) {
+    write_remark(&masked_own(text));
+}
+
+fn write_remark(text: &str) {
     let mut stderr = io::stderr().lock();
-    let text = masked_own(text);
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(stderr, "{text}");
 }

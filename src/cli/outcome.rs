@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::paint::{Line, Tone};
 use super::{json, text};
 use crate::coordinator::{Done, Outcome};
 use crate::model::{Snapshot, Step};
@@ -21,7 +22,7 @@ fn rate(done: &Done) -> String {
     format!("{over}, {rate} rows/s")
 }
 
-pub(super) fn as_text(outcome: &Outcome) -> Vec<String> {
+pub(super) fn as_text(outcome: &Outcome) -> Vec<Line> {
     match outcome {
         Outcome::Done(done) => {
             let took = text::span(u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX));
@@ -41,13 +42,12 @@ pub(super) fn as_text(outcome: &Outcome) -> Vec<String> {
                     ) + &rate(done),
                 ),
             };
-            let mut lines = vec![format!("{did} {} ({how_much}, {took})", done.migration)];
-            for note in &done.notes {
-                lines.push(format!("  note: {note}"));
-            }
+            let rest = format!(" {} ({how_much}, {took})", done.migration);
+            let mut lines = vec![Line::default().toned(Tone::Go, did).and(&rest)];
+            lines.extend(text::notes(&done.notes));
             lines
         }
-        Outcome::Already { note, .. } => vec![note.clone()],
+        Outcome::Already { note, .. } => vec![Line::from(note)],
         Outcome::Blocked(decision) => {
             let now = jiff::Timestamp::now().as_millisecond();
             text::decision(decision, now)

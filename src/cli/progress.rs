@@ -1,6 +1,5 @@
 //! Progress on standard error: a bar on a terminal, lines elsewhere, nothing with `-q`.
 
-use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Global;
 use super::out::note;
+use super::paint::can_be_drawn_over;
 use super::text;
 use crate::backfill::{Report, Standing};
 use crate::coordinator::Progress;
@@ -34,7 +34,7 @@ const TELL_EVERY: Duration = Duration::from_secs(30);
 
 impl Reporter {
     pub(super) fn new(global: &Global) -> Self {
-        let on_terminal = std::io::stderr().is_terminal() && !global.quiet;
+        let on_terminal = can_be_drawn_over() && !global.quiet;
         let bar = on_terminal.then(|| {
             let bar = ProgressBar::new_spinner();
             if let Ok(style) =

@@ -4,7 +4,6 @@
 //! kept, cut to a length that the renderer can lay out. Invariant: nothing else is handed to the renderer.
 
 use std::fmt;
-use std::io::IsTerminal as _;
 use std::ops::Range;
 
 use miette::{
@@ -12,8 +11,11 @@ use miette::{
     SpanContents,
 };
 
+use super::paint::{Screen, WORDS};
 use crate::text::shown::{is_hidden, is_second_of_mark, push_escaped, shortened, shown};
 
+/// Columns where there is no terminal.
+const WIDTH: usize = 100;
 /// Characters of a message; what a database says about a statement may contain all of it.
 const LONGEST_MESSAGE: usize = 8_000;
 /// Characters of one line of a file, and how many of them stand before what is wrong.
@@ -26,13 +28,16 @@ const MOST_PROBLEMS: usize = 100;
 
 /// The text for standard error.
 pub(super) fn rendered(diagnostic: &dyn Diagnostic) -> String {
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let theme = if colours {
+    let screen = Screen::of_remarks();
+    let theme = if screen.has_colours() {
         miette::GraphicalTheme::unicode()
     } else {
         miette::GraphicalTheme::unicode_nocolor()
     };
-    let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(100);
+    let handler = miette::GraphicalReportHandler::new_themed(theme)
+        .with_width(screen.width().unwrap_or(WIDTH))
+        .with_break_words(false)
+        .with_word_separator(WORDS);
     let plain = Plain::of(diagnostic);
     let mut text = String::new();
     if handler.render_report(&mut text, &plain).is_err() {

@@ -40,7 +40,7 @@ pub(super) fn init(global: &Global, out: &Out) -> Result<u8, Failure> {
     if out.is_json() {
         out.json(&json!({ "written": [CONFIG_FILE] }));
     } else {
-        out.line(&format!(
+        out.line(format!(
             "wrote {CONFIG_FILE}: name your database and services there"
         ));
         out.line("next: `migrate new NAME` writes the first migration, `migrate check` says what is wrong with it, and");
@@ -92,7 +92,7 @@ pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Fail
     } else {
         written
             .iter()
-            .for_each(|path| out.line(&format!("wrote {path}")));
+            .for_each(|path| out.line(format!("wrote {path}")));
         out.line("next: fill them in, delete those you do not need, and run `migrate check`");
     }
     Ok(0)

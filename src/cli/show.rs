@@ -90,10 +90,10 @@ pub(super) async fn run(args: &ShowArgs, global: &Global, out: &Out) -> Result<u
         out.json(&json!({ "migration": id, "phase": phase, "files": files }));
         return Ok(0);
     }
-    out.line(&format!("{id}: {phase}"));
+    out.line(format!("{id}: {phase}"));
     for file in &shown {
         out.line("");
-        out.line(&format!("{}: {}", file.path, file.standing.words()));
+        out.line(format!("{}: {}", file.path, file.standing.words()));
         out.lines(text_of(file));
     }
     Ok(0)
@@ -227,11 +227,11 @@ pub(super) async fn repair(args: &RepairArgs, global: &Global, out: &Out) -> Res
             if out.is_json() {
                 out.json(&json!({ "repaired": { "migration": id, "files": files } }));
             } else if files.is_empty() {
-                out.line(&format!("{id}: everything is recorded as it is"));
+                out.line(format!("{id}: everything is recorded as it is"));
             }
             if !out.is_json() {
                 for file in &files {
-                    out.line(&format!("{file} is recorded as it is now"));
+                    out.line(format!("{file} is recorded as it is now"));
                 }
             }
             Ok(0)

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use textwrap::core::display_width;
 
 use super::args::{Global, StatusArgs};
 use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
+use super::paint::{Cell, Line, Tone};
 use super::trouble::{self, Trouble};
 use super::{json, text};
 use crate::coordinator::Situation;
@@ -56,7 +58,7 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result
         out.lines(as_text(&context, &situation, recorded, &horizons, args.all));
         if let Some(open) = &rollout {
             out.line("");
-            out.line(&format!(
+            out.line(format!(
                 "{}; `migrate rollout status` shows it",
                 super::rollout::in_one_line(open)
             ));
@@ -114,8 +116,13 @@ fn next(state: &MigrationState, situation: &Situation) -> Next {
     }
 }
 
-fn waits_for(state: &MigrationState, situation: &Situation, failed: Option<&str>) -> String {
-    match next(state, situation) {
+fn waits_for(
+    state: &MigrationState,
+    situation: &Situation,
+    next: &Next,
+    failed: Option<&str>,
+) -> String {
+    match next {
         Next::Nothing => "nothing: it is complete".to_owned(),
         Next::Ready(step) if failed == Some(step.name()) => format!(
             "`migrate {} {:04}` again, once what it failed on is mended (see below)",
@@ -126,7 +133,7 @@ fn waits_for(state: &MigrationState, situation: &Situation, failed: Option<&str>
             let schema = &situation.evidence.schema;
             let late = schema.applied_before_its_turn(state.id());
             let late = late
-                .filter(|_| step == Step::Expand)
+                .filter(|_| *step == Step::Expand)
                 .map_or_else(String::new, |later| {
                     format!(
                         "; {} was applied before it, and comes after it on a new database",
@@ -139,7 +146,7 @@ fn waits_for(state: &MigrationState, situation: &Situation, failed: Option<&str>
                 state.id().number()
             )
         }
-        Next::Blocked(step, decision) => in_the_way(step, &decision),
+        Next::Blocked(step, decision) => in_the_way(*step, decision),
     }
 }
 
@@ -182,28 +189,33 @@ fn as_text(
     recorded: Recorded<'_>,
     horizons: &[Horizon],
     all: bool,
-) -> Vec<String> {
-    let mut lines = vec![format!("database: {}", context.target)];
+) -> Vec<Line> {
+    let mut lines = vec![Line::named("", "database:", &context.target.to_string())];
     if !situation.has_ledger {
-        lines.push("nothing has been applied to it yet".to_owned());
+        lines.push(Line::from("nothing has been applied to it yet"));
     }
     if let Some(busy) = situation.view.coordinator.describe() {
-        lines.push(format!("at work now: {busy}"));
+        lines.push(Line::named("", "at work now:", &busy));
     }
-    lines.push(String::new());
+    lines.push(Line::default());
     let migrations = situation.evidence.schema.migrations();
     let unread = unread(situation);
     if migrations.is_empty() && unread.is_empty() {
-        lines.push("there are no migrations; write one with `migrate new NAME`".to_owned());
+        lines.push(Line::from(
+            "there are no migrations; write one with `migrate new NAME`",
+        ));
         return lines;
     }
     let mut rows = Vec::new();
     for run in migrations.chunk_by(|a, b| a.is_complete() && b.is_complete()) {
         match run {
             [first, .., last] if run.len() > LONG && !all => rows.push(vec![
-                format!("{} to {}", first.id(), last.id()),
-                "complete".to_owned(),
-                format!("nothing: {} migrations (`--all` lists them)", run.len()),
+                Cell::from(format!("{} to {}", first.id(), last.id())),
+                Cell::toned(Tone::Past, "complete"),
+                Cell::from(format!(
+                    "nothing: {} migrations (`--all` lists them)",
+                    run.len()
+                )),
             ]),
             _ => rows.extend(run.iter().map(|state| row(state, situation, recorded))),
         }
@@ -212,10 +224,15 @@ fn as_text(
         let waits = in_the_way(Step::Expand, decision);
         let id = decision.blockers.first().and_then(|b| b.migration.as_ref());
         let id = id.map_or_else(String::new, ToString::to_string);
-        vec![id, Phase::Pending.name().to_owned(), waits]
+        let pending = Cell::toned(Phase::Pending, Phase::Pending.name());
+        vec![
+            Cell::from(id),
+            pending,
+            Cell::toned(decision.verdict, &waits),
+        ]
     }));
     lines.extend(text::table(&["migration", "phase", "waits for"], rows));
-    lines.push(String::new());
+    lines.push(Line::default());
     let troubles = migrations.iter().flat_map(|state| {
         let (failure, idle) = troubles(state, situation, recorded);
         trouble::lines(state, failure, idle)
@@ -223,7 +240,7 @@ fn as_text(
     let before = lines.len();
     lines.extend(troubles);
     if lines.len() > before {
-        lines.push(String::new());
+        lines.push(Line::default());
     }
     for horizon in horizons {
         lines.extend(horizon_lines(horizon));
@@ -247,7 +264,7 @@ fn troubles<'r>(
     (failure, idle)
 }
 
-fn row(state: &MigrationState, situation: &Situation, recorded: Recorded<'_>) -> Vec<String> {
+fn row(state: &MigrationState, situation: &Situation, recorded: Recorded<'_>) -> Vec<Cell> {
     let mut phase = state.phase.name().to_owned();
     if state.phase == Phase::Backfilling
         && let Some(record) = backfill_of(state, situation, recorded.backfills)
@@ -267,8 +284,15 @@ fn row(state: &MigrationState, situation: &Situation, recorded: Recorded<'_>) ->
     }
     let (failure, _) = troubles(state, situation, recorded);
     let failed = failure.map(|failure| failure.step.as_str());
-    let waits = waits_for(state, situation, failed);
-    vec![state.id().to_string(), phase, waits]
+    let next = next(state, situation);
+    let waits = waits_for(state, situation, &next, failed);
+    let waits = match &next {
+        Next::Nothing => Cell::toned(Tone::Past, &waits),
+        Next::Ready(_) => Cell::from(waits),
+        Next::Blocked(_, decision) => Cell::toned(decision.verdict, &waits),
+    };
+    let id = Cell::from(state.id().to_string());
+    vec![id, Cell::toned(state.phase, &phase), waits]
 }
 
 /// How the backfill of a migration got on that belongs to what is recorded of it now.
@@ -315,30 +339,34 @@ fn applied<'s>(state: &MigrationState, situation: &'s Situation) -> Option<&'s A
         .filter(|applied| applied.state.id() == state.id())
 }
 
-pub(super) fn horizon_lines(horizon: &Horizon) -> Vec<String> {
+pub(super) fn horizon_lines(horizon: &Horizon) -> Vec<Line> {
     const REASONS: usize = 3;
     let mut lines = Vec::new();
-    let indent = " ".repeat(horizon.service.chars().count() + 1);
+    let indent = " ".repeat(display_width(&horizon.service) + 1);
     for (index, stretch) in horizon.stretches.iter().enumerate() {
         let name = if index == 0 {
             format!("{}:", horizon.service)
         } else {
             indent.clone()
         };
-        let range = range(stretch);
+        let named = Line::from(format!("{name} {} ", range(stretch)));
         if stretch.reasons.is_empty() {
-            lines.push(format!("{name} {range} may start now"));
+            lines.push(named.toned(Tone::Go, "may start now"));
             continue;
         }
-        lines.push(format!("{name} {range} may not start now, because"));
+        lines.push(
+            named
+                .toned(Tone::Refuse, "may not start now")
+                .and(", because"),
+        );
         for reason in stretch.reasons.iter().take(REASONS) {
-            lines.push(format!("{indent}   {reason}"));
+            lines.push(Line::from(format!("{indent}   {reason}")));
         }
         if stretch.reasons.len() > REASONS {
-            lines.push(format!(
+            lines.push(Line::from(format!(
                 "{indent}   and {} more reasons",
                 stretch.reasons.len() - REASONS
-            ));
+            )));
         }
     }
     lines

@@ -2,55 +2,60 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 
+use super::paint::{self, Cell, Line, NARROWEST, Tone};
 use crate::backfill::Standing;
 use crate::gate::{Action, Blocker, Decision, Verdict};
 use crate::model::MigrationId;
-use crate::text::shown::shown;
 
 /// A table without lines, its columns aligned; it is broken to the width of the terminal.
-pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> Vec<String> {
+pub(super) fn table<C: Into<Cell>>(header: &[&str], rows: Vec<Vec<C>>) -> Vec<Line> {
     arranged(ContentArrangement::Dynamic, header, rows)
 }
 
 /// A table of short cells, with more about each row in lines of their own below it.
 pub(super) fn table_with_details(
     header: &[&str],
-    rows: Vec<(Vec<String>, Vec<String>)>,
-) -> Vec<String> {
+    rows: Vec<(Vec<Cell>, Vec<String>)>,
+) -> Vec<Line> {
     let (cells, details): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
     let arranged = arranged(ContentArrangement::Disabled, header, cells);
     let mut lines = Vec::new();
     let header_has_none = std::iter::once(Vec::new());
     for (line, details) in arranged.into_iter().zip(header_has_none.chain(details)) {
         lines.push(line);
-        lines.extend(details.iter().map(|detail| format!("     {detail}")));
+        lines.extend(
+            details
+                .iter()
+                .map(|detail| Line::from(format!("     {detail}"))),
+        );
     }
     lines
 }
 
-/// Columns below which a table is not broken to the width of the terminal.
-const NARROWEST: u16 = 60;
-
-fn arranged(
+fn arranged<C: Into<Cell>>(
     arrangement: ContentArrangement,
     header: &[&str],
-    rows: Vec<Vec<String>>,
-) -> Vec<String> {
+    rows: Vec<Vec<C>>,
+) -> Vec<Line> {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(arrangement)
-        .set_header(header.iter().map(|title| title.to_uppercase()));
+        // Colour is taken away where the line is written, if need be.
+        .enforce_styling()
+        .set_header(
+            header
+                .iter()
+                .map(|title| Cell::toned(Tone::Label, &title.to_uppercase()).into_inner()),
+        );
     // A terminal that does not know its width says 0.
     if table.width().is_some_and(|width| width < NARROWEST) {
         table.set_width(NARROWEST);
     }
-    // Before they are arranged: a width is that of what is shown.
     for row in rows {
-        table.add_row(row.iter().map(|cell| shown(cell).into_owned()));
+        table.add_row(row.into_iter().map(|cell| cell.into().into_inner()));
     }
-    let lines = table.lines();
-    lines.map(|line| line.trim_end().to_owned()).collect()
+    paint::of_table(&table)
 }
 
 /// A count with its noun.
@@ -125,28 +130,36 @@ pub(super) fn action(action: &Action) -> String {
 }
 
 /// A verdict with its reasons, one paragraph each.
-pub(super) fn decision(decision: &Decision, now: i64) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{}: {}",
-        decision.verdict.name(),
-        action(&decision.action)
-    )];
+pub(super) fn decision(decision: &Decision, now: i64) -> Vec<Line> {
+    let mut lines = vec![verdict(decision.verdict, &action(&decision.action))];
     lines.extend(blockers(&decision.blockers, now));
-    for note in &decision.notes {
-        lines.push(format!("  note: {note}"));
-    }
+    lines.extend(notes(&decision.notes));
     lines
 }
 
-pub(super) fn blockers(blockers: &[Blocker], now: i64) -> Vec<String> {
+/// `hold: contract 0002_name`.
+pub(super) fn verdict(verdict: Verdict, of: &str) -> Line {
+    let name = format!("{}:", verdict.name());
+    let named = Line::default().toned(verdict.into(), &name);
+    named.and(" ").and(of)
+}
+
+/// What is to be known beside a result, below it.
+pub(super) fn notes<T: AsRef<str>>(notes: &[T]) -> impl Iterator<Item = Line> + '_ {
+    notes
+        .iter()
+        .map(|note| Line::named("  ", "note:", note.as_ref()))
+}
+
+pub(super) fn blockers(blockers: &[Blocker], now: i64) -> Vec<Line> {
     let mut lines = Vec::new();
     for blocker in blockers {
-        lines.push(format!("  {}", blocker.message));
+        lines.push(Line::from(format!("  {}", blocker.message)));
         if let Some(seen) = seen(blocker, now) {
-            lines.push(format!("    seen: {seen}"));
+            lines.push(Line::named("    ", "seen:", &seen));
         }
         if !blocker.help.is_empty() {
-            lines.push(format!("    next: {}", blocker.help));
+            lines.push(Line::named("    ", "next:", &blocker.help));
         }
     }
     lines

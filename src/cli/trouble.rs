@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::json::time;
+use super::paint::{Line, Tone};
 use crate::coordinator::Situation;
 use crate::ledger::{Applied, BackfillRecord, FailureRecord};
 use crate::model::{MigrationState, Phase, Step};
@@ -84,22 +85,24 @@ pub(super) fn lines(
     state: &MigrationState,
     failure: Option<&FailureRecord>,
     idle_since: Option<i64>,
-) -> Vec<String> {
+) -> Vec<Line> {
     let mut lines = Vec::new();
     if let Some(failure) = failure {
-        lines.push(format!(
-            "{}: the {} failed at {} ({}): {}",
-            state.id(),
+        let failed = format!("{}:", state.id());
+        let failed = Line::default().toned(Tone::Refuse, &failed);
+        lines.push(failed.and(&format!(
+            " the {} failed at {} ({}): {}",
             failure.step,
             time(failure.at),
             failure.actor,
             failure.message
-        ));
-        lines.push(format!(
-            "  next: mend what it says, then run `migrate {} {}` again, which goes on from what is recorded",
+        )));
+        let next = format!(
+            "mend what it says, then run `migrate {} {}` again, which goes on from what is recorded",
             failure.step,
             state.id()
-        ));
+        );
+        lines.push(Line::named("  ", "next:", &next));
     }
     if let (Some(since), Some(step)) = (idle_since, under_way(state)) {
         let mut line = format!(
@@ -115,7 +118,7 @@ pub(super) fn lines(
                 state.id()
             ));
         }
-        lines.push(line);
+        lines.push(Line::from(line));
     }
     lines
 }

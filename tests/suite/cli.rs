@@ -4,4 +4,5 @@ mod exit_codes;
 mod output;
 mod scaffold;
 mod snapshots;
+mod terminal;
 mod usage;

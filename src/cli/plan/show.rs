@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::args::Format;
 use super::super::out::Out;
+use super::super::paint::Line;
 use super::super::{json as shapes, text};
 use crate::gate::{Blocker, Verdict};
 use crate::model::{Live, MigrationId, Step, Version};
@@ -140,11 +141,11 @@ fn heading(problem: &Problem) -> String {
     }
 }
 
-fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> Vec<String> {
+fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> Vec<Line> {
     let heading = heading(problem);
     let mut lines = Vec::new();
     if plan.steps.is_empty() {
-        lines.push(format!("{heading}: nothing to do"));
+        lines.push(Line::from(format!("{heading}: nothing to do")));
     } else {
         let of = |number: usize, noun| text::count(u64::try_from(number).unwrap_or(0), noun);
         let rollouts = match plan.rollouts() {
@@ -152,8 +153,8 @@ fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> Vec<String> {
             rollouts => of(rollouts, "rollout"),
         };
         let steps = of(plan.steps.len(), "step");
-        lines.push(format!("{heading}: {steps}, {rollouts}"));
-        lines.push(String::new());
+        lines.push(Line::from(format!("{heading}: {steps}, {rollouts}")));
+        lines.push(Line::default());
         let rows = plan.steps.iter().enumerate().map(|(at, step)| {
             let waits = waits(step, project);
             let waits: Vec<String> = waits.iter().filter_map(Until::words).collect();
@@ -170,28 +171,30 @@ fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> Vec<String> {
             let notes = step.notes.iter();
             notes.map(move |note| format!("step {}: {note}", at + 1))
         });
-        let notes: Vec<String> = notes.collect();
+        let notes: Vec<Line> = notes.map(Line::from).collect();
         if !notes.is_empty() {
-            lines.push(String::new());
+            lines.push(Line::default());
             lines.extend(notes);
         }
     }
     if !plan.left.is_empty() {
-        lines.push(String::new());
-        lines.push("left for later versions:".to_owned());
+        lines.push(Line::default());
+        lines.push(Line::from("left for later versions:"));
         for left in &plan.left {
             let why: Vec<&str> = left.blockers.iter().map(|b| b.message.as_str()).collect();
-            lines.push(format!(
+            lines.push(Line::from(format!(
                 "  {} {}: {}",
                 left.step.name(),
                 left.migration,
                 why.join("; ")
-            ));
+            )));
         }
     }
     if !plan.is_shortest {
-        lines.push(String::new());
-        lines.push("not every order was tried: there may be a shorter plan".to_owned());
+        lines.push(Line::default());
+        lines.push(Line::from(
+            "not every order was tried: there may be a shorter plan",
+        ));
     }
     lines
 }
@@ -277,12 +280,9 @@ fn as_mermaid(plan: &Plan) -> Vec<String> {
     lines
 }
 
-fn none_as_text(none: &NoPlan, problem: &Problem, now: i64) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{}: no plan {}",
-        none.verdict().name(),
-        heading(problem)
-    )];
+fn none_as_text(none: &NoPlan, problem: &Problem, now: i64) -> Vec<Line> {
+    let no_plan = format!("no plan {}", heading(problem));
+    let mut lines = vec![text::verdict(none.verdict(), &no_plan)];
     let mut blockers = none.blockers.clone();
     // What would help against one blocker alone does not open a way.
     let has_way = |blocker: &Blocker| {
@@ -304,9 +304,10 @@ fn none_as_text(none: &NoPlan, problem: &Problem, now: i64) -> Vec<String> {
         } else {
             "any of these"
         };
-        lines.push(String::new());
-        lines.push(format!("{quantity} would open a way{of}:"));
-        lines.extend(ways.into_iter().map(|way| format!("  - {way}")));
+        lines.push(Line::default());
+        lines.push(Line::from(format!("{quantity} would open a way{of}:")));
+        let ways = ways.into_iter();
+        lines.extend(ways.map(|way| Line::from(format!("  - {way}"))));
     }
     lines
 }

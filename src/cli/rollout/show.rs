@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::super::out::Out;
+use super::super::paint::{Cell, Line, Tone};
 use super::super::progress::Reporter;
 use super::super::status::horizon_lines;
 use super::super::text;
@@ -18,14 +19,18 @@ use crate::rollout::{Arrival, Ending, Missing, News, as_json, in_words, read_act
 
 /// Results go to standard output as they come, what passes by to standard error.
 pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
-    let result = |line: String| {
+    let result = |line: Line| {
         reporter.make_room();
         if !out.is_json() {
-            out.line(&line);
+            out.line(line);
         }
     };
     match news {
-        News::Begins(at, of, action) => result(format!("step {at} of {of}: {action}")),
+        News::Begins(at, of, action) => result(
+            Line::default()
+                .toned(Tone::Label, &format!("step {at} of {of}:"))
+                .and(&format!(" {action}")),
+        ),
         News::Calls(shift) => reporter.say_aside(&format!(
             "  the driver is called: {} {} at {} %",
             shift.service, shift.to, shift.step
@@ -37,8 +42,8 @@ pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
         News::Comes(arrival) => reporter.say(format!("  waiting: {arrival}"), false),
         News::Unreachable(error) => reporter.say(format!("  waiting: {error}"), false),
         News::Carried(done) => carried(done).into_iter().for_each(result),
-        News::Already(note) => result(format!("  {note}")),
-        News::Arrived(arrival) => result(format!("  {}", arrived(arrival))),
+        News::Already(note) => result(Line::from(format!("  {note}"))),
+        News::Arrived(arrival) => result(success(&arrived(arrival))),
     }
 }
 
@@ -55,21 +60,26 @@ fn held(decision: &Decision) -> String {
     )
 }
 
-fn carried(done: &Done) -> Vec<String> {
-    let took = text::span(u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX));
-    let did = match done.step {
-        Step::Backfill => count(done.rows, "row"),
-        _ => count(done.statements, "statement"),
+/// `  done: …`.
+fn success(what: &str) -> Line {
+    let line = Line::default().and("  ").toned(Tone::Go, "done:");
+    line.and(" ").and(what)
+}
+
+fn carried(carried: &Done) -> Vec<Line> {
+    let took = text::span(u64::try_from(carried.took.as_millis()).unwrap_or(u64::MAX));
+    let did = match carried.step {
+        Step::Backfill => count(carried.rows, "row"),
+        _ => count(carried.statements, "statement"),
     };
-    let notes = done.notes.iter().map(|note| format!("  note: {note}"));
-    std::iter::once(format!("  done: {did}, {took}"))
-        .chain(notes)
+    std::iter::once(success(&format!("{did}, {took}")))
+        .chain(text::notes(&carried.notes))
         .collect()
 }
 
 fn arrived(arrival: &Arrival) -> String {
     format!(
-        "done: {} of {} {} serving, no other version left",
+        "{} of {} {} serving, no other version left",
         count(arrival.serving, "instance"),
         arrival.service,
         arrival.to
@@ -205,7 +215,8 @@ pub(super) fn ending(
     match ending {
         Ending::Done => {
             out.line("");
-            out.line(&format!("done: {}", recorded_goal(&record.goal)));
+            let goal = format!(" {}", recorded_goal(&record.goal));
+            out.line(Line::default().toned(Tone::Go, "done:").and(&goal));
             if let Some(situation) = situation {
                 horizons(record, situation, out);
             }
@@ -218,10 +229,10 @@ pub(super) fn ending(
         }
         Ending::NotThere(action, arrival) => {
             out.line("");
-            out.line(&format!("{}: {action}", verdict.name()));
-            out.line(&format!("  {arrival}"));
+            out.line(text::verdict(verdict, &action.to_string()));
+            out.line(format!("  {arrival}"));
             for line in look_after(arrival) {
-                out.line(&format!("    next: {line}"));
+                out.line(Line::named("    ", "next:", &line));
             }
             out.line(NEXT);
         }
@@ -297,7 +308,7 @@ pub(super) fn given_up(record: &RolloutRecord, situation: Option<&Situation>, ou
         out.json(&json!({ "verdict": Verdict::Go.name(), "rollout": rollout }));
         return;
     }
-    out.line(&given_up_line(record));
+    out.line(given_up_line(record));
     if let Some(situation) = situation {
         horizons(record, situation, out);
     }
@@ -311,7 +322,7 @@ pub(super) fn done_already(record: &RolloutRecord, out: &Out) {
         return;
     }
     let ended = record.ended_at.map(shapes::time).unwrap_or_default();
-    out.line(&format!(
+    out.line(format!(
         "rollout {} to {} is done already, since {ended}: nothing was left to do",
         record.id,
         recorded_goal(&record.goal)
@@ -341,19 +352,19 @@ pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
         }));
         return;
     }
-    out.line(&format!(
+    out.line(format!(
         "{}; begun {} by {}",
         in_one_line(record),
         shapes::time(record.began_at),
         record.began_by
     ));
     if let Some(busy) = busy.describe() {
-        out.line(&format!("at work now: {busy}"));
+        out.line(format!("at work now: {busy}"));
     }
     out.line("");
     let rows = (1..).zip(&record.steps).map(|(number, step): (usize, _)| {
         let action = action(step);
-        vec![number.to_string(), action, state(step)]
+        vec![number.to_string().into(), action.into(), state(step)]
     });
     out.lines(text::table(&["step", "action", "state"], rows.collect()));
     if !is_open {
@@ -361,7 +372,7 @@ pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
     }
     out.line("");
     if !record.stopped.is_empty() {
-        out.line(&format!("stopped: {}", record.stopped));
+        out.line(Line::named("", "stopped:", &record.stopped));
     }
     for service in services(record) {
         let groups = situation.evidence.snapshot.groups.iter();
@@ -374,28 +385,32 @@ pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
         } else {
             live.join(", ")
         };
-        out.line(&format!("live now: {service} {live}"));
+        out.line(format!("live now: {service} {live}"));
     }
     if let Some(arrival) = waits {
-        out.line(&format!("waits for: {arrival}"));
+        out.line(format!("waits for: {arrival}"));
         for line in look_after(&arrival) {
-            out.line(&format!("  next: {line}"));
+            out.line(Line::named("  ", "next:", &line));
         }
     }
     match busy.describe() {
         Some(_) if busy.is_rolling_out() => {
             let holder = &busy.holder;
-            out.line(&format!(
-                "next: nothing; {holder} is at work on it, and once that has ended `migrate rollout resume` goes on with what is left"
-            ));
+            out.line(next(&format!(
+                "nothing; {holder} is at work on it, and once that has ended `migrate rollout resume` goes on with what is left"
+            )));
         }
-        Some(other) => out.line(&format!(
-            "next: `migrate rollout resume` goes on when {other} has ended, `migrate rollout abort` gives it up"
+        Some(other) => out.line(next(&format!(
+            "`migrate rollout resume` goes on when {other} has ended, `migrate rollout abort` gives it up"
+        ))),
+        None => out.line(next(
+            "nobody is at work on it: `migrate rollout resume` goes on, `migrate rollout abort` gives it up",
         )),
-        None => out.line(
-            "next: nobody is at work on it: `migrate rollout resume` goes on, `migrate rollout abort` gives it up",
-        ),
     }
+}
+
+fn next(what: &str) -> Line {
+    Line::named("", "next:", what)
 }
 
 /// What the fleet has to show for the step that was begun, unless it does.
@@ -428,11 +443,16 @@ fn action(step: &RolloutStep) -> String {
         .map_or_else(|_| step.action.clone(), |action: Move| action.to_string())
 }
 
-fn state(step: &RolloutStep) -> String {
-    match (step.state, step.done_at) {
+fn state(step: &RolloutStep) -> Cell {
+    let words = match (step.state, step.done_at) {
         (RolloutStepState::Done, Some(at)) => format!("done {}", shapes::time(at)),
         (RolloutStepState::Begun, _) if step.reached > 0 => format!("begun, {} %", step.reached),
         (state, _) => state.name().to_owned(),
+    };
+    match step.state {
+        RolloutStepState::Done => Cell::toned(Tone::Past, &words),
+        RolloutStepState::Begun => Cell::toned(Tone::Hold, &words),
+        _ => Cell::from(words),
     }
 }
 

@@ -18,5 +18,6 @@ pub mod project;
 pub mod shop;
 pub mod snapshot;
 pub mod sqlite_backend;
+pub mod terminal;
 pub mod took;
 pub mod wait;

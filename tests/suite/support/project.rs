@@ -15,6 +15,7 @@ pub use rustix::process::Signal;
 
 use super::backend::Db;
 use super::snapshot::normalised;
+use super::terminal::Terminal;
 use super::took;
 use super::wait::{GENEROUS, poll};
 
@@ -158,6 +159,47 @@ impl Project {
     /// Starts another program as [`Self::spawn`] starts `migrate`.
     #[track_caller]
     pub fn spawn_program(&self, program: &str, arguments: &[&str]) -> Process {
+        let mut command = self.command(program, arguments);
+        command
+            .env("NO_COLOR", "1")
+            .env("TERM", "dumb")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        self.apply_environment(&mut command);
+        let mut child = self.start(command);
+        Process {
+            stdout: Captured::of(child.stdout.take().expect("a piped stream")),
+            stderr: Captured::of(child.stderr.take().expect("a piped stream")),
+            what: format!("{program} {}", arguments.join(" ")),
+            volatile: self.volatile.clone(),
+            child,
+        }
+    }
+
+    /// Starts `migrate` in a terminal of this many columns; what it shows there is its standard output.
+    #[track_caller]
+    pub fn spawn_in_terminal(&self, columns: u16, arguments: &[&str]) -> Process {
+        let terminal = Terminal::new(columns);
+        let mut command = self.command(env!("CARGO_BIN_EXE_migrate"), arguments);
+        command
+            .env("TERM", "xterm-256color")
+            .stdin(terminal.stream())
+            .stdout(terminal.stream())
+            .stderr(terminal.stream());
+        self.apply_environment(&mut command);
+        let child = self.start(command);
+        let Terminal { behind, .. } = terminal;
+        Process {
+            stdout: Captured::of(fs::File::from(behind)),
+            stderr: Captured::of(std::io::empty()),
+            what: format!("migrate {} in a terminal", arguments.join(" ")),
+            volatile: self.volatile.clone(),
+            child,
+        }
+    }
+
+    /// What every program is started with.
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -166,33 +208,30 @@ impl Project {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.root.path().join("home"))
             .env("TMPDIR", std::env::temp_dir())
-            .env("NO_COLOR", "1")
-            .env("TERM", "dumb")
-            .envs(
-                &*self
-                    .environment
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner),
-            )
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
             // A group of its own, so that what it has started can be ended as well.
             .process_group(0);
-        let mut child = command
+        command
+    }
+
+    /// What a test has set wins.
+    fn apply_environment(&self, command: &mut Command) {
+        let environment = self
+            .environment
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        command.envs(&*environment);
+    }
+
+    fn start(&self, mut command: Command) -> Child {
+        let child = command
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         self.started
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(Pid::from_child(&child));
-        Process {
-            stdout: Captured::of(child.stdout.take().expect("a piped stream")),
-            stderr: Captured::of(child.stderr.take().expect("a piped stream")),
-            what: format!("{program} {}", arguments.join(" ")),
-            volatile: self.volatile.clone(),
-            child,
-        }
+        child
     }
 }
 
