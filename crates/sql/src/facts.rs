@@ -4,24 +4,11 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::lexeme::{self, Token};
-use super::{Effect, Loss, Object, ObjectKind, ScriptError, Verb};
-
-/// What a change of the schema does to the transaction around it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ddl {
-    /// It is a part of it.
-    Transactional,
-    /// It ends it: what came before is committed.
-    CommitsImplicitly,
-}
+use super::{Ddl, Effect, Loss, Object, ObjectKind, ScriptError, Verb};
 
 /// How one database's SQL is read. Spans are relative to the text given.
 pub(super) struct Grammar {
-    pub name: &'static str,
-    /// As people write it.
-    pub title: &'static str,
     pub ddl: Ddl,
-    pub same_name: fn(&str, &str) -> bool,
     /// The tokens of a file, without space and comments.
     pub lex: fn(&str) -> Result<Vec<Token>, ScriptError>,
     /// Where the statements are.

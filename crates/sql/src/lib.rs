@@ -3,82 +3,68 @@
 //! Pure: text in, values out. Each database is one file that fills in a `Grammar`; what holds for all of
 //! them (splitting into [`Statement`]s, what a script knows about its own tables, single queries) is here.
 //!
+//! Without the feature `parse` only the words are left: for an application that speaks to a database and reads no script.
+//!
 //! Invariant: nothing that is not recognised is ever taken for [`Effect::Additive`].
 
-mod checked;
-mod context;
-mod copied;
-mod dependents;
-mod facts;
-mod instant;
-mod lexeme;
-mod mysql;
-mod nulls;
-mod postgres;
-mod query;
+mod catalogue;
+mod dialect;
 mod reading;
+
+#[cfg(feature = "parse")]
+mod checked;
+#[cfg(feature = "parse")]
+mod context;
+#[cfg(feature = "parse")]
+mod copied;
+#[cfg(feature = "parse")]
+mod dependents;
+#[cfg(feature = "parse")]
+mod facts;
+#[cfg(feature = "parse")]
+mod instant;
+#[cfg(feature = "parse")]
+mod lexeme;
+#[cfg(feature = "parse")]
+mod mysql;
+#[cfg(feature = "parse")]
+mod nulls;
+#[cfg(feature = "parse")]
+mod parse;
+#[cfg(feature = "parse")]
+mod postgres;
+#[cfg(feature = "parse")]
+mod query;
+#[cfg(feature = "parse")]
 mod reserved;
+#[cfg(feature = "parse")]
 mod same;
+#[cfg(feature = "parse")]
 mod sqlite;
+#[cfg(feature = "parse")]
 mod words;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "parse"))]
 mod decided;
-#[cfg(test)]
+#[cfg(all(test, feature = "parse"))]
 mod tests;
 
 use std::ops::Range;
 
-pub use copied::Copied;
-pub use dependents::{
-    Attached, Commits, DEFAULT, Dependent, Dependents, Gone, How, Inventory, Left, Lost, Met, RULE,
-    Relation, RelationKind, Runs, Texts, Visible,
+pub use catalogue::{
+    Attached, DEFAULT, Dependent, Dependents, Inventory, RULE, Relation, RelationKind, Runs,
+    Visible,
 };
-pub use facts::Ddl;
-use facts::Grammar;
+#[cfg(feature = "parse")]
+pub use copied::Copied;
+#[cfg(feature = "parse")]
+pub use dependents::{Commits, Gone, How, Left, Lost, Met, Texts};
+pub use dialect::{Ddl, Dialect};
+#[cfg(feature = "parse")]
 pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_select};
 pub use reading::ServerReading;
+#[cfg(feature = "parse")]
 pub use reserved::names_ledger;
-
-/// Statements of one script: each is looked at, recorded and perhaps committed on its own.
-const MOST_STATEMENTS: usize = 200_000;
-
-/// The database a script is written for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
-pub enum Dialect {
-    Sqlite,
-    Postgres,
-    /// MySQL and MariaDB.
-    Mysql,
-}
-
-impl Dialect {
-    pub const ALL: &[Dialect] = &[Dialect::Sqlite, Dialect::Postgres, Dialect::Mysql];
-
-    /// The word for it in file names (`expand.postgres.sql`) and messages.
-    pub fn name(self) -> &'static str {
-        self.grammar().name
-    }
-
-    /// How people write it.
-    pub fn title(self) -> &'static str {
-        self.grammar().title
-    }
-
-    /// Whether two unquoted names mean the same object: SQLite ignores the case of ASCII letters.
-    pub fn same_name(self, a: &str, b: &str) -> bool {
-        (self.grammar().same_name)(a, b)
-    }
-
-    /// The registry of databases: one row each.
-    fn grammar(self) -> &'static Grammar {
-        match self {
-            Dialect::Sqlite => &sqlite::GRAMMAR,
-            Dialect::Postgres => &postgres::GRAMMAR,
-            Dialect::Mysql => &mysql::GRAMMAR,
-        }
-    }
-}
 
 /// How a script is to be run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -225,92 +211,7 @@ pub struct ScriptError {
     pub help: String,
 }
 
-impl ScriptError {
-    fn new(span: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
-        ScriptError {
-            span,
-            message: message.into(),
-            help: help.into(),
-        }
-    }
-
-    /// Moves a position within a statement to its place in the file.
-    fn shifted(mut self, by: usize) -> Self {
-        self.span = self.span.start + by..self.span.end + by;
-        self
-    }
-}
-
 impl Script {
-    /// # Errors
-    /// All mistakes found, in file order. A script without statements is not a mistake.
-    pub fn parse(dialect: Dialect, text: &str) -> Result<Script, Vec<ScriptError>> {
-        let grammar = dialect.grammar();
-        let tokens = lexeme::tokens(grammar, text).map_err(|error| vec![error])?;
-        let spans = (grammar.split)(text, &tokens);
-        if let Some(beyond) = spans.get(MOST_STATEMENTS) {
-            return Err(vec![ScriptError::new(
-                beyond.clone(),
-                format!(
-                    "this script has {} statements, and {MOST_STATEMENTS} are the most that one may have",
-                    spans.len()
-                ),
-                "write several rows in one INSERT, load the data by other means, or split the migration",
-            )]);
-        }
-        let mut errors = Vec::new();
-        let mode = match lexeme::mode(text, &spans) {
-            Ok(mode) => mode,
-            Err(error) => {
-                errors.push(error);
-                Mode::Transactional
-            }
-        };
-        let mut facts = Vec::with_capacity(spans.len());
-        for span in &spans {
-            match lexeme::slice(text, span).map(|sql| grammar.facts(sql)) {
-                Some(Ok(found)) => facts.push(found),
-                Some(Err(error)) => errors.push(error.shifted(span.start)),
-                None => {}
-            }
-        }
-        if !errors.is_empty() {
-            errors.sort_by_key(|error| error.span.start);
-            return Err(errors);
-        }
-        let commits = grammar.ddl == Ddl::CommitsImplicitly
-            && facts.iter().any(|facts| facts.needs_no_transaction);
-        let mode = if commits { Mode::NoTransaction } else { mode };
-        let contexts = context::in_context(dialect, mode, &facts);
-        let (mut line, mut counted) = (1, 0);
-        let statements = spans
-            .into_iter()
-            .zip(facts)
-            .zip(contexts)
-            .map(|((span, facts), context)| {
-                line += lexeme::newlines(text, counted..span.start);
-                counted = span.start;
-                let mut objects = facts.objects.into_iter();
-                Statement {
-                    text: lexeme::slice(text, &span).unwrap_or_default().to_owned(),
-                    span,
-                    line,
-                    effect: context.effect,
-                    hazard: context.hazard,
-                    loses: context.loses,
-                    needs_no_transaction: facts.needs_no_transaction,
-                    object: objects.next(),
-                    more_objects: objects.collect(),
-                }
-            })
-            .collect();
-        Ok(Script {
-            dialect,
-            mode,
-            statements,
-        })
-    }
-
     /// Every table that a `DROP TABLE` names.
     pub fn dropped_tables(&self) -> impl Iterator<Item = &Object> {
         self.objects()

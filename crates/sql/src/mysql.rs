@@ -19,16 +19,13 @@ mod tests;
 use cursor::Cursor;
 use write::{IGNORES, REPLACES, ignores};
 
-use super::facts::{Ddl, Facts, Grammar, Name, Query, Subject};
+use super::facts::{Facts, Grammar, Name, Query, Subject};
 use super::lexeme::{self, Kind, Token};
-use super::{Loss, ObjectKind, ScriptError, Verb};
+use super::{Ddl, Loss, ObjectKind, ScriptError, Verb};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
-    name: "mysql",
-    title: "MySQL",
     ddl: Ddl::CommitsImplicitly,
     // The names of tables have case where the server's file system has.
-    same_name: |a, b| a == b,
     lex: lexer::lex,
     split: split::split,
     inspect,

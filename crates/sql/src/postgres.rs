@@ -17,14 +17,12 @@ mod tests;
 pub(super) use lexer::unquoted;
 use squawk_syntax::{SourceFile, SyntaxNode};
 
+use super::Ddl;
 use super::ScriptError;
-use super::facts::{Ddl, Facts, Grammar};
+use super::facts::{Facts, Grammar};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
-    name: "postgres",
-    title: "PostgreSQL",
     ddl: Ddl::Transactional,
-    same_name: |a, b| a == b,
     lex: lexer::lex,
     split: lexer::split,
     inspect,

@@ -2,7 +2,9 @@
 //!
 //! Invariant: what is not found here means the same however the server is set.
 
+#[cfg(feature = "parse")]
 use super::lexeme::{self, Kind, Token};
+#[cfg(feature = "parse")]
 use super::{Dialect, postgres};
 
 /// How a server is set to read texts, where that is not how they are read here.
@@ -16,6 +18,7 @@ pub enum ServerReading {
     EscapingBackslash,
 }
 
+#[cfg(feature = "parse")]
 impl ServerReading {
     /// What of `text` this server reads otherwise; none where it is the same to it.
     #[must_use]
@@ -54,7 +57,9 @@ impl ServerReading {
                 .then(|| token.text(text))
         })
     }
+}
 
+impl ServerReading {
     /// The setting by which the server reads them so.
     #[must_use]
     pub const fn setting(self) -> &'static str {
@@ -80,7 +85,7 @@ impl ServerReading {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "parse"))]
 mod tests {
     use super::*;
 

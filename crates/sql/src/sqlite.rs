@@ -14,15 +14,12 @@ use sqlite3_parser::ast::{
 };
 use sqlite3_parser::lexer::sql::Parser;
 
-use super::facts::{Ddl, Facts, Grammar, Name, Needs, Query};
+use super::facts::{Facts, Grammar, Name, Needs, Query};
 use super::lexeme::{self, Kind, Token};
-use super::{Effect, Loss, Object, ObjectKind, ScriptError, Verb, nulls};
+use super::{Ddl, Effect, Loss, Object, ObjectKind, ScriptError, Verb, nulls};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
-    name: "sqlite",
-    title: "SQLite",
     ddl: Ddl::Transactional,
-    same_name: str::eq_ignore_ascii_case,
     lex: lexer::lex,
     split: lexer::split,
     inspect,

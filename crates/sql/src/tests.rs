@@ -327,7 +327,7 @@ fn only_what_makes_something_empty_is_instant() {
 #[test]
 fn a_script_has_no_more_statements_than_anybody_looks_at() {
     for dialect in Dialect::ALL {
-        let script = "SELECT 1;\n".repeat(super::MOST_STATEMENTS + 1);
+        let script = "SELECT 1;\n".repeat(super::parse::MOST_STATEMENTS + 1);
         let errors = Script::parse(*dialect, &script).unwrap_err();
         let [error] = errors.as_slice() else {
             panic!("{errors:?}");
@@ -336,7 +336,7 @@ fn a_script_has_no_more_statements_than_anybody_looks_at() {
         // The first one that is too many.
         assert_eq!(
             error.span.start,
-            super::MOST_STATEMENTS * "SELECT 1;\n".len()
+            super::parse::MOST_STATEMENTS * "SELECT 1;\n".len()
         );
     }
 }

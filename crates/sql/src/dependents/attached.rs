@@ -3,28 +3,7 @@
 
 use super::super::lexeme::{self, Kind};
 use super::super::{ObjectKind, Script, Statement, Verb};
-use super::{Inventory, Relation, RelationKind};
-
-/// Something that a table has.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Attached {
-    pub schema: Option<String>,
-    pub table: String,
-    /// The name by which a script takes it away: of a role, a policy, a constraint, a sequence.
-    pub name: String,
-    /// In words: "the right SELECT of `app`".
-    pub what: String,
-    /// What else has to be the same: the text of a policy.
-    pub detail: String,
-    /// Of a sequence, how far it has come. One that has come further does as well.
-    pub number: Option<i64>,
-    /// Another table without which it is not missed.
-    pub with: Option<String>,
-    /// Columns, of the other table if there is one, without which it is not missed.
-    pub columns: Vec<String>,
-    /// The statement that makes it again.
-    pub again: String,
-}
+use super::{Attached, Inventory, Relation, RelationKind};
 
 impl Attached {
     fn is_kept_by(&self, other: &Self) -> bool {

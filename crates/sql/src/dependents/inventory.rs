@@ -4,50 +4,14 @@ use std::collections::BTreeSet;
 
 use super::super::{Dialect, ObjectKind, Script, Statement, Verb};
 use super::firing::{Less, Renames, Texts, is_at_work};
-use super::{Attached, Commits, Dependent, Dependents, Gone, Left, RULE, names};
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RelationKind {
-    Table,
-    View,
-    Sequence,
-    /// A type or a domain.
-    Type,
-}
+use super::{
+    Commits, Dependent, Dependents, Gone, Inventory, Left, RULE, Relation, RelationKind, names,
+};
 
 impl RelationKind {
     const fn has_rows(self) -> bool {
         matches!(self, Self::Table | Self::View)
     }
-}
-
-/// A table or a view, with its columns.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Relation {
-    pub kind: RelationKind,
-    pub schema: Option<String>,
-    pub name: String,
-    pub columns: Vec<String>,
-    /// What stays the same whatever it is called, where the catalogue tells.
-    pub identity: Option<String>,
-}
-
-/// Tables and views, and the code about them.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Inventory {
-    pub code: Dependents,
-    pub relations: Vec<Relation>,
-    /// What the tables have besides.
-    pub attached: Vec<Attached>,
-    pub visible: Visible,
-}
-
-/// How much of the code the catalogue shows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Visible {
-    All,
-    /// What this role may see.
-    Part,
 }
 
 /// A trigger that after a script no longer does what it did before.

@@ -13,41 +13,14 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-pub use attached::Attached;
 pub use firing::Texts;
-pub use inventory::{How, Inventory, Lost, Relation, RelationKind, Visible};
+pub use inventory::{How, Lost};
 pub use later::Met;
 
+use super::catalogue::{
+    Attached, DEFAULT, Dependent, Dependents, Inventory, RULE, Relation, RelationKind, Runs,
+};
 use super::{Dialect, Object, ObjectKind, Script, Statement, Verb, lexeme};
-
-/// A trigger, a function or a view, with its text.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Dependent {
-    pub kind: ObjectKind,
-    /// What it is called: `trigger`, `procedure`, `event`.
-    pub word: &'static str,
-    pub schema: Option<String>,
-    pub name: String,
-    /// The table that a trigger is about.
-    pub table: Option<String>,
-    /// What stands before the body: `UPDATE OF a ON t WHEN (NEW.a > 0)`.
-    pub header: String,
-    pub body: String,
-    /// The function that a trigger calls.
-    pub calls: Option<String>,
-    pub runs: Runs,
-}
-
-/// When the code of a dependent runs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Runs {
-    /// Whenever it is used.
-    Used,
-    /// A function that only triggers can call.
-    ByTriggers,
-    /// A trigger that is disabled, or that applications do not fire.
-    Never,
-}
 
 /// What a statement takes away, or gives another name.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -61,23 +34,7 @@ pub struct Gone {
     pub column: Option<String>,
 }
 
-/// All code that is known of, in one database.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Dependents {
-    pub dialect: Dialect,
-    pub all: Vec<Dependent>,
-}
-
 impl Dialect {
-    /// As [`Dialect::same_name`], for what can only be said too often: a server may or may not mind the case of a
-    /// table's name.
-    pub fn may_be_same_name(self, a: &str, b: &str) -> bool {
-        match self {
-            Dialect::Postgres => a == b,
-            Dialect::Sqlite | Dialect::Mysql => a.eq_ignore_ascii_case(b),
-        }
-    }
-
     fn same_place(self, a: Option<&str>, b: Option<&str>) -> bool {
         match (a, b) {
             (Some(a), Some(b)) => self.may_be_same_name(a, b),
@@ -154,12 +111,6 @@ impl Gone {
     }
 }
 
-/// The word of a column's default, which is code as well.
-pub const DEFAULT: &str = "default";
-
-/// The word of a rewrite rule, which does at a write what a trigger may do.
-pub const RULE: &str = "rule";
-
 /// A dependent that is left behind: the statement at `index` takes away what it names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Left {
@@ -218,14 +169,6 @@ impl Left {
 }
 
 impl Dependents {
-    #[must_use]
-    pub fn new(dialect: Dialect) -> Self {
-        Self {
-            dialect,
-            all: Vec::new(),
-        }
-    }
-
     /// What the statements of `script` leave of the code they make.
     #[must_use]
     pub fn made_by(script: &Script) -> Self {

@@ -1,6 +1,6 @@
 use super::super::tests::parse;
-use super::super::{Dialect, Mode};
-use super::{Commits, Dependents, Inventory, Relation, RelationKind, Texts, Visible};
+use super::super::{Dialect, Mode, Visible};
+use super::{Commits, Dependents, Inventory, Relation, RelationKind, Texts};
 
 /// What the second script leaves of the first one's code.
 fn left(dialect: Dialect, expand: &str, contract: &str) -> Vec<String> {
