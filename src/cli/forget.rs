@@ -1,5 +1,7 @@
 //! `migrate fleet forget`: ends the leases of instances that are gone.
 
+use std::time::Duration;
+
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::json;
 
@@ -10,8 +12,9 @@ use super::out::Out;
 use super::recording::Recording;
 use super::text;
 use crate::coordinator::{Admitted, Forgotten, Which, forget};
-use crate::ledger::KnownLease;
+use crate::ledger::{KnownLease, ProjectTerms};
 use crate::model::InstanceState;
+use crate::project::FleetConfig;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -38,8 +41,8 @@ pub(super) struct ForgetArgs {
     /// database
     #[arg(long)]
     pub all_lost: bool,
-    /// Every lease that nobody has renewed since it was registered, although three renewals of the project's
-    /// terms are overdue: what somebody has made up
+    /// What somebody has made up: every lease that nobody has renewed since it was registered, or that claims to last
+    /// longer than `[fleet] lease` says, although three renewals of the project's terms are overdue
     #[arg(long)]
     pub never_renewed: bool,
     /// With --all-lost or --never-renewed also those that `migrate admit` has made: nobody renews them, so nothing here
@@ -90,14 +93,20 @@ pub(super) async fn run(
         None => Which::Lost { service },
     };
     let context = Context::load(global, out)?;
-    let renew = context.project.config.fleet.renew.as_millis();
-    let renew = i64::try_from(renew).unwrap_or(i64::MAX);
+    let fleet = &context.project.config.fleet;
+    let usual = FleetConfig::default();
+    let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let terms = ProjectTerms {
+        renew_ms: milliseconds(fleet.renew),
+        // An instance without the project's files has the usual terms.
+        lease_ms: milliseconds(fleet.lease.max(usual.lease)),
+    };
     let mut forgotten = Forgotten::Ended {
         leases: Vec::new(),
         going_on: Vec::new(),
     };
     if let Some(mut connection) = context.connect().await? {
-        let done = forget(connection.as_mut(), &which, renew, reason).await;
+        let done = forget(connection.as_mut(), &which, terms, reason).await;
         let head = match &done {
             Ok(Forgotten::Ended { leases, .. }) if !leases.is_empty() => {
                 log_head(connection.as_mut()).await
@@ -191,7 +200,7 @@ fn show(
     }
     if leases.is_empty() {
         out.line(if is_of_never_renewed {
-            "no lease is one that nobody has renewed since it was registered"
+            "no lease is one that somebody has made up"
         } else {
             "no lease is lost"
         });

@@ -2,7 +2,7 @@
 
 use super::session::actor;
 use crate::database::Connection;
-use crate::ledger::{Ended, EventKind, KnownLease, Ledger, LedgerError, Standing};
+use crate::ledger::{Ended, EventKind, KnownLease, Ledger, LedgerError, ProjectTerms, Standing};
 use crate::model::InstanceState;
 use crate::text::shown::{shortened, shown};
 
@@ -18,8 +18,9 @@ pub enum Which {
     Lost { service: Option<String> },
     /// These, and all of one admission, which nobody renews: whether their instances run is not known.
     LostAndAdmitted { service: Option<String> },
-    /// All that nobody has renewed since they were registered, although three renewals are overdue by the project's own terms:
-    /// what somebody has made up. Those of one admission too, where `admitted` says so.
+    /// What somebody has made up: all that nobody has renewed since they were registered, or that claim to last longer than
+    /// the leases of the project, although three renewals are overdue by its own terms. Those of one admission too, where
+    /// `admitted` says so.
     NeverRenewed {
         service: Option<String>,
         admitted: Admitted,
@@ -42,7 +43,7 @@ impl Which {
         service.as_deref()
     }
 
-    fn means(&self, lease: &KnownLease, renew_ms: i64) -> bool {
+    fn means(&self, lease: &KnownLease, terms: ProjectTerms) -> bool {
         if self
             .service()
             .is_some_and(|service| service != lease.service)
@@ -51,9 +52,7 @@ impl Which {
         }
         let is_lost = || {
             let is_judged = !matches!(lease.state, None | Some(InstanceState::Unreadable));
-            is_judged
-                && !lease.is_of_one_admission
-                && lease.standing(renew_ms) == Standing::Unrenewed
+            is_judged && !lease.is_of_one_admission && lease.standing(terms) == Standing::Unrenewed
         };
         match self {
             // As it is, or as `fleet` shows it.
@@ -64,7 +63,7 @@ impl Which {
             Self::LostAndAdmitted { .. } => lease.is_of_one_admission || is_lost(),
             Self::NeverRenewed { admitted, .. } => {
                 let is_meant = *admitted == Admitted::Too || !lease.is_of_one_admission;
-                is_meant && lease.is_live() && lease.was_never_renewed(renew_ms)
+                is_meant && lease.is_made_up(terms)
             }
         }
     }
@@ -90,7 +89,7 @@ pub enum Forgotten {
     ChangedMeanwhile,
 }
 
-/// Ends leases, and records why. `renew_ms` is how often instances of the project renew theirs.
+/// Ends leases, and records why. `terms` are those by which instances of the project hold theirs.
 ///
 /// Invariant: no lease that somebody renews is ended.
 ///
@@ -99,7 +98,7 @@ pub enum Forgotten {
 pub async fn forget(
     connection: &mut dyn Connection,
     which: &Which,
-    renew_ms: i64,
+    terms: ProjectTerms,
     reason: &str,
 ) -> Result<Forgotten, LedgerError> {
     let Some(ledger) = Ledger::read(connection).await? else {
@@ -111,7 +110,7 @@ pub async fn forget(
     ledger.rollback().await?;
     let mut ledger = Ledger::write(connection).await?;
     ledger.stay_here().await?;
-    match forget_in(&mut ledger, which, renew_ms, reason).await? {
+    match forget_in(&mut ledger, which, terms, reason).await? {
         Forgotten::Ended { leases, going_on } if !leases.is_empty() => {
             ledger.commit().await?;
             Ok(Forgotten::Ended { leases, going_on })
@@ -126,21 +125,21 @@ pub async fn forget(
 async fn forget_in(
     ledger: &mut Ledger<'_>,
     which: &Which,
-    renew_ms: i64,
+    terms: ProjectTerms,
     reason: &str,
 ) -> Result<Forgotten, LedgerError> {
     // Whoever decides about a contract has counted them, or does so afterwards.
     ledger.lock_admissions().await?;
     let mut leases = ledger.known_leases().await?;
-    leases.retain(|lease| which.means(lease, renew_ms));
+    leases.retain(|lease| which.means(lease, terms));
     // An instance that came back under its name renews its own lease: what is left of the one before is ended.
     let (mut going_on, leases): (Vec<_>, Vec<_>) = leases.into_iter().partition(|lease| {
         // Of what was never renewed, the row alone says when a renewal is missed.
         !matches!(which, Which::NeverRenewed { .. })
-            && matches!(lease.standing(renew_ms), Standing::Renewed { .. })
+            && matches!(lease.standing(terms), Standing::Renewed { .. })
     });
     if leases.is_empty() {
-        let silent = |lease: &KnownLease| match lease.standing(renew_ms) {
+        let silent = |lease: &KnownLease| match lease.standing(terms) {
             Standing::Renewed { ago_ms, left_ms } => Some((ago_ms, left_ms)),
             Standing::Unrenewed => None,
         };

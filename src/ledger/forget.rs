@@ -21,9 +21,19 @@ pub struct KnownLease {
     renewed_at: i64,
     renew_ms: i64,
     expires_at: i64,
+    /// Whether its row names a session, as every instance of this build writes it.
+    is_named: bool,
     /// Whether it was made to last as long as it does, and nobody renews it.
     pub is_of_one_admission: bool,
     now: i64,
+}
+
+/// The terms by which instances of a project hold their leases, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProjectTerms {
+    pub renew_ms: i64,
+    /// How long the longest of them lasts.
+    pub lease_ms: i64,
 }
 
 /// Whether somebody is behind a lease.
@@ -41,10 +51,36 @@ pub enum Standing {
 }
 
 impl KnownLease {
-    /// Whether somebody is behind this lease. `renew_ms` is how often instances of the project renew theirs, for a row that
-    /// does not say it.
+    /// Whether it claims to last longer than the leases of this project do.
     #[must_use]
-    pub fn standing(&self, renew_ms: i64) -> Standing {
+    pub fn is_beyond(&self, terms: ProjectTerms) -> bool {
+        self.expires_at.saturating_sub(self.renewed_at) > terms.lease_ms
+    }
+
+    /// How often somebody renews it who does, in milliseconds.
+    ///
+    /// What its row says is believed where it lasts no longer than the leases of the project do. Beyond that it may have been
+    /// made up: an instance that has set itself longer terms renews soon at first, and each time after about twice as long as
+    /// before; of a row that does not even name its sessions only the terms of the project are believed.
+    fn interval(&self, terms: ProjectTerms) -> i64 {
+        let claimed = match self.renew_ms {
+            said @ 1..=LONGEST_LEASE_MS => said,
+            _ => terms.renew_ms,
+        };
+        if !self.is_beyond(terms) {
+            return claimed;
+        }
+        if !self.is_named {
+            return terms.renew_ms;
+        }
+        let stayed = self.renewed_at.saturating_sub(self.registered_at).max(0);
+        let soon = stayed.saturating_mul(2).saturating_add(2000);
+        claimed.min(soon).max(terms.renew_ms)
+    }
+
+    /// Whether somebody is behind this lease.
+    #[must_use]
+    pub fn standing(&self, terms: ProjectTerms) -> Standing {
         let is_live = self.expires_at > self.now;
         // Longer than any lease that an instance writes, and each renewal writes it.
         let is_a_lease = self
@@ -57,11 +93,7 @@ impl KnownLease {
         if !is_live || !is_a_lease || !is_believed || self.is_of_one_admission {
             return Standing::Unrenewed;
         }
-        let interval = match self.renew_ms {
-            said @ 1..=LONGEST_LEASE_MS => said,
-            _ => renew_ms,
-        };
-        let late_after = interval.saturating_mul(3).unsigned_abs();
+        let late_after = self.interval(terms).saturating_mul(3).unsigned_abs();
         // By a clock that was set back, a renewal is still to come.
         let ago_ms = self.now.abs_diff(self.renewed_at);
         if ago_ms > late_after {
@@ -90,6 +122,14 @@ impl KnownLease {
         let is_overdue = since > renew_ms.saturating_mul(3) || since < renew_ms.saturating_neg();
         self.renewed_at <= self.registered_at && is_overdue
     }
+
+    /// Whether somebody has made it up: nobody has ever renewed it, or it claims to last longer than any lease of the project
+    /// and is not renewed.
+    #[must_use]
+    pub fn is_made_up(&self, terms: ProjectTerms) -> bool {
+        let is_silent = self.is_beyond(terms) && self.standing(terms) == Standing::Unrenewed;
+        self.is_live() && (is_silent || self.was_never_renewed(terms.renew_ms))
+    }
 }
 
 /// What became of ending a lease.
@@ -109,11 +149,13 @@ impl Ledger<'_> {
         let now = self.as_of().await?;
         let columns = self.columns().await?;
         let state = state(&now.to_string(), columns, &self.rules);
+        let session_name = columns.expression("leases", "session_name");
         let rows = self
             .query(
                 &format!(
                     "SELECT id, service, version, instance, {state}, registered_at, renewed_at, renew_ms, expires_at, \
-                     CASE WHEN {NEVER_RENEWED} THEN 1 ELSE 0 END FROM {{leases}} ORDER BY service, version, id"
+                     CASE WHEN {NEVER_RENEWED} THEN 1 ELSE 0 END, CASE WHEN {session_name} <> '' THEN 1 ELSE 0 END \
+                     FROM {{leases}} ORDER BY service, version, id"
                 ),
                 &[],
             )
@@ -131,6 +173,7 @@ impl Ledger<'_> {
                     renew_ms: row.int(7)?,
                     expires_at: row.int(8)?,
                     is_of_one_admission: row.int(9)? != 0,
+                    is_named: row.int(10)? != 0,
                     now,
                 })
             })
@@ -175,8 +218,12 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 1_000_000_000;
+    const TERMS: ProjectTerms = ProjectTerms {
+        renew_ms: 10_000,
+        lease_ms: 600_000,
+    };
 
-    fn lease(change: impl FnOnce(&mut KnownLease)) -> Standing {
+    fn lease(change: impl FnOnce(&mut KnownLease)) -> KnownLease {
         let mut lease = KnownLease {
             id: "1".into(),
             service: "web".into(),
@@ -188,10 +235,15 @@ mod tests {
             renew_ms: 10_000,
             expires_at: NOW + 595_000,
             is_of_one_admission: false,
+            is_named: true,
             now: NOW,
         };
         change(&mut lease);
-        lease.standing(10_000)
+        lease
+    }
+
+    fn standing(change: impl FnOnce(&mut KnownLease)) -> Standing {
+        lease(change).standing(TERMS)
     }
 
     #[test]
@@ -200,12 +252,12 @@ mod tests {
             ago_ms: 5_000,
             left_ms: 25_000,
         };
-        assert_eq!(lease(|_| {}), renewed);
-        assert_eq!(lease(|lease| lease.renew_ms = 0), renewed);
-        assert_eq!(lease(|lease| lease.renew_ms = i64::MAX), renewed);
+        assert_eq!(standing(|_| {}), renewed);
+        assert_eq!(standing(|lease| lease.renew_ms = 0), renewed);
+        assert_eq!(standing(|lease| lease.renew_ms = i64::MAX), renewed);
         let unreadable = Some(InstanceState::Unreadable);
-        assert_eq!(lease(|lease| lease.state = unreadable), renewed);
-        assert_eq!(lease(|lease| lease.renewed_at = NOW + 5_000), renewed);
+        assert_eq!(standing(|lease| lease.state = unreadable), renewed);
+        assert_eq!(standing(|lease| lease.renewed_at = NOW + 5_000), renewed);
         let gone: [fn(&mut KnownLease); 8] = [
             |lease| lease.renewed_at = NOW - 30_001,
             |lease| lease.renewed_at = NOW + 30_001,
@@ -220,7 +272,38 @@ mod tests {
             },
         ];
         for change in gone {
-            assert_eq!(lease(change), Standing::Unrenewed);
+            assert_eq!(standing(change), Standing::Unrenewed);
         }
+    }
+
+    #[test]
+    fn what_claims_to_last_longer_than_the_project_allows_is_not_believed_for_long() {
+        const DAYS: i64 = 2 * 24 * 3_600_000;
+        // Renewed once, and then for days not.
+        let made_up = |lease: &mut KnownLease| {
+            (lease.renew_ms, lease.expires_at) = (DAYS, NOW + 3 * DAYS);
+            lease.renewed_at = NOW - 60_000;
+        };
+        let by_hand = lease(|lease| {
+            made_up(lease);
+            lease.is_named = false;
+        });
+        assert!(by_hand.is_made_up(TERMS));
+        assert_eq!(by_hand.standing(TERMS), Standing::Unrenewed);
+        // A real one would have renewed again by now: it came a moment before.
+        let soon = lease(|lease| {
+            made_up(lease);
+            lease.registered_at = lease.renewed_at - 1000;
+        });
+        assert!(soon.is_made_up(TERMS));
+        // One that has stayed for a day may have set itself these terms.
+        let own_terms = lease(|lease| {
+            made_up(lease);
+            lease.registered_at = NOW - DAYS;
+        });
+        assert!(!own_terms.is_made_up(TERMS));
+        // By the terms of the project, and just silent for a while: that is lost, and not made up.
+        let lost = lease(|lease| lease.renewed_at = NOW - 60_000);
+        assert!(!lost.is_made_up(TERMS));
     }
 }
