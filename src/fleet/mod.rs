@@ -3,6 +3,7 @@
 //! Adding a source is one file with a [`Source`] and one row in `source`.
 
 mod accounts;
+mod across;
 mod command;
 mod image;
 mod named;
@@ -16,8 +17,10 @@ use async_trait::async_trait;
 pub use command::read_lines;
 
 use crate::database::Connection;
-use crate::ledger::{Asker, LEASES, LeaseRules, ServiceRules, View};
-use crate::model::{InstanceState, Label, Listed, LiveGroup, Snapshot, SourceReport, SourceStatus};
+use crate::ledger::{Asker, LEASES, LeaseRules, Ledger, LedgerError, ServiceRules, View};
+use crate::model::{
+    InstanceState, Label, Listed, LiveGroup, Snapshot, SourceReport, SourceStatus, tear,
+};
 use crate::project::{Config, ServiceConfig, SourceConfig};
 
 /// One instance, as a source names it.
@@ -119,6 +122,7 @@ pub async fn observe(config: &Config, view: &View, connection: &mut dyn Connecti
     if leases_are_named || !view.groups.is_empty() {
         snapshot.sources.push(view.lease_report());
     }
+    let mut looks = Vec::new();
     for row in &config.fleet.sources {
         let Some(mut source) = source(row) else {
             continue;
@@ -133,7 +137,11 @@ pub async fn observe(config: &Config, view: &View, connection: &mut dyn Connecti
             });
             snapshot.listed.extend(listed);
         }
-        let (report, groups) = report(row.name(), source.max_age_ms(), answer, config, view.now);
+        looks.push(Look::of(row.name(), source.max_age_ms(), answer, config));
+    }
+    compare(&mut looks, config, &mut snapshot, connection).await;
+    for look in looks {
+        let (report, groups) = look.grouped(view.now);
         snapshot.sources.push(report);
         snapshot.groups.extend(groups);
     }
@@ -167,53 +175,121 @@ fn told(config: &Config, snapshot: &Snapshot) -> Vec<(String, String)> {
         .collect()
 }
 
-fn report(
-    name: &str,
+/// What one source has said, before its instances are put together.
+struct Look {
+    report: SourceReport,
+    rows: Vec<named::Placed>,
     max_age_ms: u64,
-    answer: Result<Observation, SourceFailure>,
+}
+
+impl Look {
+    fn of(
+        name: &str,
+        max_age_ms: u64,
+        answer: Result<Observation, SourceFailure>,
+        config: &Config,
+    ) -> Self {
+        let mut report = SourceReport {
+            name: name.to_owned(),
+            status: SourceStatus::Fresh,
+            instances: 0,
+            age_ms: 0,
+            notes: Vec::new(),
+        };
+        let observation = match answer {
+            Ok(observation) => observation,
+            Err(failure) => {
+                report.status = SourceStatus::Failed {
+                    reason: failure.to_string(),
+                };
+                return Self {
+                    report,
+                    rows: Vec::new(),
+                    max_age_ms,
+                };
+            }
+        };
+        report.notes = observation.notes;
+        let placed = observation.instances.into_iter().map(|mut instance| {
+            let mut label = config.place(&instance.service, &instance.label);
+            let image = instance.image.as_deref();
+            let contradiction = image
+                .and_then(|image| image::contradiction(config, &instance.service, &label, image));
+            if let Some(contradiction) = contradiction {
+                (label, instance.state) = contradiction;
+            }
+            named::Placed { instance, label }
+        });
+        let named = named::one_each(placed.collect());
+        report.instances = named.instances;
+        report.notes.extend(named.notes);
+        Self {
+            report,
+            rows: named.rows,
+            max_age_ms,
+        }
+    }
+
+    fn grouped(self, now: i64) -> (SourceReport, Vec<LiveGroup>) {
+        let mut report = self.report;
+        let mut groups = Groups::default();
+        for named::Placed { instance, label } in self.rows {
+            report.age_ms = report.age_ms.max(instance.age_ms);
+            let seen_at = now.saturating_sub(i64::try_from(instance.age_ms).unwrap_or(i64::MAX));
+            groups.add(&report.name, instance, label, seen_at);
+        }
+        if report.age_ms > self.max_age_ms {
+            report.status = SourceStatus::Stale;
+        }
+        (report, groups.found)
+    }
+}
+
+/// Looks at what several sources say of the same instances, the leases among them.
+async fn compare(
+    looks: &mut [Look],
     config: &Config,
-    now: i64,
-) -> (SourceReport, Vec<LiveGroup>) {
-    let mut report = SourceReport {
-        name: name.to_owned(),
-        status: SourceStatus::Fresh,
-        instances: 0,
-        age_ms: 0,
-        notes: Vec::new(),
-    };
-    let observation = match answer {
-        Ok(observation) => observation,
-        Err(failure) => {
-            report.status = SourceStatus::Failed {
-                reason: failure.to_string(),
+    snapshot: &mut Snapshot,
+    connection: &mut dyn Connection,
+) {
+    let is_listed = looks.iter().any(|look| !look.rows.is_empty());
+    let mut leases = Vec::new();
+    if is_listed && !snapshot.groups.is_empty() {
+        let read = async {
+            let Some(mut ledger) = Ledger::read(connection).await? else {
+                return Ok(Vec::new());
             };
-            return (report, Vec::new());
+            let leases = ledger.named_leases(&lease_rules(config)).await;
+            ledger.rollback().await?;
+            leases
+        };
+        match read.await {
+            Ok(read) => leases = read,
+            Err(error) => fail_leases(&mut snapshot.sources, &error),
         }
-    };
-    report.notes = observation.notes;
-    let placed = observation.instances.into_iter().map(|mut instance| {
-        let mut label = config.place(&instance.service, &instance.label);
-        let image = instance.image.as_deref();
-        let contradiction =
-            image.and_then(|image| image::contradiction(config, &instance.service, &label, image));
-        if let Some(contradiction) = contradiction {
-            (label, instance.state) = contradiction;
-        }
-        named::Placed { instance, label }
-    });
-    let named = named::one_each(placed.collect());
-    report.instances = named.instances;
-    report.notes.extend(named.notes);
-    let mut groups = Groups::default();
-    for named::Placed { instance, label } in named.rows {
-        report.age_ms = report.age_ms.max(instance.age_ms);
-        let seen_at = now.saturating_sub(i64::try_from(instance.age_ms).unwrap_or(i64::MAX));
-        groups.add(name, instance, label, seen_at);
     }
-    if report.age_ms > max_age_ms {
-        report.status = SourceStatus::Stale;
+    let mut listings: Vec<across::Listing<'_>> = looks
+        .iter_mut()
+        .map(|look| across::Listing {
+            source: &look.report.name,
+            rows: &mut look.rows,
+        })
+        .collect();
+    let found = across::compare(&mut listings, &leases, &snapshot.groups);
+    for (look, notes) in looks.iter_mut().zip(found.notes) {
+        look.report.notes.extend(notes);
     }
-    (report, groups.found)
+    tear(&mut snapshot.groups, &mut snapshot.settling, &found.torn);
+    snapshot.torn = found.torn;
+}
+
+/// Whom the leases name is not known: nobody is believed to prove anything by them.
+fn fail_leases(sources: &mut [SourceReport], error: &LedgerError) {
+    if let Some(leases) = sources.iter_mut().find(|source| source.name == LEASES) {
+        leases.status = SourceStatus::Failed {
+            reason: error.to_string(),
+        };
+    }
 }
 
 /// The instances of a source, put together.

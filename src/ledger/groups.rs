@@ -197,7 +197,45 @@ pub(super) fn read_leases(row: &Row) -> Result<CountedLeases, LedgerError> {
     })
 }
 
+/// A live lease, by the name of its instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedLease {
+    pub service: String,
+    /// The version as the instance calls it.
+    pub label: String,
+    pub instance: String,
+    pub state: InstanceState,
+}
+
 impl Ledger<'_> {
+    /// Every live lease.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn named_leases(
+        &mut self,
+        rules: &LeaseRules,
+    ) -> Result<Vec<NamedLease>, LedgerError> {
+        let now = self.as_of().await?.to_string();
+        let state = state(&now, self.columns().await?, rules);
+        let sql = format!(
+            "SELECT service, version, instance, {state} FROM {{leases}} WHERE expires_at > {now} ORDER BY service, instance, version"
+        );
+        let rows = self.query(&sql, &[]).await?;
+        let mut leases = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(state) = state_of(row.int(3)?) {
+                leases.push(NamedLease {
+                    service: row.text(0)?.to_owned(),
+                    label: row.text(1)?.to_owned(),
+                    instance: row.text(2)?.to_owned(),
+                    state,
+                });
+            }
+        }
+        Ok(leases)
+    }
+
     /// Adds the names of a few instances to each group of leases, and counts superseded leases by the names of their
     /// instances.
     ///
@@ -217,7 +255,11 @@ impl Ledger<'_> {
         let columns = self.columns().await?;
         let state = state(&now.to_string(), columns, &self.rules);
         let meant = format!("FROM {{leases}} WHERE service = ? AND version = ? AND {state} = ?");
-        for group in groups.iter_mut().filter(|group| group.source == LEASES) {
+        // Whoever is contradicted is named already: no row says so.
+        let is_meant = |group: &&mut LiveGroup| {
+            group.source == LEASES && group.state != InstanceState::Contradictory
+        };
+        for group in groups.iter_mut().filter(is_meant) {
             let parameters: [Value; 3] = [
                 group.service.as_str().into(),
                 group.label.text.as_str().into(),

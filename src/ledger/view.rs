@@ -11,7 +11,7 @@ use super::{AppliedFile, CoordinatorRow, Ledger, LedgerError, all};
 use crate::database::{Access, Connection, ErrorKind, Row};
 use crate::model::{
     Ending, Label, Live, LiveGroup, MigrationId, MigrationState, Moved, Phase, Settling, Snapshot,
-    SourceReport, SourceStatus, Twins, Version,
+    SourceReport, SourceStatus, Twins, Version, tear,
 };
 
 /// The name of the source that leases are.
@@ -186,8 +186,10 @@ impl View {
         let mut fresh = snapshot.clone();
         fresh.taken_at = self.now;
         fresh.groups.retain(|group| group.source != LEASES);
-        fresh.groups.extend(self.groups.iter().cloned());
+        let mut leases = self.groups.clone();
         fresh.settling.clone_from(&self.settling);
+        tear(&mut leases, &mut fresh.settling, &snapshot.torn);
+        fresh.groups.extend(leases);
         fresh.twins.clone_from(&self.twins);
         fresh.ending.clone_from(&self.ending);
         // When the look was taken counts, not when the leases were looked at again.

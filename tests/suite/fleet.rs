@@ -228,6 +228,61 @@ scenario!(
 );
 
 scenario!(
+    fn an_instance_that_two_sources_list_at_two_versions_proves_nothing(db: Db) {
+        let shop = Shop::with_config(
+            db,
+            "[fleet]\nsources = [{ kind = \"leases\" }, { kind = \"command\", name = \"list\", run = [\"cat\", \"fleet.jsonl\"] }, \
+             { kind = \"command\", name = \"other\", run = [\"cat\", \"other.jsonl\"] }]\n[services.web]\n",
+        );
+        shop.name_migration(crate::support::shop::APPEND_ONLY);
+        let other = |text: &str| shop.project.file("other.jsonl", text);
+        let line = |version: &str, state: &str| {
+            format!(
+                "{{\"service\":\"web\",\"instance\":\"w1\",\"version\":\"{version}\",\"state\":\"{state}\"}}\n"
+            )
+        };
+        shop.fleet(&[]);
+        other("");
+        shop.run(&["expand"], 0);
+        shop.run(&["backfill", "--accept-unknown", "nothing runs yet"], 0);
+        shop.fleet(&[("web", "w1", "1.2.0")]);
+        other(&line("1.2.0", "serving"));
+        shop.run(&["gate", "contract", "1"], 0);
+        let is_torn = |said: &str| {
+            // What is recorded and looked at again is the same.
+            for record in [&[][..], &["--record"]] {
+                let unknown = shop.run(&[&["gate", "contract", "1"], record].concat(), 12);
+                for part in [
+                    "0 of at least 1 instances of web are seen",
+                    "1 more prove nothing: contradictory",
+                    "every source lists each instance once",
+                ] {
+                    assert!(unknown.stdout.contains(part), "{part} in {unknown:?}");
+                }
+            }
+            let fleet = shop.run(&["fleet"], 0);
+            assert!(fleet.stderr.contains(said), "{said} in {fleet:?}");
+        };
+        other(&line("1.3.0", "serving"));
+        is_torn("`w1` of web is 1.2.0 by `list` and 1.3.0 by `other`: it is one instance");
+        // It is live at each of them.
+        other(&line("1.1.0", "serving"));
+        let held = shop.run(&["gate", "contract", "1"], 11);
+        assert!(held.stdout.contains("web 1.1.0"), "{held:?}");
+        // What drains under its name was there before.
+        other(&line("1.3.0", "draining"));
+        shop.run(&["gate", "contract", "1"], 0);
+        // A lease says what a source says.
+        other("");
+        let instance = shop.instance("1.3.0", "w1");
+        is_torn("`w1` of web is 1.2.0 by `list` and 1.3.0 by `leases`: it is one instance");
+        shop.fleet(&[("web", "w1", "v1.3")]);
+        shop.run(&["gate", "contract", "1"], 0);
+        drop(instance);
+    }
+);
+
+scenario!(
     fn an_empty_list_is_an_empty_fleet(db: Db) {
         let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 2\n");
         shop.fleet(&[("web", "a", "1.0.0"), ("web", "b", "1.0.0")]);

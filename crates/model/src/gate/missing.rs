@@ -173,7 +173,7 @@ fn ways(service: &str, unproven: &[&LiveGroup], snapshot: &Snapshot) -> Vec<Stri
     }
     if !of(InstanceState::Contradictory).is_empty() {
         ways.push(
-            "see that the source lists each instance once, and at the version that it runs"
+            "see that every source lists each instance once, and at the version that it runs"
                 .to_owned(),
         );
     }

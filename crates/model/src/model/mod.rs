@@ -31,7 +31,7 @@ pub use sessions::{SessionCheck, SessionRule, Unaccounted, Whereabouts};
 pub(crate) use snapshot::most_in_one_source;
 pub use snapshot::{
     Ending, EndingCause, InstanceState, Label, Listed, LiveGroup, Settling, Snapshot, SourceReport,
-    SourceStatus, Twins, count,
+    SourceStatus, Torn, Twins, count, tear,
 };
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema, Sequence};
 pub use version::{Version, VersionError};

@@ -131,6 +131,56 @@ pub struct Listed {
     pub instance: String,
 }
 
+/// A lease of an instance of which another source says another version: it may be either.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Torn {
+    pub service: String,
+    /// The version as registered.
+    pub label: String,
+    pub instance: String,
+}
+
+/// Has such leases prove nothing among `groups`, and not later either; each of them stays live.
+pub fn tear(groups: &mut Vec<LiveGroup>, settling: &mut Vec<Settling>, torn: &[Torn]) {
+    for one in torn {
+        let is_of = |group: &LiveGroup, state: InstanceState| {
+            group.state == state && group.service == one.service && group.label.text == one.label
+        };
+        let states = [InstanceState::Serving, InstanceState::Starting];
+        let found = states
+            .into_iter()
+            .find_map(|state| groups.iter().position(|group| is_of(group, state)));
+        let Some(group) = found.and_then(|at| groups.get_mut(at)) else {
+            continue;
+        };
+        if group.state == InstanceState::Starting
+            && let Some(soon) = settling.iter_mut().find(|soon| soon.service == one.service)
+        {
+            soon.instances = soon.instances.saturating_sub(1);
+        }
+        group.instances = group.instances.saturating_sub(1);
+        group.examples.retain(|name| *name != one.instance);
+        let alone = LiveGroup {
+            state: InstanceState::Contradictory,
+            instances: 1,
+            examples: vec![one.instance.clone()],
+            ..group.clone()
+        };
+        let mut others = groups.iter_mut();
+        match others.find(|group| is_of(group, InstanceState::Contradictory)) {
+            Some(together) => {
+                together.instances = together.instances.saturating_add(1);
+                if together.examples.len() < 3 {
+                    together.examples.extend(alone.examples);
+                }
+            }
+            None => groups.push(alone),
+        }
+    }
+    groups.retain(|group| group.instances > 0);
+    settling.retain(|soon| soon.instances > 0);
+}
+
 /// Instances of one service that renew their leases and have not stayed for `min_ready` yet. They serve in a moment, unless
 /// they end before that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,6 +263,8 @@ pub struct Snapshot {
     pub ending: Vec<Ending>,
     /// Every instance that a source other than the leases lists, by its name.
     pub listed: Vec<Listed>,
+    /// The leases that another source contradicts.
+    pub torn: Vec<Torn>,
     /// The sources, each with a service of which it tells all there is: what it does not list is not there.
     pub told: Vec<(String, String)>,
 }
