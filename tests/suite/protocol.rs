@@ -1,84 +1,20 @@
 //! The protocol, checked state by state: instances, coordinators and faults in every order, within bounds.
 //!
-//! Each decision in it is made by the function that production calls (`judge.rs`); which of them are made in one
-//! transaction, and in which order, is written down once more in `work.rs` and `fleet.rs`. Rows have real contents, so what
-//! a reader sees is not judged by the model's own row kinds.
-//!
-//! `PHASEGATE_CHECK=long` checks larger bounds: minutes instead of seconds.
-
-mod check;
-mod fleet;
-mod judge;
-mod mutation;
-mod rows;
-mod scenario;
-mod scenarios;
-mod state;
-mod work;
+//! What is checked is in `tests/protocol`. `PHASEGATE_CHECK=long` checks larger bounds: minutes instead of seconds.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
 use phasegate::gate::BlockerKind;
-use stateright::{Checker as _, HasDiscoveries, Model as _};
+use phasegate_protocol::{Mutation, Scenario, holds, is_caught, locks_out, scenarios};
 
 use crate::support::took;
-use mutation::Mutation;
-use scenario::Scenario;
-
-/// Checks every state within the bounds; fails with the shortest way to one that is wrong.
-fn holds(scenario: Scenario) {
-    took::begins();
-    let began = Instant::now();
-    let name = scenario.name;
-    let checker = scenario.checker().threads(2).spawn_bfs().join();
-    eprintln!(
-        "{name}: {} unique states, {} in all, at most {} steps deep, {:.1} s",
-        checker.unique_state_count(),
-        checker.state_count(),
-        checker.max_depth(),
-        began.elapsed().as_secs_f64()
-    );
-    // Always-properties have no counterexample, and everything that has to be possible was met.
-    checker.assert_properties();
-}
-
-/// Makes sure that the checker finds what a wrong protocol leads to.
-fn is_caught(scenario: Scenario, breaks: &[&str]) {
-    took::begins();
-    let (name, mutation) = (scenario.name, scenario.mutation);
-    let began = Instant::now();
-    let checker = scenario
-        .checker()
-        .threads(2)
-        .finish_when(HasDiscoveries::AnyFailures)
-        .spawn_bfs()
-        .join();
-    let discoveries = checker.discoveries();
-    let found: Vec<_> = breaks
-        .iter()
-        .filter_map(|property| Some((property, discoveries.get(*property)?)))
-        .collect();
-    eprintln!(
-        "{mutation:?} in {name}: {} unique states, {:.1} s, broken: {:?}",
-        checker.unique_state_count(),
-        began.elapsed().as_secs_f64(),
-        discoveries.keys().collect::<BTreeSet<_>>()
-    );
-    if let Some((_, path)) = found.first() {
-        eprintln!("{:?}", (*path).clone().into_actions());
-    }
-    assert!(
-        !found.is_empty(),
-        "{mutation:?} was not caught by {breaks:?}"
-    );
-}
 
 macro_rules! hold {
     ($($name:ident),+ $(,)?) => {
         $(
             #[test]
             fn $name() {
+                took::begins();
                 holds(scenarios::$name());
             }
         )+
@@ -135,25 +71,9 @@ fn every_kind_of_blocker_is_met() {
     assert_eq!(met, every);
 }
 
-/// Makes sure that a wrong protocol keeps what has to be possible from ever being so.
-fn locks_out(scenario: Scenario, reached: &str) {
-    took::begins();
-    let (name, mutation) = (scenario.name, scenario.mutation);
-    let checker = scenario.checker().threads(2).spawn_bfs().join();
-    let discoveries = checker.discoveries();
-    eprintln!(
-        "{mutation:?} in {name}: {} unique states, reached: {:?}",
-        checker.unique_state_count(),
-        discoveries.keys().collect::<BTreeSet<_>>()
-    );
-    assert!(
-        !discoveries.contains_key(reached),
-        "{mutation:?} does not lock out: {reached}"
-    );
-}
-
 #[test]
 fn with_kinds_of_versions_that_never_met() {
+    took::begins();
     locks_out(
         scenarios::one_after_the_other().with(Mutation::KindsAllAtOnce),
         "whoever came when the one before had gone may come again",
@@ -166,6 +86,7 @@ macro_rules! caught {
             #[test]
             fn $name() {
                 let mutant = scenarios::$scenario().with(Mutation::$mutation);
+                took::begins();
                 is_caught(mutant, &[$($property),+]);
             }
         )+
