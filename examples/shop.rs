@@ -123,8 +123,8 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn std::error::Erro
         Err(LeaseError::Refused(decision)) => {
             say(&format!("web {} may not start:", release.version()));
             for blocker in &decision.blockers {
-                say(&format!("  {}", blocker.message));
-                say(&format!("    next: {}", blocker.help));
+                say(&format!("  {}", blocker.message()));
+                say(&format!("    next: {}", blocker.help()));
             }
             return Ok(ExitCode::from(decision.verdict.exit_code()));
         }

@@ -11,6 +11,7 @@
 //! | module | what it owns |
 //! | --- | --- |
 //! | `cli` | arguments, one file per command, how results are shown |
+//! | [`ask`] | answers questions without acting, as data and as JSON |
 //! | [`rollout`] | carries a plan out, durable and resumable; the drivers |
 //! | [`coordinator`] | observe → decide → act → record, for one step at a time |
 //! | [`backfill`] | the batches of a backfill and their checkpoints |
@@ -34,6 +35,7 @@
 //!   never later.
 //! - No command that only reads writes anything, not even the ledger's tables.
 
+pub mod ask;
 pub mod backfill;
 #[doc(hidden)]
 pub mod cli;

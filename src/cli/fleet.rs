@@ -10,7 +10,7 @@ use super::paint::{Cell, Tone};
 use super::recording::Recording;
 use super::{json, text};
 use crate::coordinator::Situation;
-use crate::gate::touch_words;
+use crate::gate::Touch;
 use crate::model::{Format, InstanceState, Live, LiveGroup, MigrationId, SourceStatus};
 
 pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<u8, Failure> {
@@ -166,7 +166,7 @@ fn touched<'s>(
                 found.push((
                     state.id(),
                     format,
-                    touch_words(&state.declaration, &who, format),
+                    Touch::of(&state.declaration, &who, format).name(),
                 ));
             }
         }

@@ -270,8 +270,8 @@ impl Reporter {
 
 /// What is waited for, and where it was seen.
 fn reason(blocker: &Blocker) -> String {
-    if blocker.examples.is_empty() {
-        return blocker.message.clone();
+    if blocker.seen.examples.is_empty() {
+        return blocker.message();
     }
-    format!("{} ({})", blocker.message, text::names(blocker))
+    format!("{} ({})", blocker.message(), text::names(blocker))
 }

@@ -13,7 +13,7 @@ use super::paint::{Cell, Line, Tone};
 use super::trouble::{self, Trouble};
 use super::{json, text};
 use crate::coordinator::Situation;
-use crate::gate::{Action, Decision, Flawed, Horizon, Stretch, Verdict, decide, horizon};
+use crate::gate::{Action, Blocker, Decision, Flawed, Horizon, Stretch, Verdict, decide, horizon};
 use crate::ledger::{Applied, BackfillRecord, FailureRecord, RolloutState, Wish};
 use crate::model::{MigrationState, Phase, Step};
 use crate::project::{Pace, Section};
@@ -155,7 +155,7 @@ fn in_the_way(step: Step, decision: &Decision) -> String {
     let first = decision
         .blockers
         .first()
-        .map_or("", |blocker| &blocker.message);
+        .map_or_else(String::new, Blocker::message);
     let more = match decision.blockers.len() {
         0 | 1 => String::new(),
         count => format!(" (and {} more)", count - 1),

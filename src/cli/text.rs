@@ -132,7 +132,12 @@ pub(super) fn action(action: &Action) -> String {
 /// A verdict with its reasons, one paragraph each.
 pub(super) fn decision(decision: &Decision, now: i64) -> Vec<Line> {
     let mut lines = vec![verdict(decision.verdict, &action(&decision.action))];
-    lines.extend(blockers(&decision.blockers, now));
+    lines.extend(
+        decision
+            .blockers
+            .iter()
+            .flat_map(|reason| blocker(reason, now)),
+    );
     lines.extend(notes(&decision.notes));
     lines
 }
@@ -151,44 +156,49 @@ pub(super) fn notes<T: AsRef<str>>(notes: &[T]) -> impl Iterator<Item = Line> + 
         .map(|note| Line::named("  ", "note:", note.as_ref()))
 }
 
-pub(super) fn blockers(blockers: &[Blocker], now: i64) -> Vec<Line> {
-    let mut lines = Vec::new();
-    for blocker in blockers {
-        lines.push(Line::from(format!("  {}", blocker.message)));
-        if let Some(seen) = seen(blocker, now) {
-            lines.push(Line::named("    ", "seen:", &seen));
-        }
-        if !blocker.help.is_empty() {
-            lines.push(Line::named("    ", "next:", &blocker.help));
-        }
+/// A reason, who was seen, and what to do next.
+pub(super) fn blocker(blocker: &Blocker, now: i64) -> Vec<Line> {
+    let mut lines = blocker_alone(blocker, now);
+    let help = blocker.help();
+    if !help.is_empty() {
+        lines.push(Line::named("    ", "next:", &help));
+    }
+    lines
+}
+
+/// A reason and who was seen, where what to do next is said of several together.
+pub(super) fn blocker_alone(blocker: &Blocker, now: i64) -> Vec<Line> {
+    let mut lines = vec![Line::from(format!("  {}", blocker.message()))];
+    if let Some(seen) = seen(blocker, now) {
+        lines.push(Line::named("    ", "seen:", &seen));
     }
     lines
 }
 
 /// Where and when a blocker was seen.
 fn seen(blocker: &Blocker, now: i64) -> Option<String> {
-    let source = blocker.source.as_ref().filter(|_| blocker.instances > 0)?;
-    let mut text = count(blocker.instances, "instance");
-    if !blocker.examples.is_empty() {
+    let seen = &blocker.seen;
+    if seen.sources.is_empty() || seen.instances == 0 {
+        return None;
+    }
+    let mut text = count(seen.instances, "instance");
+    if !seen.examples.is_empty() {
         text.push_str(&format!(" ({})", names(blocker)));
     }
-    text.push_str(&format!(", by {source}"));
-    if let Some(at) = blocker.seen_at {
+    text.push_str(&format!(", by {}", seen.sources.join(", ")));
+    if let Some(at) = seen.at {
         let age = u64::try_from(now.saturating_sub(at)).unwrap_or(0);
         text.push_str(&format!(", {} ago", span(age)));
     }
     Some(text)
 }
 
-/// The instances that a blocker names; an ellipsis where there are more.
+/// The instances that a blocker names; an ellipsis if there are more.
 pub(super) fn names(blocker: &Blocker) -> String {
-    let shown = u64::try_from(blocker.examples.len()).unwrap_or(u64::MAX);
-    let more = if shown < blocker.instances {
-        ", …"
-    } else {
-        ""
-    };
-    format!("{}{more}", blocker.examples.join(", "))
+    let seen = &blocker.seen;
+    let shown = u64::try_from(seen.examples.len()).unwrap_or(u64::MAX);
+    let more = if shown < seen.instances { ", …" } else { "" };
+    format!("{}{more}", seen.examples.join(", "))
 }
 
 /// The lines of a statement as a user wrote it.

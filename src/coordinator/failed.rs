@@ -62,8 +62,8 @@ fn worth_telling(ended: &Result<Outcome, CoordinatorError>) -> Option<String> {
         // The queries of the migration itself: what is live shows at each look.
         Ok(Outcome::Blocked(decision)) => {
             let failing = decision.blockers.iter();
-            let mut failing = failing.filter(|blocker| blocker.kind == BlockerKind::Requirement);
-            failing.next().map(|blocker| blocker.message.clone())
+            let mut failing = failing.filter(|blocker| blocker.kind() == BlockerKind::Requirement);
+            failing.next().map(|blocker| blocker.message())
         }
         _ => None,
     }

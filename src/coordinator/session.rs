@@ -284,8 +284,8 @@ impl<'a> Coordinator<'a> {
         decide(action, &situation.evidence)
             .blockers
             .into_iter()
-            .filter(|blocker| blocker.verdict == Verdict::Unknown)
-            .map(|blocker| blocker.message)
+            .filter(|blocker| blocker.verdict() == Verdict::Unknown)
+            .map(|blocker| blocker.message())
             .collect()
     }
 

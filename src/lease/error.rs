@@ -110,17 +110,18 @@ pub(super) fn describe(decision: &Decision) -> String {
     };
     for (index, blocker) in decision.blockers.iter().enumerate() {
         text.push_str(if index == 0 { ": " } else { "; " });
-        text.push_str(&blocker.message);
-        if !blocker.examples.is_empty() {
-            let more = if blocker.instances > blocker.examples.len() as u64 {
+        text.push_str(&blocker.message());
+        let seen = &blocker.seen;
+        if !seen.examples.is_empty() {
+            let more = if seen.instances > seen.examples.len() as u64 {
                 ", …"
             } else {
                 ""
             };
             // Writing to a String cannot fail.
-            let _ = write!(text, " [{}{more}]", blocker.examples.join(", "));
+            let _ = write!(text, " [{}{more}]", seen.examples.join(", "));
         }
-        let _ = write!(text, " (help: {})", blocker.help);
+        let _ = write!(text, " (help: {})", blocker.help());
     }
     for note in &decision.notes {
         let _ = write!(text, "; {note}");

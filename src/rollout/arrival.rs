@@ -70,8 +70,8 @@ impl Arrival {
             let decision = may_start(to);
             let stands = |verdict| matches!(verdict, Verdict::Refuse | Verdict::Hold);
             let blockers = decision.blockers.into_iter();
-            let messages = blockers.filter(|blocker| stands(blocker.verdict));
-            arrival.refused = messages.map(|blocker| blocker.message).collect();
+            let messages = blockers.filter(|blocker| stands(blocker.verdict()));
+            arrival.refused = messages.map(|blocker| blocker.message()).collect();
         }
         let others: BTreeSet<&Version> = arrival
             .others

@@ -10,7 +10,7 @@ use super::driver::Shift;
 use super::step::Halt;
 use super::{RolloutError, action};
 use crate::coordinator::{Coordinator, CoordinatorError, Done, Situation};
-use crate::gate::Decision;
+use crate::gate::{Blocker, Decision};
 use crate::interrupt::Interrupt;
 use crate::ledger::{BeganRollout, KnownHead, RolloutRecord, RolloutState, RolloutStepState};
 use crate::model::{Step, Version};
@@ -201,7 +201,8 @@ impl<'a> Rollout<'a> {
             return match halt {
                 Halt::Blocked(decision) => {
                     let first = decision.blockers.first();
-                    let why = first.map_or("it is not safe now", |blocker| &blocker.message);
+                    let why =
+                        first.map_or_else(|| "it is not safe now".to_owned(), Blocker::message);
                     self.say(format!("{action}: {why}")).await?;
                     Ok(Ending::Blocked(action, decision))
                 }

@@ -113,8 +113,16 @@ scenario!(
                 "source",
                 "seen_at",
                 "message",
+                "help",
+                "details",
             ],
         );
+        // What the sentence says, for a program.
+        let details = &blocker["details"];
+        assert_eq!(details["conflict"], "uses");
+        assert_eq!(details["format"], "old");
+        assert_eq!(details["does"], "reads and writes");
+        assert_eq!(details["leaves_by_itself"], false);
         assert_eq!(blocker["kind"], "live_version");
         assert_eq!(blocker["instances"], 2);
         assert_eq!(

@@ -67,7 +67,7 @@ fn every_kind_of_blocker_is_met() {
         MissingInstances,
         UnplacedVersion,
     ];
-    // Nothing in the gate ever gives the other two, UnknownService and Coordinator: they come from the command line.
+    // The others are about what the scenarios do not have: files, triggers, sessions, services that nobody names.
     assert_eq!(met, every);
 }
 

@@ -12,7 +12,9 @@ use super::gate::candidate;
 use super::out::{Out, note};
 use super::recording::Recording;
 use crate::coordinator::flaws_on_paper;
-use crate::gate::{Blocker, BlockerKind, Flaw, Flawed, Verdict, missing_evidence, unread};
+use crate::gate::{
+    Advice, Blocker, BlockerKind, Flaw, Flawed, Seen, Subject, Verdict, missing_evidence, unread,
+};
 use crate::interrupt::Interrupt;
 use crate::model::{Live, MigrationState, Schema, Snapshot, Version};
 use crate::planner::{Move, NoPlan, Plan, Problem, plan};
@@ -169,28 +171,26 @@ fn against<'f>(action: &Move, flaws: &'f [Flaw]) -> Option<&'f Flaw> {
         .find(|flaw| matches!(&flaw.of, Flawed::Step(id, kept) if id == migration && kept == step))
 }
 
-fn on_paper_instead(mut blocker: Blocker) -> Blocker {
+fn on_paper_instead(blocker: Blocker) -> Blocker {
     // Neither does a plan on paper without what cannot be read.
-    if blocker.kind == BlockerKind::Files {
+    if blocker.kind() == BlockerKind::Files {
         return blocker;
     }
-    blocker
-        .help
-        .push_str("; or plan on paper: `migrate plan --from SERVICE=VERSION …`");
-    blocker
+    Blocker {
+        advice: Advice::OrOnPaper(Box::new(blocker.advice)),
+        ..blocker
+    }
 }
 
 /// Where the version in the way runs now, if it does.
 fn with_sightings(blocker: Blocker, snapshot: &Snapshot) -> Blocker {
-    let version = blocker.version.as_ref().and_then(|text| text.parse().ok());
-    let (Some(service), Some(version)) = (blocker.service.clone(), version) else {
-        return blocker;
-    };
-    let who = Live { service, version };
-    if snapshot.groups_of(&who).next().is_none() {
-        return blocker;
+    match blocker.reason.subject() {
+        Subject::Version(who) if snapshot.groups_of(who).next().is_some() => {
+            let seen = Seen::of(who, snapshot);
+            Blocker { seen, ..blocker }
+        }
+        _ => blocker,
     }
-    blocker.seen(&who, snapshot)
 }
 
 /// A service that a migration names and `--from` does not is planned as one that does not run.

@@ -181,7 +181,7 @@ fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> Vec<Line> {
         lines.push(Line::default());
         lines.push(Line::from("left for later versions:"));
         for left in &plan.left {
-            let why: Vec<&str> = left.blockers.iter().map(|b| b.message.as_str()).collect();
+            let why: Vec<String> = left.blockers.iter().map(Blocker::message).collect();
             lines.push(Line::from(format!(
                 "  {} {}: {}",
                 left.step.name(),
@@ -283,16 +283,18 @@ fn as_mermaid(plan: &Plan) -> Vec<String> {
 fn none_as_text(none: &NoPlan, problem: &Problem, now: i64) -> Vec<Line> {
     let no_plan = format!("no plan {}", heading(problem));
     let mut lines = vec![text::verdict(none.verdict(), &no_plan)];
-    let mut blockers = none.blockers.clone();
     // What would help against one blocker alone does not open a way.
     let has_way = |blocker: &Blocker| {
         let mut ways = none.ways_out.iter();
         ways.any(|way| way.migration.is_none() || way.migration == blocker.migration)
     };
-    for blocker in blockers.iter_mut().filter(|blocker| has_way(blocker)) {
-        blocker.help.clear();
+    for blocker in &none.blockers {
+        lines.extend(if has_way(blocker) {
+            text::blocker_alone(blocker, now)
+        } else {
+            text::blocker(blocker, now)
+        });
     }
-    lines.extend(text::blockers(&blockers, now));
     for (migrations, ways) in ways_together(&none.ways_out) {
         let of = if migrations.is_empty() {
             String::new()
@@ -370,7 +372,7 @@ fn none_as_mermaid(none: &NoPlan) -> Vec<String> {
         "    none{{\"no plan\"}}".to_owned(),
     ];
     for (at, blocker) in none.blockers.iter().enumerate() {
-        let text = label(std::slice::from_ref(&blocker.message));
+        let text = label(&[blocker.message()]);
         lines.push(format!("    none --- b{}[{text}]", at + 1));
     }
     for (at, way) in none.ways_out.iter().enumerate() {

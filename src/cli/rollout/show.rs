@@ -11,7 +11,7 @@ use super::super::status::horizon_lines;
 use super::super::text;
 use super::super::{json as shapes, text::count};
 use crate::coordinator::{Done, Situation};
-use crate::gate::{Decision, Verdict, horizon};
+use crate::gate::{Blocker, Decision, Verdict, horizon};
 use crate::ledger::{RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 use crate::model::{InstanceState, LiveGroup, Step, Version};
 use crate::planner::Move;
@@ -48,11 +48,7 @@ pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
 }
 
 fn held(decision: &Decision) -> String {
-    let reasons: Vec<&str> = decision
-        .blockers
-        .iter()
-        .map(|blocker| blocker.message.as_str())
-        .collect();
+    let reasons: Vec<String> = decision.blockers.iter().map(Blocker::message).collect();
     format!(
         "waiting ({}): {}",
         decision.verdict.name(),

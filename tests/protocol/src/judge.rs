@@ -259,7 +259,7 @@ impl Scenario {
         } = decide(action, evidence);
         Found::Answer(Answer {
             verdict,
-            kinds: blockers.iter().map(|blocker| blocker.kind).collect(),
+            kinds: blockers.iter().map(|blocker| blocker.kind()).collect(),
             is_over,
             notes,
         })

@@ -7,16 +7,17 @@ use super::source::{Path, Source};
 pub const LAYERS: &[(&str, &str)] = &[
     (
         "main",
-        "lib cli rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process interrupt text",
+        "lib cli ask rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process interrupt text",
     ),
     (
         "lib",
-        "cli rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process interrupt text",
+        "cli ask rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process interrupt text",
     ),
     (
         "cli",
-        "rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process interrupt text",
+        "ask rollout coordinator backfill lease fleet ledger database project planner gate model sql crash process interrupt text",
     ),
+    ("ask", "gate model"),
     (
         "rollout",
         "coordinator backfill lease fleet ledger database project planner gate model sql crash process interrupt text",

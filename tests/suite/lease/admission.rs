@@ -72,7 +72,7 @@ scenario!(
             for old in ["1.0.0", "1.1.0"] {
                 let decision = refused(&db, &request(old, "server-1"));
                 assert_eq!(decision.verdict, Verdict::Refuse, "{phase} {old}");
-                let kind = decision.blockers[0].kind;
+                let kind = decision.blockers[0].kind();
                 assert_eq!(kind, BlockerKind::OldFormatGone, "{phase} {old}");
             }
         }
@@ -86,7 +86,7 @@ scenario!(
         let mut wanted = request("1.1.0", "server-1");
         wanted.pending = vec![rename()];
         let decision = refused(&db, &wanted);
-        assert_eq!(decision.blockers[0].kind, BlockerKind::ExpandFirst);
+        assert_eq!(decision.blockers[0].kind(), BlockerKind::ExpandFirst);
         assert_eq!(live(&db), [""; 0]);
         // Once it is applied, the ledger's word counts.
         block_on(record(&db, Phase::Expanded));
@@ -105,10 +105,10 @@ scenario!(
         admitted(&db, &request("1.0.0", "server-1"));
         admitted(&db, &request("1.0.0", "server-2"));
         let decision = refused(&db, &wanted);
-        let named = decision
-            .blockers
-            .iter()
-            .any(|blocker| blocker.instances == 2 && blocker.examples == ["server-1", "server-2"]);
+        let named = decision.blockers.iter().any(|blocker| {
+            let seen = &blocker.seen;
+            seen.instances == 2 && seen.examples == ["server-1", "server-2"]
+        });
         assert!(named, "{:#?}", decision.blockers);
         assert_eq!(live(&db), ["1.0.0 serving 2"]);
     }

@@ -1,6 +1,9 @@
-//! Reasons, and the verdict that follows from them.
+//! Verdicts, and what leads to one: a reason, who was seen, and what to do about it.
 
-use crate::model::{Live, MigrationId, Snapshot};
+use super::advice::Advice;
+use super::reason::{Reason, Subject};
+use super::words;
+use crate::model::{Live, LiveGroup, MigrationId, Snapshot};
 
 /// The gate's answer in one word. The order is that of weight: the heaviest blocker decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +43,7 @@ impl Verdict {
     pub(super) fn of(blockers: &[Blocker]) -> Self {
         blockers
             .iter()
-            .map(|blocker| blocker.verdict)
+            .map(Blocker::verdict)
             .max()
             .unwrap_or(Self::Go)
     }
@@ -91,8 +94,6 @@ pub enum BlockerKind {
     UnaccountedSession,
     /// A service is not named in `migrate.toml`.
     UnknownService,
-    /// Another coordinator is at work.
-    Coordinator,
     /// Files of the project are not in order.
     Files,
 }
@@ -122,7 +123,6 @@ impl BlockerKind {
             Self::UnplacedVersion => "unplaced_version",
             Self::UnaccountedSession => "unaccounted_session",
             Self::UnknownService => "unknown_service",
-            Self::Coordinator => "coordinator",
             Self::Files => "files",
         }
     }
@@ -131,95 +131,152 @@ impl BlockerKind {
 /// One reason for a verdict other than go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocker {
-    pub kind: BlockerKind,
-    /// What this reason alone leads to.
-    pub verdict: Verdict,
+    pub reason: Reason,
+    /// The migration that it is said of.
     pub migration: Option<MigrationId>,
-    pub service: Option<String>,
-    /// As text, because a live version may be one that cannot be placed.
-    pub version: Option<String>,
-    pub instances: u64,
-    pub examples: Vec<String>,
-    /// The sources that saw it, joined by `, `.
-    pub source: Option<String>,
-    /// Milliseconds since the epoch.
-    pub seen_at: Option<i64>,
-    pub message: String,
-    /// What to do next.
-    pub help: String,
+    pub seen: Seen,
+    pub advice: Advice,
 }
 
-impl Blocker {
-    pub(crate) fn new(
-        kind: BlockerKind,
-        verdict: Verdict,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) -> Self {
+/// Who was seen of those that a reason is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    pub instances: u64,
+    /// Names of a few of the instances.
+    pub examples: Vec<String>,
+    /// By which sources, each once.
+    pub sources: Vec<String>,
+    /// When, in milliseconds since the epoch.
+    pub at: Option<i64>,
+    pub trace: Trace,
+}
+
+/// How it is known that somebody is live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trace {
+    /// A source shows it now.
+    #[default]
+    Shown,
+    /// It was seen or admitted before, and no look since tells that it is gone.
+    Remembered,
+}
+
+/// How many names of instances a blocker has.
+const MOST_EXAMPLES: usize = 3;
+
+impl Seen {
+    /// Where a live version was seen, how often and when.
+    #[must_use]
+    pub fn of(who: &Live, snapshot: &Snapshot) -> Self {
+        let groups: Vec<&LiveGroup> = snapshot.groups_of(who).collect();
+        let is_remembered = |group: &&LiveGroup| snapshot.remembered.contains(group);
+        let trace = if !groups.is_empty() && groups.iter().all(is_remembered) {
+            Trace::Remembered
+        } else {
+            Trace::Shown
+        };
         Self {
-            kind,
-            verdict,
-            migration: None,
-            service: None,
-            version: None,
-            instances: 0,
-            examples: Vec::new(),
-            source: None,
-            seen_at: None,
-            message: message.into(),
-            help: help.into(),
+            instances: crate::model::most_in_one_source(groups.iter().copied()),
+            trace,
+            ..Self::in_groups(&groups)
         }
     }
 
-    pub(crate) fn of_migration(mut self, id: &MigrationId) -> Self {
+    /// What these groups of one source show.
+    pub(super) fn in_groups(groups: &[&LiveGroup]) -> Self {
+        let mut sources: Vec<String> = groups.iter().map(|group| group.source.clone()).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let mut examples: Vec<String> = Vec::new();
+        for name in groups.iter().flat_map(|group| &group.examples) {
+            if !examples.contains(name) && examples.len() < MOST_EXAMPLES {
+                examples.push(name.clone());
+            }
+        }
+        Self {
+            instances: crate::model::count(groups.iter().copied()),
+            examples,
+            sources,
+            at: groups.iter().map(|group| group.seen_at).max(),
+            trace: Trace::Shown,
+        }
+    }
+
+    /// What one source says of itself.
+    pub(super) fn by(source: &str) -> Self {
+        Self {
+            sources: vec![source.to_owned()],
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Reason> for Blocker {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            migration: None,
+            seen: Seen::default(),
+            advice: Advice::AsTheReasonSays,
+        }
+    }
+}
+
+impl Blocker {
+    #[must_use]
+    pub fn of_migration(mut self, id: &MigrationId) -> Self {
         self.migration = Some(id.clone());
         self
     }
 
-    /// About a version, whether it is live or only wanted.
-    pub(crate) fn about(mut self, who: &Live) -> Self {
-        self.service = Some(who.service.clone());
-        self.version = Some(who.version.to_string());
+    pub(super) fn seen(mut self, seen: Seen) -> Self {
+        self.seen = seen;
         self
     }
 
-    /// About a live version: where it was seen, how often and when.
-    pub fn seen(self, who: &Live, snapshot: &Snapshot) -> Self {
-        let groups: Vec<_> = snapshot.groups_of(who).collect();
-        let mut blocker = self.about(who);
-        let is_remembered = |group: &&crate::model::LiveGroup| snapshot.remembered.contains(group);
-        if !groups.is_empty() && groups.iter().all(is_remembered) {
-            blocker.help.push_str(
-                "; it was seen or admitted, and no look since tells that it is gone: once it is, `migrate fleet --record` says so to all",
-            );
-        }
-        blocker.instances = crate::model::most_in_one_source(groups.iter().copied());
-        let mut sources: Vec<&str> = groups.iter().map(|group| group.source.as_str()).collect();
-        sources.sort_unstable();
-        sources.dedup();
-        blocker.source = (!sources.is_empty()).then(|| sources.join(", "));
-        blocker.seen_at = groups.iter().map(|group| group.seen_at).max();
-        for name in groups.iter().flat_map(|group| &group.examples) {
-            if !blocker.examples.contains(name) && blocker.examples.len() < 3 {
-                blocker.examples.push(name.clone());
-            }
-        }
-        blocker
+    #[must_use]
+    pub const fn kind(&self) -> BlockerKind {
+        self.reason.kind()
     }
-}
 
-/// The command that ends the lease of an instance that is gone.
-pub(super) fn forgetting(examples: &[String]) -> String {
-    // Only what needs no quotes can be copied as it stands.
-    let is_plain = |name: &&String| {
-        name.starts_with(|first: char| first.is_ascii_alphanumeric())
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    };
-    let name = examples.iter().find(is_plain);
-    format!(
-        "`migrate fleet forget {} --reason TEXT` ends its lease",
-        name.map_or("INSTANCE", String::as_str)
-    )
+    /// What this reason alone leads to.
+    #[must_use]
+    pub const fn verdict(&self) -> Verdict {
+        self.reason.verdict()
+    }
+
+    #[must_use]
+    pub fn service(&self) -> Option<&str> {
+        match self.reason.subject() {
+            Subject::Version(who) => Some(&who.service),
+            Subject::Label { service, .. } | Subject::Service(service) => Some(service),
+            Subject::Nothing => None,
+        }
+    }
+
+    /// As text, because a live version may be one that cannot be placed.
+    #[must_use]
+    pub fn version(&self) -> Option<String> {
+        match self.reason.subject() {
+            Subject::Version(who) => Some(who.version.to_string()),
+            Subject::Label { label, .. } => Some(label.to_owned()),
+            Subject::Service(_) | Subject::Nothing => None,
+        }
+    }
+
+    /// What is the matter, in words.
+    #[must_use]
+    pub fn message(&self) -> String {
+        words::message(&self.reason)
+    }
+
+    /// What to do next, in words.
+    #[must_use]
+    pub fn help(&self) -> String {
+        let mut help = words::advice(&self.advice, &self.reason);
+        if self.seen.trace == Trace::Remembered {
+            help.push_str(words::REMEMBERED);
+        }
+        help
+    }
 }

@@ -1,10 +1,12 @@
 //! What a migration's author claims, held against what is seen: ranges that a live version contradicts, and whether the
 //! backfill does what these rows need.
 
-use super::blocker::{Blocker, BlockerKind, Verdict};
-use super::next::Reason;
+use super::advice::Unrecorded;
+use super::blocker::{Blocker, Seen};
+use super::next::Objection;
 use super::presence::is_at_work;
-use super::words::touch_words;
+use super::reason::{FillNeed, Reason, Suspicion};
+use super::touch::Touch;
 use super::{Evidence, Facts};
 use crate::model::{Clause, Fill, Format, Live, MigrationState, Phase, Step};
 
@@ -16,40 +18,26 @@ pub(super) fn contradictions(
     state: &MigrationState,
     live: &[Live],
     evidence: &Evidence,
-) -> Vec<Reason> {
+) -> Vec<Objection> {
     if state.expand_is_done() || !matches!(state.phase, Phase::Pending | Phase::Expanding) {
         return Vec::new();
     }
-    let (id, declaration) = (state.id(), &state.declaration);
+    let declaration = &state.declaration;
     let found = live.iter().filter(|who| contradicts(state, who, evidence));
     let found = found.map(|who| {
-        let does = touch_words(declaration, who, Format::New).replace("reads", "read");
-        let does = does.replace("writes", "write");
-        let swapped = if declaration.has_old() {
-            "are `old` and `new` swapped?"
-        } else {
-            "does `new` begin too low?"
+        let reason = Reason::Contradiction {
+            who: who.clone(),
+            touch: Touch::of(declaration, who, Format::New),
+            migration: state.id().clone(),
+            phase: state.phase,
+            suspicion: if declaration.has_old() {
+                Suspicion::Swapped
+            } else {
+                Suspicion::BeginsTooLow
+            },
         };
-        let (is, ranges) = match state.phase {
-            Phase::Expanding => (
-                "is only being added",
-                "take back what is done of it with `migrate revert`, and then correct them",
-            ),
-            _ => (
-                "does not exist yet",
-                "correct them, which is possible while nothing of the migration is applied",
-            ),
-        };
-        let message = format!(
-            "{who} is live, and is declared to {does} the new format of {id}, which {is}: {swapped}"
-        );
-        let help = format!(
-            "if the ranges of [services.{service}] in its migration.toml are wrong, {ranges}; if {who} was started too early, \
-                go back to a version that does without the new format, or stop it, and run this again",
-            service = who.service,
-        );
-        let blocker = Blocker::new(BlockerKind::Contradiction, Verdict::Refuse, message, help);
-        Reason::said(blocker.seen(who, &evidence.snapshot))
+        let seen = Seen::of(who, &evidence.snapshot);
+        Objection::from(Blocker::from(reason).seen(seen))
     });
     found.collect()
 }
@@ -61,64 +49,38 @@ fn contradicts(state: &MigrationState, who: &Live, evidence: &Evidence) -> bool 
 }
 
 /// A statement that does something else than these rows need, as far as its author says.
-pub(super) fn undeclared_fill(state: &MigrationState, live: &[Live]) -> Option<Blocker> {
-    let refuse = |message: &str, help: &str| {
-        Some(Blocker::new(
-            BlockerKind::UndeclaredFill,
-            Verdict::Refuse,
-            message,
-            help,
-        ))
-    };
+pub(super) fn undeclared_fill(state: &MigrationState, live: &[Live]) -> Option<Reason> {
     match state.declaration.fill {
-        Fill::Unsaid if state.backfill_must_overwrite(live) => refuse(
-            "an old-only writer ran beside one that writes both: backfill.sql has to overwrite stale values of the new format, \
-             not only fill missing ones, and nothing says that it does",
-            "see that it does, and write `overwrites = true` under [backfill]; or write a `check` there, which finds rows whose \
-             new format does not agree with the old one",
-        ),
-        Fill::Overwrites if state.backfill_must_only_fill(live) => refuse(
-            "rows may exist, or be written while it runs, whose old format is stale or missing, and `overwrites = true` says \
-             that backfill.sql would write it over the new one",
-            "see that backfill.sql leaves a new format alone that is already there (`… AND first_name IS NULL`), and take \
-             `overwrites = true` out of [backfill]",
-        ),
+        Fill::Unsaid if state.backfill_must_overwrite(live) => {
+            Some(Reason::UndeclaredFill(FillNeed::Overwrite))
+        }
+        Fill::Overwrites if state.backfill_must_only_fill(live) => {
+            Some(Reason::UndeclaredFill(FillNeed::OnlyFill))
+        }
         Fill::Unrecorded | Fill::Unsaid | Fill::Checked | Fill::Overwrites => None,
     }
 }
 
-/// What a backfill has to do that is not known to be declared, because its files are elsewhere; nothing where that is known.
-pub(super) fn unrecorded_fill(step: Step, state: &MigrationState, live: &[Live]) -> &'static str {
+/// What a backfill has to do that is not known to be declared, because its files are elsewhere.
+pub(super) fn unrecorded_fill(step: Step, state: &MigrationState, live: &[Live]) -> Unrecorded {
     let is_unknown = step == Step::Backfill && state.declaration.fill == Fill::Unrecorded;
     if is_unknown && state.backfill_must_overwrite(live) {
-        "; its backfill.sql has to overwrite stale values, and its migration.toml to say so (`overwrites = true`, or a `check`)"
+        Unrecorded::Overwrites
     } else {
-        ""
+        Unrecorded::Nothing
     }
 }
 
 /// Triggers that do not do what `sync` promises: rows that were written without them may be stale, and nothing tells which.
-pub(super) fn out_of_step(state: &MigrationState, facts: &Facts) -> Vec<Blocker> {
-    let id = state.id();
+pub(super) fn out_of_step(state: &MigrationState, facts: &Facts) -> Vec<Reason> {
     let found = facts
         .out_of_step
         .iter()
-        .filter(|found| found.migration == *id);
+        .filter(|found| found.migration == *state.id());
     found
-        .map(|found| {
-            Blocker::new(
-                BlockerKind::OutOfStep,
-                Verdict::Refuse,
-                format!(
-                    "{}, and {id} relies on it to keep both formats in step",
-                    found.what
-                ),
-                format!(
-                    "make it again as the expand.sql of {id} has it, and then compare both formats of rows that were written \
-                     meanwhile: a `check` under [backfill] finds those that do not agree"
-                ),
-            )
-            .of_migration(id)
+        .map(|found| Reason::OutOfStep {
+            migration: found.migration.clone(),
+            what: found.what.clone(),
         })
         .collect()
 }

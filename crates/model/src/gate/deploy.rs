@@ -1,17 +1,17 @@
 //! Whether instances of a version may start now.
 
-use super::blocker::{Blocker, BlockerKind, Verdict};
+use super::blocker::{Blocker, Verdict};
 use super::evidence::{self, Gaps};
-use super::next::{Guide, Reason};
-use super::phase::resume;
-use super::words::{ambiguity, kind_words, touch_words};
-use super::{Action, Evidence, first_causes};
+use super::next::{Guide, Objection};
+use super::reason::{Conflict, FillWork, Incompatible, Leaves, Need, Reason, Rows, WaitsForFill};
+use super::touch::{Readings, Touch};
+use super::{Action, Answer, Evidence, first_causes};
 use crate::model::{
     Breach, Clause, Declaration, Format, Formats, Freshness, Live, MigrationState, Phase, RowKind,
     Step, Sync,
 };
 
-pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>, Vec<String>) {
+pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> Answer {
     let live = evidence.snapshot.live();
     let mut blockers: Vec<Blocker> = Vec::new();
     let mut notes = Vec::new();
@@ -30,14 +30,15 @@ pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>,
         if !question.is_concerned() {
             continue;
         }
-        blockers.extend(guide.advise(&action, question.reasons()));
-        blockers.extend(question.out_of_step());
+        blockers.extend(guide.advise(&action, question.objections()));
+        let out_of_step = question.out_of_step().into_iter();
+        blockers.extend(out_of_step.map(|reason| Blocker::from(reason).of_migration(state.id())));
         let missing = gaps.that_matter(&state.declaration, |unseen| question.is_changed_by(unseen));
         for blocker in missing {
             // What is missing in the evidence is said once, not once for each migration.
             let is_said = blockers
                 .iter()
-                .any(|other| other.verdict == Verdict::Unknown && other.message == blocker.message);
+                .any(|other| other.verdict() == Verdict::Unknown && other.reason == blocker.reason);
             if !is_said {
                 blockers.push(blocker.of_migration(state.id()));
             }
@@ -46,7 +47,7 @@ pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>,
     }
     let is_kept_out = |who: &&Live| {
         blockers.iter().any(|blocker| {
-            blocker.verdict != Verdict::Unknown
+            blocker.verdict() != Verdict::Unknown
                 && blocker.migration.as_ref().is_some_and(|id| {
                     let state = evidence.schema.get(id);
                     state.is_some_and(|state| state.declaration.services.contains_key(&who.service))
@@ -60,7 +61,7 @@ pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> (Vec<Blocker>,
         .collect();
     kept_out.dedup();
     notes.extend(kept_out.into_iter().map(|service| guide.startable(service)));
-    (blockers, notes)
+    Answer { blockers, notes }
 }
 
 /// Whether the candidates may start, as far as one migration goes.
@@ -73,29 +74,26 @@ pub(super) struct Question<'a> {
 
 impl Question<'_> {
     /// What the rule says, whatever is missing in the evidence.
-    pub fn reasons(&self) -> Vec<Reason> {
-        let mut reasons: Vec<Reason> = Vec::new();
+    pub fn objections(&self) -> Vec<Objection> {
+        let mut objections: Vec<Objection> = Vec::new();
         for breach in self.breaches() {
-            for mut reason in self.explain(&breach) {
-                let blocker = &mut reason.blocker;
-                let known = reasons.iter().any(|Reason { blocker: other, .. }| {
+            for mut objection in self.explain(&breach) {
+                let is_known = objections.iter().any(|Objection { reason: other, .. }| {
                     // One version in the way is said once, however many row kinds it spoils.
-                    let same_subject = (other.kind, &other.service, &other.version)
-                        == (blocker.kind, &blocker.service, &blocker.version);
-                    same_subject || other.message == blocker.message
+                    other.is_about_the_same(&objection.reason) || *other == objection.reason
                 });
-                if !known {
-                    blocker.migration = Some(self.state.id().clone());
-                    reasons.push(reason);
+                if !is_known {
+                    objection.migration = Some(self.state.id().clone());
+                    objections.push(objection);
                 }
             }
         }
-        reasons
+        objections
     }
 
     /// What `sync` promises is not kept, and without it the candidates could not run beside what is live, or read what
     /// versions that are gone may have written since it is not: nobody knows since when.
-    fn out_of_step(&self) -> Vec<Blocker> {
+    fn out_of_step(&self) -> Vec<Reason> {
         if self.evidence.facts.out_of_step.is_empty() {
             return Vec::new();
         }
@@ -149,7 +147,7 @@ impl Question<'_> {
         })
     }
 
-    fn explain(&self, breach: &Breach) -> Vec<Reason> {
+    fn explain(&self, breach: &Breach) -> Vec<Objection> {
         match (breach.clause, &breach.who) {
             (Clause::NewIsThere, Some(who)) => vec![self.new_is_missing(who)],
             (Clause::OldIsThere, Some(who)) => vec![self.old_is_gone(who)],
@@ -163,124 +161,125 @@ impl Question<'_> {
         }
     }
 
-    fn new_is_missing(&self, who: &Live) -> Reason {
+    fn new_is_missing(&self, who: &Live) -> Objection {
         let state = self.state;
         let id = state.id();
-        let is = match state.phase {
-            Phase::Reverting => "being reverted",
-            Phase::Expanding => "still being expanded",
-            _ => "not expanded yet",
+        let is_going = state.phase == Phase::Reverting;
+        let facts = &self.evidence.facts;
+        let taken_by = facts.taken_by(Step::Expand, id).filter(|_| !is_going);
+        let reason = Reason::ExpandFirst {
+            migration: id.clone(),
+            phase: state.phase,
+            needed_by: Some(Need {
+                who: who.clone(),
+                touch: Touch::of(&state.declaration, who, Format::New),
+                readings: self.readings(who),
+            }),
+            taken_by: taken_by.map(ToOwned::to_owned),
         };
-        let does = touch_words(&state.declaration, who, Format::New);
-        let ambiguity = ambiguity(&state.declaration, who);
-        let message = format!("{who} {does} the new format of {id}, which is {is}{ambiguity}");
-        let help = format!("finish `migrate revert {id}`, then expand it again");
-        let kind = BlockerKind::ExpandFirst;
-        let mut reason = match state.phase {
-            Phase::Reverting => Reason::said(Blocker::new(kind, Verdict::Refuse, message, help)),
-            _ => Reason::take_or_wait(kind, message, (Step::Expand, id), self.evidence),
-        };
-        reason.blocker = reason.blocker.about(who);
-        reason
-    }
-
-    fn old_is_gone(&self, who: &Live) -> Reason {
-        let state = self.state;
-        let gone = if state.phase == Phase::Contracted {
-            "has been removed"
+        if is_going {
+            reason.into()
         } else {
-            "is being removed"
-        };
-        let message = format!(
-            "{who} {} the old format of {}, which {gone}{}",
-            touch_words(&state.declaration, who, Format::Old),
-            state.id(),
-            ambiguity(&state.declaration, who)
-        );
-        let help = "start a version that does not use it; `migrate status` shows which may start";
-        Reason::said(
-            Blocker::new(BlockerKind::OldFormatGone, Verdict::Refuse, message, help).about(who),
-        )
+            Objection::take_or_wait(reason, Step::Expand, id)
+        }
     }
 
-    fn unreadable(&self, kind: RowKind, who: &Live, writers: &[Live]) -> Vec<Reason> {
-        let state = self.state;
-        let (id, declaration) = (state.id(), &state.declaration);
+    fn readings(&self, who: &Live) -> Readings {
+        Readings::of(&self.state.declaration, who)
+    }
+
+    fn old_is_gone(&self, who: &Live) -> Objection {
+        let reason = Reason::OldFormatGone {
+            who: who.clone(),
+            touch: Touch::of(&self.state.declaration, who, Format::Old),
+            migration: self.state.id().clone(),
+            phase: self.state.phase,
+            readings: self.readings(who),
+        };
+        reason.into()
+    }
+
+    fn unreadable(&self, kind: RowKind, who: &Live, writers: &[Live]) -> Vec<Objection> {
+        let (id, declaration) = (self.state.id(), &self.state.declaration);
         let is_candidate = |other: &Live| self.candidates.contains(other);
-        let rows = kind_words(declaration, kind);
-        let ambiguity = ambiguity(declaration, who);
+        let rows = Rows {
+            kind,
+            sync: declaration.sync,
+        };
+        let readings = self.readings(who);
         if writers.is_empty() {
-            let message =
-                format!("{who} cannot read rows that may exist in {id} ({rows}){ambiguity}");
-            let help =
-                "deploy a version that can read them; `migrate status` shows which may start";
-            let blocker = Blocker::new(BlockerKind::UnreadableRows, Verdict::Refuse, message, help)
-                .about(who);
+            let reason = Reason::UnreadableRows {
+                who: who.clone(),
+                migration: id.clone(),
+                rows,
+                readings,
+            };
             let is_for_the_backfill = declaration.parts.backfill && kind.new != Freshness::Fresh;
             return vec![if is_for_the_backfill {
-                Reason::take(blocker, Step::Backfill, id)
+                Objection::take(reason, Step::Backfill, id)
             } else {
-                Reason::said(blocker)
+                reason.into()
             }];
         }
-        let leaves = |writer: &Live| {
-            format!("{writer} leaves rows in {id} that {who} cannot read ({rows}){ambiguity}")
+        let leaves = |writer: &Live| Leaves {
+            writer: writer.clone(),
+            reader: who.clone(),
+            migration: id.clone(),
+            rows,
+            readings,
         };
-        let gone = |live: &Live, message| Reason::gone(live, (id, None), message, self.evidence);
+        let gone = |live: &Live, writer: &Live| {
+            let conflict = Conflict::Leaves(leaves(writer));
+            Objection::gone(live, (id, None), conflict, self.evidence)
+        };
         if !is_candidate(who) {
             // Of the two the one that runs is in the way.
             let writer = writers.iter().find(|writer| is_candidate(writer));
-            return vec![gone(who, leaves(writer.unwrap_or(&writers[0])))];
+            return vec![gone(who, writer.unwrap_or(&writers[0]))];
         }
         let running: Vec<&Live> = writers.iter().filter(|w| !is_candidate(w)).collect();
         if !running.is_empty() {
             return running
                 .into_iter()
-                .map(|writer| gone(writer, leaves(writer)))
+                .map(|writer| gone(writer, writer))
                 .collect();
         }
-        let incompatible = |message, help| {
-            Reason::said(
-                Blocker::new(BlockerKind::Incompatible, Verdict::Refuse, message, help).about(who),
-            )
-        };
         let others: Vec<&Live> = writers.iter().filter(|writer| *writer != who).collect();
         if others.is_empty() {
-            let message = format!(
-                "{who} cannot read the rows that it writes itself in {id} ({rows}){ambiguity}"
-            );
-            let help = "correct the ranges in migration.toml, or declare the sync that there is";
-            return vec![incompatible(message, help)];
+            let itself = Incompatible::WithItself {
+                who: who.clone(),
+                migration: id.clone(),
+                rows,
+                readings,
+            };
+            return vec![Reason::Incompatible(itself).into()];
         }
-        let help = "deploy one after the other, or a release in between that works with both";
-        others
-            .into_iter()
-            .map(|writer| incompatible(leaves(writer), help))
-            .collect()
+        let each = others.into_iter().map(|writer| {
+            let another = Incompatible::WithAnother(leaves(writer));
+            Reason::Incompatible(another).into()
+        });
+        each.collect()
     }
 
-    fn undone_by_the_backfill(&self, who: &Live) -> Reason {
+    fn undone_by_the_backfill(&self, who: &Live) -> Objection {
         let id = self.state.id();
-        let what =
-            format!("the backfill of {id} is under way and would overwrite what {who} writes");
-        let of = |verdict, message: String, help: String| {
-            Blocker::new(BlockerKind::BackfillFirst, verdict, message, help).about(who)
+        let reason = |fill| Reason::BackfillFirst {
+            migration: id.clone(),
+            waiting: WaitsForFill::Start(who.clone()),
+            fill,
         };
         let facts = &self.evidence.facts;
         if let Some(holder) = facts.taken_by(Step::Backfill, id) {
-            let help = "wait until the backfill is finished".to_owned();
-            let message = format!("{what} ({holder})");
-            return Reason::said(of(Verdict::Hold, message, help));
+            let by = holder.to_owned();
+            return reason(FillWork::Running { by }).into();
         }
         if facts.is_paused(Step::Backfill, id) {
-            let message = format!("{what}, and is paused");
-            return Reason::said(of(Verdict::Refuse, message, resume(id, facts)));
+            return Objection::resume(reason(FillWork::Paused), id, self.evidence);
         }
-        let message = format!("{what}, and nobody is at work on it now");
-        Reason::take(
-            of(Verdict::Refuse, message, String::new()),
-            Step::Backfill,
-            id,
-        )
+        let idle = FillWork::Idle {
+            phase: self.state.phase,
+            held_up_by: Vec::new(),
+        };
+        Objection::take(reason(idle), Step::Backfill, id)
     }
 }

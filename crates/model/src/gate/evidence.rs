@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Evidence;
-use super::blocker::{Blocker, BlockerKind, Verdict};
+use super::blocker::{Blocker, Seen};
 use super::missing::too_few;
+use super::reason::{Reason, Sessions, Silence, Unplaced};
 use crate::model::{
-    Declaration, InstanceState, Live, LiveGroup, MigrationId, MigrationState, Moved, SessionRule,
-    Snapshot, SourceReport, SourceStatus, Step, Whereabouts,
+    Declaration, Live, LiveGroup, MigrationId, MigrationState, Moved, SessionRule, Snapshot,
+    SourceReport, SourceStatus, Step,
 };
 
 /// What is missing in the evidence.
@@ -129,28 +130,18 @@ pub(super) fn too_many_versions(snapshot: &Snapshot) -> Option<Blocker> {
     let (service, labels) = versions
         .into_iter()
         .find(|(_, labels)| labels.len() > MOST_VERSIONS)?;
-    let mut blocker = Blocker::new(
-        BlockerKind::UnplacedVersion,
-        Verdict::Unknown,
-        format!(
-            "{} versions of {service} are said to be live, and more than {MOST_VERSIONS} are not believed",
-            labels.len()
-        ),
-        format!(
-            "look with `migrate fleet` at who reports them, and mend a source that lists them. Leases that somebody has made up are ended by \
-             `migrate fleet forget --never-renewed --service {service} --reason TEXT`, once three renewals are overdue; with `--admitted` \
-             also those of `migrate admit`, where nothing runs by them"
-        ),
-    );
-    blocker.service = Some(service.to_owned());
-    blocker.examples = labels.into_iter().take(3).map(ToOwned::to_owned).collect();
-    blocker.instances = crate::model::count(
-        snapshot
-            .groups
-            .iter()
-            .filter(|group| group.service == service),
-    );
-    Some(blocker)
+    let reason = Reason::UnplacedVersion(Unplaced::TooMany {
+        service: service.to_owned(),
+        versions: labels.len(),
+        most: MOST_VERSIONS,
+    });
+    let groups = snapshot.groups.iter();
+    let seen = Seen {
+        instances: crate::model::count(groups.filter(|group| group.service == service)),
+        examples: labels.into_iter().take(3).map(ToOwned::to_owned).collect(),
+        ..Seen::default()
+    };
+    Some(Blocker::from(reason).seen(seen))
 }
 
 /// Live instances of services that neither migrate.toml nor a migration names: what they use is known to nobody, or
@@ -169,21 +160,10 @@ pub(super) fn strangers(evidence: &Evidence) -> Vec<Blocker> {
     }
     let told = unknown.into_iter().take(MOST_STRANGERS);
     told.map(|(service, groups)| {
-        let mut blocker = Blocker::new(
-            BlockerKind::UnknownService,
-            Verdict::Unknown,
-            format!("an instance of `{service}` is live, and neither migrate.toml nor a migration names that service"),
-            "if the name is mistyped, start it under the right one; otherwise name the service under [services] in migrate.toml",
-        );
-        blocker.service = Some(service.clone());
-        blocker.instances = crate::model::count(groups.iter().copied());
-        for group in groups {
-            blocker.seen_at = blocker.seen_at.max(Some(group.seen_at));
-            blocker.source = Some(group.source.clone());
-            let room = 3_usize.saturating_sub(blocker.examples.len());
-            blocker.examples.extend(group.examples.iter().take(room).cloned());
-        }
-        blocker
+        let reason = Reason::UnknownService {
+            service: service.clone(),
+        };
+        Blocker::from(reason).seen(Seen::in_groups(&groups))
     })
     .collect()
 }
@@ -194,40 +174,19 @@ pub(super) fn unaccounted(snapshot: &Snapshot) -> Vec<Blocker> {
     if check.rule != SessionRule::Strict {
         return Vec::new();
     }
-    let block = |message: String, help: &str| {
-        Blocker::new(
-            BlockerKind::UnaccountedSession,
-            Verdict::Unknown,
-            message,
-            help,
-        )
-    };
-    let unseen = check.unseen.iter().map(|why| {
-        block(
-            format!("who has sessions in the database cannot be seen: {why}"),
-            "docs/grants.md has the right that it needs; `sessions = \"note\"` under [fleet] in migrate.toml goes on without",
-        )
+    let unlisted = check.unseen.iter().map(|why| {
+        let sessions = Sessions::Unlisted { why: why.clone() };
+        Blocker::from(Reason::UnaccountedSession(sessions))
     });
     let known = check.unaccounted.iter().take(MOST_STRANGERS).map(|group| {
-        let mut blocker = block(
-            format!(
-                "{}: {} may be of one that does not register",
-                group.belong_to_nobody(),
-                if group.sessions == 1 { "it" } else { "they" }
-            ),
-            if group.address.is_none() {
-                "let us see where they come from (docs/grants.md); or start what has them with `migrate agent`, or declare it: \
-                 [[fleet.allow_session]] in migrate.toml"
-            } else {
-                strangers_help(&group.whereabouts)
-            },
-        );
-        blocker.source = Some("sessions".to_owned());
-        blocker.instances = group.sessions;
-        blocker.seen_at = group.since;
-        blocker
+        let sessions = Sessions::Unaccounted(group.clone());
+        Blocker::from(Reason::UnaccountedSession(sessions)).seen(Seen {
+            instances: group.sessions,
+            at: group.since,
+            ..Seen::by("sessions")
+        })
     });
-    unseen.chain(known).collect()
+    unlisted.chain(known).collect()
 }
 
 /// A ledger that has come to another server lately may lack what was committed last on the one before.
@@ -236,122 +195,46 @@ pub(super) fn moved(
     (step, id): (Step, &MigrationId),
 ) -> Option<Blocker> {
     let (moved, all_renew_ms) = moved?;
-    let last = moved.last_ms_ago.map_or_else(String::new, |ago| {
-        format!("; the last thing that is recorded is {} s old", ago / 1000)
+    let reason = Reason::Source(Silence::Moved {
+        moved,
+        all_renew_ms,
+        step,
+        migration: id.clone(),
     });
-    let left = all_renew_ms.saturating_sub(moved.noticed_ms_ago.unwrap_or(0));
-    let left = left.saturating_add(999) / 1000;
-    let otherwise = format!(
-        "what runs without a lease is for you to know: `--accept-unknown REASON` goes on with `migrate {} {id}`",
-        step.name()
-    );
-    let help = if moved.noticed_ms_ago.is_some() {
-        format!(
-            "holders of leases that are missing register anew within {left} s: ask again after that; {otherwise}"
-        )
-    } else {
-        format!(
-            "the next command that acts begins to count (`migrate {} {id}` itself): {left} s later holders of leases that are \
-             missing have registered anew, so run it again then; {otherwise}",
-            step.name()
-        )
-    };
-    let mut blocker = Blocker::new(
-        BlockerKind::Source,
-        Verdict::Unknown,
-        format!(
-            "the ledger has come to another server (a replica was promoted, or a backup restored), and what was committed last \
-             on the one before may be missing, leases among it{last}"
-        ),
-        help,
-    );
-    blocker.source = Some("ledger".to_owned());
-    Some(blocker)
-}
-
-fn strangers_help(whereabouts: &Whereabouts) -> &'static str {
-    match whereabouts {
-        Whereabouts::Here => {
-            "start what has them with `migrate agent`, or end them; what is no instance (a pooler, a console, a report) is \
-             declared in migrate.toml: [[fleet.allow_session]] with `user`, `application` or `address`, and a `reason`"
-        }
-        Whereabouts::Database(_) | Whereabouts::Nowhere => {
-            "its user has rights in this database: start what has them with `migrate agent`, or end them; what is of another \
-             application needs no rights here (REVOKE), or is declared in migrate.toml: [[fleet.allow_session]] with `user` or \
-             `database`, and a `reason`"
-        }
-    }
+    Some(Blocker::from(reason).seen(Seen::by("ledger")))
 }
 
 /// How many of them are told one by one.
 const MOST_STRANGERS: usize = 20;
 
 /// Why what the source says is not all there is.
-fn silence(source: &SourceReport) -> Option<Blocker> {
-    let (message, help) = match &source.status {
+fn silence(report: &SourceReport) -> Option<Blocker> {
+    let source = report.name.clone();
+    let silence = match &report.status {
         SourceStatus::Fresh => return None,
-        SourceStatus::Stale => (
-            format!(
-                "the source `{}` is stale: what it said is {} s old",
-                source.name,
-                source.age_ms / 1000
-            ),
-            "wait until it reports again, or repair it".to_owned(),
-        ),
-        SourceStatus::Failed { reason } => (
-            format!("the source `{}` failed: {reason}", source.name),
-            "repair it, or take it out of [fleet] sources in migrate.toml if instances do not \
-             depend on it"
-                .to_owned(),
-        ),
+        SourceStatus::Stale => Silence::Stale {
+            source,
+            age_ms: report.age_ms,
+        },
+        SourceStatus::Failed { reason } => Silence::Failed {
+            source,
+            reason: reason.clone(),
+        },
     };
-    let mut blocker = Blocker::new(BlockerKind::Source, Verdict::Unknown, message, help);
-    blocker.source = Some(source.name.clone());
-    Some(blocker)
+    Some(Blocker::from(Reason::Source(silence)).seen(Seen::by(&report.name)))
 }
 
 fn unplaced(group: &LiveGroup) -> Blocker {
-    let (message, help) = match group.state {
-        InstanceState::Unreadable => (
-            format!(
-                "a lease of {} holds what no instance writes: it counts as a live one of a version that nobody knows",
-                group.service
-            ),
-            format!(
-                "look at its row in the ledger's table `leases` and at who has written it; if it stands for nothing that \
-                 runs, {}",
-                super::blocker::forgetting(&group.examples)
-            ),
-        ),
-        InstanceState::Contradictory => (
-            format!(
-                "`{}` of {} is live, and its label and its image name two versions",
-                group.label.text, group.service
-            ),
-            "set label and image together, in one change of the template, so that both name the version that runs".to_owned(),
-        ),
-        _ => (
-            format!(
-                "`{}` of {} is live and cannot be placed among the versions",
-                group.label.text, group.service
-            ),
-            format!(
-                "say which version it is in migrate.toml: [services.{}] aliases = {{ \"{}\" = \"1.2.3\" }}",
-                group.service, group.label.text
-            ),
-        ),
-    };
-    let mut blocker = Blocker::new(
-        BlockerKind::UnplacedVersion,
-        Verdict::Unknown,
-        message,
-        help,
-    );
-    blocker.service = Some(group.service.clone());
-    blocker.version = Some(group.label.text.clone());
-    blocker.instances = group.instances;
-    blocker.examples.clone_from(&group.examples);
-    blocker.source = Some(group.source.clone());
-    blocker.seen_at = Some(group.seen_at);
-    blocker
+    let reason = Reason::UnplacedVersion(Unplaced::Label {
+        service: group.service.clone(),
+        label: group.label.text.clone(),
+        state: group.state,
+        names: group.examples.clone(),
+    });
+    Blocker::from(reason).seen(Seen {
+        instances: group.instances,
+        examples: group.examples.clone(),
+        at: Some(group.seen_at),
+        ..Seen::by(&group.source)
+    })
 }

@@ -1,7 +1,9 @@
 //! Files that are not in order: what they hide is not known, and what they would do is refused.
 
-use super::blocker::{Blocker, BlockerKind, Verdict};
-use super::next::Reason;
+use super::Blocker;
+use super::next::Objection;
+use super::reason::{FlawEffect, Reason};
+use super::words;
 use crate::model::{MigrationId, Step};
 
 /// Something of the project's files that is not in order.
@@ -46,43 +48,40 @@ pub fn unread(flaws: &[Flaw]) -> Vec<Blocker> {
 }
 
 fn unknown(flaw: &Flaw) -> Option<Blocker> {
-    let hidden = match &flaw.of {
-        Flawed::Settings => "which services there are and who sees them is not known".to_owned(),
-        Flawed::Listing => "which migrations nobody has applied yet is not known".to_owned(),
-        Flawed::Declaration(id) => format!("which versions need {id} is not known"),
+    let id = match &flaw.of {
+        Flawed::Settings | Flawed::Listing => None,
+        Flawed::Declaration(id) => Some(id),
         Flawed::Step(..) => return None,
     };
-    let mut blocker = blocker(flaw, Verdict::Unknown, &hidden);
-    if let Flawed::Declaration(id) = &flaw.of {
-        blocker = blocker.of_migration(id);
-    }
-    Some(blocker)
+    let blocker = Blocker::from(reason(flaw, FlawEffect::Hides));
+    Some(match id {
+        Some(id) => blocker.of_migration(id),
+        None => blocker,
+    })
 }
 
-fn blocker(flaw: &Flaw, verdict: Verdict, what: &str) -> Blocker {
-    let message = format!("{what}: {}", flaw.error);
-    Blocker::new(BlockerKind::Files, verdict, message, &flaw.help)
+fn reason(flaw: &Flaw, effect: FlawEffect) -> Reason {
+    Reason::Files {
+        effect,
+        flaw: flaw.clone(),
+    }
 }
 
 /// What the files say against one step.
-pub(super) fn against_step(step: Step, id: &MigrationId, flaws: &[Flaw]) -> Vec<Reason> {
+pub(super) fn against_step(step: Step, id: &MigrationId, flaws: &[Flaw]) -> Vec<Objection> {
     let found = flaws.iter().filter_map(|flaw| match &flaw.of {
-        Flawed::Step(of, kept) if of == id && *kept == step => Some(blocker(
-            flaw,
-            Verdict::Refuse,
-            &format!("{} cannot run from these files", step.name()),
-        )),
+        Flawed::Step(of, kept) if of == id && *kept == step => {
+            Some(reason(flaw, FlawEffect::CannotRun(step)).into())
+        }
         // They build on each other.
-        Flawed::Declaration(before) if step == Step::Expand && before < id => Some(blocker(
-            flaw,
-            Verdict::Refuse,
-            &format!("{before} comes before it, and is not in order"),
-        )),
-        Flawed::Listing if step == Step::Expand => unknown(flaw),
-        Flawed::Settings => unknown(flaw),
+        Flawed::Declaration(before) if step == Step::Expand && before < id => {
+            Some(reason(flaw, FlawEffect::ComesBefore(before.clone())).into())
+        }
+        Flawed::Listing if step == Step::Expand => unknown(flaw).map(Objection::from),
+        Flawed::Settings => unknown(flaw).map(Objection::from),
         _ => None,
     });
-    found.map(Reason::said).collect()
+    found.collect()
 }
 
 /// Whether the version line of a service cannot be drawn, and why.
@@ -91,8 +90,7 @@ pub(super) fn hides_migrations(flaws: &[Flaw]) -> Option<String> {
         .iter()
         .filter(|flaw| matches!(flaw.of, Flawed::Listing | Flawed::Declaration(_)));
     let hidden: Vec<String> = hidden
-        .filter_map(unknown)
-        .map(|blocker| blocker.message)
+        .map(|flaw| words::message(&reason(flaw, FlawEffect::Hides)))
         .collect();
     (!hidden.is_empty()).then(|| hidden.join("; "))
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use super::deploy::Question;
 use super::flaw::hides_migrations;
+use super::next::Objection;
+use super::words::{Naming, words};
 use super::{Evidence, Verdict};
 use crate::model::{Declaration, Live, MigrationState, Usage, Version};
 
@@ -40,7 +42,7 @@ pub fn horizon(service: &str, evidence: &Evidence) -> Horizon {
             stretches: vec![Stretch {
                 from: Version::new(0, 0, 0),
                 before: None,
-                reasons: vec![blocker.message],
+                reasons: vec![blocker.message()],
             }],
         };
     }
@@ -107,22 +109,21 @@ impl Around<'_> {
         let mut holding: Vec<usize> = Vec::new();
         let first_of_its_own = reasons.len();
         for version in self.representatives(&state.declaration) {
-            let candidate = Live {
+            let candidate = &Live {
                 service: self.service.to_owned(),
                 version: version.clone(),
             };
-            let name = candidate.to_string();
             let mut now: Vec<usize> = Vec::new();
             let question = Question {
                 state,
                 live: self.live,
-                candidates: &[candidate],
+                candidates: std::slice::from_ref(candidate),
                 evidence: self.evidence,
             };
-            for super::next::Reason { blocker, .. } in question.reasons() {
+            for Objection { reason, .. } in question.objections() {
                 // Said of a stretch, so without the one version that stands for it.
-                let text = without_name(&blocker.message, &name);
-                let verdict = blocker.verdict;
+                let text = words(&reason, Naming::AnyLike(candidate)).message;
+                let verdict = reason.verdict();
                 let known = reasons[first_of_its_own..]
                     .iter()
                     .position(|reason| reason.verdict == verdict && reason.text == text);
@@ -227,33 +228,4 @@ fn texts(reasons: &[Reason], held: &BTreeSet<usize>) -> Vec<String> {
     let mut texts: Vec<String> = found.iter().map(|reason| reason.text.clone()).collect();
     texts.dedup();
     texts
-}
-
-/// The message with `it` for the version; `web 1.1.10` is not `web 1.1.1`.
-fn without_name(message: &str, name: &str) -> String {
-    let mut text = String::with_capacity(message.len());
-    let mut rest = message;
-    while let Some(at) = rest.find(name) {
-        let (before, from) = rest.split_at(at);
-        let after = &from[name.len()..];
-        let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '+');
-        let is_whole = !after.starts_with(goes_on) && !before.ends_with(goes_on);
-        text += before;
-        text += if is_whole { "it" } else { name };
-        rest = after;
-    }
-    text + rest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_name;
-
-    #[test]
-    fn only_whole_names_are_left_out() {
-        let text = "web 1.1.10 leaves rows that web 1.1.1 cannot read";
-        let expected = "web 1.1.10 leaves rows that it cannot read";
-        assert_eq!(without_name(text, "web 1.1.1"), expected);
-        assert_eq!(without_name("web 1.1.1", "web 1.1.1"), "it");
-    }
 }

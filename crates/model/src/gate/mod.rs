@@ -1,11 +1,13 @@
 //! The gate: the pure decision whether an action is safe now.
 //!
 //! Invariant: every verdict follows from the one rule of [`crate::model`]; this module only asks
-//! it, adds what lies outside the model (order, evidence, soak, counts) and says it in words.
+//! it, and adds what lies outside the model (order, evidence, soak, counts). Reasons are data; how they read is in `words`.
 
+mod advice;
 mod blocker;
 mod claims;
 mod deploy;
+mod doubt;
 mod evidence;
 mod flaw;
 mod horizon;
@@ -15,18 +17,26 @@ mod missing;
 mod next;
 mod phase;
 mod presence;
+mod reason;
 mod sequence;
 #[cfg(test)]
 mod tests;
+mod touch;
 mod unfilled;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use blocker::{Blocker, BlockerKind, Verdict};
+pub use advice::{Advice, Departure, Leftover, Span, Unrecorded, Way, Worker};
+pub use blocker::{Blocker, BlockerKind, Seen, Trace, Verdict};
 pub use flaw::{Flaw, Flawed, unread};
 pub use horizon::{Horizon, Stretch, horizon};
-pub use words::touch_words;
+pub use reason::{
+    Conflict, FillNeed, FillWork, FlawEffect, Incompatible, Leaves, Missing, Need, NoSuchPhase,
+    Order, Part, Reason, Requirement, Rows, Sessions, Silence, Stay, Subject, Suspicion, Unplaced,
+    Unseen, WaitsForFill, WrongPhase,
+};
+pub use touch::{Readings, Touch};
 
 use crate::model::{
     AtWork, Breach, Clause, Live, MigrationId, Moved, Schema, Snapshot, Step, Version,
@@ -135,8 +145,8 @@ impl Decision {
     fn new(action: Action, mut blockers: Vec<Blocker>, notes: Vec<String>) -> Self {
         // The reason for the verdict comes first, and what can be done now before who has to go.
         blockers.sort_by_key(|blocker| {
-            let is_live = blocker.kind == BlockerKind::LiveVersion;
-            (std::cmp::Reverse(blocker.verdict), is_live)
+            let is_live = blocker.kind() == BlockerKind::LiveVersion;
+            (std::cmp::Reverse(blocker.verdict()), is_live)
         });
         Self {
             action,
@@ -151,7 +161,7 @@ impl Decision {
     pub fn accepting_unknown(mut self) -> Self {
         self.blockers.retain(|blocker| {
             // Who only has to stay a little longer is missing as well until then.
-            blocker.verdict != Verdict::Unknown && blocker.kind != BlockerKind::MissingInstances
+            blocker.verdict() != Verdict::Unknown && blocker.kind() != BlockerKind::MissingInstances
         });
         self.verdict = Verdict::of(&self.blockers);
         self
@@ -163,7 +173,7 @@ impl Decision {
     pub fn in_a_plan(mut self) -> Self {
         let (said, blockers) = self.blockers.into_iter().partition(|blocker| {
             matches!(
-                blocker.kind,
+                blocker.kind(),
                 BlockerKind::Contradiction | BlockerKind::UndeclaredFill | BlockerKind::Files
             )
         });
@@ -172,7 +182,8 @@ impl Decision {
         let notes = said.into_iter().map(|blocker| {
             format!(
                 "the gate will refuse this step: {}; {}",
-                blocker.message, blocker.help
+                blocker.message(),
+                blocker.help()
             )
         });
         self.notes.extend(notes);
@@ -184,12 +195,12 @@ impl Decision {
     /// they hold up, and what passes by itself. The next release, or a later day, ends that.
     #[must_use]
     pub fn is_only_in_use(&self) -> bool {
-        let is_live = |blocker: &Blocker| blocker.kind == BlockerKind::LiveVersion;
+        let is_live = |blocker: &Blocker| blocker.kind() == BlockerKind::LiveVersion;
         let any_live = self.blockers.iter().any(is_live);
         self.blockers.iter().all(|blocker| {
-            blocker.verdict == Verdict::Hold
+            blocker.verdict() == Verdict::Hold
                 || is_live(blocker)
-                || any_live && blocker.kind == BlockerKind::BackfillFirst
+                || any_live && blocker.kind() == BlockerKind::BackfillFirst
         })
     }
 
@@ -198,7 +209,7 @@ impl Decision {
     #[must_use]
     pub fn waits_for_live_versions(&self) -> bool {
         self.blockers.iter().all(|blocker| {
-            blocker.verdict != Verdict::Refuse || blocker.kind == BlockerKind::LiveVersion
+            blocker.verdict() != Verdict::Refuse || blocker.kind() == BlockerKind::LiveVersion
         })
     }
 }
@@ -228,7 +239,10 @@ pub fn decide(action: Action, evidence: &Evidence) -> Decision {
     if let Some(blocker) = evidence::too_many_versions(&evidence.snapshot) {
         return Decision::new(action, vec![blocker], Vec::new());
     }
-    let (mut blockers, notes) = match &action {
+    let Answer {
+        mut blockers,
+        notes,
+    } = match &action {
         Action::Step { step, migration } => phase::decide(*step, migration, evidence),
         Action::Deploy(candidates) => deploy::decide(candidates, evidence),
     };
@@ -236,6 +250,12 @@ pub fn decide(action: Action, evidence: &Evidence) -> Decision {
         blockers.extend(unread(&evidence.flaws));
     }
     Decision::new(action, blockers, notes)
+}
+
+/// What stands against an action, and what whoever takes it should know.
+struct Answer {
+    blockers: Vec<Blocker>,
+    notes: Vec<String>,
 }
 
 /// What is missing in the evidence about the services that a migration still under way names:
@@ -250,9 +270,9 @@ pub fn missing_evidence(evidence: &Evidence) -> Vec<Blocker> {
     };
     let known = evidence.snapshot.known();
     let is_known = |blocker: &Blocker| {
-        let service = blocker.service.as_deref().unwrap_or_default();
+        let service = blocker.service().unwrap_or_default();
         let wanted = evidence.min_instances.get(service).copied();
-        blocker.kind == BlockerKind::MissingInstances
+        blocker.kind() == BlockerKind::MissingInstances
             && known.get(service).copied() >= Some(wanted.unwrap_or(0))
     };
     let mut missing = evidence::Gaps::find(evidence, under_way())
@@ -265,14 +285,10 @@ pub fn missing_evidence(evidence: &Evidence) -> Vec<Blocker> {
 /// The answer where not even the ledger could be read.
 #[must_use]
 pub fn unreachable(action: Action, error: &str, next: Option<&str>) -> Decision {
-    let mut blocker = Blocker::new(
-        BlockerKind::Source,
-        Verdict::Unknown,
-        error,
-        next.unwrap_or(
-            "ask again when the database can be reached; running instances go on under their leases",
-        ),
-    );
-    blocker.source = Some("ledger".to_owned());
+    let reason = Reason::Source(Silence::Unreachable {
+        error: error.to_owned(),
+        next: next.map(ToOwned::to_owned),
+    });
+    let blocker = Blocker::from(reason).seen(Seen::by("ledger"));
     Decision::new(action, vec![blocker], Vec::new())
 }

@@ -5,63 +5,76 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::advice::{Advice, Departure, Span, Unrecorded, Way, Worker};
+use super::blocker::{BlockerKind, Seen};
 use super::claims::unrecorded_fill;
 use super::horizon::{Stretch, horizon};
-use super::leftover::leftover;
-use super::presence::passing;
-use super::{Action, Blocker, BlockerKind, Evidence, Verdict, phase};
-use crate::model::{
-    Breach, Declaration, Live, MigrationId, MigrationState, Rows, Step, Sync, Version, beside,
-};
+use super::leftover::leftovers;
+use super::presence::stay;
+use super::reason::{Conflict, Reason, Stay};
+use super::words::spans;
+use super::{Action, Blocker, Evidence, Verdict, phase};
+use crate::model::{Breach, Declaration, Live, MigrationId, MigrationState, Step, beside};
 
-/// A blocker, and what would have to happen for it to go.
-pub(super) struct Reason {
-    pub blocker: Blocker,
-    pub next: Next,
+/// A reason, and what would have to happen for it to go. Advice is only made of those that are shown.
+pub(super) struct Objection {
+    pub reason: Reason,
+    pub migration: Option<MigrationId>,
+    pub seen: Seen,
+    pub remedy: Remedy,
 }
 
 /// What would have to happen.
-pub(super) enum Next {
+pub(super) enum Remedy {
     /// This step comes first.
     Take(Step, MigrationId),
     /// This live version has to be gone first, or this step of the migration is not possible; the action
-    /// that was asked about, where it is none.
+    /// that was asked about, if it is `None`.
     Gone(Live, MigrationId, Option<Step>),
-    /// What the blocker's own help says.
-    Said,
+    /// What the advice says, whatever else is known.
+    Known(Advice),
 }
 
-impl Reason {
-    /// A blocker whose help says all there is to say.
-    pub fn said(blocker: Blocker) -> Self {
+impl From<Blocker> for Objection {
+    fn from(blocker: Blocker) -> Self {
         Self {
-            blocker,
-            next: Next::Said,
+            reason: blocker.reason,
+            migration: blocker.migration,
+            seen: blocker.seen,
+            remedy: Remedy::Known(blocker.advice),
+        }
+    }
+}
+
+/// A reason whose own words say all there is to do.
+impl From<Reason> for Objection {
+    fn from(reason: Reason) -> Self {
+        Blocker::from(reason).into()
+    }
+}
+
+impl Objection {
+    pub fn take(reason: Reason, step: Step, id: &MigrationId) -> Self {
+        Self {
+            remedy: Remedy::Take(step, id.clone()),
+            ..Self::from(reason)
         }
     }
 
-    /// A step that comes first: hold where somebody is taking it.
-    pub fn take_or_wait(
-        kind: BlockerKind,
-        message: String,
-        (step, id): (Step, &MigrationId),
-        evidence: &Evidence,
-    ) -> Self {
-        match evidence.facts.taken_by(step, id) {
-            Some(who) => Self::said(Blocker::new(
-                kind,
-                Verdict::Hold,
-                format!("{message} ({who})"),
-                format!("wait until the {} of {id} is done", step.name()),
-            )),
-            None => Self::take(Blocker::new(kind, Verdict::Refuse, message, ""), step, id),
+    /// A step that comes first, or is waited for: its reason says that somebody is taking it.
+    pub fn take_or_wait(reason: Reason, step: Step, id: &MigrationId) -> Self {
+        if reason.verdict() == Verdict::Hold {
+            Self::from(reason)
+        } else {
+            Self::take(reason, step, id)
         }
     }
 
-    pub fn take(blocker: Blocker, step: Step, id: &MigrationId) -> Self {
+    /// A backfill that somebody has paused.
+    pub fn resume(reason: Reason, id: &MigrationId, evidence: &Evidence) -> Self {
         Self {
-            blocker,
-            next: Next::Take(step, id.clone()),
+            remedy: Remedy::Known(resume(id, evidence)),
+            ..Self::from(reason)
         }
     }
 
@@ -69,22 +82,39 @@ impl Reason {
     pub fn gone(
         who: &Live,
         (id, step): (&MigrationId, Option<Step>),
-        message: String,
+        conflict: Conflict,
         evidence: &Evidence,
     ) -> Self {
-        let verdict = passing(who, evidence);
-        let blocker = Blocker::new(BlockerKind::LiveVersion, verdict, message, "");
+        let reason = Reason::LiveVersion {
+            who: who.clone(),
+            conflict,
+            stay: stay(who, evidence),
+        };
         Self {
-            blocker: blocker.seen(who, &evidence.snapshot),
-            next: Next::Gone(who.clone(), id.clone(), step),
+            seen: Seen::of(who, &evidence.snapshot),
+            remedy: Remedy::Gone(who.clone(), id.clone(), step),
+            ..Self::from(reason)
         }
+    }
+}
+
+fn resume(id: &MigrationId, evidence: &Evidence) -> Advice {
+    let at_work = evidence.facts.at_work.as_ref();
+    let has_worker = at_work.is_some_and(|at_work| at_work.is_at(Step::Backfill, id));
+    Advice::Resume {
+        migration: id.clone(),
+        worker: if has_worker {
+            Worker::Waits
+        } else {
+            Worker::Nobody
+        },
     }
 }
 
 /// How deep a step that comes first is looked into.
 const DEEPEST: u8 = 3;
 
-/// Puts what to do next into words.
+/// Finds what to do next.
 pub(super) struct Guide<'a> {
     evidence: &'a Evidence,
     /// What may start now, of each service that was asked about.
@@ -99,14 +129,13 @@ impl<'a> Guide<'a> {
         }
     }
 
-    /// The blockers of `action`, each with its help.
-    pub fn advise(&self, action: &Action, reasons: Vec<Reason>) -> Vec<Blocker> {
-        let advised = reasons.into_iter().map(|reason| {
-            let help = self.help(action, &reason, 0);
-            Blocker {
-                help,
-                ..reason.blocker
-            }
+    /// The blockers of `action`, each with its advice.
+    pub fn advise(&self, action: &Action, objections: Vec<Objection>) -> Vec<Blocker> {
+        let advised = objections.into_iter().map(|objection| Blocker {
+            advice: self.advice(action, &objection.remedy, 0),
+            reason: objection.reason,
+            migration: objection.migration,
+            seen: objection.seen,
         });
         advised.collect()
     }
@@ -117,13 +146,16 @@ impl<'a> Guide<'a> {
         if free.is_empty() {
             return format!("no version of {service} may start now");
         }
-        let ranges: Vec<(Version, Option<Version>)> = free
+        let ranges: Vec<Span> = free
             .iter()
-            .map(|stretch| (stretch.from.clone(), stretch.before.clone()))
+            .map(|stretch| Span {
+                from: stretch.from.clone(),
+                before: stretch.before.clone(),
+            })
             .collect();
         format!(
             "versions of {service} that may start now: {}",
-            words(&ranges)
+            spans(&ranges)
         )
     }
 
@@ -140,118 +172,103 @@ impl<'a> Guide<'a> {
         free
     }
 
-    fn help(&self, action: &Action, reason: &Reason, depth: u8) -> String {
-        match &reason.next {
-            Next::Said => reason.blocker.help.clone(),
-            Next::Take(step, id) => self.take(*step, id, depth),
-            Next::Gone(who, id, step) => {
+    fn advice(&self, action: &Action, remedy: &Remedy, depth: u8) -> Advice {
+        match remedy {
+            Remedy::Known(advice) => advice.clone(),
+            Remedy::Take(step, id) => self.take(*step, id, depth),
+            Remedy::Gone(who, id, step) => {
                 let step = step.map(|step| step_of(step, id));
-                let help = self.gone(step.as_ref().unwrap_or(action), who, id);
-                let left = leftover(who, &self.evidence.snapshot);
-                format!("{help}{left}{}", self.shared_names(who))
+                let snapshot = &self.evidence.snapshot;
+                Advice::SeeOff(Box::new(Departure {
+                    who: who.clone(),
+                    way: self.way(step.as_ref().unwrap_or(action), who, id),
+                    leftovers: leftovers(who, snapshot),
+                    twins: snapshot.twins_of(who).take(3).cloned().collect(),
+                }))
             }
         }
     }
 
-    /// Which of the instances of `who` are easily overlooked.
-    fn shared_names(&self, who: &Live) -> String {
-        let twins = self.evidence.snapshot.twins_of(who);
-        let each = twins.take(3).map(|twins| {
-            format!(
-                "; {}: the one at {} is not gone, so stop it by hand where it runs, and give each process a name of its own (`--instance`)",
-                twins.describe(),
-                who.version
-            )
-        });
-        each.collect()
-    }
-
-    fn take(&self, step: Step, id: &MigrationId, depth: u8) -> String {
-        let command = match step {
-            Step::Expand => format!("migrate expand --up-to {id}"),
-            _ => format!("migrate {} {id}", step.name()),
-        };
-        let reasons = self.against(step, id);
-        let Some(first) = reasons.iter().max_by_key(|reason| reason.blocker.verdict) else {
-            let facts = &self.evidence.facts;
-            if facts.is_paused(step, id) {
-                return phase::resume(id, facts);
+    fn take(&self, step: Step, id: &MigrationId, depth: u8) -> Advice {
+        let migration = id.clone();
+        let objections = self.against(step, id);
+        let heaviest = objections
+            .into_iter()
+            .max_by_key(|objection| objection.reason.verdict());
+        let Some(heaviest) = heaviest else {
+            if self.evidence.facts.is_paused(step, id) {
+                return resume(id, self.evidence);
             }
-            let also = self.evidence.schema.get(id).map_or("", |state| {
+            let state = self.evidence.schema.get(id);
+            let unrecorded = state.map_or(Unrecorded::Nothing, |state| {
                 unrecorded_fill(step, state, &self.evidence.snapshot.live())
             });
-            return format!("run `{command}` first{also}");
+            return Advice::Take {
+                step,
+                migration,
+                unrecorded,
+            };
         };
-        let why = &first.blocker.message;
-        if first.blocker.verdict == Verdict::Hold {
-            return format!("run `{command}` first, once this has passed: {why}");
+        if heaviest.reason.verdict() == Verdict::Hold {
+            return Advice::TakeOnce {
+                step,
+                migration,
+                passing: Box::new(heaviest.reason),
+            };
         }
-        let mut text = format!("`{command}` has to come first, and is refused itself: {why}");
-        if depth < DEEPEST {
-            let help = self.help(&step_of(step, id), first, depth + 1);
-            let end = if text.ends_with(['?', '.']) { "" } else { "." };
-            text.push_str(&format!("{end} For that: {help}"));
+        let first =
+            (depth < DEEPEST).then(|| self.advice(&step_of(step, id), &heaviest.remedy, depth + 1));
+        Advice::TakeAfter {
+            step,
+            migration,
+            refused: Box::new(heaviest.reason),
+            first: first.map(Box::new),
         }
-        text
     }
 
     /// What the gate says against a step, or against one of those before it that its command takes too.
-    fn against(&self, step: Step, id: &MigrationId) -> Vec<Reason> {
+    fn against(&self, step: Step, id: &MigrationId) -> Vec<Objection> {
         if step != Step::Expand {
-            return phase::reasons(step, id, self.evidence);
+            return phase::objections(step, id, self.evidence);
         }
         let waiting = self.evidence.schema.migrations().iter();
         let waiting = waiting.filter(|state| state.id() <= id && !state.expand_is_done());
-        let mut reasons: Vec<Reason> = waiting
-            .flat_map(|state| phase::reasons(step, state.id(), self.evidence))
+        let mut objections: Vec<Objection> = waiting
+            .flat_map(|state| phase::objections(step, state.id(), self.evidence))
             .collect();
         // The command takes them in their order.
-        reasons.retain(|reason| reason.blocker.kind != BlockerKind::Order);
-        reasons
+        objections.retain(|objection| objection.reason.kind() != BlockerKind::Order);
+        objections
     }
 
-    fn gone(&self, action: &Action, who: &Live, id: &MigrationId) -> String {
-        const WHERE: &str = "(`migrate fleet` shows where it runs)";
-        if passing(who, self.evidence) == Verdict::Hold {
-            return format!("it is on its way out: wait until its last instance is gone {WHERE}");
+    fn way(&self, action: &Action, who: &Live, id: &MigrationId) -> Way {
+        if stay(who, self.evidence) == Stay::Leaving {
+            return Way::Leaves;
         }
         let Some(state) = self.evidence.schema.get(id) else {
-            return format!("replace {who}, and wait until its last instance is gone {WHERE}");
+            return Way::Replace;
         };
         let successors = self.successors(action, who, state);
-        if successors.is_empty() {
-            let none = format!(
-                "no version of {} that may start now could take the place of {who}",
-                who.service
-            );
-            // Going back needs no release: there is nothing to be gained by a new one.
-            if matches!(action, Action::Step { step, .. } if *step == Step::Revert) {
-                return format!("{none}: with downtime, stop it down to its last instance {WHERE}");
-            }
-            return format!(
-                "{none}. To go on without downtime {others}; `migrate plan --to {service}=VERSION` shows what would open a way",
-                service = who.service,
-                others = other_ways(&state.declaration),
-            );
+        if !successors.is_empty() {
+            return Way::ReplaceBy(successors);
         }
-        format!(
-            "replace {who} by a version in the range {}, which may start now, and wait until its last instance is gone {WHERE}",
-            words(&successors)
-        )
+        // Going back needs no release: there is nothing to be gained by a new one.
+        if matches!(action, Action::Step { step, .. } if *step == Step::Revert) {
+            return Way::Stop;
+        }
+        Way::NoSuccessor {
+            sync: state.declaration.sync,
+            rows: state.declaration.rows,
+        }
     }
 
     /// The versions that may start now and after whose rollout `who` is not in the way any more, nor are they.
-    fn successors(
-        &self,
-        action: &Action,
-        who: &Live,
-        state: &MigrationState,
-    ) -> Vec<(Version, Option<Version>)> {
+    fn successors(&self, action: &Action, who: &Live, state: &MigrationState) -> Vec<Span> {
         let declaration = &state.declaration;
         let all = Declaration::representatives(&who.service, [declaration]);
         let live = self.evidence.snapshot.live();
         let before = breaches(action, state, &live);
-        let mut found: Vec<(Version, Option<Version>)> = Vec::new();
+        let mut found: Vec<Span> = Vec::new();
         for (index, version) in all.iter().enumerate() {
             let successor = Live {
                 service: who.service.clone(),
@@ -281,8 +298,13 @@ impl<'a> Guide<'a> {
                     continue;
                 }
                 match found.last_mut() {
-                    Some((_, last)) if last.as_ref() == Some(from) => *last = before.cloned(),
-                    _ => found.push((from.clone(), before.cloned())),
+                    Some(last) if last.before.as_ref() == Some(from) => {
+                        last.before = before.cloned();
+                    }
+                    _ => found.push(Span {
+                        from: from.clone(),
+                        before: before.cloned(),
+                    }),
                 }
             }
         }
@@ -302,43 +324,4 @@ fn breaches(action: &Action, state: &MigrationState, live: &[Live]) -> Vec<Breac
         Action::Step { step, .. } => state.breaches_of(*step, live),
         Action::Deploy(candidates) => state.breaches_of_admitting(candidates, live),
     }
-}
-
-/// What a declaration can be changed to, or a release can do, where nothing that may start helps.
-fn other_ways(declaration: &Declaration) -> String {
-    let mut ways = Vec::new();
-    match declaration.sync {
-        Sync::ToNew => {
-            ways.push(
-                "put a release in between that reads the new format and does not write it yet",
-            );
-        }
-        Sync::ToOld => {
-            ways.push(
-                "put a release in between that writes the new format and still reads the old one",
-            );
-        }
-        Sync::None | Sync::Both => {
-            ways.push("put a release in between that reads old and writes both formats");
-        }
-    }
-    if declaration.sync == Sync::None {
-        ways.push("install a `sync` in expand.sql");
-        if declaration.rows == Rows::Mutable {
-            ways.push("declare `rows = \"append-only\"` if rows are never updated");
-        }
-    }
-    ways.join(", or ")
-}
-
-/// `>=1.1.0, <1.2.0`, several of them joined by ` || `, as `migration.toml` has them.
-fn words(ranges: &[(Version, Option<Version>)]) -> String {
-    let first = Version::new(0, 0, 0);
-    let each = ranges.iter().map(|(from, before)| match before {
-        None if *from <= first => "*".to_owned(),
-        None => format!(">={from}"),
-        Some(before) if *from <= first => format!("<{before}"),
-        Some(before) => format!(">={from}, <{before}"),
-    });
-    each.collect::<Vec<_>>().join(" || ")
 }

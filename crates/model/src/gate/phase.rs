@@ -1,16 +1,15 @@
 //! Whether one step of one migration is safe now.
 
-use super::blocker::{Blocker, BlockerKind, Verdict};
+use super::blocker::{Blocker, BlockerKind};
 use super::claims::{advice, contradictions, undeclared_fill};
 use super::evidence::{self, Gaps};
 use super::measured::measured;
-use super::next::{Guide, Reason};
+use super::next::{Guide, Objection};
+use super::reason::{Conflict, NoSuchPhase, Order, Part, Reason, Rows, WrongPhase};
+use super::touch::{Readings, Touch};
 use super::unfilled::backfill_first;
-use super::words::{ambiguity, is_one_thing, kind_words, touch_words};
-use super::{Action, Evidence, Facts, first_causes, flaw, sequence};
+use super::{Action, Answer, Evidence, first_causes, flaw, sequence};
 use crate::model::{Breach, Clause, Format, Live, MigrationId, MigrationState, Phase, Step};
-
-type Answer = (Vec<Blocker>, Vec<String>);
 
 pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answer {
     let live = evidence.snapshot.live();
@@ -22,11 +21,16 @@ pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answe
             state.phase,
             step.name()
         );
-        return (Vec::new(), vec![note]);
+        return Answer {
+            blockers: Vec::new(),
+            notes: vec![note],
+        };
     }
-    let reasons = reasons(step, id, evidence);
+    let objections = objections(step, id, evidence);
     let mut notes = match state {
-        Some(state) if !reasons.iter().any(is_of_structure) => advice(step, state, &live, evidence),
+        Some(state) if !objections.iter().any(is_of_structure) => {
+            advice(step, state, &live, evidence)
+        }
         _ => Vec::new(),
     };
     if step == Step::Expand {
@@ -36,155 +40,128 @@ pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answe
         step,
         migration: id.clone(),
     };
-    let blockers = Guide::new(evidence).advise(&action, reasons);
-    (blockers, notes)
+    Answer {
+        blockers: Guide::new(evidence).advise(&action, objections),
+        notes,
+    }
 }
 
 /// Whether it keeps the rule from being asked at all.
-fn is_of_structure(reason: &Reason) -> bool {
+fn is_of_structure(objection: &Objection) -> bool {
     use BlockerKind::{BackfillFirst, ExpandFirst, NoSuchPhase, Order, WrongPhase};
     matches!(
-        reason.blocker.kind,
+        objection.reason.kind(),
         BackfillFirst | ExpandFirst | NoSuchPhase | Order | WrongPhase
     )
 }
 
-/// Why the step cannot be taken now, each reason with what has to happen first.
-pub(super) fn reasons(step: Step, id: &MigrationId, evidence: &Evidence) -> Vec<Reason> {
-    let mut reasons = match evidence.schema.get(id) {
+/// What stands against the step now, each with what has to happen first.
+pub(super) fn objections(step: Step, id: &MigrationId, evidence: &Evidence) -> Vec<Objection> {
+    let mut objections = match evidence.schema.get(id) {
         None => unknown(step, id, evidence),
-        Some(state) => reasons_of(step, state, evidence),
+        Some(state) => objections_to(step, state, evidence),
     };
-    for reason in &mut reasons {
-        reason.blocker.migration = Some(id.clone());
+    for objection in &mut objections {
+        objection.migration = Some(id.clone());
     }
-    reasons
+    objections
 }
 
 /// Of a migration of which neither the ledger nor the files tell anything.
-fn unknown(step: Step, id: &MigrationId, evidence: &Evidence) -> Vec<Reason> {
-    let reasons = flaw::against_step(step, id, &evidence.flaws);
-    if !reasons.is_empty() {
-        return reasons;
+fn unknown(step: Step, id: &MigrationId, evidence: &Evidence) -> Vec<Objection> {
+    let objections = flaw::against_step(step, id, &evidence.flaws);
+    if !objections.is_empty() {
+        return objections;
     }
-    vec![Reason::said(Blocker::new(
-        BlockerKind::NoSuchPhase,
-        Verdict::Refuse,
-        format!("there is no migration {id}"),
-        "`migrate status` lists them",
-    ))]
+    vec![Reason::NoSuchPhase(NoSuchPhase::NoMigration(id.clone())).into()]
 }
 
-fn reasons_of(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Reason> {
+fn objections_to(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Objection> {
     let live = evidence.snapshot.live();
     if state.has_taken(step, &live) {
         return Vec::new();
     }
-    let mut reasons = flaw::against_step(step, state.id(), &evidence.flaws);
-    reasons.extend(structure(step, state, evidence));
-    if step != Step::Revert && reasons.iter().all(leaves_the_declaration_in_doubt) {
-        reasons.extend(contradictions(state, &live, evidence));
+    let mut objections = flaw::against_step(step, state.id(), &evidence.flaws);
+    objections.extend(structure(step, state, evidence));
+    if step != Step::Revert && objections.iter().all(leaves_the_declaration_in_doubt) {
+        objections.extend(contradictions(state, &live, evidence));
     }
-    if reasons.iter().any(is_of_structure) {
-        return reasons;
+    if objections.iter().any(is_of_structure) {
+        return objections;
     }
-    reasons.extend(by_the_rule(step, state, &live, evidence));
-    let is_undecidable = |reason: &Reason| reason.blocker.kind == BlockerKind::UndecidableRows;
-    if step == Step::Backfill && !reasons.iter().any(is_undecidable) {
-        reasons.extend(undeclared_fill(state, &live).map(Reason::said));
+    objections.extend(by_the_rule(step, state, &live, evidence));
+    let is_undecidable = |objection: &Objection| objection.reason == Reason::UndecidableRows;
+    if step == Step::Backfill && !objections.iter().any(is_undecidable) {
+        objections.extend(undeclared_fill(state, &live).map(Objection::from));
     }
     let missing = without_evidence(step, state, &live, evidence);
+    objections.extend(missing.into_iter().map(Objection::from));
     let measured = measured(step, state, &evidence.facts);
-    reasons.extend(missing.into_iter().chain(measured).map(Reason::said));
-    reasons
+    objections.extend(measured.into_iter().map(Objection::from));
+    objections
 }
 
-fn leaves_the_declaration_in_doubt(reason: &Reason) -> bool {
+fn leaves_the_declaration_in_doubt(objection: &Objection) -> bool {
     matches!(
-        reason.blocker.kind,
+        objection.reason.kind(),
         BlockerKind::ExpandFirst | BlockerKind::Order | BlockerKind::Files
     )
 }
 
 /// What has to be in place before the rule can be asked.
-fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Reason> {
+fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Objection> {
     let id = state.id();
     let parts = state.declaration.parts;
-    let refuse = |kind, message: String, help: String| {
-        vec![Reason::said(Blocker::new(
-            kind,
-            Verdict::Refuse,
-            message,
-            help,
-        ))]
-    };
     let expand_first = || {
-        let message = format!("{id} is {}: its expand has to come first", state.phase);
-        vec![Reason::take_or_wait(
-            BlockerKind::ExpandFirst,
-            message,
-            (Step::Expand, id),
-            evidence,
-        )]
-    };
-    let has_part = match step {
-        Step::Expand => parts.expand,
-        Step::Backfill => parts.backfill,
-        Step::Contract => parts.contract,
-        // A format that was there from the start has nothing that could be undone.
-        Step::Revert => parts.revert && parts.expand,
-    };
-    if !has_part {
-        let (what, file) = match step {
-            Step::Backfill => ("[backfill]", "backfill.sql"),
-            Step::Expand => ("expand", "expand.sql"),
-            Step::Contract => ("contract", "contract.sql"),
-            Step::Revert if !parts.expand => ("expand to undo", "expand.sql and revert.sql"),
-            Step::Revert => ("way back", "revert.sql"),
+        let taken_by = evidence.facts.taken_by(Step::Expand, id);
+        let reason = Reason::ExpandFirst {
+            migration: id.clone(),
+            phase: state.phase,
+            needed_by: None,
+            taken_by: taken_by.map(ToOwned::to_owned),
         };
-        return refuse(
-            BlockerKind::NoSuchPhase,
-            format!("{id} has no {what}"),
-            format!(
-                "there is nothing to {}; if there should be, add {file} to the migration",
-                step.name()
-            ),
-        );
+        vec![Objection::take_or_wait(reason, Step::Expand, id)]
+    };
+    let missing_part = match step {
+        Step::Expand => (!parts.expand).then_some(Part::Expand),
+        Step::Backfill => (!parts.backfill).then_some(Part::Backfill),
+        Step::Contract => (!parts.contract).then_some(Part::Contract),
+        Step::Revert if !parts.expand => Some(Part::ExpandToUndo),
+        Step::Revert => (!parts.revert).then_some(Part::WayBack),
+    };
+    if let Some(part) = missing_part {
+        let reason = Reason::NoSuchPhase(NoSuchPhase::NoPart {
+            migration: id.clone(),
+            step,
+            part,
+        });
+        return vec![reason.into()];
     }
     let migrations = evidence.schema.migrations();
     match step {
         Step::Expand => {
             if state.phase == Phase::Reverting {
-                if let Some(who) = evidence.facts.taken_by(Step::Revert, id) {
-                    return vec![Reason::said(Blocker::new(
-                        BlockerKind::WrongPhase,
-                        Verdict::Hold,
-                        format!("{id} is being reverted ({who})"),
-                        "wait until that is done".to_owned(),
-                    ))];
-                }
-                return refuse(
-                    BlockerKind::WrongPhase,
-                    format!("{id} is being reverted"),
-                    format!("finish that first: run `migrate revert {id}`"),
-                );
+                let taken_by = evidence.facts.taken_by(Step::Revert, id);
+                let reason = Reason::WrongPhase(WrongPhase::BeingReverted {
+                    migration: id.clone(),
+                    taken_by: taken_by.map(ToOwned::to_owned),
+                });
+                return vec![reason.into()];
             }
             if let Some(refused) = sequence::refused(id, evidence) {
-                return vec![Reason::said(refused)];
+                return vec![refused.into()];
             }
             let earlier = migrations
                 .iter()
                 .find(|other| other.id() < id && !other.expand_is_done());
             earlier.map_or_else(Vec::new, |other| {
-                let message = format!("{} comes before it and is {}", other.id(), other.phase);
-                let first = evidence.facts.taken_by(Step::Expand, other.id());
-                let next = if first.is_some() { other.id() } else { id };
-                vec![Reason::take_or_wait(
-                    BlockerKind::Order,
-                    message,
-                    (Step::Expand, next),
-                    evidence,
-                )]
+                let taken_by = evidence.facts.taken_by(Step::Expand, other.id());
+                let reason = Reason::Order(Order::Earlier {
+                    migration: other.id().clone(),
+                    phase: other.phase,
+                    taken_by: taken_by.map(ToOwned::to_owned),
+                });
+                vec![Objection::take_or_wait(reason, Step::Expand, id)]
             })
         }
         Step::Backfill if !state.expand_is_done() => expand_first(),
@@ -197,55 +174,43 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Rea
             }
             Vec::new()
         }
-        Step::Revert if state.phase.contract_has_begun() => refuse(
-            BlockerKind::WrongPhase,
-            format!(
-                "{id} is {}: the way back ended with its contract",
-                state.phase
-            ),
-            "restore what is needed with a new migration".to_owned(),
-        ),
+        Step::Revert if state.phase.contract_has_begun() => {
+            let reason = Reason::WrongPhase(WrongPhase::PastReturn {
+                migration: id.clone(),
+                phase: state.phase,
+            });
+            vec![reason.into()]
+        }
         Step::Revert => {
             let later = migrations
                 .iter()
                 .rev()
                 .find(|other| other.id() > id && other.phase != Phase::Pending);
-            later.map_or_else(Vec::new, |other| {
-                let message = format!("{} was applied after it and may build on it", other.id());
-                let ways = structure(Step::Revert, other, evidence);
-                let dead_end = ways.iter().find(|reason| {
-                    let kind = reason.blocker.kind;
-                    matches!(kind, BlockerKind::NoSuchPhase | BlockerKind::WrongPhase)
-                });
-                match dead_end {
-                    Some(reason) => refuse(
-                        BlockerKind::Order,
-                        message,
-                        format!(
-                            "undo {id} with a new migration, because {}",
-                            reason.blocker.message
-                        ),
-                    ),
-                    None => {
-                        let blocker =
-                            Blocker::new(BlockerKind::Order, Verdict::Refuse, message, "");
-                        vec![Reason::take(blocker, Step::Revert, other.id())]
-                    }
-                }
-            })
+            later.map_or_else(Vec::new, |other| vec![undo_later(id, other, evidence)])
         }
     }
 }
 
-pub(super) const PAUSED: &str = "its backfill is paused";
-
-/// How a backfill that is paused goes on.
-pub(super) fn resume(id: &MigrationId, facts: &Facts) -> String {
-    let at_work = facts.at_work.as_ref();
-    if at_work.is_some_and(|at_work| at_work.is_at(Step::Backfill, id)) {
-        format!("`migrate backfill resume {id}` lets it go on; then wait until it is finished")
+/// A later migration that may build on the one to be undone: it is undone first, if it can be.
+fn undo_later(id: &MigrationId, other: &MigrationState, evidence: &Evidence) -> Objection {
+    let ways = structure(Step::Revert, other, evidence).into_iter();
+    let mut dead_ends = ways.map(|objection| objection.reason).filter(|reason| {
+        matches!(
+            reason.kind(),
+            BlockerKind::NoSuchPhase | BlockerKind::WrongPhase
+        )
+    });
+    let dead_end = dead_ends.next().map(Box::new);
+    let has_way = dead_end.is_none();
+    let reason = Reason::Order(Order::Later {
+        migration: other.id().clone(),
+        undo: id.clone(),
+        dead_end,
+    });
+    if has_way {
+        Objection::take(reason, Step::Revert, other.id())
     } else {
-        format!("`migrate backfill resume {id}`, and then `migrate backfill {id}`")
+        reason.into()
     }
 }
 
@@ -254,21 +219,19 @@ pub(super) fn by_the_rule(
     state: &MigrationState,
     live: &[Live],
     evidence: &Evidence,
-) -> Vec<Reason> {
-    let mut reasons: Vec<Reason> = Vec::new();
+) -> Vec<Objection> {
+    let mut objections: Vec<Objection> = Vec::new();
     for breach in first_causes(state.breaches_of(step, live)) {
-        for reason in explain(step, state, &breach, live, evidence) {
-            let blocker = &reason.blocker;
-            let known = reasons.iter().any(|Reason { blocker: other, .. }| {
-                (other.kind, &other.service, &other.version)
-                    == (blocker.kind, &blocker.service, &blocker.version)
-            });
-            if !known {
-                reasons.push(reason);
+        for objection in explain(step, state, &breach, live, evidence) {
+            let is_known = objections
+                .iter()
+                .any(|other| other.reason.is_about_the_same(&objection.reason));
+            if !is_known {
+                objections.push(objection);
             }
         }
     }
-    reasons
+    objections
 }
 
 fn explain(
@@ -277,91 +240,60 @@ fn explain(
     breach: &Breach,
     live: &[Live],
     evidence: &Evidence,
-) -> Vec<Reason> {
+) -> Vec<Objection> {
     let id = state.id();
     let declaration = &state.declaration;
-    let gone = |who: &Live, message: String| {
-        let message = format!("{message}{}", ambiguity(declaration, who));
-        Reason::gone(who, (id, Some(step)), message, evidence)
-    };
-    let refuse = |kind, message: &str, help: &str| {
-        Reason::said(Blocker::new(kind, Verdict::Refuse, message, help))
+    let sync = declaration.sync;
+    let gone = |who: &Live, conflict| Objection::gone(who, (id, Some(step)), conflict, evidence);
+    let uses = |who: &Live, format| {
+        let conflict = Conflict::Uses {
+            format,
+            touch: Touch::of(declaration, who, format),
+            readings: Readings::of(declaration, who),
+        };
+        gone(who, conflict)
     };
     match (breach.clause, &breach.who) {
-        (Clause::NewIsThere | Clause::OldIsThere, Some(who)) => {
-            let format = if breach.clause == Clause::OldIsThere {
-                Format::Old
-            } else {
-                Format::New
+        (Clause::NewIsThere, Some(who)) => vec![uses(who, Format::New)],
+        (Clause::OldIsThere, Some(who)) => vec![uses(who, Format::Old)],
+        (Clause::Readable(kind), Some(who)) => {
+            let conflict = Conflict::CannotRead {
+                step,
+                rows: Rows { kind, sync },
+                readings: Readings::of(declaration, who),
             };
-            let does = touch_words(declaration, who, format);
-            vec![gone(who, format!("{who} {does} the {format} format"))]
+            vec![gone(who, conflict)]
         }
-        (Clause::Readable(kind), Some(who)) => vec![gone(
-            who,
-            format!(
-                "{who} could not read rows that the {} leaves ({})",
-                step.name(),
-                kind_words(declaration, kind)
-            ),
-        )],
-        (Clause::Filled(_), _) if !breach.writers.is_empty() => breach
-            .writers
-            .iter()
-            .map(|who| {
-                let left = if is_one_thing(declaration) {
-                    "rows that it writes meanwhile may not be in the new one"
-                } else {
-                    "rows that it writes meanwhile would lack a fresh new one"
-                };
-                gone(who, format!("{who} writes only the old format: {left}"))
-            })
-            .collect(),
+        (Clause::Filled(_), _) if !breach.writers.is_empty() => {
+            let writers = breach.writers.iter();
+            let each = writers.map(|who| {
+                let readings = Readings::of(declaration, who);
+                gone(who, Conflict::WritesOnlyOld { sync, readings })
+            });
+            each.collect()
+        }
         (Clause::NothingIsLost(_) | Clause::Filled(_), _) | (_, None) => match step {
-            Step::Backfill => vec![refuse(
-                BlockerKind::UndecidableRows,
-                "some rows may have a stale new format and others a stale or missing old one: \
-                 no statement could tell which side is right",
-                "compare both formats by hand and repair them in a new migration",
-            )],
+            Step::Backfill => vec![Reason::UndecidableRows.into()],
             Step::Contract => {
                 // Rows without a new format are the work of live old-only writers, or were never filled.
-                let writers: Vec<&Live> = live
+                let users = live
                     .iter()
-                    .filter(|who| state.is_touched_by(who, Format::Old))
-                    .collect();
-                if writers.is_empty() || !state.kinds.all_new_fresh() {
-                    let message = if is_one_thing(declaration) {
-                        "rows may exist that are not in the new format: the contract could not keep them"
-                    } else {
-                        "rows may exist whose new format is missing or stale: the contract would lose their data"
-                    };
-                    let help = "add a [backfill] in a new migration, or a sync that refreshes the new format";
-                    let loss = refuse(BlockerKind::DataLoss, message, help);
-                    vec![if declaration.parts.backfill {
-                        Reason::take(loss.blocker, Step::Backfill, id)
-                    } else {
-                        loss
-                    }]
-                } else {
-                    writers
+                    .filter(|who| state.is_touched_by(who, Format::Old));
+                let users: Vec<&Live> = users.collect();
+                if !users.is_empty() && state.kinds.all_new_fresh() {
+                    return users
                         .into_iter()
-                        .map(|who| {
-                            let does = touch_words(declaration, who, Format::Old);
-                            gone(who, format!("{who} {does} the old format"))
-                        })
-                        .collect()
+                        .map(|who| uses(who, Format::Old))
+                        .collect();
                 }
-            }
-            Step::Expand | Step::Revert => vec![refuse(
-                BlockerKind::DataLoss,
-                if is_one_thing(declaration) {
-                    "rows may exist that are in the new format only: going back could not keep them"
+                let loss = Reason::DataLoss { step, sync };
+                vec![if declaration.parts.backfill {
+                    Objection::take(loss, Step::Backfill, id)
                 } else {
-                    "rows may exist whose old format is missing or stale: going back would lose what was written in the new one"
-                },
-                "go on to the contract, or carry the data back in a new migration",
-            )],
+                    loss.into()
+                }]
+            }
+            Step::Expand | Step::Revert => vec![Reason::DataLoss { step, sync }.into()],
         },
     }
 }

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::{Evidence, Verdict};
+use super::Evidence;
+use super::reason::Stay;
 use crate::model::{EndingCause, InstanceState, Live, most_in_one_source};
 
 /// The source that leases are.
 const LEASES: &str = "leases";
 
-/// Hold where every instance of `who` is about to go: it drains, it is lost and its lease ends, or a
-/// rollout that somebody is at work on replaces it. Otherwise somebody has to replace it.
-pub(super) fn passing(who: &Live, evidence: &Evidence) -> Verdict {
+/// It leaves if every instance of it drains, is lost and its lease ends, or is replaced by a rollout that somebody is at
+/// work on.
+pub(super) fn stay(who: &Live, evidence: &Evidence) -> Stay {
     let replaced = evidence.rolling.get(&who.service);
     if replaced.is_some_and(|by| *by != who.version) || is_leaving(who, evidence) {
-        Verdict::Hold
+        Stay::Leaving
     } else {
-        Verdict::Refuse
+        Stay::Staying
     }
 }
 

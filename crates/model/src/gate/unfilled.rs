@@ -1,54 +1,49 @@
 //! A contract whose backfill is not finished.
 
 use super::Evidence;
-use super::blocker::{Blocker, BlockerKind, Verdict};
-use super::next::Reason;
-use super::phase::{PAUSED, by_the_rule, resume};
-use crate::model::{MigrationState, Phase, Step};
+use super::blocker::BlockerKind;
+use super::next::Objection;
+use super::phase::by_the_rule;
+use super::reason::{FillWork, Reason, Subject, WaitsForFill};
+use crate::model::{Live, MigrationState, Phase, Step};
 
 /// A contract before its backfill, and whoever is the real reason: the live versions that hold the backfill up.
-pub(super) fn backfill_first(state: &MigrationState, evidence: &Evidence) -> Vec<Reason> {
+pub(super) fn backfill_first(state: &MigrationState, evidence: &Evidence) -> Vec<Objection> {
     let id = state.id();
+    let reason = |fill| Reason::BackfillFirst {
+        migration: id.clone(),
+        waiting: WaitsForFill::Contract,
+        fill,
+    };
     if state.phase == Phase::Backfilling {
         let facts = &evidence.facts;
-        let said = |verdict, message: String, help: String| {
-            let kind = BlockerKind::BackfillFirst;
-            vec![Reason::said(Blocker::new(kind, verdict, message, help))]
-        };
         if let Some(who) = facts.taken_by(Step::Backfill, id) {
-            return said(
-                Verdict::Hold,
-                format!("its backfill is running ({who})"),
-                format!("wait for it: `migrate contract {id} --wait 1h`"),
-            );
+            let by = who.to_owned();
+            return vec![reason(FillWork::Running { by }).into()];
         }
         if facts.is_paused(Step::Backfill, id) {
-            return said(Verdict::Refuse, PAUSED.to_owned(), resume(id, facts));
+            return vec![Objection::resume(reason(FillWork::Paused), id, evidence)];
         }
     }
     let live = evidence.snapshot.live();
     let mut found = by_the_rule(Step::Backfill, state, &live, evidence);
-    found.retain(|reason| reason.blocker.kind == BlockerKind::LiveVersion);
-    let names: Vec<String> = found
+    found.retain(|objection| objection.reason.kind() == BlockerKind::LiveVersion);
+    let held_up_by: Vec<Live> = found
         .iter()
-        .filter_map(|Reason { blocker, .. }| {
-            let (service, version) = (blocker.service.as_ref()?, blocker.version.as_ref()?);
-            Some(format!("{service} {version}"))
+        .filter_map(|objection| match objection.reason.subject() {
+            Subject::Version(who) => Some(who.clone()),
+            _ => None,
         })
         .collect();
-    let mut message = format!("{id} is {}: its backfill is not finished", state.phase);
-    let first = |message: String, help: String| {
-        Blocker::new(BlockerKind::BackfillFirst, Verdict::Refuse, message, help)
-    };
-    found.push(if names.is_empty() {
-        Reason::take(first(message, String::new()), Step::Backfill, id)
+    let may_be_taken = held_up_by.is_empty();
+    let idle = reason(FillWork::Idle {
+        phase: state.phase,
+        held_up_by,
+    });
+    found.push(if may_be_taken {
+        Objection::take(idle, Step::Backfill, id)
     } else {
-        message.push_str(&format!(", and has to wait for {}", names.join(" and ")));
-        let help = format!(
-            "run `migrate backfill {id}` when {} is gone",
-            names.join(" and ")
-        );
-        Reason::said(first(message, help))
+        idle.into()
     });
     found
 }

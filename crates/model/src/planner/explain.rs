@@ -6,7 +6,7 @@ use super::search::MOST_STATES;
 use super::space::{Blocked, Space};
 use super::track::{Lane, Place, Track};
 use super::{NoPlan, Problem, Way, evidence, ways};
-use crate::gate::{Action, Blocker, BlockerKind, Verdict, decide};
+use crate::gate::{Action, Blocker, BlockerKind, Incompatible, Reason, decide};
 use crate::model::{Live, Schema, Step};
 
 /// One migration, or the migrations of one service, leave no way.
@@ -49,18 +49,8 @@ pub(super) fn blocked(
                     .extend(ways.filter(|way| needs_releases || way.way != Way::Release));
             }
             Blocked::Service(service) => {
-                let mut blocker = Blocker::new(
-                    BlockerKind::Incompatible,
-                    Verdict::Refuse,
-                    format!(
-                        "each migration alone leaves {service} a way, and no sequence of its releases suits all of them"
-                    ),
-                    format!(
-                        "name more releases with `--via {service}=…`, or take the migrations one after the other"
-                    ),
-                );
-                blocker.service = Some(service);
-                answer.blockers.push(blocker);
+                let none = Reason::Incompatible(Incompatible::NoSequence { service });
+                answer.blockers.push(none.into());
             }
         }
     }
@@ -70,32 +60,21 @@ pub(super) fn blocked(
     if answer.blockers.is_empty() {
         answer = *dead_end(problem, walk, true);
     }
-    answer.blockers = final_word(answer.blockers);
     Box::new(answer)
 }
 
 /// Everything was tried, or as much as is tried.
 pub(super) fn dead_end(problem: &Problem, walk: &Walk, tried_all: bool) -> Box<NoPlan> {
     if !tried_all {
-        let blocker = Blocker::new(
-            BlockerKind::Incompatible,
-            Verdict::Unknown,
-            format!(
-                "no plan was found among the first {MOST_STATES} states, and not all were tried"
-            ),
-            "plan fewer services at once, or name fewer releases",
-        );
+        let some = Incompatible::NotAllTried {
+            states: MOST_STATES,
+        };
         return Box::new(NoPlan {
-            blockers: vec![blocker],
+            blockers: vec![Reason::Incompatible(some).into()],
             ways_out: Vec::new(),
         });
     }
-    let mut blockers = vec![Blocker::new(
-        BlockerKind::Incompatible,
-        Verdict::Refuse,
-        "each service alone could get there, and beside one another they cannot in any order",
-        "name more releases with `--via`, or plan for versions nearer to those that run",
-    )];
+    let mut blockers = vec![Reason::Incompatible(Incompatible::NoOrder).into()];
     let evidence = evidence(walk.schema().clone(), walk.live());
     for (service, version) in &problem.goal {
         let who = Live {
@@ -110,19 +89,9 @@ pub(super) fn dead_end(problem: &Problem, walk: &Walk, tried_all: bool) -> Box<N
         }
     }
     Box::new(NoPlan {
-        blockers: final_word(blockers),
+        blockers,
         ways_out: ways::missing_releases(problem).into_iter().collect(),
     })
-}
-
-/// Nothing passes by itself where there is no plan at all.
-pub(super) fn final_word(mut blockers: Vec<Blocker>) -> Vec<Blocker> {
-    for blocker in &mut blockers {
-        if blocker.verdict == Verdict::Hold {
-            blocker.verdict = Verdict::Refuse;
-        }
-    }
-    blockers
 }
 
 /// What the gate says where this migration comes furthest.
@@ -162,7 +131,7 @@ fn stuck(space: &Space, mut track: Track) -> Vec<Blocker> {
     }
     let waits_for_fill = blockers
         .iter()
-        .any(|blocker: &Blocker| blocker.kind == BlockerKind::UnreadableRows);
+        .any(|blocker: &Blocker| blocker.kind() == BlockerKind::UnreadableRows);
     if has_backfill && (waits_for_fill || has_arrived) {
         add(&mut blockers, step(Step::Backfill));
     }
@@ -174,10 +143,7 @@ fn stuck(space: &Space, mut track: Track) -> Vec<Blocker> {
 
 fn add(blockers: &mut Vec<Blocker>, more: Vec<Blocker>) {
     for blocker in more {
-        if !blockers
-            .iter()
-            .any(|other| other.message == blocker.message)
-        {
+        if !blockers.iter().any(|other| other.reason == blocker.reason) {
             blockers.push(blocker);
         }
     }

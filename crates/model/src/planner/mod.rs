@@ -164,7 +164,7 @@ impl NoPlan {
     /// Refuse where there is none, unknown where that is not certain.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        let verdicts = self.blockers.iter().map(|blocker| blocker.verdict);
+        let verdicts = self.blockers.iter().map(Blocker::verdict);
         verdicts.fold(Verdict::Unknown, Verdict::max)
     }
 }

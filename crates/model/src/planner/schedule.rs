@@ -202,7 +202,7 @@ impl Walk {
             return Ok(decision.notes);
         }
         Err(Box::new(NoPlan {
-            blockers: super::explain::final_word(decision.blockers),
+            blockers: decision.blockers,
             ways_out: Vec::new(),
         }))
     }

@@ -7,7 +7,7 @@ fn said(world: &World, words: &str) -> String {
     let lines = decision
         .blockers
         .iter()
-        .map(|b| format!("{}\n  help: {}", b.message, b.help));
+        .map(|b| format!("{}\n  help: {}", b.message(), b.help()));
     lines
         .chain(decision.notes.iter().map(|note| format!("note: {note}")))
         .collect::<Vec<_>>()
@@ -61,4 +61,26 @@ fn blockers() {
     1 of at least 2 instances of web are seen: others may be live unseen
       help: start them with `migrate agent`, name a source that sees them, or set min_instances = 1 under [services.web] if that is all there are
     "#);
+}
+
+#[test]
+fn who_is_only_remembered_is_told_to_be_gone_by_a_look() {
+    let mut world = World::new(
+        "old <1.2.0 new >=1.1.0 sync both backfill contract",
+        "1.0.0",
+    );
+    world.walk("expand; backfill");
+    let shown = world.ask("contract").blockers.remove(0);
+    let snapshot = &mut world.evidence.snapshot;
+    snapshot.remembered = std::mem::take(&mut snapshot.groups);
+    let remembered = world.ask("contract").blockers.remove(0);
+    // It is in the way for the same reason, and what is seen of it is another matter.
+    assert_eq!(shown.reason, remembered.reason);
+    assert_ne!(shown, remembered);
+    let help = remembered.help();
+    assert!(help.starts_with(&shown.help()), "{help}");
+    assert!(
+        help.ends_with("`migrate fleet --record` says so to all"),
+        "{help}"
+    );
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::simulation::cases;
 use crate::gate::deploy::Question;
-use crate::gate::{Action, BlockerKind, Decision, Evidence, Verdict, decide, horizon};
+use crate::gate::{Action, Blocker, BlockerKind, Decision, Evidence, Verdict, decide, horizon};
 use crate::model::testing::{live, snapshot};
 use crate::model::{
     Declaration, Fill, Format, InstanceState, Label, Live, LiveGroup, MigrationState, Parts, Range,
@@ -232,15 +232,15 @@ proptest! {
             .collect();
         for blocker in &decision.blockers {
             use BlockerKind::{DataLoss, Incompatible, LiveVersion, OldFormatGone, UndecidableRows, UnreadableRows};
-            if !matches!(blocker.kind, DataLoss | Incompatible | LiveVersion | OldFormatGone | UndecidableRows | UnreadableRows) {
+            if !matches!(blocker.kind(), DataLoss | Incompatible | LiveVersion | OldFormatGone | UndecidableRows | UnreadableRows) {
                 continue;
             }
             let is_named = |who: &Live| {
-                Some(&who.service) == blocker.service.as_ref()
-                    && Some(who.version.to_string()) == blocker.version
+                Some(who.service.as_str()) == blocker.service()
+                    && Some(who.version.to_string()) == blocker.version()
             };
             let breaks = breaches.iter().any(|breach| {
-                blocker.service.is_none() || breach.who.iter().chain(&breach.writers).any(is_named)
+                blocker.service().is_none() || breach.who.iter().chain(&breach.writers).any(is_named)
             });
             prop_assert!(breaks, "{blocker:?} {breaches:?}");
         }
@@ -250,16 +250,16 @@ proptest! {
             .iter()
             .filter(|who| {
                 decision.blockers.iter().any(|blocker| {
-                    blocker.kind == BlockerKind::LiveVersion
-                        && blocker.service.as_ref() == Some(&who.service)
-                        && blocker.version == Some(who.version.to_string())
+                    blocker.kind() == BlockerKind::LiveVersion
+                        && blocker.service() == Some(who.service.as_str())
+                        && blocker.version() == Some(who.version.to_string())
                 })
             })
             .cloned()
             .collect();
         if !named.is_empty() && decision.waits_for_live_versions() {
             let later = now.without(&named).ask(&action);
-            let more = later.blockers.iter().any(|blocker| blocker.kind == BlockerKind::LiveVersion);
+            let more = later.blockers.iter().any(|blocker| blocker.kind() == BlockerKind::LiveVersion);
             prop_assert!(!more, "{decision:?} {later:?}");
         }
     }
@@ -313,13 +313,14 @@ proptest! {
         for blocker in now.ask(&action).blockers {
             for step in Step::ALL {
                 let named = format!("run `migrate {}", step.name());
-                if blocker.help.starts_with(&named) && blocker.help.contains(" first") {
+                if blocker.help().starts_with(&named) && blocker.help().contains(" first") {
                     let first = Action::Step { step, migration: "0001_a".parse().unwrap() };
                     let verdict = now.ask(&first).verdict;
                     prop_assert!(matches!(verdict, Verdict::Go | Verdict::Hold), "{blocker:?}");
                 }
             }
-            let Some((before, rest)) = blocker.help.split_once(" by a version in the range ") else { continue };
+            let help = blocker.help();
+            let Some((before, rest)) = help.split_once(" by a version in the range ") else { continue };
             // What another step needs first may be about another service.
             let (how, replaced) = before.rsplit_once("replace ").unwrap();
             let (range, _) = rest.split_once(", which may start now").unwrap();
@@ -342,8 +343,8 @@ proptest! {
                 let later = later.without(std::slice::from_ref(&gone)).ask(&action);
                 let in_the_way = [gone.to_string(), successor.to_string()];
                 let stays = later.blockers.iter().any(|other| {
-                    other.kind == BlockerKind::LiveVersion
-                        && other.service.iter().zip(&other.version).any(|(s, v)| in_the_way.contains(&format!("{s} {v}")))
+                    other.kind() == BlockerKind::LiveVersion
+                        && other.service().into_iter().zip(other.version()).any(|(s, v)| in_the_way.contains(&format!("{s} {v}")))
                 });
                 prop_assert!(!stays || in_the_way[0] == in_the_way[1], "{:?} {:?}", blocker, later);
             }
@@ -408,7 +409,7 @@ proptest! {
                 let may_start = evidence.schema.migrations().iter().all(|state| {
                     let (live, evidence, candidates) = (&live[..], &evidence, &candidates[..]);
                     let question = Question { state, live, candidates, evidence };
-                    !state.declaration.services.contains_key(service) || question.reasons().is_empty()
+                    !state.declaration.services.contains_key(service) || question.objections().is_empty()
                 });
                 prop_assert_eq!(stretch.reasons.is_empty(), may_start, "{:?} {:?}", stretch, candidates);
             }
@@ -468,9 +469,9 @@ proptest! {
         evidence.facts.soak = Some(crate::gate::Soak { required_ms: facts.2, quiet_ms: facts.3 });
         let first = decide(action.clone(), &evidence);
         prop_assert_eq!(&first, &decide(action, &evidence));
-        let heaviest = first.blockers.iter().map(|blocker| blocker.verdict).max();
+        let heaviest = first.blockers.iter().map(Blocker::verdict).max();
         prop_assert_eq!(first.verdict, heaviest.unwrap_or(Verdict::Go));
-        prop_assert!(first.blockers.iter().all(|b| !b.message.is_empty() && !b.help.is_empty()));
+        prop_assert!(first.blockers.iter().all(|b| !b.message().is_empty() && !b.help().is_empty()));
         prop_assert!(!horizon("web", &evidence).stretches.is_empty());
     }
 }

@@ -347,7 +347,7 @@ fn what_somebody_is_at_work_on_passes_by_itself_and_what_is_paused_does_not() {
         facts(&mut running, doing, paused);
         running.expect("contract", verdict);
     }
-    let helped = |world: &World, words: &str| world.ask(words).blockers[0].help.clone();
+    let helped = |world: &World, words: &str| world.ask(words).blockers[0].help();
     facts(&mut running, "backfill 0001_a", &[1]);
     assert!(
         helped(&running, "contract").starts_with("`migrate backfill resume 0001_a` lets it go on")
@@ -382,7 +382,7 @@ fn a_way_back_is_named_only_where_there_is_one() {
     let helped = |second: &str, walk: &str| {
         let mut world = World::new(&format!("0001_a revert | {second}"), "");
         world.walk(walk);
-        world.ask("revert 0001_a").blockers[0].help.clone()
+        world.ask("revert 0001_a").blockers[0].help()
     };
     assert_eq!(
         helped("0002_b revert", "expand; expand 0002_b"),
@@ -508,14 +508,14 @@ fn swapped_ranges_are_asked_about() {
         let said = world.ask(step).blockers;
         assert!(
             said.iter()
-                .any(|blocker| blocker.message.contains("swapped")),
+                .any(|blocker| blocker.message().contains("swapped")),
             "{said:?}"
         );
     }
     // Statement by statement, an expand may stand still halfway.
     world.state_mut().phase = Phase::Expanding;
     world.expect("expand", "refuse, contradiction web 1.0.0");
-    let plain = world.ask("expand").blockers.remove(0).help;
+    let plain = world.ask("expand").blockers.remove(0).help();
     assert!(plain.contains("migrate revert"), "{plain}");
     // An ambiguous pre-release may be the old code.
     World::new("old <1.2.0 new >=1.2.0 sync both", "1.2.0-rc.1").expect("expand", "go");

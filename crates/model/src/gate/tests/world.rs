@@ -127,9 +127,9 @@ impl World {
         let decision = self.ask(words);
         let mut text = decision.verdict.name().to_owned();
         for blocker in decision.blockers {
-            text += &format!(", {}", blocker.kind.name());
-            if blocker.kind != BlockerKind::Source
-                && let (Some(service), Some(version)) = (blocker.service, blocker.version)
+            text += &format!(", {}", blocker.kind().name());
+            if blocker.kind() != BlockerKind::Source
+                && let (Some(service), Some(version)) = (blocker.service(), blocker.version())
             {
                 text += &format!(" {service} {version}");
             }

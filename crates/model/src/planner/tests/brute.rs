@@ -334,7 +334,10 @@ fn agree(problem: &Problem) -> Result<(), TestCaseError> {
         Err(none) => {
             prop_assert_eq!(expected, None, "{:?}", none);
             prop_assert!(!none.blockers.is_empty());
-            let refused = none.blockers.iter().any(|b| b.verdict == Verdict::Refuse);
+            let refused = none.blockers.iter().any(|b| b.verdict() == Verdict::Refuse);
+            // Nothing passes by itself where there is no plan at all.
+            let holds = none.blockers.iter().any(|b| b.verdict() == Verdict::Hold);
+            prop_assert!(!holds, "{:?}", none.blockers);
             prop_assert!(refused, "{:?}", none.blockers);
         }
     }

@@ -53,7 +53,7 @@ pub(super) fn said(problem: &Problem) -> String {
             }
             for left in &plan.left {
                 lines.push(format!("left: {} {}", left.step.name(), left.migration));
-                lines.extend(left.blockers.iter().map(|b| format!("  {}", b.message)));
+                lines.extend(left.blockers.iter().map(|b| format!("  {}", b.message())));
             }
             lines.join("\n")
         }
@@ -61,7 +61,7 @@ pub(super) fn said(problem: &Problem) -> String {
             let blockers = none
                 .blockers
                 .iter()
-                .map(|b| format!("{}: {}", b.kind.name(), b.message));
+                .map(|b| format!("{}: {}", b.kind().name(), b.message()));
             let ways = none
                 .ways_out
                 .iter()

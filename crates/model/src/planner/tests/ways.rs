@@ -132,8 +132,8 @@ fn a_revert_under_way_has_to_end_first() {
     state.phase = Phase::Reverting;
     problem.schema = Schema::new(vec![state]);
     let none = plan(&problem).unwrap_err();
-    assert_eq!(none.blockers[0].verdict, Verdict::Refuse);
-    assert!(none.blockers[0].message.contains("being reverted"));
+    assert_eq!(none.blockers[0].verdict(), Verdict::Refuse);
+    assert!(none.blockers[0].message().contains("being reverted"));
 }
 
 #[test]

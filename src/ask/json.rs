@@ -1,0 +1,75 @@
+//! The shapes of answers: what `--output json` prints, and what a server sends.
+
+use serde_json::{Value, json};
+
+use super::details::details;
+use crate::gate::{Action, Blocker, Decision};
+use crate::model::{Snapshot, SourceReport, SourceStatus};
+
+/// A moment as RFC 3339 with three decimals, from milliseconds since the epoch.
+#[must_use]
+pub fn time(milliseconds: i64) -> String {
+    jiff::Timestamp::from_millisecond(milliseconds)
+        .map_or_else(|_| milliseconds.to_string(), |at| format!("{at:.3}"))
+}
+
+#[must_use]
+pub fn decision(decision: &Decision, snapshot: &Snapshot) -> Value {
+    json!({
+        "verdict": decision.verdict.name(),
+        "action": action(&decision.action),
+        "blockers": decision.blockers.iter().map(blocker).collect::<Vec<_>>(),
+        "notes": decision.notes,
+        "sources": snapshot.sources.iter().map(source).collect::<Vec<_>>(),
+        "checked_at": time(snapshot.taken_at),
+    })
+}
+
+#[must_use]
+pub fn action(action: &Action) -> Value {
+    match action {
+        Action::Step { step, migration } => json!({ "kind": step.name(), "migration": migration }),
+        Action::Deploy(live) => {
+            let services: serde_json::Map<String, Value> = live
+                .iter()
+                .map(|who| (who.service.clone(), who.version.to_string().into()))
+                .collect();
+            json!({ "kind": "deploy", "services": services })
+        }
+    }
+}
+
+#[must_use]
+pub fn blocker(blocker: &Blocker) -> Value {
+    let seen = &blocker.seen;
+    json!({
+        "kind": blocker.kind().name(),
+        "verdict": blocker.verdict().name(),
+        "migration": blocker.migration,
+        "service": blocker.service(),
+        "version": blocker.version(),
+        "instances": seen.instances,
+        "examples": seen.examples,
+        "source": (!seen.sources.is_empty()).then(|| seen.sources.join(", ")),
+        "seen_at": seen.at.map(time),
+        "message": blocker.message(),
+        "help": blocker.help(),
+        "details": details(&blocker.reason),
+    })
+}
+
+#[must_use]
+pub fn source(report: &SourceReport) -> Value {
+    let reason = match &report.status {
+        SourceStatus::Failed { reason } => Some(reason.as_str()),
+        SourceStatus::Fresh | SourceStatus::Stale => None,
+    };
+    json!({
+        "name": report.name,
+        "status": report.status.name(),
+        "instances": report.instances,
+        "age_ms": report.age_ms,
+        "reason": reason,
+        "notes": report.notes,
+    })
+}
