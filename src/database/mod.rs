@@ -68,6 +68,8 @@ pub struct Capabilities {
     pub now_ms: &'static str,
     /// An expression for the address of the client as the server sees it, as a text; empty for one on the same machine.
     pub client_address: &'static str,
+    /// Whether that may be the name of a machine, which the server has looked up.
+    pub looks_names_up: bool,
     /// An expression for the user as whom the client logged in, as a text.
     pub client_user: &'static str,
     /// What stands behind the user's name in it, and begins the host.
@@ -369,6 +371,10 @@ pub trait Connection: Send {
     async fn run_alone(&mut self, sql: &str, limit: LockTimeout) -> Result<u64, DatabaseError> {
         let _ = limit;
         self.run(sql).await
+    }
+    /// As [`Self::run_alone`], of a statement of our own: it is read as it is written, however the server reads those of others.
+    async fn run_own(&mut self, sql: &str, limit: LockTimeout) -> Result<(), DatabaseError> {
+        self.run_alone(sql, limit).await.map(drop)
     }
     /// Opens the session anew, where statements outside of transactions would be cut short by what its role is limited
     /// to. Comes before [`Connection::session_id`].

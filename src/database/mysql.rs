@@ -312,10 +312,15 @@ impl Connection for Mysql {
         if self.open.is_some() {
             self.refuse_untransactional(sql).await?;
         }
-        match self.limit {
+        let restore = self.take_scripts_mode().await?;
+        let ran = match self.limit {
             Some(limit) => self.within(limit, sql).await,
             None => self.run_heard(sql).await,
-        }
+        };
+        let restored = self.put_back(restore).await;
+        let rows = ran?;
+        restored?;
+        Ok(rows)
     }
 
     async fn call_and_run(
@@ -332,23 +337,30 @@ impl Connection for Mysql {
 
     async fn run_alone(&mut self, sql: &str, limit: LockTimeout) -> Result<u64, DatabaseError> {
         self.set_limits(limit).await?;
-        if stores_code(sql) {
+        let mode = if stores_code(sql) {
             self.take_servers_mode().await?;
-        }
+            None
+        } else {
+            self.take_scripts_mode().await?
+        };
         self.untransactional = None;
         let ran = self.run_heard(sql).await;
-        let restored = match self.restore.take() {
-            Some(restore) => {
-                self.stop.ending();
-                let restored = self.plain(&restore).await;
-                self.stop.ended();
-                restored.map(drop)
-            }
-            None => Ok(()),
-        };
+        let mode = self.put_back(mode).await;
+        let limits = self.restore.take();
+        let restored = self.put_back(limits).await.and(mode);
         let rows = ran?;
         restored?;
         Ok(rows)
+    }
+
+    async fn run_own(&mut self, sql: &str, limit: LockTimeout) -> Result<(), DatabaseError> {
+        self.set_limits(limit).await?;
+        self.untransactional = None;
+        let ran = self.run_heard(sql).await;
+        let limits = self.restore.take();
+        let restored = self.put_back(limits).await;
+        ran?;
+        restored
     }
 
     async fn count(&mut self, sql: &str) -> Result<i64, DatabaseError> {

@@ -31,6 +31,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     ledger_exists: "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_{table}'",
     now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     client_address: "''",
+    looks_names_up: false,
     client_session: "0",
     client_user: "''",
     client_user_ends: None,

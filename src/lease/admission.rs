@@ -199,6 +199,7 @@ pub(super) async fn admit_on(
     let mut ledger = begin(connection, limit).await?;
     ledger.judge_by(&request.rules);
     ledger.stay_here().await?;
+    ledger.find_out_where_from().await?;
     ledger.lock_admissions().await?;
     let mut view = ledger.view().await?;
     view.remembered = view.recall(&Asker::Door {

@@ -142,7 +142,7 @@ impl Ledger<'_> {
 }
 
 /// How long adding a column may keep the renewals of instances waiting, which queue behind it where it has to wait itself.
-const WAIT: LockTimeout = LockTimeout(std::time::Duration::from_secs(2));
+pub(super) const WAIT: LockTimeout = LockTimeout(std::time::Duration::from_secs(2));
 
 /// Adds what a ledger lacks of which `level` columns are recorded. Where that cannot be done now, the next command tries again.
 pub(super) async fn add(connection: &mut dyn Connection, level: i64) -> Result<(), DatabaseError> {
@@ -227,7 +227,7 @@ pub(super) async fn alter(connection: &mut dyn Connection, sql: &str) -> Result<
             connection.execute(&sql, &[]).await?;
             connection.commit().await
         }
-        Ddl::CommitsImplicitly => connection.run_alone(&sql, WAIT).await.map(drop),
+        Ddl::CommitsImplicitly => connection.run_own(&sql, WAIT).await,
     }
 }
 

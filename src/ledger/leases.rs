@@ -169,7 +169,7 @@ impl Ledger<'_> {
             ("expires_at", now.saturating_add(lease.lease_ms).into()),
         ];
         if self.columns().await?.has("leases", "own_address") {
-            let is_own = super::address::is_own(&address);
+            let is_own = self.is_from_here(&address);
             columns.push(("own_address", i64::from(is_own).into()));
         }
         if self.columns().await?.has("leases", "session_name") {

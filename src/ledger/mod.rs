@@ -76,6 +76,8 @@ pub struct Ledger<'c> {
     kept: Option<Kept>,
     /// Where the log of events ends, where that was asked together with something else.
     head: Option<events::Head>,
+    /// What the server calls this machine, where that is a name of this machine alone and has been looked up.
+    own_name: Option<String>,
     /// Where it ended when this transaction began.
     began_at: Option<KnownHead>,
 }
@@ -119,6 +121,7 @@ impl<'c> Ledger<'c> {
             later: Vec::new(),
             kept: None,
             head: None,
+            own_name: None,
             began_at: meta.map(|meta| meta.head),
         }
     }

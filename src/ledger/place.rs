@@ -61,6 +61,11 @@ impl Ledger<'_> {
                     let sql = "INSERT INTO {meta} (id, format, events, head) VALUES (?, 0, 0, ?)";
                     ledger.execute(sql, &[id.into(), now.into()]).await?;
                 }
+                (Some(before), Some(now)) if id == SERVER && is_sparser(before, &now) => {
+                    // It is the same one, of which an earlier build has recorded less.
+                    let sql = "UPDATE {meta} SET head = ? WHERE id = ?";
+                    ledger.execute(sql, &[now.into(), id.into()]).await?;
+                }
                 (Some(before), Some(now)) if id == SERVER && *before != now => {
                     let sql = "UPDATE {meta} SET head = ?, events = {now} WHERE id = ?";
                     ledger.execute(sql, &[now.into(), id.into()]).await?;
@@ -88,6 +93,13 @@ impl Ledger<'_> {
     }
 }
 
+/// Whether an earlier build has recorded the number of this server alone.
+fn is_sparser(recorded: &str, server: &str) -> bool {
+    server
+        .split_once('/')
+        .is_some_and(|(number, _)| number == recorded)
+}
+
 /// What is recorded of the server, and when anything was recorded last, as expressions.
 pub(super) const ON_SERVER: &str = "(SELECT head FROM {meta} WHERE id = 4), (SELECT events FROM {meta} WHERE id = 4), \
      (SELECT max(at) FROM {events} WHERE seq = (SELECT max(seq) FROM {events}))";
@@ -103,7 +115,8 @@ pub(super) fn moved(
         return Ok(None);
     };
     let ago = |moment: i64| u64::try_from(now.saturating_sub(moment)).unwrap_or(0);
-    let noticed_at = row.optional_int(at + 1)?.filter(|_| recorded == server);
+    let is_same = recorded == server || is_sparser(recorded, server);
+    let noticed_at = row.optional_int(at + 1)?.filter(|_| is_same);
     if noticed_at == Some(0) {
         return Ok(None);
     }

@@ -234,7 +234,7 @@ pub(super) async fn create_missing(connection: &mut dyn Connection) -> Result<()
         }
         Ddl::CommitsImplicitly => {
             for sql in statements {
-                connection.run(&sql).await?;
+                connection.run_own(&sql, columns::WAIT).await?;
             }
             Ok(())
         }
@@ -293,17 +293,18 @@ async fn create_at_once(connection: &mut dyn Connection) -> Result<(), LedgerErr
 /// this is interrupted.
 async fn create_step_by_step(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
     let capabilities = connection.capabilities();
-    for (name, columns) in TABLES {
-        let (name, mut columns) = match *name {
-            "meta" => ("meta_new", (*columns).to_owned()),
-            name => (name, (*columns).to_owned()),
+    for (name, holds) in TABLES {
+        let (name, mut holds) = match *name {
+            "meta" => ("meta_new", (*holds).to_owned()),
+            name => (name, (*holds).to_owned()),
         };
         if name == "leases" {
             for (index, of) in INDEXES {
-                columns.push_str(&format!(", INDEX {index} ({of})"));
+                holds.push_str(&format!(", INDEX {index} ({of})"));
             }
         }
-        connection.run(&table(capabilities, name, &columns)).await?;
+        let sql = table(capabilities, name, &holds);
+        connection.run_own(&sql, columns::WAIT).await?;
         crate::crash::point("ledger.table");
     }
     let (meta, head) = first_of_meta();
@@ -325,13 +326,13 @@ async fn create_step_by_step(connection: &mut dyn Connection) -> Result<(), Data
     connection.commit().await?;
     crate::crash::point("ledger.created");
     let publish = render(capabilities, "RENAME TABLE {meta_new} TO {meta}");
-    let published = connection.run(&publish).await;
+    let published = connection.run_own(&publish, columns::WAIT).await;
     if published.is_err() {
         // Somebody else was faster; what is there now is whole.
         let clear = render(capabilities, "DROP TABLE IF EXISTS {meta_new}");
-        connection.run(&clear).await?;
+        connection.run_own(&clear, columns::WAIT).await?;
     }
-    published.map(drop)
+    published
 }
 
 fn table(capabilities: &Capabilities, name: &str, columns: &str) -> String {

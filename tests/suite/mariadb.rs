@@ -323,3 +323,35 @@ fn a_session_without_a_lease_blocks_under_the_name_of_its_program() {
         (shop.project.migrate(&["contract", NAME]).code == 0).then_some(())
     });
 }
+
+/// What an application of such a server writes as an empty text is NULL; the ledger's own tables have empty texts.
+#[test]
+fn a_mode_that_makes_null_of_empty_texts_is_that_of_scripts_alone() {
+    let server = PrivateServer::start();
+    let db = server.create("shop");
+    if !is_mariadb(&db) {
+        return;
+    }
+    db.execute("SET GLOBAL sql_mode = CONCAT(@@GLOBAL.sql_mode, ',EMPTY_STRING_IS_NULL')");
+    let shop = shop(db, "5s");
+    shop.project.migration(
+        "0002_notes",
+        &[
+            ("migration.toml", "description = \"notes\"\n"),
+            (
+                "expand.sql",
+                "CREATE TABLE notes (id INT PRIMARY KEY, a VARCHAR(10));\nINSERT INTO notes VALUES (1, ''), (2, 'x');\n",
+            ),
+        ],
+    );
+    shop.run(&["expand"], 0);
+    assert_eq!(
+        shop.db.query("SELECT id, a IS NULL FROM notes ORDER BY id"),
+        [["1", "1"], ["2", "0"]]
+    );
+    shop.run(&["backfill"], 0);
+    let instance = shop.instance("1.2.0", "web-1");
+    shop.run(&["contract", NAME], 0);
+    drop(instance);
+    shop.run(&["log", "--verify"], 0);
+}

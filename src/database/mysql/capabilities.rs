@@ -13,6 +13,7 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
     // Without a time zone: an hour that a clock goes through twice would be ambiguous.
     now_ms: "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000)",
     client_address: "CASE WHEN USER() LIKE '%@localhost' THEN '' ELSE LEFT(SUBSTRING_INDEX(USER(), '@', -1), 255) END",
+    looks_names_up: true,
     client_session: "CAST(CONNECTION_ID() AS SIGNED)",
     client_user: "LEFT(USER(), 255)",
     client_user_ends: Some('@'),

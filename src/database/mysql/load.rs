@@ -5,10 +5,42 @@ use std::time::Duration;
 use sqlx::{Column as _, Row as _};
 
 use super::Mysql;
-use crate::database::{DatabaseError, ErrorKind, Server};
+use crate::database::{DatabaseError, ErrorKind, Row, Server};
 
 fn unreadable(what: &str) -> DatabaseError {
     DatabaseError::new(ErrorKind::Statement, what)
+}
+
+/// What tells a server from others, whichever of these variables it has: that servers have numbers of their own is only
+/// required of those of which one follows the other, and the usual number is 1.
+const IDENTITY: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uid', 'server_uuid', 'group_replication_group_name')";
+/// Of a Galera cluster, whose nodes all hold the same.
+const CLUSTER: &str = "SHOW GLOBAL STATUS LIKE 'wsrep_cluster_state_uuid'";
+
+/// Which server this is: a cluster whose members hold the same is one server. Its number comes first, which is all that
+/// earlier builds have recorded.
+fn identified(number: &str, identity: &[Row], cluster: &[Row]) -> String {
+    let value = |rows: &[Row], name: &str| {
+        let named = rows
+            .iter()
+            .find(|row| row.text(0).is_ok_and(|found| found == name));
+        let value = named.and_then(|row| row.text(1).ok());
+        value
+            .filter(|value| !value.is_empty())
+            .map(ToOwned::to_owned)
+    };
+    let who = value(cluster, "wsrep_cluster_state_uuid")
+        .map(|cluster| format!("cluster/{cluster}"))
+        .or_else(|| {
+            value(identity, "group_replication_group_name").map(|group| format!("cluster/{group}"))
+        });
+    if let Some(cluster) = who {
+        return cluster;
+    }
+    match value(identity, "server_uuid").or_else(|| value(identity, "server_uid")) {
+        Some(own) => format!("{number}/{own}"),
+        None => number.to_owned(),
+    }
 }
 
 impl Mysql {
@@ -41,13 +73,12 @@ impl Mysql {
         if server == Server::Any {
             return Ok(());
         }
-        // Servers of which one follows the other have numbers of their own.
         let look = "SELECT CAST(@@GLOBAL.read_only AS CHAR), CAST(@@GLOBAL.server_id AS CHAR)";
-        let rows = self.rows(look).await?;
-        self.server = rows
-            .first()
-            .and_then(|row| row.text(1).ok())
-            .map(ToOwned::to_owned);
+        let mut answers = self.together(&[look, IDENTITY, CLUSTER]).await?.into_iter();
+        let mut next = || answers.next().map(|answer| answer.rows).unwrap_or_default();
+        let (rows, identity, cluster) = (next(), next(), next());
+        let number = rows.first().and_then(|row| row.text(1).ok());
+        self.server = number.map(|number| identified(number, &identity, &cluster));
         let read_only = rows.first().map(|row| row.text(0)).transpose()?;
         let is_writable = matches!(read_only, None | Some("0" | "OFF"));
         if is_writable && (server == Server::Writable || !self.only_follows().await) {
@@ -93,5 +124,37 @@ impl Mysql {
         running
             .map(|running| running.saturating_sub(1))
             .ok_or_else(|| unreadable("the server does not say how many sessions are at work"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::Value;
+
+    #[test]
+    fn servers_with_the_same_number_are_told_apart_and_a_cluster_is_one() {
+        let row = |name: &str, value: &str| {
+            Row(vec![Value::Text(name.into()), Value::Text(value.into())])
+        };
+        let mariadb = [row("server_uid", "4Nf4=")];
+        assert_eq!(identified("1", &mariadb, &[]), "1/4Nf4=");
+        assert_ne!(
+            identified("1", &[row("server_uid", "other")], &[]),
+            identified("1", &mariadb, &[])
+        );
+        let mysql = [
+            row("group_replication_group_name", ""),
+            row("server_uuid", "aaaa-1"),
+        ];
+        assert_eq!(identified("7", &mysql, &[]), "7/aaaa-1");
+        assert_eq!(identified("7", &[], &[]), "7");
+        let galera = [row("wsrep_cluster_state_uuid", "c-1")];
+        assert_eq!(identified("1", &mariadb, &galera), "cluster/c-1");
+        assert_eq!(identified("2", &[], &galera), "cluster/c-1");
+        let alone = [row("wsrep_cluster_state_uuid", "")];
+        assert_eq!(identified("1", &mariadb, &alone), "1/4Nf4=");
+        let group = [row("group_replication_group_name", "g-1")];
+        assert_eq!(identified("7", &group, &[]), "cluster/g-1");
     }
 }

@@ -12,7 +12,12 @@ use crate::sql::ServerReading;
 pub(super) struct Modes {
     pub own: String,
     pub servers: String,
+    /// That of the user's statements, where it is another one than our own: a text without characters may mean NULL to them.
+    pub scripts: Option<String>,
 }
+
+/// Makes NULL of texts without characters as they are read, the defaults of our own tables among them.
+const EMPTY_IS_NULL: &str = "EMPTY_STRING_IS_NULL";
 
 /// Modes that stand for several others.
 const MODES_OF_OTHERS: &[&str] = &[
@@ -69,17 +74,31 @@ impl Mysql {
         // than they say, and are taken back with what they bring.
         let whole = |part: &&str| reading(part).is_none() && !MODES_OF_OTHERS.contains(part);
         let read: Vec<&str> = mode.split(',').filter(whole).collect();
-        let mut own = read.join(",");
-        if !mode.contains("STRICT_") {
-            let comma = if own.is_empty() { "" } else { "," };
-            own = format!("{own}{comma}STRICT_TRANS_TABLES");
-        }
+        let strict = |parts: &[&str]| {
+            let parts = parts.join(",");
+            let comma = if parts.is_empty() { "" } else { "," };
+            if mode.contains("STRICT_") {
+                parts
+            } else {
+                format!("{parts}{comma}STRICT_TRANS_TABLES")
+            }
+        };
+        let scripts = read.contains(&EMPTY_IS_NULL).then(|| strict(&read));
+        let ours: Vec<&str> = read
+            .into_iter()
+            .filter(|part| *part != EMPTY_IS_NULL)
+            .collect();
+        let own = strict(&ours);
         let mut set = limits::put_aside(self.flavour, locks);
         if own != session {
             set.push_str(&format!(", sql_mode = '{own}'"));
         }
         if own != mode {
-            self.modes = Some(Modes { own, servers: mode });
+            self.modes = Some(Modes {
+                own,
+                servers: mode,
+                scripts,
+            });
         }
         if row.int(2)? == 0 {
             set.push_str(", autocommit = 1");

@@ -5,6 +5,33 @@ use super::Mysql;
 use crate::database::DatabaseError;
 
 impl Mysql {
+    /// Has a statement of the user's read as the server has it. Answers what puts the session back.
+    pub(super) async fn take_scripts_mode(&mut self) -> Result<Option<String>, DatabaseError> {
+        let Some(modes) = self.modes.clone() else {
+            return Ok(None);
+        };
+        let Some(scripts) = &modes.scripts else {
+            return Ok(None);
+        };
+        let set = |mode: &str| format!("SET SESSION sql_mode = '{mode}'");
+        self.plain(&set(scripts)).await?;
+        Ok(Some(set(&modes.own)))
+    }
+
+    /// Puts the session back, whatever has become of the statement.
+    pub(super) async fn put_back(&mut self, restore: Option<String>) -> Result<(), DatabaseError> {
+        let Some(restore) = restore else {
+            return Ok(());
+        };
+        if self.stop.is_lost {
+            return Ok(());
+        }
+        self.stop.ending();
+        let restored = self.plain(&restore).await;
+        self.stop.ended();
+        restored.map(drop)
+    }
+
     /// Lets the session have the server's own sql_mode until its limits are put back.
     pub(super) async fn take_servers_mode(&mut self) -> Result<(), DatabaseError> {
         let Some(modes) = self.modes.clone() else {

@@ -14,6 +14,7 @@ pub(super) static CAPABILITIES: Capabilities = Capabilities {
                     WHERE n.nspname = 'phasegate' AND c.relname = '{table}'",
     now_ms: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
     client_address: "coalesce(host(inet_client_addr()), '')",
+    looks_names_up: false,
     client_session: "0",
     client_user: "session_user::text",
     client_user_ends: None,

@@ -194,6 +194,26 @@ fn a_ledger_knows_that_its_replica_took_over() {
     waits_until_all_have_registered_anew(&there);
 }
 
+/// The usual number of a server is 1: what was restored or cloned has it as well.
+#[test]
+fn servers_that_nobody_has_numbered_are_told_apart() {
+    let db = Db::on("mysql");
+    let project = with_contract(&db);
+    project.migrate(&["expand"]).expect_code(0);
+    let recorded = db.value("SELECT head FROM phasegate_meta WHERE id = 4");
+    let (number, _) = recorded.split_once('/').expect("more than a number");
+    let record = |server: &str| {
+        db.execute(&format!(
+            "UPDATE phasegate_meta SET head = '{server}' WHERE id = 4"
+        ))
+    };
+    // As an earlier build has recorded it.
+    record(number);
+    project.migrate(&["gate", "contract", "2"]).expect_code(0);
+    record(&format!("{number}/another"));
+    waits_until_all_have_registered_anew(&db);
+}
+
 #[test]
 fn a_ledger_is_for_the_schemas_under_which_it_was_made() {
     let db = Db::on("postgres");
