@@ -6,7 +6,7 @@
 //! # The map
 //!
 //! Arrows point down only: nothing knows anything above it, and a test enforces it. What is pure is in packages of its own, below
-//! `crates`, so that nothing impure can be built into it.
+//! `crates`, so that nothing impure can be built into it; and so is what an application that holds a lease is built with.
 //!
 //! | module | what it owns |
 //! | --- | --- |
@@ -37,20 +37,19 @@
 
 pub mod ask;
 pub mod backfill;
+#[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
 pub mod coordinator;
-mod crash;
-pub mod database;
 pub mod fleet;
-pub mod interrupt;
 pub mod lease;
-pub mod ledger;
-mod process;
 pub mod project;
 pub mod rollout;
 
-pub use lease::{Lease, LeaseBuilder, LeaseError};
+pub use lease::{Lease, LeaseBuilder, LeaseBuilderExt, LeaseError};
+use phasegate_lease::{crash, process};
+#[doc(inline)]
+pub use phasegate_lease::{database, interrupt, ledger};
 #[doc(inline)]
 pub use phasegate_model::{gate, model, planner};
 #[doc(inline)]

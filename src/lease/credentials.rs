@@ -1,28 +1,26 @@
-//! Which credentials an instance, and whoever else logs in, takes.
+//! Which password a project takes.
 
 use std::path::Path;
 
+use super::password_of_environment;
 use crate::database::{PasswordSource, Target};
 use crate::project::{DatabaseConfig, PasswordConfig};
-
-/// A file that holds the password, for who has no `migrate.toml`; wins over what that says.
-const FILE_VARIABLE: &str = "DATABASE_PASSWORD_FILE";
 
 /// The same database, with what the environment or the project says about its password.
 #[must_use]
 pub fn with_credentials(target: Target, config: &DatabaseConfig, root: &Path) -> Target {
-    let named = std::env::var_os(FILE_VARIABLE).filter(|file| !file.is_empty());
-    let source = match (named, &config.password) {
-        (Some(file), _) => Some(PasswordSource::File(file.into())),
-        (None, Some(PasswordConfig::File(file))) => Some(PasswordSource::File(root.join(file))),
-        (None, Some(PasswordConfig::Command(run))) => Some(PasswordSource::Command {
-            run: run.clone(),
-            directory: root.to_owned(),
-        }),
-        (None, None) => None,
-    };
-    match source {
+    match password_of_environment().or_else(|| password_of_project(config, root)) {
         Some(source) => target.with_password(source),
         None => target,
     }
+}
+
+pub(super) fn password_of_project(config: &DatabaseConfig, root: &Path) -> Option<PasswordSource> {
+    Some(match config.password.as_ref()? {
+        PasswordConfig::File(file) => PasswordSource::File(root.join(file)),
+        PasswordConfig::Command(run) => PasswordSource::Command {
+            run: run.clone(),
+            directory: root.to_owned(),
+        },
+    })
 }

@@ -1,34 +1,11 @@
-//! What an instance does: it registers before it touches data, renews, and stops itself in time.
+//! What an instance does, and what its project says about it.
 //!
-//! Two promises hold the model together. An instance that runs has a lease that the database
-//! counts, so no phase change overlooks it; and an instance whose lease may have run out is dead.
-//! The second one is kept by the holder alone, on its own clock: see [`Deadline`] and [`Tenure`].
+//! The lease itself is a package of its own ([`phasegate_lease`]), which reads no files: an application that does not name its project
+//! builds none of what is here.
 
-mod admission;
-pub mod agent;
-mod child;
-mod clock;
 mod credentials;
-mod deadline;
-mod error;
-mod guard;
-mod held;
-mod keeper;
-mod loss;
-mod names;
-mod rest;
-mod schedule;
-mod session_name;
-mod tenure;
+mod of_project;
 
-pub use crate::project::LeaseConnection;
-pub use admission::{Admission, AdmissionRequest, admit, admit_unless, evidence, give_back};
-pub use clock::Moment;
 pub use credentials::with_credentials;
-pub use deadline::{Deadline, Terms};
-pub use error::LeaseError;
-pub use held::{Lease, LeaseBuilder};
-pub use keeper::{Ended, Keeper, KeeperHandle};
-pub use loss::AtLoss;
-pub use session_name::session_name;
-pub use tenure::{FailedRenewal, Held, Loss, Tenure};
+pub use of_project::LeaseBuilderExt;
+pub use phasegate_lease::lease::*;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::problem::{closest, listed};
 use super::reader::{Located, Table};
 use super::source::Source;
-use crate::model::SessionRule;
+use crate::model::{LeaseConnection, SessionRule};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FleetConfig {
@@ -33,16 +33,6 @@ pub struct AllowedSession {
     /// Another database of the same server that they are in; empty for none.
     pub database: Option<String>,
     pub reason: String,
-}
-
-/// What an instance does with its connection to the database between two renewals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LeaseConnection {
-    /// It is kept: one connection an instance, and a login only where that one is lost.
-    #[default]
-    Kept,
-    /// It is closed: a login for each renewal.
-    Short,
 }
 
 impl Default for FleetConfig {

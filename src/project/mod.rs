@@ -41,11 +41,12 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{Declaration, MigrationId};
 
+pub use crate::model::LeaseConnection;
 pub use backfill::{BackfillRules, BatchRules, Pace, ThrottleRules};
 pub use config::{CONFIG_FILE, Config, DatabaseConfig, DialectsFrom, ServiceConfig};
 pub use doubts::Section;
 pub use flaws::{Broken, Flaws};
-pub use fleet::{FleetConfig, LeaseConnection, SourceConfig};
+pub use fleet::{FleetConfig, SourceConfig};
 pub use links::Links;
 pub use manifest::{ContractRules, MANIFEST_FILE, Recheck};
 pub use migration::{Files, Migration, Seen};

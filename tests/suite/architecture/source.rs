@@ -23,6 +23,12 @@ pub const PACKAGES: &[Package] = &[
         lib: "lib",
     },
     Package {
+        folder: "crates/lease/src",
+        name: "phasegate_lease",
+        root: None,
+        lib: "lib",
+    },
+    Package {
         folder: "crates/model/src",
         name: "phasegate_model",
         root: None,

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use phasegate::Lease;
 use phasegate::gate::{BlockerKind, Verdict};
 use phasegate::lease::{Admission, AdmissionRequest, LeaseError, Moment, admit};
 use phasegate::ledger::{Ledger, Renewal};
 use phasegate::model::Phase;
+use phasegate::{Lease, LeaseBuilderExt as _};
 
 use super::{admitted, leases_table, live, open, record, rename, request, target, view};
 use crate::support::backend::Db;

@@ -5,6 +5,7 @@
 //! production, in tests and in a model checker.
 
 mod format;
+mod holding;
 mod migration;
 mod moved;
 mod order;
@@ -20,6 +21,7 @@ mod version;
 mod work;
 
 pub use format::{Behaviour, Format, Formats, Sync};
+pub use holding::LeaseConnection;
 pub use migration::{Declaration, Fill, IdError, MigrationId, Parts, Touched, Usage};
 pub use moved::Moved;
 pub use order::{Gap, Order};

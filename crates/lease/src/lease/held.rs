@@ -1,6 +1,5 @@
 //! A lease for a Rust application, kept by a thread of its own.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,19 +9,18 @@ use tokio::sync::oneshot;
 
 use super::admission::{Admission, AdmissionRequest, admit_and_keep};
 use super::clock::Moment;
-use super::credentials::with_credentials;
+use super::credentials::password_of_environment;
 use super::deadline::Terms;
 use super::error::LeaseError;
 use super::keeper::{Keeper, KeeperHandle};
+use super::known::{Asked, Known, Learn};
 use super::loss::{AtLoss, OnLoss, watch_over};
 use super::session_name::session_name;
 use super::tenure::{Loss, Tenure};
 use crate::database::{PasswordSource, Target};
 use crate::interrupt::Interrupt;
-use crate::ledger::LeaseRules;
-use crate::model::{Declaration, InstanceState, Version};
+use crate::model::{Declaration, InstanceState, LeaseConnection, Version};
 use crate::process::Sign;
-use crate::project::{CONFIG_FILE, DatabaseConfig, LeaseConnection, Problems, Project, Section};
 
 /// What a lease is asked for with.
 #[must_use = "nothing is registered before `acquire`"]
@@ -31,7 +29,7 @@ pub struct LeaseBuilder {
     service: String,
     label: String,
     instance: Option<String>,
-    project: Option<PathBuf>,
+    learn: Option<Learn>,
     pending: Vec<Declaration>,
     lease: Option<Duration>,
     renew: Option<Duration>,
@@ -48,10 +46,13 @@ impl LeaseBuilder {
         self
     }
 
-    /// The directory of `migrate.toml`: its migrations are known before they are applied, and its
-    /// aliases and the terms of its leases hold.
-    pub fn project(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.project = Some(directory.into());
+    /// What a project says is asked of `learn`, once, when the lease is asked for; what is said here wins.
+    #[doc(hidden)]
+    pub fn knowing(
+        mut self,
+        learn: impl FnOnce(Asked<'_>) -> Result<Known, LeaseError> + Send + 'static,
+    ) -> Self {
+        self.learn = Some(Box::new(learn));
         self
     }
 
@@ -188,71 +189,42 @@ impl LeaseBuilder {
 
     fn request(self) -> Result<(Target, AdmissionRequest, LeaseConnection), LeaseError> {
         let directory = std::env::current_dir()?;
-        let target = Target::parse(&self.database_url, &directory)?;
-        let mut target = with_credentials(target, &DatabaseConfig::default(), &directory);
-        let mut pending = self.pending;
-        let (mut lease, mut renew) = (Terms::DEFAULT_LEASE, Terms::DEFAULT_RENEW);
-        let mut connection = LeaseConnection::default();
-        let mut placed = None;
-        let mut sources = Vec::new();
-        let mut min_ready = None;
-        let mut rules = LeaseRules::default();
-        if let Some(directory) = &self.project {
-            let project = Project::load_as_far_as_possible(directory, Some(&self.database_url));
-            // A directory without the file is a mistake of whoever names it.
-            if !directory.join(CONFIG_FILE).exists() {
-                return Err(LeaseError::Project(Problems(project.flaws.settings)));
-            }
-            for problem in project.flaws.problems() {
-                tracing::warn!("{}", problem.one_line());
-            }
-            let services = &project.config.services;
-            let is_doubtful = project.config.is_doubtful(Section::Fleet);
-            if !is_doubtful && !services.is_empty() && !services.contains_key(&self.service) {
-                let known: Vec<&str> = services.keys().map(String::as_str).collect();
-                return Err(LeaseError::Terms {
-                    reason: format!(
-                        "the service `{}` is not named in migrate.toml, which names {}",
-                        self.service,
-                        known.join(", ")
-                    ),
-                });
-            }
-            (lease, renew) = (project.config.fleet.lease, project.config.fleet.renew);
-            connection = project.config.fleet.connection;
-            target = with_credentials(target, &project.config.database, &project.root);
-            placed = project.config.place(&self.service, &self.label).version;
-            sources = project.config.other_sources();
-            for (name, service) in services {
-                let known = rules.services.entry(name.clone()).or_default();
-                known.aliases.clone_from(&service.aliases);
-            }
-            min_ready = services
-                .get(&self.service)
-                .and_then(|service| service.min_ready);
-            pending.extend(project.declarations().cloned());
-        }
-        if let Some(source) = self.password {
+        let mut target = Target::parse(&self.database_url, &directory)?;
+        let known = match self.learn {
+            Some(learn) => learn(Asked {
+                database_url: &self.database_url,
+                service: &self.service,
+                label: &self.label,
+            })?,
+            None => Known::default(),
+        };
+        let password = self.password.or_else(password_of_environment);
+        if let Some(source) = password.or(known.password) {
             target = target.with_password(source);
         }
-        let version: Version = match placed {
+        let version: Version = match known.version {
             Some(version) => version,
             None => self.label.parse()?,
         };
+        let mut pending = self.pending;
+        pending.extend(known.pending);
+        let lease = self.lease.or(known.lease).unwrap_or(Terms::DEFAULT_LEASE);
+        let renew = self.renew.or(known.renew).unwrap_or(Terms::DEFAULT_RENEW);
+        let connection = self.connection.or(known.connection).unwrap_or_default();
         let request = AdmissionRequest {
             service: self.service,
             label: self.label,
             version,
             instance: self.instance.unwrap_or_else(this_process),
-            lease: self.lease.unwrap_or(lease),
-            renew: self.renew.unwrap_or(renew),
-            min_ready,
+            lease,
+            renew,
+            min_ready: known.min_ready,
             state: InstanceState::Serving,
             pending,
-            sources,
-            rules,
+            sources: known.sources,
+            rules: known.rules,
         };
-        Ok((target, request, self.connection.unwrap_or(connection)))
+        Ok((target, request, connection))
     }
 }
 
@@ -279,8 +251,8 @@ fn this_process() -> String {
 /// Giving up [`LeaseBuilder::acquire`], at any moment, leaves nothing behind: what was registered is released.
 ///
 /// ```no_run
-/// # async fn run() -> Result<std::process::ExitCode, phasegate::lease::LeaseError> {
-/// let lease = phasegate::Lease::builder("sqlite://shop.db", "web", env!("CARGO_PKG_VERSION"))
+/// # async fn run() -> Result<std::process::ExitCode, phasegate_lease::LeaseError> {
+/// let lease = phasegate_lease::Lease::builder("sqlite://shop.db", "web", env!("CARGO_PKG_VERSION"))
 ///     .instance("server-1")
 ///     .acquire()
 ///     .await?;
@@ -352,7 +324,7 @@ impl Lease {
             service: service.into(),
             label: version.into(),
             instance: None,
-            project: None,
+            learn: None,
             pending: Vec::new(),
             lease: None,
             renew: None,

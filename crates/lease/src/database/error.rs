@@ -58,7 +58,7 @@ pub struct DatabaseError {
 }
 
 /// What is said of a statement that was not begun, or was cancelled.
-pub(crate) const INTERRUPTED: &str = "interrupted";
+pub const INTERRUPTED: &str = "interrupted";
 
 impl std::error::Error for DatabaseError {}
 
@@ -99,7 +99,7 @@ impl fmt::Display for DatabaseError {
 }
 
 impl DatabaseError {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
@@ -123,7 +123,7 @@ impl DatabaseError {
     }
 
     /// Nothing is begun any more.
-    pub(crate) fn interrupted() -> Self {
+    pub fn interrupted() -> Self {
         Self::new(ErrorKind::Interrupted, INTERRUPTED)
     }
 

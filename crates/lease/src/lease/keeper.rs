@@ -15,7 +15,7 @@ use crate::database::{Connection, Target};
 use crate::interrupt::Interrupt;
 use crate::ledger::{LeaseId, Renewal};
 use crate::model::InstanceState;
-use crate::project::LeaseConnection;
+use crate::model::LeaseConnection;
 
 /// How long a release may take; what it would end ends by itself anyway.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -20,7 +20,7 @@ use super::tenure::{Loss, Tenure};
 use crate::database::Target;
 use crate::gate::Decision;
 use crate::interrupt::Interrupt;
-use crate::project::LeaseConnection;
+use crate::model::LeaseConnection;
 
 pub use super::guard::Guard;
 pub use super::rest::Background;

@@ -28,8 +28,7 @@ use async_trait::async_trait;
 
 pub use along::{Along, KeyIndex, TableKind};
 pub use connecting::{Asks, ConnectOptions, Server, connect};
-pub(crate) use error::INTERRUPTED;
-pub use error::{DatabaseError, ErrorKind};
+pub use error::{DatabaseError, ErrorKind, INTERRUPTED};
 pub use heard::{Heard, Severity};
 pub use keys::{Key, KeyRange, Keys, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, Written};

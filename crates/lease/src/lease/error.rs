@@ -7,7 +7,6 @@ use crate::database::{DatabaseError, ErrorKind};
 use crate::gate::{Decision, Verdict};
 use crate::ledger::LedgerError;
 use crate::model::VersionError;
-use crate::project::{Problem, Problems, Severity};
 
 /// An error while asking for a lease, or keeping it.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +21,9 @@ pub enum LeaseError {
     /// The gate's answer; nothing was registered.
     #[error("{}", describe(.0))]
     Refused(Box<Decision>),
-    #[error("{}", list(.0))]
-    Project(Problems),
+    /// The files of the project cannot be used; in words.
+    #[error("{0}")]
+    Project(String),
     #[error(transparent)]
     Version(#[from] VersionError),
     #[error("{reason}")]
@@ -127,13 +127,4 @@ pub(super) fn describe(decision: &Decision) -> String {
         let _ = write!(text, "; {note}");
     }
     text
-}
-
-fn list(problems: &Problems) -> String {
-    let errors = problems
-        .0
-        .iter()
-        .filter(|problem| problem.severity == Severity::Error);
-    let lines: Vec<String> = errors.map(Problem::one_line).collect();
-    format!("{problems}: {}", lines.join("; "))
 }

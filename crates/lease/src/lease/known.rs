@@ -1,0 +1,38 @@
+//! What a project says about a lease: its files are read above, by whoever has them.
+
+use std::time::Duration;
+
+use super::error::LeaseError;
+use crate::database::PasswordSource;
+use crate::ledger::LeaseRules;
+use crate::model::{Declaration, LeaseConnection, Version};
+
+/// For whom a project is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub database_url: &'a str,
+    pub service: &'a str,
+    /// The version as the instance calls it.
+    pub label: &'a str,
+}
+
+/// What a project answers. What it does not say stays as it is by default.
+#[derive(Debug, Default)]
+pub struct Known {
+    pub lease: Option<Duration>,
+    pub renew: Option<Duration>,
+    pub connection: Option<LeaseConnection>,
+    pub password: Option<PasswordSource>,
+    /// Which version the label means, where the project places it.
+    pub version: Option<Version>,
+    /// Its sources other than the leases.
+    pub sources: Vec<String>,
+    /// How long an instance of the service has to have stayed.
+    pub min_ready: Option<Duration>,
+    pub rules: LeaseRules,
+    /// Its migrations.
+    pub pending: Vec<Declaration>,
+}
+
+/// Asks a project once, when the lease is asked for.
+pub(super) type Learn = Box<dyn FnOnce(Asked<'_>) -> Result<Known, LeaseError> + Send>;

@@ -1,0 +1,40 @@
+//! What an instance does: it registers before it touches data, renews, and stops itself in time.
+//!
+//! Two promises hold the model together. An instance that runs has a lease that the database
+//! counts, so no phase change overlooks it; and an instance whose lease may have run out is dead.
+//! The second one is kept by the holder alone, on its own clock: see [`Deadline`] and [`Tenure`].
+
+mod admission;
+#[cfg(feature = "agent")]
+pub mod agent;
+#[cfg(feature = "agent")]
+mod child;
+mod clock;
+mod credentials;
+mod deadline;
+mod error;
+#[cfg(feature = "agent")]
+mod guard;
+mod held;
+mod keeper;
+mod known;
+mod loss;
+mod names;
+#[cfg(feature = "agent")]
+mod rest;
+mod schedule;
+mod session_name;
+mod tenure;
+
+pub use crate::model::LeaseConnection;
+pub use admission::{Admission, AdmissionRequest, admit, admit_unless, evidence, give_back};
+pub use clock::Moment;
+pub use credentials::password_of_environment;
+pub use deadline::{Deadline, Terms};
+pub use error::LeaseError;
+pub use held::{Lease, LeaseBuilder};
+pub use keeper::{Ended, Keeper, KeeperHandle};
+pub use known::{Asked, Known};
+pub use loss::AtLoss;
+pub use session_name::session_name;
+pub use tenure::{FailedRenewal, Held, Loss, Tenure};

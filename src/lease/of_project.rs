@@ -1,0 +1,73 @@
+//! What `migrate.toml` says about a lease.
+
+use std::path::{Path, PathBuf};
+
+use super::credentials::password_of_project;
+use super::{Asked, Known, LeaseBuilder, LeaseError};
+use crate::ledger::LeaseRules;
+use crate::project::{CONFIG_FILE, Problem, Problems, Project, Section, Severity};
+
+/// What a lease is asked for with, where the application has its project beside it.
+pub trait LeaseBuilderExt {
+    /// The directory of `migrate.toml`: its migrations are known before they are applied, and its
+    /// aliases and the terms of its leases hold.
+    #[must_use]
+    fn project(self, directory: impl Into<PathBuf>) -> Self;
+}
+
+impl LeaseBuilderExt for LeaseBuilder {
+    fn project(self, directory: impl Into<PathBuf>) -> Self {
+        let directory = directory.into();
+        self.knowing(move |asked| known(&directory, asked))
+    }
+}
+
+fn known(directory: &Path, asked: Asked<'_>) -> Result<Known, LeaseError> {
+    let project = Project::load_as_far_as_possible(directory, Some(asked.database_url));
+    // A directory without the file is a mistake of whoever names it.
+    if !directory.join(CONFIG_FILE).exists() {
+        let problems = Problems(project.flaws.settings);
+        return Err(LeaseError::Project(in_words(&problems)));
+    }
+    for problem in project.flaws.problems() {
+        tracing::warn!("{}", problem.one_line());
+    }
+    let services = &project.config.services;
+    let is_doubtful = project.config.is_doubtful(Section::Fleet);
+    if !is_doubtful && !services.is_empty() && !services.contains_key(asked.service) {
+        let known: Vec<&str> = services.keys().map(String::as_str).collect();
+        return Err(LeaseError::Terms {
+            reason: format!(
+                "the service `{}` is not named in migrate.toml, which names {}",
+                asked.service,
+                known.join(", ")
+            ),
+        });
+    }
+    let mut rules = LeaseRules::default();
+    for (name, service) in services {
+        let known = rules.services.entry(name.clone()).or_default();
+        known.aliases.clone_from(&service.aliases);
+    }
+    let service = services.get(asked.service);
+    Ok(Known {
+        lease: Some(project.config.fleet.lease),
+        renew: Some(project.config.fleet.renew),
+        connection: Some(project.config.fleet.connection),
+        password: password_of_project(&project.config.database, &project.root),
+        version: project.config.place(asked.service, asked.label).version,
+        sources: project.config.other_sources(),
+        min_ready: service.and_then(|service| service.min_ready),
+        rules,
+        pending: project.declarations().cloned().collect(),
+    })
+}
+
+fn in_words(problems: &Problems) -> String {
+    let errors = problems
+        .0
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error);
+    let lines: Vec<String> = errors.map(Problem::one_line).collect();
+    format!("{problems}: {}", lines.join("; "))
+}
