@@ -85,7 +85,9 @@ pub fn details(reason: &Reason) -> Value {
             in_rows(*rows),
             json!({ "of": migration, "ambiguous": is_ambiguous(*readings) }),
         ),
-        Reason::DataLoss { step, sync } => json!({ "step": step.name(), "sync": sync_name(*sync) }),
+        Reason::DataLoss { step, sync, .. } => {
+            json!({ "step": step.name(), "sync": sync_name(*sync) })
+        }
         Reason::Incompatible(incompatible) => beside(incompatible),
         Reason::Order(order) => ordered(order),
         Reason::NoSuchPhase(none) => match none {
@@ -126,7 +128,7 @@ pub fn details(reason: &Reason) -> Value {
             Unplaced::Label { state, .. } => json!({ "state": state.name() }),
         },
         Reason::UnaccountedSession(sessions) => strangers(sessions),
-        Reason::UnknownService { .. } | Reason::UndecidableRows => json!({}),
+        Reason::UnknownService { .. } | Reason::UndecidableRows { .. } => json!({}),
         Reason::Files { effect, flaw } => with(
             match effect {
                 FlawEffect::Hides => json!({ "effect": "hides" }),

@@ -161,6 +161,10 @@ pub(super) async fn revert(args: &RevertArgs, global: &Global, out: &Out) -> Res
 }
 
 pub(super) async fn resolve(args: &ResolveArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    let Some(position) = args.step else {
+        let reason = args.reason.as_deref().unwrap_or_default();
+        return super::rows_repaired::run(&args.id, reason, global, out).await;
+    };
     let context = Context::load(global, out)?;
     let id = context.find(&args.id).await?;
     let reporter = Reporter::new(global);
@@ -182,20 +186,19 @@ pub(super) async fn resolve(args: &ResolveArgs, global: &Global, out: &Out) -> R
     } else {
         Answer::NotApplied
     };
-    let resolved = coordinator.resolve(&id, args.step, answer).await;
+    let resolved = coordinator.resolve(&id, position, answer).await;
     reporter.finish();
     let head = say_unreleased(coordinator.finish().await, &context);
     if !resolved? {
         return Err(Failure::new(format!(
-            "no interrupted statement {} of {id} waits for an answer",
-            args.step
+            "no interrupted statement {position} of {id} waits for an answer"
         ))
         .help("`migrate log` shows which statements were begun and which are done"));
     }
     out.log_ends(head.as_ref(), global.quiet);
     if out.is_json() {
         out.json(
-            &json!({ "resolved": { "migration": id, "step": args.step, "applied": args.applied } }),
+            &json!({ "resolved": { "migration": id, "step": position, "applied": args.applied } }),
         );
     } else {
         out.line(format!(

@@ -148,9 +148,6 @@ async fn survey(
     {
         coordinator::measure_if_clear(project, migration, &mut situation, connection).await?;
     }
-    if matches!(action, Action::Deploy(_)) {
-        coordinator::look_at_sync(project, &mut situation, connection).await?;
-    }
     // Only a blocker names instances.
     if decide(action.clone(), &situation.evidence).verdict != Verdict::Go {
         situation.name_examples(connection).await?;

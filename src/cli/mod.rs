@@ -30,6 +30,7 @@ mod recording;
 mod renumber;
 mod report;
 mod rollout;
+mod rows_repaired;
 mod scaffold;
 mod show;
 mod status;

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::session::Coordinator;
-use super::sync::look_at_sync;
 use super::{CoordinatorError, Progress, Situation};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{MigrationId, Step};
@@ -79,15 +78,7 @@ impl Coordinator<'_> {
     /// # Errors
     /// A database or ledger error, or an applied file that was changed.
     pub async fn look_around(&mut self) -> Result<Situation, CoordinatorError> {
-        let project = self.project();
-        let looked = match self.situation().await {
-            Ok(mut situation) => {
-                let connection = self.connection.as_mut();
-                let synced = look_at_sync(project, &mut situation, connection).await;
-                synced.map(|()| situation)
-            }
-            Err(error) => Err(error),
-        };
+        let looked = self.situation().await;
         if let Err(error) = &looked
             && error.is_passing()
         {

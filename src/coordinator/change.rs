@@ -126,10 +126,16 @@ pub(super) struct Move<'m> {
 pub(super) enum WayBack {
     Kept,
     None,
+    /// What is recorded stays.
+    As(Option<Phase>),
 }
 
 impl WayBack {
     fn to(self, phase: Phase) -> Option<Phase> {
-        (self == Self::Kept).then_some(phase)
+        match self {
+            Self::Kept => Some(phase),
+            Self::None => None,
+            Self::As(recorded) => recorded,
+        }
     }
 }

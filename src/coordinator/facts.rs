@@ -7,12 +7,11 @@ use super::lock::{Retry, is_of_a_lock};
 use super::past_return::past_return;
 use super::reading::refuse_misread;
 use super::session::Coordinator;
-use super::sync::out_of_step;
 use super::{CoordinatorError, Situation};
 use crate::database::{Connection, DatabaseError, LockTimeout};
-use crate::gate::{Action, Facts, Soak, Verdict, decide};
+use crate::gate::{Action, Evidence, Facts, Soak, Verdict, decide};
 use crate::ledger::{Ledger, View};
-use crate::model::{Format, Live, MigrationId, MigrationState, Phase, Schema, Step};
+use crate::model::{Format, Live, MigrationId, MigrationState, Phase, Step};
 use crate::project::{Migration, Project};
 
 impl Coordinator<'_> {
@@ -34,9 +33,8 @@ impl Coordinator<'_> {
             connection.limit_lock_waits(limit).await?;
             let session = connection.session_id().await?;
             let _watching = retry.watch().start(session, self.options.target.clone());
-            let schema = &situation.evidence.schema;
-            let project = self.options.project;
-            let facts = measure(project, migration, &situation.view, schema, &mut ledger).await;
+            let (view, evidence) = (&situation.view, &situation.evidence);
+            let facts = measure(migration, view, evidence, &mut ledger).await;
             ledger.rollback().await?;
             match facts {
                 Err(CoordinatorError::Database(mut error)) if is_of_a_lock(&error) => {
@@ -84,8 +82,8 @@ pub async fn measure_if_clear(
     };
     let limit = LockTimeout(project.config.database.lock_timeout);
     ledger.connection().await?.limit_lock_waits(limit).await?;
-    let schema = &situation.evidence.schema;
-    let facts = measure(project, migration, &situation.view, schema, &mut ledger).await;
+    let (view, evidence) = (&situation.view, &situation.evidence);
+    let facts = measure(migration, view, evidence, &mut ledger).await;
     ledger.rollback().await?;
     situation.evidence.facts = facts?;
     Ok(())
@@ -96,10 +94,9 @@ pub async fn measure_if_clear(
 /// Once a statement of the contract was begun that live versions can notice, there is nothing left to
 /// ask: all was as it had to be before it, and what the queries look at may be gone.
 pub(super) async fn measure(
-    project: &Project,
     migration: &Migration,
     view: &View,
-    schema: &Schema,
+    evidence: &Evidence,
     ledger: &mut Ledger<'_>,
 ) -> Result<Facts, CoordinatorError> {
     let id = migration.id();
@@ -108,13 +105,15 @@ pub(super) async fn measure(
         error.message = format!("`{what}` in {path}: {} ({query})", error.message);
         CoordinatorError::Database(error)
     };
-    let mut facts = Facts::default();
+    // Of the triggers whoever looks has asked already.
+    let mut facts = Facts {
+        out_of_step: evidence.facts.out_of_step.clone(),
+        ..Facts::default()
+    };
     if past_return((id, Some(migration)), Step::Contract, ledger).await? {
         return Ok(facts);
     }
-    let connection = ledger.connection().await?;
-    refuse_misread(migration, Step::Contract, connection)?;
-    facts.out_of_step = out_of_step(project, schema, Some(id), connection).await?;
+    refuse_misread(migration, Step::Contract, ledger.connection().await?)?;
     if let Some(backfill) = &migration.backfill {
         let query = &backfill.remaining;
         let count = ledger.connection().await?.count(query).await;
@@ -126,7 +125,10 @@ pub(super) async fn measure(
         facts.require.push((query.clone(), count));
     }
     if let Some(required) = migration.contract_rules.soak {
-        facts.soak = schema.get(id).map(|state| soak(required, state, view));
+        facts.soak = evidence
+            .schema
+            .get(id)
+            .map(|state| soak(required, state, view));
     }
     Ok(facts)
 }

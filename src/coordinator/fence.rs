@@ -3,11 +3,12 @@
 
 use super::change::{Move, WayBack, move_to};
 use super::facts::measure;
+use super::gap::judge;
 use super::in_ledger::End;
 use super::past_return::past_return;
 use super::script::{Recheck, seen_elsewhere};
 use super::session::Coordinator;
-use super::sync::out_of_step;
+use super::sync::watch;
 use super::{CoordinatorError, Outcome, Situation};
 use crate::gate::{Action, Decision, decide};
 use crate::ledger::{Entry, Ledger, LedgerError};
@@ -189,17 +190,13 @@ impl Recheck for FromInside<'_> {
         evidence.snapshot = view.refresh(&evidence.snapshot);
         evidence.schema = super::observe::schema(&self.coordinator.project, &view);
         let project = &self.coordinator.project;
-        match (self.step, project.as_read(self.id)) {
-            (Step::Contract, Some(migration)) => {
-                let measured = measure(project, migration, &view, &evidence.schema, ledger);
-                evidence.facts = measured.await?;
-            }
-            (Step::Backfill, _) => {
-                let connection = ledger.connection().await?;
-                let found = out_of_step(project, &evidence.schema, Some(self.id), connection);
-                evidence.facts.out_of_step = found.await?;
-            }
-            _ => {}
+        if matches!(self.step, Step::Backfill | Step::Contract) {
+            let watched = watch(project, &evidence.schema, Some(self.id), ledger).await?;
+            judge(&watched, &view, &mut evidence);
+        }
+        if let (Step::Contract, Some(migration)) = (self.step, project.as_read(self.id)) {
+            let measured = measure(migration, &view, &evidence, ledger);
+            evidence.facts = measured.await?;
         }
         let action = Action::Step {
             step: self.step,

@@ -17,6 +17,7 @@ mod failed;
 mod fence;
 mod flaws;
 mod forget;
+mod gap;
 mod grouped;
 mod guard;
 mod in_ledger;
@@ -30,6 +31,7 @@ mod reading;
 mod repair;
 mod resume;
 mod revert;
+mod rows_repaired;
 mod said;
 mod same_script;
 mod script;
@@ -52,10 +54,10 @@ pub use observe::{
 };
 pub use repair::{Recorded, Repaired, present};
 pub use resume::Answer;
+pub use rows_repaired::RowsRepaired;
 pub use script::Progress;
 pub use session::{Coordinator, Options};
 pub use steer::{BackfillRehearsal, rehearse_backfill, steer};
-pub use sync::look_at_sync;
 
 use crate::gate::Decision;
 use crate::model::{MigrationId, Step};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::drift::{Changed, Drift, drift};
 use super::flaws::flaws;
+use super::gap::{look_at_sync, record_gaps};
 use crate::database::{
     Asks, ConnectOptions, Connection, DatabaseError, ErrorKind, LockTimeout, Owners, Target,
 };
@@ -28,6 +29,8 @@ pub struct Situation {
     rules: LeaseRules,
     /// Whether the database has a ledger at all.
     pub has_ledger: bool,
+    /// Whether something is to be written down of what keeps formats in step.
+    pub(super) is_news_of_sync: bool,
 }
 
 /// How long a question waits for whoever writes to an embedded database.
@@ -170,6 +173,7 @@ pub async fn survey(
     if situation.view.coordinator.is_rolling_out() {
         situation.evidence.rolling = rolling(connection).await?;
     }
+    look_at_sync(project, &mut situation, connection).await?;
     Ok(situation)
 }
 
@@ -204,7 +208,13 @@ pub async fn record(
     connection: &mut dyn Connection,
     situation: &mut Situation,
 ) -> Result<(), LedgerError> {
-    if !situation.has_ledger || !has_shown_anything(situation) {
+    if !situation.has_ledger {
+        return Ok(());
+    }
+    if situation.is_news_of_sync {
+        record_gaps(project, situation, connection).await?;
+    }
+    if !has_shown_anything(situation) {
         return Ok(());
     }
     Ledger::complete(connection).await?;
@@ -224,7 +234,7 @@ pub async fn record(
     *situation = observe_with(project, view, snapshot, &files, dialect);
     situation.evidence.rolling = rolling;
     situation.evidence.facts.paused = paused;
-    Ok(())
+    look_at_sync(project, situation, connection).await
 }
 
 /// Counts versions that the gate has let through like ones that have come: whoever asked is about to start them.
@@ -241,7 +251,7 @@ pub async fn record_deploy(
     ledger.commit().await
 }
 
-async fn writing<'c>(
+pub(super) async fn writing<'c>(
     project: &Project,
     connection: &'c mut dyn Connection,
 ) -> Result<Ledger<'c>, LedgerError> {
@@ -318,6 +328,7 @@ pub fn observe_with(
         drift,
         rules: fleet::lease_rules(&project.config),
         has_ledger: true,
+        is_news_of_sync: false,
     }
 }
 

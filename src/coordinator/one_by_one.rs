@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::bare_failure::{there_already, unresolved};
 use super::catalogue::{self, Found};
 use super::change::move_to;
+use super::gap::{after_script, before_script};
 use super::in_ledger::End;
 use super::lock::{Failed, Retry, is_of_a_lock};
 use super::said::{self, placed};
@@ -14,6 +15,7 @@ use super::{CoordinatorError, Progress};
 use crate::database::{DatabaseError, ErrorKind, LockTimeout, Presence};
 use crate::gate::{Decision, Verdict};
 use crate::ledger::{Entry, EventKind, Ledger, LedgerError, StepRecord, StepState};
+use crate::model::MigrationId;
 use crate::sql::{Effect, ObjectKind, Statement, Verb};
 
 impl Coordinator<'_> {
@@ -26,13 +28,14 @@ impl Coordinator<'_> {
     /// run that live versions could notice, or where none is left, in the one that records the phase.
     pub(super) async fn run_one_by_one(&mut self, run: &Run<'_>) -> Result<Ran, CoordinatorError> {
         let id = run.change.state.id().clone();
-        let token = self.token;
+        let (project, token) = (self.project(), self.token);
         let looked = self.in_ledger(async |ledger| {
             let recorded = ledger.steps(&id, run.step.name()).await?;
+            let missed = before_script(project, &run.file.script, ledger).await?;
             ledger.fence(token).await?;
-            Ok(End::Commit(recorded))
+            Ok(End::Commit((recorded, missed)))
         });
-        let recorded = looked.await?;
+        let (recorded, missed) = looked.await?;
         let statements = &run.file.script.statements;
         check_unchanged(run.file, &recorded, &id, run.step)?;
         let owned = match run.file.script.may_take() {
@@ -79,16 +82,17 @@ impl Coordinator<'_> {
             self.report(placed(run.file, one));
         }
         said::keep(&mut self.said, along, 0);
-        self.finish_one_by_one(run, recheck).await
+        self.finish_one_by_one(run, recheck, &missed).await
     }
 
     async fn finish_one_by_one(
         &mut self,
         run: &Run<'_>,
         recheck: Option<&(dyn Recheck + Sync)>,
+        missed: &[MigrationId],
     ) -> Result<Ran, CoordinatorError> {
         let id = run.change.state.id().clone();
-        let (token, actor) = (self.token, self.actor.clone());
+        let (project, token, actor) = (self.project(), self.token, self.actor.clone());
         let said = self.said.clone();
         let recorded = self.in_ledger(async |ledger| {
             if let Some(decision) = ask_again(ledger, recheck).await? {
@@ -103,6 +107,7 @@ impl Coordinator<'_> {
                 run.change.clone_with(run.file, &said),
             )
             .await?;
+            after_script(project, &run.file.script, missed, ledger).await?;
             crate::crash::point(&format!("{}.recording", run.step.name()));
             Ok(End::Commit(None))
         });

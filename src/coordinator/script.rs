@@ -7,6 +7,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::change::{Move, move_to, record_move};
+use super::gap::{after_script, before_script};
 use super::guard::Guard;
 use super::lock::{Failed, LockWatch, Retry, is_of_a_lock};
 use super::said;
@@ -142,7 +143,8 @@ impl Coordinator<'_> {
         owned: &[Owned],
         watch: LockWatch,
     ) -> Result<Ran, Failed> {
-        let limit = LockTimeout(self.project().config.database.lock_timeout);
+        let project = self.project();
+        let limit = LockTimeout(project.config.database.lock_timeout);
         let rules = self.lease_rules();
         let (connection, token, actor) = (self.connection.as_mut(), self.token, self.actor.clone());
         connection.before_script(&run.file.script).await?;
@@ -169,6 +171,7 @@ impl Coordinator<'_> {
         }
         let script = &run.file.script;
         let statements = &script.statements;
+        let missed = before_script(project, script, &mut ledger).await?;
         let guard = if script.may_take() {
             let connection = ledger.connection().await?;
             let looked = Guard::look(connection, run.file, owned).await;
@@ -235,6 +238,7 @@ impl Coordinator<'_> {
             Some(locked) => record_move(&mut ledger, locked, &actor, change).await?,
             None => move_to(&mut ledger, token, &actor, change).await?,
         };
+        after_script(project, script, &missed, &mut ledger).await?;
         ledger.commit().await.map_err(of_commit)?;
         Ok(Ran::Done {
             statements: count(statements),

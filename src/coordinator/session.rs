@@ -218,6 +218,9 @@ impl<'a> Coordinator<'a> {
     pub(super) async fn observe(&mut self) -> Result<Situation, CoordinatorError> {
         let mut situation = observe(self.options.project, self.connection.as_mut()).await?;
         self.record_look(&situation).await?;
+        if self.record_gaps(&situation).await? {
+            situation = observe(self.options.project, self.connection.as_mut()).await?;
+        }
         if situation.view.coordinator.token == self.token {
             // Whoever is at work is this very command: it does not wait for itself.
             situation.evidence.facts.at_work = None;

@@ -3,12 +3,13 @@
 //! Invariant: what a migration's `sync` promises is believed between its expand and its contract only as long as the
 //! triggers that its expand.sql makes do in the database what they do in the file.
 
+use super::CoordinatorError;
+use super::past_return::past_return;
 use super::session::Coordinator;
-use super::{CoordinatorError, Situation};
-use crate::database::{Connection, DatabaseError};
+use crate::database::{Connection, MarksSeen, TriggerMark, TriggerMarks};
 use crate::gate::OutOfStep;
-use crate::ledger::Ledger;
-use crate::model::{MigrationId, MigrationState, Phase, Schema, Sync};
+use crate::ledger::{InStep, KnownMark, Ledger, LedgerError, Touched, TriggerStanding};
+use crate::model::{MigrationId, MigrationState, Phase, Schema, Step, Sync};
 use crate::project::{Migration, Project};
 use crate::sql::{Dependent, Dependents, Dialect, ObjectKind, Runs, Script, Verb, Visible};
 
@@ -76,27 +77,13 @@ impl Coordinator<'_> {
     }
 }
 
-/// Looks whether what keeps the formats of migrations in step is there, for whoever asks about them.
-///
-/// # Errors
-/// A database or ledger error.
-pub async fn look_at_sync(
+/// Whether there is a migration under way that has made triggers.
+pub(super) fn is_any_in_step(
     project: &Project,
-    situation: &mut Situation,
-    connection: &mut dyn Connection,
-) -> Result<(), CoordinatorError> {
-    let schema = &situation.evidence.schema;
-    if made(project, schema, None, connection.capabilities().dialect).is_empty() {
-        return Ok(());
-    }
-    let Some(mut ledger) = Ledger::read(connection).await? else {
-        return Ok(());
-    };
-    let connection = ledger.connection().await?;
-    let found = out_of_step(project, schema, None, connection).await;
-    ledger.rollback().await?;
-    situation.evidence.facts.out_of_step = found?;
-    Ok(())
+    schema: &Schema,
+    connection: &dyn Connection,
+) -> bool {
+    !made(project, schema, None, connection.capabilities().dialect).is_empty()
 }
 
 /// The triggers that migrations under way have made, with the scripts that have.
@@ -123,41 +110,145 @@ fn made<'p>(
     made.collect()
 }
 
-/// Which of the migrations that are under way no longer keep their formats in step as their files say. In a transaction.
+/// The triggers of one migration as they are now.
+pub(super) struct Watched {
+    pub id: MigrationId,
+    /// What they do not do, in words.
+    pub short: Vec<String>,
+    marks: Vec<KnownMark>,
+    place: String,
+    /// What is remembered of them; `None` in a ledger of before, and until the first script after the expand is through.
+    known: Option<InStep>,
+    /// What shows that one was made anew since.
+    touched: Option<String>,
+}
+
+impl Watched {
+    /// Why rows may have been written past it that the recorded kinds do not tell of; `None` if there is no such time.
+    pub fn gap(&self) -> Option<String> {
+        let missed = self.known.as_ref().and_then(|known| known.missed.clone());
+        match (self.short.first(), missed) {
+            (Some(short), None) => Some(short.clone()),
+            // It goes on; whoever comes meanwhile is counted when it ends.
+            (Some(_), Some(_)) => None,
+            (None, Some(missed)) => Some(format!("{missed}, until it was put back")),
+            (None, None) => self.touched.clone(),
+        }
+    }
+
+    /// Whether something else is to be remembered now than what is.
+    pub fn is_news(&self) -> bool {
+        let is_at_home = |known: &InStep| known.place == self.place;
+        self.gap().is_some()
+            || self.short.is_empty() && !self.known.as_ref().is_some_and(is_at_home)
+    }
+
+    /// What is to be remembered of it from now on.
+    pub fn record(&self) -> InStep {
+        InStep {
+            number: self.id.number(),
+            place: self.place.clone(),
+            missed: self.short.first().cloned(),
+            marks: self.marks.clone(),
+        }
+    }
+
+    pub fn findings(&self) -> impl Iterator<Item = OutOfStep> {
+        self.short.iter().map(|what| OutOfStep {
+            migration: self.id.clone(),
+            what: what.clone(),
+        })
+    }
+}
+
+/// The triggers of the migrations that are under way, beside what is remembered of them; of the one of `only`, where that is given.
 ///
-/// Where the catalogue shows this role only a part of its code, nothing is concluded from what is missing.
-pub(super) async fn out_of_step(
+/// Where the catalogue shows this role only a part of its code, nothing is concluded from what is missing. While a contract takes
+/// the old format away, its own statements take the triggers.
+pub(super) async fn watch(
     project: &Project,
     schema: &Schema,
     only: Option<&MigrationId>,
-    connection: &mut dyn Connection,
-) -> Result<Vec<OutOfStep>, DatabaseError> {
-    let dialect = connection.capabilities().dialect;
-    let made = made(project, schema, only, dialect);
+    ledger: &mut Ledger<'_>,
+) -> Result<Vec<Watched>, LedgerError> {
+    let dialect = ledger.capabilities().dialect;
+    let mut made = made(project, schema, only, dialect);
+    let mut at = 0;
+    while let Some((migration, ..)) = made.get(at) {
+        let id = migration.id();
+        let is_going = schema
+            .get(id)
+            .is_some_and(|state| state.phase == Phase::Contracting)
+            && past_return((id, Some(*migration)), Step::Contract, ledger).await?;
+        if is_going {
+            made.remove(at);
+        } else {
+            at += 1;
+        }
+    }
     if made.is_empty() {
         return Ok(Vec::new());
     }
+    let known = ledger.in_step().await?;
+    let connection = ledger.connection().await?;
     let inventory = connection.inventory().await?;
-    if inventory.visible == Visible::Part {
+    let now = connection.trigger_marks().await?;
+    if inventory.visible == Visible::Part || now.seen == MarksSeen::Part {
         return Ok(Vec::new());
     }
-    let mut found = Vec::new();
-    for (migration, script, made) in made {
-        for trigger in triggers(&made) {
-            if is_changed_elsewhere(project, schema, migration.id(), dialect, trigger) {
+    let mut watched: Vec<Watched> = Vec::new();
+    for (migration, script, code) in &made {
+        let id = migration.id();
+        let mut one = Watched {
+            id: id.clone(),
+            short: Vec::new(),
+            marks: Vec::new(),
+            place: now.place.clone(),
+            known: known
+                .iter()
+                .find(|known| known.number == id.number())
+                .cloned(),
+            touched: None,
+        };
+        for trigger in triggers(code) {
+            one.marks.extend(marks_of(trigger, &now));
+            if is_changed_elsewhere(project, schema, id, dialect, trigger) {
                 continue;
             }
-            let Some(how) = inventory.falls_short(&made, script, trigger) else {
-                continue;
-            };
-            let table = trigger.table.as_deref().unwrap_or_default();
-            found.push(OutOfStep {
-                migration: migration.id().clone(),
-                what: format!("the trigger `{}` of `{table}` {how}", trigger.name),
-            });
+            if let Some(how) = inventory.falls_short(code, script, trigger) {
+                let table = trigger.table.as_deref().unwrap_or_default();
+                one.short
+                    .push(format!("the trigger `{}` of `{table}` {how}", trigger.name));
+            }
         }
+        one.marks.sort();
+        one.marks.dedup();
+        let touched = one.known.as_ref().and_then(|known| known.touched(&now));
+        one.touched = touched.map(|(Touched::Gone(what) | Touched::Again(what))| what);
+        watched.push(one);
     }
-    Ok(found)
+    Ok(watched)
+}
+
+/// The mark of the trigger of that name; where there is none, those of all of its table, one of which does instead.
+fn marks_of(trigger: &Dependent, now: &TriggerMarks) -> Vec<KnownMark> {
+    let table = trigger.table.as_deref().unwrap_or_default();
+    let of_table = || {
+        let same = |one: &&TriggerMark| one.table.eq_ignore_ascii_case(table);
+        now.all.iter().filter(same)
+    };
+    let known = |one: &TriggerMark, is| KnownMark {
+        table: one.table.clone(),
+        name: one.name.clone(),
+        mark: one.mark.clone(),
+        is,
+    };
+    match of_table().find(|one| one.name.eq_ignore_ascii_case(&trigger.name)) {
+        Some(one) => vec![known(one, TriggerStanding::Own)],
+        None => of_table()
+            .map(|one| known(one, TriggerStanding::Instead))
+            .collect(),
+    }
 }
 
 /// Whether the script of another migration may have made it another than it was, as somebody has vouched for.

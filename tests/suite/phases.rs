@@ -6,5 +6,6 @@ mod edited;
 mod expand;
 mod kinds;
 mod order;
+mod repaired;
 mod revert;
 mod together;

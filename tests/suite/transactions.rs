@@ -3,6 +3,7 @@
 mod concurrently;
 mod copies;
 mod failing;
+mod gaps;
 mod in_step;
 mod left;
 mod locks;

@@ -10,6 +10,7 @@ mod error;
 mod heard;
 mod holders;
 mod keys;
+mod marks;
 mod mysql;
 mod own;
 mod parameters;
@@ -32,6 +33,7 @@ pub use error::{DatabaseError, ErrorKind, INTERRUPTED};
 pub use heard::{Heard, Severity};
 pub use keys::{Key, KeyRange, Keys, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, Written};
+pub use marks::{MarksSeen, TriggerMark, TriggerMarks};
 pub use password::PasswordSource;
 pub use session::{Reach, Session, Whose, Wire};
 pub use sqlite::holders_of_file;
@@ -430,6 +432,12 @@ pub trait Connection: Send {
     async fn presence(&mut self, object: &Object) -> Result<Presence, DatabaseError>;
     /// The tables and views that are there, and the code about them. In a transaction.
     async fn inventory(&mut self) -> Result<Inventory, DatabaseError>;
+    /// The triggers that are there, and what tells them from others of their names. In a transaction.
+    async fn trigger_marks(&mut self) -> Result<TriggerMarks, DatabaseError>;
+    /// Makes sure that from now on the mark of a trigger changes when it is made anew. In a transaction that writes.
+    async fn seal_triggers(&mut self) -> Result<(), DatabaseError> {
+        Ok(())
+    }
     /// The id of this session, by which others see it wait; none where the database has no such thing.
     async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError>;
     /// Which sessions hold the locks that the session `id` waits for.

@@ -34,6 +34,7 @@ mod keys;
 mod limits;
 mod load;
 mod login;
+mod marks;
 mod own;
 mod prepared;
 mod quoted;
@@ -418,6 +419,10 @@ impl Connection for Mysql {
 
     async fn inventory(&mut self) -> Result<crate::sql::Inventory, DatabaseError> {
         self.take_stock().await
+    }
+
+    async fn trigger_marks(&mut self) -> Result<super::TriggerMarks, DatabaseError> {
+        self.marks().await
     }
 
     async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError> {

@@ -32,6 +32,7 @@ mod keys;
 mod ledger;
 mod load;
 mod login;
+mod marks;
 mod message;
 mod names;
 mod own;
@@ -327,6 +328,10 @@ impl Connection for Postgres {
 
     async fn inventory(&mut self) -> Result<crate::sql::Inventory, DatabaseError> {
         self.take_stock().await
+    }
+
+    async fn trigger_marks(&mut self) -> Result<super::TriggerMarks, DatabaseError> {
+        self.marks().await
     }
 
     async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError> {

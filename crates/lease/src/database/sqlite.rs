@@ -61,6 +61,7 @@ mod inventory;
 mod keys;
 mod ledger;
 mod looking_up;
+mod marks;
 mod rebuild;
 
 use error::from_sqlx;
@@ -419,6 +420,14 @@ impl Connection for Sqlite {
 
     async fn inventory(&mut self) -> Result<crate::sql::Inventory, DatabaseError> {
         self.take_stock().await
+    }
+
+    async fn trigger_marks(&mut self) -> Result<super::TriggerMarks, DatabaseError> {
+        self.marks().await
+    }
+
+    async fn seal_triggers(&mut self) -> Result<(), DatabaseError> {
+        self.seal().await
     }
 
     async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError> {

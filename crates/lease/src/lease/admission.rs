@@ -9,10 +9,12 @@ use super::session_name::session_name;
 use crate::database::{
     Asks, ConnectOptions, Connection, ErrorKind, LockTimeout, Owners, Server, Target, connect,
 };
-use crate::gate::{Action, Decision, Evidence, Facts, Verdict, decide};
+use crate::gate::{Action, Decision, Evidence, Facts, OutOfStep, Verdict, decide};
 use crate::interrupt::Interrupt;
-use crate::ledger::{Asker, LeaseId, LeaseRules, Ledger, LedgerError, NewLease, View};
-use crate::model::{Declaration, InstanceState, Live, MigrationState, Schema, Snapshot, Version};
+use crate::ledger::{Asker, LeaseId, LeaseRules, Ledger, LedgerError, NewLease, Touched, View};
+use crate::model::{
+    Declaration, InstanceState, Live, MigrationState, Phase, Schema, Snapshot, Version,
+};
 
 /// How long an admission may take before it is given up: it waits for phase changes to end.
 fn patience() -> Duration {
@@ -207,6 +209,7 @@ pub(super) async fn admit_on(
     });
     let now = view.now;
     let mut evidence = evidence(view.clone(), &request.pending);
+    look_at_sync(&mut ledger, &view, &mut evidence).await?;
     let decision = decide(action(request), &evidence);
     if decision.verdict != Verdict::Go {
         ledger
@@ -224,6 +227,43 @@ pub(super) async fn admit_on(
         decision,
         asked_at,
     })
+}
+
+/// What keeps formats in step may have gone, or be another than it was, since a command looked at it: then it is judged here as that
+/// command will judge it, which writes it down.
+async fn look_at_sync(
+    ledger: &mut Ledger<'_>,
+    view: &View,
+    evidence: &mut Evidence,
+) -> Result<(), LeaseError> {
+    let known = ledger.in_step().await?;
+    if known.is_empty() {
+        return Ok(());
+    }
+    let now = ledger.connection().await?.trigger_marks().await?;
+    let seen = view.seen_ever();
+    for known in known {
+        let missed = known.missed.clone().map(Touched::Gone);
+        let Some(touched) = missed.or_else(|| known.touched(&now)) else {
+            continue;
+        };
+        let id = known
+            .of(evidence.schema.migrations())
+            .map(|state| state.id().clone());
+        // While a contract takes the old format away, its own statements take the triggers.
+        let state = id.and_then(|id| evidence.schema.get_mut(&id));
+        let Some(state) = state.filter(|state| state.phase != Phase::Contracting) else {
+            continue;
+        };
+        *state = state.out_of_step(&seen);
+        if let Touched::Gone(what) = touched {
+            evidence.facts.out_of_step.push(OutOfStep {
+                migration: state.id().clone(),
+                what,
+            });
+        }
+    }
+    Ok(())
 }
 
 fn action(request: &AdmissionRequest) -> Action {

@@ -25,6 +25,10 @@ pub enum EventKind {
     Failed,
     /// The record of an applied file was made to say what the file says now, with a reason.
     Repaired,
+    /// What keeps the formats of a migration in step had gone, or was made again: rows may have been written past it.
+    OutOfStep,
+    /// Somebody has repaired rows of which both formats may have been stale, with a reason.
+    RowsRepaired,
     /// A coordinator took over from one whose lease had run out.
     Takeover,
     /// A rollout began, went on by a step, stopped or ended.
@@ -44,6 +48,8 @@ impl EventKind {
             Self::Steered => "steered",
             Self::Failed => "failed",
             Self::Repaired => "repaired",
+            Self::OutOfStep => "out_of_step",
+            Self::RowsRepaired => "rows_repaired",
             Self::Takeover => "takeover",
             Self::Rollout => "rollout",
             Self::Forgot => "forgot",

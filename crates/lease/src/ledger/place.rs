@@ -47,7 +47,7 @@ impl Ledger<'_> {
         }
         let mut ledger = Ledger::write(connection).await?;
         let rows = ledger
-            .query("SELECT id, head FROM {meta} WHERE id > 2", &[])
+            .query("SELECT id, head FROM {meta} WHERE id IN (3, 4)", &[])
             .await?;
         let mut recorded = BTreeMap::new();
         for row in &rows {

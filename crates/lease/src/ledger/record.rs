@@ -79,6 +79,9 @@ impl Ledger<'_> {
     /// A declaration that cannot be written.
     pub fn record_phase(&mut self, change: PhaseChange<'_>) -> Result<(), LedgerError> {
         let id = &change.declaration.id;
+        if matches!(change.phase, Phase::Pending | Phase::Contracted) {
+            self.forget_in_step(id.number());
+        }
         if change.phase == Phase::Pending {
             // Of an expand that was given up, why is still to be told.
             self.execute_later(

@@ -138,6 +138,21 @@ impl View {
         live
     }
 
+    /// Every version that was ever seen, and whoever is live now.
+    #[must_use]
+    pub fn seen_ever(&self) -> Vec<Live> {
+        let placed = self.sightings.iter().filter_map(|sighting| {
+            Some(Live {
+                service: sighting.service.clone(),
+                version: sighting.label.version.clone()?,
+            })
+        });
+        let mut seen: Vec<Live> = placed.chain(self.live_with(&[])).collect();
+        seen.sort();
+        seen.dedup();
+        seen
+    }
+
     /// What these versions are called: each by every name that it goes by.
     #[must_use]
     pub(super) fn names_of(&self, live: &[Live]) -> BTreeSet<Named> {

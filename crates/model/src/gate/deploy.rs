@@ -93,7 +93,7 @@ impl Question<'_> {
 
     /// What `sync` promises is not kept, and without it the candidates could not run beside what is live, or read what
     /// versions that are gone may have written since it is not: nobody knows since when.
-    fn out_of_step(&self) -> Vec<Reason> {
+    pub fn out_of_step(&self) -> Vec<Reason> {
         if self.evidence.facts.out_of_step.is_empty() {
             return Vec::new();
         }

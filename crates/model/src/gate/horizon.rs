@@ -120,7 +120,9 @@ impl Around<'_> {
                 candidates: std::slice::from_ref(candidate),
                 evidence: self.evidence,
             };
-            for Objection { reason, .. } in question.objections() {
+            let by_the_rule = question.objections().into_iter();
+            let by_the_rule = by_the_rule.map(|Objection { reason, .. }| reason);
+            for reason in by_the_rule.chain(question.out_of_step()) {
                 // Said of a stretch, so without the one version that stands for it.
                 let text = words(&reason, Naming::AnyLike(candidate)).message;
                 let verdict = reason.verdict();

@@ -22,9 +22,6 @@ pub(super) fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec
             found: found.clone(),
         }));
     }
-    if matches!(step, Step::Backfill | Step::Contract) {
-        reasons.extend(super::claims::out_of_step(state, facts));
-    }
     if step != Step::Contract {
         return reasons;
     }

@@ -278,6 +278,14 @@ pub fn missing_evidence(evidence: &Evidence) -> Vec<Blocker> {
     let mut missing = evidence::Gaps::find(evidence, under_way())
         .of(|service| under_way().any(|declaration| declaration.services.contains_key(service)));
     missing.retain(|blocker| !is_known(blocker));
+    // What a plan rests on is not so.
+    let open = evidence
+        .schema
+        .migrations()
+        .iter()
+        .filter(|state| !state.is_complete());
+    let missed = open.flat_map(|state| claims::out_of_step(state, &evidence.facts));
+    missing.extend(missed.map(Blocker::from));
     missing.extend(unread(&evidence.flaws));
     missing
 }

@@ -192,9 +192,12 @@ impl<'a> Guide<'a> {
     fn take(&self, step: Step, id: &MigrationId, depth: u8) -> Advice {
         let migration = id.clone();
         let objections = self.against(step, id);
-        let heaviest = objections
-            .into_iter()
-            .max_by_key(|objection| objection.reason.verdict());
+        let rank = |objection: &Objection| {
+            // What everything else rests on comes first.
+            let is_root = objection.reason.kind() == BlockerKind::OutOfStep;
+            (objection.reason.verdict(), is_root)
+        };
+        let heaviest = objections.into_iter().max_by_key(rank);
         let Some(heaviest) = heaviest else {
             if self.evidence.facts.is_paused(step, id) {
                 return resume(id, self.evidence);

@@ -1,7 +1,7 @@
 //! Whether one step of one migration is safe now.
 
 use super::blocker::{Blocker, BlockerKind};
-use super::claims::{advice, contradictions, undeclared_fill};
+use super::claims::{advice, contradictions, out_of_step, undeclared_fill};
 use super::evidence::{self, Gaps};
 use super::measured::measured;
 use super::next::{Guide, Objection};
@@ -86,11 +86,17 @@ fn objections_to(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec
     if step != Step::Revert && objections.iter().all(leaves_the_declaration_in_doubt) {
         objections.extend(contradictions(state, &live, evidence));
     }
+    if matches!(step, Step::Backfill | Step::Contract) {
+        // Whatever else is in the way: the way on leads through it.
+        let found = out_of_step(state, &evidence.facts).into_iter();
+        objections.splice(0..0, found.map(Objection::from));
+    }
     if objections.iter().any(is_of_structure) {
         return objections;
     }
     objections.extend(by_the_rule(step, state, &live, evidence));
-    let is_undecidable = |objection: &Objection| objection.reason == Reason::UndecidableRows;
+    let is_undecidable =
+        |objection: &Objection| objection.reason.kind() == BlockerKind::UndecidableRows;
     if step == Step::Backfill && !objections.iter().any(is_undecidable) {
         objections.extend(undeclared_fill(state, &live).map(Objection::from));
     }
@@ -273,7 +279,12 @@ fn explain(
             each.collect()
         }
         (Clause::NothingIsLost(_) | Clause::Filled(_), _) | (_, None) => match step {
-            Step::Backfill => vec![Reason::UndecidableRows.into()],
+            Step::Backfill => vec![
+                Reason::UndecidableRows {
+                    migration: id.clone(),
+                }
+                .into(),
+            ],
             Step::Contract => {
                 // Rows without a new format are the work of live old-only writers, or were never filled.
                 let users = live
@@ -286,14 +297,25 @@ fn explain(
                         .map(|who| uses(who, Format::Old))
                         .collect();
                 }
-                let loss = Reason::DataLoss { step, sync };
+                let loss = Reason::DataLoss {
+                    migration: id.clone(),
+                    step,
+                    sync,
+                };
                 vec![if declaration.parts.backfill {
                     Objection::take(loss, Step::Backfill, id)
                 } else {
                     loss.into()
                 }]
             }
-            Step::Expand | Step::Revert => vec![Reason::DataLoss { step, sync }.into()],
+            Step::Expand | Step::Revert => vec![
+                Reason::DataLoss {
+                    migration: id.clone(),
+                    step,
+                    sync,
+                }
+                .into(),
+            ],
         },
     }
 }

@@ -59,9 +59,13 @@ pub enum Reason {
         readings: Readings,
     },
     /// Data would be lost by this step.
-    DataLoss { step: Step, sync: Sync },
+    DataLoss {
+        migration: MigrationId,
+        step: Step,
+        sync: Sync,
+    },
     /// No statement could tell which format of a row is right.
-    UndecidableRows,
+    UndecidableRows { migration: MigrationId },
     /// The versions to deploy cannot run beside each other.
     Incompatible(Incompatible),
     /// An earlier or a later migration has to be dealt with first.
@@ -334,7 +338,7 @@ impl Reason {
             Self::OldFormatGone { .. } => BlockerKind::OldFormatGone,
             Self::UnreadableRows { .. } => BlockerKind::UnreadableRows,
             Self::DataLoss { .. } => BlockerKind::DataLoss,
-            Self::UndecidableRows => BlockerKind::UndecidableRows,
+            Self::UndecidableRows { .. } => BlockerKind::UndecidableRows,
             Self::Incompatible(_) => BlockerKind::Incompatible,
             Self::Order(_) => BlockerKind::Order,
             Self::NoSuchPhase(_) => BlockerKind::NoSuchPhase,
@@ -396,7 +400,7 @@ impl Reason {
             | Self::OldFormatGone { .. }
             | Self::UnreadableRows { .. }
             | Self::DataLoss { .. }
-            | Self::UndecidableRows
+            | Self::UndecidableRows { .. }
             | Self::Incompatible(_)
             | Self::Order(_)
             | Self::NoSuchPhase(_)

@@ -70,7 +70,7 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
         | Reason::OldFormatGone { .. }
         | Reason::UnreadableRows { .. }
         | Reason::DataLoss { .. }
-        | Reason::UndecidableRows
+        | Reason::UndecidableRows { .. }
         | Reason::Incompatible(_) => rule::words(reason, naming),
         Reason::ExpandFirst { .. }
         | Reason::BackfillFirst { .. }

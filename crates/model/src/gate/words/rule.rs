@@ -59,14 +59,28 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
             ),
             "deploy a version that can read them; `migrate status` shows which may start",
         ),
-        Reason::DataLoss { step, sync } => loss(*step, *sync),
+        Reason::DataLoss {
+            migration,
+            step,
+            sync,
+        } => loss(migration, *step, *sync),
         Reason::Incompatible(incompatible) => beside_each_other(incompatible, naming),
-        _ => Words::new(
+        Reason::UndecidableRows { migration } => Words::new(
             "some rows may have a stale new format and others a stale or missing old one: \
              no statement could tell which side is right",
-            "compare both formats by hand and repair them in a new migration",
+            format!(
+                "compare both formats by hand, repair the rows, have a `check` under [backfill] (or a `require` under [contract]) find \
+                 those that do not agree, and then record it: {}",
+                rows_repaired(migration)
+            ),
         ),
+        _ => Words::new("", ""),
     }
+}
+
+/// How a human's word is recorded.
+fn rows_repaired(migration: &MigrationId) -> String {
+    format!("`migrate resolve {migration} --rows-repaired --reason TEXT`")
 }
 
 fn conflicts(who: &Live, conflict: &Conflict, naming: Naming<'_>) -> String {
@@ -167,24 +181,28 @@ fn fill(need: FillNeed) -> Words {
     }
 }
 
-fn loss(step: Step, sync: Sync) -> Words {
-    let (message, help) = match (step, is_one_thing(sync)) {
-        (Step::Contract, true) => (
-            "rows may exist that are not in the new format: the contract could not keep them",
-            "add a [backfill] in a new migration, or a sync that refreshes the new format",
+fn loss(migration: &MigrationId, step: Step, sync: Sync) -> Words {
+    let message = match (step, is_one_thing(sync)) {
+        (Step::Contract, true) => {
+            "rows may exist that are not in the new format: the contract could not keep them"
+        }
+        (Step::Contract, false) => {
+            "rows may exist whose new format is missing or stale: the contract would lose their data"
+        }
+        (_, true) => {
+            "rows may exist that are in the new format only: going back could not keep them"
+        }
+        (_, false) => {
+            "rows may exist whose old format is missing or stale: going back would lose what was written in the new one"
+        }
+    };
+    let help = match step {
+        Step::Contract => format!(
+            "add a [backfill] in a new migration, or a sync that refreshes the new format; or repair the rows, have a `require` under \
+             [contract] count those that do not agree, and record it: {}",
+            rows_repaired(migration)
         ),
-        (Step::Contract, false) => (
-            "rows may exist whose new format is missing or stale: the contract would lose their data",
-            "add a [backfill] in a new migration, or a sync that refreshes the new format",
-        ),
-        (_, true) => (
-            "rows may exist that are in the new format only: going back could not keep them",
-            "go on to the contract, or carry the data back in a new migration",
-        ),
-        (_, false) => (
-            "rows may exist whose old format is missing or stale: going back would lose what was written in the new one",
-            "go on to the contract, or carry the data back in a new migration",
-        ),
+        _ => "go on to the contract, or carry the data back in a new migration".to_owned(),
     };
     Words::new(message, help)
 }

@@ -44,8 +44,8 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
         Reason::OutOfStep { migration, what } => Words::new(
             format!("{what}, and {migration} relies on it to keep both formats in step"),
             format!(
-                "make it again as the expand.sql of {migration} has it, and then compare both formats of rows that were written \
-                 meanwhile: a `check` under [backfill] finds those that do not agree"
+                "make it again as the expand.sql of {migration} has it. What was written meanwhile is remembered: the backfill of \
+                 {migration} has to run again before its contract, and to overwrite what is stale"
             ),
         ),
         Reason::Requirement(requirement) => required(requirement),
