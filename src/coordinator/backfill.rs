@@ -189,15 +189,6 @@ impl Coordinator<'_> {
         .await
     }
 
-    fn recheck_of<'s>(&self, id: &'s MigrationId, situation: &'s Situation) -> FromInside<'s> {
-        FromInside {
-            step: Step::Backfill,
-            id,
-            situation,
-            coordinator: RecheckRules::of(self),
-        }
-    }
-
     async fn run_batches(
         &mut self,
         engine: &Engine<'_>,
@@ -358,6 +349,20 @@ impl Coordinator<'_> {
             crate::crash::point("backfill.committed");
         }
         Ok(decision)
+    }
+}
+
+impl<'a> Coordinator<'a> {
+    fn recheck_of<'s>(&self, id: &'s MigrationId, situation: &'s Situation) -> FromInside<'s>
+    where
+        'a: 's,
+    {
+        FromInside {
+            step: Step::Backfill,
+            id,
+            situation,
+            coordinator: RecheckRules::of(self),
+        }
     }
 }
 

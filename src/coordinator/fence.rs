@@ -13,6 +13,7 @@ use super::{CoordinatorError, Outcome, Situation};
 use crate::gate::{Action, Decision, decide};
 use crate::ledger::{Entry, Ledger, LedgerError};
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
+use crate::project::Project;
 
 impl Coordinator<'_> {
     /// The one way in: records that `step` has begun, and no version behind its fence is admitted any more. Where an earlier
@@ -159,15 +160,16 @@ pub(super) enum Fence {
 }
 
 /// What a recheck has to know of the coordinator.
-pub(super) struct RecheckRules {
-    pub(super) project: crate::project::Project,
-    pub(super) accept_unknown: bool,
+#[derive(Clone, Copy)]
+pub(super) struct RecheckRules<'p> {
+    project: &'p Project,
+    accept_unknown: bool,
 }
 
-impl RecheckRules {
-    pub(super) fn of(coordinator: &Coordinator<'_>) -> Self {
+impl<'p> RecheckRules<'p> {
+    pub(super) const fn of(coordinator: &Coordinator<'p>) -> Self {
         Self {
-            project: coordinator.project().clone(),
+            project: coordinator.project(),
             accept_unknown: coordinator.options.accept_unknown.is_some(),
         }
     }
@@ -179,7 +181,7 @@ pub(super) struct FromInside<'r> {
     pub step: Step,
     pub id: &'r MigrationId,
     pub situation: &'r Situation,
-    pub coordinator: RecheckRules,
+    pub coordinator: RecheckRules<'r>,
 }
 
 #[async_trait::async_trait]
@@ -188,8 +190,8 @@ impl Recheck for FromInside<'_> {
         let view = ledger.view().await?;
         let mut evidence = self.situation.evidence.clone();
         evidence.snapshot = view.refresh(&evidence.snapshot);
-        evidence.schema = super::observe::schema(&self.coordinator.project, &view);
-        let project = &self.coordinator.project;
+        evidence.schema = super::observe::schema(self.coordinator.project, &view);
+        let project = self.coordinator.project;
         if matches!(self.step, Step::Backfill | Step::Contract) {
             let watched = watch(project, &evidence.schema, Some(self.id), ledger).await?;
             judge(&watched, &view, &mut evidence);
