@@ -74,7 +74,7 @@ pub fn flaws_on_paper(project: &Project) -> Vec<Flaw> {
     found
 }
 
-fn flaw(of: Flawed, problem: &Problem) -> Flaw {
+pub(super) fn flaw(of: Flawed, problem: &Problem) -> Flaw {
     Flaw {
         of,
         error: problem.one_line(),

@@ -3,6 +3,7 @@
 //! Invariant: nothing here decides. What is safe is for [`crate::gate`] to say; this module brings
 //! it the evidence, carries out what was allowed and records it.
 
+mod as_applied;
 mod backfill;
 mod bare_failure;
 mod between_steps;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::as_applied::judge_reverts;
 use super::drift::{Changed, Drift, drift};
 use super::flaws::flaws;
 use super::gap::{look_at_sync, record_gaps};
@@ -169,6 +170,7 @@ pub async fn survey(
     {
         super::same_script::forgive(project, &mut situation.drift, connection).await?;
     }
+    judge_reverts(project, &mut situation, connection).await?;
     situation.evidence.facts.paused = Ledger::paused(connection, &situation.view).await?;
     if situation.view.coordinator.is_rolling_out() {
         situation.evidence.rolling = rolling(connection).await?;
@@ -340,7 +342,10 @@ pub(super) fn schema(project: &Project, view: &View) -> Schema {
         let mut state = applied.state.clone();
         // Later phases may be written after the earlier ones were applied.
         if let Some(migration) = project.get(state.id()) {
+            let was_expanded = state.declaration.parts.expand;
             state.declaration.parts = migration.declaration.parts;
+            // What was applied was there, whether or not its file still is.
+            state.declaration.parts.expand |= was_expanded;
             state.declaration.fill = migration.declaration.fill;
             state
                 .declaration

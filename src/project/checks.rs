@@ -130,7 +130,7 @@ pub(super) fn presence(source: &Source, manifest: &Manifest, directory: &Directo
     }
     if !directory.has(Step::Expand) {
         let message = "there is nothing to revert: this migration has no `expand.sql`";
-        let help = "`revert.sql` undoes `expand.sql`; remove it";
+        let help = "`revert.sql` undoes `expand.sql`: put that back as it was applied; or, if it never was, remove this";
         about_scripts(
             directory,
             Step::Revert,

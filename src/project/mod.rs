@@ -53,6 +53,7 @@ pub use migration::{Files, Migration, Seen};
 pub use password::PasswordConfig;
 pub use problem::{Location, Problem, Problems, Severity};
 pub use rollout::{DriverConfig, RolloutConfig};
+pub use rules::{Excess, beyond_expand};
 pub use scripts::{BackfillFile, ScriptFile};
 pub use source::FileRef;
 

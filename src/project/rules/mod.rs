@@ -18,6 +18,7 @@ use crate::sql::{Dialect, Ranged, Script, Statement};
 use super::finding::Finding;
 use super::later::Forward;
 use super::manifest::Manifest;
+use super::migration::Files;
 use super::reader::Located;
 
 /// The scripts of one migration as one database reads them; none where there is none, or it cannot be read.
@@ -82,6 +83,42 @@ const RULES: &[Rule] = &[
 /// What is wrong with a query that stands in the manifest.
 pub(super) fn of_query(dialect: Dialect, query: &Located<String>) -> Vec<Finding> {
     ledger::of_query(dialect, query).into_iter().collect()
+}
+
+/// Something that a revert takes away beside what its expand has added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excess {
+    pub message: String,
+    pub help: String,
+}
+
+/// What the revert of these files takes away beside what an expand by these statements has added, and nobody vouches for.
+#[must_use]
+pub fn beyond_expand(files: &Files, expand: &Script) -> Vec<Excess> {
+    let Some(revert) = &files.revert else {
+        return Vec::new();
+    };
+    let scripts = Scripts {
+        dialect: expand.dialect,
+        manifest: None,
+        expand: Some(expand),
+        backfill: None,
+        contract: files.contract.as_ref().map(|file| &file.script),
+        revert: Some(&revert.script),
+        later: &[],
+        all: &[],
+    };
+    let found = takes::check(&scripts).into_iter();
+    found
+        .filter(|(step, finding)| {
+            let is_vouched = |index: usize| revert.vouched.contains(&index);
+            *step == Step::Revert && !finding.excusable.is_some_and(is_vouched)
+        })
+        .map(|(_, finding)| Excess {
+            message: finding.message,
+            help: finding.help,
+        })
+        .collect()
 }
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {

@@ -106,3 +106,49 @@ scenario!(
         assert_ne!(refused.code, 0, "{refused:?}");
     }
 );
+
+scenario!(
+    /// A revert undoes what was applied, whatever the file has become.
+    fn a_revert_goes_by_the_expand_that_was_applied(db: Db) {
+        for edit in [
+            Some("ALTER TABLE users ADD COLUMN surname VARCHAR(200);\n"),
+            Some("ALTER TABLE users ADD COLUMN name VARCHAR(100);\n"),
+            Some("this is no statement;\n"),
+            None,
+        ] {
+            let shop = Shop::with_name(db.copy());
+            shop.run(&["expand"], 0);
+            let path = shop.project.path().join("0001_name/expand.sql");
+            match edit {
+                Some(text) => std::fs::write(path, text).expect("it can be written"),
+                None => std::fs::remove_file(path).expect("it is there"),
+            }
+            shop.run(&["gate", "revert", "1"], 0);
+            shop.run(&["revert", "1"], 0);
+            shop.db
+                .execute("ALTER TABLE users ADD COLUMN name VARCHAR(200)");
+        }
+    }
+);
+
+scenario!(
+    /// What was there before is nothing that a revert takes back, though the file says now that it adds it.
+    fn an_edited_expand_lets_no_revert_take_what_was_there(db: Db) {
+        let shop = Shop::with_name(db);
+        shop.db
+            .execute("ALTER TABLE users ADD COLUMN nick VARCHAR(200)");
+        shop.run(&["expand"], 0);
+        shop.project.file(
+            "0001_name/expand.sql",
+            "ALTER TABLE users ADD COLUMN name VARCHAR(200);\nALTER TABLE users ADD COLUMN nick VARCHAR(200);\n",
+        );
+        shop.project.file(
+            "0001_name/revert.sql",
+            "ALTER TABLE users DROP COLUMN name;\nALTER TABLE users DROP COLUMN nick;\n",
+        );
+        let data = shop.data();
+        let refused = shop.run(&["revert", "1"], 11);
+        assert!(refused.stdout.contains("`nick` of `users`"), "{refused:?}");
+        assert_eq!(shop.data(), data);
+    }
+);
