@@ -1,9 +1,48 @@
-//! What several statements in one message have brought, from what a driver hands over piece by piece.
+//! One statement of ours, what it has brought, and what several statements in one message have, as a driver hands it over piece by
+//! piece.
 
 use futures_util::{Stream, TryStreamExt as _};
 use sqlx::Either;
 
-use super::{Answer, DatabaseError, Row};
+use super::{DatabaseError, Row, Value};
+
+/// One statement of our own, with `?` for each parameter.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub sql: String,
+    pub parameters: Vec<Value>,
+}
+
+impl Call {
+    pub fn new(sql: impl Into<String>, parameters: &[Value]) -> Self {
+        Self {
+            sql: sql.into(),
+            parameters: parameters.to_vec(),
+        }
+    }
+}
+
+/// What one [`Call`] has brought.
+#[derive(Debug, Default)]
+pub struct Answer {
+    pub rows: Vec<Row>,
+    /// How many rows it has changed, where it is none that only reads.
+    pub changed: u64,
+}
+
+/// Where a message of several statements stopped.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Which of the user's statements failed; none where it was one of our own.
+    pub at: Option<usize>,
+    pub error: DatabaseError,
+}
+
+impl From<DatabaseError> for Stopped {
+    fn from(error: DatabaseError) -> Self {
+        Self { at: None, error }
+    }
+}
 
 /// The answers of the statements that are done, and the error of the one after them. Rows are read of the first `read`
 /// statements: those of a user's statement may hold what this program cannot read, and nobody asks for them.

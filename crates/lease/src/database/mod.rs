@@ -28,6 +28,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use along::{Along, KeyIndex, TableKind};
+pub use answers::{Answer, Call, Stopped};
 pub use connecting::{Asks, ConnectOptions, Server, connect};
 pub use error::{DatabaseError, ErrorKind, INTERRUPTED};
 pub use heard::{Heard, Severity};
@@ -190,44 +191,6 @@ impl Row {
             Some(Value::Null) => Ok(None),
             _ => self.int(index).map(Some),
         }
-    }
-}
-
-/// One statement of our own, with `?` for each parameter.
-#[derive(Clone, Debug)]
-pub struct Call {
-    pub sql: String,
-    pub parameters: Vec<Value>,
-}
-
-impl Call {
-    pub fn new(sql: impl Into<String>, parameters: &[Value]) -> Self {
-        Self {
-            sql: sql.into(),
-            parameters: parameters.to_vec(),
-        }
-    }
-}
-
-/// What one [`Call`] has brought.
-#[derive(Debug, Default)]
-pub struct Answer {
-    pub rows: Vec<Row>,
-    /// How many rows it has changed, where it is none that only reads.
-    pub changed: u64,
-}
-
-/// Where a message of several statements stopped.
-#[derive(Debug)]
-pub struct Stopped {
-    /// Which of the user's statements failed; none where it was one of our own.
-    pub at: Option<usize>,
-    pub error: DatabaseError,
-}
-
-impl From<DatabaseError> for Stopped {
-    fn from(error: DatabaseError) -> Self {
-        Self { at: None, error }
     }
 }
 

@@ -50,7 +50,6 @@ use error::from_sqlx;
 use limits::{IDLE_LIMIT, NO_IDLE_LIMIT};
 use prepared::Modes;
 use quoted::literal;
-use stored::stores_code;
 use values::{bound, decode};
 
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
@@ -337,31 +336,11 @@ impl Connection for Mysql {
     }
 
     async fn run_alone(&mut self, sql: &str, limit: LockTimeout) -> Result<u64, DatabaseError> {
-        self.set_limits(limit).await?;
-        let mode = if stores_code(sql) {
-            self.take_servers_mode().await?;
-            None
-        } else {
-            self.take_scripts_mode().await?
-        };
-        self.untransactional = None;
-        let ran = self.run_heard(sql).await;
-        let mode = self.put_back(mode).await;
-        let limits = self.restore.take();
-        let restored = self.put_back(limits).await.and(mode);
-        let rows = ran?;
-        restored?;
-        Ok(rows)
+        self.run_committing(sql, limit).await
     }
 
     async fn run_own(&mut self, sql: &str, limit: LockTimeout) -> Result<(), DatabaseError> {
-        self.set_limits(limit).await?;
-        self.untransactional = None;
-        let ran = self.run_heard(sql).await;
-        let limits = self.restore.take();
-        let restored = self.put_back(limits).await;
-        ran?;
-        restored
+        self.run_own_committing(sql, limit).await
     }
 
     async fn count(&mut self, sql: &str) -> Result<i64, DatabaseError> {

@@ -2,7 +2,7 @@
 //! it: so that is the server's own.
 
 use super::Mysql;
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, LockTimeout};
 
 impl Mysql {
     /// Has a statement of the user's read as the server has it. Answers what puts the session back.
@@ -45,11 +45,49 @@ impl Mysql {
         let set = format!("SET SESSION sql_mode = '{}'", modes.servers);
         self.plain(&set).await.map(drop)
     }
+
+    /// Runs a statement of the user's that commits by itself.
+    pub(super) async fn run_committing(
+        &mut self,
+        sql: &str,
+        limit: LockTimeout,
+    ) -> Result<u64, DatabaseError> {
+        self.set_limits(limit).await?;
+        let mode = if stores_code(sql) {
+            self.take_servers_mode().await?;
+            None
+        } else {
+            self.take_scripts_mode().await?
+        };
+        self.untransactional = None;
+        let ran = self.run_heard(sql).await;
+        let mode = self.put_back(mode).await;
+        let limits = self.restore.take();
+        let restored = self.put_back(limits).await.and(mode);
+        let rows = ran?;
+        restored?;
+        Ok(rows)
+    }
+
+    /// Runs a statement of ours that commits by itself.
+    pub(super) async fn run_own_committing(
+        &mut self,
+        sql: &str,
+        limit: LockTimeout,
+    ) -> Result<(), DatabaseError> {
+        self.set_limits(limit).await?;
+        self.untransactional = None;
+        let ran = self.run_heard(sql).await;
+        let limits = self.restore.take();
+        let restored = self.put_back(limits).await;
+        ran?;
+        restored
+    }
 }
 
 /// Whether a statement makes a trigger, a routine, an event or a view. As mysqldump writes them, parts of it stand in
 /// comments that the server reads.
-pub(super) fn stores_code(sql: &str) -> bool {
+fn stores_code(sql: &str) -> bool {
     const CODE: &[&str] = &[
         "TRIGGER",
         "PROCEDURE",
