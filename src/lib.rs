@@ -16,10 +16,11 @@
 //! | [`coordinator`] | observe → decide → act → record, for one step at a time |
 //! | [`backfill`] | the batches of a backfill and their checkpoints |
 //! | [`lease`] | what an instance does: register, renew, stop itself in time |
-//! | [`fleet`] | sources of live instances, and their fusion into a snapshot |
+//! | [`fleet`] | what all sources say, put together into a snapshot |
+//! | [`project`] | `migrate.toml` and the migration directories |
+//! | [`source`] | sources of live instances: one file each, with its settings |
 //! | [`ledger`] | what is recorded in the user's database |
 //! | [`database`] | one file per database: connect, run statements, locks, catalogue, sessions |
-//! | [`project`] | `migrate.toml` and the migration directories |
 //! | [`planner`] | pure: search for the interleaved plan of schema steps and rollouts |
 //! | [`gate`] | pure: action + state + snapshot → verdict |
 //! | [`model`] | pure: versions, formats, row kinds, and the one invariant |
@@ -45,6 +46,7 @@ pub mod fleet;
 pub mod lease;
 pub mod project;
 pub mod rollout;
+pub mod source;
 
 pub use lease::{Lease, LeaseBuilder, LeaseBuilderExt, LeaseError};
 use phasegate_lease::{crash, process};

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::pattern::Pattern;
 use crate::database::{Connection, DatabaseError, Reach, Session, Whose};
 use crate::ledger::{Accounts, Ledger, LedgerError};
 use crate::model::{Live, SessionCheck, SessionRule, Snapshot, Unaccounted, Whereabouts};
 use crate::process::{Behind, End, behind};
-use crate::project::{Config, SourceConfig};
+use crate::project::Config;
+use crate::source::Pattern;
 
 /// Looks at the sessions, where the database lists them and the project does not forbid it.
 pub(super) async fn check(
@@ -186,16 +186,11 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 /// Whether the name of a session says that it is of a version that is known to be live.
 fn names_an_instance(config: &Config, live: &BTreeSet<Live>, session: &Session) -> bool {
-    let patterns = config
-        .fleet
-        .sources
-        .iter()
-        .filter_map(|source| match source {
-            SourceConfig::Sessions { pattern } => Some(pattern.as_str()),
-            _ => None,
-        });
-    patterns.chain(["{service}/{version}"]).any(|pattern| {
-        let Some(found) = Pattern::new(pattern).read(&session.application) else {
+    let usual = Pattern::new(Pattern::USUAL);
+    let others = config.fleet.others();
+    let patterns = others.filter_map(|named| named.source.session_names());
+    patterns.chain([&usual]).any(|pattern| {
+        let Some(found) = pattern.read(&session.application) else {
             return false;
         };
         let version = config.place(&found.service, &found.version).version;

@@ -1,91 +1,22 @@
-//! Sources of live instances, and their fusion into one snapshot.
-//!
-//! Adding a source is one file with a [`Source`] and one row in `source`.
+//! What all sources say at one moment, put together into one snapshot. The sources themselves are in [`crate::source`].
 
 mod accounts;
 mod across;
-mod command;
 mod image;
 mod named;
-mod pattern;
-mod sessions;
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
-use async_trait::async_trait;
+use futures_util::future::join_all;
 
-pub use command::read_lines;
-
-use crate::database::Connection;
+use crate::database::{Connection, Session};
 use crate::ledger::{Asker, LEASES, LeaseRules, Ledger, LedgerError, ServiceRules, View};
 use crate::model::{
     InstanceState, Label, Listed, LiveGroup, Snapshot, SourceReport, SourceStatus, tear,
 };
-use crate::project::{Config, ServiceConfig, SourceConfig};
-
-/// One instance, as a source names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instance {
-    pub service: String,
-    pub instance: String,
-    /// As the source calls it.
-    pub label: String,
-    pub state: InstanceState,
-    /// The image that it runs, where the source says that.
-    pub image: Option<String>,
-    /// How old the source's knowledge of it is, in milliseconds.
-    pub age_ms: u64,
-}
-
-/// What a source said.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Observation {
-    pub instances: Vec<Instance>,
-    /// What a reader should know about the answer.
-    pub notes: Vec<String>,
-}
-
-/// Why a source could not say anything that can be relied on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SourceFailure(pub String);
-
-/// Somewhere live instances are learnt from.
-#[async_trait]
-pub trait Source: Send {
-    /// Lists every live instance that the source knows of.
-    ///
-    /// # Errors
-    /// Whatever makes the list incomplete or doubtful: then there is no list.
-    async fn observe(
-        &mut self,
-        config: &Config,
-        connection: &mut dyn Connection,
-    ) -> Result<Observation, SourceFailure>;
-
-    /// How old what it says about an instance may be, in milliseconds.
-    fn max_age_ms(&self) -> u64 {
-        u64::MAX
-    }
-}
-
-/// The source behind a row of `[fleet] sources`; none for the leases, which are read together
-/// with the ledger.
-fn source(config: &SourceConfig) -> Option<Box<dyn Source>> {
-    match config {
-        SourceConfig::Leases => None,
-        SourceConfig::Command {
-            run,
-            timeout,
-            max_age,
-            env,
-            ..
-        } => Some(Box::new(command::Command::new(
-            run, *timeout, *max_age, env,
-        ))),
-        SourceConfig::Sessions { pattern } => Some(Box::new(sessions::Sessions::new(pattern))),
-    }
-}
+use crate::project::{Config, ServiceConfig};
+use crate::source::{Asked, Instance, Named, Observation, SourceFailure};
 
 /// How this project wants leases to be read.
 #[must_use]
@@ -118,26 +49,22 @@ pub async fn observe(config: &Config, view: &View, connection: &mut dyn Connecti
         ..Snapshot::default()
     };
     // An instance that registered is live, whether or not leases are among the named sources.
-    let leases_are_named = config.fleet.sources.contains(&SourceConfig::Leases);
-    if leases_are_named || !view.groups.is_empty() {
+    if config.fleet.names_leases() || !view.groups.is_empty() {
         snapshot.sources.push(view.lease_report());
     }
+    let answers = ask(config, connection).await;
     let mut looks = Vec::new();
-    for row in &config.fleet.sources {
-        let Some(mut source) = source(row) else {
-            continue;
-        };
-        let answer = source.observe(config, connection).await;
+    for (named, answer) in config.fleet.others().zip(answers) {
         if let Ok(observation) = &answer {
             let listed = observation.instances.iter().map(|instance| Listed {
-                source: row.name().to_owned(),
+                source: named.name.clone(),
                 service: instance.service.clone(),
                 label: instance.label.clone(),
                 instance: instance.instance.clone(),
             });
             snapshot.listed.extend(listed);
         }
-        looks.push(Look::of(row.name(), source.max_age_ms(), answer, config));
+        looks.push(Look::of(named, answer, config));
     }
     compare(&mut looks, config, &mut snapshot, connection).await;
     for look in looks {
@@ -175,6 +102,55 @@ fn told(config: &Config, snapshot: &Snapshot) -> Vec<(String, String)> {
         .collect()
 }
 
+/// How long after its own time a source is given up that does not see to that itself.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(5);
+
+/// Asks all sources at the same moment: what one cannot say in its time delays none of the others, and is a failure of its own.
+async fn ask(
+    config: &Config,
+    connection: &mut dyn Connection,
+) -> Vec<Result<Observation, SourceFailure>> {
+    let reads_sessions = |named: &Named| named.source.session_names().is_some();
+    // The database is asked once, by whoever has it, and only where somebody reads that.
+    let sessions = if config.fleet.others().any(reads_sessions) {
+        sessions(connection).await
+    } else {
+        Err("they were not asked for".to_owned())
+    };
+    let is_service = |name: &str| config.services.contains_key(name);
+    let asked = Asked {
+        is_service: &is_service,
+        sessions: sessions.as_ref().map(Vec::as_slice).map_err(String::as_str),
+        database_url: config.database_url.as_deref(),
+        interrupt: connection.interrupt(),
+    };
+    join_all(config.fleet.others().map(|named| in_time(named, asked))).await
+}
+
+async fn in_time(named: &Named, asked: Asked<'_>) -> Result<Observation, SourceFailure> {
+    let limit = named.source.timeout();
+    let answer = named.source.observe(&asked);
+    let answered = tokio::time::timeout(limit.saturating_add(GIVEN_UP_AFTER), answer).await;
+    answered.unwrap_or_else(|_| {
+        Err(SourceFailure(format!(
+            "no answer within {} s",
+            limit.as_secs_f64()
+        )))
+    })
+}
+
+async fn sessions(connection: &mut dyn Connection) -> Result<Vec<Session>, String> {
+    let capabilities = connection.capabilities();
+    if !capabilities.lists_sessions {
+        return Err(format!(
+            "{} cannot list its sessions; use the source `leases` or `command` there",
+            capabilities.dialect.name()
+        ));
+    }
+    let listed = connection.sessions().await;
+    listed.map_err(|error| error.to_string())
+}
+
 /// What one source has said, before its instances are put together.
 struct Look {
     report: SourceReport,
@@ -183,14 +159,10 @@ struct Look {
 }
 
 impl Look {
-    fn of(
-        name: &str,
-        max_age_ms: u64,
-        answer: Result<Observation, SourceFailure>,
-        config: &Config,
-    ) -> Self {
+    fn of(named: &Named, answer: Result<Observation, SourceFailure>, config: &Config) -> Self {
+        let max_age_ms = named.source.max_age_ms();
         let mut report = SourceReport {
-            name: name.to_owned(),
+            name: named.name.clone(),
             status: SourceStatus::Fresh,
             instances: 0,
             age_ms: 0,

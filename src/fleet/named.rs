@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::Instance;
 use crate::model::{InstanceState, Label};
+use crate::source::Instance;
 use crate::text::shown::shortened;
 
 /// A row of a source, and where its version lies.

@@ -20,7 +20,7 @@ use super::syntax;
 /// Its name in the project's root.
 pub const CONFIG_FILE: &str = "migrate.toml";
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// The one given from outside, or the one in the file.
     pub database_url: Option<String>,

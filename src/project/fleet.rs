@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::problem::{closest, listed};
-use super::reader::{Located, Table};
+use super::reader::Table;
 use super::source::Source;
 use crate::model::{LeaseConnection, SessionRule};
+use crate::source::{KINDS, Kind, Named, Place, Row};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct FleetConfig {
     /// How long an instance counts as live after it was last heard of.
     pub lease: Duration,
@@ -50,34 +50,35 @@ impl Default for FleetConfig {
 }
 
 impl FleetConfig {
+    /// The sources other than the leases.
+    pub fn others(&self) -> impl Iterator<Item = &Named> {
+        self.sources.iter().filter_map(|source| match source {
+            SourceConfig::Leases => None,
+            SourceConfig::Asked(named) => Some(named),
+        })
+    }
+
     /// What the sources other than the leases are called.
     #[must_use]
     pub fn other_sources(&self) -> Vec<String> {
-        let others = self
-            .sources
-            .iter()
-            .filter(|source| **source != SourceConfig::Leases);
-        others.map(|source| source.name().to_owned()).collect()
+        self.others().map(|named| named.name.clone()).collect()
+    }
+
+    /// Whether the leases are among the sources that the project names.
+    #[must_use]
+    pub fn names_leases(&self) -> bool {
+        let mut sources = self.sources.iter();
+        sources.any(|source| matches!(source, SourceConfig::Leases))
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A source that the project names.
+#[derive(Clone, Debug)]
 pub enum SourceConfig {
     /// What instances registered themselves, in the ledger.
     Leases,
-    /// A program that lists the live instances.
-    Command {
-        name: String,
-        /// The program and its arguments.
-        run: Vec<String>,
-        timeout: Duration,
-        /// What it says about an instance must not be older.
-        max_age: Duration,
-        /// Variables of the environment that lead into the database, which it is given all the same.
-        env: Vec<String>,
-    },
-    /// The names that database sessions have given themselves.
-    Sessions { pattern: String },
+    /// Any other: it is made once, with the project.
+    Asked(Named),
 }
 
 impl SourceConfig {
@@ -85,16 +86,15 @@ impl SourceConfig {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Leases => "leases",
-            Self::Command { name, .. } => name,
-            Self::Sessions { .. } => "sessions",
+            Self::Leases => LEASES,
+            Self::Asked(named) => &named.name,
         }
     }
 }
 
+const LEASES: &str = "leases";
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 const LONGEST_WAIT: Duration = Duration::from_hours(24 * 20);
-const DEFAULT_PATTERN: &str = "{service}/{version}";
 const SOURCES_EXAMPLE: &str = "sources = [{ kind = \"leases\" }]";
 const PLACES: &[(&str, &str)] = &[];
 
@@ -206,19 +206,15 @@ fn read_sources(source: &Source, tables: Vec<Table<'_>>) -> Vec<SourceConfig> {
     let mut sources: Vec<SourceConfig> = Vec::new();
     for table in tables {
         let span = table.span();
-        let Some(config) = read_source(source, table) else {
+        let Some((config, twice)) = read_source(source, table) else {
             continue;
         };
         if sources.iter().any(|other| other.name() == config.name()) {
-            let help = match config {
-                SourceConfig::Command { .. } => "give it a `name` of its own",
-                _ => "list it once",
-            };
             source.error(
                 "duplicate-source",
                 span,
                 format!("a second source is called `{}`", config.name()),
-                help,
+                twice,
             );
         } else {
             sources.push(config);
@@ -227,153 +223,75 @@ fn read_sources(source: &Source, tables: Vec<Table<'_>>) -> Vec<SourceConfig> {
     sources
 }
 
-fn read_source(source: &Source, mut table: Table<'_>) -> Option<SourceConfig> {
-    #[derive(Clone, Copy)]
-    enum Kind {
-        Leases,
-        Command,
-        Sessions,
-    }
-    const KINDS: &[(&str, Kind)] = &[
-        ("leases", Kind::Leases),
-        ("command", Kind::Command),
-        ("sessions", Kind::Sessions),
-    ];
+/// The source of a row, and what to do where another one has its name.
+fn read_source(source: &Source, mut table: Table<'_>) -> Option<(SourceConfig, &'static str)> {
     if !table.has("kind") {
         table.missing("kind", "{ kind = \"leases\" }");
         return None;
     }
-    let config = match table.choice("kind", KINDS)? {
-        Kind::Leases => Some(SourceConfig::Leases),
-        Kind::Command => read_command(source, &mut table),
-        Kind::Sessions => {
-            let pattern = table.string("pattern", &format!("pattern = \"{DEFAULT_PATTERN}\""));
-            let pattern = match pattern {
-                Some(pattern) => {
-                    check_pattern(source, &pattern);
-                    pattern.value
-                }
-                None => DEFAULT_PATTERN,
-            };
-            Some(SourceConfig::Sessions {
-                pattern: pattern.to_owned(),
-            })
+    let leases = [(LEASES, None)].into_iter();
+    let kinds: Vec<(&str, Option<&Kind>)> = leases
+        .chain(KINDS.iter().map(|kind| (kind.kind, Some(kind))))
+        .collect();
+    let read = match table.choice("kind", &kinds)? {
+        None => Some((SourceConfig::Leases, "list it once")),
+        Some(kind) => {
+            let named = (kind.read)(&mut SourceRow {
+                source,
+                table: &mut table,
+            });
+            named.map(|named| (SourceConfig::Asked(named), kind.twice))
         }
     };
     table.finish(PLACES);
-    config
+    read
 }
 
-fn read_command(source: &Source, table: &mut Table<'_>) -> Option<SourceConfig> {
-    const EXAMPLE: &str = "run = [\"./list-instances\"]";
-    let name = table.string("name", "name = \"nomad\"");
-    let timeout = table.duration("timeout", LONGEST_WAIT);
-    let max_age = table.duration("max_age", LONGEST);
-    let env = super::rollout::read_env(source, table);
-    if !table.has("run") {
-        table.missing("run", EXAMPLE);
+/// A row of `sources`, for the reader of its kind.
+struct SourceRow<'r, 's> {
+    source: &'r Source,
+    table: &'r mut Table<'s>,
+}
+
+impl Row for SourceRow<'_, '_> {
+    fn has(&self, key: &str) -> bool {
+        self.table.has(key)
     }
-    let run: Vec<String> = table
-        .strings("run", EXAMPLE)?
-        .into_iter()
-        .map(|part| part.value.to_owned())
-        .collect();
-    let Some(program) = run.first() else {
-        let span = table.key_span("run").unwrap_or_else(|| table.span());
-        let help = format!("write for example `{EXAMPLE}`");
-        source.error("empty-value", span, "`run` names no program", help);
-        return None;
-    };
-    let file_name = program.rsplit(['/', '\\']).next().unwrap_or(program);
-    Some(SourceConfig::Command {
-        name: name.map_or(file_name, |name| name.value).to_owned(),
-        timeout: timeout.map_or(Duration::from_secs(10), |timeout| timeout.value),
-        max_age: max_age.map_or(Duration::from_mins(1), |max_age| max_age.value),
-        run,
-        env,
-    })
-}
 
-/// A pattern takes a session's name apart: free text around `{service}`, `{version}`, `{instance}`.
-fn check_pattern(source: &Source, pattern: &Located<&str>) {
-    if let Err((message, help)) = pattern_parts(pattern.value) {
-        source.error("bad-pattern", pattern.span.clone(), message, help);
+    fn text(&mut self, key: &'static str, example: &str) -> Option<String> {
+        let text = self.table.string(key, example)?;
+        Some(text.value.to_owned())
     }
-}
 
-fn pattern_parts(pattern: &str) -> Result<(), (String, String)> {
-    const NAMES: [&str; 3] = ["service", "version", "instance"];
-    let example = || format!("write for example \"{DEFAULT_PATTERN}\"");
-    let mut seen: Vec<&str> = Vec::new();
-    let mut rest = pattern;
-    while let Some((text, after)) = rest.split_once('{') {
-        let Some((name, following)) = after.split_once('}') else {
-            return Err((
-                "a `{` in this pattern is never closed".to_owned(),
-                example(),
-            ));
+    fn texts(&mut self, key: &'static str, example: &str) -> Option<Vec<String>> {
+        let texts = self.table.strings(key, example)?;
+        Some(
+            texts
+                .into_iter()
+                .map(|text| text.value.to_owned())
+                .collect(),
+        )
+    }
+
+    fn duration(&mut self, key: &'static str, longest: Duration) -> Option<Duration> {
+        let duration = self.table.duration(key, longest)?;
+        Some(duration.value)
+    }
+
+    fn variables(&mut self) -> Vec<String> {
+        super::rollout::read_env(self.source, self.table)
+    }
+
+    fn missing(&self, key: &'static str, example: &str) {
+        self.table.missing(key, example);
+    }
+
+    fn refuse(&self, place: Place, code: &'static str, message: String, help: String) {
+        let span = match place {
+            Place::Key(key) => self.table.key_span(key),
+            Place::Value(key) => self.table.value_span(key),
         };
-        if text.contains('}') {
-            break;
-        }
-        if !NAMES.contains(&name) {
-            let help = match closest(name, NAMES) {
-                Some(guess) => format!("did you mean `{{{guess}}}`?"),
-                None => format!("the names are {}", listed(NAMES)),
-            };
-            return Err((format!("this pattern cannot find out `{{{name}}}`"), help));
-        }
-        if seen.contains(&name) {
-            let message = format!("`{{{name}}}` stands twice in this pattern");
-            return Err((message, example()));
-        }
-        if text.is_empty() && !seen.is_empty() {
-            let message = format!("nothing separates `{{{name}}}` from what is before it");
-            return Err((message, example()));
-        }
-        seen.push(name);
-        rest = following;
-    }
-    if rest.contains('}') {
-        return Err((
-            "a `}` in this pattern was never opened".to_owned(),
-            example(),
-        ));
-    }
-    for name in ["service", "version"] {
-        if !seen.contains(&name) {
-            return Err((format!("this pattern has no `{{{name}}}`"), example()));
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_take_a_name_apart_in_one_way_only() {
-        for pattern in [
-            DEFAULT_PATTERN,
-            "{service}@{version}#{instance}",
-            "shop:{version}-{service} (pool)",
-        ] {
-            assert_eq!(pattern_parts(pattern), Ok(()), "{pattern}");
-        }
-        for (pattern, reason) in [
-            ("", "no `{service}`"),
-            ("{service}", "no `{version}`"),
-            ("{service}{version}", "separates"),
-            ("{service}/{version}/{service}", "twice"),
-            ("{service}/{versoin}", "find out"),
-            ("{service}/{version", "never closed"),
-            ("service}/{version}", "never opened"),
-            ("{service}/{version}}", "never opened"),
-            ("{ser{vice}/{version}", "find out"),
-        ] {
-            let (message, _) = pattern_parts(pattern).unwrap_err();
-            assert!(message.contains(reason), "{pattern}: {message}");
-        }
+        let span = span.unwrap_or_else(|| self.table.span());
+        self.source.error(code, span, message, help);
     }
 }

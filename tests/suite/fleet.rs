@@ -283,6 +283,49 @@ scenario!(
 );
 
 scenario!(
+    fn sources_are_asked_together(db: Db) {
+        // Each waits for the other to have been asked.
+        let waits = |own: &str, other: &str| {
+            format!(
+                "{{ kind = \"command\", name = \"{own}\", timeout = \"1m\", \
+                 run = [\"sh\", \"-c\", \"touch {own}; until test -e {other}; do sleep 0.05; done; cat {own}.jsonl\"] }}"
+            )
+        };
+        let shop = Shop::with_config(
+            db,
+            &format!(
+                "[fleet]\nsources = [{}, {{ kind = \"command\", name = \"slow\", timeout = \"300ms\", run = [\"sleep\", \"60\"] }}, {}]\n\
+                 [services.web]\n",
+                waits("one", "other"),
+                waits("other", "one"),
+            ),
+        );
+        for (source, version) in [("one", "1.0.0"), ("other", "1.1.0")] {
+            let line = format!(
+                "{{\"service\":\"web\",\"instance\":\"{source}-1\",\"version\":\"{version}\"}}\n"
+            );
+            shop.project.file(&format!("{source}.jsonl"), &line);
+        }
+        // What one cannot say is a failure of its own, in the order in which they are named.
+        let fleet = shop.json(&["fleet"], 12);
+        let sources: Vec<String> = fleet["sources"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|source| format!("{} {}", source["name"], source["status"]).replace('"', ""))
+            .collect();
+        assert_eq!(sources, ["one fresh", "slow failed", "other fresh"]);
+        let versions: Vec<&str> = fleet["fleet"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|group| group["version"].as_str())
+            .collect();
+        assert_eq!(versions, ["1.0.0", "1.1.0"]);
+    }
+);
+
+scenario!(
     fn an_empty_list_is_an_empty_fleet(db: Db) {
         let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 2\n");
         shop.fleet(&[("web", "a", "1.0.0"), ("web", "b", "1.0.0")]);

@@ -275,7 +275,7 @@ fn statements_of_both_dialects() {
 fn lines_of_the_command_source() {
     fuzz("list", |text| {
         let now = "2026-01-05T10:00:00Z".parse().expect("a time");
-        let read = phasegate::fleet::read_lines(text, now, |name| name == "web");
+        let read = phasegate::source::read_lines(text, now, |name| name == "web");
         if let Ok(instances) = read {
             assert!(
                 instances

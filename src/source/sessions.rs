@@ -2,49 +2,52 @@
 //! registered. An instance without an open connection is not seen.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::pattern::Pattern;
-use super::{Instance, Observation, Source, SourceFailure};
-use crate::database::{Connection, Reach, Whose};
+use super::{
+    Asked, Instance, Kind, Named, Observation, Pattern, Place, Row, Source, SourceFailure,
+};
+use crate::database::{Reach, Whose};
 use crate::model::InstanceState;
-use crate::project::Config;
 
-pub(super) struct Sessions {
+pub(super) const KIND: Kind = Kind {
+    kind: "sessions",
+    read: made,
+    twice: "list it once",
+};
+
+#[derive(Debug)]
+struct Sessions {
     pattern: Pattern,
     text: String,
 }
 
-impl Sessions {
-    pub(super) fn new(pattern: &str) -> Self {
-        Self {
-            pattern: Pattern::new(pattern),
-            text: pattern.to_owned(),
-        }
+fn made(row: &mut dyn Row) -> Option<Named> {
+    let pattern = row.text("pattern", &format!("pattern = \"{}\"", Pattern::USUAL));
+    let pattern = pattern.unwrap_or_else(|| Pattern::USUAL.to_owned());
+    if let Err((message, help)) = Pattern::check(&pattern) {
+        row.refuse(Place::Value("pattern"), "bad-pattern", message, help);
     }
+    Some(Named {
+        name: "sessions".to_owned(),
+        source: Arc::new(Sessions {
+            pattern: Pattern::new(&pattern),
+            text: pattern,
+        }),
+    })
 }
 
 #[async_trait]
 impl Source for Sessions {
-    async fn observe(
-        &mut self,
-        config: &Config,
-        connection: &mut dyn Connection,
-    ) -> Result<Observation, SourceFailure> {
-        let capabilities = connection.capabilities();
-        if !capabilities.lists_sessions {
-            return Err(SourceFailure(format!(
-                "{} cannot list its sessions; use the source `leases` or `command` there",
-                capabilities.dialect.name()
-            )));
-        }
-        let sessions = connection
-            .sessions()
-            .await
-            .map_err(|error| SourceFailure(error.to_string()))?;
+    async fn observe(&self, asked: &Asked<'_>) -> Result<Observation, SourceFailure> {
+        let sessions = asked
+            .sessions
+            .map_err(|why| SourceFailure(why.to_owned()))?;
         let mut instances = BTreeMap::new();
-        let mut others = BTreeMap::<String, u64>::new();
+        let mut others = BTreeMap::<&str, u64>::new();
         for session in sessions {
             // Whoever is in another database is hardly one of this project; if it is, no step goes past it unaccounted for.
             let is_elsewhere = |database: &Option<String>| database.is_some();
@@ -59,10 +62,10 @@ impl Source for Sessions {
             let found = self
                 .pattern
                 .read(&session.application)
-                .filter(|found| config.services.contains_key(&found.service));
+                .filter(|found| (asked.is_service)(&found.service));
             let Some(found) = found else {
                 if session.whose == Whose::Others {
-                    *others.entry(session.application).or_default() += 1;
+                    *others.entry(&session.application).or_default() += 1;
                 }
                 continue;
             };
@@ -105,6 +108,15 @@ impl Source for Sessions {
             instances: instances.into_values().collect(),
             notes,
         })
+    }
+
+    /// The server answers for it.
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+
+    fn session_names(&self) -> Option<&Pattern> {
+        Some(&self.pattern)
     }
 }
 

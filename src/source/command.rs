@@ -1,6 +1,7 @@
 //! A program that prints the live instances, one JSON object a line.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,12 +10,12 @@ use rustix::process::Signal;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{Instance, Observation, Source, SourceFailure};
-use crate::database::Connection;
-use crate::interrupt::Interrupt;
+use super::{
+    Asked, Instance, Kind, LONGEST, LONGEST_WAIT, Named, Observation, Place, Row, Source,
+    SourceFailure,
+};
 use crate::model::InstanceState;
 use crate::process::without_credentials;
-use crate::project::Config;
 use crate::text::secret;
 use crate::text::shown::shortened;
 
@@ -29,36 +30,62 @@ const LONGEST_NAME: usize = 255;
 /// Characters of what it says about its failure.
 const LONGEST_REASON: usize = 500;
 
-pub(super) struct Command {
+pub(super) const KIND: Kind = Kind {
+    kind: "command",
+    read: made,
+    twice: "give it a `name` of its own",
+};
+
+#[derive(Debug)]
+struct Command {
+    /// The program and its arguments.
     run: Vec<String>,
     timeout: Duration,
+    /// What it says about an instance must not be older.
     max_age: Duration,
     /// What of the environment that leads into the database it is given.
     env: Vec<String>,
 }
 
-impl Command {
-    pub(super) fn new(
-        run: &[String],
-        timeout: Duration,
-        max_age: Duration,
-        env: &[String],
-    ) -> Self {
-        Self {
-            run: run.to_vec(),
-            timeout,
-            max_age,
-            env: env.to_vec(),
-        }
+fn made(row: &mut dyn Row) -> Option<Named> {
+    const EXAMPLE: &str = "run = [\"./list-instances\"]";
+    let name = row.text("name", "name = \"nomad\"");
+    let timeout = row.duration("timeout", LONGEST_WAIT);
+    let max_age = row.duration("max_age", LONGEST);
+    let env = row.variables();
+    if !row.has("run") {
+        row.missing("run", EXAMPLE);
     }
+    let run = row.texts("run", EXAMPLE)?;
+    let Some(program) = run.first() else {
+        row.refuse(
+            Place::Key("run"),
+            "empty-value",
+            "`run` names no program".to_owned(),
+            format!("write for example `{EXAMPLE}`"),
+        );
+        return None;
+    };
+    let file_name = program.rsplit(['/', '\\']).next().unwrap_or(program);
+    Some(Named {
+        name: name.unwrap_or_else(|| file_name.to_owned()),
+        source: Arc::new(Command {
+            timeout: timeout.unwrap_or(Duration::from_secs(10)),
+            max_age: max_age.unwrap_or(Duration::from_mins(1)),
+            run,
+            env,
+        }),
+    })
+}
 
-    async fn output(&self, config: &Config, interrupt: Interrupt) -> Result<String, SourceFailure> {
+impl Command {
+    async fn output(&self, asked: &Asked<'_>) -> Result<String, SourceFailure> {
         let Some((program, arguments)) = self.run.split_first() else {
             return Err(SourceFailure("`run` is empty".into()));
         };
         let mut command = std::process::Command::new(program);
         command.args(arguments);
-        without_credentials(&mut command, &self.env, config.database_url.as_deref());
+        without_credentials(&mut command, &self.env, asked.database_url);
         let mut child = tokio::process::Command::from(command)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -79,7 +106,7 @@ impl Command {
                 "did not finish within {} s",
                 self.timeout.as_secs_f64()
             )),
-            () = interrupt.due() => Err("was not waited for: interrupted".to_owned()),
+            () = asked.interrupt.due() => Err("was not waited for: interrupted".to_owned()),
         };
         let (stdout, stderr, status) = match finished {
             Ok(finished) => finished,
@@ -220,19 +247,17 @@ pub fn read_lines(
 
 #[async_trait]
 impl Source for Command {
-    async fn observe(
-        &mut self,
-        config: &Config,
-        connection: &mut dyn Connection,
-    ) -> Result<Observation, SourceFailure> {
-        let text = self.output(config, connection.interrupt()).await?;
-        let instances = read_lines(&text, Timestamp::now(), |name| {
-            config.services.contains_key(name)
-        })?;
+    async fn observe(&self, asked: &Asked<'_>) -> Result<Observation, SourceFailure> {
+        let text = self.output(asked).await?;
+        let instances = read_lines(&text, Timestamp::now(), asked.is_service)?;
         Ok(Observation {
             instances,
             notes: Vec::new(),
         })
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     fn max_age_ms(&self) -> u64 {

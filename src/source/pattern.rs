@@ -2,7 +2,7 @@
 
 /// A pattern of fixed text and the three places that are read out of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub struct Pattern {
     parts: Vec<Part>,
 }
 
@@ -14,15 +14,67 @@ enum Part {
 
 /// What a name says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
+pub struct Found {
     pub service: String,
     pub version: String,
     pub instance: Option<String>,
 }
 
 impl Pattern {
+    /// How sessions are named unless the project says otherwise.
+    pub const USUAL: &str = "{service}/{version}";
+
+    /// Whether a pattern takes a name apart in one way only; else what is wrong with it, and what to write.
+    ///
+    /// # Errors
+    /// Both of these.
+    pub(super) fn check(pattern: &str) -> Result<(), (String, String)> {
+        const NAMES: [&str; 3] = ["service", "version", "instance"];
+        let example = || format!("write for example \"{}\"", Self::USUAL);
+        let mut seen: Vec<&str> = Vec::new();
+        let mut rest = pattern;
+        while let Some((text, after)) = rest.split_once('{') {
+            let Some((name, following)) = after.split_once('}') else {
+                return Err((
+                    "a `{` in this pattern is never closed".to_owned(),
+                    example(),
+                ));
+            };
+            if text.contains('}') {
+                break;
+            }
+            if !NAMES.contains(&name) {
+                let help = format!("the names are {}", NAMES.join(", "));
+                return Err((format!("this pattern cannot find out `{{{name}}}`"), help));
+            }
+            if seen.contains(&name) {
+                let message = format!("`{{{name}}}` stands twice in this pattern");
+                return Err((message, example()));
+            }
+            if text.is_empty() && !seen.is_empty() {
+                let message = format!("nothing separates `{{{name}}}` from what is before it");
+                return Err((message, example()));
+            }
+            seen.push(name);
+            rest = following;
+        }
+        if rest.contains('}') {
+            return Err((
+                "a `}` in this pattern was never opened".to_owned(),
+                example(),
+            ));
+        }
+        for name in ["service", "version"] {
+            if !seen.contains(&name) {
+                return Err((format!("this pattern has no `{{{name}}}`"), example()));
+            }
+        }
+        Ok(())
+    }
+
     /// Reads a pattern; what is not one of the three places is fixed text.
-    pub(super) fn new(text: &str) -> Self {
+    #[must_use]
+    pub fn new(text: &str) -> Self {
         let mut parts = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
@@ -45,7 +97,8 @@ impl Pattern {
     }
 
     /// What `name` says, if it follows the pattern: a place ends where the text after it begins.
-    pub(super) fn read(&self, name: &str) -> Option<Found> {
+    #[must_use]
+    pub fn read(&self, name: &str) -> Option<Found> {
         let mut found = Found::default();
         let mut rest = name;
         let mut parts = self.parts.iter().peekable();
@@ -111,5 +164,30 @@ mod tests {
             read("{service}-{version}", "wéb-1.0.0"),
             some("wéb", "1.0.0", None)
         );
+    }
+
+    #[test]
+    fn patterns_take_a_name_apart_in_one_way_only() {
+        for pattern in [
+            Pattern::USUAL,
+            "{service}@{version}#{instance}",
+            "shop:{version}-{service} (pool)",
+        ] {
+            assert_eq!(Pattern::check(pattern), Ok(()), "{pattern}");
+        }
+        for (pattern, reason) in [
+            ("", "no `{service}`"),
+            ("{service}", "no `{version}`"),
+            ("{service}{version}", "separates"),
+            ("{service}/{version}/{service}", "twice"),
+            ("{service}/{versoin}", "find out"),
+            ("{service}/{version", "never closed"),
+            ("service}/{version}", "never opened"),
+            ("{service}/{version}}", "never opened"),
+            ("{ser{vice}/{version}", "find out"),
+        ] {
+            let (message, _) = Pattern::check(pattern).unwrap_err();
+            assert!(message.contains(reason), "{pattern}: {message}");
+        }
     }
 }
