@@ -109,11 +109,8 @@ impl BackfillError {
 
     /// Whether another attempt at the same batch may succeed.
     fn is_worth_retrying(&self) -> bool {
-        self.database().is_some_and(|error| {
-            matches!(
-                error.kind,
-                ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Conflict
-            )
-        })
+        // The next attempt at it is smaller, and so takes less time.
+        self.database()
+            .is_some_and(|error| error.is_contention() || error.kind == ErrorKind::Timeout)
     }
 }

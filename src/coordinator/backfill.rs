@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::change::{Move, WayBack, move_to};
 use super::fence::{FromInside, RecheckRules};
 use super::in_ledger::End;
-use super::lock::{Retry, is_of_a_lock};
+use super::lock::Retry;
 use super::outage::Tally;
 use super::script::{Recheck as _, seen_elsewhere};
 use super::session::{Coordinator, Options};
@@ -113,7 +113,7 @@ impl Coordinator<'_> {
         let warnings = loop {
             let looked = engine.look_at_key(self.connection.as_mut()).await;
             match looked {
-                Err(BackfillError::Database(error)) if is_of_a_lock(&error) => {
+                Err(BackfillError::Database(error)) if error.is_contention() => {
                     if retry.pause(self.options.report).await.is_err() {
                         return Err(error.into());
                     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::error::held_by;
-use super::lock::{Retry, is_of_a_lock};
+use super::lock::Retry;
 use super::past_return::past_return;
 use super::reading::refuse_misread;
 use super::session::Coordinator;
@@ -37,7 +37,7 @@ impl Coordinator<'_> {
             let facts = measure(migration, view, evidence, &mut ledger).await;
             ledger.rollback().await?;
             match facts {
-                Err(CoordinatorError::Database(mut error)) if is_of_a_lock(&error) => {
+                Err(CoordinatorError::Database(mut error)) if error.is_contention() => {
                     let paused = retry.pause(self.options.report).await;
                     if let Err((_, holders)) = paused {
                         error.message.push_str(&held_by(&holders));

@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use super::CoordinatorError;
-use super::lock::{Failed, LockWatch, Retry, is_of_a_lock};
+use super::lock::{Failed, LockWatch, Retry};
 use super::one_by_one::{ask_again, of_recheck};
 use super::said::{keep, placed};
 use super::script::{Recheck, Run, progress, record};
@@ -72,7 +72,7 @@ impl Coordinator<'_> {
                     length = index - first;
                 }
                 Failed::At(index, error) => {
-                    if !is_of_a_lock(&error) {
+                    if !error.is_contention() {
                         self.tell_said(run.file);
                     }
                     self.said.truncate(before);

@@ -1,7 +1,7 @@
 //! A transaction on the ledger alone. Whoever holds its rows is waited for in small doses, and named.
 
 use super::CoordinatorError;
-use super::lock::{LockWatch, Retry, is_of_a_lock};
+use super::lock::{LockWatch, Retry};
 use super::session::Coordinator;
 use crate::database::LockTimeout;
 use crate::ledger::{Ledger, LedgerError};
@@ -33,7 +33,7 @@ impl Coordinator<'_> {
             let cause = match error {
                 CoordinatorError::Database(cause)
                 | CoordinatorError::Ledger(LedgerError::Database(cause))
-                    if is_of_a_lock(&cause) =>
+                    if cause.is_contention() =>
                 {
                     cause
                 }

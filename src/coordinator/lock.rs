@@ -32,7 +32,7 @@ impl From<LedgerError> for Failed {
         match error {
             // The ledger's rows are waited for under the same limit as the script's tables, and a
             // burst of starting instances may hold them: the whole script is tried again.
-            LedgerError::Database(error) if is_of_a_lock(&error) => Self::At(0, error),
+            LedgerError::Database(error) if error.is_contention() => Self::At(0, error),
             error => Self::Otherwise(error.into()),
         }
     }
@@ -108,7 +108,7 @@ impl Retry {
         if error.kind == ErrorKind::Interrupted {
             return Err(error.into());
         }
-        if !is_of_a_lock(&error) {
+        if !error.is_contention() {
             let help = match file.script.mode {
                 _ if error.kind == ErrorKind::Timeout => TIME_LIMIT,
                 _ if error.kind == ErrorKind::HiddenRows => error.help().unwrap_or_default(),
@@ -148,7 +148,7 @@ impl Retry {
         error: LedgerError,
     ) -> Result<(), CoordinatorError> {
         let cause = match error {
-            LedgerError::Database(error) if is_of_a_lock(&error) => Box::new(error),
+            LedgerError::Database(error) if error.is_contention() => Box::new(error),
             error => return Err(error.into()),
         };
         let paused = self.pause(report).await;
@@ -194,12 +194,6 @@ pub(super) const TIME_LIMIT: &str = "nobody holds a lock: the statement was canc
      that the script sets for itself, that stands at a function which it calls, or, behind a pooler, that of the role \
      (`SHOW statement_timeout`; `ALTER ROLE … SET statement_timeout = 0`, or connect past the pooler). Raise it and run the \
      same command again";
-
-/// Whether it may go away when others have ended what they are doing. A statement that took too long may not: it would
-/// take as long again.
-pub(super) fn is_of_a_lock(error: &DatabaseError) -> bool {
-    matches!(error.kind, ErrorKind::Locked | ErrorKind::Conflict)
-}
 
 /// How soon it is said whom a statement waits for, and how often then.
 const FIRST_TOLD: Duration = Duration::from_secs(4);

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::change::{Move, move_to, record_move};
 use super::gap::{after_script, before_script};
 use super::guard::Guard;
-use super::lock::{Failed, LockWatch, Retry, is_of_a_lock};
+use super::lock::{Failed, LockWatch, Retry};
 use super::said;
 use super::session::Coordinator;
 use super::sync::Owned;
@@ -125,7 +125,7 @@ impl Coordinator<'_> {
                 }
                 Err(Failed::At(index, error)) => {
                     // What was said before it may tell why.
-                    if !is_of_a_lock(&error) {
+                    if !error.is_contention() {
                         self.tell_said(run.file);
                     }
                     retry

@@ -153,6 +153,13 @@ impl DatabaseError {
         target.is_some_and(|target| target.starts_with("sqlite:"))
     }
 
+    /// Whether it may go away when other sessions have ended what they are doing. A statement that took too long may not: it
+    /// would take as long again.
+    #[must_use]
+    pub const fn is_contention(&self) -> bool {
+        matches!(self.kind, ErrorKind::Locked | ErrorKind::Conflict)
+    }
+
     /// Whether trying again may help without anybody doing anything.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
