@@ -16,6 +16,8 @@ use crate::sql::{Attached, Effect, How, Inventory, Left, Lost, Texts};
 
 const FORESEEN: &str = "the statement was not run, nor was any before it in this run, because each is committed at once. Mend \
      the file and run the same command again";
+const NOT_SWAPPED: &str = "the statement was not run; those before it are done and recorded. Give the copy by hand what it lacks, \
+     or mend the statements that are left, then run the same command again";
 const LOST: &str = "the statements of this file have run, and the phase is not recorded. Put the trigger back, then run the \
      same command again";
 
@@ -26,6 +28,8 @@ pub(super) struct Guard<'f> {
     owned: &'f [Owned],
     /// None where the script only adds.
     before: Option<Inventory>,
+    /// How many rows the tables have in whose place copies come, where nobody vouches for what fills these.
+    rows: Vec<(String, i64)>,
 }
 
 /// What the script would lose, and at which of its statements.
@@ -63,7 +67,52 @@ impl<'f> Guard<'f> {
             file,
             owned,
             before,
+            rows: Vec::new(),
         })
+    }
+
+    /// Counts the rows that a copy has to have as well, in the transaction in which it is made.
+    pub async fn count_rows(
+        &mut self,
+        connection: &mut dyn Connection,
+    ) -> Result<(), DatabaseError> {
+        let Some(before) = &self.before else {
+            return Ok(());
+        };
+        let fills = |index: &usize| self.file.script.may_fill(*index);
+        if self.file.vouched.iter().any(fills) {
+            return Ok(());
+        }
+        for table in before.copied(&self.file.script) {
+            let counted = connection
+                .count(&format!("SELECT count(*) FROM {table}"))
+                .await?;
+            self.rows.push((table, counted));
+        }
+        Ok(())
+    }
+
+    /// A copy that has fewer rows than what it has taken the place of.
+    async fn fewer_rows(
+        &self,
+        connection: &mut dyn Connection,
+    ) -> Result<Option<DatabaseError>, DatabaseError> {
+        for (table, before) in &self.rows {
+            let now = connection
+                .count(&format!("SELECT count(*) FROM {table}"))
+                .await?;
+            if now < *before {
+                return Ok(Some(DatabaseError::new(
+                    ErrorKind::Statement,
+                    format!(
+                        "the table that takes the place of {table} has {now} rows, and that had {before}: what was not copied would be \
+                         lost. Copy all of them; or, if they are meant to go, vouch for the statement that fills the copy with `allow` \
+                         in migration.toml. If somebody has deleted rows meanwhile, run the same command again"
+                    ),
+                )));
+            }
+        }
+        Ok(None)
     }
 
     /// In a transaction of its own, for a script whose statements are committed one by one.
@@ -182,6 +231,9 @@ impl<'f> Guard<'f> {
         if !left_off.is_empty() {
             return Ok(Checked::lost(last, of_a_copy(&left_off)));
         }
+        if let Some(fewer) = self.fewer_rows(connection).await? {
+            return Ok(Checked::lost(last, fewer));
+        }
         for gone in before.gone(&after) {
             let index = script.statements.iter().position(|statement| {
                 statement.all_gone().any(|said| {
@@ -212,6 +264,32 @@ impl<'f> Guard<'f> {
             loss: None,
             along: along.collect(),
         })
+    }
+
+    /// Looks once more before the statement at `index`, where that puts a copy in the place of a table and is committed at once.
+    pub async fn before_statement(
+        &self,
+        connection: &mut dyn Connection,
+        index: usize,
+    ) -> Result<(), CoordinatorError> {
+        let is_swap = |before: &Inventory| before.may_be_swapped_at(&self.file.script, index);
+        if !self.before.as_ref().is_some_and(is_swap) {
+            return Ok(());
+        }
+        connection.begin(Access::Read).await?;
+        let now = connection.inventory().await;
+        connection.rollback().await?;
+        let now = now?;
+        let lacks = now.lacks(&self.file.script, index);
+        if lacks.is_empty() {
+            return Ok(());
+        }
+        Err(failure(
+            self.file,
+            index,
+            of_a_copy(&lacks),
+            NOT_SWAPPED.to_owned(),
+        ))
     }
 
     /// Looks again after statements that were committed one by one.

@@ -7,7 +7,7 @@ use super::catalogue::{self, Found};
 use super::change::move_to;
 use super::gap::{after_script, before_script};
 use super::in_ledger::End;
-use super::lock::{Failed, Retry, is_of_a_lock};
+use super::lock::{Failed, Retry};
 use super::said::{self, placed};
 use super::script::{Ran, Recheck, Run, check_unchanged, count, progress, record};
 use super::session::Coordinator;
@@ -62,6 +62,9 @@ impl Coordinator<'_> {
                 passed = group.end;
                 continue;
             }
+            guard
+                .before_statement(self.connection.as_mut(), index)
+                .await?;
             (self.options.report)(progress(run.file, index, statement));
             crate::crash::point(&format!("{}.statement", run.step.name()));
             let one = One {
@@ -164,7 +167,7 @@ impl Coordinator<'_> {
             self.hear_alone(one.run.file, one.index);
             match ran {
                 Ok(_) => return Ok(()),
-                Err(error) if is_of_a_lock(&error) => {
+                Err(error) if error.is_contention() => {
                     let again = retry
                         .after(self.options.report, one.run.file, one.index, error)
                         .await;

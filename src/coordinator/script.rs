@@ -174,8 +174,11 @@ impl Coordinator<'_> {
         let missed = before_script(project, script, &mut ledger).await?;
         let guard = if script.may_take() {
             let connection = ledger.connection().await?;
-            let looked = Guard::look(connection, run.file, owned).await;
-            Some(looked.map_err(|error| Failed::At(0, error))?)
+            let at_first = |error| Failed::At(0, error);
+            let looked = Guard::look(&mut *connection, run.file, owned).await;
+            let mut guard = looked.map_err(at_first)?;
+            guard.count_rows(connection).await.map_err(at_first)?;
+            Some(guard)
         } else {
             None
         };

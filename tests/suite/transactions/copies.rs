@@ -308,3 +308,124 @@ fn defaults_and_unique_indexes_are_made_for_the_copy_too() {
         }
     }
 }
+
+fn new_accounts(columns: &str) -> Shop {
+    let shop = Shop::new(Db::on("mysql"));
+    shop.db.execute(&format!(
+        "CREATE TABLE accounts ({columns}, UNIQUE accounts_mail (mail)); INSERT INTO accounts (mail) VALUES ('a'), ('b')"
+    ));
+    shop
+}
+
+/// Statement by statement there is no way back, so it is said before the copy takes the place.
+#[test]
+fn a_copy_on_mysql_has_what_keeps_and_fills_its_rows() {
+    const COPY: &str = "INSERT INTO accounts_new (id, mail, state, seen) SELECT id, mail, state, seen FROM accounts";
+    let columns = "id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, mail VARCHAR(100), state VARCHAR(10) DEFAULT 'new', \
+         seen TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP";
+    let run = |shop: &Shop, columns: &str, later: &str, code: i32| {
+        let script = format!(
+            "CREATE TABLE accounts_new {columns};\n{COPY};\nRENAME TABLE accounts TO accounts_old, accounts_new TO accounts;\n{later}"
+        );
+        let mut manifest = "description = \"A copy\"\n".to_owned();
+        let added = (!later.is_empty()).then_some("ALTER TABLE accounts ADD");
+        for statement in ["RENAME TABLE accounts TO"].into_iter().chain(added) {
+            manifest.push_str(&format!(
+                "[[expand.allow]]\nstatement = \"{statement}\"\nreason = \"a test\"\n"
+            ));
+        }
+        shop.project.migration(
+            "0001_swap",
+            &[("migration.toml", &manifest), ("expand.sql", &script)],
+        );
+        shop.run(&["expand"], code)
+    };
+    let unique = |columns: &str| format!("({columns}, UNIQUE (mail))");
+    for (copy, missed) in [
+        (format!("({columns})"), "its unique index (mail)"),
+        (
+            unique(&columns.replace(" AUTO_INCREMENT", "")),
+            "AUTO_INCREMENT of `id`",
+        ),
+        (
+            unique(&columns.replace(" DEFAULT 'new'", "")),
+            "the default of `state`",
+        ),
+        (
+            unique(&columns.replace(" ON UPDATE CURRENT_TIMESTAMP", "")),
+            "`seen` on update",
+        ),
+        (
+            format!("({columns}, UNIQUE (mail(10)))"),
+            "its unique index (mail)",
+        ),
+    ] {
+        let shop = new_accounts(columns);
+        let refused = run(&shop, &copy, "", 1);
+        assert!(said(&refused).contains(missed), "{missed}: {refused:?}");
+        let old = shop.db.value(
+            "SELECT count(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'accounts_old'",
+        );
+        assert_eq!(old, "0", "{missed}: it was swapped");
+    }
+    // The way out that is named: by hand, and the same command goes on.
+    let shop = new_accounts(columns);
+    run(&shop, &format!("({columns})"), "", 1);
+    shop.db
+        .execute("ALTER TABLE accounts_new ADD UNIQUE (mail)");
+    shop.run(&["expand"], 0);
+    // All of it, under whatever name, or what comes afterwards.
+    for (copy, later) in [
+        ("LIKE accounts".to_owned(), ""),
+        (
+            format!("({columns})"),
+            "ALTER TABLE accounts ADD UNIQUE accounts_mail (mail);\n",
+        ),
+        (format!("({columns}, UNIQUE another_name (mail))"), ""),
+    ] {
+        run(&new_accounts(columns), &copy, later, 0);
+    }
+}
+
+scenario!(
+    /// What no text shows: the view that the copy is filled from leaves rows out.
+    fn a_copy_has_all_rows_or_stays(db: Db) {
+        // Each statement is committed at once there.
+        if db.backend.name == "mysql" {
+            return;
+        }
+        let shop = Shop::new(db);
+        shop.db
+            .execute("CREATE VIEW users_seen AS SELECT * FROM users WHERE id < 4");
+        let swapped = |from: &str| {
+            let (make, own) = match shop.db.backend.name {
+                "postgres" => ("(LIKE users INCLUDING ALL)", SETVAL),
+                _ => ("(id INTEGER PRIMARY KEY, full_name TEXT)", ""),
+            };
+            let script = format!(
+                "CREATE TABLE users_new {make};\nINSERT INTO users_new (id, full_name) SELECT id, full_name FROM {from};\n\
+                 ALTER TABLE users RENAME TO users_old;\nALTER TABLE users_new RENAME TO users;\n{own}"
+            );
+            let mut manifest = "description = \"A copy of users\"\n".to_owned();
+            let renames = ["ALTER TABLE users RENAME TO users_old"];
+            let numbered = (!own.is_empty()).then_some(NUMBERED);
+            for statement in renames.into_iter().chain(numbered) {
+                manifest.push_str(&format!(
+                    "[[expand.allow]]\nstatement = \"{statement}\"\nreason = \"a test\"\n"
+                ));
+            }
+            shop.project.migration(
+                "0001_swap",
+                &[("migration.toml", &manifest), ("expand.sql", &script)],
+            );
+        };
+        swapped("users_seen");
+        let data = shop.data();
+        let refused = shop.project.migrate(&["expand"]);
+        assert_ne!(refused.code, 0, "{refused:?}");
+        assert_eq!(shop.data(), data);
+        swapped("users");
+        shop.run(&["expand"], 0);
+        assert_eq!(shop.db.value("SELECT count(*) FROM users"), "5");
+    }
+);

@@ -2,7 +2,7 @@
 //! unique indexes. A copy that takes the place of the table has none of it by itself.
 
 use super::super::lexeme::{self, Kind};
-use super::super::{ObjectKind, Script, Statement, Verb};
+use super::super::{Dialect, ObjectKind, Script, Statement, Verb};
 use super::{Attached, Inventory, Relation, RelationKind};
 
 impl Attached {
@@ -36,6 +36,43 @@ impl Script {
             .filter(|object| object.kind == ObjectKind::Table)
             .any(|object| !std::ptr::eq(object, taken) && is_given(object))
             .then_some(index)
+    }
+
+    /// The table that takes the place of this one, from the statement at `index` on.
+    fn copy_for(&self, index: usize, table: &str) -> Option<&str> {
+        let rest = self.statements.get(index..)?;
+        let mut objects = rest.iter().flat_map(Statement::objects);
+        let is_it = |object: &&super::Object| {
+            object.kind == ObjectKind::Table
+                && object.verb == Verb::Rename
+                && object
+                    .renamed_to
+                    .as_deref()
+                    .is_some_and(|to| self.dialect.may_be_same_name(to, table))
+        };
+        Some(objects.find(is_it)?.name.as_str())
+    }
+
+    /// Whether a statement behind the one at `index` may give the table of that name what belongs to `one`.
+    fn makes_later(&self, index: usize, one: &Attached) -> bool {
+        let mut later = self.statements.iter().skip(index + 1);
+        later.any(|statement| {
+            let says = |word: &str| super::says(self.dialect, &statement.text, word);
+            says(&one.table)
+                && one.columns.iter().all(|column| says(column))
+                && (says("alter") || says("create"))
+        })
+    }
+
+    /// Whether the statement at `index` may write rows.
+    #[must_use]
+    pub fn may_fill(&self, index: usize) -> bool {
+        let statement = self.statements.get(index);
+        statement.is_some_and(|statement| {
+            ["insert", "copy", "merge", "execute", "call", "do"]
+                .iter()
+                .any(|word| super::says(self.dialect, &statement.text, word))
+        })
     }
 
     fn copies_rows(&self) -> bool {
@@ -83,6 +120,69 @@ impl Inventory {
         let first = keys.first()?;
         let index = script.swaps(self, &first.table)?;
         (index >= from).then_some((index, keys))
+    }
+
+    /// The tables in whose place the script puts copies of their rows, each in the words of a query.
+    #[must_use]
+    pub fn copied(&self, script: &Script) -> Vec<String> {
+        if !script.copies_rows() {
+            return Vec::new();
+        }
+        let tables = self
+            .relations
+            .iter()
+            .filter(|one| one.kind == RelationKind::Table);
+        let swapped = tables.filter(|table| script.swaps(self, &table.name).is_some());
+        let quoted = |name: &str| match self.code.dialect {
+            Dialect::Mysql => format!("`{}`", name.replace('`', "``")),
+            Dialect::Postgres | Dialect::Sqlite => format!("\"{}\"", name.replace('"', "\"\"")),
+        };
+        let named = swapped.map(|table| match &table.schema {
+            Some(schema) => format!("{}.{}", quoted(schema), quoted(&table.name)),
+            None => quoted(&table.name),
+        });
+        named.collect()
+    }
+
+    /// Whether the statement at `index` takes a table away in whose place another comes.
+    #[must_use]
+    pub fn may_be_swapped_at(&self, script: &Script, index: usize) -> bool {
+        let mut tables = self
+            .relations
+            .iter()
+            .filter(|one| one.kind == RelationKind::Table);
+        tables.any(|table| script.swaps(self, &table.name) == Some(index))
+    }
+
+    /// What a copy that the statement at `index` puts in the place of a table does not have of what that has now, unless the script
+    /// takes it away by name. For what is committed statement by statement: afterwards it would be too late.
+    #[must_use]
+    pub fn lacks(&self, script: &Script, index: usize) -> Vec<&Attached> {
+        let dialect = self.code.dialect;
+        let is_table = |relation: &&Relation| relation.kind == RelationKind::Table;
+        let mut missed = Vec::new();
+        for table in self.relations.iter().filter(is_table) {
+            if script.swaps(self, &table.name) != Some(index) {
+                continue;
+            }
+            let copy = script.copy_for(index, &table.name);
+            let Some(copy) = copy.and_then(|name| self.find(None, name)).filter(is_table) else {
+                continue;
+            };
+            let of = |name: &str| {
+                let name = name.to_owned();
+                self.attached.iter().filter(move |one| {
+                    one.with.is_none() && dialect.may_be_same_name(&one.table, &name)
+                })
+            };
+            missed.extend(of(&table.name).filter(|one| {
+                self.could_have(one, copy)
+                    && !script.makes_later(index, one)
+                    && !takes_away(script, one)
+                    && !of(&copy.name).any(|other| one.is_kept_by(other))
+            }));
+        }
+        missed
     }
 
     /// What is attached to tables that give their place to others, and could be to those.

@@ -35,6 +35,18 @@ const QUERIES: &[&str] = &[
      GROUP BY REFERENCED_TABLE_NAME, TABLE_NAME, CONSTRAINT_NAME",
     "SELECT CAST(COLUMN_NAME AS CHAR), CAST(TABLE_NAME AS CHAR), CAST(COLUMN_DEFAULT AS CHAR) FROM information_schema.COLUMNS \
      WHERE TABLE_SCHEMA = DATABASE() AND COLUMN_DEFAULT LIKE '%(%'",
+    // A part of a column is another index than the whole of it.
+    "SELECT CAST(TABLE_NAME AS CHAR), CAST(INDEX_NAME AS CHAR), \
+     CAST(GROUP_CONCAT(CONCAT(COLUMN_NAME, COALESCE(CONCAT('(', SUB_PART, ')'), '')) ORDER BY SEQ_IN_INDEX SEPARATOR ', ') AS CHAR), \
+     CAST(GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX SEPARATOR '\u{1f}') AS CHAR) \
+     FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 0 AND COLUMN_NAME IS NOT NULL \
+     GROUP BY TABLE_NAME, INDEX_NAME ORDER BY 1, 2",
+    // MariaDB writes NULL out where a column may be left out.
+    "SELECT CAST(TABLE_NAME AS CHAR), CAST(COLUMN_NAME AS CHAR), CAST(COALESCE(COLUMN_DEFAULT, '') AS CHAR), CAST(EXTRA AS CHAR), \
+     CASE WHEN COLUMN_DEFAULT IS NULL OR COLUMN_DEFAULT = 'NULL' THEN 0 ELSE 1 END \
+     FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() \
+     AND (COLUMN_DEFAULT <> 'NULL' OR EXTRA LIKE '%auto_increment%' OR EXTRA LIKE '%on update%') \
+     ORDER BY 1, ORDINAL_POSITION",
 ];
 
 impl Mysql {
@@ -107,7 +119,79 @@ impl Mysql {
                 ..dependent(&row, ObjectKind::Column, DEFAULT)?
             });
         }
+        for row in next() {
+            inventory.attached.push(unique(&row)?);
+        }
+        for row in next() {
+            inventory.attached.extend(of_column(&row)?);
+        }
         Ok(inventory)
+    }
+}
+
+/// What keeps rows apart.
+fn unique(row: &Row) -> Result<Attached, DatabaseError> {
+    let (table, name, on) = (row.text(0)?, row.text(1)?, row.text(2)?);
+    let (word, add) = match name {
+        "PRIMARY" => ("primary key", "PRIMARY KEY"),
+        _ => ("unique index", "UNIQUE"),
+    };
+    Ok(Attached {
+        what: format!("its {word} ({on})"),
+        columns: row.text(3)?.split(BETWEEN).map(ToOwned::to_owned).collect(),
+        again: format!("ALTER TABLE {table} ADD {add} ({on})"),
+        ..of_table(table, name)
+    })
+}
+
+/// What a column gets where a statement leaves it out.
+fn of_column(row: &Row) -> Result<Vec<Attached>, DatabaseError> {
+    let (table, column, default) = (row.text(0)?, row.text(1)?, row.text(2)?);
+    let extra = row.text(3)?.to_ascii_lowercase();
+    let attached = |what: String, detail: &str, again: String| Attached {
+        what,
+        detail: detail.to_owned(),
+        columns: vec![column.to_owned()],
+        again,
+        ..of_table(table, column)
+    };
+    let mut found = Vec::new();
+    if row.int(4)? != 0 {
+        found.push(attached(
+            format!("the default of `{column}`"),
+            default,
+            format!("ALTER TABLE {table} ALTER {column} SET DEFAULT {default}"),
+        ));
+    }
+    if extra.contains("auto_increment") {
+        found.push(attached(
+            format!("AUTO_INCREMENT of `{column}`"),
+            "",
+            format!("ALTER TABLE {table} MODIFY {column} … AUTO_INCREMENT"),
+        ));
+    }
+    if let Some(at) = extra.find("on update") {
+        let rule = extra.get(at..).unwrap_or_default();
+        found.push(attached(
+            format!("`{column}` {rule}"),
+            "",
+            format!("ALTER TABLE {table} MODIFY {column} … {rule}"),
+        ));
+    }
+    Ok(found)
+}
+
+fn of_table(table: &str, name: &str) -> Attached {
+    Attached {
+        schema: None,
+        table: table.to_owned(),
+        name: name.to_owned(),
+        what: String::new(),
+        detail: String::new(),
+        number: None,
+        with: None,
+        columns: Vec::new(),
+        again: String::new(),
     }
 }
 
