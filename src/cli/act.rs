@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::args::{BackfillArgs, ContractArgs, ExpandArgs, Global, ResolveArgs, RevertArgs, Using};
+use super::args::{BackfillArgs, ContractArgs, ExpandArgs, Global, RevertArgs, Using};
 use super::context::{Context, refuse_drift, say_unreleased};
 use super::failure::Failure;
 use super::out::{Out, note};
@@ -12,7 +12,7 @@ use super::outcome::{as_json, as_text};
 use super::progress::Reporter;
 use super::{json, text};
 use crate::coordinator::{
-    Answer, Coordinator, CoordinatorError, Options, Outcome, Progress, Purpose, Situation,
+    Coordinator, CoordinatorError, Options, Outcome, Progress, Purpose, Situation,
 };
 use crate::gate::{Decision, Flaw, Flawed, Verdict};
 use crate::model::{MigrationId, MigrationState, Phase, Step};
@@ -158,54 +158,6 @@ pub(super) async fn revert(args: &RevertArgs, global: &Global, out: &Out) -> Res
         in_use: InUse::Fails,
     };
     run(&context, task, global, out).await
-}
-
-pub(super) async fn resolve(args: &ResolveArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let Some(position) = args.step else {
-        let reason = args.reason.as_deref().unwrap_or_default();
-        return super::rows_repaired::run(&args.id, reason, global, out).await;
-    };
-    let context = Context::load(global, out)?;
-    let id = context.find(&args.id).await?;
-    let reporter = Reporter::new(global);
-    let report = |progress: Progress| reporter.show(&progress);
-    let options = Options {
-        project: &context.project,
-        target: &context.target,
-        purpose: Purpose::Act,
-        doing: format!("resolve {id}"),
-        accept_unknown: None,
-        wait: None,
-        pace: None,
-        report: &report,
-        interrupt: context.interrupt,
-    };
-    let mut coordinator = Coordinator::start(options).await?;
-    let answer = if args.applied {
-        Answer::Applied
-    } else {
-        Answer::NotApplied
-    };
-    let resolved = coordinator.resolve(&id, position, answer).await;
-    reporter.finish();
-    let head = say_unreleased(coordinator.finish().await, &context);
-    if !resolved? {
-        return Err(Failure::new(format!(
-            "no interrupted statement {position} of {id} waits for an answer"
-        ))
-        .help("`migrate log` shows which statements were begun and which are done"));
-    }
-    out.log_ends(head.as_ref(), global.quiet);
-    if out.is_json() {
-        out.json(
-            &json!({ "resolved": { "migration": id, "step": position, "applied": args.applied } }),
-        );
-    } else {
-        out.line(format!(
-            "recorded; run the command for {id} again, and it goes on from there"
-        ));
-    }
-    Ok(0)
 }
 
 /// The migrations that were named, or those that wait for the step.

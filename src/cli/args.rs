@@ -153,7 +153,7 @@ pub(super) enum Command {
     /// Undo the expand of a migration
     Revert(RevertArgs),
     /// Say what nobody else can tell: whether an interrupted statement took effect, or that rows were repaired
-    Resolve(ResolveArgs),
+    Resolve(super::resolve::ResolveArgs),
     /// Show what was applied of a migration beside what its files say now
     Show(ShowArgs),
     /// Record an applied file as it is now, where nothing but the record differs
@@ -416,36 +416,6 @@ pub(super) struct RevertArgs {
     pub waiting: Waiting,
     #[command(flatten)]
     pub overriding: Override,
-}
-
-#[derive(Args)]
-pub(super) struct ResolveArgs {
-    /// Its number or name
-    pub id: String,
-    /// The position of the statement in its file, from 1
-    #[arg(
-        long,
-        value_name = "N",
-        required_unless_present = "rows_repaired",
-        conflicts_with = "rows_repaired"
-    )]
-    pub step: Option<i64>,
-    /// It took effect
-    #[arg(
-        long,
-        conflicts_with_all = ["not_applied", "rows_repaired"],
-        required_unless_present_any = ["not_applied", "rows_repaired"]
-    )]
-    pub applied: bool,
-    /// It did not take effect
-    #[arg(long, conflicts_with = "rows_repaired")]
-    pub not_applied: bool,
-    /// Both formats of every row were compared, and agree
-    #[arg(long, requires = "reason")]
-    pub rows_repaired: bool,
-    /// How they were repaired; kept in the log
-    #[arg(long, value_name = "TEXT", requires = "rows_repaired")]
-    pub reason: Option<String>,
 }
 
 #[derive(Args)]

@@ -29,9 +29,11 @@ mod progress;
 mod recording;
 mod renumber;
 mod report;
+mod resolve;
 mod rollout;
 mod rows_repaired;
 mod scaffold;
+mod schemas_renamed;
 mod show;
 mod status;
 mod text;
@@ -262,7 +264,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Backfill(args) => runtime.block_on(act::backfill(args, global, out)),
         Command::Contract(args) => runtime.block_on(act::contract(args, global, out)),
         Command::Revert(args) => runtime.block_on(act::revert(args, global, out)),
-        Command::Resolve(args) => runtime.block_on(act::resolve(args, global, out)),
+        Command::Resolve(args) => runtime.block_on(resolve::run(args, global, out)),
         Command::Admit(args) => runtime.block_on(instance::admit(args, global, out)),
         Command::Agent(_) => runtime.block_on(instance::agent(agent, out)),
     }

@@ -35,6 +35,7 @@ mod revert;
 mod rows_repaired;
 mod said;
 mod same_script;
+mod schemas_renamed;
 mod script;
 mod session;
 mod steer;
@@ -56,6 +57,7 @@ pub use observe::{
 pub use repair::{Recorded, Repaired, present};
 pub use resume::Answer;
 pub use rows_repaired::RowsRepaired;
+pub use schemas_renamed::schemas_renamed;
 pub use script::Progress;
 pub use session::{Coordinator, Options};
 pub use steer::{BackfillRehearsal, rehearse_backfill, steer};

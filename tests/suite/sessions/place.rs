@@ -194,6 +194,63 @@ fn a_ledger_knows_that_its_replica_took_over() {
     waits_until_all_have_registered_anew(&there);
 }
 
+/// Who has renamed a schema says so with a command, and nobody takes a ledger along to another one with it.
+#[test]
+fn a_ledger_follows_a_schema_that_was_renamed_and_goes_to_no_other() {
+    let db = Db::on("postgres");
+    db.execute("CREATE SCHEMA tenant_a; CREATE SCHEMA tenant_b");
+    let at = |path: &str| {
+        let between = if db.url.contains('?') { '&' } else { '?' };
+        let options = format!("{between}options=-c%20search_path%3D{path}");
+        project(&Db::at("postgres", format!("{}{options}", db.url)))
+    };
+    let resolve = ["resolve", "--schemas-renamed", "--reason", "a new name"];
+    let first = at("tenant_a");
+    let none = first.migrate(&resolve).expect_code(1);
+    assert!(said(&none).contains("has no ledger"), "{none:?}");
+    first.migrate(&["expand"]).expect_code(0);
+    let nothing = first.migrate(&resolve).expect_code(0);
+    assert!(nothing.stdout.contains("nothing to record"), "{nothing:?}");
+    // Another schema, beside it.
+    let other = at("tenant_b");
+    let refused = other.migrate(&resolve).expect_code(11);
+    assert!(
+        said(&refused).contains("`tenant_a`, which is still there"),
+        "{refused:?}"
+    );
+    other.migrate(&["status"]).expect_code(12);
+    db.execute("ALTER SCHEMA tenant_a RENAME TO tenant_c");
+    let renamed = at("tenant_c");
+    let told = renamed.migrate(&["status"]).expect_code(12);
+    let command = "migrate resolve --schemas-renamed --reason TEXT";
+    assert!(
+        format!("{} {}", told.stdout, said(&told)).contains(command),
+        "{told:?}"
+    );
+    let recorded = renamed.migrate(&resolve).expect_code(0);
+    assert!(
+        recorded
+            .stdout
+            .contains("for `tenant_c`, which was `tenant_a`"),
+        "{recorded:?}"
+    );
+    renamed.migrate(&["status"]).expect_code(0);
+    let log = renamed.migrate(&["log"]).expect_code(0);
+    for part in ["schemas_renamed", "a new name"] {
+        assert!(log.stdout.contains(part), "{part}: {log:?}");
+    }
+    renamed.migrate(&["log", "--verify"]).expect_code(0);
+    // It takes a reason, and no migration.
+    for wrong in [
+        &["resolve", "--schemas-renamed"][..],
+        &["resolve", "1", "--schemas-renamed", "--reason", "x"],
+        &["resolve", "--schemas-renamed", "--reason", " "],
+        &["resolve", "--reason", "x"],
+    ] {
+        renamed.migrate(wrong).expect_code(2);
+    }
+}
+
 /// The usual number of a server is 1: what was restored or cloned has it as well.
 #[test]
 fn servers_that_nobody_has_numbered_are_told_apart() {

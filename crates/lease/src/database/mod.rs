@@ -373,6 +373,14 @@ pub trait Connection: Send {
     async fn has_schemas(&mut self, named: &str) -> Result<bool, DatabaseError> {
         Ok(self.schemas().is_none_or(|schemas| schemas == named))
     }
+    /// Those of these schemas that are there, named as [`Connection::schemas`] names its own.
+    ///
+    /// # Errors
+    /// A database error.
+    async fn schemas_there(&mut self, named: &str) -> Result<Vec<String>, DatabaseError> {
+        let _ = named;
+        Ok(Vec::new())
+    }
     /// Whose the ledger may be, where nobody has looked through this connection yet. From now on somebody has.
     fn looks_first(&mut self) -> Option<Owners> {
         None

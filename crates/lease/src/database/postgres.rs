@@ -294,6 +294,10 @@ impl Connection for Postgres {
         self.are_its_schemas(named).await
     }
 
+    async fn schemas_there(&mut self, named: &str) -> Result<Vec<String>, DatabaseError> {
+        self.there_of(named).await
+    }
+
     fn readings(&self) -> &[ServerReading] {
         &self.readings
     }

@@ -222,6 +222,36 @@ pub(super) enum Occasion {
     Record,
 }
 
+impl View {
+    /// What these versions are called: each by every name that it goes by.
+    #[must_use]
+    pub(super) fn names_of(&self, live: &[Live]) -> BTreeSet<Named> {
+        let mut unnamed: BTreeSet<Live> = live.iter().cloned().collect();
+        let all = unnamed.clone();
+        let mut names = BTreeSet::new();
+        for sighting in &self.sightings {
+            let Some(version) = sighting.label.version.clone() else {
+                continue;
+            };
+            let who = Live {
+                service: sighting.service.clone(),
+                version,
+            };
+            if all.contains(&who) {
+                unnamed.remove(&who);
+                names.insert(Named::new(&sighting.service, &sighting.label.text));
+            }
+        }
+        // Seen by a source, and not written down yet.
+        names.extend(
+            unnamed
+                .iter()
+                .map(|who| Named::new(&who.service, &who.version.to_string())),
+        );
+        names
+    }
+}
+
 impl Ledger<'_> {
     /// Writes down that these versions are live from the admission or the record `seq` on; whether there was
     /// anything to write down. Where arrivals are not kept, every admission counts as one that tells nothing of

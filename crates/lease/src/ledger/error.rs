@@ -44,7 +44,7 @@ impl LedgerError {
             Self::Elsewhere { .. } => Some(
                 "add `?options=-c%20search_path%3D…` with those schemas to the URL, or give the role that search_path (ALTER ROLE … \
                  SET search_path). One database holds one ledger: what is in another schema is not migrated by it. Where a schema \
-                 was renamed, say so in phasegate.meta: UPDATE phasegate.meta SET head = '…' WHERE id = 3",
+                 was renamed, say so over a connection that looks in it under its new name: `migrate resolve --schemas-renamed --reason TEXT`",
             ),
             Self::Foreign(_) => Some(
                 "connect as the role that owns all of it, which is the coordinator's, or have a superuser hand it over (ALTER … OWNER TO …), and drop what \

@@ -35,6 +35,8 @@ pub enum EventKind {
     Rollout,
     /// Somebody ended leases of instances that are gone, with a reason.
     Forgot,
+    /// The schemas that the ledger is for have other names now, with a reason.
+    SchemasRenamed,
 }
 
 impl EventKind {
@@ -53,6 +55,7 @@ impl EventKind {
             Self::Takeover => "takeover",
             Self::Rollout => "rollout",
             Self::Forgot => "forgot",
+            Self::SchemasRenamed => "schemas_renamed",
         }
     }
 }

@@ -42,6 +42,7 @@ pub use groups::{CountedLeases, LONGEST_LEASE_MS, NamedLease};
 pub use in_step::{InStep, KnownMark, Standing as TriggerStanding, Touched};
 pub use leases::{LeaseId, NewLease, Renewal};
 pub use looks::{AdmittedOnce, Asker, Looked, Memory, SeenVersion};
+pub use place::SchemasRenamed;
 pub use record::{AppliedFile, Entry, PhaseChange, StepRecord, StepState};
 pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 pub use rules::{LeaseRules, ServiceRules, default_min_ready};

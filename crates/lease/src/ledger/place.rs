@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Ledger, LedgerError};
+use super::{EventKind, Ledger, LedgerError};
 use crate::database::{Connection, Row};
 use crate::model::Moved;
 
@@ -33,7 +33,75 @@ pub(super) async fn is_here(
     Err(elsewhere)
 }
 
+/// What became of saying that schemas have other names now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SchemasRenamed {
+    Recorded {
+        before: String,
+        now: String,
+    },
+    /// It is for the schemas of this connection already, or for none in particular.
+    NothingToSay,
+    /// These are there under the names of before, so they were not renamed.
+    StillThere(Vec<String>),
+    NoLedger,
+}
+
 impl Ledger<'_> {
+    /// Records that the schemas which this ledger is for have the names of those of this connection now.
+    ///
+    /// Invariant: a ledger does not come to be that of another schema: none of its own is there any more under a name that this
+    /// connection does not look in.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn schemas_renamed(
+        connection: &mut dyn Connection,
+        actor: &str,
+        reason: &str,
+    ) -> Result<SchemasRenamed, LedgerError> {
+        match Ledger::read(connection).await {
+            Ok(None) => return Ok(SchemasRenamed::NoLedger),
+            Ok(Some(ledger)) => {
+                ledger.rollback().await?;
+                return Ok(SchemasRenamed::NothingToSay);
+            }
+            Err(LedgerError::Elsewhere { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let Some(now) = connection.schemas().map(ToOwned::to_owned) else {
+            return Ok(SchemasRenamed::NothingToSay);
+        };
+        let mut ledger = Ledger::write(connection).await?;
+        ledger.lock_admissions().await?;
+        let rows = ledger
+            .query("SELECT head FROM {meta} WHERE id = 3", &[])
+            .await?;
+        let before = rows.first().map(|row| row.text(0)).transpose()?;
+        let before = before.map(ToOwned::to_owned);
+        let here = ledger.stay_here().await;
+        let (Some(before), Err(LedgerError::Elsewhere { .. })) = (before, here) else {
+            ledger.rollback().await?;
+            return Ok(SchemasRenamed::NothingToSay);
+        };
+        let mut there = ledger.connection().await?.schemas_there(&before).await?;
+        there.retain(|name| !now.split(", ").any(|known| known == name));
+        if !there.is_empty() {
+            ledger.rollback().await?;
+            return Ok(SchemasRenamed::StillThere(there));
+        }
+        let sql = "UPDATE {meta} SET head = ? WHERE id = ?";
+        ledger
+            .execute(sql, &[now.as_str().into(), SCHEMAS.into()])
+            .await?;
+        let detail = serde_json::json!({ "before": before, "now": now, "reason": reason });
+        ledger
+            .append(EventKind::SchemasRenamed, actor, None, &detail)
+            .await?;
+        ledger.commit().await?;
+        Ok(SchemasRenamed::Recorded { before, now })
+    }
+
     /// Records where migrations run, or makes sure that it is where those before ran. Another server than before is recorded
     /// with the moment at which that was noticed.
     ///

@@ -1,8 +1,6 @@
 //! The whole of what the ledger knows, read in a handful of queries however long its history is.
 
-use std::collections::BTreeSet;
-
-use super::arrivals::{self, Arrivals, History, Kept, Named};
+use super::arrivals::{self, Arrivals, History, Kept};
 use super::groups::{CountedLeases, all_serving, counted, live_groups, read_leases, summed};
 use super::looks::{self, Asker, Memory};
 use super::names;
@@ -151,34 +149,6 @@ impl View {
         seen.sort();
         seen.dedup();
         seen
-    }
-
-    /// What these versions are called: each by every name that it goes by.
-    #[must_use]
-    pub(super) fn names_of(&self, live: &[Live]) -> BTreeSet<Named> {
-        let mut unnamed: BTreeSet<Live> = live.iter().cloned().collect();
-        let all = unnamed.clone();
-        let mut names = BTreeSet::new();
-        for sighting in &self.sightings {
-            let Some(version) = sighting.label.version.clone() else {
-                continue;
-            };
-            let who = Live {
-                service: sighting.service.clone(),
-                version,
-            };
-            if all.contains(&who) {
-                unnamed.remove(&who);
-                names.insert(Named::new(&sighting.service, &sighting.label.text));
-            }
-        }
-        // Seen by a source, and not written down yet.
-        names.extend(
-            unnamed
-                .iter()
-                .map(|who| Named::new(&who.service, &who.version.to_string())),
-        );
-        names
     }
 
     /// The migration as it stands now, declared as it was when it was decided on.

@@ -90,6 +90,17 @@ impl Postgres {
         Ok(recorded == own && !own.is_empty())
     }
 
+    /// Those of these schemas that are there, whether or not this role may use them.
+    pub(super) async fn there_of(&mut self, named: &str) -> Result<Vec<String>, DatabaseError> {
+        let names: Vec<String> = named.split(", ").map(literal).collect();
+        let sql = format!(
+            "SELECT nspname::text FROM pg_namespace WHERE nspname IN ({}) ORDER BY 1",
+            names.join(", ")
+        );
+        let rows = self.rows(&sql).await?;
+        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+    }
+
     async fn standby(&mut self) -> DatabaseError {
         let rows = self.rows(LAG).await.unwrap_or_default();
         let seconds = rows.first().and_then(|row| row.int(0).ok());
