@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::Step;
-use crate::sql::{Dialect, Gone, Met, Script};
+use crate::sql::{Dependent, Dependents, Dialect, Gone, Met, ObjectKind, Script};
 
 use super::directory::Directory;
 
@@ -43,6 +43,25 @@ impl Forward {
         }
         Self { scripts }
     }
+}
+
+/// The code that the newest of these migrations with a function of this name makes.
+pub(super) fn code_with(
+    before: &[Forward],
+    dialect: Dialect,
+    function: &str,
+) -> Option<Dependents> {
+    let name = function.to_lowercase();
+    let texts = before.iter().rev();
+    let texts = texts.filter_map(|forward| forward.scripts.get(&dialect));
+    let mut texts = texts.flatten().filter(|text| text.lower.contains(&name));
+    texts.find_map(|text| {
+        let made = Dependents::made_by(&Script::parse(dialect, &text.text).ok()?);
+        let is_it = |one: &Dependent| {
+            one.kind == ObjectKind::Function && dialect.may_be_same_name(&one.name, function)
+        };
+        made.all.iter().any(is_it).then_some(made)
+    })
 }
 
 /// The first script of these migrations that uses a table of this name, other than as a temporary one.

@@ -18,6 +18,8 @@ mod context;
 #[cfg(feature = "parse")]
 mod copied;
 #[cfg(feature = "parse")]
+mod deeds;
+#[cfg(feature = "parse")]
 mod dependents;
 #[cfg(feature = "parse")]
 mod facts;
@@ -57,6 +59,8 @@ pub use catalogue::{
 };
 #[cfg(feature = "parse")]
 pub use copied::Copied;
+#[cfg(feature = "parse")]
+pub use deeds::{Deed, Value};
 #[cfg(feature = "parse")]
 pub use dependents::{Commits, Gone, How, Left, Lost, Met, Texts};
 pub use dialect::{Ddl, Dialect};

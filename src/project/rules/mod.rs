@@ -1,6 +1,7 @@
 //! What is wrong with the scripts of a migration taken together: one rule a file, and a row here.
 
 mod bystanders;
+mod formats;
 mod ledger;
 mod left_behind;
 mod loses;
@@ -11,6 +12,7 @@ mod shadowed;
 mod sqlite;
 mod swapped;
 mod takes;
+mod triggers;
 
 use crate::model::Step;
 use crate::sql::{Dialect, Ranged, Script, Statement};
@@ -78,6 +80,7 @@ const RULES: &[Rule] = &[
     shadowed::check,
     sqlite::check,
     swapped::check,
+    triggers::check,
 ];
 
 /// What is wrong with a query that stands in the manifest.

@@ -7,6 +7,7 @@ mod losing;
 mod migrations;
 mod reports;
 mod scripts;
+mod triggers;
 
 use std::fs;
 

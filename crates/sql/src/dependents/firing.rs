@@ -171,7 +171,7 @@ impl Dependents {
         reached
     }
 
-    fn named_in(&self, body: &str) -> Vec<&Dependent> {
+    pub(in super::super) fn named_in(&self, body: &str) -> Vec<&Dependent> {
         let grammar = self.dialect.grammar();
         let Ok(tokens) = lexeme::tokens(grammar, body) else {
             return Vec::new();

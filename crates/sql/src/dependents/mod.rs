@@ -44,6 +44,12 @@ impl Dialect {
 }
 
 impl Statement {
+    /// The trigger, function or view that it makes.
+    #[must_use]
+    pub fn code(&self, dialect: Dialect) -> Option<Dependent> {
+        create::dependent(dialect, self)
+    }
+
     /// The tables and columns that it takes away or renames.
     pub fn gone(&self) -> impl Iterator<Item = Gone> {
         self.all_gone()

@@ -1,0 +1,125 @@
+//! What the code of a trigger does to rows, statement by statement.
+//!
+//! Invariant: a statement of a body is judged as one of a script is, and what cannot be read is told as such; nothing is
+//! passed over but what only steers (IF, LOOP, RAISE).
+
+mod read;
+mod value;
+
+pub use value::Value;
+
+use super::dependents::{Dependent, Dependents};
+use super::lexeme::{self, Kind};
+use super::{Dialect, ObjectKind, Place};
+
+/// One thing that a body does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Deed {
+    /// The row that is being written gets another value in this column.
+    Assigns { column: String, value: Value },
+    /// The row that is being written becomes another one as a whole; completes "its code …".
+    Replaces { why: String },
+    /// A column of rows that are there gets another value.
+    Updates {
+        place: Place,
+        column: String,
+        value: Value,
+    },
+    /// Rows that are there get other values, in columns that cannot be told.
+    Changes { place: Option<Place> },
+    /// Rows go.
+    Deletes { place: Option<Place> },
+    /// It calls a function that is none of the database's own, and whose code is not known.
+    Calls { function: String },
+    /// It cannot be told, or is more than writing rows; completes "its code …".
+    Unknown { why: String },
+}
+
+impl Dependents {
+    /// What the code does that runs by this trigger or function: its own, and that of the functions that it reaches.
+    #[must_use]
+    pub fn deeds(&self, one: &Dependent) -> Vec<Deed> {
+        let dialect = self.dialect;
+        let (texts, unknown) = self.code_of(one);
+        let own: Vec<String> = self
+            .all
+            .iter()
+            .filter(|known| known.kind == ObjectKind::Function)
+            .map(|known| known.name.clone())
+            .collect();
+        let mut deeds: Vec<Deed> = unknown
+            .into_iter()
+            .map(|function| Deed::Calls { function })
+            .collect();
+        for text in texts {
+            for deed in read::deeds(dialect, text, &own) {
+                if !deeds.contains(&deed) {
+                    deeds.push(deed);
+                }
+            }
+        }
+        deeds
+    }
+
+    /// Whether the code that runs by it names one of these, or a local variable may stand for it.
+    #[must_use]
+    pub fn code_names(&self, one: &Dependent, names: &[&str]) -> bool {
+        let (texts, _) = self.code_of(one);
+        texts
+            .iter()
+            .any(|text| names.iter().any(|name| has_name(self.dialect, text, name)))
+    }
+
+    /// The texts that run, and the function that a trigger calls where its text is not known.
+    fn code_of<'s>(&'s self, one: &'s Dependent) -> (Vec<&'s str>, Option<String>) {
+        let mut found: Vec<&Dependent> = vec![self.find(one)];
+        let mut unknown = None;
+        if let Some(calls) = &one.calls {
+            let called = self.all.iter().find(|known| {
+                known.kind == ObjectKind::Function
+                    && self.dialect.may_be_same_name(&known.name, calls)
+            });
+            match called {
+                Some(function) => found.push(function),
+                None => unknown = Some(calls.clone()),
+            }
+        }
+        let mut at = 0;
+        while let Some(next) = found.get(at).copied() {
+            at += 1;
+            for reached in self.named_in(&next.body) {
+                if !found.iter().any(|known| std::ptr::eq(*known, reached)) {
+                    found.push(reached);
+                }
+            }
+        }
+        (
+            found.into_iter().map(|one| one.body.as_str()).collect(),
+            unknown,
+        )
+    }
+
+    fn find<'s>(&'s self, one: &'s Dependent) -> &'s Dependent {
+        self.all.iter().find(|known| *known == one).unwrap_or(one)
+    }
+}
+
+impl Dialect {
+    /// Whether the code of its triggers has variables.
+    #[must_use]
+    pub const fn has_variables(self) -> bool {
+        !matches!(self, Dialect::Sqlite)
+    }
+}
+
+fn has_name(dialect: Dialect, text: &str, name: &str) -> bool {
+    let grammar = dialect.grammar();
+    let Ok(tokens) = lexeme::tokens(grammar, text) else {
+        return true;
+    };
+    tokens.iter().any(|token| {
+        matches!(token.kind, Kind::Word | Kind::QuotedName)
+            && (grammar.identifier)(token.text(text))
+                .is_some_and(|found| dialect.may_be_same_name(&found, name))
+    })
+}

@@ -1,0 +1,656 @@
+//! Going over a body: what steers is gone past, and the statements in between are judged one by one.
+
+use std::ops::Range;
+
+use super::super::facts::Facts;
+use super::super::lexeme::{self, Kind, Token};
+use super::super::{Dialect, Effect, Loss, ObjectKind, Place};
+use super::{Deed, Value};
+
+/// What the statements of a body do. `own` are functions whose code is looked at elsewhere.
+pub(super) fn deeds(dialect: Dialect, body: &str, own: &[String]) -> Vec<Deed> {
+    let Ok(tokens) = lexeme::tokens(dialect.grammar(), body) else {
+        return vec![unreadable(body)];
+    };
+    let mut reader = Reader {
+        dialect,
+        text: body,
+        tokens: &tokens,
+        own,
+        found: Vec::new(),
+        declares: false,
+    };
+    reader.all(reader.begin());
+    reader.found
+}
+
+fn unreadable(text: &str) -> Deed {
+    let shown: Vec<&str> = text.split_whitespace().take(6).collect();
+    Deed::Unknown {
+        why: format!("holds what cannot be read here (`{} …`)", shown.join(" ")),
+    }
+}
+
+/// What triggers rightly call, although it does more than compute: it tells somebody, counts, or waits until the end of the
+/// transaction.
+const HARMLESS: &[&str] = &[
+    "nextval",
+    "pg_advisory_xact_lock",
+    "pg_advisory_xact_lock_shared",
+    "pg_notify",
+    "pg_try_advisory_xact_lock",
+];
+
+struct Reader<'t> {
+    dialect: Dialect,
+    text: &'t str,
+    tokens: &'t [Token],
+    own: &'t [String],
+    found: Vec<Deed>,
+    /// Between DECLARE and BEGIN of PL/pgSQL.
+    declares: bool,
+}
+
+impl Reader<'_> {
+    fn is(&self, at: usize, words: &[&str]) -> bool {
+        self.tokens
+            .get(at)
+            .is_some_and(|token| words.iter().any(|word| token.is_word(self.text, word)))
+    }
+
+    fn sign(&self, at: usize) -> &str {
+        self.tokens
+            .get(at)
+            .map_or("", |token| token.text(self.text))
+    }
+
+    fn kind(&self, at: usize) -> Option<Kind> {
+        self.tokens.get(at).map(|token| token.kind)
+    }
+
+    fn name(&self, at: usize) -> Option<String> {
+        let token = self
+            .tokens
+            .get(at)
+            .filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName))?;
+        (self.dialect.grammar().identifier)(token.text(self.text))
+    }
+
+    fn between(&self, range: Range<usize>) -> &str {
+        let tokens = self.tokens.get(range).unwrap_or_default();
+        match (tokens.first(), tokens.last()) {
+            (Some(first), Some(last)) => self
+                .text
+                .get(first.span.start..last.span.end)
+                .unwrap_or_default(),
+            _ => "",
+        }
+    }
+
+    /// The body of a routine of MySQL stands behind its head.
+    fn begin(&self) -> usize {
+        const VERBS: &[&str] = &[
+            "begin", "return", "insert", "update", "delete", "set", "call", "if", "replace",
+            "select", "signal",
+        ];
+        if self.dialect != Dialect::Mysql || !self.is(0, &["create"]) {
+            return 0;
+        }
+        let open = (0..self.tokens.len()).find(|at| self.kind(*at) == Some(Kind::Open));
+        let head = open.map_or(0, |open| self.behind(open));
+        (head..self.tokens.len())
+            .find(|at| self.is(*at, VERBS))
+            .unwrap_or(head)
+    }
+
+    /// Past the parenthesis that opens here.
+    fn behind(&self, open: usize) -> usize {
+        let mut depth = 0_usize;
+        for at in open..self.tokens.len() {
+            match self.kind(at) {
+                Some(Kind::Open) => depth += 1,
+                Some(Kind::Close) => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 {
+                return at + 1;
+            }
+        }
+        self.tokens.len()
+    }
+
+    fn all(&mut self, mut at: usize) {
+        while at < self.tokens.len() {
+            let end = (at..self.tokens.len())
+                .find(|at| self.kind(*at) == Some(Kind::Semicolon))
+                .unwrap_or(self.tokens.len());
+            self.piece(at, end);
+            at = end + 1;
+        }
+    }
+
+    /// One piece up to a semicolon: what steers, and at most one statement.
+    fn piece(&mut self, mut at: usize, end: usize) {
+        loop {
+            if at >= end {
+                return;
+            }
+            if self.kind(at) == Some(Kind::Word)
+                && self.sign(at + 1) == ":"
+                && self.sign(at + 2) != "="
+            {
+                at += 2;
+                continue;
+            }
+            if self.sign(at).starts_with('<') {
+                while at < end && !self.sign(at).starts_with('>') {
+                    at += 1;
+                }
+                while at < end && self.sign(at).starts_with('>') {
+                    at += 1;
+                }
+                continue;
+            }
+            if self.is(at, &["begin"]) {
+                self.declares = false;
+                at += 1;
+                while self.is(at, &["not", "atomic"]) {
+                    at += 1;
+                }
+                continue;
+            }
+            if self.declares {
+                return self.declaration(at, end);
+            }
+            if self.is(at, &["declare"]) {
+                if self.dialect == Dialect::Mysql {
+                    match self.handler(at, end) {
+                        Some(statement) => at = statement,
+                        None => return self.declaration(at + 1, end),
+                    }
+                } else {
+                    self.declares = true;
+                    at += 1;
+                }
+                continue;
+            }
+            if self.is(at, &["else", "loop", "repeat", "exception"]) {
+                at += 1;
+                continue;
+            }
+            let stops: &[&str] = if self.is(at, &["if", "elsif", "elseif", "when"]) {
+                &["then"]
+            } else if self.is(at, &["while"]) {
+                &["loop", "do"]
+            } else if self.is(at, &["for", "foreach"]) {
+                &["loop", "do"]
+            } else if self.is(at, &["case"]) {
+                &["when"]
+            } else if self.is(at, &["until"]) {
+                &["end"]
+            } else if self.is(at, &["end"]) {
+                return;
+            } else {
+                return self.statement(at, end);
+            };
+            let is_loop = self.is(at, &["for", "foreach"]);
+            let stop = self.stop(at + 1, end, stops);
+            if is_loop {
+                self.looped(at + 1, stop);
+            } else {
+                self.expression(at + 1..stop);
+            }
+            // `WHEN` begins the next arm.
+            at = if self.is(stop, &["when"]) {
+                stop
+            } else {
+                stop + 1
+            };
+        }
+    }
+
+    /// Where one of these words stands that belongs to no CASE or parenthesis in between.
+    fn stop(&self, from: usize, end: usize, words: &[&str]) -> usize {
+        let (mut depth, mut cases) = (0_usize, 0_usize);
+        for at in from..end {
+            match self.kind(at) {
+                Some(Kind::Open) => depth += 1,
+                Some(Kind::Close) => depth = depth.saturating_sub(1),
+                _ if depth > 0 => {}
+                _ if cases == 0 && self.is(at, words) => return at,
+                _ if self.is(at, &["case"]) => cases += 1,
+                _ if self.is(at, &["end"]) => cases = cases.saturating_sub(1),
+                _ => {}
+            }
+        }
+        end
+    }
+
+    /// The statement that a handler of MySQL runs.
+    fn handler(&self, at: usize, end: usize) -> Option<usize> {
+        const VERBS: &[&str] = &[
+            "begin", "set", "insert", "update", "delete", "replace", "call", "signal", "resignal",
+            "leave", "iterate", "rollback", "select", "return", "if",
+        ];
+        let handler = (at..end.min(at + 4)).find(|at| self.is(*at, &["handler"]))?;
+        Some((handler..end).find(|at| self.is(*at, VERBS)).unwrap_or(end))
+    }
+
+    fn declaration(&mut self, at: usize, end: usize) {
+        if self.is(at + 1, &["alias"]) {
+            if self.is(at + 3, &["new", "old"]) {
+                self.found.push(Deed::Unknown {
+                    why: "gives the row that is written another name (ALIAS)".to_owned(),
+                });
+            }
+            return;
+        }
+        let is_value = |at: &usize| {
+            self.is(*at, &["default", "for"])
+                || self.sign(*at) == "="
+                || self.sign(*at).starts_with(":=")
+        };
+        let value = (at..end).find(is_value);
+        if let Some(value) = value {
+            self.expression(value + 1..end);
+        }
+    }
+
+    /// `r IN SELECT …`, `i IN 1..10`, `x IN ARRAY …`
+    fn looped(&mut self, from: usize, end: usize) {
+        let query = (from..end).find(|at| self.is(*at, &["select", "with", "execute"]));
+        match query {
+            Some(query) => self.statement(query, end),
+            None => {
+                for at in from..end {
+                    if self.kind(at + 1) == Some(Kind::Open)
+                        && self.kind(at) == Some(Kind::Word)
+                        && at > from + 1
+                    {
+                        self.expression(at..self.behind(at + 1).min(end));
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What only computes may call what does not.
+    fn expression(&mut self, range: Range<usize>) {
+        let may_call = range.clone().any(|at| self.kind(at) == Some(Kind::Open));
+        if may_call {
+            let sql = format!("SELECT {}", self.substituted(range));
+            self.judge(&sql);
+        }
+    }
+
+    /// The text of these tokens, in which the functions whose code is looked at elsewhere only compute.
+    fn substituted(&self, range: Range<usize>) -> String {
+        let mut text = String::new();
+        let mut last: Option<usize> = None;
+        for at in range {
+            let Some(token) = self.tokens.get(at) else {
+                break;
+            };
+            if last.is_some_and(|last| last < token.span.start) {
+                text.push(' ');
+            }
+            last = Some(token.span.end);
+            let is_call = self.kind(at + 1) == Some(Kind::Open) && self.sign(at + 1) == "(";
+            let is_own = is_call
+                && self.name(at).is_some_and(|name| {
+                    let is_it = |own: &String| self.dialect.may_be_same_name(own, &name);
+                    self.own.iter().any(is_it)
+                });
+            let is_harmless = is_call && self.is(at, HARMLESS);
+            // A setting of the application's own is how triggers tell each other to keep still.
+            let is_setting = is_call
+                && self.is(at, &["set_config"])
+                && self.kind(at + 2) == Some(Kind::Literal)
+                && self.sign(at + 2).contains('.');
+            if is_own || is_harmless || is_setting {
+                // Its schema goes with it.
+                if text.ends_with('.') {
+                    let kept = text.trim_end_matches('.').rfind(|c: char| {
+                        !(c.is_alphanumeric() || c == '_' || c == '"' || c == '`')
+                    });
+                    text.truncate(kept.map_or(0, |kept| kept + 1));
+                }
+                text.push_str("concat");
+            } else {
+                text.push_str(token.text(self.text));
+            }
+        }
+        text
+    }
+
+    fn statement(&mut self, at: usize, end: usize) {
+        if self.is(at, &["new"]) && self.sign(at + 1) == "." {
+            return self.assignment(at, end);
+        }
+        if self.is(at, &["new"]) {
+            return self.found.push(Deed::Replaces {
+                why: format!(
+                    "replaces the whole row that is written (`{}`)",
+                    self.between(at..end)
+                ),
+            });
+        }
+        if self.dialect == Dialect::Mysql && self.is(at, &["set"]) {
+            return self.set(at + 1, end);
+        }
+        if self.is(at, &["return"]) {
+            return self.returned(at, end);
+        }
+        const STEERS: &[&str] = &[
+            "null", "exit", "continue", "leave", "iterate", "open", "close", "move", "get",
+            "raise", "signal", "resignal",
+        ];
+        if self.is(at, STEERS) {
+            return;
+        }
+        if self.is(at, &["fetch"]) {
+            return self.into(at, end);
+        }
+        if self.is(at, &["assert"]) || self.dialect == Dialect::Mysql && self.is(at, &["do"]) {
+            return self.expression(at + 1..end);
+        }
+        if self.is(at, &["perform"]) {
+            let sql = format!("SELECT {}", self.substituted(at + 1..end));
+            return self.judge(&sql);
+        }
+        if self.is(at, &["execute"]) {
+            return self.found.push(Deed::Unknown {
+                why: "runs a statement that is put together at run time (EXECUTE)".to_owned(),
+            });
+        }
+        if self.is(at, &["call"]) {
+            return self.called(at + 1, end);
+        }
+        if let Some(value) = self.variable(at, end) {
+            return self.expression(value..end);
+        }
+        if self.is(at, &["select", "insert", "update", "delete", "with"]) {
+            let Some(into) = self.stored(at, end) else {
+                let sql = self.substituted(at..end);
+                return self.judge(&sql);
+            };
+            self.into(at, end);
+            let sql = format!(
+                "{} {}",
+                self.substituted(at..into.start),
+                self.substituted(into.end..end)
+            );
+            return self.judge(sql.trim_end());
+        }
+        let sql = self.substituted(at..end);
+        self.judge(&sql);
+    }
+
+    /// `NEW.a := …`, `NEW.a[1] = …`
+    fn assignment(&mut self, at: usize, end: usize) {
+        let Some(column) = self.name(at + 2) else {
+            return self.found.push(unreadable(self.between(at..end)));
+        };
+        let equals = (at + 3..end).find(|at| matches!(self.sign(*at), "=" | ":="));
+        let Some(equals) = equals else {
+            return self.found.push(unreadable(self.between(at..end)));
+        };
+        let value = Value {
+            text: self.between(equals + 1..end).to_owned(),
+        };
+        self.found.push(Deed::Assigns { column, value });
+        self.expression(equals + 1..end);
+    }
+
+    /// `SET NEW.a = 1, b = 2`
+    fn set(&mut self, mut at: usize, end: usize) {
+        while at < end {
+            let comma = self.outer(at, end, Kind::Comma);
+            if self.is(at, &["new"]) && self.sign(at + 1) == "." {
+                self.assignment(at, comma);
+            } else if self.sign(at).starts_with("@@")
+                || self.is(at, &["global", "session", "local"])
+            {
+                self.found.push(Deed::Unknown {
+                    why: "changes a setting of the session".to_owned(),
+                });
+            } else {
+                self.expression(at..comma);
+            }
+            at = comma + 1;
+        }
+    }
+
+    fn outer(&self, from: usize, end: usize, kind: Kind) -> usize {
+        let mut depth = 0_usize;
+        for at in from..end {
+            match self.kind(at) {
+                Some(found) if depth == 0 && found == kind => return at,
+                Some(Kind::Open) => depth += 1,
+                Some(Kind::Close) => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        end
+    }
+
+    fn returned(&mut self, at: usize, end: usize) {
+        if self.is(at + 1, &["old"]) && at + 2 == end {
+            return self.found.push(Deed::Replaces {
+                why: "returns OLD, so that the write does not happen".to_owned(),
+            });
+        }
+        if self.is(at + 1, &["query"]) {
+            return self.statement(at + 2, end);
+        }
+        self.expression(at + 1..end);
+    }
+
+    fn called(&mut self, at: usize, end: usize) {
+        let open = (at..end)
+            .find(|at| self.kind(*at) == Some(Kind::Open))
+            .unwrap_or(end);
+        let name = open.checked_sub(1).and_then(|last| self.name(last));
+        let name = name.unwrap_or_default();
+        if !self
+            .own
+            .iter()
+            .any(|own| self.dialect.may_be_same_name(own, &name))
+        {
+            self.found.push(Deed::Calls { function: name });
+        }
+        self.expression(open + 1..end.saturating_sub(1));
+    }
+
+    /// The value that a variable of PL/pgSQL gets: `a := 1`, `r.a = 1`, `a[1] := 2`.
+    fn variable(&self, at: usize, end: usize) -> Option<usize> {
+        if self.dialect != Dialect::Postgres || self.kind(at) == Some(Kind::Open) {
+            return None;
+        }
+        let mut next = at + 1;
+        while self.sign(next) == "." {
+            next += 2;
+        }
+        while self.sign(next) == "[" {
+            next = self.behind(next);
+        }
+        match self.sign(next) {
+            ":" if self.sign(next + 1) == "=" => Some(next + 2),
+            ":=" | "=" => Some(next + 1),
+            _ => None,
+        }
+        .filter(|value| *value <= end)
+    }
+
+    /// `INTO [STRICT] a, NEW.b` of a query, or of RETURNING: where a result is stored.
+    fn stored(&self, at: usize, end: usize) -> Option<Range<usize>> {
+        let mut depth = 0_usize;
+        let mut returns = self.is(at, &["select"]);
+        let with = self.is(at, &["with"]);
+        let mut into = None;
+        for at in at..end {
+            match self.kind(at) {
+                Some(Kind::Open) => depth += 1,
+                Some(Kind::Close) => depth = depth.saturating_sub(1),
+                _ if depth > 0 => {}
+                _ if self.is(at, &["returning"]) => returns = true,
+                _ if with && self.is(at, &["select"]) => returns = true,
+                _ if returns && self.is(at, &["into"]) => {
+                    into = Some(at);
+                    break;
+                }
+                _ => {}
+            }
+        }
+        let into = into?;
+        let mut next = into + 1;
+        if self.is(next, &["strict"]) {
+            next += 1;
+        }
+        loop {
+            next += 1;
+            while self.sign(next) == "." {
+                next += 2;
+            }
+            while self.sign(next) == "[" {
+                next = self.behind(next);
+            }
+            if self.kind(next) != Some(Kind::Comma) || next >= end {
+                return Some(into..next.min(end));
+            }
+            next += 1;
+        }
+    }
+
+    /// `INTO NEW.a`
+    fn into(&mut self, at: usize, end: usize) {
+        let Some(into) = (at..end).find(|at| self.is(*at, &["into"])) else {
+            return;
+        };
+        let stored = self.stored(at, end).map_or(end, |stored| stored.end);
+        for target in into..stored {
+            if self.is(target, &["new"])
+                && self.sign(target + 1) == "."
+                && let Some(column) = self.name(target + 2)
+            {
+                let value = Value {
+                    text: self.between(at..into).to_owned() + " " + self.between(stored..end),
+                };
+                self.found.push(Deed::Assigns { column, value });
+            } else if self.is(target, &["new"]) && self.sign(target.wrapping_sub(1)) != "." {
+                self.found.push(Deed::Replaces {
+                    why: "replaces the whole row that is written (INTO NEW)".to_owned(),
+                });
+            }
+        }
+    }
+
+    /// Judges a statement as one of a script.
+    fn judge(&mut self, sql: &str) {
+        let Ok(facts) = self.dialect.grammar().facts(sql) else {
+            return self.found.push(unreadable(sql));
+        };
+        let place = facts
+            .subjects
+            .first()
+            .filter(|subject| subject.kind == ObjectKind::Table);
+        let place = place.map(|subject| Place {
+            schema: subject.schema.clone(),
+            table: subject.name.clone(),
+        });
+        match (facts.loses, &facts.effect) {
+            (Some(Loss::Rows), _) => self.found.push(Deed::Deletes { place }),
+            (Some(Loss::Values), _) => {
+                let columns = self.columns(sql, &facts, place.as_ref());
+                match columns {
+                    Some(columns) => self.found.extend(columns),
+                    None => self.found.push(Deed::Changes { place }),
+                }
+            }
+            (None, Effect::Additive | Effect::Data) => {}
+            (None, Effect::Destructive { why }) => {
+                self.found.push(Deed::Unknown { why: why.clone() })
+            }
+            (None, Effect::TransactionControl { what } | Effect::SessionSetting { what }) => {
+                self.found.push(Deed::Unknown {
+                    why: format!(
+                        "changes the session or the transaction of whoever writes ({what})"
+                    ),
+                });
+            }
+            (None, Effect::Unknown { why }) => {
+                let why = why.clone();
+                let mut names = why.split('`');
+                self.found
+                    .push(match (why.starts_with("calls `"), names.nth(1)) {
+                        (true, Some(function)) => Deed::Calls {
+                            function: function.to_owned(),
+                        },
+                        _ => Deed::Unknown { why },
+                    });
+            }
+        }
+        if let Some(why) = facts.hazard.filter(|_| facts.loses.is_none()) {
+            self.found.push(Deed::Unknown { why });
+        }
+    }
+
+    /// The columns of one table that an UPDATE writes, with their values.
+    fn columns(&self, sql: &str, facts: &Facts, place: Option<&Place>) -> Option<Vec<Deed>> {
+        let place = place?;
+        if facts.hazard.is_some() || facts.only_columns.is_empty() {
+            return None;
+        }
+        let tokens = lexeme::tokens(self.dialect.grammar(), sql).ok()?;
+        let assigned = assignments(sql, &tokens)?;
+        let deeds = assigned.into_iter().map(|(column, value)| {
+            Some(Deed::Updates {
+                place: place.clone(),
+                column: (self.dialect.grammar().identifier)(column)?,
+                value: Value {
+                    text: value.to_owned(),
+                },
+            })
+        });
+        deeds.collect()
+    }
+}
+
+/// What an UPDATE assigns, column by column, as written.
+fn assignments<'t>(text: &'t str, tokens: &[Token]) -> Option<Vec<(&'t str, &'t str)>> {
+    const ENDS: &[&str] = &["from", "where", "returning", "order", "limit"];
+    let is = |at: usize, words: &[&str]| {
+        tokens
+            .get(at)
+            .is_some_and(|token| words.iter().any(|word| token.is_word(text, word)))
+    };
+    let mut at = (0..tokens.len()).find(|at| is(*at, &["set"]))? + 1;
+    let mut found = Vec::new();
+    loop {
+        let equals = (at..tokens.len())
+            .find(|at| tokens.get(*at).is_some_and(|token| token.text(text) == "="))?;
+        let column = tokens.get(equals.checked_sub(1)?)?.text(text);
+        let (mut depth, mut end) = (0_usize, equals + 1);
+        while let Some(token) = tokens.get(end) {
+            match token.kind {
+                Kind::Open => depth += 1,
+                Kind::Close => depth = depth.saturating_sub(1),
+                Kind::Comma if depth == 0 => break,
+                Kind::Word if depth == 0 && is(end, ENDS) && !is(end - 1, &["distinct"]) => break,
+                _ => {}
+            }
+            end += 1;
+        }
+        let value = text
+            .get(tokens.get(equals + 1)?.span.start..tokens.get(end.checked_sub(1)?)?.span.end)?;
+        found.push((column, value));
+        if tokens
+            .get(end)
+            .is_none_or(|token| token.kind != Kind::Comma)
+        {
+            return Some(found);
+        }
+        at = end + 1;
+    }
+}

@@ -1,0 +1,270 @@
+//! What the code of a new trigger does to rows that live versions write: it is judged as the statements of the script are.
+//! A trigger that keeps formats in step writes the new format as it likes, and the old one from the new one.
+
+use crate::model::Step;
+use crate::sql::{Deed, Dependent, Dependents, ObjectKind, Place, Runs, Script, Statement, Value};
+
+use super::super::finding::Finding;
+use super::super::later;
+use super::super::scripts::first_line;
+use super::Scripts;
+use super::formats::{self, Formats};
+
+pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
+    let formats = Formats::of(scripts);
+    let made = scripts.expand.map(Dependents::made_by);
+    let mut found = Vec::new();
+    for (step, script) in scripts.whole() {
+        if !script.statements.iter().any(Statement::changes_code) {
+            continue;
+        }
+        let mut known = match step {
+            Step::Expand => Dependents::new(scripts.dialect),
+            _ => made
+                .clone()
+                .unwrap_or_else(|| Dependents::new(scripts.dialect)),
+        };
+        for statement in &script.statements {
+            known.apply(statement);
+        }
+        let codes: Vec<(usize, Dependent)> = script
+            .statements
+            .iter()
+            .enumerate()
+            .filter_map(|(index, statement)| Some((index, statement.code(scripts.dialect)?)))
+            .collect();
+        for (index, code) in &codes {
+            let Some(statement) = script.statements.get(*index) else {
+                continue;
+            };
+            let is_told = !matches!(statement.effect, crate::sql::Effect::Additive)
+                || statement.hazard.is_some();
+            if is_told || !is_met(scripts, &formats, script, statement, code, &codes) {
+                continue;
+            }
+            let judged = Judged {
+                scripts,
+                formats: &formats,
+                code,
+                known: known.clone(),
+            };
+            for (code, why, help) in judged.complaints() {
+                let message = match (step, code) {
+                    (_, UNKNOWN) => why,
+                    (Step::Expand, _) => format!("live versions may not survive this: {why}"),
+                    _ => format!("{why}, and live versions use them"),
+                };
+                let code = match (step, code) {
+                    (Step::Contract | Step::Revert, BREAKS) => "loses-rows",
+                    (_, code) => code,
+                };
+                let finding = Finding::new(code, first_line(statement), message, help);
+                found.push((step, finding.excusable(*index)));
+            }
+        }
+    }
+    found
+}
+
+const BREAKS: &str = "destructive-expand";
+const UNKNOWN: &str = "unknown-effect";
+
+/// Whether live versions run this code: a trigger on a table that was there, or a function that triggers may call already.
+fn is_met(
+    scripts: &Scripts<'_>,
+    formats: &Formats,
+    script: &Script,
+    statement: &Statement,
+    code: &Dependent,
+    codes: &[(usize, Dependent)],
+) -> bool {
+    let dialect = scripts.dialect;
+    match code.kind {
+        ObjectKind::Trigger => code
+            .table
+            .as_deref()
+            .is_some_and(|table| !formats.has_table(table) && !formats::makes(script, table)),
+        ObjectKind::Function => {
+            let replaces = statement.objects().any(|object| object.if_exists_or_not);
+            let is_judged_there = codes.iter().any(|(_, other)| {
+                let calls = other.calls.as_deref();
+                calls.is_some_and(|calls| dialect.may_be_same_name(calls, &code.name))
+            });
+            replaces && code.runs == Runs::ByTriggers && !is_judged_there
+        }
+        _ => false,
+    }
+}
+
+/// Functions of triggers that come with the database.
+const SHIPPED: &[&str] = &[
+    "lo_manage",
+    "moddatetime",
+    "suppress_redundant_updates_trigger",
+    "tsvector_update_trigger",
+    "tsvector_update_trigger_column",
+];
+
+struct Judged<'s> {
+    scripts: &'s Scripts<'s>,
+    formats: &'s Formats,
+    code: &'s Dependent,
+    known: Dependents,
+}
+
+type Complaint = (&'static str, String, &'static str);
+
+impl Judged<'_> {
+    fn complaints(mut self) -> Vec<Complaint> {
+        let deeds = self.deeds();
+        let mut found: Vec<Complaint> = Vec::new();
+        for deed in deeds {
+            let complaint = self.complaint(&deed);
+            found.extend(complaint.filter(|new| !found.iter().any(|known| known.1 == new.1)));
+        }
+        found
+    }
+
+    /// With the functions that another migration has made.
+    fn deeds(&mut self) -> Vec<Deed> {
+        let all = self.scripts.all;
+        let before = all.get(..all.len().saturating_sub(self.scripts.later.len()));
+        loop {
+            let deeds = self.known.deeds(self.code);
+            let more = deeds.iter().find_map(|deed| match deed {
+                Deed::Calls { function } => {
+                    let name = function.rsplit('.').next().unwrap_or(function);
+                    let is_known = self.known.all.iter().any(|one| {
+                        one.kind == ObjectKind::Function
+                            && self.known.dialect.may_be_same_name(&one.name, name)
+                    });
+                    let made =
+                        later::code_with(before.unwrap_or_default(), self.known.dialect, name);
+                    made.filter(|_| !is_known)
+                }
+                _ => None,
+            });
+            match more {
+                Some(more) => self.known.all.extend(more.all),
+                None => return deeds,
+            }
+        }
+    }
+
+    fn what(&self) -> String {
+        match self.code.kind {
+            ObjectKind::Trigger => format!("the trigger `{}`", self.code.name),
+            _ => format!(
+                "the function `{}`, which triggers may call,",
+                self.code.name
+            ),
+        }
+    }
+
+    fn complaint(&self, deed: &Deed) -> Option<Complaint> {
+        const WRITE: &str = "let it write what expand.sql adds, and the old format from that";
+        const SPLIT: &str =
+            "write out what it does, in the trigger itself or in a function of this script";
+        let what = self.what();
+        let breaks = |why: String| Some((BREAKS, format!("{what} {why}"), WRITE));
+        match deed {
+            Deed::Assigns { column, value } => {
+                let table = self.code.table.as_deref();
+                let is_kept = value.is_itself(self.known.dialect, column);
+                (!is_kept)
+                    .then(|| self.written(table, column, value))
+                    .flatten()
+            }
+            Deed::Updates {
+                place,
+                column,
+                value,
+            } => {
+                let is_kept = value.is_just(self.known.dialect, column);
+                (!is_kept)
+                    .then(|| self.written(Some(&place.table), column, value))
+                    .flatten()
+            }
+            Deed::Changes { place } => {
+                let of = self.of(place.as_ref())?;
+                breaks(format!("changes rows{of} that were there before it"))
+            }
+            Deed::Deletes { place } => {
+                let of = self.of(place.as_ref())?;
+                breaks(format!("deletes rows{of}"))
+            }
+            Deed::Replaces { why } => {
+                let header = self.code.header.to_lowercase();
+                let is_right = why.starts_with("returns")
+                    && (header.contains("delete") || header.contains("after"));
+                (!is_right).then(|| breaks(why.clone())).flatten()
+            }
+            Deed::Calls { function } => {
+                let is_shipped = SHIPPED.contains(&function.as_str());
+                let why = format!(
+                    "whether live versions survive this cannot be told: {what} calls `{function}`, which is in no file here"
+                );
+                (!is_shipped).then_some((UNKNOWN, why, SPLIT))
+            }
+            Deed::Unknown { why } => {
+                let why =
+                    format!("whether live versions survive this cannot be told: {what} {why}");
+                Some((UNKNOWN, why, SPLIT))
+            }
+        }
+    }
+
+    /// Of which table, in words; none where that is the migration's own.
+    fn of(&self, place: Option<&Place>) -> Option<String> {
+        match place {
+            Some(place) if self.formats.has_table(&place.table) => None,
+            Some(place) => Some(format!(" of `{}`", place.table)),
+            None => Some(String::new()),
+        }
+    }
+
+    fn written(&self, table: Option<&str>, column: &str, value: &Value) -> Option<Complaint> {
+        const HELP: &str = "let it write what expand.sql adds, and the old format from that";
+        let dialect = self.known.dialect;
+        let is_right = self.formats.is_new(table, column)
+            || is_stamp(column) && value.is_of_the_moment(dialect, column)
+            || self.formats.is_kept_up(table, column) && self.is_from_new(value);
+        let of = table.map_or_else(String::new, |table| format!(" of `{table}`"));
+        (!is_right).then(|| {
+            let why = format!(
+                "{} writes the column `{column}`{of} anew (`{}`), whatever live versions write there",
+                self.what(),
+                short(&value.text)
+            );
+            (BREAKS, why, HELP)
+        })
+    }
+
+    /// Whether the value comes from the new format, by a variable or at once.
+    fn is_from_new(&self, value: &Value) -> bool {
+        let dialect = self.known.dialect;
+        let new = self.formats.new_names();
+        let is_new = |name: &String| new.iter().any(|new| dialect.may_be_same_name(new, name));
+        value.names(dialect).iter().any(is_new)
+            || dialect.has_variables()
+                && !value.bare_names(dialect).is_empty()
+                && self.known.code_names(self.code, &new)
+    }
+}
+
+/// Whether a column says when a row was written last, or by whom.
+fn is_stamp(column: &str) -> bool {
+    let column = column.to_lowercase();
+    ["updat", "modif", "chang", "touch", "mtime", "edited"]
+        .iter()
+        .any(|part| column.contains(part))
+}
+
+fn short(text: &str) -> String {
+    const MOST: usize = 60;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{} …", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}

@@ -1,0 +1,467 @@
+//! What the code of triggers does to what live versions write.
+
+use super::*;
+
+const SERVICES: &str = "[services.web]\n[services.worker]\n";
+
+fn of(dialect: &str, files: &[(&str, &str)]) -> Vec<String> {
+    let config = format!("[database]\ndialects = [\"{dialect}\"]\n{SERVICES}");
+    let files = [&[("migrate.toml", config.as_str())], files].concat();
+    lines(&changed(&files), None)
+}
+
+/// A trigger of PL/pgSQL with this body, after what stands before it.
+fn plpgsql(fires: &str, body: &str) -> String {
+    format!(
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $f$ {body} $f$;\n\
+         CREATE TRIGGER g {fires} FOR EACH ROW EXECUTE FUNCTION f();\n"
+    )
+}
+
+/// Bodies of triggers on a live table, beside the column `first_name` that expand.sql adds, and the codes of what is said.
+const POSTGRES: &[(&str, &str, &str)] = &[
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN NEW.full_name := NULL; RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN new.full_name = ''; RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN NEW.\"full_name\" := 'x'; RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN NEW.phone := NEW.first_name; RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN NEW.email := lower(NEW.email); RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN NEW.email := OLD.email; RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN NEW.deleted_at := now(); RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN IF NEW.id = 1 THEN IF TRUE THEN NEW.email := ''; END IF; END IF; RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN CASE NEW.id WHEN 1 THEN NULL; ELSE NEW.email := ''; END CASE; RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN SELECT 'x' INTO NEW.email; RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN NEW := OLD; RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN RETURN OLD; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN DELETE FROM orders WHERE user_id = NEW.id; RETURN NULL; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN UPDATE orders SET total = 0; RETURN NULL; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN UPDATE users SET email = NULL WHERE id = NEW.id; RETURN NULL; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN TRUNCATE orders; RETURN NULL; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN WITH x AS (DELETE FROM orders RETURNING id) INSERT INTO audit SELECT id FROM x; RETURN NULL; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN INSERT INTO totals (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET n = 0; RETURN NULL; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN MERGE INTO totals t USING orders o ON o.id = t.id WHEN MATCHED THEN DELETE; RETURN NULL; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "DECLARE r record; BEGIN FOR r IN SELECT id FROM orders LOOP DELETE FROM orders WHERE id = r.id; END LOOP; RETURN NULL; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN EXECUTE 'DELETE FROM orders'; RETURN NULL; END",
+        "unknown-effect",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN EXECUTE format('DELETE FROM %I', TG_TABLE_NAME); RETURN NULL; END",
+        "unknown-effect",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN PERFORM purge(NEW.id); RETURN NULL; END",
+        "unknown-effect",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN IF purge(NEW.id) THEN RETURN NULL; END IF; RETURN NULL; END",
+        "unknown-effect",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN CALL purge(); RETURN NULL; END",
+        "unknown-effect",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN DROP TABLE orders; RETURN NULL; END",
+        "unknown-effect",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN BEGIN DELETE FROM orders; EXCEPTION WHEN OTHERS THEN NULL; END; RETURN NULL; END",
+        "destructive-expand",
+    ),
+    // What a trigger rightly does.
+    (
+        "BEFORE INSERT OR UPDATE ON users",
+        "BEGIN NEW.first_name := split_part(NEW.full_name, ' ', 1); RETURN NEW; END",
+        "",
+    ),
+    (
+        "BEFORE INSERT OR UPDATE ON users",
+        "BEGIN NEW.first_name := NULL; RETURN NEW; END",
+        "",
+    ),
+    (
+        "BEFORE INSERT OR UPDATE ON users",
+        "BEGIN NEW.full_name := coalesce(NEW.first_name, NEW.full_name); RETURN NEW; END",
+        "",
+    ),
+    (
+        "BEFORE INSERT OR UPDATE ON users",
+        "DECLARE v_name text := NEW.first_name; BEGIN <<x>> IF TG_OP = 'INSERT' OR (NEW.first_name IS DISTINCT FROM OLD.first_name) THEN v_name := trim(v_name); NEW.full_name := v_name; ELSIF NEW.full_name IS DISTINCT FROM OLD.full_name THEN NEW.first_name := NEW.full_name; END IF; RETURN NEW; END",
+        "",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN NEW.updated_at := now(); RETURN NEW; END",
+        "",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN NEW.updated_at = CURRENT_TIMESTAMP; RETURN NEW; END;",
+        "",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN IF row(NEW.*) IS DISTINCT FROM row(OLD.*) THEN NEW.modified_on = (now() AT TIME ZONE 'utc'); NEW.modified_by := current_setting('app.user', true); RETURN NEW; ELSE RETURN NEW; END IF; END",
+        "",
+    ),
+    (
+        "AFTER INSERT OR UPDATE OR DELETE ON users",
+        "BEGIN IF (TG_OP = 'DELETE') THEN INSERT INTO audit (op, at, who, row) SELECT 'D', now(), current_user, to_jsonb(OLD.*); RETURN OLD; ELSIF (TG_OP = 'UPDATE') THEN INSERT INTO audit (op, row) SELECT 'U', row_to_json(NEW); RETURN NEW; END IF; RETURN NULL; END",
+        "",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "DECLARE v_id bigint; BEGIN INSERT INTO audit (op) VALUES ('I') RETURNING id INTO v_id; PERFORM pg_notify('users', v_id::text); RETURN NULL; END",
+        "",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "DECLARE n int; BEGIN SELECT count(*) INTO STRICT n FROM orders WHERE user_id = NEW.id; RAISE NOTICE 'n %', n; RETURN NULL; END",
+        "",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "DECLARE r record; i int; BEGIN FOR r IN SELECT * FROM orders LOOP INSERT INTO audit (op) VALUES (r.id); END LOOP; FOR i IN 1..10 LOOP NULL; END LOOP; WHILE i > 0 LOOP i := i - 1; END LOOP; RETURN NULL; END",
+        "",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN IF current_setting('app.sync', true) = 'on' THEN RETURN NULL; END IF; PERFORM set_config('app.sync', 'on', true); UPDATE users SET first_name = NEW.full_name WHERE id = NEW.id; RETURN NULL; END",
+        "",
+    ),
+    (
+        "AFTER UPDATE ON users",
+        "BEGIN UPDATE users SET full_name = NEW.first_name WHERE id = NEW.id AND full_name IS DISTINCT FROM NEW.first_name; RETURN NULL; END",
+        "",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "DECLARE a text[] := ARRAY['x']; BEGIN a[1] := 'y'; a := array_append(a, NEW.full_name); NEW.first_name := a[1]; RETURN NEW; END",
+        "",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN RETURN NULL; EXCEPTION WHEN unique_violation OR check_violation THEN INSERT INTO audit (op) VALUES ('x'); RETURN NULL; END",
+        "",
+    ),
+];
+
+const MYSQL: &[(&str, &str)] = &[
+    (
+        "BEFORE UPDATE ON users FOR EACH ROW SET NEW.full_name = NULL",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users FOR EACH ROW SET NEW.first_name = NEW.full_name, NEW.email = ''",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users FOR EACH ROW BEGIN IF NEW.id = 1 THEN SET NEW.`email` = LOWER(NEW.email); END IF; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users FOR EACH ROW DELETE FROM orders WHERE user_id = NEW.id",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users FOR EACH ROW BEGIN DECLARE n INT DEFAULT 0; WHILE n < 1 DO DELETE FROM orders; SET n = n + 1; END WHILE; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users FOR EACH ROW BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION DELETE FROM orders; INSERT INTO audit (a) VALUES (1); END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users FOR EACH ROW UPDATE orders SET total = 0",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users FOR EACH ROW UPDATE orders o JOIN users u ON u.id = o.user_id SET o.total = 0",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users FOR EACH ROW INSERT INTO totals (id) VALUES (1) ON DUPLICATE KEY UPDATE n = 0",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users FOR EACH ROW CALL purge(NEW.id)",
+        "unknown-effect",
+    ),
+    (
+        "AFTER INSERT ON users FOR EACH ROW SET @x = purge(NEW.id)",
+        "unknown-effect",
+    ),
+    (
+        "BEFORE INSERT ON users FOR EACH ROW SET NEW.first_name = SUBSTRING_INDEX(NEW.full_name, ' ', 1)",
+        "",
+    ),
+    (
+        "BEFORE INSERT ON users FOR EACH ROW SET NEW.first_name = NEW.full_name, NEW.full_name = COALESCE(NEW.first_name, NEW.full_name)",
+        "",
+    ),
+    (
+        "BEFORE UPDATE ON users FOR EACH ROW SET NEW.updated_at = CURRENT_TIMESTAMP(6)",
+        "",
+    ),
+    (
+        "BEFORE UPDATE ON users FOR EACH ROW SET NEW.updated_at = NOW()",
+        "",
+    ),
+    (
+        "AFTER INSERT ON users FOR EACH ROW INSERT INTO audit (op, at, row) VALUES ('I', NOW(), JSON_OBJECT('id', NEW.id))",
+        "",
+    ),
+    (
+        "BEFORE UPDATE ON users FOR EACH ROW l1: BEGIN DECLARE v VARCHAR(100); IF @sync IS NOT NULL THEN LEAVE l1; END IF; SET v = TRIM(NEW.first_name); SET NEW.full_name = v; END",
+        "",
+    ),
+    (
+        "AFTER UPDATE ON users FOR EACH ROW BEGIN DECLARE n INT; SELECT COUNT(*) INTO n FROM orders; INSERT INTO audit (op) VALUES (n); END",
+        "",
+    ),
+    (
+        "BEFORE UPDATE ON users FOR EACH ROW BEGIN CASE NEW.id WHEN 1 THEN SET NEW.first_name = 'x'; ELSE BEGIN END; END CASE; REPEAT SET @i = 1; UNTIL @i > 0 END REPEAT; END",
+        "",
+    ),
+];
+
+const SQLITE: &[(&str, &str)] = &[
+    (
+        "AFTER UPDATE ON users BEGIN UPDATE users SET full_name = NULL WHERE id = NEW.id; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users BEGIN INSERT INTO audit VALUES (NEW.id); DELETE FROM orders; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users BEGIN UPDATE orders SET total = 0; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users BEGIN UPDATE users SET phone = full_name WHERE id = NEW.id; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users BEGIN INSERT INTO totals (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET n = 0; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users BEGIN UPDATE users SET first_name = full_name WHERE id = NEW.id; END",
+        "",
+    ),
+    (
+        "AFTER INSERT ON users BEGIN UPDATE users SET full_name = trim(first_name || ' x') WHERE id = NEW.id; END",
+        "",
+    ),
+    (
+        "AFTER UPDATE ON users BEGIN UPDATE users SET updated_at = CURRENT_TIMESTAMP WHERE id = OLD.id; END",
+        "",
+    ),
+    (
+        "AFTER UPDATE ON users BEGIN UPDATE users SET updated_at = datetime('now') WHERE id = OLD.id; END",
+        "",
+    ),
+    (
+        "AFTER UPDATE ON users BEGIN UPDATE users SET updated_at = strftime('%s', 'now') WHERE rowid = NEW.rowid; END",
+        "",
+    ),
+    (
+        "AFTER DELETE ON users BEGIN INSERT INTO audit (op, row) VALUES ('D', json_object('id', OLD.id)); END",
+        "",
+    ),
+    (
+        "AFTER INSERT ON users BEGIN SELECT CASE WHEN 1 THEN 2 END; INSERT INTO audit VALUES (CASE WHEN NEW.id THEN 1 END); END",
+        "",
+    ),
+];
+
+/// What contract.sql leaves behind is another matter.
+fn codes(lines: &[String]) -> Vec<&str> {
+    let code = |line: &'_ str| line.rfind('[').map_or(0, |at| at + 1);
+    lines
+        .iter()
+        .map(|line| &line[code(line)..line.len() - 1])
+        .filter(|code| *code != "left-behind")
+        .collect()
+}
+
+fn all() -> Vec<(&'static str, String, &'static str)> {
+    let postgres = POSTGRES
+        .iter()
+        .map(|(fires, body, code)| ("postgres", plpgsql(fires, body), *code));
+    let others = [("mysql", MYSQL), ("sqlite", SQLITE)];
+    let others = others.into_iter().flat_map(|(dialect, rows)| {
+        rows.iter()
+            .map(move |(rest, code)| (dialect, format!("CREATE TRIGGER g {rest};\n"), *code))
+    });
+    postgres.chain(others).collect()
+}
+
+#[test]
+fn the_code_of_a_trigger_is_judged_as_a_script_is() {
+    let mut wrong = Vec::new();
+    for (dialect, trigger, expected) in all() {
+        let expand = format!("{EXPAND}{trigger}");
+        let found = of(dialect, &[("0002_split/expand.sql", &expand)]);
+        let expected = [expected].into_iter().filter(|code| !code.is_empty());
+        if codes(&found) != expected.collect::<Vec<_>>() {
+            wrong.push(format!("{dialect} {trigger}  found {found:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a contract or a revert makes meets live versions just so.
+#[test]
+fn a_trigger_of_a_contract_is_judged_too() {
+    let mut wrong = Vec::new();
+    for (dialect, trigger, expected) in all() {
+        let contract = format!("{trigger}{CONTRACT}");
+        let found = of(dialect, &[("0002_split/contract.sql", &contract)]);
+        let is_lost = codes(&found).contains(&"loses-rows");
+        if is_lost != (expected == "destructive-expand") {
+            wrong.push(format!("{dialect} {trigger}  found {found:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_function_of_another_file_is_read_there() {
+    const TRIGGER: &str =
+        "CREATE TRIGGER g BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch();\n";
+    let function = |body: &str| {
+        format!(
+            "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$;\n"
+        )
+    };
+    let expand = format!("{EXPAND}{TRIGGER}");
+    for (body, expected) in [
+        (Some("NEW.updated_at := now();"), &[][..]),
+        (Some("NEW.email := '';"), &["destructive-expand"]),
+        (None, &["unknown-effect"]),
+    ] {
+        let earlier = body.map(function).unwrap_or_default() + "CREATE TABLE own (id int);\n";
+        let files = [
+            (
+                "0001_first/migration.toml",
+                "description = \"d\"\n[services.web]\nnew = \">=1.0.0\"\n",
+            ),
+            ("0001_first/expand.sql", earlier.as_str()),
+            ("0002_split/expand.sql", expand.as_str()),
+        ];
+        let found = of("postgres", &files);
+        assert_eq!(codes(&found), expected, "{body:?} {found:#?}");
+    }
+    // A function that triggers call already runs at once.
+    let replaced = function("NEW.email := '';").replace("CREATE", "CREATE OR REPLACE");
+    let found = of(
+        "postgres",
+        &[("0002_split/expand.sql", &format!("{EXPAND}{replaced}"))],
+    );
+    assert_eq!(codes(&found), ["destructive-expand"], "{found:#?}");
+}
+
+/// One allowance excuses the trigger, whatever it does.
+#[test]
+fn a_trigger_that_somebody_vouches_for() {
+    let manifest = format!(
+        "{SPLIT}[[expand.allow]]\nstatement = \"CREATE TRIGGER g AFTER\"\nreason = \"r\"\n"
+    );
+    for (dialect, rest) in [("mysql", MYSQL[3].0), ("sqlite", SQLITE[1].0)] {
+        let expand = format!("{EXPAND}CREATE TRIGGER g {rest};\n");
+        let files = [
+            ("0002_split/migration.toml", manifest.as_str()),
+            ("0002_split/expand.sql", expand.as_str()),
+        ];
+        assert!(of(dialect, &files).is_empty(), "{dialect}");
+    }
+}
