@@ -68,15 +68,17 @@ struct Shown {
 pub(super) async fn run(args: &ShowArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global, out)?;
     let id = context.find(&args.id).await?;
-    let Some(migration) = context.project.as_read(&id) else {
-        return Err(CoordinatorError::NoFiles(id).into());
-    };
+    let migration = context.project.as_read(&id);
     let situation = context.observe().await?;
     let mut recorded = Vec::new();
     if let Some(mut connection) = context.connect().await? {
         let read = coordinator::present(connection.as_mut(), &id).await;
         connection.close().await;
         recorded = read?;
+    }
+    // Without its files it is what the ledger has of it.
+    if migration.is_none() && recorded.is_empty() {
+        return Err(CoordinatorError::NoFiles(id).into());
     }
     let dialect = context.target.dialect();
     let shown: Vec<Shown> = Step::ALL
@@ -100,19 +102,21 @@ pub(super) async fn run(args: &ShowArgs, global: &Global, out: &Out) -> Result<u
 }
 
 fn shown(
-    migration: &Migration,
+    migration: Option<&Migration>,
     step: Step,
     dialect: Dialect,
     recorded: &[Recorded],
 ) -> Option<Shown> {
-    let files = migration.files(dialect);
-    let script: Option<&ScriptFile> = match step {
+    let files = migration.map(|migration| migration.files(dialect));
+    let script: Option<&ScriptFile> = files.and_then(|files| match step {
         Step::Expand => files.expand.as_ref(),
         Step::Contract => files.contract.as_ref(),
         Step::Revert => files.revert.as_ref(),
         Step::Backfill => None,
-    };
-    let statement = files.backfill.as_ref().filter(|_| step == Step::Backfill);
+    });
+    let statement = files
+        .and_then(|files| files.backfill.as_ref())
+        .filter(|_| step == Step::Backfill);
     let of_step = |one: &&Recorded| one.file.phase == step.name();
     let record = recorded.iter().find(of_step);
     let now = script

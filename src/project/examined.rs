@@ -37,10 +37,22 @@ impl Examined {
             let found = if step == Step::Backfill {
                 let key = manifest.and_then(backfilled_key);
                 let (statement, found) = scripts::check_backfill(dialect, source.text(), key);
+                // An allowance is for a statement of a script, and this is the only one of its own.
+                let alone = statement.as_ref().map(|one| one.as_script(dialect));
+                examined.scripts.extend(alone.map(|script| (step, script)));
                 examined.backfill = statement;
                 found
             } else {
-                let (script, found) = scripts::check(step, dialect, source.text());
+                let (script, mut found) = scripts::check(step, dialect, source.text());
+                // What a type was stands in the files before.
+                let before = around.all.len().saturating_sub(around.later.len() + 1);
+                let before = around.all.get(..before).unwrap_or_default();
+                found.retain(|finding| {
+                    let statements = script.as_ref().map(|script| &script.statements);
+                    let statement = statements.and_then(|all| all.get(finding.excusable?));
+                    !(finding.code == "destructive-expand"
+                        && statement.is_some_and(|one| rules::is_widening(before, dialect, one)))
+                });
                 examined.scripts.extend(script.map(|script| (step, script)));
                 found
             };
@@ -169,7 +181,7 @@ pub(super) fn check_allowances(
             (*dialect, examined)
         })
         .collect();
-    for step in [Step::Expand, Step::Contract, Step::Revert] {
+    for step in Step::ALL {
         let unread = |candidate: Option<&Candidate>, examined: &Examined| {
             // A common script that only one database can read; its own problems are reported.
             let is_own = candidate.is_some_and(|candidate| candidate.only.is_some());

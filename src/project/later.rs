@@ -45,18 +45,30 @@ impl Forward {
     }
 }
 
+/// What is found in the newest script of these migrations that has it, among those that have this name in them.
+pub(super) fn newest<T>(
+    before: &[Forward],
+    dialect: Dialect,
+    name: &str,
+    look: impl Fn(&Script) -> Option<T>,
+) -> Option<T> {
+    let name = name.to_lowercase();
+    let migrations = before.iter().rev();
+    let texts = migrations.filter_map(|forward| forward.scripts.get(&dialect));
+    let mut texts = texts
+        .flat_map(|texts| texts.iter().rev())
+        .filter(|text| text.lower.contains(&name));
+    texts.find_map(|text| look(&Script::parse(dialect, &text.text).ok()?))
+}
+
 /// The code that the newest of these migrations with a function of this name makes.
 pub(super) fn code_with(
     before: &[Forward],
     dialect: Dialect,
     function: &str,
 ) -> Option<Dependents> {
-    let name = function.to_lowercase();
-    let texts = before.iter().rev();
-    let texts = texts.filter_map(|forward| forward.scripts.get(&dialect));
-    let mut texts = texts.flatten().filter(|text| text.lower.contains(&name));
-    texts.find_map(|text| {
-        let made = Dependents::made_by(&Script::parse(dialect, &text.text).ok()?);
+    newest(before, dialect, function, |script| {
+        let made = Dependents::made_by(script);
         let is_it = |one: &Dependent| {
             one.kind == ObjectKind::Function && dialect.may_be_same_name(&one.name, function)
         };

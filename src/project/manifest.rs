@@ -88,7 +88,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("nothing_to_do", "under `[expand]`"),
     (
         "allow",
-        "under `[expand]`, `[contract]` or `[revert]`, as `[[expand.allow]]`",
+        "under `[expand]`, `[backfill]`, `[contract]` or `[revert]`, as `[[expand.allow]]`",
     ),
     ("table", "under `[backfill]`"),
     ("key", "under `[backfill]`"),
@@ -138,9 +138,10 @@ pub(super) fn read(source: &Source) -> Option<Manifest> {
     if let Some(table) = top.table("expand") {
         read_expand(source, table, &mut manifest);
     }
-    manifest.backfill = top
-        .table("backfill")
-        .map(|table| backfill::read(source, table));
+    manifest.backfill = top.table("backfill").map(|mut table| {
+        read_allow(source, &mut table, Step::Backfill, &mut manifest.allow);
+        backfill::read(source, table)
+    });
     manifest.contract = top.table("contract").map(|table| {
         let span = table.key_span("require_check");
         let section = read_contract(source, table, &mut manifest.allow);

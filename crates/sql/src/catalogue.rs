@@ -19,6 +19,8 @@ pub struct Dependent {
     pub body: String,
     /// The function that a trigger calls.
     pub calls: Option<String>,
+    /// Of a function of PostgreSQL: what tells it apart from others of its name.
+    pub arguments: Option<String>,
     pub runs: Runs,
 }
 

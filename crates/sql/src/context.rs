@@ -1,6 +1,6 @@
 //! What a script as a whole knows: a change to something it made itself cannot be noticed by old code.
 
-use super::facts::{Facts, Needs, Refusal, Subject};
+use super::facts::{Facts, Name, Needs, Refusal, Subject};
 use super::{Dialect, Effect, Losing, Mode, Object, ObjectKind, Place, Verb};
 
 /// What a statement does in the light of those before and after it.
@@ -43,6 +43,14 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
                     },
                     None => fact.effect.clone(),
                 },
+            };
+            let own = match own {
+                Effect::Unknown { .. }
+                    if fact.sequence.as_ref().is_some_and(|of| names.numbers(of)) =>
+                {
+                    Effect::Data
+                }
+                own => own,
             };
             let own = asked(own, asks);
             let own = asked(own, strict_type(dialect, fact, earlier));
@@ -257,6 +265,27 @@ impl Names {
             && subjects
                 .iter()
                 .all(|subject| self.is_in(&self.new, subject))
+    }
+
+    /// Whether a sequence is of this script: under its own name, or that which a serial column of a new table gets.
+    fn numbers(&self, sequence: &Name) -> bool {
+        self.new.iter().any(|made| {
+            let is_here = same_option(
+                self.dialect,
+                made.schema.as_deref(),
+                sequence.schema.as_deref(),
+            );
+            let serial = format!("{}_", made.name);
+            is_here
+                && match made.kind {
+                    ObjectKind::Sequence => made.name == sequence.name,
+                    ObjectKind::Table => {
+                        made.name == sequence.name
+                            || sequence.name.starts_with(&serial) && sequence.name.ends_with("_seq")
+                    }
+                    _ => false,
+                }
+        })
     }
 
     /// Columns that may have been there are none of this script's.

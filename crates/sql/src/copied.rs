@@ -13,6 +13,14 @@ pub struct Copied {
     pub leaves_out: Option<String>,
 }
 
+/// What a statement takes from a table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Taken {
+    Rows,
+    /// What stood in these columns; none where they cannot be told.
+    Values(Vec<String>),
+}
+
 /// What may leave out rows, wherever it stands in the query itself.
 const FEWER: &[&str] = &[
     "where",
@@ -28,6 +36,30 @@ const FEWER: &[&str] = &[
     "tablesample",
     "join",
     "straight_join",
+];
+
+/// Functions that make one row of many.
+const AGGREGATES: &[&str] = &[
+    "any_value",
+    "array_agg",
+    "avg",
+    "bit_and",
+    "bit_or",
+    "bool_and",
+    "bool_or",
+    "count",
+    "every",
+    "group_concat",
+    "json_agg",
+    "json_arrayagg",
+    "json_group_array",
+    "json_object_agg",
+    "jsonb_agg",
+    "max",
+    "min",
+    "string_agg",
+    "sum",
+    "total",
 ];
 
 /// What ends the list of tables that are read.
@@ -68,6 +100,8 @@ impl Statement {
             dialect,
         };
         let (into, body) = match self.made_table() {
+            // `SELECT … INTO t`, `WITH … SELECT … INTO t`
+            Some(name) if !words.is(0, "create") => (name.to_owned(), 0),
             Some(name) => (name.to_owned(), 2),
             None => words.inserts_into()?,
         };
@@ -86,6 +120,45 @@ impl Statement {
             into,
             from,
             leaves_out: words.refuses_rows(select).or(leaves_out),
+        })
+    }
+
+    /// The table of which it deletes rows, or whose values it changes, where that is one of these.
+    #[must_use]
+    pub fn takes_from(&self, dialect: Dialect, tables: &[&str]) -> Option<Taken> {
+        let tokens = lexeme::tokens(dialect.grammar(), &self.text).ok()?;
+        let words = Words {
+            text: &self.text,
+            tokens: &tokens,
+            dialect,
+        };
+        let is_one = |at: usize| {
+            words.name(at).is_some_and(|(name, _)| {
+                tables
+                    .iter()
+                    .any(|table| dialect.may_be_same_name(table, &name))
+            })
+        };
+        (0..tokens.len()).find_map(|at| {
+            let behind = |word: &str| {
+                let next = if words.is(at + 1, word) {
+                    at + 2
+                } else {
+                    at + 1
+                };
+                is_one(next)
+            };
+            if words.is(at, "delete") && behind("from")
+                || words.is(at, "truncate") && (behind("table") || is_one(at + 1))
+            {
+                return Some(Taken::Rows);
+            }
+            let is_update = words.is(at, "update") && at == 0 && is_one(at + 1);
+            is_update.then(|| {
+                let columns = lexeme::assigned(&self.text, &tokens).unwrap_or_default();
+                let names = columns.into_iter().filter_map(dialect.grammar().identifier);
+                Taken::Values(names.collect())
+            })
         })
     }
 
@@ -176,6 +249,9 @@ impl Words<'_> {
                     fewer.get_or_insert_with(|| "a second table".to_owned());
                 }
                 Kind::Word if depth == 0 && !self.is_after_dot(at) => {
+                    if from.is_none() && self.is_aggregate(at) {
+                        fewer.get_or_insert_with(|| token.text(self.text).to_uppercase());
+                    }
                     if self.is(at, "from") && !self.is(at - 1, "distinct") && from.is_none() {
                         from = self.name(at + 1).map(|(name, _)| name);
                         tables = true;
@@ -190,6 +266,38 @@ impl Words<'_> {
             }
         }
         (from, fewer)
+    }
+
+    /// A call that makes one row of all, unless it looks through a window: `count(*)`, and not `count(*) OVER ()`.
+    fn is_aggregate(&self, at: usize) -> bool {
+        let opens = self.tokens.get(at + 1);
+        if !self.is_one_of(at, AGGREGATES) || opens.is_none_or(|next| next.kind != Kind::Open) {
+            return false;
+        }
+        // SQLite's `min(a, b)` compares within a row.
+        let several = self.is_one_of(at, &["min", "max"]);
+        let (mut depth, mut commas) = (0_usize, 0_usize);
+        for next in at + 1..self.tokens.len() {
+            match self.tokens.get(next).map(|token| token.kind) {
+                Some(Kind::Open) => depth += 1,
+                Some(Kind::Close) => depth = depth.saturating_sub(1),
+                Some(Kind::Comma) if depth == 1 => commas += 1,
+                _ => {}
+            }
+            if depth == 0 {
+                return !(self.is_one_of(next + 1, &["over", "filter"])
+                    && self.is_windowed(next + 1)
+                    || several && commas > 0);
+            }
+        }
+        true
+    }
+
+    /// Whether `OVER` follows, with or without a FILTER before it.
+    fn is_windowed(&self, at: usize) -> bool {
+        (at..self.tokens.len())
+            .take_while(|at| !self.is(*at, "from"))
+            .any(|at| self.is(at, "over"))
     }
 
     fn may_leave_out(&self, at: usize) -> bool {

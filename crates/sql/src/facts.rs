@@ -95,6 +95,10 @@ pub(super) struct Facts {
     pub calls: Option<Call>,
     /// A new table whose rows old code can reach through an existing one: a partition.
     pub joins_existing: bool,
+    /// Where a sequence goes on: nobody's business if the script itself has made it.
+    pub sequence: Option<Name>,
+    /// The first function that it calls and that is not known to only compute.
+    pub strange: Option<String>,
     pub query: Query,
 }
 
@@ -176,6 +180,8 @@ impl Facts {
             instead_of: None,
             calls: None,
             joins_existing: false,
+            sequence: None,
+            strange: None,
             query: Query::Other,
         }
     }

@@ -303,7 +303,7 @@ pub(super) fn keeps_on_conflict(text: &str, tokens: &[Token]) -> bool {
     }
 }
 
-/// The columns that an UPDATE assigns to, as written; `None` where it is not plain: `SET (a, b) = …`.
+/// The columns that an UPDATE assigns to, as written; `None` where it is not plain.
 pub(super) fn assigned<'t>(text: &'t str, tokens: &[Token]) -> Option<Vec<&'t str>> {
     const ENDS: &[&str] = &["from", "where", "returning", "order", "limit"];
     let mut depth = 0usize;
@@ -312,7 +312,25 @@ pub(super) fn assigned<'t>(text: &'t str, tokens: &[Token]) -> Option<Vec<&'t st
     let mut started = false;
     for (index, token) in tokens.iter().enumerate() {
         match token.kind {
-            Kind::Open if started && expects => return None,
+            // `SET (a, b) = …`
+            Kind::Open if started && expects && depth == 0 => {
+                let close = (index..tokens.len()).find(|at| {
+                    tokens
+                        .get(*at)
+                        .is_some_and(|token| token.kind == Kind::Close)
+                })?;
+                let list = tokens.get(index + 1..close)?;
+                let is_name = |token: &&Token| matches!(token.kind, Kind::Word | Kind::QuotedName);
+                if list
+                    .iter()
+                    .any(|token| !is_name(&token) && token.kind != Kind::Comma)
+                {
+                    return None;
+                }
+                columns.extend(list.iter().filter(is_name).map(|token| token.text(text)));
+                expects = false;
+                depth += 1;
+            }
             Kind::Open => depth += 1,
             Kind::Close => depth = depth.saturating_sub(1),
             _ if depth > 0 => {}

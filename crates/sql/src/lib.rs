@@ -58,14 +58,14 @@ pub use catalogue::{
     Visible,
 };
 #[cfg(feature = "parse")]
-pub use copied::Copied;
+pub use copied::{Copied, Taken};
 #[cfg(feature = "parse")]
 pub use deeds::{Deed, Value};
 #[cfg(feature = "parse")]
 pub use dependents::{Commits, Gone, How, Left, Lost, Met, Texts};
 pub use dialect::{Ddl, Dialect};
 #[cfg(feature = "parse")]
-pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_select};
+pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_select, strange_call};
 pub use reading::ServerReading;
 #[cfg(feature = "parse")]
 pub use reserved::names_ledger;

@@ -12,7 +12,7 @@ use tokens::Tokens;
 
 use super::facts::{Facts, Query};
 use super::lexeme::{self, Kind, Token};
-use super::{Dialect, ScriptError};
+use super::{Dialect, Effect, Mode, Script, ScriptError, Statement, words};
 
 const AFTER: &str = ":after";
 const UPTO: &str = ":upto";
@@ -27,6 +27,27 @@ pub struct Ranged {
 }
 
 impl Ranged {
+    /// As the only statement of a script.
+    #[must_use]
+    pub fn as_script(&self, dialect: Dialect) -> Script {
+        let statement = Statement {
+            text: self.text.clone(),
+            span: 0..self.text.len(),
+            line: 1,
+            effect: Effect::Data,
+            hazard: None,
+            loses: None,
+            needs_no_transaction: false,
+            object: None,
+            more_objects: Vec::new(),
+        };
+        Script {
+            dialect,
+            mode: Mode::Transactional,
+            statements: vec![statement],
+        }
+    }
+
     /// How many columns each comparison with a key has, as the statement is written.
     pub fn widths(&self) -> impl Iterator<Item = usize> {
         self.parts.iter().filter_map(|part| match part {
@@ -308,6 +329,26 @@ fn single(
 }
 
 /// Named parameters are not PostgreSQL's syntax: numbers of the same length stand in for them while parsing.
+/// The first function that a statement over a range of keys calls and that may do more than compute; `known` are those that
+/// somebody has looked into.
+#[must_use]
+pub fn strange_call(dialect: Dialect, sql: &str, known: &[String]) -> Option<String> {
+    let grammar = dialect.grammar();
+    let tokens = lexeme::tokens(grammar, sql).ok()?;
+    let is_known = |at: usize| {
+        let name = tokens
+            .get(at)
+            .and_then(|token| (grammar.identifier)(token.text(sql)));
+        name.is_some_and(|name| {
+            known
+                .iter()
+                .any(|known| dialect.may_be_same_name(known, &name))
+        })
+    };
+    let plain = words::without_calls(sql, &tokens, is_known);
+    grammar.facts(&plain).ok()?.strange
+}
+
 fn with_values(sql: &str, tokens: &[Token]) -> String {
     let mut text = String::with_capacity(sql.len());
     let mut from = 0;

@@ -24,6 +24,24 @@ impl Dialect {
         })
     }
 
+    /// A name as a statement has to write it: in quotes where it would be read as another one without.
+    #[must_use]
+    pub fn quoted(self, name: &str) -> String {
+        let is_plain = !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.chars().all(|c| {
+                let is_kept = match self {
+                    Dialect::Postgres => c.is_ascii_lowercase(),
+                    Dialect::Sqlite | Dialect::Mysql => c.is_ascii_alphabetic(),
+                };
+                is_kept || c.is_ascii_digit() || c == '_'
+            });
+        match self {
+            _ if is_plain => name.to_owned(),
+            Dialect::Mysql => format!("`{}`", name.replace('`', "``")),
+            Dialect::Postgres | Dialect::Sqlite => format!("\"{}\"", name.replace('"', "\"\"")),
+        }
+    }
+
     /// Whether it writes rows to this table.
     #[must_use]
     pub fn writes_to(self, sql: &str, table: &str) -> bool {
@@ -52,9 +70,23 @@ impl Dialect {
     pub fn filled(self, sql: &str) -> Option<(String, Vec<String>)> {
         let grammar = self.grammar();
         let tokens = lexeme::tokens(grammar, sql).ok()?;
-        let verb = tokens
-            .iter()
-            .position(|token| token.is_word(sql, "update") || token.is_word(sql, "into"))?;
+        // `FOR UPDATE` in a query before it, and `ON CONFLICT DO UPDATE`.
+        let is_part = |at: usize| {
+            let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+            before.is_some_and(|word| {
+                ["for", "do", "key", "no"]
+                    .iter()
+                    .any(|part| word.is_word(sql, part))
+            })
+        };
+        let verb = (0..tokens.len()).find(|at| {
+            let is = |word: &str| {
+                tokens
+                    .get(*at)
+                    .is_some_and(|token| token.is_word(sql, word))
+            };
+            is("into") || is("update") && !is_part(*at)
+        })?;
         let mut at = verb + 1;
         while tokens
             .get(at)
@@ -72,6 +104,41 @@ impl Dialect {
         let columns = columns.filter(|column| !lexeme::assigns_itself(sql, &tokens, column));
         Some((table, columns.filter_map(grammar.identifier).collect()))
     }
+}
+
+/// The text of these tokens, in which calls of functions that are known only compute, and a parameter is a number.
+pub(super) fn without_calls(
+    text: &str,
+    tokens: &[Token],
+    is_known: impl Fn(usize) -> bool,
+) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut last: Option<usize> = None;
+    for (at, token) in tokens.iter().enumerate() {
+        if last.is_some_and(|last| last < token.span.start) {
+            plain.push(' ');
+        }
+        last = Some(token.span.end);
+        let is_name = matches!(token.kind, Kind::Word | Kind::QuotedName);
+        let is_call = is_name
+            && tokens
+                .get(at + 1)
+                .is_some_and(|next| next.text(text) == "(");
+        if token.kind == Kind::Parameter {
+            plain.push('1');
+        } else if is_call && is_known(at) {
+            // Its schema goes with it.
+            if plain.ends_with('.') {
+                let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '"' | '`');
+                let kept = plain.trim_end_matches('.').rfind(|c: char| !is_part(c));
+                plain.truncate(kept.map_or(0, |kept| kept + 1));
+            }
+            plain.push_str("concat");
+        } else {
+            plain.push_str(token.text(text));
+        }
+    }
+    plain
 }
 
 impl Statement {

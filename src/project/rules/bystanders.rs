@@ -8,6 +8,7 @@ use super::super::scripts::first_line;
 use super::Scripts;
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
+    let runs_code = "has other code run whenever live versions write a row of its table".to_owned();
     let mut found = Vec::new();
     for (step, index, statement) in scripts.statements() {
         let is_told = statement.hazard.is_some() || statement.loses.is_some();
@@ -22,6 +23,9 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             }
             Effect::Destructive { why } if changes_others(&words) => {
                 is_about_others(scripts, step, statement).then_some(why)
+            }
+            Effect::Additive if is_trigger_of_others(scripts, step, index, statement) => {
+                Some(&runs_code)
             }
             _ => None,
         };
@@ -138,6 +142,67 @@ fn is_about_others(scripts: &Scripts<'_>, step: Step, statement: &Statement) -> 
     {
         return false;
     }
+    let mut texts = scripts
+        .backfill
+        .map(|backfill| backfill.text.as_str())
+        .into_iter()
+        .chain(expand.statements.iter().map(|one| one.text.as_str()))
+        .chain(queries(scripts));
+    !texts.any(|text| {
+        statement.objects().any(|object| {
+            let name = object.table.as_ref().unwrap_or(&object.name);
+            dialect.mentions(text, name)
+        })
+    })
+}
+
+/// Whether it makes a trigger on a table that nothing else in the migration names, whose code names nothing of it either.
+fn is_trigger_of_others(
+    scripts: &Scripts<'_>,
+    step: Step,
+    index: usize,
+    statement: &Statement,
+) -> bool {
+    let dialect = scripts.dialect;
+    let is_code =
+        |object: &Object| matches!(object.kind, ObjectKind::Trigger | ObjectKind::Function);
+    let made = statement
+        .objects()
+        .find(|object| object.kind == ObjectKind::Trigger && object.verb == Verb::Create);
+    let Some(table) = made.and_then(|trigger| trigger.table.as_deref()) else {
+        return false;
+    };
+    let script = scripts.script(step);
+    let own = script.map_or(&[][..], |script| &script.statements);
+    let others = own
+        .iter()
+        .enumerate()
+        .filter(|(other, statement)| *other != index && !statement.objects().any(is_code))
+        .map(|(_, statement)| statement.text.as_str());
+    let expand = scripts.expand.filter(|_| step != Step::Expand);
+    let expand = expand.map_or(&[][..], |expand| &expand.statements);
+    let mut texts = others
+        .chain(expand.iter().map(|one| one.text.as_str()))
+        .chain(scripts.backfill.map(|backfill| backfill.text.as_str()))
+        .chain(queries(scripts));
+    if texts.any(|text| dialect.mentions(text, table)) {
+        return false;
+    }
+    // The code of it, and of the functions beside it.
+    let code = own.iter().filter(|other| {
+        std::ptr::eq(*other, statement)
+            || other
+                .objects()
+                .any(|object| object.kind == ObjectKind::Function)
+    });
+    let code: Vec<&str> = code.map(|statement| statement.text.as_str()).collect();
+    let names = scripts.expand.into_iter().chain(script).flat_map(own_names);
+    let mut names = names.filter(|name| !dialect.may_be_same_name(name, table));
+    !names.any(|name| code.iter().any(|text| dialect.mentions(text, name)))
+}
+
+/// The queries of the manifest.
+fn queries<'s>(scripts: &Scripts<'s>) -> impl Iterator<Item = &'s str> {
     let queries = scripts.manifest.into_iter().flat_map(|manifest| {
         let backfill = manifest.backfill.iter();
         let backfill =
@@ -145,18 +210,7 @@ fn is_about_others(scripts: &Scripts<'_>, step: Step, statement: &Statement) -> 
         let contract = manifest.contract.iter();
         backfill.chain(contract.flat_map(|section| &section.queries))
     });
-    let mut texts = scripts
-        .backfill
-        .map(|backfill| backfill.text.as_str())
-        .into_iter()
-        .chain(expand.statements.iter().map(|one| one.text.as_str()))
-        .chain(queries.map(|query| query.value.as_str()));
-    !texts.any(|text| {
-        statement.objects().any(|object| {
-            let name = object.table.as_ref().unwrap_or(&object.name);
-            dialect.mentions(text, name)
-        })
-    })
+    queries.map(|query| query.value.as_str())
 }
 
 /// Everything that a script names as what it makes or changes, with the tables of that.

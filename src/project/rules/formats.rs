@@ -13,6 +13,8 @@ pub(super) struct Formats {
     tables: Vec<String>,
     /// Columns that are new, or that this migration fills or changes, with their tables.
     columns: Vec<(String, String)>,
+    /// Whether expand.sql adds columns.
+    adds: bool,
     /// Columns that contract.sql takes away.
     old_columns: Vec<(String, String)>,
     /// Tables that contract.sql takes away.
@@ -24,6 +26,11 @@ impl Formats {
         let dialect = scripts.dialect;
         let (expand, contract) = (scripts.expand, scripts.contract);
         let mut columns: Vec<(String, String)> = columns_of(expand, made).collect();
+        let adds = columns_of(expand, |object| {
+            (object.verb == Verb::Create).then(|| object.name.clone())
+        })
+        .next()
+        .is_some();
         columns.extend(columns_of(contract, |object| {
             (object.verb == Verb::Alter).then(|| object.name.clone())
         }));
@@ -50,6 +57,7 @@ impl Formats {
                 .and_then(|manifest| manifest.sync.as_ref())
                 .map_or(Sync::None, |sync| sync.value),
             tables: tables.collect(),
+            adds,
             old_columns: columns_of(contract, |object| {
                 is_taken(object).then(|| object.name.clone())
             })
@@ -90,6 +98,11 @@ impl Formats {
         columns
             .iter()
             .any(|(of, name)| table.is_none_or(|table| self.is(of, table)) && self.is(name, column))
+    }
+
+    /// Whether expand.sql adds a column to a table that was there.
+    pub fn adds_columns(&self) -> bool {
+        self.adds
     }
 
     /// The names of the columns of the new format.

@@ -1,5 +1,6 @@
 //! What is wrong with the scripts of a migration taken together: one rule a file, and a row here.
 
+mod backfill;
 mod bystanders;
 mod formats;
 mod ledger;
@@ -13,6 +14,9 @@ mod sqlite;
 mod swapped;
 mod takes;
 mod triggers;
+mod widened;
+
+pub(super) use widened::is_widening;
 
 use crate::model::Step;
 use crate::sql::{Dialect, Ranged, Script, Statement};
@@ -69,6 +73,7 @@ impl<'a> Scripts<'a> {
 type Rule = fn(&Scripts<'_>) -> Vec<(Step, Finding)>;
 
 const RULES: &[Rule] = &[
+    backfill::check,
     bystanders::check,
     ledger::check,
     left_behind::check,

@@ -26,7 +26,10 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             let Some(typ) = new_type(scripts.dialect, &words, &column.name.to_lowercase()) else {
                 continue;
             };
-            if is_right(scripts, step, column, &typ, &words) {
+            let before = scripts.all.len().saturating_sub(scripts.later.len() + 1);
+            let before = scripts.all.get(..before).unwrap_or_default();
+            let is_longer = super::is_widening(before, scripts.dialect, statement);
+            if is_longer || is_right(scripts, step, column, &typ, &words) {
                 continue;
             }
             let table = column.table.as_deref().unwrap_or_default();
@@ -77,7 +80,7 @@ fn new_type(dialect: Dialect, words: &[String], column: &str) -> Option<Vec<Stri
 }
 
 /// The words of a type, up to what is said of the column beside it.
-fn type_from(words: &[String]) -> Vec<String> {
+pub(super) fn type_from(words: &[String]) -> Vec<String> {
     const ENDS: &[&str] = &[
         ",",
         ")",

@@ -2,14 +2,18 @@
 //! half of one, and where the old table is dropped nothing brings them back.
 
 use crate::model::Step;
-use crate::sql::{Copied, Dialect, Effect, Gone, Object, ObjectKind, Script, Statement, Verb};
+use crate::sql::{
+    Copied, Dialect, Effect, Gone, Object, ObjectKind, Script, Statement, Taken, Verb,
+};
 
 use super::super::finding::Finding;
 use super::super::scripts::first_line;
 use super::Scripts;
+use super::formats::Formats;
 use super::takes::makes;
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
+    let formats = Formats::of(scripts);
     let mut found = Vec::new();
     for (step, script) in scripts.whole() {
         for (index, statement) in script.statements.iter().enumerate() {
@@ -19,7 +23,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
                     continue;
                 }
                 let finding = Swap::of(scripts, step, script, index, &gone)
-                    .and_then(|swap| swap.finding(script));
+                    .and_then(|swap| swap.finding(script, &formats));
                 found.extend(finding.map(|finding| (step, finding)));
             }
         }
@@ -75,7 +79,7 @@ impl<'s> Swap<'s> {
         })
     }
 
-    fn finding(&self, script: &Script) -> Option<Finding> {
+    fn finding(&self, script: &Script, formats: &Formats) -> Option<Finding> {
         let dialect = script.dialect;
         let table = &self.gone.table;
         let mut sources = vec![table.clone()];
@@ -100,7 +104,7 @@ impl<'s> Swap<'s> {
             let is_whole =
                 copied.leaves_out.is_none() && from.is_some_and(|from| is_one_of(&sources, from));
             match (is_whole, is_new(&copied.into)) {
-                (true, true) => return None,
+                (true, true) => return self.undone(script, index, formats),
                 (true, false) => sources.push(copied.into),
                 (false, true) if partly.is_none() => partly = Some((index, copied)),
                 (false, _) => {}
@@ -126,6 +130,39 @@ impl<'s> Swap<'s> {
             format!(
                 "copy all of them with one `INSERT INTO … SELECT … FROM {table}`, without WHERE, LIMIT, DISTINCT, GROUP BY or an inner join"
             ),
+        );
+        Some(finding.excusable(at))
+    }
+
+    /// What a later statement takes from the copy again.
+    fn undone(&self, script: &Script, copied: usize, formats: &Formats) -> Option<Finding> {
+        let dialect = script.dialect;
+        let names = [self.made_as.as_str(), self.gone.table.as_str()];
+        let later = script.statements.iter().enumerate().skip(copied + 1);
+        let (at, what) = later.into_iter().find_map(|(index, statement)| {
+            let what = match statement.takes_from(dialect, &names)? {
+                Taken::Rows => "deletes rows",
+                Taken::Values(columns)
+                    if !columns.is_empty()
+                        && columns.iter().all(|column| {
+                            names.iter().any(|name| formats.is_new(Some(name), column))
+                        }) =>
+                {
+                    return None;
+                }
+                Taken::Values(_) => "overwrites values",
+            };
+            // What was told of the old table before the swap is about that.
+            statement.loses.is_none().then_some((index, what))
+        })?;
+        let finding = Finding::new(
+            "loses-rows",
+            first_line(script.statements.get(at)?),
+            format!(
+                "this {what} of the copy that takes the place of `{}`: live versions no longer find them",
+                self.gone.table
+            ),
+            "leave it to a version of the application that no longer needs them",
         );
         Some(finding.excusable(at))
     }

@@ -253,7 +253,7 @@ impl Judged<'_> {
 }
 
 /// Whether a column says when a row was written last, or by whom.
-fn is_stamp(column: &str) -> bool {
+pub(super) fn is_stamp(column: &str) -> bool {
     let column = column.to_lowercase();
     ["updat", "modif", "chang", "touch", "mtime", "edited"]
         .iter()

@@ -1,6 +1,7 @@
 //! Whole projects on disk, and what is reported about them.
 
 mod config;
+mod everyday;
 #[cfg(unix)]
 mod links;
 mod losing;

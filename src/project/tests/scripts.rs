@@ -203,7 +203,7 @@ fn an_allowance_excuses_one_statement() {
         }
         text
     };
-    let three = "ALTER TABLE users ADD COLUMN a TEXT;\nDROP INDEX users_email;\nDROP INDEX users_email_2;\nDROP INDEX users_email_2;\n";
+    let three = "ALTER TABLE users ADD COLUMN first_name TEXT;\nDROP INDEX users_email;\nDROP INDEX users_email_2;\nDROP INDEX users_email_2;\n";
     check(&[
         (
             &[

@@ -8,7 +8,7 @@ mod value;
 
 pub use value::Value;
 
-use super::dependents::{Dependent, Dependents};
+use super::catalogue::{Dependent, Dependents};
 use super::lexeme::{self, Kind};
 use super::{Dialect, ObjectKind, Place};
 
@@ -33,6 +33,26 @@ pub enum Deed {
     Calls { function: String },
     /// It cannot be told, or is more than writing rows; completes "its code …".
     Unknown { why: String },
+}
+
+impl Deed {
+    /// What it does, in words that complete "its code …".
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let of = |place: Option<&Place>| {
+            place.map_or_else(String::new, |place| format!(" of `{}`", place.table))
+        };
+        match self {
+            Self::Assigns { column, .. } => format!("writes the column `{column}`"),
+            Self::Updates { place, column, .. } => {
+                format!("writes the column `{column}` of `{}`", place.table)
+            }
+            Self::Changes { place } => format!("changes rows{}", of(place.as_ref())),
+            Self::Deletes { place } => format!("deletes rows{}", of(place.as_ref())),
+            Self::Calls { function } => format!("calls `{function}`, which is in no file here"),
+            Self::Replaces { why } | Self::Unknown { why } => why.clone(),
+        }
+    }
 }
 
 impl Dependents {

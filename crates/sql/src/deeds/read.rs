@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::facts::Facts;
 use super::super::lexeme::{self, Kind, Token};
-use super::super::{Dialect, Effect, Loss, ObjectKind, Place};
+use super::super::{Dialect, Effect, Loss, ObjectKind, Place, words};
 use super::{Deed, Value};
 
 /// What the statements of a body do. `own` are functions whose code is looked at elsewhere.
@@ -180,9 +180,7 @@ impl Reader<'_> {
             }
             let stops: &[&str] = if self.is(at, &["if", "elsif", "elseif", "when"]) {
                 &["then"]
-            } else if self.is(at, &["while"]) {
-                &["loop", "do"]
-            } else if self.is(at, &["for", "foreach"]) {
+            } else if self.is(at, &["while", "for", "foreach"]) {
                 &["loop", "do"]
             } else if self.is(at, &["case"]) {
                 &["when"]
@@ -286,42 +284,20 @@ impl Reader<'_> {
 
     /// The text of these tokens, in which the functions whose code is looked at elsewhere only compute.
     fn substituted(&self, range: Range<usize>) -> String {
-        let mut text = String::new();
-        let mut last: Option<usize> = None;
-        for at in range {
-            let Some(token) = self.tokens.get(at) else {
-                break;
-            };
-            if last.is_some_and(|last| last < token.span.start) {
-                text.push(' ');
-            }
-            last = Some(token.span.end);
-            let is_call = self.kind(at + 1) == Some(Kind::Open) && self.sign(at + 1) == "(";
-            let is_own = is_call
-                && self.name(at).is_some_and(|name| {
-                    let is_it = |own: &String| self.dialect.may_be_same_name(own, &name);
-                    self.own.iter().any(is_it)
-                });
-            let is_harmless = is_call && self.is(at, HARMLESS);
+        let from = range.start;
+        let tokens = self.tokens.get(range).unwrap_or_default();
+        words::without_calls(self.text, tokens, |at| {
+            let at = from + at;
+            let is_own = self.name(at).is_some_and(|name| {
+                let is_it = |own: &String| self.dialect.may_be_same_name(own, &name);
+                self.own.iter().any(is_it)
+            });
             // A setting of the application's own is how triggers tell each other to keep still.
-            let is_setting = is_call
-                && self.is(at, &["set_config"])
+            let is_setting = self.is(at, &["set_config"])
                 && self.kind(at + 2) == Some(Kind::Literal)
                 && self.sign(at + 2).contains('.');
-            if is_own || is_harmless || is_setting {
-                // Its schema goes with it.
-                if text.ends_with('.') {
-                    let kept = text.trim_end_matches('.').rfind(|c: char| {
-                        !(c.is_alphanumeric() || c == '_' || c == '"' || c == '`')
-                    });
-                    text.truncate(kept.map_or(0, |kept| kept + 1));
-                }
-                text.push_str("concat");
-            } else {
-                text.push_str(token.text(self.text));
-            }
-        }
-        text
+            is_own || is_setting || self.is(at, HARMLESS)
+        })
     }
 
     fn statement(&mut self, at: usize, end: usize) {
@@ -630,7 +606,14 @@ fn assignments<'t>(text: &'t str, tokens: &[Token]) -> Option<Vec<(&'t str, &'t 
     loop {
         let equals = (at..tokens.len())
             .find(|at| tokens.get(*at).is_some_and(|token| token.text(text) == "="))?;
-        let column = tokens.get(equals.checked_sub(1)?)?.text(text);
+        let before = tokens.get(equals.checked_sub(1)?)?;
+        let columns: Vec<&str> = if before.kind == Kind::Close {
+            let list = tokens.get(at..equals - 1)?.iter();
+            let names = list.filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName));
+            names.map(|token| token.text(text)).collect()
+        } else {
+            vec![before.text(text)]
+        };
         let (mut depth, mut end) = (0_usize, equals + 1);
         while let Some(token) = tokens.get(end) {
             match token.kind {
@@ -644,7 +627,7 @@ fn assignments<'t>(text: &'t str, tokens: &[Token]) -> Option<Vec<(&'t str, &'t 
         }
         let value = text
             .get(tokens.get(equals + 1)?.span.start..tokens.get(end.checked_sub(1)?)?.span.end)?;
-        found.push((column, value));
+        found.extend(columns.into_iter().map(|column| (column, value)));
         if tokens
             .get(end)
             .is_none_or(|token| token.kind != Kind::Comma)

@@ -58,11 +58,10 @@ impl Value {
                 Kind::Word => {
                     let word = token.text(&self.text).to_ascii_lowercase();
                     let is_call = text(at + 1) == "(";
-                    let is_type = at > 0 && text(at - 1).ends_with(':')
-                        || at > 0
-                            && tokens
-                                .get(at - 1)
-                                .is_some_and(|as_| as_.is_word(&self.text, "as"));
+                    let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+                    let is_type = before.is_some_and(|before| {
+                        before.text(&self.text).ends_with(':') || before.is_word(&self.text, "as")
+                    });
                     !(is_call
                         || is_type
                         || GRAMMAR.contains(&word.as_str())

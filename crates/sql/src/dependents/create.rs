@@ -37,12 +37,49 @@ pub(super) fn dependent(dialect: Dialect, statement: &Statement) -> Option<Depen
         header: header.to_owned(),
         body,
         calls: calls(dialect, object.kind, text, &tokens),
+        arguments: arguments(dialect, object.kind, text, &tokens),
         runs: if returns_trigger && object.kind == ObjectKind::Function {
             Runs::ByTriggers
         } else {
             Runs::Used
         },
     })
+}
+
+/// What tells it apart from others of its name: `a integer, b text`, without the defaults.
+fn arguments(dialect: Dialect, kind: ObjectKind, text: &str, tokens: &[Token]) -> Option<String> {
+    if (dialect, kind) != (Dialect::Postgres, ObjectKind::Function) {
+        return None;
+    }
+    let open = tokens.iter().position(|token| token.kind == Kind::Open)?;
+    let (mut depth, mut is_default) = (0_usize, false);
+    let mut kept = String::new();
+    for token in tokens.get(open..)? {
+        match token.kind {
+            Kind::Open => depth += 1,
+            Kind::Close => depth = depth.saturating_sub(1),
+            Kind::Comma if depth == 1 => is_default = false,
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+        let written = token.text(text);
+        is_default |=
+            depth == 1 && (token.is_word(text, "default") || matches!(written, "=" | ":="));
+        let is_outer = depth == 1
+            && token.kind == Kind::Open
+            && kept.is_empty()
+            && token.span.start == tokens.get(open)?.span.start;
+        if is_default || is_outer {
+            continue;
+        }
+        if token.kind == Kind::Word && !kept.is_empty() && !kept.ends_with(['(', '.', '[']) {
+            kept.push(' ');
+        }
+        kept.push_str(written);
+    }
+    Some(kept)
 }
 
 fn word(kind: ObjectKind, text: &str, tokens: &[Token]) -> &'static str {

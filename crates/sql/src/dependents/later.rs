@@ -88,6 +88,7 @@ fn plain(text: &str) -> Dependent {
         header: String::new(),
         body: text.to_owned(),
         calls: None,
+        arguments: None,
         runs: Runs::Used,
     }
 }

@@ -164,9 +164,20 @@ impl Left {
                 "take it away before this statement (`ALTER TABLE {table} ALTER {name} DROP DEFAULT;`), or set another one there"
             );
         }
-        let drop = match (dialect, &self.dependent.table) {
-            (Dialect::Postgres, Some(table)) => format!("DROP {word} {name} ON {table}"),
-            _ => format!("DROP {word} {name}"),
+        let quoted = |name: &str| dialect.quoted(name);
+        // Where the search path does not lead there, its name alone says nothing.
+        let placed = |name: &str| match &self.dependent.schema {
+            Some(schema) => format!("{}.{}", quoted(schema), quoted(name)),
+            None => quoted(name),
+        };
+        let drop = match (dialect, &self.dependent.table, &self.dependent.arguments) {
+            (Dialect::Postgres, Some(table), _) => {
+                format!("DROP {word} {} ON {}", quoted(name), placed(table))
+            }
+            (Dialect::Postgres, None, Some(arguments)) => {
+                format!("DROP {word} {}({arguments})", placed(name))
+            }
+            _ => format!("DROP {word} {}", placed(name)),
         };
         format!(
             "drop it before this statement (`{drop};`), or replace it there by one that does without"

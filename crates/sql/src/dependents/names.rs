@@ -164,8 +164,20 @@ impl Wanted<'_> {
     }
 
     fn body(&self, body: &[Piece], depth: usize) -> bool {
+        // A text that nothing runs is a message, or a value.
+        const RUN: &[&str] = &[
+            "execute",
+            "prepare",
+            "do",
+            "dblink",
+            "dblink_exec",
+            "query_to_xml",
+        ];
+        let runs_texts = depth > 0 || body.iter().any(|piece| piece.is_any(RUN));
         body.split(|piece| *piece == Piece::Semicolon)
-            .any(|statement| self.statement(statement) || self.texts(statement, depth))
+            .any(|statement| {
+                self.statement(statement) || runs_texts && self.texts(statement, depth)
+            })
     }
 
     /// SQL in a text, as `EXECUTE` runs it.

@@ -484,6 +484,7 @@ pub(super) fn calling(cursor: Cursor<'_>, mut facts: Facts) -> Facts {
     let Some(word) = (from..tokens.len()).find_map(|at| unknown_call(text, tokens, at)) else {
         return facts;
     };
+    facts.strange = Some(word.clone());
     if matches!(facts.effect, Effect::Additive | Effect::Data) {
         facts.effect = Effect::Unknown {
             why: format!("calls `{word}`, which may do anything"),

@@ -119,11 +119,16 @@ pub(super) fn other_alter(statement: &SyntaxNode, what: &str) -> Facts {
             statement,
             Facts::destructive(format!("moves the {noun}{name} to another schema")),
         ),
-        None => altered(
-            statement,
-            Facts::unknown(format!(
-                "changes the {noun}{name} in a way that is not known here"
-            )),
-        ),
+        None => {
+            let mut facts = altered(
+                statement,
+                Facts::unknown(format!(
+                    "changes the {noun}{name} in a way that is not known here"
+                )),
+            );
+            facts.sequence =
+                first_name(statement).filter(|_| statement.kind() == K::ALTER_SEQUENCE);
+            facts
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::super::facts::{Facts, Query};
+use super::super::facts::{Facts, Name, Query};
 use super::super::{Effect, Loss};
 use super::functions::is_pure;
-use super::tree;
+use super::{lexer, tree};
 
 pub(super) const WRITES: &[SyntaxKind] = &[
     SyntaxKind::INSERT,
@@ -43,7 +43,37 @@ pub(super) fn select(statement: &SyntaxNode) -> Facts {
     } else {
         calling(statement, Facts::additive())
     };
-    facts.query(Query::Select { problem })
+    let mut facts = facts.query(Query::Select { problem });
+    let mut strange = functions.iter().filter(|function| !is_pure(function));
+    if !writes(statement) && strange.all(|function| function == "setval") {
+        facts.sequence = sequence(statement);
+    }
+    facts
+}
+
+/// The sequence that `setval('t_id_seq', 1)` is about, or the table of `setval(pg_get_serial_sequence('t', 'id'), 1)`.
+fn sequence(statement: &SyntaxNode) -> Option<Name> {
+    let mut calls = statement
+        .descendants()
+        .filter(|node| node.kind() == SyntaxKind::CALL_EXPR)
+        .filter(|call| {
+            let function = call.children().next();
+            function
+                .and_then(|function| tree::name(&function))
+                .is_some_and(|name| name.name == "setval")
+        });
+    let call = calls.next()?;
+    if calls.next().is_some() {
+        return None;
+    }
+    let written = tree::tokens(&call).find_map(|token| lexer::unquoted(token.text()))?;
+    let mut parts = written.rsplitn(2, '.');
+    let name = tree::folded(parts.next()?)?;
+    let schema = match parts.next() {
+        Some(schema) => Some(tree::folded(schema)?),
+        None => None,
+    };
+    Some(Name { schema, name })
 }
 
 /// What a statement that runs a query and keeps its rows in something new does: no less than the query does alone.
@@ -74,6 +104,7 @@ pub(super) fn calling(statement: &SyntaxNode, mut facts: Facts) -> Facts {
     let Some(function) = unknown else {
         return facts;
     };
+    facts.strange = Some(function.clone());
     if matches!(facts.effect, Effect::Additive | Effect::Data) {
         facts.effect = Effect::Unknown {
             why: format!("calls `{function}`, which may do anything"),

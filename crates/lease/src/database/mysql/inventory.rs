@@ -234,6 +234,7 @@ fn dependent(row: &Row, kind: ObjectKind, word: &'static str) -> Result<Dependen
         header: String::new(),
         body: String::new(),
         calls: None,
+        arguments: None,
         runs: Runs::Used,
     })
 }

@@ -159,7 +159,7 @@ impl Mysql {
         let data_type = row.text(0)?;
         Kind::of(data_type).ok_or_else(|| {
             unsupported(&format!(
-                "cannot go over the key `{column}` of type {data_type}: supported are numbers, texts, bytes, uuids, dates and datetimes"
+                "cannot go over the key `{column}` of type {data_type}: a key has to be found again by what was read of it, as whole numbers, decimals, texts, bytes, uuids, dates and datetimes are; name another unique key under [backfill]"
             ))
         })
     }

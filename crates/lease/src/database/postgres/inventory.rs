@@ -42,7 +42,8 @@ impl Postgres {
             format!(
                 "SELECT n.nspname::text, p.proname::text, p.prosrc, \
                    (p.prorettype = 'pg_catalog.trigger'::regtype)::int::text, p.prokind::text, \
-                   concat_ws(', ', pg_get_function_arguments(p.oid), p.prosecdef, p.proconfig::text, l.lanname) \
+                   concat_ws(', ', pg_get_function_arguments(p.oid), p.prosecdef, p.proconfig::text, l.lanname), \
+                   pg_get_function_identity_arguments(p.oid) \
                  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang \
                  WHERE l.lanname NOT IN ('c', 'internal') AND {THEIRS} AND NOT EXISTS ( \
                    SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid \
@@ -151,6 +152,7 @@ fn function(row: &Row) -> Result<Dependent, DatabaseError> {
     let is_for_triggers = row.text(3)? == "1";
     Ok(Dependent {
         header: row.text(5)?.to_owned(),
+        arguments: Some(row.text(6)?.to_owned()),
         runs: if is_for_triggers {
             Runs::ByTriggers
         } else {
@@ -176,6 +178,7 @@ fn dependent(
         header: String::new(),
         body: body.to_owned(),
         calls: None,
+        arguments: None,
         runs: Runs::Used,
     }
 }
