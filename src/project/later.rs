@@ -61,6 +61,23 @@ pub(super) fn newest<T>(
     texts.find_map(|text| look(&Script::parse(dialect, &text.text).ok()?))
 }
 
+/// What the newest of these migrations with code of the same name on the same table makes, and that code itself.
+pub(super) fn made_before(
+    before: &[Forward],
+    dialect: Dialect,
+    code: &Dependent,
+) -> Option<(Dependents, Dependent)> {
+    newest(before, dialect, &code.name, |script| {
+        let made = Dependents::made_by(script);
+        let found = made
+            .all
+            .iter()
+            .find(|one| one.is_called_as(dialect, code))?
+            .clone();
+        Some((made, found))
+    })
+}
+
 /// The code that the newest of these migrations with a function of this name makes.
 pub(super) fn code_with(
     before: &[Forward],

@@ -4,6 +4,7 @@ use crate::model::Step;
 use crate::sql::{Effect, Object, ObjectKind, Script, Statement, Verb};
 
 use super::super::finding::Finding;
+use super::super::later;
 use super::super::scripts::first_line;
 use super::Scripts;
 
@@ -186,6 +187,13 @@ fn is_trigger_of_others(
         .chain(scripts.backfill.map(|backfill| backfill.text.as_str()))
         .chain(queries(scripts));
     if texts.any(|text| dialect.mentions(text, table)) {
+        return false;
+    }
+    // One of this name that is replaced was there before.
+    let before = scripts.all.len().saturating_sub(scripts.later.len() + 1);
+    let before = scripts.all.get(..before).unwrap_or_default();
+    let is_known = |code| later::made_before(before, dialect, &code).is_some();
+    if statement.code(dialect).is_some_and(is_known) {
         return false;
     }
     // The code of it, and of the functions beside it.

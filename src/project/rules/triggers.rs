@@ -45,6 +45,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             let judged = Judged {
                 scripts,
                 formats: &formats,
+                step,
                 code,
                 known: known.clone(),
             };
@@ -108,6 +109,7 @@ const SHIPPED: &[&str] = &[
 struct Judged<'s> {
     scripts: &'s Scripts<'s>,
     formats: &'s Formats,
+    step: Step,
     code: &'s Dependent,
     known: Dependents,
 }
@@ -116,13 +118,63 @@ type Complaint = (&'static str, String, &'static str);
 
 impl Judged<'_> {
     fn complaints(mut self) -> Vec<Complaint> {
-        let deeds = self.deeds();
+        let previous = self.previous();
+        let mut deeds = self.deeds();
+        deeds.retain(|deed| !self.is_as_before(deed, &previous));
         let mut found: Vec<Complaint> = Vec::new();
         for deed in deeds {
             let complaint = self.complaint(&deed);
             found.extend(complaint.filter(|new| !found.iter().any(|known| known.1 == new.1)));
         }
         found
+    }
+
+    /// What the trigger or function did that an earlier file makes under this name, and that this one takes the place of.
+    fn previous(&self) -> Vec<Deed> {
+        let dialect = self.known.dialect;
+        let all = self.scripts.all;
+        let before = all.len().saturating_sub(self.scripts.later.len() + 1);
+        let before = all.get(..before).unwrap_or_default();
+        let own = self.scripts.expand.filter(|_| self.step != Step::Expand);
+        let own = own.map(Dependents::made_by).and_then(|made| {
+            let found = made
+                .all
+                .iter()
+                .find(|one| one.is_called_as(dialect, self.code))?
+                .clone();
+            Some((made, found))
+        });
+        let made = own.or_else(|| later::made_before(before, dialect, self.code));
+        made.map_or_else(Vec::new, |(made, code)| made.deeds(&code))
+    }
+
+    /// Whether the one before it did just this, or wrote the same column; whether it keeps in step what it kept is seen in
+    /// the database.
+    fn is_as_before(&self, deed: &Deed, previous: &[Deed]) -> bool {
+        let dialect = self.known.dialect;
+        let is_computed = |value: &Value| !value.names(dialect).is_empty();
+        previous.iter().any(|before| match (deed, before) {
+            (Deed::Assigns { column, value }, Deed::Assigns { column: was, .. }) => {
+                is_computed(value) && dialect.may_be_same_name(column, was)
+            }
+            (
+                Deed::Updates {
+                    place,
+                    column,
+                    value,
+                },
+                Deed::Updates {
+                    place: there,
+                    column: was,
+                    ..
+                },
+            ) => {
+                is_computed(value)
+                    && dialect.may_be_same_name(column, was)
+                    && dialect.may_be_same_name(&place.table, &there.table)
+            }
+            _ => false,
+        }) || previous.contains(deed)
     }
 
     /// With the functions that another migration has made.

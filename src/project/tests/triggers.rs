@@ -465,3 +465,42 @@ fn a_trigger_that_somebody_vouches_for() {
         assert!(of(dialect, &files).is_empty(), "{dialect}");
     }
 }
+
+/// A migration that mends a trigger of an earlier one writes what that wrote.
+#[test]
+fn a_trigger_may_be_mended_by_a_later_migration() {
+    const DROP: &str = "DROP TRIGGER g";
+    for (dialect, on) in [("mysql", ""), ("sqlite", ""), ("postgres", " ON users")] {
+        let trigger = |value: &str| match dialect {
+            "mysql" => {
+                format!(
+                    "CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW SET NEW.first_name = {value};\n"
+                )
+            }
+            "sqlite" => format!(
+                "CREATE TRIGGER g AFTER INSERT ON users BEGIN UPDATE users SET first_name = {value} WHERE id = NEW.id; END;\n"
+            ),
+            _ => format!(
+                "CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.first_name := {value}; RETURN NEW; END $$;\n\
+                 CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION f();\n"
+            ),
+        };
+        for (value, is_fine) in [("trim(NEW.full_name)", true), ("NULL", false)] {
+            let expand = format!("{EXPAND}{}", trigger("NEW.full_name"));
+            let contract = format!("{DROP}{on};\n{CONTRACT}");
+            let second = format!("{DROP}{on};\n{}", trigger(value));
+            let manifest = format!(
+                "description = \"d\"\n[services.web]\nnew = \">=1.3.0\"\n[[expand.allow]]\nstatement = \"DROP TRIGGER g{on}\"\nreason = \"r\"\n"
+            );
+            let files = [
+                ("0002_split/expand.sql", expand.as_str()),
+                ("0002_split/contract.sql", contract.as_str()),
+                ("0003_mended/migration.toml", manifest.as_str()),
+                ("0003_mended/expand.sql", second.as_str()),
+            ];
+            let found = of(dialect, &files);
+            let is_said = codes(&found).contains(&"destructive-expand");
+            assert_eq!(is_said, !is_fine, "{dialect} {value} {found:#?}");
+        }
+    }
+}

@@ -167,7 +167,7 @@ fn every_way_to_weaken_a_trigger_is_refused() {
             "CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;\n{drop}\
              CREATE TRIGGER users_sync BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION other();\n"
         ),
-        "CREATE OR REPLACE FUNCTION users_sync() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := 'x'; RETURN NEW; END $$;\n"
+        "CREATE OR REPLACE FUNCTION users_sync() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := NEW.full_name || 'x'; RETURN NEW; END $$;\n"
             .to_owned(),
         format!(
             "CREATE TABLE users_new (LIKE users INCLUDING ALL);\nINSERT INTO users_new SELECT * FROM users;\n{}ALTER TABLE users RENAME TO users_old;\n\

@@ -43,6 +43,19 @@ impl Dialect {
     }
 }
 
+impl Dependent {
+    /// Whether it is of the same kind and name, and on the same table.
+    #[must_use]
+    pub fn is_called_as(&self, dialect: Dialect, other: &Dependent) -> bool {
+        let is_on = match (&self.table, &other.table) {
+            (Some(a), Some(b)) => dialect.may_be_same_name(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        self.kind == other.kind && dialect.may_be_same_name(&self.name, &other.name) && is_on
+    }
+}
+
 impl Statement {
     /// The trigger, function or view that it makes.
     #[must_use]
