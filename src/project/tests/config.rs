@@ -10,7 +10,7 @@ use crate::sql::Dialect;
 fn the_config_has_defaults_and_can_say_everything() {
     let dir = written(&[("migrate.toml", "")]);
     let config = Project::load(dir.path(), None).unwrap().config;
-    assert_eq!(config, Config::default());
+    assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
     assert_eq!(config.database.dialects, Dialect::ALL);
 
     let text = r#"
