@@ -4,6 +4,7 @@
 //! passed over but what only steers (IF, LOOP, RAISE).
 
 mod read;
+mod statement;
 mod value;
 
 pub use value::Value;
