@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::change::{Move, WayBack, move_to};
+use super::change::{Becomes, Move, move_to};
 use super::fence::{FromInside, RecheckRules};
 use super::in_ledger::End;
 use super::lock::Retry;
@@ -15,7 +15,7 @@ use crate::backfill::{BackfillError, Engine, Finding, Limits, Report, Run, Total
 use crate::database::ConnectOptions;
 use crate::gate::{CheckFinding, Decision, Verdict};
 use crate::ledger::{Applied, BackfillRecord, Entry, Ledger, Steering};
-use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
+use crate::model::{MigrationId, MigrationState, Phase, Step};
 use crate::project::Migration;
 
 impl Coordinator<'_> {
@@ -156,7 +156,6 @@ impl Coordinator<'_> {
         situation: &Situation,
     ) -> Result<Decision, CoordinatorError> {
         let others = seen_elsewhere(&situation.evidence.snapshot);
-        let becomes = |state: &MigrationState, live: &[Live]| state.begun(Step::Backfill, live);
         let path = engine.file.path.display().to_string();
         let detail = serde_json::json!({ "file": path, "sha256": engine.file.sha256 });
         let recheck = self.recheck_of(engine.id, situation);
@@ -168,12 +167,9 @@ impl Coordinator<'_> {
                 return Ok(End::GiveUp(decision));
             }
             let change = Move {
-                entry: Entry::Known,
-                state,
                 others: &others,
-                becomes: &becomes,
-                way_back: WayBack::None,
                 detail: detail.clone(),
+                ..Move::new(state, Becomes::Begun(Step::Backfill))
             };
             move_to(ledger, token, &actor, change).await?;
             ledger.record_file(
@@ -288,19 +284,10 @@ impl Coordinator<'_> {
         };
         let decision = self.ask(Step::Backfill, engine.id, &situation);
         let others = seen_elsewhere(&situation.evidence.snapshot);
-        let becomes = |state: &MigrationState, live: &[Live]| state.given_up(Phase::Expanded, live);
-        let (token, actor) = (self.token, self.actor.clone());
-        self.in_ledger(async |ledger| {
-            let change = Move {
-                entry: Entry::Known,
-                state,
-                others: &others,
-                becomes: &becomes,
-                way_back: WayBack::None,
-                detail: detail.clone(),
-            };
-            move_to(ledger, token, &actor, change).await?;
-            Ok(End::Commit(()))
+        self.change_phase(Move {
+            others: &others,
+            detail,
+            ..Move::new(state, Becomes::GivenUp(Phase::Expanded))
         })
         .await?;
         Ok(Outcome::Blocked(decision))
@@ -319,7 +306,6 @@ impl Coordinator<'_> {
         }
         let recheck = self.recheck_of(engine.id, &situation);
         let others = seen_elsewhere(&situation.evidence.snapshot);
-        let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Backfill, live);
         let (token, actor) = (self.token, self.actor.clone());
         let recorded = self.in_ledger(async |ledger| {
             // From here to the commit nobody is admitted, so what is seen now is what is recorded.
@@ -333,12 +319,8 @@ impl Coordinator<'_> {
                 return Ok(End::GiveUp(Some(decision)));
             }
             let change = Move {
-                entry: Entry::Known,
-                state,
                 others: &others,
-                becomes: &becomes,
-                way_back: WayBack::None,
-                detail: serde_json::json!({}),
+                ..Move::new(state, Becomes::After(Step::Backfill))
             };
             crate::crash::point("backfill.recording");
             move_to(ledger, token, &actor, change).await?;

@@ -1,9 +1,12 @@
 //! A change of phase, recorded together with its event.
 
+use super::CoordinatorError;
+use super::in_ledger::End;
+use super::session::Coordinator;
 use crate::ledger::{
     Entry, EventKind, Ledger, LedgerError, PhaseChange, View, seal_of_declaration,
 };
-use crate::model::{Declaration, Live, MigrationState, Phase};
+use crate::model::{Declaration, Live, MigrationState, Phase, Step};
 
 /// Moves a migration to a new phase inside an open transaction, with its event. Returns the phase
 /// that it leaves.
@@ -22,6 +25,18 @@ pub(super) async fn move_to(
         Entry::Known => ledger.lock_and_view(id, token).await?,
     };
     record_move(ledger, locked, actor, change).await
+}
+
+impl Coordinator<'_> {
+    /// Records a change of phase in a transaction of its own.
+    pub(super) async fn change_phase(&mut self, change: Move<'_>) -> Result<(), CoordinatorError> {
+        let (token, actor) = (self.token, self.actor.clone());
+        self.in_ledger(async |ledger| {
+            move_to(ledger, token, &actor, change.clone()).await?;
+            Ok(End::Commit(()))
+        })
+        .await
+    }
 }
 
 /// As [`move_to`], with what was seen under the lock: the number of admissions, and the ledger.
@@ -73,7 +88,7 @@ async fn record_one(
             .append(EventKind::BackfillUndone, actor, Some(state.id()), &detail)
             .await?;
     }
-    let after = (change.becomes)(&state, live);
+    let after = change.becomes.of(&state, live);
     ledger.record_phase(PhaseChange {
         entry: recorded.map_or(Entry::New, |_| Entry::Known),
         declaration: &after.declaration,
@@ -105,6 +120,7 @@ fn ledger_text(declaration: &Declaration) -> Result<String, LedgerError> {
 }
 
 /// A change of phase.
+#[derive(Clone)]
 pub(super) struct Move<'m> {
     /// What is recorded by now. `New` spares looking, and fails where it is not true.
     pub entry: Entry,
@@ -112,13 +128,51 @@ pub(super) struct Move<'m> {
     pub state: &'m MigrationState,
     /// Versions that sources other than the leases saw.
     pub others: &'m [Live],
-    /// The state afterwards, from the one before and the live versions.
-    pub becomes: &'m (dyn Fn(&MigrationState, &[Live]) -> MigrationState + Send + Sync),
+    pub becomes: Becomes<'m>,
     /// Whether the phase that is left is recorded as the one to go back to: it may not be the one
     /// that the step was decided in, because a version admitted since may have undone a backfill.
     pub way_back: WayBack,
     /// More for the event; an object.
     pub detail: serde_json::Value,
+}
+
+impl<'m> Move<'m> {
+    /// Of a migration that is recorded, by the leases alone, with no way back.
+    pub fn new(state: &'m MigrationState, becomes: Becomes<'m>) -> Self {
+        Self {
+            entry: Entry::Known,
+            state,
+            others: &[],
+            becomes,
+            way_back: WayBack::None,
+            detail: serde_json::json!({}),
+        }
+    }
+}
+
+/// What a migration becomes, from what it is and whoever is live under the lock.
+#[derive(Clone, Copy)]
+pub(super) enum Becomes<'m> {
+    Begun(Step),
+    After(Step),
+    /// The phase before a fence, or before a step that is not gone on with.
+    GivenUp(Phase),
+    /// Nothing kept its formats in step for a while; these may have written meanwhile.
+    OutOfStep(&'m [Live]),
+    /// Somebody has repaired its rows, while these may have gone on writing.
+    RowsRepaired(&'m [Live]),
+}
+
+impl Becomes<'_> {
+    fn of(self, state: &MigrationState, live: &[Live]) -> MigrationState {
+        match self {
+            Self::Begun(step) => state.begun(step, live),
+            Self::After(step) => state.after(step, live),
+            Self::GivenUp(to) => state.given_up(to, live),
+            Self::OutOfStep(seen) => state.out_of_step(&[seen, live].concat()),
+            Self::RowsRepaired(seen) => state.rows_repaired(&[seen, live].concat()),
+        }
+    }
 }
 
 /// Whether a change of phase can be taken back.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::change::{Move, WayBack};
+use super::change::{Becomes, Move};
 use super::fence::{FromInside, RecheckRules};
 use super::in_ledger::End;
 use super::past_return::past_return;
@@ -10,8 +10,7 @@ use super::script::{Progress, Ran, Run, seen_elsewhere};
 use super::session::Coordinator;
 use super::{CoordinatorError, Done, Outcome, Situation};
 use crate::gate::{Decision, Verdict};
-use crate::ledger::Entry;
-use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
+use crate::model::{MigrationId, MigrationState, Phase, Step};
 use crate::project::Recheck;
 
 /// How long nothing is asked while something is waited for.
@@ -223,14 +222,9 @@ impl Coordinator<'_> {
             return Err(CoordinatorError::NoFiles(id.clone()));
         };
         let others = seen_elsewhere(&situation.evidence.snapshot);
-        let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Contract, live);
         let change = Move {
-            entry: Entry::Known,
-            state,
             others: &others,
-            becomes: &becomes,
-            way_back: WayBack::None,
-            detail: serde_json::json!({}),
+            ..Move::new(state, Becomes::After(Step::Contract))
         };
         let recheck = FromInside {
             step: Step::Contract,

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use super::change::{Move, WayBack, move_to};
+use super::change::{Becomes, Move, move_to};
 use super::in_ledger::End;
 use super::script::{Ran, Run, seen_elsewhere};
 use super::session::Coordinator;
 use super::{CoordinatorError, Done, Outcome, Situation};
 use crate::gate::Verdict;
 use crate::ledger::Entry;
-use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
+use crate::model::{MigrationId, MigrationState, Phase, Step};
 use crate::sql::Mode;
 
 /// For the event of a migration that comes later here than its number says.
@@ -42,7 +42,6 @@ impl Coordinator<'_> {
         let migration = self.migration(id)?;
         let dialect = self.connection.capabilities().dialect;
         let others = seen_elsewhere(&situation.evidence.snapshot);
-        let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Expand, live);
         let script = &migration.files(dialect).expand;
         let begins_first = script
             .as_ref()
@@ -54,11 +53,9 @@ impl Coordinator<'_> {
         };
         let change = |detail| Move {
             entry,
-            state: &state,
             others: &others,
-            becomes: &becomes,
-            way_back: WayBack::None,
             detail,
+            ..Move::new(&state, Becomes::After(Step::Expand))
         };
         let mut statements = 0;
         match script {
@@ -80,16 +77,11 @@ impl Coordinator<'_> {
             }
             // The new format needs no statement; that it may be used now is still recorded.
             None => {
-                let (token, actor) = (self.token, self.actor.clone());
-                self.in_ledger(async |ledger| {
-                    let mut detail = late(&situation, id);
-                    if let Some(object) = detail.as_object_mut() {
-                        object.insert("statements".into(), "none needed".into());
-                    }
-                    move_to(ledger, token, &actor, change(detail)).await?;
-                    Ok(End::Commit(()))
-                })
-                .await?;
+                let mut detail = late(&situation, id);
+                if let Some(object) = detail.as_object_mut() {
+                    object.insert("statements".into(), "none needed".into());
+                }
+                self.change_phase(change(detail)).await?;
             }
         }
         let expanded = state.after(Step::Expand, &situation.evidence.snapshot.live());
@@ -134,15 +126,9 @@ impl Coordinator<'_> {
             let Some(applied) = expanding.filter(|_| begun.is_empty()) else {
                 return Ok(End::GiveUp(()));
             };
-            let becomes =
-                |state: &MigrationState, live: &[Live]| state.given_up(Phase::Pending, live);
             let change = Move {
-                entry: Entry::Known,
-                state: &applied.state,
-                others: &[],
-                becomes: &becomes,
-                way_back: WayBack::None,
                 detail: serde_json::json!({ "stepped_back": true }),
+                ..Move::new(&applied.state, Becomes::GivenUp(Phase::Pending))
             };
             move_to(ledger, token, &actor, change).await?;
             Ok(End::Commit(()))
@@ -152,19 +138,9 @@ impl Coordinator<'_> {
 
     /// Records that statements which cannot share a transaction are about to run.
     async fn begin_expanding(&mut self, state: &MigrationState) -> Result<(), CoordinatorError> {
-        let (token, actor) = (self.token, self.actor.clone());
-        let becomes = |state: &MigrationState, live: &[Live]| state.begun(Step::Expand, live);
-        self.in_ledger(async |ledger| {
-            let change = Move {
-                entry: Entry::New,
-                state,
-                others: &[],
-                becomes: &becomes,
-                way_back: WayBack::None,
-                detail: serde_json::json!({}),
-            };
-            move_to(ledger, token, &actor, change).await?;
-            Ok(End::Commit(()))
+        self.change_phase(Move {
+            entry: Entry::New,
+            ..Move::new(state, Becomes::Begun(Step::Expand))
         })
         .await?;
         crate::crash::point("expand.begun");

@@ -1,7 +1,7 @@
 //! The fence: a phase in which no version behind it is admitted any more, so that what is seen
 //! from then on can only become less.
 
-use super::change::{Move, WayBack, move_to};
+use super::change::{Becomes, Move, WayBack, move_to};
 use super::facts::measure;
 use super::gap::judge;
 use super::in_ledger::End;
@@ -11,8 +11,8 @@ use super::session::Coordinator;
 use super::sync::watch;
 use super::{CoordinatorError, Outcome, Situation};
 use crate::gate::{Action, Decision, decide};
-use crate::ledger::{Entry, Ledger, LedgerError};
-use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
+use crate::ledger::{Ledger, LedgerError};
+use crate::model::{MigrationId, MigrationState, Phase, Step};
 use crate::project::Project;
 
 impl Coordinator<'_> {
@@ -31,19 +31,10 @@ impl Coordinator<'_> {
             return Ok(());
         }
         let others = seen_elsewhere(&situation.evidence.snapshot);
-        let becomes = move |state: &MigrationState, live: &[Live]| state.begun(step, live);
-        let (token, actor) = (self.token, self.actor.clone());
-        self.in_ledger(async |ledger| {
-            let change = Move {
-                entry: Entry::Known,
-                state,
-                others: &others,
-                becomes: &becomes,
-                way_back: WayBack::Kept,
-                detail: serde_json::json!({}),
-            };
-            move_to(ledger, token, &actor, change).await?;
-            Ok(End::Commit(()))
+        self.change_phase(Move {
+            others: &others,
+            way_back: WayBack::Kept,
+            ..Move::new(state, Becomes::Begun(step))
         })
         .await
     }
@@ -136,14 +127,9 @@ impl Coordinator<'_> {
             let (Some(to), false) = (way_back, past_return(files, step, ledger).await?) else {
                 return Ok(End::GiveUp(Fence::Up));
             };
-            let becomes = move |state: &MigrationState, live: &[Live]| state.given_up(to, live);
             let change = Move {
-                entry: Entry::Known,
-                state: &fenced.state,
-                others: &[],
-                becomes: &becomes,
-                way_back: WayBack::None,
                 detail: serde_json::json!({ "stepped_back": true }),
+                ..Move::new(&fenced.state, Becomes::GivenUp(to))
             };
             move_to(ledger, token, &actor, change).await?;
             Ok(End::Commit(Fence::Down))

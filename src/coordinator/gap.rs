@@ -3,15 +3,15 @@
 //!
 //! Invariant: once a gap was seen, the recorded kinds tell of every row that may have been written in it.
 
-use super::change::{Move, WayBack, move_to};
+use super::change::{Becomes, Move, WayBack, move_to};
 use super::in_ledger::End;
 use super::observe::schema;
 use super::session::Coordinator;
 use super::sync::{Watched, watch};
 use super::{CoordinatorError, Situation};
 use crate::gate::Evidence;
-use crate::ledger::{Entry, EventKind, Ledger, LedgerError, View};
-use crate::model::{Live, MigrationId, MigrationState};
+use crate::ledger::{EventKind, Ledger, LedgerError, View};
+use crate::model::{Live, MigrationId};
 use crate::project::Project;
 use crate::sql::{ObjectKind, Script};
 
@@ -87,18 +87,11 @@ async fn write_down(
                 "{what}: nothing kept the formats of {} in step for a while, so what was written meanwhile has to be gone over again",
                 one.id
             );
-            let becomes = |state: &MigrationState, live: &[Live]| {
-                let mut everybody = seen.clone();
-                everybody.extend(live.iter().cloned());
-                state.out_of_step(&everybody)
-            };
             let change = Move {
-                entry: Entry::Known,
-                state: &applied.state,
                 others,
-                becomes: &becomes,
                 way_back: WayBack::As(applied.step_back),
                 detail: serde_json::json!({ "out_of_step": what }),
+                ..Move::new(&applied.state, Becomes::OutOfStep(&seen))
             };
             move_to(ledger, token, actor, change).await?;
             let detail = serde_json::json!({ "what": what });

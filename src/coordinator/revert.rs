@@ -2,14 +2,13 @@
 
 use std::time::Instant;
 
-use super::change::{Move, WayBack};
+use super::change::{Becomes, Move};
 use super::fence::{FromInside, RecheckRules};
 use super::script::{Ran, Run, seen_elsewhere};
 use super::session::Coordinator;
 use super::{CoordinatorError, Done, Outcome};
 use crate::gate::Verdict;
-use crate::ledger::Entry;
-use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
+use crate::model::{MigrationId, Phase, Step};
 use crate::project::ScriptFile;
 
 impl Coordinator<'_> {
@@ -66,14 +65,9 @@ impl Coordinator<'_> {
         let Some(state) = fenced.evidence.schema.get(id) else {
             return Err(CoordinatorError::NoFiles(id.clone()));
         };
-        let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Revert, live);
         let change = Move {
-            entry: Entry::Known,
-            state,
             others: &others,
-            becomes: &becomes,
-            way_back: WayBack::None,
-            detail: serde_json::json!({}),
+            ..Move::new(state, Becomes::After(Step::Revert))
         };
         let recheck = FromInside {
             step: Step::Revert,

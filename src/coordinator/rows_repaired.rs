@@ -3,13 +3,13 @@
 //! Rows whose new format is stale beside rows whose old one is cannot be told from each other, so no backfill may touch them. Whoever
 //! has compared them says so here; every query that the migration declares has to agree, and no live version may bring it about again.
 
-use super::change::{Move, WayBack, move_to};
+use super::change::{Becomes, Move, move_to};
 use super::in_ledger::End;
 use super::script::seen_elsewhere;
 use super::session::Coordinator;
 use super::{CoordinatorError, Situation};
 use crate::gate::{Blocker, Verdict, missing_evidence};
-use crate::ledger::{Entry, EventKind};
+use crate::ledger::EventKind;
 use crate::model::{Live, MigrationId, MigrationState, Phase};
 use crate::project::Migration;
 
@@ -84,18 +84,10 @@ impl Coordinator<'_> {
                     ))));
                 }
             }
-            let becomes = |state: &MigrationState, live: &[Live]| {
-                let mut everybody = together.clone();
-                everybody.extend(live.iter().cloned());
-                state.rows_repaired(&everybody)
-            };
             let change = Move {
-                entry: Entry::Known,
-                state,
                 others: &others,
-                becomes: &becomes,
-                way_back: WayBack::None,
                 detail: serde_json::json!({ "rows_repaired": true }),
+                ..Move::new(state, Becomes::RowsRepaired(&together))
             };
             move_to(ledger, token, &actor, change).await?;
             let asked: Vec<String> = queries.iter().map(|(_, query)| query.clone()).collect();

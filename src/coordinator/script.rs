@@ -312,11 +312,7 @@ impl Move<'_> {
         }
         Move {
             detail,
-            entry: self.entry,
-            state: self.state,
-            others: self.others,
-            becomes: self.becomes,
-            way_back: self.way_back,
+            ..self.clone()
         }
     }
 }

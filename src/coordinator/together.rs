@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::change::{Move, WayBack, record_moves};
+use super::change::{Becomes, Move, record_moves};
 use super::reading::refuse_misread;
 use super::said::placed;
 use super::script::{Run, count, progress, record_script, seen_elsewhere};
@@ -164,17 +164,13 @@ impl Coordinator<'_> {
         states: &[MigrationState],
         others: &[Live],
     ) -> Result<(), RunError> {
-        let becomes = |state: &MigrationState, live: &[Live]| state.after(Step::Expand, live);
         let runs = small.iter().zip(states).map(|((_, file), state)| Run {
             step: Step::Expand,
             file,
             change: Move {
                 entry: Entry::New,
-                state,
                 others,
-                becomes: &becomes,
-                way_back: WayBack::None,
-                detail: serde_json::json!({}),
+                ..Move::new(state, Becomes::After(Step::Expand))
             },
             recheck: None,
         });
