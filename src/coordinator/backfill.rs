@@ -10,6 +10,7 @@ use super::lock::Retry;
 use super::outage::Tally;
 use super::script::{Recheck as _, seen_elsewhere};
 use super::session::{Coordinator, Options};
+use super::way_in::{Asked, Ready, already};
 use super::{CoordinatorError, Done, Outcome, Progress, Situation};
 use crate::backfill::{BackfillError, Engine, Finding, Limits, Report, Run, Totals};
 use crate::database::ConnectOptions;
@@ -18,76 +19,80 @@ use crate::ledger::{Applied, BackfillRecord, Entry, Ledger, Steering};
 use crate::model::{MigrationId, MigrationState, Phase, Step};
 use crate::project::Migration;
 
-impl Coordinator<'_> {
-    pub(super) async fn backfill(&mut self, id: &MigrationId) -> Result<Outcome, CoordinatorError> {
-        let began = Instant::now();
-        let situation = self.situation().await?;
-        let decision = self.ask(Step::Backfill, id, &situation);
-        let overridden = self.overridden(Step::Backfill, id, &situation);
-        self.record_override(&overridden, id).await?;
-        if decision.verdict != Verdict::Go {
-            return Ok(Outcome::Blocked(decision));
-        }
-        let Some(state) = situation.evidence.schema.get(id).cloned() else {
-            return Err(CoordinatorError::NoFiles(id.clone()));
-        };
-        let migration = self.migration(id)?;
-        let dialect = self.connection.capabilities().dialect;
-        let (Some(rules), Some(file)) = (&migration.backfill, &migration.files(dialect).backfill)
-        else {
-            return Err(CoordinatorError::NoFiles(id.clone()));
-        };
-        let engine = self.engine(id, rules, file);
-        // A query that counts missing values does not see the stale ones that the kinds tell of.
-        let is_over = state.has_taken(Step::Backfill, &situation.evidence.snapshot.live())
-            && (state.phase != Phase::Backfilled
-                || engine.remaining(self.connection.as_mut()).await? == 0);
-        if is_over {
-            let note = decision.notes.join("; ");
-            return Ok(Outcome::Already {
-                migration: id.clone(),
-                step: Step::Backfill,
-                note,
-            });
-        }
-        self.look_at_key(&engine).await?;
-        let mut notes = decision.notes;
-        let mut recorded = None;
-        if state.phase == Phase::Backfilling {
-            recorded = self.resumed(&engine, &situation).await?;
-        } else {
-            let inside = self.begin_backfill(&engine, &state, &situation).await?;
-            if inside.verdict != Verdict::Go {
-                return Ok(Outcome::Blocked(inside));
-            }
-            // What the statement has to do depends on who has come until now.
-            notes = inside.notes;
-        }
-        crate::crash::point("backfill.begun");
-        let totals = self.run_batches(&engine, recorded).await?;
-        let remaining = engine.remaining(self.connection.as_mut()).await?;
-        if remaining != 0 {
-            let left = Left::Remaining(remaining);
-            return self.give_up_backfill(&engine, &state, left).await;
-        }
-        if let Some(found) = self.check(&engine).await? {
-            let left = Left::Check(found);
-            return self.give_up_backfill(&engine, &state, left).await;
-        }
-        if let Some(decision) = self.finish_backfill(&engine, &state).await? {
-            return Ok(Outcome::Blocked(decision));
-        }
-        Ok(Outcome::Done(Done {
-            migration: id.clone(),
-            step: Step::Backfill,
-            statements: totals.batches,
-            rows: totals.changed,
-            keys: totals.seen,
-            took: began.elapsed(),
-            notes,
-        }))
+/// Brings every existing row into the new format.
+///
+/// Its phase is recorded before the last key is fixed, so that whoever comes from then on is noticed: a version that writes the old format
+/// alone would leave rows behind the place that the batches have passed. Every batch looks again in its own transaction. That it is over
+/// is recorded under the lock on admissions, after `remaining` and `check` were asked, and only if nobody has come who would undo it.
+pub(super) async fn run(
+    coordinator: &mut Coordinator<'_>,
+    id: &MigrationId,
+) -> Result<Outcome, CoordinatorError> {
+    let began = Instant::now();
+    let situation = coordinator.situation().await?;
+    let Ready {
+        situation,
+        state,
+        decision,
+    } = match coordinator.asked(Step::Backfill, id, situation).await? {
+        Asked::Ready(ready) => *ready,
+        Asked::Ended(outcome) => return Ok(outcome),
+    };
+    let migration = coordinator.migration(id)?;
+    let dialect = coordinator.connection.capabilities().dialect;
+    let (Some(rules), Some(file)) = (&migration.backfill, &migration.files(dialect).backfill)
+    else {
+        return Err(CoordinatorError::NoFiles(id.clone()));
+    };
+    let engine = coordinator.engine(id, rules, file);
+    // A query that counts missing values does not see the stale ones that the kinds tell of.
+    let is_over = state.has_taken(Step::Backfill, &situation.evidence.snapshot.live())
+        && (state.phase != Phase::Backfilled
+            || engine.remaining(coordinator.connection.as_mut()).await? == 0);
+    if is_over {
+        return Ok(already(Step::Backfill, id, &decision));
     }
+    coordinator.look_at_key(&engine).await?;
+    let mut notes = decision.notes;
+    let mut recorded = None;
+    if state.phase == Phase::Backfilling {
+        recorded = coordinator.resumed(&engine, &situation).await?;
+    } else {
+        let inside = coordinator
+            .begin_backfill(&engine, &state, &situation)
+            .await?;
+        if inside.verdict != Verdict::Go {
+            return Ok(Outcome::Blocked(inside));
+        }
+        // What the statement has to do depends on who has come until now.
+        notes = inside.notes;
+    }
+    crate::crash::point("backfill.begun");
+    let totals = coordinator.run_batches(&engine, recorded).await?;
+    let remaining = engine.remaining(coordinator.connection.as_mut()).await?;
+    if remaining != 0 {
+        let left = Left::Remaining(remaining);
+        return coordinator.give_up_backfill(&engine, &state, left).await;
+    }
+    if let Some(found) = coordinator.check(&engine).await? {
+        let left = Left::Check(found);
+        return coordinator.give_up_backfill(&engine, &state, left).await;
+    }
+    if let Some(decision) = coordinator.finish_backfill(&engine, &state).await? {
+        return Ok(Outcome::Blocked(decision));
+    }
+    Ok(Outcome::Done(Done {
+        migration: id.clone(),
+        step: Step::Backfill,
+        statements: totals.batches,
+        rows: totals.changed,
+        keys: totals.seen,
+        took: began.elapsed(),
+        notes,
+    }))
+}
 
+impl Coordinator<'_> {
     fn engine<'e>(
         &self,
         id: &'e MigrationId,

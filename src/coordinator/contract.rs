@@ -1,4 +1,6 @@
 //! Contract: the old format is removed, once nothing depends on it and nothing can come back.
+//!
+//! `docs/protocol.md` has the four steps of it; [`run`] takes them from top to bottom.
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +10,7 @@ use super::in_ledger::End;
 use super::past_return::past_return;
 use super::script::{Progress, Ran, Run, seen_elsewhere};
 use super::session::Coordinator;
+use super::way_in::Asked;
 use super::{CoordinatorError, Done, Outcome, Situation};
 use crate::gate::{Decision, Verdict};
 use crate::model::{MigrationId, MigrationState, Phase, Step};
@@ -16,239 +19,214 @@ use crate::project::Recheck;
 /// How long nothing is asked while something is waited for.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-impl Coordinator<'_> {
-    pub(super) async fn contract(&mut self, id: &MigrationId) -> Result<Outcome, CoordinatorError> {
-        let began = Instant::now();
-        let situation = match self.wait_unfenced(id, began).await? {
-            Clear::Go(situation) => situation,
-            Clear::Ended(outcome) => return Ok(outcome),
+/// Takes the old format away.
+///
+/// There is no way back from it, so it is decided three times, each time knowing more. Without a fence, because a contract that is
+/// blocked from the start must change nothing, and one that waits for hours must not keep old versions from coming back meanwhile.
+/// Behind the fence, because before it one more could have come between the look and the removal; from here the live versions of the
+/// old format can only become fewer. And in the transaction of the removal itself, where the leases are locked.
+pub(super) async fn run(
+    coordinator: &mut Coordinator<'_>,
+    id: &MigrationId,
+) -> Result<Outcome, CoordinatorError> {
+    let began = Instant::now();
+    let ready = match until_clear(coordinator, id, began).await? {
+        Asked::Ready(ready) => ready,
+        Asked::Ended(outcome) => return Ok(outcome),
+    };
+    let raised = coordinator
+        .raise_fence(&ready.state, &ready.situation, Step::Contract)
+        .await;
+    // An error may come after all was committed, so whatever happened goes out the same way.
+    let ended = match raised {
+        Ok(()) => remove_fenced(coordinator, id, began).await,
+        Err(error) => Err(error),
+    };
+    coordinator.leave_fence(Step::Contract, id, ended).await
+}
+
+/// Looks until nothing stands in the way, as long as the user waits. Without a fence: whatever is live may come back
+/// meanwhile.
+async fn until_clear(
+    coordinator: &mut Coordinator<'_>,
+    id: &MigrationId,
+    began: Instant,
+) -> Result<Asked, CoordinatorError> {
+    loop {
+        let decision = match look(coordinator, id).await {
+            Ok(Asked::Ended(Outcome::Blocked(decision))) => decision,
+            Ok(asked) => return Ok(asked),
+            Err(error) => {
+                bridge(coordinator, error, began).await?;
+                continue;
+            }
         };
-        let Some(state) = situation.evidence.schema.get(id).cloned() else {
+        // An earlier run may have left its fence up.
+        let blocked = Ok(Outcome::Blocked(decision.clone()));
+        let blocked = coordinator.leave_fence(Step::Contract, id, blocked).await?;
+        if !decision.waits_for_live_versions() || !has_time_left(coordinator, began) {
+            return Ok(Asked::Ended(blocked));
+        }
+        coordinator.report(Progress::Waiting(decision));
+        coordinator.options.interrupt.pause(BETWEEN_LOOKS).await;
+    }
+}
+
+/// Everything, with the user's queries once nothing else stands in the way: they may be costly.
+async fn look(
+    coordinator: &mut Coordinator<'_>,
+    id: &MigrationId,
+) -> Result<Asked, CoordinatorError> {
+    let mut situation = coordinator.situation_before(Step::Contract, id).await?;
+    let decision = coordinator.ask(Step::Contract, id, &situation);
+    if decision.verdict == Verdict::Go
+        && let Some(facts) = coordinator.facts(id, &situation).await?
+    {
+        situation.evidence.facts = facts;
+    }
+    coordinator.asked(Step::Contract, id, situation).await
+}
+
+/// Behind the fence: looks again, waits for who came just before it, and removes the old format.
+///
+/// Invariant: only what is seen from behind the fence counts. Before it, one more could have come.
+async fn remove_fenced(
+    coordinator: &mut Coordinator<'_>,
+    id: &MigrationId,
+    began: Instant,
+) -> Result<Outcome, CoordinatorError> {
+    crate::crash::point("contract.fenced");
+    loop {
+        let mut situation = match look_fenced(coordinator, id).await {
+            Ok(situation) => situation,
+            Err(error) => {
+                bridge(coordinator, error, began).await?;
+                continue;
+            }
+        };
+        let Some(fenced) = situation.evidence.schema.get(id).cloned() else {
             return Err(CoordinatorError::NoFiles(id.clone()));
         };
-        let ended = match self.raise_fence(&state, &situation, Step::Contract).await {
-            Ok(()) => self.remove_fenced(id, began).await,
-            Err(error) => Err(error),
-        };
-        self.leave_fence(Step::Contract, id, ended).await
-    }
-
-    /// Looks until nothing stands in the way, as long as the user waits. Without a fence: whatever is live may come back
-    /// meanwhile.
-    async fn wait_unfenced(
-        &mut self,
-        id: &MigrationId,
-        began: Instant,
-    ) -> Result<Clear, CoordinatorError> {
-        loop {
-            let (situation, decision) = match self.look(id).await {
-                Ok(found) => found,
-                Err(error) => {
-                    self.bridge(error, began).await?;
-                    continue;
-                }
-            };
-            let Some(state) = situation.evidence.schema.get(id) else {
-                return Err(CoordinatorError::NoFiles(id.clone()));
-            };
-            if state.phase == Phase::Contracted {
-                let note = decision.notes.join("; ");
-                return Ok(Clear::Ended(Outcome::Already {
-                    migration: id.clone(),
-                    step: Step::Contract,
-                    note,
-                }));
-            }
-            if decision.verdict == Verdict::Go {
-                return Ok(Clear::Go(Box::new(situation)));
-            }
-            // An earlier run may have left its fence up.
-            let blocked = Ok(Outcome::Blocked(decision.clone()));
-            let blocked = self.leave_fence(Step::Contract, id, blocked).await?;
-            if !decision.waits_for_live_versions() || !self.has_time_left(began) {
-                return Ok(Clear::Ended(blocked));
-            }
-            self.report(Progress::Waiting(decision));
-            self.options.interrupt.pause(BETWEEN_LOOKS).await;
+        if fenced.phase != Phase::Contracting {
+            return Err(CoordinatorError::Moved {
+                migration: id.clone(),
+                phase: fenced.phase,
+            });
         }
-    }
-
-    /// Behind the fence: looks again, waits for who came just before it, and removes the old format.
-    ///
-    /// Invariant: only what is seen from behind the fence counts. Before it, one more could have come.
-    async fn remove_fenced(
-        &mut self,
-        id: &MigrationId,
-        began: Instant,
-    ) -> Result<Outcome, CoordinatorError> {
-        crate::crash::point("contract.fenced");
-        loop {
-            let mut situation = match self.look_fenced(id).await {
-                Ok(situation) => situation,
-                Err(error) => {
-                    self.bridge(error, began).await?;
-                    continue;
-                }
-            };
-            let Some(fenced) = situation.evidence.schema.get(id).cloned() else {
-                return Err(CoordinatorError::NoFiles(id.clone()));
-            };
-            if fenced.phase != Phase::Contracting {
-                return Err(CoordinatorError::Moved {
-                    migration: id.clone(),
-                    phase: fenced.phase,
-                });
-            }
-            // What `remaining` and `require` count is asked inside the transaction.
-            let mut decision = self.ask(Step::Contract, id, &situation);
-            if decision.verdict == Verdict::Go {
-                decision = self.checked(id, &mut situation, decision).await?;
-            }
-            if decision.verdict == Verdict::Go {
-                match self.remove_old(id, &fenced, &situation).await? {
-                    Ran::Done { statements } => {
-                        return Ok(Outcome::Done(Done {
-                            migration: id.clone(),
-                            step: Step::Contract,
-                            statements,
-                            rows: 0,
-                            keys: 0,
-                            took: began.elapsed(),
-                            notes: Vec::new(),
-                        }));
-                    }
-                    Ran::Blocked(found) => decision = found,
-                }
-            }
-            if !decision.waits_for_live_versions() || !self.has_time_left(began) {
-                return Ok(Outcome::Blocked(decision));
-            }
-            self.report(Progress::Waiting(decision));
-            self.options.interrupt.pause(BETWEEN_LOOKS).await;
-        }
-    }
-
-    /// What a contract would do now, without doing it.
-    ///
-    /// # Errors
-    /// A database or ledger error.
-    pub async fn rehearse_contract(
-        &mut self,
-        id: &MigrationId,
-    ) -> Result<Decision, CoordinatorError> {
-        self.look(id).await.map(|(_, decision)| decision)
-    }
-
-    /// Everything, with the user's queries once nothing else stands in the way: they may be costly.
-    async fn look(&mut self, id: &MigrationId) -> Result<(Situation, Decision), CoordinatorError> {
-        let mut situation = self.situation_before(Step::Contract, id).await?;
-        self.remember_seen(id, &situation).await?;
-        let mut decision = self.ask(Step::Contract, id, &situation);
+        // What `remaining` and `require` count is asked inside the transaction.
+        let mut decision = coordinator.ask(Step::Contract, id, &situation);
         if decision.verdict == Verdict::Go {
-            let Some(facts) = self.facts(id, &situation).await? else {
-                return Ok((situation, decision));
-            };
-            situation.evidence.facts = facts;
-            decision = self.ask(Step::Contract, id, &situation);
+            decision = checked(coordinator, id, &mut situation, decision).await?;
         }
-        Ok((situation, decision))
-    }
-
-    /// The fleet and the ledger from behind the fence.
-    async fn look_fenced(&mut self, id: &MigrationId) -> Result<Situation, CoordinatorError> {
-        let situation = self.observe().await?;
-        self.remember_seen(id, &situation).await?;
-        Ok(situation)
-    }
-
-    async fn remember_seen(
-        &mut self,
-        id: &MigrationId,
-        situation: &Situation,
-    ) -> Result<(), CoordinatorError> {
-        let overridden = self.overridden(Step::Contract, id, situation);
-        self.record_override(&overridden, id).await
-    }
-
-    /// A restart or a failover of the database is no reason to give up a long wait.
-    async fn bridge(
-        &mut self,
-        error: CoordinatorError,
-        began: Instant,
-    ) -> Result<(), CoordinatorError> {
-        if !error.is_passing() || !self.has_time_left(began) {
-            return Err(error);
+        if decision.verdict == Verdict::Go {
+            match remove_old(coordinator, id, &fenced, &situation).await? {
+                Ran::Done { statements } => {
+                    return Ok(Outcome::Done(Done {
+                        migration: id.clone(),
+                        step: Step::Contract,
+                        statements,
+                        rows: 0,
+                        keys: 0,
+                        took: began.elapsed(),
+                        notes: Vec::new(),
+                    }));
+                }
+                Ran::Blocked(found) => decision = found,
+            }
         }
-        self.report(Progress::Unreachable(error.to_string()));
-        self.options.interrupt.pause(BETWEEN_LOOKS).await;
-        self.reconnect().await;
-        Ok(())
-    }
-
-    /// Goes over every row once more, where the migration demands it. From behind the fence, because nothing that
-    /// writes the old format starts there any more.
-    async fn checked(
-        &mut self,
-        id: &MigrationId,
-        situation: &mut Situation,
-        decision: Decision,
-    ) -> Result<Decision, CoordinatorError> {
-        let migration = self.migration(id)?;
-        if migration.contract_rules.check == Recheck::No {
-            return Ok(decision);
+        if !decision.waits_for_live_versions() || !has_time_left(coordinator, began) {
+            return Ok(Outcome::Blocked(decision));
         }
-        let is_past_return = self
-            .in_ledger(async |ledger| {
-                let found = past_return((id, Some(migration)), Step::Contract, ledger).await?;
-                Ok(End::GiveUp(found))
-            })
-            .await?;
-        // A part of the old format is gone already: there is nothing left to ask.
-        if is_past_return {
-            return Ok(decision);
-        }
-        situation.evidence.facts.check = self.check_of(migration).await?;
-        Ok(self.ask(Step::Contract, id, situation))
+        coordinator.report(Progress::Waiting(decision));
+        coordinator.options.interrupt.pause(BETWEEN_LOOKS).await;
     }
+}
 
-    async fn remove_old(
-        &mut self,
-        id: &MigrationId,
-        state: &MigrationState,
-        situation: &Situation,
-    ) -> Result<Ran, CoordinatorError> {
-        let dialect = self.connection.capabilities().dialect;
-        let Some(file) = &self.migration(id)?.files(dialect).contract else {
-            return Err(CoordinatorError::NoFiles(id.clone()));
-        };
-        let others = seen_elsewhere(&situation.evidence.snapshot);
-        let change = Move {
-            others: &others,
-            ..Move::new(state, Becomes::After(Step::Contract))
-        };
-        let recheck = FromInside {
-            step: Step::Contract,
-            id,
-            situation,
-            coordinator: RecheckRules::of(self),
-        };
-        self.run_script(Run {
+/// The fleet and the ledger from behind the fence. Files that were changed do not stop it here: what was done behind the fence may
+/// make them matter, and they were looked at before it.
+async fn look_fenced(
+    coordinator: &mut Coordinator<'_>,
+    id: &MigrationId,
+) -> Result<Situation, CoordinatorError> {
+    let situation = coordinator.observe().await?;
+    let overridden = coordinator.overridden(Step::Contract, id, &situation);
+    coordinator.record_override(&overridden, id).await?;
+    Ok(situation)
+}
+
+/// Goes over every row once more, where the migration demands it. From behind the fence, because nothing that
+/// writes the old format starts there any more.
+async fn checked(
+    coordinator: &mut Coordinator<'_>,
+    id: &MigrationId,
+    situation: &mut Situation,
+    decision: Decision,
+) -> Result<Decision, CoordinatorError> {
+    let migration = coordinator.migration(id)?;
+    if migration.contract_rules.check == Recheck::No {
+        return Ok(decision);
+    }
+    let is_past_return = coordinator
+        .in_ledger(async |ledger| {
+            let found = past_return((id, Some(migration)), Step::Contract, ledger).await?;
+            Ok(End::GiveUp(found))
+        })
+        .await?;
+    // A part of the old format is gone already: there is nothing left to ask.
+    if is_past_return {
+        return Ok(decision);
+    }
+    situation.evidence.facts.check = coordinator.check_of(migration).await?;
+    Ok(coordinator.ask(Step::Contract, id, situation))
+}
+
+async fn remove_old(
+    coordinator: &mut Coordinator<'_>,
+    id: &MigrationId,
+    state: &MigrationState,
+    situation: &Situation,
+) -> Result<Ran, CoordinatorError> {
+    let dialect = coordinator.connection.capabilities().dialect;
+    let Some(file) = &coordinator.migration(id)?.files(dialect).contract else {
+        return Err(CoordinatorError::NoFiles(id.clone()));
+    };
+    let others = seen_elsewhere(&situation.evidence.snapshot);
+    let change = Move {
+        others: &others,
+        ..Move::new(state, Becomes::After(Step::Contract))
+    };
+    let recheck = FromInside {
+        step: Step::Contract,
+        id,
+        situation,
+        coordinator: RecheckRules::of(coordinator),
+    };
+    coordinator
+        .run_script(Run {
             step: Step::Contract,
             file,
             change,
             recheck: Some(&recheck),
         })
         .await
-    }
-
-    fn has_time_left(&self, began: Instant) -> bool {
-        self.options.wait.is_some_and(|wait| began.elapsed() < wait)
-    }
 }
 
-/// How a wait without a fence ended.
-enum Clear {
-    /// Nothing stands in the way, by this.
-    Go(Box<Situation>),
-    Ended(Outcome),
+/// A restart or a failover of the database is no reason to give up a long wait.
+async fn bridge(
+    coordinator: &mut Coordinator<'_>,
+    error: CoordinatorError,
+    began: Instant,
+) -> Result<(), CoordinatorError> {
+    if !error.is_passing() || !has_time_left(coordinator, began) {
+        return Err(error);
+    }
+    coordinator.report(Progress::Unreachable(error.to_string()));
+    coordinator.options.interrupt.pause(BETWEEN_LOOKS).await;
+    coordinator.reconnect().await;
+    Ok(())
+}
+
+fn has_time_left(coordinator: &Coordinator<'_>, began: Instant) -> bool {
+    let wait = coordinator.options.wait;
+    wait.is_some_and(|wait| began.elapsed() < wait)
 }

@@ -6,8 +6,8 @@ use super::change::{Becomes, Move, move_to};
 use super::in_ledger::End;
 use super::script::{Ran, Run, seen_elsewhere};
 use super::session::Coordinator;
+use super::way_in::{Asked, Ready};
 use super::{CoordinatorError, Done, Outcome, Situation};
-use crate::gate::Verdict;
 use crate::ledger::Entry;
 use crate::model::{MigrationId, MigrationState, Phase, Step};
 use crate::sql::Mode;
@@ -20,83 +20,83 @@ fn late(situation: &Situation, id: &MigrationId) -> serde_json::Value {
     }
 }
 
-impl Coordinator<'_> {
-    pub(super) async fn expand(&mut self, id: &MigrationId) -> Result<Outcome, CoordinatorError> {
-        let began = Instant::now();
-        let (until, situation) = self.recent_situation().await?;
-        let decision = self.ask(Step::Expand, id, &situation);
-        if decision.verdict != Verdict::Go {
-            return Ok(Outcome::Blocked(decision));
-        }
-        let Some(state) = situation.evidence.schema.get(id).cloned() else {
-            return Err(CoordinatorError::NoFiles(id.clone()));
-        };
-        if state.phase.expand_is_done() {
-            let note = decision.notes.join("; ");
-            return Ok(Outcome::Already {
-                migration: id.clone(),
+/// Adds the new format.
+///
+/// No version that runs is hurt by it, so there is no fence and nothing to wait for: what could have changed since the look is read in the
+/// transaction of the script. Only a script that cannot share one transaction is recorded as begun before it runs.
+pub(super) async fn run(
+    coordinator: &mut Coordinator<'_>,
+    id: &MigrationId,
+) -> Result<Outcome, CoordinatorError> {
+    let began = Instant::now();
+    let (until, situation) = coordinator.recent_situation().await?;
+    let Ready {
+        situation,
+        state,
+        decision,
+    } = match coordinator.asked(Step::Expand, id, situation).await? {
+        Asked::Ready(ready) => *ready,
+        Asked::Ended(outcome) => return Ok(outcome),
+    };
+    let migration = coordinator.migration(id)?;
+    let dialect = coordinator.connection.capabilities().dialect;
+    let others = seen_elsewhere(&situation.evidence.snapshot);
+    let script = &migration.files(dialect).expand;
+    let begins_first = script
+        .as_ref()
+        .is_some_and(|file| file.script.mode == Mode::NoTransaction);
+    let entry = if state.phase == Phase::Pending && !begins_first {
+        Entry::New
+    } else {
+        Entry::Known
+    };
+    let change = |detail| Move {
+        entry,
+        others: &others,
+        detail,
+        ..Move::new(&state, Becomes::After(Step::Expand))
+    };
+    let mut statements = 0;
+    match script {
+        Some(file) => {
+            if begins_first && state.phase == Phase::Pending {
+                coordinator.begin_expanding(&state).await?;
+            }
+            let run = Run {
                 step: Step::Expand,
-                note,
-            });
-        }
-        let migration = self.migration(id)?;
-        let dialect = self.connection.capabilities().dialect;
-        let others = seen_elsewhere(&situation.evidence.snapshot);
-        let script = &migration.files(dialect).expand;
-        let begins_first = script
-            .as_ref()
-            .is_some_and(|file| file.script.mode == Mode::NoTransaction);
-        let entry = if state.phase == Phase::Pending && !begins_first {
-            Entry::New
-        } else {
-            Entry::Known
-        };
-        let change = |detail| Move {
-            entry,
-            others: &others,
-            detail,
-            ..Move::new(&state, Becomes::After(Step::Expand))
-        };
-        let mut statements = 0;
-        match script {
-            Some(file) => {
-                if begins_first && state.phase == Phase::Pending {
-                    self.begin_expanding(&state).await?;
-                }
-                let run = Run {
-                    step: Step::Expand,
-                    file,
-                    change: change(late(&situation, id)),
-                    recheck: None,
-                };
-                match self.run_script(run).await {
-                    Ok(Ran::Done { statements: count }) => statements = count,
-                    Ok(Ran::Blocked(_)) => {}
-                    Err(error) => return Err(self.step_back_to_pending(error, id).await),
-                }
-            }
-            // The new format needs no statement; that it may be used now is still recorded.
-            None => {
-                let mut detail = late(&situation, id);
-                if let Some(object) = detail.as_object_mut() {
-                    object.insert("statements".into(), "none needed".into());
-                }
-                self.change_phase(change(detail)).await?;
+                file,
+                change: change(late(&situation, id)),
+                recheck: None,
+            };
+            match coordinator.run_script(run).await {
+                Ok(Ran::Done { statements: count }) => statements = count,
+                Ok(Ran::Blocked(_)) => {}
+                Err(error) => return Err(coordinator.step_back_to_pending(error, id).await),
             }
         }
-        let expanded = state.after(Step::Expand, &situation.evidence.snapshot.live());
-        self.keep(until, situation, expanded);
-        Ok(Outcome::Done(Done {
-            migration: id.clone(),
-            step: Step::Expand,
-            statements,
-            rows: 0,
-            keys: 0,
-            took: began.elapsed(),
-            notes: decision.notes,
-        }))
+        // The new format needs no statement; that it may be used now is still recorded.
+        None => {
+            let mut detail = late(&situation, id);
+            if let Some(object) = detail.as_object_mut() {
+                object.insert("statements".into(), "none needed".into());
+            }
+            coordinator.change_phase(change(detail)).await?;
+        }
     }
+    let expanded = state.after(Step::Expand, &situation.evidence.snapshot.live());
+    coordinator.keep(until, situation, expanded);
+    Ok(Outcome::Done(Done {
+        migration: id.clone(),
+        step: Step::Expand,
+        statements,
+        rows: 0,
+        keys: 0,
+        took: began.elapsed(),
+        notes: decision.notes,
+    }))
+}
 
+impl Coordinator<'_> {
     /// After an error: where no statement was begun, nothing has been expanded. Returns the error, which
     /// is what matters even where going back fails as well.
     async fn step_back_to_pending(

@@ -42,6 +42,7 @@ mod steer;
 mod sync;
 mod take;
 mod together;
+mod way_in;
 
 use std::time::Duration;
 

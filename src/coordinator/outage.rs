@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::session::Coordinator;
-use super::{CoordinatorError, Done, Outcome, Progress};
+use super::{CoordinatorError, Done, Outcome, Progress, backfill};
 use crate::database::{DatabaseError, ErrorKind};
 use crate::ledger::{BackfillRecord, Ledger, LedgerError};
 use crate::model::{MigrationId, Step};
@@ -57,7 +57,7 @@ impl Coordinator<'_> {
         self.tally = None;
         let mut outage: Option<Outage> = None;
         loop {
-            let error = match self.backfill(id).await {
+            let error = match backfill::run(self, id).await {
                 Ok(outcome) if outage.is_none() => return Ok(outcome),
                 Ok(outcome) => return self.in_sum(outcome, began).await,
                 Err(error) => error,

@@ -2,7 +2,7 @@
 
 use super::reading::refuse_misread;
 use super::session::Coordinator;
-use super::{CoordinatorError, Outcome};
+use super::{CoordinatorError, Outcome, contract, expand, revert};
 use crate::model::{MigrationId, Step};
 
 impl Coordinator<'_> {
@@ -22,10 +22,10 @@ impl Coordinator<'_> {
             refuse_misread(migration, step, self.connection.as_ref())?;
         }
         let taken = match step {
-            Step::Expand => self.expand(id).await,
+            Step::Expand => expand::run(self, id).await,
             Step::Backfill => self.backfill_over_outages(id).await,
-            Step::Contract => self.contract(id).await,
-            Step::Revert => self.revert(id).await,
+            Step::Contract => contract::run(self, id).await,
+            Step::Revert => revert::run(self, id).await,
         };
         let told = self.told(taken, step, id).await;
         self.remember_failure(&told, step, id).await;

@@ -51,7 +51,7 @@ impl Coordinator<'_> {
                 if let Some(migration) = self.options.project.as_read(id) {
                     refuse_misread(migration, Step::Expand, self.connection.as_ref())?;
                 }
-                Ok(vec![self.expand(id).await?])
+                Ok(vec![super::expand::run(self, id).await?])
             }
             None => Ok(Vec::new()),
         }
