@@ -4,9 +4,9 @@
 //! It stands in rows of `meta` behind the few of the ledger's own, because every role that registers may read that table, so the door
 //! knows of it without a new right. Earlier builds look at the first rows alone.
 
-use super::{Ledger, LedgerError};
+use super::{Ledger, LedgerError, View};
 use crate::database::{MarksSeen, Row, TriggerMark, TriggerMarks};
-use crate::model::MigrationState;
+use crate::model::{Live, MigrationState};
 
 /// How many rows of `meta` a migration has room for, and where the first of them stand.
 const ROOM: i64 = 100;
@@ -100,6 +100,23 @@ impl InStep {
     ) -> Option<&'s MigrationState> {
         let mut states = states.into_iter();
         states.find(|state| state.id().number() == self.number)
+    }
+}
+
+impl View {
+    /// Every version that was ever seen, and whoever is live now.
+    #[must_use]
+    pub fn seen_ever(&self) -> Vec<Live> {
+        let placed = self.sightings.iter().filter_map(|sighting| {
+            Some(Live {
+                service: sighting.service.clone(),
+                version: sighting.label.version.clone()?,
+            })
+        });
+        let mut seen: Vec<Live> = placed.chain(self.live_with(&[])).collect();
+        seen.sort();
+        seen.dedup();
+        seen
     }
 }
 

@@ -136,21 +136,6 @@ impl View {
         live
     }
 
-    /// Every version that was ever seen, and whoever is live now.
-    #[must_use]
-    pub fn seen_ever(&self) -> Vec<Live> {
-        let placed = self.sightings.iter().filter_map(|sighting| {
-            Some(Live {
-                service: sighting.service.clone(),
-                version: sighting.label.version.clone()?,
-            })
-        });
-        let mut seen: Vec<Live> = placed.chain(self.live_with(&[])).collect();
-        seen.sort();
-        seen.dedup();
-        seen
-    }
-
     /// The migration as it stands now, declared as it was when it was decided on.
     #[must_use]
     pub fn present(&self, decided_on: &MigrationState) -> MigrationState {

@@ -5,6 +5,7 @@
 //! production, in tests and in a model checker.
 
 mod format;
+mod gap;
 mod holding;
 mod migration;
 mod moved;
