@@ -12,13 +12,14 @@
 //! | --- | --- |
 //! | `cli` | arguments, one file per command, how results are shown |
 //! | [`ask`] | answers questions without acting, as data and as JSON |
-//! | [`rollout`] | carries a plan out, durable and resumable; the drivers |
+//! | [`rollout`] | carries a plan out, durable and resumable |
 //! | [`coordinator`] | observe → decide → act → record, for one step at a time |
 //! | [`backfill`] | the batches of a backfill and their checkpoints |
 //! | [`lease`] | what an instance does: register, renew, stop itself in time |
 //! | [`fleet`] | what all sources say, put together into a snapshot |
 //! | [`project`] | `migrate.toml` and the migration directories |
 //! | [`source`] | sources of live instances: one file each, with its settings |
+//! | [`driver`] | what replaces the instances of a service: one file each, with its settings |
 //! | [`ledger`] | what is recorded in the user's database |
 //! | [`database`] | one file per database: connect, run statements, locks, catalogue, sessions |
 //! | [`planner`] | pure: search for the interleaved plan of schema steps and rollouts |
@@ -42,10 +43,12 @@ pub mod backfill;
 #[doc(hidden)]
 pub mod cli;
 pub mod coordinator;
+pub mod driver;
 pub mod fleet;
 pub mod lease;
 pub mod project;
 pub mod rollout;
+mod row;
 pub mod source;
 
 pub use lease::{Lease, LeaseBuilder, LeaseBuilderExt, LeaseError};

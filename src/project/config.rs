@@ -1,8 +1,10 @@
 //! `migrate.toml`: the database, the services that use it, and how the fleet is watched.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::driver::Driver;
 use crate::model::{Label, Sequence, Version};
 use crate::sql::Dialect;
 
@@ -13,7 +15,7 @@ use super::order;
 use super::password::{self, PasswordConfig};
 use super::problem::{Problem, listed};
 use super::reader::{Located, Table};
-use super::rollout::{self, DriverConfig, RolloutConfig};
+use super::rollout::{self, RolloutConfig};
 use super::source::Source;
 use super::syntax;
 
@@ -81,7 +83,7 @@ impl Default for DatabaseConfig {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ServiceConfig {
     /// A source that sees fewer instances is not believed.
     pub min_instances: u64,
@@ -92,7 +94,7 @@ pub struct ServiceConfig {
     /// The releases that a plan may go through, in the order written.
     pub releases: Vec<Version>,
     /// What replaces its instances, if not what `[rollout]` names for all services.
-    pub driver: Option<DriverConfig>,
+    pub driver: Option<Arc<dyn Driver>>,
 }
 
 impl Default for ServiceConfig {
@@ -124,7 +126,7 @@ impl Config {
 
     /// What replaces the instances of a service.
     #[must_use]
-    pub fn driver(&self, service: &str) -> &DriverConfig {
+    pub fn driver(&self, service: &str) -> &Arc<dyn Driver> {
         let own = self.services.get(service);
         own.and_then(|service| service.driver.as_ref())
             .unwrap_or(&self.rollout.driver)

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::reader::Table;
+use super::row::RowOf;
 use super::source::Source;
 use crate::model::{LeaseConnection, SessionRule};
-use crate::source::{KINDS, Kind, Named, Place, Row};
+use crate::source::{KINDS, Kind, Named};
 
 #[derive(Clone, Debug)]
 pub struct FleetConfig {
@@ -236,62 +237,10 @@ fn read_source(source: &Source, mut table: Table<'_>) -> Option<(SourceConfig, &
     let read = match table.choice("kind", &kinds)? {
         None => Some((SourceConfig::Leases, "list it once")),
         Some(kind) => {
-            let named = (kind.read)(&mut SourceRow {
-                source,
-                table: &mut table,
-            });
+            let named = (kind.read)(&mut RowOf::new(source, &mut table));
             named.map(|named| (SourceConfig::Asked(named), kind.twice))
         }
     };
     table.finish(PLACES);
     read
-}
-
-/// A row of `sources`, for the reader of its kind.
-struct SourceRow<'r, 's> {
-    source: &'r Source,
-    table: &'r mut Table<'s>,
-}
-
-impl Row for SourceRow<'_, '_> {
-    fn has(&self, key: &str) -> bool {
-        self.table.has(key)
-    }
-
-    fn text(&mut self, key: &'static str, example: &str) -> Option<String> {
-        let text = self.table.string(key, example)?;
-        Some(text.value.to_owned())
-    }
-
-    fn texts(&mut self, key: &'static str, example: &str) -> Option<Vec<String>> {
-        let texts = self.table.strings(key, example)?;
-        Some(
-            texts
-                .into_iter()
-                .map(|text| text.value.to_owned())
-                .collect(),
-        )
-    }
-
-    fn duration(&mut self, key: &'static str, longest: Duration) -> Option<Duration> {
-        let duration = self.table.duration(key, longest)?;
-        Some(duration.value)
-    }
-
-    fn variables(&mut self) -> Vec<String> {
-        super::rollout::read_env(self.source, self.table)
-    }
-
-    fn missing(&self, key: &'static str, example: &str) {
-        self.table.missing(key, example);
-    }
-
-    fn refuse(&self, place: Place, code: &'static str, message: String, help: String) {
-        let span = match place {
-            Place::Key(key) => self.table.key_span(key),
-            Place::Value(key) => self.table.value_span(key),
-        };
-        let span = span.unwrap_or_else(|| self.table.span());
-        self.source.error(code, span, message, help);
-    }
 }

@@ -81,6 +81,12 @@ impl<'s> Table<'s> {
         self.entries.get(key).map(Spanned::span)
     }
 
+    /// Where one of the values of the array `key` is written, counted from 0.
+    pub fn item_span(&self, key: &str, index: usize) -> Option<Range<usize>> {
+        let array = self.entries.get(key)?.get_ref().as_array()?;
+        array.get(index).map(Spanned::span)
+    }
+
     pub fn is_array(&self, key: &str) -> bool {
         let value = self.entries.get(key);
         value.is_some_and(|value| value.get_ref().is_array())

@@ -1,7 +1,7 @@
 //! What can go wrong with a rollout.
 
-use super::driver::DriverFailure;
 use crate::coordinator::CoordinatorError;
+use crate::driver::DriverFailure;
 use crate::ledger::RolloutRecord;
 use crate::planner::Move;
 

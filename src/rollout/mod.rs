@@ -9,13 +9,11 @@
 
 mod action;
 mod arrival;
-mod driver;
 mod error;
 mod run;
 mod step;
 
 pub use action::{as_json, read as read_action};
 pub use arrival::{Arrival, Missing, in_words};
-pub use driver::{DriverFailure, Shift};
 pub use error::RolloutError;
 pub use run::{Ending, News, Rollout, Settings};

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::arrival::Arrival;
-use super::driver::Shift;
 use super::step::Halt;
 use super::{RolloutError, action};
 use crate::coordinator::{Coordinator, CoordinatorError, Done, Situation};
+use crate::driver::Shift;
 use crate::gate::{Blocker, Decision};
 use crate::interrupt::Interrupt;
 use crate::ledger::{BeganRollout, KnownHead, RolloutRecord, RolloutState, RolloutStepState};
@@ -36,6 +36,8 @@ pub enum News<'n> {
     Begins(usize, usize, &'n Move),
     /// The driver is called.
     Calls(Shift<'n>),
+    /// The driver says how far it is.
+    Tells(&'n str),
     /// Somebody else has to do this.
     Asks(&'n str),
     /// The gate does not allow it yet.

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::RolloutError;
 use super::arrival::Arrival;
-use super::driver::{Shift, driver};
 use super::run::{News, Rollout};
 use crate::coordinator::Outcome;
+use crate::driver::{Called, Shift};
 use crate::gate::{Action, Decision, Verdict, decide};
 use crate::ledger::RolloutStepState;
 use crate::model::{Live, MigrationId, Step, Version};
@@ -67,7 +67,8 @@ impl Rollout<'_> {
         (service, from, to): (&str, &[Version], &Version),
         action: &Move,
     ) -> Result<(), Halt> {
-        let mut driver = driver(self.settings.project, service);
+        let project = self.settings.project;
+        let driver = project.config.driver(service);
         let reached = self.record.steps.get(at).map_or(0, |step| step.reached);
         // Somebody may have rolled it out by hand, or the last run may have stopped just here.
         if let Ok(situation) = self.coordinator.look_around().await {
@@ -99,7 +100,14 @@ impl Rollout<'_> {
                 Some(text) => (self.settings.report)(News::Asks(&text)),
                 None => (self.settings.report)(News::Calls(shift)),
             }
-            if let Err(cause) = driver.shift(&shift, self.settings.interrupt).await {
+            let report = self.settings.report;
+            let called = Called {
+                root: &project.root,
+                database_url: project.config.database_url.as_deref(),
+                interrupt: self.settings.interrupt,
+                progress: &|text| report(News::Tells(text)),
+            };
+            if let Err(cause) = driver.shift(&shift, &called).await {
                 return Err(RolloutError::Driver {
                     action: action.clone(),
                     step,

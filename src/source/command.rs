@@ -10,12 +10,10 @@ use rustix::process::Signal;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{
-    Asked, Instance, Kind, LONGEST, LONGEST_WAIT, Named, Observation, Place, Row, Source,
-    SourceFailure,
-};
+use super::{Asked, Instance, Kind, Named, Observation, Source, SourceFailure};
 use crate::model::InstanceState;
 use crate::process::without_credentials;
+use crate::row::{LONGEST, LONGEST_WAIT, Place, Row};
 use crate::text::secret;
 use crate::text::shown::shortened;
 

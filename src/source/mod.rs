@@ -19,6 +19,7 @@ pub use pattern::Pattern;
 use crate::database::Session;
 use crate::interrupt::Interrupt;
 use crate::model::InstanceState;
+use crate::row::Row;
 
 /// The kinds of sources that a project may name.
 pub const KINDS: &[Kind] = &[command::KIND, sessions::KIND];
@@ -103,32 +104,6 @@ pub trait Source: Debug + Send + Sync {
         None
     }
 }
-
-/// The row of a source in migrate.toml, as far as its reader has to know. What is wrong in it is reported there, with its place.
-pub trait Row {
-    fn has(&self, key: &str) -> bool;
-    /// A text that is not blank.
-    fn text(&mut self, key: &'static str, example: &str) -> Option<String>;
-    fn texts(&mut self, key: &'static str, example: &str) -> Option<Vec<String>>;
-    fn duration(&mut self, key: &'static str, longest: Duration) -> Option<Duration>;
-    /// `env`: the names of variables that lead into the database and are handed on all the same.
-    fn variables(&mut self) -> Vec<String>;
-    /// Says that `key` is missing.
-    fn missing(&self, key: &'static str, example: &str);
-    /// Says what is wrong, and what to write instead.
-    fn refuse(&self, place: Place, code: &'static str, message: String, help: String);
-}
-
-/// Where something is wrong in a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    Key(&'static str),
-    Value(&'static str),
-}
-
-/// The longest durations that a row may hold: of what is waited for, and of anything else.
-const LONGEST_WAIT: Duration = Duration::from_hours(24 * 20);
-const LONGEST: Duration = Duration::from_hours(24 * 365);
 
 #[cfg(test)]
 mod tests {

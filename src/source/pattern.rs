@@ -28,7 +28,10 @@ impl Pattern {
     ///
     /// # Errors
     /// Both of these.
-    pub(super) fn check(pattern: &str) -> Result<(), (String, String)> {
+    pub(super) fn check(
+        pattern: &str,
+        meant: impl Fn(&str, &[&'static str]) -> Option<&'static str>,
+    ) -> Result<(), (String, String)> {
         const NAMES: [&str; 3] = ["service", "version", "instance"];
         let example = || format!("write for example \"{}\"", Self::USUAL);
         let mut seen: Vec<&str> = Vec::new();
@@ -44,7 +47,10 @@ impl Pattern {
                 break;
             }
             if !NAMES.contains(&name) {
-                let help = format!("the names are {}", NAMES.join(", "));
+                let help = match meant(name, &NAMES) {
+                    Some(guess) => format!("did you mean `{{{guess}}}`?"),
+                    None => format!("the names are {}", NAMES.join(", ")),
+                };
                 return Err((format!("this pattern cannot find out `{{{name}}}`"), help));
             }
             if seen.contains(&name) {
@@ -173,7 +179,7 @@ mod tests {
             "{service}@{version}#{instance}",
             "shop:{version}-{service} (pool)",
         ] {
-            assert_eq!(Pattern::check(pattern), Ok(()), "{pattern}");
+            assert_eq!(Pattern::check(pattern, |_, _| None), Ok(()), "{pattern}");
         }
         for (pattern, reason) in [
             ("", "no `{service}`"),
@@ -186,7 +192,7 @@ mod tests {
             ("{service}/{version}}", "never opened"),
             ("{ser{vice}/{version}", "find out"),
         ] {
-            let (message, _) = Pattern::check(pattern).unwrap_err();
+            let (message, _) = Pattern::check(pattern, |_, _| None).unwrap_err();
             assert!(message.contains(reason), "{pattern}: {message}");
         }
     }

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{
-    Asked, Instance, Kind, Named, Observation, Pattern, Place, Row, Source, SourceFailure,
-};
+use super::{Asked, Instance, Kind, Named, Observation, Pattern, Source, SourceFailure};
 use crate::database::{Reach, Whose};
 use crate::model::InstanceState;
+use crate::row::{Place, Row};
 
 pub(super) const KIND: Kind = Kind {
     kind: "sessions",
@@ -28,7 +27,7 @@ struct Sessions {
 fn made(row: &mut dyn Row) -> Option<Named> {
     let pattern = row.text("pattern", &format!("pattern = \"{}\"", Pattern::USUAL));
     let pattern = pattern.unwrap_or_else(|| Pattern::USUAL.to_owned());
-    if let Err((message, help)) = Pattern::check(&pattern) {
+    if let Err((message, help)) = Pattern::check(&pattern, |name, known| row.meant(name, known)) {
         row.refuse(Place::Value("pattern"), "bad-pattern", message, help);
     }
     Some(Named {

@@ -35,6 +35,7 @@ pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
             "  the driver is called: {} {} at {} %",
             shift.service, shift.to, shift.step
         )),
+        News::Tells(text) => reporter.say(format!("  {text}"), false),
         News::Asks(instruction) => reporter.say_aside(&format!(
             "  {instruction}; waiting until the fleet shows it"
         )),

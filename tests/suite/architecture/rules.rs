@@ -7,20 +7,20 @@ use super::source::{Path, Source};
 pub const LAYERS: &[(&str, &str)] = &[
     (
         "main",
-        "lib cli ask rollout coordinator backfill lease fleet ledger database project source planner gate model sql crash process interrupt text",
+        "lib cli ask rollout coordinator backfill lease fleet ledger database project source driver row planner gate model sql crash process interrupt text",
     ),
     (
         "lib",
-        "cli ask rollout coordinator backfill lease fleet ledger database project source planner gate model sql crash process interrupt text",
+        "cli ask rollout coordinator backfill lease fleet ledger database project source driver row planner gate model sql crash process interrupt text",
     ),
     (
         "cli",
-        "ask rollout coordinator backfill lease fleet ledger database project source planner gate model sql crash process interrupt text",
+        "ask rollout coordinator backfill lease fleet ledger database project source driver row planner gate model sql crash process interrupt text",
     ),
     ("ask", "gate model"),
     (
         "rollout",
-        "coordinator backfill lease fleet ledger database project source planner gate model sql crash process interrupt text",
+        "coordinator backfill lease fleet ledger database project source driver row planner gate model sql crash process interrupt text",
     ),
     (
         "coordinator",
@@ -38,8 +38,10 @@ pub const LAYERS: &[(&str, &str)] = &[
         "fleet",
         "ledger database project source model crash process interrupt text",
     ),
-    ("project", "source model sql text"),
-    ("source", "database process interrupt model text"),
+    ("project", "source driver row model sql text"),
+    ("source", "row database process interrupt model text"),
+    ("driver", "row process interrupt model text"),
+    ("row", ""),
     ("ledger", "database model crash text"),
     ("database", "sql crash process interrupt text"),
     ("planner", "gate model text"),

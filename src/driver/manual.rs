@@ -1,10 +1,17 @@
 //! Says what is to be done, for a person or another tool to do.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use super::{Driver, DriverFailure, Shift};
-use crate::interrupt::Interrupt;
+use super::{Called, Driver, DriverFailure, Kind, Shift};
 
+pub(super) const KIND: Kind = Kind {
+    kind: "manual",
+    read: |_| Some(Arc::new(Manual)),
+};
+
+#[derive(Debug)]
 pub(super) struct Manual;
 
 #[async_trait]
@@ -13,11 +20,7 @@ impl Driver for Manual {
         &[100]
     }
 
-    async fn shift(
-        &mut self,
-        _shift: &Shift<'_>,
-        _interrupt: Interrupt,
-    ) -> Result<(), DriverFailure> {
+    async fn shift(&self, _shift: &Shift<'_>, _called: &Called<'_>) -> Result<(), DriverFailure> {
         Ok(())
     }
 
