@@ -55,6 +55,7 @@ fn known(directory: &Path, asked: Asked<'_>) -> Result<Known, LeaseError> {
         renew: Some(project.config.fleet.renew),
         connection: Some(project.config.fleet.connection),
         password: password_of_project(&project.config.database, &project.root),
+        ledger: project.config.database.ledger.clone(),
         version: project.config.place(asked.service, asked.label).version,
         sources: project.config.other_sources(),
         min_ready: service.and_then(|service| service.min_ready),

@@ -10,6 +10,7 @@ use crate::sql::Dialect;
 
 use super::doubts::{Doubts, Section};
 use super::fleet::{self, FleetConfig};
+use super::ledger;
 use super::links::Links;
 use super::order;
 use super::password::{self, PasswordConfig};
@@ -53,6 +54,8 @@ pub struct DatabaseConfig {
     pub replicas: Vec<String>,
     /// What says the password at each login.
     pub password: Option<PasswordConfig>,
+    /// The database of its own in which the ledger is, on the server of the application's (MySQL, MariaDB).
+    pub ledger: Option<String>,
     /// The databases that the scripts have to work on; never empty.
     pub dialects: Vec<Dialect>,
     pub dialects_from: DialectsFrom,
@@ -77,6 +80,7 @@ impl Default for DatabaseConfig {
             busy_timeout: Duration::from_secs(30),
             replicas: Vec::new(),
             password: None,
+            ledger: None,
             dialects: Dialect::ALL.to_vec(),
             dialects_from: DialectsFrom::Assumption,
         }
@@ -271,6 +275,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("lock_timeout", "under `[database]`"),
     ("lock_retry_for", "under `[database]`"),
     ("busy_timeout", "under `[database]`"),
+    ("ledger", "under `[database]`"),
     ("lease", "under `[fleet]`"),
     ("renew", "under `[fleet]`"),
     ("coordinator_lease", "under `[fleet]`"),
@@ -340,6 +345,7 @@ fn read_database(source: &Source, mut table: Table<'_>) -> (Option<String>, Data
     wait("lock_retry_for", &mut config.lock_retry_for);
     wait("busy_timeout", &mut config.busy_timeout);
     config.password = password::read(source, &mut table);
+    let named = table.string("ledger", "ledger = \"shop_phasegate\"");
     let listed_span = table.key_span("dialects");
     table.finish(PLACES);
 
@@ -363,6 +369,12 @@ fn read_database(source: &Source, mut table: Table<'_>) -> (Option<String>, Data
             config.dialects = dialects;
             config.dialects_from = DialectsFrom::File;
         }
+    }
+    if let Some(name) = named {
+        // The URL in the file may be that of a laptop.
+        let is_told = config.dialects_from == DialectsFrom::File;
+        ledger::check(source, &name, is_told.then_some(&config.dialects));
+        config.ledger = Some(name.value.to_owned());
     }
     if let Some(url) = &url {
         match dialect_of(url.value) {

@@ -18,6 +18,7 @@ mod finding;
 mod flaws;
 mod fleet;
 mod later;
+mod ledger;
 mod links;
 mod listing;
 mod manifest;

@@ -582,3 +582,48 @@ fn guarded_an_application_harms_nobody_but_itself() {
         "{refused:?}"
     );
 }
+
+scenario!(
+    apart fn what_somebody_hangs_onto_the_ledger_is_seen(db: Db) {
+        let shop = Shop::backfilled(db);
+        let (leases, text) = (shop.ledger("leases"), match shop.db.backend.name {
+            "mysql" => "VARCHAR(255) COLLATE utf8mb4_bin",
+            _ => "TEXT",
+        });
+        for action in ["NO ACTION", "CASCADE"] {
+            let key = format!("FOREIGN KEY (id) REFERENCES {} (id) ON DELETE {action}", match shop.db.backend.name {
+                // A name alone: it is one of the same file.
+                "sqlite" => "Phasegate_Leases",
+                _ => &leases,
+            });
+            shop.db.execute(&format!("CREATE TABLE hanger (id {text}, {key})"));
+            for command in [
+                &["contract", "1"] as &[&str],
+                &["admit", "--service", "web", "--version", "1.1.0"],
+            ] {
+                let refused = shop.run(command, 1);
+                assert!(said(&refused).contains("foreign key"), "{refused:?}");
+            }
+            shop.db.execute("DROP TABLE hanger");
+        }
+        shop.db.execute(&format!("CREATE UNIQUE INDEX one_each ON {leases} (service)"));
+        let refused = shop.run(&["admit", "--service", "web", "--version", "1.1.0"], 1);
+        assert!(said(&refused).contains("the unique index one_each"), "{refused:?}");
+        let on = if shop.db.backend.name == "mysql" { format!(" ON {leases}") } else { String::new() };
+        let schema = if shop.db.backend.name == "postgres" { "phasegate." } else { "" };
+        shop.db.execute(&format!("DROP INDEX {schema}one_each{on}"));
+        shop.run(&["admit", "--service", "web", "--version", "1.1.0"], 0);
+    }
+);
+
+/// A table whose rows are made by a module is none that remembers.
+#[test]
+fn a_virtual_table_in_the_place_of_the_ledgers_is_no_ledger() {
+    let db = Db::on("sqlite");
+    db.execute("CREATE VIRTUAL TABLE Phasegate_Leases USING fts5(id, service, version)");
+    let project = Project::new(&db, &[]);
+    project.file("migrate.toml", SERVICES);
+    write_migration(&project);
+    let refused = project.migrate(&["expand"]).expect_code(1);
+    assert!(said(&refused).contains("is a virtual table"), "{refused:?}");
+}

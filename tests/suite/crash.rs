@@ -408,7 +408,7 @@ scenario!(
 );
 
 scenario!(
-    fn contract(db: Db) {
+    apart fn contract(db: Db) {
         people(&db, 8);
         let project = project(&db, &[("contract.sqlite.sql", CONTRACT_BY_REBUILD)]);
         project.migrate(&["expand"]).expect_code(0);

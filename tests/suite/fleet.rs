@@ -16,7 +16,7 @@ fn ready(db: Db, services: &str) -> Shop {
 }
 
 scenario!(
-    fn a_command_lists_the_fleet(db: Db) {
+    apart fn a_command_lists_the_fleet(db: Db) {
         let shop = ready(
             db,
             "[services.web]\nmin_instances = 0\n[services.worker]\nmin_instances = 0\n",
@@ -63,7 +63,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_source_that_cannot_be_believed_makes_a_contract_unknown(db: Db) {
+    apart fn a_source_that_cannot_be_believed_makes_a_contract_unknown(db: Db) {
         let shop = ready(db, NONE_NEEDED);
         let good = "{\"service\":\"web\",\"instance\":\"a\",\"version\":\"1.2.0\"}";
         let old = "\"seen_at\":\"2020-01-01T00:00:00Z\"";
@@ -95,7 +95,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_label_and_an_image_that_contradict_each_other_are_not_guessed_between(db: Db) {
+    apart fn a_label_and_an_image_that_contradict_each_other_are_not_guessed_between(db: Db) {
         let shop = ready(db, NONE_NEEDED);
         let line = |image: &str| {
             format!(
@@ -128,7 +128,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_command_that_fails_or_hangs_is_a_failed_source(db: Db) {
+    apart fn a_command_that_fails_or_hangs_is_a_failed_source(db: Db) {
         let shop = ready(db, NONE_NEEDED);
         let programs = [
             (

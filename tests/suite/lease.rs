@@ -109,11 +109,8 @@ fn live(db: &Db) -> Vec<String> {
         .collect()
 }
 
-fn leases_table(db: &Db) -> &'static str {
-    match db.backend.name {
-        "postgres" => "phasegate.leases",
-        _ => "phasegate_leases",
-    }
+fn leases_table(db: &Db) -> String {
+    db.ledger("leases")
 }
 
 #[track_caller]

@@ -4,6 +4,7 @@
 #[macro_use]
 mod support;
 
+mod apart;
 mod architecture;
 mod attacker;
 mod backfill;

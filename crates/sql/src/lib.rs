@@ -9,6 +9,7 @@
 
 mod catalogue;
 mod dialect;
+mod ledger_database;
 mod reading;
 
 #[cfg(feature = "parse")]
@@ -64,6 +65,7 @@ pub use deeds::{Deed, Value};
 #[cfg(feature = "parse")]
 pub use dependents::{Commits, Gone, How, Left, Lost, Met, Texts};
 pub use dialect::{Ddl, Dialect};
+pub use ledger_database::wrong_with_ledger;
 #[cfg(feature = "parse")]
 pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_select, strange_call};
 pub use reading::ServerReading;

@@ -24,7 +24,7 @@ fn refused(db: &Db, request: &AdmissionRequest) -> phasegate::gate::Decision {
 }
 
 scenario!(
-    fn an_admission_is_counted(db: Db) {
+    apart fn an_admission_is_counted(db: Db) {
         admitted(&db, &request("1.0.0", "server-1"));
         admitted(&db, &request("1.0.0", "server-2"));
         admitted(&db, &request("v1.1", "server-3"));
@@ -36,7 +36,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_service_that_is_none_is_not_admitted(db: Db) {
+    apart fn a_service_that_is_none_is_not_admitted(db: Db) {
         block_on(record(&db, Phase::Expanded));
         for service in ["", "web\nworker"] {
             let mut request = request("1.0.0", "server-1");
@@ -66,7 +66,7 @@ scenario!(
 );
 
 scenario!(
-    fn behind_the_fence_only_the_new_format_is_admitted(db: Db) {
+    apart fn behind_the_fence_only_the_new_format_is_admitted(db: Db) {
         for phase in [Phase::Contracting, Phase::Contracted] {
             block_on(record(&db, phase));
             for old in ["1.0.0", "1.1.0"] {
@@ -82,7 +82,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_migration_that_only_the_files_know_counts_as_pending(db: Db) {
+    apart fn a_migration_that_only_the_files_know_counts_as_pending(db: Db) {
         let mut wanted = request("1.1.0", "server-1");
         wanted.pending = vec![rename()];
         let decision = refused(&db, &wanted);
@@ -95,7 +95,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_refusal_names_who_is_in_the_way(db: Db) {
+    apart fn a_refusal_names_who_is_in_the_way(db: Db) {
         // Reads the new format alone, while 1.0.0 writes only the old one and nothing keeps them in step.
         let mut declaration = rename();
         declaration.sync = phasegate::model::Sync::None;
@@ -115,7 +115,7 @@ scenario!(
 );
 
 scenario!(
-    fn the_api_says_why_it_was_refused(db: Db) {
+    apart fn the_api_says_why_it_was_refused(db: Db) {
         block_on(record(&db, Phase::Contracted));
         let error = block_on(Lease::builder(&db.url, "web", "1.0.0").acquire())
             .expect_err("the old format is gone");
@@ -136,7 +136,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_lease_runs_out_by_the_clock_of_the_database(db: Db) {
+    apart fn a_lease_runs_out_by_the_clock_of_the_database(db: Db) {
         let mut short = request("1.0.0", "server-1");
         (short.lease, short.renew) = (Duration::from_secs(3), Duration::from_millis(100));
         let id = admitted(&db, &short);
@@ -173,7 +173,7 @@ scenario!(
 );
 
 scenario!(
-    fn no_admission_slips_past_the_fence(db: Db) {
+    apart fn no_admission_slips_past_the_fence(db: Db) {
         const RACERS: usize = 60;
         block_on(record(&db, Phase::Expanded));
         let (admitted, fenced_at) = block_on(async {

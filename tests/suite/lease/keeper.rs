@@ -58,7 +58,7 @@ fn rows(db: &Db) -> String {
 }
 
 scenario!(
-    fn a_lease_is_renewed_drained_and_released(db: Db) {
+    apart fn a_lease_is_renewed_drained_and_released(db: Db) {
         let kept = Kept::new(&db, MINUTE);
         kept.is_renewed();
         kept.is_renewed();
@@ -76,7 +76,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_lease_that_the_database_forgot_is_admitted_anew(db: Db) {
+    apart fn a_lease_that_the_database_forgot_is_admitted_anew(db: Db) {
         block_on(record(&db, Phase::Expanded));
         let kept = Kept::new(&db, MINUTE);
         block_on(kept.handle.draining()).expect("recorded");
@@ -98,7 +98,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_lease_that_may_not_be_admitted_anew_is_lost(db: Db) {
+    apart fn a_lease_that_may_not_be_admitted_anew_is_lost(db: Db) {
         block_on(record(&db, Phase::Expanded));
         let kept = Kept::new(&db, MINUTE);
         // The fence alone stops nobody who is in.

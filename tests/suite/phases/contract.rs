@@ -18,7 +18,7 @@ fn with_rules(db: Db, rules: &str) -> Shop {
 }
 
 scenario!(
-    fn a_contract_waits_for_the_old_version_to_go(db: Db) {
+    apart fn a_contract_waits_for_the_old_version_to_go(db: Db) {
         let shop = Shop::backfilled(db);
         let old = shop.instance("1.1.0", "server-7");
         let data = shop.data();
@@ -54,7 +54,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_waiting_contract_goes_through_when_the_instance_ends(db: Db) {
+    apart fn a_waiting_contract_goes_through_when_the_instance_ends(db: Db) {
         let shop = Shop::backfilled(db);
         let old = shop.instance("1.1.0", "server-7");
         let mut contract = shop.project.spawn(&["contract", NAME, "--wait", "60s"]);
@@ -75,7 +75,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_wait_that_runs_out_steps_back(db: Db) {
+    apart fn a_wait_that_runs_out_steps_back(db: Db) {
         let shop = Shop::backfilled(db);
         let _old = shop.instance("1.1.0", "server-7");
         let data = shop.data();
@@ -88,7 +88,7 @@ scenario!(
 );
 
 scenario!(
-    fn an_interrupted_wait_steps_back(db: Db) {
+    apart fn an_interrupted_wait_steps_back(db: Db) {
         let shop = Shop::backfilled(db);
         let _old = shop.instance("1.1.0", "server-7");
         let mut contract = shop.project.spawn(&["contract", NAME, "--wait", "10m"]);
@@ -105,7 +105,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_dry_run_changes_nothing(db: Db) {
+    apart fn a_dry_run_changes_nothing(db: Db) {
         let shop = Shop::backfilled(db);
         let output = shop.changes_nothing(&["contract", "--dry-run"], 0);
         assert!(
@@ -122,7 +122,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_soak_waits_until_no_old_version_was_seen_for_long_enough(db: Db) {
+    apart fn a_soak_waits_until_no_old_version_was_seen_for_long_enough(db: Db) {
         let shop = with_rules(db, "soak = \"6s\"");
         let old = shop.instance("1.1.0", "server-7");
         old.signal(Signal::TERM);
@@ -140,7 +140,7 @@ scenario!(
 );
 
 scenario!(
-    fn what_a_contract_requires_has_to_be_zero(db: Db) {
+    apart fn what_a_contract_requires_has_to_be_zero(db: Db) {
         let shop = with_rules(
             db,
             "require = [\"SELECT count(*) FROM users WHERE full_name = 'Eve'\"]",
@@ -161,7 +161,7 @@ scenario!(
 );
 
 scenario!(
-    fn what_is_nearly_zero_is_not_zero(db: Db) {
+    apart fn what_is_nearly_zero_is_not_zero(db: Db) {
         let shop = with_rules(db, "require = [\"SELECT 0.4\"]");
         let refused = shop.run(&["contract", NAME], 1);
         let said = said(&refused);
@@ -175,7 +175,7 @@ scenario!(
 );
 
 scenario!(
-    fn what_a_contract_requires_has_to_be_a_number(db: Db) {
+    apart fn what_a_contract_requires_has_to_be_a_number(db: Db) {
         let shop = with_rules(
             db,
             "require = [\"SELECT full_name FROM users WHERE full_name = 'Eve'\"]",
@@ -193,7 +193,7 @@ scenario!(
 );
 
 scenario!(
-    fn rows_written_past_the_backfill_refuse_a_contract(db: Db) {
+    apart fn rows_written_past_the_backfill_refuse_a_contract(db: Db) {
         let shop = Shop::backfilled(db);
         shop.db
             .execute("INSERT INTO users (full_name) VALUES ('Fay')");
@@ -222,7 +222,7 @@ scenario!(
 );
 
 scenario!(
-    fn missing_instances_make_a_contract_unknown_until_somebody_vouches(db: Db) {
+    apart fn missing_instances_make_a_contract_unknown_until_somebody_vouches(db: Db) {
         let shop = Shop::with_config(db, "[services.web]\nmin_instances = 2\n");
         shop.name_migration(APPEND_ONLY);
         shop.run(&["expand"], 0);
@@ -269,7 +269,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_killed_contract_is_finished_or_stepped_back_by_the_next(db: Db) {
+    apart fn a_killed_contract_is_finished_or_stepped_back_by_the_next(db: Db) {
         let shop = Shop::with_config(
             db,
             "[services.web]\nmin_instances = 0\n[fleet]\ncoordinator_lease = \"2s\"\n",
@@ -288,7 +288,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_fence_stays_up_once_a_statement_behind_it_has_run(db: Db) {
+    apart fn a_fence_stays_up_once_a_statement_behind_it_has_run(db: Db) {
         // Statement by statement, it is gone already: nobody may go back to the old format.
         let services = "[services.web]\nmin_instances = 0\n[fleet]\ncoordinator_lease = \"1s\"\n\
              sources = [{ kind = \"command\", name = \"list\", run = [\"cat\", \"fleet.jsonl\"] }]\n";
@@ -323,7 +323,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_job_that_comes_again_leaves_what_is_in_use(db: Db) {
+    apart fn a_job_that_comes_again_leaves_what_is_in_use(db: Db) {
         let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 0\n");
         let unless = |command: &str, code| shop.run(&[command, "--unless-in-use"], code);
         shop.run(&["expand"], 0);

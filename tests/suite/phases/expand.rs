@@ -25,7 +25,7 @@ fn phases(shop: &Shop) -> [String; 3] {
 }
 
 scenario!(
-    fn the_ledger_is_made_before_there_is_a_migration(db: Db) {
+    apart fn the_ledger_is_made_before_there_is_a_migration(db: Db) {
         // Instances register from the first day on, and have no right to make it.
         let shop = Shop::new(db);
         let ledger = |shop: &Shop| {
@@ -43,7 +43,7 @@ scenario!(
 );
 
 scenario!(
-    fn expand_applies_every_pending_migration_once(db: Db) {
+    apart fn expand_applies_every_pending_migration_once(db: Db) {
         let shop = Shop::new(db);
         three(&shop);
         let output = shop.run(&["expand"], 0);
@@ -65,7 +65,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_second_run_of_every_step_changes_nothing(db: Db) {
+    apart fn a_second_run_of_every_step_changes_nothing(db: Db) {
         let shop = Shop::with_name(db);
         for step in ["expand", "backfill", "contract"] {
             shop.run(&[step, NAME], 0);
@@ -84,7 +84,7 @@ scenario!(
 );
 
 scenario!(
-    fn expand_goes_up_to_a_migration(db: Db) {
+    apart fn expand_goes_up_to_a_migration(db: Db) {
         let shop = Shop::new(db);
         three(&shop);
         shop.run(&["expand", "--up-to", "2"], 0);
@@ -96,7 +96,7 @@ scenario!(
 );
 
 scenario!(
-    fn expand_keeps_the_order(db: Db) {
+    apart fn expand_keeps_the_order(db: Db) {
         let shop = Shop::new(db);
         three(&shop);
         let refused = shop.run(&["expand", "0002"], 11);
@@ -123,7 +123,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_new_format_may_need_no_statement(db: Db) {
+    apart fn a_new_format_may_need_no_statement(db: Db) {
         let shop = Shop::new(db);
         shop.project.migration(
             "0001_wider",
@@ -167,7 +167,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_dead_coordinator_is_waited_for_until_its_lease_ends(db: Db) {
+    apart fn a_dead_coordinator_is_waited_for_until_its_lease_ends(db: Db) {
         let shop = Shop::with_config(
             db,
             "[services.web]\nmin_instances = 0\n[fleet]\ncoordinator_lease = \"2s\"\n",
@@ -188,7 +188,7 @@ scenario!(
 );
 
 scenario!(
-    fn a_live_version_that_contradicts_the_declaration_is_asked_about(db: Db) {
+    apart fn a_live_version_that_contradicts_the_declaration_is_asked_about(db: Db) {
         let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 0\n");
         // As it comes about when the new format is declared for all: 1.0.0 runs, and works without it.
         shop.name_declaration(&APPEND_ONLY.replace(">=1.1.0", ">=1.0.0"));

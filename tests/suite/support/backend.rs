@@ -48,8 +48,16 @@ macro_rules! backends {
         ///
         /// `insta::assert_snapshot!(value, @"…")` and `insta::assert_snapshot!("a_name", value)` work inside; the snapshot
         /// is then the same for every database. Where they rightly differ, put `db.backend.name` into the name.
+        ///
+        /// `scenario!(apart fn …)` runs a second time on MariaDB, with the ledger in a database of its own (`mysql_apart`).
         macro_rules! scenario {
+            (apart $dollar(#[$dollar meta:meta])* fn $dollar name:ident($dollar db:ident: Db) $dollar body:block) => {
+                scenario!(@with { mysql_apart = crate::support::backend::Db::apart(), } $dollar(#[$dollar meta])* fn $dollar name($dollar db) $dollar body);
+            };
             ($dollar(#[$dollar meta:meta])* fn $dollar name:ident($dollar db:ident: Db) $dollar body:block) => {
+                scenario!(@with {} $dollar(#[$dollar meta])* fn $dollar name($dollar db) $dollar body);
+            };
+            (@with { $dollar($dollar more:ident = $dollar made:expr,)* } $dollar(#[$dollar meta:meta])* fn $dollar name:ident($dollar db:ident) $dollar body:block) => {
                 mod $dollar name {
                     #[allow(unused_imports, reason = "a scenario may need nothing of its file")]
                     use super::*;
@@ -64,6 +72,14 @@ macro_rules! backends {
                             insta::allow_duplicates! { scenario(db) }
                         }
                     )+
+
+                    $dollar(
+                        #[test]
+                        fn $dollar more() {
+                            let db = $dollar made;
+                            insta::allow_duplicates! { scenario(db) }
+                        }
+                    )*
                 }
             };
         }
@@ -99,6 +115,16 @@ impl Db {
         Self { backend, url, keep }
     }
 
+    /// A fresh database on MariaDB, whose ledger has a database of its own beside it.
+    pub fn apart() -> Self {
+        let Fresh { url, keep } = mysql_backend::fresh_apart();
+        Self {
+            backend: known("mysql"),
+            url,
+            keep,
+        }
+    }
+
     /// A database that is already there, for instance on a server of the test's own.
     pub fn at(backend: &str, url: impl Into<String>) -> Self {
         took::begins();
@@ -122,7 +148,10 @@ impl Db {
 
     /// What the ledger calls its table: `db.ledger("events")`.
     pub fn ledger(&self, table: &str) -> String {
-        format!("{}{table}", self.backend.ledger_prefix)
+        match self.url.split_once("?ledger=") {
+            Some((_, apart)) => format!("`{apart}`.{}{table}", self.backend.ledger_prefix),
+            None => format!("{}{table}", self.backend.ledger_prefix),
+        }
     }
 
     /// A session that stays open.

@@ -43,6 +43,25 @@ pub fn fresh_database() -> Database {
     }
 }
 
+impl Database {
+    /// One that is there, on the server with this URL.
+    pub fn named(server: &str, name: &str) -> Self {
+        Self {
+            url: format!("{server}/{name}"),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Another one on the same server, called like this one and for nothing but its ledger. It is not made.
+    pub fn for_ledger(&self) -> Self {
+        let name = format!("{}_ledger", self.name);
+        Self {
+            url: at(&self.url, &name),
+            name,
+        }
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         // A leftover is no reason to fail: the server is thrown away as well.

@@ -29,6 +29,19 @@ fn keep(database: mysql::Database) -> Fresh {
     }
 }
 
+/// Only the first one exists; the other is for whoever makes the ledger.
+pub fn fresh_apart() -> Fresh {
+    apart(mysql::fresh_database())
+}
+
+fn apart(database: mysql::Database) -> Fresh {
+    let ledger = database.for_ledger();
+    Fresh {
+        url: format!("{}?ledger={}", database.url, ledger.name),
+        keep: Box::new((database, ledger)),
+    }
+}
+
 fn connect_plainly(url: &str) -> Result<Box<dyn Session>, sqlx::Error> {
     Ok(Box::new(MysqlSession::open_plain(url)?))
 }
@@ -43,8 +56,42 @@ fn quoted(name: &str) -> String {
 
 /// Tables with their rows, then what hangs on them.
 fn copy(url: &str) -> Fresh {
-    let (_, from) = url.rsplit_once('/').expect("a URL of ours");
     let database = mysql::fresh_database();
+    if let Some((url, ledger)) = url.split_once("?ledger=") {
+        let (server, application) = url.rsplit_once('/').expect("a URL of ours");
+        fill(&database, url);
+        let copy = apart(database);
+        let mut to = Connection::new(connect(&copy.url).expect("a database made a moment ago"));
+        let (own, of) = copy
+            .url
+            .split_once("?ledger=")
+            .map_or(("", ""), |(url, of)| (url, of));
+        let (_, own) = own.rsplit_once('/').expect("a URL of ours");
+        if to
+            .query(&format!("SHOW DATABASES LIKE '{ledger}'"))
+            .is_empty()
+        {
+            return copy;
+        }
+        to.execute(&format!("CREATE DATABASE {of}"));
+        let made = mysql::Database::named(server, of);
+        fill(&made, &format!("{server}/{ledger}"));
+        std::mem::forget(made);
+        // Each of the two names the other.
+        to.execute(&format!(
+            "UPDATE phasegate_meta SET head = '{of}' WHERE id = 1 AND head = '{ledger}'"
+        ));
+        to.execute(&format!(
+            "UPDATE {of}.phasegate_meta SET head = '{own}' WHERE id = 3 AND head = '{application}'"
+        ));
+        return copy;
+    }
+    fill(&database, url);
+    keep(database)
+}
+
+fn fill(database: &mysql::Database, url: &str) {
+    let (_, from) = url.rsplit_once('/').expect("a URL of ours");
     let mut to = Connection::new(connect(&database.url).expect("a database made a moment ago"));
     let mut source = Connection::new(connect(url).expect("a database of a test"));
     to.execute("SET SESSION foreign_key_checks = 0, sql_mode = ''");
@@ -74,7 +121,6 @@ fn copy(url: &str) -> Fresh {
         let row = source.query(&format!("SHOW CREATE TRIGGER {}", quoted(&trigger[0])));
         to.execute(&row[0][2]);
     }
-    keep(database)
 }
 
 fn names(connection: &mut Connection, kind: &str) -> Vec<String> {

@@ -5,6 +5,7 @@
 
 mod along;
 mod answers;
+mod capabilities;
 mod connecting;
 mod error;
 mod heard;
@@ -23,12 +24,14 @@ mod target;
 mod tls;
 mod url;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 pub use along::{Along, KeyIndex, TableKind};
 pub use answers::{Answer, Call, Stopped};
+pub use capabilities::{AddCheck, Apart, Capabilities, Writers};
 pub use connecting::{Asks, ConnectOptions, Server, connect};
 pub use error::{DatabaseError, ErrorKind, INTERRUPTED};
 pub use heard::{Heard, Severity};
@@ -52,65 +55,6 @@ pub const SCHEMES: &[(&str, Dialect)] = &[
     ("mysql", Dialect::Mysql),
     ("mariadb", Dialect::Mysql),
 ];
-
-/// What a database can do, and how its SQL is written where that differs.
-#[derive(Debug)]
-pub struct Capabilities {
-    pub dialect: Dialect,
-    /// What a change of the schema does to the transaction around it.
-    pub ddl: Ddl,
-    /// What stands before the name of each of the ledger's tables.
-    pub ledger_prefix: &'static str,
-    /// Statements that have to run before the ledger's tables are created.
-    pub ledger_setup: &'static [&'static str],
-    /// A query that returns whether the ledger has `{table}`, as a count.
-    pub ledger_exists: &'static str,
-    /// An expression for the present moment in milliseconds since the epoch, by the database's
-    /// clock and not by that of the transaction's start.
-    pub now_ms: &'static str,
-    /// An expression for the address of the client as the server sees it, as a text; empty for one on the same machine.
-    pub client_address: &'static str,
-    /// Whether that may be the name of a machine, which the server has looked up.
-    pub looks_names_up: bool,
-    /// An expression for the user as whom the client logged in, as a text.
-    pub client_user: &'static str,
-    /// What stands behind the user's name in it, and begins the host.
-    pub client_user_ends: Option<char>,
-    /// An expression for the number of the client's session, where sessions are numbered in order; 0 elsewhere.
-    pub client_session: &'static str,
-    /// What makes a SELECT lock the rows that it finds; empty where a writing transaction locks
-    /// out all others anyway.
-    pub for_update: &'static str,
-    /// The type of a key that is one integer.
-    pub key_int: &'static str,
-    /// The type of a text column that can be part of a primary key.
-    pub key_text: &'static str,
-    /// The type of a text column of any length.
-    pub text: &'static str,
-    /// What stands after the columns of each of the ledger's tables.
-    pub table_options: &'static str,
-    /// What follows that of a table whose key has several columns.
-    pub composite_key_options: &'static str,
-    /// How a check is put on a table that is there.
-    pub add_check: AddCheck,
-    /// How an index serves comparisons of keys of several columns.
-    pub row_comparison: RowComparison,
-    /// How many connections can write at the same time.
-    pub writers: Writers,
-    /// Whether sessions can be listed with the name of their application.
-    pub lists_sessions: bool,
-}
-
-/// How a check is put on a table that is there; `{table}`, `{name}` and `{check}` stand for what they say.
-#[derive(Clone, Copy, Debug)]
-pub struct AddCheck {
-    /// Has the database refuse what breaks it from now on.
-    pub add: &'static str,
-    /// Looks at the rows that are there as well, where `add` does not.
-    pub validate: Option<&'static str>,
-    /// A query that returns how many checks of this name there are.
-    pub exists: &'static str,
-}
 
 /// A value that goes into or comes out of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -224,13 +168,6 @@ pub struct StatementTimeout(pub Duration);
 /// milliseconds.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(60);
 
-/// Whether transactions that write different rows can run beside each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Writers {
-    One,
-    Many,
-}
-
 /// What the catalogue says about an object that a statement creates or drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
@@ -255,7 +192,7 @@ pub struct LockHolder {
 /// transaction may run in another session.
 #[async_trait]
 pub trait Connection: Send {
-    fn capabilities(&self) -> &'static Capabilities;
+    fn capabilities(&self) -> Arc<Capabilities>;
 
     /// What stops this connection's statements. Once it is due none is begun, but for what ends a transaction, and the one
     /// at work is cancelled at the server: both fail as [`ErrorKind::Interrupted`].

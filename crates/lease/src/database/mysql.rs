@@ -3,6 +3,7 @@
 //! A change of the schema commits the transaction around it, so nothing here runs one in a transaction of ours.
 //! Lock limits are session variables: they are set for one transaction or statement and put back with its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,8 +17,8 @@ use super::own::OwnSession;
 use super::stop::{BOUND, Stop};
 use super::{
     Access, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
-    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Session,
-    StatementTimeout, Stopped, Target, Value, Wire,
+    Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Session, StatementTimeout,
+    Stopped, Target, Wire,
 };
 use crate::interrupt::Interrupt;
 use crate::sql::{Object, Script, ServerReading};
@@ -31,6 +32,7 @@ mod greeting;
 mod holders;
 mod inventory;
 mod keys;
+mod ledger;
 mod limits;
 mod load;
 mod login;
@@ -45,12 +47,11 @@ mod values;
 mod warnings;
 
 use cancel::{Place, end_statement};
-use capabilities::CAPABILITIES;
 use error::from_sqlx;
 use limits::{IDLE_LIMIT, NO_IDLE_LIMIT};
 use prepared::Modes;
 use quoted::literal;
-use values::{bound, decode};
+use values::{bound, decode, single};
 
 const READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
 /// How many of the ledger's own statements stay prepared: more than there are.
@@ -66,6 +67,7 @@ enum Flavour {
 pub(super) struct Mysql {
     inner: MySqlConnection,
     flavour: Flavour,
+    capabilities: Arc<Capabilities>,
     /// What the open transaction is for.
     open: Option<Access>,
     /// How the transaction begins that has been asked for: sent together with its first query.
@@ -113,6 +115,7 @@ impl Mysql {
         let mut connection = Self {
             inner,
             flavour: Flavour::MySql,
+            capabilities: Arc::new(capabilities::of(Flavour::MySql, None)),
             open: None,
             beginning: None,
             restore: None,
@@ -246,8 +249,8 @@ impl Connection for Mysql {
         self.server.as_deref()
     }
 
-    fn capabilities(&self) -> &'static Capabilities {
-        &CAPABILITIES
+    fn capabilities(&self) -> Arc<Capabilities> {
+        Arc::clone(&self.capabilities)
     }
 
     fn readings(&self) -> &[ServerReading] {
@@ -346,22 +349,7 @@ impl Connection for Mysql {
     async fn count(&mut self, sql: &str) -> Result<i64, DatabaseError> {
         // No cast: the server would make 0 of any text, and 0 is what lets a contract pass.
         let rows = self.rows(sql.trim().trim_end_matches(';')).await?;
-        match rows.as_slice() {
-            [Row(values)] => match values.as_slice() {
-                [Value::Int(count)] => Ok(*count),
-                _ => Err(DatabaseError::new(
-                    ErrorKind::Statement,
-                    "the query does not return one integer",
-                )),
-            },
-            _ => Err(DatabaseError::new(
-                ErrorKind::Statement,
-                format!(
-                    "the query returns {} rows, and has to return one",
-                    rows.len()
-                ),
-            )),
-        }
+        single(&rows)
     }
 
     async fn limit_lock_waits(&mut self, limit: LockTimeout) -> Result<(), DatabaseError> {
@@ -375,9 +363,9 @@ impl Connection for Mysql {
     async fn against_ledger(
         &mut self,
         tables: &[&str],
-        _owners: Owners,
+        owners: Owners,
     ) -> Result<Vec<String>, DatabaseError> {
-        self.against_ledger(tables).await
+        self.against_ledger(tables, owners).await
     }
 
     async fn before_script(&mut self, _script: &Script) -> Result<(), DatabaseError> {

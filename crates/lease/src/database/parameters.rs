@@ -144,6 +144,10 @@ const POSTGRES: &[(&str, Use)] = &[
     ("keepalives_count", Refused(KEEPALIVE)),
     ("tcp_user_timeout", Refused(KEEPALIVE)),
     ("schema", Refused(SEARCH_PATH)),
+    (
+        "ledger",
+        Refused("leave it out: on PostgreSQL the ledger has a schema of its own, `phasegate`"),
+    ),
     ("currentschema", Refused(SEARCH_PATH)),
     ("search_path", Refused(SEARCH_PATH)),
     ("pgbouncer", Refused(OF_ANOTHER)),
@@ -166,6 +170,7 @@ const MYSQL: &[(&str, Use)] = &[
     ("ssl-key", Honoured("sslkey")),
     ("sslkey", Honoured("sslkey")),
     ("collation", Honoured("collation")),
+    ("ledger", Honoured("ledger")),
     ("connect_timeout", Honoured("connect_timeout")),
     ("connect-timeout", Honoured("connect_timeout")),
     (

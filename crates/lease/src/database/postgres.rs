@@ -51,6 +51,7 @@ use quoted::{identifier, literal, table_name};
 
 pub(super) struct Postgres {
     inner: PgConnection,
+    capabilities: Arc<Capabilities>,
     in_transaction: bool,
     /// How the transaction begins that has been asked for: sent together with its first statement,
     /// which saves a round trip.
@@ -94,6 +95,7 @@ impl Postgres {
         let pin = names::pin(inner.server_version_num(), how.lock_limit);
         let mut connection = Self {
             inner,
+            capabilities: Arc::new(CAPABILITIES),
             in_transaction: false,
             beginning: None,
             settings: Vec::new(),
@@ -142,8 +144,8 @@ impl Postgres {
 
 #[async_trait]
 impl Connection for Postgres {
-    fn capabilities(&self) -> &'static Capabilities {
-        &CAPABILITIES
+    fn capabilities(&self) -> Arc<Capabilities> {
+        Arc::clone(&self.capabilities)
     }
 
     fn interrupt(&self) -> Interrupt {

@@ -16,45 +16,15 @@ use sqlx::{
 use super::answers::collect;
 use super::stop::Stop;
 use super::{
-    Access, AddCheck, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection,
-    DatabaseError, ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row,
-    RowComparison, Session, Stopped, Target, Value, Writers,
+    Access, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
+    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Session,
+    Stopped, Target, Value,
 };
 use crate::interrupt::Interrupt;
-use crate::sql::{Ddl, Dialect, Object, ObjectKind, Script};
-
-static CAPABILITIES: Capabilities = Capabilities {
-    dialect: Dialect::Sqlite,
-    ddl: Ddl::Transactional,
-    ledger_prefix: "phasegate_",
-    ledger_setup: &[],
-    ledger_exists: "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_{table}'",
-    now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
-    client_address: "''",
-    looks_names_up: false,
-    client_session: "0",
-    client_user: "''",
-    client_user_ends: None,
-    for_update: "",
-    // Only so spelled is it the number by which SQLite itself finds the row; any other key has a tree of its own
-    // beside that of the rows, as one of several columns does.
-    key_int: "INTEGER",
-    key_text: "TEXT",
-    text: "TEXT",
-    table_options: "",
-    composite_key_options: " WITHOUT ROWID",
-    // A table gets a check with a column.
-    add_check: AddCheck {
-        add: "ALTER TABLE {table} ADD COLUMN {name} INTEGER DEFAULT 0 CONSTRAINT {name} CHECK ({check})",
-        validate: None,
-        exists: "SELECT count(*) FROM sqlite_master WHERE name = '{table}' AND sql LIKE '%CONSTRAINT {name} %'",
-    },
-    row_comparison: RowComparison::AsRow,
-    writers: Writers::One,
-    lists_sessions: false,
-};
+use crate::sql::{Object, ObjectKind, Script};
 
 mod along;
+mod capabilities;
 mod error;
 mod holders;
 mod inventory;
@@ -64,6 +34,7 @@ mod looking_up;
 mod marks;
 mod rebuild;
 
+use capabilities::{CAPABILITIES, LEDGER_PREFIX};
 use error::from_sqlx;
 pub use holders::holders_of_file;
 use holders::named;
@@ -79,6 +50,7 @@ enum ForeignKeys {
 
 pub(super) struct Sqlite {
     inner: SqliteConnection,
+    capabilities: Arc<Capabilities>,
     in_transaction: bool,
     /// How the transaction begins that has been asked for: sent together with its first statement, because each
     /// message to the thread that works on the file takes as long as a small statement.
@@ -123,6 +95,7 @@ impl Sqlite {
             .map_err(|error| named(from_sqlx(&error), target, options.asks))?;
         let mut connection = Self {
             inner,
+            capabilities: Arc::new(CAPABILITIES),
             in_transaction: false,
             beginning: None,
             foreign_keys: ForeignKeys::On,
@@ -250,8 +223,8 @@ fn identifier(name: &str) -> String {
 
 #[async_trait]
 impl Connection for Sqlite {
-    fn capabilities(&self) -> &'static Capabilities {
-        &CAPABILITIES
+    fn capabilities(&self) -> Arc<Capabilities> {
+        Arc::clone(&self.capabilities)
     }
 
     fn interrupt(&self) -> Interrupt {

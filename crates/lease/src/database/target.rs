@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::url::ServerUrl;
 use super::{DatabaseError, PasswordSource, SCHEMES};
-use crate::sql::Dialect;
+use crate::sql::{Dialect, wrong_with_ledger};
 use crate::text::secret;
 
 /// A database, as its URL names it.
@@ -22,6 +22,8 @@ pub struct Target {
     password: Option<PasswordSource>,
     /// How much is said of the statements of whoever holds a lock there.
     statements: Statements,
+    /// The database of its own in which the project keeps the ledger.
+    ledger: Option<String>,
 }
 
 /// How much is said of other sessions' statements: their texts may hold what is nobody's business.
@@ -69,6 +71,7 @@ impl Target {
             origin: None,
             password: None,
             statements: Statements::default(),
+            ledger: None,
         })
     }
 
@@ -99,6 +102,38 @@ impl Target {
         self
     }
 
+    /// The same database, whose ledger is in a database of its own on the same server (MySQL, MariaDB). The URL may say so as
+    /// well, with `?ledger=NAME`, and has to agree.
+    #[must_use]
+    pub fn with_ledger(mut self, database: impl Into<String>) -> Self {
+        self.ledger = Some(database.into());
+        self
+    }
+
+    /// The database of its own in which the ledger is, where one is named and the server has several.
+    ///
+    /// # Errors
+    /// Where the URL and the project name different ones, or one that cannot be it.
+    pub(super) fn ledger(&self) -> Result<Option<&str>, DatabaseError> {
+        let Place::Server(server) = &self.place else {
+            return Ok(None);
+        };
+        let named = match (server.parameter("ledger"), self.ledger.as_deref()) {
+            (Some(url), Some(project)) if url != project => {
+                return Err(DatabaseError::bad_url(format!(
+                    "the URL says `ledger={url}`, and the project keeps its ledger in `{project}`: nobody guesses which of them \
+                     is right, so make both the same"
+                )));
+            }
+            (Some(name), _) | (None, Some(name)) => name,
+            (None, None) => return Ok(None),
+        };
+        match wrong_with_ledger(named) {
+            None => Ok(Some(named)),
+            Some(why) => Err(DatabaseError::bad_url(why)),
+        }
+    }
+
     pub(super) const fn statements(&self) -> Statements {
         self.statements
     }
@@ -110,7 +145,11 @@ impl Target {
     pub(super) async fn current(&self) -> Result<Cow<'_, Self>, DatabaseError> {
         let mut current = match &self.origin {
             None => Cow::Borrowed(self),
-            Some((file, base)) => Cow::Owned(Self::from_file(file, base)?.showing(self.statements)),
+            Some((file, base)) => Cow::Owned(Self {
+                statements: self.statements,
+                ledger: self.ledger.clone(),
+                ..Self::from_file(file, base)?
+            }),
         };
         let Some(source) = &self.password else {
             return Ok(current);

@@ -37,6 +37,7 @@ pub struct LeaseBuilder {
     on_loss: OnLoss,
     connection: Option<LeaseConnection>,
     password: Option<PasswordSource>,
+    ledger: Option<String>,
 }
 
 impl LeaseBuilder {
@@ -106,6 +107,12 @@ impl LeaseBuilder {
     /// What says the password at each login, whatever the URL and the project say: it may change while this process runs.
     pub fn password(mut self, source: PasswordSource) -> Self {
         self.password = Some(source);
+        self
+    }
+
+    /// The database of its own in which the ledger is, as `ledger` in `migrate.toml` and in the URL (MySQL, MariaDB).
+    pub fn ledger(mut self, database: impl Into<String>) -> Self {
+        self.ledger = Some(database.into());
         self
     }
 
@@ -198,6 +205,9 @@ impl LeaseBuilder {
             })?,
             None => Known::default(),
         };
+        if let Some(ledger) = self.ledger.or(known.ledger) {
+            target = target.with_ledger(ledger);
+        }
         let password = self.password.or_else(password_of_environment);
         if let Some(source) = password.or(known.password) {
             target = target.with_password(source);
@@ -332,6 +342,7 @@ impl Lease {
             on_loss: OnLoss::Terminate,
             connection: None,
             password: None,
+            ledger: None,
         }
     }
 

@@ -23,6 +23,8 @@ pub struct Known {
     pub renew: Option<Duration>,
     pub connection: Option<LeaseConnection>,
     pub password: Option<PasswordSource>,
+    /// The database of its own in which its ledger is.
+    pub ledger: Option<String>,
     /// Which version the label means, where the project places it.
     pub version: Option<Version>,
     /// Its sources other than the leases.

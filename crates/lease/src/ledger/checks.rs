@@ -86,18 +86,20 @@ pub(super) async fn add(connection: &mut dyn Connection, level: i64) -> Result<(
 }
 
 async fn add_one(connection: &mut dyn Connection, check: &Check) -> Result<(), DatabaseError> {
-    let how = connection.capabilities().add_check;
+    let capabilities = connection.capabilities();
+    let how = &capabilities.add_check;
     let put = |sql: &str| {
         sql.replace("{table}", &format!("{{{}}}", check.table))
+            .replace("{bare}", check.table)
             .replace("{name}", check.name)
             .replace("{check}", check.holds)
     };
-    if !exists(connection, &put(how.exists)).await? {
+    if !exists(connection, &put(&how.exists)).await? {
         let added = super::columns::alter(connection, &put(how.add)).await;
         if let Err(error) = added {
             connection.rollback().await?;
             // Somebody else may have been faster.
-            if !exists(connection, &put(how.exists)).await? {
+            if !exists(connection, &put(&how.exists)).await? {
                 return Err(error);
             }
         }
@@ -122,7 +124,7 @@ async fn add_one(connection: &mut dyn Connection, check: &Check) -> Result<(), D
 
 async fn exists(connection: &mut dyn Connection, sql: &str) -> Result<bool, DatabaseError> {
     connection.begin(Access::Read).await?;
-    let sql = tables::render(connection.capabilities(), sql);
+    let sql = tables::render(&connection.capabilities(), sql);
     let rows = connection.query(&sql, &[]).await;
     connection.rollback().await?;
     Ok(rows?.first().map(|row| row.int(0)).transpose()? != Some(0))
@@ -133,7 +135,7 @@ async fn record(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
     let level = CHECKS.len();
     connection.begin(Access::Write).await?;
     let sql = format!("UPDATE {{meta}} SET events = {level} WHERE id = 2 AND events < {level}");
-    let sql = tables::render(connection.capabilities(), &sql);
+    let sql = tables::render(&connection.capabilities(), &sql);
     connection.execute(&sql, &[]).await?;
     connection.commit().await
 }

@@ -179,7 +179,7 @@ async fn exists(connection: &mut dyn Connection, column: &Added) -> Result<bool,
         "SELECT {} FROM {{{}}} WHERE 1 = 0",
         column.name, column.table
     );
-    let sql = tables::render(connection.capabilities(), &sql);
+    let sql = tables::render(&connection.capabilities(), &sql);
     let found = connection.query(&sql, &[]).await;
     connection.rollback().await?;
     match found {
@@ -210,7 +210,7 @@ async fn add_one(connection: &mut dyn Connection, column: &Added) -> Result<(), 
         }
         crate::crash::point("ledger.column");
     }
-    if tables::render(connection.capabilities(), default) == *absent {
+    if tables::render(&connection.capabilities(), default) == *absent {
         return Ok(());
     }
     let sql = format!("ALTER TABLE {{{table}}} ALTER COLUMN {name} SET DEFAULT ({default})");
@@ -219,7 +219,7 @@ async fn add_one(connection: &mut dyn Connection, column: &Added) -> Result<(), 
 
 pub(super) async fn alter(connection: &mut dyn Connection, sql: &str) -> Result<(), DatabaseError> {
     let capabilities = connection.capabilities();
-    let sql = tables::render(capabilities, sql);
+    let sql = tables::render(&capabilities, sql);
     match capabilities.ddl {
         Ddl::Transactional => {
             connection.begin(Access::Write).await?;
@@ -243,7 +243,7 @@ async fn record(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
             row_of_before()
         ),
     ] {
-        let sql = tables::render(connection.capabilities(), &sql);
+        let sql = tables::render(&connection.capabilities(), &sql);
         connection.execute(&sql, &[]).await?;
     }
     connection.commit().await

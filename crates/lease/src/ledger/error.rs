@@ -18,6 +18,36 @@ pub enum LedgerError {
         "this ledger is for the schemas `{recorded}` (search_path), and here names are looked for in `{schemas}`"
     )]
     Elsewhere { recorded: String, schemas: String },
+    /// It is in a database of its own, and this command was not told so, or was told another one.
+    #[error(
+        "the ledger of this database is in a database of its own, `{0}`, and nothing here says so"
+    )]
+    Apart(String),
+    /// It is in the application's database, and the project says that it has one of its own.
+    #[error("the ledger is to be in `{ledger}`, and it is in `{application}` itself")]
+    Within { ledger: String, application: String },
+    /// The ledger there is that of another database.
+    #[error("the ledger in `{ledger}` is not that of `{application}`{}", of_whom(.ledger, .of.as_deref()))]
+    NotOfHere {
+        ledger: String,
+        application: String,
+        of: Option<String>,
+    },
+    /// It was made, and is not there any more.
+    #[error(
+        "`{application}` has its ledger in `{ledger}`, and there is none there: what is recorded is lost, or was not restored"
+    )]
+    Lost { ledger: String, application: String },
+    /// Its database is not there, and this user may not make it; or he has no right in it, and is not told which it is.
+    #[error(
+        "the ledger's database `{ledger}` does not exist, or this user has no right in it ({why}). For the coordinator somebody who may \
+             has to run: {create}; GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX ON `{ledger}`.* TO …"
+    )]
+    NoPlace {
+        ledger: String,
+        create: String,
+        why: String,
+    },
     /// Somebody else owns it, or has put code on it.
     #[error(
         "nothing was written to the ledger, because it is not what this program has made: {}",
@@ -27,6 +57,14 @@ pub enum LedgerError {
     /// Somebody else coordinates now; nothing of the transaction was kept.
     #[error("another coordinator has taken over ({holder}), so nothing was changed")]
     Superseded { holder: String },
+}
+
+/// Whose a ledger is instead.
+fn of_whom(ledger: &str, of: Option<&str>) -> String {
+    match of {
+        Some(of) => format!(", but that of `{of}`"),
+        None => format!(", but that of `{ledger}` itself"),
+    }
 }
 
 impl LedgerError {
@@ -45,6 +83,25 @@ impl LedgerError {
                 "add `?options=-c%20search_path%3D…` with those schemas to the URL, or give the role that search_path (ALTER ROLE … \
                  SET search_path). One database holds one ledger: what is in another schema is not migrated by it. Where a schema \
                  was renamed, say so over a connection that looks in it under its new name: `migrate resolve --schemas-renamed --reason TEXT`",
+            ),
+            Self::Apart(_) => Some(
+                "say the same everywhere: `ledger = \"…\"` under [database] in migrate.toml with that name or, for an instance that has \
+                 only a URL, `?ledger=…` in it; docs/grants.md says why. Nothing has been changed",
+            ),
+            Self::Within { .. } => Some(
+                "leave `ledger` out of migrate.toml and of the URL, or move the ledger first, as docs/grants.md says; nothing has been changed",
+            ),
+            Self::NotOfHere { .. } => Some(
+                "give each application's database a ledger of its own: another name in `ledger`. Where this database was copied from \
+                 that one, drop the table `phasegate_meta` in the copy, which is the mark that it has a ledger; where it was renamed, say so in the \
+                 ledger: UPDATE phasegate_meta SET head = '…' WHERE id = 3",
+            ),
+            Self::Lost { .. } => Some(
+                "restore the ledger's database from the backup of the same moment. Without a ledger everything would be allowed, so nothing \
+                 is answered and nothing was changed; where this is a copy that never had one, drop the table `phasegate_meta` here",
+            ),
+            Self::NoPlace { .. } => Some(
+                "docs/grants.md has the statements for the coordinator, for instances and for readers; nothing was changed",
             ),
             Self::Foreign(_) => Some(
                 "connect as the role that owns all of it, which is the coordinator's, or have a superuser hand it over (ALTER … OWNER TO …), and drop what \

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod address;
+mod apart;
 mod arrivals;
 mod audit;
 mod backfills;
@@ -50,6 +51,8 @@ pub use view::{Applied, Contents, LEASES, Sighting, View};
 
 use arrivals::Kept;
 use columns::Columns;
+
+use std::sync::Arc;
 
 use crate::database::{Access, Answer, Call, Capabilities, Connection, ErrorKind, Row, Value};
 
@@ -143,6 +146,7 @@ impl<'c> Ledger<'c> {
         let mut meta = begin(connection, Access::Write).await?;
         if meta.is_none() {
             tables::ensure(connection).await?;
+            apart::finish(connection).await?;
             meta = begin(connection, Access::Write).await?;
         }
         match meta {
@@ -172,7 +176,7 @@ impl<'c> Ledger<'c> {
             &format!("SELECT {}, {}", columns::LEVEL, checks::LEVEL),
             "SELECT 1 FROM {backfills}, {backfill_ranges}, {failures}, {looks}, {seen}, {arrivals}, {rollouts}, {rollout_steps} WHERE 1 = 0",
         ]
-        .map(|sql| tables::render(capabilities, sql));
+        .map(|sql| tables::render(&capabilities, sql));
         let found = connection.query_all(&look).await;
         connection.rollback().await?;
         let (columns, checks) = match found {
@@ -233,7 +237,7 @@ impl<'c> Ledger<'c> {
 
     /// What the database can do.
     #[must_use]
-    pub fn capabilities(&self) -> &'static Capabilities {
+    pub fn capabilities(&self) -> Arc<Capabilities> {
         self.connection.capabilities()
     }
 
@@ -354,7 +358,7 @@ impl<'c> Ledger<'c> {
     }
 
     fn render(&self, sql: &str) -> String {
-        tables::render(self.connection.capabilities(), sql)
+        tables::render(&self.connection.capabilities(), sql)
     }
 }
 
@@ -366,24 +370,51 @@ async fn begin(
     access: Access,
 ) -> Result<Option<Meta>, LedgerError> {
     connection.begin(access).await?;
-    if access == Access::Write
-        && let Some(owners) = connection.looks_first()
+    let first = match access {
+        Access::Read => None,
+        Access::Write => connection.looks_first(),
+    };
+    if let Some(owners) = first
         && let Err(error) = tables::inspect(connection, owners).await
     {
         // What has gone wrong matters, and not whether it could be given up in good order.
         let _ = connection.rollback().await;
         return Err(error);
     }
-    let sql = tables::render(connection.capabilities(), &select_meta());
+    let capabilities = connection.capabilities();
+    let sql = tables::render(&capabilities, &select_meta());
     let rows = match connection.query(&sql, &[]).await {
         Ok(rows) => rows,
         Err(error) if error.kind == ErrorKind::NoTable => {
+            let may_be = match &capabilities.apart {
+                Some(apart) => apart::may_be_missing(connection, apart).await,
+                None => Ok(()),
+            };
             connection.rollback().await?;
-            return Ok(None);
+            return may_be.map(|()| None);
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(apart::explained(&capabilities, error)),
     };
-    meta(&rows).map(Some)
+    let begun = match (meta(&rows), &capabilities.apart) {
+        (Ok(meta), Some(apart)) => {
+            let recorded = meta.schemas.as_deref();
+            let found = if access == Access::Read || first.is_some() {
+                apart::is_of_here(connection, apart, recorded).await
+            } else {
+                // The mark was looked at when this connection wrote first.
+                apart::tells_of(apart, recorded)
+            };
+            found.map(|()| meta)
+        }
+        (meta, _) => meta,
+    };
+    match begun {
+        Ok(meta) => Ok(Some(meta)),
+        Err(error) => {
+            let _ = connection.rollback().await;
+            Err(error)
+        }
+    }
 }
 
 /// What the first look of a transaction says.
@@ -405,6 +436,7 @@ fn select_meta() -> String {
 /// What the answer to [`select_meta`] says, if this program understands the ledger.
 fn meta(rows: &[Row]) -> Result<Meta, LedgerError> {
     let row = first(rows)?;
+    apart::unless_mark(row.int(0)?, row.text(5)?)?;
     understood(row.int(0)?)?;
     Ok(Meta {
         as_of: row.int(1)?,

@@ -9,7 +9,7 @@ use super::{EventKind, Ledger, LedgerError};
 use crate::database::{Connection, Row};
 use crate::model::Moved;
 
-const SCHEMAS: i64 = 3;
+pub(super) const SCHEMAS: i64 = 3;
 const SERVER: i64 = 4;
 
 /// What the third row of `meta` holds, as an expression.
@@ -108,6 +108,7 @@ impl Ledger<'_> {
     /// # Errors
     /// [`LedgerError::Elsewhere`] where they ran under other schemas, or a database error.
     pub async fn settle(connection: &mut dyn Connection) -> Result<(), LedgerError> {
+        super::apart::finish(connection).await?;
         let schemas = connection.schemas().map(ToOwned::to_owned);
         let server = connection.server().map(ToOwned::to_owned);
         if schemas.is_none() && server.is_none() {

@@ -1,6 +1,6 @@
 //! The ledger's tables, and how their names are put into statements.
 
-use super::{FORMAT, LedgerError, checks, columns};
+use super::{FORMAT, LedgerError, apart, checks, columns};
 use crate::database::{Access, Capabilities, Connection, DatabaseError, Ddl, ErrorKind, Owners};
 
 /// Every table: its name and its columns. Those that came later are in [`columns::ADDED`].
@@ -140,7 +140,7 @@ pub(super) fn render(capabilities: &Capabilities, sql: &str) -> String {
             "client_session" => result.push_str(capabilities.client_session),
             "client_user" => result.push_str(capabilities.client_user),
             table => {
-                result.push_str(capabilities.ledger_prefix);
+                result.push_str(&capabilities.ledger_prefix);
                 result.push_str(table);
             }
         }
@@ -161,10 +161,11 @@ pub(super) async fn exists(
     connection: &mut dyn Connection,
     table: &str,
 ) -> Result<bool, LedgerError> {
-    let sql = connection.capabilities().ledger_exists;
-    let rows = connection
-        .query(&sql.replace("{table}", table), &[])
-        .await?;
+    let sql = connection
+        .capabilities()
+        .ledger_exists
+        .replace("{table}", table);
+    let rows = connection.query(&sql, &[]).await?;
     Ok(super::first(&rows)?.int(0)? > 0)
 }
 
@@ -223,7 +224,7 @@ pub(super) async fn create_missing(connection: &mut dyn Connection) -> Result<()
     let capabilities = connection.capabilities();
     let statements = TABLES
         .iter()
-        .map(|(name, columns)| table(capabilities, name, columns));
+        .map(|(name, columns)| table(&capabilities, name, columns));
     match capabilities.ddl {
         Ddl::Transactional => {
             connection.begin(Access::Write).await?;
@@ -254,7 +255,10 @@ const ROWS: &[(&str, &str, &str)] = &[
 async fn create(connection: &mut dyn Connection) -> Result<(), LedgerError> {
     match connection.capabilities().ddl {
         Ddl::Transactional => create_at_once(connection).await,
-        Ddl::CommitsImplicitly => Ok(create_step_by_step(connection).await?),
+        Ddl::CommitsImplicitly => {
+            apart::prepare(connection).await?;
+            Ok(create_step_by_step(connection).await?)
+        }
     }
 }
 
@@ -267,20 +271,24 @@ async fn create_at_once(connection: &mut dyn Connection) -> Result<(), LedgerErr
         connection.execute(statement, &[]).await?;
     }
     for (name, columns) in TABLES {
-        let sql = table(capabilities, name, columns);
+        let sql = table(&capabilities, name, columns);
         connection.execute(&sql, &[]).await?;
     }
     let prefix = capabilities.ledger_prefix.trim_end_matches(['.', '_']);
     for (name, columns) in INDEXES {
         let sql = format!("CREATE INDEX IF NOT EXISTS {prefix}_{name} ON {{leases}} ({columns})");
-        connection.execute(&render(capabilities, &sql), &[]).await?;
+        connection
+            .execute(&render(&capabilities, &sql), &[])
+            .await?;
     }
     let (meta, head) = first_of_meta();
     let added = columns::row();
     let rows = [("meta", meta, head.as_str()), ("meta", meta, &added)];
     for (table, columns, values) in ROWS.iter().copied().chain(rows) {
         let sql = format!("INSERT INTO {{{table}}} ({columns}) VALUES ({values})");
-        connection.execute(&render(capabilities, &sql), &[]).await?;
+        connection
+            .execute(&render(&capabilities, &sql), &[])
+            .await?;
     }
     // Somebody may have made a part of it a moment ago, or long before.
     inspect(connection, Owners::Trusted).await?;
@@ -303,16 +311,20 @@ async fn create_step_by_step(connection: &mut dyn Connection) -> Result<(), Data
                 holds.push_str(&format!(", INDEX {index} ({of})"));
             }
         }
-        let sql = table(capabilities, name, &holds);
+        let sql = table(&capabilities, name, &holds);
         connection.run_own(&sql, columns::WAIT).await?;
         crate::crash::point("ledger.table");
     }
     let (meta, head) = first_of_meta();
     let added = columns::row();
+    let of = capabilities.apart.as_ref().map(apart::row);
     let rows = [
         ("meta_new", meta, head.as_str()),
         ("meta_new", meta, &added),
     ];
+    let rows = rows
+        .into_iter()
+        .chain(of.as_deref().map(|of| ("meta_new", meta, of)));
     connection.begin(Access::Write).await?;
     for (table, columns, values) in ROWS.iter().copied().chain(rows) {
         // An earlier attempt may have come this far.
@@ -321,15 +333,17 @@ async fn create_step_by_step(connection: &mut dyn Connection) -> Result<(), Data
             "INSERT INTO {{{table}}} ({columns}) SELECT {values} FROM (SELECT 1) AS one \
              WHERE NOT EXISTS (SELECT 1 FROM {{{table}}} WHERE id = {id})"
         );
-        connection.execute(&render(capabilities, &sql), &[]).await?;
+        connection
+            .execute(&render(&capabilities, &sql), &[])
+            .await?;
     }
     connection.commit().await?;
     crate::crash::point("ledger.created");
-    let publish = render(capabilities, "RENAME TABLE {meta_new} TO {meta}");
+    let publish = render(&capabilities, "RENAME TABLE {meta_new} TO {meta}");
     let published = connection.run_own(&publish, columns::WAIT).await;
     if published.is_err() {
         // Somebody else was faster; what is there now is whole.
-        let clear = render(capabilities, "DROP TABLE IF EXISTS {meta_new}");
+        let clear = render(&capabilities, "DROP TABLE IF EXISTS {meta_new}");
         connection.run_own(&clear, columns::WAIT).await?;
     }
     published

@@ -357,7 +357,7 @@ impl Ledger<'_> {
             looks::SELECT_LOOKED,
             looks::SELECT_SEEN,
         ]
-        .map(|sql| super::tables::render(capabilities, sql));
+        .map(|sql| super::tables::render(&capabilities, sql));
         let answers = match connection.query_last(&queries).await {
             Ok(answers) => answers,
             // Asked one by one it would wait as long again.
@@ -393,7 +393,11 @@ impl Ledger<'_> {
         ] = all(answers)?;
         let row = super::first(&coordinator)?;
         super::understood(row.int(5)?)?;
-        super::place::is_here(connection, row.optional_text(6)?).await?;
+        let recorded = row.optional_text(6)?;
+        if let Some(apart) = &connection.capabilities().apart {
+            super::apart::is_of_here(connection, apart, recorded).await?;
+        }
+        super::place::is_here(connection, recorded).await?;
         let now = row.int(4)?;
         if !all_serving(&leases, now)? {
             return Self::survey_one_by_one(connection, rules).await;

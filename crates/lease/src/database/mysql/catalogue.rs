@@ -108,28 +108,6 @@ impl Mysql {
         })
     }
 
-    /// What speaks against the ledger's tables. A trigger runs as whoever made it, and could change what is recorded.
-    pub(super) async fn against_ledger(
-        &mut self,
-        tables: &[&str],
-    ) -> Result<Vec<String>, DatabaseError> {
-        let names: Vec<String> = tables
-            .iter()
-            .map(|name| literal(&format!("{}{name}", super::CAPABILITIES.ledger_prefix)))
-            .collect();
-        let names = names.join(", ");
-        let rows = self
-            .rows(&format!(
-                "SELECT CONCAT(table_name, ' is no table with transactions') FROM information_schema.tables \
-                 WHERE table_schema = DATABASE() AND table_name IN ({names}) \
-                 AND (table_type <> 'BASE TABLE' OR coalesce(engine, '') <> 'InnoDB') \
-                 UNION ALL SELECT CONCAT(event_object_table, ' has the trigger ', trigger_name, ' of ', definer) \
-                 FROM information_schema.triggers WHERE event_object_schema = DATABASE() AND event_object_table IN ({names})"
-            ))
-            .await?;
-        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
-    }
-
     /// What is done to the rows of such a table stays done when the record of it is rolled back, so it could be
     /// done twice.
     pub(super) async fn refuse_untransactional(&mut self, sql: &str) -> Result<(), DatabaseError> {

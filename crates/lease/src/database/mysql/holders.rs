@@ -31,15 +31,15 @@ fn described(statements: Statements) -> String {
     )
 }
 
-/// Who has locked a table of this database against readers, where the plugin `metadata_lock_info` of MariaDB or the
+/// Who has locked a table of these databases against readers, where the plugin `metadata_lock_info` of MariaDB or the
 /// performance schema tells.
 const KEEP_OUT: [&str; 2] = [
     "SELECT DISTINCT thread_id FROM information_schema.metadata_lock_info \
-     WHERE table_schema = DATABASE() AND lock_mode IN ('MDL_SHARED_NO_READ_WRITE', 'MDL_EXCLUSIVE') \
+     WHERE table_schema IN ({}) AND lock_mode IN ('MDL_SHARED_NO_READ_WRITE', 'MDL_EXCLUSIVE') \
      AND thread_id <> CONNECTION_ID()",
     "SELECT DISTINCT t.processlist_id FROM performance_schema.metadata_locks l \
      JOIN performance_schema.threads t ON t.thread_id = l.owner_thread_id \
-     WHERE l.object_schema = DATABASE() AND l.object_type = 'TABLE' AND l.lock_status = 'GRANTED' \
+     WHERE l.object_schema IN ({}) AND l.object_type = 'TABLE' AND l.lock_status = 'GRANTED' \
      AND l.lock_type IN ('SHARED_NO_READ_WRITE', 'EXCLUSIVE') AND t.processlist_id <> CONNECTION_ID()",
 ];
 
@@ -125,11 +125,15 @@ impl Mysql {
     async fn perhaps(&mut self, id: i64) -> Result<Vec<LockHolder>, DatabaseError> {
         let locked = format!(
             "SELECT DISTINCT thread_id FROM information_schema.metadata_lock_info \
-             WHERE table_schema = DATABASE() AND thread_id NOT IN ({id}, CONNECTION_ID())"
+             WHERE table_schema IN ({}) AND thread_id NOT IN ({id}, CONNECTION_ID())",
+            self.both_schemas()
         );
         let ids = self.ids(&locked).await;
         let which = if ids.is_empty() {
-            "p.db = DATABASE() AND (t.trx_id IS NOT NULL OR p.command = 'Query')".to_owned()
+            format!(
+                "p.db IN ({}) AND (t.trx_id IS NOT NULL OR p.command = 'Query')",
+                self.both_schemas()
+            )
         } else {
             format!("p.id IN ({})", ids.join(", "))
         };
@@ -145,7 +149,7 @@ impl Mysql {
     /// Who keeps everybody from reading a table of this database, for a question that has given up waiting for it; in words.
     async fn keeping_out(&mut self) -> Result<String, DatabaseError> {
         for sql in KEEP_OUT {
-            let ids = self.ids(sql).await;
+            let ids = self.ids(&sql.replace("{}", &self.both_schemas())).await;
             if !ids.is_empty() {
                 let which = format!("p.id IN ({})", ids.join(", "));
                 let holders = self.describe(&which, Sure::Yes).await?;
@@ -158,7 +162,8 @@ impl Mysql {
         if holders.is_empty() {
             // LOCK TABLES leaves no trace but its session.
             let others = format!(
-                "p.db = DATABASE() AND p.command = 'Sleep' AND NOT {}",
+                "p.db IN ({}) AND p.command = 'Sleep' AND NOT {}",
+                self.both_schemas(),
                 own::is_marked("p.id")
             );
             holders = self.describe(&others, Sure::No).await?;

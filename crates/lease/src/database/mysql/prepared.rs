@@ -1,10 +1,12 @@
 //! A session as everything here expects it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Flavour, Marked, Mysql, limits, own as marks};
+use super::quoted::identifier;
+use super::{Flavour, Marked, Mysql, Target, capabilities, limits, own as marks};
 use crate::database::own::OwnSession;
-use crate::database::{DatabaseError, ErrorKind};
+use crate::database::{Apart, DatabaseError, ErrorKind};
 use crate::sql::ServerReading;
 
 /// The sql_mode of our session and that of the server.
@@ -38,7 +40,7 @@ impl Mysql {
         &mut self,
         locks: Option<Duration>,
     ) -> Result<(), DatabaseError> {
-        let wanted = "SELECT @@SESSION.sql_mode, @@version, @@SESSION.autocommit, CAST(CONNECTION_ID() AS SIGNED), @@GLOBAL.sql_mode";
+        let wanted = "SELECT @@SESSION.sql_mode, @@version, @@SESSION.autocommit, CAST(CONNECTION_ID() AS SIGNED), @@GLOBAL.sql_mode, DATABASE()";
         let rows = match self.rows(&format!("{wanted}, {}", marks::mark())).await {
             Ok(rows) => {
                 self.marked = Marked::Yes;
@@ -64,6 +66,9 @@ impl Mysql {
         if row.text(1)?.contains("MariaDB") {
             self.flavour = Flavour::MariaDb;
         }
+        let application = row.optional_text(5)?.unwrap_or_default();
+        let apart = apart(&self.target, application)?;
+        self.capabilities = Arc::new(capabilities::of(self.flavour, apart));
         let reading = |part: &str| match part {
             "ANSI_QUOTES" => Some(ServerReading::QuotedNames),
             "NO_BACKSLASH_ESCAPES" => Some(ServerReading::PlainBackslash),
@@ -108,4 +113,27 @@ impl Mysql {
             .await
             .map(drop)
     }
+}
+
+/// Where the ledger is, if the project or the URL names a database of its own for it.
+fn apart(target: &Target, application: &str) -> Result<Option<Apart>, DatabaseError> {
+    let Some(ledger) = target.ledger()? else {
+        return Ok(None);
+    };
+    if ledger.eq_ignore_ascii_case(application) {
+        return Err(DatabaseError::bad_url(format!(
+            "`{application}` cannot be the ledger's own database (`ledger`): it is the application's. Leave `ledger` out where the \
+             ledger is to be there, or name another one"
+        )));
+    }
+    Ok(Some(Apart {
+        create: format!("CREATE DATABASE IF NOT EXISTS {}", identifier(ledger)),
+        beside: format!(
+            "{}.{}",
+            identifier(application),
+            capabilities::LEDGER_PREFIX
+        ),
+        ledger: ledger.to_owned(),
+        application: application.to_owned(),
+    }))
 }

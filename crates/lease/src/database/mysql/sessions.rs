@@ -93,7 +93,7 @@ impl Mysql {
     async fn started_at(&mut self) -> Option<i64> {
         let uptime = self.rows("SHOW GLOBAL STATUS LIKE 'Uptime'").await.ok()?;
         let seconds: i64 = uptime.first()?.text(1).ok()?.parse().ok()?;
-        let now = super::CAPABILITIES.now_ms;
+        let now = super::capabilities::NOW_MS;
         let rows = self.rows(&format!("SELECT {now}")).await.ok()?;
         let now = rows.first()?.int(0).ok()?;
         Some(now.saturating_sub(seconds.saturating_mul(1000)))

@@ -72,3 +72,23 @@ pub(super) fn decode(row: &MySqlRow) -> Result<Row, DatabaseError> {
     }
     Ok(Row(values))
 }
+
+/// The integer that is all of a result.
+pub(super) fn single(rows: &[Row]) -> Result<i64, DatabaseError> {
+    match rows {
+        [Row(values)] => match values.as_slice() {
+            [Value::Int(count)] => Ok(*count),
+            _ => Err(DatabaseError::new(
+                ErrorKind::Statement,
+                "the query does not return one integer",
+            )),
+        },
+        _ => Err(DatabaseError::new(
+            ErrorKind::Statement,
+            format!(
+                "the query returns {} rows, and has to return one",
+                rows.len()
+            ),
+        )),
+    }
+}

@@ -55,6 +55,8 @@ impl Postgres {
                WHERE NOT t.tgisinternal AND NOT {is_guard} \
              UNION ALL SELECT f.name || ' has the rule ' || r.rulename FROM pg_rewrite r JOIN found f ON f.oid = r.ev_class \
                WHERE r.rulename <> '_RETURN' \
+             UNION ALL SELECT f.name || ' has the unique index ' || x.relname FROM pg_index i JOIN found f ON f.oid = i.indrelid \
+               JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indisunique AND NOT i.indisprimary \
              UNION ALL SELECT f.name || ' shares rows with ' || (CASE f.oid WHEN h.inhparent THEN h.inhrelid ELSE h.inhparent END)::regclass::text \
                FROM pg_inherits h JOIN found f ON f.oid IN (h.inhparent, h.inhrelid) \
              UNION ALL SELECT f.name || ' is tied to another table by the foreign key ' || o.conname \

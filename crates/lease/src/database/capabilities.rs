@@ -1,0 +1,89 @@
+//! What differs between databases, as data.
+
+use std::borrow::Cow;
+
+use super::RowComparison;
+use crate::sql::{Ddl, Dialect};
+
+/// What the database at the other end of a connection can do, and how its SQL is written where that differs. Each connection has
+/// its own, so that the server's version and flavour, and where the project keeps its ledger, are part of it.
+#[derive(Clone, Debug)]
+pub struct Capabilities {
+    pub dialect: Dialect,
+    /// What a change of the schema does to the transaction around it.
+    pub ddl: Ddl,
+    /// What stands before the name of each of the ledger's tables.
+    pub ledger_prefix: Cow<'static, str>,
+    /// Statements that have to run before the ledger's tables are created.
+    pub ledger_setup: &'static [&'static str],
+    /// A query that returns whether the ledger has `{table}`, as a count.
+    pub ledger_exists: Cow<'static, str>,
+    /// Where the ledger is, if that is a database of its own.
+    pub apart: Option<Apart>,
+    /// An expression for the present moment in milliseconds since the epoch, by the database's
+    /// clock and not by that of the transaction's start.
+    pub now_ms: &'static str,
+    /// An expression for the address of the client as the server sees it, as a text; empty for one on the same machine.
+    pub client_address: &'static str,
+    /// Whether that may be the name of a machine, which the server has looked up.
+    pub looks_names_up: bool,
+    /// An expression for the user as whom the client logged in, as a text.
+    pub client_user: &'static str,
+    /// What stands behind the user's name in it, and begins the host.
+    pub client_user_ends: Option<char>,
+    /// An expression for the number of the client's session, where sessions are numbered in order; 0 elsewhere.
+    pub client_session: &'static str,
+    /// What makes a SELECT lock the rows that it finds; empty where a writing transaction locks
+    /// out all others anyway.
+    pub for_update: &'static str,
+    /// The type of a key that is one integer.
+    pub key_int: &'static str,
+    /// The type of a text column that can be part of a primary key.
+    pub key_text: &'static str,
+    /// The type of a text column of any length.
+    pub text: &'static str,
+    /// What stands after the columns of each of the ledger's tables.
+    pub table_options: &'static str,
+    /// What follows that of a table whose key has several columns.
+    pub composite_key_options: &'static str,
+    /// How a check is put on a table that is there.
+    pub add_check: AddCheck,
+    /// How an index serves comparisons of keys of several columns.
+    pub row_comparison: RowComparison,
+    /// How many connections can write at the same time.
+    pub writers: Writers,
+    /// Whether sessions can be listed with the name of their application.
+    pub lists_sessions: bool,
+}
+
+/// How a check is put on a table that is there; `{table}`, `{name}` and `{check}` stand for what they say, and `{bare}` for the
+/// table's name without what [`Capabilities::ledger_prefix`] puts before it.
+#[derive(Clone, Debug)]
+pub struct AddCheck {
+    /// Has the database refuse what breaks it from now on.
+    pub add: &'static str,
+    /// Looks at the rows that are there as well, where `add` does not.
+    pub validate: Option<&'static str>,
+    /// A query that returns how many checks of this name there are.
+    pub exists: Cow<'static, str>,
+}
+
+/// A ledger in a database of its own, beside that of the application. See `ledger::apart`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Apart {
+    /// The database that holds the ledger and nothing else.
+    pub ledger: String,
+    /// The database that it tells of, as the server names it.
+    pub application: String,
+    /// What makes the former.
+    pub create: String,
+    /// What stands before the names of tables in the latter.
+    pub beside: String,
+}
+
+/// Whether transactions that write different rows can run beside each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writers {
+    One,
+    Many,
+}

@@ -1,0 +1,44 @@
+//! What SQLite can do, and how its SQL is written.
+
+use std::borrow::Cow;
+
+use crate::database::{AddCheck, Capabilities, RowComparison, Writers};
+use crate::sql::{Ddl, Dialect};
+
+pub(super) const LEDGER_PREFIX: &str = "phasegate_";
+
+pub(super) const CAPABILITIES: Capabilities = Capabilities {
+    dialect: Dialect::Sqlite,
+    ddl: Ddl::Transactional,
+    ledger_prefix: Cow::Borrowed(LEDGER_PREFIX),
+    ledger_setup: &[],
+    ledger_exists: Cow::Borrowed(
+        "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_{table}'",
+    ),
+    apart: None,
+    now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+    client_address: "''",
+    looks_names_up: false,
+    client_session: "0",
+    client_user: "''",
+    client_user_ends: None,
+    for_update: "",
+    // Only so spelled is it the number by which SQLite itself finds the row; any other key has a tree of its own
+    // beside that of the rows, as one of several columns does.
+    key_int: "INTEGER",
+    key_text: "TEXT",
+    text: "TEXT",
+    table_options: "",
+    composite_key_options: " WITHOUT ROWID",
+    // A table gets a check with a column.
+    add_check: AddCheck {
+        add: "ALTER TABLE {table} ADD COLUMN {name} INTEGER DEFAULT 0 CONSTRAINT {name} CHECK ({check})",
+        validate: None,
+        exists: Cow::Borrowed(
+            "SELECT count(*) FROM sqlite_master WHERE name = '{table}' AND sql LIKE '%CONSTRAINT {name} %'",
+        ),
+    },
+    row_comparison: RowComparison::AsRow,
+    writers: Writers::One,
+    lists_sessions: false,
+};
