@@ -5,7 +5,7 @@
 //! cd migrations-example && cargo run --example shop -- --version 1.0.0 --instance server-1
 //! ```
 //!
-//! What is about Phasegate in here is a few lines of [`run`]: acquire a lease before the database is
+//! What is about Phasegate in here is a few lines of `run`: acquire a lease before the database is
 //! touched, ask it before each unit of work, drain and release it at the end.
 
 use std::collections::VecDeque;
