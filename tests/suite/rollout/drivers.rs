@@ -42,13 +42,13 @@ scenario!(
 fn a_driver_that_takes_too_long_ends_with_all_it_started() {
     let shop = shop(
         Db::on("sqlite"),
-        "[rollout]\ndriver = { kind = \"command\", run = [\"sh\", \"roll.sh\"], timeout = \"500ms\" }\n",
+        "[rollout]\ndriver = { kind = \"command\", run = [\"sh\", \"roll.sh\"], timeout = \"3s\" }\n",
     );
     shop.project
         .file("roll.sh", "sleep 1000 & echo $! >helper\nwait\n");
     let failed = shop.run(TO_1_2, 1);
     assert!(
-        failed.stderr.contains("did not finish within 0.5 s"),
+        failed.stderr.contains("did not finish within 3 s"),
         "{failed:?}"
     );
     let text = std::fs::read_to_string(shop.project.path().join("helper")).expect("its number");
