@@ -1,8 +1,10 @@
 //! `migrate backfill`: what it would do, and steering one that runs from another terminal.
 
+use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::args::{BackfillCommand, Global};
+use super::act::{Chosen, InUse, Task, reason, run as act, select};
+use super::args::{Global, Override, Using, Waiting};
 use super::context::{Context, log_head, refuse_drift};
 use super::failure::Failure;
 use super::out::Out;
@@ -11,15 +13,92 @@ use super::{json, text};
 use crate::coordinator::{BackfillRehearsal, CoordinatorError, rehearse_backfill, steer};
 use crate::gate::{Action, Decision, decide};
 use crate::ledger::Steering;
-use crate::model::{MigrationId, Step};
+use crate::model::{MigrationId, MigrationState, Phase, Step};
 use crate::project::Pace;
 
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct BackfillArgs {
+    #[command(subcommand)]
+    pub command: Option<BackfillCommand>,
+    /// Numbers or names; every migration that waits for it without any
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The share of the time to work, between 0.01 and 1; wins over `pace` in migration.toml
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub pace: Option<Pace>,
+    #[command(flatten)]
+    pub using: Using,
+    #[command(flatten)]
+    pub waiting: Waiting,
+    #[command(flatten)]
+    pub overriding: Override,
+}
+
+/// Steers a backfill that runs in another terminal or on another machine.
+#[derive(Subcommand)]
+pub(super) enum BackfillCommand {
+    /// Let a running backfill wait after the batch that runs
+    Pause {
+        /// Its number or name
+        id: String,
+    },
+    /// Let a paused backfill go on
+    Resume {
+        /// Its number or name
+        id: String,
+    },
+    /// Change the share of the time that a running backfill works
+    Pace {
+        /// Its number or name
+        id: String,
+        /// Between 0.01 and 1
+        #[arg(value_parser = share)]
+        share: Pace,
+    },
+}
+
+/// A share of the time.
+fn share(text: &str) -> Result<Pace, String> {
+    let wrong = || format!("`{text}` is not a number; write for example 0.5");
+    let share: f64 = text.trim().parse().map_err(|_| wrong())?;
+    Pace::from_share(share).map_err(|reason| format!("it {reason}"))
+}
+
+pub(super) async fn run(args: &BackfillArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    if let Some(command) = &args.command {
+        return control(command, global, out).await;
+    }
+    let context = Context::load_to_act(global, out)?;
+    let is_wanted = |state: &MigrationState| {
+        let is_open = matches!(
+            state.phase,
+            Phase::Pending | Phase::Expanded | Phase::Backfilling
+        );
+        state.declaration.parts.backfill && state.expand_is_done() && is_open
+    };
+    let Chosen { ids, is_named, .. } = select(&context, &args.ids, is_wanted, |_| false).await?;
+    if args.dry_run {
+        return rehearse(&context, &ids, out).await;
+    }
+    let accept_unknown = reason(args.overriding.accept_unknown.as_deref())?;
+    let task = Task {
+        step: Step::Backfill,
+        ids,
+        wait: args.waiting.wait,
+        pace: args.pace,
+        accept_unknown,
+        is_named,
+        in_use: InUse::of(&args.using),
+    };
+    act(&context, task, global, out).await
+}
+
 /// `migrate backfill pause`, `resume` and `pace`.
-pub(super) async fn control(
-    command: &BackfillCommand,
-    global: &Global,
-    out: &Out,
-) -> Result<u8, Failure> {
+async fn control(command: &BackfillCommand, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global, out)?;
     let (wanted, steering) = match command {
         BackfillCommand::Pause { id } => (id, Steering::Pause),
@@ -67,11 +146,7 @@ pub(super) async fn control(
 }
 
 /// Shows what a backfill of each of these would go over, and does nothing.
-pub(super) async fn rehearse(
-    context: &Context,
-    ids: &[MigrationId],
-    out: &Out,
-) -> Result<u8, Failure> {
+async fn rehearse(context: &Context, ids: &[MigrationId], out: &Out) -> Result<u8, Failure> {
     let situation = context.observe().await?;
     refuse_drift(&situation)?;
     let mut verdicts = Vec::new();

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use clap::Args;
 use serde_json::json;
 
-use super::args::{CheckArgs, Global};
+use super::args::Global;
 use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
@@ -12,6 +13,14 @@ use super::text::count;
 use crate::database::Target;
 use crate::model::Sequence;
 use crate::project::Project;
+
+#[derive(Args)]
+pub(super) struct CheckArgs {
+    /// Compare with what is applied in the database as well: migrations below what is applied, and
+    /// applied files that were edited
+    #[arg(long)]
+    pub applied: bool,
+}
 
 /// What comparing with a database found.
 #[derive(Default)]

@@ -1,10 +1,15 @@
 //! `migrate completions`.
 
-use clap::CommandFactory;
+use clap::{Args, CommandFactory};
 
-use super::args::{Cli, CompletionsArgs};
+use super::args::Cli;
 use super::failure::Failure;
 use super::out::Out;
+
+#[derive(Args)]
+pub(super) struct CompletionsArgs {
+    pub shell: clap_complete::Shell,
+}
 
 pub(super) fn run(args: &CompletionsArgs, out: &Out) -> Result<u8, Failure> {
     let mut script = Vec::new();

@@ -9,11 +9,11 @@ use super::out::{Out, note};
 use super::recording::Recording;
 use super::text;
 use crate::coordinator::{self, CoordinatorError, Purpose, Situation, flaws_on_paper};
-use crate::database::{Connection, DatabaseError, ErrorKind, Statements, Target};
+use crate::database::{Connection, DatabaseError, Statements, Target};
 use crate::gate::{Action, Flawed};
 use crate::interrupt::Interrupt;
 use crate::lease::with_credentials;
-use crate::ledger::{BackfillRecord, FailureRecord, KnownHead, Ledger, LedgerError, RolloutRecord};
+use crate::ledger::{Beside, KnownHead, Ledger, LedgerError, RolloutRecord};
 use crate::model::MigrationId;
 use crate::project::{Config, Problems, Project, Section, UnknownMigration};
 
@@ -119,9 +119,31 @@ impl Context {
     /// Reads the ledger and asks every source, and writes nothing. A database file that does not
     /// exist yet is an empty database.
     pub(super) async fn observe(&self) -> Result<Situation, Failure> {
-        let situation = self.read().await?;
+        let (situation, connection) = self.read().await?;
+        if let Some(connection) = connection {
+            connection.close().await;
+        }
         self.tells_something(situation.has_ledger)?;
         Ok(situation)
+    }
+
+    /// As [`Self::look`], with what is recorded beside the phases, over one connection.
+    pub(super) async fn look_beside(
+        &self,
+        recording: &Recording,
+    ) -> Result<(Situation, Beside), Failure> {
+        let (mut situation, connection) = self.read().await?;
+        let mut beside = Ok(Beside::default());
+        if let Some(mut connection) = connection {
+            if situation.has_ledger {
+                beside = Ledger::beside(connection.as_mut()).await;
+            }
+            connection.close().await;
+        }
+        let beside = beside?;
+        self.tells_something(situation.has_ledger)?;
+        self.write_down(recording, &mut situation).await?;
+        Ok((situation, beside))
     }
 
     /// Without a ledger and without a migrate.toml there is nothing to answer from: this is the wrong place.
@@ -132,17 +154,24 @@ impl Context {
         settings_in_order(&self.project)
     }
 
-    async fn read(&self) -> Result<Situation, Failure> {
+    /// What is known, and the connection by which it was read, unless there is no database yet.
+    async fn read(&self) -> Result<(Situation, Option<Box<dyn Connection>>), Failure> {
         match self.reader().await {
             Ok(mut connection) => {
                 let situation = coordinator::observe(&self.project, connection.as_mut()).await;
-                connection.close().await;
-                Ok(situation?)
+                match situation {
+                    Ok(situation) => Ok((situation, Some(connection))),
+                    Err(error) => {
+                        connection.close().await;
+                        Err(error.into())
+                    }
+                }
             }
             Err(error) if coordinator::is_nothing_yet(&error, &self.target) => {
                 self.say_nothing_yet(&error);
                 let dialect = self.target.dialect();
-                Ok(coordinator::nothing_yet(&self.project, dialect))
+                let nothing = coordinator::nothing_yet(&self.project, dialect);
+                Ok((nothing, None))
             }
             Err(error) => Err(error.into()),
         }
@@ -150,15 +179,23 @@ impl Context {
 
     /// As [`Self::observe`]; and writes down what the sources have shown, where that is asked for.
     pub(super) async fn look(&self, recording: &Recording) -> Result<Situation, Failure> {
+        let mut situation = self.observe().await?;
+        self.write_down(recording, &mut situation).await?;
+        Ok(situation)
+    }
+
+    async fn write_down(
+        &self,
+        recording: &Recording,
+        situation: &mut Situation,
+    ) -> Result<(), Failure> {
         if recording.record {
             // By settings that cannot be read nobody tells who has gone.
             settings_in_order(&self.project)?;
         }
-        let mut situation = self.observe().await?;
         if recording.record && situation.has_ledger {
             let mut connection = self.recorder().await?;
-            let recorded =
-                coordinator::record(&self.project, connection.as_mut(), &mut situation).await;
+            let recorded = coordinator::record(&self.project, connection.as_mut(), situation).await;
             let named = match &recorded {
                 Ok(()) => situation.name_examples(connection.as_mut()).await,
                 Err(_) => Ok(()),
@@ -167,7 +204,7 @@ impl Context {
             recorded?;
             named?;
         }
-        Ok(situation)
+        Ok(())
     }
 
     /// A connection for writing down what a look has shown.
@@ -192,29 +229,9 @@ impl Context {
         let Some(mut connection) = self.connect().await? else {
             return Ok(None);
         };
-        let last = last_rollout(connection.as_mut()).await;
+        let last = Ledger::beside(connection.as_mut()).await;
         connection.close().await;
-        Ok(last?)
-    }
-
-    /// How the backfills get on; none where there is no database yet.
-    pub(super) async fn backfills(&self) -> Result<Vec<BackfillRecord>, Failure> {
-        let Some(mut connection) = self.connect().await? else {
-            return Ok(Vec::new());
-        };
-        let records = Ledger::backfills(connection.as_mut()).await;
-        connection.close().await;
-        Ok(records?)
-    }
-
-    /// Why steps failed the last time; none where there is no database yet.
-    pub(super) async fn failures(&self) -> Result<Vec<FailureRecord>, Failure> {
-        let Some(mut connection) = self.connect().await? else {
-            return Ok(Vec::new());
-        };
-        let records = Ledger::failures(connection.as_mut()).await;
-        connection.close().await;
-        Ok(records?)
+        Ok(last?.rollout)
     }
 
     /// A connection for reading; none where there is no database yet.
@@ -249,25 +266,6 @@ pub(super) fn named_target(
         Statements::Kind
     };
     named.map(|target| with_credentials(target, &config.database, root).showing(statements))
-}
-
-async fn last_rollout(
-    connection: &mut dyn Connection,
-) -> Result<Option<RolloutRecord>, LedgerError> {
-    let Some(mut ledger) = Ledger::read(connection).await? else {
-        return Ok(None);
-    };
-    let last = ledger.last_rollout().await;
-    ledger.rollback().await?;
-    match last {
-        // A ledger of before there were rollouts, or a user who may not look.
-        Err(LedgerError::Database(error))
-            if matches!(error.kind, ErrorKind::NoTable | ErrorKind::Permission) =>
-        {
-            Ok(None)
-        }
-        other => other,
-    }
 }
 
 /// Refuses to go on by a migrate.toml that is not in order.

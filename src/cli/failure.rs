@@ -100,6 +100,11 @@ impl Failure {
         self.ending(Exit::of(cause))
     }
 
+    /// Whether the same question may be answered later: the database was away, full or busy.
+    pub(super) fn passes(&self) -> bool {
+        self.0.exit_of_a_question == Some(Exit::Unknown)
+    }
+
     pub(super) fn exit_code(&self) -> u8 {
         self.0.exit.code()
     }

@@ -1,11 +1,13 @@
 //! `migrate gate`: is an action safe now?
 
+use clap::{Args, Subcommand};
+
 use super::args::{Global, ServiceVersion};
 use super::context::{Context, NO_FILE, refuse_drift_before, settings_in_order};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::out::Out;
-use super::recording::{GateArgs, GateCommand};
+use super::recording::Recording;
 use super::{json, text};
 use crate::coordinator::{self, CoordinatorError, Situation};
 use crate::database::{Connection, DatabaseError, ErrorKind, Target};
@@ -13,6 +15,44 @@ use crate::gate::{Action, Decision, Verdict, decide, unreachable};
 use crate::ledger::{LedgerError, Named};
 use crate::model::{Live, Snapshot, Step, Version};
 use crate::project::{Config, Section};
+
+#[derive(Args)]
+pub(super) struct GateArgs {
+    #[command(subcommand)]
+    pub command: GateCommand,
+    #[command(flatten)]
+    pub recording: Recording,
+}
+
+#[derive(Subcommand)]
+pub(super) enum GateCommand {
+    /// May instances of these versions start now, beside those that run?
+    Deploy {
+        /// A service and a version: web=1.1.0
+        #[arg(required = true, value_name = "SERVICE=VERSION")]
+        versions: Vec<ServiceVersion>,
+    },
+    /// May the expand of this migration run now?
+    Expand {
+        /// Its number or name
+        id: String,
+    },
+    /// May its backfill run now?
+    Backfill {
+        /// Its number or name
+        id: String,
+    },
+    /// May its contract run now?
+    Contract {
+        /// Its number or name
+        id: String,
+    },
+    /// May its expand be undone now?
+    Revert {
+        /// Its number or name
+        id: String,
+    },
+}
 
 pub(super) async fn run(args: &GateArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global, out)?;

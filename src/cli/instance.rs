@@ -1,12 +1,15 @@
 //! `migrate admit` and `migrate agent`: what an instance runs.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
+use clap::Args;
 use serde_json::json;
 
-use super::args::{AdmitArgs, AgentArgs, Global, InstanceArgs};
+use super::args::Global;
 use super::context::named_target;
+use super::duration::{duration, lease_duration};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::out::{Out, note};
@@ -20,6 +23,43 @@ use crate::lease::{
 use crate::ledger::{LeaseId, LedgerError};
 use crate::model::{Declaration, InstanceState, Live, Snapshot};
 use crate::project::{CONFIG_FILE, Config, Project, Section};
+
+#[derive(Args)]
+pub(super) struct InstanceArgs {
+    /// The service, as migrate.toml names it
+    #[arg(long)]
+    pub service: String,
+    /// The version that is to start
+    #[arg(long = "version", value_name = "VERSION")]
+    pub label: String,
+    /// What this instance is called; by default the host's name and the process's number
+    #[arg(long)]
+    pub instance: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct AdmitArgs {
+    #[command(flatten)]
+    pub instance: InstanceArgs,
+    /// How long the version counts as live, until its instance shows up in another source
+    #[arg(long = "for", value_name = "DURATION", value_parser = lease_duration, default_value = "10m")]
+    pub hold: Duration,
+}
+
+#[derive(Args)]
+pub(super) struct AgentArgs {
+    #[command(flatten)]
+    pub instance: InstanceArgs,
+    /// How long the program has after SIGTERM, before SIGKILL, when the lease is lost
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
+    pub stop_timeout: Duration,
+    /// What becomes of processes that the program has put into the background when it ends with 0
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    pub background: Background,
+    /// The program and its arguments, after `--`
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
 
 pub(super) async fn admit(args: &AdmitArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let setting = Setting::read(global)?;

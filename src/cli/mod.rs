@@ -8,15 +8,18 @@ mod backfill;
 mod check;
 mod completions;
 mod context;
+mod contract;
 mod difference;
 mod duration;
 mod exit;
+mod expand;
 mod failure;
 mod flaws;
 mod fleet;
 mod forget;
 mod gate;
 mod given;
+mod horizon;
 mod instance;
 mod json;
 mod log;
@@ -30,6 +33,7 @@ mod recording;
 mod renumber;
 mod report;
 mod resolve;
+mod revert;
 mod rollout;
 mod rows_repaired;
 mod scaffold;
@@ -38,6 +42,7 @@ mod show;
 mod status;
 mod text;
 mod trouble;
+mod watching;
 
 use clap::Parser;
 
@@ -159,7 +164,7 @@ const fn purpose(command: &Command) -> Purpose {
         | Command::Gate(_)
         | Command::Log(_) => Purpose::Tells,
         Command::Rollout(rollout) => match rollout.command {
-            Some(args::RolloutCommand::Status) => Purpose::Tells,
+            Some(rollout::RolloutCommand::Status) => Purpose::Tells,
             _ => Purpose::Acts,
         },
         Command::Fleet(fleet) => match fleet.command {
@@ -260,10 +265,10 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Rollout(args) => runtime.block_on(rollout::run(args, global, out)),
         Command::Gate(args) => runtime.block_on(asking(gate::run(args, global, out), global)),
         Command::Log(args) => runtime.block_on(asking(log::run(args, global, out), global)),
-        Command::Expand(args) => runtime.block_on(act::expand(args, global, out)),
-        Command::Backfill(args) => runtime.block_on(act::backfill(args, global, out)),
-        Command::Contract(args) => runtime.block_on(act::contract(args, global, out)),
-        Command::Revert(args) => runtime.block_on(act::revert(args, global, out)),
+        Command::Expand(args) => runtime.block_on(expand::run(args, global, out)),
+        Command::Backfill(args) => runtime.block_on(backfill::run(args, global, out)),
+        Command::Contract(args) => runtime.block_on(contract::run(args, global, out)),
+        Command::Revert(args) => runtime.block_on(revert::run(args, global, out)),
         Command::Resolve(args) => runtime.block_on(resolve::run(args, global, out)),
         Command::Admit(args) => runtime.block_on(instance::admit(args, global, out)),
         Command::Agent(_) => runtime.block_on(instance::agent(agent, out)),

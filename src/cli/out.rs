@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::args::Format;
 use super::exit::Exit;
 use super::flaws::told;
-use super::paint::{Line, Screen};
+use super::paint::{Line, Screen, can_be_drawn_over};
 use crate::ledger::KnownHead;
 use crate::project::Problem;
 use crate::text::secret::masked_own;
@@ -140,6 +140,27 @@ impl Out {
 
     fn flaws(&self) -> MutexGuard<'_, Vec<Problem>> {
         self.flaws.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What comes now takes the place of what was shown before: over it on a terminal, and below it elsewhere.
+    pub(super) fn begin_anew(&self, is_again: bool) {
+        if self.is_json() || self.has_failed() {
+            return;
+        }
+        if can_be_drawn_over(&io::stdout()) {
+            let mut stdout = io::stdout().lock();
+            let cleared = write!(stdout, "\x1b[H\x1b[2J").and_then(|()| stdout.flush());
+            if let Err(error) = cleared {
+                self.fail(error);
+            }
+        } else if is_again {
+            self.line("");
+        }
+    }
+
+    /// Whether nothing more is written.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.get().is_some()
     }
 
     /// Takes note of an output that could not be written.

@@ -1,11 +1,14 @@
 //! What has become of a step, as text and as JSON.
 
+use std::time::Duration;
+
 use serde_json::json;
 
+use super::args::Global;
 use super::paint::{Line, Tone};
 use super::{json, text};
 use crate::coordinator::{Done, Outcome};
-use crate::model::{Snapshot, Step};
+use crate::model::{MigrationId, Snapshot, Step};
 
 /// How many rows a backfill went over and how fast, where that says something.
 fn rate(done: &Done) -> String {
@@ -22,28 +25,25 @@ fn rate(done: &Done) -> String {
     format!("{over}, {rate} rows/s")
 }
 
-pub(super) fn as_text(outcome: &Outcome) -> Vec<Line> {
+fn as_text(outcome: &Outcome) -> Vec<Line> {
     match outcome {
         Outcome::Done(done) => {
             let took = text::span(u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX));
-            let (did, how_much) = match done.step {
-                Step::Expand => ("expanded", text::count(done.statements, "statement")),
-                Step::Contract => ("contracted", text::count(done.statements, "statement")),
-                Step::Revert => ("reverted", text::count(done.statements, "statement")),
-                Step::Backfill => (
-                    "backfilled",
-                    format!(
-                        "{} in {}",
-                        text::count(done.rows, "row"),
-                        match done.statements {
-                            1 => "1 batch".to_owned(),
-                            batches => format!("{batches} batches"),
-                        }
-                    ) + &rate(done),
-                ),
+            let how_much = match done.step {
+                Step::Expand | Step::Contract | Step::Revert => {
+                    text::count(done.statements, "statement")
+                }
+                Step::Backfill => {
+                    let batches = match done.statements {
+                        1 => "1 batch".to_owned(),
+                        batches => format!("{batches} batches"),
+                    };
+                    let rows = text::count(done.rows, "row");
+                    format!("{rows} in {batches}{}", rate(done))
+                }
             };
             let rest = format!(" {} ({how_much}, {took})", done.migration);
-            let mut lines = vec![Line::default().toned(Tone::Go, did).and(&rest)];
+            let mut lines = vec![Line::default().toned(Tone::Go, did(done.step)).and(&rest)];
             lines.extend(text::notes(&done.notes));
             lines
         }
@@ -52,6 +52,113 @@ pub(super) fn as_text(outcome: &Outcome) -> Vec<Line> {
             let now = jiff::Timestamp::now().as_millisecond();
             text::decision(decision, now)
         }
+    }
+}
+
+/// From this many migrations on those that went well are told as a sum.
+const LONG: usize = 11;
+
+/// What is told of each outcome, and what only of many together.
+pub(super) struct Sums {
+    detail: Detail,
+    open: Option<Sum>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Nothing of what went well.
+    Nothing,
+    Sums,
+    Each,
+}
+
+/// Migrations that went well one after the other.
+struct Sum {
+    step: Step,
+    first: MigrationId,
+    last: MigrationId,
+    migrations: u64,
+    took: Duration,
+}
+
+impl Sums {
+    pub(super) fn new(migrations: usize, global: &Global) -> Self {
+        let detail = match (global.quiet, global.verbose) {
+            (true, _) => Detail::Nothing,
+            (false, 0) if migrations >= LONG => Detail::Sums,
+            (false, _) => Detail::Each,
+        };
+        Self { detail, open: None }
+    }
+
+    /// What there is to tell of these outcomes, which took this long together.
+    pub(super) fn add(&mut self, outcomes: &[Outcome], took: Duration) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let mut took = Some(took);
+        for outcome in outcomes {
+            match (outcome, self.detail) {
+                (Outcome::Blocked(_), _) | (_, Detail::Each) => {
+                    lines.extend(self.end());
+                    lines.extend(as_text(outcome));
+                }
+                (Outcome::Done(done), Detail::Sums) if done.notes.is_empty() => {
+                    lines.extend(self.count(done, took.take().unwrap_or_default()));
+                }
+                (_, Detail::Sums) => {
+                    lines.extend(self.end());
+                    lines.extend(as_text(outcome));
+                }
+                // A note is none of what went well.
+                (Outcome::Done(done), Detail::Nothing) if !done.notes.is_empty() => {
+                    lines.extend(as_text(outcome));
+                }
+                (_, Detail::Nothing) => {}
+            }
+        }
+        lines
+    }
+
+    fn count(&mut self, done: &Done, took: Duration) -> Vec<Line> {
+        if let Some(open) = self.open.as_mut().filter(|open| open.step == done.step) {
+            open.last = done.migration.clone();
+            open.migrations += 1;
+            open.took += took;
+            return Vec::new();
+        }
+        let lines = self.end();
+        self.open = Some(Sum {
+            step: done.step,
+            first: done.migration.clone(),
+            last: done.migration.clone(),
+            migrations: 1,
+            took,
+        });
+        lines
+    }
+
+    /// What is still to be told.
+    pub(super) fn end(&mut self) -> Vec<Line> {
+        let Some(sum) = self.open.take() else {
+            return Vec::new();
+        };
+        let took = text::span(u64::try_from(sum.took.as_millis()).unwrap_or(u64::MAX));
+        let rest = match sum.migrations {
+            1 => format!(" {} ({took})", sum.first),
+            many => format!(
+                " {many} migrations, {} to {} ({took}; `-v` lists them)",
+                sum.first, sum.last
+            ),
+        };
+        vec![Line::default().toned(Tone::Go, did(sum.step)).and(&rest)]
+    }
+}
+
+const fn did(step: Step) -> &'static str {
+    match step {
+        Step::Expand => "expanded",
+        Step::Backfill => "backfilled",
+        Step::Contract => "contracted",
+        Step::Revert => "reverted",
     }
 }
 

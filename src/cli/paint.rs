@@ -293,10 +293,10 @@ impl Screen {
     }
 }
 
-/// Whether what was written on standard error can be written over.
-pub(super) fn can_be_drawn_over() -> bool {
+/// Whether what was written there can be written over.
+pub(super) fn can_be_drawn_over(stream: &impl io::IsTerminal) -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::IsTerminal::is_terminal(&io::stderr()) && !is_dumb
+    stream.is_terminal() && !is_dumb
 }
 
 /// A line in as many as it takes, those after the first further in.

@@ -34,7 +34,7 @@ const TELL_EVERY: Duration = Duration::from_secs(30);
 
 impl Reporter {
     pub(super) fn new(global: &Global) -> Self {
-        let on_terminal = can_be_drawn_over() && !global.quiet;
+        let on_terminal = can_be_drawn_over(&std::io::stderr()) && !global.quiet;
         let bar = on_terminal.then(|| {
             let bar = ProgressBar::new_spinner();
             if let Ok(style) =
@@ -259,6 +259,11 @@ impl Reporter {
             text::count(standing.seen, "row")
         ));
         bar.tick();
+    }
+
+    /// Whether nothing is told of what went well.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     pub(super) fn finish(&self) {

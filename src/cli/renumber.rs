@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use serde_json::json;
 
-use super::args::{Global, RenumberArgs};
+use super::args::Global;
 use super::context::Context;
 use super::failure::Failure;
 use super::numbering::{migrations_in, next};
@@ -13,6 +14,18 @@ use super::out::Out;
 use crate::ledger::Ledger;
 use crate::model::MigrationId;
 use crate::project::Project;
+
+#[derive(Args)]
+pub(super) struct RenumberArgs {
+    /// The migration: its whole name, or its number where no other has it
+    pub id: String,
+    /// This number in place of the next free one
+    #[arg(long, value_name = "NUMBER")]
+    pub to: Option<u64>,
+    /// Do not ask the database: nobody has applied it
+    #[arg(long)]
+    pub offline: bool,
+}
 
 pub(super) async fn run(args: &RenumberArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let root = Path::new(".");

@@ -4,15 +4,22 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
+use clap::Args;
 use serde_json::json;
 
-use super::args::{Global, NewArgs};
+use super::args::Global;
 use super::failure::Failure;
 use super::numbering::{migrations_in, next};
 use super::out::Out;
 use crate::database::Target;
 use crate::model::MigrationId;
 use crate::project::{CONFIG_FILE, Project};
+
+#[derive(Args)]
+pub(super) struct NewArgs {
+    /// What it does, in a few words: split_full_name
+    pub name: String,
+}
 
 const CONFIG: &str = include_str!("templates/migrate.toml");
 const MANIFEST: &str = include_str!("templates/migration.toml");

@@ -1,8 +1,9 @@
 //! `migrate show` and `migrate repair`: what was applied beside what is there.
 
+use clap::Args;
 use serde_json::json;
 
-use super::args::{Global, RepairArgs, ShowArgs};
+use super::args::Global;
 use super::context::{Context, say_unreleased};
 use super::difference::{Line, difference};
 use super::failure::Failure;
@@ -14,6 +15,21 @@ use crate::coordinator::{
 use crate::model::{MigrationId, Step};
 use crate::project::{Migration, ScriptFile};
 use crate::sql::Dialect;
+
+#[derive(Args)]
+pub(super) struct ShowArgs {
+    /// The migration
+    pub id: String,
+}
+
+#[derive(Args)]
+pub(super) struct RepairArgs {
+    /// The migration
+    pub id: String,
+    /// Why the record may be changed; kept in the log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
 
 /// How the file of a phase stands to what was applied.
 #[derive(Clone, Copy, PartialEq, Eq)]

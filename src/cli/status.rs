@@ -1,70 +1,157 @@
 //! `migrate status`: phases, what each waits for, and the rollback horizon.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use clap::Args;
 use serde_json::json;
-use textwrap::core::display_width;
 
-use super::args::{Global, StatusArgs};
+use super::args::Global;
 use super::context::Context;
 use super::failure::Failure;
+use super::horizon::{horizon_json, horizon_lines};
 use super::out::{Out, note};
 use super::paint::{Cell, Line, Tone};
+use super::recording::Recording;
 use super::trouble::{self, Trouble};
+use super::watching::Watch;
 use super::{json, text};
 use crate::coordinator::Situation;
-use crate::gate::{Action, Blocker, Decision, Flawed, Horizon, Stretch, Verdict, decide, horizon};
-use crate::ledger::{Applied, BackfillRecord, FailureRecord, RolloutState, Wish};
+use crate::gate::{Action, Blocker, Decision, Flawed, Horizon, Verdict, decide, horizon};
+use crate::ledger::{
+    Applied, BackfillRecord, Beside, FailureRecord, RolloutRecord, RolloutState, Wish,
+};
 use crate::model::{MigrationState, Phase, Step};
 use crate::project::{Pace, Section};
 
+#[derive(Args)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    pub recording: Recording,
+    /// List every migration; otherwise a long run of complete ones is one line. JSON always
+    /// lists every migration
+    #[arg(long)]
+    pub all: bool,
+    /// Show it again whenever something has changed, until Ctrl-C. With --output json one object a
+    /// line
+    #[arg(long)]
+    pub watch: bool,
+}
+
 pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global, out)?;
-    let situation = context.look(&args.recording).await?;
-    let is_any = |applied: &Applied| applied.state.declaration.parts.backfill;
-    let backfills = if situation.view.applied.iter().any(is_any) {
-        context.backfills().await?
-    } else {
-        Vec::new()
-    };
-    let failures = if situation.has_ledger {
-        context.failures().await?
-    } else {
-        Vec::new()
-    };
-    let recorded = Recorded {
-        backfills: &backfills,
-        trouble: Trouble {
-            failures: &failures,
-        },
-    };
-    let horizons: Vec<Horizon> = services(&context, &situation)
+    if args.watch {
+        return watch(args, &context, out).await;
+    }
+    let seen = look(args, &context).await?;
+    context.note_missing(&seen.situation);
+    for drift in &seen.situation.drift {
+        note(&format!("error: {drift}"));
+    }
+    show(&seen, args, &context, out);
+    Ok(u8::from(!seen.situation.drift.is_empty()))
+}
+
+/// How often `--watch` looks.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Shows it whenever something has changed but the time.
+async fn watch(args: &StatusArgs, context: &Context, out: &Out) -> Result<u8, Failure> {
+    let mut watch = Watch::new(EVERY, context.interrupt);
+    let mut shown = None;
+    loop {
+        if let Some(seen) = watch.seen(look(args, context).await)? {
+            let same = unchanging(seen.as_json());
+            if shown.as_ref() != Some(&same) {
+                out.begin_anew(shown.is_some());
+                show(&seen, args, context, out);
+                out.tell_flaws();
+                context.note_missing(&seen.situation);
+                for drift in &seen.situation.drift {
+                    note(&format!("error: {drift}"));
+                }
+                shown = Some(same);
+            }
+        }
+        if let Some(exit) = watch.next(out).await {
+            return Ok(exit.code());
+        }
+    }
+}
+
+/// What is shown, but for what is different at every look.
+fn unchanging(mut value: serde_json::Value) -> serde_json::Value {
+    if let Some(object) = value.as_object_mut() {
+        object.remove("checked_at");
+        object.remove("sources");
+    }
+    value
+}
+
+/// What a look has shown.
+struct Seen {
+    situation: Situation,
+    beside: Beside,
+    horizons: Vec<Horizon>,
+}
+
+async fn look(args: &StatusArgs, context: &Context) -> Result<Seen, Failure> {
+    let (situation, beside) = context.look_beside(&args.recording).await?;
+    let horizons = services(context, &situation)
         .into_iter()
         .map(|service| horizon(service, &situation.evidence))
         .collect();
-    context.note_missing(&situation);
-    for drift in &situation.drift {
-        note(&format!("error: {drift}"));
+    Ok(Seen {
+        situation,
+        beside,
+        horizons,
+    })
+}
+
+impl Seen {
+    fn recorded(&self) -> Recorded<'_> {
+        Recorded {
+            backfills: &self.beside.backfills,
+            trouble: Trouble {
+                failures: &self.beside.failures,
+            },
+        }
     }
-    let rollout = context.last_rollout().await?;
-    let rollout = rollout.filter(|last| last.state == RolloutState::Open);
-    if out.is_json() {
-        let mut value = as_json(&situation, recorded, &horizons);
-        if let (Some(open), Some(object)) = (&rollout, value.as_object_mut()) {
+
+    fn open_rollout(&self) -> Option<&RolloutRecord> {
+        let last = self.beside.rollout.as_ref();
+        last.filter(|last| last.state == RolloutState::Open)
+    }
+
+    fn as_json(&self) -> serde_json::Value {
+        let mut value = as_json(&self.situation, self.recorded(), &self.horizons);
+        if let (Some(open), Some(object)) = (self.open_rollout(), value.as_object_mut()) {
             object.insert("rollout".into(), super::rollout::as_json(open));
         }
-        out.json(&value);
-    } else {
-        out.lines(as_text(&context, &situation, recorded, &horizons, args.all));
-        if let Some(open) = &rollout {
-            out.line("");
-            out.line(format!(
-                "{}; `migrate rollout status` shows it",
-                super::rollout::in_one_line(open)
-            ));
-        }
+        value
     }
-    Ok(u8::from(!situation.drift.is_empty()))
+}
+
+fn show(seen: &Seen, args: &StatusArgs, context: &Context, out: &Out) {
+    if out.is_json() {
+        out.json(&seen.as_json());
+        return;
+    }
+    let recorded = seen.recorded();
+    out.lines(as_text(
+        context,
+        &seen.situation,
+        recorded,
+        &seen.horizons,
+        args.all,
+    ));
+    if let Some(open) = seen.open_rollout() {
+        out.line("");
+        out.line(format!(
+            "{}; `migrate rollout status` shows it",
+            super::rollout::in_one_line(open)
+        ));
+    }
 }
 
 /// What is recorded beside the phases.
@@ -339,49 +426,6 @@ fn applied<'s>(state: &MigrationState, situation: &'s Situation) -> Option<&'s A
         .filter(|applied| applied.state.id() == state.id())
 }
 
-pub(super) fn horizon_lines(horizon: &Horizon) -> Vec<Line> {
-    const REASONS: usize = 3;
-    let mut lines = Vec::new();
-    let indent = " ".repeat(display_width(&horizon.service) + 1);
-    for (index, stretch) in horizon.stretches.iter().enumerate() {
-        let name = if index == 0 {
-            format!("{}:", horizon.service)
-        } else {
-            indent.clone()
-        };
-        let named = Line::from(format!("{name} {} ", range(stretch)));
-        if stretch.reasons.is_empty() {
-            lines.push(named.toned(Tone::Go, "may start now"));
-            continue;
-        }
-        lines.push(
-            named
-                .toned(Tone::Refuse, "may not start now")
-                .and(", because"),
-        );
-        for reason in stretch.reasons.iter().take(REASONS) {
-            lines.push(Line::from(format!("{indent}   {reason}")));
-        }
-        if stretch.reasons.len() > REASONS {
-            lines.push(Line::from(format!(
-                "{indent}   and {} more reasons",
-                stretch.reasons.len() - REASONS
-            )));
-        }
-    }
-    lines
-}
-
-fn range(stretch: &Stretch) -> String {
-    let starts_at_zero = stretch.from == crate::model::Version::new(0, 0, 0);
-    match (&stretch.before, starts_at_zero) {
-        (None, true) => "any version".to_owned(),
-        (None, false) => format!("≥ {}", stretch.from),
-        (Some(before), true) => format!("< {before}"),
-        (Some(before), false) => format!("≥ {}, < {before}", stretch.from),
-    }
-}
-
 fn as_json(
     situation: &Situation,
     recorded: Recorded<'_>,
@@ -437,24 +481,7 @@ fn as_json(
             },
         })
     }));
-    let horizons: Vec<_> = horizons
-        .iter()
-        .map(|horizon| {
-            let stretches: Vec<_> = horizon
-                .stretches
-                .iter()
-                .map(|stretch| {
-                    json!({
-                        "from": stretch.from,
-                        "before": stretch.before,
-                        "may_start": stretch.reasons.is_empty(),
-                        "reasons": stretch.reasons,
-                    })
-                })
-                .collect();
-            json!({ "service": horizon.service, "versions": stretches })
-        })
-        .collect();
+    let horizons: Vec<_> = horizons.iter().map(horizon_json).collect();
     json!({
         "ledger": situation.has_ledger,
         "coordinator": situation.view.coordinator.describe(),

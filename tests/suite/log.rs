@@ -7,7 +7,10 @@ use phasegate::ledger::{Event, LedgerError};
 
 use crate::support::backend::Db;
 use crate::support::connection::block_on;
+use crate::support::postgres::PrivateServer;
+use crate::support::project::Signal;
 use crate::support::shop::Shop;
+use crate::support::wait::GENEROUS;
 
 /// Three migrations that are expanded.
 fn three(db: Db) -> Shop {
@@ -308,3 +311,119 @@ scenario!(
         );
     }
 );
+
+/// The numbers of the events in a log in JSON.
+fn seqs(log: &serde_json::Value) -> Vec<i64> {
+    let events = log["events"].as_array().expect("a list");
+    let seqs = events.iter().map(|event| event["seq"].as_i64());
+    seqs.map(|seq| seq.expect("a number")).collect()
+}
+
+scenario!(
+    fn only_what_is_asked_for_is_shown(db: Db) {
+        let shop = three(db);
+        let all = seqs(&shop.json(&["log"], 0));
+        let of = |arguments: &[&str]| seqs(&shop.json(&[&["log"], arguments].concat(), 0));
+        let second = of(&["--migration", "2"]);
+        assert!(!second.is_empty() && second.len() < all.len(), "{second:?}");
+        assert_eq!(of(&["--migration", "0002_b"]), second);
+        assert_eq!(of(&["--since", "1h"]), all);
+        assert_eq!(of(&["--since", "2999-01-01"]), Vec::<i64>::new());
+        assert_eq!(of(&["--actor", "nobody@nowhere"]), Vec::<i64>::new());
+        let actor = shop.json(&["log", "-n", "1"], 0)["events"][0]["actor"].clone();
+        let actor = actor.as_str().expect("a text");
+        assert_eq!(of(&["--actor", actor]), all);
+        let user = actor.split('@').next().expect("a user");
+        assert_eq!(of(&["--actor", user, "-n", "1"]), all[all.len() - 1..]);
+        let none = shop.run(&["log", "--since", "2999-01-01"], 0);
+        assert!(
+            none.stdout.contains("nothing that was asked for"),
+            "{none:?}"
+        );
+        // A person reads one line an event, with what became of it.
+        let text = shop.run(&["log", "--migration", "1"], 0).stdout;
+        let first = of(&["--migration", "1"]);
+        assert_eq!(text.lines().count(), first.len(), "{text}");
+        assert!(text.contains("0001_a  pending → expand"), "{text}");
+        assert!(text.contains(" → expanded"), "{text}");
+        // Of a migration whose files are gone the log still tells; one that nobody knows is a mistake.
+        std::fs::remove_dir_all(shop.project.path().join("0003_c")).expect("a directory to remove");
+        assert!(!of(&["--migration", "3"]).is_empty());
+        shop.run(&["log", "--migration", "9"], 2);
+        shop.run(&["log", "--since", "yesterday"], 2);
+        shop.run(&["log", "--verify", "--since", "1h"], 2);
+    }
+);
+
+scenario!(
+    fn what_comes_is_shown_as_it_comes(db: Db) {
+        let shop = Shop::with_config(db, "[services.web]\nmin_instances = 0\n");
+        // Before there is a ledger, and before there is a file.
+        let mut text = shop.project.spawn(&["log", "--follow"]);
+        let mut json = shop
+            .project
+            .spawn(&["log", "-f", "--migration", "2", "--output", "json"]);
+        add_three(&shop);
+        text.wait_for_line("0003_c  pending → expand", GENEROUS);
+        json.wait_for_line("0002_b", GENEROUS);
+        // One that begins now shows what was there, and goes on.
+        let mut late = shop.project.spawn(&["log", "-f", "-n", "1"]);
+        late.wait_for_line("0003_c", GENEROUS);
+        shop.name_migration(crate::support::shop::APPEND_ONLY);
+        let renamed = shop.project.path().join("0004_name");
+        std::fs::rename(shop.project.path().join("0001_name"), renamed).expect("a new number");
+        shop.run(&["expand"], 0);
+        late.wait_for_line("0004_name", GENEROUS);
+        for process in [&text, &json, &late] {
+            process.signal(Signal::INT);
+        }
+        let ended = json.wait().expect_code(130);
+        let lines: Vec<&str> = ended.stdout.lines().collect();
+        for line in lines {
+            let event: serde_json::Value = serde_json::from_str(line).expect("an object a line");
+            assert_eq!(event["migration"], "0002_b");
+        }
+        for ended in [text.wait(), late.wait()] {
+            let ended = ended.expect_code(130);
+            assert!(!ended.stderr.contains("interrupted"), "{ended:?}");
+        }
+    }
+);
+
+/// As in `migrate log --follow | head -1`: it ends with its reader, also while nothing comes.
+#[test]
+fn following_ends_when_nobody_reads() {
+    let shop = three(Db::on("sqlite"));
+    let program = env!("CARGO_BIN_EXE_migrate");
+    let script = format!("\"{program}\" log --follow | head -1");
+    let piped = shop
+        .project
+        .spawn_program("bash", &["-o", "pipefail", "-c", &script]);
+    let ended = piped.wait().expect_code(0);
+    assert_eq!(ended.stdout.lines().count(), 1, "{ended:?}");
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn following_outlives_a_server_that_is_started_again() {
+    let server = PrivateServer::start();
+    let shop = Shop::with_config(server.create("shop"), "[services.web]\nmin_instances = 0\n");
+    let mut log = shop.project.spawn(&["log", "--follow"]);
+    let mut status = shop.project.spawn(&["status", "--watch"]);
+    status.wait_for_line("database:", GENEROUS);
+    server.stop();
+    for process in [&mut log, &mut status] {
+        process.wait_for_line("waiting: ", GENEROUS);
+    }
+    server.start_again();
+    for process in [&mut log, &mut status] {
+        process.wait_for_line("the database answers again", GENEROUS);
+    }
+    add_three(&shop);
+    log.wait_for_line("0003_c", GENEROUS);
+    status.wait_for_line("0003_c", GENEROUS);
+    for process in [log, status] {
+        process.signal(Signal::TERM);
+        process.wait().expect_code(130);
+    }
+}

@@ -5,7 +5,9 @@ mod show;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::args::{Global, GoalArgs, PlanArgs, ServiceVersion};
+use clap::Args;
+
+use super::args::{Global, GoalArgs, ServiceVersion};
 use super::context::{Context, load_project, refuse_drift};
 use super::failure::Failure;
 use super::gate::candidate;
@@ -19,6 +21,31 @@ use crate::interrupt::Interrupt;
 use crate::model::{Live, MigrationState, Schema, Snapshot, Version};
 use crate::planner::{Move, NoPlan, Plan, Problem, plan};
 use crate::project::{Config, Project};
+
+pub(super) const PLAN_HELP: &str = "\
+The plan has the fewest rollouts there can be, and among those the fewest steps. Expands come
+first, each backfill as early as it is safe, and contracts last: until then everything can be
+undone. A service that no --to names stays at what it runs.
+
+Where there is no plan, the answer (exit code 11) says which version is in the way of which, and
+what would open a way: a release in between, a sync, another declaration.
+
+  migrate plan --to web=1.2.0                  from what is live now
+  migrate plan --to web=1.2.0 --via web=1.1.0  with a release that may be used on the way
+  migrate plan --from web=1.0.0 --to web=1.2.0 on paper, without a database: in a pull request
+  migrate plan … --output mermaid              as a diagram, for a page or a review";
+
+#[derive(Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub goal: GoalArgs,
+    #[command(flatten)]
+    pub recording: Recording,
+    /// Plan on paper from these versions: nothing is applied, nothing else runs, no database
+    /// is asked
+    #[arg(long, value_name = "SERVICE=VERSION")]
+    pub from: Vec<ServiceVersion>,
+}
 
 pub(super) async fn run(args: &PlanArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     if args.from.is_empty() {

@@ -7,9 +7,10 @@ pub(super) use show::{in_one_line, record_json as as_json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::args::{Global, GoalArgs, Patience, RolloutArgs, RolloutCommand, ServiceVersion};
+use super::args::{Global, GoalArgs, Patience, ServiceVersion};
 use super::context::{Context, say_unreleased};
 use super::failure::Failure;
 use super::gate::candidate;
@@ -24,6 +25,55 @@ use crate::ledger::{RolloutRecord, RolloutState};
 use crate::model::{Live, Version};
 use crate::planner::Move;
 use crate::rollout::{News, Rollout, RolloutError, Settings};
+
+pub(super) const ROLLOUT_HELP: &str = "\
+The steps are those that `migrate plan` shows for the same options; they are fixed and recorded
+when the rollout begins. For each service that is rolled, its driver in migrate.toml is called, or
+you are told what to do; then the fleet has to show the new version and none of the old. A contract
+comes last, and waits for its soak and for whatever still runs an old version.
+
+A rollout that stops, for whatever reason, leaves every live version able to live with the schema.
+It stays open: `resume` goes on, `abort` gives it up.
+
+  migrate rollout --to web=1.2.0                   as `migrate plan --to web=1.2.0` shows it
+  migrate rollout --to web=1.2.0 --timeout 2h      wait that long for each step
+  migrate rollout resume
+  migrate rollout abort --roll-back web=1.1.0
+
+[rollout]
+driver = { kind = \"command\", run = [\"./deploy.sh\", \"{service}\", \"{to}\", \"{step}\"], steps = [10, 50, 100] }
+
+Exit codes: 0 done, 1 error or a failed driver, 10 still waiting, 11 refused, 12 unknown.";
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct RolloutArgs {
+    #[command(subcommand)]
+    pub command: Option<RolloutCommand>,
+    #[command(flatten)]
+    pub goal: GoalArgs,
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+#[derive(Subcommand)]
+pub(super) enum RolloutCommand {
+    /// Show the last rollout: what is done, where it is, why it stopped. Changes nothing
+    Status,
+    /// Go on with the open rollout, at the step where it stopped, on any machine
+    Resume {
+        #[command(flatten)]
+        patience: Patience,
+    },
+    /// Give the open rollout up: shows which versions may start now, and rolls back if asked
+    Abort {
+        /// Roll this service to this version through its driver: web=1.0.0; repeat for others
+        #[arg(long, value_name = "SERVICE=VERSION")]
+        roll_back: Vec<ServiceVersion>,
+        #[command(flatten)]
+        patience: Patience,
+    },
+}
 
 pub(super) async fn run(args: &RolloutArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = match &args.command {
@@ -70,7 +120,7 @@ impl Site<'_> {
         }
         let planned = plan_from_the_fleet(goal, &Recording { record: false }, self.context).await?;
         let plan = match &planned.answer {
-            Ok(plan) if !plan.steps.is_empty() && self.out.is_json() => plan,
+            Ok(plan) if !plan.steps.is_empty() && (self.out.is_json() || self.global.quiet) => plan,
             Ok(plan) if !plan.steps.is_empty() => {
                 planned.show(&self.context.project, self.out);
                 self.out.line("");

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::super::horizon::horizon_lines;
 use super::super::out::Out;
 use super::super::paint::{Cell, Line, Tone};
 use super::super::progress::Reporter;
-use super::super::status::horizon_lines;
 use super::super::text;
 use super::super::{json as shapes, text::count};
 use crate::coordinator::{Done, Situation};
@@ -21,7 +21,7 @@ use crate::rollout::{Arrival, Ending, Missing, News, as_json, in_words, read_act
 pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
     let result = |line: Line| {
         reporter.make_room();
-        if !out.is_json() {
+        if !out.is_json() && !reporter.is_quiet() {
             out.line(line);
         }
     };

@@ -3,8 +3,9 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::support::project::Project;
+use crate::support::project::{Project, Signal};
 use crate::support::shop::{NAME, Shop, said};
+use crate::support::wait::GENEROUS;
 
 /// The commands that a help text lists.
 fn listed(help: &str) -> Vec<String> {
@@ -159,6 +160,92 @@ scenario!(
         assert!(!shop.run(&["-q", "contract", "9"], 2).stderr.is_empty());
     }
 );
+
+/// These many additive migrations, and more that wait for nobody.
+fn many(shop: &Shop, numbers: std::ops::RangeInclusive<usize>) {
+    for number in numbers {
+        shop.project.migration(
+            &format!("{number:04}_more"),
+            &[
+                ("migration.toml", "description = \"More\"\n"),
+                ("expand.sql", &format!("CREATE TABLE t{number} (id INT);\n")),
+            ],
+        );
+    }
+}
+
+scenario!(
+    fn what_went_well_is_told_in_sums_and_to_those_who_want_it(db: Db) {
+        let shop = Shop::new(db);
+        many(&shop, 1..=3);
+        let few = shop.run(&["expand"], 0).stdout;
+        assert_eq!(few.lines().count(), 3, "{few}");
+        assert!(few.contains("expanded 0002_more (1 statement"), "{few}");
+        many(&shop, 4..=15);
+        let many_of_them = shop.run(&["expand"], 0).stdout;
+        assert_eq!(many_of_them.lines().count(), 1, "{many_of_them}");
+        assert!(
+            many_of_them.contains("expanded 12 migrations, 0004_more to 0015_more ("),
+            "{many_of_them}"
+        );
+        many(&shop, 16..=30);
+        let each = shop.run(&["expand", "--verbose"], 0).stdout;
+        assert_eq!(each.lines().count(), 15, "{each}");
+        many(&shop, 31..=50);
+        let quiet = shop.run(&["expand", "-q"], 0);
+        assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+        // What went wrong is told by itself, after what went well before it.
+        many(&shop, 51..=70);
+        shop.project
+            .file("0065_more/expand.sql", "CREATE TABLE t1 (id INT);\n");
+        let failed = shop.run(&["expand"], 1);
+        assert!(
+            failed
+                .stdout
+                .contains("expanded 14 migrations, 0051_more to 0064_more ("),
+            "{failed:?}"
+        );
+        assert!(failed.stderr.contains("t1"), "{failed:?}");
+        let all = shop.json(&["status"], 0);
+        assert_eq!(all["migrations"].as_array().map(Vec::len), Some(70));
+    }
+);
+
+scenario!(
+    fn status_is_shown_again_when_something_has_changed(db: Db) {
+        let shop = Shop::with_name(db);
+        let mut text = shop.project.spawn(&["status", "--watch"]);
+        let mut json = shop
+            .project
+            .spawn(&["status", "--watch", "--output", "json"]);
+        text.wait_for_line("0001_name  pending", GENEROUS);
+        json.wait_for_line("\"phase\":\"pending\"", GENEROUS);
+        shop.run(&["expand"], 0);
+        text.wait_for_line("0001_name  expanded", GENEROUS);
+        json.wait_for_line("\"phase\":\"expanded\"", GENEROUS);
+        for process in [&text, &json] {
+            process.signal(Signal::INT);
+        }
+        let text = text.wait().expect_code(130);
+        assert!(!text.stdout.contains('\u{1b}'), "{text:?}");
+        for line in json.wait().expect_code(130).stdout.lines() {
+            let value: serde_json::Value = serde_json::from_str(line).expect("an object a line");
+            assert!(value["migrations"].is_array(), "{line}");
+        }
+    }
+);
+
+#[test]
+fn a_watched_status_takes_the_place_of_the_one_before_on_a_terminal() {
+    let shop = Shop::with_name(crate::support::backend::Db::on("sqlite"));
+    let mut watched = shop.project.spawn_in_terminal(100, &["status", "--watch"]);
+    watched.wait_for_line("migrate expand", GENEROUS);
+    shop.run(&["expand"], 0);
+    watched.wait_for_line("migrate backfill", GENEROUS);
+    watched.signal(Signal::INT);
+    let shown = watched.wait().expect_code(130).stdout;
+    assert!(shown.matches("\u{1b}[H\u{1b}[2J").count() >= 2, "{shown:?}");
+}
 
 scenario!(
     fn json_is_one_document_on_standard_output_whatever_happens(db: Db) {

@@ -111,9 +111,9 @@ fn decoded(text: &str) -> Result<Key, LedgerError> {
         .map_err(|error| LedgerError::Damaged(format!("`{text}` is not a key: {error}")))
 }
 
-const RANGES: &str = "SELECT position, begins, key_from, key_upto, seen, changed, batches, size, number \
+pub(super) const RANGES: &str = "SELECT position, begins, key_from, key_upto, seen, changed, batches, size, number \
      FROM {backfill_ranges} ORDER BY number, position";
-const BACKFILLS: &str = "SELECT number, run, paused, pace, total, rate, held_by, started_at, beat_at, sha256 \
+pub(super) const BACKFILLS: &str = "SELECT number, run, paused, pace, total, rate, held_by, started_at, beat_at, sha256 \
      FROM {backfills} ORDER BY number";
 
 impl Ledger<'_> {
@@ -337,7 +337,10 @@ fn read_control(row: &Row, at: usize) -> Result<Control, LedgerError> {
     })
 }
 
-fn read_backfills(backfills: &[Row], ranges: &[Row]) -> Result<Vec<BackfillRecord>, LedgerError> {
+pub(super) fn read_backfills(
+    backfills: &[Row],
+    ranges: &[Row],
+) -> Result<Vec<BackfillRecord>, LedgerError> {
     let count = |row: &Row, at: usize| -> Result<u64, LedgerError> {
         Ok(u64::try_from(row.int(at)?).unwrap_or_default())
     };

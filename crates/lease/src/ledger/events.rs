@@ -352,10 +352,18 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error.
     pub async fn events(&mut self) -> Result<Vec<Event>, LedgerError> {
+        self.events_after(i64::MIN).await
+    }
+
+    /// The log after an event, oldest first.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn events_after(&mut self, seq: i64) -> Result<Vec<Event>, LedgerError> {
         let rows = self
             .query(
-                "SELECT seq, at, actor, kind, migration, detail, previous, hash FROM {events} ORDER BY seq",
-                &[],
+                "SELECT seq, at, actor, kind, migration, detail, previous, hash FROM {events} WHERE seq > ? ORDER BY seq",
+                &[seq.into()],
             )
             .await?;
         rows.iter()

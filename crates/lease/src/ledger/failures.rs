@@ -5,7 +5,7 @@
 
 use super::events::EventKind;
 use super::{Ledger, LedgerError};
-use crate::database::{Connection, ErrorKind};
+use crate::database::{Connection, ErrorKind, Row};
 use crate::model::{MigrationId, Step};
 
 /// The last failure of a migration.
@@ -23,6 +23,9 @@ pub struct FailureRecord {
 
 /// How much of a message is kept.
 const MOST: usize = 2000;
+
+pub(super) const FAILURES: &str =
+    "SELECT number, id, step, message, actor, at FROM {failures} ORDER BY number";
 
 impl Ledger<'_> {
     /// Records that a step failed. In the log it stands once, however often it fails like this.
@@ -73,8 +76,7 @@ impl Ledger<'_> {
         let Some(mut ledger) = Ledger::read(connection).await? else {
             return Ok(Vec::new());
         };
-        let sql = "SELECT number, id, step, message, actor, at FROM {failures} ORDER BY number";
-        let read = ledger.query(sql, &[]).await;
+        let read = ledger.query(FAILURES, &[]).await;
         ledger.rollback().await?;
         let rows = match read {
             Ok(rows) => rows,
@@ -86,16 +88,20 @@ impl Ledger<'_> {
             }
             Err(error) => return Err(error),
         };
-        let records = rows.iter().map(|row| {
-            Ok(FailureRecord {
-                number: u64::try_from(row.int(0)?).unwrap_or_default(),
-                id: row.text(1)?.to_owned(),
-                step: row.text(2)?.to_owned(),
-                message: row.text(3)?.to_owned(),
-                actor: row.text(4)?.to_owned(),
-                at: row.int(5)?,
-            })
-        });
-        records.collect()
+        read_failures(&rows)
     }
+}
+
+pub(super) fn read_failures(rows: &[Row]) -> Result<Vec<FailureRecord>, LedgerError> {
+    let records = rows.iter().map(|row| {
+        Ok(FailureRecord {
+            number: u64::try_from(row.int(0)?).unwrap_or_default(),
+            id: row.text(1)?.to_owned(),
+            step: row.text(2)?.to_owned(),
+            message: row.text(3)?.to_owned(),
+            actor: row.text(4)?.to_owned(),
+            at: row.int(5)?,
+        })
+    });
+    records.collect()
 }

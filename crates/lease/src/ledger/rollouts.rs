@@ -119,40 +119,39 @@ impl RolloutRecord {
     }
 }
 
+pub(super) const LAST_ROLLOUT: &str = "SELECT id, goal, state, began_by, began_at, ended_at, stopped FROM {rollouts} \
+     ORDER BY id DESC LIMIT 1";
+pub(super) const LAST_STEPS: &str = "SELECT action, state, reached, started_at, done_at FROM {rollout_steps} \
+     WHERE rollout = (SELECT max(id) FROM {rollouts}) ORDER BY position";
+
+/// The rollout that began last, of what [`LAST_ROLLOUT`] and [`LAST_STEPS`] have returned.
+pub(super) fn read_rollout(
+    rows: &[Row],
+    steps: &[Row],
+) -> Result<Option<RolloutRecord>, LedgerError> {
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    Ok(Some(RolloutRecord {
+        id: row.int(0)?,
+        goal: row.text(1)?.to_owned(),
+        state: named(row.text(2)?, RolloutState::ALL, RolloutState::name)?,
+        began_by: row.text(3)?.to_owned(),
+        began_at: row.int(4)?,
+        ended_at: moment(row, 5)?,
+        stopped: row.text(6)?.to_owned(),
+        steps: steps.iter().map(read_step).collect::<Result<_, _>>()?,
+    }))
+}
+
 impl Ledger<'_> {
     /// The rollout that began last.
     ///
     /// # Errors
     /// A database error, or contents that this program did not write.
     pub async fn last_rollout(&mut self) -> Result<Option<RolloutRecord>, LedgerError> {
-        let rows = self
-            .query(
-                "SELECT id, goal, state, began_by, began_at, ended_at, stopped FROM {rollouts} \
-                 ORDER BY id DESC LIMIT 1",
-                &[],
-            )
-            .await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        let id = row.int(0)?;
-        let steps = self
-            .query(
-                "SELECT action, state, reached, started_at, done_at FROM {rollout_steps} \
-                 WHERE rollout = ? ORDER BY position",
-                &[id.into()],
-            )
-            .await?;
-        Ok(Some(RolloutRecord {
-            id,
-            goal: row.text(1)?.to_owned(),
-            state: named(row.text(2)?, RolloutState::ALL, RolloutState::name)?,
-            began_by: row.text(3)?.to_owned(),
-            began_at: row.int(4)?,
-            ended_at: moment(row, 5)?,
-            stopped: row.text(6)?.to_owned(),
-            steps: steps.iter().map(read_step).collect::<Result<_, _>>()?,
-        }))
+        let [rollout, steps] = self.query_all([LAST_ROLLOUT, LAST_STEPS]).await?;
+        read_rollout(&rollout, &steps)
     }
 
     /// Begins a rollout with these steps, unless another one is open.

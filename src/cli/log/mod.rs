@@ -1,13 +1,47 @@
 //! `migrate log`: what was done, by whom and when.
 
+mod follow;
+mod show;
+mod wanted;
+
+use clap::Args;
 use serde_json::json;
 
-use super::args::{Global, LogArgs};
+use super::args::Global;
 use super::context::Context;
 use super::failure::Failure;
-use super::json::time;
 use super::out::Out;
-use crate::ledger::{Event, KnownHead, Ledger, Verified};
+use crate::ledger::{KnownHead, Ledger, Verified};
+
+use follow::{Shown, follow};
+use show::{Columns, as_json, as_text};
+use wanted::{Wanted, is_of};
+
+#[derive(Args)]
+pub(super) struct LogArgs {
+    /// Check that no event was changed, removed or put in between since the first one, up to the head,
+    /// and that phases, files and statements are recorded as the events tell. Whoever may write to the
+    /// ledger could write all of it anew: only a head that is kept elsewhere shows that
+    #[arg(long, conflicts_with_all = ["follow", "migration", "since", "actor", "last"])]
+    pub verify: bool,
+    /// Print the head of the log, to be kept elsewhere; with --verify and a head that was kept, check
+    /// that the log still leads over it
+    #[arg(
+        long,
+        value_name = "SEQ:HASH",
+        num_args = 0..=1,
+        conflicts_with_all = ["follow", "migration", "since", "actor", "last"]
+    )]
+    pub head: Option<Option<KnownHead>>,
+    /// Only the last N events
+    #[arg(short = 'n', long, value_name = "N")]
+    pub last: Option<usize>,
+    #[command(flatten)]
+    pub wanted: Wanted,
+    /// Go on with what is recorded from now on, until Ctrl-C. With --output json one event a line
+    #[arg(short, long)]
+    pub follow: bool,
+}
 
 pub(super) async fn run(args: &LogArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global, out)?;
@@ -24,20 +58,40 @@ pub(super) async fn run(args: &LogArgs, global: &Global, out: &Out) -> Result<u8
         }
         connection.close().await;
     }
-    context.tells_something(has_ledger)?;
+    // One that waits for the first event waits for the ledger as well.
+    if !args.follow {
+        context.tells_something(has_ledger)?;
+    }
+    if let Some(wanted) = &args.wanted.migration
+        && !events.iter().any(|event| is_of(event, wanted))
+    {
+        // Of one that is only in the files nothing has been recorded.
+        context.find(wanted).await?;
+    }
+    let seq = events.last().map_or(0, |event| event.seq);
+    events.retain(|event| args.wanted.covers(event));
     let skip = args
         .last
         .map_or(0, |last| events.len().saturating_sub(last));
-    let shown = events.into_iter().skip(skip);
-    if out.is_json() {
-        let events: Vec<_> = shown.map(|event| as_json(&event)).collect();
-        out.json(&json!({ "events": events }));
-    } else {
-        let lines: Vec<String> = shown.map(|event| as_text(&event)).collect();
-        if lines.is_empty() {
-            out.line("nothing has been recorded yet");
+    events.drain(..skip);
+    let columns = Columns::default().widened(&events);
+    match (out.is_json(), args.follow) {
+        (true, true) => events.iter().for_each(|event| out.json(&as_json(event))),
+        (true, false) => {
+            let events: Vec<_> = events.iter().map(as_json).collect();
+            out.json(&json!({ "events": events }));
         }
-        lines.iter().for_each(|line| out.line(line));
+        (false, _) => out.lines(events.iter().map(|event| as_text(event, columns))),
+    }
+    if args.follow {
+        out.tell_flaws();
+        return follow(args, &context, Shown { seq, columns }, out).await;
+    }
+    if events.is_empty() && !out.is_json() {
+        out.line(match seq {
+            0 => "nothing has been recorded yet",
+            _ => "nothing that was asked for has been recorded",
+        });
     }
     Ok(0)
 }
@@ -121,47 +175,4 @@ fn show_verified(verified: &Verified, known: Option<&KnownHead>, out: &Out) -> u
         }
     }
     code
-}
-
-fn detail(event: &Event) -> serde_json::Value {
-    serde_json::from_str(&event.detail).unwrap_or_else(|_| event.detail.clone().into())
-}
-
-fn as_json(event: &Event) -> serde_json::Value {
-    json!({
-        "seq": event.seq,
-        "at": time(event.at),
-        "actor": event.actor,
-        "kind": event.kind,
-        "migration": event.migration,
-        "detail": detail(event),
-        "hash": event.hash,
-    })
-}
-
-fn as_text(event: &Event) -> String {
-    let detail = detail(event);
-    let words: Vec<String> = detail
-        .as_object()
-        .into_iter()
-        .flatten()
-        // Seals are for `--verify`.
-        .filter(|(name, _)| !["sha256", "steps", "kinds", "declared"].contains(&name.as_str()))
-        .map(|(name, value)| match value {
-            serde_json::Value::String(text) => format!("{name}: {text}"),
-            other => format!("{name}: {other}"),
-        })
-        .collect();
-    format!(
-        "{:>4}  {}  {}  {}{}  {}",
-        event.seq,
-        time(event.at),
-        event.actor,
-        event.kind,
-        event
-            .migration
-            .as_ref()
-            .map_or_else(String::new, |id| format!("  {id}")),
-        words.join(", ")
-    )
 }
