@@ -156,3 +156,133 @@ fn note((service, instance): (&str, &str), said: &[Said], listings: &[Listing<'_
         says.join(" and ")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Instance;
+    use InstanceState::{Contradictory, Draining, Lost, Serving, Starting, Superseded};
+
+    fn label(text: &str) -> Label {
+        Label {
+            text: text.to_owned(),
+            version: text.parse().ok(),
+        }
+    }
+
+    fn row(service: &str, name: &str, version: &str, state: InstanceState) -> Placed {
+        Placed {
+            instance: Instance {
+                service: service.to_owned(),
+                instance: name.to_owned(),
+                label: version.to_owned(),
+                state,
+                image: None,
+                age_ms: 0,
+            },
+            label: label(version),
+        }
+    }
+
+    /// The states of the rows of two sources, and the leases that are contradicted, for a lease of `a` at a version.
+    fn compared(
+        one: Placed,
+        other: Placed,
+        lease: Option<(&str, InstanceState)>,
+    ) -> (InstanceState, InstanceState, usize) {
+        let (mut one, mut other) = ([one], [other]);
+        let leases: Vec<NamedLease> = lease
+            .iter()
+            .map(|(version, state)| NamedLease {
+                service: "web".into(),
+                label: (*version).to_owned(),
+                instance: "a".into(),
+                state: *state,
+            })
+            .collect();
+        let groups: Vec<LiveGroup> = leases
+            .iter()
+            .map(|lease| LiveGroup {
+                service: "web".into(),
+                label: label(&lease.label),
+                state: lease.state,
+                source: LEASES.into(),
+                instances: 1,
+                examples: Vec::new(),
+                seen_at: 0,
+            })
+            .collect();
+        let mut listings = [
+            Listing {
+                source: "one",
+                rows: &mut one,
+            },
+            Listing {
+                source: "other",
+                rows: &mut other,
+            },
+        ];
+        let across = compare(&mut listings, &leases, &groups);
+        (
+            one[0].instance.state,
+            other[0].instance.state,
+            across.torn.len(),
+        )
+    }
+
+    #[test]
+    fn a_name_at_two_versions_is_torn_wherever_it_stands() {
+        let web = |version: &str, state| row("web", "a", version, state);
+        let torn = (Contradictory, Contradictory, 0);
+        for (one, other, lease, wanted) in [
+            (web("1.2.0", Serving), web("1.3.0", Serving), None, torn),
+            (web("1.2.0", Serving), web("1.3.0", Starting), None, torn),
+            (
+                web("1.2.0", Serving),
+                web("v1.2", Serving),
+                None,
+                (Serving, Serving, 0),
+            ),
+            // What goes was there before.
+            (
+                web("1.2.0", Serving),
+                web("1.3.0", Draining),
+                None,
+                (Serving, Draining, 0),
+            ),
+            // Names are of a service.
+            (
+                web("1.2.0", Serving),
+                row("job", "a", "1.3.0", Serving),
+                None,
+                (Serving, Serving, 0),
+            ),
+            (
+                web("1.2.0", Serving),
+                row("web", "b", "1.3.0", Serving),
+                None,
+                (Serving, Serving, 0),
+            ),
+            // What cannot be placed is unknown by itself.
+            (
+                web("1.2.0", Serving),
+                web("main", Serving),
+                None,
+                (Serving, Serving, 0),
+            ),
+        ] {
+            assert_eq!(compared(one, other, lease), wanted);
+        }
+        let agree = || (web("1.2.0", Serving), web("1.2.0", Serving));
+        for (lease, wanted) in [
+            (("1.3.0", Serving), (Contradictory, Contradictory, 1)),
+            (("1.3.0", Starting), (Contradictory, Contradictory, 1)),
+            (("1.2.0", Serving), (Serving, Serving, 0)),
+            (("1.3.0", Lost), (Serving, Serving, 0)),
+            (("1.3.0", Superseded), (Serving, Serving, 0)),
+        ] {
+            let (one, other) = agree();
+            assert_eq!(compared(one, other, Some(lease)), wanted, "{lease:?}");
+        }
+    }
+}

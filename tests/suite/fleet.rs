@@ -304,7 +304,7 @@ scenario!(
             let line = format!(
                 "{{\"service\":\"web\",\"instance\":\"{source}-1\",\"version\":\"{version}\"}}\n"
             );
-            shop.project.file(&format!("{source}.jsonl"), &line);
+            shop.project.file(format!("{source}.jsonl"), &line);
         }
         // What one cannot say is a failure of its own, in the order in which they are named.
         let fleet = shop.json(&["fleet"], 12);
