@@ -12,7 +12,7 @@ use super::out::{Out, note};
 use super::text::count;
 use crate::database::Target;
 use crate::model::Sequence;
-use crate::project::Project;
+use crate::project::{Project, RULES, Rule, rule};
 
 #[derive(Args)]
 pub(super) struct CheckArgs {
@@ -20,6 +20,12 @@ pub(super) struct CheckArgs {
     /// applied files that were edited
     #[arg(long)]
     pub applied: bool,
+    /// List the rules of scripts instead
+    #[arg(long, conflicts_with_all = ["applied", "explain"])]
+    pub rules: bool,
+    /// Say of one rule what it finds, why, and what to write instead
+    #[arg(long, value_name = "RULE", conflicts_with = "applied")]
+    pub explain: Option<String>,
 }
 
 /// What comparing with a database found.
@@ -54,7 +60,66 @@ async fn beside(global: &Global, out: &Out) -> Result<Beside, Failure> {
     Ok(beside)
 }
 
+fn as_json(rule: &Rule) -> serde_json::Value {
+    let scripts: Vec<&str> = rule.steps.iter().map(|step| step.name()).collect();
+    let databases: Vec<&str> = rule.dialects.iter().map(|dialect| dialect.name()).collect();
+    json!({
+        "rule": rule.code,
+        "severity": rule.severity,
+        "finds": rule.finds,
+        "why": rule.why,
+        "instead": rule.instead,
+        "scripts": scripts,
+        "databases": databases,
+    })
+}
+
+fn list(out: &Out) -> u8 {
+    if out.is_json() {
+        let rules: Vec<_> = RULES.iter().map(as_json).collect();
+        out.json(&json!({ "rules": rules }));
+        return 0;
+    }
+    for rule in RULES {
+        out.line(format!(
+            "{:<21} {:<8} {}",
+            rule.code,
+            rule.severity_name(),
+            rule.finds
+        ));
+    }
+    0
+}
+
+fn explain(code: &str, out: &Out) -> Result<u8, Failure> {
+    let Some(rule) = rule(code) else {
+        return Err(Failure::new(format!("there is no rule `{code}`"))
+            .help("`migrate check --rules` lists them")
+            .usage());
+    };
+    if out.is_json() {
+        out.json(&as_json(rule));
+        return Ok(0);
+    }
+    out.line(format!("{} ({})", rule.code, rule.severity_name()));
+    out.line(format!("finds    {}", rule.finds));
+    out.line(format!(
+        "in       {}, for {}",
+        rule.scripts(),
+        rule.databases()
+    ));
+    out.line(format!("why      {}", rule.why));
+    out.line(format!("instead  {}", rule.instead));
+    Ok(0)
+}
+
 pub(super) async fn run(args: &CheckArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    if args.rules {
+        return Ok(list(out));
+    }
+    if let Some(code) = &args.explain {
+        return explain(code, out);
+    }
     let given = global.database_url()?;
     let url = given.as_ref().map(|given| given.url.as_str());
     let project = Project::load(Path::new("."), url)?;

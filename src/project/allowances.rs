@@ -10,7 +10,7 @@ use crate::sql::{Script, Statement};
 
 use super::finding::Finding;
 use super::manifest::Allowance;
-use super::problem::listed;
+use super::problem::{Severity, listed};
 use super::source::Source;
 
 impl Allowance {
@@ -71,7 +71,10 @@ pub(super) fn apply(
         {
             return None;
         }
+        let is_warning =
+            super::rules::rule(finding.code).is_some_and(|rule| rule.severity == Severity::Warning);
         let condition = match step {
+            _ if is_warning => "if the table is small enough",
             Step::Expand => "if no live version can notice it",
             Step::Backfill | Step::Contract | Step::Revert => "if nothing is lost by it",
         };

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::sql::{Dialect, ScriptError};
 
 use super::config::{DatabaseConfig, DialectsFrom};
+use super::problem::Severity;
 use super::source::Source;
 
 /// What was found in a text as one database reads it.
@@ -103,7 +104,15 @@ pub(super) fn report(
                 others.join(", "),
             );
         }
-        source.error(finding.code, finding.span, finding.message, finding.help);
+        let severity = super::rules::rule(finding.code).map(|rule| rule.severity);
+        match severity.unwrap_or(Severity::Error) {
+            Severity::Error => {
+                source.error(finding.code, finding.span, finding.message, finding.help);
+            }
+            Severity::Warning => {
+                source.warning(finding.code, finding.span, finding.message, finding.help);
+            }
+        }
     }
 }
 

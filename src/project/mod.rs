@@ -55,7 +55,7 @@ pub use migration::{Files, Migration, Seen};
 pub use password::PasswordConfig;
 pub use problem::{Location, Problem, Problems, Severity};
 pub use rollout::RolloutConfig;
-pub use rules::{Excess, beyond_expand};
+pub use rules::{Excess, RULES, Rule, beyond_expand, rule};
 pub use scripts::{BackfillFile, ScriptFile};
 pub use source::FileRef;
 

@@ -143,6 +143,11 @@ impl Serialize for Problem {
             column: usize,
             #[serde(skip_serializing_if = "Option::is_none")]
             end_column: Option<usize>,
+            /// The rule of `migrate check --rules` that found it.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            rule: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            end_line: Option<usize>,
             severity: Severity,
             code: &'a str,
             message: &'a str,
@@ -157,6 +162,12 @@ impl Serialize for Problem {
                 .end()
                 .filter(|end| end.line == start.line)
                 .map(|end| end.column),
+            rule: super::rules::rule(self.code).map(|rule| rule.code),
+            // Its column is told only where it ends in the line in which it begins.
+            end_line: self
+                .end()
+                .map(|end| end.line)
+                .filter(|end| *end != start.line),
             severity: self.severity,
             code: self.code,
             message: &self.message,

@@ -40,6 +40,7 @@ mod protocol;
 mod races;
 mod rolling;
 mod rollout;
+mod rules;
 mod sessions;
 mod speed;
 mod transactions;

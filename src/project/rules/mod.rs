@@ -1,10 +1,13 @@
-//! What is wrong with the scripts of a migration taken together: one rule a file, and a row here.
+//! What is wrong with the scripts of a migration taken together: what each rule says is a row of `listed`, and what finds it
+//! a file with a row here.
 
 mod backfill;
 mod bystanders;
 mod formats;
 mod ledger;
 mod left_behind;
+mod listed;
+mod locks;
 mod loses;
 mod no_transaction;
 mod postgres;
@@ -16,6 +19,7 @@ mod takes;
 mod triggers;
 mod widened;
 
+pub use listed::{RULES, Rule, rule};
 pub(super) use widened::is_widening;
 
 use crate::model::Step;
@@ -70,13 +74,14 @@ impl<'a> Scripts<'a> {
 }
 
 /// Looks at the scripts, and says in which one it found what.
-type Rule = fn(&Scripts<'_>) -> Vec<(Step, Finding)>;
+type Check = fn(&Scripts<'_>) -> Vec<(Step, Finding)>;
 
-const RULES: &[Rule] = &[
+const CHECKS: &[Check] = &[
     backfill::check,
     bystanders::check,
     ledger::check,
     left_behind::check,
+    locks::check,
     loses::check,
     no_transaction::check,
     takes::check,
@@ -130,5 +135,5 @@ pub fn beyond_expand(files: &Files, expand: &Script) -> Vec<Excess> {
 }
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
-    RULES.iter().flat_map(|rule| rule(scripts)).collect()
+    CHECKS.iter().flat_map(|check| check(scripts)).collect()
 }

@@ -15,7 +15,7 @@ fn after(dialect: &str, first: &str, second: &str) -> Vec<String> {
         ("0002_second/migration.toml", ADDITIVE),
         ("0002_second/expand.sql", second),
     ]);
-    lines(&dir, None)
+    without_locks(lines(&dir, None))
 }
 
 /// What type a column has is known where a migration has made it.

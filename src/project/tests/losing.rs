@@ -7,7 +7,7 @@ const SERVICES: &str = "[services.web]\n[services.worker]\n";
 fn of(dialect: &str, files: &[(&str, &str)]) -> Vec<String> {
     let config = format!("[database]\ndialects = [\"{dialect}\"]\n{SERVICES}");
     let files = [&[("migrate.toml", config.as_str())], files].concat();
-    lines(&changed(&files), None)
+    without_locks(lines(&changed(&files), None))
 }
 
 fn codes(lines: &[String]) -> Vec<&str> {

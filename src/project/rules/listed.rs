@@ -1,0 +1,332 @@
+//! The rules of scripts: what each finds, why that hurts, and what to write instead. One row each; `docs/rules.md` and
+//! `migrate check --explain` are made of them.
+
+use crate::model::Step;
+use crate::sql::Dialect;
+
+use super::super::problem::Severity;
+
+/// One rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The `code` of what it finds.
+    pub code: &'static str,
+    pub severity: Severity,
+    /// What it finds, in one line.
+    pub finds: &'static str,
+    /// Why that hurts.
+    pub why: &'static str,
+    /// What to write instead.
+    pub instead: &'static str,
+    pub dialects: &'static [Dialect],
+    pub steps: &'static [Step],
+}
+
+const EXPAND: &[Step] = &[Step::Expand];
+const AFTERWARDS: &[Step] = &[Step::Contract, Step::Revert];
+const SCRIPTS: &[Step] = &[Step::Expand, Step::Contract, Step::Revert];
+const EVERY: &[Step] = &Step::ALL;
+const ALL: &[Dialect] = Dialect::ALL;
+const POSTGRES: &[Dialect] = &[Dialect::Postgres];
+
+const fn error(code: &'static str, steps: &'static [Step]) -> Rule {
+    Rule {
+        code,
+        severity: Severity::Error,
+        finds: "",
+        why: "",
+        instead: "",
+        dialects: ALL,
+        steps,
+    }
+}
+
+/// All of them, by their codes.
+pub const RULES: &[Rule] = &[
+    Rule {
+        finds: "the statement does not name the table whose keys the batches go along",
+        why: "Its rows would be bounded by the keys of another table: some are never filled, and some more than once.",
+        instead: "Name the table that is updated as `table` under `[backfill]`.",
+        ..error("another-table", &[Step::Backfill])
+    },
+    Rule {
+        finds: "a statement that live versions may not survive",
+        why: "While the rollout goes on, versions that know nothing of the migration run against what expand.sql leaves: what it drops, renames, narrows or fills, and what triggers do to their rows, they meet at once.",
+        instead: "Move it to contract.sql, which waits until nobody uses the old format.",
+        ..error("destructive-expand", EXPAND)
+    },
+    Rule {
+        finds: "a backfill that writes other columns than those that expand.sql adds",
+        why: "Live versions use what is in them, and nothing brings the values back.",
+        instead: "Fill the new columns alone. A change of others is a migration of its own.",
+        ..error("fills-too-much", &[Step::Backfill])
+    },
+    Rule {
+        finds: "a temporary table that bears the name of one that another script uses",
+        why: "What comes after it in the script goes to the temporary table, and the real one stays as it was.",
+        instead: "Give it a name that no table has.",
+        dialects: POSTGRES,
+        ..error("hidden-table", SCRIPTS)
+    },
+    Rule {
+        finds: "a comparison with `:after` or `:upto` that has not the columns of the key",
+        why: "The range would not be one, and rows would be passed over.",
+        instead: "Write `(a, b) > :after AND (a, b) <= :upto` with the columns of `key` in their order.",
+        ..error("key-width", &[Step::Backfill])
+    },
+    Rule {
+        finds: "a statement that names Phasegate's own tables",
+        why: "What they record is what every answer rests on.",
+        instead: "Remove it: `migrate status --output json` and `migrate log` tell what is recorded.",
+        ..error("ledger", EVERY)
+    },
+    Rule {
+        finds: "code of expand.sql that still names what contract.sql or revert.sql takes away",
+        why: "Most databases look at the text of a trigger or a function only when it runs: every write would fail afterwards.",
+        instead: "Drop or replace it first: first the trigger, then the column.",
+        ..error("left-behind", AFTERWARDS)
+    },
+    Rule {
+        finds: "a statement that waits for, and then keeps out, whoever reads or writes the table",
+        why: "Under ACCESS EXCLUSIVE nobody reads; and while it waits for its lock, everybody who comes after waits behind it.",
+        instead: "Use the form that is `CONCURRENTLY`, in a script of its own whose first line is `-- migrate: no-transaction`.",
+        severity: Severity::Warning,
+        dialects: POSTGRES,
+        ..error("locks-out", SCRIPTS)
+    },
+    Rule {
+        finds: "an index of a table in use that is built without CONCURRENTLY",
+        why: "Until it is built nobody writes to the table.",
+        instead: "Write `CREATE INDEX CONCURRENTLY`, in a script whose first line is `-- migrate: no-transaction`.",
+        severity: Severity::Warning,
+        dialects: POSTGRES,
+        ..error("locks-writes", SCRIPTS)
+    },
+    Rule {
+        finds: "rows or values that go, outside of what a contract is for",
+        why: "Versions that live use them, and nothing brings them back.",
+        instead: "Leave rows to a version of the application that no longer needs them; fill the new format in backfill.sql; copy a table as a whole where another takes its place.",
+        ..error("loses-rows", SCRIPTS)
+    },
+    Rule {
+        finds: "a statement that its database refuses inside a transaction",
+        why: "The script would fail as a whole.",
+        instead: "Make `-- migrate: no-transaction` the first line of the file.",
+        ..error("needs-no-transaction", SCRIPTS)
+    },
+    Rule {
+        finds: "a new value of an enum that the script that adds it uses as well",
+        why: "PostgreSQL refuses that in one transaction.",
+        instead: "Use it in a later migration, or in backfill.sql.",
+        dialects: POSTGRES,
+        ..error("new-enum-value", SCRIPTS)
+    },
+    Rule {
+        finds: "a change that writes every row of the table anew",
+        why: "The table is locked against reading and writing until the last row is written, and needs its space once more.",
+        instead: "Add a nullable column without a volatile default, and fill it in backfill.sql; or a column of the new type beside the old one.",
+        severity: Severity::Warning,
+        dialects: POSTGRES,
+        ..error("rewrites-table", SCRIPTS)
+    },
+    Rule {
+        finds: "a constraint that is checked for every row under its lock",
+        why: "The table is read from end to end, and nobody writes meanwhile; for NOT NULL nobody reads either.",
+        instead: "Add the constraint `NOT VALID`, and `VALIDATE CONSTRAINT` it in another transaction; for NOT NULL, validate `CHECK (a IS NOT NULL)` first.",
+        severity: Severity::Warning,
+        dialects: POSTGRES,
+        ..error("scans-under-lock", SCRIPTS)
+    },
+    Rule {
+        finds: "a setting that would outlive the script",
+        why: "The connection goes back to a pool, and something else uses it next.",
+        instead: "Remove it, or write `SET LOCAL`, which ends with the transaction.",
+        ..error("session-setting", SCRIPTS)
+    },
+    Rule {
+        finds: "a `SET LOCAL` in a script whose statements run one by one",
+        why: "Each runs in a transaction of its own, and with it the setting ends.",
+        instead: "Name in each statement what the setting was for.",
+        dialects: POSTGRES,
+        ..error("set-without-effect", SCRIPTS)
+    },
+    Rule {
+        finds: "a statement that loses what nobody named",
+        why: "REPLACE, IGNORE, CASCADE, a disabled trigger or a USING that cuts take away more than they say, and no error tells of it.",
+        instead: "Write what is meant, row by row or name by name.",
+        ..error("silent-loss", SCRIPTS)
+    },
+    Rule {
+        finds: "a contract or a revert that takes away what does not belong to its format",
+        why: "What expand.sql added, what another migration needs, or what nothing here carries over is still used.",
+        instead: "Name what belongs to the old format, or leave it to a migration whose expand.sql says so.",
+        ..error("takes-too-much", AFTERWARDS)
+    },
+    Rule {
+        finds: "a BEGIN, a COMMIT, or what else ends or changes the transaction",
+        why: "The transaction keeps the ledger true: what is done and what is recorded commit together.",
+        instead: "Remove it.",
+        ..error("transaction-control", SCRIPTS)
+    },
+    Rule {
+        finds: "a `DROP TABLE` where foreign keys are not put aside",
+        why: "Rows that refer to the table by ON DELETE CASCADE go with it.",
+        instead: "Leave the script to run in one transaction, or empty what refers to the table first.",
+        dialects: &[Dialect::Sqlite],
+        ..error("unguarded-drop", SCRIPTS)
+    },
+    Rule {
+        finds: "a statement of which it cannot be told what it does",
+        why: "A DO block, a procedure, dynamic SQL or a function of an author's own may do anything, and what is not understood is never taken for harmless.",
+        instead: "Write out what it does, or let the function stand in a file of the project.",
+        ..error("unknown-effect", EVERY)
+    },
+    Rule {
+        finds: "a concurrent index without a name",
+        why: "Whether it was built before a crash can be seen by its name alone.",
+        instead: "Name it: `CREATE INDEX CONCURRENTLY users_name ON users (name)`.",
+        dialects: POSTGRES,
+        ..error("unnamed-index", SCRIPTS)
+    },
+];
+
+/// The rule of this code.
+#[must_use]
+pub fn rule(code: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.code == code)
+}
+
+impl Rule {
+    /// The scripts that it reads, as words.
+    #[must_use]
+    pub fn scripts(&self) -> String {
+        let names: Vec<String> = self
+            .steps
+            .iter()
+            .map(|step| format!("{}.sql", step.name()))
+            .collect();
+        names.join(", ")
+    }
+
+    /// The databases that it holds for, as words.
+    #[must_use]
+    pub fn databases(&self) -> String {
+        let titles: Vec<&str> = self
+            .dialects
+            .iter()
+            .map(|dialect| match dialect {
+                Dialect::Mysql => "MySQL and MariaDB",
+                other => other.title(),
+            })
+            .collect();
+        titles.join(", ")
+    }
+
+    #[must_use]
+    pub const fn severity_name(&self) -> &'static str {
+        match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    /// The page of docs/ that lists them.
+    fn page() -> String {
+        let mut page = "# Rules\n\n\
+        What `migrate check` finds in the scripts of a migration. `migrate check --rules` lists the rules, and `migrate check --explain RULE`\n\
+        prints one. An error stops every step that would run the script; a warning is said, and stops nothing. `[[expand.allow]]`, with the\n\
+        beginning of the statement and a reason, excuses one statement ([files](files.md)).\n\n\
+        | rule | | finds |\n| --- | --- | --- |\n"
+        .to_owned();
+        for rule in RULES {
+            let _ = writeln!(
+                page,
+                "| [`{0}`](#{0}) | {1} | {2} |",
+                rule.code,
+                rule.severity_name(),
+                rule.finds
+            );
+        }
+        for rule in RULES {
+            let _ = write!(
+                page,
+                "\n## {}\n\nFinds {}. {}, in {}; {}.\n\n{}\n\n{}\n",
+                rule.code,
+                rule.finds,
+                rule.databases(),
+                rule.scripts(),
+                match rule.severity {
+                    Severity::Error => "an error",
+                    Severity::Warning => "a warning",
+                },
+                rule.why,
+                rule.instead
+            );
+        }
+        page
+    }
+
+    #[test]
+    fn each_rule_is_explained_once_and_in_order() {
+        for pair in RULES.windows(2) {
+            assert!(pair[0].code < pair[1].code, "{}", pair[1].code);
+        }
+        for rule in RULES {
+            for text in [rule.finds, rule.why, rule.instead] {
+                assert!(!text.is_empty(), "{}", rule.code);
+            }
+            assert!(
+                rule.why.ends_with('.') && rule.instead.ends_with('.'),
+                "{}",
+                rule.code
+            );
+        }
+    }
+
+    /// `PHASEGATE_WRITE=1 cargo test --lib the_page_of_the_rules` writes it anew.
+    #[test]
+    fn the_page_of_the_rules_is_what_they_say() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rules.md");
+        if std::env::var_os("PHASEGATE_WRITE").is_some() {
+            std::fs::write(path, page()).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap();
+        assert!(written == page(), "docs/rules.md is not what `page` writes");
+    }
+
+    /// Every code that a script can be told of is one of a rule, or says that it cannot be read at all.
+    #[test]
+    fn every_finding_has_a_rule() {
+        const UNREADABLE: &[&str] = &["sql", "empty-script", "bad-check", "not-a-select"];
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/src/project");
+        let mut files = vec![
+            format!("{root}/scripts.rs"),
+            format!("{root}/finding.rs"),
+            format!("{root}/examined.rs"),
+        ];
+        for entry in std::fs::read_dir(format!("{root}/rules")).unwrap() {
+            files.push(entry.unwrap().path().display().to_string());
+        }
+        let mut seen = 0;
+        for file in files {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let squeezed = text.split_whitespace().collect::<Vec<_>>().join("");
+            for part in squeezed.split("Finding::new(\"").skip(1) {
+                let code = part.split('"').next().unwrap();
+                assert!(
+                    rule(code).is_some() || UNREADABLE.contains(&code),
+                    "{file}: {code}"
+                );
+                seen += 1;
+            }
+        }
+        assert!(seen > 10, "{seen}");
+    }
+}
