@@ -1,5 +1,10 @@
 //! The fence: a phase in which no version behind it is admitted any more, so that what is seen
 //! from then on can only become less.
+//!
+//! It is a record and no lock. A lock would end with the session that holds it, and be lost behind a pooler; the record outlives its
+//! coordinator, and the door reads it in the transaction in which it admits. So a fence may be left up by whoever was killed behind it. Nothing
+//! is wrong then: the next run of the same command finishes the step or takes the fence down, and until then the versions that run go on.
+//! docs/protocol.md tells it from the outside.
 
 use super::change::{Becomes, Move, WayBack, move_to};
 use super::facts::measure;
@@ -163,6 +168,10 @@ impl<'p> RecheckRules<'p> {
 
 /// Asks the gate again inside the transaction: the leases as they are now, the other sources as
 /// they were when last asked.
+///
+/// The decision before it rests on a look that is over. Between that look and the lock on admissions somebody may have been admitted, a
+/// backfill undone, a trigger dropped; so whatever the database itself can tell is read anew here, where nobody can change it any more before
+/// the commit. A source elsewhere cannot be locked, and asking it would hold the locks for as long as it takes: that is what the fence is for.
 pub(super) struct FromInside<'r> {
     pub step: Step,
     pub id: &'r MigrationId,
