@@ -70,7 +70,7 @@ fn all_refused(db: &Db, project: &Project, url: &str, words: &[&str]) {
         refused(&project.migrate(command));
     }
     let lease = block_on(phasegate::Lease::builder(url, "web", "1.0.0").acquire());
-    let error = lease.err().expect("no lease").to_string();
+    let error = lease.expect_err("no lease").to_string();
     assert!(
         words.iter().all(|word| error.contains(word)) || error.contains("ledger"),
         "{error}"

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use phasegate::gate::BlockerKind;
-use phasegate_protocol::{Mutation, Scenario, holds, is_caught, locks_out, scenarios};
+use phasegate_protocol::{Mutation, holds, is_caught, locks_out, scenarios};
 
 use crate::support::took;
 
