@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::details::details;
 use crate::gate::{Action, Blocker, Decision};
+use crate::ledger::Event;
 use crate::model::{Snapshot, SourceReport, SourceStatus};
 
 /// A moment as RFC 3339 with three decimals, from milliseconds since the epoch.
@@ -71,5 +72,24 @@ pub fn source(report: &SourceReport) -> Value {
         "age_ms": report.age_ms,
         "reason": reason,
         "notes": report.notes,
+    })
+}
+
+/// What an event tells beside its kind: an object, or text of a build that wrote it otherwise.
+#[must_use]
+pub fn detail(event: &Event) -> Value {
+    serde_json::from_str(&event.detail).unwrap_or_else(|_| event.detail.clone().into())
+}
+
+#[must_use]
+pub fn event(event: &Event) -> Value {
+    json!({
+        "seq": event.seq,
+        "at": time(event.at),
+        "actor": event.actor,
+        "kind": event.kind,
+        "migration": event.migration,
+        "detail": detail(event),
+        "hash": event.hash,
     })
 }

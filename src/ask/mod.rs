@@ -1,6 +1,39 @@
 //! Answers to questions, without acting: for the command line and for whoever else asks.
+//!
+//! An [`Asker`] is asked many times, over one connection as long as that is good; [`ask`] asks once. Neither knows of
+//! arguments, a terminal or the end of a process: what could not be answered is an [`AskError`], or an answer that says
+//! *unknown*. `docs/protocol.md` tells what an answer rests on.
 
+mod asker;
 mod details;
+mod error;
 pub mod json;
+mod place;
+mod question;
 
+pub use asker::{Asker, NO_FILE, find_among, tells_something};
 pub use details::details;
+pub use error::AskError;
+pub use place::{candidate, placed};
+pub use question::{Answer, Question, Record, Wanted};
+
+use std::time::Duration;
+
+use crate::database::Target;
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+
+/// Answers one question, over a connection of its own.
+///
+/// # Errors
+/// What keeps the question from being understood, or from being answered at all. A database that cannot be reached is no
+/// error: the answer is that nothing is known.
+pub async fn ask(
+    project: &Project,
+    target: &Target,
+    question: &Question,
+    interrupt: Interrupt,
+) -> Result<Answer, AskError> {
+    let mut asker = Asker::new(target.clone(), interrupt, Duration::ZERO);
+    asker.ask(project, question).await
+}

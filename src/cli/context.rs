@@ -8,14 +8,14 @@ use super::failure::Failure;
 use super::out::{Out, note};
 use super::recording::Recording;
 use super::text;
-use crate::coordinator::{self, CoordinatorError, Purpose, Situation, flaws_on_paper};
+use crate::ask::{NO_FILE, find_among, tells_something};
+use crate::coordinator::{self, CoordinatorError, Purpose, Situation};
 use crate::database::{Connection, DatabaseError, Statements, Target};
-use crate::gate::{Action, Flawed};
 use crate::interrupt::Interrupt;
 use crate::lease::with_credentials;
 use crate::ledger::{Beside, KnownHead, Ledger, LedgerError, RolloutRecord};
 use crate::model::MigrationId;
-use crate::project::{Config, Problems, Project, Section, UnknownMigration};
+use crate::project::{Config, Problems, Project};
 
 /// A project, whether or not its files are in order, and the database that is meant.
 pub(super) struct Context {
@@ -25,10 +25,6 @@ pub(super) struct Context {
     pub interrupt: Interrupt,
     said_nothing_yet: Cell<bool>,
 }
-
-/// What to do where there is no database file.
-pub(super) const NO_FILE: &str = "nothing is applied there: where something should be, check the path; `migrate expand` makes \
-     the file of a new project";
 
 impl Context {
     /// What is wrong with the files is told below the answer: the ledger knows what is applied, and the gate what the
@@ -58,10 +54,10 @@ impl Context {
 
     /// The migration that a user calls `wanted`, of which there are files or that the database has.
     pub(super) async fn find(&self, wanted: &str) -> Result<MigrationId, Failure> {
-        let mut known: Vec<MigrationId> = self.project.ids().cloned().collect();
-        if let Some(found) = known.iter().find(|id| id.is_meant_by(wanted)) {
+        if let Some(found) = self.project.ids().find(|id| id.is_meant_by(wanted)) {
             return Ok(found.clone());
         }
+        let mut known: Vec<MigrationId> = Vec::new();
         if let Some(mut connection) = self.connect().await? {
             let read = Ledger::read(connection.as_mut()).await;
             let applied = match read {
@@ -76,21 +72,7 @@ impl Context {
             connection.close().await;
             known.extend(applied?.iter().map(|applied| applied.state.id().clone()));
         }
-        let found = known.iter().find(|id| id.is_meant_by(wanted));
-        if let Some(found) = found {
-            return Ok(found.clone());
-        }
-        let mut unlisted = flaws_on_paper(&self.project).into_iter();
-        let unlisted = unlisted.find(|flaw| flaw.of == Flawed::Listing);
-        Err(match unlisted {
-            Some(flaw) => Failure::new(format!(
-                "whether there is a migration `{wanted}` is not known: {}",
-                flaw.error
-            ))
-            .help(flaw.help)
-            .unknown(),
-            None => UnknownMigration::among(wanted, &known).into(),
-        })
+        Ok(find_among(&self.project, wanted, known)?)
     }
 
     /// Says which migrations the database has and these files do not.
@@ -148,10 +130,7 @@ impl Context {
 
     /// Without a ledger and without a migrate.toml there is nothing to answer from: this is the wrong place.
     pub(super) fn tells_something(&self, has_ledger: bool) -> Result<(), Failure> {
-        if has_ledger || !self.project.config.is_doubtful(Section::Migrations) {
-            return Ok(());
-        }
-        settings_in_order(&self.project)
+        Ok(tells_something(&self.project, has_ledger)?)
     }
 
     /// What is known, and the connection by which it was read, unless there is no database yet.
@@ -320,18 +299,6 @@ pub(super) async fn log_head(
     let head = ledger.log_head().await;
     ledger.rollback().await?;
     head.map(Some)
-}
-
-/// As the command would: stops where a changed file stands in the way of this action.
-pub(super) fn refuse_drift_before(action: &Action, situation: &Situation) -> Result<(), Failure> {
-    let drift = match action {
-        Action::Step { step, migration } => situation.drift_before(*step, migration),
-        Action::Deploy(_) => situation.drift.clone(),
-    };
-    if drift.is_empty() {
-        return Ok(());
-    }
-    Err(CoordinatorError::Drift(drift).into())
 }
 
 /// Stops where a file was changed after its phase was applied.

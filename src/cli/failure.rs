@@ -7,6 +7,7 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 use super::exit::Exit;
 use super::out::Out;
 use super::report::rendered;
+use crate::ask::AskError;
 use crate::coordinator::{CoordinatorError, ScriptFailure};
 use crate::database::DatabaseError;
 use crate::ledger::LedgerError;
@@ -197,6 +198,25 @@ impl From<LedgerError> for Failure {
         match error.help() {
             Some(help) => failure.help(help),
             None => failure,
+        }
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        let message = error.to_string();
+        match error {
+            AskError::Database(error) => error.into(),
+            AskError::Ledger(error) => error.into(),
+            AskError::Coordinator(error) => (*error).into(),
+            AskError::Files(problems) => problems.into(),
+            AskError::UnknownMigration(error) => error.into(),
+            AskError::Unlisted { help, .. } | AskError::Unplaced { help, .. } => {
+                Self::new(message).help(help).unknown()
+            }
+            AskError::UnknownService { named, .. } => Self::new(message)
+                .help(format!("named there: {}", named.join(", ")))
+                .usage(),
         }
     }
 }

@@ -6,6 +6,7 @@ mod support;
 
 mod apart;
 mod architecture;
+mod asked;
 mod attacker;
 mod backfill;
 mod cli;

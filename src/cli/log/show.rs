@@ -1,9 +1,10 @@
 //! Events, as text and as JSON.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use textwrap::core::display_width;
 
-use super::super::json::time;
+use super::super::json::detail;
+pub(super) use super::super::json::event as as_json;
 use super::super::paint::{Line, Tone};
 use crate::ledger::Event;
 
@@ -35,22 +36,6 @@ impl Columns {
             ),
         })
     }
-}
-
-fn detail(event: &Event) -> Value {
-    serde_json::from_str(&event.detail).unwrap_or_else(|_| event.detail.clone().into())
-}
-
-pub(super) fn as_json(event: &Event) -> Value {
-    json!({
-        "seq": event.seq,
-        "at": time(event.at),
-        "actor": event.actor,
-        "kind": event.kind,
-        "migration": event.migration,
-        "detail": detail(event),
-        "hash": event.hash,
-    })
 }
 
 /// `   3  2026-01-05 10:00:00Z  ann@ci-7  0002_split  pending → expanded`.

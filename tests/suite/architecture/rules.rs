@@ -17,7 +17,10 @@ pub const LAYERS: &[(&str, &str)] = &[
         "cli",
         "ask rollout coordinator backfill lease fleet ledger database project source driver row planner gate model sql crash process interrupt text",
     ),
-    ("ask", "gate model"),
+    (
+        "ask",
+        "coordinator ledger database project gate model interrupt",
+    ),
     (
         "rollout",
         "coordinator backfill lease fleet ledger database project source driver row planner gate model sql crash process interrupt text",

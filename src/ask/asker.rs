@@ -1,0 +1,388 @@
+//! Who is asked: a database, over a connection that is kept as long as it is good.
+
+use std::time::{Duration, Instant};
+
+use super::place::candidate;
+use super::{Answer, AskError, Question, Record, Wanted};
+use crate::coordinator::{self, CoordinatorError, Purpose, Situation, flaws_on_paper};
+use crate::database::{Connection, DatabaseError, ErrorKind, Target};
+use crate::gate::{Action, Flawed, Verdict, decide, unreachable};
+use crate::interrupt::Interrupt;
+use crate::ledger::{Event, Ledger, LedgerError, Named};
+use crate::model::{Live, MigrationId, Snapshot, Step, Version};
+use crate::project::{Problems, Project, Section, UnknownMigration};
+
+/// What to do if there is no database file.
+pub const NO_FILE: &str = "nothing is applied there: where something should be, check the path; `migrate expand` makes \
+     the file of a new project";
+
+/// Answers questions about one database.
+///
+/// Invariant: a connection is kept only after a question that was answered whole. One that fails takes its connection along, as
+/// does one that nobody waits for any more, and the next connects anew: what is left of a transaction is never read by
+/// another question.
+pub struct Asker {
+    target: Target,
+    interrupt: Interrupt,
+    keep: Duration,
+    kept: Option<Kept>,
+    connected: u64,
+}
+
+struct Kept {
+    connection: Box<dyn Connection>,
+    since: Instant,
+}
+
+impl Asker {
+    /// Keeps each connection for `keep` after it was made. That a server is the one which others follow is seen when a
+    /// connection is made, so this also bounds how long one is believed that is not any more. That of an embedded
+    /// database is never kept: its file may be another one by the next question.
+    #[must_use]
+    pub const fn new(target: Target, interrupt: Interrupt, keep: Duration) -> Self {
+        Self {
+            target,
+            interrupt,
+            keep,
+            kept: None,
+            connected: 0,
+        }
+    }
+
+    /// How many connections were made.
+    #[must_use]
+    pub const fn connected(&self) -> u64 {
+        self.connected
+    }
+
+    /// Answers a question by these files.
+    ///
+    /// # Errors
+    /// As of [`super::ask`].
+    pub async fn ask(
+        &mut self,
+        project: &Project,
+        question: &Question,
+    ) -> Result<Answer, AskError> {
+        if question.records() == Record::Look && !project.flaws.settings.is_empty() {
+            // By settings that cannot be read nobody tells who has gone.
+            return Err(Problems(project.flaws.settings.clone()).into());
+        }
+        match question {
+            Question::Deploy { versions, record } => {
+                let live = versions.iter();
+                let live: Result<Vec<Live>, AskError> = live
+                    .map(|wanted| candidate(wanted, &project.config))
+                    .collect();
+                self.gate(project, Action::Deploy(live?), (versions, *record))
+                    .await
+            }
+            Question::Step {
+                step,
+                migration,
+                record,
+            } => {
+                let action = Action::Step {
+                    step: *step,
+                    migration: self.find(project, migration).await?,
+                };
+                self.gate(project, action, (&[], *record)).await
+            }
+            Question::Log { after } => self.log(project, *after).await,
+        }
+    }
+
+    /// The migration that is called `wanted`, of which there are files or that the database has.
+    async fn find(&mut self, project: &Project, wanted: &str) -> Result<MigrationId, AskError> {
+        if let Some(found) = project.ids().find(|id| id.is_meant_by(wanted)) {
+            return Ok(found.clone());
+        }
+        let applied = match self.take(project).await {
+            Ok(mut kept) => {
+                let applied = applied(kept.connection.as_mut()).await?;
+                self.give_back(kept).await;
+                applied
+            }
+            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        find_among(project, wanted, applied)
+    }
+
+    async fn gate(
+        &mut self,
+        project: &Project,
+        action: Action,
+        (wanted, record): (&[Wanted], Record),
+    ) -> Result<Answer, AskError> {
+        let situation = match self.situation(project, &action, (wanted, record)).await {
+            Ok(situation) => situation,
+            // A gate that cannot see must not say yes, and need not say that anything is broken.
+            Err(Unanswered::Unreachable { error, next }) => {
+                let snapshot = Snapshot {
+                    taken_at: jiff::Timestamp::now().as_millisecond(),
+                    ..Snapshot::default()
+                };
+                return Ok(Answer::Gate {
+                    decision: unreachable(action, &error, next),
+                    snapshot: Box::new(snapshot),
+                });
+            }
+            Err(Unanswered::Failed(error)) => return Err(error),
+        };
+        tells_something(project, situation.has_ledger)?;
+        // As the command would: a changed file stands in the way.
+        let drift = match &action {
+            Action::Step { step, migration } => situation.drift_before(*step, migration),
+            Action::Deploy(_) => situation.drift.clone(),
+        };
+        if !drift.is_empty() {
+            return Err(CoordinatorError::Drift(drift).into());
+        }
+        Ok(Answer::Gate {
+            decision: decide(action, &situation.evidence),
+            snapshot: Box::new(situation.evidence.snapshot),
+        })
+    }
+
+    async fn situation(
+        &mut self,
+        project: &Project,
+        action: &Action,
+        (wanted, record): (&[Wanted], Record),
+    ) -> Result<Situation, Unanswered> {
+        let taken = match record {
+            Record::Nothing => self.take(project).await,
+            // It may be of other rights, and writes: nothing is kept of it.
+            Record::Look => self.recorder(project).await,
+        };
+        match taken {
+            // Whatever else is asked about is expected to be there: a mistyped path must not say yes.
+            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => match action {
+                Action::Step {
+                    step: Step::Expand, ..
+                } if self.is_to_be_made() => {
+                    Ok(coordinator::nothing_yet(project, self.target.dialect()))
+                }
+                _ => Err(Unanswered::Unreachable {
+                    error: error.to_string(),
+                    next: Some(NO_FILE),
+                }),
+            },
+            Err(error) => Err(error.into()),
+            Ok(mut kept) => {
+                let connection = kept.connection.as_mut();
+                let situation = survey(project, action, (wanted, record), connection).await?;
+                match record {
+                    Record::Nothing => self.give_back(kept).await,
+                    Record::Look => kept.connection.close().await,
+                }
+                Ok(situation)
+            }
+        }
+    }
+
+    async fn log(&mut self, project: &Project, after: Option<i64>) -> Result<Answer, AskError> {
+        let events = match self.take(project).await {
+            Ok(mut kept) => {
+                let events = events(kept.connection.as_mut()).await?;
+                self.give_back(kept).await;
+                events
+            }
+            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => None,
+            Err(error) => return Err(error.into()),
+        };
+        tells_something(project, events.is_some())?;
+        let mut events = events.unwrap_or_default();
+        events.retain(|event| after.is_none_or(|after| event.seq > after));
+        Ok(Answer::Log(events))
+    }
+
+    /// The connection that was kept, or a new one.
+    async fn take(&mut self, project: &Project) -> Result<Kept, DatabaseError> {
+        if let Some(kept) = self.kept.take() {
+            if kept.since.elapsed() < self.keep && !kept.connection.is_lost() {
+                return Ok(kept);
+            }
+            kept.connection.close().await;
+        }
+        let since = Instant::now();
+        let connection =
+            coordinator::connect(project, &self.target, Purpose::Ask, self.interrupt).await?;
+        self.connected = self.connected.saturating_add(1);
+        Ok(Kept { connection, since })
+    }
+
+    async fn recorder(&mut self, project: &Project) -> Result<Kept, DatabaseError> {
+        let since = Instant::now();
+        let connection =
+            coordinator::connect_to_record(project, &self.target, self.interrupt).await?;
+        self.connected = self.connected.saturating_add(1);
+        Ok(Kept { connection, since })
+    }
+
+    async fn give_back(&mut self, kept: Kept) {
+        if self.target.path().is_none() && kept.since.elapsed() < self.keep {
+            self.kept = Some(kept);
+        } else {
+            kept.connection.close().await;
+        }
+    }
+
+    /// Whether an expand would make the file.
+    fn is_to_be_made(&self) -> bool {
+        let parent = self.target.path().and_then(|path| path.parent());
+        parent.is_some_and(|parent| parent.as_os_str().is_empty() || parent.is_dir())
+    }
+}
+
+/// As much as the answer needs, because pipelines ask often.
+async fn survey(
+    project: &Project,
+    action: &Action,
+    (wanted, record): (&[Wanted], Record),
+    connection: &mut dyn Connection,
+) -> Result<Situation, Unanswered> {
+    let mut situation = coordinator::survey(project, connection).await?;
+    if record == Record::Look {
+        coordinator::record(project, connection, &mut situation).await?;
+    }
+    if let Action::Step {
+        step: Step::Contract,
+        migration,
+    } = action
+    {
+        coordinator::measure_if_clear(project, migration, &mut situation, connection).await?;
+    }
+    // Only a blocker names instances.
+    if decide(action.clone(), &situation.evidence).verdict != Verdict::Go {
+        situation.name_examples(connection).await?;
+    } else if let (Record::Look, Action::Deploy(candidates)) = (record, action)
+        && situation.has_ledger
+        && situation.drift.is_empty()
+    {
+        // Whoever asked is about to start them, and may be done before anybody looks again.
+        let named: Vec<(Named, Version)> = wanted
+            .iter()
+            .zip(candidates)
+            .map(|(wanted, who)| {
+                let name = Named::new(&wanted.service, &wanted.label);
+                (name, who.version.clone())
+            })
+            .collect();
+        coordinator::record_deploy(project, connection, &named).await?;
+    }
+    Ok(situation)
+}
+
+/// The migrations that the ledger knows.
+async fn applied(connection: &mut dyn Connection) -> Result<Vec<MigrationId>, LedgerError> {
+    let Some(mut ledger) = Ledger::read(connection).await? else {
+        return Ok(Vec::new());
+    };
+    let view = ledger.view().await?;
+    ledger.rollback().await?;
+    let applied = view.applied.iter();
+    Ok(applied.map(|applied| applied.state.id().clone()).collect())
+}
+
+/// The whole log; `None` if there is no ledger.
+async fn events(connection: &mut dyn Connection) -> Result<Option<Vec<Event>>, LedgerError> {
+    let Some(mut ledger) = Ledger::read(connection).await? else {
+        return Ok(None);
+    };
+    let events = ledger.events().await?;
+    ledger.rollback().await?;
+    Ok(Some(events))
+}
+
+/// The migration that is called `wanted`, among those of the files and these of the database.
+///
+/// # Errors
+/// There is none, or whether there is one is not known.
+pub fn find_among(
+    project: &Project,
+    wanted: &str,
+    applied: impl IntoIterator<Item = MigrationId>,
+) -> Result<MigrationId, AskError> {
+    let known: Vec<MigrationId> = project.ids().cloned().chain(applied).collect();
+    if let Some(found) = known.iter().find(|id| id.is_meant_by(wanted)) {
+        return Ok(found.clone());
+    }
+    let mut unlisted = flaws_on_paper(project).into_iter();
+    Err(match unlisted.find(|flaw| flaw.of == Flawed::Listing) {
+        Some(flaw) => AskError::Unlisted {
+            wanted: wanted.to_owned(),
+            why: flaw.error,
+            help: flaw.help,
+        },
+        None => UnknownMigration::among(wanted, &known).into(),
+    })
+}
+
+/// Without a ledger and without a migrate.toml there is nothing to answer from: this is the wrong place.
+///
+/// # Errors
+/// What is wrong with migrate.toml.
+pub fn tells_something(project: &Project, has_ledger: bool) -> Result<(), Problems> {
+    let problems = &project.flaws.settings;
+    if has_ledger || !project.config.is_doubtful(Section::Migrations) || problems.is_empty() {
+        return Ok(());
+    }
+    Err(Problems(problems.clone()))
+}
+
+/// Why the gate could not look.
+enum Unanswered {
+    /// Nobody can know now: an answer of its own.
+    Unreachable {
+        error: String,
+        /// What to do about it, if that is not to ask again.
+        next: Option<&'static str>,
+    },
+    Failed(AskError),
+}
+
+impl From<DatabaseError> for Unanswered {
+    fn from(error: DatabaseError) -> Self {
+        // What a lock hides is not known either.
+        let hides = matches!(
+            error.kind,
+            ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Standby
+        );
+        // Of a server that is not there the answer itself says when to ask again.
+        let is_away = matches!(
+            error.kind,
+            ErrorKind::Unreachable | ErrorKind::Full | ErrorKind::Tls
+        );
+        if !hides && !is_away {
+            return Self::Failed(error.into());
+        }
+        Self::Unreachable {
+            error: error.to_string(),
+            next: error.help().filter(|_| !is_away),
+        }
+    }
+}
+
+impl From<LedgerError> for Unanswered {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Database(error) => error.into(),
+            LedgerError::Elsewhere { .. } => Self::Unreachable {
+                error: error.to_string(),
+                next: error.help(),
+            },
+            error => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<CoordinatorError> for Unanswered {
+    fn from(error: CoordinatorError) -> Self {
+        match error {
+            CoordinatorError::Database(error) => error.into(),
+            error => Self::Failed(error.into()),
+        }
+    }
+}
