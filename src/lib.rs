@@ -60,3 +60,8 @@ pub use phasegate_model::{gate, model, planner};
 #[doc(inline)]
 pub use phasegate_sql as sql;
 use phasegate_text as text;
+
+/// What `docs/library.md` shows is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+struct Library;

@@ -29,6 +29,7 @@ mod history;
 mod interrupts;
 mod kinds;
 mod lease;
+mod light;
 mod log;
 mod mariadb;
 mod ordered;

@@ -133,6 +133,7 @@ impl Drop for Ours {
 ///
 /// # Errors
 /// Where it cannot be started.
+#[cfg(feature = "password-command")]
 pub fn spawn(command: &mut tokio::process::Command) -> io::Result<(tokio::process::Child, Ours)> {
     // Held meanwhile: it may have ended before its number is known.
     let mut ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);

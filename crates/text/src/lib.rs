@@ -2,5 +2,6 @@
 //!
 //! A leaf that every module may use, and pure but for one thing: the secrets that this process has met.
 
+pub mod near;
 pub mod secret;
 pub mod shown;

@@ -11,7 +11,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "lib",
-        "cli ask rollout coordinator backfill lease fleet ledger database project source driver row planner gate model sql crash process interrupt text",
+        "cli ask rollout coordinator backfill lease fleet ledger database project source driver row planner gate model sql crash process interrupt chance text",
     ),
     (
         "cli",
@@ -35,7 +35,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "lease",
-        "ledger database project gate model crash process interrupt text",
+        "ledger database project gate model crash process interrupt chance text",
     ),
     (
         "fleet",
@@ -45,8 +45,8 @@ pub const LAYERS: &[(&str, &str)] = &[
     ("source", "row database process interrupt model text"),
     ("driver", "row process interrupt model text"),
     ("row", ""),
-    ("ledger", "database model crash text"),
-    ("database", "sql crash process interrupt text"),
+    ("ledger", "database model crash chance text"),
+    ("database", "sql crash process interrupt chance text"),
     ("planner", "gate model text"),
     ("gate", "model text"),
     ("model", "text"),
@@ -55,6 +55,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ("crash", ""),
     ("process", ""),
     ("interrupt", ""),
+    ("chance", ""),
     ("text", ""),
 ];
 

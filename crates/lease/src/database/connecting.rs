@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Connection, DatabaseError, ErrorKind, Owners, Target, mysql, postgres, sqlite};
+use super::schemes::connect_once;
+use super::{Connection, DatabaseError, ErrorKind, Owners, Target};
 use crate::interrupt::Interrupt;
-use crate::sql::Dialect;
 
 /// Whether a connection is for a question, which somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ async fn connect_in_time(
         match connected {
             // Somebody will go. Not all who wait may come back at the same moment.
             Ok(Err(error)) if error.kind == ErrorKind::Full => {
-                let wait = pause.mul_f64(0.5 + fastrand::f64());
+                let wait = pause.mul_f64(0.5 + crate::chance::fraction());
                 if began.elapsed() + wait >= limit {
                     return Err(error.at(target));
                 }
@@ -119,14 +119,3 @@ async fn connect_in_time(
 /// How long a server without a free connection is left alone before it is asked again: twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-async fn connect_once(
-    target: &Target,
-    options: ConnectOptions,
-) -> Result<Box<dyn Connection>, DatabaseError> {
-    Ok(match target.dialect() {
-        Dialect::Sqlite => Box::new(sqlite::Sqlite::connect(target, options).await?),
-        Dialect::Postgres => Box::new(postgres::Postgres::connect(target, options).await?),
-        Dialect::Mysql => Box::new(mysql::Mysql::connect(target, options).await?),
-    })
-}

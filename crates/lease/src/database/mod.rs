@@ -12,12 +12,16 @@ mod heard;
 mod holders;
 mod keys;
 mod marks;
+#[cfg(feature = "mysql")]
 mod mysql;
 mod own;
 mod parameters;
 mod password;
+#[cfg(feature = "postgres")]
 mod postgres;
+mod schemes;
 mod session;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod stop;
 mod target;
@@ -39,22 +43,14 @@ pub use keys::{Key, KeyRange, Keys, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, Written};
 pub use marks::{MarksSeen, TriggerMark, TriggerMarks};
 pub use password::PasswordSource;
+pub use schemes::SCHEMES;
+pub use schemes::holders_of_file;
 pub use session::{Reach, Session, Whose, Wire};
-pub use sqlite::holders_of_file;
 pub use target::{Statements, Target, read_url};
 
 use crate::interrupt::Interrupt;
 pub use crate::sql::Ddl;
-use crate::sql::{Dialect, Inventory, Object, Script, ServerReading};
-
-/// The URL schemes and the databases behind them.
-pub const SCHEMES: &[(&str, Dialect)] = &[
-    ("sqlite", Dialect::Sqlite),
-    ("postgres", Dialect::Postgres),
-    ("postgresql", Dialect::Postgres),
-    ("mysql", Dialect::Mysql),
-    ("mariadb", Dialect::Mysql),
-];
+use crate::sql::{Inventory, Object, Script, ServerReading};
 
 /// A value that goes into or comes out of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,11 @@
-//! The sessions of this process, where a session cannot be named so that others know whose it is.
+//! How our own sessions are known: by their name, or by their number where a session cannot be named so that others know whose it is.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
+
+/// How this tool calls itself among the sessions. What the URL or the environment says comes after it: an application may
+/// have the same URL, and is not this tool.
+pub(super) const APPLICATION_NAME: &str = "phasegate";
 
 static OPEN: Mutex<BTreeSet<i64>> = Mutex::new(BTreeSet::new());
 

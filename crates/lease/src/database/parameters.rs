@@ -3,6 +3,7 @@
 //! A parameter that would do nothing is an error: `sslmod=verify-full` must not connect without verifying.
 
 use crate::sql::Dialect;
+use crate::text::near::distance;
 
 /// What is done with a parameter.
 enum Use {
@@ -262,8 +263,8 @@ pub(super) fn known(name: &str, value: &str, dialect: Dialect) -> Result<&'stati
         None => {
             let honoured = || table.iter().filter(|(_, what)| matches!(what, Honoured(_)));
             let guess = honoured()
-                .map(|(known, _)| (strsim::damerau_levenshtein(&lower, known), *known))
-                .filter(|(distance, known)| distance * 3 <= known.len().max(lower.len()))
+                .map(|(known, _)| (distance(&lower, known), *known))
+                .filter(|(far, known)| far * 3 <= known.len().max(lower.len()))
                 .min();
             let advice = match guess {
                 Some((_, guess)) => format!("did you mean `{guess}`?"),

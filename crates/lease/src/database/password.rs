@@ -1,19 +1,11 @@
 //! Where a password is read anew for each login, because it may change while this process runs.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+#[cfg(feature = "password-command")]
+mod command;
 
-use rustix::process::Signal;
-use tokio::io::AsyncReadExt as _;
+use std::path::{Path, PathBuf};
 
 use super::DatabaseError;
-use crate::process;
-
-/// How long a command may take to print a password.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Longer than any token.
-const LONGEST: u64 = 64 * 1024;
 
 /// Something that says the password as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +13,7 @@ pub enum PasswordSource {
     /// A file that holds nothing else: a mounted secret.
     File(PathBuf),
     /// A program that prints it: of a cloud, or of a vault.
+    #[cfg(feature = "password-command")]
     Command {
         /// The program and its arguments.
         run: Vec<String>,
@@ -34,30 +27,21 @@ impl PasswordSource {
     ///
     /// # Errors
     /// Where there is none to be had. Neither what the file holds nor what the program has printed is in the message.
+    #[allow(
+        clippy::unused_async,
+        reason = "a program is waited for, where there is one"
+    )]
     pub(super) async fn read(&self) -> Result<String, DatabaseError> {
         match self {
             Self::File(file) => read_file(file),
-            Self::Command { run, directory } => {
-                tokio::time::timeout(PATIENCE, print(run, directory))
-                    .await
-                    .unwrap_or_else(|_| {
-                        Err(no_password(format!(
-                            "`{}` did not print it within {} s",
-                            program(run),
-                            PATIENCE.as_secs()
-                        )))
-                    })
-            }
+            #[cfg(feature = "password-command")]
+            Self::Command { run, directory } => command::read(run, directory).await,
         }
     }
 }
 
 fn no_password(why: String) -> DatabaseError {
     DatabaseError::no_password(format!("there is no password to log in with: {why}"))
-}
-
-fn program(run: &[String]) -> &str {
-    run.first().map_or("", String::as_str)
 }
 
 fn read_file(file: &Path) -> Result<String, DatabaseError> {
@@ -80,62 +64,6 @@ fn one_line(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// Kills a program, and whatever it has started, when nobody waits for it any more.
-struct Running(Option<u32>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(leader) = self.0 {
-            process::signal_group(leader, Signal::KILL);
-        }
-    }
-}
-
-async fn print(run: &[String], directory: &Path) -> Result<String, DatabaseError> {
-    let wrong = |why: &str| no_password(format!("`{}` {why}", program(run)));
-    let mut command = tokio::process::Command::new(program(run));
-    command
-        .args(run.iter().skip(1))
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        // It may say more there than others should read.
-        .stderr(Stdio::null())
-        .process_group(0)
-        .kill_on_drop(true);
-    process::die_with_parent(command.as_std_mut());
-    let (mut child, _ours) = process::spawn(&mut command)
-        .map_err(|error| wrong(&format!("cannot be started: {error}")))?;
-    let mut running = Running(child.id());
-    let mut printed = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout
-            .take(LONGEST)
-            .read_to_end(&mut printed)
-            .await
-            .map_err(|error| wrong(&format!("cannot be read: {error}")))?;
-    }
-    if printed.len() as u64 == LONGEST {
-        return Err(wrong("prints more than 64 KiB"));
-    }
-    let status = child
-        .wait()
-        .await
-        .map_err(|error| wrong(&format!("cannot be waited for: {error}")))?;
-    // What it leaves in the background is its own affair.
-    running.0 = None;
-    if !status.success() {
-        return Err(wrong(&format!(
-            "ended with {status}; run it by hand to see why"
-        )));
-    }
-    let printed = String::from_utf8(printed).map_err(|_| wrong("prints no UTF-8"))?;
-    one_line(&printed).map_err(|why| match why {
-        "is empty" => wrong("printed nothing"),
-        _ => wrong("printed several lines"),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,13 +75,6 @@ mod tests {
             .unwrap();
         let password = runtime.block_on(source.read());
         password.map_err(|error| error.to_string())
-    }
-
-    fn sh(script: &str) -> PasswordSource {
-        PasswordSource::Command {
-            run: ["sh", "-c", script].map(Into::into).into(),
-            directory: "/".into(),
-        }
     }
 
     #[test]
@@ -179,29 +100,5 @@ mod tests {
             let error = read(&source).unwrap_err();
             assert!(error.contains(why) && !error.contains("s3cret"), "{error}");
         }
-    }
-
-    #[test]
-    fn a_command_prints_it_and_nothing_of_it_is_said() {
-        assert_eq!(read(&sh("pwd; true")).as_deref(), Ok("/"));
-        assert_eq!(
-            read(&sh("echo token; echo s3cret >&2")).as_deref(),
-            Ok("token")
-        );
-        for (script, why) in [
-            ("echo s3cret; exit 3", "exit status: 3"),
-            ("echo s3cret >&2; kill -9 $$", "signal: 9"),
-            ("true", "printed nothing"),
-            ("echo s3cret; echo b", "several lines"),
-            ("head -c 70000 /dev/zero", "64 KiB"),
-        ] {
-            let error = read(&sh(script)).unwrap_err();
-            assert!(error.contains(why) && !error.contains("s3cret"), "{error}");
-        }
-        let missing = PasswordSource::Command {
-            run: vec!["./no-such-program".into()],
-            directory: "/".into(),
-        };
-        assert!(read(&missing).unwrap_err().contains("cannot be started"));
     }
 }

@@ -45,7 +45,7 @@ use capabilities::CAPABILITIES;
 use error::from_sqlx;
 use message::{Part, written_out};
 use names::Whose;
-pub(super) use own::APPLICATION_NAME;
+
 use own::{own_name, whose_is};
 use quoted::{identifier, literal, table_name};
 

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::schemes::missing;
 use super::url::ServerUrl;
 use super::{DatabaseError, PasswordSource, SCHEMES};
 use crate::sql::{Dialect, wrong_with_ledger};
@@ -240,6 +241,10 @@ fn unsupported(url: &str) -> String {
             && scheme.bytes().all(|b| b.is_ascii_alphanumeric())
     };
     match scheme.filter(is_word) {
+        Some(scheme) if missing(scheme).is_some() => format!(
+            "this program is built without `{scheme}://`: the feature `{}` of phasegate-lease, or of phasegate, brings it",
+            missing(scheme).unwrap_or_default()
+        ),
         Some(scheme) => {
             format!("`{scheme}://` does not name a supported database: a URL starts with {known}")
         }

@@ -61,12 +61,12 @@ impl Schedule {
 
 /// Up to a tenth more or less, so that a fleet that started together does not renew together.
 pub(super) fn jittered(duration: Duration) -> Duration {
-    duration.mul_f64(0.9 + 0.2 * fastrand::f64())
+    duration.mul_f64(0.9 + 0.2 * crate::chance::fraction())
 }
 
 /// Anything up to this.
 fn spread(duration: Duration) -> Duration {
-    duration.mul_f64(fastrand::f64())
+    duration.mul_f64(crate::chance::fraction())
 }
 
 #[cfg(test)]

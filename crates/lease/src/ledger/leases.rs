@@ -18,10 +18,11 @@ impl LeaseId {
     /// and the instance keeps it apart from those of a restored database.
     fn new(seq: i64, lease: &NewLease, now: i64) -> Self {
         let text = format!(
-            "{seq} {now} {} {} {}",
+            "{seq} {now} {} {} {} {}",
             lease.service,
             lease.instance,
-            fastrand::u128(..)
+            crate::chance::number(),
+            crate::chance::number()
         );
         let hash = Sha256::digest(text.as_bytes());
         Self(

@@ -136,7 +136,7 @@ fn read(row: &Row) -> Result<Session, DatabaseError> {
     let (address, port) = client(host);
     // No connection of ours gives itself a name here: one that is called so is that of a user, or a pretence.
     let application = match row.optional_text(1)?.unwrap_or_default() {
-        crate::database::postgres::APPLICATION_NAME => "",
+        crate::database::own::APPLICATION_NAME => "",
         name => name,
     };
     let is_ours = row.optional_int(4)? == Some(1) || is_own_session(id);

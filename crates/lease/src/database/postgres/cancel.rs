@@ -21,7 +21,7 @@ impl Place {
     pub(super) fn new() -> Self {
         Self {
             session: None,
-            mark: format!("/* {:016x} */", fastrand::u64(..)),
+            mark: format!("/* {:016x} */", crate::chance::number()),
         }
     }
 

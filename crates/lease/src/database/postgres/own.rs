@@ -1,10 +1,7 @@
 //! How our own sessions are known by their name.
 
 use crate::database::Whose;
-
-/// How this tool calls itself among the sessions. What the URL or the environment says comes after it: an application may
-/// have the same URL, and is not this tool.
-pub(in crate::database) const APPLICATION_NAME: &str = "phasegate";
+use crate::database::own::APPLICATION_NAME;
 
 pub(super) fn own_name(asked: Option<&str>) -> String {
     match asked {

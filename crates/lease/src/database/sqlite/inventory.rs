@@ -3,8 +3,26 @@
 use super::Sqlite;
 use crate::database::DatabaseError;
 use crate::sql::{
-    Attached, Dependents, Dialect, Inventory, Relation, RelationKind, Script, Visible,
+    Attached, Dependent, Dependents, Dialect, Inventory, Relation, RelationKind, Visible,
 };
+
+/// The code that this statement of the schema makes.
+#[cfg(feature = "coordinator")]
+#[allow(clippy::unnecessary_wraps, reason = "as where it cannot be told")]
+fn code_of(sql: &str) -> Result<Vec<Dependent>, DatabaseError> {
+    // What cannot be read names nothing that could be told.
+    let script = crate::sql::Script::parse(Dialect::Sqlite, sql).ok();
+    Ok(script.map_or_else(Vec::new, |script| Dependents::made_by(&script).all))
+}
+
+/// Invariant: a build that reads no SQL never says that there is no code.
+#[cfg(not(feature = "coordinator"))]
+fn code_of(_sql: &str) -> Result<Vec<Dependent>, DatabaseError> {
+    Err(DatabaseError::new(
+        crate::database::ErrorKind::Statement,
+        "this program is built without what reads SQL: the feature `coordinator` of phasegate-lease brings it",
+    ))
+}
 
 impl Sqlite {
     pub(super) async fn take_stock(&mut self) -> Result<Inventory, DatabaseError> {
@@ -32,13 +50,8 @@ impl Sqlite {
                     identity: None,
                 });
             }
-            // What cannot be read names nothing that could be told.
-            let script = row
-                .optional_text(2)?
-                .and_then(|sql| Script::parse(Dialect::Sqlite, sql).ok());
-            if let Some(script) = script {
-                let made = Dependents::made_by(&script);
-                inventory.code.all.extend(made.all);
+            if let Some(sql) = row.optional_text(2)? {
+                inventory.code.all.extend(code_of(sql)?);
             }
         }
         let rows = self
