@@ -52,6 +52,7 @@ mod row;
 pub mod source;
 
 pub use lease::{Lease, LeaseBuilder, LeaseBuilderExt, LeaseError};
+use phasegate_change as change;
 use phasegate_lease::{crash, process};
 #[doc(inline)]
 pub use phasegate_lease::{database, interrupt, ledger};

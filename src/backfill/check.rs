@@ -36,10 +36,12 @@ impl Run<'_> {
         };
         let capabilities = connection.capabilities();
         // Invariant: it was read with the project. Should it not be for this database, that is an error as well.
-        let query = range_query(capabilities.dialect, query).map_err(|errors| {
-            let messages: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            DatabaseError::new(ErrorKind::Statement, messages.join("; "))
-        })?;
+        let query = range_query(capabilities.dialect, query.of(capabilities.dialect)).map_err(
+            |errors| {
+                let messages: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                DatabaseError::new(ErrorKind::Statement, messages.join("; "))
+            },
+        )?;
         let Some(mut left) = key::whole(connection, self.engine.keys()).await? else {
             return Ok(None);
         };

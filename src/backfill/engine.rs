@@ -217,7 +217,8 @@ impl Engine<'_> {
     /// The keys of a few rows that `remaining` counts, where it is a plain count whose rows can be looked at.
     pub async fn examples(&self, connection: &mut dyn Connection) -> Vec<String> {
         const EXAMPLES: u64 = 3;
-        let query = self.rules.remaining.trim_start();
+        let dialect = connection.capabilities().dialect;
+        let query = self.rules.remaining.of(dialect).trim_start();
         let Some(rest) = without_count(query) else {
             return Vec::new();
         };
@@ -240,7 +241,8 @@ impl Engine<'_> {
         connection
             .limit_lock_waits(LockTimeout(self.limits.lock_timeout))
             .await?;
-        connection.count(&self.rules.remaining).await
+        let dialect = connection.capabilities().dialect;
+        connection.count(self.rules.remaining.of(dialect)).await
     }
 }
 

@@ -146,9 +146,13 @@ impl Engine<'_> {
             return Err(DatabaseError::new(ErrorKind::HiddenRows, message).into());
         }
         self.look_at_target(connection, &along).await?;
-        let queries = [&self.file.statement.text, &self.rules.remaining];
-        let queries = queries.into_iter().chain(&self.rules.check);
-        if !along.parts.is_empty() && queries.into_iter().any(|sql| says_only(sql)) {
+        let queries = [
+            self.file.statement.text.as_str(),
+            self.rules.remaining.of(dialect),
+        ];
+        let check = self.rules.check.as_ref().map(|check| check.of(dialect));
+        let queries = queries.into_iter().chain(check);
+        if !along.parts.is_empty() && queries.into_iter().any(says_only) {
             return Err(BackfillError::Key(format!(
                 "`ONLY` leaves out the rows of {}, which belong to `{table}`: take it out of backfill.sql, `remaining` and `check`",
                 along.parts.join(", ")

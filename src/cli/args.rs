@@ -13,6 +13,7 @@ use super::duration::duration;
 use super::expand::ExpandArgs;
 use super::forget::FleetArgs;
 use super::gate::GateArgs;
+use super::generate::GenerateArgs;
 use super::instance::{AdmitArgs, AgentArgs};
 use super::log::LogArgs;
 use super::plan::{PLAN_HELP, PlanArgs};
@@ -108,6 +109,8 @@ pub(super) enum Command {
     Init,
     /// Write the files of a new migration to start from
     New(NewArgs),
+    /// Write the scripts that follow from `[change]` in migration.toml
+    Generate(GenerateArgs),
     /// Check migrate.toml and every migration, without a database
     Check(CheckArgs),
     /// Give a migration that no database has applied the next free number

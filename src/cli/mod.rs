@@ -18,6 +18,7 @@ mod flaws;
 mod fleet;
 mod forget;
 mod gate;
+mod generate;
 mod given;
 mod horizon;
 mod instance;
@@ -132,6 +133,7 @@ const fn heeds_interrupts(command: &Command) -> bool {
     match command {
         Command::Init
         | Command::New(_)
+        | Command::Generate(_)
         | Command::Renumber(_)
         | Command::Completions(_)
         | Command::Agent(_) => false,
@@ -177,6 +179,7 @@ const fn purpose(command: &Command) -> Purpose {
         Command::Contract(contract) if contract.dry_run => Purpose::Tells,
         Command::Init
         | Command::New(_)
+        | Command::Generate(_)
         | Command::Renumber(_)
         | Command::Repair(_)
         | Command::Expand(_)
@@ -249,6 +252,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
     match &cli.command {
         Command::Init => scaffold::init(global, out),
         Command::New(args) => scaffold::new(args, global, out),
+        Command::Generate(args) => generate::run(args, global, out),
         Command::Show(args) => runtime
             .block_on(asking(show::run(args, global, out), global))
             .map_err(Failure::of_a_question),

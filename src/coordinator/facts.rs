@@ -113,16 +113,19 @@ pub(super) async fn measure(
     if past_return((id, Some(migration)), Step::Contract, ledger).await? {
         return Ok(facts);
     }
-    refuse_misread(migration, Step::Contract, ledger.connection().await?)?;
+    let connection = ledger.connection().await?;
+    refuse_misread(migration, Step::Contract, connection)?;
+    let dialect = connection.capabilities().dialect;
     if let Some(backfill) = &migration.backfill {
-        let query = &backfill.remaining;
+        let query = backfill.remaining.of(dialect);
         let count = ledger.connection().await?.count(query).await;
         facts.remaining = Some(count.map_err(|error| query_failed("remaining", query, error))?);
     }
     for query in &migration.contract_rules.require {
+        let query = query.of(dialect);
         let count = ledger.connection().await?.count(query).await;
         let count = count.map_err(|error| query_failed("require", query, error))?;
-        facts.require.push((query.clone(), count));
+        facts.require.push((query.to_owned(), count));
     }
     if let Some(required) = migration.contract_rules.soak {
         facts.soak = evidence

@@ -33,7 +33,7 @@ pub(super) fn refuse_misread(
         let queries =
             backfill.flat_map(|rules| std::iter::once(&rules.remaining).chain(&rules.check));
         let queries = queries.chain(&migration.contract_rules.require);
-        texts.extend(queries.map(|query| (manifest.clone(), query.clone())));
+        texts.extend(queries.map(|query| (manifest.clone(), query.of(dialect).to_owned())));
     }
     for reading in connection.readings() {
         for (path, text) in &texts {

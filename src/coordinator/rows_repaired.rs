@@ -12,6 +12,7 @@ use crate::gate::{Blocker, Verdict, missing_evidence};
 use crate::ledger::EventKind;
 use crate::model::{Live, MigrationId, MigrationState, Phase};
 use crate::project::Migration;
+use crate::sql::Dialect;
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +54,8 @@ impl Coordinator<'_> {
                 found.place
             )));
         }
-        let queries = queries(migration);
+        let dialect = self.connection.capabilities().dialect;
+        let queries = queries(migration, dialect);
         let others = seen_elsewhere(&situation.evidence.snapshot);
         let (token, actor, began) = (self.token, self.actor.clone(), situation.view.now);
         self.in_ledger(async |ledger| {
@@ -94,7 +96,8 @@ impl Coordinator<'_> {
             let asked: Vec<String> = migration
                 .backfill
                 .iter()
-                .filter_map(|rules| rules.check.clone())
+                .filter_map(|rules| rules.check.as_ref())
+                .map(|check| check.of(dialect).to_owned())
                 .chain(asked)
                 .collect();
             let detail = serde_json::json!({ "reason": reason, "asked": asked });
@@ -107,12 +110,16 @@ impl Coordinator<'_> {
     }
 }
 
+fn asks_nothing(migration: &Migration) -> bool {
+    migration.backfill.is_none() && migration.contract_rules.require.is_empty()
+}
+
 /// The queries that return a number, and have to return 0.
-fn queries(migration: &Migration) -> Vec<(&'static str, String)> {
+fn queries(migration: &Migration, dialect: Dialect) -> Vec<(&'static str, String)> {
     let remaining = migration.backfill.iter();
-    let remaining = remaining.map(|rules| ("remaining", rules.remaining.clone()));
+    let remaining = remaining.map(|rules| ("remaining", rules.remaining.of(dialect).to_owned()));
     let require = migration.contract_rules.require.iter();
-    let require = require.map(|query| ("require", query.clone()));
+    let require = require.map(|query| ("require", query.of(dialect).to_owned()));
     remaining.chain(require).collect()
 }
 
@@ -150,7 +157,7 @@ fn not_now(
         return Some(refused(spoils));
     }
     let has_check = migration.backfill.iter().any(|rules| rules.check.is_some());
-    (!has_check && queries(migration).is_empty()).then(|| {
+    (!has_check && asks_nothing(migration)).then(|| {
         refused(format!(
             "nothing shows that the rows are right: declare a query that counts those whose formats do not agree, as `check` or \
              `remaining` under [backfill] or as one of `require` under [contract] of {id}, and run this again"

@@ -126,10 +126,11 @@ pub async fn rehearse_backfill(
         }
     };
     let total = connection.estimate_rows(&rules.table).await?;
+    let dialect = connection.capabilities().dialect;
     connection.begin(Access::Read).await?;
     let limit = LockTimeout(project.config.database.lock_timeout);
     connection.limit_lock_waits(limit).await?;
-    let remaining = connection.count(&rules.remaining).await;
+    let remaining = connection.count(rules.remaining.of(dialect)).await;
     connection.rollback().await?;
     Ok(Some(BackfillRehearsal {
         left,

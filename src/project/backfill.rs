@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::model::Fill;
 
 use super::manifest::{PLACES, Section};
+use super::query::Query;
 use super::reader::{Located, Table};
 use super::source::Source;
 
@@ -15,7 +16,7 @@ pub struct BackfillRules {
     /// The columns of the key that batches go along: together unique, and ordered. Never empty.
     pub key: Vec<String>,
     /// A query that says how many rows are left; 0 means done.
-    pub remaining: String,
+    pub remaining: Query,
     pub batch: BatchRules,
     /// How many batches run beside each other, where the database can do that.
     pub workers: u64,
@@ -24,7 +25,7 @@ pub struct BackfillRules {
     pub statement_timeout: Duration,
     pub throttle: ThrottleRules,
     /// A query over `:after` to `:upto` that finds every row that is not as it should be.
-    pub check: Option<String>,
+    pub check: Option<Query>,
     /// What its author says about a new format that is there already.
     pub fill: Fill,
 }
@@ -104,42 +105,103 @@ const DEFAULT_LEAST: u64 = 100;
 const DEFAULT_PACE: Pace = Pace(500);
 const DEFAULT_STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
-pub(super) fn read(source: &Source, mut table: Table<'_>) -> Section<BackfillRules> {
+/// The rules of a backfill that follows from a declaration, where nobody says how gently it is to go.
+pub(super) fn following() -> BackfillRules {
+    BackfillRules {
+        table: String::new(),
+        key: Vec::new(),
+        remaining: Query::default(),
+        batch: BatchRules::Adaptive {
+            target: DEFAULT_TARGET,
+            least: DEFAULT_LEAST,
+            most: None,
+        },
+        workers: 1,
+        pace: DEFAULT_PACE,
+        statement_timeout: DEFAULT_STATEMENT_TIMEOUT,
+        throttle: ThrottleRules::default(),
+        check: None,
+        fill: Fill::Unsaid,
+    }
+}
+
+/// `follows`: what it goes over follows from `[change]`, and only how gently is said here.
+pub(super) fn read(source: &Source, mut table: Table<'_>, follows: bool) -> Section<BackfillRules> {
     let header = table.span();
-    let name = table.required_string("table", "table = \"users\"");
-    let key = read_key(source, &mut table);
-    let remaining = table.required_string(
-        "remaining",
-        "remaining = \"SELECT count(*) FROM users WHERE first_name IS NULL\"",
-    );
+    let (name, key, remaining) = if follows {
+        (None, None, None)
+    } else {
+        (
+            table.required_string("table", "table = \"users\""),
+            read_key(source, &mut table),
+            table.required_string(
+                "remaining",
+                "remaining = \"SELECT count(*) FROM users WHERE first_name IS NULL\"",
+            ),
+        )
+    };
     let batch = read_batch(source, &mut table);
     let workers = table.count("workers", (1, 64)).unwrap_or(1);
     let pace = read_pace(source, &mut table);
     let timeout = table.duration("statement_timeout", LONGEST_BATCH);
     let (throttle, throttle_query) = read_throttle(source, &mut table);
-    let check = table.string(
-        "check",
-        "check = \"SELECT id FROM users WHERE id > :after AND id <= :upto AND name <> full_name\"",
-    );
-    let fill = match (table.flag("overwrites"), &check) {
+    let check = if follows {
+        None
+    } else {
+        table.string(
+            "check",
+            "check = \"SELECT id FROM users WHERE id > :after AND id <= :upto AND name <> full_name\"",
+        )
+    };
+    if follows {
+        for key in ["table", "key", "remaining", "check", "overwrites"] {
+            if let Some(span) = table.key_span(key) {
+                source.error(
+                    "follows-from-change",
+                    span,
+                    format!("`{key}` follows from `[change]`"),
+                    "remove it",
+                );
+                table.known(key);
+            }
+        }
+    }
+    let overwrites = if follows {
+        None
+    } else {
+        table.flag("overwrites")
+    };
+    let fill = match (overwrites, &check) {
         (Some(true), _) => Fill::Overwrites,
         (_, Some(_)) => Fill::Checked,
         (_, None) => Fill::Unsaid,
     };
     table.finish(PLACES);
-    let rules = name.zip(key).zip(remaining.clone());
+    let given = name.zip(key).zip(remaining.clone());
+    let given = given.map(|((name, key), remaining)| {
+        (
+            name.value.trim().to_owned(),
+            key,
+            Query::from(remaining.value),
+        )
+    });
+    let given = if follows {
+        Some(Default::default())
+    } else {
+        given
+    };
     Section {
         header,
-        rules: rules.map(|((name, key), remaining)| BackfillRules {
-            table: name.value.trim().to_owned(),
+        rules: given.map(|(table, key, remaining)| BackfillRules {
+            table,
             key,
-            remaining: remaining.value.to_owned(),
+            remaining,
             batch,
             workers,
             pace,
             statement_timeout: timeout.map_or(DEFAULT_STATEMENT_TIMEOUT, |timeout| timeout.value),
             throttle,
-            check: check.as_ref().map(|check| check.value.to_owned()),
+            check: check.as_ref().map(|check| Query::from(check.value)),
             fill,
         }),
         queries: remaining

@@ -82,8 +82,12 @@ pub(super) fn variants(
 
 /// Sections without their scripts, and scripts without their sections.
 pub(super) fn presence(source: &Source, manifest: &Manifest, directory: &Directory) {
+    // Scripts that follow from a declaration are asked for with it.
+    let follows = manifest.is_of_a_change;
     let missing = |span, message: &str, help: &str| {
-        source.error("missing-script", span, message, help);
+        if !follows {
+            source.error("missing-script", span, message, help);
+        }
     };
     if let Some(section) = &manifest.backfill
         && !directory.has(Step::Backfill)

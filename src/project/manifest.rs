@@ -7,6 +7,8 @@ use std::time::Duration;
 use crate::model::{Format, Range, Rows, Step, Sync, Touched, Usage};
 
 use super::backfill::{self, BackfillRules};
+use super::change::{self, Declared};
+use super::query::Query;
 use super::reader::{Located, Table};
 use super::source::Source;
 use super::syntax;
@@ -20,7 +22,7 @@ pub struct ContractRules {
     /// How long no version that touches the old format may have been live.
     pub soak: Option<Duration>,
     /// Queries that must return 0, asked in the contract's transaction.
-    pub require: Vec<String>,
+    pub require: Vec<Query>,
     /// Whether the backfill's `check` has to find nothing once more, behind the fence.
     pub check: Recheck,
 }
@@ -64,6 +66,10 @@ pub(super) struct Manifest {
     /// Why a new format needs no statement.
     pub nothing_to_do: Option<Located<String>>,
     pub allow: Vec<Allowance>,
+    /// Whether there is a `[change]`, right or wrong.
+    pub is_of_a_change: bool,
+    /// What its scripts follow from, if they do.
+    pub change: Option<Declared>,
     pub backfill: Option<Section<BackfillRules>>,
     pub contract: Option<Section<ContractRules>>,
 }
@@ -138,15 +144,20 @@ pub(super) fn read(source: &Source) -> Option<Manifest> {
     if let Some(table) = top.table("expand") {
         read_expand(source, table, &mut manifest);
     }
+    let change = top.table("change");
+    let follows = change.is_some();
+    manifest.is_of_a_change = follows;
+    manifest.change = change.and_then(|table| change::read(source, table));
     manifest.backfill = top.table("backfill").map(|mut table| {
         read_allow(source, &mut table, Step::Backfill, &mut manifest.allow);
-        backfill::read(source, table)
+        backfill::read(source, table, follows)
     });
     manifest.contract = top.table("contract").map(|table| {
         let span = table.key_span("require_check");
         let section = read_contract(source, table, &mut manifest.allow);
         let backfill = manifest.backfill.as_ref();
-        let has_check = backfill.is_some_and(|backfill| !backfill.range_queries.is_empty());
+        let has_check =
+            follows || backfill.is_some_and(|backfill| !backfill.range_queries.is_empty());
         if let (Some(span), false) = (span, has_check) {
             source.error(
                 "no-check",
@@ -300,7 +311,10 @@ fn read_contract(
         rules: Some(ContractRules {
             check: if check { Recheck::Yes } else { Recheck::No },
             soak: soak.map(|soak| soak.value),
-            require: queries.iter().map(|query| query.value.clone()).collect(),
+            require: queries
+                .iter()
+                .map(|query| Query::from(query.value.as_str()))
+                .collect(),
         }),
         queries,
         range_queries: Vec::new(),

@@ -7,6 +7,7 @@ use crate::model::{Declaration, Fill, Format, MigrationId, Parts, Step};
 use crate::sql::{Dialect, Key};
 
 use super::backfill::BackfillRules;
+use super::change;
 use super::checks;
 use super::config::{DatabaseConfig, ServiceConfig};
 use super::directory::Directory;
@@ -124,7 +125,15 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
             problems,
         };
     }
-    let manifest = directory.manifest.as_ref().and_then(manifest::read);
+    let mut manifest = directory.manifest.as_ref().and_then(manifest::read);
+    if let (Some(source), Some(manifest)) = (&directory.manifest, &mut manifest) {
+        let following = change::follow(source, manifest, &directory.id, dialects);
+        problems.extend(change::check(around.root, &directory, &following));
+        if let Some(header) = manifest.change.as_ref().map(|change| change.header.clone()) {
+            let allowed = change::allowed(&directory, &following, header);
+            manifest.allow.extend(allowed);
+        }
+    }
     let files = examined::read_scripts(&directory, around, manifest.as_ref());
     let mut is_declared = false;
     if let (Some(source), Some(manifest)) = (&directory.manifest, &manifest) {

@@ -8,6 +8,7 @@
 
 mod allowances;
 mod backfill;
+mod change;
 mod checks;
 mod config;
 mod directory;
@@ -26,6 +27,7 @@ mod migration;
 mod order;
 mod password;
 mod problem;
+mod query;
 mod ranges;
 mod reader;
 mod rollout;
@@ -45,6 +47,7 @@ use crate::model::{Declaration, MigrationId};
 
 pub use crate::model::LeaseConnection;
 pub use backfill::{BackfillRules, BatchRules, Pace, ThrottleRules};
+pub use change::DeclaredChange;
 pub use config::{CONFIG_FILE, Config, DatabaseConfig, DialectsFrom, ServiceConfig};
 pub use doubts::Section;
 pub use flaws::{Broken, Flaws};
@@ -54,6 +57,7 @@ pub use manifest::{ContractRules, MANIFEST_FILE, Recheck};
 pub use migration::{Files, Migration, Seen};
 pub use password::PasswordConfig;
 pub use problem::{Location, Problem, Problems, Severity};
+pub use query::Query;
 pub use rollout::RolloutConfig;
 pub use rules::{Excess, RULES, Rule, beyond_expand, rule};
 pub use scripts::{BackfillFile, ScriptFile};
@@ -134,6 +138,28 @@ impl Read {
             migrations,
         }
     }
+}
+
+/// Where the migrations are and what lies there, before any of them is judged.
+fn listed_in(dir: &Path, url_override: Option<&str>) -> Result<(Config, Listing), Problems> {
+    let source = match Source::read(dir, CONFIG_FILE) {
+        Ok(Some(source)) => source,
+        Ok(None) => return Err(Problems(vec![listing::missing_config(dir)])),
+        Err(problem) => return Err(Problems(vec![problem])),
+    };
+    let config = Config::read(&source);
+    let mut problems = source.into_parts().1;
+    let Some(mut config) = config else {
+        return Err(Problems(problems));
+    };
+    if let Some(url) = url_override {
+        problems.extend(config.override_url(url, &shown(dir, CONFIG_FILE)));
+    }
+    if problems.iter().any(Problem::is_error) {
+        return Err(Problems(problems));
+    }
+    let listing = listing::find_migrations(dir, &config);
+    Ok((config, listing))
 }
 
 fn errors_first(problems: Vec<Problem>) -> (Vec<Problem>, Vec<Problem>) {

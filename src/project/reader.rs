@@ -1,5 +1,7 @@
 //! Reads a TOML document table by table and collects every problem instead of stopping at the first.
 
+mod given;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::Range;
@@ -27,6 +29,8 @@ impl<T> Located<T> {
         }
     }
 }
+
+pub(super) use given::Given;
 
 /// One table of a document. It learns the keys it may have by being asked for them.
 pub(super) struct Table<'s> {
@@ -69,6 +73,11 @@ impl<'s> Table<'s> {
 
     pub fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
+    }
+
+    /// A key that is known and of no use here; somebody says why.
+    pub fn known(&mut self, key: &'static str) {
+        self.asked.push(key);
     }
 
     /// Where `key` itself is written.

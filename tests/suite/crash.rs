@@ -55,7 +55,7 @@ ALTER TABLE people ADD COLUMN last_name varchar(200);
 CREATE INDEX people_last_name ON people (last_name);
 CREATE TRIGGER people_sync BEFORE INSERT ON people FOR EACH ROW
 BEGIN
-    IF NEW.full_name = '' THEN SET NEW.full_name = 'nobody'; END IF;
+    IF NEW.full_name = '' THEN SET NEW.first_name = 'nobody'; END IF;
 END;
 ";
 
@@ -91,7 +91,7 @@ ALTER TABLE people ADD COLUMN last_name varchar(200), MODIFY full_name varchar(3
 INSERT INTO people (id, full_name) VALUES (100, 'Once Only');
 CREATE TRIGGER people_sync BEFORE INSERT ON people FOR EACH ROW
 BEGIN
-    IF NEW.full_name = '' THEN SET NEW.full_name = 'nobody'; END IF;
+    IF NEW.full_name = '' THEN SET NEW.first_name = 'nobody'; END IF;
 END;
 CREATE INDEX people_last_name ON people (last_name, id);
 CREATE VIEW everybody AS SELECT id FROM people;

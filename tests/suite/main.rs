@@ -9,6 +9,7 @@ mod architecture;
 mod asked;
 mod attacker;
 mod backfill;
+mod change;
 mod cli;
 mod completed;
 mod conformance;

@@ -148,6 +148,9 @@ pub(super) fn mode(text: &str, statements: &[Range<usize>]) -> Result<Mode, Scri
             };
             match (directive.trim(), first) {
                 ("no-transaction", true) => mode = Mode::NoTransaction,
+                // What declared changes write; nothing more is meant by it here.
+                ("generated from [change]", true) => {}
+                ("no-transaction, generated from [change]", true) => mode = Mode::NoTransaction,
                 ("no-transaction", false) => {
                     let message = "this directive is not on the first line, so it would do nothing";
                     return Err(ScriptError::new(span, message, FIRST_LINE));

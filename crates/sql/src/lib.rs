@@ -23,6 +23,8 @@ mod deeds;
 #[cfg(feature = "parse")]
 mod dependents;
 #[cfg(feature = "parse")]
+mod expression;
+#[cfg(feature = "parse")]
 mod facts;
 #[cfg(feature = "parse")]
 mod instant;
@@ -65,6 +67,8 @@ pub use deeds::{Deed, Value};
 #[cfg(feature = "parse")]
 pub use dependents::{Commits, Gone, How, Left, Lost, Met, Texts};
 pub use dialect::{Ddl, Dialect};
+#[cfg(feature = "parse")]
+pub use expression::{columns_in, qualified};
 pub use ledger_database::wrong_with_ledger;
 #[cfg(feature = "parse")]
 pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_select, strange_call};

@@ -7,15 +7,15 @@ use super::source::{Path, Source};
 pub const LAYERS: &[(&str, &str)] = &[
     (
         "main",
-        "lib cli ask rollout coordinator backfill lease fleet ledger database project source driver row planner gate model sql crash process interrupt text",
+        "lib cli ask rollout coordinator backfill lease fleet ledger database project change source driver row planner gate model sql crash process interrupt text",
     ),
     (
         "lib",
-        "cli ask rollout coordinator backfill lease fleet ledger database project source driver row planner gate model sql crash process interrupt chance text",
+        "cli ask rollout coordinator backfill lease fleet ledger database project change source driver row planner gate model sql crash process interrupt chance text",
     ),
     (
         "cli",
-        "ask rollout coordinator backfill lease fleet ledger database project source driver row planner gate model sql crash process interrupt text",
+        "ask rollout coordinator backfill lease fleet ledger database project change source driver row planner gate model sql crash process interrupt text",
     ),
     (
         "ask",
@@ -41,7 +41,8 @@ pub const LAYERS: &[(&str, &str)] = &[
         "fleet",
         "ledger database project source model crash process interrupt text",
     ),
-    ("project", "source driver row model sql text"),
+    ("project", "change source driver row model sql text"),
+    ("change", "model sql"),
     ("source", "row database process interrupt model text"),
     ("driver", "row process interrupt model text"),
     ("row", ""),
@@ -60,7 +61,7 @@ pub const LAYERS: &[(&str, &str)] = &[
 ];
 
 /// Modules without I/O, clock, chance or async: what they answer depends on what they are given, alone.
-const PURE: &[&str] = &["planner", "gate", "model", "sql", "text"];
+const PURE: &[&str] = &["change", "planner", "gate", "model", "sql", "text"];
 
 /// Paths that no pure module mentions. `…::now` of any crate is refused as well.
 const IMPURE: &[&str] = &[

@@ -23,6 +23,12 @@ pub const PACKAGES: &[Package] = &[
         lib: "lib",
     },
     Package {
+        folder: "crates/change/src",
+        name: "phasegate_change",
+        root: Some("change"),
+        lib: "change",
+    },
+    Package {
         folder: "crates/lease/src",
         name: "phasegate_lease",
         root: None,

@@ -1,0 +1,276 @@
+//! Columns that are replaced by others of the same table: renamed, retyped, split or merged.
+//!
+//! From expand to contract both formats are kept in step by triggers, whoever writes. What they keep true is one condition,
+//! which also says what is left to fill and what is wrong: the formats of a row agree where the new one is what `forward`
+//! makes of the old one, **or** the old one is what `back` makes of the new one. Either is enough, because a change may lose
+//! something in one direction: 'Jean Luc' and 'Picard' are joined to a name that is split elsewhere, and both are right.
+//!
+//! What a write means, in this order:
+//! 1. nothing of either format has changed: the row is left alone, also by the backfill's own writes;
+//! 2. the new format was written: it holds, and the old one follows unless they agree. So a version that writes both
+//!    has its way as long as what it writes agrees;
+//! 3. only the old format was written: the new one follows.
+//!
+//! A row is compared exactly, byte by byte, and not as its collation does: a letter that became a capital is a change.
+
+mod mysql;
+mod postgres;
+mod sqlite;
+
+use std::collections::BTreeMap;
+
+use phasegate_model::model::{Step, Sync};
+use phasegate_sql::{self as sql, Dialect};
+
+use super::names::Place;
+use super::text::{Script, indented};
+use super::{Filling, Generated, Varied, Wrong};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// A unique key of the table that batches go along.
+    pub key: Vec<String>,
+    pub old: Vec<String>,
+    pub new: Vec<NewColumn>,
+    /// Each new column from the old ones.
+    pub forward: BTreeMap<String, Varied>,
+    /// Each old column from the new ones.
+    pub back: BTreeMap<String, Varied>,
+    /// Columns that the backfill leaves as they are although the database would set them: `updated_at` with
+    /// `ON UPDATE CURRENT_TIMESTAMP` (MySQL, MariaDB).
+    pub keep: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewColumn {
+    pub name: String,
+    pub kind: Varied,
+    /// From the contract on.
+    pub not_null: bool,
+    /// From the contract on; before, a row that says nothing of the new format is one of the old format.
+    pub default: Option<Varied>,
+}
+
+/// The declaration as one database sees it.
+struct Seen<'c> {
+    place: &'c Place,
+    columns: &'c Columns,
+    /// Name and expression of each column of a format from those of the other one.
+    forward: Vec<(&'c str, &'c str)>,
+    back: Vec<(&'c str, &'c str)>,
+    old: Vec<String>,
+    new: Vec<String>,
+}
+
+impl<'c> Seen<'c> {
+    fn new(columns: &'c Columns, place: &'c Place) -> Result<Self, Wrong> {
+        let old = columns.old.clone();
+        let new: Vec<String> = columns.new.iter().map(|new| new.name.clone()).collect();
+        let forward = expressions("forward", &columns.forward, &new, &old, place.dialect)?;
+        let back = expressions("back", &columns.back, &old, &new, place.dialect)?;
+        Ok(Self {
+            place,
+            columns,
+            forward,
+            back,
+            old,
+            new,
+        })
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.place.dialect
+    }
+
+    fn kind_of(&self, new: &'c NewColumn) -> Result<&'c str, Wrong> {
+        new.kind.of(self.dialect()).ok_or_else(|| {
+            Wrong::new(
+                format!(
+                    "the type of `{}` on {} is not said",
+                    new.name,
+                    self.dialect().title()
+                ),
+                format!(
+                    "write it under `[change.new.{}.type]`: `{} = \"…\"`",
+                    new.name,
+                    self.dialect().name()
+                ),
+            )
+        })
+    }
+
+    fn default_of(&self, new: &'c NewColumn) -> Result<Option<&'c str>, Wrong> {
+        let Some(default) = &new.default else {
+            return Ok(None);
+        };
+        let own = default.of(self.dialect()).ok_or_else(|| {
+            Wrong::new(
+                format!(
+                    "the default of `{}` on {} is not said",
+                    new.name,
+                    self.dialect().title()
+                ),
+                format!(
+                    "write it under `[change.new.{}.default]`: `{} = \"…\"`",
+                    new.name,
+                    self.dialect().name()
+                ),
+            )
+        })?;
+        Ok(Some(own))
+    }
+
+    /// `expression` over the columns of one row that a trigger calls `row`.
+    fn of_row(&self, expression: &str, row: &str) -> Result<String, Wrong> {
+        let names: Vec<String> = self.old.iter().chain(&self.new).cloned().collect();
+        let dialect = self.dialect();
+        sql::qualified(dialect, expression, &names, &format!("{row}.")).map_err(|error| {
+            Wrong::new(
+                format!(
+                    "`{expression}` is no expression on {}: {}",
+                    dialect.title(),
+                    error.message
+                ),
+                error.help,
+            )
+        })
+    }
+
+    fn column(&self, name: &str) -> String {
+        self.place.column(name)
+    }
+}
+
+/// One expression for each of `of`, over `over` alone.
+fn expressions<'c>(
+    section: &str,
+    given: &'c BTreeMap<String, Varied>,
+    of: &[String],
+    over: &[String],
+    dialect: Dialect,
+) -> Result<Vec<(&'c str, &'c str)>, Wrong> {
+    let mut found = Vec::new();
+    for name in of {
+        let missing = || {
+            Wrong::new(
+                format!(
+                    "nothing says what `{name}` is made of on {}",
+                    dialect.title()
+                ),
+                format!(
+                    "write it under `[change.{section}]`: `{name} = \"an expression over {}\"`",
+                    over.join(", ")
+                ),
+            )
+        };
+        let (name, given) = given.get_key_value(name).ok_or_else(missing)?;
+        let expression = given.of(dialect).ok_or_else(missing)?;
+        let itself = sql::columns_in(dialect, expression, of).map_err(|error| {
+            Wrong::new(
+                format!(
+                    "`{name}` under `[change.{section}]` is no expression on {}: {}",
+                    dialect.title(),
+                    error.message
+                ),
+                error.help,
+            )
+        })?;
+        if let Some(circle) = itself.first() {
+            return Err(Wrong::new(
+                format!(
+                    "`{name}` under `[change.{section}]` is made of `{circle}`, which is of the same format"
+                ),
+                format!("name columns of the other format only: {}", over.join(", ")),
+            ));
+        }
+        found.push((name.as_str(), expression));
+    }
+    Ok(found)
+}
+
+pub(super) fn generate(columns: &Columns, place: &Place) -> Result<Generated, Wrong> {
+    let seen = Seen::new(columns, place)?;
+    let (agree, pieces) = match place.dialect {
+        Dialect::Postgres => (postgres::agree(&seen)?, postgres::pieces(&seen)?),
+        Dialect::Mysql => (mysql::agree(&seen), mysql::pieces(&seen)?),
+        Dialect::Sqlite => (sqlite::agree(&seen), sqlite::pieces(&seen)?),
+    };
+    let range = range(&seen);
+    let backfill = Script::whole().explained(
+        "Runs once for each batch of keys. A row whose formats agree is left alone: a trigger or a bridge wrote it.",
+        format!(
+            "UPDATE {}\nSET {}\nWHERE {range}\n    AND NOT ({})",
+            place.table(),
+            assignments(&seen),
+            indented(&agree, 4),
+        ),
+    );
+    let key = place.columns(&columns.key);
+    let filling = Filling {
+        table: place.plain_table(),
+        key: columns.key.clone(),
+        remaining: format!(
+            "SELECT count(*) FROM {}\nWHERE NOT ({agree})",
+            place.table()
+        ),
+        check: format!(
+            "SELECT {key} FROM {}\nWHERE {range}\n    AND NOT ({agree})",
+            place.table()
+        ),
+    };
+    let scripts = [
+        (Step::Expand, pieces.expand),
+        (Step::Backfill, backfill),
+        (Step::Contract, pieces.contract),
+        (Step::Revert, pieces.revert),
+    ];
+    Ok(Generated {
+        scripts: scripts
+            .into_iter()
+            .map(|(step, script)| (step, script.written()))
+            .collect(),
+        filling: Some(filling),
+        sync: Sync::Both,
+        ..Generated::default()
+    })
+}
+
+/// What differs between databases.
+struct Pieces {
+    expand: Script,
+    contract: Script,
+    revert: Script,
+}
+
+/// `id > :after AND id <= :upto`
+fn range(seen: &Seen<'_>) -> String {
+    let key = seen.place.columns(&seen.columns.key);
+    if seen.columns.key.len() == 1 {
+        format!("{key} > :after AND {key} <= :upto")
+    } else {
+        format!("({key}) > :after AND ({key}) <= :upto")
+    }
+}
+
+/// What the backfill sets.
+fn assignments(seen: &Seen<'_>) -> String {
+    let forward = seen
+        .forward
+        .iter()
+        .map(|(name, expression)| format!("{} = {expression}", seen.column(name)));
+    let kept = (seen.dialect() == Dialect::Mysql)
+        .then_some(&seen.columns.keep)
+        .into_iter()
+        .flatten()
+        .map(|name| format!("{0} = {0}", seen.column(name)));
+    let all: Vec<String> = forward.chain(kept).collect();
+    all.join(",\n    ")
+}
+
+/// `DROP COLUMN a, DROP COLUMN b`
+fn dropped(seen: &Seen<'_>, names: &[String]) -> Vec<String> {
+    names
+        .iter()
+        .map(|name| format!("DROP COLUMN {}", seen.column(name)))
+        .collect()
+}

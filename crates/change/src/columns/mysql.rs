@@ -1,0 +1,185 @@
+//! Triggers that change the row before it is written: nothing is written twice, and nothing echoes.
+
+use super::super::Wrong;
+use super::super::text::{Script, indented};
+use super::{Pieces, Seen, dropped};
+
+/// Whether two values are one: a collation overlooks case and blanks at the end.
+fn same(left: &str, right: &str) -> String {
+    format!("CAST({left} AS BINARY) <=> CAST({right} AS BINARY)")
+}
+
+/// Whether a column is as it was. As numbers too: the text of a FLOAT has fewer digits than its value.
+fn unchanged(seen: &Seen<'_>, names: &[String]) -> String {
+    let each: Vec<String> = names
+        .iter()
+        .map(|name| {
+            let (new, old) = (
+                format!("NEW.{}", seen.column(name)),
+                format!("OLD.{}", seen.column(name)),
+            );
+            format!("{new} <=> {old} AND {}", same(&new, &old))
+        })
+        .collect();
+    each.join("\n        AND ")
+}
+
+fn all_same(pairs: impl IntoIterator<Item = (String, String)>) -> String {
+    let each: Vec<String> = pairs
+        .into_iter()
+        .map(|(left, right)| same(&left, &right))
+        .collect();
+    each.join(" AND ")
+}
+
+pub(super) fn agree(seen: &Seen<'_>) -> String {
+    let pairs = |of: &[(&str, &str)]| {
+        let pairs: Vec<(String, String)> = of
+            .iter()
+            .map(|(name, expression)| (seen.column(name), (*expression).to_owned()))
+            .collect();
+        all_same(pairs)
+    };
+    let sides = format!("({})\n    OR ({})", pairs(&seen.forward), pairs(&seen.back));
+    let needed: Vec<String> = seen
+        .columns
+        .new
+        .iter()
+        .filter(|new| new.not_null)
+        .map(|new| format!("{} IS NOT NULL", seen.column(&new.name)))
+        .collect();
+    if needed.is_empty() {
+        sides
+    } else {
+        format!("({sides})\n    AND {}", needed.join(" AND "))
+    }
+}
+
+/// `SET NEW.a = …, NEW.b = …;`
+fn set(of: &[(&str, &str)], seen: &Seen<'_>) -> Result<String, Wrong> {
+    let mut each = Vec::new();
+    for (name, expression) in of {
+        let value = seen.of_row(expression, "NEW")?;
+        each.push(format!(
+            "NEW.{} = {}",
+            seen.column(name),
+            indented(&value, 12)
+        ));
+    }
+    Ok(format!("SET {};", each.join(",\n            ")))
+}
+
+fn of_new(of: &[(&str, &str)], seen: &Seen<'_>) -> Result<String, Wrong> {
+    let mut pairs = Vec::new();
+    for (name, expression) in of {
+        pairs.push((
+            format!("NEW.{}", seen.column(name)),
+            seen.of_row(expression, "NEW")?,
+        ));
+    }
+    Ok(all_same(pairs))
+}
+
+pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
+    let place = seen.place;
+    let table = place.table();
+    let (on_insert, on_update) = (place.trigger("insert"), place.trigger("update"));
+    let mut added = Vec::new();
+    for new in &seen.columns.new {
+        added.push(format!(
+            "ADD COLUMN {} {}",
+            seen.column(&new.name),
+            seen.kind_of(new)?
+        ));
+    }
+    let nothing_new: Vec<String> = seen
+        .new
+        .iter()
+        .map(|name| format!("NEW.{} IS NULL", seen.column(name)))
+        .collect();
+    let agree = format!(
+        "({})\n        OR ({})",
+        of_new(&seen.back, seen)?,
+        of_new(&seen.forward, seen)?
+    );
+    let (forward, back) = (set(&seen.forward, seen)?, set(&seen.back, seen)?);
+    let expand = Script::whole()
+        .explained(
+            "At the end of the row new columns are an entry in the catalogue; where the server would rewrite the table, it refuses.",
+            format!("ALTER TABLE {table} {}, ALGORITHM = INSTANT", added.join(", ")),
+        )
+        .explained(
+            "Keep both formats in step, whoever writes: what was written holds, and the other format follows unless the two agree\n\
+             already. Values are compared as bytes: collations overlook case and blanks at the end. Triggers fire in the order in\n\
+             which they were made: these see what earlier ones have made of the row.",
+            format!(
+                "CREATE TRIGGER {on_insert} BEFORE INSERT ON {table}
+FOR EACH ROW
+BEGIN
+    IF {nothing_new} THEN
+        {forward}
+    ELSEIF NOT ({agree}) THEN
+        {back}
+    END IF;
+END",
+                nothing_new = nothing_new.join(" AND "),
+            ),
+        )
+        .statement(format!(
+            "CREATE TRIGGER {on_update} BEFORE UPDATE ON {table}
+FOR EACH ROW
+BEGIN
+    IF NOT ({new_unchanged}) THEN
+        IF NOT ({agree}) THEN
+            {back}
+        END IF;
+    ELSEIF NOT ({old_unchanged}) THEN
+        {forward}
+    END IF;
+END",
+            new_unchanged = unchanged(seen, &seen.new),
+            old_unchanged = unchanged(seen, &seen.old),
+            agree = indented(&agree, 4),
+            back = indented(&back, 4),
+        ));
+    let drops = |script: Script| {
+        script
+            .statement(format!("DROP TRIGGER {}", place.beside(&on_insert)))
+            .statement(format!("DROP TRIGGER {}", place.beside(&on_update)))
+    };
+    let mut last = dropped(seen, &seen.old);
+    for new in &seen.columns.new {
+        let default = seen.default_of(new)?;
+        if !new.not_null && default.is_none() {
+            continue;
+        }
+        let column = seen.column(&new.name);
+        match (new.not_null, default) {
+            (true, default) => last.push(format!(
+                "MODIFY COLUMN {column} {} NOT NULL{}",
+                seen.kind_of(new)?,
+                default
+                    .map(|default| format!(" DEFAULT {default}"))
+                    .unwrap_or_default()
+            )),
+            (false, Some(default)) => {
+                last.push(format!("ALTER COLUMN {column} SET DEFAULT {default}"));
+            }
+            (false, None) => {}
+        }
+    }
+    Ok(Pieces {
+        expand,
+        contract: drops(Script::whole()).explained(
+            "Refused where it could not be done beside writers.",
+            format!(
+                "ALTER TABLE {table} {}, ALGORITHM = INPLACE, LOCK = NONE",
+                last.join(", ")
+            ),
+        ),
+        revert: drops(Script::whole()).statement(format!(
+            "ALTER TABLE {table} {}, ALGORITHM = INPLACE, LOCK = NONE",
+            dropped(seen, &seen.new).join(", ")
+        )),
+    })
+}

@@ -1,0 +1,192 @@
+//! Declared changes: `[change]` in `migration.toml` says what changes, and the scripts of every phase follow from it.
+//!
+//! Pure: a declaration in, texts out. A kind of change is one file; where databases differ in it, each has a file of its own
+//! below. What is generated is meant to be read and committed: it looks as somebody would write it by hand who knows all that
+//! can happen to a trigger. See docs/change.md.
+//!
+//! Invariant: the same declaration always gives the same texts, so that `check` can say when they differ.
+
+mod columns;
+mod constraint;
+mod names;
+mod plain;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use phasegate_model::model::{Step, Sync};
+use phasegate_sql::Dialect;
+
+pub use columns::{Columns, NewColumn};
+pub use constraint::{Check, ForeignKey, NotNull, Unique};
+pub use plain::{AddColumn, DropColumn, DropIndex, DropTable, Index, Widen};
+
+/// The first line of a script that follows from the declaration; without it the script is somebody's own.
+pub const GENERATED: &str = "-- migrate: generated from [change]";
+/// The same for a script that runs statement by statement.
+pub const GENERATED_ONE_BY_ONE: &str = "-- migrate: no-transaction, generated from [change]";
+
+/// A text that may differ between databases.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Varied {
+    pub common: Option<String>,
+    pub own: BTreeMap<Dialect, String>,
+}
+
+impl Varied {
+    #[must_use]
+    pub fn of(&self, dialect: Dialect) -> Option<&str> {
+        let own = self.own.get(&dialect).or(self.common.as_ref());
+        own.map(String::as_str)
+    }
+}
+
+impl From<&str> for Varied {
+    fn from(common: &str) -> Self {
+        Self {
+            common: Some(common.to_owned()),
+            own: BTreeMap::new(),
+        }
+    }
+}
+
+/// What changes in one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// As in the catalogue, without quotes; `schema.table` where it is not on the search path.
+    pub table: String,
+    pub kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Columns that are replaced by others: renamed, retyped, split, merged.
+    Columns(Columns),
+    NotNull(NotNull),
+    Check(Check),
+    ForeignKey(ForeignKey),
+    Unique(Unique),
+    AddColumn(AddColumn),
+    DropColumn(DropColumn),
+    DropTable(DropTable),
+    Index(Index),
+    DropIndex(DropIndex),
+    Widen(Widen),
+}
+
+impl Kind {
+    /// The words for it in `migration.toml`, in the order of the documentation.
+    pub const NAMES: &[&str] = &[
+        "columns",
+        "not-null",
+        "check",
+        "foreign-key",
+        "unique",
+        "add-column",
+        "drop-column",
+        "drop-table",
+        "index",
+        "drop-index",
+        "widen",
+    ];
+
+    /// Which formats of a row a migration of this kind has.
+    #[must_use]
+    pub fn formats(&self) -> Formats {
+        match self {
+            Self::Columns(_) => Formats::Both,
+            Self::NotNull(change) if change.fill.is_some() => Formats::Both,
+            Self::DropColumn(change) if change.placeholder.is_some() => Formats::Both,
+            Self::NotNull(_)
+            | Self::Check(_)
+            | Self::ForeignKey(_)
+            | Self::Unique(_)
+            | Self::DropColumn(_)
+            | Self::DropTable(_)
+            | Self::DropIndex(_) => Formats::Old,
+            Self::AddColumn(_) | Self::Index(_) | Self::Widen(_) => Formats::New,
+        }
+    }
+}
+
+/// Which formats the services of a migration have to declare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Formats {
+    /// Versions that need what is added.
+    New,
+    /// Versions that still use, or write, what the contract ends.
+    Old,
+    Both,
+}
+
+/// What follows from a declaration for one database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Generated {
+    /// The script of each step that has one, with its first line.
+    pub scripts: BTreeMap<Step, String>,
+    pub filling: Option<Filling>,
+    /// Queries that have to return 0 before the contract.
+    pub require: Vec<String>,
+    /// Statements that `check` would doubt, and that the declaration vouches for.
+    pub allow: Vec<Allowed>,
+    pub sync: Sync,
+}
+
+/// What `[backfill]` would say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filling {
+    pub table: String,
+    pub key: Vec<String>,
+    pub remaining: String,
+    pub check: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    pub step: Step,
+    /// Its whole text.
+    pub statement: String,
+}
+
+/// Why a declaration cannot be carried out on a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    pub message: String,
+    pub help: String,
+}
+
+impl Wrong {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+}
+
+/// The scripts of a migration and what else follows, on one database.
+///
+/// `number` is that of the migration as its directory has it; objects are named after it, so that two migrations of one table
+/// never meet.
+///
+/// # Errors
+/// What the database cannot do, or what is missing in the declaration for it.
+pub fn generate(change: &Change, dialect: Dialect, number: &str) -> Result<Generated, Wrong> {
+    let place = names::Place::new(dialect, &change.table, number);
+    match &change.kind {
+        Kind::Columns(columns) => columns::generate(columns, &place),
+        Kind::NotNull(change) => constraint::not_null(change, &place),
+        Kind::Check(change) => constraint::check(change, &place),
+        Kind::ForeignKey(change) => constraint::foreign_key(change, &place),
+        Kind::Unique(change) => constraint::unique(change, &place),
+        Kind::AddColumn(change) => plain::add_column(change, &place),
+        Kind::DropColumn(change) => plain::drop_column(change, &place),
+        Kind::DropTable(change) => Ok(plain::drop_table(change, &place)),
+        Kind::Index(change) => Ok(plain::index(change, &place)),
+        Kind::DropIndex(change) => Ok(plain::drop_index(change, &place)),
+        Kind::Widen(change) => plain::widen(change, &place),
+    }
+}

@@ -1,0 +1,271 @@
+//! Changes that need no second format: what is added, and what is taken away once nobody uses it.
+
+use phasegate_model::model::{Step, Sync};
+use phasegate_sql::Dialect;
+
+use super::names::Place;
+use super::text::Script;
+use super::{Generated, Varied, Wrong};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddColumn {
+    pub column: String,
+    pub kind: Varied,
+    pub default: Option<Varied>,
+    pub not_null: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DropColumn {
+    pub columns: Vec<String>,
+    /// What versions that no longer know a column leave in it, where it is NOT NULL without a default of its own.
+    pub placeholder: Option<Varied>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DropTable;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Index {
+    pub name: String,
+    pub columns: Vec<String>,
+    /// In place of `columns`: what is indexed, as SQL: `lower(email)`.
+    pub on: Option<Varied>,
+    /// Which rows: `deleted_at IS NULL` (not on MySQL and MariaDB).
+    pub condition: Option<Varied>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DropIndex {
+    pub name: String,
+}
+
+/// A type that holds more and is stored in the same way: a longer `varchar`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Widen {
+    pub column: String,
+    pub from: Varied,
+    pub to: Varied,
+}
+
+fn scripts(scripts: Vec<(Step, Script)>) -> Generated {
+    Generated {
+        scripts: scripts
+            .into_iter()
+            .map(|(step, script)| (step, script.written()))
+            .collect(),
+        ..Generated::default()
+    }
+}
+
+fn said<'v>(varied: &'v Varied, key: &str, dialect: Dialect) -> Result<&'v str, Wrong> {
+    varied.of(dialect).ok_or_else(|| {
+        Wrong::new(
+            format!("`{key}` is not said for {}", dialect.title()),
+            format!(
+                "write it under `[change.{key}]`: `{} = \"…\"`",
+                dialect.name()
+            ),
+        )
+    })
+}
+
+pub(super) fn add_column(change: &AddColumn, place: &Place) -> Result<Generated, Wrong> {
+    let table = place.table();
+    let column = place.column(&change.column);
+    let kind = said(&change.kind, "type", place.dialect)?;
+    let default = match &change.default {
+        Some(default) => format!(" DEFAULT {}", said(default, "default", place.dialect)?),
+        None => String::new(),
+    };
+    let not_null = match (change.not_null, &change.default) {
+        (true, None) => {
+            return Err(Wrong::new(
+                format!(
+                    "`{}` is NOT NULL and has no default: versions that do not know it could no longer insert",
+                    change.column
+                ),
+                "give it a `default`, or add it without `not_null` and a migration of the kind `not-null` later",
+            ));
+        }
+        (true, Some(_)) => " NOT NULL",
+        (false, _) => "",
+    };
+    Ok(scripts(vec![
+        (
+            Step::Expand,
+            Script::whole().statement(format!(
+                "ALTER TABLE {table} ADD COLUMN {column} {kind}{not_null}{default}"
+            )),
+        ),
+        (
+            Step::Revert,
+            Script::whole().statement(format!("ALTER TABLE {table} DROP COLUMN {column}")),
+        ),
+    ]))
+}
+
+pub(super) fn drop_column(change: &DropColumn, place: &Place) -> Result<Generated, Wrong> {
+    let table = place.table();
+    let drops = change
+        .columns
+        .iter()
+        .map(|name| format!("DROP COLUMN {}", place.column(name)));
+    let contract = match place.dialect {
+        Dialect::Sqlite => drops.fold(Script::whole(), |script, drop| {
+            script.statement(format!("ALTER TABLE {table} {drop}"))
+        }),
+        Dialect::Postgres | Dialect::Mysql => {
+            let drops: Vec<String> = drops.collect();
+            Script::whole().statement(format!("ALTER TABLE {table} {}", drops.join(", ")))
+        }
+    };
+    let Some(placeholder) = &change.placeholder else {
+        return Ok(scripts(vec![(Step::Contract, contract)]));
+    };
+    if place.dialect == Dialect::Sqlite {
+        return Err(Wrong::new(
+            "SQLite cannot give a column a default once it is there",
+            "leave `placeholder` out where the column may be NULL, or rebuild the table with scripts of your own",
+        ));
+    }
+    let placeholder = said(placeholder, "placeholder", place.dialect)?;
+    let all = |what: &str| {
+        let each: Vec<String> = change
+            .columns
+            .iter()
+            .map(|name| format!("ALTER COLUMN {} {what}", place.column(name)))
+            .collect();
+        format!("ALTER TABLE {table} {}", each.join(", "))
+    };
+    Ok(Generated {
+        sync: Sync::Both,
+        ..scripts(vec![
+            (
+                Step::Expand,
+                Script::whole().explained(
+                    "For versions that no longer say what stands there.",
+                    all(&format!("SET DEFAULT {placeholder}")),
+                ),
+            ),
+            (Step::Contract, contract),
+            (Step::Revert, Script::whole().statement(all("DROP DEFAULT"))),
+        ])
+    })
+}
+
+pub(super) fn drop_table(_: &DropTable, place: &Place) -> Generated {
+    scripts(vec![(
+        Step::Contract,
+        Script::whole().statement(format!("DROP TABLE {}", place.table())),
+    )])
+}
+
+pub(super) fn index(change: &Index, place: &Place) -> Generated {
+    let table = place.table();
+    let name = place.column(&change.name);
+    let on = change.on.as_ref().and_then(|on| on.of(place.dialect));
+    let on = on.map_or_else(|| place.columns(&change.columns), str::to_owned);
+    let condition = change
+        .condition
+        .as_ref()
+        .and_then(|condition| condition.of(place.dialect))
+        .filter(|_| place.dialect != Dialect::Mysql)
+        .map(|condition| format!(" WHERE {condition}"))
+        .unwrap_or_default();
+    let (expand, revert) = match place.dialect {
+        Dialect::Postgres => (
+            Script::one_by_one().explained(
+                "Beside writers, which is possible outside of a transaction only; one that an interruption left invalid is built again.",
+                format!("CREATE INDEX CONCURRENTLY {name} ON {table} ({on}){condition}"),
+            ),
+            Script::one_by_one().statement(format!(
+                "DROP INDEX CONCURRENTLY {}",
+                place.in_schema(&change.name)
+            )),
+        ),
+        Dialect::Mysql => (
+            Script::whole().explained(
+                "Refused where it could not be built beside writers.",
+                format!("CREATE INDEX {name} ON {table} ({on}) ALGORITHM = INPLACE LOCK = NONE"),
+            ),
+            Script::whole().statement(format!(
+                "ALTER TABLE {table} DROP INDEX {name}, ALGORITHM = INPLACE, LOCK = NONE"
+            )),
+        ),
+        Dialect::Sqlite => (
+            Script::whole().statement(format!("CREATE INDEX {name} ON {table} ({on}){condition}")),
+            Script::whole().statement(format!("DROP INDEX {}", place.in_schema(&change.name))),
+        ),
+    };
+    scripts(vec![(Step::Expand, expand), (Step::Revert, revert)])
+}
+
+pub(super) fn drop_index(change: &DropIndex, place: &Place) -> Generated {
+    let name = place.column(&change.name);
+    let contract = match place.dialect {
+        Dialect::Postgres => Script::one_by_one().statement(format!(
+            "DROP INDEX CONCURRENTLY {}",
+            place.in_schema(&change.name)
+        )),
+        Dialect::Mysql => Script::whole().statement(format!(
+            "ALTER TABLE {} DROP INDEX {name}, ALGORITHM = INPLACE, LOCK = NONE",
+            place.table()
+        )),
+        Dialect::Sqlite => {
+            Script::whole().statement(format!("DROP INDEX {}", place.in_schema(&change.name)))
+        }
+    };
+    scripts(vec![(Step::Contract, contract)])
+}
+
+/// The length of a `varchar`, or none for one without a bound.
+fn length(kind: &str) -> Option<Option<u64>> {
+    let kind = kind.trim().to_ascii_lowercase();
+    let (name, rest) = kind.split_once('(').unwrap_or((&kind, ""));
+    match name.trim() {
+        "text" if rest.is_empty() => Some(None),
+        "varchar" | "character varying" => {
+            if rest.is_empty() {
+                return Some(None);
+            }
+            let bound = rest.strip_suffix(')')?.trim().parse().ok()?;
+            Some(Some(bound))
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn widen(change: &Widen, place: &Place) -> Result<Generated, Wrong> {
+    let table = place.table();
+    let column = place.column(&change.column);
+    let from = said(&change.from, "from", place.dialect)?;
+    let to = said(&change.to, "to", place.dialect)?;
+    let is_wider = match (length(from), length(to)) {
+        (Some(Some(from)), Some(Some(to))) => from < to,
+        (Some(Some(_)), Some(None)) => place.dialect != Dialect::Mysql,
+        _ => false,
+    };
+    if !is_wider {
+        return Err(Wrong::new(
+            format!("from `{from}` to `{to}` the column would be written anew, or would hold less"),
+            "declare it as `kind = \"columns\"`, with a new column beside the old one; `widen` is for a longer varchar",
+        ));
+    }
+    let statement = match place.dialect {
+        Dialect::Postgres => format!("ALTER TABLE {table} ALTER COLUMN {column} TYPE {to}"),
+        Dialect::Mysql => format!(
+            "ALTER TABLE {table} MODIFY COLUMN {column} {to}, ALGORITHM = INPLACE, LOCK = NONE"
+        ),
+        Dialect::Sqlite => {
+            return Err(Wrong::new(
+                "SQLite does not hold texts to the length of their type",
+                "there is nothing to widen there: take `sqlite` out of `dialects` in migrate.toml",
+            ));
+        }
+    };
+    Ok(scripts(vec![(
+        Step::Expand,
+        Script::whole().statement(statement),
+    )]))
+}

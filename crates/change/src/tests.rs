@@ -1,0 +1,137 @@
+//! What is generated, as it is read and reviewed.
+
+use std::collections::BTreeMap;
+
+use phasegate_model::model::Step;
+use phasegate_sql::Dialect;
+
+use super::*;
+
+fn split() -> Change {
+    let texts = |pairs: &[(&str, &str)]| -> BTreeMap<String, Varied> {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(name, text)| ((*name).to_owned(), Varied::from(*text)))
+            .collect()
+    };
+    let column = |name: &str| NewColumn {
+        name: name.to_owned(),
+        kind: Varied::from("varchar(200)"),
+        ..NewColumn::default()
+    };
+    Change {
+        table: "users".to_owned(),
+        kind: Kind::Columns(Columns {
+            key: vec!["id".to_owned()],
+            old: vec!["Full Name".to_owned()],
+            new: vec![column("first"), column("last")],
+            forward: texts(&[
+                ("first", "head(\"Full Name\")"),
+                ("last", "tail(\"Full Name\")"),
+            ]),
+            back: texts(&[("Full Name", "concat(first, ' ', last)")]),
+            keep: vec!["updated_at".to_owned()],
+        }),
+    }
+}
+
+fn all(change: &Change, dialect: Dialect) -> String {
+    let generated = generate(change, dialect, "0002").expect("it follows");
+    let mut written = String::new();
+    for (step, script) in &generated.scripts {
+        written.push_str(&format!("== {}\n{script}", step.name()));
+    }
+    if let Some(filling) = generated.filling {
+        written.push_str(&format!("== remaining\n{}\n", filling.remaining));
+    }
+    written
+}
+
+#[test]
+fn names_that_have_to_be_quoted_are_quoted_everywhere() {
+    let postgres = all(&split(), Dialect::Postgres);
+    assert!(
+        postgres.contains("NEW.first := head(NEW.\"Full Name\");"),
+        "{postgres}"
+    );
+    assert!(
+        postgres.contains("NEW.\"Full Name\" := other.\"Full Name\";"),
+        "{postgres}"
+    );
+    assert!(postgres.contains("DROP COLUMN \"Full Name\""), "{postgres}");
+    let sqlite = all(&split(), Dialect::Sqlite);
+    assert!(
+        sqlite.contains("UPDATE OF \"Full Name\" ON users"),
+        "{sqlite}"
+    );
+    assert!(!postgres.contains("updated_at") && !sqlite.contains("updated_at"));
+}
+
+#[test]
+fn mysql_reads_its_own_quotes_and_keeps_what_it_would_set() {
+    let mut change = split();
+    let Kind::Columns(columns) = &mut change.kind else {
+        unreachable!("it is a change of columns");
+    };
+    for (name, text) in [
+        ("first", "head(`Full Name`)"),
+        ("last", "tail(`Full Name`)"),
+    ] {
+        columns.forward.insert(name.to_owned(), Varied::from(text));
+    }
+    let mysql = all(&change, Dialect::Mysql);
+    assert!(
+        mysql.contains("SET NEW.first = head(NEW.`Full Name`)"),
+        "{mysql}"
+    );
+    assert!(mysql.contains("updated_at = updated_at"), "{mysql}");
+    assert!(mysql.contains("ALGORITHM = INSTANT"), "{mysql}");
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let mut change = split();
+    let Kind::Columns(columns) = &mut change.kind else {
+        unreachable!("it is a change of columns");
+    };
+    columns.back.clear();
+    let wrong =
+        generate(&change, Dialect::Postgres, "0002").expect_err("nothing says what it is made of");
+    assert!(wrong.message.contains("`Full Name`"), "{wrong:?}");
+    assert!(wrong.help.contains("[change.back]"), "{wrong:?}");
+}
+
+#[test]
+fn a_narrower_type_is_no_wider_one() {
+    for (from, to, dialect, is_wider) in [
+        ("varchar(50)", "varchar(200)", Dialect::Postgres, true),
+        ("varchar(50)", "text", Dialect::Postgres, true),
+        ("varchar(50)", "varchar(200)", Dialect::Mysql, true),
+        ("varchar(200)", "varchar(50)", Dialect::Postgres, false),
+        ("varchar(50)", "text", Dialect::Mysql, false),
+        ("int", "bigint", Dialect::Postgres, false),
+        ("varchar(50)", "varchar(50)", Dialect::Mysql, false),
+    ] {
+        let change = Change {
+            table: "users".to_owned(),
+            kind: Kind::Widen(Widen {
+                column: "email".to_owned(),
+                from: from.into(),
+                to: to.into(),
+            }),
+        };
+        let generated = generate(&change, dialect, "0002");
+        assert_eq!(generated.is_ok(), is_wider, "{from} to {to} on {dialect:?}");
+    }
+}
+
+#[test]
+fn every_script_says_that_it_is_generated() {
+    for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+        let generated = generate(&split(), dialect, "0002").expect("it follows");
+        for step in Step::ALL {
+            let script = generated.scripts.get(&step).expect("each step has one");
+            assert!(script.starts_with(GENERATED), "{script}");
+        }
+    }
+}
