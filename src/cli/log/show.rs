@@ -105,6 +105,8 @@ fn words(detail: &Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::super::super::paint::Screen;
+    use serde_json::json;
+
     use super::*;
 
     #[test]
