@@ -104,6 +104,8 @@ fn words(detail: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::super::super::paint::Screen;
     use serde_json::json;
 

@@ -303,7 +303,9 @@ mod tests {
         });
         assert!(!own_terms.is_made_up(TERMS));
         // By the terms of the project, and just silent for a while: that is lost, and not made up.
-        let lost = lease(|lease| lease.renewed_at = NOW - 60_000);
+        let lost = lease(|lease| {
+            (lease.renewed_at, lease.expires_at) = (NOW - 60_000, NOW + 540_000);
+        });
         assert!(!lost.is_made_up(TERMS));
     }
 }
