@@ -96,19 +96,19 @@ impl Row {
         Some(parts.join(" "))
     }
 
-    fn new(&self) -> (Option<String>, Option<String>) {
+    fn new_format(&self) -> (Option<String>, Option<String>) {
         (self.first.clone(), self.last.clone())
     }
 
     fn agrees(&self) -> bool {
-        Self::split(self.full.as_deref()) == self.new() || self.joined() == self.full
+        Self::split(self.full.as_deref()) == self.new_format() || self.joined() == self.full
     }
 
     /// After it was written over `before`, or as a new row.
     fn settled(mut self, before: Option<&Self>) -> Self {
         let nothing_new = match before {
             None => self.first.is_none() && self.last.is_none(),
-            Some(before) => self.new() == before.new(),
+            Some(before) => self.new_format() == before.new_format(),
         };
         let nothing_old = before.is_some_and(|before| before.full == self.full);
         if nothing_new && !nothing_old {

@@ -107,7 +107,6 @@ mod tests {
     use serde_json::json;
 
     use super::super::super::paint::Screen;
-    use serde_json::json;
 
     use super::*;
 

@@ -95,7 +95,7 @@ scenario!(
         assert!(!status.stdout.contains("safe now"), "{status:?}");
         // However often it fails, the log tells it once.
         let log = items.project.migrate(&["log"]).expect_code(0);
-        assert_eq!(log.stdout.matches("  failed  ").count(), 1, "{log:?}");
+        assert_eq!(log.stdout.matches("  failed: ").count(), 1, "{log:?}");
         items.declare("batch = 4", "name = label").expanded();
         let status = items.project.migrate(&["status"]).expect_code(0);
         assert!(!status.stdout.contains("failed"), "{status:?}");
