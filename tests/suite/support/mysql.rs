@@ -531,6 +531,8 @@ impl Server {
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/bin")
             .env("LC_ALL", "C")
+            // Servers that are made at one moment would take each other's temporary tables in a directory that they share.
+            .env("TMPDIR", &self.directory)
             .current_dir("/")
             .stdin(Stdio::null());
         if let Some((user, group)) = self.owner {
