@@ -188,10 +188,16 @@ fn take(source: &Source, manifest: &mut Manifest, declared: &Declared, following
     }
 }
 
-/// Whether a script is generated, by its first line; otherwise it is somebody's own.
+/// Whether a script is generated, by its first line, or holds nothing yet, as `migrate new` writes it; otherwise it is
+/// somebody's own.
 fn is_generated(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default().trim_end();
-    first == GENERATED || first == GENERATED_ONE_BY_ONE
+    first == GENERATED || first == GENERATED_ONE_BY_ONE || is_blank(text)
+}
+
+fn is_blank(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim);
+    lines.all(|line| line.is_empty() || line.starts_with("--"))
 }
 
 /// Scripts that no longer follow from the declaration, or are not written yet.
@@ -212,6 +218,12 @@ pub(super) fn check(root: &Path, directory: &Directory, following: &Following) -
             let Some(text) = text.filter(|text| is_generated(text)) else {
                 continue;
             };
+            if is_blank(text) {
+                if wanted.is_some() {
+                    missing.insert(step);
+                }
+                continue;
+            }
             if wanted.is_some_and(|wanted| wanted == text) || !differing.insert(chosen.file_name())
             {
                 continue;
