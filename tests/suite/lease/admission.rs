@@ -174,7 +174,8 @@ scenario!(
 
 scenario!(
     apart fn no_admission_slips_past_the_fence(db: Db) {
-        const RACERS: usize = 60;
+        // Each of them waits for the turn of all others, and none waits for ever: so many get theirs on a busy machine too.
+        const RACERS: usize = 20;
         block_on(record(&db, Phase::Expanded));
         let (admitted, fenced_at) = block_on(async {
             let mut racers = tokio::task::JoinSet::new();
