@@ -131,7 +131,7 @@ fn other_commands_are_nobody_who_is_not_known() {
                 "migration.toml",
                 "description = \"takes a while\"\n[[expand.allow]]\nstatement = \"CREATE TABLE slow AS\"\nreason = \"a test\"\n",
             ),
-            ("expand.sql", "CREATE TABLE slow AS SELECT SLEEP(4) AS n;\n"),
+            ("expand.sql", "CREATE TABLE slow AS SELECT SLEEP(8) AS n;\n"),
         ],
     );
     let mut slow = shop.project.spawn(&["expand", "2"]);
