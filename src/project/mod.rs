@@ -91,9 +91,16 @@ struct Read {
     migrations: Vec<Loaded>,
 }
 
-impl Read {
-    fn of(dir: &Path, url_override: Option<&str>) -> Self {
-        let (read, mut settings) = match Source::read(dir, CONFIG_FILE) {
+/// What migrate.toml and the URL given from outside say.
+struct Settings {
+    config: Config,
+    is_readable: bool,
+    problems: Vec<Problem>,
+}
+
+impl Settings {
+    fn read(dir: &Path, url_override: Option<&str>) -> Self {
+        let (read, mut problems) = match Source::read(dir, CONFIG_FILE) {
             Ok(Some(source)) => {
                 let config = Config::read(&source);
                 (config, source.into_parts().1)
@@ -101,17 +108,32 @@ impl Read {
             Ok(None) => (None, vec![listing::missing_config(dir)]),
             Err(problem) => (None, vec![problem]),
         };
-        let config_is_readable = read.is_some();
+        let is_readable = read.is_some();
         let mut config = read.unwrap_or_else(Config::unread);
         if let Some(url) = url_override {
             let problem = config.override_url(url, &shown(dir, CONFIG_FILE));
-            settings.splice(0..0, problem);
+            problems.splice(0..0, problem);
         }
+        Self {
+            config,
+            is_readable,
+            problems,
+        }
+    }
+}
+
+impl Read {
+    fn of(dir: &Path, url_override: Option<&str>) -> Self {
+        let Settings {
+            config,
+            is_readable,
+            problems: settings,
+        } = Settings::read(dir, url_override);
         let mut listing = Listing::default();
         let mut migrations = Vec::new();
         // Only a config that could be read says where the migrations are, and for which database:
         // with guesses instead, one missing quote would bring up a page of untrue problems.
-        if config_is_readable {
+        if is_readable {
             listing = listing::find_migrations(dir, &config);
             let dialects = &config.database.dialects;
             let forward: Vec<Forward> = listing
@@ -142,20 +164,12 @@ impl Read {
 
 /// Where the migrations are and what lies there, before any of them is judged.
 fn listed_in(dir: &Path, url_override: Option<&str>) -> Result<(Config, Listing), Problems> {
-    let source = match Source::read(dir, CONFIG_FILE) {
-        Ok(Some(source)) => source,
-        Ok(None) => return Err(Problems(vec![listing::missing_config(dir)])),
-        Err(problem) => return Err(Problems(vec![problem])),
-    };
-    let config = Config::read(&source);
-    let mut problems = source.into_parts().1;
-    let Some(mut config) = config else {
-        return Err(Problems(problems));
-    };
-    if let Some(url) = url_override {
-        problems.extend(config.override_url(url, &shown(dir, CONFIG_FILE)));
-    }
-    if problems.iter().any(Problem::is_error) {
+    let Settings {
+        config,
+        is_readable,
+        problems,
+    } = Settings::read(dir, url_override);
+    if !is_readable || problems.iter().any(Problem::is_error) {
         return Err(Problems(problems));
     }
     let listing = listing::find_migrations(dir, &config);
