@@ -1,6 +1,7 @@
 //! `migrate generate`: the scripts that follow from a declared change.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use clap::Args;
@@ -107,7 +108,14 @@ fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = Path::new(&beside);
-    let written = fs::write(beside, text).and_then(|()| fs::rename(beside, path));
+    // What an interrupted run has left, or somebody has put there: a link is not followed.
+    let _ = fs::remove_file(beside);
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(beside)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .and_then(|()| fs::rename(beside, path));
     written.map_err(|error| {
         let _ = fs::remove_file(beside);
         Failure::new(format!("{} cannot be written: {error}", path.display()))

@@ -68,6 +68,7 @@ impl<'c> Seen<'c> {
         let new: Vec<String> = columns.new.iter().map(|new| new.name.clone()).collect();
         let forward = expressions("forward", &columns.forward, &new, &old, place.dialect)?;
         let back = expressions("back", &columns.back, &old, &new, place.dialect)?;
+        nothing_is_forgotten(&forward, &old, place.dialect)?;
         Ok(Self {
             place,
             columns,
@@ -139,6 +140,41 @@ impl<'c> Seen<'c> {
     fn column(&self, name: &str) -> String {
         self.place.column(name)
     }
+
+    /// `text` further in, unless an expression has a line break: it may stand in a literal, whose value it is.
+    fn indented(&self, text: &str, blanks: usize) -> String {
+        let mut expressions = self.forward.iter().chain(&self.back);
+        if expressions.any(|(_, expression)| expression.contains('\n')) {
+            return text.to_owned();
+        }
+        indented(text, blanks)
+    }
+}
+
+/// Every old column has to live on in a new one: the contract drops it.
+fn nothing_is_forgotten(
+    forward: &[(&str, &str)],
+    old: &[String],
+    dialect: Dialect,
+) -> Result<(), Wrong> {
+    let is_kept = |name: &&String| {
+        forward.iter().any(|(_, expression)| {
+            let found = sql::columns_in(dialect, expression, std::slice::from_ref(*name));
+            found.is_ok_and(|found| !found.is_empty())
+        })
+    };
+    match old.iter().find(|name| !is_kept(name)) {
+        None => Ok(()),
+        Some(lost) => Err(Wrong::new(
+            format!(
+                "no new column is made of `{lost}` on {}, and the contract drops it: what it holds would be lost",
+                dialect.title()
+            ),
+            format!(
+                "name `{lost}` in an expression under `[change.forward]`; what nobody needs goes with a migration of the kind `drop-column`"
+            ),
+        )),
+    }
 }
 
 /// One expression for each of `of`, over `over` alone.
@@ -183,6 +219,15 @@ fn expressions<'c>(
                 format!("name columns of the other format only: {}", over.join(", ")),
             ));
         }
+        if sql::columns_in(dialect, expression, over).is_ok_and(|found| found.is_empty()) {
+            return Err(Wrong::new(
+                format!(
+                    "`{name}` under `[change.{section}]` is the same in every row: it is made of none of {}",
+                    over.join(", ")
+                ),
+                "write an expression over the columns of the other format; a column that starts out empty is of the kind `add-column`",
+            ));
+        }
         found.push((name.as_str(), expression));
     }
     Ok(found)
@@ -195,14 +240,14 @@ pub(super) fn generate(columns: &Columns, place: &Place) -> Result<Generated, Wr
         Dialect::Mysql => (mysql::agree(&seen), mysql::pieces(&seen)?),
         Dialect::Sqlite => (sqlite::agree(&seen), sqlite::pieces(&seen)?),
     };
-    let range = range(&seen);
+    let range = place.range(&columns.key);
     let backfill = Script::whole().explained(
         "Runs once for each batch of keys. A row whose formats agree is left alone: a trigger or a bridge wrote it.",
         format!(
             "UPDATE {}\nSET {}\nWHERE {range}\n    AND NOT ({})",
             place.table(),
             assignments(&seen),
-            indented(&agree, 4),
+            seen.indented(&agree, 4),
         ),
     );
     let key = place.columns(&columns.key);
@@ -218,20 +263,15 @@ pub(super) fn generate(columns: &Columns, place: &Place) -> Result<Generated, Wr
             place.table()
         ),
     };
-    let scripts = [
-        (Step::Expand, pieces.expand),
-        (Step::Backfill, backfill),
-        (Step::Contract, pieces.contract),
-        (Step::Revert, pieces.revert),
-    ];
     Ok(Generated {
-        scripts: scripts
-            .into_iter()
-            .map(|(step, script)| (step, script.written()))
-            .collect(),
         filling: Some(filling),
         sync: Sync::Both,
-        ..Generated::default()
+        ..Generated::of([
+            (Step::Expand, pieces.expand),
+            (Step::Backfill, backfill),
+            (Step::Contract, pieces.contract),
+            (Step::Revert, pieces.revert),
+        ])
     })
 }
 
@@ -240,16 +280,6 @@ struct Pieces {
     expand: Script,
     contract: Script,
     revert: Script,
-}
-
-/// `id > :after AND id <= :upto`
-fn range(seen: &Seen<'_>) -> String {
-    let key = seen.place.columns(&seen.columns.key);
-    if seen.columns.key.len() == 1 {
-        format!("{key} > :after AND {key} <= :upto")
-    } else {
-        format!("({key}) > :after AND ({key}) <= :upto")
-    }
 }
 
 /// What the backfill sets.

@@ -8,7 +8,7 @@ use phasegate_model::model::{Step, Sync};
 use phasegate_sql::{self as sql, Dialect};
 
 use super::names::Place;
-use super::text::Script;
+use super::text::{Script, trigger_function};
 use super::{Allowed, Filling, Generated, Varied, Wrong};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,27 +56,9 @@ fn refuse_sqlite(place: &Place, what: &str) -> Result<(), Wrong> {
     ))
 }
 
-fn whole(scripts: Vec<(Step, Script)>) -> Generated {
-    Generated {
-        scripts: scripts
-            .into_iter()
-            .map(|(step, script)| (step, script.written()))
-            .collect(),
-        ..Generated::default()
-    }
-}
-
-/// `expression` for a database, checked to be one.
-fn said<'v>(varied: &'v Varied, key: &str, dialect: Dialect) -> Result<&'v str, Wrong> {
-    let text = varied.of(dialect).ok_or_else(|| {
-        Wrong::new(
-            format!("`{key}` is not said for {}", dialect.title()),
-            format!(
-                "write it under `[change.{key}]`: `{} = \"…\"`",
-                dialect.name()
-            ),
-        )
-    })?;
+/// An expression for a database, checked to be one.
+fn expression<'v>(varied: &'v Varied, key: &str, dialect: Dialect) -> Result<&'v str, Wrong> {
+    let text = varied.said(key, dialect)?;
     sql::columns_in(dialect, text, &[]).map_err(|error| {
         Wrong::new(
             format!(
@@ -109,7 +91,7 @@ pub(super) fn not_null(change: &NotNull, place: &Place) -> Result<Generated, Wro
                 .statement(format!("ALTER TABLE {table} DROP CONSTRAINT {name}"))
         }
         Dialect::Mysql | Dialect::Sqlite => {
-            let kind = said(&change.kind, "type", place.dialect)?;
+            let kind = change.kind.said("type", place.dialect)?;
             let statement = format!(
                 "ALTER TABLE {table} MODIFY COLUMN {column} {kind} NOT NULL, ALGORITHM = INPLACE, LOCK = NONE"
             );
@@ -128,18 +110,14 @@ pub(super) fn not_null(change: &NotNull, place: &Place) -> Result<Generated, Wro
         return Ok(Generated {
             require: vec![left],
             allow,
-            ..whole(vec![(Step::Contract, contract)])
+            ..Generated::of([(Step::Contract, contract)])
         });
     };
-    let fill = said(fill, "fill", place.dialect)?;
+    let fill = expression(fill, "fill", place.dialect)?;
     let (expand, drops) = filled(change, place, fill)?;
     let add_drops = |script: Script| drops.iter().fold(script, Script::statement);
     let key = place.columns(&change.key);
-    let range = if change.key.len() == 1 {
-        format!("{key} > :after AND {key} <= :upto")
-    } else {
-        format!("({key}) > :after AND ({key}) <= :upto")
-    };
+    let range = place.range(&change.key);
     let backfill = Script::whole().statement(format!(
         "UPDATE {table}\nSET {column} = {fill}\nWHERE {range}\n    AND {column} IS NULL"
     ));
@@ -152,7 +130,7 @@ pub(super) fn not_null(change: &NotNull, place: &Place) -> Result<Generated, Wro
         }),
         sync: Sync::Both,
         allow,
-        ..whole(vec![
+        ..Generated::of([
             (Step::Expand, expand),
             (Step::Backfill, backfill),
             (Step::Contract, add_drops(contract)),
@@ -183,8 +161,9 @@ fn filled(change: &NotNull, place: &Place, fill: &str) -> Result<(Script, Vec<St
         let script = Script::whole()
             .explained(
                 WHY,
-                format!(
-                    "CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$\nBEGIN\n    NEW.{column} := {fill};\n    RETURN NEW;\nEND\n$$"
+                trigger_function(
+                    &function,
+                    &format!("BEGIN\n    NEW.{column} := {fill};\n    RETURN NEW;\nEND\n"),
                 ),
             )
             .statement(format!(
@@ -212,7 +191,7 @@ fn filled(change: &NotNull, place: &Place, fill: &str) -> Result<(Script, Vec<St
 pub(super) fn check(change: &Check, place: &Place) -> Result<Generated, Wrong> {
     refuse_sqlite(place, "a CHECK")?;
     let table = place.table();
-    let condition = said(&change.condition, "condition", place.dialect)?;
+    let condition = expression(&change.condition, "condition", place.dialect)?;
     let name = match &change.name {
         Some(name) => place.column(name),
         None => place.constraint("check"),
@@ -241,7 +220,7 @@ fn constrained(place: &Place, name: &str, constraint: &str) -> Generated {
             format!("ALTER TABLE {table} ADD CONSTRAINT {name} {constraint}"),
         )
     };
-    whole(vec![(Step::Contract, contract)])
+    Generated::of([(Step::Contract, contract)])
 }
 
 pub(super) fn foreign_key(change: &ForeignKey, place: &Place) -> Result<Generated, Wrong> {
@@ -344,6 +323,6 @@ pub(super) fn unique(change: &Unique, place: &Place) -> Result<Generated, Wrong>
             "SELECT count(*) FROM (SELECT 1 AS twice FROM {table} WHERE {} GROUP BY {columns} HAVING count(*) > 1) AS doubles",
             are_there.join(" AND ")
         )],
-        ..whole(vec![(Step::Contract, contract)])
+        ..Generated::of([(Step::Contract, contract)])
     })
 }

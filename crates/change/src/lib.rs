@@ -42,6 +42,19 @@ impl Varied {
         let own = self.own.get(&dialect).or(self.common.as_ref());
         own.map(String::as_str)
     }
+
+    /// What is said under `key` for a database, or that it is not.
+    fn said(&self, key: &str, dialect: Dialect) -> Result<&str, Wrong> {
+        self.of(dialect).ok_or_else(|| {
+            Wrong::new(
+                format!("`{key}` is not said for {}", dialect.title()),
+                format!(
+                    "write it under `[change.{key}]`: `{} = \"…\"`",
+                    dialect.name()
+                ),
+            )
+        })
+    }
 }
 
 impl From<&str> for Varied {
@@ -133,6 +146,18 @@ pub struct Generated {
     /// Statements that `check` would doubt, and that the declaration vouches for.
     pub allow: Vec<Allowed>,
     pub sync: Sync,
+}
+
+impl Generated {
+    fn of(scripts: impl IntoIterator<Item = (Step, text::Script)>) -> Self {
+        let scripts = scripts.into_iter();
+        Self {
+            scripts: scripts
+                .map(|(step, script)| (step, script.written()))
+                .collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// What `[backfill]` would say.

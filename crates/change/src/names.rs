@@ -89,6 +89,16 @@ impl Place {
         names.join(", ")
     }
 
+    /// The rows of one batch: `id > :after AND id <= :upto`.
+    pub fn range(&self, key: &[String]) -> String {
+        let columns = self.columns(key);
+        if key.len() == 1 {
+            format!("{columns} > :after AND {columns} <= :upto")
+        } else {
+            format!("({columns}) > :after AND ({columns}) <= :upto")
+        }
+    }
+
     /// A trigger of this migration. Triggers of one kind fire in the order of their names on PostgreSQL, and those of
     /// MySQL in the order in which they were made: so ours sees what the others have made of the row.
     pub fn trigger(&self, does: &str) -> String {

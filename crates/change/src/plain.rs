@@ -48,34 +48,12 @@ pub struct Widen {
     pub to: Varied,
 }
 
-fn scripts(scripts: Vec<(Step, Script)>) -> Generated {
-    Generated {
-        scripts: scripts
-            .into_iter()
-            .map(|(step, script)| (step, script.written()))
-            .collect(),
-        ..Generated::default()
-    }
-}
-
-fn said<'v>(varied: &'v Varied, key: &str, dialect: Dialect) -> Result<&'v str, Wrong> {
-    varied.of(dialect).ok_or_else(|| {
-        Wrong::new(
-            format!("`{key}` is not said for {}", dialect.title()),
-            format!(
-                "write it under `[change.{key}]`: `{} = \"…\"`",
-                dialect.name()
-            ),
-        )
-    })
-}
-
 pub(super) fn add_column(change: &AddColumn, place: &Place) -> Result<Generated, Wrong> {
     let table = place.table();
     let column = place.column(&change.column);
-    let kind = said(&change.kind, "type", place.dialect)?;
+    let kind = change.kind.said("type", place.dialect)?;
     let default = match &change.default {
-        Some(default) => format!(" DEFAULT {}", said(default, "default", place.dialect)?),
+        Some(default) => format!(" DEFAULT {}", default.said("default", place.dialect)?),
         None => String::new(),
     };
     let not_null = match (change.not_null, &change.default) {
@@ -91,7 +69,7 @@ pub(super) fn add_column(change: &AddColumn, place: &Place) -> Result<Generated,
         (true, Some(_)) => " NOT NULL",
         (false, _) => "",
     };
-    Ok(scripts(vec![
+    Ok(Generated::of([
         (
             Step::Expand,
             Script::whole().statement(format!(
@@ -121,7 +99,7 @@ pub(super) fn drop_column(change: &DropColumn, place: &Place) -> Result<Generate
         }
     };
     let Some(placeholder) = &change.placeholder else {
-        return Ok(scripts(vec![(Step::Contract, contract)]));
+        return Ok(Generated::of([(Step::Contract, contract)]));
     };
     if place.dialect == Dialect::Sqlite {
         return Err(Wrong::new(
@@ -129,7 +107,7 @@ pub(super) fn drop_column(change: &DropColumn, place: &Place) -> Result<Generate
             "leave `placeholder` out where the column may be NULL, or rebuild the table with scripts of your own",
         ));
     }
-    let placeholder = said(placeholder, "placeholder", place.dialect)?;
+    let placeholder = placeholder.said("placeholder", place.dialect)?;
     let all = |what: &str| {
         let each: Vec<String> = change
             .columns
@@ -140,7 +118,7 @@ pub(super) fn drop_column(change: &DropColumn, place: &Place) -> Result<Generate
     };
     Ok(Generated {
         sync: Sync::Both,
-        ..scripts(vec![
+        ..Generated::of([
             (
                 Step::Expand,
                 Script::whole().explained(
@@ -155,7 +133,7 @@ pub(super) fn drop_column(change: &DropColumn, place: &Place) -> Result<Generate
 }
 
 pub(super) fn drop_table(_: &DropTable, place: &Place) -> Generated {
-    scripts(vec![(
+    Generated::of([(
         Step::Contract,
         Script::whole().statement(format!("DROP TABLE {}", place.table())),
     )])
@@ -198,7 +176,7 @@ pub(super) fn index(change: &Index, place: &Place) -> Generated {
             Script::whole().statement(format!("DROP INDEX {}", place.in_schema(&change.name))),
         ),
     };
-    scripts(vec![(Step::Expand, expand), (Step::Revert, revert)])
+    Generated::of([(Step::Expand, expand), (Step::Revert, revert)])
 }
 
 pub(super) fn drop_index(change: &DropIndex, place: &Place) -> Generated {
@@ -216,7 +194,7 @@ pub(super) fn drop_index(change: &DropIndex, place: &Place) -> Generated {
             Script::whole().statement(format!("DROP INDEX {}", place.in_schema(&change.name)))
         }
     };
-    scripts(vec![(Step::Contract, contract)])
+    Generated::of([(Step::Contract, contract)])
 }
 
 /// The length of a `varchar`, or none for one without a bound.
@@ -239,8 +217,8 @@ fn length(kind: &str) -> Option<Option<u64>> {
 pub(super) fn widen(change: &Widen, place: &Place) -> Result<Generated, Wrong> {
     let table = place.table();
     let column = place.column(&change.column);
-    let from = said(&change.from, "from", place.dialect)?;
-    let to = said(&change.to, "to", place.dialect)?;
+    let from = change.from.said("from", place.dialect)?;
+    let to = change.to.said("to", place.dialect)?;
     let is_wider = match (length(from), length(to)) {
         (Some(Some(from)), Some(Some(to))) => from < to,
         (Some(Some(_)), Some(None)) => place.dialect != Dialect::Mysql,
@@ -264,7 +242,7 @@ pub(super) fn widen(change: &Widen, place: &Place) -> Result<Generated, Wrong> {
             ));
         }
     };
-    Ok(scripts(vec![(
+    Ok(Generated::of([(
         Step::Expand,
         Script::whole().statement(statement),
     )]))

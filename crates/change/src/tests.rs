@@ -135,3 +135,67 @@ fn every_script_says_that_it_is_generated() {
         }
     }
 }
+
+#[test]
+fn what_an_expression_holds_does_not_end_the_function_around_it() {
+    let mut change = split();
+    let Kind::Columns(columns) = &mut change.kind else {
+        unreachable!("it is a change of columns");
+    };
+    let head = Varied::from("$$a$$ || \"Full Name\" || $body1$b$body1$");
+    columns.forward.insert("first".to_owned(), head);
+    let written = all(&change, Dialect::Postgres);
+    assert!(written.contains("AS $body2$\nDECLARE"), "{written}");
+    assert!(written.contains("END\n$body2$;"), "{written}");
+}
+
+#[test]
+fn a_line_break_in_a_text_stays_as_it_is() {
+    for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+        let mut change = split();
+        let Kind::Columns(columns) = &mut change.kind else {
+            unreachable!("it is a change of columns");
+        };
+        let text = "replace(\"Full Name\", 'a\nb', ' ')";
+        columns
+            .forward
+            .insert("first".to_owned(), Varied::from(text));
+        let written = all(&change, dialect);
+        let breaks = written.matches("'a\n").count();
+        assert!(breaks > 3, "{written}");
+        assert_eq!(written.matches("'a\nb'").count(), breaks, "{written}");
+    }
+}
+
+#[test]
+fn what_a_column_holds_is_not_forgotten() {
+    let wrong = |name: &str, text: &str| {
+        let mut change = split();
+        let Kind::Columns(columns) = &mut change.kind else {
+            unreachable!("it is a change of columns");
+        };
+        columns.old.push("nick".to_owned());
+        columns.back.insert("nick".to_owned(), "first".into());
+        columns
+            .forward
+            .insert("last".to_owned(), "concat(nick, \"Full Name\")".into());
+        assert!(generate(&change, Dialect::Postgres, "0002").is_ok());
+        let Kind::Columns(columns) = &mut change.kind else {
+            unreachable!("it is a change of columns");
+        };
+        let section = if name == "last" {
+            &mut columns.forward
+        } else {
+            &mut columns.back
+        };
+        section.insert(name.to_owned(), text.into());
+        let wrong = generate(&change, Dialect::Postgres, "0002");
+        wrong.expect_err("it loses something").message
+    };
+    let forgotten = wrong("last", "tail(\"Full Name\")");
+    assert!(forgotten.contains("made of `nick`"), "{forgotten}");
+    for (name, text) in [("last", "''"), ("nick", "'nobody'")] {
+        let constant = wrong(name, text);
+        assert!(constant.contains("the same in every row"), "{constant}");
+    }
+}

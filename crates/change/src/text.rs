@@ -67,3 +67,16 @@ pub(super) fn commented(text: &str) -> String {
 pub(super) fn indented(text: &str, blanks: usize) -> String {
     text.replace('\n', &format!("\n{}", " ".repeat(blanks)))
 }
+
+/// A function for triggers on PostgreSQL, whose body holds what somebody else wrote: its quotes are none that stand in it.
+pub(super) fn trigger_function(name: &str, body: &str) -> String {
+    let mut quote = "$$".to_owned();
+    let mut more = 0_u32;
+    while body.contains(&quote) {
+        more += 1;
+        quote = format!("$body{more}$");
+    }
+    format!(
+        "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS {quote}\n{body}{quote}"
+    )
+}

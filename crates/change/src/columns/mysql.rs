@@ -1,7 +1,7 @@
 //! Triggers that change the row before it is written: nothing is written twice, and nothing echoes.
 
 use super::super::Wrong;
-use super::super::text::{Script, indented};
+use super::super::text::Script;
 use super::{Pieces, Seen, dropped};
 
 /// Whether two values are one: a collation overlooks case and blanks at the end.
@@ -63,7 +63,7 @@ fn set(of: &[(&str, &str)], seen: &Seen<'_>) -> Result<String, Wrong> {
         each.push(format!(
             "NEW.{} = {}",
             seen.column(name),
-            indented(&value, 12)
+            seen.indented(&value, 12)
         ));
     }
     Ok(format!("SET {};", each.join(",\n            ")))
@@ -139,8 +139,8 @@ BEGIN
 END",
             new_unchanged = unchanged(seen, &seen.new),
             old_unchanged = unchanged(seen, &seen.old),
-            agree = indented(&agree, 4),
-            back = indented(&back, 4),
+            agree = seen.indented(&agree, 4),
+            back = seen.indented(&back, 4),
         ));
     let drops = |script: Script| {
         script

@@ -1,7 +1,7 @@
 //! Triggers that change the row before it is written: nothing is written twice, and nothing echoes.
 
 use super::super::Wrong;
-use super::super::text::{Script, indented};
+use super::super::text::{Script, trigger_function};
 use super::{NewColumn, Pieces, Seen, dropped};
 
 /// Whether the formats of a row of the table agree. `IS NOT DISTINCT FROM` would ask the collation, and has no answer for
@@ -88,10 +88,10 @@ fn set(row: &str, of: &[(&str, &str)], seen: &Seen<'_>, blanks: usize) -> Result
         lines.push(format!(
             "{row}.{} := {};",
             seen.column(name),
-            indented(&value, 4)
+            seen.indented(&value, 4)
         ));
     }
-    Ok(indented(&lines.join("\n"), blanks))
+    Ok(lines.join(&format!("\n{}", " ".repeat(blanks))))
 }
 
 pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
@@ -114,8 +114,7 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
         .collect();
     let all: Vec<String> = seen.old.iter().chain(&seen.new).cloned().collect();
     let body = format!(
-        "CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-DECLARE
+        "DECLARE
     other {table}%ROWTYPE := NEW;
     only_old boolean;
 BEGIN
@@ -141,7 +140,7 @@ BEGIN
     {take_back}
     RETURN NEW;
 END
-$$",
+",
         nothing_new = nothing_new.join(" AND "),
         new_now = row("NEW", &seen.new, seen),
         new_before = row("OLD", &seen.new, seen),
@@ -163,7 +162,7 @@ $$",
         .explained(
             "Keeps both formats in step, whoever writes: what was written holds, and the other format follows unless the two\n\
              agree already. Rows are compared as they are stored (*=), so that a capital letter counts as a change.",
-            body,
+            trigger_function(&function, &body),
         )
         .explained(
             "Triggers fire in the order of their names: these after all others, so that they see what those have made of the row.",

@@ -2,7 +2,7 @@
 //! differ, and after it they agree: so no trigger answers another one, with or without `recursive_triggers`.
 
 use super::super::Wrong;
-use super::super::text::{Script, indented};
+use super::super::text::Script;
 use super::{Pieces, Seen, dropped};
 
 /// Whether two values are one: a column's own collation may overlook case.
@@ -88,7 +88,7 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
             .collect();
         format!(
             "UPDATE {table} SET {}\n    WHERE {};",
-            indented(&set.join(",\n        "), 0),
+            set.join(",\n        "),
             key.join(" AND ")
         )
     };
