@@ -4,6 +4,7 @@
 //! Invariant: everything here is pure. No I/O, no clock, no async: the same functions decide in
 //! production, in tests and in a model checker.
 
+mod blame;
 mod format;
 mod gap;
 mod holding;

@@ -1,7 +1,10 @@
 //! The one rule: an action is allowed if the state after it, and every state while it runs,
 //! satisfies the invariant. What blocks an action are the clauses that would break.
 
-use super::{Declaration, Format, Freshness, Live, MigrationState, Phase, RowKind, RowKinds, Sync};
+use super::blame::writers_of;
+use super::{
+    Declaration, Format, Formats, Freshness, Live, MigrationState, Phase, RowKind, RowKinds, Sync,
+};
 
 /// A step that changes one migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -247,7 +250,7 @@ impl MigrationState {
     fn kinds_through(&self, writers: &[Live], live: &[Live]) -> RowKinds {
         let declaration = &self.declaration;
         let syncs = self.syncs();
-        let written = |who: &[Live]| -> Vec<super::Formats> {
+        let written = |who: &[Live]| -> Vec<Formats> {
             let behaviours = self.behaviours(who);
             let writes = behaviours.map(|(_, behaviour)| behaviour.writes);
             let writes = writes.filter(|writes| !writes.is_empty());
@@ -411,43 +414,18 @@ pub(super) fn breaches(state: &MigrationState, live: &[Live]) -> Vec<Breach> {
         } else {
             continue;
         };
+        let mut writers = writers_of(state, live, kind);
+        if matches!(clause, Clause::Filled(_)) {
+            // Who leaves the new format fresh is not in the way of a backfill, whatever others make of such a row.
+            writers.retain(|who| state.leaves_new_unfilled(who));
+        }
         found.push(Breach {
             clause,
             who: None,
-            writers: writers_of(state, live, kind),
+            writers,
         });
     }
     found
-}
-
-/// The live versions without which `kind` could not exist; none where it may exist without them.
-fn writers_of(state: &MigrationState, live: &[Live], kind: RowKind) -> Vec<Live> {
-    if state.kinds.contains(kind) {
-        return Vec::new();
-    }
-    let mut writers: Vec<Live> = live
-        .iter()
-        .filter(|who| {
-            let others = live.iter().filter(|other| other != who);
-            !state.reachable(others).contains(kind)
-        })
-        .cloned()
-        .collect();
-    if writers.is_empty() {
-        // Several versions can each bring it about: all that write are to blame.
-        writers = live
-            .iter()
-            .filter(|who| {
-                state
-                    .declaration
-                    .behaviours(&who.service, &who.version)
-                    .iter()
-                    .any(|behaviour| !behaviour.writes.is_empty())
-            })
-            .cloned()
-            .collect();
-    }
-    writers
 }
 
 impl Declaration {

@@ -207,7 +207,7 @@ impl MigrationState {
         self.synced_writes(&writes)
     }
 
-    fn synced_writes(&self, writes: &[super::Formats]) -> RowKinds {
+    pub(super) fn synced_writes(&self, writes: &[super::Formats]) -> RowKinds {
         self.syncs().iter().fold(self.kinds, |kinds, sync| {
             let extended = writes.iter().map(|written| sync.extend(*written));
             kinds.closure(extended, self.declaration.rows)

@@ -1,0 +1,99 @@
+//! Which of the live versions a row kind comes from.
+
+use super::{Formats, Live, MigrationState, RowKind, Sync};
+
+/// The live versions without which `kind` could not exist; none where it may exist without them.
+pub(super) fn writers_of(state: &MigrationState, live: &[Live], kind: RowKind) -> Vec<Live> {
+    if state.kinds.contains(kind) {
+        return Vec::new();
+    }
+    let mut writers: Vec<Live> = live
+        .iter()
+        .filter(|who| {
+            let others = live.iter().filter(|other| other != who);
+            !state.reachable(others).contains(kind)
+        })
+        .cloned()
+        .collect();
+    if writers.is_empty() {
+        writers = live
+            .iter()
+            .filter(|who| brings_about(state, who, live, kind))
+            .cloned()
+            .collect();
+    }
+    writers
+}
+
+/// Whether there are writes of others that `kind` does not come from, and does together with the writes of `who`: where several
+/// versions can each bring it about, none of them is needed, and yet not all that write have a part in it.
+fn brings_about(state: &MigrationState, who: &Live, live: &[Live], kind: RowKind) -> bool {
+    let writes_of = |who: &Live| {
+        let behaviours = state.declaration.behaviours(&who.service, &who.version);
+        let writes = behaviours.into_iter().map(|behaviour| behaviour.writes);
+        writes
+            .filter(|writes| !writes.is_empty())
+            .collect::<Vec<_>>()
+    };
+    let own = writes_of(who);
+    let others = live.iter().filter(|other| *other != who);
+    let mut different: Vec<Formats> = Vec::new();
+    for written in others.flat_map(writes_of) {
+        if !different.contains(&written) {
+            different.push(written);
+        }
+    }
+    // At most three are different, so at most eight sets of them.
+    (0..1u8 << different.len()).any(|chosen| {
+        let some = different.iter().enumerate();
+        let some = some.filter(|(index, _)| chosen & 1 << index != 0);
+        let mut writes: Vec<Formats> = some.map(|(_, written)| *written).collect();
+        let without = state.synced_writes(&writes).contains(kind);
+        writes.extend(&own);
+        !without && state.synced_writes(&writes).contains(kind)
+    })
+}
+
+impl MigrationState {
+    /// Whether some write of this version does not leave the new format fresh.
+    pub(super) fn leaves_new_unfilled(&self, who: &Live) -> bool {
+        let declaration = &self.declaration;
+        let behaviours = declaration.behaviours(&who.service, &who.version);
+        let mut writes = behaviours.iter().map(|behaviour| behaviour.writes);
+        writes.any(|writes| {
+            let is_unfilled = |sync: &Sync| !sync.extend(writes).new;
+            !writes.is_empty() && self.syncs().iter().any(is_unfilled)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Phase;
+    use crate::model::testing::{declaration, live};
+
+    /// Two versions that each leave rows unfilled: neither is needed for it, and the third has no part in it.
+    #[test]
+    fn who_has_no_part_in_a_row_kind_is_not_named() {
+        let rows = "worker: old <1.2.0 web: writes new >=1.1.0 sync to-old backfill contract";
+        let both = [live("worker 1.0.0"), live("worker 1.0.5")];
+        let all = [&both[..], &[live("web 1.1.0")]].concat();
+        let blamed = |kind: &str, kinds: &str, live: &[Live]| {
+            let filled = MigrationState {
+                declaration: declaration(rows),
+                phase: Phase::Backfilled,
+                kinds: kinds.parse().unwrap(),
+            };
+            let kind = RowKind::all().find(|other| other.to_string() == kind);
+            let breaches = filled.breaches(live).into_iter();
+            let of_it = breaches.filter(|breach| breach.clause.kind() == kind);
+            of_it.flat_map(|breach| breach.writers).collect::<Vec<_>>()
+        };
+        assert_eq!(blamed("FA", "FF", &all), both);
+        assert_eq!(blamed("FS", "FF", &all), both);
+        // Such rows only come from both together, and what is unfilled is the work of one.
+        let mixed = [live("worker 1.0.0"), live("web 1.1.0")];
+        assert_eq!(blamed("FS", "", &mixed), mixed[..1]);
+    }
+}
