@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::log::{Events, is_of};
+use super::looked::Width;
 use super::place::candidate;
-use super::{Answer, AskError, Question, Record, Wanted};
+use super::status::Status;
+use super::{Answer, AskError, Log, Question, Record, Wanted};
 use crate::coordinator::{self, CoordinatorError, Purpose, Situation, flaws_on_paper};
 use crate::database::{Connection, DatabaseError, ErrorKind, Target};
 use crate::gate::{Action, Flawed, Verdict, decide, unreachable};
@@ -22,15 +25,15 @@ pub const NO_FILE: &str = "nothing is applied there: where something should be, 
 /// does one that nobody waits for any more, and the next connects anew: what is left of a transaction is never read by
 /// another question.
 pub struct Asker {
-    target: Target,
-    interrupt: Interrupt,
+    pub(super) target: Target,
+    pub(super) interrupt: Interrupt,
     keep: Duration,
     kept: Option<Kept>,
     connected: u64,
 }
 
-struct Kept {
-    connection: Box<dyn Connection>,
+pub(super) struct Kept {
+    pub(super) connection: Box<dyn Connection>,
     since: Instant,
 }
 
@@ -88,7 +91,23 @@ impl Asker {
                 };
                 self.gate(project, action, (&[], *record)).await
             }
-            Question::Log { after } => self.log(project, *after).await,
+            Question::Status { record } => {
+                let looked = self.look(project, (*record, Width::Beside)).await?;
+                Ok(Answer::Status(Box::new(Status::of(looked, project))))
+            }
+            Question::Fleet { record } => {
+                let looked = self.look(project, (*record, Width::Phases)).await?;
+                Ok(Answer::Fleet(Box::new(looked)))
+            }
+            Question::Plan { goal, record } => {
+                let planned = self.plan(project, goal, *record).await?;
+                Ok(Answer::Plan(Box::new(planned)))
+            }
+            Question::Rollout => {
+                let looked = self.look(project, (Record::Nothing, Width::Beside)).await?;
+                Ok(Answer::Rollout(Box::new(looked)))
+            }
+            Question::Log(wanted) => Ok(Answer::Log(self.log(project, wanted).await?)),
         }
     }
 
@@ -182,24 +201,39 @@ impl Asker {
         }
     }
 
-    async fn log(&mut self, project: &Project, after: Option<i64>) -> Result<Answer, AskError> {
+    async fn log(&mut self, project: &Project, wanted: &Events) -> Result<Log, AskError> {
+        let mut nothing_yet = None;
         let events = match self.take(project).await {
             Ok(mut kept) => {
-                let events = events(kept.connection.as_mut()).await?;
+                let events = events(kept.connection.as_mut(), wanted.after).await?;
                 self.give_back(kept).await;
                 events
             }
-            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => None,
+            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => {
+                nothing_yet = Some(format!("{error}; {NO_FILE}"));
+                None
+            }
             Err(error) => return Err(error.into()),
         };
         tells_something(project, events.is_some())?;
-        let mut events = events.unwrap_or_default();
-        events.retain(|event| after.is_none_or(|after| event.seq > after));
-        Ok(Answer::Log(events))
+        let events = events.unwrap_or_default();
+        if let Some(migration) = &wanted.migration
+            && !events.iter().any(|event| is_of(event, migration))
+        {
+            // Of one that is only in the files nothing has been recorded.
+            self.find(project, migration).await?;
+        }
+        Ok(Log {
+            end: events
+                .last()
+                .map_or(wanted.after.unwrap_or(0), |event| event.seq),
+            events: wanted.of(events),
+            nothing_yet,
+        })
     }
 
     /// The connection that was kept, or a new one.
-    async fn take(&mut self, project: &Project) -> Result<Kept, DatabaseError> {
+    pub(super) async fn take(&mut self, project: &Project) -> Result<Kept, DatabaseError> {
         if let Some(kept) = self.kept.take() {
             if kept.since.elapsed() < self.keep && !kept.connection.is_lost() {
                 return Ok(kept);
@@ -213,7 +247,7 @@ impl Asker {
         Ok(Kept { connection, since })
     }
 
-    async fn recorder(&mut self, project: &Project) -> Result<Kept, DatabaseError> {
+    pub(super) async fn recorder(&mut self, project: &Project) -> Result<Kept, DatabaseError> {
         let since = Instant::now();
         let connection =
             coordinator::connect_to_record(project, &self.target, self.interrupt).await?;
@@ -221,7 +255,7 @@ impl Asker {
         Ok(Kept { connection, since })
     }
 
-    async fn give_back(&mut self, kept: Kept) {
+    pub(super) async fn give_back(&mut self, kept: Kept) {
         if self.target.path().is_none() && kept.since.elapsed() < self.keep {
             self.kept = Some(kept);
         } else {
@@ -286,12 +320,18 @@ async fn applied(connection: &mut dyn Connection) -> Result<Vec<MigrationId>, Le
     Ok(applied.map(|applied| applied.state.id().clone()).collect())
 }
 
-/// The whole log; `None` if there is no ledger.
-async fn events(connection: &mut dyn Connection) -> Result<Option<Vec<Event>>, LedgerError> {
+/// The log, or what was added to it after an event; `None` if there is no ledger.
+async fn events(
+    connection: &mut dyn Connection,
+    after: Option<i64>,
+) -> Result<Option<Vec<Event>>, LedgerError> {
     let Some(mut ledger) = Ledger::read(connection).await? else {
         return Ok(None);
     };
-    let events = ledger.events().await?;
+    let events = match after {
+        Some(after) => ledger.events_after(after).await?,
+        None => ledger.events().await?,
+    };
     ledger.rollback().await?;
     Ok(Some(events))
 }

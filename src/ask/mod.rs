@@ -7,15 +7,34 @@
 mod asker;
 mod details;
 mod error;
+mod fleet;
+mod horizon;
 pub mod json;
+mod log;
+mod looked;
 mod place;
+mod plan_json;
+mod planning;
 mod question;
+mod rollout;
+mod status;
+mod trouble;
+pub mod words;
 
 pub use asker::{Asker, NO_FILE, find_among, tells_something};
 pub use details::details;
 pub use error::AskError;
+pub use fleet::touched;
+pub use horizon::range;
+pub use log::{Events, length, moment};
+pub use looked::Looked;
 pub use place::{candidate, placed};
-pub use question::{Answer, Question, Record, Wanted};
+pub use plan_json::by_service;
+pub use planning::{Goal, Planned, Until, plan_on_paper};
+pub use question::{Answer, Log, Question, Record, Wanted};
+pub use rollout::{arrival_json, as_json as rollout_json, waits_for};
+pub use status::{Next, Status, in_the_way};
+pub use trouble::{Trouble, under_way};
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::json::{decision, event};
+use super::{Events, Goal, Looked, Planned, Status};
 use crate::gate::{Decision, Verdict};
 use crate::ledger::Event;
 use crate::model::{Snapshot, Step};
@@ -21,15 +22,27 @@ pub enum Question {
         migration: String,
         record: Record,
     },
-    /// What was done, after the event of this number, or from the first.
-    Log { after: Option<i64> },
+    /// Which phase is each migration in, what does it wait for, and which versions may start?
+    Status { record: Record },
+    /// Which versions are live?
+    Fleet { record: Record },
+    /// Which steps and rollouts lead from what is live to these versions?
+    Plan { goal: Goal, record: Record },
+    /// How does the last rollout stand?
+    Rollout,
+    /// What was done?
+    Log(Events),
 }
 
 impl Question {
     pub(super) const fn records(&self) -> Record {
         match self {
-            Self::Deploy { record, .. } | Self::Step { record, .. } => *record,
-            Self::Log { .. } => Record::Nothing,
+            Self::Deploy { record, .. }
+            | Self::Step { record, .. }
+            | Self::Status { record }
+            | Self::Fleet { record }
+            | Self::Plan { record, .. } => *record,
+            Self::Rollout | Self::Log(_) => Record::Nothing,
         }
     }
 }
@@ -51,23 +64,41 @@ pub enum Record {
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Answer {
     /// The gate's, and what it rests on.
     Gate {
         decision: Decision,
         snapshot: Box<Snapshot>,
     },
-    Log(Vec<Event>),
+    Status(Box<Status>),
+    Fleet(Box<Looked>),
+    Plan(Box<Planned>),
+    Rollout(Box<Looked>),
+    Log(Log),
+}
+
+/// What was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// The events that were asked for.
+    pub events: Vec<Event>,
+    /// The number of the last event that there is, or of the one after which was asked; 0 where there is none.
+    pub end: i64,
+    /// Why there is nothing yet: a database file that is not there is an empty database.
+    pub nothing_yet: Option<String>,
 }
 
 impl Answer {
-    /// What it comes to. What is only told is *go*.
+    /// What it comes to. What is only told is *go*, but for a fleet of which some source says nothing.
     #[must_use]
-    pub const fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> Verdict {
         match self {
             Self::Gate { decision, .. } => decision.verdict,
-            Self::Log(_) => Verdict::Go,
+            Self::Fleet(looked) => looked.verdict_of_the_fleet(),
+            Self::Plan(planned) => planned.verdict(),
+            Self::Rollout(looked) => looked.verdict_of_the_rollout(),
+            Self::Status(_) | Self::Log(_) => Verdict::Go,
         }
     }
 
@@ -79,7 +110,13 @@ impl Answer {
                 decision: decided,
                 snapshot,
             } => decision(decided, snapshot),
-            Self::Log(events) => json!({ "events": events.iter().map(event).collect::<Vec<_>>() }),
+            Self::Status(status) => status.to_json(),
+            Self::Fleet(looked) => looked.fleet_json(),
+            Self::Plan(planned) => planned.to_json(),
+            Self::Rollout(looked) => looked.rollout_json(),
+            Self::Log(log) => {
+                json!({ "events": log.events.iter().map(event).collect::<Vec<_>>() })
+            }
         }
     }
 }

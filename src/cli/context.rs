@@ -6,14 +6,13 @@ use std::path::Path;
 use super::args::Global;
 use super::failure::Failure;
 use super::out::{Out, note};
-use super::recording::Recording;
 use super::text;
-use crate::ask::{NO_FILE, find_among, tells_something};
+use crate::ask::{Answer, AskError, NO_FILE, Question, ask, find_among, tells_something};
 use crate::coordinator::{self, CoordinatorError, Purpose, Situation};
 use crate::database::{Connection, DatabaseError, Statements, Target};
 use crate::interrupt::Interrupt;
 use crate::lease::with_credentials;
-use crate::ledger::{Beside, KnownHead, Ledger, LedgerError, RolloutRecord};
+use crate::ledger::{KnownHead, Ledger, LedgerError, RolloutRecord};
 use crate::model::MigrationId;
 use crate::project::{Config, Problems, Project};
 
@@ -109,23 +108,19 @@ impl Context {
         Ok(situation)
     }
 
-    /// As [`Self::look`], with what is recorded beside the phases, over one connection.
-    pub(super) async fn look_beside(
-        &self,
-        recording: &Recording,
-    ) -> Result<(Situation, Beside), Failure> {
-        let (mut situation, connection) = self.read().await?;
-        let mut beside = Ok(Beside::default());
-        if let Some(mut connection) = connection {
-            if situation.has_ledger {
-                beside = Ledger::beside(connection.as_mut()).await;
-            }
-            connection.close().await;
+    /// The answer to a question, over a connection of its own.
+    pub(super) async fn ask(&self, question: &Question) -> Result<Answer, AskError> {
+        let answer = ask(&self.project, &self.target, question, self.interrupt).await?;
+        let nothing_yet = match &answer {
+            Answer::Status(status) => &status.looked.nothing_yet,
+            Answer::Fleet(looked) | Answer::Rollout(looked) => &looked.nothing_yet,
+            Answer::Log(log) => &log.nothing_yet,
+            Answer::Gate { .. } | Answer::Plan(_) => &None,
+        };
+        if let Some(why) = nothing_yet {
+            self.say_nothing_yet(why);
         }
-        let beside = beside?;
-        self.tells_something(situation.has_ledger)?;
-        self.write_down(recording, &mut situation).await?;
-        Ok((situation, beside))
+        Ok(answer)
     }
 
     /// Without a ledger and without a migrate.toml there is nothing to answer from: this is the wrong place.
@@ -147,7 +142,7 @@ impl Context {
                 }
             }
             Err(error) if coordinator::is_nothing_yet(&error, &self.target) => {
-                self.say_nothing_yet(&error);
+                self.say_nothing_yet(&format!("{error}; {NO_FILE}"));
                 let dialect = self.target.dialect();
                 let nothing = coordinator::nothing_yet(&self.project, dialect);
                 Ok((nothing, None))
@@ -156,50 +151,15 @@ impl Context {
         }
     }
 
-    /// As [`Self::observe`]; and writes down what the sources have shown, where that is asked for.
-    pub(super) async fn look(&self, recording: &Recording) -> Result<Situation, Failure> {
-        let mut situation = self.observe().await?;
-        self.write_down(recording, &mut situation).await?;
-        Ok(situation)
-    }
-
-    async fn write_down(
-        &self,
-        recording: &Recording,
-        situation: &mut Situation,
-    ) -> Result<(), Failure> {
-        if recording.record {
-            // By settings that cannot be read nobody tells who has gone.
-            settings_in_order(&self.project)?;
-        }
-        if recording.record && situation.has_ledger {
-            let mut connection = self.recorder().await?;
-            let recorded = coordinator::record(&self.project, connection.as_mut(), situation).await;
-            let named = match &recorded {
-                Ok(()) => situation.name_examples(connection.as_mut()).await,
-                Err(_) => Ok(()),
-            };
-            connection.close().await;
-            recorded?;
-            named?;
-        }
-        Ok(())
-    }
-
-    /// A connection for writing down what a look has shown.
-    pub(super) async fn recorder(&self) -> Result<Box<dyn Connection>, DatabaseError> {
-        coordinator::connect_to_record(&self.project, &self.target, self.interrupt).await
-    }
-
     /// A connection for reading.
     pub(super) async fn reader(&self) -> Result<Box<dyn Connection>, DatabaseError> {
         coordinator::connect(&self.project, &self.target, Purpose::Ask, self.interrupt).await
     }
 
     /// Says once that what is told is that of a database which is not there.
-    fn say_nothing_yet(&self, error: &DatabaseError) {
+    fn say_nothing_yet(&self, why: &str) {
         if !self.said_nothing_yet.replace(true) {
-            note(&format!("note: {error}; {NO_FILE}"));
+            note(&format!("note: {why}"));
         }
     }
 
@@ -218,7 +178,7 @@ impl Context {
         match self.reader().await {
             Ok(connection) => Ok(Some(connection)),
             Err(error) if coordinator::is_nothing_yet(&error, &self.target) => {
-                self.say_nothing_yet(&error);
+                self.say_nothing_yet(&format!("{error}; {NO_FILE}"));
                 Ok(None)
             }
             Err(error) => Err(error.into()),

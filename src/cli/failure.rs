@@ -7,7 +7,7 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 use super::exit::Exit;
 use super::out::Out;
 use super::report::rendered;
-use crate::ask::AskError;
+use crate::ask::{Answer, AskError};
 use crate::coordinator::{CoordinatorError, ScriptFailure};
 use crate::database::DatabaseError;
 use crate::ledger::LedgerError;
@@ -44,6 +44,15 @@ impl Failure {
             exit: Exit::Error,
             exit_of_a_question: None,
         }))
+    }
+
+    /// An answer to something else than what was asked.
+    pub(super) fn unasked(answer: &Answer) -> Self {
+        let verdict = answer.verdict().name();
+        Self::new(format!(
+            "an answer ({verdict}) came to something else than what was asked"
+        ))
+        .help("this is a defect of migrate: please report it")
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
@@ -211,6 +220,9 @@ impl From<AskError> for Failure {
             AskError::Coordinator(error) => (*error).into(),
             AskError::Files(problems) => problems.into(),
             AskError::UnknownMigration(error) => error.into(),
+            AskError::TwoGoals { .. } => Self::new(message)
+                .help("give `--to` once for each service; releases on the way go into `--via`")
+                .usage(),
             AskError::Unlisted { help, .. } | AskError::Unplaced { help, .. } => {
                 Self::new(message).help(help).unknown()
             }

@@ -1,36 +1,27 @@
 //! `migrate fleet`: which versions are live, and what they touch.
 
-use serde_json::json;
-
 use super::args::Global;
 use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
 use super::paint::{Cell, Tone};
 use super::recording::Recording;
-use super::{json, text};
+use super::text;
+use crate::ask::{Answer, Question, Record, touched};
 use crate::coordinator::Situation;
-use crate::gate::Touch;
-use crate::model::{Format, InstanceState, Live, LiveGroup, MigrationId, SourceStatus};
+use crate::model::{InstanceState, LiveGroup, SourceStatus};
 
 pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global, out)?;
-    let situation = context.look(args).await?;
+    let record = Record::from(args);
+    let looked = match context.ask(&Question::Fleet { record }).await? {
+        Answer::Fleet(looked) => looked,
+        other => return Err(Failure::unasked(&other)),
+    };
+    let situation = &looked.situation;
     let snapshot = &situation.evidence.snapshot;
-    let complete = snapshot
-        .sources
-        .iter()
-        .all(|source| source.status == SourceStatus::Fresh);
     if out.is_json() {
-        let groups: Vec<_> = snapshot
-            .all_groups()
-            .map(|group| as_json(group, &situation))
-            .collect();
-        out.json(&json!({
-            "fleet": groups,
-            "sources": snapshot.sources.iter().map(json::source).collect::<Vec<_>>(),
-            "checked_at": json::time(snapshot.taken_at),
-        }));
+        out.json(&looked.fleet_json());
     } else if snapshot.all_groups().next().is_none() {
         out.line("no live instance is seen");
     } else {
@@ -40,7 +31,7 @@ pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<
         });
         let rows = groups
             .into_iter()
-            .map(|group| as_row(group, &situation))
+            .map(|group| as_row(group, situation))
             .collect();
         let header = ["service", "version", "instances", "state", "source", "seen"];
         out.lines(text::table_with_details(&header, rows));
@@ -74,12 +65,7 @@ pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<
     for group in &sessions.unaccounted {
         note(&group.belong_to_nobody());
     }
-    // A list that may be incomplete must not pass for a complete one.
-    Ok(if complete {
-        0
-    } else {
-        crate::gate::Verdict::Unknown.exit_code()
-    })
+    Ok(looked.verdict_of_the_fleet().exit_code())
 }
 
 /// The cells of a group, and the lines below it: which instances, and what they touch.
@@ -126,50 +112,4 @@ fn as_row(group: &LiveGroup, situation: &Situation) -> (Vec<Cell>, Vec<String>) 
         )),
     ];
     (cells, details)
-}
-
-fn as_json(group: &LiveGroup, situation: &Situation) -> serde_json::Value {
-    let touches: Vec<_> = touched(group, situation)
-        .into_iter()
-        .map(|(id, format, does)| json!({ "migration": id, "format": format.to_string(), "does": does }))
-        .collect();
-    json!({
-        "service": group.service,
-        "version": group.label.text,
-        "placed": group.label.version,
-        "instances": group.instances,
-        "state": group.state.name(),
-        "source": group.source,
-        "seen_at": json::time(group.seen_at),
-        "examples": group.examples,
-        "touches": touches,
-        "remembered": situation.evidence.snapshot.remembered.contains(group),
-    })
-}
-
-/// What a version touches of the migrations that are not over.
-fn touched<'s>(
-    group: &LiveGroup,
-    situation: &'s Situation,
-) -> Vec<(&'s MigrationId, Format, &'static str)> {
-    let Some(version) = group.label.version.clone() else {
-        return Vec::new();
-    };
-    let who = Live {
-        service: group.service.clone(),
-        version,
-    };
-    let mut found = Vec::new();
-    for state in situation.evidence.schema.migrations() {
-        for format in [Format::Old, Format::New] {
-            if !state.is_complete() && state.is_touched_by(&who, format) {
-                found.push((
-                    state.id(),
-                    format,
-                    Touch::of(&state.declaration, &who, format).name(),
-                ));
-            }
-        }
-    }
-    found
 }

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::out::Out;
 use super::recording::Recording;
 use super::text;
-use crate::ask::{self, Answer, Question, Record, Wanted, ask};
+use crate::ask::{self, Answer, Question, Record, Wanted};
 use crate::model::{Live, Step, Version};
 use crate::project::Config;
 
@@ -52,14 +52,7 @@ pub(super) enum GateCommand {
 
 pub(super) async fn run(args: &GateArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global, out)?;
-    let question = question(args);
-    let answer = ask(
-        &context.project,
-        &context.target,
-        &question,
-        context.interrupt,
-    );
-    let answer = answer.await?;
+    let answer = context.ask(&question(args)).await?;
     match &answer {
         Answer::Gate { decision, snapshot } if !out.is_json() => {
             out.lines(text::decision(decision, snapshot.taken_at));
@@ -70,11 +63,7 @@ pub(super) async fn run(args: &GateArgs, global: &Global, out: &Out) -> Result<u
 }
 
 fn question(args: &GateArgs) -> Question {
-    let record = if args.recording.record {
-        Record::Look
-    } else {
-        Record::Nothing
-    };
+    let record = Record::from(&args.recording);
     let (step, id) = match &args.command {
         GateCommand::Deploy { versions } => {
             let versions = versions.iter().map(wanted).collect();
@@ -92,7 +81,8 @@ fn question(args: &GateArgs) -> Question {
     }
 }
 
-fn wanted(argument: &ServiceVersion) -> Wanted {
+/// A version as an argument names it.
+pub(super) fn wanted(argument: &ServiceVersion) -> Wanted {
     Wanted {
         service: argument.service.clone(),
         label: argument.label.clone(),

@@ -1,10 +1,10 @@
-//! Which versions of a service may start now, as text and as JSON.
+//! Which versions of a service may start now, as text.
 
-use serde_json::json;
 use textwrap::core::display_width;
 
 use super::paint::{Line, Tone};
-use crate::gate::{Horizon, Stretch};
+use crate::ask::range;
+use crate::gate::Horizon;
 
 pub(super) fn horizon_lines(horizon: &Horizon) -> Vec<Line> {
     const REASONS: usize = 3;
@@ -37,30 +37,4 @@ pub(super) fn horizon_lines(horizon: &Horizon) -> Vec<Line> {
         }
     }
     lines
-}
-
-fn range(stretch: &Stretch) -> String {
-    let starts_at_zero = stretch.from == crate::model::Version::new(0, 0, 0);
-    match (&stretch.before, starts_at_zero) {
-        (None, true) => "any version".to_owned(),
-        (None, false) => format!("≥ {}", stretch.from),
-        (Some(before), true) => format!("< {before}"),
-        (Some(before), false) => format!("≥ {}, < {before}", stretch.from),
-    }
-}
-
-pub(super) fn horizon_json(horizon: &Horizon) -> serde_json::Value {
-    let stretches: Vec<_> = horizon
-        .stretches
-        .iter()
-        .map(|stretch| {
-            json!({
-                "from": stretch.from,
-                "before": stretch.before,
-                "may_start": stretch.reasons.is_empty(),
-                "reasons": stretch.reasons,
-            })
-        })
-        .collect();
-    json!({ "service": horizon.service, "versions": stretches })
 }

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use crate::ask::Record;
+
 /// Whether a command that asks writes down what its look has shown.
 #[derive(Args)]
 pub(super) struct Recording {
@@ -9,4 +11,14 @@ pub(super) struct Recording {
     /// are gone. Without it nothing is written
     #[arg(long, global = true)]
     pub record: bool,
+}
+
+impl From<&Recording> for Record {
+    fn from(recording: &Recording) -> Self {
+        if recording.record {
+            Self::Look
+        } else {
+            Self::Nothing
+        }
+    }
 }

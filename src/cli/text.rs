@@ -3,6 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::paint::{self, Cell, Line, NARROWEST, Tone};
+pub(super) use crate::ask::words::{count, so_far, span, speed};
 use crate::backfill::Standing;
 use crate::gate::{Action, Blocker, Decision, Verdict};
 use crate::model::MigrationId;
@@ -58,15 +59,6 @@ fn arranged<C: Into<Cell>>(
     paint::of_table(&table)
 }
 
-/// A count with its noun.
-pub(super) fn count(number: u64, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
-    }
-}
-
 /// How a backfill gets on: `0002_name: 300000 of about 1000000 rows, 45000 rows/s, 15 s left`.
 pub(super) fn standing(migration: &MigrationId, standing: &Standing) -> String {
     let what = if standing.is_check { " check" } else { "" };
@@ -75,47 +67,6 @@ pub(super) fn standing(migration: &MigrationId, standing: &Standing) -> String {
         so_far(standing.seen, standing.total),
         speed(standing.seen, standing.total, standing.rate)
     )
-}
-
-/// `300000 rows of about 1000000 (30 %)`.
-pub(super) fn so_far(seen: u64, total: u64) -> String {
-    let seen_rows = count(seen, "row");
-    if total == 0 {
-        return seen_rows;
-    }
-    // What is written meanwhile, or an estimate that was low, must not look like an end.
-    let percent = (u128::from(seen) * 100 / u128::from(total)).min(99);
-    if seen == total {
-        return format!("{seen_rows} of about {total} (100 %)");
-    }
-    format!("{seen_rows} of about {total} ({percent} %)")
-}
-
-/// `, 45000 rows/s, 15 s left`; empty where nothing is known of it.
-pub(super) fn speed(seen: u64, total: u64, rate: u64) -> String {
-    if rate == 0 {
-        return String::new();
-    }
-    let left = total.saturating_sub(seen);
-    if left == 0 {
-        return format!(", {rate} rows/s");
-    }
-    format!(
-        ", {rate} rows/s, {} left",
-        span(left.saturating_mul(1000) / rate)
-    )
-}
-
-/// A length of time, coarse enough to read at a glance.
-pub(super) fn span(milliseconds: u64) -> String {
-    let seconds = milliseconds / 1000;
-    match seconds {
-        0 => format!("{milliseconds} ms"),
-        1..=119 => format!("{seconds} s"),
-        120..=7199 => format!("{} min", seconds / 60),
-        7200..=172_799 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
-    }
 }
 
 /// What the action is, as a person would say it.

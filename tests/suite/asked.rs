@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use phasegate::ask::{Answer, Asker, Question, Record, Wanted, ask};
+use phasegate::ask::{Answer, Asker, Events, Goal, Question, Record, Wanted, ask};
 use phasegate::database::Target;
 use phasegate::gate::{BlockerKind, Verdict};
 use phasegate::interrupt::Interrupt;
@@ -25,12 +25,16 @@ fn files(shop: &Shop) -> Project {
     Project::load_as_far_as_possible(&shop.project.path(), Some(&shop.db.url))
 }
 
+fn wanted(label: &str) -> Wanted {
+    Wanted {
+        service: "web".into(),
+        label: label.into(),
+    }
+}
+
 fn may_start(label: &str) -> Question {
     Question::Deploy {
-        versions: vec![Wanted {
-            service: "web".into(),
-            label: label.into(),
-        }],
+        versions: vec![wanted(label)],
         record: Record::Nothing,
     }
 }
@@ -46,6 +50,19 @@ fn may_be_taken(step: Step) -> Question {
 /// What an answer says, without when it was given.
 fn without_times(mut json: serde_json::Value) -> serde_json::Value {
     json["checked_at"] = serde_json::Value::Null;
+    json
+}
+
+/// As [`without_times`], and without how old the evidence is.
+fn without_ages(json: serde_json::Value) -> serde_json::Value {
+    let mut json = without_times(json);
+    for list in ["sources", "fleet"] {
+        for row in json[list].as_array_mut().into_iter().flatten() {
+            for field in ["age_ms", "seen_at"] {
+                row[field] = serde_json::Value::Null;
+            }
+        }
+    }
     json
 }
 
@@ -81,14 +98,55 @@ scenario!(
 );
 
 scenario!(
+    fn what_is_told_is_what_the_command_tells(db: Db) {
+        let shop = Shop::with_name(db);
+        shop.fleet(&[("web", "a", "1.0.0"), ("web", "b", "1.0.0")]);
+        shop.run(&["expand"], 0);
+        let project = files(&shop);
+        let mut asker = Asker::new(target(&shop.db), Interrupt::default(), KEEP);
+        let record = Record::Nothing;
+        let goal = Goal {
+            to: vec![wanted("1.2.0")],
+            via: vec![wanted("1.1.0")],
+            ..Goal::default()
+        };
+        let two = Events {
+            last: Some(2),
+            ..Events::default()
+        };
+        let plan = ["plan", "--to", "web=1.2.0", "--via", "web=1.1.0"];
+        let questions: [(Question, &[&str], i32); 5] = [
+            (Question::Status { record }, &["status"], 0),
+            (Question::Fleet { record }, &["fleet"], 0),
+            (Question::Plan { goal, record }, &plan, 0),
+            (Question::Rollout, &["rollout", "status"], 0),
+            (Question::Log(two), &["log", "-n", "2"], 0),
+        ];
+        for (question, arguments, code) in questions {
+            let asked = block_on(asker.ask(&project, &question)).expect("an answer");
+            let told = shop.json(arguments, code);
+            assert_eq!(
+                without_ages(asked.to_json()),
+                without_ages(told),
+                "{question:?}"
+            );
+        }
+    }
+);
+
+scenario!(
     fn the_log_is_told_from_where_it_was_read_last(db: Db) {
         let shop = Shop::with_name(db);
         let project = files(&shop);
         let mut asker = Asker::new(target(&shop.db), Interrupt::default(), KEEP);
         let mut after = |after| {
-            let answer = block_on(asker.ask(&project, &Question::Log { after }));
+            let wanted = Events {
+                after,
+                ..Events::default()
+            };
+            let answer = block_on(asker.ask(&project, &Question::Log(wanted)));
             match answer.expect("an answer") {
-                Answer::Log(events) => events,
+                Answer::Log(log) => log.events,
                 other => panic!("{other:?}"),
             }
         };

@@ -96,7 +96,8 @@ fn show(args: &LogArgs, events: &[Event], shown: &mut Shown, out: &Out) {
     if let Some(last) = events.last() {
         shown.seq = last.seq;
     }
-    let covered = events.iter().filter(|event| args.wanted.covers(event));
+    let wanted = args.wanted.events(None);
+    let covered = events.iter().filter(|event| wanted.covers(event));
     let covered: Vec<Event> = covered.cloned().collect();
     shown.columns = shown.columns.widened(&covered);
     for event in &covered {

@@ -11,11 +11,12 @@ use super::args::Global;
 use super::context::Context;
 use super::failure::Failure;
 use super::out::Out;
+use crate::ask::{Answer, AskError, Log, Question};
 use crate::ledger::{KnownHead, Ledger, Verified};
 
 use follow::{Shown, follow};
 use show::{Columns, as_json, as_text};
-use wanted::{Wanted, is_of};
+use wanted::Wanted;
 
 #[derive(Args)]
 pub(super) struct LogArgs {
@@ -48,32 +49,14 @@ pub(super) async fn run(args: &LogArgs, global: &Global, out: &Out) -> Result<u8
     if args.verify || args.head.is_some() {
         return ends(args, &context, out).await;
     }
-    let mut events = Vec::new();
-    let mut has_ledger = false;
-    if let Some(mut connection) = context.connect().await? {
-        if let Some(mut ledger) = Ledger::read(connection.as_mut()).await? {
-            has_ledger = true;
-            events = ledger.events().await?;
-            ledger.rollback().await?;
-        }
-        connection.close().await;
-    }
-    // One that waits for the first event waits for the ledger as well.
-    if !args.follow {
-        context.tells_something(has_ledger)?;
-    }
-    if let Some(wanted) = &args.wanted.migration
-        && !events.iter().any(|event| is_of(event, wanted))
-    {
-        // Of one that is only in the files nothing has been recorded.
-        context.find(wanted).await?;
-    }
-    let seq = events.last().map_or(0, |event| event.seq);
-    events.retain(|event| args.wanted.covers(event));
-    let skip = args
-        .last
-        .map_or(0, |last| events.len().saturating_sub(last));
-    events.drain(..skip);
+    let asked = Question::Log(args.wanted.events(args.last));
+    let Log { events, end, .. } = match context.ask(&asked).await {
+        Ok(Answer::Log(log)) => log,
+        Ok(other) => return Err(Failure::unasked(&other)),
+        // One that waits for the first event waits for the ledger as well.
+        Err(AskError::Files(_)) if args.follow => Log::default(),
+        Err(error) => return Err(error.into()),
+    };
     let columns = Columns::default().widened(&events);
     match (out.is_json(), args.follow) {
         (true, true) => events.iter().for_each(|event| out.json(&as_json(event))),
@@ -85,10 +68,10 @@ pub(super) async fn run(args: &LogArgs, global: &Global, out: &Out) -> Result<u8
     }
     if args.follow {
         out.tell_flaws();
-        return follow(args, &context, Shown { seq, columns }, out).await;
+        return follow(args, &context, Shown { seq: end, columns }, out).await;
     }
     if events.is_empty() && !out.is_json() {
-        out.line(match seq {
+        out.line(match end {
             0 => "nothing has been recorded yet",
             _ => "nothing that was asked for has been recorded",
         });

@@ -1,13 +1,9 @@
-//! Which events are asked for. Pure.
+//! Which events are asked for, as arguments.
 
 use clap::Args;
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 
-use super::super::duration::duration;
-use crate::ledger::Event;
-use crate::model::MigrationId;
+use crate::ask::{Events, moment};
 
 /// Which events are shown; every one without any of these.
 #[derive(Args)]
@@ -24,138 +20,19 @@ pub(in super::super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn covers(&self, event: &Event) -> bool {
-        let is_since = |since: Timestamp| event.at >= since.as_millisecond();
-        self.since.is_none_or(is_since)
-            && self
-                .actor
-                .as_deref()
-                .is_none_or(|wanted| is_actor(&event.actor, wanted))
-            && self
-                .migration
-                .as_deref()
-                .is_none_or(|wanted| is_of(event, wanted))
+    /// What is asked for, and of that the `last` events.
+    pub(super) fn events(&self, last: Option<usize>) -> Events {
+        Events {
+            after: None,
+            migration: self.migration.clone(),
+            since: self.since,
+            actor: self.actor.clone(),
+            last,
+        }
     }
-}
-
-/// Whether an event is one of the migration that is called so.
-pub(super) fn is_of(event: &Event, wanted: &str) -> bool {
-    let Some(id) = event.migration.as_deref() else {
-        return false;
-    };
-    let id = id.parse::<MigrationId>();
-    id.is_ok_and(|id| id.is_meant_by(wanted))
-}
-
-/// `ann@ci-7` is meant by `ann`, by `ci-7` and by both.
-fn is_actor(actor: &str, wanted: &str) -> bool {
-    let parts = actor.split_once('@');
-    actor == wanted || parts.is_some_and(|(user, host)| user == wanted || host == wanted)
 }
 
 /// A moment, or a time ago.
 fn since(text: &str) -> Result<Timestamp, String> {
-    since_from(text.trim(), Timestamp::now())
-}
-
-fn since_from(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let wrong = || {
-        format!(
-            "`{text}` is neither a time ago (90m, 24h, 7d) nor a moment (2026-01-05, 2026-01-05T10:30, 2026-01-05T10:30:00Z)"
-        )
-    };
-    if let Ok(ago) = duration(text) {
-        return now.checked_sub(ago).map_err(|_| wrong());
-    }
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(moment);
-    }
-    let civil = text
-        .parse::<DateTime>()
-        .or_else(|_| text.parse::<Date>().map(DateTime::from));
-    // As the log shows it.
-    let moment = civil
-        .ok()
-        .and_then(|civil| civil.to_zoned(TimeZone::UTC).ok());
-    moment.map(|zoned| zoned.timestamp()).ok_or_else(wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event(actor: &str, migration: Option<&str>, at: &str) -> Event {
-        Event {
-            seq: 1,
-            at: at.parse::<Timestamp>().unwrap().as_millisecond(),
-            actor: actor.to_owned(),
-            kind: "phase".to_owned(),
-            migration: migration.map(str::to_owned),
-            detail: "{}".to_owned(),
-            previous: String::new(),
-            hash: String::new(),
-        }
-    }
-
-    #[test]
-    fn a_moment_is_written_as_people_write_it() {
-        let now: Timestamp = "2026-01-05T12:00:00Z".parse().unwrap();
-        for (text, moment) in [
-            ("90m", "2026-01-05T10:30:00Z"),
-            ("1h30m", "2026-01-05T10:30:00Z"),
-            ("2d", "2026-01-03T12:00:00Z"),
-            ("2026-01-04", "2026-01-04T00:00:00Z"),
-            ("2026-01-04T10:30", "2026-01-04T10:30:00Z"),
-            ("2026-01-04 10:30:15", "2026-01-04T10:30:15Z"),
-            ("2026-01-04T10:30:00+02:00", "2026-01-04T08:30:00Z"),
-            ("2026-01-04T10:30:00.5Z", "2026-01-04T10:30:00.5Z"),
-        ] {
-            let read = since_from(text, now);
-            assert_eq!(read, Ok(moment.parse().unwrap()), "{text}");
-        }
-        for text in [
-            "",
-            "yesterday",
-            "0s",
-            "2026-13-01",
-            "-5m",
-            "10",
-            "99999999999d",
-        ] {
-            assert!(since_from(text, now).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn each_filter_leaves_out_what_it_does_not_name() {
-        let of_two = event("ann@ci-7", Some("0002_split"), "2026-01-05T10:00:00Z");
-        let rollout = event("bob@ci-7", None, "2026-01-06T10:00:00Z");
-        let wanted = |migration: Option<&str>, since: Option<&str>, actor: Option<&str>| Wanted {
-            migration: migration.map(str::to_owned),
-            since: since.map(|text| text.parse().unwrap()),
-            actor: actor.map(str::to_owned),
-        };
-        for (wanted, of_two_is, rollout_is) in [
-            (wanted(None, None, None), true, true),
-            (wanted(Some("2"), None, None), true, false),
-            (wanted(Some("0002"), None, None), true, false),
-            (wanted(Some("0002_split"), None, None), true, false),
-            (wanted(Some("0002_spl"), None, None), false, false),
-            (wanted(Some("20"), None, None), false, false),
-            (wanted(None, Some("2026-01-05T10:00:00Z"), None), true, true),
-            (
-                wanted(None, Some("2026-01-05T10:00:01Z"), None),
-                false,
-                true,
-            ),
-            (wanted(None, None, Some("ann")), true, false),
-            (wanted(None, None, Some("ci-7")), true, true),
-            (wanted(None, None, Some("bob@ci-7")), false, true),
-            (wanted(None, None, Some("an")), false, false),
-            (wanted(Some("2"), None, Some("bob")), false, false),
-        ] {
-            assert_eq!(wanted.covers(&of_two), of_two_is);
-            assert_eq!(wanted.covers(&rollout), rollout_is);
-        }
-    }
+    moment(text, Timestamp::now())
 }

@@ -1,32 +1,23 @@
-//! A plan as a table, as JSON and as a Mermaid diagram.
-
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
+//! A plan as a table and as a Mermaid diagram.
 
 use super::super::args::Format;
 use super::super::out::Out;
 use super::super::paint::Line;
-use super::super::{json as shapes, text};
-use crate::gate::{Blocker, Verdict};
-use crate::model::{Live, MigrationId, Step, Version};
-use crate::planner::{MissingRelease, Move, NoPlan, Plan, PlanStep, Problem, Wait, WayOut};
-use crate::project::{ContractRules, Project};
+use super::super::text;
+use crate::ask::{Planned, Until, by_service};
+use crate::gate::Blocker;
+use crate::model::{Live, MigrationId, Version};
+use crate::planner::{Move, NoPlan, Plan, Problem, WayOut};
 use crate::text::shown::shown;
 
-pub(super) fn plan(plan: &Plan, problem: &Problem, project: &Project, out: &Out) {
-    match out.format {
-        Format::Text => out.lines(as_text(plan, problem, project)),
-        Format::Json => out.json(&as_json(plan, problem, project)),
-        Format::Mermaid => out.lines(as_mermaid(plan)),
-    }
-}
-
-pub(super) fn none(none: &NoPlan, problem: &Problem, now: i64, out: &Out) {
-    match out.format {
-        Format::Text => out.lines(none_as_text(none, problem, now)),
-        Format::Json => out.json(&none_as_json(none, problem)),
-        Format::Mermaid => out.lines(none_as_mermaid(none)),
+pub(super) fn show(planned: &Planned, out: &Out) {
+    let problem = &planned.problem;
+    match (&planned.answer, out.format) {
+        (_, Format::Json) => out.json(&planned.to_json()),
+        (Ok(plan), Format::Text) => out.lines(as_text(plan, problem, &planned.waits)),
+        (Ok(plan), Format::Mermaid) => out.lines(as_mermaid(plan)),
+        (Err(none), Format::Text) => out.lines(none_as_text(none, problem, planned.now)),
+        (Err(none), Format::Mermaid) => out.lines(none_as_mermaid(none)),
     }
 }
 
@@ -35,83 +26,12 @@ fn versions(versions: &[Version], separator: &str) -> String {
     texts.join(separator)
 }
 
-/// The versions of each service.
-fn by_service<'a>(live: impl IntoIterator<Item = &'a Live>) -> BTreeMap<&'a str, Vec<Version>> {
-    let mut services: BTreeMap<&str, Vec<Version>> = BTreeMap::new();
-    for who in live {
-        let versions = services.entry(&who.service).or_default();
-        versions.push(who.version.clone());
-        versions.sort();
-        versions.dedup();
-    }
-    services
-}
-
 fn fleet<'a>(live: impl IntoIterator<Item = &'a Live>) -> String {
     let services = by_service(live).into_iter();
     services
         .map(|(service, live)| format!("{service} {}", versions(&live, " + ")))
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-/// What is waited for at a step: until it is over, or before a contract begins.
-enum Until<'a> {
-    Step(&'a Wait),
-    Soaked { ms: u64 },
-    Required,
-}
-
-impl Until<'_> {
-    fn json(&self) -> Value {
-        match self {
-            Self::Step(Wait::Seen(who)) => {
-                json!({ "kind": "seen", "service": who.service, "version": who.version })
-            }
-            Self::Step(Wait::Gone(who)) => {
-                json!({ "kind": "gone", "service": who.service, "version": who.version })
-            }
-            Self::Step(Wait::Filled) => json!({ "kind": "remaining" }),
-            Self::Soaked { ms } => json!({ "kind": "soak", "for_ms": ms }),
-            Self::Required => json!({ "kind": "require" }),
-        }
-    }
-
-    fn words(&self) -> Option<String> {
-        match self {
-            Self::Step(Wait::Seen(who)) => Some(format!("only {} is left", who.version)),
-            // The others are gone when only the new version is left.
-            Self::Step(Wait::Gone(_)) => None,
-            Self::Step(Wait::Filled) => Some("`remaining` is 0".to_owned()),
-            Self::Soaked { ms } => Some(format!("soaked {}", text::span(*ms))),
-            Self::Required => Some("`require` is 0".to_owned()),
-        }
-    }
-}
-
-fn waits<'a>(step: &'a PlanStep, project: &Project) -> Vec<Until<'a>> {
-    let mut waits: Vec<Until<'a>> = step.waits.iter().map(Until::Step).collect();
-    if let Some(rules) = contract_rules(step, project) {
-        waits.extend(rules.soak.map(|soak| Until::Soaked {
-            ms: u64::try_from(soak.as_millis()).unwrap_or(u64::MAX),
-        }));
-        if !rules.require.is_empty() {
-            waits.push(Until::Required);
-        }
-    }
-    waits
-}
-
-fn contract_rules<'a>(step: &PlanStep, project: &'a Project) -> Option<&'a ContractRules> {
-    let Move::Schema {
-        step: Step::Contract,
-        migration,
-    } = &step.action
-    else {
-        return None;
-    };
-    let found = project.as_read(migration)?;
-    Some(&found.contract_rules)
 }
 
 fn sorted(live: &[Live]) -> Vec<Live> {
@@ -141,7 +61,7 @@ fn heading(problem: &Problem) -> String {
     }
 }
 
-fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> Vec<Line> {
+fn as_text(plan: &Plan, problem: &Problem, waits: &[Vec<Until>]) -> Vec<Line> {
     let heading = heading(problem);
     let mut lines = Vec::new();
     if plan.steps.is_empty() {
@@ -155,8 +75,8 @@ fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> Vec<Line> {
         let steps = of(plan.steps.len(), "step");
         lines.push(Line::from(format!("{heading}: {steps}, {rollouts}")));
         lines.push(Line::default());
-        let rows = plan.steps.iter().enumerate().map(|(at, step)| {
-            let waits = waits(step, project);
+        let rows = plan.steps.iter().zip(waits).enumerate();
+        let rows = rows.map(|(at, (step, waits))| {
             let waits: Vec<String> = waits.iter().filter_map(Until::words).collect();
             vec![
                 (at + 1).to_string(),
@@ -197,45 +117,6 @@ fn as_text(plan: &Plan, problem: &Problem, project: &Project) -> Vec<Line> {
         ));
     }
     lines
-}
-
-fn as_json(plan: &Plan, problem: &Problem, project: &Project) -> Value {
-    let steps: Vec<Value> = plan
-        .steps
-        .iter()
-        .map(|step| {
-            let mut value = crate::rollout::as_json(&step.action);
-            if let Some(object) = value.as_object_mut() {
-                object.insert("live".into(), json!(by_service(&step.live)));
-                let waits = waits(step, project);
-                let waits: Vec<Value> = waits.iter().map(Until::json).collect();
-                object.insert("waits_for".into(), waits.into());
-                object.insert("notes".into(), json!(step.notes));
-            }
-            value
-        })
-        .collect();
-    let left: Vec<Value> = plan
-        .left
-        .iter()
-        .map(|left| {
-            json!({
-                "action": left.step.name(),
-                "migration": left.migration,
-                "blockers": left.blockers.iter().map(shapes::blocker).collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    json!({
-        "verdict": Verdict::Go.name(),
-        "plan": steps,
-        "goal": plan.goal,
-        "start": by_service(&problem.live),
-        "rollouts": plan.rollouts(),
-        "shortest": plan.is_shortest,
-        "left": left,
-        "blockers": [],
-    })
 }
 
 /// Mermaid ends a label at its quote, reads `#…;` as an entity and `1.` as the start of a list.
@@ -335,35 +216,6 @@ fn ways_together(ways: &[WayOut]) -> Vec<(Vec<&str>, Vec<&str>)> {
         }
     }
     together
-}
-
-fn none_as_json(none: &NoPlan, problem: &Problem) -> Value {
-    let ways: Vec<Value> = none
-        .ways_out
-        .iter()
-        .map(|way| {
-            json!({
-                "kind": way.way.name(),
-                "migration": way.migration,
-                "releases": way
-                    .releases
-                    .iter()
-                    .map(|MissingRelease { service, range }| {
-                        json!({ "service": service, "range": range })
-                    })
-                    .collect::<Vec<_>>(),
-                "message": way.message,
-            })
-        })
-        .collect();
-    json!({
-        "verdict": none.verdict().name(),
-        "plan": null,
-        "goal": problem.goal,
-        "start": by_service(&problem.live),
-        "blockers": none.blockers.iter().map(shapes::blocker).collect::<Vec<_>>(),
-        "ways_out": ways,
-    })
 }
 
 fn none_as_mermaid(none: &NoPlan) -> Vec<String> {

@@ -2,23 +2,23 @@
 
 mod show;
 
-pub(super) use show::{in_one_line, record_json as as_json};
+pub(super) use show::in_one_line;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 
 use super::args::{Global, GoalArgs, Patience, ServiceVersion};
 use super::context::{Context, say_unreleased};
 use super::failure::Failure;
 use super::gate::candidate;
 use super::out::{Out, note};
-use super::plan::plan_from_the_fleet;
+use super::plan::{self, plan_from_the_fleet};
 use super::progress::Reporter;
 use super::recording::Recording;
 use super::{json, text};
+use crate::ask::{Answer, Question};
 use crate::coordinator::{Coordinator, Options, Progress, Purpose};
 use crate::gate::{Action, Verdict, decide};
 use crate::ledger::{RolloutRecord, RolloutState};
@@ -122,13 +122,13 @@ impl Site<'_> {
         let plan = match &planned.answer {
             Ok(plan) if !plan.steps.is_empty() && (self.out.is_json() || self.global.quiet) => plan,
             Ok(plan) if !plan.steps.is_empty() => {
-                planned.show(&self.context.project, self.out);
+                plan::show(&planned, self.out);
                 self.out.line("");
                 plan
             }
-            _ => return Ok(planned.show(&self.context.project, self.out)),
+            _ => return Ok(plan::show(&planned, self.out)),
         };
-        if let Some(failure) = planned.cannot_run() {
+        if let Some(failure) = plan::cannot_run(&planned) {
             return Err(failure);
         }
         let moves: Vec<Move> = plan.steps.iter().map(|step| step.action.clone()).collect();
@@ -281,16 +281,19 @@ impl Site<'_> {
     }
 
     async fn status(self) -> Result<u8, Failure> {
-        let situation = self.context.observe().await?;
-        for drift in &situation.drift {
+        let looked = match self.context.ask(&Question::Rollout).await? {
+            Answer::Rollout(looked) => looked,
+            other => return Err(Failure::unasked(&other)),
+        };
+        for drift in &looked.situation.drift {
             note(&format!("error: {drift}"));
         }
-        match self.context.last_rollout().await? {
-            None if self.out.is_json() => self.out.json(&json!({ "rollout": null })),
+        match &looked.beside.rollout {
+            _ if self.out.is_json() => self.out.json(&looked.rollout_json()),
             None => self.out.line(
                 "no rollout has been begun; `migrate rollout --to SERVICE=VERSION` begins one",
             ),
-            Some(record) => show::status(&record, &situation, self.out),
+            Some(record) => show::status(record, &looked.situation, self.out),
         }
         Ok(0)
     }

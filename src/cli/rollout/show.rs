@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::horizon::horizon_lines;
 use super::super::out::Out;
@@ -10,12 +10,13 @@ use super::super::paint::{Cell, Line, Tone};
 use super::super::progress::Reporter;
 use super::super::text;
 use super::super::{json as shapes, text::count};
+use crate::ask::{arrival_json, rollout_json, waits_for};
 use crate::coordinator::{Done, Situation};
 use crate::gate::{Blocker, Decision, Verdict, horizon};
 use crate::ledger::{RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 use crate::model::{InstanceState, LiveGroup, Step, Version};
 use crate::planner::Move;
-use crate::rollout::{Arrival, Ending, Missing, News, as_json, in_words, read_action};
+use crate::rollout::{Arrival, Ending, Missing, News, in_words, read_action};
 
 /// Results go to standard output as they come, what passes by to standard error.
 pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
@@ -192,7 +193,7 @@ pub(super) fn ending(
         Ending::NotThere(..) => Verdict::Unknown,
     };
     if out.is_json() {
-        let mut value = json!({ "verdict": verdict.name(), "rollout": record_json(record) });
+        let mut value = json!({ "verdict": verdict.name(), "rollout": rollout_json(record) });
         if let Some(object) = value.as_object_mut() {
             match ending {
                 Ending::Done => {}
@@ -237,33 +238,6 @@ pub(super) fn ending(
     verdict.exit_code()
 }
 
-fn groups_json(groups: &[LiveGroup]) -> Value {
-    let groups = groups.iter().map(|group| {
-        json!({
-            "version": group.label.text,
-            "state": group.state.name(),
-            "instances": group.instances,
-            "examples": group.examples,
-            "source": group.source,
-        })
-    });
-    groups.collect()
-}
-
-fn arrival_json(arrival: &Arrival) -> Value {
-    json!({
-        "service": arrival.service,
-        "version": arrival.to,
-        "serving": arrival.serving,
-        "wanted": arrival.wanted,
-        "missing": arrival.missing().name(),
-        "coming": groups_json(&arrival.coming),
-        "refused": arrival.refused,
-        "others": groups_json(&arrival.others),
-        "blind": arrival.blind.iter().map(|source| &source.name).collect::<Vec<_>>(),
-    })
-}
-
 /// Which versions of the rollout's services may start now.
 fn horizons(record: &RolloutRecord, situation: &Situation, out: &Out) {
     for service in services(record) {
@@ -298,7 +272,7 @@ fn done(record: &RolloutRecord) -> usize {
 
 pub(super) fn given_up(record: &RolloutRecord, situation: Option<&Situation>, out: &Out) {
     if out.is_json() {
-        let mut rollout = record_json(record);
+        let mut rollout = rollout_json(record);
         if let Some(object) = rollout.as_object_mut() {
             object.insert("state".into(), RolloutState::Aborted.name().into());
         }
@@ -315,7 +289,7 @@ pub(super) fn given_up(record: &RolloutRecord, situation: Option<&Situation>, ou
 /// That nothing was left to do.
 pub(super) fn done_already(record: &RolloutRecord, out: &Out) {
     if out.is_json() {
-        out.json(&json!({ "verdict": Verdict::Go.name(), "rollout": record_json(record) }));
+        out.json(&json!({ "verdict": Verdict::Go.name(), "rollout": rollout_json(record) }));
         return;
     }
     let ended = record.ended_at.map(shapes::time).unwrap_or_default();
@@ -329,26 +303,7 @@ pub(super) fn done_already(record: &RolloutRecord, out: &Out) {
 pub(super) fn status(record: &RolloutRecord, situation: &Situation, out: &Out) {
     let busy = &situation.view.coordinator;
     let is_open = record.state == RolloutState::Open;
-    let verdict = match (is_open, busy.is_rolling_out()) {
-        (false, _) => Verdict::Go,
-        (true, true) => Verdict::Hold,
-        // Somebody has to take it up.
-        (true, false) => Verdict::Refuse,
-    };
-    let waits = if is_open {
-        waits_for(record, situation)
-    } else {
-        None
-    };
-    if out.is_json() {
-        out.json(&json!({
-            "verdict": verdict.name(),
-            "rollout": record_json(record),
-            "at_work": busy.describe(),
-            "waits_for": waits.as_ref().map(arrival_json),
-        }));
-        return;
-    }
+    let waits = waits_for(record, situation);
     out.line(format!(
         "{}; begun {} by {}",
         in_one_line(record),
@@ -410,19 +365,6 @@ fn next(what: &str) -> Line {
     Line::named("", "next:", what)
 }
 
-/// What the fleet has to show for the step that was begun, unless it does.
-fn waits_for(record: &RolloutRecord, situation: &Situation) -> Option<Arrival> {
-    let begun = record
-        .steps
-        .iter()
-        .find(|step| step.state == RolloutStepState::Begun)?;
-    let Ok(Move::Roll { service, to, .. }) = read_action(&begun.action) else {
-        return None;
-    };
-    let arrival = Arrival::judged(&situation.evidence, &service, &to);
-    (!arrival.is_complete()).then_some(arrival)
-}
-
 /// How far it has come.
 pub(in super::super) fn in_one_line(record: &RolloutRecord) -> String {
     format!(
@@ -451,35 +393,4 @@ fn state(step: &RolloutStep) -> Cell {
         RolloutStepState::Begun => Cell::toned(Tone::Hold, &words),
         _ => Cell::from(words),
     }
-}
-
-pub(in super::super) fn record_json(record: &RolloutRecord) -> Value {
-    let steps: Vec<Value> = record
-        .steps
-        .iter()
-        .map(|step| {
-            let mut value =
-                read_action(&step.action).map_or_else(|_| json!({}), |action| as_json(&action));
-            if let Some(object) = value.as_object_mut() {
-                object.insert("state".into(), step.state.name().into());
-                object.insert("reached".into(), step.reached.into());
-                object.insert(
-                    "started_at".into(),
-                    step.started_at.map(shapes::time).into(),
-                );
-                object.insert("done_at".into(), step.done_at.map(shapes::time).into());
-            }
-            value
-        })
-        .collect();
-    json!({
-        "id": record.id,
-        "goal": serde_json::from_str::<Value>(&record.goal).unwrap_or(Value::Null),
-        "state": record.state.name(),
-        "stopped": Some(&record.stopped).filter(|why| !why.is_empty()),
-        "began_at": shapes::time(record.began_at),
-        "began_by": record.began_by,
-        "ended_at": record.ended_at.map(shapes::time),
-        "steps": steps,
-    })
 }

@@ -19,7 +19,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "ask",
-        "coordinator ledger database project gate model interrupt",
+        "rollout coordinator ledger database project planner gate model interrupt",
     ),
     (
         "rollout",

@@ -1,0 +1,297 @@
+//! Planning: from the fleet as it is seen, or on paper.
+
+use std::collections::BTreeMap;
+
+use super::asker::Asker;
+use super::looked::Width;
+use super::{AskError, Record, Wanted, candidate};
+use crate::coordinator::{CoordinatorError, flaws_on_paper};
+use crate::gate::{
+    Advice, Blocker, BlockerKind, Flaw, Flawed, Seen, Subject, Verdict, missing_evidence, unread,
+};
+use crate::interrupt::Interrupt;
+use crate::model::{Live, MigrationState, Schema, Snapshot, Step, Version};
+use crate::planner::{Move, NoPlan, Plan, PlanStep, Problem, Wait, plan};
+use crate::project::Project;
+
+/// Where a plan is to end, and what may be on the way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Goal {
+    /// The version that each service is to end at.
+    pub to: Vec<Wanted>,
+    /// Releases that may be rolled out on the way.
+    pub via: Vec<Wanted>,
+    /// More of them, as far as they lie between what runs and what is wanted.
+    pub releases: Vec<Wanted>,
+}
+
+/// What planning came to, and what it started from.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    pub problem: Problem,
+    pub answer: Result<Plan, Box<NoPlan>>,
+    /// What each step waits for, in the order of the steps.
+    pub waits: Vec<Vec<Until>>,
+    /// Milliseconds since the epoch; 0 on paper.
+    pub now: i64,
+    /// Services that a migration names, and that were planned as if they did not run, because nobody said what they run.
+    pub absent: Vec<String>,
+    /// What of the files is not in order.
+    flaws: Vec<Flaw>,
+}
+
+/// What is waited for at a step: until it is over, or before a contract begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Until {
+    Step(Wait),
+    Soaked { ms: u64 },
+    Required,
+}
+
+impl Planned {
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match &self.answer {
+            Ok(_) => Verdict::Go,
+            Err(none) => none.verdict(),
+        }
+    }
+
+    /// The first step that cannot run from these files, and what is wrong with them: nobody is sent half of a way.
+    #[must_use]
+    pub fn cannot_run(&self) -> Option<(&Move, &Flaw)> {
+        let plan = self.answer.as_ref().ok()?;
+        let mut steps = plan.steps.iter();
+        steps.find_map(|step| against(&step.action, &self.flaws).map(|flaw| (&step.action, flaw)))
+    }
+
+    fn new(
+        problem: Problem,
+        answer: Result<Plan, Box<NoPlan>>,
+        project: &Project,
+        now: i64,
+    ) -> Self {
+        let steps = answer.as_ref().map_or(&[][..], |plan| &plan.steps);
+        Self {
+            waits: steps.iter().map(|step| waits(step, project)).collect(),
+            problem,
+            answer,
+            now,
+            absent: Vec::new(),
+            flaws: Vec::new(),
+        }
+    }
+}
+
+/// Plans from these versions, with every migration pending. No database is touched.
+///
+/// # Errors
+/// A version that cannot be placed.
+pub fn plan_on_paper(
+    project: &Project,
+    from: &[Wanted],
+    goal: &Goal,
+    interrupt: Interrupt,
+) -> Result<Planned, AskError> {
+    let live = placed(from, project)?;
+    let pending = project
+        .declarations()
+        .map(|declaration| MigrationState::pending(declaration.clone()));
+    let problem = problem(goal, project, Schema::new(pending.collect()), live)?;
+    let hidden = unread(&flaws_on_paper(project));
+    let answer = if hidden.is_empty() {
+        search(&problem, interrupt)
+    } else {
+        Err(none_because_of(hidden))
+    };
+    let absent = absent(&problem);
+    let planned = Planned::new(problem, answer, project, 0);
+    Ok(Planned { absent, ..planned })
+}
+
+impl Asker {
+    /// Plans from what is live now, and the migrations as they are recorded.
+    pub(super) async fn plan(
+        &mut self,
+        project: &Project,
+        goal: &Goal,
+        record: Record,
+    ) -> Result<Planned, AskError> {
+        // What is asked for has to be readable before anything is waited for.
+        problem(goal, project, Schema::default(), Vec::new())?;
+        let situation = self.look(project, (record, Width::Phases)).await?.situation;
+        if !situation.drift.is_empty() {
+            return Err(CoordinatorError::Drift(situation.drift).into());
+        }
+        let evidence = situation.evidence;
+        let live = evidence.snapshot.live();
+        let missing = missing_evidence(&evidence);
+        let problem = problem(goal, project, evidence.schema, live)?;
+        let mut answer = if missing.is_empty() {
+            search(&problem, self.interrupt).map_err(|mut none| {
+                let blockers = std::mem::take(&mut none.blockers).into_iter();
+                let seen = blockers.map(|blocker| with_sightings(blocker, &evidence.snapshot));
+                none.blockers = seen.collect();
+                none
+            })
+        } else {
+            Err(none_because_of(
+                missing.into_iter().map(on_paper_instead).collect(),
+            ))
+        };
+        if let Ok(plan) = &mut answer {
+            say_what_cannot_run(plan, &evidence.flaws);
+        }
+        let planned = Planned::new(problem, answer, project, evidence.snapshot.taken_at);
+        Ok(Planned {
+            flaws: evidence.flaws,
+            ..planned
+        })
+    }
+}
+
+/// It computes, maybe for long, and nothing is left of it.
+fn search(problem: &Problem, interrupt: Interrupt) -> Result<Plan, Box<NoPlan>> {
+    let _kept = interrupt.at_once();
+    plan(problem)
+}
+
+fn none_because_of(blockers: Vec<Blocker>) -> Box<NoPlan> {
+    Box::new(NoPlan {
+        blockers,
+        ways_out: Vec::new(),
+    })
+}
+
+/// The steps that cannot run from these files are told where they stand.
+fn say_what_cannot_run(plan: &mut Plan, flaws: &[Flaw]) {
+    for step in &mut plan.steps {
+        if let Some(flaw) = against(&step.action, flaws) {
+            let note = format!(
+                "the gate will refuse this step: {}; {}",
+                flaw.error, flaw.help
+            );
+            step.notes.push(note);
+        }
+    }
+}
+
+/// What is wrong with the files of a step.
+fn against<'f>(action: &Move, flaws: &'f [Flaw]) -> Option<&'f Flaw> {
+    let Move::Schema { step, migration } = action else {
+        return None;
+    };
+    flaws
+        .iter()
+        .find(|flaw| matches!(&flaw.of, Flawed::Step(id, kept) if id == migration && kept == step))
+}
+
+fn on_paper_instead(blocker: Blocker) -> Blocker {
+    // Neither does a plan on paper without what cannot be read.
+    if blocker.kind() == BlockerKind::Files {
+        return blocker;
+    }
+    Blocker {
+        advice: Advice::OrOnPaper(Box::new(blocker.advice)),
+        ..blocker
+    }
+}
+
+/// Where the version in the way runs now, if it does.
+fn with_sightings(blocker: Blocker, snapshot: &Snapshot) -> Blocker {
+    match blocker.reason.subject() {
+        Subject::Version(who) if snapshot.groups_of(who).next().is_some() => {
+            let seen = Seen::of(who, snapshot);
+            Blocker { seen, ..blocker }
+        }
+        _ => blocker,
+    }
+}
+
+/// A service that a migration names and nobody says a version of is planned as one that does not run.
+fn absent(problem: &Problem) -> Vec<String> {
+    let declarations = problem.schema.migrations().iter();
+    let named = declarations.flat_map(|state| state.declaration.services.keys());
+    let mut absent: Vec<String> = named
+        .filter(|service| !problem.live.iter().any(|who| who.service == **service))
+        .cloned()
+        .collect();
+    absent.sort();
+    absent.dedup();
+    absent
+}
+
+fn placed(wanted: &[Wanted], project: &Project) -> Result<Vec<Live>, AskError> {
+    let wanted = wanted.iter();
+    wanted.map(|who| candidate(who, &project.config)).collect()
+}
+
+fn problem(
+    wanted: &Goal,
+    project: &Project,
+    schema: Schema,
+    live: Vec<Live>,
+) -> Result<Problem, AskError> {
+    let mut goal: BTreeMap<String, Version> = BTreeMap::new();
+    for who in placed(&wanted.to, project)? {
+        if let Some(other) = goal.insert(who.service.clone(), who.version.clone()) {
+            return Err(AskError::TwoGoals {
+                service: who.service,
+                versions: Box::new([other, who.version]),
+            });
+        }
+    }
+    let mut releases: Vec<Live> = project
+        .config
+        .services
+        .iter()
+        .flat_map(|(service, settings)| {
+            settings.releases.iter().map(|version| Live {
+                service: service.clone(),
+                version: version.clone(),
+            })
+        })
+        .collect();
+    releases.extend(placed(&wanted.releases, project)?);
+    // Whoever lists every release does not mean to go beyond the one wanted and back.
+    releases.retain(|release| is_on_the_way(release, &live, &goal));
+    releases.extend(placed(&wanted.via, project)?);
+    Ok(Problem {
+        schema,
+        live,
+        releases,
+        goal,
+    })
+}
+
+fn is_on_the_way(release: &Live, live: &[Live], goal: &BTreeMap<String, Version>) -> bool {
+    let Some(wanted) = goal.get(&release.service) else {
+        return true;
+    };
+    let of_service = live.iter().filter(|who| who.service == release.service);
+    let ends: Vec<&Version> = of_service.map(|who| &who.version).chain([wanted]).collect();
+    ends.iter().any(|end| **end <= release.version)
+        && ends.iter().any(|end| **end >= release.version)
+}
+
+fn waits(step: &PlanStep, project: &Project) -> Vec<Until> {
+    let mut waits: Vec<Until> = step.waits.iter().cloned().map(Until::Step).collect();
+    let Move::Schema {
+        step: Step::Contract,
+        migration,
+    } = &step.action
+    else {
+        return waits;
+    };
+    let Some(found) = project.as_read(migration) else {
+        return waits;
+    };
+    let rules = &found.contract_rules;
+    waits.extend(rules.soak.map(|soak| Until::Soaked {
+        ms: u64::try_from(soak.as_millis()).unwrap_or(u64::MAX),
+    }));
+    if !rules.require.is_empty() {
+        waits.push(Until::Required);
+    }
+    waits
+}

@@ -1,0 +1,268 @@
+//! Phases, what each migration waits for, and which versions may start.
+
+use serde_json::{Value, json};
+
+use super::trouble::{self, Trouble, failure_of, idle_since};
+use super::{Looked, horizon, json as shapes, rollout};
+use crate::gate::{Action, Blocker, Decision, Flawed, Horizon, Verdict, decide};
+use crate::ledger::{Applied, BackfillRecord, RolloutRecord, RolloutState, Wish};
+use crate::model::{MigrationState, Phase, Step};
+use crate::project::{Pace, Project};
+
+/// The state of every migration.
+#[derive(Clone, Debug)]
+pub struct Status {
+    pub looked: Looked,
+    /// Which versions of each service may start now.
+    pub horizons: Vec<Horizon>,
+}
+
+/// What a migration waits for, if anything is left to do.
+#[derive(Clone, Debug)]
+pub enum Next {
+    Nothing,
+    /// The step can be taken now.
+    Ready(Step),
+    Blocked(Step, Box<Decision>),
+}
+
+impl Status {
+    pub(super) fn of(looked: Looked, project: &Project) -> Self {
+        let horizons = looked.horizons(project);
+        Self { looked, horizons }
+    }
+
+    /// The rollout that is under way, or can be taken up again.
+    #[must_use]
+    pub fn open_rollout(&self) -> Option<&RolloutRecord> {
+        let last = self.looked.beside.rollout.as_ref();
+        last.filter(|last| last.state == RolloutState::Open)
+    }
+
+    /// Every migration, those of the files and those of the ledger.
+    #[must_use]
+    pub fn migrations(&self) -> &[MigrationState] {
+        self.looked.situation.evidence.schema.migrations()
+    }
+
+    /// What a migration waits for.
+    #[must_use]
+    pub fn next(&self, state: &MigrationState) -> Next {
+        let parts = state.declaration.parts;
+        if state.is_complete() {
+            return Next::Nothing;
+        }
+        let step = match state.phase {
+            Phase::Reverting => Step::Revert,
+            _ if !state.expand_is_done() => Step::Expand,
+            Phase::Pending | Phase::Expanded | Phase::Backfilling if parts.backfill => {
+                Step::Backfill
+            }
+            _ => Step::Contract,
+        };
+        let action = Action::Step {
+            step,
+            migration: state.id().clone(),
+        };
+        let decision = decide(action, &self.looked.situation.evidence);
+        if decision.verdict == Verdict::Go {
+            Next::Ready(step)
+        } else {
+            Next::Blocked(step, Box::new(decision))
+        }
+    }
+
+    /// What a migration waits for, in a line.
+    #[must_use]
+    pub fn waits_for(&self, state: &MigrationState, next: &Next) -> String {
+        let failure = self.trouble(state).failure;
+        let failed = failure.map(|failure| failure.step.as_str());
+        match next {
+            Next::Nothing => "nothing: it is complete".to_owned(),
+            Next::Ready(step) if failed == Some(step.name()) => format!(
+                "`migrate {} {:04}` again, once what it failed on is mended (see below)",
+                step.name(),
+                state.id().number()
+            ),
+            Next::Ready(step) => {
+                let schema = &self.looked.situation.evidence.schema;
+                let late = schema.applied_before_its_turn(state.id());
+                let late =
+                    late.filter(|_| *step == Step::Expand)
+                        .map_or_else(String::new, |later| {
+                            format!(
+                                "; {} was applied before it, and comes after it on a new database",
+                                later.id()
+                            )
+                        });
+                format!(
+                    "`migrate {} {:04}`, which is safe now{late}",
+                    step.name(),
+                    state.id().number()
+                )
+            }
+            Next::Blocked(step, decision) => in_the_way(*step, decision),
+        }
+    }
+
+    /// The migrations of which nothing is known but that nobody has applied them, by the answer to their expand.
+    #[must_use]
+    pub fn unread(&self) -> Vec<Decision> {
+        let evidence = &self.looked.situation.evidence;
+        let flaws = evidence.flaws.iter();
+        let pending = flaws.filter_map(|flaw| match &flaw.of {
+            Flawed::Declaration(id) => Some(id.clone()),
+            _ => None,
+        });
+        let expand = pending.map(|migration| Action::Step {
+            step: Step::Expand,
+            migration,
+        });
+        expand.map(|action| decide(action, evidence)).collect()
+    }
+
+    /// What is recorded of a migration.
+    #[must_use]
+    pub fn applied(&self, state: &MigrationState) -> Option<&Applied> {
+        let applied = &self.looked.situation.view.applied;
+        let number = state.id().number();
+        let at = applied.binary_search_by_key(&number, |applied| applied.state.id().number());
+        applied
+            .get(at.ok()?)
+            .filter(|applied| applied.state.id() == state.id())
+    }
+
+    /// What a migration failed on the last time, and since when nobody is at work on it.
+    #[must_use]
+    pub fn trouble(&self, state: &MigrationState) -> Trouble<'_> {
+        let applied = self.applied(state);
+        let failure = failure_of(&self.looked.beside.failures, state, applied);
+        let backfill = self.backfill_of(state);
+        let situation = &self.looked.situation;
+        Trouble {
+            failure,
+            idle_since: idle_since(state, situation, applied, backfill, failure),
+        }
+    }
+
+    /// How the backfill of a migration got on that belongs to what is recorded of it now.
+    #[must_use]
+    pub fn backfill_of(&self, state: &MigrationState) -> Option<&BackfillRecord> {
+        let changed_at = self.applied(state)?.changed_at;
+        let number = state.id().number();
+        let of_now = |record: &&BackfillRecord| {
+            record.number == number
+                && (state.phase != Phase::Backfilling || record.run == changed_at)
+        };
+        self.looked.beside.backfills.iter().find(of_now)
+    }
+
+    /// As `migrate status --output json` prints it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let situation = &self.looked.situation;
+        let states = self.migrations().iter();
+        let mut migrations: Vec<_> = states.map(|state| self.migration_json(state)).collect();
+        migrations.extend(self.unread().iter().map(unread_json));
+        let horizons: Vec<_> = self.horizons.iter().map(horizon::as_json).collect();
+        let sources = &situation.evidence.snapshot.sources;
+        let mut value = json!({
+            "ledger": situation.has_ledger,
+            "coordinator": situation.view.coordinator.describe(),
+            "migrations": migrations,
+            "horizon": horizons,
+            "changed_files": situation.drift.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "sources": sources.iter().map(shapes::source).collect::<Vec<_>>(),
+            "checked_at": shapes::time(situation.view.now),
+        });
+        if let (Some(open), Some(object)) = (self.open_rollout(), value.as_object_mut()) {
+            object.insert("rollout".into(), rollout::as_json(open));
+        }
+        value
+    }
+
+    fn migration_json(&self, state: &MigrationState) -> Value {
+        let waits = match self.next(state) {
+            Next::Nothing => Value::Null,
+            Next::Ready(step) => {
+                json!({ "step": step.name(), "verdict": "go", "blockers": [] })
+            }
+            Next::Blocked(step, decision) => json!({
+                "step": step.name(),
+                "verdict": decision.verdict.name(),
+                "blockers": decision.blockers.iter().map(shapes::blocker).collect::<Vec<_>>(),
+            }),
+        };
+        let applied = self.applied(state);
+        let record = self.backfill_of(state);
+        let trouble = self.trouble(state);
+        json!({
+            "id": state.id(),
+            "description": state.declaration.description,
+            "phase": state.phase.name(),
+            "since": applied.map(|applied| shapes::time(applied.changed_at)),
+            "backfilled_rows": record.map(BackfillRecord::changed),
+            "backfill": record
+                .filter(|_| state.phase == Phase::Backfilling)
+                .map(|record| self.backfill_json(record)),
+            "failed": trouble.failure.map(trouble::as_json),
+            "idle_since": trouble.idle_since.map(shapes::time),
+            "next": waits,
+        })
+    }
+
+    fn backfill_json(&self, record: &BackfillRecord) -> Value {
+        let (seen, rate) = (record.seen(), record.rate);
+        let left = record.total.saturating_sub(seen).saturating_mul(1000);
+        json!({
+            "seen": seen,
+            "changed": record.changed(),
+            "total": record.total,
+            "batches": record.batches(),
+            "ranges": record.ranges.len(),
+            "rate": rate,
+            "left_ms": left.checked_div(rate),
+            "held_by": (!record.held_by.is_empty()).then_some(&record.held_by),
+            "paused": record.control.wish == Wish::Pause,
+            "pace": record.control.pace.map(|pace| Pace::from_thousandths(pace).to_string()),
+            "at_work": self.looked.situation.view.coordinator.is_held(),
+            "started_at": shapes::time(record.started_at),
+            "heard_of_at": shapes::time(record.beat_at),
+        })
+    }
+}
+
+/// What keeps a step from being taken, in a line.
+#[must_use]
+pub fn in_the_way(step: Step, decision: &Decision) -> String {
+    let first = decision
+        .blockers
+        .first()
+        .map_or_else(String::new, Blocker::message);
+    let more = match decision.blockers.len() {
+        0 | 1 => String::new(),
+        count => format!(" (and {} more)", count - 1),
+    };
+    format!(
+        "{} ({}): {first}{more}",
+        step.name(),
+        decision.verdict.name()
+    )
+}
+
+fn unread_json(decision: &Decision) -> Value {
+    let first = decision.blockers.first();
+    json!({
+        "id": first.and_then(|blocker| blocker.migration.as_ref()),
+        "description": null,
+        "phase": Phase::Pending.name(),
+        "since": null,
+        "backfilled_rows": null,
+        "backfill": null,
+        "next": {
+            "step": Step::Expand.name(),
+            "verdict": decision.verdict.name(),
+            "blockers": decision.blockers.iter().map(shapes::blocker).collect::<Vec<_>>(),
+        },
+    })
+}

@@ -1,0 +1,91 @@
+//! Steps that failed, and those that nobody is at work on any more.
+
+use serde_json::{Value, json};
+
+use super::json::time;
+use crate::coordinator::Situation;
+use crate::ledger::{Applied, BackfillRecord, FailureRecord};
+use crate::model::{MigrationState, Phase, Step};
+
+/// What may have gone wrong with a migration.
+#[derive(Clone, Copy, Debug)]
+pub struct Trouble<'t> {
+    /// What it failed on the last time.
+    pub failure: Option<&'t FailureRecord>,
+    /// Since when nobody is at work on the step that it is in the middle of, in milliseconds since the epoch.
+    pub idle_since: Option<i64>,
+}
+
+/// Why a migration failed the last time; `None` if something was recorded of it since.
+pub(super) fn failure_of<'t>(
+    failures: &'t [FailureRecord],
+    state: &MigrationState,
+    applied: Option<&Applied>,
+) -> Option<&'t FailureRecord> {
+    let number = state.id().number();
+    failures.iter().find(|failure| {
+        let since = applied.map_or(i64::MIN, |applied| applied.changed_at);
+        failure.number == number
+            && failure.id == state.id().as_str()
+            && failure.at >= since
+            && !is_past(state, &failure.step)
+    })
+}
+
+/// Whether a step that failed is done by now: a contract that is given up keeps the time at which the phase changed.
+fn is_past(state: &MigrationState, step: &str) -> bool {
+    let is = |name: Step| name.name() == step;
+    match state.phase {
+        Phase::Contracted => true,
+        Phase::Backfilled => is(Step::Expand) || is(Step::Backfill),
+        Phase::Expanded => is(Step::Expand),
+        _ => false,
+    }
+}
+
+/// The step that a migration is in the middle of.
+#[must_use]
+pub const fn under_way(state: &MigrationState) -> Option<Step> {
+    match state.phase {
+        Phase::Expanding => Some(Step::Expand),
+        Phase::Backfilling => Some(Step::Backfill),
+        Phase::Contracting => Some(Step::Contract),
+        Phase::Reverting => Some(Step::Revert),
+        _ => None,
+    }
+}
+
+/// Since when nobody is at work on the step that a migration is in the middle of, in milliseconds since the epoch; `None` if
+/// somebody is.
+pub(super) fn idle_since(
+    state: &MigrationState,
+    situation: &Situation,
+    applied: Option<&Applied>,
+    backfill: Option<&BackfillRecord>,
+    failure: Option<&FailureRecord>,
+) -> Option<i64> {
+    under_way(state)?;
+    let coordinator = &situation.view.coordinator;
+    if coordinator.is_held() {
+        return None;
+    }
+    // The lease of one that was killed has run out; one that gave it back has left other traces.
+    let ran_out = (!coordinator.holder.is_empty()).then_some(coordinator.expires_at);
+    let heard = [
+        applied.map(|applied| applied.changed_at),
+        backfill.map(|record| record.beat_at),
+        failure.map(|failure| failure.at),
+        ran_out,
+    ];
+    heard.into_iter().flatten().max()
+}
+
+/// What failed, as `--output json` shows it.
+pub(super) fn as_json(failure: &FailureRecord) -> Value {
+    json!({
+        "step": failure.step,
+        "at": time(failure.at),
+        "by": failure.actor,
+        "message": failure.message,
+    })
+}
