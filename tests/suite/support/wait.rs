@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long a test waits for something that is bound to happen. Generous, because a loaded machine is no failure.
-pub const GENEROUS: Duration = Duration::from_secs(60);
+pub const GENEROUS: Duration = Duration::from_secs(150);
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
