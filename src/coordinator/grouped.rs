@@ -15,7 +15,7 @@ use super::script::{Recheck, Run, progress, record};
 use super::session::Coordinator;
 use crate::database::LockTimeout;
 use crate::gate::Decision;
-use crate::ledger::{Ledger, StepRecord, StepState};
+use crate::ledger::{Ledger, RunError, StepRecord, StepState};
 use crate::sql::{Effect, Statement};
 
 /// How many statements share a transaction at most.
@@ -111,19 +111,42 @@ impl Coordinator<'_> {
         let began = Instant::now();
         let mut done: Vec<StepRecord> = Vec::new();
         let mut is_noticed = false;
-        for (index, statement) in (first..).zip(group) {
+        // As many in one message as the time that the last ones took allows.
+        let mut most = 1;
+        while let Some(statement) = group.get(done.len()) {
+            let index = first.saturating_add(done.len());
             if index > first && began.elapsed() >= LONGEST {
                 break;
             }
-            (self.options.report)(progress(run.file, index, statement));
-            crate::crash::point(&format!("{step}.statement"));
-            let connection = ledger.connection().await?;
-            let ran = connection.run(&statement.text).await;
-            keep(&mut self.said, connection.heard(), index);
-            ran.map_err(|error| Failed::At(index, error))?;
-            crate::crash::point(&format!("{step}.ran"));
-            is_noticed |= statement.effect != Effect::Additive;
-            done.push(record(index, statement, StepState::Done));
+            let together = run.file.script.inserts_from(index).min(most);
+            let sent = group.get(done.len()..).unwrap_or_default();
+            let sent = sent
+                .get(..together)
+                .unwrap_or(std::slice::from_ref(statement));
+            for (index, statement) in (index..).zip(sent) {
+                (self.options.report)(progress(run.file, index, statement));
+                crate::crash::point(&format!("{step}.statement"));
+            }
+            let texts: Vec<&str> = sent
+                .iter()
+                .map(|statement| statement.text.as_str())
+                .collect();
+            let sent_at = Instant::now();
+            let ran = ledger.run(&texts).await;
+            keep(&mut self.said, ledger.connection().await?.heard(), index);
+            ran.map_err(|failed| match failed {
+                RunError::Statement(at, error) => Failed::At(index.saturating_add(at), error),
+                RunError::Ledger(error) => error.into(),
+            })?;
+            for (index, statement) in (index..).zip(sent) {
+                crate::crash::point(&format!("{step}.ran"));
+                is_noticed |= statement.effect != Effect::Additive;
+                done.push(record(index, statement, StepState::Done));
+            }
+            most = match sent_at.elapsed() {
+                took if took < LONGEST / 10 => most.saturating_mul(2),
+                _ => (most / 2).max(1),
+            };
         }
         ledger.record_done(id, step, &done);
         ledger.fence(self.token).await?;

@@ -188,7 +188,7 @@ impl Coordinator<'_> {
         let mut locked = None;
         // An instant script has one part.
         for part in parts(script) {
-            // Only the last statement of a part can take time or wait for a lock.
+            // Only the last statements of a part can take time or wait for a lock, and all of them are of one kind.
             let is_instant = script.is_instant(part.end.saturating_sub(1));
             if watching.is_none() && !is_instant {
                 let session = ledger.connection().await?.session_id().await?;
@@ -265,15 +265,19 @@ fn of_commit(error: LedgerError) -> Failed {
     }
 }
 
-/// The statements that are sent together: each that may take time, with the instant ones before it.
+/// The statements that are sent together: each that may take time, with the instant ones before it, and several INSERTs.
 fn parts(script: &Script) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
-    let mut start = 0;
-    for index in 0..script.statements.len() {
-        let end = index + 1;
-        if end == script.statements.len() || !script.is_instant(index) {
-            parts.push(start..end);
-            start = end;
+    let (mut start, mut index) = (0, 0);
+    while index < script.statements.len() {
+        let is_instant = script.is_instant(index);
+        index += match is_instant {
+            true => 1,
+            false => script.inserts_from(index),
+        };
+        if index == script.statements.len() || !is_instant {
+            parts.push(start..index);
+            start = index;
         }
     }
     parts

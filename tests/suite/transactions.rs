@@ -7,5 +7,6 @@ mod gaps;
 mod in_step;
 mod left;
 mod locks;
+mod many;
 mod rebuilds;
 mod sync;

@@ -1,4 +1,4 @@
-//! Which statements are over at once, so that nobody has to be told that they run.
+//! Which statements are over at once, so that nobody has to be told that they run, or that they are sent alone.
 
 use super::{Dialect, Object, ObjectKind, Script, Statement, Verb, lexeme};
 
@@ -47,6 +47,38 @@ impl Script {
             _ => false,
         }
     }
+}
+
+impl Script {
+    /// How many statements from `from` on are sent in one message at most, if they are all INSERTs of a few values: a round
+    /// trip for each would take longer than the work. One, if the first is none.
+    pub fn inserts_from(&self, from: usize) -> usize {
+        let after = self.statements.get(from..).unwrap_or_default();
+        let inserts = after.iter().take(MOST_INSERTS);
+        let inserts = inserts.take_while(|statement| inserts_values(self.dialect, statement));
+        inserts.count().max(1)
+    }
+}
+
+/// How many INSERTs share a message: more spare next to nothing, and an error is found later.
+const MOST_INSERTS: usize = 64;
+/// How long one of them may be. Together they stay far below what any server takes in a message.
+const SHORT: usize = 4096;
+
+/// Whether a statement inserts values that stand in it, and looks at no other table.
+fn inserts_values(dialect: Dialect, statement: &Statement) -> bool {
+    let text = &statement.text;
+    let begins = text
+        .get(..7)
+        .is_some_and(|word| word.trim_end().eq_ignore_ascii_case("INSERT"));
+    if !begins || text.len() > SHORT || statement.needs_no_transaction {
+        return false;
+    }
+    let Ok(tokens) = lexeme::tokens(dialect.grammar(), text) else {
+        return false;
+    };
+    let has = |word: &str| tokens.iter().any(|token| token.is_word(text, word));
+    has("VALUES") && !["SELECT", "TABLE", "WITH"].iter().any(|word| has(word))
 }
 
 fn looks_elsewhere(dialect: Dialect, statement: &Statement) -> bool {

@@ -44,11 +44,11 @@ impl From<DatabaseError> for Stopped {
     }
 }
 
-/// The answers of the statements that are done, and the error of the one after them. Rows are read of the first `read`
-/// statements: those of a user's statement may hold what this program cannot read, and nobody asks for them.
+/// The answers of the statements that are done, and the error of the one after them. Rows are read of the statements for
+/// whose place `is_read` says so: those of a user's statement may hold what this program cannot read, and nobody asks for them.
 pub(super) async fn collect<Q, R>(
     mut items: impl Stream<Item = Result<Either<Q, R>, sqlx::Error>> + Unpin,
-    read: usize,
+    is_read: impl Fn(usize) -> bool,
     changed: impl Fn(&Q) -> u64,
     decode: impl Fn(&R) -> Result<Row, DatabaseError>,
     from_sqlx: impl Fn(&sqlx::Error) -> DatabaseError,
@@ -61,7 +61,7 @@ pub(super) async fn collect<Q, R>(
                 rows: std::mem::take(&mut rows),
                 changed: changed(&result),
             }),
-            Ok(Some(Either::Right(row))) if answers.len() < read => match decode(&row) {
+            Ok(Some(Either::Right(row))) if is_read(answers.len()) => match decode(&row) {
                 Ok(row) => rows.push(row),
                 Err(error) => return (answers, Some(error)),
             },

@@ -202,18 +202,29 @@ impl Mysql {
         &mut self,
         query: impl sqlx::Execute<'q, sqlx::MySql> + 'q,
     ) -> Result<Vec<Answer>, DatabaseError> {
+        let (answers, failed) = self.answers_of(query, |_| true).await?;
+        failed.map_or(Ok(answers), Err)
+    }
+
+    /// What the statements of a message have brought up to the one that failed. Rows are read where `is_read` says so.
+    async fn answers_of<'q>(
+        &mut self,
+        query: impl sqlx::Execute<'q, sqlx::MySql> + 'q,
+        is_read: impl Fn(usize) -> bool,
+    ) -> Result<(Vec<Answer>, Option<DatabaseError>), DatabaseError> {
         let (session, target) = (self.place(), &self.target);
         let (seen, watched) = (Seen::default(), self.watched());
         let items = self.inner.fetch_many(query);
         let changed = MySqlQueryResult::rows_affected;
-        let collecting = collect(items, usize::MAX, changed, decode, from_sqlx);
+        let collecting = collect(items, is_read, changed, decode, from_sqlx);
         let waiting = seen.beside(collecting, target, watched);
         let cancel = || end_statement(target, session);
         let (answers, failed) = self.stop.watch(BOUND, waiting, cancel).await?;
-        match failed {
-            None => Ok(answers),
-            Some(error) => Err(self.judged(error, seen).await),
-        }
+        let failed = match failed {
+            None => None,
+            Some(error) => Some(self.judged(error, seen).await),
+        };
+        Ok((answers, failed))
     }
 
     /// Ends the transaction, and puts the session's limits back in the same round trip.
@@ -331,7 +342,7 @@ impl Connection for Mysql {
         calls: &[Call],
         statements: &[&str],
     ) -> Result<Vec<Answer>, Stopped> {
-        self.run_each(calls, statements).await
+        self.run_several(calls, statements).await
     }
 
     fn heard(&mut self) -> Vec<Heard> {

@@ -158,7 +158,7 @@ impl Sqlite {
             self.inner.fetch_many(sqlx::raw_sql(AssertSqlSafe(sql)))
         };
         let changed = SqliteQueryResult::rows_affected;
-        let collecting = collect(items, read, changed, decode, from_sqlx);
+        let collecting = collect(items, |place| place < read, changed, decode, from_sqlx);
         let sent = self.stop.watch(LOCKED_OUT, collecting, by_itself);
         let (mut answers, failed) = sent.await?;
         if let Some(error) = failed {

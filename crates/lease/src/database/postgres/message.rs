@@ -125,7 +125,13 @@ impl Postgres {
                 ear.next();
             }
         });
-        let collecting = collect(items, read, PgQueryResult::rows_affected, decode, from_sqlx);
+        let collecting = collect(
+            items,
+            |place| place < read,
+            PgQueryResult::rows_affected,
+            decode,
+            from_sqlx,
+        );
         let collecting = match ear {
             Some(ear) => collecting.with_subscriber(ear.begin()).left_future(),
             None => collecting.right_future(),
