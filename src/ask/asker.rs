@@ -203,11 +203,11 @@ impl Asker {
 
     async fn log(&mut self, project: &Project, wanted: &Events) -> Result<Log, AskError> {
         let mut nothing_yet = None;
-        let events = match self.take(project).await {
+        let found = match self.take(project).await {
             Ok(mut kept) => {
-                let events = events(kept.connection.as_mut(), wanted.after).await?;
+                let found = found(kept.connection.as_mut(), wanted).await?;
                 self.give_back(kept).await;
-                events
+                found
             }
             Err(error) if coordinator::is_nothing_yet(&error, &self.target) => {
                 nothing_yet = Some(format!("{error}; {NO_FILE}"));
@@ -215,19 +215,17 @@ impl Asker {
             }
             Err(error) => return Err(error.into()),
         };
-        tells_something(project, events.is_some())?;
-        let events = events.unwrap_or_default();
+        tells_something(project, found.is_some())?;
+        let found = found.unwrap_or_default();
         if let Some(migration) = &wanted.migration
-            && !events.iter().any(|event| is_of(event, migration))
+            && found.recorded == Recorded::Nothing
         {
             // Of one that is only in the files nothing has been recorded.
             self.find(project, migration).await?;
         }
         Ok(Log {
-            end: events
-                .last()
-                .map_or(wanted.after.unwrap_or(0), |event| event.seq),
-            events: wanted.of(events),
+            end: found.end.max(wanted.after.unwrap_or(0)),
+            events: found.events,
             nothing_yet,
         })
     }
@@ -320,20 +318,53 @@ async fn applied(connection: &mut dyn Connection) -> Result<Vec<MigrationId>, Le
     Ok(applied.map(|applied| applied.state.id().clone()).collect())
 }
 
-/// The log, or what was added to it after an event; `None` if there is no ledger.
-async fn events(
+/// What was looked for in the log.
+#[derive(Default)]
+struct Found {
+    events: Vec<Event>,
+    end: i64,
+    recorded: Recorded,
+}
+
+/// Whether anything was ever recorded of the migration that is asked about, whatever else is asked for.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Recorded {
+    #[default]
+    Nothing,
+    Something,
+}
+
+/// The events that are asked for; `None` if there is no ledger.
+async fn found(
     connection: &mut dyn Connection,
-    after: Option<i64>,
-) -> Result<Option<Vec<Event>>, LedgerError> {
+    wanted: &Events,
+) -> Result<Option<Found>, LedgerError> {
     let Some(mut ledger) = Ledger::read(connection).await? else {
         return Ok(None);
     };
-    let events = match after {
-        Some(after) => ledger.events_after(after).await?,
-        None => ledger.events().await?,
-    };
+    let end = ledger.log_head().await?.seq.unwrap_or_default();
+    let covers = |event: &Event| wanted.covers(event);
+    let events = ledger.find_events(wanted.sought(), covers).await?;
+    let mut is_recorded = !events.is_empty();
+    if let Some(migration) = wanted.migration.as_deref().filter(|_| !is_recorded) {
+        let any = Events {
+            migration: wanted.migration.clone(),
+            last: Some(1),
+            ..Events::default()
+        };
+        let is_of = |event: &Event| is_of(event, migration);
+        is_recorded = !ledger.find_events(any.sought(), is_of).await?.is_empty();
+    }
     ledger.rollback().await?;
-    Ok(Some(events))
+    Ok(Some(Found {
+        events,
+        end,
+        recorded: if is_recorded {
+            Recorded::Something
+        } else {
+            Recorded::Nothing
+        },
+    }))
 }
 
 /// The migration that is called `wanted`, among those of the files and these of the database.

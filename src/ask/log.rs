@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-use crate::ledger::Event;
+use crate::ledger::{Event, Sought};
 use crate::model::MigrationId;
 
 /// Which events are told; every one by default.
@@ -41,15 +41,21 @@ impl Events {
                 .is_none_or(|wanted| is_of(event, wanted))
     }
 
-    /// Those of a log that are asked for.
-    pub(super) fn of(&self, mut events: Vec<Event>) -> Vec<Event> {
-        events.retain(|event| self.covers(event));
-        let skip = self
-            .last
-            .map_or(0, |last| events.len().saturating_sub(last));
-        events.drain(..skip);
-        events
+    /// What the database is asked for: no less than what is covered.
+    pub(super) fn sought(&self) -> Sought<'_> {
+        Sought {
+            after: self.after,
+            since: self.since.map(Timestamp::as_millisecond),
+            actor: self.actor.as_deref(),
+            migration: self.migration.as_deref().map(part_of),
+            last: self.last,
+        }
     }
+}
+
+/// What occurs in the name of a migration that is called so: `02` is the number of `0002_split`.
+fn part_of(wanted: &str) -> &str {
+    wanted.trim_start_matches(['+', '0'])
 }
 
 /// Whether an event is one of the migration that is called so.
@@ -148,6 +154,15 @@ mod tests {
             "99999999999d",
         ] {
             assert!(moment(text, now).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_occurs_in_the_name_of_what_is_meant() {
+        let id: MigrationId = "0020_split".parse().unwrap();
+        for wanted in ["20", "020", "0020", "+20", "000020", "0020_split"] {
+            assert!(id.is_meant_by(wanted), "{wanted}");
+            assert!(id.as_str().contains(part_of(wanted)), "{wanted}");
         }
     }
 

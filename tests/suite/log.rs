@@ -427,3 +427,39 @@ fn following_outlives_a_server_that_is_started_again() {
         process.wait().expect_code(130);
     }
 }
+
+scenario!(
+    fn what_is_asked_for_is_found_in_a_log_of_thousands(db: Db) {
+        let shop = three(db);
+        let rows: Vec<String> = (101..=2700)
+            .map(|seq| {
+                let (actor, migration) = match seq {
+                    700 => ("ann@ci_7", "0020_old"),
+                    _ => ("bob@ci-7", "0002_b"),
+                };
+                format!("({seq}, {seq}000, '{actor}', 'steered', '{migration}', '{{}}', '', '')")
+            })
+            .collect();
+        shop.db.execute(&format!(
+            "INSERT INTO {} (seq, at, actor, kind, migration, detail, previous, hash) VALUES {}",
+            shop.ledger("events"),
+            rows.join(", ")
+        ));
+        let found = |arguments: &[&str]| -> Vec<i64> {
+            let json = shop.json(&[&["log"], arguments].concat(), 0);
+            let events = json["events"].as_array().expect("a list");
+            let numbers = events.iter().map(|event| event["seq"].as_i64());
+            numbers.map(|seq| seq.expect("a number")).collect()
+        };
+        let all = found(&[]);
+        assert!(all.is_sorted() && all.len() >= 2603, "{}", all.len());
+        assert_eq!(found(&["--actor", "ann"]), [700]);
+        // A name is no pattern.
+        assert_eq!(found(&["--actor", "ci_7"]), [700]);
+        assert_eq!(found(&["--migration", "020"]), [700]);
+        assert_eq!(found(&["--migration", "0020_old", "-n", "5"]), [700]);
+        assert_eq!(found(&["-n", "2"]), [2699, 2700]);
+        assert_eq!(found(&["--migration", "1", "-n", "9999"])[0], 1);
+        assert!(found(&["--migration", "2"]).len() >= 2600);
+    }
+);

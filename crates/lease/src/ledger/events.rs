@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::tables::GENESIS;
 use super::{Ledger, LedgerError, first};
-use crate::database::Row;
+use crate::database::{Row, Value};
 use crate::model::MigrationId;
 use crate::text::secret;
 
@@ -360,12 +360,20 @@ impl Ledger<'_> {
     /// # Errors
     /// A database error.
     pub async fn events_after(&mut self, seq: i64) -> Result<Vec<Event>, LedgerError> {
-        let rows = self
-            .query(
-                "SELECT seq, at, actor, kind, migration, detail, previous, hash FROM {events} WHERE seq > ? ORDER BY seq",
-                &[seq.into()],
-            )
-            .await?;
+        self.events_where("seq > ? ORDER BY seq", &[seq.into()])
+            .await
+    }
+
+    /// The events for which a condition holds, as it has them ordered.
+    pub(super) async fn events_where(
+        &mut self,
+        condition: &str,
+        parameters: &[Value],
+    ) -> Result<Vec<Event>, LedgerError> {
+        let sql = format!(
+            "SELECT seq, at, actor, kind, migration, detail, previous, hash FROM {{events}} WHERE {condition}"
+        );
+        let rows = self.query(&sql, parameters).await?;
         rows.iter()
             .map(|row| {
                 let migration = row.optional_text(4)?.filter(|text| !text.is_empty());

@@ -28,6 +28,7 @@ mod place;
 mod record;
 mod rollouts;
 mod rules;
+mod sought;
 mod tables;
 mod view;
 
@@ -49,6 +50,7 @@ pub use place::SchemasRenamed;
 pub use record::{AppliedFile, Entry, PhaseChange, StepRecord, StepState};
 pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 pub use rules::{LeaseRules, ServiceRules, default_min_ready};
+pub use sought::Sought;
 pub use view::{Applied, Contents, LEASES, Sighting, View};
 
 use arrivals::Kept;
