@@ -13,6 +13,9 @@ use super::manifest::Allowance;
 use super::problem::{Severity, listed};
 use super::source::Source;
 
+/// How many statements of those that an allowance may mean are named.
+const MOST_NAMED: usize = 3;
+
 impl Allowance {
     /// Whether `statement` begins as this says, apart from case and white space.
     fn begins(&self, statement: &str) -> bool {
@@ -157,10 +160,12 @@ pub(super) fn check(source: &Source, allow: &[Allowance], step: Step, scripts: &
         let before = seen.iter().filter(|known| **known == wanted).count();
         seen.push(wanted);
         if let Some((needs, found)) = ambiguous {
-            let which: Vec<String> = found
-                .iter()
-                .map(|index| beginning(needs.script, *index))
-                .collect();
+            let which = found.iter().take(MOST_NAMED);
+            let which: Vec<String> = which.map(|index| beginning(needs.script, *index)).collect();
+            let more = match found.len().saturating_sub(MOST_NAMED) {
+                0 => String::new(),
+                more => format!(", or one of {more} more"),
+            };
             source.error(
                 "ambiguous-allowance",
                 span,
@@ -169,7 +174,7 @@ pub(super) fn check(source: &Source, allow: &[Allowance], step: Step, scripts: &
                     found.len()
                 ),
                 format!(
-                    "name the one that is meant: {}",
+                    "name the one that is meant: {}{more}",
                     listed(which.iter().map(String::as_str))
                 ),
             );
