@@ -167,6 +167,7 @@ impl From<&Line> for Line {
 }
 
 /// A cell of a table.
+#[derive(Clone)]
 pub(super) struct Cell(comfy_table::Cell);
 
 impl Cell {

@@ -14,6 +14,7 @@ use super::recording::Recording;
 use super::watching::Watch;
 use super::{text, trouble};
 use crate::ask::{Answer, Next, Question, Record, Status, in_the_way};
+use crate::gate::Verdict;
 use crate::ledger::Wish;
 use crate::model::{MigrationState, Phase, Step};
 use crate::project::Pace;
@@ -22,8 +23,8 @@ use crate::project::Pace;
 pub(super) struct StatusArgs {
     #[command(flatten)]
     pub recording: Recording,
-    /// List every migration; otherwise a long run of complete ones is one line. JSON always
-    /// lists every migration
+    /// List every migration; otherwise a long run of migrations that are alike is one line. JSON
+    /// always lists every migration
     #[arg(long)]
     pub all: bool,
     /// Show it again whenever something has changed, until Ctrl-C. With --output json one object a
@@ -123,18 +124,15 @@ fn as_text(context: &Context, status: &Status, all: bool) -> Vec<Line> {
         ));
         return lines;
     }
+    let told = migrations.iter().map(|state| (state, row(state, status)));
+    let told: Vec<_> = told.collect();
     let mut rows = Vec::new();
-    for run in migrations.chunk_by(|a, b| a.is_complete() && b.is_complete()) {
+    for run in told.chunk_by(|(_, (a, _)), (_, (b, _))| a.is_some() && a == b) {
         match run {
-            [first, .., last] if run.len() > LONG && !all => rows.push(vec![
-                Cell::from(format!("{} to {}", first.id(), last.id())),
-                Cell::toned(Tone::Past, "complete"),
-                Cell::from(format!(
-                    "nothing: {} migrations (`--all` lists them)",
-                    run.len()
-                )),
-            ]),
-            _ => rows.extend(run.iter().map(|state| row(state, status))),
+            [(first, (Some(alike), _)), .., (last, _)] if run.len() > LONG && !all => {
+                rows.push(alike.summed(first, last, run.len()));
+            }
+            _ => rows.extend(run.iter().map(|(_, (_, row))| row.clone())),
         }
     }
     rows.extend(unread.iter().map(|decision| {
@@ -164,10 +162,73 @@ fn as_text(context: &Context, status: &Status, all: bool) -> Vec<Line> {
     lines
 }
 
-/// A run of more complete migrations than this is one line.
+/// A run of more migrations that are alike than this is one line.
 const LONG: usize = 10;
 
-fn row(state: &MigrationState, status: &Status) -> Vec<Cell> {
+/// What migrations have in common of which nothing else is to be told.
+#[derive(PartialEq, Eq)]
+struct Alike {
+    phase: Phase,
+    next: Common,
+}
+
+#[derive(PartialEq, Eq)]
+enum Common {
+    Complete,
+    /// This step can be taken of each.
+    Ready(Step),
+    /// The same is in the way of all of them.
+    Blocked(Verdict, String),
+}
+
+impl Alike {
+    /// `None` if a migration has something of its own to tell.
+    fn of(state: &MigrationState, next: &Next, status: &Status) -> Option<Self> {
+        let (phase, next) = match next {
+            // How it came to be complete is all the same.
+            Next::Nothing => (Phase::Contracted, Common::Complete),
+            Next::Ready(step) => (state.phase, Common::Ready(*step)),
+            Next::Blocked(step, decision) => {
+                let what = in_the_way(*step, decision);
+                (state.phase, Common::Blocked(decision.verdict, what))
+            }
+        };
+        let trouble = status.trouble(state);
+        let schema = &status.looked.situation.evidence.schema;
+        let is_its_own = trouble.failure.is_some()
+            || trouble.idle_since.is_some()
+            || state.phase == Phase::Backfilling
+            || schema.applied_before_its_turn(state.id()).is_some();
+        (next == Common::Complete || !is_its_own).then_some(Self { phase, next })
+    }
+
+    /// The line of a run of them.
+    fn summed(&self, first: &MigrationState, last: &MigrationState, count: usize) -> Vec<Cell> {
+        let more = format!("{count} migrations (`--all` lists them)");
+        let phase = Cell::toned(self.phase, self.phase.name());
+        let (phase, waits) = match &self.next {
+            Common::Complete => (
+                Cell::toned(Tone::Past, "complete"),
+                Cell::from(format!("nothing: {more}")),
+            ),
+            Common::Ready(step) => {
+                let waits = format!(
+                    "`migrate {} ID`, which is safe now for each: {more}",
+                    step.name()
+                );
+                (phase, Cell::from(waits))
+            }
+            Common::Blocked(verdict, what) => {
+                (phase, Cell::toned(*verdict, &format!("{what}: {more}")))
+            }
+        };
+        let ids = Cell::from(format!("{} to {}", first.id(), last.id()));
+        vec![ids, phase, waits]
+    }
+}
+
+/// The line of a migration, and what it shares with others.
+fn row(state: &MigrationState, status: &Status) -> (Option<Alike>, Vec<Cell>) {
     let mut phase = state.phase.name().to_owned();
     if state.phase == Phase::Backfilling
         && let Some(record) = status.backfill_of(state)
@@ -193,5 +254,6 @@ fn row(state: &MigrationState, status: &Status) -> Vec<Cell> {
         Next::Blocked(_, decision) => Cell::toned(decision.verdict, &waits),
     };
     let id = Cell::from(state.id().to_string());
-    vec![id, Cell::toned(state.phase, &phase), waits]
+    let alike = Alike::of(state, &next, status);
+    (alike, vec![id, Cell::toned(state.phase, &phase), waits])
 }

@@ -4,6 +4,7 @@ use crate::support::applied::{record, write_migrations};
 use crate::support::backend::Db;
 use crate::support::postgres::PrivateServer;
 use crate::support::project::Project;
+use crate::support::shop::Shop;
 
 /// What the server was sent while `arguments` ran: each is one round trip or two.
 fn sent(server: &PrivateServer, project: &Project, arguments: &[&str]) -> Vec<String> {
@@ -74,4 +75,41 @@ fn a_long_past_is_one_line() {
         .expect_code(0)
         .json();
     assert_eq!(json["migrations"].as_array().map(Vec::len), Some(13));
+}
+
+#[test]
+fn many_that_wait_for_the_same_are_told_in_one_line() {
+    let shop = Shop::new(Db::on("sqlite"));
+    for number in 1..=14 {
+        shop.project.migration(
+            &format!("{number:04}_t"),
+            &[
+                (
+                    "migration.toml",
+                    "description = \"t\"\nsync = \"both\"\n[services.web]\nold = \"<1.2.0\"\nnew = \">=1.1.0\"\n",
+                ),
+                (
+                    "expand.sql",
+                    &format!("CREATE TABLE t{number} (id INTEGER PRIMARY KEY);\n"),
+                ),
+                ("contract.sql", &format!("DROP TABLE t{number};\n")),
+            ],
+        );
+    }
+    let status = |arguments: &[&str]| shop.run(arguments, 0).stdout;
+    let pending = status(&["status"]);
+    assert!(pending.contains("0002_t to 0014_t"), "{pending}");
+    assert!(pending.contains("`migrate expand 0001`"), "{pending}");
+    assert!(!pending.contains("0005_t"), "{pending}");
+    shop.run(&["expand"], 0);
+    let expanded = status(&["status"]);
+    assert!(expanded.contains("0001_t to 0014_t"), "{expanded}");
+    assert!(expanded.contains("`migrate contract ID`"), "{expanded}");
+    assert!(status(&["status", "--all"]).contains("0005_t"));
+    // What somebody has to know of one is not summed up.
+    shop.project
+        .file("0007_t/contract.sql", "DROP TABLE nowhere;\n");
+    shop.run(&["contract", "7"], 1);
+    let failed = status(&["status"]);
+    assert!(failed.contains("0007_t"), "{failed}");
 }

@@ -106,6 +106,13 @@ mod tests {
         };
         let (sql, values) = sought.conditions();
         assert_eq!(sql, " AND seq > ? AND at >= ? AND actor LIKE ? ESCAPE '!'");
-        assert_eq!(values, [Value::Int(5), Value::Int(7), Value::Text("%ann%".to_owned())]);
+        assert_eq!(
+            values,
+            [
+                Value::Int(5),
+                Value::Int(7),
+                Value::Text("%ann%".to_owned())
+            ]
+        );
     }
 }
