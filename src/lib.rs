@@ -20,6 +20,8 @@
 //! | [`project`] | `migrate.toml` and the migration directories |
 //! | [`source`] | sources of live instances: one file each, with its settings |
 //! | [`driver`] | what replaces the instances of a service: one file each, with its settings |
+//! | `cluster` | the API server of a Kubernetes cluster: how it is reached, what it is asked |
+//! | `web` | what is asked of other servers, over HTTP |
 //! | [`ledger`] | what is recorded in the user's database |
 //! | [`database`] | one file per database: connect, run statements, locks, catalogue, sessions |
 //! | [`planner`] | pure: search for the interleaved plan of schema steps and rollouts |
@@ -42,6 +44,8 @@ pub mod backfill;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+#[cfg(feature = "kubernetes")]
+mod cluster;
 pub mod coordinator;
 pub mod driver;
 pub mod fleet;
@@ -50,6 +54,8 @@ pub mod project;
 pub mod rollout;
 mod row;
 pub mod source;
+#[cfg(feature = "http")]
+mod web;
 
 pub use lease::{Lease, LeaseBuilder, LeaseBuilderExt, LeaseError};
 use phasegate_change as change;

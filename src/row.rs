@@ -11,6 +11,9 @@ pub trait Row {
     /// Whole numbers, each within `limits`.
     fn counts(&mut self, key: &'static str, example: &str, limits: (u64, u64)) -> Option<Vec<u64>>;
     fn duration(&mut self, key: &'static str, longest: Duration) -> Option<Duration>;
+    fn flag(&mut self, key: &'static str) -> Option<bool>;
+    /// The tables below `key`, whose names are free, each with its name.
+    fn named(&mut self, key: &'static str, read: &mut dyn FnMut(&str, &mut dyn Row));
     /// `env`: the names of variables that lead into the database and are handed on all the same.
     fn variables(&mut self) -> Vec<String>;
     /// Says that `key` is missing.
@@ -26,6 +29,8 @@ pub trait Row {
 pub enum Place {
     Key(&'static str),
     Value(&'static str),
+    /// All of it.
+    Row,
     /// One of the values of an array, counted from 0.
     Item(&'static str, usize),
 }

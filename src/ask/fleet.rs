@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Looked, json as shapes};
 use crate::coordinator::Situation;
 use crate::gate::{Touch, Verdict};
-use crate::model::{Format, Live, LiveGroup, MigrationId, SourceStatus};
+use crate::model::{About, Format, Live, LiveGroup, MigrationId, SourceStatus};
 
 impl Looked {
     /// *Unknown* where a source is not fresh: a list that may be incomplete must not pass for a complete one.
@@ -37,6 +37,18 @@ fn group_json(group: &LiveGroup, situation: &Situation) -> Value {
         .into_iter()
         .map(|(id, format, does)| json!({ "migration": id, "format": format.to_string(), "does": does }))
         .collect();
+    let details: Vec<_> = about(group, situation)
+        .into_iter()
+        .map(|(instance, about)| {
+            json!({
+                "instance": instance,
+                "place": about.place,
+                "phase": about.phase,
+                "since": about.since.map(shapes::time),
+                "why": about.why,
+            })
+        })
+        .collect();
     json!({
         "service": group.service,
         "version": group.label.text,
@@ -46,9 +58,22 @@ fn group_json(group: &LiveGroup, situation: &Situation) -> Value {
         "source": group.source,
         "seen_at": shapes::time(group.seen_at),
         "examples": group.examples,
+        "details": details,
         "touches": touches,
         "remembered": situation.evidence.snapshot.remembered.contains(group),
     })
+}
+
+/// What its source tells of each of its examples.
+#[must_use]
+pub fn about<'s>(group: &'s LiveGroup, situation: &'s Situation) -> Vec<(&'s str, &'s About)> {
+    let snapshot = &situation.evidence.snapshot;
+    let examples = group.examples.iter();
+    let about = examples.filter_map(|name| {
+        let about = snapshot.about(&group.source, &group.service, name)?;
+        Some((name.as_str(), about))
+    });
+    about.collect()
 }
 
 /// What a version touches of the migrations that are not over.

@@ -24,7 +24,7 @@ pub mod words;
 pub use asker::{Asker, NO_FILE, find_among, tells_something};
 pub use details::details;
 pub use error::AskError;
-pub use fleet::touched;
+pub use fleet::{about, touched};
 pub use horizon::range;
 pub use log::{Events, length, moment};
 pub use looked::Looked;

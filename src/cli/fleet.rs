@@ -7,9 +7,9 @@ use super::out::{Out, note};
 use super::paint::{Cell, Tone};
 use super::recording::Recording;
 use super::text;
-use crate::ask::{Answer, Question, Record, touched};
+use crate::ask::{Answer, Question, Record, about, touched};
 use crate::coordinator::Situation;
-use crate::model::{InstanceState, LiveGroup, SourceStatus};
+use crate::model::{About, InstanceState, LiveGroup, SourceStatus};
 
 pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<u8, Failure> {
     let context = Context::load(global, out)?;
@@ -78,7 +78,14 @@ fn as_row(group: &LiveGroup, situation: &Situation) -> (Vec<Cell>, Vec<String>) 
     if !group.examples.is_empty() {
         let shown = u64::try_from(group.examples.len()).unwrap_or(u64::MAX);
         let more = if shown < group.instances { ", …" } else { "" };
-        details.push(format!("{}{more}", group.examples.join(", ")));
+        let about = about(group, situation);
+        if about.is_empty() {
+            details.push(format!("{}{more}", group.examples.join(", ")));
+        } else {
+            let lines = about.into_iter();
+            details.extend(lines.map(|(name, about)| in_words(name, about, situation.view.now)));
+            details.extend((!more.is_empty()).then(|| "…".to_owned()));
+        }
     }
     match group.state {
         InstanceState::Superseded => details.push(
@@ -112,4 +119,23 @@ fn as_row(group: &LiveGroup, situation: &Situation) -> (Vec<Cell>, Vec<String>) 
         )),
     ];
     (cells, details)
+}
+
+/// `web-7d4b9-x2x4q on n1, Pending for 3 min: web: ErrImagePull`
+fn in_words(name: &str, about: &About, now: i64) -> String {
+    let mut words = name.to_owned();
+    if let Some(place) = &about.place {
+        words.push_str(&format!(" on {place}"));
+    }
+    if let Some(phase) = &about.phase {
+        words.push_str(&format!(", {phase}"));
+    }
+    if let Some(since) = about.since {
+        let span = u64::try_from(now.saturating_sub(since)).unwrap_or(0);
+        words.push_str(&format!(" for {}", text::span(span)));
+    }
+    if let Some(why) = &about.why {
+        words.push_str(&format!(": {why}"));
+    }
+    words
 }

@@ -179,6 +179,7 @@ mod tests {
                 state,
                 image: None,
                 age_ms: 0,
+                about: None,
             },
             label: label(version),
         }

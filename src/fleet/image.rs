@@ -2,20 +2,10 @@
 
 use crate::model::{InstanceState, Label};
 use crate::project::Config;
+use crate::text::image::tag;
 
-/// Longer ones are no tags.
-const LONGEST_TAG: usize = 128;
 /// As much of a label as is shown beside a tag.
 const LONGEST_LABEL: usize = 100;
-
-/// The tag of an image's name; none where it has none, or only a digest.
-fn tag(image: &str) -> Option<&str> {
-    let name = image.split('@').next().unwrap_or_default();
-    // A colon before the last slash belongs to a port.
-    let last = name.rsplit('/').next().unwrap_or_default();
-    let (_, tag) = last.split_once(':')?;
-    (!tag.is_empty() && tag.len() <= LONGEST_TAG).then_some(tag)
-}
 
 /// The label and state of an instance whose label and image contradict each other; none where they do not. A tag that is
 /// no version, such as `latest`, says nothing.

@@ -61,6 +61,7 @@ pub async fn observe(config: &Config, view: &View, connection: &mut dyn Connecti
                 service: instance.service.clone(),
                 label: instance.label.clone(),
                 instance: instance.instance.clone(),
+                about: instance.about.clone(),
             });
             snapshot.listed.extend(listed);
         }
@@ -74,6 +75,7 @@ pub async fn observe(config: &Config, view: &View, connection: &mut dyn Connecti
     }
     snapshot.sessions = accounts::check(config, &snapshot, connection).await;
     snapshot.told = told(config, &snapshot);
+    snapshot.tried = tried(config, &snapshot);
     snapshot.remembered = view.recall(&Asker::Looker(&snapshot));
     snapshot
 }
@@ -97,7 +99,26 @@ fn told(config: &Config, snapshot: &Snapshot) -> Vec<(String, String)> {
     fresh
         .flat_map(|source| {
             let services = services.keys();
-            services.map(|service| (source.name.clone(), (*service).to_owned()))
+            let covered = services.filter(|service| covers(config, &source.name, service));
+            covered.map(|service| (source.name.clone(), (*service).to_owned()))
+        })
+        .collect()
+}
+
+fn covers(config: &Config, source: &str, service: &str) -> bool {
+    let mut others = config.fleet.others();
+    others.any(|named| named.name == source && named.source.covers(service))
+}
+
+/// Of which services each source has tried what it calls serving.
+fn tried(config: &Config, snapshot: &Snapshot) -> Vec<(String, String)> {
+    let tries = |named: &&Named| named.source.tells_readiness() && snapshot.is_fresh(&named.name);
+    let sources = config.fleet.others().filter(tries);
+    sources
+        .flat_map(|named| {
+            let services = config.services.keys();
+            let covered = services.filter(|service| named.source.covers(service));
+            covered.map(|service| (named.name.clone(), service.clone()))
         })
         .collect()
 }

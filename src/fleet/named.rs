@@ -135,6 +135,7 @@ mod tests {
                 state: *state,
                 image: None,
                 age_ms: 0,
+                about: None,
             },
             label: Label {
                 text: (*label).to_owned(),

@@ -44,6 +44,17 @@ impl Row for RowOf<'_, '_> {
         Some(duration.value)
     }
 
+    fn flag(&mut self, key: &'static str) -> Option<bool> {
+        self.table.flag(key)
+    }
+
+    fn named(&mut self, key: &'static str, read: &mut dyn FnMut(&str, &mut dyn Row)) {
+        for (name, mut table) in self.table.named_tables(key) {
+            read(name.value, &mut RowOf::new(self.source, &mut table));
+            table.finish(&[]);
+        }
+    }
+
     fn variables(&mut self) -> Vec<String> {
         read_env(self.source, self.table)
     }
@@ -56,6 +67,7 @@ impl Row for RowOf<'_, '_> {
         let span = match place {
             Place::Key(key) => self.table.key_span(key),
             Place::Value(key) => self.table.value_span(key),
+            Place::Row => None,
             Place::Item(key, index) => self.table.item_span(key, index),
         };
         let span = span.unwrap_or_else(|| self.table.span());

@@ -107,8 +107,20 @@ impl Arrival {
         let (new, others): (Vec<&LiveGroup>, Vec<&LiveGroup>) = groups
             .filter(|group| group.service == service)
             .partition(|group| group.label.version.as_ref() == Some(to));
-        // Sources name the same instance differently: the most that any one of them sees counts.
-        let serving = snapshot.sources.iter().map(|source| {
+        // Sources name the same instance differently: the most that any one of them sees counts. Where one has tried them,
+        // a lease does not know better: an agent calls serving what it has started.
+        let tries = |source: &str| {
+            snapshot
+                .tried
+                .iter()
+                .any(|(by, of)| by == source && of == service)
+        };
+        let is_tried = snapshot.sources.iter().any(|source| tries(&source.name));
+        let believed = snapshot
+            .sources
+            .iter()
+            .filter(|source| !is_tried || tries(&source.name));
+        let serving = believed.map(|source| {
             new.iter()
                 .filter(|group| {
                     group.source == source.name && group.state == InstanceState::Serving

@@ -10,7 +10,9 @@ use rustix::process::Signal;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{Asked, Instance, Kind, Named, Observation, Source, SourceFailure};
+use super::{
+    Asked, Instance, Kind, LONGEST_NAME, MOST_INSTANCES, Named, Observation, Source, SourceFailure,
+};
 use crate::model::InstanceState;
 use crate::process::without_credentials;
 use crate::row::{LONGEST, LONGEST_WAIT, Place, Row};
@@ -20,11 +22,8 @@ use crate::text::shown::shortened;
 /// More than any fleet's list needs; a program that prints without end must not fill the memory.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
-/// Bytes of one line, and lines: far more than any instance or fleet has.
+/// Bytes of one line: far more than any instance has.
 const LONGEST_LINE: usize = 64 * 1024;
-const MOST_LINES: usize = 100_000;
-/// Characters of a name or a version: what every database can keep.
-const LONGEST_NAME: usize = 255;
 /// Characters of what it says about its failure.
 const LONGEST_REASON: usize = 500;
 
@@ -183,8 +182,10 @@ pub fn read_lines(
             let why = shortened(&why, LONGEST_REASON).into_owned();
             SourceFailure(format!("line {number} of its output: {why}"))
         };
-        if instances.len() >= MOST_LINES {
-            return Err(fail(format!("there are more than {MOST_LINES} instances")));
+        if instances.len() >= MOST_INSTANCES {
+            return Err(fail(format!(
+                "there are more than {MOST_INSTANCES} instances"
+            )));
         }
         if line.len() > LONGEST_LINE {
             return Err(fail(format!("it is longer than {LONGEST_LINE} bytes")));
@@ -238,6 +239,7 @@ pub fn read_lines(
                 State::Draining => InstanceState::Draining,
             },
             age_ms,
+            about: None,
         });
     }
     Ok(instances)
@@ -329,7 +331,7 @@ mod tests {
         for (text, said) in [
             (line(&"a".repeat(LONGEST_NAME + 1)), "longer than 255"),
             (line(&"a".repeat(LONGEST_LINE)), "longer than 65536 bytes"),
-            (line("a").repeat(MOST_LINES + 1), "more than 100000"),
+            (line("a").repeat(MOST_INSTANCES + 1), "more than 100000"),
             (format!("{{\"{}\":1}}", "x".repeat(60_000)), "unknown field"),
             (format!("{{\"seen_at\":{deep}}}"), "invalid type"),
             (deep, "line 1"),

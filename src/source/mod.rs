@@ -4,7 +4,13 @@
 //! A new source is one new file and one row in [`KINDS`]. What all sources say together is put together in `fleet`.
 
 mod command;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod pattern;
+#[cfg(feature = "http")]
+mod prometheus;
 mod sessions;
 
 use std::fmt::Debug;
@@ -18,11 +24,20 @@ pub use pattern::Pattern;
 
 use crate::database::Session;
 use crate::interrupt::Interrupt;
-use crate::model::InstanceState;
+use crate::model::{About, InstanceState};
 use crate::row::Row;
 
 /// The kinds of sources that a project may name.
-pub const KINDS: &[Kind] = &[command::KIND, sessions::KIND];
+pub const KINDS: &[Kind] = &[
+    command::KIND,
+    #[cfg(feature = "http")]
+    http::KIND,
+    #[cfg(feature = "kubernetes")]
+    kubernetes::KIND,
+    #[cfg(feature = "http")]
+    prometheus::KIND,
+    sessions::KIND,
+];
 
 /// A kind of sources.
 pub struct Kind {
@@ -53,7 +68,15 @@ pub struct Instance {
     pub image: Option<String>,
     /// How old the source's knowledge of it is, in milliseconds.
     pub age_ms: u64,
+    /// What else the source tells of it.
+    pub about: Option<About>,
 }
+
+/// What every database can keep of a name, in characters.
+const LONGEST_NAME: usize = 255;
+
+/// Instances of one source: far more than any fleet has.
+const MOST_INSTANCES: usize = 100_000;
 
 /// What a source said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,6 +120,16 @@ pub trait Source: Debug + Send + Sync {
     /// How old what it says about an instance may be, in milliseconds.
     fn max_age_ms(&self) -> u64 {
         u64::MAX
+    }
+
+    /// Whether it tells all there is of this service: what it does not list is not there.
+    fn covers(&self, _service: &str) -> bool {
+        true
+    }
+
+    /// Whether what it calls serving has been tried: then no other source knows better.
+    fn tells_readiness(&self) -> bool {
+        false
     }
 
     /// How it reads the names of database sessions, if that is what it does.

@@ -82,6 +82,7 @@ impl Source for Sessions {
                     state: InstanceState::Serving,
                     image: None,
                     age_ms: 0,
+                    about: None,
                 },
             );
         }

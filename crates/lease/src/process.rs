@@ -33,6 +33,16 @@ fn is_credential(name: &OsStr) -> bool {
     ) || name.starts_with("PG")
 }
 
+/// The names of what in the environment leads into the database.
+#[must_use]
+pub fn credentials() -> Vec<String> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    let credentials = names.filter(|name| is_credential(name));
+    credentials
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect()
+}
+
 /// The environment of a program that works for this one: all of it, but what leads into the database only where `asked` names
 /// it. `DATABASE_URL` is then that of the database that this command works on, wherever it was named.
 pub fn without_credentials(command: &mut Command, asked: &[String], database_url: Option<&str>) {

@@ -2,6 +2,7 @@
 //!
 //! A leaf that every module may use, and pure but for one thing: the secrets that this process has met.
 
+pub mod image;
 pub mod near;
 pub mod secret;
 pub mod shown;

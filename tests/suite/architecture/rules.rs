@@ -7,11 +7,11 @@ use super::source::{Path, Source};
 pub const LAYERS: &[(&str, &str)] = &[
     (
         "main",
-        "lib cli ask rollout coordinator backfill lease fleet ledger database project change source driver row planner gate model sql crash process interrupt text",
+        "lib cli ask rollout coordinator backfill lease fleet ledger database project change source driver cluster web row planner gate model sql crash process interrupt text",
     ),
     (
         "lib",
-        "cli ask rollout coordinator backfill lease fleet ledger database project change source driver row planner gate model sql crash process interrupt chance text",
+        "cli ask rollout coordinator backfill lease fleet ledger database project change source driver cluster web row planner gate model sql crash process interrupt chance text",
     ),
     (
         "cli",
@@ -43,8 +43,13 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     ("project", "change source driver row model sql text"),
     ("change", "model sql"),
-    ("source", "row database process interrupt model text"),
-    ("driver", "row process interrupt model text"),
+    (
+        "source",
+        "cluster web row database process interrupt model text",
+    ),
+    ("driver", "cluster row process interrupt model text"),
+    ("cluster", "row process text"),
+    ("web", "row text"),
     ("row", ""),
     ("ledger", "database model crash chance text"),
     ("database", "sql crash process interrupt chance text"),

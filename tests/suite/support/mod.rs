@@ -4,10 +4,13 @@
     reason = "a toolbox: each test uses a part, and no tool is deleted because its last user is"
 )]
 
+#[cfg(feature = "kubernetes")]
+pub mod api_server;
 pub mod applied;
 #[macro_use]
 pub mod backend;
 pub mod connection;
+pub mod http;
 pub mod mysql;
 pub mod mysql_backend;
 pub mod place;

@@ -34,8 +34,8 @@ pub use rule::{Breach, Clause, Step};
 pub use sessions::{SessionCheck, SessionRule, Unaccounted, Whereabouts};
 pub(crate) use snapshot::most_in_one_source;
 pub use snapshot::{
-    Ending, EndingCause, InstanceState, Label, Listed, LiveGroup, Settling, Snapshot, SourceReport,
-    SourceStatus, Torn, Twins, count, tear,
+    About, Ending, EndingCause, InstanceState, Label, Listed, LiveGroup, Settling, Snapshot,
+    SourceReport, SourceStatus, Torn, Twins, count, tear,
 };
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema, Sequence};
 pub use version::{Version, VersionError};

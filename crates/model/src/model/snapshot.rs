@@ -129,6 +129,21 @@ pub struct Listed {
     /// The version as reported.
     pub label: String,
     pub instance: String,
+    /// What else the source tells of it.
+    pub about: Option<About>,
+}
+
+/// What a source tells of an instance beside its version and its state, for people to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Where it runs: the node of a pod.
+    pub place: Option<String>,
+    /// In the words of whoever runs it.
+    pub phase: Option<String>,
+    /// Since when that is so, in milliseconds since the epoch.
+    pub since: Option<i64>,
+    /// What keeps it from serving.
+    pub why: Option<String>,
 }
 
 /// A lease of an instance of which another source says another version: it may be either.
@@ -267,6 +282,8 @@ pub struct Snapshot {
     pub torn: Vec<Torn>,
     /// The sources, each with a service of which it tells all there is: what it does not list is not there.
     pub told: Vec<(String, String)>,
+    /// The sources, each with a service of which it has tried what it calls serving.
+    pub tried: Vec<(String, String)>,
 }
 
 impl Snapshot {
@@ -275,6 +292,15 @@ impl Snapshot {
     pub fn tells_all(&self, source: &str, service: &str) -> bool {
         let mut told = self.told.iter();
         told.any(|(by, of)| by == source && of == service)
+    }
+
+    /// What a source tells of an instance beside its version and its state.
+    #[must_use]
+    pub fn about(&self, source: &str, service: &str, instance: &str) -> Option<&About> {
+        let mut listed = self.listed.iter();
+        let found = listed
+            .find(|one| one.source == source && one.service == service && one.instance == instance);
+        found?.about.as_ref()
     }
 
     /// Whether this source has answered, and lately enough. Where it shows too few instances, that is a gap in the

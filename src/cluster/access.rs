@@ -1,0 +1,163 @@
+//! How a cluster is reached: by a kubeconfig and one of its contexts, or from within one of its pods.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kube_client::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube_client::{Client, client::ClientBuilder};
+
+use super::{Reached, Trouble};
+use crate::process::credentials;
+use crate::row::Row;
+
+/// Where a pod finds its token.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// How long a connection may take to be made; how long an answer may take is for whoever asks.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Which cluster a row of migrate.toml means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    kubeconfig: Option<PathBuf>,
+    context: Option<String>,
+}
+
+/// The three ways.
+enum Way {
+    File(PathBuf),
+    /// As `kubectl` merges them.
+    Environment,
+    Pod,
+}
+
+impl Access {
+    /// The keys `kubeconfig` and `context` of a row.
+    pub fn read(row: &mut dyn Row) -> Self {
+        let kubeconfig = row.text("kubeconfig", "kubeconfig = \"~/.kube/config\"");
+        Self {
+            kubeconfig: kubeconfig.map(|text| at_home(&text)),
+            context: row.text("context", "context = \"production\""),
+        }
+    }
+
+    fn way(&self) -> Result<Way, Trouble> {
+        if let Some(path) = &self.kubeconfig {
+            return Ok(Way::File(path.clone()));
+        }
+        if std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty()) {
+            return Ok(Way::Environment);
+        }
+        let is_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+            && Path::new(SERVICE_ACCOUNT).exists();
+        // A context is one of a file.
+        if is_pod && self.context.is_none() {
+            return Ok(Way::Pod);
+        }
+        let usual = at_home("~/.kube/config");
+        if usual.exists() {
+            return Ok(Way::File(usual));
+        }
+        Err(Trouble::Settings(format!(
+            "there is no kubeconfig ({} does not exist) and this is no pod with a service account: set KUBECONFIG, or name one \
+             with `kubeconfig = \"…\"`",
+            usual.display()
+        )))
+    }
+
+    /// Reads it all anew: tokens, authorities and addresses may have changed.
+    pub(super) async fn reach(&self) -> Result<Reached, Trouble> {
+        let settings = |of: &str, error: &(dyn std::error::Error + 'static)| {
+            Trouble::Settings(format!("{of}: {}", super::trouble::in_words(error)))
+        };
+        let mut config = match self.way()? {
+            Way::Pod => Config::incluster()
+                .map_err(|error| settings("the service account of this pod", &error))?,
+            Way::File(path) => {
+                let of = format!("the kubeconfig {}", path.display());
+                let read = Kubeconfig::read_from(&path).map_err(|error| settings(&of, &error))?;
+                self.of_kubeconfig(read)
+                    .await
+                    .map_err(|error| settings(&of, &error))?
+            }
+            Way::Environment => {
+                let of = "the kubeconfig that KUBECONFIG names";
+                let read = Kubeconfig::from_env().map_err(|error| settings(of, &error))?;
+                self.of_kubeconfig(read.unwrap_or_default())
+                    .await
+                    .map_err(|error| settings(of, &error))?
+            }
+        };
+        config.connect_timeout = Some(CONNECT);
+        // Whoever asks sees to what is asked once more, and says so.
+        config.default_retry = false;
+        if let Some(exec) = &mut config.auth_info.exec {
+            // A program that gets a token needs no database.
+            exec.drop_env = Some(credentials());
+        }
+        let server = config.cluster_url.to_string();
+        let server = server.trim_end_matches('/').to_owned();
+        let namespace = config.default_namespace.clone();
+        // A program that gets a token may take its time: it is waited for elsewhere.
+        let built = tokio::task::spawn_blocking({
+            let runtime = tokio::runtime::Handle::current();
+            move || {
+                let _runtime = runtime.enter();
+                ClientBuilder::try_from(config).map(ClientBuilder::build)
+            }
+        });
+        let client: Client = match built.await {
+            Ok(Ok(client)) => client,
+            Ok(Err(error)) => return Err(settings(&self.to_string(), &error)),
+            Err(error) => return Err(settings(&self.to_string(), &error)),
+        };
+        Ok(Reached {
+            client,
+            server,
+            namespace,
+        })
+    }
+
+    async fn of_kubeconfig(
+        &self,
+        read: Kubeconfig,
+    ) -> Result<Config, kube_client::config::KubeconfigError> {
+        let options = KubeConfigOptions {
+            context: self.context.clone(),
+            ..KubeConfigOptions::default()
+        };
+        Config::from_custom_kubeconfig(read, &options).await
+    }
+
+    /// What `kubectl` is given to mean the same cluster.
+    #[must_use]
+    pub fn options(&self) -> String {
+        let mut options = String::new();
+        if let Some(path) = &self.kubeconfig {
+            options.push_str(&format!(" --kubeconfig {}", path.display()));
+        }
+        if let Some(context) = &self.context {
+            options.push_str(&format!(" --context {context}"));
+        }
+        options
+    }
+}
+
+/// Which cluster it is, for people.
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.context, &self.kubeconfig) {
+            (Some(context), _) => write!(f, "the cluster of the context `{context}`"),
+            (None, Some(path)) => write!(f, "the cluster of {}", path.display()),
+            (None, None) => f.write_str("the cluster"),
+        }
+    }
+}
+
+fn at_home(text: &str) -> PathBuf {
+    match (text.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => PathBuf::from(text),
+    }
+}

@@ -1,0 +1,437 @@
+//! What a Prometheus has scraped: a series for each instance, and the targets that it should have come from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::{Asked, Instance, Kind, LONGEST_NAME, Named, Observation, Source, SourceFailure};
+use crate::model::{About, InstanceState};
+use crate::row::{LONGEST, LONGEST_WAIT, Row};
+use crate::text::shown::shortened;
+use crate::web::Web;
+
+pub(super) const KIND: Kind = Kind {
+    kind: "prometheus",
+    read: made,
+    twice: "give it a `name` of its own",
+};
+
+const LONGEST_TOLD: usize = 200;
+
+#[derive(Debug)]
+struct Prometheus {
+    web: Web,
+    service: String,
+    /// A series for each instance that runs.
+    query: String,
+    /// A series for each instance that should: 0 where it could not be scraped.
+    up: String,
+    /// The labels that name an instance and its version.
+    instance: String,
+    version: String,
+    timeout: Duration,
+    max_age: Duration,
+}
+
+fn made(row: &mut dyn Row) -> Option<Named> {
+    const QUERY: &str = "query = \"app_build_info{job=\\\"web\\\"}\"";
+    let name = row.text("name", "name = \"prometheus\"");
+    let web = Web::read(row, "http://prometheus:9090");
+    let service = row.text("service", "service = \"web\"");
+    let query = row.text("query", QUERY);
+    let up = row.text("up", "up = \"up{job=\\\"web\\\"}\"");
+    let instance = row.text("instance", "instance = \"instance\"");
+    let version = row.text("version", "version = \"version\"");
+    let timeout = row.duration("timeout", LONGEST_WAIT);
+    let max_age = row.duration("max_age", LONGEST);
+    for (key, example) in [("service", "service = \"web\""), ("query", QUERY)] {
+        if !row.has(key) {
+            row.missing(key, example);
+        }
+    }
+    let service = service?;
+    Some(Named {
+        name: name.unwrap_or_else(|| "prometheus".to_owned()),
+        source: Arc::new(Prometheus {
+            web: web?,
+            query: query?,
+            up: up.unwrap_or_else(|| format!("up{{job=\"{service}\"}}")),
+            service,
+            instance: instance.unwrap_or_else(|| "instance".to_owned()),
+            version: version.unwrap_or_else(|| "version".to_owned()),
+            timeout: timeout.unwrap_or(Duration::from_secs(10)),
+            max_age: max_age.unwrap_or(Duration::from_mins(2)),
+        }),
+    })
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    status: String,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    warnings: Vec<String>,
+    data: Option<Data>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    result_type: String,
+    result: serde_json::Value,
+}
+
+#[derive(Debug, Deserialize)]
+struct Series {
+    metric: BTreeMap<String, String>,
+    /// When the question was asked, by the server's clock, and the value as text.
+    value: (f64, String),
+}
+
+/// What was answered to the three questions.
+struct Answers {
+    found: Vec<Series>,
+    /// The same series; the value is when each was scraped.
+    scraped: Vec<Series>,
+    targets: Vec<Series>,
+    warnings: Vec<String>,
+}
+
+#[async_trait]
+impl Source for Prometheus {
+    async fn observe(&self, asked: &Asked<'_>) -> Result<Observation, SourceFailure> {
+        let look = async {
+            if !(asked.is_service)(&self.service) {
+                let service = &self.service;
+                return Err(format!(
+                    "the service `{service}` is not named in migrate.toml; add [services.{service}]"
+                ));
+            }
+            self.judged(self.ask_all().await?)
+        };
+        let looked = tokio::select! {
+            looked = look => looked,
+            () = asked.interrupt.due() => Err("was not waited for: interrupted".to_owned()),
+        };
+        looked.map_err(SourceFailure)
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn max_age_ms(&self) -> u64 {
+        u64::try_from(self.max_age.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn covers(&self, service: &str) -> bool {
+        self.service == service
+    }
+}
+
+impl Prometheus {
+    async fn ask_all(&self) -> Result<Answers, String> {
+        let deadline = Instant::now() + self.timeout;
+        let scraped = format!("timestamp({})", self.query);
+        // The targets first: one that comes in between is then known to nobody, rather than to say nothing.
+        let (targets, mut warnings) = self.ask(&self.up, deadline).await?;
+        let (found, more) = self.ask(&self.query, deadline).await?;
+        warnings.extend(more);
+        let (scraped, _) = self.ask(&scraped, deadline).await?;
+        Ok(Answers {
+            found,
+            scraped,
+            targets,
+            warnings,
+        })
+    }
+
+    async fn ask(
+        &self,
+        query: &str,
+        deadline: Instant,
+    ) -> Result<(Vec<Series>, Vec<String>), String> {
+        let url = self.web.below("/api/v1/query", &[("query", query)]);
+        let url = url
+            .parse()
+            .map_err(|_| format!("`{query}` cannot be asked for: it is too long"))?;
+        let answer = self.web.get(&url, deadline).await?;
+        read(query, &answer.body)
+    }
+
+    /// Invariant: a target that cannot be scraped, or tells no version, is there and is of no known version.
+    fn judged(&self, answers: Answers) -> Result<Observation, String> {
+        let Answers {
+            found,
+            scraped,
+            targets,
+            warnings,
+        } = answers;
+        if targets.is_empty() {
+            return Err(format!(
+                "`{}` finds no target, so nothing says what should have been scraped: name the targets of {} with `up`",
+                self.up, self.service
+            ));
+        }
+        let name = |series: &Series| series.metric.get(&self.instance).cloned();
+        let mut times = BTreeMap::<String, f64>::new();
+        for series in &scraped {
+            if let (Some(name), Ok(at)) = (name(series), series.value.1.parse::<f64>()) {
+                // The oldest of them, where it has several.
+                let known = times.entry(name).or_insert(at);
+                *known = known.min(at);
+            }
+        }
+        let down: BTreeSet<String> = targets
+            .iter()
+            .filter(|target| target.value.1.parse::<f64>().unwrap_or(0.0) < 1.0)
+            .filter_map(name)
+            .collect();
+        let mut instances = Vec::new();
+        let mut told = BTreeSet::new();
+        for series in &found {
+            let Some(name) = name(series) else {
+                return Err(format!(
+                    "a series of `{}` has no label `{}`: say with `instance` which one names an instance",
+                    self.query, self.instance
+                ));
+            };
+            let version = series.metric.get(&self.version);
+            let version = version.filter(|version| !version.trim().is_empty());
+            let label = version.cloned();
+            let label = label.unwrap_or_else(|| format!("no label {}", self.version));
+            let asked_at = series.value.0;
+            let at = times.get(&name).copied().unwrap_or(asked_at);
+            let state = if down.contains(&name) {
+                InstanceState::Lost
+            } else {
+                InstanceState::Serving
+            };
+            told.insert(name.clone());
+            instances.push(self.instance_of(name, label, (state, milliseconds(asked_at - at))));
+        }
+        let mut notes: Vec<String> = warnings
+            .iter()
+            .map(|warning| shortened(warning, LONGEST_TOLD).into_owned())
+            .collect();
+        for target in &targets {
+            let Some(name) = name(target) else {
+                return Err(format!(
+                    "a target of `{}` has no label `{}`: say with `instance` which one names an instance",
+                    self.up, self.instance
+                ));
+            };
+            if !told.insert(name.clone()) {
+                continue;
+            }
+            let (label, state) = if down.contains(&name) {
+                ("down, of no known version", InstanceState::Lost)
+            } else {
+                ("up, and tells no version", InstanceState::Serving)
+            };
+            notes.push(format!("{name} is {label}"));
+            instances.push(self.instance_of(name, label.to_owned(), (state, 0)));
+        }
+        for instance in &instances {
+            for (what, value) in [
+                ("instance", &instance.instance),
+                ("version", &instance.label),
+            ] {
+                if value.chars().nth(LONGEST_NAME).is_some() {
+                    return Err(format!("`{what}` is longer than {LONGEST_NAME} characters"));
+                }
+            }
+        }
+        Ok(Observation { instances, notes })
+    }
+
+    fn instance_of(
+        &self,
+        instance: String,
+        label: String,
+        (state, age_ms): (InstanceState, u64),
+    ) -> Instance {
+        let why = (state == InstanceState::Lost)
+            .then(|| "its target is down: it could not be scraped, and may run".to_owned());
+        Instance {
+            service: self.service.clone(),
+            instance,
+            label,
+            state,
+            image: None,
+            age_ms,
+            about: why.map(|why| About {
+                why: Some(why),
+                ..About::default()
+            }),
+        }
+    }
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is within these limits"
+)]
+fn milliseconds(seconds: f64) -> u64 {
+    (seconds * 1000.0).clamp(0.0, 1e15) as u64
+}
+
+/// The series of an answer, and what the server warns of.
+fn read(query: &str, body: &[u8]) -> Result<(Vec<Series>, Vec<String>), String> {
+    let unreadable = |why: String| {
+        let why = shortened(&why, LONGEST_TOLD);
+        format!("the answer to `{query}` is none of Prometheus: {why}")
+    };
+    let answer: Answer =
+        serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
+    if answer.status != "success" {
+        return Err(format!(
+            "`{query}` fails: {}",
+            shortened(&answer.error, LONGEST_TOLD)
+        ));
+    }
+    let data = answer
+        .data
+        .ok_or_else(|| unreadable("it has no `data`".to_owned()))?;
+    if data.result_type != "vector" {
+        return Err(format!(
+            "`{query}` gives a {}, and has to give a vector: one series for each instance at one moment",
+            data.result_type
+        ));
+    }
+    let series =
+        serde_json::from_value(data.result).map_err(|error| unreadable(error.to_string()))?;
+    Ok((series, answer.warnings))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn source() -> Prometheus {
+        Prometheus {
+            web: Web::at("http://127.0.0.1:9090"),
+            service: "web".to_owned(),
+            query: "app_build_info".to_owned(),
+            up: "up".to_owned(),
+            instance: "instance".to_owned(),
+            version: "version".to_owned(),
+            timeout: Duration::from_secs(1),
+            max_age: Duration::from_mins(2),
+        }
+    }
+
+    fn series(labels: &[(&str, &str)], value: &str) -> Series {
+        let metric = labels
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Series {
+            metric: metric.collect(),
+            value: (1_000.0, value.to_owned()),
+        }
+    }
+
+    fn judged(
+        found: Vec<Series>,
+        scraped: Vec<Series>,
+        targets: Vec<Series>,
+    ) -> Result<Vec<String>, String> {
+        let answers = Answers {
+            found,
+            scraped,
+            targets,
+            warnings: Vec::new(),
+        };
+        let observation = source().judged(answers)?;
+        let lines = observation.instances.into_iter().map(|one| {
+            format!(
+                "{} {} {} {}",
+                one.instance,
+                one.label,
+                one.state.name(),
+                one.age_ms
+            )
+        });
+        Ok(lines.collect())
+    }
+
+    #[test]
+    fn each_series_is_an_instance_and_each_target_without_one_is_of_no_known_version() {
+        let a = || series(&[("instance", "a"), ("version", "1.1.0")], "1");
+        let found = judged(
+            vec![
+                a(),
+                series(&[("instance", "d")], "1"),
+                series(&[("instance", "e"), ("version", "1.0.0")], "1"),
+            ],
+            vec![
+                series(&[("instance", "a")], "985.5"),
+                series(&[("instance", "e")], "400"),
+            ],
+            vec![
+                series(&[("instance", "a")], "1"),
+                series(&[("instance", "b")], "0"),
+                series(&[("instance", "c")], "1"),
+                series(&[("instance", "d")], "1"),
+                series(&[("instance", "e")], "0"),
+            ],
+        );
+        assert_eq!(
+            found.unwrap(),
+            [
+                "a 1.1.0 serving 14500",
+                "d no label version serving 0",
+                // What was scraped before it went down may still be what runs.
+                "e 1.0.0 lost 600000",
+                "b down, of no known version lost 0",
+                "c up, and tells no version serving 0",
+            ]
+        );
+        // Nothing that says what should be there: an empty answer proves nothing.
+        let none = judged(vec![a()], Vec::new(), Vec::new()).unwrap_err();
+        assert!(none.contains("`up` finds no target"), "{none}");
+        let unnamed = judged(
+            vec![series(&[("version", "1")], "1")],
+            Vec::new(),
+            vec![a()],
+        )
+        .unwrap_err();
+        assert!(unnamed.contains("say with `instance`"), "{unnamed}");
+    }
+
+    #[test]
+    fn an_answer_is_read_whole_or_not_at_all() {
+        let read = |body: serde_json::Value| read("up", body.to_string().as_bytes());
+        let good = json!({ "status": "success", "warnings": ["partial"], "data": { "resultType": "vector",
+            "result": [{ "metric": { "instance": "a" }, "value": [1.5, "1"] }] } });
+        let (series, warnings) = read(good).unwrap();
+        assert_eq!((series.len(), warnings), (1, vec!["partial".to_owned()]));
+        for (body, said) in [
+            (
+                json!({ "status": "error", "error": "parse error" }),
+                "`up` fails: parse error",
+            ),
+            (json!({ "status": "success" }), "no `data`"),
+            (
+                json!({ "status": "success", "data": { "resultType": "matrix", "result": [] } }),
+                "gives a matrix",
+            ),
+            (
+                json!({ "status": "success", "data": { "resultType": "vector", "result": [{}] } }),
+                "none of Prometheus",
+            ),
+            (json!([]), "none of Prometheus"),
+        ] {
+            let error = read(body).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}
