@@ -4,6 +4,8 @@
 //! A new driver is one new file and one row in [`KINDS`].
 
 mod command;
+#[cfg(feature = "kubernetes")]
+mod kubernetes;
 mod manual;
 
 use std::fmt::Debug;
@@ -70,7 +72,12 @@ pub trait Driver: Debug + Send + Sync {
 }
 
 /// The kinds of drivers that a project may name.
-pub const KINDS: &[Kind] = &[command::KIND, manual::KIND];
+pub const KINDS: &[Kind] = &[
+    command::KIND,
+    #[cfg(feature = "kubernetes")]
+    kubernetes::KIND,
+    manual::KIND,
+];
 
 /// A kind of drivers.
 pub struct Kind {

@@ -1,6 +1,7 @@
 //! Fleets of a Kubernetes cluster, as an API server tells of them: a stand-in that answers what a real one was recorded to. With
 //! `TEST_KUBECONFIG`, the same over a real server (`kubernetes::on_a_real_server`).
 
+mod driver;
 mod failures;
 mod fleet;
 mod real;

@@ -1,0 +1,308 @@
+//! Rolls a workload of a Kubernetes cluster: sets its image and its version label together, and follows its controller.
+
+mod change;
+mod progress;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{Called, Driver, DriverFailure, Kind, Shift};
+use crate::cluster::{Access, Cluster, Controller, Pod, Resource, Trouble, hindrance};
+use crate::row::{LONGEST_WAIT, Place, Row};
+use change::{Change, Where};
+use progress::{Progress, is_held, judged};
+
+pub(super) const KIND: Kind = Kind {
+    kind: "kubernetes",
+    read: made,
+};
+
+/// The kinds of workloads, as `kubectl` calls them.
+const WORKLOADS: [Resource; 4] = [
+    Resource::DEPLOYMENT,
+    Resource::STATEFUL_SET,
+    Resource::DAEMON_SET,
+    Resource::ROLLOUT,
+];
+
+/// How long one question may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often a workload is looked at.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How many looks in a row may fail before it is given up.
+const MOST_FAILURES: u32 = 20;
+/// How many pods that are hindered are told one by one.
+const MOST_TOLD: usize = 3;
+
+#[derive(Debug)]
+struct Kubernetes {
+    cluster: Cluster,
+    namespace: Option<String>,
+    /// `deployment/web`, with `{service}`.
+    workload: String,
+    place: Where,
+    /// Whether fields are taken from whoever has set them before.
+    force: bool,
+    /// Whether a workload with steps of its own is told to go on.
+    promote: bool,
+    timeout: Duration,
+}
+
+fn made(row: &mut dyn Row) -> Option<Arc<dyn Driver>> {
+    const WORKLOAD: &str = "workload = \"deployment/{service}\"";
+    const IMAGE: &str = "image = \"registry.example.com/web:{to}\"";
+    let access = Access::read(row);
+    let namespace = row.text("namespace", "namespace = \"shop\"");
+    let workload = row.text("workload", WORKLOAD);
+    let container = row.text("container", "container = \"web\"");
+    let image = row.text("image", IMAGE);
+    let label = row.text("label", "label = \"app.kubernetes.io/version\"");
+    let force = row.flag("force").unwrap_or(false);
+    let promote = row.flag("promote").unwrap_or(false);
+    let timeout = row.duration("timeout", LONGEST_WAIT);
+    let workload = workload.unwrap_or_else(|| "deployment/{service}".to_owned());
+    if resource(&workload).is_none() {
+        let kinds = WORKLOADS.map(|resource| format!("`{}/NAME`", resource.short));
+        row.refuse(
+            Place::Value("workload"),
+            "bad-workload",
+            format!("`{workload}` is no workload"),
+            format!("it can be {}", kinds.join(", ")),
+        );
+        return None;
+    }
+    if let Some(image) = image.as_ref().filter(|image| !image.contains("{to}")) {
+        row.refuse(
+            Place::Value("image"),
+            "image-without-version",
+            format!("`{image}` would be the same for each version"),
+            format!("write for example `{IMAGE}`"),
+        );
+        return None;
+    }
+    let usual = Where::default();
+    Some(Arc::new(Kubernetes {
+        cluster: Cluster::new(access),
+        namespace,
+        workload,
+        place: Where {
+            container,
+            image,
+            label: label.unwrap_or(usual.label),
+        },
+        force,
+        promote,
+        timeout: timeout.unwrap_or(Duration::from_mins(10)),
+    }))
+}
+
+/// `deployment/web` taken apart.
+fn resource(workload: &str) -> Option<(Resource, &str)> {
+    let (kind, name) = workload.split_once('/')?;
+    let found = WORKLOADS
+        .into_iter()
+        .find(|resource| resource.short == kind || resource.plural == kind)?;
+    (!name.is_empty() && !name.contains('/')).then_some((found, name))
+}
+
+#[async_trait]
+impl Driver for Kubernetes {
+    fn steps(&self) -> &[u8] {
+        &[100]
+    }
+
+    async fn shift(&self, shift: &Shift<'_>, called: &Called<'_>) -> Result<(), DriverFailure> {
+        let rolled = tokio::select! {
+            rolled = self.roll(shift, called) => rolled,
+            () = called.interrupt.due() => return Err(DriverFailure::Interrupted),
+        };
+        rolled.map_err(DriverFailure::Failed)
+    }
+}
+
+/// A workload, and where it is.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    resource: Resource,
+    namespace: &'a str,
+    name: &'a str,
+}
+
+impl Kubernetes {
+    async fn roll(&self, shift: &Shift<'_>, called: &Called<'_>) -> Result<(), String> {
+        let workload = self.workload.replace("{service}", shift.service);
+        let Some((resource, name)) = resource(&workload) else {
+            return Err(format!("`{workload}` is no workload"));
+        };
+        let namespace = match &self.namespace {
+            Some(namespace) => namespace.clone(),
+            None => self
+                .cluster
+                .namespace()
+                .await
+                .map_err(|trouble| trouble.to_string())?,
+        };
+        let at = At {
+            resource,
+            namespace: &namespace,
+            name,
+        };
+        let began = Instant::now();
+        let found = self.look(at).await.map_err(|trouble| trouble.to_string())?;
+        let change = Change::to(shift.to, &self.place, shift.service, &found)
+            .map_err(|why| format!("{workload}: {why}"))?;
+        if change.is_made(found.spec.template.as_ref()) {
+            (called.progress)(&format!("{workload} is to run {} already", change.image));
+        } else {
+            (called.progress)(&format!(
+                "{workload} is to run {} as {}",
+                change.image, change.label
+            ));
+            self.make(at, &change, &found).await?;
+        }
+        self.follow(at, &change, (began, called)).await
+    }
+
+    async fn look(&self, at: At<'_>) -> Result<Controller, Trouble> {
+        let of = (at.resource, at.namespace, at.name);
+        self.cluster.get(of, Instant::now() + PATIENCE).await
+    }
+
+    async fn make(&self, at: At<'_>, change: &Change, found: &Controller) -> Result<(), String> {
+        let (content, query, body) = change.asked((at.resource, at.name), found, self.force);
+        let patched = self.patch(at, (content, &query), &body).await;
+        let Err(trouble) = patched else {
+            return Ok(());
+        };
+        Err(match (trouble.code(), trouble.said()) {
+            (Some(409), Some(said)) => format!(
+                "{}/{} was not changed: {said}; whoever else sets its image and label has to leave them out from now on (what applies \
+                 them would take them back), and `force = true` in the driver takes them over",
+                at.resource.short, at.name
+            ),
+            _ => trouble.to_string(),
+        })
+    }
+
+    async fn patch(
+        &self,
+        at: At<'_>,
+        (content, query): (&'static str, &str),
+        body: &Value,
+    ) -> Result<Controller, Trouble> {
+        let of = (at.resource, at.namespace, at.name);
+        let deadline = Instant::now() + PATIENCE;
+        self.cluster
+            .patch(of, query, (content, body), deadline)
+            .await
+    }
+
+    /// Looks at it until it is complete.
+    async fn follow(
+        &self,
+        at: At<'_>,
+        change: &Change,
+        (began, called): (Instant, &Called<'_>),
+    ) -> Result<(), String> {
+        let mut told = String::new();
+        let mut failures = 0;
+        loop {
+            let coming = match self.look(at).await {
+                Ok(workload) => {
+                    failures = 0;
+                    if !change.is_made(workload.spec.template.as_ref()) {
+                        return Err(format!(
+                            "{}/{} is not to run {} any more: somebody else has changed it meanwhile",
+                            at.resource.short, at.name, change.image
+                        ));
+                    }
+                    match judged(at.resource, &workload) {
+                        Progress::Complete => return Ok(()),
+                        Progress::Stuck(why) => {
+                            let hindered = self.hindered(at, &workload, change).await;
+                            return Err(with(why, &hindered));
+                        }
+                        Progress::Coming(words) => {
+                            let hindered = self.hindered(at, &workload, change).await;
+                            if is_held(at.resource, &workload) && self.promote {
+                                self.promote(at).await?;
+                            }
+                            with(words, &hindered)
+                        }
+                    }
+                }
+                Err(trouble) => {
+                    failures += 1;
+                    // A server that restarts, or is busy, has not given it up.
+                    let passes = !matches!(trouble.code(), Some(401 | 403 | 404));
+                    if failures > MOST_FAILURES || !passes {
+                        return Err(trouble.to_string());
+                    }
+                    trouble.to_string()
+                }
+            };
+            if coming != told {
+                (called.progress)(&coming);
+                told = coming;
+            }
+            if began.elapsed() >= self.timeout {
+                return Err(format!(
+                    "{told}; that is not complete after {} s. It goes on by itself; `timeout` in the driver says how long it is \
+                     waited for",
+                    self.timeout.as_secs_f64()
+                ));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// What hinders the pods of the new version. That they cannot be asked for hinders nothing.
+    async fn hindered(&self, at: At<'_>, workload: &Controller, change: &Change) -> Vec<String> {
+        let labels = workload
+            .spec
+            .selector
+            .as_ref()
+            .and_then(|selector| selector.match_labels.as_ref());
+        let Some(labels) = labels else {
+            return Vec::new();
+        };
+        let own: Vec<String> = labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .chain([format!("{}={}", self.place.label, change.label)])
+            .collect();
+        let deadline = Instant::now() + PATIENCE;
+        let namespace = Some(at.namespace);
+        let selector = own.join(",");
+        let pods: Result<Vec<Pod>, Trouble> = self
+            .cluster
+            .list(Resource::POD, namespace, Some(&selector), deadline)
+            .await;
+        let pods = pods.unwrap_or_default();
+        let hindered = pods.iter().filter_map(|pod| {
+            let why = hindrance(&pod.status)?;
+            Some(format!("{}: {why}", pod.metadata.name))
+        });
+        hindered.take(MOST_TOLD).collect()
+    }
+
+    /// What `kubectl argo rollouts promote` does.
+    async fn promote(&self, at: At<'_>) -> Result<(), String> {
+        let body = json!({ "status": { "pauseConditions": null } });
+        let of = ("application/merge-patch+json", "/status");
+        let promoted = self.patch(at, of, &body).await;
+        promoted.map(drop).map_err(|trouble| trouble.to_string())
+    }
+}
+
+fn with(words: String, hindered: &[String]) -> String {
+    if hindered.is_empty() {
+        words
+    } else {
+        format!("{words}; {}", hindered.join("; "))
+    }
+}

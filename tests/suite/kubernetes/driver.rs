@@ -1,0 +1,211 @@
+//! Rollouts of a workload of a cluster, with a controller that replaces a pod at each look.
+
+use serde_json::{Value, json};
+
+use super::{deployment, nobody, pod};
+use crate::support::api_server::{ApiServer, World, recorded};
+use crate::support::backend::Db;
+use crate::support::http::Answer;
+use crate::support::shop::Shop;
+
+const TO_1_2: &[&str] = &["rollout", "--to", "web=1.2.0"];
+
+/// A project whose Deployment is at 1.1.0 and whose schema is ready for 1.2.0.
+fn shop(server: &ApiServer, driver: &str) -> Shop {
+    let shop = Shop::with_fleet(Db::on("sqlite"), super::NONE_NEEDED);
+    shop.run(&["expand"], 0);
+    shop.run(&["backfill"], 0);
+    let kubeconfig = server.kubeconfig(&nobody());
+    let kubeconfig = kubeconfig.display();
+    shop.project.file(
+        "migrate.toml",
+        &format!(
+            "[services.web]\nreleases = [\"1.1.0\", \"1.2.0\"]\n[services.worker]\nmin_instances = 0\n\
+             [fleet]\nsources = [{{ kind = \"kubernetes\", kubeconfig = \"{kubeconfig}\", context = \"here\", services = {{ web = {{}} }} }}]\n\
+             [rollout]\ntimeout = \"20s\"\n\
+             driver = {{ kind = \"kubernetes\", kubeconfig = \"{kubeconfig}\", context = \"here\"{driver} }}\n"
+        ),
+    );
+    let mut world = server.world();
+    world.add("/apis/apps/v1/deployments", deployment("1.1.0", 2));
+    for number in 0..2 {
+        world.add(
+            "/api/v1/pods",
+            pod(
+                &format!("old-{number}"),
+                "1.1.0",
+                "registry.example.com/web:1.1.0",
+            ),
+        );
+    }
+    settle(&mut world);
+    shop
+}
+
+fn workload(world: &mut World) -> &mut Value {
+    let objects = world.objects.iter_mut();
+    let mut workloads = objects.filter(|(path, _)| path == "/apis/apps/v1/deployments");
+    &mut workloads.next().expect("one").1
+}
+
+fn version(world: &mut World) -> String {
+    let labels = &workload(world)["spec"]["template"]["metadata"]["labels"];
+    labels["app.kubernetes.io/version"]
+        .as_str()
+        .expect("a text")
+        .to_owned()
+}
+
+/// What a controller does in the end: every pod is of the template.
+fn settle(world: &mut World) {
+    let version = version(world);
+    let image = workload(world)["spec"]["template"]["spec"]["containers"][0]["image"].clone();
+    let image = image.as_str().expect("a text").to_owned();
+    let generation = workload(world)["metadata"]["generation"].clone();
+    workload(world)["status"] = json!({
+        "observedGeneration": generation, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2,
+        "terminatingReplicas": 0,
+    });
+    world.objects.retain(|(path, _)| path != "/api/v1/pods");
+    for number in 0..2 {
+        world.add(
+            "/api/v1/pods",
+            pod(&format!("{version}-{number}"), &version, &image),
+        );
+    }
+}
+
+/// The new pods do not come: their image is not there.
+fn hang(world: &mut World) {
+    let version = version(world);
+    let generation = workload(world)["metadata"]["generation"].clone();
+    workload(world)["spec"]["selector"] =
+        json!({ "matchLabels": { "app.kubernetes.io/name": "web" } });
+    workload(world)["status"] = json!({
+        "observedGeneration": generation, "replicas": 3, "updatedReplicas": 1, "readyReplicas": 2, "availableReplicas": 2,
+        "conditions": [{ "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out" }],
+    });
+    let mut new = pod(
+        "new-0",
+        &version,
+        &format!("registry.example.com/web:{version}"),
+    );
+    new["status"] = json!({ "phase": "Pending", "containerStatuses": [
+        { "name": "web", "ready": false, "state": { "waiting": { "reason": "ErrImagePull", "message": "no such image" } } },
+    ] });
+    world.add("/api/v1/pods", new);
+}
+
+#[test]
+fn image_and_label_are_changed_together_and_the_controller_is_followed() {
+    let server = ApiServer::start(None);
+    let shop = shop(&server, "");
+    server.world().on_change = Some(settle);
+    let done = shop.run(TO_1_2, 0);
+    assert!(
+        done.stderr
+            .contains("deployment/web is to run registry.example.com/web:1.2.0 as 1.2.0"),
+        "{done:?}"
+    );
+    assert_eq!(version(&mut server.world()), "1.2.0");
+    assert_eq!(shop.phase(1), "contracted");
+    let asked = server.world().asked.clone();
+    let patches = asked.iter().filter(|one| one.starts_with("PATCH"));
+    assert_eq!(patches.count(), 1, "{asked:?}");
+}
+
+#[test]
+fn what_hinders_a_rollout_is_told_and_both_versions_go_on() {
+    let server = ApiServer::start(None);
+    let shop = shop(&server, "");
+    server.world().on_change = Some(hang);
+    let failed = shop.run(TO_1_2, 1);
+    for part in [
+        "ProgressDeadlineExceeded",
+        "new-0: web: ErrImagePull: no such image",
+        "migrate rollout abort",
+    ] {
+        assert!(failed.stderr.contains(part), "{part} in {failed:?}");
+    }
+    assert_eq!(shop.phase(1), "backfilled");
+    // Back, by the same driver.
+    server.world().on_change = Some(settle);
+    shop.run(&["rollout", "abort", "--roll-back", "web=1.1.0"], 0);
+    assert_eq!(version(&mut server.world()), "1.1.0");
+    // Mended, and once more.
+    shop.run(TO_1_2, 0);
+    assert_eq!(shop.phase(1), "contracted");
+}
+
+#[test]
+fn a_template_of_another_version_is_something_to_do() {
+    let server = ApiServer::start(None);
+    let shop = shop(&server, "");
+    server.world().on_change = Some(settle);
+    shop.run(TO_1_2, 0);
+    // `kubectl rollout undo`: the door refuses 1.1.0, and the Deployment wants it for ever.
+    {
+        let mut world = server.world();
+        let template = &mut workload(&mut world)["spec"]["template"];
+        template["metadata"]["labels"]["app.kubernetes.io/version"] = json!("1.1.0");
+        template["spec"]["containers"][0]["image"] = json!("registry.example.com/web:1.1.0");
+    }
+    let fleet = shop.run(&["fleet"], 0);
+    assert!(fleet.stdout.contains("deployment/web"), "{fleet:?}");
+    let done = shop.run(TO_1_2, 0);
+    assert!(!done.stdout.contains("nothing to do"), "{done:?}");
+    assert_eq!(version(&mut server.world()), "1.2.0");
+}
+
+#[test]
+fn fields_of_others_are_taken_over_only_if_told() {
+    let server = ApiServer::start(None);
+    let shop = shop(&server, "");
+    server.world().refuse(
+        "PATCH /deployments/web",
+        Answer::json(409, &recorded("409-ssa-conflict")),
+    );
+    let failed = shop.run(TO_1_2, 1);
+    for part in [
+        "conflicts with \"kubectl-set\"",
+        ".spec.template.spec.containers",
+        "`force = true`",
+    ] {
+        assert!(failed.stderr.contains(part), "{part} in {failed:?}");
+    }
+    assert_eq!(shop.phase(1), "backfilled");
+    server.world().refusals.clear();
+    server.world().on_change = Some(settle);
+    let config = shop.project.path().join("migrate.toml");
+    let text = std::fs::read_to_string(&config).expect("a file");
+    let forced = text.replace(
+        "driver = { kind = \"kubernetes\",",
+        "driver = { kind = \"kubernetes\", force = true,",
+    );
+    shop.project.file("migrate.toml", &forced);
+    shop.run(&["rollout", "resume"], 0);
+    let asked = server.world().asked.join("\n");
+    assert!(asked.contains("PATCH /apis/apps/v1/namespaces/default/deployments/web fieldManager=phasegate force=true"), "{asked}");
+}
+
+#[test]
+fn a_driver_that_makes_no_sense_is_refused() {
+    let server = ApiServer::start(None);
+    let shop = shop(&server, "");
+    for (driver, said) in [
+        ("workload = \"pod/web\"", "`pod/web` is no workload"),
+        (
+            "image = \"web:latest\"",
+            "would be the same for each version",
+        ),
+        ("worklaod = \"x\"", "did you mean `workload`?"),
+    ] {
+        shop.project.file(
+            "migrate.toml",
+            &format!("[services.web]\n[services.worker]\n[rollout]\ndriver = {{ kind = \"kubernetes\", {driver} }}\n"),
+        );
+        let refused = shop.run(&["check"], 1);
+        let text = format!("{}{}", refused.stdout, refused.stderr);
+        assert!(text.contains(said), "{said} in {refused:?}");
+    }
+}
