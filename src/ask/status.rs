@@ -15,6 +15,8 @@ pub struct Status {
     pub looked: Looked,
     /// Which versions of each service may start now.
     pub horizons: Vec<Horizon>,
+    /// The database of its own in which the ledger is.
+    pub ledger_database: Option<String>,
 }
 
 /// What a migration waits for, if anything is left to do.
@@ -29,7 +31,12 @@ pub enum Next {
 impl Status {
     pub(super) fn of(looked: Looked, project: &Project) -> Self {
         let horizons = looked.horizons(project);
-        Self { looked, horizons }
+        let ledger_database = project.config.ledger_database().map(ToOwned::to_owned);
+        Self {
+            looked,
+            horizons,
+            ledger_database,
+        }
     }
 
     /// The rollout that is under way, or can be taken up again.
@@ -175,6 +182,9 @@ impl Status {
             "sources": sources.iter().map(shapes::source).collect::<Vec<_>>(),
             "checked_at": shapes::time(situation.view.now),
         });
+        if let (Some(own), Some(object)) = (&self.ledger_database, value.as_object_mut()) {
+            object.insert("ledger_database".into(), own.as_str().into());
+        }
         if let (Some(open), Some(object)) = (self.open_rollout(), value.as_object_mut()) {
             object.insert("rollout".into(), rollout::as_json(open));
         }

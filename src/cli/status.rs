@@ -109,6 +109,10 @@ fn show(seen: &Status, args: &StatusArgs, context: &Context, out: &Out) {
 fn as_text(context: &Context, status: &Status, all: bool) -> Vec<Line> {
     let situation = &status.looked.situation;
     let mut lines = vec![Line::named("", "database:", &context.target.to_string())];
+    if let Some(own) = &status.ledger_database {
+        let place = format!("in the database {own}, on the same server");
+        lines.push(Line::named("", "ledger:", &place));
+    }
     if !situation.has_ledger {
         lines.push(Line::from("nothing has been applied to it yet"));
     }

@@ -56,6 +56,8 @@ pub struct DatabaseConfig {
     pub password: Option<PasswordConfig>,
     /// The database of its own in which the ledger is, on the server of the application's (MySQL, MariaDB).
     pub ledger: Option<String>,
+    /// The same, where only the URL says so as well.
+    pub ledger_named: Option<String>,
     /// The databases that the scripts have to work on; never empty.
     pub dialects: Vec<Dialect>,
     pub dialects_from: DialectsFrom,
@@ -81,6 +83,7 @@ impl Default for DatabaseConfig {
             replicas: Vec::new(),
             password: None,
             ledger: None,
+            ledger_named: None,
             dialects: Dialect::ALL.to_vec(),
             dialects_from: DialectsFrom::Assumption,
         }
@@ -295,7 +298,7 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24 * 20);
 
 /// The database that a URL leads to; the error completes the sentence "the URL …". It must not
 /// repeat more than the scheme: a URL may hold a password.
-fn dialect_of(url: &str) -> Result<Dialect, String> {
+pub(super) fn dialect_of(url: &str) -> Result<Dialect, String> {
     let scheme = url.split_once(':').map(|(scheme, _)| scheme.trim());
     let is_of_a_server = matches!(
         scheme,

@@ -29,6 +29,7 @@ impl Examined {
         around: &Surroundings<'_>,
     ) -> Self {
         let mut examined = Self::default();
+        let ledger = around.database.ledger_named.as_deref();
         for step in Step::ALL {
             let source = directory.chosen(step, dialect);
             let Some(source) = source.and_then(|candidate| candidate.source.as_ref()) else {
@@ -36,7 +37,8 @@ impl Examined {
             };
             let found = if step == Step::Backfill {
                 let key = manifest.and_then(backfilled_key);
-                let (statement, found) = scripts::check_backfill(dialect, source.text(), key);
+                let (statement, found) =
+                    scripts::check_backfill(dialect, ledger, source.text(), key);
                 // An allowance is for a statement of a script, and this is the only one of its own.
                 let alone = statement.as_ref().map(|one| one.as_script(dialect));
                 examined.scripts.extend(alone.map(|script| (step, script)));
@@ -68,7 +70,7 @@ impl Examined {
             later: around.later,
             all: around.all,
         };
-        for (step, finding) in rules::check(&seen) {
+        for (step, finding) in rules::check(&seen, ledger) {
             examined.findings.entry(step).or_default().push(finding);
         }
         examined

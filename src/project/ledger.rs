@@ -1,5 +1,6 @@
 //! The database of its own in which the ledger is.
 
+use super::config::{Config, dialect_of};
 use super::reader::Located;
 use super::source::Source;
 use crate::sql::{Dialect, wrong_with_ledger};
@@ -18,4 +19,33 @@ pub(super) fn check(source: &Source, name: &Located<&str>, dialects: Option<&Vec
             "leave it out: on PostgreSQL the ledger has a schema of its own, and SQLite has no roles to keep from it",
         );
     }
+}
+
+impl Config {
+    /// Takes the name of the ledger's own database from the URL where the file does not say it.
+    pub(super) fn name_ledger(&mut self) {
+        let url = self.database_url.as_deref();
+        self.database.ledger_named = self
+            .database
+            .ledger
+            .clone()
+            .or_else(|| url.and_then(named_in).map(ToOwned::to_owned));
+    }
+
+    /// The database of its own in which the ledger is, where the project's database is on a server that has several.
+    #[must_use]
+    pub fn ledger_database(&self) -> Option<&str> {
+        let url = self.database_url.as_deref()?;
+        let named = self.database.ledger_named.as_deref();
+        named.filter(|_| dialect_of(url) == Ok(Dialect::Mysql))
+    }
+}
+
+/// The database that a URL names with `?ledger=NAME`; such a name needs no percents.
+fn named_in(url: &str) -> Option<&str> {
+    let (_, parameters) = url.split_once('?')?;
+    let parameters = parameters.split('#').next().unwrap_or_default();
+    let mut each = parameters.split('&');
+    each.find_map(|each| each.strip_prefix("ledger="))
+        .filter(|name| wrong_with_ledger(name).is_none())
 }

@@ -264,6 +264,7 @@ pub(super) fn backfilled_key(manifest: &Manifest) -> Option<Key<'_>> {
 
 fn check_queries(source: &Source, manifest: &Manifest, database: &DatabaseConfig) {
     let width = key_width(manifest);
+    let ledger = database.ledger_named.as_deref();
     let backfill = manifest
         .backfill
         .iter()
@@ -276,7 +277,12 @@ fn check_queries(source: &Source, manifest: &Manifest, database: &DatabaseConfig
         let findings = database
             .dialects
             .iter()
-            .map(|dialect| (*dialect, scripts::check_query(source, *dialect, query)))
+            .map(|dialect| {
+                (
+                    *dialect,
+                    scripts::check_query(source, (*dialect, ledger), query),
+                )
+            })
             .collect();
         finding::report(source, findings, database);
     }
@@ -291,7 +297,7 @@ fn check_queries(source: &Source, manifest: &Manifest, database: &DatabaseConfig
             .map(|dialect| {
                 (
                     *dialect,
-                    scripts::check_range_query(source, *dialect, query, width),
+                    scripts::check_range_query(source, (*dialect, ledger), query, width),
                 )
             })
             .collect();

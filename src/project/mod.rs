@@ -114,6 +114,7 @@ impl Settings {
             let problem = config.override_url(url, &shown(dir, CONFIG_FILE));
             problems.splice(0..0, problem);
         }
+        config.name_ledger();
         Self {
             config,
             is_readable,

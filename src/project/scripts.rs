@@ -221,6 +221,7 @@ pub(super) fn first_line(statement: &Statement) -> Range<usize> {
 
 pub(super) fn check_backfill(
     dialect: Dialect,
+    ledger: Option<&str>,
     text: &str,
     key: Option<sql::Key<'_>>,
 ) -> (Option<sql::Ranged>, Vec<Finding>) {
@@ -235,7 +236,7 @@ pub(super) fn check_backfill(
             let width = key.map(|key| key.columns.len());
             let mut findings = check_width(&statement, width, 0..first_line_of(text));
             if let Some(table) = key.map(|key| key.table).filter(|_| is_another)
-                && !sql::names_ledger(dialect, &statement.text)
+                && !sql::names_ledger(dialect, ledger, &statement.text)
             {
                 findings.push(Finding::new(
                     "another-table",
@@ -271,11 +272,11 @@ fn names(sql: &str, table: &str) -> bool {
 /// Checks a query that stands in the manifest.
 pub(super) fn check_query(
     source: &Source,
-    dialect: Dialect,
+    (dialect, ledger): (Dialect, Option<&str>),
     query: &Located<String>,
 ) -> Vec<Finding> {
     let Err(error) = sql::single_select(dialect, &query.value) else {
-        return rules::of_query(dialect, query);
+        return rules::of_query(dialect, ledger, query);
     };
     let span = place_in(source, query, &error);
     vec![Finding::new(
@@ -325,14 +326,14 @@ fn check_width(
 /// Checks a query over a range of keys that stands in the manifest.
 pub(super) fn check_range_query(
     source: &Source,
-    dialect: Dialect,
+    (dialect, ledger): (Dialect, Option<&str>),
     query: &Located<String>,
     key_width: Option<usize>,
 ) -> Vec<Finding> {
     match sql::range_query(dialect, &query.value) {
         Ok(found) => {
             let mut findings = check_width(&found, key_width, query.span.clone());
-            findings.extend(rules::of_query(dialect, query));
+            findings.extend(rules::of_query(dialect, ledger, query));
             findings
         }
         Err(errors) => errors

@@ -270,6 +270,11 @@ fn with_all_rights_on_its_own_database_an_application_does_not_reach_it() {
     for question in [&["status"] as &[&str], &["fleet"], &["log", "--verify"]] {
         reader.migrate(question).expect_code(0);
     }
+    let status = reader.migrate(&["status"]).expect_code(0);
+    let place = "ledger: in the database shop_phasegate, on the same server\n";
+    assert!(status.stdout.contains(place), "{status:?}");
+    let status = reader.migrate(&["status", "--output", "json"]);
+    assert_eq!(status.json()["ledger_database"], "shop_phasegate");
     let attacker = as_user("shop_web");
     for attack in [
         "UPDATE shop_phasegate.phasegate_migrations SET phase = 'contracted'",

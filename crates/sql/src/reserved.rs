@@ -9,53 +9,118 @@ const LEDGER_TABLE: &str = "phasegate_";
 /// Deeper, a text within a text is not read.
 const DEEPEST: usize = 4;
 
-/// Whether `sql` names a table of the ledger, or the schema in which they are, wherever that is: in a body, in a text
-/// that may be run, in a search path.
-#[must_use]
-pub fn names_ledger(dialect: Dialect, sql: &str) -> bool {
-    names(dialect, sql, 0)
+/// What names the ledger in a text.
+#[derive(Clone, Copy)]
+struct Ledger<'a> {
+    dialect: Dialect,
+    /// The database that holds it alone.
+    database: Option<&'a str>,
 }
 
-fn names(dialect: Dialect, sql: &str, depth: usize) -> bool {
-    if !sql.to_ascii_lowercase().contains(LEDGER) && !sql.contains('\\') {
-        return false;
+/// Whether `sql` names a table of the ledger, or the schema or the `database` of its own in which they are, wherever that is:
+/// in a body, in a text that may be run, in a search path.
+#[must_use]
+pub fn names_ledger(dialect: Dialect, database: Option<&str>, sql: &str) -> bool {
+    let database = database.filter(|_| dialect == Dialect::Mysql);
+    Ledger { dialect, database }.is_named(sql, 0)
+}
+
+impl Ledger<'_> {
+    fn is_named(self, sql: &str, depth: usize) -> bool {
+        let Self { dialect, database } = self;
+        let lower = sql.to_ascii_lowercase();
+        let mentions_it = lower.contains(LEDGER)
+            || database.is_some_and(|name| lower.contains(&name.to_ascii_lowercase()));
+        if !mentions_it && !sql.contains('\\') {
+            return false;
+        }
+        let Ok(tokens) = lexeme::tokens(dialect.grammar(), sql) else {
+            // A text in another language: what it says is taken by its words.
+            return said(dialect, sql);
+        };
+        let runs_texts = !is_plain_rows(sql, &tokens);
+        tokens
+            .iter()
+            .enumerate()
+            .any(|(index, token)| match token.kind {
+                // Another language may quote its texts so.
+                Kind::QuotedName if runs_texts && said(dialect, token.text(sql)) => true,
+                Kind::Word | Kind::QuotedName => {
+                    is_of_ledger(dialect, sql, &tokens, index)
+                        || self.is_its_database(sql, &tokens, index)
+                }
+                Kind::Literal if is_name_place(dialect, sql, &tokens, index) => {
+                    let grammar = dialect.grammar();
+                    (grammar.identifier)(token.text(sql)).is_some_and(|name| is_table(&name))
+                }
+                Kind::Literal if runs_texts && depth < DEEPEST => {
+                    let inner = inner(dialect, token.text(sql));
+                    let is_path = inner
+                        .split([',', ' ', '"'])
+                        .any(|part| part.trim() == LEDGER)
+                        && dialect == Dialect::Postgres
+                        && mentions(sql, &tokens, &["search_path"]);
+                    is_path || self.is_named(&inner, depth + 1) || self.quotes(sql, &tokens, &inner)
+                }
+                // A comment that the server runs.
+                Kind::Other if token.text(sql).starts_with("/*") => {
+                    let text = token.text(sql).trim_start_matches(['/', '*', 'M', '!']);
+                    let text = text.trim_end_matches(['/', '*']);
+                    let text = text.trim_start_matches(|c: char| c.is_ascii_digit());
+                    self.is_named(text, depth + 1)
+                }
+                _ => false,
+            })
     }
-    let Ok(tokens) = lexeme::tokens(dialect.grammar(), sql) else {
-        // A text in another language: what it says is taken by its words.
-        return said(dialect, sql);
-    };
-    let runs_texts = !is_plain_rows(sql, &tokens);
-    tokens
-        .iter()
-        .enumerate()
-        .any(|(index, token)| match token.kind {
-            // Another language may quote its texts so.
-            Kind::QuotedName if runs_texts && said(dialect, token.text(sql)) => true,
-            Kind::Word | Kind::QuotedName => is_of_ledger(dialect, sql, &tokens, index),
-            Kind::Literal if is_name_place(dialect, sql, &tokens, index) => {
-                let grammar = dialect.grammar();
-                (grammar.identifier)(token.text(sql)).is_some_and(|name| is_table(&name))
+
+    /// Whether a name is that of the ledger's own database, where the name of a database stands. On some servers it is the
+    /// same however it is written.
+    fn is_its_database(self, sql: &str, tokens: &[Token], index: usize) -> bool {
+        const BEFORE: &[&str] = &["database", "schema", "use"];
+        let Some(own) = self.database else {
+            return false;
+        };
+        let is_it = identifier(self.dialect, sql, tokens, index)
+            .is_some_and(|name| name.eq_ignore_ascii_case(own));
+        let is_qualifier = || {
+            tokens
+                .get(index + 1)
+                .is_some_and(|next| next.text(sql).starts_with('.'))
+        };
+        let is_object = || {
+            index
+                .checked_sub(1)
+                .and_then(|before| tokens.get(before))
+                .is_some_and(|before| {
+                    BEFORE.iter().any(|word| before.is_word(sql, word))
+                        || before.is_word(sql, "exists")
+                            && mentions(sql, tokens, &["database", "schema"])
+                })
+        };
+        is_it && (is_qualifier() || is_object())
+    }
+
+    /// The schema or the database alone, as a value in a text that is run: `format('DELETE FROM %I.leases', 'phasegate')`.
+    fn quotes(self, sql: &str, tokens: &[Token], inner: &str) -> bool {
+        match self.dialect {
+            Dialect::Postgres => inner == LEDGER && mentions(sql, tokens, &["execute", "format"]),
+            Dialect::Mysql => {
+                const JOINS: &[&str] = &[
+                    "concat",
+                    "concat_ws",
+                    "replace",
+                    "execute",
+                    "prepare",
+                    "insert",
+                ];
+                let trimmed = inner.trim_matches(['`', '.', ' ']);
+                self.database
+                    .is_some_and(|own| trimmed.eq_ignore_ascii_case(own))
+                    && mentions(sql, tokens, JOINS)
             }
-            Kind::Literal if runs_texts && depth < DEEPEST => {
-                let inner = inner(dialect, token.text(sql));
-                let is_path = inner
-                    .split([',', ' ', '"'])
-                    .any(|part| part.trim() == LEDGER)
-                    && dialect == Dialect::Postgres
-                    && mentions(sql, &tokens, &["search_path"]);
-                is_path
-                    || names(dialect, &inner, depth + 1)
-                    || quotes(dialect, sql, &tokens, &inner)
-            }
-            // A comment that the server runs.
-            Kind::Other if token.text(sql).starts_with("/*") => {
-                let text = token.text(sql).trim_start_matches(['/', '*', 'M', '!']);
-                let text = text.trim_end_matches(['/', '*']);
-                let text = text.trim_start_matches(|c: char| c.is_ascii_digit());
-                names(dialect, text, depth + 1)
-            }
-            _ => false,
-        })
+            Dialect::Sqlite => false,
+        }
+    }
 }
 
 fn is_table(name: &str) -> bool {
@@ -149,11 +214,6 @@ fn mentions(sql: &str, tokens: &[Token], words: &[&str]) -> bool {
     })
 }
 
-/// `format('DELETE FROM %I.leases', 'phasegate')`: the schema alone, as a value in a text that is run.
-fn quotes(dialect: Dialect, sql: &str, tokens: &[Token], inner: &str) -> bool {
-    dialect == Dialect::Postgres && inner == LEDGER && mentions(sql, tokens, &["execute", "format"])
-}
-
 fn inner(dialect: Dialect, literal: &str) -> String {
     match dialect {
         Dialect::Postgres => postgres::unquoted(literal).unwrap_or_default(),
@@ -220,6 +280,38 @@ mod tests {
                     "CREATE PROCEDURE p() BEGIN EXECUTE IMMEDIATE 'DELETE FROM phasegate_leases'; END",
                     true,
                 ),
+                ("DROP DATABASE shop_phasegate", true),
+                ("DROP SCHEMA IF EXISTS `Shop_Phasegate`", true),
+                ("ALTER DATABASE shop_phasegate CHARACTER SET latin1", true),
+                ("USE shop_phasegate", true),
+                ("RENAME TABLE users TO `shop_phasegate` . users", true),
+                ("GRANT ALL ON shop_phasegate.* TO x", true),
+                ("CREATE VIEW v AS SELECT 1 FROM shop_phasegate.a", true),
+                (
+                    "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DROP DATABASE shop_phasegate",
+                    true,
+                ),
+                (
+                    "CREATE TRIGGER z AFTER INSERT ON users FOR EACH ROW INSERT INTO shop_phasegate.a VALUES (1)",
+                    true,
+                ),
+                (
+                    "CREATE PROCEDURE p() BEGIN PREPARE s FROM 'DROP DATABASE shop_phasegate'; EXECUTE s; END",
+                    true,
+                ),
+                ("SET @x = CONCAT('DROP DATABASE ', 'shop_phasegate')", true),
+                (
+                    "SET @x = CONCAT('DROP DATABASE `', 'shop_phasegate', '`')",
+                    true,
+                ),
+                ("/*M!100000 DROP DATABASE shop_phasegate */", true),
+                ("DROP DATABASE shop_phasegate_old", false),
+                ("ALTER TABLE users ADD COLUMN shop_phasegate int", false),
+                ("UPDATE users SET shop_phasegate = 1", false),
+                (
+                    "INSERT INTO notes VALUES ('shop_phasegate', 'DROP DATABASE shop_phasegate')",
+                    false,
+                ),
             ][..],
             Dialect::Postgres => &[
                 ("UPDATE phasegate.migrations SET phase = 'contracted'", true),
@@ -262,7 +354,7 @@ mod tests {
                     continue;
                 }
                 assert_eq!(
-                    names_ledger(dialect, sql),
+                    names_ledger(dialect, Some("shop_phasegate"), sql),
                     *expected,
                     "{}: {sql}",
                     dialect.name()

@@ -75,7 +75,7 @@ pub const RULES: &[Rule] = &[
         ..error("key-width", &[Step::Backfill])
     },
     Rule {
-        finds: "a statement that names Phasegate's own tables",
+        finds: "a statement that names Phasegate's own tables, or the database of their own in which they are",
         why: "What they record is what every answer rests on.",
         instead: "Remove it: `migrate status --output json` and `migrate log` tell what is recorded.",
         ..error("ledger", EVERY)

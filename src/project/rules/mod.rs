@@ -79,7 +79,6 @@ type Check = fn(&Scripts<'_>) -> Vec<(Step, Finding)>;
 const CHECKS: &[Check] = &[
     backfill::check,
     bystanders::check,
-    ledger::check,
     left_behind::check,
     locks::check,
     loses::check,
@@ -94,8 +93,14 @@ const CHECKS: &[Check] = &[
 ];
 
 /// What is wrong with a query that stands in the manifest.
-pub(super) fn of_query(dialect: Dialect, query: &Located<String>) -> Vec<Finding> {
-    ledger::of_query(dialect, query).into_iter().collect()
+pub(super) fn of_query(
+    dialect: Dialect,
+    ledger: Option<&str>,
+    query: &Located<String>,
+) -> Vec<Finding> {
+    ledger::of_query(dialect, ledger, query)
+        .into_iter()
+        .collect()
 }
 
 /// Something that a revert takes away beside what its expand has added.
@@ -134,6 +139,8 @@ pub fn beyond_expand(files: &Files, expand: &Script) -> Vec<Excess> {
         .collect()
 }
 
-pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
-    CHECKS.iter().flat_map(|check| check(scripts)).collect()
+/// `ledger` is the database of its own in which the ledger is.
+pub(super) fn check(scripts: &Scripts<'_>, ledger: Option<&str>) -> Vec<(Step, Finding)> {
+    let found = CHECKS.iter().flat_map(|check| check(scripts));
+    found.chain(ledger::check(scripts, ledger)).collect()
 }

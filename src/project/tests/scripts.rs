@@ -588,3 +588,32 @@ fn a_dump_is_told_what_does_not_belong() {
         );
     }
 }
+
+/// Whoever keeps the ledger in a database of its own says its name in the file, or in the URL alone.
+#[test]
+fn a_script_leaves_the_ledgers_own_database_alone() {
+    let own = "[database]\nurl = \"mysql://root@db/shop\"\nledger = \"records\"\n[services.web]\n[services.worker]\n";
+    let elsewhere =
+        "[database]\nurl = \"mysql://root@db/shop\"\n[services.web]\n[services.worker]\n";
+    let by_url = Some("mysql://root@db/shop?ssl-mode=REQUIRED&ledger=records");
+    for statement in [
+        "DROP DATABASE `records`",
+        "CREATE TRIGGER z AFTER INSERT ON users FOR EACH ROW INSERT INTO records.a VALUES (1)",
+        "CREATE VIEW v AS SELECT * FROM Records.anything",
+    ] {
+        let text = format!("{statement};\n");
+        for (config, url, is_refused) in [
+            (own, None, true),
+            (elsewhere, by_url, true),
+            (elsewhere, None, false),
+        ] {
+            let files = [
+                ("migrate.toml", config),
+                ("0002_split/expand.sql", text.as_str()),
+            ];
+            let found = lines(&changed(&files), url);
+            let refused = found.iter().any(|line| line.ends_with("[ledger]"));
+            assert_eq!(refused, is_refused, "{statement} {url:?}: {found:?}");
+        }
+    }
+}
