@@ -144,6 +144,7 @@ fn refused(dialect: Dialect, trigger: &Facts, facts: &[Facts]) -> Option<String>
     facts.iter().find_map(|function| {
         let what = match function.refusal? {
             Refusal::Raises => "may refuse rows that old versions write",
+            Refusal::Ends => "ends without RETURN, so that every write that fires it fails",
             Refusal::Drops if calls.before_row => {
                 "returns NULL, so that rows of old versions are not written, without a word"
             }

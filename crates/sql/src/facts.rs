@@ -131,6 +131,8 @@ pub(super) struct Subject {
 pub(super) enum Refusal {
     /// With an error.
     Raises,
+    /// With the error of a function that comes to its end without RETURN.
+    Ends,
     /// Without a word, where it is called before rows are written: it returns NULL.
     Drops,
 }

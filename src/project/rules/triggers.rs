@@ -251,6 +251,7 @@ impl Judged<'_> {
                     && (header.contains("delete") || header.contains("after"));
                 (!is_right).then(|| breaks(why.clone())).flatten()
             }
+            Deed::Breaks { why } => breaks(why.clone()),
             Deed::Calls { function } => {
                 let is_shipped = SHIPPED.contains(&function.as_str());
                 let why = format!(

@@ -22,6 +22,111 @@ fn plpgsql(fires: &str, body: &str) -> String {
 const POSTGRES: &[(&str, &str, &str)] = &[
     (
         "BEFORE UPDATE ON users",
+        "DECLARE r users; BEGIN r := NEW; r.full_name := 'x'; RETURN r; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "DECLARE r users := OLD; BEGIN r.first_name := 'x'; RETURN r; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "DECLARE r record; BEGIN SELECT * INTO r FROM users LIMIT 1; RETURN r; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN RETURN (OLD); END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN RETURN CASE WHEN NEW.id > 3 THEN OLD ELSE NEW END; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN RETURN jsonb_populate_record(NEW, '{}'); END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN f.new.full_name := 'x'; RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "DECLARE n int; BEGIN GET DIAGNOSTICS NEW.id = ROW_COUNT; RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN FOR NEW.full_name IN SELECT 'x' LOOP NULL; END LOOP; RETURN NEW; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER UPDATE ON users",
+        "BEGIN UPDATE users SET first_name = NEW.full_name WHERE id = NEW.id; RETURN NULL; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN UPDATE users SET first_name = NEW.full_name; RETURN NULL; END",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN LOCK TABLE orders; RETURN NULL; END",
+        "unknown-effect",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "DECLARE r users; BEGIN r := NEW; r.first_name := NEW.full_name; RETURN r; END",
+        "",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "DECLARE r users := NEW; BEGIN r.first_name := NEW.full_name; RETURN (r); END",
+        "",
+    ),
+    (
+        "BEFORE UPDATE OR DELETE ON users",
+        "BEGIN RETURN COALESCE(NEW, OLD); END",
+        "",
+    ),
+    (
+        "BEFORE UPDATE OR DELETE ON users",
+        "BEGIN RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END; END",
+        "",
+    ),
+    (
+        "BEFORE UPDATE ON users",
+        "BEGIN IF NEW.id > 3 THEN NEW.first_name := NEW.full_name; RETURN NEW; ELSE RETURN NEW; END IF; END",
+        "",
+    ),
+    (
+        "AFTER INSERT ON users",
+        "BEGIN UPDATE users SET first_name = NEW.full_name WHERE id = NEW.id; RETURN NULL; END",
+        "",
+    ),
+    (
+        "AFTER UPDATE OF full_name ON users",
+        "BEGIN UPDATE users SET first_name = NEW.full_name WHERE id = NEW.id; RETURN NULL; END",
+        "",
+    ),
+    (
+        "AFTER UPDATE ON users",
+        "BEGIN IF NEW.full_name IS DISTINCT FROM OLD.full_name THEN UPDATE users SET first_name = NEW.full_name WHERE id = NEW.id; END IF; RETURN NULL; END",
+        "",
+    ),
+    (
+        "AFTER UPDATE ON users",
+        "BEGIN UPDATE users SET first_name = NEW.full_name WHERE id = NEW.id AND first_name IS DISTINCT FROM NEW.full_name; RETURN NULL; END",
+        "",
+    ),
+    (
+        "BEFORE UPDATE ON users",
         "BEGIN NEW.full_name := NULL; RETURN NEW; END",
         "destructive-expand",
     ),
@@ -310,6 +415,14 @@ const MYSQL: &[(&str, &str)] = &[
         "BEFORE UPDATE ON users FOR EACH ROW BEGIN CASE NEW.id WHEN 1 THEN SET NEW.first_name = 'x'; ELSE BEGIN END; END CASE; REPEAT SET @i = 1; UNTIL @i > 0 END REPEAT; END",
         "",
     ),
+    (
+        "AFTER UPDATE ON users FOR EACH ROW UPDATE users SET first_name = NEW.full_name WHERE id = NEW.id",
+        "destructive-expand",
+    ),
+    (
+        "AFTER INSERT ON users FOR EACH ROW INSERT INTO users (id, full_name) VALUES (NEW.id + 1, '')",
+        "destructive-expand",
+    ),
 ];
 
 const SQLITE: &[(&str, &str)] = &[
@@ -361,6 +474,10 @@ const SQLITE: &[(&str, &str)] = &[
         "AFTER INSERT ON users BEGIN SELECT CASE WHEN 1 THEN 2 END; INSERT INTO audit VALUES (CASE WHEN NEW.id THEN 1 END); END",
         "",
     ),
+    (
+        "AFTER INSERT ON users BEGIN UPDATE users SET first_name = NEW.full_name; END",
+        "destructive-expand",
+    ),
 ];
 
 /// What contract.sql leaves behind is another matter.
@@ -399,6 +516,32 @@ fn the_code_of_a_trigger_is_judged_as_a_script_is() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What keeps rows from being written at all is told of the trigger that calls it.
+#[test]
+fn a_trigger_does_not_refuse_what_live_versions_write() {
+    for (body, said) in [
+        (
+            "BEGIN RETURN CASE WHEN NEW.id > 3 THEN NULL ELSE NEW END; END",
+            "returns NULL",
+        ),
+        ("BEGIN RETURN (NULL); END", "returns NULL"),
+        (
+            "BEGIN ASSERT NEW.email IS NOT NULL; RETURN NEW; END",
+            "may refuse",
+        ),
+        (
+            "BEGIN NEW.first_name := NEW.full_name; END",
+            "ends without RETURN",
+        ),
+        ("BEGIN END", "ends without RETURN"),
+    ] {
+        let expand = format!("{EXPAND}{}", plpgsql("BEFORE UPDATE ON users", body));
+        let found = of("postgres", &[("0002_split/expand.sql", &expand)]);
+        let is_told = found.iter().any(|line| line.contains("destructive-expand"));
+        assert!(is_told, "{said}: {body}: {found:?}");
+    }
+}
+
 /// What a contract or a revert makes meets live versions just so.
 #[test]
 fn a_trigger_of_a_contract_is_judged_too() {
@@ -412,6 +555,23 @@ fn a_trigger_of_a_contract_is_judged_too() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a procedure gives back goes into the row that is written.
+#[test]
+fn a_procedure_may_write_the_row() {
+    for (parameter, expected) in [
+        ("IN a VARCHAR(200)", &[][..]),
+        ("INOUT a VARCHAR(200)", &["destructive-expand"]),
+        ("OUT a VARCHAR(200)", &["destructive-expand"]),
+    ] {
+        let expand = format!(
+            "{EXPAND}CREATE PROCEDURE p({parameter}) BEGIN DECLARE b INT DEFAULT 1; SET b = 2; END;\n\
+             CREATE TRIGGER g BEFORE UPDATE ON users FOR EACH ROW CALL p(NEW.full_name);\n"
+        );
+        let found = of("mysql", &[("0002_split/expand.sql", &expand)]);
+        assert_eq!(codes(&found), expected, "{parameter}: {found:?}");
+    }
 }
 
 #[test]

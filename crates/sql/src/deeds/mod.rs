@@ -4,12 +4,13 @@
 //! passed over but what only steers (IF, LOOP, RAISE).
 
 mod read;
+mod row;
 mod statement;
 mod value;
 
 pub use value::Value;
 
-use super::catalogue::{Dependent, Dependents};
+use super::catalogue::{Dependent, Dependents, Runs};
 use super::lexeme::{self, Kind};
 use super::{Dialect, ObjectKind, Place};
 
@@ -30,6 +31,8 @@ pub enum Deed {
     Changes { place: Option<Place> },
     /// Rows go.
     Deletes { place: Option<Place> },
+    /// Writes that fire it fail, or spoil rows; completes "its code …".
+    Breaks { why: String },
     /// It calls a function that is none of the database's own, and whose code is not known.
     Calls { function: String },
     /// It cannot be told, or is more than writing rows; completes "its code …".
@@ -51,9 +54,52 @@ impl Deed {
             Self::Changes { place } => format!("changes rows{}", of(place.as_ref())),
             Self::Deletes { place } => format!("deletes rows{}", of(place.as_ref())),
             Self::Calls { function } => format!("calls `{function}`, which is in no file here"),
-            Self::Replaces { why } | Self::Unknown { why } => why.clone(),
+            Self::Replaces { why } | Self::Breaks { why } | Self::Unknown { why } => why.clone(),
         }
     }
+}
+
+/// A function whose code is looked at where it is called.
+struct Own {
+    name: String,
+    /// Whether it may give a value to what it is called with (OUT, INOUT).
+    gives: bool,
+}
+
+impl Own {
+    fn of(dialect: Dialect, known: &Dependent) -> Self {
+        let grammar = dialect.grammar();
+        let gives = |text: &str| {
+            let tokens = lexeme::tokens(grammar, text).unwrap_or_default();
+            let close = tokens.iter().position(|token| token.kind == Kind::Close);
+            let head = tokens.get(..close.unwrap_or(tokens.len()));
+            head.is_some_and(|head| {
+                head.iter()
+                    .any(|token| token.is_word(text, "out") || token.is_word(text, "inout"))
+            })
+        };
+        Self {
+            name: known.name.clone(),
+            gives: gives(&known.header) || dialect == Dialect::Mysql && gives(&known.body),
+        }
+    }
+}
+
+/// What fires the code.
+#[derive(Clone, Copy)]
+struct Fires<'t> {
+    /// The table of the trigger.
+    table: Option<&'t str>,
+    header: &'t str,
+}
+
+/// One text that runs.
+#[derive(Clone, Copy)]
+struct Body<'t> {
+    text: &'t str,
+    /// Whether what it returns is the row that is written.
+    returns_row: bool,
+    fires: Fires<'t>,
 }
 
 impl Dependents {
@@ -62,18 +108,27 @@ impl Dependents {
     pub fn deeds(&self, one: &Dependent) -> Vec<Deed> {
         let dialect = self.dialect;
         let (texts, unknown) = self.code_of(one);
-        let own: Vec<String> = self
+        let own: Vec<Own> = self
             .all
             .iter()
             .filter(|known| known.kind == ObjectKind::Function)
-            .map(|known| known.name.clone())
+            .map(|known| Own::of(dialect, known))
             .collect();
+        let fires = Fires {
+            table: one.table.as_deref(),
+            header: &one.header,
+        };
         let mut deeds: Vec<Deed> = unknown
             .into_iter()
             .map(|function| Deed::Calls { function })
             .collect();
-        for text in texts {
-            for deed in read::deeds(dialect, text, &own) {
+        for code in texts {
+            let body = Body {
+                text: &code.body,
+                returns_row: code.runs == Runs::ByTriggers,
+                fires,
+            };
+            for deed in read::deeds(dialect, body, &own) {
                 if !deeds.contains(&deed) {
                     deeds.push(deed);
                 }
@@ -86,13 +141,14 @@ impl Dependents {
     #[must_use]
     pub fn code_names(&self, one: &Dependent, names: &[&str]) -> bool {
         let (texts, _) = self.code_of(one);
-        texts
-            .iter()
-            .any(|text| names.iter().any(|name| has_name(self.dialect, text, name)))
+        texts.iter().any(|code| {
+            let mut names = names.iter();
+            names.any(|name| has_name(self.dialect, &code.body, name))
+        })
     }
 
     /// The texts that run, and the function that a trigger calls where its text is not known.
-    fn code_of<'s>(&'s self, one: &'s Dependent) -> (Vec<&'s str>, Option<String>) {
+    fn code_of<'s>(&'s self, one: &'s Dependent) -> (Vec<&'s Dependent>, Option<String>) {
         let mut found: Vec<&Dependent> = vec![self.find(one)];
         let mut unknown = None;
         if let Some(calls) = &one.calls {
@@ -114,10 +170,7 @@ impl Dependents {
                 }
             }
         }
-        (
-            found.into_iter().map(|one| one.body.as_str()).collect(),
-            unknown,
-        )
+        (found, unknown)
     }
 
     fn find<'s>(&'s self, one: &'s Dependent) -> &'s Dependent {

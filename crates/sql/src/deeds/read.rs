@@ -4,21 +4,25 @@ use std::ops::Range;
 
 use super::super::lexeme::{self, Kind, Token};
 use super::super::{Dialect, words};
-use super::Deed;
+use super::{Body, Deed, Fires, Own};
 
 /// What the statements of a body do. `own` are functions whose code is looked at elsewhere.
-pub(super) fn deeds(dialect: Dialect, body: &str, own: &[String]) -> Vec<Deed> {
-    let Ok(tokens) = lexeme::tokens(dialect.grammar(), body) else {
-        return vec![unreadable(body)];
+pub(super) fn deeds(dialect: Dialect, body: Body<'_>, own: &[Own]) -> Vec<Deed> {
+    let Ok(tokens) = lexeme::tokens(dialect.grammar(), body.text) else {
+        return vec![unreadable(body.text)];
     };
     let mut reader = Reader {
         dialect,
-        text: body,
+        text: body.text,
         tokens: &tokens,
         own,
+        returns_row: body.returns_row,
+        returned: Vec::new(),
+        fires: body.fires,
         found: Vec::new(),
         declares: false,
     };
+    reader.returned = reader.returned_rows();
     reader.all(reader.begin());
     reader.found
 }
@@ -44,7 +48,11 @@ pub(super) struct Reader<'t> {
     pub(super) dialect: Dialect,
     pub(super) text: &'t str,
     pub(super) tokens: &'t [Token],
-    pub(super) own: &'t [String],
+    pub(super) own: &'t [Own],
+    pub(super) returns_row: bool,
+    /// Variables that become the row that is written, as they are returned.
+    pub(super) returned: Vec<String>,
+    pub(super) fires: Fires<'t>,
     pub(super) found: Vec<Deed>,
     /// Between DECLARE and BEGIN of PL/pgSQL.
     pub(super) declares: bool,
@@ -249,12 +257,24 @@ impl Reader<'_> {
         };
         let value = (at..end).find(is_value);
         if let Some(value) = value {
+            let value = if self.sign(value) == ":" {
+                value + 1
+            } else {
+                value
+            };
+            if self.is_row(at) {
+                self.row_becomes(at, value + 1, end);
+            }
             self.expression(value + 1..end);
         }
     }
 
     /// `r IN SELECT …`, `i IN 1..10`, `x IN ARRAY …`
     fn looped(&mut self, from: usize, end: usize) {
+        let list = (from..end).find(|at| self.is(*at, &["in"]));
+        if let Some(list) = list {
+            self.given(from..list, list..end);
+        }
         let query = (from..end).find(|at| self.is(*at, &["select", "with", "execute"]));
         match query {
             Some(query) => self.statement(query, end),
@@ -288,7 +308,7 @@ impl Reader<'_> {
         words::without_calls(self.text, tokens, |at| {
             let at = from + at;
             let is_own = self.name(at).is_some_and(|name| {
-                let is_it = |own: &String| self.dialect.may_be_same_name(own, &name);
+                let is_it = |own: &Own| self.dialect.may_be_same_name(&own.name, &name);
                 self.own.iter().any(is_it)
             });
             // A setting of the application's own is how triggers tell each other to keep still.

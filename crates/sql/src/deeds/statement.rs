@@ -10,16 +10,20 @@ use super::{Deed, Value};
 
 impl Reader<'_> {
     pub(super) fn statement(&mut self, at: usize, end: usize) {
-        if self.is(at, &["new"]) && self.sign(at + 1) == "." {
+        // A function's own name may stand before its variables.
+        if self.dialect == Dialect::Postgres
+            && self.kind(at) == Some(Kind::Word)
+            && self.sign(at + 1) == "."
+            && self.is_row(at + 2)
+        {
+            return self.statement(at + 2, end);
+        }
+        if self.is_row(at) && self.sign(at + 1) == "." {
             return self.assignment(at, end);
         }
-        if self.is(at, &["new"]) {
-            return self.found.push(Deed::Replaces {
-                why: format!(
-                    "replaces the whole row that is written (`{}`)",
-                    self.between(at..end)
-                ),
-            });
+        if self.is_row(at) {
+            let value = (at + 1..end).find(|at| matches!(self.sign(*at), "=" | ":="));
+            return self.row_becomes(at, value.map_or(end, |value| value + 1), end);
         }
         if self.dialect == Dialect::Mysql && self.is(at, &["set"]) {
             return self.set(at + 1, end);
@@ -28,11 +32,19 @@ impl Reader<'_> {
             return self.returned(at, end);
         }
         const STEERS: &[&str] = &[
-            "null", "exit", "continue", "leave", "iterate", "open", "close", "move", "get",
-            "raise", "signal", "resignal",
+            "null", "exit", "continue", "leave", "iterate", "open", "close", "move", "raise",
+            "signal", "resignal",
         ];
         if self.is(at, STEERS) {
             return;
+        }
+        if self.is(at, &["get"]) {
+            return self.diagnosed(at, end);
+        }
+        if self.is(at, &["lock"]) {
+            return self.found.push(Deed::Unknown {
+                why: "locks a table until the transaction of whoever writes is over".to_owned(),
+            });
         }
         if self.is(at, &["fetch"]) {
             return self.into(at, end);
@@ -126,6 +138,14 @@ impl Reader<'_> {
                 why: "returns OLD, so that the write does not happen".to_owned(),
             });
         }
+        if self.returns_row && !self.returns_what_is_written(at + 1, end) {
+            return self.found.push(Deed::Replaces {
+                why: format!(
+                    "returns another row than the one that is written (`{}`)",
+                    self.between(at..end)
+                ),
+            });
+        }
         if self.is(at + 1, &["query"]) {
             return self.statement(at + 2, end);
         }
@@ -138,12 +158,14 @@ impl Reader<'_> {
             .unwrap_or(end);
         let name = open.checked_sub(1).and_then(|last| self.name(last));
         let name = name.unwrap_or_default();
-        if !self
+        let own = self
             .own
             .iter()
-            .any(|own| self.dialect.may_be_same_name(own, &name))
-        {
-            self.found.push(Deed::Calls { function: name });
+            .find(|own| self.dialect.may_be_same_name(&own.name, &name));
+        match own {
+            Some(own) if own.gives => self.given(open + 1..end.saturating_sub(1), at..end),
+            Some(_) => {}
+            None => self.found.push(Deed::Calls { function: name }),
         }
         self.expression(open + 1..end.saturating_sub(1));
     }
@@ -215,7 +237,7 @@ impl Reader<'_> {
         };
         let stored = self.stored(at, end).map_or(end, |stored| stored.end);
         for target in into..stored {
-            if self.is(target, &["new"])
+            if self.is_row(target)
                 && self.sign(target + 1) == "."
                 && let Some(column) = self.name(target + 2)
             {
@@ -223,7 +245,7 @@ impl Reader<'_> {
                     text: self.between(at..into).to_owned() + " " + self.between(stored..end),
                 };
                 self.found.push(Deed::Assigns { column, value });
-            } else if self.is(target, &["new"]) && self.sign(target.wrapping_sub(1)) != "." {
+            } else if self.is_row(target) && self.sign(target.wrapping_sub(1)) != "." {
                 self.found.push(Deed::Replaces {
                     why: "replaces the whole row that is written (INTO NEW)".to_owned(),
                 });
@@ -244,6 +266,9 @@ impl Reader<'_> {
             schema: subject.schema.clone(),
             table: subject.name.clone(),
         });
+        if let Some(why) = self.breaks(sql, place.as_ref()) {
+            self.found.push(Deed::Breaks { why });
+        }
         match (facts.loses, &facts.effect) {
             (Some(Loss::Rows), _) => self.found.push(Deed::Deletes { place }),
             (Some(Loss::Values), _) => {

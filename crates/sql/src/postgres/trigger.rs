@@ -3,6 +3,7 @@
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
 use super::super::facts::{Call, Facts, Refusal};
+use super::super::lexeme::{Kind, Token};
 use super::super::{ObjectKind, Verb};
 use super::lexer;
 use super::tree::{self, TABLE};
@@ -68,15 +69,84 @@ pub(super) fn refusal(statement: &SyntaxNode) -> Option<Refusal> {
         }
         _ => false,
     });
-    let drops = tokens.windows(2).any(|pair| match pair {
-        [returns, null] => returns.is_word(&body, "return") && null.is_word(&body, "null"),
-        _ => false,
-    });
-    if raises {
-        Some(Refusal::Raises)
-    } else {
-        drops.then_some(Refusal::Drops)
+    if raises || asserts(&body, &tokens) {
+        return Some(Refusal::Raises);
     }
+    let mut words = tree::tokens(statement);
+    let is_plpgsql = words.any(|token| token.text().eq_ignore_ascii_case("plpgsql"));
+    if is_plpgsql && ends_without_return(&body, &tokens) {
+        return Some(Refusal::Ends);
+    }
+    returns_null(&body, &tokens).then_some(Refusal::Drops)
+}
+
+fn asserts(body: &str, tokens: &[Token]) -> bool {
+    const BEFORE: &[&str] = &["begin", "then", "else", "loop"];
+    tokens.windows(2).any(|pair| match pair {
+        [before, assert] => {
+            let begins = before.kind == Kind::Semicolon
+                || BEFORE.iter().any(|word| before.is_word(body, word));
+            begins && assert.is_word(body, "assert")
+        }
+        _ => false,
+    })
+}
+
+/// `RETURN NULL`, in parentheses too, and `RETURN CASE … THEN NULL …`.
+fn returns_null(body: &str, tokens: &[Token]) -> bool {
+    let mut statements = tokens.split(|token| token.kind == Kind::Semicolon);
+    statements.any(|statement| {
+        let mut returned = statement
+            .iter()
+            .skip_while(|token| !token.is_word(body, "return"))
+            .skip(1)
+            .skip_while(|token| token.kind == Kind::Open)
+            .peekable();
+        let Some(first) = returned.peek() else {
+            return false;
+        };
+        if first.is_word(body, "null") {
+            return true;
+        }
+        let returned: Vec<&Token> = returned.collect();
+        let is_case = returned
+            .first()
+            .is_some_and(|first| first.is_word(body, "case"));
+        is_case
+            && returned.windows(2).any(|pair| match pair {
+                [then, null] => {
+                    (then.is_word(body, "then") || then.is_word(body, "else"))
+                        && null.is_word(body, "null")
+                }
+                _ => false,
+            })
+    })
+}
+
+/// Whether the last statement of a body without handlers is another than RETURN: nothing steers around it.
+fn ends_without_return(body: &str, tokens: &[Token]) -> bool {
+    let has = |tokens: &[Token], words: &[&str]| {
+        tokens
+            .iter()
+            .any(|token| words.iter().any(|word| token.is_word(body, word)))
+    };
+    let end = tokens.iter().rposition(|token| token.is_word(body, "end"));
+    let before = end.and_then(|end| tokens.get(..end)).unwrap_or_default();
+    if end.is_some() && !has(tokens, &["return"]) {
+        return true;
+    }
+    let Some((last, before)) = before.split_last() else {
+        return false;
+    };
+    if last.kind != Kind::Semicolon || has(tokens, &["exception"]) {
+        return false;
+    }
+    let start = before
+        .iter()
+        .rposition(|token| token.kind == Kind::Semicolon)
+        .map_or(0, |at| at + 1);
+    let statement = before.get(start..).unwrap_or_default();
+    !statement.is_empty() && !has(statement, &["return", "raise", "end"])
 }
 
 /// The text of a function's body, if it is a text.

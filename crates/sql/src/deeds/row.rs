@@ -1,0 +1,225 @@
+//! The row that is being written: what else stands for it, and what a statement does to the one that fired it.
+
+use std::ops::Range;
+
+use super::super::lexeme::{self, Kind, Token};
+use super::super::{Dialect, Place};
+use super::read::Reader;
+use super::{Deed, Value};
+
+impl Reader<'_> {
+    /// Variables that a trigger's function of PL/pgSQL returns: `r := NEW; r.a := 1; RETURN r`.
+    pub(super) fn returned_rows(&self) -> Vec<String> {
+        if self.dialect != Dialect::Postgres || !self.returns_row {
+            return Vec::new();
+        }
+        let returned = (0..self.tokens.len()).filter(|at| self.is(*at, &["return"]));
+        let returned = returned.filter_map(|at| {
+            let mut name = at + 1;
+            while self.kind(name) == Some(Kind::Open) {
+                name += 1;
+            }
+            let mut end = name + 1;
+            while self.kind(end) == Some(Kind::Close) {
+                end += 1;
+            }
+            let is_alone = self.kind(end) == Some(Kind::Semicolon)
+                && !self.is(name, &["new", "old", "null", "next", "query"]);
+            is_alone.then(|| self.name(name)).flatten()
+        });
+        returned.collect()
+    }
+
+    /// Whether this is the name of the row that is written.
+    pub(super) fn is_row(&self, at: usize) -> bool {
+        self.is(at, &["new"])
+            || !self.returned.is_empty()
+                && self.name(at).is_some_and(|name| {
+                    let is_it = |row: &String| self.dialect.may_be_same_name(row, &name);
+                    self.returned.iter().any(is_it)
+                })
+    }
+
+    /// The whole row gets the value that begins at `value`.
+    pub(super) fn row_becomes(&mut self, at: usize, value: usize, end: usize) {
+        if self.is_row(value) && value + 1 == end {
+            return;
+        }
+        self.found.push(Deed::Replaces {
+            why: format!(
+                "replaces the whole row that is written (`{}`)",
+                self.between(at..end)
+            ),
+        });
+    }
+
+    /// Whether what is returned is the row that is written, or the one that goes where a row is deleted.
+    pub(super) fn returns_what_is_written(&self, mut from: usize, mut end: usize) -> bool {
+        while self.kind(from) == Some(Kind::Open) && self.behind(from) == end && from + 1 < end {
+            (from, end) = (from + 1, end - 1);
+        }
+        let is_a_row = |at: usize| self.is_row(at) || self.is(at, &["null"]);
+        if from + 1 >= end {
+            return from == end || is_a_row(from);
+        }
+        let all = |words: &[&str]| {
+            (from + 1..end).all(|at| self.kind(at) != Some(Kind::Word) || self.is(at, words))
+        };
+        if self.is(from, &["coalesce"]) {
+            return all(&["new", "old"]);
+        }
+        if self.is(from, &["case"]) {
+            let by_verb = (from..end).any(|at| self.is(at, &["tg_op"]));
+            return (from..end)
+                .filter(|at| self.is(*at, &["then", "else"]))
+                .all(|at| self.is_row(at + 1) || by_verb && self.is(at + 1, &["old"]));
+        }
+        // A cast of NULL is one as well.
+        self.is(from, &["null"])
+    }
+
+    /// What is given a value by something else than an assignment: by a loop, by a procedure.
+    pub(super) fn given(&mut self, targets: Range<usize>, by: Range<usize>) {
+        let text = self.between(by).to_owned();
+        let mut at = targets.start;
+        while at < targets.end {
+            let begins = at == targets.start || self.kind(at - 1) == Some(Kind::Comma);
+            if begins && self.is_row(at) {
+                let column = (self.sign(at + 1) == ".")
+                    .then(|| self.name(at + 2))
+                    .flatten();
+                let stop = if column.is_some() { at + 3 } else { at + 1 };
+                if stop >= targets.end || self.kind(stop) == Some(Kind::Comma) {
+                    let value = Value { text: text.clone() };
+                    self.found.push(match column {
+                        Some(column) => Deed::Assigns { column, value },
+                        None => Deed::Replaces {
+                            why: format!("replaces the whole row that is written (`{text}`)"),
+                        },
+                    });
+                }
+            }
+            at += 1;
+        }
+    }
+
+    /// `GET DIAGNOSTICS NEW.n = ROW_COUNT`
+    pub(super) fn diagnosed(&mut self, at: usize, end: usize) {
+        for target in at + 1..end {
+            if self.is_row(target)
+                && self.sign(target + 1) == "."
+                && let Some(column) = self.name(target + 2)
+            {
+                let value = Value {
+                    text: self.between(at..end).to_owned(),
+                };
+                self.found.push(Deed::Assigns { column, value });
+            }
+        }
+    }
+
+    /// How a statement makes the writes fail that fire it, or spoils rows that they are not about.
+    pub(super) fn breaks(&self, sql: &str, place: Option<&Place>) -> Option<String> {
+        let place = place?;
+        let tokens = lexeme::tokens(self.dialect.grammar(), sql).ok()?;
+        let words = Words {
+            sql,
+            tokens: &tokens,
+        };
+        let is_own = self
+            .fires
+            .table
+            .is_some_and(|table| self.dialect.may_be_same_name(table, &place.table));
+        if is_own && self.dialect == Dialect::Mysql {
+            return Some(format!(
+                "writes to `{}`, which it is a trigger of: the database refuses that, so that each write fails",
+                place.table
+            ));
+        }
+        if !words.is(0, "update") {
+            return None;
+        }
+        if !words.has("where") && words.names_row("new") {
+            return Some(format!(
+                "writes a value of one row into all rows of `{}` (an UPDATE without WHERE)",
+                place.table
+            ));
+        }
+        let is_endless = self.dialect == Dialect::Postgres
+            && is_own
+            && self.is_fired_by_any_update()
+            && words.is_of_the_same_row()
+            && !self.steers();
+        is_endless.then(|| {
+            format!(
+                "updates the row of `{}` that has fired it, which fires it again, without an end: each write fails",
+                place.table
+            )
+        })
+    }
+
+    fn is_fired_by_any_update(&self) -> bool {
+        let words: Vec<String> = self
+            .fires
+            .header
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .map(str::to_ascii_lowercase)
+            .collect();
+        let has = |word: &str| words.iter().any(|other| other == word);
+        has("update") && has("row") && !has("of") && !has("when")
+    }
+
+    /// Whether anything may keep the code from doing all that it holds.
+    fn steers(&self) -> bool {
+        const STEERS: &[&str] = &[
+            "if",
+            "case",
+            "when",
+            "while",
+            "pg_trigger_depth",
+            "distinct",
+            "execute",
+            "loop",
+        ];
+        (0..self.tokens.len())
+            .any(|at| self.is(at, STEERS) || matches!(self.sign(at), "<>" | "!=" | "<" | ">"))
+            || (0..self.tokens.len()).any(|at| self.is(at, &["is"]) || self.is(at, &["not"]))
+    }
+}
+
+struct Words<'t> {
+    sql: &'t str,
+    tokens: &'t [Token],
+}
+
+impl Words<'_> {
+    fn is(&self, at: usize, word: &str) -> bool {
+        let token = self.tokens.get(at);
+        token.is_some_and(|token| token.is_word(self.sql, word))
+    }
+
+    fn has(&self, word: &str) -> bool {
+        (0..self.tokens.len()).any(|at| self.is(at, word))
+    }
+
+    fn text(&self, at: usize) -> &str {
+        self.tokens.get(at).map_or("", |token| token.text(self.sql))
+    }
+
+    fn names_row(&self, row: &str) -> bool {
+        (0..self.tokens.len()).any(|at| self.is(at, row) && self.text(at + 1) == ".")
+    }
+
+    /// `WHERE id = NEW.id`, alone.
+    fn is_of_the_same_row(&self) -> bool {
+        let Some(at) = (0..self.tokens.len()).find(|at| self.is(*at, "where")) else {
+            return false;
+        };
+        let at = if self.text(at + 2) == "." { at + 2 } else { at };
+        self.text(at + 2) == "="
+            && (self.is(at + 3, "new") || self.is(at + 3, "old"))
+            && self.text(at + 4) == "."
+            && self.text(at + 5).eq_ignore_ascii_case(self.text(at + 1))
+            && at + 6 >= self.tokens.len()
+    }
+}
