@@ -14,7 +14,9 @@ use super::presence::stay;
 use super::reason::{Conflict, Reason, Stay};
 use super::words::spans;
 use super::{Action, Blocker, Evidence, Verdict, phase};
-use crate::model::{Breach, Declaration, Live, MigrationId, MigrationState, Step, beside};
+use crate::model::{
+    Behaviour, Breach, Declaration, Live, MigrationId, MigrationState, Step, Version, beside,
+};
 
 /// A reason, and what would have to happen for it to go. Advice is only made of those that are shown.
 pub(super) struct Objection {
@@ -119,6 +121,22 @@ pub(super) struct Guide<'a> {
     evidence: &'a Evidence,
     /// What may start now, of each service that was asked about.
     free: RefCell<BTreeMap<String, Rc<Vec<Stretch>>>>,
+    /// What was found about a step that comes first, at a depth.
+    taken: RefCell<Vec<(Asked, Advice)>>,
+    /// The successors that were found for versions that behave alike.
+    succeeded: RefCell<Vec<(Predecessor, Vec<Span>)>>,
+}
+
+/// A step, of which migration, and how deep.
+type Asked = (Step, MigrationId, u8);
+
+/// All that successors depend on. A fleet may have a thousand versions in the way, and they behave in few ways.
+#[derive(PartialEq)]
+struct Predecessor {
+    action: Action,
+    migration: MigrationId,
+    service: String,
+    behaviours: Vec<Behaviour>,
 }
 
 impl<'a> Guide<'a> {
@@ -126,6 +144,8 @@ impl<'a> Guide<'a> {
         Self {
             evidence,
             free: RefCell::default(),
+            taken: RefCell::default(),
+            succeeded: RefCell::default(),
         }
     }
 
@@ -190,6 +210,17 @@ impl<'a> Guide<'a> {
     }
 
     fn take(&self, step: Step, id: &MigrationId, depth: u8) -> Advice {
+        let asked = (step, id.clone(), depth);
+        let known = |(other, _): &&(Asked, Advice)| *other == asked;
+        if let Some((_, advice)) = self.taken.borrow().iter().find(known) {
+            return advice.clone();
+        }
+        let advice = self.take_anew(step, id, depth);
+        self.taken.borrow_mut().push((asked, advice.clone()));
+        advice
+    }
+
+    fn take_anew(&self, step: Step, id: &MigrationId, depth: u8) -> Advice {
         let migration = id.clone();
         let objections = self.against(step, id);
         let rank = |objection: &Objection| {
@@ -269,6 +300,35 @@ impl<'a> Guide<'a> {
     fn successors(&self, action: &Action, who: &Live, state: &MigrationState) -> Vec<Span> {
         let declaration = &state.declaration;
         let all = Declaration::representatives(&who.service, [declaration]);
+        let predecessor = Predecessor {
+            action: action.clone(),
+            migration: state.id().clone(),
+            service: who.service.clone(),
+            behaviours: declaration.behaviours(&who.service, &who.version),
+        };
+        // One that is asked about itself as a successor is like no other.
+        let is_its_own = all.contains(&who.version);
+        if !is_its_own {
+            let known = |(other, _): &&(Predecessor, _)| *other == predecessor;
+            if let Some((_, spans)) = self.succeeded.borrow().iter().find(known) {
+                return spans.clone();
+            }
+        }
+        let found = self.successors_anew(action, who, state, &all);
+        if !is_its_own {
+            let mut succeeded = self.succeeded.borrow_mut();
+            succeeded.push((predecessor, found.clone()));
+        }
+        found
+    }
+
+    fn successors_anew(
+        &self,
+        action: &Action,
+        who: &Live,
+        state: &MigrationState,
+        all: &[Version],
+    ) -> Vec<Span> {
         let live = self.evidence.snapshot.live();
         let before = breaches(action, state, &live);
         let mut found: Vec<Span> = Vec::new();

@@ -1,44 +1,78 @@
 //! Which of the live versions a row kind comes from.
 
+use std::collections::BTreeSet;
+
 use super::{Formats, Live, MigrationState, RowKind, Sync};
 
 /// The live versions without which `kind` could not exist; none where it may exist without them.
+///
+/// Asked of kinds of version rather than of each: a fleet may have a thousand versions, and they write in few ways.
 pub(super) fn writers_of(state: &MigrationState, live: &[Live], kind: RowKind) -> Vec<Live> {
     if state.kinds.contains(kind) {
         return Vec::new();
     }
-    let mut writers: Vec<Live> = live
-        .iter()
-        .filter(|who| {
-            let others = live.iter().filter(|other| other != who);
-            !state.reachable(others).contains(kind)
-        })
-        .cloned()
-        .collect();
+    let alike = alike(state, live);
+    let named = |is_named: &dyn Fn(usize, &Alike) -> bool| -> BTreeSet<&Live> {
+        let named = alike.iter().enumerate();
+        let named = named.filter(|(index, one)| is_named(*index, one));
+        named
+            .flat_map(|(_, one)| one.versions.iter().copied())
+            .collect()
+    };
+    let is_needed = |index: usize, one: &Alike| {
+        let others: Vec<Formats> = others(&alike, index).collect();
+        one.is_one_version() && !state.synced_writes(&others).contains(kind)
+    };
+    let mut writers = named(&is_needed);
     if writers.is_empty() {
-        writers = live
-            .iter()
-            .filter(|who| brings_about(state, who, live, kind))
-            .cloned()
-            .collect();
+        writers = named(&|index, _| brings_about(state, &alike, index, kind));
     }
-    writers
+    let in_their_order = live.iter().filter(|who| writers.contains(who));
+    in_their_order.cloned().collect()
 }
 
-/// Whether there are writes of others that `kind` does not come from, and does together with the writes of `who`: where several
-/// versions can each bring it about, none of them is needed, and yet not all that write have a part in it.
-fn brings_about(state: &MigrationState, who: &Live, live: &[Live], kind: RowKind) -> bool {
-    let writes_of = |who: &Live| {
+/// Live versions that write the same formats.
+struct Alike<'a> {
+    writes: Vec<Formats>,
+    versions: Vec<&'a Live>,
+}
+
+impl Alike<'_> {
+    fn is_one_version(&self) -> bool {
+        self.versions.windows(2).all(|pair| pair[0] == pair[1])
+    }
+}
+
+fn alike<'a>(state: &MigrationState, live: &'a [Live]) -> Vec<Alike<'a>> {
+    let mut alike: Vec<Alike> = Vec::new();
+    for who in live {
         let behaviours = state.declaration.behaviours(&who.service, &who.version);
         let writes = behaviours.into_iter().map(|behaviour| behaviour.writes);
-        writes
-            .filter(|writes| !writes.is_empty())
-            .collect::<Vec<_>>()
-    };
-    let own = writes_of(who);
-    let others = live.iter().filter(|other| *other != who);
+        let writes: Vec<Formats> = writes.filter(|writes| !writes.is_empty()).collect();
+        match alike.iter_mut().find(|one| one.writes == writes) {
+            Some(one) => one.versions.push(who),
+            None => alike.push(Alike {
+                writes,
+                versions: vec![who],
+            }),
+        }
+    }
+    alike
+}
+
+/// What is written beside one version of these: by all others, those like it among them.
+fn others<'a>(alike: &'a [Alike], index: usize) -> impl Iterator<Item = Formats> + 'a {
+    let others = alike.iter().enumerate();
+    let others = others.filter(move |(other, one)| *other != index || !one.is_one_version());
+    others.flat_map(|(_, one)| one.writes.iter().copied())
+}
+
+/// Whether there are writes of others that `kind` does not come from, and does together with the writes of these: where several
+/// versions can each bring it about, none of them is needed, and yet not all that write have a part in it.
+fn brings_about(state: &MigrationState, alike: &[Alike], index: usize, kind: RowKind) -> bool {
+    let own = &alike[index].writes;
     let mut different: Vec<Formats> = Vec::new();
-    for written in others.flat_map(writes_of) {
+    for written in others(alike, index) {
         if !different.contains(&written) {
             different.push(written);
         }
@@ -49,7 +83,7 @@ fn brings_about(state: &MigrationState, who: &Live, live: &[Live], kind: RowKind
         let some = some.filter(|(index, _)| chosen & 1 << index != 0);
         let mut writes: Vec<Formats> = some.map(|(_, written)| *written).collect();
         let without = state.synced_writes(&writes).contains(kind);
-        writes.extend(&own);
+        writes.extend(own);
         !without && state.synced_writes(&writes).contains(kind)
     })
 }

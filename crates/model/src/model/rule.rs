@@ -1,6 +1,8 @@
 //! The one rule: an action is allowed if the state after it, and every state while it runs,
 //! satisfies the invariant. What blocks an action are the clauses that would break.
 
+use std::collections::BTreeMap;
+
 use super::blame::writers_of;
 use super::{
     Declaration, Format, Formats, Freshness, Live, MigrationState, Phase, RowKind, RowKinds, Sync,
@@ -366,27 +368,33 @@ fn passed_by_backfill(kind: RowKind, overwrites: bool) -> RowKind {
 }
 
 pub(super) fn breaches(state: &MigrationState, live: &[Live]) -> Vec<Breach> {
-    let mut found = Vec::new();
+    let mut found: Vec<Breach> = Vec::new();
     let reachable = state.reachable(live);
     let new_is_missing = !state.expand_is_done();
     let old_is_going = state.phase.contract_has_begun();
+    // The same for every version that cannot read such a row.
+    let mut writers_of_kinds: BTreeMap<RowKind, Vec<Live>> = BTreeMap::new();
     for (who, behaviour) in state.behaviours(live) {
-        let mut add = |clause, writers| {
-            let breach = Breach {
-                clause,
-                who: Some(who.clone()),
-                writers,
-            };
-            if !found.contains(&breach) {
-                found.push(breach);
+        let mut add = |clause, writers: &[Live]| {
+            // The behaviours of one version follow one another.
+            let mut of_it = found
+                .iter()
+                .rev()
+                .take_while(|other| other.who.as_ref() == Some(who));
+            if !of_it.any(|other| other.clause == clause) {
+                found.push(Breach {
+                    clause,
+                    who: Some(who.clone()),
+                    writers: writers.to_vec(),
+                });
             }
         };
         let touches = |format| behaviour.touches(format);
         if touches(Format::New) && new_is_missing {
-            add(Clause::NewIsThere, Vec::new());
+            add(Clause::NewIsThere, &[]);
         }
         if touches(Format::Old) && old_is_going {
-            add(Clause::OldIsThere, Vec::new());
+            add(Clause::OldIsThere, &[]);
         }
         // While a fence is up but nothing has been taken away, the versions behind it still read.
         // Once a format is gone, clause 1 or 2 has said all there is to say.
@@ -395,7 +403,10 @@ pub(super) fn breaches(state: &MigrationState, live: &[Live]) -> Vec<Breach> {
                 || touches(Format::Old) && state.phase == Phase::Contracted;
         if !reads_what_is_gone {
             for kind in reachable.iter().filter(|kind| !behaviour.can_read(*kind)) {
-                add(Clause::Readable(kind), writers_of(state, live, kind));
+                let writers = writers_of_kinds
+                    .entry(kind)
+                    .or_insert_with(|| writers_of(state, live, kind));
+                add(Clause::Readable(kind), writers);
             }
         }
     }

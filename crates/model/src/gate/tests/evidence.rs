@@ -160,3 +160,25 @@ fn hidden_versions_that_are_harmful_only_together_count() {
     world.evidence.snapshot.sources[0].status = SourceStatus::Stale;
     world.expect("admit worker 3.0.0", "unknown, source");
 }
+
+/// As many versions as a fleet may show are answered about, each of them named: what is asked of every pair or triple of them
+/// would not come to its end here.
+#[test]
+fn a_thousand_versions_in_the_way_are_answered_about() {
+    let fleet: Vec<String> = (0..1_000).map(|patch| format!("1.0.{patch}")).collect();
+    for declaration in [
+        "old <1.2.0 new >=1.1.0 backfill contract revert",
+        "old <1.2.0 new >=1.1.0 append-only backfill contract revert",
+        SYNCED,
+    ] {
+        let mut world = World::new(declaration, &fleet.join(", "));
+        for phase in [Phase::Backfilled, Phase::Contracting] {
+            world.state_mut().phase = phase;
+            for action in ["backfill", "revert", "admit 1.2.0"] {
+                world.ask(action);
+            }
+            let named = world.ask("contract").blockers.len();
+            assert!(named >= fleet.len(), "{declaration} {phase}: {named}");
+        }
+    }
+}
