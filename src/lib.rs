@@ -12,6 +12,7 @@
 //! | --- | --- |
 //! | `cli` | arguments, one file per command, how results are shown |
 //! | [`ask`] | answers questions without acting, as data and as JSON |
+//! | [`rehearse`] | tries a migration on scratch databases, and tests what it declares |
 //! | [`rollout`] | carries a plan out, durable and resumable |
 //! | [`coordinator`] | observe → decide → act → record, for one step at a time |
 //! | [`backfill`] | the batches of a backfill and their checkpoints |
@@ -51,6 +52,7 @@ pub mod driver;
 pub mod fleet;
 pub mod lease;
 pub mod project;
+pub mod rehearse;
 pub mod rollout;
 mod row;
 pub mod source;

@@ -7,7 +7,8 @@ use crate::database::{
 use crate::sql::Dialect;
 
 /// Why a backfill cannot go along this key; none where it can. Pure.
-pub(super) fn against(keys: Keys<'_>, along: &Along, dialect: Dialect) -> Option<String> {
+#[must_use]
+pub fn against(keys: Keys<'_>, along: &Along, dialect: Dialect) -> Option<String> {
     let (table, key) = (keys.table, keys.columns.join(", "));
     match &along.kind {
         TableKind::Ordinary => {}

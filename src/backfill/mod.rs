@@ -35,6 +35,8 @@ use crate::model::Phase;
 pub use check::Finding;
 pub use engine::{Engine, Limits};
 pub use failed::{FailedBatch, FailedOn};
+pub use key::against;
+pub use statement::over;
 pub use workers::{Run, Totals};
 
 /// How a running backfill gets on.

@@ -4,7 +4,8 @@ use crate::database::{KeyRange, RowComparison};
 use crate::sql::{Part, Ranged};
 
 /// The statement over one range of keys.
-pub(super) fn over(statement: &Ranged, range: &KeyRange, rows: RowComparison) -> String {
+#[must_use]
+pub fn over(statement: &Ranged, range: &KeyRange, rows: RowComparison) -> String {
     let mut sql = String::with_capacity(statement.text.len() + 64);
     for part in &statement.parts {
         match part {

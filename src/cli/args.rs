@@ -17,6 +17,7 @@ use super::generate::GenerateArgs;
 use super::instance::{AdmitArgs, AgentArgs};
 use super::log::LogArgs;
 use super::plan::{PLAN_HELP, PlanArgs};
+use super::rehearse::RehearseArgs;
 use super::renumber::RenumberArgs;
 use super::resolve::ResolveArgs;
 use super::revert::RevertArgs;
@@ -111,6 +112,8 @@ pub(super) enum Command {
     New(NewArgs),
     /// Write the scripts that follow from `[change]` in migration.toml
     Generate(GenerateArgs),
+    /// Try a migration on a scratch database, and test what it declares
+    Rehearse(RehearseArgs),
     /// Check migrate.toml and every migration, without a database
     Check(CheckArgs),
     /// Give a migration that no database has applied the next free number

@@ -31,6 +31,7 @@ mod paint;
 mod plan;
 mod progress;
 mod recording;
+mod rehearse;
 mod renumber;
 mod report;
 mod resolve;
@@ -139,6 +140,7 @@ const fn heeds_interrupts(command: &Command) -> bool {
         | Command::Agent(_) => false,
         Command::Admit(_)
         | Command::Check(_)
+        | Command::Rehearse(_)
         | Command::Show(_)
         | Command::Repair(_)
         | Command::Status(_)
@@ -159,6 +161,7 @@ const fn heeds_interrupts(command: &Command) -> bool {
 const fn purpose(command: &Command) -> Purpose {
     match command {
         Command::Check(_)
+        | Command::Rehearse(_)
         | Command::Completions(_)
         | Command::Show(_)
         | Command::Status(_)
@@ -258,6 +261,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
             .map_err(Failure::of_a_question),
         Command::Repair(args) => runtime.block_on(show::repair(args, global, out)),
         Command::Check(args) => runtime.block_on(asking(check::run(args, global, out), global)),
+        Command::Rehearse(args) => runtime.block_on(rehearse::run(args, global, out)),
         Command::Renumber(args) => runtime.block_on(renumber::run(args, global, out)),
         Command::Completions(args) => completions::run(args, out),
         Command::Status(args) => runtime.block_on(asking(status::run(args, global, out), global)),

@@ -16,6 +16,7 @@ use super::order;
 use super::password::{self, PasswordConfig};
 use super::problem::{Problem, listed};
 use super::reader::{Located, Table};
+use super::rehearsal::{self, RehearsalConfig};
 use super::rollout::{self, RolloutConfig};
 use super::source::Source;
 use super::syntax;
@@ -31,6 +32,7 @@ pub struct Config {
     pub services: BTreeMap<String, ServiceConfig>,
     pub fleet: FleetConfig,
     pub rollout: RolloutConfig,
+    pub rehearsal: RehearsalConfig,
     /// Where the migration directories are, relative to the project's root, with `/`; empty for the root.
     pub migrations: String,
     /// Where links among the migrations may lead.
@@ -168,6 +170,10 @@ impl Config {
             .map(|table| rollout::read(source, table))
             .unwrap_or_default();
         doubts.so_far(Section::Rollout);
+        let rehearsal = top
+            .table("rehearse")
+            .map(rehearsal::read)
+            .unwrap_or_default();
         let migrations = super::listing::read_directory(source, &mut top);
         let links = match top.flag("follow_links") {
             Some(true) => Links::Anywhere,
@@ -183,6 +189,7 @@ impl Config {
             services,
             fleet,
             rollout,
+            rehearsal,
             migrations,
             links,
             order,

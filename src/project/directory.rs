@@ -109,7 +109,7 @@ impl Directory {
         let is_script = Path::new(name)
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("sql"));
-        if !is_script || name.starts_with('.') {
+        if !is_script || name.starts_with('.') || is_seed(name) {
             return;
         }
         let path = format!("{}/{name}", self.path);
@@ -158,6 +158,12 @@ fn read(root: &Path, path: &str, links: Links) -> Result<Option<Source>, Problem
     links
         .refuse(root, path)
         .map_or_else(|| Source::read(root, path), Err)
+}
+
+/// Rows for a rehearsal, which no phase runs.
+fn is_seed(name: &str) -> bool {
+    let of = |dialect: &Dialect| name == format!("seed.{}.sql", dialect.name());
+    name == "seed.sql" || Dialect::ALL.iter().any(of)
 }
 
 fn known_names() -> impl Iterator<Item = (Step, Option<Dialect>)> {

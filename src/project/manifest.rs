@@ -8,7 +8,9 @@ use crate::model::{Format, Range, Rows, Step, Sync, Touched, Usage};
 
 use super::backfill::{self, BackfillRules};
 use super::change::{self, Declared};
+use super::probes::{self, Probes};
 use super::query::Query;
+
 use super::reader::{Located, Table};
 use super::source::Source;
 use super::syntax;
@@ -59,6 +61,8 @@ pub(super) struct Manifest {
     pub description: String,
     pub services: BTreeMap<String, Usage>,
     pub service_names: Vec<Located<String>>,
+    /// Statements of the versions of a service, for a rehearsal.
+    pub probes: BTreeMap<String, Probes>,
     /// Where each format is declared for a service.
     pub formats: Vec<Located<Format>>,
     pub sync: Option<Located<Sync>>,
@@ -136,7 +140,10 @@ pub(super) fn read(source: &Source) -> Option<Manifest> {
         ("append-only", Rows::AppendOnly),
     ];
     manifest.rows = top.choice("rows", &rows).unwrap_or_default();
-    for (name, table) in top.named_tables("services") {
+    for (name, mut table) in top.named_tables("services") {
+        if let Some(probes) = table.table("probes").map(probes::read) {
+            manifest.probes.insert(name.value.to_owned(), probes);
+        }
         let usage = read_usage(source, &name, table, &mut manifest.formats);
         manifest.services.insert(name.value.to_owned(), usage);
         manifest.service_names.push(name.map(str::to_owned));

@@ -15,6 +15,7 @@ use super::examined;
 use super::finding;
 use super::later::Forward;
 use super::manifest::{self, ContractRules, Manifest};
+use super::probes::Probes;
 use super::problem::Problem;
 use super::ranges;
 use super::scripts::{self, BackfillFile, ScriptFile};
@@ -30,6 +31,8 @@ pub struct Migration {
     pub files: BTreeMap<Dialect, Files>,
     pub contract_rules: ContractRules,
     pub backfill: Option<BackfillRules>,
+    /// Statements of the application by its services, for a rehearsal.
+    pub probes: BTreeMap<String, Probes>,
     /// `migration.toml`.
     pub manifest: FileRef,
 }
@@ -117,6 +120,7 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
             files: examined::seen_alone(&directory, dialects),
             contract_rules: ContractRules::default(),
             backfill: None,
+            probes: BTreeMap::new(),
             manifest: unread_manifest(&directory),
         };
         problems.extend(not_filled_in(directory));
@@ -179,6 +183,7 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
             .and_then(|section| section.rules)
             .unwrap_or_default(),
         backfill: manifest.backfill.and_then(|section| section.rules),
+        probes: manifest.probes,
         manifest: manifest_file,
     };
     Loaded {

@@ -43,6 +43,7 @@ mod plan;
 mod pooler;
 mod protocol;
 mod races;
+mod rehearse;
 mod rolling;
 mod rollout;
 mod rules;

@@ -7,16 +7,17 @@ use super::source::{Path, Source};
 pub const LAYERS: &[(&str, &str)] = &[
     (
         "main",
-        "lib cli ask rollout coordinator backfill lease fleet ledger database project change source driver cluster web row planner gate model sql crash process interrupt text",
+        "lib cli ask rehearse rollout coordinator backfill lease fleet ledger database project change source driver cluster web row planner gate model sql crash process interrupt text",
     ),
     (
         "lib",
-        "cli ask rollout coordinator backfill lease fleet ledger database project change source driver cluster web row planner gate model sql crash process interrupt chance text",
+        "cli ask rehearse rollout coordinator backfill lease fleet ledger database project change source driver cluster web row planner gate model sql crash process interrupt chance text",
     ),
     (
         "cli",
-        "ask rollout coordinator backfill lease fleet ledger database project change source driver row planner gate model sql crash process interrupt text",
+        "ask rehearse rollout coordinator backfill lease fleet ledger database project change source driver row planner gate model sql crash process interrupt text",
     ),
+    ("rehearse", "backfill database project model sql interrupt"),
     (
         "ask",
         "rollout coordinator ledger database project planner gate model interrupt",

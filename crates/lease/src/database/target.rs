@@ -135,6 +135,21 @@ impl Target {
         }
     }
 
+    /// Another database of the same server, under the same user; the same file where there is no server.
+    #[must_use]
+    pub fn with_database(&self, name: &str) -> Self {
+        let mut other = self.clone();
+        if let Place::Server(server) = &mut other.place {
+            server.database = Some(name.to_owned());
+            server
+                .parameters
+                .retain(|(parameter, _)| parameter != "ledger");
+        }
+        other.origin = None;
+        other.ledger = None;
+        other
+    }
+
     pub(super) const fn statements(&self) -> Statements {
         self.statements
     }

@@ -1,0 +1,95 @@
+//! A migration tried on scratch databases: what its declaration claims is tested, before anybody believes it.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `report` | pure: what was found, tried and measured |
+//! | `shape` | pure: catalogues and their differences, and which of it is the old and the new format |
+//! | `values`, `rows` | pure: awkward values of every type, and the statements that versions write them with |
+//! | `tongue` | what each database is asked, as data; one file each |
+//! | `scratch`, `world` | databases that are ours, and what is done in one |
+//! | `stage`, `seeds` | the state before the migration, and the rows that every trial begins with |
+//! | `trial` | the trials: one file each |
+//!
+//! One law carries most of them. The new format of a row is what the migration's own backfill makes of its old format. So whatever
+//! versions have written, in whatever order and from however many sessions: taking the old format of all rows, putting it
+//! into a database of its own, expanding and backfilling that has to give the new format that is there.
+//!
+//! Invariant: nothing is done to any database but those that the rehearsal has made itself.
+
+mod report;
+mod rows;
+mod scratch;
+mod seeds;
+mod shape;
+mod stage;
+mod tongue;
+mod trial;
+mod values;
+mod world;
+
+use std::time::Instant;
+
+pub use report::{Finding, Measured, Rehearsal, Tried, Weight};
+
+use crate::database::{DatabaseError, Target};
+use crate::interrupt::Interrupt;
+use crate::model::MigrationId;
+use crate::project::{Migration, Project};
+use crate::sql::Dialect;
+
+/// What a rehearsal goes by.
+pub struct Settings<'s> {
+    pub project: &'s Project,
+    /// The server on which scratch databases are made, for databases that are one.
+    pub server: Option<&'s Target>,
+    /// Path and text of what makes the schema that no migration made.
+    pub schema: Option<(String, String)>,
+    /// Path and text of statements that write rows as the application does.
+    pub seed: Option<(String, String)>,
+    /// How many rows the largest table has while statements are measured.
+    pub rows: u64,
+    pub interrupt: Interrupt,
+}
+
+/// Why nothing could be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearseError {
+    #[error("{why}")]
+    Cannot { why: String, help: String },
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl RehearseError {
+    fn cannot(why: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Cannot {
+            why: why.into(),
+            help: help.into(),
+        }
+    }
+}
+
+/// Tries one migration on one kind of database.
+///
+/// # Errors
+/// It could not be tried: that says nothing about the migration.
+pub async fn rehearse(
+    settings: &Settings<'_>,
+    migration: &Migration,
+    dialect: Dialect,
+) -> Result<Rehearsal, RehearseError> {
+    let began = Instant::now();
+    let scratch = scratch::Scratch::new(dialect, settings.server, settings.interrupt)?;
+    let tried = trial::all(&scratch, settings, migration).await;
+    scratch.end().await;
+    let (findings, tried, statements) = tried?;
+    Ok(Rehearsal {
+        migration: MigrationId::clone(migration.id()),
+        database: dialect,
+        findings: report::in_order(findings),
+        tried,
+        rows: settings.rows,
+        statements,
+        took: began.elapsed(),
+    })
+}

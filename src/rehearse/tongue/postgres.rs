@@ -1,0 +1,94 @@
+//! `PostgreSQL`.
+
+use super::Tongue;
+
+pub(super) const TONGUE: Tongue = Tongue {
+    columns: "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), \
+         CASE WHEN n.nspname = 'public' THEN c.relname::text ELSE n.nspname || '.' || c.relname END, \
+         CASE WHEN c.relkind IN ('r', 'p') THEN 'table' ELSE 'view' END, a.attname::text, \
+         CASE WHEN e.labels IS NULL THEN pg_catalog.format_type(COALESCE(NULLIF(t.typbasetype, 0), a.atttypid), a.atttypmod) \
+              ELSE 'enum(' || e.labels || ')' END, \
+         CASE WHEN a.attnotnull OR t.typnotnull THEN '0' ELSE '1' END, \
+         COALESCE(pg_catalog.pg_get_expr(d.adbin, d.adrelid), ''), \
+         CASE WHEN a.attgenerated <> '' THEN 'generated' \
+              WHEN a.attidentity <> '' OR pg_catalog.pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%' THEN 'auto' ELSE '' END \
+         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+         LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
+         LEFT JOIN (SELECT enumtypid, pg_catalog.string_agg(pg_catalog.quote_literal(enumlabel), ',' ORDER BY enumsortorder) AS labels \
+             FROM pg_catalog.pg_enum GROUP BY enumtypid) e ON e.enumtypid = a.atttypid \
+         WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition \
+             AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname NOT LIKE 'pg\\_temp%' \
+         ORDER BY 1, a.attnum",
+    keys: "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), \
+         CASE WHEN i.indisprimary THEN '1' ELSE '0' END, \
+         (SELECT pg_catalog.string_agg(a.attname::text, pg_catalog.chr(31) ORDER BY k.place) \
+             FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place) \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.place <= i.indnkeyatts) \
+         FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT c.relispartition \
+             AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 2 DESC, 3",
+    parents: "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), a.attname::text, \
+         pg_catalog.quote_ident(pn.nspname) || '.' || pg_catalog.quote_ident(p.relname), pa.attname::text \
+         FROM pg_catalog.pg_constraint f CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(f.conkey), pg_catalog.unnest(f.confkey)) AS k (own, other) \
+         JOIN pg_catalog.pg_class c ON c.oid = f.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         JOIN pg_catalog.pg_class p ON p.oid = f.confrelid JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace \
+         JOIN pg_catalog.pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.own \
+         JOIN pg_catalog.pg_attribute pa ON pa.attrelid = f.confrelid AND pa.attnum = k.other \
+         WHERE f.contype = 'f' AND NOT c.relispartition ORDER BY 1, 2",
+    objects: &[
+        "SELECT 'constraint', CASE WHEN n.nspname = 'public' THEN c.relname::text ELSE n.nspname || '.' || c.relname END, \
+             f.conname::text, pg_catalog.pg_get_constraintdef(f.oid) || CASE WHEN f.convalidated THEN '' ELSE ' NOT VALID' END \
+             FROM pg_catalog.pg_constraint f JOIN pg_catalog.pg_class c ON c.oid = f.conrelid \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE NOT c.relispartition AND f.contype <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')",
+        "SELECT 'index', CASE WHEN n.nspname = 'public' THEN c.relname::text ELSE n.nspname || '.' || c.relname END, \
+             x.relname::text, pg_catalog.pg_get_indexdef(i.indexrelid) || CASE WHEN i.indisvalid THEN '' ELSE ' INVALID' END \
+             FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid \
+             JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')",
+        "SELECT 'trigger', CASE WHEN n.nspname = 'public' THEN c.relname::text ELSE n.nspname || '.' || c.relname END, \
+             g.tgname::text, pg_catalog.pg_get_triggerdef(g.oid) || ' ' || g.tgenabled::text \
+             FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE NOT g.tgisinternal AND NOT c.relispartition",
+        "SELECT 'function', '', p.oid::pg_catalog.regprocedure::text, pg_catalog.pg_get_functiondef(p.oid) \
+             FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+             WHERE p.prokind IN ('f', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
+             AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')",
+        "SELECT 'view', CASE WHEN n.nspname = 'public' THEN c.relname::text ELSE n.nspname || '.' || c.relname END, \
+             c.relname::text, pg_catalog.pg_get_viewdef(c.oid) \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')",
+        "SELECT 'type', '', t.oid::pg_catalog.regtype::text, \
+             COALESCE((SELECT pg_catalog.string_agg(enumlabel::text, ',' ORDER BY enumsortorder) \
+                 FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid), '') \
+             FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
+             WHERE t.typtype IN ('e', 'd') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')",
+        "SELECT 'policy', c.relname::text, p.polname::text, COALESCE(pg_catalog.pg_get_expr(p.polqual, p.polrelid), '') \
+             FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid",
+    ],
+    literal: |column, _| format!("pg_catalog.quote_nullable({column})"),
+    create: |name, like| match like {
+        Some(like) => format!("CREATE DATABASE \"{name}\" TEMPLATE \"{like}\""),
+        None => format!("CREATE DATABASE \"{name}\""),
+    },
+    drop: |name| format!("DROP DATABASE IF EXISTS \"{name}\""),
+    empty: |tables| vec![format!("TRUNCATE {} CASCADE", tables.join(", "))],
+    silence: |table, _| vec![format!("ALTER TABLE {table} DISABLE TRIGGER USER")],
+    careless: Some("SET synchronous_commit = off"),
+    is_shared: true,
+    locks: Some(
+        "SELECT DISTINCT l.mode::text, CASE WHEN n.nspname = 'public' THEN c.relname::text ELSE n.nspname || '.' || c.relname END \
+         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE l.pid = pg_catalog.pg_backend_pid() AND l.granted AND c.relkind IN ('r', 'p') \
+             AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 2, 1",
+    ),
+    stored: Some(
+        "SELECT CASE WHEN n.nspname = 'public' THEN c.relname::text ELSE n.nspname || '.' || c.relname END, \
+         pg_catalog.pg_relation_filenode(c.oid)::text FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')",
+    ),
+};

@@ -1,0 +1,160 @@
+//! The contract on rows that live versions have written, and the writes of those that go on after it.
+
+use super::beside::{Actor, Who, actors, made_up};
+use super::old::{ANEW, shortened, statements, told};
+use crate::model::Step;
+use crate::rehearse::RehearseError;
+use crate::rehearse::report::{Finding, Weight};
+use crate::rehearse::rows::differing;
+use crate::rehearse::stage::{Stage, refuse_lost, stored};
+use crate::rehearse::world::World;
+
+pub(super) async fn contract(stage: &mut Stage<'_>, is_sound: bool) -> Result<(), RehearseError> {
+    if stage.files().contract.is_none() {
+        return Ok(());
+    }
+    let mut world = stage.seeded().await?;
+    let is_ready = stage.step(&mut world, Step::Expand).await?
+        && stage.step(&mut world, Step::Backfill).await?;
+    if !is_ready {
+        return Ok(());
+    }
+    if is_sound {
+        for (index, actor) in (1..).zip(&actors(stage, &mut world).await?) {
+            for statement in statements(stage, &actor.surface, &actor.rows, ANEW * index * 10) {
+                if let Err(error) = world.execute(&statement).await {
+                    refuse_lost(&error)?;
+                }
+            }
+        }
+        stage.step(&mut world, Step::Backfill).await?;
+    }
+    if !is_allowed(stage, &mut world).await? {
+        // The rows have to be mended before: without them it still has to leave everybody able to write.
+        world.close().await;
+        world = stage.base.fresh().await?;
+        let is_ready = stage.step(&mut world, Step::Expand).await?
+            && stage.step(&mut world, Step::Backfill).await?;
+        if !is_ready {
+            return Ok(());
+        }
+    }
+    let before = stage.new_rows(&mut world).await?;
+    let told_before = stage.findings.len();
+    if !stage.step(&mut world, Step::Contract).await? {
+        for finding in stage.findings.iter_mut().skip(told_before) {
+            finding.weight = Weight::Doubt;
+            finding.code = "contract-meets-rows";
+            "if your application writes such rows, count them under `require` in [contract], so that nothing is begun before they \
+             are mended"
+                .clone_into(&mut finding.help);
+        }
+        world.close().await;
+        return Ok(());
+    }
+    let after = stage.new_rows(&mut world).await;
+    if let Ok(after) = after {
+        for (before, after) in before.iter().zip(&after) {
+            if let Some((row, other)) = differing(before, after).first() {
+                let told = told(stage, &before.columns, *row, *other);
+                stage.find(Finding::wrong(
+                    "contract-changes-new",
+                    Step::Contract,
+                    format!("the contract changes the new format: {told}"),
+                    "contract.sql removes the old format, and leaves the rows of the new one as they are",
+                ));
+            }
+        }
+    }
+    goes_on(stage, &mut world).await?;
+    world.close().await;
+    Ok(())
+}
+
+/// What the contract would ask before.
+async fn is_allowed(stage: &mut Stage<'_>, world: &mut World) -> Result<bool, RehearseError> {
+    let dialect = stage.dialect();
+    let mut queries = Vec::new();
+    let rules = &stage.migration().contract_rules;
+    queries.extend(
+        rules
+            .require
+            .iter()
+            .map(|query| query.of(dialect).to_owned()),
+    );
+    if let Some(rules) = &stage.migration().backfill {
+        queries.push(rules.remaining.of(dialect).to_owned());
+    }
+    for query in &queries {
+        match world.count(query).await {
+            Ok(0) => {}
+            Ok(_) => return Ok(false),
+            Err(error) => {
+                refuse_lost(&error)?;
+                let said = stage.said(&error);
+                stage.find(Finding::wrong(
+                    "require-fails",
+                    Step::Contract,
+                    format!("a query that is asked before the contract fails: {said}"),
+                    "mend the query",
+                ));
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Versions of the new format go on writing.
+async fn goes_on(stage: &mut Stage<'_>, world: &mut World) -> Result<(), RehearseError> {
+    let catalogue = world.catalogue().await?;
+    let mut writes = 0;
+    for surface in stage.shape.new.clone() {
+        let columns = stored(&surface);
+        let Ok(mut rows) = world
+            .dump(&catalogue, &surface.relation.sql, &columns)
+            .await
+        else {
+            continue;
+        };
+        rows.rows.truncate(20);
+        let is_made_up = rows.rows.is_empty();
+        if is_made_up {
+            rows = made_up(stage, &surface);
+        }
+        let actor = Actor {
+            who: Who::New,
+            surface,
+            rows,
+        };
+        let statements = statements(stage, &actor.surface, &actor.rows, ANEW * 100);
+        writes += statements.len();
+        let mut failed = None;
+        let mut is_any = false;
+        for statement in &statements {
+            match world.execute(statement).await {
+                Ok(_) => is_any = true,
+                Err(error) => {
+                    refuse_lost(&error)?;
+                    failed.get_or_insert((statement.clone(), error));
+                }
+            }
+        }
+        if let Some((statement, error)) = failed
+            && !(is_made_up && is_any)
+        {
+            let said = stage.said(&error);
+            let shown = shortened(stage, &statement);
+            stage.find(Finding::wrong(
+                "writes-fail-after-contract",
+                Step::Contract,
+                format!("after the contract the new format cannot be written: {said}; in: {shown}"),
+                "drop in contract.sql whatever still speaks of the old format: triggers, functions, constraints",
+            ));
+        }
+    }
+    if writes > 0 {
+        stage.tried("writes after the contract", writes);
+    }
+    Ok(())
+}

@@ -1,0 +1,410 @@
+//! Versions of both formats beside each other, after expand and backfill: one after the other, and from several sessions at once.
+//! Only those that the model lets live beside each other.
+
+use futures_util::future::join_all;
+
+use super::after;
+use super::old::{ANEW, shortened, statements, told};
+use super::said::Writers;
+use crate::database::{Connection, DatabaseError};
+use crate::model::{Formats, Step, Sync};
+use crate::rehearse::RehearseError;
+use crate::rehearse::report::Finding;
+use crate::rehearse::rows::{Maker, Rows, Tuple, differing};
+use crate::rehearse::scratch::Made;
+use crate::rehearse::shape::Surface;
+use crate::rehearse::stage::{Stage, refuse_lost, stored};
+use crate::rehearse::world::{World, execute};
+
+const SESSIONS: u64 = 3;
+const WRITES: usize = 40;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    Old,
+    New,
+    Both,
+}
+
+impl Who {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Old => "versions that write the old format alone",
+            Self::New => "versions that write the new format alone",
+            Self::Both => "versions that write both formats",
+        }
+    }
+}
+
+/// Versions of one kind on one table.
+pub(super) struct Actor {
+    pub who: Who,
+    pub surface: Surface,
+    /// Rows that they may write.
+    pub rows: Rows,
+}
+
+/// Who may write beside whom from now on, where expand and backfill are done.
+pub(super) async fn actors(
+    stage: &Stage<'_>,
+    world: &mut World,
+) -> Result<Vec<Actor>, RehearseError> {
+    let declaration = &stage.migration().declaration;
+    let writers = Writers::of(declaration);
+    let refreshes = |written| declaration.sync.extend(written) == Formats::BOTH;
+    let catalogue = world.catalogue().await?;
+    let mut found = Vec::new();
+    if writers.old_alone && (refreshes(Formats::OLD) || !declaration.has_new()) {
+        for (surface, rows) in stage.shape.old.iter().zip(&stage.old_rows) {
+            found.push(Actor {
+                who: Who::Old,
+                surface: surface.clone(),
+                rows: rows.clone(),
+            });
+        }
+    }
+    if writers.both {
+        for surface in &stage.shape.both {
+            let rows = world
+                .dump(&catalogue, &surface.relation.sql, &stored(surface))
+                .await?;
+            found.push(Actor {
+                who: Who::Both,
+                surface: surface.clone(),
+                rows: said(surface, rows),
+            });
+        }
+    }
+    if writers.new_alone
+        && (refreshes(Formats::NEW) || !declaration.has_old() || !declaration.has_new())
+    {
+        for surface in &stage.shape.new {
+            let Some(there) = catalogue.get(&surface.relation.sql) else {
+                continue;
+            };
+            let columns = stored(surface);
+            let mut rows = match columns.iter().all(|name| there.column(name).is_some()) {
+                true => {
+                    world
+                        .dump(&catalogue, &surface.relation.sql, &columns)
+                        .await?
+                }
+                false => continue,
+            };
+            rows = said(surface, rows);
+            if rows.rows.is_empty() {
+                rows = made_up(stage, surface);
+            }
+            found.push(Actor {
+                who: Who::New,
+                surface: surface.clone(),
+                rows,
+            });
+        }
+    }
+    found.retain(|actor| !actor.rows.rows.is_empty());
+    Ok(found)
+}
+
+/// Rows that say something in the format. One that says nothing counts as of the other.
+fn said(surface: &Surface, mut rows: Rows) -> Rows {
+    let places: Vec<usize> = surface
+        .changing
+        .iter()
+        .filter_map(|name| rows.columns.iter().position(|other| other == name))
+        .collect();
+    rows.rows.retain(|row| {
+        places.is_empty()
+            || places
+                .iter()
+                .any(|at| row.get(*at).is_some_and(|v| v != "NULL"))
+    });
+    rows.rows.truncate(MOST);
+    rows
+}
+
+const MOST: usize = 20;
+
+/// Plain rows, where the migration makes none itself.
+pub(super) fn made_up(stage: &Stage<'_>, surface: &Surface) -> Rows {
+    let maker = Maker {
+        relation: &surface.relation,
+        changing: &surface.changing,
+        parents: &stage.parents,
+    };
+    let tuples: Vec<Tuple> = (1..=4).map(|number| maker.plain_row(number)).collect();
+    let columns: Vec<String> = tuples
+        .first()
+        .map(|first| first.keys().cloned().collect())
+        .unwrap_or_default();
+    let rows = tuples
+        .iter()
+        .map(|tuple| {
+            columns
+                .iter()
+                .map(|name| tuple.get(name).cloned().unwrap_or_default())
+                .collect()
+        })
+        .collect();
+    Rows { columns, rows }
+}
+
+pub(super) async fn write(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
+    let (mut world, made) = stage.base.fresh_for_many().await?;
+    stage.sow(&mut world).await?;
+    let is_ready = stage.step(&mut world, Step::Expand).await?
+        && stage.step(&mut world, Step::Backfill).await?;
+    if !is_ready {
+        return Ok(());
+    }
+    let actors = actors(stage, &mut world).await?;
+    let mut is_sound = true;
+    let is_lawful = carries_over(stage);
+
+    let mut writes = 0;
+    for (index, actor) in (1..).zip(&actors) {
+        let statements = statements(stage, &actor.surface, &actor.rows, ANEW * index * 10);
+        writes += statements.len();
+        is_sound &= turn(stage, &mut world, actor, &statements).await?;
+        if is_sound && is_lawful {
+            is_sound &= law(stage, &mut world, Some(actor.who)).await?;
+        }
+
+        if !is_sound {
+            break;
+        }
+    }
+    if !actors.is_empty() {
+        stage.tried("writes of every kind of version, in turn", writes);
+    }
+    if is_sound && actors.len() > 1 {
+        let writes = at_once(stage, &made, &actors).await?;
+        if is_lawful {
+            is_sound &= law(stage, &mut world, None).await?;
+        }
+        stage.tried(format!("writes from {SESSIONS} sessions at once"), writes);
+    }
+    if is_sound && is_lawful {
+        extremes(stage, &mut world, &actors).await?;
+    }
+    world.close().await;
+    after::contract(stage, is_sound).await
+}
+
+/// Whether the new format of a row follows from its old one for ever: nothing else is written there than what the old one says.
+fn carries_over(stage: &Stage<'_>) -> bool {
+    let declaration = &stage.migration().declaration;
+    let refreshes_old = declaration.sync.extend(Formats::NEW) == Formats::BOTH;
+    let is_carried = stage.migration().backfill.is_some() || declaration.sync != Sync::None;
+    let writers = Writers::of(declaration);
+    declaration.has_old()
+        && declaration.has_new()
+        && is_carried
+        && (refreshes_old || !writers.new_alone)
+}
+
+/// One kind of version writes alone.
+async fn turn(
+    stage: &mut Stage<'_>,
+    world: &mut World,
+    actor: &Actor,
+    statements: &[String],
+) -> Result<bool, RehearseError> {
+    for statement in statements {
+        let Err(error) = world.execute(statement).await else {
+            continue;
+        };
+        refuse_lost(&error)?;
+        let code = match actor.who {
+            Who::Old => "old-writes-fail",
+            Who::New => "new-writes-fail",
+            Who::Both => "both-writes-fail",
+        };
+        let said = stage.said(&error);
+        let shown = shortened(stage, statement);
+        let help = match actor.who {
+            Who::New => {
+                "until the contract the old format is there as well: let it be NULL, or give it a default, or let a trigger fill it"
+            }
+            Who::Old | Who::Both => {
+                "let what keeps the formats in step take every value that they may write"
+            }
+        };
+        stage.find(Finding::wrong(
+            code,
+            Step::Expand,
+            format!(
+                "after expand and backfill {} cannot write: {said}; in: {shown}",
+                actor.who.words()
+            ),
+            help,
+        ));
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+/// Whether the old format of all rows, taken by itself, leads to the new format that is there.
+async fn law(
+    stage: &mut Stage<'_>,
+    world: &mut World,
+    who: Option<Who>,
+) -> Result<bool, RehearseError> {
+    let old = stage.old_part(world).await?;
+    let found = stage.new_rows(world).await?;
+    let Some(wanted) = stage.made_of(&old).await? else {
+        return Ok(true);
+    };
+    for (wanted, found) in wanted.iter().zip(&found) {
+        let pairs = differing(wanted, found);
+        let Some((row, other)) = pairs.first() else {
+            continue;
+        };
+        let told = told(stage, &wanted.columns, *row, *other);
+        let (code, who, help) = match who {
+            Some(Who::Old) => (
+                "new-stale",
+                "after a write of the old format alone the new one is not what the backfill makes of it",
+                "`sync` claims that a write of the old format refreshes the new one: install triggers that do, on INSERT and on \
+                 UPDATE, in the same way as the backfill",
+            ),
+            Some(Who::New) => (
+                "old-stale",
+                "after a write of the new format alone the old one does not lead back to it",
+                "`sync` claims that a write of the new format refreshes the old one: install triggers that do, on INSERT and on \
+                 UPDATE",
+            ),
+            Some(Who::Both) => (
+                "both-undone",
+                "what versions of both formats write does not stay",
+                "a trigger may fill what a write leaves out, and nothing that it says",
+            ),
+            None => (
+                "sync-races",
+                "after writes from several sessions the formats of a row do not belong together",
+                "let a trigger set the other format in the very row that is written",
+            ),
+        };
+        stage.find(Finding::wrong(
+            code,
+            Step::Expand,
+            format!("{who}: {told}"),
+            help,
+        ));
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+/// All kinds of versions from several sessions. What fails against each other is nobody's mistake.
+async fn at_once(
+    stage: &mut Stage<'_>,
+    made: &Made,
+    actors: &[Actor],
+) -> Result<usize, RehearseError> {
+    let mut sessions: Vec<Box<dyn Connection>> = Vec::new();
+    for _ in 0..SESSIONS {
+        sessions.push(stage.base.scratch.connect(&made.target).await?);
+    }
+    let plans: Vec<Vec<String>> = (0..SESSIONS)
+        .map(|number| plan(stage, actors, number))
+        .collect();
+    let running = sessions
+        .into_iter()
+        .zip(&plans)
+        .map(|(mut session, plan)| async move {
+            let mut written = 0;
+            let mut lost = None;
+            for statement in plan {
+                match execute(session.as_mut(), statement).await {
+                    Ok(_) => written += 1,
+                    Err(error) => lost = refuse_lost(&error).err().or(lost),
+                }
+            }
+            session.close().await;
+            (written, lost)
+        });
+    let mut writes = 0;
+    for (written, lost) in join_all(running).await {
+        writes += written;
+        if let Some(error) = lost {
+            return Err(error);
+        }
+    }
+    Ok(writes)
+}
+
+fn plan(stage: &Stage<'_>, actors: &[Actor], session: u64) -> Vec<String> {
+    let mut plan = Vec::new();
+    let mut random = fastrand::Rng::with_seed(session + 1);
+    for number in 0..WRITES {
+        let Some(actor) = random.choice(actors) else {
+            break;
+        };
+        let writer = stage.writer(&actor.surface);
+        let tuples: Vec<Tuple> = actor.rows.tuples().collect();
+        let (Some(row), Some(tuple)) = (random.choice(&tuples), random.choice(&tuples)) else {
+            continue;
+        };
+        let fresh = 900_000 + session * 1000 + u64::try_from(number).unwrap_or_default();
+        if random.u8(..4) == 0 {
+            plan.push(writer.insert(&writer.anew(tuple, fresh)));
+        } else {
+            plan.extend(writer.update(row, tuple));
+        }
+    }
+    plan
+}
+
+/// The ends of each type. Whether an application writes them is its own business.
+async fn extremes(
+    stage: &mut Stage<'_>,
+    world: &mut World,
+    actors: &[Actor],
+) -> Result<(), RehearseError> {
+    let mut control = stage.seeded().await?;
+    let mut refused: Option<(String, DatabaseError)> = None;
+    let mut times = 0;
+    for (index, actor) in (1..).zip(actors) {
+        let Some(tuple) = actor.rows.tuples().next() else {
+            continue;
+        };
+        let writer = stage.writer(&actor.surface);
+        for (shown, statement) in writer.extremes(&tuple, 2_000 + index * 100) {
+            if actor.who == Who::Old && control.execute(&statement).await.is_err() {
+                continue;
+            }
+            times += 1;
+            if let Err(error) = world.execute(&statement).await {
+                refuse_lost(&error)?;
+                refused.get_or_insert((format!("{} {shown}", actor.who.words()), error));
+            }
+        }
+    }
+    control.close().await;
+    if let Some((what, error)) = refused {
+        let said = stage.said(&error);
+        stage.find(Finding::doubt(
+            "extreme-refused",
+            Step::Expand,
+            format!("while both formats are there, a value at the end of its type cannot be written: {what}: {said}"),
+            "if your application writes such values, say in `forward` and `back`, or in the triggers, what becomes of them",
+        ));
+    }
+    let weight = stage.findings.len();
+    if !law(stage, world, None).await? {
+        for finding in stage.findings.iter_mut().skip(weight) {
+            *finding = Finding::doubt(
+                "extreme-changed",
+                Step::Expand,
+                finding.message.replace(
+                    "after writes from several sessions",
+                    "at the ends of a type",
+                ),
+                "if your application writes such values, say in `forward` and `back`, or in the triggers, what becomes of them",
+            );
+        }
+    }
+    stage.tried("writes of what is at the ends of a type", times);
+    Ok(())
+}

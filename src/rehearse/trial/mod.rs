@@ -1,0 +1,59 @@
+//! The trials, one file each, from the schema alone to several sessions at once.
+
+mod after;
+mod beside;
+mod fill;
+mod measure;
+
+mod old;
+mod probes;
+
+mod revert;
+mod said;
+mod schema;
+
+use super::report::{Finding, Measured, Tried};
+use super::scratch::Scratch;
+use super::shape::Shape;
+use super::stage::{Base, Stage};
+use super::{RehearseError, Settings, seeds};
+use crate::project::Migration;
+
+type All = (Vec<Finding>, Vec<Tried>, Vec<Measured>);
+
+pub(super) async fn all(
+    scratch: &Scratch,
+    settings: &Settings<'_>,
+    migration: &Migration,
+) -> Result<All, RehearseError> {
+    let (base, before) = Base::new(scratch, settings, migration).await?;
+    let mut stage = Stage {
+        base,
+        between: before.clone(),
+        after: before.clone(),
+        before,
+        shape: Shape::default(),
+        seeds: Vec::new(),
+        old_rows: Vec::new(),
+        parents: super::rows::Parents::new(),
+        is_seeded: false,
+        findings: Vec::new(),
+        tried: Vec::new(),
+    };
+    let mut measured = Vec::new();
+    if schema::look(&mut stage).await? {
+        let backfilled = migration
+            .backfill
+            .as_ref()
+            .map(|rules| rules.table.as_str());
+        stage.shape = Shape::of(&stage.before, &stage.between, &stage.after, backfilled);
+        seeds::sow(&mut stage).await?;
+        if old::write(&mut stage).await? {
+            beside::write(&mut stage).await?;
+            revert::undo(&mut stage).await?;
+        }
+        probes::run(&mut stage).await?;
+        measured = measure::all(&mut stage).await?;
+    }
+    Ok((stage.findings, stage.tried, measured))
+}

@@ -1,0 +1,181 @@
+//! Versions that know nothing of the migration, beside its expand: whatever they could write before they can still write, with
+//! the same result. The control is a database without the migration.
+
+use super::fill;
+use crate::model::Step;
+use crate::rehearse::RehearseError;
+use crate::rehearse::report::Finding;
+use crate::rehearse::rows::{Rows, Tuple, differing};
+use crate::rehearse::shape::Surface;
+use crate::rehearse::stage::{Stage, refuse_lost};
+use crate::rehearse::world::World;
+
+/// Rows with numbers from here on are written by trials.
+pub(super) const ANEW: u64 = 1000;
+
+/// Statements of one version on one surface, made from rows that it may write. New rows have numbers from `first` on.
+pub(super) fn statements(
+    stage: &Stage<'_>,
+    surface: &Surface,
+    rows: &Rows,
+    first: u64,
+) -> Vec<String> {
+    let writer = stage.writer(surface);
+    let tuples: Vec<Tuple> = rows.tuples().collect();
+    let mut found = Vec::new();
+    let mut number = first;
+    // Each kind of version gives a row other values than the one before it, or nothing would change.
+    let stride = usize::try_from(first / (ANEW * 10)).unwrap_or_default() + 1;
+
+    let mut next = || {
+        number += 1;
+        number
+    };
+    for (index, tuple) in tuples.iter().enumerate() {
+        found.push(writer.insert(&writer.anew(tuple, next())));
+        let other = tuples.get((index + stride) % tuples.len()).unwrap_or(tuple);
+        found.extend(writer.update(other, tuple));
+    }
+    if let [one, other, ..] = tuples.as_slice() {
+        let pair = [writer.anew(one, next()), writer.anew(other, next())];
+        found.extend(writer.insert_all(&pair));
+    }
+    if let (Some(last), true) = (tuples.last(), tuples.len() > 4) {
+        found.extend(writer.delete(last));
+        found.extend(writer.delete(&writer.anew(last, first + 1)));
+    }
+    found
+}
+
+/// Writes as old versions do, before and after expand; false where nothing else could be told from what is wrong.
+pub(super) async fn write(stage: &mut Stage<'_>) -> Result<bool, RehearseError> {
+    let surfaces = stage.shape.old.clone();
+    let mut control = stage.seeded().await?;
+    let mut world = stage.seeded().await?;
+    if !stage.step(&mut world, Step::Expand).await? {
+        return Ok(false);
+    }
+    let mut writes = Vec::new();
+    for (surface, rows) in surfaces.iter().zip(&stage.old_rows.clone()) {
+        writes.extend(statements(stage, surface, rows, ANEW));
+    }
+    let mut is_like = true;
+    for statement in &writes {
+        let before = control.execute(statement).await;
+        let after = world.execute(statement).await;
+        match (before, after) {
+            (Ok(_), Err(error)) => {
+                refuse_lost(&error)?;
+                is_like = false;
+                let said = stage.said(&error);
+                let shown = shortened(stage, statement);
+                stage.find(Finding::wrong(
+                    "old-writes-fail",
+                    Step::Expand,
+                    format!("what versions could write before fails after expand: {said}; in: {shown}"),
+                    "versions that know nothing of the migration are live beside its expand: give new columns a default or let \
+                     them be NULL, keep triggers from failing, and leave constraints to the contract",
+                ));
+                break;
+            }
+            (Err(_), Ok(_)) => is_like = false,
+            _ => {}
+        }
+    }
+    stage.tried(
+        "writes of versions that do not know it, beside a control",
+        writes.len(),
+    );
+    if is_like {
+        compare(stage, &mut control, &mut world).await?;
+        fill::fill(stage, &mut world).await?;
+    }
+    control.close().await;
+    world.close().await;
+    Ok(is_like)
+}
+
+async fn compare(
+    stage: &mut Stage<'_>,
+    control: &mut World,
+    world: &mut World,
+) -> Result<(), RehearseError> {
+    let wanted = stage.old_part(control).await?;
+    let found = stage.old_part(world).await;
+    let found = match found {
+        Ok(found) => found,
+        Err(RehearseError::Database(error)) => {
+            refuse_lost(&error)?;
+            let said = stage.said(&error);
+            stage.find(Finding::wrong(
+                "old-rows-gone",
+                Step::Expand,
+                format!("after expand the old format cannot be read any more: {said}"),
+                "leave it as it is until the contract, or keep a view of its name",
+            ));
+            return Ok(());
+        }
+        Err(other) => return Err(other),
+    };
+    for (wanted, found) in wanted.iter().zip(&found) {
+        let pairs = differing(wanted, found);
+        if let Some((row, other)) = pairs.first() {
+            let told = told(stage, &wanted.columns, *row, *other);
+            stage.find(Finding::wrong(
+                "old-rows-changed",
+                Step::Expand,
+                format!("the same writes of old versions leave other rows in the old format after expand: {told}"),
+                "triggers may set the new format after a write of the old one, and nothing else",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// How a row differs, by the columns in which it does.
+pub(super) fn told(
+    stage: &Stage<'_>,
+    columns: &[String],
+    wanted: Option<&[String]>,
+    found: Option<&[String]>,
+) -> String {
+    let named = |row: &[String]| {
+        let key = columns.first().zip(row.first());
+        key.map_or_else(String::new, |(name, value)| {
+            format!("{name} = {}", stage.shown(value))
+        })
+    };
+    match (wanted, found) {
+        (Some(wanted), Some(found)) => {
+            let each: Vec<String> = columns
+                .iter()
+                .zip(wanted.iter().zip(found))
+                .filter(|(_, (wanted, found))| wanted != found)
+                .map(|(name, (wanted, found))| {
+                    format!(
+                        "{name} is {} and should be {}",
+                        stage.shown(found),
+                        stage.shown(wanted)
+                    )
+                })
+                .collect();
+            format!("in the row with {} {}", named(wanted), each.join(", "))
+        }
+        (Some(wanted), None) => format!("the row with {} is missing", named(wanted)),
+        (None, Some(found)) => format!("the row with {} should not be there", named(found)),
+        (None, None) => String::new(),
+    }
+}
+
+pub(super) fn shortened(stage: &Stage<'_>, statement: &str) -> String {
+    let text = if stage.is_seeded {
+        crate::rehearse::report::masked(statement)
+    } else {
+        statement.to_owned()
+    };
+    let mut short: String = text.chars().take(160).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,152 @@
+//! `migrate rehearse`: what a declaration claims is tested on scratch databases, and mistakes are found before anybody runs them.
+
+mod mistakes;
+mod shop;
+
+use crate::support::backend::Db;
+use crate::support::project::Project;
+use shop::{Files, rename};
+
+/// A project with `users` made by its first migration, and these files of the second.
+fn project(db: &Db, files: &Files) -> Project {
+    let project = Project::new(db, &[]);
+    project.file(
+        "migrate.toml",
+        &format!(
+            "[services.web]\nmin_instances = 0\n[rehearse]\nurl = \"{}\"\n",
+            server(db)
+        ),
+    );
+    files.write(&project);
+    project
+}
+
+/// SQLite needs no server: any URL does for the others.
+fn server(db: &Db) -> String {
+    match db.backend.name {
+        "sqlite" => "postgres://nobody@127.0.0.1:1/nothing".to_owned(),
+        _ => db.url.clone(),
+    }
+}
+
+fn codes(rehearsal: &serde_json::Value) -> Vec<String> {
+    let findings = rehearsal["rehearsals"][0]["findings"].as_array();
+    let findings = findings.expect("a list of findings").iter();
+    findings
+        .map(|finding| finding["code"].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+scenario!(
+    fn what_is_right_is_not_accused(db: Db) {
+        let project = project(&db, &rename(db.backend.name));
+        let output = project.migrate(&["rehearse", "2", "--rows", "200", "--output", "json"]);
+        let output = output.expect_code(0).json();
+        assert_eq!(output["verdict"], "go", "{output}");
+        let found = codes(&output);
+        // The ends of a type are a doubt at most: nothing says that somebody writes them.
+        assert!(found.is_empty(), "{output}");
+        let statements = output["rehearsals"][0]["statements"].as_array();
+        let statements = statements.expect("what was measured");
+        assert!(statements.len() > 4, "{output}");
+        if db.backend.name == "postgres" {
+            let locks = statements[0]["locks"].to_string();
+            assert!(locks.contains("users: AccessExclusiveLock"), "{locks}");
+        }
+        // The project's own database was never written to.
+        assert_eq!(
+            project.migrate(&["status", "--output", "json"]).json()["migrations"][0]["phase"],
+            "pending"
+        );
+    }
+);
+
+scenario!(
+    fn what_is_generated_is_not_accused(db: Db) {
+        let files = shop::declared(db.backend.name);
+        let project = project(&db, &files);
+        project.migrate(&["generate"]).expect_code(0);
+        // On a server each database that is made and dropped takes its time.
+        let ids: &[&str] = match db.backend.name {
+            "sqlite" => &["--all"],
+            "postgres" => &["2", "6"],
+            _ => &["3", "4"],
+        };
+        let arguments = [&["rehearse", "--rows", "0", "--output", "json"], ids].concat();
+        let output = project.migrate(&arguments).expect_code(0).json();
+        let rehearsals = output["rehearsals"].as_array().expect("a list");
+        let count = if ids.len() == 1 {
+            files.migrations()
+        } else {
+            ids.len()
+        };
+        assert_eq!(rehearsals.len(), count, "{output}");
+    }
+);
+
+#[test]
+fn without_a_server_nothing_is_known() {
+    let db = Db::on("postgres");
+    let project = Project::new(&db, &["web"]);
+    rename("postgres").write(&project);
+    let output = project.migrate(&["rehearse", "2"]).expect_code(12);
+    assert!(
+        output
+            .stderr
+            .contains("no server is named on which PostgreSQL could be tried"),
+        "{output:?}"
+    );
+    assert!(output.stderr.contains("under `[rehearse]`"), "{output:?}");
+}
+
+scenario!(
+    fn statements_of_the_application_are_run_where_its_versions_live(db: Db) {
+        let files = rename(db.backend.name);
+        let with = |old: &str, new: &str| {
+            files.clone().appended(
+                "migration.toml",
+                &format!("\n[services.web.probes]\nold = [{old}]\nnew = [{new}]\n"),
+            )
+        };
+        let right = with(
+            "\"SELECT full_name FROM users WHERE id < 5\", \"UPDATE users SET full_name = 'x' WHERE id = 1\"",
+            "\"SELECT name FROM users WHERE id < 5\", \"INSERT INTO users (id, name) VALUES (77, 'y')\"",
+        );
+        project(&db, &right)
+            .migrate(&["rehearse", "2", "--rows", "0"])
+            .expect_code(0);
+        let swapped = with(
+            "\"SELECT name FROM users\"",
+            "\"SELECT full_name FROM users\"",
+        );
+        let output = project(&db, &swapped).migrate(&["rehearse", "2", "--rows", "0"]);
+        let output = output.expect_code(11);
+        assert!(output.stdout.contains("[probe-fails]"), "{output:?}");
+        assert!(output.stdout.contains("the wrong way round"), "{output:?}");
+    }
+);
+
+scenario!(
+    fn rows_of_the_application_are_tried_and_not_shown(db: Db) {
+        let files = rename(db.backend.name)
+            .replaced(
+                "backfill.sql",
+                "name = full_name",
+                "name = lower(full_name)",
+            )
+            .added(
+                "seed.sql",
+                "INSERT INTO users (id, full_name) VALUES (1, 'Secret Person'), (2, 'Another');\n",
+            );
+        let project = project(&db, &files);
+        let output = project
+            .migrate(&["rehearse", "2", "--rows", "0"])
+            .expect_code(11);
+        assert!(output.stdout.contains("[new-stale]"), "{output:?}");
+        let all = format!("{}{}", output.stdout, output.stderr).to_lowercase();
+        assert!(
+            !all.contains("secret") && !all.contains("another'"),
+            "{output:?}"
+        );
+    }
+);
