@@ -17,6 +17,7 @@ use super::generate::GenerateArgs;
 use super::instance::{AdmitArgs, AgentArgs};
 use super::log::LogArgs;
 use super::plan::{PLAN_HELP, PlanArgs};
+use super::prepare::{PREPARE_HELP, PrepareArgs};
 use super::rehearse::RehearseArgs;
 use super::renumber::RenumberArgs;
 use super::resolve::ResolveArgs;
@@ -125,6 +126,9 @@ pub(super) enum Command {
     /// Plan the schema steps and rollouts that lead to these versions
     #[command(after_help = PLAN_HELP)]
     Plan(PlanArgs),
+    /// Take every schema step that comes before a rollout, and ask whether it may begin
+    #[command(after_help = PREPARE_HELP)]
+    Prepare(PrepareArgs),
     /// Carry the plan out: schema steps and rollouts, one after the other
     #[command(after_help = ROLLOUT_HELP)]
     Rollout(RolloutArgs),

@@ -29,6 +29,7 @@ mod out;
 mod outcome;
 mod paint;
 mod plan;
+mod prepare;
 mod progress;
 mod recording;
 mod rehearse;
@@ -146,6 +147,7 @@ const fn heeds_interrupts(command: &Command) -> bool {
         | Command::Status(_)
         | Command::Fleet(_)
         | Command::Plan(_)
+        | Command::Prepare(_)
         | Command::Rollout(_)
         | Command::Gate(_)
         | Command::Log(_)
@@ -185,6 +187,7 @@ const fn purpose(command: &Command) -> Purpose {
         | Command::Generate(_)
         | Command::Renumber(_)
         | Command::Repair(_)
+        | Command::Prepare(_)
         | Command::Expand(_)
         | Command::Backfill(_)
         | Command::Contract(_)
@@ -270,6 +273,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
             None => runtime.block_on(asking(fleet::run(&args.recording, global, out), global)),
         },
         Command::Plan(args) => runtime.block_on(asking(plan::run(args, global, out), global)),
+        Command::Prepare(args) => runtime.block_on(prepare::run(args, global, out)),
         Command::Rollout(args) => runtime.block_on(rollout::run(args, global, out)),
         Command::Gate(args) => runtime.block_on(asking(gate::run(args, global, out), global)),
         Command::Log(args) => runtime.block_on(asking(log::run(args, global, out), global)),

@@ -4,15 +4,21 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kube_client::Client;
+use kube_client::client::{AuthError, ClientBuilder};
 use kube_client::config::{Config, KubeConfigOptions, Kubeconfig};
-use kube_client::{Client, client::ClientBuilder};
 
 use super::{Reached, Trouble};
 use crate::process::credentials;
 use crate::row::Row;
+use crate::text::secret;
+use crate::text::shown::shortened;
 
 /// Where a pod finds its token.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// As much of what a program says as is told.
+const LONGEST_SAID: usize = 300;
 
 /// How long a connection may take to be made; how long an answer may take is for whoever asks.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -92,6 +98,8 @@ impl Access {
         config.connect_timeout = Some(CONNECT);
         // Whoever asks sees to what is asked once more, and says so.
         config.default_retry = false;
+        let program = config.auth_info.exec.as_ref();
+        let program = program.and_then(|exec| exec.command.clone());
         if let Some(exec) = &mut config.auth_info.exec {
             // A program that gets a token needs no database.
             exec.drop_env = Some(credentials());
@@ -109,6 +117,16 @@ impl Access {
         });
         let client: Client = match built.await {
             Ok(Ok(client)) => client,
+            Ok(Err(kube_client::Error::Auth(AuthError::AuthExecRun { out, .. }))) => {
+                let said = String::from_utf8_lossy(&out.stderr);
+                let said = said.trim().lines().next_back().unwrap_or_default();
+                return Err(Trouble::Settings(format!(
+                    "the program that gets a token for {self} ({}) ended with {}: {}; run it by hand and see what it says",
+                    program.unwrap_or_default(),
+                    out.status,
+                    secret::masked(&shortened(said, LONGEST_SAID))
+                )));
+            }
             Ok(Err(error)) => return Err(settings(&self.to_string(), &error)),
             Err(error) => return Err(settings(&self.to_string(), &error)),
         };

@@ -210,7 +210,9 @@ pub(super) fn in_words(error: &(dyn Error + 'static)) -> String {
         }
         cause = error.source();
     }
-    secret::masked(&shortened(&words, LONGEST_SAID)).into_owned()
+    // What a program printed that was to get a token may hold one.
+    let words = words.split(": Output {").next().unwrap_or_default();
+    secret::masked(&shortened(words, LONGEST_SAID)).into_owned()
 }
 
 /// What is wrong with a connection, where its words are known.

@@ -104,7 +104,7 @@ scenario!(
     fn a_registry_tells_what_runs(db: Db) {
         let all = json!([
             consul("web-1", "1.2.0", "passing"),
-            consul("web-2", "1.0.0", "critical")
+            consul("web-2", "1.1.0", "critical")
         ]);
         let server = Changing::start(None, Answer::json(200, &all));
         let url = format!(
@@ -115,14 +115,16 @@ scenario!(
         // Critical is not dead.
         assert_eq!(
             groups(&shop),
-            ["web-1 1.2.0 serving", "web-2 1.0.0 starting"]
+            ["web-1 1.2.0 serving", "web-2 1.1.0 starting"]
         );
         assert_eq!(server.last().query["consistent"], "");
-        let refused = shop.run(&["contract", NAME], 11);
-        assert!(refused.stdout.contains("by consul"), "{refused:?}");
         // Nothing at all is what a mistyped name gets as well.
         server.answers(Answer::text(200, "[]"));
         fails(&shop, &["lists nothing", "empty = \"nothing\""]);
+        server.answers(Answer::json(200, &all));
+        let refused = shop.run(&["contract", NAME], 11);
+        assert!(refused.stdout.contains("by consul"), "{refused:?}");
+        server.answers(Answer::text(200, "[]"));
         asks(&shop, &format!("{CONSUL}{url}empty = \"nothing\"\n"));
         shop.run(&["contract", NAME], 0);
     }

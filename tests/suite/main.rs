@@ -41,6 +41,7 @@ mod outward;
 mod phases;
 mod plan;
 mod pooler;
+mod prepare;
 mod protocol;
 mod races;
 mod rehearse;

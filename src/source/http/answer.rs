@@ -343,11 +343,9 @@ mod tests {
             ]
         );
         assert_eq!(read(&reading(), &json!([])).unwrap(), [""; 0]);
-        // What is of another form lists nothing, which is for others to judge.
-        assert_eq!(
-            read(&reading(), &json!({ "error": "no" })).unwrap().len(),
-            1 - 1
-        );
+        // What is of another form is no list of instances.
+        let error = read(&reading(), &json!({ "error": "no" })).unwrap_err();
+        assert!(error.contains("`instance` is missing"), "{error}");
     }
 
     #[test]

@@ -162,7 +162,7 @@ fn one_that_cannot_be_reached_or_trusted() {
     // A program that gives no token.
     let exec = json!({ "exec": { "apiVersion": "client.authentication.k8s.io/v1", "command": "false", "interactiveMode": "Never" } });
     of_cluster(&shop, &server.kubeconfig(&exec), WEB);
-    fails(&shop, &["auth exec", "by hand"]);
+    fails(&shop, &["(false) ended with exit status: 1", "by hand"]);
     shop.project.file("kubeconfig", "clusters: [");
     of_cluster(&shop, &shop.project.path().join("kubeconfig"), WEB);
     fails(&shop, &["the kubeconfig", "parse"]);
