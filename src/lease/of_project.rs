@@ -23,7 +23,9 @@ impl LeaseBuilderExt for LeaseBuilder {
 }
 
 fn known(directory: &Path, asked: Asked<'_>) -> Result<Known, LeaseError> {
-    let project = Project::load_as_far_as_possible(directory, Some(asked.database_url));
+    // Its scripts are those for this database, wherever it is.
+    let url = format!("{}://", asked.scheme);
+    let project = Project::load_as_far_as_possible(directory, Some(&url));
     // A directory without the file is a mistake of whoever names it.
     if !directory.join(CONFIG_FILE).exists() {
         let problems = Problems(project.flaws.settings);

@@ -46,4 +46,19 @@ use phasegate_model::{gate, model};
 use phasegate_sql as sql;
 use phasegate_text as text;
 
-pub use lease::{Lease, LeaseBuilder, LeaseError};
+#[doc(inline)]
+pub use database::{Database, PasswordSource};
+#[doc(inline)]
+pub use gate::{Blocker, BlockerKind, Decision, Verdict};
+#[cfg(feature = "test")]
+#[doc(inline)]
+pub use lease::test;
+#[cfg(feature = "tower")]
+#[doc(inline)]
+pub use lease::tower;
+#[doc(inline)]
+pub use lease::{
+    AtLoss, FailedRenewal, Lease, LeaseBuilder, LeaseConnection, LeaseError, LeaseState, Loss,
+};
+#[doc(inline)]
+pub use model::Declaration;

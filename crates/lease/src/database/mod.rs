@@ -5,9 +5,11 @@
 
 mod along;
 mod answers;
+mod asked;
 mod capabilities;
 mod connecting;
 mod error;
+mod given;
 mod heard;
 mod holders;
 mod keys;
@@ -38,6 +40,7 @@ pub use answers::{Answer, Call, Stopped};
 pub use capabilities::{AddCheck, Apart, Capabilities, Writers};
 pub use connecting::{Asks, ConnectOptions, Server, connect};
 pub use error::{DatabaseError, ErrorKind, INTERRUPTED};
+pub use given::Database;
 pub use heard::{Heard, Severity};
 pub use keys::{Key, KeyRange, Keys, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, Written};

@@ -46,6 +46,8 @@ mod stored;
 mod values;
 mod warnings;
 
+pub(super) use login::server_of;
+
 use cancel::{Place, end_statement};
 use error::from_sqlx;
 use limits::{IDLE_LIMIT, NO_IDLE_LIMIT};

@@ -9,6 +9,7 @@ use super::DatabaseError;
 
 /// Something that says the password as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PasswordSource {
     /// A file that holds nothing else: a mounted secret.
     File(PathBuf),

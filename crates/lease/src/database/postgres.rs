@@ -40,6 +40,8 @@ mod place;
 mod presence;
 mod quoted;
 
+pub(super) use login::server_of;
+
 use cancel::Place;
 use capabilities::CAPABILITIES;
 use error::from_sqlx;

@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::asked::Asking;
+use super::given::Given;
 use super::schemes::missing;
 use super::url::ServerUrl;
 use super::{DatabaseError, PasswordSource, SCHEMES};
@@ -17,8 +19,10 @@ use crate::text::secret;
 pub struct Target {
     dialect: Dialect,
     place: Place,
-    /// The file that the URL is read from anew for each connection, and where a relative path in it starts.
-    origin: Option<(PathBuf, PathBuf)>,
+    /// What says the place anew for each connection.
+    origin: Option<Origin>,
+    /// What the application's own connections are made with, where it has said that instead of a URL.
+    given: Option<Given>,
     /// What says the password anew for each login.
     password: Option<PasswordSource>,
     /// How much is said of the statements of whoever holds a lock there.
@@ -34,6 +38,15 @@ pub enum Statements {
     #[default]
     Kind,
     Whole,
+}
+
+/// What says anew for each connection where the database is, and how to log in.
+#[derive(Clone, PartialEq, Eq)]
+enum Origin {
+    /// A file that holds the URL, and where a relative path in it starts.
+    File(PathBuf, PathBuf),
+    /// The application.
+    Asked(Asking),
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -66,14 +79,52 @@ impl Target {
                 Place::Server(Box::new(server))
             }
         };
-        Ok(Self {
-            dialect: *dialect,
+        Ok(Self::at(*dialect, place))
+    }
+
+    fn at(dialect: Dialect, place: Place) -> Self {
+        Self {
+            dialect,
             place,
             origin: None,
+            given: None,
             password: None,
             statements: Statements::default(),
             ledger: None,
-        })
+        }
+    }
+
+    /// The file of an embedded database.
+    ///
+    /// # Errors
+    /// Where it is none that outlives this process.
+    pub(super) fn of_file(path: PathBuf) -> Result<Self, DatabaseError> {
+        let text = path.to_string_lossy();
+        // As the driver names what is in memory.
+        if text.is_empty() || text == ":memory:" || text.starts_with("file:sqlx-in-memory") {
+            return Err(DatabaseError::bad_url(
+                "a database in memory is no place for a lease: nobody else would see it".to_owned(),
+            ));
+        }
+        Ok(Self::at(Dialect::Sqlite, Place::File(path)))
+    }
+
+    /// A server, as the application's own connections reach it.
+    pub(super) fn given(given: Given) -> Self {
+        let (dialect, server) = given.server();
+        if let Some(password) = &server.password {
+            secret::remember(password, &server.names());
+        }
+        Self {
+            given: Some(given),
+            ..Self::at(dialect, Place::Server(Box::new(server)))
+        }
+    }
+
+    /// The same database, whose place and password `asking` says anew for each login.
+    pub(super) fn asking(mut self, asking: Asking) -> Self {
+        self.origin = Some(Origin::Asked(asking));
+        self
     }
 
     /// Reads a URL from a file that holds nothing else. Each connection reads it anew, so that a password may change.
@@ -85,7 +136,7 @@ impl Target {
         let mut target = Self::parse(&url, base).map_err(|error| {
             DatabaseError::bad_url(format!("{}: {}", file.display(), error.message))
         })?;
-        target.origin = Some((file.to_owned(), base.to_owned()));
+        target.origin = Some(Origin::File(file.to_owned(), base.to_owned()));
         Ok(target)
     }
 
@@ -161,11 +212,27 @@ impl Target {
     pub(super) async fn current(&self) -> Result<Cow<'_, Self>, DatabaseError> {
         let mut current = match &self.origin {
             None => Cow::Borrowed(self),
-            Some((file, base)) => Cow::Owned(Self {
-                statements: self.statements,
-                ledger: self.ledger.clone(),
-                ..Self::from_file(file, base)?
-            }),
+            Some(origin) => {
+                let now = match origin {
+                    Origin::File(file, base) => Self::from_file(file, base)?,
+                    Origin::Asked(asking) => {
+                        let now = asking.answer().await?.named_at_once()?;
+                        if now.dialect != self.dialect {
+                            return Err(DatabaseError::bad_url(format!(
+                                "what is asked where the database is named one of {} first, and now one of {}",
+                                self.dialect.title(),
+                                now.dialect.title()
+                            )));
+                        }
+                        now.asking(asking.clone())
+                    }
+                };
+                Cow::Owned(Self {
+                    statements: self.statements,
+                    ledger: self.ledger.clone(),
+                    ..now
+                })
+            }
         };
         let Some(source) = &self.password else {
             return Ok(current);
@@ -196,6 +263,12 @@ impl Target {
                 path.display()
             ))),
         }
+    }
+
+    /// What the application's own connections are made with, where it has said that.
+    #[allow(dead_code, reason = "no embedded database has any")]
+    pub(super) const fn as_given(&self) -> Option<&Given> {
+        self.given.as_ref()
     }
 
     /// The file of an embedded database.

@@ -235,7 +235,7 @@ fn read_port(text: &str) -> Result<u16, String> {
 
 /// Without its percent-encoding. A `%` that begins none stays as it is, so that a password with one works; none where the
 /// result is no text.
-fn decoded(text: &str) -> Option<String> {
+pub(super) fn decoded(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let hex = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
     let mut decoded = Vec::with_capacity(bytes.len());

@@ -17,7 +17,7 @@ use crate::model::{
 };
 
 /// How long an admission may take before it is given up: it waits for phase changes to end.
-fn patience() -> Duration {
+pub(super) fn longest_admission() -> Duration {
     crate::crash::limit("PHASEGATE_ADMISSION_SECONDS", Duration::from_secs(30))
 }
 
@@ -73,7 +73,8 @@ pub async fn admit_unless(
     request: &AdmissionRequest,
     interrupt: Interrupt,
 ) -> Result<Admission, LeaseError> {
-    let (admission, connection) = admit_and_keep(target, request, interrupt).await?;
+    let limit = longest_admission();
+    let (admission, connection) = admit_and_keep(target, request, limit, interrupt).await?;
     connection.close().await;
     Ok(admission)
 }
@@ -99,20 +100,20 @@ pub async fn give_back(target: &Target, id: &LeaseId) -> Result<(), LeaseError> 
 pub(super) async fn admit_and_keep(
     target: &Target,
     request: &AdmissionRequest,
+    limit: Duration,
     interrupt: Interrupt,
 ) -> Result<(Admission, Box<dyn Connection>), LeaseError> {
     super::names::check(&request.service, &request.label, &request.instance)?;
-    let patience = patience();
     let attempt = async {
-        let mut connection = open(target, patience, interrupt).await?;
-        let admission = admit_on(connection.as_mut(), request, patience).await;
+        let mut connection = open(target, limit, interrupt).await?;
+        let admission = admit_on(connection.as_mut(), request, limit).await;
         match admission {
             Ok(admission) => Ok((admission, connection)),
             // The transaction ends with the connection.
             Err(error) => Err(explain(error, connection.as_mut()).await),
         }
     };
-    within(patience, "the admission", attempt).await
+    within(limit, "the admission", attempt).await
 }
 
 /// Says so where a right is lacking because the ledger still has to be created.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
-use super::admission::{Admission, AdmissionRequest, admit_and_keep};
+use super::admission::{Admission, AdmissionRequest, admit_and_keep, longest_admission};
 use super::child::Group;
 use super::clock::Moment;
 use super::deadline::Terms;
@@ -81,7 +81,7 @@ pub async fn run(options: AgentOptions) -> Result<AgentEnd, LeaseError> {
     let terms = Terms::new(request.lease, request.renew, stop_timeout)?;
     let mut signals = Signals::listen()?;
     let (admission, connection) = tokio::select! {
-        admission = admit_and_keep(&target, &request, Interrupt::default()) => admission?,
+        admission = admit_and_keep(&target, &request, longest_admission(), Interrupt::default()) => admission?,
         // Nothing has started that could be told to stop.
         signal = signals.next_that_ends() => {
             return Ok(AgentEnd::Exited { code: 128 + signal.as_raw() });

@@ -10,6 +10,7 @@ use crate::model::VersionError;
 
 /// An error while asking for a lease, or keeping it.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LeaseError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -90,7 +91,7 @@ impl LeaseError {
             Self::Database(error) => error.is_passing(),
             Self::Ledger(error) => error.is_passing(),
             Self::Timeout { .. } => true,
-            Self::Refused(decision) => decision.verdict == Verdict::Hold,
+            Self::Refused(decision) => passes(decision),
             _ => false,
         }
     }
@@ -99,6 +100,11 @@ impl LeaseError {
 /// What to do about somebody who keeps the ledger locked.
 const LOCKED: &str = "a step of `migrate` that is at work (see `migrate status`) ends by itself, and so does a backup; a transaction that \
      somebody has left open does not: end its session. Then start this again";
+
+/// Whether what stands against it passes by itself.
+pub(super) fn passes(decision: &Decision) -> bool {
+    decision.verdict == Verdict::Hold
+}
 
 /// A decision other than go, with every blocker and what to do about it.
 pub(super) fn describe(decision: &Decision) -> String {

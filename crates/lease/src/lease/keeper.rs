@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::admission::{Admission, AdmissionRequest, admit_on, begin, open, within};
 use super::clock::{Moment, milliseconds};
 use super::error::LeaseError;
+use super::measures;
 use super::schedule::{Schedule, jittered};
 use super::tenure::{FailedRenewal, Loss, Tenure};
 use crate::database::{Connection, Target};
@@ -22,7 +23,7 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 
 /// What a keeper is asked to do.
-enum Wish {
+pub(super) enum Wish {
     /// Say that the instance is finishing its work.
     Drain(oneshot::Sender<Result<(), LeaseError>>),
     /// End the lease, and with it the keeper.
@@ -78,6 +79,12 @@ impl KeeperHandle {
     }
 }
 
+/// Who asks, and where it is heard.
+pub(super) fn wishes() -> (KeeperHandle, mpsc::UnboundedReceiver<Wish>) {
+    let (wishes, heard) = mpsc::unbounded_channel();
+    (KeeperHandle { wishes }, heard)
+}
+
 /// Why a keeper renews no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -105,6 +112,7 @@ struct Attempted {
     /// The connection, where it can be used again: never after an error.
     connection: Option<Box<dyn Connection>>,
     outcome: Result<Outcome, LeaseError>,
+    took: Duration,
 }
 
 type Attempt = Pin<Box<dyn Future<Output = Attempted> + Send>>;
@@ -135,7 +143,7 @@ impl Keeper {
         id: LeaseId,
         tenure: Arc<Tenure>,
     ) -> (Self, KeeperHandle) {
-        let (sender, wishes) = mpsc::unbounded_channel();
+        let (handle, wishes) = wishes();
         let mut schedule = Schedule::new(tenure.terms().renew(), request.min_ready);
         let now = Moment::now();
         schedule.begin(now);
@@ -153,7 +161,8 @@ impl Keeper {
             draining: Vec::new(),
             retry_after: FIRST_RETRY,
         };
-        (keeper, KeeperHandle { wishes: sender })
+        measures::held(&keeper.request.service, keeper.tenure.left(now));
+        (keeper, handle)
     }
 
     /// What becomes of the connection between two renewals; and the one of the admission, to go on with.
@@ -174,10 +183,15 @@ impl Keeper {
     /// no more and only waits for the release.
     pub async fn run(mut self) -> Ended {
         let mut attempt: Option<Attempt> = None;
+        let mut is_lost = false;
         loop {
             // Invariant: the deadline comes before anything else. It may be long after the last look.
             let now = Moment::now();
             if self.tenure.look(now).loss.is_some() {
+                if !is_lost {
+                    measures::lost(&self.request.service);
+                }
+                is_lost = true;
                 attempt = None;
                 self.draining.clear();
             } else if attempt.is_none() && now >= self.renew_at {
@@ -193,6 +207,7 @@ impl Keeper {
                         self.renew_at = now;
                     }
                     Some(Wish::Release(reply)) => {
+                        measures::over(&self.request.service);
                         let released = self.release(attempt).await;
                         // Whoever asked may not wait for the answer.
                         let _ = reply.send(released);
@@ -217,6 +232,7 @@ impl Keeper {
         let recorded = self.recorded;
         let limit = self.tenure.terms().patience();
         Box::pin(async move {
+            let began = Moment::now();
             let attempt = async {
                 // One that was kept may have been closed meanwhile, by a server, a pooler or, without a word, a firewall:
                 // that says nothing of the database. What was done over it and not confirmed can be done again.
@@ -238,7 +254,9 @@ impl Keeper {
                 let outcome = renew(connection.as_mut(), &request, &id, recorded, left).await?;
                 Ok((connection, outcome))
             };
-            match within(limit, "the renewal", attempt).await {
+            let attempted = within(limit, "the renewal", attempt).await;
+            let took = began.until(Moment::now());
+            match attempted {
                 Ok((connection, outcome)) => {
                     let connection = match between {
                         LeaseConnection::Kept => Some(connection),
@@ -250,11 +268,13 @@ impl Keeper {
                     Attempted {
                         connection,
                         outcome: Ok(outcome),
+                        took,
                     }
                 }
                 Err(error) => Attempted {
                     connection: None,
                     outcome: Err(error),
+                    took,
                 },
             }
         })
@@ -264,10 +284,18 @@ impl Keeper {
         let now = Moment::now();
         self.connection = attempted.connection;
         let service = self.request.service.as_str();
+        let became = match &attempted.outcome {
+            Ok(Outcome::Renewed { .. }) => measures::Attempt::Renewed,
+            Ok(Outcome::Readmitted { .. }) => measures::Attempt::Readmitted,
+            Ok(Outcome::Refused(_)) => measures::Attempt::Refused,
+            Err(_) => measures::Attempt::Failed,
+        };
+        measures::attempted(service, became, attempted.took);
         let outcome = match attempted.outcome {
             Ok(outcome) => outcome,
             Err(error) => {
                 let left = self.tenure.failed(FailedRenewal::of(&error), now);
+                measures::left(service, left);
                 tracing::warn!(
                     service,
                     seconds_left = left.as_secs(),
@@ -304,6 +332,7 @@ impl Keeper {
             return;
         }
         tracing::debug!(service, "the lease was renewed");
+        measures::held(service, self.tenure.left(now));
         self.retry_after = FIRST_RETRY;
         self.renew_at = self.schedule.next(asked_at, now);
         if self.recorded == self.request.state {

@@ -10,7 +10,8 @@ use crate::model::{Declaration, LeaseConnection, Version};
 /// For whom a project is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    pub database_url: &'a str,
+    /// What its database's URL would begin with.
+    pub scheme: &'a str,
     pub service: &'a str,
     /// The version as the instance calls it.
     pub label: &'a str,

@@ -1,5 +1,6 @@
 //! What happens to a process whose lease is lost.
 
+use std::fmt;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,7 @@ use crate::text::{secret, shown::shown};
 
 /// What is done to a process when its lease is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AtLoss {
     /// SIGTERM, and SIGKILL before the database lets the lease end.
     #[default]
@@ -30,6 +32,16 @@ pub(super) enum OnLoss {
     Terminate,
     Call(Box<dyn FnOnce(&Loss) + Send>),
     Report,
+}
+
+impl fmt::Debug for OnLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Terminate => "Terminate",
+            Self::Call(_) => "Call",
+            Self::Report => "Report",
+        })
+    }
 }
 
 /// How long a process that panics has to end by itself, with the code of a panic.

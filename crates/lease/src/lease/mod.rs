@@ -7,6 +7,8 @@
 mod admission;
 #[cfg(feature = "agent")]
 pub mod agent;
+mod blocking;
+mod builder;
 #[cfg(feature = "agent")]
 mod child;
 mod clock;
@@ -19,20 +21,27 @@ mod held;
 mod keeper;
 mod known;
 mod loss;
+mod measures;
 mod names;
 #[cfg(feature = "agent")]
 mod rest;
 mod schedule;
 mod session_name;
 mod tenure;
+#[cfg(feature = "test")]
+pub mod test;
+#[cfg(feature = "tower")]
+pub mod tower;
+mod validity;
 
 pub use crate::model::LeaseConnection;
 pub use admission::{Admission, AdmissionRequest, admit, admit_unless, evidence, give_back};
+pub use builder::LeaseBuilder;
 pub use clock::Moment;
 pub use credentials::password_of_environment;
 pub use deadline::{Deadline, Terms};
 pub use error::LeaseError;
-pub use held::{Lease, LeaseBuilder};
+pub use held::{Lease, LeaseState};
 pub use keeper::{Ended, Keeper, KeeperHandle};
 pub use known::{Asked, Known};
 pub use loss::AtLoss;

@@ -9,10 +9,12 @@ use tokio::sync::watch;
 use super::clock::Moment;
 use super::deadline::{Deadline, Terms};
 use super::error::{LeaseError, describe};
+use super::validity::Validity;
 use crate::gate::Decision;
 
 /// Why an application has to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Loss {
     /// The lease could not be renewed in time.
     DeadlinePassed {
@@ -27,22 +29,32 @@ pub enum Loss {
 
 /// Why a renewal failed, and what can be done about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FailedRenewal {
     pub message: String,
     pub help: &'static str,
 }
 
+const REACH: &str = "make sure that the database can be reached, then start the application again; a longer lease outlasts longer outages";
+
 impl FailedRenewal {
     pub(super) fn of(error: &LeaseError) -> Self {
         let help = match error.help() {
             Some(help) if error.is_of_a_lock() => help,
-            _ => {
-                "make sure that the database can be reached, then start the application again; a longer lease outlasts longer outages"
-            }
+            _ => REACH,
         };
         Self {
             message: error.to_string(),
             help,
+        }
+    }
+
+    /// One of which somebody else says why.
+    #[cfg(feature = "test")]
+    pub(super) fn told(why: &str) -> Self {
+        Self {
+            message: why.to_owned(),
+            help: REACH,
         }
     }
 }
@@ -166,15 +178,41 @@ impl Held {
 pub struct Tenure {
     terms: Terms,
     held: watch::Sender<Held>,
+    /// Invariant: written under the lock of `held` alone, but for the end.
+    validity: Validity,
 }
 
 impl Tenure {
     #[must_use]
     pub fn new(terms: Terms, asked_at: Moment) -> Self {
+        let held = Held::admitted(asked_at, &terms);
         Self {
             terms,
-            held: watch::Sender::new(Held::admitted(asked_at, &terms)),
+            validity: Validity::new(held.deadline.stop_at()),
+            held: watch::Sender::new(held),
         }
+    }
+
+    /// Changes what is known, and what can be read of it without a lock.
+    fn change(&self, change: impl FnOnce(&mut Held) -> bool) {
+        self.held.send_if_modified(|held| {
+            let is_told = change(held);
+            match held.loss {
+                Some(_) => self.validity.end(),
+                None => self.validity.move_to(held.deadline.stop_at()),
+            }
+            is_told
+        });
+    }
+
+    /// Whether the application may go on at `now`, by one load. Where it may not, [`Self::look`] says why.
+    pub(super) fn lasts_at(&self, now: Moment) -> bool {
+        self.validity.lasts_at(now)
+    }
+
+    /// The lease is given back: it is valid no more, and that is no loss.
+    pub(super) fn end(&self) {
+        self.validity.end();
     }
 
     #[must_use]
@@ -190,7 +228,7 @@ impl Tenure {
 
     /// Looks at the clock, and records the loss where the deadline has passed.
     pub fn look(&self, now: Moment) -> Held {
-        self.held.send_if_modified(|held| held.expire(now));
+        self.change(|held| held.expire(now));
         self.held.borrow().clone()
     }
 
@@ -199,10 +237,15 @@ impl Tenure {
         self.held.borrow().loss.clone()
     }
 
+    /// How long the application may go on at `now` without a renewal.
+    pub(super) fn left(&self, now: Moment) -> Duration {
+        now.until(self.held.borrow().deadline.stop_at())
+    }
+
     /// As [`Held::renew`], for everybody who shares the knowledge.
     pub(super) fn renewed(&self, asked_at: Moment, now: Moment) -> bool {
         let mut counts = false;
-        self.held.send_if_modified(|held| {
+        self.change(|held| {
             counts = held.renew(asked_at, now, &self.terms);
             // Where it does not count, the loss may have been found just now.
             true
@@ -213,7 +256,7 @@ impl Tenure {
     /// Remembers why a renewal failed; answers how long there is to try again.
     pub(super) fn failed(&self, error: FailedRenewal, now: Moment) -> Duration {
         let mut left = Duration::ZERO;
-        self.held.send_if_modified(|held| {
+        self.change(|held| {
             left = now.until(held.deadline.stop_at());
             if held.loss.is_none() {
                 held.last_error = Some(error);
@@ -225,8 +268,7 @@ impl Tenure {
 
     /// The application has to stop now.
     pub(super) fn lose(&self, loss: Loss, now: Moment) {
-        self.held
-            .send_if_modified(|held| held.lose(loss, now, &self.terms));
+        self.change(|held| held.lose(loss, now, &self.terms));
     }
 
     /// How long to sleep before the next look, given that something else is due at `due`.
@@ -272,7 +314,9 @@ mod tests {
     #[test]
     fn a_renewal_moves_the_deadline_to_when_it_was_asked_for() {
         let tenure = tenure();
+        assert!(!tenure.lasts_at(at(74)));
         assert!(tenure.renewed(at(10), at(70)));
+        assert!(tenure.lasts_at(at(83)) && !tenure.lasts_at(at(84)));
         let held = tenure.look(at(83));
         assert!(held.is_valid_at(at(83)));
         assert_eq!(held.deadline.stop_at(), at(84));
@@ -333,6 +377,16 @@ mod tests {
         assert_eq!(held.loss, Some(loss));
         assert_eq!(held.deadline.kill_at(), at(29));
         assert!(!held.is_valid_at(at(6)));
+        assert!(!tenure.lasts_at(at(5)));
+    }
+
+    #[test]
+    fn one_that_is_given_back_is_not_valid_again() {
+        let tenure = self::tenure();
+        tenure.end();
+        assert!(tenure.renewed(at(10), at(11)));
+        assert!(!tenure.lasts_at(at(11)));
+        assert_eq!(tenure.loss(), None);
     }
 
     #[test]

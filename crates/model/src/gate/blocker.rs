@@ -51,6 +51,7 @@ impl Verdict {
 
 /// What a blocker is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum BlockerKind {
     /// A live version cannot survive the action.
     LiveVersion,

@@ -4,6 +4,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::Connection as _;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 
+use super::super::given::{Given, password_in};
 use super::super::tls::{self, Reach};
 use super::super::url::{ServerUrl, TlsMode};
 use super::greeting::greet;
@@ -13,6 +14,71 @@ use crate::sql::Dialect;
 /// What a session is opened with; a further one as well.
 pub(super) fn options(target: &Target) -> Result<MySqlConnectOptions, DatabaseError> {
     let server = target.server()?;
+    let options = match target.as_given() {
+        Some(Given::Mysql(given)) => as_given(given, server)?,
+        _ => as_in_url(server)?,
+    };
+    let mode = mode(server, &options);
+    Ok(options
+        // A password is never sent in clear text over a connection without TLS: a switch to `mysql_clear_password` is refused,
+        // and so is one encrypted with a key that whoever answers has sent along.
+        .enable_cleartext_plugin(false)
+        .ssl_mode(in_words_of_the_driver(mode))
+        // Closing a statement is not answered, and what is sent after it would wait for a delayed
+        // acknowledgement (40 ms). The server prepares one anew by itself where a table has changed.
+        .statement_cache_capacity(STATEMENTS)
+        // The user's statements mean what they mean in any other session.
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+        .timezone(None::<String>)
+        .disable_statement_logging())
+}
+
+/// The options of the application, for a session of ours; a password that something else says wins.
+fn as_given(
+    given: &MySqlConnectOptions,
+    server: &ServerUrl,
+) -> Result<MySqlConnectOptions, DatabaseError> {
+    if server.database.is_none() {
+        return Err(DatabaseError::bad_url(
+            "the connect options name no database: add `.database(\"shop\")`".into(),
+        ));
+    }
+    let options = given.clone().charset("utf8mb4").set_names(true);
+    Ok(match &server.password {
+        Some(password) => options.password(password),
+        None => options,
+    })
+}
+
+/// What a URL would say of the server behind these options. *Preferred* is what they say where nobody has said anything.
+pub(in crate::database) fn server_of(options: &MySqlConnectOptions) -> ServerUrl {
+    let (user, host) = (options.get_username(), options.get_host());
+    let socket = options
+        .get_socket()
+        .map(|path| path.to_string_lossy().into_owned());
+    ServerUrl {
+        scheme: "mysql".to_owned(),
+        user: Some(user.to_owned()),
+        password: password_in(options, &[user, host]),
+        host: Some(host.to_owned()),
+        port: Some(options.get_port()),
+        database: options.get_database().map(ToOwned::to_owned),
+        tls: match options.get_ssl_mode() {
+            MySqlSslMode::Disabled => Some(TlsMode::Disable),
+            MySqlSslMode::Preferred => None,
+            MySqlSslMode::Required => Some(TlsMode::Require),
+            MySqlSslMode::VerifyCa => Some(TlsMode::VerifyCa),
+            MySqlSslMode::VerifyIdentity => Some(TlsMode::VerifyFull),
+        },
+        parameters: socket
+            .map(|socket| ("socket".to_owned(), socket))
+            .into_iter()
+            .collect(),
+    }
+}
+
+fn as_in_url(server: &ServerUrl) -> Result<MySqlConnectOptions, DatabaseError> {
     tls::check_files(server)?;
     let mut options = MySqlConnectOptions::new();
     if let Some(host) = &server.host {
@@ -48,20 +114,7 @@ pub(super) fn options(target: &Target) -> Result<MySqlConnectOptions, DatabaseEr
     if let Some(collation) = server.parameter("collation") {
         options = options.collation(collation);
     }
-    let mode = mode(server, &options);
-    Ok(options
-        // A password is never sent in clear text over a connection without TLS: a switch to `mysql_clear_password` is refused,
-        // and so is one encrypted with a key that whoever answers has sent along.
-        .enable_cleartext_plugin(false)
-        .ssl_mode(in_words_of_the_driver(mode))
-        // Closing a statement is not answered, and what is sent after it would wait for a delayed
-        // acknowledgement (40 ms). The server prepares one anew by itself where a table has changed.
-        .statement_cache_capacity(STATEMENTS)
-        // The user's statements mean what they mean in any other session.
-        .pipes_as_concat(false)
-        .no_engine_substitution(false)
-        .timezone(None::<String>)
-        .disable_statement_logging())
+    Ok(options)
 }
 
 fn reach(server: &ServerUrl, options: &MySqlConnectOptions) -> Reach {
@@ -100,7 +153,8 @@ pub(super) async fn log_in(
     let mut options = options.clone();
     let mode = mode(server, &options);
     let may_be_in_clear = matches!(mode, TlsMode::Disable | TlsMode::Allow | TlsMode::Prefer);
-    if may_be_in_clear && server.password.is_some() && reach(server, &options) != Reach::Socket {
+    let has_password = server.password.is_some() || target.as_given().is_some();
+    if may_be_in_clear && has_password && reach(server, &options) != Reach::Socket {
         let greeted = greet(options.get_host(), options.get_port(), mode).await?;
         options = options.ssl_mode(in_words_of_the_driver(greeted));
     }

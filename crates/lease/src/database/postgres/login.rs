@@ -7,6 +7,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::super::given::{Given, password_in};
 use super::super::tls::{self, Reach};
 use super::super::url::{ServerUrl, TlsMode};
 use super::{DatabaseError, Target, from_sqlx, own_name};
@@ -20,7 +21,10 @@ pub(super) async fn log_in(
 ) -> Result<PgConnection, DatabaseError> {
     let server = target.server()?;
     tls::check_files(server)?;
-    let mut options = options(server)?;
+    let mut options = match target.as_given() {
+        Some(Given::Postgres(given)) => ours(PgConnectOptions::clone(given), server),
+        _ => options(server)?,
+    };
     // Without any the parameter is left out, which not every pooler knows.
     if !settings.is_empty() {
         options = options.options(settings.iter().copied());
@@ -35,7 +39,7 @@ pub(super) async fn log_in(
     let mode = said.unwrap_or_else(|| reach.default_mode());
     let mode = match mode {
         TlsMode::Disable | TlsMode::Allow | TlsMode::Prefer if reach != Reach::Socket => {
-            if may_have_password(server) {
+            if target.as_given().is_some() || may_have_password(server) {
                 greet(&options, mode, &host).await?
             } else {
                 mode
@@ -89,13 +93,54 @@ fn options(server: &ServerUrl) -> Result<PgConnectOptions, DatabaseError> {
         .map(|(name, value)| format!("{name}={}", percent_encoded(value)))
         .collect();
     let options = PgConnectOptions::from_str(&format!("postgres:///?{}", pairs.join("&")))
-        .map_err(|_| DatabaseError::bad_url("the URL cannot be read".to_owned()))?
+        .map_err(|_| DatabaseError::bad_url("the URL cannot be read".to_owned()))?;
+    Ok(in_our_way(options))
+}
+
+/// How our sessions are opened, whoever says where.
+fn in_our_way(options: PgConnectOptions) -> PgConnectOptions {
+    let options = options
         // A parameter that poolers do not know.
         .extra_float_digits(None)
         .statement_cache_capacity(0)
         .disable_statement_logging();
     let name = own_name(options.get_application_name());
-    Ok(options.application_name(&name))
+    options.application_name(&name)
+}
+
+/// The options of the application, for a session of ours; a password that something else says wins.
+fn ours(given: PgConnectOptions, server: &ServerUrl) -> PgConnectOptions {
+    let options = match &server.password {
+        Some(password) => given.password(password),
+        None => given,
+    };
+    in_our_way(options)
+}
+
+/// What a URL would say of the server behind these options. *Prefer* is what they say where nobody has said anything.
+pub(in crate::database) fn server_of(options: &PgConnectOptions) -> ServerUrl {
+    let socket = options
+        .get_socket()
+        .map(|path| path.to_string_lossy().into_owned());
+    let (user, host) = (options.get_username(), options.get_host());
+    let named = if socket.is_some() { "socket" } else { host };
+    ServerUrl {
+        scheme: "postgres".to_owned(),
+        user: Some(user.to_owned()),
+        password: password_in(options, &[user, named]),
+        host: Some(socket.unwrap_or_else(|| host.to_owned())),
+        port: Some(options.get_port()),
+        database: options.get_database().map(ToOwned::to_owned),
+        tls: match options.get_ssl_mode() {
+            PgSslMode::Disable => Some(TlsMode::Disable),
+            PgSslMode::Allow => Some(TlsMode::Allow),
+            PgSslMode::Prefer => None,
+            PgSslMode::Require => Some(TlsMode::Require),
+            PgSslMode::VerifyCa => Some(TlsMode::VerifyCa),
+            PgSslMode::VerifyFull => Some(TlsMode::VerifyFull),
+        },
+        parameters: Vec::new(),
+    }
 }
 
 /// Whether there is a password that could be given away.

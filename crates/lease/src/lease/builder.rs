@@ -1,0 +1,437 @@
+//! How an application asks for its lease.
+
+use std::fmt;
+use std::sync::mpsc;
+use std::sync::{Arc, atomic::Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::admission::{Admission, AdmissionRequest, admit_and_keep, longest_admission};
+use super::blocking::block_on;
+use super::clock::Moment;
+use super::credentials::password_of_environment;
+use super::deadline::Terms;
+use super::error::{LeaseError, passes};
+use super::held::Lease;
+use super::keeper::{Keeper, KeeperHandle};
+use super::known::{Asked, Known, Learn};
+use super::loss::{AtLoss, OnLoss, watch_over};
+use super::schedule::jittered;
+use super::session_name::session_name;
+use super::tenure::{Loss, Tenure};
+#[cfg(feature = "test")]
+use super::test::Control;
+use crate::database::{Connection, Database, PasswordSource, Target};
+use crate::interrupt::Interrupt;
+use crate::model::{Declaration, InstanceState, LeaseConnection, Version};
+
+/// What a lease is asked for with.
+#[must_use = "nothing is registered before `acquire`"]
+pub struct LeaseBuilder {
+    database: Database,
+    service: String,
+    label: String,
+    instance: Option<String>,
+    learn: Option<Learn>,
+    pending: Vec<Declaration>,
+    lease: Option<Duration>,
+    renew: Option<Duration>,
+    stop_timeout: Duration,
+    on_loss: OnLoss,
+    connection: Option<LeaseConnection>,
+    password: Option<PasswordSource>,
+    ledger: Option<String>,
+    /// How long an answer that may pass is waited for, and the database; `None` where it is asked once.
+    wait: Option<Duration>,
+    #[cfg(feature = "test")]
+    control: Option<Control>,
+}
+
+/// Without anything that could be a password.
+impl fmt::Debug for LeaseBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeaseBuilder")
+            .field("database", &self.database)
+            .field("service", &self.service)
+            .field("version", &self.label)
+            .field("instance", &self.instance)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LeaseBuilder {
+    pub(super) fn new(database: Database, service: String, label: String) -> Self {
+        Self {
+            database,
+            service,
+            label,
+            instance: None,
+            learn: None,
+            pending: Vec::new(),
+            lease: None,
+            renew: None,
+            stop_timeout: Terms::DEFAULT_STOP_TIMEOUT,
+            on_loss: OnLoss::Terminate,
+            connection: None,
+            password: None,
+            ledger: None,
+            wait: None,
+            #[cfg(feature = "test")]
+            control: None,
+        }
+    }
+
+    /// How others see this process; by default the host's name and the process number.
+    pub fn instance(mut self, instance: impl Into<String>) -> Self {
+        self.instance = Some(instance.into());
+        self
+    }
+
+    /// What a project says is asked of `learn`, once, when the lease is asked for; what is said here wins.
+    #[doc(hidden)]
+    pub fn knowing(
+        mut self,
+        learn: impl FnOnce(Asked<'_>) -> Result<Known, LeaseError> + Send + 'static,
+    ) -> Self {
+        self.learn = Some(Box::new(learn));
+        self
+    }
+
+    /// Migrations that the application knows, and the database perhaps not yet.
+    pub fn pending(mut self, declarations: Vec<Declaration>) -> Self {
+        self.pending.extend(declarations);
+        self
+    }
+
+    /// How long a lease lasts; ten minutes by default.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
+    /// How often it is renewed; every ten seconds by default.
+    pub fn renew(mut self, renew: Duration) -> Self {
+        self.renew = Some(renew);
+        self
+    }
+
+    /// How long stopping may take after a loss; ten seconds by default, and a quarter of the lease at most.
+    pub fn stop_timeout(mut self, stop_timeout: Duration) -> Self {
+        self.stop_timeout = stop_timeout;
+        self
+    }
+
+    /// What happens instead of a SIGTERM to this process when the lease is lost. It runs on a thread
+    /// of its own. Unless the lease is released or the process has ended in time, a SIGKILL follows; and if it panics, the
+    /// SIGTERM does.
+    pub fn on_lost(mut self, callback: impl FnOnce(&Loss) + Send + 'static) -> Self {
+        self.on_loss = OnLoss::Call(Box::new(callback));
+        self
+    }
+
+    /// What is done to this process when the lease is lost, by default [`AtLoss::Terminate`].
+    pub fn at_loss(mut self, at_loss: AtLoss) -> Self {
+        self.on_loss = match at_loss {
+            AtLoss::Terminate => OnLoss::Terminate,
+            AtLoss::Report => OnLoss::Report,
+        };
+        self
+    }
+
+    /// Whether the connection to the database is kept between two renewals; by default it is.
+    pub fn connection(mut self, connection: LeaseConnection) -> Self {
+        self.connection = Some(connection);
+        self
+    }
+
+    /// What says the password at each login, whatever the URL and the project say: it may change while this process runs.
+    /// What a function of the application says is asked by [`Database::asked`].
+    pub fn password(mut self, source: PasswordSource) -> Self {
+        self.password = Some(source);
+        self
+    }
+
+    /// The database of its own in which the ledger is, as `ledger` in `migrate.toml` and in the URL (MySQL, MariaDB).
+    pub fn ledger(mut self, database: impl Into<String>) -> Self {
+        self.ledger = Some(database.into());
+        self
+    }
+
+    /// The lease that is acquired is one without a database, which a test controls.
+    #[cfg(feature = "test")]
+    pub fn controlled_by(mut self, control: &Control) -> Self {
+        self.control = Some(control.clone());
+        self
+    }
+
+    /// Registers the instance. On any async runtime. If it is given up before it is done, nothing is held.
+    ///
+    /// # Errors
+    /// [`LeaseError::Refused`] where the version may not start now, and whatever keeps the database
+    /// from being reached or used.
+    #[cfg_attr(
+        not(feature = "test"),
+        expect(unused_mut, reason = "only a test takes something out of it")
+    )]
+    pub async fn acquire(mut self) -> Result<Lease, LeaseError> {
+        #[cfg(feature = "test")]
+        if let Some(control) = self.control.take() {
+            return control.answer(self);
+        }
+        self.acquire_really().await
+    }
+
+    /// As [`Self::acquire`], and where what stands against it may pass by itself, such as a database that cannot be reached yet
+    /// or a phase that is just being changed, asks again for so long.
+    ///
+    /// # Errors
+    /// As of [`Self::acquire`]; what stood against it at last.
+    pub async fn acquire_within(mut self, limit: Duration) -> Result<Lease, LeaseError> {
+        self.wait = Some(limit);
+        self.acquire().await
+    }
+
+    /// As [`Self::acquire`], for a program without an async runtime. The thread waits.
+    ///
+    /// # Errors
+    /// As of [`Self::acquire`].
+    pub fn acquire_blocking(self) -> Result<Lease, LeaseError> {
+        block_on(self.acquire())
+    }
+
+    async fn acquire_really(mut self) -> Result<Lease, LeaseError> {
+        let (ready, acquired) = oneshot::channel();
+        let on_loss = std::mem::take(&mut self.on_loss);
+        // A thread and a runtime of its own: those of the application may be busy or blocked just
+        // when the lease has to be renewed.
+        std::thread::Builder::new()
+            .name("phasegate-lease".into())
+            .spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build();
+                match runtime {
+                    Ok(runtime) => {
+                        runtime.block_on(self.hold(ready, on_loss));
+                        // What the application was asked may never answer.
+                        runtime.shutdown_background();
+                    }
+                    // The receiver waits for exactly this.
+                    Err(error) => drop(ready.send(Err(error.into()))),
+                }
+            })?;
+        let lease: Lease = acquired.await.map_err(|_| LeaseError::NotHeld)??;
+        // It may have waited here for longer than it lasts, where the application's runtime was blocked.
+        if !lease.is_valid() {
+            return Err(LeaseError::NotHeld);
+        }
+        lease.delivery().store(true, Ordering::Release);
+        Ok(lease)
+    }
+
+    /// Asks for the lease, answers through `ready`, and holds it until it is released.
+    async fn hold(
+        mut self,
+        mut ready: oneshot::Sender<Result<Lease, LeaseError>>,
+        on_loss: OnLoss,
+    ) {
+        let instance = self.instance.get_or_insert_with(this_process);
+        let session_name = session_name(&self.service, &self.label, instance);
+        let (keeper, handle, tenure) = match self.admitted(&mut ready).await {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                // Whoever asked may not wait any more.
+                let _ = ready.send(Err(error));
+                return;
+            }
+        };
+        let (_running, over) = mpsc::channel();
+        let lease = Lease::of(handle, Arc::clone(&tenure), session_name, over);
+        let delivered = Arc::clone(lease.delivery());
+        // Where nobody waits for it any more, or it is not received although it was sent, it is dropped, and so released.
+        drop(ready.send(Ok(lease)));
+        watch_over(keeper, &tenure, on_loss, &delivered).await;
+    }
+
+    async fn admitted(
+        self,
+        ready: &mut oneshot::Sender<Result<Lease, LeaseError>>,
+    ) -> Result<(Keeper, KeeperHandle, Arc<Tenure>), LeaseError> {
+        let (stop_timeout, wait) = (self.stop_timeout, self.wait);
+        let mut patience = Patience::new(wait, ready);
+        let target = target_within(self.database.clone(), &mut patience).await?;
+        let (target, request, between) = self.request(target)?;
+        let terms = Terms::new(request.lease, request.renew, stop_timeout)?;
+        let (admission, connection) = admit_within(&target, &request, wait, &mut patience).await?;
+        match admission {
+            Admission::Admitted { id, asked_at, .. } => {
+                let tenure = Arc::new(Tenure::new(terms, asked_at));
+                let (keeper, handle) = Keeper::new(target, request, id, Arc::clone(&tenure));
+                Ok((keeper.over(between, connection), handle, tenure))
+            }
+            Admission::Refused(decision) => {
+                connection.close().await;
+                Err(LeaseError::Refused(Box::new(decision)))
+            }
+        }
+    }
+
+    fn request(
+        self,
+        mut target: Target,
+    ) -> Result<(Target, AdmissionRequest, LeaseConnection), LeaseError> {
+        let known = match self.learn {
+            Some(learn) => learn(Asked {
+                scheme: target.dialect().name(),
+                service: &self.service,
+                label: &self.label,
+            })?,
+            None => Known::default(),
+        };
+        if let Some(ledger) = self.ledger.or(known.ledger) {
+            target = target.with_ledger(ledger);
+        }
+        let password = self.password.or_else(password_of_environment);
+        if let Some(source) = password.or(known.password) {
+            target = target.with_password(source);
+        }
+        let version: Version = match known.version {
+            Some(version) => version,
+            None => self.label.parse()?,
+        };
+        let mut pending = self.pending;
+        pending.extend(known.pending);
+        let lease = self.lease.or(known.lease).unwrap_or(Terms::DEFAULT_LEASE);
+        let renew = self.renew.or(known.renew).unwrap_or(Terms::DEFAULT_RENEW);
+        let connection = self.connection.or(known.connection).unwrap_or_default();
+        let request = AdmissionRequest {
+            service: self.service,
+            label: self.label,
+            version,
+            instance: self.instance.unwrap_or_else(this_process),
+            lease,
+            renew,
+            min_ready: known.min_ready,
+            state: InstanceState::Serving,
+            pending,
+            sources: known.sources,
+            rules: known.rules,
+        };
+        Ok((target, request, connection))
+    }
+
+    #[cfg(feature = "test")]
+    pub(super) fn into_asker(self) -> Asker {
+        Asker {
+            service: self.service,
+            label: self.label,
+            instance: self.instance.unwrap_or_else(this_process),
+            on_loss: self.on_loss,
+        }
+    }
+}
+
+/// Who asks for a lease under test.
+#[cfg(feature = "test")]
+pub(super) struct Asker {
+    pub service: String,
+    pub label: String,
+    pub instance: String,
+    pub on_loss: OnLoss,
+}
+
+/// For how long what may pass by itself is waited for, and by whom.
+struct Patience<'a> {
+    until: Moment,
+    pause: Duration,
+    ready: &'a mut oneshot::Sender<Result<Lease, LeaseError>>,
+}
+
+impl<'a> Patience<'a> {
+    const FIRST_PAUSE: Duration = Duration::from_millis(100);
+    const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+    /// Where nobody waits, what stands against it at first is the answer.
+    fn new(
+        wait: Option<Duration>,
+        ready: &'a mut oneshot::Sender<Result<Lease, LeaseError>>,
+    ) -> Self {
+        Self {
+            until: Moment::now() + wait.unwrap_or_default(),
+            pause: Self::FIRST_PAUSE,
+            ready,
+        }
+    }
+
+    /// How long one attempt may take.
+    fn limit(&self, wait: Option<Duration>) -> Duration {
+        const SHORTEST: Duration = Duration::from_millis(500);
+        let longest = longest_admission();
+        match wait {
+            None => longest,
+            Some(_) => Moment::now().until(self.until).max(SHORTEST).min(longest),
+        }
+    }
+
+    /// Waits until it is time to ask again; not where the time is up, or nobody waits any more.
+    async fn lasts(&mut self) -> bool {
+        let sleep = jittered(self.pause);
+        if Moment::now().until(self.until) <= sleep {
+            return false;
+        }
+        self.pause = (self.pause * 2).min(Self::LONGEST_PAUSE);
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => true,
+            () = self.ready.closed() => false,
+        }
+    }
+}
+
+/// Where the database is, as soon as that can be said.
+async fn target_within(
+    database: Database,
+    patience: &mut Patience<'_>,
+) -> Result<Target, LeaseError> {
+    loop {
+        match database.clone().target().await {
+            Err(error) if error.is_passing() && patience.lasts().await => {
+                tracing::info!("asking again where the database is: {error}");
+            }
+            target => return Ok(target?),
+        }
+    }
+}
+
+/// Asks again while what stands against it may pass, and as long as somebody waits for the answer.
+async fn admit_within(
+    target: &Target,
+    request: &AdmissionRequest,
+    wait: Option<Duration>,
+    patience: &mut Patience<'_>,
+) -> Result<(Admission, Box<dyn Connection>), LeaseError> {
+    loop {
+        let limit = patience.limit(wait);
+        match admit_and_keep(target, request, limit, Interrupt::default()).await {
+            Err(error) if error.is_passing() && patience.lasts().await => {
+                tracing::info!("asking for the lease again: {error}");
+            }
+            Ok((Admission::Refused(decision), connection))
+                if passes(&decision) && patience.lasts().await =>
+            {
+                connection.close().await;
+            }
+            asked => return asked,
+        }
+    }
+}
+
+/// How a process calls itself where nobody named it.
+fn this_process() -> String {
+    let host = rustix::system::uname();
+    format!(
+        "{}-{}",
+        host.nodename().to_string_lossy(),
+        std::process::id()
+    )
+}
