@@ -39,12 +39,16 @@ edition = "2024"
 [workspace]
 [features]
 lease = ["dep:phasegate-lease"]
+embedding = ["lease", "dep:phasegate-build"]
 [dependencies]
 sqlx = {{ version = "0.9", default-features = false, features = ["runtime-tokio", "tls-rustls-ring-webpki", "{sqlx}"] }}
 tokio = {{ version = "1", features = ["rt-multi-thread", "macros", "net"] }}
 phasegate-lease = {{ path = "{}", features = ["{database}"], optional = true }}
+[build-dependencies]
+phasegate-build = {{ path = "{}", optional = true }}
 "#,
-        root.join("crates/lease").display()
+        root.join("crates/lease").display(),
+        root.join("crates/build").display()
     );
     fs::write(directory.path().join("Cargo.toml"), manifest).expect("a manifest");
     fs::create_dir(directory.path().join("src")).expect("a directory");
@@ -65,6 +69,9 @@ fn a_lease_adds_few_packages_to_a_service() {
         let without = packages(service.path(), &[]);
         let with = packages(service.path(), &["--features", "lease"]);
         assert!(without.contains("sqlx") && with.contains("phasegate-lease"));
+        let embedding = packages(service.path(), &["--features", "embedding"]);
+        let for_it: Vec<&String> = embedding.difference(&with).collect();
+        assert!(for_it.len() <= 6, "{database}: {for_it:?}");
         let added: Vec<&String> = with.difference(&without).collect();
         assert!(
             added.len() <= MOST,

@@ -58,7 +58,8 @@ pub use lease::test;
 pub use lease::tower;
 #[doc(inline)]
 pub use lease::{
-    AtLoss, FailedRenewal, Lease, LeaseBuilder, LeaseConnection, LeaseError, LeaseState, Loss,
+    AtLoss, Embedded, FailedRenewal, Lease, LeaseBuilder, LeaseConnection, LeaseError, LeaseState,
+    Loss,
 };
 #[doc(inline)]
 pub use model::Declaration;

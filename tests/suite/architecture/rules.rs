@@ -43,6 +43,8 @@ pub const LAYERS: &[(&str, &str)] = &[
         "ledger database project source model crash process interrupt text",
     ),
     ("project", "change source driver row model sql text"),
+    // What the build of an application reads: it may use nothing that a database or a script is read with.
+    ("build", "model"),
     ("change", "model sql"),
     (
         "source",

@@ -23,6 +23,12 @@ pub const PACKAGES: &[Package] = &[
         lib: "lib",
     },
     Package {
+        folder: "crates/build/src",
+        name: "phasegate_build",
+        root: Some("build"),
+        lib: "build",
+    },
+    Package {
         folder: "crates/change/src",
         name: "phasegate_change",
         root: Some("change"),

@@ -12,6 +12,7 @@ use super::blocking::block_on;
 use super::clock::Moment;
 use super::credentials::password_of_environment;
 use super::deadline::Terms;
+use super::embedded::Embedded;
 use super::error::{LeaseError, passes};
 use super::held::Lease;
 use super::keeper::{Keeper, KeeperHandle};
@@ -96,6 +97,16 @@ impl LeaseBuilder {
     ) -> Self {
         self.learn = Some(Box::new(learn));
         self
+    }
+
+    /// The migrations that the application was built with: they are known before the database knows them, and no file is read
+    /// when it starts.
+    ///
+    /// ```text
+    /// Lease::builder(url, "web", env!("CARGO_PKG_VERSION")).embedded(phasegate_lease::embedded!())
+    /// ```
+    pub fn embedded(self, embedded: Embedded) -> Self {
+        self.knowing(move |asked| embedded.known(asked))
     }
 
     /// Migrations that the application knows, and the database perhaps not yet.

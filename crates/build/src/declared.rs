@@ -1,0 +1,323 @@
+//! What a project declares, read without its scripts and without what only matters to whoever runs them.
+//!
+//! `migrate check` judges the whole of it. Here only what an instance has to know is read, and that strictly: a migration that
+//! was misread would be one that the instance does not know.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use phasegate_model::model::{
+    Declaration, Fill, MigrationId, Parts, Rows, Touched, Usage, Version,
+};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+
+/// What an instance knows of its project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Declared {
+    /// The services that `migrate.toml` names, each with its other names for versions.
+    pub services: BTreeMap<String, BTreeMap<String, Version>>,
+    /// In the order of their numbers.
+    pub migrations: Vec<Declaration>,
+    /// Where they are, if not beside `migrate.toml`.
+    #[serde(skip)]
+    pub directory: Option<PathBuf>,
+}
+
+/// The part of `migrate.toml` that says something of versions.
+#[derive(Default, Deserialize)]
+struct Config {
+    #[serde(default)]
+    migrations: String,
+    #[serde(default)]
+    services: BTreeMap<String, Service>,
+}
+
+#[derive(Default, Deserialize)]
+struct Service {
+    #[serde(default)]
+    aliases: BTreeMap<String, Version>,
+}
+
+/// The part of `migration.toml` that says who uses what.
+#[derive(Deserialize)]
+struct Manifest {
+    #[serde(default)]
+    description: String,
+    sync: Option<String>,
+    rows: Option<String>,
+    #[serde(default)]
+    services: BTreeMap<String, Uses>,
+    #[serde(default)]
+    expand: Expand,
+    backfill: Option<IgnoredAny>,
+    change: Option<IgnoredAny>,
+    contract: Option<IgnoredAny>,
+    revert: Option<IgnoredAny>,
+    /// A name that is mistyped may be any of those above.
+    #[serde(flatten)]
+    others: BTreeMap<String, IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+struct Expand {
+    nothing_to_do: Option<IgnoredAny>,
+}
+
+/// How versions use the formats, in the short or the long form.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Uses {
+    old: Option<phasegate_model::model::Range>,
+    new: Option<phasegate_model::model::Range>,
+    reads: Option<Touched>,
+    writes: Option<Touched>,
+}
+
+impl Uses {
+    fn usage(self) -> Result<Usage, &'static str> {
+        let is_short = self.old.is_some() || self.new.is_some();
+        let is_long = self.reads.is_some() || self.writes.is_some();
+        match (is_short, is_long) {
+            (true, true) => {
+                Err("uses `old` and `new` beside `reads` and `writes`: write one form only")
+            }
+            (false, false) => {
+                Err("says of no version that it uses a format: write `old = …` or `new = …`")
+            }
+            (true, false) => {
+                let both = Touched {
+                    old: self.old,
+                    new: self.new,
+                };
+                Ok(Usage {
+                    reads: both.clone(),
+                    writes: both,
+                })
+            }
+            (false, true) => Ok(Usage {
+                reads: self.reads.unwrap_or_default(),
+                writes: self.writes.unwrap_or_default(),
+            }),
+        }
+    }
+}
+
+/// What the project in this directory declares.
+///
+/// # Errors
+/// What could not be read, in one sentence that names the file.
+pub fn read(project: &Path) -> Result<Declared, String> {
+    let file = project.join("migrate.toml");
+    let config: Config = toml_in(&file)?;
+    let directory = project.join(&config.migrations);
+    let mut migrations = Vec::new();
+    for (id, path) in found(&directory)? {
+        let before = migrations.last().map(|before: &Declaration| &before.id);
+        if let Some(before) = before.filter(|before| before.number() == id.number()) {
+            return Err(format!(
+                "`{}` has the same number as `{before}`: `migrate renumber` gives it another",
+                path.display()
+            ));
+        }
+        migrations.push(declaration(id, &path, &config)?);
+    }
+    Ok(Declared {
+        services: config
+            .services
+            .into_iter()
+            .map(|(name, service)| (name, service.aliases))
+            .collect(),
+        migrations,
+        directory: (!config.migrations.is_empty()).then_some(directory),
+    })
+}
+
+/// The directories of migrations, in the order of their numbers.
+fn found(directory: &Path) -> Result<BTreeSet<(MigrationId, PathBuf)>, String> {
+    let unlisted = |error: std::io::Error| {
+        format!(
+            "the migrations in `{}` cannot be listed: {error}",
+            directory.display()
+        )
+    };
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(directory).map_err(unlisted)? {
+        let entry = entry.map_err(unlisted)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with(|c: char| c.is_ascii_digit()) || !entry.path().is_dir() {
+            continue;
+        }
+        let id = name.parse().map_err(|error| format!("{error}"))?;
+        found.insert((id, entry.path()));
+    }
+    Ok(found)
+}
+
+fn declaration(id: MigrationId, path: &Path, config: &Config) -> Result<Declaration, String> {
+    let file = path.join("migration.toml");
+    let wrong = |why: String| format!("`{}` {why}", file.display());
+    let manifest: Manifest = toml_in(&file)?;
+    let mut services = BTreeMap::new();
+    for (name, uses) in manifest.services {
+        if !config.services.is_empty() && !config.services.contains_key(&name) {
+            return Err(wrong(format!(
+                "names the service `{name}`, which migrate.toml does not"
+            )));
+        }
+        let usage = uses.usage();
+        services.insert(
+            name.clone(),
+            usage.map_err(|why| wrong(format!("at `{name}` {why}")))?,
+        );
+    }
+    if let (true, Some(name)) = (services.is_empty(), manifest.others.keys().next()) {
+        return Err(wrong(format!(
+            "names no service, and has `{name}`, which means nothing: is it mistyped?"
+        )));
+    }
+    let has_new = services
+        .values()
+        .any(|usage| usage.reads.new.is_some() || usage.writes.new.is_some());
+    let needs_no_statement = manifest.expand.nothing_to_do.is_some() && has_new;
+    let _ = (manifest.contract, manifest.revert, manifest.change);
+    Ok(Declaration {
+        id,
+        description: manifest.description.trim().to_owned(),
+        services,
+        // Where it follows from a declared change it is not known here, and none is the strictest.
+        sync: named(manifest.sync.as_deref()).map_err(|text| {
+            wrong(format!(
+                "has `sync = \"{text}\"`, which can be both, to-new, to-old or none"
+            ))
+        })?,
+        rows: named::<Rows>(manifest.rows.as_deref()).map_err(|text| {
+            wrong(format!(
+                "has `rows = \"{text}\"`, which can be mutable or append-only"
+            ))
+        })?,
+        parts: Parts {
+            expand: has(path, "expand")? || needs_no_statement,
+            backfill: manifest.backfill.is_some(),
+            contract: has(path, "contract")?,
+            revert: has(path, "revert")?,
+        },
+        fill: Fill::Unrecorded,
+    })
+}
+
+/// A word of a file, as the ledger writes it as well.
+fn named<T: DeserializeOwned + Default>(text: Option<&str>) -> Result<T, String> {
+    match text {
+        None => Ok(T::default()),
+        Some(text) => serde_json::from_value(text.into()).map_err(|_| text.to_owned()),
+    }
+}
+
+/// Whether there is a script for this step, for whatever database.
+fn has(path: &Path, step: &str) -> Result<bool, String> {
+    let unlisted =
+        |error: std::io::Error| format!("`{}` cannot be listed: {error}", path.display());
+    for entry in fs::read_dir(path).map_err(unlisted)? {
+        let name = entry.map_err(unlisted)?.file_name();
+        let name = name.to_string_lossy();
+        let rest = name
+            .strip_prefix(step)
+            .and_then(|rest| rest.strip_suffix(".sql"));
+        if let Some("" | ".sqlite" | ".postgres" | ".mysql") = rest {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn toml_in<T: DeserializeOwned>(file: &Path) -> Result<T, String> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| format!("`{}` cannot be read: {error}", file.display()))?;
+    toml::from_str(&text).map_err(|error| format!("`{}` cannot be read: {error}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        directory
+    }
+
+    const CONFIG: (&str, &str) = (
+        "migrate.toml",
+        "[services.web]\naliases = { \"a1b2c3d\" = \"1.2.0\" }\n",
+    );
+
+    fn with(manifest: &str) -> Result<Declared, String> {
+        let files = [
+            CONFIG,
+            ("0001_a/migration.toml", manifest),
+            ("0001_a/expand.sql", "x"),
+        ];
+        read(project(&files).path())
+    }
+
+    #[test]
+    fn who_uses_what_is_read_and_nothing_else() {
+        // Neither the backfill nor the contract makes sense, and no process of the application runs them.
+        let declared = with(
+            "description = \"x\"\nrows = \"append-only\"\n[services.web]\nreads = { old = \"<1.2.0\" }\nwrites = { new = \">=1.1.0\" }\n\
+             [backfill]\ntable = 7\n[contract]\nsoack = 1\n[later]\nx = 1\n",
+        )
+        .unwrap();
+        assert_eq!(
+            serde_json::to_string(&declared).unwrap(),
+            r#"{"services":{"web":{"a1b2c3d":"1.2.0"}},"migrations":[{"id":"0001_a","description":"x","services":{"web":{"reads":{"old":"<1.2.0"},"writes":{"new":">=1.1.0"}}},"sync":"none","rows":"append-only","parts":{"expand":true,"backfill":true,"contract":false,"revert":false}}]}"#
+        );
+    }
+
+    #[test]
+    fn what_would_be_misread_ends_the_build() {
+        for (manifest, why) in [
+            ("[services.wbe]\nnew = \">=1.1.0\"", "`wbe`"),
+            ("[sevices.web]\nnew = \">=1.1.0\"", "`sevices`"),
+            ("[services.web]\nnwe = \">=1.1.0\"", "nwe"),
+            ("[services.web]\nnew = \"1.1\"", "migration.toml"),
+            ("[services.web]\n", "no version"),
+            (
+                "[services.web]\nnew = \">=1.1.0\"\nreads = { old = \"<1.2.0\" }",
+                "one form only",
+            ),
+            ("sync = \"bth\"\n[services.web]\nnew = \">=1.1.0\"", "bth"),
+            ("rows = 3\n[services.web]\nnew = \">=1.1.0\"", "rows"),
+            ("description = \"x", "migration.toml"),
+        ] {
+            let said = with(manifest).unwrap_err();
+            assert!(said.contains(why), "{manifest}: {said}");
+        }
+        assert!(
+            read(Path::new("/nowhere"))
+                .unwrap_err()
+                .contains("migrate.toml")
+        );
+        let twice = [
+            CONFIG,
+            ("0001_a/migration.toml", ""),
+            ("1_b/migration.toml", ""),
+        ];
+        assert!(
+            read(project(&twice).path())
+                .unwrap_err()
+                .contains("same number")
+        );
+        let elsewhere = [("migrate.toml", "migrations = \"db\"\n")];
+        assert!(read(project(&elsewhere).path()).unwrap_err().contains("db"));
+        let unnamed = [CONFIG, ("0001/migration.toml", "")];
+        assert!(read(project(&unnamed).path()).unwrap_err().contains("0001"));
+    }
+}

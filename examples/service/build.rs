@@ -1,0 +1,5 @@
+//! What the migrations declare travels in the binary.
+
+fn main() {
+    phasegate_build::embed("../../migrations-example");
+}
