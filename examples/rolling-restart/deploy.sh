@@ -55,7 +55,7 @@ start() {
     echo "deploy: starting $service $to on $1"
     VERSION=$to INSTANCE=$1 PYTHONPATH="$PWD:$here" PYTHONDONTWRITEBYTECODE=1 \
         setsid sh -c 'echo "$$ $VERSION" >"run/$INSTANCE.pid"; exec "$@"' sh \
-        migrate agent --service "$service" --version "$to" --instance "$1" -- \
+        migrate agent --service "$service" --version "$to" --instance "$1" --status-socket "run/$1.sock" -- \
         gunicorn web:app --bind "$(address "$1")" --worker-class gthread --threads 16 \
         --graceful-timeout "$drain_seconds" --log-level warning \
         </dev/null >>"run/$1.log" 2>&1 &

@@ -13,6 +13,8 @@ import time
 import psycopg2
 from flask import Flask, Response, jsonify, request, stream_with_context
 
+import lease
+
 VERSION = os.environ["VERSION"]
 # The process is part of it: one that replaced another is not the same.
 INSTANCE = f"{os.environ['INSTANCE']}:{os.getpid()}"
@@ -42,10 +44,13 @@ def answer(user, name, status=200):
 
 @app.get("/health")
 def health():
-    """Whether this process can do its work: the database answers, and has the columns that it knows."""
+    """Whether this process takes requests: its lease is valid, the database answers, and has the columns that it knows."""
+    told = lease.told()
+    if told["state"] != "valid":
+        return jsonify(version=VERSION, instance=INSTANCE, lease=told), 503
     with transaction() as cursor:
         release.check(cursor)
-    return jsonify(version=VERSION, instance=INSTANCE)
+    return jsonify(version=VERSION, instance=INSTANCE, lease=told)
 
 
 @app.post("/users")

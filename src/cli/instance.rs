@@ -1,7 +1,7 @@
 //! `migrate admit` and `migrate agent`: what an instance runs.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -53,6 +53,9 @@ pub(super) struct AgentArgs {
     /// How long the program has after SIGTERM, before SIGKILL, when the lease is lost
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     pub stop_timeout: Duration,
+    /// Make a Unix socket that says valid, draining or lost, as one line of JSON at once and at each change
+    #[arg(long, value_name = "PATH")]
+    pub status_socket: Option<PathBuf>,
     /// What becomes of processes that the program has put into the background when it ends with 0
     #[arg(long, value_name = "WHAT", default_value = "keep")]
     pub background: Background,
@@ -150,10 +153,24 @@ pub(super) fn prepare_agent(args: &AgentArgs, global: &Global) -> Result<AgentOp
     let setting = Setting::read(global)?;
     let request = setting.request(&args.instance, InstanceState::Serving)?;
     let session_name = session_name(&request.service, &request.label, &request.instance);
+    let status_socket = args.status_socket.as_deref().map(std::path::absolute);
+    let status_socket = status_socket.transpose().map_err(LeaseError::from)?;
+    // By what an application knows itself, whatever has started it.
+    let said = |text: &str| Some(OsString::from(text));
+    let environment = vec![
+        ("PHASEGATE_SERVICE", said(&request.service)),
+        ("PHASEGATE_VERSION", said(&request.label)),
+        ("PHASEGATE_INSTANCE", said(&request.instance)),
+        (
+            "PHASEGATE_STATUS_SOCKET",
+            status_socket.clone().map(PathBuf::into_os_string),
+        ),
+    ];
     Ok(AgentOptions {
         target: setting.target,
         request,
-        guard: Guard::split_off(args.command.clone(), session_name)?,
+        guard: Guard::split_off(args.command.clone(), session_name, environment)?,
+        status_socket,
         stop_timeout: args.stop_timeout,
         connection: setting.config.fleet.connection,
         background: args.background.into(),

@@ -7,6 +7,7 @@ mod held;
 mod keeper;
 mod locked;
 mod process;
+mod status;
 
 use std::path::Path;
 use std::time::Duration;

@@ -49,6 +49,13 @@ fn nobody_notices_a_rollout_from_1_0_to_1_2() {
     edit(&config, "deploy.sh", "watched.sh").expect("it is there");
     let load = Load::begin(&scene.proxy, 3, "steady, 1.0.0");
     load.answers(200);
+    let health = format!("http://{}/health", scene.proxy);
+    let asked = scene
+        .project
+        .spawn_program("curl", &["--silent", &health])
+        .wait();
+    let health = asked.expect_code(0).json();
+    assert_eq!(health["lease"]["state"], "valid", "{health}");
     walk(&scene, &load, ("1.0.0", "1.1.0"), &["expand", "backfill"]);
     load.enter("steady, 1.1.0");
     load.answers(200);

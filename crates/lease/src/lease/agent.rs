@@ -1,6 +1,7 @@
 //! `migrate agent`: runs an application under a lease, and stops it when the lease cannot be kept.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::error::LeaseError;
 use super::guard::{Application, Left, Order, Report, Scope};
 use super::keeper::{Keeper, KeeperHandle};
 use super::rest::{Next, Rest};
+use super::status::StatusSocket;
 use super::tenure::{Loss, Tenure};
 use crate::database::Target;
 use crate::gate::Decision;
@@ -37,6 +39,8 @@ pub struct AgentOptions {
     pub stop_timeout: Duration,
     pub background: Background,
     pub connection: LeaseConnection,
+    /// Where the application is told of its lease.
+    pub status_socket: Option<PathBuf>,
 }
 
 /// How an agent ended.
@@ -77,9 +81,14 @@ pub async fn run(options: AgentOptions) -> Result<AgentEnd, LeaseError> {
         stop_timeout,
         background,
         connection: between,
+        status_socket,
     } = options;
     let terms = Terms::new(request.lease, request.renew, stop_timeout)?;
     let mut signals = Signals::listen()?;
+    // Before anything is registered: what cannot be made is said at once.
+    let status = status_socket
+        .map(|path| StatusSocket::open(&path, &request))
+        .transpose()?;
     let (admission, connection) = tokio::select! {
         admission = admit_and_keep(&target, &request, longest_admission(), Interrupt::default()) => admission?,
         // Nothing has started that could be told to stop.
@@ -95,6 +104,9 @@ pub async fn run(options: AgentOptions) -> Result<AgentEnd, LeaseError> {
         }
     };
     let tenure = Arc::new(Tenure::new(terms, asked_at));
+    if let Some(status) = &status {
+        status.valid();
+    }
     let (keeper, handle) = Keeper::new(target, request, id, Arc::clone(&tenure));
     tokio::spawn(keeper.over(between, connection).run());
     let group = guard.group();
@@ -105,6 +117,7 @@ pub async fn run(options: AgentOptions) -> Result<AgentEnd, LeaseError> {
                 group,
                 tenure,
                 handle: handle.clone(),
+                status,
                 background,
                 stage: Stage::Running,
                 asked_to_stop: false,
@@ -162,6 +175,7 @@ struct Agent {
     group: Group,
     tenure: Arc<Tenure>,
     handle: KeeperHandle,
+    status: Option<StatusSocket>,
     background: Background,
     stage: Stage,
     /// Whether a signal was passed on that usually ends a program.
@@ -220,6 +234,9 @@ impl Agent {
         if self.stage == Stage::Running {
             self.stage = Stage::Stopping;
             self.asked_to_stop = true;
+            if let Some(status) = &self.status {
+                status.lost(&loss);
+            }
             tracing::error!(help = loss.help(), "stopping the application: {loss}");
             self.application.tell(Order::Signal(Signal::TERM));
         }
@@ -321,6 +338,11 @@ impl Agent {
     fn pass_on(&mut self, signal: Signal) {
         if matches!(signal, Signal::TERM | Signal::INT) {
             self.handle.begin_draining();
+            if self.stage == Stage::Running
+                && let Some(status) = &self.status
+            {
+                status.draining();
+            }
         }
         if matches!(signal, Signal::TERM | Signal::INT | Signal::QUIT) {
             self.asked_to_stop = true;

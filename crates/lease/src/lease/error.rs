@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use crate::database::{DatabaseError, ErrorKind};
 use crate::gate::{Decision, Verdict};
@@ -42,6 +43,9 @@ pub enum LeaseError {
     /// The application would outlive its agent, or its lease.
     #[error("the application cannot be stopped when its lease ends, and is not started: {reason}")]
     Unguarded { reason: String },
+    /// The socket that says how a lease stands cannot be made.
+    #[error("cannot make the socket `{}`: {why}", path.display())]
+    StatusSocket { path: PathBuf, why: String },
     #[error("cannot keep a lease on this system: {0}")]
     System(#[from] std::io::Error),
 }
@@ -67,6 +71,10 @@ impl LeaseError {
             Self::Command { .. } => {
                 Some("check its path and its permissions; the lease was released")
             }
+            Self::StatusSocket { .. } => Some(
+                "name a path in a directory that is there and that this user may write to, of at most 100 characters, for example \
+                 `--status-socket run/web-1.sock`; nothing was started",
+            ),
             Self::Unguarded { .. } => Some(
                 "start the agent with the rights that the application will have, or with more: `sudo migrate agent … -- CMD`; mount /proc",
             ),

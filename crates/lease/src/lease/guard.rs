@@ -37,13 +37,18 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Makes the guard of a program with its arguments, which is to name its database sessions so. The process splits
+    /// Makes the guard of a program with its arguments, which is to name its database sessions so, and finds this in its
+    /// environment besides. The process splits
     /// in two for it, and must not have started a thread.
     ///
     /// # Errors
     /// Where what it promises cannot be kept: the program would run as somebody whom this process may not signal, or
     /// the system does not show its processes.
-    pub fn split_off(command: Vec<OsString>, session_name: String) -> Result<Self, LeaseError> {
+    pub fn split_off(
+        command: Vec<OsString>,
+        session_name: String,
+        environment: Vec<(&'static str, Option<OsString>)>,
+    ) -> Result<Self, LeaseError> {
         let unguarded = |reason: String| Err(LeaseError::Unguarded { reason });
         if let Some(reason) = out_of_reach(&command) {
             return unguarded(reason);
@@ -58,6 +63,7 @@ impl Guard {
         let program = Program {
             command,
             session_name,
+            environment,
             group,
         };
         adopt_orphans()?;

@@ -28,6 +28,8 @@ mod names;
 mod rest;
 mod schedule;
 mod session_name;
+#[cfg(feature = "agent")]
+mod status;
 mod tenure;
 #[cfg(feature = "test")]
 pub mod test;

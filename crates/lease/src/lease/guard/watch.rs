@@ -25,6 +25,8 @@ pub(in crate::lease) struct Program {
     pub command: Vec<OsString>,
     /// What it is to call its database sessions.
     pub session_name: String,
+    /// What it is told in its environment, and what it must not take over from there.
+    pub environment: Vec<(&'static str, Option<OsString>)>,
     pub group: Group,
 }
 
@@ -199,6 +201,12 @@ impl Guarding {
         let mut prepared = Command::new(name);
         prepared.args(arguments);
         super::super::session_name::name_sessions(&mut prepared, &program.session_name);
+        for (name, value) in &program.environment {
+            match value {
+                Some(value) => prepared.env(name, value),
+                None => prepared.env_remove(name),
+            };
+        }
         if program.group == Group::Own {
             prepared.process_group(0);
         }
