@@ -1,7 +1,8 @@
 //! Phasegate: schema migrations that know which application versions are live.
 //!
-//! An application written in Rust registers with [`Lease`]; everything else is for the `migrate`
-//! command, and public so that it can be tested and checked from outside.
+//! An application written in Rust registers with [`Lease`], or with the package `phasegate-lease` alone, which reads no files: what
+//! is shown here is what it needs, and docs/library.md has an example of each. The modules are for the `migrate` command. They are
+//! public so that they can be tested and checked from outside, and no promise: they are not shown, and change with any version.
 //!
 //! # The map
 //!
@@ -40,33 +41,49 @@
 //!   never later.
 //! - No command that only reads writes anything, not even the ledger's tables.
 
+#[doc(hidden)]
 pub mod ask;
+#[doc(hidden)]
 pub mod backfill;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
 #[cfg(feature = "kubernetes")]
 mod cluster;
+#[doc(hidden)]
 pub mod coordinator;
+#[doc(hidden)]
 pub mod driver;
+#[doc(hidden)]
 pub mod fleet;
+#[doc(hidden)]
 pub mod lease;
+#[doc(hidden)]
 pub mod project;
+#[doc(hidden)]
 pub mod rehearse;
+#[doc(hidden)]
 pub mod rollout;
 mod row;
+#[doc(hidden)]
 pub mod source;
 #[cfg(feature = "http")]
 mod web;
 
-pub use lease::{Lease, LeaseBuilder, LeaseBuilderExt, LeaseError};
+#[doc(inline)]
+pub use lease::LeaseBuilderExt;
 use phasegate_change as change;
+#[doc(inline)]
+pub use phasegate_lease::{
+    AtLoss, Blocker, BlockerKind, Database, Decision, Declaration, Embedded, FailedRenewal, Lease,
+    LeaseBuilder, LeaseConnection, LeaseError, LeaseState, Loss, PasswordSource, Verdict,
+};
 use phasegate_lease::{crash, process};
-#[doc(inline)]
+#[doc(hidden)]
 pub use phasegate_lease::{database, interrupt, ledger};
-#[doc(inline)]
+#[doc(hidden)]
 pub use phasegate_model::{gate, model, planner};
-#[doc(inline)]
+#[doc(hidden)]
 pub use phasegate_sql as sql;
 use phasegate_text as text;
 

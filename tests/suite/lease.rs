@@ -6,8 +6,10 @@ mod credentials;
 mod held;
 mod keeper;
 mod locked;
+mod passwords;
 mod process;
 mod status;
+mod surface;
 
 use std::path::Path;
 use std::time::Duration;

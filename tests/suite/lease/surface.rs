@@ -1,0 +1,257 @@
+//! How an application asks for its lease: where the database is, how long it waits, and what it knows by its build.
+
+use std::convert::Infallible;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use phasegate::model::Phase;
+use phasegate::{BlockerKind, Database, Embedded, Lease, LeaseError, LeaseState};
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use super::process::rows;
+use super::{live, record};
+use crate::support::backend::Db;
+use crate::support::connection::block_on;
+use crate::support::wait::{GENEROUS, eventually};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What an application that has sqlx may have at hand: options, a pool, or a function that makes options.
+fn every_way(db: &Db) -> Vec<Database> {
+    fn ways<O, DB>(options: O) -> Vec<Database>
+    where
+        O: Clone + Send + Sync + 'static,
+        DB: sqlx::Database,
+        <DB as sqlx::Database>::Connection: sqlx::Connection<Options = O>,
+        Database: From<O> + for<'a> From<&'a O> + From<Arc<O>>,
+    {
+        let pool = sqlx::pool::PoolOptions::<DB>::new().connect_lazy_with(options.clone());
+        let asked = options.clone();
+        vec![
+            Database::from(&options),
+            Database::from(&pool),
+            Database::asked(move || {
+                let now = asked.clone();
+                async move { Ok::<_, Infallible>(now) }
+            }),
+            Database::from(options),
+        ]
+    }
+    let url = db.url.as_str();
+    // A pool is made within a runtime.
+    block_on(async {
+        match db.backend.name {
+            "postgres" => {
+                ways::<_, sqlx::Postgres>(PgConnectOptions::from_str(url).expect("a URL"))
+            }
+            "mysql" => ways::<_, sqlx::MySql>(MySqlConnectOptions::from_str(url).expect("a URL")),
+            _ => ways::<_, sqlx::Sqlite>(SqliteConnectOptions::from_str(url).expect("a URL")),
+        }
+    })
+}
+
+scenario!(
+    fn a_lease_is_held_where_the_applications_own_connections_lead(db: Db) {
+        for database in every_way(&db) {
+            let shown = format!("{database:?}");
+            let builder = Lease::builder(database, "web", "1.0.0").lease(MINUTE);
+            let lease =
+                block_on(builder.acquire()).unwrap_or_else(|error| panic!("{shown}: {error}"));
+            assert_eq!(live(&db), ["1.0.0 serving 1"], "{shown}");
+            assert!(lease.valid_for() <= MINUTE && lease.valid_for() > MINUTE / 3);
+            block_on(lease.draining()).expect("it is held");
+            assert_eq!(lease.state(), LeaseState::Draining);
+            assert_eq!(live(&db), ["1.0.0 draining 1"]);
+            block_on(lease.release()).expect("it is held");
+            assert_eq!(rows(&db), "0");
+        }
+    }
+);
+
+scenario!(
+    fn a_program_without_a_runtime_has_a_lease_as_well(db: Db) {
+        let lease = Lease::builder(&db.url, "web", "1.0.0")
+            .lease(MINUTE)
+            .acquire_blocking()
+            .expect("admitted");
+        assert_eq!(live(&db), ["1.0.0 serving 1"]);
+        drop(lease);
+        assert_eq!(rows(&db), "0");
+    }
+);
+
+#[test]
+fn a_place_is_asked_for_anew_and_a_database_that_comes_later_is_waited_for() {
+    for name in ["postgres", "mysql"] {
+        let db = Db::on(name);
+        let asked = Arc::new(AtomicU32::new(0));
+        let moving = {
+            let (asked, url) = (Arc::clone(&asked), db.url.clone());
+            // Nobody listens on this port.
+            let nowhere = format!("{name}://nobody:x@127.0.0.1:1/shop");
+            Database::asked(move || {
+                let url = match asked.fetch_add(1, Ordering::SeqCst) {
+                    // Whoever gives out tokens is not there either.
+                    2 => Err(std::io::Error::other("no token yet")),
+                    0..=3 => Ok(nowhere.clone()),
+                    _ => Ok(url.clone()),
+                };
+                async move { url }
+            })
+        };
+        let builder = || Lease::builder(moving.clone(), "web", "1.0.0").lease(MINUTE);
+        let error = block_on(builder().acquire()).expect_err("nobody is there yet");
+        assert!(error.is_passing(), "{error}");
+        let lease = block_on(builder().acquire_within(GENEROUS)).expect("it comes");
+        assert!(asked.load(Ordering::SeqCst) > 4 && lease.is_valid());
+        // And not for ever.
+        let nowhere = format!("{name}://nobody:x@127.0.0.1:1/shop");
+        let builder = Lease::builder(nowhere, "web", "1.0.0").lease(MINUTE);
+        let error = block_on(builder.acquire_within(Duration::from_millis(300)));
+        assert!(matches!(error, Err(LeaseError::Database(_))), "{error:?}");
+    }
+}
+
+scenario!(
+    fn what_will_not_pass_is_not_waited_for(db: Db) {
+        block_on(record(&db, Phase::Contracting));
+        let builder = Lease::builder(&db.url, "web", "1.0.0").lease(MINUTE);
+        let refused = block_on(builder.acquire_within(Duration::from_secs(3600)));
+        let Err(LeaseError::Refused(decision)) = refused else {
+            panic!("it is not refused");
+        };
+        assert_eq!(decision.blockers[0].kind(), BlockerKind::OldFormatGone);
+        assert_eq!(rows(&db), "0");
+    }
+);
+
+#[test]
+fn whoever_gives_up_waiting_leaves_nothing() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let nowhere = {
+        let asked = Arc::clone(&asked);
+        Database::asked(move || {
+            asked.fetch_add(1, Ordering::SeqCst);
+            async { Ok::<_, Infallible>("postgres://nobody:x@127.0.0.1:1/shop") }
+        })
+    };
+    let mut acquire = Box::pin(Lease::builder(nowhere, "web", "1.0.0").acquire_within(GENEROUS));
+    assert!(block_on(futures_util::future::poll_immediate(&mut acquire)).is_none());
+    eventually(GENEROUS, || {
+        (asked.load(Ordering::SeqCst) > 3).then_some(())
+    });
+    drop(acquire);
+    // Once more may be under way.
+    let most = asked.load(Ordering::SeqCst) + 2;
+    let began = std::time::Instant::now();
+    // Longer than the longest pause.
+    eventually(GENEROUS, || {
+        (began.elapsed() > Duration::from_millis(2500)).then_some(())
+    });
+    assert!(asked.load(Ordering::SeqCst) <= most);
+}
+
+/// What `phasegate-build` writes of a project like this.
+fn embedded(manifest: &str) -> Embedded {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("0001_phone");
+    std::fs::create_dir(&path).expect("a directory");
+    let file = |name: &str, text: &str| {
+        std::fs::write(directory.path().join(name), text).expect("a file");
+    };
+    file(
+        "migrate.toml",
+        "[services.web]\naliases = { \"a1b2c3d\" = \"1.2.0\" }\n",
+    );
+    file("0001_phone/migration.toml", manifest);
+    file(
+        "0001_phone/expand.sql",
+        "ALTER TABLE users ADD phone text;\n",
+    );
+    let declared = phasegate_build::read(directory.path()).expect("a project");
+    let text = serde_json::to_string(&declared).expect("it is text");
+    // As what is included in a binary lives.
+    Embedded::new(text.leak())
+}
+
+scenario!(
+    fn a_migration_that_came_along_in_the_binary_is_known_before_it_is_applied(db: Db) {
+        // The contract makes no sense, and this process never runs it.
+        let embedded = embedded(
+            "description = \"phones\"\n[services.web]\nnew = \">=1.2.0\"\n[contract]\nsoack = \"1h\"\n",
+        );
+        let ask = |service: &str, version: &str| {
+            let builder = Lease::builder(&db.url, service, version).lease(MINUTE);
+            block_on(builder.embedded(embedded).acquire())
+        };
+        for version in ["1.2.0", "a1b2c3d"] {
+            let Err(LeaseError::Refused(decision)) = ask("web", version) else {
+                panic!("{version} may start without its column");
+            };
+            assert_eq!(decision.blockers[0].kind(), BlockerKind::ExpandFirst);
+        }
+        assert!(matches!(ask("wbe", "1.1.0"), Err(LeaseError::Terms { .. })));
+        let lease = ask("web", "1.1.0").expect("it does not use the column");
+        block_on(lease.release()).expect("it is held");
+    }
+);
+
+/// What a build reads is what `migrate` reads.
+#[test]
+fn both_readers_of_a_declaration_agree() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let long = "description = \"x\"\nsync = \"to-new\"\nrows = \"append-only\"\n[services.web]\nreads = { old = \"<1.3.0\" }\n\
+                writes = { old = \"<1.2.0\", new = \">=1.1.0\" }\n[services.worker]\nreads = { new = \">=2.0.0\" }\n[contract]\n";
+    let short = "description = \" y \"\nsync = \"both\"\n[services.web]\nold = \"<1.2.0\"\nnew = \">=1.1.0, <3.0.0 || >=3.0.0\"\n";
+    let nothing = "description = \"z\"\n[services.web]\nnew = \">=1.1.0\"\n[expand]\nnothing_to_do = \"any text does\"\n";
+    let made = tempfile::tempdir().expect("a directory");
+    std::fs::write(
+        made.path().join("migrate.toml"),
+        "migrations = \"db\"\n[services.web]\n[services.worker]\n",
+    )
+    .expect("a file");
+    for (id, manifest, scripts) in [
+        (
+            "0001_a",
+            long,
+            &["expand.sql", "contract.postgres.sql", "contract.sql"][..],
+        ),
+        (
+            "0002_b",
+            short,
+            &["expand.postgres.sql", "contract.sql", "revert.sql"],
+        ),
+        ("0003_c", nothing, &[]),
+        ("0010_d", "description = \"an index\"\n", &["expand.sql"]),
+    ] {
+        let directory = made.path().join("db").join(id);
+        std::fs::create_dir_all(&directory).expect("a directory");
+        std::fs::write(directory.join("migration.toml"), manifest).expect("a file");
+        for script in scripts {
+            std::fs::write(directory.join(script), "SELECT 1;\n").expect("a file");
+        }
+    }
+    for project in [
+        root.join("migrations-example"),
+        root.join("examples/rolling-restart"),
+        root.join("examples/rolling-restart/without-triggers"),
+        made.path().to_owned(),
+    ] {
+        let built = phasegate_build::read(&project).unwrap_or_else(|why| panic!("{why}"));
+        let read =
+            phasegate::project::Project::load_as_far_as_possible(&project, Some("postgres://"));
+        let mut declared: Vec<_> = read.declarations().cloned().collect();
+        for declaration in &mut declared {
+            // It belongs to the scripts.
+            declaration.fill = phasegate::model::Fill::Unrecorded;
+        }
+        assert_eq!(built.migrations, declared, "{}", project.display());
+        assert!(!declared.is_empty());
+        let services: Vec<&String> = read.config.services.keys().collect();
+        assert_eq!(built.services.keys().collect::<Vec<_>>(), services);
+    }
+}
