@@ -12,6 +12,7 @@
 //! | module | what it owns |
 //! | --- | --- |
 //! | `cli` | arguments, one file per command, how results are shown |
+//! | `serve` | answers over HTTP, metrics, and a page |
 //! | [`ask`] | answers questions without acting, as data and as JSON |
 //! | [`rehearse`] | tries a migration on scratch databases, and tests what it declares |
 //! | [`rollout`] | carries a plan out, durable and resumable |
@@ -65,6 +66,9 @@ pub mod rehearse;
 #[doc(hidden)]
 pub mod rollout;
 mod row;
+#[cfg(feature = "serve")]
+#[doc(hidden)]
+pub mod serve;
 #[doc(hidden)]
 pub mod source;
 #[cfg(feature = "http")]

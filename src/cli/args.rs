@@ -24,6 +24,8 @@ use super::resolve::ResolveArgs;
 use super::revert::RevertArgs;
 use super::rollout::{ROLLOUT_HELP, RolloutArgs};
 use super::scaffold::NewArgs;
+#[cfg(feature = "serve")]
+use super::serve::{SERVE_HELP, ServeArgs};
 use super::show::{RepairArgs, ShowArgs};
 use super::status::StatusArgs;
 use crate::interrupt::Interrupt;
@@ -152,6 +154,10 @@ pub(super) enum Command {
     Admit(AdmitArgs),
     /// Run a program under a lease: register it, start it, renew, release when it ends
     Agent(AgentArgs),
+    /// Answer over HTTP: the gate, metrics, and a page
+    #[cfg(feature = "serve")]
+    #[command(after_help = SERVE_HELP)]
+    Serve(ServeArgs),
     /// Show what was done, by whom and when
     Log(LogArgs),
     /// Print a completion script for a shell

@@ -41,6 +41,8 @@ mod rollout;
 mod rows_repaired;
 mod scaffold;
 mod schemas_renamed;
+#[cfg(feature = "serve")]
+mod serve;
 mod show;
 mod status;
 mod text;
@@ -156,6 +158,8 @@ const fn heeds_interrupts(command: &Command) -> bool {
         | Command::Contract(_)
         | Command::Revert(_)
         | Command::Resolve(_) => true,
+        #[cfg(feature = "serve")]
+        Command::Serve(_) => true,
     }
 }
 
@@ -195,6 +199,8 @@ const fn purpose(command: &Command) -> Purpose {
         | Command::Resolve(_)
         | Command::Admit(_)
         | Command::Agent(_) => Purpose::Acts,
+        #[cfg(feature = "serve")]
+        Command::Serve(_) => Purpose::Acts,
     }
 }
 
@@ -284,6 +290,8 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Resolve(args) => runtime.block_on(resolve::run(args, global, out)),
         Command::Admit(args) => runtime.block_on(instance::admit(args, global, out)),
         Command::Agent(_) => runtime.block_on(instance::agent(agent, out)),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(args, global, out),
     }
 }
 

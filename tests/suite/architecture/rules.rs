@@ -7,15 +7,19 @@ use super::source::{Path, Source};
 pub const LAYERS: &[(&str, &str)] = &[
     (
         "main",
-        "lib cli ask rehearse rollout coordinator backfill lease fleet ledger database project change source driver cluster web row planner gate model sql crash process interrupt text",
+        "lib cli serve ask rehearse rollout coordinator backfill lease fleet ledger database project change source driver cluster web row planner gate model sql crash process interrupt text",
     ),
     (
         "lib",
-        "cli ask rehearse rollout coordinator backfill lease fleet ledger database project change source driver cluster web row planner gate model sql crash process interrupt chance text",
+        "cli serve ask rehearse rollout coordinator backfill lease fleet ledger database project change source driver cluster web row planner gate model sql crash process interrupt chance text",
     ),
     (
         "cli",
-        "ask rehearse rollout coordinator backfill lease fleet ledger database project change source driver row planner gate model sql crash process interrupt text",
+        "serve ask rehearse rollout coordinator backfill lease fleet ledger database project change source driver row planner gate model sql crash process interrupt text",
+    ),
+    (
+        "serve",
+        "ask rollout ledger database project planner gate model interrupt text",
     ),
     ("rehearse", "backfill database project model sql interrupt"),
     (

@@ -1,0 +1,131 @@
+//! `migrate serve`: the gate over HTTP, metrics, and a page.
+//!
+//! | file | what it owns |
+//! | --- | --- |
+//! | `query`, `flagger`, `reply`, `openapi` | pure: what is asked, and what is answered |
+//! | `desk` | threads that look things up, each over a kept connection |
+//! | `watch`, `files` | what was seen last, and the project's files as they are now |
+//! | `guard`, `tls`, `door` | who may ask; connections and their bounds |
+//! | `metrics`, `page` | what was seen last, for a program and for a person |
+//! | `router` | which path is answered by whom |
+//!
+//! Invariant: nothing here decides, and nothing is written: every answer is that of [`crate::ask`]. What could not be answered has a
+//! status that nobody takes for a yes. `docs/serve.md` tells what it is for.
+
+mod desk;
+mod door;
+mod error;
+mod files;
+mod flagger;
+mod guard;
+mod metrics;
+mod openapi;
+mod page;
+mod query;
+mod reply;
+mod router;
+mod tls;
+mod watch;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::database::Target;
+use crate::interrupt::Interrupt;
+use crate::project::Project;
+
+pub use error::ServeError;
+pub use tls::TlsFiles;
+
+use desk::{Desk, Terms};
+use door::Door;
+use files::Files;
+use guard::Guard;
+use metrics::Metrics;
+use router::Room;
+use watch::Watcher;
+
+/// How long a connection to the database is kept. That a server is the one which others follow is seen when one is made.
+const KEEP: Duration = Duration::from_secs(30);
+
+/// What a server answers from, and to whom.
+pub struct Settings {
+    pub project: Project,
+    pub root: PathBuf,
+    /// As it was given beside the files.
+    pub database_url: Option<String>,
+    pub target: Target,
+    pub listen: SocketAddr,
+    pub token_file: Option<PathBuf>,
+    pub tls: Option<TlsFiles>,
+    /// How many questions are looked up at once.
+    pub askers: usize,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// How often the page and the metrics look.
+    pub every: Duration,
+    pub interrupt: Interrupt,
+}
+
+/// Serves until it is interrupted. `ready` is told where it listens.
+///
+/// # Errors
+/// What keeps it from starting.
+pub fn run(settings: Settings, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let certificates = settings.tls.as_ref();
+    let certificates = certificates.is_some_and(|files| files.client_ca.is_some());
+    let guard = Guard::new(settings.token_file, certificates)?;
+    if !guard.asks() && !settings.listen.ip().is_loopback() {
+        return Err(ServeError::Open {
+            address: settings.listen,
+        });
+    }
+    let tls = settings.tls.as_ref().map(tls::config).transpose()?;
+    // Two threads are enough for what only reads and writes; what looks things up has its own.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let desk = Desk::open(&Terms {
+        target: settings.target.clone(),
+        askers: settings.askers,
+        keep: KEEP,
+        limit: settings.timeout,
+    })?;
+    let files = Arc::new(Files::new(
+        settings.project,
+        settings.root,
+        settings.database_url,
+    ));
+    let interrupt = settings.interrupt;
+    runtime.block_on(async {
+        let door = Door::open(settings.listen, tls).await?;
+        let address = door.address()?;
+        let seen = Watcher {
+            files: Arc::clone(&files),
+            target: settings.target,
+            every: settings.every,
+            limit: settings.timeout,
+        }
+        .start()?;
+        let (close, closing) = tokio::sync::watch::channel(false);
+        let room = Room {
+            desk,
+            files,
+            guard,
+            seen,
+            metrics: Metrics::new(),
+            timeout: settings.timeout,
+            every: settings.every,
+            closing: closing.clone(),
+        };
+        let serving = tokio::spawn(door.serve(router::router(room), closing));
+        ready(address);
+        interrupt.due().await;
+        let _ = close.send(true);
+        let _ = serving.await;
+        Ok(())
+    })
+}
