@@ -105,6 +105,16 @@ pub(super) enum Format {
     Json,
     /// A diagram; only of a plan
     Mermaid,
+    /// Annotations of GitHub Actions; only of `check`, as are those that follow
+    Github,
+    /// A report of code quality for GitLab
+    Gitlab,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// A comment for a pull request
+    Markdown,
+    /// JUnit's XML
+    Junit,
 }
 
 #[derive(Subcommand)]

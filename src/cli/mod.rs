@@ -224,25 +224,34 @@ fn parse() -> Result<Cli, clap::Error> {
 /// What `migrate` would say about them.
 pub fn accepts(arguments: impl IntoIterator<Item = String>) -> Result<(), clap::Error> {
     let cli = Cli::try_parse_from(std::iter::once("migrate".to_owned()).chain(arguments))?;
-    if asks_for_what_cannot_be_drawn(&cli) {
-        let message = "only a plan can be drawn as a diagram\n";
+    if let Some((message, _)) = wrong_format(&cli) {
         return Err(clap::Error::raw(
             clap::error::ErrorKind::ArgumentConflict,
-            message,
+            format!("{message}\n"),
         ));
     }
     Ok(())
 }
 
-fn asks_for_what_cannot_be_drawn(cli: &Cli) -> bool {
-    cli.global.output == args::Format::Mermaid && !matches!(cli.command, Command::Plan(_))
+/// What is wrong with a format that this command does not know, and what it does know.
+fn wrong_format(cli: &Cli) -> Option<(&'static str, &'static str)> {
+    let format = cli.global.output;
+    if format == args::Format::Mermaid && !matches!(cli.command, Command::Plan(_)) {
+        return Some((
+            "only a plan can be drawn as a diagram",
+            "`--output mermaid` is for `migrate plan`; write `--output text` or `json`",
+        ));
+    }
+    let is_check = matches!(&cli.command, Command::Check(args) if args.finds());
+    (check::is_of_findings(format) && !is_check).then_some((
+        "only what `check` finds has this format",
+        "`--output github`, `gitlab`, `sarif`, `markdown` and `junit` are for `migrate check`; write `--output text` or `json`",
+    ))
 }
 
 fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
-    if asks_for_what_cannot_be_drawn(cli) {
-        return Err(Failure::new("only a plan can be drawn as a diagram")
-            .help("`--output mermaid` is for `migrate plan`; write `--output text` or `json`")
-            .usage());
+    if let Some((message, help)) = wrong_format(cli) {
+        return Err(Failure::new(message).help(help).usage());
     }
     if let Some(dir) = &cli.global.project {
         std::env::set_current_dir(dir).map_err(|error| {

@@ -65,7 +65,7 @@ impl Out {
         }
         let screen = match self.format {
             Format::Text | Format::Json => Screen::of_results(),
-            Format::Mermaid => Screen::NONE,
+            _ => Screen::NONE,
         };
         self.write(&screen.drawn(&line.into()));
     }

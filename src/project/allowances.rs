@@ -10,7 +10,7 @@ use crate::sql::{Script, Statement};
 
 use super::finding::Finding;
 use super::manifest::Allowance;
-use super::problem::{Severity, listed};
+use super::problem::listed;
 use super::source::Source;
 
 /// How many statements of those that an allowance may mean are named.
@@ -63,21 +63,33 @@ pub(super) fn apply(
     findings: Vec<Finding>,
 ) -> Vec<Finding> {
     let excused = allow.map(|allow| excused(allow, step, script));
+    // Who vouches that a statement does no harm has not said that nobody waits for it.
+    let wrong: BTreeSet<usize> = findings
+        .iter()
+        .filter(|finding| !finding.is_warning())
+        .filter_map(|finding| finding.excusable)
+        .collect();
     let keep = |mut finding: Finding| {
         let Some(index) = finding.excusable else {
             return Some(finding);
         };
         // Without a manifest that can be read nobody knows what is allowed.
+        let is_warning = finding.is_warning();
+        let is_of_another = is_warning && wrong.contains(&index);
         if excused
             .as_ref()
-            .is_none_or(|excused| excused.contains(&index))
+            .is_none_or(|excused| excused.contains(&index) && !is_of_another)
         {
             return None;
         }
-        let is_warning =
-            super::rules::rule(finding.code).is_some_and(|rule| rule.severity == Severity::Warning);
+        if is_warning {
+            finding.help = format!(
+                "{}; or, if the table is small enough, say so on the line above: `-- phasegate:allow {}: why`",
+                finding.help, finding.code
+            );
+            return Some(finding);
+        }
         let condition = match step {
-            _ if is_warning => "if the table is small enough",
             Step::Expand => "if no live version can notice it",
             Step::Backfill | Step::Contract | Step::Revert => "if nothing is lost by it",
         };

@@ -12,6 +12,7 @@ use super::doubts::{Doubts, Section};
 use super::fleet::{self, FleetConfig};
 use super::ledger;
 use super::links::Links;
+use super::lint::{self, LintConfig};
 use super::order;
 use super::password::{self, PasswordConfig};
 use super::problem::{Problem, listed};
@@ -33,6 +34,8 @@ pub struct Config {
     pub fleet: FleetConfig,
     pub rollout: RolloutConfig,
     pub rehearsal: RehearsalConfig,
+    /// What the rules of scripts go by.
+    pub lint: LintConfig,
     /// Where the migration directories are, relative to the project's root, with `/`; empty for the root.
     pub migrations: String,
     /// Where links among the migrations may lead.
@@ -181,6 +184,10 @@ impl Config {
         };
         doubts.so_far(Section::Migrations);
         let order = top.table("project").map(order::read).unwrap_or_default();
+        let lint = top
+            .table("lint")
+            .map(|table| lint::read(source, table))
+            .unwrap_or_default();
         top.finish(PLACES);
         doubts.so_far(Section::Fleet);
         Some(Self {
@@ -190,6 +197,7 @@ impl Config {
             fleet,
             rollout,
             rehearsal,
+            lint,
             migrations,
             links,
             order,

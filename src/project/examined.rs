@@ -12,6 +12,7 @@ use super::manifest::Manifest;
 use super::migration::{Files, Seen, Surroundings, backfilled_key};
 use super::rules::{self, Scripts};
 use super::scripts::{self, BackfillFile, ScriptFile};
+use super::silenced;
 use super::source::Source;
 
 #[derive(Default)]
@@ -69,6 +70,7 @@ impl Examined {
             backfill: examined.backfill.as_ref(),
             later: around.later,
             all: around.all,
+            lint: around.lint,
         };
         for (step, finding) in rules::check(&seen, ledger) {
             examined.findings.entry(step).or_default().push(finding);
@@ -108,7 +110,9 @@ pub(super) fn read_scripts(
             let mut findings = examined.findings.remove(&step).unwrap_or_default();
             let script = examined.scripts.remove(&step);
             if let Some(script) = &script {
+                findings = silenced::apply(source.text(), script, findings);
                 findings = allowances::apply(allow, step, script, findings);
+                findings = finding::errors_first(findings);
             }
             found.push((dialect, findings));
             let script = script.map(|script| {

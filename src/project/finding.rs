@@ -41,6 +41,19 @@ impl Finding {
         self
     }
 
+    pub fn is_warning(&self) -> bool {
+        self.severity() == Severity::Warning
+    }
+
+    /// As its rule says; a comment that silences nothing does no harm.
+    fn severity(&self) -> Severity {
+        match super::rules::rule(self.code) {
+            Some(rule) => rule.severity,
+            None if self.code == "needless-allowance" => Severity::Warning,
+            None => Severity::Error,
+        }
+    }
+
     pub fn empty() -> Self {
         Self::new(
             "empty-script",
@@ -55,6 +68,19 @@ impl From<ScriptError> for Finding {
     fn from(error: ScriptError) -> Self {
         Self::new("sql", error.span, error.message, error.help)
     }
+}
+
+/// Without warnings of statements in which something is wrong: that is put right first, and what the statement costs may be
+/// another question then.
+pub(super) fn errors_first(found: Vec<Finding>) -> Vec<Finding> {
+    let wrong: Vec<usize> = found
+        .iter()
+        .filter(|finding| !finding.is_warning())
+        .map(|finding| finding.span.start)
+        .collect();
+    let is_kept =
+        |finding: &Finding| !(finding.is_warning() && wrong.contains(&finding.span.start));
+    found.into_iter().filter(is_kept).collect()
 }
 
 /// Reports what several databases found in one text: once where they agree, and otherwise with
@@ -104,8 +130,7 @@ pub(super) fn report(
                 others.join(", "),
             );
         }
-        let severity = super::rules::rule(finding.code).map(|rule| rule.severity);
-        match severity.unwrap_or(Severity::Error) {
+        match finding.severity() {
             Severity::Error => {
                 source.error(finding.code, finding.span, finding.message, finding.help);
             }

@@ -14,6 +14,7 @@ use super::directory::Directory;
 use super::examined;
 use super::finding;
 use super::later::Forward;
+use super::lint::LintConfig;
 use super::manifest::{self, ContractRules, Manifest};
 use super::probes::Probes;
 use super::problem::Problem;
@@ -93,6 +94,7 @@ pub(super) struct Surroundings<'a> {
     pub later: &'a [Forward],
     /// All of them, with this one.
     pub all: &'a [Forward],
+    pub lint: &'a LintConfig,
 }
 
 /// A migration as it was read.

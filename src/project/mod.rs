@@ -21,6 +21,7 @@ mod fleet;
 mod later;
 mod ledger;
 mod links;
+mod lint;
 mod listing;
 mod manifest;
 mod migration;
@@ -38,6 +39,7 @@ mod row;
 mod rules;
 mod scripts;
 mod secret;
+mod silenced;
 mod source;
 mod syntax;
 #[cfg(test)]
@@ -56,6 +58,7 @@ pub use doubts::Section;
 pub use flaws::{Broken, Flaws};
 pub use fleet::{FleetConfig, SourceConfig};
 pub use links::Links;
+pub use lint::LintConfig;
 pub use manifest::{ContractRules, MANIFEST_FILE, Recheck};
 pub use migration::{Files, Migration, Seen};
 pub use password::PasswordConfig;
@@ -155,6 +158,7 @@ impl Read {
                     services: &config.services,
                     later: forward.get(index + 1..).unwrap_or_default(),
                     all: &forward,
+                    lint: &config.lint,
                 };
                 migrations.push(migration::load(directory, &around));
             }

@@ -35,7 +35,7 @@ pub struct Problem {
 }
 
 /// Where in a file, counted from 1 as editors do; columns count characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Location {
     pub line: usize,
     pub column: usize,
@@ -136,6 +136,12 @@ impl Problem {
 /// `end_column` is left out where a problem goes beyond its line; the file as a whole is line 1, column 1.
 impl Serialize for Problem {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        /// From the first character to the place after the last one.
+        #[derive(Serialize)]
+        struct Range {
+            start: Location,
+            end: Location,
+        }
         #[derive(Serialize)]
         struct Flat<'a> {
             file: String,
@@ -148,13 +154,16 @@ impl Serialize for Problem {
             rule: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             end_line: Option<usize>,
+            range: Range,
             severity: Severity,
             code: &'a str,
             message: &'a str,
             help: &'a str,
         }
         let start = self.start().unwrap_or(Location { line: 1, column: 1 });
+        let end = self.end().unwrap_or(start);
         Flat {
+            range: Range { start, end },
             file: self.path.display().to_string(),
             line: start.line,
             column: start.column,

@@ -19,6 +19,8 @@ mod context;
 #[cfg(feature = "parse")]
 mod copied;
 #[cfg(feature = "parse")]
+mod costs;
+#[cfg(feature = "parse")]
 mod deeds;
 #[cfg(feature = "parse")]
 mod dependents;
@@ -62,6 +64,8 @@ pub use catalogue::{
 };
 #[cfg(feature = "parse")]
 pub use copied::{Copied, Taken};
+#[cfg(feature = "parse")]
+pub use costs::{Cost, Known, Release, Servers, Weight, Work, shows_not_null};
 #[cfg(feature = "parse")]
 pub use deeds::{Deed, Value};
 #[cfg(feature = "parse")]

@@ -15,9 +15,9 @@ pub(super) fn show(planned: &Planned, out: &Out) {
     match (&planned.answer, out.format) {
         (_, Format::Json) => out.json(&planned.to_json()),
         (Ok(plan), Format::Text) => out.lines(as_text(plan, problem, &planned.waits)),
-        (Ok(plan), Format::Mermaid) => out.lines(as_mermaid(plan)),
+        (Ok(plan), _) => out.lines(as_mermaid(plan)),
         (Err(none), Format::Text) => out.lines(none_as_text(none, problem, planned.now)),
-        (Err(none), Format::Mermaid) => out.lines(none_as_mermaid(none)),
+        (Err(none), _) => out.lines(none_as_mermaid(none)),
     }
 }
 

@@ -106,6 +106,7 @@ mod tests {
             revert: None,
             later: &[],
             all: &[],
+            lint: &crate::project::LintConfig::default(),
         };
         let found = check(&scripts);
         found.iter().map(|(_, finding)| finding.code).collect()

@@ -28,6 +28,7 @@ const SCRIPTS: &[Step] = &[Step::Expand, Step::Contract, Step::Revert];
 const EVERY: &[Step] = &Step::ALL;
 const ALL: &[Dialect] = Dialect::ALL;
 const POSTGRES: &[Dialect] = &[Dialect::Postgres];
+const SERVERS: &[Dialect] = &[Dialect::Postgres, Dialect::Mysql];
 
 const fn error(code: &'static str, steps: &'static [Step]) -> Rule {
     Rule {
@@ -38,6 +39,13 @@ const fn error(code: &'static str, steps: &'static [Step]) -> Rule {
         instead: "",
         dialects: ALL,
         steps,
+    }
+}
+
+const fn warning(code: &'static str, steps: &'static [Step]) -> Rule {
+    Rule {
+        severity: Severity::Warning,
+        ..error(code, steps)
     }
 }
 
@@ -56,6 +64,13 @@ pub const RULES: &[Rule] = &[
         ..error("destructive-expand", EXPAND)
     },
     Rule {
+        finds: "one statement that gives the rows of a table their values",
+        why: "It is one transaction: whoever would change one of these rows waits until it is done (on SQLite whoever writes at all), a crash near its end begins it anew, and replicas and VACUUM wait as well.",
+        instead: "Let backfill.sql do it, which goes over the table in batches.",
+        dialects: ALL,
+        ..warning("fills-at-once", SCRIPTS)
+    },
+    Rule {
         finds: "a backfill that writes other columns than those that expand.sql adds",
         why: "Live versions use what is in them, and nothing brings the values back.",
         instead: "Fill the new columns alone. A change of others is a migration of its own.",
@@ -67,6 +82,13 @@ pub const RULES: &[Rule] = &[
         instead: "Give it a name that no table has.",
         dialects: POSTGRES,
         ..error("hidden-table", SCRIPTS)
+    },
+    Rule {
+        finds: "a statement that takes long while its script still holds a lock",
+        why: "A lock is kept until the transaction ends: what follows it in the script makes it longer for everybody who waits.",
+        instead: "Let the long statement stand in a transaction of its own: before the one that locks, in a script whose first line is `-- migrate: no-transaction`, or in backfill.sql.",
+        dialects: POSTGRES,
+        ..warning("holds-lock", SCRIPTS)
     },
     Rule {
         finds: "a comparison with `:after` or `:upto` that has not the columns of the key",
@@ -89,18 +111,16 @@ pub const RULES: &[Rule] = &[
     Rule {
         finds: "a statement that waits for, and then keeps out, whoever reads or writes the table",
         why: "Under ACCESS EXCLUSIVE nobody reads; and while it waits for its lock, everybody who comes after waits behind it.",
-        instead: "Use the form that is `CONCURRENTLY`, in a script of its own whose first line is `-- migrate: no-transaction`.",
-        severity: Severity::Warning,
-        dialects: POSTGRES,
-        ..error("locks-out", SCRIPTS)
+        instead: "Use the form that is `CONCURRENTLY`, in a script of its own whose first line is `-- migrate: no-transaction`; build the index of a constraint first, and let the constraint take it over by `USING INDEX`; on MySQL and MariaDB write `LOCK=NONE`.",
+        dialects: SERVERS,
+        ..warning("locks-out", SCRIPTS)
     },
     Rule {
-        finds: "an index of a table in use that is built without CONCURRENTLY",
+        finds: "an index of a table in use that is built while writers wait",
         why: "Until it is built nobody writes to the table.",
-        instead: "Write `CREATE INDEX CONCURRENTLY`, in a script whose first line is `-- migrate: no-transaction`.",
-        severity: Severity::Warning,
-        dialects: POSTGRES,
-        ..error("locks-writes", SCRIPTS)
+        instead: "Write `CREATE INDEX CONCURRENTLY`, in a script whose first line is `-- migrate: no-transaction`; on MySQL and MariaDB `LOCK=NONE`, so that the server refuses what would keep writers out.",
+        dialects: ALL,
+        ..warning("locks-writes", SCRIPTS)
     },
     Rule {
         finds: "rows or values that go, outside of what a contract is for",
@@ -122,20 +142,25 @@ pub const RULES: &[Rule] = &[
         ..error("new-enum-value", SCRIPTS)
     },
     Rule {
-        finds: "a change that writes every row of the table anew",
-        why: "The table is locked against reading and writing until the last row is written, and needs its space once more.",
-        instead: "Add a nullable column without a volatile default, and fill it in backfill.sql; or a column of the new type beside the old one.",
-        severity: Severity::Warning,
+        finds: "a new column of a type that has no `=`",
+        why: "SELECT DISTINCT, GROUP BY and UNION over all columns of the table fail from then on, in versions that know nothing of the column.",
+        instead: "Use `jsonb` instead of `json`; for other types make sure that no version reads all columns so.",
         dialects: POSTGRES,
-        ..error("rewrites-table", SCRIPTS)
+        ..warning("no-equality", SCRIPTS)
+    },
+    Rule {
+        finds: "a change that writes every row of the table anew",
+        why: "Until the last row is written nobody writes to the table, on PostgreSQL nobody reads it either; it needs its space once more, and replicas repeat it.",
+        instead: "Add what is new beside what is there, without a value that differs from row to row, and fill it in backfill.sql; on MySQL and MariaDB write `ALGORITHM=INSTANT`, or `ALGORITHM=INPLACE, LOCK=NONE`, so that the server refuses rather than copies.",
+        dialects: ALL,
+        ..warning("rewrites-table", SCRIPTS)
     },
     Rule {
         finds: "a constraint that is checked for every row under its lock",
-        why: "The table is read from end to end, and nobody writes meanwhile; for NOT NULL nobody reads either.",
-        instead: "Add the constraint `NOT VALID`, and `VALIDATE CONSTRAINT` it in another transaction; for NOT NULL, validate `CHECK (a IS NOT NULL)` first.",
-        severity: Severity::Warning,
-        dialects: POSTGRES,
-        ..error("scans-under-lock", SCRIPTS)
+        why: "The table is read from end to end, and nobody writes meanwhile; for CHECK and NOT NULL on PostgreSQL nobody reads either.",
+        instead: "Add the constraint `NOT VALID`, and `VALIDATE CONSTRAINT` it in another transaction; for NOT NULL, validate `CHECK (a IS NOT NULL)` first. On MySQL and MariaDB no form checks later: add it while the table is small.",
+        dialects: SERVERS,
+        ..warning("scans-under-lock", SCRIPTS)
     },
     Rule {
         finds: "a setting that would outlive the script",
@@ -242,7 +267,9 @@ mod tests {
         let mut page = "# Rules\n\n\
         What `migrate check` finds in the scripts of a migration. `migrate check --rules` lists the rules, and `migrate check --explain RULE`\n\
         prints one. An error stops every step that would run the script; a warning is said, and stops nothing. `[[expand.allow]]`, with the\n\
-        beginning of the statement and a reason, excuses one statement ([files](files.md)).\n\n\
+        beginning of the statement and a reason, excuses one statement ([files](files.md)). A warning is silenced by a comment on the line\n\
+        above its statement, or behind it: `-- phasegate:allow RULE: reason`; and in the whole project by `[lint.off]`.\n\
+        What a statement costs depends on the server: `[lint]` of migrate.toml says which is the oldest.\n\n\
         | rule | | finds |\n| --- | --- | --- |\n"
         .to_owned();
         for rule in RULES {

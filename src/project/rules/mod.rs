@@ -3,11 +3,11 @@
 
 mod backfill;
 mod bystanders;
+mod costs;
 mod formats;
 mod ledger;
 mod left_behind;
 mod listed;
-mod locks;
 mod loses;
 mod no_transaction;
 mod postgres;
@@ -27,6 +27,7 @@ use crate::sql::{Dialect, Ranged, Script, Statement};
 
 use super::finding::Finding;
 use super::later::Forward;
+use super::lint::LintConfig;
 use super::manifest::Manifest;
 use super::migration::Files;
 use super::reader::Located;
@@ -45,6 +46,7 @@ pub(super) struct Scripts<'a> {
     pub later: &'a [Forward],
     /// All of them, with this one.
     pub all: &'a [Forward],
+    pub lint: &'a LintConfig,
 }
 
 impl<'a> Scripts<'a> {
@@ -79,8 +81,8 @@ type Check = fn(&Scripts<'_>) -> Vec<(Step, Finding)>;
 const CHECKS: &[Check] = &[
     backfill::check,
     bystanders::check,
+    costs::check,
     left_behind::check,
-    locks::check,
     loses::check,
     no_transaction::check,
     takes::check,
@@ -125,6 +127,7 @@ pub fn beyond_expand(files: &Files, expand: &Script) -> Vec<Excess> {
         revert: Some(&revert.script),
         later: &[],
         all: &[],
+        lint: &LintConfig::default(),
     };
     let found = takes::check(&scripts).into_iter();
     found

@@ -70,6 +70,7 @@ mod tests {
                 revert: None,
                 later: &[],
                 all: &[],
+                lint: &crate::project::LintConfig::default(),
             };
             assert_eq!(check(&scripts).len(), found, "{text}");
         }

@@ -106,6 +106,8 @@ fn lines(dir: &TempDir, url: Option<&str>) -> Vec<String> {
 /// What is said of locks is said beside everything else, and stops nothing.
 fn without_locks(mut lines: Vec<String>) -> Vec<String> {
     const LOCKS: &[&str] = &[
+        "[fills-at-once]",
+        "[holds-lock]",
         "[locks-out]",
         "[locks-writes]",
         "[rewrites-table]",

@@ -69,6 +69,7 @@ fn problems_are_rendered_for_people_editors_and_programs() {
         serde_json::to_value(&problems).unwrap(),
         serde_json::json!([{
             "file": "migrate.toml", "line": 3, "column": 1, "end_column": 13, "severity": "error",
+            "range": {"start": {"line": 3, "column": 1}, "end": {"line": 3, "column": 13}},
             "code": "unknown-key", "message": "there is no key `min_instance` in `[services.web]`",
             "help": "did you mean `min_instances`?",
         }])

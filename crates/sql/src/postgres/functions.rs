@@ -89,7 +89,7 @@ xmlconcat xmlconcat2 xmlelement xmlexists xmlforest xmlparse xmlroot xmlserializ
 xpath_exists";
 
 /// Whether a function of this name only computes.
-pub(super) fn is_pure(function: &str) -> bool {
+pub(in super::super) fn is_pure(function: &str) -> bool {
     // PostGIS has hundreds, and those that write have other names.
     function.starts_with("st_") || PURE.split_ascii_whitespace().any(|pure| pure == function)
 }

@@ -1,18 +1,23 @@
 //! `migrate check`: the files alone, and beside what is applied where that is asked for.
 
+mod report;
+
 use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
 
-use super::args::Global;
+use super::args::{Format, Global};
 use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
 use super::text::count;
 use crate::database::Target;
 use crate::model::Sequence;
-use crate::project::{Project, RULES, Rule, rule};
+use crate::project::{Problem, Project, RULES, Rule, Severity, rule};
+use report::Report;
+
+pub(super) use report::is_of_findings;
 
 #[derive(Args)]
 pub(super) struct CheckArgs {
@@ -26,6 +31,13 @@ pub(super) struct CheckArgs {
     /// Say of one rule what it finds, why, and what to write instead
     #[arg(long, value_name = "RULE", conflicts_with = "applied")]
     pub explain: Option<String>,
+}
+
+impl CheckArgs {
+    /// Whether it looks at the project, and does not tell of the rules.
+    pub(super) const fn finds(&self) -> bool {
+        !self.rules && self.explain.is_none()
+    }
 }
 
 /// What comparing with a database found.
@@ -122,7 +134,16 @@ pub(super) async fn run(args: &CheckArgs, global: &Global, out: &Out) -> Result<
     }
     let given = global.database_url()?;
     let url = given.as_ref().map(|given| given.url.as_str());
-    let project = Project::load(Path::new("."), url)?;
+    let format = global.output;
+    let project = match Project::load(Path::new("."), url) {
+        Ok(project) => project,
+        Err(problems) if is_of_findings(format) => {
+            let project = Project::load_as_far_as_possible(Path::new("."), url);
+            let found = problems.0.iter().collect();
+            return Ok(reported(&project, found, &Beside::default(), format, out));
+        }
+        Err(problems) => return Err(problems.into()),
+    };
     urls_can_be_used(global, &project)?;
     let databases: Vec<&str> = project
         .config
@@ -136,6 +157,10 @@ pub(super) async fn run(args: &CheckArgs, global: &Global, out: &Out) -> Result<
         false => Beside::default(),
     };
     let code = u8::from(!beside.errors.is_empty());
+    if is_of_findings(format) {
+        let found = project.warnings.iter().collect();
+        return Ok(reported(&project, found, &beside, format, out));
+    }
     if out.is_json() {
         let mut value = json!({
             "migrations": project.migrations.len(),
@@ -166,6 +191,43 @@ pub(super) async fn run(args: &CheckArgs, global: &Global, out: &Out) -> Result<
         databases.join(" and ")
     ));
     Ok(code)
+}
+
+fn report<'a>(project: &Project, problems: Vec<&'a Problem>, beside: &'a Beside) -> Report<'a> {
+    let errors = beside
+        .errors
+        .iter()
+        .map(|text| (Severity::Error, text.as_str()));
+    let notes = beside
+        .notes
+        .iter()
+        .map(|text| (Severity::Warning, text.as_str()));
+    Report {
+        problems,
+        migrations: project.ids().map(ToString::to_string).collect(),
+        beside: errors.chain(notes).collect(),
+        base: report::base(),
+    }
+}
+
+/// Writes it in a format that others read; the exit code.
+fn reported(
+    project: &Project,
+    problems: Vec<&Problem>,
+    beside: &Beside,
+    format: Format,
+    out: &Out,
+) -> u8 {
+    let whole = report(project, problems, beside);
+    whole.write(format, out);
+    if format == Format::Github
+        && let Err(error) = report::add_to_summary(&whole)
+    {
+        note(&format!(
+            "warning: the summary of the job cannot be written: {error}"
+        ));
+    }
+    u8::from(whole.count(Severity::Error) > 0)
 }
 
 /// No database is asked; but a URL that every other command would refuse is a mistake in the files.

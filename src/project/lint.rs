@@ -1,0 +1,95 @@
+//! `[lint]`: what `migrate check` knows of the servers, and which of its warnings a project does without.
+
+use std::collections::BTreeMap;
+
+use crate::sql::{Release, Servers};
+
+use super::config::PLACES;
+use super::problem::{Severity, closest, listed};
+use super::reader::{Located, Table};
+use super::rules::{RULES, rule};
+use super::source::Source;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LintConfig {
+    /// The oldest servers that the scripts have to run on.
+    pub servers: Servers,
+    /// Rules that the project does without, with the reason.
+    pub off: BTreeMap<&'static str, String>,
+}
+
+pub(super) fn read(source: &Source, mut table: Table<'_>) -> LintConfig {
+    let mut release = |key, example| {
+        let written = table.string(key, example)?;
+        let read = written.value.parse::<Release>();
+        if read.is_err() {
+            source.error(
+                "bad-release",
+                written.span,
+                format!("`{}` is not the number of a release", written.value),
+                format!("write the oldest that the scripts run on, for example {example}"),
+            );
+        }
+        read.ok()
+    };
+    let servers = Servers {
+        postgres: release("postgres", "postgres = \"15\""),
+        mysql: release("mysql", "mysql = \"8.0.36\""),
+        mariadb: release("mariadb", "mariadb = \"10.11\""),
+    };
+    let mut off = BTreeMap::new();
+    for (name, reason) in table.named_strings("off", "off = { locks-out = \"why\" }") {
+        if let Some(code) = silenced(source, name, &reason) {
+            off.insert(code, reason.value.trim().to_owned());
+        }
+    }
+    table.finish(PLACES);
+    LintConfig { servers, off }
+}
+
+fn silenced(source: &Source, name: &str, reason: &Located<&str>) -> Option<&'static str> {
+    let span = reason.span.clone();
+    match rule(name) {
+        None => {
+            source.error(
+                "unknown-rule",
+                span,
+                format!("there is no rule `{name}`"),
+                guess(name),
+            );
+            None
+        }
+        Some(rule) if rule.severity == Severity::Error => {
+            source.error(
+                "unknown-rule",
+                span,
+                format!("`{}` is an error, which no project does without", rule.code),
+                "excuse the one statement that is meant, in its migration.toml: `[[expand.allow]]`",
+            );
+            None
+        }
+        Some(rule) => {
+            if reason.value.trim().is_empty() {
+                source.error(
+                    "missing-reason",
+                    reason.span.clone(),
+                    format!("nothing says why this project does without `{}`", rule.code),
+                    "write the reason: it is what the next reader asks for",
+                );
+            }
+            Some(rule.code)
+        }
+    }
+}
+
+/// Which rule was meant.
+pub(super) fn guess(name: &str) -> String {
+    let codes = RULES.iter().map(|rule| rule.code);
+    match closest(name, codes) {
+        Some(code) => format!(
+            "is {} meant? `migrate check --rules` lists them",
+            listed([code])
+        ),
+        None => "`migrate check --rules` lists them".to_owned(),
+    }
+}
