@@ -119,6 +119,14 @@ fn postgres_columns() {
             ),
             ("ALTER TABLE t ADD COLUMN a text DEFAULT upper('x')", &[]),
             (
+                "ALTER TABLE t ADD COLUMN a timestamp(3) DEFAULT CURRENT_TIMESTAMP(3)",
+                &[],
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a numeric DEFAULT CAST(0 AS numeric(10, 2))",
+                &[],
+            ),
+            (
                 "ALTER TABLE t ADD COLUMN \"stored\" int, ADD COLUMN \"serial\" text",
                 &[],
             ),
