@@ -22,6 +22,7 @@
 //! | [`fleet`] | what all sources say, put together into a snapshot |
 //! | [`project`] | `migrate.toml` and the migration directories |
 //! | [`source`] | sources of live instances: one file each, with its settings |
+//! | [`runner`] | other migration tools that carry out a phase: one file each, and how its history is read |
 //! | [`driver`] | what replaces the instances of a service: one file each, with its settings |
 //! | `cluster` | the API server of a Kubernetes cluster: how it is reached, what it is asked |
 //! | `web` | what is asked of other servers, over HTTP |
@@ -66,6 +67,8 @@ pub mod rehearse;
 #[doc(hidden)]
 pub mod rollout;
 mod row;
+#[doc(hidden)]
+pub mod runner;
 #[cfg(feature = "serve")]
 #[doc(hidden)]
 pub mod serve;

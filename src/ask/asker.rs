@@ -158,8 +158,13 @@ impl Asker {
         if !drift.is_empty() {
             return Err(CoordinatorError::Drift(drift).into());
         }
+        let mut decision = decide(action, &situation.evidence);
+        let past_gate = situation.past_gate.iter();
+        decision
+            .notes
+            .extend(past_gate.map(|past| format!("{}. {}", past.message(), past.help())));
         Ok(Answer::Gate {
-            decision: decide(action, &situation.evidence),
+            decision,
             snapshot: Box::new(situation.evidence.snapshot),
         })
     }

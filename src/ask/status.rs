@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::trouble::{self, Trouble, failure_of, idle_since};
-use super::{Looked, horizon, json as shapes, rollout};
+use super::{Looked, horizon, json as shapes, past_gate, rollout};
 use crate::gate::{Action, Blocker, Decision, Flawed, Horizon, Verdict, decide};
 use crate::ledger::{Applied, BackfillRecord, RolloutRecord, RolloutState, Wish};
 use crate::model::{MigrationState, Phase, Step};
@@ -188,6 +188,7 @@ impl Status {
         if let (Some(open), Some(object)) = (self.open_rollout(), value.as_object_mut()) {
             object.insert("rollout".into(), rollout::as_json(open));
         }
+        past_gate::add_to(&mut value, situation);
         value
     }
 

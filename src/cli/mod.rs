@@ -28,6 +28,7 @@ mod numbering;
 mod out;
 mod outcome;
 mod paint;
+mod past_gate;
 mod plan;
 mod prepare;
 mod progress;

@@ -120,6 +120,7 @@ impl Reporter {
                     false,
                 )
             }
+            Progress::Runner(text) => (text.clone(), false),
             Progress::Unreachable(error) => (format!("waiting: {error}"), false),
             Progress::Waiting(decision) => {
                 let reasons: Vec<String> = decision.blockers.iter().map(reason).collect();

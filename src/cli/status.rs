@@ -12,7 +12,7 @@ use super::out::{Out, note};
 use super::paint::{Cell, Line, Tone};
 use super::recording::Recording;
 use super::watching::Watch;
-use super::{text, trouble};
+use super::{past_gate, text, trouble};
 use crate::ask::{Answer, Next, Question, Record, Status, in_the_way};
 use crate::gate::Verdict;
 use crate::ledger::Wish;
@@ -43,8 +43,12 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result
     for drift in &seen.looked.situation.drift {
         note(&format!("error: {drift}"));
     }
+    let takes_away = past_gate::takes_away(&seen.looked.situation);
+    past_gate::tell(&seen.looked.situation);
     show(&seen, args, &context, out);
-    Ok(u8::from(!seen.looked.situation.drift.is_empty()))
+    Ok(u8::from(
+        !seen.looked.situation.drift.is_empty() || takes_away,
+    ))
 }
 
 /// How often `--watch` looks.
@@ -65,6 +69,7 @@ async fn watch(args: &StatusArgs, context: &Context, out: &Out) -> Result<u8, Fa
                 for drift in &seen.looked.situation.drift {
                     note(&format!("error: {drift}"));
                 }
+                past_gate::tell(&seen.looked.situation);
                 shown = Some(same);
             }
         }

@@ -4,11 +4,12 @@
 
 use std::time::{Duration, Instant};
 
+use super::by_runner::Work;
 use super::change::{Becomes, Move};
 use super::fence::{FromInside, RecheckRules};
 use super::in_ledger::End;
 use super::past_return::past_return;
-use super::script::{Progress, Ran, Run, seen_elsewhere};
+use super::script::{Progress, Ran, seen_elsewhere};
 use super::session::Coordinator;
 use super::way_in::Asked;
 use super::{CoordinatorError, Done, Outcome, Situation};
@@ -187,7 +188,9 @@ async fn remove_old(
     situation: &Situation,
 ) -> Result<Ran, CoordinatorError> {
     let dialect = coordinator.connection.capabilities().dialect;
-    let Some(file) = &coordinator.migration(id)?.files(dialect).contract else {
+    let files = coordinator.migration(id)?.files(dialect);
+    let revisions = files.revisions.get(&Step::Contract);
+    let Some(work) = Work::of(files.contract.as_ref(), revisions) else {
         return Err(CoordinatorError::NoFiles(id.clone()));
     };
     let others = seen_elsewhere(&situation.evidence.snapshot);
@@ -202,12 +205,7 @@ async fn remove_old(
         coordinator: RecheckRules::of(coordinator),
     };
     coordinator
-        .run_script(Run {
-            step: Step::Contract,
-            file,
-            change,
-            recheck: Some(&recheck),
-        })
+        .carry_out(Step::Contract, work, change, Some(&recheck))
         .await
 }
 

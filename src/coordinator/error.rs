@@ -106,6 +106,13 @@ pub enum CoordinatorError {
         /// That it stays up, why, and what to do.
         stays: String,
     },
+    /// Another migration tool did not do what it was asked for, or cannot be asked.
+    #[error("{message}")]
+    Runner {
+        message: String,
+        /// What is left of it, and what to do.
+        help: String,
+    },
     #[error("the files of {0} are not in this project, though the database has it")]
     NoFiles(MigrationId),
 }
@@ -209,6 +216,7 @@ impl CoordinatorError {
                 Some(help) => format!("{help}. Mind that {stays}"),
                 None => stays.clone(),
             }),
+            Self::Runner { help, .. } => Some(help.clone()),
             Self::NoFiles(_) => Some("use a checkout that has them".into()),
         }
     }

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use super::by_runner::Work;
 use super::change::{Becomes, Move, move_to};
 use super::in_ledger::End;
-use super::script::{Ran, Run, seen_elsewhere};
+use super::script::{Ran, seen_elsewhere};
 use super::session::Coordinator;
 use super::way_in::{Asked, Ready};
 use super::{CoordinatorError, Done, Outcome, Situation};
@@ -41,10 +42,12 @@ pub(super) async fn run(
     let migration = coordinator.migration(id)?;
     let dialect = coordinator.connection.capabilities().dialect;
     let others = seen_elsewhere(&situation.evidence.snapshot);
-    let script = &migration.files(dialect).expand;
-    let begins_first = script
-        .as_ref()
-        .is_some_and(|file| file.script.mode == Mode::NoTransaction);
+    let files = migration.files(dialect);
+    let (script, revisions) = (&files.expand, files.revisions.get(&Step::Expand));
+    let begins_first = revisions.is_some()
+        || script
+            .as_ref()
+            .is_some_and(|file| file.script.mode == Mode::NoTransaction);
     let entry = if state.phase == Phase::Pending && !begins_first {
         Entry::New
     } else {
@@ -57,18 +60,17 @@ pub(super) async fn run(
         ..Move::new(&state, Becomes::After(Step::Expand))
     };
     let mut statements = 0;
-    match script {
-        Some(file) => {
+    let work = Work::of(script.as_ref(), revisions);
+    match work {
+        Some(work) => {
             if begins_first && state.phase == Phase::Pending {
                 coordinator.begin_expanding(&state).await?;
             }
-            let run = Run {
-                step: Step::Expand,
-                file,
-                change: change(late(&situation, id)),
-                recheck: None,
-            };
-            match coordinator.run_script(run).await {
+            let change = change(late(&situation, id));
+            match coordinator
+                .carry_out(Step::Expand, work, change, None)
+                .await
+            {
                 Ok(Ran::Done { statements: count }) => statements = count,
                 Ok(Ran::Blocked(_)) => {}
                 Err(error) => return Err(coordinator.step_back_to_pending(error, id).await),

@@ -7,6 +7,7 @@ mod as_applied;
 mod backfill;
 mod bare_failure;
 mod between_steps;
+mod by_runner;
 mod catalogue;
 mod change;
 mod contract;
@@ -27,6 +28,7 @@ mod lock;
 mod observe;
 mod one_by_one;
 mod outage;
+mod past_gate;
 mod past_return;
 mod reading;
 mod repair;
@@ -55,6 +57,7 @@ pub use observe::{
     Purpose, Situation, connect, connect_to_record, is_nothing_yet, nothing_yet, observe,
     observe_with, record, record_deploy, survey,
 };
+pub use past_gate::{PastDone, PastGate};
 pub use repair::{Recorded, Repaired, present};
 pub use resume::Answer;
 pub use rows_repaired::RowsRepaired;

@@ -7,6 +7,7 @@ use super::as_applied::judge_reverts;
 use super::drift::{Changed, Drift, drift};
 use super::flaws::flaws;
 use super::gap::{look_at_sync, record_gaps};
+use super::past_gate::{self, PastGate};
 use crate::database::{
     Asks, ConnectOptions, Connection, DatabaseError, ErrorKind, LockTimeout, Owners, Target,
 };
@@ -26,6 +27,8 @@ pub struct Situation {
     pub view: View,
     pub evidence: Evidence,
     pub drift: Vec<Drift>,
+    /// What somebody did with another migration tool without asking here.
+    pub past_gate: Vec<PastGate>,
     /// How the project wants leases to be read.
     rules: LeaseRules,
     /// Whether the database has a ledger at all.
@@ -138,11 +141,30 @@ pub async fn observe(
     Ok(situation)
 }
 
+/// As [`observe`], for a coordinator at work: by what is recorded alone.
+pub(super) async fn observe_recorded(
+    project: &Project,
+    connection: &mut dyn Connection,
+) -> Result<Situation, LedgerError> {
+    let mut situation = survey_recorded(project, connection).await?;
+    situation.name_examples(connection).await?;
+    Ok(situation)
+}
+
 /// As [`observe`], without naming instances: enough for a decision, and quicker.
 ///
 /// # Errors
 /// As of [`observe`].
 pub async fn survey(
+    project: &Project,
+    connection: &mut dyn Connection,
+) -> Result<Situation, LedgerError> {
+    let mut situation = survey_recorded(project, connection).await?;
+    past_gate::look(project, &mut situation, connection).await?;
+    Ok(situation)
+}
+
+async fn survey_recorded(
     project: &Project,
     connection: &mut dyn Connection,
 ) -> Result<Situation, LedgerError> {
@@ -233,7 +255,10 @@ pub async fn record(
     let dialect = connection.capabilities().dialect;
     let rolling = std::mem::take(&mut situation.evidence.rolling);
     let paused = std::mem::take(&mut situation.evidence.facts.paused);
+    let past_gate = std::mem::take(&mut situation.past_gate);
     *situation = observe_with(project, view, snapshot, &files, dialect);
+    situation.past_gate = past_gate;
+    past_gate::count(situation);
     situation.evidence.rolling = rolling;
     situation.evidence.facts.paused = paused;
     look_at_sync(project, situation, connection).await
@@ -328,6 +353,7 @@ pub fn observe_with(
             flaws,
         },
         drift,
+        past_gate: Vec::new(),
         rules: fleet::lease_rules(&project.config),
         has_ledger: true,
         is_news_of_sync: false,

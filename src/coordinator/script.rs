@@ -60,6 +60,8 @@ pub enum Progress {
         path: String,
         sessions: Vec<i64>,
     },
+    /// Another migration tool is at work, or its statement is.
+    Runner(String),
     /// The database does not answer, and is asked again.
     Unreachable(String),
     /// The fence is up and something still blocks.

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::in_ledger::End;
 use super::lock::{LockWatch, Retry};
+use super::observe::observe_recorded;
 use super::outage::Tally;
-use super::{CoordinatorError, Drift, Progress, Purpose, Situation, observe};
+use super::{CoordinatorError, Drift, Progress, Purpose, Situation};
 use crate::database::{ConnectOptions, Connection, Heard, LockTimeout, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
 use crate::interrupt::Interrupt;
@@ -216,10 +217,11 @@ impl<'a> Coordinator<'a> {
     }
 
     pub(super) async fn observe(&mut self) -> Result<Situation, CoordinatorError> {
-        let mut situation = observe(self.options.project, self.connection.as_mut()).await?;
+        let mut situation =
+            observe_recorded(self.options.project, self.connection.as_mut()).await?;
         self.record_look(&situation).await?;
         if self.record_gaps(&situation).await? {
-            situation = observe(self.options.project, self.connection.as_mut()).await?;
+            situation = observe_recorded(self.options.project, self.connection.as_mut()).await?;
         }
         if situation.view.coordinator.token == self.token {
             // Whoever is at work is this very command: it does not wait for itself.

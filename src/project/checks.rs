@@ -122,7 +122,7 @@ pub(super) fn presence(source: &Source, manifest: &Manifest, directory: &Directo
         (Some(new), None) if !directory.has(Step::Expand) => missing(
             new,
             "there is a new format and no `expand.sql` that adds it",
-            "write `expand.sql`; if the new format needs no statement, say why: `[expand]` with `nothing_to_do = \"…\"`",
+            "write `expand.sql`, or name the `revisions` of another migration tool under `[expand]`; if the new format needs no statement, say why: `[expand]` with `nothing_to_do = \"…\"`",
         ),
         (_, Some(reason)) if directory.has(Step::Expand) => source.error(
             "contradictory-expand",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::driver::Driver;
 use crate::model::{Label, Sequence, Version};
+use crate::runner::Runner;
 use crate::sql::Dialect;
 
 use super::doubts::{Doubts, Section};
@@ -19,6 +20,7 @@ use super::problem::{Problem, listed};
 use super::reader::{Located, Table};
 use super::rehearsal::{self, RehearsalConfig};
 use super::rollout::{self, RolloutConfig};
+use super::runner;
 use super::source::Source;
 use super::syntax;
 
@@ -36,6 +38,8 @@ pub struct Config {
     pub rehearsal: RehearsalConfig,
     /// What the rules of scripts go by.
     pub lint: LintConfig,
+    /// The migration tool that the project uses besides, if it names one.
+    pub runner: Option<Runner>,
     /// Where the migration directories are, relative to the project's root, with `/`; empty for the root.
     pub migrations: String,
     /// Where links among the migrations may lead.
@@ -177,6 +181,9 @@ impl Config {
             .table("rehearse")
             .map(rehearsal::read)
             .unwrap_or_default();
+        let runner = top
+            .table("runner")
+            .and_then(|table| runner::read(source, table));
         let migrations = super::listing::read_directory(source, &mut top);
         let links = match top.flag("follow_links") {
             Some(true) => Links::Anywhere,
@@ -198,6 +205,7 @@ impl Config {
             rollout,
             rehearsal,
             lint,
+            runner,
             migrations,
             links,
             order,

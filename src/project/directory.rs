@@ -9,6 +9,7 @@ use crate::sql::{Dialect, Script};
 use super::links::Links;
 use super::manifest::MANIFEST_FILE;
 use super::problem::{Problem, closest, shown};
+use super::revisions::Revisions;
 use super::source::Source;
 
 /// A script file that is there.
@@ -19,6 +20,8 @@ pub(super) struct Candidate {
     pub only: Option<Dialect>,
     /// `None` if it could not be read, which is reported.
     pub source: Option<Source>,
+    /// What another migration tool is to do in its place; `source` is then the SQL of that, where it can be read.
+    pub revisions: Option<Revisions>,
 }
 
 impl Candidate {
@@ -127,7 +130,12 @@ impl Directory {
                 None
             }
         };
-        self.candidates.push(Candidate { step, only, source });
+        self.candidates.push(Candidate {
+            step,
+            only,
+            source,
+            revisions: None,
+        });
     }
 
     /// The script for `step` on `dialect`: its own, else the common one.

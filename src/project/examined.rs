@@ -10,6 +10,7 @@ use super::directory::{Candidate, Directory};
 use super::finding::{self, Finding};
 use super::manifest::Manifest;
 use super::migration::{Files, Seen, Surroundings, backfilled_key};
+use super::revisions::{self, Revisions};
 use super::rules::{self, Scripts};
 use super::scripts::{self, BackfillFile, ScriptFile};
 use super::silenced;
@@ -47,6 +48,10 @@ impl Examined {
                 found
             } else {
                 let (script, mut found) = scripts::check(step, dialect, source.text());
+                let revisions = directory.chosen(step, dialect);
+                if let Some(revisions) = revisions.and_then(|one| one.revisions.as_ref()) {
+                    revisions::leave_to_runner(revisions, &mut found);
+                }
                 // What a type was stands in the files before.
                 let before = around.all.len().saturating_sub(around.later.len() + 1);
                 let before = around.all.get(..before).unwrap_or_default();
@@ -73,6 +78,13 @@ impl Examined {
             lint: around.lint,
         };
         for (step, finding) in rules::check(&seen, ledger) {
+            let by_runner = directory.chosen(step, dialect);
+            let is_judged = by_runner
+                .and_then(|one| one.revisions.as_ref())
+                .is_some_and(|revisions| revisions.judged);
+            if is_judged {
+                continue;
+            }
             examined.findings.entry(step).or_default().push(finding);
         }
         examined
@@ -103,6 +115,9 @@ pub(super) fn read_scripts(
         for (candidate, found) in directory.candidates.iter().zip(&mut found) {
             let chosen = directory.chosen(candidate.step, dialect);
             let is_chosen = chosen.is_some_and(|chosen| std::ptr::eq(chosen, candidate));
+            if let Some(revisions) = candidate.revisions.as_ref().filter(|_| is_chosen) {
+                files.revisions.insert(candidate.step, revisions.clone());
+            }
             let Some(source) = candidate.source.as_ref().filter(|_| is_chosen) else {
                 continue;
             };
@@ -121,6 +136,12 @@ pub(super) fn read_scripts(
                     .unwrap_or_default();
                 ScriptFile::new(&source.file, script, vouched)
             });
+            if candidate.revisions.is_some() {
+                if let Some(revisions) = files.revisions.get_mut(&step) {
+                    revisions.script = script;
+                }
+                continue;
+            }
             match step {
                 Step::Expand => files.expand = script,
                 Step::Contract => files.contract = script,
@@ -160,7 +181,12 @@ fn seen(directory: &Directory, dialect: Dialect) -> BTreeMap<Step, Seen> {
         if !directory.is_listed {
             return Some((step, Seen::Unreadable));
         }
-        let source = directory.chosen(step, dialect)?.source.as_ref();
+        let chosen = directory.chosen(step, dialect)?;
+        if let Some(revisions) = &chosen.revisions {
+            let Revisions { path, sha256, .. } = revisions.clone();
+            return Some((step, Seen::Read { path, sha256 }));
+        }
+        let source = chosen.source.as_ref();
         let seen = source.map_or(Seen::Unreadable, |source| Seen::Read {
             path: source.file.path.clone(),
             sha256: source.file.sha256.clone(),

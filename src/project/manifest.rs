@@ -76,6 +76,16 @@ pub(super) struct Manifest {
     pub change: Option<Declared>,
     pub backfill: Option<Section<BackfillRules>>,
     pub contract: Option<Section<ContractRules>>,
+    /// The steps that another migration tool carries out.
+    pub revisions: BTreeMap<Step, Named>,
+}
+
+/// Revisions of another migration tool, as they are named.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    pub names: Vec<Located<String>>,
+    /// Somebody's word for what they do.
+    pub judged: Option<Located<String>>,
 }
 
 impl Manifest {
@@ -96,6 +106,8 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("reads", "under `[services.NAME]`"),
     ("writes", "under `[services.NAME]`"),
     ("nothing_to_do", "under `[expand]`"),
+    ("revisions", "under `[expand]` or `[contract]`"),
+    ("judged", "under `[expand]` or `[contract]`"),
     (
         "allow",
         "under `[expand]`, `[backfill]`, `[contract]` or `[revert]`, as `[[expand.allow]]`",
@@ -161,7 +173,8 @@ pub(super) fn read(source: &Source) -> Option<Manifest> {
     });
     manifest.contract = top.table("contract").map(|table| {
         let span = table.key_span("require_check");
-        let section = read_contract(source, table, &mut manifest.allow);
+        let (allow, revisions) = (&mut manifest.allow, &mut manifest.revisions);
+        let section = read_contract(source, table, allow, revisions);
         let backfill = manifest.backfill.as_ref();
         let has_check =
             follows || backfill.is_some_and(|backfill| !backfill.range_queries.is_empty());
@@ -259,7 +272,43 @@ fn read_expand(source: &Source, mut table: Table<'_>, manifest: &mut Manifest) {
     );
     manifest.nothing_to_do = reason.map(|reason| reason.map(str::to_owned));
     read_allow(source, &mut table, Step::Expand, &mut manifest.allow);
+    read_revisions(source, &mut table, Step::Expand, &mut manifest.revisions);
     table.finish(PLACES);
+}
+
+fn read_revisions(
+    source: &Source,
+    table: &mut Table<'_>,
+    step: Step,
+    revisions: &mut BTreeMap<Step, Named>,
+) {
+    let span = table.key_span("revisions");
+    let names = table.strings("revisions", "revisions = [\"3f2a91c0\"]");
+    let judged = table.string(
+        "judged",
+        "judged = \"adds the column `status`, which has a default\"",
+    );
+    let owned = |text: Located<&str>| text.map(str::to_owned);
+    match (names, judged) {
+        (Some(names), _) if names.is_empty() => source.error(
+            "empty-value",
+            span.unwrap_or_default(),
+            "`revisions` names none",
+            "name those that carry out this phase, in their order, or remove it",
+        ),
+        (Some(names), judged) => {
+            let names = names.into_iter().map(owned).collect();
+            let judged = judged.map(owned);
+            revisions.insert(step, Named { names, judged });
+        }
+        (None, Some(judged)) if span.is_none() => source.error(
+            "judged-without-revisions",
+            judged.span,
+            "`judged` is a word for `revisions`, and none are named here",
+            "name the revisions, or remove this; a statement of our own is vouched for with `allow`",
+        ),
+        (None, _) => {}
+    }
 }
 
 fn read_allow(source: &Source, table: &mut Table<'_>, step: Step, allowed: &mut Vec<Allowance>) {
@@ -298,8 +347,10 @@ fn read_contract(
     source: &Source,
     mut table: Table<'_>,
     allowed: &mut Vec<Allowance>,
+    revisions: &mut BTreeMap<Step, Named>,
 ) -> Section<ContractRules> {
     read_allow(source, &mut table, Step::Contract, allowed);
+    read_revisions(source, &mut table, Step::Contract, revisions);
     let soak = table.duration("soak", LONGEST_SOAK);
     let queries: Vec<Located<String>> = table
         .strings(

@@ -19,6 +19,7 @@ use super::manifest::{self, ContractRules, Manifest};
 use super::probes::Probes;
 use super::problem::Problem;
 use super::ranges;
+use super::revisions::{self, Known, Revisions};
 use super::scripts::{self, BackfillFile, ScriptFile};
 use super::source::{FileRef, Source};
 
@@ -45,6 +46,8 @@ pub struct Files {
     pub backfill: Option<BackfillFile>,
     pub contract: Option<ScriptFile>,
     pub revert: Option<ScriptFile>,
+    /// The steps that another migration tool carries out.
+    pub revisions: BTreeMap<Step, Revisions>,
     /// Every script that is there, whether or not it can be run.
     pub seen: BTreeMap<Step, Seen>,
 }
@@ -68,6 +71,7 @@ static NO_FILES: Files = Files {
     backfill: None,
     contract: None,
     revert: None,
+    revisions: BTreeMap::new(),
     seen: BTreeMap::new(),
 };
 
@@ -95,6 +99,8 @@ pub(super) struct Surroundings<'a> {
     /// All of them, with this one.
     pub all: &'a [Forward],
     pub lint: &'a LintConfig,
+    /// The revisions of the project's other migration tool.
+    pub revisions: &'a Known,
 }
 
 /// A migration as it was read.
@@ -140,6 +146,10 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
             let allowed = change::allowed(&directory, &following, header);
             manifest.allow.extend(allowed);
         }
+    }
+    if let (Some(source), Some(manifest)) = (&directory.manifest, &manifest) {
+        let found = revisions::attach(source, manifest, &directory, around);
+        directory.candidates.extend(found);
     }
     let files = examined::read_scripts(&directory, around, manifest.as_ref());
     let mut is_declared = false;

@@ -34,9 +34,11 @@ mod query;
 mod ranges;
 mod reader;
 mod rehearsal;
+mod revisions;
 mod rollout;
 mod row;
 mod rules;
+mod runner;
 mod scripts;
 mod secret;
 mod silenced;
@@ -66,6 +68,7 @@ pub use probes::Probes;
 pub use problem::{Location, Problem, Problems, Severity};
 pub use query::Query;
 pub use rehearsal::RehearsalConfig;
+pub use revisions::Revisions;
 pub use rollout::RolloutConfig;
 pub use rules::{Excess, RULES, Rule, beyond_expand, rule};
 pub use scripts::{BackfillFile, ScriptFile};
@@ -75,6 +78,7 @@ use later::Forward;
 use listing::Listing;
 use migration::{Loaded, Surroundings};
 use problem::{listed, shown};
+use revisions::Known;
 use source::Source;
 
 /// Everything that a project's files say.
@@ -145,6 +149,7 @@ impl Read {
         if is_readable {
             listing = listing::find_migrations(dir, &config);
             let dialects = &config.database.dialects;
+            let known = Known::of(dir, config.runner.as_ref());
             let forward: Vec<Forward> = listing
                 .found
                 .iter()
@@ -159,9 +164,11 @@ impl Read {
                     later: forward.get(index + 1..).unwrap_or_default(),
                     all: &forward,
                     lint: &config.lint,
+                    revisions: &known,
                 };
                 migrations.push(migration::load(directory, &around));
             }
+            revisions::refuse_twice(&mut migrations);
         }
         Self {
             settings,

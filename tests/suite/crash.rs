@@ -338,7 +338,7 @@ pub fn assert_whole(db: &Db, when: &str) {
 
 /// Kills `command` at each of its points in turn, each time from the same state before.
 #[track_caller]
-fn matrix(name: &str, before: &Db, project: &Project, command: &[&str]) {
+pub fn matrix(name: &str, before: &Db, project: &Project, command: &[&str]) {
     let run_on = |db: &Db| project.env("DATABASE_URL", &db.url).migrate(command);
     let straight = before.copy();
     run_on(&straight).expect_code(0);

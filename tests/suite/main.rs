@@ -48,6 +48,7 @@ mod rehearse;
 mod rolling;
 mod rollout;
 mod rules;
+mod runners;
 mod serve;
 mod sessions;
 mod speed;

@@ -7,11 +7,11 @@ use super::source::{Path, Source};
 pub const LAYERS: &[(&str, &str)] = &[
     (
         "main",
-        "lib cli serve ask rehearse rollout coordinator backfill lease fleet ledger database project change source driver cluster web row planner gate model sql crash process interrupt text",
+        "lib cli serve ask rehearse rollout coordinator backfill lease fleet ledger database project change source driver runner cluster web row planner gate model sql crash process interrupt text",
     ),
     (
         "lib",
-        "cli serve ask rehearse rollout coordinator backfill lease fleet ledger database project change source driver cluster web row planner gate model sql crash process interrupt chance text",
+        "cli serve ask rehearse rollout coordinator backfill lease fleet ledger database project change source driver runner cluster web row planner gate model sql crash process interrupt chance text",
     ),
     (
         "cli",
@@ -32,7 +32,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "coordinator",
-        "backfill fleet ledger database project planner gate model sql crash interrupt text",
+        "backfill fleet ledger database project runner planner gate model sql crash interrupt text",
     ),
     (
         "backfill",
@@ -46,7 +46,7 @@ pub const LAYERS: &[(&str, &str)] = &[
         "fleet",
         "ledger database project source model crash process interrupt text",
     ),
-    ("project", "change source driver row model sql text"),
+    ("project", "change source driver runner row model sql text"),
     // What the build of an application reads: it may use nothing that a database or a script is read with.
     ("build", "model"),
     ("change", "model sql"),
@@ -57,6 +57,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ("driver", "cluster row process interrupt model text"),
     ("cluster", "row process text"),
     ("web", "row text"),
+    ("runner", "row database process interrupt sql text"),
     ("row", ""),
     ("ledger", "database model crash chance text"),
     ("database", "sql crash process interrupt chance text"),

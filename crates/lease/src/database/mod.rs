@@ -354,6 +354,12 @@ pub trait Connection: Send {
         let _ = sql;
         Ok(Vec::new())
     }
+    /// Other sessions that are changing the schema at this moment, or are called `named` and are at work: their client may have
+    /// died and they have not.
+    async fn changing_schema(&mut self, named: &str) -> Result<Vec<i64>, DatabaseError> {
+        let _ = named;
+        Ok(Vec::new())
+    }
     /// The sessions of other clients that are in this database, or may reach it from where they are.
     async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError>;
 

@@ -425,6 +425,10 @@ impl Connection for Mysql {
         rows.iter().map(|row| row.int(0)).collect()
     }
 
+    async fn changing_schema(&mut self, _named: &str) -> Result<Vec<i64>, DatabaseError> {
+        self.changing().await
+    }
+
     async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError> {
         self.list_sessions().await
     }

@@ -25,6 +25,7 @@ mod along;
 mod attached;
 mod cancel;
 mod capabilities;
+mod changing;
 mod error;
 mod guards;
 mod inventory;
@@ -364,6 +365,10 @@ impl Connection for Postgres {
         );
         let rows = self.rows(&query).await?;
         rows.iter().map(|row| row.int(0)).collect()
+    }
+
+    async fn changing_schema(&mut self, named: &str) -> Result<Vec<i64>, DatabaseError> {
+        self.changing(named).await
     }
 
     async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError> {

@@ -89,6 +89,19 @@ impl Mysql {
         ))
     }
 
+    /// The sessions in this database that change the schema, or have been writing rows for a while.
+    pub(super) async fn changing(&mut self) -> Result<Vec<i64>, DatabaseError> {
+        let rows = self
+            .rows(
+                "SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND db = DATABASE() \
+                 AND command NOT IN ('Sleep', 'Daemon') \
+                 AND (upper(trim(info)) REGEXP '^(ALTER|CREATE|DROP|RENAME|TRUNCATE)[^A-Z]' \
+                 OR (time >= 1 AND upper(trim(info)) REGEXP '^(UPDATE|INSERT|DELETE|REPLACE)[^A-Z]'))",
+            )
+            .await?;
+        rows.iter().map(|row| row.int(0)).collect()
+    }
+
     /// When the server was started, in milliseconds since the epoch.
     async fn started_at(&mut self) -> Option<i64> {
         let uptime = self.rows("SHOW GLOBAL STATUS LIKE 'Uptime'").await.ok()?;

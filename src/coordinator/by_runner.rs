@@ -1,0 +1,452 @@
+//! A phase that another migration tool carries out: one revision after the other, each recorded before and after.
+//!
+//! Invariant: a revision is recorded as done only when the tool's own history shows it, whatever the tool has said; and the tool is
+//! called only for one that its history does not show, with nothing else along.
+//!
+//! A tool that was killed is not a server that has ended: its statement may go on, and be committed. So before the history is believed of
+//! a revision that was begun, nobody may be changing the schema any more. What was begun and is not in the history has left nothing where
+//! the schema is as it was before; where it is not, only somebody who looks can say what it is.
+
+mod look;
+mod words;
+
+use sha2::{Digest, Sha256};
+
+use super::change::{Move, move_to};
+use super::in_ledger::End;
+use super::one_by_one::ask_again;
+use super::script::{Ran, Recheck, Run};
+use super::session::Coordinator;
+use super::{Changed, CoordinatorError, Drift, Progress};
+use crate::gate::Decision;
+use crate::ledger::{Entry, EventKind, Ledger, LedgerError, StepRecord, StepState, seal_of_steps};
+use crate::model::{MigrationId, Step};
+use crate::project::{Revisions, ScriptFile};
+use crate::runner::{Applied, Revision, Runner, RunnerFailure, Standing, along};
+use words::{
+    along_with, failed_before, failed_now, left_a_part, not_in_history, nothing_done, unreadable,
+};
+
+/// What carries out a step.
+#[derive(Clone, Copy)]
+pub(super) enum Work<'f> {
+    Script(&'f ScriptFile),
+    Revisions(&'f Revisions),
+}
+
+impl<'f> Work<'f> {
+    pub(super) fn of(
+        script: Option<&'f ScriptFile>,
+        revisions: Option<&'f Revisions>,
+    ) -> Option<Self> {
+        let script = script.map(Self::Script);
+        script.or_else(|| revisions.map(Self::Revisions))
+    }
+}
+
+/// A step that is carried out by revisions.
+struct Revised<'r> {
+    step: Step,
+    revisions: &'r Revisions,
+    runner: &'r Runner,
+    known: Vec<Revision>,
+    change: Move<'r>,
+}
+
+/// One of its revisions, and how far it is.
+struct One<'o, 'r> {
+    of: &'o Revised<'r>,
+    index: usize,
+    name: &'o str,
+    /// What is recorded of it.
+    recorded: Option<&'o StepRecord>,
+    recheck: Option<&'o (dyn Recheck + Sync)>,
+}
+
+/// How one revision went.
+enum Went {
+    Ran,
+    /// It was applied already.
+    Found,
+    /// The recheck did not say go; it was not run.
+    Blocked(Decision),
+}
+
+impl Revised<'_> {
+    fn id(&self) -> &MigrationId {
+        self.change.state.id()
+    }
+}
+
+impl One<'_, '_> {
+    /// As it is recorded: by the tool and the revision alone.
+    fn record(&self, state: StepState, schema: Option<&str>) -> StepRecord {
+        let text = format!("{} {}", self.of.revisions.kind, self.name);
+        StepRecord {
+            position: super::script::position(self.index),
+            sha256: hash(&text),
+            statement: match schema {
+                Some(schema) => format!("{text}{SCHEMA}{schema}"),
+                None => text,
+            },
+            state,
+        }
+    }
+
+    fn detail(&self, state: &str) -> serde_json::Value {
+        let record = self.record(StepState::Done, None);
+        serde_json::json!({
+            "step": self.of.step.name(), "position": record.position, "state": state, "sha256": record.sha256,
+            "runner": self.of.revisions.kind, "revision": self.name,
+        })
+    }
+
+    /// What the schema was when it was begun, if it was.
+    fn schema_before(&self) -> Option<&str> {
+        let record = self.recorded?;
+        record
+            .statement
+            .split_once(SCHEMA)
+            .map(|(_, schema)| schema)
+    }
+
+    fn is_started(&self) -> bool {
+        self.recorded
+            .is_some_and(|record| record.state == StepState::Started)
+    }
+
+    fn again(&self) -> String {
+        format!("`migrate {} {}`", self.of.step.name(), self.of.id())
+    }
+}
+
+/// Before what the schema was, in the record of a revision that was begun.
+const SCHEMA: &str = " on the schema ";
+
+impl Coordinator<'_> {
+    /// Carries out a step, whoever does it.
+    pub(super) async fn carry_out(
+        &mut self,
+        step: Step,
+        work: Work<'_>,
+        change: Move<'_>,
+        recheck: Option<&(dyn Recheck + Sync)>,
+    ) -> Result<Ran, CoordinatorError> {
+        match work {
+            Work::Script(file) => {
+                self.run_script(Run {
+                    step,
+                    file,
+                    change,
+                    recheck,
+                })
+                .await
+            }
+            Work::Revisions(revisions) => {
+                self.run_revisions(step, revisions, change, recheck).await
+            }
+        }
+    }
+
+    /// Revision by revision.
+    ///
+    /// Invariant: the recheck is asked in the transaction that comes directly before the first revision that this run applies, or
+    /// where none is left to apply, in the one that records the phase.
+    async fn run_revisions(
+        &mut self,
+        step: Step,
+        revisions: &Revisions,
+        change: Move<'_>,
+        recheck: Option<&(dyn Recheck + Sync)>,
+    ) -> Result<Ran, CoordinatorError> {
+        let id = change.state.id().clone();
+        let project = self.project();
+        let Some(runner) = &project.config.runner else {
+            return Err(CoordinatorError::NoFiles(id));
+        };
+        let known = runner.revisions(&project.root).map_err(unreadable)?;
+        let run = Revised {
+            step,
+            revisions,
+            runner,
+            known,
+            change,
+        };
+        let token = self.token;
+        let recorded = self
+            .in_ledger(async |ledger| {
+                let recorded = ledger.steps(&id, step.name()).await?;
+                ledger.fence(token).await?;
+                Ok(End::Commit(recorded))
+            })
+            .await?;
+        check_unchanged(&run, &recorded)?;
+        let mut recheck = recheck;
+        let mut found = Vec::new();
+        for (index, name) in revisions.names.iter().enumerate() {
+            let one = One {
+                of: &run,
+                index,
+                name,
+                recorded: recorded.get(index),
+                recheck,
+            };
+            if one
+                .recorded
+                .is_some_and(|step| step.state == StepState::Done)
+            {
+                continue;
+            }
+            match self.one_revision(&one).await? {
+                Went::Blocked(decision) => return Ok(Ran::Blocked(decision)),
+                Went::Ran => recheck = None,
+                // What an earlier run has begun is its own doing.
+                Went::Found if one.is_started() => {}
+                Went::Found => found.push(name.clone()),
+            }
+        }
+        // Whatever is recorded of them, and whoever said so.
+        let applied = self.applied(&run).await?;
+        let is_missing = |name: &&String| standing(&applied, name) != Some(Standing::Done);
+        if let Some(missing) = revisions.names.iter().find(is_missing) {
+            return Err(not_in_history(&run, missing));
+        }
+        self.finish_revisions(&run, recheck, &found).await
+    }
+
+    async fn finish_revisions(
+        &mut self,
+        run: &Revised<'_>,
+        recheck: Option<&(dyn Recheck + Sync)>,
+        found: &[String],
+    ) -> Result<Ran, CoordinatorError> {
+        let (id, step) = (run.id().clone(), run.step);
+        let (token, actor) = (self.token, self.actor.clone());
+        let path = run.revisions.path.display().to_string();
+        let mut detail = run.change.detail.clone();
+        if let Some(object) = detail.as_object_mut() {
+            let steps: Vec<StepRecord> = self.records(run);
+            let each = steps.iter().map(|one| (one.position, one.sha256.as_str()));
+            object.insert("file".into(), path.clone().into());
+            object.insert("sha256".into(), run.revisions.sha256.clone().into());
+            object.insert("steps".into(), seal_of_steps(each).into());
+            object.insert("runner".into(), run.revisions.kind.into());
+            object.insert("revisions".into(), run.revisions.names.clone().into());
+            if !found.is_empty() {
+                object.insert("applied_already".into(), found.to_vec().into());
+            }
+        }
+        let change = Move {
+            detail,
+            ..run.change.clone()
+        };
+        let sha256 = &run.revisions.sha256;
+        let recorded = self.in_ledger(async |ledger| {
+            if let Some(decision) = ask_again(ledger, recheck).await? {
+                return Ok(End::GiveUp(Some(decision)));
+            }
+            ledger.record_file(Entry::Known, &id, step.name(), &path, sha256);
+            move_to(ledger, token, &actor, change.clone()).await?;
+            crate::crash::point(&format!("{}.recording", step.name()));
+            Ok(End::Commit(None))
+        });
+        if let Some(decision) = recorded.await? {
+            return Ok(Ran::Blocked(decision));
+        }
+        crate::crash::point(&format!("{}.committed", step.name()));
+        let statements = run.revisions.names.len();
+        Ok(Ran::Done {
+            statements: u64::try_from(statements).unwrap_or(u64::MAX),
+        })
+    }
+
+    fn records(&self, run: &Revised<'_>) -> Vec<StepRecord> {
+        let names = run.revisions.names.iter().enumerate();
+        names
+            .map(|(index, name)| {
+                let one = One {
+                    of: run,
+                    index,
+                    name,
+                    recorded: None,
+                    recheck: None,
+                };
+                one.record(StepState::Done, None)
+            })
+            .collect()
+    }
+
+    async fn one_revision(&mut self, one: &One<'_, '_>) -> Result<Went, CoordinatorError> {
+        if one.is_started() {
+            self.until_nobody_changes_the_schema(one).await?;
+        }
+        let applied = self.applied(one.of).await?;
+        match standing(&applied, one.name) {
+            Some(Standing::Done) => {
+                self.record_revision(one, StepState::Done, None).await?;
+                return Ok(Went::Found);
+            }
+            Some(Standing::Failed) => return Err(failed_before(one)),
+            None => {}
+        }
+        let schema = self.schema_mark(one.of.runner).await?;
+        if one.is_started() && one.schema_before().is_some_and(|before| before != schema) {
+            return Err(left_a_part(one, None));
+        }
+        let is_applied = |name: &str| standing(&applied, name) == Some(Standing::Done);
+        let reach = one.of.runner.tool.reach();
+        let with = along(reach, &one.of.known, is_applied, one.name);
+        if !with.is_empty() {
+            return Err(along_with(one, &with));
+        }
+        if let Some(decision) = self.begin_revision(one, &schema).await? {
+            return Ok(Went::Blocked(decision));
+        }
+        crate::crash::point(&format!("{}.started", one.of.step.name()));
+        let ran = self.call(one).await;
+        crate::crash::point(&format!("{}.ran", one.of.step.name()));
+        self.after_the_call(one, ran, &schema).await?;
+        Ok(Went::Ran)
+    }
+
+    /// What became of a revision, by the history and not by how the tool has ended.
+    async fn after_the_call(
+        &mut self,
+        one: &One<'_, '_>,
+        ran: Result<(), RunnerFailure>,
+        schema: &str,
+    ) -> Result<(), CoordinatorError> {
+        let _kept = self.options.interrupt.hold_off();
+        if ran.is_err() {
+            self.until_nobody_changes_the_schema(one).await?;
+        }
+        let applied = self.applied(one.of).await?;
+        match standing(&applied, one.name) {
+            Some(Standing::Done) => {
+                self.record_revision(one, StepState::Done, None).await?;
+                if let Err(failure) = ran {
+                    // It has done this, and something else went wrong after it.
+                    self.report(Progress::Runner(format!(
+                        "{failure}; by its history the revision `{}` is applied all the same",
+                        one.name
+                    )));
+                }
+                Ok(())
+            }
+            Some(Standing::Failed) => Err(failed_now(one, &ran)),
+            None if self.schema_mark(one.of.runner).await? == schema => {
+                self.forget_revision(one).await?;
+                Err(nothing_done(one, ran))
+            }
+            None => Err(left_a_part(one, ran.err())),
+        }
+    }
+
+    /// Records that the revision is about to be applied, unless the recheck is against it.
+    async fn begin_revision(
+        &mut self,
+        one: &One<'_, '_>,
+        schema: &str,
+    ) -> Result<Option<Decision>, CoordinatorError> {
+        let (token, actor) = (self.token, self.actor.clone());
+        self.in_ledger(async |ledger| {
+            if let Some(decision) = ask_again(ledger, one.recheck).await? {
+                return Ok(End::GiveUp(Some(decision)));
+            }
+            if !one.is_started() {
+                write(ledger, one, &actor, (StepState::Started, Some(schema))).await?;
+            }
+            ledger.fence(token).await?;
+            Ok(End::Commit(None))
+        })
+        .await
+    }
+
+    async fn record_revision(
+        &mut self,
+        one: &One<'_, '_>,
+        state: StepState,
+        schema: Option<&str>,
+    ) -> Result<(), CoordinatorError> {
+        // What has happened is recorded, whoever does not want to wait for it.
+        let _kept = self.options.interrupt.hold_off();
+        let (token, actor) = (self.token, self.actor.clone());
+        self.in_ledger(async |ledger| {
+            write(ledger, one, &actor, (state, schema)).await?;
+            ledger.fence(token).await?;
+            Ok(End::Commit(()))
+        })
+        .await
+    }
+
+    /// Nothing of the revision has happened: it was never begun.
+    async fn forget_revision(&mut self, one: &One<'_, '_>) -> Result<(), CoordinatorError> {
+        let (token, actor) = (self.token, self.actor.clone());
+        let record = one.record(StepState::Started, None);
+        self.in_ledger(async |ledger| {
+            let (id, step) = (one.of.id(), one.of.step.name());
+            ledger.forget_step(id, step, &record).await?;
+            ledger
+                .append(
+                    EventKind::Statement,
+                    &actor,
+                    Some(id),
+                    &one.detail("failed"),
+                )
+                .await?;
+            ledger.fence(token).await?;
+            Ok(End::Commit(()))
+        })
+        .await
+    }
+}
+
+async fn write(
+    ledger: &mut Ledger<'_>,
+    one: &One<'_, '_>,
+    actor: &str,
+    (state, schema): (StepState, Option<&str>),
+) -> Result<(), LedgerError> {
+    let id = one.of.id();
+    let what = match state {
+        StepState::Started => "started",
+        StepState::Done => "done",
+    };
+    ledger.record_step(id, one.of.step.name(), &one.record(state, schema));
+    ledger
+        .append(EventKind::Statement, actor, Some(id), &one.detail(what))
+        .await
+}
+
+fn standing(applied: &[Applied], name: &str) -> Option<Standing> {
+    let found = applied.iter().find(|one| one.revision == name);
+    found.map(|one| one.standing)
+}
+
+fn hash(text: &str) -> String {
+    let hash = Sha256::digest(text.as_bytes());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The revisions that were begun must stand where they stood: only then is it known which are done.
+fn check_unchanged(run: &Revised<'_>, recorded: &[StepRecord]) -> Result<(), CoordinatorError> {
+    let text = |name: &String| hash(&format!("{} {name}", run.revisions.kind));
+    let names = &run.revisions.names;
+    let is_same = recorded.iter().enumerate().all(|(index, step)| {
+        names.get(index).is_some_and(|name| {
+            text(name) == step.sha256 && super::script::position(index) == step.position
+        })
+    });
+    if is_same {
+        return Ok(());
+    }
+    Err(CoordinatorError::Drift(vec![Drift {
+        migration: run.id().clone(),
+        path: run.revisions.path.display().to_string(),
+        what: Changed::Script(run.step),
+        why: format!(
+            "its first {} revisions are applied already and must stay as they were",
+            recorded.len()
+        ),
+    }]))
+}

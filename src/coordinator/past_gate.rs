@@ -1,0 +1,252 @@
+//! Revisions of another migration tool that somebody has applied, or taken back, without asking here.
+//!
+//! The ledger cannot know of it, and the tool's own history does: so whoever asks is told, and the gate counts what is gone. A
+//! coordinator at work goes by what is recorded, because what it records has to follow from that.
+
+use super::Situation;
+use crate::database::{Connection, DatabaseError, ErrorKind};
+use crate::gate::{Flaw, Flawed};
+use crate::ledger::LedgerError;
+use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
+use crate::project::{Migration, Project, Revisions};
+use crate::runner::{Applied, History, Runner, Standing};
+
+/// Something that was done past the gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastGate {
+    pub migration: MigrationId,
+    /// The step that the revisions carry out.
+    pub step: Step,
+    pub done: PastDone,
+    /// The kind of the tool.
+    pub runner: &'static str,
+    pub revisions: Vec<String>,
+    /// When, as the tool's history says it; `None` if it does not.
+    pub at: Option<String>,
+    /// The live versions that meet a schema which they cannot use.
+    pub hurts: Vec<Live>,
+}
+
+/// What was done past the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PastDone {
+    Applied,
+    TakenBack,
+}
+
+impl PastGate {
+    /// Whether live versions may meet what they cannot use: it is more than something to be recorded.
+    #[must_use]
+    pub fn takes_away(&self) -> bool {
+        !matches!((self.step, self.done), (Step::Expand, PastDone::Applied))
+    }
+
+    #[must_use]
+    pub fn message(&self) -> String {
+        let (names, id) = (self.revisions.join("`, `"), &self.migration);
+        let many = if self.revisions.len() == 1 {
+            "revision"
+        } else {
+            "revisions"
+        };
+        let was = if self.revisions.len() == 1 {
+            "was"
+        } else {
+            "were"
+        };
+        let at = self
+            .at
+            .as_ref()
+            .map_or_else(String::new, |at| format!(" at {at}"));
+        let hurts: Vec<String> = self
+            .hurts
+            .iter()
+            .map(|live| format!("{} {}", live.service, live.version))
+            .collect();
+        let hurts = hurts.join(", ");
+        let (format, who) = match self.step {
+            Step::Expand => ("new", "needs what is gone"),
+            _ => ("old", "uses what is gone"),
+        };
+        let live = match self.hurts.as_slice() {
+            [] => format!("no live version of the {format} format is known"),
+            [_] => format!("{hurts} is live and {who}"),
+            _ => format!("{hurts} are live, and each {who}"),
+        };
+        match (self.step, self.done) {
+            (Step::Expand, PastDone::Applied) => format!(
+                "{id}: the {many} `{names}` {was} applied outside of Phasegate{at}, by the history of {}; {id} is not recorded as expanded",
+                self.runner
+            ),
+            (_, PastDone::Applied) => format!(
+                "{id}: the {many} `{names}` {was} applied outside of Phasegate{at}, past its gate, by the history of {}: {live}",
+                self.runner
+            ),
+            (_, PastDone::TakenBack) => format!(
+                "{id}: the {many} `{names}` {was} applied, and the history of {} does not have it any more: {live}",
+                self.runner
+            ),
+        }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn help(&self) -> String {
+        let id = &self.migration;
+        match (self.step, self.done) {
+            (Step::Expand, PastDone::Applied) => {
+                format!("`migrate expand {id}` records it, and runs nothing again")
+            }
+            (_, PastDone::Applied) => format!(
+                "start none of the old versions, and replace those that are live; then `migrate contract {id}` records it, and runs nothing again"
+            ),
+            (_, PastDone::TakenBack) => format!(
+                "have {} apply it again; until then the versions that need it may not start",
+                self.runner
+            ),
+        }
+    }
+}
+
+/// Looks into the history of the project's other migration tool, and counts what was done past the gate.
+pub(super) async fn look(
+    project: &Project,
+    situation: &mut Situation,
+    connection: &mut dyn Connection,
+) -> Result<(), LedgerError> {
+    let Some(runner) = &project.config.runner else {
+        return Ok(());
+    };
+    let dialect = connection.capabilities().dialect;
+    let by_runner: Vec<&Migration> = project
+        .migrations
+        .iter()
+        .filter(|migration| !migration.files(dialect).revisions.is_empty())
+        .collect();
+    if by_runner.is_empty() {
+        return Ok(());
+    }
+    // What only a program tells is not asked by whoever only looks.
+    if matches!(runner.history(), History::Command(_)) {
+        return Ok(());
+    }
+    let applied = match read(project, runner, connection).await {
+        Ok(applied) => applied,
+        Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::Statement) => {
+            situation.evidence.flaws.push(unread(runner, &error));
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let live = situation.evidence.snapshot.live();
+    for migration in by_runner {
+        let state = situation.evidence.schema.get(migration.id());
+        let Some(state) = state else { continue };
+        for (step, revisions) in &migration.files(dialect).revisions {
+            let found = of_step(state, (*step, revisions), &applied, &live);
+            situation.past_gate.extend(found);
+        }
+    }
+    count(situation);
+    Ok(())
+}
+
+async fn read(
+    project: &Project,
+    runner: &Runner,
+    connection: &mut dyn Connection,
+) -> Result<Vec<Applied>, DatabaseError> {
+    let known = runner
+        .revisions(&project.root)
+        .map_err(|why| DatabaseError::new(ErrorKind::Statement, why))?;
+    crate::runner::applied(runner, &known, &[], connection).await
+}
+
+/// What is not known stands against every yes.
+fn unread(runner: &Runner, error: &DatabaseError) -> Flaw {
+    Flaw {
+        of: Flawed::Settings,
+        error: format!(
+            "whether a revision of {} was applied past the gate is not known: {error}",
+            runner.kind()
+        ),
+        help: error
+            .help()
+            .unwrap_or(
+                "put `[runner]` in migrate.toml right, and let this user read the history table",
+            )
+            .to_owned(),
+    }
+}
+
+fn of_step(
+    state: &MigrationState,
+    (step, revisions): (Step, &Revisions),
+    applied: &[Applied],
+    live: &[Live],
+) -> Option<PastGate> {
+    let of = |name: &String| {
+        let is_it = |one: &&Applied| one.revision == *name && one.standing == Standing::Done;
+        applied.iter().find(is_it)
+    };
+    let (there, gone): (Vec<&String>, Vec<&String>) =
+        revisions.names.iter().partition(|name| of(name).is_some());
+    let (done, names) = match (step, state.phase) {
+        (Step::Expand, Phase::Pending) if !there.is_empty() => (PastDone::Applied, there),
+        (Step::Contract, phase) if !phase.contract_has_begun() && !there.is_empty() => {
+            (PastDone::Applied, there)
+        }
+        (Step::Expand, phase) if phase.expand_is_done() && !gone.is_empty() => {
+            (PastDone::TakenBack, gone)
+        }
+        _ => return None,
+    };
+    let hurts = match (step, done) {
+        (Step::Expand, PastDone::Applied) => Vec::new(),
+        (step, _) => touching(state, step, live),
+    };
+    Some(PastGate {
+        migration: state.id().clone(),
+        step,
+        done,
+        runner: revisions.kind,
+        at: names
+            .iter()
+            .find_map(|name| of(name).and_then(|one| one.at.clone())),
+        revisions: names.into_iter().cloned().collect(),
+        hurts,
+    })
+}
+
+/// The live versions that use the format which `step` adds, or takes away.
+fn touching(state: &MigrationState, step: Step, live: &[Live]) -> Vec<Live> {
+    let uses = |live: &&Live| {
+        let behaviours = state.declaration.behaviours(&live.service, &live.version);
+        behaviours.into_iter().any(|behaviour| match step {
+            Step::Expand => behaviour.reads.new || behaviour.writes.new,
+            _ => behaviour.reads.old || behaviour.writes.old,
+        })
+    };
+    live.iter().filter(uses).cloned().collect()
+}
+
+/// The gate goes by what is there: what is gone is as good as being taken away.
+pub(super) fn count(situation: &mut Situation) {
+    let taking: Vec<(MigrationId, Step)> = situation
+        .past_gate
+        .iter()
+        .filter(|past| past.takes_away())
+        .map(|past| {
+            let step = match past.done {
+                PastDone::Applied => Step::Contract,
+                PastDone::TakenBack => Step::Revert,
+            };
+            (past.migration.clone(), step)
+        })
+        .collect();
+    for (id, step) in taking {
+        if let Some(state) = situation.evidence.schema.get_mut(&id) {
+            *state = state.begun(step, &[]);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Other migration tools that carry out a phase: each is one file, with its table, its files and its command line.
+//!
+//! A new tool is one new file and one row in [`KINDS`].
+//!
+//! Invariant: what is applied is read from the tool's own history table, over our connection, and from nothing that the tool says
+//! of itself: some end with 0 and have done nothing, and some call a revision applied that is not.
+
+mod alembic;
+mod command;
+mod dbmate;
+mod django;
+mod files;
+mod flyway;
+mod golang_migrate;
+mod history;
+mod knex;
+mod node_pg_migrate;
+mod prisma;
+mod process;
+mod python;
+mod rails;
+mod revision;
+mod scratch;
+mod settings;
+mod sqlx;
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use history::{Applied, History, Standing, Table, applied};
+pub use process::{Called, NAME, RunnerFailure, finish_url, printed, run};
+pub use revision::{Reach, Revision, along};
+pub use scratch::Scratch;
+pub use settings::{Runner, UrlFor};
+
+use crate::row::Row;
+
+/// What is run, and what has to stay until it has ended.
+#[derive(Debug)]
+pub struct Call {
+    /// Behind the program and what the project puts before it.
+    pub arguments: Vec<String>,
+    /// A view of the project's files that is gone with this.
+    pub scratch: Option<Scratch>,
+}
+
+impl Call {
+    fn new(arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            arguments: arguments.into_iter().map(Into::into).collect(),
+            scratch: None,
+        }
+    }
+}
+
+/// Where the SQL of a revision is to be read.
+#[derive(Debug)]
+pub enum Sql {
+    /// In its file, as this text of the same length: what is not for going forward is blank.
+    Written(String),
+    /// What the tool prints when it is called so, without running anything.
+    Printed(Call),
+    /// Nowhere: the revision is a program.
+    Hidden,
+}
+
+/// A migration tool, as far as it has to be known to have it apply one revision.
+pub trait Tool: Debug + Send + Sync {
+    /// What it is called in migrate.toml.
+    fn kind(&self) -> &'static str;
+    /// The program and its first arguments, where the project names no other.
+    fn program(&self) -> Vec<String>;
+    /// Where its revisions are, relative to the directory that it runs in, where the project names no other place.
+    fn files(&self, dir: &Path) -> String;
+    /// Its history; the project may give its table another name.
+    fn history(&self) -> History;
+
+    /// The revisions that there are, in the order in which it applies them.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    fn revisions(&self, runner: &Runner, root: &Path) -> Result<Vec<Revision>, String>;
+
+    /// Which are applied, by the rows of its history.
+    ///
+    /// # Errors
+    /// What the history says that the files do not explain.
+    fn read(&self, rows: &[Vec<String>], known: &[Revision]) -> Result<Vec<Applied>, String>;
+
+    /// What it applies when it is told to apply one.
+    fn reach(&self) -> Reach;
+
+    /// How it is told to apply this one.
+    ///
+    /// # Errors
+    /// What is in the way.
+    fn apply(&self, runner: &Runner, root: &Path, revision: &Revision) -> Result<Call, String>;
+
+    /// Where its SQL is. `text` is that of its file.
+    fn sql(&self, revision: &Revision, text: &str) -> Sql;
+
+    /// How its own tool is told that a revision is done, or that a failed one is to be forgotten.
+    fn mend(&self, revision: &str) -> String;
+
+    /// Whether a project that is here is one of its own.
+    fn is_here(&self, dir: &Path) -> bool;
+}
+
+/// The kinds of runners that a project may name.
+pub const KINDS: &[Kind] = &[
+    alembic::KIND,
+    django::KIND,
+    rails::KIND,
+    prisma::KIND,
+    sqlx::KIND,
+    dbmate::KIND,
+    knex::KIND,
+    node_pg_migrate::KIND,
+    flyway::KIND,
+    golang_migrate::KIND,
+    command::KIND,
+];
+
+/// A kind of runners.
+pub struct Kind {
+    /// What it is called in migrate.toml.
+    pub kind: &'static str,
+    /// Makes the tool as its row says; `None` where it cannot be made, which was said.
+    pub read: fn(&mut dyn Row) -> Option<Arc<dyn Tool>>,
+}
+
+/// Which tool a directory is a project of.
+#[must_use]
+pub fn found(dir: &Path) -> Vec<&'static str> {
+    KINDS
+        .iter()
+        .filter(|kind| kind.kind != "command")
+        .filter_map(|kind| {
+            let tool = (kind.read)(&mut settings::NoRow)?;
+            tool.is_here(dir).then_some(kind.kind)
+        })
+        .collect()
+}

@@ -1,0 +1,352 @@
+//! A tool at work: in the project's directory, with the user's environment, in a process group that ends with a timeout or an
+//! interrupt, and with this program.
+//!
+//! Invariant: once [`run`] has returned, or this process is gone, no process of the tool is left that could go on. What a server
+//! does for one that was killed is another matter: see the coordinator.
+
+use std::io;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::{Call, Runner};
+use crate::interrupt::Interrupt;
+use crate::process::{die_with_parent, signal_group};
+
+/// How long a program that was asked to stop may take for it.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How often it is said that a program is still at work.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
+
+/// How the tool's sessions are called where a client reads `PGAPPNAME`: ours, so that nobody takes them for an application's.
+pub const NAME: &str = "phasegate: runner";
+
+/// Why a tool did not come to a good end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunnerFailure {
+    #[error("{0}")]
+    Failed(String),
+    #[error("interrupted while `{0}` was at work; it was stopped")]
+    Interrupted(String),
+}
+
+/// What a tool is called with.
+#[derive(Clone, Copy)]
+pub struct Called<'a> {
+    /// The project's directory.
+    pub root: &'a Path,
+    /// The URL of the database, as the tool is to be given it, if it is.
+    pub database_url: Option<&'a str>,
+    /// What stops it.
+    pub interrupt: Interrupt,
+    /// Where it is said that it is still at work, in a few words.
+    pub progress: &'a (dyn Fn(&str) + Send + Sync),
+}
+
+/// The URL as the runner wants it: with its word for the database, and the path of a file in full, because it runs elsewhere.
+#[must_use]
+pub fn finish_url(url: &str, file: Option<&Path>, scheme: Option<&str>) -> String {
+    /// Parameters that other clients do not know, and some refuse.
+    const OURS: [&str; 2] = ["statement-cache-capacity", "ledger"];
+    let (usual, rest) = url.split_once(':').unwrap_or(("", url));
+    let (address, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let is_theirs = |parameter: &&str| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        !parameter.is_empty() && !OURS.contains(&name)
+    };
+    let kept: Vec<&str> = parameters.split('&').filter(is_theirs).collect();
+    let parameters = match kept.as_slice() {
+        [] => String::new(),
+        kept => format!("?{}", kept.join("&")),
+    };
+    match file {
+        Some(file) => format!("{}:///{}", scheme.unwrap_or("sqlite"), file.display()),
+        None => format!("{}:{address}{parameters}", scheme.unwrap_or(usual)),
+    }
+}
+
+fn command(
+    runner: &Runner,
+    call: &Call,
+    called: &Called<'_>,
+) -> Result<(std::process::Command, String), RunnerFailure> {
+    let mut parts = runner.program.iter().chain(&call.arguments);
+    let Some(program) = parts.next() else {
+        return Err(RunnerFailure::Failed("`[runner]` names no program".into()));
+    };
+    let mut command = std::process::Command::new(program);
+    command
+        .args(parts)
+        .current_dir(runner.directory(called.root));
+    if let (Some(url), Some(database_url)) = (&runner.url, called.database_url) {
+        command.env(&url.variable, database_url);
+    }
+    command.env("PGAPPNAME", NAME);
+    if let Some(limit) = runner.lock_timeout {
+        let given = std::env::var("PGOPTIONS").unwrap_or_default();
+        if !given.contains("lock_timeout") {
+            let options = format!("{given} -c lock_timeout={}", limit.as_millis());
+            command.env("PGOPTIONS", options.trim());
+        }
+    }
+    Ok((command, program.clone()))
+}
+
+/// Has the tool do this, and waits until it has ended. Its output goes where ours for people goes.
+///
+/// # Errors
+/// It could not be started, did not end well, took too long, or somebody wanted it to stop.
+pub async fn run(runner: &Runner, call: &Call, called: &Called<'_>) -> Result<(), RunnerFailure> {
+    use std::os::unix::process::CommandExt as _;
+    let (mut command, program) = command(runner, call, called)?;
+    command
+        .stdin(Stdio::null())
+        .stdout(io::stderr())
+        .stderr(Stdio::inherit())
+        .process_group(0);
+    die_with_parent(&mut command);
+    let mut command = tokio::process::Command::from(command);
+    let mut child = command
+        .spawn()
+        .map_err(|error| cannot_start(&program, &error))?;
+    let group = child.id();
+    let guard = group.map(Guard::over);
+    let began = Instant::now();
+    let still_at_work = async {
+        loop {
+            tokio::time::sleep(TOLD_EVERY).await;
+            let seconds = began.elapsed().as_secs();
+            (called.progress)(&format!("`{program}` has been at work for {seconds} s"));
+        }
+    };
+    let why = tokio::select! {
+        status = child.wait() => {
+            // What it has left behind in its group would go on without anybody's knowing.
+            end(group);
+            drop(guard);
+            return ended(&program, status);
+        }
+        () = still_at_work => RunnerFailure::Interrupted(program.clone()),
+        () = tokio::time::sleep(runner.timeout) => RunnerFailure::Failed(format!(
+            "`{program}` did not finish within {} s and was stopped, with everything it had started in its process group",
+            runner.timeout.as_secs_f64()
+        )),
+        () = called.interrupt.due() => RunnerFailure::Interrupted(program.clone()),
+    };
+    if let Some(group) = group {
+        signal_group(group, Signal::TERM);
+        // Whether it stops in time makes no difference to what follows.
+        let _ = tokio::time::timeout(GRACE, child.wait()).await;
+    }
+    end(group);
+    let _ = child.wait().await;
+    drop(guard);
+    Err(why)
+}
+
+fn end(group: Option<u32>) {
+    if let Some(group) = group {
+        signal_group(group, Signal::KILL);
+    }
+}
+
+/// A process that kills the tool's group once this one is gone, however that ended: the kernel would end the program itself, and
+/// not what it has started.
+struct Guard(Option<std::process::Child>);
+
+impl Guard {
+    fn over(group: u32) -> Self {
+        use std::os::unix::process::CommandExt as _;
+        let started = std::process::Command::new("/bin/sh")
+            .args(["-c", "read _ || kill -9 -- \"-$1\"", "phasegate-guard"])
+            .arg(group.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn();
+        match started {
+            Ok(child) => Self(Some(child)),
+            Err(error) => {
+                tracing::debug!(
+                    "nothing ends what the runner starts if this process is killed: {error}"
+                );
+                Self(None)
+            }
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        use std::io::Write as _;
+        if let Some(mut child) = self.0.take() {
+            // A line tells it that all is well: the group's number may be somebody else's by now.
+            if let Some(mut input) = child.stdin.take() {
+                let _ = input.write_all(b"\n");
+            }
+            let _ = child.wait();
+        }
+    }
+}
+
+/// What a tool prints, in full.
+///
+/// # Errors
+/// As of [`run`], with what it says of it.
+pub async fn printed(
+    runner: &Runner,
+    call: &Call,
+    called: &Called<'_>,
+) -> Result<String, RunnerFailure> {
+    use std::os::unix::process::CommandExt as _;
+    let (mut command, program) = command(runner, call, called)?;
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    die_with_parent(&mut command);
+    let mut command = tokio::process::Command::from(command);
+    command.kill_on_drop(true);
+    let child = command
+        .spawn()
+        .map_err(|error| cannot_start(&program, &error))?;
+    let output = tokio::select! {
+        output = child.wait_with_output() => output,
+        () = tokio::time::sleep(runner.timeout) => {
+            return Err(RunnerFailure::Failed(format!("`{program}` said nothing within {} s", runner.timeout.as_secs_f64())));
+        }
+        () = called.interrupt.due() => return Err(RunnerFailure::Interrupted(program)),
+    };
+    let output = output.map_err(|error| cannot_start(&program, &error))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().rev().find(|line| !line.trim().is_empty());
+        return Err(RunnerFailure::Failed(format!(
+            "`{program} {}` ended with {}: {}",
+            call.arguments.join(" "),
+            output.status,
+            last.unwrap_or("it said nothing").trim()
+        )));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn cannot_start(program: &str, error: &io::Error) -> RunnerFailure {
+    RunnerFailure::Failed(format!(
+        "`{program}` cannot be started: {error}; `program` under [runner] in migrate.toml says how it is called"
+    ))
+}
+
+fn ended(program: &str, status: io::Result<ExitStatus>) -> Result<(), RunnerFailure> {
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(RunnerFailure::Failed(format!(
+            "`{program}` ended with {status}"
+        ))),
+        Err(error) => Err(RunnerFailure::Failed(format!("`{program}`: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_handed_over_in_the_tools_words() {
+        let file = Some(Path::new("/srv/shop.db"));
+        for (url, file, scheme, expected) in [
+            ("postgres://a@b/c", None, None, "postgres://a@b/c"),
+            (
+                "postgres://a@b/c",
+                None,
+                Some("postgresql+psycopg"),
+                "postgresql+psycopg://a@b/c",
+            ),
+            (
+                "postgres://b/c?statement-cache-capacity=0&sslmode=require",
+                None,
+                None,
+                "postgres://b/c?sslmode=require",
+            ),
+            ("mysql://b/c?ledger=x", None, None, "mysql://b/c"),
+            ("sqlite://shop.db", file, None, "sqlite:////srv/shop.db"),
+            (
+                "sqlite://shop.db?mode=rwc",
+                file,
+                Some("sqlite3"),
+                "sqlite3:////srv/shop.db",
+            ),
+        ] {
+            assert_eq!(finish_url(url, file, scheme), expected);
+        }
+    }
+
+    fn runner(program: &[&str], timeout: Duration) -> Runner {
+        Runner {
+            program: program.iter().map(|part| (*part).to_owned()).collect(),
+            timeout,
+            ..Runner::usual("alembic").expect("there is such a kind")
+        }
+    }
+
+    fn called(root: &Path) -> Called<'_> {
+        Called {
+            root,
+            database_url: None,
+            interrupt: Interrupt::default(),
+            progress: &|_| {},
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tool_that_takes_too_long_is_stopped_with_what_it_has_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = "sleep 600 & echo $! > left; wait";
+        let runner = runner(&["sh", "-c", script], Duration::from_millis(300));
+        let failed = {
+            let call = Call::new(Vec::<String>::new());
+            run(&runner, &call, &called(dir.path())).await.unwrap_err()
+        };
+        assert!(
+            failed.to_string().contains("did not finish within 0.3 s"),
+            "{failed}"
+        );
+        let left = std::fs::read_to_string(dir.path().join("left")).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", left.trim()));
+        let is_gone = stat.map_or(true, |stat| stat.contains(") Z "));
+        assert!(is_gone, "what the tool has started is still there");
+    }
+
+    #[tokio::test]
+    async fn how_it_ended_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let call = Call::new(Vec::<String>::new());
+        let minute = Duration::from_mins(1);
+        let failed = run(
+            &runner(&["sh", "-c", "exit 3"], minute),
+            &call,
+            &called(dir.path()),
+        )
+        .await;
+        assert!(failed.unwrap_err().to_string().contains("exit status: 3"));
+        let failed = run(&runner(&["/no/such"], minute), &call, &called(dir.path())).await;
+        assert!(
+            failed
+                .unwrap_err()
+                .to_string()
+                .contains("`program` under [runner]")
+        );
+        let said = printed(
+            &runner(&["sh", "-c", "echo $PGAPPNAME"], minute),
+            &call,
+            &called(dir.path()),
+        )
+        .await;
+        assert_eq!(said.unwrap().trim(), NAME);
+    }
+}

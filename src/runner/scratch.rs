@@ -1,0 +1,43 @@
+//! A directory of our own for one call: a view of the project with fewer files, for tools that have no target.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Gone with whoever holds it.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A new directory with copies of these files.
+    ///
+    /// # Errors
+    /// It cannot be made, or a file not be read.
+    pub fn with(files: &[&Path]) -> io::Result<Self> {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("phasegate-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        // One that is there is not ours, or of a process that is gone and had our number.
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir(&path)?;
+        let made = Self(path);
+        for file in files {
+            if let Some(name) = file.file_name() {
+                std::fs::copy(file, made.0.join(name))?;
+            }
+        }
+        Ok(made)
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

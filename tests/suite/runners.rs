@@ -1,0 +1,6 @@
+//! Phases that another migration tool carries out, with the real tools. `sh tests/run.sh` installs them.
+
+mod matrix;
+mod projects;
+mod steps;
+mod trouble;

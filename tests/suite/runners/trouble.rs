@@ -1,0 +1,217 @@
+//! What tools do wrong, and what is said of it.
+
+use super::projects::{
+    ALEMBIC, DBMATE, DJANGO, SQLX, alembic_revision, bare, by_hand, has_column, history, judged,
+    manifest, project,
+};
+use crate::support::backend::Db;
+use crate::support::shop::said;
+
+scenario!(
+    fn a_revision_that_fails_is_not_recorded(db: Db) {
+        let project = project(&DBMATE, &db);
+        project.file(
+            "db/migrations/20260101000002_step.sql",
+            "-- migrate:up\nALTER TABLE nosuch ADD COLUMN title varchar(100);\n-- migrate:down\nSELECT 1;\n",
+        );
+        let failed = project.migrate(&["expand", "1"]).expect_code(1);
+        for part in [
+            "ended with exit status",
+            "the schema is as it was before",
+            "`migrate expand 0001_title` again",
+        ] {
+            assert!(said(&failed).contains(part), "{part} in {failed:?}");
+        }
+        let status = project.migrate(&["status", "--output", "json"]).json();
+        assert_eq!(status["migrations"][0]["phase"], "pending");
+        assert_eq!(history(&DBMATE, &db).len(), 1);
+    }
+);
+
+scenario!(
+    fn a_part_that_was_left_is_told_and_waits_for_somebody(db: Db) {
+        let project = project(&ALEMBIC, &db);
+        let add = crate::runners::projects::ADD;
+        // What comes before it is committed, on every database.
+        let body = format!(
+            "with op.get_context().autocommit_block():\n    op.execute(\"{add}\")\nop.execute(\"SELECT nosuch FROM shop\")"
+        );
+        alembic_revision(&project, "b2", "'a1'", &body);
+        for _ in 0..2 {
+            let failed = project.migrate(&["expand", "1"]).expect_code(1);
+            for part in [
+                "may have done a part of its work",
+                "alembic stamp b2",
+                "`migrate expand 0001_title` again",
+            ] {
+                assert!(said(&failed).contains(part), "{part} in {failed:?}");
+            }
+        }
+        let status = project.migrate(&["status", "--output", "json"]).json();
+        assert_eq!(status["migrations"][0]["phase"], "expanding");
+        // Undone by hand: it is run again.
+        db.execute("ALTER TABLE shop DROP COLUMN title");
+        alembic_revision(&project, "b2", "'a1'", &format!("op.execute(\"{add}\")"));
+        project.migrate(&["expand", "1"]).expect_code(0);
+        assert!(has_column(&db, "title"));
+    }
+);
+
+scenario!(
+    fn a_part_that_was_finished_by_hand_is_recorded(db: Db) {
+        let project = project(&ALEMBIC, &db);
+        let add = crate::runners::projects::ADD;
+        let body = format!(
+            "with op.get_context().autocommit_block():\n    op.execute(\"{add}\")\nop.execute(\"SELECT nosuch FROM shop\")"
+        );
+        alembic_revision(&project, "b2", "'a1'", &body);
+        project.migrate(&["expand", "1"]).expect_code(1);
+        by_hand(&project, &["alembic", "stamp", "b2"]);
+        project.migrate(&["expand", "1"]).expect_code(0);
+        // A word alone is not enough.
+        let status = project.migrate(&["status", "--output", "json"]).json();
+        assert_eq!(status["migrations"][0]["phase"], "expanded");
+    }
+);
+
+scenario!(
+    fn what_would_come_along_is_refused(db: Db) {
+        for tool in [&ALEMBIC, &SQLX, &DJANGO] {
+            let db = db.copy();
+            let project = bare(tool, &db);
+            let refused = project.migrate(&["expand", "1"]).expect_code(1);
+            let [first, second, _] = tool.revisions;
+            let along = format!("would apply `{first}` along with `{second}`");
+            assert!(said(&refused).contains(&along), "{refused:?}");
+            assert!(!has_column(&db, "id"), "nothing was run");
+            // Named before it, they are applied one by one.
+            let word = judged(tool);
+            let both = format!(
+                "description = \"The shop\"\n[services.web]\nnew = \">=1.1.0\"\n[expand]\nrevisions = [\"{first}\", \"{second}\"]\n{word}"
+            );
+            project.migration("0001_title", &[("migration.toml", &both)]);
+            project.migrate(&["expand", "1"]).expect_code(0);
+            assert!(has_column(&db, "title"));
+        }
+    }
+);
+
+scenario!(
+    fn a_tool_that_works_elsewhere_or_does_nothing_is_not_believed(db: Db) {
+        let project = project(&DBMATE, &db);
+        let config =
+            std::fs::read_to_string(project.path().join("migrate.toml")).expect("it was written");
+        let lines = config
+            .lines()
+            .map(|line| match line.starts_with("program") {
+                true => "program = [\"true\"]",
+                false => line,
+            });
+        project.file("migrate.toml", &lines.collect::<Vec<_>>().join("\n"));
+        let failed = project.migrate(&["expand", "1"]).expect_code(1);
+        for part in [
+            "ended well",
+            "does not show the revision",
+            "another database",
+        ] {
+            assert!(said(&failed).contains(part), "{part} in {failed:?}");
+        }
+        let status = project.migrate(&["status", "--output", "json"]).json();
+        assert_eq!(status["migrations"][0]["phase"], "pending");
+    }
+);
+
+/// The client is killed, its statement goes on at the server and is committed: it is waited for before anything is believed.
+#[test]
+fn a_killed_client_is_not_a_finished_server() {
+    let db = Db::on("postgres");
+    let project = project(&ALEMBIC, &db);
+    let add = crate::runners::projects::ADD;
+    let slow =
+        "DO $$ BEGIN PERFORM pg_sleep(4); ALTER TABLE shop ADD COLUMN title varchar(100); END $$";
+    // The tool is killed while its statement is at work.
+    let body = format!(
+        "import threading\nthreading.Timer(1, lambda: os.kill(os.getpid(), 9)).start()\n\
+         with op.get_context().autocommit_block():\n    op.execute(\"\"\"{slow}\"\"\")"
+    );
+    alembic_revision(&project, "b2", "'a1'", &body);
+    let stopped = project.migrate(&["expand", "1"]).expect_code(1);
+    for part in [
+        "signal: 9",
+        "still changes the schema",
+        "may have done a part of its work",
+    ] {
+        assert!(said(&stopped).contains(part), "{part} in {stopped:?}");
+    }
+    assert!(has_column(&db, "title"), "the server has gone on");
+    db.execute("ALTER TABLE shop DROP COLUMN title");
+    alembic_revision(&project, "b2", "'a1'", &format!("op.execute(\"{add}\")"));
+    project.migrate(&["expand", "1"]).expect_code(0);
+}
+
+#[test]
+fn what_no_file_says_in_sql_needs_a_word() {
+    let db = Db::on("sqlite");
+    for (tool, how) in [
+        (&ALEMBIC, "upgrade a1:b2 --sql"),
+        (&DJANGO, "sqlmigrate shop 0002_title"),
+    ] {
+        let db = db.copy();
+        let project = project(tool, &db);
+        let [_, add, drop] = tool.revisions;
+        project.migration("0001_title", &[("migration.toml", &manifest(add, drop))]);
+        let checked = project
+            .migrate(&["check", "--output", "json"])
+            .expect_code(1);
+        for part in ["unjudged-revision", how] {
+            assert!(checked.stdout.contains(part), "{part} in {checked:?}");
+        }
+        project.migrate(&["expand", "1"]).expect_code(11);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_names_is_said_in_the_file() {
+    let db = Db::on("sqlite");
+    let project = project(&DBMATE, &db);
+    for (add, drop, code, said) in [
+        (
+            "nosuch",
+            "20260101000003",
+            "unknown-revision",
+            "dbmate has no revision `nosuch`",
+        ),
+        (
+            "20260101000002",
+            "20260101000002",
+            "duplicate-revision",
+            "is named by 0001_title as well",
+        ),
+        (
+            "20260101000002\", \"20260101000002",
+            "20260101000003",
+            "duplicate-revision",
+            "is named twice",
+        ),
+        (
+            "20260101000002\", \"20260101000001",
+            "20260101000003",
+            "revisions-out-of-order",
+            "in another order",
+        ),
+        // What they do is read as our own scripts are.
+        (
+            "20260101000003",
+            "20260101000002",
+            "destructive-expand",
+            "live versions may not survive this",
+        ),
+    ] {
+        project.migration("0001_title", &[("migration.toml", &manifest(add, drop))]);
+        let checked = project
+            .migrate(&["check", "--output", "json"])
+            .expect_code(1);
+        assert!(checked.stdout.contains(code), "{code} in {checked:?}");
+        assert!(checked.stdout.contains(said), "{said} in {checked:?}");
+    }
+}
