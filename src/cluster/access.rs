@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kube_client::Client;
 use kube_client::client::{AuthError, ClientBuilder};
-use kube_client::config::{Config, KubeConfigOptions, Kubeconfig};
+use kube_client::config::{Config, ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
 
 use super::{Reached, Trouble};
 use crate::process::credentials;
@@ -101,20 +101,28 @@ impl Access {
         let program = config.auth_info.exec.as_ref();
         let program = program.and_then(|exec| exec.command.clone());
         if let Some(exec) = &mut config.auth_info.exec {
+            use std::io::IsTerminal as _;
+            // Nobody is there whom it could ask.
+            if exec.interactive_mode != Some(ExecInteractiveMode::Always)
+                && !std::io::stdin().is_terminal()
+            {
+                exec.interactive_mode = Some(ExecInteractiveMode::Never);
+            }
             // A program that gets a token needs no database.
             exec.drop_env = Some(credentials());
         }
         let server = config.cluster_url.to_string();
         let server = server.trim_end_matches('/').to_owned();
         let namespace = config.default_namespace.clone();
-        // A program that gets a token may take its time: it is waited for elsewhere.
-        let built = tokio::task::spawn_blocking({
-            let runtime = tokio::runtime::Handle::current();
-            move || {
-                let _runtime = runtime.enter();
-                ClientBuilder::try_from(config).map(ClientBuilder::build)
-            }
+        // A program that gets a token may take its time, or never end: it has a thread of its own, for which nobody waits.
+        let (send, built) = tokio::sync::oneshot::channel();
+        let runtime = tokio::runtime::Handle::current();
+        let started = std::thread::Builder::new().spawn(move || {
+            let _runtime = runtime.enter();
+            // Whoever has asked may have given up.
+            let _ = send.send(ClientBuilder::try_from(config).map(ClientBuilder::build));
         });
+        started.map_err(|error| settings(&self.to_string(), &error))?;
         let client: Client = match built.await {
             Ok(Ok(client)) => client,
             Ok(Err(kube_client::Error::Auth(AuthError::AuthExecRun { out, .. }))) => {

@@ -103,8 +103,15 @@ impl Cluster {
     ///
     /// # Errors
     /// Why the cluster cannot be reached.
-    pub async fn namespace(&self) -> Result<String, Trouble> {
-        Ok(self.reached().await?.namespace)
+    pub async fn namespace(&self, deadline: Instant) -> Result<String, Trouble> {
+        let reached = tokio::time::timeout_at(deadline, self.reached()).await;
+        let late = || {
+            Trouble::Settings(format!(
+                "{}: its credentials did not come in time: run the program of `exec` in the kubeconfig by hand and see what it says",
+                self.access
+            ))
+        };
+        Ok(reached.map_err(|_| late())??.namespace)
     }
 
     /// Every object of a kind in a namespace, or in all of them, as they are at one moment.

@@ -107,32 +107,11 @@ impl Arrival {
         let (new, others): (Vec<&LiveGroup>, Vec<&LiveGroup>) = groups
             .filter(|group| group.service == service)
             .partition(|group| group.label.version.as_ref() == Some(to));
-        // Sources name the same instance differently: the most that any one of them sees counts. Where one has tried them,
-        // a lease does not know better: an agent calls serving what it has started.
-        let tries = |source: &str| {
-            snapshot
-                .tried
-                .iter()
-                .any(|(by, of)| by == source && of == service)
-        };
-        let is_tried = snapshot.sources.iter().any(|source| tries(&source.name));
-        let believed = snapshot
-            .sources
-            .iter()
-            .filter(|source| !is_tried || tries(&source.name));
-        let serving = believed.map(|source| {
-            new.iter()
-                .filter(|group| {
-                    group.source == source.name && group.state == InstanceState::Serving
-                })
-                .map(|group| group.instances)
-                .sum()
-        });
         let blind = snapshot.sources.iter();
         Self {
             service: service.to_owned(),
             to: to.clone(),
-            serving: serving.max().unwrap_or(0),
+            serving: serving(snapshot, service, &new),
             wanted,
             coming: new
                 .iter()
@@ -156,6 +135,47 @@ impl Arrival {
     pub fn is_complete(&self) -> bool {
         self.missing() == Missing::Nothing
     }
+}
+
+/// How many of these serve. Sources name the same instance differently: the most that any one of them sees counts. Where some have
+/// tried what they call serving, the others are believed of what is not in their lists only: an agent calls serving what it has
+/// started.
+fn serving(snapshot: &Snapshot, service: &str, new: &[&LiveGroup]) -> u64 {
+    let tries = |source: &str| {
+        let mut tried = snapshot.tried.iter();
+        tried.any(|(by, of)| by == source && of == service)
+    };
+    let counted = |source: &str, is_meant: &dyn Fn(InstanceState) -> bool| -> u64 {
+        let groups = new.iter();
+        let meant = groups.filter(|group| group.source == source && is_meant(group.state));
+        meant.fold(0, |sum, group| sum.saturating_add(group.instances))
+    };
+    let serves = |source: &str| counted(source, &|state| state == InstanceState::Serving);
+    let sources = || snapshot.sources.iter().map(|source| source.name.as_str());
+    let (tried, others): (Vec<&str>, Vec<&str>) = sources().partition(|source| tries(source));
+    let most = others.into_iter().map(serves).max().unwrap_or(0);
+    // Two clusters have different pods, unless both rows mean the same one.
+    let mut names = BTreeSet::new();
+    let is_told_twice = snapshot
+        .listed
+        .iter()
+        .filter(|listed| listed.service == service && tried.contains(&listed.source.as_str()))
+        .any(|listed| !names.insert(&listed.instance));
+    let together = |counts: Vec<u64>| -> u64 {
+        if is_told_twice {
+            counts.into_iter().max().unwrap_or(0)
+        } else {
+            counts.into_iter().fold(0, u64::saturating_add)
+        }
+    };
+    let all = together(
+        tried
+            .iter()
+            .map(|source| counted(source, &|_| true))
+            .collect(),
+    );
+    let ready = together(tried.iter().map(|source| serves(source)).collect());
+    ready.saturating_add(most.saturating_sub(all))
 }
 
 fn remarks(snapshot: &Snapshot) -> Vec<String> {
@@ -321,6 +341,84 @@ mod tests {
             source("nomad", SourceStatus::Fresh),
         ];
         assert_eq!(arrival(both, sources, 2).serving, 2);
+    }
+
+    #[test]
+    fn who_has_tried_them_knows_better_of_those_that_it_lists() {
+        use InstanceState::{Serving, Starting};
+        let count = |groups: &[(&str, InstanceState, u64)], twice: bool| {
+            let groups = groups.iter().map(|(source, state, instances)| LiveGroup {
+                instances: *instances,
+                ..group("web", "1.1.0", *state, source)
+            });
+            let names = ["leases", "east", "west"];
+            let tried = |name: &str| (name.to_owned(), "web".to_owned());
+            let listed = |source: &str| crate::model::Listed {
+                source: source.to_owned(),
+                service: "web".to_owned(),
+                label: "1.1.0".to_owned(),
+                instance: "web-1".to_owned(),
+                about: None,
+            };
+            let listed = [listed("east"), listed("west")].into_iter();
+            let snapshot = Snapshot {
+                sources: names.map(|name| source(name, SourceStatus::Fresh)).into(),
+                groups: groups.collect(),
+                tried: vec![tried("east"), tried("west")],
+                listed: listed.filter(|_| twice).collect(),
+                ..Snapshot::default()
+            };
+            Arrival::of(&snapshot, "web", &"1.1.0".parse().unwrap(), 1).serving
+        };
+        // Agents say that they serve before their pods are ready.
+        assert_eq!(
+            count(&[("leases", Serving, 3), ("east", Starting, 3)], false),
+            0
+        );
+        assert_eq!(
+            count(
+                &[
+                    ("leases", Serving, 3),
+                    ("east", Serving, 1),
+                    ("east", Starting, 2)
+                ],
+                false
+            ),
+            1
+        );
+        // Two clusters, and a machine beside them.
+        assert_eq!(
+            count(
+                &[
+                    ("leases", Serving, 4),
+                    ("east", Serving, 2),
+                    ("west", Serving, 2)
+                ],
+                false
+            ),
+            4
+        );
+        assert_eq!(
+            count(
+                &[
+                    ("leases", Serving, 5),
+                    ("east", Serving, 2),
+                    ("west", Serving, 2)
+                ],
+                false
+            ),
+            5
+        );
+        assert_eq!(
+            count(&[("east", Serving, 2), ("west", Serving, 2)], false),
+            4
+        );
+        // The same cluster in two rows.
+        assert_eq!(
+            count(&[("east", Serving, 2), ("west", Serving, 2)], true),
+            2
+        );
+        assert_eq!(count(&[("leases", Serving, 2)], false), 2);
     }
 
     #[test]

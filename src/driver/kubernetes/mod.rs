@@ -142,7 +142,7 @@ impl Kubernetes {
             Some(namespace) => namespace.clone(),
             None => self
                 .cluster
-                .namespace()
+                .namespace(Instant::now() + PATIENCE)
                 .await
                 .map_err(|trouble| trouble.to_string())?,
         };

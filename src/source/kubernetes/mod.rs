@@ -88,7 +88,7 @@ impl Kubernetes {
     async fn find(&self, deadline: Instant) -> Result<Vec<Found>, Trouble> {
         let usual;
         let usual = if self.namespaces.is_empty() {
-            usual = [self.cluster.namespace().await?];
+            usual = [self.cluster.namespace(deadline).await?];
             &usual[..]
         } else {
             &self.namespaces

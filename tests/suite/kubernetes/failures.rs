@@ -1,6 +1,6 @@
 //! A cluster that does not answer is a failed source, with the words that mend it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -163,6 +163,19 @@ fn one_that_cannot_be_reached_or_trusted() {
     let exec = json!({ "exec": { "apiVersion": "client.authentication.k8s.io/v1", "command": "false", "interactiveMode": "Never" } });
     of_cluster(&shop, &server.kubeconfig(&exec), WEB);
     fails(&shop, &["(false) ended with exit status: 1", "by hand"]);
+    // Nor one that never ends: nobody waits for it.
+    let exec = json!({ "exec": { "apiVersion": "client.authentication.k8s.io/v1", "command": "sleep", "args": ["90"], "interactiveMode": "Never" } });
+    of_cluster(
+        &shop,
+        &server.kubeconfig(&exec),
+        "timeout = \"300ms\", services = { web = {} }",
+    );
+    let began = Instant::now();
+    fails(&shop, &["did not come in time", "by hand"]);
+    assert!(
+        began.elapsed() < Duration::from_secs(80),
+        "it was waited for"
+    );
     shop.project.file("kubeconfig", "clusters: [");
     of_cluster(&shop, &shop.project.path().join("kubeconfig"), WEB);
     fails(&shop, &["the kubeconfig", "parse"]);
