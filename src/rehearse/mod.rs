@@ -78,6 +78,18 @@ pub async fn rehearse(
     migration: &Migration,
     dialect: Dialect,
 ) -> Result<Rehearsal, RehearseError> {
+    // What another tool does is not tried, and what came by it would be missing.
+    let so_far = settings.project.migrations.iter();
+    let mut so_far = so_far.take_while(|one| one.id() <= migration.id());
+    if let Some(by_runner) = so_far.find(|one| !one.files(dialect).revisions.is_empty()) {
+        return Err(RehearseError::cannot(
+            format!(
+                "{} is carried out by the migration tool of [runner], which is not rehearsed",
+                by_runner.id()
+            ),
+            "try its revisions with that tool, on a database of its own",
+        ));
+    }
     let began = Instant::now();
     let scratch = scratch::Scratch::new(dialect, settings.server, settings.interrupt)?;
     let tried = trial::all(&scratch, settings, migration).await;
