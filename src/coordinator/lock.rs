@@ -48,6 +48,8 @@ impl From<CoordinatorError> for Failed {
 pub(super) struct Retry {
     began: Instant,
     bound: Duration,
+    /// How long one attempt waits.
+    limit: Duration,
     attempt: u32,
     holders: Arc<Mutex<Seen>>,
     /// Ends a pause. The next attempt then fails because of it.
@@ -59,6 +61,7 @@ impl Retry {
         Self {
             began: Instant::now(),
             bound: project.config.database.lock_retry_for,
+            limit: project.config.database.lock_timeout,
             attempt: 0,
             holders: Arc::default(),
             interrupt,
@@ -68,7 +71,8 @@ impl Retry {
     pub(super) fn watch(&self) -> LockWatch {
         LockWatch {
             holders: Arc::clone(&self.holders),
-            is_retry: self.attempt > 0,
+            // Where the first attempt may be the last, nobody else is going to look.
+            is_retry: self.attempt > 0 || self.bound <= self.limit,
         }
     }
 
@@ -223,7 +227,7 @@ impl Seen {
 /// Looks from a second connection at who holds the lock that a statement waits for.
 pub(super) struct LockWatch {
     holders: Arc<Mutex<Seen>>,
-    /// Whether a lock was not granted before.
+    /// Whether a lock was not granted before, or there is no other attempt.
     pub(super) is_retry: bool,
 }
 
