@@ -9,11 +9,11 @@ use super::status::Status;
 use super::{Answer, AskError, Log, Question, Record, Wanted};
 use crate::coordinator::{self, CoordinatorError, Purpose, Situation, flaws_on_paper};
 use crate::database::{Connection, DatabaseError, ErrorKind, Target};
-use crate::gate::{Action, Flawed, Verdict, decide, unreachable};
+use crate::gate::{Action, Decision, Flawed, Verdict, decide, unreachable};
 use crate::interrupt::Interrupt;
 use crate::ledger::{Event, Ledger, LedgerError, Named};
 use crate::model::{Live, MigrationId, Snapshot, Step, Version};
-use crate::project::{Problems, Project, Section, UnknownMigration};
+use crate::project::{Problems, Project, Recheck, Section, UnknownMigration};
 
 /// What to do if there is no database file.
 pub const NO_FILE: &str = "nothing is applied there: where something should be, check the path; `migrate expand` makes \
@@ -163,6 +163,7 @@ impl Asker {
         decision
             .notes
             .extend(past_gate.map(|past| format!("{}. {}", past.message(), past.help())));
+        decision.notes.extend(not_asked(project, &decision));
         Ok(Answer::Gate {
             decision,
             snapshot: Box::new(situation.evidence.snapshot),
@@ -310,6 +311,26 @@ async fn survey(
         coordinator::record_deploy(project, connection, &named).await?;
     }
     Ok(situation)
+}
+
+/// What a contract looks at that would take too long for a question: whoever is told *go* has to know of it.
+fn not_asked(project: &Project, decision: &Decision) -> Option<String> {
+    let Action::Step {
+        step: Step::Contract,
+        migration: id,
+    } = &decision.action
+    else {
+        return None;
+    };
+    let migration = project.as_read(id)?;
+    let is_asked_later =
+        decision.verdict == Verdict::Go && migration.contract_rules.check == Recheck::Yes;
+    is_asked_later.then(|| {
+        format!(
+            "`check` of the backfill goes over all keys, and was not asked for this: `migrate contract {id}` asks it before anything \
+             else (`require_check`)"
+        )
+    })
 }
 
 /// The migrations that the ledger knows.
