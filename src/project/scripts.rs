@@ -87,12 +87,12 @@ pub(super) fn check(step: Step, dialect: Dialect, text: &str) -> (Option<Script>
         let is_inside =
             |finding: &Finding| finding.code == SETTING && row.spans.contains(&finding.span.start);
         findings.retain(|finding| !is_inside(finding));
-        findings.push(row.finding());
+        findings.push(row.finding(dialect));
     }
     (Some(script), findings)
 }
 
-/// The head of a dump sets a dozen things one after the other.
+/// The head of a dump sets a dozen things one after the other; one of MySQL or MariaDB sets some before and after each table.
 struct Settings {
     count: usize,
     /// From the first one to the last.
@@ -101,15 +101,25 @@ struct Settings {
 }
 
 impl Settings {
-    fn finding(&self) -> Finding {
+    fn finding(&self, dialect: Dialect) -> Finding {
+        let (settings, help) = match dialect {
+            Dialect::Mysql => (
+                "settings, as mysqldump writes them,",
+                "remove all of them (`mysqldump --compact` writes fewer)",
+            ),
+            _ => (
+                "settings in a row, as pg_dump writes them,",
+                "remove all of them; for one that is needed write `SET LOCAL`, which ends with the transaction",
+            ),
+        };
         Finding::new(
             SETTING,
             self.first.clone(),
             format!(
-                "{} settings in a row, as pg_dump writes them, do not belong in a script: they would outlive it, in a connection that something else uses next",
+                "{} {settings} do not belong in a script: they would outlive it, in a connection that something else uses next",
                 self.count
             ),
-            "remove all of them; for one that is needed write `SET LOCAL`, which ends with the transaction",
+            help,
         )
     }
 }
@@ -119,8 +129,7 @@ fn settings_in_a_row(script: &Script) -> Vec<Settings> {
     let mut rows: Vec<Settings> = Vec::new();
     let mut goes_on = false;
     for statement in &script.statements {
-        let is_setting = script.dialect == Dialect::Postgres
-            && matches!(statement.effect, Effect::SessionSetting { .. });
+        let is_setting = matches!(statement.effect, Effect::SessionSetting { .. });
         match rows.last_mut().filter(|_| goes_on && is_setting) {
             Some(row) => {
                 row.count += 1;
@@ -133,7 +142,11 @@ fn settings_in_a_row(script: &Script) -> Vec<Settings> {
             }),
             None => {}
         }
-        goes_on = is_setting;
+        goes_on = match script.dialect {
+            Dialect::Postgres => is_setting,
+            Dialect::Mysql => goes_on || is_setting,
+            Dialect::Sqlite => false,
+        };
     }
     rows.retain(|row| row.count >= MANY);
     rows

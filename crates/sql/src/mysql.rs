@@ -21,7 +21,7 @@ use write::{IGNORES, REPLACES, ignores};
 
 use super::facts::{Facts, Grammar, Name, Query, Subject};
 use super::lexeme::{self, Kind, Token};
-use super::{Ddl, Loss, ObjectKind, ScriptError, Verb};
+use super::{Ddl, Effect, Loss, ObjectKind, ScriptError, Verb};
 
 pub(super) const GRAMMAR: Grammar = Grammar {
     ddl: Ddl::CommitsImplicitly,
@@ -50,6 +50,9 @@ fn inspect(sql: &str) -> Result<Facts, ScriptError> {
         .iter()
         .find(|token| token.text(sql).starts_with("/*"));
     if hidden.is_some() {
+        if let Some(setting) = settings_in_comments(sql, &tokens) {
+            return Ok(setting);
+        }
         let why = "has a comment that the server runs, `/*! … */`: write its contents plainly";
         return Ok(Facts::unknown(why).outside_transaction(true));
     }
@@ -58,6 +61,32 @@ fn inspect(sql: &str) -> Result<Facts, ScriptError> {
         tokens: &tokens,
     };
     Ok(classify(cursor))
+}
+
+/// A statement that only sets something, in comments that the server runs: so does `mysqldump`, dozens of times.
+fn settings_in_comments(sql: &str, tokens: &[Token]) -> Option<Facts> {
+    let mut found = None;
+    for token in tokens {
+        let inner = lexer::run_comment(token.text(sql))?;
+        let inner_tokens = lexer::lex(inner).ok()?;
+        // No statement within a statement, and no comment within a comment.
+        let is_one = split::statement_end(inner, &inner_tokens).at == inner_tokens.len();
+        let is_plain = !inner_tokens
+            .iter()
+            .any(|token| token.text(inner).starts_with("/*"));
+        if !is_one || !is_plain {
+            return None;
+        }
+        let facts = classify(Cursor {
+            text: inner,
+            tokens: &inner_tokens,
+        });
+        if !matches!(facts.effect, Effect::SessionSetting { .. }) {
+            return None;
+        }
+        found.get_or_insert(facts);
+    }
+    found
 }
 
 /// What means something else here than its writer expects.

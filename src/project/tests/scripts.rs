@@ -621,3 +621,22 @@ fn a_script_leaves_the_ledgers_own_database_alone() {
         }
     }
 }
+
+/// The settings of a dump of MySQL or MariaDB stand in comments, before and after each table.
+#[test]
+fn a_dump_of_mysql_is_told_once_of_its_settings() {
+    let config = "[database]\ndialects = [\"mysql\"]\n[services.web]\n[services.worker]\n";
+    let dump = "/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19\n\
+        /*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;\n/*!40101 SET NAMES utf8mb4 */;\n\
+        /*!40103 SET TIME_ZONE='+00:00' */;\n\
+        /*!40014 SET @OLD_UNIQUE_CHECKS=@@UNIQUE_CHECKS, UNIQUE_CHECKS=0 */;\n\
+        /*!40101 SET @saved_cs_client     = @@character_set_client */;\n\
+        CREATE TABLE c (id int);\n\
+        /*!40101 SET character_set_client = @saved_cs_client */;\n";
+    let files = [("migrate.toml", config), ("0002_split/expand.sql", dump)];
+    let found = lines(&changed(&files), None);
+    assert!(
+        matches!(found.as_slice(), [one] if one.starts_with("0002_split/expand.sql:3:1: 6 settings, as mysqldump writes them")),
+        "{found:?}"
+    );
+}

@@ -5,6 +5,19 @@ use super::super::lexeme::{Kind, Token};
 
 /// What begins a comment that the server runs: `/*!50100 … */`, and `/*M! … */` on MariaDB.
 const RUN: &[&str] = &["/*!", "/*M!"];
+/// What no server runs: a command of the `mariadb` client at the head of each dump.
+const RUN_BY_NOBODY: &str = "/*M!999999\\-";
+
+/// What a comment holds that the server runs; `None` if it is none.
+pub(super) fn run_comment(text: &str) -> Option<&str> {
+    let inner = RUN.iter().find_map(|run| text.strip_prefix(run))?;
+    let inner = inner.strip_suffix("*/")?;
+    Some(
+        inner
+            .trim_start_matches(|c: char| c.is_ascii_digit())
+            .trim(),
+    )
+}
 
 pub(super) fn lex(text: &str) -> Result<Vec<Token>, ScriptError> {
     let mut tokens = Vec::new();
@@ -78,7 +91,8 @@ fn space_or_comment(text: &str, at: usize, rest: &str) -> Result<Option<usize>, 
             after.is_empty() || after.starts_with(|c: char| blank(c) || c.is_control());
         return Ok(is_comment.then(line));
     }
-    if rest.starts_with("/*") && !RUN.iter().any(|run| rest.starts_with(run)) {
+    let is_run = RUN.iter().any(|run| rest.starts_with(run)) && !rest.starts_with(RUN_BY_NOBODY);
+    if rest.starts_with("/*") && !is_run {
         return comment(text, at, rest).map(Some);
     }
     Ok(None)

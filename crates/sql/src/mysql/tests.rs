@@ -200,6 +200,24 @@ fn one_statement() {
             ("CALL p()", "unknown CALL outside"),
             ("LOAD DATA INFILE 'x' INTO TABLE t", "unknown LOAD outside"),
             (
+                "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='' */",
+                "session SET @OLD_SQL_MODE",
+            ),
+            ("/*!40101 SET NAMES utf8mb4 */", "session SET NAMES"),
+            ("/*M! SET NAMES utf8 */", "session SET NAMES"),
+            (
+                "/*!40101 SET @a = 1 */ DROP TABLE t",
+                "unknown comment that the server runs outside",
+            ),
+            (
+                "/*!40101 SET @a = 1; DROP TABLE t */",
+                "unknown comment that the server runs outside",
+            ),
+            (
+                "/*!40101 SET autocommit = 0 */",
+                "unknown comment that the server runs outside",
+            ),
+            (
                 "/*!40101 DROP TABLE t */",
                 "unknown comment that the server runs outside",
             ),
