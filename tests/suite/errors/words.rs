@@ -50,7 +50,8 @@ scenario!(
 fn what_cascade_takes_along_is_named() {
     let db = Db::on("postgres");
     db.execute(
-        "CREATE TABLE t (id int, a int); CREATE VIEW v1 AS SELECT a FROM t; CREATE MATERIALIZED VIEW mv AS SELECT a FROM t",
+        "CREATE TABLE t (id int, a int UNIQUE); CREATE VIEW v1 AS SELECT a FROM t; CREATE MATERIALIZED VIEW mv AS SELECT a FROM t; \
+         CREATE TABLE child (of_t int CONSTRAINT of_a REFERENCES t (a))",
     );
     let project = project(&db);
     let manifest = "description = \"drop a\"\n[[contract.allow]]\nstatement = \"ALTER TABLE t DROP\"\nreason = \"unused\"\n";
@@ -58,9 +59,10 @@ fn what_cascade_takes_along_is_named() {
     project.migration("0001_x", &[("migration.toml", manifest), contract]);
     let output = project.migrate(&["contract"]).expect_code(0);
     for told in [
-        "0001_x/contract.sql:1: NOTICE: drop cascades to 2 other objects",
+        "0001_x/contract.sql:1: NOTICE: drop cascades to 3 other objects",
         "WARNING: the view `v1` is gone as well",
         "WARNING: the view `mv` is gone as well",
+        "WARNING: of the table `child` its foreign key (of_t) to `t` (`of_a`) is gone as well",
     ] {
         assert!(output.stderr.contains(told), "{told}: {output:?}");
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::super::{Dialect, ObjectKind, Script, Statement, Verb};
 use super::firing::{Less, Renames, Texts, is_at_work};
 use super::{
-    Commits, Dependent, Dependents, Gone, Inventory, Left, RULE, Relation, RelationKind, names,
+    Attached, Commits, Dependent, Dependents, Gone, Inventory, Left, RULE, Relation, RelationKind,
+    names,
 };
 
 impl RelationKind {
@@ -71,7 +72,7 @@ const fn is_code(kind: ObjectKind) -> bool {
 
 impl Inventory {
     /// Tables, views, functions and other code that are not there any more after a script with this text, though it holds
-    /// no such name. In words.
+    /// no such name, and what tables have lost with them. In words.
     #[must_use]
     pub fn gone_along(&self, after: &Self, script: &str) -> Vec<String> {
         let script = script.to_lowercase();
@@ -108,6 +109,28 @@ impl Inventory {
             stands_alone && !is_named(&one.name) && after.code.all.iter().find(is_same).is_none()
         });
         gone.extend(code.map(|one| format!("the {} `{}`", one.word, one.name)));
+        // What tables had that are still there: a foreign key goes with what it leads to.
+        let attached = self.attached.iter().filter(|one| {
+            let mut columns = one.columns.iter();
+            // Of a key that leads to it another table has lost it.
+            let is_said = one.with.is_some()
+                || is_named(&one.name)
+                || is_named(&one.table)
+                    && (one.columns.is_empty() || columns.any(|column| is_named(column)));
+            let is_there = |relation: &Relation| {
+                relation.kind == RelationKind::Table
+                    && (&relation.schema, &relation.name) == (&one.schema, &one.table)
+            };
+            let is_same = |other: &Attached| {
+                (&other.schema, &other.table, &other.name, &other.what)
+                    == (&one.schema, &one.table, &one.name, &one.what)
+            };
+            !is_said && after.relations.iter().any(is_there) && !after.attached.iter().any(is_same)
+        });
+        gone.extend(
+            attached
+                .map(|one| format!("of the table `{}` {} (`{}`)", one.table, one.what, one.name)),
+        );
         gone
     }
 
