@@ -4,6 +4,7 @@
 #[macro_use]
 mod support;
 
+mod advice;
 mod apart;
 mod architecture;
 mod asked;

@@ -9,4 +9,4 @@ mod left;
 mod locks;
 mod many;
 mod rebuilds;
-mod sync;
+pub mod sync;

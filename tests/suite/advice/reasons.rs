@@ -1,0 +1,234 @@
+//! The reasons of the gate: which there are, how `--output json` tells them apart, and where each has its row.
+
+use phasegate::gate::{
+    Conflict, FillNeed, FlawEffect, Incompatible, Missing, NoSuchPhase, Order, Reason, Requirement,
+    Sessions, Silence, Suspicion, Unplaced, WaitsForFill, WrongPhase,
+};
+
+use super::{evidence, schema, versions};
+
+macro_rules! cases {
+    ($($(#[$meta:meta])* $case:ident = $kind:literal $(, $field:literal = $value:literal)?;)+) => {
+        /// What stands against an action.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Case { $($(#[$meta])* $case),+ }
+
+        impl Case {
+            const ALL: &[Self] = &[$(Self::$case),+];
+
+            /// Its kind in `--output json`, and the field of its details that tells it from others of that kind.
+            pub const fn as_json(self) -> (&'static str, Option<(&'static str, &'static str)>) {
+                match self {
+                    $(Self::$case => ($kind, cases!(@field $($field $value)?))),+
+                }
+            }
+        }
+    };
+    (@field $field:literal $value:literal) => { Some(($field, $value)) };
+    (@field) => { None };
+}
+
+cases! {
+    Uses = "live_version", "conflict" = "uses";
+    CannotRead = "live_version", "conflict" = "cannot_read";
+    WritesOnlyOld = "live_version", "conflict" = "writes_only_old";
+    Leaves = "live_version", "conflict" = "leaves_unreadable";
+    Swapped = "contradiction", "suspicion" = "swapped";
+    BeginsTooLow = "contradiction", "suspicion" = "begins_too_low";
+    HasToOverwrite = "undeclared_fill", "has_to" = "overwrite";
+    HasOnlyToFill = "undeclared_fill", "has_to" = "only_fill";
+    ExpandFirst = "expand_first";
+    BackfillBeforeContract = "backfill_first", "for" = "contract";
+    BackfillBeforeStart = "backfill_first", "for" = "start";
+    OldFormatGone = "old_format_gone";
+    UnreadableRows = "unreadable_rows";
+    DataLoss = "data_loss";
+    UndecidableRows = "undecidable_rows";
+    WithItself = "incompatible", "with" = "itself";
+    WithAnother = "incompatible", "with" = "another";
+    NoSequence = "incompatible", "with" = "migrations";
+    NoOrder = "incompatible", "with" = "services";
+    NotAllTried = "incompatible";
+    Earlier = "order";
+    Later = "order";
+    Strict = "order";
+    NoMigration = "no_such_phase";
+    NoPart = "no_such_phase";
+    BeingReverted = "wrong_phase", "phase" = "reverting";
+    PastReturn = "wrong_phase", "phase" = "contracted";
+    OutOfStep = "out_of_step";
+    Remaining = "requirement", "query" = "remaining";
+    Check = "requirement", "query" = "check";
+    Require = "requirement", "query" = "require";
+    Soak = "soak";
+    Stale = "source", "status" = "stale";
+    Failed = "source", "status" = "failed";
+    Moved = "source", "status" = "moved";
+    Unreachable = "source", "status" = "unreachable";
+    Settling = "missing_instances";
+    Unseen = "missing_instances";
+    TooMany = "unplaced_version";
+    Label = "unplaced_version";
+    Unlisted = "unaccounted_session";
+    Unaccounted = "unaccounted_session";
+    UnknownService = "unknown_service";
+    Hides = "files", "effect" = "hides";
+    CannotRun = "files", "effect" = "cannot_run";
+    ComesBefore = "files", "effect" = "comes_before";
+}
+
+/// The case of a reason. A variant that is new needs one, and that its row.
+const fn case(reason: &Reason) -> Case {
+    match reason {
+        Reason::LiveVersion { conflict, .. } => match conflict {
+            Conflict::Uses { .. } => Case::Uses,
+            Conflict::CannotRead { .. } => Case::CannotRead,
+            Conflict::WritesOnlyOld { .. } => Case::WritesOnlyOld,
+            Conflict::Leaves(_) => Case::Leaves,
+        },
+        Reason::Contradiction { suspicion, .. } => match suspicion {
+            Suspicion::Swapped => Case::Swapped,
+            Suspicion::BeginsTooLow => Case::BeginsTooLow,
+        },
+        Reason::UndeclaredFill(need) => match need {
+            FillNeed::Overwrite => Case::HasToOverwrite,
+            FillNeed::OnlyFill => Case::HasOnlyToFill,
+        },
+        Reason::ExpandFirst { .. } => Case::ExpandFirst,
+        Reason::BackfillFirst { waiting, .. } => match waiting {
+            WaitsForFill::Contract => Case::BackfillBeforeContract,
+            WaitsForFill::Start(_) => Case::BackfillBeforeStart,
+        },
+        Reason::OldFormatGone { .. } => Case::OldFormatGone,
+        Reason::UnreadableRows { .. } => Case::UnreadableRows,
+        Reason::DataLoss { .. } => Case::DataLoss,
+        Reason::UndecidableRows { .. } => Case::UndecidableRows,
+        Reason::Incompatible(incompatible) => match incompatible {
+            Incompatible::WithItself { .. } => Case::WithItself,
+            Incompatible::WithAnother(_) => Case::WithAnother,
+            Incompatible::NoSequence { .. } => Case::NoSequence,
+            Incompatible::NoOrder => Case::NoOrder,
+            Incompatible::NotAllTried { .. } => Case::NotAllTried,
+        },
+        Reason::Order(order) => match order {
+            Order::Earlier { .. } => Case::Earlier,
+            Order::Later { .. } => Case::Later,
+            Order::Strict { .. } => Case::Strict,
+        },
+        Reason::NoSuchPhase(none) => match none {
+            NoSuchPhase::NoMigration(_) => Case::NoMigration,
+            NoSuchPhase::NoPart { .. } => Case::NoPart,
+        },
+        Reason::WrongPhase(wrong) => match wrong {
+            WrongPhase::BeingReverted { .. } => Case::BeingReverted,
+            WrongPhase::PastReturn { .. } => Case::PastReturn,
+        },
+        Reason::OutOfStep { .. } => Case::OutOfStep,
+        Reason::Requirement(requirement) => match requirement {
+            Requirement::Remaining { .. } => Case::Remaining,
+            Requirement::Check { .. } => Case::Check,
+            Requirement::Require { .. } => Case::Require,
+        },
+        Reason::Soak { .. } => Case::Soak,
+        Reason::Source(silence) => match silence {
+            Silence::Stale { .. } => Case::Stale,
+            Silence::Failed { .. } => Case::Failed,
+            Silence::Moved { .. } => Case::Moved,
+            Silence::Unreachable { .. } => Case::Unreachable,
+        },
+        Reason::MissingInstances { missing, .. } => match missing {
+            Missing::Settling { .. } => Case::Settling,
+            Missing::Unseen(_) => Case::Unseen,
+        },
+        Reason::UnplacedVersion(unplaced) => match unplaced {
+            Unplaced::TooMany { .. } => Case::TooMany,
+            Unplaced::Label { .. } => Case::Label,
+        },
+        Reason::UnaccountedSession(sessions) => match sessions {
+            Sessions::Unlisted { .. } => Case::Unlisted,
+            Sessions::Unaccounted(_) => Case::Unaccounted,
+        },
+        Reason::UnknownService { .. } => Case::UnknownService,
+        Reason::Files { effect, .. } => match effect {
+            FlawEffect::Hides => Case::Hides,
+            FlawEffect::CannotRun(_) => Case::CannotRun,
+            FlawEffect::ComesBefore(_) => Case::ComesBefore,
+        },
+    }
+}
+
+const _: fn(&Reason) -> Case = case;
+
+/// What is shown where more is needed for it than a shop, by the name of the test.
+const ELSEWHERE: &[(Case, &str)] = &[
+    // No fleet that a shop can have shows it alone: such a step also takes away what the version uses.
+    (Case::CannotRead, "fn advice_does_not_lead_in_a_circle("),
+    // A command says the same of its arguments.
+    (
+        Case::NoMigration,
+        "fn an_unknown_migration_is_answered_with_the_ones_there_are(",
+    ),
+    (
+        Case::NotAllTried,
+        "fn a_search_that_gives_up_does_not_say_that_there_is_no_way(",
+    ),
+    (
+        Case::Moved,
+        "fn a_ledger_knows_that_its_standby_was_promoted(",
+    ),
+    (
+        Case::TooMany,
+        "fn versions_that_somebody_made_up_are_ended_by_the_command_that_is_named(",
+    ),
+    (
+        Case::Unlisted,
+        "fn each_role_can_do_its_work_with_the_documented_grants_and_no_more(",
+    ),
+];
+
+#[test]
+fn every_reason_has_its_row() {
+    let shown = [versions::ROWS, schema::ROWS, evidence::ROWS].concat_cases();
+    for case in Case::ALL {
+        let elsewhere = ELSEWHERE.iter().any(|(other, _)| other == case);
+        assert!(
+            shown.contains(case) != elsewhere,
+            "{case:?} has no row, or is said to be elsewhere as well"
+        );
+    }
+    super::errors::stand_in_the_tests(ELSEWHERE.iter().map(|(_, name)| *name));
+}
+
+trait Cases {
+    fn concat_cases(&self) -> Vec<Case>;
+}
+
+impl Cases for [&[super::Row<Case>]; 3] {
+    fn concat_cases(&self) -> Vec<Case> {
+        self.iter()
+            .flat_map(|rows| rows.iter().map(|row| row.case))
+            .collect()
+    }
+}
+
+/// Whether the answer as JSON is of this case.
+#[track_caller]
+pub fn is_of(case: &Case, shop: &crate::support::shop::Shop, asks: &[&str]) {
+    if !matches!(asks.first(), Some(&"gate" | &"plan")) {
+        return;
+    }
+    let arguments = [asks, &["--output", "json"]].concat();
+    let answer = shop.project.migrate(&arguments).json();
+    let (kind, field) = case.as_json();
+    let blockers = answer["blockers"].as_array().expect("a list");
+    let is_it = |blocker: &&serde_json::Value| {
+        blocker["kind"] == kind
+            && field.is_none_or(|(name, value)| blocker["details"][name] == value)
+    };
+    let found = blockers.iter().find(is_it);
+    let found = found.unwrap_or_else(|| panic!("no {case:?} in {answer}"));
+    for part in ["message", "help"] {
+        let text = found[part].as_str().unwrap_or_default();
+        assert!(!text.is_empty(), "{case:?} has no {part}: {answer}");
+    }
+}
