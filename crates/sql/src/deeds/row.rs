@@ -13,6 +13,10 @@ impl Reader<'_> {
         if self.dialect != Dialect::Postgres || !self.returns_row {
             return Vec::new();
         }
+        // What is returned after the write is looked at by nobody.
+        if self.is_fired("after") {
+            return Vec::new();
+        }
         let returned = (0..self.tokens.len()).filter(|at| self.is(*at, &["return"]));
         let returned = returned.filter_map(|at| {
             let mut name = at + 1;
@@ -42,7 +46,12 @@ impl Reader<'_> {
 
     /// The whole row gets the value that begins at `value`.
     pub(super) fn row_becomes(&mut self, at: usize, value: usize, end: usize) {
-        if self.is_row(value) && value + 1 == end {
+        let is_alone = value + 1 == end;
+        // `IF TG_OP = 'DELETE' THEN r := OLD`: the row that goes.
+        let is_the_one_that_goes = self.is(value, &["old"])
+            && !self.is(at, &["new"])
+            && (0..self.tokens.len()).any(|at| self.is(at, &["tg_op"]));
+        if is_alone && (self.is_row(value) || is_the_one_that_goes) {
             return;
         }
         self.found.push(Deed::Replaces {
@@ -55,6 +64,9 @@ impl Reader<'_> {
 
     /// Whether what is returned is the row that is written, or the one that goes where a row is deleted.
     pub(super) fn returns_what_is_written(&self, mut from: usize, mut end: usize) -> bool {
+        if self.is_fired("after") {
+            return true;
+        }
         while self.kind(from) == Some(Kind::Open) && self.behind(from) == end && from + 1 < end {
             (from, end) = (from + 1, end - 1);
         }
@@ -158,14 +170,16 @@ impl Reader<'_> {
         })
     }
 
-    fn is_fired_by_any_update(&self) -> bool {
-        let words: Vec<String> = self
-            .fires
-            .header
+    /// Whether what fires it says this word.
+    fn is_fired(&self, word: &str) -> bool {
+        let header = self.fires.header;
+        header
             .split(|c: char| !c.is_alphanumeric() && c != '_')
-            .map(str::to_ascii_lowercase)
-            .collect();
-        let has = |word: &str| words.iter().any(|other| other == word);
+            .any(|other| other.eq_ignore_ascii_case(word))
+    }
+
+    fn is_fired_by_any_update(&self) -> bool {
+        let has = |word| self.is_fired(word);
         has("update") && has("row") && !has("of") && !has("when")
     }
 
@@ -221,5 +235,44 @@ impl Words<'_> {
             && self.text(at + 4) == "."
             && self.text(at + 5).eq_ignore_ascii_case(self.text(at + 1))
             && at + 6 >= self.tokens.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::deeds::Deed;
+    use crate::{Dependents, Dialect, ObjectKind, Script};
+
+    fn deeds(fires: &str, body: &str) -> Vec<Deed> {
+        let text = format!(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $f$ {body} $f$;\n\
+             CREATE TRIGGER g {fires} ON users FOR EACH ROW EXECUTE FUNCTION f();\n"
+        );
+        let script = Script::parse(Dialect::Postgres, &text).unwrap();
+        let made = Dependents::made_by(&script);
+        let trigger = made.all.iter().find(|one| one.kind == ObjectKind::Trigger);
+        made.deeds(trigger.unwrap())
+    }
+
+    /// As the manual and most audit triggers write it.
+    #[test]
+    fn the_row_that_goes_may_be_returned_by_a_variable() {
+        const BY_VERB: &str =
+            "BEGIN IF TG_OP = 'DELETE' THEN r := OLD; ELSE r := NEW; END IF; RETURN r; END";
+        for (fires, body, is_right) in [
+            ("BEFORE INSERT OR UPDATE OR DELETE", BY_VERB, true),
+            ("AFTER INSERT OR UPDATE OR DELETE", BY_VERB, true),
+            ("AFTER UPDATE", "BEGIN r := OLD; RETURN r; END", true),
+            ("BEFORE UPDATE", "BEGIN r := NEW; RETURN (r); END", true),
+            ("BEFORE UPDATE", "BEGIN r := OLD; RETURN r; END", false),
+            (
+                "BEFORE UPDATE",
+                "BEGIN r := NEW; r.a := 1; RETURN (r); END",
+                false,
+            ),
+        ] {
+            let found = deeds(fires, &format!("DECLARE r users%ROWTYPE; {body}"));
+            assert_eq!(found.is_empty(), is_right, "{fires} {body}: {found:?}");
+        }
     }
 }
