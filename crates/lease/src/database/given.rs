@@ -56,11 +56,12 @@ impl Eq for Given {}
 impl Given {
     /// What a URL would say of the server, as far as the driver tells it: for messages, and for what is decided before a login.
     pub(super) fn server(&self) -> (Dialect, ServerUrl) {
-        match self {
+        // Without a server there is none of them, and a reference to none would need an arm.
+        match *self {
             #[cfg(feature = "postgres")]
-            Self::Postgres(options) => (Dialect::Postgres, super::postgres::server_of(options)),
+            Self::Postgres(ref options) => (Dialect::Postgres, super::postgres::server_of(options)),
             #[cfg(feature = "mysql")]
-            Self::Mysql(options) => (Dialect::Mysql, super::mysql::server_of(options)),
+            Self::Mysql(ref options) => (Dialect::Mysql, super::mysql::server_of(options)),
         }
     }
 }
@@ -120,6 +121,10 @@ impl Database {
                 Target::parse(&url, &directory)
             }
             Kind::File(path) => Target::of_file(path),
+            #[allow(
+                unreachable_patterns,
+                reason = "without a server there is none of them"
+            )]
             Kind::Server(given) => Ok(Target::given(given)),
             Kind::Asked(_) => Err(DatabaseError::bad_url(
                 "what is asked for the database answers with a URL or with connect options, and not with another to ask"
