@@ -27,6 +27,7 @@ mod manifest;
 mod migration;
 mod order;
 mod password;
+mod places;
 mod probes;
 mod problem;
 
