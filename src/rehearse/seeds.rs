@@ -39,6 +39,7 @@ pub(super) async fn sow(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
                 let as_surface = Surface {
                     relation: relation.clone(),
                     changing: changing.to_vec(),
+                    is_in_place: false,
                 };
                 let maker = Maker {
                     relation,

@@ -279,6 +279,8 @@ pub(super) struct Surface {
     pub relation: Relation,
     /// The columns in which the format is; of a table that one format alone has, all that can be written.
     pub changing: Vec<String>,
+    /// Whether both formats are in the same columns: a constraint comes or goes.
+    pub is_in_place: bool,
 }
 
 /// Where the old and the new format of a migration are, by what its scripts do.
@@ -325,9 +327,16 @@ impl Shape {
             let new: Vec<String> = names(middle)
                 .filter(|n| relation.column(n).is_none())
                 .collect();
-            shape.old.push(Surface::of(relation, &old));
-            if old.is_empty() && new.is_empty() {
-                shape.new.push(Surface::whole(last));
+            let is_in_place = old.is_empty() && new.is_empty();
+            shape.old.push(Surface {
+                is_in_place,
+                ..Surface::of(relation, &old)
+            });
+            if is_in_place {
+                shape.new.push(Surface {
+                    is_in_place,
+                    ..Surface::whole(last)
+                });
                 continue;
             }
             shape.new.push(Surface::of(last, &new));
@@ -408,6 +417,7 @@ impl Surface {
         Self {
             relation: relation.clone(),
             changing,
+            is_in_place: false,
         }
     }
 }

@@ -186,6 +186,9 @@ pub(super) fn place(file: &ScriptFile, at: usize) -> String {
     format!("{}:{line}", file.path.display())
 }
 
+/// Letters of what a database says: a value that it repeats may be very long.
+const LONGEST_SAYING: usize = 300;
+
 /// What is tried with, and what was found so far.
 pub(super) struct Stage<'s> {
     pub base: Base<'s>,
@@ -231,7 +234,12 @@ impl<'s> Stage<'s> {
     /// What a database says of a failure, without anybody's rows.
     pub fn said(&self, error: &DatabaseError) -> String {
         let text = error.to_string();
-        if self.is_seeded { masked(&text) } else { text }
+        let text = if self.is_seeded { masked(&text) } else { text };
+        let mut short: String = text.chars().take(LONGEST_SAYING).collect();
+        if short.len() < text.len() {
+            short.push('…');
+        }
+        short
     }
 
     /// A value as a message may show it.
@@ -403,6 +411,25 @@ fn is_of_the_moment(column: &Column) -> bool {
         || ["updated", "modified", "changed"]
             .iter()
             .any(|word| name.contains(word))
+}
+
+/// What a database refuses a row for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OfARow {
+    /// It has one that must be there once.
+    Twice,
+    /// It does not keep a condition, or leads nowhere.
+    Unkept,
+}
+
+/// Whether it is the values of a row that were refused, and no statement or trigger that failed.
+pub(super) fn is_of_a_row(error: &DatabaseError) -> Option<OfARow> {
+    match error.code.as_deref()? {
+        "23505" | "1062" | "1586" | "2067" | "1555" => Some(OfARow::Twice),
+        "23502" | "23503" | "23514" | "23P01" | "1048" | "1216" | "1217" | "1451" | "1452"
+        | "3819" | "4025" | "275" | "787" | "1299" => Some(OfARow::Unkept),
+        _ => None,
+    }
 }
 
 /// An error that says nothing about the migration ends the rehearsal.

@@ -86,7 +86,11 @@ pub(super) async fn fill(stage: &mut Stage<'_>, world: &mut World) -> Result<(),
         }
     }
     let kept = stage.old_part(world).await?;
-    for (wanted, found) in others.iter().zip(&kept) {
+    let surfaces = stage.shape.old.clone();
+    for (surface, (wanted, found)) in surfaces.iter().zip(others.iter().zip(&kept)) {
+        if surface.is_in_place {
+            continue;
+        }
         if let Some((row, other)) = differing(wanted, found).first() {
             let told = told(stage, &wanted.columns, *row, *other);
             stage.find(Finding::wrong(

@@ -103,11 +103,17 @@ pub(super) async fn all(stage: &mut Stage<'_>) -> Result<Vec<Measured>, Rehearse
     world.close().await;
     for one in &measured {
         if let Some(table) = one.rewrote.first() {
+            let waited = one.writers_waited_ms.unwrap_or_default();
+            let meanwhile = if waited * 2 >= one.took_ms {
+                ", and keeps its writers out meanwhile"
+            } else {
+                ""
+            };
             stage.find(Finding::doubt(
                 "rewrites-table",
                 one.step,
                 format!(
-                    "line {} stores every row of `{table}` anew, and keeps its writers out as long as that takes: {}",
+                    "line {} stores every row of `{table}` anew, which takes the longer the larger it is{meanwhile}: {}",
                     one.line, one.statement
                 ),
                 "on a large table add what is new beside what is old, and fill it in batches",
