@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::out::{Out, note};
 use super::text;
 use crate::ask::{Answer, AskError, NO_FILE, Question, ask, find_among, tells_something};
-use crate::coordinator::{self, CoordinatorError, Purpose, Situation};
+use crate::coordinator::{self, CoordinatorError, Purpose, Situation, way_out};
 use crate::database::{Connection, DatabaseError, Statements, Target};
 use crate::interrupt::Interrupt;
 use crate::lease::with_credentials;
@@ -72,6 +72,16 @@ impl Context {
             known.extend(applied?.iter().map(|applied| applied.state.id().clone()));
         }
         Ok(find_among(&self.project, wanted, known)?)
+    }
+
+    /// Says which files are not as they were applied, and what to do about it.
+    pub(super) fn note_drift(situation: &Situation) {
+        for drift in &situation.drift {
+            note(&format!("error: {drift}"));
+        }
+        if !situation.drift.is_empty() {
+            note(&format!("  next: {}", way_out(&situation.drift)));
+        }
     }
 
     /// Says which migrations the database has and these files do not.

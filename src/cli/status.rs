@@ -8,7 +8,7 @@ use super::args::Global;
 use super::context::Context;
 use super::failure::Failure;
 use super::horizon::horizon_lines;
-use super::out::{Out, note};
+use super::out::Out;
 use super::paint::{Cell, Line, Tone};
 use super::recording::Recording;
 use super::watching::Watch;
@@ -40,9 +40,7 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result
     }
     let seen = look(args, &context).await?;
     context.note_missing(&seen.looked.situation);
-    for drift in &seen.looked.situation.drift {
-        note(&format!("error: {drift}"));
-    }
+    Context::note_drift(&seen.looked.situation);
     let takes_away = past_gate::takes_away(&seen.looked.situation);
     past_gate::tell(&seen.looked.situation);
     show(&seen, args, &context, out);
@@ -66,9 +64,7 @@ async fn watch(args: &StatusArgs, context: &Context, out: &Out) -> Result<u8, Fa
                 show(&seen, args, context, out);
                 out.tell_flaws();
                 context.note_missing(&seen.looked.situation);
-                for drift in &seen.looked.situation.drift {
-                    note(&format!("error: {drift}"));
-                }
+                Context::note_drift(&seen.looked.situation);
                 past_gate::tell(&seen.looked.situation);
                 shown = Some(same);
             }

@@ -49,6 +49,21 @@ impl fmt::Display for Drift {
     }
 }
 
+/// What to do about files that were changed.
+#[must_use]
+pub fn way_out(drift: &[Drift]) -> String {
+    match drift.first() {
+        Some(first) => format!(
+            "`migrate show {id}` shows the difference. Put the file back as it was applied, and make the change in a new \
+             migration; what was not contracted can also be reverted (`migrate revert {id}`), mended and expanded again",
+            id = first.migration
+        ),
+        None => {
+            "put the files back as they were applied, and make the change in a new migration".into()
+        }
+    }
+}
+
 /// The files that are not as they were when their phases were applied. What cannot be read is a flaw, and no change that
 /// anybody knows of.
 pub(super) fn drift(

@@ -10,7 +10,7 @@ use crate::ledger::{CoordinatorRow, LedgerError};
 use crate::model::{MigrationId, Phase};
 use crate::project::ScriptFile;
 
-use super::Drift;
+use super::{Drift, way_out};
 
 /// An error that ends a step. Nothing is half-applied, unless the message says so.
 #[derive(Debug, thiserror::Error)]
@@ -187,14 +187,7 @@ impl CoordinatorError {
                  same command again, which goes on from what is recorded",
                 how_to_end(holders)
             )),
-            Self::Drift(drift) => Some(match drift.first() {
-                Some(first) => format!(
-                    "`migrate show {id}` shows the difference. Put the file back as it was applied, and make the change in a new \
-                     migration; what was not contracted can also be reverted (`migrate revert {id}`), mended and expanded again",
-                    id = first.migration
-                ),
-                None => "put the files back as they were applied, and make the change in a new migration".into(),
-            }),
+            Self::Drift(drift) => Some(way_out(drift)),
             Self::Unresolved { migration, position, .. } => Some(format!(
                 "look whether it took effect, and where it did a part, finish that by hand or undo it; then say so: \
                  `migrate resolve {migration} --step {position} --applied` or `--not-applied`"

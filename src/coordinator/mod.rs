@@ -48,7 +48,7 @@ mod way_in;
 
 use std::time::Duration;
 
-pub use drift::{Changed, Drift};
+pub use drift::{Changed, Drift, way_out};
 pub use error::{CoordinatorError, ScriptFailure};
 pub use facts::{measure_if_clear, soak};
 pub use flaws::flaws_on_paper;

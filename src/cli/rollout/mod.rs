@@ -13,7 +13,7 @@ use super::args::{Global, GoalArgs, Patience, ServiceVersion};
 use super::context::{Context, say_unreleased};
 use super::failure::Failure;
 use super::gate::candidate;
-use super::out::{Out, note};
+use super::out::Out;
 use super::plan::{self, plan_from_the_fleet};
 use super::progress::Reporter;
 use super::recording::Recording;
@@ -285,9 +285,7 @@ impl Site<'_> {
             Answer::Rollout(looked) => looked,
             other => return Err(Failure::unasked(&other)),
         };
-        for drift in &looked.situation.drift {
-            note(&format!("error: {drift}"));
-        }
+        Context::note_drift(&looked.situation);
         match &looked.beside.rollout {
             _ if self.out.is_json() => self.out.json(&looked.rollout_json()),
             None => self.out.line(
