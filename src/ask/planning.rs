@@ -36,6 +36,8 @@ pub struct Planned {
     pub now: i64,
     /// Services that a migration names, and that were planned as if they did not run, because nobody said what they run.
     pub absent: Vec<String>,
+    /// Why nothing can have been applied, if there is no database yet.
+    pub nothing_yet: Option<String>,
     /// What of the files is not in order.
     flaws: Vec<Flaw>,
 }
@@ -78,6 +80,7 @@ impl Planned {
             answer,
             now,
             absent: Vec::new(),
+            nothing_yet: None,
             flaws: Vec::new(),
         }
     }
@@ -119,7 +122,8 @@ impl Asker {
     ) -> Result<Planned, AskError> {
         // What is asked for has to be readable before anything is waited for.
         problem(goal, project, Schema::default(), Vec::new())?;
-        let situation = self.look(project, (record, Width::Phases)).await?.situation;
+        let looked = self.look(project, (record, Width::Phases)).await?;
+        let situation = looked.situation;
         if !situation.drift.is_empty() {
             return Err(CoordinatorError::Drift(situation.drift).into());
         }
@@ -145,6 +149,7 @@ impl Asker {
         let planned = Planned::new(problem, answer, project, evidence.snapshot.taken_at);
         Ok(Planned {
             flaws: evidence.flaws,
+            nothing_yet: looked.nothing_yet,
             ..planned
         })
     }

@@ -125,7 +125,8 @@ impl Context {
             Answer::Status(status) => &status.looked.nothing_yet,
             Answer::Fleet(looked) | Answer::Rollout(looked) => &looked.nothing_yet,
             Answer::Log(log) => &log.nothing_yet,
-            Answer::Gate { .. } | Answer::Plan(_) => &None,
+            Answer::Plan(planned) => &planned.nothing_yet,
+            Answer::Gate { .. } => &None,
         };
         if let Some(why) = nothing_yet {
             self.say_nothing_yet(why);
