@@ -49,25 +49,40 @@ fn shop(db: Db) -> Shop {
 
 /// The application of this release, which has answered a request; under the agent where `agent` says so.
 fn application(shop: &Shop, version: &str, agent: &[&str]) -> Process {
-    let port = free_port().expect("a free port");
+    // Somebody else may take the port before the application does: then it ends, and begins anew at another.
+    for _ in 0..5 {
+        if let Some(process) =
+            application_at(free_port().expect("a free port"), shop, version, agent)
+        {
+            return process;
+        }
+    }
+    panic!("the application {version} does not start at any of five ports");
+}
+
+/// `None` if it has ended without an answer.
+fn application_at(port: u16, shop: &Shop, version: &str, agent: &[&str]) -> Option<Process> {
     shop.project
         .env("VERSION", version)
         .env("INSTANCE", "server");
     let bind = format!("--bind=127.0.0.1:{port}");
     let command = ["gunicorn", &bind, "--workers=1", "web:app"];
-    let process = match agent {
+    let mut process = match agent {
         [] => shop.project.spawn_program(command[0], &command[1..]),
         _ => shop.project.spawn(&[agent, &["--"], &command].concat()),
     };
     let health = format!("http://127.0.0.1:{port}/health");
-    eventually(GENEROUS, || {
+    let answers = eventually(GENEROUS, || {
+        if process.has_ended() {
+            return Some(false);
+        }
         let asked = Command::new("curl")
             .args(["--silent", "--fail", &health])
             .stdout(Stdio::null())
             .status();
-        asked.is_ok_and(|status| status.success()).then_some(())
+        asked.is_ok_and(|status| status.success()).then_some(true)
     });
-    process
+    answers.then_some(process)
 }
 
 fn agent<'a>(version: &'a str, instance: &'a str) -> [&'a str; 7] {
