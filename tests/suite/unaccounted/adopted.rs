@@ -36,6 +36,7 @@ fn shop(db: Db) -> Shop {
     // What only sqlx understands is not for the application.
     project.env("DATABASE_URL", db.url.split('?').next().unwrap_or_default());
     for file in [
+        "lease.py",
         "web.py",
         "releases/v1_0_0.py",
         "releases/v1_1_0.py",
