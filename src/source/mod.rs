@@ -104,6 +104,19 @@ pub struct Asked<'a> {
     pub interrupt: Interrupt,
 }
 
+impl Asked<'_> {
+    /// What `look` comes to, unless nobody waits for it any more.
+    async fn unless_interrupted(
+        &self,
+        look: impl Future<Output = Result<Observation, SourceFailure>>,
+    ) -> Result<Observation, SourceFailure> {
+        tokio::select! {
+            observation = look => observation,
+            () = self.interrupt.due() => Err(SourceFailure("was not waited for: interrupted".to_owned())),
+        }
+    }
+}
+
 /// Somewhere live instances are learnt from. It lives as long as the project that names it, is asked together with the others,
 /// and may be asked again before it has answered.
 #[async_trait]

@@ -108,17 +108,14 @@ impl Source for Prometheus {
         let look = async {
             if !(asked.is_service)(&self.service) {
                 let service = &self.service;
-                return Err(format!(
+                return Err(SourceFailure(format!(
                     "the service `{service}` is not named in migrate.toml; add [services.{service}]"
-                ));
+                )));
             }
-            self.judged(self.ask_all().await?)
+            let answers = self.ask_all().await.map_err(SourceFailure)?;
+            self.judged(answers).map_err(SourceFailure)
         };
-        let looked = tokio::select! {
-            looked = look => looked,
-            () = asked.interrupt.due() => Err("was not waited for: interrupted".to_owned()),
-        };
-        looked.map_err(SourceFailure)
+        asked.unless_interrupted(look).await
     }
 
     fn timeout(&self) -> Duration {

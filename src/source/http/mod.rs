@@ -37,12 +37,8 @@ pub(super) struct Http {
 #[async_trait]
 impl Source for Http {
     async fn observe(&self, asked: &Asked<'_>) -> Result<Observation, SourceFailure> {
-        let look = self.look(asked);
-        let looked = tokio::select! {
-            looked = look => looked,
-            () = asked.interrupt.due() => Err("was not waited for: interrupted".to_owned()),
-        };
-        looked.map_err(SourceFailure)
+        let look = async { self.look(asked).await.map_err(SourceFailure) };
+        asked.unless_interrupted(look).await
     }
 
     fn timeout(&self) -> Duration {

@@ -51,13 +51,7 @@ struct Found {
 #[async_trait]
 impl Source for Kubernetes {
     async fn observe(&self, asked: &Asked<'_>) -> Result<Observation, SourceFailure> {
-        let look = self.look(asked);
-        tokio::select! {
-            observation = look => observation,
-            () = asked.interrupt.due() => {
-                Err(SourceFailure("was not waited for: interrupted".to_owned()))
-            }
-        }
+        asked.unless_interrupted(self.look(asked)).await
     }
 
     fn timeout(&self) -> Duration {
