@@ -14,6 +14,8 @@ mod behind;
 mod sign;
 
 pub use behind::{Behind, End, behind};
+#[cfg(test)]
+pub(crate) use sign::ONE_SIGN;
 pub use sign::Sign;
 
 /// Sends a signal to a program that leads a group of its own, and to whatever it has started.

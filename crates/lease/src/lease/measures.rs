@@ -99,7 +99,7 @@ pub(super) use said::{attempted, held, left, lost, over};
 #[cfg(all(test, feature = "metrics", feature = "sqlite"))]
 mod tests {
     use std::collections::BTreeMap;
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, PoisonError};
     use std::time::{Duration, Instant};
 
     use metrics::{
@@ -109,6 +109,7 @@ mod tests {
 
     use crate::lease::Lease;
     use crate::lease::blocking::block_on;
+    use crate::process::ONE_SIGN;
 
     /// What was said last of each, with its labels.
     #[derive(Clone, Default)]
@@ -192,6 +193,7 @@ mod tests {
 
     #[test]
     fn renewals_are_counted_and_the_end_is_seen() {
+        let _alone = ONE_SIGN.lock().unwrap_or_else(PoisonError::into_inner);
         let heard = Heard::default();
         metrics::set_global_recorder(heard.clone())
             .map_err(drop)

@@ -243,8 +243,9 @@ fn parent(process: u32) -> Option<u32> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::net::{TcpListener, TcpStream};
+    use std::sync::PoisonError;
 
-    use super::super::Sign;
+    use super::super::{ONE_SIGN, Sign};
     use super::*;
 
     fn ends(stream: &TcpStream) -> (End, u16) {
@@ -276,6 +277,7 @@ mod tests {
     /// What has no sign is a stranger, and what has one is its instance; what the server sees elsewhere stays open.
     #[test]
     fn a_connection_leads_to_a_process_and_to_its_sign() {
+        let _alone = ONE_SIGN.lock().unwrap_or_else(PoisonError::into_inner);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (end, server) = ends(&stream);

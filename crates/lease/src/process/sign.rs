@@ -51,6 +51,10 @@ pub(super) fn read(line: &str) -> Option<(u64, &str)> {
     Some((number, name))
 }
 
+/// A process is one instance in practice and shows one sign; tests share theirs, so those that put one up take turns.
+#[cfg(test)]
+pub(crate) static ONE_SIGN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 #[cfg(test)]
 mod tests {
     use super::*;
