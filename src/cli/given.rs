@@ -10,7 +10,7 @@ impl Global {
     /// The URL that was given from outside, by the first that names one.
     pub(super) fn database_url(&self) -> Result<Option<GivenUrl>, Failure> {
         if let Some(url) = &self.database_url {
-            return Ok(Some(GivenUrl::literal(url.clone())));
+            return Ok(Some(GivenUrl::literal(url)));
         }
         if let Some(file) = &self.database_url_file {
             return GivenUrl::read(file.clone()).map(Some);
@@ -20,7 +20,7 @@ impl Global {
                 Failure::new(format!("{URL_VARIABLE} is not UTF-8"))
                     .help("write what is not ASCII percent-encoded")
             })?;
-            return Ok(Some(GivenUrl::literal(url)));
+            return Ok(Some(GivenUrl::literal(&url)));
         }
         let file = std::env::var_os(URL_FILE_VARIABLE);
         file.map(|file| GivenUrl::read(file.into())).transpose()
@@ -39,8 +39,12 @@ pub(super) struct GivenUrl {
 }
 
 impl GivenUrl {
-    const fn literal(url: String) -> Self {
-        Self { url, file: None }
+    /// What a variable or a line of a shell has around it is no part of it.
+    fn literal(url: &str) -> Self {
+        Self {
+            url: url.trim().to_owned(),
+            file: None,
+        }
     }
 
     fn read(file: PathBuf) -> Result<Self, Failure> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::driver::Driver;
 use crate::model::{Label, Sequence, Version};
 use crate::runner::Runner;
-use crate::sql::Dialect;
+use crate::sql::{Dialect, dialect_of_url};
 
 use super::doubts::{Doubts, Section};
 use super::fleet::{self, FleetConfig};
@@ -248,7 +248,7 @@ impl Config {
         self.database_url = Some(url.to_owned());
         let problem =
             |code, message, help: String| Some(Problem::about(shown, code, message, help));
-        let dialect = dialect_of(url);
+        let dialect = dialect_of_url(url);
         match dialect {
             Ok(dialect) if self.database.dialects_from != DialectsFrom::File => {
                 self.database.dialects = vec![dialect];
@@ -282,34 +282,10 @@ impl Config {
     }
 }
 
-const URL_HELP: &str =
-    "write for example \"sqlite://shop.db\" or \"postgres://user@localhost/shop\"";
+const URL_HELP: &str = "write for example \"sqlite://shop.db\" or \"postgres://user@localhost/shop\"; docs/files.md says what a URL may say";
 
 /// Longer waits are mistakes, and databases count them in 32 bits of milliseconds.
 const LONGEST_WAIT: Duration = Duration::from_hours(24 * 20);
-
-/// The database that a URL leads to; the error completes the sentence "the URL …". It must not
-/// repeat more than the scheme: a URL may hold a password.
-pub(super) fn dialect_of(url: &str) -> Result<Dialect, String> {
-    let scheme = url.split_once(':').map(|(scheme, _)| scheme.trim());
-    let is_of_a_server = matches!(
-        scheme,
-        Some("postgres" | "postgresql" | "mysql" | "mariadb")
-    );
-    if is_of_a_server && !url.contains("://") {
-        let scheme = scheme.unwrap_or_default();
-        return Err(format!("has no `//` behind `{scheme}:`"));
-    }
-    match scheme {
-        Some("sqlite") => Ok(Dialect::Sqlite),
-        Some("postgres" | "postgresql") => Ok(Dialect::Postgres),
-        Some("mysql" | "mariadb") => Ok(Dialect::Mysql),
-        Some(scheme) if scheme.len() <= 20 && scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
-            Err(format!("begins with `{scheme}:`, which is not supported"))
-        }
-        _ => Err("does not begin with `sqlite:`, `postgres:` or `mysql:`".to_owned()),
-    }
-}
 
 fn read_database(source: &Source, mut table: Table<'_>) -> (Option<String>, DatabaseConfig) {
     let mut config = DatabaseConfig::default();
@@ -320,7 +296,7 @@ fn read_database(source: &Source, mut table: Table<'_>) -> (Option<String>, Data
         "replicas = [\"postgres://watcher@replica/shop\"]",
     );
     for replica in replicas.iter().flatten() {
-        if let Err(what) = dialect_of(replica.value) {
+        if let Err(what) = dialect_of_url(replica.value) {
             let message = format!("a URL in `replicas` {what}");
             source.error(
                 "unsupported-database",
@@ -372,7 +348,7 @@ fn read_database(source: &Source, mut table: Table<'_>) -> (Option<String>, Data
         config.ledger = Some(name.value.to_owned());
     }
     if let Some(url) = &url {
-        match dialect_of(url.value) {
+        match dialect_of_url(url.value) {
             Ok(dialect) if config.dialects_from == DialectsFrom::Assumption => {
                 config.dialects = vec![dialect];
                 config.dialects_from = DialectsFrom::Url;

@@ -1,9 +1,9 @@
 //! The database of its own in which the ledger is.
 
-use super::config::{Config, dialect_of};
+use super::config::Config;
 use super::reader::Located;
 use super::source::Source;
-use crate::sql::{Dialect, wrong_with_ledger};
+use crate::sql::{Dialect, dialect_of_url, wrong_with_ledger};
 
 /// Reports what speaks against the name, and against naming one at all in a project for these databases.
 pub(super) fn check(source: &Source, name: &Located<&str>, dialects: Option<&Vec<Dialect>>) {
@@ -37,7 +37,7 @@ impl Config {
     pub fn ledger_database(&self) -> Option<&str> {
         let url = self.database_url.as_deref()?;
         let named = self.database.ledger_named.as_deref();
-        named.filter(|_| dialect_of(url) == Ok(Dialect::Mysql))
+        named.filter(|_| dialect_of_url(url) == Ok(Dialect::Mysql))
     }
 }
 

@@ -11,6 +11,7 @@ mod catalogue;
 mod dialect;
 mod ledger_database;
 mod reading;
+mod scheme;
 
 #[cfg(feature = "parse")]
 mod checked;
@@ -79,6 +80,7 @@ pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_selec
 pub use reading::ServerReading;
 #[cfg(feature = "parse")]
 pub use reserved::names_ledger;
+pub use scheme::dialect_of_url;
 
 /// How a script is to be run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -261,7 +261,9 @@ fn credentials(text: &str, start: usize) -> Option<Range<usize>> {
     // The password may itself hold `@`, `/` and `:`: the last `@` ends it.
     let at = url.rfind('@')?;
     let colon = url.get(..at)?.find(':')?;
-    (colon + 1 < at).then(|| start + colon + 1..start + at)
+    // How a URL is written is no secret.
+    let is_a_word = url.get(colon + 1..at) == Some("PASSWORD");
+    (colon + 1 < at && !is_a_word).then(|| start + colon + 1..start + at)
 }
 
 /// What may stand between the name of a secret and the secret.
@@ -335,7 +337,12 @@ fn value_after(text: &str, start: usize, between: Between) -> Option<Range<usize
         }
     };
     let length = length.unwrap_or(value.len());
-    (length > 0).then(|| at..at + length)
+    // A server that only says whether there was one: `(using password: YES)`.
+    let says_whether = value
+        .get(..length)
+        .is_some_and(|value| matches!(value, "YES" | "NO"))
+        && text.get(..start)?.ends_with("(using password");
+    (length > 0 && !says_whether).then(|| at..at + length)
 }
 
 #[cfg(test)]
@@ -380,6 +387,14 @@ mod tests {
             ("postgres:u:secret@h", "postgres:u:***@h"),
             ("mysql:/u:secret@h", "mysql:/u:***@h"),
             // Words that only speak of one.
+            (
+                "Access denied for user 'bob'@'h' (using password: YES)",
+                "Access denied for user 'bob'@'h' (using password: YES)",
+            ),
+            (
+                "write `mysql://USER:PASSWORD@HOST/DATABASE`",
+                "write `mysql://USER:PASSWORD@HOST/DATABASE`",
+            ),
             (
                 "password authentication failed for user \"bob\"",
                 "password authentication failed for user \"bob\"",

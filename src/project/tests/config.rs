@@ -159,7 +159,7 @@ fn mistakes_in_the_config() {
         ),
         (
             "[database]\nurl = \"oracle://x\"\n",
-            "2:7: this URL begins with `oracle:`, which is not supported [unsupported-database]",
+            "2:7: this URL begins with `oracle:`, which is not supported…[unsupported-database]",
         ),
         (
             "[database]\nurl = \"sqlite:x\"\ndialects = [\"postgres\"]\n",

@@ -81,8 +81,7 @@ const EXPIRED: Outcome = Some(&["the server at", "has expired"]);
 const UNKNOWN: Outcome = Some(&["is signed by none of those in", "ours.pem"]);
 const UNNAMED: Outcome = Some(&[
     "is signed by no public authority",
-    "sslrootcert=FILE",
-    "ssl-ca=FILE",
+    "name the file of its authority with",
 ]);
 
 /// A certificate, a mode in the words of PostgreSQL and of MariaDB, whether the authority is named, and what comes of it.

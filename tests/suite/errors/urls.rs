@@ -143,8 +143,46 @@ fn what_a_url_cannot_say_is_named() {
         ("postgres://h/shop?sslmod=verify-full", "`sslmode`"),
         ("postgres://h/shop?ssl=true", "sslmode=require"),
         (
-            "postgres://h/shop?target_session_attrs=read-write",
-            "primary",
+            "postgres://h/shop?target_session_attrs=standby",
+            "only the primary is asked",
+        ),
+        (
+            "postgres://h/shop?connect_timeout=soon",
+            "number of seconds",
+        ),
+        ("postgres://h/shop?socket=/run/hidden", "write `host=…`"),
+        ("postgres://h/shop?charset=utf8mb4", "it is one of MySQL"),
+        (
+            "postgres://h/shop?service=hidden",
+            "host, user and database",
+        ),
+        (
+            "postgres://h/shop?sslrootcert=system&sslmode=require",
+            "`sslmode=verify-full`",
+        ),
+        ("\"postgres://me:hidden@h/shop\"", "stands in quotes"),
+        (
+            "jdbc:postgresql://h/shop?password=hidden",
+            "leave out `jdbc:`",
+        ),
+        ("postgresql+psycopg2://me:hidden@h/shop", "`postgresql://`"),
+        ("host=h dbname=shop password=hidden", "words of libpq"),
+        ("me:hidden@tcp(h:3306)/shop", "mysql://USER@HOST"),
+        (
+            "mysql://h/shop?password=hidden",
+            "mysql://USER:PASSWORD@HOST",
+        ),
+        (
+            "mysql://h/shop?options=-c%20a%3Dhidden",
+            "it is one of PostgreSQL",
+        ),
+        (
+            "mysql://h/shop?sslrootcert=/no/such.pem",
+            "write `ssl-ca=…`",
+        ),
+        (
+            "mysql://h/shop?ssl-ca=system&ssl-mode=REQUIRED",
+            "VERIFY_IDENTITY",
         ),
         ("postgres://h/shop?channel_binding=require", "verify-full"),
         ("mysql://h/shop?useSSL=true", "ssl-mode=REQUIRED"),
@@ -155,7 +193,7 @@ fn what_a_url_cannot_say_is_named() {
         ),
         (
             "mysql://localhost/shop?ssl-mode=VERIFY_CA&ssl-ca=/no/such.pem",
-            "/no/such.pem",
+            "`/no/such.pem`, which `ssl-ca` in the URL names",
         ),
     ] {
         for more in [&[][..], &["--output", "json"]] {

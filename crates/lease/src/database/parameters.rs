@@ -23,9 +23,20 @@ const WRITE_SSLMODE: &str =
     "write `sslmode=require`, or `sslmode=verify-full` to know whom one speaks to";
 const WRITE_SSL_MODE: &str =
     "write `ssl-mode=REQUIRED`, or `ssl-mode=VERIFY_IDENTITY` to know whom one speaks to";
+const CRL: &str = "lists of revoked certificates are not read: leave it out";
+const PLUGIN: &str = "leave it out: the server says how the user logs in";
+const UNCOMPRESSED: &str = "leave it out: nothing is compressed";
+const INIT: &str =
+    "leave it out: a script has the settings of any other session, as the server has them";
 const KEEPALIVE: &str =
     "leave it out: a connection that says nothing is given up after a time by itself";
 const NOT_GSS: &str = "there is no GSSAPI here: leave it out";
+const NOT_OAUTH: &str = "there is no login by OAuth here: leave it out, and let a program print the token, `password_command` in migrate.toml";
+const PROTOCOL: &str = "leave it out: version 3.0 of the protocol is spoken";
+const WRITE_PASSWORD: &str = "write the password itself, best in a file: docs/files.md says where";
+const VERIFIES: &str = "write `ssl-mode=VERIFY_IDENTITY`, or `ssl-mode=VERIFY_CA` where the certificate is for another name";
+const OF_THE_SERVER: &str =
+    "leave it out: TLS 1.2 and 1.3 are spoken, and the server chooses between them";
 
 const POSTGRES: &[(&str, Use)] = &[
     ("host", Honoured("host")),
@@ -72,13 +83,16 @@ const POSTGRES: &[(&str, Use)] = &[
     (
         "target_session_attrs",
         Only(
-            &["any"],
-            "one host only can be named: leave it out, and name that of the primary",
+            &["any", "primary", "read-write"],
+            "only the primary is asked, whatever it says: leave it out, or write `target_session_attrs=primary`",
         ),
     ),
     (
         "load_balance_hosts",
-        Only(&["disable"], "one host only can be named: leave it out"),
+        Only(
+            &["disable"],
+            "hosts are tried in the order in which they are named: leave it out",
+        ),
     ),
     ("gssencmode", Only(&["disable", "prefer"], NOT_GSS)),
     ("krbsrvname", Refused(NOT_GSS)),
@@ -113,13 +127,19 @@ const POSTGRES: &[(&str, Use)] = &[
         Refused("a key with a password cannot be read: name one without in `sslkey`"),
     ),
     (
-        "sslcrl",
-        Refused("lists of revoked certificates are not read: leave it out"),
+        "sslkeylogfile",
+        Refused("keys are not written down: leave it out"),
     ),
-    (
-        "sslcrldir",
-        Refused("lists of revoked certificates are not read: leave it out"),
-    ),
+    ("min_protocol_version", Only(&["3.0"], PROTOCOL)),
+    ("max_protocol_version", Only(&["3.0"], PROTOCOL)),
+    ("scram_client_key", Refused(WRITE_PASSWORD)),
+    ("scram_server_key", Refused(WRITE_PASSWORD)),
+    ("oauth_issuer", Refused(NOT_OAUTH)),
+    ("oauth_client_id", Refused(NOT_OAUTH)),
+    ("oauth_client_secret", Refused(NOT_OAUTH)),
+    ("oauth_scope", Refused(NOT_OAUTH)),
+    ("sslcrl", Refused(CRL)),
+    ("sslcrldir", Refused(CRL)),
     (
         "require_auth",
         Refused(
@@ -134,6 +154,14 @@ const POSTGRES: &[(&str, Use)] = &[
     (
         "service",
         Refused("write host, user and database into the URL"),
+    ),
+    (
+        "servicefile",
+        Refused("write host, user and database into the URL"),
+    ),
+    (
+        "database",
+        Refused("write it as `/DATABASE` behind the host"),
     ),
     (
         "replication",
@@ -194,7 +222,44 @@ const MYSQL: &[(&str, Use)] = &[
     ("tls", Refused(WRITE_SSL_MODE)),
     ("usessl", Refused(WRITE_SSL_MODE)),
     ("requiressl", Refused(WRITE_SSL_MODE)),
-    ("verifyservercertificate", Refused(WRITE_SSL_MODE)),
+    ("skip-ssl", Refused("write `ssl-mode=DISABLED`")),
+    ("verifyservercertificate", Refused(VERIFIES)),
+    ("ssl-verify-server-cert", Refused(VERIFIES)),
+    (
+        "ssl-capath",
+        Refused("name the file of the authority: `ssl-ca=FILE`"),
+    ),
+    ("ssl-crl", Refused(CRL)),
+    ("ssl-crlpath", Refused(CRL)),
+    (
+        "ssl-passphrase",
+        Refused("a key with a password cannot be read: name one without in `ssl-key`"),
+    ),
+    ("ssl-cipher", Refused(OF_THE_SERVER)),
+    ("tls-version", Refused(OF_THE_SERVER)),
+    ("tls-ciphersuites", Refused(OF_THE_SERVER)),
+    (
+        "default-character-set",
+        Only(&["utf8mb4"], "leave it out: everything here is utf8mb4"),
+    ),
+    (
+        "protocol",
+        Only(&["tcp"], "write the host, or `socket=PATH`"),
+    ),
+    ("default-auth", Refused(PLUGIN)),
+    ("auth-method", Refused(PLUGIN)),
+    (
+        "enable-cleartext-plugin",
+        Refused(
+            "a password is never sent in clear text over a connection without TLS: leave it out",
+        ),
+    ),
+    ("compress", Refused(UNCOMPRESSED)),
+    ("compression", Refused(UNCOMPRESSED)),
+    ("init-command", Refused(INIT)),
+    ("init_command", Refused(INIT)),
+    ("sql_mode", Refused(INIT)),
+    ("sql-mode", Refused(INIT)),
     ("sslaccept", Refused(WRITE_SSL_MODE)),
     (
         "user",
@@ -207,6 +272,14 @@ const MYSQL: &[(&str, Use)] = &[
     (
         "schema",
         Refused("write the database behind the host: `mysql://USER@HOST/DATABASE`"),
+    ),
+    (
+        "database",
+        Refused("write the database behind the host: `mysql://USER@HOST/DATABASE`"),
+    ),
+    (
+        "port",
+        Refused("write it behind the host: `mysql://USER@HOST:PORT/DATABASE`"),
     ),
     (
         "unix_socket",
@@ -266,9 +339,10 @@ pub(super) fn known(name: &str, value: &str, dialect: Dialect) -> Result<&'stati
                 .map(|(known, _)| (distance(&lower, known), *known))
                 .filter(|(far, known)| far * 3 <= known.len().max(lower.len()))
                 .min();
-            let advice = match guess {
-                Some((_, guess)) => format!("did you mean `{guess}`?"),
-                None => {
+            let advice = match (guess, of_the_other(&lower, dialect)) {
+                (Some((_, guess)), _) => format!("did you mean `{guess}`?"),
+                (None, Some(advice)) => advice,
+                (None, None) => {
                     let names: Vec<_> = honoured().map(|(known, _)| *known).collect();
                     format!("leave it out; there are {}", names.join(", "))
                 }
@@ -277,6 +351,31 @@ pub(super) fn known(name: &str, value: &str, dialect: Dialect) -> Result<&'stati
                 "the URL has an unknown parameter `{name}`: {advice}"
             ))
         }
+    }
+}
+
+/// What the parameters of other databases are here: they were carried over.
+const CARRIED: &[(Dialect, &str, &str)] = &[
+    (Dialect::Postgres, "socket", "host"),
+    (Dialect::Postgres, "unix_socket", "host"),
+    (Dialect::Mysql, "sslrootcert", "ssl-ca"),
+    (Dialect::Mysql, "hostaddr", "host"),
+];
+
+/// What to write for a parameter that only another database has.
+fn of_the_other(lower: &str, dialect: Dialect) -> Option<String> {
+    let (table, title) = match dialect {
+        Dialect::Mysql => (POSTGRES, Dialect::Postgres.title()),
+        Dialect::Postgres | Dialect::Sqlite => (MYSQL, Dialect::Mysql.title()),
+    };
+    let is_theirs = table.iter().any(|(known, _)| *known == lower);
+    let carried = CARRIED
+        .iter()
+        .find(|(of, from, _)| *of == dialect && *from == lower);
+    match (carried, is_theirs) {
+        (Some((_, _, here)), _) => Some(format!("it is one of {title}; write `{here}=…`")),
+        (None, true) => Some(format!("it is one of {title}: leave it out")),
+        (None, false) => None,
     }
 }
 
@@ -316,9 +415,56 @@ mod tests {
             (
                 Dialect::Postgres,
                 "target_session_attrs",
-                "read-write",
-                "primary",
+                "standby",
+                "only the primary is asked",
             ),
+            (Dialect::Postgres, "socket", "/run/x", "write `host=…`"),
+            (
+                Dialect::Postgres,
+                "charset",
+                "utf8mb4",
+                "it is one of MySQL",
+            ),
+            (
+                Dialect::Postgres,
+                "ssl-verify-server-cert",
+                "1",
+                "it is one of MySQL",
+            ),
+            (Dialect::Postgres, "oauth_issuer", "x", "password_command"),
+            (Dialect::Postgres, "service", "x", "host, user and database"),
+            (Dialect::Postgres, "passfile", "x", "PGPASSFILE"),
+            (Dialect::Postgres, "gssencmode", "require", "no GSSAPI"),
+            (Dialect::Postgres, "sslpassword", "x", "name one without"),
+            (Dialect::Mysql, "sslrootcert", "x", "write `ssl-ca=…`"),
+            (
+                Dialect::Mysql,
+                "options",
+                "-c x=y",
+                "it is one of PostgreSQL",
+            ),
+            (
+                Dialect::Mysql,
+                "target_session_attrs",
+                "any",
+                "it is one of PostgreSQL",
+            ),
+            (
+                Dialect::Mysql,
+                "application_name",
+                "x",
+                "it is one of PostgreSQL",
+            ),
+            (Dialect::Mysql, "ssl_ca", "x", "did you mean `ssl-ca`?"),
+            (
+                Dialect::Mysql,
+                "ssl-verify-server-cert",
+                "1",
+                "VERIFY_IDENTITY",
+            ),
+            (Dialect::Mysql, "init-command", "x", "leave it out"),
+            (Dialect::Mysql, "protocol", "pipe", "write the host"),
+            (Dialect::Mysql, "database", "x", "behind the host"),
             (Dialect::Postgres, "currentSchema", "a", "search_path%3D"),
             (Dialect::Postgres, "nonsense", "1", "there are host"),
             (
@@ -326,6 +472,12 @@ mod tests {
                 "options[search_path]",
                 "1",
                 "search_path%3D",
+            ),
+            (
+                Dialect::Postgres,
+                "ssl_mode",
+                "x",
+                "did you mean `sslmode`?",
             ),
             (Dialect::Mysql, "ssl-mod", "x", "did you mean `ssl-mode`?"),
             (Dialect::Mysql, "useSSL", "true", "ssl-mode=REQUIRED"),

@@ -11,7 +11,7 @@ use super::given::Given;
 use super::schemes::missing;
 use super::url::ServerUrl;
 use super::{DatabaseError, PasswordSource, SCHEMES};
-use crate::sql::{Dialect, wrong_with_ledger};
+use crate::sql::{Dialect, dialect_of_url, wrong_with_ledger};
 use crate::text::secret;
 
 /// A database, as its URL names it.
@@ -62,11 +62,11 @@ impl Target {
     /// # Errors
     /// A URL that cannot be used, and how to write it; it is not repeated in the message.
     pub fn parse(url: &str, base: &Path) -> Result<Self, DatabaseError> {
+        let url = url.trim();
         let scheme = url.split(':').next().unwrap_or_default();
-        let Some((_, dialect)) = SCHEMES
-            .iter()
-            .find(|(name, _)| *name == scheme && url.contains(':'))
-        else {
+        let is_one = dialect_of_url(url).is_ok();
+        let found = SCHEMES.iter().find(|(name, _)| is_one && *name == scheme);
+        let Some((_, dialect)) = found else {
             return Err(DatabaseError::bad_url(unsupported(url)));
         };
         let place = match dialect {
@@ -285,7 +285,7 @@ impl Target {
         let Place::Server(server) = &self.place else {
             return None;
         };
-        let seconds = server.parameter("connect_timeout")?.parse().ok()?;
+        let seconds = server.parameter("connect_timeout")?.trim().parse().ok()?;
         (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 }
@@ -315,28 +315,15 @@ pub fn read_url(file: &Path) -> Result<String, DatabaseError> {
     Ok(url.to_owned())
 }
 
-/// Says no more of it than its scheme: it may be a password.
+/// Says no more of it than its scheme: the rest may be a password.
 fn unsupported(url: &str) -> String {
-    let known: Vec<String> = SCHEMES
-        .iter()
-        .map(|(name, _)| format!("{name}://"))
-        .collect();
-    let known = known.join(", ");
-    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
-    let is_word = |scheme: &&str| {
-        !scheme.is_empty()
-            && scheme.len() <= 20
-            && scheme.bytes().all(|b| b.is_ascii_alphanumeric())
-    };
-    match scheme.filter(is_word) {
-        Some(scheme) if missing(scheme).is_some() => format!(
-            "this program is built without `{scheme}://`: the feature `{}` of phasegate-lease, or of phasegate, brings it",
-            missing(scheme).unwrap_or_default()
+    let scheme = url.split(':').next().unwrap_or_default();
+    match (dialect_of_url(url), missing(scheme)) {
+        (Ok(_), Some(feature)) => format!(
+            "this program is built without `{scheme}://`: the feature `{feature}` of phasegate-lease, or of phasegate, brings it"
         ),
-        Some(scheme) => {
-            format!("`{scheme}://` does not name a supported database: a URL starts with {known}")
-        }
-        None => format!("the database's URL does not start with one of {known}"),
+        (Ok(_), None) => "the database's URL cannot be read".to_owned(),
+        (Err(what), _) => format!("the database's URL {what}"),
     }
 }
 

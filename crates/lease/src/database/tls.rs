@@ -50,35 +50,51 @@ impl Reach {
     }
 }
 
-/// What a URL asks for: with a certificate to check the server's against, `require` means to check it, as for libpq.
+/// The authorities that everybody knows, in the place of a file.
+pub(super) const SYSTEM: &str = "system";
+
+/// What a URL asks for. A certificate to check the server's against is there to be checked against, as for the clients: with
+/// a file of authorities `require`, or no word, means `verify-ca`; with those that everybody knows only the whole check says
+/// anything, because everybody can have a certificate of theirs.
 pub(super) fn asked(server: &ServerUrl) -> Option<TlsMode> {
-    match server.tls {
-        Some(TlsMode::Require) if server.parameter("sslrootcert").is_some() => {
-            Some(TlsMode::VerifyCa)
-        }
-        mode => mode,
+    match (server.tls, server.parameter("sslrootcert")) {
+        (None, Some(SYSTEM)) => Some(TlsMode::VerifyFull),
+        (None | Some(TlsMode::Require), Some(_)) => Some(TlsMode::VerifyCa),
+        (mode, _) => mode,
     }
 }
 
 /// Looks at the files that the URL names, so that what is wrong with one is said of that one.
-pub(super) fn check_files(server: &ServerUrl) -> Result<(), DatabaseError> {
+pub(super) fn check_files(server: &ServerUrl, dialect: Dialect) -> Result<(), DatabaseError> {
+    if server.parameter("sslrootcert") == Some(SYSTEM)
+        && !matches!(server.tls, None | Some(TlsMode::VerifyFull))
+    {
+        let (name, _, verify) = words(dialect);
+        return Err(DatabaseError::bad_url(format!(
+            "`{}=system` in the URL needs the whole check, because everybody can have a certificate of a public authority: \
+             write `{name}={verify}`, or leave `{name}` out",
+            file_parameter("sslrootcert", dialect)
+        )));
+    }
     for (name, holds) in [
         ("sslrootcert", "CERTIFICATE-----"),
         ("sslcert", "CERTIFICATE-----"),
         ("sslkey", "PRIVATE KEY-----"),
     ] {
-        let Some(file) = server.parameter(name).filter(|file| *file != "system") else {
+        let Some(file) = server.parameter(name).filter(|file| *file != SYSTEM) else {
             continue;
         };
+        let written = file_parameter(name, dialect);
         let wrong = |why: String| {
             DatabaseError::new(
                 ErrorKind::Tls,
-                format!("`{file}`, which `{name}` in the URL names, {why}"),
+                format!("`{file}`, which `{written}` in the URL names, {why}"),
             )
         };
         let text =
             fs::read(Path::new(file)).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-        if !String::from_utf8_lossy(&text).contains(holds) {
+        let text = String::from_utf8_lossy(&text);
+        if !text.contains(holds) {
             let what = if name == "sslkey" {
                 "private key"
             } else {
@@ -86,14 +102,40 @@ pub(super) fn check_files(server: &ServerUrl) -> Result<(), DatabaseError> {
             };
             return Err(wrong(format!("holds no {what} in PEM form")));
         }
+        if name == "sslkey" && is_encrypted(&text) {
+            return Err(wrong(
+                "is a key with a password, which cannot be read: write one without into a file that only this user may read \
+                 (`openssl pkey -in KEY -out NEW`)"
+                    .to_owned(),
+            ));
+        }
     }
     if server.parameter("sslcert").is_some() != server.parameter("sslkey").is_some() {
         return Err(DatabaseError::new(
             ErrorKind::Tls,
-            "a certificate and its key go together: name both in the URL, `sslcert` and `sslkey`",
+            format!(
+                "a certificate and its key go together: name both in the URL, `{}` and `{}`",
+                file_parameter("sslcert", dialect),
+                file_parameter("sslkey", dialect)
+            ),
         ));
     }
     Ok(())
+}
+
+/// Whether a private key in PEM form wants a password.
+fn is_encrypted(text: &str) -> bool {
+    text.contains("ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED")
+}
+
+/// What this database's users call the parameter that names a file.
+fn file_parameter(name: &'static str, dialect: Dialect) -> &'static str {
+    match (dialect, name) {
+        (Dialect::Mysql, "sslrootcert") => "ssl-ca",
+        (Dialect::Mysql, "sslcert") => "ssl-cert",
+        (Dialect::Mysql, "sslkey") => "ssl-key",
+        (_, name) => name,
+    }
 }
 
 /// The parameter, and its values that mean no TLS at all and the whole check, as this database's users write them.
@@ -131,10 +173,13 @@ pub(super) fn explained(
 ) -> DatabaseError {
     let (name, disable, verify) = words(dialect);
     let authority = match server.parameter("sslrootcert") {
-        Some(file) => format!("by none of those in `{file}`, nor by a public authority"),
-        None => "by no public authority: name the file of its authority with `sslrootcert=FILE` (`ssl-ca=FILE` for MySQL and \
-                 MariaDB)"
-            .to_owned(),
+        Some(file) if file != SYSTEM => {
+            format!("by none of those in `{file}`, nor by a public authority")
+        }
+        Some(_) | None => format!(
+            "by no public authority: name the file of its authority with `{}=FILE`",
+            file_parameter("sslrootcert", dialect)
+        ),
     };
     let said = error.message.as_str();
     let why = if said.contains("server does not support TLS") {
@@ -160,6 +205,11 @@ pub(super) fn explained(
         )
     } else if said.contains("Expired") || said.contains("certificate expired") {
         format!("the certificate of the server at {host} has expired ({said})")
+    } else if said.contains("unexpected response from SSLRequest") {
+        error.message = format!(
+            "what answers at {host} does not speak as a server of PostgreSQL does ({said}): is it the port of another server?"
+        );
+        return error;
     } else if said.contains("invalid peer certificate") || said.contains("fatal alert") {
         format!("TLS with the server at {host} failed: {said}")
     } else if said.contains("mysql_cleartext_plugin disabled") {
@@ -189,6 +239,72 @@ pub(super) fn explained(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn authorities_that_are_named_are_checked_against() {
+        for (parameters, mode) in [
+            ("", None),
+            ("?sslmode=require", Some(TlsMode::Require)),
+            ("?sslrootcert=/ca.pem", Some(TlsMode::VerifyCa)),
+            (
+                "?sslmode=require&sslrootcert=/ca.pem",
+                Some(TlsMode::VerifyCa),
+            ),
+            ("?sslmode=prefer&sslrootcert=/ca.pem", Some(TlsMode::Prefer)),
+            (
+                "?sslmode=verify-full&sslrootcert=/ca.pem",
+                Some(TlsMode::VerifyFull),
+            ),
+            ("?sslrootcert=system", Some(TlsMode::VerifyFull)),
+        ] {
+            let url = format!("postgres://h/d{parameters}");
+            let server = ServerUrl::parse(&url, Dialect::Postgres).unwrap();
+            assert_eq!(asked(&server), mode, "{url}");
+        }
+        for (mode, is_accepted) in [("require", false), ("prefer", false), ("verify-full", true)] {
+            let url = format!("postgres://h/d?sslrootcert=system&sslmode={mode}");
+            let server = ServerUrl::parse(&url, Dialect::Postgres).unwrap();
+            let checked = check_files(&server, Dialect::Postgres);
+            assert_eq!(checked.is_ok(), is_accepted, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said_by_its_name_in_the_url() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let certificate = write("cert.pem", "-----BEGIN CERTIFICATE-----\n");
+        let keys = [
+            write("new.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"),
+            write(
+                "old.pem",
+                "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n",
+            ),
+        ];
+        for key in keys {
+            for (url, dialect, name) in [
+                (
+                    format!("postgres://h/d?sslcert={certificate}&sslkey={key}"),
+                    Dialect::Postgres,
+                    "sslkey",
+                ),
+                (
+                    format!("mysql://h/d?ssl-cert={certificate}&ssl-key={key}"),
+                    Dialect::Mysql,
+                    "ssl-key",
+                ),
+            ] {
+                let server = ServerUrl::parse(&url, dialect).unwrap();
+                let said = check_files(&server, dialect).unwrap_err().to_string();
+                let names = said.contains(&key) && said.contains(&format!("`{name}`"));
+                assert!(names && said.contains("key with a password"), "{said}");
+            }
+        }
+    }
 
     #[test]
     fn what_leaves_the_machine() {

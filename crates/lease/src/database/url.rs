@@ -149,6 +149,9 @@ impl ServerUrl {
             "user" => self.user = Some(value),
             "password" => self.password = Some(value),
             "dbname" => self.database = Some(value),
+            "connect_timeout" if value.trim().parse::<i32>().is_err() => {
+                return Err(format!("`{name}` in the URL is a number of seconds"));
+            }
             _ => self.parameters.push((known.to_owned(), value)),
         }
         Ok(())

@@ -79,7 +79,7 @@ pub(in crate::database) fn server_of(options: &MySqlConnectOptions) -> ServerUrl
 }
 
 fn as_in_url(server: &ServerUrl) -> Result<MySqlConnectOptions, DatabaseError> {
-    tls::check_files(server)?;
+    tls::check_files(server, Dialect::Mysql)?;
     let mut options = MySqlConnectOptions::new();
     if let Some(host) = &server.host {
         options = options.host(host);
@@ -102,7 +102,8 @@ fn as_in_url(server: &ServerUrl) -> Result<MySqlConnectOptions, DatabaseError> {
     if let Some(path) = socket(server) {
         options = options.socket(path);
     }
-    if let Some(file) = server.parameter("sslrootcert") {
+    let authority = server.parameter("sslrootcert");
+    if let Some(file) = authority.filter(|file| *file != tls::SYSTEM) {
         options = options.ssl_ca(file);
     }
     if let Some(file) = server.parameter("sslcert") {

@@ -20,7 +20,7 @@ pub(super) async fn log_in(
     settings: &[(&str, &str)],
 ) -> Result<PgConnection, DatabaseError> {
     let server = target.server()?;
-    tls::check_files(server)?;
+    tls::check_files(server, Dialect::Postgres)?;
     let mut options = match target.as_given() {
         Some(Given::Postgres(given)) => ours(PgConnectOptions::clone(given), server),
         _ => options(server)?,
@@ -36,7 +36,11 @@ pub(super) async fn log_in(
     };
     // The environment may say it as well, as for every client of PostgreSQL.
     let said = tls::asked(server).or_else(|| TlsMode::read(&std::env::var("PGSSLMODE").ok()?));
-    let mode = said.unwrap_or_else(|| reach.default_mode());
+    let mode = match reach {
+        // It does not leave the machine, and no server speaks TLS there: libpq does not ask either.
+        Reach::Socket => TlsMode::Disable,
+        reach => said.unwrap_or_else(|| reach.default_mode()),
+    };
     let mode = match mode {
         TlsMode::Disable | TlsMode::Allow | TlsMode::Prefer if reach != Reach::Socket => {
             if target.as_given().is_some() || may_have_password(server) {
@@ -84,7 +88,7 @@ fn options(server: &ServerUrl) -> Result<PgConnectOptions, DatabaseError> {
         .map(|(name, value)| (name.as_str(), value.as_str()))
         // The authorities that the driver brings along.
         .filter(|(name, value)| {
-            passed_on.contains(name) && (*name, *value) != ("sslrootcert", "system")
+            passed_on.contains(name) && (*name, *value) != ("sslrootcert", tls::SYSTEM)
         });
     // Written anew, so that the driver cannot read it in another way than it was read here. It looks into the password
     // file by itself, which is why it gets a URL.
