@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::json::time;
+use super::moment::time;
 use crate::gate::{
     Conflict, FillNeed, FillWork, FlawEffect, Incompatible, Leaves, Missing, NoSuchPhase, Order,
     Part, Readings, Reason, Requirement, Rows, Sessions, Silence, Stay, Suspicion, Unplaced,

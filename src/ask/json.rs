@@ -3,16 +3,10 @@
 use serde_json::{Value, json};
 
 use super::details::details;
+pub use super::moment::time;
 use crate::gate::{Action, Blocker, Decision};
 use crate::ledger::Event;
 use crate::model::{Snapshot, SourceReport, SourceStatus};
-
-/// A moment as RFC 3339 with three decimals, from milliseconds since the epoch.
-#[must_use]
-pub fn time(milliseconds: i64) -> String {
-    jiff::Timestamp::from_millisecond(milliseconds)
-        .map_or_else(|_| milliseconds.to_string(), |at| format!("{at:.3}"))
-}
 
 #[must_use]
 pub fn decision(decision: &Decision, snapshot: &Snapshot) -> Value {

@@ -12,6 +12,7 @@ mod horizon;
 pub mod json;
 mod log;
 mod looked;
+mod moment;
 mod past_gate;
 mod place;
 mod plan_json;

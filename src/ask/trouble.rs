@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::json::time;
+use super::moment::time;
 use crate::coordinator::Situation;
 use crate::ledger::{Applied, BackfillRecord, FailureRecord};
 use crate::model::{MigrationState, Phase, Step};

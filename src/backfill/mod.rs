@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `pace` | pure: how large a batch is, how long a rest, how fast it goes |
 //! | `statement` | pure: a statement with the ends of a range put in |
-//! | `engine` | one batch: in one transaction with its checkpoint, tried again, split |
+//! | `engine` | what one backfill works with |
+//! | `batch` | one batch: in one transaction with its checkpoint, tried again, split |
 //! | `narrow` | which row of a batch it is that fails |
 //! | `failed` | pure: what a batch failed on and how it goes on, in words |
 //! | `key` | whether it can go along a key, and keys that are read exactly |
@@ -17,6 +18,7 @@
 //! skips nothing. The last key is fixed at the start, so the run ends under concurrent inserts. Ranges of keys do
 //! not overlap, so no two workers touch the same row because of their keys.
 
+mod batch;
 mod check;
 mod engine;
 mod failed;

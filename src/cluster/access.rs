@@ -75,7 +75,7 @@ impl Access {
     /// Reads it all anew: tokens, authorities and addresses may have changed.
     pub(super) async fn reach(&self) -> Result<Reached, Trouble> {
         let settings = |of: &str, error: &(dyn std::error::Error + 'static)| {
-            Trouble::Settings(format!("{of}: {}", super::trouble::in_words(error)))
+            Trouble::Settings(format!("{of}: {}", super::words::in_words(error)))
         };
         let mut config = match self.way()? {
             Way::Pod => Config::incluster()

@@ -9,6 +9,7 @@ mod resource;
 mod selector;
 mod trouble;
 mod version;
+mod words;
 
 use std::time::Duration;
 

@@ -5,12 +5,10 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
+use super::words::{LONGEST_SAID, in_words};
 use super::{Access, Resource, Status, Verb};
 use crate::text::secret;
 use crate::text::shown::shortened;
-
-/// As much of what others say as is told.
-const LONGEST_SAID: usize = 400;
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,23 +194,6 @@ impl Trouble {
             _ => None,
         }
     }
-}
-
-/// An error with its causes, each once.
-pub(super) fn in_words(error: &(dyn Error + 'static)) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !words.contains(&said) {
-            words.push_str(": ");
-            words.push_str(&said);
-        }
-        cause = error.source();
-    }
-    // What a program printed that was to get a token may hold one.
-    let words = words.split(": Output {").next().unwrap_or_default();
-    secret::masked(&shortened(words, LONGEST_SAID)).into_owned()
 }
 
 /// What is wrong with a connection, where its words are known.

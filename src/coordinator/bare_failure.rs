@@ -3,7 +3,7 @@
 use super::catalogue::{self, Found};
 use super::error::failure;
 use super::lock::TIME_LIMIT;
-use super::one_by_one::{One, builds_index};
+use super::one::{One, builds_index};
 use super::script::{one_line, position};
 use super::session::Coordinator;
 use super::{CoordinatorError, interrupted};

@@ -26,6 +26,7 @@ mod in_ledger;
 mod interrupted;
 mod lock;
 mod observe;
+mod one;
 mod one_by_one;
 mod outage;
 mod past_gate;

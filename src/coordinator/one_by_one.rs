@@ -8,6 +8,7 @@ use super::change::move_to;
 use super::gap::{after_script, before_script};
 use super::in_ledger::End;
 use super::lock::{Failed, Retry};
+use super::one::{One, builds_index};
 use super::said::{self, placed};
 use super::script::{Ran, Recheck, Run, check_unchanged, count, progress, record};
 use super::session::Coordinator;
@@ -16,7 +17,7 @@ use crate::database::{DatabaseError, ErrorKind, LockTimeout, Presence};
 use crate::gate::{Decision, Verdict};
 use crate::ledger::{Entry, EventKind, Ledger, LedgerError, StepRecord, StepState};
 use crate::model::MigrationId;
-use crate::sql::{Effect, ObjectKind, Statement, Verb};
+use crate::sql::Effect;
 
 impl Coordinator<'_> {
     /// Statement by statement, for what the database refuses inside a transaction or commits by itself.
@@ -349,15 +350,6 @@ enum Went {
     Blocked(Decision),
 }
 
-/// One statement, and how far it is.
-pub(super) struct One<'o, 'r> {
-    pub run: &'o Run<'r>,
-    pub index: usize,
-    pub statement: &'o Statement,
-    state: Option<StepState>,
-    recheck: Option<&'o (dyn Recheck + Sync)>,
-}
-
 /// The answer that stands against going on; none where there is none.
 pub(super) async fn ask_again(
     ledger: &mut Ledger<'_>,
@@ -403,12 +395,6 @@ async fn write_bare(
             &detail(one, &step, what),
         )
         .await
-}
-
-pub(super) fn builds_index(statement: &Statement) -> Option<&crate::sql::Object> {
-    statement.object.as_ref().filter(|object| {
-        object.kind == ObjectKind::Index && object.verb == Verb::Create && object.concurrently
-    })
 }
 
 fn quoted(name: &str) -> String {

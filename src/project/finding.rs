@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::sql::{Dialect, ScriptError};
 
 use super::config::{DatabaseConfig, DialectsFrom};
-use super::problem::Severity;
+use super::severity::Severity;
 use super::source::Source;
 
 /// What was found in a text as one database reads it.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use crate::sql::{Release, Servers};
 
 use super::config::PLACES;
-use super::problem::{Severity, closest, listed};
+use super::problem::{closest, listed};
 use super::reader::{Located, Table};
 use super::rules::{RULES, rule};
+use super::severity::Severity;
 use super::source::Source;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,14 +8,7 @@ use std::sync::Arc;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 use serde::Serialize;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Nothing is done until it is put right.
-    Error,
-    /// Probably not what was meant.
-    Warning,
-}
+use super::severity::Severity;
 
 /// One thing that is wrong, or looks wrong, in a file of the project.
 #[derive(Clone, Debug)]

@@ -9,8 +9,8 @@ use crate::sql::Script;
 
 use super::finding::Finding;
 use super::lint::guess;
-use super::problem::Severity;
 use super::rules::rule;
+use super::severity::Severity;
 
 const MARK: &str = "phasegate:allow";
 

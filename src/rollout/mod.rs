@@ -10,10 +10,13 @@
 mod action;
 mod arrival;
 mod error;
+mod halt;
+mod news;
 mod run;
 mod step;
 
 pub use action::{as_json, read as read_action};
 pub use arrival::{Arrival, Missing, in_words};
 pub use error::RolloutError;
-pub use run::{Ending, News, Rollout, Settings};
+pub use news::News;
+pub use run::{Ending, Rollout, Settings};

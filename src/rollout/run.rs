@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::arrival::Arrival;
-use super::step::Halt;
+use super::halt::Halt;
+use super::news::News;
 use super::{RolloutError, action};
-use crate::coordinator::{Coordinator, CoordinatorError, Done, Situation};
-use crate::driver::Shift;
+use crate::coordinator::{Coordinator, CoordinatorError, Situation};
 use crate::gate::{Blocker, Decision};
 use crate::interrupt::Interrupt;
 use crate::ledger::{BeganRollout, KnownHead, RolloutRecord, RolloutState, RolloutStepState};
@@ -27,31 +27,6 @@ pub struct Settings<'a> {
     pub report: &'a (dyn Fn(News<'_>) + Send + Sync),
     /// What stops it, as the coordinator that it is given.
     pub interrupt: Interrupt,
-}
-
-/// What happens during a rollout.
-#[derive(Clone, Copy)]
-pub enum News<'n> {
-    /// A step begins, the how-manieth of how many.
-    Begins(usize, usize, &'n Move),
-    /// The driver is called.
-    Calls(Shift<'n>),
-    /// The driver says how far it is.
-    Tells(&'n str),
-    /// Somebody else has to do this.
-    Asks(&'n str),
-    /// The gate does not allow it yet.
-    Held(&'n Decision),
-    /// The fleet does not show it yet.
-    Comes(&'n Arrival),
-    /// The database or a source could not be asked.
-    Unreachable(&'n CoordinatorError),
-    /// A schema step was carried out.
-    Carried(&'n Done),
-    /// There was nothing to do for a step, for this reason.
-    Already(&'n str),
-    /// The fleet shows what a step was to bring about.
-    Arrived(&'n Arrival),
 }
 
 /// How the work on a rollout ended.
@@ -195,7 +170,11 @@ impl<'a> Rollout<'a> {
             let Some(action) = self.moves.get(at).filter(|_| !is_done).cloned() else {
                 continue;
             };
-            (self.settings.report)(News::Begins(at + 1, self.moves.len(), &action));
+            (self.settings.report)(News::Begins {
+                number: at + 1,
+                total: self.moves.len(),
+                step: &action,
+            });
             let halt = match self.take(at, &action).await {
                 Ok(()) => continue,
                 Err(halt) => halt,

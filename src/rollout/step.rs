@@ -4,26 +4,15 @@ use std::time::{Duration, Instant};
 
 use super::RolloutError;
 use super::arrival::Arrival;
-use super::run::{News, Rollout};
+use super::halt::Halt;
+use super::news::News;
+use super::run::Rollout;
 use crate::coordinator::Outcome;
 use crate::driver::{Called, Shift};
-use crate::gate::{Action, Decision, Verdict, decide};
+use crate::gate::{Action, Verdict, decide};
 use crate::ledger::RolloutStepState;
 use crate::model::{Live, MigrationId, Step, Version};
 use crate::planner::Move;
-
-/// Why a step did not come to its end.
-pub(super) enum Halt {
-    Blocked(Decision),
-    NotThere(Arrival),
-    Error(RolloutError),
-}
-
-impl<E: Into<RolloutError>> From<E> for Halt {
-    fn from(error: E) -> Self {
-        Self::Error(error.into())
-    }
-}
 
 impl Rollout<'_> {
     pub(super) async fn schema(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::history::Table;
+use super::Table;
 use super::revision::before;
 use super::{Applied, Call, History, Kind, Reach, Revision, Runner, Sql, Tool, files, python};
 

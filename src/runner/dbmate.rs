@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::history::{Table, one_a_row};
+use super::Table;
+use super::history::one_a_row;
 use super::{Applied, Call, History, Kind, Reach, Revision, Runner, Scratch, Sql, Tool, files};
 
 pub(super) const KIND: Kind = Kind {

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::history::{Table, with_time};
+use super::Table;
+use super::history::with_time;
 use super::{Applied, Call, History, Kind, Reach, Revision, Runner, Sql, Tool, files, python};
 
 pub(super) const KIND: Kind = Kind {

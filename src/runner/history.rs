@@ -1,27 +1,8 @@
 //! What is applied, by the tool's own history table.
 
-use super::{Revision, Runner};
+use super::{History, Revision, Runner, Table};
 use crate::database::{Access, Connection, DatabaseError, ErrorKind};
 use crate::sql::{Dialect, Relation, RelationKind};
-
-/// Where a tool keeps what it has applied.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum History {
-    Table(Table),
-    /// A query of the project's that returns one revision a row.
-    Query(String),
-    /// A program of the project's that prints one revision a line.
-    Command(Vec<String>),
-}
-
-/// A history table, and what is read of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    /// With its schema, if it is not where names are looked for.
-    pub name: String,
-    /// The columns that are read, each as a text.
-    pub columns: &'static [&'static str],
-}
 
 /// A revision that the history tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]

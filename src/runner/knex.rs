@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::history::{Table, with_time};
+use super::Table;
+use super::history::with_time;
 use super::{Applied, Call, History, Kind, Reach, Revision, Runner, Sql, Tool, files};
 
 pub(super) const KIND: Kind = Kind {

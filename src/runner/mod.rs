@@ -23,16 +23,18 @@ mod revision;
 mod scratch;
 mod settings;
 mod sqlx;
+mod table;
 
 use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use history::{Applied, History, Standing, Table, applied};
+pub use history::{Applied, Standing, applied};
 pub use process::{Called, NAME, RunnerFailure, finish_url, printed, run};
 pub use revision::{Reach, Revision, along};
 pub use scratch::Scratch;
 pub use settings::{Runner, UrlFor};
+pub use table::{History, Table};
 
 use crate::row::Row;
 

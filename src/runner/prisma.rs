@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::history::Table;
+use super::Table;
 use super::revision::in_a_row;
 use super::{Applied, Call, History, Kind, Reach, Revision, Runner, Sql, Standing, Tool, files};
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::history::{Table, with_success};
+use super::Table;
+use super::history::with_success;
 use super::revision::in_a_row;
 use super::{Applied, Call, History, Kind, Reach, Revision, Runner, Sql, Tool, files};
 

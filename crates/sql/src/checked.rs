@@ -1,7 +1,7 @@
 //! Whether the default of a new column satisfies the CHECKs of its own definition, as far as that can be told by
 //! reading: a database checks it against rows that are there, and an empty table has none.
 
-use super::lexeme::{Kind, Token};
+use super::token::{Kind, Token};
 
 /// Whether a column definition has a CHECK.
 pub(super) fn has_check(text: &str, tokens: &[Token]) -> bool {

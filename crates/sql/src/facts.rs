@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::lexeme::{self, Token};
+use super::token::{self, Token};
 use super::{Ddl, Effect, Loss, Object, ObjectKind, ScriptError, Verb};
 
 /// How one database's SQL is read. Spans are relative to the text given.
@@ -29,7 +29,7 @@ impl Grammar {
     /// [`Grammar::inspect`], made safe: a parser of someone else's that recurses too deeply or panics on
     /// some text must end as a message about that text.
     pub fn facts(&self, sql: &str) -> Result<Facts, ScriptError> {
-        let depth = lexeme::depth(&(self.lex)(sql)?);
+        let depth = token::depth(&(self.lex)(sql)?);
         let inspect = || catch_unwind(AssertUnwindSafe(|| (self.inspect)(sql)));
         let outcome = if depth > TOO_DEEP {
             None

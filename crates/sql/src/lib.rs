@@ -49,6 +49,7 @@ mod reserved;
 mod same;
 #[cfg(feature = "parse")]
 mod sqlite;
+mod token;
 #[cfg(feature = "parse")]
 mod words;
 

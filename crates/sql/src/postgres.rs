@@ -4,6 +4,7 @@ mod alter;
 mod change;
 mod create;
 mod functions;
+mod hazard;
 mod lexer;
 mod read;
 mod statement;

@@ -27,7 +27,11 @@ pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
         }
     };
     match news {
-        News::Begins(at, of, action) => result(
+        News::Begins {
+            number: at,
+            total: of,
+            step: action,
+        } => result(
             Line::default()
                 .toned(Tone::Label, &format!("step {at} of {of}:"))
                 .and(&format!(" {action}")),

@@ -4,7 +4,7 @@
 use crate::model::Step;
 use crate::sql::Dialect;
 
-use super::super::problem::Severity;
+use super::super::severity::Severity;
 
 /// One rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

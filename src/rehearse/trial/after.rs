@@ -1,11 +1,11 @@
 //! The contract on rows that live versions have written, and the writes of those that go on after it.
 
-use super::beside::{Actor, Who, actors, made_up};
-use super::old::{ANEW, shortened, statements, told};
+use super::actors::{let_all_write, made_up};
+use super::told::{first_change, shortened};
+use super::writes::{ANEW, statements};
 use crate::model::Step;
 use crate::rehearse::RehearseError;
 use crate::rehearse::report::{Finding, Weight};
-use crate::rehearse::rows::differing;
 use crate::rehearse::stage::{Stage, is_of_a_row, refuse_lost, stored};
 use crate::rehearse::world::World;
 
@@ -20,13 +20,7 @@ pub(super) async fn contract(stage: &mut Stage<'_>, is_sound: bool) -> Result<()
         return Ok(());
     }
     if is_sound {
-        for (index, actor) in (1..).zip(&actors(stage, &mut world).await?) {
-            for statement in statements(stage, &actor.surface, &actor.rows, ANEW * index * 10) {
-                if let Err(error) = world.execute(&statement).await {
-                    refuse_lost(&error)?;
-                }
-            }
-        }
+        let_all_write(stage, &mut world).await?;
         stage.step(&mut world, Step::Backfill).await?;
     }
     if !is_allowed(stage, &mut world).await? {
@@ -59,19 +53,15 @@ pub(super) async fn contract(stage: &mut Stage<'_>, is_sound: bool) -> Result<()
         world.close().await;
         return Ok(());
     }
-    let after = stage.new_rows(&mut world).await;
-    if let Ok(after) = after {
-        for (before, after) in before.iter().zip(&after) {
-            if let Some((row, other)) = differing(before, after).first() {
-                let told = told(stage, &before.columns, *row, *other);
-                stage.find(Finding::wrong(
-                    "contract-changes-new",
-                    Step::Contract,
-                    format!("the contract changes the new format: {told}"),
-                    "contract.sql removes the old format, and leaves the rows of the new one as they are",
-                ));
-            }
-        }
+    if let Ok(after) = stage.new_rows(&mut world).await
+        && let Some(told) = first_change(stage, &before, &after)
+    {
+        stage.find(Finding::wrong(
+            "contract-changes-new",
+            Step::Contract,
+            format!("the contract changes the new format: {told}"),
+            "contract.sql removes the old format, and leaves the rows of the new one as they are",
+        ));
     }
     goes_on(stage, &mut world).await?;
     world.close().await;
@@ -129,12 +119,7 @@ async fn goes_on(stage: &mut Stage<'_>, world: &mut World) -> Result<(), Rehears
         if is_made_up {
             rows = made_up(stage, &surface);
         }
-        let actor = Actor {
-            who: Who::New,
-            surface,
-            rows,
-        };
-        let statements = statements(stage, &actor.surface, &actor.rows, ANEW * 100);
+        let statements = statements(stage, &surface, &rows, ANEW * 100);
         writes += statements.len();
         let mut failed = None;
         for statement in &statements {

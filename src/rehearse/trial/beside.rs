@@ -3,151 +3,22 @@
 
 use futures_util::future::join_all;
 
+use super::actors::{Actor, Who, actors};
 use super::after;
-use super::old::{ANEW, shortened, statements, told};
 use super::said::Writers;
+use super::told::{shortened, told};
+use super::writes::{ANEW, statements};
 use crate::database::{Connection, DatabaseError};
 use crate::model::{Formats, Step, Sync};
 use crate::rehearse::RehearseError;
 use crate::rehearse::report::Finding;
-use crate::rehearse::rows::{Maker, Rows, Tuple, differing};
+use crate::rehearse::rows::{Tuple, differing};
 use crate::rehearse::scratch::Made;
-use crate::rehearse::shape::Surface;
-use crate::rehearse::stage::{OfARow, Stage, is_of_a_row, refuse_lost, stored};
+use crate::rehearse::stage::{OfARow, Stage, is_of_a_row, refuse_lost};
 use crate::rehearse::world::{World, execute};
 
 const SESSIONS: u64 = 3;
 const WRITES: usize = 40;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Who {
-    Old,
-    New,
-    Both,
-}
-
-impl Who {
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Old => "versions that write the old format alone",
-            Self::New => "versions that write the new format alone",
-            Self::Both => "versions that write both formats",
-        }
-    }
-}
-
-/// Versions of one kind on one table.
-pub(super) struct Actor {
-    pub who: Who,
-    pub surface: Surface,
-    /// Rows that they may write.
-    pub rows: Rows,
-}
-
-/// Who may write beside whom from now on, where expand and backfill are done.
-pub(super) async fn actors(
-    stage: &Stage<'_>,
-    world: &mut World,
-) -> Result<Vec<Actor>, RehearseError> {
-    let declaration = &stage.migration().declaration;
-    let writers = Writers::of(declaration);
-    let refreshes = |written| declaration.sync.extend(written) == Formats::BOTH;
-    let catalogue = world.catalogue().await?;
-    let mut found = Vec::new();
-    if writers.old_alone && (refreshes(Formats::OLD) || !declaration.has_new()) {
-        for (surface, rows) in stage.shape.old.iter().zip(&stage.old_rows) {
-            found.push(Actor {
-                who: Who::Old,
-                surface: surface.clone(),
-                rows: rows.clone(),
-            });
-        }
-    }
-    if writers.both {
-        for surface in &stage.shape.both {
-            let rows = world
-                .dump(&catalogue, &surface.relation.sql, &stored(surface))
-                .await?;
-            found.push(Actor {
-                who: Who::Both,
-                surface: surface.clone(),
-                rows: said(surface, rows),
-            });
-        }
-    }
-    if writers.new_alone
-        && (refreshes(Formats::NEW) || !declaration.has_old() || !declaration.has_new())
-    {
-        for surface in &stage.shape.new {
-            let Some(there) = catalogue.get(&surface.relation.sql) else {
-                continue;
-            };
-            let columns = stored(surface);
-            let mut rows = match columns.iter().all(|name| there.column(name).is_some()) {
-                true => {
-                    world
-                        .dump(&catalogue, &surface.relation.sql, &columns)
-                        .await?
-                }
-                false => continue,
-            };
-            rows = said(surface, rows);
-            if rows.rows.is_empty() {
-                rows = made_up(stage, surface);
-            }
-            found.push(Actor {
-                who: Who::New,
-                surface: surface.clone(),
-                rows,
-            });
-        }
-    }
-    found.retain(|actor| !actor.rows.rows.is_empty());
-    Ok(found)
-}
-
-/// Rows that say something in the format. One that says nothing counts as of the other.
-fn said(surface: &Surface, mut rows: Rows) -> Rows {
-    let places: Vec<usize> = surface
-        .changing
-        .iter()
-        .filter_map(|name| rows.columns.iter().position(|other| other == name))
-        .collect();
-    rows.rows.retain(|row| {
-        places.is_empty()
-            || places
-                .iter()
-                .any(|at| row.get(*at).is_some_and(|v| v != "NULL"))
-    });
-    rows.rows.truncate(MOST);
-    rows
-}
-
-const MOST: usize = 20;
-
-/// Plain rows, where the migration makes none itself.
-pub(super) fn made_up(stage: &Stage<'_>, surface: &Surface) -> Rows {
-    let maker = Maker {
-        relation: &surface.relation,
-        changing: &surface.changing,
-        parents: &stage.parents,
-    };
-    let tuples: Vec<Tuple> = (1..=4).map(|number| maker.plain_row(number)).collect();
-    let columns: Vec<String> = tuples
-        .first()
-        .map(|first| first.keys().cloned().collect())
-        .unwrap_or_default();
-    let rows = tuples
-        .iter()
-        .map(|tuple| {
-            columns
-                .iter()
-                .map(|name| tuple.get(name).cloned().unwrap_or_default())
-                .collect()
-        })
-        .collect();
-    Rows { columns, rows }
-}
 
 pub(super) async fn write(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
     let (mut world, made) = stage.base.fresh_for_many().await?;

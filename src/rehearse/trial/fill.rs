@@ -1,7 +1,7 @@
 //! The backfill: it fills what is there, keeps to its keys, changes nothing the second time, and what says that it is done is
 //! honest: a row that is made wrong has to be counted.
 
-use super::old::told;
+use super::told::told;
 use crate::model::{Step, Sync};
 use crate::rehearse::RehearseError;
 use crate::rehearse::report::Finding;

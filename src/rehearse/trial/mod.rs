@@ -1,16 +1,17 @@
 //! The trials, one file each, from the schema alone to several sessions at once.
 
+mod actors;
 mod after;
 mod beside;
 mod fill;
 mod measure;
-
 mod old;
 mod probes;
-
 mod revert;
 mod said;
 mod schema;
+mod told;
+mod writes;
 
 use super::report::{Finding, Measured, Tried};
 use super::scratch::Scratch;

@@ -2,50 +2,14 @@
 //! the same result. The control is a database without the migration.
 
 use super::fill;
+use super::told::{shortened, told};
+use super::writes::{ANEW, statements};
 use crate::model::{Step, Sync};
 use crate::rehearse::RehearseError;
 use crate::rehearse::report::Finding;
-use crate::rehearse::rows::{Rows, Tuple, differing};
-use crate::rehearse::shape::Surface;
+use crate::rehearse::rows::differing;
 use crate::rehearse::stage::{Stage, refuse_lost};
 use crate::rehearse::world::World;
-
-/// Rows with numbers from here on are written by trials.
-pub(super) const ANEW: u64 = 1000;
-
-/// Statements of one version on one surface, made from rows that it may write. New rows have numbers from `first` on.
-pub(super) fn statements(
-    stage: &Stage<'_>,
-    surface: &Surface,
-    rows: &Rows,
-    first: u64,
-) -> Vec<String> {
-    let writer = stage.writer(surface);
-    let tuples: Vec<Tuple> = rows.tuples().collect();
-    let mut found = Vec::new();
-    let mut number = first;
-    // Each kind of version gives a row other values than the one before it, or nothing would change.
-    let stride = usize::try_from(first / (ANEW * 10)).unwrap_or_default() + 1;
-
-    let mut next = || {
-        number += 1;
-        number
-    };
-    for (index, tuple) in tuples.iter().enumerate() {
-        found.push(writer.insert(&writer.anew(tuple, next())));
-        let other = tuples.get((index + stride) % tuples.len()).unwrap_or(tuple);
-        found.extend(writer.update(other, tuple));
-    }
-    if let [one, other, ..] = tuples.as_slice() {
-        let pair = [writer.anew(one, next()), writer.anew(other, next())];
-        found.extend(writer.insert_all(&pair));
-    }
-    if let (Some(last), true) = (tuples.last(), tuples.len() > 4) {
-        found.extend(writer.delete(last));
-        found.extend(writer.delete(&writer.anew(last, first + 1)));
-    }
-    found
-}
 
 /// Writes as old versions do, before and after expand; false where nothing else could be told from what is wrong.
 pub(super) async fn write(stage: &mut Stage<'_>) -> Result<bool, RehearseError> {
@@ -136,52 +100,4 @@ async fn compare(
         }
     }
     Ok(())
-}
-
-/// How a row differs, by the columns in which it does.
-pub(super) fn told(
-    stage: &Stage<'_>,
-    columns: &[String],
-    wanted: Option<&[String]>,
-    found: Option<&[String]>,
-) -> String {
-    let named = |row: &[String]| {
-        let key = columns.first().zip(row.first());
-        key.map_or_else(String::new, |(name, value)| {
-            format!("{name} = {}", stage.shown(value))
-        })
-    };
-    match (wanted, found) {
-        (Some(wanted), Some(found)) => {
-            let each: Vec<String> = columns
-                .iter()
-                .zip(wanted.iter().zip(found))
-                .filter(|(_, (wanted, found))| wanted != found)
-                .map(|(name, (wanted, found))| {
-                    format!(
-                        "{name} is {} and should be {}",
-                        stage.shown(found),
-                        stage.shown(wanted)
-                    )
-                })
-                .collect();
-            format!("in the row with {} {}", named(wanted), each.join(", "))
-        }
-        (Some(wanted), None) => format!("the row with {} is missing", named(wanted)),
-        (None, Some(found)) => format!("the row with {} should not be there", named(found)),
-        (None, None) => String::new(),
-    }
-}
-
-pub(super) fn shortened(stage: &Stage<'_>, statement: &str) -> String {
-    let text = if stage.is_seeded {
-        crate::rehearse::report::masked(statement)
-    } else {
-        statement.to_owned()
-    };
-    let mut short: String = text.chars().take(160).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
 }

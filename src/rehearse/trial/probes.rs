@@ -1,7 +1,7 @@
 //! The statements of the application itself, in every state in which the model lets its versions live: they have to run, and
 //! those that only read have to find the same rows.
 
-use super::old::shortened;
+use super::told::shortened;
 use crate::model::Step;
 use crate::rehearse::RehearseError;
 use crate::rehearse::report::{Finding, masked};

@@ -1,12 +1,12 @@
 //! A revert after rows were filled and written: the schema is as it was, no row of the old format is lost, and old versions go on.
 
-use super::beside::actors;
-use super::old::{ANEW, shortened, statements, told};
+use super::actors::let_all_write;
 use super::schema::listed;
+use super::told::{first_change, shortened};
+use super::writes::{ANEW, statements};
 use crate::model::Step;
 use crate::rehearse::RehearseError;
 use crate::rehearse::report::Finding;
-use crate::rehearse::rows::differing;
 use crate::rehearse::stage::{Stage, refuse_lost};
 
 pub(super) async fn undo(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
@@ -19,13 +19,7 @@ pub(super) async fn undo(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
     if !is_ready {
         return Ok(());
     }
-    for (index, actor) in (1..).zip(&actors(stage, &mut world).await?) {
-        for statement in statements(stage, &actor.surface, &actor.rows, ANEW * index * 10) {
-            if let Err(error) = world.execute(&statement).await {
-                refuse_lost(&error)?;
-            }
-        }
-    }
+    let_all_write(stage, &mut world).await?;
     let before = stage.old_part(&mut world).await?;
     if !stage.step(&mut world, Step::Revert).await? {
         return Ok(());
@@ -44,16 +38,13 @@ pub(super) async fn undo(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
     }
     match stage.old_part(&mut world).await {
         Ok(after) => {
-            for (before, after) in before.iter().zip(&after) {
-                if let Some((row, other)) = differing(before, after).first() {
-                    let told = told(stage, &before.columns, *row, *other);
-                    stage.find(Finding::wrong(
-                        "revert-loses",
-                        Step::Revert,
-                        format!("a revert changes rows of the old format: {told}"),
-                        "revert.sql removes the new format, and leaves the rows of the old one as they are",
-                    ));
-                }
+            if let Some(told) = first_change(stage, &before, &after) {
+                stage.find(Finding::wrong(
+                    "revert-loses",
+                    Step::Revert,
+                    format!("a revert changes rows of the old format: {told}"),
+                    "revert.sql removes the new format, and leaves the rows of the old one as they are",
+                ));
             }
         }
         Err(RehearseError::Database(error)) => {

@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Freshness, RowKind};
-
 /// One of the two formats that a migration moves between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Format {
@@ -82,22 +80,6 @@ impl Behaviour {
     pub const fn touches(self, format: Format) -> bool {
         self.reads.union(self.writes).contains(format)
     }
-
-    /// Whether it can read a row of this kind.
-    ///
-    /// A reader of both reads the new format, and the old one where the new one is missing.
-    #[must_use]
-    pub fn can_read(self, kind: RowKind) -> bool {
-        match (self.reads.old, self.reads.new) {
-            (false, false) => true,
-            (true, false) => kind.old == Freshness::Fresh,
-            (false, true) => kind.new == Freshness::Fresh,
-            (true, true) => {
-                kind.new == Freshness::Fresh
-                    || kind.new == Freshness::Absent && kind.old == Freshness::Fresh
-            }
-        }
-    }
 }
 
 /// Whether writing one format refreshes the other as well, from expand on.
@@ -144,32 +126,6 @@ impl Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::RowKinds;
-
-    #[test]
-    fn readability() {
-        let read = |reads, kinds: &str| {
-            let behaviour = Behaviour {
-                reads,
-                writes: Formats::NONE,
-            };
-            kinds
-                .parse::<RowKinds>()
-                .unwrap()
-                .iter()
-                .all(|kind| behaviour.can_read(kind))
-        };
-        assert!(read(Formats::OLD, "FA FF FS"));
-        assert!(!read(Formats::OLD, "SF"));
-        assert!(!read(Formats::OLD, "AF"));
-        assert!(read(Formats::NEW, "FF SF AF"));
-        assert!(!read(Formats::NEW, "FA"));
-        assert!(read(Formats::BOTH, "FA FF SF AF"));
-        // A reader of both prefers the new format, and it is stale.
-        assert!(!read(Formats::BOTH, "FS"));
-        assert!(!read(Formats::BOTH, "SA"));
-        assert!(read(Formats::NONE, "SA SS AA"));
-    }
 
     #[test]
     fn sync_extends_writes() {

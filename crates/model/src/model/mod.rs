@@ -5,6 +5,7 @@
 //! production, in tests and in a model checker.
 
 mod blame;
+mod breach;
 mod format;
 mod gap;
 mod holding;
@@ -17,11 +18,13 @@ mod rule;
 mod sessions;
 mod snapshot;
 mod state;
+mod step;
 #[cfg(test)]
 pub(crate) mod testing;
 mod version;
 mod work;
 
+pub use breach::{Breach, Clause};
 pub use format::{Behaviour, Format, Formats, Sync};
 pub use holding::LeaseConnection;
 pub use migration::{Declaration, Fill, IdError, MigrationId, Parts, Touched, Usage};
@@ -30,7 +33,6 @@ pub use order::{Gap, Order};
 pub use range::{Range, RangeError, Reading};
 pub use rows::{Freshness, RowKind, RowKinds, RowKindsError, Rows};
 pub use rule::beside;
-pub use rule::{Breach, Clause, Step};
 pub use sessions::{SessionCheck, SessionRule, Unaccounted, Whereabouts};
 pub(crate) use snapshot::most_in_one_source;
 pub use snapshot::{
@@ -38,5 +40,6 @@ pub use snapshot::{
     SourceReport, SourceStatus, Torn, Twins, count, tear,
 };
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema, Sequence};
+pub use step::Step;
 pub use version::{Version, VersionError};
 pub use work::AtWork;

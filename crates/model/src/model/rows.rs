@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Formats;
+use super::{Behaviour, Formats};
 
 /// Whether existing rows are ever updated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -278,6 +278,24 @@ impl std::str::FromStr for RowKinds {
     }
 }
 
+impl Behaviour {
+    /// Whether it can read a row of this kind.
+    ///
+    /// A reader of both reads the new format, and the old one where the new one is missing.
+    #[must_use]
+    pub fn can_read(self, kind: RowKind) -> bool {
+        match (self.reads.old, self.reads.new) {
+            (false, false) => true,
+            (true, false) => kind.old == Freshness::Fresh,
+            (false, true) => kind.new == Freshness::Fresh,
+            (true, true) => {
+                kind.new == Freshness::Fresh
+                    || kind.new == Freshness::Absent && kind.old == Freshness::Fresh
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -327,5 +345,30 @@ mod tests {
             prop_assert_eq!(closed.closure(writes, Rows::Mutable), closed);
             prop_assert_eq!(closed.to_string().parse::<RowKinds>().unwrap(), closed);
         }
+    }
+
+    #[test]
+    fn readability() {
+        let read = |reads, kinds: &str| {
+            let behaviour = Behaviour {
+                reads,
+                writes: Formats::NONE,
+            };
+            kinds
+                .parse::<RowKinds>()
+                .unwrap()
+                .iter()
+                .all(|kind| behaviour.can_read(kind))
+        };
+        assert!(read(Formats::OLD, "FA FF FS"));
+        assert!(!read(Formats::OLD, "SF"));
+        assert!(!read(Formats::OLD, "AF"));
+        assert!(read(Formats::NEW, "FF SF AF"));
+        assert!(!read(Formats::NEW, "FA"));
+        assert!(read(Formats::BOTH, "FA FF SF AF"));
+        // A reader of both prefers the new format, and it is stale.
+        assert!(!read(Formats::BOTH, "FS"));
+        assert!(!read(Formats::BOTH, "SA"));
+        assert!(read(Formats::NONE, "SA SS AA"));
     }
 }

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{
-    Behaviour, Breach, Declaration, Format, MigrationId, RowKind, RowKinds, Step, Sync, Version,
-};
+use super::{Behaviour, Declaration, Format, MigrationId, RowKind, RowKinds, Step, Sync, Version};
 
 /// How far a migration is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -260,12 +258,6 @@ impl MigrationState {
                         .into_iter()
                         .any(|version| may_spoil_old(service, version))
                 }))
-    }
-
-    /// The clauses of the invariant that do not hold while these versions are live.
-    #[must_use]
-    pub fn breaches(&self, live: &[Live]) -> Vec<Breach> {
-        super::rule::breaches(self, live)
     }
 
     /// Whether any live version touches `format`.

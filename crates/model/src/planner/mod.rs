@@ -14,6 +14,7 @@
 //! that it considers, and [`crate::gate`] about every step that it answers.
 
 mod explain;
+mod release;
 mod roads;
 mod schedule;
 mod search;

@@ -153,7 +153,12 @@ fn root(space: &mut Space, component: &Component) -> Option<State> {
     let sets = component
         .tracks
         .iter()
-        .map(|track| space.close(*track, vec![(START, 0)]).map(|(id, _)| id))
+        .map(|track| {
+            let roads = space.roads[*track].as_ref();
+            let begun =
+                space.sets[*track].close(&mut space.tracks[*track], roads, vec![(START, 0)]);
+            begun.map(|(id, _)| id)
+        })
         .collect::<Option<Vec<_>>>()?;
     let stops = component.services.iter();
     Some(State {
@@ -171,7 +176,7 @@ fn finish(space: &mut Space, component: &Component, state: &State) -> Option<u32
         }
     }
     let sets = component.tracks.iter().zip(&state.sets);
-    sets.map(|(track, set)| space.finish_set(*track, *set))
+    sets.map(|(track, set)| space.sets[*track].finish(&mut space.tracks[*track], *set))
         .sum()
 }
 
@@ -205,7 +210,9 @@ fn roll(
             continue;
         };
         let class = lanes[lane].class_of[target];
-        let (next, cost) = space.roll_set(*track, *set, lane, class)?;
+        let (track, roads) = (*track, space.roads[*track].as_ref());
+        let sets = &mut space.sets[track];
+        let (next, cost) = sets.roll(&mut space.tracks[track], roads, *set, lane, class)?;
         *set = next;
         steps += cost;
     }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::space::Space;
+use super::roads::Roads;
+use super::track::Track;
 
 /// The states that one migration may be in by now, each with the steps that it took beyond the
 /// fewest: which of them it is, is for later steps to choose.
@@ -17,14 +18,18 @@ pub(super) struct Sets {
     rolls: HashMap<(usize, usize, usize), Option<(usize, u32)>>,
 }
 
-impl Space {
+impl Sets {
     /// Adds every backfill that could be run, leaves dead ends out, and numbers the set. Answers
     /// the number and the steps that all of its states have taken.
-    pub(super) fn close(&mut self, track: usize, mut reached: Set) -> Option<(usize, u32)> {
-        let (tracks, roads) = (&mut self.tracks[track], &self.roads[track]);
+    pub(super) fn close(
+        &mut self,
+        track: &mut Track,
+        roads: Option<&Roads>,
+        mut reached: Set,
+    ) -> Option<(usize, u32)> {
         let mut at = 0;
         while let Some((node, cost)) = reached.get(at).copied() {
-            if let Some(filled) = tracks.backfill(node) {
+            if let Some(filled) = track.backfill(node) {
                 reached.push((filled, cost + 1));
             }
             at += 1;
@@ -39,47 +44,47 @@ impl Space {
             *cost -= base;
         }
         let bound = |(node, cost): &(usize, u32)| {
-            let walked = roads.as_ref().and_then(|roads| roads.to_goal(*node));
-            cost + walked.unwrap_or_else(|| tracks.at_least(*node))
+            let walked = roads.and_then(|roads| roads.to_goal(*node));
+            cost + walked.unwrap_or_else(|| track.at_least(*node))
         };
         let at_least = reached.iter().map(bound).min()?;
-        let sets = &mut self.sets[track];
-        let next = sets.all.len();
-        let id = *sets.ids.entry(reached.clone()).or_insert(next);
+        let next = self.all.len();
+        let id = *self.ids.entry(reached.clone()).or_insert(next);
         if id == next {
-            sets.all.push(reached);
-            sets.at_least.push(at_least);
+            self.all.push(reached);
+            self.at_least.push(at_least);
         }
         Some((id, base))
     }
 
-    pub(super) fn roll_set(
+    pub(super) fn roll(
         &mut self,
-        track: usize,
+        track: &mut Track,
+        roads: Option<&Roads>,
         set: usize,
         lane: usize,
         class: usize,
     ) -> Option<(usize, u32)> {
-        if let Some(known) = self.sets[track].rolls.get(&(set, lane, class)) {
+        if let Some(known) = self.rolls.get(&(set, lane, class)) {
             return *known;
         }
-        let before = self.sets[track].all[set].clone();
+        let before = self.all[set].clone();
         let mut reached = Set::new();
         for (node, cost) in before {
-            if let Some(next) = self.tracks[track].roll(node, lane, class) {
+            if let Some(next) = track.roll(node, lane, class) {
                 reached.push((next, cost));
             }
         }
-        let answer = self.close(track, reached);
-        self.sets[track].rolls.insert((set, lane, class), answer);
+        let answer = self.close(track, roads, reached);
+        self.rolls.insert((set, lane, class), answer);
         answer
     }
 
     /// The steps that a migration still takes where every service has arrived.
-    pub(super) fn finish_set(&mut self, track: usize, set: usize) -> Option<u32> {
-        let all = self.sets[track].all[set].clone();
+    pub(super) fn finish(&self, track: &mut Track, set: usize) -> Option<u32> {
+        let all = self.all[set].clone();
         let ends = all.into_iter().filter_map(|(node, cost)| {
-            let left = self.tracks[track].finish(node)?;
+            let left = track.finish(node)?;
             Some(cost + left)
         });
         ends.min()

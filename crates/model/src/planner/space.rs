@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use super::release::service_of;
 use super::roads::{Edge, Roads};
 use super::sets::Sets;
 use super::track::{Finish, Journey, Lane, Place, Shape, Track};
-use super::trial::service_of;
 use super::{Problem, services};
 use crate::model::{Live, MigrationId, Schema};
 

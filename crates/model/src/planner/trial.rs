@@ -7,15 +7,6 @@ use super::space::Space;
 use super::{Answer, Problem, search_all};
 use crate::model::{Behaviour, Declaration, Live, Version};
 
-/// Stands between a service's name and what only a trial adds to it; no service is named so.
-pub(super) const TRIAL: char = '\u{1f}';
-
-/// The service that a release belongs to, also one that only a trial adds.
-pub(super) fn service_of(release: &Live) -> &str {
-    let name = &release.service;
-    name.split(TRIAL).next().unwrap_or(name)
-}
-
 /// The releases that are rolled out where there is a plan.
 fn path(problem: &Problem) -> Option<Vec<Live>> {
     let walk = Walk::expand(problem).ok()?;

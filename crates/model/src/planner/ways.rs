@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::trial::{TRIAL, declarations, opened_by, opens, stretch, unnamed, way};
+use super::release::TRIAL;
+use super::trial::{declarations, opened_by, opens, stretch, unnamed, way};
 use super::{Problem, evidence};
 use crate::gate::{Action, Verdict, decide};
 use crate::model::{

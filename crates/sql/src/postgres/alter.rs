@@ -4,7 +4,7 @@ use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
 use super::super::facts::{Check, Facts, Name, Needs, NewColumn, Subject, Unless};
 use super::super::{Effect, Object, ObjectKind, Verb, lexeme, nulls};
-use super::statement::{PASSES_TRIGGERS, cascades};
+use super::hazard::{PASSES_TRIGGERS, cascades};
 use super::{lexer, read, tree};
 
 pub(super) fn table(statement: &SyntaxNode) -> Facts {

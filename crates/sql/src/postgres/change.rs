@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 use super::super::facts::Facts;
 use super::super::{ObjectKind, Verb};
 use super::create::{first_name, names, object_kind};
-use super::statement::cascades;
+use super::hazard::cascades;
 use super::tree::{self, TABLE};
 
 pub(super) fn dropped(statement: &SyntaxNode, keywords: &[&str]) -> Facts {

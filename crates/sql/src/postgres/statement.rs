@@ -6,6 +6,7 @@ use super::super::facts::{Facts, Name, Query};
 use super::super::{Effect, Loss, ObjectKind};
 use super::change::{alter_type, altered, dropped, other_alter};
 use super::create::{created, domain, first_name, index, names, object_kind};
+use super::hazard::{PASSES_TRIGGERS, cascades};
 use super::tree::TABLE;
 use super::{alter, read, tree, trigger, write};
 
@@ -344,9 +345,6 @@ const NEW_BY_NAME: &[K] = &[
     K::CREATE_USER_MAPPING,
 ];
 
-pub(super) const PASSES_TRIGGERS: &str =
-    "lets rows pass by triggers, so that what they keep in step no longer is";
-
 const PASSES_DAMAGE: &[&str] = &["zero_damaged_pages", "ignore_checksum_failure"];
 /// What stands in quotes, or what the catalogue lets be written.
 const CHANGES_READING: &[&str] = &[
@@ -371,12 +369,6 @@ fn hides_rows(statement: &SyntaxNode) -> bool {
             && is_set
             && !value.is_some_and(|value| ["off", "false", "no", "0"].contains(&value))
     })
-}
-
-/// What a CASCADE loses.
-pub(super) fn cascades(statement: &SyntaxNode) -> Option<&'static str> {
-    const WHY: &str = "takes along whatever depends on it, without naming it (CASCADE)";
-    tree::has(statement, K::CASCADE).then_some(WHY)
 }
 
 /// Whether this word is there, be it a keyword to the parser or a name.

@@ -3,6 +3,9 @@
 use crate::database::{DatabaseError, Row};
 use crate::sql::Attached;
 
+/// Stands between the names of columns, because no name holds it.
+pub(super) const BETWEEN: char = '\u{1f}';
+
 /// Each with the columns: schema, table, name, what, detail, number, with, columns (between them the sign that no name
 /// holds), again.
 pub(super) fn queries(theirs: &str) -> Vec<String> {
@@ -124,7 +127,7 @@ pub(super) fn queries(theirs: &str) -> Vec<String> {
 }
 
 pub(super) fn read(row: &Row) -> Result<Attached, DatabaseError> {
-    let columns = row.text(7)?.split(super::inventory::BETWEEN);
+    let columns = row.text(7)?.split(BETWEEN);
     Ok(Attached {
         schema: Some(row.text(0)?.to_owned()),
         table: row.text(1)?.to_owned(),

@@ -1,6 +1,7 @@
 //! Tables, views, triggers and functions, from the catalogue.
 
 use super::Postgres;
+use super::attached::BETWEEN;
 use crate::database::{Connection as _, DatabaseError, Row};
 use crate::sql::{
     Dependent, Dependents, Dialect, Inventory, ObjectKind, RULE, Relation, RelationKind, Runs,
@@ -9,9 +10,6 @@ use crate::sql::{
 
 /// The schemas that are neither the server's nor the ledger's.
 const THEIRS: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'phasegate') AND n.nspname NOT LIKE 'pg\\_toast%'";
-/// Stands between the names of columns, because no name holds it.
-pub(super) const BETWEEN: char = '\u{1f}';
-
 impl Postgres {
     pub(super) async fn take_stock(&mut self) -> Result<Inventory, DatabaseError> {
         let queries = [

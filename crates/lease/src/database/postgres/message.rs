@@ -38,6 +38,11 @@ impl<'s> Part<'s> {
             Self::Rollback => "ROLLBACK",
         }
     }
+
+    /// Whether it is ours to say what was in its way.
+    const fn is_asked(&self) -> bool {
+        matches!(self, Self::Ours(_) | Self::Query(_))
+    }
 }
 
 impl Postgres {

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Part, Postgres, literal};
+use super::{Postgres, literal};
 use crate::database::holders::naming;
 use crate::database::{
     ConnectOptions, DatabaseError, ErrorKind, LockHolder, Server, Statements, Target,
@@ -179,13 +179,6 @@ pub(super) fn name_holders(
         let holders = looked.unwrap_or_else(|_| Ok(Vec::new()));
         naming(error, &holders.unwrap_or_default())
     })
-}
-
-impl Part<'_> {
-    /// Whether it is ours to say what was in its way.
-    pub(super) const fn is_asked(&self) -> bool {
-        matches!(self, Self::Ours(_) | Self::Query(_))
-    }
 }
 
 /// The schemas that a `search_path` names, in their order. That of the user stands in it where there is one; what the

@@ -1,0 +1,21 @@
+//! One statement of a script that runs without a transaction around it.
+
+use super::script::{Recheck, Run};
+use crate::ledger::StepState;
+use crate::sql::{ObjectKind, Statement, Verb};
+
+/// One statement, and how far it is.
+pub(super) struct One<'o, 'r> {
+    pub run: &'o Run<'r>,
+    pub index: usize,
+    pub statement: &'o Statement,
+    pub state: Option<StepState>,
+    pub recheck: Option<&'o (dyn Recheck + Sync)>,
+}
+
+/// The index that it builds while others write, if it does.
+pub(super) fn builds_index(statement: &Statement) -> Option<&crate::sql::Object> {
+    statement.object.as_ref().filter(|object| {
+        object.kind == ObjectKind::Index && object.verb == Verb::Create && object.concurrently
+    })
+}

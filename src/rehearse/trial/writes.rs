@@ -1,0 +1,42 @@
+//! The statements that a trial writes with.
+
+use crate::rehearse::rows::{Rows, Tuple};
+use crate::rehearse::shape::Surface;
+use crate::rehearse::stage::Stage;
+
+/// Rows with numbers from here on are written by trials.
+pub(super) const ANEW: u64 = 1000;
+
+/// Statements of one version on one surface, made from rows that it may write. New rows have numbers from `first` on.
+pub(super) fn statements(
+    stage: &Stage<'_>,
+    surface: &Surface,
+    rows: &Rows,
+    first: u64,
+) -> Vec<String> {
+    let writer = stage.writer(surface);
+    let tuples: Vec<Tuple> = rows.tuples().collect();
+    let mut found = Vec::new();
+    let mut number = first;
+    // Each kind of version gives a row other values than the one before it, or nothing would change.
+    let stride = usize::try_from(first / (ANEW * 10)).unwrap_or_default() + 1;
+
+    let mut next = || {
+        number += 1;
+        number
+    };
+    for (index, tuple) in tuples.iter().enumerate() {
+        found.push(writer.insert(&writer.anew(tuple, next())));
+        let other = tuples.get((index + stride) % tuples.len()).unwrap_or(tuple);
+        found.extend(writer.update(other, tuple));
+    }
+    if let [one, other, ..] = tuples.as_slice() {
+        let pair = [writer.anew(one, next()), writer.anew(other, next())];
+        found.extend(writer.insert_all(&pair));
+    }
+    if let (Some(last), true) = (tuples.last(), tuples.len() > 4) {
+        found.extend(writer.delete(last));
+        found.extend(writer.delete(&writer.anew(last, first + 1)));
+    }
+    found
+}

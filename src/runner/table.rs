@@ -1,0 +1,20 @@
+//! Where a migration tool keeps what it has applied.
+
+/// Where a tool keeps what it has applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum History {
+    Table(Table),
+    /// A query of the project's that returns one revision a row.
+    Query(String),
+    /// A program of the project's that prints one revision a line.
+    Command(Vec<String>),
+}
+
+/// A history table, and what is read of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// With its schema, if it is not where names are looked for.
+    pub name: String,
+    /// The columns that are read, each as a text.
+    pub columns: &'static [&'static str],
+}
