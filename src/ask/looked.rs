@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::asker::{NO_FILE, tells_something};
-use super::{AskError, Asker, Record};
-use crate::coordinator::{self, Situation};
+use crate::coordinator::Situation;
 use crate::gate::{Horizon, horizon};
-use crate::ledger::{Beside, Ledger};
+use crate::ledger::Beside;
 use crate::project::{Project, Section};
 
 /// Everything that is known at one moment, and what is recorded beside it.
@@ -24,56 +22,6 @@ pub(super) enum Width {
     Phases,
     /// Backfills, failures and the last rollout as well.
     Beside,
-}
-
-impl Asker {
-    /// Reads the ledger and asks every source; writes down what they have shown where that is asked for.
-    pub(super) async fn look(
-        &mut self,
-        project: &Project,
-        (record, width): (Record, Width),
-    ) -> Result<Looked, AskError> {
-        let mut looked = match self.take(project).await {
-            Ok(mut kept) => {
-                let connection = kept.connection.as_mut();
-                let situation = coordinator::observe(project, connection).await?;
-                let beside = match width {
-                    Width::Beside if situation.has_ledger => Ledger::beside(connection).await?,
-                    Width::Beside | Width::Phases => Beside::default(),
-                };
-                self.give_back(kept).await;
-                Looked {
-                    situation,
-                    beside,
-                    nothing_yet: None,
-                }
-            }
-            Err(error) if coordinator::is_nothing_yet(&error, &self.target) => Looked {
-                situation: coordinator::nothing_yet(project, self.target.dialect()),
-                beside: Beside::default(),
-                nothing_yet: Some(format!("{error}; {NO_FILE}")),
-            },
-            Err(error) => return Err(error.into()),
-        };
-        tells_something(project, looked.situation.has_ledger)?;
-        if record == Record::Look && looked.situation.has_ledger {
-            self.write_down(project, &mut looked.situation).await?;
-        }
-        Ok(looked)
-    }
-
-    async fn write_down(
-        &mut self,
-        project: &Project,
-        situation: &mut Situation,
-    ) -> Result<(), AskError> {
-        let mut recorder = self.recorder(project).await?;
-        let connection = recorder.connection.as_mut();
-        coordinator::record(project, connection, situation).await?;
-        situation.name_examples(connection).await?;
-        recorder.connection.close().await;
-        Ok(())
-    }
 }
 
 impl Looked {

@@ -12,15 +12,18 @@ mod horizon;
 pub mod json;
 mod log;
 mod looked;
+mod looking;
 mod moment;
 mod past_gate;
 mod place;
 mod plan_json;
+mod planned;
 mod planning;
 mod question;
 mod rollout;
 mod status;
 mod trouble;
+mod wanted;
 pub mod words;
 
 pub use asker::{Asker, NO_FILE, find_among, tells_something};
@@ -32,11 +35,13 @@ pub use log::{Events, length, moment};
 pub use looked::Looked;
 pub use place::{candidate, placed};
 pub use plan_json::by_service;
-pub use planning::{Goal, Planned, Until, plan_on_paper};
-pub use question::{Answer, Log, Question, Record, Wanted};
+pub use planned::{Goal, Planned, Until};
+pub use planning::plan_on_paper;
+pub use question::{Answer, Log, Question};
 pub use rollout::{arrival_json, as_json as rollout_json, waits_for};
 pub use status::{Next, Status, in_the_way};
 pub use trouble::{Trouble, under_way};
+pub use wanted::{Record, Wanted};
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::json as shapes;
-use super::planning::{Planned, Until};
+use super::planned::{Planned, Until};
 use super::words::span;
 use crate::gate::Verdict;
 use crate::model::{Live, Version};

@@ -4,69 +4,16 @@ use std::collections::BTreeMap;
 
 use super::asker::Asker;
 use super::looked::Width;
+use super::planned::{Goal, Planned, Until, against};
 use super::{AskError, Record, Wanted, candidate};
 use crate::coordinator::{CoordinatorError, flaws_on_paper};
-use crate::gate::{
-    Advice, Blocker, BlockerKind, Flaw, Flawed, Seen, Subject, Verdict, missing_evidence, unread,
-};
+use crate::gate::{Advice, Blocker, BlockerKind, Flaw, Seen, Subject, missing_evidence, unread};
 use crate::interrupt::Interrupt;
 use crate::model::{Live, MigrationState, Schema, Snapshot, Step, Version};
-use crate::planner::{Move, NoPlan, Plan, PlanStep, Problem, Wait, plan};
+use crate::planner::{Move, NoPlan, Plan, PlanStep, Problem, plan};
 use crate::project::Project;
 
-/// Where a plan is to end, and what may be on the way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Goal {
-    /// The version that each service is to end at.
-    pub to: Vec<Wanted>,
-    /// Releases that may be rolled out on the way.
-    pub via: Vec<Wanted>,
-    /// More of them, as far as they lie between what runs and what is wanted.
-    pub releases: Vec<Wanted>,
-}
-
-/// What planning came to, and what it started from.
-#[derive(Clone, Debug)]
-pub struct Planned {
-    pub problem: Problem,
-    pub answer: Result<Plan, Box<NoPlan>>,
-    /// What each step waits for, in the order of the steps.
-    pub waits: Vec<Vec<Until>>,
-    /// Milliseconds since the epoch; 0 on paper.
-    pub now: i64,
-    /// Services that a migration names, and that were planned as if they did not run, because nobody said what they run.
-    pub absent: Vec<String>,
-    /// Why nothing can have been applied, if there is no database yet.
-    pub nothing_yet: Option<String>,
-    /// What of the files is not in order.
-    flaws: Vec<Flaw>,
-}
-
-/// What is waited for at a step: until it is over, or before a contract begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Until {
-    Step(Wait),
-    Soaked { ms: u64 },
-    Required,
-}
-
 impl Planned {
-    #[must_use]
-    pub fn verdict(&self) -> Verdict {
-        match &self.answer {
-            Ok(_) => Verdict::Go,
-            Err(none) => none.verdict(),
-        }
-    }
-
-    /// The first step that cannot run from these files, and what is wrong with them: nobody is sent half of a way.
-    #[must_use]
-    pub fn cannot_run(&self) -> Option<(&Move, &Flaw)> {
-        let plan = self.answer.as_ref().ok()?;
-        let mut steps = plan.steps.iter();
-        steps.find_map(|step| against(&step.action, &self.flaws).map(|flaw| (&step.action, flaw)))
-    }
-
     fn new(
         problem: Problem,
         answer: Result<Plan, Box<NoPlan>>,
@@ -179,16 +126,6 @@ fn say_what_cannot_run(plan: &mut Plan, flaws: &[Flaw]) {
             step.notes.push(note);
         }
     }
-}
-
-/// What is wrong with the files of a step.
-fn against<'f>(action: &Move, flaws: &'f [Flaw]) -> Option<&'f Flaw> {
-    let Move::Schema { step, migration } = action else {
-        return None;
-    };
-    flaws
-        .iter()
-        .find(|flaw| matches!(&flaw.of, Flawed::Step(id, kept) if id == migration && kept == step))
 }
 
 fn on_paper_instead(blocker: Blocker) -> Blocker {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::json::{decision, event};
-use super::{Events, Goal, Looked, Planned, Status};
+use super::{Events, Goal, Looked, Planned, Record, Status, Wanted};
 use crate::gate::{Decision, Verdict};
 use crate::ledger::Event;
 use crate::model::{Snapshot, Step};
@@ -45,22 +45,6 @@ impl Question {
             Self::Rollout | Self::Log(_) => Record::Nothing,
         }
     }
-}
-
-/// A version of a service, as somebody calls it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    pub service: String,
-    pub label: String,
-}
-
-/// Whether what a look has shown is written down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Record {
-    #[default]
-    Nothing,
-    /// Whom the sources show, and what was let through.
-    Look,
 }
 
 /// An answer.

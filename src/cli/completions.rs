@@ -1,8 +1,7 @@
 //! `migrate completions`.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 
-use super::args::Cli;
 use super::failure::Failure;
 use super::out::Out;
 
@@ -11,9 +10,13 @@ pub(super) struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
-pub(super) fn run(args: &CompletionsArgs, out: &Out) -> Result<u8, Failure> {
+pub(super) fn run(
+    args: &CompletionsArgs,
+    mut command: clap::Command,
+    out: &Out,
+) -> Result<u8, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "migrate", &mut script);
+    clap_complete::generate(args.shell, &mut command, "migrate", &mut script);
     out.verbatim(String::from_utf8_lossy(&script).trim_end());
     Ok(0)
 }

@@ -6,6 +6,7 @@ mod act;
 mod args;
 mod backfill;
 mod check;
+mod command;
 mod completions;
 mod context;
 mod contract;
@@ -50,9 +51,9 @@ mod text;
 mod trouble;
 mod watching;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command};
+use command::{Cli, Command};
 use exit::Exit;
 use failure::Failure;
 use out::{Out, Purpose};
@@ -282,7 +283,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Check(args) => runtime.block_on(asking(check::run(args, global, out), global)),
         Command::Rehearse(args) => runtime.block_on(rehearse::run(args, global, out)),
         Command::Renumber(args) => runtime.block_on(renumber::run(args, global, out)),
-        Command::Completions(args) => completions::run(args, out),
+        Command::Completions(args) => completions::run(args, Cli::command(), out),
         Command::Status(args) => runtime.block_on(asking(status::run(args, global, out), global)),
         Command::Fleet(args) => match &args.command {
             Some(command) => runtime.block_on(forget::run(command, &args.recording, global, out)),

@@ -5,6 +5,7 @@
 mod access;
 mod hindrance;
 mod objects;
+mod reach;
 mod resource;
 mod selector;
 mod trouble;

@@ -3,12 +3,15 @@
 //! The check reads the sources as text, not as a compiler would: it follows written paths (`crate::…`, `super::…`,
 //! `phasegate::…`, `phasegate_model::…`), not what a macro or an alias of the crate may hide. Code under `#[cfg(test)]` is left out.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+mod circles;
 mod rules;
 mod source;
 
+use circles::circles;
 use rules::violations;
 use source::{PACKAGES, Package, Source};
 
@@ -51,6 +54,104 @@ fn the_crate_keeps_its_layout() {
         "{} violations of the layout:\n{}\n",
         found.len(),
         found.join("\n")
+    );
+}
+
+#[test]
+fn no_arrow_of_the_table_is_unused() {
+    let found = rules::unused(&sources());
+    assert!(
+        found.is_empty(),
+        "{} arrows of LAYERS that nobody uses:\n{}\n",
+        found.len(),
+        found.join("\n")
+    );
+}
+
+/// A circle is opened by a third file that has what both need, or by turning one of its arrows.
+#[test]
+fn no_file_needs_one_that_needs_it() {
+    let mut found: BTreeMap<String, usize> = BTreeMap::new();
+    let groups = circles(&sources());
+    for group in &groups {
+        let folder = group[0].rsplit_once('/').map_or("", |(folder, _)| folder);
+        *found.entry(folder.to_owned()).or_default() += group.len();
+    }
+    for (folder, files) in rules::CIRCLES {
+        let there = found.remove(*folder).unwrap_or_default();
+        assert_eq!(
+            there, *files,
+            "files below {folder} that need each other, see CIRCLES in tests/suite/architecture/rules.rs; \
+             it may only become less: {groups:#?}"
+        );
+    }
+    assert!(found.is_empty(), "files that need each other: {groups:#?}");
+}
+
+/// The circles of made-up files, all in one package.
+fn circles_of(files: &[(&str, &str)]) -> Vec<Vec<String>> {
+    let sources = files
+        .iter()
+        .map(|(name, text)| Source::new(&PACKAGES[0], name, text));
+    circles(&sources.collect::<Vec<_>>())
+}
+
+#[test]
+fn a_circle_is_found_however_the_names_are_reached() {
+    let two = vec![vec!["src/m/a.rs".to_owned(), "src/m/b.rs".to_owned()]];
+    let root = (
+        "m/mod.rs",
+        "mod a; mod b; pub use a::A; pub use b::{B, f as g};",
+    );
+    for (a, b) in [
+        ("use super::b::B; struct A;", "use super::a::A; struct B;"),
+        ("use super::B; struct A;", "use crate::m::{A}; struct B;"),
+        (
+            "struct A { b: super::B }",
+            "fn f() { crate::m::a::A::new() } struct B;",
+        ),
+        (
+            "use super::g; struct A;",
+            "use super::A; fn f() {} struct B;",
+        ),
+        (
+            "use super::b; struct A;",
+            "use super::*; use super::a::{self}; struct B;",
+        ),
+    ] {
+        let files = [("lib.rs", "mod m;"), root, ("m/a.rs", a), ("m/b.rs", b)];
+        assert_eq!(circles_of(&files), two, "{a} and {b}");
+    }
+    for (a, b) in [
+        ("use super::b::B; struct A;", "struct B;"),
+        (
+            "struct A;",
+            "//! [super::a::A]\nconst B: &str = \"super::a::A\";",
+        ),
+        (
+            "use super::B; struct A;",
+            "#[cfg(test)]\nmod tests { use super::super::A; } struct B;",
+        ),
+    ] {
+        let files = [("lib.rs", "mod m;"), root, ("m/a.rs", a), ("m/b.rs", b)];
+        assert_eq!(circles_of(&files), Vec::<Vec<String>>::new(), "{a} and {b}");
+    }
+    // A module and its parts are one; three files are a circle as well.
+    let parts = [
+        ("m/mod.rs", "mod a; struct M; fn f() { a::f() }"),
+        ("m/a.rs", "use super::M; fn f() {}"),
+    ];
+    assert_eq!(circles_of(&parts), Vec::<Vec<String>>::new());
+    let three = [
+        ("lib.rs", ""),
+        ("a.rs", "use crate::b::B; struct A;"),
+        ("b.rs", "use crate::c::C; struct B;"),
+        ("c.rs", "use crate::a::A; struct C;"),
+        ("d.rs", "use crate::a::A;"),
+    ];
+    assert_eq!(
+        circles_of(&three),
+        [["src/a.rs", "src/b.rs", "src/c.rs"].map(str::to_owned)]
     );
 }
 
@@ -180,7 +281,7 @@ fn an_arrow_that_points_up_is_refused() {
     accepted("main.rs", "fn main() { phasegate::cli::run() }");
     accepted(
         "lib.rs",
-        "mod model; pub use model::Version; pub use crate::lease::Lease;",
+        "mod model; pub use model::Version; pub use crate::ledger::Ledger;",
     );
 }
 

@@ -144,6 +144,22 @@ impl Source {
         }
     }
 
+    /// The package that it is of, and its path there.
+    pub fn place(&self) -> (&'static str, Vec<String>) {
+        let inside = usize::from(self.package.root.is_some());
+        let path = self.modules.get(inside..).unwrap_or_default().to_vec();
+        let is_program = path.is_empty() && self.layer != self.package.lib;
+        match is_program {
+            true => (self.package.name, vec![self.layer.clone()]),
+            false => (self.package.name, path),
+        }
+    }
+
+    pub fn words(&self) -> Vec<&str> {
+        let words = self.tokens.iter();
+        words.map(|token| token.text.as_str()).collect()
+    }
+
     pub fn layer(&self) -> &str {
         &self.layer
     }
@@ -315,6 +331,11 @@ fn modules_of(name: &str) -> Vec<String> {
 /// The package that this word names in a path.
 fn package(word: &str) -> Option<&'static Package> {
     PACKAGES.iter().find(|package| package.name == word)
+}
+
+/// The name of the package that this word names in a path.
+pub fn package_of(word: &str) -> Option<&'static str> {
+    package(word).map(|package| package.name)
 }
 
 /// A written path from where it is written. None if it stays inside its module.
