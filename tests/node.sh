@@ -8,5 +8,5 @@ command -v node >/dev/null 2>&1 || {
     echo 'tests/node.sh: node is missing; on Debian: apt-get install --no-install-recommends nodejs' >&2
     exit 1
 }
-cargo build --locked --bins
+cargo build --locked --bins --examples
 cargo test --locked --test suite -- --ignored --exact lease::status::a_server_in_node_takes_requests_while_its_lease_is_valid

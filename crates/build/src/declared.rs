@@ -13,31 +13,20 @@ use phasegate_model::model::{
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
+use super::config::{Config, Fleet};
+
 /// What an instance knows of its project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Declared {
     /// The services that `migrate.toml` names, each with its other names for versions.
     pub services: BTreeMap<String, BTreeMap<String, Version>>,
+    /// How their leases are held, and who else sees them.
+    pub fleet: Fleet,
     /// In the order of their numbers.
     pub migrations: Vec<Declaration>,
     /// Where they are, if not beside `migrate.toml`.
     #[serde(skip)]
     pub directory: Option<PathBuf>,
-}
-
-/// The part of `migrate.toml` that says something of versions.
-#[derive(Default, Deserialize)]
-struct Config {
-    #[serde(default)]
-    migrations: String,
-    #[serde(default)]
-    services: BTreeMap<String, Service>,
-}
-
-#[derive(Default, Deserialize)]
-struct Service {
-    #[serde(default)]
-    aliases: BTreeMap<String, Version>,
 }
 
 /// The part of `migration.toml` that says who uses what.
@@ -50,19 +39,21 @@ struct Manifest {
     #[serde(default)]
     services: BTreeMap<String, Uses>,
     #[serde(default)]
-    expand: Expand,
+    expand: Phase,
     backfill: Option<IgnoredAny>,
     change: Option<IgnoredAny>,
-    contract: Option<IgnoredAny>,
+    #[serde(default)]
+    contract: Phase,
     revert: Option<IgnoredAny>,
     /// A name that is mistyped may be any of those above.
     #[serde(flatten)]
     others: BTreeMap<String, IgnoredAny>,
 }
 
+/// A phase, as far as another migration tool carries it out.
 #[derive(Default, Deserialize)]
-struct Expand {
-    nothing_to_do: Option<IgnoredAny>,
+struct Phase {
+    revisions: Option<IgnoredAny>,
 }
 
 /// How versions use the formats, in the short or the long form.
@@ -111,6 +102,9 @@ impl Uses {
 pub fn read(project: &Path) -> Result<Declared, String> {
     let file = project.join("migrate.toml");
     let config: Config = toml_in(&file)?;
+    let fleet = config
+        .fleet()
+        .map_err(|why| format!("`{}` {why}", file.display()))?;
     let directory = project.join(&config.migrations);
     let mut migrations = Vec::new();
     for (id, path) in found(&directory)? {
@@ -129,6 +123,7 @@ pub fn read(project: &Path) -> Result<Declared, String> {
             .into_iter()
             .map(|(name, service)| (name, service.aliases))
             .collect(),
+        fleet,
         migrations,
         directory: (!config.migrations.is_empty()).then_some(directory),
     })
@@ -181,8 +176,7 @@ fn declaration(id: MigrationId, path: &Path, config: &Config) -> Result<Declarat
     let has_new = services
         .values()
         .any(|usage| usage.reads.new.is_some() || usage.writes.new.is_some());
-    let needs_no_statement = manifest.expand.nothing_to_do.is_some() && has_new;
-    let _ = (manifest.contract, manifest.revert, manifest.change);
+    let _ = (manifest.revert, manifest.change);
     Ok(Declaration {
         id,
         description: manifest.description.trim().to_owned(),
@@ -199,9 +193,11 @@ fn declaration(id: MigrationId, path: &Path, config: &Config) -> Result<Declarat
             ))
         })?,
         parts: Parts {
-            expand: has(path, "expand")? || needs_no_statement,
+            // A new format that nothing here makes is one to wait for all the same: by `nothing_to_do`, by a script that is still
+            // to come, or by one whose name is mistyped.
+            expand: has(path, "expand")? || manifest.expand.revisions.is_some() || has_new,
             backfill: manifest.backfill.is_some(),
-            contract: has(path, "contract")?,
+            contract: has(path, "contract")? || manifest.contract.revisions.is_some(),
             revert: has(path, "revert")?,
         },
         fill: Fill::Unrecorded,
@@ -277,7 +273,40 @@ mod tests {
         .unwrap();
         assert_eq!(
             serde_json::to_string(&declared).unwrap(),
-            r#"{"services":{"web":{"a1b2c3d":"1.2.0"}},"migrations":[{"id":"0001_a","description":"x","services":{"web":{"reads":{"old":"<1.2.0"},"writes":{"new":">=1.1.0"}}},"sync":"none","rows":"append-only","parts":{"expand":true,"backfill":true,"contract":false,"revert":false}}]}"#
+            r#"{"services":{"web":{"a1b2c3d":"1.2.0"}},"fleet":{},"migrations":[{"id":"0001_a","description":"x","services":{"web":{"reads":{"old":"<1.2.0"},"writes":{"new":">=1.1.0"}}},"sync":"none","rows":"append-only","parts":{"expand":true,"backfill":true,"contract":false,"revert":false}}]}"#
+        );
+    }
+
+    #[test]
+    fn a_new_format_is_waited_for_whatever_makes_it() {
+        let parts = |manifest: &str, scripts: &[&str]| {
+            let mut files = vec![CONFIG, ("0001_a/migration.toml", manifest)];
+            files.extend(scripts.iter().map(|script| (*script, "x")));
+            read(project(&files).path()).unwrap().migrations[0].parts
+        };
+        let new = "[services.web]\nnew = \">=1.2.0\"\n";
+        for manifest in [
+            format!("{new}[expand]\nrevisions = [\"3f2a91c0\"]\n"),
+            format!("{new}[expand]\nnothing_to_do = \"any text does\"\n"),
+            new.to_owned(),
+        ] {
+            assert!(parts(&manifest, &[]).expand, "{manifest}");
+        }
+        let old = "[services.web]\nold = \"<1.2.0\"\n";
+        let of_another_tool = format!("{old}[contract]\nrevisions = [\"8c11d07e\"]\n");
+        assert!(parts(&of_another_tool, &[]).contract && !parts(&of_another_tool, &[]).expand);
+        assert!(!parts(old, &["0001_a/expand.txt"]).expand);
+    }
+
+    #[test]
+    fn how_leases_are_held_is_read() {
+        let config = "[database]\nledger = \"shop_phasegate\"\n[services.web]\nmin_ready = \"5s\"\n[fleet]\nlease = \"30s\"\n\
+                      renew = \"500ms\"\nconnection = \"short\"\nsources = [{ kind = \"leases\" }, { kind = \"kubernetes\" }, \
+                      { kind = \"command\", run = [\"./bin/list\", \"-a\"] }, { kind = \"http\", name = \"consul\" }]\n";
+        let declared = read(project(&[("migrate.toml", config)]).path()).unwrap();
+        assert_eq!(
+            serde_json::to_string(&declared.fleet).unwrap(),
+            r#"{"lease_ms":30000,"renew_ms":500,"connection":"short","sources":["kubernetes","list","consul"],"min_ready_ms":{"web":5000},"ledger":"shop_phasegate"}"#
         );
     }
 
@@ -299,6 +328,17 @@ mod tests {
         ] {
             let said = with(manifest).unwrap_err();
             assert!(said.contains(why), "{manifest}: {said}");
+        }
+        for (config, why) in [
+            ("[fleet]\nlease = \"soon\"\n", "soon"),
+            ("[fleet]\nconnection = \"none\"\n", "none"),
+            ("[services.web]\nmin_ready = \"PT5S\"\n", "PT5S"),
+        ] {
+            let said = read(project(&[("migrate.toml", config)]).path()).unwrap_err();
+            assert!(
+                said.contains(why) && said.contains("migrate.toml"),
+                "{said}"
+            );
         }
         assert!(
             read(Path::new("/nowhere"))

@@ -10,11 +10,14 @@
 //! migrations that its version needs, although its container holds no file of them, and whatever is wrong with what a process
 //! never runs cannot stop its start: what stops something is read here, when it is built.
 
+mod config;
 mod declared;
+mod duration;
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+pub use config::Fleet;
 pub use declared::{Declared, read};
 
 /// What the application includes.

@@ -218,3 +218,33 @@ fn a_server_in_node_takes_requests_while_its_lease_is_valid() {
     agent.signal(Signal::QUIT);
     agent.wait();
 }
+
+#[test]
+#[ignore = "needs Go: sh tests/go.sh"]
+fn a_program_in_go_hears_of_its_lease() {
+    let db = Db::on("sqlite");
+    let project = project(&db, "60s");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/library.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let (_, follow) = page.split_once("```go\n").expect("a block in Go");
+    let (follow, _) = follow.split_once("```").expect("its end");
+    let program = format!(
+        "package main\nimport (\"encoding/json\"; \"fmt\"; \"net\"; \"os\"; \"os/signal\"; \"syscall\")\n{follow}
+        func main() {{
+            signal.Ignore(syscall.SIGTERM)
+            err := Follow(func(state string) {{ fmt.Println(\"lease:\", state) }})
+            if err != nil {{ fmt.Println(err); os.Exit(1) }}
+            select {{}}
+        }}\n"
+    );
+    project.file("listener.go", &program);
+    let build = ["build", "-o", "listener", "listener.go"];
+    project.env("HOME", &project.path().display().to_string());
+    project.spawn_program("go", &build).wait().expect_code(0);
+    let mut agent = agent_with(&project, &SOCKET, &["./listener"]);
+    agent.wait_for_line("lease: valid", GENEROUS);
+    agent.signal(Signal::TERM);
+    agent.wait_for_line("lease: draining", GENEROUS);
+    agent.signal(Signal::QUIT);
+    agent.wait();
+}

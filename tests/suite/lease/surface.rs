@@ -13,7 +13,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::process::rows;
-use super::{live, record};
+use super::{leases_table, live, record};
 use crate::support::backend::Db;
 use crate::support::connection::block_on;
 use crate::support::wait::{GENEROUS, eventually};
@@ -155,7 +155,7 @@ fn whoever_gives_up_waiting_leaves_nothing() {
     assert!(asked.load(Ordering::SeqCst) <= most);
 }
 
-/// What `phasegate-build` writes of a project like this.
+/// What `phasegate-build` writes of a project like this, which has no script.
 fn embedded(manifest: &str) -> Embedded {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("0001_phone");
@@ -165,13 +165,9 @@ fn embedded(manifest: &str) -> Embedded {
     };
     file(
         "migrate.toml",
-        "[services.web]\naliases = { \"a1b2c3d\" = \"1.2.0\" }\n",
+        "[services.web]\naliases = { \"a1b2c3d\" = \"1.2.0\" }\n[fleet]\nlease = \"1m 30s\"\nrenew = \"2s\"\n",
     );
     file("0001_phone/migration.toml", manifest);
-    file(
-        "0001_phone/expand.sql",
-        "ALTER TABLE users ADD phone text;\n",
-    );
     let declared = phasegate_build::read(directory.path()).expect("a project");
     let text = serde_json::to_string(&declared).expect("it is text");
     // As what is included in a binary lives.
@@ -180,22 +176,34 @@ fn embedded(manifest: &str) -> Embedded {
 
 scenario!(
     fn a_migration_that_came_along_in_the_binary_is_known_before_it_is_applied(db: Db) {
-        // The contract makes no sense, and this process never runs it.
-        let embedded = embedded(
-            "description = \"phones\"\n[services.web]\nnew = \">=1.2.0\"\n[contract]\nsoack = \"1h\"\n",
-        );
-        let ask = |service: &str, version: &str| {
-            let builder = Lease::builder(&db.url, service, version).lease(MINUTE);
+        let ask = |embedded: Embedded, service: &str, version: &str| {
+            let builder = Lease::builder(&db.url, service, version);
             block_on(builder.embedded(embedded).acquire())
         };
-        for version in ["1.2.0", "a1b2c3d"] {
-            let Err(LeaseError::Refused(decision)) = ask("web", version) else {
-                panic!("{version} may start without its column");
-            };
-            assert_eq!(decision.blockers[0].kind(), BlockerKind::ExpandFirst);
+        let manifest = "description = \"phones\"\n[services.web]\nnew = \">=1.2.0\"\n";
+        for expand in [
+            // The contract makes no sense, and this process never runs it.
+            "[contract]\nsoack = \"1h\"\n",
+            "[expand]\nrevisions = [\"3f2a91c0\"]\n",
+            "[expand]\nnothing_to_do = \"the column takes any text already\"\n",
+        ] {
+            let embedded = embedded(&format!("{manifest}{expand}"));
+            for version in ["1.2.0", "a1b2c3d"] {
+                let Err(LeaseError::Refused(decision)) = ask(embedded, "web", version) else {
+                    panic!("{version} may start without its column: {expand}");
+                };
+                assert_eq!(decision.blockers[0].kind(), BlockerKind::ExpandFirst);
+            }
         }
-        assert!(matches!(ask("wbe", "1.1.0"), Err(LeaseError::Terms { .. })));
-        let lease = ask("web", "1.1.0").expect("it does not use the column");
+        let embedded = embedded(manifest);
+        let strange = ask(embedded, "wbe", "1.1.0");
+        assert!(matches!(strange, Err(LeaseError::Terms { .. })));
+        let lease = ask(embedded, "web", "1.1.0").expect("it does not use the column");
+        // What was built in says how it is held as well.
+        let columns = ["expires_at - renewed_at", "renew_ms"];
+        let held =
+            columns.map(|column| db.value(&format!("SELECT {column} FROM {}", leases_table(&db))));
+        assert_eq!(held, ["90000", "2000"]);
         block_on(lease.release()).expect("it is held");
     }
 );
@@ -211,9 +219,23 @@ fn both_readers_of_a_declaration_agree() {
     let made = tempfile::tempdir().expect("a directory");
     std::fs::write(
         made.path().join("migrate.toml"),
-        "migrations = \"db\"\n[services.web]\n[services.worker]\n",
+        "migrations = \"db\"\n[services.web]\nmin_ready = \"2m\"\naliases = { \"a1b2c3d\" = \"1.2.0\" }\n[services.worker]\n\
+         min_ready = \"0s\"\n[database]\nledger = \"shop_phasegate\"\n[fleet]\nlease = \"1h 30m\"\nrenew = \"90 seconds\"\nconnection = \"short\"\n\
+         sources = [{ kind = \"leases\" }, { kind = \"kubernetes\" }, { kind = \"sessions\" }, { kind = \"http\", name = \"consul\", \
+         url = \"http://consul/\", items = \"$[*]\", service = \"web\", instance = \"$.id\", version = \"$.version\" }, \
+         { kind = \"command\", run = [\"./bin/list\", \"-a\"] }]\n[runner]\nkind = \"golang-migrate\"\n",
     )
     .expect("a file");
+    let revisions = made.path().join("migrations");
+    std::fs::create_dir(&revisions).expect("a directory");
+    for (name, text) in [
+        ("1_phone.up.sql", "ALTER TABLE users ADD phone text;\n"),
+        ("2_name.up.sql", "ALTER TABLE users DROP name;\n"),
+    ] {
+        std::fs::write(revisions.join(name), text).expect("a file");
+    }
+    let of_another_tool = "description = \"another tool's\"\nsync = \"both\"\n[services.web]\nold = \"<1.2.0\"\nnew = \">=1.1.0\"\n\
+                           [expand]\nrevisions = [\"1\"]\n[contract]\nrevisions = [\"2\"]\n";
     for (id, manifest, scripts) in [
         (
             "0001_a",
@@ -227,6 +249,7 @@ fn both_readers_of_a_declaration_agree() {
         ),
         ("0003_c", nothing, &[]),
         ("0010_d", "description = \"an index\"\n", &["expand.sql"]),
+        ("0011_e", of_another_tool, &[]),
     ] {
         let directory = made.path().join("db").join(id);
         std::fs::create_dir_all(&directory).expect("a directory");
@@ -244,6 +267,8 @@ fn both_readers_of_a_declaration_agree() {
         let built = phasegate_build::read(&project).unwrap_or_else(|why| panic!("{why}"));
         let read =
             phasegate::project::Project::load_as_far_as_possible(&project, Some("postgres://"));
+        let flaws: Vec<_> = read.flaws.problems().map(|flaw| flaw.one_line()).collect();
+        assert!(flaws.is_empty(), "{flaws:?}");
         let mut declared: Vec<_> = read.declarations().cloned().collect();
         for declaration in &mut declared {
             // It belongs to the scripts.
@@ -251,7 +276,75 @@ fn both_readers_of_a_declaration_agree() {
         }
         assert_eq!(built.migrations, declared, "{}", project.display());
         assert!(!declared.is_empty());
+        assert_same_fleet(&built, &read.config);
         let services: Vec<&String> = read.config.services.keys().collect();
         assert_eq!(built.services.keys().collect::<Vec<_>>(), services);
     }
+}
+
+/// How leases are held, where the files say something of it, and who else sees the instances.
+fn assert_same_fleet(built: &phasegate_build::Declared, config: &phasegate::project::Config) {
+    let milliseconds = |length: Duration| u64::try_from(length.as_millis()).expect("less");
+    let (fleet, read) = (&built.fleet, &config.fleet);
+    assert_eq!(fleet.lease_ms.unwrap_or(600_000), milliseconds(read.lease));
+    assert_eq!(fleet.renew_ms.unwrap_or(10_000), milliseconds(read.renew));
+    let connection = format!("{:?}", read.connection).to_lowercase();
+    assert_eq!(fleet.connection.unwrap_or("kept"), connection);
+    assert_eq!(fleet.sources, config.other_sources());
+    assert_eq!(fleet.ledger, config.database.ledger);
+    for (name, service) in &config.services {
+        let least = service.min_ready.map(milliseconds);
+        assert_eq!(fleet.min_ready_ms.get(name).copied(), least, "{name}");
+        assert_eq!(built.services[name], service.aliases);
+    }
+}
+
+/// A build reads fewer ways of writing a duration, and none of them as another one.
+#[test]
+fn both_readers_of_a_duration_agree() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut read_by_both = 0;
+    for text in [
+        "500ms",
+        "30s",
+        "10m",
+        "1h30m",
+        "1h 30m",
+        " 1d 2h ",
+        "1w",
+        "90 seconds",
+        "10 minutes",
+        "2 hours 1 min",
+        "PT10M",
+        "1.5h",
+        "1h, 30m",
+        "30m 1h",
+        "1s 1s",
+        "10",
+        "0",
+        "0s",
+        "-3s",
+        "3s ago",
+        "1 month",
+        "1y",
+        "10ns",
+        "1M",
+        "01:30:00",
+        "2H",
+        "soon",
+        "",
+        "999999999999999999999h",
+    ] {
+        let config = format!(
+            "[services.web]\nmin_ready = \"{text}\"\n[fleet]\nlease = \"{text}\"\nrenew = \"100ms\"\n"
+        );
+        std::fs::write(directory.path().join("migrate.toml"), config).expect("a file");
+        let read = phasegate::project::Project::load_as_far_as_possible(directory.path(), None);
+        if let Ok(built) = phasegate_build::read(directory.path()) {
+            assert!(read.flaws.is_empty(), "{text}: {:?}", read.flaws);
+            assert_same_fleet(&built, &read.config);
+            read_by_both += 1;
+        }
+    }
+    assert_eq!(read_by_both, 10);
 }

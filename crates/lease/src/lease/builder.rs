@@ -27,8 +27,9 @@ use crate::database::{Connection, Database, PasswordSource, Target};
 use crate::interrupt::Interrupt;
 use crate::model::{Declaration, InstanceState, LeaseConnection, Version};
 
-/// What a lease is asked for with.
+/// What a lease is asked for with. A clone asks for a lease of its own with the same.
 #[must_use = "nothing is registered before `acquire`"]
+#[derive(Clone)]
 pub struct LeaseBuilder {
     database: Database,
     service: String,
@@ -89,18 +90,18 @@ impl LeaseBuilder {
         self
     }
 
-    /// What a project says is asked of `learn`, once, when the lease is asked for; what is said here wins.
+    /// What a project says is asked of `learn`, when the lease is asked for; what is said here wins.
     #[doc(hidden)]
     pub fn knowing(
         mut self,
-        learn: impl FnOnce(Asked<'_>) -> Result<Known, LeaseError> + Send + 'static,
+        learn: impl Fn(Asked<'_>) -> Result<Known, LeaseError> + Send + Sync + 'static,
     ) -> Self {
-        self.learn = Some(Box::new(learn));
+        self.learn = Some(Arc::new(learn));
         self
     }
 
     /// The migrations that the application was built with: they are known before the database knows them, and no file is read
-    /// when it starts.
+    /// when it starts. What its `migrate.toml` said of leases holds as well, where nothing else is said here.
     ///
     /// ```text
     /// Lease::builder(url, "web", env!("CARGO_PKG_VERSION")).embedded(phasegate_lease::embedded!())
@@ -136,8 +137,8 @@ impl LeaseBuilder {
     /// What happens instead of a SIGTERM to this process when the lease is lost. It runs on a thread
     /// of its own. Unless the lease is released or the process has ended in time, a SIGKILL follows; and if it panics, the
     /// SIGTERM does.
-    pub fn on_lost(mut self, callback: impl FnOnce(&Loss) + Send + 'static) -> Self {
-        self.on_loss = OnLoss::Call(Box::new(callback));
+    pub fn on_lost(mut self, callback: impl Fn(&Loss) + Send + Sync + 'static) -> Self {
+        self.on_loss = OnLoss::Call(Arc::new(callback));
         self
     }
 

@@ -1,11 +1,14 @@
 //! The migrations that an application was built with.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
 
 use super::error::LeaseError;
 use super::known::{Asked, Known};
-use crate::ledger::LeaseRules;
-use crate::model::{Declaration, Version};
+use crate::ledger::{LeaseRules, ServiceRules};
+use crate::model::{Declaration, LeaseConnection, Version};
 
 /// What a project declares, as `phasegate-build` has written it into the binary: see [`embedded!`](crate::embedded).
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +18,8 @@ pub struct Embedded(&'static str);
 struct Contents {
     /// The services, each with its other names for versions.
     services: BTreeMap<String, BTreeMap<String, Version>>,
+    /// How leases are held; empty where whoever built it wrote nothing of it.
+    fleet: Value,
     migrations: Vec<Declaration>,
 }
 
@@ -44,13 +49,14 @@ impl Embedded {
                 "what was embedded when this program was built is not what phasegate-build writes: {error}"
             ))
         };
-        let mut value: serde_json::Value = serde_json::from_str(self.0).map_err(unreadable)?;
+        let mut value: Value = serde_json::from_str(self.0).map_err(unreadable)?;
         let mut part = |name: &str| {
-            let part = value.get_mut(name).map(serde_json::Value::take);
+            let part = value.get_mut(name).map(Value::take);
             part.unwrap_or_default()
         };
-        let (services, migrations) = (part("services"), part("migrations"));
+        let (services, fleet, migrations) = (part("services"), part("fleet"), part("migrations"));
         Ok(Contents {
+            fleet,
             services: serde_json::from_value(services).map_err(unreadable)?,
             migrations: serde_json::from_value(migrations).map_err(unreadable)?,
         })
@@ -59,6 +65,7 @@ impl Embedded {
     pub(super) fn known(self, asked: Asked<'_>) -> Result<Known, LeaseError> {
         let Contents {
             services,
+            fleet,
             migrations,
         } = self.read()?;
         if !services.is_empty() && !services.contains_key(asked.service) {
@@ -73,15 +80,37 @@ impl Embedded {
         }
         let own = services.get(asked.service);
         let version = own.and_then(|aliases| aliases.get(asked.label.trim()).cloned());
+        let length = |value: &Value| value.as_u64().map(Duration::from_millis);
+        let min_ready = |service: &str| length(&fleet["min_ready_ms"][service]);
         let mut rules = LeaseRules::default();
         for (name, aliases) in services {
-            rules.services.entry(name).or_default().aliases = aliases;
+            let min_ready_ms =
+                min_ready(&name).map(|least| i64::try_from(least.as_millis()).unwrap_or(i64::MAX));
+            let of_service = ServiceRules {
+                min_ready_ms,
+                aliases,
+            };
+            rules.services.insert(name, of_service);
         }
+        let sources = fleet["sources"].as_array().into_iter().flatten();
         Ok(Known {
+            lease: length(&fleet["lease_ms"]),
+            renew: length(&fleet["renew_ms"]),
+            connection: match fleet["connection"].as_str() {
+                Some("short") => Some(LeaseConnection::Short),
+                Some("kept") => Some(LeaseConnection::Kept),
+                _ => None,
+            },
+            // It is read from a file of the project's, or printed by a program there, which this process may be far from.
+            password: None,
+            ledger: fleet["ledger"].as_str().map(str::to_owned),
             version,
+            sources: sources
+                .filter_map(|name| Some(name.as_str()?.to_owned()))
+                .collect(),
+            min_ready: min_ready(asked.service),
             rules,
             pending: migrations,
-            ..Known::default()
         })
     }
 }
@@ -117,8 +146,27 @@ mod tests {
             refused.contains("`wbe`") && refused.contains("web"),
             "{refused}"
         );
+        // An older build wrote nothing of how leases are held.
+        assert_eq!(found.lease, None);
+        assert!(found.sources.is_empty() && found.ledger.is_none());
         for text in ["", "{}", "[1]"] {
             assert!(known(text, "web", "1.2.0").is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn leases_are_held_as_the_project_says() {
+        let text = r#"{"services":{"web":{},"worker":{}},"fleet":{"lease_ms":30000,"renew_ms":500,"connection":"short",
+            "sources":["kubernetes","list"],"min_ready_ms":{"worker":5000},"ledger":"shop_phasegate"},"migrations":[]}"#;
+        let found = known(text, "web", "1.0.0").unwrap();
+        assert_eq!(found.lease, Some(Duration::from_secs(30)));
+        assert_eq!(found.renew, Some(Duration::from_millis(500)));
+        assert_eq!(found.connection, Some(LeaseConnection::Short));
+        assert_eq!(found.sources, ["kubernetes", "list"]);
+        assert_eq!(found.ledger.as_deref(), Some("shop_phasegate"));
+        assert_eq!(found.min_ready, None);
+        assert_eq!(found.rules.services["worker"].min_ready_ms, Some(5000));
+        let worker = known(text, "worker", "1.0.0").unwrap();
+        assert_eq!(worker.min_ready, Some(Duration::from_secs(5)));
     }
 }

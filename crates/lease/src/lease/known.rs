@@ -1,5 +1,6 @@
 //! What a project says about a lease: its files are read above, by whoever has them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::LeaseError;
@@ -37,5 +38,5 @@ pub struct Known {
     pub pending: Vec<Declaration>,
 }
 
-/// Asks a project once, when the lease is asked for.
-pub(super) type Learn = Box<dyn FnOnce(Asked<'_>) -> Result<Known, LeaseError> + Send>;
+/// Asks a project, when a lease is asked for.
+pub(super) type Learn = Arc<dyn Fn(Asked<'_>) -> Result<Known, LeaseError> + Send + Sync>;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -26,11 +27,11 @@ pub enum AtLoss {
 }
 
 /// The same, and what only its holder knows.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) enum OnLoss {
     #[default]
     Terminate,
-    Call(Box<dyn FnOnce(&Loss) + Send>),
+    Call(Arc<dyn Fn(&Loss) + Send + Sync>),
     Report,
 }
 
