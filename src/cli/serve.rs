@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::args::Global;
 use super::context::Context;
-use super::duration::duration;
+use super::duration::{duration, lease_duration};
 use super::failure::Failure;
 use super::out::{Out, note};
 use crate::serve::{ServeError, Settings, TlsFiles, run as serve};
@@ -19,7 +19,8 @@ pub(super) const SERVE_HELP: &str = "\
   migrate serve --listen 0.0.0.0:8787 --token-file token
   curl -H \"Authorization: Bearer $(cat token)\" 'http://HOST:8787/v1/gate/deploy?web=1.2.0'
 
-Nothing is decided or written here: every answer is that of the same command. A database that is
+Nothing is decided here, and nothing written but what --admission lets in: every answer is that of
+the same command. A database that is
 away makes answers unknown (503); /healthz, /readyz and /metrics go on meanwhile.";
 
 #[derive(Args)]
@@ -45,13 +46,24 @@ pub(super) struct ServeArgs {
     /// How long an answer may take before it is unknown. Argo Rollouts and Flagger wait 10s
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "8s")]
     pub timeout: Duration,
+    /// Answer the admission webhook of Kubernetes at /admission/v1, which registers what it lets in
+    #[arg(long)]
+    pub admission: bool,
+    /// For how long what it lets in counts as live, until its instance shows up
+    #[arg(long, value_name = "DURATION", value_parser = lease_duration, default_value = "10m", requires = "admission")]
+    pub admit_for: Duration,
     /// How often the page and the metrics look at the database and the sources
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     pub refresh: Duration,
 }
 
 pub(super) fn run(args: &ServeArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global, out)?;
+    let context = if args.admission {
+        // Which pods are ours stands there.
+        Context::load_to_act(global, out)?
+    } else {
+        Context::load(global, out)?
+    };
     out.tell_flaws();
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificate), Some(key)) => Some(TlsFiles {
@@ -77,6 +89,7 @@ pub(super) fn run(args: &ServeArgs, global: &Global, out: &Out) -> Result<u8, Fa
         tls,
         askers: args.askers.into(),
         timeout: args.timeout,
+        admits_for: args.admission.then_some(args.admit_for),
         every: args.refresh,
         interrupt: context.interrupt,
     };

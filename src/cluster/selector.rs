@@ -32,6 +32,15 @@ impl Selector {
         })
     }
 
+    /// Whatever has this label.
+    #[must_use]
+    pub fn of_any(label: &str) -> Self {
+        Self {
+            text: label.to_owned(),
+            wanted: vec![Wanted::There(label.to_owned())],
+        }
+    }
+
     /// As it was written, for the server.
     #[must_use]
     pub fn text(&self) -> &str {

@@ -11,7 +11,8 @@ const LONGEST_LABEL: usize = 100;
 /// no version, such as `latest`, says nothing.
 ///
 /// Invariant: which of the two is true is not guessed.
-pub(super) fn contradiction(
+#[must_use]
+pub fn contradiction(
     config: &Config,
     service: &str,
     label: &Label,

@@ -8,6 +8,8 @@ mod named;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+pub use image::contradiction;
+
 use futures_util::future::join_all;
 
 use crate::database::{Connection, Session};

@@ -16,16 +16,27 @@ use super::reply::Unanswered;
 use crate::ask::{Answer, AskError, Asker, Question};
 use crate::database::Target;
 use crate::interrupt::Interrupt;
+use crate::lease::{Admission, AdmissionRequest, LeaseError, admit_within};
 use crate::project::Project;
 
 /// How many questions wait for each asker. More would not be answered in time.
 const WAITING: usize = 32;
 
 struct Job {
-    project: Arc<Project>,
-    question: Question,
+    work: Work,
     until: Instant,
-    reply: oneshot::Sender<Result<Answer, AskError>>,
+}
+
+enum Work {
+    Ask {
+        project: Arc<Project>,
+        question: Question,
+        reply: oneshot::Sender<Result<Answer, AskError>>,
+    },
+    Admit {
+        request: Box<AdmissionRequest>,
+        reply: oneshot::Sender<Result<Admission, LeaseError>>,
+    },
 }
 
 /// Takes questions.
@@ -65,7 +76,7 @@ impl Desk {
                 .spawn(move || {
                     let again = || {
                         let asker = Asker::new(target.clone(), Interrupt::default(), keep);
-                        runtime.block_on(work(&jobs, asker));
+                        runtime.block_on(work(&jobs, asker, &target));
                     };
                     // A defect costs one question and its connection, and not an asker.
                     while catch_unwind(AssertUnwindSafe(again)).is_err() {
@@ -85,48 +96,78 @@ impl Desk {
         project: &Arc<Project>,
         question: Question,
     ) -> Result<Answer, Unanswered> {
-        let until = Instant::now() + self.limit;
         let (reply, answer) = oneshot::channel();
-        let job = Job {
+        let work = Work::Ask {
             project: Arc::clone(project),
             question,
-            until,
             reply,
         };
+        self.done(work, answer).await?.map_err(Unanswered::Failed)
+    }
+
+    /// Lets an instance in, or says why not. One that was not answered in its time may be registered all the same, and counts as live
+    /// until its lease ends.
+    pub(super) async fn admit(&self, request: AdmissionRequest) -> Result<Admission, Unanswered> {
+        let (reply, answer) = oneshot::channel();
+        let request = Box::new(request);
+        let done = self.done(Work::Admit { request, reply }, answer).await?;
+        done.map_err(|error| Unanswered::NotAdmitted(Box::new(error)))
+    }
+
+    async fn done<T>(&self, work: Work, answer: oneshot::Receiver<T>) -> Result<T, Unanswered> {
+        let until = Instant::now() + self.limit;
+        let job = Job { work, until };
         self.queue.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Unanswered::Busy,
             mpsc::error::TrySendError::Closed(_) => Unanswered::Closing,
         })?;
         match tokio::time::timeout_at(until, answer).await {
-            Ok(Ok(Ok(answer))) => Ok(answer),
-            Ok(Ok(Err(error))) => Err(Unanswered::Failed(error)),
+            Ok(Ok(answer)) => Ok(answer),
             // It was not begun in its time, or not ended.
             Ok(Err(_)) | Err(_) => Err(Unanswered::TooLate(self.limit.as_secs_f32())),
         }
     }
 }
 
-async fn work(jobs: &Mutex<mpsc::Receiver<Job>>, mut asker: Asker) {
+async fn work(jobs: &Mutex<mpsc::Receiver<Job>>, mut asker: Asker, target: &Target) {
     loop {
         let job = jobs.lock().await.recv().await;
-        let Some(Job {
-            project,
-            question,
-            until,
-            mut reply,
-        }) = job
-        else {
+        let Some(Job { work, until }) = job else {
             return;
         };
-        if reply.is_closed() {
-            continue;
+        match work {
+            Work::Ask {
+                project,
+                question,
+                reply,
+            } => {
+                // Its connection goes with a question that is left.
+                let answer = asker.ask(&project, &question);
+                carried_out(answer, until, reply).await;
+            }
+            Work::Admit { request, reply } => {
+                // Who holds the lock that it waits for is said in its time.
+                let limit = until.saturating_duration_since(Instant::now()).mul_f32(0.9);
+                let admission = admit_within(limit, target, &request, Interrupt::default());
+                carried_out(admission, until, reply).await;
+            }
         }
-        // Its connection goes with a question that is left.
-        let answer = tokio::select! {
-            answer = asker.ask(&project, &question) => answer,
-            () = tokio::time::sleep_until(until) => continue,
-            () = reply.closed() => continue,
-        };
-        let _ = reply.send(answer);
     }
+}
+
+/// Does it, as long as somebody waits for it.
+async fn carried_out<T>(
+    work: impl Future<Output = T>,
+    until: Instant,
+    mut reply: oneshot::Sender<T>,
+) {
+    if reply.is_closed() {
+        return;
+    }
+    let done = tokio::select! {
+        done = work => done,
+        () = tokio::time::sleep_until(until) => return,
+        () = reply.closed() => return,
+    };
+    let _ = reply.send(done);
 }

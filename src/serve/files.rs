@@ -19,6 +19,8 @@ pub(super) struct Files {
 
 struct Read {
     project: Arc<Project>,
+    /// The last whose migrate.toml was in order.
+    in_order: Arc<Project>,
     print: u64,
 }
 
@@ -27,11 +29,13 @@ impl Files {
     pub(super) fn new(project: Project, root: PathBuf, database_url: Option<String>) -> Self {
         // What changes after this is seen by the next look.
         let print = print(&root);
+        let project = Arc::new(project);
         Self {
             root,
             database_url,
             read: RwLock::new(Read {
-                project: Arc::new(project),
+                in_order: Arc::clone(&project),
+                project,
                 print,
             }),
         }
@@ -40,6 +44,13 @@ impl Files {
     pub(super) fn project(&self) -> Arc<Project> {
         let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&read.project)
+    }
+
+    /// The files as they were the last time that migrate.toml could be read: which services are ours does not depend on a slip of
+    /// whoever edits it.
+    pub(super) fn in_order(&self) -> Arc<Project> {
+        let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&read.in_order)
     }
 
     /// Reads them again if they are others. What is wrong with them is told with each answer.
@@ -53,10 +64,11 @@ impl Files {
         let project = Project::load_as_far_as_possible(&self.root, self.database_url.as_deref());
         tracing::info!("the project's files were read again");
         let mut read = self.read.write().unwrap_or_else(PoisonError::into_inner);
-        *read = Read {
-            project: Arc::new(project),
-            print: now,
-        };
+        let project = Arc::new(project);
+        if project.flaws.settings.is_empty() {
+            read.in_order = Arc::clone(&project);
+        }
+        (read.project, read.print) = (project, now);
     }
 }
 
@@ -125,5 +137,9 @@ mod tests {
         files.look();
         let services: Vec<String> = files.project().config.services.keys().cloned().collect();
         assert_eq!(services, ["web", "worker"]);
+        std::fs::write(&config, "[services.").unwrap();
+        files.look();
+        assert!(!files.project().flaws.settings.is_empty());
+        assert_eq!(files.in_order().config.services.len(), 2);
     }
 }

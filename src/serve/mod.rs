@@ -2,16 +2,18 @@
 //!
 //! | file | what it owns |
 //! | --- | --- |
-//! | `query`, `flagger`, `reply`, `openapi` | pure: what is asked, and what is answered |
+//! | `query`, `flagger`, `review`, `reply`, `openapi` | pure: what is asked, and what is answered |
 //! | `desk` | threads that look things up, each over a kept connection |
 //! | `watch`, `files` | what was seen last, and the project's files as they are now |
 //! | `guard`, `tls`, `door` | who may ask; connections and their bounds |
+//! | `admission` | lets pods in, and registers them |
 //! | `metrics`, `page` | what was seen last, for a program and for a person |
 //! | `router` | which path is answered by whom |
 //!
-//! Invariant: nothing here decides, and nothing is written: every answer is that of [`crate::ask`]. What could not be answered has a
+//! Invariant: nothing here decides: every answer is that of [`crate::ask`], or of the door. Nothing is written but the leases of what is admitted. What could not be answered has a
 //! status that nobody takes for a yes. `docs/serve.md` tells what it is for.
 
+mod admission;
 mod desk;
 mod door;
 mod error;
@@ -23,6 +25,7 @@ mod openapi;
 mod page;
 mod query;
 mod reply;
+mod review;
 mod router;
 mod tls;
 mod watch;
@@ -64,6 +67,8 @@ pub struct Settings {
     pub askers: usize,
     /// How long an answer may take.
     pub timeout: Duration,
+    /// For how long what the admission webhook lets in counts as live; `None` if there is none.
+    pub admits_for: Option<Duration>,
     /// How often the page and the metrics look.
     pub every: Duration,
     pub interrupt: Interrupt,
@@ -119,6 +124,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
             metrics: Metrics::new(),
             timeout: settings.timeout,
             every: settings.every,
+            admits_for: settings.admits_for,
             closing: closing.clone(),
         };
         let serving = tokio::spawn(door.serve(router::router(room), closing));

@@ -6,6 +6,7 @@ use super::query::{Answering, Misused};
 use crate::ask::{Answer, AskError};
 use crate::database::{DatabaseError, ErrorKind};
 use crate::gate::Verdict;
+use crate::lease::LeaseError;
 use crate::ledger::LedgerError;
 use crate::project::Project;
 use crate::text::secret::masked_own;
@@ -31,6 +32,7 @@ pub(super) enum Unanswered {
     TooLate(f32),
     Closing,
     Failed(AskError),
+    NotAdmitted(Box<LeaseError>),
 }
 
 impl Reply {
@@ -81,6 +83,9 @@ impl Reply {
                 "this server is being stopped".to_owned(),
                 Some("ask again".to_owned()),
             ),
+            Unanswered::NotAdmitted(error) => {
+                (503, error.to_string(), error.help().map(str::to_owned))
+            }
             Unanswered::Failed(error) => (status_of(error), error.to_string(), error.help()),
         };
         let reply = Self::error(status, &message, help.as_deref());

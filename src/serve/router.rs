@@ -17,18 +17,21 @@ use axum::routing::{get, post};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::admission::judged;
 use super::desk::Desk;
 use super::files::Files;
 use super::flagger::{self, Hook};
 use super::guard::{Client, Guard, Turned};
 use super::metrics::Metrics;
 use super::query::{self, Answering, Misused};
-use super::reply::{Reply, Unanswered};
+use super::reply::{Reply, Unanswered, without_secrets};
 use super::watch::Glance;
 use super::{openapi, page};
 use crate::ask::{Answer, Goal, Question, Record};
 use crate::model::Step;
 
+/// Of a review: the object and the one before it, which etcd bounds.
+const LONGEST_REVIEW: usize = 8 * 1024 * 1024;
 /// Of a webhook's body.
 const LONGEST_BODY: usize = 64 * 1024;
 /// What a request may take beside its question: to be read, and to be put into words.
@@ -46,6 +49,7 @@ pub(super) struct Room {
     pub metrics: Metrics,
     pub timeout: Duration,
     pub every: Duration,
+    pub admits_for: Option<Duration>,
     pub closing: watch::Receiver<bool>,
 }
 
@@ -68,7 +72,11 @@ pub(super) fn router(room: Room) -> Router {
         .route("/v1/flagger/rollback", post(rollback))
         .fallback(nothing_here)
         .layer(from_fn_with_state(Arc::clone(&room), admit));
-    Router::new()
+    let open = match room.admits_for {
+        Some(_) => Router::new().route("/admission/v1", post(admission)),
+        None => Router::new(),
+    };
+    open
         // Without a token: they say nothing of the database, and a browser that asks for one has to find its way.
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
@@ -339,6 +347,30 @@ async fn hook(room: &Room, hook: Hook, body: Body) -> Response {
     json(&Reply {
         status: flagger::status(hook, &verdicts),
         ..reply
+    })
+}
+
+/// What the API server of a cluster asks. It shows no token: whoever reaches this can at most hold contracts up.
+async fn admission(State(room): Asked, body: Body) -> Response {
+    let Some(hold) = room.admits_for else {
+        return nothing_here().await;
+    };
+    let body: Bytes = match to_bytes(body, LONGEST_REVIEW).await {
+        Ok(body) => body,
+        Err(error) => {
+            let what = format!("the body cannot be read: {error}");
+            return json(&Reply::error(413, &what, Some("a review is of one object")));
+        }
+    };
+    let project = room.files.in_order();
+    let judged = judged(&body, hold, (&room.desk, &project)).await;
+    if let Some(verdict) = judged.verdict {
+        room.metrics.gave("admit", verdict);
+    }
+    json(&Reply {
+        status: judged.status,
+        retry_after: None,
+        body: without_secrets(judged.body),
     })
 }
 

@@ -20,6 +20,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use command::read_lines;
+#[cfg(feature = "kubernetes")]
+pub use kubernetes::Pods;
 pub use pattern::Pattern;
 
 use crate::database::Session;
@@ -143,6 +145,12 @@ pub trait Source: Debug + Send + Sync {
     /// Whether what it calls serving has been tried: then no other source knows better.
     fn tells_readiness(&self) -> bool {
         false
+    }
+
+    /// How it reads pods, if that is what it does.
+    #[cfg(feature = "kubernetes")]
+    fn reading_of_pods(&self) -> Option<&Pods> {
+        None
     }
 
     /// How it reads the names of database sessions, if that is what it does.

@@ -1,5 +1,6 @@
 //! `migrate serve`: what it answers is what the command answers, and it goes on answering whatever happens around it.
 
+mod admission;
 mod client;
 mod page;
 mod reliable;

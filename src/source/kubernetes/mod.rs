@@ -2,6 +2,7 @@
 
 mod pods;
 mod settings;
+mod shown;
 mod templates;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -16,7 +17,8 @@ use super::{Asked, Instance, Kind, LONGEST_NAME, Observation, Source, SourceFail
 use crate::cluster::{Cluster, Controller, Pod, Resource, Said, Trouble};
 use crate::model::{About, InstanceState};
 use crate::text::image::tag;
-use settings::{Wanted, made};
+use settings::made;
+pub use shown::Pods;
 
 pub(super) const KIND: Kind = Kind {
     kind: "kubernetes",
@@ -30,9 +32,7 @@ const MOST_TOLD: usize = 5;
 #[derive(Debug)]
 pub(super) struct Kubernetes {
     cluster: Cluster,
-    /// Those that are looked at; empty for that of the context.
-    namespaces: Vec<String>,
-    wanted: Vec<Wanted>,
+    pods: Pods,
     /// Whether what makes pods is looked at as well.
     templates: bool,
     timeout: Duration,
@@ -59,12 +59,15 @@ impl Source for Kubernetes {
     }
 
     fn covers(&self, service: &str) -> bool {
-        let mut wanted = self.wanted.iter();
-        wanted.any(|wanted| wanted.service.as_deref().is_none_or(|name| name == service))
+        self.pods.look_for(service)
     }
 
     fn tells_readiness(&self) -> bool {
         true
+    }
+
+    fn reading_of_pods(&self) -> Option<&Pods> {
+        Some(&self.pods)
     }
 }
 
@@ -81,14 +84,14 @@ impl Kubernetes {
 
     async fn find(&self, deadline: Instant) -> Result<Vec<Found>, Trouble> {
         let usual;
-        let usual = if self.namespaces.is_empty() {
+        let usual = if self.pods.namespaces.is_empty() {
             usual = [self.cluster.namespace(deadline).await?];
             &usual[..]
         } else {
-            &self.namespaces
+            &self.pods.namespaces
         };
         let mut asked = BTreeMap::<&str, Vec<usize>>::new();
-        for (at, wanted) in self.wanted.iter().enumerate() {
+        for (at, wanted) in self.pods.wanted.iter().enumerate() {
             let own = wanted.namespaces.as_deref().unwrap_or(usual);
             for namespace in own {
                 asked.entry(namespace).or_default().push(at);
@@ -119,7 +122,7 @@ impl Kubernetes {
         deadline: Instant,
     ) -> Result<Vec<(usize, Pod)>, Trouble> {
         let each = wanted.iter().filter_map(|at| {
-            let selector = self.wanted.get(*at)?.selector.text();
+            let selector = self.pods.wanted.get(*at)?.selector.text();
             Some(async move {
                 let pods: Vec<Pod> = self
                     .cluster
@@ -155,7 +158,7 @@ impl Kubernetes {
 
     /// A server answers with an empty list where a namespace is not there, or a selector is mistyped.
     fn none_is_mistaken(&self, found: &[Found]) -> Result<(), SourceFailure> {
-        for (at, wanted) in self.wanted.iter().enumerate() {
+        for (at, wanted) in self.pods.wanted.iter().enumerate() {
             let Some(service) = wanted.service.as_deref().filter(|_| !wanted.absent) else {
                 continue;
             };
@@ -203,7 +206,7 @@ impl Kubernetes {
         } in found
         {
             for (at, pod) in &pods {
-                let Some(wanted) = self.wanted.get(*at) else {
+                let Some(wanted) = self.pods.wanted.get(*at) else {
                     continue;
                 };
                 let labels = &pod.metadata;
@@ -219,10 +222,10 @@ impl Kubernetes {
                 let Some(template) = templates::started(*resource, controller) else {
                     continue;
                 };
-                for wanted in &self.wanted {
+                for wanted in &self.pods.wanted {
                     let metadata = &template.metadata;
                     if !wanted.selector.takes(metadata.labels.as_ref())
-                        || !wanted.is_in(&self.namespaces, &controller.metadata.namespace)
+                        || !wanted.is_in(&self.pods.namespaces, &controller.metadata.namespace)
                     {
                         continue;
                     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pods::Reading;
-use super::{ALL, Kubernetes};
+use super::{ALL, Kubernetes, Pods};
 use crate::cluster::{Access, Cluster, Metadata, Selector, VersionFrom};
 use crate::row::{LONGEST_WAIT, Place, Row};
 use crate::source::Named;
@@ -28,6 +28,20 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    /// The pods that the recommended label says are of a service.
+    pub fn usual(version: VersionFrom) -> Self {
+        Self {
+            service: None,
+            selector: Selector::of_any(NAME_LABEL),
+            namespaces: None,
+            reading: Reading {
+                version,
+                container: None,
+            },
+            absent: true,
+        }
+    }
+
     pub fn service_of<'a>(&'a self, metadata: &'a Metadata) -> Option<&'a str> {
         match &self.service {
             Some(service) => Some(service),
@@ -55,16 +69,7 @@ pub(super) fn made(row: &mut dyn Row) -> Option<Named> {
         wanted.extend(of_service(service, row, &version));
     });
     if !row.has("services") {
-        wanted.push(Wanted {
-            service: None,
-            selector: Selector::read(NAME_LABEL).ok()?,
-            namespaces: None,
-            reading: Reading {
-                version,
-                container: None,
-            },
-            absent: true,
-        });
+        wanted.push(Wanted::usual(version));
     } else if wanted.is_empty() {
         row.refuse(
             Place::Key("services"),
@@ -80,8 +85,10 @@ pub(super) fn made(row: &mut dyn Row) -> Option<Named> {
         name: name.unwrap_or_else(|| "kubernetes".to_owned()),
         source: Arc::new(Kubernetes {
             cluster: Cluster::new(access),
-            namespaces: namespaces.unwrap_or_default(),
-            wanted,
+            pods: Pods {
+                namespaces: namespaces.unwrap_or_default(),
+                wanted,
+            },
             templates: templates.unwrap_or(true),
             timeout: timeout.unwrap_or(TIMEOUT),
         }),

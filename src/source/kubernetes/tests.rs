@@ -29,8 +29,10 @@ fn wanted(service: &str, selector: &str) -> Wanted {
 fn source(wanted: Wanted) -> Kubernetes {
     Kubernetes {
         cluster: Cluster::new(crate::cluster::Access::default()),
-        namespaces: Vec::new(),
-        wanted: vec![wanted],
+        pods: Pods {
+            namespaces: Vec::new(),
+            wanted: vec![wanted],
+        },
         templates: true,
         timeout: Duration::from_secs(1),
     }

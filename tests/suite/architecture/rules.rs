@@ -18,7 +18,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "serve",
-        "ask rollout ledger database project planner gate model interrupt text",
+        "ask rollout lease fleet ledger database project source cluster planner gate model interrupt text",
     ),
     ("rehearse", "backfill database project model sql interrupt"),
     (

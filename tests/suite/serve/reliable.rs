@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::Command;
 use std::time::Instant;
 
+use super::admission::{asked, review};
 use super::client::{Server, read};
 use crate::support::backend::Db;
 use crate::support::postgres::PrivateServer;
@@ -16,7 +17,7 @@ use crate::support::wait::{GENEROUS, eventually};
 fn a_database_that_goes_away_makes_answers_unknown_and_nothing_else() {
     let database = PrivateServer::start();
     let shop = Shop::with_name(database.create("shop"));
-    let server = Server::start(&shop.project, &["--refresh", "200ms"]);
+    let server = Server::start(&shop.project, &["--refresh", "200ms", "--admission"]);
     let may_start = || server.get("/v1/gate/deploy?web=1.0.0&as=status").status;
     assert_eq!(may_start(), 200);
     server.eventually("/metrics", "phasegate_up 1.0");
@@ -30,6 +31,11 @@ fn a_database_that_goes_away_makes_answers_unknown_and_nothing_else() {
         (200, &"unknown".into())
     );
     assert_eq!(server.get("/v1/status").status, 503);
+    let (let_in, why) = asked(&server, &review("Pod", "1.0.0", "1.0.0"));
+    assert!(
+        !let_in && why.contains("whether it may start is not known"),
+        "{why}"
+    );
     assert_eq!(server.get("/healthz").status, 200);
     assert_eq!(server.get("/readyz").status, 200);
     server.eventually("/metrics", "phasegate_up 0.0");

@@ -73,7 +73,19 @@ pub async fn admit_unless(
     request: &AdmissionRequest,
     interrupt: Interrupt,
 ) -> Result<Admission, LeaseError> {
-    let limit = longest_admission();
+    admit_within(longest_admission(), target, request, interrupt).await
+}
+
+/// As [`admit_unless`], for whoever waits no longer than this: a lock that is held is named before.
+///
+/// # Errors
+/// As of [`admit`].
+pub async fn admit_within(
+    limit: Duration,
+    target: &Target,
+    request: &AdmissionRequest,
+    interrupt: Interrupt,
+) -> Result<Admission, LeaseError> {
     let (admission, connection) = admit_and_keep(target, request, limit, interrupt).await?;
     connection.close().await;
     Ok(admission)

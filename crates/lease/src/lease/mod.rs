@@ -38,7 +38,9 @@ pub mod tower;
 mod validity;
 
 pub use crate::model::LeaseConnection;
-pub use admission::{Admission, AdmissionRequest, admit, admit_unless, evidence, give_back};
+pub use admission::{
+    Admission, AdmissionRequest, admit, admit_unless, admit_within, evidence, give_back,
+};
 pub use builder::LeaseBuilder;
 pub use clock::Moment;
 pub use credentials::password_of_environment;
