@@ -1,6 +1,7 @@
-//! PostgreSQL: what a role or a database sets for its sessions, and what a script means under it.
+//! What a role, a database or a server sets for its sessions, and what a script means under it.
 
 use crate::support::backend::Db;
+use crate::support::mysql;
 use crate::support::postgres::PrivateServer;
 use crate::support::project::Project;
 use crate::support::shop::said;
@@ -67,4 +68,50 @@ fn a_database_that_is_read_only_by_default_is_written() {
         "-- migrate: no-transaction\nALTER TABLE t ADD b text;\nCREATE INDEX CONCURRENTLY t_b ON t (b);\n",
     );
     project.migrate(&["expand"]).expect_code(0);
+}
+
+/// A phase that was answered as done is not lost with the server.
+#[test]
+fn what_a_role_does_not_wait_for_is_waited_for() {
+    let server = PrivateServer::start();
+    let admin = server.create("shop");
+    for (role, kept) in [("off", "local"), ("remote_apply", "remote_apply")] {
+        admin.execute(&format!(
+            "DROP TABLE IF EXISTS t; DROP SCHEMA IF EXISTS phasegate CASCADE; \
+             ALTER DATABASE shop SET synchronous_commit = {role}"
+        ));
+        let db = Db::at("postgres", admin.url.clone());
+        let script = "CREATE TABLE t (a text DEFAULT current_setting('synchronous_commit'));\n\
+                      INSERT INTO t DEFAULT VALUES;\n";
+        project(&db, script).migrate(&["expand"]).expect_code(0);
+        assert_eq!(admin.value("SELECT a FROM t"), kept);
+    }
+}
+
+/// As `init_connect`, or a setting of the server, has it for whoever is no superuser.
+#[test]
+fn what_a_server_cuts_chains_and_stops_is_put_aside() {
+    let server = mysql::PrivateServer::start();
+    let admin = server.create("shop");
+    admin.execute(
+        "CREATE USER shop IDENTIFIED BY 'pw'; GRANT ALL ON shop.* TO shop; \
+         SET GLOBAL init_connect = 'SET sql_select_limit = 1, completion_type = 1, timestamp = 1000'",
+    );
+    let db = Db::at("mysql", server.url_as("shop", "pw", "shop"));
+    let limited = project(&db, "CREATE TABLE t (a int);\n");
+    limited.migrate(&["expand"]).expect_code(0);
+    let instances = ["a-1", "b-2", "c-3"];
+    for name in instances {
+        let register = ["admit", "--service", "web", "--version", "1.0.0"];
+        limited
+            .migrate(&[&register[..], &["--instance", name]].concat())
+            .expect_code(0);
+    }
+    limited.migrate(&["log", "--verify"]).expect_code(0);
+    for asked in [&limited, &project(&admin, "CREATE TABLE t (a int);\n")] {
+        let fleet = asked.migrate(&["fleet"]).expect_code(0);
+        for name in instances {
+            assert!(fleet.stdout.contains(name), "{name}: {fleet:?}");
+        }
+    }
 }

@@ -16,6 +16,8 @@ pub(super) const NO_IDLE_LIMIT: &str = "SET SESSION idle_transaction_timeout = D
 const _: () = assert!(IDLE_IN_TRANSACTION.as_secs() == 60);
 
 /// A statement that puts aside what sessions of this server are limited to, and bounds their waits for locks.
+///
+/// Invariant: what we read is all of it (`sql_select_limit`), and the end of a transaction is the end (`completion_type`).
 pub(super) fn put_aside(flavour: Flavour, locks: Option<Duration>) -> String {
     let own = match flavour {
         Flavour::MariaDb => {
@@ -24,8 +26,10 @@ pub(super) fn put_aside(flavour: Flavour, locks: Option<Duration>) -> String {
         Flavour::MySql => "max_execution_time = 0",
     };
     // Between two looks of a long wait nothing is said for seconds, and a batch of another worker may take minutes.
-    let mut set =
-        format!("SET SESSION {own}, wait_timeout = GREATEST(@@SESSION.wait_timeout, 3600)");
+    let mut set = format!(
+        "SET SESSION {own}, wait_timeout = GREATEST(@@SESSION.wait_timeout, 3600), \
+         sql_select_limit = 18446744073709551615, completion_type = 0"
+    );
     if let Some(limit) = locks {
         let seconds = whole_seconds(limit);
         set.push_str(&format!(

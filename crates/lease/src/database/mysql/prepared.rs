@@ -40,7 +40,8 @@ impl Mysql {
         &mut self,
         locks: Option<Duration>,
     ) -> Result<(), DatabaseError> {
-        let wanted = "SELECT @@SESSION.sql_mode, @@version, @@SESSION.autocommit, CAST(CONNECTION_ID() AS SIGNED), @@GLOBAL.sql_mode, DATABASE()";
+        let wanted = "SELECT @@SESSION.sql_mode, @@version, @@SESSION.autocommit, CAST(CONNECTION_ID() AS SIGNED), @@GLOBAL.sql_mode, DATABASE(), \
+             ABS(TIMESTAMPDIFF(SECOND, NOW(), SYSDATE()))";
         let rows = match self.rows(&format!("{wanted}, {}", marks::mark())).await {
             Ok(rows) => {
                 self.marked = Marked::Yes;
@@ -107,6 +108,10 @@ impl Mysql {
         }
         if row.int(2)? == 0 {
             set.push_str(", autocommit = 1");
+        }
+        // Leases are judged by a clock that goes. Where it goes, nothing is set: not every user may.
+        if row.optional_int(6)?.is_some_and(|apart| apart > 1) {
+            set.push_str(", timestamp = DEFAULT");
         }
         // A server may let its sessions write only where they say so.
         self.together(&[&set, "SET SESSION TRANSACTION READ WRITE"])

@@ -40,6 +40,11 @@ pub(super) fn pin(version: Option<u32>, locks: Option<Duration>) -> String {
         set("lock_timeout", &format!("'{locks}'")),
         set("idle_in_transaction_session_timeout", &format!("'{idle}'")),
     );
+    // What was answered is there after a crash of the server, whatever the role says; its replicas are not waited for because of us.
+    sql.push_str(&format!(
+        ", CASE WHEN {SYNCHRONOUS} OPERATOR(pg_catalog.=) 'off' THEN {} END",
+        set("synchronous_commit", "'local'")
+    ));
     if version.is_some_and(|version| version >= TRANSACTION_TIMEOUT_SINCE) {
         sql.push_str(", ");
         sql.push_str(&set("transaction_timeout", "'0'"));
@@ -89,6 +94,7 @@ pub(super) const LIMITLESS: [(&str, &str); 5] = [
 
 const SESSION_USER: &str = "session_user::pg_catalog.text";
 const ROLE: &str = "pg_catalog.current_setting('role')";
+const SYNCHRONOUS: &str = "pg_catalog.current_setting('synchronous_commit')";
 const SEARCH_PATH: &str = "pg_catalog.current_setting('search_path')";
 /// Temporary objects come last: otherwise a table of such a name would be taken for one of the catalogue.
 const OWN_PATH: &str = "'pg_catalog, pg_temp'";
