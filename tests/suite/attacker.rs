@@ -1,6 +1,8 @@
 //! Each role with exactly the rights of docs/grants.md, played by somebody who means harm: what it can write, and what
 //! Phasegate then concludes. Never a yes that is not one, and never an end to everybody's work.
 
+mod given;
+
 use crate::grants::statements;
 use crate::support::backend::Db;
 use crate::support::mysql;
@@ -607,6 +609,12 @@ scenario!(
         let on = if shop.db.backend.name == "mysql" { format!(" ON {leases}") } else { String::new() };
         let schema = if shop.db.backend.name == "postgres" { "phasegate." } else { "" };
         shop.db.execute(&format!("DROP INDEX {schema}one_each{on}"));
+        if shop.db.backend.name == "postgres" {
+            shop.db.execute("ALTER TABLE phasegate.leases SET UNLOGGED");
+            let refused = shop.run(&["contract", "1"], 1);
+            assert!(said(&refused).contains("a crash of the server empties it"), "{refused:?}");
+            shop.db.execute("ALTER TABLE phasegate.leases SET LOGGED");
+        }
         shop.run(&["admit", "--service", "web", "--version", "1.1.0"], 0);
     }
 );

@@ -18,6 +18,9 @@ pub struct Capabilities {
     pub ledger_setup: &'static [&'static str],
     /// A query that returns whether the ledger has `{table}`, as a count.
     pub ledger_exists: Cow<'static, str>,
+    /// A query of the statements that take from others what they have on `{tables}` of the ledger besides `{may}`, where a
+    /// database gives rights to others by itself.
+    pub ledger_given: Option<&'static str>,
     /// Where the ledger is, if that is a database of its own.
     pub apart: Option<Apart>,
     /// An expression for the present moment in milliseconds since the epoch, by the database's

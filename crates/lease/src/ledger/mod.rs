@@ -26,6 +26,7 @@ mod looks;
 mod names;
 mod place;
 mod record;
+mod rights;
 mod rollouts;
 mod rules;
 mod sought;
@@ -177,14 +178,22 @@ impl<'c> Ledger<'c> {
         connection.begin(Access::Read).await?;
         let capabilities = connection.capabilities();
         let look = [
-            &format!("SELECT {}, {}", columns::LEVEL, checks::LEVEL),
-            "SELECT 1 FROM {backfills}, {backfill_ranges}, {failures}, {looks}, {seen}, {arrivals}, {rollouts}, {rollout_steps} WHERE 1 = 0",
-        ]
-        .map(|sql| tables::render(&capabilities, sql));
+            format!("SELECT {}, {}", columns::LEVEL, checks::LEVEL),
+            "SELECT 1 FROM {backfills}, {backfill_ranges}, {failures}, {looks}, {seen}, {arrivals}, {rollouts}, {rollout_steps} WHERE 1 = 0"
+                .to_owned(),
+        ];
+        let mut look: Vec<String> = look
+            .iter()
+            .map(|sql| tables::render(&capabilities, sql))
+            .collect();
+        look.extend(rights::beyond(&capabilities));
         let found = connection.query_all(&look).await;
         connection.rollback().await?;
         let (columns, checks) = match found {
             Ok(rows) => {
+                let beyond = rows.iter().skip(2).flatten();
+                let beyond = beyond.map(|row| Ok(row.text(0)?.to_owned()));
+                rights::warn(&beyond.collect::<Result<Vec<String>, LedgerError>>()?);
                 let row = first(rows.first().map_or(&[], Vec::as_slice))?;
                 (row.int(0)?, row.int(1)?)
             }

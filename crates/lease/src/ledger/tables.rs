@@ -1,6 +1,6 @@
 //! The ledger's tables, and how their names are put into statements.
 
-use super::{FORMAT, LedgerError, apart, checks, columns};
+use super::{FORMAT, LedgerError, apart, checks, columns, rights};
 use crate::database::{Access, Capabilities, Connection, DatabaseError, Ddl, ErrorKind, Owners};
 
 /// Every table: its name and its columns. Those that came later are in [`columns::ADDED`].
@@ -116,6 +116,11 @@ const INDEXES: &[(&str, &str)] = &[
     ("leases_expiry", "expires_at"),
 ];
 
+/// The name of each.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().map(|(name, _)| *name)
+}
+
 /// The hash before the first event.
 pub(super) const GENESIS: &str = "";
 
@@ -176,7 +181,7 @@ pub(super) async fn inspect(
     connection: &mut dyn Connection,
     owners: Owners,
 ) -> Result<(), LedgerError> {
-    let names: Vec<&str> = TABLES.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = names().collect();
     let against = connection.against_ledger(&names, owners).await?;
     if against.is_empty() {
         return Ok(());
@@ -220,7 +225,7 @@ pub(super) async fn ensure(connection: &mut dyn Connection) -> Result<(), Ledger
 }
 
 /// Creates the tables that are missing in a ledger that is there.
-pub(super) async fn create_missing(connection: &mut dyn Connection) -> Result<(), DatabaseError> {
+pub(super) async fn create_missing(connection: &mut dyn Connection) -> Result<(), LedgerError> {
     let capabilities = connection.capabilities();
     let statements = TABLES
         .iter()
@@ -228,10 +233,15 @@ pub(super) async fn create_missing(connection: &mut dyn Connection) -> Result<()
     match capabilities.ddl {
         Ddl::Transactional => {
             connection.begin(Access::Write).await?;
-            for sql in statements {
-                connection.execute(&sql, &[]).await?;
+            let mut made = Vec::new();
+            for (name, sql) in names().zip(statements) {
+                if !exists(connection, name).await? {
+                    connection.execute(&sql, &[]).await?;
+                    made.push(name);
+                }
             }
-            connection.commit().await
+            rights::take_back(connection, &made).await?;
+            Ok(connection.commit().await?)
         }
         Ddl::CommitsImplicitly => {
             for sql in statements {
@@ -290,6 +300,8 @@ async fn create_at_once(connection: &mut dyn Connection) -> Result<(), LedgerErr
             .execute(&render(&capabilities, &sql), &[])
             .await?;
     }
+    let names: Vec<&str> = names().collect();
+    rights::take_back(connection, &names).await?;
     // Somebody may have made a part of it a moment ago, or long before.
     inspect(connection, Owners::Trusted).await?;
     crate::crash::point("ledger.created");

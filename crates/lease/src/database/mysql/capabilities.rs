@@ -32,6 +32,8 @@ pub(super) fn of(flavour: Flavour, apart: Option<Apart>) -> Capabilities {
             "SELECT count(*) FROM information_schema.tables \
              WHERE table_schema = {schema} AND table_name = '{LEDGER_PREFIX}{{table}}'"
         )),
+        // A right is for a name, which is granted before or after the table is there.
+        ledger_given: None,
         apart,
         now_ms: NOW_MS,
         client_address: "CASE WHEN USER() LIKE '%@localhost' THEN '' ELSE LEFT(SUBSTRING_INDEX(USER(), '@', -1), 255) END",

@@ -15,6 +15,20 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = 'phasegate' AND c.relname = '{table}'",
     ),
+    ledger_given: Some(
+        "SELECT 'REVOKE ' || given || ' ON ' || string_agg('phasegate.' || quote_ident(of), ', ' ORDER BY of) || ' FROM ' || who FROM (\
+           SELECT c.relname::text AS of, \
+             CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)::text) END AS who, \
+             string_agg(DISTINCT g.given, ', ' ORDER BY g.given) AS given \
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL (\
+             SELECT a.grantee, a.privilege_type AS kind, a.privilege_type AS given FROM aclexplode(c.relacl) a \
+             UNION ALL SELECT a.grantee, a.privilege_type, a.privilege_type || ' (' || quote_ident(t.attname) || ')' \
+             FROM pg_attribute t CROSS JOIN LATERAL aclexplode(t.attacl) a \
+             WHERE t.attrelid = c.oid AND NOT t.attisdropped) g \
+           WHERE n.nspname = 'phasegate' AND c.relkind = 'r' AND c.relname IN ({tables}) AND g.kind NOT IN ({may}) \
+           AND CASE g.grantee WHEN 0 THEN true ELSE NOT pg_has_role(g.grantee, c.relowner, 'USAGE') END \
+           GROUP BY c.relname, g.grantee) AS each GROUP BY given, who ORDER BY who, given",
+    ),
     apart: None,
     now_ms: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
     client_address: "coalesce(host(inet_client_addr()), '')",

@@ -41,7 +41,7 @@ impl Postgres {
                UNION SELECT r.oid FROM pg_roles r, pg_database d WHERE r.rolname = 'pg_database_owner' \
                AND d.datname = current_database() AND d.datdba IN (SELECT oid FROM mine)), \
              space AS (SELECT oid, nspname, nspowner FROM pg_namespace WHERE nspname = 'phasegate'), \
-             found AS (SELECT c.oid, 'phasegate.' || c.relname AS name, c.relkind, c.relowner, c.relrowsecurity, s.nspowner \
+             found AS (SELECT c.oid, 'phasegate.' || c.relname AS name, c.relkind, c.relpersistence, c.relowner, c.relrowsecurity, s.nspowner \
                FROM pg_class c JOIN space s ON c.relnamespace = s.oid WHERE c.relname IN ({names})), \
              parts AS (SELECT 'pg_class'::regclass AS class, oid, name FROM found \
                UNION ALL SELECT 'pg_class'::regclass, i.indexrelid, f.name FROM pg_index i JOIN found f ON f.oid = i.indrelid \
@@ -50,6 +50,7 @@ impl Postgres {
              SELECT 'the schema phasegate belongs to ' || pg_get_userbyid(nspowner) FROM space WHERE {schema_is_foreign} \
              UNION ALL SELECT 'the table ' || name || ' belongs to ' || pg_get_userbyid(relowner) FROM found WHERE {table_is_foreign} \
              UNION ALL SELECT name || ' is no ordinary table' FROM found WHERE relkind <> 'r' \
+             UNION ALL SELECT name || ' is not logged: a crash of the server empties it' FROM found WHERE relpersistence <> 'p' \
              UNION ALL SELECT name || ' has row level security' FROM found WHERE relrowsecurity \
              UNION ALL SELECT f.name || ' has the trigger ' || t.tgname FROM pg_trigger t JOIN found f ON f.oid = t.tgrelid \
                WHERE NOT t.tgisinternal AND NOT {is_guard} \

@@ -15,6 +15,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     ledger_exists: Cow::Borrowed(
         "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_{table}'",
     ),
+    ledger_given: None,
     apart: None,
     now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     client_address: "''",
