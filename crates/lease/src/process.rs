@@ -12,11 +12,15 @@ use rustix::process::{Pid, Signal, WaitOptions};
 
 mod behind;
 mod sign;
+mod split;
 
 pub use behind::{Behind, End, behind};
 #[cfg(test)]
 pub(crate) use sign::ONE_SIGN;
 pub use sign::Sign;
+pub(crate) use split::Here;
+#[cfg(test)]
+pub(crate) use split::holds_in_a_child;
 
 /// Sends a signal to a program that leads a group of its own, and to whatever it has started.
 pub fn signal_group(leader: u32, signal: Signal) {

@@ -26,6 +26,7 @@ use super::test::Control;
 use crate::database::{Connection, Database, PasswordSource, Target};
 use crate::interrupt::Interrupt;
 use crate::model::{Declaration, InstanceState, LeaseConnection, Version};
+use crate::process::Sign;
 
 /// What a lease is asked for with. A clone asks for a lease of its own with the same.
 #[must_use = "nothing is registered before `acquire`"]
@@ -259,7 +260,8 @@ impl LeaseBuilder {
             }
         };
         let (_running, over) = mpsc::channel();
-        let lease = Lease::of(handle, Arc::clone(&tenure), session_name, over);
+        let sign = Sign::put_up(&session_name);
+        let lease = Lease::of(handle, Arc::clone(&tenure), (session_name, sign), over);
         let delivered = Arc::clone(lease.delivery());
         // Where nobody waits for it any more, or it is not received although it was sent, it is dropped, and so released.
         drop(ready.send(Ok(lease)));

@@ -11,7 +11,7 @@ use super::error::LeaseError;
 use super::keeper::KeeperHandle;
 use super::tenure::{Loss, Tenure};
 use crate::database::Database;
-use crate::process::Sign;
+use crate::process::{Here, Sign};
 
 /// The right of this process to use the database, at the version that it named.
 ///
@@ -24,6 +24,8 @@ use crate::process::Sign;
 /// process may still do: then that is a [loss](Loss::Panicked), of which everybody is told.
 ///
 /// Giving up [`LeaseBuilder::acquire`], at any moment, leaves nothing behind: what was registered is released.
+///
+/// A process that is [split off](Loss::SplitOff) by `fork` has no part in it: there it is lost. Ask for a lease after the fork.
 ///
 /// ```no_run
 /// # async fn run() -> Result<std::process::ExitCode, phasegate_lease::LeaseError> {
@@ -81,6 +83,8 @@ impl LeaseState {
 /// What the clones of a lease share.
 #[derive(Debug)]
 struct Holding {
+    /// The process that has it.
+    home: Here,
     handle: KeeperHandle,
     tenure: Arc<Tenure>,
     session_name: String,
@@ -111,7 +115,8 @@ impl Holding {
 impl Drop for Holding {
     fn drop(&mut self) {
         const PATIENCE: Duration = Duration::from_secs(2);
-        if self.is_released() {
+        // Whoever it belongs to keeps it; and the locks of that process may be held here for ever.
+        if !self.home.is_here() || self.is_released() {
             return;
         }
         let delivered = self.delivered.load(Ordering::Acquire);
@@ -133,13 +138,14 @@ impl Lease {
     pub(super) fn of(
         handle: KeeperHandle,
         tenure: Arc<Tenure>,
-        session_name: String,
+        (session_name, sign): (String, Sign),
         over: Receiver<()>,
     ) -> Self {
         Self(Arc::new(Holding {
+            home: Here::now(),
             handle,
             tenure,
-            _sign: Sign::put_up(&session_name),
+            _sign: sign,
             session_name,
             delivered: Arc::default(),
             draining: AtomicBool::new(false),
@@ -163,20 +169,20 @@ impl Lease {
         LeaseBuilder::new(database.into(), service.into(), version.into())
     }
 
-    /// Whether another unit of work may begin. A look at the clock and one load: it can be asked often, by every thread, and is
+    /// Whether another unit of work may begin. A look at the clock and two loads: it can be asked often, by every thread, and is
     /// right even in a process that stood still.
     #[inline]
     #[must_use]
     pub fn is_valid(&self) -> bool {
         let now = Moment::now();
-        self.0.tenure.lasts_at(now) || self.0.is_renewed_at(now)
+        self.0.home.is_here() && (self.0.tenure.lasts_at(now) || self.0.is_renewed_at(now))
     }
 
     /// How long another unit of work may take, should the lease not be renewed meanwhile; nothing where it is not valid.
     #[must_use]
     pub fn valid_for(&self) -> Duration {
         let now = Moment::now();
-        if self.0.is_released() {
+        if !self.0.home.is_here() || self.0.is_released() {
             return Duration::ZERO;
         }
         let held = self.0.tenure.look(now);
@@ -204,6 +210,9 @@ impl Lease {
     /// Why the process has to stop using the database, if it has to.
     #[must_use]
     pub fn loss(&self) -> Option<Loss> {
+        if !self.0.home.is_here() {
+            return Some(Loss::SplitOff);
+        }
         if self.0.is_released() {
             // What it was when it was released.
             return self.0.tenure.loss();
@@ -221,6 +230,9 @@ impl Lease {
     /// Resolves when the process has to stop using the database, and says why. Never resolves after a
     /// release.
     pub async fn lost(&self) -> Loss {
+        if !self.0.home.is_here() {
+            return Loss::SplitOff;
+        }
         let mut changes = self.0.tenure.subscribe();
         loop {
             let loss = changes.borrow_and_update().loss.clone();
@@ -239,6 +251,9 @@ impl Lease {
     /// # Errors
     /// [`LeaseError::NotHeld`] after a loss.
     pub async fn draining(&self) -> Result<(), LeaseError> {
+        if !self.0.home.is_here() {
+            return Err(LeaseError::NotHeld);
+        }
         self.0.draining.store(true, Ordering::Release);
         self.0.handle.draining().await
     }
@@ -249,6 +264,9 @@ impl Lease {
     /// Whatever keeps the database from being told within a few seconds; the version then counts as
     /// live until the lease runs out by itself.
     pub async fn release(&self) -> Result<(), LeaseError> {
+        if !self.0.home.is_here() {
+            return Err(LeaseError::NotHeld);
+        }
         if self.0.released.swap(true, Ordering::AcqRel) {
             return Ok(());
         }

@@ -25,6 +25,8 @@ pub enum Loss {
     Refused(Box<Decision>),
     /// What held the lease has panicked: nobody asks any more whether it still holds.
     Panicked,
+    /// The process was split off (`fork`) from the one that holds the lease: nothing renews it here, nor ends this process.
+    SplitOff,
 }
 
 /// Why a renewal failed, and what can be done about it.
@@ -80,6 +82,7 @@ impl fmt::Display for Loss {
                 describe(decision)
             ),
             Self::Panicked => f.write_str("the part of the process that held the lease has panicked"),
+            Self::SplitOff => f.write_str("this process was split off from the one that holds the lease, which is not its own"),
         }
     }
 }
@@ -96,6 +99,9 @@ impl Loss {
             }
             Self::Refused(_) => "start a version that `migrate status` lists as admissible",
             Self::Panicked => "see the panic, and start the application again",
+            Self::SplitOff => {
+                "ask for a lease after the fork, in each process that uses the database"
+            }
         }
     }
 

@@ -36,6 +36,7 @@ use crate::gate::{Action, Decision, Evidence, decide};
 use crate::model::{
     Declaration, Fill, Live, MigrationState, Parts, Phase, Rows, Schema, Sync, Touched, Usage,
 };
+use crate::process::Sign;
 
 /// What a test does to the leases that are acquired under it, and what it sees of them.
 ///
@@ -142,7 +143,8 @@ impl Control {
         told.tenure = Some(Arc::clone(&tenure));
         told.on_loss = Some(asker.on_loss);
         told.seen = seen;
-        let lease = Lease::of(handle, tenure, name, over);
+        // No database asks whose its sessions are.
+        let lease = Lease::of(handle, tenure, (name, Sign::none()), over);
         lease.delivery().store(true, Ordering::Release);
         Ok(lease)
     }
@@ -228,6 +230,7 @@ mod tests {
     use crate::gate::BlockerKind;
     use crate::lease::LeaseState;
     use crate::lease::blocking::block_on;
+    use crate::process::{ONE_SIGN, holds_in_a_child};
 
     #[test]
     fn a_test_sees_what_the_application_says_and_loses_its_lease() {
@@ -282,5 +285,38 @@ mod tests {
         assert_eq!(decision.blockers[0].kind(), BlockerKind::OldFormatGone);
         control.admit();
         assert!(ask().is_ok_and(|lease| lease.is_valid()));
+    }
+
+    #[test]
+    fn a_process_that_is_split_off_has_no_part_in_it() {
+        let _alone = ONE_SIGN.lock().unwrap_or_else(PoisonError::into_inner);
+        let control = Control::new();
+        let lease = control.lease();
+        assert!(holds_in_a_child(|| {
+            !lease.is_valid()
+                && lease.valid_for() == Duration::ZERO
+                && lease.state() == LeaseState::Lost
+                && lease.loss() == Some(Loss::SplitOff)
+        }));
+        assert!(lease.is_valid() && lease.loss().is_none());
+        assert!(!control.is_released());
+    }
+
+    #[test]
+    fn each_clone_of_a_builder_asks_for_a_lease_of_its_own() {
+        let control = Control::new();
+        let (told, heard) = mpsc::channel();
+        let builder = Lease::builder("sqlite://test.db", "web", "1.0.0")
+            .controlled_by(&control)
+            .on_lost(move |loss| drop(told.send(loss.to_string())));
+        control.refuse();
+        assert!(builder.clone().acquire_blocking().is_err());
+        control.admit();
+        for _ in 0..2 {
+            let lease = builder.clone().acquire_blocking().unwrap();
+            control.lose();
+            assert!(!lease.is_valid());
+            assert!(heard.recv().unwrap().contains("the test says so"));
+        }
     }
 }

@@ -14,6 +14,12 @@ pub struct Sign {
 }
 
 impl Sign {
+    /// Of a lease that no database knows.
+    #[cfg(feature = "test")]
+    pub(crate) const fn none() -> Self {
+        Self { _socket: None }
+    }
+
     /// Shows that this process, and what it starts, is the instance that calls its sessions so. Where that cannot be shown,
     /// its sessions are accounted for in another way, or not.
     #[must_use]
@@ -51,7 +57,8 @@ pub(super) fn read(line: &str) -> Option<(u64, &str)> {
     Some((number, name))
 }
 
-/// A process is one instance in practice and shows one sign; tests share theirs, so those that put one up take turns.
+/// A process is one instance in practice and shows one sign; tests share theirs, so those that put one up take turns, and so do
+/// those that split a process off, which would hold it as well.
 #[cfg(test)]
 pub(crate) static ONE_SIGN: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
