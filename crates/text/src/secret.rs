@@ -236,7 +236,7 @@ pub fn spans(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// Where passwords of URLs stand in a text.
+/// Where passwords of URLs, and what their queries call a secret, stand in a text.
 fn in_urls(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     // Mistyped ones hold passwords as well.
     let without_slashes = ["postgres:", "postgresql:", "mysql:", "mariadb:", "sqlite:"];
@@ -246,10 +246,51 @@ fn in_urls(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
             .map(|(at, scheme)| at + scheme.len())
             .filter(|at| !text.get(*at..).is_some_and(|rest| rest.starts_with("//")))
     });
-    text.match_indices("://")
-        .map(|(at, mark)| at + mark.len())
+    let starts = text.match_indices("://").map(|(at, mark)| at + mark.len());
+    let queries = starts.clone().flat_map(|start| in_query(text, start));
+    starts
         .chain(mistyped)
         .filter_map(|start| credentials(text, start))
+        .chain(queries)
+}
+
+/// The secrets in the query of the URL whose part after `://` begins at `start`: `?token=…`, as many an inventory and every signed
+/// link has it.
+fn in_query(text: &str, start: usize) -> Vec<Range<usize>> {
+    const PARTS: &[&str] = &[
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "signature",
+        "credential",
+        "apikey",
+    ];
+    const WHOLE: &[&str] = &["key", "sig", "auth", "pwd", "pass", "jwt", "sas"];
+    let rest = text.get(start..).unwrap_or_default();
+    let ends = |c: char| c.is_control() || matches!(c, '"' | '\'' | '`' | ' ' | '#');
+    let url = rest.split(ends).next().unwrap_or_default();
+    let Some(query) = url.find('?').map(|at| at + 1) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    let mut at = start + query;
+    for pair in url.get(query..).unwrap_or_default().split('&') {
+        if let Some((name, value)) = pair.split_once('=') {
+            let name = name.to_ascii_lowercase();
+            let bare = name.replace(['_', '-'], "");
+            let says_so =
+                WHOLE.contains(&bare.as_str()) || PARTS.iter().any(|part| bare.contains(part));
+            // `sslkey` names a file, and how a URL is written is no secret.
+            let is_a_word = value.chars().all(|c| c.is_ascii_uppercase() || c == '…');
+            if says_so && !name.starts_with("ssl") && !is_a_word {
+                let begins = at + name.len() + 1;
+                found.push(begins..begins + value.len());
+            }
+        }
+        at += pair.len() + 1;
+    }
+    found
 }
 
 /// The password in the URL whose part after `://` begins at `start`.
@@ -462,5 +503,47 @@ mod tests {
             "a-name-of-it and ***; token: x, postgres://b:***@d/e"
         );
         assert!(!masked(said).contains("a-name-of-it"));
+    }
+
+    /// What this program says of itself has no names of secrets, but the URLs that it was given may.
+    #[test]
+    fn the_query_of_a_url_may_hold_a_secret() {
+        for (said, shown) in [
+            (
+                "http://h/x?token=abc&a=b answers 500",
+                "http://h/x?token=***&a=b answers 500",
+            ),
+            (
+                "`https://h/?a=1&api_key=abc#top`",
+                "`https://h/?a=1&api_key=***#top`",
+            ),
+            (
+                "https://h/?X-Amz-Signature=ab%2F1 and",
+                "https://h/?X-Amz-Signature=*** and",
+            ),
+            (
+                "https://h/?access_token=a https://h/?key=b",
+                "https://h/?access_token=*** https://h/?key=***",
+            ),
+            (
+                "https://me@h/p?page=2&page_token=abc",
+                "https://me@h/p?page=2&page_token=***",
+            ),
+            (
+                "postgres://h/d?sslkey=/etc/key.pem",
+                "postgres://h/d?sslkey=/etc/key.pem",
+            ),
+            (
+                "write `https://h/?token=TOKEN`",
+                "write `https://h/?token=TOKEN`",
+            ),
+            (
+                "https://h/?keyword=a&design=b",
+                "https://h/?keyword=a&design=b",
+            ),
+            ("https://h/token=a?", "https://h/token=a?"),
+        ] {
+            assert_eq!(masked_own(said), shown);
+        }
     }
 }
