@@ -1,6 +1,6 @@
 //! A time in which nothing kept the formats in step is remembered when it is over, whether or not anybody has looked meanwhile.
 
-use super::sync::{drop_sync, sync, synced};
+use super::sync::{SYNCED, drop_sync, sync, synced};
 use crate::support::backend::Db;
 use crate::support::shop::Shop;
 
@@ -149,6 +149,41 @@ scenario!(
         assert!(!log.stdout.contains("out_of_step"), "{log:?}");
     }
 );
+
+/// The ledger's table is another one then, and a trigger that is what it was shows that the database is not.
+#[test]
+fn a_gap_shows_where_the_ledgers_table_was_made_anew() {
+    const UPDATES: &str =
+        "CREATE TRIGGER users_up BEFORE UPDATE ON users FOR EACH ROW SET NEW.name = NEW.full_name";
+    let shop = Shop::with_config(Db::on("mysql"), "[services.web]\nmin_instances = 0\n");
+    let inserts = sync(&shop.db, "users_sync", "users");
+    let expand = format!("ALTER TABLE users ADD COLUMN name VARCHAR(200);\n{inserts}{UPDATES};\n");
+    let scripts = [
+        ("migration.toml", SYNCED),
+        ("expand.sql", &expand),
+        (
+            "backfill.sql",
+            "UPDATE users SET name = full_name WHERE id > :after AND id <= :upto;\n",
+        ),
+        (
+            "contract.sql",
+            "DROP TRIGGER users_sync;\nDROP TRIGGER users_up;\nALTER TABLE users DROP COLUMN full_name;\n",
+        ),
+    ];
+    shop.project.migration("0001_synced", &scripts);
+    shop.run(&["expand"], 0);
+    shop.run(&["backfill"], 0);
+    shop.run(&["gate", "contract", "1"], 0);
+    shop.db
+        .query(&format!("OPTIMIZE TABLE {}", shop.ledger("admission")));
+    shop.run(&["gate", "contract", "1"], 0);
+    shop.db.execute("DROP TRIGGER users_up");
+    shop.db
+        .execute("UPDATE users SET full_name = 'Ada King' WHERE id = 1");
+    shop.db.execute(UPDATES);
+    let gate = shop.json(&["gate", "contract", "1"], 11);
+    assert_eq!(gate["blockers"][0]["kind"], "backfill_first", "{gate}");
+}
 
 /// A trigger that was off for a while is the same one.
 #[test]

@@ -3,7 +3,7 @@
 use crate::support::backend::Db;
 use crate::support::shop::{Shop, said};
 
-const SYNCED: &str = "description = \"A name kept in step\"\nsync = \"both\"\n[services.web]\nold = \"<2.0.0\"\nnew = \">=2.0.0\"\n\
+pub const SYNCED: &str = "description = \"A name kept in step\"\nsync = \"both\"\n[services.web]\nold = \"<2.0.0\"\nnew = \">=2.0.0\"\n\
     [backfill]\ntable = \"users\"\nkey = \"id\"\nremaining = \"SELECT count(*) FROM users WHERE name IS NULL\"\n";
 
 /// Makes the trigger `sync` on `table`, which fills `name` from `full_name`.

@@ -7,6 +7,17 @@ pub struct TriggerMarks {
     pub place: String,
     pub all: Vec<TriggerMark>,
     pub seen: MarksSeen,
+    pub tell: MarksTell,
+}
+
+/// What a mark tells by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MarksTell {
+    /// When its trigger was made: no copy of the database has the same.
+    Which,
+    /// Where its trigger stands among others, which a copy may say as well.
+    #[default]
+    Where,
 }
 
 /// Whether what is missing is not there.

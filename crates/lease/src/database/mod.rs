@@ -44,7 +44,7 @@ pub use given::Database;
 pub use heard::{Heard, Severity};
 pub use keys::{Key, KeyRange, Keys, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, Written};
-pub use marks::{MarksSeen, TriggerMark, TriggerMarks};
+pub use marks::{MarksSeen, MarksTell, TriggerMark, TriggerMarks};
 pub use password::PasswordSource;
 pub use schemes::SCHEMES;
 pub use schemes::holders_of_file;

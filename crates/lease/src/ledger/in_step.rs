@@ -5,7 +5,7 @@
 //! knows of it without a new right. Earlier builds look at the first rows alone.
 
 use super::{Ledger, LedgerError, View};
-use crate::database::{MarksSeen, Row, TriggerMark, TriggerMarks};
+use crate::database::{MarksSeen, MarksTell, Row, TriggerMark, TriggerMarks};
 use crate::model::{Live, MigrationState};
 
 /// How many rows of `meta` a migration has room for, and where the first of them stand.
@@ -58,7 +58,7 @@ impl InStep {
     /// copy of the database, in which everything was made anew, or where the catalogue may hide it.
     #[must_use]
     pub fn touched(&self, now: &TriggerMarks) -> Option<Touched> {
-        if self.place != now.place || now.seen == MarksSeen::Part {
+        if now.seen == MarksSeen::Part {
             return None;
         }
         let find = |known: &KnownMark| {
@@ -70,6 +70,11 @@ impl InStep {
         };
         let is_as_it_was =
             |known: &KnownMark| find(known).is_some_and(|one| one.mark == known.mark && one.fires);
+        let is_of_here = self.place == now.place
+            || now.tell == MarksTell::Which && self.marks.iter().any(is_as_it_was);
+        if !is_of_here {
+            return None;
+        }
         for known in &self.marks {
             let is_done = match known.is {
                 Standing::Own => is_as_it_was(known),
@@ -225,4 +230,58 @@ fn read(row: &Row, all: &mut Vec<InStep>) -> Result<(), LedgerError> {
         _ => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MarksTell::{Where, Which};
+    use super::*;
+
+    /// What a database has, by the place and the marks of its two triggers.
+    fn now(place: &str, tell: MarksTell, marks: [&str; 2]) -> TriggerMarks {
+        let all = ["old_to_new", "new_to_old"].iter().zip(marks);
+        let all = all.map(|(name, mark)| TriggerMark {
+            table: "users".to_owned(),
+            name: (*name).to_owned(),
+            mark: mark.to_owned(),
+            fires: true,
+        });
+        TriggerMarks {
+            place: place.to_owned(),
+            all: all.collect(),
+            seen: MarksSeen::All,
+            tell,
+        }
+    }
+
+    #[test]
+    fn a_copy_is_told_from_a_ledger_whose_table_was_made_anew() {
+        let known = now("1", MarksTell::Which, ["10", "11"]);
+        let marks = known.all.iter().map(|one| KnownMark {
+            table: one.table.clone(),
+            name: one.name.clone(),
+            mark: one.mark.clone(),
+            is: Standing::Own,
+        });
+        let record = InStep {
+            number: 1,
+            place: known.place.clone(),
+            missed: None,
+            marks: marks.collect(),
+        };
+        for (place, tell, marks, is_touched) in [
+            ("1", Which, ["10", "11"], false),
+            ("1", Which, ["10", "12"], true),
+            // A dump that was read back.
+            ("2", Which, ["20", "21"], false),
+            // OPTIMIZE of the ledger's table, alone and after a trigger was made again.
+            ("2", Which, ["10", "11"], false),
+            ("2", Which, ["10", "12"], true),
+            // What a copy may say as well.
+            ("2", Where, ["10", "12"], false),
+        ] {
+            let touched = record.touched(&now(place, tell, marks));
+            assert_eq!(touched.is_some(), is_touched, "{place} {marks:?}");
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! The marks of triggers: their rows in the catalogue, which are written anew whenever a trigger is.
 
 use super::Postgres;
-use crate::database::{Connection as _, DatabaseError, MarksSeen, TriggerMark, TriggerMarks};
+use crate::database::{
+    Connection as _, DatabaseError, MarksSeen, MarksTell, TriggerMark, TriggerMarks,
+};
 
 impl Postgres {
     /// A function that is replaced keeps its number. That it was is not told, because a GRANT writes its row anew as well.
@@ -38,6 +40,8 @@ impl Postgres {
             place,
             all: all.collect::<Result<_, DatabaseError>>()?,
             seen: MarksSeen::All,
+            // Two clusters may count alike from their beginnings.
+            tell: MarksTell::Where,
         })
     }
 }

@@ -5,7 +5,9 @@
 //! last, whenever it is known that everything is in order; a trigger that stands behind it was made since.
 
 use super::Sqlite;
-use crate::database::{Connection as _, DatabaseError, MarksSeen, TriggerMark, TriggerMarks};
+use crate::database::{
+    Connection as _, DatabaseError, MarksSeen, MarksTell, TriggerMark, TriggerMarks,
+};
 
 const VIEW: &str = "phasegate_sealed";
 /// A copy by `.dump` has counted fewer changes than the view says, because nothing that was ever dropped is among them.
@@ -51,6 +53,7 @@ impl Sqlite {
             place,
             all: all.collect::<Result<_, DatabaseError>>()?,
             seen: MarksSeen::All,
+            tell: MarksTell::Where,
         })
     }
 
