@@ -6,8 +6,8 @@ use super::super::paint::Line;
 use super::super::text;
 use crate::ask::{Planned, Until, by_service};
 use crate::gate::Blocker;
-use crate::model::{Live, MigrationId, Version};
-use crate::planner::{Move, NoPlan, Plan, Problem, WayOut};
+use crate::model::{Live, MigrationId};
+use crate::planner::{Move, NoPlan, Plan, Problem, WayOut, beside_each_other};
 use crate::text::shown::shown;
 
 pub(super) fn show(planned: &Planned, out: &Out) {
@@ -21,15 +21,10 @@ pub(super) fn show(planned: &Planned, out: &Out) {
     }
 }
 
-fn versions(versions: &[Version], separator: &str) -> String {
-    let texts: Vec<String> = versions.iter().map(ToString::to_string).collect();
-    texts.join(separator)
-}
-
 fn fleet<'a>(live: impl IntoIterator<Item = &'a Live>) -> String {
     let services = by_service(live).into_iter();
     services
-        .map(|(service, live)| format!("{service} {}", versions(&live, " + ")))
+        .map(|(service, live)| format!("{service} {}", beside_each_other(&live)))
         .collect::<Vec<_>>()
         .join(", ")
 }

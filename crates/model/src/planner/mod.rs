@@ -87,14 +87,26 @@ pub enum Move {
     },
 }
 
+/// Versions that are live at once, in words. There are two or three; more are a mistake, or somebody's attack, and not a line of a
+/// hundred kilobytes.
+#[must_use]
+pub fn beside_each_other(versions: &[Version]) -> String {
+    const MOST: usize = 8;
+    let shown: Vec<String> = versions.iter().take(MOST).map(Version::to_string).collect();
+    let shown = shown.join(" + ");
+    match versions.len().saturating_sub(MOST) {
+        0 => shown,
+        more => format!("{shown} + {more} more"),
+    }
+}
+
 impl fmt::Display for Move {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Schema { step, migration } => write!(f, "{} {migration}", step.name()),
             Self::Roll { service, from, to } if from.is_empty() => write!(f, "roll {service} {to}"),
             Self::Roll { service, from, to } => {
-                let from: Vec<String> = from.iter().map(ToString::to_string).collect();
-                write!(f, "roll {service} {} → {to}", from.join(" + "))
+                write!(f, "roll {service} {} → {to}", beside_each_other(from))
             }
         }
     }

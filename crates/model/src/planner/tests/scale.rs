@@ -1,7 +1,8 @@
 //! Large problems: what is searched grows with what is asked, not with every combination.
 
 use super::plans::problem;
-use crate::planner::plan;
+use crate::model::Version;
+use crate::planner::{Move, beside_each_other, plan};
 
 /// Each migration names so many of ten services, all of which go through five releases.
 fn large(migrations: usize, named: usize) -> (String, String, String, String) {
@@ -53,4 +54,19 @@ fn ten_services_that_every_migration_names() {
     assert!(plan.is_shortest);
     assert!(plan.left.is_empty());
     assert_eq!(plan.rollouts(), 20);
+}
+
+/// Whoever may register can make as many as this.
+#[test]
+fn many_versions_at_once_take_no_line_of_a_hundred_kilobytes() {
+    let many: Vec<Version> = (0..20_000).map(|at| Version::new(1, at, 0)).collect();
+    assert_eq!(beside_each_other(&many[..2]), "1.0.0 + 1.1.0");
+    let all = beside_each_other(&many);
+    assert!(all.ends_with("1.7.0 + 19992 more"), "{all}");
+    let roll = Move::Roll {
+        service: "web".into(),
+        from: many,
+        to: Version::new(2, 0, 0),
+    };
+    assert!(roll.to_string().len() < 200);
 }
