@@ -33,6 +33,8 @@ pub enum Runs {
     ByTriggers,
     /// A trigger that is disabled, or that applications do not fire.
     Never,
+    /// It is in another database of the same server, where a name alone is one of that database.
+    Elsewhere,
 }
 
 /// The word of a column's default, which is code as well.
@@ -45,6 +47,8 @@ pub const RULE: &str = "rule";
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Dependents {
     pub dialect: Dialect,
+    /// How code of other databases on the same server calls this one, where there is such code.
+    pub database: Option<String>,
     pub all: Vec<Dependent>,
 }
 
@@ -53,6 +57,7 @@ impl Dependents {
     pub const fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
+            database: None,
             all: Vec::new(),
         }
     }

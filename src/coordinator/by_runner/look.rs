@@ -9,6 +9,7 @@ use crate::database::{Access, DatabaseError};
 use crate::runner::{
     Applied, Call, Called, History, NAME, Revision, Runner, RunnerFailure, finish_url,
 };
+use crate::sql::Runs;
 
 /// How often it is looked whether somebody still changes the schema.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
@@ -149,7 +150,7 @@ impl Coordinator<'_> {
             ));
         }
         for one in &inventory.code.all {
-            if one.table.as_deref().is_none_or(counts) {
+            if one.runs != Runs::Elsewhere && one.table.as_deref().is_none_or(counts) {
                 parts.push(format!("{one:?}"));
             }
         }

@@ -206,3 +206,40 @@ fn what_sqlite_cannot_compile_any_more_is_seen() {
         "DROP TRIGGER t;\nDROP TABLE log;\n",
     );
 }
+
+/// A name alone is one of the database in which it stands: what is innocent stays where it is.
+#[test]
+fn code_of_another_database_of_the_server_is_looked_at() {
+    let drop = "ALTER TABLE users DROP COLUMN full_name;\n";
+    let shop = contracting("mysql", "CREATE TABLE unrelated (id int)", drop);
+    let here = shop.db.value("SELECT DATABASE()");
+    let there = format!("{here}_crm");
+    shop.db.execute(&format!(
+        "CREATE DATABASE `{there}`; CREATE TABLE `{there}`.users (id int, full_name text); \
+         CREATE VIEW `{there}`.own AS SELECT u.full_name, o.id FROM `{there}`.users u JOIN `{here}`.unrelated o; \
+         CREATE PROCEDURE `{there}`.own() UPDATE users SET full_name = ''"
+    ));
+    for (word, code) in [
+        ("VIEW", format!("AS SELECT full_name FROM `{here}`.users")),
+        (
+            "TRIGGER",
+            format!(
+                "BEFORE INSERT ON `{there}`.users FOR EACH ROW UPDATE `{here}`.users SET full_name = NEW.full_name"
+            ),
+        ),
+        (
+            "PROCEDURE",
+            format!("() UPDATE `{here}`.users SET full_name = ''"),
+        ),
+    ] {
+        let create = format!("CREATE {word} `{there}`.people {code}");
+        shop.db.execute(&create);
+        let refused = shop.run(&["contract"], 1);
+        let wanted = format!("the {} `{there}.people`", word.to_lowercase());
+        assert!(said(&refused).contains(&wanted), "{create}: {refused:?}");
+        assert_ne!(shop.phase(1), "contracted", "{create}");
+        shop.db.execute(&format!("DROP {word} `{there}`.people"));
+    }
+    shop.run(&["contract"], 0);
+    shop.db.execute(&format!("DROP DATABASE `{there}`"));
+}

@@ -6,7 +6,7 @@ use super::super::{Dialect, ObjectKind, Script, Statement, Verb};
 use super::firing::{Less, Renames, Texts, is_at_work};
 use super::{
     Attached, Commits, Dependent, Dependents, Gone, Inventory, Left, RULE, Relation, RelationKind,
-    names,
+    Runs, names,
 };
 
 impl RelationKind {
@@ -99,10 +99,11 @@ impl Inventory {
             .collect();
         let code = self.code.all.iter().filter(|one| {
             // What belongs to a table goes with it, and views are relations as well.
-            let stands_alone = !matches!(
-                one.kind,
-                ObjectKind::Trigger | ObjectKind::View | ObjectKind::Column
-            );
+            let stands_alone = one.runs != Runs::Elsewhere
+                && !matches!(
+                    one.kind,
+                    ObjectKind::Trigger | ObjectKind::View | ObjectKind::Column
+                );
             let is_same = |other: &&Dependent| {
                 (other.kind, &other.schema, &other.name) == (one.kind, &one.schema, &one.name)
             };
@@ -360,7 +361,8 @@ impl Inventory {
         }
         let functions = |inventory: &Self| {
             let all = inventory.code.all.iter();
-            let functions = all.filter(|one| one.kind == ObjectKind::Function);
+            let functions =
+                all.filter(|one| one.kind == ObjectKind::Function && one.runs != Runs::Elsewhere);
             functions
                 .map(|one| (one.schema.clone(), one.name.clone()))
                 .collect::<BTreeSet<_>>()

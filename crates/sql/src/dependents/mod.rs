@@ -5,6 +5,7 @@
 
 mod attached;
 mod create;
+mod elsewhere;
 mod firing;
 mod inventory;
 mod later;
@@ -143,7 +144,10 @@ pub struct Left {
 impl Left {
     /// What is left, and what becomes of it.
     pub fn sentence(&self) -> String {
-        let name = &self.dependent.name;
+        let name = match (&self.dependent.schema, self.dependent.runs) {
+            (Some(schema), Runs::Elsewhere) => format!("{schema}.{}", self.dependent.name),
+            _ => self.dependent.name.clone(),
+        };
         let word = self.dependent.word;
         let what = match (&self.dependent.table, &self.by) {
             (Some(table), Some(function)) => {
@@ -293,6 +297,16 @@ impl Dependents {
         let mut found = Vec::new();
         for one in &self.all {
             if one.runs == Runs::ByTriggers || !self.can_break(one, gone) {
+                continue;
+            }
+            if one.runs == Runs::Elsewhere {
+                let names = self.database.as_ref().and_then(|database| {
+                    let said = elsewhere::said_here(self.dialect, one, database, &gone.table)?;
+                    Some(names::names(self.dialect, &said, false, gone))
+                });
+                if names == Some(true) {
+                    found.push((one, None));
+                }
                 continue;
             }
             if names::names(self.dialect, one, self.on(one, gone), gone) {

@@ -47,6 +47,16 @@ const QUERIES: &[&str] = &[
      FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() \
      AND (COLUMN_DEFAULT <> 'NULL' OR EXTRA LIKE '%auto_increment%' OR EXTRA LIKE '%on update%') \
      ORDER BY 1, ORDINAL_POSITION",
+    // Code of other databases that may name what is in this one, where this user may see it.
+    "SELECT CAST(ROUTINE_NAME AS CHAR), CAST(ROUTINE_DEFINITION AS CHAR), CAST(ROUTINE_TYPE AS CHAR), CAST(ROUTINE_SCHEMA AS CHAR), \
+     DATABASE() FROM information_schema.ROUTINES \
+     WHERE ROUTINE_SCHEMA NOT IN (DATABASE(), 'sys', 'mysql') AND LOCATE(DATABASE(), ROUTINE_DEFINITION) > 0 \
+     UNION ALL SELECT CAST(EVENT_NAME AS CHAR), CAST(EVENT_DEFINITION AS CHAR), 'EVENT', CAST(EVENT_SCHEMA AS CHAR), DATABASE() \
+     FROM information_schema.EVENTS WHERE EVENT_SCHEMA <> DATABASE() AND LOCATE(DATABASE(), EVENT_DEFINITION) > 0 \
+     UNION ALL SELECT CAST(TRIGGER_NAME AS CHAR), CAST(ACTION_STATEMENT AS CHAR), 'TRIGGER', CAST(TRIGGER_SCHEMA AS CHAR), DATABASE() \
+     FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN (DATABASE(), 'sys') AND LOCATE(DATABASE(), ACTION_STATEMENT) > 0 \
+     UNION ALL SELECT CAST(TABLE_NAME AS CHAR), CAST(VIEW_DEFINITION AS CHAR), 'VIEW', CAST(TABLE_SCHEMA AS CHAR), DATABASE() \
+     FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN (DATABASE(), 'sys') AND LOCATE(DATABASE(), VIEW_DEFINITION) > 0",
 ];
 
 impl Mysql {
@@ -125,6 +135,10 @@ impl Mysql {
         for row in next() {
             inventory.attached.extend(of_column(&row)?);
         }
+        for row in next() {
+            inventory.code.database = Some(row.text(4)?.to_owned());
+            inventory.code.all.push(elsewhere(&row)?);
+        }
         Ok(inventory)
     }
 }
@@ -179,6 +193,23 @@ fn of_column(row: &Row) -> Result<Vec<Attached>, DatabaseError> {
         ));
     }
     Ok(found)
+}
+
+/// What it is does not matter to names: it goes by none of ours.
+fn elsewhere(row: &Row) -> Result<Dependent, DatabaseError> {
+    let word = match row.text(2)? {
+        "VIEW" => "view",
+        "EVENT" => "event",
+        "TRIGGER" => "trigger",
+        "PROCEDURE" => "procedure",
+        _ => "function",
+    };
+    Ok(Dependent {
+        schema: Some(row.text(3)?.to_owned()),
+        body: row.text(1)?.to_owned(),
+        runs: Runs::Elsewhere,
+        ..dependent(row, ObjectKind::Function, word)?
+    })
 }
 
 fn of_table(table: &str, name: &str) -> Attached {
