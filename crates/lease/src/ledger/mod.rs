@@ -186,7 +186,7 @@ impl<'c> Ledger<'c> {
             .iter()
             .map(|sql| tables::render(&capabilities, sql))
             .collect();
-        look.extend(rights::beyond(&capabilities));
+        look.extend(rights::beyond(&capabilities, tables::names()));
         let found = connection.query_all(&look).await;
         connection.rollback().await?;
         let (columns, checks) = match found {

@@ -2,7 +2,6 @@
 //!
 //! Invariant: a table that is made here can be written by nobody but its owner until somebody grants that.
 
-use super::tables;
 use crate::database::{Capabilities, Connection, DatabaseError};
 
 /// The tables that instances, and readers that record, write with the grants of docs/grants.md.
@@ -34,10 +33,13 @@ pub(super) async fn take_back(
     Ok(())
 }
 
-/// Queries of the statements that take back what is more than docs/grants.md gives.
-pub(super) fn beyond(capabilities: &Capabilities) -> Vec<String> {
+/// Queries of the statements that take back what is more on these tables than docs/grants.md gives.
+pub(super) fn beyond(
+    capabilities: &Capabilities,
+    tables: impl Iterator<Item = &'static str>,
+) -> Vec<String> {
     let (others, own): (Vec<&str>, Vec<&str>) =
-        tables::names().partition(|name| WRITTEN_BY_OTHERS.contains(name));
+        tables.partition(|name| WRITTEN_BY_OTHERS.contains(name));
     [(own, READS), (others, WRITES)]
         .iter()
         .filter_map(|(names, may)| query(capabilities, names, may))

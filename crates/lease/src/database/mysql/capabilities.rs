@@ -10,6 +10,9 @@ use crate::sql::{Ddl, Dialect};
 /// Begins the names of the ledger's tables, wherever they are.
 pub(super) const LEDGER_PREFIX: &str = "phasegate_";
 
+/// How the ledger's texts are compared: by every letter.
+pub(super) const COLLATION: &str = "utf8mb4_bin";
+
 /// An expression for the present moment, without a time zone: an hour that a clock goes through twice would be ambiguous.
 pub(super) const NOW_MS: &str =
     "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(3)) DIV 1000)";

@@ -1,6 +1,6 @@
 //! Whether the tables of the ledger are what this program has made.
 
-use super::capabilities::LEDGER_PREFIX;
+use super::capabilities::{COLLATION, LEDGER_PREFIX};
 use super::quoted::literal;
 use super::{Flavour, Mysql};
 use crate::database::{DatabaseError, ErrorKind, Owners, Row};
@@ -48,10 +48,27 @@ impl Mysql {
         // An index or a key can refuse what an instance writes, and can make nothing of it that was not written. Looking for them takes the
         // server longer than admitting does, so that is for who owns the ledger.
         if owners == Owners::Trusted {
+            against.extend(self.collations_of_ledger(&schema, &names).await?);
             against.extend(self.unique_on_ledger(&schema, &names).await?);
             against.extend(self.keys_to_ledger(&schema, &names).await?);
         }
         Ok(against)
+    }
+
+    /// Names and versions that differ in their letters alone are two. Whoever converts all tables of a database at once makes one of them.
+    async fn collations_of_ledger(
+        &mut self,
+        schema: &str,
+        names: &str,
+    ) -> Result<Vec<String>, DatabaseError> {
+        let rows = self
+            .rows(&format!(
+                "SELECT DISTINCT CONCAT(table_name, ' compares texts by ', collation_name, ' (ALTER TABLE ', table_name, \
+                 ' CONVERT TO CHARACTER SET utf8mb4 COLLATE {COLLATION})') FROM information_schema.columns \
+                 WHERE table_schema = {schema} AND table_name IN ({names}) AND collation_name <> '{COLLATION}'"
+            ))
+            .await?;
+        texts(&rows)
     }
 
     async fn unique_on_ledger(
