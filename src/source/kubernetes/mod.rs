@@ -4,6 +4,7 @@ mod pods;
 mod settings;
 mod shown;
 mod templates;
+mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;

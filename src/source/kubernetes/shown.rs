@@ -1,6 +1,6 @@
 //! Pods that somebody shows, read as this source reads those that it lists.
 
-use super::settings::Wanted;
+use super::wanted::Wanted;
 use crate::cluster::{Metadata, PodSpec, Said, VersionFrom};
 
 /// Which pods are of which service, and where their version is read.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::source::kubernetes::settings::Wanted;
+use crate::source::kubernetes::wanted::Wanted;
 
 /// Recorded by a control plane of 1.36, each reduced to what is read of it.
 fn recorded(name: &str) -> Vec<Pod> {
