@@ -86,6 +86,26 @@ fn every_manifest_to_deploy_parses_and_its_command_lines_are_accepted() {
     }
 }
 
+/// Argo counts a measurement that is inconclusive, and an analysis whose count is reached without a failure is a success to it.
+#[test]
+fn no_analysis_takes_a_hold_for_a_success() {
+    let mut analyses = 0;
+    for (name, text) in texts() {
+        for block in blocks::code_of(&text).0 {
+            if !block.text.contains("kind: AnalysisTemplate") {
+                continue;
+            }
+            analyses += 1;
+            assert!(!block.text.contains("inconclusiveLimit"), "{name}");
+            let asks = block.text.lines().filter(|line| line.contains("/v1/gate/"));
+            for line in asks {
+                assert!(line.contains("as=status"), "{name}: {line}");
+            }
+        }
+    }
+    assert_eq!(analyses, 2);
+}
+
 #[test]
 fn the_shell_takes_every_script() {
     let mut scripts = 0;
