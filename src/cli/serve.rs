@@ -52,6 +52,9 @@ pub(super) struct ServeArgs {
     /// For how long what it lets in counts as live, until its instance shows up
     #[arg(long, value_name = "DURATION", value_parser = lease_duration, default_value = "10m", requires = "admission")]
     pub admit_for: Duration,
+    /// Post no notices: another server of this database tells those whom [notify] names
+    #[arg(long)]
+    pub no_notify: bool,
     /// How often the page and the metrics look at the database and the sources
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     pub refresh: Duration,
@@ -90,6 +93,7 @@ pub(super) fn run(args: &ServeArgs, global: &Global, out: &Out) -> Result<u8, Fa
         askers: args.askers.into(),
         timeout: args.timeout,
         admits_for: args.admission.then_some(args.admit_for),
+        notifies: !args.no_notify,
         every: args.refresh,
         interrupt: context.interrupt,
     };

@@ -36,6 +36,9 @@ pub struct Config {
     pub services: BTreeMap<String, ServiceConfig>,
     pub fleet: FleetConfig,
     pub rollout: RolloutConfig,
+    /// Who is told of what, by the server.
+    #[cfg(feature = "http")]
+    pub notify: Vec<super::notify::NotifyConfig>,
     pub rehearsal: RehearsalConfig,
     /// What the rules of scripts go by.
     pub lint: LintConfig,
@@ -178,6 +181,16 @@ impl Config {
             .map(|table| rollout::read(source, table))
             .unwrap_or_default();
         doubts.so_far(Section::Rollout);
+        #[cfg(feature = "http")]
+        let notify = top
+            .named_tables("notify")
+            .into_iter()
+            .filter_map(|(name, table)| super::notify::read(source, name.value, table))
+            .collect();
+        // Nobody is told by a program without it.
+        #[cfg(not(feature = "http"))]
+        drop(top.named_tables("notify"));
+        doubts.beside();
         let rehearsal = top
             .table("rehearse")
             .map(rehearsal::read)
@@ -204,6 +217,8 @@ impl Config {
             services,
             fleet,
             rollout,
+            #[cfg(feature = "http")]
+            notify,
             rehearsal,
             lint,
             runner,

@@ -33,6 +33,11 @@ impl<'s> Doubts<'s> {
         }
     }
 
+    /// What was found wrong since the last time concerns no part that a step rests on.
+    pub fn beside(&mut self) {
+        self.errors = self.source.errors();
+    }
+
     /// What was found wrong since the last time concerns this part.
     pub fn so_far(&mut self, section: Section) {
         let errors = self.source.errors();

@@ -25,6 +25,8 @@ mod lint;
 mod listing;
 mod manifest;
 mod migration;
+#[cfg(feature = "http")]
+mod notify;
 mod order;
 mod password;
 mod places;
@@ -65,6 +67,8 @@ pub use links::Links;
 pub use lint::LintConfig;
 pub use manifest::{ContractRules, MANIFEST_FILE, Recheck};
 pub use migration::{Files, Migration, Seen};
+#[cfg(feature = "http")]
+pub use notify::{NotifyConfig, Occasion, Shape};
 pub use password::PasswordConfig;
 pub use probes::Probes;
 pub use problem::{Location, Problem, Problems};

@@ -23,6 +23,8 @@ pub(super) struct Judged {
     pub body: Value,
     /// What it came to, where it was about something of ours.
     pub verdict: Option<Verdict>,
+    /// Which version was refused, and why.
+    pub refused: Option<(String, String)>,
 }
 
 /// Why something may not start.
@@ -73,6 +75,12 @@ pub(super) async fn judged(
         (_, None) => Some(Verdict::Go),
         (_, Some(refused)) => Some(refused.verdict),
     };
+    let told = match (about, &refused) {
+        (About::Starting(starting), Some(refused)) if refused.verdict == Verdict::Refuse => {
+            Some((named(starting), refused.message.clone()))
+        }
+        _ => None,
+    };
     let refusal = refused.map(|refused| Refusal {
         code: refused.code(),
         message: refused.message,
@@ -81,6 +89,7 @@ pub(super) async fn judged(
         status: 200,
         body: answer(uid, refusal.as_ref(), warnings),
         verdict,
+        refused: told,
     }
 }
 
@@ -96,6 +105,7 @@ fn not_understood(unreadable: &Unreadable) -> Judged {
         status: if uid.is_empty() { 400 } else { 200 },
         body: answer(uid, Some(&refusal), &[]),
         verdict: Some(Verdict::Refuse),
+        refused: None,
     }
 }
 

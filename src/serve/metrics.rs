@@ -14,10 +14,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use super::notifier::Fate;
 use super::watch::{Glance, Seen};
 use crate::ask::{Next, range};
 use crate::gate::{Subject, Verdict};
-use crate::model::{MigrationState, Phase, SourceStatus};
+use crate::ledger::LEASES;
+use crate::model::{MigrationState, Phase, Snapshot, SourceStatus};
 
 /// Of groups of instances, migrations that are not complete, and stretches of versions.
 const MOST_SERIES: usize = 200;
@@ -72,7 +74,11 @@ impl Metrics {
     }
 
     /// Everything, as it is scraped.
-    pub(super) fn text(&self, glance: &Glance) -> String {
+    pub(super) fn text<'n>(
+        &self,
+        glance: &Glance,
+        notices: impl Iterator<Item = (&'n str, Fate, u64)>,
+    ) -> String {
         let mut registry = Registry::with_prefix("phasegate");
         registry.register(
             "http_requests",
@@ -93,6 +99,16 @@ impl Metrics {
             "gate_verdicts",
             "Verdicts given, by action",
             self.verdicts.clone(),
+        );
+        let told = Family::<Labels, Counter>::default();
+        for (name, fate, count) in notices.take(MOST_SERIES) {
+            let labels = vec![("to", name.to_owned()), ("fate", fate.name().to_owned())];
+            told.get_or_create(&labels).inc_by(count);
+        }
+        registry.register(
+            "notices",
+            "Notices, by who was told and what became of them",
+            told,
         );
         let mut sheet = Sheet {
             registry: &mut registry,
@@ -292,6 +308,14 @@ impl Sheet<'_> {
             }),
         );
         self.add(
+            "backfill_left_rows",
+            "How far each backfill lags behind its table: about how many rows it has not gone over",
+            records.iter().map(|(id, record)| {
+                let left = record.total.saturating_sub(record.seen());
+                (named(id), number(left))
+            }),
+        );
+        self.add(
             "backfill_rows_per_second",
             "How fast each backfill is",
             records
@@ -343,6 +367,7 @@ impl Sheet<'_> {
             "Live instances, by service, version, state and source",
             rows,
         );
+        self.renewals(snapshot, seen.status.looked.situation.view.now);
         let named = |name: &str| vec![("source", name.to_owned())];
         self.add(
             "source_age_seconds",
@@ -359,6 +384,30 @@ impl Sheet<'_> {
                 let is_fresh = source.status == SourceStatus::Fresh;
                 (named(&source.name), is_one(is_fresh))
             }),
+        );
+    }
+
+    /// Who holds a lease and does not renew it falls behind the others of its version.
+    fn renewals(&mut self, snapshot: &Snapshot, now: i64) {
+        let mut heard: BTreeMap<Labels, i64> = BTreeMap::new();
+        let groups = snapshot
+            .groups
+            .iter()
+            .filter(|group| group.source == LEASES);
+        for group in groups {
+            let labels = vec![
+                ("service", group.service.clone()),
+                ("version", group.label.to_string()),
+            ];
+            let at = heard.entry(labels).or_insert(group.seen_at);
+            *at = (*at).max(group.seen_at);
+        }
+        self.add(
+            "lease_renewed_seconds",
+            "How long ago the last lease of each version was renewed or taken",
+            heard
+                .into_iter()
+                .map(|(labels, at)| (labels, seconds(now.saturating_sub(at)))),
         );
     }
 

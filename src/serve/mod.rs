@@ -7,6 +7,7 @@
 //! | `watch`, `files` | what was seen last, and the project's files as they are now |
 //! | `guard`, `tls`, `door` | who may ask; connections and their bounds |
 //! | `admission` | lets pods in, and registers them |
+//! | `notices`, `notifier` | pure: what somebody has to be told; and who posts it |
 //! | `metrics`, `page` | what was seen last, for a program and for a person |
 //! | `router` | which path is answered by whom |
 //!
@@ -21,6 +22,8 @@ mod files;
 mod flagger;
 mod guard;
 mod metrics;
+mod notices;
+mod notifier;
 mod openapi;
 mod page;
 mod query;
@@ -47,6 +50,7 @@ use door::Door;
 use files::Files;
 use guard::Guard;
 use metrics::Metrics;
+use notifier::Notifier;
 use router::Room;
 use watch::Watcher;
 
@@ -69,6 +73,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// For how long what the admission webhook lets in counts as live; `None` if there is none.
     pub admits_for: Option<Duration>,
+    /// Whether it posts what `[notify]` names.
+    pub notifies: bool,
     /// How often the page and the metrics look.
     pub every: Duration,
     pub interrupt: Interrupt,
@@ -99,6 +105,10 @@ pub fn run(settings: Settings, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         keep: KEEP,
         limit: settings.timeout,
     })?;
+    let told = match settings.notifies {
+        true => settings.project.config.notify.clone(),
+        false => Vec::new(),
+    };
     let files = Arc::new(Files::new(
         settings.project,
         settings.root,
@@ -115,6 +125,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
             limit: settings.timeout,
         }
         .start()?;
+        let notifier = Notifier::start(told, seen.clone())?;
         let (close, closing) = tokio::sync::watch::channel(false);
         let room = Room {
             desk,
@@ -122,6 +133,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
             guard,
             seen,
             metrics: Metrics::new(),
+            notifier,
             timeout: settings.timeout,
             every: settings.every,
             admits_for: settings.admits_for,

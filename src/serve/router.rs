@@ -23,11 +23,13 @@ use super::files::Files;
 use super::flagger::{self, Hook};
 use super::guard::{Client, Guard, Turned};
 use super::metrics::Metrics;
+use super::notifier::Notifier;
 use super::query::{self, Answering, Misused};
 use super::reply::{Reply, Unanswered, without_secrets};
 use super::watch::Glance;
 use super::{openapi, page};
 use crate::ask::{Answer, Goal, Question, Record};
+use crate::gate::{Action, Verdict};
 use crate::model::Step;
 
 /// Of a review: the object and the one before it, which etcd bounds.
@@ -47,6 +49,7 @@ pub(super) struct Room {
     pub guard: Guard,
     pub seen: watch::Receiver<Glance>,
     pub metrics: Metrics,
+    pub notifier: Notifier,
     pub timeout: Duration,
     pub every: Duration,
     pub admits_for: Option<Duration>,
@@ -54,6 +57,25 @@ pub(super) struct Room {
 }
 
 type Asked = State<Arc<Room>>;
+
+impl Room {
+    /// Says that a version was refused, to those who want to be told.
+    fn tell(&self, answer: &Answer) {
+        let Answer::Gate { decision, .. } = answer else {
+            return;
+        };
+        let (Action::Deploy(versions), Verdict::Refuse) = (&decision.action, decision.verdict)
+        else {
+            return;
+        };
+        let each = versions
+            .iter()
+            .map(|one| format!("{} {}", one.service, one.version));
+        let who = each.collect::<Vec<_>>().join(" and ");
+        let why = decision.blockers.first().map(|blocker| blocker.message());
+        self.notifier.refused(&who, &why.unwrap_or_default());
+    }
+}
 
 pub(super) fn router(room: Room) -> Router {
     let room = Arc::new(room);
@@ -171,7 +193,7 @@ fn asset(kind: &'static str, text: &'static str) -> Response {
 
 async fn metrics(State(room): Asked) -> Response {
     let glance = room.seen.borrow().clone();
-    let text = room.metrics.text(&glance);
+    let text = room.metrics.text(&glance, room.notifier.counted());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response()
 }
@@ -303,6 +325,7 @@ async fn gate(
     match room.desk.ask(&project, question).await {
         Ok(answer) => {
             room.metrics.gave(action, answer.verdict());
+            room.tell(&answer);
             json(&Reply::of_the_gate(&answer, way, &project))
         }
         Err(unanswered) => json(&Reply::unanswered(&unanswered)),
@@ -366,6 +389,9 @@ async fn admission(State(room): Asked, body: Body) -> Response {
     let judged = judged(&body, hold, (&room.desk, &project)).await;
     if let Some(verdict) = judged.verdict {
         room.metrics.gave("admit", verdict);
+    }
+    if let Some((who, why)) = &judged.refused {
+        room.notifier.refused(who, why);
     }
     json(&Reply {
         status: judged.status,

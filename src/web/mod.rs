@@ -1,16 +1,18 @@
-//! What is asked over HTTP: one GET after another, with TLS, and secrets from where they are kept.
+//! What is asked over HTTP, one GET after another, and what is posted; with TLS, and secrets from where they are kept.
 //!
 //! Invariant: what was not answered with 200, whole and in time, is no answer; and a secret goes to the server that it is for.
 
 mod failure;
+mod hook;
 mod secrets;
 
-use std::path::PathBuf;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -23,6 +25,7 @@ use tokio::time::Instant;
 
 use crate::row::{Place, Row};
 use failure::in_words;
+pub use hook::{Hook, Post, Unsent};
 use secrets::Secret;
 
 /// No answer is as large, and nothing that a server sends may fill the memory.
@@ -31,7 +34,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// As much of what a server says is told.
 const LONGEST_SAID: usize = 300;
 
-type Connected = Client<HttpsConnector<HttpConnector>, Empty<&'static [u8]>>;
+/// Of bytes of our own.
+type Body = Full<Cursor<Vec<u8>>>;
+type Connected = Client<HttpsConnector<HttpConnector>, Body>;
 
 /// Where something is asked, and with what.
 #[derive(Clone, Debug)]
@@ -177,9 +182,10 @@ impl Web {
         let asked = |error: &(dyn std::error::Error + 'static)| {
             format!("{url} cannot be asked: {}", in_words(error))
         };
-        let request = request.body(Empty::new()).map_err(|error| asked(&error))?;
-        let response = self
-            .client()?
+        let request = request
+            .body(Body::default())
+            .map_err(|error| asked(&error))?;
+        let response = client(self.ca.as_deref())?
             .request(request)
             .await
             .map_err(|error| asked(&error))?;
@@ -194,44 +200,44 @@ impl Web {
             headers: parts.headers,
         })
     }
+}
 
-    /// Made anew each time: authorities change, and a command asks seldom.
-    fn client(&self) -> Result<Connected, String> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| format!("TLS: {error}"))?;
-        let config = match &self.ca {
-            Some(path) => {
-                let unread = |why: String| format!("`ca`, {}: {why}", path.display());
-                let mut roots = RootCertStore::empty();
-                let read = CertificateDer::pem_file_iter(path)
+/// Made anew each time: authorities change, and a command asks seldom.
+fn client(ca: Option<&Path>) -> Result<Connected, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("TLS: {error}"))?;
+    let config = match ca {
+        Some(path) => {
+            let unread = |why: String| format!("`ca`, {}: {why}", path.display());
+            let mut roots = RootCertStore::empty();
+            let read =
+                CertificateDer::pem_file_iter(path).map_err(|error| unread(error.to_string()))?;
+            for certificate in read {
+                let certificate = certificate.map_err(|error| unread(error.to_string()))?;
+                roots
+                    .add(certificate)
                     .map_err(|error| unread(error.to_string()))?;
-                for certificate in read {
-                    let certificate = certificate.map_err(|error| unread(error.to_string()))?;
-                    roots
-                        .add(certificate)
-                        .map_err(|error| unread(error.to_string()))?;
-                }
-                if roots.is_empty() {
-                    return Err(unread("there is no certificate in it".to_owned()));
-                }
-                builder.with_root_certificates(roots)
             }
-            None => builder
-                .with_platform_verifier()
-                .map_err(|error| format!("the authorities of this machine: {error}"))?,
-        };
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT));
-        connector.enforce_http(false);
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(config.with_no_client_auth())
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        Ok(Client::builder(TokioExecutor::new()).build(connector))
-    }
+            if roots.is_empty() {
+                return Err(unread("there is no certificate in it".to_owned()));
+            }
+            builder.with_root_certificates(roots)
+        }
+        None => builder
+            .with_platform_verifier()
+            .map_err(|error| format!("the authorities of this machine: {error}"))?,
+    };
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT));
+    connector.enforce_http(false);
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(config.with_no_client_auth())
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 
 impl Answer {

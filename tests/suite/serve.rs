@@ -2,6 +2,7 @@
 
 mod admission;
 mod client;
+mod notices;
 mod page;
 mod reliable;
 

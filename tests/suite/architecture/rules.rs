@@ -18,7 +18,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "serve",
-        "ask rollout lease fleet ledger database project source cluster planner gate model interrupt text",
+        "ask rollout lease fleet ledger database project source cluster web planner gate model interrupt text",
     ),
     ("rehearse", "backfill database project model sql interrupt"),
     (
@@ -39,7 +39,10 @@ pub const LAYERS: &[(&str, &str)] = &[
         "ledger database project gate model crash process interrupt chance text",
     ),
     ("fleet", "ledger database project source model process text"),
-    ("project", "change source driver runner row model sql text"),
+    (
+        "project",
+        "change source driver runner web row model sql text",
+    ),
     // What the build of an application reads: it may use nothing that a database or a script is read with.
     ("build", "model"),
     ("change", "model sql"),
