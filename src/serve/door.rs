@@ -3,7 +3,6 @@
 //! Invariant: whatever a client does or leaves undone, its connection ends: headers have their time, a request has its own (see
 //! [`super::router`]), and a connection as a whole has one as well, so that nobody who reads slowly keeps one for good.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,23 +46,16 @@ pub(super) struct Door {
 }
 
 impl Door {
-    pub(super) async fn open(
-        address: SocketAddr,
+    /// Takes what listens already; within the runtime.
+    pub(super) fn open(
+        listener: std::net::TcpListener,
         tls: Option<Arc<rustls::ServerConfig>>,
     ) -> Result<Self, ServeError> {
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.map_err(|error| ServeError::Listen {
-            address,
-            why: error.to_string(),
-        })?;
+        listener.set_nonblocking(true)?;
         Ok(Self {
-            listener,
+            listener: TcpListener::from_std(listener)?,
             tls: tls.map(TlsAcceptor::from),
         })
-    }
-
-    pub(super) fn address(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 
     /// Lets clients in until `closing` is true, and then waits for the requests that are at work.

@@ -16,6 +16,8 @@ pub enum ServeError {
     Certificate { file: PathBuf, why: String },
     #[error("{address} cannot be listened on: {why}")]
     Listen { address: SocketAddr, why: String },
+    #[error("the socket that systemd hands over cannot be used: {why}")]
+    Handed { why: String },
     #[error("the server cannot be started: {0}")]
     Start(#[from] std::io::Error),
 }
@@ -34,6 +36,9 @@ impl ServeError {
             ),
             Self::Certificate { .. } => {
                 "give PEM files: --tls-cert with the certificate and those that lead to its root, --tls-key with its key".to_owned()
+            }
+            Self::Handed { .. } => {
+                "have one socket in its unit, with ListenStream=ADDRESS:PORT".to_owned()
             }
             Self::Listen { .. } => "name another address with --listen".to_owned(),
             Self::Start(_) => "check how many threads and files this user may have open".to_owned(),

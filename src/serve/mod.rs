@@ -5,7 +5,7 @@
 //! | `query`, `flagger`, `review`, `reply`, `openapi` | pure: what is asked, and what is answered |
 //! | `desk` | threads that look things up, each over a kept connection |
 //! | `watch`, `files` | what was seen last, and the project's files as they are now |
-//! | `guard`, `tls`, `door` | who may ask; connections and their bounds |
+//! | `guard`, `tls`, `socket`, `door` | who may ask; where it listens; connections and their bounds |
 //! | `admission` | lets pods in, and registers them |
 //! | `notices`, `notifier` | pure: what somebody has to be told; and who posts it |
 //! | `metrics`, `page` | what was seen last, for a program and for a person |
@@ -30,6 +30,7 @@ mod query;
 mod reply;
 mod review;
 mod router;
+mod socket;
 mod tls;
 mod watch;
 
@@ -41,6 +42,7 @@ use std::time::Duration;
 use crate::database::Target;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
+use sd_notify::NotifyState;
 
 pub use error::ServeError;
 pub use tls::TlsFiles;
@@ -88,10 +90,16 @@ pub fn run(settings: Settings, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
     let certificates = settings.tls.as_ref();
     let certificates = certificates.is_some_and(|files| files.client_ca.is_some());
     let guard = Guard::new(settings.token_file, certificates)?;
-    if !guard.asks() && !settings.listen.ip().is_loopback() {
+    let is_open = |address: SocketAddr| !guard.asks() && !address.ip().is_loopback();
+    if is_open(settings.listen) {
         return Err(ServeError::Open {
             address: settings.listen,
         });
+    }
+    let listener = socket::open(settings.listen)?;
+    let address = listener.local_addr()?;
+    if is_open(address) {
+        return Err(ServeError::Open { address });
     }
     let tls = settings.tls.as_ref().map(tls::config).transpose()?;
     // Two threads are enough for what only reads and writes; what looks things up has its own.
@@ -116,8 +124,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
     ));
     let interrupt = settings.interrupt;
     runtime.block_on(async {
-        let door = Door::open(settings.listen, tls).await?;
-        let address = door.address()?;
+        let door = Door::open(listener, tls)?;
         let seen = Watcher {
             files: Arc::clone(&files),
             target: settings.target,
@@ -141,7 +148,9 @@ pub fn run(settings: Settings, ready: impl FnOnce(SocketAddr)) -> Result<(), Ser
         };
         let serving = tokio::spawn(door.serve(router::router(room), closing));
         ready(address);
+        socket::tell(NotifyState::Ready);
         interrupt.due().await;
+        socket::tell(NotifyState::Stopping);
         let _ = close.send(true);
         let _ = serving.await;
         Ok(())

@@ -118,6 +118,59 @@ fn beyond_this_machine_it_wants_a_token_that_may_change() {
     server.stop();
 }
 
+/// As systemd does it: a socket that listens before the server runs, and another that is told when it does.
+#[test]
+fn systemd_hands_a_socket_over_and_is_told_when_it_is_ready() {
+    use std::net::TcpListener;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixDatagram;
+    use std::process::Stdio;
+
+    let shop = Shop::with_name(Db::on("sqlite"));
+    let directory = shop.project.path();
+    let told = UnixDatagram::bind(directory.join("told")).expect("a socket");
+    told.set_read_timeout(Some(GENEROUS)).expect("a limit");
+    let start = |listener: &TcpListener| {
+        let handed = OwnedFd::from(listener.try_clone().expect("a socket"));
+        let mut command = Command::new("sh");
+        command
+            .args([
+                "-c",
+                "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$MIGRATE\" serve",
+            ])
+            .env("MIGRATE", env!("CARGO_BIN_EXE_migrate"))
+            .env("DATABASE_URL", &shop.db.url)
+            .env("NOTIFY_SOCKET", directory.join("told"))
+            .current_dir(&directory)
+            .stdin(Stdio::from(handed))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().expect("a shell")
+    };
+    let hear = || {
+        let mut heard = [0; 100];
+        let length = told.recv(&mut heard).expect("it tells");
+        String::from_utf8_lossy(&heard[..length]).trim().to_owned()
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let server = start(&listener);
+    assert_eq!(hear(), "READY=1");
+    let mut asking = std::net::TcpStream::connect(address).expect("it listens");
+    let asked = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    asking.write_all(asked.as_bytes()).expect("it is read");
+    assert_eq!(read(&mut asking).status, 200);
+    let id = rustix::process::Pid::from_child(&server);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).expect("it runs");
+    assert_eq!(hear(), "STOPPING=1");
+    let ended = server.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    // One that others reach wants a token, whatever `--listen` says.
+    let open = TcpListener::bind("0.0.0.0:0").expect("a port");
+    let refused = start(&open).wait_with_output().expect("it ends");
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+}
+
 #[test]
 fn a_page_of_somebody_else_is_not_answered_through_a_browser_here() {
     let shop = Shop::with_name(Db::on("sqlite"));
