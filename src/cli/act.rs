@@ -129,7 +129,7 @@ pub(super) async fn run(
             Step::Backfill | Step::Contract | Step::Revert => Purpose::Act,
         },
         doing,
-        accept_unknown: task.accept_unknown.clone(),
+        accept_unknown: task.accept_unknown.as_deref(),
         wait: task.wait,
         pace: task.pace,
         report: &report,

@@ -1,7 +1,6 @@
 //! A revert undoes what was applied, whatever expand.sql has become since: it is judged by the statements that the ledger keeps.
 
-use super::Changed;
-use super::observe::Situation;
+use super::{Changed, Situation};
 use crate::database::{Connection, ErrorKind};
 use crate::gate::{Flaw, Flawed};
 use crate::ledger::{Ledger, LedgerError};

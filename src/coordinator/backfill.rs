@@ -4,13 +4,15 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::change::{Becomes, Move, move_to};
-use super::fence::{FromInside, RecheckRules};
+use super::fence::FromInside;
 use super::in_ledger::End;
 use super::lock::Retry;
-use super::outage::Tally;
-use super::script::{Recheck as _, seen_elsewhere};
-use super::session::{Coordinator, Options};
-use super::way_in::{Asked, Ready, already};
+use super::orders::Orders;
+use super::recheck::Recheck as _;
+use super::session::Session;
+use super::situation::seen_elsewhere;
+use super::tally::{Filled, Tally};
+use super::way_in::{Asked, Ready, already, asked};
 use super::{CoordinatorError, Done, Outcome, Progress, Situation};
 use crate::backfill::{BackfillError, Engine, Finding, Limits, Report, Run, Totals};
 use crate::database::ConnectOptions;
@@ -25,42 +27,41 @@ use crate::project::Migration;
 /// alone would leave rows behind the place that the batches have passed. Every batch looks again in its own transaction. That it is over
 /// is recorded under the lock on admissions, after `remaining` and `check` were asked, and only if nobody has come who would undo it.
 pub(super) async fn run(
-    coordinator: &mut Coordinator<'_>,
+    session: &mut Session<'_>,
+    filled: &mut Filled,
     id: &MigrationId,
 ) -> Result<Outcome, CoordinatorError> {
     let began = Instant::now();
-    let situation = coordinator.situation().await?;
+    let situation = session.situation().await?;
     let Ready {
         situation,
         state,
         decision,
-    } = match coordinator.asked(Step::Backfill, id, situation).await? {
+    } = match asked(session, Step::Backfill, id, situation).await? {
         Asked::Ready(ready) => *ready,
         Asked::Ended(outcome) => return Ok(outcome),
     };
-    let migration = coordinator.migration(id)?;
-    let dialect = coordinator.connection.capabilities().dialect;
+    let migration = session.orders.migration(id)?;
+    let dialect = session.connection.capabilities().dialect;
     let (Some(rules), Some(file)) = (&migration.backfill, &migration.files(dialect).backfill)
     else {
         return Err(CoordinatorError::NoFiles(id.clone()));
     };
-    let engine = coordinator.engine(id, rules, file);
+    let engine = engine(session, id, rules, file);
     // A query that counts missing values does not see the stale ones that the kinds tell of.
     let is_over = state.has_taken(Step::Backfill, &situation.evidence.snapshot.live())
         && (state.phase != Phase::Backfilled
-            || engine.remaining(coordinator.connection.as_mut()).await? == 0);
+            || engine.remaining(session.connection.as_mut()).await? == 0);
     if is_over {
         return Ok(already(Step::Backfill, id, &decision));
     }
-    coordinator.look_at_key(&engine).await?;
+    look_at_key(session, &engine).await?;
     let mut notes = decision.notes;
     let mut recorded = None;
     if state.phase == Phase::Backfilling {
-        recorded = coordinator.resumed(&engine, &situation).await?;
+        recorded = resumed(session, &engine, &situation).await?;
     } else {
-        let inside = coordinator
-            .begin_backfill(&engine, &state, &situation)
-            .await?;
+        let inside = begin_backfill(session, &engine, &state, &situation).await?;
         if inside.verdict != Verdict::Go {
             return Ok(Outcome::Blocked(inside));
         }
@@ -68,17 +69,17 @@ pub(super) async fn run(
         notes = inside.notes;
     }
     crate::crash::point("backfill.begun");
-    let totals = coordinator.run_batches(&engine, recorded).await?;
-    let remaining = engine.remaining(coordinator.connection.as_mut()).await?;
+    let totals = run_batches(session, filled, &engine, recorded).await?;
+    let remaining = engine.remaining(session.connection.as_mut()).await?;
     if remaining != 0 {
         let left = Left::Remaining(remaining);
-        return coordinator.give_up_backfill(&engine, &state, left).await;
+        return give_up_backfill(session, &engine, &state, left).await;
     }
-    if let Some(found) = coordinator.check(&engine).await? {
+    if let Some(found) = check(session, &engine).await? {
         let left = Left::Check(found);
-        return coordinator.give_up_backfill(&engine, &state, left).await;
+        return give_up_backfill(session, &engine, &state, left).await;
     }
-    if let Some(decision) = coordinator.finish_backfill(&engine, &state).await? {
+    if let Some(decision) = finish_backfill(session, &engine, &state).await? {
         return Ok(Outcome::Blocked(decision));
     }
     Ok(Outcome::Done(Done {
@@ -92,80 +93,80 @@ pub(super) async fn run(
     }))
 }
 
-impl Coordinator<'_> {
-    fn engine<'e>(
-        &self,
-        id: &'e MigrationId,
-        rules: &'e crate::project::BackfillRules,
-        file: &'e crate::project::BackfillFile,
-    ) -> Engine<'e> {
-        let config = &self.project().config.database;
-        Engine {
-            id,
-            rules,
-            file,
-            token: self.token,
-            limits: Limits {
-                lock_timeout: config.lock_timeout,
-                lock_retry_for: config.lock_retry_for,
-            },
-        }
+fn engine<'e>(
+    session: &Session<'_>,
+    id: &'e MigrationId,
+    rules: &'e crate::project::BackfillRules,
+    file: &'e crate::project::BackfillFile,
+) -> Engine<'e> {
+    let config = &session.orders.project.config.database;
+    Engine {
+        id,
+        rules,
+        file,
+        token: session.token,
+        limits: Limits {
+            lock_timeout: config.lock_timeout,
+            lock_retry_for: config.lock_retry_for,
+        },
     }
+}
 
-    /// Makes sure that the backfill can go along its key, before anything is recorded.
-    async fn look_at_key(&mut self, engine: &Engine<'_>) -> Result<(), CoordinatorError> {
-        let mut retry = Retry::new(self.project(), self.options.interrupt);
-        let warnings = loop {
-            let looked = engine.look_at_key(self.connection.as_mut()).await;
-            match looked {
-                Err(BackfillError::Database(error)) if error.is_contention() => {
-                    if retry.pause(self.options.report).await.is_err() {
-                        return Err(error.into());
-                    }
+/// Makes sure that the backfill can go along its key, before anything is recorded.
+async fn look_at_key(
+    session: &mut Session<'_>,
+    engine: &Engine<'_>,
+) -> Result<(), CoordinatorError> {
+    let mut retry = Retry::new(session.orders);
+    let warnings = loop {
+        let looked = engine.look_at_key(session.connection.as_mut()).await;
+        match looked {
+            Err(BackfillError::Database(error)) if error.is_contention() => {
+                if retry.pause().await.is_err() {
+                    return Err(error.into());
                 }
-                Err(error) => return Err(of_engine(error, engine.id)),
-                Ok(warnings) => break warnings,
             }
-        };
-        for warning in warnings {
-            self.report(Progress::Backfill {
-                migration: engine.id.clone(),
-                report: Report::Warning(warning),
-            });
+            Err(error) => return Err(of_engine(error, engine.id)),
+            Ok(warnings) => break warnings,
         }
-        Ok(())
+    };
+    for warning in warnings {
+        session.orders.report(Progress::Backfill {
+            migration: engine.id.clone(),
+            report: Report::Warning(warning),
+        });
     }
+    Ok(())
+}
 
-    /// Where an earlier run stopped; none where it was killed before it had fixed its ranges.
-    async fn resumed(
-        &mut self,
-        engine: &Engine<'_>,
-        situation: &Situation,
-    ) -> Result<Option<BackfillRecord>, CoordinatorError> {
-        let recorded = engine.recorded(self.connection.as_mut()).await;
-        let recorded = recorded.map_err(|error| of_engine(error, engine.id))?;
-        let run = applied(situation, engine.id).map(|applied| applied.changed_at);
-        // A statement that was mended goes over all rows: nobody can tell what the one before did to those it passed.
-        Ok(
-            recorded
-                .filter(|record| Some(record.run) == run && record.sha256 == engine.file.sha256),
-        )
-    }
+/// Where an earlier run stopped; none where it was killed before it had fixed its ranges.
+async fn resumed(
+    session: &mut Session<'_>,
+    engine: &Engine<'_>,
+    situation: &Situation,
+) -> Result<Option<BackfillRecord>, CoordinatorError> {
+    let recorded = engine.recorded(session.connection.as_mut()).await;
+    let recorded = recorded.map_err(|error| of_engine(error, engine.id))?;
+    let run = applied(situation, engine.id).map(|applied| applied.changed_at);
+    // A statement that was mended goes over all rows: nobody can tell what the one before did to those it passed.
+    Ok(recorded.filter(|record| Some(record.run) == run && record.sha256 == engine.file.sha256))
+}
 
-    /// Records that the backfill runs, unless a version that would undo it has come meanwhile. From
-    /// here on one that comes is noticed; so the last key is fixed only afterwards.
-    async fn begin_backfill(
-        &mut self,
-        engine: &Engine<'_>,
-        state: &MigrationState,
-        situation: &Situation,
-    ) -> Result<Decision, CoordinatorError> {
-        let others = seen_elsewhere(&situation.evidence.snapshot);
-        let path = engine.file.path.display().to_string();
-        let detail = serde_json::json!({ "file": path, "sha256": engine.file.sha256 });
-        let recheck = self.recheck_of(engine.id, situation);
-        let (token, actor) = (self.token, self.actor.clone());
-        self.in_ledger(async |ledger| {
+/// Records that the backfill runs, unless a version that would undo it has come meanwhile. From
+/// here on one that comes is noticed; so the last key is fixed only afterwards.
+async fn begin_backfill(
+    session: &mut Session<'_>,
+    engine: &Engine<'_>,
+    state: &MigrationState,
+    situation: &Situation,
+) -> Result<Decision, CoordinatorError> {
+    let others = seen_elsewhere(&situation.evidence.snapshot);
+    let path = engine.file.path.display().to_string();
+    let detail = serde_json::json!({ "file": path, "sha256": engine.file.sha256 });
+    let recheck = recheck_of(session.orders, engine.id, situation);
+    let (token, actor) = (session.token, session.actor.clone());
+    session
+        .in_ledger(async |ledger| {
             ledger.lock_admissions().await?;
             let decision = recheck.decide(ledger).await?;
             if decision.verdict != Verdict::Go {
@@ -188,168 +189,168 @@ impl Coordinator<'_> {
             Ok(End::Commit(decision))
         })
         .await
-    }
+}
 
-    async fn run_batches(
-        &mut self,
-        engine: &Engine<'_>,
-        recorded: Option<BackfillRecord>,
-    ) -> Result<Totals, CoordinatorError> {
-        let of = |error| of_engine(error, engine.id);
-        let (options, id, passed) = (&self.options, engine.id, &self.passed);
-        let report = |report: Report| {
-            if matches!(report, Report::Passed(_)) {
-                passed.fetch_add(1, Ordering::Relaxed);
-            }
-            (options.report)(Progress::Backfill {
-                migration: id.clone(),
-                report,
-            });
-        };
-        let record = match recorded {
-            Some(record) => record,
-            None => {
-                let prepared = engine.prepare(self.connection.as_mut(), &report).await;
-                prepared.map_err(of)?
-            }
-        };
-        // What is asked for with this run wins over what was asked for during an earlier one.
-        if let Some(pace) = options.pace {
-            let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-            ledger.steer(id, Steering::Pace(pace.thousandths())).await?;
-            ledger.fence(self.token).await?;
-            ledger.commit().await?;
+async fn run_batches(
+    session: &mut Session<'_>,
+    filled: &mut Filled,
+    engine: &Engine<'_>,
+    recorded: Option<BackfillRecord>,
+) -> Result<Totals, CoordinatorError> {
+    let of = |error| of_engine(error, engine.id);
+    let (orders, id, passed) = (session.orders, engine.id, &filled.passed);
+    let report = |report: Report| {
+        if matches!(report, Report::Passed(_)) {
+            passed.fetch_add(1, Ordering::Relaxed);
         }
-        crate::crash::point("backfill.prepared");
-        let before = self.tally.get_or_insert_with(|| Tally::of(&record));
-        let earlier = Tally::of(&record).since(*before);
-        let run = run_of(options, *engine, &report);
-        let gone = run.go(self.connection.as_mut(), &record).await;
-        let totals = gone.map_err(of)?;
-        Ok(Totals {
-            seen: earlier.seen.saturating_add(totals.seen),
-            changed: earlier.changed.saturating_add(totals.changed),
-            batches: earlier.batches.saturating_add(totals.batches),
-            ..totals
-        })
+        orders.report(Progress::Backfill {
+            migration: id.clone(),
+            report,
+        });
+    };
+    let record = match recorded {
+        Some(record) => record,
+        None => {
+            let prepared = engine.prepare(session.connection.as_mut(), &report).await;
+            prepared.map_err(of)?
+        }
+    };
+    // What is asked for with this run wins over what was asked for during an earlier one.
+    if let Some(pace) = orders.pace {
+        let mut ledger = Ledger::write(session.connection.as_mut()).await?;
+        ledger.steer(id, Steering::Pace(pace.thousandths())).await?;
+        ledger.fence(session.token).await?;
+        ledger.commit().await?;
     }
+    crate::crash::point("backfill.prepared");
+    let before = filled.before.get_or_insert_with(|| Tally::of(&record));
+    let earlier = Tally::of(&record).since(*before);
+    let run = run_of(orders, *engine, &report);
+    let gone = run.go(session.connection.as_mut(), &record).await;
+    let totals = gone.map_err(of)?;
+    Ok(Totals {
+        seen: earlier.seen.saturating_add(totals.seen),
+        changed: earlier.changed.saturating_add(totals.changed),
+        batches: earlier.batches.saturating_add(totals.batches),
+        ..totals
+    })
+}
 
-    /// Rows that `check` finds; none where it is not asked for.
-    pub(super) async fn check(
-        &mut self,
-        engine: &Engine<'_>,
-    ) -> Result<Option<Finding>, CoordinatorError> {
-        let (options, id) = (&self.options, engine.id);
-        let report = |report: Report| {
-            (options.report)(Progress::Backfill {
-                migration: id.clone(),
-                report,
-            });
-        };
-        let run = run_of(options, *engine, &report);
-        let found = run.check(self.connection.as_mut()).await;
-        found.map_err(|error| of_engine(error, engine.id))
-    }
+/// Rows that `check` finds; none where it is not asked for.
+pub(super) async fn check(
+    session: &mut Session<'_>,
+    engine: &Engine<'_>,
+) -> Result<Option<Finding>, CoordinatorError> {
+    let (orders, id) = (session.orders, engine.id);
+    let report = |report: Report| {
+        orders.report(Progress::Backfill {
+            migration: id.clone(),
+            report,
+        });
+    };
+    let run = run_of(orders, *engine, &report);
+    let found = run.check(session.connection.as_mut()).await;
+    found.map_err(|error| of_engine(error, engine.id))
+}
 
-    /// As [`Self::check`], for a contract, whatever has been written since the backfill.
-    pub(super) async fn check_of(
-        &mut self,
-        migration: &Migration,
-    ) -> Result<Option<CheckFinding>, CoordinatorError> {
-        let dialect = self.connection.capabilities().dialect;
-        let (Some(rules), Some(file)) = (&migration.backfill, &migration.files(dialect).backfill)
-        else {
-            return Ok(None);
-        };
-        let engine = self.engine(migration.id(), rules, file);
-        Ok(self.check(&engine).await?.map(finding))
-    }
+/// As [`check`], for a contract, whatever has been written since the backfill.
+pub(super) async fn check_of(
+    session: &mut Session<'_>,
+    migration: &Migration,
+) -> Result<Option<CheckFinding>, CoordinatorError> {
+    let dialect = session.connection.capabilities().dialect;
+    let (Some(rules), Some(file)) = (&migration.backfill, &migration.files(dialect).backfill)
+    else {
+        return Ok(None);
+    };
+    let engine = engine(session, migration.id(), rules, file);
+    Ok(check(session, &engine).await?.map(finding))
+}
 
-    /// Something is left after the last key: the next run starts again at the first one.
-    async fn give_up_backfill(
-        &mut self,
-        engine: &Engine<'_>,
-        state: &MigrationState,
-        left: Left,
-    ) -> Result<Outcome, CoordinatorError> {
-        let mut situation = self.situation().await?;
-        let facts = &mut situation.evidence.facts;
-        let detail = match left {
-            Left::Remaining(remaining) => {
-                facts.remaining = Some(remaining);
-                facts.remaining_examples = engine.examples(self.connection.as_mut()).await;
-                facts.passed_by = engine.passed_by(self.connection.as_mut()).await;
-                serde_json::json!({ "remaining": remaining })
-            }
-            Left::Check(found) => {
-                let detail = serde_json::json!({ "check": found.place });
-                facts.check = Some(finding(found));
-                detail
-            }
-        };
-        let decision = self.ask(Step::Backfill, engine.id, &situation);
-        let others = seen_elsewhere(&situation.evidence.snapshot);
-        self.change_phase(Move {
+/// Something is left after the last key: the next run starts again at the first one.
+async fn give_up_backfill(
+    session: &mut Session<'_>,
+    engine: &Engine<'_>,
+    state: &MigrationState,
+    left: Left,
+) -> Result<Outcome, CoordinatorError> {
+    let mut situation = session.situation().await?;
+    let facts = &mut situation.evidence.facts;
+    let detail = match left {
+        Left::Remaining(remaining) => {
+            facts.remaining = Some(remaining);
+            facts.remaining_examples = engine.examples(session.connection.as_mut()).await;
+            facts.passed_by = engine.passed_by(session.connection.as_mut()).await;
+            serde_json::json!({ "remaining": remaining })
+        }
+        Left::Check(found) => {
+            let detail = serde_json::json!({ "check": found.place });
+            facts.check = Some(finding(found));
+            detail
+        }
+    };
+    let decision = session.orders.ask(Step::Backfill, engine.id, &situation);
+    let others = seen_elsewhere(&situation.evidence.snapshot);
+    session
+        .change_phase(Move {
             others: &others,
             detail,
             ..Move::new(state, Becomes::GivenUp(Phase::Expanded))
         })
         .await?;
-        Ok(Outcome::Blocked(decision))
-    }
-
-    /// Records that every row is filled, unless a version that may undo it has come meanwhile.
-    async fn finish_backfill(
-        &mut self,
-        engine: &Engine<'_>,
-        state: &MigrationState,
-    ) -> Result<Option<Decision>, CoordinatorError> {
-        let situation = self.situation().await?;
-        let decision = self.ask(Step::Backfill, engine.id, &situation);
-        if decision.verdict != Verdict::Go {
-            return Ok(Some(decision));
-        }
-        let recheck = self.recheck_of(engine.id, &situation);
-        let others = seen_elsewhere(&situation.evidence.snapshot);
-        let (token, actor) = (self.token, self.actor.clone());
-        let recorded = self.in_ledger(async |ledger| {
-            // From here to the commit nobody is admitted, so what is seen now is what is recorded.
-            ledger.lock_admissions().await?;
-            engine
-                .check_phase(ledger)
-                .await
-                .map_err(|error| of_engine(error, engine.id))?;
-            let decision = recheck.decide(ledger).await?;
-            if decision.verdict != Verdict::Go {
-                return Ok(End::GiveUp(Some(decision)));
-            }
-            let change = Move {
-                others: &others,
-                ..Move::new(state, Becomes::After(Step::Backfill))
-            };
-            crate::crash::point("backfill.recording");
-            move_to(ledger, token, &actor, change).await?;
-            Ok(End::Commit(None))
-        });
-        let decision = recorded.await?;
-        if decision.is_none() {
-            crate::crash::point("backfill.committed");
-        }
-        Ok(decision)
-    }
+    Ok(Outcome::Blocked(decision))
 }
 
-impl<'a> Coordinator<'a> {
-    fn recheck_of<'s>(&self, id: &'s MigrationId, situation: &'s Situation) -> FromInside<'s>
-    where
-        'a: 's,
-    {
-        FromInside {
-            step: Step::Backfill,
-            id,
-            situation,
-            coordinator: RecheckRules::of(self),
+/// Records that every row is filled, unless a version that may undo it has come meanwhile.
+async fn finish_backfill(
+    session: &mut Session<'_>,
+    engine: &Engine<'_>,
+    state: &MigrationState,
+) -> Result<Option<Decision>, CoordinatorError> {
+    let situation = session.situation().await?;
+    let decision = session.orders.ask(Step::Backfill, engine.id, &situation);
+    if decision.verdict != Verdict::Go {
+        return Ok(Some(decision));
+    }
+    let recheck = recheck_of(session.orders, engine.id, &situation);
+    let others = seen_elsewhere(&situation.evidence.snapshot);
+    let (token, actor) = (session.token, session.actor.clone());
+    let recorded = session.in_ledger(async |ledger| {
+        // From here to the commit nobody is admitted, so what is seen now is what is recorded.
+        ledger.lock_admissions().await?;
+        engine
+            .check_phase(ledger)
+            .await
+            .map_err(|error| of_engine(error, engine.id))?;
+        let decision = recheck.decide(ledger).await?;
+        if decision.verdict != Verdict::Go {
+            return Ok(End::GiveUp(Some(decision)));
         }
+        let change = Move {
+            others: &others,
+            ..Move::new(state, Becomes::After(Step::Backfill))
+        };
+        crate::crash::point("backfill.recording");
+        move_to(ledger, token, &actor, change).await?;
+        Ok(End::Commit(None))
+    });
+    let decision = recorded.await?;
+    if decision.is_none() {
+        crate::crash::point("backfill.committed");
+    }
+    Ok(decision)
+}
+
+fn recheck_of<'s>(
+    orders: Orders<'s>,
+    id: &'s MigrationId,
+    situation: &'s Situation,
+) -> FromInside<'s> {
+    FromInside {
+        step: Step::Backfill,
+        id,
+        situation,
+        orders,
     }
 }
 
@@ -369,17 +370,17 @@ fn finding(found: Finding) -> CheckFinding {
 }
 
 fn run_of<'r>(
-    options: &'r Options<'_>,
+    orders: Orders<'r>,
     engine: Engine<'r>,
     report: &'r (dyn Fn(Report) + Send + Sync),
 ) -> Run<'r> {
-    let project = options.project;
+    let project = orders.project;
     Run {
         engine,
-        target: options.target,
+        target: orders.target,
         options: ConnectOptions {
             busy_timeout: project.config.database.busy_timeout,
-            interrupt: options.interrupt,
+            interrupt: orders.interrupt,
             ..ConnectOptions::default()
         },
         replicas: (&project.config.database.replicas, &project.root),

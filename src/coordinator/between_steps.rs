@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::session::Coordinator;
+use super::fence::lower_fence;
+use super::session::Session;
+use super::take::Coordinator;
 use super::{CoordinatorError, Progress, Situation};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{MigrationId, Step};
@@ -11,7 +13,7 @@ impl Coordinator<'_> {
     /// Waits this long for what blocks a contract.
     #[must_use]
     pub const fn waiting(mut self, wait: Duration) -> Self {
-        self.options.wait = Some(wait);
+        self.session.orders.wait = Some(wait);
         self
     }
 
@@ -26,30 +28,69 @@ impl Coordinator<'_> {
         write: impl AsyncFn(&mut Ledger<'_>, &str) -> Result<T, LedgerError>,
     ) -> Result<T, CoordinatorError> {
         // It is short, and what it says was done.
-        let _kept = self.options.interrupt.hold_off();
+        let _kept = self.session.orders.interrupt.hold_off();
         let began = Instant::now();
         loop {
-            match self.record_once(&write).await {
+            match self.session.record_once(&write).await {
                 Ok(written) => return Ok(written),
                 Err(error)
                     if error.is_passing()
                         && began.elapsed()
-                            < self.options.project.config.fleet.coordinator_lease =>
+                            < self.session.orders.project.config.fleet.coordinator_lease =>
                 {
-                    self.report(Progress::Unreachable(error.to_string()));
+                    self.session
+                        .orders
+                        .report(Progress::Unreachable(error.to_string()));
                     tokio::time::sleep(Duration::from_millis(500)).await;
-                    self.reconnect().await;
+                    self.session.reconnect().await;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
+    /// What is known now, with every source asked. Where the connection broke, it is made anew for
+    /// the next time.
+    ///
+    /// # Errors
+    /// A database or ledger error, or an applied file that was changed.
+    pub async fn look_around(&mut self) -> Result<Situation, CoordinatorError> {
+        let looked = self.session.situation().await;
+        if let Err(error) = &looked
+            && error.is_passing()
+        {
+            self.session.reconnect().await;
+        }
+        looked
+    }
+
+    /// As [`Self::look_around`], whether or not applied files were changed: for whoever only shows it.
+    ///
+    /// # Errors
+    /// A database or ledger error.
+    pub async fn look_whatever_the_files(&mut self) -> Result<Situation, CoordinatorError> {
+        self.session.observe().await
+    }
+
+    /// Lowers the fence that an interrupted contract has left up, unless statements
+    /// behind it have run.
+    ///
+    /// # Errors
+    /// A database or ledger error.
+    pub async fn give_up(&mut self, id: &MigrationId) -> Result<(), CoordinatorError> {
+        let _kept = self.session.orders.interrupt.hold_off();
+        lower_fence(&mut self.session, Step::Contract, id)
+            .await
+            .map(drop)
+    }
+}
+
+impl Session<'_> {
     async fn record_once<T>(
         &mut self,
         write: impl AsyncFn(&mut Ledger<'_>, &str) -> Result<T, LedgerError>,
     ) -> Result<T, LedgerError> {
-        let rules = self.lease_rules();
+        let rules = self.orders.lease_rules();
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         ledger.judge_by(&rules);
         let written = async {
@@ -70,38 +111,5 @@ impl Coordinator<'_> {
                 Err(error)
             }
         }
-    }
-
-    /// What is known now, with every source asked. Where the connection broke, it is made anew for
-    /// the next time.
-    ///
-    /// # Errors
-    /// A database or ledger error, or an applied file that was changed.
-    pub async fn look_around(&mut self) -> Result<Situation, CoordinatorError> {
-        let looked = self.situation().await;
-        if let Err(error) = &looked
-            && error.is_passing()
-        {
-            self.reconnect().await;
-        }
-        looked
-    }
-
-    /// As [`Self::look_around`], whether or not applied files were changed: for whoever only shows it.
-    ///
-    /// # Errors
-    /// A database or ledger error.
-    pub async fn look_whatever_the_files(&mut self) -> Result<Situation, CoordinatorError> {
-        self.observe().await
-    }
-
-    /// Lowers the fence that an interrupted contract has left up, unless statements
-    /// behind it have run.
-    ///
-    /// # Errors
-    /// A database or ledger error.
-    pub async fn give_up(&mut self, id: &MigrationId) -> Result<(), CoordinatorError> {
-        let _kept = self.options.interrupt.hold_off();
-        self.lower_fence(Step::Contract, id).await.map(drop)
     }
 }

@@ -10,22 +10,24 @@
 mod look;
 mod words;
 
+use look::{applied, call, schema_mark, until_nobody_changes_the_schema};
 use sha2::{Digest, Sha256};
+use words::{
+    along_with, failed_before, failed_now, left_a_part, not_in_history, nothing_done, unreadable,
+};
 
 use super::change::{Move, move_to};
 use super::in_ledger::End;
-use super::one_by_one::ask_again;
-use super::script::{Ran, Recheck, Run};
-use super::session::Coordinator;
+use super::recheck::{Ran, Recheck, ask_again};
+use super::run::run_script;
+use super::script::Run;
+use super::session::Session;
 use super::{Changed, CoordinatorError, Drift, Progress};
 use crate::gate::Decision;
 use crate::ledger::{Entry, EventKind, Ledger, LedgerError, StepRecord, StepState, seal_of_steps};
 use crate::model::{MigrationId, Step};
 use crate::project::{Revisions, ScriptFile};
 use crate::runner::{Applied, Revision, Runner, RunnerFailure, Standing, along};
-use words::{
-    along_with, failed_before, failed_now, left_a_part, not_in_history, nothing_done, unreadable,
-};
 
 /// What carries out a step.
 #[derive(Clone, Copy)]
@@ -123,233 +125,239 @@ impl One<'_, '_> {
 /// Before what the schema was, in the record of a revision that was begun.
 const SCHEMA: &str = " on the schema ";
 
-impl Coordinator<'_> {
-    /// Carries out a step, whoever does it.
-    pub(super) async fn carry_out(
-        &mut self,
-        step: Step,
-        work: Work<'_>,
-        change: Move<'_>,
-        recheck: Option<&(dyn Recheck + Sync)>,
-    ) -> Result<Ran, CoordinatorError> {
-        match work {
-            Work::Script(file) => {
-                self.run_script(Run {
+/// Carries out a step, whoever does it.
+pub(super) async fn carry_out(
+    session: &mut Session<'_>,
+    step: Step,
+    work: Work<'_>,
+    change: Move<'_>,
+    recheck: Option<&(dyn Recheck + Sync)>,
+) -> Result<Ran, CoordinatorError> {
+    match work {
+        Work::Script(file) => {
+            run_script(
+                session,
+                Run {
                     step,
                     file,
                     change,
                     recheck,
-                })
-                .await
-            }
-            Work::Revisions(revisions) => {
-                self.run_revisions(step, revisions, change, recheck).await
-            }
+                },
+            )
+            .await
+        }
+        Work::Revisions(revisions) => {
+            run_revisions(session, step, revisions, change, recheck).await
         }
     }
+}
 
-    /// Revision by revision.
-    ///
-    /// Invariant: the recheck is asked in the transaction that comes directly before the first revision that this run applies, or
-    /// where none is left to apply, in the one that records the phase.
-    async fn run_revisions(
-        &mut self,
-        step: Step,
-        revisions: &Revisions,
-        change: Move<'_>,
-        recheck: Option<&(dyn Recheck + Sync)>,
-    ) -> Result<Ran, CoordinatorError> {
-        let id = change.state.id().clone();
-        let project = self.project();
-        let Some(runner) = &project.config.runner else {
-            return Err(CoordinatorError::NoFiles(id));
+/// Revision by revision.
+///
+/// Invariant: the recheck is asked in the transaction that comes directly before the first revision that this run applies, or
+/// where none is left to apply, in the one that records the phase.
+async fn run_revisions(
+    session: &mut Session<'_>,
+    step: Step,
+    revisions: &Revisions,
+    change: Move<'_>,
+    recheck: Option<&(dyn Recheck + Sync)>,
+) -> Result<Ran, CoordinatorError> {
+    let id = change.state.id().clone();
+    let project = session.orders.project;
+    let Some(runner) = &project.config.runner else {
+        return Err(CoordinatorError::NoFiles(id));
+    };
+    let known = runner.revisions(&project.root).map_err(unreadable)?;
+    let run = Revised {
+        step,
+        revisions,
+        runner,
+        known,
+        change,
+    };
+    let token = session.token;
+    let recorded = session
+        .in_ledger(async |ledger| {
+            let recorded = ledger.steps(&id, step.name()).await?;
+            ledger.fence(token).await?;
+            Ok(End::Commit(recorded))
+        })
+        .await?;
+    check_unchanged(&run, &recorded)?;
+    let mut recheck = recheck;
+    let mut found = Vec::new();
+    for (index, name) in revisions.names.iter().enumerate() {
+        let one = One {
+            of: &run,
+            index,
+            name,
+            recorded: recorded.get(index),
+            recheck,
         };
-        let known = runner.revisions(&project.root).map_err(unreadable)?;
-        let run = Revised {
-            step,
-            revisions,
-            runner,
-            known,
-            change,
-        };
-        let token = self.token;
-        let recorded = self
-            .in_ledger(async |ledger| {
-                let recorded = ledger.steps(&id, step.name()).await?;
-                ledger.fence(token).await?;
-                Ok(End::Commit(recorded))
-            })
-            .await?;
-        check_unchanged(&run, &recorded)?;
-        let mut recheck = recheck;
-        let mut found = Vec::new();
-        for (index, name) in revisions.names.iter().enumerate() {
+        if one
+            .recorded
+            .is_some_and(|step| step.state == StepState::Done)
+        {
+            continue;
+        }
+        match one_revision(session, &one).await? {
+            Went::Blocked(decision) => return Ok(Ran::Blocked(decision)),
+            Went::Ran => recheck = None,
+            // What an earlier run has begun is its own doing.
+            Went::Found if one.is_started() => {}
+            Went::Found => found.push(name.clone()),
+        }
+    }
+    // Whatever is recorded of them, and whoever said so.
+    let applied = applied(session, &run).await?;
+    let is_missing = |name: &&String| standing(&applied, name) != Some(Standing::Done);
+    if let Some(missing) = revisions.names.iter().find(is_missing) {
+        return Err(not_in_history(&run, missing));
+    }
+    finish_revisions(session, &run, recheck, &found).await
+}
+
+async fn finish_revisions(
+    session: &mut Session<'_>,
+    run: &Revised<'_>,
+    recheck: Option<&(dyn Recheck + Sync)>,
+    found: &[String],
+) -> Result<Ran, CoordinatorError> {
+    let (id, step) = (run.id().clone(), run.step);
+    let (token, actor) = (session.token, session.actor.clone());
+    let path = run.revisions.path.display().to_string();
+    let mut detail = run.change.detail.clone();
+    if let Some(object) = detail.as_object_mut() {
+        let steps: Vec<StepRecord> = records(run);
+        let each = steps.iter().map(|one| (one.position, one.sha256.as_str()));
+        object.insert("file".into(), path.clone().into());
+        object.insert("sha256".into(), run.revisions.sha256.clone().into());
+        object.insert("steps".into(), seal_of_steps(each).into());
+        object.insert("runner".into(), run.revisions.kind.into());
+        object.insert("revisions".into(), run.revisions.names.clone().into());
+        if !found.is_empty() {
+            object.insert("applied_already".into(), found.to_vec().into());
+        }
+    }
+    let change = Move {
+        detail,
+        ..run.change.clone()
+    };
+    let sha256 = &run.revisions.sha256;
+    let recorded = session.in_ledger(async |ledger| {
+        if let Some(decision) = ask_again(ledger, recheck).await? {
+            return Ok(End::GiveUp(Some(decision)));
+        }
+        ledger.record_file(Entry::Known, &id, step.name(), &path, sha256);
+        move_to(ledger, token, &actor, change.clone()).await?;
+        crate::crash::point(&format!("{}.recording", step.name()));
+        Ok(End::Commit(None))
+    });
+    if let Some(decision) = recorded.await? {
+        return Ok(Ran::Blocked(decision));
+    }
+    crate::crash::point(&format!("{}.committed", step.name()));
+    let statements = run.revisions.names.len();
+    Ok(Ran::Done {
+        statements: u64::try_from(statements).unwrap_or(u64::MAX),
+    })
+}
+
+fn records(run: &Revised<'_>) -> Vec<StepRecord> {
+    let names = run.revisions.names.iter().enumerate();
+    names
+        .map(|(index, name)| {
             let one = One {
-                of: &run,
+                of: run,
                 index,
                 name,
-                recorded: recorded.get(index),
-                recheck,
+                recorded: None,
+                recheck: None,
             };
-            if one
-                .recorded
-                .is_some_and(|step| step.state == StepState::Done)
-            {
-                continue;
-            }
-            match self.one_revision(&one).await? {
-                Went::Blocked(decision) => return Ok(Ran::Blocked(decision)),
-                Went::Ran => recheck = None,
-                // What an earlier run has begun is its own doing.
-                Went::Found if one.is_started() => {}
-                Went::Found => found.push(name.clone()),
-            }
-        }
-        // Whatever is recorded of them, and whoever said so.
-        let applied = self.applied(&run).await?;
-        let is_missing = |name: &&String| standing(&applied, name) != Some(Standing::Done);
-        if let Some(missing) = revisions.names.iter().find(is_missing) {
-            return Err(not_in_history(&run, missing));
-        }
-        self.finish_revisions(&run, recheck, &found).await
-    }
-
-    async fn finish_revisions(
-        &mut self,
-        run: &Revised<'_>,
-        recheck: Option<&(dyn Recheck + Sync)>,
-        found: &[String],
-    ) -> Result<Ran, CoordinatorError> {
-        let (id, step) = (run.id().clone(), run.step);
-        let (token, actor) = (self.token, self.actor.clone());
-        let path = run.revisions.path.display().to_string();
-        let mut detail = run.change.detail.clone();
-        if let Some(object) = detail.as_object_mut() {
-            let steps: Vec<StepRecord> = self.records(run);
-            let each = steps.iter().map(|one| (one.position, one.sha256.as_str()));
-            object.insert("file".into(), path.clone().into());
-            object.insert("sha256".into(), run.revisions.sha256.clone().into());
-            object.insert("steps".into(), seal_of_steps(each).into());
-            object.insert("runner".into(), run.revisions.kind.into());
-            object.insert("revisions".into(), run.revisions.names.clone().into());
-            if !found.is_empty() {
-                object.insert("applied_already".into(), found.to_vec().into());
-            }
-        }
-        let change = Move {
-            detail,
-            ..run.change.clone()
-        };
-        let sha256 = &run.revisions.sha256;
-        let recorded = self.in_ledger(async |ledger| {
-            if let Some(decision) = ask_again(ledger, recheck).await? {
-                return Ok(End::GiveUp(Some(decision)));
-            }
-            ledger.record_file(Entry::Known, &id, step.name(), &path, sha256);
-            move_to(ledger, token, &actor, change.clone()).await?;
-            crate::crash::point(&format!("{}.recording", step.name()));
-            Ok(End::Commit(None))
-        });
-        if let Some(decision) = recorded.await? {
-            return Ok(Ran::Blocked(decision));
-        }
-        crate::crash::point(&format!("{}.committed", step.name()));
-        let statements = run.revisions.names.len();
-        Ok(Ran::Done {
-            statements: u64::try_from(statements).unwrap_or(u64::MAX),
+            one.record(StepState::Done, None)
         })
-    }
+        .collect()
+}
 
-    fn records(&self, run: &Revised<'_>) -> Vec<StepRecord> {
-        let names = run.revisions.names.iter().enumerate();
-        names
-            .map(|(index, name)| {
-                let one = One {
-                    of: run,
-                    index,
-                    name,
-                    recorded: None,
-                    recheck: None,
-                };
-                one.record(StepState::Done, None)
-            })
-            .collect()
+async fn one_revision(
+    session: &mut Session<'_>,
+    one: &One<'_, '_>,
+) -> Result<Went, CoordinatorError> {
+    if one.is_started() {
+        until_nobody_changes_the_schema(session, one).await?;
     }
-
-    async fn one_revision(&mut self, one: &One<'_, '_>) -> Result<Went, CoordinatorError> {
-        if one.is_started() {
-            self.until_nobody_changes_the_schema(one).await?;
+    let applied = applied(session, one.of).await?;
+    match standing(&applied, one.name) {
+        Some(Standing::Done) => {
+            record_revision(session, one, StepState::Done, None).await?;
+            return Ok(Went::Found);
         }
-        let applied = self.applied(one.of).await?;
-        match standing(&applied, one.name) {
-            Some(Standing::Done) => {
-                self.record_revision(one, StepState::Done, None).await?;
-                return Ok(Went::Found);
+        Some(Standing::Failed) => return Err(failed_before(one)),
+        None => {}
+    }
+    let schema = schema_mark(session, one.of.runner).await?;
+    if one.is_started() && one.schema_before().is_some_and(|before| before != schema) {
+        return Err(left_a_part(one, None));
+    }
+    let is_applied = |name: &str| standing(&applied, name) == Some(Standing::Done);
+    let reach = one.of.runner.tool.reach();
+    let with = along(reach, &one.of.known, is_applied, one.name);
+    if !with.is_empty() {
+        return Err(along_with(one, &with));
+    }
+    if let Some(decision) = begin_revision(session, one, &schema).await? {
+        return Ok(Went::Blocked(decision));
+    }
+    crate::crash::point(&format!("{}.started", one.of.step.name()));
+    let ran = call(session, one).await;
+    crate::crash::point(&format!("{}.ran", one.of.step.name()));
+    after_the_call(session, one, ran, &schema).await?;
+    Ok(Went::Ran)
+}
+
+/// What became of a revision, by the history and not by how the tool has ended.
+async fn after_the_call(
+    session: &mut Session<'_>,
+    one: &One<'_, '_>,
+    ran: Result<(), RunnerFailure>,
+    schema: &str,
+) -> Result<(), CoordinatorError> {
+    let _kept = session.orders.interrupt.hold_off();
+    if ran.is_err() {
+        until_nobody_changes_the_schema(session, one).await?;
+    }
+    let applied = applied(session, one.of).await?;
+    match standing(&applied, one.name) {
+        Some(Standing::Done) => {
+            record_revision(session, one, StepState::Done, None).await?;
+            if let Err(failure) = ran {
+                // It has done this, and something else went wrong after it.
+                session.orders.report(Progress::Runner(format!(
+                    "{failure}; by its history the revision `{}` is applied all the same",
+                    one.name
+                )));
             }
-            Some(Standing::Failed) => return Err(failed_before(one)),
-            None => {}
+            Ok(())
         }
-        let schema = self.schema_mark(one.of.runner).await?;
-        if one.is_started() && one.schema_before().is_some_and(|before| before != schema) {
-            return Err(left_a_part(one, None));
+        Some(Standing::Failed) => Err(failed_now(one, &ran)),
+        None if schema_mark(session, one.of.runner).await? == schema => {
+            forget_revision(session, one).await?;
+            Err(nothing_done(one, ran))
         }
-        let is_applied = |name: &str| standing(&applied, name) == Some(Standing::Done);
-        let reach = one.of.runner.tool.reach();
-        let with = along(reach, &one.of.known, is_applied, one.name);
-        if !with.is_empty() {
-            return Err(along_with(one, &with));
-        }
-        if let Some(decision) = self.begin_revision(one, &schema).await? {
-            return Ok(Went::Blocked(decision));
-        }
-        crate::crash::point(&format!("{}.started", one.of.step.name()));
-        let ran = self.call(one).await;
-        crate::crash::point(&format!("{}.ran", one.of.step.name()));
-        self.after_the_call(one, ran, &schema).await?;
-        Ok(Went::Ran)
+        None => Err(left_a_part(one, ran.err())),
     }
+}
 
-    /// What became of a revision, by the history and not by how the tool has ended.
-    async fn after_the_call(
-        &mut self,
-        one: &One<'_, '_>,
-        ran: Result<(), RunnerFailure>,
-        schema: &str,
-    ) -> Result<(), CoordinatorError> {
-        let _kept = self.options.interrupt.hold_off();
-        if ran.is_err() {
-            self.until_nobody_changes_the_schema(one).await?;
-        }
-        let applied = self.applied(one.of).await?;
-        match standing(&applied, one.name) {
-            Some(Standing::Done) => {
-                self.record_revision(one, StepState::Done, None).await?;
-                if let Err(failure) = ran {
-                    // It has done this, and something else went wrong after it.
-                    self.report(Progress::Runner(format!(
-                        "{failure}; by its history the revision `{}` is applied all the same",
-                        one.name
-                    )));
-                }
-                Ok(())
-            }
-            Some(Standing::Failed) => Err(failed_now(one, &ran)),
-            None if self.schema_mark(one.of.runner).await? == schema => {
-                self.forget_revision(one).await?;
-                Err(nothing_done(one, ran))
-            }
-            None => Err(left_a_part(one, ran.err())),
-        }
-    }
-
-    /// Records that the revision is about to be applied, unless the recheck is against it.
-    async fn begin_revision(
-        &mut self,
-        one: &One<'_, '_>,
-        schema: &str,
-    ) -> Result<Option<Decision>, CoordinatorError> {
-        let (token, actor) = (self.token, self.actor.clone());
-        self.in_ledger(async |ledger| {
+/// Records that the revision is about to be applied, unless the recheck is against it.
+async fn begin_revision(
+    session: &mut Session<'_>,
+    one: &One<'_, '_>,
+    schema: &str,
+) -> Result<Option<Decision>, CoordinatorError> {
+    let (token, actor) = (session.token, session.actor.clone());
+    session
+        .in_ledger(async |ledger| {
             if let Some(decision) = ask_again(ledger, one.recheck).await? {
                 return Ok(End::GiveUp(Some(decision)));
             }
@@ -360,30 +368,35 @@ impl Coordinator<'_> {
             Ok(End::Commit(None))
         })
         .await
-    }
+}
 
-    async fn record_revision(
-        &mut self,
-        one: &One<'_, '_>,
-        state: StepState,
-        schema: Option<&str>,
-    ) -> Result<(), CoordinatorError> {
-        // What has happened is recorded, whoever does not want to wait for it.
-        let _kept = self.options.interrupt.hold_off();
-        let (token, actor) = (self.token, self.actor.clone());
-        self.in_ledger(async |ledger| {
+async fn record_revision(
+    session: &mut Session<'_>,
+    one: &One<'_, '_>,
+    state: StepState,
+    schema: Option<&str>,
+) -> Result<(), CoordinatorError> {
+    // What has happened is recorded, whoever does not want to wait for it.
+    let _kept = session.orders.interrupt.hold_off();
+    let (token, actor) = (session.token, session.actor.clone());
+    session
+        .in_ledger(async |ledger| {
             write(ledger, one, &actor, (state, schema)).await?;
             ledger.fence(token).await?;
             Ok(End::Commit(()))
         })
         .await
-    }
+}
 
-    /// Nothing of the revision has happened: it was never begun.
-    async fn forget_revision(&mut self, one: &One<'_, '_>) -> Result<(), CoordinatorError> {
-        let (token, actor) = (self.token, self.actor.clone());
-        let record = one.record(StepState::Started, None);
-        self.in_ledger(async |ledger| {
+/// Nothing of the revision has happened: it was never begun.
+async fn forget_revision(
+    session: &mut Session<'_>,
+    one: &One<'_, '_>,
+) -> Result<(), CoordinatorError> {
+    let (token, actor) = (session.token, session.actor.clone());
+    let record = one.record(StepState::Started, None);
+    session
+        .in_ledger(async |ledger| {
             let (id, step) = (one.of.id(), one.of.step.name());
             ledger.forget_step(id, step, &record).await?;
             ledger
@@ -398,7 +411,6 @@ impl Coordinator<'_> {
             Ok(End::Commit(()))
         })
         .await
-    }
 }
 
 async fn write(

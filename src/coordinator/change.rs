@@ -2,7 +2,7 @@
 
 use super::CoordinatorError;
 use super::in_ledger::End;
-use super::session::Coordinator;
+use super::session::Session;
 use crate::ledger::{
     Entry, EventKind, Ledger, LedgerError, PhaseChange, View, seal_of_declaration,
 };
@@ -27,7 +27,7 @@ pub(super) async fn move_to(
     record_move(ledger, locked, actor, change).await
 }
 
-impl Coordinator<'_> {
+impl Session<'_> {
     /// Records a change of phase in a transaction of its own.
     pub(super) async fn change_phase(&mut self, change: Move<'_>) -> Result<(), CoordinatorError> {
         let (token, actor) = (self.token, self.actor.clone());

@@ -4,15 +4,18 @@
 
 use std::time::{Duration, Instant};
 
-use super::by_runner::Work;
+use super::backfill::check_of;
+use super::by_runner::{Work, carry_out};
 use super::change::{Becomes, Move};
-use super::fence::{FromInside, RecheckRules};
+use super::facts::facts;
+use super::fence::{FromInside, leave_fence, raise_fence};
 use super::in_ledger::End;
 use super::past_return::past_return;
-use super::script::{Progress, Ran, seen_elsewhere};
-use super::session::Coordinator;
-use super::way_in::Asked;
-use super::{CoordinatorError, Done, Outcome, Situation};
+use super::recheck::Ran;
+use super::session::Session;
+use super::situation::seen_elsewhere;
+use super::way_in::{Asked, asked};
+use super::{CoordinatorError, Done, Outcome, Progress, Situation};
 use crate::gate::{Decision, Verdict};
 use crate::model::{MigrationId, MigrationState, Phase, Step};
 use crate::project::Recheck;
@@ -27,81 +30,76 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// Behind the fence, because before it one more could have come between the look and the removal; from here the live versions of the
 /// old format can only become fewer. And in the transaction of the removal itself, where the leases are locked.
 pub(super) async fn run(
-    coordinator: &mut Coordinator<'_>,
+    session: &mut Session<'_>,
     id: &MigrationId,
 ) -> Result<Outcome, CoordinatorError> {
     let began = Instant::now();
-    let ready = match until_clear(coordinator, id, began).await? {
+    let ready = match until_clear(session, id, began).await? {
         Asked::Ready(ready) => ready,
         Asked::Ended(outcome) => return Ok(outcome),
     };
-    let raised = coordinator
-        .raise_fence(&ready.state, &ready.situation, Step::Contract)
-        .await;
+    let raised = raise_fence(session, &ready.state, &ready.situation, Step::Contract).await;
     // An error may come after all was committed, so whatever happened goes out the same way.
     let ended = match raised {
-        Ok(()) => remove_fenced(coordinator, id, began).await,
+        Ok(()) => remove_fenced(session, id, began).await,
         Err(error) => Err(error),
     };
-    coordinator.leave_fence(Step::Contract, id, ended).await
+    leave_fence(session, Step::Contract, id, ended).await
 }
 
 /// Looks until nothing stands in the way, as long as the user waits. Without a fence: whatever is live may come back
 /// meanwhile.
 async fn until_clear(
-    coordinator: &mut Coordinator<'_>,
+    session: &mut Session<'_>,
     id: &MigrationId,
     began: Instant,
 ) -> Result<Asked, CoordinatorError> {
     loop {
-        let decision = match look(coordinator, id).await {
+        let decision = match look(session, id).await {
             Ok(Asked::Ended(Outcome::Blocked(decision))) => decision,
             Ok(asked) => return Ok(asked),
             Err(error) => {
-                bridge(coordinator, error, began).await?;
+                bridge(session, error, began).await?;
                 continue;
             }
         };
         // An earlier run may have left its fence up.
         let blocked = Ok(Outcome::Blocked(decision.clone()));
-        let blocked = coordinator.leave_fence(Step::Contract, id, blocked).await?;
-        if !decision.waits_for_live_versions() || !has_time_left(coordinator, began) {
+        let blocked = leave_fence(session, Step::Contract, id, blocked).await?;
+        if !decision.waits_for_live_versions() || !has_time_left(session, began) {
             return Ok(Asked::Ended(blocked));
         }
-        coordinator.report(Progress::Waiting(decision));
-        coordinator.options.interrupt.pause(BETWEEN_LOOKS).await;
+        session.orders.report(Progress::Waiting(decision));
+        session.orders.interrupt.pause(BETWEEN_LOOKS).await;
     }
 }
 
 /// Everything, with the user's queries once nothing else stands in the way: they may be costly.
-async fn look(
-    coordinator: &mut Coordinator<'_>,
-    id: &MigrationId,
-) -> Result<Asked, CoordinatorError> {
-    let mut situation = coordinator.situation_before(Step::Contract, id).await?;
-    let decision = coordinator.ask(Step::Contract, id, &situation);
+async fn look(session: &mut Session<'_>, id: &MigrationId) -> Result<Asked, CoordinatorError> {
+    let mut situation = session.situation_before(Step::Contract, id).await?;
+    let decision = session.orders.ask(Step::Contract, id, &situation);
     if decision.verdict == Verdict::Go
-        && let Some(facts) = coordinator.facts(id, &situation).await?
+        && let Some(facts) = facts(session, id, &situation).await?
     {
         situation.evidence.facts = facts;
     }
-    coordinator.asked(Step::Contract, id, situation).await
+    asked(session, Step::Contract, id, situation).await
 }
 
 /// Behind the fence: looks again, waits for who came just before it, and removes the old format.
 ///
 /// Invariant: only what is seen from behind the fence counts. Before it, one more could have come.
 async fn remove_fenced(
-    coordinator: &mut Coordinator<'_>,
+    session: &mut Session<'_>,
     id: &MigrationId,
     began: Instant,
 ) -> Result<Outcome, CoordinatorError> {
     crate::crash::point("contract.fenced");
     loop {
-        let mut situation = match look_fenced(coordinator, id).await {
+        let mut situation = match look_fenced(session, id).await {
             Ok(situation) => situation,
             Err(error) => {
-                bridge(coordinator, error, began).await?;
+                bridge(session, error, began).await?;
                 continue;
             }
         };
@@ -115,12 +113,12 @@ async fn remove_fenced(
             });
         }
         // What `remaining` and `require` count is asked inside the transaction.
-        let mut decision = coordinator.ask(Step::Contract, id, &situation);
+        let mut decision = session.orders.ask(Step::Contract, id, &situation);
         if decision.verdict == Verdict::Go {
-            decision = checked(coordinator, id, &mut situation, decision).await?;
+            decision = checked(session, id, &mut situation, decision).await?;
         }
         if decision.verdict == Verdict::Go {
-            match remove_old(coordinator, id, &fenced, &situation).await? {
+            match remove_old(session, id, &fenced, &situation).await? {
                 Ran::Done { statements } => {
                     return Ok(Outcome::Done(Done {
                         migration: id.clone(),
@@ -135,39 +133,39 @@ async fn remove_fenced(
                 Ran::Blocked(found) => decision = found,
             }
         }
-        if !decision.waits_for_live_versions() || !has_time_left(coordinator, began) {
+        if !decision.waits_for_live_versions() || !has_time_left(session, began) {
             return Ok(Outcome::Blocked(decision));
         }
-        coordinator.report(Progress::Waiting(decision));
-        coordinator.options.interrupt.pause(BETWEEN_LOOKS).await;
+        session.orders.report(Progress::Waiting(decision));
+        session.orders.interrupt.pause(BETWEEN_LOOKS).await;
     }
 }
 
 /// The fleet and the ledger from behind the fence. Files that were changed do not stop it here: what was done behind the fence may
 /// make them matter, and they were looked at before it.
 async fn look_fenced(
-    coordinator: &mut Coordinator<'_>,
+    session: &mut Session<'_>,
     id: &MigrationId,
 ) -> Result<Situation, CoordinatorError> {
-    let situation = coordinator.observe().await?;
-    let overridden = coordinator.overridden(Step::Contract, id, &situation);
-    coordinator.record_override(&overridden, id).await?;
+    let situation = session.observe().await?;
+    let overridden = session.orders.overridden(Step::Contract, id, &situation);
+    session.record_override(&overridden, id).await?;
     Ok(situation)
 }
 
 /// Goes over every row once more, where the migration demands it. From behind the fence, because nothing that
 /// writes the old format starts there any more.
 async fn checked(
-    coordinator: &mut Coordinator<'_>,
+    session: &mut Session<'_>,
     id: &MigrationId,
     situation: &mut Situation,
     decision: Decision,
 ) -> Result<Decision, CoordinatorError> {
-    let migration = coordinator.migration(id)?;
+    let migration = session.orders.migration(id)?;
     if migration.contract_rules.check == Recheck::No {
         return Ok(decision);
     }
-    let is_past_return = coordinator
+    let is_past_return = session
         .in_ledger(async |ledger| {
             let found = past_return((id, Some(migration)), Step::Contract, ledger).await?;
             Ok(End::GiveUp(found))
@@ -177,18 +175,18 @@ async fn checked(
     if is_past_return {
         return Ok(decision);
     }
-    situation.evidence.facts.check = coordinator.check_of(migration).await?;
-    Ok(coordinator.ask(Step::Contract, id, situation))
+    situation.evidence.facts.check = check_of(session, migration).await?;
+    Ok(session.orders.ask(Step::Contract, id, situation))
 }
 
 async fn remove_old(
-    coordinator: &mut Coordinator<'_>,
+    session: &mut Session<'_>,
     id: &MigrationId,
     state: &MigrationState,
     situation: &Situation,
 ) -> Result<Ran, CoordinatorError> {
-    let dialect = coordinator.connection.capabilities().dialect;
-    let files = coordinator.migration(id)?.files(dialect);
+    let dialect = session.connection.capabilities().dialect;
+    let files = session.orders.migration(id)?.files(dialect);
     let revisions = files.revisions.get(&Step::Contract);
     let Some(work) = Work::of(files.contract.as_ref(), revisions) else {
         return Err(CoordinatorError::NoFiles(id.clone()));
@@ -202,29 +200,29 @@ async fn remove_old(
         step: Step::Contract,
         id,
         situation,
-        coordinator: RecheckRules::of(coordinator),
+        orders: session.orders,
     };
-    coordinator
-        .carry_out(Step::Contract, work, change, Some(&recheck))
-        .await
+    carry_out(session, Step::Contract, work, change, Some(&recheck)).await
 }
 
 /// A restart or a failover of the database is no reason to give up a long wait.
 async fn bridge(
-    coordinator: &mut Coordinator<'_>,
+    session: &mut Session<'_>,
     error: CoordinatorError,
     began: Instant,
 ) -> Result<(), CoordinatorError> {
-    if !error.is_passing() || !has_time_left(coordinator, began) {
+    if !error.is_passing() || !has_time_left(session, began) {
         return Err(error);
     }
-    coordinator.report(Progress::Unreachable(error.to_string()));
-    coordinator.options.interrupt.pause(BETWEEN_LOOKS).await;
-    coordinator.reconnect().await;
+    session
+        .orders
+        .report(Progress::Unreachable(error.to_string()));
+    session.orders.interrupt.pause(BETWEEN_LOOKS).await;
+    session.reconnect().await;
     Ok(())
 }
 
-fn has_time_left(coordinator: &Coordinator<'_>, began: Instant) -> bool {
-    let wait = coordinator.options.wait;
+fn has_time_left(session: &Session<'_>, began: Instant) -> bool {
+    let wait = session.orders.wait;
     wait.is_some_and(|wait| began.elapsed() < wait)
 }

@@ -2,12 +2,14 @@
 
 use std::time::Instant;
 
-use super::by_runner::Work;
+use super::by_runner::{Work, carry_out};
 use super::change::{Becomes, Move, move_to};
 use super::in_ledger::End;
-use super::script::{Ran, seen_elsewhere};
-use super::session::Coordinator;
-use super::way_in::{Asked, Ready};
+use super::recent::{Observed, Recent};
+use super::recheck::Ran;
+use super::session::Session;
+use super::situation::seen_elsewhere;
+use super::way_in::{Asked, Ready, asked};
 use super::{CoordinatorError, Done, Outcome, Situation};
 use crate::ledger::Entry;
 use crate::model::{MigrationId, MigrationState, Phase, Step};
@@ -26,21 +28,22 @@ fn late(situation: &Situation, id: &MigrationId) -> serde_json::Value {
 /// No version that runs is hurt by it, so there is no fence and nothing to wait for: what could have changed since the look is read in the
 /// transaction of the script. Only a script that cannot share one transaction is recorded as begun before it runs.
 pub(super) async fn run(
-    coordinator: &mut Coordinator<'_>,
+    session: &mut Session<'_>,
+    recent: &mut Recent,
     id: &MigrationId,
 ) -> Result<Outcome, CoordinatorError> {
     let began = Instant::now();
-    let (until, situation) = coordinator.recent_situation().await?;
+    let Observed { until, situation } = recent.situation(session).await?;
     let Ready {
         situation,
         state,
         decision,
-    } = match coordinator.asked(Step::Expand, id, situation).await? {
+    } = match asked(session, Step::Expand, id, situation).await? {
         Asked::Ready(ready) => *ready,
         Asked::Ended(outcome) => return Ok(outcome),
     };
-    let migration = coordinator.migration(id)?;
-    let dialect = coordinator.connection.capabilities().dialect;
+    let migration = session.orders.migration(id)?;
+    let dialect = session.connection.capabilities().dialect;
     let others = seen_elsewhere(&situation.evidence.snapshot);
     let files = migration.files(dialect);
     let (script, revisions) = (&files.expand, files.revisions.get(&Step::Expand));
@@ -64,16 +67,13 @@ pub(super) async fn run(
     match work {
         Some(work) => {
             if begins_first && state.phase == Phase::Pending {
-                coordinator.begin_expanding(&state).await?;
+                begin_expanding(session, &state).await?;
             }
             let change = change(late(&situation, id));
-            match coordinator
-                .carry_out(Step::Expand, work, change, None)
-                .await
-            {
+            match carry_out(session, Step::Expand, work, change, None).await {
                 Ok(Ran::Done { statements: count }) => statements = count,
                 Ok(Ran::Blocked(_)) => {}
-                Err(error) => return Err(coordinator.step_back_to_pending(error, id).await),
+                Err(error) => return Err(step_back_to_pending(session, error, id).await),
             }
         }
         // The new format needs no statement; that it may be used now is still recorded.
@@ -82,11 +82,11 @@ pub(super) async fn run(
             if let Some(object) = detail.as_object_mut() {
                 object.insert("statements".into(), "none needed".into());
             }
-            coordinator.change_phase(change(detail)).await?;
+            session.change_phase(change(detail)).await?;
         }
     }
     let expanded = state.after(Step::Expand, &situation.evidence.snapshot.live());
-    coordinator.keep(until, situation, expanded);
+    recent.keep(Observed { until, situation }, expanded);
     Ok(Outcome::Done(Done {
         migration: id.clone(),
         step: Step::Expand,
@@ -98,28 +98,31 @@ pub(super) async fn run(
     }))
 }
 
-impl Coordinator<'_> {
-    /// After an error: where no statement was begun, nothing has been expanded. Returns the error, which
-    /// is what matters even where going back fails as well.
-    async fn step_back_to_pending(
-        &mut self,
-        error: CoordinatorError,
-        id: &MigrationId,
-    ) -> CoordinatorError {
-        let is_superseded = matches!(
-            error,
-            CoordinatorError::Ledger(crate::ledger::LedgerError::Superseded { .. })
-        );
-        if !is_superseded && let Err(second) = self.forget_expanding(id).await {
-            tracing::debug!("{id} is still recorded as expanding: {second}");
-        }
-        error
+/// After an error: where no statement was begun, nothing has been expanded. Returns the error, which
+/// is what matters even where going back fails as well.
+async fn step_back_to_pending(
+    session: &mut Session<'_>,
+    error: CoordinatorError,
+    id: &MigrationId,
+) -> CoordinatorError {
+    let is_superseded = matches!(
+        error,
+        CoordinatorError::Ledger(crate::ledger::LedgerError::Superseded { .. })
+    );
+    if !is_superseded && let Err(second) = forget_expanding(session, id).await {
+        tracing::debug!("{id} is still recorded as expanding: {second}");
     }
+    error
+}
 
-    async fn forget_expanding(&mut self, id: &MigrationId) -> Result<(), CoordinatorError> {
-        let _kept = self.options.interrupt.hold_off();
-        let (token, actor) = (self.token, self.actor.clone());
-        self.in_ledger(async |ledger| {
+async fn forget_expanding(
+    session: &mut Session<'_>,
+    id: &MigrationId,
+) -> Result<(), CoordinatorError> {
+    let _kept = session.orders.interrupt.hold_off();
+    let (token, actor) = (session.token, session.actor.clone());
+    session
+        .in_ledger(async |ledger| {
             let view = ledger.view().await?;
             let expanding = view.applied.iter().find(|applied| {
                 applied.state.id() == id && applied.state.phase == Phase::Expanding
@@ -136,16 +139,19 @@ impl Coordinator<'_> {
             Ok(End::Commit(()))
         })
         .await
-    }
+}
 
-    /// Records that statements which cannot share a transaction are about to run.
-    async fn begin_expanding(&mut self, state: &MigrationState) -> Result<(), CoordinatorError> {
-        self.change_phase(Move {
+/// Records that statements which cannot share a transaction are about to run.
+async fn begin_expanding(
+    session: &mut Session<'_>,
+    state: &MigrationState,
+) -> Result<(), CoordinatorError> {
+    session
+        .change_phase(Move {
             entry: Entry::New,
             ..Move::new(state, Becomes::Begun(Step::Expand))
         })
         .await?;
-        crate::crash::point("expand.begun");
-        Ok(())
-    }
+    crate::crash::point("expand.begun");
+    Ok(())
 }

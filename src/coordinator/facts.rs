@@ -6,7 +6,7 @@ use super::error::held_by;
 use super::lock::Retry;
 use super::past_return::past_return;
 use super::reading::refuse_misread;
-use super::session::Coordinator;
+use super::session::Session;
 use super::{CoordinatorError, Situation};
 use crate::database::{Connection, DatabaseError, LockTimeout};
 use crate::gate::{Action, Evidence, Facts, Soak, Verdict, decide};
@@ -14,38 +14,38 @@ use crate::ledger::{Ledger, View};
 use crate::model::{Format, Live, MigrationId, MigrationState, Phase, Step};
 use crate::project::{Migration, Project};
 
-impl Coordinator<'_> {
-    /// Asks the user's queries, and tries again where a lock on their tables is not granted: a
-    /// transaction that nobody ends would otherwise be waited for without a word.
-    pub(super) async fn facts(
-        &mut self,
-        id: &MigrationId,
-        situation: &Situation,
-    ) -> Result<Option<Facts>, CoordinatorError> {
-        let migration = self.migration(id)?;
-        let limit = LockTimeout(self.project().config.database.lock_timeout);
-        let mut retry = Retry::new(self.project(), self.options.interrupt);
-        loop {
-            let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
-                return Ok(None);
-            };
-            let connection = ledger.connection().await?;
-            connection.limit_lock_waits(limit).await?;
-            let session = connection.session_id().await?;
-            let _watching = retry.watch().start(session, self.options.target.clone());
-            let (view, evidence) = (&situation.view, &situation.evidence);
-            let facts = measure(migration, view, evidence, &mut ledger).await;
-            ledger.rollback().await?;
-            match facts {
-                Err(CoordinatorError::Database(mut error)) if error.is_contention() => {
-                    let paused = retry.pause(self.options.report).await;
-                    if let Err((_, holders)) = paused {
-                        error.message.push_str(&held_by(&holders));
-                        return Err(error.into());
-                    }
+/// Asks the user's queries, and tries again where a lock on their tables is not granted: a
+/// transaction that nobody ends would otherwise be waited for without a word.
+pub(super) async fn facts(
+    session: &mut Session<'_>,
+    id: &MigrationId,
+    situation: &Situation,
+) -> Result<Option<Facts>, CoordinatorError> {
+    let migration = session.orders.migration(id)?;
+    let limit = session.orders.lock_limit();
+    let mut retry = Retry::new(session.orders);
+    loop {
+        let Some(mut ledger) = Ledger::read(session.connection.as_mut()).await? else {
+            return Ok(None);
+        };
+        let connection = ledger.connection().await?;
+        connection.limit_lock_waits(limit).await?;
+        let session_id = connection.session_id().await?;
+        let _watching = retry
+            .watch()
+            .start(session_id, session.orders.target.clone());
+        let (view, evidence) = (&situation.view, &situation.evidence);
+        let facts = measure(migration, view, evidence, &mut ledger).await;
+        ledger.rollback().await?;
+        match facts {
+            Err(CoordinatorError::Database(mut error)) if error.is_contention() => {
+                let paused = retry.pause().await;
+                if let Err((_, holders)) = paused {
+                    error.message.push_str(&held_by(&holders));
+                    return Err(error.into());
                 }
-                other => return other.map(Some),
             }
+            other => return other.map(Some),
         }
     }
 }

@@ -2,48 +2,46 @@
 
 use std::time::Duration;
 
-use super::session::Coordinator;
+use super::session::Session;
 use super::{CoordinatorError, Outcome};
 use crate::database::LockTimeout;
 use crate::gate::BlockerKind;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{MigrationId, Step};
 
-impl Coordinator<'_> {
-    /// Records why a step was not carried out, where that is not said by what is recorded anyway. Only a help: where it cannot
-    /// be written, the command says it all the same.
-    pub(super) async fn remember_failure(
-        &mut self,
-        ended: &Result<Outcome, CoordinatorError>,
-        step: Step,
-        id: &MigrationId,
-    ) {
-        let Some(message) = worth_telling(ended) else {
-            return;
-        };
-        if let Err(error) = self.write_failure(step, id, &message).await {
-            tracing::debug!("why {id} failed is not recorded: {error}");
-            let _ = self.connection.rollback().await;
-        }
+/// Records why a step was not carried out, where that is not said by what is recorded anyway. Only a help: where it cannot
+/// be written, the command says it all the same.
+pub(super) async fn remember_failure(
+    session: &mut Session<'_>,
+    ended: &Result<Outcome, CoordinatorError>,
+    step: Step,
+    id: &MigrationId,
+) {
+    let Some(message) = worth_telling(ended) else {
+        return;
+    };
+    if let Err(error) = write_failure(session, step, id, &message).await {
+        tracing::debug!("why {id} failed is not recorded: {error}");
+        let _ = session.connection.rollback().await;
     }
+}
 
-    async fn write_failure(
-        &mut self,
-        step: Step,
-        id: &MigrationId,
-        message: &str,
-    ) -> Result<(), LedgerError> {
-        const SOON: Duration = Duration::from_secs(2);
-        let _kept = self.options.interrupt.hold_off();
-        self.connection.rollback().await?;
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
-        // Nobody waits for long to hear what they know already.
-        ledger.unsent().limit_lock_waits(LockTimeout(SOON)).await?;
-        ledger
-            .record_failure(id, step, message, &self.actor)
-            .await?;
-        ledger.commit().await
-    }
+async fn write_failure(
+    session: &mut Session<'_>,
+    step: Step,
+    id: &MigrationId,
+    message: &str,
+) -> Result<(), LedgerError> {
+    const SOON: Duration = Duration::from_secs(2);
+    let _kept = session.orders.interrupt.hold_off();
+    session.connection.rollback().await?;
+    let mut ledger = Ledger::write(session.connection.as_mut()).await?;
+    // Nobody waits for long to hear what they know already.
+    ledger.unsent().limit_lock_waits(LockTimeout(SOON)).await?;
+    ledger
+        .record_failure(id, step, message, &session.actor)
+        .await?;
+    ledger.commit().await
 }
 
 /// What a failure says; none where it passes by itself, or where the record and the files say it.

@@ -10,111 +10,111 @@ use super::change::{Becomes, Move, WayBack, move_to};
 use super::facts::measure;
 use super::gap::judge;
 use super::in_ledger::End;
+use super::orders::Orders;
 use super::past_return::past_return;
-use super::script::{Recheck, seen_elsewhere};
-use super::session::Coordinator;
+use super::recheck::Recheck;
+use super::session::Session;
+use super::situation::seen_elsewhere;
 use super::sync::watch;
 use super::{CoordinatorError, Outcome, Situation};
 use crate::gate::{Action, Decision, decide};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{MigrationId, MigrationState, Phase, Step};
-use crate::project::Project;
 
-impl Coordinator<'_> {
-    /// The one way in: records that `step` has begun, and no version behind its fence is admitted any more. Where an earlier
-    /// run has left it up, there is nothing to record.
-    ///
-    /// Whatever comes after it goes through [`Self::leave_fence`], also where this fails: an error may come after all was
-    /// committed.
-    pub(super) async fn raise_fence(
-        &mut self,
-        state: &MigrationState,
-        situation: &Situation,
-        step: Step,
-    ) -> Result<(), CoordinatorError> {
-        if state.begun(step, &[]).phase == state.phase {
-            return Ok(());
-        }
-        let others = seen_elsewhere(&situation.evidence.snapshot);
-        self.change_phase(Move {
+/// The one way in: records that `step` has begun, and no version behind its fence is admitted any more. Where an earlier
+/// run has left it up, there is nothing to record.
+///
+/// Whatever comes after it goes through [`leave_fence`], also where this fails: an error may come after all was
+/// committed.
+pub(super) async fn raise_fence(
+    session: &mut Session<'_>,
+    state: &MigrationState,
+    situation: &Situation,
+    step: Step,
+) -> Result<(), CoordinatorError> {
+    if state.begun(step, &[]).phase == state.phase {
+        return Ok(());
+    }
+    let others = seen_elsewhere(&situation.evidence.snapshot);
+    session
+        .change_phase(Move {
             others: &others,
             way_back: WayBack::Kept,
             ..Move::new(state, Becomes::Begun(step))
         })
         .await
-    }
+}
 
-    /// The one way out from behind a fence, however the step ended: unless it was carried out, the fence comes down, or
-    /// it is said that it stays up, why, and what to do.
-    pub(super) async fn leave_fence(
-        &mut self,
-        step: Step,
-        id: &MigrationId,
-        ended: Result<Outcome, CoordinatorError>,
-    ) -> Result<Outcome, CoordinatorError> {
-        match &ended {
-            Ok(Outcome::Done(_) | Outcome::Already { .. }) => return ended,
-            // Another coordinator is at work, and the fence is its own.
-            Err(
-                CoordinatorError::Ledger(LedgerError::Superseded { .. })
-                | CoordinatorError::Moved { .. },
-            ) => return ended,
-            Ok(Outcome::Blocked(_)) | Err(_) => {}
-        }
-        let _kept = self.options.interrupt.hold_off();
-        let mut lowered = self.lower_fence(step, id).await;
-        if let Err(error) = &lowered
-            && (error.is_passing() || self.connection.is_lost())
-        {
-            tracing::debug!("lowering the fence of {id}: {error}");
-            self.reconnect().await;
-            lowered = self.lower_fence(step, id).await;
-        }
-        let why = match lowered {
-            Ok(Fence::Down) => return ended,
-            Ok(Fence::Up) => format!("some statements of its {} have run already", step.name()),
-            Err(error) => error.to_string(),
-        };
-        let stays = format!(
-            "the fence of {id} stays up ({why}), so that versions of the {} format cannot start: run `migrate {} {id}` \
-             again, which finishes it or lowers the fence",
-            match step {
-                Step::Revert => "new",
-                _ => "old",
-            },
-            step.name(),
-        );
-        match ended {
-            Ok(Outcome::Blocked(mut decision)) => {
-                decision.notes.push(stays);
-                Ok(Outcome::Blocked(decision))
-            }
-            Err(CoordinatorError::Interrupted { kept, next }) => {
-                Err(CoordinatorError::Interrupted {
-                    kept: format!("{kept}; {stays}"),
-                    next,
-                })
-            }
-            // What is recorded says it all.
-            Err(error) if error.is_interruption() => Err(error),
-            Err(cause) => Err(CoordinatorError::Fenced {
-                cause: Box::new(cause),
-                stays,
-            }),
-            done => done,
-        }
+/// The one way out from behind a fence, however the step ended: unless it was carried out, the fence comes down, or
+/// it is said that it stays up, why, and what to do.
+pub(super) async fn leave_fence(
+    session: &mut Session<'_>,
+    step: Step,
+    id: &MigrationId,
+    ended: Result<Outcome, CoordinatorError>,
+) -> Result<Outcome, CoordinatorError> {
+    match &ended {
+        Ok(Outcome::Done(_) | Outcome::Already { .. }) => return ended,
+        // Another coordinator is at work, and the fence is its own.
+        Err(
+            CoordinatorError::Ledger(LedgerError::Superseded { .. })
+            | CoordinatorError::Moved { .. },
+        ) => return ended,
+        Ok(Outcome::Blocked(_)) | Err(_) => {}
     }
+    let _kept = session.orders.interrupt.hold_off();
+    let mut lowered = lower_fence(session, step, id).await;
+    if let Err(error) = &lowered
+        && (error.is_passing() || session.connection.is_lost())
+    {
+        tracing::debug!("lowering the fence of {id}: {error}");
+        session.reconnect().await;
+        lowered = lower_fence(session, step, id).await;
+    }
+    let why = match lowered {
+        Ok(Fence::Down) => return ended,
+        Ok(Fence::Up) => format!("some statements of its {} have run already", step.name()),
+        Err(error) => error.to_string(),
+    };
+    let stays = format!(
+        "the fence of {id} stays up ({why}), so that versions of the {} format cannot start: run `migrate {} {id}` \
+         again, which finishes it or lowers the fence",
+        match step {
+            Step::Revert => "new",
+            _ => "old",
+        },
+        step.name(),
+    );
+    match ended {
+        Ok(Outcome::Blocked(mut decision)) => {
+            decision.notes.push(stays);
+            Ok(Outcome::Blocked(decision))
+        }
+        Err(CoordinatorError::Interrupted { kept, next }) => Err(CoordinatorError::Interrupted {
+            kept: format!("{kept}; {stays}"),
+            next,
+        }),
+        // What is recorded says it all.
+        Err(error) if error.is_interruption() => Err(error),
+        Err(cause) => Err(CoordinatorError::Fenced {
+            cause: Box::new(cause),
+            stays,
+        }),
+        done => done,
+    }
+}
 
-    /// Goes back to the phase before the fence was raised, by what is recorded, unless statements behind it have run.
-    pub(super) async fn lower_fence(
-        &mut self,
-        step: Step,
-        id: &MigrationId,
-    ) -> Result<Fence, CoordinatorError> {
-        let _kept = self.options.interrupt.hold_off();
-        let files = (id, self.project().as_read(id));
-        let (token, actor) = (self.token, self.actor.clone());
-        self.in_ledger(async |ledger| {
+/// Goes back to the phase before the fence was raised, by what is recorded, unless statements behind it have run.
+pub(super) async fn lower_fence(
+    session: &mut Session<'_>,
+    step: Step,
+    id: &MigrationId,
+) -> Result<Fence, CoordinatorError> {
+    let _kept = session.orders.interrupt.hold_off();
+    let files = (id, session.orders.project.as_read(id));
+    let (token, actor) = (session.token, session.actor.clone());
+    session
+        .in_ledger(async |ledger| {
             let view = ledger.view().await?;
             let mut applied = view.applied.iter();
             let behind = match step {
@@ -140,7 +140,6 @@ impl Coordinator<'_> {
             Ok(End::Commit(Fence::Down))
         })
         .await
-    }
 }
 
 /// What has become of a fence.
@@ -148,22 +147,6 @@ impl Coordinator<'_> {
 pub(super) enum Fence {
     Down,
     Up,
-}
-
-/// What a recheck has to know of the coordinator.
-#[derive(Clone, Copy)]
-pub(super) struct RecheckRules<'p> {
-    project: &'p Project,
-    accept_unknown: bool,
-}
-
-impl<'p> RecheckRules<'p> {
-    pub(super) const fn of(coordinator: &Coordinator<'p>) -> Self {
-        Self {
-            project: coordinator.project(),
-            accept_unknown: coordinator.options.accept_unknown.is_some(),
-        }
-    }
 }
 
 /// Asks the gate again inside the transaction: the leases as they are now, the other sources as
@@ -176,7 +159,7 @@ pub(super) struct FromInside<'r> {
     pub step: Step,
     pub id: &'r MigrationId,
     pub situation: &'r Situation,
-    pub coordinator: RecheckRules<'r>,
+    pub orders: Orders<'r>,
 }
 
 #[async_trait::async_trait]
@@ -185,8 +168,8 @@ impl Recheck for FromInside<'_> {
         let view = ledger.view().await?;
         let mut evidence = self.situation.evidence.clone();
         evidence.snapshot = view.refresh(&evidence.snapshot);
-        evidence.schema = super::observe::schema(self.coordinator.project, &view);
-        let project = self.coordinator.project;
+        evidence.schema = super::situation::schema(self.orders.project, &view);
+        let project = self.orders.project;
         if matches!(self.step, Step::Backfill | Step::Contract) {
             let watched = watch(project, &evidence.schema, Some(self.id), ledger).await?;
             judge(&watched, &view, &mut evidence);
@@ -200,7 +183,7 @@ impl Recheck for FromInside<'_> {
             migration: self.id.clone(),
         };
         let decision = decide(action, &evidence);
-        Ok(if self.coordinator.accept_unknown {
+        Ok(if self.orders.accept_unknown.is_some() {
             decision.accepting_unknown()
         } else {
             decision

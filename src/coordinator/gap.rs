@@ -5,8 +5,8 @@
 
 use super::change::{Becomes, Move, WayBack, move_to};
 use super::in_ledger::End;
-use super::observe::schema;
-use super::session::Coordinator;
+use super::session::Session;
+use super::situation::schema;
 use super::sync::{Watched, watch};
 use super::{CoordinatorError, Situation};
 use crate::gate::Evidence;
@@ -123,8 +123,8 @@ pub(super) async fn record_gaps(
         return Ok(());
     }
     let (token, actor) = (coordinator.token, super::session::actor());
-    let others = super::script::seen_elsewhere(&situation.evidence.snapshot);
-    let mut ledger = super::observe::writing(project, connection).await?;
+    let others = super::situation::seen_elsewhere(&situation.evidence.snapshot);
+    let mut ledger = super::connecting::writing(project, connection).await?;
     match write_down(project, (token, &actor), &others, &mut ledger).await {
         Ok(()) => match ledger.commit().await {
             Err(LedgerError::Database(error))
@@ -143,24 +143,23 @@ pub(super) async fn record_gaps(
     }
 }
 
-impl Coordinator<'_> {
-    /// Writes down what the look has shown of the triggers; whether there was anything.
-    pub(super) async fn record_gaps(
-        &mut self,
-        situation: &Situation,
-    ) -> Result<bool, CoordinatorError> {
-        if !situation.is_news_of_sync {
-            return Ok(false);
-        }
-        let others = super::script::seen_elsewhere(&situation.evidence.snapshot);
-        let (project, token, actor) = (self.project(), self.token, self.actor.clone());
-        self.in_ledger(async |ledger| {
+/// Writes down what the look has shown of the triggers; whether there was anything.
+pub(super) async fn record_gaps_at_work(
+    session: &mut Session<'_>,
+    situation: &Situation,
+) -> Result<bool, CoordinatorError> {
+    if !situation.is_news_of_sync {
+        return Ok(false);
+    }
+    let others = super::situation::seen_elsewhere(&situation.evidence.snapshot);
+    let (project, token, actor) = (session.orders.project, session.token, session.actor.clone());
+    session
+        .in_ledger(async |ledger| {
             write_down(project, (token, &actor), &others, ledger).await?;
             Ok(End::Commit(()))
         })
         .await?;
-        Ok(true)
-    }
+    Ok(true)
 }
 
 /// Whether a script may make triggers anew, of its own migration or of others.

@@ -7,7 +7,7 @@
 use super::CoordinatorError;
 use super::error::failure;
 use super::script::Run;
-use super::session::Coordinator;
+use super::session::Session;
 use super::sync::Owned;
 use crate::database::{Access, Connection, DatabaseError, ErrorKind, Heard, Severity};
 use crate::ledger::{StepRecord, StepState};
@@ -312,25 +312,23 @@ impl<'f> Guard<'f> {
     }
 }
 
-impl Coordinator<'_> {
-    /// What the script would lose is said before its first statement runs.
-    pub(super) async fn foresee<'f>(
-        &mut self,
-        run: &Run<'f>,
-        owned: &'f [Owned],
-        recorded: &[StepRecord],
-    ) -> Result<Guard<'f>, CoordinatorError> {
-        let file = run.file;
-        let guard = Guard::look_alone(self.connection.as_mut(), file, owned).await?;
-        // Of a statement that was begun nobody knows yet whether it has run; all were foreseen before it was.
-        let is_begun = |step: &StepRecord| step.state == StepState::Started;
-        if recorded.iter().any(is_begun) {
-            return Ok(guard);
-        }
-        match guard.would_lose(recorded.len()) {
-            Some((index, error)) => Err(failure(file, index, error, FORESEEN.to_owned())),
-            None => Ok(guard),
-        }
+/// What the script would lose is said before its first statement runs.
+pub(super) async fn foresee<'f>(
+    session: &mut Session<'_>,
+    run: &Run<'f>,
+    owned: &'f [Owned],
+    recorded: &[StepRecord],
+) -> Result<Guard<'f>, CoordinatorError> {
+    let file = run.file;
+    let guard = Guard::look_alone(session.connection.as_mut(), file, owned).await?;
+    // Of a statement that was begun nobody knows yet whether it has run; all were foreseen before it was.
+    let is_begun = |step: &StepRecord| step.state == StepState::Started;
+    if recorded.iter().any(is_begun) {
+        return Ok(guard);
+    }
+    match guard.would_lose(recorded.len()) {
+        Some((index, error)) => Err(failure(file, index, error, FORESEEN.to_owned())),
+        None => Ok(guard),
     }
 }
 

@@ -2,8 +2,7 @@
 
 use super::CoordinatorError;
 use super::lock::{LockWatch, Retry};
-use super::session::Coordinator;
-use crate::database::LockTimeout;
+use super::session::Session;
 use crate::ledger::{Ledger, LedgerError};
 
 /// How a transaction ends.
@@ -13,19 +12,18 @@ pub(super) enum End<T> {
     GiveUp(T),
 }
 
-impl Coordinator<'_> {
+impl Session<'_> {
     /// Does `work` in a transaction of its own, and once more where a lock was not granted: it may run several times,
     /// and what it has done takes effect once at most.
     pub(super) async fn in_ledger<T>(
         &mut self,
         work: impl AsyncFn(&mut Ledger<'_>) -> Result<End<T>, CoordinatorError>,
     ) -> Result<T, CoordinatorError> {
-        let mut retry = Retry::new(self.project(), self.options.interrupt);
+        let mut retry = Retry::new(self.orders);
         loop {
             let watch = retry.watch();
-            let waiting = (self.options.report, self.options.target);
             let attempt = self.attempt_in_ledger(&work, &watch);
-            let error = match retry.telling(waiting, attempt).await {
+            let error = match retry.telling(attempt).await {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
@@ -45,9 +43,7 @@ impl Coordinator<'_> {
                 }
             };
             gave_up?;
-            retry
-                .after_ledger(self.options.report, cause.into())
-                .await?;
+            retry.after_ledger(cause.into()).await?;
         }
     }
 
@@ -56,9 +52,9 @@ impl Coordinator<'_> {
         work: &impl AsyncFn(&mut Ledger<'_>) -> Result<End<T>, CoordinatorError>,
         watch: &LockWatch,
     ) -> Result<T, CoordinatorError> {
-        let limit = LockTimeout(self.project().config.database.lock_timeout);
-        let target = self.options.target.clone();
-        let rules = self.lease_rules();
+        let limit = self.orders.lock_limit();
+        let target = self.orders.target.clone();
+        let rules = self.orders.lease_rules();
         let mut ledger = Ledger::write(self.connection.as_mut()).await?;
         ledger.judge_by(&rules);
         let connection = ledger.connection().await?;

@@ -3,91 +3,92 @@
 use std::time::Duration;
 
 use super::CoordinatorError;
-use super::session::Coordinator;
+use super::session::Session;
 use crate::database::{ErrorKind, INTERRUPTED};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{MigrationId, Phase, Step};
 
-impl Coordinator<'_> {
-    /// The outcome of a step. Where it was interrupted, what is kept is said, as it is recorded; where the connection broke,
-    /// that it goes on from there.
-    pub(super) async fn told<T>(
-        &mut self,
-        taken: Result<T, CoordinatorError>,
-        step: Step,
-        id: &MigrationId,
-    ) -> Result<T, CoordinatorError> {
-        let cause = match taken {
-            Err(
-                CoordinatorError::Database(cause)
-                | CoordinatorError::Ledger(LedgerError::Database(cause)),
-            ) if cause.kind == ErrorKind::Interrupted => cause,
-            Err(
-                CoordinatorError::Database(cause)
-                | CoordinatorError::Ledger(LedgerError::Database(cause)),
-            ) if cause.kind == ErrorKind::Unreachable && self.options.target.path().is_none() => {
-                // A file has no connection that could be lost: there the cause says it all.
-                let kept = self.kept_after_loss(step, id).await;
-                let cause = Box::new(cause);
-                return Err(CoordinatorError::Lost { cause, kept });
-            }
-            other => return other,
-        };
-        let _kept = self.options.interrupt.hold_off();
-        let phase = match self.phase_now(id).await {
-            Ok(phase) => Some(phase),
-            Err(error) => {
-                tracing::debug!("what is recorded of {id} cannot be read: {error}");
-                None
-            }
-        };
-        let mut kept = kept(step, id, phase);
-        let more = cause.message.strip_prefix(INTERRUPTED).unwrap_or_default();
-        kept.push_str(more);
-        Err(CoordinatorError::Interrupted {
-            kept,
-            next: next(step, id),
-        })
-    }
-
-    /// What is kept of a step whose connection broke. Asked over another connection, where one can be had soon: whether the
-    /// last commit took effect is not to be guessed.
-    async fn kept_after_loss(&mut self, step: Step, id: &MigrationId) -> String {
-        const SOON: Duration = Duration::from_secs(5);
-        let asked = async {
-            let (project, target) = (self.project(), self.options.target);
-            let interrupt = self.options.interrupt;
-            self.connection =
-                super::connect(project, target, super::Purpose::Act, interrupt).await?;
-            self.phase_now(id).await
-        };
-        match tokio::time::timeout(SOON, asked).await {
-            Ok(Ok(phase)) => format!("what was done is kept ({})", kept(step, id, Some(phase))),
-            Ok(Err(error)) => {
-                tracing::debug!("what is recorded of {id} cannot be read: {error}");
-                "what was done is kept".to_owned()
-            }
-            Err(_) => "what was done is kept".to_owned(),
+/// The outcome of a step. Where it was interrupted, what is kept is said, as it is recorded; where the connection broke,
+/// that it goes on from there.
+pub(super) async fn told<T>(
+    session: &mut Session<'_>,
+    taken: Result<T, CoordinatorError>,
+    step: Step,
+    id: &MigrationId,
+) -> Result<T, CoordinatorError> {
+    let cause = match taken {
+        Err(
+            CoordinatorError::Database(cause)
+            | CoordinatorError::Ledger(LedgerError::Database(cause)),
+        ) if cause.kind == ErrorKind::Interrupted => cause,
+        Err(
+            CoordinatorError::Database(cause)
+            | CoordinatorError::Ledger(LedgerError::Database(cause)),
+        ) if cause.kind == ErrorKind::Unreachable && session.orders.target.path().is_none() => {
+            // A file has no connection that could be lost: there the cause says it all.
+            let kept = kept_after_loss(session, step, id).await;
+            let cause = Box::new(cause);
+            return Err(CoordinatorError::Lost { cause, kept });
         }
-    }
-
-    /// The phase that is recorded; none where nothing is.
-    async fn phase_now(&mut self, id: &MigrationId) -> Result<Option<Phase>, LedgerError> {
-        if self.connection.is_lost() {
-            self.reconnect().await;
+        other => return other,
+    };
+    let _kept = session.orders.interrupt.hold_off();
+    let phase = match phase_now(session, id).await {
+        Ok(phase) => Some(phase),
+        Err(error) => {
+            tracing::debug!("what is recorded of {id} cannot be read: {error}");
+            None
         }
-        self.connection.rollback().await?;
-        let rules = self.lease_rules();
-        let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
-            return Ok(None);
-        };
-        ledger.judge_by(&rules);
-        let view = ledger.view().await?;
-        ledger.rollback().await?;
-        let mut applied = view.applied.iter();
-        let applied = applied.find(|applied| applied.state.id() == id);
-        Ok(applied.map(|applied| applied.state.phase))
+    };
+    let mut kept = kept(step, id, phase);
+    let more = cause.message.strip_prefix(INTERRUPTED).unwrap_or_default();
+    kept.push_str(more);
+    Err(CoordinatorError::Interrupted {
+        kept,
+        next: next(step, id),
+    })
+}
+
+/// What is kept of a step whose connection broke. Asked over another connection, where one can be had soon: whether the
+/// last commit took effect is not to be guessed.
+async fn kept_after_loss(session: &mut Session<'_>, step: Step, id: &MigrationId) -> String {
+    const SOON: Duration = Duration::from_secs(5);
+    let asked = async {
+        let (project, target) = (session.orders.project, session.orders.target);
+        let interrupt = session.orders.interrupt;
+        session.connection =
+            super::connect(project, target, super::Purpose::Act, interrupt).await?;
+        phase_now(session, id).await
+    };
+    match tokio::time::timeout(SOON, asked).await {
+        Ok(Ok(phase)) => format!("what was done is kept ({})", kept(step, id, Some(phase))),
+        Ok(Err(error)) => {
+            tracing::debug!("what is recorded of {id} cannot be read: {error}");
+            "what was done is kept".to_owned()
+        }
+        Err(_) => "what was done is kept".to_owned(),
     }
+}
+
+/// The phase that is recorded; none where nothing is.
+async fn phase_now(
+    session: &mut Session<'_>,
+    id: &MigrationId,
+) -> Result<Option<Phase>, LedgerError> {
+    if session.connection.is_lost() {
+        session.reconnect().await;
+    }
+    session.connection.rollback().await?;
+    let rules = session.orders.lease_rules();
+    let Some(mut ledger) = Ledger::read(session.connection.as_mut()).await? else {
+        return Ok(None);
+    };
+    ledger.judge_by(&rules);
+    let view = ledger.view().await?;
+    ledger.rollback().await?;
+    let mut applied = view.applied.iter();
+    let applied = applied.find(|applied| applied.state.id() == id);
+    Ok(applied.map(|applied| applied.state.phase))
 }
 
 /// Goes on, or begins anew: each command finds out.

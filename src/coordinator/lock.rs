@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::error::failure;
+use super::orders::Orders;
 use super::{CoordinatorError, Progress};
 use crate::database::{
     ConnectOptions, DatabaseError, ErrorKind, LockHolder, Target, holders_of_file,
 };
-use crate::interrupt::Interrupt;
 use crate::ledger::LedgerError;
-use crate::project::{Project, ScriptFile};
+use crate::project::ScriptFile;
 use crate::sql::Mode;
 
 /// An attempt that did not succeed.
@@ -45,26 +45,25 @@ impl From<CoordinatorError> for Failed {
 }
 
 /// Tries again after a lock was not granted, with a growing pause and a bound.
-pub(super) struct Retry {
+pub(super) struct Retry<'a> {
+    orders: Orders<'a>,
     began: Instant,
     bound: Duration,
     /// How long one attempt waits.
     limit: Duration,
     attempt: u32,
     holders: Arc<Mutex<Seen>>,
-    /// Ends a pause. The next attempt then fails because of it.
-    interrupt: Interrupt,
 }
 
-impl Retry {
-    pub(super) fn new(project: &Project, interrupt: Interrupt) -> Self {
+impl<'a> Retry<'a> {
+    pub(super) fn new(orders: Orders<'a>) -> Self {
         Self {
+            orders,
             began: Instant::now(),
-            bound: project.config.database.lock_retry_for,
-            limit: project.config.database.lock_timeout,
+            bound: orders.project.config.database.lock_retry_for,
+            limit: orders.project.config.database.lock_timeout,
             attempt: 0,
             holders: Arc::default(),
-            interrupt,
         }
     }
 
@@ -77,12 +76,8 @@ impl Retry {
     }
 
     /// Waits for work that waits itself, and says now and then for whom.
-    pub(super) async fn telling<T>(
-        &self,
-        options: (&(dyn Fn(Progress) + Send + Sync), &Target),
-        work: impl Future<Output = T>,
-    ) -> T {
-        let (report, target) = options;
+    pub(super) async fn telling<T>(&self, work: impl Future<Output = T>) -> T {
+        let target = self.orders.target;
         // A file is looked at without a connection, and may be waited for before anything else is known.
         let is_file = target.path().is_some();
         let _watching = is_file.then(|| self.watch().start(None, target.clone()));
@@ -97,14 +92,13 @@ impl Retry {
             let holders = self.holders.lock().ok().and_then(|seen| seen.now());
             if let Some(holders) = holders {
                 let waited = began.elapsed();
-                report(Progress::LockWait { waited, holders });
+                self.orders.report(Progress::LockWait { waited, holders });
             }
         }
     }
 
     pub(super) async fn after(
         &mut self,
-        report: &(dyn Fn(Progress) + Send + Sync),
         file: &ScriptFile,
         index: usize,
         error: DatabaseError,
@@ -129,7 +123,7 @@ impl Retry {
             };
             return Err(failure(file, index, error, help.to_owned()));
         }
-        if let Err((waited, holders)) = self.pause(report).await {
+        if let Err((waited, holders)) = self.pause().await {
             let line = file
                 .script
                 .statements
@@ -148,14 +142,13 @@ impl Retry {
     /// As [`Self::after`], where it was the ledger that was locked.
     pub(super) async fn after_ledger(
         &mut self,
-        report: &(dyn Fn(Progress) + Send + Sync),
         error: LedgerError,
     ) -> Result<(), CoordinatorError> {
         let cause = match error {
             LedgerError::Database(error) if error.is_contention() => Box::new(error),
             error => return Err(error.into()),
         };
-        let paused = self.pause(report).await;
+        let paused = self.pause().await;
         paused.map_err(|(waited, holders)| CoordinatorError::LedgerLocked {
             cause,
             waited_s: waited.as_secs(),
@@ -164,10 +157,7 @@ impl Retry {
     }
 
     /// Lets others go first, and says so; how long it was tried and who was in the way, where it is long enough.
-    pub(super) async fn pause(
-        &mut self,
-        report: &(dyn Fn(Progress) + Send + Sync),
-    ) -> Result<(), (Duration, Vec<LockHolder>)> {
+    pub(super) async fn pause(&mut self) -> Result<(), (Duration, Vec<LockHolder>)> {
         let holders = self
             .holders
             .lock()
@@ -178,14 +168,16 @@ impl Retry {
         if waited >= self.bound {
             return Err((waited, holders));
         }
-        report(Progress::LockRetry {
+        self.orders.report(Progress::LockRetry {
             attempt: self.attempt,
             holders,
         });
         // Jitter keeps two waiters from meeting at each attempt; the pause lets the queue behind
         // the lock drain.
         let pause = 500 * u64::from(self.attempt.min(8)) + fastrand::u64(0..500);
-        self.interrupt.pause(Duration::from_millis(pause)).await;
+        // The next attempt fails if it was ended by an interrupt.
+        let pause = Duration::from_millis(pause);
+        self.orders.interrupt.pause(pause).await;
         Ok(())
     }
 }

@@ -2,15 +2,22 @@
 //!
 //! Invariant: nothing here decides. What is safe is for [`crate::gate`] to say; this module brings
 //! it the evidence, carries out what was allowed and records it.
+//!
+//! A [`Coordinator`] has a `Session` (the connection and the lease), which has `Orders` (project, target and options, which nothing
+//! changes). Each step is a function over the session: `expand`, `backfill`, `contract` and `revert` share the way in (`way_in`), the
+//! fence and the way out (`fence`), and what is asked again inside the transaction of the change (`recheck`). How a script is run is in
+//! `run`, `in_one` and `one_by_one`. docs/protocol.md tells it from the outside.
 
 mod as_applied;
+mod autocommit_failure;
 mod backfill;
-mod bare_failure;
 mod between_steps;
 mod by_runner;
 mod catalogue;
 mod change;
+mod connecting;
 mod contract;
+mod done_past;
 mod drift;
 mod error;
 mod expand;
@@ -23,49 +30,61 @@ mod gap;
 mod grouped;
 mod guard;
 mod in_ledger;
+mod in_one;
 mod interrupted;
 mod lock;
+mod looking;
 mod observe;
 mod one;
 mod one_by_one;
+mod one_recorded;
+mod orders;
 mod outage;
 mod past_gate;
 mod past_return;
+mod progress;
 mod reading;
+mod recent;
+mod recheck;
 mod repair;
 mod resume;
 mod revert;
 mod rows_repaired;
+mod run;
 mod said;
 mod same_script;
 mod schemas_renamed;
 mod script;
 mod session;
+mod situation;
 mod steer;
 mod sync;
 mod take;
+mod tally;
 mod together;
 mod way_in;
 
 use std::time::Duration;
 
+pub use connecting::{Purpose, connect, connect_to_record};
+pub use done_past::{PastDone, PastGate};
 pub use drift::{Changed, Drift, way_out};
 pub use error::{CoordinatorError, ScriptFailure};
 pub use facts::{measure_if_clear, soak};
 pub use flaws::flaws_on_paper;
 pub use forget::{Admitted, Forgotten, Which, forget};
 pub use observe::{
-    Purpose, Situation, connect, connect_to_record, is_nothing_yet, nothing_yet, observe,
-    observe_with, record, record_deploy, survey,
+    is_nothing_yet, nothing_yet, observe, observe_with, record, record_deploy, survey,
 };
-pub use past_gate::{PastDone, PastGate};
+pub use orders::Options;
+pub use progress::Progress;
 pub use repair::{Recorded, Repaired, present};
 pub use resume::Answer;
 pub use rows_repaired::RowsRepaired;
 pub use schemas_renamed::schemas_renamed;
-pub use script::Progress;
-pub use session::{Coordinator, Options};
+pub use situation::Situation;
 pub use steer::{BackfillRehearsal, rehearse_backfill, steer};
+pub use take::Coordinator;
 
 use crate::gate::Decision;
 use crate::model::{MigrationId, Step};

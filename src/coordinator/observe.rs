@@ -1,132 +1,21 @@
 //! Observing: files, ledger and fleet, put together for a decision.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use super::as_applied::judge_reverts;
-use super::drift::{Changed, Drift, drift};
+use super::connecting::writing;
+use super::drift::{Changed, drift};
 use super::flaws::flaws;
 use super::gap::{look_at_sync, record_gaps};
-use super::past_gate::{self, PastGate};
-use crate::database::{
-    Asks, ConnectOptions, Connection, DatabaseError, ErrorKind, LockTimeout, Owners, Target,
-};
+use super::situation::schema;
+use super::{Situation, past_gate};
+use crate::database::{Connection, DatabaseError, ErrorKind, Target};
 use crate::fleet;
 use crate::gate::{Evidence, Facts};
-use crate::interrupt::Interrupt;
-use crate::ledger::{
-    AppliedFile, CoordinatorRow, LEASES, LeaseRules, Ledger, LedgerError, Named, View,
-};
-use crate::model::{MigrationId, MigrationState, Schema, Snapshot, Step, Version};
-use crate::project::{Broken, Project};
+use crate::ledger::{AppliedFile, CoordinatorRow, LEASES, Ledger, LedgerError, Named, View};
+use crate::model::{Snapshot, Version};
+use crate::project::Project;
 use crate::sql::Dialect;
-
-/// Everything that is known at one moment.
-#[derive(Clone, Debug)]
-pub struct Situation {
-    pub view: View,
-    pub evidence: Evidence,
-    pub drift: Vec<Drift>,
-    /// What somebody did with another migration tool without asking here.
-    pub past_gate: Vec<PastGate>,
-    /// How the project wants leases to be read.
-    rules: LeaseRules,
-    /// Whether the database has a ledger at all.
-    pub has_ledger: bool,
-    /// Whether something is to be written down of what keeps formats in step.
-    pub(super) is_news_of_sync: bool,
-}
-
-/// How long a question waits for whoever writes to an embedded database.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To answer a question.
-    Ask,
-    /// To act on a database that is there: an embedded one that is not is a mistyped path.
-    Act,
-    /// To act, and to make an embedded database that is not there: it is that of a new project.
-    Begin,
-}
-
-/// Connects to the project's database, with what stops the statements there.
-///
-/// # Errors
-/// Whatever keeps it from being reached.
-pub async fn connect(
-    project: &Project,
-    target: &Target,
-    purpose: Purpose,
-    interrupt: Interrupt,
-) -> Result<Box<dyn Connection>, DatabaseError> {
-    connect_as(project, target, purpose, (Owners::Trusted, interrupt)).await
-}
-
-/// As [`connect`], for whoever writes down what a look has shown and nothing else: the ledger may be somebody
-/// else's, as it is for an instance.
-///
-/// # Errors
-/// As of [`connect`].
-pub async fn connect_to_record(
-    project: &Project,
-    target: &Target,
-    interrupt: Interrupt,
-) -> Result<Box<dyn Connection>, DatabaseError> {
-    connect_as(project, target, Purpose::Ask, (Owners::One, interrupt)).await
-}
-
-async fn connect_as(
-    project: &Project,
-    target: &Target,
-    purpose: Purpose,
-    (owners, interrupt): (Owners, Interrupt),
-) -> Result<Box<dyn Connection>, DatabaseError> {
-    let config = &project.config.database;
-    let defaults = ConnectOptions::default();
-    let (asks, busy_timeout) = match purpose {
-        Purpose::Act | Purpose::Begin => (Asks::No, config.busy_timeout),
-        Purpose::Ask => (Asks::Yes, config.busy_timeout.min(LONGEST_WAIT)),
-    };
-    let options = ConnectOptions {
-        busy_timeout,
-        create: purpose == Purpose::Begin,
-        lock_limit: Some(config.lock_timeout),
-        owners,
-        interrupt,
-        asks,
-        ..defaults
-    };
-    crate::database::connect(target, options).await
-}
-
-impl Situation {
-    /// The changed files that stand in the way of a step: what the gate says and what the command does.
-    #[must_use]
-    pub fn drift_before(&self, step: Step, id: &MigrationId) -> Vec<Drift> {
-        let mut drift = self.drift.clone();
-        drift.retain(|drift| drift.stops(step, id));
-        drift
-    }
-
-    /// Adds the names of a few instances to each version that holds leases.
-    ///
-    /// # Errors
-    /// A database or ledger error.
-    pub async fn name_examples(
-        &mut self,
-        connection: &mut dyn Connection,
-    ) -> Result<(), LedgerError> {
-        if let Some(mut ledger) = Ledger::read(connection).await? {
-            ledger.judge_by(&self.rules);
-            let groups = &mut self.evidence.snapshot.groups;
-            ledger.name_examples(groups, self.view.now).await?;
-            ledger.rollback().await?;
-        }
-        Ok(())
-    }
-}
 
 /// Reads the ledger and asks every source. Never writes.
 ///
@@ -278,17 +167,6 @@ pub async fn record_deploy(
     ledger.commit().await
 }
 
-pub(super) async fn writing<'c>(
-    project: &Project,
-    connection: &'c mut dyn Connection,
-) -> Result<Ledger<'c>, LedgerError> {
-    let mut ledger = Ledger::write(connection).await?;
-    ledger.judge_by(&fleet::lease_rules(&project.config));
-    let limit = LockTimeout(project.config.database.lock_timeout);
-    ledger.connection().await?.limit_lock_waits(limit).await?;
-    Ok(ledger)
-}
-
 /// Whether there is a source other than the leases, or was one.
 pub(super) fn has_shown_anything(situation: &Situation) -> bool {
     let memory = &situation.view.memory;
@@ -358,40 +236,6 @@ pub fn observe_with(
         has_ledger: true,
         is_news_of_sync: false,
     }
-}
-
-/// What the ledger knows, and everything else of the project as pending. Of files that are not in order, as far as what
-/// they declare is certain: the rest is among the flaws.
-pub(super) fn schema(project: &Project, view: &View) -> Schema {
-    let mut states: Vec<MigrationState> = Vec::new();
-    for applied in &view.applied {
-        let mut state = applied.state.clone();
-        // Later phases may be written after the earlier ones were applied.
-        if let Some(migration) = project.get(state.id()) {
-            let was_expanded = state.declaration.parts.expand;
-            state.declaration.parts = migration.declaration.parts;
-            // What was applied was there, whether or not its file still is.
-            state.declaration.parts.expand |= was_expanded;
-            state.declaration.fill = migration.declaration.fill;
-            state
-                .declaration
-                .description
-                .clone_from(&migration.declaration.description);
-        } else if let Some(read) = project.flaws.of(state.id()).and_then(Broken::declared) {
-            let (recorded, read) = (&mut state.declaration.parts, read.parts);
-            recorded.backfill |= read.backfill;
-            recorded.contract |= read.contract;
-            recorded.revert |= read.revert;
-        }
-        states.push(state);
-    }
-    let applied: BTreeSet<&MigrationId> = view.applied.iter().map(|a| a.state.id()).collect();
-    for declaration in project.declarations() {
-        if !applied.contains(&declaration.id) {
-            states.push(MigrationState::pending(declaration.clone()));
-        }
-    }
-    Schema::new(states).under(project.config.order)
 }
 
 /// What a database without a ledger knows.

@@ -1,11 +1,12 @@
-//! One statement of a script that runs without a transaction around it.
+//! StatementRun statement of a script that runs without a transaction around it.
 
-use super::script::{Recheck, Run};
+use super::recheck::Recheck;
+use super::script::Run;
 use crate::ledger::StepState;
 use crate::sql::{ObjectKind, Statement, Verb};
 
-/// One statement, and how far it is.
-pub(super) struct One<'o, 'r> {
+/// StatementRun statement, and how far it is.
+pub(super) struct StatementRun<'o, 'r> {
     pub run: &'o Run<'r>,
     pub index: usize,
     pub statement: &'o Statement,

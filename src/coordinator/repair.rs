@@ -7,7 +7,7 @@
 use super::drift::hash_now;
 use super::in_ledger::End;
 use super::same_script::{is_as_applied, script_of};
-use super::session::Coordinator;
+use super::take::Coordinator;
 use super::{Changed, CoordinatorError, Situation};
 use crate::database::Connection;
 use crate::ledger::{AppliedFile, Entry, EventKind, Ledger, LedgerError, StepRecord};
@@ -66,10 +66,10 @@ impl Coordinator<'_> {
         id: &MigrationId,
         reason: &str,
     ) -> Result<Repaired, CoordinatorError> {
-        let situation = self.observe().await?;
-        let migration = self.migration(id)?;
-        let dialect = self.connection.capabilities().dialect;
-        let recorded = present(self.connection.as_mut(), id).await?;
+        let situation = self.session.observe().await?;
+        let migration = self.session.orders.migration(id)?;
+        let dialect = self.session.connection.capabilities().dialect;
+        let recorded = present(self.session.connection.as_mut(), id).await?;
         let has_statement = hash_now(migration, Step::Backfill, dialect).is_some();
         let refused = more_than_the_record(id, &situation, has_statement);
         if !refused.is_empty() {
@@ -93,21 +93,22 @@ impl Coordinator<'_> {
         if differing.is_empty() {
             return Ok(Repaired::Done(Vec::new()));
         }
-        let (token, actor) = (self.token, self.actor.clone());
-        self.in_ledger(async |ledger| {
-            for (step, path, sha256) in &differing {
-                ledger.record_file(Entry::Known, id, step.name(), path, sha256);
-                let detail = serde_json::json!({
-                    "phase": step.name(), "file": path, "sha256": sha256, "reason": reason,
-                });
-                ledger
-                    .append(EventKind::Repaired, &actor, Some(id), &detail)
-                    .await?;
-            }
-            ledger.fence(token).await?;
-            Ok(End::Commit(()))
-        })
-        .await?;
+        let (token, actor) = (self.session.token, self.session.actor.clone());
+        self.session
+            .in_ledger(async |ledger| {
+                for (step, path, sha256) in &differing {
+                    ledger.record_file(Entry::Known, id, step.name(), path, sha256);
+                    let detail = serde_json::json!({
+                        "phase": step.name(), "file": path, "sha256": sha256, "reason": reason,
+                    });
+                    ledger
+                        .append(EventKind::Repaired, &actor, Some(id), &detail)
+                        .await?;
+                }
+                ledger.fence(token).await?;
+                Ok(End::Commit(()))
+            })
+            .await?;
         let paths = differing.into_iter().map(|(_, path, _)| path);
         Ok(Repaired::Done(paths.collect()))
     }

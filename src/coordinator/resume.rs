@@ -1,7 +1,7 @@
 //! A human's answer where the catalogue cannot tell whether a statement took effect.
 
 use super::CoordinatorError;
-use super::session::Coordinator;
+use super::take::Coordinator;
 use crate::ledger::{EventKind, Ledger, StepState};
 use crate::model::{MigrationId, Step};
 
@@ -24,7 +24,7 @@ impl Coordinator<'_> {
         position: i64,
         answer: Answer,
     ) -> Result<bool, CoordinatorError> {
-        let mut ledger = Ledger::write(self.connection.as_mut()).await?;
+        let mut ledger = Ledger::write(self.session.connection.as_mut()).await?;
         for step in Step::ALL {
             let steps = ledger.steps(id, step.name()).await?;
             let waiting = steps
@@ -45,9 +45,9 @@ impl Coordinator<'_> {
             let detail =
                 serde_json::json!({ "step": step.name(), "position": position, "resolved": said });
             ledger
-                .append(EventKind::Statement, &self.actor, Some(id), &detail)
+                .append(EventKind::Statement, &self.session.actor, Some(id), &detail)
                 .await?;
-            ledger.fence(self.token).await?;
+            ledger.fence(self.session.token).await?;
             ledger.commit().await?;
             return Ok(true);
         }

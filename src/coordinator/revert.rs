@@ -3,10 +3,13 @@
 use std::time::Instant;
 
 use super::change::{Becomes, Move};
-use super::fence::{FromInside, RecheckRules};
-use super::script::{Ran, Run, seen_elsewhere};
-use super::session::Coordinator;
-use super::way_in::Asked;
+use super::fence::{FromInside, leave_fence, raise_fence};
+use super::recheck::Ran;
+use super::run::run_script;
+use super::script::Run;
+use super::session::Session;
+use super::situation::seen_elsewhere;
+use super::way_in::{Asked, asked};
 use super::{CoordinatorError, Done, Outcome};
 use crate::model::{MigrationId, Step};
 use crate::project::ScriptFile;
@@ -17,27 +20,25 @@ use crate::project::ScriptFile;
 /// admitted between the look and the removal, and comes down whatever ends it. It does not wait: whoever reverts has a rollout to stop,
 /// and is told which.
 pub(super) async fn run(
-    coordinator: &mut Coordinator<'_>,
+    session: &mut Session<'_>,
     id: &MigrationId,
 ) -> Result<Outcome, CoordinatorError> {
     let began = Instant::now();
-    let situation = coordinator.situation_before(Step::Revert, id).await?;
-    let ready = match coordinator.asked(Step::Revert, id, situation).await? {
+    let situation = session.situation_before(Step::Revert, id).await?;
+    let ready = match asked(session, Step::Revert, id, situation).await? {
         Asked::Ready(ready) => ready,
         // An earlier run may have left its fence up.
         Asked::Ended(outcome) => {
-            return coordinator.leave_fence(Step::Revert, id, Ok(outcome)).await;
+            return leave_fence(session, Step::Revert, id, Ok(outcome)).await;
         }
     };
-    let dialect = coordinator.connection.capabilities().dialect;
-    let Some(file) = &coordinator.migration(id)?.files(dialect).revert else {
+    let dialect = session.connection.capabilities().dialect;
+    let Some(file) = &session.orders.migration(id)?.files(dialect).revert else {
         return Err(CoordinatorError::NoFiles(id.clone()));
     };
-    let raised = coordinator
-        .raise_fence(&ready.state, &ready.situation, Step::Revert)
-        .await;
+    let raised = raise_fence(session, &ready.state, &ready.situation, Step::Revert).await;
     let ended = match raised {
-        Ok(()) => undo(coordinator, id, file).await,
+        Ok(()) => undo(session, id, file).await,
         Err(error) => Err(error),
     };
     let ended = ended.map(|ran| match ran {
@@ -52,17 +53,17 @@ pub(super) async fn run(
             notes: Vec::new(),
         }),
     });
-    coordinator.leave_fence(Step::Revert, id, ended).await
+    leave_fence(session, Step::Revert, id, ended).await
 }
 
 /// Runs the script behind the fence.
 async fn undo(
-    coordinator: &mut Coordinator<'_>,
+    session: &mut Session<'_>,
     id: &MigrationId,
     file: &ScriptFile,
 ) -> Result<Ran, CoordinatorError> {
     crate::crash::point("revert.fenced");
-    let fenced = coordinator.observe().await?;
+    let fenced = session.observe().await?;
     let others = seen_elsewhere(&fenced.evidence.snapshot);
     let Some(state) = fenced.evidence.schema.get(id) else {
         return Err(CoordinatorError::NoFiles(id.clone()));
@@ -75,14 +76,16 @@ async fn undo(
         step: Step::Revert,
         id,
         situation: &fenced,
-        coordinator: RecheckRules::of(coordinator),
+        orders: session.orders,
     };
-    coordinator
-        .run_script(Run {
+    run_script(
+        session,
+        Run {
             step: Step::Revert,
             file,
             change,
             recheck: Some(&recheck),
-        })
-        .await
+        },
+    )
+    .await
 }

@@ -3,10 +3,11 @@
 //! Rows whose new format is stale beside rows whose old one is cannot be told from each other, so no backfill may touch them. Whoever
 //! has compared them says so here; every query that the migration declares has to agree, and no live version may bring it about again.
 
+use super::backfill::check_of;
 use super::change::{Becomes, Move, move_to};
 use super::in_ledger::End;
-use super::script::seen_elsewhere;
-use super::session::Coordinator;
+use super::situation::seen_elsewhere;
+use super::take::Coordinator;
 use super::{CoordinatorError, Situation};
 use crate::gate::{Blocker, Verdict, missing_evidence};
 use crate::ledger::EventKind;
@@ -35,11 +36,11 @@ impl Coordinator<'_> {
         id: &MigrationId,
         reason: &str,
     ) -> Result<RowsRepaired, CoordinatorError> {
-        let situation = self.situation().await?;
+        let situation = self.session.situation().await?;
         let Some(state) = situation.evidence.schema.get(id) else {
             return Err(CoordinatorError::NoFiles(id.clone()));
         };
-        let migration = self.migration(id)?;
+        let migration = self.session.orders.migration(id)?;
         let live = situation.evidence.snapshot.live();
         if let Some(refused) = not_now(state, migration, &live, &situation) {
             return Ok(refused);
@@ -48,17 +49,21 @@ impl Coordinator<'_> {
             return Ok(RowsRepaired::NoDoubt);
         }
         // It goes over every row, and so it is asked before anybody has to wait.
-        if let Some(found) = self.check_of(migration).await? {
+        if let Some(found) = check_of(&mut self.session, migration).await? {
             return Ok(refused(format!(
                 "`check` of the backfill finds rows {}: repair these as well, and run this again",
                 found.place
             )));
         }
-        let dialect = self.connection.capabilities().dialect;
+        let dialect = self.session.connection.capabilities().dialect;
         let queries = queries(migration, dialect);
         let others = seen_elsewhere(&situation.evidence.snapshot);
-        let (token, actor, began) = (self.token, self.actor.clone(), situation.view.now);
-        self.in_ledger(async |ledger| {
+        let (token, actor, began) = (
+            self.session.token,
+            self.session.actor.clone(),
+            situation.view.now,
+        );
+        self.session.in_ledger(async |ledger| {
             ledger.lock_admissions().await?;
             let view = ledger.view().await?;
             // Whoever was here while the rows were looked at may have written after that.

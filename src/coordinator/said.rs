@@ -1,7 +1,7 @@
 //! What the server said about the statements of a script, beside errors: shown, and kept in the event of the phase.
 
 use super::Progress;
-use super::session::Coordinator;
+use super::session::Session;
 use crate::database::Heard;
 use crate::project::ScriptFile;
 
@@ -43,21 +43,19 @@ pub(super) fn in_event(file: &ScriptFile, said: &[Heard]) -> serde_json::Value {
     lines.collect()
 }
 
-impl Coordinator<'_> {
-    /// Tells what was said about a script.
-    pub(super) fn tell_said(&self, file: &ScriptFile) {
-        for one in &self.said {
-            self.report(placed(file, one));
-        }
+/// Tells what was said about a script.
+pub(super) fn tell_said(session: &Session<'_>, file: &ScriptFile) {
+    for one in &session.said {
+        session.orders.report(placed(file, one));
     }
+}
 
-    /// Tells what was said about one statement that ran alone, and keeps it for the event.
-    pub(super) fn hear_alone(&mut self, file: &ScriptFile, index: usize) {
-        let heard = self.connection.heard();
-        let before = self.said.len();
-        keep(&mut self.said, heard, index);
-        for one in self.said.iter().skip(before) {
-            self.report(placed(file, one));
-        }
+/// Tells what was said about one statement that ran alone, and keeps it for the event.
+pub(super) fn hear_alone(session: &mut Session<'_>, file: &ScriptFile, index: usize) {
+    let heard = session.connection.heard();
+    let before = session.said.len();
+    keep(&mut session.said, heard, index);
+    for one in session.said.iter().skip(before) {
+        session.orders.report(placed(file, one));
     }
 }

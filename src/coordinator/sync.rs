@@ -5,7 +5,7 @@
 
 use super::CoordinatorError;
 use super::past_return::past_return;
-use super::session::Coordinator;
+use super::session::Session;
 use crate::database::{Connection, MarksSeen, TriggerMark, TriggerMarks};
 use crate::gate::OutOfStep;
 use crate::ledger::{InStep, KnownMark, Ledger, LedgerError, Touched, TriggerStanding};
@@ -47,34 +47,32 @@ fn is_in_step(state: &MigrationState) -> bool {
         && !matches!(state.phase, Phase::Pending | Phase::Contracted)
 }
 
-impl Coordinator<'_> {
-    /// What other migrations keep in step now.
-    pub(super) async fn owned_by_others(
-        &mut self,
-        id: &MigrationId,
-    ) -> Result<Vec<Owned>, CoordinatorError> {
-        let dialect = self.connection.capabilities().dialect;
-        let project = self.project();
-        let Some(mut ledger) = Ledger::read(self.connection.as_mut()).await? else {
-            return Ok(Vec::new());
-        };
-        let view = ledger.view().await;
-        ledger.rollback().await?;
-        let states = view?.applied.into_iter().map(|applied| applied.state);
-        let others = states.filter(|state| state.id() != id && is_in_step(state));
-        let owned = others.filter_map(|state| {
-            let expand = project
-                .as_read(state.id())?
-                .files(dialect)
-                .expand
-                .as_ref()?;
-            Some(Owned {
-                id: state.id().clone(),
-                code: Dependents::made_by(&expand.script),
-            })
-        });
-        Ok(owned.collect())
-    }
+/// What other migrations keep in step now.
+pub(super) async fn owned_by_others(
+    session: &mut Session<'_>,
+    id: &MigrationId,
+) -> Result<Vec<Owned>, CoordinatorError> {
+    let dialect = session.connection.capabilities().dialect;
+    let project = session.orders.project;
+    let Some(mut ledger) = Ledger::read(session.connection.as_mut()).await? else {
+        return Ok(Vec::new());
+    };
+    let view = ledger.view().await;
+    ledger.rollback().await?;
+    let states = view?.applied.into_iter().map(|applied| applied.state);
+    let others = states.filter(|state| state.id() != id && is_in_step(state));
+    let owned = others.filter_map(|state| {
+        let expand = project
+            .as_read(state.id())?
+            .files(dialect)
+            .expand
+            .as_ref()?;
+        Some(Owned {
+            id: state.id().clone(),
+            code: Dependents::made_by(&expand.script),
+        })
+    });
+    Ok(owned.collect())
 }
 
 /// Whether there is a migration under way that has made triggers.

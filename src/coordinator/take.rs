@@ -1,9 +1,49 @@
 //! Taking one step, or several that go together: what is told of it, and what is remembered.
 
+use super::failed::remember_failure;
+use super::interrupted::told;
+use super::orders::Options;
+use super::outage::backfill_over_outages;
 use super::reading::refuse_misread;
-use super::session::Coordinator;
+use super::recent::Recent;
+use super::session::Session;
+use super::tally::Filled;
+use super::together::expand_together;
 use super::{CoordinatorError, Outcome, contract, expand, revert};
+use crate::ledger::KnownHead;
 use crate::model::{MigrationId, Step};
+
+/// A coordinator at work: it holds the lease, and takes one step after the other.
+pub struct Coordinator<'a> {
+    pub(super) session: Session<'a>,
+    recent: Recent,
+    filled: Filled,
+}
+
+impl<'a> Coordinator<'a> {
+    /// Connects, makes the ledger if there is none, and takes the coordinator's lease.
+    ///
+    /// A lease that is not renewed is waited for until it ends: its holder is gone. One that is
+    /// renewed is waited for as long as `options.wait` says.
+    ///
+    /// # Errors
+    /// [`CoordinatorError::Held`] if another coordinator is at work, or a database error.
+    pub async fn start(options: Options<'a>) -> Result<Self, CoordinatorError> {
+        Ok(Self {
+            session: Session::start(&options).await?,
+            recent: Recent::default(),
+            filled: Filled::default(),
+        })
+    }
+
+    /// Gives the lease back and closes the connection. Returns where the log ends.
+    ///
+    /// # Errors
+    /// A database error; then the lease ends by itself.
+    pub async fn finish(self) -> Result<KnownHead, CoordinatorError> {
+        self.session.finish().await
+    }
+}
 
 impl Coordinator<'_> {
     /// Carries out one step.
@@ -16,19 +56,19 @@ impl Coordinator<'_> {
         id: &MigrationId,
     ) -> Result<Outcome, CoordinatorError> {
         if step != Step::Expand {
-            self.known = None;
+            self.recent.forget();
         }
-        if let Some(migration) = self.project().as_read(id) {
-            refuse_misread(migration, step, self.connection.as_ref())?;
+        if let Some(migration) = self.session.orders.project.as_read(id) {
+            refuse_misread(migration, step, self.session.connection.as_ref())?;
         }
         let taken = match step {
-            Step::Expand => expand::run(self, id).await,
-            Step::Backfill => self.backfill_over_outages(id).await,
-            Step::Contract => contract::run(self, id).await,
-            Step::Revert => revert::run(self, id).await,
+            Step::Expand => expand::run(&mut self.session, &mut self.recent, id).await,
+            Step::Backfill => backfill_over_outages(&mut self.session, &mut self.filled, id).await,
+            Step::Contract => contract::run(&mut self.session, id).await,
+            Step::Revert => revert::run(&mut self.session, id).await,
         };
-        let told = self.told(taken, step, id).await;
-        self.remember_failure(&told, step, id).await;
+        let told = told(&mut self.session, taken, step, id).await;
+        remember_failure(&mut self.session, &told, step, id).await;
         told
     }
 
@@ -45,12 +85,12 @@ impl Coordinator<'_> {
         match (step, ids) {
             (_, []) => Ok(Vec::new()),
             (Step::Expand, [id, ..]) => {
-                let taken = self.expand_together(ids).await;
-                match self.told(taken, step, id).await {
+                let taken = expand_together(&mut self.session, &mut self.recent, ids).await;
+                match told(&mut self.session, taken, step, id).await {
                     Ok(outcomes) => Ok(outcomes),
                     Err(error) => {
                         let failed = Err(error);
-                        self.remember_failure(&failed, step, id).await;
+                        remember_failure(&mut self.session, &failed, step, id).await;
                         failed.map(|outcome| vec![outcome])
                     }
                 }

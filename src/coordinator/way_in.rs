@@ -1,6 +1,6 @@
 //! The one way into a step: what is known is asked about, what an override covers is remembered, and only then the step begins.
 
-use super::session::Coordinator;
+use super::session::Session;
 use super::{CoordinatorError, Outcome, Situation};
 use crate::gate::{Decision, Verdict};
 use crate::model::{MigrationId, MigrationState, Phase, Step};
@@ -20,35 +20,33 @@ pub(super) enum Asked {
     Ended(Outcome),
 }
 
-impl Coordinator<'_> {
-    /// Asks the gate about a step.
-    ///
-    /// The order matters. An override is recorded before anything is done by it, because it holds whatever becomes of the step; and a
-    /// step that is taken already ends here, before its files are looked for: an old checkout may not have them any more.
-    pub(super) async fn asked(
-        &mut self,
-        step: Step,
-        id: &MigrationId,
-        situation: Situation,
-    ) -> Result<Asked, CoordinatorError> {
-        let decision = self.ask(step, id, &situation);
-        let overridden = self.overridden(step, id, &situation);
-        self.record_override(&overridden, id).await?;
-        if decision.verdict != Verdict::Go {
-            return Ok(Asked::Ended(Outcome::Blocked(decision)));
-        }
-        let Some(state) = situation.evidence.schema.get(id).cloned() else {
-            return Err(CoordinatorError::NoFiles(id.clone()));
-        };
-        if is_taken(step, state.phase) {
-            return Ok(Asked::Ended(already(step, id, &decision)));
-        }
-        Ok(Asked::Ready(Box::new(Ready {
-            situation,
-            state,
-            decision,
-        })))
+/// Asks the gate about a step.
+///
+/// The order matters. An override is recorded before anything is done by it, because it holds whatever becomes of the step; and a
+/// step that is taken already ends here, before its files are looked for: an old checkout may not have them any more.
+pub(super) async fn asked(
+    session: &mut Session<'_>,
+    step: Step,
+    id: &MigrationId,
+    situation: Situation,
+) -> Result<Asked, CoordinatorError> {
+    let decision = session.orders.ask(step, id, &situation);
+    let overridden = session.orders.overridden(step, id, &situation);
+    session.record_override(&overridden, id).await?;
+    if decision.verdict != Verdict::Go {
+        return Ok(Asked::Ended(Outcome::Blocked(decision)));
     }
+    let Some(state) = situation.evidence.schema.get(id).cloned() else {
+        return Err(CoordinatorError::NoFiles(id.clone()));
+    };
+    if is_taken(step, state.phase) {
+        return Ok(Asked::Ended(already(step, id, &decision)));
+    }
+    Ok(Asked::Ready(Box::new(Ready {
+        situation,
+        state,
+        decision,
+    })))
 }
 
 /// Whether nothing is left to do in this phase. Of a backfill that is for its own queries to say: rows may have been written past it.

@@ -75,7 +75,6 @@ pub const CIRCLES: &[(&str, usize)] = &[
     ("crates/lease/src/lease", 3),
     ("crates/lease/src/ledger", 12),
     ("crates/model/src/gate", 18),
-    ("src/coordinator", 17),
     ("src/project", 22),
 ];
 

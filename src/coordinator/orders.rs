@@ -1,0 +1,110 @@
+//! What a coordinator is ordered to do, and what follows from that alone.
+
+use std::time::Duration;
+
+use super::{CoordinatorError, Progress, Purpose, Situation};
+use crate::database::{LockTimeout, Target};
+use crate::gate::{Action, Decision, Verdict, decide};
+use crate::interrupt::Interrupt;
+use crate::ledger::LeaseRules;
+use crate::model::{MigrationId, Step};
+use crate::project::{Migration, Pace, Project};
+
+/// What a coordinator works with.
+pub struct Options<'a> {
+    pub project: &'a Project,
+    pub target: &'a Target,
+    /// Whether it may make the database.
+    pub purpose: Purpose,
+    /// What it is doing, as others are told: `expand 0002_x`.
+    pub doing: String,
+    /// Why missing evidence is to be accepted; recorded.
+    pub accept_unknown: Option<&'a str>,
+    /// How long to wait for another coordinator, and for what blocks a contract.
+    pub wait: Option<Duration>,
+    /// The share of the time that a backfill works, in place of the one that is declared.
+    pub pace: Option<Pace>,
+    /// Where progress is reported to.
+    pub report: &'a (dyn Fn(Progress) + Send + Sync),
+    /// What stops it. A statement at work is cancelled, and what was begun is put in order again.
+    pub interrupt: Interrupt,
+}
+
+/// The part of the options that holds as long as the coordinator is at work. Nothing changes it, so every step has a copy.
+#[derive(Clone, Copy)]
+pub(super) struct Orders<'a> {
+    pub project: &'a Project,
+    pub target: &'a Target,
+    pub accept_unknown: Option<&'a str>,
+    pub wait: Option<Duration>,
+    pub pace: Option<Pace>,
+    pub report: &'a (dyn Fn(Progress) + Send + Sync),
+    pub interrupt: Interrupt,
+}
+
+impl<'a> Orders<'a> {
+    pub fn of(options: &Options<'a>) -> Self {
+        Self {
+            project: options.project,
+            target: options.target,
+            accept_unknown: options.accept_unknown,
+            wait: options.wait,
+            pace: options.pace,
+            report: options.report,
+            interrupt: options.interrupt,
+        }
+    }
+
+    pub fn report(self, progress: Progress) {
+        (self.report)(progress);
+    }
+
+    /// How long a lock is waited for at a time.
+    pub fn lock_limit(self) -> LockTimeout {
+        LockTimeout(self.project.config.database.lock_timeout)
+    }
+
+    /// How the leases are read that its transactions look at again: a version that the project knows by another name
+    /// has to count there as it did when the step was decided on.
+    pub fn lease_rules(self) -> LeaseRules {
+        crate::fleet::lease_rules(&self.project.config)
+    }
+
+    /// The files of a migration, whether or not they are in order: the gate has said of which steps they are.
+    pub fn migration(self, id: &MigrationId) -> Result<&'a Migration, CoordinatorError> {
+        self.project
+            .as_read(id)
+            .ok_or_else(|| CoordinatorError::NoFiles(id.clone()))
+    }
+
+    /// Asks the gate, and accepts missing evidence if that is ordered.
+    pub fn ask(self, step: Step, id: &MigrationId, situation: &Situation) -> Decision {
+        let action = Action::Step {
+            step,
+            migration: id.clone(),
+        };
+        let decision = decide(action, &situation.evidence);
+        if self.accept_unknown.is_some() {
+            decision.accepting_unknown()
+        } else {
+            decision
+        }
+    }
+
+    /// The gate's answer without regard to missing evidence, to see what an override covers.
+    pub fn overridden(self, step: Step, id: &MigrationId, situation: &Situation) -> Vec<String> {
+        if self.accept_unknown.is_none() {
+            return Vec::new();
+        }
+        let action = Action::Step {
+            step,
+            migration: id.clone(),
+        };
+        decide(action, &situation.evidence)
+            .blockers
+            .into_iter()
+            .filter(|blocker| blocker.verdict() == Verdict::Unknown)
+            .map(|blocker| blocker.message())
+            .collect()
+    }
+}

@@ -1,0 +1,57 @@
+//! What happens while a step is carried out, for whoever shows it.
+
+use std::time::Duration;
+
+use crate::database::{LockHolder, Severity};
+use crate::gate::Decision;
+use crate::ledger::CoordinatorRow;
+use crate::model::MigrationId;
+
+/// What happens while a step is carried out.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    WaitingForCoordinator(CoordinatorRow),
+    /// A statement begins; positions count from 1.
+    Statement {
+        path: String,
+        position: usize,
+        of: usize,
+        text: String,
+    },
+    /// What the server says about a statement that did not fail.
+    Said {
+        path: String,
+        line: usize,
+        severity: Severity,
+        text: String,
+    },
+    /// A lock was not granted; it will be tried again.
+    LockRetry {
+        attempt: u32,
+        holders: Vec<LockHolder>,
+    },
+    /// A statement waits for others to end, as long as it takes.
+    LockWait {
+        waited: Duration,
+        holders: Vec<LockHolder>,
+    },
+    /// An index whose concurrent build failed is being dropped, to be built again.
+    InvalidIndex {
+        name: String,
+    },
+    /// A statement of a coordinator that is gone still runs; it is waited for.
+    StillRunning {
+        path: String,
+        sessions: Vec<i64>,
+    },
+    /// Another migration tool is at work, or its statement is.
+    Runner(String),
+    /// The database does not answer, and is asked again.
+    Unreachable(String),
+    /// The fence is up and something still blocks.
+    Waiting(Decision),
+    Backfill {
+        migration: MigrationId,
+        report: crate::backfill::Report,
+    },
+}
