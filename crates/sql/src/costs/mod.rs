@@ -15,7 +15,7 @@ mod tests;
 
 pub use release::{Release, Servers};
 
-use super::{Dialect, Mode, ObjectKind, Place, Script, Verb};
+use super::{Dialect, Mode, ObjectKind, Place, Script, Statement, Verb};
 use toll::Toll;
 
 /// What somebody waits for.
@@ -69,6 +69,14 @@ pub struct Known<'a> {
     pub is_not_null: &'a dyn Fn(&Place, &str) -> bool,
 }
 
+/// The tables that a script has made so far.
+#[derive(Default)]
+struct Own {
+    made: Vec<Place>,
+    /// Those among them that hold as many rows as a table that was there before.
+    filled: Vec<Place>,
+}
+
 impl Script {
     /// What each of its statements costs others.
     #[must_use]
@@ -80,18 +88,27 @@ impl Script {
                 Dialect::Sqlite => sqlite::toll(self, index),
             })
             .collect();
-        let mut own: Vec<Place> = Vec::new();
+        let mut own = Own::default();
         let mut held: Vec<toll::Lock> = Vec::new();
         let holds = self.mode == Mode::Transactional && self.dialect == Dialect::Postgres;
         let mut found = Vec::with_capacity(tolls.len());
         for (index, toll) in tolls.into_iter().enumerate() {
             let line = self.statements.get(index).map_or(0, |one| one.line);
             // Nobody else knows yet what the script itself has made.
-            let is_own = |place: &Place| own.iter().any(|made| self.is_same_place(made, place));
+            let is_own =
+                |place: &Place| own.made.iter().any(|made| self.is_same_place(made, place));
             let mut costs = toll.costs;
             costs.retain(|cost| !cost.place.as_ref().is_some_and(is_own));
+            let is_empty = |place: &Place| {
+                is_own(place)
+                    && !own
+                        .filled
+                        .iter()
+                        .any(|filled| self.is_same_place(filled, place))
+            };
             if let Some(long) = &toll.long
                 && holds
+                && !long.place.as_ref().is_some_and(is_empty)
                 && !costs.iter().any(|cost| cost.work != Work::Fills)
                 && let Some(lock) = held.iter().max_by_key(|lock| lock.level)
             {
@@ -104,26 +121,36 @@ impl Script {
                     .filter(|lock| !is_own(&lock.place))
                     .map(|lock| toll::Lock { line, ..lock }),
             );
-            own.extend(toll.makes);
-            // Under its new name a table is as much the script's own as it was.
-            let renamed = self.statements.get(index).into_iter();
-            let renamed = renamed
-                .flat_map(super::Statement::objects)
-                .filter_map(|object| {
-                    let place = |table: &String| Place {
-                        schema: object.schema.clone(),
-                        table: table.clone(),
-                    };
-                    let is_table = object.kind == ObjectKind::Table && object.verb == Verb::Rename;
-                    let was = place(&object.name);
-                    let is_made = own.iter().any(|made| self.is_same_place(made, &was));
-                    (is_table && is_made).then(|| object.renamed_to.as_ref().map(place))?
-                });
-            let renamed: Vec<Place> = renamed.collect();
-            own.extend(renamed);
+            own.made.extend(toll.makes);
+            own.filled.extend(toll.fills);
+            if let Some(statement) = self.statements.get(index) {
+                self.follow(statement, &mut own);
+            }
             found.push(costs);
         }
         found
+    }
+
+    /// Under its new name a table is as much the script's own, and as full, as it was.
+    fn follow(&self, statement: &Statement, own: &mut Own) {
+        for object in statement.objects() {
+            let place = |table: &String| Place {
+                schema: object.schema.clone(),
+                table: table.clone(),
+            };
+            let Some(new) = object.renamed_to.as_ref().map(place) else {
+                continue;
+            };
+            if object.kind != ObjectKind::Table || object.verb != Verb::Rename {
+                continue;
+            }
+            let was = place(&object.name);
+            for places in [&mut own.made, &mut own.filled] {
+                if places.iter().any(|one| self.is_same_place(one, &was)) {
+                    places.push(new.clone());
+                }
+            }
+        }
     }
 
     /// A name without a schema may be the same as one with it: a wrong finding costs more here than one that is missing.

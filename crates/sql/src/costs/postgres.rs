@@ -107,6 +107,7 @@ fn created(mut words: Words<'_>, toll: &mut Toll) {
     } else if words.eat(&["materialized", "view"]) {
         words.eat_condition();
         if let Some(place) = words.place() {
+            toll.fills = Some(place.clone());
             toll.makes.push(place);
         }
         if !words.has(&["no", "data"]) {
@@ -181,6 +182,7 @@ fn table(mut words: Words<'_>, toll: &mut Toll) {
     if words.has(&["as"]) && (words.has(&["select"]) || words.has(&["table"])) {
         let from = words.source();
         toll.long("copies the rows of", from.as_ref());
+        toll.fills = Some(place.clone());
     }
     toll.makes.push(place);
 }
@@ -371,11 +373,11 @@ fn rows(words: Words<'_>, toll: &mut Toll) {
         let Some(place) = rest.place() else {
             return;
         };
-        let _ = place;
         if rest.has(&["select"])
             && let Some(source) = words.source()
         {
             toll.long("copies the rows of", Some(&source));
+            toll.fills = Some(place);
         }
     } else if rest.eat(&["merge", "into"]) || rest.eat(&["delete", "from"]) {
         rest.eat(&["only"]);

@@ -347,6 +347,23 @@ fn postgres_locks_that_are_held() {
                 "CREATE TABLE n (a int REFERENCES t (id)); INSERT INTO n SELECT a FROM t",
                 &[Holds],
             ),
+            // An index of a table that is empty yet is built at once.
+            (
+                "CREATE TABLE n (a int REFERENCES t (id)); INSERT INTO n VALUES (1); CREATE INDEX i ON n (a)",
+                &[],
+            ),
+            (
+                "CREATE TABLE n (a int REFERENCES t (id)); INSERT INTO n SELECT a FROM u; CREATE INDEX i ON n (a)",
+                &[Holds, Holds],
+            ),
+            (
+                "CREATE TABLE n AS SELECT a FROM u; ALTER TABLE t ADD b int; ALTER TABLE n RENAME TO m; CREATE INDEX i ON m (a)",
+                &[Holds],
+            ),
+            (
+                "CREATE TABLE n (a int); ALTER TABLE t ADD b int; ALTER TABLE n RENAME TO m; CREATE INDEX i ON m (a)",
+                &[],
+            ),
             (
                 "CREATE INDEX i ON t (a); ALTER TABLE u VALIDATE CONSTRAINT c",
                 &[LocksWrites, Holds],

@@ -36,6 +36,8 @@ pub(super) struct Toll {
     pub long: Option<Long>,
     /// Tables that are the script's own from here on.
     pub makes: Vec<Place>,
+    /// The table that this gives as many rows as there are elsewhere.
+    pub fills: Option<Place>,
 }
 
 impl Toll {
