@@ -164,7 +164,7 @@ impl Directory {
 
 fn read(root: &Path, path: &str, links: Links) -> Result<Option<Source>, Problem> {
     links
-        .refuse(root, path)
+        .refuse_within(root, path)
         .map_or_else(|| Source::read(root, path), Err)
 }
 

@@ -8,10 +8,15 @@ use crate::model::Step;
 use crate::sql::{Dependent, Dependents, Dialect, Gone, Met, ObjectKind, Script};
 
 use super::directory::Directory;
+use super::mentions::Mentions;
 
 /// The scripts of one migration that bring it forward.
 pub(super) struct Forward {
+    /// Its place among all of them.
+    at: usize,
     scripts: BTreeMap<Dialect, Vec<Text>>,
+    /// Of all of them.
+    mentions: Arc<BTreeMap<Dialect, Mentions>>,
 }
 
 struct Text {
@@ -21,44 +26,86 @@ struct Text {
 }
 
 impl Forward {
-    pub fn of(directory: &Directory, dialects: &[Dialect]) -> Self {
-        let mut scripts = BTreeMap::new();
-        let mut lower: BTreeMap<PathBuf, Arc<str>> = BTreeMap::new();
-        for dialect in dialects {
-            let of_step = |step| directory.chosen(step, *dialect)?.source.as_ref();
-            let mut texts = Vec::new();
-            for source in [Step::Expand, Step::Backfill, Step::Contract]
-                .into_iter()
-                .filter_map(of_step)
-            {
-                let path = source.file.path.clone();
-                let text = Arc::clone(&source.file.text);
-                let lower = lower
-                    .entry(path.clone())
-                    .or_insert_with(|| text.to_lowercase().into());
-                let lower = Arc::clone(lower);
-                texts.push(Text { path, text, lower });
+    /// Those of all migrations, in their order.
+    pub fn of_all(directories: &[Directory], dialects: &[Dialect]) -> Vec<Self> {
+        let scripts: Vec<_> = directories
+            .iter()
+            .map(|directory| scripts(directory, dialects))
+            .collect();
+        let mut mentions: BTreeMap<Dialect, Mentions> = BTreeMap::new();
+        for (at, scripts) in scripts.iter().enumerate() {
+            for (dialect, texts) in scripts {
+                let lower = texts.iter().map(|text| &*text.lower);
+                mentions.entry(*dialect).or_default().add(at, lower);
             }
-            scripts.insert(*dialect, texts);
         }
-        Self { scripts }
+        let mentions = Arc::new(mentions);
+        let scripts = scripts.into_iter().enumerate();
+        scripts
+            .map(|(at, scripts)| Self {
+                at,
+                scripts,
+                mentions: Arc::clone(&mentions),
+            })
+            .collect()
     }
 }
 
-/// What is found in the newest script of these migrations that has it, among those that have this name in them.
+fn scripts(directory: &Directory, dialects: &[Dialect]) -> BTreeMap<Dialect, Vec<Text>> {
+    let mut scripts = BTreeMap::new();
+    let mut lower: BTreeMap<PathBuf, Arc<str>> = BTreeMap::new();
+    for dialect in dialects {
+        let of_step = |step| directory.chosen(step, *dialect)?.source.as_ref();
+        let mut texts = Vec::new();
+        for source in [Step::Expand, Step::Backfill, Step::Contract]
+            .into_iter()
+            .filter_map(of_step)
+        {
+            let path = source.file.path.clone();
+            let text = Arc::clone(&source.file.text);
+            let lower = lower
+                .entry(path.clone())
+                .or_insert_with(|| text.to_lowercase().into());
+            let lower = Arc::clone(lower);
+            texts.push(Text { path, text, lower });
+        }
+        scripts.insert(*dialect, texts);
+    }
+    scripts
+}
+
+/// The scripts of these migrations that have each of these names in them, as a name or otherwise.
+fn with_names<'a>(
+    migrations: &'a [Forward],
+    dialect: Dialect,
+    names: &[&str],
+) -> impl DoubleEndedIterator<Item = &'a Text> {
+    let lower: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
+    let from = migrations.first().map_or(0, |first| first.at);
+    let places = migrations
+        .first()
+        .and_then(|first| first.mentions.get(&dialect))
+        .and_then(|mentions| mentions.of(&lower, from, from + migrations.len()))
+        .unwrap_or_else(|| (from..from + migrations.len()).collect());
+    let migrations = places
+        .into_iter()
+        .filter_map(move |place| migrations.get(place.checked_sub(from)?));
+    let texts = migrations.filter_map(move |forward| forward.scripts.get(&dialect));
+    texts
+        .flatten()
+        .filter(move |text| lower.iter().all(|name| text.lower.contains(name)))
+}
+
+/// What is found in the newest script of these migrations that has it, among those that have these names in them.
 pub(super) fn newest<T>(
     before: &[Forward],
     dialect: Dialect,
-    name: &str,
+    names: &[&str],
     look: impl Fn(&Script) -> Option<T>,
 ) -> Option<T> {
-    let name = name.to_lowercase();
-    let migrations = before.iter().rev();
-    let texts = migrations.filter_map(|forward| forward.scripts.get(&dialect));
-    let mut texts = texts
-        .flat_map(|texts| texts.iter().rev())
-        .filter(|text| text.lower.contains(&name));
-    texts.find_map(|text| look(&Script::parse(dialect, &text.text).ok()?))
+    with_names(before, dialect, names)
+        .rev()
+        .find_map(|text| look(&Script::parse(dialect, &text.text).ok()?))
 }
 
 /// What the newest of these migrations with code of the same name on the same table makes, and that code itself.
@@ -67,7 +114,7 @@ pub(super) fn made_before(
     dialect: Dialect,
     code: &Dependent,
 ) -> Option<(Dependents, Dependent)> {
-    newest(before, dialect, &code.name, |script| {
+    newest(before, dialect, &[&code.name], |script| {
         let made = Dependents::made_by(script);
         let found = made
             .all
@@ -84,7 +131,7 @@ pub(super) fn code_with(
     dialect: Dialect,
     function: &str,
 ) -> Option<Dependents> {
-    newest(before, dialect, function, |script| {
+    newest(before, dialect, &[function], |script| {
         let made = Dependents::made_by(script);
         let is_it = |one: &Dependent| {
             one.kind == ObjectKind::Function && dialect.may_be_same_name(&one.name, function)
@@ -95,12 +142,6 @@ pub(super) fn code_with(
 
 /// The first script of these migrations that uses a table of this name, other than as a temporary one.
 pub(super) fn uses<'a>(all: &'a [Forward], dialect: Dialect, gone: &Gone) -> Option<&'a PathBuf> {
-    let name = gone.table.to_lowercase();
-    let texts = all
-        .iter()
-        .filter_map(|forward| forward.scripts.get(&dialect))
-        .flatten();
-    let mut texts = texts.filter(|text| text.lower.contains(&name));
     let is_temporary = |text: &Text| {
         let script = Script::parse(dialect, &text.text);
         script.is_ok_and(|script| {
@@ -110,8 +151,8 @@ pub(super) fn uses<'a>(all: &'a [Forward], dialect: Dialect, gone: &Gone) -> Opt
             })
         })
     };
-    let found =
-        texts.find(|text| gone.met_by(dialect, &text.text) != Met::Not && !is_temporary(text));
+    let found = with_names(all, dialect, &[&gone.table])
+        .find(|text| gone.met_by(dialect, &text.text) != Met::Not && !is_temporary(text));
     found.map(|text| &text.path)
 }
 
@@ -121,12 +162,12 @@ pub(super) fn needs<'a>(
     dialect: Dialect,
     gone: &Gone,
 ) -> Option<&'a PathBuf> {
-    let name = gone.column.as_ref().unwrap_or(&gone.table).to_lowercase();
-    let texts = later
-        .iter()
-        .filter_map(|forward| forward.scripts.get(&dialect))
-        .flatten();
-    for text in texts.filter(|text| text.lower.contains(&name)) {
+    // Who names a column names its table as well.
+    let names: Vec<&str> = std::iter::once(&gone.table)
+        .chain(&gone.column)
+        .map(String::as_str)
+        .collect();
+    for text in with_names(later, dialect, &names) {
         match gone.met_by(dialect, &text.text) {
             Met::Named => return Some(&text.path),
             Met::Back => return None,

@@ -50,6 +50,14 @@ impl Links {
             Err(error) => problem(format!("where this leads cannot be told: {error}")),
         }
     }
+
+    /// As [`Self::refuse`], of what lies in a directory that was not refused: unless it is a link itself, it is where it is.
+    pub(super) fn refuse_within(self, root: &Path, relative: &str) -> Option<Problem> {
+        match fs::symlink_metadata(root.join(relative)) {
+            Ok(metadata) if !metadata.is_symlink() => None,
+            _ => self.refuse(root, relative),
+        }
+    }
 }
 
 /// Where it leads, if that is not in the project.

@@ -10,6 +10,7 @@ use super::manifest::MANIFEST_FILE;
 use super::problem::{Problem, shown};
 use super::reader::Table;
 use super::source::Source;
+use super::threads;
 use crate::model::{IdError, MigrationId};
 
 /// What was found where the migrations are.
@@ -73,7 +74,7 @@ pub(super) fn find_migrations(root: &Path, config: &Config) -> Listing {
         };
         match fs::metadata(root.join(&path)) {
             Ok(metadata) if metadata.is_dir() => match name.parse() {
-                Ok(id) => match links.refuse(root, &path) {
+                Ok(id) => match links.refuse_within(root, &path) {
                     Some(problem) => problems.push(problem),
                     None => found.push((id, path)),
                 },
@@ -90,10 +91,9 @@ pub(super) fn find_migrations(root: &Path, config: &Config) -> Listing {
     }
     found.sort();
     check_order(root, &found, &mut listing);
-    listing.found = found
-        .into_iter()
-        .map(|(id, path)| Directory::read(root, path, id, links))
-        .collect();
+    listing.found = threads::each(found, |_, (id, path)| {
+        Directory::read(root, path, id, links)
+    });
     listing
 }
 

@@ -24,6 +24,7 @@ mod links;
 mod lint;
 mod listing;
 mod manifest;
+mod mentions;
 mod migration;
 #[cfg(feature = "http")]
 mod notify;
@@ -50,6 +51,7 @@ mod source;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -157,13 +159,9 @@ impl Read {
             listing = listing::find_migrations(dir, &config);
             let dialects = &config.database.dialects;
             let known = Known::of(dir, config.runner.as_ref());
-            let forward: Vec<Forward> = listing
-                .found
-                .iter()
-                .map(|directory| Forward::of(directory, dialects))
-                .collect();
+            let forward = Forward::of_all(&listing.found, dialects);
             let found = std::mem::take(&mut listing.found);
-            for (index, directory) in found.into_iter().enumerate() {
+            migrations = threads::each(found, |index, directory| {
                 let around = Surroundings {
                     root: dir,
                     database: &config.database,
@@ -173,8 +171,8 @@ impl Read {
                     lint: &config.lint,
                     revisions: &known,
                 };
-                migrations.push(migration::load(directory, &around));
-            }
+                migration::load(directory, &around)
+            });
             revisions::refuse_twice(&mut migrations);
         }
         Self {

@@ -58,9 +58,12 @@ pub(super) fn of(scripts: &Scripts<'_>, step: Step, script: &Script) -> Vec<Vec<
         servers: scripts.lint.servers,
         before: &before,
         is_not_null: &|place, column| {
-            later::newest(earlier, scripts.dialect, column, |script| {
-                shows_not_null(script, place, column).then_some(())
-            })
+            later::newest(
+                earlier,
+                scripts.dialect,
+                &[&place.table, column],
+                |script| shows_not_null(script, place, column).then_some(()),
+            )
             .is_some()
         },
     };

@@ -190,9 +190,10 @@ impl Judged<'_> {
                         one.kind == ObjectKind::Function
                             && self.known.dialect.may_be_same_name(&one.name, name)
                     });
-                    let made =
-                        later::code_with(before.unwrap_or_default(), self.known.dialect, name);
-                    made.filter(|_| !is_known)
+                    let before = before.unwrap_or_default();
+                    (!is_known)
+                        .then(|| later::code_with(before, self.known.dialect, name))
+                        .flatten()
                 }
                 _ => None,
             });

@@ -16,9 +16,12 @@ pub(in super::super) fn is_widening(
     let Some(changed) = Changed::of(dialect, &words) else {
         return false;
     };
-    let Some(old) = later::newest(before, dialect, changed.column, |script| {
-        definition(script, &changed)
-    }) else {
+    let Some(old) = later::newest(
+        before,
+        dialect,
+        &[changed.table, changed.column],
+        |script| definition(script, &changed),
+    ) else {
         return false;
     };
     let (old_type, new_type) = (type_from(&old), type_from(changed.definition));
