@@ -67,7 +67,7 @@ pub use catalogue::{
 #[cfg(feature = "parse")]
 pub use copied::{Copied, Taken};
 #[cfg(feature = "parse")]
-pub use costs::{Cost, Known, Release, Servers, Weight, Work, shows_not_null};
+pub use costs::{Cost, Known, NewKey, Release, Servers, Weight, Work, shows_not_null};
 #[cfg(feature = "parse")]
 pub use deeds::{Deed, Value};
 #[cfg(feature = "parse")]

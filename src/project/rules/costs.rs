@@ -21,6 +21,7 @@ pub const fn code_of(work: Work) -> &'static str {
         Work::Fills => "fills-at-once",
         Work::Holds => "holds-lock",
         Work::NoEquality => "no-equality",
+        Work::KeepsInvalid => "keeps-invalid",
     }
 }
 

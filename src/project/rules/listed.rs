@@ -28,6 +28,8 @@ const SCRIPTS: &[Step] = &[Step::Expand, Step::Contract, Step::Revert];
 const EVERY: &[Step] = &Step::ALL;
 const ALL: &[Dialect] = Dialect::ALL;
 const POSTGRES: &[Dialect] = &[Dialect::Postgres];
+/// Those on which a foreign key brings no index.
+const KEYS_ALONE: &[Dialect] = &[Dialect::Sqlite, Dialect::Postgres];
 const SERVERS: &[Dialect] = &[Dialect::Postgres, Dialect::Mysql];
 
 const fn error(code: &'static str, steps: &'static [Step]) -> Rule {
@@ -89,6 +91,13 @@ pub const RULES: &[Rule] = &[
         instead: "Let the long statement stand in a transaction of its own: before the one that locks, in a script whose first line is `-- migrate: no-transaction`, or in backfill.sql.",
         dialects: POSTGRES,
         ..warning("holds-lock", SCRIPTS)
+    },
+    Rule {
+        finds: "a concurrent index that may be there already",
+        why: "A concurrent build that was interrupted leaves an index that is invalid. `IF NOT EXISTS` is content with that one: every write keeps it up, and no query uses it.",
+        instead: "Leave `IF NOT EXISTS` away. Each statement of such a script is recorded before and after it runs, and one that was interrupted is done again.",
+        dialects: POSTGRES,
+        ..warning("keeps-invalid", SCRIPTS)
     },
     Rule {
         finds: "a comparison with `:after` or `:upto` that has not the columns of the key",
@@ -199,6 +208,13 @@ pub const RULES: &[Rule] = &[
         instead: "Leave the script to run in one transaction, or empty what refers to the table first.",
         dialects: &[Dialect::Sqlite],
         ..error("unguarded-drop", SCRIPTS)
+    },
+    Rule {
+        finds: "a foreign key of a new column that no index begins with",
+        why: "Whoever deletes a row of the table that it refers to, or changes its key, has the server look for rows that refer to it: without an index it reads the whole table, once for each row. MySQL and MariaDB make the index themselves.",
+        instead: "Write `CREATE INDEX` for the column: where the table is new, in the same script; otherwise `CONCURRENTLY`, in a migration of its own.",
+        dialects: KEYS_ALONE,
+        ..warning("unindexed-key", SCRIPTS)
     },
     Rule {
         finds: "a statement of which it cannot be told what it does",

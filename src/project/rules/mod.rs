@@ -17,6 +17,7 @@ mod sqlite;
 mod swapped;
 mod takes;
 mod triggers;
+mod unindexed;
 mod widened;
 
 pub use listed::{RULES, Rule, rule};
@@ -92,6 +93,7 @@ const CHECKS: &[Check] = &[
     sqlite::check,
     swapped::check,
     triggers::check,
+    unindexed::check,
 ];
 
 /// What is wrong with a query that stands in the manifest.

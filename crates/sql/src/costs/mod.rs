@@ -3,6 +3,7 @@
 //! How large a table is stands in no file, so nothing here stops anything. What each finding is called, and what to do about
 //! it, are the rules of `docs/rules.md`; that the servers do as it is said is asked of them in `tests/suite/rules`.
 
+mod keys;
 mod mysql;
 mod postgres;
 mod release;
@@ -13,6 +14,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use keys::NewKey;
 pub use release::{Release, Servers};
 
 use super::{Dialect, Mode, ObjectKind, Place, Script, Statement, Verb};
@@ -35,6 +37,8 @@ pub enum Work {
     Holds,
     /// The type of a new column has no equality.
     NoEquality,
+    /// It takes what an interrupted build has left for what it would build.
+    KeepsInvalid,
 }
 
 /// When it is worth a word.

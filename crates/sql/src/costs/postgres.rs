@@ -122,6 +122,7 @@ fn created(mut words: Words<'_>, toll: &mut Toll) {
 
 fn index(mut words: Words<'_>, unique: bool, toll: &mut Toll) {
     let concurrently = words.eat(&["concurrently"]);
+    let is_conditional = words.eat_condition();
     let Some(mut on) = words.behind(&["on"]) else {
         return;
     };
@@ -131,6 +132,17 @@ fn index(mut words: Words<'_>, unique: bool, toll: &mut Toll) {
         return;
     };
     toll.long("builds an index of", Some(&place));
+    if concurrently && is_conditional {
+        toll.cost(
+            Work::KeepsInvalid,
+            Some(&place),
+            format!(
+                "a build that was interrupted leaves an index of this name that is invalid: it is taken for this one, costs every write of `{}`, and helps no query",
+                place.table
+            ),
+            "leave `IF NOT EXISTS` away: a build that was interrupted is found by its record, and done again",
+        );
+    }
     if concurrently || is_only {
         if is_only {
             toll.long = None;

@@ -28,7 +28,7 @@ const BARE: &str = "-- migrate: no-transaction\n";
 
 #[test]
 fn postgres_indexes() {
-    use Work::{LocksOut, LocksWrites};
+    use Work::{KeepsInvalid, LocksOut, LocksWrites};
     check(
         Dialect::Postgres,
         Servers::default(),
@@ -84,6 +84,11 @@ fn postgres_indexes() {
     );
     for (sql, expected) in [
         ("CREATE INDEX CONCURRENTLY i ON t (a)", &[][..]),
+        (
+            "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a)",
+            &[KeepsInvalid],
+        ),
+        ("DROP INDEX CONCURRENTLY IF EXISTS i", &[]),
         ("DROP INDEX CONCURRENTLY i", &[]),
         ("REINDEX TABLE t", &[LocksOut]),
         ("REINDEX INDEX i", &[LocksOut]),
