@@ -59,8 +59,7 @@ impl Engine<'_> {
         ledger.record_ranges(self.id, &ranges)?;
         // It may have been mended since the backfill began.
         let path = self.file.path.display().to_string();
-        let phase = Step::Backfill.name();
-        ledger.record_file(Entry::Known, self.id, phase, &path, sha256);
+        ledger.record_file(Entry::Known, self.id, Step::Backfill, &path, sha256);
         ledger.fence(self.token).await?;
         ledger.commit().await?;
         let recorded = self.recorded(connection).await?;

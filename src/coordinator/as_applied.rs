@@ -26,7 +26,7 @@ pub(super) async fn judge_reverts(
     };
     let mut judged = Vec::new();
     for id in ids {
-        let recorded = match ledger.steps(&id, Step::Expand.name()).await {
+        let recorded = match ledger.steps(&id, Step::Expand).await {
             Ok(recorded) => recorded,
             // Whoever may not look at them goes by the files.
             Err(LedgerError::Database(error)) if error.kind == ErrorKind::Permission => break,

@@ -181,7 +181,7 @@ async fn begin_backfill(
             ledger.record_file(
                 Entry::Known,
                 engine.id,
-                Step::Backfill.name(),
+                Step::Backfill,
                 &path,
                 &engine.file.sha256,
             );

@@ -179,7 +179,7 @@ async fn run_revisions(
     let token = session.token;
     let recorded = session
         .in_ledger(async |ledger| {
-            let recorded = ledger.steps(&id, step.name()).await?;
+            let recorded = ledger.steps(&id, step).await?;
             ledger.fence(token).await?;
             Ok(End::Commit(recorded))
         })
@@ -249,7 +249,7 @@ async fn finish_revisions(
         if let Some(decision) = ask_again(ledger, recheck).await? {
             return Ok(End::GiveUp(Some(decision)));
         }
-        ledger.record_file(Entry::Known, &id, step.name(), &path, sha256);
+        ledger.record_file(Entry::Known, &id, step, &path, sha256);
         move_to(ledger, token, &actor, change.clone()).await?;
         crate::crash::point(&format!("{}.recording", step.name()));
         Ok(End::Commit(None))
@@ -397,8 +397,8 @@ async fn forget_revision(
     let record = one.record(StepState::Started, None);
     session
         .in_ledger(async |ledger| {
-            let (id, step) = (one.of.id(), one.of.step.name());
-            ledger.forget_step(id, step, &record).await?;
+            let id = one.of.id();
+            ledger.forget_step(id, one.of.step, &record).await?;
             ledger
                 .append(
                     EventKind::Statement,
@@ -424,7 +424,7 @@ async fn write(
         StepState::Started => "started",
         StepState::Done => "done",
     };
-    ledger.record_step(id, one.of.step.name(), &one.record(state, schema));
+    ledger.record_step(id, one.of.step, &one.record(state, schema));
     ledger
         .append(EventKind::Statement, actor, Some(id), &one.detail(what))
         .await

@@ -116,8 +116,8 @@ pub(super) fn drift(
         // A backfill that is not finished may be mended, and then begins at the first key.
         let is_open = matches!(applied.state.phase, Phase::Expanded | Phase::Backfilling);
         let files = files_of.get(&id.number()).into_iter().flatten();
-        for file in files.filter(|file| !(is_open && file.phase == Step::Backfill.name())) {
-            let Some(step) = Step::ALL.into_iter().find(|step| step.name() == file.phase) else {
+        for file in files.filter(|file| !(is_open && file.step() == Some(Step::Backfill))) {
+            let Some(step) = file.step() else {
                 continue;
             };
             let what = Changed::Script(step);

@@ -127,7 +127,7 @@ async fn forget_expanding(
             let expanding = view.applied.iter().find(|applied| {
                 applied.state.id() == id && applied.state.phase == Phase::Expanding
             });
-            let begun = ledger.steps(id, Step::Expand.name()).await?;
+            let begun = ledger.steps(id, Step::Expand).await?;
             let Some(applied) = expanding.filter(|_| begun.is_empty()) else {
                 return Ok(End::GiveUp(()));
             };

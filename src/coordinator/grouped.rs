@@ -143,7 +143,7 @@ async fn attempt_group(
             _ => (most / 2).max(1),
         };
     }
-    ledger.record_done(id, step, &done);
+    ledger.record_done(id, run.step, &done);
     ledger.fence(session.token).await?;
     ledger.commit().await?;
     Ok(Group {

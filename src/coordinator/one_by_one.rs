@@ -38,7 +38,7 @@ pub(super) async fn run_one_by_one(
     let id = run.change.state.id().clone();
     let (project, token) = (session.orders.project, session.token);
     let looked = session.in_ledger(async |ledger| {
-        let recorded = ledger.steps(&id, run.step.name()).await?;
+        let recorded = ledger.steps(&id, run.step).await?;
         let missed = before_script(project, &run.file.script, ledger).await?;
         ledger.fence(token).await?;
         Ok(End::Commit((recorded, missed)))
@@ -110,7 +110,7 @@ async fn finish_one_by_one(
             return Ok(End::GiveUp(Some(decision)));
         }
         let path = run.file.path.display().to_string();
-        ledger.record_file(Entry::Known, &id, run.step.name(), &path, &run.file.sha256);
+        ledger.record_file(Entry::Known, &id, run.step, &path, &run.file.sha256);
         move_to(
             ledger,
             token,

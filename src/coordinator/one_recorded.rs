@@ -36,7 +36,7 @@ pub(super) async fn forget_autocommit(
     let (token, actor) = (session.token, session.actor.clone());
     session
         .in_ledger(async |ledger| {
-            ledger.forget_step(id, one.run.step.name(), &step).await?;
+            ledger.forget_step(id, one.run.step, &step).await?;
             ledger
                 .append(EventKind::Statement, &actor, Some(id), &detail)
                 .await?;
@@ -62,7 +62,7 @@ pub(super) async fn write_autocommit(
         StepState::Started => "started",
         StepState::Done => "done",
     };
-    ledger.record_step(id, one.run.step.name(), &step);
+    ledger.record_step(id, one.run.step, &step);
     ledger
         .append(
             EventKind::Statement,

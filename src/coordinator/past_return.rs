@@ -19,7 +19,7 @@ pub(super) async fn past_return(
         Step::Revert => files.and_then(|files| files.revert.as_ref()),
         Step::Expand | Step::Backfill => return Ok(false),
     };
-    let recorded = ledger.steps(id, step.name()).await?;
+    let recorded = ledger.steps(id, step).await?;
     Ok(match file {
         Some(file) => is_past_return(file, &recorded),
         None => !recorded.is_empty(),

@@ -49,7 +49,10 @@ async fn read(ledger: &mut Ledger<'_>, id: &MigrationId) -> Result<Vec<Recorded>
     let mut found = Vec::new();
     for file in ledger.files().await? {
         if file.number == id.number() {
-            let steps = ledger.steps(id, &file.phase).await?;
+            let steps = match file.step() {
+                Some(step) => ledger.steps(id, step).await?,
+                None => Vec::new(),
+            };
             found.push(Recorded { file, steps });
         }
     }
@@ -78,9 +81,7 @@ impl Coordinator<'_> {
         let differing: Vec<(Step, String, String)> = recorded
             .iter()
             .filter_map(|recorded| {
-                let step = Step::ALL
-                    .into_iter()
-                    .find(|step| step.name() == recorded.file.phase)?;
+                let step = recorded.file.step()?;
                 let (path, sha256) = hash_now(migration, step, dialect)?;
                 let is_same = match script_of(migration, step, dialect) {
                     Some(script) => is_as_applied(&recorded.steps, script, dialect),
@@ -97,7 +98,7 @@ impl Coordinator<'_> {
         self.session
             .in_ledger(async |ledger| {
                 for (step, path, sha256) in &differing {
-                    ledger.record_file(Entry::Known, id, step.name(), path, sha256);
+                    ledger.record_file(Entry::Known, id, *step, path, sha256);
                     let detail = serde_json::json!({
                         "phase": step.name(), "file": path, "sha256": sha256, "reason": reason,
                     });

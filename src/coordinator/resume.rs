@@ -26,7 +26,7 @@ impl Coordinator<'_> {
     ) -> Result<bool, CoordinatorError> {
         let mut ledger = Ledger::write(self.session.connection.as_mut()).await?;
         for step in Step::ALL {
-            let steps = ledger.steps(id, step.name()).await?;
+            let steps = ledger.steps(id, step).await?;
             let waiting = steps
                 .into_iter()
                 .find(|found| found.position == position && found.state == StepState::Started);
@@ -34,11 +34,11 @@ impl Coordinator<'_> {
             let said = match answer {
                 Answer::Applied => {
                     found.state = StepState::Done;
-                    ledger.record_step(id, step.name(), &found);
+                    ledger.record_step(id, step, &found);
                     "applied"
                 }
                 Answer::NotApplied => {
-                    ledger.forget_step(id, step.name(), &found).await?;
+                    ledger.forget_step(id, step, &found).await?;
                     "not applied"
                 }
             };

@@ -62,7 +62,7 @@ pub(super) async fn forgive(
         else {
             continue;
         };
-        let recorded = match ledger.steps(&one.migration, step.name()).await {
+        let recorded = match ledger.steps(&one.migration, step).await {
             Ok(recorded) => recorded,
             // Whoever may not look at them goes by the hashes.
             Err(LedgerError::Database(error)) if error.kind == ErrorKind::Permission => break,

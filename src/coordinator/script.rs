@@ -23,7 +23,7 @@ pub(super) struct Run<'r> {
 
 /// Records the statements and the file of a script that has run whole.
 pub(super) fn record_script(ledger: &mut Ledger<'_>, run: &Run<'_>) {
-    let (id, entry, step) = (run.change.state.id(), run.change.entry, run.step.name());
+    let (id, entry, step) = (run.change.state.id(), run.change.entry, run.step);
     let statements = run.file.script.statements.iter().enumerate();
     let done: Vec<StepRecord> = statements
         .map(|(index, statement)| record(index, statement, StepState::Done))

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::RolloutError;
-use crate::model::{Step, Version};
+use crate::model::Version;
 use crate::planner::Move;
 
 /// What a step does, as JSON.
@@ -46,7 +46,7 @@ pub fn read(text: &str) -> Result<Move, RolloutError> {
             to: version(string("to").ok_or_else(unreadable)?)?,
         });
     }
-    let step = Step::ALL.into_iter().find(|step| step.name() == name);
+    let step = name.parse().ok();
     let migration = string("migration").and_then(|text| text.parse().ok());
     match (step, migration) {
         (Some(step), Some(migration)) => Ok(Move::Schema { step, migration }),
@@ -57,6 +57,7 @@ pub fn read(text: &str) -> Result<Move, RolloutError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Step;
 
     #[test]
     fn what_is_written_is_read_again() {

@@ -72,10 +72,13 @@ async fn record_all(project: &Project, db: &Db) {
         };
         ledger.record_phase(change).expect("a record");
         let files = migration.files(target.dialect());
-        for (step, file) in [("expand", &files.expand), ("contract", &files.contract)] {
+        for (step, file) in [
+            (Step::Expand, &files.expand),
+            (Step::Contract, &files.contract),
+        ] {
             if let Some(file) = file
                 .as_ref()
-                .filter(|_| step == "expand" || state.phase == Phase::Contracted)
+                .filter(|_| step == Step::Expand || state.phase == Phase::Contracted)
             {
                 let path = file.path.display().to_string();
                 ledger.record_file(Entry::New, &declaration.id, step, &path, &file.sha256);

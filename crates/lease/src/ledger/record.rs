@@ -2,7 +2,7 @@
 
 use super::{Ledger, LedgerError};
 use crate::database::{Row, Value};
-use crate::model::{Declaration, MigrationId, Phase, RowKinds};
+use crate::model::{Declaration, MigrationId, Phase, RowKinds, Step};
 
 /// A file as it was when its phase was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,14 @@ pub struct AppliedFile {
     pub phase: String,
     pub path: String,
     pub sha256: String,
+}
+
+impl AppliedFile {
+    /// The step that it was applied with; `None` if a newer program knows one more.
+    #[must_use]
+    pub fn step(&self) -> Option<Step> {
+        self.phase.parse().ok()
+    }
 }
 
 /// How far a statement is that ran outside of a transaction.
@@ -158,27 +166,27 @@ impl Ledger<'_> {
         &mut self,
         entry: Entry,
         id: &MigrationId,
-        phase: &str,
+        of: Step,
         path: &str,
         sha256: &str,
     ) {
         if entry == Entry::Known {
             self.execute_later(
                 "DELETE FROM {files} WHERE number = ? AND phase = ?",
-                &[number(id).into(), phase.into()],
+                &[number(id).into(), of.name().into()],
             );
         }
         self.execute_later(
             "INSERT INTO {files} (number, phase, path, sha256, applied_at) VALUES (?, ?, ?, ?, {now})",
-            &[number(id).into(), phase.into(), path.into(), sha256.into()],
+            &[number(id).into(), of.name().into(), path.into(), sha256.into()],
         );
     }
 
     /// Records that a statement was begun, or is done.
-    pub fn record_step(&mut self, id: &MigrationId, phase: &str, step: &StepRecord) {
+    pub fn record_step(&mut self, id: &MigrationId, of: Step, step: &StepRecord) {
         let identity = [
             number(id).into(),
-            phase.into(),
+            of.name().into(),
             step.position.into(),
             step.sha256.as_str().into(),
         ];
@@ -212,19 +220,13 @@ impl Ledger<'_> {
     }
 
     /// Records all statements of a phase as done, in place of whatever was recorded of them.
-    pub fn record_steps(
-        &mut self,
-        entry: Entry,
-        id: &MigrationId,
-        phase: &str,
-        steps: &[StepRecord],
-    ) {
+    pub fn record_steps(&mut self, entry: Entry, id: &MigrationId, of: Step, steps: &[StepRecord]) {
         /// Databases bound the number of values in a statement.
         const ROWS: usize = 50;
         if entry == Entry::Known {
             self.execute_later(
                 "DELETE FROM {steps} WHERE number = ? AND phase = ?",
-                &[number(id).into(), phase.into()],
+                &[number(id).into(), of.name().into()],
             );
         }
         for steps in steps.chunks(ROWS) {
@@ -238,7 +240,7 @@ impl Ledger<'_> {
                 .flat_map(|step| {
                     [
                         number(id).into(),
-                        phase.into(),
+                        of.name().into(),
                         step.position.into(),
                         step.sha256.as_str().into(),
                         step.statement.as_str().into(),
@@ -250,7 +252,7 @@ impl Ledger<'_> {
     }
 
     /// Records that these statements are done, one after the other, in place of what is recorded of them.
-    pub fn record_done(&mut self, id: &MigrationId, phase: &str, steps: &[StepRecord]) {
+    pub fn record_done(&mut self, id: &MigrationId, of: Step, steps: &[StepRecord]) {
         let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
             return;
         };
@@ -258,12 +260,12 @@ impl Ledger<'_> {
             "DELETE FROM {steps} WHERE number = ? AND phase = ? AND position BETWEEN ? AND ?",
             &[
                 number(id).into(),
-                phase.into(),
+                of.name().into(),
                 first.position.into(),
                 last.position.into(),
             ],
         );
-        self.record_steps(Entry::New, id, phase, steps);
+        self.record_steps(Entry::New, id, of, steps);
     }
 
     /// Forgets a statement that was begun: it did not take effect.
@@ -273,14 +275,14 @@ impl Ledger<'_> {
     pub async fn forget_step(
         &mut self,
         id: &MigrationId,
-        phase: &str,
+        of: Step,
         step: &StepRecord,
     ) -> Result<(), LedgerError> {
         self.execute(
             "DELETE FROM {steps} WHERE number = ? AND phase = ? AND position = ? AND sha256 = ?",
             &[
                 number(id).into(),
-                phase.into(),
+                of.name().into(),
                 step.position.into(),
                 step.sha256.as_str().into(),
             ],
@@ -296,12 +298,12 @@ impl Ledger<'_> {
     pub async fn steps(
         &mut self,
         id: &MigrationId,
-        phase: &str,
+        of: Step,
     ) -> Result<Vec<StepRecord>, LedgerError> {
         let rows = self
             .query(
                 "SELECT position, sha256, statement, state FROM {steps} WHERE number = ? AND phase = ? ORDER BY position",
-                &[number(id).into(), phase.into()],
+                &[number(id).into(), of.name().into()],
             )
             .await?;
         rows.iter()

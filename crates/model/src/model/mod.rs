@@ -40,6 +40,6 @@ pub use snapshot::{
     SourceReport, SourceStatus, Torn, Twins, count, tear,
 };
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema, Sequence};
-pub use step::Step;
+pub use step::{NoStep, Step};
 pub use version::{Version, VersionError};
 pub use work::AtWork;

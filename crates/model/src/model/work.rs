@@ -29,7 +29,7 @@ impl AtWork {
         let work = match words.next()? {
             word if word.starts_with(Self::ROLLOUT) => Work::Rollout,
             word => {
-                let step = Step::ALL.into_iter().find(|step| step.name() == word)?;
+                let step: Step = word.parse().ok()?;
                 Work::Step(step, words.map(ToOwned::to_owned).collect())
             }
         };
