@@ -10,10 +10,17 @@ const MOST: usize = 15;
 
 /// The packages that a service with this `Cargo.toml` is built from.
 fn packages(directory: &Path, arguments: &[&str]) -> BTreeSet<String> {
+    let lines = tree(directory, arguments, "{p}");
+    let names = lines.iter().filter_map(|line| line.split(' ').next());
+    names.map(str::to_owned).collect()
+}
+
+/// A line for each of them and each set of features that it is built with.
+fn tree(directory: &Path, arguments: &[&str], format: &str) -> BTreeSet<String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let listed = Command::new(cargo)
         .args(["tree", "--offline", "--edges", "normal,build"])
-        .args(["--prefix", "none", "--no-dedupe", "--format", "{p}"])
+        .args(["--prefix", "none", "--no-dedupe", "--format", format])
         .args(arguments)
         .current_dir(directory)
         .output()
@@ -21,10 +28,7 @@ fn packages(directory: &Path, arguments: &[&str]) -> BTreeSet<String> {
     let said = String::from_utf8_lossy(&listed.stderr);
     assert!(listed.status.success(), "{said}");
     let text = String::from_utf8(listed.stdout).expect("names are UTF-8");
-    text.lines()
-        .filter_map(|line| line.split(' ').next())
-        .map(str::to_owned)
-        .collect()
+    text.lines().map(str::to_owned).collect()
 }
 
 /// A service that has sqlx with this database, and a lease if it is asked to.
@@ -72,6 +76,12 @@ fn a_lease_adds_few_packages_to_a_service() {
         let embedding = packages(service.path(), &["--features", "embedding"]);
         let for_it: Vec<&String> = embedding.difference(&with).collect();
         assert!(for_it.len() <= 6, "{database}: {for_it:?}");
+        // What the lease and the build script both depend on is built once: with the same features.
+        let built = tree(service.path(), &["--features", "embedding"], "{p} {f}");
+        for package in ["serde_core ", "serde ", "phasegate-model "] {
+            let times = built.iter().filter(|line| line.starts_with(package));
+            assert_eq!(times.count(), 1, "{database}: {built:#?}");
+        }
         let added: Vec<&String> = with.difference(&without).collect();
         assert!(
             added.len() <= MOST,

@@ -49,6 +49,7 @@ mod reserved;
 mod same;
 #[cfg(feature = "parse")]
 mod sqlite;
+#[cfg(feature = "parse")]
 mod token;
 #[cfg(feature = "parse")]
 mod words;
