@@ -2,6 +2,7 @@
 
 mod damage;
 mod databases;
+mod hosts;
 mod reading;
 mod tls;
 mod urls;

@@ -138,7 +138,6 @@ fn what_a_url_cannot_say_is_named() {
             "%2F",
         ),
         ("mysql://me:12/hidden@127.0.0.1:6543/shop", "%2F"),
-        ("postgres://me@db-1:5432,db-2:5432/shop", "one host only"),
         ("postgres://h/shop?schema=app", "search_path=app"),
         ("postgres://h/shop?sslmod=verify-full", "`sslmode`"),
         ("postgres://h/shop?ssl=true", "sslmode=require"),

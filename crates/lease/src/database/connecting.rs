@@ -88,34 +88,92 @@ async fn connect_in_time(
         .map_or(options.connect_timeout, |limit| {
             limit.min(options.connect_timeout)
         });
-    let began = Instant::now();
+    let servers = target.each_server();
+    let until = Instant::now() + limit;
     let mut pause = FIRST_PAUSE;
     loop {
-        let left = limit.saturating_sub(began.elapsed());
-        let connected = tokio::time::timeout(left, connect_once(target, options)).await;
-        match connected {
-            // Somebody will go. Not all who wait may come back at the same moment.
-            Ok(Err(error)) if error.kind == ErrorKind::Full => {
-                let wait = pause.mul_f64(0.5 + crate::chance::fraction());
-                if began.elapsed() + wait >= limit {
-                    return Err(error.at(target));
-                }
-                tracing::debug!("waiting for a connection to {target}: {error}");
-                tokio::time::sleep(wait).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-            Ok(connected) => return connected.map_err(|error| error.at(target)),
-            Err(_) => {
-                let error = DatabaseError::unreachable(format!(
-                    "no answer within {} s",
-                    limit.as_secs_f64()
-                ));
-                return Err(error.at(target));
-            }
+        let error = match first_that_serves(&servers, until, options).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => error,
+        };
+        // Somebody will go. Not all who wait may come back at the same moment.
+        let wait = pause.mul_f64(0.5 + crate::chance::fraction());
+        if error.kind != ErrorKind::Full || Instant::now() + wait >= until {
+            return Err(error.at(target));
         }
+        tracing::debug!("waiting for a connection to {target}: {error}");
+        tokio::time::sleep(wait).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Asks one server after the other, as libpq does: the next one where one cannot be reached, has no connection left or is no
+/// primary. What one of them refuses (a password, a name, a connection that is not safe) is said at once: it is no reason to
+/// look for a server that is less strict.
+async fn first_that_serves(
+    servers: &[Target],
+    until: Instant,
+    options: ConnectOptions,
+) -> Result<Box<dyn Connection>, DatabaseError> {
+    let mut failed = Vec::new();
+    let mut waiting = u32::try_from(servers.len()).unwrap_or(u32::MAX);
+    for server in servers {
+        // One that does not answer must not take the time of those after it.
+        let share = until.saturating_duration_since(Instant::now()) / waiting.max(1);
+        waiting = waiting.saturating_sub(1);
+        let connected = tokio::time::timeout(share, connect_once(server, options)).await;
+        let error = match connected {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) => error,
+            Err(_) => DatabaseError::unreachable(format!(
+                "no answer within {} s",
+                (share.as_secs_f64() * 10.0).round() / 10.0
+            )),
+        };
+        let Some(host) = server.chosen() else {
+            return Err(error);
+        };
+        if !matches!(
+            error.kind,
+            ErrorKind::Unreachable | ErrorKind::Full | ErrorKind::Standby
+        ) {
+            return Err(error.of_host(host));
+        }
+        failed.push(error.of_host(host));
+    }
+    Err(of_all(failed))
+}
+
+/// What is said where none of several serves: the kind is that of which most may still pass.
+fn of_all(failed: Vec<DatabaseError>) -> DatabaseError {
+    let kind = [ErrorKind::Full, ErrorKind::Unreachable]
+        .into_iter()
+        .find(|kind| failed.iter().any(|error| error.kind == *kind))
+        .unwrap_or(ErrorKind::Standby);
+    let said: Vec<String> = failed.into_iter().map(|error| error.message).collect();
+    DatabaseError::new(kind, said.join("; "))
 }
 
 /// How long a server without a free connection is left alone before it is asked again: twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_decides_what_is_said_of_several_servers() {
+        let error = |kind| DatabaseError::new(kind, format!("{kind:?}"));
+        use ErrorKind::{Full, Standby, Unreachable};
+        for (failed, kind) in [
+            (vec![Standby, Standby], Standby),
+            (vec![Unreachable, Standby], Unreachable),
+            (vec![Standby, Full, Unreachable], Full),
+        ] {
+            let said: Vec<String> = failed.iter().map(|kind| format!("{kind:?}")).collect();
+            let all = of_all(failed.into_iter().map(error).collect());
+            assert_eq!((all.kind, all.message), (kind, said.join("; ")));
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::hosts::Host;
 use super::{Target, Value};
 use crate::text::secret;
 
@@ -145,6 +146,12 @@ impl DatabaseError {
     /// Names the database in the message.
     pub(super) fn at(mut self, target: &Target) -> Self {
         self.target = Some(target.to_string());
+        self
+    }
+
+    /// Names the one of several servers that it is of.
+    pub(super) fn of_host(mut self, host: &Host) -> Self {
+        self.message = format!("{host}: {}", self.message);
         self
     }
 

@@ -12,6 +12,7 @@ mod error;
 mod given;
 mod heard;
 mod holders;
+mod hosts;
 mod keys;
 mod marks;
 #[cfg(feature = "mysql")]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::asked::Asking;
 use super::given::Given;
+use super::hosts::Host;
 use super::schemes::missing;
 use super::url::ServerUrl;
 use super::{DatabaseError, PasswordSource, SCHEMES};
@@ -29,6 +30,8 @@ pub struct Target {
     statements: Statements,
     /// The database of its own in which the project keeps the ledger.
     ledger: Option<String>,
+    /// Which one it is of several servers that are named. Whatever belongs to its session goes there as well.
+    chosen: Option<Host>,
 }
 
 /// How much is said of other sessions' statements: their texts may hold what is nobody's business.
@@ -91,6 +94,7 @@ impl Target {
             password: None,
             statements: Statements::default(),
             ledger: None,
+            chosen: None,
         }
     }
 
@@ -201,6 +205,31 @@ impl Target {
         other
     }
 
+    /// The servers that are named, each as if it were the only one, in the order in which they are tried.
+    pub(super) fn each_server(&self) -> Vec<Self> {
+        match &self.place {
+            Place::Server(server) if !server.others.is_empty() => server
+                .hosts()
+                .into_iter()
+                .map(|host| self.clone().at_host(host))
+                .collect(),
+            Place::Server(_) | Place::File(_) => vec![self.clone()],
+        }
+    }
+
+    fn at_host(mut self, host: Host) -> Self {
+        if let Place::Server(server) = &mut self.place {
+            server.narrow(host.clone());
+        }
+        self.chosen = Some(host);
+        self
+    }
+
+    /// The server, in few words, where it was chosen from several.
+    pub(super) fn chosen(&self) -> Option<&Host> {
+        self.chosen.as_ref()
+    }
+
     pub(super) const fn statements(&self) -> Statements {
         self.statements
     }
@@ -227,10 +256,14 @@ impl Target {
                         now.asking(asking.clone())
                     }
                 };
-                Cow::Owned(Self {
+                let now = Self {
                     statements: self.statements,
                     ledger: self.ledger.clone(),
                     ..now
+                };
+                Cow::Owned(match &self.chosen {
+                    Some(host) => now.at_host(host.clone()),
+                    None => now,
                 })
             }
         };

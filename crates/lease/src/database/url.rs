@@ -4,8 +4,8 @@
 //! refused without repeating it: any part of it may belong to a password.
 
 use std::fmt;
-use std::net::Ipv6Addr;
 
+use super::hosts::{self, Host, Hosts};
 use super::parameters;
 use crate::sql::Dialect;
 
@@ -18,6 +18,8 @@ pub(super) struct ServerUrl {
     /// A name or an address, or the path of a socket or of its directory.
     pub host: Option<String>,
     pub port: Option<u16>,
+    /// Further ones, in the order in which they are tried where the one before does not serve.
+    pub others: Vec<Host>,
     pub database: Option<String>,
     /// None where the URL does not say.
     pub tls: Option<TlsMode>,
@@ -59,7 +61,7 @@ impl TlsMode {
 }
 
 /// What an URL that cannot be read is answered with.
-const ENCODE: &str = "in user and password write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40, `:` as %3A and `%` as %25";
+pub(super) const ENCODE: &str = "in user and password write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40, `:` as %3A and `%` as %25";
 
 impl ServerUrl {
     /// Reads the URL of a server of this kind.
@@ -94,7 +96,7 @@ impl ServerUrl {
             Some(None) => (credentials, None),
             Some(Some((user, password))) => (Some(user), Some(password)),
         };
-        let (host, port) = read_place(place).map_err(|why| unreadable(&why))?;
+        let mut hosts = Hosts::read(place).map_err(|why| unreadable(&why))?;
         let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
         let filled =
             |text: Option<&str>| text.filter(|text| !text.is_empty()).map(decode).transpose();
@@ -102,8 +104,9 @@ impl ServerUrl {
             scheme: scheme.to_owned(),
             user: filled(user)?,
             password: filled(password)?,
-            host,
-            port,
+            host: None,
+            port: None,
+            others: Vec::new(),
             database: filled(Some(path.strip_prefix('/').unwrap_or(path)))?,
             tls: None,
             parameters: Vec::new(),
@@ -114,19 +117,50 @@ impl ServerUrl {
                     "what stands after `?` is written NAME=VALUE&NAME=VALUE",
                 ));
             };
-            found.add(&decode(name)?, decode(value)?, dialect)?;
+            let (name, value) = (decode(name)?, decode(value)?);
+            found.add(&name, value, &mut hosts, dialect)?;
         }
+        let mut hosts = hosts.listed()?.into_iter();
+        if let Some(first) = hosts.next() {
+            (found.host, found.port) = (first.name, first.port);
+        }
+        found.others = hosts.collect();
         Ok(found)
+    }
+
+    /// The servers that it names, in their order.
+    pub(super) fn hosts(&self) -> Vec<Host> {
+        let first = Host {
+            name: self.host.clone(),
+            port: self.port,
+        };
+        std::iter::once(first)
+            .chain(self.others.iter().cloned())
+            .collect()
+    }
+
+    /// As if it named this server alone.
+    pub(super) fn narrow(&mut self, host: Host) {
+        (self.host, self.port) = (host.name, host.port);
+        self.others.clear();
     }
 
     /// What is said of it anyway.
     pub(super) fn names(&self) -> Vec<&str> {
         let names = [&self.user, &self.host, &self.database];
-        let names = names.into_iter().flatten().map(String::as_str);
+        let others = self.others.iter().map(|other| &other.name);
+        let names = names.into_iter().chain(others);
+        let names = names.flatten().map(String::as_str);
         names.chain([self.scheme.as_str()]).collect()
     }
 
-    fn add(&mut self, name: &str, value: String, dialect: Dialect) -> Result<(), String> {
+    fn add(
+        &mut self,
+        name: &str,
+        value: String,
+        hosts: &mut Hosts,
+        dialect: Dialect,
+    ) -> Result<(), String> {
         let known = parameters::known(name, &value, dialect)?;
         let is_repeated = |(other, _): &(String, String)| other == known && known != "options";
         if self.parameters.iter().any(is_repeated) {
@@ -144,8 +178,8 @@ impl ServerUrl {
                     .ok_or_else(|| format!("`{name}` in the URL can be {modes}"))?;
                 self.tls = Some(mode);
             }
-            "host" | "hostaddr" => self.host = Some(checked_host(&value)?),
-            "port" => self.port = Some(read_port(&value)?),
+            "host" | "hostaddr" => hosts.names = hosts::names(&value)?,
+            "port" => hosts.ports = hosts::ports(&value)?,
             "user" => self.user = Some(value),
             "password" => self.password = Some(value),
             "dbname" => self.database = Some(value),
@@ -163,77 +197,6 @@ impl ServerUrl {
         all.find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
     }
-}
-
-/// The host and the port of `HOST:PORT`; a percent-encoded path is a socket.
-fn read_place(place: &str) -> Result<(Option<String>, Option<u16>), String> {
-    if place.contains(',') {
-        return Err(ONE_HOST.to_owned());
-    }
-    let (host, port) = if let Some(rest) = place.strip_prefix('[') {
-        let Some((address, port)) = rest.split_once(']') else {
-            return Err(ADDRESS.to_owned());
-        };
-        let scopeless = address.split('%').next().unwrap_or_default();
-        if scopeless.parse::<Ipv6Addr>().is_err() {
-            return Err(ADDRESS.to_owned());
-        }
-        let port = match port.strip_prefix(':') {
-            None if port.is_empty() => None,
-            None => return Err(ADDRESS.to_owned()),
-            port => port,
-        };
-        let address = decoded(address).ok_or_else(|| ADDRESS.to_owned())?;
-        return Ok((
-            Some(address),
-            port.filter(|port| !port.is_empty())
-                .map(read_port)
-                .transpose()?,
-        ));
-    } else {
-        match place.split_once(':') {
-            None => (place, None),
-            Some((_, port)) if port.contains(':') => return Err(ADDRESS.to_owned()),
-            Some((host, port)) => (host, Some(port).filter(|port| !port.is_empty())),
-        }
-    };
-    let host = decoded(host).ok_or_else(|| BAD_HOST.to_owned())?;
-    let host = if host.is_empty() {
-        None
-    } else {
-        Some(checked_host(&host)?)
-    };
-    Ok((host, port.map(read_port).transpose()?))
-}
-
-const ONE_HOST: &str = "it names several hosts, and one host only can be used: that of the primary, or of a proxy before all";
-const ADDRESS: &str = "an IPv6 address is written in brackets, `[::1]:5432`; and in a password `:` as %3A, `[` as %5B";
-const BAD_HOST: &str = "its host has a character that no host has; in user and password write `/` as %2F, `?` as %3F, `#` as \
-                        %23, `@` as %40, and the path of a socket as `?host=/var/run/postgresql` or `?socket=/run/mysqld/mysqld.sock`";
-
-/// Nothing but names and addresses may get as far as the DNS.
-fn checked_host(host: &str) -> Result<String, String> {
-    if host.contains(',') {
-        return Err(ONE_HOST.to_owned());
-    }
-    let is_name = |host: &str| {
-        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-        host.chars().all(is_part)
-    };
-    let is_address = host
-        .split('%')
-        .next()
-        .is_some_and(|host| host.parse::<Ipv6Addr>().is_ok());
-    if host.starts_with('/') || is_name(host) || is_address {
-        Ok(host.to_owned())
-    } else {
-        Err(BAD_HOST.to_owned())
-    }
-}
-
-fn read_port(text: &str) -> Result<u16, String> {
-    let port = text.parse::<u16>().ok().filter(|port| *port > 0);
-    port.ok_or_else(|| format!("its port is no number from 1 to 65535; {ENCODE}"))
 }
 
 /// Without its percent-encoding. A `%` that begins none stays as it is, so that a password with one works; none where the
@@ -273,13 +236,13 @@ impl fmt::Display for ServerUrl {
         let socket = self
             .parameter("socket")
             .or(Some(host).filter(|host| host.starts_with('/')));
-        match socket {
-            Some(_) => {}
-            None if host.contains(':') => write!(f, "[{host}]")?,
-            None => f.write_str(host)?,
-        }
-        if let Some(port) = self.port {
-            write!(f, ":{port}")?;
+        let first = Host {
+            name: self.host.clone().filter(|_| socket.is_none()),
+            port: self.port,
+        };
+        write!(f, "{first}")?;
+        for other in &self.others {
+            write!(f, ",{other}")?;
         }
         if let Some(database) = &self.database {
             write!(f, "/{database}")?;
@@ -340,6 +303,26 @@ mod tests {
                 "postgres://me@/shop, at /var/run",
             ),
             ("postgres://h:/d", "postgres://h/d"),
+            (
+                "postgres://me:p,q@db-1:5432,db-2:5433/shop",
+                "postgres://me@db-1:5432,db-2:5433/shop",
+            ),
+            (
+                "postgres://me@db-1,[::1]:5433,db-3/shop?target_session_attrs=read-write",
+                "postgres://me@db-1,[::1]:5433,db-3/shop",
+            ),
+            (
+                "postgres:///shop?host=db-1,db-2&port=6432",
+                "postgres://db-1:6432,db-2:6432/shop",
+            ),
+            (
+                "postgres://h:5432/shop?host=db-1,db-2&port=1,2",
+                "postgres://db-1:1,db-2:2/shop",
+            ),
+            (
+                "mysql://me:p@db-1:3306,db-2:3307/shop",
+                "mysql://me@db-1:3306,db-2:3307/shop",
+            ),
             ("postgres://h/d?user=me&port=6432", "postgres://me@h:6432/d"),
             (
                 "mysql://me@db/shop?ssl-mode=VERIFY_IDENTITY",
@@ -381,8 +364,9 @@ mod tests {
             ("postgres://me:12#secret", "`#`"),
             ("postgres://u:secret@[::1:5432/shop", "brackets"),
             ("postgres://u:secret@h:99999/shop", "65535"),
-            ("postgres://me@db-1:5432,db-2:5432/shop", "one host only"),
-            ("postgres://me@/shop?host=a,b", "one host only"),
+            ("postgres://me@a,b,c/shop?port=1,2", "3 hosts and 2 ports"),
+            ("postgres://me@a:1,b:x/shop", "no number from 1 to 65535"),
+            ("mysql://me@[a:1,b:2]/shop", "in brackets"),
             ("postgres://me@h/shop?sslmode=secret", "verify-full"),
             ("postgres://me:%ff@h/shop", "UTF-8"),
             ("postgres:me:secret@h", "postgres://USER@HOST"),

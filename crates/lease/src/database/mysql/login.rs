@@ -63,6 +63,7 @@ pub(in crate::database) fn server_of(options: &MySqlConnectOptions) -> ServerUrl
         password: password_in(options, &[user, host]),
         host: Some(host.to_owned()),
         port: Some(options.get_port()),
+        others: Vec::new(),
         database: options.get_database().map(ToOwned::to_owned),
         tls: match options.get_ssl_mode() {
             MySqlSslMode::Disabled => Some(TlsMode::Disable),

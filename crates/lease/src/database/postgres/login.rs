@@ -134,6 +134,7 @@ pub(in crate::database) fn server_of(options: &PgConnectOptions) -> ServerUrl {
         password: password_in(options, &[user, named]),
         host: Some(socket.unwrap_or_else(|| host.to_owned())),
         port: Some(options.get_port()),
+        others: Vec::new(),
         database: options.get_database().map(ToOwned::to_owned),
         tls: match options.get_ssl_mode() {
             PgSslMode::Disable => Some(TlsMode::Disable),
