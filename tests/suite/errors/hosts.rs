@@ -116,6 +116,9 @@ fn a_server_that_refuses_who_we_are_is_not_passed_over() {
     let url = format!("postgres://me:M1grSecret@{refusing},127.0.0.1:1/shop");
     let told = asked(&project, &url, 1);
     assert!(told.contains("refuses the user or the password"), "{told}");
-    assert!(told.contains(&format!("{refusing}: nobody is let in")), "{told}");
+    assert!(
+        told.contains(&format!("{refusing}: nobody is let in")),
+        "{told}"
+    );
     assert!(!told.contains("M1grSecret"), "{told}");
 }

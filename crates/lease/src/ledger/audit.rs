@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::events::{Event, EventKind};
+use super::events::{Chain, Event, EventKind, KnownHead, Verified};
 use super::record::{SELECT_FILES, read_files};
 use super::{AppliedFile, Ledger, LedgerError};
 
@@ -27,9 +27,13 @@ pub(super) struct Tables {
     steps: BTreeMap<(i64, String), String>,
 }
 
+/// What the events tell of each migration, as far as they were heard.
+#[derive(Default)]
+pub(super) struct Told(BTreeMap<String, OfMigration>);
+
 /// What the events tell of one migration.
 #[derive(Default)]
-struct Told {
+struct OfMigration {
     phase: String,
     /// From the last event that says it: those of earlier programs do not.
     kinds: Option<String>,
@@ -64,28 +68,27 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// What the tables should hold, from the events alone.
-fn told(events: &[Event]) -> BTreeMap<String, Told> {
-    let mut all = BTreeMap::<String, Told>::new();
-    for event in events {
-        if let (Some(id), true) = (&event.migration, event.kind == EventKind::Repaired.name()) {
-            repaired(all.entry(id.clone()).or_default(), event);
-            continue;
+impl Told {
+    /// The next event, in their order.
+    pub(super) fn hear(&mut self, event: &Event) {
+        let Some(id) = &event.migration else { return };
+        if event.kind == EventKind::Repaired.name() {
+            return repaired(self.0.entry(id.clone()).or_default(), event);
         }
         let is_of_a_phase = [EventKind::Phase, EventKind::BackfillUndone]
             .map(EventKind::name)
             .contains(&&*event.kind);
-        let (Some(id), true) = (&event.migration, is_of_a_phase) else {
-            continue;
-        };
+        if !is_of_a_phase {
+            return;
+        }
         let detail: Json = serde_json::from_str(&event.detail).unwrap_or_default();
         let text = |key: &str| detail.get(key).and_then(Json::as_str).map(str::to_owned);
-        let Some(to) = text("to") else { continue };
+        let Some(to) = text("to") else { return };
         if to == "pending" {
-            all.remove(id);
-            continue;
+            self.0.remove(id);
+            return;
         }
-        let told = all.entry(id.clone()).or_default();
+        let told = self.0.entry(id.clone()).or_default();
         if let (Some(path), Some(sha256), Some(phase)) =
             (text("file"), text("sha256"), phase_of(&to))
         {
@@ -100,11 +103,10 @@ fn told(events: &[Event]) -> BTreeMap<String, Told> {
         told.declared = text("declared");
         told.phase = to;
     }
-    all
 }
 
 /// The file is another one; its statements are those that were applied.
-fn repaired(told: &mut Told, event: &Event) {
+fn repaired(told: &mut OfMigration, event: &Event) {
     let detail: Json = serde_json::from_str(&event.detail).unwrap_or_default();
     let text = |key: &str| detail.get(key).and_then(Json::as_str).map(str::to_owned);
     if let (Some(phase), Some(path), Some(sha256)) = (text("phase"), text("file"), text("sha256")) {
@@ -124,9 +126,8 @@ fn phase_of(to: &str) -> Option<&'static str> {
 
 impl Tables {
     /// The first thing that is not as the events tell it.
-    pub(super) fn contradiction(&self, events: &[Event]) -> Option<String> {
-        let told = told(events);
-        for (id, told) in &told {
+    pub(super) fn contradiction(&self, Told(told): &Told) -> Option<String> {
+        for (id, told) in told {
             let row = self.migrations.iter().find(|(_, row)| row.id == *id);
             let Some((number, row)) = row else {
                 return Some(format!(
@@ -201,7 +202,45 @@ impl Tables {
     }
 }
 
+/// How many events are looked at before the next ones are read: a log is kept for ever.
+const PAGE: usize = 1000;
+
 impl Ledger<'_> {
+    /// Checks the hash chain of the whole log, whether it leads over a head that is known, and whether
+    /// the tables are as it tells.
+    ///
+    /// # Errors
+    /// A database error.
+    pub async fn verify_events(
+        &mut self,
+        known: Option<&KnownHead>,
+    ) -> Result<Verified, LedgerError> {
+        let head = self.log_head().await?;
+        let mut chain = Chain::new(known);
+        let mut told = Told::default();
+        let mut after = i64::MIN;
+        loop {
+            let condition = format!("seq > ? ORDER BY seq LIMIT {PAGE}");
+            let events = self.events_where(&condition, &[after.into()]).await?;
+            for event in &events {
+                if let Err(broken) = chain.follow(event) {
+                    return Ok(broken);
+                }
+                told.hear(event);
+                after = event.seq;
+            }
+            if events.len() < PAGE {
+                break;
+            }
+        }
+        let verified = chain.ends_at(&head);
+        if !matches!(verified, Verified::Whole { .. }) {
+            return Ok(verified);
+        }
+        let contradiction = self.tables().await?.contradiction(&told);
+        Ok(contradiction.map_or(verified, |reason| Verified::Contradicted { reason }))
+    }
+
     /// What the tables hold that the events tell of.
     pub(super) async fn tables(&mut self) -> Result<Tables, LedgerError> {
         let rows = self

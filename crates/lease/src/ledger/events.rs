@@ -147,14 +147,9 @@ impl std::str::FromStr for KnownHead {
 }
 
 impl KnownHead {
-    /// Whether the log leads over it.
-    fn is_in(&self, events: &[Event]) -> bool {
-        if self.seq == Some(0) {
-            return true;
-        }
-        events
-            .iter()
-            .any(|event| event.hash == self.hash && self.seq.is_none_or(|seq| seq == event.seq))
+    /// Whether it is where the log stood after this event.
+    fn is_at(&self, event: &Event) -> bool {
+        event.hash == self.hash && self.seq.is_none_or(|seq| seq == event.seq)
     }
 }
 
@@ -175,42 +170,68 @@ pub enum Verified {
     },
 }
 
-/// Checks that every event follows from the one before, and that none is missing at the end.
-#[must_use]
-pub fn verify(events: &[Event], count: i64, head: &str) -> Verified {
-    let mut previous = GENESIS;
-    for (expected, event) in (1..).zip(events) {
-        let broken = |reason: &str| Verified::Broken {
-            seq: event.seq,
-            reason: reason.to_owned(),
+/// The chain of events, as far as it was followed.
+pub(super) struct Chain<'k> {
+    events: i64,
+    /// The hash of the last one.
+    hash: String,
+    /// A head that is known, and has not been passed yet.
+    known: Option<&'k KnownHead>,
+}
+
+impl<'k> Chain<'k> {
+    pub(super) fn new(known: Option<&'k KnownHead>) -> Self {
+        Self {
+            events: 0,
+            hash: GENESIS.to_owned(),
+            // Before the first event there is none.
+            known: known.filter(|known| known.seq != Some(0)),
+        }
+    }
+
+    /// Goes on over this event, if it follows from the one before.
+    ///
+    /// # Errors
+    /// That it does not, and why.
+    pub(super) fn follow(&mut self, event: &Event) -> Result<(), Verified> {
+        let expected = self.events.saturating_add(1);
+        let broken = |seq: i64, reason: &str| {
+            Err(Verified::Broken {
+                seq,
+                reason: reason.to_owned(),
+            })
         };
         if event.seq != expected {
-            return Verified::Broken {
-                seq: expected,
-                reason: "the event is missing".into(),
-            };
+            return broken(expected, "the event is missing");
         }
-        if event.previous != previous {
-            return broken("it does not follow from the event before");
+        if event.previous != self.hash {
+            return broken(event.seq, "it does not follow from the event before");
         }
         if event.seal() != event.hash {
-            return broken("its contents were changed after it was recorded");
+            return broken(event.seq, "its contents were changed after it was recorded");
         }
-        previous = &event.hash;
+        self.events = expected;
+        self.hash.clone_from(&event.hash);
+        self.known = self.known.filter(|known| !known.is_at(event));
+        Ok(())
     }
-    if i64::try_from(events.len()) != Ok(count) || previous != head {
-        return Verified::Broken {
-            seq: i64::try_from(events.len())
-                .unwrap_or(i64::MAX)
-                .saturating_add(1),
-            reason: "events are missing at the end".into(),
-        };
-    }
-    Verified::Whole {
-        head: KnownHead {
-            seq: Some(count),
-            hash: head.to_owned(),
-        },
+
+    /// What is to be said of it, when there are no more events.
+    pub(super) fn ends_at(&self, head: &KnownHead) -> Verified {
+        if self.events != head.seq.unwrap_or_default() || self.hash != head.hash {
+            return Verified::Broken {
+                seq: self.events.saturating_add(1),
+                reason: "events are missing at the end".into(),
+            };
+        }
+        match self.known {
+            None => Verified::Whole { head: head.clone() },
+            Some(known) => Verified::Contradicted {
+                reason: format!(
+                    "the log does not lead over the known head {known}: it was rewritten, or cut off before it and continued"
+                ),
+            },
+        }
     }
 }
 
@@ -405,31 +426,6 @@ impl Ledger<'_> {
             hash: row.text(1)?.to_owned(),
         })
     }
-
-    /// Checks the hash chain of the whole log, whether it leads over a head that is known, and whether
-    /// the tables are as it tells.
-    ///
-    /// # Errors
-    /// A database error.
-    pub async fn verify_events(
-        &mut self,
-        known: Option<&KnownHead>,
-    ) -> Result<Verified, LedgerError> {
-        let head = self.log_head().await?;
-        let events = self.events().await?;
-        let verified = verify(&events, head.seq.unwrap_or_default(), &head.hash);
-        if !matches!(verified, Verified::Whole { .. }) {
-            return Ok(verified);
-        }
-        if let Some(known) = known.filter(|known| !known.is_in(&events)) {
-            let reason = format!(
-                "the log does not lead over the known head {known}: it was rewritten, or cut off before it and continued"
-            );
-            return Ok(Verified::Contradicted { reason });
-        }
-        let contradiction = self.tables().await?.contradiction(&events);
-        Ok(contradiction.map_or(verified, |reason| Verified::Contradicted { reason }))
-    }
 }
 
 #[cfg(test)]
@@ -458,11 +454,34 @@ mod tests {
         events
     }
 
+    fn verified(events: &[Event], count: i64, head: &str, known: Option<&KnownHead>) -> Verified {
+        let mut chain = Chain::new(known);
+        for event in events {
+            if let Err(broken) = chain.follow(event) {
+                return broken;
+            }
+        }
+        let seq = Some(count);
+        let hash = head.to_owned();
+        chain.ends_at(&KnownHead { seq, hash })
+    }
+
     fn check(events: &[Event], count: i64, head: &str) -> Option<i64> {
-        match verify(events, count, head) {
+        match verified(events, count, head, None) {
             Verified::Whole { .. } => None,
             Verified::Broken { seq, .. } => Some(seq),
             Verified::Contradicted { reason } => panic!("{reason}"),
+        }
+    }
+
+    /// Whether these events lead over a head.
+    fn is_in(known: &KnownHead, events: &[Event]) -> bool {
+        let last = events.last();
+        let (count, head) = last.map_or((0, GENESIS), |event| (event.seq, event.hash.as_str()));
+        match verified(events, count, head, Some(known)) {
+            Verified::Whole { .. } => true,
+            Verified::Contradicted { .. } => false,
+            broken @ Verified::Broken { .. } => panic!("{broken:?}"),
         }
     }
 
@@ -476,20 +495,15 @@ mod tests {
         for seq in 1..=3 {
             let read: KnownHead = head(seq).to_string().parse().unwrap();
             assert_eq!(read, head(seq));
-            assert!(read.is_in(&whole));
+            assert!(is_in(&read, &whole));
             let alone: KnownHead = read.hash.parse().unwrap();
-            assert!(alone.is_in(&whole));
-            assert_eq!(alone.is_in(&whole[..2]), seq < 3);
+            assert!(is_in(&alone, &whole));
+            assert_eq!(is_in(&alone, &whole[..2]), seq < 3);
         }
-        assert!(
-            !KnownHead {
-                seq: Some(1),
-                ..head(2)
-            }
-            .is_in(&whole)
-        );
+        let seq = Some(1);
+        assert!(!is_in(&KnownHead { seq, ..head(2) }, &whole));
         let none: KnownHead = "0:".parse().unwrap();
-        assert!(none.is_in(&[]));
+        assert!(is_in(&none, &[]));
         for text in [
             "",
             "3",
