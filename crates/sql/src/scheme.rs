@@ -75,8 +75,10 @@ fn instead(url: &str, scheme: &str) -> String {
         return "stands in quotes: leave them out".to_owned();
     }
     if lower == "jdbc" {
+        let inner = url.split(':').nth(1).unwrap_or_default();
+        let name = found(&inner.to_ascii_lowercase()).map_or("postgres", |(name, _)| *name);
         return format!(
-            "is one of JDBC: leave out `jdbc:`, and write user and password before the host, `{EXAMPLE}`"
+            "is one of JDBC: leave out `jdbc:`, and write user and password before the host, `{name}://USER@HOST/DATABASE`"
         );
     }
     let begins = |words: &&str| url.to_ascii_lowercase().starts_with(words);
@@ -123,7 +125,7 @@ mod tests {
                 "jdbc:postgresql://h/d?user=me&password=S3cret",
                 "leave out `jdbc:`",
             ),
-            ("jdbc:mysql://h/d", "leave out `jdbc:`"),
+            ("jdbc:mysql://h/d", "`mysql://USER@HOST/DATABASE`"),
             (
                 "postgresql+psycopg2://me:S3cret@h/d",
                 "write `postgresql://`",

@@ -183,9 +183,14 @@ pub(super) fn explained(
     };
     let said = error.message.as_str();
     let why = if said.contains("server does not support TLS") {
-        match server.tls {
-            Some(_) => {
-                format!("the server at {host} offers no TLS, and `{name}` in the URL asks for it")
+        let authority = server.parameter("sslrootcert").map(|_| "sslrootcert");
+        let asking = match server.tls {
+            Some(_) => Some(name),
+            None => authority.map(|authority| file_parameter(authority, dialect)),
+        };
+        match asking {
+            Some(asking) => {
+                format!("the server at {host} offers no TLS, and `{asking}` in the URL asks for it")
             }
             None => format!(
                 "the server at {host} offers no TLS, and it is not this machine: nothing was sent to it. Let it speak TLS and write \
