@@ -47,6 +47,7 @@ mod schemas_renamed;
 mod serve;
 mod show;
 mod status;
+mod summed;
 mod text;
 mod trouble;
 mod watching;

@@ -232,7 +232,7 @@ pub(super) struct Screen {
 }
 
 /// Columns below which nothing is broken to the width of the terminal.
-pub(super) const NARROWEST: u16 = 60;
+pub(super) const NARROWEST: u16 = 36;
 
 impl Screen {
     /// Where a text is for another program: as into a file.

@@ -3,6 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::paint::{self, Cell, Line, NARROWEST, Tone};
+use super::summed;
 pub(super) use crate::ask::words::{count, so_far, span, speed};
 use crate::backfill::Standing;
 use crate::gate::{Action, Blocker, Decision, Verdict};
@@ -83,12 +84,7 @@ pub(super) fn action(action: &Action) -> String {
 /// A verdict with its reasons, one paragraph each.
 pub(super) fn decision(decision: &Decision, now: i64) -> Vec<Line> {
     let mut lines = vec![verdict(decision.verdict, &action(&decision.action))];
-    lines.extend(
-        decision
-            .blockers
-            .iter()
-            .flat_map(|reason| blocker(reason, now)),
-    );
+    lines.extend(summed::blockers(&decision.blockers, now));
     lines.extend(notes(&decision.notes));
     lines
 }

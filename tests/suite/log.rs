@@ -58,14 +58,12 @@ fn forge(shop: &Shop, events: Vec<Event>) {
     let table = shop.ledger("events");
     shop.db.execute(&format!("DELETE FROM {table}"));
     let mut previous = String::new();
-    let mut count = 0;
+    let mut rows = Vec::new();
     for mut event in events {
-        count += 1;
         event.previous = previous;
         event.hash = event.seal();
-        shop.db.execute(&format!(
-            "INSERT INTO {table} (seq, at, actor, kind, migration, detail, previous, hash) \
-             VALUES ({}, {}, {}, {}, {}, {}, {}, {})",
+        rows.push(format!(
+            "({}, {}, {}, {}, {}, {}, {}, {})",
             event.seq,
             event.at,
             quoted(&event.actor),
@@ -77,6 +75,11 @@ fn forge(shop: &Shop, events: Vec<Event>) {
         ));
         previous = event.hash;
     }
+    let count = rows.len();
+    shop.db.execute(&format!(
+        "INSERT INTO {table} (seq, at, actor, kind, migration, detail, previous, hash) VALUES {}",
+        rows.join(", ")
+    ));
     shop.db.execute(&format!(
         "UPDATE {} SET events = {count}, head = '{previous}' WHERE id = 1",
         shop.ledger("meta")
@@ -125,6 +128,33 @@ scenario!(
         );
         shop.run(&["log", "--verify", "--head", "main"], 2);
         shop.run(&["log", "--head", head], 2);
+    }
+);
+
+scenario!(
+    fn a_log_of_thousands_is_checked_to_its_end(db: Db) {
+        let shop = three(db);
+        let mut long = events(&shop.db);
+        let mut next = long.last().expect("an event").clone();
+        next.kind = "steered".to_owned();
+        let last = next.seq;
+        long.extend((last + 1..=2100).map(|seq| Event {
+            seq,
+            ..next.clone()
+        }));
+        forge(&shop, long);
+        let sealed = events(&shop.db);
+        for known in [1, 1000, 1001, 2100] {
+            let head = format!("{known}:{}", sealed[known - 1].hash);
+            shop.run(&["log", "--verify", "--head", &head], 0);
+        }
+        let table = shop.ledger("events");
+        shop.db
+            .execute(&format!("UPDATE {table} SET at = 1 WHERE seq = 2050"));
+        found(&shop, &[], "broken at event 2050");
+        shop.db
+            .execute(&format!("DELETE FROM {table} WHERE seq = 1001"));
+        found(&shop, &[], "broken at event 1001");
     }
 );
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::backend::Db;
 use crate::support::project::Project;
 use crate::support::shop::{APPEND_ONLY, BACKFILL, CONTRACT, EXPAND, NAME, Shop};
 
@@ -228,3 +229,42 @@ scenario!(
         assert!(!seen.is_empty(), "{none}");
     }
 );
+
+#[test]
+fn a_long_run_of_expands_is_one_line() {
+    let shop = Shop::new(Db::on("sqlite"));
+    for number in 1..=12 {
+        shop.project.migration(
+            &format!("{number:04}_t{number}"),
+            &[
+                (
+                    "migration.toml",
+                    "description = \"a table\"\n[services.web]\nnew = \">=1.1.0\"\n",
+                ),
+                (
+                    "expand.sql",
+                    &format!("CREATE TABLE t{number} (id INTEGER PRIMARY KEY);\n"),
+                ),
+            ],
+        );
+    }
+    let plan = shop.run(&["plan", "--to", "web=1.1.0"], 0).stdout;
+    assert!(plan.contains("13 steps"), "{plan}");
+    assert!(plan.contains("expand 0001_t1 to 0012_t12"), "{plan}");
+    assert!(plan.contains(" 1-12 ") && plan.contains(" 13 "), "{plan}");
+    assert!(!plan.contains("0005_t5"), "{plan}");
+    let json = shop.json(&["plan", "--to", "web=1.1.0"], 0);
+    assert_eq!(json["plan"].as_array().map(Vec::len), Some(13), "{json}");
+    let gate = shop.run(&["gate", "deploy", "web=1.1.0"], 11).stdout;
+    assert!(
+        gate.contains(
+            "the new formats of 12 migrations that are not expanded yet, 0001_t1 to 0012_t12"
+        ),
+        "{gate}"
+    );
+    assert_eq!(gate.matches("next: ").count(), 1, "{gate}");
+    // The one command that is left leads out.
+    shop.run(&["expand", "--up-to", "0012_t12"], 0);
+    assert!(gate.contains("`migrate expand --up-to 0012_t12`"), "{gate}");
+    shop.run(&["gate", "deploy", "web=1.1.0"], 0);
+}

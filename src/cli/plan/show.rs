@@ -3,6 +3,7 @@
 use super::super::args::Format;
 use super::super::out::Out;
 use super::super::paint::Line;
+use super::super::summed;
 use super::super::text;
 use crate::ask::{Planned, Until, by_service};
 use crate::gate::Blocker;
@@ -70,18 +71,29 @@ fn as_text(plan: &Plan, problem: &Problem, waits: &[Vec<Until>]) -> Vec<Line> {
         let steps = of(plan.steps.len(), "step");
         lines.push(Line::from(format!("{heading}: {steps}, {rollouts}")));
         lines.push(Line::default());
-        let rows = plan.steps.iter().zip(waits).enumerate();
-        let rows = rows.map(|(at, (step, waits))| {
-            let waits: Vec<String> = waits.iter().filter_map(Until::words).collect();
-            vec![
-                (at + 1).to_string(),
-                step.action.to_string(),
-                fleet(&step.live),
+        let mut rows = Vec::new();
+        let mut next = 0;
+        for run in summed::steps(&plan.steps) {
+            let (first, last) = (next + 1, next + run.len());
+            let number = if first == last {
+                first.to_string()
+            } else {
+                format!("{first}-{last}")
+            };
+            let waits = waits.get(next).into_iter().flatten();
+            let waits: Vec<String> = waits.filter_map(Until::words).collect();
+            rows.push(vec![
+                number,
+                summed::action(run),
+                run.first()
+                    .map(|step| fleet(&step.live))
+                    .unwrap_or_default(),
                 waits.join(", "),
-            ]
-        });
+            ]);
+            next = last;
+        }
         let header = ["step", "action", "live meanwhile", "done when"];
-        lines.extend(text::table(&header, rows.collect()));
+        lines.extend(text::table(&header, rows));
         let notes = plan.steps.iter().enumerate().flat_map(|(at, step)| {
             let notes = step.notes.iter();
             notes.map(move |note| format!("step {}: {note}", at + 1))
