@@ -130,6 +130,7 @@ pub(super) fn read_scripts(
                 findings = silenced::apply(source.text(), script, findings);
                 findings = allowances::apply(allow, step, script, findings);
                 findings = finding::errors_first(findings);
+                findings = dumped::gathered(script, findings);
             }
             found.push((dialect, findings));
             let script = script.map(|script| {

@@ -13,6 +13,7 @@ mod checks;
 mod config;
 mod directory;
 mod doubts;
+mod dumped;
 mod duration;
 mod examined;
 mod finding;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::model::Step;
 use crate::sql::{self, Dialect, Effect, Mode, Script, ScriptError, Statement};
 
+use super::dumped;
 use super::finding::Finding;
 use super::reader::Located;
 use super::rules;
@@ -68,7 +69,10 @@ const SETTING: &str = "session-setting";
 pub(super) fn check(step: Step, dialect: Dialect, text: &str) -> (Option<Script>, Vec<Finding>) {
     let script = match Script::parse(dialect, text) {
         Ok(script) => script,
-        Err(errors) => return (None, errors.into_iter().map(Finding::from).collect()),
+        Err(errors) => {
+            let findings = errors.into_iter().map(Finding::from).collect();
+            return (None, dumped::told_once(findings));
+        }
     };
     let mut findings = Vec::new();
     if script.statements.is_empty() {
