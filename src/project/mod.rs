@@ -365,7 +365,10 @@ pub struct UnknownMigration {
 impl UnknownMigration {
     /// The error where `wanted` is none of those that there are.
     pub fn among<'m>(wanted: &str, there: impl IntoIterator<Item = &'m MigrationId>) -> Self {
-        let migrations: Vec<&MigrationId> = there.into_iter().collect();
+        let mut migrations: Vec<&MigrationId> = there.into_iter().collect();
+        // Both the files and the ledger may have it.
+        migrations.sort_by_key(|migration| (migration.number(), migration.as_str()));
+        migrations.dedup();
         let lower = wanted.to_lowercase();
         let likeness = |name: &str| strsim::jaro_winkler(&lower, &name.to_lowercase());
         let mut near: Vec<(f64, &str)> = migrations

@@ -1,8 +1,9 @@
 //! Every answer that is no yes says what is the matter, what to do next, and that works: the table of reasons and errors, in
 //! which the advice is taken as it stands there, and leads out.
 //!
-//! That none is missing is for the compiler: [`reasons`] and [`errors`] name each variant once.
+//! That none is missing is for the compiler: [`reasons`], [`errors`] and [`around`] name each variant once.
 
+mod around;
 mod errors;
 mod evidence;
 mod held;

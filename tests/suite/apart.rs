@@ -133,6 +133,28 @@ fn whoever_is_not_told_of_it_or_told_otherwise_is_refused() {
 }
 
 #[test]
+fn who_has_no_place_for_the_ledger_is_told_the_statements() {
+    let server = PrivateServer::start();
+    let db = shop(&server, "shop");
+    db.execute("CREATE USER clerk@'%' IDENTIFIED BY 'right-one'; GRANT ALL ON shop.* TO clerk@'%'");
+    let project = project(&db, Some("of-shop"));
+    project.env("DATABASE_URL", &server.url_as("clerk", "right-one", "shop"));
+    let refused = project.migrate(&["expand"]).expect_code(1);
+    let told = said(&refused);
+    let parts = [
+        "the ledger's database `of-shop` does not exist, or this user has no right in it",
+        "docs/grants.md has the statements",
+    ];
+    for part in parts {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let (_, rest) = told.split_once("has to run: ").expect("the statements");
+    let (statements, _) = rest.split_once(" TO …").expect("for somebody");
+    db.execute(&format!("{statements} TO clerk@'%'"));
+    project.migrate(&["expand"]).expect_code(0);
+}
+
+#[test]
 fn a_ledger_in_the_applications_database_is_not_joined_by_a_second_one() {
     let server = PrivateServer::start();
     let db = shop(&server, "shop");

@@ -162,8 +162,9 @@ pub fn stand_in_the_tests<'n>(names: impl Iterator<Item = &'n str>) {
             if path.is_dir() {
                 read(&path, all);
             } else if path.extension().is_some_and(|extension| extension == "rs")
-                && !path.ends_with("advice/errors.rs")
-                && !path.ends_with("advice/reasons.rs")
+                && !["around", "errors", "reasons"]
+                    .iter()
+                    .any(|name| path.ends_with(format!("advice/{name}.rs")))
             {
                 all.push_str(&std::fs::read_to_string(path).expect("a file of the tests"));
             }

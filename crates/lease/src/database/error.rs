@@ -225,7 +225,8 @@ impl DatabaseError {
                 "see what it waited for or read; for a backfill, raise `statement_timeout`"
             }
             ErrorKind::Ledger => {
-                "the ledger's tables were changed by something else; `migrate log --verify` checks its history"
+                "the ledger's tables were changed by something else: put back what was there, from a backup; as far as they can be \
+                 read, `migrate log --verify` says what was changed"
             }
             ErrorKind::Interrupted => "nothing was changed; run the same command again",
             ErrorKind::Conflict | ErrorKind::NoTable | ErrorKind::Statement => return None,

@@ -77,7 +77,7 @@ impl LedgerError {
                 "use the version of `migrate` that wrote it, or a newer one; nothing has been changed",
             ),
             Self::Damaged(_) => Some(
-                "`migrate log --verify` checks the history; restore the ledger's tables from a backup",
+                "put back what was there, from a backup; as far as the ledger can be read, `migrate log --verify` says what was changed",
             ),
             Self::Elsewhere { .. } => Some(
                 "add `?options=-c%20search_path%3D…` with those schemas to the URL, or give the role that search_path (ALTER ROLE … \

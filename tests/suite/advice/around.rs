@@ -1,0 +1,529 @@
+//! What ends a command before it is about a step: the ledger, a rollout, a question that cannot be understood, files.
+
+use phasegate::ask::AskError;
+use phasegate::ledger::LedgerError;
+use phasegate::rollout::RolloutError;
+
+use super::errors::stand_in_the_tests;
+use super::versions::{backfilled, expanded};
+use super::{Row, Said, asked, go_through};
+use crate::support::backend::Db;
+use crate::support::shop::{APPEND_ONLY, BACKFILL, CONTRACT, EXPAND, NAME, REVERT, Shop};
+
+macro_rules! cases {
+    ($($case:ident)+) => {
+        /// What ends a command.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Case { $($case),+ }
+
+        impl Case {
+            const ALL: &[Self] = &[$(Self::$case),+];
+        }
+    };
+}
+
+cases! {
+    Newer Damaged Elsewhere Apart Within NotOfHere LedgerLost NoPlace Foreign Superseded
+    Driver RolloutInterrupted Open NoneOpen Unreadable
+    Files UnknownMigration Unlisted UnknownService TwoGoals Unplaced
+}
+
+/// `None` for what is the database's own, which has its row among the errors.
+const fn of_the_ledger(error: &LedgerError) -> Option<Case> {
+    Some(match error {
+        LedgerError::Database(_) => return None,
+        LedgerError::Newer { .. } => Case::Newer,
+        LedgerError::Damaged(_) => Case::Damaged,
+        LedgerError::Elsewhere { .. } => Case::Elsewhere,
+        LedgerError::Apart(_) => Case::Apart,
+        LedgerError::Within { .. } => Case::Within,
+        LedgerError::NotOfHere { .. } => Case::NotOfHere,
+        LedgerError::Lost { .. } => Case::LedgerLost,
+        LedgerError::NoPlace { .. } => Case::NoPlace,
+        LedgerError::Foreign(_) => Case::Foreign,
+        LedgerError::Superseded { .. } => Case::Superseded,
+    })
+}
+
+/// `None` for what is the coordinator's.
+const fn of_a_rollout(error: &RolloutError) -> Option<Case> {
+    Some(match error {
+        RolloutError::Coordinator(_) => return None,
+        RolloutError::Driver { .. } => Case::Driver,
+        RolloutError::Interrupted(_) => Case::RolloutInterrupted,
+        RolloutError::Open(_) => Case::Open,
+        RolloutError::NoneOpen => Case::NoneOpen,
+        RolloutError::Unreadable(_) => Case::Unreadable,
+    })
+}
+
+/// `None` for what is the database's, the ledger's or the coordinator's.
+const fn of_a_question(error: &AskError) -> Option<Case> {
+    Some(match error {
+        AskError::Database(_) | AskError::Ledger(_) | AskError::Coordinator(_) => return None,
+        AskError::Files(_) => Case::Files,
+        AskError::UnknownMigration(_) => Case::UnknownMigration,
+        AskError::Unlisted { .. } => Case::Unlisted,
+        AskError::UnknownService { .. } => Case::UnknownService,
+        AskError::TwoGoals { .. } => Case::TwoGoals,
+        AskError::Unplaced { .. } => Case::Unplaced,
+    })
+}
+
+const _: fn(&LedgerError) -> Option<Case> = of_the_ledger;
+const _: fn(&RolloutError) -> Option<Case> = of_a_rollout;
+const _: fn(&AskError) -> Option<Case> = of_a_question;
+
+/// What is shown where more is needed for it than a shop, by the name of the test.
+const ELSEWHERE: &[(Case, &str)] = &[
+    (
+        Case::Apart,
+        "fn whoever_is_not_told_of_it_or_told_otherwise_is_refused(",
+    ),
+    (
+        Case::Within,
+        "fn a_ledger_in_the_applications_database_is_not_joined_by_a_second_one(",
+    ),
+    (
+        Case::NotOfHere,
+        "fn two_applications_do_not_share_one_ledger(",
+    ),
+    (Case::LedgerLost, "fn a_ledger_that_was_there_is_missed("),
+    (
+        Case::NoPlace,
+        "fn who_has_no_place_for_the_ledger_is_told_the_statements(",
+    ),
+    (
+        Case::Foreign,
+        "fn a_trigger_on_the_ledger_is_seen_on_every_database(",
+    ),
+    (
+        Case::Superseded,
+        "fn a_coordinator_that_is_superseded_in_its_transaction_gives_it_up(",
+    ),
+    (
+        Case::RolloutInterrupted,
+        "fn an_interruption_stops_it_and_its_driver(",
+    ),
+];
+
+#[test]
+fn whatever_ends_a_command_has_its_row() {
+    for case in Case::ALL {
+        let is_shown = ROWS.iter().any(|row| row.case == *case);
+        let elsewhere = ELSEWHERE.iter().any(|(other, _)| other == case);
+        assert!(
+            is_shown != elsewhere,
+            "{case:?} has no row, or is said to be elsewhere as well"
+        );
+    }
+    stand_in_the_tests(ELSEWHERE.iter().map(|(_, name)| *name));
+}
+
+fn text_of(shop: &Shop, path: &str) -> String {
+    std::fs::read_to_string(shop.project.path().join(path)).expect("it is there")
+}
+
+/// Puts this in front of migrate.toml.
+fn configured(shop: &Shop, lines: &str) {
+    let text = text_of(shop, "migrate.toml");
+    shop.project.file("migrate.toml", &format!("{lines}{text}"));
+}
+
+/// A shop whose instances are replaced by a program, which fails.
+fn failing_driver(db: Db) -> Shop {
+    let shop = backfilled(db);
+    let text = text_of(&shop, "migrate.toml");
+    let driver = "[rollout]\ndriver = { kind = \"command\", run = [\"sh\", \"deploy.sh\"] }\ntimeout = \"20s\"\n";
+    shop.project
+        .file("migrate.toml", &format!("{text}{driver}"));
+    shop.project
+        .file("deploy.sh", "echo no image >&2; exit 3\n");
+    shop.fleet(&[("web", "a", "1.0.0")]);
+    shop
+}
+
+/// It has an image now.
+fn mend_driver(shop: &Shop) {
+    let line = "{\"service\":\"web\",\"instance\":\"a\",\"version\":\"1.1.0\"}";
+    shop.project
+        .file("deploy.sh", &format!("echo '{line}' > fleet.jsonl\n"));
+}
+
+const ROLL: &[&str] = &["rollout", "--to", "web=1.1.0"];
+
+/// A directory of a migration like that of the shop, under another name.
+fn twin(shop: &Shop, name: &str) {
+    let files = [
+        ("migration.toml", APPEND_ONLY),
+        ("expand.sql", EXPAND),
+        ("backfill.sql", BACKFILL),
+        ("contract.sql", CONTRACT),
+        ("revert.sql", REVERT),
+    ];
+    shop.project.migration(name, &files);
+}
+
+pub const ROWS: &[Row<Case>] = &[
+    Row {
+        case: Case::Newer,
+        on: &[],
+        make: |db| {
+            let shop = expanded(db);
+            let meta = shop.ledger("meta");
+            shop.db
+                .execute(&format!("UPDATE {meta} SET format = 99 WHERE id = 1"));
+            shop
+        },
+        asks: &["status"],
+        code: 1,
+        says: &[
+            "the ledger in this database has format 99",
+            "use the version of `migrate` that wrote it, or a newer one",
+        ],
+        takes: |shop, _| {
+            // As that version would find it.
+            let meta = shop.ledger("meta");
+            shop.db
+                .execute(&format!("UPDATE {meta} SET format = 1 WHERE id = 1"));
+        },
+        then: 0,
+    },
+    Row {
+        case: Case::Damaged,
+        on: &[],
+        make: |db| {
+            let shop = expanded(db);
+            let table = shop.ledger("migrations");
+            shop.db
+                .execute(&format!("UPDATE {table} SET phase = 'odd'"));
+            shop
+        },
+        asks: &["status"],
+        code: 1,
+        says: &["the ledger is damaged: `odd` is not a phase"],
+        takes: |shop, said| {
+            let told = said.run(shop, "migrate log --verify", 1).stdout;
+            let says = "0001_name is recorded as odd, and the log leaves it expanded";
+            assert!(told.contains(says), "{told}");
+            let table = shop.ledger("migrations");
+            shop.db
+                .execute(&format!("UPDATE {table} SET phase = 'expanded'"));
+        },
+        then: 0,
+    },
+    Row {
+        case: Case::Elsewhere,
+        on: &["postgres"],
+        make: |db| {
+            let shop = expanded(db);
+            shop.db.execute("CREATE SCHEMA other");
+            let url = format!("{}?options=-c%20search_path%3Dother", shop.db.url);
+            shop.project.env("DATABASE_URL", &url);
+            shop
+        },
+        asks: &["status"],
+        code: 12,
+        says: &[
+            "this ledger is for the schemas `public`",
+            "add `?options=-c%20search_path%3D…` with those schemas",
+        ],
+        takes: |shop, _| {
+            let url = format!("{}?options=-c%20search_path%3Dpublic", shop.db.url);
+            shop.project.env("DATABASE_URL", &url);
+        },
+        then: 0,
+    },
+    Row {
+        case: Case::Driver,
+        on: &[],
+        make: failing_driver,
+        asks: ROLL,
+        code: 1,
+        says: &[
+            "roll web 1.0.0 → 1.1.0 stopped at 100 %",
+            "nothing is contracted",
+            "`migrate rollout abort` gives it up",
+        ],
+        takes: |shop, said| {
+            said.tells("no image");
+            mend_driver(shop);
+            said.run(shop, "migrate rollout resume", 0);
+        },
+        then: 0,
+    },
+    Row {
+        case: Case::Open,
+        on: &[],
+        make: |db| {
+            let shop = failing_driver(db);
+            shop.run(ROLL, 1);
+            mend_driver(&shop);
+            shop
+        },
+        asks: ROLL,
+        code: 11,
+        says: &["rollout 1 to web 1.1.0 is open"],
+        takes: |shop, said| {
+            let shown = said.run(shop, "migrate rollout status", 0).stdout;
+            assert!(shown.contains("no image"), "{shown}");
+            said.run(shop, "migrate rollout abort", 0);
+        },
+        then: 0,
+    },
+    Row {
+        case: Case::NoneOpen,
+        on: &[],
+        make: |db| {
+            let shop = failing_driver(db);
+            mend_driver(&shop);
+            shop
+        },
+        asks: &["rollout", "resume"],
+        code: 1,
+        says: &["no rollout is open"],
+        takes: |shop, said| {
+            said.run_with(
+                shop,
+                "migrate rollout --to SERVICE=VERSION",
+                ("SERVICE=VERSION", "web=1.1.0"),
+                0,
+            );
+        },
+        // There is nothing left to do.
+        then: 0,
+    },
+    Row {
+        case: Case::Unreadable,
+        on: &[],
+        make: |db| {
+            let shop = failing_driver(db);
+            shop.run(ROLL, 1);
+            let steps = shop.ledger("rollout_steps");
+            shop.db
+                .execute(&format!("UPDATE {steps} SET action = 'odd'"));
+            mend_driver(&shop);
+            shop
+        },
+        asks: &["rollout", "resume"],
+        code: 1,
+        says: &["a step of the rollout cannot be read"],
+        takes: |shop, said| {
+            said.run(shop, "migrate rollout abort", 0);
+            shop.run(ROLL, 0);
+        },
+        then: 0,
+    },
+    Row {
+        case: Case::Files,
+        on: &[],
+        make: |db| {
+            let shop = expanded(db);
+            configured(&shop, "[project\n");
+            shop.project.env_remove("DATABASE_URL");
+            shop
+        },
+        asks: &["gate", "contract", "1"],
+        code: 1,
+        says: &["migrate.toml:1:", "unclosed table"],
+        takes: |shop, _| {
+            let text = text_of(shop, "migrate.toml");
+            let text = text.strip_prefix("[project\n").expect("as it was written");
+            shop.project.file("migrate.toml", text);
+            shop.project.env("DATABASE_URL", &shop.db.url);
+        },
+        // Its backfill comes first.
+        then: 11,
+    },
+    Row {
+        case: Case::UnknownMigration,
+        on: &[],
+        make: expanded,
+        asks: &["gate", "backfill", "9"],
+        code: 2,
+        says: &[
+            "there is no migration `9`",
+            "there is `0001_name`; its number is enough",
+        ],
+        takes: |shop, _| {
+            shop.run(&["gate", "backfill", "1"], 0);
+        },
+        then: 2,
+    },
+    Row {
+        case: Case::Unlisted,
+        on: &[],
+        make: |db| {
+            let shop = expanded(db);
+            configured(&shop, "migrations = \"nowhere\"\n");
+            shop
+        },
+        asks: &["gate", "backfill", "9"],
+        code: 12,
+        says: &[
+            "whether there is a migration `9` is not known",
+            "correct `migrations` in migrate.toml",
+        ],
+        takes: |shop, said| {
+            said.run(shop, "migrate check", 1);
+            let text = text_of(shop, "migrate.toml");
+            let text = text.replace("migrations = \"nowhere\"\n", "");
+            shop.project.file("migrate.toml", &text);
+        },
+        // Now it is known that there is none.
+        then: 2,
+    },
+    Row {
+        case: Case::UnknownService,
+        on: &["sqlite"],
+        make: expanded,
+        asks: &["gate", "deploy", "wob=1.0.0"],
+        code: 2,
+        says: &[
+            "the service `wob` is not named in migrate.toml",
+            "named there: web",
+        ],
+        takes: |shop, _| {
+            shop.run(&["gate", "deploy", "web=1.0.0"], 0);
+        },
+        then: 2,
+    },
+    Row {
+        case: Case::TwoGoals,
+        on: &["sqlite"],
+        make: expanded,
+        asks: &["plan", "--to", "web=1.1.0", "--to", "web=1.2.0"],
+        code: 2,
+        says: &[
+            "web cannot end at both 1.1.0 and 1.2.0",
+            "releases on the way go into `--via`",
+        ],
+        takes: |shop, _| {
+            shop.run(&["plan", "--to", "web=1.2.0", "--via", "web=1.1.0"], 0);
+        },
+        then: 2,
+    },
+    Row {
+        case: Case::Unplaced,
+        on: &["sqlite"],
+        make: expanded,
+        asks: &["gate", "deploy", "web=abc"],
+        code: 12,
+        says: &[
+            "`abc` is not a version that can be placed",
+            "aliases = { \"abc\" = \"1.2.3\" }",
+        ],
+        takes: |shop, _| {
+            let text = text_of(shop, "migrate.toml");
+            let alias = "[services.web]\naliases = { \"abc\" = \"1.0.0\" }";
+            let text = text.replace("[services.web]", alias);
+            shop.project.file("migrate.toml", &text);
+        },
+        then: 0,
+    },
+];
+
+scenario!(
+    fn what_ends_a_command_says_what_to_do(db: Db) {
+        go_through(&db, ROWS, |_, _, _| ());
+    }
+);
+
+/// What is wrong with a project, what is said of it, and how it is put right.
+type Wrong = (&'static str, &'static [&'static str], fn(&Shop, &Said));
+
+/// Each has a command, or a line, that puts it right.
+const PROBLEMS: &[(fn(&Shop), Wrong)] = &[
+    (
+        |shop| std::fs::remove_file(shop.project.path().join("migrate.toml")).expect("it is there"),
+        ("check", &["migrate.toml"], |shop, said| {
+            said.run(shop, "migrate init", 0);
+            let text = text_of(shop, "migrate.toml");
+            shop.project
+                .file("migrate.toml", &format!("{text}[services.worker]\n"));
+        }),
+    ),
+    (
+        |shop| twin(shop, "0001_twin"),
+        ("check", &["0001_twin"], |shop, said| {
+            let command = said.command("migrate renumber");
+            let words: Vec<&str> = command.iter().map(String::as_str).collect();
+            shop.run(&words, 0);
+        }),
+    ),
+    (
+        |shop| {
+            shop.run(&["new", "more"], 0);
+        },
+        ("check", &["is not filled in yet"], |shop, said| {
+            said.tells("delete the file that is not needed");
+            for file in ["contract.sql", "revert.sql"] {
+                let path = shop.project.path().join("0002_more").join(file);
+                std::fs::remove_file(path).expect("it is there");
+            }
+            shop.project.migration(
+                "0002_more",
+                &[
+                    (
+                        "migration.toml",
+                        "description = \"more\"\n[services.web]\nnew = \">=1.1.0\"\n",
+                    ),
+                    (
+                        "expand.sql",
+                        "CREATE TABLE more (id INTEGER PRIMARY KEY);\n",
+                    ),
+                ],
+            );
+        }),
+    ),
+    (
+        |shop| configured(shop, "[projekt]\norder = \"strict\"\n"),
+        ("check", &["`projekt`", "`project`"], |shop, _| {
+            let text = text_of(shop, "migrate.toml");
+            shop.project
+                .file("migrate.toml", &text.replace("[projekt]", "[project]"));
+        }),
+    ),
+    (
+        |shop| {
+            let path = format!("{NAME}/backfill.sql");
+            std::fs::remove_file(shop.project.path().join(path)).expect("it is there");
+        },
+        ("check", &["backfill.sql"], |shop, _| {
+            shop.project.file(format!("{NAME}/backfill.sql"), BACKFILL);
+        }),
+    ),
+    (
+        |shop| {
+            shop.project.file(
+                format!("{NAME}/expand.sql"),
+                "ALTER TABLE users DROP COLUMN full_name;\n",
+            );
+        },
+        (
+            "check",
+            &["live versions may not survive this"],
+            |shop, said| {
+                said.tells("move it to contract.sql");
+                shop.project.file(format!("{NAME}/expand.sql"), EXPAND);
+            },
+        ),
+    ),
+];
+
+#[test]
+fn what_is_wrong_with_the_files_is_put_right_as_it_is_said() {
+    for (spoil, (command, says, mend)) in PROBLEMS {
+        let shop = Shop::with_fleet(
+            Db::on("sqlite"),
+            "[services.web]\nmin_instances = 0\n[services.worker]\nmin_instances = 0\n",
+        );
+        spoil(&shop);
+        let said = asked(&shop, &[command], 1);
+        for part in *says {
+            said.tells(part);
+        }
+        mend(&shop, &said);
+        shop.run(&[command], 0);
+    }
+}
