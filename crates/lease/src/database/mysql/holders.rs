@@ -45,7 +45,8 @@ const KEEP_OUT: [&str; 2] = [
 
 /// How a server may be made to say who holds a table.
 const TO_KNOW: &str = "who holds it the server does not say: of rows it would to a user with the right PROCESS, and of a table with \
-     `INSTALL SONAME 'metadata_lock_info'` (MariaDB) or its performance schema and the instrument `wait/lock/metadata/sql/mdl`";
+     `INSTALL SONAME 'metadata_lock_info'` (MariaDB) or its performance schema and the instrument `wait/lock/metadata/sql/mdl`; \
+     `SHOW FULL PROCESSLIST` lists who there is";
 
 /// Whether it is known that a session holds the lock.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,7 +118,16 @@ impl Mysql {
         if state.first().map(|row| row.int(0)).transpose()? != Some(1) {
             return Ok(Vec::new());
         }
-        self.perhaps(id).await
+        let mut guessed = self.perhaps(id).await?;
+        match guessed.last_mut() {
+            Some(last) => last.description.push_str(&format!("; {TO_KNOW}")),
+            None => guessed.push(LockHolder {
+                id: 0,
+                description: format!("a session that is not known: {TO_KNOW}"),
+                end: None,
+            }),
+        }
+        Ok(guessed)
     }
 
     /// Who may hold a table that the session `id` waits for, where the server does not tell who does: whoever has locked one,
@@ -130,8 +140,9 @@ impl Mysql {
         );
         let ids = self.ids(&locked).await;
         let which = if ids.is_empty() {
+            // One that has chosen no database may have named a table with its own.
             format!(
-                "p.db IN ({}) AND (t.trx_id IS NOT NULL OR p.command = 'Query')",
+                "(p.db IN ({}) OR p.db IS NULL) AND (t.trx_id IS NOT NULL OR p.command = 'Query')",
                 self.both_schemas()
             )
         } else {
