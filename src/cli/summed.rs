@@ -1,7 +1,6 @@
 //! Long runs of what is alike, in one line: a project may have a thousand migrations to expand.
 
 use super::paint::Line;
-use super::text::blocker;
 use crate::gate::{Advice, Blocker, Reason};
 use crate::model::{MigrationId, Step};
 use crate::planner::{Move, PlanStep};
@@ -9,8 +8,8 @@ use crate::planner::{Move, PlanStep};
 /// As many are listed; more of them are a line.
 const MOST: usize = 10;
 
-/// The reasons of a decision, each with what to do next.
-pub(super) fn blockers(blockers: &[Blocker], now: i64) -> Vec<Line> {
+/// The reasons of a decision, each as `told` tells it, with what to do next.
+pub(super) fn blockers(blockers: &[Blocker], told: impl Fn(&Blocker) -> Vec<Line>) -> Vec<Line> {
     let alike = |one: &Blocker, next: &Blocker| {
         expand_first(one)
             .zip(expand_first(next))
@@ -22,7 +21,7 @@ pub(super) fn blockers(blockers: &[Blocker], now: i64) -> Vec<Line> {
             [first, .., last] if run.len() > MOST => {
                 lines.extend(of_expands(first, last, run.len()))
             }
-            _ => lines.extend(run.iter().flat_map(|reason| blocker(reason, now))),
+            _ => lines.extend(run.iter().flat_map(&told)),
         }
     }
     lines

@@ -84,7 +84,9 @@ pub(super) fn action(action: &Action) -> String {
 /// A verdict with its reasons, one paragraph each.
 pub(super) fn decision(decision: &Decision, now: i64) -> Vec<Line> {
     let mut lines = vec![verdict(decision.verdict, &action(&decision.action))];
-    lines.extend(summed::blockers(&decision.blockers, now));
+    lines.extend(summed::blockers(&decision.blockers, |reason| {
+        blocker(reason, now)
+    }));
     lines.extend(notes(&decision.notes));
     lines
 }

@@ -78,7 +78,7 @@ pub(super) fn password_in(options: &impl sqlx::ConnectOptions, names: &[&str]) -
         return None;
     }
     let url = options.to_url_lossy();
-    let password = super::url::decoded(url.password()?)?;
+    let password = super::percent::decoded(url.password()?)?;
     (!password.is_empty()).then_some(password)
 }
 

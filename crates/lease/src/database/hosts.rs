@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
-use super::url::{ENCODE, decoded};
+use super::percent::{ENCODE, decoded};
 
 /// One server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

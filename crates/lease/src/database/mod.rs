@@ -20,6 +20,7 @@ mod mysql;
 mod own;
 mod parameters;
 mod password;
+mod percent;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod schemes;
