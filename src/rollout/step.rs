@@ -62,7 +62,8 @@ impl Rollout<'_> {
         // Somebody may have rolled it out by hand, or the last run may have stopped just here.
         if let Ok(situation) = self.coordinator.look_around().await {
             let arrival = Arrival::judged(&situation.evidence, service, to);
-            if arrival.is_complete() {
+            // Where nothing runs, nothing shows that anybody has: the driver is what knows the new version from now on.
+            if arrival.is_complete() && arrival.serving > 0 {
                 (self.settings.report)(News::Arrived(&arrival));
                 return Ok(());
             }

@@ -122,3 +122,44 @@ fn a_server_that_refuses_who_we_are_is_not_passed_over() {
     );
     assert!(!told.contains("M1grSecret"), "{told}");
 }
+
+#[test]
+fn what_cannot_be_reached_is_answered_by_what_it_is() {
+    let (listener, place) = silent();
+    // It speaks first, as a server of MySQL does.
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let spoken = stream.write_all(b"d\0\0\0\n10.11");
+            // Until the other side hangs up.
+            let _ = spoken.and_then(|()| stream.read_to_end(&mut Vec::new()));
+        }
+    });
+    let project = Project::without_database(&["web"]);
+    for (url, says) in [
+        (
+            format!("postgres://me@{place}/shop?sslmode=prefer"),
+            [
+                "does not speak as a server of PostgreSQL",
+                "the database's own server",
+            ],
+        ),
+        (
+            "postgres://me@/shop?host=/no/such".to_owned(),
+            ["at /no/such", "the path of its socket"],
+        ),
+        (
+            "mysql://me@/shop?socket=/no/such.sock".to_owned(),
+            ["at /no/such.sock", "the path of its socket"],
+        ),
+        (
+            "mysql://me@127.0.0.1:1/shop".to_owned(),
+            ["Connection refused", "host and port"],
+        ),
+    ] {
+        let told = asked(&project, &url, 12);
+        for part in says {
+            assert!(told.contains(part), "{url}: {part}: {told}");
+        }
+    }
+}

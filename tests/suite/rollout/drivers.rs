@@ -1,6 +1,6 @@
 //! The drivers themselves.
 
-use super::{AT_ONCE, TO_1_2, has_old_column, shop};
+use super::{AT_ONCE, TO_1_2, calls, has_old_column, shop};
 use crate::support::backend::Db;
 use crate::support::wait::{GENEROUS, eventually};
 
@@ -37,6 +37,21 @@ scenario!(
         assert!(!done.stderr.contains("replace web"), "{done:?}");
     }
 );
+
+#[test]
+fn where_nothing_runs_the_driver_is_called_all_the_same() {
+    let shop = shop(Db::on("sqlite"), AT_ONCE);
+    let path = shop.project.path().join("migrate.toml");
+    let config = std::fs::read_to_string(path).expect("it is there");
+    let config = config.replace("[services.web]", "[services.web]\nmin_instances = 0");
+    shop.project.file("migrate.toml", &config);
+    shop.fleet(&[]);
+    shop.run(TO_1_2, 0);
+    assert_eq!(calls(&shop), ["web  1.2.0 100"]);
+    // What it has started is there, and is not started again.
+    shop.run(TO_1_2, 0);
+    assert_eq!(calls(&shop).len(), 1);
+}
 
 #[test]
 fn a_driver_that_takes_too_long_ends_with_all_it_started() {

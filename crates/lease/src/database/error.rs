@@ -58,6 +58,9 @@ pub struct DatabaseError {
     target: Option<String>,
 }
 
+/// The code of what does not speak as a server of this database does.
+pub(super) const STRANGER: &str = "stranger";
+
 /// What is said of a statement that was not begun, or was cancelled.
 pub const INTERRUPTED: &str = "interrupted";
 
@@ -155,6 +158,11 @@ impl DatabaseError {
         self
     }
 
+    fn is_of_a_socket(&self) -> bool {
+        let target = self.target.as_deref();
+        target.is_some_and(|target| target.contains(", at /"))
+    }
+
     fn is_of_a_file(&self) -> bool {
         let target = self.target.as_deref();
         target.is_some_and(|target| target.starts_with("sqlite:"))
@@ -190,8 +198,14 @@ impl DatabaseError {
             ErrorKind::Unreachable if self.is_of_a_file() => {
                 "check the path in the database URL, the rights of the file and of its directory, and the space on the disk"
             }
+            ErrorKind::Unreachable if self.code.as_deref() == Some(STRANGER) => {
+                "name the host and the port of the database's own server in the URL"
+            }
             ErrorKind::Unreachable if self.code.is_some() => {
                 "the server is there and takes nobody: it starts, stops or broke the connection; see its log, and try again"
+            }
+            ErrorKind::Unreachable if self.is_of_a_socket() => {
+                "check that the server runs, and that the path of its socket is right"
             }
             ErrorKind::Unreachable => "check that the server runs and that host and port are right",
             ErrorKind::Full => {

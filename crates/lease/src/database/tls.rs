@@ -7,6 +7,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 
+use super::error::STRANGER;
 use super::url::{ServerUrl, TlsMode};
 use super::{DatabaseError, ErrorKind};
 use crate::sql::Dialect;
@@ -214,6 +215,7 @@ pub(super) fn explained(
         error.message = format!(
             "what answers at {host} does not speak as a server of PostgreSQL does ({said}): is it the port of another server?"
         );
+        error.code = Some(STRANGER.to_owned());
         return error;
     } else if said.contains("invalid peer certificate") || said.contains("fatal alert") {
         format!("TLS with the server at {host} failed: {said}")
