@@ -7,6 +7,7 @@ use crate::sql::{Dialect, Ranged, Script};
 
 use super::allowances::{self, Needs};
 use super::directory::{Candidate, Directory};
+use super::dumped;
 use super::finding::{self, Finding};
 use super::manifest::Manifest;
 use super::migration::{Files, Seen, Surroundings, backfilled_key};
