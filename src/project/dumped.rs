@@ -2,11 +2,9 @@
 
 use crate::sql::{Dialect, Effect, Script, Statement};
 
-use super::finding::Finding;
-
 /// A habit of `mysqldump` or of `pg_dump`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Habit {
+pub(super) enum Habit {
     /// `LOCK TABLES` before the rows of a table, and `UNLOCK TABLES` after them.
     Locks,
     /// A statement in a comment that the server runs.
@@ -16,12 +14,13 @@ enum Habit {
 }
 
 impl Habit {
-    const ALL: [Self; 3] = [Self::Locks, Self::Comments, Self::Owners];
+    pub const ALL: [Self; 3] = [Self::Locks, Self::Comments, Self::Owners];
 
-    fn of(finding: &Finding, script: &Script) -> Option<Self> {
-        let begins = |statement: &&Statement| statement.span.start == finding.span.start;
+    /// That of what was found, of this kind, at this place of a script.
+    pub fn of(code: &str, start: usize, script: &Script) -> Option<Self> {
+        let begins = |statement: &&Statement| statement.span.start == start;
         let statement = script.statements.iter().find(begins)?;
-        match (script.dialect, &statement.effect, finding.code) {
+        match (script.dialect, &statement.effect, code) {
             (Dialect::Mysql, Effect::TransactionControl { .. }, "transaction-control") => {
                 let mut words = words(&statement.text);
                 let is_lock = words
@@ -44,7 +43,7 @@ impl Habit {
     }
 
     /// From so many on it is a dump, and no line of somebody's own.
-    const fn many(self) -> usize {
+    pub const fn many(self) -> usize {
         match self {
             Self::Locks => 2,
             Self::Comments | Self::Owners => 3,
@@ -52,7 +51,7 @@ impl Habit {
     }
 
     /// What is said of so many of them instead, and what to do.
-    fn words(self, count: usize) -> (String, &'static str) {
+    pub fn words(self, count: usize) -> (String, &'static str) {
         match self {
             Self::Locks => (
                 format!(
@@ -82,50 +81,4 @@ impl Habit {
 
 fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     text.split_whitespace().map(str::to_ascii_uppercase)
-}
-
-/// What was found and is not excused, with one finding in the place of many that are of one habit.
-pub(super) fn gathered(script: &Script, mut findings: Vec<Finding>) -> Vec<Finding> {
-    for habit in Habit::ALL {
-        let is_of = |finding: &Finding| Habit::of(finding, script) == Some(habit);
-        let count = findings.iter().filter(|finding| is_of(finding)).count();
-        if count < habit.many() {
-            continue;
-        }
-        let mut is_told = false;
-        findings.retain_mut(|finding| {
-            if !is_of(finding) {
-                return true;
-            }
-            if !is_told {
-                let (message, help) = habit.words(count);
-                finding.message = message;
-                help.clone_into(&mut finding.help);
-            }
-            !std::mem::replace(&mut is_told, true)
-        });
-    }
-    findings
-}
-
-/// Mistakes that are the same word for word, such as each line of a client's command in a dump: the first says how many.
-pub(super) fn told_once(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut once: Vec<(Finding, usize)> = Vec::new();
-    for finding in findings {
-        let known = once.iter_mut().find(|(known, _)| {
-            (known.code, &known.message, &known.help)
-                == (finding.code, &finding.message, &finding.help)
-        });
-        match known {
-            Some((_, count)) => *count += 1,
-            None => once.push((finding, 1)),
-        }
-    }
-    let counted = once.into_iter().map(|(mut finding, count)| {
-        if count > 1 {
-            finding.message = format!("{} ({count} times in this file)", finding.message);
-        }
-        finding
-    });
-    counted.collect()
 }

@@ -7,7 +7,6 @@ use crate::sql::{Dialect, Ranged, Script};
 
 use super::allowances::{self, Needs};
 use super::directory::{Candidate, Directory};
-use super::dumped;
 use super::finding::{self, Finding};
 use super::manifest::Manifest;
 use super::migration::{Files, Seen, Surroundings, backfilled_key};
@@ -131,7 +130,7 @@ pub(super) fn read_scripts(
                 findings = silenced::apply(source.text(), script, findings);
                 findings = allowances::apply(allow, step, script, findings);
                 findings = finding::errors_first(findings);
-                findings = dumped::gathered(script, findings);
+                findings = finding::gathered(script, findings);
             }
             found.push((dialect, findings));
             let script = script.map(|script| {

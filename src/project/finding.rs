@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use crate::sql::{Dialect, ScriptError};
+use crate::sql::{Dialect, Script, ScriptError};
 
 use super::config::{DatabaseConfig, DialectsFrom};
+use super::dumped::Habit;
 use super::severity::Severity;
 use super::source::Source;
 
@@ -81,6 +82,53 @@ pub(super) fn errors_first(found: Vec<Finding>) -> Vec<Finding> {
     let is_kept =
         |finding: &Finding| !(finding.is_warning() && wrong.contains(&finding.span.start));
     found.into_iter().filter(is_kept).collect()
+}
+
+/// What was found and is not excused, with one finding in the place of many that are of one habit.
+pub(super) fn gathered(script: &Script, mut findings: Vec<Finding>) -> Vec<Finding> {
+    for habit in Habit::ALL {
+        let is_of =
+            |finding: &Finding| Habit::of(finding.code, finding.span.start, script) == Some(habit);
+        let count = findings.iter().filter(|finding| is_of(finding)).count();
+        if count < habit.many() {
+            continue;
+        }
+        let mut is_told = false;
+        findings.retain_mut(|finding| {
+            if !is_of(finding) {
+                return true;
+            }
+            if !is_told {
+                let (message, help) = habit.words(count);
+                finding.message = message;
+                help.clone_into(&mut finding.help);
+            }
+            !std::mem::replace(&mut is_told, true)
+        });
+    }
+    findings
+}
+
+/// Mistakes that are the same word for word, such as each line of a client's command in a dump: the first says how many.
+pub(super) fn told_once(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut once: Vec<(Finding, usize)> = Vec::new();
+    for finding in findings {
+        let known = once.iter_mut().find(|(known, _)| {
+            (known.code, &known.message, &known.help)
+                == (finding.code, &finding.message, &finding.help)
+        });
+        match known {
+            Some((_, count)) => *count += 1,
+            None => once.push((finding, 1)),
+        }
+    }
+    let counted = once.into_iter().map(|(mut finding, count)| {
+        if count > 1 {
+            finding.message = format!("{} ({count} times in this file)", finding.message);
+        }
+        finding
+    });
+    counted.collect()
 }
 
 /// Reports what several databases found in one text: once where they agree, and otherwise with

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use crate::model::Step;
 use crate::sql::{self, Dialect, Effect, Mode, Script, ScriptError, Statement};
 
-use super::dumped;
-use super::finding::Finding;
+use super::finding::{self, Finding};
 use super::reader::Located;
 use super::rules;
 use super::source::{FileRef, Source};
@@ -71,7 +70,7 @@ pub(super) fn check(step: Step, dialect: Dialect, text: &str) -> (Option<Script>
         Ok(script) => script,
         Err(errors) => {
             let findings = errors.into_iter().map(Finding::from).collect();
-            return (None, dumped::told_once(findings));
+            return (None, finding::told_once(findings));
         }
     };
     let mut findings = Vec::new();

@@ -66,7 +66,7 @@ impl Arrival {
             };
             decide(Action::Deploy(vec![who]), evidence)
         };
-        if arrival.serving < wanted {
+        if arrival.serving < arrival.needed() {
             let decision = may_start(to);
             let stands = |verdict| matches!(verdict, Verdict::Refuse | Verdict::Hold);
             let blockers = decision.blockers.into_iter();
@@ -86,10 +86,24 @@ impl Arrival {
         arrival
     }
 
+    /// How many have to serve. Where others still do, none is no number that takes their place, also of a service that may be
+    /// scaled to nothing.
+    #[must_use]
+    pub fn needed(&self) -> u64 {
+        let leaves = |group: &LiveGroup| {
+            matches!(
+                group.state,
+                InstanceState::Draining | InstanceState::Lost | InstanceState::Superseded
+            )
+        };
+        let stays = !self.others.iter().all(leaves);
+        self.wanted.max(u64::from(stays))
+    }
+
     /// What keeps it from being complete. Who is still there is no reason to stop them before the new ones serve.
     #[must_use]
     pub fn missing(&self) -> Missing {
-        if self.serving < self.wanted {
+        if self.serving < self.needed() {
             Missing::Instances
         } else if !self.others.is_empty() {
             Missing::Departures
@@ -198,7 +212,8 @@ impl fmt::Display for Arrival {
         let Self { service, to, .. } = self;
         let count = format!(
             "{service} {to}: {} of at least {} serving",
-            self.serving, self.wanted
+            self.serving,
+            self.needed()
         );
         // Whoever is in the way comes first: a terminal may cut the rest off.
         let is_missing = self.missing() == Missing::Instances;
@@ -433,8 +448,15 @@ mod tests {
             (vec![old(), new(Serving)], Missing::Departures),
             (vec![new(Serving)], Missing::Nothing),
         ] {
+            // A service that may be scaled to nothing is no other.
+            assert_eq!(arrival(groups.clone(), fresh(), 0).missing(), missing);
             assert_eq!(arrival(groups, fresh(), 1).missing(), missing);
         }
+        let leaves = group("web", "1.0.0", InstanceState::Draining, "leases");
+        assert_eq!(
+            arrival(vec![leaves], fresh(), 0).missing(),
+            Missing::Departures
+        );
         let stale = vec![source("leases", SourceStatus::Stale)];
         assert_eq!(
             arrival(vec![new(Serving)], stale, 1).missing(),

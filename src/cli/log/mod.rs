@@ -55,7 +55,14 @@ pub(super) async fn run(args: &LogArgs, global: &Global, out: &Out) -> Result<u8
         Ok(other) => return Err(Failure::unasked(&other)),
         // One that waits for the first event waits for the ledger as well.
         Err(AskError::Files(_)) if args.follow => Log::default(),
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            let failure = Failure::from(error);
+            // And for a database that is away.
+            if !(args.follow && failure.passes()) {
+                return Err(failure);
+            }
+            Log::default()
+        }
     };
     let columns = Columns::default().widened(&events);
     match (out.is_json(), args.follow) {

@@ -8,7 +8,7 @@ use super::errors::stand_in_the_tests;
 use super::versions::{backfilled, expanded};
 use super::{Row, Said, asked, go_through};
 use crate::support::backend::Db;
-use crate::support::shop::{APPEND_ONLY, BACKFILL, CONTRACT, EXPAND, NAME, REVERT, Shop};
+use crate::support::shop::{BACKFILL, EXPAND, NAME, Shop};
 
 macro_rules! cases {
     ($($case:ident)+) => {
@@ -152,16 +152,26 @@ fn mend_driver(shop: &Shop) {
 
 const ROLL: &[&str] = &["rollout", "--to", "web=1.1.0"];
 
-/// A directory of a migration like that of the shop, under another name.
-fn twin(shop: &Shop, name: &str) {
+/// A migration that adds a table.
+fn adding(shop: &Shop, name: &str) {
     let files = [
-        ("migration.toml", APPEND_ONLY),
-        ("expand.sql", EXPAND),
-        ("backfill.sql", BACKFILL),
-        ("contract.sql", CONTRACT),
-        ("revert.sql", REVERT),
+        (
+            "migration.toml",
+            "description = \"more\"\n[services.web]\nnew = \">=1.1.0\"\n",
+        ),
+        (
+            "expand.sql",
+            "CREATE TABLE more (id INTEGER PRIMARY KEY);\n",
+        ),
     ];
     shop.project.migration(name, &files);
+}
+
+/// The URL of the shop's database, whose names are looked for in this schema.
+fn looking_in(shop: &Shop, schema: &str) -> String {
+    let url = &shop.db.url;
+    let between = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{between}options=-c%20search_path%3D{schema}")
 }
 
 pub const ROWS: &[Row<Case>] = &[
@@ -218,8 +228,8 @@ pub const ROWS: &[Row<Case>] = &[
         make: |db| {
             let shop = expanded(db);
             shop.db.execute("CREATE SCHEMA other");
-            let url = format!("{}?options=-c%20search_path%3Dother", shop.db.url);
-            shop.project.env("DATABASE_URL", &url);
+            shop.project
+                .env("DATABASE_URL", &looking_in(&shop, "other"));
             shop
         },
         asks: &["status"],
@@ -229,8 +239,8 @@ pub const ROWS: &[Row<Case>] = &[
             "add `?options=-c%20search_path%3D…` with those schemas",
         ],
         takes: |shop, _| {
-            let url = format!("{}?options=-c%20search_path%3Dpublic", shop.db.url);
-            shop.project.env("DATABASE_URL", &url);
+            shop.project
+                .env("DATABASE_URL", &looking_in(shop, "public"));
         },
         then: 0,
     },
@@ -266,7 +276,7 @@ pub const ROWS: &[Row<Case>] = &[
         says: &["rollout 1 to web 1.1.0 is open"],
         takes: |shop, said| {
             let shown = said.run(shop, "migrate rollout status", 0).stdout;
-            assert!(shown.contains("no image"), "{shown}");
+            assert!(shown.contains("ended with exit status: 3"), "{shown}");
             said.run(shop, "migrate rollout abort", 0);
         },
         then: 0,
@@ -429,101 +439,100 @@ scenario!(
     }
 );
 
-/// What is wrong with a project, what is said of it, and how it is put right.
-type Wrong = (&'static str, &'static [&'static str], fn(&Shop, &Said));
+/// Something that is wrong with the files of a project.
+struct Wrong {
+    spoil: fn(&Shop),
+    /// What `migrate check` says of it.
+    says: &'static [&'static str],
+    /// Puts it right as it is said.
+    mend: fn(&Shop, &Said),
+}
 
-/// Each has a command, or a line, that puts it right.
-const PROBLEMS: &[(fn(&Shop), Wrong)] = &[
-    (
-        |shop| std::fs::remove_file(shop.project.path().join("migrate.toml")).expect("it is there"),
-        ("check", &["migrate.toml"], |shop, said| {
+const PROBLEMS: &[Wrong] = &[
+    Wrong {
+        spoil: |shop| {
+            let path = shop.project.path().join("migrate.toml");
+            std::fs::remove_file(path).expect("it is there");
+        },
+        says: &["migrate.toml"],
+        mend: |shop, said| {
             said.run(shop, "migrate init", 0);
             let text = text_of(shop, "migrate.toml");
             shop.project
                 .file("migrate.toml", &format!("{text}[services.worker]\n"));
-        }),
-    ),
-    (
-        |shop| twin(shop, "0001_twin"),
-        ("check", &["0001_twin"], |shop, said| {
+        },
+    },
+    Wrong {
+        spoil: |shop| adding(shop, "0001_twin"),
+        says: &["0001_twin"],
+        mend: |shop, said| {
             let command = said.command("migrate renumber");
             let words: Vec<&str> = command.iter().map(String::as_str).collect();
             shop.run(&words, 0);
-        }),
-    ),
-    (
-        |shop| {
+        },
+    },
+    Wrong {
+        spoil: |shop| {
             shop.run(&["new", "more"], 0);
         },
-        ("check", &["is not filled in yet"], |shop, said| {
-            said.tells("delete the file that is not needed");
+        says: &["is not filled in yet", "delete the file that is not needed"],
+        mend: |shop, _| {
             for file in ["contract.sql", "revert.sql"] {
                 let path = shop.project.path().join("0002_more").join(file);
                 std::fs::remove_file(path).expect("it is there");
             }
-            shop.project.migration(
-                "0002_more",
-                &[
-                    (
-                        "migration.toml",
-                        "description = \"more\"\n[services.web]\nnew = \">=1.1.0\"\n",
-                    ),
-                    (
-                        "expand.sql",
-                        "CREATE TABLE more (id INTEGER PRIMARY KEY);\n",
-                    ),
-                ],
-            );
-        }),
-    ),
-    (
-        |shop| configured(shop, "[projekt]\norder = \"strict\"\n"),
-        ("check", &["`projekt`", "`project`"], |shop, _| {
+            adding(shop, "0002_more");
+        },
+    },
+    Wrong {
+        spoil: |shop| configured(shop, "[projekt]\norder = \"strict\"\n"),
+        says: &["`projekt`", "`project`"],
+        mend: |shop, _| {
             let text = text_of(shop, "migrate.toml");
             shop.project
                 .file("migrate.toml", &text.replace("[projekt]", "[project]"));
-        }),
-    ),
-    (
-        |shop| {
-            let path = format!("{NAME}/backfill.sql");
-            std::fs::remove_file(shop.project.path().join(path)).expect("it is there");
         },
-        ("check", &["backfill.sql"], |shop, _| {
+    },
+    Wrong {
+        spoil: |shop| {
+            let path = shop.project.path().join(NAME).join("backfill.sql");
+            std::fs::remove_file(path).expect("it is there");
+        },
+        says: &["backfill.sql"],
+        mend: |shop, _| {
             shop.project.file(format!("{NAME}/backfill.sql"), BACKFILL);
-        }),
-    ),
-    (
-        |shop| {
+        },
+    },
+    Wrong {
+        spoil: |shop| {
             shop.project.file(
                 format!("{NAME}/expand.sql"),
                 "ALTER TABLE users DROP COLUMN full_name;\n",
             );
         },
-        (
-            "check",
-            &["live versions may not survive this"],
-            |shop, said| {
-                said.tells("move it to contract.sql");
-                shop.project.file(format!("{NAME}/expand.sql"), EXPAND);
-            },
-        ),
-    ),
+        says: &[
+            "live versions may not survive this",
+            "move it to contract.sql",
+        ],
+        mend: |shop, _| {
+            shop.project.file(format!("{NAME}/expand.sql"), EXPAND);
+        },
+    },
 ];
 
 #[test]
 fn what_is_wrong_with_the_files_is_put_right_as_it_is_said() {
-    for (spoil, (command, says, mend)) in PROBLEMS {
+    for wrong in PROBLEMS {
         let shop = Shop::with_fleet(
             Db::on("sqlite"),
             "[services.web]\nmin_instances = 0\n[services.worker]\nmin_instances = 0\n",
         );
-        spoil(&shop);
-        let said = asked(&shop, &[command], 1);
-        for part in *says {
+        (wrong.spoil)(&shop);
+        let said = asked(&shop, &["check"], 1);
+        for part in wrong.says {
             said.tells(part);
         }
-        mend(&shop, &said);
-        shop.run(&[command], 0);
+        (wrong.mend)(&shop, &said);
+        shop.run(&["check"], 0);
     }
 }

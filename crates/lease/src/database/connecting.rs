@@ -98,7 +98,8 @@ async fn connect_in_time(
         };
         // Somebody will go. Not all who wait may come back at the same moment.
         let wait = pause.mul_f64(0.5 + crate::chance::fraction());
-        if error.kind != ErrorKind::Full || Instant::now() + wait >= until {
+        // An attempt without the time for an answer would only hide why the one before it failed.
+        if error.kind != ErrorKind::Full || Instant::now() + wait + limit / 4 >= until {
             return Err(error.at(target));
         }
         tracing::debug!("waiting for a connection to {target}: {error}");

@@ -211,6 +211,11 @@ pub(super) fn explained(
         )
     } else if said.contains("Expired") || said.contains("certificate expired") {
         format!("the certificate of the server at {host} has expired ({said})")
+    } else if said.contains("unexpected response from SSLRequest: 0x00") {
+        // That is what the driver makes of a connection that is closed.
+        error.message =
+            format!("the server at {host} closed the connection before it said anything");
+        return error;
     } else if said.contains("unexpected response from SSLRequest") {
         error.message = format!(
             "what answers at {host} does not speak as a server of PostgreSQL does ({said}): is it the port of another server?"
