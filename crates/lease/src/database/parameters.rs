@@ -477,7 +477,7 @@ mod tests {
                 Dialect::Postgres,
                 "ssl_mode",
                 "x",
-                "did you mean `sslmode`?",
+                "did you mean `ssl-mode`?",
             ),
             (Dialect::Mysql, "ssl-mod", "x", "did you mean `ssl-mode`?"),
             (Dialect::Mysql, "useSSL", "true", "ssl-mode=REQUIRED"),
