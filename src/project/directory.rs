@@ -189,9 +189,23 @@ fn unknown_script(shown: std::path::PathBuf, name: &str) -> Problem {
         .split('.')
         .nth(1)
         .filter(|_| name.matches('.').count() == 2);
-    let help = match (dialect, closest(name, known.iter().map(String::as_str))) {
-        (Some("mysql" | "mariadb"), _) => {
-            "MySQL and MariaDB are not supported yet; remove this file or rename it".to_owned()
+    // What else people call these databases.
+    let meant = dialect.and_then(|dialect| match dialect {
+        "mariadb" => Some("mysql"),
+        "postgresql" | "pg" | "psql" => Some("postgres"),
+        "sqlite3" => Some("sqlite"),
+        _ => None,
+    });
+    let step = name.split('.').next().unwrap_or_default();
+    let meant = meant.filter(|_| Step::ALL.iter().any(|known| known.name() == step));
+    let help = match (meant, closest(name, known.iter().map(String::as_str))) {
+        (Some(meant), _) => {
+            let also = if meant == "mysql" {
+                ", for MySQL and for MariaDB"
+            } else {
+                ""
+            };
+            format!("such a file is called `{step}.{meant}.sql`{also}")
         }
         (_, Some(guess)) => format!("did you mean `{guess}`?"),
         (_, None) => "a migration's scripts are `expand.sql`, `backfill.sql`, `contract.sql` and \

@@ -158,6 +158,26 @@ fn each_database_reads_its_own_script() {
 }
 
 #[test]
+fn what_others_call_a_database_is_answered_with_our_name() {
+    for (name, right) in [
+        (
+            "expand.mariadb.sql",
+            "`expand.mysql.sql`, for MySQL and for MariaDB",
+        ),
+        ("contract.postgresql.sql", "`contract.postgres.sql`"),
+        ("backfill.sqlite3.sql", "`backfill.sqlite.sql`"),
+    ] {
+        let dir = changed(&[(&format!("0002_split/{name}"), "SELECT 1;")]);
+        let problems = loaded(&dir, None);
+        let problem = problems
+            .iter()
+            .find(|problem| problem.code == "unknown-script")
+            .unwrap();
+        assert_eq!(problem.help, format!("such a file is called {right}"));
+    }
+}
+
+#[test]
 fn with_nothing_to_say_which_database_is_meant_the_way_out_is_named() {
     let expand =
         "CREATE INDEX CONCURRENTLY i ON users (a);\nSET work_mem = 1;\nSET LOCAL work_mem = 1;\n";
