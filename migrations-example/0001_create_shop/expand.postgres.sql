@@ -17,6 +17,8 @@ CREATE TABLE legacy_notes (
     note    text NOT NULL
 );
 
+CREATE INDEX legacy_notes_user ON legacy_notes (user_id);
+
 -- A shop that has been open for a while, so that later migrations have rows to work on.
 INSERT INTO users (full_name) VALUES
     ('Ada'), ('Grace Hopper'), ('Jean Luc Picard'), ('Åsa Öberg'), ('Miles O''Brien'), (''), (NULL);

@@ -112,15 +112,14 @@ fn garbage(shop: &Shop, name: &str) -> String {
 /// Makes the table of leases as the first versions made it.
 fn without_checks(shop: &Shop) {
     let leases = shop.ledger("leases");
-    let text = match shop.db.backend.name {
-        "mysql" => ("VARCHAR(255)", "LONGTEXT"),
-        _ => ("text", "text"),
+    let (key, text, options) = match shop.db.backend.name {
+        "mysql" => ("VARCHAR(255)", "LONGTEXT", " COLLATE utf8mb4_bin"),
+        _ => ("text", "text", ""),
     };
     shop.db.execute(&format!(
-        "DROP TABLE {leases}; CREATE TABLE {leases} (id {0} PRIMARY KEY, service {0} NOT NULL, version {0} NOT NULL, \
-         instance {1} NOT NULL, state BIGINT NOT NULL, registered_at BIGINT NOT NULL, renewed_at BIGINT NOT NULL, \
-         renew_ms BIGINT NOT NULL, expires_at BIGINT NOT NULL)",
-        text.0, text.1
+        "DROP TABLE {leases}; CREATE TABLE {leases} (id {key} PRIMARY KEY, service {key} NOT NULL, version {key} NOT NULL, \
+         instance {text} NOT NULL, state BIGINT NOT NULL, registered_at BIGINT NOT NULL, renewed_at BIGINT NOT NULL, \
+         renew_ms BIGINT NOT NULL, expires_at BIGINT NOT NULL){options}"
     ));
     shop.db
         .execute(&format!("DELETE FROM {} WHERE id = 2", shop.ledger("meta")));
