@@ -192,8 +192,8 @@ print_crash_matrix() {
         }' || fail 'the crash matrix is not whole'
 }
 
-# Tests wait for a server or for a process most of the time: 0.3 s of a core in 2 s. So more of them than there are cores
-# run at once.
+# A test waits for a server or for a process some of the time, so more of them than there are cores run at once. Still more would
+# gain little: with their servers they take all that two cores have.
 if [ -z "${RUST_TEST_THREADS:-}" ]; then
     cores=$(nproc 2>/dev/null || echo 2)
     RUST_TEST_THREADS=$((cores > 2 ? cores * 4 : 8))
