@@ -8,7 +8,7 @@ if ! command -v promtool >/dev/null || ! command -v prometheus >/dev/null || ! c
 fi
 promtool check rules deploy/alerts.yaml
 (cd deploy && promtool test rules alerts-test.yaml)
-cargo build --locked --bin migrate
+cargo build --locked --bins --examples
 work=$(mktemp -d)
 trap 'kill $server $prometheus 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 server='' prometheus=''

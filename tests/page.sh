@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 if ! command -v chromium >/dev/null || ! command -v curl >/dev/null || ! command -v sqlite3 >/dev/null; then
     apt-get update -qq && apt-get install -y --no-install-recommends chromium curl sqlite3 fonts-dejavu-core >/dev/null
 fi
-cargo build --locked --bin migrate
+cargo build --locked --bins --examples
 pictures=$PWD/target/page migrate=$PWD/target/debug/migrate
 mkdir -p "$pictures"
 work=$(mktemp -d)
