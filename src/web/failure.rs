@@ -6,20 +6,11 @@ use http::{HeaderMap, StatusCode, Uri};
 
 use super::LONGEST_SAID;
 use crate::text::secret;
-use crate::text::shown::shortened;
+use crate::text::shown::{shortened, with_causes};
 
 /// An error with its causes, each once, and the way out where its words are known.
 pub(super) fn in_words(error: &(dyn Error + 'static)) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !words.contains(&said) {
-            words.push_str(": ");
-            words.push_str(&said);
-        }
-        cause = error.source();
-    }
+    let words = with_causes(error);
     const WAYS: &[(&str, &str)] = &[
         (
             "UnknownIssuer",

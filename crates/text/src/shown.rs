@@ -5,6 +5,7 @@
 //! read as a command.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::fmt::Write as _;
 
 /// One line of text, with whatever would not be seen, or would be taken for something else, made visible.
@@ -38,6 +39,22 @@ pub fn shortened(text: &str, most: usize) -> Cow<'_, str> {
             Cow::Owned(format!("{kept}… ({left} more bytes)"))
         }
     }
+}
+
+/// An error with its causes, each once.
+#[must_use]
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !words.contains(&said) {
+            words.push_str(": ");
+            words.push_str(&said);
+        }
+        cause = error.source();
+    }
+    words
 }
 
 /// Adds one character so that it is seen, whatever it is.
@@ -117,6 +134,33 @@ mod tests {
                 assert!(shown(&format!("a{c}b")).starts_with("a\\"), "{c:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_cause_that_is_said_already_is_not_said_again() {
+        #[derive(Debug)]
+        struct Failed(&'static str, Option<Box<Failed>>);
+        impl std::fmt::Display for Failed {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        impl Error for Failed {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                let cause = self.1.as_deref();
+                cause.map(|cause| cause as &(dyn Error + 'static))
+            }
+        }
+        let refused = Failed("connection refused", None);
+        let connect = Failed(
+            "cannot connect: connection refused",
+            Some(Box::new(refused)),
+        );
+        let request = Failed("the request failed", Some(Box::new(connect)));
+        assert_eq!(
+            with_causes(&request),
+            "the request failed: cannot connect: connection refused"
+        );
     }
 
     #[test]
