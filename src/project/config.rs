@@ -430,9 +430,10 @@ fn read_service(source: &Source, mut table: Table<'_>) -> ServiceConfig {
     if let Some(duration) = table.duration_or_none("min_ready", LONGEST_WAIT) {
         config.min_ready = Some(duration.value);
     }
-    for (alias, text) in table.named_strings("aliases", "aliases = { \"a1b2c3d\" = \"1.2.0\" }") {
-        if let Some(version) = read_version(source, &text) {
-            config.aliases.insert(alias.to_owned(), version);
+    let aliases = table.named_strings("aliases", "aliases = { \"a1b2c3d\" = \"1.2.0\" }");
+    for (alias, text) in &aliases {
+        if let Some(version) = read_version(source, text) {
+            config.aliases.insert((*alias).to_owned(), version);
         }
     }
     for text in table
@@ -453,9 +454,35 @@ fn read_service(source: &Source, mut table: Table<'_>) -> ServiceConfig {
             config.releases.push(version);
         }
     }
+    for (alias, text) in &aliases {
+        check_alias(source, &config, alias, text);
+    }
     config.driver = rollout::read_driver(source, &mut table);
     table.finish(PLACES);
     config
+}
+
+/// A release that is called another one would be judged by what that other one can do. Tags that
+/// merely read as versions, dates for example, may stand for a release.
+fn check_alias(source: &Source, config: &ServiceConfig, alias: &str, text: &Located<&str>) {
+    let Ok(itself) = alias.trim().parse::<Version>() else {
+        return;
+    };
+    let is_moved = config.aliases.get(alias).is_some_and(|to| *to != itself);
+    if is_moved && config.releases.contains(&itself) {
+        source.error(
+            "alias-is-a-release",
+            text.span.clone(),
+            format!(
+                "`{alias}` is one of `releases`, and cannot stand for {}",
+                text.value
+            ),
+            format!(
+                "take this alias out; if no instance reports `{alias}` for the release {itself}, \
+                 take {itself} out of `releases`"
+            ),
+        );
+    }
 }
 
 fn read_version(source: &Source, text: &Located<&str>) -> Option<Version> {

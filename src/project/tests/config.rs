@@ -150,6 +150,14 @@ fn mistakes_in_the_config() {
             "2:17: `latest` is not a version…[bad-version]",
         ),
         (
+            "[services.web]\nreleases = [\"1.0.0\", \"1.2.0\"]\naliases = { \"1.0.0\" = \"1.2.0\" }\n",
+            "3:23: `1.0.0` is one of `releases`, and cannot stand for 1.2.0 [alias-is-a-release]",
+        ),
+        (
+            "[services.web]\naliases = { \"v1.0+a\" = \"1.2.0\" }\nreleases = [\"1.0.0\", \"1.2.0\"]\n",
+            "2:24: `v1.0+a` is one of `releases`…[alias-is-a-release]",
+        ),
+        (
             "[services.web]\nreleases = [\"1.0\", \"1.0.0\"]\n",
             "2:20: the release 1.0.0 is listed twice…",
         ),
