@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 use super::log::{Events, is_of};
 use super::looked::Width;
 use super::place::candidate;
+use super::remarks::remarks;
 use super::status::Status;
 use super::{Answer, AskError, Log, Question, Record, Wanted};
 use crate::coordinator::{self, CoordinatorError, Purpose, Situation, flaws_on_paper};
 use crate::database::{Connection, DatabaseError, ErrorKind, Target};
-use crate::gate::{Action, Decision, Flawed, Verdict, decide, unreachable};
+use crate::gate::{Action, Flawed, Verdict, decide, unreachable};
 use crate::interrupt::Interrupt;
-use crate::ledger::{Event, Ledger, LedgerError, Named};
+use crate::ledger::{Event, FailureRecord, Ledger, LedgerError, Named};
 use crate::model::{Live, MigrationId, Snapshot, Step, Version};
-use crate::project::{Problems, Project, Recheck, Section, UnknownMigration};
+use crate::project::{Problems, Project, Section, UnknownMigration};
 
 /// What to do if there is no database file.
 pub const NO_FILE: &str = "nothing is applied there: where something should be, check the path; `migrate expand` makes \
@@ -134,8 +135,9 @@ impl Asker {
         action: Action,
         (wanted, record): (&[Wanted], Record),
     ) -> Result<Answer, AskError> {
-        let situation = match self.situation(project, &action, (wanted, record)).await {
-            Ok(situation) => situation,
+        let surveyed = self.survey(project, &action, (wanted, record)).await;
+        let (situation, failures) = match surveyed {
+            Ok(surveyed) => surveyed,
             // A gate that cannot see must not say yes, and need not say that anything is broken.
             Err(Unanswered::Unreachable { error, next }) => {
                 let snapshot = Snapshot {
@@ -159,23 +161,21 @@ impl Asker {
             return Err(CoordinatorError::Drift(drift).into());
         }
         let mut decision = decide(action, &situation.evidence);
-        let past_gate = situation.past_gate.iter();
-        decision
-            .notes
-            .extend(past_gate.map(|past| format!("{}. {}", past.message(), past.help())));
-        decision.notes.extend(not_asked(project, &decision));
+        let remarks = remarks(project, &situation, &failures, &decision);
+        decision.notes.extend(remarks);
         Ok(Answer::Gate {
             decision,
             snapshot: Box::new(situation.evidence.snapshot),
         })
     }
 
-    async fn situation(
+    /// What bears on an action, and what steps of the ledger's migrations failed on.
+    async fn survey(
         &mut self,
         project: &Project,
         action: &Action,
         (wanted, record): (&[Wanted], Record),
-    ) -> Result<Situation, Unanswered> {
+    ) -> Result<(Situation, Vec<FailureRecord>), Unanswered> {
         let taken = match record {
             Record::Nothing => self.take(project).await,
             // It may be of other rights, and writes: nothing is kept of it.
@@ -187,7 +187,8 @@ impl Asker {
                 Action::Step {
                     step: Step::Expand, ..
                 } if self.is_to_be_made() => {
-                    Ok(coordinator::nothing_yet(project, self.target.dialect()))
+                    let nothing = coordinator::nothing_yet(project, self.target.dialect());
+                    Ok((nothing, Vec::new()))
                 }
                 _ => Err(Unanswered::Unreachable {
                     error: error.to_string(),
@@ -198,11 +199,15 @@ impl Asker {
             Ok(mut kept) => {
                 let connection = kept.connection.as_mut();
                 let situation = survey(project, action, (wanted, record), connection).await?;
+                let failures = match action {
+                    Action::Step { .. } => Ledger::failures(connection).await?,
+                    Action::Deploy(_) => Vec::new(),
+                };
                 match record {
                     Record::Nothing => self.give_back(kept).await,
                     Record::Look => kept.connection.close().await,
                 }
-                Ok(situation)
+                Ok((situation, failures))
             }
         }
     }
@@ -311,26 +316,6 @@ async fn survey(
         coordinator::record_deploy(project, connection, &named).await?;
     }
     Ok(situation)
-}
-
-/// What a contract looks at that would take too long for a question: whoever is told *go* has to know of it.
-fn not_asked(project: &Project, decision: &Decision) -> Option<String> {
-    let Action::Step {
-        step: Step::Contract,
-        migration: id,
-    } = &decision.action
-    else {
-        return None;
-    };
-    let migration = project.as_read(id)?;
-    let is_asked_later =
-        decision.verdict == Verdict::Go && migration.contract_rules.check == Recheck::Yes;
-    is_asked_later.then(|| {
-        format!(
-            "`check` of the backfill goes over all keys, and was not asked for this: `migrate contract {id}` asks it before anything \
-             else (`require_check`)"
-        )
-    })
 }
 
 /// The migrations that the ledger knows.

@@ -20,6 +20,7 @@ mod plan_json;
 mod planned;
 mod planning;
 mod question;
+mod remarks;
 mod rollout;
 mod status;
 mod trouble;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::trouble::{self, Trouble, failure_of, idle_since};
+use super::trouble::{self, Trouble, failures_of, idle_since};
 use super::{Looked, horizon, json as shapes, past_gate, rollout};
 use crate::gate::{Action, Blocker, Decision, Flawed, Horizon, Verdict, decide};
 use crate::ledger::{Applied, BackfillRecord, RolloutRecord, RolloutState, Wish};
@@ -82,11 +82,10 @@ impl Status {
     /// What a migration waits for, in a line.
     #[must_use]
     pub fn waits_for(&self, state: &MigrationState, next: &Next) -> String {
-        let failure = self.trouble(state).failure;
-        let failed = failure.map(|failure| failure.step.as_str());
+        let trouble = self.trouble(state);
         match next {
             Next::Nothing => "nothing: it is complete".to_owned(),
-            Next::Ready(step) if failed == Some(step.name()) => format!(
+            Next::Ready(step) if trouble.is_of(*step) => format!(
                 "`migrate {} {:04}` again, once what it failed on is mended (see below)",
                 step.name(),
                 state.id().number()
@@ -143,11 +142,12 @@ impl Status {
     #[must_use]
     pub fn trouble(&self, state: &MigrationState) -> Trouble<'_> {
         let applied = self.applied(state);
-        let failure = failure_of(&self.looked.beside.failures, state, applied);
+        let failures = failures_of(&self.looked.beside.failures, state, applied);
+        let failure = failures.first().copied();
         let backfill = self.backfill_of(state);
         let situation = &self.looked.situation;
         Trouble {
-            failure,
+            failures,
             idle_since: idle_since(state, situation, applied, backfill, failure),
         }
     }
@@ -216,7 +216,8 @@ impl Status {
             "backfill": record
                 .filter(|_| state.phase == Phase::Backfilling)
                 .map(|record| self.backfill_json(record)),
-            "failed": trouble.failure.map(trouble::as_json),
+            "failed": trouble.failure().map(trouble::as_json),
+            "failures": trouble.failures.iter().copied().map(trouble::as_json).collect::<Vec<_>>(),
             "idle_since": trouble.idle_since.map(shapes::time),
             "next": waits,
         })

@@ -8,37 +8,54 @@ use crate::ledger::{Applied, BackfillRecord, FailureRecord};
 use crate::model::{MigrationState, Phase, Step};
 
 /// What may have gone wrong with a migration.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Trouble<'t> {
-    /// What it failed on the last time.
-    pub failure: Option<&'t FailureRecord>,
+    /// What each of its steps failed on the last time, the latest first.
+    pub failures: Vec<&'t FailureRecord>,
     /// Since when nobody is at work on the step that it is in the middle of, in milliseconds since the epoch.
     pub idle_since: Option<i64>,
 }
 
-/// Why a migration failed the last time; `None` if something was recorded of it since.
-pub(super) fn failure_of<'t>(
+impl<'t> Trouble<'t> {
+    /// The latest failure.
+    #[must_use]
+    pub fn failure(&self) -> Option<&'t FailureRecord> {
+        self.failures.first().copied()
+    }
+
+    /// Whether this step failed the last time that it was tried.
+    #[must_use]
+    pub fn is_of(&self, step: Step) -> bool {
+        let mut all = self.failures.iter();
+        all.any(|failure| failure.step == step.name())
+    }
+}
+
+/// Why the steps of a migration failed the last time, the latest first; without those that something was recorded after.
+pub(super) fn failures_of<'t>(
     failures: &'t [FailureRecord],
     state: &MigrationState,
     applied: Option<&Applied>,
-) -> Option<&'t FailureRecord> {
-    let number = state.id().number();
-    failures.iter().find(|failure| {
-        let since = applied.map_or(i64::MIN, |applied| applied.changed_at);
-        failure.number == number
-            && failure.id == state.id().as_str()
-            && failure.at >= since
-            && !is_past(state, &failure.step)
-    })
+) -> Vec<&'t FailureRecord> {
+    let since = applied.map_or(i64::MIN, |applied| applied.changed_at);
+    let is_of_now = |failure: &&FailureRecord| {
+        failure.id == state.id().as_str() && failure.at >= since && !is_past(state, &failure.step)
+    };
+    // The one that was recorded last comes last, also of two in one millisecond.
+    let mut found: Vec<_> = failures.iter().rev().filter(is_of_now).collect();
+    found.sort_by_key(|failure| std::cmp::Reverse(failure.at));
+    found
 }
 
-/// Whether a step that failed is done by now: a contract that is given up keeps the time at which the phase changed.
+/// Whether a step that failed is done by now, or undone: one that is given up keeps the time at which the phase changed.
 fn is_past(state: &MigrationState, step: &str) -> bool {
     let is = |name: Step| name.name() == step;
     match state.phase {
         Phase::Contracted => true,
         Phase::Backfilled => is(Step::Expand) || is(Step::Backfill),
         Phase::Expanded => is(Step::Expand),
+        // Of an expand that was given up, nothing else is recorded.
+        Phase::Pending => !is(Step::Expand),
         _ => false,
     }
 }

@@ -200,7 +200,7 @@ impl Alike {
         };
         let trouble = status.trouble(state);
         let schema = &status.looked.situation.evidence.schema;
-        let is_its_own = trouble.failure.is_some()
+        let is_its_own = !trouble.failures.is_empty()
             || trouble.idle_since.is_some()
             || state.phase == Phase::Backfilling
             || schema.applied_before_its_turn(state.id()).is_some();

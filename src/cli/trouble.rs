@@ -9,12 +9,12 @@ use crate::model::MigrationState;
 pub(super) fn lines(
     state: &MigrationState,
     Trouble {
-        failure,
+        failures,
         idle_since,
     }: Trouble<'_>,
 ) -> Vec<Line> {
     let mut lines = Vec::new();
-    if let Some(failure) = failure {
+    for failure in &failures {
         let failed = format!("{}:", state.id());
         let failed = Line::default().toned(Tone::Refuse, &failed);
         lines.push(failed.and(&format!(
@@ -38,7 +38,7 @@ pub(super) fn lines(
             step.name(),
             time(since)
         );
-        if failure.is_none() {
+        if failures.is_empty() {
             line.push_str(&format!(
                 "; `migrate {} {}` goes on from what is recorded",
                 step.name(),

@@ -264,11 +264,14 @@ impl Sheet<'_> {
         self.add(
             "step_failed",
             "1 for each step that failed the last time",
-            open.iter().filter_map(|state| {
-                let failure = status.trouble(state).failure?;
-                let mut labels = named(state);
-                labels.push(("step", failure.step.clone()));
-                Some((labels, 1.0))
+            open.iter().flat_map(|state| {
+                let failures = status.trouble(state).failures;
+                let labelled = failures.into_iter().map(|failure| {
+                    let mut labels = named(state);
+                    labels.push(("step", failure.step.clone()));
+                    (labels, 1.0)
+                });
+                labelled.collect::<Vec<_>>()
             }),
         );
         let drift = status.looked.situation.drift.len();

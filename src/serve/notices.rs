@@ -159,9 +159,9 @@ fn fence(seen: &Seen, state: &MigrationState, limit: Duration) -> Option<Notice>
     })
 }
 
-fn failed(seen: &Seen, state: &MigrationState) -> Option<Notice> {
-    let failure = seen.status.trouble(state).failure?;
-    Some(Notice {
+fn failed(seen: &Seen, state: &MigrationState) -> Vec<Notice> {
+    let failures = seen.status.trouble(state).failures.into_iter();
+    let told = failures.map(|failure| Notice {
         occasion: Occasion::Failed,
         key: format!("failed/{}/{}/{}", state.id(), failure.step, failure.at),
         migration: Some(state.id().to_string()),
@@ -170,7 +170,8 @@ fn failed(seen: &Seen, state: &MigrationState) -> Option<Notice> {
         help:
             "`migrate status` shows how it stands; once the cause is mended, run the command again"
                 .to_owned(),
-    })
+    });
+    told.collect()
 }
 
 fn lost(seen: &Seen) -> Vec<Notice> {

@@ -71,7 +71,7 @@ fn card(state: &MigrationState, seen: &Seen) -> Markup {
                 (backfill(record, status))
             }
             (waits(state, &next, seen))
-            @if let Some(failure) = trouble.failure {
+            @for failure in &trouble.failures {
                 p .banner .refuse {
                     "The " (data(&failure.step)) " failed " (ago(now, failure.at)) " (" (data(&failure.actor)) "): "
                     (prose(&failure.message))

@@ -8,10 +8,9 @@ use super::{Ledger, LedgerError};
 use crate::database::{Connection, ErrorKind, Row};
 use crate::model::{MigrationId, Step};
 
-/// The last failure of a migration.
+/// The last failure of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailureRecord {
-    pub number: u64,
     pub id: String,
     /// The name of the step.
     pub step: String,
@@ -23,6 +22,18 @@ pub struct FailureRecord {
 
 /// How much of a message is kept.
 const MOST: usize = 2000;
+
+/// Where the last failure of a step is kept once another step of its migration has failed after it. The last one of all has the
+/// migration's own number: an earlier version of this program looks there, and makes nothing of the others.
+fn aside(number: i64, step: Step) -> i64 {
+    let place = match step {
+        Step::Expand => 1,
+        Step::Backfill => 2,
+        Step::Contract => 3,
+        Step::Revert => 4,
+    };
+    -number.saturating_mul(8).saturating_add(place)
+}
 
 pub(super) const FAILURES: &str =
     "SELECT number, id, step, message, actor, at FROM {failures} ORDER BY number";
@@ -41,13 +52,31 @@ impl Ledger<'_> {
     ) -> Result<(), LedgerError> {
         let number = i64::try_from(id.number()).unwrap_or(i64::MAX);
         let message: String = message.replace('\0', "\\0").chars().take(MOST).collect();
-        let sql = format!("SELECT step, message FROM {{failures}} WHERE number = {number}");
+        let aside = aside(number, step);
+        let sql =
+            format!("SELECT step, message FROM {{failures}} WHERE number IN ({number}, {aside})");
         let before = self.query(&sql, &[]).await?;
-        let is_known = match before.first() {
-            Some(row) => row.text(0)? == step.name() && row.text(1)? == message,
-            None => false,
-        };
-        self.execute_later("DELETE FROM {failures} WHERE number = ?", &[number.into()]);
+        let mut is_known = false;
+        let mut other = None;
+        for row in &before {
+            let name = row.text(0)?;
+            is_known |= name == step.name() && row.text(1)? == message;
+            other = other.or(Step::ALL
+                .into_iter()
+                .find(|other| other.name() == name && *other != step));
+        }
+        let mut forgotten = vec![aside];
+        if let Some(other) = other {
+            let kept = self::aside(number, other);
+            self.execute_later("DELETE FROM {failures} WHERE number = ?", &[kept.into()]);
+            let places = [kept.into(), number.into()];
+            self.execute_later("UPDATE {failures} SET number = ? WHERE number = ?", &places);
+        } else {
+            forgotten.push(number);
+        }
+        for place in forgotten {
+            self.execute_later("DELETE FROM {failures} WHERE number = ?", &[place.into()]);
+        }
         self.execute_later(
             "INSERT INTO {failures} (number, id, step, message, actor, at) VALUES (?, ?, ?, ?, ?, {now})",
             &[
@@ -66,7 +95,7 @@ impl Ledger<'_> {
             .await
     }
 
-    /// The last failure of each migration, in a transaction of its own; none in a ledger without this table.
+    /// The last failure of each step, in a transaction of its own; none in a ledger without this table.
     ///
     /// # Errors
     /// A database error, or contents that this program did not write.
@@ -95,7 +124,6 @@ impl Ledger<'_> {
 pub(super) fn read_failures(rows: &[Row]) -> Result<Vec<FailureRecord>, LedgerError> {
     let records = rows.iter().map(|row| {
         Ok(FailureRecord {
-            number: u64::try_from(row.int(0)?).unwrap_or_default(),
             id: row.text(1)?.to_owned(),
             step: row.text(2)?.to_owned(),
             message: row.text(3)?.to_owned(),

@@ -93,9 +93,9 @@ impl Ledger<'_> {
         if change.phase == Phase::Pending {
             // Of an expand that was given up, why is still to be told.
             self.execute_later(
-                "DELETE FROM {failures} WHERE number = ? \
+                "DELETE FROM {failures} WHERE (number = ? OR id = ?) \
                  AND NOT EXISTS (SELECT 1 FROM {migrations} WHERE number = ? AND phase = 'expanding')",
-                &[number(id).into(), number(id).into()],
+                &[number(id).into(), id.as_str().into(), number(id).into()],
             );
             for table in [
                 "migrations",
@@ -116,11 +116,22 @@ impl Ledger<'_> {
         let phase = change.phase.name();
         let kinds = change.kinds.to_string();
         let step_back = change.step_back.map(Phase::name).unwrap_or_default();
+        if change.phase == Phase::Backfilling && change.entry == Entry::Known {
+            // Writers that fill no new format were let in behind the fence of a revert: what is behind a checkpoint may be
+            // empty again.
+            for table in ["backfill_ranges", "backfills"] {
+                let sql = format!(
+                    "DELETE FROM {{{table}}} WHERE number = ? AND EXISTS \
+                     (SELECT 1 FROM {{migrations}} WHERE number = ? AND phase = 'reverting')"
+                );
+                self.execute_later(&sql, &[number(id).into(), number(id).into()]);
+            }
+        }
         match change.entry {
             Entry::Known => self.execute_later(
-                // A soak goes on while the fence is up and when it is lowered again.
-                "UPDATE {migrations} SET changed_at = CASE WHEN ? = 'contracting' \
-                 OR (phase = 'contracting' AND ? <> 'contracted') THEN changed_at ELSE {now} END, \
+                // A soak goes on while a fence is up and when it is lowered again, and what failed before is not over.
+                "UPDATE {migrations} SET changed_at = CASE WHEN ? IN ('contracting', 'reverting') \
+                 OR (phase IN ('contracting', 'reverting') AND ? <> 'contracted') THEN changed_at ELSE {now} END, \
                  phase = ?, kinds = ?, declaration = ?, seq = ?, step_back = ? WHERE number = ?",
                 &[
                     phase.into(),

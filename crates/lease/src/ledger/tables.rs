@@ -54,7 +54,8 @@ const TABLES: &[(&str, &str)] = &[
     ),
     (
         "failures",
-        // The last failure of each migration; what was recorded of it since shows that it was mended.
+        // The last failure of each migration, and beside it those of its other steps; what was recorded of it since shows that
+        // it was mended.
         "number {key_int} PRIMARY KEY, id {key_text} NOT NULL, step {key_text} NOT NULL, message {text} NOT NULL, \
          actor {text} NOT NULL, at BIGINT NOT NULL",
     ),
