@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::model::{Declaration, Format, Step, Sync};
 use crate::sql::Dialect;
 
-use super::config::ServiceConfig;
 use super::directory::{Candidate, Directory, file_name};
 use super::manifest::Manifest;
 use super::problem::{Problem, closest, listed, shown};
+use super::service::ServiceConfig;
 use super::source::Source;
 
 /// Every service has to be known, or its instances would not be looked for.

@@ -9,7 +9,7 @@ use crate::sql::{Dialect, Key};
 use super::backfill::BackfillRules;
 use super::change;
 use super::checks;
-use super::config::{DatabaseConfig, ServiceConfig};
+use super::config::DatabaseConfig;
 use super::directory::Directory;
 use super::examined;
 use super::finding;
@@ -21,6 +21,7 @@ use super::problem::Problem;
 use super::ranges;
 use super::revisions::{self, Known, Revisions};
 use super::scripts::{self, BackfillFile, ScriptFile};
+use super::service::ServiceConfig;
 use super::source::{FileRef, Source};
 
 /// A migration of the project, ready to be applied.
