@@ -2,7 +2,6 @@
 
 use crate::database::{DatabaseError, ErrorKind};
 use crate::gate::Verdict;
-use crate::interrupt;
 
 /// How a command ends. Only `agent` ends with other codes as well: those of its application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +16,7 @@ pub(super) enum Exit {
     Unknown,
     /// What was asked for was done, and its result could not be written.
     Unwritten,
+    /// By a signal, whichever it was.
     Interrupted,
 }
 
@@ -31,7 +31,7 @@ impl Exit {
             Self::Refuse => Verdict::Refuse.exit_code(),
             Self::Unknown => Verdict::Unknown.exit_code(),
             Self::Unwritten => 74,
-            Self::Interrupted => interrupt::EXIT_CODE,
+            Self::Interrupted => 130,
         }
     }
 

@@ -59,7 +59,7 @@ use exit::Exit;
 use failure::Failure;
 use out::{Out, Purpose};
 
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Ending, Interrupt};
 use crate::text::secret;
 use crate::text::shown::shown;
 
@@ -74,8 +74,12 @@ pub fn main() -> u8 {
     start_tracing(&cli.global);
     if heeds_interrupts(&cli.command) {
         let format = cli.global.output;
-        let ending = move || Failure::interrupted().show(&Out::new(format));
-        cli.global.interrupt = Interrupt::listen(ending);
+        cli.global.interrupt = Interrupt::listen(move |ending| {
+            if ending == Ending::AtOnce {
+                Failure::interrupted().show(&Out::new(format));
+            }
+            std::process::exit(Exit::Interrupted.code().into());
+        });
     }
     let code = match run(&cli, &out) {
         Ok(code) => code,

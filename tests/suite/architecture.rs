@@ -472,6 +472,21 @@ fn what_may_panic_is_refused_without_its_invariant() {
 }
 
 #[test]
+fn only_a_program_ends_or_moves_its_process() {
+    refused(
+        "ask/mod.rs",
+        "fn f() { std::process::exit(1); }",
+        "process::exit",
+    );
+    refused(
+        "rollout/mod.rs",
+        "fn f() { std::env::set_current_dir(d); }",
+        "set_current_dir",
+    );
+    accepted("cli/mod.rs", "fn f() { std::process::exit(1); }");
+}
+
+#[test]
 fn a_file_that_grew_too_long_is_refused() {
     refused("gate.rs", &"const A: u8 = 1;\n".repeat(501), "501 lines");
     accepted("gate.rs", &"const A: u8 = 1;\n".repeat(500));

@@ -8,15 +8,14 @@
 
 #[cfg(feature = "agent")]
 mod listen;
+#[cfg(feature = "agent")]
+pub use listen::Ending;
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
-
-/// The exit code of an interrupted command, whichever signal it was.
-pub const EXIT_CODE: u8 = 130;
 
 /// Whether the user, or the system, wants the program to stop. By default nobody ever does.
 #[derive(Clone, Copy, Debug, Default)]

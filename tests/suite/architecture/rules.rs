@@ -81,6 +81,9 @@ pub const CIRCLES: &[(&str, usize)] = &[
 /// Modules without I/O, clock, chance or async: what they answer depends on what they are given, alone.
 const PURE: &[&str] = &["change", "planner", "gate", "model", "sql", "text"];
 
+/// Modules that are programs, or run as one: their process is theirs.
+const PROGRAMS: &[&str] = &["cli", "main", "build"];
+
 /// Paths that no pure module mentions. `…::now` of any crate is refused as well.
 const IMPURE: &[&str] = &[
     "std::env",
@@ -144,6 +147,7 @@ fn violations_of(source: &Source) -> Vec<String> {
         }
     }
     found.extend(unchecked_output(source));
+    found.extend(of_the_process(source, module));
     found.extend(unexplained_panics(source));
     if source.code_lines() > MOST_LINES {
         let lines = source.code_lines();
@@ -231,6 +235,26 @@ fn unchecked_output(source: &Source) -> Vec<String> {
     let calls = ["println", "print"].into_iter().flat_map(|name| {
         source.lines_with(&[name, "!"]).into_iter().map(move |line| {
             format!("{}:{line}: {name}! panics on a closed pipe: write to standard output and handle the error", source.name)
+        })
+    });
+    calls.collect()
+}
+
+/// What ends or moves the whole process is for a program to decide, and not for what it is made of.
+fn of_the_process(source: &Source, module: &str) -> Vec<String> {
+    if PROGRAMS.contains(&module) {
+        return Vec::new();
+    }
+    let calls: [(&str, &[&str]); 2] = [
+        ("process::exit", &["process", ":", ":", "exit"]),
+        ("set_current_dir", &["set_current_dir"]),
+    ];
+    let calls = calls.into_iter().flat_map(|(name, tokens)| {
+        source.lines_with(tokens).into_iter().map(move |line| {
+            format!(
+                "{}:{line}: {module} is no program: {name} is for whoever calls it",
+                source.name
+            )
         })
     });
     calls.collect()

@@ -8,19 +8,28 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{EXIT_CODE, Heard, Interrupt};
+use super::{Heard, Interrupt};
 
 /// Signals that come so soon after the first are the same wish: a terminal that closes sends several.
 const SAME_WISH: Duration = Duration::from_millis(300);
 
+/// Why the process is to end now, and not when its command has come to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The first signal, while nothing is under way that has to be put back in order: see [`Interrupt::at_once`].
+    AtOnce,
+    /// A second signal.
+    Insisted,
+}
+
 impl Interrupt {
-    /// Listens from here on. The first signal makes it due, the second ends the process. `ending` says that the process is
-    /// being ended by the first, see [`Self::at_once`].
+    /// Listens from here on. The first signal makes it due. Where the process is to end without further ado, `end` is called,
+    /// and ends it: how, and with which code, is for the program to say.
     ///
     /// On a thread of its own, so that it is heard while the program computes. What was started with a signal ignored
     /// (`nohup`) goes on ignoring it.
     #[must_use]
-    pub fn listen(ending: impl Fn() + Send + 'static) -> Self {
+    pub fn listen(end: impl Fn(Ending) + Send + 'static) -> Self {
         let heard: &'static Heard = Box::leak(Box::new(Heard {
             is_heard: AtomicBool::new(false),
             held_off: AtomicUsize::new(0),
@@ -37,7 +46,7 @@ impl Interrupt {
             runtime.block_on(async {
                 let mut signals = Signals::listen();
                 let _ = ready.send(());
-                heard.follow(&mut signals, &ending).await;
+                heard.follow(&mut signals, &end).await;
             });
         });
         // Without a thread a signal ends the process, as it always did.
@@ -49,7 +58,7 @@ impl Interrupt {
 }
 
 impl Heard {
-    async fn follow(&self, signals: &mut Signals, ending: &dyn Fn()) {
+    async fn follow(&self, signals: &mut Signals, end: &dyn Fn(Ending)) {
         let mut changes = self.changed.subscribe();
         let mut first: Option<Instant> = None;
         loop {
@@ -61,15 +70,14 @@ impl Heard {
                         self.changed.send_replace(());
                     }
                     Some(at) if at.elapsed() < SAME_WISH => {}
-                    Some(_) => std::process::exit(EXIT_CODE.into()),
+                    Some(_) => end(Ending::Insisted),
                 },
                 changed = changes.changed() => if changed.is_err() {
                     return;
                 },
             }
             if first.is_some() && self.at_once.load(Ordering::SeqCst) > 0 {
-                ending();
-                std::process::exit(EXIT_CODE.into());
+                end(Ending::AtOnce);
             }
         }
     }
