@@ -2,7 +2,7 @@
 
 use super::Wanted;
 use crate::gate::{Flaw, Flawed, Verdict};
-use crate::planner::{Move, NoPlan, Plan, Problem, Wait};
+use crate::planner::{NoPlan, Plan, PlanAction, Problem, Wait};
 
 /// Where a plan is to end, and what may be on the way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Planned {
 
     /// The first step that cannot run from these files, and what is wrong with them: nobody is sent half of a way.
     #[must_use]
-    pub fn cannot_run(&self) -> Option<(&Move, &Flaw)> {
+    pub fn cannot_run(&self) -> Option<(&PlanAction, &Flaw)> {
         let plan = self.answer.as_ref().ok()?;
         let mut steps = plan.steps.iter();
         steps.find_map(|step| against(&step.action, &self.flaws).map(|flaw| (&step.action, flaw)))
@@ -59,8 +59,8 @@ impl Planned {
 }
 
 /// What is wrong with the files of a step.
-pub(super) fn against<'f>(action: &Move, flaws: &'f [Flaw]) -> Option<&'f Flaw> {
-    let Move::Schema { step, migration } = action else {
+pub(super) fn against<'f>(action: &PlanAction, flaws: &'f [Flaw]) -> Option<&'f Flaw> {
+    let PlanAction::Schema { step, migration } = action else {
         return None;
     };
     flaws

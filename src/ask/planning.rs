@@ -10,7 +10,7 @@ use crate::coordinator::{CoordinatorError, flaws_on_paper};
 use crate::gate::{Advice, Blocker, BlockerKind, Flaw, Seen, Subject, missing_evidence, unread};
 use crate::interrupt::Interrupt;
 use crate::model::{Live, MigrationState, Schema, Snapshot, Step, Version};
-use crate::planner::{Move, NoPlan, Plan, PlanStep, Problem, plan};
+use crate::planner::{NoPlan, Plan, PlanAction, PlanStep, Problem, plan};
 use crate::project::Project;
 
 impl Planned {
@@ -218,7 +218,7 @@ fn is_on_the_way(release: &Live, live: &[Live], goal: &BTreeMap<String, Version>
 
 fn waits(step: &PlanStep, project: &Project) -> Vec<Until> {
     let mut waits: Vec<Until> = step.waits.iter().cloned().map(Until::Step).collect();
-    let Move::Schema {
+    let PlanAction::Schema {
         step: Step::Contract,
         migration,
     } = &step.action

@@ -7,7 +7,7 @@ use crate::coordinator::Situation;
 use crate::gate::Verdict;
 use crate::ledger::{RolloutRecord, RolloutState, RolloutStepState};
 use crate::model::LiveGroup;
-use crate::planner::Move;
+use crate::planner::PlanAction;
 use crate::rollout::{Arrival, as_json as action_json, read_action};
 
 impl Looked {
@@ -49,7 +49,7 @@ pub fn waits_for(record: &RolloutRecord, situation: &Situation) -> Option<Arriva
         .steps
         .iter()
         .find(|step| step.state == RolloutStepState::Begun)?;
-    let Ok(Move::Roll { service, to, .. }) = read_action(&begun.action) else {
+    let Ok(PlanAction::Roll { service, to, .. }) = read_action(&begun.action) else {
         return None;
     };
     let arrival = Arrival::judged(&situation.evidence, &service, &to);

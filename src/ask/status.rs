@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::trouble::{self, Trouble, failures_of, idle_since};
 use super::{Looked, horizon, json as shapes, past_gate, rollout};
 use crate::gate::{Action, Blocker, Decision, Flawed, Horizon, Verdict, decide};
-use crate::ledger::{Applied, BackfillRecord, RolloutRecord, RolloutState, Wish};
+use crate::ledger::{Applied, BackfillRecord, DesiredState, RolloutRecord, RolloutState};
 use crate::model::{MigrationState, Phase, Step};
 use crate::project::{Pace, Project};
 
@@ -235,7 +235,7 @@ impl Status {
             "rate": rate,
             "left_ms": left.checked_div(rate),
             "held_by": (!record.held_by.is_empty()).then_some(&record.held_by),
-            "paused": record.control.wish == Wish::Pause,
+            "paused": record.control.desired == DesiredState::Paused,
             "pace": record.control.pace.map(|pace| Pace::from_thousandths(pace).to_string()),
             "at_work": self.looked.situation.view.coordinator.is_held(),
             "started_at": shapes::time(record.started_at),

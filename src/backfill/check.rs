@@ -23,7 +23,7 @@ const EXAMPLES: u64 = 3;
 
 impl Run<'_> {
     /// Goes over all keys of the table as they are now, and stops at the first part in which something is found.
-    /// None where nothing is, or nothing is asked.
+    /// `None` if nothing is, or nothing is asked.
     ///
     /// # Errors
     /// See [`BackfillError`].

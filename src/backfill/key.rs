@@ -6,7 +6,7 @@ use crate::database::{
 };
 use crate::sql::Dialect;
 
-/// Why a backfill cannot go along this key; none where it can. Pure.
+/// Why a backfill cannot go along this key; `None` if it can. Pure.
 #[must_use]
 pub fn against(keys: Keys<'_>, along: &Along, dialect: Dialect) -> Option<String> {
     let (table, key) = (keys.table, keys.columns.join(", "));
@@ -169,7 +169,7 @@ impl Engine<'_> {
         Ok(vec![without_key(count, table, columns)])
     }
 
-    /// All keys of the table, from the first to the last; none where it is empty.
+    /// All keys of the table, from the first to the last; `None` if it is empty.
     ///
     /// # Errors
     /// [`BackfillError::Key`] where they cannot be read exactly, or a database error.

@@ -16,7 +16,7 @@ const PART: u64 = 100;
 /// How many keys the batches over one table may have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sizes {
-    /// How long a batch should take; none where their number is fixed.
+    /// How long a batch should take; `None` if their number is fixed.
     target: Option<Duration>,
     least: u64,
     most: u64,

@@ -12,7 +12,7 @@ use crate::database::{
     Access, ConnectOptions, Connection, DatabaseError, LockTimeout, Server, StatementTimeout,
     Target,
 };
-use crate::ledger::{Ledger, LedgerError, Wish};
+use crate::ledger::{DesiredState, Ledger, LedgerError};
 use crate::project::Pace;
 
 /// How old an answer may be that says that a batch may begin.
@@ -99,8 +99,8 @@ impl<'t> Throttle<'t> {
         state.pace = control
             .and_then(|control| control.pace)
             .map(Pace::from_thousandths);
-        let held = match control.map(|control| control.wish) {
-            Some(Wish::Pause) => Some(format!(
+        let held = match control.map(|control| control.desired) {
+            Some(DesiredState::Paused) => Some(format!(
                 "paused; `migrate backfill resume {}` lets it go on",
                 self.engine.id
             )),
@@ -142,7 +142,7 @@ impl<'t> Throttle<'t> {
         Ok(())
     }
 
-    /// Why the next batch has to wait; none where it need not.
+    /// Why the next batch has to wait; `None` if it need not.
     async fn signal(&self, state: &mut State, connection: &mut dyn Connection) -> Option<String> {
         let rules = &self.engine.rules.throttle;
         if let Some((query, limit)) = &rules.query

@@ -59,7 +59,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next range that nobody works on; none where another worker has failed.
+    /// The next range that nobody works on; `None` if another worker has failed.
     fn take(&self) -> Option<RangeRecord> {
         let mut state = self.state();
         if state.has_failed {

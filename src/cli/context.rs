@@ -184,7 +184,7 @@ impl Context {
         Ok(last?.rollout)
     }
 
-    /// A connection for reading; none where there is no database yet.
+    /// A connection for reading; `None` if there is no database yet.
     pub(super) async fn connect(&self) -> Result<Option<Box<dyn Connection>>, Failure> {
         match self.reader().await {
             Ok(connection) => Ok(Some(connection)),

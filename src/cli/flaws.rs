@@ -5,7 +5,7 @@ use crate::project::Problem;
 /// How many problems are told one by one.
 const MOST: usize = 10;
 
-/// The lines for standard error; none where the files are in order.
+/// The lines for standard error; empty if the files are in order.
 pub(super) fn told<'p>(flaws: impl IntoIterator<Item = &'p Problem>) -> Vec<String> {
     let flaws: Vec<&Problem> = flaws.into_iter().collect();
     let mut lines = match flaws.len() {

@@ -65,19 +65,19 @@ pub(super) struct AgentArgs {
 }
 
 pub(super) async fn admit(args: &AdmitArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let setting = Setting::read(global)?;
-    let mut request = setting.request(&args.instance, InstanceState::Starting)?;
+    let context = InstanceContext::read(global)?;
+    let mut request = context.request(&args.instance, InstanceState::Starting)?;
     // Nobody renews this one, so it is not late before it ends.
     request.lease = args.hold;
     request.renew = args.hold;
-    match ask(&setting.target, &request, global.interrupt).await? {
+    match ask(&context.target, &request, global.interrupt).await? {
         Admission::Refused(decision) => Ok(refuse(&decision, out)),
         // It came while the lease was being kept.
         Admission::Admitted { id, .. } if global.interrupt.is_due() => {
-            Err(not_wanted(&setting.target, &id, &request).await)
+            Err(not_wanted(&context.target, &id, &request).await)
         }
         Admission::Admitted { .. } => {
-            if request.sources.is_empty() && !setting.config.services.is_empty() && !global.quiet {
+            if request.sources.is_empty() && !context.config.services.is_empty() && !global.quiet {
                 note(&format!(
                     "note: nothing but leases says who is live, so {} stops counting as live in {}, whether or not it \
                      still runs: use `migrate agent`, or name a source that sees it under [fleet] in migrate.toml",
@@ -150,8 +150,8 @@ impl From<Background> for agent::Background {
 
 /// Everything that an agent begins with, the guard of its application among it.
 pub(super) fn prepare_agent(args: &AgentArgs, global: &Global) -> Result<AgentOptions, Failure> {
-    let setting = Setting::read(global)?;
-    let request = setting.request(&args.instance, InstanceState::Serving)?;
+    let context = InstanceContext::read(global)?;
+    let request = context.request(&args.instance, InstanceState::Serving)?;
     let session_name = session_name(&request.service, &request.label, &request.instance);
     let status_socket = args.status_socket.as_deref().map(std::path::absolute);
     let status_socket = status_socket.transpose().map_err(LeaseError::from)?;
@@ -167,12 +167,12 @@ pub(super) fn prepare_agent(args: &AgentArgs, global: &Global) -> Result<AgentOp
         ),
     ];
     Ok(AgentOptions {
-        target: setting.target,
+        target: context.target,
         request,
         guard: Guard::split_off(args.command.clone(), session_name, environment)?,
         status_socket,
         stop_timeout: args.stop_timeout,
-        connection: setting.config.fleet.connection,
+        connection: context.config.fleet.connection,
         background: args.background.into(),
     })
 }
@@ -216,13 +216,13 @@ fn refuse(decision: &Decision, out: &Out) -> u8 {
 
 /// What an instance knows of the project. Old instances do not have the files of new migrations,
 /// and some have none at all: then the ledger alone decides.
-struct Setting {
+struct InstanceContext {
     target: Target,
     config: Config,
     declarations: Vec<Declaration>,
 }
 
-impl Setting {
+impl InstanceContext {
     fn read(global: &Global) -> Result<Self, Failure> {
         let root = Path::new(".");
         let (config, declarations) = if root.join(CONFIG_FILE).exists() {

@@ -19,7 +19,7 @@ use super::{json, text};
 use crate::coordinator::{Coordinator, Options, Outcome, Progress, Purpose, Situation};
 use crate::gate::{Action, Decision, Verdict, decide};
 use crate::model::{Live, MigrationId, Step};
-use crate::planner::{Move, Plan};
+use crate::planner::{Plan, PlanAction};
 
 pub(super) const PREPARE_HELP: &str = "\
 For a pipeline, before whatever rolls the service out: the steps of `migrate plan --to` up to its
@@ -148,10 +148,10 @@ pub(super) async fn run(args: &PrepareArgs, global: &Global, out: &Out) -> Resul
 /// The steps of a plan before its first rollout. Where it has none, what cannot be undone is left to whoever asks for it.
 fn before_the_first_rollout(plan: &Plan) -> Vec<(Step, MigrationId)> {
     let moves = || plan.steps.iter().map(|step| &step.action);
-    let has_rollout = moves().any(|action| matches!(action, Move::Roll { .. }));
+    let has_rollout = moves().any(|action| matches!(action, PlanAction::Roll { .. }));
     let steps = moves().map_while(|action| match action {
-        Move::Schema { step, migration } => Some((*step, migration.clone())),
-        Move::Roll { .. } => None,
+        PlanAction::Schema { step, migration } => Some((*step, migration.clone())),
+        PlanAction::Roll { .. } => None,
     });
     steps
         .take_while(|(step, _)| has_rollout || matches!(step, Step::Expand | Step::Backfill))
@@ -223,8 +223,8 @@ fn show(decision: &Decision, situation: &Situation, results: Vec<serde_json::Val
 /// A release that the plan rolls out before the one that is wanted.
 fn say_first(plan: &Plan, wanted: &[Live], out: &Out) {
     let rolls = plan.steps.iter().filter_map(|step| match &step.action {
-        Move::Roll { service, to, .. } => Some((service, to)),
-        Move::Schema { .. } => None,
+        PlanAction::Roll { service, to, .. } => Some((service, to)),
+        PlanAction::Schema { .. } => None,
     });
     let mut others = rolls.filter(|(service, to)| {
         let mut wanted = wanted.iter();

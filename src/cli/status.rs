@@ -15,7 +15,7 @@ use super::watching::Watch;
 use super::{past_gate, text, trouble};
 use crate::ask::{Answer, Next, Question, Record, Status, in_the_way};
 use crate::gate::Verdict;
-use crate::ledger::Wish;
+use crate::ledger::DesiredState;
 use crate::model::{MigrationState, Phase, Step};
 use crate::project::Pace;
 
@@ -240,7 +240,7 @@ fn row(state: &MigrationState, status: &Status) -> (Option<Alike>, Vec<Cell>) {
     {
         phase.push_str(&format!(", {}", text::so_far(record.seen(), record.total)));
         let is_at_work = status.looked.situation.view.coordinator.is_held();
-        if record.control.wish == Wish::Pause {
+        if record.control.desired == DesiredState::Paused {
             phase.push_str(", paused");
         } else if !record.held_by.is_empty() && is_at_work {
             phase.push_str(&format!(", waits: {}", record.held_by));

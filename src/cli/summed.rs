@@ -3,7 +3,7 @@
 use super::paint::Line;
 use crate::gate::{Advice, Blocker, Reason};
 use crate::model::{MigrationId, Step};
-use crate::planner::{Move, PlanStep};
+use crate::planner::{PlanAction, PlanStep};
 
 /// As many are listed; more of them are a line.
 const MOST: usize = 10;
@@ -92,7 +92,7 @@ pub(super) fn action(steps: &[PlanStep]) -> String {
 /// The migration of an expand about which there is nothing more to say.
 fn expanded(step: &PlanStep) -> Option<&MigrationId> {
     match &step.action {
-        Move::Schema {
+        PlanAction::Schema {
             step: Step::Expand,
             migration,
         } if step.notes.is_empty() && step.waits.is_empty() => Some(migration),

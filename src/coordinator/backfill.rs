@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::change::{Becomes, Move, move_to};
+use super::change::{Becomes, PhaseTransition, move_to};
 use super::fence::FromInside;
 use super::in_ledger::End;
 use super::lock::Retry;
@@ -139,7 +139,7 @@ async fn look_at_key(
     Ok(())
 }
 
-/// Where an earlier run stopped; none where it was killed before it had fixed its ranges.
+/// Where an earlier run stopped; `None` if it was killed before it had fixed its ranges.
 async fn resumed(
     session: &mut Session<'_>,
     engine: &Engine<'_>,
@@ -172,10 +172,10 @@ async fn begin_backfill(
             if decision.verdict != Verdict::Go {
                 return Ok(End::GiveUp(decision));
             }
-            let change = Move {
+            let change = PhaseTransition {
                 others: &others,
                 detail: detail.clone(),
-                ..Move::new(state, Becomes::Begun(Step::Backfill))
+                ..PhaseTransition::new(state, Becomes::Begun(Step::Backfill))
             };
             move_to(ledger, token, &actor, change).await?;
             ledger.record_file(
@@ -236,7 +236,7 @@ async fn run_batches(
     })
 }
 
-/// Rows that `check` finds; none where it is not asked for.
+/// Rows that `check` finds; `None` if it is not asked for.
 pub(super) async fn check(
     session: &mut Session<'_>,
     engine: &Engine<'_>,
@@ -292,10 +292,10 @@ async fn give_up_backfill(
     let decision = session.orders.ask(Step::Backfill, engine.id, &situation);
     let others = seen_elsewhere(&situation.evidence.snapshot);
     session
-        .change_phase(Move {
+        .change_phase(PhaseTransition {
             others: &others,
             detail,
-            ..Move::new(state, Becomes::GivenUp(Phase::Expanded))
+            ..PhaseTransition::new(state, Becomes::GivenUp(Phase::Expanded))
         })
         .await?;
     Ok(Outcome::Blocked(decision))
@@ -326,9 +326,9 @@ async fn finish_backfill(
         if decision.verdict != Verdict::Go {
             return Ok(End::GiveUp(Some(decision)));
         }
-        let change = Move {
+        let change = PhaseTransition {
             others: &others,
-            ..Move::new(state, Becomes::After(Step::Backfill))
+            ..PhaseTransition::new(state, Becomes::After(Step::Backfill))
         };
         crate::crash::point("backfill.recording");
         move_to(ledger, token, &actor, change).await?;

@@ -16,7 +16,7 @@ use words::{
     along_with, failed_before, failed_now, left_a_part, not_in_history, nothing_done, unreadable,
 };
 
-use super::change::{Move, move_to};
+use super::change::{PhaseTransition, move_to};
 use super::in_ledger::End;
 use super::recheck::{Ran, Recheck, ask_again};
 use super::run::run_script;
@@ -52,7 +52,7 @@ struct Revised<'r> {
     revisions: &'r Revisions,
     runner: &'r Runner,
     known: Vec<Revision>,
-    change: Move<'r>,
+    change: PhaseTransition<'r>,
 }
 
 /// One of its revisions, and how far it is.
@@ -130,7 +130,7 @@ pub(super) async fn carry_out(
     session: &mut Session<'_>,
     step: Step,
     work: Work<'_>,
-    change: Move<'_>,
+    change: PhaseTransition<'_>,
     recheck: Option<&(dyn Recheck + Sync)>,
 ) -> Result<Ran, CoordinatorError> {
     match work {
@@ -160,7 +160,7 @@ async fn run_revisions(
     session: &mut Session<'_>,
     step: Step,
     revisions: &Revisions,
-    change: Move<'_>,
+    change: PhaseTransition<'_>,
     recheck: Option<&(dyn Recheck + Sync)>,
 ) -> Result<Ran, CoordinatorError> {
     let id = change.state.id().clone();
@@ -240,7 +240,7 @@ async fn finish_revisions(
             object.insert("applied_already".into(), found.to_vec().into());
         }
     }
-    let change = Move {
+    let change = PhaseTransition {
         detail,
         ..run.change.clone()
     };

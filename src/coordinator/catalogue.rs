@@ -22,7 +22,7 @@ pub(super) enum Found {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Change {
     object: Object,
-    /// None where the statement takes both.
+    /// `None` if the statement takes both.
     before: Option<Presence>,
     after: Presence,
 }

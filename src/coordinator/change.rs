@@ -17,7 +17,7 @@ pub(super) async fn move_to(
     ledger: &mut Ledger<'_>,
     token: i64,
     actor: &str,
-    change: Move<'_>,
+    change: PhaseTransition<'_>,
 ) -> Result<Phase, LedgerError> {
     let id = change.state.id();
     let locked = match change.entry {
@@ -29,7 +29,10 @@ pub(super) async fn move_to(
 
 impl Session<'_> {
     /// Records a change of phase in a transaction of its own.
-    pub(super) async fn change_phase(&mut self, change: Move<'_>) -> Result<(), CoordinatorError> {
+    pub(super) async fn change_phase(
+        &mut self,
+        change: PhaseTransition<'_>,
+    ) -> Result<(), CoordinatorError> {
         let (token, actor) = (self.token, self.actor.clone());
         self.in_ledger(async |ledger| {
             move_to(ledger, token, &actor, change.clone()).await?;
@@ -44,7 +47,7 @@ pub(super) async fn record_move(
     ledger: &mut Ledger<'_>,
     (seq, view): (i64, View),
     actor: &str,
-    change: Move<'_>,
+    change: PhaseTransition<'_>,
 ) -> Result<Phase, LedgerError> {
     let live = view.live_with(change.others);
     let left = record_one(ledger, (seq, &view), &live, actor, change).await?;
@@ -58,7 +61,7 @@ pub(super) async fn record_moves<'m>(
     (seq, view): (i64, View),
     actor: &str,
     others: &[Live],
-    changes: impl IntoIterator<Item = Move<'m>>,
+    changes: impl IntoIterator<Item = PhaseTransition<'m>>,
 ) -> Result<(), LedgerError> {
     let live = view.live_with(others);
     for change in changes {
@@ -73,7 +76,7 @@ async fn record_one(
     (seq, view): (i64, &View),
     live: &[Live],
     actor: &str,
-    change: Move<'_>,
+    change: PhaseTransition<'_>,
 ) -> Result<Phase, LedgerError> {
     let state = view.present(change.state);
     let recorded = view
@@ -121,7 +124,7 @@ fn ledger_text(declaration: &Declaration) -> Result<String, LedgerError> {
 
 /// A change of phase.
 #[derive(Clone)]
-pub(super) struct Move<'m> {
+pub(super) struct PhaseTransition<'m> {
     /// What is recorded by now. `New` spares looking, and fails where it is not true.
     pub entry: Entry,
     /// The state as it was when the step was decided on.
@@ -136,7 +139,7 @@ pub(super) struct Move<'m> {
     pub detail: serde_json::Value,
 }
 
-impl<'m> Move<'m> {
+impl<'m> PhaseTransition<'m> {
     /// Of a migration that is recorded, by the leases alone, with no way back.
     pub fn new(state: &'m MigrationState, becomes: Becomes<'m>) -> Self {
         Self {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::backfill::check_of;
 use super::by_runner::{Work, carry_out};
-use super::change::{Becomes, Move};
+use super::change::{Becomes, PhaseTransition};
 use super::facts::facts;
 use super::fence::{FromInside, leave_fence, raise_fence};
 use super::in_ledger::End;
@@ -192,9 +192,9 @@ async fn remove_old(
         return Err(CoordinatorError::NoFiles(id.clone()));
     };
     let others = seen_elsewhere(&situation.evidence.snapshot);
-    let change = Move {
+    let change = PhaseTransition {
         others: &others,
-        ..Move::new(state, Becomes::After(Step::Contract))
+        ..PhaseTransition::new(state, Becomes::After(Step::Contract))
     };
     let recheck = FromInside {
         step: Step::Contract,

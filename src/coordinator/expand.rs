@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::by_runner::{Work, carry_out};
-use super::change::{Becomes, Move, move_to};
+use super::change::{Becomes, PhaseTransition, move_to};
 use super::in_ledger::End;
 use super::recent::{Observed, Recent};
 use super::recheck::Ran;
@@ -56,11 +56,11 @@ pub(super) async fn run(
     } else {
         Entry::Known
     };
-    let change = |detail| Move {
+    let change = |detail| PhaseTransition {
         entry,
         others: &others,
         detail,
-        ..Move::new(&state, Becomes::After(Step::Expand))
+        ..PhaseTransition::new(&state, Becomes::After(Step::Expand))
     };
     let mut statements = 0;
     let work = Work::of(script.as_ref(), revisions);
@@ -131,9 +131,9 @@ async fn forget_expanding(
             let Some(applied) = expanding.filter(|_| begun.is_empty()) else {
                 return Ok(End::GiveUp(()));
             };
-            let change = Move {
+            let change = PhaseTransition {
                 detail: serde_json::json!({ "stepped_back": true }),
-                ..Move::new(&applied.state, Becomes::GivenUp(Phase::Pending))
+                ..PhaseTransition::new(&applied.state, Becomes::GivenUp(Phase::Pending))
             };
             move_to(ledger, token, &actor, change).await?;
             Ok(End::Commit(()))
@@ -147,9 +147,9 @@ async fn begin_expanding(
     state: &MigrationState,
 ) -> Result<(), CoordinatorError> {
     session
-        .change_phase(Move {
+        .change_phase(PhaseTransition {
             entry: Entry::New,
-            ..Move::new(state, Becomes::Begun(Step::Expand))
+            ..PhaseTransition::new(state, Becomes::Begun(Step::Expand))
         })
         .await?;
     crate::crash::point("expand.begun");

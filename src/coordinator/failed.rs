@@ -44,7 +44,7 @@ async fn write_failure(
     ledger.commit().await
 }
 
-/// What a failure says; none where it passes by itself, or where the record and the files say it.
+/// What a failure says; `None` if it passes by itself, or where the record and the files say it.
 fn worth_telling(ended: &Result<Outcome, CoordinatorError>) -> Option<String> {
     match ended {
         Err(error) if error.is_interruption() => None,

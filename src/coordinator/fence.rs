@@ -6,7 +6,7 @@
 //! is wrong then: the next run of the same command finishes the step or takes the fence down, and until then the versions that run go on.
 //! docs/protocol.md tells it from the outside.
 
-use super::change::{Becomes, Move, WayBack, move_to};
+use super::change::{Becomes, PhaseTransition, WayBack, move_to};
 use super::facts::measure;
 use super::gap::judge;
 use super::in_ledger::End;
@@ -37,10 +37,10 @@ pub(super) async fn raise_fence(
     }
     let others = seen_elsewhere(&situation.evidence.snapshot);
     session
-        .change_phase(Move {
+        .change_phase(PhaseTransition {
             others: &others,
             way_back: WayBack::Kept,
-            ..Move::new(state, Becomes::Begun(step))
+            ..PhaseTransition::new(state, Becomes::Begun(step))
         })
         .await
 }
@@ -132,9 +132,9 @@ pub(super) async fn lower_fence(
             let (Some(to), false) = (way_back, past_return(files, step, ledger).await?) else {
                 return Ok(End::GiveUp(Fence::Up));
             };
-            let change = Move {
+            let change = PhaseTransition {
                 detail: serde_json::json!({ "stepped_back": true }),
-                ..Move::new(&fenced.state, Becomes::GivenUp(to))
+                ..PhaseTransition::new(&fenced.state, Becomes::GivenUp(to))
             };
             move_to(ledger, token, &actor, change).await?;
             Ok(End::Commit(Fence::Down))

@@ -3,7 +3,7 @@
 //!
 //! Invariant: once a gap was seen, the recorded kinds tell of every row that may have been written in it.
 
-use super::change::{Becomes, Move, WayBack, move_to};
+use super::change::{Becomes, PhaseTransition, WayBack, move_to};
 use super::in_ledger::End;
 use super::session::Session;
 use super::situation::schema;
@@ -87,11 +87,11 @@ async fn write_down(
                 "{what}: nothing kept the formats of {} in step for a while, so what was written meanwhile has to be gone over again",
                 one.id
             );
-            let change = Move {
+            let change = PhaseTransition {
                 others,
                 way_back: WayBack::As(applied.step_back),
                 detail: serde_json::json!({ "out_of_step": what }),
-                ..Move::new(&applied.state, Becomes::OutOfStep(&seen))
+                ..PhaseTransition::new(&applied.state, Becomes::OutOfStep(&seen))
             };
             move_to(ledger, token, actor, change).await?;
             let detail = serde_json::json!({ "what": what });

@@ -26,7 +26,7 @@ pub(super) struct Guard<'f> {
     file: &'f ScriptFile,
     /// What other migrations keep in step.
     owned: &'f [Owned],
-    /// None where the script only adds.
+    /// `None` if the script only adds.
     before: Option<Inventory>,
     /// How many rows the tables have in whose place copies come, where nobody vouches for what fills these.
     rows: Vec<(String, i64)>,

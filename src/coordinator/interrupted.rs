@@ -70,7 +70,7 @@ async fn kept_after_loss(session: &mut Session<'_>, step: Step, id: &MigrationId
     }
 }
 
-/// The phase that is recorded; none where nothing is.
+/// The phase that is recorded; `None` if nothing is.
 async fn phase_now(
     session: &mut Session<'_>,
     id: &MigrationId,

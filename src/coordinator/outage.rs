@@ -50,7 +50,7 @@ pub(super) async fn backfill_over_outages(
     }
 }
 
-/// What an error says of a connection that was lost; none where it says something else.
+/// What an error says of a connection that was lost; `None` if it says something else.
 fn lost(session: &Session<'_>, error: &CoordinatorError) -> Option<DatabaseError> {
     // A file has no connection that could be lost.
     if session.orders.target.path().is_some() {

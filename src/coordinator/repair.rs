@@ -16,7 +16,7 @@ use crate::model::{MigrationId, Phase, Step};
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Repaired {
-    /// These files are recorded as they are now; none where everything was recorded so.
+    /// These files are recorded as they are now; empty if everything was recorded so.
     Done(Vec<String>),
     /// More than the record differs. In words, each.
     Refused(Vec<String>),

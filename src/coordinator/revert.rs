@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::change::{Becomes, Move};
+use super::change::{Becomes, PhaseTransition};
 use super::fence::{FromInside, leave_fence, raise_fence};
 use super::recheck::Ran;
 use super::run::run_script;
@@ -68,9 +68,9 @@ async fn undo(
     let Some(state) = fenced.evidence.schema.get(id) else {
         return Err(CoordinatorError::NoFiles(id.clone()));
     };
-    let change = Move {
+    let change = PhaseTransition {
         others: &others,
-        ..Move::new(state, Becomes::After(Step::Revert))
+        ..PhaseTransition::new(state, Becomes::After(Step::Revert))
     };
     let recheck = FromInside {
         step: Step::Revert,

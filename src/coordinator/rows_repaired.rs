@@ -4,7 +4,7 @@
 //! has compared them says so here; every query that the migration declares has to agree, and no live version may bring it about again.
 
 use super::backfill::check_of;
-use super::change::{Becomes, Move, move_to};
+use super::change::{Becomes, PhaseTransition, move_to};
 use super::in_ledger::End;
 use super::situation::seen_elsewhere;
 use super::take::Coordinator;
@@ -91,10 +91,10 @@ impl Coordinator<'_> {
                     ))));
                 }
             }
-            let change = Move {
+            let change = PhaseTransition {
                 others: &others,
                 detail: serde_json::json!({ "rows_repaired": true }),
-                ..Move::new(state, Becomes::RowsRepaired(&together))
+                ..PhaseTransition::new(state, Becomes::RowsRepaired(&together))
             };
             move_to(ledger, token, &actor, change).await?;
             let asked: Vec<String> = queries.iter().map(|(_, query)| query.clone()).collect();

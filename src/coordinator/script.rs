@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::change::Move;
+use super::change::PhaseTransition;
 use super::recheck::Recheck;
 use super::{Changed, CoordinatorError, Drift, Progress, said};
 use crate::database::Heard;
@@ -16,7 +16,7 @@ use crate::sql::Statement;
 pub(super) struct Run<'r> {
     pub step: Step,
     pub file: &'r ScriptFile,
-    pub change: Move<'r>,
+    pub change: PhaseTransition<'r>,
     /// Asked inside the transaction, before the first statement.
     pub recheck: Option<&'r (dyn Recheck + Sync)>,
 }
@@ -33,9 +33,9 @@ pub(super) fn record_script(ledger: &mut Ledger<'_>, run: &Run<'_>) {
     ledger.record_file(entry, id, step, &path, &run.file.sha256);
 }
 
-impl Move<'_> {
+impl PhaseTransition<'_> {
     /// The same change, with the file in its event.
-    pub(super) fn clone_with(&self, file: &ScriptFile, said: &[Heard]) -> Move<'_> {
+    pub(super) fn clone_with(&self, file: &ScriptFile, said: &[Heard]) -> PhaseTransition<'_> {
         let mut detail = self.detail.clone();
         if let Some(object) = detail.as_object_mut() {
             object.insert("file".into(), file.path.display().to_string().into());
@@ -52,7 +52,7 @@ impl Move<'_> {
                 object.insert("server_said".into(), said::in_event(file, said));
             }
         }
-        Move {
+        PhaseTransition {
             detail,
             ..self.clone()
         }

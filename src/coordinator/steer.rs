@@ -65,7 +65,7 @@ pub struct BackfillRehearsal {
     pub throttle: ThrottleRules,
 }
 
-/// Looks at what a backfill would go over, without doing it. None where there is nothing to look at yet.
+/// Looks at what a backfill would go over, without doing it. `None` if there is nothing to look at yet.
 ///
 /// # Errors
 /// A database or ledger error, or a key that no range can go over.

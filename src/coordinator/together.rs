@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::change::{Becomes, Move, record_moves};
+use super::change::{Becomes, PhaseTransition, record_moves};
 use super::reading::refuse_misread;
 use super::recent::{Observed, Recent};
 use super::said::placed;
@@ -173,10 +173,10 @@ async fn run_together(
     let runs = small.iter().zip(states).map(|((_, file), state)| Run {
         step: Step::Expand,
         file,
-        change: Move {
+        change: PhaseTransition {
             entry: Entry::New,
             others,
-            ..Move::new(state, Becomes::After(Step::Expand))
+            ..PhaseTransition::new(state, Becomes::After(Step::Expand))
         },
         recheck: None,
     });

@@ -7,7 +7,7 @@ use crate::text::image::tag;
 /// As much of a label as is shown beside a tag.
 const LONGEST_LABEL: usize = 100;
 
-/// The label and state of an instance whose label and image contradict each other; none where they do not. A tag that is
+/// The label and state of an instance whose label and image contradict each other; `None` if they do not. A tag that is
 /// no version, such as `latest`, says nothing.
 ///
 /// Invariant: which of the two is true is not guessed.

@@ -38,7 +38,7 @@ pub enum BatchRules {
     Adaptive {
         target: Duration,
         least: u64,
-        /// None where nobody says: then it depends on the size of the table.
+        /// `None` if nobody says: then it depends on the size of the table.
         most: Option<u64>,
     },
 }

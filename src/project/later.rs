@@ -156,7 +156,7 @@ pub(super) fn uses<'a>(all: &'a [Forward], dialect: Dialect, gone: &Gone) -> Opt
     found.map(|text| &text.path)
 }
 
-/// The first script of these migrations, in their order, that needs what is gone; none where another makes it anew before.
+/// The first script of these migrations, in their order, that needs what is gone; `None` if another makes it anew before.
 pub(super) fn needs<'a>(
     later: &'a [Forward],
     dialect: Dialect,

@@ -92,13 +92,13 @@ impl Problem {
         self.severity == Severity::Error
     }
 
-    /// The text of the file; none where the problem is with the file as a whole.
+    /// The text of the file; `None` if the problem is with the file as a whole.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         self.source.as_deref().map(|source| &**source.inner())
     }
 
-    /// Where it begins; none where the problem is with the file as a whole.
+    /// Where it begins; `None` if the problem is with the file as a whole.
     #[must_use]
     pub fn start(&self) -> Option<Location> {
         Some(Location::of(self.text()?, self.span.start))

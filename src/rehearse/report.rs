@@ -67,7 +67,7 @@ pub struct Measured {
     /// Its first words; a migration's own script is nobody's secret.
     pub statement: String,
     pub took_ms: u64,
-    /// How long a writer beside it had to wait at most; none where nobody can write beside anything.
+    /// How long a writer beside it had to wait at most; `None` if nobody can write beside anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub writers_waited_ms: Option<u64>,
     /// The same for a reader.

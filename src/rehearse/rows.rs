@@ -172,7 +172,7 @@ impl Writer<'_> {
         )
     }
 
-    /// Several rows in one statement; none where they do not say the same columns.
+    /// Several rows in one statement; `None` if they do not say the same columns.
     pub fn insert_all(&self, tuples: &[Tuple]) -> Option<String> {
         let first = self.insert(tuples.first()?);
         let names: Vec<&String> = tuples.first()?.keys().collect();
@@ -187,7 +187,7 @@ impl Writer<'_> {
         Some(statement)
     }
 
-    /// The row with this key gets what the tuple says of the format; none where there is nothing to set.
+    /// The row with this key gets what the tuple says of the format; `None` if there is nothing to set.
     pub fn update(&self, key: &Tuple, tuple: &Tuple) -> Option<String> {
         let set: Vec<String> = self
             .surface

@@ -107,7 +107,7 @@ impl Scratch {
         Ok(Made { target, name })
     }
 
-    /// A database that is like this one, which nobody has open; none where that cannot be had at once.
+    /// A database that is like this one, which nobody has open; `None` if that cannot be had at once.
     pub async fn like(&self, other: &Made) -> Result<Option<Made>, RehearseError> {
         let name = self.fresh_name();
         match &self.place {

@@ -321,7 +321,7 @@ impl<'s> Stage<'s> {
     }
 
     /// The new format that the migration itself makes of these rows in the old one: what its backfill says, and nothing else.
-    /// None where that could not be done.
+    /// `None` if that could not be done.
     pub async fn made_of(&mut self, old: &[Rows]) -> Result<Option<Vec<Rows>>, RehearseError> {
         let mut world = self.seeded().await?;
         let tables: Vec<String> = self

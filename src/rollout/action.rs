@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 
 use super::RolloutError;
 use crate::model::Version;
-use crate::planner::Move;
+use crate::planner::PlanAction;
 
 /// What a step does, as JSON.
 #[must_use]
-pub fn as_json(action: &Move) -> Value {
+pub fn as_json(action: &PlanAction) -> Value {
     match action {
-        Move::Schema { step, migration } => {
+        PlanAction::Schema { step, migration } => {
             json!({ "action": step.name(), "migration": migration })
         }
-        Move::Roll { service, from, to } => json!({
+        PlanAction::Roll { service, from, to } => json!({
             "action": "roll",
             "service": service,
             "from": from.first(),
@@ -27,7 +27,7 @@ pub fn as_json(action: &Move) -> Value {
 ///
 /// # Errors
 /// [`RolloutError::Unreadable`] for anything else, such as what a newer program recorded.
-pub fn read(text: &str) -> Result<Move, RolloutError> {
+pub fn read(text: &str) -> Result<PlanAction, RolloutError> {
     let unreadable = || RolloutError::Unreadable(text.to_owned());
     let value: Value = serde_json::from_str(text).map_err(|_| unreadable())?;
     let string = |key: &str| value.get(key).and_then(Value::as_str);
@@ -40,7 +40,7 @@ pub fn read(text: &str) -> Result<Move, RolloutError> {
             .iter()
             .map(|text| version(text.as_str().unwrap_or_default()))
             .collect::<Result<_, _>>()?;
-        return Ok(Move::Roll {
+        return Ok(PlanAction::Roll {
             service: string("service").ok_or_else(unreadable)?.to_owned(),
             from,
             to: version(string("to").ok_or_else(unreadable)?)?,
@@ -49,7 +49,7 @@ pub fn read(text: &str) -> Result<Move, RolloutError> {
     let step = name.parse().ok();
     let migration = string("migration").and_then(|text| text.parse().ok());
     match (step, migration) {
-        (Some(step), Some(migration)) => Ok(Move::Schema { step, migration }),
+        (Some(step), Some(migration)) => Ok(PlanAction::Schema { step, migration }),
         _ => Err(unreadable()),
     }
 }
@@ -62,16 +62,16 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let moves = [
-            Move::Schema {
+            PlanAction::Schema {
                 step: Step::Contract,
                 migration: "0002_split".parse().unwrap(),
             },
-            Move::Roll {
+            PlanAction::Roll {
                 service: "web".to_owned(),
                 from: vec!["1.0.0".parse().unwrap(), "1.1.0-rc.1".parse().unwrap()],
                 to: "1.2.0".parse().unwrap(),
             },
-            Move::Roll {
+            PlanAction::Roll {
                 service: "web".to_owned(),
                 from: Vec::new(),
                 to: "1.2.0".parse().unwrap(),

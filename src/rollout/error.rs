@@ -3,7 +3,7 @@
 use crate::coordinator::CoordinatorError;
 use crate::driver::DriverFailure;
 use crate::ledger::RolloutRecord;
-use crate::planner::Move;
+use crate::planner::PlanAction;
 
 /// An error that stops a rollout, or keeps it from beginning. Both versions can live with the
 /// schema as it is then.
@@ -14,13 +14,13 @@ pub enum RolloutError {
     /// A driver could not do its part.
     #[error("{action} stopped at {step} %: {cause}")]
     Driver {
-        action: Move,
+        action: PlanAction,
         /// Percent of the service that it was called for.
         step: u8,
         cause: DriverFailure,
     },
     #[error("interrupted during: {0}")]
-    Interrupted(Move),
+    Interrupted(PlanAction),
     /// One is open already.
     #[error("rollout {} to {} is open", .0.id, .0.goal_in_words())]
     Open(Box<RolloutRecord>),
@@ -45,7 +45,7 @@ impl RolloutError {
 
     /// The same, of this step: where nothing says more, which one was interrupted.
     #[must_use]
-    pub(super) fn of_step(self, action: &Move) -> Self {
+    pub(super) fn of_step(self, action: &PlanAction) -> Self {
         match self {
             Self::Coordinator(error @ CoordinatorError::Interrupted { .. }) => {
                 Self::Coordinator(error)

@@ -4,7 +4,7 @@ use super::arrival::Arrival;
 use crate::coordinator::{CoordinatorError, Done};
 use crate::driver::Shift;
 use crate::gate::Decision;
-use crate::planner::Move;
+use crate::planner::PlanAction;
 
 /// What happens during a rollout.
 #[derive(Clone, Copy)]
@@ -13,7 +13,7 @@ pub enum News<'n> {
     Begins {
         number: usize,
         total: usize,
-        step: &'n Move,
+        step: &'n PlanAction,
     },
     /// The driver is called.
     Calls(Shift<'n>),

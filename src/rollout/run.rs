@@ -14,7 +14,7 @@ use crate::gate::{Blocker, Decision};
 use crate::interrupt::Interrupt;
 use crate::ledger::{BeganRollout, KnownHead, RolloutRecord, RolloutState, RolloutStepState};
 use crate::model::{Step, Version};
-use crate::planner::Move;
+use crate::planner::PlanAction;
 use crate::project::Project;
 
 /// What a rollout works with.
@@ -34,9 +34,9 @@ pub struct Settings<'a> {
 pub enum Ending {
     Done,
     /// The gate does not allow the next step, or did not in time.
-    Blocked(Move, Decision),
+    Blocked(PlanAction, Decision),
     /// The fleet did not show a step in time.
-    NotThere(Move, Arrival),
+    NotThere(PlanAction, Arrival),
 }
 
 /// A rollout at work.
@@ -44,7 +44,7 @@ pub struct Rollout<'a> {
     pub(super) coordinator: Coordinator<'a>,
     pub(super) settings: Settings<'a>,
     pub(super) record: RolloutRecord,
-    moves: Vec<Move>,
+    moves: Vec<PlanAction>,
 }
 
 impl<'a> Rollout<'a> {
@@ -56,7 +56,7 @@ impl<'a> Rollout<'a> {
         mut coordinator: Coordinator<'a>,
         settings: Settings<'a>,
         goal: &BTreeMap<String, Version>,
-        moves: Vec<Move>,
+        moves: Vec<PlanAction>,
     ) -> Result<Self, RolloutError> {
         let goal = json!(goal);
         let steps: Vec<_> = moves.iter().map(action::as_json).collect();
@@ -98,7 +98,7 @@ impl<'a> Rollout<'a> {
             }
         };
         let steps = record.steps.iter();
-        let read: Result<Vec<Move>, RolloutError> =
+        let read: Result<Vec<PlanAction>, RolloutError> =
             steps.map(|step| action::read(&step.action)).collect();
         let moves = match read {
             Ok(moves) => moves,
@@ -121,12 +121,12 @@ impl<'a> Rollout<'a> {
     /// [`RolloutError::NoneOpen`], or a database error.
     pub async fn abort(
         coordinator: &mut Coordinator<'a>,
-        instead: Option<(&BTreeMap<String, Version>, &[Move])>,
+        instead: Option<(&BTreeMap<String, Version>, &[PlanAction])>,
     ) -> Result<RolloutRecord, RolloutError> {
         let record = open(coordinator).await?;
         for step in &record.steps {
             // A contract that was interrupted keeps old versions out until it is given up.
-            if let Ok(Move::Schema {
+            if let Ok(PlanAction::Schema {
                 step: Step::Contract,
                 migration,
             }) = action::read(&step.action)
@@ -224,15 +224,15 @@ impl<'a> Rollout<'a> {
         self.coordinator.finish().await
     }
 
-    async fn take(&mut self, at: usize, action: &Move) -> Result<(), Halt> {
+    async fn take(&mut self, at: usize, action: &PlanAction) -> Result<(), Halt> {
         let reached = self.record.steps.get(at).map_or(0, |step| step.reached);
         self.mark(at, (RolloutStepState::Begun, reached)).await?;
         match action {
-            Move::Schema { step, migration } => {
+            PlanAction::Schema { step, migration } => {
                 self.schema(*step, migration, action).await?;
                 self.mark(at, (RolloutStepState::Done, 0)).await?;
             }
-            Move::Roll { service, from, to } => {
+            PlanAction::Roll { service, from, to } => {
                 self.roll(at, (service, from, to), action).await?;
                 self.mark(at, (RolloutStepState::Done, 100)).await?;
             }

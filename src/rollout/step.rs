@@ -12,14 +12,14 @@ use crate::driver::{Called, Shift};
 use crate::gate::{Action, Verdict, decide};
 use crate::ledger::RolloutStepState;
 use crate::model::{Live, MigrationId, Step, Version};
-use crate::planner::Move;
+use crate::planner::PlanAction;
 
 impl Rollout<'_> {
     pub(super) async fn schema(
         &mut self,
         step: Step,
         id: &MigrationId,
-        action: &Move,
+        action: &PlanAction,
     ) -> Result<(), Halt> {
         let patience = Patience::new(self.settings.timeout);
         for attempt in 0.. {
@@ -54,7 +54,7 @@ impl Rollout<'_> {
         &mut self,
         at: usize,
         (service, from, to): (&str, &[Version], &Version),
-        action: &Move,
+        action: &PlanAction,
     ) -> Result<(), Halt> {
         let project = self.settings.project;
         let driver = project.config.driver(service);
@@ -123,7 +123,7 @@ impl Rollout<'_> {
         &mut self,
         service: &str,
         to: &Version,
-        action: &Move,
+        action: &PlanAction,
     ) -> Result<(), Halt> {
         let patience = Patience::new(self.settings.timeout);
         for attempt in 0.. {
@@ -158,7 +158,7 @@ impl Rollout<'_> {
         &mut self,
         service: &str,
         to: &Version,
-        action: &Move,
+        action: &PlanAction,
     ) -> Result<(), Halt> {
         let patience = Patience::new(self.settings.timeout);
         for attempt in 0.. {
@@ -184,7 +184,7 @@ impl Rollout<'_> {
         Ok(())
     }
 
-    async fn pause(&mut self, attempt: u32, action: &Move) -> Result<(), Halt> {
+    async fn pause(&mut self, attempt: u32, action: &PlanAction) -> Result<(), Halt> {
         let pause = Duration::from_millis(200) * (1 + attempt.min(9));
         if self.settings.interrupt.pause(pause).await {
             return Err(RolloutError::Interrupted(action.clone()).into());

@@ -58,7 +58,7 @@ fn query(history: &History, dialect: Dialect) -> Option<String> {
     ))
 }
 
-/// The rows of the history; none where there is no such table yet.
+/// The rows of the history; empty if there is no such table yet.
 async fn rows(
     history: &History,
     connection: &mut dyn Connection,

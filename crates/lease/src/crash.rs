@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-/// Ends the process here if `PHASEGATE_CRASH_AT` names this point, or the how-manieth point passed
+/// Ends the process here if `PHASEGATE_CRASH_AT` names this point, or the ordinal of the point passed
 /// it is; stops it, until it is continued, if `PHASEGATE_PAUSE_AT` does. `PHASEGATE_SHOW_POINTS` names each point passed.
 #[cfg(debug_assertions)]
 pub fn point(name: &str) {

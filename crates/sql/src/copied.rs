@@ -7,7 +7,7 @@ use super::{Dialect, ObjectKind, Statement, Verb};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Copied {
     pub into: String,
-    /// None where they come from something else than a table.
+    /// `None` if they come from something else than a table.
     pub from: Option<String>,
     /// The word by which it may leave out some.
     pub leaves_out: Option<String>,
@@ -17,7 +17,7 @@ pub struct Copied {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Taken {
     Rows,
-    /// What stood in these columns; none where they cannot be told.
+    /// What stood in these columns; empty if they cannot be told.
     Values(Vec<String>),
 }
 

@@ -161,7 +161,7 @@ pub enum Loss {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Losing {
     pub loss: Loss,
-    /// Where they are; none where that cannot be told.
+    /// Where they are; empty if that cannot be told.
     pub tables: Vec<Place>,
     /// The columns that are written, where those are all.
     pub columns: Vec<String>,

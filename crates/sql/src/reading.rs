@@ -20,7 +20,7 @@ pub enum ServerReading {
 
 #[cfg(feature = "parse")]
 impl ServerReading {
-    /// What of `text` this server reads otherwise; none where it is the same to it.
+    /// What of `text` this server reads otherwise; `None` if it is the same to it.
     #[must_use]
     pub fn differs(self, dialect: Dialect, text: &str) -> Option<&str> {
         let Ok(tokens) = lexeme::tokens(dialect.grammar(), text) else {

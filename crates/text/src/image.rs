@@ -16,7 +16,7 @@ pub fn repository(image: &str) -> &str {
     last(image).split(':').next().unwrap_or_default()
 }
 
-/// The tag of an image's name; none where it has none, or only a digest.
+/// The tag of an image's name; `None` if it has none, or only a digest.
 #[must_use]
 pub fn tag(image: &str) -> Option<&str> {
     let (_, tag) = last(image).split_once(':')?;

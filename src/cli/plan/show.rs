@@ -8,7 +8,7 @@ use super::super::text;
 use crate::ask::{Planned, Until, by_service};
 use crate::gate::Blocker;
 use crate::model::{Live, MigrationId};
-use crate::planner::{Move, NoPlan, Plan, Problem, WayOut, beside_each_other};
+use crate::planner::{NoPlan, Plan, PlanAction, Problem, WayOut, beside_each_other};
 use crate::text::shown::shown;
 
 pub(super) fn show(planned: &Planned, out: &Out) {
@@ -143,17 +143,17 @@ fn as_mermaid(plan: &Plan) -> Vec<String> {
     let mut lines = vec!["flowchart TD".to_owned()];
     for (at, step) in plan.steps.iter().enumerate() {
         let mut lines_of = vec![format!("step {}: {}", at + 1, step.action)];
-        if matches!(step.action, Move::Schema { .. }) && !step.live.is_empty() {
+        if matches!(step.action, PlanAction::Schema { .. }) && !step.live.is_empty() {
             lines_of.push(format!("with {} live", fleet(&step.live)));
         }
         let text = label(&lines_of);
         let (open, close) = match &step.action {
-            Move::Roll { .. } => ("([", "])"),
-            Move::Schema { .. } => ("[", "]"),
+            PlanAction::Roll { .. } => ("([", "])"),
+            PlanAction::Schema { .. } => ("[", "]"),
         };
         let class = match &step.action {
-            Move::Roll { .. } => "roll",
-            Move::Schema { step, .. } => step.name(),
+            PlanAction::Roll { .. } => "roll",
+            PlanAction::Schema { step, .. } => step.name(),
         };
         lines.push(format!("    s{}{open}{text}{close}:::{class}", at + 1));
         if at > 0 {

@@ -23,7 +23,7 @@ use crate::coordinator::{Coordinator, Options, Progress, Purpose};
 use crate::gate::{Action, Verdict, decide};
 use crate::ledger::{RolloutRecord, RolloutState};
 use crate::model::{Live, Version};
-use crate::planner::Move;
+use crate::planner::PlanAction;
 use crate::rollout::{News, Rollout, RolloutError, Settings};
 
 pub(super) const ROLLOUT_HELP: &str = "\
@@ -84,7 +84,7 @@ pub(super) async fn run(args: &RolloutArgs, global: &Global, out: &Out) -> Resul
         }
         _ => Context::load_to_act(global, out)?,
     };
-    let at = Site {
+    let at = RolloutContext {
         context: &context,
         global,
         out,
@@ -100,15 +100,15 @@ pub(super) async fn run(args: &RolloutArgs, global: &Global, out: &Out) -> Resul
     }
 }
 
-/// Where a command is at work.
+/// What every command of a rollout works with.
 #[derive(Clone, Copy)]
-struct Site<'a> {
+struct RolloutContext<'a> {
     context: &'a Context,
     global: &'a Global,
     out: &'a Out,
 }
 
-impl Site<'_> {
+impl RolloutContext<'_> {
     async fn begin(self, goal: &GoalArgs, patience: &Patience) -> Result<u8, Failure> {
         if goal.to.is_empty() {
             return Err(Failure::new("no version is named to roll out")
@@ -131,7 +131,7 @@ impl Site<'_> {
         if let Some(failure) = plan::cannot_run(&planned) {
             return Err(failure);
         }
-        let moves: Vec<Move> = plan.steps.iter().map(|step| step.action.clone()).collect();
+        let moves: Vec<PlanAction> = plan.steps.iter().map(|step| step.action.clone()).collect();
         let reporter = Reporter::new(self.global);
         let progress = |progress: Progress| reporter.show(&progress);
         let news = |news: News<'_>| show::news(news, &reporter, self.out);
@@ -229,7 +229,7 @@ impl Site<'_> {
         self,
         coordinator: &mut Coordinator<'_>,
         goal: &BTreeMap<String, Version>,
-    ) -> Result<Result<Vec<Move>, u8>, Failure> {
+    ) -> Result<Result<Vec<PlanAction>, u8>, Failure> {
         if goal.is_empty() {
             return Ok(Ok(Vec::new()));
         }
@@ -252,7 +252,7 @@ impl Site<'_> {
             return Ok(Err(decision.verdict.exit_code()));
         }
         let live = situation.evidence.snapshot.live();
-        let moves = goal.iter().map(|(service, to)| Move::Roll {
+        let moves = goal.iter().map(|(service, to)| PlanAction::Roll {
             service: service.clone(),
             from: live
                 .iter()

@@ -15,7 +15,7 @@ use crate::coordinator::{Done, Situation};
 use crate::gate::{Blocker, Decision, Verdict, horizon};
 use crate::ledger::{RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 use crate::model::{InstanceState, LiveGroup, Step, Version};
-use crate::planner::Move;
+use crate::planner::PlanAction;
 use crate::rollout::{Arrival, Ending, Missing, News, in_words, read_action};
 
 /// Results go to standard output as they come, what passes by to standard error.
@@ -382,8 +382,10 @@ pub(in super::super) fn in_one_line(record: &RolloutRecord) -> String {
 }
 
 fn action(step: &RolloutStep) -> String {
-    read_action(&step.action)
-        .map_or_else(|_| step.action.clone(), |action: Move| action.to_string())
+    read_action(&step.action).map_or_else(
+        |_| step.action.clone(),
+        |action: PlanAction| action.to_string(),
+    )
 }
 
 fn state(step: &RolloutStep) -> Cell {

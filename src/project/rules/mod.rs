@@ -37,7 +37,7 @@ use super::reader::Located;
 #[derive(Clone, Copy)]
 pub(super) struct Scripts<'a> {
     pub dialect: Dialect,
-    /// None where it cannot be read.
+    /// `None` if it cannot be read.
     pub manifest: Option<&'a Manifest>,
     pub expand: Option<&'a Script>,
     pub backfill: Option<&'a Ranged>,

@@ -268,7 +268,7 @@ impl Judged<'_> {
         }
     }
 
-    /// Of which table, in words; none where that is the migration's own.
+    /// Of which table, in words; `None` if that is the migration's own.
     fn of(&self, place: Option<&Place>) -> Option<String> {
         match place {
             Some(place) if self.formats.has_table(&place.table) => None,

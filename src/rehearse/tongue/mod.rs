@@ -28,7 +28,7 @@ pub(super) struct Tongue {
     pub careless: Option<&'static str>,
     /// Whether others can use the database while it is written.
     pub is_shared: bool,
-    /// The locks that the open transaction holds on tables: the mode and the table. None where nobody tells.
+    /// The locks that the open transaction holds on tables: the mode and the table. `None` if nobody tells.
     pub locks: Option<&'static str>,
     /// What tells whether a table's rows were stored anew: the table, and a mark that changes then.
     pub stored: Option<&'static str>,

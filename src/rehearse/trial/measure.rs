@@ -150,7 +150,7 @@ async fn multiply(stage: &Stage<'_>, world: &mut World, rows: u64) -> Result<(),
     Ok(())
 }
 
-/// One step, with somebody beside it; none where it fails.
+/// One step, with somebody beside it; `None` if it fails.
 async fn measure(
     stage: &mut Stage<'_>,
     world: &mut World,

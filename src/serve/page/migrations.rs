@@ -7,7 +7,7 @@ use super::{ago, chip, data, prose};
 use crate::ask::words::{percent, so_far, span, speed};
 use crate::ask::{Next, Status, in_the_way};
 use crate::gate::{Blocker, Verdict};
-use crate::ledger::{BackfillRecord, Wish};
+use crate::ledger::{BackfillRecord, DesiredState};
 use crate::model::{MigrationState, Phase, Step};
 
 /// Migrations that are shown with everything about them; more are counted.
@@ -140,7 +140,7 @@ fn backfill(record: &BackfillRecord, status: &Status) -> Markup {
             progress max="100" value=(progress) { (progress) " %" }
             p {
                 (so_far(seen, total))
-                @if record.control.wish == Wish::Pause { ", paused" }
+                @if record.control.desired == DesiredState::Paused { ", paused" }
                 @else if !record.held_by.is_empty() && is_at_work { ", waits: " (data(&record.held_by)) }
                 @else if is_at_work { (speed(seen, total, record.rate)) }
                 @else { ", nobody is at work on it" }

@@ -8,7 +8,7 @@ use crate::ask::{Planned, Until, by_service, waits_for};
 use crate::gate::{Blocker, Verdict};
 use crate::ledger::{RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 use crate::model::Live;
-use crate::planner::{Move, NoPlan, Plan};
+use crate::planner::{NoPlan, Plan, PlanAction};
 use crate::rollout::read_action;
 
 /// What became of the plan that was asked for.
@@ -47,8 +47,8 @@ fn steps(plan: &Plan, planned: &Planned) -> Markup {
         ol .flow {
             @for (step, waits) in plan.steps.iter().zip(&planned.waits) {
                 @let class = match &step.action {
-                    Move::Roll { .. } => "roll",
-                    Move::Schema { step, .. } => step.name(),
+                    PlanAction::Roll { .. } => "roll",
+                    PlanAction::Schema { step, .. } => step.name(),
                 };
                 li class=(class) {
                     strong { (data(&step.action.to_string())) }

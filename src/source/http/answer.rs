@@ -41,7 +41,7 @@ impl JsonPath {
         Ok(found.into_iter().map(|found| found.val()).collect())
     }
 
-    /// The one text there; none where there is nothing, or null.
+    /// The one text there; `None` if there is nothing, or null.
     fn text(&self, item: &Value) -> Result<Option<String>, String> {
         let found = self.of(item)?;
         if found.len() > 1 {

@@ -29,7 +29,7 @@ impl Reading {
     }
 }
 
-/// The instance in a pod; none where all of it has ended.
+/// The instance in a pod; `None` if all of it has ended.
 pub(super) fn instance(
     pod: &Pod,
     service: &str,

@@ -14,7 +14,7 @@ pub(super) const MAKERS: [Resource; 7] = [
     Resource::ROLLOUT,
 ];
 
-/// The template that a controller starts pods from without being asked; none where it starts none.
+/// The template that a controller starts pods from without being asked; `None` if it starts none.
 pub(super) fn started(resource: Resource, controller: &Controller) -> Option<&Template> {
     let spec = &controller.spec;
     if controller.metadata.deletion_timestamp.is_some() {

@@ -26,14 +26,14 @@ impl Call {
 #[derive(Debug, Default)]
 pub struct Answer {
     pub rows: Vec<Row>,
-    /// How many rows it has changed, where it is none that only reads.
+    /// Rows affected; 0 for a query.
     pub changed: u64,
 }
 
 /// Where a message of several statements stopped.
 #[derive(Debug)]
 pub struct Stopped {
-    /// Which of the user's statements failed; none where it was one of our own.
+    /// Which of the user's statements failed; `None` if it was one of our own.
     pub at: Option<usize>,
     pub error: DatabaseError,
 }

@@ -35,7 +35,7 @@ pub struct ConnectOptions {
     pub create: bool,
     /// How long connecting may take.
     pub connect_timeout: Duration,
-    /// How long each transaction waits for a lock, unless it says otherwise; none where it waits as long as it takes.
+    /// How long each transaction waits for a lock, unless it says otherwise; `None` if it waits as long as it takes.
     pub lock_limit: Option<Duration>,
     /// Who is told that a lock was not granted.
     pub asks: Asks,

@@ -116,7 +116,7 @@ impl Row {
         }
     }
 
-    /// The text at `index`, or none where it is NULL.
+    /// The text at `index`, or `None` if it is NULL.
     ///
     /// # Errors
     /// [`ErrorKind::Ledger`] where there is neither.
@@ -127,7 +127,7 @@ impl Row {
         }
     }
 
-    /// The integer at `index`, or none where it is NULL.
+    /// The integer at `index`, or `None` if it is NULL.
     ///
     /// # Errors
     /// [`ErrorKind::Ledger`] where there is neither.
@@ -185,7 +185,7 @@ pub enum Presence {
 pub struct LockHolder {
     pub id: i64,
     pub description: String,
-    /// The statement that ends it; none where it is only a guess that it holds the lock.
+    /// The statement that ends it; `None` if it is only a guess that it holds the lock.
     pub end: Option<String>,
 }
 
@@ -292,12 +292,12 @@ pub trait Connection: Send {
     fn readings(&self) -> &[ServerReading] {
         &[]
     }
-    /// The schemas in which the names of scripts are looked for, in their order; none where a database has no such thing.
+    /// The schemas in which the names of scripts are looked for, in their order; `None` if a database has no such thing.
     fn schemas(&self) -> Option<&str> {
         None
     }
 
-    /// Which server this is, and since which promotion: what is another one after a failover. None where there are no others,
+    /// Which server this is, and since which promotion: what is another one after a failover. `None` if there are no others,
     /// or where the server does not say it.
     fn server(&self) -> Option<&str> {
         None
@@ -347,7 +347,7 @@ pub trait Connection: Send {
     async fn seal_triggers(&mut self) -> Result<(), DatabaseError> {
         Ok(())
     }
-    /// The id of this session, by which others see it wait; none where the database has no such thing.
+    /// The id of this session, by which others see it wait; `None` if the database has no such thing.
     async fn session_id(&mut self) -> Result<Option<i64>, DatabaseError>;
     /// Which sessions hold the locks that the session `id` waits for.
     async fn lock_holders(&mut self, id: i64) -> Result<Vec<LockHolder>, DatabaseError>;
@@ -365,7 +365,7 @@ pub trait Connection: Send {
     /// The sessions of other clients that are in this database, or may reach it from where they are.
     async fn sessions(&mut self) -> Result<Vec<Session>, DatabaseError>;
 
-    /// How the server sees this session's own connection; none where there is no server.
+    /// How the server sees this session's own connection; `None` if there is no server.
     async fn wire(&mut self) -> Result<Option<Wire>, DatabaseError> {
         Ok(None)
     }
@@ -382,9 +382,9 @@ pub trait Connection: Send {
     async fn has_key(&mut self, keys: Keys<'_>, key: &Key) -> Result<bool, DatabaseError>;
     /// How many rows have no key, because a column of it is NULL.
     async fn count_keyless(&mut self, keys: Keys<'_>) -> Result<u64, DatabaseError>;
-    /// All keys of a table, from the first to the last; none where it is empty.
+    /// All keys of a table, from the first to the last; `None` if it is empty.
     async fn key_range(&mut self, keys: Keys<'_>) -> Result<Option<KeyRange>, DatabaseError>;
-    /// The key that is `ahead` places into the range, found in an index; none where the range has fewer keys.
+    /// The key that is `ahead` places into the range, found in an index; `None` if the range has fewer keys.
     async fn key_ahead(
         &mut self,
         keys: Keys<'_>,

@@ -3,7 +3,7 @@
 /// What an URL that cannot be read is answered with.
 pub(super) const ENCODE: &str = "in user and password write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40, `:` as %3A and `%` as %25";
 
-/// Without its percent-encoding. A `%` that begins none stays as it is, so that a password with one works; none where the
+/// Without its percent-encoding. A `%` that begins none stays as it is, so that a password with one works; `None` if the
 /// result is no text.
 pub(super) fn decoded(text: &str) -> Option<String> {
     let bytes = text.as_bytes();

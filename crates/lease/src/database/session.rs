@@ -7,7 +7,7 @@ pub struct Session {
     /// As the application called itself; may be empty.
     pub application: String,
     pub user: String,
-    /// Where the client is, as the server sees it; empty on the same machine, none where we may not see it.
+    /// Where the client is, as the server sees it; empty on the same machine, `None` if we may not see it.
     pub address: Option<String>,
     /// The port of the client, where it came over the network.
     pub port: Option<u16>,

@@ -22,7 +22,7 @@ pub(super) struct ServerUrl {
     /// Further ones, in the order in which they are tried where the one before does not serve.
     pub others: Vec<Host>,
     pub database: Option<String>,
-    /// None where the URL does not say.
+    /// `None` if the URL does not say.
     pub tls: Option<TlsMode>,
     /// What else stands after the `?`, decoded: each is known to the driver.
     pub parameters: Vec<(String, String)>,

@@ -55,7 +55,7 @@ impl LeaseError {
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
         match self {
-            _ if self.is_of_a_lock() => Some(LOCKED),
+            _ if self.is_locked() => Some(LOCKED),
             Self::Database(error) => error.help(),
             Self::Ledger(error) => error.help(),
             Self::NoLedger(_) => Some(
@@ -84,7 +84,7 @@ impl LeaseError {
 
     /// Whether somebody kept something locked for too long.
     #[must_use]
-    pub const fn is_of_a_lock(&self) -> bool {
+    pub const fn is_locked(&self) -> bool {
         matches!(
             self,
             Self::Database(error) | Self::Ledger(LedgerError::Database(error))

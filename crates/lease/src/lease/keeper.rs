@@ -23,7 +23,7 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 
 /// What a keeper is asked to do.
-pub(super) enum Wish {
+pub(super) enum KeeperRequest {
     /// Say that the instance is finishing its work.
     Drain(oneshot::Sender<Result<(), LeaseError>>),
     /// End the lease, and with it the keeper.
@@ -33,7 +33,7 @@ pub(super) enum Wish {
 /// Speaks to a [`Keeper`]. When the last one is gone without a release, renewing stops.
 #[derive(Clone, Debug)]
 pub struct KeeperHandle {
-    wishes: mpsc::UnboundedSender<Wish>,
+    requests: mpsc::UnboundedSender<KeeperRequest>,
 }
 
 impl KeeperHandle {
@@ -42,14 +42,14 @@ impl KeeperHandle {
     /// # Errors
     /// [`LeaseError::NotHeld`] after a loss or a release.
     pub async fn draining(&self) -> Result<(), LeaseError> {
-        self.ask(Wish::Drain).await
+        self.ask(KeeperRequest::Drain).await
     }
 
     /// As [`Self::draining`], without waiting until it is recorded.
     pub fn begin_draining(&self) {
         let (reply, _) = oneshot::channel();
         // A keeper that has ended has nothing to record.
-        let _ = self.wishes.send(Wish::Drain(reply));
+        let _ = self.requests.send(KeeperRequest::Drain(reply));
     }
 
     /// Ends the lease: the instance uses the database no more. Takes at most a few seconds.
@@ -57,32 +57,32 @@ impl KeeperHandle {
     /// # Errors
     /// Whatever keeps the database from being told; the lease then ends by itself in its time.
     pub async fn release(&self) -> Result<(), LeaseError> {
-        self.ask(Wish::Release).await
+        self.ask(KeeperRequest::Release).await
     }
 
     /// As [`Self::release`], without waiting until it is done.
     pub(super) fn begin_release(&self) {
         let (reply, _) = oneshot::channel();
         // A keeper that has ended has nothing to release.
-        let _ = self.wishes.send(Wish::Release(reply));
+        let _ = self.requests.send(KeeperRequest::Release(reply));
     }
 
     async fn ask(
         &self,
-        wish: impl FnOnce(oneshot::Sender<Result<(), LeaseError>>) -> Wish,
+        request: impl FnOnce(oneshot::Sender<Result<(), LeaseError>>) -> KeeperRequest,
     ) -> Result<(), LeaseError> {
         let (reply, answer) = oneshot::channel();
-        self.wishes
-            .send(wish(reply))
+        self.requests
+            .send(request(reply))
             .map_err(|_| LeaseError::NotHeld)?;
         answer.await.map_err(|_| LeaseError::NotHeld)?
     }
 }
 
 /// Who asks, and where it is heard.
-pub(super) fn wishes() -> (KeeperHandle, mpsc::UnboundedReceiver<Wish>) {
-    let (wishes, heard) = mpsc::unbounded_channel();
-    (KeeperHandle { wishes }, heard)
+pub(super) fn requests() -> (KeeperHandle, mpsc::UnboundedReceiver<KeeperRequest>) {
+    let (requests, heard) = mpsc::unbounded_channel();
+    (KeeperHandle { requests }, heard)
 }
 
 /// Why a keeper renews no more.
@@ -123,7 +123,7 @@ pub struct Keeper {
     request: AdmissionRequest,
     id: LeaseId,
     tenure: Arc<Tenure>,
-    wishes: mpsc::UnboundedReceiver<Wish>,
+    requests: mpsc::UnboundedReceiver<KeeperRequest>,
     connection: Option<Box<dyn Connection>>,
     between: LeaseConnection,
     /// The state that the ledger shows.
@@ -143,7 +143,7 @@ impl Keeper {
         id: LeaseId,
         tenure: Arc<Tenure>,
     ) -> (Self, KeeperHandle) {
-        let (handle, wishes) = wishes();
+        let (handle, requests) = requests();
         let mut schedule = Schedule::new(tenure.terms().renew(), request.min_ready);
         let now = Moment::now();
         schedule.begin(now);
@@ -155,7 +155,7 @@ impl Keeper {
             renew_at: schedule.next(now, now),
             schedule,
             tenure,
-            wishes,
+            requests,
             connection: None,
             between: LeaseConnection::default(),
             draining: Vec::new(),
@@ -200,13 +200,13 @@ impl Keeper {
             let due = attempt.is_none().then_some(self.renew_at);
             let nap = self.tenure.nap(now, due);
             tokio::select! {
-                wish = self.wishes.recv() => match wish {
-                    Some(Wish::Drain(reply)) => {
+                request = self.requests.recv() => match request {
+                    Some(KeeperRequest::Drain(reply)) => {
                         self.request.state = InstanceState::Draining;
                         self.draining.push(reply);
                         self.renew_at = now;
                     }
-                    Some(Wish::Release(reply)) => {
+                    Some(KeeperRequest::Release(reply)) => {
                         measures::over(&self.request.service);
                         let released = self.release(attempt).await;
                         // Whoever asked may not wait for the answer.
@@ -244,7 +244,7 @@ impl Keeper {
                     match within(half, "the renewal", renewal).await {
                         Ok(outcome) => return Ok((kept, outcome)),
                         // Who waits for somebody over one connection waits over the next one as well.
-                        Err(error) if error.is_passing() && !error.is_of_a_lock() => {
+                        Err(error) if error.is_passing() && !error.is_locked() => {
                             tracing::debug!("renewing over a new connection: {error}");
                         }
                         Err(error) => return Err(error),

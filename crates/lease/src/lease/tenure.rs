@@ -42,7 +42,7 @@ const REACH: &str = "make sure that the database can be reached, then start the 
 impl FailedRenewal {
     pub(super) fn of(error: &LeaseError) -> Self {
         let help = match error.help() {
-            Some(help) if error.is_of_a_lock() => help,
+            Some(help) if error.is_locked() => help,
             _ => REACH,
         };
         Self {

@@ -156,23 +156,23 @@ fn keep(
     seen: &Arc<Mutex<Seen>>,
     running: mpsc::Sender<()>,
 ) -> Result<KeeperHandle, LeaseError> {
-    let (handle, mut wishes) = keeper::wishes();
+    let (handle, mut requests) = keeper::requests();
     let (tenure, seen) = (Arc::clone(tenure), Arc::clone(seen));
     std::thread::Builder::new()
         .name("phasegate-lease".into())
         .spawn(move || {
             let _running = running;
-            while let Some(wish) = wishes.blocking_recv() {
+            while let Some(request) = requests.blocking_recv() {
                 let is_lost = tenure.loss().is_some();
                 let mut seen = locked(&seen);
-                match wish {
-                    keeper::Wish::Drain(_) if is_lost => {}
-                    keeper::Wish::Drain(reply) => {
+                match request {
+                    keeper::KeeperRequest::Drain(_) if is_lost => {}
+                    keeper::KeeperRequest::Drain(reply) => {
                         seen.is_draining = true;
                         // Whoever asked may not wait for the answer.
                         let _ = reply.send(Ok(()));
                     }
-                    keeper::Wish::Release(reply) => {
+                    keeper::KeeperRequest::Release(reply) => {
                         seen.is_released = true;
                         let _ = reply.send(Ok(()));
                         return;

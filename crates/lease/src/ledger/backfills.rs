@@ -27,16 +27,16 @@ pub struct RangeRecord {
 
 /// Whether a backfill may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
-    Run,
-    Pause,
+pub enum DesiredState {
+    Running,
+    Paused,
 }
 
 /// How somebody wants a backfill to run, told from any terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Control {
-    pub wish: Wish,
-    /// In thousandths of the time; none where nobody has changed what the migration declares.
+    pub desired: DesiredState,
+    /// In thousandths of the time; `None` if nobody has changed what the migration declares.
     pub pace: Option<u64>,
 }
 
@@ -117,7 +117,7 @@ pub(super) const BACKFILLS: &str = "SELECT number, run, paused, pace, total, rat
      FROM {backfills} ORDER BY number";
 
 impl Ledger<'_> {
-    /// The numbers of the backfills that are under way and paused, in a transaction of its own; none where this user may not
+    /// The numbers of the backfills that are under way and paused, in a transaction of its own; empty if this user may not
     /// look, or the ledger is from before they could be. Nothing is asked where none is under way.
     ///
     /// # Errors
@@ -274,7 +274,7 @@ impl Ledger<'_> {
         let rows = self.query(&sql, &[]).await?;
         rows.first().map_or(
             Ok(Control {
-                wish: Wish::Run,
+                desired: DesiredState::Running,
                 pace: None,
             }),
             |row| read_control(row, 0),
@@ -325,14 +325,14 @@ impl Ledger<'_> {
 }
 
 fn read_control(row: &Row, at: usize) -> Result<Control, LedgerError> {
-    let wish = if row.int(at)? == 0 {
-        Wish::Run
+    let desired = if row.int(at)? == 0 {
+        DesiredState::Running
     } else {
-        Wish::Pause
+        DesiredState::Paused
     };
     let pace = row.optional_int(at + 1)?;
     Ok(Control {
-        wish,
+        desired,
         pace: pace.and_then(|pace| u64::try_from(pace).ok()),
     })
 }

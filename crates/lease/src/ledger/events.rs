@@ -105,7 +105,7 @@ impl Event {
 /// Where the log ended at some time: kept elsewhere, it shows that nothing up to it was changed since.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownHead {
-    /// The number of events; none where only the hash was kept.
+    /// The number of events; `None` if only the hash was kept.
     pub seq: Option<i64>,
     pub hash: String,
 }

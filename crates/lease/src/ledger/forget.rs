@@ -15,7 +15,7 @@ pub struct KnownLease {
     /// The version as the instance calls it.
     pub label: String,
     pub instance: String,
-    /// None where it has run out.
+    /// `None` if it has run out.
     pub state: Option<InstanceState>,
     registered_at: i64,
     renewed_at: i64,

@@ -16,7 +16,7 @@ pub struct CountedLeases {
     pub service: String,
     /// The version as the instances call it.
     pub label: String,
-    /// None where they have run out.
+    /// `None` if they have run out.
     pub state: Option<InstanceState>,
     pub instances: u64,
     /// When the latest of them was renewed or, where they have run out, when it did.
@@ -173,7 +173,7 @@ pub(super) fn live_groups(
     groups
 }
 
-/// What the answer to [`state`] says; none where the lease has run out.
+/// What the answer to [`state`] says; `None` if the lease has run out.
 pub(super) fn state_of(number: i64) -> Option<InstanceState> {
     match number {
         EXPIRED => None,

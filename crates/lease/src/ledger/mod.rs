@@ -36,7 +36,7 @@ mod view;
 pub use accounts::{Accounts, Registered};
 pub use arrivals::{Arrival, Arrivals, Named, Stray};
 pub use audit::{seal_of_declaration, seal_of_steps};
-pub use backfills::{BackfillRecord, Control, RangeRecord, Steering, Wish};
+pub use backfills::{BackfillRecord, Control, DesiredState, RangeRecord, Steering};
 pub use beside::Beside;
 pub use coordinator::{Acquired, CoordinatorRow};
 pub use error::{LedgerError, RunError};

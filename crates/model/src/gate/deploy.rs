@@ -5,7 +5,7 @@ use super::evidence::{self, Gaps};
 use super::next::{Guide, Objection};
 use super::reason::{Conflict, FillWork, Incompatible, Leaves, Need, Reason, Rows, WaitsForFill};
 use super::touch::{Readings, Touch};
-use super::{Action, Answer, Evidence, first_causes};
+use super::{Action, Answer, Evidence, without_consequences};
 use crate::model::{
     Breach, Clause, Declaration, Format, Formats, Freshness, Live, MigrationState, Phase, RowKind,
     Step, Sync,
@@ -116,7 +116,7 @@ impl Question<'_> {
     }
 
     fn breaches(&self) -> Vec<Breach> {
-        first_causes(self.breaches_beside(self.live))
+        without_consequences(self.breaches_beside(self.live))
     }
 
     fn breaches_beside(&self, live: &[Live]) -> Vec<Breach> {

@@ -103,7 +103,7 @@ impl Gaps {
     }
 }
 
-/// The fleet with `unseen` in it; none where those versions could not have come to be live.
+/// The fleet with `unseen` in it; `None` if those versions could not have come to be live.
 pub(super) fn may_be_live(
     state: &MigrationState,
     live: &[Live],

@@ -14,7 +14,7 @@ use crate::model::{Declaration, Live, MigrationState, Usage, Version};
 pub struct Stretch {
     /// The first version of the stretch.
     pub from: Version,
-    /// The first version after it; none where it is open.
+    /// The first version after it; `None` if it is open.
     pub before: Option<Version>,
     /// Why these versions may not start; empty where they may.
     pub reasons: Vec<String>,

@@ -78,7 +78,7 @@ pub struct Facts {
     pub remaining_examples: Vec<String>,
     /// Why the backfill did not go over all of them, in words.
     pub passed_by: Vec<String>,
-    /// What the backfill's `check` found; none where it found nothing or was not asked.
+    /// What the backfill's `check` found; `None` if it found nothing or was not asked.
     pub check: Option<CheckFinding>,
     /// Each `require` query with its result.
     pub require: Vec<(String, i64)>,
@@ -214,9 +214,9 @@ impl Decision {
     }
 }
 
-/// The breaches without those that a version would bring about, or suffer from, which has no place
-/// here at all: once it is gone or kept out they do not arise, so they only mislead.
-fn first_causes(mut breaches: Vec<Breach>) -> Vec<Breach> {
+/// Drops the breaches that only follow from a version which clause 1 or 2 shuts out anyway: once it is gone or kept out
+/// they do not arise, so they only mislead.
+fn without_consequences(mut breaches: Vec<Breach>) -> Vec<Breach> {
     let is_shut_out = |breach: &Breach| {
         let by_place = matches!(breach.clause, Clause::NewIsThere | Clause::OldIsThere);
         breach.who.clone().filter(|_| by_place)

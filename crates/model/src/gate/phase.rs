@@ -8,7 +8,7 @@ use super::next::{Guide, Objection};
 use super::reason::{Conflict, NoSuchPhase, Order, Part, Reason, Rows, WrongPhase};
 use super::touch::{Readings, Touch};
 use super::unfilled::backfill_first;
-use super::{Action, Answer, Evidence, first_causes, flaw, sequence};
+use super::{Action, Answer, Evidence, flaw, sequence, without_consequences};
 use crate::model::{Breach, Clause, Format, Live, MigrationId, MigrationState, Phase, Step};
 
 pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answer {
@@ -227,7 +227,7 @@ pub(super) fn by_the_rule(
     evidence: &Evidence,
 ) -> Vec<Objection> {
     let mut objections: Vec<Objection> = Vec::new();
-    for breach in first_causes(state.breaches_of(step, live)) {
+    for breach in without_consequences(state.breaches_of(step, live)) {
         for objection in explain(step, state, &breach, live, evidence) {
             let is_known = objections
                 .iter()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Formats, Live, MigrationState, RowKind, Sync};
 
-/// The live versions without which `kind` could not exist; none where it may exist without them.
+/// The live versions without which `kind` could not exist; empty if it may exist without them.
 ///
 /// Asked of kinds of version rather than of each: a fleet may have a thousand versions, and they write in few ways.
 pub(super) fn writers_of(state: &MigrationState, live: &[Live], kind: RowKind) -> Vec<Live> {

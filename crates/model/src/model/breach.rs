@@ -18,7 +18,7 @@ pub enum Clause {
 }
 
 impl Clause {
-    /// The row kind that it is about; none where it is about a version alone.
+    /// The row kind that it is about; `None` if it is about a version alone.
     #[must_use]
     pub const fn kind(self) -> Option<RowKind> {
         match self {
@@ -32,9 +32,9 @@ impl Clause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breach {
     pub clause: Clause,
-    /// The live version for which it does not hold; none where it fails for the rows themselves.
+    /// The live version for which it does not hold; `None` if it fails for the rows themselves.
     pub who: Option<Live>,
-    /// The live versions whose writes make the row kind possible; none where such rows may be
+    /// The live versions whose writes make the row kind possible; empty if such rows may be
     /// there already.
     pub writers: Vec<Live>,
 }

@@ -85,7 +85,7 @@ impl MigrationState {
         states.pop().unwrap_or_else(|| self.clone())
     }
 
-    /// The clauses that `step` would break and that do not lie broken without it.
+    /// The clauses that hold now and would not after `step`.
     #[must_use]
     pub fn breaches_of(&self, step: Step, live: &[Live]) -> Vec<Breach> {
         let mut present = self.breaches(live);

@@ -18,7 +18,7 @@ pub struct Unaccounted {
     pub user: String,
     /// As the application has named its session; may be empty.
     pub application: String,
-    /// Empty where the client is on the same machine; none where we may not see it.
+    /// Empty where the client is on the same machine; `None` if we may not see it.
     pub address: Option<String>,
     pub whereabouts: Whereabouts,
     /// When the first of them began, in milliseconds since the epoch, where that is known.

@@ -309,7 +309,7 @@ impl Schema {
         self.order
     }
 
-    /// The last migration that was applied here before this one, and comes after it on a new database; none where this one is
+    /// The last migration that was applied here before this one, and comes after it on a new database; `None` if this one is
     /// expanded, or where its turn is now.
     #[must_use]
     pub fn applied_before_its_turn(&self, id: &MigrationId) -> Option<&MigrationState> {

@@ -22,7 +22,7 @@ impl AtWork {
     /// What a rollout says that it is doing, before anything else.
     pub const ROLLOUT: &'static str = "rollout";
 
-    /// What `doing` means, as a coordinator words it: `backfill 0001_a 0002_b`; none where it is no step.
+    /// What `doing` means, as a coordinator words it: `backfill 0001_a 0002_b`; `None` if it is no step.
     #[must_use]
     pub fn told(holder: &str, doing: &str) -> Option<Self> {
         let mut words = doing.split_whitespace();

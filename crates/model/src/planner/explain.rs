@@ -1,10 +1,10 @@
 //! Why there is no plan: what the gate says where it goes no further.
 
-use super::roads::Roads;
-use super::schedule::Walk;
+use super::graph::{ServiceAxis, StateGraph, VersionClass};
+use super::heuristic::Heuristic;
+use super::schedule::ScheduledPlan;
 use super::search::MOST_STATES;
-use super::space::{Blocked, Space};
-use super::track::{Lane, Place, Track};
+use super::space::{Blocked, SearchSpace};
 use super::{NoPlan, Problem, Way, evidence, ways};
 use crate::gate::{Action, Blocker, BlockerKind, Incompatible, Reason, decide};
 use crate::model::{Live, Schema, Step};
@@ -12,8 +12,8 @@ use crate::model::{Live, Schema, Step};
 /// One migration, or the migrations of one service, leave no way.
 pub(super) fn blocked(
     problem: &Problem,
-    walk: &Walk,
-    space: &mut Space,
+    scheduled: &ScheduledPlan,
+    space: &mut SearchSpace,
     blocked: Vec<Blocked>,
 ) -> Box<NoPlan> {
     let mut answer = NoPlan::default();
@@ -26,22 +26,20 @@ pub(super) fn blocked(
         match reason {
             Blocked::Migration { id, services } => {
                 let found = space
-                    .tracks
+                    .graphs
                     .iter()
-                    .find(|track| track.declaration().id == id);
-                let Some(track) = found else { continue };
-                let lanes: Vec<usize> = (0..track.lanes.len())
-                    .filter(|lane| services.contains(&track.lanes[*lane].service))
+                    .find(|graph| graph.declaration().id == id);
+                let Some(graph) = found else { continue };
+                let axes: Vec<usize> = (0..graph.axes.len())
+                    .filter(|axis| services.contains(&graph.axes[*axis].service))
                     .collect();
-                let blockers = stuck(space, track.with_lanes(&lanes));
+                let blockers = stuck(space, graph.with_axes(&axes));
                 answer.blockers.extend(
                     blockers
                         .into_iter()
                         .map(|blocker| blocker.of_migration(&id)),
                 );
-                let names = services
-                    .iter()
-                    .map(|at| space.journeys[*at].service.as_str());
+                let names = services.iter().map(|at| space.paths[*at].service.as_str());
                 let ways = ways::of_migration(problem, &id, &names.collect::<Vec<_>>());
                 let ways = ways.into_iter();
                 answer
@@ -58,13 +56,17 @@ pub(super) fn blocked(
         answer.ways_out.extend(ways::missing_releases(problem));
     }
     if answer.blockers.is_empty() {
-        answer = *dead_end(problem, walk, true);
+        answer = *dead_end(problem, scheduled, true);
     }
     Box::new(answer)
 }
 
 /// Everything was tried, or as much as is tried.
-pub(super) fn dead_end(problem: &Problem, walk: &Walk, tried_all: bool) -> Box<NoPlan> {
+pub(super) fn dead_end(
+    problem: &Problem,
+    scheduled: &ScheduledPlan,
+    tried_all: bool,
+) -> Box<NoPlan> {
     if !tried_all {
         let some = Incompatible::NotAllTried {
             states: MOST_STATES,
@@ -75,13 +77,13 @@ pub(super) fn dead_end(problem: &Problem, walk: &Walk, tried_all: bool) -> Box<N
         });
     }
     let mut blockers = vec![Reason::Incompatible(Incompatible::NoOrder).into()];
-    let evidence = evidence(walk.schema().clone(), walk.live());
+    let evidence = evidence(scheduled.schema().clone(), scheduled.live());
     for (service, version) in &problem.goal {
         let who = Live {
             service: service.clone(),
             version: version.clone(),
         };
-        if !walk.live().contains(&who) {
+        if !scheduled.live().contains(&who) {
             add(
                 &mut blockers,
                 decide(Action::Deploy(vec![who]), &evidence).blockers,
@@ -95,21 +97,21 @@ pub(super) fn dead_end(problem: &Problem, walk: &Walk, tried_all: bool) -> Box<N
 }
 
 /// What the gate says where this migration comes furthest.
-fn stuck(space: &Space, mut track: Track) -> Vec<Blocker> {
-    Roads::walk(&mut track);
-    let furthest = (0..track.nodes.len()).min_by_key(|node| {
-        let at = &track.nodes[*node];
-        let places = track.lanes.iter().zip(&at.places);
-        let left: usize = places.map(|(lane, place)| to_go(space, lane, *place)).sum();
+fn stuck(space: &SearchSpace, mut graph: StateGraph) -> Vec<Blocker> {
+    Heuristic::of(&mut graph);
+    let furthest = (0..graph.nodes.len()).min_by_key(|node| {
+        let at = &graph.nodes[*node];
+        let places = graph.axes.iter().zip(&at.places);
+        let left: usize = places.map(|(axis, place)| to_go(space, axis, *place)).sum();
         (left, std::cmp::Reverse(at.phase))
     });
     let Some(node) = furthest else {
         return Vec::new();
     };
-    let state = track.state_at(node);
+    let state = graph.state_at(node);
     let id = state.id().clone();
     let has_backfill = state.declaration.parts.backfill;
-    let evidence = evidence(Schema::new(vec![state]), &track.live(node));
+    let evidence = evidence(Schema::new(vec![state]), &graph.live(node));
     let step = |step| {
         let action = Action::Step {
             step,
@@ -119,8 +121,8 @@ fn stuck(space: &Space, mut track: Track) -> Vec<Blocker> {
     };
     let mut blockers = Vec::new();
     let mut has_arrived = true;
-    for (lane, place) in track.lanes.iter().zip(&track.nodes[node].places) {
-        let targets = targets(space, lane, *place);
+    for (axis, place) in graph.axes.iter().zip(&graph.nodes[node].places) {
+        let targets = targets(space, axis, *place);
         has_arrived &= targets.is_empty();
         for target in targets {
             add(
@@ -150,21 +152,21 @@ fn add(blockers: &mut Vec<Blocker>, more: Vec<Blocker>) {
 }
 
 /// The positions of the releases from where a service is to where it ends, the end included.
-fn ahead(space: &Space, lane: &Lane, place: Place) -> Vec<usize> {
-    let journey = &space.journeys[lane.service];
-    let Some(goal) = journey.goal else {
+fn ahead(space: &SearchSpace, axis: &ServiceAxis, place: VersionClass) -> Vec<usize> {
+    let path = &space.paths[axis.service];
+    let Some(goal) = path.goal else {
         return Vec::new();
     };
-    let wanted = &journey.releases[goal].version;
-    let here = (0..journey.releases.len()).filter(|release| match place {
-        Place::Start => journey.start.contains(&journey.releases[*release]),
-        Place::Class(class) => lane.class_of[*release] == class,
+    let wanted = &path.releases[goal].version;
+    let here = (0..path.releases.len()).filter(|release| match place {
+        VersionClass::Start => path.start.contains(&path.releases[*release]),
+        VersionClass::Class(class) => axis.class_of[*release] == class,
     });
     let ways = here.map(|from| {
-        let from = &journey.releases[from].version;
-        let mut between: Vec<usize> = (0..journey.releases.len())
+        let from = &path.releases[from].version;
+        let mut between: Vec<usize> = (0..path.releases.len())
             .filter(|release| {
-                let version = &journey.releases[*release].version;
+                let version = &path.releases[*release].version;
                 let on_the_way = if from < wanted {
                     from < version && version <= wanted
                 } else {
@@ -173,7 +175,7 @@ fn ahead(space: &Space, lane: &Lane, place: Place) -> Vec<usize> {
                 on_the_way && version != from
             })
             .collect();
-        between.sort_by_key(|release| &journey.releases[*release].version);
+        between.sort_by_key(|release| &path.releases[*release].version);
         if wanted < from {
             between.reverse();
         }
@@ -184,14 +186,14 @@ fn ahead(space: &Space, lane: &Lane, place: Place) -> Vec<usize> {
     nearest.unwrap_or_else(|| vec![goal])
 }
 
-fn to_go(space: &Space, lane: &Lane, place: Place) -> usize {
-    ahead(space, lane, place).len()
+fn to_go(space: &SearchSpace, axis: &ServiceAxis, place: VersionClass) -> usize {
+    ahead(space, axis, place).len()
 }
 
 /// The next release, and the last: what lies between is rarely said better.
-fn targets(space: &Space, lane: &Lane, place: Place) -> Vec<Live> {
-    let ahead = ahead(space, lane, place);
-    let releases = &space.journeys[lane.service].releases;
+fn targets(space: &SearchSpace, axis: &ServiceAxis, place: VersionClass) -> Vec<Live> {
+    let ahead = ahead(space, axis, place);
+    let releases = &space.paths[axis.service].releases;
     let mut targets: Vec<Live> = ahead
         .first()
         .into_iter()

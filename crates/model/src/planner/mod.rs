@@ -7,22 +7,22 @@
 //! - expands are always safe and never in the way, so all of them come first;
 //! - a contract lets nothing start that could not have started before, so all of them come last;
 //! - in between only backfills and rollouts matter, and given who is live one migration knows
-//!   nothing of another: each has a track of its own, and the search is over rollouts alone;
+//!   nothing of another: each has a graph of its own, and the search is over rollouts alone;
 //! - services that share no migration are planned one by one.
 //!
 //! Invariant: this module decides nothing about safety. It asks [`crate::model`] for every step
 //! that it considers, and [`crate::gate`] about every step that it answers.
 
 mod explain;
+mod graph;
+mod heuristic;
 mod release;
-mod roads;
 mod schedule;
 mod search;
 mod sets;
 mod space;
 #[cfg(test)]
 mod tests;
-mod track;
 mod trial;
 mod ways;
 
@@ -34,9 +34,9 @@ use crate::model::{
     Live, MigrationId, Schema, Snapshot, SourceReport, SourceStatus, Step, Version,
 };
 
-use schedule::Walk;
+use schedule::ScheduledPlan;
 use search::{Found, Roll, search};
-use space::{Blocked, Space};
+use space::{Blocked, SearchSpace};
 pub use ways::{MissingRelease, Way, WayOut};
 
 /// From where to where, and what there is on the way.
@@ -74,7 +74,7 @@ impl Problem {
 
 /// What one step of a plan does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Move {
+pub enum PlanAction {
     Schema {
         step: Step,
         migration: MigrationId,
@@ -100,7 +100,7 @@ pub fn beside_each_other(versions: &[Version]) -> String {
     }
 }
 
-impl fmt::Display for Move {
+impl fmt::Display for PlanAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Schema { step, migration } => write!(f, "{} {migration}", step.name()),
@@ -115,7 +115,7 @@ impl fmt::Display for Move {
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanStep {
-    pub action: Move,
+    pub action: PlanAction,
     /// What is live while it is taken, of the services that it concerns.
     pub live: Vec<Live>,
     /// What has to come about before the next step may be taken, beside its own success.
@@ -161,7 +161,7 @@ impl Plan {
     pub fn rollouts(&self) -> usize {
         let rolls = self.steps.iter();
         rolls
-            .filter(|step| matches!(step.action, Move::Roll { .. }))
+            .filter(|step| matches!(step.action, PlanAction::Roll { .. }))
             .count()
     }
 }
@@ -187,20 +187,20 @@ impl NoPlan {
 /// # Errors
 /// There is none, or none was found in the states that are tried at most.
 pub fn plan(problem: &Problem) -> Result<Plan, Box<NoPlan>> {
-    let mut walk = Walk::expand(problem)?;
-    let mut space = Space::new(problem, walk.schema());
+    let mut scheduled = ScheduledPlan::expand(problem)?;
+    let mut space = SearchSpace::new(problem, scheduled.schema());
     match search_all(&mut space) {
         Answer::Path { rolls, is_shortest } => {
-            walk.fill_in(&mut space, &rolls)?;
+            scheduled.fill_in(&mut space, &rolls)?;
             Ok(Plan {
-                left: walk.left(),
-                steps: walk.steps,
+                left: scheduled.left(),
+                steps: scheduled.steps,
                 goal: problem.goal.clone(),
                 is_shortest,
             })
         }
-        Answer::Blocked(blocked) => Err(explain::blocked(problem, &walk, &mut space, blocked)),
-        Answer::DeadEnd { tried_all } => Err(explain::dead_end(problem, &walk, tried_all)),
+        Answer::Blocked(blocked) => Err(explain::blocked(problem, &scheduled, &mut space, blocked)),
+        Answer::DeadEnd { tried_all } => Err(explain::dead_end(problem, &scheduled, tried_all)),
     }
 }
 
@@ -211,7 +211,7 @@ enum Answer {
     DeadEnd { tried_all: bool },
 }
 
-fn search_all(space: &mut Space) -> Answer {
+fn search_all(space: &mut SearchSpace) -> Answer {
     let blocked = space.find_roads();
     if !blocked.is_empty() {
         return Answer::Blocked(blocked);

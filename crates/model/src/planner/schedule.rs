@@ -2,32 +2,32 @@
 
 use std::collections::BTreeMap;
 
+use super::graph::{START, StateGraph};
 use super::search::Roll;
-use super::space::Space;
-use super::track::{START, Track};
-use super::{Left, Move, NoPlan, PlanStep, Problem, Wait, evidence};
+use super::space::SearchSpace;
+use super::{Left, NoPlan, PlanAction, PlanStep, Problem, Wait, evidence};
 use crate::gate::{Action, Evidence, Verdict, decide};
 use crate::model::{Live, MigrationId, Schema, Step, Version, beside};
 
 /// The plan, walked step by step. The gate is asked at every one.
-pub(super) struct Walk {
+pub(super) struct ScheduledPlan {
     evidence: Evidence,
     live: Vec<Live>,
     pub steps: Vec<PlanStep>,
 }
 
-impl Walk {
+impl ScheduledPlan {
     /// Begins with every expand, in order.
     pub fn expand(problem: &Problem) -> Result<Self, Box<NoPlan>> {
         let mut live = problem.live.clone();
         live.sort();
         live.dedup();
-        let mut walk = Self {
+        let mut scheduled = Self {
             evidence: evidence(problem.schema.clone(), &live),
             live,
             steps: Vec::new(),
         };
-        let waiting: Vec<MigrationId> = walk
+        let waiting: Vec<MigrationId> = scheduled
             .schema()
             .migrations()
             .iter()
@@ -35,9 +35,9 @@ impl Walk {
             .map(|state| state.id().clone())
             .collect();
         for id in waiting {
-            walk.take(Step::Expand, &id)?;
+            scheduled.take(Step::Expand, &id)?;
         }
-        Ok(walk)
+        Ok(scheduled)
     }
 
     pub fn schema(&self) -> &Schema {
@@ -50,13 +50,13 @@ impl Walk {
 
     /// Puts the rollouts, and the backfills and contracts between and after them, behind the
     /// expands.
-    pub fn fill_in(&mut self, space: &mut Space, rolls: &[Roll]) -> Result<(), Box<NoPlan>> {
+    pub fn fill_in(&mut self, space: &mut SearchSpace, rolls: &[Roll]) -> Result<(), Box<NoPlan>> {
         // After how many rollouts each migration is backfilled.
         let mut backfills: BTreeMap<usize, Vec<MigrationId>> = BTreeMap::new();
         let mut contracts = Vec::new();
-        for track in &mut space.tracks {
-            let id = track.declaration().id.clone();
-            let Some(turns) = turns(track, rolls) else {
+        for graph in &mut space.graphs {
+            let id = graph.declaration().id.clone();
+            let Some(turns) = turns(graph, rolls) else {
                 continue;
             };
             for turn in turns.backfills {
@@ -71,7 +71,7 @@ impl Walk {
                 self.take(Step::Backfill, &id)?;
             }
             if let Some((service, release)) = rolls.get(turn) {
-                let to = space.journeys[*service].releases[*release].clone();
+                let to = space.paths[*service].releases[*release].clone();
                 self.roll(&to)?;
             }
         }
@@ -115,7 +115,7 @@ impl Walk {
         };
         let mut notes = self.ask(action)?;
         let is_first = !self.steps.iter().any(
-            |taken| matches!(&taken.action, Move::Schema { migration, .. } if migration == id),
+            |taken| matches!(&taken.action, PlanAction::Schema { migration, .. } if migration == id),
         );
         if let Some(state) = self.schema().get(id).filter(|_| is_first) {
             let gaps = state.declaration.gaps().into_iter();
@@ -130,7 +130,7 @@ impl Walk {
             *state = state.after(step, &self.live);
         }
         self.steps.push(PlanStep {
-            action: Move::Schema {
+            action: PlanAction::Schema {
                 step,
                 migration: id.clone(),
             },
@@ -182,7 +182,7 @@ impl Walk {
                 .map(Wait::Gone),
         );
         self.steps.push(PlanStep {
-            action: Move::Roll {
+            action: PlanAction::Roll {
                 service: to.service.clone(),
                 from,
                 to: to.version.clone(),
@@ -216,7 +216,7 @@ struct Turns {
 }
 
 /// The fewest steps that take a migration through these rollouts, each as early as it can be.
-fn turns(track: &mut Track, rolls: &[Roll]) -> Option<Turns> {
+fn turns(graph: &mut StateGraph, rolls: &[Roll]) -> Option<Turns> {
     type Reached = BTreeMap<usize, Vec<usize>>;
     fn keep(reached: &mut Reached, node: usize, backfills: Vec<usize>) {
         let better = |known: &Vec<usize>| (backfills.len(), &backfills) < (known.len(), known);
@@ -224,10 +224,10 @@ fn turns(track: &mut Track, rolls: &[Roll]) -> Option<Turns> {
             reached.insert(node, backfills);
         }
     }
-    let fill = |track: &mut Track, reached: &mut Reached, turn: usize| {
+    let fill = |graph: &mut StateGraph, reached: &mut Reached, turn: usize| {
         let mut open: Vec<usize> = reached.keys().copied().collect();
         while let Some(node) = open.pop() {
-            if let Some(filled) = track.backfill(node) {
+            if let Some(filled) = graph.backfill(node) {
                 let mut backfills = reached[&node].clone();
                 backfills.push(turn);
                 if !reached.contains_key(&filled) {
@@ -238,22 +238,22 @@ fn turns(track: &mut Track, rolls: &[Roll]) -> Option<Turns> {
         }
     };
     let mut reached = Reached::from([(START, Vec::new())]);
-    fill(track, &mut reached, 0);
+    fill(graph, &mut reached, 0);
     for (turn, (service, release)) in rolls.iter().enumerate() {
-        let lane = track.lanes.iter().position(|lane| lane.service == *service);
-        let Some(lane) = lane else { continue };
-        let class = track.lanes[lane].class_of[*release];
+        let axis = graph.axes.iter().position(|axis| axis.service == *service);
+        let Some(axis) = axis else { continue };
+        let class = graph.axes[axis].class_of[*release];
         let mut next = Reached::new();
         for (node, backfills) in reached {
-            if let Some(rolled) = track.roll(node, lane, class) {
+            if let Some(rolled) = graph.roll(node, axis, class) {
                 keep(&mut next, rolled, backfills);
             }
         }
         reached = next;
-        fill(track, &mut reached, turn + 1);
+        fill(graph, &mut reached, turn + 1);
     }
     let ends = reached.into_iter().filter_map(|(node, backfills)| {
-        let left = track.finish(node)?;
+        let left = graph.finish(node)?;
         Some((backfills.len() + left as usize, backfills, left > 0))
     });
     let (_, backfills, contract) = ends.min()?;

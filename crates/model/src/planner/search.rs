@@ -1,10 +1,10 @@
-//! The search over rollouts: A* by (rollouts, steps), with what the tracks know as its bound.
+//! The search over rollouts: A* by (rollouts, steps), with what the graphs know as its bound.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use super::space::{Component, Space, Stop};
-use super::track::START;
+use super::graph::START;
+use super::space::{Component, SearchSpace, Stop};
 
 /// One rollout: the service, and the position of the release among its releases.
 pub(super) type Roll = (usize, usize);
@@ -40,7 +40,7 @@ enum Order {
 }
 
 /// Searches one component for its shortest plan, and failing that in time, for any.
-pub(super) fn search(space: &mut Space, component: &Component) -> Found {
+pub(super) fn search(space: &mut SearchSpace, component: &Component) -> Found {
     match attempt(space, component, Order::Shortest) {
         Found::Nothing { tried_all: false } => match attempt(space, component, Order::Nearest) {
             Found::Path { path, .. } => Found::Path {
@@ -54,17 +54,17 @@ pub(super) fn search(space: &mut Space, component: &Component) -> Found {
 }
 
 /// What is left at least, or nothing where the goal is out of reach.
-fn bound(space: &Space, component: &Component, state: &State) -> Option<(u32, u32)> {
+fn bound(space: &SearchSpace, component: &Component, state: &State) -> Option<(u32, u32)> {
     let mut rolls = 0;
     for (service, stop) in component.services.iter().zip(&state.stops) {
-        rolls += space.left[*service].get(stop)?;
+        rolls += space.min_rollouts_left[*service].get(stop)?;
     }
-    let sets = component.tracks.iter().zip(&state.sets);
-    let steps = sets.map(|(track, set)| space.sets[*track].at_least[*set]);
+    let sets = component.graphs.iter().zip(&state.sets);
+    let steps = sets.map(|(graph, set)| space.sets[*graph].lower_bound[*set]);
     Some((rolls, steps.sum()))
 }
 
-fn attempt(space: &mut Space, component: &Component, order: Order) -> Found {
+fn attempt(space: &mut SearchSpace, component: &Component, order: Order) -> Found {
     // (the key, then the deepest first, then the first found), the state, whether it is the end
     let mut queue = BinaryHeap::new();
     let mut reached: Vec<Reached> = Vec::new();
@@ -149,38 +149,42 @@ fn attempt(space: &mut Space, component: &Component, order: Order) -> Found {
     Found::Nothing { tried_all: true }
 }
 
-fn root(space: &mut Space, component: &Component) -> Option<State> {
+fn root(space: &mut SearchSpace, component: &Component) -> Option<State> {
     let sets = component
-        .tracks
+        .graphs
         .iter()
-        .map(|track| {
-            let roads = space.roads[*track].as_ref();
+        .map(|graph| {
+            let heuristics = space.heuristics[*graph].as_ref();
             let begun =
-                space.sets[*track].close(&mut space.tracks[*track], roads, vec![(START, 0)]);
+                space.sets[*graph].close(&mut space.graphs[*graph], heuristics, vec![(START, 0)]);
             begun.map(|(id, _)| id)
         })
         .collect::<Option<Vec<_>>>()?;
     let stops = component.services.iter();
     Some(State {
-        stops: stops.map(|at| space.journeys[*at].at_start()).collect(),
+        stops: stops.map(|at| space.paths[*at].at_start()).collect(),
         sets,
     })
 }
 
 /// The steps that are left where this is the goal.
-fn finish(space: &mut Space, component: &Component, state: &State) -> Option<u32> {
+fn finish(space: &mut SearchSpace, component: &Component, state: &State) -> Option<u32> {
     for (service, stop) in component.services.iter().zip(&state.stops) {
-        let journey = &space.journeys[*service];
-        if journey.goal.is_some() && *stop != journey.goal {
+        let path = &space.paths[*service];
+        if path.goal.is_some() && *stop != path.goal {
             return None;
         }
     }
-    let sets = component.tracks.iter().zip(&state.sets);
-    sets.map(|(track, set)| space.sets[*track].finish(&mut space.tracks[*track], *set))
+    let sets = component.graphs.iter().zip(&state.sets);
+    sets.map(|(graph, set)| space.sets[*graph].finish(&mut space.graphs[*graph], *set))
         .sum()
 }
 
-fn successors(space: &mut Space, component: &Component, state: &State) -> Vec<(Roll, State, u32)> {
+fn successors(
+    space: &mut SearchSpace,
+    component: &Component,
+    state: &State,
+) -> Vec<(Roll, State, u32)> {
     let mut found = Vec::new();
     for (at, service) in component.services.iter().enumerate() {
         let targets = space.next[*service].get(&state.stops[at]).cloned();
@@ -195,7 +199,7 @@ fn successors(space: &mut Space, component: &Component, state: &State) -> Vec<(R
 
 /// Rolls a service out, if every migration lets it.
 fn roll(
-    space: &mut Space,
+    space: &mut SearchSpace,
     component: &Component,
     state: &State,
     at: usize,
@@ -204,15 +208,15 @@ fn roll(
     let service = component.services[at];
     let mut sets = state.sets.clone();
     let mut steps = 0;
-    for (track, set) in component.tracks.iter().zip(&mut sets) {
-        let lanes = &space.tracks[*track].lanes;
-        let Some(lane) = lanes.iter().position(|lane| lane.service == service) else {
+    for (graph, set) in component.graphs.iter().zip(&mut sets) {
+        let axes = &space.graphs[*graph].axes;
+        let Some(axis) = axes.iter().position(|axis| axis.service == service) else {
             continue;
         };
-        let class = lanes[lane].class_of[target];
-        let (track, roads) = (*track, space.roads[*track].as_ref());
-        let sets = &mut space.sets[track];
-        let (next, cost) = sets.roll(&mut space.tracks[track], roads, *set, lane, class)?;
+        let class = axes[axis].class_of[target];
+        let (graph, heuristics) = (*graph, space.heuristics[*graph].as_ref());
+        let sets = &mut space.sets[graph];
+        let (next, cost) = sets.roll(&mut space.graphs[graph], heuristics, *set, axis, class)?;
         *set = next;
         steps += cost;
     }

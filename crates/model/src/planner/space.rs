@@ -3,14 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use super::graph::{Finish, ServiceAxis, ServicePath, Shape, StateGraph, VersionClass};
+use super::heuristic::{Edge, Heuristic};
 use super::release::service_of;
-use super::roads::{Edge, Roads};
 use super::sets::Sets;
-use super::track::{Finish, Journey, Lane, Place, Shape, Track};
 use super::{Problem, services};
 use crate::model::{Live, MigrationId, Schema};
 
-/// A track with more places than this is not walked as a whole, but by pairs of its services.
+/// A graph with more nodes than this is not walked as a whole, but by pairs of its services.
 const MOST_WALKED: usize = 256;
 
 /// Where a service is: at its start, where that is none or several versions, or at a release.
@@ -18,14 +18,14 @@ pub(super) type Stop = Option<usize>;
 
 /// The problem, taken apart.
 #[derive(Debug)]
-pub(super) struct Space {
-    pub journeys: Vec<Journey>,
-    pub tracks: Vec<Track>,
-    pub(super) roads: Vec<Option<Roads>>,
+pub(super) struct SearchSpace {
+    pub paths: Vec<ServicePath>,
+    pub graphs: Vec<StateGraph>,
+    pub(super) heuristics: Vec<Option<Heuristic>>,
     /// For each service and stop, the releases that can be of use next.
     pub(super) next: Vec<HashMap<Stop, Vec<usize>>>,
     /// For each service and stop, at least how many rollouts are left.
-    pub(super) left: Vec<HashMap<Stop, u32>>,
+    pub(super) min_rollouts_left: Vec<HashMap<Stop, u32>>,
     pub(super) sets: Vec<Sets>,
 }
 
@@ -45,92 +45,92 @@ pub(super) enum Blocked {
 #[derive(Debug, Default)]
 pub(super) struct Component {
     pub services: Vec<usize>,
-    pub tracks: Vec<usize>,
+    pub graphs: Vec<usize>,
 }
 
-impl Space {
+impl SearchSpace {
     /// `schema` is the state after every expand.
     pub fn new(problem: &Problem, schema: &Schema) -> Self {
-        let journeys: Vec<Journey> = services(problem)
+        let paths: Vec<ServicePath> = services(problem)
             .into_iter()
-            .map(|service| journey(problem, service))
+            .map(|service| path(problem, service))
             .collect();
         let end = problem.live_at_the_end();
-        let tracks: Vec<Track> = schema
+        let graphs: Vec<StateGraph> = schema
             .migrations()
             .iter()
             .map(|state| {
-                let lanes = journeys.iter().enumerate().filter_map(|(at, journey)| {
-                    let named = state.declaration.services.contains_key(&journey.service);
-                    named.then(|| Lane::new(at, journey, &state.declaration))
+                let axes = paths.iter().enumerate().filter_map(|(at, path)| {
+                    let named = state.declaration.services.contains_key(&path.service);
+                    named.then(|| ServiceAxis::new(at, path, &state.declaration))
                 });
                 let finish = Finish::new(&state.declaration, &end);
-                Track::new(state, lanes.collect(), finish)
+                StateGraph::new(state, axes.collect(), finish)
             })
             .collect();
         Self {
-            roads: vec![None; tracks.len()],
+            heuristics: vec![None; graphs.len()],
             next: Vec::new(),
-            left: Vec::new(),
-            sets: tracks.iter().map(|_| Sets::default()).collect(),
-            journeys,
-            tracks,
+            min_rollouts_left: Vec::new(),
+            sets: graphs.iter().map(|_| Sets::default()).collect(),
+            paths,
+            graphs,
         }
     }
 
-    /// Walks the tracks and finds what can be of use. Answers what makes a plan impossible.
+    /// Walks the graphs and finds what can be of use. Answers what makes a plan impossible.
     pub fn find_roads(&mut self) -> Vec<Blocked> {
         let mut blocked = Vec::new();
         // For each service, what each migration that names it can make use of.
         let mut useful: Vec<Vec<(usize, usize, HashSet<Edge>)>> =
-            self.journeys.iter().map(|_| Vec::new()).collect();
-        for (at, track) in self.tracks.iter_mut().enumerate() {
-            let all: Vec<usize> = (0..track.lanes.len()).collect();
-            let views = if track.size() <= MOST_WALKED {
+            self.paths.iter().map(|_| Vec::new()).collect();
+        for (at, graph) in self.graphs.iter_mut().enumerate() {
+            let all: Vec<usize> = (0..graph.axes.len()).collect();
+            let views = if graph.size() <= MOST_WALKED {
                 vec![all]
             } else {
                 pairs(&all)
             };
             // Services that do the same by a migration are common, and so are pairs of them.
-            let mut walked: HashMap<Vec<Shape>, Roads> = HashMap::new();
+            let mut walked: HashMap<Vec<Shape>, Heuristic> = HashMap::new();
             for view in views {
-                let services = view.iter().map(|lane| track.lanes[*lane].service);
+                let services = view.iter().map(|axis| graph.axes[*axis].service);
                 let services: Vec<usize> = services.collect();
-                let roads = if view.len() == track.lanes.len() {
-                    Roads::walk(track)
+                let heuristics = if view.len() == graph.axes.len() {
+                    Heuristic::of(graph)
                 } else {
-                    let shapes = view.iter().map(|lane| track.lanes[*lane].shape());
-                    let walk = || Roads::walk(&mut track.with_lanes(&view));
+                    let shapes = view.iter().map(|axis| graph.axes[*axis].shape());
+                    let walk = || Heuristic::of(&mut graph.with_axes(&view));
                     walked.entry(shapes.collect()).or_insert_with(walk).clone()
                 };
-                if !roads.is_open() {
-                    let id = track.declaration().id.clone();
+                if !heuristics.is_open() {
+                    let id = graph.declaration().id.clone();
                     blocked.push(Blocked::Migration { id, services });
                     break;
                 }
-                for (lane, service) in services.iter().enumerate() {
-                    let of_lane = roads.useful.iter().filter(|edge| edge.0 == lane);
-                    useful[*service].push((at, view[lane], of_lane.copied().collect()));
+                for (axis, service) in services.iter().enumerate() {
+                    let of_lane = heuristics.useful.iter().filter(|edge| edge.0 == axis);
+                    useful[*service].push((at, view[axis], of_lane.copied().collect()));
                 }
-                if view.len() == track.lanes.len() {
-                    self.roads[at] = Some(roads);
+                if view.len() == graph.axes.len() {
+                    self.heuristics[at] = Some(heuristics);
                 }
             }
         }
         if !blocked.is_empty() {
             return blocked;
         }
-        for (at, journey) in self.journeys.iter().enumerate() {
-            let stops = std::iter::once(None).chain((0..journey.releases.len()).map(Some));
+        for (at, path) in self.paths.iter().enumerate() {
+            let stops = std::iter::once(None).chain((0..path.releases.len()).map(Some));
             let mut next: HashMap<Stop, Vec<usize>> = HashMap::new();
-            if journey.goal.is_some() {
-                let distinct = distinct(&self.tracks, at, journey);
+            if path.goal.is_some() {
+                let distinct = distinct(&self.graphs, at, path);
                 for stop in stops {
                     let mut targets = distinct.clone();
                     targets.retain(|target| {
                         stop != Some(*target)
-                            && useful[at].iter().all(|(track, lane, edges)| {
-                                let lane_at = &self.tracks[*track].lanes[*lane];
+                            && useful[at].iter().all(|(graph, axis, edges)| {
+                                let lane_at = &self.graphs[*graph].axes[*axis];
                                 let from = place(lane_at, stop);
                                 let to = lane_at.class_of[*target];
                                 edges.iter().any(|edge| (edge.1, edge.2) == (from, to))
@@ -139,22 +139,22 @@ impl Space {
                     next.insert(stop, targets);
                 }
             }
-            let left = distances(journey, &next);
-            if journey.goal.is_some() && !left.contains_key(&journey.at_start()) {
-                blocked.push(Blocked::Service(journey.service.clone()));
+            let left = distances(path, &next);
+            if path.goal.is_some() && !left.contains_key(&path.at_start()) {
+                blocked.push(Blocked::Service(path.service.clone()));
             }
             self.next.push(next);
-            self.left.push(left);
+            self.min_rollouts_left.push(left);
         }
         blocked
     }
 
     /// Groups of services that share migrations; migrations without any are on their own.
     pub fn components(&self) -> Vec<Component> {
-        let mut group: Vec<usize> = (0..self.journeys.len()).collect();
-        for track in &self.tracks {
-            let movable = track.lanes.iter().filter(|lane| lane.goal.is_some());
-            let mut groups = movable.map(|lane| group[lane.service]).collect::<Vec<_>>();
+        let mut group: Vec<usize> = (0..self.paths.len()).collect();
+        for graph in &self.graphs {
+            let movable = graph.axes.iter().filter(|axis| axis.goal.is_some());
+            let mut groups = movable.map(|axis| group[axis.service]).collect::<Vec<_>>();
             groups.sort_unstable();
             if let Some(first) = groups.first().copied() {
                 for of in &mut group {
@@ -165,28 +165,28 @@ impl Space {
             }
         }
         let mut components: Vec<Component> = Vec::new();
-        for service in 0..self.journeys.len() {
+        for service in 0..self.paths.len() {
             let services = (0..group.len()).filter(|other| group[*other] == service);
             let services: Vec<usize> = services.collect();
             if !services.is_empty() {
                 components.push(Component {
                     services,
-                    tracks: Vec::new(),
+                    graphs: Vec::new(),
                 });
             }
         }
-        for (at, track) in self.tracks.iter().enumerate() {
-            let movable = track.lanes.iter().find(|lane| lane.goal.is_some());
-            let owner = movable.and_then(|lane| {
+        for (at, graph) in self.graphs.iter().enumerate() {
+            let movable = graph.axes.iter().find(|axis| axis.goal.is_some());
+            let owner = movable.and_then(|axis| {
                 components
                     .iter_mut()
-                    .find(|component| component.services.contains(&lane.service))
+                    .find(|component| component.services.contains(&axis.service))
             });
             match owner {
-                Some(component) => component.tracks.push(at),
+                Some(component) => component.graphs.push(at),
                 None => components.push(Component {
                     services: Vec::new(),
-                    tracks: vec![at],
+                    graphs: vec![at],
                 }),
             }
         }
@@ -194,7 +194,7 @@ impl Space {
     }
 }
 
-fn journey(problem: &Problem, service: String) -> Journey {
+fn path(problem: &Problem, service: String) -> ServicePath {
     let of_service = |who: &&Live| who.service == service;
     let mut start: Vec<Live> = problem.live.iter().filter(of_service).cloned().collect();
     start.sort();
@@ -214,7 +214,7 @@ fn journey(problem: &Problem, service: String) -> Journey {
             }
         }
     }
-    Journey {
+    ServicePath {
         goal: goal.and_then(|goal| releases.iter().position(|who| who.version == *goal)),
         service,
         start,
@@ -224,44 +224,44 @@ fn journey(problem: &Problem, service: String) -> Journey {
 
 /// Of the releases that every migration takes for the same, the goal or else the newest: the one
 /// with fewer old faults.
-fn distinct(tracks: &[Track], service: usize, journey: &Journey) -> Vec<usize> {
-    let lanes = tracks.iter().flat_map(|track| &track.lanes);
-    let lanes: Vec<&Lane> = lanes.filter(|lane| lane.service == service).collect();
-    let mut releases: Vec<usize> = (0..journey.releases.len()).collect();
+fn distinct(graphs: &[StateGraph], service: usize, path: &ServicePath) -> Vec<usize> {
+    let axes = graphs.iter().flat_map(|graph| &graph.axes);
+    let axes: Vec<&ServiceAxis> = axes.filter(|axis| axis.service == service).collect();
+    let mut releases: Vec<usize> = (0..path.releases.len()).collect();
     releases.sort_by_key(|release| {
-        let is_goal = journey.goal == Some(*release);
-        Reverse((is_goal, &journey.releases[*release].version))
+        let is_goal = path.goal == Some(*release);
+        Reverse((is_goal, &path.releases[*release].version))
     });
     let mut seen = HashSet::new();
     releases.retain(|release| {
-        let classes: Vec<usize> = lanes.iter().map(|lane| lane.class_of[*release]).collect();
+        let classes: Vec<usize> = axes.iter().map(|axis| axis.class_of[*release]).collect();
         seen.insert(classes)
     });
     releases
 }
 
-fn pairs(lanes: &[usize]) -> Vec<Vec<usize>> {
+fn pairs(axes: &[usize]) -> Vec<Vec<usize>> {
     let mut pairs = Vec::new();
-    for (at, one) in lanes.iter().enumerate() {
-        for other in &lanes[at + 1..] {
+    for (at, one) in axes.iter().enumerate() {
+        for other in &axes[at + 1..] {
             pairs.push(vec![*one, *other]);
         }
     }
     pairs
 }
 
-fn place(lane: &Lane, stop: Stop) -> Place {
+fn place(axis: &ServiceAxis, stop: Stop) -> VersionClass {
     match stop {
-        None => lane.at_start,
-        Some(release) => Place::Class(lane.class_of[release]),
+        None => axis.at_start,
+        Some(release) => VersionClass::Class(axis.class_of[release]),
     }
 }
 
 /// At least how many rollouts are left from each stop.
-fn distances(journey: &Journey, next: &HashMap<Stop, Vec<usize>>) -> HashMap<Stop, u32> {
+fn distances(path: &ServicePath, next: &HashMap<Stop, Vec<usize>>) -> HashMap<Stop, u32> {
     let mut left = HashMap::new();
-    let Some(goal) = journey.goal else {
-        left.insert(journey.at_start(), 0);
+    let Some(goal) = path.goal else {
+        left.insert(path.at_start(), 0);
         return left;
     };
     left.insert(Some(goal), 0);

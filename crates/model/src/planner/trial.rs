@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use super::schedule::Walk;
-use super::space::Space;
+use super::schedule::ScheduledPlan;
+use super::space::SearchSpace;
 use super::{Answer, Problem, search_all};
 use crate::model::{Behaviour, Declaration, Live, Version};
 
 /// The releases that are rolled out where there is a plan.
 fn path(problem: &Problem) -> Option<Vec<Live>> {
-    let walk = Walk::expand(problem).ok()?;
-    let mut space = Space::new(problem, walk.schema());
+    let scheduled = ScheduledPlan::expand(problem).ok()?;
+    let mut space = SearchSpace::new(problem, scheduled.schema());
     match search_all(&mut space) {
         Answer::Path { rolls, .. } => Some(
             rolls
                 .into_iter()
-                .map(|(service, release)| space.journeys[service].releases[release].clone())
+                .map(|(service, release)| space.paths[service].releases[release].clone())
                 .collect(),
         ),
         Answer::Blocked(_) | Answer::DeadEnd { .. } => None,

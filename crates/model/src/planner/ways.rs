@@ -43,7 +43,7 @@ impl Way {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WayOut {
     pub way: Way,
-    /// The migration that it opens a way for; none where it opens the whole plan.
+    /// The migration that it opens a way for; `None` if it opens the whole plan.
     pub migration: Option<MigrationId>,
     /// The releases that it takes, all of them; empty where it takes none.
     pub releases: Vec<MissingRelease>,
@@ -117,7 +117,7 @@ pub(super) fn of_migration(problem: &Problem, id: &MigrationId, services: &[&str
     found
 }
 
-/// What has to be done before the migration can be declared anew; none where it cannot.
+/// What has to be done before the migration can be declared anew; `None` if it cannot.
 fn first_of_all(problem: &Problem, state: &MigrationState) -> Option<String> {
     if state.phase == Phase::Pending {
         return Some(String::new());

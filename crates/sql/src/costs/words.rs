@@ -10,7 +10,7 @@ pub(super) struct Words<'t> {
     tokens: &'t [Token],
 }
 
-/// The tokens of a statement; none where it cannot be read.
+/// The tokens of a statement; empty if it cannot be read.
 pub(super) fn tokens(dialect: Dialect, statement: &Statement) -> Vec<Token> {
     lexeme::tokens(dialect.grammar(), &statement.text).unwrap_or_default()
 }

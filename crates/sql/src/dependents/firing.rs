@@ -203,7 +203,7 @@ impl Dependents {
 }
 
 impl Firing {
-    /// What of this `now` does not do any more, in words that complete "the trigger …"; none where it does all of it.
+    /// What of this `now` does not do any more, in words that complete "the trigger …"; `None` if it does all of it.
     pub(super) fn less(&self, now: &Self, texts: Texts) -> Option<Less> {
         let said = |how: String| {
             Some(Less {

@@ -162,7 +162,7 @@ impl Inventory {
     }
 
     /// Why a trigger that `script` has made does not do here what its text says: completes "the trigger …". `made` is all
-    /// that the script makes. None where it does, or where there is no such table.
+    /// that the script makes. `None` if it does, or where there is no such table.
     #[must_use]
     pub fn falls_short(
         &self,
@@ -246,7 +246,7 @@ impl Inventory {
     }
 
     /// What writes to the table that the trigger was about no longer bring about, with the function by whose text they do
-    /// not; none where they do, or the table is gone.
+    /// not; `None` if they do, or the table is gone.
     fn loss(
         &self,
         trigger: &Dependent,

@@ -25,7 +25,7 @@ struct Greeting<'g> {
 }
 
 impl<'g> Greeting<'g> {
-    /// None where it is no greeting of the protocol of today, such as an error.
+    /// `None` if it is no greeting of the protocol of today, such as an error.
     fn read(payload: &'g [u8]) -> Option<Self> {
         let rest = payload.strip_prefix(&[10])?;
         let end = rest.iter().position(|byte| *byte == 0)?;

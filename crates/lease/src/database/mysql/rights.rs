@@ -90,7 +90,7 @@ impl Rights {
         Ok(())
     }
 
-    /// Whether a user has rights in this database; none where that cannot be seen.
+    /// Whether a user has rights in this database; `None` if that cannot be seen.
     pub(super) fn reaches(&mut self, user: &str) -> Option<bool> {
         if user == self.own || user.is_empty() {
             return Some(true);

@@ -111,7 +111,7 @@ impl Postgres {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// What the user calls so; none where there is no such table.
+    /// What the user calls so; `None` if there is no such table.
     pub(super) async fn relation(&mut self, table: &str) -> Result<Option<i64>, DatabaseError> {
         let rows = self
             .their_rows(&format!(

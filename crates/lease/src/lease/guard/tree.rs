@@ -68,7 +68,7 @@ pub(in crate::lease) fn below(_root: Pid) -> io::Result<Vec<Member>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// None where it is not there, or has ended.
+/// `None` if it is not there, or has ended.
 #[cfg(target_os = "linux")]
 fn look(pid: Pid) -> Option<Member> {
     let stat = std::fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;

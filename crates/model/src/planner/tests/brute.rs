@@ -12,7 +12,7 @@ use crate::model::{
     Declaration, Fill, Format, Live, MigrationState, Parts, Phase, Range, RowKind, RowKinds, Rows,
     Schema, Step, Sync, Touched, Usage,
 };
-use crate::planner::{Move, Plan, Problem, plan};
+use crate::planner::{Plan, PlanAction, Problem, plan};
 
 #[derive(Clone)]
 struct World {
@@ -170,11 +170,11 @@ fn replay(problem: &Problem, plan: &Plan) {
     let mut world = World::new(problem);
     for step in &plan.steps {
         let next = match &step.action {
-            Move::Schema { step, migration } => {
+            PlanAction::Schema { step, migration } => {
                 let state = world.evidence.schema.get(migration).unwrap().clone();
                 world.step(*step, &state)
             }
-            Move::Roll { service, from, to } => {
+            PlanAction::Roll { service, from, to } => {
                 let gone = from.iter().all(|version| {
                     world.live.contains(&Live {
                         service: service.clone(),

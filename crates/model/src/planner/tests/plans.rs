@@ -2,7 +2,7 @@
 
 use crate::model::testing::{declaration, live};
 use crate::model::{MigrationState, Schema};
-use crate::planner::{Move, Plan, Problem, plan};
+use crate::planner::{Plan, PlanAction, Problem, plan};
 
 /// Migrations are separated by `|`, versions by `,`; a version without a service is one of web.
 pub(super) fn problem(declarations: &str, from: &str, via: &str, to: &str) -> Problem {
@@ -34,12 +34,12 @@ pub(super) fn problem(declarations: &str, from: &str, via: &str, to: &str) -> Pr
 /// The steps in words, without the names that go without saying.
 pub(super) fn steps(plan: &Plan) -> String {
     let each = plan.steps.iter().map(|step| match &step.action {
-        Move::Schema { step, migration } if migration.as_str() == "0001_a" => {
+        PlanAction::Schema { step, migration } if migration.as_str() == "0001_a" => {
             step.name().to_owned()
         }
-        Move::Schema { step, migration } => format!("{} {migration}", step.name()),
-        Move::Roll { service, to, .. } if service == "web" => format!("roll {to}"),
-        Move::Roll { service, to, .. } => format!("roll {service} {to}"),
+        PlanAction::Schema { step, migration } => format!("{} {migration}", step.name()),
+        PlanAction::Roll { service, to, .. } if service == "web" => format!("roll {to}"),
+        PlanAction::Roll { service, to, .. } => format!("roll {service} {to}"),
     });
     each.collect::<Vec<_>>().join(", ")
 }

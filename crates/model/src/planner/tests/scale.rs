@@ -2,7 +2,7 @@
 
 use super::plans::problem;
 use crate::model::Version;
-use crate::planner::{Move, beside_each_other, plan};
+use crate::planner::{PlanAction, beside_each_other, plan};
 
 /// Each migration names so many of ten services, all of which go through five releases.
 fn large(migrations: usize, named: usize) -> (String, String, String, String) {
@@ -63,7 +63,7 @@ fn many_versions_at_once_take_no_line_of_a_hundred_kilobytes() {
     assert_eq!(beside_each_other(&many[..2]), "1.0.0 + 1.1.0");
     let all = beside_each_other(&many);
     assert!(all.ends_with("1.7.0 + 19992 more"), "{all}");
-    let roll = Move::Roll {
+    let roll = PlanAction::Roll {
         service: "web".into(),
         from: many,
         to: Version::new(2, 0, 0),

@@ -1,4 +1,4 @@
-//! One migration's track: the states that it can be in while services are rolled out.
+//! One migration's graph of states: those that it can be in while services are rolled out.
 //!
 //! To a migration versions differ only in what they do with its formats, so it is asked about one
 //! version of each behaviour, and every answer is remembered.
@@ -11,7 +11,7 @@ use crate::model::{
 
 /// Which versions of one service are live: those of the start, or all of one behaviour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(super) enum VersionClass {
     /// None or several, as they were at the start.
     Start,
     Class(usize),
@@ -19,7 +19,7 @@ pub(super) enum Place {
 
 /// How the versions of one service look to one migration.
 #[derive(Clone, Debug)]
-pub(super) struct Lane {
+pub(super) struct ServiceAxis {
     /// Its position among the services of the problem.
     pub service: usize,
     /// One version of each behaviour.
@@ -29,33 +29,33 @@ pub(super) struct Lane {
     /// The class of each release.
     pub class_of: Vec<usize>,
     pub start: Vec<Live>,
-    pub at_start: Place,
-    /// Where it has to end; none where it stays as it is.
+    pub at_start: VersionClass,
+    /// Where it has to end; `None` if it stays as it is.
     pub goal: Option<usize>,
 }
 
-/// What a migration can tell apart of a lane: of two with the same shape it makes the same.
+/// What a migration can tell apart of an axis: of two with the same shape it makes the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Shape {
     behaviours: Vec<Vec<Behaviour>>,
     /// The class of each version that is live at the start.
     start: Vec<usize>,
-    at_start: Place,
+    at_start: VersionClass,
     goal: Option<usize>,
 }
 
 /// What one service is asked to do.
 #[derive(Clone, Debug)]
-pub(super) struct Journey {
+pub(super) struct ServicePath {
     pub service: String,
     pub start: Vec<Live>,
     /// What it may be at, the start and the goal among them.
     pub releases: Vec<Live>,
-    /// The position of the goal among the releases; none where it stays as it is.
+    /// The position of the goal among the releases; `None` if it stays as it is.
     pub goal: Option<usize>,
 }
 
-impl Journey {
+impl ServicePath {
     /// The release that is live at the start, if it is exactly one.
     pub fn at_start(&self) -> Option<usize> {
         let [only] = self.start.as_slice() else {
@@ -65,12 +65,12 @@ impl Journey {
     }
 }
 
-impl Lane {
-    pub fn new(service: usize, journey: &Journey, declaration: &Declaration) -> Self {
+impl ServiceAxis {
+    pub fn new(service: usize, path: &ServicePath, declaration: &Declaration) -> Self {
         let mut behaviours = Vec::new();
         let mut classes = Vec::new();
         // What is live comes first, so that it is what messages name.
-        let class_of = journey
+        let class_of = path
             .releases
             .iter()
             .map(|release| {
@@ -85,16 +85,16 @@ impl Lane {
                     })
             })
             .collect::<Vec<_>>();
-        let at_start = journey
-            .at_start()
-            .map_or(Place::Start, |release| Place::Class(class_of[release]));
+        let at_start = path.at_start().map_or(VersionClass::Start, |release| {
+            VersionClass::Class(class_of[release])
+        });
         Self {
             service,
             classes,
             behaviours,
-            start: journey.start.clone(),
+            start: path.start.clone(),
             at_start,
-            goal: journey.goal.map(|goal| class_of[goal]),
+            goal: path.goal.map(|goal| class_of[goal]),
             class_of,
         }
     }
@@ -111,8 +111,9 @@ impl Lane {
     }
 
     /// Whether the migration is where it has to end as far as this service goes.
-    fn is_at_goal(&self, place: Place) -> bool {
-        self.goal.is_none_or(|goal| place == Place::Class(goal))
+    fn is_at_goal(&self, place: VersionClass) -> bool {
+        self.goal
+            .is_none_or(|goal| place == VersionClass::Class(goal))
     }
 }
 
@@ -120,7 +121,7 @@ impl Lane {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Node {
     /// Where each of its services is.
-    pub places: Vec<Place>,
+    pub places: Vec<VersionClass>,
     pub phase: Phase,
     pub kinds: RowKinds,
 }
@@ -153,10 +154,10 @@ impl Finish {
 
 /// One migration's states and the steps between them, found as they are asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Track {
+pub(super) struct StateGraph {
     /// The migration at the start. Asking it about another state changes phase and kinds only.
     state: MigrationState,
-    pub lanes: Vec<Lane>,
+    pub axes: Vec<ServiceAxis>,
     finish: Finish,
     pub nodes: Vec<Node>,
     ids: HashMap<Node, usize>,
@@ -164,33 +165,33 @@ pub(super) struct Track {
     fills: HashMap<usize, Option<usize>>,
 }
 
-/// The node that every track starts at.
+/// The node that every graph starts at.
 pub(super) const START: usize = 0;
 
-impl Track {
-    pub fn new(state: &MigrationState, lanes: Vec<Lane>, finish: Finish) -> Self {
-        let mut track = Self {
+impl StateGraph {
+    pub fn new(state: &MigrationState, axes: Vec<ServiceAxis>, finish: Finish) -> Self {
+        let mut graph = Self {
             state: state.clone(),
             finish,
             nodes: Vec::new(),
             ids: HashMap::new(),
             rolls: HashMap::new(),
             fills: HashMap::new(),
-            lanes,
+            axes,
         };
-        track.node(Node {
-            places: track.lanes.iter().map(|lane| lane.at_start).collect(),
+        graph.node(Node {
+            places: graph.axes.iter().map(|axis| axis.at_start).collect(),
             phase: state.phase,
             kinds: state.kinds,
         });
-        track
+        graph
     }
 
     /// The same migration with some of its services left out. Fewer live versions never block
     /// more, so what is impossible here is impossible with all of them.
-    pub fn with_lanes(&self, lanes: &[usize]) -> Self {
-        let lanes = lanes.iter().map(|lane| self.lanes[*lane].clone());
-        Self::new(&self.state, lanes.collect(), self.finish)
+    pub fn with_axes(&self, axes: &[usize]) -> Self {
+        let axes = axes.iter().map(|axis| self.axes[*axis].clone());
+        Self::new(&self.state, axes.collect(), self.finish)
     }
 
     pub fn declaration(&self) -> &Declaration {
@@ -199,8 +200,8 @@ impl Track {
 
     /// How many combinations of places its services have at most.
     pub fn size(&self) -> usize {
-        let places = self.lanes.iter().map(|lane| match lane.goal {
-            Some(_) => lane.classes.len() + 1,
+        let places = self.axes.iter().map(|axis| match axis.goal {
+            Some(_) => axis.classes.len() + 1,
             None => 1,
         });
         places.fold(1, usize::saturating_mul)
@@ -218,11 +219,11 @@ impl Track {
 
     /// The versions that are live at a node.
     pub fn live(&self, node: usize) -> Vec<Live> {
-        let mut live = Vec::with_capacity(self.lanes.len());
-        for (lane, place) in self.lanes.iter().zip(&self.nodes[node].places) {
+        let mut live = Vec::with_capacity(self.axes.len());
+        for (axis, place) in self.axes.iter().zip(&self.nodes[node].places) {
             match place {
-                Place::Start => live.extend(lane.start.iter().cloned()),
-                Place::Class(class) => live.push(lane.classes[*class].clone()),
+                VersionClass::Start => live.extend(axis.start.iter().cloned()),
+                VersionClass::Class(class) => live.push(axis.classes[*class].clone()),
             }
         }
         live
@@ -243,13 +244,13 @@ impl Track {
         &self.state
     }
 
-    /// Rolls one service to a version of this class; none where the rule forbids it.
-    pub fn roll(&mut self, node: usize, lane: usize, class: usize) -> Option<usize> {
-        if let Some(known) = self.rolls.get(&(node, lane, class)) {
+    /// Rolls one service to a version of this class; `None` if the rule forbids it.
+    pub fn roll(&mut self, node: usize, axis: usize, class: usize) -> Option<usize> {
+        if let Some(known) = self.rolls.get(&(node, axis, class)) {
             return *known;
         }
         let live = self.live(node);
-        let candidate = [self.lanes[lane].classes[class].clone()];
+        let candidate = [self.axes[axis].classes[class].clone()];
         let state = self.at(node);
         let after = state
             .breaches_of_admitting(&candidate, &live)
@@ -257,18 +258,18 @@ impl Track {
             .then(|| state.admitting(&crate::model::beside(&live, &candidate)));
         let reached = after.map(|after| {
             let mut places = self.nodes[node].places.clone();
-            places[lane] = Place::Class(class);
+            places[axis] = VersionClass::Class(class);
             self.node(Node {
                 places,
                 phase: after.phase,
                 kinds: after.kinds,
             })
         });
-        self.rolls.insert((node, lane, class), reached);
+        self.rolls.insert((node, axis, class), reached);
         reached
     }
 
-    /// Runs the backfill; none where there is nothing to fill or the rule forbids it.
+    /// Runs the backfill; `None` if there is nothing to fill or the rule forbids it.
     pub fn backfill(&mut self, node: usize) -> Option<usize> {
         if !self.declaration().parts.backfill {
             return None;
@@ -294,13 +295,13 @@ impl Track {
         reached
     }
 
-    /// How many steps are left once every service is where it ends; none where something else
+    /// How many steps are left once every service is where it ends; `None` if something else
     /// has to come first.
     pub fn finish(&mut self, node: usize) -> Option<u32> {
-        let places = self.lanes.iter().zip(&self.nodes[node].places);
+        let places = self.axes.iter().zip(&self.nodes[node].places);
         if !places
             .into_iter()
-            .all(|(lane, place)| lane.is_at_goal(*place))
+            .all(|(axis, place)| axis.is_at_goal(*place))
         {
             return None;
         }
@@ -322,7 +323,7 @@ impl Track {
     }
 
     /// At least how many steps are left, wherever the services are.
-    pub fn at_least(&self, node: usize) -> u32 {
+    pub fn lower_bound(&self, node: usize) -> u32 {
         let phase = self.nodes[node].phase;
         let filled = matches!(
             phase,

@@ -1,48 +1,48 @@
-//! What is known of one migration's track before the search: from where its end can be reached,
-//! in how many steps, and which rollouts can be of use at all.
+//! The heuristic of the search, by backward reachability in one migration's graph: from where its end can be
+//! reached, in how many steps at least (an admissible lower bound), and which rollouts can be of use at all.
 
 use std::collections::HashSet;
 
-use super::track::{Place, START, Track};
+use super::graph::{START, StateGraph, VersionClass};
 
 /// A rollout as one migration sees it: of which of its services, from where, to which class.
-pub(super) type Edge = (usize, Place, usize);
+pub(super) type Edge = (usize, VersionClass, usize);
 
-/// A track that has been walked from end to end.
+/// A graph that has been walked from end to end.
 #[derive(Clone, Debug)]
-pub(super) struct Roads {
-    /// For each node, the fewest schema steps from there to the end; none where it is a dead end.
+pub(super) struct Heuristic {
+    /// For each node, the fewest schema steps from there to the end; `None` if it is a dead end.
     to_goal: Vec<Option<u32>>,
     /// The rollouts that lie on some way from the start to the end.
     pub useful: HashSet<Edge>,
 }
 
-impl Roads {
-    /// Walks the whole track. Worth it only where [`Track::size`] is small.
-    pub fn walk(track: &mut Track) -> Self {
+impl Heuristic {
+    /// Walks the whole graph. Worth it only where [`StateGraph::size`] is small.
+    pub fn of(graph: &mut StateGraph) -> Self {
         let mut fills: Vec<(usize, usize)> = Vec::new();
         let mut rolls: Vec<(usize, Edge, usize)> = Vec::new();
         let mut node = START;
         // Nodes are numbered as they are found.
-        while node < track.nodes.len() {
-            if let Some(next) = track.backfill(node) {
+        while node < graph.nodes.len() {
+            if let Some(next) = graph.backfill(node) {
                 fills.push((node, next));
             }
-            for lane in 0..track.lanes.len() {
-                if track.lanes[lane].goal.is_none() {
+            for axis in 0..graph.axes.len() {
+                if graph.axes[axis].goal.is_none() {
                     continue;
                 }
-                for class in 0..track.lanes[lane].classes.len() {
-                    if let Some(next) = track.roll(node, lane, class) {
-                        let from = track.nodes[node].places[lane];
-                        rolls.push((node, (lane, from, class), next));
+                for class in 0..graph.axes[axis].classes.len() {
+                    if let Some(next) = graph.roll(node, axis, class) {
+                        let from = graph.nodes[node].places[axis];
+                        rolls.push((node, (axis, from, class), next));
                     }
                 }
             }
             node += 1;
         }
-        let mut to_goal: Vec<Option<u32>> = (0..track.nodes.len())
-            .map(|node| track.finish(node))
+        let mut to_goal: Vec<Option<u32>> = (0..graph.nodes.len())
+            .map(|node| graph.finish(node))
             .collect();
         let mut improves = true;
         while improves {
