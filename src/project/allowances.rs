@@ -9,7 +9,7 @@ use crate::model::Step;
 use crate::sql::{Script, Statement};
 
 use super::finding::Finding;
-use super::manifest::Allowance;
+use super::manifest::{Allowance, Voucher};
 use super::problem::listed;
 use super::source::Source;
 
@@ -159,7 +159,10 @@ impl Needs<'_> {
 pub(super) fn check(source: &Source, allow: &[Allowance], step: Step, scripts: &[Needs<'_>]) {
     let file = format!("{}.sql", step.name());
     let mut seen = Vec::new();
-    for allowance in allow.iter().filter(|allowance| allowance.step == step) {
+    let written = allow
+        .iter()
+        .filter(|allowance| allowance.by == Voucher::Author);
+    for allowance in written.filter(|allowance| allowance.step == step) {
         let span = allowance.statement.span.clone();
         let matches: Vec<(&Needs<'_>, Vec<usize>)> = scripts
             .iter()
@@ -343,6 +346,7 @@ mod tests {
                     value: beginning.to_owned(),
                     span: 0..0,
                 },
+                by: Voucher::Author,
             };
             assert_eq!(allowance.begins(statement), expected, "{beginning}");
         }

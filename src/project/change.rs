@@ -6,12 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range as Span;
 use std::path::{Path, PathBuf};
 
-use crate::change::{self, Change, Formats, GENERATED, GENERATED_ONE_BY_ONE, Generated};
+use crate::change::{
+    self, Change, Formats, GENERATED, GENERATED_ONE_BY_ONE, Generated, Objection, Weight,
+};
 use crate::model::{Fill, Format, MigrationId, Step};
 use crate::sql::Dialect;
 
 use super::directory::{Directory, file_name};
-use super::manifest::{Allowance, ContractRules, Manifest, Section};
+use super::later::{self, Forward};
+use super::manifest::{Allowance, ContractRules, Manifest, Section, Voucher};
 use super::problem::{Problem, Problems, listed, shown};
 use super::query::Query;
 use super::reader::Located;
@@ -29,12 +32,12 @@ pub(super) struct Declared {
 /// What follows from it, for each database that the project is for.
 pub(super) type Following = BTreeMap<Dialect, Generated>;
 
-/// What follows for each database; what cannot follow is reported.
+/// What follows for each database; what cannot follow is reported, and what the migrations `before` speak against.
 pub(super) fn follow(
     source: &Source,
     manifest: &mut Manifest,
     id: &MigrationId,
-    dialects: &[Dialect],
+    (dialects, before): (&[Dialect], &[Forward]),
 ) -> Following {
     let mut following = Following::new();
     let Some(declared) = manifest.change.clone() else {
@@ -53,9 +56,34 @@ pub(super) fn follow(
             ),
         }
     }
+    against(source, &declared, dialects, before);
     formats(source, manifest, &declared);
     take(source, manifest, &declared, &following);
     following
+}
+
+/// What the tables speak against, as the earlier migrations leave them.
+fn against(source: &Source, declared: &Declared, dialects: &[Dialect], before: &[Forward]) {
+    let mut said = BTreeSet::new();
+    for dialect in dialects {
+        let Some(table) = later::table(before, *dialect, &declared.change.table) else {
+            continue;
+        };
+        for Objection { weight, wrong } in change::objections(&declared.change, *dialect, &table) {
+            if !said.insert(wrong.message.clone()) {
+                continue;
+            }
+            let span = declared.header.clone();
+            match weight {
+                Weight::Error => {
+                    source.error("contradicts-table", span, wrong.message, wrong.help);
+                }
+                Weight::Doubt => {
+                    source.warning("index-goes", span, wrong.message, wrong.help);
+                }
+            }
+        }
+    }
 }
 
 /// As the directory has it.
@@ -268,6 +296,7 @@ pub(super) fn allowed(
                         value: allowed.statement.clone(),
                         span: header.clone(),
                     },
+                    by: Voucher::Change,
                 });
             }
         }
@@ -327,7 +356,10 @@ impl DeclaredChange {
     ) -> Result<Vec<(MigrationId, OrProblems<Self>)>, Problems> {
         let (config, listing) = super::listed_in(dir, url_override)?;
         let mut found = Vec::new();
-        for directory in listing.found {
+        let dialects = &config.database.dialects;
+        let forward = Forward::of_all(&listing.found, dialects);
+        for (at, directory) in listing.found.into_iter().enumerate() {
+            let before = forward.get(..at).unwrap_or_default();
             let Some(source) = &directory.manifest else {
                 continue;
             };
@@ -337,12 +369,7 @@ impl DeclaredChange {
             if !manifest.is_of_a_change {
                 continue;
             }
-            let following = follow(
-                source,
-                &mut manifest,
-                &directory.id,
-                &config.database.dialects,
-            );
+            let following = follow(source, &mut manifest, &directory.id, (dialects, before));
             let id = directory.id.clone();
             let change = source.is_sound().then(|| Self::of(&directory, &following));
             let problems = directory.manifest.map(|source| source.into_parts().1);

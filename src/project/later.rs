@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::Step;
-use crate::sql::{Dependent, Dependents, Dialect, Gone, Met, ObjectKind, Script};
+use crate::sql::{Dependent, Dependents, Dialect, Gone, Met, ObjectKind, Script, Table, Tables};
 
 use super::directory::Directory;
 use super::mentions::Mentions;
@@ -106,6 +106,17 @@ pub(super) fn newest<T>(
     with_names(before, dialect, names)
         .rev()
         .find_map(|text| look(&Script::parse(dialect, &text.text).ok()?))
+}
+
+/// A table as these migrations leave it; none where they do not speak of it.
+pub(super) fn table(before: &[Forward], dialect: Dialect, name: &str) -> Option<Table> {
+    let mut tables = Tables::default();
+    let name = name.rsplit('.').next().unwrap_or(name);
+    for text in with_names(before, dialect, &[name]) {
+        // What cannot be read says nothing for certain of anything.
+        tables.apply(&Script::parse(dialect, &text.text).ok()?);
+    }
+    tables.get(dialect, name).cloned()
 }
 
 /// What the newest of these migrations with code of the same name on the same table makes, and that code itself.

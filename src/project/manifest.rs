@@ -43,6 +43,16 @@ pub(super) struct Allowance {
     pub step: Step,
     /// How the statement begins.
     pub statement: Located<String>,
+    pub by: Voucher,
+}
+
+/// Who vouches for a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Voucher {
+    /// Whoever wrote it into the file.
+    Author,
+    /// The declared change that the statement follows from; whether it is needed is nobody's business.
+    Change,
 }
 
 /// A section of the file, which may be there and still be wrong.
@@ -339,6 +349,7 @@ fn read_allow(source: &Source, table: &mut Table<'_>, step: Step, allowed: &mut 
         allowed.push(Allowance {
             step,
             statement: statement.map(str::to_owned),
+            by: Voucher::Author,
         });
     }
 }

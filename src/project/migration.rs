@@ -141,7 +141,9 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
     }
     let mut manifest = directory.manifest.as_ref().and_then(manifest::read);
     if let (Some(source), Some(manifest)) = (&directory.manifest, &mut manifest) {
-        let following = change::follow(source, manifest, &directory.id, dialects);
+        let before = around.all.len().saturating_sub(around.later.len() + 1);
+        let before = around.all.get(..before).unwrap_or_default();
+        let following = change::follow(source, manifest, &directory.id, (dialects, before));
         problems.extend(change::check(around.root, &directory, &following));
         if let Some(header) = manifest.change.as_ref().map(|change| change.header.clone()) {
             let allowed = change::allowed(&directory, &following, header);

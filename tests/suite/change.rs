@@ -1,5 +1,7 @@
 //! Declared changes: what `migrate generate` writes does what the declaration says, on every database.
 
+mod carried;
+
 use std::collections::BTreeMap;
 
 use crate::support::backend::{Db, Ledger};

@@ -24,7 +24,7 @@ use phasegate_sql::{self as sql, Dialect};
 
 use super::names::Place;
 use super::text::{Script, indented};
-use super::{Filling, Generated, Varied, Wrong};
+use super::{Allowed, Filling, Generated, Varied, Wrong};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
@@ -39,6 +39,35 @@ pub struct Columns {
     /// Columns that the backfill leaves as they are although the database would set them: `updated_at` with
     /// `ON UPDATE CURRENT_TIMESTAMP` (MySQL, MariaDB).
     pub keep: Vec<String>,
+    /// Indexes over the new columns, which expand builds while they are empty.
+    pub indexes: Vec<NewIndex>,
+    /// Indexes over the old columns that go with them.
+    pub drop_indexes: Vec<String>,
+}
+
+/// An index that the new format brings along.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewIndex {
+    pub name: String,
+    pub columns: Vec<String>,
+    /// In place of `columns`: what is indexed, as SQL.
+    pub on: Option<Varied>,
+    /// Which rows (not on MySQL and MariaDB).
+    pub condition: Option<Varied>,
+    pub is_unique: bool,
+    /// The index over the old columns whose place it takes, and that goes at the contract.
+    pub replaces: Option<String>,
+}
+
+impl Columns {
+    /// The indexes over the old columns of which something is said.
+    pub fn leaving(&self) -> impl Iterator<Item = &String> {
+        let replaced = self
+            .indexes
+            .iter()
+            .filter_map(|index| index.replaces.as_ref());
+        replaced.chain(&self.drop_indexes)
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -266,6 +295,7 @@ pub(super) fn generate(columns: &Columns, place: &Place) -> Result<Generated, Wr
     Ok(Generated {
         filling: Some(filling),
         sync: Sync::Both,
+        allow: vouched(&seen),
         ..Generated::of([
             (Step::Expand, pieces.expand),
             (Step::Backfill, backfill),
@@ -295,6 +325,89 @@ fn assignments(seen: &Seen<'_>) -> String {
         .map(|name| format!("{0} = {0}", seen.column(name)));
     let all: Vec<String> = forward.chain(kept).collect();
     all.join(",\n    ")
+}
+
+/// The script that expand is, with the columns and the indexes of the new format; the triggers come after.
+fn added(seen: &Seen<'_>, columns: Vec<(Option<&str>, String)>) -> Script {
+    // An index is built beside writers outside of a transaction only.
+    let is_apart = seen.dialect() == Dialect::Postgres && !seen.columns.indexes.is_empty();
+    let script = if is_apart {
+        Script::one_by_one()
+    } else {
+        Script::whole()
+    };
+    let script = columns
+        .into_iter()
+        .fold(script, |script, (comment, statement)| match comment {
+            Some(comment) => script.explained(comment, statement),
+            None => script.statement(statement),
+        });
+    let mut built = built(seen).into_iter();
+    let Some(first) = built.next() else {
+        return script;
+    };
+    let script = script.explained(
+        "While nothing stands in the new columns yet, so that it is built at once and nothing is there twice.",
+        first,
+    );
+    built.fold(script, Script::statement)
+}
+
+/// The statements that build the indexes over the new columns.
+fn built(seen: &Seen<'_>) -> Vec<String> {
+    let place = seen.place;
+    let dialect = seen.dialect();
+    let of = |text: &Option<Varied>| {
+        let text = text.as_ref().and_then(|text| text.of(dialect));
+        text.map(str::to_owned)
+    };
+    let one = |index: &NewIndex| {
+        let unique = if index.is_unique { "UNIQUE " } else { "" };
+        let on = of(&index.on).unwrap_or_else(|| place.columns(&index.columns));
+        let condition = of(&index.condition)
+            .filter(|_| dialect != Dialect::Mysql)
+            .map(|condition| format!(" WHERE {condition}"));
+        let condition = condition.unwrap_or_default();
+        let (beside, way) = match dialect {
+            Dialect::Postgres => ("CONCURRENTLY ", ""),
+            Dialect::Mysql => ("", " ALGORITHM = INPLACE LOCK = NONE"),
+            Dialect::Sqlite => ("", ""),
+        };
+        format!(
+            "CREATE {unique}INDEX {beside}{} ON {} ({on}){condition}{way}",
+            place.column(&index.name),
+            place.table()
+        )
+    };
+    seen.columns.indexes.iter().map(one).collect()
+}
+
+/// Unique indexes that refuse nothing that is not refused already: the column is the old one as it is, and the index takes the
+/// place of one over that. Of any other one `check` says what it could do to old versions.
+fn vouched(seen: &Seen<'_>) -> Vec<Allowed> {
+    let is_as_it_was = |column: &String| {
+        let made = seen.forward.iter().find(|(name, _)| name == column);
+        made.is_none_or(|(_, expression)| {
+            seen.old.iter().any(|old| seen.column(old) == *expression)
+        })
+    };
+    let indexes = seen.columns.indexes.iter().zip(built(seen));
+    let vouched = indexes.filter(|(index, _)| {
+        let is_plain = index.on.is_none() && index.columns.iter().all(is_as_it_was);
+        index.is_unique && index.replaces.is_some() && is_plain
+    });
+    vouched
+        .map(|(_, statement)| Allowed {
+            step: Step::Expand,
+            statement,
+        })
+        .collect()
+}
+
+/// `DROP INDEX a, DROP INDEX b`, for a statement that drops their columns: MySQL would leave of an index what is over others.
+fn indexes_dropped<'n>(seen: &Seen<'_>, names: impl Iterator<Item = &'n String>) -> Vec<String> {
+    let each = names.map(|name| format!("DROP INDEX {}", seen.column(name)));
+    each.collect()
 }
 
 /// `DROP COLUMN a, DROP COLUMN b`

@@ -8,6 +8,7 @@
 
 mod columns;
 mod constraint;
+mod known;
 mod names;
 mod plain;
 mod text;
@@ -20,8 +21,9 @@ use std::collections::BTreeMap;
 use phasegate_model::model::{Step, Sync};
 use phasegate_sql::Dialect;
 
-pub use columns::{Columns, NewColumn};
+pub use columns::{Columns, NewColumn, NewIndex};
 pub use constraint::{Check, ForeignKey, NotNull, Unique};
+pub use known::{Objection, Weight, objections};
 pub use plain::{AddColumn, DropColumn, DropIndex, DropTable, Index, Widen};
 
 /// The first line of a script that follows from the declaration; without it the script is somebody's own.

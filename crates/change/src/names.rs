@@ -132,6 +132,11 @@ impl Place {
         quoted(self.dialect, &self.fitting("", does))
     }
 
+    /// A name for what has none, without quotes.
+    pub fn unquoted(&self, does: &str) -> String {
+        self.fitting("", does)
+    }
+
     /// `PREFIX NUMBER _ TABLE _ WHAT`, the table cut where it is too long.
     fn fitting(&self, prefix: &str, does: &str) -> String {
         let head = if prefix.is_empty() {

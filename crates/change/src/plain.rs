@@ -5,7 +5,7 @@ use phasegate_sql::Dialect;
 
 use super::names::Place;
 use super::text::Script;
-use super::{Generated, Varied, Wrong};
+use super::{Allowed, Generated, Varied, Wrong};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddColumn {
@@ -20,6 +20,8 @@ pub struct DropColumn {
     pub columns: Vec<String>,
     /// What versions that no longer know a column leave in it, where it is NOT NULL without a default of its own.
     pub placeholder: Option<Varied>,
+    /// Indexes over them, which go first.
+    pub drop_indexes: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,11 +92,26 @@ pub(super) fn drop_column(change: &DropColumn, place: &Place) -> Result<Generate
         .iter()
         .map(|name| format!("DROP COLUMN {}", place.column(name)));
     let contract = match place.dialect {
-        Dialect::Sqlite => drops.fold(Script::whole(), |script, drop| {
-            script.statement(format!("ALTER TABLE {table} {drop}"))
-        }),
-        Dialect::Postgres | Dialect::Mysql => {
+        Dialect::Sqlite => {
+            // A column that an index is over cannot be dropped.
+            let indexes = change.drop_indexes.iter();
+            let script = indexes.fold(Script::whole(), |script, index| {
+                script.statement(format!("DROP INDEX {}", place.in_schema(index)))
+            });
+            drops.fold(script, |script, drop| {
+                script.statement(format!("ALTER TABLE {table} {drop}"))
+            })
+        }
+        // An index goes with its column.
+        Dialect::Postgres => {
             let drops: Vec<String> = drops.collect();
+            Script::whole().statement(format!("ALTER TABLE {table} {}", drops.join(", ")))
+        }
+        // Of an index that is over others as well these would be left.
+        Dialect::Mysql => {
+            let indexes = change.drop_indexes.iter();
+            let indexes = indexes.map(|index| format!("DROP INDEX {}", place.column(index)));
+            let drops: Vec<String> = indexes.chain(drops).collect();
             Script::whole().statement(format!("ALTER TABLE {table} {}", drops.join(", ")))
         }
     };
@@ -197,6 +214,22 @@ pub(super) fn drop_index(change: &DropIndex, place: &Place) -> Generated {
     Generated::of([(Step::Contract, contract)])
 }
 
+/// A definition as its type and what else is said of the column, which MySQL has to be told again.
+fn apart(definition: &str) -> (&str, &str) {
+    let definition = definition.trim();
+    let end = match (definition.find('('), definition.find(')')) {
+        (Some(open), Some(close)) if open < close => close + 1,
+        _ => {
+            let lower = definition.to_ascii_lowercase();
+            let name = ["character varying", "varchar", "text"];
+            let name = name.iter().find(|name| lower.starts_with(**name));
+            name.map_or(definition.len(), |name| name.len())
+        }
+    };
+    let (kind, rest) = definition.split_at_checked(end).unwrap_or((definition, ""));
+    (kind, rest.trim())
+}
+
 /// The length of a `varchar`, or none for one without a bound.
 fn length(kind: &str) -> Option<Option<u64>> {
     let kind = kind.trim().to_ascii_lowercase();
@@ -217,9 +250,33 @@ fn length(kind: &str) -> Option<Option<u64>> {
 pub(super) fn widen(change: &Widen, place: &Place) -> Result<Generated, Wrong> {
     let table = place.table();
     let column = place.column(&change.column);
+    if place.dialect == Dialect::Sqlite {
+        return Err(Wrong::new(
+            "SQLite does not hold texts to the length of their type",
+            "there is nothing to widen there: take `sqlite` out of `dialects` in migrate.toml",
+        ));
+    }
     let from = change.from.said("from", place.dialect)?;
     let to = change.to.said("to", place.dialect)?;
-    let is_wider = match (length(from), length(to)) {
+    let ((from_kind, from_rest), (to_kind, to_rest)) = (apart(from), apart(to));
+    if place.dialect == Dialect::Postgres && !(from_rest.is_empty() && to_rest.is_empty()) {
+        return Err(Wrong::new(
+            format!(
+                "`from` and `to` are types alone on {}",
+                place.dialect.title()
+            ),
+            "leave out what else is said of the column, which stays as it is: `to = { postgres = \"varchar(200)\", mysql = \"varchar(200) NOT NULL\" }`",
+        ));
+    }
+    if !from_rest.eq_ignore_ascii_case(to_rest) {
+        return Err(Wrong::new(
+            format!(
+                "`from` says `{from_rest}` beside the type, and `to` says `{to_rest}`: more than the length would change"
+            ),
+            "say in `to` what `from` says: MySQL forgets of a column what is not said again",
+        ));
+    }
+    let is_wider = match (length(from_kind), length(to_kind)) {
         (Some(Some(from)), Some(Some(to))) => from < to,
         (Some(Some(_)), Some(None)) => place.dialect != Dialect::Mysql,
         _ => false,
@@ -230,20 +287,25 @@ pub(super) fn widen(change: &Widen, place: &Place) -> Result<Generated, Wrong> {
             "declare it as `kind = \"columns\"`, with a new column beside the old one; `widen` is for a longer varchar",
         ));
     }
-    let statement = match place.dialect {
-        Dialect::Postgres => format!("ALTER TABLE {table} ALTER COLUMN {column} TYPE {to}"),
-        Dialect::Mysql => format!(
-            "ALTER TABLE {table} MODIFY COLUMN {column} {to}, ALGORITHM = INPLACE, LOCK = NONE"
-        ),
-        Dialect::Sqlite => {
-            return Err(Wrong::new(
-                "SQLite does not hold texts to the length of their type",
-                "there is nothing to widen there: take `sqlite` out of `dialects` in migrate.toml",
-            ));
+    let (script, statement) = match place.dialect {
+        Dialect::Mysql => {
+            let statement = format!(
+                "ALTER TABLE {table} MODIFY COLUMN {column} {to}, ALGORITHM = INPLACE, LOCK = NONE"
+            );
+            let why = "Says all of the column again, which MySQL wants to hear; refused where the table would be copied.";
+            (Script::whole().explained(why, &statement), statement)
+        }
+        Dialect::Postgres | Dialect::Sqlite => {
+            let statement = format!("ALTER TABLE {table} ALTER COLUMN {column} TYPE {to}");
+            (Script::whole().statement(&statement), statement)
         }
     };
-    Ok(Generated::of([(
-        Step::Expand,
-        Script::whole().statement(statement),
-    )]))
+    Ok(Generated {
+        // What the column was before is declared, and not to be found in a script of this migration.
+        allow: vec![Allowed {
+            step: Step::Expand,
+            statement,
+        }],
+        ..Generated::of([(Step::Expand, script)])
+    })
 }

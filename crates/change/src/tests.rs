@@ -31,6 +31,7 @@ fn split() -> Change {
             ]),
             back: texts(&[("Full Name", "concat(first, ' ', last)")]),
             keep: vec!["updated_at".to_owned()],
+            ..Columns::default()
         }),
     }
 }
@@ -111,6 +112,25 @@ fn a_narrower_type_is_no_wider_one() {
         ("varchar(50)", "text", Dialect::Mysql, false),
         ("int", "bigint", Dialect::Postgres, false),
         ("varchar(50)", "varchar(50)", Dialect::Mysql, false),
+        (
+            "varchar(50) NOT NULL",
+            "varchar(60) not null",
+            Dialect::Mysql,
+            true,
+        ),
+        ("varchar(50) NOT NULL", "varchar(60)", Dialect::Mysql, false),
+        (
+            "varchar(50)",
+            "varchar(60) DEFAULT ''",
+            Dialect::Mysql,
+            false,
+        ),
+        (
+            "varchar(50) NOT NULL",
+            "varchar(60) NOT NULL",
+            Dialect::Postgres,
+            false,
+        ),
     ] {
         let change = Change {
             table: "users".to_owned(),

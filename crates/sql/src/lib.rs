@@ -50,6 +50,8 @@ mod same;
 #[cfg(feature = "parse")]
 mod sqlite;
 #[cfg(feature = "parse")]
+mod tables;
+#[cfg(feature = "parse")]
 mod token;
 #[cfg(feature = "parse")]
 mod words;
@@ -83,6 +85,8 @@ pub use reading::ServerReading;
 #[cfg(feature = "parse")]
 pub use reserved::names_ledger;
 pub use scheme::dialect_of_url;
+#[cfg(feature = "parse")]
+pub use tables::{Table, TableColumn, TableIndex, Tables};
 
 /// How a script is to be run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::{
     AddColumn, Change, Check, Columns, DropColumn, DropIndex, DropTable, ForeignKey, Index, Kind,
-    NewColumn, NotNull, Unique, Varied, Widen,
+    NewColumn, NewIndex, NotNull, Unique, Varied, Widen,
 };
 use crate::sql::Dialect;
 
@@ -35,11 +35,17 @@ pub(in crate::project) fn read(source: &Source, mut table: Table<'_>) -> Option<
         "add-column" => read_add_column(source, &mut table).map(Kind::AddColumn),
         "drop-column" => {
             let placeholder = varied(source, &mut table, "placeholder", "placeholder = \"''\"");
+            let drop_indexes = names(
+                &mut table,
+                "drop_indexes",
+                "drop_indexes = [\"users_nick\"]",
+            );
             let columns = columns(&mut table, "columns", "columns = [\"nickname\"]");
             columns.map(|columns| {
                 Kind::DropColumn(DropColumn {
                     columns,
                     placeholder,
+                    drop_indexes,
                 })
             })
         }
@@ -182,15 +188,18 @@ fn read_columns(source: &Source, table: &mut Table<'_>) -> Option<Columns> {
         "back",
         "[change.back] full_name = \"concat_ws(' ', first_name, last_name)\"",
     );
-    let keep = table.strings("keep", "keep = [\"updated_at\"]");
-    let keep = keep.unwrap_or_default().into_iter();
+    let keep = names(table, "keep", "keep = [\"updated_at\"]");
+    let indexes = read_indexes(source, table);
+    let drop_indexes = names(table, "drop_indexes", "drop_indexes = [\"users_name\"]");
     let columns = Columns {
         key: key?,
         old: old?,
         new,
         forward,
         back,
-        keep: keep.map(|name| name.value.trim().to_owned()).collect(),
+        keep,
+        indexes: indexes?,
+        drop_indexes,
     };
     if columns.new.is_empty() {
         return None;
@@ -232,6 +241,65 @@ fn read_columns(source: &Source, table: &mut Table<'_>) -> Option<Columns> {
         return None;
     }
     Some(columns)
+}
+
+/// Names, or none.
+fn names(table: &mut Table<'_>, key: &'static str, example: &str) -> Vec<String> {
+    let names = table.strings(key, example).unwrap_or_default().into_iter();
+    names.map(|name| name.value.trim().to_owned()).collect()
+}
+
+/// `[change.indexes]`: a table for each index over the new columns; none where one is wrong.
+fn read_indexes(source: &Source, table: &mut Table<'_>) -> Option<Vec<NewIndex>> {
+    let example = "[change.indexes] users_name = { columns = [\"display_name\"] }";
+    let mut found = Vec::new();
+    if !table.has("indexes") {
+        return Some(found);
+    }
+    let Some(Given::Table(mut inner)) = table.given("indexes", example) else {
+        source.error(
+            "wrong-type",
+            table.key_span("indexes").unwrap_or_else(|| table.span()),
+            "`indexes` is a table with one for each index",
+            format!("write `{example}`"),
+        );
+        return None;
+    };
+    for (name, given) in inner.all(example) {
+        let Given::Table(mut index) = given else {
+            source.error(
+                "wrong-type",
+                name.span.clone(),
+                format!("`{}` says nothing of its columns", name.value),
+                format!("write `{example}`"),
+            );
+            return None;
+        };
+        let on = varied(source, &mut index, "on", "on = \"lower(email)\"");
+        let condition = varied(
+            source,
+            &mut index,
+            "where",
+            "where = \"deleted_at IS NULL\"",
+        );
+        let of = if on.is_some() && !index.has("columns") {
+            Some(Vec::new())
+        } else {
+            columns(&mut index, "columns", "columns = [\"display_name\"]")
+        };
+        let replaces = text(&mut index, "replaces", "replaces = \"users_full_name_key\"");
+        let is_unique = index.flag("unique").unwrap_or_default();
+        index.finish(PLACES);
+        found.push(NewIndex {
+            name: name.value.to_owned(),
+            columns: of?,
+            on,
+            condition,
+            is_unique,
+            replaces,
+        });
+    }
+    Some(found)
 }
 
 fn read_new(source: &Source, table: &mut Table<'_>, example: &str) -> Vec<NewColumn> {

@@ -2,7 +2,7 @@
 
 use super::super::Wrong;
 use super::super::text::Script;
-use super::{Pieces, Seen, dropped};
+use super::{Pieces, Seen, added, dropped, indexes_dropped};
 
 /// Whether two values are one: a collation overlooks case and blanks at the end.
 fn same(left: &str, right: &str) -> String {
@@ -84,9 +84,9 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
     let place = seen.place;
     let table = place.table();
     let (on_insert, on_update) = (place.trigger("insert"), place.trigger("update"));
-    let mut added = Vec::new();
+    let mut columns = Vec::new();
     for new in &seen.columns.new {
-        added.push(format!(
+        columns.push(format!(
             "ADD COLUMN {} {}",
             seen.column(&new.name),
             seen.kind_of(new)?
@@ -103,11 +103,12 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
         of_new(&seen.forward, seen)?
     );
     let (forward, back) = (set(&seen.forward, seen)?, set(&seen.back, seen)?);
-    let expand = Script::whole()
-        .explained(
-            "At the end of the row new columns are an entry in the catalogue; where the server would rewrite the table, it refuses.",
-            format!("ALTER TABLE {table} {}, ALGORITHM = INSTANT", added.join(", ")),
-        )
+    let instantly = format!(
+        "ALTER TABLE {table} {}, ALGORITHM = INSTANT",
+        columns.join(", ")
+    );
+    let why = "At the end of the row new columns are an entry in the catalogue; where the server would rewrite the table, it refuses.";
+    let expand = added(seen, vec![(Some(why), instantly)])
         .explained(
             "Keep both formats in step, whoever writes: what was written holds, and the other format follows unless the two agree\n\
              already. Values are compared as bytes: collations overlook case and blanks at the end. Triggers fire in the order in\n\
@@ -147,7 +148,8 @@ END",
             .statement(format!("DROP TRIGGER {}", place.beside(&on_insert)))
             .statement(format!("DROP TRIGGER {}", place.beside(&on_update)))
     };
-    let mut last = dropped(seen, &seen.old);
+    let mut last = indexes_dropped(seen, seen.columns.leaving());
+    last.extend(dropped(seen, &seen.old));
     for new in &seen.columns.new {
         let default = seen.default_of(new)?;
         if !new.not_null && default.is_none() {
@@ -168,6 +170,8 @@ END",
             (false, None) => {}
         }
     }
+    let mut back = indexes_dropped(seen, seen.columns.indexes.iter().map(|index| &index.name));
+    back.extend(dropped(seen, &seen.new));
     Ok(Pieces {
         expand,
         contract: drops(Script::whole()).explained(
@@ -179,7 +183,7 @@ END",
         ),
         revert: drops(Script::whole()).statement(format!(
             "ALTER TABLE {table} {}, ALGORITHM = INPLACE, LOCK = NONE",
-            dropped(seen, &seen.new).join(", ")
+            back.join(", ")
         )),
     })
 }

@@ -2,7 +2,7 @@
 
 use super::super::Wrong;
 use super::super::text::{Script, trigger_function};
-use super::{NewColumn, Pieces, Seen, dropped};
+use super::{NewColumn, Pieces, Seen, added, dropped};
 
 /// Whether the formats of a row of the table agree. `IS NOT DISTINCT FROM` would ask the collation, and has no answer for
 /// types such as json; `*=` compares what is stored.
@@ -99,9 +99,9 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
     let table = place.table();
     let function = place.function("sync");
     let (on_insert, on_update) = (place.trigger("insert"), place.trigger("update"));
-    let mut added = Vec::new();
+    let mut columns = Vec::new();
     for new in &seen.columns.new {
-        added.push(format!(
+        columns.push(format!(
             "ADD COLUMN {} {}",
             seen.column(&new.name),
             seen.kind_of(new)?
@@ -157,8 +157,8 @@ END
             .collect::<Vec<_>>()
             .join("\n    "),
     );
-    let expand = Script::whole()
-        .statement(format!("ALTER TABLE {table} {}", added.join(", ")))
+    let add = format!("ALTER TABLE {table} {}", columns.join(", "));
+    let expand = added(seen, vec![(None, add)])
         .explained(
             "Keeps both formats in step, whoever writes: what was written holds, and the other format follows unless the two\n\
              agree already. Rows are compared as they are stored (*=), so that a capital letter counts as a change.",

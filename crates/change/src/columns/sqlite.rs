@@ -3,7 +3,7 @@
 
 use super::super::Wrong;
 use super::super::text::Script;
-use super::{Pieces, Seen, dropped};
+use super::{Pieces, Seen, added, dropped};
 
 /// Whether two values are one: a column's own collation may overlook case.
 fn same(left: &str, right: &str) -> String {
@@ -58,7 +58,7 @@ fn unchanged(seen: &Seen<'_>, names: &[String]) -> String {
 pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
     let place = seen.place;
     let table = place.table();
-    let mut expand = Script::whole();
+    let mut columns = Vec::new();
     for new in &seen.columns.new {
         if new.not_null || new.default.is_some() {
             return Err(Wrong::new(
@@ -69,12 +69,14 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
                 "leave `not_null` and `default` out, or take `sqlite` out of `dialects` in migrate.toml; a table is rebuilt by hand-written scripts",
             ));
         }
-        expand = expand.statement(format!(
+        let add = format!(
             "ALTER TABLE {table} ADD COLUMN {} {}",
             seen.column(&new.name),
             seen.kind_of(new)?
-        ));
+        );
+        columns.push((None, add));
     }
+    let mut expand = added(seen, columns);
     let key: Vec<String> = seen
         .columns
         .key
@@ -153,15 +155,31 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
         }
         script
     };
-    let without = |mut script: Script, names: &[String]| {
+    // A column that an index is over cannot be dropped.
+    let without = |mut script: Script, indexes: Vec<&String>, names: &[String]| {
+        for index in indexes {
+            script = script.statement(format!("DROP INDEX {}", place.in_schema(index)));
+        }
         for dropped in dropped(seen, names) {
             script = script.statement(format!("ALTER TABLE {table} {dropped}"));
         }
         script
     };
     Ok(Pieces {
-        contract: without(drops(Script::whole()), &seen.old),
-        revert: without(drops(Script::whole()), &seen.new),
+        contract: without(
+            drops(Script::whole()),
+            seen.columns.leaving().collect(),
+            &seen.old,
+        ),
+        revert: without(
+            drops(Script::whole()),
+            seen.columns
+                .indexes
+                .iter()
+                .map(|index| &index.name)
+                .collect(),
+            &seen.new,
+        ),
         expand,
     })
 }

@@ -1,0 +1,479 @@
+//! A declaration against what is known of the table: what it names that is not there, and what stands in its way.
+//!
+//! Only what is certain is held against it: where a script is not understood, nothing is said.
+
+use phasegate_sql::{Dialect, Table, TableColumn, TableIndex};
+
+use super::names::Place;
+use super::{Change, Columns, DropColumn, Kind, NotNull, Widen, Wrong};
+
+/// What speaks against a declaration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    pub weight: Weight,
+    pub wrong: Wrong,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// A script would fail, or take something away that nobody has said.
+    Error,
+    /// Something is lost that may have been meant to go.
+    Doubt,
+}
+
+struct Against<'k> {
+    dialect: Dialect,
+    name: &'k str,
+    table: &'k Table,
+    found: Vec<Objection>,
+}
+
+/// What speaks against the change, by the table as the earlier migrations have left it.
+#[must_use]
+pub fn objections(change: &Change, dialect: Dialect, table: &Table) -> Vec<Objection> {
+    if !table.is_certain {
+        return Vec::new();
+    }
+    let mut against = Against {
+        dialect,
+        name: &change.table,
+        table,
+        found: Vec::new(),
+    };
+    match &change.kind {
+        Kind::Columns(columns) => against.columns(columns),
+        Kind::NotNull(not_null) => against.not_null(not_null),
+        Kind::ForeignKey(foreign_key) => against.are_there(&foreign_key.columns),
+        Kind::Unique(unique) => against.are_there(&unique.columns),
+        Kind::AddColumn(add) => against.is_new(&add.column),
+        Kind::DropColumn(drop) => against.drop_column(drop),
+        Kind::Index(index) => {
+            against.are_there(&index.columns);
+            against.is_new_index(&index.name);
+        }
+        Kind::DropIndex(drop) => against.has_index(&drop.name),
+        Kind::Widen(widen) => against.widen(widen),
+        Kind::Check(_) | Kind::DropTable(_) => {}
+    }
+    against.found
+}
+
+impl Against<'_> {
+    fn error(&mut self, message: String, help: String) {
+        self.found.push(Objection {
+            weight: Weight::Error,
+            wrong: Wrong::new(message, help),
+        });
+    }
+
+    fn doubt(&mut self, message: String, help: String) {
+        self.found.push(Objection {
+            weight: Weight::Doubt,
+            wrong: Wrong::new(message, help),
+        });
+    }
+
+    fn are_there(&mut self, names: &[String]) {
+        const ROWID: &[&str] = &["rowid", "oid", "_rowid_"];
+        for name in names {
+            let is_rowid = self.dialect == Dialect::Sqlite
+                && ROWID.contains(&name.to_ascii_lowercase().as_str());
+            if !is_rowid && self.table.column(self.dialect, name).is_none() {
+                let there: Vec<&str> = self
+                    .table
+                    .columns
+                    .iter()
+                    .map(|column| column.name.as_str())
+                    .collect();
+                self.error(
+                    format!(
+                        "`{}` has no column `{name}` on {}, as the earlier migrations make it",
+                        self.name,
+                        self.dialect.title()
+                    ),
+                    format!("it has {}", there.join(", ")),
+                );
+            }
+        }
+    }
+
+    fn is_new(&mut self, name: &str) {
+        if self.table.column(self.dialect, name).is_some() {
+            self.error(
+                format!("`{}` has a column `{name}` already", self.name),
+                "choose another name: expand adds the column".to_owned(),
+            );
+        }
+    }
+
+    fn index(&self, name: &str) -> Option<&TableIndex> {
+        let dialect = self.dialect;
+        let indexes = self.table.indexes.iter();
+        indexes.into_iter().find(|index| {
+            called(self.name, dialect, index)
+                .is_some_and(|own| dialect.may_be_same_name(&own, name))
+        })
+    }
+
+    fn is_new_index(&mut self, name: &str) {
+        if self.index(name).is_some() {
+            self.error(
+                format!("`{}` has an index `{name}` already", self.name),
+                "choose another name: expand builds the index".to_owned(),
+            );
+        }
+    }
+
+    fn has_index(&mut self, name: &str) {
+        let is_named = |index: &TableIndex| {
+            index.is_constraint || called(self.name, self.dialect, index).is_some()
+        };
+        if self.index(name).is_some() || !self.table.indexes.iter().all(is_named) {
+            return;
+        }
+        let there: Vec<String> = self
+            .table
+            .indexes
+            .iter()
+            .filter_map(|index| called(self.name, self.dialect, index))
+            .collect();
+        let help = if there.is_empty() {
+            "it has none beside its primary key".to_owned()
+        } else {
+            format!("it has {}", there.join(", "))
+        };
+        self.error(
+            format!(
+                "`{}` has no index `{name}` on {}, as the earlier migrations make it",
+                self.name,
+                self.dialect.title()
+            ),
+            help,
+        );
+    }
+
+    fn is_key(&mut self, key: &[String]) {
+        let before = self.found.len();
+        self.are_there(key);
+        let is_there = key
+            .iter()
+            .all(|name| self.table.column(self.dialect, name).is_some());
+        if self.found.len() == before && is_there && !self.table.is_key(self.dialect, key) {
+            let help = match self.table.primary_key.as_slice() {
+                [] => "name columns that are unique and never NULL".to_owned(),
+                [one] => format!("its primary key is `key = \"{one}\"`"),
+                several => format!("its primary key is `key = {several:?}`"),
+            };
+            self.error(
+                format!(
+                    "`key` of `{}` may have one value twice, or NULL, on {}: batches go along a key that is unique",
+                    self.name,
+                    self.dialect.title()
+                ),
+                help,
+            );
+        }
+    }
+
+    fn columns(&mut self, change: &Columns) {
+        self.are_there(&change.old);
+        self.is_key(&change.key);
+        change.new.iter().for_each(|new| self.is_new(&new.name));
+        for index in &change.indexes {
+            self.is_new_index(&index.name);
+        }
+        for name in change.leaving() {
+            self.has_index(name);
+        }
+        let leaving: Vec<&String> = change.leaving().collect();
+        for old in &change.old {
+            self.is_free_of_keys(old);
+            self.left_out(old);
+            for index in self.left_behind(old, &leaving) {
+                self.carried(change, &index);
+            }
+        }
+    }
+
+    /// SQLite drops no column of a key.
+    fn is_free_of_keys(&mut self, name: &str) {
+        let is_primary = self
+            .table
+            .primary_key
+            .iter()
+            .any(|key| self.dialect.may_be_same_name(key, name));
+        let is_unique = self.dialect == Dialect::Sqlite
+            && self
+                .table
+                .indexes_over(self.dialect, name)
+                .any(|index| index.is_constraint);
+        if is_primary {
+            self.error(
+                format!(
+                    "`{name}` is of the primary key of `{}`, which cannot go with it",
+                    self.name
+                ),
+                "make another key first, in a migration of its own with scripts of your own"
+                    .to_owned(),
+            );
+        } else if is_unique {
+            self.error(
+                format!("SQLite cannot drop `{name}`, which is UNIQUE since `{}` was made", self.name),
+                "make the table anew with scripts of your own, or take `sqlite` out of `dialects` in migrate.toml".to_owned(),
+            );
+        }
+    }
+
+    /// SQLite cannot fill a column in a row before it is refused.
+    fn left_out(&mut self, name: &str) {
+        let column = self.table.column(self.dialect, name);
+        let is_needed = column.is_some_and(|column| {
+            !column.is_nullable && !column.is_made && column.default.is_none()
+        });
+        if self.dialect == Dialect::Sqlite && is_needed {
+            self.error(
+                format!(
+                    "`{name}` is NOT NULL without a default, and SQLite refuses a row of the new format, which leaves it out, before a trigger could fill it"
+                ),
+                "make the table anew with scripts of your own, in which it has a default; or take `sqlite` out of `dialects` in migrate.toml"
+                    .to_owned(),
+            );
+        }
+    }
+
+    /// Indexes over this column of which the declaration says nothing.
+    fn left_behind(&self, column: &str, leaving: &[&String]) -> Vec<TableIndex> {
+        let dialect = self.dialect;
+        let is_said = |index: &TableIndex| {
+            let own = called(self.name, dialect, index);
+            own.is_some_and(|own| {
+                leaving
+                    .iter()
+                    .any(|name| dialect.may_be_same_name(&own, name))
+            })
+        };
+        let is_of_key = |index: &TableIndex| dialect == Dialect::Sqlite && index.is_constraint;
+        let over = self.table.indexes_over(dialect, column);
+        over.filter(|index| !is_said(index) && !is_of_key(index))
+            .cloned()
+            .collect()
+    }
+
+    /// What becomes of an index over an old column.
+    fn carried(&mut self, change: &Columns, index: &TableIndex) {
+        let own = called(self.name, self.dialect, index).unwrap_or_default();
+        let new: Vec<String> = match (change.old.as_slice(), change.new.as_slice()) {
+            ([old], [new]) => index
+                .columns
+                .iter()
+                .map(|column| {
+                    let is_old = self.dialect.may_be_same_name(column, old);
+                    if is_old {
+                        new.name.clone()
+                    } else {
+                        column.clone()
+                    }
+                })
+                .collect(),
+            (_, new) => new.iter().map(|new| new.name.clone()).collect(),
+        };
+        let unique = if index.is_unique {
+            ", unique = true"
+        } else {
+            ""
+        };
+        let place = Place::new(self.dialect, self.name, "");
+        let called = place.unquoted(&new.join("_"));
+        let help = format!(
+            "write `[change.indexes]` `{called} = {{ columns = {new:?}{unique}, replaces = \"{own}\" }}`, or `drop_indexes = [\"{own}\"]` under `[change]` where nobody needs it"
+        );
+        let (what, needs) = match index.is_unique {
+            true => (
+                "the unique index",
+                "keeps the new columns from having one value twice",
+            ),
+            false => ("the index", "serves the new columns"),
+        };
+        if self.dialect == Dialect::Sqlite {
+            self.error(
+                format!(
+                    "{what} `{own}` is over a column that the contract drops, which SQLite refuses"
+                ),
+                help,
+            );
+        } else {
+            self.doubt(
+                format!("{what} `{own}` goes with its column at the contract, and nothing {needs}"),
+                help,
+            );
+        }
+    }
+
+    fn drop_column(&mut self, change: &DropColumn) {
+        self.are_there(&change.columns);
+        for name in &change.drop_indexes {
+            self.has_index(name);
+        }
+        let leaving: Vec<&String> = change.drop_indexes.iter().collect();
+        for name in &change.columns {
+            self.is_free_of_keys(name);
+            for index in self.left_behind(name, &leaving) {
+                let own = called(self.name, self.dialect, &index).unwrap_or_default();
+                let others = index
+                    .columns
+                    .iter()
+                    .any(|column| !change.columns.contains(column));
+                let help = format!("write `drop_indexes = [\"{own}\"]` under `[change]`");
+                match self.dialect {
+                    Dialect::Sqlite => self.error(
+                        format!("the index `{own}` is over `{name}`, which SQLite does not drop before it"),
+                        help,
+                    ),
+                    Dialect::Mysql if others => self.doubt(
+                        format!("of the index `{own}`, which is over `{name}` and others, MySQL would leave the others"),
+                        help,
+                    ),
+                    // It goes with its column, which nobody uses any more.
+                    Dialect::Mysql | Dialect::Postgres => {}
+                }
+            }
+        }
+    }
+
+    fn not_null(&mut self, change: &NotNull) {
+        self.are_there(std::slice::from_ref(&change.column));
+        if change.fill.is_some() {
+            self.is_key(&change.key);
+        }
+        let Some(column) = self.table.column(self.dialect, &change.column) else {
+            return;
+        };
+        if !column.is_nullable {
+            self.error(
+                format!("`{}` is NOT NULL already", change.column),
+                "there is nothing to do: remove the migration".to_owned(),
+            );
+            return;
+        }
+        let declared = change.kind.of(self.dialect).unwrap_or_default();
+        let is = defined(column);
+        if self.dialect == Dialect::Mysql && !is_same_text(declared, &is) {
+            self.error(
+                format!(
+                    "`type` says `{declared}` of `{}`, which is `{is}`: MySQL forgets of a column what is not said again",
+                    change.column
+                ),
+                format!("write `type = {{ mysql = {is:?} }}`"),
+            );
+        }
+    }
+
+    fn widen(&mut self, change: &Widen) {
+        self.are_there(std::slice::from_ref(&change.column));
+        let Some(column) = self.table.column(self.dialect, &change.column) else {
+            return;
+        };
+        let declared = change.from.of(self.dialect).unwrap_or_default();
+        let (is, all) = match self.dialect {
+            Dialect::Mysql => (
+                told(column),
+                "; MySQL forgets of a column what is not said again, so that `from` and `to` say all of it",
+            ),
+            Dialect::Postgres | Dialect::Sqlite => (column.kind.clone(), ""),
+        };
+        if !is_same_text(declared, &is) && self.dialect != Dialect::Sqlite {
+            self.error(
+                format!(
+                    "`from` says `{declared}`, and `{}` is `{is}`{all}",
+                    change.column
+                ),
+                format!(
+                    "write `from = {{ {} = {is:?} }}`, and `to` as that with another length",
+                    self.dialect.name()
+                ),
+            );
+        }
+    }
+}
+
+/// What an index is called: by whoever made it, or by the database.
+fn called(table: &str, dialect: Dialect, index: &TableIndex) -> Option<String> {
+    if index.name.is_some() {
+        return index.name.clone();
+    }
+    let table = table.rsplit('.').next().unwrap_or(table);
+    match dialect {
+        Dialect::Postgres => Some(format!("{table}_{}_key", index.columns.join("_"))),
+        Dialect::Mysql => index.columns.first().cloned(),
+        Dialect::Sqlite => None,
+    }
+}
+
+/// The type of a column and what is said beside it, but for NOT NULL.
+fn defined(column: &TableColumn) -> String {
+    let mut all = vec![column.kind.clone()];
+    all.extend(column.more.iter().cloned());
+    if let Some(default) = column
+        .default
+        .as_ref()
+        .filter(|default| !default.eq_ignore_ascii_case("null"))
+    {
+        all.push(format!("DEFAULT {default}"));
+    }
+    all.join(" ")
+}
+
+/// All that is said of a column.
+fn told(column: &TableColumn) -> String {
+    let mut all = vec![column.kind.clone()];
+    all.extend(column.more.iter().cloned());
+    if !column.is_nullable {
+        all.push("NOT NULL".to_owned());
+    }
+    if let Some(default) = column
+        .default
+        .as_ref()
+        .filter(|default| !default.eq_ignore_ascii_case("null"))
+    {
+        all.push(format!("DEFAULT {default}"));
+    }
+    all.join(" ")
+}
+
+/// Whether two definitions say the same, in whatever order and case, and with one word for what has two.
+fn is_same_text(a: &str, b: &str) -> bool {
+    let words = |text: &str| {
+        let apart = text.to_lowercase();
+        let apart = apart
+            .replace('(', " ( ")
+            .replace(')', " ) ")
+            .replace(',', " , ");
+        let apart = apart.replace("character varying", "varchar");
+        let mut words: Vec<&str> = Vec::new();
+        let mut all = apart.split_whitespace().peekable();
+        while let Some(word) = all.next() {
+            let word = match word {
+                "integer" => "int",
+                "bool" | "boolean" => "tinyint",
+                word => word,
+            };
+            words.push(word);
+            // How wide a number is shown is not how large it may be.
+            if word.ends_with("int") && all.peek() == Some(&"(") {
+                all.by_ref().take_while(|word| *word != ")").for_each(drop);
+            }
+        }
+        let is_not = |at: usize| at > 0 && words.get(at - 1) == Some(&"not");
+        let mut kept: Vec<&str> = (0..words.len())
+            .filter(|at| words.get(*at) != Some(&"null") || is_not(*at))
+            .filter_map(|at| words.get(at).copied())
+            .collect();
+        kept.sort_unstable();
+        kept.join(" ")
+    };
+    words(a) == words(b)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! What is held against a declaration.
+
+use phasegate_sql::{Script, Tables};
+
+use super::*;
+use crate::{AddColumn, DropIndex, Index, NewColumn, NewIndex, Varied};
+
+fn columns(old: &str, key: &str) -> Columns {
+    Columns {
+        key: vec![key.to_owned()],
+        old: vec![old.to_owned()],
+        new: vec![NewColumn {
+            name: "fresh".to_owned(),
+            kind: "text".into(),
+            ..NewColumn::default()
+        }],
+        ..Columns::default()
+    }
+}
+
+/// What is said of a change of the table that the script makes.
+fn said(dialect: Dialect, script: &str, kind: Kind) -> String {
+    let script = Script::parse(dialect, script).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let mut tables = Tables::default();
+    tables.apply(&script);
+    let table = tables.get(dialect, "users").expect("it is made");
+    let change = Change {
+        table: "users".to_owned(),
+        kind,
+    };
+    let all = objections(&change, dialect, table).into_iter();
+    let all: Vec<String> = all
+        .map(|Objection { weight, wrong }| {
+            format!("{weight:?}: {} | {}", wrong.message, wrong.help)
+        })
+        .collect();
+    all.join("\n")
+}
+
+const LITE: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, name TEXT NOT NULL, nick TEXT NOT NULL DEFAULT 'x', note TEXT); CREATE UNIQUE INDEX users_nick ON users (nick, note);";
+const MY: &str = "CREATE TABLE users (id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY, email VARCHAR(50) NOT NULL DEFAULT '', name VARCHAR(50) COLLATE utf8mb4_bin, logins INT(11), UNIQUE (email), KEY two (name, logins))";
+const PG: &str = "CREATE TABLE users (id bigint PRIMARY KEY, email varchar(50) NOT NULL UNIQUE, name text, logins integer); CREATE INDEX two ON users (lower(name), logins)";
+
+#[test]
+fn what_stands_in_the_way_is_said_with_a_way_out() {
+    use Dialect::{Mysql, Postgres, Sqlite};
+    let carried = NewIndex {
+        name: "users_fresh".to_owned(),
+        columns: vec!["fresh".to_owned()],
+        is_unique: true,
+        replaces: Some("users_email_key".to_owned()),
+        ..NewIndex::default()
+    };
+    let add = |column: &str| {
+        Kind::AddColumn(AddColumn {
+            column: column.to_owned(),
+            ..AddColumn::default()
+        })
+    };
+    let drop = |column: &str, indexes: &[&str]| {
+        Kind::DropColumn(DropColumn {
+            columns: vec![column.to_owned()],
+            drop_indexes: indexes.iter().map(|name| (*name).to_owned()).collect(),
+            ..DropColumn::default()
+        })
+    };
+    let widen = |from: &str| {
+        Kind::Widen(Widen {
+            column: "email".to_owned(),
+            from: Varied::from(from),
+            to: Varied::default(),
+        })
+    };
+    let not_null = |column: &str, kind: &str| {
+        Kind::NotNull(NotNull {
+            column: column.to_owned(),
+            kind: Varied::from(kind),
+            ..NotNull::default()
+        })
+    };
+    let drop_index = |name: &str| {
+        Kind::DropIndex(DropIndex {
+            name: name.to_owned(),
+        })
+    };
+    let index = |name: &str, column: &str| {
+        Kind::Index(Index {
+            name: name.to_owned(),
+            columns: vec![column.to_owned()],
+            ..Index::default()
+        })
+    };
+    for (dialect, script, kind, wanted) in [
+        (
+            Sqlite,
+            LITE,
+            Kind::Columns(columns("note_", "id")),
+            "Error: `users` has no column `note_` on SQLite",
+        ),
+        (
+            Sqlite,
+            LITE,
+            Kind::Columns(columns("nick", "rowid")),
+            "`users_fresh_note = { columns = [\"fresh\", \"note\"], unique = true, replaces = \"users_nick\" }`",
+        ),
+        (
+            Sqlite,
+            LITE,
+            Kind::Columns(columns("email", "id")),
+            "Error: SQLite cannot drop `email`",
+        ),
+        (
+            Sqlite,
+            LITE,
+            Kind::Columns(columns("name", "id")),
+            "Error: `name` is NOT NULL without a default",
+        ),
+        (
+            Sqlite,
+            LITE,
+            Kind::Columns(columns("id", "id")),
+            "Error: `id` is of the primary key",
+        ),
+        (
+            Sqlite,
+            LITE,
+            Kind::Columns(columns("note", "email")),
+            "Error: `key` of `users` may have one value twice",
+        ),
+        (
+            Sqlite,
+            LITE,
+            drop("nick", &[]),
+            "drop_indexes = [\"users_nick\"]",
+        ),
+        (Sqlite, LITE, drop("nick", &["users_nick"]), ""),
+        (
+            Sqlite,
+            LITE,
+            drop("nick", &["users_nik"]),
+            "index `users_nik`",
+        ),
+        (
+            Sqlite,
+            LITE,
+            add("NICK"),
+            "Error: `users` has a column `NICK` already",
+        ),
+        (Sqlite, LITE, add("other"), ""),
+        (
+            Postgres,
+            PG,
+            Kind::Columns(columns("email", "id")),
+            "Doubt: the unique index `users_email_key` goes",
+        ),
+        (
+            Postgres,
+            PG,
+            Kind::Columns(Columns {
+                indexes: vec![carried],
+                ..columns("email", "id")
+            }),
+            "",
+        ),
+        (
+            Postgres,
+            PG,
+            Kind::Columns(Columns {
+                drop_indexes: vec!["users_email_key".to_owned()],
+                ..columns("email", "email")
+            }),
+            "",
+        ),
+        (
+            Postgres,
+            PG,
+            Kind::Columns(columns("name", "id")),
+            "Doubt: the index `two` goes",
+        ),
+        (Postgres, PG, drop("logins", &[]), ""),
+        (Postgres, PG, widen("varchar(50)"), ""),
+        (Postgres, PG, widen("character varying(50)"), ""),
+        (
+            Postgres,
+            PG,
+            widen("varchar(40)"),
+            "`email` is `varchar(50)`",
+        ),
+        (
+            Postgres,
+            PG,
+            not_null("email", ""),
+            "Error: `email` is NOT NULL already",
+        ),
+        (Postgres, PG, not_null("name", ""), ""),
+        (Postgres, PG, drop_index("two"), ""),
+        (
+            Postgres,
+            PG,
+            drop_index("one"),
+            "it has users_email_key, two",
+        ),
+        (
+            Postgres,
+            PG,
+            index("two", "name"),
+            "Error: `users` has an index `two` already",
+        ),
+        (
+            Postgres,
+            PG,
+            index("three", "nam"),
+            "it has id, email, name, logins",
+        ),
+        (
+            Mysql,
+            MY,
+            widen("varchar(50)"),
+            "`email` is `VARCHAR(50) NOT NULL DEFAULT ''`",
+        ),
+        (Mysql, MY, widen("varchar(50) DEFAULT '' NOT NULL"), ""),
+        (
+            Mysql,
+            MY,
+            not_null("name", "varchar(50)"),
+            "`name`, which is `VARCHAR(50) COLLATE utf8mb4_bin`",
+        ),
+        (
+            Mysql,
+            MY,
+            not_null("name", "varchar(50) collate utf8mb4_bin"),
+            "",
+        ),
+        (Mysql, MY, not_null("logins", "integer"), ""),
+        (
+            Mysql,
+            MY,
+            not_null("logins", "bigint"),
+            "`logins`, which is `INT(11)`",
+        ),
+        (Mysql, MY, drop("logins", &[]), "Doubt: of the index `two`"),
+        (Mysql, MY, drop("logins", &["two"]), ""),
+        (
+            Mysql,
+            MY,
+            Kind::Columns(columns("email", "id")),
+            "Doubt: the unique index `email` goes",
+        ),
+    ] {
+        let found = said(dialect, script, kind.clone());
+        let is_right = found.contains(wanted) && (wanted.is_empty() == found.is_empty());
+        assert!(is_right, "{dialect:?} {kind:?}: {found}, and not {wanted}");
+    }
+}
+
+#[test]
+fn nothing_is_held_against_it_where_the_table_is_not_known() {
+    let script = "CREATE TABLE users AS SELECT 1 AS a;";
+    let kind = Kind::Columns(columns("b", "id"));
+    assert_eq!(said(Dialect::Sqlite, script, kind), "");
+}
