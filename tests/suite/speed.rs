@@ -37,7 +37,8 @@ fn nothing_to_do_is_a_handful_of_queries() {
         db.execute(&format!("ALTER DATABASE {name} SET log_statement = 'all'"));
         for arguments in [&["status"][..], &["expand"]] {
             let sent = sent(&server, &project, arguments);
-            assert!(sent.len() < 10, "{arguments:?} with {count}: {sent:#?}");
+            // Two of them look whose the ledger is, and what its tables are made of.
+            assert!(sent.len() < 12, "{arguments:?} with {count}: {sent:#?}");
             counts.push(sent.len());
         }
     }

@@ -83,7 +83,7 @@ fn a_schema_that_somebody_made_before_the_first_command_is_not_used() {
 
 /// Every way to have code run when a row of the ledger is written, or to have rows appear or vanish in it.
 #[test]
-fn whatever_is_put_on_a_table_of_the_ledger_is_seen_by_whoever_writes() {
+fn whatever_is_put_on_a_table_of_the_ledger_is_seen_by_whoever_reads_or_writes() {
     let (server, admin) = server();
     let db = Db::at("postgres", server.url_as("migrator", "pw", "shop"));
     let coordinator = project(&db);
@@ -146,7 +146,11 @@ fn whatever_is_put_on_a_table_of_the_ledger_is_seen_by_whoever_writes() {
         ),
     ] {
         admin.execute(plant);
-        for output in [coordinator.migrate(&["expand"]), instance.migrate(admit)] {
+        for output in [
+            coordinator.migrate(&["expand"]),
+            instance.migrate(admit),
+            instance.migrate(&["gate", "deploy", "web=1.0.0"]),
+        ] {
             assert_eq!(output.code, 1, "{plant}: {output:?}");
             assert!(said(&output).contains(named), "{plant}: {output:?}");
         }

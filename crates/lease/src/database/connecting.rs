@@ -41,7 +41,7 @@ pub struct ConnectOptions {
     pub asks: Asks,
     /// Which servers will do.
     pub server: Server,
-    /// Whose the ledger may be, once something is written to it.
+    /// Whose the ledger may be for whoever writes to it.
     pub owners: Owners,
     /// What stops connecting, and then the statements.
     pub interrupt: Interrupt,

@@ -18,6 +18,7 @@ mod marks;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod own;
+mod owners;
 mod parameters;
 mod password;
 mod percent;
@@ -47,6 +48,7 @@ pub use heard::{Heard, Severity};
 pub use keys::{Key, KeyRange, Keys, RowComparison, Start};
 use keys::{TEXT_OF_BYTES, Written};
 pub use marks::{MarksSeen, MarksTell, TriggerMark, TriggerMarks};
+pub use owners::Owners;
 pub use password::PasswordSource;
 pub use schemes::SCHEMES;
 pub use schemes::holders_of_file;
@@ -137,15 +139,6 @@ impl Row {
             _ => self.int(index).map(Some),
         }
     }
-}
-
-/// Whose the ledger's tables may be, for whoever writes to them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owners {
-    /// The connected role, one that it is a member of, or a superuser: the coordinator owns the ledger.
-    Trusted,
-    /// Anybody, but the same for all of them: an instance owns nothing.
-    One,
 }
 
 /// What a transaction is for.
@@ -319,8 +312,9 @@ pub trait Connection: Send {
         let _ = named;
         Ok(Vec::new())
     }
-    /// Whose the ledger may be, where nobody has looked through this connection yet. From now on somebody has.
-    fn looks_first(&mut self) -> Option<Owners> {
+    /// Whose the ledger may be, where nobody has looked through this connection yet for the sake of this. From now on somebody has.
+    fn looks_first(&mut self, access: Access) -> Option<Owners> {
+        let _ = access;
         None
     }
     /// What speaks against the ledger's tables of these names: that they are somebody else's, or that code of somebody's

@@ -14,6 +14,7 @@ use super::answers::collect;
 use super::heard::{Heard, Kept};
 use super::holders::Seen;
 use super::own::OwnSession;
+use super::owners::FirstLook;
 use super::stop::{BOUND, Stop};
 use super::{
     Access, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
@@ -86,8 +87,7 @@ pub(super) struct Mysql {
     /// Both, where this session has another sql_mode than the server gives it.
     modes: Option<Modes>,
     readings: Vec<ServerReading>,
-    /// Whose the ledger may be, until somebody has looked.
-    owners: Option<Owners>,
+    first_look: FirstLook,
     /// The tables that know no transactions, once somebody asked.
     untransactional: Option<Vec<String>>,
     stop: Stop,
@@ -127,7 +127,7 @@ impl Mysql {
             modes: None,
             readings: Vec::new(),
             server: None,
-            owners: Some(how.owners),
+            first_look: FirstLook::by(how.owners),
             untransactional: None,
             stop: Stop::new(how.interrupt),
             own: None,
@@ -369,8 +369,8 @@ impl Connection for Mysql {
         self.set_limits(limit).await
     }
 
-    fn looks_first(&mut self) -> Option<Owners> {
-        self.owners.take()
+    fn looks_first(&mut self, access: Access) -> Option<Owners> {
+        self.first_look.due(access)
     }
 
     async fn against_ledger(

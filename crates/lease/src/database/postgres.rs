@@ -11,6 +11,7 @@ use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
 use super::heard::{Ear, Heard, Kept};
+use super::owners::FirstLook;
 use super::session::Wire;
 use super::stop::Stop;
 use super::{
@@ -71,8 +72,7 @@ pub(super) struct Postgres {
     target: Target,
     /// Whether this session was opened for statements outside of transactions, or that was tried.
     is_for_bare: bool,
-    /// Whose the ledger may be, until somebody has looked.
-    owners: Option<Owners>,
+    first_look: FirstLook,
     stop: Stop,
     place: Place,
     /// The schemas in which the names of scripts are looked for.
@@ -107,7 +107,7 @@ impl Postgres {
             has_run_theirs: false,
             target: target.clone(),
             is_for_bare: false,
-            owners: Some(how.owners),
+            first_look: FirstLook::by(how.owners),
             stop: Stop::new(how.interrupt),
             place: Place::new(),
             schemas: String::new(),
@@ -307,8 +307,8 @@ impl Connection for Postgres {
         &self.readings
     }
 
-    fn looks_first(&mut self) -> Option<Owners> {
-        self.owners.take()
+    fn looks_first(&mut self, access: Access) -> Option<Owners> {
+        self.first_look.due(access)
     }
 
     async fn against_ledger(

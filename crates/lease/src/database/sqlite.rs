@@ -14,6 +14,7 @@ use sqlx::{
 };
 
 use super::answers::collect;
+use super::owners::FirstLook;
 use super::stop::Stop;
 use super::{
     Access, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
@@ -58,8 +59,7 @@ pub(super) struct Sqlite {
     foreign_keys: ForeignKeys,
     /// What stood in the schema before the script that is running.
     before: Option<Before>,
-    /// Whose the ledger may be, until somebody has looked.
-    owners: Option<Owners>,
+    first_look: FirstLook,
     stop: Stop,
     target: Target,
     asks: Asks,
@@ -100,7 +100,7 @@ impl Sqlite {
             beginning: None,
             foreign_keys: ForeignKeys::On,
             before: None,
-            owners: Some(options.owners),
+            first_look: FirstLook::by(options.owners),
             stop: Stop::new(options.interrupt),
             target: target.clone(),
             asks: options.asks,
@@ -335,8 +335,8 @@ impl Connection for Sqlite {
         Ok(())
     }
 
-    fn looks_first(&mut self) -> Option<Owners> {
-        self.owners.take()
+    fn looks_first(&mut self, access: Access) -> Option<Owners> {
+        self.first_look.due(access)
     }
 
     async fn against_ledger(

@@ -13,7 +13,7 @@ use crate::database::{Access, Connection, DatabaseError, Ddl, ErrorKind, LockTim
 pub(super) struct Added {
     pub(super) table: &'static str,
     pub(super) name: &'static str,
-    kind: &'static str,
+    pub(super) kind: &'static str,
     /// What rows hold that were there before, and those that are read where there is no such column: a constant.
     absent: &'static str,
     /// What new rows hold where nobody names the column: an expression, which the server evaluates for whoever writes.

@@ -48,9 +48,9 @@ pub enum LedgerError {
         create: String,
         why: String,
     },
-    /// Somebody else owns it, or has put code on it.
+    /// Somebody else owns it, has put code on it, or has altered it.
     #[error(
-        "nothing was written to the ledger, because it is not what this program has made: {}",
+        "the ledger is neither read nor written to, because it is not what this program has made: {}",
         .0.join("; ")
     )]
     Foreign(Vec<String>),
@@ -104,9 +104,9 @@ impl LedgerError {
                 "docs/grants.md has the statements for the coordinator, for instances and for readers; nothing was changed",
             ),
             Self::Foreign(_) => Some(
-                "connect as the role that owns all of it, which is the coordinator's, or have a superuser hand it over (ALTER … OWNER TO …), and drop what \
-                 else is named here. A ledger of which nobody knows, made before the first command, was put there by somebody: \
-                 find out who, and what else",
+                "connect as the role that owns all of it, which is the coordinator's, or have a superuser hand it over (ALTER … OWNER TO …), drop what \
+                 else is named here, and undo what was done to a column. A ledger of which nobody knows, made before the first command, was \
+                 put there by somebody: find out who, and what else",
             ),
             Self::Superseded { .. } => {
                 Some("see what it does with `migrate log`, then run the command again")

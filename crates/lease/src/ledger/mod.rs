@@ -29,6 +29,7 @@ mod record;
 mod rights;
 mod rollouts;
 mod rules;
+mod shape;
 mod sought;
 mod tables;
 mod view;
@@ -383,17 +384,8 @@ async fn begin(
     access: Access,
 ) -> Result<Option<Meta>, LedgerError> {
     connection.begin(access).await?;
-    let first = match access {
-        Access::Read => None,
-        Access::Write => connection.looks_first(),
-    };
-    if let Some(owners) = first
-        && let Err(error) = tables::inspect(connection, owners).await
-    {
-        // What has gone wrong matters, and not whether it could be given up in good order.
-        let _ = connection.rollback().await;
-        return Err(error);
-    }
+    let first = connection.looks_first(access);
+    tables::look(connection, first).await?;
     let capabilities = connection.capabilities();
     let sql = tables::render(&capabilities, &select_meta());
     let rows = match connection.query(&sql, &[]).await {

@@ -1,6 +1,6 @@
 //! The ledger's tables, and how their names are put into statements.
 
-use super::{FORMAT, LedgerError, apart, checks, columns, rights};
+use super::{FORMAT, LedgerError, apart, checks, columns, rights, shape};
 use crate::database::{Access, Capabilities, Connection, DatabaseError, Ddl, ErrorKind, Owners};
 
 /// Every table: its name and its columns. Those that came later are in [`columns::ADDED`].
@@ -175,19 +175,70 @@ pub(super) async fn exists(
     Ok(super::first(&rows)?.int(0)? > 0)
 }
 
-/// Looks at the tables before anything is written to them.
-///
-/// Invariant: nothing is written to a table of somebody else's, or where code of somebody's would run.
-pub(super) async fn inspect(
+/// Looks at the tables where nobody has yet, in the open transaction, which is over where something speaks against them.
+pub(super) async fn look(
     connection: &mut dyn Connection,
-    owners: Owners,
+    owners: Option<Owners>,
 ) -> Result<(), LedgerError> {
+    let Some(owners) = owners else {
+        return Ok(());
+    };
+    let found = inspect(connection, owners).await;
+    if found.is_err() {
+        // What has gone wrong matters, and not whether it could be given up in good order.
+        let _ = connection.rollback().await;
+    }
+    found
+}
+
+/// Looks at the tables before anything is read from them or written to them.
+///
+/// Invariant: nothing is read from or written to a table of somebody else's, one that was altered, or where code of somebody's
+/// would run.
+async fn inspect(connection: &mut dyn Connection, owners: Owners) -> Result<(), LedgerError> {
     let names: Vec<&str> = names().collect();
-    let against = connection.against_ledger(&names, owners).await?;
+    let mut against = connection.against_ledger(&names, owners).await?;
+    let capabilities = connection.capabilities();
+    let query = shape::query(&capabilities.ledger_columns, &names);
+    let found = connection.query(&query, &[]).await?;
+    let prefix = &capabilities.ledger_prefix;
+    let compared = shape::compared(&found, &as_made(), prefix)?;
+    against.extend(compared.against);
+    if against.is_empty() && !compared.lacking.is_empty() {
+        // A ledger of before lacks what it does not say that it has.
+        let recorded = recorded(connection).await?;
+        let lacking = compared.lacking.into_iter();
+        let lacking = lacking.filter(|(table, name)| recorded.has(table, name));
+        against = lacking
+            .map(|(table, name)| shape::no_column(prefix, table, name))
+            .collect();
+    }
     if against.is_empty() {
         return Ok(());
     }
     Err(LedgerError::Foreign(against))
+}
+
+/// Every column, as this program makes it.
+fn as_made() -> Vec<shape::Column> {
+    let with_tables = TABLES
+        .iter()
+        .flat_map(|(table, columns)| shape::of_table(table, columns));
+    let later = columns::ADDED
+        .iter()
+        .map(|column| shape::added(column.table, column.name, column.kind));
+    with_tables.chain(later).collect()
+}
+
+/// Which of the columns that came later the ledger says that it has.
+async fn recorded(connection: &mut dyn Connection) -> Result<columns::Columns, LedgerError> {
+    if !exist(connection).await? {
+        return Ok(columns::Columns::new(0));
+    }
+    let sql = format!("SELECT {}", columns::LEVEL);
+    let sql = render(&connection.capabilities(), &sql);
+    let rows = connection.query(&sql, &[]).await?;
+    Ok(columns::Columns::new(super::first(&rows)?.int(0)?))
 }
 
 /// Creates the ledger where there is none.

@@ -345,6 +345,8 @@ impl Ledger<'_> {
         rules: &LeaseRules,
     ) -> Result<Option<(View, Vec<AppliedFile>)>, LedgerError> {
         connection.begin(Access::Read).await?;
+        let first = connection.looks_first(Access::Read);
+        super::tables::look(connection, first).await?;
         let [_, sightings, applied] = queries();
         let capabilities = connection.capabilities();
         let queries = [

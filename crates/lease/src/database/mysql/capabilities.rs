@@ -35,6 +35,12 @@ pub(super) fn of(flavour: Flavour, apart: Option<Apart>) -> Capabilities {
             "SELECT count(*) FROM information_schema.tables \
              WHERE table_schema = {schema} AND table_name = '{LEDGER_PREFIX}{{table}}'"
         )),
+        // By name: whatever else the schema holds need not be opened.
+        ledger_columns: Cow::Owned(format!(
+            "SELECT '{{table}}', lower(column_name), lower(data_type), is_nullable = 'YES', column_key = 'PRI', \
+             coalesce(generation_expression, '') <> '', column_default IS NOT NULL FROM information_schema.columns \
+             WHERE table_schema = {schema} AND table_name = '{LEDGER_PREFIX}{{table}}'"
+        )),
         // A right is for a name, which is granted before or after the table is there.
         ledger_given: None,
         apart,

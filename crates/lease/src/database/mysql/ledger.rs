@@ -37,7 +37,7 @@ impl Mysql {
         let schema = self.ledger_schema();
         let rows = self
             .rows(&format!(
-                "SELECT CONCAT(table_name, ' is no table with transactions') FROM information_schema.tables \
+                "SELECT CONCAT(table_name, ' is no ordinary table with transactions, but ', lower(table_type), ' ', coalesce(engine, '')) FROM information_schema.tables \
                  WHERE table_schema = {schema} AND table_name IN ({names}) \
                  AND (table_type <> 'BASE TABLE' OR coalesce(engine, '') <> 'InnoDB') \
                  UNION ALL SELECT CONCAT(event_object_table, ' has the trigger ', trigger_name, ' of ', definer) \

@@ -15,6 +15,14 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE n.nspname = 'phasegate' AND c.relname = '{table}'",
     ),
+    ledger_columns: Cow::Borrowed(
+        "SELECT c.relname::text, a.attname::text, t.typname::text, CASE WHEN a.attnotnull THEN 0 ELSE 1 END, \
+         CASE WHEN a.attnum = ANY (i.indkey) THEN 1 ELSE 0 END, CASE WHEN a.attgenerated = '' THEN 0 ELSE 1 END, \
+         CASE WHEN a.atthasdef THEN 1 ELSE 0 END \
+         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+         JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary \
+         WHERE n.nspname = 'phasegate' AND c.relname IN ({tables}) AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped",
+    ),
     ledger_given: Some(
         "SELECT 'REVOKE ' || given || ' ON ' || string_agg('phasegate.' || quote_ident(of), ', ' ORDER BY of) || ' FROM ' || who FROM (\
            SELECT c.relname::text AS of, \

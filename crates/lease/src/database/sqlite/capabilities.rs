@@ -15,6 +15,12 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     ledger_exists: Cow::Borrowed(
         "SELECT count(*) FROM sqlite_master WHERE name = 'phasegate_{table}'",
     ),
+    ledger_columns: Cow::Borrowed(
+        "SELECT substr(lower(m.name), 11), lower(x.name), lower(x.type), x.\"notnull\" = 0, x.pk > 0, x.hidden IN (2, 3), \
+         x.dflt_value IS NOT NULL FROM sqlite_master m, pragma_table_xinfo(m.name) x \
+         WHERE m.type = 'table' AND m.sql NOT LIKE 'create virtual%' AND substr(lower(m.name), 1, 10) = 'phasegate_' \
+         AND substr(lower(m.name), 11) IN ({tables})",
+    ),
     ledger_given: None,
     apart: None,
     now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
