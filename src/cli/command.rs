@@ -13,6 +13,7 @@ use super::gate::GateArgs;
 use super::generate::GenerateArgs;
 use super::instance::{AdmitArgs, AgentArgs};
 use super::log::LogArgs;
+use super::man::ManArgs;
 use super::plan::{PLAN_HELP, PlanArgs};
 use super::prepare::{PREPARE_HELP, PrepareArgs};
 use super::rehearse::RehearseArgs;
@@ -21,6 +22,7 @@ use super::resolve::ResolveArgs;
 use super::revert::RevertArgs;
 use super::rollout::{ROLLOUT_HELP, RolloutArgs};
 use super::scaffold::NewArgs;
+use super::schema::SchemaArgs;
 #[cfg(feature = "serve")]
 use super::serve::{SERVE_HELP, ServeArgs};
 use super::show::{RepairArgs, ShowArgs};
@@ -114,4 +116,8 @@ pub(super) enum Command {
     Log(LogArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
+    /// Print the JSON schema of a file, for editors
+    Schema(SchemaArgs),
+    /// Write the pages of the manual
+    Man(ManArgs),
 }

@@ -25,6 +25,7 @@ mod horizon;
 mod instance;
 mod json;
 mod log;
+mod man;
 mod numbering;
 mod out;
 mod outcome;
@@ -42,6 +43,7 @@ mod revert;
 mod rollout;
 mod rows_repaired;
 mod scaffold;
+mod schema;
 mod schemas_renamed;
 #[cfg(feature = "serve")]
 mod serve;
@@ -66,6 +68,11 @@ use crate::text::shown::shown;
 /// Parses the arguments, runs the command and returns the process's exit code.
 #[must_use]
 pub fn main() -> u8 {
+    if let Some(answer) = completions::answer(Cli::command) {
+        let out = Out::new(args::Format::Text);
+        out.verbatim(String::from_utf8_lossy(&answer).trim_end());
+        return out.exit_code(0, Purpose::Tells);
+    }
     let mut cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
@@ -147,6 +154,8 @@ const fn heeds_interrupts(command: &Command) -> bool {
         | Command::Generate(_)
         | Command::Renumber(_)
         | Command::Completions(_)
+        | Command::Schema(_)
+        | Command::Man(_)
         | Command::Agent(_) => false,
         Command::Admit(_)
         | Command::Check(_)
@@ -189,6 +198,7 @@ const fn purpose(command: &Command) -> Purpose {
             Some(_) => Purpose::Acts,
             None => Purpose::Tells,
         },
+        Command::Schema(args) if !args.write => Purpose::Tells,
         Command::Backfill(backfill) if backfill.dry_run && backfill.command.is_none() => {
             Purpose::Tells
         }
@@ -197,6 +207,8 @@ const fn purpose(command: &Command) -> Purpose {
         | Command::New(_)
         | Command::Generate(_)
         | Command::Renumber(_)
+        | Command::Schema(_)
+        | Command::Man(_)
         | Command::Repair(_)
         | Command::Prepare(_)
         | Command::Expand(_)
@@ -288,7 +300,9 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Check(args) => runtime.block_on(asking(check::run(args, global, out), global)),
         Command::Rehearse(args) => runtime.block_on(rehearse::run(args, global, out)),
         Command::Renumber(args) => runtime.block_on(renumber::run(args, global, out)),
-        Command::Completions(args) => completions::run(args, Cli::command(), out),
+        Command::Completions(args) => completions::run(args, out),
+        Command::Schema(args) => schema::run(args, out),
+        Command::Man(args) => man::run(args, Cli::command(), out),
         Command::Status(args) => runtime.block_on(asking(status::run(args, global, out), global)),
         Command::Fleet(args) => match &args.command {
             Some(command) => runtime.block_on(forget::run(command, &args.recording, global, out)),

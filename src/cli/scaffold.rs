@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Component, Path};
 
 use clap::Args;
 use serde_json::json;
@@ -11,9 +11,10 @@ use super::args::Global;
 use super::failure::Failure;
 use super::numbering::{migrations_in, next};
 use super::out::Out;
+use super::schema;
 use crate::database::Target;
 use crate::model::MigrationId;
-use crate::project::{CONFIG_FILE, Project};
+use crate::project::{CONFIG_FILE, Project, Schema};
 
 #[derive(Args)]
 pub(super) struct NewArgs {
@@ -43,12 +44,26 @@ pub(super) fn init(global: &Global, out: &Out) -> Result<u8, Failure> {
         }
         None => CONFIG.to_owned(),
     };
-    write_new(Path::new(CONFIG_FILE), &text)?;
+    let root = Path::new(".");
+    if root.join(CONFIG_FILE).exists() {
+        return Err(exists(Path::new(CONFIG_FILE)));
+    }
+    let schemas = schema::write(root)?;
+    let directive = schema::directive(root, Schema::Config, 0);
+    write_new(Path::new(CONFIG_FILE), &format!("{directive}{text}"))?;
     if out.is_json() {
-        out.json(&json!({ "written": [CONFIG_FILE] }));
+        let written: Vec<String> = [CONFIG_FILE.to_owned()]
+            .into_iter()
+            .chain(schemas)
+            .collect();
+        out.json(&json!({ "written": written }));
     } else {
         out.line(format!(
             "wrote {CONFIG_FILE}: name your database and services there"
+        ));
+        out.line(format!(
+            "wrote {}: by them editors complete and check the files; commit them",
+            schemas.join(" and ")
         ));
         out.line("next: `migrate new NAME` writes the first migration, `migrate check` says what is wrong with it, and");
         out.line("      `migrate expand` applies it");
@@ -81,12 +96,16 @@ pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Fail
         .display()
         .to_string();
     let description = name.replace('_', " ");
+    // A file lies as deep as its directory has names.
+    let names = directory.components();
+    let depth = names
+        .filter(|part| matches!(part, Component::Normal(_)))
+        .count();
+    let directive = schema::directive(root, Schema::Manifest, depth);
+    let manifest = MANIFEST.replace("{description}", &description);
     let mut written = Vec::new();
     for (file, text) in [
-        (
-            "migration.toml",
-            MANIFEST.replace("{description}", &description),
-        ),
+        ("migration.toml", format!("{directive}{manifest}")),
         ("expand.sql", EXPAND.to_owned()),
         ("contract.sql", CONTRACT.to_owned()),
         ("revert.sql", REVERT.to_owned()),
@@ -136,11 +155,15 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Failure::new(format!(
-            "{} exists already, and was left as it is",
-            path.display()
-        ))
-        .help("edit it, or move it away first"),
+        ErrorKind::AlreadyExists => exists(path),
         _ => Failure::new(format!("{} cannot be written: {error}", path.display())),
     })
+}
+
+fn exists(path: &Path) -> Failure {
+    Failure::new(format!(
+        "{} exists already, and was left as it is",
+        path.display()
+    ))
+    .help("edit it, or move it away first")
 }

@@ -44,6 +44,7 @@ mod rollout;
 mod row;
 mod rules;
 mod runner;
+mod schema;
 mod scripts;
 mod secret;
 mod service;
@@ -81,6 +82,7 @@ pub use rehearsal::RehearsalConfig;
 pub use revisions::Revisions;
 pub use rollout::RolloutConfig;
 pub use rules::{Excess, RULES, Rule, beyond_expand, rule};
+pub use schema::Schema;
 pub use scripts::{BackfillFile, ScriptFile};
 pub use service::ServiceConfig;
 pub use severity::Severity;
@@ -282,6 +284,12 @@ impl Project {
             warnings,
             flaws,
         }
+    }
+
+    /// What `migrate.toml` says, as far as it can be read; no migration is looked at.
+    #[must_use]
+    pub fn settings(dir: &Path) -> Config {
+        Settings::read(dir, None).config
     }
 
     /// Where the migrations of the project in `dir` are, as far as its `migrate.toml` can be read;

@@ -1,5 +1,7 @@
 //! Reads a TOML document table by table and collects every problem instead of stopping at the first.
 
+#[cfg(test)]
+pub(super) mod asked;
 mod given;
 
 use std::collections::BTreeMap;
@@ -67,6 +69,8 @@ impl<'s> Table<'s> {
     }
 
     fn get(&mut self, key: &'static str) -> Option<&'s Spanned<DeValue<'s>>> {
+        #[cfg(test)]
+        asked::note(&self.name, key);
         self.asked.push(key);
         self.entries.get(key)
     }

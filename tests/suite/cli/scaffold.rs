@@ -42,6 +42,48 @@ fn init_and_new_write_what_check_accepts() {
     assert!(output.stdout.contains("0002_next"), "{output:?}");
 }
 
+/// The first line of both files leads to the schema that `migrate schema` prints, wherever the migrations are.
+#[test]
+fn the_files_name_their_schemas() {
+    let project = empty();
+    project.migrate(&["schema", "--write"]).expect_code(1);
+    project.migrate(&["init"]).expect_code(0);
+    project.migrate(&["new", "first"]).expect_code(0);
+    let text = fs::read_to_string(project.path().join("migrate.toml")).expect("a file");
+    project.file(
+        "migrate.toml",
+        &text.replacen("\n\n", "\nmigrations = \"db/all\"\n\n", 1),
+    );
+    fs::create_dir_all(project.path().join("db/all")).expect("a directory");
+    project.migrate(&["new", "second"]).expect_code(0);
+    for (file, kind) in [
+        ("migrate.toml", "migrate.toml"),
+        ("0001_first/migration.toml", "migration.toml"),
+        ("db/all/0001_second/migration.toml", "migration.toml"),
+    ] {
+        let path = project.path().join(file);
+        let text = fs::read_to_string(&path).expect("a file");
+        let first = text.lines().next().expect("a line");
+        let named = first.strip_prefix("#:schema ").expect(first);
+        let schema = path.parent().expect("a directory").join(named);
+        let printed = project.migrate(&["schema", kind]).expect_code(0).stdout;
+        assert_eq!(fs::read_to_string(schema).expect(named), printed);
+    }
+    // In a project without schemas nothing leads nowhere, and a link is not written through.
+    let other = Project::without_database(&["web"]);
+    other.migrate(&["new", "first"]).expect_code(0);
+    let manifest = other.path().join("0001_first/migration.toml");
+    let text = fs::read_to_string(manifest).expect("a file");
+    assert!(!text.contains("#:schema"), "{text}");
+    let outside = tempfile::tempdir().expect("a directory");
+    std::os::unix::fs::symlink(outside.path(), other.path().join(".phasegate")).expect("a link");
+    other.migrate(&["schema", "--write"]).expect_code(1);
+    assert_eq!(
+        fs::read_dir(outside.path()).expect("it is there").count(),
+        0
+    );
+}
+
 #[test]
 fn nothing_is_ever_overwritten() {
     let project = empty();

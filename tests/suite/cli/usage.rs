@@ -297,7 +297,7 @@ fn completions_are_made_for_every_shell() {
     let project = Project::without_database(&["web"]);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = project.migrate(&["completions", shell]).expect_code(0);
-        assert!(script.stdout.contains("contract"), "{shell}");
+        assert!(script.stdout.contains("PHASEGATE_COMPLETE"), "{shell}");
     }
     project.file(
         "complete.bash",
@@ -306,6 +306,76 @@ fn completions_are_made_for_every_shell() {
     let mut checked = project.spawn_program("bash", &["-n", "complete.bash"]);
     checked.has_ended();
     checked.wait().expect_code(0);
+}
+
+/// What the script is told at a Tab, of which the last word is being typed.
+#[test]
+fn a_shell_is_told_of_migrations_services_and_releases() {
+    let project = Project::without_database(&[]);
+    project.file(
+        "shop/migrate.toml",
+        "[services.web]\nreleases = [\"1.0.0\", \"1.1.0\"]\n[services.worker]\n",
+    );
+    for id in ["0001_first", "0002_second"] {
+        project.file(&format!("shop/{id}/migration.toml"), "");
+    }
+    for (words, told, untold) in [
+        (
+            &["contract", ""][..],
+            &["0001_first", "0002_second"][..],
+            "web",
+        ),
+        (&["contract", "0002"], &["0002_second"], "0001_first"),
+        (&["log", "--migration", ""], &["0001_first"], "web"),
+        (
+            &["gate", "deploy", "w"],
+            &["web=1.0.0", "web=1.1.0", "worker="],
+            "0001_first",
+        ),
+        (
+            &["agent", "--service", ""],
+            &["web", "worker"],
+            "0001_first",
+        ),
+        (&["con"], &["contract"], "completions"),
+    ] {
+        let line = [&["migrate", "-C", "shop"], words].concat();
+        let asked = Command::new(env!("CARGO_BIN_EXE_migrate"))
+            .arg("--")
+            .args(&line)
+            .current_dir(project.path())
+            .env("PHASEGATE_COMPLETE", "bash")
+            .env("_CLAP_COMPLETE_INDEX", (line.len() - 1).to_string())
+            .env("_CLAP_IFS", "\n")
+            .output()
+            .expect("migrate starts");
+        assert!(asked.stderr.is_empty(), "{asked:?}");
+        let candidates = String::from_utf8_lossy(&asked.stdout).into_owned();
+        let candidates: Vec<&str> = candidates.lines().map(str::trim).collect();
+        for candidate in told {
+            assert!(candidates.contains(candidate), "{words:?}: {candidates:?}");
+        }
+        assert!(!candidates.contains(&untold), "{words:?}: {candidates:?}");
+    }
+}
+
+#[test]
+fn the_manual_has_a_page_for_each_command() {
+    let project = Project::without_database(&[]);
+    project.migrate(&["man", "share/man1"]).expect_code(0);
+    let page = |name: &str| {
+        let path = project.path().join("share/man1").join(name);
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}: {error}"))
+    };
+    assert!(page("migrate.1").contains("Exit codes"));
+    assert!(page("migrate-contract.1").contains("\\-\\-wait"));
+    let help = project.migrate(&["--help"]).expect_code(0);
+    for command in listed(&help.stdout) {
+        assert!(
+            page(&format!("migrate-{command}.1")).starts_with(".ie"),
+            "{command}"
+        );
+    }
 }
 
 /// As in `migrate log | head -1`: nobody reads on, and that is no error.
