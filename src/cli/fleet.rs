@@ -36,6 +36,9 @@ pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<
         let header = ["service", "version", "instances", "state", "source", "seen"];
         out.lines(text::table_with_details(&header, rows));
     }
+    if looked.nothing_yet.is_some() && context.project.config.fleet.others().next().is_some() {
+        note("the sources were not asked, because there is no database yet");
+    }
     for source in &snapshot.sources {
         if let SourceStatus::Failed { reason } = &source.status {
             note(&format!("the source `{}` failed: {reason}", source.name));

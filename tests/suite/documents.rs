@@ -180,7 +180,7 @@ fn every_page_on_pairing_has_the_same_parts_and_is_in_the_index() {
         );
         pages += 1;
     }
-    assert_eq!(pages, 11);
+    assert_eq!(pages, 15);
 }
 
 #[test]

@@ -121,9 +121,8 @@ fn calls_in_block(language: &str, text: &str) -> Result<Vec<Words>, String> {
             Ok(_) => Ok(Vec::new()),
             Err(error) => Err(error.to_string()),
         },
-        "" | "sql" | "rust" | "rust,no_run" | "rust,ignore" | "mermaid" | "dockerfile" | "text" => {
-            Ok(Vec::new())
-        }
+        "" | "sql" | "rust" | "rust,no_run" | "rust,ignore" | "mermaid" | "dockerfile" | "hcl"
+        | "text" => Ok(Vec::new()),
         // What an application in another language does.
         "go" | "java" | "js" | "python" => Ok(Vec::new()),
         _ => Err("a language that no check knows".into()),
