@@ -14,6 +14,7 @@
 //! | `cli` | arguments, one file per command, how results are shown |
 //! | `serve` | answers over HTTP, metrics, and a page |
 //! | [`ask`] | answers questions without acting, as data and as JSON |
+//! | [`adopt`] | brings a project in that another migration tool has carried so far |
 //! | [`rehearse`] | tries a migration on scratch databases, and tests what it declares |
 //! | [`rollout`] | carries a plan out, durable and resumable |
 //! | [`coordinator`] | observe → decide → act → record, for one step at a time |
@@ -43,6 +44,8 @@
 //!   never later.
 //! - No command that only reads writes anything, not even the ledger's tables.
 
+#[doc(hidden)]
+pub mod adopt;
 #[doc(hidden)]
 pub mod ask;
 #[doc(hidden)]

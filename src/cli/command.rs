@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::adopt::{ADOPT_HELP, AdoptArgs};
 use super::args::Global;
 use super::backfill::BackfillArgs;
 use super::check::CheckArgs;
@@ -65,6 +66,9 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Write a migrate.toml to start from
     Init,
+    /// Bring a project in that another migration tool has carried so far
+    #[command(after_help = ADOPT_HELP)]
+    Adopt(AdoptArgs),
     /// Write the files of a new migration to start from
     New(NewArgs),
     /// Write the scripts that follow from `[change]` in migration.toml

@@ -3,6 +3,7 @@
 //! Standard output is only the result; progress, warnings and errors go to standard error.
 
 mod act;
+mod adopt;
 mod args;
 mod backfill;
 mod check;
@@ -158,6 +159,7 @@ const fn heeds_interrupts(command: &Command) -> bool {
         | Command::Man(_)
         | Command::Agent(_) => false,
         Command::Admit(_)
+        | Command::Adopt(_)
         | Command::Check(_)
         | Command::Rehearse(_)
         | Command::Show(_)
@@ -204,6 +206,7 @@ const fn purpose(command: &Command) -> Purpose {
         }
         Command::Contract(contract) if contract.dry_run => Purpose::Tells,
         Command::Init
+        | Command::Adopt(_)
         | Command::New(_)
         | Command::Generate(_)
         | Command::Renumber(_)
@@ -291,6 +294,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
     let global = &cli.global;
     match &cli.command {
         Command::Init => scaffold::init(global, out),
+        Command::Adopt(args) => runtime.block_on(adopt::run(args, global, out)),
         Command::New(args) => scaffold::new(args, global, out),
         Command::Generate(args) => generate::run(args, global, out),
         Command::Show(args) => runtime

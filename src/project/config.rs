@@ -17,7 +17,7 @@ use super::lint::{self, LintConfig};
 use super::order;
 use super::password::{self, PasswordConfig};
 pub(super) use super::places::PLACES;
-use super::problem::{Problem, listed};
+use super::problem::{Problem, Problems, listed};
 use super::reader::{Located, Table};
 use super::rehearsal::{self, RehearsalConfig};
 use super::rollout::{self, RolloutConfig};
@@ -202,6 +202,20 @@ impl Config {
             order,
             doubtful: doubts.sections,
         })
+    }
+
+    /// Reads the text of a migrate.toml that is not written yet.
+    ///
+    /// # Errors
+    /// What is wrong in it.
+    pub fn parsed(text: &str) -> Result<Self, Problems> {
+        let source = Source::new(CONFIG_FILE, CONFIG_FILE.into(), text);
+        let config = Self::read(&source);
+        let (_, problems) = source.into_parts();
+        match config {
+            Some(config) if !problems.iter().any(Problem::is_error) => Ok(config),
+            _ => Err(Problems(problems)),
+        }
     }
 
     /// What is known where the file is missing, or could not be read at all.

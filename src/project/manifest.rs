@@ -10,6 +10,7 @@ use super::backfill::{self, BackfillRules};
 use super::change::{self, Declared};
 use super::probes::{self, Probes};
 use super::query::Query;
+use super::question;
 
 use super::reader::{Located, Table};
 use super::source::Source;
@@ -229,10 +230,11 @@ fn read_usage(
         ),
         _ => {}
     }
-    let both = read_touched(&mut table, formats);
+    let service = name.value;
+    let both = read_touched(source, service, &mut table, formats);
     let mut side = |key| {
         let mut table = table.table(key)?;
-        let touched = read_touched(&mut table, formats);
+        let touched = read_touched(source, service, &mut table, formats);
         if touched == Touched::default() && !table.has("old") && !table.has("new") {
             let help =
                 format!("write for example `{key} = {{ old = \"<1.2.0\", new = \">=1.1.0\" }}`");
@@ -261,11 +263,25 @@ fn read_usage(
     }
 }
 
-fn read_touched(table: &mut Table<'_>, formats: &mut Vec<Located<Format>>) -> Touched {
+fn read_touched(
+    source: &Source,
+    service: &str,
+    table: &mut Table<'_>,
+    formats: &mut Vec<Located<Format>>,
+) -> Touched {
     let mut range = |key, format, example| {
         if let Some(span) = table.value_span(key) {
+            let is_open = table.text(key).is_some_and(question::is_open);
             let value = format;
-            formats.push(Located { value, span });
+            formats.push(Located {
+                value,
+                span: span.clone(),
+            });
+            if is_open {
+                table.known(key);
+                question::ask_for_range(source, span, service, format);
+                return None;
+            }
         }
         table.parsed::<Range>(key, "bad-range", example)
     };
@@ -309,6 +325,9 @@ fn read_revisions(
         (Some(names), judged) => {
             let names = names.into_iter().map(owned).collect();
             let judged = judged.map(owned);
+            if let Some(open) = judged.as_ref().filter(|word| question::is_open(&word.value)) {
+                question::ask_for_word(source, open, step);
+            }
             revisions.insert(step, Named { names, judged });
         }
         (None, Some(judged)) if span.is_none() => source.error(

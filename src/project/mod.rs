@@ -27,6 +27,7 @@ mod listing;
 mod manifest;
 mod mentions;
 mod migration;
+mod nature;
 #[cfg(feature = "http")]
 mod notify;
 mod order;
@@ -36,6 +37,7 @@ mod probes;
 mod problem;
 
 mod query;
+mod question;
 mod ranges;
 mod reader;
 mod rehearsal;
@@ -72,12 +74,14 @@ pub use links::Links;
 pub use lint::LintConfig;
 pub use manifest::{ContractRules, MANIFEST_FILE, Recheck};
 pub use migration::{Files, Migration, Seen};
+pub use nature::{Nature, without_its_own};
 #[cfg(feature = "http")]
 pub use notify::{NotifyConfig, Occasion, Shape};
 pub use password::PasswordConfig;
 pub use probes::Probes;
 pub use problem::{Location, Problem, Problems};
 pub use query::Query;
+pub use question::OPEN;
 pub use rehearsal::RehearsalConfig;
 pub use revisions::Revisions;
 pub use rollout::RolloutConfig;

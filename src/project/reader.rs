@@ -100,6 +100,11 @@ impl<'s> Table<'s> {
         array.get(index).map(Spanned::span)
     }
 
+    /// The text of `key`, if it is one; whoever reads it says what is wrong with it.
+    pub fn text(&self, key: &str) -> Option<&'s str> {
+        self.entries.get(key)?.get_ref().as_str()
+    }
+
     pub fn is_array(&self, key: &str) -> bool {
         let value = self.entries.get(key);
         value.is_some_and(|value| value.get_ref().is_array())

@@ -1,5 +1,6 @@
 //! Phases that another migration tool carries out, with the real tools. `sh tests/run.sh` installs them.
 
+mod adopt;
 mod matrix;
 mod projects;
 mod steps;

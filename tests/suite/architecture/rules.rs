@@ -14,12 +14,13 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "serve ask rehearse rollout coordinator backfill lease fleet ledger database project planner gate model sql interrupt text",
+        "serve ask adopt rehearse rollout coordinator backfill lease fleet ledger database project runner planner gate model sql interrupt text",
     ),
     (
         "serve",
         "ask rollout lease fleet ledger database project source cluster web planner gate model interrupt text",
     ),
+    ("adopt", "database project runner sql interrupt text"),
     ("rehearse", "backfill database project model sql interrupt"),
     (
         "ask",

@@ -29,7 +29,7 @@ pub struct Tool {
     pub history: &'static str,
     write: fn(&Project, &Db),
     /// How somebody has it apply the first one by hand, and how everything.
-    first: &'static [&'static str],
+    pub first: &'static [&'static str],
     pub all: &'static [&'static str],
 }
 

@@ -1,0 +1,50 @@
+//! Questions that a migration.toml leaves open, for somebody who knows the answer: `migrate adopt` writes them where it cannot
+//! know what people know.
+//!
+//! Invariant: an open question is an error of its migration, so that nothing of it runs before it is answered.
+
+use std::ops::Range as Span;
+
+use super::reader::Located;
+use super::source::Source;
+use crate::model::{Format, Step};
+
+/// What stands in the place of an answer.
+pub const OPEN: &str = "?";
+
+const CODE: &str = "unanswered";
+
+/// Whether this is a question and no answer.
+pub(super) fn is_open(text: &str) -> bool {
+    text.trim() == OPEN
+}
+
+/// Asks for the versions that use a format.
+pub(super) fn ask_for_range(source: &Source, span: Span<usize>, service: &str, format: Format) {
+    let (message, help) = match format {
+        Format::Old => (
+            format!("which versions of `{service}` use what goes is not said yet"),
+            "write `old = \"<1.2.0\"` if 1.2.0 is the first that does without it; remove the section if this service never used it",
+        ),
+        Format::New => (
+            format!("which versions of `{service}` use what comes is not said yet"),
+            "write `new = \">=1.2.0\"` if 1.2.0 is the first that needs it; remove the section if this service never uses it",
+        ),
+    };
+    source.error(CODE, span, message, help);
+}
+
+/// Asks what revisions do that nobody can read here.
+pub(super) fn ask_for_word(source: &Source, judged: &Located<String>, step: Step) {
+    source.error(
+        CODE,
+        judged.span.clone(),
+        "nobody has said yet what these revisions do",
+        match step {
+            Step::Expand => {
+                "read them, and say here in a few words what they do and why every version that is live survives it"
+            }
+            _ => "read them, and say here in a few words what they do and why that is what is to go",
+        },
+    );
+}
