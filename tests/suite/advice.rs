@@ -4,9 +4,11 @@
 //! That none is missing is for the compiler: [`reasons`], [`errors`] and [`around`] name each variant once.
 
 mod around;
+mod databases;
 mod errors;
 mod evidence;
 mod held;
+mod ledgers;
 mod reasons;
 mod schema;
 mod versions;
@@ -16,6 +18,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::support::backend::{BACKENDS, Db};
 use crate::support::project::Output;
 use crate::support::shop::Shop;
+
+/// A case that has no row here.
+#[derive(Clone, Copy)]
+pub enum Elsewhere {
+    /// More is needed for it than a shop: the test of this name takes the advice.
+    Taken(&'static str),
+    /// The test of this name shows it. Nobody can take the advice in a test, or there is none to be taken, because of this.
+    Shown(&'static str, &'static str),
+}
 
 /// One situation, and the way out of it.
 pub struct Row<Case: 'static> {
@@ -81,6 +92,15 @@ impl Said {
             .find(|part| part.starts_with(begins));
         let found = found.unwrap_or_else(|| panic!("no `{begins}…` in: {}", self.text));
         found.split(' ').skip(1).map(str::to_owned).collect()
+    }
+
+    /// What stands between these two.
+    #[track_caller]
+    pub fn between(&self, before: &str, after: &str) -> &str {
+        let found = self.text.split_once(before);
+        let found = found.and_then(|(_, rest)| rest.split_once(after));
+        let found = found.unwrap_or_else(|| panic!("no {before:?} {after:?} in: {}", self.text));
+        found.0
     }
 
     /// The word after this text.

@@ -13,7 +13,7 @@ use crate::support::backend::{Db, Ledger};
 use crate::support::connection::block_on;
 use crate::support::mysql::is_mariadb;
 use crate::support::project::{Process, Signal};
-use crate::support::shop::{NAME, Shop};
+use crate::support::shop::{NAME, Shop, said};
 use crate::support::wait::{GENEROUS, eventually, jitter};
 
 /// A backfilled shop whose coordinators are given up soon.
@@ -143,6 +143,13 @@ fn a_coordinator_that_is_superseded_in_its_transaction_gives_it_up() {
     assert_eq!(contracts(&shop), 1);
     assert_eq!(shop.phase(1), "contracted");
     shop.run(&["log", "--verify"], 0);
+    // As it was said to the first one.
+    let told = "see what it does with `migrate log`, then run the command again";
+    assert!(said(&woken).contains(told), "{}", woken.stderr);
+    let log = shop.run(&["log"], 0).stdout;
+    assert!(log.contains("contracted"), "{log}");
+    let again = shop.run(&["contract", NAME], 0).stdout;
+    assert!(again.contains("nothing to contract"), "{again}");
 }
 
 /// Its machine is gone, as far as the server can tell: the session stays, and with it what the transaction has locked.

@@ -6,7 +6,7 @@ use phasegate::rollout::RolloutError;
 
 use super::errors::each_has_its_row;
 use super::versions::{backfilled, expanded};
-use super::{Row, Said, asked, go_through};
+use super::{Elsewhere, Row, Said, asked, go_through};
 use crate::support::backend::Db;
 use crate::support::shop::{BACKFILL, EXPAND, NAME, Shop};
 
@@ -74,42 +74,22 @@ const _: fn(&LedgerError) -> Option<Case> = of_the_ledger;
 const _: fn(&RolloutError) -> Option<Case> = of_a_rollout;
 const _: fn(&AskError) -> Option<Case> = of_a_question;
 
-/// What is shown where more is needed for it than a shop, by the name of the test.
-const ELSEWHERE: &[(Case, &str)] = &[
-    (
-        Case::Apart,
-        "fn whoever_is_not_told_of_it_or_told_otherwise_is_refused(",
-    ),
-    (
-        Case::Within,
-        "fn a_ledger_in_the_applications_database_is_not_joined_by_a_second_one(",
-    ),
-    (
-        Case::NotOfHere,
-        "fn two_applications_do_not_share_one_ledger(",
-    ),
-    (Case::LedgerLost, "fn a_ledger_that_was_there_is_missed("),
-    (
-        Case::NoPlace,
-        "fn who_has_no_place_for_the_ledger_is_told_the_statements(",
-    ),
-    (
-        Case::Foreign,
-        "fn a_trigger_on_the_ledger_is_seen_on_every_database(",
-    ),
+/// What has no row in these tables, by the name of its test.
+const ELSEWHERE: &[(Case, Elsewhere)] = &[
     (
         Case::Superseded,
-        "fn a_coordinator_that_is_superseded_in_its_transaction_gives_it_up(",
+        Elsewhere::Taken("fn a_coordinator_that_is_superseded_in_its_transaction_gives_it_up("),
     ),
     (
         Case::RolloutInterrupted,
-        "fn an_interruption_stops_it_and_its_driver(",
+        Elsewhere::Taken("fn an_interruption_stops_it_and_its_driver("),
     ),
 ];
 
 #[test]
 fn whatever_ends_a_command_has_its_row() {
-    let is_shown = |case: &Case| ROWS.iter().any(|row| row.case == *case);
+    let shown = ROWS.iter().chain(super::ledgers::ROWS);
+    let is_shown = |case: &Case| shown.clone().any(|row| row.case == *case);
     each_has_its_row(Case::ALL, is_shown, ELSEWHERE);
 }
 

@@ -6,8 +6,8 @@ use phasegate::coordinator::CoordinatorError;
 use phasegate::database::ErrorKind;
 
 use super::versions::{backfilled, declared, expanded};
-use super::{Row, asked, go_through};
-use crate::support::shop::{APPEND_ONLY, BACKFILL, EXPAND, NAME};
+use super::{Elsewhere, Row, asked, go_through};
+use crate::support::shop::{APPEND_ONLY, BACKFILL, CONTRACT, EXPAND, NAME, Shop};
 
 macro_rules! cases {
     ($($case:ident)+) => {
@@ -76,73 +76,64 @@ const fn case_of_the_database(kind: ErrorKind) -> Case {
 const _: fn(&CoordinatorError) -> Option<Case> = case;
 const _: fn(ErrorKind) -> Case = case_of_the_database;
 
-/// What is shown where more is needed for it than a shop, by the name of the test.
-const ELSEWHERE: &[(Case, &str)] = &[
+/// What has no row in these tables, by the name of its test.
+const ELSEWHERE: &[(Case, Elsewhere)] = &[
     (
         Case::StillRunning,
-        "fn a_statement_that_still_runs_is_waited_for(",
+        Elsewhere::Taken("fn a_statement_that_still_runs_is_ended_as_it_is_said("),
     ),
     (
         Case::Moved,
-        "fn a_coordinator_that_is_superseded_in_its_transaction_gives_it_up(",
+        Elsewhere::Shown(
+            "fn a_coordinator_that_is_superseded_in_its_transaction_gives_it_up(",
+            "whoever moved a migration holds the coordinator's lease, so whoever lost it is told first that he is superseded",
+        ),
     ),
     (
         Case::Lost,
-        "fn a_lost_connection_is_made_up_for_by_the_next_run(",
+        Elsewhere::Taken("fn a_lost_connection_is_made_up_for_by_the_next_run("),
     ),
     (
-        Case::Fenced,
-        "fn a_fence_stays_up_once_a_statement_behind_it_has_run(",
+        Case::Held,
+        Elsewhere::Taken("fn who_is_at_work_is_waited_for_or_ended("),
     ),
-    (Case::Full, "fn a_full_server_is_waited_for_a_while("),
-    (Case::Held, "fn who_is_at_work_is_waited_for_or_ended("),
     (
         Case::Interrupted,
-        "fn who_is_at_work_is_waited_for_or_ended(",
+        Elsewhere::Taken("fn who_is_at_work_is_waited_for_or_ended("),
     ),
-    (Case::Locked, "fn who_holds_a_lock_is_ended_as_it_is_said("),
+    (
+        Case::Locked,
+        Elsewhere::Taken("fn who_holds_a_lock_is_ended_as_it_is_said("),
+    ),
     (
         Case::LedgerLocked,
-        "fn who_holds_the_ledger_is_ended_as_it_is_said(",
-    ),
-    (
-        Case::Tls,
-        "fn every_certificate_is_judged_as_the_url_asks_on_postgres(",
-    ),
-    (Case::Authentication, "fn a_wrong_password_is_never_shown("),
-    (
-        Case::Permission,
-        "fn each_role_can_do_its_work_with_the_documented_grants_and_no_more(",
+        Elsewhere::Taken("fn who_holds_the_ledger_is_ended_as_it_is_said("),
     ),
     (
         Case::Standby,
-        "fn a_standby_answers_nothing_and_says_how_far_it_is_behind(",
+        Elsewhere::Taken("fn a_standby_answers_nothing_and_says_how_far_it_is_behind("),
     ),
     (
         Case::HiddenRows,
-        "fn a_backfill_under_a_policy_is_refused_and_nothing_is_contracted(",
-    ),
-    (
-        Case::Timeout,
-        "fn a_limit_that_the_script_sets_is_kept_and_named(",
+        Elsewhere::Taken("fn a_backfill_under_a_policy_is_refused_and_nothing_is_contracted("),
     ),
     (
         Case::Conflict,
-        "fn an_old_instance_is_refused_or_the_contract_is(",
-    ),
-    (
-        Case::LedgerContents,
-        "fn a_damaged_ledger_is_an_error_and_no_panic(",
+        Elsewhere::Shown(
+            "fn an_old_instance_is_refused_or_the_contract_is(",
+            "a transaction that lost against another one is begun again: nobody is told",
+        ),
     ),
     (
         Case::Runner,
-        "fn a_part_that_was_left_is_told_and_waits_for_somebody(",
+        Elsewhere::Taken("fn a_part_that_was_left_is_told_and_waits_for_somebody("),
     ),
 ];
 
 #[test]
 fn every_error_has_its_row() {
-    let is_shown = |case: &Case| ROWS.iter().any(|row| row.case == *case);
+    let shown = ROWS.iter().chain(super::databases::ROWS);
+    let is_shown = |case: &Case| shown.clone().any(|row| row.case == *case);
     each_has_its_row(Case::ALL, is_shown, ELSEWHERE);
 }
 
@@ -151,7 +142,7 @@ fn every_error_has_its_row() {
 pub fn each_has_its_row<C: PartialEq + std::fmt::Debug>(
     all: &[C],
     is_shown: impl Fn(&C) -> bool,
-    elsewhere: &[(C, &str)],
+    elsewhere: &[(C, Elsewhere)],
 ) {
     for case in all {
         let is_elsewhere = elsewhere.iter().any(|(other, _)| other == case);
@@ -160,7 +151,13 @@ pub fn each_has_its_row<C: PartialEq + std::fmt::Debug>(
             "{case:?} has no row, or is said to be elsewhere as well"
         );
     }
-    stand_in_the_tests(elsewhere.iter().map(|(_, name)| *name));
+    stand_in_the_tests(elsewhere.iter().map(|(_, elsewhere)| match elsewhere {
+        Elsewhere::Taken(name) => *name,
+        Elsewhere::Shown(name, why) => {
+            assert!(!why.is_empty(), "why does nobody take what {name} shows?");
+            *name
+        }
+    }));
 }
 
 /// Fails if a test of such a name is not there.
@@ -188,6 +185,16 @@ fn stand_in_the_tests<'n>(names: impl Iterator<Item = &'n str>) {
     for name in names {
         assert!(all.contains(name), "there is no test {name}");
     }
+}
+
+/// A contract of two transactions, the second of which needs this column.
+fn contracting(shop: &Shop, column: &str) {
+    shop.project.file(
+        format!("{NAME}/contract.sql"),
+        &format!(
+            "-- migrate: no-transaction\n{CONTRACT}CREATE INDEX of_users ON users ({column});\n"
+        ),
+    );
 }
 
 pub const ROWS: &[Row<Case>] = &[
@@ -351,6 +358,27 @@ pub const ROWS: &[Row<Case>] = &[
         says: &["0001_name/expand.sql:1: this statement was begun and never finished"],
         takes: |shop, said| {
             said.run(shop, "migrate resolve 0001_name --step 1 --applied", 0);
+        },
+        then: 0,
+    },
+    Row {
+        case: Case::Fenced,
+        on: &[],
+        make: |db| {
+            let shop = backfilled(db);
+            contracting(&shop, "nobody");
+            shop
+        },
+        asks: &["contract"],
+        code: 1,
+        says: &[
+            "0001_name/contract.sql:3: ",
+            "the statements before it are done and recorded, and this one is not",
+            "the fence of 0001_name stays up",
+        ],
+        takes: |shop, said| {
+            contracting(shop, "name");
+            said.run(shop, "migrate contract 0001_name", 0);
         },
         then: 0,
     },

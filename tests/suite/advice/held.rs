@@ -2,16 +2,16 @@
 
 use super::{Said, asked};
 use crate::support::backend::Db;
-use crate::support::connection::Connection;
+use crate::support::connection::{Connection, MysqlSession};
 use crate::support::project::{Process, Signal};
-use crate::support::shop::{APPEND_ONLY, Shop};
-use crate::support::wait::GENEROUS;
+use crate::support::shop::{APPEND_ONLY, EXPAND, Shop};
+use crate::support::wait::{GENEROUS, eventually};
 
 /// The shop, which gives up soon where a lock is not granted.
 fn hasty(db: Db) -> Shop {
     let shop = Shop::with_config(
         db,
-        "[database]\nlock_timeout = \"1s\"\nlock_retry_for = \"1s\"\n[services.web]\nmin_instances = 0\n",
+        "[database]\nlock_timeout = \"1s\"\nlock_retry_for = \"1s\"\nbusy_timeout = \"1s\"\n[services.web]\nmin_instances = 0\n[fleet]\ncoordinator_lease = \"4s\"\n",
     );
     shop.name_migration(APPEND_ONLY);
     shop
@@ -103,3 +103,34 @@ scenario!(
         shop.run(&["backfill"], 0);
     }
 );
+
+/// A statement whose coordinator was killed goes on at the server, waiting for somebody else; it is ended as it is said. Only
+/// where there is no transaction around it does it outlive the session that began it.
+#[test]
+fn a_statement_that_still_runs_is_ended_as_it_is_said() {
+    let shop = hasty(Db::on("mysql"));
+    shop.project.env("PHASEGATE_CRASH_AT", "expand.started");
+    shop.run(&["expand"], 137);
+    shop.project.env_remove("PHASEGATE_CRASH_AT");
+    let mut blocker = shop.db.connect();
+    blocker.execute("START TRANSACTION; SELECT count(*) FROM users");
+    let url = shop.db.url.clone();
+    let orphan = std::thread::spawn(move || {
+        let mut session = Connection::new(Box::new(MysqlSession::open(&url).expect("a session")));
+        session.try_execute(EXPAND.trim_end().trim_end_matches(';'))
+    });
+    eventually(GENEROUS, || {
+        let waiting = "SELECT count(*) FROM information_schema.processlist \
+                       WHERE db = DATABASE() AND state LIKE 'Waiting for table metadata lock%'";
+        (shop.db.value(waiting) != "0").then_some(())
+    });
+    let still = asked(&shop, &["expand"], 1);
+    still.tells("0001_name/expand.sql:1: this statement still runs in session ");
+    still.tells("let it end, or end the session");
+    let session = still.after("still runs in session ").expect("a number");
+    shop.db
+        .execute(&format!("KILL {}", session.trim_end_matches(',')));
+    orphan.join().expect("a thread").expect_err("it was ended");
+    blocker.execute("COMMIT");
+    shop.run(&["expand"], 0);
+}

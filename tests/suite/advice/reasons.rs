@@ -5,7 +5,7 @@ use phasegate::gate::{
     Sessions, Silence, Suspicion, Unplaced, WaitsForFill, WrongPhase,
 };
 
-use super::{evidence, schema, versions};
+use super::{Elsewhere, databases, evidence, schema, versions};
 
 macro_rules! cases {
     ($($(#[$meta:meta])* $case:ident = $kind:literal $(, $field:literal = $value:literal)?;)+) => {
@@ -159,36 +159,47 @@ const fn case(reason: &Reason) -> Case {
 
 const _: fn(&Reason) -> Case = case;
 
-/// What is shown where more is needed for it than a shop, by the name of the test.
-const ELSEWHERE: &[(Case, &str)] = &[
-    // No fleet that a shop can have shows it alone: such a step also takes away what the version uses.
-    (Case::CannotRead, "fn advice_does_not_lead_in_a_circle("),
-    // A command says the same of its arguments.
+/// What has no row in these tables, by the name of its test.
+const ELSEWHERE: &[(Case, Elsewhere)] = &[
+    (
+        Case::CannotRead,
+        Elsewhere::Shown(
+            "fn advice_does_not_lead_in_a_circle(",
+            "no fleet that a shop can have shows it alone: such a step also takes away what the version uses, and that is said",
+        ),
+    ),
     (
         Case::NoMigration,
-        "fn an_unknown_migration_is_answered_with_the_ones_there_are(",
+        Elsewhere::Shown(
+            "fn an_unknown_migration_is_answered_with_the_ones_there_are(",
+            "a command looks for the migration first, and says the same of its arguments",
+        ),
     ),
     (
         Case::NotAllTried,
-        "fn a_search_that_gives_up_does_not_say_that_there_is_no_way(",
+        Elsewhere::Taken("fn a_search_that_gives_up_does_not_say_that_there_is_no_way("),
     ),
     (
         Case::Moved,
-        "fn a_ledger_knows_that_its_standby_was_promoted(",
+        Elsewhere::Taken("fn a_ledger_knows_that_its_standby_was_promoted("),
     ),
     (
         Case::TooMany,
-        "fn versions_that_somebody_made_up_are_ended_by_the_command_that_is_named(",
-    ),
-    (
-        Case::Unlisted,
-        "fn each_role_can_do_its_work_with_the_documented_grants_and_no_more(",
+        Elsewhere::Taken(
+            "fn versions_that_somebody_made_up_are_ended_by_the_command_that_is_named(",
+        ),
     ),
 ];
 
 #[test]
 fn every_reason_has_its_row() {
-    let shown = [versions::ROWS, schema::ROWS, evidence::ROWS].concat_cases();
+    let shown = [
+        versions::ROWS,
+        schema::ROWS,
+        evidence::ROWS,
+        databases::RIGHTS,
+    ]
+    .concat_cases();
     super::errors::each_has_its_row(Case::ALL, |case| shown.contains(case), ELSEWHERE);
 }
 
@@ -196,7 +207,7 @@ trait Cases {
     fn concat_cases(&self) -> Vec<Case>;
 }
 
-impl Cases for [&[super::Row<Case>]; 3] {
+impl Cases for [&[super::Row<Case>]; 4] {
     fn concat_cases(&self) -> Vec<Case> {
         self.iter()
             .flat_map(|rows| rows.iter().map(|row| row.case))

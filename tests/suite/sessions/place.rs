@@ -77,6 +77,11 @@ fn a_standby_answers_nothing_and_says_how_far_it_is_behind() {
         .json();
     assert_eq!(json["verdict"], "unknown", "{json}");
     assert!(json.to_string().contains("s behind"), "{json}");
+    // As it is said.
+    asked.env("DATABASE_URL", &db.url);
+    asked
+        .migrate(&["gate", "deploy", "web=1.0.0"])
+        .expect_code(0);
 }
 
 #[test]

@@ -219,7 +219,7 @@ impl DatabaseError {
             }
             ErrorKind::Authentication => "check the user and the password in the database URL",
             ErrorKind::Permission => {
-                "the grants that an instance and a coordinator need are listed in docs/grants.md"
+                "docs/grants.md has the statements that give a coordinator, an instance and a reader the rights they need"
             }
             ErrorKind::Standby => "ask the primary: give its URL",
             ErrorKind::HiddenRows => {

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::events::{Chain, Event, EventKind, KnownHead, Verified};
 use super::record::{SELECT_FILES, read_files};
 use super::{AppliedFile, Ledger, LedgerError};
+use crate::database::ErrorKind;
 
 /// What a table holds of one migration.
 struct Row {
@@ -202,6 +203,20 @@ impl Tables {
     }
 }
 
+/// That what a table holds is nothing that this program writes.
+fn unreadable(error: LedgerError) -> Result<String, LedgerError> {
+    let is_of_the_contents = match &error {
+        LedgerError::Database(error) => error.kind == ErrorKind::Ledger,
+        LedgerError::Damaged(_) => true,
+        _ => false,
+    };
+    if is_of_the_contents {
+        Ok(format!("what is recorded cannot be read ({error})"))
+    } else {
+        Err(error)
+    }
+}
+
 /// How many events are looked at before the next ones are read: a log is kept for ever.
 const PAGE: usize = 1000;
 
@@ -237,7 +252,15 @@ impl Ledger<'_> {
         if !matches!(verified, Verified::Whole { .. }) {
             return Ok(verified);
         }
-        let contradiction = self.tables().await?.contradiction(&told);
+        let contradiction = match self.tables().await {
+            Ok(tables) => tables.contradiction(&told),
+            Err(error) => Some(unreadable(error)?),
+        };
+        // What no event tells of still has to be what any command can read.
+        let contradiction = match contradiction {
+            None => self.view().await.err().map(unreadable).transpose()?,
+            found => found,
+        };
         Ok(contradiction.map_or(verified, |reason| Verified::Contradicted { reason }))
     }
 

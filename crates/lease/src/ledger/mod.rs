@@ -440,7 +440,10 @@ fn select_meta() -> String {
 
 /// What the answer to [`select_meta`] says, if this program understands the ledger.
 fn meta(rows: &[Row]) -> Result<Meta, LedgerError> {
-    let row = first(rows)?;
+    let missing =
+        "the first row of its table `meta`, with its format and the head of the log, is missing";
+    let row = rows.first();
+    let row = row.ok_or_else(|| LedgerError::Damaged(missing.into()))?;
     apart::unless_mark(row.int(0)?, row.text(5)?)?;
     understood(row.int(0)?)?;
     Ok(Meta {

@@ -157,6 +157,13 @@ fn a_search_that_gives_up_does_not_say_that_there_is_no_way() {
     let none = plan(&all_to_2(&ring)).unwrap_err();
     assert_eq!(none.verdict(), Verdict::Unknown);
     insta::assert_snapshot!(none.blockers[0].message(), @"no plan was found among the first 60000 states, and not all were tried");
+    insta::assert_snapshot!(none.blockers[0].help(), @"plan fewer services at once, or name fewer releases");
+    let fewer = Problem {
+        releases: Vec::new(),
+        ..all_to_2(&ring)
+    };
+    let none = plan(&fewer).unwrap_err();
+    assert_eq!(none.verdict(), Verdict::Refuse, "now all were tried");
     // Where there is a plan, one is found all the same.
     let open = plan(&all_to_2(&ring[1..])).unwrap();
     assert_eq!(open.rollouts(), 8);
