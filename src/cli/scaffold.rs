@@ -25,6 +25,7 @@ pub(super) struct NewArgs {
 const CONFIG: &str = include_str!("templates/migrate.toml");
 const MANIFEST: &str = include_str!("templates/migration.toml");
 const EXPAND: &str = include_str!("templates/expand.sql");
+const BACKFILL: &str = include_str!("templates/backfill.sql");
 const REVERT: &str = include_str!("templates/revert.sql");
 const CONTRACT: &str = include_str!("templates/contract.sql");
 
@@ -107,6 +108,7 @@ pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Fail
     for (file, text) in [
         ("migration.toml", format!("{directive}{manifest}")),
         ("expand.sql", EXPAND.to_owned()),
+        ("backfill.sql", BACKFILL.to_owned()),
         ("contract.sql", CONTRACT.to_owned()),
         ("revert.sql", REVERT.to_owned()),
     ] {

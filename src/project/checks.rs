@@ -100,7 +100,7 @@ pub(super) fn presence(source: &Source, manifest: &Manifest, directory: &Directo
     }
     if manifest.backfill.is_none() {
         let message = "nothing says which rows this backfill goes over";
-        let help = "add `[backfill]` to migration.toml, with `table`, `key` and `remaining`";
+        let help = "add `[backfill]` to migration.toml, with `table`, `key` and `remaining`, or remove the file";
         about_scripts(
             directory,
             Step::Backfill,

@@ -1,5 +1,6 @@
 //! The documents: what they name exists, and what exists is in them.
 
+mod adopt;
 mod blocks;
 mod commands;
 mod shell;

@@ -450,7 +450,7 @@ const PROBLEMS: &[Wrong] = &[
         },
         says: &["is not filled in yet", "delete the file that is not needed"],
         mend: |shop, _| {
-            for file in ["contract.sql", "revert.sql"] {
+            for file in ["backfill.sql", "contract.sql", "revert.sql"] {
                 let path = shop.project.path().join("0002_more").join(file);
                 std::fs::remove_file(path).expect("it is there");
             }

@@ -1,7 +1,7 @@
 //! What keeps an application from getting or keeping its lease.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 
 use crate::database::{DatabaseError, ErrorKind};
@@ -10,7 +10,9 @@ use crate::ledger::LedgerError;
 use crate::model::VersionError;
 
 /// An error while asking for a lease, or keeping it.
-#[derive(Debug, thiserror::Error)]
+///
+/// A `main` that returns it is ended with its `Debug`. That is what it says to people, with what to do in a line of its own.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LeaseError {
     #[error(transparent)]
@@ -48,6 +50,16 @@ pub enum LeaseError {
     StatusSocket { path: PathBuf, why: String },
     #[error("cannot keep a lease on this system: {0}")]
     System(#[from] std::io::Error),
+}
+
+impl fmt::Debug for LeaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        match self.help() {
+            Some(help) => write!(f, "\n  help: {help}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl LeaseError {
@@ -141,4 +153,23 @@ pub(super) fn describe(decision: &Decision) -> String {
         let _ = write!(text, "; {note}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_main_ends_with_reads_as_a_message() {
+        let error = LeaseError::Database(DatabaseError::new(ErrorKind::Authentication, "no"));
+        let ended = format!("{:?}", Box::<dyn std::error::Error>::from(error));
+        assert_eq!(
+            ended,
+            "no\n  help: docs/files.md says where the password is taken from, and what each server may ask for"
+        );
+        assert_eq!(
+            format!("{:?}", LeaseError::NotHeld),
+            "the lease is not held any more"
+        );
+    }
 }

@@ -1,0 +1,3 @@
+-- Fills the new format of the rows that are there: one UPDATE over the keys after :after up to :upto, which may run twice.
+-- Delete this file if there is nothing to fill; with it goes [backfill] in migration.toml.
+-- UPDATE users SET first_name = full_name WHERE id > :after AND id <= :upto AND first_name IS NULL;
