@@ -5,6 +5,7 @@ use super::read;
 use super::shell::calls_of_migrate;
 use crate::support::project::{Output, Process, Project, Signal};
 use crate::support::shop::{APPEND_ONLY, BACKFILL, CONTRACT, EXPAND, REVERT, Shop};
+use crate::support::wait::{GENEROUS, eventually};
 
 /// The commands of the page's blocks, in order, without `migrate`.
 fn shown() -> Vec<String> {
@@ -81,7 +82,21 @@ scenario!(
         let fleet = run("fleet", 0).stdout;
         assert!(fleet.starts_with(first), "{fleet}");
         assert!(run("expand", 0).stdout.contains("made the ledger"));
-        let start = |version: &str| ["web-1", "web-2"].map(|name| shop.instance(version, name));
+        let start = |version: &str| {
+            let fleet = ["web-1", "web-2"].map(|name| shop.instance(version, name));
+            // Who has just come proves nothing yet.
+            eventually(GENEROUS, || {
+                let fleet = shop.json(&["fleet"], 0);
+                let groups = fleet["fleet"].as_array().expect("a list").clone();
+                let are_there = groups.iter().all(|group| {
+                    group["version"] == version
+                        && group["state"] == "serving"
+                        && group["instances"] == 2
+                });
+                (are_there && !groups.is_empty()).then_some(())
+            });
+            fleet
+        };
         let fleet = start("1.0.0");
         run("gate deploy web=1.0.0 --record", 0);
         run("new split_full_name", 0);
@@ -118,7 +133,7 @@ scenario!(
         assert_eq!(refused, words(&answer("migrate gate contract 1")));
         ended(fleet);
         let fleet = start("1.2.0");
-        run("contract 1", 0);
+        run("contract 1 --wait 60s", 0);
         run("contract --unless-in-use", 0);
         assert!(run("status", 0).stdout.contains("nothing: it is complete"));
         ended(fleet);
