@@ -25,6 +25,8 @@
 //! | [`source`] | sources of live instances: one file each, with its settings |
 //! | [`runner`] | other migration tools that carry out a phase: one file each, and how its history is read |
 //! | [`driver`] | what replaces the instances of a service: one file each, with its settings |
+//! | [`analysis`] | what is asked while a step of a rollout holds: one file a kind of measure, and what a figure may be |
+//! | `program` | programs that are asked something, bounded in time and output |
 //! | `cluster` | the API server of a Kubernetes cluster: how it is reached, what it is asked |
 //! | `web` | what is asked of other servers, over HTTP |
 //! | [`ledger`] | what is recorded in the user's database |
@@ -47,6 +49,8 @@
 #[doc(hidden)]
 pub mod adopt;
 #[doc(hidden)]
+pub mod analysis;
+#[doc(hidden)]
 pub mod ask;
 #[doc(hidden)]
 pub mod backfill;
@@ -63,6 +67,7 @@ pub mod driver;
 pub mod fleet;
 #[doc(hidden)]
 pub mod lease;
+mod program;
 #[doc(hidden)]
 pub mod project;
 #[doc(hidden)]

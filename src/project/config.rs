@@ -138,7 +138,7 @@ impl Config {
             .map(|table| read_database(source, table))
             .unwrap_or_default();
         doubts.so_far(Section::Database);
-        let services = top
+        let services: BTreeMap<String, ServiceConfig> = top
             .named_tables("services")
             .into_iter()
             .map(|(name, table)| {
@@ -151,9 +151,10 @@ impl Config {
             .map(|table| fleet::read(source, table))
             .unwrap_or_default();
         doubts.so_far(Section::Fleet);
+        let names: Vec<&str> = services.keys().map(String::as_str).collect();
         let rollout = top
             .table("rollout")
-            .map(|table| rollout::read(source, table))
+            .map(|table| rollout::read(source, table, &names))
             .unwrap_or_default();
         doubts.so_far(Section::Rollout);
         #[cfg(feature = "http")]

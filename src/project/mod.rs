@@ -84,7 +84,7 @@ pub use query::Query;
 pub use question::OPEN;
 pub use rehearsal::RehearsalConfig;
 pub use revisions::Revisions;
-pub use rollout::RolloutConfig;
+pub use rollout::{OnFailure, RolloutConfig};
 pub use rules::{Excess, RULES, Rule, beyond_expand, rule};
 pub use schema::Schema;
 pub use scripts::{BackfillFile, ScriptFile};

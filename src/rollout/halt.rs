@@ -2,12 +2,14 @@
 
 use super::RolloutError;
 use super::arrival::Arrival;
+use super::unwell::Unwell;
 use crate::gate::Decision;
 
 /// Why a step did not come to its end.
 pub(super) enum Halt {
     Blocked(Decision),
     NotThere(Arrival),
+    Unwell(Unwell),
     Error(RolloutError),
 }
 

@@ -9,14 +9,17 @@
 
 mod action;
 mod arrival;
+mod bake;
 mod error;
 mod halt;
 mod news;
 mod run;
 mod step;
+mod unwell;
 
 pub use action::{as_json, read as read_action};
 pub use arrival::{Arrival, Missing, in_words};
 pub use error::RolloutError;
 pub use news::News;
 pub use run::{Ending, Rollout, Settings};
+pub use unwell::Unwell;

@@ -1,6 +1,9 @@
 //! What happens during a rollout, for whoever shows it.
 
+use std::time::Duration;
+
 use super::arrival::Arrival;
+use crate::analysis::Reading;
 use crate::coordinator::{CoordinatorError, Done};
 use crate::driver::Shift;
 use crate::gate::Decision;
@@ -25,6 +28,13 @@ pub enum News<'n> {
     Held(&'n Decision),
     /// The fleet does not show it yet.
     Comes(&'n Arrival),
+    /// A step holds, and all is well; `left` is how long it still has to.
+    Holds {
+        /// Percent of the service that runs the new version.
+        step: u8,
+        left: Duration,
+        readings: &'n [Reading],
+    },
     /// The database or a source could not be asked.
     Unreachable(&'n CoordinatorError),
     /// A schema step was carried out.

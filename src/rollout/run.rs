@@ -8,6 +8,7 @@ use serde_json::json;
 use super::arrival::Arrival;
 use super::halt::Halt;
 use super::news::News;
+use super::unwell::Unwell;
 use super::{RolloutError, action};
 use crate::coordinator::{Coordinator, CoordinatorError, Situation};
 use crate::gate::{Blocker, Decision};
@@ -37,6 +38,8 @@ pub enum Ending {
     Blocked(PlanAction, Decision),
     /// The fleet did not show a step in time.
     NotThere(PlanAction, Arrival),
+    /// A step was made and does not hold: a check says so, or says nothing.
+    Unwell(PlanAction, Unwell),
 }
 
 /// A rollout at work.
@@ -45,6 +48,8 @@ pub struct Rollout<'a> {
     pub(super) settings: Settings<'a>,
     pub(super) record: RolloutRecord,
     moves: Vec<PlanAction>,
+    /// By service and check, the figure before the step that is under way; none after a resumption.
+    pub(super) before: BTreeMap<(String, String), f64>,
 }
 
 impl<'a> Rollout<'a> {
@@ -112,6 +117,7 @@ impl<'a> Rollout<'a> {
             settings,
             record,
             moves,
+            before: BTreeMap::new(),
         })
     }
 
@@ -190,6 +196,10 @@ impl<'a> Rollout<'a> {
                 Halt::NotThere(arrival) => {
                     self.say(format!("{action}: {arrival}")).await?;
                     Ok(Ending::NotThere(action, arrival))
+                }
+                Halt::Unwell(unwell) => {
+                    self.say(format!("{action}, {}", unwell.in_words())).await?;
+                    Ok(Ending::Unwell(action, unwell))
                 }
                 Halt::Error(error) => {
                     let error = error.of_step(&action);

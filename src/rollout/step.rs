@@ -59,14 +59,26 @@ impl Rollout<'_> {
         let project = self.settings.project;
         let driver = project.config.driver(service);
         let reached = self.record.steps.get(at).map_or(0, |step| step.reached);
+        let shift = |step| Shift {
+            service,
+            from,
+            to,
+            step,
+        };
         // Somebody may have rolled it out by hand, or the last run may have stopped just here.
         if let Ok(situation) = self.coordinator.look_around().await {
             let arrival = Arrival::judged(&situation.evidence, service, to);
             // Where nothing runs, nothing shows that anybody has: the driver is what knows the new version from now on.
             if arrival.is_complete() && arrival.serving > 0 {
                 (self.settings.report)(News::Arrived(&arrival));
-                return Ok(());
+                return self.bake(&shift(100), action).await;
             }
+        }
+        if reached == 0 {
+            self.measure_before(&shift(0)).await;
+        } else if reached < 100 {
+            // It may have been stopped while it held.
+            self.bake(&shift(reached), action).await?;
         }
         let left: Vec<u8> = driver
             .steps()
@@ -80,12 +92,7 @@ impl Rollout<'_> {
                 return Err(RolloutError::Interrupted(action.clone()).into());
             }
             crate::crash::point("rollout.driver");
-            let shift = Shift {
-                service,
-                from,
-                to,
-                step,
-            };
+            let shift = shift(step);
             match driver.instruction(&shift) {
                 Some(text) => (self.settings.report)(News::Asks(&text)),
                 None => (self.settings.report)(News::Calls(shift)),
@@ -107,6 +114,10 @@ impl Rollout<'_> {
             }
             crate::crash::point("rollout.driven");
             self.mark(at, (RolloutStepState::Begun, step)).await?;
+            // At the last one the fleet has to show it first.
+            if step < 100 {
+                self.bake(&shift, action).await?;
+            }
         }
         let arrived = self.wait_for_the_fleet(service, to, action).await;
         if let Err(Halt::NotThere(_)) = &arrived {
@@ -115,7 +126,8 @@ impl Rollout<'_> {
             let reached = before_last.unwrap_or(0);
             self.mark(at, (RolloutStepState::Begun, reached)).await?;
         }
-        arrived
+        arrived?;
+        self.bake(&shift(100), action).await
     }
 
     /// Waits until instances of the new version may start beside those that run.

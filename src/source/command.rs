@@ -1,26 +1,19 @@
 //! A program that prints the live instances, one JSON object a line.
 
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rustix::process::Signal;
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{
     Asked, Instance, Kind, LONGEST_NAME, MOST_INSTANCES, Named, Observation, Source, SourceFailure,
 };
 use crate::model::InstanceState;
-use crate::process::without_credentials;
+use crate::program::Program;
 use crate::row::{LONGEST, LONGEST_WAIT, Place, Row};
-use crate::text::secret;
 use crate::text::shown::shortened;
-
-/// More than any fleet's list needs; a program that prints without end must not fill the memory.
-const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 
 /// Bytes of one line: far more than any instance has.
 const LONGEST_LINE: usize = 64 * 1024;
@@ -73,74 +66,6 @@ fn made(row: &mut dyn Row) -> Option<Named> {
             env,
         }),
     })
-}
-
-impl Command {
-    async fn output(&self, asked: &Asked<'_>) -> Result<String, SourceFailure> {
-        let Some((program, arguments)) = self.run.split_first() else {
-            return Err(SourceFailure("`run` is empty".into()));
-        };
-        let mut command = std::process::Command::new(program);
-        command.args(arguments);
-        without_credentials(&mut command, &self.env, asked.database_url);
-        let mut child = tokio::process::Command::from(command)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| SourceFailure(format!("`{program}` cannot be started: {error}")))?;
-        let group = child.id();
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let finishing = async {
-            let (stdout, stderr) = tokio::join!(read(stdout), read(stderr));
-            (stdout, stderr, child.wait().await)
-        };
-        let finished = tokio::select! {
-            finished = finishing => Ok(finished),
-            () = tokio::time::sleep(self.timeout) => Err(format!(
-                "did not finish within {} s",
-                self.timeout.as_secs_f64()
-            )),
-            () = asked.interrupt.due() => Err("was not waited for: interrupted".to_owned()),
-        };
-        let (stdout, stderr, status) = match finished {
-            Ok(finished) => finished,
-            Err(why) => {
-                if let Some(group) = group {
-                    crate::process::signal_group(group, Signal::KILL);
-                }
-                return Err(SourceFailure(format!("`{program}` {why}")));
-            }
-        };
-        let status = status.map_err(|error| SourceFailure(format!("`{program}`: {error}")))?;
-        if !status.success() {
-            let said = stderr.unwrap_or_default();
-            let said = said.trim().lines().next_back().unwrap_or_default();
-            // It may have printed what it was given, and this gets into the log.
-            return Err(SourceFailure(format!(
-                "`{program}` ended with {status}: {}",
-                secret::masked(&shortened(said, LONGEST_REASON))
-            )));
-        }
-        stdout.map_err(|error| SourceFailure(format!("the output of `{program}`: {error}")))
-    }
-}
-
-async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Result<String, String> {
-    let Some(pipe) = pipe else {
-        return Ok(String::new());
-    };
-    let mut bytes = Vec::new();
-    pipe.take(MAX_OUTPUT)
-        .read_to_end(&mut bytes)
-        .await
-        .map_err(|error| error.to_string())?;
-    if bytes.len() as u64 >= MAX_OUTPUT {
-        return Err("it is longer than 64 MiB".into());
-    }
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
 }
 
 #[derive(Deserialize)]
@@ -248,7 +173,16 @@ pub fn read_lines(
 #[async_trait]
 impl Source for Command {
     async fn observe(&self, asked: &Asked<'_>) -> Result<Observation, SourceFailure> {
-        let text = self.output(asked).await?;
+        let program = Program {
+            run: &self.run,
+            env: &self.env,
+            variables: &[],
+            database_url: asked.database_url,
+            timeout: self.timeout,
+            interrupt: asked.interrupt,
+        };
+        let text = program.output().await;
+        let text = text.map_err(|why| SourceFailure(why.to_string()))?;
         let instances = read_lines(&text, Timestamp::now(), asked.is_service)?;
         Ok(Observation {
             instances,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::{Asked, Instance, Kind, LONGEST_NAME, Named, Observation, Source, SourceFailure};
@@ -13,6 +12,7 @@ use crate::model::{About, InstanceState};
 use crate::row::{LONGEST, LONGEST_WAIT, Row};
 use crate::text::shown::shortened;
 use crate::web::Web;
+use crate::web::prometheus::{Series, query};
 
 pub(super) const KIND: Kind = Kind {
     kind: "prometheus",
@@ -69,30 +69,6 @@ fn made(row: &mut dyn Row) -> Option<Named> {
     })
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    status: String,
-    #[serde(default)]
-    error: String,
-    #[serde(default)]
-    warnings: Vec<String>,
-    data: Option<Data>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Data {
-    result_type: String,
-    result: serde_json::Value,
-}
-
-#[derive(Debug, Deserialize)]
-struct Series {
-    metric: BTreeMap<String, String>,
-    /// When the question was asked, by the server's clock, and the value as text.
-    value: (f64, String),
-}
-
 /// What was answered to the three questions.
 struct Answers {
     found: Vec<Series>,
@@ -136,29 +112,16 @@ impl Prometheus {
         let deadline = Instant::now() + self.timeout;
         let scraped = format!("timestamp({})", self.query);
         // The targets first: one that comes in between is then known to nobody, rather than to say nothing.
-        let (targets, mut warnings) = self.ask(&self.up, deadline).await?;
-        let (found, more) = self.ask(&self.query, deadline).await?;
+        let (targets, mut warnings) = query(&self.web, &self.up, deadline).await?;
+        let (found, more) = query(&self.web, &self.query, deadline).await?;
         warnings.extend(more);
-        let (scraped, _) = self.ask(&scraped, deadline).await?;
+        let (scraped, _) = query(&self.web, &scraped, deadline).await?;
         Ok(Answers {
             found,
             scraped,
             targets,
             warnings,
         })
-    }
-
-    async fn ask(
-        &self,
-        query: &str,
-        deadline: Instant,
-    ) -> Result<(Vec<Series>, Vec<String>), String> {
-        let url = self.web.below("/api/v1/query", &[("query", query)]);
-        let url = url
-            .parse()
-            .map_err(|_| format!("`{query}` cannot be asked for: it is too long"))?;
-        let answer = self.web.get(&url, deadline).await?;
-        read(query, &answer.body)
     }
 
     /// Invariant: a target that cannot be scraped, or tells no version, is there and is of no known version.
@@ -279,38 +242,8 @@ fn milliseconds(seconds: f64) -> u64 {
     (seconds * 1000.0).clamp(0.0, 1e15) as u64
 }
 
-/// The series of an answer, and what the server warns of.
-fn read(query: &str, body: &[u8]) -> Result<(Vec<Series>, Vec<String>), String> {
-    let unreadable = |why: String| {
-        let why = shortened(&why, LONGEST_TOLD);
-        format!("the answer to `{query}` is none of Prometheus: {why}")
-    };
-    let answer: Answer =
-        serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
-    if answer.status != "success" {
-        return Err(format!(
-            "`{query}` fails: {}",
-            shortened(&answer.error, LONGEST_TOLD)
-        ));
-    }
-    let data = answer
-        .data
-        .ok_or_else(|| unreadable("it has no `data`".to_owned()))?;
-    if data.result_type != "vector" {
-        return Err(format!(
-            "`{query}` gives a {}, and has to give a vector: one series for each instance at one moment",
-            data.result_type
-        ));
-    }
-    let series =
-        serde_json::from_value(data.result).map_err(|error| unreadable(error.to_string()))?;
-    Ok((series, answer.warnings))
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn source() -> Prometheus {
@@ -402,33 +335,5 @@ mod tests {
         )
         .unwrap_err();
         assert!(unnamed.contains("say with `instance`"), "{unnamed}");
-    }
-
-    #[test]
-    fn an_answer_is_read_whole_or_not_at_all() {
-        let read = |body: serde_json::Value| read("up", body.to_string().as_bytes());
-        let good = json!({ "status": "success", "warnings": ["partial"], "data": { "resultType": "vector",
-            "result": [{ "metric": { "instance": "a" }, "value": [1.5, "1"] }] } });
-        let (series, warnings) = read(good).unwrap();
-        assert_eq!((series.len(), warnings), (1, vec!["partial".to_owned()]));
-        for (body, said) in [
-            (
-                json!({ "status": "error", "error": "parse error" }),
-                "`up` fails: parse error",
-            ),
-            (json!({ "status": "success" }), "no `data`"),
-            (
-                json!({ "status": "success", "data": { "resultType": "matrix", "result": [] } }),
-                "gives a matrix",
-            ),
-            (
-                json!({ "status": "success", "data": { "resultType": "vector", "result": [{}] } }),
-                "none of Prometheus",
-            ),
-            (json!([]), "none of Prometheus"),
-        ] {
-            let error = read(body).unwrap_err();
-            assert!(error.contains(said), "{error}");
-        }
     }
 }

@@ -4,6 +4,8 @@
 
 mod failure;
 mod hook;
+mod path;
+pub mod prometheus;
 mod secrets;
 
 use std::io::Cursor;
@@ -26,6 +28,7 @@ use tokio::time::Instant;
 use crate::row::{Place, Row};
 use failure::in_words;
 pub use hook::{Hook, Post, Unsent};
+pub use path::JsonPath;
 use secrets::Secret;
 
 /// No answer is as large, and nothing that a server sends may fill the memory.

@@ -6,6 +6,7 @@ mod giving_up;
 mod not_coming;
 mod stopping;
 mod walking;
+mod watched;
 
 use crate::support::backend::Db;
 use crate::support::shop::Shop;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use super::args::{Global, GoalArgs, Patience, ServiceVersion};
 use super::context::{Context, say_unreleased};
@@ -24,7 +25,8 @@ use crate::gate::{Action, Verdict, decide};
 use crate::ledger::{RolloutRecord, RolloutState};
 use crate::model::{Live, Version};
 use crate::planner::PlanAction;
-use crate::rollout::{News, Rollout, RolloutError, Settings};
+use crate::project::OnFailure;
+use crate::rollout::{Ending, News, Rollout, RolloutError, Settings};
 
 pub(super) const ROLLOUT_HELP: &str = "\
 The steps are those that `migrate plan` shows for the same options; they are fixed and recorded
@@ -144,7 +146,7 @@ impl RolloutContext<'_> {
             moves,
         )
         .await?;
-        self.carry_on(rollout, &reporter).await
+        self.carry_on(rollout, &reporter, (patience, None)).await
     }
 
     async fn resume(self, patience: &Patience) -> Result<u8, Failure> {
@@ -168,7 +170,7 @@ impl RolloutContext<'_> {
             }
             resumed => resumed?,
         };
-        self.carry_on(rollout, &reporter).await
+        self.carry_on(rollout, &reporter, (patience, None)).await
     }
 
     /// There is nothing to go on with where the last rollout is done: that it is, was what was asked for.
@@ -184,6 +186,16 @@ impl RolloutContext<'_> {
             let who = candidate(wanted, &self.context.project.config)?;
             goal.insert(who.service, who.version);
         }
+        self.go_back(goal, patience, None).await
+    }
+
+    /// Gives up the open rollout and rolls back to `goal`; `stopped` is what has stopped it, where nobody had to ask for this.
+    async fn go_back(
+        self,
+        goal: BTreeMap<String, Version>,
+        patience: &Patience,
+        stopped: Option<Value>,
+    ) -> Result<u8, Failure> {
         if self.context.last_rollout().await?.filter(is_open).is_none() {
             return Err(RolloutError::NoneOpen.into());
         }
@@ -221,7 +233,7 @@ impl RolloutContext<'_> {
             self.out.line(show::given_up_line(&given_up));
         }
         let rollout = Rollout::resume(coordinator, self.settings(patience, &news)).await?;
-        self.carry_on(rollout, &reporter).await
+        self.carry_on(rollout, &reporter, (patience, stopped)).await
     }
 
     /// The rollouts that lead back to `goal`; the exit code where it is not safe.
@@ -265,7 +277,12 @@ impl RolloutContext<'_> {
     }
 
     /// Does what is left of a rollout, and shows what has become of it.
-    async fn carry_on(self, mut rollout: Rollout<'_>, reporter: &Reporter) -> Result<u8, Failure> {
+    async fn carry_on(
+        self,
+        mut rollout: Rollout<'_>,
+        reporter: &Reporter,
+        (patience, stopped): (&Patience, Option<Value>),
+    ) -> Result<u8, Failure> {
         let ended = rollout.run().await;
         reporter.finish();
         let record = rollout.record().clone();
@@ -277,7 +294,43 @@ impl RolloutContext<'_> {
         let head = say_unreleased(rollout.finish().await, self.context);
         self.out.log_ends(head.as_ref(), self.global.quiet);
         let ending = ended?;
-        Ok(show::ending(&ending, &record, situation.as_ref(), self.out))
+        let back = self.way_back_from(&ending);
+        if back.is_none() || !self.out.is_json() {
+            let code = show::ending(&ending, &record, (situation.as_ref(), stopped), self.out);
+            if back.is_none() {
+                return Ok(code);
+            }
+        }
+        let (Some(goal), Ending::Unwell(_, unwell)) = (back, &ending) else {
+            return Ok(Verdict::Refuse.exit_code());
+        };
+        if !self.out.is_json() {
+            self.out.line("");
+            self.out.line(format!(
+                "on_failure = \"roll-back\": back to {}",
+                show::goal(&goal)
+            ));
+        }
+        let checks = show::checks_json(unwell);
+        let went = Box::pin(self.go_back(goal, patience, Some(checks))).await?;
+        // It is back, and what was asked for was not done.
+        Ok(match went {
+            0 if unwell.is_known() => Verdict::Refuse.exit_code(),
+            0 => Verdict::Unknown.exit_code(),
+            other => other,
+        })
+    }
+
+    /// Where a rollout that a check has stopped goes back to by itself: to the one version that it replaces.
+    fn way_back_from(self, ending: &Ending) -> Option<BTreeMap<String, Version>> {
+        let Ending::Unwell(PlanAction::Roll { service, from, .. }, _) = ending else {
+            return None;
+        };
+        let wants = self.context.project.config.rollout.on_failure == OnFailure::RollBack;
+        match from.as_slice() {
+            [from] if wants => Some(BTreeMap::from([(service.clone(), from.clone())])),
+            _ => None,
+        }
     }
 
     async fn status(self) -> Result<u8, Failure> {

@@ -1,8 +1,9 @@
 //! What a rollout does and has done, as text and as JSON.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::horizon::horizon_lines;
 use super::super::out::Out;
@@ -10,13 +11,14 @@ use super::super::paint::{Cell, Line, Tone};
 use super::super::progress::Reporter;
 use super::super::text;
 use super::super::{json as shapes, text::count};
+use crate::analysis::{Bad, Reading};
 use crate::ask::{arrival_json, rollout_json, waits_for};
 use crate::coordinator::{Done, Situation};
 use crate::gate::{Blocker, Decision, Verdict, horizon};
 use crate::ledger::{RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 use crate::model::{InstanceState, LiveGroup, Step, Version};
 use crate::planner::PlanAction;
-use crate::rollout::{Arrival, Ending, Missing, News, in_words, read_action};
+use crate::rollout::{Arrival, Ending, Missing, News, Unwell, in_words, read_action};
 
 /// Results go to standard output as they come, what passes by to standard error.
 pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
@@ -50,7 +52,34 @@ pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
         News::Carried(done) => carried(done).into_iter().for_each(result),
         News::Already(note) => result(Line::from(format!("  {note}"))),
         News::Arrived(arrival) => result(success(&arrived(arrival))),
+        News::Holds {
+            step,
+            left,
+            readings,
+        } => {
+            let words = holds(step, left, readings);
+            if left.is_zero() {
+                result(Line::from(words));
+            } else {
+                reporter.say(words, false);
+            }
+        }
     }
+}
+
+/// How long a step still has to hold, and the figures.
+fn holds(step: u8, left: Duration, readings: &[Reading]) -> String {
+    let figures: Vec<String> = readings.iter().map(Reading::in_words).collect();
+    let figures = if figures.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", figures.join("; "))
+    };
+    if left.is_zero() {
+        return format!("  {step} % holds{figures}");
+    }
+    let left = text::span(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+    format!("  {step} % has to hold for {left} more{figures}")
 }
 
 fn held(decision: &Decision) -> String {
@@ -184,10 +213,12 @@ pub(super) fn recorded_goal(text: &str) -> String {
 }
 
 /// Shows how the work ended; returns the exit code.
+///
+/// `stopped` is what has stopped the rollout from which this one goes back.
 pub(super) fn ending(
     ending: &Ending,
     record: &RolloutRecord,
-    situation: Option<&Situation>,
+    (situation, stopped): (Option<&Situation>, Option<Value>),
     out: &Out,
 ) -> u8 {
     let verdict = match ending {
@@ -195,6 +226,8 @@ pub(super) fn ending(
         Ending::Blocked(_, decision) => decision.verdict,
         Ending::NotThere(_, arrival) if arrival.blind.is_empty() => Verdict::Hold,
         Ending::NotThere(..) => Verdict::Unknown,
+        Ending::Unwell(_, unwell) if unwell.is_known() => Verdict::Refuse,
+        Ending::Unwell(..) => Verdict::Unknown,
     };
     if out.is_json() {
         let mut value = json!({ "verdict": verdict.name(), "rollout": rollout_json(record) });
@@ -208,6 +241,12 @@ pub(super) fn ending(
                 Ending::NotThere(_, arrival) => {
                     object.insert("waits_for".into(), arrival_json(arrival));
                 }
+                Ending::Unwell(_, unwell) => {
+                    object.insert("checks".into(), checks_json(unwell));
+                }
+            }
+            if let Some(stopped) = stopped {
+                object.insert("goes_back_from".into(), stopped);
             }
         }
         out.json(&value);
@@ -238,8 +277,57 @@ pub(super) fn ending(
             }
             out.line(NEXT);
         }
+        Ending::Unwell(action, unwell) => {
+            out.line("");
+            out.line(text::verdict(verdict, &action.to_string()));
+            let step = unwell.step;
+            for reading in &unwell.readings {
+                out.line(format!("  at {step} %: {}", reading.in_words()));
+            }
+            for line in after_unwell(action) {
+                out.line(Line::named("    ", "next:", &line));
+            }
+            out.line(NEXT);
+        }
     }
     verdict.exit_code()
+}
+
+/// What every check has shown where a step does not hold.
+pub(super) fn checks_json(unwell: &Unwell) -> Value {
+    let checks = unwell.readings.iter().map(|reading| {
+        let (verdict, why) = match &reading.bad {
+            None => (Verdict::Go, None),
+            Some(Bad::Wrong(why)) => (Verdict::Refuse, Some(why)),
+            Some(Bad::Unknown(why)) => (Verdict::Unknown, Some(why)),
+        };
+        json!({
+            "check": reading.check,
+            "verdict": verdict.name(),
+            "figure": reading.figure.filter(|figure| figure.is_finite()),
+            "before": reading.before,
+            "min": reading.limits.least,
+            "max": reading.limits.most,
+            "max_increase": reading.limits.most_times_before,
+            "why": why,
+        })
+    });
+    json!({ "step": unwell.step, "checks": checks.collect::<Value>() })
+}
+
+/// What somebody can do about a step that does not hold.
+fn after_unwell(action: &PlanAction) -> Vec<String> {
+    let mut lines = vec![
+        "both versions can live with the schema as it is, and nothing was contracted: see what the new one does".to_owned(),
+    ];
+    if let PlanAction::Roll { service, from, .. } = action
+        && let [from] = from.as_slice()
+    {
+        lines.push(format!(
+            "`migrate rollout abort --roll-back {service}={from}` goes back to {from}"
+        ));
+    }
+    lines
 }
 
 /// Which versions of the rollout's services may start now.

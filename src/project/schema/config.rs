@@ -1,6 +1,7 @@
 //! The keys of `migrate.toml`.
 
 use super::fleet::{DRIVER, FLEET};
+use super::rollout::ROLLOUT;
 use super::{Key, Section, Shape};
 
 pub(super) const TOP: Section = Section::of(&[
@@ -208,21 +209,6 @@ const NOTIFY: Section = Section::of(&[
         Shape::Text,
         "\"/etc/ssl/shop-ca.pem\"",
         "A file of authorities, in PEM",
-    ),
-]);
-
-const ROLLOUT: Section = Section::of(&[
-    Key::new(
-        "timeout",
-        Shape::Duration,
-        "\"30m\"",
-        "How long each step may wait: to be allowed, and for the fleet to show it",
-    )
-    .usually("\"30m\""),
-    Key::table(
-        "driver",
-        Shape::Table(&DRIVER),
-        "What replaces the instances of a service",
     ),
 ]);
 

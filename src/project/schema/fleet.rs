@@ -90,7 +90,7 @@ const NAME: Key = Key::new(
     "\"production\"",
     "What the source is called in reports",
 );
-const TIMEOUT: Key = Key::new(
+pub(super) const TIMEOUT: Key = Key::new(
     "timeout",
     Shape::Duration,
     "\"10s\"",
@@ -127,30 +127,30 @@ const LABELLED: Key = Key::new(
     "\"label:app.kubernetes.io/version\"",
     "\"label:KEY\", \"annotation:KEY\" or \"image\"; left out it is the label app.kubernetes.io/version, else the image's tag",
 );
-const ENV: Key = Key::new(
+pub(super) const ENV: Key = Key::new(
     "env",
     Shape::Texts,
     "[\"DATABASE_URL\"]",
     "Names of environment variables that lead into the database and are handed on all the same",
 );
-const TOKEN_ENV: Key = Key::new(
+pub(super) const TOKEN_ENV: Key = Key::new(
     "token_env",
     Shape::Text,
     "\"CONSUL_HTTP_TOKEN\"",
     "The environment variable with a bearer token",
 );
-const TOKEN_FILE: Key = Key::new(
+pub(super) const TOKEN_FILE: Key = Key::new(
     "token_file",
     Shape::Text,
     "\"/run/secrets/token\"",
     "A file with a bearer token",
 );
-const HEADERS: Key = Key::table(
+pub(super) const HEADERS: Key = Key::table(
     "headers",
     Shape::TableEach(&HEADER),
     "Headers of the request, and where their values are",
 );
-const CA: Key = Key::new(
+pub(super) const CA: Key = Key::new(
     "ca",
     Shape::Text,
     "\"/etc/ssl/shop-ca.pem\"",

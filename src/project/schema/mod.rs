@@ -7,6 +7,7 @@ mod config;
 mod fleet;
 mod json;
 mod manifest;
+mod rollout;
 #[cfg(test)]
 mod tests;
 

@@ -48,7 +48,7 @@ fn below(path: &str, key: &str) -> String {
     }
 }
 
-const NAME: &str = "NAME";
+const NAME: &str = "web";
 
 /// The section as an inline table.
 fn inline(section: &Section, variant: usize, path: &str, instead: Option<Instead<'_>>) -> String {
@@ -278,13 +278,15 @@ fn the_kinds_are_those_that_there_are() {
     let sources = crate::source::KINDS.iter().map(|kind| kind.kind);
     let drivers = driver::KINDS.iter().map(|kind| kind.kind);
     let runners = runner::KINDS.iter().map(|kind| kind.kind);
-    let there: [(Schema, &str, Vec<&str>); 4] = [
+    let checks = crate::analysis::KINDS.iter().map(|kind| kind.kind);
+    let there: [(Schema, &str, Vec<&str>); 5] = [
         (
             Schema::Config,
             "fleet.sources",
             sources.chain(["leases"]).collect(),
         ),
         (Schema::Config, "rollout.driver", drivers.collect()),
+        (Schema::Config, "rollout.check", checks.collect()),
         (Schema::Config, "runner", runners.collect()),
         (Schema::Manifest, "change", change::Kind::NAMES.to_vec()),
     ];

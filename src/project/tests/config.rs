@@ -150,6 +150,34 @@ fn mistakes_in_the_config() {
             "2:17: `latest` is not a version…[bad-version]",
         ),
         (
+            "[services.web]\n[[rollout.check]]\nkind = \"command\"\nrun = [\"x\"]\nservice = \"wbe\"\n",
+            "5:11: the service `wbe` is not named in this file [unknown-service]",
+        ),
+        (
+            "[[rollout.check]]\nkind = \"prometheus\"\nurl = \"http://p:9090\"\nquery = \"up\"\n",
+            "1:1: `max` is missing…",
+        ),
+        (
+            "[[rollout.check]]\nkind = \"http\"\nurl = \"http://p\"\nmax = 1\n",
+            "1:1: `value` is missing…",
+        ),
+        (
+            "[[rollout.check]]\nkind = \"command\"\nrun = [\"x\"]\nmax_increase = 2\n",
+            "4:1: `max_increase` holds only beside `max`…[incomplete-limits]",
+        ),
+        (
+            "[[rollout.check]]\nkind = \"command\"\nrun = [\"x\"]\nmax = nan\n",
+            "4:7: `max` is no number…[out-of-range]",
+        ),
+        (
+            "[[rollout.check]]\nkind = \"command\"\nrun = [\"x\"]\n[[rollout.check]]\nkind = \"command\"\nrun = [\"y\"]\n",
+            "4:1: there are two checks called `command` [duplicate-check]",
+        ),
+        (
+            "[[rollout.check]]\nrun = [\"x\"]\n",
+            "1:1: `kind` is missing…",
+        ),
+        (
             "[services.web]\nreleases = [\"1.0.0\", \"1.2.0\"]\naliases = { \"1.0.0\" = \"1.2.0\" }\n",
             "3:23: `1.0.0` is one of `releases`, and cannot stand for 1.2.0 [alias-is-a-release]",
         ),

@@ -1,68 +1,15 @@
 //! What a document lists: a pure function of it.
 
-use std::fmt;
-
 use jiff::Timestamp;
-use jsonpath_rust::parser::model::JpQuery;
-use jsonpath_rust::parser::parse_json_path;
-use jsonpath_rust::query::js_path_process;
 use serde_json::Value;
 
 use crate::model::InstanceState;
 use crate::source::{Instance, LONGEST_NAME, MOST_INSTANCES};
 use crate::text::shown::shortened;
+use crate::web::JsonPath;
 
 /// As much of an answer as is told.
 const LONGEST_TOLD: usize = 200;
-
-/// A path into a document, as RFC 9535 has them.
-#[derive(Clone)]
-pub(super) struct JsonPath {
-    text: String,
-    path: JpQuery,
-}
-
-impl JsonPath {
-    pub fn read(text: &str) -> Result<Self, String> {
-        let path = parse_json_path(text).map_err(|error| {
-            let error = error.to_string();
-            let line = error.lines().map(str::trim).rfind(|line| !line.is_empty());
-            shortened(line.unwrap_or_default(), LONGEST_TOLD).into_owned()
-        })?;
-        Ok(Self {
-            text: text.to_owned(),
-            path,
-        })
-    }
-
-    fn of<'a>(&self, document: &'a Value) -> Result<Vec<&'a Value>, String> {
-        let found = js_path_process(&self.path, document)
-            .map_err(|error| format!("`{}`: {error}", self.text))?;
-        Ok(found.into_iter().map(|found| found.val()).collect())
-    }
-
-    /// The one text there; `None` if there is nothing, or null.
-    fn text(&self, item: &Value) -> Result<Option<String>, String> {
-        let found = self.of(item)?;
-        if found.len() > 1 {
-            return Err(format!("`{}` finds {} values", self.text, found.len()));
-        }
-        match found.first() {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.trim().to_owned())),
-            Some(Value::Number(number)) => Ok(Some(number.to_string())),
-            Some(Value::Bool(flag)) => Ok(Some(flag.to_string())),
-            Some(_) => Err(format!("`{}` finds no text", self.text)),
-        }
-        .map(|text| text.filter(|text| !text.is_empty()))
-    }
-}
-
-impl fmt::Debug for JsonPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
 
 /// Where a field of an instance is.
 #[derive(Clone, Debug)]
@@ -165,7 +112,7 @@ impl Reading {
             // It is there, and nobody guesses what it is.
             Field::At(path) => path
                 .text(item)?
-                .unwrap_or_else(|| format!("nothing at {}", path.text)),
+                .unwrap_or_else(|| format!("nothing at {}", path)),
         };
         for (what, value) in [("instance", &instance), ("version", &label)] {
             if value.chars().nth(LONGEST_NAME).is_some() {
@@ -219,7 +166,7 @@ impl Reading {
             return Ok(0);
         };
         let Some(text) = path.text(item)? else {
-            return Err(format!("nothing is at `{}`", path.text));
+            return Err(format!("nothing is at `{}`", path));
         };
         let seen = moment(&text).ok_or_else(|| {
             format!("`{text}` is no time: neither RFC 3339 nor seconds, milliseconds or nanoseconds since 1970")
@@ -249,7 +196,7 @@ fn required(name: &str, field: &Field, item: &Value) -> Result<String, String> {
         Field::Always(text) => Ok(text.clone()),
         Field::At(path) => path
             .text(item)?
-            .ok_or_else(|| format!("`{name}` is missing: nothing is at `{}`", path.text)),
+            .ok_or_else(|| format!("`{name}` is missing: nothing is at `{}`", path)),
     }
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Http;
-use super::answer::{Field, JsonPath, Reading, State};
+use super::answer::{Field, Reading, State};
 use crate::model::InstanceState;
 use crate::row::{LONGEST, LONGEST_WAIT, Place, Row};
 use crate::source::Named;
-use crate::web::Web;
+use crate::web::{JsonPath, Web};
 
 pub(super) fn made(row: &mut dyn Row) -> Option<Named> {
     let name = row.text("name", "name = \"consul\"");

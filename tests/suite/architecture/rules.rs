@@ -14,7 +14,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "serve ask adopt rehearse rollout coordinator backfill lease fleet ledger database project runner planner gate model sql interrupt text",
+        "analysis serve ask adopt rehearse rollout coordinator backfill lease fleet ledger database project runner planner gate model sql interrupt text",
     ),
     (
         "serve",
@@ -28,7 +28,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "rollout",
-        "coordinator ledger project driver planner gate model crash interrupt",
+        "analysis coordinator ledger project driver planner gate model crash interrupt",
     ),
     (
         "coordinator",
@@ -42,15 +42,17 @@ pub const LAYERS: &[(&str, &str)] = &[
     ("fleet", "ledger database project source model process text"),
     (
         "project",
-        "change source driver runner web row model sql text",
+        "analysis change source driver runner web row model sql text",
     ),
     // What the build of an application reads: it may use nothing that a database or a script is read with.
     ("build", "model"),
     ("change", "model sql"),
     (
         "source",
-        "cluster web row database process interrupt model text",
+        "cluster web row program database interrupt model text",
     ),
+    ("analysis", "web row program interrupt text"),
+    ("program", "process interrupt text"),
     ("driver", "cluster row process interrupt model text"),
     ("cluster", "row process text"),
     ("web", "row text"),

@@ -1,0 +1,119 @@
+//! What a Prometheus answers to a question of one moment.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use super::Web;
+use crate::text::shown::shortened;
+
+const LONGEST_TOLD: usize = 200;
+
+#[derive(Deserialize)]
+struct Answer {
+    status: String,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    warnings: Vec<String>,
+    data: Option<Data>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    result_type: String,
+    result: serde_json::Value,
+}
+
+/// One series of an answer.
+#[derive(Debug, Deserialize)]
+pub struct Series {
+    pub metric: BTreeMap<String, String>,
+    /// When the question was asked, by the server's clock, and the value as text.
+    pub value: (f64, String),
+}
+
+/// Asks for the series of `query` as they are now, and returns them with what the server warns of.
+///
+/// # Errors
+/// No answer until `deadline`, one that is none of Prometheus, or what the server says against the query.
+pub async fn query(
+    web: &Web,
+    query: &str,
+    deadline: Instant,
+) -> Result<(Vec<Series>, Vec<String>), String> {
+    let url = web.below("/api/v1/query", &[("query", query)]);
+    let url = url
+        .parse()
+        .map_err(|_| format!("`{query}` cannot be asked for: it is too long"))?;
+    let answer = web.get(&url, deadline).await?;
+    read(query, &answer.body)
+}
+
+/// The series of an answer, and what the server warns of.
+///
+/// # Errors
+/// What makes it none.
+fn read(query: &str, body: &[u8]) -> Result<(Vec<Series>, Vec<String>), String> {
+    let unreadable = |why: String| {
+        let why = shortened(&why, LONGEST_TOLD);
+        format!("the answer to `{query}` is none of Prometheus: {why}")
+    };
+    let answer: Answer =
+        serde_json::from_slice(body).map_err(|error| unreadable(error.to_string()))?;
+    if answer.status != "success" {
+        return Err(format!(
+            "`{query}` fails: {}",
+            shortened(&answer.error, LONGEST_TOLD)
+        ));
+    }
+    let data = answer
+        .data
+        .ok_or_else(|| unreadable("it has no `data`".to_owned()))?;
+    if data.result_type != "vector" {
+        return Err(format!(
+            "`{query}` gives a {}, and has to give a vector: one series for each instance at one moment",
+            data.result_type
+        ));
+    }
+    let series =
+        serde_json::from_value(data.result).map_err(|error| unreadable(error.to_string()))?;
+    Ok((series, answer.warnings))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_whole_or_not_at_all() {
+        let read = |body: serde_json::Value| read("up", body.to_string().as_bytes());
+        let good = json!({ "status": "success", "warnings": ["partial"], "data": { "resultType": "vector",
+            "result": [{ "metric": { "instance": "a" }, "value": [1.5, "1"] }] } });
+        let (series, warnings) = read(good).unwrap();
+        assert_eq!((series.len(), warnings), (1, vec!["partial".to_owned()]));
+        for (body, said) in [
+            (
+                json!({ "status": "error", "error": "parse error" }),
+                "`up` fails: parse error",
+            ),
+            (json!({ "status": "success" }), "no `data`"),
+            (
+                json!({ "status": "success", "data": { "resultType": "matrix", "result": [] } }),
+                "gives a matrix",
+            ),
+            (
+                json!({ "status": "success", "data": { "resultType": "vector", "result": [{}] } }),
+                "none of Prometheus",
+            ),
+            (json!([]), "none of Prometheus"),
+        ] {
+            let error = read(body).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}
