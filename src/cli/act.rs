@@ -220,7 +220,7 @@ fn nothing_to_do(step: Step, out: &Out) -> u8 {
     if out.is_json() {
         out.json(&json!({ "verdict": "go", "results": [] }));
     } else {
-        out.line(format!("nothing to {}", step.name()));
+        out.well(format!("nothing to {}", step.name()));
     }
     0
 }

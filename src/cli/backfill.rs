@@ -140,7 +140,7 @@ async fn control(command: &BackfillCommand, global: &Global, out: &Out) -> Resul
     if out.is_json() {
         out.json(&json!({ "steered": { "migration": id, "backfill": word } }));
     } else {
-        out.line(&said);
+        out.well(&said);
     }
     Ok(0)
 }
@@ -179,7 +179,7 @@ async fn rehearse(context: &Context, ids: &[MigrationId], out: &Out) -> Result<u
     if out.is_json() {
         out.json(&json!({ "verdict": verdict.name(), "dry_run": results }));
     } else if ids.is_empty() {
-        out.line("nothing to backfill");
+        out.well("nothing to backfill");
     }
     Ok(verdict.exit_code())
 }

@@ -91,7 +91,7 @@ async fn rehearse(context: &Context, ids: &[MigrationId], out: &Out) -> Result<u
     if out.is_json() {
         out.json(&json!({ "verdict": verdict.name(), "dry_run": results }));
     } else if ids.is_empty() {
-        out.line("nothing to contract");
+        out.well("nothing to contract");
     }
     Ok(verdict.exit_code())
 }

@@ -96,7 +96,7 @@ async fn make_ledger(
     if out.is_json() {
         out.json(&json!({ "verdict": "go", "results": [] }));
     } else {
-        out.line("made the ledger; nothing to expand");
+        out.well("made the ledger; nothing to expand");
     }
     Ok(0)
 }

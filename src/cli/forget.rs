@@ -199,7 +199,7 @@ fn show(
         return;
     }
     if leases.is_empty() {
-        out.line(if is_of_never_renewed {
+        out.well(if is_of_never_renewed {
             "no lease is one that somebody has made up"
         } else {
             "no lease is lost"
@@ -207,7 +207,7 @@ fn show(
     }
     for lease in leases {
         let state = lease.state.map_or("ended", InstanceState::name);
-        out.line(format!("forgot {} ({state})", name(lease)));
+        out.well(format!("forgot {} ({state})", name(lease)));
     }
     for lease in going_on.iter().take(MOST_NAMED) {
         out.line(format!("{} renews its lease and goes on", name(lease)));

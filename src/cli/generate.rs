@@ -72,23 +72,23 @@ pub(super) fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Result<u8,
     }
     written
         .iter()
-        .for_each(|path| out.line(format!("wrote {path}")));
+        .for_each(|path| out.well(format!("wrote {path}")));
     removed
         .iter()
-        .for_each(|path| out.line(format!("removed {path}")));
+        .for_each(|path| out.well(format!("removed {path}")));
     for path in &own {
         out.line(format!(
             "left {path} as it is: without the first line of a generated script it is your own"
         ));
     }
     if changes.is_empty() {
-        out.line("no migration has a `[change]`: nothing to generate");
+        out.well("no migration has a `[change]`: nothing to generate");
     } else if written.is_empty() && removed.is_empty() {
-        out.line(format!(
+        out.well(format!(
             "{unchanged} scripts are as they follow from `[change]`"
         ));
     } else {
-        out.line("next: read them, run `migrate check`, and commit them with migration.toml");
+        out.well("next: read them, run `migrate check`, and commit them with migration.toml");
     }
     Ok(0)
 }

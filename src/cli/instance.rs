@@ -99,7 +99,7 @@ pub(super) async fn admit(args: &AdmitArgs, global: &Global, out: &Out) -> Resul
                 }));
             } else {
                 let held = text::span(milliseconds(args.hold));
-                out.line(format!(
+                out.well(format!(
                     "{who} may start; it counts as live for {held} as {}",
                     request.instance
                 ));

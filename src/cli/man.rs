@@ -26,7 +26,7 @@ pub(super) fn run(args: &ManArgs, command: clap::Command, out: &Out) -> Result<u
     if out.is_json() {
         out.json(&json!({ "written": args.dir.to_string_lossy() }));
     } else {
-        out.line(format!(
+        out.well(format!(
             "wrote migrate.1, and a page for each command, into {dir}"
         ));
     }

@@ -78,7 +78,7 @@ pub fn main() -> u8 {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error),
     };
-    let out = Out::new(cli.global.output);
+    let out = Out::of(&cli.global);
     start_tracing(&cli.global);
     if heeds_interrupts(&cli.command) {
         let format = cli.global.output;

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::args::Format;
+use super::args::{Format, Global};
 use super::exit::Exit;
 use super::flaws::told;
 use super::paint::{Line, Screen, can_be_drawn_over};
@@ -26,6 +26,7 @@ const UNWRITTEN: u8 = Exit::Unwritten.code();
 /// Where results go.
 pub(super) struct Out {
     pub format: Format,
+    went_well: WentWell,
     /// Why nothing more is written.
     failed: OnceLock<io::Error>,
     /// Where the log ended once the command had acted.
@@ -43,10 +44,27 @@ pub(super) enum Purpose {
     Acts,
 }
 
+/// Whether it is said that an action did what it was asked for. The answer to a question always is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WentWell {
+    IsSaid,
+    ShowsByTheCode,
+}
+
 impl Out {
+    /// As the user wants it.
+    pub(super) fn of(global: &Global) -> Self {
+        let mut out = Self::new(global.output);
+        if global.quiet {
+            out.went_well = WentWell::ShowsByTheCode;
+        }
+        out
+    }
+
     pub(super) const fn new(format: Format) -> Self {
         Self {
             format,
+            went_well: WentWell::IsSaid,
             failed: OnceLock::new(),
             log_head: OnceLock::new(),
             flaws: Mutex::new(Vec::new()),
@@ -68,6 +86,13 @@ impl Out {
             _ => Screen::NONE,
         };
         self.write(&screen.drawn(&line.into()));
+    }
+
+    /// One line that says that what was asked for is done, or was already; `-q` leaves it out.
+    pub(super) fn well(&self, line: impl Into<Line>) {
+        if self.went_well == WentWell::IsSaid {
+            self.line(line);
+        }
     }
 
     /// Several lines of a result.

@@ -73,14 +73,14 @@ pub(super) async fn run(args: &RenumberArgs, global: &Global, out: &Out) -> Resu
         out.json(&json!({ "renumbered": { "from": id, "to": renamed, "named_by": named } }));
         return Ok(0);
     }
-    out.line(format!("{id} is {renamed} now; its files are as they were"));
+    out.well(format!("{id} is {renamed} now; its files are as they were"));
     for (path, line) in named.iter().take(SHOWN) {
         out.line(format!("  {}:{line} still names {id}", path.display()));
     }
     if named.len() > SHOWN {
         out.line(format!("  and {} more places", named.len() - SHOWN));
     }
-    out.line("next: `migrate check`, and commit the new name together with the old one's removal");
+    out.well("next: `migrate check`, and commit the new name together with the old one's removal");
     Ok(0)
 }
 

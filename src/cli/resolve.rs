@@ -90,7 +90,7 @@ pub(super) async fn run(args: &ResolveArgs, global: &Global, out: &Out) -> Resul
             &json!({ "resolved": { "migration": id, "step": position, "applied": args.applied } }),
         );
     } else {
-        out.line(format!(
+        out.well(format!(
             "recorded; run the command for {id} again, and it goes on from there"
         ));
     }

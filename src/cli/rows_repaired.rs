@@ -55,7 +55,7 @@ pub(super) async fn run(id: &str, reason: &str, global: &Global, out: &Out) -> R
             "rows_repaired": { "migration": id, "recorded": recorded.is_some(), "asked": recorded.unwrap_or_default() }
         }));
     } else {
-        out.line(&match recorded {
+        out.well(&match recorded {
             Some(_) => format!("recorded: every row of {id} is right in both formats"),
             None => format!(
                 "no rows of {id} are in doubt, and nothing was recorded: `migrate status` shows what it waits for"

@@ -59,15 +59,15 @@ pub(super) fn init(global: &Global, out: &Out) -> Result<u8, Failure> {
             .collect();
         out.json(&json!({ "written": written }));
     } else {
-        out.line(format!(
+        out.well(format!(
             "wrote {CONFIG_FILE}: name your database and services there"
         ));
-        out.line(format!(
+        out.well(format!(
             "wrote {}: by them editors complete and check the files; commit them",
             schemas.join(" and ")
         ));
-        out.line("next: `migrate new NAME` writes the first migration, `migrate check` says what is wrong with it, and");
-        out.line("      `migrate expand` applies it");
+        out.well("next: `migrate new NAME` writes the first migration, `migrate check` says what is wrong with it, and");
+        out.well("      `migrate expand` applies it");
     }
     Ok(0)
 }
@@ -120,8 +120,8 @@ pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Fail
     } else {
         written
             .iter()
-            .for_each(|path| out.line(format!("wrote {path}")));
-        out.line("next: fill them in, delete those you do not need, and run `migrate check`");
+            .for_each(|path| out.well(format!("wrote {path}")));
+        out.well("next: fill them in, delete those you do not need, and run `migrate check`");
     }
     Ok(0)
 }

@@ -47,7 +47,7 @@ pub(super) fn run(args: &SchemaArgs, out: &Out) -> Result<u8, Failure> {
             } else {
                 written
                     .iter()
-                    .for_each(|path| out.line(format!("wrote {path}")));
+                    .for_each(|path| out.well(format!("wrote {path}")));
             }
         }
     }

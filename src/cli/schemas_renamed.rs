@@ -29,7 +29,7 @@ pub(super) async fn run(reason: &str, global: &Global, out: &Out) -> Result<u8, 
     let (before, now) = match renamed? {
         SchemasRenamed::Recorded { before, now } => (before, now),
         SchemasRenamed::NothingToSay => {
-            out.line(
+            out.well(
                 "the ledger is for the schemas of this connection: there is nothing to record",
             );
             return Ok(0);
@@ -51,7 +51,7 @@ pub(super) async fn run(reason: &str, global: &Global, out: &Out) -> Result<u8, 
     if out.is_json() {
         out.json(&json!({ "schemas_renamed": { "before": before, "now": now } }));
     } else {
-        out.line(format!(
+        out.well(format!(
             "recorded: the ledger is for `{now}`, which was `{before}`"
         ));
     }

@@ -247,11 +247,11 @@ pub(super) async fn repair(args: &RepairArgs, global: &Global, out: &Out) -> Res
             if out.is_json() {
                 out.json(&json!({ "repaired": { "migration": id, "files": files } }));
             } else if files.is_empty() {
-                out.line(format!("{id}: everything is recorded as it is"));
+                out.well(format!("{id}: everything is recorded as it is"));
             }
             if !out.is_json() {
                 for file in &files {
-                    out.line(format!("{file} is recorded as it is now"));
+                    out.well(format!("{file} is recorded as it is now"));
                 }
             }
             Ok(0)

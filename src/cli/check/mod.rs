@@ -185,7 +185,7 @@ pub(super) async fn run(args: &CheckArgs, global: &Global, out: &Out) -> Result<
         note(&format!("error: {said}"));
     }
     let migrations = u64::try_from(project.migrations.len()).unwrap_or(u64::MAX);
-    out.line(format!(
+    out.well(format!(
         "{} in order, for {}",
         count(migrations, "migration"),
         databases.join(" and ")

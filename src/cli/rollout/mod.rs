@@ -230,7 +230,7 @@ impl RolloutContext<'_> {
         }
         if !self.out.is_json() {
             reporter.make_room();
-            self.out.line(show::given_up_line(&given_up));
+            self.out.well(show::given_up_line(&given_up));
         }
         let rollout = Rollout::resume(coordinator, self.settings(patience, &news)).await?;
         self.carry_on(rollout, &reporter, (patience, stopped)).await

@@ -255,9 +255,9 @@ pub(super) fn ending(
     const NEXT: &str = "the rollout is still open: `migrate rollout resume` goes on, `migrate rollout abort` gives it up";
     match ending {
         Ending::Done => {
-            out.line("");
+            out.well("");
             let goal = format!(" {}", recorded_goal(&record.goal));
-            out.line(Line::default().toned(Tone::Go, "done:").and(&goal));
+            out.well(Line::default().toned(Tone::Go, "done:").and(&goal));
             if let Some(situation) = situation {
                 horizons(record, situation, out);
             }
@@ -334,7 +334,7 @@ fn after_unwell(action: &PlanAction) -> Vec<String> {
 fn horizons(record: &RolloutRecord, situation: &Situation, out: &Out) {
     for service in services(record) {
         for line in horizon_lines(&horizon(&service, &situation.evidence)) {
-            out.line(&line);
+            out.well(&line);
         }
     }
 }
@@ -371,11 +371,11 @@ pub(super) fn given_up(record: &RolloutRecord, situation: Option<&Situation>, ou
         out.json(&json!({ "verdict": Verdict::Go.name(), "rollout": rollout }));
         return;
     }
-    out.line(given_up_line(record));
+    out.well(given_up_line(record));
     if let Some(situation) = situation {
         horizons(record, situation, out);
     }
-    out.line("the schema stays as it is; `migrate plan` shows the ways from here");
+    out.well("the schema stays as it is; `migrate plan` shows the ways from here");
 }
 
 /// That nothing was left to do.
@@ -385,7 +385,7 @@ pub(super) fn done_already(record: &RolloutRecord, out: &Out) {
         return;
     }
     let ended = record.ended_at.map(shapes::time).unwrap_or_default();
-    out.line(format!(
+    out.well(format!(
         "rollout {} to {} is done already, since {ended}: nothing was left to do",
         record.id,
         recorded_goal(&record.goal)

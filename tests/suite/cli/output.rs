@@ -3,7 +3,8 @@
 
 use std::process::{Command, Stdio};
 
-use crate::support::project::Output;
+use crate::support::backend::Db;
+use crate::support::project::{Output, Project};
 use crate::support::shop::{NAME, Shop, said};
 
 /// The exit code of a command whose result could not be written.
@@ -162,3 +163,45 @@ scenario!(
         nobody_is_at_work(&shop);
     }
 );
+
+/// With `-q` the exit code says that it went well; an answer to a question is told all the same.
+#[test]
+fn what_went_well_is_not_said_to_who_wants_quiet() {
+    let shop = Shop::with_name(Db::on("sqlite"));
+    let quietly = |words: &[&str], code: i32| {
+        let output = shop.run(&[words, &["-q"]].concat(), code);
+        assert_eq!(output.stderr, "", "{words:?}");
+        output.stdout
+    };
+    for words in [
+        &["status"] as &[&str],
+        &["fleet"],
+        &["plan", "--to", "web=1.1.0"],
+        &["gate", "expand", "1"],
+    ] {
+        assert_ne!(quietly(words, 0), "", "{words:?}");
+    }
+    for words in [
+        &["check"] as &[&str],
+        &["generate"],
+        &["expand"],
+        &["expand"],
+        &["backfill"],
+        &["backfill"],
+        &["revert", "1"],
+        &["expand"],
+        &["backfill"],
+        &["repair", "1", "--reason", "nothing"],
+        &["admit", "--service", "web", "--version", "1.2.0"],
+        &["fleet", "forget", "--all-lost", "--reason", "none is"],
+        &["contract"],
+        &["contract"],
+        &["new", "more"],
+        &["renumber", "2", "--to", "3"],
+    ] {
+        assert_eq!(quietly(words, 0), "", "{words:?}");
+    }
+    let elsewhere = Project::without_database(&[]);
+    std::fs::remove_file(elsewhere.path().join("migrate.toml")).expect("it was just written");
+    assert_eq!(elsewhere.migrate(&["init", "-q"]).expect_code(0).stdout, "");
+}
