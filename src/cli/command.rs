@@ -70,7 +70,7 @@ pub(super) enum Command {
     #[command(after_help = ADOPT_HELP)]
     Adopt(AdoptArgs),
     /// Write the files of a new migration to start from
-    New(NewArgs),
+    New(Box<NewArgs>),
     /// Write the scripts that follow from `[change]` in migration.toml
     Generate(GenerateArgs),
     /// Try a migration on a scratch database, and test what it declares

@@ -39,31 +39,16 @@ pub(super) fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Result<u8,
     if let (Some(wanted), false) = (&args.id, is_found) {
         return Err(no_change(wanted, &ids));
     }
-    let mut written = Vec::new();
-    let mut removed = Vec::new();
-    let mut own = Vec::new();
-    let mut unchanged = 0_usize;
+    let mut done = Done::default();
     for change in &changes {
-        let shown = |name: &str| change.dir.join(name).display().to_string();
-        for (name, text) in &change.files {
-            let path = root.join(&change.dir).join(name);
-            if fs::read_to_string(&path).is_ok_and(|there| there == *text) {
-                unchanged += 1;
-                continue;
-            }
-            write_whole(&path, text)?;
-            written.push(shown(name));
-        }
-        for name in &change.surplus {
-            let path = root.join(&change.dir).join(name);
-            fs::remove_file(&path).map_err(|error| {
-                Failure::new(format!("{} cannot be removed: {error}", path.display()))
-                    .help("remove it by hand: nothing in `[change]` leads to it any more")
-            })?;
-            removed.push(shown(name));
-        }
-        own.extend(change.own.iter().map(|name| shown(name)));
+        write(root, change, &mut done)?;
     }
+    let Done {
+        written,
+        removed,
+        own,
+        unchanged,
+    } = done;
     if out.is_json() {
         out.json(
             &json!({ "written": written, "removed": removed, "own": own, "unchanged": unchanged }),
@@ -91,6 +76,49 @@ pub(super) fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Result<u8,
         out.well("next: read them, run `migrate check`, and commit them with migration.toml");
     }
     Ok(0)
+}
+
+/// What became of scripts.
+#[derive(Default)]
+struct Done {
+    written: Vec<String>,
+    removed: Vec<String>,
+    own: Vec<String>,
+    unchanged: usize,
+}
+
+fn write(root: &Path, change: &DeclaredChange, done: &mut Done) -> Result<(), Failure> {
+    let shown = |name: &str| change.dir.join(name).display().to_string();
+    for (name, text) in &change.files {
+        let path = root.join(&change.dir).join(name);
+        if fs::read_to_string(&path).is_ok_and(|there| there == *text) {
+            done.unchanged += 1;
+            continue;
+        }
+        write_whole(&path, text)?;
+        done.written.push(shown(name));
+    }
+    for name in &change.surplus {
+        let path = root.join(&change.dir).join(name);
+        fs::remove_file(&path).map_err(|error| {
+            Failure::new(format!("{} cannot be removed: {error}", path.display()))
+                .help("remove it by hand: nothing in `[change]` leads to it any more")
+        })?;
+        done.removed.push(shown(name));
+    }
+    done.own.extend(change.own.iter().map(|name| shown(name)));
+    Ok(())
+}
+
+/// The scripts of a migration that has just been declared.
+pub(super) fn write_one(root: &Path, url: Option<&str>, id: &str) -> Result<Vec<String>, Failure> {
+    let mut done = Done::default();
+    for (found, change) in DeclaredChange::all(root, url)? {
+        if found.as_str() == id {
+            write(root, &change?, &mut done)?;
+        }
+    }
+    Ok(done.written)
 }
 
 fn no_change(wanted: &str, ids: &[crate::model::MigrationId]) -> Failure {

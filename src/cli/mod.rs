@@ -11,6 +11,7 @@ mod command;
 mod completions;
 mod context;
 mod contract;
+mod declare;
 mod difference;
 mod duration;
 mod exit;
@@ -295,7 +296,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
     match &cli.command {
         Command::Init => scaffold::init(global, out),
         Command::Adopt(args) => runtime.block_on(adopt::run(args, global, out)),
-        Command::New(args) => scaffold::new(args, global, out),
+        Command::New(args) => runtime.block_on(scaffold::new(args, global, out)),
         Command::Generate(args) => generate::run(args, global, out),
         Command::Show(args) => runtime
             .block_on(asking(show::run(args, global, out), global))

@@ -8,7 +8,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::Global;
+use super::declare::{self, BesideArgs, WishArgs};
 use super::failure::Failure;
+use super::generate;
 use super::numbering::{migrations_in, next};
 use super::out::Out;
 use super::schema;
@@ -20,6 +22,10 @@ use crate::project::{CONFIG_FILE, Project, Schema};
 pub(super) struct NewArgs {
     /// What it does, in a few words: split_full_name
     pub name: String,
+    #[command(flatten)]
+    pub wish: WishArgs,
+    #[command(flatten)]
+    pub beside: BesideArgs,
 }
 
 const CONFIG: &str = include_str!("templates/migrate.toml");
@@ -72,8 +78,9 @@ pub(super) fn init(global: &Global, out: &Out) -> Result<u8, Failure> {
     Ok(0)
 }
 
-pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+pub(super) async fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let name = directory_name(&args.name)?;
+    let wish = args.wish.wish()?;
     let root = Path::new(".");
     // A project whose last migration is unfinished can still get another one.
     if !root.join(CONFIG_FILE).exists() {
@@ -84,6 +91,13 @@ pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Fail
     let last = migrations_in(&base)?.last().map_or(0, MigrationId::number);
     let number = next(last)?;
     let directory = base.join(format!("{number:04}_{name}"));
+    let declared = match &wish {
+        Some(wish) => {
+            let number = format!("{number:04}");
+            Some(declare::declared(wish, &args.beside, &number, global, out).await?)
+        }
+        None => None,
+    };
     std::fs::create_dir(&directory).map_err(|error| {
         Failure::new(format!(
             "{} cannot be created: {error}",
@@ -96,15 +110,29 @@ pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Fail
         .unwrap_or(&directory)
         .display()
         .to_string();
-    let description = name.replace('_', " ");
     // A file lies as deep as its directory has names.
     let names = directory.components();
     let depth = names
         .filter(|part| matches!(part, Component::Normal(_)))
         .count();
     let directive = schema::directive(root, Schema::Manifest, depth);
-    let manifest = MANIFEST.replace("{description}", &description);
     let mut written = Vec::new();
+    if let Some(declared) = declared {
+        let manifest = format!("{directive}{}", declared.manifest);
+        write_new(&directory.join("migration.toml"), &manifest)?;
+        written.push(format!("{shown}/migration.toml"));
+        let given = global.database_url()?;
+        let url = given.as_ref().map(|given| given.url.as_str());
+        written.extend(generate::write_one(
+            root,
+            url,
+            &format!("{number:04}_{name}"),
+        )?);
+        told(&written, &shown, declared.open.as_deref(), out);
+        return Ok(0);
+    }
+    let description = name.replace('_', " ");
+    let manifest = MANIFEST.replace("{description}", &description);
     for (file, text) in [
         ("migration.toml", format!("{directive}{manifest}")),
         ("expand.sql", EXPAND.to_owned()),
@@ -124,6 +152,24 @@ pub(super) fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8, Fail
         out.well("next: fill them in, delete those you do not need, and run `migrate check`");
     }
     Ok(0)
+}
+
+/// What was written of a declared change, and what is left to say.
+fn told(written: &[String], directory: &str, open: Option<&str>, out: &Out) {
+    if out.is_json() {
+        out.json(&json!({ "written": written, "open": open.map(|service| json!({ "versions_of": service })) }));
+        return;
+    }
+    written
+        .iter()
+        .for_each(|path| out.well(format!("wrote {path}")));
+    if let Some(service) = open {
+        out.well(format!(
+            "next: say in {directory}/migration.toml which versions of {service} use what, and run `migrate check`"
+        ));
+    } else {
+        out.well("next: read them, run `migrate check`, and `migrate rehearse` where a server is there for it");
+    }
 }
 
 fn directory_name(wanted: &str) -> Result<String, Failure> {

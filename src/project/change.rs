@@ -1,5 +1,6 @@
 //! `[change]` in `migration.toml`, what follows from it for the declaration, and whether the scripts still follow.
 
+mod ground;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use super::query::Query;
 use super::reader::Located;
 use super::source::Source;
 
+pub use ground::Ground;
 pub(super) use read::read;
 
 /// A declared change as it was read.

@@ -65,7 +65,7 @@ use crate::model::{Declaration, MigrationId};
 
 pub use crate::model::LeaseConnection;
 pub use backfill::{BackfillRules, BatchRules, Pace, ThrottleRules};
-pub use change::DeclaredChange;
+pub use change::{DeclaredChange, Ground};
 pub use config::{CONFIG_FILE, Config, DatabaseConfig, DialectsFrom};
 pub use doubts::Section;
 pub use flaws::{Broken, Flaws};

@@ -7,6 +7,7 @@
 //! | `values`, `rows` | pure: awkward values of every type, and the statements that versions write them with |
 //! | `tongue` | what each database is asked, as data; one file each |
 //! | `scratch`, `world` | databases that are ours, and what is done in one |
+//! | `standing` | a table of the project's own database, read for whoever declares a change of it |
 //! | `stage`, `seeds` | the state before the migration, and the rows that every trial begins with |
 //! | `trial` | the trials: one file each |
 //!
@@ -22,6 +23,7 @@ mod scratch;
 mod seeds;
 mod shape;
 mod stage;
+mod standing;
 mod tongue;
 mod trial;
 mod values;
@@ -30,6 +32,7 @@ mod world;
 use std::time::Instant;
 
 pub use report::{Finding, Measured, Rehearsal, Tried, Weight};
+pub use standing::standing;
 
 use crate::database::{DatabaseError, Target};
 use crate::interrupt::Interrupt;

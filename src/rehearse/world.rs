@@ -359,7 +359,7 @@ impl World {
     }
 }
 
-fn texts(row: Row) -> Vec<String> {
+pub(super) fn texts(row: Row) -> Vec<String> {
     let values = row.0.into_iter().map(|value| match value {
         Value::Null => "NULL".to_owned(),
         Value::Int(number) => number.to_string(),

@@ -1,5 +1,6 @@
 //! Declared changes: what `migrate generate` writes does what the declaration says, on every database.
 
+mod asked;
 mod carried;
 
 use std::collections::BTreeMap;

@@ -80,20 +80,8 @@ impl Against<'_> {
             let is_rowid = self.dialect == Dialect::Sqlite
                 && ROWID.contains(&name.to_ascii_lowercase().as_str());
             if !is_rowid && self.table.column(self.dialect, name).is_none() {
-                let there: Vec<&str> = self
-                    .table
-                    .columns
-                    .iter()
-                    .map(|column| column.name.as_str())
-                    .collect();
-                self.error(
-                    format!(
-                        "`{}` has no column `{name}` on {}, as the earlier migrations make it",
-                        self.name,
-                        self.dialect.title()
-                    ),
-                    format!("it has {}", there.join(", ")),
-                );
+                let wrong = no_column(self.dialect, self.name, self.table, name);
+                self.error(wrong.message, wrong.help);
             }
         }
     }
@@ -397,8 +385,20 @@ impl Against<'_> {
     }
 }
 
+pub(super) fn no_column(dialect: Dialect, of: &str, table: &Table, name: &str) -> Wrong {
+    let there: Vec<&str> = table
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
+    Wrong::new(
+        format!("`{of}` has no column `{name}` on {}", dialect.title()),
+        format!("it has {}", there.join(", ")),
+    )
+}
+
 /// What an index is called: by whoever made it, or by the database.
-fn called(table: &str, dialect: Dialect, index: &TableIndex) -> Option<String> {
+pub(super) fn called(table: &str, dialect: Dialect, index: &TableIndex) -> Option<String> {
     if index.name.is_some() {
         return index.name.clone();
     }
@@ -411,7 +411,7 @@ fn called(table: &str, dialect: Dialect, index: &TableIndex) -> Option<String> {
 }
 
 /// The type of a column and what is said beside it, but for NOT NULL.
-fn defined(column: &TableColumn) -> String {
+pub(super) fn defined(column: &TableColumn) -> String {
     let mut all = vec![column.kind.clone()];
     all.extend(column.more.iter().cloned());
     if let Some(default) = column
@@ -425,7 +425,7 @@ fn defined(column: &TableColumn) -> String {
 }
 
 /// All that is said of a column.
-fn told(column: &TableColumn) -> String {
+pub(super) fn told(column: &TableColumn) -> String {
     let mut all = vec![column.kind.clone()];
     all.extend(column.more.iter().cloned());
     if !column.is_nullable {

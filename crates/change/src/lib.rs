@@ -8,10 +8,13 @@
 
 mod columns;
 mod constraint;
+mod declare;
 mod known;
 mod names;
 mod plain;
 mod text;
+mod wish;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -23,8 +26,11 @@ use phasegate_sql::Dialect;
 
 pub use columns::{Columns, NewColumn, NewIndex};
 pub use constraint::{Check, ForeignKey, NotNull, Unique};
+pub use declare::{Known, Question, Said, Unanswered, declare};
 pub use known::{Objection, Weight, objections};
 pub use plain::{AddColumn, DropColumn, DropIndex, DropTable, Index, Widen};
+pub use wish::{Ask, What, Wish};
+pub use written::written;
 
 /// The first line of a script that follows from the declaration; without it the script is somebody's own.
 pub const GENERATED: &str = "-- migrate: generated from [change]";

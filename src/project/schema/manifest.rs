@@ -292,6 +292,45 @@ const BATCHED: Key = Key::new(
     "A unique key of the table that the backfill's batches go along",
 );
 
+const DROP_INDEXES: Key = Key::new(
+    "drop_indexes",
+    Shape::Texts,
+    "[\"users_email\"]",
+    "Indexes over the old columns that go with them",
+);
+
+const INDEXED: Key = Key::new(
+    "on",
+    Shape::Varied,
+    "\"lower(email)\"",
+    "What is indexed in place of columns, as SQL",
+);
+const WHERE: Key = Key::new(
+    "where",
+    Shape::Varied,
+    "\"deleted_at IS NULL\"",
+    "Which rows are indexed, as SQL",
+);
+
+const NEW_INDEX: Section = Section::of(&[
+    COLUMNS,
+    INDEXED,
+    WHERE,
+    Key::new(
+        "unique",
+        Shape::Flag,
+        "true",
+        "Whether no two rows have the same",
+    )
+    .usually("false"),
+    Key::new(
+        "replaces",
+        Shape::Text,
+        "\"users_full_name\"",
+        "The index over the old columns whose place it takes",
+    ),
+]);
+
 const NEW_COLUMN: Section = Section::of(&[
     Key::new(
         "type",
@@ -330,6 +369,12 @@ const CHANGE: Section = Section {
                     "The columns that come, with their types",
                 )
                 .needed(),
+                Key::table(
+                    "indexes",
+                    Shape::TableEach(&NEW_INDEX),
+                    "Indexes over the new columns, which expand builds while they are empty",
+                ),
+                DROP_INDEXES,
                 Key::new(
                     "forward",
                     Shape::Expressions,
@@ -415,18 +460,8 @@ const CHANGE: Section = Section {
             &[
                 Key::new("name", Shape::Text, "\"users_email\"", "Its name").needed(),
                 COLUMNS,
-                Key::new(
-                    "on",
-                    Shape::Varied,
-                    "\"lower(email)\"",
-                    "What is indexed in place of columns, as SQL",
-                ),
-                Key::new(
-                    "where",
-                    Shape::Varied,
-                    "\"deleted_at IS NULL\"",
-                    "Which rows are indexed, as SQL",
-                ),
+                INDEXED,
+                WHERE,
             ],
         ),
         (
@@ -440,6 +475,7 @@ const CHANGE: Section = Section {
         (
             "drop-column",
             &[
+                DROP_INDEXES,
                 Key::new(
                     "placeholder",
                     Shape::Varied,

@@ -15,6 +15,12 @@ pub(super) struct Tongue {
     pub keys: &'static str,
     pub parents: &'static str,
     pub objects: &'static [&'static str],
+    /// Schema, table, `1` where its name alone means it, column, type, `1` where NULL is allowed, default or nothing, `1` where
+    /// the database makes the value, what else is said of it.
+    pub defined: &'static str,
+    /// Schema, table, `1` where its name alone means it, index, `1` where it is unique, `1` where it is the primary key, `1` where it is over
+    /// columns alone and all rows, its columns with [`super::shape::SEPARATOR`] between them, `1` where it is of a constraint.
+    pub indexed: &'static str,
     /// An expression that gives the value of a column, as written there, as a literal.
     pub literal: fn(column: &str, kind: &Kind) -> String,
     /// Makes a database, where it is one of a server; like another one where that can be done.

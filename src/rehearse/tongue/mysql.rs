@@ -40,6 +40,27 @@ pub(super) const TONGUE: Tongue = Tongue {
         "SELECT 'view', table_name, table_name, CAST(view_definition AS CHAR) FROM information_schema.views \
              WHERE table_schema = DATABASE()",
     ],
+    defined: "SELECT c.table_schema, c.table_name, CASE WHEN c.table_schema = DATABASE() THEN '1' ELSE '0' END, c.column_name, \
+         CAST(c.column_type AS CHAR), CASE WHEN c.is_nullable = 'YES' THEN '1' ELSE '0' END, \
+         CASE WHEN c.column_default IS NULL OR c.column_default = 'NULL' THEN '' \
+              WHEN VERSION() LIKE '%MariaDB%' OR c.extra LIKE '%DEFAULT_GENERATED%' THEN CAST(c.column_default AS CHAR) \
+              ELSE QUOTE(c.column_default) END, \
+         CASE WHEN (c.extra LIKE '%GENERATED%' AND c.extra NOT LIKE '%DEFAULT_GENERATED%') OR c.extra LIKE '%auto_increment%' \
+              THEN '1' ELSE '0' END, \
+         CONCAT_WS(' ', IF(c.collation_name <> t.table_collation, CONCAT('COLLATE ', c.collation_name), NULL), \
+              IF(c.extra LIKE '%on update%', SUBSTRING(c.extra, LOCATE('on update', c.extra)), NULL), \
+              IF(c.column_comment <> '', CONCAT('COMMENT ', QUOTE(c.column_comment)), NULL)) \
+         FROM information_schema.columns c JOIN information_schema.tables t \
+             ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
+         WHERE c.table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') AND t.table_type = 'BASE TABLE' \
+         ORDER BY c.table_schema, c.table_name, c.ordinal_position",
+    indexed: "SELECT s.table_schema, s.table_name, CASE WHEN s.table_schema = DATABASE() THEN '1' ELSE '0' END, s.index_name, \
+         CASE WHEN MAX(s.non_unique) = 0 THEN '1' ELSE '0' END, CASE WHEN s.index_name = 'PRIMARY' THEN '1' ELSE '0' END, \
+         CASE WHEN MAX(s.sub_part IS NOT NULL OR s.column_name IS NULL) = 0 THEN '1' ELSE '0' END, \
+         COALESCE(GROUP_CONCAT(s.column_name ORDER BY s.seq_in_index SEPARATOR '\u{1f}'), ''), '0' \
+         FROM information_schema.statistics s \
+         WHERE s.table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
+         GROUP BY s.table_schema, s.table_name, s.index_name ORDER BY 1, 2, 4",
     literal: |column, kind| match kind {
         Kind::Bytes => format!("IF({column} IS NULL, 'NULL', CONCAT('X''', HEX({column}), ''''))"),
         Kind::Integer(_) | Kind::Unsigned(_) | Kind::Decimal(..) | Kind::Float | Kind::Boolean => {

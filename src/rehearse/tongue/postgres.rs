@@ -68,6 +68,34 @@ pub(super) const TONGUE: Tongue = Tongue {
         "SELECT 'policy', c.relname::text, p.polname::text, COALESCE(pg_catalog.pg_get_expr(p.polqual, p.polrelid), '') \
              FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid",
     ],
+    // The search path is ours while we ask; that of the session is kept beside it.
+    defined: "SELECT n.nspname::text, c.relname::text, CASE WHEN n.nspname = ANY (SELECT pg_catalog.btrim(pg_catalog.replace(p, '\"$user\"', session_user::text), ' \"') \
+              FROM pg_catalog.regexp_split_to_table(pg_catalog.current_setting('phasegate.search_path', true), ',') AS p) THEN '1' ELSE '0' END, a.attname::text, \
+         pg_catalog.format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN '0' ELSE '1' END, \
+         CASE WHEN a.attgenerated <> '' THEN '' ELSE COALESCE(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') END, \
+         CASE WHEN a.attgenerated <> '' OR a.attidentity <> '' OR pg_catalog.pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%' \
+              THEN '1' ELSE '0' END, '' \
+         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
+         WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') \
+             AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 2, a.attnum",
+    indexed: "SELECT n.nspname::text, c.relname::text, CASE WHEN n.nspname = ANY (SELECT pg_catalog.btrim(pg_catalog.replace(p, '\"$user\"', session_user::text), ' \"') \
+              FROM pg_catalog.regexp_split_to_table(pg_catalog.current_setting('phasegate.search_path', true), ',') AS p) THEN '1' ELSE '0' END, x.relname::text, \
+         CASE WHEN i.indisunique THEN '1' ELSE '0' END, CASE WHEN i.indisprimary THEN '1' ELSE '0' END, \
+         CASE WHEN i.indpred IS NULL AND i.indexprs IS NULL THEN '1' ELSE '0' END, \
+         COALESCE((SELECT pg_catalog.string_agg(DISTINCT a.attname::text, pg_catalog.chr(31)) FROM pg_catalog.pg_depend k \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = k.refobjid AND a.attnum = k.refobjsubid \
+             WHERE k.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND k.objid = i.indexrelid AND k.refobjid = i.indrelid \
+                 AND k.refobjsubid > 0 AND (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL)), \
+             (SELECT pg_catalog.string_agg(a.attname::text, pg_catalog.chr(31) ORDER BY k.place) \
+             FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place) \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.place <= i.indnkeyatts), ''), \
+         CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_constraint f WHERE f.conindid = i.indexrelid AND f.contype IN ('u', 'p', 'x')) \
+              THEN '1' ELSE '0' END \
+         FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid \
+         JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE i.indisvalid AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 2, 4",
     literal: |column, _| format!("pg_catalog.quote_nullable({column})"),
     create: |name, like| match like {
         Some(like) => format!("CREATE DATABASE \"{name}\" TEMPLATE \"{like}\""),

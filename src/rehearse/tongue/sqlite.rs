@@ -32,6 +32,22 @@ pub(super) const TONGUE: Tongue = Tongue {
               JOIN pragma_index_info(l.name) i WHERE m.type = 'table' AND l.origin IN ('u', 'pk') ORDER BY m.name, l.name, i.seqno) \
              GROUP BY name, idx",
     ],
+    defined: "SELECT 'main', m.name, '1', c.name, c.type, \
+         CASE WHEN c.\"notnull\" OR c.pk > 0 THEN '0' ELSE '1' END, COALESCE(c.dflt_value, ''), \
+         CASE WHEN c.hidden IN (2, 3) OR (c.pk > 0 AND upper(c.type) = 'INTEGER') THEN '1' ELSE '0' END, '' \
+         FROM sqlite_master m JOIN pragma_table_xinfo(m.name) c \
+         WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND c.hidden <> 1 ORDER BY m.name, c.cid",
+    indexed: "SELECT 'main', name, '1', CASE WHEN origin = 'c' THEN idx ELSE '' END, uniq, prim, plain, group_concat(col, char(31)), \
+             CASE WHEN origin = 'c' THEN '0' ELSE '1' END FROM \
+             (SELECT m.name AS name, l.name AS idx, l.origin AS origin, CASE WHEN l.\"unique\" THEN '1' ELSE '0' END AS uniq, \
+                  CASE WHEN l.origin = 'pk' THEN '1' ELSE '0' END AS prim, \
+                  CASE WHEN l.partial = 0 AND NOT EXISTS (SELECT 1 FROM pragma_index_info(l.name) e WHERE e.name IS NULL) \
+                      THEN '1' ELSE '0' END AS plain, i.name AS col \
+              FROM sqlite_master m JOIN pragma_index_list(m.name) l JOIN pragma_index_info(l.name) i \
+              WHERE m.type = 'table' ORDER BY m.name, l.name, i.seqno) GROUP BY name, idx \
+         UNION ALL SELECT 'main', name, '1', '', '1', '1', '1', group_concat(col, char(31)), '1' FROM \
+             (SELECT m.name AS name, c.name AS col FROM sqlite_master m JOIN pragma_table_info(m.name) c \
+              WHERE m.type = 'table' AND c.pk > 0 ORDER BY m.name, c.pk) GROUP BY name",
     literal: |column, _| format!("quote({column})"),
     create: |_, _| String::new(),
     drop: |_| String::new(),

@@ -201,8 +201,11 @@ fn uncarried(stage: &mut Stage<'_>) {
     }
     let is_spoken_of = |name: &str| {
         let is_apart = |c: char| !(c.is_alphanumeric() || c == '_');
-        let name = name.to_lowercase();
-        speaks.split(is_apart).any(|word| word == name)
+        // A table may be shown with its schema.
+        let name = name.rsplit('.').next().unwrap_or(name).to_lowercase();
+        // One of several words stands in quotes.
+        let is_plain = !name.chars().any(is_apart);
+        speaks.split(is_apart).any(|word| word == name) || !is_plain && speaks.contains(&name)
     };
     let dropped: Vec<Object> = stage
         .after

@@ -14,7 +14,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "analysis serve ask adopt rehearse rollout coordinator backfill lease fleet ledger database project runner planner gate model sql interrupt text",
+        "analysis serve ask adopt rehearse rollout coordinator backfill lease fleet ledger database project change runner planner gate model sql interrupt text",
     ),
     (
         "serve",

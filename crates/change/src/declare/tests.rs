@@ -1,0 +1,275 @@
+//! What follows from what is asked for.
+
+use phasegate_sql::{Script, Tables};
+
+use super::*;
+use crate::{Ask, generate, written};
+
+fn known(scripts: &[(Dialect, &str)], said: Said) -> Known {
+    let mut known = Known {
+        said,
+        ..Known::default()
+    };
+    for (dialect, script) in scripts {
+        let script = Script::parse(*dialect, script).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let mut tables = Tables::default();
+        tables.apply(&script);
+        known.dialects.push(*dialect);
+        if let Some(table) = tables.get(*dialect, "users") {
+            known.tables.insert(*dialect, table.clone());
+        }
+    }
+    known
+}
+
+const PG: (Dialect, &str) = (
+    Dialect::Postgres,
+    "CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, full_name varchar(100) NOT NULL DEFAULT 'x', last text, logins integer, \"Odd Name\" text); CREATE UNIQUE INDEX users_full_name_key ON users (full_name);",
+);
+const MY: (Dialect, &str) = (
+    Dialect::Mysql,
+    "CREATE TABLE users (id BIGINT AUTO_INCREMENT PRIMARY KEY, full_name VARCHAR(100) NOT NULL DEFAULT 'x', last TEXT, logins INT, `Odd Name` TEXT, UNIQUE KEY users_full_name_key (full_name));",
+);
+const LITE: (Dialect, &str) = (
+    Dialect::Sqlite,
+    "CREATE TABLE users (id INTEGER PRIMARY KEY, full_name TEXT, last TEXT, logins INTEGER, \"Odd Name\" TEXT);",
+);
+
+/// The declaration, from which scripts follow for every database.
+fn asked(ask: Ask, text: &str, known: &Known) -> String {
+    let wish = ask.read(text).expect("it is understood");
+    let change = match declare(&wish, known) {
+        Ok(change) => change,
+        Err(unanswered) => return format!("{unanswered:?}"),
+    };
+    for dialect in &known.dialects {
+        let generated = generate(&change, *dialect, "0002");
+        assert!(generated.is_ok(), "{text} on {dialect:?}: {generated:?}");
+    }
+    written(&change)
+}
+
+#[test]
+fn a_rename_keeps_what_the_column_is() {
+    let declared = asked(
+        Ask::Rename,
+        "users.full_name=display_name",
+        &known(&[PG], Said::default()),
+    );
+    assert_eq!(
+        declared,
+        "[change]\nkind = \"columns\"\ntable = \"users\"\nkey = \"id\"\nold = [\"full_name\"]\n\n\
+         [change.new.display_name]\ntype = \"varchar(100)\"\nnot_null = true\ndefault = \"'x'\"\n\n\
+         [change.forward]\ndisplay_name = \"full_name\"\n\n[change.back]\nfull_name = \"display_name\"\n\n\
+         [change.indexes.users_display_name_key]\ncolumns = [\"display_name\"]\nunique = true\nreplaces = \"users_full_name_key\"\n"
+    );
+}
+
+#[test]
+fn what_differs_between_databases_is_said_for_each() {
+    let all = known(&[LITE, PG, MY], Said::default());
+    let declared = asked(Ask::Split, "users.last=a,b", &all);
+    for wanted in [
+        "type = { sqlite = \"TEXT\", postgres = \"text\", mysql = \"TEXT\" }",
+        "[change.forward.mysql]\na = \"substring_index(last, ' ', 1)\"",
+        "[change.forward.postgres]\na = \"split_part(last, ' ', 1)\"",
+        "[change.back.sqlite]\nlast = \"CASE WHEN a IS NULL",
+    ] {
+        assert!(declared.contains(wanted), "{wanted}\n{declared}");
+    }
+    let odd = asked(Ask::Rename, "users.Odd Name=even", &all);
+    assert!(
+        odd.contains("[change.forward.mysql]\neven = \"`Odd Name`\""),
+        "{odd}"
+    );
+    assert!(
+        odd.contains("[change.back]\n\"Odd Name\" = \"even\""),
+        "{odd}"
+    );
+    let merged = asked(
+        Ask::Merge,
+        "users.full_name,last=whole",
+        &known(&[MY], Said::default()),
+    );
+    assert!(merged.contains("type = \"VARCHAR(201)\""), "{merged}");
+    assert!(
+        merged.contains("whole = \"concat_ws(' ', full_name, nullif(last, ''))\""),
+        "{merged}"
+    );
+}
+
+#[test]
+fn every_way_to_ask_leads_to_scripts() {
+    let fill = Said {
+        fill: Some("''".to_owned()),
+        ..Said::default()
+    };
+    let plain = Said::default;
+    for (ask, text, databases, said, wanted) in [
+        (
+            Ask::Retype,
+            "users.logins=bigint",
+            &[PG, MY, LITE][..],
+            plain(),
+            "logins_bigint = \"logins\"",
+        ),
+        (
+            Ask::Retype,
+            "users.logins=big:numeric(10, 2)",
+            &[MY],
+            plain(),
+            "big = \"CAST(logins AS numeric(10, 2))\"",
+        ),
+        (
+            Ask::Retype,
+            "users.last=integer",
+            &[PG],
+            plain(),
+            "[change.back]\nlast = \"CAST(last_integer AS text)\"",
+        ),
+        (
+            Ask::NotNull,
+            "users.last",
+            &[PG, MY],
+            plain(),
+            "type = \"TEXT\"",
+        ),
+        (
+            Ask::NotNull,
+            "users.last",
+            &[PG],
+            fill,
+            "key = \"id\"\nfill = \"''\"",
+        ),
+        (
+            Ask::Drop,
+            "users.full_name",
+            &[MY],
+            plain(),
+            "drop_indexes = [\"users_full_name_key\"]",
+        ),
+        (
+            Ask::Drop,
+            "users.full_name",
+            &[PG],
+            plain(),
+            "columns = [\"full_name\"]\n",
+        ),
+        (
+            Ask::Drop,
+            "users",
+            &[LITE],
+            plain(),
+            "kind = \"drop-table\"",
+        ),
+        (
+            Ask::Add,
+            "users.phone=text",
+            &[PG, LITE],
+            plain(),
+            "type = \"text\"",
+        ),
+        (
+            Ask::Unique,
+            "users.last",
+            &[PG],
+            plain(),
+            "columns = [\"last\"]",
+        ),
+        (
+            Ask::Index,
+            "users.last,logins",
+            &[PG, MY, LITE],
+            plain(),
+            "name = \"users_last_logins\"",
+        ),
+        (
+            Ask::DropIndex,
+            "users.users_full_name_key",
+            &[PG],
+            plain(),
+            "name = \"users_full_name_key\"",
+        ),
+        (
+            Ask::Widen,
+            "users.full_name=varchar(200)",
+            &[PG, MY],
+            plain(),
+            "to = { postgres = \"varchar(200)\", mysql = \"varchar(200) NOT NULL DEFAULT 'x'\" }",
+        ),
+        (
+            Ask::ForeignKey,
+            "users.logins=teams.id",
+            &[PG],
+            plain(),
+            "references = \"teams\"",
+        ),
+        (
+            Ask::Check,
+            "users=logins >= 0",
+            &[PG, MY],
+            plain(),
+            "condition = \"logins >= 0\"",
+        ),
+    ] {
+        let declared = asked(ask, text, &known(databases, said));
+        assert!(declared.contains(wanted), "{ask:?} {text}: {declared}");
+    }
+}
+
+#[test]
+fn what_mysql_says_of_a_column_is_kept_or_refused() {
+    let script = "CREATE TABLE users (id INT PRIMARY KEY, a VARCHAR(9) COLLATE utf8mb4_bin COMMENT 'x', at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, changed TIMESTAMP NULL ON UPDATE CURRENT_TIMESTAMP, KEY a (a));";
+    let known = known(&[(Dialect::Mysql, script)], Said::default());
+    for (text, wanted) in [
+        (
+            "users.a=b",
+            "type = \"VARCHAR(9) COLLATE utf8mb4_bin COMMENT 'x'\"\n\n",
+        ),
+        (
+            "users.a=b",
+            "[change.indexes.users_b]\ncolumns = [\"b\"]\nreplaces = \"a\"\n",
+        ),
+        (
+            "users.at=made",
+            "type = \"TIMESTAMP\"\ndefault = \"CURRENT_TIMESTAMP\"\n",
+        ),
+        ("users.changed=edited", "gives out or computes"),
+    ] {
+        let declared = asked(Ask::Rename, text, &known);
+        assert!(declared.contains(wanted), "{text}: {declared}");
+    }
+    let split = asked(Ask::Split, "users.a=b,c", &known);
+    assert!(split.contains("drop_indexes = [\"a\"]"), "{split}");
+}
+
+#[test]
+fn what_nobody_knows_is_asked() {
+    let nothing = Known {
+        dialects: vec![Dialect::Postgres],
+        ..Known::default()
+    };
+    let rename = Ask::Rename.read("users.a=b").expect("it is understood");
+    let asks = declare(&rename, &nothing);
+    assert!(
+        matches!(&asks, Err(Unanswered::Asks(Question::Type { column, .. })) if column == "users.a"),
+        "{asks:?}"
+    );
+    let typed = Known {
+        said: Said {
+            kind: Some("text".to_owned()),
+            ..Said::default()
+        },
+        ..nothing
+    };
+    let asks = declare(&rename, &typed);
+    assert!(
+        matches!(asks, Err(Unanswered::Asks(Question::Key { .. }))),
+        "{asks:?}"
+    );
+    let given = known(&[PG], Said::default());
+    let id = Ask::Rename
+        .read("users.id=number")
+        .expect("it is understood");
+    assert!(matches!(declare(&id, &given), Err(Unanswered::Wrong(_))));
+}

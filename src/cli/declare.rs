@@ -1,0 +1,351 @@
+//! What `migrate new NAME --rename …` declares: the words of somebody, and what the database or the files know beside them.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use clap::Args;
+
+use super::args::Global;
+use super::context::Context;
+use super::failure::Failure;
+use super::out::{Out, note};
+use crate::change::{
+    Ask, Change, Kind, Known, Question, Said, Unanswered, Weight, Wish, declare, generate,
+    objections, written,
+};
+use crate::coordinator;
+use crate::project::Ground;
+use crate::rehearse::standing;
+
+#[derive(Args)]
+#[group(id = "change", multiple = false)]
+pub(super) struct WishArgs {
+    /// Replace a column by one of another name: users.full_name=display_name
+    #[arg(long, value_name = "TABLE.OLD=NEW", help_heading = CHANGE)]
+    rename: Option<String>,
+    /// Replace a column by one of another type: users.logins=bigint, or users.logins=visits:bigint
+    #[arg(long, value_name = "TABLE.COLUMN=TYPE", help_heading = CHANGE)]
+    retype: Option<String>,
+    /// Replace a column by two, split at the first blank: users.full_name=first_name,last_name
+    #[arg(long, value_name = "TABLE.OLD=A,B", help_heading = CHANGE)]
+    split: Option<String>,
+    /// Replace two columns by one: users.first_name,last_name=full_name
+    #[arg(long, value_name = "TABLE.A,B=NEW", help_heading = CHANGE)]
+    merge: Option<String>,
+    /// Add a column: users.phone=text
+    #[arg(long, value_name = "TABLE.COLUMN=TYPE", help_heading = CHANGE)]
+    add: Option<String>,
+    /// Drop columns, or a table: users.legacy, or notes
+    #[arg(long, value_name = "TABLE[.COLUMN]", help_heading = CHANGE)]
+    drop: Option<String>,
+    /// Let a column never be NULL: users.email; with --fill versions that write NULL go on
+    #[arg(long, value_name = "TABLE.COLUMN", help_heading = CHANGE)]
+    not_null: Option<String>,
+    /// Let values be there once: users.email
+    #[arg(long, value_name = "TABLE.COLUMNS", help_heading = CHANGE)]
+    unique: Option<String>,
+    /// Build an index: users.email
+    #[arg(long, value_name = "TABLE.COLUMNS", help_heading = CHANGE)]
+    add_index: Option<String>,
+    /// Drop an index of a table: `users.users_phone`
+    #[arg(long, value_name = "TABLE.INDEX", help_heading = CHANGE)]
+    drop_index: Option<String>,
+    /// Let a text be longer: users.email=varchar(200)
+    #[arg(long, value_name = "TABLE.COLUMN=TYPE", help_heading = CHANGE)]
+    widen: Option<String>,
+    /// Let columns lead to rows that are there: `orders.user_id=users.id`
+    #[arg(long, value_name = "TABLE.COLUMN=OTHER.COLUMN", help_heading = CHANGE)]
+    foreign_key: Option<String>,
+    /// Let rows keep a condition: orders='price > 0'
+    #[arg(long, value_name = "TABLE=CONDITION", help_heading = CHANGE)]
+    check: Option<String>,
+}
+
+const CHANGE: &str = "What changes (one of these; the scripts follow from it)";
+const BESIDE: &str = "Beside it";
+
+#[derive(Args)]
+pub(super) struct BesideArgs {
+    /// A unique key of the table, where neither the database nor the files tell: id, or tenant,id
+    #[arg(long, value_name = "COLUMNS", help_heading = BESIDE, requires = "change")]
+    key: Option<String>,
+    /// The type of the column that is there, where neither the database nor the files tell
+    #[arg(long = "type", value_name = "TYPE", help_heading = BESIDE, requires = "change")]
+    kind: Option<String>,
+    /// What stands in place of NULL, or in a column that versions no longer write, as SQL
+    #[arg(long, value_name = "SQL", help_heading = BESIDE, requires = "change")]
+    fill: Option<String>,
+    /// The default of an added column, which is NOT NULL then, as SQL
+    #[arg(long, value_name = "SQL", help_heading = BESIDE, requires = "add")]
+    default: Option<String>,
+    /// The service whose versions are meant; the only one of migrate.toml if it has one
+    #[arg(long, value_name = "NAME", help_heading = BESIDE, requires = "change")]
+    service: Option<String>,
+    /// Its versions that use what is there now: '<1.2.0'
+    #[arg(long, value_name = "RANGE", help_heading = BESIDE, requires = "change")]
+    old: Option<String>,
+    /// Its versions that use what comes: '>=1.1.0'
+    #[arg(long, value_name = "RANGE", help_heading = BESIDE, requires = "change")]
+    new: Option<String>,
+}
+
+impl WishArgs {
+    fn given(&self) -> Option<(Ask, &str)> {
+        let all = [
+            (Ask::Rename, &self.rename),
+            (Ask::Retype, &self.retype),
+            (Ask::Split, &self.split),
+            (Ask::Merge, &self.merge),
+            (Ask::Add, &self.add),
+            (Ask::Drop, &self.drop),
+            (Ask::NotNull, &self.not_null),
+            (Ask::Unique, &self.unique),
+            (Ask::Index, &self.add_index),
+            (Ask::DropIndex, &self.drop_index),
+            (Ask::Widen, &self.widen),
+            (Ask::ForeignKey, &self.foreign_key),
+            (Ask::Check, &self.check),
+        ];
+        all.into_iter()
+            .find_map(|(ask, text)| Some((ask, text.as_deref()?)))
+    }
+
+    /// # Errors
+    /// What does not say what changes.
+    pub(super) fn wish(&self) -> Result<Option<Wish>, Failure> {
+        let Some((ask, text)) = self.given() else {
+            return Ok(None);
+        };
+        let wish = ask.read(text);
+        wish.map(Some)
+            .map_err(|wrong| Failure::new(wrong.message).help(wrong.help).usage())
+    }
+}
+
+/// A declaration as `migration.toml` has it, and what is still to be said in it.
+pub(super) struct Declared {
+    pub manifest: String,
+    /// The service of which nobody has said which versions use what.
+    pub open: Option<String>,
+}
+
+/// Whether somebody is there who can answer.
+fn may_ask(out: &Out) -> bool {
+    !out.is_json() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// A line from whoever sits there; none where nothing was written.
+fn answer(question: &str) -> Option<String> {
+    let mut error = std::io::stderr().lock();
+    let _ = write!(error, "{question}: ");
+    let _ = error.flush();
+    let mut line = String::new();
+    let read = std::io::stdin().lock().read_line(&mut line);
+    let line = line.trim().to_owned();
+    (read.is_ok() && !line.is_empty()).then_some(line)
+}
+
+pub(super) async fn declared(
+    wish: &Wish,
+    beside: &BesideArgs,
+    number: &str,
+    global: &Global,
+    out: &Out,
+) -> Result<Declared, Failure> {
+    let root = Path::new(".");
+    let given = global.database_url()?;
+    let ground = Ground::of(
+        root,
+        given.as_ref().map(|given| given.url.as_str()),
+        &wish.table,
+    )?;
+    let mut known = Known {
+        dialects: ground.config.database.dialects.clone(),
+        tables: ground.tables,
+        said: Said {
+            key: beside.key.as_deref().map(listed),
+            kind: beside.kind.clone(),
+            fill: beside.fill.clone(),
+            default: beside.default.clone(),
+        },
+    };
+    look(wish, &mut known, global, out).await?;
+    let change = loop {
+        match declare(wish, &known) {
+            Ok(change) => break change,
+            Err(Unanswered::Wrong(wrong)) => {
+                return Err(Failure::new(wrong.message).help(wrong.help));
+            }
+            Err(Unanswered::Asks(question)) => ask(&question, &mut known.said, out)?,
+        }
+    };
+    can_follow(&change, &known, number)?;
+    if let Kind::Columns(columns) = &change.kind {
+        for name in &columns.drop_indexes {
+            note(&format!(
+                "note: the index `{name}` goes with its column: where the new columns need one, declare it under `[change.indexes]`"
+            ));
+        }
+    }
+    let services: Vec<&String> = ground.config.services.keys().collect();
+    let service = match (&beside.service, services.as_slice()) {
+        (Some(service), _) => Some(service.clone()),
+        (None, [one]) => Some((*one).clone()),
+        (None, _) => None,
+    };
+    if let Some(service) = beside
+        .service
+        .as_ref()
+        .filter(|name| !services.contains(name))
+    {
+        return Err(
+            Failure::new(format!("migrate.toml has no service `{service}`"))
+                .help("name one that it has, or add `[services.NAME]` there")
+                .usage(),
+        );
+    }
+    Ok(manifest(&change, service.as_deref(), beside, out))
+}
+
+fn listed(names: &str) -> Vec<String> {
+    let names = names.split(',').map(str::trim);
+    names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The table as it stands in the database, if one is named and can be asked: it knows better than the files.
+async fn look(wish: &Wish, known: &mut Known, global: &Global, out: &Out) -> Result<(), Failure> {
+    // Without a database the files tell.
+    let Ok(context) = Context::load(global, out) else {
+        return Ok(());
+    };
+    out.drop_flaws();
+    let dialect = context.target.dialect();
+    if !known.dialects.contains(&dialect) {
+        return Ok(());
+    }
+    let mut connection = match context.reader().await {
+        Ok(connection) => connection,
+        Err(error) if coordinator::is_nothing_yet(&error, &context.target) => return Ok(()),
+        Err(error) => {
+            note(&format!(
+                "note: the database could not be asked what `{}` is, and the migrations were read in its place: {error}",
+                wish.table
+            ));
+            return Ok(());
+        }
+    };
+    let found = standing(connection.as_mut(), dialect, &wish.table).await;
+    connection.close().await;
+    if let Some(table) = found? {
+        known.tables.insert(dialect, table);
+    }
+    Ok(())
+}
+
+fn ask(question: &Question, said: &mut Said, out: &Out) -> Result<(), Failure> {
+    let (words, option, example) = match question {
+        Question::Key { table } => (format!("a unique key of `{table}`"), "--key", "id"),
+        Question::Type { column, on } => {
+            let on: Vec<&str> = on.iter().map(|dialect| dialect.title()).collect();
+            (
+                format!("the type of `{column}` on {}", on.join(" and ")),
+                "--type",
+                "'varchar(200)'",
+            )
+        }
+    };
+    let given = match may_ask(out) {
+        true => answer(&format!("{words} (for example {example})")),
+        false => None,
+    };
+    let Some(given) = given else {
+        return Err(Failure::new(format!("{words} is not known"))
+            .help(format!(
+                "neither a database that could be asked nor an earlier migration tells: add `{option} {example}`"
+            )));
+    };
+    match question {
+        Question::Key { .. } => said.key = Some(listed(&given)),
+        Question::Type { .. } => said.kind = Some(given),
+    }
+    Ok(())
+}
+
+/// Before anything is written.
+fn can_follow(change: &Change, known: &Known, number: &str) -> Result<(), Failure> {
+    for dialect in &known.dialects {
+        if let Some(table) = known.tables.get(dialect) {
+            let mut against = objections(change, *dialect, table).into_iter();
+            if let Some(first) = against.find(|objection| objection.weight == Weight::Error) {
+                return Err(Failure::new(first.wrong.message).help(first.wrong.help));
+            }
+        }
+        generate(change, *dialect, number)
+            .map_err(|wrong| Failure::new(wrong.message).help(wrong.help))?;
+    }
+    Ok(())
+}
+
+/// `migration.toml`, with what is said of the versions, or where to say it.
+fn manifest(change: &Change, service: Option<&str>, beside: &BesideArgs, out: &Out) -> Declared {
+    let mut text = format!("description = {}\n\n", quoted(&change.described()));
+    let mut is_open = false;
+    let mut lines = String::new();
+    for (format, who) in change.versions() {
+        let said = match format {
+            "old" => beside.old.clone(),
+            _ => beside.new.clone(),
+        };
+        let example = if format == "old" { "<1.2.0" } else { ">=1.1.0" };
+        let said = said.or_else(|| {
+            let service = service.filter(|_| may_ask(out))?;
+            answer(&format!(
+                "{service}: {who} (for example {example}; nothing to say it later)"
+            ))
+        });
+        let _ = match said {
+            Some(range) => writeln!(lines, "{format} = {}  # {who}", quoted(&range)),
+            None => {
+                is_open = true;
+                writeln!(lines, "# {format} = \"{example}\"  # {who}")
+            }
+        };
+    }
+    let name = service.unwrap_or("NAME");
+    if service.is_none() {
+        is_open = true;
+    }
+    // A section that says nothing is none.
+    let hash = if lines.lines().all(|line| line.starts_with('#')) {
+        "# "
+    } else {
+        ""
+    };
+    let _ = writeln!(text, "{hash}[services.{}]", key(name));
+    text.push_str(&lines);
+    text.push('\n');
+    text.push_str(&written(change));
+    Declared {
+        manifest: text,
+        open: is_open.then(|| name.to_owned()),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn key(name: &str) -> String {
+    let is_bare = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    if is_bare {
+        name.to_owned()
+    } else {
+        quoted(name)
+    }
+}

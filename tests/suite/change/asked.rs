@@ -1,0 +1,142 @@
+//! `migrate new NAME --rename …`: what is asked for in a few words is declared, with its scripts.
+
+use crate::support::backend::Db;
+use crate::support::project::{Output, Project};
+use crate::support::shop::Shop;
+
+/// What is asked for, and what only the change that follows from it refuses or allows. What SQLite cannot do it refuses.
+struct Case {
+    asked: &'static [&'static str],
+    /// Where it is tried.
+    on: &'static [&'static str],
+    works: &'static str,
+    fails: &'static str,
+}
+
+const CASES: &[Case] = &[
+    Case {
+        asked: &["--rename", "users.full_name=display_name"],
+        on: &["sqlite", "mysql"],
+        works: "INSERT INTO users (display_name) VALUES ('z')",
+        fails: "INSERT INTO users (full_name) VALUES ('z')",
+    },
+    Case {
+        asked: &["--split", "users.full_name=first_name,last_name"],
+        on: &["sqlite", "postgres"],
+        works: "INSERT INTO users (first_name, last_name) VALUES ('z', 'y')",
+        fails: "INSERT INTO users (full_name) VALUES ('z')",
+    },
+    Case {
+        asked: &["--retype", "users.logins=visits:bigint"],
+        on: &["sqlite"],
+        works: "INSERT INTO users (visits) VALUES (5000000000)",
+        fails: "INSERT INTO users (logins) VALUES (1)",
+    },
+    Case {
+        asked: &["--not-null", "users.nick", "--fill", "''"],
+        on: &["sqlite", "postgres"],
+        works: "INSERT INTO users (nick) VALUES ('z')",
+        fails: "INSERT INTO users (nick) VALUES (NULL)",
+    },
+    Case {
+        asked: &["--drop", "users.nick"],
+        on: &["sqlite"],
+        works: "INSERT INTO users (full_name) VALUES ('z')",
+        fails: "INSERT INTO users (nick) VALUES ('z')",
+    },
+    Case {
+        asked: &["--widen", "users.nick=varchar(60)"],
+        on: &["sqlite", "mysql"],
+        works: "INSERT INTO users (nick) VALUES ('123456789012345678901234567890123456789012345678901234567890')",
+        fails: "INSERT INTO users (nick) VALUES ('1234567890123456789012345678901234567890123456789012345678901')",
+    },
+];
+
+/// A shop with a table that no migration has made.
+fn shop(db: Db) -> Shop {
+    let shop = Shop::with_config(db, "[services.web]\nmin_instances = 0\n");
+    shop.db.execute(
+        "ALTER TABLE users ADD COLUMN nick varchar(50) DEFAULT 'none'; ALTER TABLE users ADD COLUMN logins integer; \
+         CREATE INDEX users_nick ON users (nick); CREATE UNIQUE INDEX users_full_name ON users (full_name)",
+    );
+    shop
+}
+
+fn asks(project: &Project, name: &str, asked: &[&str], ranges: &[&str]) -> Output {
+    let arguments = [&["new", name], asked, ranges].concat();
+    project.migrate(&arguments)
+}
+
+scenario!(
+    fn what_is_asked_for_is_carried_out_as_the_database_says_the_table_is(db: Db) {
+        let backend = db.backend.name;
+        for case in CASES.iter().filter(|case| case.on.contains(&backend)) {
+            let shop = shop(db.copy());
+            let old = ["--old", "<1.2.0"];
+            let both = ["--old", "<1.2.0", "--new", ">=1.1.0"];
+            let new = ["--new", ">=1.1.0"];
+            let ranges: &[&str] = match case.asked {
+                ["--drop", ..] => &old,
+                ["--widen", ..] => &new,
+                _ => &both,
+            };
+            let output = asks(&shop.project, "change", case.asked, ranges);
+            if backend == "sqlite" && matches!(case.asked, ["--not-null" | "--widen", ..]) {
+                output.expect_code(1);
+                assert!(!shop.project.path().join("0001_change").exists());
+                continue;
+            }
+            output.expect_code(0);
+            shop.run(&["check"], 0);
+            shop.run(&["expand"], 0);
+            shop.run(&["backfill"], 0);
+            let files = shop.project.path().join("0001_change");
+            let has_contract = std::fs::read_dir(files)
+                .expect("it was written")
+                .flatten()
+                .any(|file| file.file_name().to_string_lossy().starts_with("contract"));
+            if has_contract {
+                shop.run(&["contract"], 0);
+            }
+            shop.db.execute(case.works);
+            let refused = shop.db.try_execute(case.fails);
+            assert!(refused.is_err(), "{:?}", case.asked);
+        }
+    }
+);
+
+#[test]
+fn the_files_say_what_the_database_cannot_be_asked() {
+    let project = Project::without_database(&[]);
+    project.file(
+        "migrate.toml",
+        "[database]\ndialects = [\"postgres\", \"mysql\"]\n[services.web]\nmin_instances = 0\n",
+    );
+    project.file(
+        "0001_users/migration.toml",
+        "description = \"Users\"\n[services.web]\nnew = \">=1.0.0\"\n",
+    );
+    let table = "CREATE TABLE users (id bigint PRIMARY KEY, name varchar(20) NOT NULL);\n";
+    project.file("0001_users/expand.sql", table);
+    let run = |arguments: &[&str]| project.migrate(arguments);
+    let unknown = run(&["new", "other", "--rename", "teams.name=title"]).expect_code(1);
+    assert!(
+        unknown.stderr.contains("the type of `teams.name`") && unknown.stderr.contains("--type"),
+        "{unknown:?}"
+    );
+    let written = run(&["new", "title", "--rename", "users.name=title"]).expect_code(0);
+    assert!(
+        written.stdout.contains("which versions of web use what"),
+        "{written:?}"
+    );
+    let open = run(&["check"]).expect_code(1);
+    assert!(open.stderr.contains("declare `old`"), "{open:?}");
+    let manifest = project.path().join("0002_title/migration.toml");
+    let text = std::fs::read_to_string(&manifest).expect("it was written");
+    let said = text
+        .replace("# [services", "[services")
+        .replace("# old", "old")
+        .replace("# new", "new");
+    std::fs::write(&manifest, said).expect("it can be written");
+    run(&["check"]).expect_code(0);
+}
