@@ -295,16 +295,12 @@ impl RolloutContext<'_> {
         self.out.log_ends(head.as_ref(), self.global.quiet);
         let ending = ended?;
         let back = self.way_back_from(&ending);
-        if back.is_none() || !self.out.is_json() {
-            let code = show::ending(&ending, &record, (situation.as_ref(), stopped), self.out);
-            if back.is_none() {
-                return Ok(code);
-            }
-        }
-        let (Some(goal), Ending::Unwell(_, unwell)) = (back, &ending) else {
-            return Ok(Verdict::Refuse.exit_code());
+        let (Some(goal), Ending::Unwell(action, unwell)) = (back, &ending) else {
+            let around = (situation.as_ref(), stopped);
+            return Ok(show::ending(&ending, &record, around, self.out));
         };
         if !self.out.is_json() {
+            show::does_not_hold(action, unwell, self.out);
             self.out.line("");
             self.out.line(format!(
                 "on_failure = \"roll-back\": back to {}",
@@ -315,8 +311,7 @@ impl RolloutContext<'_> {
         let went = Box::pin(self.go_back(goal, patience, Some(checks))).await?;
         // It is back, and what was asked for was not done.
         Ok(match went {
-            0 if unwell.is_known() => Verdict::Refuse.exit_code(),
-            0 => Verdict::Unknown.exit_code(),
+            0 => show::verdict_of(unwell).exit_code(),
             other => other,
         })
     }

@@ -226,8 +226,7 @@ pub(super) fn ending(
         Ending::Blocked(_, decision) => decision.verdict,
         Ending::NotThere(_, arrival) if arrival.blind.is_empty() => Verdict::Hold,
         Ending::NotThere(..) => Verdict::Unknown,
-        Ending::Unwell(_, unwell) if unwell.is_known() => Verdict::Refuse,
-        Ending::Unwell(..) => Verdict::Unknown,
+        Ending::Unwell(_, unwell) => verdict_of(unwell),
     };
     if out.is_json() {
         let mut value = json!({ "verdict": verdict.name(), "rollout": rollout_json(record) });
@@ -278,12 +277,7 @@ pub(super) fn ending(
             out.line(NEXT);
         }
         Ending::Unwell(action, unwell) => {
-            out.line("");
-            out.line(text::verdict(verdict, &action.to_string()));
-            let step = unwell.step;
-            for reading in &unwell.readings {
-                out.line(format!("  at {step} %: {}", reading.in_words()));
-            }
+            does_not_hold(action, unwell, out);
             for line in after_unwell(action) {
                 out.line(Line::named("    ", "next:", &line));
             }
@@ -291,6 +285,24 @@ pub(super) fn ending(
         }
     }
     verdict.exit_code()
+}
+
+/// That a step does not hold, and what every check has shown.
+pub(super) fn does_not_hold(action: &PlanAction, unwell: &Unwell, out: &Out) {
+    out.line("");
+    out.line(text::verdict(verdict_of(unwell), &action.to_string()));
+    let step = unwell.step;
+    for reading in &unwell.readings {
+        out.line(format!("  at {step} %: {}", reading.in_words()));
+    }
+}
+
+pub(super) fn verdict_of(unwell: &Unwell) -> Verdict {
+    if unwell.is_known() {
+        Verdict::Refuse
+    } else {
+        Verdict::Unknown
+    }
 }
 
 /// What every check has shown where a step does not hold.

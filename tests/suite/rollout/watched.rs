@@ -127,6 +127,8 @@ scenario!(
         ] {
             assert!(went.stdout.contains(part), "{part} in {went:?}");
         }
+        // Nobody is told to do what is done already.
+        assert!(!went.stdout.contains("migrate rollout abort"), "{went:?}");
         assert!(has_old_column(&shop));
         assert_eq!(
             calls(&shop).last().map(String::as_str),
