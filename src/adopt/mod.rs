@@ -12,7 +12,7 @@ mod words;
 mod write;
 
 pub use found::{Place, foreign, places};
-pub use pending::{Adoption, Kind, Pending};
+pub use pending::{Adoption, Judged, Kind, Pending, judge};
 pub use settings::{NewProject, runner_of, section};
 pub use words::migration_toml;
 pub use write::{MIGRATIONS, write_migration, write_new, write_readme};

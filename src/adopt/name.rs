@@ -18,10 +18,7 @@ pub(super) fn slug(revision: &Revision) -> String {
     // Django's are those of an application.
     let (app, stem) = match revision.name.split_once('.') {
         Some((app, name)) if name == stem => (Some(app), stem),
-        _ => (
-            None,
-            stem.strip_prefix(revision.name.as_str()).unwrap_or(stem),
-        ),
+        _ => (None, without_name(stem, &revision.name)),
     };
     let bare = stem.trim_start_matches(|c: char| c.is_ascii_digit() || c == '_' || c == '-');
     // Flyway's begin with V2__.
@@ -48,6 +45,20 @@ pub(super) fn slug(revision: &Revision) -> String {
     match slug.trim_end_matches('_') {
         "" => "revision".to_owned(),
         slug => slug.to_owned(),
+    }
+}
+
+/// What is left of a file's name without that of the revision, if that is more than a number with words behind it.
+fn without_name<'s>(stem: &'s str, name: &str) -> &'s str {
+    let digits = stem.bytes().take_while(u8::is_ascii_digit).count();
+    let has_words = digits > 0
+        && stem
+            .get(digits..)
+            .is_some_and(|rest| rest.starts_with(['_', '-']));
+    match stem.strip_prefix(name) {
+        Some("") if has_words => stem,
+        Some(rest) => rest,
+        None => stem,
     }
 }
 
@@ -87,6 +98,11 @@ mod tests {
                 "20260101000001_m1.js",
                 "migrations/20260101000001_m1.js",
                 "m1",
+            ),
+            (
+                "1760000000002_step",
+                "migrations/1760000000002_step.sql",
+                "step",
             ),
             ("12", "", "12"),
             ("…", "", "revision"),

@@ -171,6 +171,29 @@ async fn read(asked: &Asked<'_>, revision: &Revision) -> Result<Read, AdoptError
     }
 }
 
+/// A revision, and why what it does could not be read, if it could not.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    pub pending: Pending,
+    pub unread: Option<String>,
+}
+
+/// What one revision does, by its SQL.
+///
+/// # Errors
+/// Somebody wanted it to stop.
+pub async fn judge(asked: &Asked<'_>, revision: &Revision) -> Result<Judged, AdoptError> {
+    let read = read(asked, revision).await?;
+    let unread = match &read {
+        Read::Not(why) => Some(why.clone()),
+        _ => None,
+    };
+    Ok(Judged {
+        pending: of(asked, revision.clone(), read),
+        unread,
+    })
+}
+
 fn of(asked: &Asked<'_>, revision: Revision, read: Read) -> Pending {
     let dialects = &asked.project.config.database.dialects;
     let history = match asked.runner.history() {

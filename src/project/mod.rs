@@ -57,6 +57,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod touched;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,7 @@ pub use scripts::{BackfillFile, ScriptFile};
 pub use service::ServiceConfig;
 pub use severity::Severity;
 pub use source::FileRef;
+pub use touched::{Changed, Touched};
 
 use later::Forward;
 use listing::Listing;

@@ -50,7 +50,8 @@ impl Location {
 
 impl Problem {
     /// A problem with a file or directory as a whole: it is missing, or cannot be read.
-    pub(super) fn about(
+    /// A problem of a file as a whole.
+    pub fn about(
         path: impl Into<PathBuf>,
         code: &'static str,
         message: impl Into<String>,
@@ -80,7 +81,9 @@ impl Problem {
         self
     }
 
-    pub(super) fn into_warning(self) -> Self {
+    /// The same, where it stops nothing.
+    #[must_use]
+    pub fn into_warning(self) -> Self {
         Self {
             severity: Severity::Warning,
             ..self

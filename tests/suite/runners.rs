@@ -1,7 +1,9 @@
 //! Phases that another migration tool carries out, with the real tools. `sh tests/run.sh` installs them.
 
 mod adopt;
+mod changed;
 mod matrix;
+mod node;
 mod projects;
 mod steps;
 mod trouble;

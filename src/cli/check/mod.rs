@@ -1,5 +1,6 @@
 //! `migrate check`: the files alone, and beside what is applied where that is asked for.
 
+mod changed;
 mod report;
 
 use std::path::Path;
@@ -14,7 +15,7 @@ use super::out::{Out, note};
 use super::text::count;
 use crate::database::Target;
 use crate::model::Sequence;
-use crate::project::{Problem, Project, RULES, Rule, Severity, rule};
+use crate::project::{Problem, Problems, Project, RULES, Rule, Severity, rule};
 use report::Report;
 
 pub(super) use report::is_of_findings;
@@ -25,11 +26,18 @@ pub(super) struct CheckArgs {
     /// applied files that were edited
     #[arg(long)]
     pub applied: bool,
+    /// Judge only what was changed since COMMIT and the present one parted: for pull requests, with `origin/main`. A new
+    /// revision of another migration tool that no migration names is judged as well
+    #[arg(long, value_name = "COMMIT")]
+    pub changed_since: Option<String>,
+    /// Have the project's migration tool print the revisions that it carries out, and hold them against the rules as well
+    #[arg(long)]
+    pub printed: bool,
     /// List the rules of scripts instead
-    #[arg(long, conflicts_with_all = ["applied", "explain"])]
+    #[arg(long, conflicts_with_all = ["applied", "explain", "changed_since", "printed"])]
     pub rules: bool,
     /// Say of one rule what it finds, why, and what to write instead
-    #[arg(long, value_name = "RULE", conflicts_with = "applied")]
+    #[arg(long, value_name = "RULE", conflicts_with_all = ["applied", "changed_since", "printed"])]
     pub explain: Option<String>,
 }
 
@@ -135,7 +143,17 @@ pub(super) async fn run(args: &CheckArgs, global: &Global, out: &Out) -> Result<
     let given = global.database_url()?;
     let url = given.as_ref().map(|given| given.url.as_str());
     let format = global.output;
-    let project = match Project::load(Path::new("."), url) {
+    if let Some(since) = &args.changed_since {
+        let project = Project::load_as_far_as_possible(Path::new("."), url);
+        let touched = changed::touched(since, &project, global).await?;
+        changed::tell(since, &touched);
+        if !is_of_findings(format) && touched.problems.iter().any(Problem::is_error) {
+            return Err(Problems(touched.problems).into());
+        }
+        let beside = compared(args, global, out).await?;
+        return Ok(told(&project, &touched.problems, Some(since), &beside, out));
+    }
+    let mut project = match Project::load(Path::new("."), url) {
         Ok(project) => project,
         Err(problems) if is_of_findings(format) => {
             let project = Project::load_as_far_as_possible(Path::new("."), url);
@@ -145,6 +163,34 @@ pub(super) async fn run(args: &CheckArgs, global: &Global, out: &Out) -> Result<
         Err(problems) => return Err(problems.into()),
     };
     urls_can_be_used(global, &project)?;
+    if args.printed {
+        let printed = changed::printed(&project, global).await?;
+        project.warnings.extend(printed);
+    }
+    let beside = compared(args, global, out).await?;
+    Ok(told(&project, &project.warnings, None, &beside, out))
+}
+
+async fn compared(args: &CheckArgs, global: &Global, out: &Out) -> Result<Option<Beside>, Failure> {
+    match args.applied {
+        true => beside(global, out).await.map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Tells what was found, where none of it is an error or the format shows errors as well; the exit code.
+fn told(
+    project: &Project,
+    found: &[Problem],
+    since: Option<&str>,
+    compared: &Option<Beside>,
+    out: &Out,
+) -> u8 {
+    let nothing = Beside::default();
+    let beside = compared.as_ref().unwrap_or(&nothing);
+    if is_of_findings(out.format) {
+        return reported(project, found.iter().collect(), beside, out.format, out);
+    }
     let databases: Vec<&str> = project
         .config
         .database
@@ -152,30 +198,27 @@ pub(super) async fn run(args: &CheckArgs, global: &Global, out: &Out) -> Result<
         .iter()
         .map(|dialect| dialect.name())
         .collect();
-    let beside = match args.applied {
-        true => beside(global, out).await?,
-        false => Beside::default(),
-    };
     let code = u8::from(!beside.errors.is_empty());
-    if is_of_findings(format) {
-        let found = project.warnings.iter().collect();
-        return Ok(reported(&project, found, &beside, format, out));
-    }
     if out.is_json() {
         let mut value = json!({
             "migrations": project.migrations.len(),
             "databases": databases,
             "problems": [],
-            "warnings": project.warnings,
+            "warnings": found,
         });
-        if let (true, Some(object)) = (args.applied, value.as_object_mut()) {
-            let applied = json!({ "notes": beside.notes, "errors": beside.errors });
-            object.insert("applied".into(), applied);
+        if let Some(object) = value.as_object_mut() {
+            if compared.is_some() {
+                let applied = json!({ "notes": beside.notes, "errors": beside.errors });
+                object.insert("applied".into(), applied);
+            }
+            if let Some(since) = since {
+                object.insert("changed_since".into(), since.into());
+            }
         }
         out.json(&value);
-        return Ok(code);
+        return code;
     }
-    for warning in &project.warnings {
+    for warning in found {
         note(&warning.one_line());
     }
     for said in &beside.notes {
@@ -184,13 +227,18 @@ pub(super) async fn run(args: &CheckArgs, global: &Global, out: &Out) -> Result<
     for said in &beside.errors {
         note(&format!("error: {said}"));
     }
-    let migrations = u64::try_from(project.migrations.len()).unwrap_or(u64::MAX);
-    out.well(format!(
-        "{} in order, for {}",
-        count(migrations, "migration"),
-        databases.join(" and ")
-    ));
-    Ok(code)
+    let databases = databases.join(" and ");
+    out.well(match since {
+        Some(since) => format!("what was changed since {since} is in order, for {databases}"),
+        None => {
+            let migrations = u64::try_from(project.migrations.len()).unwrap_or(u64::MAX);
+            format!(
+                "{} in order, for {databases}",
+                count(migrations, "migration")
+            )
+        }
+    });
+    code
 }
 
 fn report<'a>(project: &Project, problems: Vec<&'a Problem>, beside: &'a Beside) -> Report<'a> {

@@ -10,7 +10,7 @@ use crate::support::project::Project;
 use crate::support::shop::said;
 
 /// A project of which the first revision is applied, and that nobody has brought in.
-fn unadopted(tool: &Tool, db: &Db) -> Project {
+pub fn unadopted(tool: &Tool, db: &Db) -> Project {
     let project = bare(tool, db);
     fs::remove_file(project.path().join("migrate.toml")).expect("it was written");
     fs::remove_dir_all(project.path().join("0001_title")).expect("it was written");
@@ -54,7 +54,7 @@ fn answer(project: &Project) {
     }
 }
 
-fn brought_in(tool: &Tool, db: &Db) {
+pub fn brought_in(tool: &Tool, db: &Db) {
     let project = unadopted(tool, db);
     let [_, add, drop] = tool.revisions;
     let (before, applied) = (tree(&project), history(tool, db));

@@ -19,6 +19,25 @@ fn bin() -> PathBuf {
     bin
 }
 
+/// Where the packages of Node are.
+fn node() -> PathBuf {
+    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../runners-node/node_modules");
+    assert!(
+        made.join(".bin/knex").exists(),
+        "the migration tools for Node are missing in {}: `sh tests/runners.sh` installs them",
+        made.display()
+    );
+    made
+}
+
+/// The file of a tool's program.
+fn program_file(program: &str) -> PathBuf {
+    match program {
+        "knex" | "node-pg-migrate" => node().join(".bin").join(program),
+        other => bin().join(other),
+    }
+}
+
 /// A tool, and how its revisions are called here.
 #[derive(Clone, Copy, Debug)]
 pub struct Tool {
@@ -75,6 +94,33 @@ pub const SQLX: Tool = Tool {
     all: &["sqlx", "migrate", "run"],
 };
 
+/// These two need Node, and are tried by `sh tests/runners.sh`.
+pub const KNEX: Tool = Tool {
+    kind: "knex",
+    revisions: [
+        "20260101000001_step.js",
+        "20260101000002_step.js",
+        "20260101000003_step.js",
+    ],
+    history: "SELECT name FROM knex_migrations ORDER BY name",
+    write: knex,
+    first: &["knex", "migrate:up", "20260101000001_step.js"],
+    all: &["knex", "migrate:latest"],
+};
+
+pub const NODE_PG_MIGRATE: Tool = Tool {
+    kind: "node-pg-migrate",
+    revisions: [
+        "1760000000001_step",
+        "1760000000002_step",
+        "1760000000003_step",
+    ],
+    history: "SELECT name FROM pgmigrations ORDER BY name",
+    write: node_pg_migrate,
+    first: &["node-pg-migrate", "up", "--timestamp", "1760000000001"],
+    all: &["node-pg-migrate", "up"],
+};
+
 pub const CREATE: &str = "CREATE TABLE shop (id integer PRIMARY KEY, name varchar(100))";
 pub const ADD: &str = "ALTER TABLE shop ADD COLUMN title varchar(100)";
 pub const DROP: &str = "ALTER TABLE shop DROP COLUMN name";
@@ -98,11 +144,7 @@ pub fn project(tool: &Tool, db: &Db) -> Project {
 /// A project of which nothing is applied.
 pub fn bare(tool: &Tool, db: &Db) -> Project {
     let project = Project::new(db, &["web"]);
-    let path = std::env::var("PATH").unwrap_or_default();
-    let bin = bin();
-    project.env("PATH", &format!("{}:{path}", bin.display()));
-    project.env("PGSSLMODE", "disable");
-    project.env("PYTHONDONTWRITEBYTECODE", "1");
+    let bin = with_tools(&project);
     let scheme = match (tool.kind, db.backend.name) {
         ("alembic", "postgres") => "scheme = \"postgresql+psycopg\"\n",
         ("alembic", "mysql") => "scheme = \"mysql+pymysql\"\n",
@@ -125,10 +167,21 @@ pub fn bare(tool: &Tool, db: &Db) -> Project {
     project
 }
 
+/// Lets a project's programs be those of the tests; where they are.
+pub fn with_tools(project: &Project) -> PathBuf {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let bin = bin();
+    project.env("PATH", &format!("{}:{path}", bin.display()));
+    project.env("PGSSLMODE", "disable");
+    project.env("PYTHONDONTWRITEBYTECODE", "1");
+    bin
+}
+
 fn program(tool: &Tool, bin: &Path) -> String {
     let file = |name: &str| bin.join(name).display().to_string();
     match tool.kind {
         "django" => format!("[{:?}, \"manage.py\"]", file("python")),
+        "knex" | "node-pg-migrate" => format!("[{:?}]", program_file(tool.kind)),
         kind => format!("[{:?}]", file(kind)),
     }
 }
@@ -148,7 +201,7 @@ fn manifest_with(add: &str, drop: &str, judged: &str) -> String {
 /// What the tools need a word for that are programs.
 pub fn judged(tool: &Tool) -> &'static str {
     match tool.kind {
-        "alembic" | "django" => "judged = \"as it says\"\n",
+        "alembic" | "django" | "knex" => "judged = \"as it says\"\n",
         _ => "",
     }
 }
@@ -162,7 +215,7 @@ pub fn by_hand(project: &Project, command: &[&str]) {
 
 pub fn try_by_hand(project: &Project, command: &[&str]) -> (Option<i32>, String) {
     let (program, arguments) = command.split_first().expect("a program");
-    let output = Command::new(bin().join(program))
+    let output = Command::new(program_file(program))
         .args(arguments)
         .current_dir(project.path())
         .env("DATABASE_URL", url_by_hand(project))
@@ -308,6 +361,36 @@ fn sqlx(project: &Project, db: &Db) {
         project.file(
             format!("migrations/000{number}_step.sql"),
             &format!("{sql};\n"),
+        );
+    }
+}
+
+fn knex(project: &Project, db: &Db) {
+    write_url(project, db, false);
+    // It is looked for where the project is.
+    std::os::unix::fs::symlink(node(), project.path().join("node_modules")).expect("a link");
+    project.file(
+        "knexfile.js",
+        "module.exports = { client: 'pg', connection: process.env.DATABASE_URL };\n",
+    );
+    for (number, sql) in [(1, CREATE), (2, ADD), (3, DROP)] {
+        project.file(
+            format!("migrations/2026010100000{number}_step.js"),
+            &format!("exports.up = (knex) => knex.raw(\"{sql}\");\nexports.down = () => Promise.resolve();\n"),
+        );
+    }
+}
+
+fn node_pg_migrate(project: &Project, db: &Db) {
+    write_url(project, db, false);
+    project.file(
+        "package.json",
+        "{ \"dependencies\": { \"node-pg-migrate\": \"*\" } }\n",
+    );
+    for (number, sql) in [(1, CREATE), (2, ADD), (3, DROP)] {
+        project.file(
+            format!("migrations/176000000000{number}_step.sql"),
+            &format!("-- Up Migration\n{sql};\n\n-- Down Migration\nSELECT 1;\n"),
         );
     }
 }

@@ -13,7 +13,7 @@ fn phase(project: &Project) -> String {
 }
 
 /// Two versions are live, and each step waits for what it has to.
-fn rolls(tool: &Tool, db: &Db) {
+pub fn rolls(tool: &Tool, db: &Db) {
     let project = project(tool, db);
     let before = history(tool, db);
     project.migrate(&["check"]).expect_code(0);

@@ -10,6 +10,7 @@ pub mod applied;
 #[macro_use]
 pub mod backend;
 pub mod connection;
+pub mod git;
 pub mod http;
 pub mod mysql;
 pub mod mysql_backend;
