@@ -2,6 +2,7 @@
 
 mod adopt;
 mod changed;
+mod examples;
 mod matrix;
 mod node;
 mod projects;
