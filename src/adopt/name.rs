@@ -55,7 +55,13 @@ fn without_name<'s>(stem: &'s str, name: &str) -> &'s str {
         && stem
             .get(digits..)
             .is_some_and(|rest| rest.starts_with(['_', '-']));
-    match stem.strip_prefix(name) {
+    // Alembic's files may begin with a date.
+    let is_long = name.len() >= 4;
+    let rest = match stem.split_once(name) {
+        Some((before, rest)) if before.is_empty() || is_long => Some(rest),
+        _ => None,
+    };
+    match rest {
         Some("") if has_words => stem,
         Some(rest) => rest,
         None => stem,
@@ -74,7 +80,7 @@ mod tests {
             (
                 "3f2a",
                 "db/versions/2026_01_02-3f2a_Add Title.py",
-                "3f2a_add_title",
+                "add_title",
             ),
             (
                 "shop.0002_title",
@@ -111,6 +117,7 @@ mod tests {
                 name: name.into(),
                 file: (!file.is_empty()).then(|| file.to_owned()),
                 after: Vec::new(),
+                replaces: Vec::new(),
             };
             let found = slug(&revision);
             assert_eq!(found, expected, "{name} {file}");

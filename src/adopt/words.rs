@@ -176,6 +176,7 @@ mod tests {
                         name: name.into(),
                         file: Some(format!("db/{name}.py")),
                         after: Vec::new(),
+                        replaces: Vec::new(),
                     },
                     slug: "x".into(),
                     description: name.into(),

@@ -80,6 +80,7 @@ impl Tool for Alembic {
                 name,
                 file: Some(file),
                 after,
+                replaces: Vec::new(),
             });
         }
         Ok(in_order(found))

@@ -48,7 +48,7 @@ impl Tool for Django {
         Ok(found)
     }
 
-    fn read(&self, rows: &[Vec<String>], _known: &[Revision]) -> Result<Vec<Applied>, String> {
+    fn read(&self, rows: &[Vec<String>], known: &[Revision]) -> Result<Vec<Applied>, String> {
         let rows: Vec<Vec<String>> = rows
             .iter()
             .filter_map(|row| match row.as_slice() {
@@ -56,7 +56,15 @@ impl Tool for Django {
                 _ => None,
             })
             .collect();
-        Ok(with_time(&rows))
+        let mut applied = with_time(&rows);
+        // One that was squashed of others is recorded the next time that Django looks; it counts already.
+        for one in known.iter().filter(|one| !one.replaces.is_empty()) {
+            let is_done = |name: &String| applied.iter().any(|done| done.revision == *name);
+            if !is_done(&one.name) && one.replaces.iter().all(is_done) {
+                applied.push(Applied::done(&one.name));
+            }
+        }
+        Ok(applied)
     }
 
     fn reach(&self) -> Reach {
@@ -121,12 +129,16 @@ fn look(root: &Path, place: &str, depth: usize, found: &mut Vec<Revision>) -> Re
                 if !text.contains("Migration") {
                     continue;
                 }
-                let of = python::assigned(&text, "dependencies").unwrap_or_default();
-                let pairs = python::pairs(&of).into_iter();
+                let named = |key: &str| {
+                    let of = python::assigned(&text, key).unwrap_or_default();
+                    let pairs = python::pairs(&of).into_iter();
+                    pairs.map(|(app, name)| format!("{app}.{name}")).collect()
+                };
                 found.push(Revision {
                     name: format!("{app}.{stem}"),
                     file: Some(file),
-                    after: pairs.map(|(app, name)| format!("{app}.{name}")).collect(),
+                    after: named("dependencies"),
+                    replaces: named("replaces"),
                 });
             }
         } else if let Some(depth) = depth.checked_sub(1) {
@@ -178,6 +190,27 @@ mod tests {
         assert_eq!(names, ["shop.0001_initial", "shop.0002_b"]);
         assert_eq!(known[1].after, ["shop.0001_initial"]);
         assert!(Django.is_here(dir.path()));
+        // Squashed ones are applied where all are that they stand for.
+        write(
+            "apps/shop/migrations/0001_squashed_0002.py",
+            "class Migration(migrations.Migration):\n    replaces = [('shop', '0001_initial'), ('shop', '0002_b')]\n    dependencies = []\n",
+        );
+        let known = runner.revisions(dir.path()).unwrap();
+        let row = |name: &str| vec!["shop".to_owned(), name.to_owned(), "2026".to_owned()];
+        for (rows, count) in [
+            (vec![row("0001_initial")], 1),
+            (vec![row("0001_initial"), row("0002_b")], 3),
+            (
+                vec![
+                    row("0001_squashed_0002"),
+                    row("0001_initial"),
+                    row("0002_b"),
+                ],
+                3,
+            ),
+        ] {
+            assert_eq!(Django.read(&rows, &known).unwrap().len(), count);
+        }
         assert!(split("0002_b").is_err());
     }
 }

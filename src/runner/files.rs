@@ -53,6 +53,7 @@ pub(super) fn by_name(
             name,
             file: Some(file),
             after: Vec::new(),
+            replaces: Vec::new(),
         })
     };
     Ok(names(root, place)?.into_iter().filter_map(of).collect())

@@ -49,6 +49,7 @@ impl Tool for Prisma {
                 name,
                 file: Some(file),
                 after: Vec::new(),
+                replaces: Vec::new(),
             })
         });
         Ok(in_a_row(found.collect()))

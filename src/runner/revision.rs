@@ -11,6 +11,8 @@ pub struct Revision {
     pub file: Option<String>,
     /// Those that have to be applied before it, each by its name.
     pub after: Vec<String>,
+    /// Those that it stands for, each by its name: where all of them are applied, so is it.
+    pub replaces: Vec<String>,
 }
 
 impl Revision {
@@ -90,6 +92,7 @@ mod tests {
             name: name.into(),
             file: Some(format!("db/{name}_x.up.sql")),
             after: after.iter().map(|name| (*name).to_owned()).collect(),
+            replaces: Vec::new(),
         }
     }
 
