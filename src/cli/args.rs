@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::duration::duration;
 use crate::interrupt::Interrupt;
+use crate::project::Alias;
 
 #[derive(Args)]
 pub(super) struct Global {
@@ -26,6 +27,10 @@ pub(super) struct Global {
     /// After these options come DATABASE_URL, DATABASE_URL_FILE, and [database] url in migrate.toml
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) database_url_file: Option<PathBuf>,
+    /// Another name of a version: web:a1b2c3d=1.2.0, beside those in migrate.toml; repeat for others. It holds for this command
+    /// alone: what others are to know belongs into migrate.toml or its `aliases_file`
+    #[arg(long, value_name = "SERVICE:NAME=VERSION", global = true)]
+    pub alias: Vec<Alias>,
     /// How results are printed
     #[arg(long, value_name = "FORMAT", global = true, default_value = "text")]
     pub output: Format,

@@ -231,7 +231,8 @@ pub(super) fn settings_in_order(project: &Project) -> Result<(), Failure> {
 pub(super) fn load_project(global: &Global, out: &Out) -> Result<Project, Failure> {
     let given = global.database_url()?;
     let url = given.as_ref().map(|given| given.url.as_str());
-    let project = Project::load_as_far_as_possible(Path::new("."), url);
+    let mut project = Project::load_as_far_as_possible(Path::new("."), url);
+    global.name_versions(&mut project.config)?;
     out.keep_flaws(project.flaws.problems());
     if !global.quiet {
         for warning in &project.warnings {

@@ -225,7 +225,7 @@ struct InstanceContext {
 impl InstanceContext {
     fn read(global: &Global) -> Result<Self, Failure> {
         let root = Path::new(".");
-        let (config, declarations) = if root.join(CONFIG_FILE).exists() {
+        let (mut config, declarations) = if root.join(CONFIG_FILE).exists() {
             let given = global.database_url()?;
             let url = given.as_ref().map(|given| given.url.as_str());
             let project = Project::load_as_far_as_possible(root, url);
@@ -243,6 +243,7 @@ impl InstanceContext {
             }
             (Config::default(), Vec::new())
         };
+        global.name_versions(&mut config)?;
         let target = named_target(global, &config, root)?;
         Ok(Self {
             target,

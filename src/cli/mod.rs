@@ -28,6 +28,7 @@ mod instance;
 mod json;
 mod log;
 mod man;
+mod named;
 mod numbering;
 mod out;
 mod outcome;

@@ -61,6 +61,11 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) fn run(args: &ServeArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    if !global.alias.is_empty() {
+        return Err(Failure::new("--alias holds for one command, and a server reads its files again")
+            .help("write the name into migrate.toml: [services.NAME] aliases, or a file that `aliases_file` names")
+            .usage());
+    }
     let context = if args.admission {
         // Which pods are ours stands there.
         Context::load_to_act(global, out)?

@@ -27,7 +27,7 @@ pub fn lease_rules(config: &Config) -> LeaseRules {
         min_ready_ms: service
             .min_ready
             .map(|least| i64::try_from(least.as_millis()).unwrap_or(i64::MAX)),
-        aliases: service.aliases.clone(),
+        names: service.names.clone(),
     };
     let services = config.services.iter();
     LeaseRules {

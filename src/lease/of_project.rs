@@ -49,7 +49,7 @@ fn known(directory: &Path, asked: Asked<'_>) -> Result<Known, LeaseError> {
     let mut rules = LeaseRules::default();
     for (name, service) in services {
         let known = rules.services.entry(name.clone()).or_default();
-        known.aliases.clone_from(&service.aliases);
+        known.names.clone_from(&service.names);
         let least = service.min_ready.map(|least| least.as_millis());
         known.min_ready_ms = least.map(|least| i64::try_from(least).unwrap_or(i64::MAX));
     }

@@ -105,17 +105,16 @@ impl Default for DatabaseConfig {
 }
 
 impl Config {
-    /// Where a version that a source reported lies: by alias, else as a version, else nowhere.
+    /// Where a version that a source reported lies: by alias, by the patterns of labels, as a version, or nowhere.
     #[must_use]
     pub fn place(&self, service: &str, label: &str) -> Label {
-        let aliased = self
-            .services
-            .get(service)
-            .and_then(|service| service.aliases.get(label.trim()))
-            .cloned();
+        let version = match self.services.get(service) {
+            Some(service) => service.names.place(label),
+            None => label.parse().ok(),
+        };
         Label {
             text: label.to_owned(),
-            version: aliased.or_else(|| label.parse().ok()),
+            version,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::model::{MigrationId, Step};
+use crate::model::{MigrationId, Step, names_this};
 use crate::sql::{Dialect, Script};
 
 use super::links::Links;
@@ -11,6 +11,7 @@ use super::manifest::MANIFEST_FILE;
 use super::problem::{Problem, closest, shown};
 use super::revisions::Revisions;
 use super::source::Source;
+use super::this;
 
 /// A script file that is there.
 #[derive(Debug)]
@@ -84,7 +85,12 @@ impl Directory {
     fn read_manifest(&mut self, root: &Path, links: Links, names: &[String]) {
         let path = format!("{}/{MANIFEST_FILE}", self.path);
         match read(root, &path, links) {
-            Ok(Some(source)) => self.manifest = Some(source),
+            Ok(Some(mut source)) => {
+                if names_this(source.text()) {
+                    source.tags = Some(this::tags_with(root, &path));
+                }
+                self.manifest = Some(source);
+            }
             Err(problem) => self.problems.push(problem),
             Ok(None) => {
                 let other = names.iter().find(|name| name.ends_with(".toml"));

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range as Span;
 use std::time::Duration;
 
-use crate::model::{Format, Range, Rows, Step, Sync, Touched, Usage};
+use crate::model::{
+    Format, Range, Rows, Step, Sync, Touched, Usage, Version, names_this, with_release,
+};
 
 use super::backfill::{self, BackfillRules};
 use super::change::{self, Declared};
@@ -15,6 +17,7 @@ use super::question;
 use super::reader::{Located, Table};
 use super::source::Source;
 use super::syntax;
+use super::this;
 
 /// Its name in a migration's directory.
 pub const MANIFEST_FILE: &str = "migration.toml";
@@ -114,6 +117,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("rows", TOP),
     ("old", "under `[services.NAME]`"),
     ("new", "under `[services.NAME]`"),
+    ("this", "under `[services.NAME]`"),
     ("reads", "under `[services.NAME]`"),
     ("writes", "under `[services.NAME]`"),
     ("nothing_to_do", "under `[expand]`"),
@@ -230,11 +234,20 @@ fn read_usage(
         ),
         _ => {}
     }
-    let service = name.value;
-    let both = read_touched(source, service, &mut table, formats);
+    let written = table.parsed::<Version>("this", "bad-version", "this = \"1.3.0\"");
+    let of = Of {
+        source,
+        service: name.value,
+        release: match (written, &source.tags) {
+            (Some(written), _) => Ok(written),
+            (None, Some(tags)) => this::release_of(name.value, tags),
+            (None, None) => Err("nothing tells of it".to_owned()),
+        },
+    };
+    let both = read_touched(&of, &mut table, formats);
     let mut side = |key| {
         let mut table = table.table(key)?;
-        let touched = read_touched(source, service, &mut table, formats);
+        let touched = read_touched(&of, &mut table, formats);
         if touched == Touched::default() && !table.has("old") && !table.has("new") {
             let help =
                 format!("write for example `{key} = {{ old = \"<1.2.0\", new = \">=1.1.0\" }}`");
@@ -263,24 +276,34 @@ fn read_usage(
     }
 }
 
-fn read_touched(
-    source: &Source,
-    service: &str,
-    table: &mut Table<'_>,
-    formats: &mut Vec<Located<Format>>,
-) -> Touched {
+/// Whose ranges they are.
+struct Of<'a> {
+    source: &'a Source,
+    service: &'a str,
+    /// The first that contains the migration, or why it is not known.
+    release: Result<Version, String>,
+}
+
+fn read_touched(of: &Of<'_>, table: &mut Table<'_>, formats: &mut Vec<Located<Format>>) -> Touched {
+    let Of {
+        source, service, ..
+    } = of;
     let mut range = |key, format, example| {
         if let Some(span) = table.value_span(key) {
-            let is_open = table.text(key).is_some_and(question::is_open);
+            let text = table.text(key).unwrap_or_default();
             let value = format;
             formats.push(Located {
                 value,
                 span: span.clone(),
             });
-            if is_open {
+            if question::is_open(text) {
                 table.known(key);
                 question::ask_for_range(source, span, service, format);
                 return None;
+            }
+            if names_this(text) {
+                table.known(key);
+                return read_this(of, text, span);
             }
         }
         table.parsed::<Range>(key, "bad-range", example)
@@ -288,6 +311,25 @@ fn read_touched(
     Touched {
         old: range("old", Format::Old, "old = \"<1.2.0\""),
         new: range("new", Format::New, "new = \">=1.1.0\""),
+    }
+}
+
+/// A range that speaks of the release which contains the migration.
+fn read_this(of: &Of<'_>, text: &str, span: Span<usize>) -> Option<Range> {
+    let release = match &of.release {
+        Ok(release) => release,
+        Err(why) => {
+            question::ask_for_release(of.source, span, of.service, why);
+            return None;
+        }
+    };
+    match with_release(text, release).parse() {
+        Ok(range) => Some(range),
+        Err(error) => {
+            let help = "write for example `old = \"<this\"`";
+            of.source.error("bad-range", span, format!("{error}"), help);
+            None
+        }
     }
 }
 

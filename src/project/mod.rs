@@ -6,6 +6,7 @@
 //! Invariant: a [`Project`] that was loaded strictly has no errors. In one that was loaded as far as possible, a migration
 //! whose files are not in order is kept apart from the others, with what is wrong: [`Flaws`].
 
+mod aliases;
 mod allowances;
 mod backfill;
 mod change;
@@ -56,6 +57,7 @@ mod source;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod this;
 mod threads;
 mod touched;
 
@@ -65,6 +67,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{Declaration, MigrationId};
 
 pub use crate::model::LeaseConnection;
+pub use aliases::Alias;
 pub use backfill::{BackfillRules, BatchRules, Pace, ThrottleRules};
 pub use change::{DeclaredChange, Ground};
 pub use config::{CONFIG_FILE, Config, DatabaseConfig, DialectsFrom};
@@ -146,6 +149,7 @@ impl Settings {
             let problem = config.override_url(url, &shown(dir, CONFIG_FILE));
             problems.splice(0..0, problem);
         }
+        problems.extend(aliases::read_files(&mut config, dir));
         config.name_ledger();
         Self {
             config,

@@ -29,5 +29,7 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("min_instances", "under `[services.NAME]`"),
     ("min_ready", "under `[services.NAME]`"),
     ("aliases", "under `[services.NAME]`"),
+    ("aliases_file", "under `[services.NAME]`"),
+    ("labels", "under `[services.NAME]`"),
     ("releases", "under `[services.NAME]`"),
 ];

@@ -48,3 +48,16 @@ pub(super) fn ask_for_word(source: &Source, judged: &Located<String>, step: Step
         },
     );
 }
+
+/// Says that the release which contains the migration is not known.
+pub(super) fn ask_for_release(source: &Source, span: Span<usize>, service: &str, why: &str) {
+    source.error(
+        "unresolved-release",
+        span,
+        format!("which release of `{service}` is the first that contains this migration is not known: {why}"),
+        format!(
+            "run this in a full checkout that has the tag of the release (`git fetch --tags --unshallow`), or write `this = \"1.3.0\"` under \
+             [services.{service}]"
+        ),
+    );
+}

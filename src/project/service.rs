@@ -1,11 +1,10 @@
 //! `[services.NAME]` in migrate.toml: what is known of an application that uses the database.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::driver::Driver;
-use crate::model::Version;
+use crate::model::{LabelPattern, OtherNames, Version};
 use crate::row::LONGEST_WAIT;
 
 use super::places::PLACES;
@@ -19,8 +18,10 @@ pub struct ServiceConfig {
     pub min_instances: u64,
     /// How long an instance has to have stayed before it counts as serving; none for a few renewals.
     pub min_ready: Option<Duration>,
-    /// What else a version is called, a commit id for example.
-    pub aliases: BTreeMap<String, Version>,
+    /// What else its versions are called: commit ids, dates, build numbers.
+    pub names: OtherNames,
+    /// A file of more aliases, relative to the project's root; a pipeline may write it.
+    pub aliases_file: Option<String>,
     /// The releases that a plan may go through, in the order written.
     pub releases: Vec<Version>,
     /// What replaces its instances, if not what `[rollout]` names for all services.
@@ -32,7 +33,8 @@ impl Default for ServiceConfig {
         Self {
             min_instances: 1,
             min_ready: None,
-            aliases: BTreeMap::new(),
+            names: OtherNames::default(),
+            aliases_file: None,
             releases: Vec::new(),
             driver: None,
         }
@@ -63,7 +65,24 @@ pub(super) fn read(source: &Source, mut table: Table<'_>) -> ServiceConfig {
     let aliases = table.named_strings("aliases", "aliases = { \"a1b2c3d\" = \"1.2.0\" }");
     for (alias, text) in &aliases {
         if let Some(version) = read_version(source, text) {
-            config.aliases.insert((*alias).to_owned(), version);
+            config.names.aliases.insert((*alias).to_owned(), version);
+        }
+    }
+    config.aliases_file = table
+        .string("aliases_file", "aliases_file = \"versions.txt\"")
+        .map(|text| text.value.to_owned());
+    for text in table
+        .strings("labels", "labels = [\"build-{1}\"]")
+        .unwrap_or_default()
+    {
+        match text.value.parse::<LabelPattern>() {
+            Ok(pattern) => config.names.patterns.push(pattern),
+            Err(error) => source.error(
+                "bad-label-pattern",
+                text.span,
+                error.to_string(),
+                "write for example \"build-{1}\", or \"{1:4}{2:2}{3:2}-{*}\" for 20260105-a1b2c3d",
+            ),
         }
     }
     for text in table
@@ -92,14 +111,15 @@ pub(super) fn read(source: &Source, mut table: Table<'_>) -> ServiceConfig {
     config
 }
 
-/// A release that is called another one would be judged by what that other one can do. Tags that
-/// merely read as versions, dates for example, may stand for a release.
-fn check_alias(source: &Source, config: &ServiceConfig, alias: &str, text: &Located<&str>) {
-    let Ok(itself) = alias.trim().parse::<Version>() else {
-        return;
-    };
-    let is_moved = config.aliases.get(alias).is_some_and(|to| *to != itself);
-    if is_moved && config.releases.contains(&itself) {
+/// Says of an alias in a file what is wrong with it.
+pub(super) fn check_alias(
+    source: &Source,
+    config: &ServiceConfig,
+    alias: &str,
+    text: &Located<&str>,
+) {
+    if config.moves_a_release(alias) {
+        let itself = alias.trim();
         source.error(
             "alias-is-a-release",
             text.span.clone(),
@@ -115,7 +135,19 @@ fn check_alias(source: &Source, config: &ServiceConfig, alias: &str, text: &Loca
     }
 }
 
-fn read_version(source: &Source, text: &Located<&str>) -> Option<Version> {
+impl ServiceConfig {
+    /// Whether an alias calls a release another one: it would be judged by what that other one can do. Tags that merely read as
+    /// versions, dates for example, may stand for a release.
+    pub(super) fn moves_a_release(&self, alias: &str) -> bool {
+        let Ok(itself) = alias.trim().parse::<Version>() else {
+            return false;
+        };
+        let to = self.names.aliases.get(alias);
+        to.is_some_and(|to| *to != itself) && self.releases.contains(&itself)
+    }
+}
+
+pub(super) fn read_version(source: &Source, text: &Located<&str>) -> Option<Version> {
     match text.value.parse::<Version>() {
         Ok(version) => Some(version),
         Err(error) => {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::problem::{Problem, shown};
+use super::this::Tags;
 
 /// Bytes of one file: far more than any script that somebody wrote, and read before it is taken apart.
 const LARGEST: u64 = 64 << 20;
@@ -35,6 +36,8 @@ pub(super) struct Source {
     pub file: FileRef,
     shown: PathBuf,
     found: RefCell<Vec<Problem>>,
+    /// The tags that have this file, where it speaks of them.
+    pub tags: Option<Tags>,
 }
 
 impl Source {
@@ -117,6 +120,7 @@ impl Source {
             },
             shown,
             found: RefCell::default(),
+            tags: None,
         }
     }
 

@@ -28,7 +28,7 @@ impl Files {
     /// Begins with a project that was read already.
     pub(super) fn new(project: Project, root: PathBuf, database_url: Option<String>) -> Self {
         // What changes after this is seen by the next look.
-        let print = print(&root);
+        let print = print(&root, &project);
         let project = Arc::new(project);
         Self {
             root,
@@ -55,8 +55,9 @@ impl Files {
 
     /// Reads them again if they are others. What is wrong with them is told with each answer.
     pub(super) fn look(&self) {
-        let now = print(&self.root);
         let known = self.read.read().unwrap_or_else(PoisonError::into_inner);
+        // Taken before they are read: what changes meanwhile is seen by the next look, and so is another file of aliases.
+        let now = print(&self.root, &known.project);
         if known.print == now {
             return;
         }
@@ -73,9 +74,17 @@ impl Files {
 }
 
 /// Names, sizes and times of everything there, in a number. It is no proof, and changes whenever somebody writes a file.
-fn print(root: &Path) -> u64 {
+fn print(root: &Path, project: &Project) -> u64 {
     let mut hasher = DefaultHasher::new();
     walk(root, DEPTH, &mut hasher);
+    // These may be called anything, and be anywhere.
+    let services = project.config.services.values();
+    for file in services.filter_map(|service| service.aliases_file.as_ref()) {
+        file.hash(&mut hasher);
+        if let Ok(metadata) = std::fs::metadata(root.join(file)) {
+            hash(&metadata, &mut hasher);
+        }
+    }
     hasher.finish()
 }
 

@@ -36,6 +36,7 @@ mod lease;
 mod light;
 mod log;
 mod mariadb;
+mod names;
 mod ordered;
 mod outage;
 mod outward;

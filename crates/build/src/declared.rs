@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use phasegate_model::model::{
-    Declaration, Fill, MigrationId, Parts, Rows, Touched, Usage, Version,
+    Declaration, Fill, MigrationId, Parts, Range, Rows, Touched, Usage, Version, names_this,
+    with_release,
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
@@ -60,36 +61,78 @@ struct Phase {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Uses {
-    old: Option<phasegate_model::model::Range>,
-    new: Option<phasegate_model::model::Range>,
-    reads: Option<Touched>,
-    writes: Option<Touched>,
+    old: Option<String>,
+    new: Option<String>,
+    reads: Option<Sides>,
+    writes: Option<Sides>,
+    /// The first release that contains the migration.
+    this: Option<Version>,
+    /// For a rehearsal.
+    probes: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sides {
+    old: Option<String>,
+    new: Option<String>,
+}
+
+impl Sides {
+    fn touched(self, this: Option<&Version>) -> Result<Touched, String> {
+        let range = |text: Option<String>| {
+            let Some(text) = text else {
+                return Ok(None);
+            };
+            let text = match this {
+                Some(this) => with_release(&text, this),
+                // Tags are for `migrate` to look at: a build may be anywhere.
+                None if names_this(&text) => {
+                    return Err(format!(
+                        "has `{text}`, and a build does not look at the tags: write `this = \"1.3.0\"` beside it"
+                    ));
+                }
+                None => text,
+            };
+            let range: Range = text.parse().map_err(|error| format!("{error}"))?;
+            Ok(Some(range))
+        };
+        Ok(Touched {
+            old: range(self.old)?,
+            new: range(self.new)?,
+        })
+    }
 }
 
 impl Uses {
-    fn usage(self) -> Result<Usage, &'static str> {
+    fn usage(self) -> Result<Usage, String> {
         let is_short = self.old.is_some() || self.new.is_some();
         let is_long = self.reads.is_some() || self.writes.is_some();
+        let (this, _) = (self.this.as_ref(), self.probes);
+        let side = |sides: Option<Sides>| {
+            let touched = sides.map(|sides| sides.touched(this)).transpose();
+            touched.map(Option::unwrap_or_default)
+        };
         match (is_short, is_long) {
-            (true, true) => {
-                Err("uses `old` and `new` beside `reads` and `writes`: write one form only")
-            }
-            (false, false) => {
-                Err("says of no version that it uses a format: write `old = …` or `new = …`")
-            }
+            (true, true) => Err(
+                "uses `old` and `new` beside `reads` and `writes`: write one form only".to_owned(),
+            ),
+            (false, false) => Err(
+                "says of no version that it uses a format: write `old = …` or `new = …`".to_owned(),
+            ),
             (true, false) => {
-                let both = Touched {
+                let both = side(Some(Sides {
                     old: self.old,
                     new: self.new,
-                };
+                }))?;
                 Ok(Usage {
                     reads: both.clone(),
                     writes: both,
                 })
             }
             (false, true) => Ok(Usage {
-                reads: self.reads.unwrap_or_default(),
-                writes: self.writes.unwrap_or_default(),
+                reads: side(self.reads)?,
+                writes: side(self.writes)?,
             }),
         }
     }

@@ -126,6 +126,18 @@ const SERVICE: Section = Section::of(&[
         "What else a version is called, a commit for example",
     ),
     Key::new(
+        "aliases_file",
+        Shape::Text,
+        "\"versions.txt\"",
+        "A file of more such names, one `NAME VERSION` a line",
+    ),
+    Key::new(
+        "labels",
+        Shape::Texts,
+        "[\"build-{1}\"]",
+        "How labels are written that are no versions: which of their digits are the numbers of one",
+    ),
+    Key::new(
         "releases",
         Shape::Texts,
         "[\"1.0.0\", \"1.1.0\"]",

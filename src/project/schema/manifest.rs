@@ -64,6 +64,12 @@ const NEW: Key = Key::new(
 const SERVICE: Section = Section::of(&[
     OLD,
     NEW,
+    Key::new(
+        "this",
+        Shape::Text,
+        "\"1.3.0\"",
+        "The first release that contains this migration, which `<this` and `>=this` speak of; without it the tags tell",
+    ),
     Key::table(
         "reads",
         Shape::Table(&TOUCHED),

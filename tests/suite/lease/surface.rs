@@ -295,7 +295,7 @@ fn assert_same_fleet(built: &phasegate_build::Declared, config: &phasegate::proj
     for (name, service) in &config.services {
         let least = service.min_ready.map(milliseconds);
         assert_eq!(fleet.min_ready_ms.get(name).copied(), least, "{name}");
-        assert_eq!(built.services[name], service.aliases);
+        assert_eq!(built.services[name], service.names.aliases);
     }
 }
 

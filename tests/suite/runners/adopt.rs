@@ -16,7 +16,9 @@ pub fn unadopted(tool: &Tool, db: &Db) -> Project {
     fs::remove_dir_all(project.path().join("0001_title")).expect("it was written");
     // What tells the driver of the one, and the other from any directory of numbered scripts.
     project.file("requirements.txt", "psycopg\npymysql\n");
-    project.file("sqlx.toml", "");
+    if tool.kind == "sqlx" {
+        project.file("sqlx.toml", "");
+    }
     by_hand(&project, tool.first);
     project
 }

@@ -5,7 +5,7 @@ use super::projects::{ALEMBIC, DBMATE, Tool, alembic_revision, has_column, histo
 use crate::crash::{assert_same, assert_whole, end_state, matrix};
 use crate::support::backend::Db;
 
-pub fn every_point(tool: &Tool, db: &Db) {
+fn every_point(tool: &Tool, db: &Db) {
     let project = project(tool, db);
     let name = |step: &str| format!("{step}, by {}", tool.kind);
     matrix(&name("expand"), db, &project, &["expand", "1"]);

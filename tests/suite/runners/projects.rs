@@ -181,7 +181,11 @@ fn program(tool: &Tool, bin: &Path) -> String {
     let file = |name: &str| bin.join(name).display().to_string();
     match tool.kind {
         "django" => format!("[{:?}, \"manage.py\"]", file("python")),
-        "knex" | "node-pg-migrate" => format!("[{:?}]", program_file(tool.kind)),
+        // What the URL of the tests says of TLS, this client reads as something stricter.
+        "knex" | "node-pg-migrate" => {
+            let plain = "DATABASE_URL=${DATABASE_URL%%\\?*} exec \"$0\" \"$@\"";
+            format!("[\"sh\", \"-c\", {plain:?}, {:?}]", program_file(tool.kind))
+        }
         kind => format!("[{:?}]", file(kind)),
     }
 }

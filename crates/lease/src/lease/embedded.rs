@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::error::LeaseError;
 use super::known::{Asked, Known};
 use crate::ledger::{LeaseRules, ServiceRules};
-use crate::model::{Declaration, LeaseConnection, Version};
+use crate::model::{Declaration, LeaseConnection, OtherNames, Version};
 
 /// What a project declares, as `phasegate-build` has written it into the binary: see [`embedded!`](crate::embedded).
 #[derive(Clone, Copy, Debug)]
@@ -86,9 +86,13 @@ impl Embedded {
         for (name, aliases) in services {
             let min_ready_ms =
                 min_ready(&name).map(|least| i64::try_from(least.as_millis()).unwrap_or(i64::MAX));
+            let names = OtherNames {
+                aliases,
+                ..OtherNames::default()
+            };
             let of_service = ServiceRules {
                 min_ready_ms,
-                aliases,
+                names,
             };
             rules.services.insert(name, of_service);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::Version;
+use crate::model::{OtherNames, Version};
 
 /// How leases are judged and their versions placed; by default as whoever has no project has to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct ServiceRules {
     /// How long an instance has to have stayed before it counts as serving, in milliseconds; none for a few renewals.
     pub min_ready_ms: Option<i64>,
     /// What else its versions are called.
-    pub aliases: BTreeMap<String, Version>,
+    pub names: OtherNames,
 }
 
 /// How long an instance has to have stayed at most where nobody says so: three renewals, or this.
@@ -40,10 +40,7 @@ impl LeaseRules {
         recorded: Option<Version>,
     ) -> Option<Version> {
         match self.services.get(service) {
-            Some(rules) => {
-                let aliased = rules.aliases.get(label.trim()).cloned();
-                aliased.or_else(|| label.parse().ok()).or(recorded)
-            }
+            Some(rules) => rules.names.place(label).or(recorded),
             // Without a project an alias is known from what is recorded alone, and of a version that says itself which one it
             // is, nothing else is believed.
             None => label.parse().ok().or(recorded),

@@ -12,6 +12,7 @@ mod holding;
 mod migration;
 mod moved;
 mod order;
+mod pattern;
 mod range;
 mod rows;
 mod rule;
@@ -21,6 +22,7 @@ mod state;
 mod step;
 #[cfg(test)]
 pub(crate) mod testing;
+mod this;
 mod version;
 mod work;
 
@@ -30,6 +32,7 @@ pub use holding::LeaseConnection;
 pub use migration::{Declaration, Fill, IdError, MigrationId, Parts, Touched, Usage};
 pub use moved::Moved;
 pub use order::{Gap, Order};
+pub use pattern::{LabelPattern, OtherNames, PatternError};
 pub use range::{Range, RangeError, Reading};
 pub use rows::{Freshness, RowKind, RowKinds, RowKindsError, Rows};
 pub use rule::beside;
@@ -41,5 +44,6 @@ pub use snapshot::{
 };
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema, Sequence};
 pub use step::{NoStep, Step};
+pub use this::{names_this, with_release};
 pub use version::{Version, VersionError};
 pub use work::AtWork;

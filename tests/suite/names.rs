@@ -1,0 +1,139 @@
+//! What the versions of a service are called elsewhere: by a file that a pipeline writes, by a pattern, by an option.
+
+use crate::support::backend::Db;
+use crate::support::git::{commit, git};
+use crate::support::project::Project;
+use crate::support::shop::{NAME, Shop, said};
+
+const SERVICES: &str = "[services.web]\nmin_instances = 0\nreleases = [\"1.0.0\"]\naliases_file = \"versions\"\nlabels = [\"build-{1}-{*}\"]\n";
+
+scenario!(
+    fn a_name_stands_for_a_version_or_for_nothing(db: Db) {
+        let shop = Shop::with_fleet(db, SERVICES);
+        shop.fleet(&[]);
+        // Before the file is there nobody knows which names there are.
+        let unknown = shop.run(&["gate", "deploy", "web=a1b2c3d"], 12);
+        assert!(said(&unknown).contains("versions"), "{unknown:?}");
+        shop.run(&["expand"], 1);
+        let file = |text: &str| shop.project.file("versions", text);
+        file("# by the pipeline\na1b2c3d 1.2.0\n0ld = 1.0.0\n");
+        shop.run(&["expand"], 0);
+        shop.run(&["backfill"], 0);
+        for (label, code) in [
+            ("a1b2c3d", 0),
+            ("build-2-x", 0),
+            ("main-17", 12),
+            ("v1.2.0-14-gabc1234", 12),
+        ] {
+            let deploy = format!("web={label}");
+            shop.run(&["gate", "deploy", &deploy], code);
+        }
+        let given = |alias: &str, code: i32| {
+            shop.run(&["gate", "deploy", "web=main-17", "--alias", alias], code)
+        };
+        given("web:main-17=1.2.0", 0);
+        for (alias, part) in [
+            ("web:a1b2c3d=1.0.0", "stands for 1.2.0"),
+            ("web:1.0.0=1.2.0", "one of `releases`"),
+            ("worker:main-17=1.2.0", "no service `worker`"),
+            ("web:main-17", "such as web:a1b2c3d=1.2.0"),
+            ("web:main-17=x", "is not a version"),
+        ] {
+            let refused = given(alias, 2);
+            assert!(said(&refused).contains(part), "{part} in {refused:?}");
+        }
+        // Whoever is seen, or has registered, is placed in the same way.
+        for label in ["0ld", "build-1-x"] {
+            shop.fleet(&[("web", "a", label)]);
+            let refused = shop.run(&["gate", "contract", NAME], 11);
+            assert!(
+                refused.stdout.contains("web 1.0.0") || refused.stdout.contains(label),
+                "{refused:?}"
+            );
+        }
+        shop.fleet(&[]);
+        let admit = [
+            "admit",
+            "--service",
+            "web",
+            "--version",
+            "build-2-x",
+            "--instance",
+            "b",
+        ];
+        shop.run(&admit, 0);
+        let fleet = shop.run(&["fleet", "--output", "json"], 0).json();
+        let placed = &fleet["fleet"][0];
+        assert_eq!(
+            (&placed["version"], &placed["placed"]),
+            (&"build-2-x".into(), &"2.0.0".into()),
+            "{fleet}"
+        );
+
+        for (text, code) in [
+            ("a1b2c3d\n", "bad-alias"),
+            ("a1b2c3d 1.2.0 1.3.0\n", "bad-alias"),
+            ("a1b2c3d x\n", "bad-version"),
+            ("a1b2c3d 1.2.0\na1b2c3d 1.1.0\n", "two-aliases"),
+            ("1.0.0 1.2.0\n", "alias-is-a-release"),
+        ] {
+            file(text);
+            let checked = shop.run(&["check", "--output", "json"], 1);
+            assert!(checked.stdout.contains(code), "{code} in {checked:?}");
+            shop.run(&["gate", "deploy", "web=build-2-x"], 12);
+        }
+    }
+);
+
+#[test]
+fn the_release_that_contains_a_migration_follows_from_the_tags() {
+    let db = Db::on("sqlite");
+    db.execute("CREATE TABLE other (id integer)");
+    let project = Project::new(&db, &["web"]);
+    let manifest = |web: &str| {
+        project.file(
+            "0001_t/migration.toml",
+            &format!("description = \"x\"\n[services.web]\n{web}"),
+        );
+    };
+    let unknown = |why: &str| {
+        let checked = project.migrate(&["check"]).expect_code(1);
+        for part in ["unresolved-release", "this = \"1.3.0\"", why] {
+            assert!(said(&checked).contains(part), "{part} in {checked:?}");
+        }
+        project
+            .migrate(&["gate", "deploy", "web=1.2.0"])
+            .expect_code(12);
+    };
+    git(&project, &["init", "-q", "-b", "main"]);
+    commit(&project);
+    project.file("0001_t/expand.sql", "CREATE TABLE t (id integer);\n");
+    manifest("new = \">=this\"\n");
+    unknown("no tag of this repository is a version");
+    git(&project, &["tag", "v1.2.0"]);
+    unknown("no tag contains it yet");
+    commit(&project);
+    git(&project, &["tag", "v1.3.0"]);
+    project.migrate(&["check"]).expect_code(0);
+    project
+        .migrate(&["gate", "deploy", "web=1.2.9"])
+        .expect_code(0);
+    project
+        .migrate(&["gate", "deploy", "web=1.3.0"])
+        .expect_code(11);
+    // What comes after it and does not have it makes it doubtful.
+    git(&project, &["tag", "v1.4.0", "v1.2.0"]);
+    unknown("1.3.0 contains it, and 1.4.0, which comes after that, does not");
+    // What is written down wins, and needs no git.
+    manifest("new = \">=this\"\nthis = \"1.5.0\"\n");
+    project
+        .migrate(&["gate", "deploy", "web=1.4.0"])
+        .expect_code(0);
+    project
+        .migrate(&["gate", "deploy", "web=1.5.0"])
+        .expect_code(11);
+    std::fs::remove_dir_all(project.path().join(".git")).expect("it is there");
+    project.migrate(&["check"]).expect_code(0);
+    manifest("new = \">=this\"\n");
+    unknown("git says");
+}
