@@ -23,7 +23,8 @@ impl Tool for Knex {
     }
 
     fn program(&self) -> Vec<String> {
-        vec!["npx".into(), "knex".into()]
+        // Where it is not installed, nothing is fetched.
+        vec!["npx".into(), "--no-install".into(), "knex".into()]
     }
 
     fn files(&self, _dir: &Path) -> String {

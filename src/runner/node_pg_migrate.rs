@@ -27,7 +27,12 @@ impl Tool for NodePgMigrate {
     }
 
     fn program(&self) -> Vec<String> {
-        vec!["npx".into(), "node-pg-migrate".into()]
+        // Where it is not installed, nothing is fetched.
+        vec![
+            "npx".into(),
+            "--no-install".into(),
+            "node-pg-migrate".into(),
+        ]
     }
 
     fn files(&self, _dir: &Path) -> String {

@@ -21,7 +21,8 @@ impl Tool for Prisma {
     }
 
     fn program(&self) -> Vec<String> {
-        vec!["npx".into(), "prisma".into()]
+        // Where it is not installed, nothing is fetched.
+        vec!["npx".into(), "--no-install".into(), "prisma".into()]
     }
 
     fn files(&self, _dir: &Path) -> String {

@@ -56,7 +56,7 @@ fn answer(project: &Project) {
     }
 }
 
-pub fn brought_in(tool: &Tool, db: &Db) {
+fn brought_in(tool: &Tool, db: &Db) {
     let project = unadopted(tool, db);
     let [_, add, drop] = tool.revisions;
     let (before, applied) = (tree(&project), history(tool, db));
