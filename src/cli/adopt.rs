@@ -354,15 +354,15 @@ fn tell(brought: &Brought, adoption: &Adoption, written: &Written, out: &Out) {
         }));
         return;
     }
-    out.line(format!(
+    out.well(format!(
         "{kind} has applied {}: the baseline, of which nothing is run or judged",
         count(number(adoption.applied), "revision")
     ));
     for path in &written.files {
-        out.line(format!("wrote {path}"));
+        out.well(format!("wrote {path}"));
     }
     for (pending, (_, path)) in adoption.pending.iter().zip(&written.migrations) {
-        out.line(format!(
+        out.well(format!(
             "wrote {path}: `{}` {}",
             pending.revision.name,
             does(pending)
@@ -376,16 +376,16 @@ fn tell(brought: &Brought, adoption: &Adoption, written: &Written, out: &Out) {
                 count(number(named), "revision")
             ),
         };
-        out.line(format!("nothing new: {named}"));
+        out.well(format!("nothing new: {named}"));
     }
     out.lines(order);
     if !written.migrations.is_empty() {
-        out.line("next: run `migrate check`, which asks what only you know, answer it in these files, and commit them; a pipeline then calls");
-        out.line(format!(
+        out.well("next: run `migrate check`, which asks what only you know, answer it in these files, and commit them; a pipeline then calls");
+        out.well(format!(
             "      `migrate expand` and `migrate contract --unless-in-use` in place of {kind}"
         ));
     } else if brought.config.is_some() {
-        out.line("next: read migrate.toml and commit it; after the next revision run this again");
+        out.well("next: read migrate.toml and commit it; after the next revision run this again");
     }
 }
 

@@ -317,9 +317,18 @@ mod tests {
             "{failed}"
         );
         let left = std::fs::read_to_string(dir.path().join("left")).unwrap();
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", left.trim()));
-        let is_gone = stat.map_or(true, |stat| stat.contains(") Z "));
-        assert!(is_gone, "what the tool has started is still there");
+        // It was sent the signal that nobody survives; when it is gone is for the kernel to say.
+        let is_there = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", left.trim()));
+            stat.is_ok_and(|stat| !stat.contains(") Z "))
+        };
+        let until_gone = async {
+            while is_there() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let gone = tokio::time::timeout(Duration::from_mins(1), until_gone).await;
+        assert!(gone.is_ok(), "what the tool has started is still there");
     }
 
     #[tokio::test]
