@@ -5,6 +5,7 @@ use super::looked::Width;
 use super::{AskError, Asker, Looked, Record};
 use crate::coordinator::{self, Situation};
 use crate::ledger::{Beside, Ledger};
+use crate::model::{MigrationId, Phase};
 use crate::project::Project;
 
 impl Asker {
@@ -19,7 +20,11 @@ impl Asker {
                 let connection = kept.connection.as_mut();
                 let situation = coordinator::observe(project, connection).await?;
                 let beside = match width {
-                    Width::Beside if situation.has_ledger => Ledger::beside(connection).await?,
+                    Width::Beside if situation.has_ledger => {
+                        let mut beside = Ledger::beside(connection).await?;
+                        beside.fences = Ledger::fences(connection, &fenced(&situation)).await?;
+                        beside
+                    }
                     Width::Beside | Width::Phases => Beside::default(),
                 };
                 self.give_back(kept).await;
@@ -55,4 +60,15 @@ impl Asker {
         recorder.connection.close().await;
         Ok(())
     }
+}
+
+/// The migrations behind whose fence versions are kept out, with their phases.
+fn fenced(situation: &Situation) -> Vec<(MigrationId, Phase)> {
+    let applied = situation.view.applied.iter();
+    let states = applied.map(|applied| &applied.state);
+    let fenced =
+        states.filter(|state| matches!(state.phase, Phase::Contracting | Phase::Reverting));
+    fenced
+        .map(|state| (state.id().clone(), state.phase))
+        .collect()
 }

@@ -138,6 +138,21 @@ impl Status {
             .filter(|applied| applied.state.id() == state.id())
     }
 
+    /// Since when a migration is in its phase, in milliseconds since the epoch; `None` if nothing is recorded of it.
+    #[must_use]
+    pub fn since(&self, state: &MigrationState) -> Option<i64> {
+        let changed_at = self.applied(state)?.changed_at;
+        Some(self.fence_since(state).unwrap_or(changed_at))
+    }
+
+    /// Since when its fence keeps versions out; `None` if none is up, or that is not known.
+    #[must_use]
+    pub fn fence_since(&self, state: &MigrationState) -> Option<i64> {
+        let mut fences = self.looked.beside.fences.iter();
+        let fence = fences.find(|fence| fence.id == *state.id())?;
+        Some(fence.since)
+    }
+
     /// What a migration failed on the last time, and since when nobody is at work on it.
     #[must_use]
     pub fn trouble(&self, state: &MigrationState) -> Trouble<'_> {
@@ -204,14 +219,13 @@ impl Status {
                 "blockers": decision.blockers.iter().map(shapes::blocker).collect::<Vec<_>>(),
             }),
         };
-        let applied = self.applied(state);
         let record = self.backfill_of(state);
         let trouble = self.trouble(state);
         json!({
             "id": state.id(),
             "description": state.declaration.description,
             "phase": state.phase.name(),
-            "since": applied.map(|applied| shapes::time(applied.changed_at)),
+            "since": self.since(state).map(shapes::time),
             "backfilled_rows": record.map(BackfillRecord::changed),
             "backfill": record
                 .filter(|_| state.phase == Phase::Backfilling)

@@ -446,7 +446,7 @@ impl Sheet<'_> {
             "fence_age_seconds",
             "How long a contract has kept the old format's versions out",
             fences.map(|state| {
-                let since = status.applied(state).map_or(view.now, |of| of.changed_at);
+                let since = status.fence_since(state).unwrap_or(view.now);
                 let labels = vec![("migration", state.id().to_string())];
                 (labels, seconds(view.now.saturating_sub(since)))
             }),

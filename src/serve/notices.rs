@@ -140,7 +140,7 @@ fn fence(seen: &Seen, state: &MigrationState, limit: Duration) -> Option<Notice>
     if state.phase != Phase::Contracting {
         return None;
     }
-    let since = seen.status.applied(state)?.changed_at;
+    let since = seen.status.fence_since(state)?;
     let elapsed = elapsed(seen, since);
     is_longer(elapsed, limit).then(|| Notice {
         occasion: Occasion::Fence,

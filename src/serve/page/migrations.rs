@@ -58,7 +58,7 @@ fn card(state: &MigrationState, seen: &Seen) -> Markup {
     let now = status.looked.situation.view.now;
     let next = status.next(state);
     let trouble = status.trouble(state);
-    let since = status.applied(state).map(|applied| applied.changed_at);
+    let since = status.since(state);
     html! {
         article .card id={ "m" (state.id().number()) } {
             div .head {

@@ -104,6 +104,80 @@ fn whoever_wants_to_know_is_told_once_and_signed() {
 }
 
 #[test]
+fn what_goes_on_for_too_long_is_told() {
+    let (port, heard) = hook(&[200]);
+    let shop = Shop::with_config(
+        Db::on("sqlite"),
+        &format!(
+            "[services.web]\nmin_instances = 0\n[fleet]\nrenew = \"1s\"\n\
+             [notify.ops]\nurl = \"http://127.0.0.1:{port}/ops\"\non = [\"held\", \"fence\", \"lost\"]\n\
+             held_for = \"1s\"\nfence_for = \"1s\"\n"
+        ),
+    );
+    shop.name_migration(crate::support::shop::APPEND_ONLY);
+    shop.run(&["expand"], 0);
+    shop.run(&["backfill"], 0);
+    let instance = shop.instance("1.1.0", "server-1");
+    let server = Server::start(&shop.project, &["--refresh", "200ms"]);
+    // A loaded machine may have an instance lost in between.
+    let told = |on: &str| {
+        let each = std::iter::from_fn(|| heard.recv_timeout(GENEROUS).ok());
+        let mut bodies = each.map(|posted| posted.body);
+        let found = bodies.find(|body| body["on"] == on);
+        found.unwrap_or_else(|| panic!("{on} is not told"))
+    };
+    let held = told("held");
+    assert_eq!(held["migration"], "0001_name");
+    // Its host is gone, and it says no goodbye.
+    drop(instance);
+    let lost = told("lost");
+    assert_eq!(lost["title"], "1 instance of web 1.1.0 not heard of");
+    shop.run(
+        &[
+            "fleet",
+            "forget",
+            "server-1",
+            "--reason",
+            "its host is gone",
+        ],
+        0,
+    );
+    shop.project.env("PHASEGATE_CRASH_AT", "contract.fenced");
+    shop.run(&["contract"], 137);
+    let fence = told("fence");
+    assert_eq!(fence["migration"], "0001_name", "{fence}");
+    server.stop();
+}
+
+scenario!(
+    fn a_fence_is_as_old_as_it_is_and_not_as_its_phase(db: Db) {
+        let shop = Shop::backfilled(db);
+        // That was yesterday.
+        let migrations = shop.ledger("migrations");
+        shop.db.execute(&format!(
+            "UPDATE {migrations} SET changed_at = changed_at - 86400000"
+        ));
+        shop.project.env("PHASEGATE_CRASH_AT", "contract.fenced");
+        shop.run(&["contract"], 137);
+        shop.project.env_remove("PHASEGATE_CRASH_AT");
+        let status = shop.json(&["status"], 0);
+        let log = shop.json(&["log"], 0);
+        let raised = log["events"].as_array().and_then(|events| events.last());
+        let raised = raised.expect("an event");
+        assert_eq!(raised["detail"]["to"], "contracting", "{raised}");
+        assert_eq!(status["migrations"][0]["since"], raised["at"], "{status}");
+        let server = Server::start(&shop.project, &["--refresh", "200ms"]);
+        let metrics = server.eventually("/metrics", "phasegate_fence_age_seconds{");
+        let age = metrics.lines().find_map(|line| {
+            line.strip_prefix("phasegate_fence_age_seconds{migration=\"0001_name\"} ")
+        });
+        let age: f64 = age.expect("a line").parse().expect("a number");
+        assert!(age < 43_200.0, "{age}");
+        server.stop();
+    }
+);
+
+#[test]
 fn what_nobody_can_be_told_of_is_said_by_check() {
     let shop = Shop::with_name(Db::on("sqlite"));
     for (row, why) in [

@@ -38,7 +38,7 @@ pub use accounts::{Accounts, Registered};
 pub use arrivals::{Arrival, Arrivals, Named, Stray};
 pub use audit::{seal_of_declaration, seal_of_steps};
 pub use backfills::{BackfillRecord, Control, DesiredState, RangeRecord, Steering};
-pub use beside::Beside;
+pub use beside::{Beside, FenceRecord};
 pub use coordinator::{Acquired, CoordinatorRow};
 pub use error::{LedgerError, RunError};
 pub use events::{Event, EventKind, KnownHead, Verified};
