@@ -317,7 +317,7 @@ fn a_shell_is_told_of_migrations_services_and_releases() {
         "[services.web]\nreleases = [\"1.0.0\", \"1.1.0\"]\n[services.worker]\n",
     );
     for id in ["0001_first", "0002_second"] {
-        project.file(&format!("shop/{id}/migration.toml"), "");
+        project.file(format!("shop/{id}/migration.toml"), "");
     }
     for (words, told, untold) in [
         (

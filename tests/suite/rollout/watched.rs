@@ -37,7 +37,7 @@ fn watched(db: Db, more: &str, errors: &[(&str, &str)]) -> Shop {
     shop.project.file("errors.sh", ERRORS);
     shop.project.file("smoke.sh", "exit 0\n");
     for (version, figure) in errors {
-        shop.project.file(&format!("errors-{version}"), figure);
+        shop.project.file(format!("errors-{version}"), figure);
     }
     shop.fleet(&[("web", "old", "1.0.0")]);
     shop
