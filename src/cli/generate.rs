@@ -8,8 +8,13 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::Global;
+use super::context::Context;
 use super::failure::Failure;
-use super::out::Out;
+use super::out::{Out, note};
+use crate::coordinator;
+use crate::database::Connection;
+use crate::ledger::{Ledger, LedgerError};
+use crate::model::{MigrationId, Phase};
 use crate::project::{DeclaredChange, UnknownMigration};
 
 #[derive(Args)]
@@ -18,7 +23,7 @@ pub(super) struct GenerateArgs {
     pub id: Option<String>,
 }
 
-pub(super) fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+pub(super) async fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let root = Path::new(".");
     let given = global.database_url()?;
     let all = DeclaredChange::all(root, given.as_ref().map(|given| given.url.as_str()))?;
@@ -39,6 +44,26 @@ pub(super) fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Result<u8,
     if let (Some(wanted), false) = (&args.id, is_found) {
         return Err(no_change(wanted, &ids));
     }
+    let would_change = |change: &DeclaredChange| would_change(root, change);
+    let mut kept = Vec::new();
+    if changes.iter().any(would_change) {
+        let applied = applied(global, out).await;
+        let is_kept =
+            |change: &DeclaredChange| applied.contains(&change.id) && would_change(change);
+        kept = changes
+            .iter()
+            .filter(|change| is_kept(change))
+            .map(|change| change.id.clone())
+            .collect();
+        changes.retain(|change| !kept.contains(&change.id));
+    }
+    if let (Some(_), [one]) = (&args.id, kept.as_slice()) {
+        return Err(
+            Failure::new(format!("{one} is applied in this database, and its scripts would become others"))
+                .help("nothing was written: declare what is to change now in a migration of its own, with `migrate new NAME`, and `[change]` here as it was")
+                .refused(),
+        );
+    }
     let mut done = Done::default();
     for change in &changes {
         write(root, change, &mut done)?;
@@ -51,7 +76,7 @@ pub(super) fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Result<u8,
     } = done;
     if out.is_json() {
         out.json(
-            &json!({ "written": written, "removed": removed, "own": own, "unchanged": unchanged }),
+            &json!({ "written": written, "removed": removed, "own": own, "unchanged": unchanged, "applied": kept }),
         );
         return Ok(0);
     }
@@ -66,7 +91,12 @@ pub(super) fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Result<u8,
             "left {path} as it is: without the first line of a generated script it is your own"
         ));
     }
-    if changes.is_empty() {
+    for id in &kept {
+        out.line(format!(
+            "left {id} as it is: it is applied in this database, and its scripts would become others"
+        ));
+    }
+    if changes.is_empty() && kept.is_empty() {
         out.well("no migration has a `[change]`: nothing to generate");
     } else if written.is_empty() && removed.is_empty() {
         out.well(format!(
@@ -76,6 +106,55 @@ pub(super) fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Result<u8,
         out.well("next: read them, run `migrate check`, and commit them with migration.toml");
     }
     Ok(0)
+}
+
+/// Whether a script that is there would become another one, or go.
+fn would_change(root: &Path, change: &DeclaredChange) -> bool {
+    let differs = |(name, text): (&String, &String)| {
+        let there = fs::read_to_string(root.join(&change.dir).join(name));
+        there.is_ok_and(|there| there != *text && has_statements(&there))
+    };
+    !change.surplus.is_empty() || change.files.iter().any(differs)
+}
+
+fn has_statements(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim);
+    lines.any(|line| !line.is_empty() && !line.starts_with("--"))
+}
+
+/// What the database has applied of these files; nothing where none is named, or it cannot be asked.
+async fn applied(global: &Global, out: &Out) -> Vec<MigrationId> {
+    let Ok(context) = Context::load(global, out) else {
+        return Vec::new();
+    };
+    // They are why it is run.
+    out.drop_flaws();
+    let asked = match context.reader().await {
+        Ok(mut connection) => {
+            let asked = states(connection.as_mut()).await;
+            connection.close().await;
+            asked
+        }
+        Err(error) if coordinator::is_nothing_yet(&error, &context.target) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    };
+    asked.unwrap_or_else(|error| {
+        note(&format!(
+            "note: the database could not be asked what is applied, so that nothing was kept: {error}"
+        ));
+        Vec::new()
+    })
+}
+
+async fn states(connection: &mut dyn Connection) -> Result<Vec<MigrationId>, LedgerError> {
+    let Some(mut ledger) = Ledger::read(connection).await? else {
+        return Ok(Vec::new());
+    };
+    let view = ledger.view().await?;
+    ledger.rollback().await?;
+    let applied = view.applied.iter().map(|applied| &applied.state);
+    let applied = applied.filter(|state| state.phase != Phase::Pending);
+    Ok(applied.map(|state| state.id().clone()).collect())
 }
 
 /// What became of scripts.

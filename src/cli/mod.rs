@@ -298,7 +298,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Init => scaffold::init(global, out),
         Command::Adopt(args) => runtime.block_on(adopt::run(args, global, out)),
         Command::New(args) => runtime.block_on(scaffold::new(args, global, out)),
-        Command::Generate(args) => generate::run(args, global, out),
+        Command::Generate(args) => runtime.block_on(generate::run(args, global, out)),
         Command::Show(args) => runtime
             .block_on(asking(show::run(args, global, out), global))
             .map_err(Failure::of_a_question),

@@ -112,7 +112,12 @@ pub(super) fn newest<T>(
 pub(super) fn table(before: &[Forward], dialect: Dialect, name: &str) -> Option<Table> {
     let mut tables = Tables::default();
     let name = name.rsplit('.').next().unwrap_or(name);
-    for text in with_names(before, dialect, &[name]) {
+    // A backfill has parameters, and changes rows alone.
+    let of_rows = |text: &&Text| {
+        let file = text.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(Step::Backfill.name())
+    };
+    for text in with_names(before, dialect, &[name]).filter(|text| !of_rows(text)) {
         // What cannot be read says nothing for certain of anything.
         tables.apply(&Script::parse(dialect, &text.text).ok()?);
     }

@@ -139,4 +139,43 @@ fn the_files_say_what_the_database_cannot_be_asked() {
         .replace("# new", "new");
     std::fs::write(&manifest, said).expect("it can be written");
     run(&["check"]).expect_code(0);
+    // What a declared change makes of the table is known as well.
+    let next = [
+        "new",
+        "label",
+        "--rename",
+        "users.title=label",
+        "--old",
+        "<2.2.0",
+        "--new",
+        ">=2.1.0",
+    ];
+    run(&next).expect_code(0);
+    let gone = run(&["new", "gone", "--drop", "users.name"]).expect_code(1);
+    assert!(gone.stderr.contains("no column `name`"), "{gone:?}");
+}
+
+#[test]
+fn what_is_applied_is_not_written_anew() {
+    let shop = super::declared(Db::on("sqlite"), super::SPLIT);
+    shop.run(&["expand"], 0);
+    let expand = shop.project.path().join(super::ID).join("expand.sql");
+    let text = || std::fs::read_to_string(&expand).expect("it was generated");
+    let before = text();
+    let other = super::SPLIT.replace("varchar(400)", "varchar(300)");
+    shop.project
+        .migration(super::ID, &[("migration.toml", &other)]);
+    let all = shop.run(&["generate"], 0);
+    assert!(all.stdout.contains("it is applied"), "{all:?}");
+    let one = shop.run(&["generate", "1"], 11);
+    assert!(one.stderr.contains("migrate new NAME"), "{one:?}");
+    assert_eq!(text(), before);
+    // What is taken back is nobody's any more.
+    shop.project
+        .migration(super::ID, &[("migration.toml", super::SPLIT)]);
+    shop.run(&["revert", "1"], 0);
+    shop.project
+        .migration(super::ID, &[("migration.toml", &other)]);
+    shop.run(&["generate", "1"], 0);
+    assert_ne!(text(), before);
 }
