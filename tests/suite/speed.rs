@@ -45,6 +45,32 @@ fn nothing_to_do_is_a_handful_of_queries() {
     assert_eq!(counts[..2], counts[2..], "with 3 and with 300 migrations");
 }
 
+/// Each version that somebody makes up costs no query, and whose it is is said all the same.
+#[test]
+fn many_versions_are_a_handful_of_queries() {
+    let server = PrivateServer::start();
+    let db = server.create("shop");
+    let shop = Shop::backfilled(db);
+    let leases = shop.ledger("leases");
+    shop.db.execute(&format!(
+        "INSERT INTO {leases} (id, service, version, instance, state, registered_at, renewed_at, renew_ms, expires_at) \
+         SELECT 'd' || n, 'web', '1.1.' || n, 'made-up-' || n, 1, e, e, 100000, 4000000000000 \
+         FROM generate_series(1, 60) AS n, (SELECT (extract(epoch FROM now()) * 1000)::bigint AS e) AS moment"
+    ));
+    shop.db
+        .execute("ALTER DATABASE shop SET log_statement = 'all'");
+    let sent = sent(&server, &shop.project, &["fleet"]);
+    assert!(sent.len() < 20, "{sent:#?}");
+    let fleet = shop.run(&["fleet"], 0).stdout;
+    for number in [1, 17, 60] {
+        assert!(
+            fleet.contains(&format!("made-up-{number}\n"))
+                || fleet.contains(&format!("made-up-{number} ")),
+            "{fleet}"
+        );
+    }
+}
+
 /// A long past is one line, and every migration is there for whoever asks.
 #[test]
 fn a_long_past_is_one_line() {

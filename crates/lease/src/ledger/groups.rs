@@ -246,11 +246,17 @@ impl Ledger<'_> {
         groups: &mut [LiveGroup],
         now: i64,
     ) -> Result<(), LedgerError> {
-        // Each takes a query, and nobody reads that many names.
+        // Nobody reads that many names.
         const MOST: usize = 500;
+        // Each takes a query that judges all leases.
+        const ONE_BY_ONE: usize = 16;
         let any_lease = groups.iter().any(|group| group.source == LEASES);
         if groups.len() > MOST || !any_lease {
             return Ok(());
+        }
+        let are_few = groups.len() <= ONE_BY_ONE;
+        if !are_few {
+            self.name_one_of_each(groups, now).await?;
         }
         let columns = self.columns().await?;
         let state = state(&now.to_string(), columns, &self.rules);
@@ -259,7 +265,11 @@ impl Ledger<'_> {
         let is_meant = |group: &&mut LiveGroup| {
             group.source == LEASES && group.state != InstanceState::Contradictory
         };
-        for group in groups.iter_mut().filter(is_meant) {
+        // Whose a row without sense may be is told of each.
+        let by_itself =
+            |group: &&mut LiveGroup| are_few || group.state == InstanceState::Unreadable;
+        let groups = groups.iter_mut().filter(is_meant).filter(by_itself);
+        for group in groups.take(ONE_BY_ONE) {
             let parameters: [Value; 3] = [
                 group.service.as_str().into(),
                 group.label.text.as_str().into(),
@@ -291,6 +301,40 @@ impl Ledger<'_> {
                     })
                 })
                 .collect::<Result<_, LedgerError>>()?;
+        }
+        Ok(())
+    }
+
+    /// As [`Ledger::name_examples`], with one name for each group: all leases are judged once.
+    async fn name_one_of_each(
+        &mut self,
+        groups: &mut [LiveGroup],
+        now: i64,
+    ) -> Result<(), LedgerError> {
+        let state = state(&now.to_string(), self.columns().await?, &self.rules);
+        let sql = format!(
+            "SELECT service, version, state_now, min(instance), count(DISTINCT instance) \
+             FROM (SELECT service, version, instance, {state} AS state_now FROM {{leases}}) AS judged GROUP BY 1, 2, 3"
+        );
+        let rows = self.query(&sql, &[]).await?;
+        let mut named = HashMap::new();
+        for row in &rows {
+            let key = (row.text(0)?, row.text(1)?, row.int(2)?);
+            named.insert(key, (row.text(3)?, row.int(4)?));
+        }
+        for group in groups.iter_mut().filter(|group| group.source == LEASES) {
+            let key = (
+                group.service.as_str(),
+                group.label.text.as_str(),
+                number(group.state),
+            );
+            let Some((instance, instances)) = named.get(&key) else {
+                continue;
+            };
+            group.examples = vec![(*instance).to_owned()];
+            if group.state == InstanceState::Superseded {
+                group.instances = u64::try_from(*instances).unwrap_or_default();
+            }
         }
         Ok(())
     }

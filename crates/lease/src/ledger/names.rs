@@ -15,12 +15,18 @@ const MOST: usize = 1000;
 
 /// Whether the same instance has registered once more since, and nobody has marked this lease: whoever registered was of an
 /// earlier build, which does not. An expression that is the same for all rows, and so evaluated once.
+///
+/// The leases come first in the join and stay there, and only names that have such a lease are joined: SQLite would look through all
+/// leases of a service for each name, and MariaDB compares each lease with each name.
 pub(super) fn is_outlived(columns: Columns) -> String {
-    format!(
-        "id IN (SELECT id FROM {{leases}} JOIN (SELECT service AS of_service, instance AS of_name, max(registered_at) AS latest \
-         FROM {{leases}} WHERE {} = '' AND NOT ({NEVER_RENEWED}) GROUP BY service, instance) AS later \
-         ON service = of_service AND instance = of_name WHERE registered_at < latest)",
+    let latest = format!(
+        "max(CASE WHEN {} = '' AND NOT ({NEVER_RENEWED}) THEN registered_at END)",
         columns.expression("leases", "session_name"),
+    );
+    format!(
+        "id IN (SELECT id FROM {{leases}} CROSS JOIN (SELECT service AS of_service, instance AS of_name, {latest} AS latest \
+         FROM {{leases}} GROUP BY service, instance HAVING min(registered_at) < {latest}) AS later \
+         WHERE service = of_service AND instance = of_name AND registered_at < latest)"
     )
 }
 
@@ -116,10 +122,10 @@ pub(super) fn twins(now: &str, columns: Columns) -> String {
     );
     format!(
         "SELECT service, instance, version, {}, CASE WHEN registered_at < latest THEN 1 ELSE 0 END \
-         FROM {{leases}} JOIN (SELECT service AS of_service, instance AS of_name, max(registered_at) AS latest FROM {{leases}} \
+         FROM {{leases}} CROSS JOIN (SELECT service AS of_service, instance AS of_name, max(registered_at) AS latest FROM {{leases}} \
          WHERE {is_held} GROUP BY service, instance HAVING count(*) > 1) AS later \
-         ON service = of_service AND instance = of_name \
-         WHERE {is_renewed} AND state <> {} AND (registered_at = latest OR renewed_at > latest) \
+         WHERE service = of_service AND instance = of_name AND {is_renewed} AND state <> {} \
+         AND (registered_at = latest OR renewed_at > latest) \
          ORDER BY service, instance, registered_at, version LIMIT {MOST}",
         columns.expression("leases", "address"),
         super::leases::state_number(InstanceState::Draining),
