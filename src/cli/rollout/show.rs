@@ -368,10 +368,8 @@ pub(super) fn given_up_line(record: &RolloutRecord) -> String {
 }
 
 fn done(record: &RolloutRecord) -> usize {
-    let steps = record.steps.iter();
-    steps
-        .filter(|step| step.state == RolloutStepState::Done)
-        .count()
+    let is_done = |step: &&RolloutStep| step.state == RolloutStepState::Done;
+    record.steps.iter().filter(is_done).count()
 }
 
 pub(super) fn given_up(record: &RolloutRecord, situation: Option<&Situation>, out: &Out) {

@@ -158,7 +158,10 @@ pub const ROWS: &[Row<Case>] = &[
         },
         asks: &["backfill"],
         code: 1,
-        says: &["nothing was written to the ledger", "has the trigger odd"],
+        says: &[
+            "it is not what this program has made",
+            "has the trigger odd",
+        ],
         takes: |shop, said| {
             said.tells("drop what else is named here");
             let of = match shop.db.backend.name {
