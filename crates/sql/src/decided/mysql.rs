@@ -4,6 +4,9 @@ use super::Decided;
 
 pub(super) const STATEMENTS: &[Decided<'_>] = &[
     ("INSERT INTO t VALUES (1)", "data", ""),
+    ("ALTER TABLE t ENGINE=InnoDB", "additive", ""),
+    ("ALTER TABLE t ENGINE = InnoDB", "additive", ""),
+    ("ALTER TABLE t ENGINE=MyISAM", "unknown", ""),
     (
         "INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE a = 2",
         "breaks",

@@ -93,6 +93,15 @@ fn action(table: &Name, mut cursor: Cursor<'_>) -> Facts {
         // How it is carried out, not what.
         "algorithm" | "lock" => Facts::additive(),
         "force" if cursor.is_at_end() => Facts::additive(),
+        // The engine that it has, or one that keeps more promises.
+        "engine" => {
+            cursor.eat(&["="]);
+            if cursor.eat(&["innodb"]) && cursor.is_at_end() {
+                Facts::additive()
+            } else {
+                unknown()
+            }
+        }
         "comment" | "auto_increment" | "row_format" | "stats_persistent" | "stats_auto_recalc"
         | "stats_sample_pages" | "key_block_size"
             if cursor.tokens.len() <= 2 =>

@@ -45,11 +45,14 @@ pub(super) fn select(statement: &SyntaxNode) -> Facts {
     };
     let mut facts = facts.query(Query::Select { problem });
     let mut strange = functions.iter().filter(|function| !is_pure(function));
-    if !writes(statement) && strange.all(|function| function == "setval") {
+    if !writes(statement) && strange.all(|function| COUNTING.contains(&function.as_str())) {
         facts.sequence = sequence(statement);
     }
     facts
 }
+
+/// What a sequence of the script's own may be told.
+const COUNTING: [&str; 2] = ["setval", "nextval"];
 
 /// The sequence that `setval('t_id_seq', 1)` is about, or the table of `setval(pg_get_serial_sequence('t', 'id'), 1)`.
 fn sequence(statement: &SyntaxNode) -> Option<Name> {
@@ -60,7 +63,7 @@ fn sequence(statement: &SyntaxNode) -> Option<Name> {
             let function = call.children().next();
             function
                 .and_then(|function| tree::name(&function))
-                .is_some_and(|name| name.name == "setval")
+                .is_some_and(|name| COUNTING.contains(&name.name.as_str()))
         });
     let call = calls.next()?;
     if calls.next().is_some() {

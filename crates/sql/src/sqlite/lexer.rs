@@ -153,11 +153,13 @@ pub(super) fn syntax_error(sql: &str, tokens: &[Token], error: &Error) -> Script
             None => "the statement ends too early".to_owned(),
         },
     };
-    ScriptError::new(
-        span,
-        message,
-        "SQLite would reject this statement; is a `;` missing before it?",
-    )
+    // SQLite itself takes it.
+    let help = if message.ends_with("specified more than once") {
+        "name it once: SQLite would take one of the values, and leave the others out without a word"
+    } else {
+        "SQLite would reject this statement; is a `;` missing before it?"
+    };
+    ScriptError::new(span, message, help)
 }
 
 pub(super) fn unquote(name: &str) -> String {
