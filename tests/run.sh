@@ -52,11 +52,11 @@ has_pooler() {
     PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v pgbouncer >/dev/null 2>&1
 }
 
-# What examples/rolling-restart consists of. A gunicorn that can load the application has Flask and psycopg2 as well.
+# What examples/rolling-restart consists of, and what action.yml calls. A gunicorn that can load the application has Flask and psycopg2 as well.
 has_application() {
     (
         PATH="$PATH:/usr/sbin:/usr/local/sbin"
-        for program in haproxy socat curl setsid gunicorn; do
+        for program in haproxy socat curl jq setsid gunicorn; do
             command -v "$program" >/dev/null 2>&1 || exit 1
         done
         cd examples/rolling-restart
@@ -115,7 +115,7 @@ install_pooler() {
 }
 
 install_application() {
-    packages='haproxy gunicorn python3-flask python3-psycopg2 socat curl util-linux'
+    packages='haproxy gunicorn python3-flask python3-psycopg2 socat curl jq util-linux'
     way_out="Install $packages."
     find_apt 'What examples/rolling-restart needs' "$way_out"
     # shellcheck disable=SC2086  # several words

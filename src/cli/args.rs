@@ -55,13 +55,13 @@ pub(super) enum Format {
     Json,
     /// A diagram; only of a plan
     Mermaid,
-    /// Annotations of GitHub Actions; only of `check`, as are those that follow
+    /// Annotations of GitHub Actions; only of `check`, as are all that follow but `markdown`
     Github,
     /// A report of code quality for GitLab
     Gitlab,
     /// SARIF 2.1.0, for code scanning
     Sarif,
-    /// A comment for a pull request
+    /// A comment for a pull request; of `check`, `plan` and `gate`
     Markdown,
     /// JUnit's XML
     Junit,

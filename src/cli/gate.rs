@@ -2,10 +2,12 @@
 
 use clap::{Args, Subcommand};
 
-use super::args::{Global, ServiceVersion};
+use super::args::{Format, Global, ServiceVersion};
 use super::context::Context;
 use super::failure::Failure;
+use super::markdown;
 use super::out::Out;
+use super::paint::Line;
 use super::recording::Recording;
 use super::text;
 use crate::ask::{self, Answer, Question, Record, Wanted};
@@ -55,11 +57,28 @@ pub(super) async fn run(args: &GateArgs, global: &Global, out: &Out) -> Result<u
     let answer = context.ask(&question(args)).await?;
     match &answer {
         Answer::Gate { decision, snapshot } if !out.is_json() => {
-            out.lines(text::decision(decision, snapshot.taken_at));
+            let lines = text::decision(decision, snapshot.taken_at);
+            match global.output {
+                Format::Markdown => out.verbatim(&as_markdown(&lines)),
+                _ => out.lines(lines),
+            }
         }
         _ => out.json(&answer.to_json()),
     }
     Ok(answer.verdict().exit_code())
+}
+
+/// The verdict as a heading, and what is in the way below it.
+fn as_markdown(lines: &[Line]) -> String {
+    let lines: Vec<String> = lines.iter().map(Line::plain).collect();
+    let Some((verdict, reasons)) = lines.split_first() else {
+        return String::new();
+    };
+    let heading = format!("### `migrate gate`: {}", markdown::inline(verdict));
+    match reasons {
+        [] => heading,
+        reasons => format!("{heading}\n\n{}", markdown::block("text", reasons)),
+    }
 }
 
 fn question(args: &GateArgs) -> Question {

@@ -28,6 +28,7 @@ mod instance;
 mod json;
 mod log;
 mod man;
+mod markdown;
 mod named;
 mod numbering;
 mod out;
@@ -266,10 +267,14 @@ fn wrong_format(cli: &Cli) -> Option<(&'static str, &'static str)> {
             "`--output mermaid` is for `migrate plan`; write `--output text` or `json`",
         ));
     }
-    let is_check = matches!(&cli.command, Command::Check(args) if args.finds());
-    (check::is_of_findings(format) && !is_check).then_some((
-        "only what `check` finds has this format",
-        "`--output github`, `gitlab`, `sarif`, `markdown` and `junit` are for `migrate check`; write `--output text` or `json`",
+    let is_shown = match &cli.command {
+        Command::Check(args) => args.finds(),
+        Command::Plan(_) | Command::Gate(_) => format == args::Format::Markdown,
+        _ => false,
+    };
+    (check::is_of_findings(format) && !is_shown).then_some((
+        "this command has no such format",
+        "`--output github`, `gitlab`, `sarif` and `junit` are for `migrate check`, and `markdown` for `plan` and `gate` as well; write `--output text` or `json`",
     ))
 }
 

@@ -1,5 +1,6 @@
 //! The rules of scripts: how they are listed and silenced. Whether servers lock and rewrite as they say is in `servers`.
 
+mod action;
 mod reports;
 mod servers;
 

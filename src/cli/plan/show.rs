@@ -1,6 +1,7 @@
 //! A plan as a table and as a Mermaid diagram.
 
 use super::super::args::Format;
+use super::super::markdown;
 use super::super::out::Out;
 use super::super::paint::Line;
 use super::super::summed;
@@ -16,6 +17,7 @@ pub(super) fn show(planned: &Planned, out: &Out) {
     match (&planned.answer, out.format) {
         (_, Format::Json) => out.json(&planned.to_json()),
         (Ok(plan), Format::Text) => out.lines(as_text(plan, problem, &planned.waits)),
+        (_, Format::Markdown) => out.verbatim(&as_markdown(planned)),
         (Ok(plan), _) => out.lines(as_mermaid(plan)),
         (Err(none), Format::Text) => out.lines(none_as_text(none, problem, planned.now)),
         (Err(none), _) => out.lines(none_as_mermaid(none)),
@@ -124,6 +126,35 @@ fn as_text(plan: &Plan, problem: &Problem, waits: &[Vec<Until>]) -> Vec<Line> {
         ));
     }
     lines
+}
+
+/// The diagram, and step by step what it shows, or why there is none.
+fn as_markdown(planned: &Planned) -> String {
+    let problem = &planned.problem;
+    let (diagram, lines) = match &planned.answer {
+        Ok(plan) => (as_mermaid(plan), as_text(plan, problem, &planned.waits)),
+        Err(none) => (
+            none_as_mermaid(none),
+            none_as_text(none, problem, planned.now),
+        ),
+    };
+    let lines: Vec<String> = lines.iter().map(Line::plain).collect();
+    let (first, rest) = lines
+        .split_first()
+        .map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let heading = markdown::inline(first);
+    let diagram = markdown::block("mermaid", diagram);
+    let mut text = format!("### `migrate plan`: {heading}\n\n{diagram}");
+    let rest: Vec<&str> = rest
+        .iter()
+        .map(|line| line.trim_end())
+        .skip_while(|line| line.is_empty())
+        .collect();
+    if !rest.is_empty() {
+        text.push_str("\n\n");
+        text.push_str(&markdown::block("text", rest));
+    }
+    text
 }
 
 /// Mermaid ends a label at its quote, reads `#…;` as an entity and `1.` as the start of a list.

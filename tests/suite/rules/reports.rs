@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::support::backend::Db;
 use crate::support::project::{Output, Project};
 
 const FORMATS: &[&str] = &["github", "gitlab", "sarif", "markdown", "junit"];
@@ -108,6 +109,79 @@ fn github_reads_a_command_a_line() {
     assert_eq!(lines.len(), 3, "{output:?}");
     let written = std::fs::read_to_string(summary).expect("it is written");
     assert!(written.contains("1 error and 1 warning"), "{written}");
+}
+
+/// What a published schema says against a report; `name` is a file of `schemas`.
+fn against(name: &str, report: &Value) -> Option<String> {
+    let text = crate::documents::read(&format!("tests/suite/rules/schemas/{name}"));
+    let schema: Value = serde_json::from_str(&text).expect("JSON");
+    let mut schemas = boon::Schemas::new();
+    let mut compiler = boon::Compiler::new();
+    let added = compiler.add_resource(name, schema);
+    added.expect("it has a name of its own");
+    let index = compiler.compile(name, &mut schemas).expect("a schema");
+    let checked = schemas.validate(report, index);
+    checked.err().map(|error| error.to_string())
+}
+
+#[test]
+fn the_reports_are_right_by_their_schemas() {
+    let project = project();
+    for code in [0, 1] {
+        for (format, name) in [
+            ("sarif", "sarif-2.1.0.json"),
+            ("gitlab", "gitlab-code-quality.json"),
+        ] {
+            let report = checked(&project, format, code).json();
+            assert_eq!(against(name, &report), None, "{report:#}");
+        }
+        with_error(&project);
+    }
+    // It does say something.
+    let wrong = serde_json::json!({ "version": "2.1.0", "runs": [{ "tool": {} }] });
+    assert!(against("sarif-2.1.0.json", &wrong).is_some());
+    assert!(against("gitlab-code-quality.json", &serde_json::json!([{}])).is_some());
+}
+
+#[test]
+fn a_plan_and_the_answer_of_the_gate_are_markdown_too() {
+    let db = Db::on("sqlite");
+    let project = Project::new(&db, &[]);
+    project.file("migrate.toml", "[services.web]\nmin_instances = 0\n");
+    project.migration(
+        "0001_phone",
+        &[
+            (
+                "migration.toml",
+                "description = \"d\"\n[services.web]\nnew = \">=1.1.0\"\n",
+            ),
+            ("expand.sql", "CREATE TABLE phones (id int);\n"),
+        ],
+    );
+    let markdown = |command: &[&str], code: i32| {
+        let command = [command, &["--output", "markdown"]].concat();
+        project.migrate(&command).expect_code(code).stdout
+    };
+    let plan = markdown(&["plan", "--from", "web=1.0.0", "--to", "web=1.1.0"], 0);
+    assert!(
+        plan.starts_with("### `migrate plan`: from web 1.0.0 to web 1.1.0: 2 steps, 1 rollout\n\n```mermaid\nflowchart TD\n"),
+        "{plan}"
+    );
+    assert!(
+        plan.contains("\n```\n\n```text\n") && plan.trim_end().ends_with("\n```"),
+        "{plan}"
+    );
+    let refused = markdown(&["gate", "deploy", "web=1.1.0"], 11);
+    assert!(
+        refused.starts_with("### `migrate gate`: refuse: deploy web 1.1.0\n\n```text\n"),
+        "{refused}"
+    );
+    project.migrate(&["expand"]).expect_code(0);
+    let go = markdown(&["gate", "deploy", "web=1.1.0"], 0);
+    assert!(
+        go.starts_with("### `migrate gate`: go: deploy web 1.1.0"),
+        "{go}"
+    );
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, excerpt, place, said};
+use super::super::super::markdown::{block, inline};
+use super::{Report, excerpt, place};
 use crate::project::{Problem, Severity};
 
 /// By which whoever posts it finds the comment that is there already.
@@ -77,75 +78,14 @@ fn finding(report: &Report<'_>, problem: &Problem, text: &mut String) {
     let quoted = excerpt(problem).filter(|quoted| !quoted.trim().is_empty());
     if let Some(quoted) = quoted {
         let cut: String = quoted.chars().take(LONGEST_EXCERPT).collect();
-        let fence = fence(&cut);
-        let _ = writeln!(text, "\n{fence}sql");
-        for line in cut.lines() {
-            let _ = writeln!(text, "{}", said(line));
-        }
-        let _ = writeln!(text, "{fence}");
+        let _ = writeln!(text, "\n{}", block("sql", cut.lines()));
     }
     let _ = writeln!(text, "\nInstead: {}", inline(&problem.help));
-}
-
-/// Longer than any row of backquotes in the text.
-fn fence(text: &str) -> String {
-    let mut longest = 0;
-    let mut row = 0;
-    for c in text.chars() {
-        row = if c == '`' { row + 1 } else { 0 };
-        longest = longest.max(row);
-    }
-    "`".repeat((longest + 1).max(3))
 }
 
 const fn name(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
-    }
-}
-
-/// Text that begins no element, mentions nobody and links nowhere; what stands between backquotes stays code.
-fn inline(text: &str) -> String {
-    let text = said(text).replace('\n', " ");
-    let mut plain = String::with_capacity(text.len());
-    let even = text.matches('`').count().is_multiple_of(2);
-    let mut in_code = false;
-    for c in text.chars() {
-        match c {
-            '`' if even => {
-                in_code = !in_code;
-                plain.push(c);
-            }
-            '`' => plain.push('\''),
-            _ if in_code => plain.push(c),
-            '<' => plain.push_str("&lt;"),
-            '>' => plain.push_str("&gt;"),
-            '&' => plain.push_str("&amp;"),
-            '@' => plain.push_str("@\u{2060}"),
-            '\\' | '*' | '_' | '[' | ']' | '#' | '|' | '!' | '~' => {
-                plain.push('\\');
-                plain.push(c);
-            }
-            _ => plain.push(c),
-        }
-    }
-    plain
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_others_wrote_is_text_and_nothing_else() {
-        assert_eq!(
-            inline("a <b> `c_d` e_f @g"),
-            "a &lt;b&gt; `c_d` e\\_f @\u{2060}g"
-        );
-        // A backquote without its other half opens nothing.
-        assert_eq!(inline("it's ` <x>"), "it's ' &lt;x&gt;");
-        assert_eq!(fence("a ``` b"), "````");
-        assert_eq!(fence("a"), "```");
     }
 }
