@@ -7,6 +7,7 @@ use super::looked::Width;
 use super::place::candidate;
 use super::remarks::remarks;
 use super::status::Status;
+use super::weighed::notes_of;
 use super::{Answer, AskError, Log, Question, Record, Wanted};
 use crate::coordinator::{self, CoordinatorError, Purpose, Situation, flaws_on_paper};
 use crate::database::{Connection, DatabaseError, ErrorKind, Target};
@@ -136,7 +137,7 @@ impl Asker {
         (wanted, record): (&[Wanted], Record),
     ) -> Result<Answer, AskError> {
         let surveyed = self.survey(project, &action, (wanted, record)).await;
-        let (situation, failures) = match surveyed {
+        let (situation, failures, costs) = match surveyed {
             Ok(surveyed) => surveyed,
             // A gate that cannot see must not say yes, and need not say that anything is broken.
             Err(Unanswered::Unreachable { error, next }) => {
@@ -163,19 +164,20 @@ impl Asker {
         let mut decision = decide(action, &situation.evidence);
         let remarks = remarks(project, &situation, &failures, &decision);
         decision.notes.extend(remarks);
+        decision.notes.extend(costs);
         Ok(Answer::Gate {
             decision,
             snapshot: Box::new(situation.evidence.snapshot),
         })
     }
 
-    /// What bears on an action, and what steps of the ledger's migrations failed on.
+    /// What bears on an action, what steps of the ledger's migrations failed on, and what this one costs.
     async fn survey(
         &mut self,
         project: &Project,
         action: &Action,
         (wanted, record): (&[Wanted], Record),
-    ) -> Result<(Situation, Vec<FailureRecord>), Unanswered> {
+    ) -> Result<(Situation, Vec<FailureRecord>, Vec<String>), Unanswered> {
         let taken = match record {
             Record::Nothing => self.take(project).await,
             // It may be of other rights, and writes: nothing is kept of it.
@@ -188,7 +190,7 @@ impl Asker {
                     step: Step::Expand, ..
                 } if self.is_to_be_made() => {
                     let nothing = coordinator::nothing_yet(project, self.target.dialect());
-                    Ok((nothing, Vec::new()))
+                    Ok((nothing, Vec::new(), Vec::new()))
                 }
                 _ => Err(Unanswered::Unreachable {
                     error: error.to_string(),
@@ -203,11 +205,12 @@ impl Asker {
                     Action::Step { .. } => Ledger::failures(connection).await?,
                     Action::Deploy(_) => Vec::new(),
                 };
+                let costs = notes_of(project, action, &situation, connection).await;
                 match record {
                     Record::Nothing => self.give_back(kept).await,
                     Record::Look => kept.connection.close().await,
                 }
-                Ok((situation, failures))
+                Ok((situation, failures, costs))
             }
         }
     }

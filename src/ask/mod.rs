@@ -25,6 +25,7 @@ mod rollout;
 mod status;
 mod trouble;
 mod wanted;
+mod weighed;
 pub mod words;
 
 pub use asker::{Asker, NO_FILE, find_among, tells_something};

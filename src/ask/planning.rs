@@ -6,7 +6,7 @@ use super::asker::Asker;
 use super::looked::Width;
 use super::planned::{Goal, Planned, Until, against};
 use super::{AskError, Record, Wanted, candidate};
-use crate::coordinator::{CoordinatorError, flaws_on_paper};
+use crate::coordinator::{CoordinatorError, flaws_on_paper, weighed};
 use crate::gate::{Advice, Blocker, BlockerKind, Flaw, Seen, Subject, missing_evidence, unread};
 use crate::interrupt::Interrupt;
 use crate::model::{Live, MigrationState, Schema, Snapshot, Step, Version};
@@ -92,6 +92,7 @@ impl Asker {
         };
         if let Ok(plan) = &mut answer {
             say_what_cannot_run(plan, &evidence.flaws);
+            self.weigh_steps(project, plan).await;
         }
         let planned = Planned::new(problem, answer, project, evidence.snapshot.taken_at);
         Ok(Planned {
@@ -99,6 +100,37 @@ impl Asker {
             nothing_yet: looked.nothing_yet,
             ..planned
         })
+    }
+
+    /// Says at each step of a plan what it costs, where that is known.
+    async fn weigh_steps(&mut self, project: &Project, plan: &mut Plan) {
+        let dialect = self.target.dialect();
+        let is_priced = |planned: &PlanStep| match &planned.action {
+            PlanAction::Schema { step, migration } => {
+                let migration = project.as_read(migration);
+                migration.is_some_and(|one| !project.priced(one, *step, dialect).is_empty())
+            }
+            PlanAction::Roll { .. } => false,
+        };
+        let mut priced: Vec<&mut PlanStep> = plan
+            .steps
+            .iter_mut()
+            .filter(|planned| is_priced(planned))
+            .collect();
+        if priced.is_empty() {
+            return;
+        }
+        let Ok(mut kept) = self.take(project).await else {
+            return;
+        };
+        for planned in &mut priced {
+            if let PlanAction::Schema { step, migration } = &planned.action {
+                let connection = kept.connection.as_mut();
+                let weighed = weighed(project, migration, *step, connection).await;
+                planned.notes.extend(weighed.costs);
+            }
+        }
+        self.give_back(kept).await;
     }
 }
 

@@ -12,7 +12,7 @@ use super::duration::duration;
 use super::failure::Failure;
 use super::out::Out;
 use super::{json, text};
-use crate::coordinator::{Situation, measure_if_clear};
+use crate::coordinator::{Situation, measure_if_clear, weighed};
 use crate::gate::{Action, Decision, decide};
 use crate::model::{MigrationId, MigrationState, Phase, Step};
 
@@ -101,8 +101,15 @@ async fn rehearse_one(
     id: &MigrationId,
     situation: &mut Situation,
 ) -> Result<Decision, Failure> {
+    let mut costs = Vec::new();
     if let Some(mut connection) = context.connect().await? {
-        let measured = measure_if_clear(&context.project, id, situation, connection.as_mut()).await;
+        let (project, connected) = (&context.project, connection.as_mut());
+        let measured = measure_if_clear(project, id, situation, connected).await;
+        costs.extend(
+            weighed(project, id, Step::Contract, connected)
+                .await
+                .notes(),
+        );
         connection.close().await;
         measured?;
     }
@@ -110,5 +117,7 @@ async fn rehearse_one(
         step: Step::Contract,
         migration: id.clone(),
     };
-    Ok(decide(action, &situation.evidence))
+    let mut decision = decide(action, &situation.evidence);
+    decision.notes.extend(costs);
+    Ok(decision)
 }

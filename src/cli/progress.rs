@@ -74,6 +74,19 @@ impl Reporter {
                 let line = format!("{path}:{line}: {}: {text}", severity.name());
                 return self.say_said(*severity, &line);
             }
+            Progress::Weighed(weighed) => {
+                for note in weighed.notes() {
+                    self.say_aside(&format!("note: {note}"));
+                }
+                return;
+            }
+            Progress::Busy(open) => (
+                format!(
+                    "waiting for a quiet moment: a transaction of {} (session {}) has been open for long",
+                    open.who, open.session
+                ),
+                false,
+            ),
             Progress::LockRetry { attempt, holders } => {
                 let held = holders.first().map_or_else(String::new, |holder| {
                     format!(", held by {}", holder.description)

@@ -15,6 +15,7 @@ use super::recheck::Ran;
 use super::session::Session;
 use super::situation::seen_elsewhere;
 use super::way_in::{Asked, asked};
+use super::weighed::weighed;
 use super::{CoordinatorError, Done, Outcome, Progress, Situation};
 use crate::gate::{Decision, Verdict};
 use crate::model::{MigrationId, MigrationState, Phase, Step};
@@ -57,6 +58,13 @@ async fn until_clear(
     loop {
         let decision = match look(session, id).await {
             Ok(Asked::Ended(Outcome::Blocked(decision))) => decision,
+            Ok(Asked::Ready(ready)) => {
+                if has_waited_for_quiet(session, id, began).await {
+                    // What has happened meanwhile is looked at anew.
+                    continue;
+                }
+                return Ok(Asked::Ready(ready));
+            }
             Ok(asked) => return Ok(asked),
             Err(error) => {
                 bridge(session, error, began).await?;
@@ -70,6 +78,26 @@ async fn until_clear(
             return Ok(Asked::Ended(blocked));
         }
         session.orders.report(Progress::Waiting(decision));
+        session.orders.interrupt.pause(BETWEEN_LOOKS).await;
+    }
+}
+
+/// Waits while somebody has been at work for so long that everybody would wait behind a lock of the contract, as long as the user
+/// waits; without that it is only said. Whether it has waited.
+async fn has_waited_for_quiet(session: &mut Session<'_>, id: &MigrationId, began: Instant) -> bool {
+    let project = session.orders.project;
+    let mut has_waited = false;
+    loop {
+        let weighed = weighed(project, id, Step::Contract, session.connection.as_mut()).await;
+        let busy = weighed.busy.clone();
+        let Some(busy) = busy.filter(|_| has_time_left(session, began)) else {
+            if !has_waited {
+                session.orders.report(Progress::Weighed(weighed));
+            }
+            return has_waited;
+        };
+        has_waited = true;
+        session.orders.report(Progress::Busy(busy));
         session.orders.interrupt.pause(BETWEEN_LOOKS).await;
     }
 }

@@ -10,7 +10,8 @@ use super::recheck::Ran;
 use super::session::Session;
 use super::situation::seen_elsewhere;
 use super::way_in::{Asked, Ready, asked};
-use super::{CoordinatorError, Done, Outcome, Situation};
+use super::weighed::weighed;
+use super::{CoordinatorError, Done, Outcome, Progress, Situation};
 use crate::ledger::Entry;
 use crate::model::{MigrationId, MigrationState, Phase, Step};
 use crate::sql::Mode;
@@ -42,6 +43,9 @@ pub(super) async fn run(
         Asked::Ready(ready) => *ready,
         Asked::Ended(outcome) => return Ok(outcome),
     };
+    let project = session.orders.project;
+    let costs = weighed(project, id, Step::Expand, session.connection.as_mut()).await;
+    session.orders.report(Progress::Weighed(costs));
     let migration = session.orders.migration(id)?;
     let dialect = session.connection.capabilities().dialect;
     let others = seen_elsewhere(&situation.evidence.snapshot);

@@ -63,6 +63,7 @@ mod take;
 mod tally;
 mod together;
 mod way_in;
+mod weighed;
 
 use std::time::Duration;
 
@@ -85,6 +86,7 @@ pub use schemas_renamed::schemas_renamed;
 pub use situation::Situation;
 pub use steer::{BackfillRehearsal, rehearse_backfill, steer};
 pub use take::Coordinator;
+pub use weighed::{Weighed, weighed};
 
 use crate::gate::Decision;
 use crate::model::{MigrationId, Step};

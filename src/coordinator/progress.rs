@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::database::{LockHolder, Severity};
+use super::Weighed;
+use crate::database::{LockHolder, OpenTransaction, Severity};
 use crate::gate::Decision;
 use crate::ledger::CoordinatorRow;
 use crate::model::MigrationId;
@@ -25,6 +26,10 @@ pub enum Progress {
         severity: Severity,
         text: String,
     },
+    /// What a step is about to cost those who use its tables.
+    Weighed(Weighed),
+    /// Somebody has been at work for long, and is waited for.
+    Busy(OpenTransaction),
     /// A lock was not granted; it will be tried again.
     LockRetry {
         attempt: u32,

@@ -1,7 +1,7 @@
 //! The scripts of later migrations: a contract must not take away what they need.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::Step;
@@ -28,10 +28,20 @@ struct Text {
 impl Forward {
     /// Those of all migrations, in their order.
     pub fn of_all(directories: &[Directory], dialects: &[Dialect]) -> Vec<Self> {
-        let scripts: Vec<_> = directories
-            .iter()
-            .map(|directory| scripts(directory, dialects))
-            .collect();
+        let each = directories.iter();
+        Self::of_scripts(each.map(|directory| scripts(directory, dialects)).collect())
+    }
+
+    /// Those of migrations whose scripts for this database have been read, in their order.
+    pub fn of_texts(each: &[Vec<(&Path, &Arc<str>)>], dialect: Dialect) -> Vec<Self> {
+        let each = each.iter().map(|texts| {
+            let texts = texts.iter().map(|(path, text)| Text::new(path, text));
+            BTreeMap::from([(dialect, texts.collect())])
+        });
+        Self::of_scripts(each.collect())
+    }
+
+    fn of_scripts(scripts: Vec<BTreeMap<Dialect, Vec<Text>>>) -> Vec<Self> {
         let mut mentions: BTreeMap<Dialect, Mentions> = BTreeMap::new();
         for (at, scripts) in scripts.iter().enumerate() {
             for (dialect, texts) in scripts {
@@ -48,6 +58,16 @@ impl Forward {
                 mentions: Arc::clone(&mentions),
             })
             .collect()
+    }
+}
+
+impl Text {
+    fn new(path: &Path, text: &Arc<str>) -> Self {
+        Self {
+            path: path.to_owned(),
+            text: Arc::clone(text),
+            lower: text.to_lowercase().into(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `[lint]`: what `migrate check` knows of the servers, and which of its warnings a project does without.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::sql::{Release, Servers};
 
@@ -11,13 +12,31 @@ use super::rules::{RULES, rule};
 use super::severity::Severity;
 use super::source::Source;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LintConfig {
     /// The oldest servers that the scripts have to run on.
     pub servers: Servers,
     /// Rules that the project does without, with the reason.
     pub off: BTreeMap<&'static str, String>,
+    /// From how many rows on a table is large, and what is done to it worth a word.
+    pub large_rows: u64,
+    /// From when on a transaction of somebody else's is one that a lock would be waited for.
+    pub long_transaction: Duration,
 }
+
+impl Default for LintConfig {
+    fn default() -> Self {
+        Self {
+            servers: Servers::default(),
+            off: BTreeMap::new(),
+            large_rows: 100_000,
+            long_transaction: Duration::from_secs(30),
+        }
+    }
+}
+
+const MOST_ROWS: u64 = 1_000_000_000_000;
+const LONGEST: Duration = Duration::from_hours(24 * 365);
 
 pub(super) fn read(source: &Source, mut table: Table<'_>) -> LintConfig {
     let mut release = |key, example| {
@@ -44,8 +63,16 @@ pub(super) fn read(source: &Source, mut table: Table<'_>) -> LintConfig {
             off.insert(code, reason.value.trim().to_owned());
         }
     }
+    let usual = LintConfig::default();
+    let large_rows = table.count("large_rows", (1, MOST_ROWS));
+    let long = table.duration("long_transaction", LONGEST);
     table.finish(PLACES);
-    LintConfig { servers, off }
+    LintConfig {
+        servers,
+        off,
+        large_rows: large_rows.unwrap_or(usual.large_rows),
+        long_transaction: long.map_or(usual.long_transaction, |long| long.value),
+    }
 }
 
 fn silenced(source: &Source, name: &str, reason: &Located<&str>) -> Option<&'static str> {

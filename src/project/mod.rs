@@ -34,6 +34,7 @@ mod notify;
 mod order;
 mod password;
 mod places;
+mod priced;
 mod probes;
 mod problem;
 
@@ -82,6 +83,7 @@ pub use nature::{Nature, without_its_own};
 #[cfg(feature = "http")]
 pub use notify::{NotifyConfig, Occasion, Shape};
 pub use password::PasswordConfig;
+pub use priced::Priced;
 pub use probes::Probes;
 pub use problem::{Location, Problem, Problems};
 pub use query::Query;

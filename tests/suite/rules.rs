@@ -3,6 +3,7 @@
 mod action;
 mod reports;
 mod servers;
+mod sizes;
 
 use crate::support::backend::Db;
 use crate::support::project::Project;

@@ -13,8 +13,9 @@ use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
 use super::text::count;
+use crate::coordinator::weighed;
 use crate::database::Target;
-use crate::model::Sequence;
+use crate::model::{Phase, Sequence, Step};
 use crate::project::{Problem, Problems, Project, RULES, Rule, Severity, rule};
 use report::Report;
 
@@ -76,6 +77,23 @@ async fn beside(global: &Global, out: &Out) -> Result<Beside, Failure> {
             Sequence::Any => beside.notes.push(said),
             Sequence::Strict => beside.errors.push(said),
         }
+    }
+    if let Some(mut connection) = context.connect().await? {
+        for state in schema.migrations() {
+            let mut steps = Vec::new();
+            if !state.phase.expand_is_done() {
+                steps.push(Step::Expand);
+            }
+            if state.phase != Phase::Contracted {
+                steps.push(Step::Contract);
+            }
+            for step in steps {
+                let (project, connected) = (&context.project, connection.as_mut());
+                let weighed = weighed(project, state.id(), step, connected).await;
+                beside.notes.extend(weighed.costs);
+            }
+        }
+        connection.close().await;
     }
     Ok(beside)
 }

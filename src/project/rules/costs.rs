@@ -47,7 +47,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
 }
 
 /// What each statement of a script costs, in the light of the scripts before it.
-pub(super) fn of(scripts: &Scripts<'_>, step: Step, script: &Script) -> Vec<Vec<Cost>> {
+pub(in super::super) fn of(scripts: &Scripts<'_>, step: Step, script: &Script) -> Vec<Vec<Cost>> {
     let before: Vec<&Script> = scripts
         .whole()
         .filter(|(other, _)| *other == Step::Expand && step == Step::Contract)

@@ -20,6 +20,7 @@ mod triggers;
 mod unindexed;
 mod widened;
 
+pub(super) use costs::of as costs_of;
 pub use listed::{RULES, Rule, rule};
 pub(super) use widened::is_widening;
 

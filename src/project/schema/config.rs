@@ -264,6 +264,20 @@ const LINT: Section = Section::of(&[
         "{ locks-out = \"every table here is small\" }",
         "Warnings that the project does without, with the reason",
     ),
+    Key::new(
+        "large_rows",
+        Shape::Count(1, 1_000_000_000_000),
+        "100000",
+        "From how many rows on a table is large, so that what a step does to it is told with how long that takes",
+    )
+    .usually("100000"),
+    Key::new(
+        "long_transaction",
+        Shape::Duration,
+        "\"30s\"",
+        "From when on a transaction of somebody else's is told of before a step, and waited for by `contract --wait`",
+    )
+    .usually("\"30s\""),
 ]);
 
 const RUNNER: Section = Section {

@@ -26,6 +26,7 @@ mod percent;
 mod postgres;
 mod schemes;
 mod session;
+mod size;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod stop;
@@ -53,11 +54,12 @@ pub use password::PasswordSource;
 pub use schemes::SCHEMES;
 pub use schemes::holders_of_file;
 pub use session::{Reach, Session, Whose, Wire};
+pub use size::{OpenTransaction, Sizes, TableSize};
 pub use target::{Statements, Target, read_url};
 
 use crate::interrupt::Interrupt;
 pub use crate::sql::Ddl;
-use crate::sql::{Inventory, Object, Script, ServerReading};
+use crate::sql::{Inventory, Object, Place, Script, ServerReading};
 
 /// A value that goes into or comes out of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -389,6 +391,8 @@ pub trait Connection: Send {
     async fn count_keys(&mut self, keys: Keys<'_>, range: &KeyRange) -> Result<u64, DatabaseError>;
     /// About how many rows a table has; 0 where that is not known.
     async fn estimate_rows(&mut self, table: &str) -> Result<u64, DatabaseError>;
+    /// About how large these tables are, and who has been at work the longest. In a transaction.
+    async fn sizes(&mut self, tables: &[Place]) -> Result<Sizes, DatabaseError>;
     /// Has the planner look at a table and its key anew, where it would choose a worse plan otherwise. In a transaction.
     async fn refresh_statistics(&mut self, keys: Keys<'_>) -> Result<(), DatabaseError> {
         let _ = keys;

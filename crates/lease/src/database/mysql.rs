@@ -18,8 +18,8 @@ use super::owners::FirstLook;
 use super::stop::{BOUND, Stop};
 use super::{
     Access, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
-    Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Session, StatementTimeout,
-    Stopped, Target, Wire,
+    Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Session, Sizes,
+    StatementTimeout, Stopped, Target, Wire,
 };
 use crate::interrupt::Interrupt;
 use crate::sql::{Object, Script, ServerReading};
@@ -43,6 +43,7 @@ mod prepared;
 mod quoted;
 mod rights;
 mod sessions;
+mod size;
 mod stored;
 mod values;
 mod warnings;
@@ -468,6 +469,10 @@ impl Connection for Mysql {
 
     async fn count_keys(&mut self, keys: Keys<'_>, range: &KeyRange) -> Result<u64, DatabaseError> {
         self.count_in(keys, range).await
+    }
+
+    async fn sizes(&mut self, tables: &[crate::sql::Place]) -> Result<Sizes, DatabaseError> {
+        self.measure(tables).await
     }
 
     async fn estimate_rows(&mut self, table: &str) -> Result<u64, DatabaseError> {

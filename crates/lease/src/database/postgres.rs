@@ -16,7 +16,7 @@ use super::session::Wire;
 use super::stop::Stop;
 use super::{
     Access, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
-    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Session,
+    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Session, Sizes,
     StatementTimeout, Stopped, Target, Value,
 };
 use crate::interrupt::Interrupt;
@@ -41,6 +41,7 @@ mod own;
 mod place;
 mod presence;
 mod quoted;
+mod size;
 
 pub(super) use login::server_of;
 
@@ -446,6 +447,10 @@ impl Connection for Postgres {
 
     async fn count_keys(&mut self, keys: Keys<'_>, range: &KeyRange) -> Result<u64, DatabaseError> {
         self.count_in(keys, range).await
+    }
+
+    async fn sizes(&mut self, tables: &[crate::sql::Place]) -> Result<Sizes, DatabaseError> {
+        self.measure(tables).await
     }
 
     async fn estimate_rows(&mut self, table: &str) -> Result<u64, DatabaseError> {

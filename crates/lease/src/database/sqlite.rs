@@ -18,7 +18,7 @@ use super::owners::FirstLook;
 use super::stop::Stop;
 use super::{
     Access, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
-    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Session,
+    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Session, Sizes,
     Stopped, Target, Value,
 };
 use crate::interrupt::Interrupt;
@@ -34,6 +34,7 @@ mod ledger;
 mod looking_up;
 mod marks;
 mod rebuild;
+mod size;
 
 use capabilities::{CAPABILITIES, LEDGER_PREFIX};
 use error::from_sqlx;
@@ -445,6 +446,10 @@ impl Connection for Sqlite {
 
     async fn count_keys(&mut self, keys: Keys<'_>, range: &KeyRange) -> Result<u64, DatabaseError> {
         self.count_in(keys, range).await
+    }
+
+    async fn sizes(&mut self, tables: &[crate::sql::Place]) -> Result<Sizes, DatabaseError> {
+        self.measure(tables).await
     }
 
     async fn estimate_rows(&mut self, table: &str) -> Result<u64, DatabaseError> {
