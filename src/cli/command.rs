@@ -28,6 +28,7 @@ use super::schema::SchemaArgs;
 use super::serve::{SERVE_HELP, ServeArgs};
 use super::show::{RepairArgs, ShowArgs};
 use super::status::StatusArgs;
+use super::uses::UsesArgs;
 
 const AFTER_HELP: &str = "\
 Exit codes, the same for every command:
@@ -94,6 +95,8 @@ pub(super) enum Command {
     Rollout(RolloutArgs),
     /// Ask whether an action is safe now, without doing anything
     Gate(GateArgs),
+    /// Show who still uses what a contract takes away
+    Uses(UsesArgs),
     /// Add the new format: every pending migration, or those named
     Expand(ExpandArgs),
     /// Fill the new format for existing rows

@@ -56,6 +56,7 @@ mod status;
 mod summed;
 mod text;
 mod trouble;
+mod uses;
 mod watching;
 
 use clap::{CommandFactory, Parser};
@@ -173,6 +174,7 @@ const fn heeds_interrupts(command: &Command) -> bool {
         | Command::Prepare(_)
         | Command::Rollout(_)
         | Command::Gate(_)
+        | Command::Uses(_)
         | Command::Log(_)
         | Command::Expand(_)
         | Command::Backfill(_)
@@ -194,6 +196,7 @@ const fn purpose(command: &Command) -> Purpose {
         | Command::Status(_)
         | Command::Plan(_)
         | Command::Gate(_)
+        | Command::Uses(_)
         | Command::Log(_) => Purpose::Tells,
         Command::Rollout(rollout) => match rollout.command {
             Some(rollout::RolloutCommand::Status) => Purpose::Tells,
@@ -323,6 +326,7 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Prepare(args) => runtime.block_on(prepare::run(args, global, out)),
         Command::Rollout(args) => runtime.block_on(rollout::run(args, global, out)),
         Command::Gate(args) => runtime.block_on(asking(gate::run(args, global, out), global)),
+        Command::Uses(args) => runtime.block_on(asking(uses::run(args, global, out), global)),
         Command::Log(args) => runtime.block_on(asking(log::run(args, global, out), global)),
         Command::Expand(args) => runtime.block_on(expand::run(args, global, out)),
         Command::Backfill(args) => runtime.block_on(backfill::run(args, global, out)),

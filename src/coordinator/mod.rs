@@ -62,6 +62,7 @@ mod sync;
 mod take;
 mod tally;
 mod together;
+mod uses;
 mod way_in;
 mod weighed;
 
@@ -86,6 +87,7 @@ pub use schemas_renamed::schemas_renamed;
 pub use situation::Situation;
 pub use steer::{BackfillRehearsal, rehearse_backfill, steer};
 pub use take::Coordinator;
+pub use uses::{AtWork, Counted, Uses, uses};
 pub use weighed::{Weighed, weighed};
 
 use crate::gate::Decision;

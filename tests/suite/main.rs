@@ -57,4 +57,5 @@ mod speed;
 mod transactions;
 mod tried;
 mod unaccounted;
+mod uses;
 mod whatever_the_files;

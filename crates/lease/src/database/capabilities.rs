@@ -61,6 +61,28 @@ pub struct Capabilities {
     pub writers: Writers,
     /// Whether sessions can be listed with the name of their application.
     pub lists_sessions: bool,
+    /// Where statements are counted, if they are anywhere.
+    pub statistics: Option<Statistics>,
+    /// A query for what the database itself keeps from losing a table (the first parameter) or a column of it (the second, empty
+    /// for all of them), in words; the inventory has what nobody keeps.
+    pub depends: Option<&'static str>,
+}
+
+/// How a server is asked which statements it has counted. `{place}` stands for what `installed` returns.
+#[derive(Clone, Debug)]
+pub struct Statistics {
+    /// A query that returns where the counters are, and no row where there are none.
+    pub installed: &'static str,
+    /// What makes the server count, as an order.
+    pub off: &'static str,
+    /// What is not seen where statements of others are hidden.
+    pub hidden: &'static str,
+    /// A query that returns since when they count.
+    pub since: Option<&'static str>,
+    /// A query for statements that are like its parameter: the text, how often, by whom, and when the last time.
+    pub counted: &'static str,
+    /// A query for sessions whose last statement is like its parameter: the statement, the role, what the session is called, its state.
+    pub sessions: &'static str,
 }
 
 /// How a check is put on a table that is there; `{table}`, `{name}` and `{check}` stand for what they say, and `{bare}` for the

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Flavour;
 use super::quoted::{identifier, literal};
-use crate::database::{AddCheck, Apart, Capabilities, RowComparison, Writers};
+use crate::database::{AddCheck, Apart, Capabilities, RowComparison, Statistics, Writers};
 use crate::sql::{Ddl, Dialect};
 
 /// Begins the names of the ledger's tables, wherever they are.
@@ -73,5 +73,26 @@ pub(super) fn of(flavour: Flavour, apart: Option<Apart>) -> Capabilities {
         row_comparison: RowComparison::WrittenOut,
         writers: Writers::Many,
         lists_sessions: true,
+        statistics: Some(STATISTICS),
+        depends: Some(DEPENDS),
     }
 }
+
+const STATISTICS: Statistics = Statistics {
+    installed: "SELECT 'performance_schema' FROM performance_schema.setup_consumers \
+                WHERE @@performance_schema = 1 AND name = 'statements_digest' AND enabled = 'YES'",
+    off: "start it with `performance_schema = ON`, keep the consumer `statements_digest`, and give the role that asks SELECT on performance_schema",
+    hidden: "statements for which there is no room: make `performance_schema_digests_size` larger, or empty events_statements_summary_by_digest",
+    since: None,
+    counted: "SELECT CAST(digest_text AS CHAR), CAST(sum(count_star) AS SIGNED), '', CAST(max(last_seen) AS CHAR) \
+              FROM {place}.events_statements_summary_by_digest \
+              WHERE schema_name = DATABASE() AND digest_text LIKE ? GROUP BY digest_text \
+              UNION ALL SELECT '<insufficient room>', CAST(sum(count_star) AS SIGNED), '', '' \
+              FROM {place}.events_statements_summary_by_digest WHERE digest IS NULL HAVING sum(count_star) > 0 ORDER BY 2 DESC LIMIT 500",
+    sessions: "SELECT CAST(coalesce(info, '') AS CHAR), CAST(user AS CHAR), '', CAST(coalesce(state, '') AS CHAR) \
+               FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() AND info LIKE ? LIMIT 50",
+};
+
+const DEPENDS: &str = "SELECT DISTINCT CAST(concat('the foreign key `', k.constraint_name, '` of `', k.table_name, '`') AS CHAR) \
+     FROM (SELECT ? AS tab, ? AS col) w JOIN information_schema.key_column_usage k \
+     ON k.referenced_table_schema = DATABASE() AND k.referenced_table_name = w.tab AND (w.col = '' OR k.referenced_column_name = w.col)";

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::database::{AddCheck, Capabilities, RowComparison, Writers};
+use crate::database::{AddCheck, Capabilities, RowComparison, Statistics, Writers};
 use crate::sql::{Ddl, Dialect};
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
@@ -60,4 +60,33 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     row_comparison: RowComparison::AsRow,
     writers: Writers::Many,
     lists_sessions: true,
+    statistics: Some(STATISTICS),
+    depends: Some(DEPENDS),
 };
+
+const STATISTICS: Statistics = Statistics {
+    installed: "SELECT quote_ident(n.nspname::text) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace \
+                WHERE e.extname = 'pg_stat_statements'",
+    off: "put pg_stat_statements into shared_preload_libraries, start the server anew, and run `CREATE EXTENSION pg_stat_statements` in this database",
+    hidden: "statements of other roles: `GRANT pg_read_all_stats` to the one that asks",
+    since: Some(
+        "SELECT to_char(stats_reset AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM {place}.pg_stat_statements_info",
+    ),
+    counted: "SELECT s.query, sum(s.calls)::bigint, coalesce(string_agg(DISTINCT r.rolname::text, ', '), ''), '' \
+              FROM {place}.pg_stat_statements s LEFT JOIN pg_roles r ON r.oid = s.userid \
+              WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+              AND (s.query ILIKE ? OR s.query LIKE '<insufficient%') GROUP BY s.query ORDER BY 2 DESC LIMIT 500",
+    sessions: "SELECT coalesce(query, ''), coalesce(usename::text, ''), coalesce(application_name, ''), coalesce(state, '') \
+               FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ILIKE ? LIMIT 50",
+};
+
+const DEPENDS: &str = "WITH wanted AS (SELECT c.oid, w.col, a.attnum FROM (SELECT ?::text AS tab, ?::text AS col) w \
+     JOIN pg_class c ON c.relname::text = w.tab AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+     LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname::text = w.col AND NOT a.attisdropped) \
+     SELECT 'the ' || CASE c.relkind WHEN 'm' THEN 'materialised view' ELSE 'view' END || ' `' || c.relname::text || '`' \
+     FROM wanted w JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = w.oid \
+       AND (w.col = '' OR d.refobjsubid = w.attnum) \
+     JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid JOIN pg_class c ON c.oid = r.ev_class AND c.oid <> w.oid \
+     UNION SELECT 'the foreign key `' || k.conname::text || '` of `' || c.relname::text || '`' \
+     FROM wanted w JOIN pg_constraint k ON k.contype = 'f' AND k.confrelid = w.oid AND (w.col = '' OR w.attnum = ANY (k.confkey)) \
+     JOIN pg_class c ON c.oid = k.conrelid";

@@ -48,4 +48,6 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     row_comparison: RowComparison::AsRow,
     writers: Writers::One,
     lists_sessions: false,
+    statistics: None,
+    depends: None,
 };
