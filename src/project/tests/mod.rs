@@ -6,6 +6,7 @@ mod everyday;
 mod examples;
 #[cfg(unix)]
 mod links;
+mod linters;
 mod losing;
 mod migrations;
 mod reports;

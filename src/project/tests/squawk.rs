@@ -4,7 +4,7 @@ use super::examples::codes;
 use crate::sql::Dialect;
 
 /// What becomes of a statement that one of squawk's rules finds.
-enum Answer {
+pub(super) enum Answer {
     /// The rule that finds it here.
     Found(&'static str),
     /// Nothing does: squawk's reason, and why it is none here.
@@ -260,11 +260,12 @@ const SQUAWK: &[(&str, &str, &str, Answer)] = {
     ]
 };
 
-#[test]
-fn what_squawk_finds_is_found_or_is_fine_for_a_reason() {
+/// The rows that say something else than what is found: a rule of the tool, the script that it finds a statement in, that
+/// statement, and what becomes of it here.
+pub(super) fn wrong(dialect: Dialect, rows: &[(&str, &str, &str, Answer)]) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (rule, file, sql, answer) in SQUAWK {
-        let found = codes(Dialect::Postgres, &[(file, sql)]);
+    for (rule, file, sql, answer) in rows {
+        let found = codes(dialect, &[(file, sql)]);
         let of_rules: Vec<&str> = found
             .iter()
             .copied()
@@ -278,5 +279,11 @@ fn what_squawk_finds_is_found_or_is_fine_for_a_reason() {
             wrong.push(format!("{rule}: {file}: {sql}: {found:?}"));
         }
     }
+    wrong
+}
+
+#[test]
+fn what_squawk_finds_is_found_or_is_fine_for_a_reason() {
+    let wrong = wrong(Dialect::Postgres, SQUAWK);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

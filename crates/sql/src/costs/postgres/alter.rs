@@ -155,6 +155,14 @@ fn added(
     if words.is(&["primary", "key"]) || words.is(&["unique"]) {
         let is_key = words.is(&["primary"]);
         if words.has(&["using", "index"]) && !words.has(&["using", "index", "tablespace"]) {
+            if is_key {
+                toll.if_large(
+                    Work::Scans,
+                    Some(place),
+                    format!("unless the columns of the index are NOT NULL already, this reads every row of `{table}`, and nobody reads or writes it meanwhile"),
+                    "let them be NOT NULL first, by a CHECK that is added `NOT VALID` and validated in another transaction",
+                );
+            }
             return everything;
         }
         let name = name.unwrap_or_else(|| format!("{table}_key"));
