@@ -278,6 +278,33 @@ mod tests {
 
     use super::*;
 
+    /// Of a look at what others have written, on one day.
+    const MEASURED: &str = "
+## How often each is found
+
+In 1,745 migrations of ten public projects (chroma, davical, graphile-worker, icinga2, litellm, mediawiki, procrastinate, roundcube, synapse, tt-rss), each taken
+as an expand as it stands. None was written to be one: that it drops or retypes something beside live versions is what the first row counts. Findings a file:
+
+| rule | PostgreSQL, 918 files | MySQL and MariaDB, 314 | SQLite, 513 |
+| --- | --- | --- | --- |
+| `destructive-expand` | 1.16 | 1.75 | 1.17 |
+| `transaction-control` | 0.33 | 0.55 | 0.01 |
+| `unknown-effect` | 0.16 | 0.11 | 0 |
+| `locks-writes` | 0.16 | 0 | 0 |
+| `holds-lock` | 0.11 | 0 | 0 |
+| `loses-rows` | 0.02 | 0.02 | 0.11 |
+| `unindexed-key` | 0.06 | 0 | 0.04 |
+| `fills-at-once` | 0 | 0.21 | 0.01 |
+| `session-setting` | 0 | 0.03 | 0.05 |
+| `rewrites-table` | 0 | 0.05 | 0 |
+| `scans-under-lock` | 0.01 | 0.02 | 0 |
+| `needs-no-transaction` | 0.01 | 0 | 0 |
+| `locks-out` | 0.01 | 0 | 0 |
+
+The other rules found nothing. Of 46 statements that were not read, 42 are none of that database (`AUTO_INCREMENT` in a file for SQLite, a missing `;`, a template), three
+are `DELIMITER`, which is a command of the client, and one names a column twice.
+";
+
     /// The page of docs/ that lists them.
     fn page() -> String {
         let mut page = "# Rules\n\n\
@@ -313,6 +340,7 @@ mod tests {
                 rule.instead
             );
         }
+        page.push_str(MEASURED);
         page
     }
 
