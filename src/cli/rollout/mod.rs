@@ -1,6 +1,7 @@
 //! `migrate rollout`: a plan carried out, and taken up again after it stopped.
 
 mod show;
+mod watched;
 
 pub(super) use show::in_one_line;
 
@@ -300,18 +301,18 @@ impl RolloutContext<'_> {
             return Ok(show::ending(&ending, &record, around, self.out));
         };
         if !self.out.is_json() {
-            show::does_not_hold(action, unwell, self.out);
+            watched::does_not_hold(action, unwell, self.out);
             self.out.line("");
             self.out.line(format!(
                 "on_failure = \"roll-back\": back to {}",
                 show::goal(&goal)
             ));
         }
-        let checks = show::checks_json(unwell);
+        let checks = watched::checks_json(unwell);
         let went = Box::pin(self.go_back(goal, patience, Some(checks))).await?;
         // It is back, and what was asked for was not done.
         Ok(match went {
-            0 => show::verdict_of(unwell).exit_code(),
+            0 => watched::verdict_of(unwell).exit_code(),
             other => other,
         })
     }

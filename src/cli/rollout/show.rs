@@ -1,7 +1,6 @@
 //! What a rollout does and has done, as text and as JSON.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -11,14 +10,14 @@ use super::super::paint::{Cell, Line, Tone};
 use super::super::progress::Reporter;
 use super::super::text;
 use super::super::{json as shapes, text::count};
-use crate::analysis::{Bad, Reading};
+use super::watched::{after_unwell, checks_json, does_not_hold, holds, verdict_of};
 use crate::ask::{arrival_json, rollout_json, waits_for};
 use crate::coordinator::{Done, Situation};
 use crate::gate::{Blocker, Decision, Verdict, horizon};
 use crate::ledger::{RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 use crate::model::{InstanceState, LiveGroup, Step, Version};
 use crate::planner::PlanAction;
-use crate::rollout::{Arrival, Ending, Missing, News, Unwell, in_words, read_action};
+use crate::rollout::{Arrival, Ending, Missing, News, in_words, read_action};
 
 /// Results go to standard output as they come, what passes by to standard error.
 pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
@@ -65,21 +64,6 @@ pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
             }
         }
     }
-}
-
-/// How long a step still has to hold, and the figures.
-fn holds(step: u8, left: Duration, readings: &[Reading]) -> String {
-    let figures: Vec<String> = readings.iter().map(Reading::in_words).collect();
-    let figures = if figures.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", figures.join("; "))
-    };
-    if left.is_zero() {
-        return format!("  {step} % holds{figures}");
-    }
-    let left = text::span(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
-    format!("  {step} % has to hold for {left} more{figures}")
 }
 
 fn held(decision: &Decision) -> String {
@@ -285,61 +269,6 @@ pub(super) fn ending(
         }
     }
     verdict.exit_code()
-}
-
-/// That a step does not hold, and what every check has shown.
-pub(super) fn does_not_hold(action: &PlanAction, unwell: &Unwell, out: &Out) {
-    out.line("");
-    out.line(text::verdict(verdict_of(unwell), &action.to_string()));
-    let step = unwell.step;
-    for reading in &unwell.readings {
-        out.line(format!("  at {step} %: {}", reading.in_words()));
-    }
-}
-
-pub(super) fn verdict_of(unwell: &Unwell) -> Verdict {
-    if unwell.is_known() {
-        Verdict::Refuse
-    } else {
-        Verdict::Unknown
-    }
-}
-
-/// What every check has shown where a step does not hold.
-pub(super) fn checks_json(unwell: &Unwell) -> Value {
-    let checks = unwell.readings.iter().map(|reading| {
-        let (verdict, why) = match &reading.bad {
-            None => (Verdict::Go, None),
-            Some(Bad::Wrong(why)) => (Verdict::Refuse, Some(why)),
-            Some(Bad::Unknown(why)) => (Verdict::Unknown, Some(why)),
-        };
-        json!({
-            "check": reading.check,
-            "verdict": verdict.name(),
-            "figure": reading.figure.filter(|figure| figure.is_finite()),
-            "before": reading.before,
-            "min": reading.limits.least,
-            "max": reading.limits.most,
-            "max_increase": reading.limits.most_times_before,
-            "why": why,
-        })
-    });
-    json!({ "step": unwell.step, "checks": checks.collect::<Value>() })
-}
-
-/// What somebody can do about a step that does not hold.
-fn after_unwell(action: &PlanAction) -> Vec<String> {
-    let mut lines = vec![
-        "both versions can live with the schema as it is, and nothing was contracted: see what the new one does".to_owned(),
-    ];
-    if let PlanAction::Roll { service, from, .. } = action
-        && let [from] = from.as_slice()
-    {
-        lines.push(format!(
-            "`migrate rollout abort --roll-back {service}={from}` goes back to {from}"
-        ));
-    }
-    lines
 }
 
 /// Which versions of the rollout's services may start now.
