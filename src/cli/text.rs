@@ -50,9 +50,15 @@ fn arranged<C: Into<Cell>>(
                 .iter()
                 .map(|title| Cell::toned(Tone::Label, &title.to_uppercase()).into_inner()),
         );
-    // A terminal that does not know its width says 0.
-    if table.width().is_some_and(|width| width < NARROWEST) {
-        table.set_width(NARROWEST);
+    match table.width() {
+        // A terminal that does not know its width: nothing else is broken there either.
+        Some(0) => {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
+        Some(width) if width < NARROWEST => {
+            table.set_width(NARROWEST);
+        }
+        _ => {}
     }
     for row in rows {
         table.add_row(row.into_iter().map(|cell| cell.into().into_inner()));

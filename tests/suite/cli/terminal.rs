@@ -107,6 +107,13 @@ fn everything_is_broken_to_the_width_of_the_terminal_and_commands_stay_whole() {
     }
 }
 
+#[test]
+fn a_terminal_that_does_not_know_its_width_breaks_nothing() {
+    let shop = Shop::backfilled(Db::on("sqlite"));
+    let unbroken = seen(&in_terminal(&shop, 400, &["status"]).stdout);
+    assert_eq!(seen(&in_terminal(&shop, 0, &["status"]).stdout), unbroken);
+}
+
 scenario!(
     fn nothing_of_others_steers_a_terminal(db: Db) {
         let shop = Shop::backfilled(db);
