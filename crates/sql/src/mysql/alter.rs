@@ -94,13 +94,13 @@ fn action(table: &Name, mut cursor: Cursor<'_>) -> Facts {
         "algorithm" | "lock" => Facts::additive(),
         "force" if cursor.is_at_end() => Facts::additive(),
         // The engine that it has, or one that keeps more promises.
-        "engine" => {
-            cursor.eat(&["="]);
-            if cursor.eat(&["innodb"]) && cursor.is_at_end() {
-                Facts::additive()
-            } else {
-                unknown()
-            }
+        "engine"
+            if cursor.tokens.len() <= 2
+                && cursor.tokens.last().is_some_and(|engine| {
+                    engine.text(cursor.text).eq_ignore_ascii_case("innodb")
+                }) =>
+        {
+            Facts::additive()
         }
         "comment" | "auto_increment" | "row_format" | "stats_persistent" | "stats_auto_recalc"
         | "stats_sample_pages" | "key_block_size"
