@@ -1,4 +1,5 @@
-//! What other tools find in migrations, beside what is found here: strong_migrations, eugene and pgfence, as their pages say it.
+//! What other tools find in migrations, beside what is found here: strong_migrations, eugene and pgfence, as far as their checks are
+//! known to us; there may be more.
 
 use super::squawk::Answer::{Fine, Found};
 use super::squawk::{Answer, wrong};
