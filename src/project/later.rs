@@ -15,6 +15,8 @@ pub(super) struct Forward {
     /// Its place among all of them.
     at: usize,
     scripts: BTreeMap<Dialect, Vec<Text>>,
+    /// Whether they are all still to be generated: then nobody knows yet what they leave.
+    is_to_come: bool,
     /// Of all of them.
     mentions: Arc<BTreeMap<Dialect, Mentions>>,
 }
@@ -28,22 +30,29 @@ struct Text {
 impl Forward {
     /// Those of all migrations, in their order.
     pub fn of_all(directories: &[Directory], dialects: &[Dialect]) -> Vec<Self> {
-        let each = directories.iter();
-        Self::of_scripts(each.map(|directory| scripts(directory, dialects)).collect())
+        let each = directories.iter().map(|directory| {
+            let scripts = scripts(directory, dialects);
+            let is_to_come = declares_a_change(directory)
+                && scripts
+                    .values()
+                    .all(|texts| texts.iter().all(Text::is_blank));
+            (scripts, is_to_come)
+        });
+        Self::of_scripts(each.collect())
     }
 
     /// Those of migrations whose scripts for this database have been read, in their order.
     pub fn of_texts(each: &[Vec<(&Path, &Arc<str>)>], dialect: Dialect) -> Vec<Self> {
         let each = each.iter().map(|texts| {
             let texts = texts.iter().map(|(path, text)| Text::new(path, text));
-            BTreeMap::from([(dialect, texts.collect())])
+            (BTreeMap::from([(dialect, texts.collect())]), false)
         });
         Self::of_scripts(each.collect())
     }
 
-    fn of_scripts(scripts: Vec<BTreeMap<Dialect, Vec<Text>>>) -> Vec<Self> {
+    fn of_scripts(scripts: Vec<(BTreeMap<Dialect, Vec<Text>>, bool)>) -> Vec<Self> {
         let mut mentions: BTreeMap<Dialect, Mentions> = BTreeMap::new();
-        for (at, scripts) in scripts.iter().enumerate() {
+        for (at, (scripts, _)) in scripts.iter().enumerate() {
             for (dialect, texts) in scripts {
                 let lower = texts.iter().map(|text| &*text.lower);
                 mentions.entry(*dialect).or_default().add(at, lower);
@@ -52,9 +61,10 @@ impl Forward {
         let mentions = Arc::new(mentions);
         let scripts = scripts.into_iter().enumerate();
         scripts
-            .map(|(at, scripts)| Self {
+            .map(|(at, (scripts, is_to_come))| Self {
                 at,
                 scripts,
+                is_to_come,
                 mentions: Arc::clone(&mentions),
             })
             .collect()
@@ -69,6 +79,18 @@ impl Text {
             lower: text.to_lowercase().into(),
         }
     }
+
+    /// Whether it holds nothing yet, as `migrate new` writes it.
+    fn is_blank(&self) -> bool {
+        let mut lines = self.text.lines().map(str::trim);
+        lines.all(|line| line.is_empty() || line.starts_with("--"))
+    }
+}
+
+fn declares_a_change(directory: &Directory) -> bool {
+    let text = directory.manifest.as_ref().map(|source| source.text());
+    let mut lines = text.into_iter().flat_map(str::lines).map(str::trim);
+    lines.any(|line| line.starts_with("[change") || line.starts_with("change"))
 }
 
 fn scripts(directory: &Directory, dialects: &[Dialect]) -> BTreeMap<Dialect, Vec<Text>> {
@@ -128,8 +150,11 @@ pub(super) fn newest<T>(
         .find_map(|text| look(&Script::parse(dialect, &text.text).ok()?))
 }
 
-/// A table as these migrations leave it; none where they do not speak of it.
+/// A table as these migrations leave it; `None` if they do not speak of it, or one of them is still to be generated.
 pub(super) fn table(before: &[Forward], dialect: Dialect, name: &str) -> Option<Table> {
+    if before.iter().any(|forward| forward.is_to_come) {
+        return None;
+    }
     let mut tables = Tables::default();
     let name = name.rsplit('.').next().unwrap_or(name);
     // A backfill has parameters, and changes rows alone.
