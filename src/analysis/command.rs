@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Asked, Bad, Kind, Measure};
+use super::{Asked, Bad, Kind, Measure, has_limits};
 use crate::program::{Program, Unanswered};
 use crate::row::{LONGEST_WAIT, Place, Row};
 use crate::text::shown::shortened;
@@ -47,9 +47,7 @@ fn made(row: &mut dyn Row) -> Option<Arc<dyn Measure>> {
         );
         return None;
     }
-    let wants_figure = ["max", "min", "max_increase"]
-        .iter()
-        .any(|key| row.has(key));
+    let wants_figure = has_limits(row);
     Some(Arc::new(Command {
         run,
         timeout: timeout.unwrap_or(Duration::from_mins(1)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{Asked, Bad, Kind, Measure};
+use super::{Asked, Bad, Kind, Measure, has_limits};
 use crate::row::{LONGEST_WAIT, Place, Row};
 use crate::web::{JsonPath, Web};
 
@@ -29,10 +29,7 @@ fn made(row: &mut dyn Row) -> Option<Arc<dyn Measure>> {
     let web = Web::read(row, "http://web.example.com/healthz");
     let timeout = row.duration("timeout", LONGEST_WAIT);
     let value = row.text("value", VALUE);
-    let has_limits = ["max", "min", "max_increase"]
-        .iter()
-        .any(|key| row.has(key));
-    if has_limits && !row.has("value") {
+    if has_limits(row) && !row.has("value") {
         row.missing("value", VALUE);
     }
     let value = value.map(|text| JsonPath::read(&text));

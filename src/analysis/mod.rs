@@ -39,6 +39,14 @@ pub struct Kind {
     pub read: fn(&mut dyn Row) -> Option<Arc<dyn Measure>>,
 }
 
+/// The keys of a row that say what its figure may be.
+const LIMITS: [&str; 3] = ["max", "min", "max_increase"];
+
+/// Whether a row wants a figure.
+fn has_limits(row: &dyn Row) -> bool {
+    LIMITS.iter().any(|key| row.has(key))
+}
+
 /// What a measure is asked with.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {

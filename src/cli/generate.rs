@@ -15,7 +15,7 @@ use crate::coordinator;
 use crate::database::Connection;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{MigrationId, Phase};
-use crate::project::{DeclaredChange, UnknownMigration};
+use crate::project::{DeclaredChange, UnknownMigration, is_unwritten};
 
 #[derive(Args)]
 pub(super) struct GenerateArgs {
@@ -112,14 +112,9 @@ pub(super) async fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Resu
 fn would_change(root: &Path, change: &DeclaredChange) -> bool {
     let differs = |(name, text): (&String, &String)| {
         let there = fs::read_to_string(root.join(&change.dir).join(name));
-        there.is_ok_and(|there| there != *text && has_statements(&there))
+        there.is_ok_and(|there| there != *text && !is_unwritten(&there))
     };
     !change.surplus.is_empty() || change.files.iter().any(differs)
-}
-
-fn has_statements(text: &str) -> bool {
-    let mut lines = text.lines().map(str::trim);
-    lines.any(|line| !line.is_empty() && !line.starts_with("--"))
 }
 
 /// What the database has applied of these files; nothing where none is named, or it cannot be asked.

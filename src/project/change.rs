@@ -13,7 +13,7 @@ use crate::change::{
 use crate::model::{Fill, Format, MigrationId, Step};
 use crate::sql::Dialect;
 
-use super::directory::{Directory, file_name};
+use super::directory::{Directory, file_name, is_unwritten};
 use super::later::{self, Forward};
 use super::manifest::{Allowance, ContractRules, Manifest, Section, Voucher};
 use super::problem::{Problem, Problems, listed, shown};
@@ -222,12 +222,7 @@ fn take(source: &Source, manifest: &mut Manifest, declared: &Declared, following
 /// somebody's own.
 fn is_generated(text: &str) -> bool {
     let first = text.lines().next().unwrap_or_default().trim_end();
-    first == GENERATED || first == GENERATED_ONE_BY_ONE || is_blank(text)
-}
-
-fn is_blank(text: &str) -> bool {
-    let mut lines = text.lines().map(str::trim);
-    lines.all(|line| line.is_empty() || line.starts_with("--"))
+    first == GENERATED || first == GENERATED_ONE_BY_ONE || is_unwritten(text)
 }
 
 /// Scripts that no longer follow from the declaration, or are not written yet.
@@ -248,7 +243,7 @@ pub(super) fn check(root: &Path, directory: &Directory, following: &Following) -
             let Some(text) = text.filter(|text| is_generated(text)) else {
                 continue;
             };
-            if is_blank(text) {
+            if is_unwritten(text) {
                 if wanted.is_some() {
                     missing.insert(step);
                 }

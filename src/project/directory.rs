@@ -233,3 +233,10 @@ pub(super) fn file_names(directory: &Path) -> std::io::Result<Vec<String>> {
     names.sort();
     Ok(names)
 }
+
+/// Whether a script holds nothing yet, as `migrate new` writes it.
+#[must_use]
+pub fn is_unwritten(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim);
+    lines.all(|line| line.is_empty() || line.starts_with("--"))
+}

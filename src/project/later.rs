@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::Step;
 use crate::sql::{Dependent, Dependents, Dialect, Gone, Met, ObjectKind, Script, Table, Tables};
 
-use super::directory::Directory;
+use super::directory::{Directory, is_unwritten};
 use super::mentions::Mentions;
 
 /// The scripts of one migration that bring it forward.
@@ -35,7 +35,7 @@ impl Forward {
             let is_to_come = declares_a_change(directory)
                 && scripts
                     .values()
-                    .all(|texts| texts.iter().all(Text::is_blank));
+                    .all(|texts| texts.iter().all(|text| is_unwritten(&text.text)));
             (scripts, is_to_come)
         });
         Self::of_scripts(each.collect())
@@ -78,12 +78,6 @@ impl Text {
             text: Arc::clone(text),
             lower: text.to_lowercase().into(),
         }
-    }
-
-    /// Whether it holds nothing yet, as `migrate new` writes it.
-    fn is_blank(&self) -> bool {
-        let mut lines = self.text.lines().map(str::trim);
-        lines.all(|line| line.is_empty() || line.starts_with("--"))
     }
 }
 

@@ -72,6 +72,7 @@ pub use aliases::Alias;
 pub use backfill::{BackfillRules, BatchRules, Pace, ThrottleRules};
 pub use change::{DeclaredChange, Ground};
 pub use config::{CONFIG_FILE, Config, DatabaseConfig, DialectsFrom};
+pub use directory::is_unwritten;
 pub use doubts::Section;
 pub use flaws::{Broken, Flaws};
 pub use fleet::{FleetConfig, SourceConfig};

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing goes on past a check that does not say that all is well. Going back is not watched: it is the way out.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
 
@@ -64,14 +64,6 @@ impl Rollout<'_> {
             }
             self.rest(left.min(rules.every), action).await?;
         }
-    }
-
-    /// Waits, and keeps the coordinator's lease meanwhile.
-    async fn rest(&mut self, pause: Duration, action: &PlanAction) -> Result<(), Halt> {
-        if self.settings.interrupt.pause(pause).await {
-            return Err(RolloutError::Interrupted(action.clone()).into());
-        }
-        Ok(())
     }
 
     /// Asks every check of the service at the same moment.

@@ -198,6 +198,11 @@ impl Rollout<'_> {
 
     async fn pause(&mut self, attempt: u32, action: &PlanAction) -> Result<(), Halt> {
         let pause = Duration::from_millis(200) * (1 + attempt.min(9));
+        self.rest(pause, action).await
+    }
+
+    /// Waits, unless somebody wants it to stop.
+    pub(super) async fn rest(&mut self, pause: Duration, action: &PlanAction) -> Result<(), Halt> {
         if self.settings.interrupt.pause(pause).await {
             return Err(RolloutError::Interrupted(action.clone()).into());
         }
