@@ -13,6 +13,7 @@ use super::duration::{duration, lease_duration};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::out::{Out, note};
+use super::version_from::VersionArgs;
 use super::{flaws, json, text};
 use crate::database::Target;
 use crate::gate::Decision;
@@ -29,9 +30,8 @@ pub(super) struct InstanceArgs {
     /// The service, as migrate.toml names it
     #[arg(long)]
     pub service: String,
-    /// The version that is to start
-    #[arg(long = "version", value_name = "VERSION")]
-    pub label: String,
+    #[command(flatten)]
+    pub version: VersionArgs,
     /// What this instance is called; by default the host's name and the process's number
     #[arg(long)]
     pub instance: Option<String>,
@@ -259,7 +259,7 @@ impl InstanceContext {
     ) -> Result<AdmissionRequest, Failure> {
         let InstanceArgs {
             service,
-            label,
+            version,
             instance,
         } = args;
         let is_doubtful = self.config.is_doubtful(Section::Fleet);
@@ -272,10 +272,10 @@ impl InstanceContext {
             .help(format!("named there: {}", known.join(", ")))
             .usage());
         }
-        let version = super::gate::placed(&self.config, service, label)?;
+        let (label, version) = version.placed(&self.config, service)?;
         Ok(AdmissionRequest {
             service: service.clone(),
-            label: label.clone(),
+            label,
             version,
             instance: instance.clone().unwrap_or_else(default_instance),
             lease: self.config.fleet.lease,

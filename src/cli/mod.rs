@@ -57,6 +57,7 @@ mod summed;
 mod text;
 mod trouble;
 mod uses;
+mod version_from;
 mod watching;
 
 use clap::{CommandFactory, Parser};

@@ -3,7 +3,7 @@
 
 use crate::support::backend::Db;
 use crate::support::project::{Output, Signal};
-use crate::support::shop::Shop;
+use crate::support::shop::{Shop, said};
 
 /// 1.2.0 writes values that 1.0.0 cannot read.
 const WIDER: &str = "\
@@ -312,5 +312,117 @@ remaining = \"SELECT count(*) FROM users WHERE name IS NULL\"
         let gate = shop.project.migrate(&["gate", "backfill", "1"]);
         assert!(!gate.stdout.contains("has to overwrite"), "{gate:?}");
         shop.run(&["gate", "deploy", "web=1.1.0"], 0);
+    }
+);
+
+/// Asks at the door for an instance whose version is named like this, with this in its environment.
+fn claimed(shop: &Shop, command: &str, named: &[&str]) -> Output {
+    let program: &[&str] = if command == "agent" {
+        &["--", "sh", "-c", "touch started; echo $PHASEGATE_VERSION"]
+    } else {
+        &[]
+    };
+    let door = [command, "--service", "web", "--instance", "pod-1"];
+    shop.project.migrate(&[&door, named, program].concat())
+}
+
+scenario!(
+    fn the_word_of_the_image_holds_and_whoever_says_something_else_is_refused(db: Db) {
+        let shop = Shop::backfilled(db);
+        shop.run(&["contract"], 0);
+        shop.project
+            .file("OLD", "1.0.9\n")
+            .file("NEW", "\u{feff}v1.2.0\r\n")
+            .file("BUILD", "a1b2c3d\n")
+            .file("EMPTY", "\n")
+            .file("MANY", "1.2.0\n1.1.0\n")
+            .env("APP_VERSION", "1.2.0")
+            .env("APP_OLD", "1.0.0")
+            .env("APP_EMPTY", "");
+        let new = ["--version", "1.2.0"];
+        for (named, code, told) in [
+            (&["--version-file", "OLD"][..], 11, "old format"),
+            (&["--version-env", "APP_OLD"], 11, "old format"),
+            // `kubectl set image` with the code of an old version, under the label of the new one.
+            (
+                &[new[0], new[1], "--version-file", "OLD"],
+                11,
+                "--version says that this is 1.2.0, and the file OLD that it is 1.0.9",
+            ),
+            (
+                &[new[0], new[1], "--version-env", "APP_OLD"],
+                11,
+                "the environment variable APP_OLD that it is 1.0.0",
+            ),
+            (
+                &["--version-file", "NEW", "--version-env", "APP_OLD"],
+                11,
+                "the file NEW says that this is v1.2.0",
+            ),
+            (
+                &["--version", "1.2.0-rc.1", "--version-file", "NEW"],
+                11,
+                "says that this is 1.2.0-rc.1",
+            ),
+            (&["--version-file", "BUILD"], 12, "aliases"),
+            (
+                &[new[0], new[1], "--version-file", "BUILD"],
+                12,
+                "the file BUILD",
+            ),
+            (&["--version-file", "EMPTY"], 12, "it is empty"),
+            (&["--version-file", "MANY"], 12, "it has 2 lines"),
+            (
+                &[new[0], new[1], "--version-file", "none"],
+                12,
+                "where the image is built",
+            ),
+            (&["--version-file", "."], 12, "cannot be read"),
+            (&["--version-env", "APP_NONE"], 12, "it is not set"),
+            (&["--version-env", "APP_EMPTY"], 12, "it is empty"),
+            (&["--version-env", "1.2.0"], 12, "takes a variable's name"),
+            (&["--version", ""], 12, "it is empty"),
+            (&[], 2, "--version-file <PATH>"),
+        ] {
+            for command in ["admit", "agent"] {
+                let output = claimed(&shop, command, named).expect_code(code);
+                let words = format!("{}{}", output.stdout, said(&output));
+                assert!(words.contains(told), "{command} {named:?}: {output:?}");
+            }
+        }
+        assert!(!shop.project.path().join("started").exists());
+        let nobody = shop.json(&["fleet"], 0);
+        assert!(!nobody.to_string().contains("pod-1"), "{nobody}");
+
+        for (named, known) in [
+            (&["--version-file", "NEW"][..], "v1.2.0"),
+            (&["--version-env", "APP_VERSION"], "1.2.0"),
+            (
+                &[
+                    new[0],
+                    new[1],
+                    "--version-file",
+                    "NEW",
+                    "--version-env",
+                    "APP_VERSION",
+                ],
+                "1.2.0",
+            ),
+            (
+                &[
+                    new[0],
+                    new[1],
+                    "--version-file",
+                    "BUILD",
+                    "--alias",
+                    "web:a1b2c3d=1.2.0",
+                ],
+                "1.2.0",
+            ),
+        ] {
+            let started = claimed(&shop, "agent", named).expect_code(0);
+            assert_eq!(started.stdout.trim(), known, "{named:?}: {started:?}");
+            claimed(&shop, "admit", named).expect_code(0);
+        }
     }
 );
