@@ -1,6 +1,6 @@
 //! How long commands take that have nothing to do, and how long the gate takes before a large fleet.
 //!
-//! `cargo bench` prints one table for SQLite and one for PostgreSQL. Every row is measured in turns with the plain
+//! `cargo bench` prints one table by migrations, and one by leases for each database; `--leases BACKEND` prints one of these alone. Every row is measured in turns with the plain
 //! operation that it is held against, so that a busy machine slows both; nothing is asserted. Without `--bench`, as under
 //! `cargo test --benches`, everything is small and runs only to see that it works.
 
@@ -19,11 +19,11 @@ use phasegate::database::{ConnectOptions, Connection, Target, connect};
 use phasegate::gate::{Action, Evidence, Verdict, decide};
 use phasegate::ledger::{Ledger, NewLease, View};
 use phasegate::model::{InstanceState, Live, Schema, Snapshot, Version};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tokio::runtime::Runtime;
 
 use support::applied::{SERVICES, record, write_migrations};
 use support::backend::Db;
+use support::connection::Connection as Session;
 use support::project::Project;
 use table::Table;
 
@@ -41,25 +41,44 @@ fn main() {
         return runtime.block_on(open(url));
     }
     let is_whole = arguments.iter().any(|argument| argument == "--bench");
-    let (projects, fleets): (&[usize], &[(i64, usize)]) = if is_whole {
+    let alone = arguments
+        .iter()
+        .position(|argument| argument == "--leases")
+        .and_then(|at| arguments.get(at + 1));
+    let (projects, fleets): (&[usize], &[(usize, usize)]) = if is_whole {
         (
             &[10, 100, 1000],
-            &[(1000, 201), (10_000, 101), (100_000, 41)],
+            &[(100, 201), (1000, 201), (10_000, 101), (100_000, 41)],
         )
     } else {
         (&[10], &[(1000, 3)])
     };
     let rounds = if is_whole { 31 } else { 3 };
-    let mut table = Table::new("SQLite: time of a process, by applied migrations");
-    for count in projects {
-        sqlite(*count, rounds, &mut table);
+    if alone.is_none() {
+        let mut table = Table::new("SQLite: time of a process, by applied migrations");
+        for count in projects {
+            sqlite(*count, rounds, &mut table);
+        }
+        table.print();
     }
-    table.print();
-    let mut table = Table::new("PostgreSQL: on an open connection, by live leases");
-    for (leases, rounds) in fleets {
-        postgres(&runtime, *leases, *rounds, &mut table);
+    let backends = [
+        (
+            "postgres",
+            "PostgreSQL: on an open connection, by live leases",
+        ),
+        ("mysql", "MariaDB: on an open connection, by live leases"),
+        ("sqlite", "SQLite: on an open connection, by live leases"),
+    ];
+    for (backend, title) in backends {
+        if alone.is_some_and(|alone| alone != backend) {
+            continue;
+        }
+        let mut table = Table::new(title);
+        for (leases, rounds) in fleets {
+            fleet(&runtime, backend, *leases, *rounds, &mut table);
+        }
+        table.print();
     }
-    table.print();
 }
 
 /// What a process has to do at least: open the database and ask it something.
@@ -124,75 +143,107 @@ fn sqlite(count: usize, rounds: usize, table: &mut Table) {
     }
 }
 
-fn postgres(runtime: &Runtime, leases: i64, rounds: usize, table: &mut Table) {
-    let db = Db::on("postgres");
+fn fleet(runtime: &Runtime, backend: &str, leases: usize, rounds: usize, table: &mut Table) {
+    let db = Db::on(backend);
     let project = Project::new(&db, &[]);
     write_migrations(&project, 10);
     record(&project, &db);
-    fill(&db, leases);
+    let mut plain = db.connect();
+    fill(&db, &mut plain, leases);
     let target = Target::parse(&db.url, std::path::Path::new(".")).expect("a URL");
     let loaded =
         phasegate::project::Project::load(&project.path(), Some(&db.url)).expect("a project");
-    let (mut bare, mut gate, mut admission) = (Vec::new(), Vec::new(), Vec::new());
-    runtime.block_on(async {
-        let mut connection = connect(&target, ConnectOptions::default())
-            .await
-            .expect("a database");
-        let mut plain = sqlx::PgConnection::connect(&db.url)
-            .await
-            .expect("a session");
-        // One round to warm up.
-        for round in 0..=rounds {
-            let counted = count_plainly(&mut plain).await;
-            let decided = ask(&loaded, connection.as_mut()).await;
-            let admitted = admit_and_release(connection.as_mut()).await;
-            if round > 0 {
-                bare.push(counted);
-                gate.push(decided);
-                admission.push(admitted);
-            }
+    let (mut bare, mut gate) = (Vec::new(), Vec::new());
+    let (mut admission, mut by_each) = (Vec::new(), Vec::new());
+    let mut connection = runtime
+        .block_on(connect(&target, ConnectOptions::default()))
+        .expect("a database");
+    // One round to warm up.
+    for round in 0..=rounds {
+        let counted = count_plainly(&db, &mut plain);
+        let connection = connection.as_mut();
+        let (decided, admitted, judged) = runtime.block_on(async {
+            (
+                ask(&loaded, connection).await,
+                admit_and_release(connection, Look::Versions).await,
+                admit_and_release(connection, Look::EachLease).await,
+            )
+        });
+        if round > 0 {
+            bare.push(counted);
+            gate.push(decided);
+            admission.push(admitted);
+            by_each.push(judged);
         }
-        connection.close().await;
-    });
+    }
+    runtime.block_on(connection.close());
     let size = format!("{leases} leases");
     table.peer(&size, "SELECT service, version, count(*) … GROUP BY", &bare);
     table.row(&size, "gate: read ledger and leases, decide", &gate, &bare);
     table.row(&size, "admission and release", &admission, &bare);
+    let name = "the same where something blocks: each lease is looked at";
+    table.row(&size, name, &by_each, &bare);
+}
+
+/// Milliseconds since the epoch.
+fn now() -> u128 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("a clock after 1970")
+        .as_millis()
 }
 
 /// Live leases of three services at three versions each, every version admitted before.
-fn fill(db: &Db, leases: i64) {
-    let names = SERVICES.map(|name| format!("'{name}'")).join(", ");
-    let service = format!("(ARRAY[{names}])[1 + i % 3]");
-    let version = format!("'1.' || i / 3 % {MINORS} || '.0'");
-    let now = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-    db.execute(&format!(
-        "INSERT INTO phasegate.leases (id, service, version, instance, state, registered_at, renewed_at, renew_ms, expires_at) \
-         SELECT md5(i::text), {service}, {version}, 'host-' || i, 1, now, now, 3600000, now + 36000000 \
-         FROM generate_series(1, {leases}) AS i, (SELECT {now} AS now) AS clock; \
-         INSERT INTO phasegate.sightings (service, version, placed, first_seen_at, last_seen_at, seq) \
-         SELECT service, version, version, max(renewed_at), max(renewed_at), 0 FROM phasegate.leases GROUP BY 1, 2"
+fn fill(db: &Db, session: &mut Session, leases: usize) {
+    let (table, sightings) = (db.ledger("leases"), db.ledger("sightings"));
+    let (now, numbers) = (now(), (0..leases).collect::<Vec<_>>());
+    for some in numbers.chunks(1000) {
+        let rows = some.iter().map(|number| {
+            let service = SERVICES[number % SERVICES.len()];
+            let minor = (number / SERVICES.len()) as u64 % MINORS;
+            // In no order, as the names of leases are.
+            let id = number.wrapping_mul(2_654_435_761) % 4_294_967_296;
+            format!(
+                "('{id:08x}', '{service}', '1.{minor}.0', 'host-{number}', 1, {}, {now}, 3600000, {})",
+                now - 3_600_000,
+                now + 36_000_000
+            )
+        });
+        session.execute(&format!(
+            "INSERT INTO {table} (id, service, version, instance, state, registered_at, renewed_at, renew_ms, expires_at) VALUES {}",
+            rows.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    session.execute(&format!(
+        "INSERT INTO {sightings} (service, version, placed, first_seen_at, last_seen_at, seq) \
+         SELECT service, version, version, max(renewed_at), max(renewed_at), 0 FROM {table} GROUP BY 1, 2"
     ));
-    db.execute("VACUUM ANALYZE phasegate.leases");
+    match db.backend.name {
+        "postgres" => session.execute(&format!("VACUUM ANALYZE {table}")),
+        "mysql" => session.execute(&format!("ANALYZE TABLE {table}")),
+        _ => 0,
+    };
 }
 
 /// The least that could tell which versions are live.
-async fn count_plainly(session: &mut sqlx::PgConnection) -> Duration {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("a clock after 1970")
-        .as_millis();
+fn count_plainly(db: &Db, session: &mut Session) -> Duration {
     let sql = format!(
-        "SELECT service, version, count(*) FROM phasegate.leases WHERE expires_at > {now} GROUP BY service, version"
+        "SELECT service, version, count(*) FROM {} WHERE expires_at > {} GROUP BY service, version",
+        db.ledger("leases"),
+        now()
     );
     let began = Instant::now();
-    let rows = session
-        .fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))
-        .await
-        .expect("an answer");
+    let rows = session.query(&sql);
     let took = began.elapsed();
     assert_eq!(rows.len() as u64, SERVICES.len() as u64 * MINORS);
     took
+}
+
+/// What an admission asks of the leases.
+#[derive(Clone, Copy)]
+enum Look {
+    Versions,
+    EachLease,
 }
 
 fn candidate() -> Live {
@@ -230,12 +281,16 @@ async fn ask(project: &phasegate::project::Project, connection: &mut dyn Connect
     took
 }
 
-async fn admit_and_release(connection: &mut dyn Connection) -> Duration {
+async fn admit_and_release(connection: &mut dyn Connection, look: Look) -> Duration {
     let began = Instant::now();
     let mut ledger = Ledger::write(connection).await.expect("a ledger");
     ledger.lock_admissions().await.expect("the lock");
-    let view = ledger.view().await.expect("a view");
-    let decision = decide(Action::Deploy(vec![candidate()]), &evidence(view));
+    let view = match look {
+        Look::Versions => ledger.view_of_versions().await,
+        Look::EachLease => ledger.view().await,
+    };
+    let view = view.expect("a view");
+    let decision = decide(Action::Deploy(vec![candidate()]), &evidence(view.clone()));
     let lease = NewLease {
         service: candidate().service,
         label: candidate().version.to_string(),
@@ -246,7 +301,6 @@ async fn admit_and_release(connection: &mut dyn Connection) -> Duration {
         lease_ms: 600_000,
         renew_ms: 10_000,
     };
-    let view = ledger.view().await.expect("a view");
     let id = ledger.register(&lease, &view).await.expect("a lease");
     ledger.commit().await.expect("a commit");
     let mut ledger = Ledger::write(connection).await.expect("a ledger");

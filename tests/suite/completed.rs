@@ -1,5 +1,8 @@
 //! A ledger that an earlier version has made gets the columns that came later.
 
+use std::collections::BTreeSet;
+
+use crate::many_leases::{Rows, compare};
 use crate::support::shop::Shop;
 
 /// The columns of `leases` in the first versions; an agent of these goes on, and names them.
@@ -150,6 +153,53 @@ scenario!(
         register_as_before(&shop, "old-1");
     }
 );
+
+scenario!(
+    fn a_ledger_of_before_gets_its_indexes_and_is_read_alike_without_them(db: Db) {
+        let shop = Shop::with_name(db);
+        shop.run(&["expand"], 0);
+        let new = indexes(&shop);
+        assert!(
+            new.iter().any(|name| name.ends_with("leases_instance")),
+            "{new:?}"
+        );
+        without_checks(&shop);
+        compare(&shop, Rows::Any, 200..230);
+        shop.db
+            .execute(&format!("DELETE FROM {}", shop.ledger("leases")));
+        shop.run(&["backfill"], 0);
+        assert_eq!(indexes(&shop), new);
+        // One alone that is gone comes back.
+        let gone = new.iter().find(|name| name.ends_with("leases_instance"));
+        let gone = gone.expect("its name");
+        let drop = match shop.db.backend.name {
+            "postgres" => format!("DROP INDEX phasegate.{gone}"),
+            "mysql" => format!("DROP INDEX {gone} ON {}", shop.ledger("leases")),
+            _ => format!("DROP INDEX {gone}"),
+        };
+        shop.db.execute(&drop);
+        assert_ne!(indexes(&shop), new);
+        shop.run(&["contract", "1"], 0);
+        assert_eq!(indexes(&shop), new);
+    }
+);
+
+/// The names of the indexes that the leases have beside their key.
+fn indexes(shop: &Shop) -> BTreeSet<String> {
+    let sql = match shop.db.backend.name {
+        "postgres" => {
+            "SELECT indexname::text FROM pg_indexes WHERE schemaname = 'phasegate' AND tablename = 'leases' AND indexname NOT LIKE '%pkey'"
+        }
+        "mysql" => {
+            "SELECT DISTINCT index_name FROM information_schema.statistics WHERE table_schema = DATABASE() \
+             AND table_name = 'phasegate_leases' AND index_name <> 'PRIMARY'"
+        }
+        _ => {
+            "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'phasegate_leases' AND sql IS NOT NULL"
+        }
+    };
+    shop.db.query(sql).into_iter().flatten().collect()
+}
 
 /// PostgreSQL and MariaDB look at new rows alone where they are asked to.
 fn can_be_told_beside_such_a_row(shop: &Shop) -> bool {

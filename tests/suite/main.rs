@@ -35,6 +35,7 @@ mod kubernetes;
 mod lease;
 mod light;
 mod log;
+mod many_leases;
 mod mariadb;
 mod names;
 mod ordered;

@@ -55,6 +55,8 @@ pub struct Capabilities {
     pub composite_key_options: &'static str,
     /// How a check is put on a table that is there.
     pub add_check: AddCheck,
+    /// How a few of many leases are found.
+    pub many_leases: ManyLeases,
     /// How an index serves comparisons of keys of several columns.
     pub row_comparison: RowComparison,
     /// How many connections can write at the same time.
@@ -95,6 +97,35 @@ pub struct AddCheck {
     pub validate: Option<&'static str>,
     /// A query that returns how many checks of this name there are.
     pub exists: Cow<'static, str>,
+}
+
+/// How a few of many leases are found without looking at each.
+#[derive(Clone, Debug)]
+pub struct ManyLeases {
+    pub versions: Versions,
+    pub senseless: Senseless,
+    /// What stands after the table's name in an index by the names of instances, which may be long.
+    pub by_instance: &'static str,
+    /// A query that returns how many of the indexes `{names}` the leases have.
+    pub indexes: Cow<'static, str>,
+}
+
+/// Who goes along an index from one version to the next, and skips all the leases between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// The query, step by step.
+    Stepped,
+    /// The server, wherever it groups by an index. It would not take as many steps as there may be versions, and not say so.
+    Grouped,
+}
+
+/// How rows that make no sense are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Senseless {
+    /// By an index of these rows alone.
+    OwnIndex,
+    /// By an index of each column.
+    ByColumn,
 }
 
 /// A ledger in a database of its own, beside that of the application. See `ledger::apart`.

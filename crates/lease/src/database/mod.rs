@@ -41,7 +41,9 @@ use async_trait::async_trait;
 
 pub use along::{Along, KeyIndex, TableKind};
 pub use answers::{Answer, Call, Stopped};
-pub use capabilities::{AddCheck, Apart, Capabilities, Statistics, Writers};
+pub use capabilities::{
+    AddCheck, Apart, Capabilities, ManyLeases, Senseless, Statistics, Versions, Writers,
+};
 pub use connecting::{Asks, ConnectOptions, Server, connect};
 pub use error::{DatabaseError, ErrorKind, INTERRUPTED};
 pub use given::Database;

@@ -216,17 +216,21 @@ pub(super) async fn admit_on(
     ledger.stay_here().await?;
     ledger.find_out_where_from().await?;
     ledger.lock_admissions().await?;
-    let mut view = ledger.view().await?;
-    view.remembered = view.recall(&Asker::Door {
-        sources: &request.sources,
-    });
-    let now = view.now;
-    let mut evidence = evidence(view.clone(), &request.pending);
-    look_at_sync(&mut ledger, &view, &mut evidence).await?;
-    let decision = decide(action(request), &evidence);
+    let versions = ledger.view_of_versions().await?;
+    let mut judged = Judged::of(&mut ledger, versions, request).await?;
+    if judged.decision.verdict != Verdict::Go {
+        // Why, is told by how many and by whom.
+        let whole = ledger.view().await?;
+        judged = Judged::of(&mut ledger, whole, request).await?;
+    }
+    let Judged {
+        view,
+        mut evidence,
+        decision,
+    } = judged;
     if decision.verdict != Verdict::Go {
         ledger
-            .name_examples(&mut evidence.snapshot.groups, now)
+            .name_examples(&mut evidence.snapshot.groups, view.now)
             .await?;
         ledger.rollback().await?;
         evidence.facts.paused = Ledger::paused(connection, &view).await?;
@@ -240,6 +244,33 @@ pub(super) async fn admit_on(
         decision,
         asked_at,
     })
+}
+
+/// What the gate says of an admission, and by what.
+struct Judged {
+    view: View,
+    evidence: Evidence,
+    decision: Decision,
+}
+
+impl Judged {
+    async fn of(
+        ledger: &mut Ledger<'_>,
+        mut view: View,
+        request: &AdmissionRequest,
+    ) -> Result<Self, LeaseError> {
+        view.remembered = view.recall(&Asker::Door {
+            sources: &request.sources,
+        });
+        let mut evidence = evidence(view.clone(), &request.pending);
+        look_at_sync(ledger, &view, &mut evidence).await?;
+        let decision = decide(action(request), &evidence);
+        Ok(Self {
+            view,
+            evidence,
+            decision,
+        })
+    }
 }
 
 /// What keeps formats in step may have gone, or be another than it was, since a command looked at it: then it is judged here as that

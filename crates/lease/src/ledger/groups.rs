@@ -43,6 +43,7 @@ pub const LONGEST_LEASE_MS: i64 = 7 * 24 * 3_600_000;
 pub(super) const SANE_RENEWAL: &str = "renewed_at + 3 * renew_ms";
 
 /// Whether what a row holds makes sense. It may be anything that its type allows, and nothing is computed from it before.
+/// [`super::door`] asks for those where it does not by indexes of these columns.
 pub(super) fn is_sane(now: &str) -> String {
     let moment = |column: &str| format!("{column} BETWEEN 0 AND {now} + {LONGEST_LEASE_MS}");
     format!(

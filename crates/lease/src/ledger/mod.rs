@@ -14,12 +14,15 @@ mod beside;
 mod checks;
 mod columns;
 mod coordinator;
+mod door;
 mod error;
 mod events;
 mod failures;
 mod forget;
 mod groups;
 mod in_step;
+mod indexed;
+mod indexes;
 mod leases;
 mod locks;
 mod looks;
@@ -187,25 +190,28 @@ impl<'c> Ledger<'c> {
             .iter()
             .map(|sql| tables::render(&capabilities, sql))
             .collect();
+        look.push(indexes::count(&capabilities));
         look.extend(rights::beyond(&capabilities, tables::names()));
         let found = connection.query_all(&look).await;
         connection.rollback().await?;
-        let (columns, checks) = match found {
+        let (columns, checks, indexes) = match found {
             Ok(rows) => {
-                let beyond = rows.iter().skip(2).flatten();
+                let beyond = rows.iter().skip(3).flatten();
                 let beyond = beyond.map(|row| Ok(row.text(0)?.to_owned()));
                 rights::warn(&beyond.collect::<Result<Vec<String>, LedgerError>>()?);
                 let row = first(rows.first().map_or(&[], Vec::as_slice))?;
-                (row.int(0)?, row.int(1)?)
+                let indexes = first(rows.get(2).map_or(&[], Vec::as_slice))?;
+                (row.int(0)?, row.int(1)?, indexes.int(0)?)
             }
             Err(error) if error.kind == ErrorKind::NoTable => {
                 tables::create_missing(connection).await?;
-                (0, 0)
+                (0, 0, 0)
             }
             Err(error) => return Err(error.into()),
         };
         columns::add(connection, columns).await?;
-        Ok(checks::add(connection, checks).await?)
+        checks::add(connection, checks).await?;
+        Ok(indexed::add(connection, indexes).await?)
     }
 
     /// Reads leases as a project wants them read, from here on.

@@ -1,6 +1,6 @@
 //! The ledger's tables, and how their names are put into statements.
 
-use super::{FORMAT, LedgerError, apart, checks, columns, rights, shape};
+use super::{FORMAT, LedgerError, apart, checks, columns, indexes, rights, shape};
 use crate::database::{Access, Capabilities, Connection, DatabaseError, Ddl, ErrorKind, Owners};
 
 /// Every table: its name and its columns. Those that came later are in [`columns::ADDED`].
@@ -109,12 +109,6 @@ const TABLES: &[(&str, &str)] = &[
         "seq {key_int} PRIMARY KEY, at BIGINT NOT NULL, actor {text} NOT NULL, kind {key_text} NOT NULL, \
          migration {key_text}, detail {text} NOT NULL, previous {key_text} NOT NULL, hash {key_text} NOT NULL",
     ),
-];
-
-/// Indexes of the leases: a name and the columns.
-const INDEXES: &[(&str, &str)] = &[
-    ("leases_version", "service, version"),
-    ("leases_expiry", "expires_at"),
 ];
 
 /// The name of each.
@@ -336,9 +330,8 @@ async fn create_at_once(connection: &mut dyn Connection) -> Result<(), LedgerErr
         let sql = table(&capabilities, name, columns);
         connection.execute(&sql, &[]).await?;
     }
-    let prefix = capabilities.ledger_prefix.trim_end_matches(['.', '_']);
-    for (name, columns) in INDEXES {
-        let sql = format!("CREATE INDEX IF NOT EXISTS {prefix}_{name} ON {{leases}} ({columns})");
+    for index in indexes::all(&capabilities) {
+        let sql = index.create(&capabilities);
         connection
             .execute(&render(&capabilities, &sql), &[])
             .await?;
@@ -371,8 +364,8 @@ async fn create_step_by_step(connection: &mut dyn Connection) -> Result<(), Data
             name => (name, (*holds).to_owned()),
         };
         if name == "leases" {
-            for (index, of) in INDEXES {
-                holds.push_str(&format!(", INDEX {index} ({of})"));
+            for index in indexes::all(&capabilities) {
+                holds.push_str(&format!(", INDEX {} {}", index.name, index.of));
             }
         }
         let sql = table(&capabilities, name, &holds);

@@ -269,6 +269,27 @@ impl Ledger<'_> {
     }
 
     async fn view_where(&mut self, condition: String) -> Result<View, LedgerError> {
+        let (columns, moment) = (self.columns().await?, self.as_of().await?.to_string());
+        let leases = [
+            counted(&moment, columns, &self.rules),
+            names::settling(&moment, columns, &self.rules),
+            names::twins(&moment, columns),
+            names::ending(&moment, columns),
+        ];
+        let (mut view, [settling, twins, ending]) = self.view_with(condition, leases).await?;
+        view.settling = names::read_settling(&settling)?;
+        view.twins = names::read_twins(&twins)?;
+        view.ending = names::read_ending(&ending)?;
+        Ok(view)
+    }
+
+    /// What the ledger knows of the migrations of this condition and, by the first of these queries, of the leases; and the
+    /// answers to the others.
+    pub(super) async fn view_with(
+        &mut self,
+        condition: String,
+        [leases, first, second, third]: [String; 4],
+    ) -> Result<(View, [Vec<Row>; 3]), LedgerError> {
         let [coordinator, sightings, applied] = queries().map(ToOwned::to_owned);
         let applied = applied.replace(" ORDER BY number", &(condition + " ORDER BY number"));
         let as_of = self.as_of().await?;
@@ -277,11 +298,6 @@ impl Ledger<'_> {
             Kept::Yes => arrivals::SELECT,
             Kept::No => arrivals::SELECT_NOTHING,
         };
-        let (columns, moment) = (self.columns().await?, as_of.to_string());
-        let leases = counted(&moment, columns, &self.rules);
-        let settling = names::settling(&moment, columns, &self.rules);
-        let twins = names::twins(&moment, columns);
-        let ending = names::ending(&moment, columns);
         let [looks, seen, admitted] = looks::queries(&as_of.to_string());
         let (looks, seen) = match kept {
             Kept::Yes => (looks, seen),
@@ -300,9 +316,9 @@ impl Ledger<'_> {
             looks,
             seen,
             admitted,
-            settling,
-            twins,
-            ending,
+            first,
+            second,
+            third,
         ] = self
             .query_all([
                 coordinator,
@@ -313,13 +329,13 @@ impl Ledger<'_> {
                 looks,
                 seen,
                 admitted,
-                settling,
-                twins,
-                ending,
+                first,
+                second,
+                third,
             ])
             .await?;
         let coordinator = super::coordinator::read(&coordinator)?;
-        let mut view = View::read(
+        let view = View::read(
             CoordinatorRow {
                 now: as_of,
                 ..coordinator
@@ -329,10 +345,7 @@ impl Ledger<'_> {
             &[looks, seen, admitted],
             &self.rules,
         )?;
-        view.settling = names::read_settling(&settling)?;
-        view.twins = names::read_twins(&twins)?;
-        view.ending = names::read_ending(&ending)?;
-        Ok(view)
+        Ok((view, [first, second, third]))
     }
 
     /// As [`Ledger::view`], with every file of every applied phase, in a transaction of its own and

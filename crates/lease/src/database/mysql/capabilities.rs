@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use super::Flavour;
 use super::quoted::{identifier, literal};
-use crate::database::{AddCheck, Apart, Capabilities, RowComparison, Statistics, Writers};
+use crate::database::{
+    AddCheck, Apart, Capabilities, ManyLeases, RowComparison, Senseless, Statistics, Versions,
+    Writers,
+};
 use crate::sql::{Ddl, Dialect};
 
 /// Begins the names of the ledger's tables, wherever they are.
@@ -68,6 +71,16 @@ pub(super) fn of(flavour: Flavour, apart: Option<Apart>) -> Capabilities {
             exists: Cow::Owned(format!(
                 "SELECT count(*) FROM information_schema.table_constraints WHERE table_schema = {schema} \
                  AND table_name = '{LEDGER_PREFIX}{{bare}}' AND constraint_name = '{{name}}'"
+            )),
+        },
+        many_leases: ManyLeases {
+            versions: Versions::Grouped,
+            senseless: Senseless::ByColumn,
+            // A key does not hold the whole of a long text.
+            by_instance: "(instance(64))",
+            indexes: Cow::Owned(format!(
+                "SELECT count(DISTINCT index_name) FROM information_schema.statistics WHERE table_schema = {schema} \
+                 AND table_name = '{LEDGER_PREFIX}leases' AND index_name IN ({{names}})"
             )),
         },
         row_comparison: RowComparison::WrittenOut,

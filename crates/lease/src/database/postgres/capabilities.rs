@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::database::{AddCheck, Capabilities, RowComparison, Statistics, Writers};
+use crate::database::{
+    AddCheck, Capabilities, ManyLeases, RowComparison, Senseless, Statistics, Versions, Writers,
+};
 use crate::sql::{Ddl, Dialect};
 
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
@@ -55,6 +57,16 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         validate: Some("ALTER TABLE {table} VALIDATE CONSTRAINT {name}"),
         exists: Cow::Borrowed(
             "SELECT count(*) FROM pg_catalog.pg_constraint WHERE conrelid = '{table}'::regclass AND conname = '{name}'",
+        ),
+    },
+    many_leases: ManyLeases {
+        versions: Versions::Stepped,
+        senseless: Senseless::OwnIndex,
+        // A name may be longer than a page of a tree has room for.
+        by_instance: "USING hash (instance)",
+        indexes: Cow::Borrowed(
+            "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = 'phasegate' AND c.relkind = 'i' AND c.relname IN ({names})",
         ),
     },
     row_comparison: RowComparison::AsRow,

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::database::{AddCheck, Capabilities, RowComparison, Writers};
+use crate::database::{
+    AddCheck, Capabilities, ManyLeases, RowComparison, Senseless, Versions, Writers,
+};
 use crate::sql::{Ddl, Dialect};
 
 pub(super) const LEDGER_PREFIX: &str = "phasegate_";
@@ -43,6 +45,14 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
         validate: None,
         exists: Cow::Borrowed(
             "SELECT count(*) FROM sqlite_master WHERE name = '{table}' AND sql LIKE '%CONSTRAINT {name} %'",
+        ),
+    },
+    many_leases: ManyLeases {
+        versions: Versions::Stepped,
+        senseless: Senseless::OwnIndex,
+        by_instance: "(instance)",
+        indexes: Cow::Borrowed(
+            "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name IN ({names})",
         ),
     },
     row_comparison: RowComparison::AsRow,
