@@ -11,7 +11,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
 use crate::change::{
-    Ask, Change, Kind, Known, Question, Said, Unanswered, Weight, Wish, declare, generate,
+    Ask, Change, Kind, Known, Question, Said, Unanswered, Weight, Wish, declare, doubts, generate,
     objections, written,
 };
 use crate::coordinator;
@@ -181,6 +181,15 @@ pub(super) async fn declared(
         }
     };
     can_follow(&change, &known, number)?;
+    let doubts = doubts(wish, &known, &change);
+    for alike in doubts.chunk_by(|one, next| one.help == next.help) {
+        for doubt in alike {
+            note(&format!("warning: {}", doubt.message));
+        }
+        if let Some(doubt) = alike.first() {
+            note(&format!("  help: {}", doubt.help));
+        }
+    }
     if let Kind::Columns(columns) = &change.kind {
         for name in &columns.drop_indexes {
             note(&format!(

@@ -14,6 +14,10 @@ use super::{
 
 mod casts;
 mod halves;
+mod holds;
+mod retyped;
+
+pub use retyped::doubts;
 
 /// What is known where a change is asked for.
 #[derive(Clone, Debug, Default)]

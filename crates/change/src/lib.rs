@@ -26,7 +26,7 @@ use phasegate_sql::Dialect;
 
 pub use columns::{Columns, NewColumn, NewIndex};
 pub use constraint::{Check, ForeignKey, NotNull, Unique};
-pub use declare::{Known, Question, Said, Unanswered, declare};
+pub use declare::{Known, Question, Said, Unanswered, declare, doubts};
 pub use known::{Objection, Weight, objections};
 pub use plain::{AddColumn, DropColumn, DropIndex, DropTable, Index, Widen};
 pub use wish::{Ask, What, Wish};

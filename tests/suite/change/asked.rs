@@ -105,6 +105,76 @@ scenario!(
     }
 );
 
+scenario!(
+    fn what_a_new_type_does_not_hold_is_said_and_is_what_the_trigger_does(db: Db) {
+        let shop = shop(db.copy());
+        shop.db.execute("UPDATE users SET nick = '1'");
+        shop.db
+            .execute("INSERT INTO users (full_name, nick) VALUES ('one', '12')");
+        let ranges = ["--old", "<1.2.0", "--new", ">=1.1.0"];
+        let asked = ["--retype", "users.nick=points:integer"];
+        let warned = asks(&shop.project, "points", &asked, &ranges).expect_code(0);
+        let is_lenient = shop.db.backend.name == "sqlite";
+        let fate = if is_lenient {
+            "becomes what it begins with, or 0, without a word"
+        } else {
+            "has the trigger refuse the write of an old version, and the backfill stops at such a row"
+        };
+        for wanted in [
+            "warning: on ",
+            "does not hold every value of",
+            fate,
+            "[change.forward]",
+        ] {
+            assert!(warned.stderr.contains(wanted), "{wanted}: {warned:?}");
+        }
+        shop.run(&["expand"], 0);
+        shop.run(&["backfill"], 0);
+        let none = shop
+            .db
+            .try_execute("INSERT INTO users (full_name, nick) VALUES ('two', '7 of them')");
+        assert_eq!(none.is_ok(), is_lenient, "{none:?}");
+        shop.db
+            .execute("INSERT INTO users (full_name, nick) VALUES ('three', '8')");
+        for (name, points) in [("one", "12"), ("three", "8")] {
+            let is = format!("SELECT points FROM users WHERE full_name = '{name}'");
+            assert_eq!(shop.db.value(&is), points);
+        }
+    }
+);
+
+#[test]
+fn a_type_that_holds_all_is_nothing_to_speak_of() {
+    let project = Project::without_database(&[]);
+    project.file(
+        "migrate.toml",
+        "[database]\ndialects = [\"postgres\", \"mysql\"]\n[services.web]\nmin_instances = 0\n",
+    );
+    project.file(
+        "0001_users/migration.toml",
+        "description = \"Users\"\n[services.web]\nnew = \">=1.0.0\"\n",
+    );
+    let table = "CREATE TABLE users (id bigint PRIMARY KEY, logins integer, nick varchar(20));\n";
+    project.file("0001_users/expand.sql", table);
+    let ranges = ["--old", "<2.0.0", "--new", ">=2.0.0"];
+    let same = ["--retype", "users.logins=points:int"];
+    let written = asks(&project, "same", &same, &ranges).expect_code(0);
+    assert!(!written.stderr.contains("warning"), "{written:?}");
+    // What comes back is more than the old column holds.
+    let larger = ["--retype", "users.points=visits:bigint"];
+    let written = asks(&project, "larger", &larger, &ranges).expect_code(0);
+    let is_of_new = |line: &str| line.contains("refuse the write of a new version");
+    let warnings = written
+        .stderr
+        .lines()
+        .filter(|line| line.contains("warning"));
+    let about: Vec<&str> = warnings.collect();
+    assert!(
+        about.len() == 2 && about.iter().all(|line| is_of_new(line)),
+        "{written:?}"
+    );
+}
+
 #[test]
 fn the_files_say_what_the_database_cannot_be_asked() {
     let project = Project::without_database(&[]);
