@@ -50,7 +50,8 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     many_leases: ManyLeases {
         versions: Versions::Stepped,
         senseless: Senseless::OwnIndex,
-        by_instance: "(instance)",
+        // By as many columns as are asked for: it prefers the index of which it can use most.
+        by_instance: "(instance, service, version)",
         indexes: Cow::Borrowed(
             "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name IN ({names})",
         ),
