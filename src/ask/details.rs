@@ -154,7 +154,7 @@ fn with(first: Value, second: Value) -> Value {
 }
 
 fn is_ambiguous(readings: Readings) -> bool {
-    readings == Readings::Two
+    readings == Readings::Several
 }
 
 /// As `sync` in a migration.toml; `None` if there is none.

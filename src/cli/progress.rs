@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::args::Global;
 use super::out::note;
 use super::paint::can_be_drawn_over;
+use super::summed;
 use super::text;
 use crate::backfill::{Report, Standing};
 use crate::coordinator::Progress;
@@ -136,7 +137,7 @@ impl Reporter {
             Progress::Runner(text) => (text.clone(), false),
             Progress::Unreachable(error) => (format!("waiting: {error}"), false),
             Progress::Waiting(decision) => {
-                let reasons: Vec<String> = decision.blockers.iter().map(reason).collect();
+                let reasons = summed::messages(&decision.blockers, reason);
                 // It is this command that holds on until somebody has replaced them.
                 let verdict = match decision.verdict {
                     Verdict::Refuse => Verdict::Hold,

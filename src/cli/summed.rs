@@ -1,7 +1,7 @@
 //! Long runs of what is alike, in one line: a project may have a thousand migrations to expand.
 
 use super::paint::Line;
-use crate::gate::{Advice, Blocker, Reason};
+use crate::gate::{Advice, Blocker, Reason, Unplaced};
 use crate::model::{MigrationId, Step};
 use crate::planner::{PlanAction, PlanStep};
 
@@ -11,20 +11,46 @@ const MOST: usize = 10;
 /// The reasons of a decision, each as `told` tells it, with what to do next.
 pub(super) fn blockers(blockers: &[Blocker], told: impl Fn(&Blocker) -> Vec<Line>) -> Vec<Line> {
     let alike = |one: &Blocker, next: &Blocker| {
-        expand_first(one)
-            .zip(expand_first(next))
-            .is_some_and(|(one, next)| one.0 == next.0)
+        let expands = expand_first(one).zip(expand_first(next));
+        let labels = unplaced(one).zip(unplaced(next));
+        expands.is_some_and(|(one, next)| one.0 == next.0)
+            || labels.is_some_and(|(one, next)| one == next)
     };
     let mut lines = Vec::new();
     for run in blockers.chunk_by(alike) {
         match run {
-            [first, .., last] if run.len() > MOST => {
-                lines.extend(of_expands(first, last, run.len()))
-            }
+            [first, .., last] if run.len() > MOST => match unplaced(first) {
+                None => lines.extend(of_expands(first, last, run.len())),
+                Some(service) => {
+                    lines.extend(run.iter().take(MOST).flat_map(&told));
+                    lines.push(Line::from(format!(
+                        "  and {} more labels of {service} that cannot be placed: `migrate fleet` lists them",
+                        run.len() - MOST
+                    )));
+                }
+            },
             _ => lines.extend(run.iter().flat_map(&told)),
         }
     }
     lines
+}
+
+/// What each of them says, where one line has to do for all.
+pub(super) fn messages(blockers: &[Blocker], told: impl Fn(&Blocker) -> String) -> Vec<String> {
+    let mut messages: Vec<String> = blockers.iter().take(MOST).map(told).collect();
+    if blockers.len() > MOST {
+        let more = blockers.len() - MOST;
+        messages.push(format!("and {more} more reasons"));
+    }
+    messages
+}
+
+/// The service of a label that is no version and has no alias.
+fn unplaced(blocker: &Blocker) -> Option<&str> {
+    match &blocker.reason {
+        Reason::UnplacedVersion(Unplaced::Label { service, .. }) => Some(service),
+        _ => None,
+    }
 }
 
 /// Who asks for an expand that may be taken next, and the migration.

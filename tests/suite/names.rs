@@ -23,7 +23,8 @@ scenario!(
             ("a1b2c3d", 0),
             ("build-2-x", 0),
             ("main-17", 12),
-            ("v1.2.0-14-gabc1234", 12),
+            ("v1.2.0-14-gabc1234", 0),
+            ("1.2.0-14-gabc1234-mine", 12),
         ] {
             let deploy = format!("web={label}");
             shop.run(&["gate", "deploy", &deploy], code);
@@ -51,6 +52,28 @@ scenario!(
                 "{refused:?}"
             );
         }
+        // It may write as the tag does and read as a later release does, for all that its name says.
+        let refused = shop.run(&["gate", "deploy", "web=v1.0.0-14-gabc1234"], 11);
+        assert!(
+            refused
+                .stdout
+                .contains("next: deploy a build that has a tag"),
+            "{refused:?}"
+        );
+        // A build after a tag may be the tag's code or any later one's: it holds what either of them holds.
+        for label in ["v1.0.0-14-gabc1234", "1.0.0+14.gabc1234", "1.1.0-dirty"] {
+            shop.fleet(&[("web", "a", label)]);
+            let refused = shop.run(&["gate", "contract", NAME], 11);
+            for part in [
+                "reads and writes the old format",
+                "has no tag of its own",
+                "an alias",
+            ] {
+                assert!(refused.stdout.contains(part), "{part} in {refused:?}");
+            }
+        }
+        shop.fleet(&[("web", "a", "v1.2.0-14-gabc1234")]);
+        shop.run(&["gate", "contract", NAME], 0);
         shop.fleet(&[]);
         let admit = [
             "admit",
@@ -84,6 +107,33 @@ scenario!(
         }
     }
 );
+
+#[test]
+fn many_labels_that_nobody_can_place_are_a_few_lines() {
+    let shop = Shop::with_fleet(Db::on("sqlite"), "[services.web]\nmin_instances = 0\n");
+    let labels: Vec<String> = (0..40).map(|number| format!("main-{number}")).collect();
+    let fleet: Vec<_> = labels
+        .iter()
+        .map(|label| ("web", label.as_str(), label.as_str()))
+        .collect();
+    shop.run(&["expand"], 0);
+    shop.run(&["backfill"], 0);
+    shop.fleet(&fleet);
+    for arguments in [
+        &["gate", "contract", NAME][..],
+        &["plan", "--to", "web=1.2.0"],
+    ] {
+        let unknown = shop.run(arguments, 12);
+        let named = unknown.stdout.matches("cannot be placed among").count();
+        assert_eq!(named, 10, "{unknown:?}");
+        for part in ["30 more labels of web", "`migrate fleet`"] {
+            assert!(unknown.stdout.contains(part), "{part} in {unknown:?}");
+        }
+    }
+    let all = shop.json(&["gate", "contract", NAME], 12);
+    let blockers = all["blockers"].as_array().map_or(0, Vec::len);
+    assert!(blockers >= 40, "{all}");
+}
 
 #[test]
 fn the_release_that_contains_a_migration_follows_from_the_tags() {

@@ -110,7 +110,7 @@ fn as_text(plan: &Plan, problem: &Problem, waits: &[Vec<Until>]) -> Vec<Line> {
         lines.push(Line::default());
         lines.push(Line::from("left for later versions:"));
         for left in &plan.left {
-            let why: Vec<String> = left.blockers.iter().map(Blocker::message).collect();
+            let why = summed::messages(&left.blockers, Blocker::message);
             lines.push(Line::from(format!(
                 "  {} {}: {}",
                 left.step.name(),
@@ -207,13 +207,13 @@ fn none_as_text(none: &NoPlan, problem: &Problem, now: i64) -> Vec<Line> {
         let mut ways = none.ways_out.iter();
         ways.any(|way| way.migration.is_none() || way.migration == blocker.migration)
     };
-    for blocker in &none.blockers {
-        lines.extend(if has_way(blocker) {
+    lines.extend(summed::blockers(&none.blockers, |blocker| {
+        if has_way(blocker) {
             text::blocker_alone(blocker, now)
         } else {
             text::blocker(blocker, now)
-        });
-    }
+        }
+    }));
     for (migrations, ways) in ways_together(&none.ways_out) {
         let of = if migrations.is_empty() {
             String::new()
@@ -261,8 +261,9 @@ fn none_as_mermaid(none: &NoPlan) -> Vec<String> {
         "flowchart TD".to_owned(),
         "    none{{\"no plan\"}}".to_owned(),
     ];
-    for (at, blocker) in none.blockers.iter().enumerate() {
-        let text = label(&[blocker.message()]);
+    let reasons = summed::messages(&none.blockers, Blocker::message);
+    for (at, reason) in reasons.into_iter().enumerate() {
+        let text = label(&[reason]);
         lines.push(format!("    none --- b{}[{text}]", at + 1));
     }
     for (at, way) in none.ways_out.iter().enumerate() {

@@ -8,6 +8,7 @@ use super::super::horizon::horizon_lines;
 use super::super::out::Out;
 use super::super::paint::{Cell, Line, Tone};
 use super::super::progress::Reporter;
+use super::super::summed;
 use super::super::text;
 use super::super::{json as shapes, text::count};
 use super::watched::{after_unwell, checks_json, does_not_hold, holds, verdict_of};
@@ -67,7 +68,7 @@ pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
 }
 
 fn held(decision: &Decision) -> String {
-    let reasons: Vec<String> = decision.blockers.iter().map(Blocker::message).collect();
+    let reasons = summed::messages(&decision.blockers, Blocker::message);
     format!(
         "waiting ({}): {}",
         decision.verdict.name(),

@@ -49,11 +49,12 @@ impl Touch {
 }
 
 /// How many readings a version has in a declaration. A pre-release of a bound's exact version may hold the code before
-/// that release or the code of it, and both have to be safe.
+/// that release or the code of it; a build without a tag of its own that of its tag or of any release to come. Each has to
+/// be safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Readings {
     One,
-    Two,
+    Several,
 }
 
 impl Readings {
@@ -61,7 +62,7 @@ impl Readings {
         if declaration.behaviours(&who.service, &who.version).len() < 2 {
             Self::One
         } else {
-            Self::Two
+            Self::Several
         }
     }
 }

@@ -140,16 +140,28 @@ impl Usage {
         }
     }
 
-    /// What `version` may do: one behaviour, or two where a pre-release is ambiguous.
+    /// What `version` may do: one behaviour, or several where a pre-release is ambiguous or a build has no tag of its own.
     #[must_use]
     pub fn behaviours(&self, version: &Version) -> Vec<Behaviour> {
-        let first = self.behaviour(version, Reading::Precedence);
-        let second = self.behaviour(version, Reading::Release);
-        if first == second {
-            vec![first]
-        } else {
-            vec![first, second]
+        let tag = version.tag();
+        let named = tag.as_ref().unwrap_or(version);
+        let first = self.behaviour(named, Reading::Precedence);
+        let second = self.behaviour(named, Reading::Release);
+        let mut all = vec![first];
+        if first != second {
+            all.push(second);
         }
+        if tag.is_some() {
+            // Its code is that of the tag, or already that of any release to come: nobody can tell by its name.
+            let to_come = stretches(self.bounds().cloned().collect()).into_iter();
+            for later in to_come.filter(|later| later > version) {
+                let behaviour = self.behaviour(&later, Reading::Precedence);
+                if !all.contains(&behaviour) {
+                    all.push(behaviour);
+                }
+            }
+        }
+        all
     }
 
     /// Every version named by a bound.
@@ -236,29 +248,32 @@ impl Declaration {
         service: &str,
         declarations: impl IntoIterator<Item = &'a Self>,
     ) -> Vec<Version> {
-        let mut bounds: Vec<Version> = declarations
+        let bounds = declarations
             .into_iter()
             .filter_map(|declaration| declaration.services.get(service))
-            .flat_map(Usage::bounds)
-            .cloned()
-            .collect();
-        bounds.push(Version::new(0, 0, 0));
-        bounds.sort();
-        bounds.dedup();
-        let mut versions = Vec::new();
-        for (index, bound) in bounds.iter().enumerate() {
-            versions.push(bound.clone());
-            let between = if bound.is_prerelease() {
-                bound.release()
-            } else {
-                bound.next_patch()
-            };
-            if bounds.get(index + 1).is_none_or(|next| between < *next) {
-                versions.push(between);
-            }
-        }
-        versions
+            .flat_map(Usage::bounds);
+        stretches(bounds.cloned().collect())
     }
+}
+
+/// One version from each stretch of the version line that the bounds cut, in order.
+fn stretches(mut bounds: Vec<Version>) -> Vec<Version> {
+    bounds.push(Version::new(0, 0, 0));
+    bounds.sort();
+    bounds.dedup();
+    let mut versions = Vec::new();
+    for (index, bound) in bounds.iter().enumerate() {
+        versions.push(bound.clone());
+        let between = if bound.is_prerelease() {
+            bound.release()
+        } else {
+            bound.next_patch()
+        };
+        if bounds.get(index + 1).is_none_or(|next| between < *next) {
+            versions.push(between);
+        }
+    }
+    versions
 }
 
 #[cfg(test)]
@@ -299,6 +314,24 @@ mod tests {
         assert_eq!(usage.behaviours(&Version::new(1, 1, 0)).len(), 1);
         assert_eq!(usage.behaviours(&"1.2.0-rc.1".parse().unwrap()).len(), 2);
         assert_eq!(usage.behaviours(&"1.1.5-rc.1".parse().unwrap()).len(), 1);
+    }
+
+    #[test]
+    fn a_build_without_a_tag_may_be_any_release_after_its_tag() {
+        let usage: Usage = serde_json::from_str(
+            r#"{"reads":{"old":"<1.2.0","new":">=1.1.0, <3.0.0"},"writes":{"old":"<=1.1.0","new":">=1.2.0, <3.0.0"}}"#,
+        )
+        .unwrap();
+        let of = |text: &str| usage.behaviours(&text.parse().unwrap());
+        let releases = ["1.0.0", "1.1.0", "1.1.1", "1.2.0", "3.0.0"].map(|release| of(release)[0]);
+        assert_eq!(of("1.0.0-14-gabc1234"), releases);
+        assert_eq!(of("1.1.0-1-gabc1234"), releases[1..]);
+        assert_eq!(of("1.1.0-dirty"), releases[1..]);
+        assert_eq!(of("1.1.0-0-gabc1234"), releases[1..2]);
+        assert_eq!(of("2.0.0-14-gabc1234"), releases[3..]);
+        assert_eq!(of("3.0.0-14-gabc1234"), releases[4..]);
+        assert_eq!(of("1.2.0-rc.1-14-gabc1234").len(), 3);
+        assert_eq!(of("v0.0.0-20191109021931-daa7c04131f5"), releases);
     }
 
     #[test]

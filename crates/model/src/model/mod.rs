@@ -23,6 +23,7 @@ mod step;
 #[cfg(test)]
 pub(crate) mod testing;
 mod this;
+mod untagged;
 mod version;
 mod work;
 

@@ -268,7 +268,8 @@ mod tests {
             ("1.2.3", None),
             ("10.2.3", Some("10.2.3")),
             ("a1b2c3d", None),
-            ("v1.2.0-14-gabc1234", None),
+            ("v1.2.0-14-gabc1234", Some("1.2.0-14-gabc1234")),
+            ("1.2.0-14-gabc1234", None),
         ] {
             let found = names.place(label).map(|version| version.to_string());
             assert_eq!(found.as_deref(), expected, "{label}");

@@ -200,6 +200,11 @@ fn bound(text: &str) -> Result<Bound, String> {
             "`{text}` could mean {version} or every {rest}.x; write all three numbers"
         ));
     }
+    if let Some(tag) = version.tag() {
+        return Err(format!(
+            "`{text}` names a build that has no tag of its own; write the release after {tag} that contains its change"
+        ));
+    }
     if version.has_build() {
         return Err(format!(
             "`{text}` has build metadata, which has no order; leave out the part after `+`"
@@ -261,6 +266,8 @@ mod tests {
             (">1.2", "all three numbers"),
             ("=1.2", "all three numbers"),
             ("<1.2.0+b", "leave out"),
+            ("<1.2.0-14-gabc1234", "the release after 1.2.0"),
+            ("<1.2.0+dirty", "the release after 1.2.0"),
             ("<", "empty"),
             ("<1.0.0,", "no comparison"),
             ("<1.0.0 ||", "missing"),

@@ -7,41 +7,70 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::untagged::{self, Untagged};
+
 /// An application version, ordered by the precedence of Semantic Versioning 2.0.0.
 ///
 /// Build metadata is kept for display and has no part in order or equality: `1.2.0+a` and
 /// `1.2.0+b` are the same version to every rule.
+///
+/// A build of commits after a tag, such as `1.2.0-14-gabc1234`, comes after its tag and before every other release: see
+/// [`Version::tag`].
 #[derive(Clone, Debug)]
-pub struct Version(semver::Version);
+pub struct Version {
+    /// The version itself, or the tag that it was built after.
+    tag: semver::Version,
+    /// What came after the tag; `None` for the tag itself.
+    since: Option<Box<Untagged>>,
+}
 
 impl Version {
     #[must_use]
     pub fn new(major: u64, minor: u64, patch: u64) -> Self {
-        Self(semver::Version::new(major, minor, patch))
+        Self {
+            tag: semver::Version::new(major, minor, patch),
+            since: None,
+        }
     }
 
     /// Whether this is a pre-release such as `1.2.0-rc.1`.
     #[must_use]
     pub fn is_prerelease(&self) -> bool {
-        !self.0.pre.is_empty()
+        !self.tag.pre.is_empty()
     }
 
     /// Whether the version carries build metadata (`+…`), which has no precedence.
     #[must_use]
     pub fn has_build(&self) -> bool {
-        !self.0.build.is_empty()
+        !self.tag.build.is_empty()
+    }
+
+    /// The tag after which this was built, if it has none of its own: `1.2.0` for `1.2.0-14-gabc1234`.
+    ///
+    /// Which of the releases after that tag its code is already like, nobody can tell by the name.
+    #[must_use]
+    pub fn tag(&self) -> Option<Self> {
+        self.since.as_ref()?;
+        Some(Self {
+            tag: self.tag.clone(),
+            since: None,
+        })
     }
 
     /// The release that this version is, or leads up to: `1.2.0` for `1.2.0-rc.1`.
     #[must_use]
     pub fn release(&self) -> Self {
-        Self::new(self.0.major, self.0.minor, self.0.patch)
+        Self::new(self.tag.major, self.tag.minor, self.tag.patch)
     }
 
     /// The next patch release, the smallest release after this one.
     #[must_use]
     pub fn next_patch(&self) -> Self {
-        Self::new(self.0.major, self.0.minor, self.0.patch.saturating_add(1))
+        Self::new(
+            self.tag.major,
+            self.tag.minor,
+            self.tag.patch.saturating_add(1),
+        )
     }
 }
 
@@ -61,20 +90,25 @@ impl PartialOrd for Version {
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.cmp_precedence(&other.0)
+        let by_tag = self.tag.cmp_precedence(&other.tag);
+        by_tag.then_with(|| self.since.cmp(&other.since))
     }
 }
 
 impl Hash for Version {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.0.major, self.0.minor, self.0.patch).hash(state);
-        self.0.pre.as_str().hash(state);
+        (self.tag.major, self.tag.minor, self.tag.patch).hash(state);
+        self.tag.pre.as_str().hash(state);
+        self.since.hash(state);
     }
 }
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0.to_string())
+        match &self.since {
+            None => f.pad(&self.tag.to_string()),
+            Some(since) => f.pad(&since.name),
+        }
     }
 }
 
@@ -102,19 +136,20 @@ pub struct VersionError {
 impl FromStr for Version {
     type Err = VersionError;
 
-    /// Reads a version: `1.2.0`, `v1.2`, `2024.05.01`, `1.2.0-rc.1+build`.
+    /// Reads a version: `1.2.0`, `v1.2`, `2024.05.01`, `1.2.0-rc.1+build`; or a build after one, as `git describe` and what
+    /// rests on it write it: `v1.2.0-14-gabc1234`.
     ///
     /// # Errors
     /// Anything whose place among the versions would have to be guessed.
     fn from_str(text: &str) -> Result<Self, VersionError> {
-        parse(text).map(Self).map_err(|reason| VersionError {
+        parse(text).map_err(|reason| VersionError {
             text: text.chars().take(80).collect(),
             reason,
         })
     }
 }
 
-fn parse(text: &str) -> Result<semver::Version, String> {
+fn parse(text: &str) -> Result<Version, String> {
     let trimmed = text.trim();
     let (prefixed, bare) = match trimmed.strip_prefix(['v', 'V']) {
         Some(rest) => (true, rest),
@@ -152,32 +187,15 @@ fn parse(text: &str) -> Result<semver::Version, String> {
         1..=3 => {}
         _ => return Err("it has more than three numbers".into()),
     }
-    if is_git_describe(suffix) {
-        return Err(
-            "it looks like the output of `git describe`, which lies after its tag \
-             while a pre-release lies before it; name it under [services.NAME.aliases]"
-                .into(),
-        );
-    }
     numbers.resize(3, 0);
-    let exact = format!("{}.{}.{}{suffix}", numbers[0], numbers[1], numbers[2]);
-    semver::Version::parse(&exact).map_err(|error| error.to_string())
-}
-
-/// `-3-gabc1234`, optionally followed by `-dirty`.
-fn is_git_describe(suffix: &str) -> bool {
-    let mut parts = suffix.trim_start_matches('-').rsplit('-');
-    let mut last = parts.next().unwrap_or_default();
-    if last == "dirty" {
-        last = parts.next().unwrap_or_default();
-    }
-    let count = parts.next().unwrap_or_default();
-    last.strip_prefix('g').is_some_and(|hash| {
-        hash.len() >= 4
-            && hash.bytes().all(|b| b.is_ascii_hexdigit())
-            && !count.is_empty()
-            && count.bytes().all(|b| b.is_ascii_digit())
-    })
+    let core = [numbers[0], numbers[1], numbers[2]];
+    let built = untagged::read(core, suffix)?;
+    let (exact, since) = match &built {
+        None => (untagged::written(core, suffix), None),
+        Some(built) => (built.tag.clone(), built.since.clone().map(Box::new)),
+    };
+    let tag = semver::Version::parse(&exact).map_err(|error| error.to_string())?;
+    Ok(Version { tag, since })
 }
 
 #[cfg(test)]
@@ -216,8 +234,9 @@ mod tests {
             "1..2",
             "1.2.0-01",
             "99999999999999999999.0.0",
-            "v1.2.0-3-gdeadbee",
-            "v1.2.0-3-gdeadbee-dirty",
+            "v1.2.0-3-gdeadbee-mine",
+            "1.2.1.dev3+gdeadbee",
+            "0+untagged.3.gdeadbee",
             "١.٢.٣",
         ] {
             assert!(text.parse::<Version>().is_err(), "{text}");
@@ -246,7 +265,103 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_build_after_a_tag_lies_between_it_and_the_next_release() {
+        let version = |text: &str| text.parse::<Version>().unwrap();
+        for (text, tag, name) in [
+            ("v1.2.0-14-gabc1234", "1.2.0", "1.2.0-14-gabc1234"),
+            ("1.2-14-gabc1234", "1.2.0", "1.2.0-14-gabc1234"),
+            ("1.2.0+14.gabc1234", "1.2.0", "1.2.0-14-gabc1234"),
+            (
+                "v1.2.0-14-gabc1234-dirty",
+                "1.2.0",
+                "1.2.0-14-gabc1234-dirty",
+            ),
+            (
+                "1.2.0+14.gabc1234.dirty",
+                "1.2.0",
+                "1.2.0-14-gabc1234-dirty",
+            ),
+            ("1.2.0-dirty", "1.2.0", "1.2.0-dirty"),
+            ("1.2.0-broken", "1.2.0", "1.2.0-dirty"),
+            ("1.2.0+dirty", "1.2.0", "1.2.0-dirty"),
+            ("1.2.0+0.gabc1234.dirty", "1.2.0", "1.2.0-0-gabc1234-dirty"),
+            (
+                "1.3.0-rc.1-2-gabc1234",
+                "1.3.0-rc.1",
+                "1.3.0-rc.1-2-gabc1234",
+            ),
+            (
+                "1.3.0-rc.1+2.gabc1234",
+                "1.3.0-rc.1",
+                "1.3.0-rc.1-2-gabc1234",
+            ),
+            (
+                "v1.2.1-0.20191109021931-daa7c04131f5",
+                "1.2.0",
+                "1.2.1-0.20191109021931-daa7c04131f5",
+            ),
+            (
+                "v1.2.1-0.20191109021931-daa7c04131f5+dirty",
+                "1.2.0",
+                "1.2.1-0.20191109021931-daa7c04131f5+dirty",
+            ),
+            (
+                "v1.3.0-rc.1.0.20191109021931-daa7c04131f5",
+                "1.3.0-rc.1",
+                "1.3.0-rc.1.0.20191109021931-daa7c04131f5",
+            ),
+            (
+                "v2.0.0-20191109021931-daa7c04131f5",
+                "0.0.0",
+                "2.0.0-20191109021931-daa7c04131f5",
+            ),
+        ] {
+            let built = version(text);
+            assert_eq!(built.tag(), Some(version(tag)), "{text}");
+            assert_eq!(built.to_string(), name);
+            assert_eq!(version(name), built, "{text}");
+            assert!(
+                built > version(tag) && built < version(tag).next_patch(),
+                "{text}"
+            );
+        }
+        // The tag itself, whatever says so.
+        for (text, tag) in [
+            ("v1.2.0-0-gabc1234", "1.2.0"),
+            ("1.2.0+0.gabc1234", "1.2.0"),
+            ("1.2.0+gabc1234", "1.2.0"),
+            ("1.3.0-rc.1-0-gabc1234", "1.3.0-rc.1"),
+        ] {
+            assert_eq!(version(text), version(tag));
+            assert_eq!(version(text).tag(), None, "{text}");
+            assert_eq!(version(&version(text).to_string()), version(tag));
+        }
+        let sorted = [
+            "1.2.0-rc.1",
+            "1.2.0-rc.1-1-gabc1234",
+            "1.2.0",
+            "1.2.0-dirty",
+            "1.2.0-2-gabc1234",
+            "1.2.0-2-gabc1235",
+            "1.2.0-14-g0001234",
+            "1.2.1-0.20191109021931-daa7c04131f5",
+            "1.2.1-0",
+            "1.2.1",
+        ]
+        .map(version);
+        assert!(sorted.is_sorted_by(|a, b| a < b));
+    }
+
     proptest! {
+        #[test]
+        fn what_git_describe_prints_is_read_as_printed(
+            text in "[0-9]{1,2}\\.[0-9]\\.[0-9](-rc\\.[0-9])?-[0-9]{1,3}-g[0-9a-f]{7}(-dirty)?"
+        ) {
+            let version: Version = text.parse().unwrap();
+            prop_assert_eq!(&version.to_string().parse::<Version>().unwrap(), &version);
+        }
+
         #[test]
         fn any_text_is_handled(text in ".{0,40}") {
             if let Ok(version) = text.parse::<Version>() {

@@ -430,6 +430,16 @@ proptest! {
     }
 
     #[test]
+    fn a_build_without_a_tag_is_no_freer_than_its_tag_and_any_release_to_come(now in reached(), tag in 0u64..4) {
+        let ask = |version: String| now.ask(&Action::Deploy(vec![live(&format!("web {version}"))])).verdict;
+        if ask(format!("1.{tag}.0-14-gabc1234")) == Verdict::Go {
+            for (minor, patch) in (tag..5).flat_map(|minor| [(minor, 0), (minor, 9)]) {
+                prop_assert_eq!(ask(format!("1.{minor}.{patch}")), Verdict::Go);
+            }
+        }
+    }
+
+    #[test]
     fn arbitrary_evidence_is_answered_and_always_the_same_way(
         now in reached(),
         action in any_action(),

@@ -89,10 +89,19 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
     }
 }
 
-/// How to pin an ambiguous pre-release, to go on a message; empty if it is not ambiguous.
+/// How to pin a version that may be read in several ways, to go on a message; empty if there is one.
 fn ambiguity(who: &Live, readings: Readings) -> String {
     if readings == Readings::One {
         return String::new();
+    }
+    if let Some(tag) = who.version.tag() {
+        return format!(
+            "; {version} was built after {tag} and has no tag of its own: it may hold the code of {tag} or already that of any \
+             release to come, and all have to be safe: tag what you deploy (a pre-release of the next release will do), or name \
+             an alias for {version} under [services.{service}.aliases] in migrate.toml",
+            version = who.version,
+            service = who.service,
+        );
     }
     let release = who.version.release();
     format!(

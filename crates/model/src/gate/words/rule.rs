@@ -221,7 +221,11 @@ fn beside_each_other(incompatible: &Incompatible, naming: Naming<'_>) -> Words {
                 of_kind(*rows),
                 ambiguity(who, *readings)
             ),
-            "correct the ranges in migration.toml, or declare the sync that there is",
+            if who.version.tag().is_some() {
+                "deploy a build that has a tag, or name an alias for it"
+            } else {
+                "correct the ranges in migration.toml, or declare the sync that there is"
+            },
         ),
         Incompatible::WithAnother(leaves) => Words::new(
             left_behind(leaves, naming),
