@@ -21,6 +21,10 @@ impl Limits {
         if figure.is_nan() {
             return Err(Bad::Unknown("it is no number (0 / 0?)".to_owned()));
         }
+        // Beyond any limit, be there one above or not.
+        if figure.is_infinite() {
+            return Err(Bad::Wrong(format!("{figure} is beyond every limit")));
+        }
         let is_beyond = self.least.is_some_and(|least| figure < least)
             || self.most.is_some_and(|most| figure > most)
             || self
@@ -83,11 +87,19 @@ mod tests {
             ..Limits::default()
         };
         let beyond = |figure: f64| Err(Bad::Wrong(format!("{figure} is beyond its limits")));
+        let endless = |figure: f64| Err(Bad::Wrong(format!("{figure} is beyond every limit")));
         let none = Err(Bad::Unknown("it is no number (0 / 0?)".to_owned()));
         for (limits, figure, before, judged) in [
             (at_most, 0.01, None, Ok(())),
             (at_most, 0.010_1, None, beyond(0.010_1)),
-            (at_most, f64::INFINITY, None, beyond(f64::INFINITY)),
+            (at_most, f64::INFINITY, None, endless(f64::INFINITY)),
+            (at_least, f64::INFINITY, None, endless(f64::INFINITY)),
+            (
+                Limits::default(),
+                f64::NEG_INFINITY,
+                None,
+                endless(f64::NEG_INFINITY),
+            ),
             (at_most, f64::NAN, None, none.clone()),
             (Limits::default(), f64::NAN, None, none),
             (at_least, 99.0, None, beyond(99.0)),

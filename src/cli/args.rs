@@ -9,10 +9,13 @@ use super::duration::duration;
 use crate::interrupt::Interrupt;
 use crate::project::Alias;
 
+/// The heading of what every command takes: below a command's own options.
+const EVERYWHERE: &str = "Options of every command";
+
 #[derive(Args)]
 pub(super) struct Global {
     /// Work as if started in DIR, which holds migrate.toml
-    #[arg(short = 'C', long, value_name = "DIR", global = true)]
+    #[arg(short = 'C', long, value_name = "DIR", global = true, help_heading = EVERYWHERE)]
     pub project: Option<PathBuf>,
     /// The database. Everybody on this machine can read it in the list of processes: a URL with a
     /// password belongs in a file or in the environment
@@ -20,29 +23,30 @@ pub(super) struct Global {
         long,
         value_name = "URL",
         global = true,
+        help_heading = EVERYWHERE,
         conflicts_with = "database_url_file"
     )]
     pub(super) database_url: Option<String>,
     /// A file that holds the database's URL and nothing else; read anew for each connection.
     /// After these options come DATABASE_URL, DATABASE_URL_FILE, and [database] url in migrate.toml
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, help_heading = EVERYWHERE)]
     pub(super) database_url_file: Option<PathBuf>,
     /// Another name of a version: web:a1b2c3d=1.2.0, beside those in migrate.toml; repeat for others. It holds for this command
     /// alone: what others are to know belongs into migrate.toml or its `aliases_file`
-    #[arg(long, value_name = "SERVICE:NAME=VERSION", global = true)]
+    #[arg(long, value_name = "SERVICE:NAME=VERSION", global = true, help_heading = EVERYWHERE)]
     pub alias: Vec<Alias>,
     /// How results are printed
-    #[arg(long, value_name = "FORMAT", global = true, default_value = "text")]
+    #[arg(long, value_name = "FORMAT", global = true, help_heading = EVERYWHERE, default_value = "text")]
     pub output: Format,
     /// Say more on standard error; repeat for yet more. RUST_LOG wins
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Say nothing on standard error but errors, and nothing of what went well
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Show the whole statements of those who hold a lock, and not only of what kind they are: they
     /// may hold what is nobody's business
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub show_statements: bool,
     /// What stops the command; no argument.
     #[arg(skip)]

@@ -163,6 +163,19 @@ impl Directory {
         self.candidates.len() > 1 && self.candidates.iter().all(is_blank)
     }
 
+    /// Whether its scripts follow from a declaration, and are written by whoever asks for that rather than filled in.
+    ///
+    /// By its lines: asked before anybody knows whether the file can be read.
+    pub fn declares_change(&self) -> bool {
+        let is_change = |line: &str| {
+            let key = line.trim_start_matches(['[', ' ', '\t']);
+            let rest = key.strip_prefix("change").unwrap_or_default();
+            rest.starts_with([']', '.', '=', ' ', '\t'])
+        };
+        let mut manifest = self.manifest.iter();
+        manifest.any(|source| source.text().lines().any(is_change))
+    }
+
     pub fn has(&self, step: Step) -> bool {
         self.candidates.iter().any(|found| found.step == step)
     }

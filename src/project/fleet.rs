@@ -153,9 +153,7 @@ pub(super) fn read(source: &Source, mut table: Table<'_>) -> FleetConfig {
         ("note", SessionRule::Note),
         ("off", SessionRule::Off),
     ];
-    if table.has("sessions")
-        && let Some(rule) = table.choice("sessions", RULES)
-    {
+    if let Some(rule) = table.choice("sessions", RULES) {
         config.sessions = rule;
     }
     for allowed in table.tables("allow_session").unwrap_or_default() {

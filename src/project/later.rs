@@ -32,7 +32,7 @@ impl Forward {
     pub fn of_all(directories: &[Directory], dialects: &[Dialect]) -> Vec<Self> {
         let each = directories.iter().map(|directory| {
             let scripts = scripts(directory, dialects);
-            let is_to_come = declares_a_change(directory)
+            let is_to_come = directory.declares_change()
                 && scripts
                     .values()
                     .all(|texts| texts.iter().all(|text| is_unwritten(&text.text)));
@@ -79,12 +79,6 @@ impl Text {
             lower: text.to_lowercase().into(),
         }
     }
-}
-
-fn declares_a_change(directory: &Directory) -> bool {
-    let text = directory.manifest.as_ref().map(|source| source.text());
-    let mut lines = text.into_iter().flat_map(str::lines).map(str::trim);
-    lines.any(|line| line.starts_with("[change") || line.starts_with("change"))
 }
 
 fn scripts(directory: &Directory, dialects: &[Dialect]) -> BTreeMap<Dialect, Vec<Text>> {

@@ -121,7 +121,7 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
     let is_blank = dialects
         .first()
         .is_some_and(|dialect| directory.is_blank(*dialect))
-        && !directory.manifest.as_ref().is_some_and(declares_change);
+        && !directory.declares_change();
     if is_blank {
         let migration = Migration {
             declaration: declare(&directory, &Manifest::default()),
@@ -215,12 +215,6 @@ fn unread_manifest(directory: &Directory) -> FileRef {
         text: "".into(),
         sha256: String::new(),
     }
-}
-
-/// Scripts that follow from a declaration are written by whoever asks for it, and not filled in.
-fn declares_change(manifest: &Source) -> bool {
-    let mut lines = manifest.text().lines();
-    lines.any(|line| line.trim() == "[change]")
 }
 
 /// What is not written yet is not wrong: what to write is said once.

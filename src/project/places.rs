@@ -26,6 +26,11 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("coordinator_lease", "under `[fleet]`"),
     ("connection", "under `[fleet]`"),
     ("sources", "under `[fleet]`"),
+    ("sessions", "under `[fleet]`"),
+    (
+        "allow_session",
+        "under `[fleet]`, as `[[fleet.allow_session]]`",
+    ),
     ("min_instances", "under `[services.NAME]`"),
     ("min_ready", "under `[services.NAME]`"),
     ("aliases", "under `[services.NAME]`"),

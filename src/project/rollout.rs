@@ -120,7 +120,7 @@ fn read_check(
     }
     let mut number = |key| {
         let read = table.number(key, &format!("{key} = 0.01"))?;
-        if read.is_nan() {
+        if !read.is_finite() {
             let span = table.value_span(key).unwrap_or_else(|| table.span());
             source.error(
                 "out-of-range",
