@@ -9,6 +9,7 @@
 
 mod action;
 mod arrival;
+mod back;
 mod bake;
 mod error;
 mod halt;

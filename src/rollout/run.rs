@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::arrival::Arrival;
+use super::back::kept;
 use super::halt::Halt;
 use super::news::News;
 use super::unwell::Unwell;
@@ -64,7 +65,10 @@ impl<'a> Rollout<'a> {
         moves: Vec<PlanAction>,
     ) -> Result<Self, RolloutError> {
         let goal = json!(goal);
-        let steps: Vec<_> = moves.iter().map(action::as_json).collect();
+        let steps: Vec<_> = moves
+            .iter()
+            .map(|does| (action::as_json(does), 0))
+            .collect();
         let began = coordinator
             .record(async |ledger, actor| ledger.begin_rollout(&goal, &steps, actor).await)
             .await;
@@ -142,8 +146,11 @@ impl<'a> Rollout<'a> {
             }
         }
         crate::crash::point("rollout.given_up");
-        let begun: Option<(_, Vec<_>)> =
-            instead.map(|(goal, moves)| (json!(goal), moves.iter().map(action::as_json).collect()));
+        let begun: Option<(_, Vec<_>)> = instead.map(|(goal, moves)| {
+            let steps = moves.iter();
+            let steps = steps.map(|does| (action::as_json(does), kept(&record, does)));
+            (json!(goal), steps.collect())
+        });
         coordinator
             .record(async |ledger, actor| {
                 ledger

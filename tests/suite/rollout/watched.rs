@@ -130,10 +130,10 @@ scenario!(
         // Nobody is told to do what is done already.
         assert!(!went.stdout.contains("migrate rollout abort"), "{went:?}");
         assert!(has_old_column(&shop));
-        assert_eq!(
-            calls(&shop).last().map(String::as_str),
-            Some("web 1.2.0 1.1.0 100")
-        );
+        // 1.1.0 has kept 90 %: a call for less would give more to what is not well.
+        let calls = calls(&shop);
+        let last_two: Vec<&str> = calls.iter().rev().take(2).map(String::as_str).collect();
+        assert_eq!(last_two, ["web 1.2.0 1.1.0 100", "web 1.1.0 1.2.0 10"]);
         assert_eq!(states(&shop), ["done"]);
         // To a program it is one answer.
         let went = shop.json(TO_1_2, 11);

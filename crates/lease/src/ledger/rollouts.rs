@@ -154,14 +154,15 @@ impl Ledger<'_> {
         read_rollout(&rollout, &steps)
     }
 
-    /// Begins a rollout with these steps, unless another one is open.
+    /// Begins a rollout with these steps, unless another one is open: what each does, and how many percent of its service it has
+    /// reached before it begins.
     ///
     /// # Errors
     /// A database error.
     pub async fn begin_rollout(
         &mut self,
         goal: &Json,
-        steps: &[Json],
+        steps: &[(Json, u8)],
         actor: &str,
     ) -> Result<BeganRollout, LedgerError> {
         let id = match self.last_rollout().await? {
@@ -182,15 +183,16 @@ impl Ledger<'_> {
             ],
         )
         .await?;
-        for (position, action) in (1_i64..).zip(steps) {
+        for (position, (action, reached)) in (1_i64..).zip(steps) {
             self.execute(
                 "INSERT INTO {rollout_steps} (rollout, position, action, state, reached) \
-                 VALUES (?, ?, ?, ?, 0)",
+                 VALUES (?, ?, ?, ?, ?)",
                 &[
                     id.into(),
                     position.into(),
                     action.to_string().into(),
                     RolloutStepState::Waiting.name().into(),
+                    i64::from(*reached).into(),
                 ],
             )
             .await?;
