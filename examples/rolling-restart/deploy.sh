@@ -7,47 +7,20 @@
 # percent of the requests; at 100 the old one gets no more, finishes what it has begun, and is stopped.
 # What is done already is not done again: so a call that was interrupted can simply be repeated.
 #
-# `migrate rollout` calls this for each step, in the directory of migrate.toml.
+# `migrate rollout` calls this for each step, in the directory of migrate.toml, and errors.sh after it: how the new
+# version does with its share is not judged here.
 set -eu
 
 service=$1 to=$3 step=$4
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/servers.sh"
-start_seconds=${START_SECONDS:-30}      # for a new process to become healthy
-canary_requests=${CANARY_REQUESTS:-20}  # that the new version has to answer well before the next step …
-canary_seconds=${CANARY_SECONDS:-30}    # … or how long to watch it where there is less traffic
-drain_seconds=${DRAIN_SECONDS:-60}      # for the old one to finish its requests
+. "$here/places.sh"
+start_seconds=${START_SECONDS:-30}  # for a new process to become healthy
+drain_seconds=${DRAIN_SECONDS:-60}  # for the old one to finish its requests
 
-servers='server-1 server-2'
-places='server-1-a server-1-b server-2-a server-2-b'
 mkdir -p run
 
-fail() {
-    echo "deploy: $1" >&2
-    exit 1
-}
-
-# ---- Processes. run/PLACE.pid holds the process that is in a place, and its version.
-
-address() {
-    case $1 in server-1-*) host=$SERVER_1 ;; *) host=$SERVER_2 ;; esac
-    case $1 in *-a) echo "$host:8001" ;; *) echo "$host:8002" ;; esac
-}
-
-# A process that has ended may stay in the process table until somebody asks how it ended.
-runs() {
-    kill -0 "$1" 2>/dev/null && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
-}
-
-pid_in() {
-    pid=
-    [ ! -e "run/$1.pid" ] || read -r pid _ <"run/$1.pid"
-    [ -n "$pid" ] && runs "$pid" && echo "$pid"
-}
-
-version_in() {
-    pid_in "$1" >/dev/null && read -r _ version <"run/$1.pid" && echo "$version"
-}
+# ---- Processes.
 
 # The agent registers the process before it is started, or does not start it. In a session of its own, it
 # outlives this script, and whoever stops the script.
@@ -70,26 +43,6 @@ stop() {
         while runs "$pid"; do sleep 0.1; done
     fi
     rm -f "run/$1.pid"
-}
-
-# ---- The proxy.
-
-proxy() {
-    answer=$(echo "$1" | socat -t 10 - UNIX-CONNECT:run/haproxy.sock) || fail 'HAProxy does not answer'
-    [ -z "$answer" ] || echo "$answer"
-}
-
-# Something that HAProxy knows about a place: scur (requests now), stot (requests ever), check_status, …
-figure() {
-    proxy 'show stat' | awk -F, -v place="$1" -v name="$2" '
-        NR == 1 { sub(/^# /, ""); for (i = 1; i <= NF; i++) at[$i] = i }
-        $1 == "web" && $2 == place { print $at[name] }'
-}
-
-total() {
-    sum=0
-    for one in $2; do sum=$((sum + $(figure "$one" "$1"))); done
-    echo "$sum"
 }
 
 # ---- 1. The new version runs on each server.
@@ -152,24 +105,11 @@ for place in $new; do
     fi
     until [ "$(figure "$place" check_status)" = L7OK ]; do sleep 0.1; done
 done
-answered=$(total stot "$new") errors=$(total hrsp_5xx "$new")
 for place in $new; do proxy "set server web/$place weight $step"; done
 for place in $old; do proxy "set server web/$place weight $((100 - step))"; done
 echo "deploy: $service $to gets $step % of the requests"
 
-# ---- 4. It does well with them.
-
-if [ -n "$old" ]; then
-    tries=$((canary_seconds * 10))
-    until [ $(($(total stot "$new") - answered)) -ge "$canary_requests" ] || [ "$tries" -le 0 ]; do
-        tries=$((tries - 1))
-        sleep 0.1
-    done
-    errors=$(($(total hrsp_5xx "$new") - errors))
-    [ "$errors" -eq 0 ] || fail "$service $to has answered $errors requests with an error"
-fi
-
-# ---- 5. The old one finishes what it has begun, and goes.
+# ---- 4. The old one finishes what it has begun, and goes.
 
 [ "$step" -eq 100 ] || exit 0
 for place in $old; do proxy "set server web/$place state drain"; done

@@ -1,10 +1,13 @@
 """A shop's web application. What a release knows of a user's name is in releases/, and nowhere else.
 
     VERSION=1.0.0 INSTANCE=server-1-a gunicorn web:app
+
+FAULTS=1.1.0=2 has version 1.1.0 answer 2 % of its requests with an error: a bug that shows only under load.
 """
 
 import contextlib
 import importlib
+import itertools
 import json
 import os
 import threading
@@ -18,6 +21,10 @@ import lease
 VERSION = os.environ["VERSION"]
 # The process is part of it: one that replaced another is not the same.
 INSTANCE = f"{os.environ['INSTANCE']}:{os.getpid()}"
+
+faults = dict(fault.split("=") for fault in os.environ.get("FAULTS", "").split())
+FAULTS_PERCENT = float(faults.get(VERSION, 0))
+arrivals = itertools.count(1)
 
 release = importlib.import_module("releases.v" + VERSION.replace(".", "_"))
 app = Flask(__name__)
@@ -40,6 +47,15 @@ def transaction():
 
 def answer(user, name, status=200):
     return jsonify(id=user, version=VERSION, instance=INSTANCE, **name), status
+
+
+@app.before_request
+def fault():
+    """Every fiftieth request, for 2 %, fails before it has done anything. That a process is healthy says nothing of it."""
+    if FAULTS_PERCENT and request.path != "/health":
+        number = next(arrivals)
+        if int(number * FAULTS_PERCENT / 100) > int((number - 1) * FAULTS_PERCENT / 100):
+            return jsonify(fault=True, version=VERSION, instance=INSTANCE), 500
 
 
 @app.get("/health")

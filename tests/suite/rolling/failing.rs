@@ -1,4 +1,4 @@
-//! A version that fails its health check.
+//! A version that fails its health check, and one that passes it and answers with errors.
 
 use super::scene::{Scene, edit};
 
@@ -48,4 +48,55 @@ fn a_version_that_is_not_healthy_gets_no_request_and_nothing_is_contracted() {
         .flat_map(|phase| phase.versions.keys())
         .collect();
     assert_eq!(before, ["1.0.0", "1.0.0"]);
+}
+
+#[test]
+fn a_version_that_answers_2_percent_errors_is_stopped_at_10_percent_and_taken_back() {
+    let scene = Scene::open(".");
+    scene
+        .project
+        .env("FAULTS", "1.1.0=2")
+        // One of the two processes has answered the fiftieth of its requests by then.
+        .env("CANARY_REQUESTS", "100")
+        .env("CANARY_SECONDS", "150");
+    let load = scene.load("1.0.0 → 1.1.0");
+    let stopped = scene.run(&["rollout", "--to", "web=1.1.0"], 11);
+    for part in [
+        "refuse: roll web 1.0.0 → 1.1.0",
+        "at 10 %: errors 0.0",
+        "(at most 0.005; 0 before)",
+        "on_failure = \"roll-back\": back to web 1.0.0",
+        "done: web 1.0.0",
+    ] {
+        assert!(stopped.stdout.contains(part), "{part} in {stopped:?}");
+    }
+    // No step gave it more than that, the way back included.
+    for step in ["1.1.0 gets 25 %", "1.0.0 gets 10 %", "1.0.0 gets 50 %"] {
+        assert!(!stopped.stderr.contains(step), "{step} in {stopped:?}");
+    }
+    assert!(
+        !stopped.stdout.contains(": contract 0002_split_full_name\n"),
+        "{stopped:?}"
+    );
+    load.enter("steady, 1.0.0");
+    load.answers(20);
+    assert_eq!(load.versions(), ["1.0.0"]);
+    assert!(scene.has_full_name());
+    assert_eq!(scene.phase(), "backfilled");
+
+    // Mended, it comes.
+    scene
+        .project
+        .env_remove("FAULTS")
+        .env("CANARY_REQUESTS", "10");
+    load.enter("mended");
+    scene.run(&["rollout", "--to", "web=1.1.0"], 0);
+    load.enter("steady, 1.1.0");
+    load.answers(20);
+    assert_eq!(load.versions(), ["1.1.0"]);
+    let record = load.end_with_faults();
+    record.print("A version that answers 2 % errors");
+    let faults: Vec<usize> = record.phases.iter().map(|phase| phase.faults).collect();
+    assert!(faults[0] > 0, "{}", record.table());
+    assert_eq!(faults[1..], [0, 0, 0], "{}", record.table());
 }

@@ -62,6 +62,8 @@ pub struct Phase {
     took: Vec<Duration>,
     failed: usize,
     wrong: usize,
+    /// Errors that the application was told to answer with.
+    pub faults: usize,
     /// How many answers were each version's.
     pub versions: BTreeMap<String, usize>,
 }
@@ -77,6 +79,8 @@ pub struct Report {
 enum Complaint {
     Failed(String),
     Wrong(String),
+    /// An error that the application was told to answer with.
+    Fault,
 }
 
 impl Load {
@@ -158,6 +162,15 @@ impl Load {
     /// Lets everybody finish what they have begun. Nobody must have had anything to complain about.
     #[track_caller]
     pub fn end(self) -> Record {
+        let record = self.end_with_faults();
+        let faults: usize = record.phases.iter().map(|phase| phase.faults).sum();
+        assert_eq!(faults, 0, "{}", record.table());
+        record
+    }
+
+    /// Likewise, except for the errors that the application was told to answer with.
+    #[track_caller]
+    pub fn end_with_faults(self) -> Record {
         for (customer, end) in self.customers {
             drop(end);
             customer.join().expect("a customer does not panic");
@@ -218,8 +231,12 @@ impl Shared {
                     let at = turn * 7 % known.len();
                     let path = format!("/users/{}", known[at].0);
                     let body = json!({ "name": name }).to_string();
-                    self.ask(&mut client, ("PUT", &path, &body), &name);
-                    known[at].1 = name;
+                    if self
+                        .ask(&mut client, ("PUT", &path, &body), &name)
+                        .is_some()
+                    {
+                        known[at].1 = name;
+                    }
                 }
                 2 if !known.is_empty() => {
                     let (id, name) = &known[turn * 5 % known.len()];
@@ -303,13 +320,22 @@ fn checked(answer: &Answer, name: &str) -> Result<(u64, String), Complaint> {
     let (Some(id), Some(version), 200 | 201) =
         (value["id"].as_u64(), value["version"].as_str(), status)
     else {
-        return Err(Complaint::Failed(format!("{status} {body}")));
+        return Err(failed(answer));
     };
     let is_right = shows(&value, name);
     if !is_right {
         return Err(Complaint::Wrong(format!("{body} instead of {name}")));
     }
     Ok((id, version.to_owned()))
+}
+
+/// An answer that is none: one that the application was told to give, or another.
+fn failed(Answer { status, body }: &Answer) -> Complaint {
+    let value: Value = serde_json::from_str(body).unwrap_or_default();
+    match (status, value["fault"].as_bool()) {
+        (500, Some(true)) => Complaint::Fault,
+        _ => Complaint::Failed(format!("{status} {body}")),
+    }
 }
 
 /// Whether this is a user of this name. Newer versions show its parts as well.
@@ -335,7 +361,7 @@ fn checked_report(answer: &Answer, lines: usize) -> Result<String, Complaint> {
         return Err(Complaint::Failed(format!("{status} {body}")));
     };
     if *status != 200 || last["finished"] != true || shown.len() != lines + 1 {
-        return Err(Complaint::Failed(format!("{status} {body}")));
+        return Err(failed(answer));
     }
     if shown
         .iter()
@@ -366,6 +392,10 @@ impl Record {
                 phase.wrong += 1;
                 format!("wrong: {what}")
             }
+            Complaint::Fault => {
+                phase.faults += 1;
+                return;
+            }
         };
         let complaint = format!("{} in {}: {what}", request, phase.name);
         self.complaints.push(complaint);
@@ -374,8 +404,8 @@ impl Record {
     /// What the requests of each phase have seen.
     pub fn table(&self) -> String {
         let mut table = format!(
-            "{:32}{:>9}{:>8}{:>7}{:>9}{:>9}  {}\n",
-            "PHASE", "REQUESTS", "FAILED", "WRONG", "P50", "P99", "ANSWERED BY"
+            "{:32}{:>9}{:>8}{:>7}{:>8}{:>9}{:>9}  {}\n",
+            "PHASE", "REQUESTS", "FAILED", "WRONG", "FAULTS", "P50", "P99", "ANSWERED BY"
         );
         for phase in &self.phases {
             let mut took = phase.took.clone();
@@ -386,11 +416,12 @@ impl Record {
                 .map(|(version, count)| format!("{version} × {count}"))
                 .collect();
             table.push_str(&format!(
-                "{:32}{:>9}{:>8}{:>7}{:>9}{:>9}  {}\n",
+                "{:32}{:>9}{:>8}{:>7}{:>8}{:>9}{:>9}  {}\n",
                 phase.name,
                 took.len(),
                 phase.failed,
                 phase.wrong,
+                phase.faults,
                 milliseconds(&took, 50),
                 milliseconds(&took, 99),
                 versions.join(", ")
