@@ -205,10 +205,19 @@ fn past_gate(seen: &Seen) -> Vec<Notice> {
             past.migration, past.runner
         ),
         text: format!(
-            "revisions {} of its {}; {} live versions meet a schema that they cannot use",
+            "revisions {} of its {}; {}",
             past.revisions.join(", "),
             past.step.name(),
-            past.hurts.len()
+            match past.hurts.len() {
+                0 => "nothing live needs what it changed".to_owned(),
+                hurt => {
+                    let hurt = u64::try_from(hurt).unwrap_or(u64::MAX);
+                    format!(
+                        "{} cannot use the schema as it is now",
+                        count(hurt, "live version")
+                    )
+                }
+            }
         ),
         help: "`migrate status` says what it did, and the way out".to_owned(),
     });

@@ -1,8 +1,8 @@
 //! `migrate serve`: what it answers is what the command answers, and it goes on answering whatever happens around it.
 
 mod admission;
-mod client;
-mod notices;
+pub mod client;
+pub mod notices;
 mod page;
 mod reliable;
 

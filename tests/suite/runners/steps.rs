@@ -1,6 +1,8 @@
 //! Expand, roll, contract, by each tool on each database.
 
 use super::projects::{ALEMBIC, DBMATE, DJANGO, SQLX, Tool, by_hand, has_column, history, project};
+use crate::serve::client::Server;
+use crate::serve::notices::hook;
 use crate::support::backend::Db;
 use crate::support::project::{Project, Signal};
 use crate::support::shop::said;
@@ -153,6 +155,28 @@ fn what_was_taken_back_past_the_gate_is_told_and_counted() {
         said(&status).contains("does not have it any more"),
         "{status:?}"
     );
+    // Whoever wants to know is told by the server.
+    let (port, heard) = hook(&[200]);
+    let config = std::fs::read_to_string(project.path().join("migrate.toml")).expect("it is there");
+    let notify = format!(
+        "{config}\n[notify.ops]\nurl = \"http://127.0.0.1:{port}/\"\non = [\"past-gate\"]\n"
+    );
+    project.file("migrate.toml", &notify);
+    let server = Server::start(&project, &["--refresh", "200ms"]);
+    let told = heard.recv_timeout(GENEROUS).expect("it is told").body;
+    assert_eq!(told["on"], "past-gate", "{told}");
+    assert_eq!(
+        told["title"],
+        format!(
+            "{}: somebody used alembic without asking",
+            told["migration"].as_str().expect("a name")
+        )
+    );
+    assert_eq!(
+        told["text"], "revisions b2 of its expand; nothing live needs what it changed",
+        "{told}"
+    );
+    server.stop();
     project
         .migrate(&["gate", "deploy", "web=1.2.0"])
         .expect_code(11);

@@ -12,9 +12,9 @@ use crate::support::shop::{Shop, said};
 use crate::support::wait::GENEROUS;
 
 /// What was posted: its headers, in lower case, and its body.
-struct Posted {
+pub struct Posted {
     head: String,
-    body: Value,
+    pub body: Value,
 }
 
 impl Posted {
@@ -26,7 +26,7 @@ impl Posted {
 }
 
 /// A server that answers these statuses, the last of them from then on, and hands over what was posted.
-fn hook(statuses: &'static [u16]) -> (u16, Receiver<Posted>) {
+pub fn hook(statuses: &'static [u16]) -> (u16, Receiver<Posted>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let (posted, heard) = channel();
