@@ -13,6 +13,8 @@ use super::forget::FleetArgs;
 use super::gate::GateArgs;
 use super::generate::GenerateArgs;
 use super::instance::{AdmitArgs, AgentArgs};
+#[cfg(feature = "serve")]
+use super::kubernetes::{KUBERNETES_HELP, KubernetesArgs};
 use super::log::LogArgs;
 use super::man::ManArgs;
 use super::plan::{PLAN_HELP, PlanArgs};
@@ -119,6 +121,10 @@ pub(super) enum Command {
     #[cfg(feature = "serve")]
     #[command(after_help = SERVE_HELP)]
     Serve(ServeArgs),
+    /// Print what a cluster keeps to by itself: which versions may start
+    #[cfg(feature = "serve")]
+    #[command(after_help = KUBERNETES_HELP)]
+    Kubernetes(KubernetesArgs),
     /// Show what was done, by whom and when
     Log(LogArgs),
     /// Print a completion script for a shell

@@ -26,6 +26,8 @@ mod given;
 mod horizon;
 mod instance;
 mod json;
+#[cfg(feature = "serve")]
+mod kubernetes;
 mod log;
 mod man;
 mod markdown;
@@ -183,7 +185,7 @@ const fn heeds_interrupts(command: &Command) -> bool {
         | Command::Revert(_)
         | Command::Resolve(_) => true,
         #[cfg(feature = "serve")]
-        Command::Serve(_) => true,
+        Command::Serve(_) | Command::Kubernetes(_) => true,
     }
 }
 
@@ -207,6 +209,8 @@ const fn purpose(command: &Command) -> Purpose {
             Some(_) => Purpose::Acts,
             None => Purpose::Tells,
         },
+        #[cfg(feature = "serve")]
+        Command::Kubernetes(_) => Purpose::Tells,
         Command::Schema(args) if !args.write => Purpose::Tells,
         Command::Backfill(backfill) if backfill.dry_run && backfill.command.is_none() => {
             Purpose::Tells
@@ -338,6 +342,10 @@ fn run(cli: &Cli, out: &Out) -> Result<u8, Failure> {
         Command::Agent(_) => runtime.block_on(instance::agent(agent, out)),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args, global, out),
+        #[cfg(feature = "serve")]
+        Command::Kubernetes(args) => {
+            runtime.block_on(asking(kubernetes::run(args, global, out), global))
+        }
     }
 }
 

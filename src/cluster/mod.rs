@@ -27,9 +27,9 @@ pub use access::Access;
 pub use hindrance::hindrance;
 pub use objects::*;
 pub use resource::{Resource, Verb};
-pub use selector::Selector;
+pub use selector::{Requirement, Selector};
 pub use trouble::{Doing, Trouble};
-pub use version::{Said, USUAL_LABEL, VersionFrom, chosen, said};
+pub use version::{DEFAULT_CONTAINER, Said, USUAL_LABEL, VersionFrom, chosen, said};
 
 /// Objects in one page: fewer make more requests, more make longer ones.
 const PAGE: usize = 500;

@@ -6,11 +6,12 @@ use super::objects::Pairs;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector {
     text: String,
-    wanted: Vec<Wanted>,
+    wanted: Vec<Requirement>,
 }
 
+/// What is wanted of one label.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Wanted {
+pub enum Requirement {
     There(String),
     Absent(String),
     In(String, Vec<String>),
@@ -37,7 +38,7 @@ impl Selector {
     pub fn of_any(label: &str) -> Self {
         Self {
             text: label.to_owned(),
-            wanted: vec![Wanted::There(label.to_owned())],
+            wanted: vec![Requirement::There(label.to_owned())],
         }
     }
 
@@ -47,14 +48,22 @@ impl Selector {
         &self.text
     }
 
+    /// All of them have to be met.
+    #[must_use]
+    pub fn requirements(&self) -> &[Requirement] {
+        &self.wanted
+    }
+
     #[must_use]
     pub fn takes(&self, labels: Option<&Pairs>) -> bool {
         let value = |key: &str| labels.and_then(|labels| labels.get(key));
         self.wanted.iter().all(|wanted| match wanted {
-            Wanted::There(key) => value(key).is_some(),
-            Wanted::Absent(key) => value(key).is_none(),
-            Wanted::In(key, values) => value(key).is_some_and(|value| values.contains(value)),
-            Wanted::NotIn(key, values) => value(key).is_none_or(|value| !values.contains(value)),
+            Requirement::There(key) => value(key).is_some(),
+            Requirement::Absent(key) => value(key).is_none(),
+            Requirement::In(key, values) => value(key).is_some_and(|value| values.contains(value)),
+            Requirement::NotIn(key, values) => {
+                value(key).is_none_or(|value| !values.contains(value))
+            }
         })
     }
 }
@@ -83,22 +92,22 @@ fn split(text: &str) -> Result<Vec<&str>, String> {
     Ok(parts.into_iter().map(str::trim).collect())
 }
 
-fn requirement(part: &str) -> Result<Wanted, String> {
+fn requirement(part: &str) -> Result<Requirement, String> {
     if let Some(key) = part.strip_prefix('!') {
-        return Ok(Wanted::Absent(key_of(key)?));
+        return Ok(Requirement::Absent(key_of(key)?));
     }
     for (sign, is_in) in [("!=", false), ("==", true), ("=", true)] {
         if let Some((key, value)) = part.split_once(sign) {
             let (key, values) = (key_of(key)?, vec![value_of(value)?]);
             return Ok(if is_in {
-                Wanted::In(key, values)
+                Requirement::In(key, values)
             } else {
-                Wanted::NotIn(key, values)
+                Requirement::NotIn(key, values)
             });
         }
     }
     let Some((before, after)) = part.split_once('(') else {
-        return Ok(Wanted::There(key_of(part)?));
+        return Ok(Requirement::There(key_of(part)?));
     };
     let values = after
         .trim_end()
@@ -107,8 +116,8 @@ fn requirement(part: &str) -> Result<Wanted, String> {
     let values: Result<Vec<String>, String> = values.split(',').map(value_of).collect();
     let mut words = before.split_whitespace();
     match (words.next(), words.next(), words.next()) {
-        (Some(key), Some("in"), None) => Ok(Wanted::In(key_of(key)?, values?)),
-        (Some(key), Some("notin"), None) => Ok(Wanted::NotIn(key_of(key)?, values?)),
+        (Some(key), Some("in"), None) => Ok(Requirement::In(key_of(key)?, values?)),
+        (Some(key), Some("notin"), None) => Ok(Requirement::NotIn(key_of(key)?, values?)),
         _ => Err(format!("`{part}` is no requirement")),
     }
 }

@@ -8,7 +8,7 @@ use crate::text::image::{repository, tag};
 pub const USUAL_LABEL: &str = "app.kubernetes.io/version";
 
 /// The container that `kubectl` takes where none is named.
-const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+pub const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 /// As much of an image's name as is told.
 const LONGEST_IMAGE: usize = 200;

@@ -7,6 +7,8 @@
 //! | `watch`, `files` | what was seen last, and the project's files as they are now |
 //! | `guard`, `tls`, `socket`, `door` | who may ask; where it listens; connections and their bounds |
 //! | `admission` | lets pods in, and registers them |
+//! | `certificate` | one for the webhook's server, where nothing else makes one |
+//! | `policy` | pure: the same for a cluster without a server, as far as a list can say it |
 //! | `notices`, `notifier` | pure: what somebody has to be told; and who posts it |
 //! | `metrics`, `page` | what was seen last, for a program and for a person |
 //! | `router` | which path is answered by whom |
@@ -15,6 +17,7 @@
 //! status that nobody takes for a yes. `docs/serve.md` tells what it is for.
 
 mod admission;
+mod certificate;
 mod desk;
 mod door;
 mod error;
@@ -26,6 +29,7 @@ mod notices;
 mod notifier;
 mod openapi;
 mod page;
+mod policy;
 mod query;
 mod reply;
 mod review;
@@ -44,7 +48,9 @@ use crate::interrupt::Interrupt;
 use crate::project::Project;
 use sd_notify::NotifyState;
 
+pub use certificate::{Certificates, certificates};
 pub use error::ServeError;
+pub use policy::{PolicyError, PolicySettings, policy, words as policy_words};
 pub use tls::TlsFiles;
 
 use desk::{Desk, Terms};

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 
 pub use command::read_lines;
 #[cfg(feature = "kubernetes")]
-pub use kubernetes::Pods;
+pub use kubernetes::{ALL as ALL_NAMESPACES, NAME_LABEL, Pods, Rule};
 pub use pattern::Pattern;
 
 use crate::database::Session;

@@ -4,6 +4,7 @@
 mod driver;
 mod failures;
 mod fleet;
+mod policy;
 mod real;
 
 use serde_json::{Value, json};

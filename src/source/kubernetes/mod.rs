@@ -19,7 +19,8 @@ use crate::cluster::{Cluster, Controller, Pod, Resource, Said, Trouble};
 use crate::model::{About, InstanceState};
 use crate::text::image::tag;
 use settings::made;
-pub use shown::Pods;
+pub use shown::{Pods, Rule};
+pub use wanted::NAME_LABEL;
 
 pub(super) const KIND: Kind = Kind {
     kind: "kubernetes",
@@ -40,7 +41,7 @@ pub(super) struct Kubernetes {
 }
 
 /// Every namespace there is.
-const ALL: &str = "*";
+pub const ALL: &str = "*";
 
 /// What is in one namespace.
 struct Found {

@@ -1,7 +1,7 @@
 //! Pods that somebody shows, read as this source reads those that it lists.
 
 use super::wanted::Wanted;
-use crate::cluster::{Metadata, PodSpec, Said, VersionFrom};
+use crate::cluster::{Metadata, PodSpec, Said, Selector, VersionFrom};
 
 /// Which pods are of which service, and where their version is read.
 #[derive(Clone, Debug)]
@@ -11,7 +11,31 @@ pub struct Pods {
     pub(super) wanted: Vec<Wanted>,
 }
 
+/// Which pods are of a service, and where their version is read, for somebody who reads them elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule<'a> {
+    /// `None` for the service that [`super::NAME_LABEL`] names.
+    pub service: Option<&'a str>,
+    pub selector: &'a Selector,
+    /// Empty for that of the context.
+    pub namespaces: &'a [String],
+    pub version: &'a VersionFrom,
+    /// The one that is the service's, where that is said.
+    pub container: Option<&'a str>,
+}
+
 impl Pods {
+    /// What pods are read by.
+    pub fn rules(&self) -> impl Iterator<Item = Rule<'_>> {
+        self.wanted.iter().map(|wanted| Rule {
+            service: wanted.service.as_deref(),
+            selector: &wanted.selector,
+            namespaces: wanted.namespaces.as_deref().unwrap_or(&self.namespaces),
+            version: &wanted.reading.version,
+            container: wanted.reading.container.as_deref(),
+        })
+    }
+
     /// By the labels that Kubernetes recommends, wherever they are.
     #[must_use]
     pub fn usual() -> Self {

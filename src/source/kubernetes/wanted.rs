@@ -5,7 +5,7 @@ use super::pods::Reading;
 use crate::cluster::{Metadata, Selector, VersionFrom};
 
 /// The label that Kubernetes recommends for the name of an application.
-pub(super) const NAME_LABEL: &str = "app.kubernetes.io/name";
+pub const NAME_LABEL: &str = "app.kubernetes.io/name";
 
 /// The pods of one service, or of those that their label names.
 #[derive(Clone, Debug, PartialEq, Eq)]

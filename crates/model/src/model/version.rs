@@ -63,6 +63,12 @@ impl Version {
         Self::new(self.tag.major, self.tag.minor, self.tag.patch)
     }
 
+    /// Major, minor and patch.
+    #[must_use]
+    pub const fn numbers(&self) -> [u64; 3] {
+        [self.0.major, self.0.minor, self.0.patch]
+    }
+
     /// The next patch release, the smallest release after this one.
     #[must_use]
     pub fn next_patch(&self) -> Self {
