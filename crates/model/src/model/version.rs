@@ -66,7 +66,7 @@ impl Version {
     /// Major, minor and patch.
     #[must_use]
     pub const fn numbers(&self) -> [u64; 3] {
-        [self.0.major, self.0.minor, self.0.patch]
+        [self.tag.major, self.tag.minor, self.tag.patch]
     }
 
     /// The next patch release, the smallest release after this one.
