@@ -5,4 +5,5 @@
 
 pub mod gate;
 pub mod model;
+#[cfg(feature = "planner")]
 pub mod planner;
