@@ -20,6 +20,7 @@ use crate::gate::Decision;
 use crate::lease::agent::{self, AgentEnd, AgentOptions, Guard};
 use crate::lease::{
     Admission, AdmissionRequest, LeaseError, admit_unless as ask, give_back, session_name,
+    under_agent,
 };
 use crate::ledger::{LeaseId, LedgerError};
 use crate::model::{Declaration, InstanceState, Live, Snapshot};
@@ -158,9 +159,9 @@ pub(super) fn prepare_agent(args: &AgentArgs, global: &Global) -> Result<AgentOp
     // By what an application knows itself, whatever has started it.
     let said = |text: &str| Some(OsString::from(text));
     let environment = vec![
-        ("PHASEGATE_SERVICE", said(&request.service)),
+        (under_agent::SERVICE, said(&request.service)),
         ("PHASEGATE_VERSION", said(&request.label)),
-        ("PHASEGATE_INSTANCE", said(&request.instance)),
+        (under_agent::INSTANCE, said(&request.instance)),
         (
             "PHASEGATE_STATUS_SOCKET",
             status_socket.clone().map(PathBuf::into_os_string),

@@ -74,22 +74,28 @@ fn give_up(db: &Db, builder: phasegate::LeaseBuilder, late: bool) {
     eprintln!("holding");
 }
 
-/// Runs [`program`] with a lease of `lease_ms` milliseconds.
-pub(super) fn hold(db: &Db, project: &Project, how: &str, lease_ms: u64) -> Process {
-    let itself = std::env::current_exe().expect("this program");
+/// What runs [`program`], beside the name of this one.
+const ARGUMENTS: [&str; 4] = [
+    "--exact",
+    "lease::process::program",
+    "--ignored",
+    "--nocapture",
+];
+
+/// The name of this program, which is to hold a lease of `lease_ms` milliseconds.
+fn holder(db: &Db, project: &Project, how: &str, lease_ms: u64) -> String {
     project
         .env(PROGRAM, how)
         .env("BACKEND", db.backend.name)
         .env("LEASE_MS", &lease_ms.to_string());
-    let mut process = project.spawn_program(
-        &itself.display().to_string(),
-        &[
-            "--exact",
-            "lease::process::program",
-            "--ignored",
-            "--nocapture",
-        ],
-    );
+    let itself = std::env::current_exe().expect("this program");
+    itself.display().to_string()
+}
+
+/// Runs [`program`] with a lease of `lease_ms` milliseconds.
+pub(super) fn hold(db: &Db, project: &Project, how: &str, lease_ms: u64) -> Process {
+    let itself = holder(db, project, how, lease_ms);
+    let mut process = project.spawn_program(&itself, &ARGUMENTS);
     process.wait_for_line("holding", GENEROUS);
     process
 }
@@ -339,5 +345,26 @@ scenario!(
             )),
             "lease:web/1.1.0/web-2"
         );
+    }
+);
+
+scenario!(
+    fn an_application_under_an_agent_is_not_counted_twice(db: Db) {
+        let project = project(&db, "60s");
+        let itself = holder(&db, &project, "held", 60_000);
+        let under_an_agent = |before: &[&str]| {
+            let command = [before, &[itself.as_str()], &ARGUMENTS].concat();
+            agent(&project, &command)
+        };
+        let output = under_an_agent(&[]).wait().expect_code(101);
+        let why = "as the instance `server-1` of web: with a second lease it would count as two";
+        assert!(output.stderr.contains(why), "{output:?}");
+        assert_eq!(rows(&db), "0");
+        // What it starts may be instances of their own.
+        let mut agent = under_an_agent(&["env", "-u", "PHASEGATE_INSTANCE"]);
+        agent.wait_for_line("holding", GENEROUS);
+        assert_eq!(rows(&db), "2");
+        agent.signal(Signal::TERM);
+        agent.wait();
     }
 );

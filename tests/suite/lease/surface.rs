@@ -84,6 +84,32 @@ scenario!(
     }
 );
 
+scenario!(
+    fn two_services_of_one_process_have_a_lease_each(db: Db) {
+        let ask = |service: &str| {
+            let builder = Lease::builder(&db.url, service, "1.0.0").instance("one");
+            block_on(builder.lease(MINUTE).acquire()).expect("admitted")
+        };
+        let (web, worker) = (ask("web"), ask("worker"));
+        let services = || {
+            let table = leases_table(&db);
+            db.value(&format!("SELECT count(DISTINCT service) FROM {table}"))
+        };
+        assert_eq!((services(), rows(&db)), ("2".to_owned(), "2".to_owned()));
+        assert_ne!(web.session_name(), worker.session_name());
+        block_on(worker.draining()).expect("it is held");
+        assert_eq!(
+            [web.state(), worker.state()],
+            [LeaseState::Valid, LeaseState::Draining]
+        );
+        block_on(web.release()).expect("it is held");
+        assert_eq!(services(), "1");
+        assert!(!web.is_valid() && worker.is_valid());
+        drop(worker);
+        assert_eq!(rows(&db), "0");
+    }
+);
+
 #[test]
 fn a_place_is_asked_for_anew_and_a_database_that_comes_later_is_waited_for() {
     for name in ["postgres", "mysql"] {

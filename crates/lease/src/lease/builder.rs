@@ -272,6 +272,7 @@ impl LeaseBuilder {
         self,
         ready: &mut oneshot::Sender<Result<Lease, LeaseError>>,
     ) -> Result<(Keeper, KeeperHandle, Arc<Tenure>), LeaseError> {
+        super::under_agent::check(&self.service)?;
         let (stop_timeout, wait) = (self.stop_timeout, self.wait);
         let mut patience = Patience::new(wait, ready);
         let target = target_within(self.database.clone(), &mut patience).await?;

@@ -8,6 +8,7 @@ use crate::database::{DatabaseError, ErrorKind};
 use crate::gate::{Decision, Verdict};
 use crate::ledger::LedgerError;
 use crate::model::VersionError;
+use crate::text::shown::shown;
 
 /// An error while asking for a lease, or keeping it.
 ///
@@ -34,6 +35,13 @@ pub enum LeaseError {
     Terms { reason: String },
     #[error("{what} was not done within {seconds} s")]
     Timeout { what: &'static str, seconds: u64 },
+    /// `migrate agent` runs this process, and holds the lease of its instance.
+    #[error(
+        "`migrate agent` runs this process and holds its lease, as the instance `{}` of {}: with a second lease it would count as two",
+        shown(instance),
+        shown(service)
+    )]
+    UnderAgent { service: String, instance: String },
     /// The lease was lost or given back before.
     #[error("the lease is not held any more")]
     NotHeld,
@@ -89,6 +97,10 @@ impl LeaseError {
             ),
             Self::Unguarded { .. } => Some(
                 "start the agent with the rights that the application will have, or with more: `sudo migrate agent … -- CMD`; mount /proc",
+            ),
+            Self::UnderAgent { .. } => Some(
+                "start it without the agent; or ask for no lease, and hear from the agent how its lease stands (docs/library.md). What is an \
+                 instance of its own, such as a worker that this process starts, is started without PHASEGATE_INSTANCE in its environment",
             ),
             Self::Refused(_) | Self::Terms { .. } | Self::NotHeld | Self::System(_) => None,
         }

@@ -35,6 +35,7 @@ mod tenure;
 pub mod test;
 #[cfg(feature = "tower")]
 pub mod tower;
+pub mod under_agent;
 mod validity;
 
 pub use crate::model::LeaseConnection;
