@@ -8,6 +8,14 @@ use crate::ledger::LeaseRules;
 use crate::project::{CONFIG_FILE, Problem, Problems, Project, Section, Severity};
 
 /// What a lease is asked for with, where the application has its project beside it.
+///
+/// ```
+/// use phasegate::{Lease, LeaseBuilder, LeaseBuilderExt as _};
+///
+/// fn in_its_project(url: &str) -> LeaseBuilder {
+///     Lease::builder(url, "web", "1.2.0").project("/srv/shop/migrations")
+/// }
+/// ```
 pub trait LeaseBuilderExt {
     /// The directory of `migrate.toml`: its migrations are known before they are applied, and its
     /// aliases and the terms of its leases hold.

@@ -3,6 +3,7 @@
 mod adopt;
 mod blocks;
 mod commands;
+mod examples;
 mod shell;
 
 use std::path::{Path, PathBuf};

@@ -8,6 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::duration::milliseconds;
 
 /// How the leases of a project are held, and who sees its instances besides. What the file does not say is not here.
+///
+/// ```no_run
+/// use phasegate_build::Fleet;
+///
+/// let fleet: Fleet = phasegate_build::read("migrations".as_ref())?.fleet;
+/// println!("a lease lasts {:?} ms, and others are seen by {:?}", fleet.lease_ms, fleet.sources);
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Fleet {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -17,6 +17,14 @@ use serde::{Deserialize, Serialize};
 use super::config::{Config, Fleet};
 
 /// What an instance knows of its project.
+///
+/// ```no_run
+/// let declared = phasegate_build::read("migrations".as_ref())?;
+/// for migration in &declared.migrations {
+///     println!("{}: {}", migration.id, migration.description);
+/// }
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Declared {
     /// The services that `migrate.toml` names, each with its other names for versions.
@@ -142,6 +150,16 @@ impl Uses {
 ///
 /// # Errors
 /// What could not be read, in one sentence that names the file.
+///
+/// ```no_run
+/// use phasegate_build::Declared;
+///
+/// /// For a build script that puts it elsewhere than `embed` does.
+/// fn text() -> Result<String, Box<dyn std::error::Error>> {
+///     let declared: Declared = phasegate_build::read("migrations".as_ref())?;
+///     Ok(serde_json::to_string(&declared)?)
+/// }
+/// ```
 pub fn read(project: &Path) -> Result<Declared, String> {
     let file = project.join("migrate.toml");
     let config: Config = toml_in(&file)?;

@@ -25,6 +25,11 @@ const FILE: &str = "phasegate.json";
 
 /// Reads the project in this directory, where `migrate.toml` is, relative to the package that is built, and writes what it
 /// declares for `phasegate_lease::embedded!()`. Whatever cannot be read ends the build and says why.
+///
+/// ```no_run
+/// // In the `main` of build.rs, in a directory beside that of the migrations.
+/// phasegate_build::embed("../migrations");
+/// ```
 pub fn embed(project: impl AsRef<Path>) {
     let project = project.as_ref();
     if let Err(why) = embed_into(project, env::var_os("OUT_DIR").map(PathBuf::from)) {

@@ -16,6 +16,14 @@ use crate::sql::Dialect;
 ///
 /// Made from a URL, from connect options of sqlx, from a pool (whose options are taken), or by [`Database::asked`]. What it
 /// shows of itself never holds a password.
+///
+/// ```
+/// use phasegate_lease::{Database, Lease};
+///
+/// let by_url = Database::from("sqlite://shop.db");
+/// let web = Lease::builder(by_url.clone(), "web", "1.2.0");
+/// let worker = Lease::builder(by_url, "worker", "3.0.1");
+/// ```
 #[derive(Clone)]
 pub struct Database(Kind);
 

@@ -8,6 +8,15 @@ use std::path::{Path, PathBuf};
 use super::DatabaseError;
 
 /// Something that says the password as it is now.
+///
+/// ```
+/// use phasegate_lease::{Lease, LeaseBuilder, PasswordSource};
+///
+/// fn with_a_secret(url: &str) -> LeaseBuilder {
+///     let mounted = PasswordSource::File("/run/secrets/db".into());
+///     Lease::builder(url, "web", "1.2.0").password(mounted)
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PasswordSource {

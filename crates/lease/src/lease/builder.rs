@@ -29,6 +29,36 @@ use crate::model::{Declaration, InstanceState, LeaseConnection, Version};
 use crate::process::Sign;
 
 /// What a lease is asked for with. A clone asks for a lease of its own with the same.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use phasegate_lease::{AtLoss, Lease, LeaseBuilder, LeaseConnection, LeaseError, PasswordSource};
+///
+/// fn asked(url: &str) -> LeaseBuilder {
+///     Lease::builder(url, "web", "1.2.0")
+///         .instance("web-1")
+///         .lease(Duration::from_secs(300))
+///         .renew(Duration::from_secs(20))
+///         .stop_timeout(Duration::from_secs(5))
+///         .connection(LeaseConnection::Kept)
+///         .password(PasswordSource::File("/run/secrets/db".into()))
+/// }
+///
+/// async fn hold(url: &str) -> Result<Lease, LeaseError> {
+///     // A database that comes up later is waited for, and so is a phase that is being changed.
+///     asked(url).at_loss(AtLoss::Terminate).acquire_within(Duration::from_secs(60)).await
+/// }
+///
+/// /// In a program without an async runtime.
+/// fn hold_blocking(url: &str) -> Result<Lease, LeaseError> {
+///     asked(url).on_lost(|loss| std::process::exit(loss.exit_code().into())).acquire_blocking()
+/// }
+///
+/// /// Where the ledger has a database of its own (MySQL, MariaDB).
+/// fn beside(url: &str) -> LeaseBuilder {
+///     asked(url).ledger("shop_phasegate")
+/// }
+/// ```
 #[must_use = "nothing is registered before `acquire`"]
 #[derive(Clone)]
 pub struct LeaseBuilder {

@@ -11,6 +11,19 @@ use crate::ledger::{LeaseRules, ServiceRules};
 use crate::model::{Declaration, LeaseConnection, OtherNames, Version};
 
 /// What a project declares, as `phasegate-build` has written it into the binary: see [`embedded!`](crate::embedded).
+///
+/// ```
+/// use phasegate_lease::{Embedded, Lease, LeaseBuilder};
+///
+/// /// `phasegate_lease::embedded!()` is given in.
+/// fn asked(url: &str, migrations: Embedded) -> LeaseBuilder {
+///     Lease::builder(url, "web", "1.2.0").embedded(migrations)
+/// }
+///
+/// // What another build script has written, or a test.
+/// let none = Embedded::new(r#"{"services":{"web":{}},"migrations":[]}"#);
+/// let builder = asked("sqlite://shop.db", none);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Embedded(&'static str);
 
@@ -26,6 +39,17 @@ struct Contents {
 /// What the migrations that this binary was built with declare: for [`LeaseBuilder::embedded`](crate::LeaseBuilder::embedded).
 ///
 /// `build.rs` has to call `phasegate_build::embed`, which writes it.
+///
+/// ```ignore
+/// // In the `main` of build.rs:
+/// phasegate_build::embed("migrations");
+///
+/// // In the application:
+/// let lease = Lease::builder(url, "web", env!("CARGO_PKG_VERSION"))
+///     .embedded(phasegate_lease::embedded!())
+///     .acquire()
+///     .await?;
+/// ```
 #[macro_export]
 macro_rules! embedded {
     () => {

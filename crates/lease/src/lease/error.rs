@@ -13,6 +13,26 @@ use crate::text::shown::shown;
 /// An error while asking for a lease, or keeping it.
 ///
 /// A `main` that returns it is ended with its `Debug`. That is what it says to people, with what to do in a line of its own.
+///
+/// ```no_run
+/// use phasegate_lease::{Lease, LeaseError};
+///
+/// fn start() {
+///     match Lease::builder("sqlite://shop.db", "web", "1.2.0").acquire_blocking() {
+///         Ok(lease) => serve(&lease),
+///         Err(LeaseError::Refused(decision)) => {
+///             for blocker in &decision.blockers {
+///                 eprintln!("{} ({})", blocker.message(), blocker.help());
+///             }
+///             std::process::exit(decision.verdict.exit_code().into());
+///         }
+///         Err(error) if error.is_locked() => eprintln!("somebody holds the ledger: {error}"),
+///         Err(error) if error.is_passing() => eprintln!("worth another try: {error}"),
+///         Err(error) => eprintln!("{error}: {}", error.help().unwrap_or_default()),
+///     }
+/// }
+/// # fn serve(_: &Lease) {}
+/// ```
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LeaseError {

@@ -33,6 +33,11 @@ use crate::process::{Here, Sign};
 ///     .instance("server-1")
 ///     .acquire()
 ///     .await?;
+/// // What asks the database is known there by the name of the instance (`application_name`).
+/// println!("{}", lease.session_name());
+/// // A clone is the same lease.
+/// let watched = lease.clone();
+/// std::thread::spawn(move || println!("valid for {:?}, {}", watched.valid_for(), watched.state().as_str()));
 /// while lease.is_valid() {
 ///     // one unit of work
 /// #   break;
@@ -48,6 +53,21 @@ use crate::process::{Here, Sign};
 pub struct Lease(Arc<Holding>);
 
 /// Where a process stands with its lease.
+///
+/// ```
+/// use phasegate_lease::{Lease, LeaseState};
+///
+/// /// For a load balancer that asks: the code of the answer, and its text.
+/// fn ready(lease: &Lease) -> (u16, &'static str) {
+///     let state = lease.state();
+///     (if state.is_ready() { 200 } else { 503 }, state.as_str())
+/// }
+///
+/// /// Whether what has begun may go on.
+/// fn goes_on(lease: &Lease) -> bool {
+///     matches!(lease.state(), LeaseState::Valid | LeaseState::Draining)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LeaseState {

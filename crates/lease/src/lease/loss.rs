@@ -15,6 +15,15 @@ use super::tenure::{Loss, Tenure};
 use crate::text::{secret, shown::shown};
 
 /// What is done to a process when its lease is lost.
+///
+/// ```
+/// use phasegate_lease::{AtLoss, Lease, LeaseBuilder};
+///
+/// /// Of a process that ends its work by itself, and in time.
+/// fn that_only_reports(url: &str) -> LeaseBuilder {
+///     Lease::builder(url, "web", "1.2.0").at_loss(AtLoss::Report)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AtLoss {

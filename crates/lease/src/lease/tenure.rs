@@ -13,6 +13,20 @@ use super::validity::Validity;
 use crate::gate::Decision;
 
 /// Why an application has to stop.
+///
+/// ```
+/// use phasegate_lease::{Lease, Loss};
+///
+/// async fn stopped(lease: &Lease) -> u8 {
+///     let loss = lease.lost().await;
+///     match &loss {
+///         Loss::DeadlinePassed { cause: Some(cause) } => eprintln!("not renewed: {}", cause.message),
+///         other => eprintln!("{other}"),
+///     }
+///     eprintln!("{}", loss.help());
+///     loss.exit_code()
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Loss {
@@ -30,6 +44,21 @@ pub enum Loss {
 }
 
 /// Why a renewal failed, and what can be done about it.
+///
+/// ```
+/// use phasegate_lease::{FailedRenewal, Loss};
+///
+/// fn cause(loss: &Loss) -> Option<&FailedRenewal> {
+///     match loss {
+///         Loss::DeadlinePassed { cause } => cause.as_ref(),
+///         _ => None,
+///     }
+/// }
+///
+/// fn told(loss: &Loss) -> String {
+///     cause(loss).map_or_else(String::new, |cause| format!("{} ({})", cause.message, cause.help))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FailedRenewal {

@@ -41,6 +41,22 @@ use crate::process::Sign;
 /// What a test does to the leases that are acquired under it, and what it sees of them.
 ///
 /// No database is asked, and no signal is sent at a loss: only what [`LeaseBuilder::on_lost`] names is called.
+///
+/// ```
+/// use phasegate_lease::{LeaseState, Loss, test::Control};
+///
+/// let control = Control::new();
+/// let lease = control.lease();
+/// assert!(!control.is_draining());
+/// control.lose_by(Loss::Panicked);
+/// assert_eq!((lease.state(), lease.loss()), (LeaseState::Lost, Some(Loss::Panicked)));
+/// control.refuse();
+/// // Whoever asks now is refused by the gate, and from here on admitted again.
+/// control.admit();
+/// let again = control.lease();
+/// drop(again);
+/// assert!(control.is_released());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Control(Arc<Mutex<Told>>);
 

@@ -30,6 +30,16 @@ use super::held::{Lease, LeaseState};
 /// Answers 503 with `Retry-After` in place of a service whose lease is lost, draining or released.
 ///
 /// What is being answered already goes on: who drains finishes it, and at a loss the process is about to end.
+///
+/// ```
+/// use std::time::Duration;
+/// use phasegate_lease::{Lease, tower::LeaseLayer};
+///
+/// /// Where the next instance takes over no sooner than that.
+/// fn layer(lease: &Lease) -> LeaseLayer {
+///     LeaseLayer::new(lease.clone()).retry_after(Duration::from_secs(5))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct LeaseLayer {
     lease: Lease,
@@ -67,6 +77,15 @@ impl<S> Layer<S> for LeaseLayer {
 }
 
 /// A service behind a [`LeaseLayer`].
+///
+/// ```
+/// use phasegate_lease::tower::{LeaseLayer, LeaseService};
+/// use tower::Layer as _;
+///
+/// fn behind<S>(layer: &LeaseLayer, inner: S) -> LeaseService<S> {
+///     layer.layer(inner)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct LeaseService<S> {
     inner: S,
@@ -100,6 +119,20 @@ where
 
 /// Answers whether the process takes new work: 200 while its lease is valid, and otherwise 503 with the state, and the reason
 /// of a loss, as JSON.
+///
+/// ```
+/// use axum::{Router, extract::State, routing::get};
+/// use phasegate_lease::{Lease, tower::Readiness};
+///
+/// fn service(lease: &Lease) -> Router {
+///     let readiness = Readiness::new(lease.clone());
+///     // As a service, or in a handler of one's own.
+///     Router::new()
+///         .route_service("/ready", readiness.clone())
+///         .route("/own", get(|State(readiness): State<Readiness>| async move { readiness.answer() }))
+///         .with_state(readiness)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Readiness {
     lease: Lease,
