@@ -97,6 +97,13 @@ scenario!(
         };
         assert_eq!((services(), rows(&db)), ("2".to_owned(), "2".to_owned()));
         assert_ne!(web.session_name(), worker.session_name());
+        // By which this machine knows whose the sessions of a process are.
+        let is_shown = |lease: &Lease| {
+            let sockets = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
+            let sign = format!("@phasegate/{}/{}", lease.session_name(), std::process::id());
+            !cfg!(target_os = "linux") || sockets.lines().any(|line| line.ends_with(&sign))
+        };
+        assert!(is_shown(&web) && is_shown(&worker));
         block_on(worker.draining()).expect("it is held");
         assert_eq!(
             [web.state(), worker.state()],
@@ -105,6 +112,7 @@ scenario!(
         block_on(web.release()).expect("it is held");
         assert_eq!(services(), "1");
         assert!(!web.is_valid() && worker.is_valid());
+        assert_eq!(is_shown(&web), !cfg!(target_os = "linux"));
         drop(worker);
         assert_eq!(rows(&db), "0");
     }

@@ -108,8 +108,8 @@ struct Holding {
     handle: KeeperHandle,
     tenure: Arc<Tenure>,
     session_name: String,
-    /// Shows on this machine whose its sessions are.
-    _sign: Sign,
+    /// Shows on this machine whose its sessions are, until it is released: the process may have another lease.
+    sign: Mutex<Option<Sign>>,
     /// Whether this process has it: one that nobody has received yet stops nobody.
     delivered: Arc<AtomicBool>,
     /// Whether it is finishing its work, whether or not the database knows.
@@ -165,7 +165,7 @@ impl Lease {
             home: Here::now(),
             handle,
             tenure,
-            _sign: sign,
+            sign: Mutex::new(Some(sign)),
             session_name,
             delivered: Arc::default(),
             draining: AtomicBool::new(false),
@@ -291,6 +291,8 @@ impl Lease {
             return Ok(());
         }
         self.0.tenure.end();
+        let sign = self.0.sign.lock();
+        drop(sign.unwrap_or_else(PoisonError::into_inner).take());
         self.0.handle.release().await
     }
 }
