@@ -278,8 +278,8 @@ fn unaccounted(group: &Unaccounted) -> Words {
         // No server tells which process is at the other end of a local socket.
         (Some(address), Whereabouts::Here) if address.is_empty() => {
             "start what has them with `migrate agent`, or end them. Whose a session over a local socket is nobody can tell, unless, \
-             on PostgreSQL, it gives itself the name that the agent hands on (PGAPPNAME): an instance that connects to 127.0.0.1 instead is known. What \
-             is no instance (a pooler, a console, a report) is declared in migrate.toml: [[fleet.allow_session]] with `user`, \
+             on PostgreSQL, it gives itself the name that the agent hands on (PGAPPNAME), or that its own lease says (`session_name` in \
+             docs/library.md): an instance that connects to 127.0.0.1 instead is known. What is no instance (a pooler, a console, a report) is declared in migrate.toml: [[fleet.allow_session]] with `user`, \
              `application` or `address`, and a `reason`"
         }
         (Some(_), Whereabouts::Here) => {
