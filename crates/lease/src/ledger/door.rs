@@ -10,7 +10,7 @@ use super::{Ledger, LedgerError, View, first};
 use crate::database::{ManyLeases, Senseless, Versions};
 
 /// Counts rows that make no sense at this moment, and perhaps some others beside: an index leads to each.
-fn senseless(now: i64, how: Senseless) -> String {
+pub(super) fn senseless(now: i64, how: Senseless) -> String {
     let latest = now.saturating_add(LONGEST_LEASE_MS);
     let conditions = match how {
         Senseless::OwnIndex => vec![SENSELESS.to_owned(), format!("expires_at > {latest}")],
@@ -30,7 +30,7 @@ fn senseless(now: i64, how: Senseless) -> String {
 }
 
 /// The versions that have a live lease, each once and as [`super::groups::read_leases`] reads them; where every row makes sense.
-fn versions(now: i64, how: Versions) -> String {
+pub(super) fn versions(now: i64, how: Versions) -> String {
     let long_ago = now.saturating_sub(LONGEST_LEASE_MS);
     // In one expression, of which no planner expects that few rows satisfy it: then it would rather sort them all.
     let is_live = |of: &str| {
@@ -47,11 +47,12 @@ fn versions(now: i64, how: Versions) -> String {
                     is_live("n.")
                 )
             };
+            // The steps come first in the last join and stay there: SQLite would go through all leases in the order of the answer.
             format!(
                 "WITH RECURSIVE step (id) AS (\
                  SELECT (SELECT id FROM {{leases}} WHERE {} ORDER BY service, version LIMIT 1) UNION ALL \
                  SELECT coalesce({}, {}) FROM step JOIN {{leases}} AS l ON l.id = step.id) \
-                 SELECT {columns} FROM step JOIN {{leases}} AS found ON found.id = step.id ORDER BY service, version",
+                 SELECT {columns} FROM step CROSS JOIN {{leases}} AS found WHERE found.id = step.id ORDER BY service, version",
                 is_live(""),
                 next("n.service = l.service AND n.version > l.version"),
                 next("n.service > l.service"),

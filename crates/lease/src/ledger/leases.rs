@@ -377,8 +377,10 @@ impl Ledger<'_> {
         let before = now.saturating_sub(KEEP_EXPIRED_MS);
         let rows = self
             .query(
-                "SELECT service, version, max(expires_at) FROM {leases} WHERE expires_at < ? GROUP BY service, version",
-                &[before.into()],
+                // Between two ends, so that SQLite prefers the index by these to the one in whose order the answer could be.
+                "SELECT service, version, max(expires_at) FROM {leases} \
+                 WHERE expires_at BETWEEN -9223372036854775807 AND ? GROUP BY service, version",
+                &[before.saturating_sub(1).into()],
             )
             .await?;
         for row in rows {
