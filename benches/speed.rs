@@ -14,7 +14,7 @@ mod table;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use phasegate::coordinator::survey;
+use phasegate::coordinator::{survey, survey_enough};
 use phasegate::database::{ConnectOptions, Connection, Target, connect};
 use phasegate::gate::{Action, Evidence, Verdict, decide};
 use phasegate::ledger::{Ledger, NewLease, View};
@@ -153,7 +153,7 @@ fn fleet(runtime: &Runtime, backend: &str, leases: usize, rounds: usize, table: 
     let target = Target::parse(&db.url, std::path::Path::new(".")).expect("a URL");
     let loaded =
         phasegate::project::Project::load(&project.path(), Some(&db.url)).expect("a project");
-    let (mut bare, mut gate) = (Vec::new(), Vec::new());
+    let (mut bare, mut gate, mut gate_by_each) = (Vec::new(), Vec::new(), Vec::new());
     let (mut admission, mut by_each) = (Vec::new(), Vec::new());
     let mut connection = runtime
         .block_on(connect(&target, ConnectOptions::default()))
@@ -162,9 +162,10 @@ fn fleet(runtime: &Runtime, backend: &str, leases: usize, rounds: usize, table: 
     for round in 0..=rounds {
         let counted = count_plainly(&db, &mut plain);
         let connection = connection.as_mut();
-        let (decided, admitted, judged) = runtime.block_on(async {
+        let (decided, weighed, admitted, judged) = runtime.block_on(async {
             (
-                ask(&loaded, connection).await,
+                ask(&loaded, connection, Look::Versions).await,
+                ask(&loaded, connection, Look::EachLease).await,
                 admit_and_release(connection, Look::Versions).await,
                 admit_and_release(connection, Look::EachLease).await,
             )
@@ -172,6 +173,7 @@ fn fleet(runtime: &Runtime, backend: &str, leases: usize, rounds: usize, table: 
         if round > 0 {
             bare.push(counted);
             gate.push(decided);
+            gate_by_each.push(weighed);
             admission.push(admitted);
             by_each.push(judged);
         }
@@ -179,10 +181,11 @@ fn fleet(runtime: &Runtime, backend: &str, leases: usize, rounds: usize, table: 
     runtime.block_on(connection.close());
     let size = format!("{leases} leases");
     table.peer(&size, "SELECT service, version, count(*) … GROUP BY", &bare);
+    let blocked = "the same where something blocks: each lease is looked at";
     table.row(&size, "gate: read ledger and leases, decide", &gate, &bare);
+    table.row(&size, blocked, &gate_by_each, &bare);
     table.row(&size, "admission and release", &admission, &bare);
-    let name = "the same where something blocks: each lease is looked at";
-    table.row(&size, name, &by_each, &bare);
+    table.row(&size, blocked, &by_each, &bare);
 }
 
 /// Milliseconds since the epoch.
@@ -239,7 +242,7 @@ fn count_plainly(db: &Db, session: &mut Session) -> Duration {
     took
 }
 
-/// What an admission asks of the leases.
+/// What an admission or a gate asks of the leases.
 #[derive(Clone, Copy)]
 enum Look {
     Versions,
@@ -271,11 +274,22 @@ fn evidence(view: View) -> Evidence {
     }
 }
 
-/// All that `migrate gate deploy` does once it is connected.
-async fn ask(project: &phasegate::project::Project, connection: &mut dyn Connection) -> Duration {
+/// All that `migrate gate deploy` does once it is connected; where something blocks, the latter after the former.
+async fn ask(
+    project: &phasegate::project::Project,
+    connection: &mut dyn Connection,
+    look: Look,
+) -> Duration {
+    let action = Action::Deploy(vec![candidate()]);
     let began = Instant::now();
-    let situation = survey(project, connection).await.expect("an answer");
-    let decision = decide(Action::Deploy(vec![candidate()]), &situation.evidence);
+    let situation = match look {
+        Look::Versions => survey_enough(project, &action, connection)
+            .await
+            .expect("an answer")
+            .expect("nothing that only each lease tells"),
+        Look::EachLease => survey(project, connection).await.expect("an answer"),
+    };
+    let decision = decide(action, &situation.evidence);
     let took = began.elapsed();
     assert_eq!(decision.verdict, Verdict::Go, "{decision:?}");
     took

@@ -7,14 +7,15 @@ use super::looked::Width;
 use super::place::candidate;
 use super::remarks::remarks;
 use super::status::Status;
+use super::surveying::{Unanswered, survey};
 use super::weighed::notes_of;
 use super::{Answer, AskError, Log, Question, Record, Wanted};
 use crate::coordinator::{self, CoordinatorError, Purpose, Situation, flaws_on_paper};
-use crate::database::{Connection, DatabaseError, ErrorKind, Target};
-use crate::gate::{Action, Flawed, Verdict, decide, unreachable};
+use crate::database::{Connection, DatabaseError, Target};
+use crate::gate::{Action, Flawed, decide, unreachable};
 use crate::interrupt::Interrupt;
-use crate::ledger::{Event, FailureRecord, Ledger, LedgerError, Named};
-use crate::model::{Live, MigrationId, Snapshot, Step, Version};
+use crate::ledger::{Event, FailureRecord, Ledger, LedgerError};
+use crate::model::{Live, MigrationId, Snapshot, Step};
 use crate::project::{Problems, Project, Section, UnknownMigration};
 
 /// What to do if there is no database file.
@@ -282,45 +283,6 @@ impl Asker {
     }
 }
 
-/// As much as the answer needs, because pipelines ask often.
-async fn survey(
-    project: &Project,
-    action: &Action,
-    (wanted, record): (&[Wanted], Record),
-    connection: &mut dyn Connection,
-) -> Result<Situation, Unanswered> {
-    let mut situation = coordinator::survey(project, connection).await?;
-    if record == Record::Look {
-        coordinator::record(project, connection, &mut situation).await?;
-    }
-    if let Action::Step {
-        step: Step::Contract,
-        migration,
-    } = action
-    {
-        coordinator::measure_if_clear(project, migration, &mut situation, connection).await?;
-    }
-    // Only a blocker names instances.
-    if decide(action.clone(), &situation.evidence).verdict != Verdict::Go {
-        situation.name_examples(connection).await?;
-    } else if let (Record::Look, Action::Deploy(candidates)) = (record, action)
-        && situation.has_ledger
-        && situation.drift.is_empty()
-    {
-        // Whoever asked is about to start them, and may be done before anybody looks again.
-        let named: Vec<(Named, Version)> = wanted
-            .iter()
-            .zip(candidates)
-            .map(|(wanted, who)| {
-                let name = Named::new(&wanted.service, &wanted.label);
-                (name, who.version.clone())
-            })
-            .collect();
-        coordinator::record_deploy(project, connection, &named).await?;
-    }
-    Ok(situation)
-}
-
 /// The migrations that the ledger knows.
 async fn applied(connection: &mut dyn Connection) -> Result<Vec<MigrationId>, LedgerError> {
     let Some(mut ledger) = Ledger::read(connection).await? else {
@@ -415,59 +377,4 @@ pub fn tells_something(project: &Project, has_ledger: bool) -> Result<(), Proble
         return Ok(());
     }
     Err(Problems(problems.clone()))
-}
-
-/// Why the gate could not look.
-enum Unanswered {
-    /// Nobody can know now: an answer of its own.
-    Unreachable {
-        error: String,
-        /// What to do about it, if that is not to ask again.
-        next: Option<&'static str>,
-    },
-    Failed(AskError),
-}
-
-impl From<DatabaseError> for Unanswered {
-    fn from(error: DatabaseError) -> Self {
-        // What a lock hides is not known either.
-        let hides = matches!(
-            error.kind,
-            ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Standby
-        );
-        // Of a server that is not there the answer itself says when to ask again.
-        let is_away = matches!(
-            error.kind,
-            ErrorKind::Unreachable | ErrorKind::Full | ErrorKind::Tls
-        );
-        if !hides && !is_away {
-            return Self::Failed(error.into());
-        }
-        Self::Unreachable {
-            error: error.to_string(),
-            next: error.help().filter(|_| !is_away),
-        }
-    }
-}
-
-impl From<LedgerError> for Unanswered {
-    fn from(error: LedgerError) -> Self {
-        match error {
-            LedgerError::Database(error) => error.into(),
-            LedgerError::Elsewhere { .. } => Self::Unreachable {
-                error: error.to_string(),
-                next: error.help(),
-            },
-            error => Self::Failed(error.into()),
-        }
-    }
-}
-
-impl From<CoordinatorError> for Unanswered {
-    fn from(error: CoordinatorError) -> Self {
-        match error {
-            CoordinatorError::Database(error) => error.into(),
-            error => Self::Failed(error.into()),
-        }
-    }
 }

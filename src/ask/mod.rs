@@ -24,6 +24,7 @@ mod remarks;
 mod rollout;
 mod startable;
 mod status;
+mod surveying;
 mod trouble;
 mod wanted;
 mod weighed;

@@ -77,6 +77,7 @@ pub use flaws::flaws_on_paper;
 pub use forget::{Admitted, Forgotten, Which, forget};
 pub use observe::{
     is_nothing_yet, nothing_yet, observe, observe_with, record, record_deploy, survey,
+    survey_enough,
 };
 pub use orders::Options;
 pub use progress::Progress;

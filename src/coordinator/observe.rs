@@ -1,6 +1,7 @@
 //! Observing: files, ledger and fleet, put together for a decision.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::as_applied::judge_reverts;
 use super::connecting::writing;
@@ -11,9 +12,12 @@ use super::situation::schema;
 use super::{Situation, past_gate};
 use crate::database::{Connection, DatabaseError, ErrorKind, Target};
 use crate::fleet;
-use crate::gate::{Evidence, Facts};
-use crate::ledger::{AppliedFile, CoordinatorRow, LEASES, Ledger, LedgerError, Named, View};
-use crate::model::{Snapshot, Version};
+use crate::gate::{Action, Evidence, Facts};
+use crate::ledger::{
+    AppliedFile, CoordinatorRow, Counts, LEASES, Ledger, LedgerError, Named, TELLS_OF_MS, View,
+    Wanted,
+};
+use crate::model::{Snapshot, Step, Version};
 use crate::project::Project;
 use crate::sql::Dialect;
 
@@ -53,12 +57,60 @@ pub async fn survey(
     Ok(situation)
 }
 
+/// As [`survey`], for a question that may be answered with go: the leases are counted only as far as that takes. `None` where only a
+/// look at each of them tells. An answer other than go has to be asked for by [`survey`].
+///
+/// # Errors
+/// As of [`observe`].
+pub async fn survey_enough(
+    project: &Project,
+    action: &Action,
+    connection: &mut dyn Connection,
+) -> Result<Option<Situation>, LedgerError> {
+    if !may_be_enough(project, action) {
+        return Ok(None);
+    }
+    let rules = fleet::lease_rules(&project.config);
+    let read = Ledger::survey_enough(connection, &rules, &min_instances(project)).await?;
+    let Some(read) = read else {
+        return Ok(None);
+    };
+    let mut situation = situation_of(project, Some(read), connection).await?;
+    past_gate::look(project, &mut situation, connection).await?;
+    Ok(Some(situation))
+}
+
+/// Whether no question about each lease follows: what another source lists is held against each of them, and long after a lease has
+/// run out only it tells when that was.
+fn may_be_enough(project: &Project, action: &Action) -> bool {
+    let soak = match action {
+        Action::Step {
+            step: Step::Contract,
+            migration,
+        } => project
+            .as_read(migration)
+            .and_then(|migration| migration.contract_rules.soak),
+        _ => None,
+    };
+    let told = Duration::from_millis(TELLS_OF_MS.unsigned_abs());
+    project.config.fleet.others().next().is_none() && soak.is_none_or(|soak| soak < told)
+}
+
 async fn survey_recorded(
     project: &Project,
     connection: &mut dyn Connection,
 ) -> Result<Situation, LedgerError> {
     let rules = fleet::lease_rules(&project.config);
     let read = Ledger::survey(connection, &rules).await?;
+    situation_of(project, read, connection).await
+}
+
+/// What is known by what was read of the ledger, if there is one.
+async fn situation_of(
+    project: &Project,
+    read: Option<(View, Vec<AppliedFile>)>,
+    connection: &mut dyn Connection,
+) -> Result<Situation, LedgerError> {
     let has_ledger = read.is_some();
     let (view, files) = read.unwrap_or_else(|| (empty_view(), Vec::new()));
     let snapshot = fleet::observe(&project.config, &view, connection).await;
@@ -190,6 +242,14 @@ pub fn nothing_yet(project: &Project, dialect: Dialect) -> Situation {
     situation
 }
 
+/// How many instances of each service have to be seen.
+fn min_instances(project: &Project) -> Wanted {
+    let services = project.config.services.iter();
+    services
+        .map(|(name, service)| (name.clone(), service.min_instances))
+        .collect()
+}
+
 /// Puts together what has been read already.
 #[must_use]
 pub fn observe_with(
@@ -200,12 +260,7 @@ pub fn observe_with(
     dialect: Dialect,
 ) -> Situation {
     let schema = schema(project, &view);
-    let min_instances = project
-        .config
-        .services
-        .iter()
-        .map(|(name, service)| (name.clone(), service.min_instances))
-        .collect();
+    let min_instances = min_instances(project);
     let facts = Facts {
         at_work: view.coordinator.at_work(),
         ..Facts::default()
@@ -252,6 +307,7 @@ fn empty_view() -> View {
         twins: Vec::new(),
         ending: Vec::new(),
         moved: None,
+        counts: Counts::All,
         coordinator: CoordinatorRow {
             token: 0,
             holder: String::new(),

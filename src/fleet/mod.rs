@@ -187,7 +187,7 @@ impl Look {
         let mut report = SourceReport {
             name: named.name.clone(),
             status: SourceStatus::Fresh,
-            instances: 0,
+            instances: Some(0),
             age_ms: 0,
             notes: Vec::new(),
         };
@@ -216,7 +216,7 @@ impl Look {
             named::Placed { instance, label }
         });
         let named = named::one_each(placed.collect());
-        report.instances = named.instances;
+        report.instances = Some(named.instances);
         report.notes.extend(named.notes);
         Self {
             report,

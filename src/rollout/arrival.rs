@@ -284,7 +284,7 @@ mod tests {
         SourceReport {
             name: name.to_owned(),
             status,
-            instances: 2,
+            instances: Some(2),
             age_ms: 0,
             notes: Vec::new(),
         }

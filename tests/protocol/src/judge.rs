@@ -426,7 +426,7 @@ fn report(name: &str, status: SourceStatus) -> SourceReport {
     SourceReport {
         name: name.to_owned(),
         status,
-        instances: 0,
+        instances: Some(0),
         age_ms: 0,
         notes: Vec::new(),
     }

@@ -32,7 +32,7 @@ const SUPERSEDED: i64 = number(InstanceState::Superseded);
 const UNREADABLE: i64 = number(InstanceState::Unreadable);
 const EXPIRED: i64 = UNREADABLE + 1;
 
-const fn number(state: InstanceState) -> i64 {
+pub(super) const fn number(state: InstanceState) -> i64 {
     super::leases::state_number(state)
 }
 
@@ -57,8 +57,17 @@ pub(super) fn is_sane(now: &str) -> String {
 ///
 /// Invariant: a row of which the end is still to come is live, whatever else it holds.
 pub(super) fn state(now: &str, columns: Columns, rules: &LeaseRules) -> String {
+    state_after(now, columns, rules, &is_outlived(columns))
+}
+
+/// As [`state`], where `outlived` is whether the instance has registered once more since without a mark.
+pub(super) fn state_after(
+    now: &str,
+    columns: Columns,
+    rules: &LeaseRules,
+    outlived: &str,
+) -> String {
     let superseded = columns.expression("leases", "superseded");
-    let outlived = is_outlived(columns);
     format!(
         "CASE WHEN expires_at <= {now} THEN {EXPIRED} \
          WHEN NOT {sane} THEN {UNREADABLE} \

@@ -70,6 +70,6 @@ impl LeaseRules {
 }
 
 /// What the name of a service consists of; anything else would need quoting.
-fn is_plain(c: char) -> bool {
+pub(super) fn is_plain(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '-' | '_' | '.')
 }

@@ -70,7 +70,18 @@ pub struct View {
     pub ending: Vec<Ending>,
     /// Whether the ledger was on another server before; only where that was asked.
     pub moved: Option<Moved>,
+    /// Of which leases the groups count the instances.
+    pub counts: Counts,
     pub coordinator: CoordinatorRow,
+}
+
+/// Whether all leases are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Counts {
+    #[default]
+    All,
+    /// Only as many as a decision that may be go has to know of.
+    AsFarAsNeeded,
 }
 
 /// What the tables hold at one moment, before anything is concluded from it.
@@ -117,6 +128,7 @@ impl View {
             twins: Vec::new(),
             ending: Vec::new(),
             moved: None,
+            counts: Counts::All,
             coordinator,
         };
         view.remembered = view.recall(&Asker::Door { sources: &[] });
@@ -173,7 +185,10 @@ impl View {
         SourceReport {
             name: LEASES.to_owned(),
             status: SourceStatus::Fresh,
-            instances: crate::model::count(&self.groups),
+            instances: match self.counts {
+                Counts::All => Some(crate::model::count(&self.groups)),
+                Counts::AsFarAsNeeded => None,
+            },
             age_ms: 0,
             notes: Vec::new(),
         }

@@ -114,7 +114,8 @@ impl SourceStatus {
 pub struct SourceReport {
     pub name: String,
     pub status: SourceStatus,
-    pub instances: u64,
+    /// `None` where they were not counted.
+    pub instances: Option<u64>,
     /// Milliseconds since what it said was true.
     pub age_ms: u64,
     /// What a reader should know about its answer, such as sessions it could not attribute.

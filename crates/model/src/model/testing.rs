@@ -112,7 +112,7 @@ pub(crate) fn snapshot<'a>(live: impl IntoIterator<Item = &'a Live>) -> Snapshot
         sources: vec![SourceReport {
             name: "leases".to_owned(),
             status: SourceStatus::Fresh,
-            instances: groups.len() as u64,
+            instances: Some(groups.len() as u64),
             age_ms: 0,
             notes: Vec::new(),
         }],

@@ -258,7 +258,7 @@ fn evidence(schema: Schema, live: &[Live]) -> Evidence {
             sources: vec![SourceReport {
                 name: "plan".to_owned(),
                 status: SourceStatus::Fresh,
-                instances: 0,
+                instances: Some(0),
                 age_ms: 0,
                 notes: Vec::new(),
             }],

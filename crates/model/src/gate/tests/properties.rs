@@ -468,7 +468,7 @@ proptest! {
                     1 => SourceStatus::Stale,
                     _ => SourceStatus::Failed { reason: "gone".into() },
                 },
-                instances: 0,
+                instances: Some(0),
                 age_ms,
                 notes: Vec::new(),
             });
