@@ -10,6 +10,7 @@
 //! | `failed` | pure: what a batch failed on and how it goes on, in words |
 //! | `key` | whether it can go along a key, and keys that are read exactly |
 //! | `ranges` | which keys there are, and how workers share them |
+//! | `hold` | pure: what it waits for |
 //! | `throttle` | what makes a backfill wait: signals, and what somebody asked for |
 //! | `workers` | batches one after the other, and beside each other |
 //! | `check` | whether every row is as it should be |
@@ -22,6 +23,7 @@ mod batch;
 mod check;
 mod engine;
 mod failed;
+mod hold;
 mod key;
 mod narrow;
 mod pace;
@@ -37,6 +39,7 @@ use crate::model::Phase;
 pub use check::Finding;
 pub use engine::{Engine, Limits};
 pub use failed::{FailedBatch, FailedOn};
+pub use hold::{Hold, Signal};
 pub use key::against;
 pub use statement::over;
 pub use workers::{Run, Totals};
@@ -46,7 +49,7 @@ pub use workers::{Run, Totals};
 pub enum Report {
     Passed(Standing),
     /// It waits, and for what.
-    Held(String),
+    Held(Hold),
     /// It does not wait any more.
     Released,
     /// A batch did not get through and is tried again, with so many keys.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
+use super::hold::{Hold, Signal};
 use super::pace::Meter;
 use super::{BackfillError, Engine, Report};
 use crate::database::{
@@ -35,7 +36,7 @@ pub(super) struct Throttle<'t> {
 struct State {
     looked: Option<Instant>,
     beaten: Option<Instant>,
-    held: Option<String>,
+    held: Option<Hold>,
     told: Option<Instant>,
     pace: Option<Pace>,
     watching: Vec<Option<Box<dyn Connection>>>,
@@ -100,17 +101,18 @@ impl<'t> Throttle<'t> {
             .and_then(|control| control.pace)
             .map(Pace::from_thousandths);
         let held = match control.map(|control| control.desired) {
-            Some(DesiredState::Paused) => Some(format!(
-                "paused; `migrate backfill resume {}` lets it go on",
-                self.engine.id
-            )),
+            Some(DesiredState::Paused) => Some(Hold::Paused(self.engine.id.clone())),
             _ => self.signal(state, connection).await,
         };
-        let has_changed = is_another(held.as_deref(), state.held.as_deref());
+        let has_changed = match (&held, &state.held) {
+            (Some(held), Some(before)) => held.is_another(before),
+            (None, None) => false,
+            _ => true,
+        };
         let is_old = state.told.is_none_or(|at| at.elapsed() >= TELL_EVERY);
         if has_changed || (is_old && held != state.held) {
             report(match &held {
-                Some(reason) => Report::Held(reason.clone()),
+                Some(hold) => Report::Held(hold.clone()),
                 None => Report::Released,
             });
             state.told = Some(Instant::now());
@@ -119,8 +121,9 @@ impl<'t> Throttle<'t> {
         let is_due = state.beaten.is_none_or(|at| at.elapsed() >= BEAT_EVERY);
         if has_changed || (is_due && state.beaten.is_some()) {
             let rate = if state.held.is_some() { 0 } else { state.rate };
-            let reason = state.held.clone().unwrap_or_default();
-            self.beat(connection, rate, &reason).await?;
+            let held = state.held.as_ref().map(Hold::to_string);
+            self.beat(connection, rate, &held.unwrap_or_default())
+                .await?;
             state.beaten = Some(Instant::now());
         }
         // The first is due after a while: a short run needs none.
@@ -143,32 +146,35 @@ impl<'t> Throttle<'t> {
     }
 
     /// Why the next batch has to wait; `None` if it need not.
-    async fn signal(&self, state: &mut State, connection: &mut dyn Connection) -> Option<String> {
+    async fn signal(&self, state: &mut State, connection: &mut dyn Connection) -> Option<Hold> {
         let rules = &self.engine.rules.throttle;
         if let Some((query, limit)) = &rules.query
-            && let Some(reason) = above("`throttle`", *limit, self.ask(connection, query).await)
+            && let Some(hold) = above(Signal::Query, *limit, self.ask(connection, query).await)
         {
-            return Some(reason);
+            return Some(hold);
         }
         if let Some(limit) = rules.active_sessions {
             let found = connection.active_sessions().await;
-            let reason = above("the number of sessions at work", limit, found);
-            if reason.is_some() {
-                return reason;
+            let hold = above(Signal::Sessions, limit, found);
+            if hold.is_some() {
+                return hold;
             }
         }
         let limit = rules.replica_lag?;
         if self.replicas.is_empty() {
-            return behind("the replicas", limit, connection.replica_lag().await);
+            return behind(Signal::Replicas, limit, connection.replica_lag().await);
         }
         for (place, watched) in self.replicas.iter().zip(&mut state.watching) {
-            let (name, found) = match place {
-                Ok(target) => (target.to_string(), lag_of(target, watched).await),
-                Err(error) => ("a replica".to_owned(), Err(error.clone())),
+            let (who, found) = match place {
+                Ok(target) => (
+                    Signal::Replica(target.to_string()),
+                    lag_of(target, watched).await,
+                ),
+                Err(error) => (Signal::UnknownReplica, Err(error.clone())),
             };
-            let reason = behind(&name, limit, found);
-            if reason.is_some() {
-                return reason;
+            let hold = behind(who, limit, found);
+            if hold.is_some() {
+                return hold;
             }
         }
         None
@@ -195,12 +201,6 @@ impl<'t> Throttle<'t> {
     }
 }
 
-/// Whether it waits for something else than before, and not only for longer.
-fn is_another(reason: Option<&str>, before: Option<&str>) -> bool {
-    let words = |reason: &str| reason.replace(|c: char| c.is_ascii_digit(), "");
-    reason.map(words) != before.map(words)
-}
-
 async fn lag_of(
     target: &Target,
     watched: &mut Option<Box<dyn Connection>>,
@@ -223,25 +223,30 @@ async fn lag_of(
     lag
 }
 
-fn above(what: &str, limit: i64, found: Result<i64, DatabaseError>) -> Option<String> {
+fn above(signal: Signal, most: i64, found: Result<i64, DatabaseError>) -> Option<Hold> {
     match found {
-        Ok(value) if value <= limit => None,
-        Ok(value) => Some(format!("{what} is {value}, and may be {limit}")),
-        Err(error) => Some(format!("{what} cannot be read, so it waits: {error}")),
+        Ok(found) if found <= most => None,
+        Ok(found) => Some(Hold::Above {
+            signal,
+            found,
+            most,
+        }),
+        Err(error) => Some(unreadable(signal, &error)),
     }
 }
 
-fn behind(who: &str, limit: Duration, found: Result<Duration, DatabaseError>) -> Option<String> {
+fn behind(who: Signal, most: Duration, found: Result<Duration, DatabaseError>) -> Option<Hold> {
     match found {
-        Ok(lag) if lag <= limit => None,
-        Ok(lag) => Some(format!(
-            "{who}: behind by {:.1} s, and may be by {:.1} s",
-            lag.as_secs_f64(),
-            limit.as_secs_f64()
-        )),
-        Err(error) => Some(format!(
-            "{who}: how far behind cannot be told, so it waits: {error}"
-        )),
+        Ok(lag) if lag <= most => None,
+        Ok(lag) => Some(Hold::Behind { who, lag, most }),
+        Err(error) => Some(unreadable(who, &error)),
+    }
+}
+
+fn unreadable(signal: Signal, error: &DatabaseError) -> Hold {
+    Hold::Unreadable {
+        signal,
+        error: error.to_string(),
     }
 }
 
@@ -251,38 +256,22 @@ mod tests {
     use crate::database::ErrorKind;
 
     #[test]
-    fn a_reason_is_told_once() {
-        assert!(!is_another(None, None));
-        assert!(is_another(Some("behind by 1.0 s"), None));
-        assert!(is_another(None, Some("behind by 1.0 s")));
-        assert!(!is_another(
-            Some("behind by 12.5 s"),
-            Some("behind by 1.0 s")
-        ));
-        assert!(is_another(Some("paused"), Some("behind by 1.0 s")));
-    }
-
-    #[test]
     fn what_cannot_be_read_holds() {
-        let unreadable = || DatabaseError::new(ErrorKind::Statement, "no such thing");
-        assert_eq!(above("x", 3, Ok(3)), None);
-        assert_eq!(above("x", 3, Ok(4)).unwrap(), "x is 4, and may be 3");
+        let error = || DatabaseError::new(ErrorKind::Statement, "no such thing");
+        let above = |found| above(Signal::Query, 3, found).map(|hold| hold.to_string());
+        assert_eq!(above(Ok(3)), None);
+        assert_eq!(above(Ok(4)).unwrap(), "`throttle` is 4, and may be 3");
+        let unreadable = above(Err(error())).unwrap();
         assert!(
-            above("x", 3, Err(unreadable()))
-                .unwrap()
-                .contains("cannot be read")
+            unreadable.contains("`throttle` cannot be read"),
+            "{unreadable}"
         );
         let second = Duration::from_secs(1);
-        assert_eq!(behind("r", second, Ok(second)), None);
-        assert!(
-            behind("r", second, Ok(second * 2))
-                .unwrap()
-                .contains("2.0 s")
-        );
-        assert!(
-            behind("r", second, Err(unreadable()))
-                .unwrap()
-                .contains("no such thing")
-        );
+        let behind = |found| behind(Signal::Replicas, second, found).map(|hold| hold.to_string());
+        assert_eq!(behind(Ok(second)), None);
+        let late = behind(Ok(second * 2)).unwrap();
+        assert_eq!(late, "the replicas: behind by 2.0 s, and may be by 1.0 s");
+        let unreadable = behind(Err(error())).unwrap();
+        assert!(unreadable.contains("no such thing"), "{unreadable}");
     }
 }
