@@ -110,6 +110,19 @@ fn came_too_early(state: &MigrationState, live: &[Live], evidence: &Evidence) ->
         .filter(|who| !contradicts(state, who, evidence))
         .map(|who| {
             let alone = std::slice::from_ref(&who);
+            let does = state.declaration.behaviours(&who.service, &who.version);
+            if does.iter().any(|one| !one.touches(Format::New)) {
+                let again = if after.breaches(alone).is_empty() {
+                    ""
+                } else {
+                    ": where it is started again before every row can be read in that format, it is refused"
+                };
+                return format!(
+                    "{who} is live already and may hold code that needs the new format{again}; an alias under \
+                     [services.{service}.aliases] says which release it is like",
+                    service = who.service,
+                );
+            }
             let rest = if after.breaches(alone).is_empty() {
                 ""
             } else if state.declaration.parts.backfill {

@@ -46,8 +46,7 @@ impl Alike<'_> {
 fn alike<'a>(state: &MigrationState, live: &'a [Live]) -> Vec<Alike<'a>> {
     let mut alike: Vec<Alike> = Vec::new();
     for who in live {
-        let behaviours = state.declaration.behaviours(&who.service, &who.version);
-        let writes = behaviours.into_iter().map(|behaviour| behaviour.writes);
+        let writes = state.writes_of(who).into_iter();
         let writes: Vec<Formats> = writes.filter(|writes| !writes.is_empty()).collect();
         match alike.iter_mut().find(|one| one.writes == writes) {
             Some(one) => one.versions.push(who),
@@ -91,9 +90,7 @@ fn brings_about(state: &MigrationState, alike: &[Alike], index: usize, kind: Row
 impl MigrationState {
     /// Whether some write of this version does not leave the new format fresh.
     pub(super) fn leaves_new_unfilled(&self, who: &Live) -> bool {
-        let declaration = &self.declaration;
-        let behaviours = declaration.behaviours(&who.service, &who.version);
-        let mut writes = behaviours.iter().map(|behaviour| behaviour.writes);
+        let mut writes = self.writes_of(who).into_iter();
         writes.any(|writes| {
             let is_unfilled = |sync: &Sync| !sync.extend(writes).new;
             !writes.is_empty() && self.syncs().iter().any(is_unfilled)

@@ -89,6 +89,11 @@ impl MigrationState {
     #[must_use]
     pub fn breaches_of(&self, step: Step, live: &[Live]) -> Vec<Breach> {
         let mut present = self.breaches(live);
+        if step == Step::Expand {
+            // What runs before its format is there, and may be the code of before, is judged by each of its readings as
+            // soon as the format is: that is no doing of this step.
+            present.extend(self.in_every_reading().breaches(live));
+        }
         let made = match step {
             Step::Backfill => made_by_backfill(self.reachable(live)),
             _ => RowKinds::EMPTY,
@@ -123,6 +128,17 @@ impl MigrationState {
             }
         }
         found
+    }
+
+    /// As it would be if a version that runs already, before the new format is there, could be new code after all.
+    fn in_every_reading(&self) -> Self {
+        let mut declaration = self.declaration.clone();
+        declaration.sync = Sync::None;
+        Self {
+            declaration,
+            phase: Phase::Expanded,
+            kinds: self.kinds,
+        }
     }
 
     /// What is recorded when `who` is admitted: its writes widen the row kinds, and a backfill
@@ -200,8 +216,7 @@ impl MigrationState {
         let declaration = &self.declaration;
         let syncs = self.syncs();
         let written = |who: &[Live]| -> Vec<Formats> {
-            let behaviours = self.behaviours(who);
-            let writes = behaviours.map(|(_, behaviour)| behaviour.writes);
+            let writes = who.iter().flat_map(|who| self.writes_of(who));
             let writes = writes.filter(|writes| !writes.is_empty());
             writes
                 .flat_map(|writes| syncs.iter().map(move |sync| sync.extend(writes)))
@@ -419,6 +434,35 @@ mod tests {
             let undone = fenced.admitting(&old_only).given_up(Phase::Backfilled, &[]);
             assert_eq!(undone.phase, Phase::Expanded);
             assert!(undone.kinds.contains(RowKind::ORIGINAL));
+        }
+    }
+
+    /// It runs although the format is not there: whatever else its name may stand for, it has written none of it.
+    #[test]
+    fn what_runs_before_the_new_format_is_there_has_not_written_it() {
+        for sync in ["none", "both", "to-new", "to-old"] {
+            for rows in ["", "append-only", "backfill"] {
+                let text = format!("old <1.2.0 new >=1.1.0 {rows} sync {sync} contract");
+                let pending = MigrationState::pending(declaration(&text));
+                for (one, like) in [
+                    ("web 1.0.0-14-gabc1234", "web 1.0.0"),
+                    ("web 1.1.0-rc.1", "web 1.0.9"),
+                ] {
+                    let after = |who| pending.after(Step::Expand, &[live(who)]).kinds;
+                    assert_eq!(after(one), after(like), "{one}: {text}");
+                    let expands = pending.breaches_of(Step::Expand, &[live(one)]);
+                    assert!(expands.is_empty(), "{one}: {text}: {expands:?}");
+                }
+            }
+        }
+        // With a sync that fills in what is there, it may start again.
+        let expanded =
+            MigrationState::pending(declaration("old <1.2.0 new >=1.1.0 sync both contract"));
+        let expanded = expanded.after(Step::Expand, &[live("web 1.0.0-14-gabc1234")]);
+        for version in ["1.0.0-14-gabc1234", "1.0.0", "1.1.0", "1.2.0"] {
+            let who = live(&format!("web {version}"));
+            let breaches = expanded.breaches_of_admitting(&[who], &[]);
+            assert!(breaches.is_empty(), "{version}: {breaches:?}");
         }
     }
 

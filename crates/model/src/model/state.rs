@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Behaviour, Declaration, Format, MigrationId, RowKind, RowKinds, Step, Sync, Version};
+use super::{
+    Behaviour, Declaration, Format, Formats, MigrationId, RowKind, RowKinds, Step, Sync, Version,
+};
 
 /// How far a migration is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -199,13 +201,27 @@ impl MigrationState {
     pub fn reachable<'a>(&self, live: impl IntoIterator<Item = &'a Live>) -> RowKinds {
         let writes: Vec<_> = live
             .into_iter()
-            .flat_map(|who| self.declaration.behaviours(&who.service, &who.version))
-            .map(|behaviour| behaviour.writes)
+            .flat_map(|who| self.writes_of(who))
             .collect();
         self.synced_writes(&writes)
     }
 
-    pub(super) fn synced_writes(&self, writes: &[super::Formats]) -> RowKinds {
+    /// What a live version may write now.
+    ///
+    /// Where expand is not done, one that may be the code of before is that: it runs although the new format is not
+    /// there. Read as new code it would have written past a sync that was not there either.
+    pub(super) fn writes_of(&self, who: &Live) -> Vec<Formats> {
+        let does = self.declaration.behaviours(&who.service, &who.version);
+        let is_before = !self.expand_is_done()
+            && matches!(self.phase, Phase::Pending | Phase::Expanding)
+            && does.iter().any(|one| !one.touches(Format::New));
+        let does = does.into_iter();
+        does.filter(|one| !is_before || !one.touches(Format::New))
+            .map(|one| one.writes)
+            .collect()
+    }
+
+    pub(super) fn synced_writes(&self, writes: &[Formats]) -> RowKinds {
         self.syncs().iter().fold(self.kinds, |kinds, sync| {
             let extended = writes.iter().map(|written| sync.extend(*written));
             kinds.closure(extended, self.declaration.rows)

@@ -30,27 +30,11 @@ pub(super) fn written([major, minor, patch]: [u64; 3], suffix: &str) -> String {
 /// Reads what comes after the numbers; `None` if no program wrote it so.
 ///
 /// # Errors
-/// A count of commits with something unknown after it.
+/// A count of commits with something unknown around it.
 pub(super) fn read(core: [u64; 3], suffix: &str) -> Result<Option<Built>, String> {
-    let (front, metadata) = match suffix.split_once('+') {
-        Some((front, metadata)) => (front, Some(metadata)),
-        None => (suffix, None),
-    };
-    let marked = ["-dirty", "-broken"]
-        .iter()
-        .find_map(|mark| front.strip_suffix(mark));
-    let (front, is_marked) = match marked {
-        Some(front) => (front, true),
-        None => (front, false),
-    };
-    let (metadata, is_dirty) = match metadata {
-        Some("dirty") => (None, true),
-        Some(metadata) => match metadata.strip_suffix(".dirty") {
-            Some(metadata) => (Some(metadata), true),
-            None => (metadata.into(), is_marked),
-        },
-        None => (None, is_marked),
-    };
+    let pieces = pieces(suffix);
+    let (named, is_dirty) = without_marks(&pieces);
+    let front = named.last().map_or("", |last| &suffix[..last.end]);
     if let Some((tag, time)) = pseudo_version(core, front) {
         let mark = if is_dirty { "+dirty" } else { "" };
         let name = written(core, front) + mark;
@@ -58,32 +42,35 @@ pub(super) fn read(core: [u64; 3], suffix: &str) -> Result<Option<Built>, String
         let since = Some(Untagged { distance, name });
         return Ok(Some(Built { tag, since }));
     }
-    let described = describe(front).or_else(|| {
-        let (count, commit) = metadata?.split_once('.')?;
-        is_count_and_commit(count, commit).then_some((front, count, commit))
-    });
     let mark = if is_dirty { "-dirty" } else { "" };
-    let Some((front, count, commit)) = described else {
-        let pieces: Vec<&str> = front.split('-').collect();
-        if pieces
-            .windows(2)
-            .any(|two| matches!(two, [count, commit] if is_count_and_commit(count, commit)))
-        {
-            return Err(
-                "it looks like the output of `git describe` with something of its own after it; \
-                 name it under [services.NAME.aliases]"
-                    .into(),
-            );
+    let is_pair = |two: &[Piece<'_>]| matches!(two, [count, commit] if is_count_and_commit(count.text, commit.text));
+    let Some(at) = named.windows(2).position(is_pair) else {
+        if !is_dirty {
+            return Ok(None);
         }
-        let tag = written(core, front);
+        let tag = written(core, front.split('+').next().unwrap_or_default());
         let name = format!("{tag}{mark}");
-        let since = is_dirty.then_some(Untagged { distance: 0, name });
-        return Ok(since.map(|since| Built {
-            tag,
-            since: Some(since),
-        }));
+        let since = Some(Untagged { distance: 0, name });
+        return Ok(Some(Built { tag, since }));
     };
-    let tag = written(core, front);
+    let (before, pair) = (suffix[..named[at].start].to_owned(), &named[at..]);
+    let is_whole = pair.len() == 2
+        && !before.contains('+')
+        && match (pair[0].after, pair[1].after) {
+            ('-', '-') | ('+', '.' | '-') => true,
+            // A `+` that was no letter where it had to go.
+            ('-', '.') => before.is_empty(),
+            _ => false,
+        };
+    if !is_whole {
+        return Err(
+            "it looks like the output of `git describe` with something of its own in it; \
+             name it under [services.NAME.aliases]"
+                .into(),
+        );
+    }
+    let (count, commit) = (pair[0].text, pair[1].text);
+    let tag = written(core, &before);
     let distance = count.parse().unwrap_or(u64::MAX);
     let name = format!("{tag}-{count}-{commit}{mark}");
     Ok(Some(if distance == 0 && !is_dirty {
@@ -95,11 +82,45 @@ pub(super) fn read(core: [u64; 3], suffix: &str) -> Result<Option<Built>, String
     }))
 }
 
-/// `-14-gabc1234` at the end, and what stands before it.
-fn describe(front: &str) -> Option<(&str, &str, &str)> {
-    let (before, commit) = front.rsplit_once('-')?;
-    let (before, count) = before.rsplit_once('-')?;
-    is_count_and_commit(count, commit).then_some((before, count, commit))
+/// What stands between two of `-`, `.` and `+`, and where, with the one before it.
+struct Piece<'a> {
+    after: char,
+    start: usize,
+    end: usize,
+    text: &'a str,
+}
+
+fn pieces(suffix: &str) -> Vec<Piece<'_>> {
+    let starts: Vec<(usize, char)> = suffix
+        .char_indices()
+        .filter(|(_, c)| matches!(c, '-' | '.' | '+'))
+        .collect();
+    let ends = starts.iter().skip(1).map(|(at, _)| *at);
+    let ends = ends.chain([suffix.len()]);
+    let pieces = starts.iter().zip(ends).map(|((start, after), end)| Piece {
+        after: *after,
+        start: *start,
+        end,
+        text: suffix.get(start + 1..end).unwrap_or_default(),
+    });
+    pieces.collect()
+}
+
+/// Without what says at the end that not everything was committed, and whether something does.
+fn without_marks<'p, 'a>(pieces: &'p [Piece<'a>]) -> (&'p [Piece<'a>], bool) {
+    // With the day, as `d20240501`, behind a commit alone: elsewhere it may be anything.
+    let is_day = |at: usize| {
+        let day = pieces[at].text.strip_prefix('d').unwrap_or_default();
+        let is_behind_commit = at > 0 && is_commit(pieces[at - 1].text);
+        is_behind_commit && day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit())
+    };
+    let is_mark =
+        |at: usize| matches!(pieces[at].text, "dirty" | "broken" | "modified") || is_day(at);
+    let marks = (0..pieces.len())
+        .rev()
+        .take_while(|at| is_mark(*at))
+        .count();
+    (&pieces[..pieces.len() - marks], marks > 0)
 }
 
 fn is_count_and_commit(count: &str, commit: &str) -> bool {

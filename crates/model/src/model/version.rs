@@ -241,6 +241,10 @@ mod tests {
             "1.2.0-01",
             "99999999999999999999.0.0",
             "v1.2.0-3-gdeadbee-mine",
+            "1.2.0+untagged.3.gdeadbee",
+            "1.2.0-post.3+gdeadbee",
+            "1.2.0+3.gdeadbee.linux",
+            "1.2.0-rc.1.3.gdeadbee",
             "1.2.1.dev3+gdeadbee",
             "0+untagged.3.gdeadbee",
             "١.٢.٣",
@@ -275,6 +279,25 @@ mod tests {
     fn a_build_after_a_tag_lies_between_it_and_the_next_release() {
         let version = |text: &str| text.parse::<Version>().unwrap();
         for (text, tag, name) in [
+            ("1.2.0+14-gabc1234", "1.2.0", "1.2.0-14-gabc1234"),
+            ("1.2.0-14.gabc1234", "1.2.0", "1.2.0-14-gabc1234"),
+            (
+                "1.2.0+14.gabc1234-dirty",
+                "1.2.0",
+                "1.2.0-14-gabc1234-dirty",
+            ),
+            (
+                "1.2.0-14-gabc1234.dirty",
+                "1.2.0",
+                "1.2.0-14-gabc1234-dirty",
+            ),
+            (
+                "1.2.0+14.gabc1234.d20240501",
+                "1.2.0",
+                "1.2.0-14-gabc1234-dirty",
+            ),
+            ("1.2.0-rc.1.dirty", "1.2.0-rc.1", "1.2.0-rc.1-dirty"),
+            ("1.2.0+b7.dirty", "1.2.0", "1.2.0-dirty"),
             ("v1.2.0-14-gabc1234", "1.2.0", "1.2.0-14-gabc1234"),
             ("1.2-14-gabc1234", "1.2.0", "1.2.0-14-gabc1234"),
             ("1.2.0+14.gabc1234", "1.2.0", "1.2.0-14-gabc1234"),
