@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{AdoptError, Asked, name};
-use crate::project::{Nature, Revisions, without_its_own};
+use crate::project::{Nature, Revisions, text_of, without_its_own};
 use crate::runner::{Applied, History, Reach, Revision, RunnerFailure, Sql, printed};
 use crate::sql::Dialect;
 
@@ -148,13 +148,15 @@ enum Read {
     InFile(String),
     Printed(String),
     Hidden,
-    /// The tool could not print it.
+    /// Its file could not be read, or the tool could not print it.
     Not(String),
 }
 
 async fn read(asked: &Asked<'_>, revision: &Revision) -> Result<Read, AdoptError> {
-    let file = revision.file.clone().unwrap_or_default();
-    let text = std::fs::read_to_string(asked.project.root.join(&file)).unwrap_or_default();
+    let text = match text_of(&asked.project.root, revision) {
+        Ok(text) => text,
+        Err(problem) => return Ok(Read::Not(problem.one_line())),
+    };
     let call = match asked.runner.tool.sql(revision, &text) {
         Sql::Written(text) => return Ok(Read::InFile(text)),
         Sql::Hidden => return Ok(Read::Hidden),

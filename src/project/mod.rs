@@ -90,7 +90,7 @@ pub use problem::{Location, Problem, Problems};
 pub use query::Query;
 pub use question::OPEN;
 pub use rehearsal::RehearsalConfig;
-pub use revisions::Revisions;
+pub use revisions::{Revisions, text_of};
 pub use rollout::{OnFailure, RolloutConfig};
 pub use rules::{Excess, RULES, Rule, beyond_expand, rule};
 pub use schema::Schema;

@@ -213,6 +213,25 @@ fn find(
     None
 }
 
+/// The text of a revision's file; empty if its tool has none.
+///
+/// # Errors
+/// A file that is not there or cannot be read: taken for empty, it would do nothing.
+pub fn text_of(root: &Path, revision: &Revision) -> Result<String, Problem> {
+    let Some(file) = &revision.file else {
+        return Ok(String::new());
+    };
+    let source = Source::read(root, file)?.ok_or_else(|| {
+        Problem::about(
+            shown(root, file),
+            "unreadable-file",
+            "this file is not there",
+            "put it back, or set `dir` and `files` under `[runner]` in migrate.toml right",
+        )
+    })?;
+    Ok(source.text().to_owned())
+}
+
 /// What the revisions of a step do, where that can be read in files.
 fn sql(
     manifest: &Source,
@@ -225,7 +244,23 @@ fn sql(
     let mut texts: Vec<(String, String)> = Vec::new();
     for (revision, name) in all.iter().zip(&named.names) {
         let file = revision.file.clone().unwrap_or_default();
-        let text = std::fs::read_to_string(around.root.join(&file)).unwrap_or_default();
+        let text = match text_of(around.root, revision) {
+            Ok(text) => text,
+            Err(_) if named.judged.is_some() => return None,
+            Err(problem) => {
+                let (why, help) = (problem.message, problem.help);
+                manifest.error(
+                    "unreadable-revision",
+                    name.span.clone(),
+                    format!(
+                        "what the revision `{}` does cannot be read: {file}: {why}",
+                        revision.name
+                    ),
+                    help,
+                );
+                return None;
+            }
+        };
         match runner.tool.sql(revision, &text) {
             Sql::Written(text) => texts.push((file, text)),
             Sql::Printed(_) | Sql::Hidden if named.judged.is_some() => return None,

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use super::error::ServeError;
+use crate::database::read_small;
 
 /// A token that is shorter can be guessed.
 const SHORTEST: usize = 16;
@@ -155,7 +156,7 @@ impl Tokens {
 }
 
 fn hashes(file: &Path) -> Result<Vec<[u8; 32]>, ServeError> {
-    let text = std::fs::read_to_string(file).map_err(|error| ServeError::File {
+    let text = read_small(file).map_err(|error| ServeError::File {
         file: file.to_owned(),
         why: error.to_string(),
     })?;

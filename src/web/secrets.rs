@@ -1,9 +1,17 @@
 //! Headers, and where their values are kept.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
+
+use tokio::fs::File;
+use tokio::io::AsyncReadExt as _;
 
 use crate::row::{Place, Row};
 use crate::text::secret;
+
+/// In bytes: far more than any of them has.
+const LONGEST: u64 = 1 << 20;
 
 /// Where the value of a header is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +31,7 @@ impl Secret {
                 (before, value.map_err(|_| format!("{self} is not set"))?)
             }
             Self::File { path, before } => {
-                let value = tokio::fs::read_to_string(path).await;
+                let value = text_of(Path::new(path)).await;
                 (before, value.map_err(|error| format!("{self}: {error}"))?)
             }
         };
@@ -34,6 +42,20 @@ impl Secret {
         secret::remember(value, &[]);
         Ok(format!("{before}{value}"))
     }
+}
+
+/// A file of a few lines; what never ends is not read whole.
+async fn text_of(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = File::open(path).await?;
+    file.take(LONGEST + 1).read_to_string(&mut text).await?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > LONGEST) {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "it has more than 1 MiB",
+        ));
+    }
+    Ok(text)
 }
 
 impl fmt::Display for Secret {

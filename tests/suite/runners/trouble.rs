@@ -171,6 +171,35 @@ fn what_no_file_says_in_sql_needs_a_word() {
 }
 
 #[test]
+fn a_revision_whose_file_cannot_be_read_is_not_taken_for_an_empty_one() {
+    let db = Db::on("sqlite");
+    let project = project(&DBMATE, &db);
+    let [_, add, drop] = DBMATE.revisions;
+    project.migration("0001_title", &[("migration.toml", &manifest(add, drop))]);
+    project.migrate(&["check"]).expect_code(0);
+    let directory = project.path().join("db/migrations");
+    let files = std::fs::read_dir(&directory).expect("the tool's files");
+    let mut names = files.map(|file| file.expect("a file").file_name());
+    let name = names.find(|name| name.to_string_lossy().starts_with(drop));
+    let file = directory.join(name.expect("that of the contract"));
+    let text = std::fs::read(&file).expect("it is there");
+    // As an editor leaves it that writes another encoding.
+    std::fs::write(&file, [&b"-- b\xe9b\xe9\n"[..], &text].concat()).expect("it can be written");
+    let checked = project.migrate(&["check"]).expect_code(1);
+    for part in [
+        "unreadable-revision",
+        "UTF-8",
+        &format!("the revision `{drop}`"),
+    ] {
+        assert!(said(&checked).contains(part), "{part} in {checked:?}");
+    }
+    project.migrate(&["gate", "expand", "1"]).expect_code(11);
+    let judged = manifest(add, drop) + "judged = \"what nobody reads goes\"\n";
+    project.file("0001_title/migration.toml", &judged);
+    project.migrate(&["check"]).expect_code(0);
+}
+
+#[test]
 fn what_is_wrong_with_the_names_is_said_in_the_file() {
     let db = Db::on("sqlite");
     let project = project(&DBMATE, &db);

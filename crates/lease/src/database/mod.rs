@@ -27,6 +27,7 @@ mod postgres;
 mod schemes;
 mod session;
 mod size;
+mod small;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod stop;
@@ -57,6 +58,7 @@ pub use schemes::SCHEMES;
 pub use schemes::holders_of_file;
 pub use session::{Reach, Session, Whose, Wire};
 pub use size::{OpenTransaction, Sizes, TableSize};
+pub use small::read_small;
 pub use target::{Statements, Target, read_url};
 
 use crate::interrupt::Interrupt;

@@ -6,6 +6,7 @@ mod command;
 use std::path::{Path, PathBuf};
 
 use super::DatabaseError;
+use super::small::read_small;
 
 /// Something that says the password as it is now.
 ///
@@ -56,8 +57,7 @@ fn no_password(why: String) -> DatabaseError {
 
 fn read_file(file: &Path) -> Result<String, DatabaseError> {
     let wrong = |why: &str| no_password(format!("the file `{}` {why}", file.display()));
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+    let text = read_small(file).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
     one_line(&text).map_err(wrong)
 }
 

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use super::asked::Asking;
 use super::given::Given;
 use super::hosts::Host;
 use super::schemes::missing;
+use super::small::read_small;
 use super::url::ServerUrl;
 use super::{DatabaseError, PasswordSource, SCHEMES};
 use crate::sql::{Dialect, dialect_of_url, wrong_with_ledger};
@@ -334,8 +334,7 @@ pub fn read_url(file: &Path) -> Result<String, DatabaseError> {
             file.display()
         ))
     };
-    let text =
-        fs::read_to_string(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let text = read_small(file).map_err(|error| wrong(format!("cannot be read: {error}")))?;
     let url = text.trim();
     if url.is_empty() {
         return Err(wrong("is empty: write the URL into it".to_owned()));
@@ -410,6 +409,8 @@ fn sqlite_path(url: &str, base: &Path) -> Result<PathBuf, DatabaseError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -3,11 +3,11 @@
 //! Invariant: a password is never sent in clear text over a connection without TLS, and a server on another machine that
 //! offers no TLS is left before it learns anything, unless the URL says in so many words that this is meant.
 
-use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 
 use super::error::STRANGER;
+use super::small::bytes_of_small;
 use super::url::{ServerUrl, TlsMode};
 use super::{DatabaseError, ErrorKind};
 use crate::sql::Dialect;
@@ -92,8 +92,8 @@ pub(super) fn check_files(server: &ServerUrl, dialect: Dialect) -> Result<(), Da
                 format!("`{file}`, which `{written}` in the URL names, {why}"),
             )
         };
-        let text =
-            fs::read(Path::new(file)).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let text = bytes_of_small(Path::new(file))
+            .map_err(|error| wrong(format!("cannot be read: {error}")))?;
         let text = String::from_utf8_lossy(&text);
         if !text.contains(holds) {
             let what = if name == "sslkey" {
@@ -250,6 +250,8 @@ pub(super) fn explained(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
