@@ -41,8 +41,6 @@ enum Lost {
     NotOne,
     TooLarge,
     TooLong,
-    /// A text of which the cast, asked for outright, takes what fits.
-    Cut,
     Digits,
     TimeOfDay,
     Zone,
@@ -119,7 +117,7 @@ fn what(lost: Lost, to: &str) -> String {
     match lost {
         Lost::NotOne => format!("a text that is no `{to}` (an empty one is none)"),
         Lost::TooLarge => format!("a value beyond the range of `{to}`"),
-        Lost::TooLong | Lost::Cut => format!("a value too long for `{to}`"),
+        Lost::TooLong => format!("a value too long for `{to}`"),
         Lost::Digits => "a value with more digits than that".to_owned(),
         Lost::TimeOfDay => "a time of day".to_owned(),
         Lost::Zone => "a value from a session of another time zone".to_owned(),
@@ -130,9 +128,7 @@ fn what(lost: Lost, to: &str) -> String {
 fn fate(lost: Lost, dialect: Dialect) -> Fate {
     match (lost, dialect) {
         (Lost::Unknown, _) => Fate::Either,
-        (Lost::Cut | Lost::Digits | Lost::TimeOfDay | Lost::Zone, _) | (_, Dialect::Sqlite) => {
-            Fate::Changed
-        }
+        (Lost::Digits | Lost::TimeOfDay | Lost::Zone, _) | (_, Dialect::Sqlite) => Fate::Changed,
         (_, Dialect::Postgres) => Fate::Refused,
         (_, Dialect::Mysql) => Fate::RefusedIfStrict,
     }
@@ -146,7 +142,7 @@ fn becomes(lost: Lost, dialect: Dialect, direction: Direction) -> String {
     let changed = match lost {
         Lost::NotOne => "becomes what it begins with, or 0",
         Lost::TooLarge => "becomes the nearest that there is",
-        Lost::TooLong | Lost::Cut => "is cut",
+        Lost::TooLong => "is cut",
         Lost::Digits => "is rounded or cut",
         Lost::TimeOfDay => "is left out",
         Lost::Zone => "becomes another moment",
@@ -175,14 +171,7 @@ fn lost(dialect: Dialect, from: &str, to: &str) -> Vec<Lost> {
     let mut lost = between(&before, &after);
     // Nothing is too long or too large for a column of SQLite but a number.
     if dialect == Dialect::Sqlite {
-        lost.retain(|lost| !matches!(lost, Lost::TooLong | Lost::Cut | Lost::TooLarge));
-    }
-    if dialect == Dialect::Mysql {
-        for lost in &mut lost {
-            if *lost == Lost::Cut {
-                *lost = Lost::TooLong;
-            }
-        }
+        lost.retain(|lost| !matches!(lost, Lost::TooLong | Lost::TooLarge));
     }
     lost
 }
@@ -193,8 +182,8 @@ fn between(from: &Shape, to: &Shape) -> Vec<Lost> {
         let lost = all.iter().filter(|(is_lost, _)| *is_lost);
         lost.map(|(_, lost)| *lost).collect()
     };
-    let cut = |characters: u64, limit: Option<u64>| {
-        found(&[(limit.is_some_and(|limit| limit < characters), Lost::Cut)])
+    let too_long = |characters: u64, limit: Option<u64>| {
+        found(&[(limit.is_some_and(|limit| limit < characters), Lost::TooLong)])
     };
     match (from, to) {
         (
@@ -212,7 +201,7 @@ fn between(from: &Shape, to: &Shape) -> Vec<Lost> {
         }
         (Whole { min, max }, Text { surely, .. }) => {
             let sign = u64::from(*min < 0);
-            cut(u64::from(digits(*min, *max)) + sign, *surely)
+            too_long(u64::from(digits(*min, *max)) + sign, *surely)
         }
         (Exact { whole, fraction }, Whole { min, max }) => {
             let largest = 10_i128.checked_pow(*whole);
@@ -233,7 +222,7 @@ fn between(from: &Shape, to: &Shape) -> Vec<Lost> {
             found(&[(whole.saturating_add(*fraction) > *digits, Lost::Digits)])
         }
         (Exact { whole, fraction }, Text { surely, .. }) => {
-            cut(u64::from(*whole) + u64::from(*fraction) + 2, *surely)
+            too_long(u64::from(*whole) + u64::from(*fraction) + 2, *surely)
         }
         (
             Float { .. },
@@ -246,7 +235,7 @@ fn between(from: &Shape, to: &Shape) -> Vec<Lost> {
             let is_less = digits > kept;
             found(&[(is_less, Lost::TooLarge), (is_less, Lost::Digits)])
         }
-        (Float { .. }, Text { surely, .. }) => cut(25, *surely),
+        (Float { .. }, Text { surely, .. }) => too_long(25, *surely),
         (Text { most, .. }, Text { surely, .. }) => {
             let is_longer = match (most, surely) {
                 (_, None) => false,
@@ -269,10 +258,10 @@ fn between(from: &Shape, to: &Shape) -> Vec<Lost> {
             (*ends && !*short, Lost::TooLarge),
             (zoned != after, Lost::Zone),
         ]),
-        (Date, Text { surely, .. }) => cut(10, *surely),
-        (Moment { .. }, Text { surely, .. }) => cut(32, *surely),
-        (Yes, Text { surely, .. }) => cut(5, *surely),
-        (Other, Text { surely, .. }) => found(&[(surely.is_some(), Lost::Cut)]),
+        (Date, Text { surely, .. }) => too_long(10, *surely),
+        (Moment { .. }, Text { surely, .. }) => too_long(32, *surely),
+        (Yes, Text { surely, .. }) => too_long(5, *surely),
+        (Other, Text { surely, .. }) => found(&[(surely.is_some(), Lost::TooLong)]),
         _ => vec![Lost::Unknown],
     }
 }
@@ -415,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_type_holds_what_it_holds() {
-        use Lost::{Cut, Digits, NotOne, TimeOfDay, TooLarge, TooLong, Unknown, Zone};
+        use Lost::{Digits, NotOne, TimeOfDay, TooLarge, TooLong, Unknown, Zone};
         let table: &[(Dialect, &str, &str, &[Lost])] = &[
             (Postgres, "text", "integer", &[NotOne]),
             (Postgres, "integer", "text", &[]),
@@ -441,7 +430,7 @@ mod tests {
             (Postgres, "character varying", "text", &[]),
             (Postgres, "text", "citext", &[]),
             (Postgres, "integer", "varchar(11)", &[]),
-            (Postgres, "integer", "varchar(10)", &[Cut]),
+            (Postgres, "integer", "varchar(10)", &[TooLong]),
             (Postgres, "uuid", "text", &[]),
             (Postgres, "text", "uuid", &[NotOne]),
             (Postgres, "text", "timestamptz", &[NotOne]),
