@@ -70,6 +70,11 @@ const fn is_code(kind: ObjectKind) -> bool {
     )
 }
 
+/// What a table has, without the table that it leads to: that may have got another name.
+fn but_for_parent(what: &str) -> &str {
+    what.rsplit_once(" to `").map_or(what, |(before, _)| before)
+}
+
 impl Inventory {
     /// Tables, views, functions and other code that are not there any more after a script with this text, though it holds
     /// no such name, and what tables have lost with them. In words.
@@ -123,10 +128,15 @@ impl Inventory {
                     && (&relation.schema, &relation.name) == (&one.schema, &one.table)
             };
             let is_same = |other: &Attached| {
-                (&other.schema, &other.table, &other.name, &other.what)
-                    == (&one.schema, &one.table, &one.name, &one.what)
+                (&other.schema, &other.table, &other.name) == (&one.schema, &one.table, &one.name)
+                    && but_for_parent(&other.what) == but_for_parent(&one.what)
             };
-            !is_said && after.relations.iter().any(is_there) && !after.attached.iter().any(is_same)
+            // What is there now may have taken the place of a view of that name.
+            let is_the_same_table = |inventory: &Self| inventory.relations.iter().any(is_there);
+            !is_said
+                && is_the_same_table(self)
+                && is_the_same_table(after)
+                && !after.attached.iter().any(is_same)
         });
         gone.extend(
             attached

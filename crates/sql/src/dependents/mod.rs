@@ -288,6 +288,13 @@ impl Dependents {
                 {
                     table.clone_from(new);
                 }
+                // The same statement gives a view another name: so a table takes its place at once.
+                if one.kind == ObjectKind::View
+                    && here
+                    && self.dialect.may_be_same_name(&one.name, &object.name)
+                {
+                    one.name.clone_from(new);
+                }
             }
         }
     }
@@ -354,8 +361,14 @@ impl Dependents {
             });
             match commits {
                 Commits::EachStatement => {
+                    let later = script.statements.get(index + 1..).unwrap_or_default();
                     for gone in now {
-                        left.extend(self.left(index, &gone));
+                        let found = self.left(index, &gone).into_iter();
+                        left.extend(
+                            found.filter(|left| {
+                                !self.is_put_aside(&left.dependent, statement, later)
+                            }),
+                        );
                     }
                 }
                 Commits::AtTheEnd => gone.extend(now.map(|gone| (index, gone))),
@@ -365,6 +378,21 @@ impl Dependents {
             left.extend(self.left(*index, gone));
         }
         left
+    }
+
+    /// A view that this statement has given a name that nobody knows, before a later one drops it: a table takes its place
+    /// (`RENAME TABLE view TO aside, t TO view`).
+    fn is_put_aside(&self, view: &Dependent, now: &Statement, later: &[Statement]) -> bool {
+        let is_it = |name: &str| self.dialect.may_be_same_name(&view.name, name);
+        let is_renamed = now.objects().any(|object| {
+            object.verb == Verb::Rename && object.renamed_to.as_deref().is_some_and(is_it)
+        });
+        let mut dropped = later.iter().flat_map(Statement::objects);
+        view.kind == ObjectKind::View
+            && is_renamed
+            && dropped.any(|object| {
+                (object.kind, object.verb) == (ObjectKind::View, Verb::Drop) && is_it(&object.name)
+            })
     }
 
     /// What names something that is gone since the statement at `index`.

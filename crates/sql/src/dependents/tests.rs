@@ -409,3 +409,30 @@ fn a_trigger_that_does_less_is_told_from_one_that_is_written_otherwise() {
         }
     }
 }
+
+#[test]
+fn a_view_that_gives_way_to_its_table_is_not_left_behind() {
+    let expand =
+        "CREATE VIEW people AS SELECT * FROM users; CREATE VIEW few AS SELECT * FROM users LIMIT 1";
+    for (contract, expected) in [
+        (
+            "RENAME TABLE people TO aside, users TO people; DROP VIEW aside",
+            &["0: few"][..],
+        ),
+        (
+            "RENAME TABLE people TO aside, users TO people",
+            &["0: aside", "0: few"],
+        ),
+        (
+            "RENAME TABLE users TO people; DROP VIEW few",
+            &["0: people", "0: few"],
+        ),
+    ] {
+        let contract = format!("-- migrate: no-transaction\n{contract}");
+        let mut left = left(Dialect::Mysql, expand, &contract);
+        let mut expected: Vec<String> = expected.iter().map(|one| (*one).to_owned()).collect();
+        left.sort();
+        expected.sort();
+        assert_eq!(left, expected, "{contract}");
+    }
+}
