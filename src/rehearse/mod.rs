@@ -94,7 +94,7 @@ pub async fn rehearse(
         ));
     }
     let began = Instant::now();
-    let scratch = scratch::Scratch::new(dialect, settings.server, settings.interrupt)?;
+    let scratch = scratch::Scratch::new(dialect, settings.server, settings.interrupt).await?;
     let tried = trial::all(&scratch, settings, migration).await;
     scratch.end().await;
     let (findings, tried, statements) = tried?;

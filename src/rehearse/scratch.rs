@@ -1,6 +1,8 @@
 //! Where scratch databases are: files of a directory of our own, or databases of a server that the project names for it.
 //!
-//! Invariant: nothing is dropped but what this very rehearsal has made.
+//! Invariant: nothing is dropped but what this very rehearsal has made, and what one that is no more has left ([`left`]).
+
+mod left;
 
 use std::cell::{Cell, RefCell};
 use std::fs;
@@ -13,8 +15,10 @@ use super::world::World;
 use crate::database::{ConnectOptions, Connection, DatabaseError, LockTimeout, Target, connect};
 use crate::interrupt::Interrupt;
 use crate::sql::Dialect;
+use left::Held;
 
-/// What databases of ours begin with, so that whoever lists a server's knows whose they are.
+/// What databases of ours begin with, so that whoever lists a server's knows whose they are. Eight hexadecimal digits of the
+/// rehearsal come after it, and then the number of the database.
 pub(super) const PREFIX: &str = "phasegate_rehearsal_";
 
 enum Place {
@@ -29,6 +33,8 @@ pub(super) struct Scratch {
     name: String,
     next: Cell<u32>,
     made: RefCell<Vec<String>>,
+    /// What says to others that this rehearsal is at work.
+    held: Held,
 }
 
 /// A database of ours, by the name that it was made with.
@@ -39,21 +45,30 @@ pub(super) struct Made {
 }
 
 impl Scratch {
+    /// A place of its own, after what killed rehearsals have left in such places is gone.
+    ///
     /// # Errors
     /// There is no place for scratch databases of this kind.
-    pub fn new(
+    pub async fn new(
         dialect: Dialect,
         server: Option<&Target>,
         interrupt: Interrupt,
     ) -> Result<Self, RehearseError> {
-        let name = format!(
-            "{PREFIX}{}_{:06x}",
-            std::process::id(),
-            fastrand::u32(..0x0100_0000)
-        );
-        let place = match (dialect, server) {
-            (Dialect::Sqlite, _) => Place::Directory(directory(&name)?),
-            (_, Some(target)) => Place::Server(target.clone()),
+        let name = format!("{PREFIX}{:08x}", fastrand::u32(..));
+        let (place, held) = match (dialect, server) {
+            (Dialect::Sqlite, _) => {
+                let parent = std::env::temp_dir();
+                left::remove_directories(&parent);
+                let directory = directory(&parent, &name)?;
+                let held = left::hold_directory(&directory)
+                    .map_err(|error| unwritable(&directory, &error))?;
+                (Place::Directory(directory), held)
+            }
+            (_, Some(target)) => {
+                let connection = log_in(target, interrupt).await?;
+                let held = left::hold(connection, tongue(dialect), &name).await?;
+                (Place::Server(target.clone()), held)
+            }
             (_, None) => {
                 let scheme = if dialect == Dialect::Mysql {
                     "mysql"
@@ -79,6 +94,7 @@ impl Scratch {
             name,
             next: Cell::new(0),
             made: RefCell::default(),
+            held,
         })
     }
 
@@ -98,8 +114,7 @@ impl Scratch {
         let target = match &self.place {
             Place::Directory(directory) => file(directory, &name)?,
             Place::Server(server) => {
-                self.tell(server, &(self.tongue().create)(&name, None))
-                    .await?;
+                tell(server, self.interrupt, &(self.tongue().create)(&name, None)).await?;
                 self.made.borrow_mut().push(name.clone());
                 server.with_database(&name)
             }
@@ -121,14 +136,14 @@ impl Scratch {
             Place::Server(server) if self.dialect == Dialect::Postgres => {
                 let create = (self.tongue().create)(&name, Some(&other.name));
                 // A session that has just been closed is still seen for a moment.
-                let mut told = self.tell(server, &create).await;
+                let mut told = tell(server, self.interrupt, &create).await;
                 for _ in 0..100 {
                     let is_in_use = |error: &DatabaseError| error.code.as_deref() == Some("55006");
                     if !told.as_ref().is_err_and(is_in_use) {
                         break;
                     }
                     tokio::time::sleep(Duration::from_millis(20)).await;
-                    told = self.tell(server, &create).await;
+                    told = tell(server, self.interrupt, &create).await;
                 }
                 told?;
                 self.made.borrow_mut().push(name.clone());
@@ -153,71 +168,70 @@ impl Scratch {
 
     /// A connection to a scratch database, whose rows nobody misses after a crash: nothing waits for the disk.
     pub async fn connect(&self, target: &Target) -> Result<Box<dyn Connection>, DatabaseError> {
-        let mut connection = self.log_in(target).await?;
+        let mut connection = log_in(target, self.interrupt).await?;
         if let Some(statement) = self.tongue().careless {
             connection.run(statement).await?;
         }
         Ok(connection)
     }
 
-    async fn log_in(&self, target: &Target) -> Result<Box<dyn Connection>, DatabaseError> {
-        let options = ConnectOptions {
-            create: true,
-            interrupt: self.interrupt,
-            ..ConnectOptions::default()
-        };
-        connect(target, options).await
-    }
-
-    async fn tell(&self, server: &Target, statement: &str) -> Result<(), DatabaseError> {
-        let mut connection = self.log_in(server).await?;
-        let told = connection
-            .run_own(statement, LockTimeout(Duration::from_secs(10)))
-            .await;
-        connection.close().await;
-        told
-    }
-
     /// Drops what was made, whatever came before: also where somebody wanted the program to stop.
     pub async fn end(self) {
-        if let Place::Directory(directory) = &self.place {
+        let Self {
+            place, held, made, ..
+        } = self;
+        if let Place::Directory(directory) = &place {
             if let Err(error) = fs::remove_dir_all(directory) {
                 tracing::warn!("{} could not be removed: {error}", directory.display());
             }
             return;
         }
-        let Place::Server(server) = &self.place else {
+        let Place::Server(server) = &place else {
             return;
         };
-        let names = self.made.take();
-        let calm = Self {
-            interrupt: Interrupt::default(),
-            place: Place::Server(server.clone()),
-            name: self.name.clone(),
-            next: Cell::new(0),
-            made: RefCell::default(),
-            dialect: self.dialect,
-        };
-        for name in names {
-            let drop = (calm.tongue().drop)(&name);
-            let mut dropped = calm.tell(server, &drop).await;
+        let calm = Interrupt::default();
+        for name in made.take() {
+            let drop = (tongue(self.dialect).drop)(&name);
+            let mut dropped = tell(server, calm, &drop).await;
             for _ in 0..100 {
                 if dropped.is_ok() {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
-                dropped = calm.tell(server, &drop).await;
+                dropped = tell(server, calm, &drop).await;
             }
             if let Err(error) = dropped {
                 tracing::warn!("the scratch database {name} could not be dropped: {error}");
             }
         }
+        held.release().await;
     }
 }
 
-fn directory(name: &str) -> Result<PathBuf, RehearseError> {
+async fn log_in(
+    target: &Target,
+    interrupt: Interrupt,
+) -> Result<Box<dyn Connection>, DatabaseError> {
+    let options = ConnectOptions {
+        create: true,
+        interrupt,
+        ..ConnectOptions::default()
+    };
+    connect(target, options).await
+}
+
+async fn tell(server: &Target, interrupt: Interrupt, statement: &str) -> Result<(), DatabaseError> {
+    let mut connection = log_in(server, interrupt).await?;
+    let told = connection
+        .run_own(statement, LockTimeout(Duration::from_secs(10)))
+        .await;
+    connection.close().await;
+    told
+}
+
+fn directory(parent: &Path, name: &str) -> Result<PathBuf, RehearseError> {
     use std::os::unix::fs::DirBuilderExt as _;
-    let directory = std::env::temp_dir().join(name);
+    let directory = parent.join(name);
     fs::DirBuilder::new()
         .mode(0o700)
         .create(&directory)

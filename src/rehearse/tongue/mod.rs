@@ -26,6 +26,10 @@ pub(super) struct Tongue {
     /// Makes a database, where it is one of a server; like another one where that can be done.
     pub create: fn(name: &str, like: Option<&str>) -> String,
     pub drop: fn(name: &str) -> String,
+    /// A query that takes the lock of the rehearsal with these digits for as long as the session lasts: `1` if it was free.
+    pub hold: fn(digits: &str) -> String,
+    /// Scratch databases that no rehearsal is at work on: nobody holds their lock, no session is in them, and they are ours to drop.
+    pub left: &'static str,
     /// Takes all rows out of these tables, whatever leads to them.
     pub empty: fn(tables: &[String]) -> Vec<String>,
     /// Keeps triggers of a table from firing from now on.

@@ -70,6 +70,12 @@ pub(super) const TONGUE: Tongue = Tongue {
     },
     create: |name, _| format!("CREATE DATABASE `{name}`"),
     drop: |name| format!("DROP DATABASE IF EXISTS `{name}`"),
+    hold: |digits| format!("SELECT CAST(GET_LOCK('phasegate_rehearsal_{digits}', 0) AS CHAR)"),
+    // A database has no owner: one that we may not drop stays.
+    left: "SELECT s.schema_name FROM information_schema.schemata s \
+         WHERE s.schema_name REGEXP '^phasegate_rehearsal_[0-9a-f]{8}_[0-9]+$' \
+             AND IS_FREE_LOCK(SUBSTRING(s.schema_name, 1, 28)) = 1 \
+             AND NOT EXISTS (SELECT 1 FROM information_schema.processlist p WHERE p.db = s.schema_name) ORDER BY 1",
     empty: |tables| {
         let emptied = tables.iter().map(|table| format!("DELETE FROM {table}"));
         let off = "SET foreign_key_checks = 0".to_owned();

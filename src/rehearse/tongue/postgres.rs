@@ -102,6 +102,18 @@ pub(super) const TONGUE: Tongue = Tongue {
         None => format!("CREATE DATABASE \"{name}\""),
     },
     drop: |name| format!("DROP DATABASE IF EXISTS \"{name}\""),
+    // `1347572045` is what these locks have in common; pg_locks shows those of sessions in any database.
+    hold: |digits| {
+        format!(
+            "SELECT CASE WHEN pg_catalog.pg_try_advisory_lock(1347572045, ('x' || '{digits}')::bit(32)::integer) \
+             THEN '1' ELSE '0' END"
+        )
+    },
+    left: "SELECT d.datname::text FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba \
+         WHERE d.datname ~ '^phasegate_rehearsal_[0-9a-f]{8}_[0-9]+$' AND r.rolname = current_user \
+             AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.classid = 1347572045 \
+                 AND l.objsubid = 2 AND l.objid::bigint = ('x' || pg_catalog.substr(d.datname::text, 21, 8))::bit(32)::bigint) \
+             AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity a WHERE a.datid = d.oid) ORDER BY 1",
     empty: |tables| vec![format!("TRUNCATE {} CASCADE", tables.join(", "))],
     silence: |table, _| vec![format!("ALTER TABLE {table} DISABLE TRIGGER USER")],
     careless: Some("SET synchronous_commit = off"),

@@ -51,6 +51,9 @@ pub(super) const TONGUE: Tongue = Tongue {
     literal: |column, _| format!("quote({column})"),
     create: |_, _| String::new(),
     drop: |_| String::new(),
+    // Its scratch databases are files of a directory, which has a lock of its own.
+    hold: |_| String::new(),
+    left: "",
     empty: |tables| {
         let emptied = tables.iter().map(|table| format!("DELETE FROM {table}"));
         let off = "PRAGMA foreign_keys = OFF".to_owned();
