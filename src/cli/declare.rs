@@ -11,8 +11,8 @@ use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
 use crate::change::{
-    Ask, Change, Kind, Known, Question, Said, Unanswered, Weight, Wish, declare, doubts, generate,
-    objections, written,
+    Ask, Change, Kind, Known, Question, Said, Unanswered, Weight, Wider, Wish, declare, doubts,
+    generate, objections, written,
 };
 use crate::coordinator;
 use crate::project::Ground;
@@ -21,8 +21,8 @@ use crate::rehearse::standing;
 #[derive(Args)]
 #[group(id = "change", multiple = false)]
 pub(super) struct WishArgs {
-    /// Replace a column by one of another name: users.full_name=display_name
-    #[arg(long, value_name = "TABLE.OLD=NEW", help_heading = CHANGE)]
+    /// Replace a column by one of another name: users.full_name=display_name; or a table: users=people
+    #[arg(long, value_name = "TABLE[.OLD]=NEW", help_heading = CHANGE)]
     rename: Option<String>,
     /// Replace a column by one of another type: users.logins=bigint, or users.logins=visits:bigint
     #[arg(long, value_name = "TABLE.COLUMN=TYPE", help_heading = CHANGE)]
@@ -54,6 +54,15 @@ pub(super) struct WishArgs {
     /// Let a text be longer: users.email=varchar(200)
     #[arg(long, value_name = "TABLE.COLUMN=TYPE", help_heading = CHANGE)]
     widen: Option<String>,
+    /// Give an enumeration more values: orders.status=refunded
+    #[arg(long, value_name = "TABLE.COLUMN=VALUES", help_heading = CHANGE)]
+    add_value: Option<String>,
+    /// Give a column another default: users.country="'NL'"
+    #[arg(long, value_name = "TABLE.COLUMN=SQL", help_heading = CHANGE)]
+    set_default: Option<String>,
+    /// Let a column have no default: users.country
+    #[arg(long, value_name = "TABLE.COLUMN", help_heading = CHANGE)]
+    drop_default: Option<String>,
     /// Let columns lead to rows that are there: `orders.user_id=users.id`
     #[arg(long, value_name = "TABLE.COLUMN=OTHER.COLUMN", help_heading = CHANGE)]
     foreign_key: Option<String>,
@@ -104,6 +113,9 @@ impl WishArgs {
             (Ask::Index, &self.add_index),
             (Ask::DropIndex, &self.drop_index),
             (Ask::Widen, &self.widen),
+            (Ask::AddValue, &self.add_value),
+            (Ask::SetDefault, &self.set_default),
+            (Ask::DropDefault, &self.drop_default),
             (Ask::ForeignKey, &self.foreign_key),
             (Ask::Check, &self.check),
         ];
@@ -304,7 +316,16 @@ fn manifest(change: &Change, service: Option<&str>, beside: &BesideArgs, out: &O
     let mut text = format!("description = {}\n\n", quoted(&change.described()));
     let mut is_open = false;
     let mut lines = String::new();
-    for (format, who) in change.versions() {
+    if is_read_before_written(change) {
+        let (said, is_all) = long_form(change, beside);
+        lines.push_str(&said);
+        is_open |= !is_all;
+    }
+    let short = change.versions();
+    let short = short
+        .into_iter()
+        .filter(|_| !is_read_before_written(change));
+    for (format, who) in short {
         let said = match format {
             "old" => beside.old.clone(),
             _ => beside.new.clone(),
@@ -342,6 +363,66 @@ fn manifest(change: &Change, service: Option<&str>, beside: &BesideArgs, out: &O
         manifest: text,
         open: is_open.then(|| name.to_owned()),
     }
+}
+
+/// A row with a value that a version does not know breaks it: a release has to know the value before the next one writes it.
+fn is_read_before_written(change: &Change) -> bool {
+    matches!(&change.kind, Kind::Widen(widen) if matches!(widen.wider, Wider::Values(_)))
+}
+
+/// `reads` and `writes` apart: `--old` are versions that do not know the new format, `--new` those that write it. And whether
+/// both are said.
+fn long_form(change: &Change, beside: &BesideArgs) -> (String, bool) {
+    let unknowing = beside.old.as_deref().unwrap_or("<1.1.0");
+    let writing = beside.new.as_deref().unwrap_or(">=1.2.0");
+    let others = (all_others(unknowing), all_others(writing));
+    let is_said = beside.old.is_some() && beside.new.is_some();
+    let is_all = is_said && others.0.is_some() && others.1.is_some();
+    let hash = if is_all { "" } else { "# " };
+    let knowing = others.0.unwrap_or_else(|| "…".to_owned());
+    let silent = others.1.unwrap_or_else(|| "…".to_owned());
+    let mut lines = String::new();
+    for (key, old, new, (_, who)) in [
+        ("reads", unknowing, knowing.as_str(), first(change)),
+        ("writes", silent.as_str(), writing, last(change)),
+    ] {
+        let _ = writeln!(
+            lines,
+            "{hash}{key} = {{ old = {}, new = {} }}  # {}: {who}",
+            quoted(old),
+            quoted(new),
+            if key == "reads" { "old" } else { "new" },
+        );
+    }
+    (lines, is_all)
+}
+
+fn first(change: &Change) -> (&'static str, String) {
+    change.versions().into_iter().next().unwrap_or_default()
+}
+
+fn last(change: &Change) -> (&'static str, String) {
+    change
+        .versions()
+        .into_iter()
+        .next_back()
+        .unwrap_or_default()
+}
+
+/// The range of all versions that are not in this one; none where it is not one bound.
+fn all_others(range: &str) -> Option<String> {
+    let range = range.trim();
+    let (other, bound) = if let Some(bound) = range.strip_prefix(">=") {
+        ("<", bound)
+    } else if let Some(bound) = range.strip_prefix("<=") {
+        (">", bound)
+    } else if let Some(bound) = range.strip_prefix('<') {
+        (">=", bound)
+    } else {
+        ("<=", range.strip_prefix('>')?)
+    };
+    let is_one = !bound.contains([',', '|', '<', '>', '=']);
+    is_one.then(|| format!("{other}{}", bound.trim()))
 }
 
 fn quoted(text: &str) -> String {

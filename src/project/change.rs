@@ -1,14 +1,16 @@
 //! `[change]` in `migration.toml`, what follows from it for the declaration, and whether the scripts still follow.
 
+mod given;
 mod ground;
 mod read;
+mod replaced;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range as Span;
 use std::path::{Path, PathBuf};
 
 use crate::change::{
-    self, Change, Formats, GENERATED, GENERATED_ONE_BY_ONE, Generated, Objection, Weight,
+    self, Change, Formats, GENERATED, GENERATED_ONE_BY_ONE, Generated, Kind, Objection, Weight,
 };
 use crate::model::{Fill, Format, MigrationId, Step};
 use crate::sql::Dialect;
@@ -67,6 +69,21 @@ pub(super) fn follow(
 /// What the tables speak against, as the earlier migrations leave them.
 fn against(source: &Source, declared: &Declared, dialects: &[Dialect], before: &[Forward]) {
     let mut said = BTreeSet::new();
+    if let Kind::RenameTable(rename) = &declared.change.kind {
+        let is_there = |dialect: &&Dialect| later::table(before, **dialect, &rename.to).is_some();
+        if let Some(dialect) = dialects.iter().find(is_there) {
+            source.error(
+                "contradicts-table",
+                declared.header.clone(),
+                format!(
+                    "there is a table `{}` already on {}",
+                    rename.to,
+                    dialect.title()
+                ),
+                "choose another name under `to`: expand makes a view of that name",
+            );
+        }
+    }
     for dialect in dialects {
         let Some(table) = later::table(before, *dialect, &declared.change.table) else {
             continue;

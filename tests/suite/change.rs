@@ -2,6 +2,8 @@
 
 mod asked;
 mod carried;
+mod kinds;
+mod postgres;
 
 use std::collections::BTreeMap;
 

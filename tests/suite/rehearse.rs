@@ -1,5 +1,6 @@
 //! `migrate rehearse`: what a declaration claims is tested on scratch databases, and mistakes are found before anybody runs them.
 
+mod killed;
 mod mistakes;
 mod shop;
 
@@ -69,8 +70,8 @@ scenario!(
         // On a server each database that is made and dropped takes its time.
         let ids: &[&str] = match db.backend.name {
             "sqlite" => &["--all"],
-            "postgres" => &["2", "6"],
-            _ => &["3", "4"],
+            "postgres" => &["2", "6", "8", "10"],
+            _ => &["3", "4", "8", "10"],
         };
         let arguments = [&["rehearse", "--rows", "0", "--output", "json"], ids].concat();
         let output = project.migrate(&arguments).expect_code(0).json();

@@ -9,7 +9,7 @@ use phasegate_sql::{self as sql, Dialect};
 
 use super::names::Place;
 use super::text::{Script, trigger_function};
-use super::{Allowed, Filling, Generated, Varied, Wrong};
+use super::{Allowed, Filling, Generated, Varied, Wrong, not_for_sqlite};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NotNull {
@@ -50,9 +50,9 @@ fn refuse_sqlite(place: &Place, what: &str) -> Result<(), Wrong> {
     if place.dialect != Dialect::Sqlite {
         return Ok(());
     }
-    Err(Wrong::new(
+    Err(not_for_sqlite(
         format!("SQLite cannot add {what} to a table that is there"),
-        "take `sqlite` out of `dialects` in migrate.toml, or rebuild the table with scripts of your own",
+        "rebuild the table with scripts of your own",
     ))
 }
 

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 
 use phasegate_sql::{Dialect, Table, TableColumn, TableIndex};
 
-use super::known::{called, defined, told};
+use super::definition::{called, defined, is_constant};
 use super::names::quoted;
 use super::wish::{What, Wish};
 use super::{
     AddColumn, Change, Check, Columns, DropColumn, DropIndex, DropTable, ForeignKey, Index, Kind,
-    NewColumn, NewIndex, NotNull, Unique, Varied, Widen, Wrong,
+    NewColumn, NewIndex, NotNull, Unique, Varied, Wrong,
 };
 
 mod casts;
 mod halves;
 mod holds;
 mod retyped;
+mod said;
 
 pub use retyped::doubts;
 
@@ -102,6 +103,10 @@ pub fn declare(wish: &Wish, known: &Known) -> Result<Change, Unanswered> {
         }),
         What::DropIndex { name } => Kind::DropIndex(DropIndex { name: name.clone() }),
         What::Widen { column, to } => asked.widened(column, to)?,
+        What::AddValue { column, values } => asked.more_values(column, values)?,
+        What::SetDefault { column, to } => asked.default(column, Some(to)),
+        What::DropDefault { column } => asked.default(column, None),
+        What::RenameTable { to } => asked.renamed_table(to)?,
         What::ForeignKey {
             columns,
             references,
@@ -126,10 +131,6 @@ pub fn declare(wish: &Wish, known: &Known) -> Result<Change, Unanswered> {
 /// `ON UPDATE CURRENT_TIMESTAMP`
 fn is_updating(more: &str) -> bool {
     more.to_ascii_lowercase().contains("on update")
-}
-
-fn is_constant(default: &str) -> bool {
-    default.starts_with('\'') || default.parse::<f64>().is_ok()
 }
 
 /// The type, and what it is compared by.
@@ -172,7 +173,11 @@ impl Asked<'_> {
             }
             What::Merge { old, .. } => old.iter().collect(),
             What::Drop { columns } => columns.iter().collect(),
-            What::NotNull { column } | What::Widen { column, .. } => vec![column],
+            What::NotNull { column }
+            | What::Widen { column, .. }
+            | What::AddValue { column, .. }
+            | What::SetDefault { column, .. }
+            | What::DropDefault { column } => vec![column],
             _ => return Ok(()),
         };
         for (dialect, table) in &self.known.tables {
@@ -180,7 +185,7 @@ impl Asked<'_> {
                 .iter()
                 .find(|name| table.column(*dialect, name).is_none());
             if let Some(missing) = missing {
-                return Err(super::known::no_column(
+                return Err(super::definition::no_column(
                     *dialect, self.table, table, missing,
                 ));
             }
@@ -452,27 +457,6 @@ impl Asked<'_> {
                 None => Vec::new(),
             },
             fill,
-        }))
-    }
-
-    fn widened(&self, column: &str, to: &str) -> Result<Kind, Unanswered> {
-        let from = self.kind(column, |column| column.kind.clone())?;
-        let whole = |dialect: Dialect, kind: &str| {
-            let rest = match (dialect, self.column(dialect, column)) {
-                (Dialect::Mysql, Some(there)) => told(there)
-                    .strip_prefix(&there.kind)
-                    .unwrap_or_default()
-                    .to_owned(),
-                _ => String::new(),
-            };
-            format!("{kind}{rest}")
-        };
-        let to = varied(self.each(|dialect| whole(dialect, to)));
-        let from = self.each(|dialect| whole(dialect, from.of(dialect).unwrap_or_default()));
-        Ok(Kind::Widen(Widen {
-            column: column.to_owned(),
-            from: varied(from),
-            to,
         }))
     }
 }

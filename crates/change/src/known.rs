@@ -2,10 +2,13 @@
 //!
 //! Only what is certain is held against it: where a script is not understood, nothing is said.
 
-use phasegate_sql::{Dialect, Table, TableColumn, TableIndex};
+use phasegate_sql::{Dialect, Table, TableIndex};
 
+use super::definition::{called, no_column};
 use super::names::Place;
-use super::{Change, Columns, DropColumn, Kind, NotNull, Widen, Wrong};
+use super::{Change, Columns, DropColumn, Kind, RenameTable, Wrong, not_for_sqlite};
+
+mod said;
 
 /// What speaks against a declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +57,8 @@ pub fn objections(change: &Change, dialect: Dialect, table: &Table) -> Vec<Objec
         }
         Kind::DropIndex(drop) => against.has_index(&drop.name),
         Kind::Widen(widen) => against.widen(widen),
+        Kind::Default(default) => against.default(default),
+        Kind::RenameTable(rename) => against.rename_table(rename),
         Kind::Check(_) | Kind::DropTable(_) => {}
     }
     against.found
@@ -61,9 +66,13 @@ pub fn objections(change: &Change, dialect: Dialect, table: &Table) -> Vec<Objec
 
 impl Against<'_> {
     fn error(&mut self, message: String, help: String) {
+        self.refuse(Wrong::new(message, help));
+    }
+
+    fn refuse(&mut self, wrong: Wrong) {
         self.found.push(Objection {
             weight: Weight::Error,
-            wrong: Wrong::new(message, help),
+            wrong,
         });
     }
 
@@ -206,10 +215,13 @@ impl Against<'_> {
                     .to_owned(),
             );
         } else if is_unique {
-            self.error(
-                format!("SQLite cannot drop `{name}`, which is UNIQUE since `{}` was made", self.name),
-                "make the table anew with scripts of your own, or take `sqlite` out of `dialects` in migrate.toml".to_owned(),
-            );
+            self.refuse(not_for_sqlite(
+                format!(
+                    "SQLite cannot drop `{name}`, which is UNIQUE since `{}` was made",
+                    self.name
+                ),
+                "make the table anew with scripts of your own",
+            ));
         }
     }
 
@@ -220,13 +232,12 @@ impl Against<'_> {
             !column.is_nullable && !column.is_made && column.default.is_none()
         });
         if self.dialect == Dialect::Sqlite && is_needed {
-            self.error(
+            self.refuse(not_for_sqlite(
                 format!(
                     "`{name}` is NOT NULL without a default, and SQLite refuses a row of the new format, which leaves it out, before a trigger could fill it"
                 ),
-                "make the table anew with scripts of your own, in which it has a default; or take `sqlite` out of `dialects` in migrate.toml"
-                    .to_owned(),
-            );
+                "make the table anew with scripts of your own, in which it has a default",
+            ));
         }
     }
 
@@ -329,150 +340,52 @@ impl Against<'_> {
         }
     }
 
-    fn not_null(&mut self, change: &NotNull) {
-        self.are_there(std::slice::from_ref(&change.column));
-        if change.fill.is_some() {
-            self.is_key(&change.key);
-        }
-        let Some(column) = self.table.column(self.dialect, &change.column) else {
-            return;
-        };
-        if !column.is_nullable {
-            self.error(
-                format!("`{}` is NOT NULL already", change.column),
-                "there is nothing to do: remove the migration".to_owned(),
-            );
+    /// SQLite writes through a view with triggers, which have to say all of a row.
+    fn rename_table(&mut self, change: &RenameTable) {
+        if self.dialect != Dialect::Sqlite {
             return;
         }
-        let declared = change.kind.of(self.dialect).unwrap_or_default();
-        let is = defined(column);
-        if self.dialect == Dialect::Mysql && !is_same_text(declared, &is) {
-            self.error(
-                format!(
-                    "`type` says `{declared}` of `{}`, which is `{is}`: MySQL forgets of a column what is not said again",
-                    change.column
-                ),
-                format!("write `type = {{ mysql = {is:?} }}`"),
-            );
-        }
-    }
-
-    fn widen(&mut self, change: &Widen) {
-        self.are_there(std::slice::from_ref(&change.column));
-        let Some(column) = self.table.column(self.dialect, &change.column) else {
-            return;
+        self.are_there(&change.columns);
+        self.is_key(&change.key);
+        let dialect = self.dialect;
+        let left_out = |name: &String| {
+            !change
+                .columns
+                .iter()
+                .any(|column| dialect.may_be_same_name(column, name))
         };
-        let declared = change.from.of(self.dialect).unwrap_or_default();
-        let (is, all) = match self.dialect {
-            Dialect::Mysql => (
-                told(column),
-                "; MySQL forgets of a column what is not said again, so that `from` and `to` say all of it",
-            ),
-            Dialect::Postgres | Dialect::Sqlite => (column.kind.clone(), ""),
-        };
-        if !is_same_text(declared, &is) && self.dialect != Dialect::Sqlite {
-            self.error(
-                format!(
-                    "`from` says `{declared}`, and `{}` is `{is}`{all}",
-                    change.column
-                ),
-                format!(
-                    "write `from = {{ {} = {is:?} }}`, and `to` as that with another length",
-                    self.dialect.name()
-                ),
-            );
-        }
-    }
-}
-
-pub(super) fn no_column(dialect: Dialect, of: &str, table: &Table, name: &str) -> Wrong {
-    let there: Vec<&str> = table
-        .columns
-        .iter()
-        .map(|column| column.name.as_str())
-        .collect();
-    Wrong::new(
-        format!("`{of}` has no column `{name}` on {}", dialect.title()),
-        format!("it has {}", there.join(", ")),
-    )
-}
-
-/// What an index is called: by whoever made it, or by the database.
-pub(super) fn called(table: &str, dialect: Dialect, index: &TableIndex) -> Option<String> {
-    if index.name.is_some() {
-        return index.name.clone();
-    }
-    let table = table.rsplit('.').next().unwrap_or(table);
-    match dialect {
-        Dialect::Postgres => Some(format!("{table}_{}_key", index.columns.join("_"))),
-        Dialect::Mysql => index.columns.first().cloned(),
-        Dialect::Sqlite => None,
-    }
-}
-
-/// The type of a column and what is said beside it, but for NOT NULL.
-pub(super) fn defined(column: &TableColumn) -> String {
-    let mut all = vec![column.kind.clone()];
-    all.extend(column.more.iter().cloned());
-    if let Some(default) = column
-        .default
-        .as_ref()
-        .filter(|default| !default.eq_ignore_ascii_case("null"))
-    {
-        all.push(format!("DEFAULT {default}"));
-    }
-    all.join(" ")
-}
-
-/// All that is said of a column.
-pub(super) fn told(column: &TableColumn) -> String {
-    let mut all = vec![column.kind.clone()];
-    all.extend(column.more.iter().cloned());
-    if !column.is_nullable {
-        all.push("NOT NULL".to_owned());
-    }
-    if let Some(default) = column
-        .default
-        .as_ref()
-        .filter(|default| !default.eq_ignore_ascii_case("null"))
-    {
-        all.push(format!("DEFAULT {default}"));
-    }
-    all.join(" ")
-}
-
-/// Whether two definitions say the same, in whatever order and case, and with one word for what has two.
-fn is_same_text(a: &str, b: &str) -> bool {
-    let words = |text: &str| {
-        let apart = text.to_lowercase();
-        let apart = apart
-            .replace('(', " ( ")
-            .replace(')', " ) ")
-            .replace(',', " , ");
-        let apart = apart.replace("character varying", "varchar");
-        let mut words: Vec<&str> = Vec::new();
-        let mut all = apart.split_whitespace().peekable();
-        while let Some(word) = all.next() {
-            let word = match word {
-                "integer" => "int",
-                "bool" | "boolean" => "tinyint",
-                word => word,
-            };
-            words.push(word);
-            // How wide a number is shown is not how large it may be.
-            if word.ends_with("int") && all.peek() == Some(&"(") {
-                all.by_ref().take_while(|word| *word != ")").for_each(drop);
-            }
-        }
-        let is_not = |at: usize| at > 0 && words.get(at - 1) == Some(&"not");
-        let mut kept: Vec<&str> = (0..words.len())
-            .filter(|at| words.get(*at) != Some(&"null") || is_not(*at))
-            .filter_map(|at| words.get(at).copied())
+        let columns = self.table.columns.clone();
+        let missing: Vec<&str> = columns
+            .iter()
+            .filter(|column| !column.is_made && left_out(&column.name))
+            .map(|column| column.name.as_str())
             .collect();
-        kept.sort_unstable();
-        kept.join(" ")
-    };
-    words(a) == words(b)
+        if !missing.is_empty() {
+            self.error(
+                format!(
+                    "`columns` leaves out {} of `{}`: what is written there through the view would be lost",
+                    missing.join(" and "),
+                    self.name
+                ),
+                "name each column that can be written".to_owned(),
+            );
+        }
+        for column in columns {
+            let Some(default) = &column.default else {
+                continue;
+            };
+            if default.eq_ignore_ascii_case("null") || change.defaults.contains_key(&column.name) {
+                continue;
+            }
+            self.error(
+                format!(
+                    "`{}` has the default {default}, which SQLite does not give to a row that is written through a view",
+                    column.name
+                ),
+                format!("write `{} = {default:?}` under `[change.defaults]`", column.name),
+            );
+        }
+    }
 }
 
 #[cfg(test)]

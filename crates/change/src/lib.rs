@@ -9,10 +9,13 @@
 mod columns;
 mod constraint;
 mod declare;
+mod definition;
 mod known;
 mod names;
 mod plain;
+mod renamed;
 mod text;
+mod widen;
 mod wish;
 mod written;
 
@@ -28,7 +31,9 @@ pub use columns::{Columns, NewColumn, NewIndex};
 pub use constraint::{Check, ForeignKey, NotNull, Unique};
 pub use declare::{Known, Question, Said, Unanswered, declare, doubts};
 pub use known::{Objection, Weight, objections};
-pub use plain::{AddColumn, DropColumn, DropIndex, DropTable, Index, Widen};
+pub use plain::{AddColumn, DropColumn, DropIndex, DropTable, Index, SetDefault};
+pub use renamed::RenameTable;
+pub use widen::{Widen, Wider};
 pub use wish::{Ask, What, Wish};
 pub use written::written;
 
@@ -91,8 +96,10 @@ pub enum Kind {
     ForeignKey(ForeignKey),
     Unique(Unique),
     AddColumn(AddColumn),
+    Default(SetDefault),
     DropColumn(DropColumn),
     DropTable(DropTable),
+    RenameTable(RenameTable),
     Index(Index),
     DropIndex(DropIndex),
     Widen(Widen),
@@ -107,8 +114,10 @@ impl Kind {
         "foreign-key",
         "unique",
         "add-column",
+        "default",
         "drop-column",
         "drop-table",
+        "rename-table",
         "index",
         "drop-index",
         "widen",
@@ -118,7 +127,9 @@ impl Kind {
     #[must_use]
     pub fn formats(&self) -> Formats {
         match self {
-            Self::Columns(_) => Formats::Both,
+            Self::Columns(_) | Self::RenameTable(_) => Formats::Both,
+            Self::Widen(change) if matches!(change.wider, Wider::Values(_)) => Formats::Both,
+            Self::Default(change) if change.to.is_none() => Formats::Old,
             Self::NotNull(change) if change.fill.is_some() => Formats::Both,
             Self::DropColumn(change) if change.placeholder.is_some() => Formats::Both,
             Self::NotNull(_)
@@ -128,7 +139,7 @@ impl Kind {
             | Self::DropColumn(_)
             | Self::DropTable(_)
             | Self::DropIndex(_) => Formats::Old,
-            Self::AddColumn(_) | Self::Index(_) | Self::Widen(_) => Formats::New,
+            Self::AddColumn(_) | Self::Default(_) | Self::Index(_) | Self::Widen(_) => Formats::New,
         }
     }
 }
@@ -200,6 +211,16 @@ impl Wrong {
     }
 }
 
+/// What SQLite cannot do, with the way out there. A project for other databases as well has one more.
+fn not_for_sqlite(message: impl Into<String>, way_out: &str) -> Wrong {
+    Wrong::new(
+        message,
+        format!(
+            "{way_out}; a project that is for other databases as well can leave `sqlite` out of `dialects` in migrate.toml"
+        ),
+    )
+}
+
 /// The scripts of a migration and what else follows, on one database.
 ///
 /// `number` is that of the migration as its directory has it; objects are named after it, so that two migrations of one table
@@ -216,10 +237,12 @@ pub fn generate(change: &Change, dialect: Dialect, number: &str) -> Result<Gener
         Kind::ForeignKey(change) => constraint::foreign_key(change, &place),
         Kind::Unique(change) => constraint::unique(change, &place),
         Kind::AddColumn(change) => plain::add_column(change, &place),
+        Kind::Default(change) => plain::set_default(change, &place),
         Kind::DropColumn(change) => plain::drop_column(change, &place),
         Kind::DropTable(change) => Ok(plain::drop_table(change, &place)),
+        Kind::RenameTable(change) => renamed::generate(change, &place),
         Kind::Index(change) => Ok(plain::index(change, &place)),
         Kind::DropIndex(change) => Ok(plain::drop_index(change, &place)),
-        Kind::Widen(change) => plain::widen(change, &place),
+        Kind::Widen(change) => widen::widen(change, &place),
     }
 }

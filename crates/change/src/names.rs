@@ -72,6 +72,11 @@ impl Place {
         self.in_schema(&self.name)
     }
 
+    /// Its name alone, without quotes.
+    pub fn own_name(&self) -> &str {
+        &self.name
+    }
+
     /// The table as `[backfill]` names it.
     pub fn plain_table(&self) -> String {
         match &self.schema {

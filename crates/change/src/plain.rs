@@ -5,7 +5,7 @@ use phasegate_sql::Dialect;
 
 use super::names::Place;
 use super::text::Script;
-use super::{Allowed, Generated, Varied, Wrong};
+use super::{Generated, Varied, Wrong, not_for_sqlite};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddColumn {
@@ -13,6 +13,16 @@ pub struct AddColumn {
     pub kind: Varied,
     pub default: Option<Varied>,
     pub not_null: bool,
+}
+
+/// Another default of a column, or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetDefault {
+    pub column: String,
+    /// What it is now; none where it has none.
+    pub from: Option<Varied>,
+    /// None takes the default away.
+    pub to: Option<Varied>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,14 +50,6 @@ pub struct Index {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DropIndex {
     pub name: String,
-}
-
-/// A type that holds more and is stored in the same way: a longer `varchar`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Widen {
-    pub column: String,
-    pub from: Varied,
-    pub to: Varied,
 }
 
 pub(super) fn add_column(change: &AddColumn, place: &Place) -> Result<Generated, Wrong> {
@@ -85,6 +87,47 @@ pub(super) fn add_column(change: &AddColumn, place: &Place) -> Result<Generated,
     ]))
 }
 
+/// A new default is there from expand on, for whoever leaves the column out. One that goes stays until nobody counts on it.
+pub(super) fn set_default(change: &SetDefault, place: &Place) -> Result<Generated, Wrong> {
+    if place.dialect == Dialect::Sqlite {
+        return Err(not_for_sqlite(
+            "SQLite cannot change the default of a column that is there",
+            "rebuild the table with scripts of your own",
+        ));
+    }
+    let said = |key: &str, default: &Option<Varied>| match default {
+        Some(default) => Ok(Some(default.said(key, place.dialect)?.trim().to_owned())),
+        None => Ok(None),
+    };
+    let (from, to) = (said("from", &change.from)?, said("to", &change.to)?);
+    let set = |default: Option<&String>| {
+        let what = match default {
+            Some(default) => format!("SET DEFAULT {default}"),
+            None => "DROP DEFAULT".to_owned(),
+        };
+        Script::whole().statement(format!(
+            "ALTER TABLE {} ALTER COLUMN {} {what}",
+            place.table(),
+            place.column(&change.column)
+        ))
+    };
+    match (&from, &to) {
+        (None, None) => Err(Wrong::new(
+            format!("nothing is said of the default of `{}`", change.column),
+            "write what it becomes: `to = \"'nobody'\"`; or what it is and is no longer: `from = \"'nobody'\"`",
+        )),
+        (Some(from), Some(to)) if from == to => Err(Wrong::new(
+            format!("the default of `{}` is `{to}` already", change.column),
+            "there is nothing to do: remove the migration",
+        )),
+        (Some(_), None) => Ok(Generated::of([(Step::Contract, set(None))])),
+        (from, Some(to)) => Ok(Generated::of([
+            (Step::Expand, set(Some(to))),
+            (Step::Revert, set(from.as_ref())),
+        ])),
+    }
+}
+
 pub(super) fn drop_column(change: &DropColumn, place: &Place) -> Result<Generated, Wrong> {
     let table = place.table();
     let drops = change
@@ -119,7 +162,7 @@ pub(super) fn drop_column(change: &DropColumn, place: &Place) -> Result<Generate
         return Ok(Generated::of([(Step::Contract, contract)]));
     };
     if place.dialect == Dialect::Sqlite {
-        return Err(Wrong::new(
+        return Err(not_for_sqlite(
             "SQLite cannot give a column a default once it is there",
             "leave `placeholder` out where the column may be NULL, or rebuild the table with scripts of your own",
         ));
@@ -212,100 +255,4 @@ pub(super) fn drop_index(change: &DropIndex, place: &Place) -> Generated {
         }
     };
     Generated::of([(Step::Contract, contract)])
-}
-
-/// A definition as its type and what else is said of the column, which MySQL has to be told again.
-fn apart(definition: &str) -> (&str, &str) {
-    let definition = definition.trim();
-    let end = match (definition.find('('), definition.find(')')) {
-        (Some(open), Some(close)) if open < close => close + 1,
-        _ => {
-            let lower = definition.to_ascii_lowercase();
-            let name = ["character varying", "varchar", "text"];
-            let name = name.iter().find(|name| lower.starts_with(**name));
-            name.map_or(definition.len(), |name| name.len())
-        }
-    };
-    let (kind, rest) = definition.split_at_checked(end).unwrap_or((definition, ""));
-    (kind, rest.trim())
-}
-
-/// The length of a `varchar`, or none for one without a bound.
-fn length(kind: &str) -> Option<Option<u64>> {
-    let kind = kind.trim().to_ascii_lowercase();
-    let (name, rest) = kind.split_once('(').unwrap_or((&kind, ""));
-    match name.trim() {
-        "text" if rest.is_empty() => Some(None),
-        "varchar" | "character varying" => {
-            if rest.is_empty() {
-                return Some(None);
-            }
-            let bound = rest.strip_suffix(')')?.trim().parse().ok()?;
-            Some(Some(bound))
-        }
-        _ => None,
-    }
-}
-
-pub(super) fn widen(change: &Widen, place: &Place) -> Result<Generated, Wrong> {
-    let table = place.table();
-    let column = place.column(&change.column);
-    if place.dialect == Dialect::Sqlite {
-        return Err(Wrong::new(
-            "SQLite does not hold texts to the length of their type",
-            "there is nothing to widen there: take `sqlite` out of `dialects` in migrate.toml",
-        ));
-    }
-    let from = change.from.said("from", place.dialect)?;
-    let to = change.to.said("to", place.dialect)?;
-    let ((from_kind, from_rest), (to_kind, to_rest)) = (apart(from), apart(to));
-    if place.dialect == Dialect::Postgres && !(from_rest.is_empty() && to_rest.is_empty()) {
-        return Err(Wrong::new(
-            format!(
-                "`from` and `to` are types alone on {}",
-                place.dialect.title()
-            ),
-            "leave out what else is said of the column, which stays as it is: `to = { postgres = \"varchar(200)\", mysql = \"varchar(200) NOT NULL\" }`",
-        ));
-    }
-    if !from_rest.eq_ignore_ascii_case(to_rest) {
-        return Err(Wrong::new(
-            format!(
-                "`from` says `{from_rest}` beside the type, and `to` says `{to_rest}`: more than the length would change"
-            ),
-            "say in `to` what `from` says: MySQL forgets of a column what is not said again",
-        ));
-    }
-    let is_wider = match (length(from_kind), length(to_kind)) {
-        (Some(Some(from)), Some(Some(to))) => from < to,
-        (Some(Some(_)), Some(None)) => place.dialect != Dialect::Mysql,
-        _ => false,
-    };
-    if !is_wider {
-        return Err(Wrong::new(
-            format!("from `{from}` to `{to}` the column would be written anew, or would hold less"),
-            "declare it as `kind = \"columns\"`, with a new column beside the old one; `widen` is for a longer varchar",
-        ));
-    }
-    let (script, statement) = match place.dialect {
-        Dialect::Mysql => {
-            let statement = format!(
-                "ALTER TABLE {table} MODIFY COLUMN {column} {to}, ALGORITHM = INPLACE, LOCK = NONE"
-            );
-            let why = "Says all of the column again, which MySQL wants to hear; refused where the table would be copied.";
-            (Script::whole().explained(why, &statement), statement)
-        }
-        Dialect::Postgres | Dialect::Sqlite => {
-            let statement = format!("ALTER TABLE {table} ALTER COLUMN {column} TYPE {to}");
-            (Script::whole().statement(&statement), statement)
-        }
-    };
-    Ok(Generated {
-        // What the column was before is declared, and not to be found in a script of this migration.
-        allow: vec![Allowed {
-            step: Step::Expand,
-            statement,
-        }],
-        ..Generated::of([(Step::Expand, script)])
-    })
 }

@@ -137,7 +137,7 @@ fn a_narrower_type_is_no_wider_one() {
             kind: Kind::Widen(Widen {
                 column: "email".to_owned(),
                 from: from.into(),
-                to: to.into(),
+                wider: Wider::To(to.into()),
             }),
         };
         let generated = generate(&change, dialect, "0002");
@@ -217,5 +217,86 @@ fn what_a_column_holds_is_not_forgotten() {
     for (name, text) in [("last", "''"), ("nick", "'nobody'")] {
         let constant = wrong(name, text);
         assert!(constant.contains("the same in every row"), "{constant}");
+    }
+}
+
+#[test]
+fn an_enumeration_gets_values_after_those_that_it_has() {
+    let more = |from: &str, dialect: Dialect| {
+        let change = Change {
+            table: "orders".to_owned(),
+            kind: Kind::Widen(Widen {
+                column: "status".to_owned(),
+                from: from.into(),
+                wider: Wider::Values(vec!["it's".to_owned(), "late".to_owned()]),
+            }),
+        };
+        let generated = generate(&change, dialect, "0002")?;
+        assert_eq!(generated.sync, Sync::ToNew);
+        Ok::<_, Wrong>(generated.scripts.values().cloned().collect::<String>())
+    };
+    let mysql = more(
+        "ENUM ('new', 'a)\\'') NOT NULL DEFAULT 'new'",
+        Dialect::Mysql,
+    );
+    assert!(
+        mysql.as_ref().is_ok_and(|script| script.contains(
+            "MODIFY COLUMN status ENUM ('new', 'a)\\'','it''s','late') NOT NULL DEFAULT 'new', ALGORITHM"
+        )),
+        "{mysql:?}"
+    );
+    let postgres = more("order_status", Dialect::Postgres).expect("it follows");
+    assert!(
+        postgres.contains(
+            "ALTER TYPE order_status ADD VALUE 'it''s';\nALTER TYPE order_status ADD VALUE 'late';"
+        ),
+        "{postgres}"
+    );
+    for (from, dialect) in [
+        ("text", Dialect::Sqlite),
+        ("varchar(20)", Dialect::Mysql),
+        ("varchar(20)", Dialect::Postgres),
+        ("text", Dialect::Postgres),
+        ("enum('a'", Dialect::Mysql),
+    ] {
+        assert!(more(from, dialect).is_err(), "{from} on {dialect:?}");
+    }
+}
+
+#[test]
+fn a_table_of_another_name_is_a_view_until_the_contract() {
+    let rename = |table: &str, to: &str| Change {
+        table: table.to_owned(),
+        kind: Kind::RenameTable(RenameTable {
+            to: to.to_owned(),
+            key: vec!["id".to_owned()],
+            columns: vec!["id".to_owned(), "Full Name".to_owned()],
+            defaults: BTreeMap::from([("Full Name".to_owned(), "'x'".into())]),
+        }),
+    };
+    let postgres = all(&rename("shop.users", "People"), Dialect::Postgres);
+    for wanted in [
+        "CREATE VIEW shop.\"People\" AS SELECT * FROM shop.users;",
+        "'ALTER VIEW shop.\"People\" SET (security_invoker = true)'",
+        "== contract\n",
+        "DROP VIEW shop.\"People\";\nALTER TABLE shop.users RENAME TO \"People\";",
+    ] {
+        assert!(postgres.contains(wanted), "{wanted}\n{postgres}");
+    }
+    let mysql = all(&rename("users", "people"), Dialect::Mysql);
+    assert!(
+        mysql.contains("RENAME TABLE people TO zz_0002_users_view, users TO people;\nDROP VIEW zz_0002_users_view;"),
+        "{mysql}"
+    );
+    let sqlite = all(&rename("users", "people"), Dialect::Sqlite);
+    assert!(
+        sqlite.contains("VALUES (NEW.id, coalesce(NEW.\"Full Name\", 'x'));"),
+        "{sqlite}"
+    );
+    for (table, to) in [("users", "users"), ("users", "shop.people")] {
+        assert!(
+            generate(&rename(table, to), Dialect::Postgres, "0002").is_err(),
+            "{to}"
+        );
     }
 }

@@ -54,6 +54,21 @@ pub enum What {
         column: String,
         to: String,
     },
+    AddValue {
+        column: String,
+        values: Vec<String>,
+    },
+    SetDefault {
+        column: String,
+        /// As SQL.
+        to: String,
+    },
+    DropDefault {
+        column: String,
+    },
+    RenameTable {
+        to: String,
+    },
     ForeignKey {
         columns: Vec<String>,
         references: String,
@@ -78,6 +93,9 @@ pub enum Ask {
     Index,
     DropIndex,
     Widen,
+    AddValue,
+    SetDefault,
+    DropDefault,
     ForeignKey,
     Check,
 }
@@ -98,6 +116,9 @@ impl Ask {
             Self::Index => "users.email",
             Self::DropIndex => "users.users_phone",
             Self::Widen => "users.email=varchar(200)",
+            Self::AddValue => "orders.status=refunded",
+            Self::SetDefault => "users.country='NL'",
+            Self::DropDefault => "users.country",
             Self::ForeignKey => "orders.user_id=users.id",
             Self::Check => "orders=price > 0",
         }
@@ -122,7 +143,12 @@ impl Ask {
         };
         let wants_right = !matches!(
             self,
-            Self::Drop | Self::NotNull | Self::Unique | Self::Index | Self::DropIndex
+            Self::Drop
+                | Self::NotNull
+                | Self::Unique
+                | Self::Index
+                | Self::DropIndex
+                | Self::DropDefault
         );
         if wants_right != right.is_some() {
             return None;
@@ -140,6 +166,12 @@ impl Ask {
             return Some(Wish {
                 table: name(left)?,
                 what: What::DropTable,
+            });
+        }
+        if self == Self::Rename && !left.contains('.') {
+            return Some(Wish {
+                table: name(left)?,
+                what: What::RenameTable { to: name(right)? },
             });
         }
         let (table, columns) = placed(left)?;
@@ -185,6 +217,18 @@ impl Ask {
                 column: one()?,
                 to: right.to_owned(),
             },
+            Self::AddValue => What::AddValue {
+                column: one()?,
+                values: right
+                    .split(',')
+                    .map(|value| value.trim().to_owned())
+                    .collect(),
+            },
+            Self::SetDefault => What::SetDefault {
+                column: one()?,
+                to: right.to_owned(),
+            },
+            Self::DropDefault => What::DropDefault { column: one()? },
             Self::ForeignKey => {
                 let (references, referenced) = placed(right)?;
                 if referenced.len() != columns.len() {
@@ -240,6 +284,9 @@ mod tests {
             Ask::Index,
             Ask::DropIndex,
             Ask::Widen,
+            Ask::AddValue,
+            Ask::SetDefault,
+            Ask::DropDefault,
             Ask::ForeignKey,
             Ask::Check,
         ] {
@@ -258,7 +305,15 @@ mod tests {
                 let is_one = matches!((ask, wrong), (Ask::Drop, "users"));
                 let read = ask.read(wrong);
                 let is_taken = read.is_ok();
-                let may = matches!(ask, Ask::Check | Ask::Add | Ask::Widen | Ask::Retype);
+                let may = matches!(
+                    ask,
+                    Ask::Check
+                        | Ask::Add
+                        | Ask::Widen
+                        | Ask::Retype
+                        | Ask::AddValue
+                        | Ask::SetDefault
+                );
                 assert!(
                     is_taken == is_one || may && is_taken,
                     "{ask:?} {wrong}: {read:?}"

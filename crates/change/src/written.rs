@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Change, Columns, Formats, Kind, NewIndex, Varied};
+use super::{Change, Columns, Formats, Kind, NewIndex, RenameTable, Varied, Wider};
 
 /// `[change]` with all of its keys.
 #[must_use]
@@ -55,7 +55,16 @@ pub fn written(change: &Change) -> String {
                 toml.varied("placeholder", placeholder);
             }
         }
+        Kind::Default(change) => {
+            toml.text("column", &change.column);
+            for (key, default) in [("from", &change.from), ("to", &change.to)] {
+                if let Some(default) = default {
+                    toml.varied(key, default);
+                }
+            }
+        }
         Kind::DropTable(_) => {}
+        Kind::RenameTable(change) => toml.rename_table(change),
         Kind::Index(change) => {
             toml.text("name", &change.name);
             toml.list("columns", &change.columns);
@@ -64,7 +73,10 @@ pub fn written(change: &Change) -> String {
         Kind::Widen(change) => {
             toml.text("column", &change.column);
             toml.varied("from", &change.from);
-            toml.varied("to", &change.to);
+            match &change.wider {
+                Wider::To(to) => toml.varied("to", to),
+                Wider::Values(values) => toml.list("values", values),
+            }
         }
     }
     toml.text
@@ -155,6 +167,22 @@ impl Toml {
         }
     }
 
+    fn rename_table(&mut self, change: &RenameTable) {
+        self.text("to", &change.to);
+        if !change.key.is_empty() {
+            self.names("key", &change.key);
+        }
+        if !change.columns.is_empty() {
+            self.list("columns", &change.columns);
+        }
+        if !change.defaults.is_empty() {
+            self.section("defaults");
+            for (name, default) in &change.defaults {
+                self.varied(name, default);
+            }
+        }
+    }
+
     fn columns(&mut self, columns: &Columns) {
         self.names("key", &columns.key);
         self.list("old", &columns.old);
@@ -226,8 +254,10 @@ impl Kind {
             Self::ForeignKey(_) => "foreign-key",
             Self::Unique(_) => "unique",
             Self::AddColumn(_) => "add-column",
+            Self::Default(_) => "default",
             Self::DropColumn(_) => "drop-column",
             Self::DropTable(_) => "drop-table",
+            Self::RenameTable(_) => "rename-table",
             Self::Index(_) => "index",
             Self::DropIndex(_) => "drop-index",
             Self::Widen(_) => "widen",
@@ -263,11 +293,21 @@ impl Change {
             }
             Kind::Unique(change) => format!("{table}.{} is there once", all(&change.columns)),
             Kind::AddColumn(change) => format!("Add {table}.{}", change.column),
+            Kind::Default(change) if change.to.is_none() => {
+                format!("{table}.{} has no default any more", change.column)
+            }
+            Kind::Default(change) => format!("Another default of {table}.{}", change.column),
             Kind::DropColumn(change) => format!("Drop {table}.{}", all(&change.columns)),
             Kind::DropTable(_) => format!("Drop {table}"),
+            Kind::RenameTable(change) => format!("Rename {table} to {}", change.to),
             Kind::Index(change) => format!("An index over {table}.{}", all(&change.columns)),
             Kind::DropIndex(change) => format!("Drop the index {}", change.name),
-            Kind::Widen(change) => format!("{table}.{} holds longer texts", change.column),
+            Kind::Widen(change) => match &change.wider {
+                Wider::To(_) => format!("{table}.{} holds longer texts", change.column),
+                Wider::Values(values) => {
+                    format!("{table}.{} may be {}", change.column, all(values))
+                }
+            },
         }
     }
 
@@ -275,6 +315,7 @@ impl Change {
     #[must_use]
     pub fn versions(&self) -> Vec<(&'static str, String)> {
         let table = &self.table;
+        let all = |names: &[String]| names.join(" and ");
         let (old, new) = match &self.kind {
             Kind::Columns(columns) => {
                 let new: Vec<&str> = columns.new.iter().map(|new| new.name.as_str()).collect();
@@ -295,17 +336,31 @@ impl Change {
                 String::new(),
                 format!("versions that need {}", change.column),
             ),
+            Kind::Default(_) => (
+                "versions that count on the default".to_owned(),
+                "versions that count on the new default".to_owned(),
+            ),
             Kind::DropColumn(change) => (
                 format!("versions that use {}", change.columns.join(" or ")),
                 "versions that no longer do".to_owned(),
             ),
             Kind::DropTable(_) => (format!("versions that use {table}"), String::new()),
+            Kind::RenameTable(change) => (
+                format!("versions that use {table}"),
+                format!("versions that use {}", change.to),
+            ),
             Kind::Index(_) => (String::new(), "versions that need it to be fast".to_owned()),
             Kind::DropIndex(_) => ("versions that need it to be fast".to_owned(), String::new()),
-            Kind::Widen(_) => (
-                String::new(),
-                "versions that may write longer texts".to_owned(),
-            ),
+            Kind::Widen(change) => match &change.wider {
+                Wider::To(_) => (
+                    String::new(),
+                    "versions that may write longer texts".to_owned(),
+                ),
+                Wider::Values(values) => (
+                    format!("versions that do not know {} yet", all(values)),
+                    format!("versions that write {}", all(values)),
+                ),
+            },
         };
         let formats = self.kind.formats();
         let mut all = Vec::new();

@@ -1,18 +1,18 @@
 //! The keys of `[change]`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::change::{
-    AddColumn, Change, Check, Columns, DropColumn, DropIndex, DropTable, ForeignKey, Index, Kind,
-    NewColumn, NewIndex, NotNull, Unique, Varied, Widen,
+    AddColumn, Change, Check, DropColumn, DropIndex, DropTable, ForeignKey, Index, Kind, NotNull,
+    RenameTable, SetDefault, Unique, Widen, Wider,
 };
-use crate::sql::Dialect;
 
 use super::super::manifest::PLACES;
-use super::super::problem::{closest, listed};
-use super::super::reader::{Given, Located, Table};
+use super::super::reader::Table;
 use super::super::source::Source;
 use super::Declared;
+use super::given::{columns, expressions, names, required, text, varied};
+use super::replaced::read_columns;
 
 pub(in crate::project) fn read(source: &Source, mut table: Table<'_>) -> Option<Declared> {
     let header = table.span();
@@ -33,6 +33,7 @@ pub(in crate::project) fn read(source: &Source, mut table: Table<'_>) -> Option<
             columns.map(|columns| Kind::Unique(Unique { name, columns }))
         }
         "add-column" => read_add_column(source, &mut table).map(Kind::AddColumn),
+        "default" => read_default(source, &mut table).map(Kind::Default),
         "drop-column" => {
             let placeholder = varied(source, &mut table, "placeholder", "placeholder = \"''\"");
             let drop_indexes = names(
@@ -50,6 +51,7 @@ pub(in crate::project) fn read(source: &Source, mut table: Table<'_>) -> Option<
             })
         }
         "drop-table" => Some(Kind::DropTable(DropTable)),
+        "rename-table" => read_rename_table(source, &mut table).map(Kind::RenameTable),
         "index" => read_index(source, &mut table).map(Kind::Index),
         "drop-index" => required(&mut table, "name", "name = \"users_phone\"")
             .map(|name| Kind::DropIndex(DropIndex { name })),
@@ -61,304 +63,6 @@ pub(in crate::project) fn read(source: &Source, mut table: Table<'_>) -> Option<
         header,
         change: Change { table, kind: kind? },
     })
-}
-
-fn text(table: &mut Table<'_>, key: &'static str, example: &str) -> Option<String> {
-    let found = table.string(key, example)?;
-    Some(found.value.trim().to_owned())
-}
-
-fn required(table: &mut Table<'_>, key: &'static str, example: &str) -> Option<String> {
-    let found = table.required_string(key, example)?;
-    Some(found.value.trim().to_owned())
-}
-
-/// Names of columns; at least one.
-fn columns(table: &mut Table<'_>, key: &'static str, example: &str) -> Option<Vec<String>> {
-    if !table.has(key) {
-        table.missing(key, example);
-        return None;
-    }
-    if !table.is_array(key) {
-        return Some(vec![required(table, key, example)?]);
-    }
-    let names: Vec<String> = table
-        .strings(key, example)?
-        .into_iter()
-        .map(|name| name.value.trim().to_owned())
-        .collect();
-    if names.is_empty() {
-        table.missing(key, example);
-        return None;
-    }
-    Some(names)
-}
-
-fn dialect(name: &str) -> Option<Dialect> {
-    let mut all = Dialect::ALL.iter().copied();
-    all.find(|dialect| dialect.name() == name)
-}
-
-/// A string, or a table with one for each database.
-fn varied(
-    source: &Source,
-    table: &mut Table<'_>,
-    key: &'static str,
-    example: &str,
-) -> Option<Varied> {
-    match table.given(key, example)? {
-        Given::Text(text) => Some(Varied::from(text.value)),
-        Given::Table(mut inner) => {
-            let mut varied = Varied::default();
-            for (name, given) in inner.all(example) {
-                let Some(dialect) = dialect(name.value) else {
-                    unknown_database(source, &name);
-                    continue;
-                };
-                if let Given::Text(text) = given {
-                    varied.own.insert(dialect, text.value.to_owned());
-                }
-            }
-            Some(varied)
-        }
-    }
-}
-
-fn unknown_database(source: &Source, name: &Located<&str>) {
-    let known = || Dialect::ALL.iter().map(|dialect| dialect.name());
-    source.error(
-        "unknown-database",
-        name.span.clone(),
-        format!("`{}` is no database", name.value),
-        match closest(name.value, known()) {
-            Some(guess) => format!("did you mean `{guess}`?"),
-            None => format!("write {}", listed(known())),
-        },
-    );
-}
-
-/// Expressions of columns, with `[change.forward.mysql]` where a database differs.
-fn expressions(
-    source: &Source,
-    table: &mut Table<'_>,
-    key: &'static str,
-    example: &str,
-) -> BTreeMap<String, Varied> {
-    let mut found: BTreeMap<String, Varied> = BTreeMap::new();
-    let Some(Given::Table(mut inner)) = table.given(key, example) else {
-        if !table.has(key) {
-            table.missing(key, example);
-        }
-        return found;
-    };
-    for (name, given) in inner.all(example) {
-        match (given, dialect(name.value)) {
-            (Given::Text(text), _) => {
-                let entry = found.entry(name.value.to_owned()).or_default();
-                entry.common = Some(text.value.to_owned());
-            }
-            (Given::Table(mut own), Some(dialect)) => {
-                for (column, given) in own.all(example) {
-                    if let Given::Text(text) = given {
-                        let entry = found.entry(column.value.to_owned()).or_default();
-                        entry.own.insert(dialect, text.value.to_owned());
-                    }
-                }
-            }
-            (Given::Table(_), None) => unknown_database(source, &name),
-        }
-    }
-    found
-}
-
-fn read_columns(source: &Source, table: &mut Table<'_>) -> Option<Columns> {
-    let key = columns(table, "key", "key = \"id\"");
-    let old = columns(table, "old", "old = [\"full_name\"]");
-    let example = "new = { first_name = \"text\", last_name = \"text\" }";
-    let new = read_new(source, table, example);
-    let forward = expressions(
-        source,
-        table,
-        "forward",
-        "[change.forward] first_name = \"split_part(full_name, ' ', 1)\"",
-    );
-    let back = expressions(
-        source,
-        table,
-        "back",
-        "[change.back] full_name = \"concat_ws(' ', first_name, last_name)\"",
-    );
-    let keep = names(table, "keep", "keep = [\"updated_at\"]");
-    let indexes = read_indexes(source, table);
-    let drop_indexes = names(table, "drop_indexes", "drop_indexes = [\"users_name\"]");
-    let columns = Columns {
-        key: key?,
-        old: old?,
-        new,
-        forward,
-        back,
-        keep,
-        indexes: indexes?,
-        drop_indexes,
-    };
-    if columns.new.is_empty() {
-        return None;
-    }
-    let header = table.span();
-    for (section, given, of) in [
-        (
-            "forward",
-            &columns.forward,
-            columns.new.iter().map(|new| &new.name).collect::<Vec<_>>(),
-        ),
-        ("back", &columns.back, columns.old.iter().collect()),
-    ] {
-        for name in given.keys().filter(|name| !of.contains(name)) {
-            source.error(
-                "unknown-column",
-                header.clone(),
-                format!(
-                    "`[change.{section}]` makes `{name}`, which is none of {}",
-                    listed(of.iter().map(|name| name.as_str()))
-                ),
-                "remove it, or name the column among those that change",
-            );
-        }
-    }
-    let twice: BTreeSet<&String> = columns
-        .new
-        .iter()
-        .map(|new| &new.name)
-        .filter(|name| columns.old.contains(name))
-        .collect();
-    if let Some(name) = twice.first() {
-        source.error(
-            "one-name",
-            header,
-            format!("`{name}` is a column of both formats"),
-            "give the new column a name of its own: both are there from expand to contract",
-        );
-        return None;
-    }
-    Some(columns)
-}
-
-/// Names, or none.
-fn names(table: &mut Table<'_>, key: &'static str, example: &str) -> Vec<String> {
-    let names = table.strings(key, example).unwrap_or_default().into_iter();
-    names.map(|name| name.value.trim().to_owned()).collect()
-}
-
-/// `[change.indexes]`: a table for each index over the new columns; none where one is wrong.
-fn read_indexes(source: &Source, table: &mut Table<'_>) -> Option<Vec<NewIndex>> {
-    let example = "[change.indexes] users_name = { columns = [\"display_name\"] }";
-    let mut found = Vec::new();
-    if !table.has("indexes") {
-        return Some(found);
-    }
-    let Some(Given::Table(mut inner)) = table.given("indexes", example) else {
-        source.error(
-            "wrong-type",
-            table.key_span("indexes").unwrap_or_else(|| table.span()),
-            "`indexes` is a table with one for each index",
-            format!("write `{example}`"),
-        );
-        return None;
-    };
-    for (name, given) in inner.all(example) {
-        let Given::Table(mut index) = given else {
-            source.error(
-                "wrong-type",
-                name.span.clone(),
-                format!("`{}` says nothing of its columns", name.value),
-                format!("write `{example}`"),
-            );
-            return None;
-        };
-        let on = varied(source, &mut index, "on", "on = \"lower(email)\"");
-        let condition = varied(
-            source,
-            &mut index,
-            "where",
-            "where = \"deleted_at IS NULL\"",
-        );
-        let of = if on.is_some() && !index.has("columns") {
-            Some(Vec::new())
-        } else {
-            columns(&mut index, "columns", "columns = [\"display_name\"]")
-        };
-        let replaces = text(&mut index, "replaces", "replaces = \"users_full_name_key\"");
-        let is_unique = index.flag("unique").unwrap_or_default();
-        index.finish(PLACES);
-        found.push(NewIndex {
-            name: name.value.to_owned(),
-            columns: of?,
-            on,
-            condition,
-            is_unique,
-            replaces,
-        });
-    }
-    Some(found)
-}
-
-fn read_new(source: &Source, table: &mut Table<'_>, example: &str) -> Vec<NewColumn> {
-    let mut new: Vec<NewColumn> = Vec::new();
-    let Some(Given::Table(mut inner)) = table.given("new", example) else {
-        if !table.has("new") {
-            table.missing("new", example);
-        }
-        return new;
-    };
-    let mut own: Vec<(Dialect, Located<&str>, String)> = Vec::new();
-    for (name, given) in inner.all(example) {
-        match (given, dialect(name.value)) {
-            (Given::Text(kind), _) => new.push(NewColumn {
-                name: name.value.to_owned(),
-                kind: Varied::from(kind.value),
-                ..NewColumn::default()
-            }),
-            (Given::Table(mut types), Some(dialect)) => {
-                for (column, given) in types.all(example) {
-                    if let Given::Text(kind) = given {
-                        own.push((dialect, column, kind.value.to_owned()));
-                    }
-                }
-            }
-            (Given::Table(mut column), None) => {
-                let kind = varied(source, &mut column, "type", "type = \"text\"");
-                let default = varied(source, &mut column, "default", "default = \"''\"");
-                let not_null = column.flag("not_null").unwrap_or_default();
-                if kind.is_none() {
-                    column.missing("type", "type = \"text\"");
-                }
-                column.finish(PLACES);
-                new.push(NewColumn {
-                    name: name.value.to_owned(),
-                    kind: kind.unwrap_or_default(),
-                    not_null,
-                    default,
-                });
-            }
-        }
-    }
-    for (dialect, column, kind) in own {
-        match new.iter_mut().find(|new| new.name == column.value) {
-            Some(new) => {
-                new.kind.own.insert(dialect, kind);
-            }
-            None => {
-                let mut varied = Varied::default();
-                varied.own.insert(dialect, kind);
-                new.push(NewColumn {
-                    name: column.value.to_owned(),
-                    kind: varied,
-                    ..NewColumn::default()
-                });
-            }
-        }
-    }
-    new
 }
 
 fn read_not_null(source: &Source, table: &mut Table<'_>) -> Option<NotNull> {
@@ -450,21 +154,70 @@ fn read_index(source: &Source, table: &mut Table<'_>) -> Option<Index> {
     })
 }
 
+fn read_default(source: &Source, table: &mut Table<'_>) -> Option<SetDefault> {
+    let column = required(table, "column", "column = \"country\"");
+    let from = varied(source, table, "from", "from = \"'NL'\"");
+    let to = varied(source, table, "to", "to = \"'BE'\"");
+    Some(SetDefault {
+        column: column?,
+        from,
+        to,
+    })
+}
+
+fn read_rename_table(source: &Source, table: &mut Table<'_>) -> Option<RenameTable> {
+    let to = required(table, "to", "to = \"people\"");
+    let listed = |table: &mut Table<'_>, key: &'static str, example| match table.has(key) {
+        true => columns(table, key, example),
+        false => Some(Vec::new()),
+    };
+    let key = listed(table, "key", "key = \"id\"");
+    let columns = listed(table, "columns", "columns = [\"id\", \"name\"]");
+    let example = "[change.defaults] logins = \"0\"";
+    let defaults = match table.has("defaults") {
+        true => expressions(source, table, "defaults", example),
+        false => BTreeMap::new(),
+    };
+    Some(RenameTable {
+        to: to?,
+        key: key?,
+        columns: columns?,
+        defaults,
+    })
+}
+
 fn read_widen(source: &Source, table: &mut Table<'_>) -> Option<Widen> {
     let column = required(table, "column", "column = \"email\"");
-    for (key, example) in [
-        ("from", "from = \"varchar(50)\""),
-        ("to", "to = \"varchar(200)\""),
-    ] {
-        if !table.has(key) {
-            table.missing(key, example);
-        }
+    if !table.has("from") {
+        table.missing("from", "from = \"varchar(50)\"");
     }
     let from = varied(source, table, "from", "from = \"varchar(50)\"");
+    let example = "values = [\"refunded\"]";
+    let values = match table.has("values") {
+        true => columns(table, "values", example),
+        false => None,
+    };
+    let is_of_values = table.has("values");
+    if !table.has("to") && !is_of_values {
+        table.missing("to", "to = \"varchar(200)\"");
+    }
     let to = varied(source, table, "to", "to = \"varchar(200)\"");
+    if is_of_values && table.has("to") {
+        source.error(
+            "to-or-values",
+            table.key_span("values").unwrap_or_else(|| table.span()),
+            "a column gets a longer type with `to`, or more values with `values`",
+            "remove one of them: the definition with these values follows from `from`",
+        );
+        return None;
+    }
+    let wider = match values {
+        Some(values) => Wider::Values(values),
+        None => Wider::To(to?),
+    };
     Some(Widen {
         column: column?,
         from: from?,
-        to: to?,
+        wider,
     })
 }

@@ -3,6 +3,7 @@
 //! The keys are written down here once more, because the readers are code: a test has them read a document with every key, and
 //! compares what they asked for. Each key is a row; a new one is added where its section is.
 
+mod change;
 mod config;
 mod fleet;
 mod json;

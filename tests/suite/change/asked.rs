@@ -45,6 +45,24 @@ const CASES: &[Case] = &[
         fails: "INSERT INTO users (nick) VALUES ('z')",
     },
     Case {
+        asked: &["--rename", "users=people"],
+        on: &["sqlite", "postgres", "mysql"],
+        works: "INSERT INTO people (full_name) VALUES ('z')",
+        fails: "INSERT INTO users (full_name) VALUES ('z')",
+    },
+    Case {
+        asked: &["--set-default", "users.nick='some'"],
+        on: &["sqlite", "postgres"],
+        works: "INSERT INTO users (full_name) VALUES ('some')",
+        fails: "INSERT INTO users (full_name) SELECT nick FROM users WHERE full_name = 'some'",
+    },
+    Case {
+        asked: &["--drop-default", "users.nick"],
+        on: &["sqlite", "mysql"],
+        works: "INSERT INTO users (full_name) VALUES ('z')",
+        fails: "INSERT INTO users (full_name) SELECT coalesce(nick, 'z') FROM users WHERE full_name = 'z'",
+    },
+    Case {
         asked: &["--widen", "users.nick=varchar(60)"],
         on: &["sqlite", "mysql"],
         works: "INSERT INTO users (nick) VALUES ('123456789012345678901234567890123456789012345678901234567890')",
@@ -76,12 +94,19 @@ scenario!(
             let both = ["--old", "<1.2.0", "--new", ">=1.1.0"];
             let new = ["--new", ">=1.1.0"];
             let ranges: &[&str] = match case.asked {
-                ["--drop", ..] => &old,
-                ["--widen", ..] => &new,
+                ["--drop" | "--drop-default", ..] => &old,
+                ["--widen" | "--set-default", ..] => &new,
                 _ => &both,
             };
             let output = asks(&shop.project, "change", case.asked, ranges);
-            if backend == "sqlite" && matches!(case.asked, ["--not-null" | "--widen", ..]) {
+            let is_refused = matches!(
+                case.asked,
+                [
+                    "--not-null" | "--widen" | "--set-default" | "--drop-default",
+                    ..
+                ]
+            );
+            if backend == "sqlite" && is_refused {
                 output.expect_code(1);
                 assert!(!shop.project.path().join("0001_change").exists());
                 continue;

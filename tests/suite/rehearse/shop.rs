@@ -9,7 +9,7 @@ use crate::support::project::Project;
 pub struct Files {
     pub backend: &'static str,
     files: BTreeMap<String, String>,
-    /// Further migrations.
+    /// Files of further migrations, by their paths.
     others: Vec<(String, String)>,
 }
 
@@ -191,7 +191,10 @@ impl Files {
     }
 
     pub fn migrations(&self) -> usize {
-        2 + self.others.len()
+        let manifests = self.others.iter();
+        2 + manifests
+            .filter(|(path, _)| path.ends_with("migration.toml"))
+            .count()
     }
 
     pub fn write(&self, project: &Project) {
@@ -220,7 +223,7 @@ impl Files {
             project.file(format!("0002_name/{name}"), text);
         }
         for (name, text) in &self.others {
-            project.file(format!("{name}/migration.toml"), text);
+            project.file(name, text);
         }
     }
 }
@@ -249,7 +252,7 @@ pub fn declared(backend: &'static str) -> Files {
     let mut files = files;
     files.others = vec![
         (
-            "0003_counted".to_owned(),
+            "0003_counted/migration.toml".to_owned(),
             format!(
                 "description = \"A longer number\"\n{services}[change]\nkind = \"columns\"\ntable = \"users\"\nkey = \"id\"\n\
                  old = [\"logins\"]\nnew = {{ logins_big = \"bigint\" }}\n[change.forward]\nlogins_big = \"logins\"\n[change.back]\n\
@@ -257,29 +260,68 @@ pub fn declared(backend: &'static str) -> Files {
             ),
         ),
         (
-            "0004_index".to_owned(),
+            "0004_index/migration.toml".to_owned(),
             format!(
                 "description = \"An index\"\n{new}[change]\nkind = \"index\"\ntable = \"users\"\nname = \"users_name\"\ncolumns = [\"name\"]\n"
             ),
         ),
         (
-            "0005_phone".to_owned(),
+            "0005_phone/migration.toml".to_owned(),
             format!(
                 "description = \"A phone\"\n{new}[change]\nkind = \"add-column\"\ntable = \"users\"\ncolumn = \"phone\"\ntype = \"{text}\"\n"
             ),
         ),
         (
-            "0006_no_email".to_owned(),
+            "0006_no_email/migration.toml".to_owned(),
             format!(
                 "description = \"No email\"\n{old}[change]\nkind = \"drop-column\"\ntable = \"users\"\ncolumns = [\"email\"]\n"
             ),
         ),
         (
-            "0007_no_notes".to_owned(),
+            "0007_no_notes/migration.toml".to_owned(),
             format!(
                 "description = \"No notes\"\n{old}[change]\nkind = \"drop-table\"\ntable = \"notes\"\n"
             ),
         ),
+        (
+            "0008_people/migration.toml".to_owned(),
+            format!(
+                "description = \"Another name\"\n{services}[change]\nkind = \"rename-table\"\ntable = \"users\"\nto = \"people\"\nkey = \"id\"\n\
+                 columns = [\"id\", \"name\", \"logins_big\", \"phone\"]\n"
+            ),
+        ),
     ];
+    if backend != "sqlite" {
+        files.others.extend(enumeration(backend));
+    }
     files
+}
+
+/// A column of an enumeration, made by a script, and another value of it.
+fn enumeration(backend: &str) -> [(String, String); 3] {
+    let (made, kind, from) = match backend {
+        "postgres" => (
+            "CREATE TYPE mood AS ENUM ('calm', 'glad');\n",
+            "mood",
+            "mood",
+        ),
+        _ => ("", "ENUM('calm','glad')", "ENUM('calm','glad')"),
+    };
+    let versions = "[services.web]\nreads = { old = \"<1.1.0\", new = \">=1.1.0\" }\nwrites = { old = \"<1.2.0\", new = \">=1.2.0\" }\n";
+    [
+        (
+            "0009_mood/migration.toml".to_owned(),
+            "description = \"A mood\"\n[services.web]\nnew = \">=1.2.0\"\n".to_owned(),
+        ),
+        (
+            "0009_mood/expand.sql".to_owned(),
+            format!("{made}ALTER TABLE people ADD COLUMN mood {kind} NULL;\n"),
+        ),
+        (
+            "0010_grim/migration.toml".to_owned(),
+            format!(
+                "description = \"Another mood\"\n{versions}[change]\nkind = \"widen\"\ntable = \"people\"\ncolumn = \"mood\"\nfrom = \"{from}\"\nvalues = [\"grim\"]\n"
+            ),
+        ),
+    ]
 }

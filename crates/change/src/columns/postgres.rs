@@ -115,7 +115,7 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
     let all: Vec<String> = seen.old.iter().chain(&seen.new).cloned().collect();
     let body = format!(
         "DECLARE
-    other {table}%ROWTYPE := NEW;
+    other record := NEW;
     only_old boolean;
 BEGIN
     IF TG_OP = 'INSERT' THEN

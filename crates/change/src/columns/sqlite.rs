@@ -1,8 +1,8 @@
 //! SQLite cannot change a row before it is written, so each trigger writes once more. It does so only where the formats
 //! differ, and after it they agree: so no trigger answers another one, with or without `recursive_triggers`.
 
-use super::super::Wrong;
 use super::super::text::Script;
+use super::super::{Wrong, not_for_sqlite};
 use super::{Pieces, Seen, added, dropped};
 
 /// Whether two values are one: a column's own collation may overlook case.
@@ -61,12 +61,12 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
     let mut columns = Vec::new();
     for new in &seen.columns.new {
         if new.not_null || new.default.is_some() {
-            return Err(Wrong::new(
+            return Err(not_for_sqlite(
                 format!(
                     "SQLite cannot make `{}` NOT NULL or give it a default once it is there",
                     new.name
                 ),
-                "leave `not_null` and `default` out, or take `sqlite` out of `dialects` in migrate.toml; a table is rebuilt by hand-written scripts",
+                "leave `not_null` and `default` out, or rebuild the table with scripts of your own",
             ));
         }
         let add = format!(

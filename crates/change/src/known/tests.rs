@@ -3,7 +3,9 @@
 use phasegate_sql::{Script, Tables};
 
 use super::*;
-use crate::{AddColumn, DropIndex, Index, NewColumn, NewIndex, Varied};
+use crate::{
+    AddColumn, DropIndex, Index, NewColumn, NewIndex, NotNull, SetDefault, Varied, Widen, Wider,
+};
 
 fn columns(old: &str, key: &str) -> Columns {
     Columns {
@@ -68,7 +70,7 @@ fn what_stands_in_the_way_is_said_with_a_way_out() {
         Kind::Widen(Widen {
             column: "email".to_owned(),
             from: Varied::from(from),
-            to: Varied::default(),
+            wider: Wider::To(Varied::default()),
         })
     };
     let not_null = |column: &str, kind: &str| {
@@ -258,4 +260,112 @@ fn nothing_is_held_against_it_where_the_table_is_not_known() {
     let script = "CREATE TABLE users AS SELECT 1 AS a;";
     let kind = Kind::Columns(columns("b", "id"));
     assert_eq!(said(Dialect::Sqlite, script, kind), "");
+}
+
+#[test]
+fn what_a_column_is_stands_against_what_is_said_of_it() {
+    use Dialect::{Mysql, Postgres, Sqlite};
+    let orders = "CREATE TABLE users (id integer PRIMARY KEY, status enum('new','paid') NOT NULL, country varchar(2) DEFAULT 'NL')";
+    let own = "CREATE TABLE users (id integer PRIMARY KEY, status shop.order_status, country text DEFAULT 'NL')";
+    let lite =
+        "CREATE TABLE users (id integer PRIMARY KEY, status text, country text DEFAULT 'NL')";
+    let values = |from: &str, value: &str| {
+        Kind::Widen(Widen {
+            column: "status".to_owned(),
+            from: from.into(),
+            wider: Wider::Values(vec![value.to_owned()]),
+        })
+    };
+    let default = |column: &str, from: Option<&str>| {
+        Kind::Default(SetDefault {
+            column: column.to_owned(),
+            from: from.map(Varied::from),
+            to: Some("'BE'".into()),
+        })
+    };
+    let rename = |columns: &[&str], defaults: &[&str]| {
+        Kind::RenameTable(RenameTable {
+            to: "people".to_owned(),
+            key: vec!["id".to_owned()],
+            columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+            defaults: defaults
+                .iter()
+                .map(|name| ((*name).to_owned(), Varied::from("'NL'")))
+                .collect(),
+        })
+    };
+    for (dialect, script, kind, wanted) in [
+        (
+            Mysql,
+            orders,
+            values("enum('new','paid') NOT NULL", "late"),
+            "",
+        ),
+        (
+            Mysql,
+            orders,
+            values("ENUM('new', 'paid') NOT NULL", "paid"),
+            "knows the value `paid`",
+        ),
+        (
+            Mysql,
+            orders,
+            values("enum('new','paid')", "late"),
+            "forgets of a column",
+        ),
+        (Postgres, own, values("order_status", "late"), ""),
+        (Postgres, own, values("shop.order_status", "late"), ""),
+        (
+            Postgres,
+            own,
+            values("status", "late"),
+            "`from` says `status`",
+        ),
+        (Postgres, own, default("country", Some("'NL'::text")), ""),
+        (
+            Postgres,
+            own,
+            default("country", Some("'nl'")),
+            "write `from = \"'NL'\"`",
+        ),
+        (
+            Postgres,
+            own,
+            default("country", None),
+            "is 'NL' on PostgreSQL",
+        ),
+        (
+            Mysql,
+            orders,
+            default("status", Some("'new'")),
+            "leave `from` out",
+        ),
+        (Mysql, orders, default("gone", None), "no column `gone`"),
+        (
+            Sqlite,
+            lite,
+            rename(&["id", "status", "country"], &["country"]),
+            "",
+        ),
+        (
+            Sqlite,
+            lite,
+            rename(&["id", "status"], &["country"]),
+            "leaves out country",
+        ),
+        (
+            Sqlite,
+            lite,
+            rename(&["id", "status", "country"], &[]),
+            "[change.defaults]",
+        ),
+        (Postgres, own, rename(&[], &[]), ""),
+    ] {
+        let said = said(dialect, script, kind);
+        let is_right = match wanted {
+            "" => said.is_empty(),
+            wanted => said.contains(wanted),
+        };
+        assert!(is_right, "{dialect:?}, wanted {wanted:?}: {said}");
+    }
 }
