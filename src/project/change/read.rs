@@ -23,7 +23,7 @@ pub(in crate::project) fn read(source: &Source, mut table: Table<'_>) -> Option<
     let kind = table.choice("kind", &kinds);
     let name = table.required_string("table", "table = \"users\"");
     let kind = match kind? {
-        "columns" => read_columns(source, &mut table).map(Kind::Columns),
+        "columns" => read_columns(source, &mut table, PLACES).map(Kind::Columns),
         "not-null" => read_not_null(source, &mut table).map(Kind::NotNull),
         "check" => read_check(source, &mut table).map(Kind::Check),
         "foreign-key" => read_foreign_key(source, &mut table).map(Kind::ForeignKey),

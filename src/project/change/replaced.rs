@@ -5,17 +5,22 @@ use std::collections::BTreeSet;
 use crate::change::{Columns, NewColumn, NewIndex, Varied};
 use crate::sql::Dialect;
 
-use super::super::manifest::PLACES;
 use super::super::problem::listed;
 use super::super::reader::{Given, Located, Table};
 use super::super::source::Source;
 use super::given::{columns, dialect, expressions, names, text, varied};
 
-pub(super) fn read_columns(source: &Source, table: &mut Table<'_>) -> Option<Columns> {
+/// Where keys belong that are in a wrong table.
+type Places<'p> = &'p [(&'p str, &'p str)];
+
+pub(super) fn read_columns(
+    source: &Source,
+    table: &mut Table<'_>,
+    places: Places<'_>,
+) -> Option<Columns> {
     let key = columns(table, "key", "key = \"id\"");
     let old = columns(table, "old", "old = [\"full_name\"]");
-    let example = "new = { first_name = \"text\", last_name = \"text\" }";
-    let new = read_new(source, table, example);
+    let new = read_new(source, table, places);
     let forward = expressions(
         source,
         table,
@@ -29,7 +34,7 @@ pub(super) fn read_columns(source: &Source, table: &mut Table<'_>) -> Option<Col
         "[change.back] full_name = \"concat_ws(' ', first_name, last_name)\"",
     );
     let keep = names(table, "keep", "keep = [\"updated_at\"]");
-    let indexes = read_indexes(source, table);
+    let indexes = read_indexes(source, table, places);
     let drop_indexes = names(table, "drop_indexes", "drop_indexes = [\"users_name\"]");
     let columns = Columns {
         key: key?,
@@ -84,7 +89,11 @@ pub(super) fn read_columns(source: &Source, table: &mut Table<'_>) -> Option<Col
 }
 
 /// `[change.indexes]`: a table for each index over the new columns; none where one is wrong.
-fn read_indexes(source: &Source, table: &mut Table<'_>) -> Option<Vec<NewIndex>> {
+fn read_indexes(
+    source: &Source,
+    table: &mut Table<'_>,
+    places: Places<'_>,
+) -> Option<Vec<NewIndex>> {
     let example = "[change.indexes] users_name = { columns = [\"display_name\"] }";
     let mut found = Vec::new();
     if !table.has("indexes") {
@@ -123,7 +132,7 @@ fn read_indexes(source: &Source, table: &mut Table<'_>) -> Option<Vec<NewIndex>>
         };
         let replaces = text(&mut index, "replaces", "replaces = \"users_full_name_key\"");
         let is_unique = index.flag("unique").unwrap_or_default();
-        index.finish(PLACES);
+        index.finish(places);
         found.push(NewIndex {
             name: name.value.to_owned(),
             columns: of?,
@@ -136,7 +145,8 @@ fn read_indexes(source: &Source, table: &mut Table<'_>) -> Option<Vec<NewIndex>>
     Some(found)
 }
 
-fn read_new(source: &Source, table: &mut Table<'_>, example: &str) -> Vec<NewColumn> {
+fn read_new(source: &Source, table: &mut Table<'_>, places: Places<'_>) -> Vec<NewColumn> {
+    let example = "new = { first_name = \"text\", last_name = \"text\" }";
     let mut new: Vec<NewColumn> = Vec::new();
     let Some(Given::Table(mut inner)) = table.given("new", example) else {
         if !table.has("new") {
@@ -166,7 +176,7 @@ fn read_new(source: &Source, table: &mut Table<'_>, example: &str) -> Vec<NewCol
                 if kind.is_none() {
                     column.missing("type", "type = \"text\"");
                 }
-                column.finish(PLACES);
+                column.finish(places);
                 new.push(NewColumn {
                     name: name.value.to_owned(),
                     kind: kind.unwrap_or_default(),

@@ -74,12 +74,15 @@ impl Asked<'_> {
     }
 }
 
-/// Two texts with a blank between them, unless the second one is empty.
+/// Two texts with a blank between them, unless the second one is empty. Of two that are not there there is none: an empty one
+/// would be another name, which the backfill would then take for theirs.
 fn joined(dialect: Dialect, first: &str, second: &str) -> String {
     let (first, second) = (quoted(dialect, first), quoted(dialect, second));
     match dialect {
         Dialect::Postgres | Dialect::Mysql => {
-            format!("concat_ws(' ', {first}, nullif({second}, ''))")
+            format!(
+                "CASE WHEN {first} IS NOT NULL OR {second} IS NOT NULL THEN concat_ws(' ', {first}, nullif({second}, '')) END"
+            )
         }
         Dialect::Sqlite => format!(
             "CASE WHEN {first} IS NULL THEN nullif({second}, '') ELSE {first} || coalesce(' ' || nullif({second}, ''), '') END"

@@ -93,7 +93,9 @@ fn what_differs_between_databases_is_said_for_each() {
     );
     assert!(merged.contains("type = \"VARCHAR(201)\""), "{merged}");
     assert!(
-        merged.contains("whole = \"concat_ws(' ', full_name, nullif(last, ''))\""),
+        merged.contains(
+            "whole = \"CASE WHEN full_name IS NOT NULL OR last IS NOT NULL THEN concat_ws(' ', full_name, nullif(last, '')) END\""
+        ),
         "{merged}"
     );
 }
