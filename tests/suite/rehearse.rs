@@ -2,6 +2,7 @@
 
 mod killed;
 mod mistakes;
+mod mutants;
 mod shop;
 
 use crate::support::backend::Db;

@@ -26,12 +26,24 @@ impl Who {
     }
 }
 
+/// Where the rows come from that versions write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// They are there, or were given.
+    There,
+    /// Made up, so that what they lead to may be missing.
+    MadeUp,
+}
+
 /// Versions of one kind on one table.
 pub(super) struct Actor {
     pub who: Who,
     pub surface: Surface,
     /// Rows that they may write.
     pub rows: Rows,
+    pub origin: Origin,
+    /// A row that is there and says nothing in their format yet.
+    pub silent: Option<Tuple>,
 }
 
 /// Who may write beside whom from now on, where expand and backfill are done.
@@ -50,6 +62,8 @@ pub(super) async fn actors(
                 who: Who::Old,
                 surface: surface.clone(),
                 rows: rows.clone(),
+                origin: Origin::There,
+                silent: None,
             });
         }
     }
@@ -61,6 +75,8 @@ pub(super) async fn actors(
             found.push(Actor {
                 who: Who::Both,
                 surface: surface.clone(),
+                origin: Origin::There,
+                silent: silent(surface, &rows),
                 rows: said(surface, rows),
             });
         }
@@ -81,14 +97,19 @@ pub(super) async fn actors(
                 }
                 false => continue,
             };
+            let silent = silent(surface, &rows);
             rows = said(surface, rows);
+            let mut origin = Origin::There;
             if rows.rows.is_empty() {
                 rows = made_up(stage, surface);
+                origin = Origin::MadeUp;
             }
             found.push(Actor {
                 who: Who::New,
                 surface: surface.clone(),
                 rows,
+                origin,
+                silent,
             });
         }
     }
@@ -98,19 +119,32 @@ pub(super) async fn actors(
 
 /// Rows that say something in the format. One that says nothing counts as of the other.
 fn said(surface: &Surface, mut rows: Rows) -> Rows {
-    let places: Vec<usize> = surface
+    let places = places(surface, &rows);
+    rows.rows.retain(|row| says(&places, row));
+    rows.rows.truncate(MOST);
+    rows
+}
+
+fn silent(surface: &Surface, rows: &Rows) -> Option<Tuple> {
+    let places = places(surface, rows);
+    let mut tuples = rows.rows.iter().zip(rows.tuples());
+    tuples.find_map(|(row, tuple)| (!says(&places, row)).then_some(tuple))
+}
+
+/// Where the columns of the format are in a row.
+fn places(surface: &Surface, rows: &Rows) -> Vec<usize> {
+    surface
         .changing
         .iter()
         .filter_map(|name| rows.columns.iter().position(|other| other == name))
-        .collect();
-    rows.rows.retain(|row| {
-        places.is_empty()
-            || places
-                .iter()
-                .any(|at| row.get(*at).is_some_and(|v| v != "NULL"))
-    });
-    rows.rows.truncate(MOST);
-    rows
+        .collect()
+}
+
+fn says(places: &[usize], row: &[String]) -> bool {
+    places.is_empty()
+        || places
+            .iter()
+            .any(|at| row.get(*at).is_some_and(|value| value != "NULL"))
 }
 
 const MOST: usize = 20;

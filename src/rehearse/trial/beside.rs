@@ -3,7 +3,7 @@
 
 use futures_util::future::join_all;
 
-use super::actors::{Actor, Who, actors};
+use super::actors::{Actor, Origin, Who, actors};
 use super::after;
 use super::said::Writers;
 use super::told::{shortened, told};
@@ -34,7 +34,11 @@ pub(super) async fn write(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
 
     let mut writes = 0;
     for (index, actor) in (1..).zip(&actors) {
-        let statements = statements(stage, &actor.surface, &actor.rows, ANEW * index * 10);
+        let mut statements = statements(stage, &actor.surface, &actor.rows, ANEW * index * 10);
+        // From nothing to something.
+        if let (Some(silent), Some(tuple)) = (&actor.silent, actor.rows.tuples().next()) {
+            statements.extend(stage.writer(&actor.surface).update(silent, &tuple));
+        }
         writes += statements.len();
         is_sound &= turn(stage, &mut world, actor, &statements).await?;
         if is_sound && is_lawful {
@@ -88,6 +92,10 @@ async fn turn(
         refuse_lost(&error)?;
         // The value of a row that is there, where the other format lets each be there once.
         if actor.who != Who::Old && is_of_a_row(&error) == Some(OfARow::Twice) {
+            continue;
+        }
+        // A row that was made up may lead nowhere.
+        if actor.origin == Origin::MadeUp && is_of_a_row(&error).is_some() {
             continue;
         }
         let code = match actor.who {

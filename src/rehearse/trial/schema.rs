@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::said::between_ranges;
-use crate::model::{Formats, Step};
+use crate::model::{Formats, Step, Sync};
 use crate::rehearse::RehearseError;
 use crate::rehearse::report::Finding;
 use crate::rehearse::shape::{Catalogue, Difference, Object};
@@ -172,7 +172,7 @@ fn taken(stage: &mut Stage<'_>) {
         .filter(|object| stage.after.objects.contains_key(*object))
         .map(ToString::to_string)
         .collect();
-    if !left.is_empty() && stage.migration().declaration.sync != crate::model::Sync::None {
+    if !left.is_empty() && stage.migration().declaration.sync != Sync::None {
         stage.find(Finding::doubt(
             "contract-leaves",
             Step::Contract,
@@ -183,7 +183,30 @@ fn taken(stage: &mut Stage<'_>) {
             "drop it in contract.sql, before the old format goes",
         ));
     }
+    keeps_both(stage);
     uncarried(stage);
+}
+
+/// A contract that ends the keeping in step and leaves both formats: from then on they drift apart.
+fn keeps_both(stage: &mut Stage<'_>) {
+    let changed = stage.after.differences(&stage.between);
+    let is_of_keeping =
+        |object: &Object| matches!(object.what.as_str(), "trigger" | "function" | "procedure");
+    let only_that = changed
+        .iter()
+        .all(|(object, difference)| *difference == Difference::Gone && is_of_keeping(object));
+    if changed.is_empty() || !only_that || stage.migration().declaration.sync == Sync::None {
+        return;
+    }
+    let gone = listed(&changed);
+    stage.find(Finding::doubt(
+        "contract-keeps-old",
+        Step::Contract,
+        format!(
+            "the contract takes away what keeps the formats in step, and leaves both of them: {gone}"
+        ),
+        "let it take the old format as well, or leave what keeps it in step until that goes",
+    ));
 }
 
 /// Columns and tables of before that the contract drops and of which nothing before speaks.

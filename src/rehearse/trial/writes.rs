@@ -34,9 +34,26 @@ pub(super) fn statements(
         let pair = [writer.anew(one, next()), writer.anew(other, next())];
         found.extend(writer.insert_all(&pair));
     }
+    // What a version says of a row that it need not say may be missing.
+    if let Some(one) = tuples.first() {
+        let mut tuple = writer.anew(one, next());
+        tuple.retain(|name, _| is_needed(surface, name));
+        found.push(writer.insert(&tuple));
+    }
     if let (Some(last), true) = (tuples.last(), tuples.len() > 4) {
         found.extend(writer.delete(last));
         found.extend(writer.delete(&writer.anew(last, first + 1)));
     }
     found
+}
+
+/// Whether a row cannot be written without saying this column, or is told from others by it.
+fn is_needed(surface: &Surface, name: &str) -> bool {
+    let relation = &surface.relation;
+    let column = relation.column(name);
+    let can_be_left_out =
+        column.is_some_and(|column| column.is_nullable || column.has_default || column.is_auto);
+    !can_be_left_out
+        || relation.key.iter().any(|key| key == name)
+        || surface.changing.iter().any(|other| other == name)
 }

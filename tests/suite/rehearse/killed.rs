@@ -63,8 +63,9 @@ fn what_a_killed_rehearsal_has_left_goes_with_the_next_one() {
             &format!("[services.web]\nmin_instances = 0\n[rehearse]\nurl = \"{url}\"\n"),
         );
         rename(backend).write(&project);
-        let killed = project.spawn(&["rehearse", "2", "--rows", "0"]);
+        let mut killed = project.spawn(&["rehearse", "2", "--rows", "0"]);
         let left = eventually(Duration::from_secs(60), || {
+            assert!(!killed.has_ended(), "{}", killed.shown());
             Some(in_use(&db, &name)).filter(|left| !left.is_empty())
         });
         killed.signal(Signal::KILL);
