@@ -11,15 +11,15 @@ use crate::support::wait::eventually;
 fn somebody(db: &Db) -> (String, String) {
     let name = format!("rehearser_{:08x}", fastrand::u32(..));
     match db.backend.name {
-        "postgres" => db.execute(&format!("CREATE ROLE {name} LOGIN CREATEDB")),
+        "postgres" => db.execute(&format!("CREATE ROLE {name} LOGIN PASSWORD 'pw' CREATEDB")),
         _ => db.execute(&format!(
-            "CREATE USER {name}@localhost; CREATE USER {name}@'127.0.0.1'; GRANT ALL ON *.* TO {name}@localhost; \
+            "CREATE USER {name}@localhost IDENTIFIED BY 'pw'; CREATE USER {name}@'127.0.0.1' IDENTIFIED BY 'pw'; GRANT ALL ON *.* TO {name}@localhost; \
              GRANT ALL ON *.* TO {name}@'127.0.0.1'"
         )),
     };
     let (scheme, rest) = db.url.split_once("://").expect("a URL");
     let (_, server) = rest.split_once('@').expect("a URL with a user");
-    let url = format!("{scheme}://{name}@{server}");
+    let url = format!("{scheme}://{name}:pw@{server}");
     (name, url)
 }
 

@@ -24,7 +24,7 @@ const SWAPS: &[(&str, &str)] = &[
     ("UPDATE OF name", "UPDATE OF full_name"),
     (" *= ", " *<> "),
     (" *<> ", " *= "),
-    (" <=> ", " = "),
+    (" <=> ", " <> "),
     ("BEFORE", "AFTER"),
     (" > ", " >= "),
     (" <= ", " < "),
