@@ -12,9 +12,9 @@ use crate::model::{Declaration, Live, Version};
 /// Invariant: the gate lets all of them start together. One that may start alone, and not beside another that is listed, is not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Startable {
-    /// Of each service, in order. Of a stretch every release is meant, and no pre-release.
+    /// Of each service, in order. Of a stretch every release is meant; no pre-release, and no build after a tag.
     pub releases: BTreeMap<String, Vec<Stretch>>,
-    /// Pre-releases, each by itself.
+    /// Pre-releases and builds after a tag, each by itself.
     pub exact: BTreeMap<String, Vec<Version>>,
     /// What may start alone, and not beside what is listed: the service, which versions, and why not.
     pub left_out: Vec<(String, Stretch)>,
@@ -25,7 +25,7 @@ impl Startable {
     #[must_use]
     pub fn takes(&self, live: &Live) -> bool {
         let Live { service, version } = live;
-        if version.is_prerelease() {
+        if is_by_itself(version) {
             let exact = self.exact.get(service);
             return exact.is_some_and(|exact| exact.contains(version));
         }
@@ -79,7 +79,7 @@ impl Part {
                 before,
             } => {
                 *service == live.service
-                    && !live.version.is_prerelease()
+                    && !is_by_itself(&live.version)
                     && *from <= live.version
                     && before.as_ref().is_none_or(|before| live.version < *before)
             }
@@ -104,14 +104,14 @@ pub fn startable<'a>(
     for service in &services {
         parts.extend(pieces(service, evidence));
     }
-    let prereleases = live.iter().filter(|one| one.version.is_prerelease());
-    let prereleases = prereleases.filter(|one| services.contains(&one.service));
+    let single = live.iter().filter(|one| is_by_itself(&one.version));
+    let single = single.filter(|one| services.contains(&one.service));
     // Of what may not start at all the gate says why.
-    for one in wanted.iter().chain(prereleases) {
-        let is_prerelease = one.version.is_prerelease();
+    for one in wanted.iter().chain(single) {
+        let is_exact = is_by_itself(&one.version);
         if !parts
             .iter()
-            .any(|part| part.takes(one) && part.is_exact() == is_prerelease)
+            .any(|part| part.takes(one) && part.is_exact() == is_exact)
         {
             parts.push(Part::Exact(one.clone()));
         }
@@ -172,7 +172,7 @@ fn pieces(service: &str, evidence: &Evidence) -> Vec<Part> {
     let all = states.map(|state| &state.declaration);
     let mut from: Vec<Version> = Declaration::representatives(service, all);
     // The release of a pre-release is among them as well.
-    from.retain(|version| !version.is_prerelease());
+    from.retain(|version| !is_by_itself(version));
     let Horizon { stretches, .. } = horizon(service, evidence);
     let may_start = |version: &Version| {
         let mut around = stretches.iter().filter(|stretch| is_in(stretch, version));
@@ -189,6 +189,11 @@ fn pieces(service: &str, evidence: &Evidence) -> Vec<Part> {
         }
     }
     pieces
+}
+
+/// A pre-release, or a build after a tag: what it is like does not follow from the releases beside it.
+fn is_by_itself(version: &Version) -> bool {
+    version.is_prerelease() || version.tag().is_some()
 }
 
 fn is_in(stretch: &Stretch, version: &Version) -> bool {
@@ -400,6 +405,7 @@ mod tests {
             ("0.9.0-rc.2", true),
             ("0.9.0-rc.1", false),
             ("0.9.0", true),
+            ("0.9.0-3-gabc1234", false),
         ] {
             assert_eq!(listed.takes(&web(version)), is_listed, "{version}");
         }

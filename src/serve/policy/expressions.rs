@@ -21,9 +21,12 @@ impl Side {
     }
 }
 
-/// A version without its build metadata, which has no part in what it is.
+/// A version without its build metadata, which has no part in what it is. That of a build after a tag is what it is.
 fn plain(version: &Version) -> String {
     let text = version.to_string();
+    if version.tag().is_some() {
+        return text;
+    }
     text.split('+').next().unwrap_or_default().to_owned()
 }
 
@@ -222,8 +225,7 @@ pub(super) fn normal(text: &str, aliases: &Aliases<'_>) -> String {
         format!("{text} in {named} ? {named}[{text}] : ")
     };
     format!(
-        "{alias}{text}.matches('^[vV][0-9]+$') ? {text}.substring(1) + '.0' : {text}.matches('^[vV]?[0-9]+([.][0-9]+){{1,2}}[+][0-9A-Za-z-]+$') ? \
-         {text}.split('+')[0].replace('v', '').replace('V', '') : {text}.matches('^[vV][0-9]') ? {text}.substring(1) : {text}"
+        "{alias}{text}.matches('^[vV][0-9]+$') ? {text}.substring(1) + '.0' : {text}.matches('^[vV][0-9]') ? {text}.substring(1) : {text}"
     )
 }
 
@@ -248,11 +250,10 @@ pub(super) fn agree(
     } else {
         format!("!({tag} in {}) && ", list(&named))
     };
-    // What `git describe` prints, dates and commits are no versions.
+    // Dates and commits are no versions. A build after a tag is one, and another than its tag.
     format!(
         "{tag} == '' || {tag_text} == {text} || (size({version}) > 0 && size({tag_version}) > 0 && {same}) || ({is_alias}\
-         (!{tag_text}.matches('^([0-9]{{1,6}}|[0-9]+([.][0-9]+){{1,2}}([-+].*)?)$') || \
-         {tag_text}.matches('-[0-9]+-g[0-9a-fA-F]{{4,}}(-dirty)?$')))"
+         !{tag_text}.matches('^([0-9]{{1,6}}|[0-9]+([.][0-9]+){{1,2}}([-+].*)?)$'))"
     )
 }
 

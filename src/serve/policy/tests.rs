@@ -220,7 +220,9 @@ fn each_version_by_label_and_image() {
         ("v1.9.9", "web:latest", true),
         ("1.9.9", "web:20260105-a1b2c3d", true),
         ("1.9.9", "web:2026-01-05", true),
-        ("1.9.9", "web:1.9.9-3-gabc1234", true),
+        ("1.9.9", "web:1.9.9-3-gabc1234", false),
+        ("1.9.9-3-gabc1234", "web:1.9.9-3-gabc1234", false),
+        ("1.9.9-dirty", "web", false),
         ("1.9.9", "web:1.9.9-rc.1", false),
         ("2.0.0", "web:2.0.0", false),
         ("2.0.0-rc.1", "web:2.0.0-rc.1", true),
@@ -384,7 +386,9 @@ fn pods_are_read_as_the_sources_of_the_project_read_them() {
         review["request"]["namespace"] = namespace.into();
         review
     };
-    judge.agree(&asked(&ours, " v1.1.0+b7 ", "prod"), true);
+    judge.agree(&asked(&ours, " v1.1.0 ", "prod"), true);
+    // Whether it is a build after the tag, no expression reads.
+    assert!(judge.says(&asked(&ours, "1.1.0+b7", "prod")).is_err());
     judge.agree(&asked(&ours, "1.1.0+", "prod"), false);
     judge.agree(&asked(&ours, "1.2.0", "prod"), false);
     judge.agree(&asked(&ours, "1.2.0", "staging"), true);
