@@ -6,7 +6,7 @@
 //! Invariant: whoever is live by a look at each lease is live here, and no service has more instances here that prove to be
 //! seen. So a decision that is go by this is go by that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::columns::Columns;
 use super::door::{senseless, versions};
@@ -14,8 +14,8 @@ use super::groups::{LONGEST_LEASE_MS, number, state_after};
 use super::looks::NEVER_RENEWED;
 use super::rules::{LeaseRules, is_plain};
 use super::view::Counts;
-use super::{AppliedFile, Ledger, LedgerError, View, first};
-use crate::database::{Connection, ManyLeases};
+use super::{AppliedFile, Ledger, LedgerError, Sighting, View, first};
+use crate::database::{Connection, ManyLeases, Row};
 use crate::model::{InstanceState, LiveGroup};
 
 /// How many instances of each service have to prove that they are seen.
@@ -102,15 +102,7 @@ impl Ledger<'_> {
         for group in &mut view.groups {
             judge(group, &proven);
         }
-        for row in &run_out {
-            let (service, label, at) = (row.text(0)?, row.text(1)?, row.int(2)?);
-            let mut sightings = view.sightings.iter_mut();
-            let sighting =
-                sightings.find(|known| known.service == service && known.label.text == label);
-            if let Some(sighting) = sighting {
-                sighting.last_seen_at = sighting.last_seen_at.max(at);
-            }
-        }
+        remember(&mut view.sightings, &run_out)?;
         view.counts = Counts::AsFarAsNeeded;
         Ok(Some(view))
     }
@@ -147,4 +139,19 @@ fn judge(group: &mut LiveGroup, proven: &BTreeMap<(&str, &str), u64>) {
         // What is not known of it is taken for what makes nothing safer: it proves nothing, and neither starts nor leaves.
         group.state = InstanceState::Contradictory;
     }
+}
+
+/// Has sightings know of leases that have run out since.
+fn remember(sightings: &mut [Sighting], run_out: &[Row]) -> Result<(), LedgerError> {
+    // By key: anybody who may register can make as many versions as they like.
+    let mut latest = HashMap::new();
+    for row in run_out {
+        latest.insert((row.text(0)?, row.text(1)?), row.int(2)?);
+    }
+    for sighting in sightings {
+        let key = (sighting.service.as_str(), sighting.label.text.as_str());
+        let at = latest.get(&key).copied().unwrap_or(i64::MIN);
+        sighting.last_seen_at = sighting.last_seen_at.max(at);
+    }
+    Ok(())
 }
