@@ -1,17 +1,17 @@
 #!/bin/sh
-# Looks at the page of `migrate serve` in a real Chromium: three widths; light and dark; and a project of
+# Looks at the page of `migrate serve` in a real Chromium: three widths; light and dark; by the keyboard alone; and a project of
 # 1,000 migrations and 5,000 instances. Pictures go to target/page. Installs Debian's chromium where it is missing; see CONTRIBUTING.md.
 set -eu
 cd "$(dirname "$0")/.."
-if ! command -v chromium >/dev/null || ! command -v curl >/dev/null || ! command -v sqlite3 >/dev/null; then
-    apt-get update -qq && apt-get install -y --no-install-recommends chromium curl sqlite3 fonts-dejavu-core >/dev/null
+if ! command -v chromedriver >/dev/null || ! command -v curl >/dev/null || ! command -v jq >/dev/null || ! command -v sqlite3 >/dev/null; then
+    apt-get update -qq && apt-get install -y --no-install-recommends chromium chromium-driver curl jq sqlite3 fonts-dejavu-core >/dev/null
 fi
 cargo build --locked --bins --examples
 pictures=$PWD/target/page migrate=$PWD/target/debug/migrate
 mkdir -p "$pictures"
 work=$(mktemp -d)
-server=''
-trap 'kill $server 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
+server='' driver='' session=''
+trap '[ -z "$session" ] || ask DELETE "/session/$session" >/dev/null || true; kill $server $driver 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
 sqlite3 shop.db 'CREATE TABLE users (id INTEGER PRIMARY KEY, full_name TEXT, phone TEXT, mail TEXT); INSERT INTO users (full_name) VALUES ('"'Ann'), ('Bob')"
 cat >migrate.toml <<'END'
@@ -79,6 +79,68 @@ done
 curl -s "$address" >plain
 for part in '<noscript><meta http-equiv="refresh"' 'id="migrations"' 'id="fleet"' 'id="horizon"' 'id="plan"' 'id="log"'; do grep -q "$part" plain; done
 grep -q '&lt;b&gt;with a word in bold&lt;/b&gt;' plain
+
+# By the keyboard alone. WebDriver presses the keys, as a person does: Tab reaches whatever can be used, in the order of the page and in sight; the
+# renewals of the page, one a second, leave the focus where it is; and Enter does what a click does.
+port=$((20000 + $$ % 20000))
+chromedriver --port=$port >driver 2>&1 &
+driver=$!
+ask() { # METHOD PATH [BODY]
+    curl -sf -X "$1" -H 'Content-Type: application/json' "http://127.0.0.1:$port$2" ${3+--data "$3"}
+}
+until ask GET /status >/dev/null; do kill -0 $driver; sleep 0.1; done
+session=$(ask POST /session "$(jq -n --arg dir "$work/driver-data" '{capabilities: {alwaysMatch: {"goog:chromeOptions": {args:
+    ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1000,900", "--user-data-dir=\($dir)"]}}}}')" | jq -r .value.sessionId)
+open_page() { ask POST "/session/$session/url" "$(jq -n --arg url "$address$1" '{url: $url}')" >/dev/null; }
+run() { ask POST "/session/$session/execute/sync" "$(jq -n --arg script "$1" '{script: $script, args: []}')" | jq -r .value; }
+press() { # KEY [HELD]
+    ask POST "/session/$session/actions" "$(jq -n --arg key "$1" --arg held "${2-}" '{actions: [{type: "key", id: "keys", actions:
+        (if $held == "" then [] else [{type: "keyDown", value: $held}] end + [{type: "keyDown", value: $key}, {type: "keyUp", value: $key}]
+        + if $held == "" then [] else [{type: "keyUp", value: $held}] end)}]}')" >/dev/null
+}
+tab=$(printf '\356\200\204') enter=$(printf '\356\200\207') shift_key=$(printf '\356\200\210')
+usable='const all = [...document.querySelectorAll("a[href], summary, input, button")].filter((one) => one.checkVisibility());'
+where="$usable"' const one = document.activeElement; const style = getComputedStyle(one); const box = one.getBoundingClientRect();
+    const seen = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 && box.bottom > 0 && box.top < innerHeight && box.right > 0;
+    return all.indexOf(one) + " of " + all.length + (seen ? " in sight" : " out of sight: " + one.outerHTML.slice(0, 100));'
+open_page '?to=web%3D1.2.0'
+count=$(run "$usable return all.length;")
+[ "$count" -gt 10 ] || { echo "keyboard: only $count things can be used"; exit 1; }
+at=0
+while [ $at -lt "$count" ]; do
+    press "$tab"
+    said=$(run "$where")
+    [ "$said" = "$at of $count in sight" ] || { echo "keyboard: after $at of $count: $said"; exit 1; }
+    at=$((at + 1))
+done
+press "$tab" "$shift_key"
+said=$(run "$where")
+[ "$said" = "$((count - 2)) of $count in sight" ] || { echo "keyboard: backwards: $said"; exit 1; }
+# Whatever has the focus keeps it while what is around it is renewed.
+for what in 'details > summary' 'form button' 'a[href^="/v1/gate"]'; do
+    run "document.querySelector('$what').focus(); window.had = document.activeElement; return null;" >/dev/null
+    before=$(run 'return document.activeElement.outerHTML;')
+    tries=0
+    # Other moments of the log are told than before.
+    until [ "$(run 'return window.had.isConnected;')" = false ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 200 ] || break
+        [ $((tries % 50)) -ne 1 ] || { echo >>fleet.jsonl; instances web "1.1.$((6 + tries))" 1 serving >>fleet.jsonl; }
+        sleep 0.1
+    done
+    [ "$(run 'return document.activeElement.outerHTML;')" = "$before" ] || { echo "keyboard: the renewal took the focus from $what"; exit 1; }
+done
+run 'document.querySelector("#complete > summary").focus(); return null;' >/dev/null
+press "$enter"
+[ "$(run 'return document.querySelector("#complete").open;')" = true ] || { echo 'keyboard: Enter opens nothing'; exit 1; }
+run 'document.querySelector("input[name=to]").select(); return null;' >/dev/null
+for key in w o r k e r = 3 . 2 . 0; do press "$key"; done
+press "$enter"
+until [ "$(run 'return location.search;')" = '?to=worker%3D3.2.0' ]; do kill -0 $driver; sleep 0.1; done
+ask DELETE "/session/$session" >/dev/null
+session=''
+kill $driver; wait $driver || true
+driver=''
 kill $server; wait $server || true
 
 n=4

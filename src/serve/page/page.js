@@ -13,13 +13,19 @@
     );
   };
 
+  // What a person who uses the keyboard is at, so that it is found again among what comes in its place.
+  const named = (one) => one.getAttribute("href") ?? (one.tagName === "SUMMARY" ? one.parentElement.id : one.textContent);
+
   const renew = (part, now) => {
     if (part.innerHTML === now.innerHTML || isInUse(part)) return;
     const open = [...part.querySelectorAll("details[open]")].map((one) => one.id);
-    const active = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    const active = part.contains(document.activeElement) ? document.activeElement : null;
     part.innerHTML = now.innerHTML;
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-    if (active) [...part.querySelectorAll("a")].find((one) => one.getAttribute("href") === active)?.focus();
+    if (active) {
+      const alike = [...part.querySelectorAll(active.tagName)];
+      alike.find((one) => named(one) === named(active))?.focus();
+    }
   };
 
   const lost = () => {
