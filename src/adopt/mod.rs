@@ -4,6 +4,7 @@
 //! Invariant: no file that was there is changed, nothing is written to the database, and nothing is run that changes one. What
 //! only people know (which versions use what) is left as a question, and a question is an error until it is answered.
 
+pub mod baseline;
 mod found;
 mod name;
 mod pending;
@@ -15,7 +16,7 @@ pub use found::{Place, foreign, places};
 pub use pending::{Adoption, Judged, Kind, Pending, judge};
 pub use settings::{NewProject, runner_of, section};
 pub use words::migration_toml;
-pub use write::{MIGRATIONS, write_migration, write_new, write_readme};
+pub use write::{MIGRATIONS, add_file, write_migration, write_new, write_readme};
 
 use std::path::Path;
 

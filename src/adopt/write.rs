@@ -5,7 +5,6 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::AdoptError;
-use crate::project::MANIFEST_FILE;
 
 /// Where the migrations of a project are that was brought in: its own root is full of other things.
 pub const MIGRATIONS: &str = "phasegate";
@@ -51,11 +50,15 @@ pub fn write_readme(base: &Path) -> Result<Option<PathBuf>, AdoptError> {
     Ok(Some(path))
 }
 
-/// Writes a migration's directory, whole or not at all.
+/// Writes a migration's directory with these files, whole or not at all.
 ///
 /// # Errors
 /// It exists, or cannot be written.
-pub fn write_migration(base: &Path, name: &str, text: &str) -> Result<PathBuf, AdoptError> {
+pub fn write_migration(
+    base: &Path,
+    name: &str,
+    files: &[(&str, &str)],
+) -> Result<PathBuf, AdoptError> {
     let directory = base.join(name);
     if directory.exists() {
         return Err(AdoptError::said(
@@ -72,14 +75,34 @@ pub fn write_migration(base: &Path, name: &str, text: &str) -> Result<PathBuf, A
         // What an interrupted run has left.
         let _ = fs::remove_dir_all(&beside);
         fs::create_dir(&beside)?;
-        fs::write(beside.join(MANIFEST_FILE), text)?;
+        for (file, text) in files {
+            fs::write(beside.join(file), text)?;
+        }
+        crate::crash::point("adopt.writing");
         fs::rename(&beside, &directory)
     };
     made().map_err(|error| {
         let _ = fs::remove_dir_all(&beside);
         unwritten(&directory, &error)
     })?;
-    Ok(directory.join(MANIFEST_FILE))
+    Ok(directory)
+}
+
+/// Adds a file to a migration's directory, whole or not at all.
+///
+/// # Errors
+/// It cannot be written.
+pub fn add_file(directory: &Path, file: &str, text: &str) -> Result<PathBuf, AdoptError> {
+    let (path, beside) = (directory.join(file), directory.join(format!(".{file}.new")));
+    let made = || -> io::Result<()> {
+        fs::write(&beside, text)?;
+        fs::rename(&beside, &path)
+    };
+    made().map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        unwritten(&path, &error)
+    })?;
+    Ok(path)
 }
 
 fn unwritten(path: &Path, error: &io::Error) -> AdoptError {

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::Global;
+use super::baseline;
 use super::context::{named_target, settings_in_order};
 use super::failure::Failure;
 use super::numbering::{migrations_in, next};
@@ -19,7 +20,7 @@ use crate::adopt::{
 use crate::coordinator::{self, Progress, Purpose};
 use crate::database::{Connection, Target};
 use crate::model::MigrationId;
-use crate::project::{Broken, CONFIG_FILE, Config, Flaws, Problems, Project};
+use crate::project::{Broken, CONFIG_FILE, Config, Flaws, MANIFEST_FILE, Problems, Project};
 use crate::runner::{Runner, finish_url};
 use crate::sql::Dialect;
 
@@ -31,7 +32,14 @@ database that its live versions use:
 
 What the tool has applied there is the baseline. Each revision that it has not applied gets a migration that names it, with
 questions where only people know the answer; `migrate check` asks them. Run it again when there are new revisions. It
-changes no file that is there, and writes nothing to the database.";
+changes no file that is there, and writes nothing to the database.
+
+Without such a tool, after `migrate init`:
+
+  migrate adopt --baseline
+
+The schema as it is becomes the migration 0000_baseline, which a new database begins with. Here it is recorded as applied,
+and nothing of it is run.";
 
 #[derive(Args)]
 pub(super) struct AdoptArgs {
@@ -44,6 +52,12 @@ pub(super) struct AdoptArgs {
     /// An application that uses the database; repeat for others. `web` if migrate.toml names none
     #[arg(long, value_name = "NAME")]
     pub service: Vec<String>,
+    /// Without a tool: the schema as it is becomes the first migration of new databases, recorded as applied here
+    #[arg(long, conflicts_with_all = ["runner", "dir", "service"])]
+    pub baseline: bool,
+    /// Record the baseline although this database differs from its file: why that is meant
+    #[arg(long, value_name = "TEXT", requires = "baseline")]
+    pub reason: Option<String>,
 }
 
 /// A project with its tool, and what is new of it.
@@ -55,6 +69,9 @@ struct Brought {
 }
 
 pub(super) async fn run(args: &AdoptArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    if args.baseline {
+        return baseline::run(args.reason.as_deref(), global, out).await;
+    }
     let root = Path::new(".");
     let brought = match root.join(CONFIG_FILE).exists() {
         true => again(args, global, root)?,
@@ -311,7 +328,8 @@ fn write(brought: &Brought, adoption: &Adoption, root: &Path) -> Result<Written,
         last = next(last)?;
         let name = format!("{last:04}_{}", pending.slug);
         let text = migration_toml(&brought.runner, &services, pending);
-        let path = write_migration(&base, &name, &text)?;
+        let directory = write_migration(&base, &name, &[(MANIFEST_FILE, &text)])?;
+        let path = directory.join(MANIFEST_FILE);
         let id = name
             .parse()
             .map_err(|error| Failure::new(format!("{error}")))?;

@@ -69,7 +69,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Write a migrate.toml to start from
     Init,
-    /// Bring a project in that another migration tool has carried so far
+    /// Bring a project in that another migration tool, or none, has carried so far
     #[command(after_help = ADOPT_HELP)]
     Adopt(AdoptArgs),
     /// Write the files of a new migration to start from

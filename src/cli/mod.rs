@@ -6,6 +6,7 @@ mod act;
 mod adopt;
 mod args;
 mod backfill;
+mod baseline;
 mod check;
 mod command;
 mod completions;

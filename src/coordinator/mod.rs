@@ -9,6 +9,7 @@
 //! `run`, `in_one` and `one_by_one`. docs/protocol.md tells it from the outside.
 
 mod as_applied;
+mod as_it_is;
 mod autocommit_failure;
 mod backfill;
 mod between_steps;
@@ -68,6 +69,7 @@ mod weighed;
 
 use std::time::Duration;
 
+pub use as_it_is::RecordedAsItIs;
 pub use connecting::{Purpose, connect, connect_to_record};
 pub use done_past::{PastDone, PastGate};
 pub use drift::{Changed, Drift, way_out};

@@ -10,6 +10,7 @@ mod architecture;
 mod asked;
 mod attacker;
 mod backfill;
+mod baseline;
 mod change;
 mod cli;
 mod completed;

@@ -80,6 +80,8 @@ pub use dialect::{Ddl, Dialect};
 pub use expression::{columns_in, qualified};
 pub use ledger_database::wrong_with_ledger;
 #[cfg(feature = "parse")]
+pub use parse::statements;
+#[cfg(feature = "parse")]
 pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_select, strange_call};
 pub use reading::ServerReading;
 #[cfg(feature = "parse")]

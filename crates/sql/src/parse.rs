@@ -21,6 +21,16 @@ impl Dialect {
     }
 }
 
+/// Where the statements of a text are, each without its `;` and without the comments around it. Nothing of them is judged.
+///
+/// # Errors
+/// A text that ends within a quotation or a comment.
+pub fn statements(dialect: Dialect, text: &str) -> Result<Vec<Range<usize>>, ScriptError> {
+    let grammar = dialect.grammar();
+    let tokens = lexeme::tokens(grammar, text)?;
+    Ok((grammar.split)(text, &tokens))
+}
+
 impl ScriptError {
     pub(crate) fn new(
         span: Range<usize>,

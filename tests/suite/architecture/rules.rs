@@ -20,7 +20,10 @@ pub const LAYERS: &[(&str, &str)] = &[
         "serve",
         "ask rollout lease fleet ledger database project source cluster web planner gate model interrupt text",
     ),
-    ("adopt", "database project runner sql interrupt text"),
+    (
+        "adopt",
+        "database project program runner sql crash interrupt text",
+    ),
     ("rehearse", "backfill database project model sql interrupt"),
     (
         "ask",
