@@ -51,10 +51,11 @@ def answer(user, name, status=200):
 
 @app.before_request
 def fault():
-    """Every fiftieth request, for 2 %, fails before it has done anything. That a process is healthy says nothing of it."""
+    """For 2 %, the 25th of every fifty requests fails before it has done anything. /health says nothing of it."""
     if FAULTS_PERCENT and request.path != "/health":
-        number = next(arrivals)
-        if int(number * FAULTS_PERCENT / 100) > int((number - 1) * FAULTS_PERCENT / 100):
+        count = next(arrivals)
+        before, now = (int(number * FAULTS_PERCENT / 100 + 0.5) for number in (count - 1, count))
+        if now > before:
             return jsonify(fault=True, version=VERSION, instance=INSTANCE), 500
 
 
