@@ -2,9 +2,9 @@
 
 mod adopt;
 mod changed;
+mod elsewhere;
 mod examples;
 mod matrix;
-mod node;
 mod projects;
 mod steps;
 mod trouble;

@@ -1,7 +1,7 @@
-//! The tools that need Node, on PostgreSQL: `sh tests/runners.sh` installs them and runs these.
+//! The tools that need Node or Ruby, on PostgreSQL: `sh tests/runners.sh` runs these.
 
 use super::adopt::unadopted;
-use super::projects::{KNEX, NODE_PG_MIGRATE, Tool, by_hand, has_column, history, project};
+use super::projects::{KNEX, NODE_PG_MIGRATE, RAILS, Tool, by_hand, has_column, history, project};
 use super::steps::rolls;
 use crate::support::backend::Db;
 use crate::support::shop::said;
@@ -106,4 +106,29 @@ fn node_pg_migrate_past_the_gate() {
 #[ignore = "needs Node: sh tests/runners.sh"]
 fn node_pg_migrate_is_brought_in() {
     assert_eq!(adopted(&NODE_PG_MIGRATE), ["adds", "takes"]);
+}
+
+#[test]
+#[ignore = "needs Ruby: sh tests/runners.sh"]
+fn rails_rolls() {
+    rolls(&RAILS, &Db::on("postgres"));
+}
+
+#[test]
+#[ignore = "needs Ruby: sh tests/runners.sh"]
+fn rails_killed_at_every_point() {
+    every_point(&RAILS);
+}
+
+#[test]
+#[ignore = "needs Ruby: sh tests/runners.sh"]
+fn rails_past_the_gate() {
+    past_the_gate(&RAILS);
+}
+
+/// What its programs do nobody reads either.
+#[test]
+#[ignore = "needs Ruby: sh tests/runners.sh"]
+fn rails_is_brought_in() {
+    assert_eq!(adopted(&RAILS), ["unclear", "unclear"]);
 }

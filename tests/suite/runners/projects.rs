@@ -34,6 +34,8 @@ fn node() -> PathBuf {
 fn program_file(program: &str) -> PathBuf {
     match program {
         "knex" | "node-pg-migrate" => node().join(".bin").join(program),
+        // The project's own.
+        "bin/rails" => PathBuf::from(program),
         other => bin().join(other),
     }
 }
@@ -121,6 +123,16 @@ pub const NODE_PG_MIGRATE: Tool = Tool {
     all: &["node-pg-migrate", "up"],
 };
 
+/// As Debian packages it; tried by `sh tests/runners.sh`.
+pub const RAILS: Tool = Tool {
+    kind: "rails",
+    revisions: ["20260101000001", "20260101000002", "20260101000003"],
+    history: "SELECT version FROM schema_migrations ORDER BY version",
+    write: rails,
+    first: &["bin/rails", "db:migrate:up", "VERSION=20260101000001"],
+    all: &["bin/rails", "db:migrate"],
+};
+
 pub const CREATE: &str = "CREATE TABLE shop (id integer PRIMARY KEY, name varchar(100))";
 pub const ADD: &str = "ALTER TABLE shop ADD COLUMN title varchar(100)";
 pub const DROP: &str = "ALTER TABLE shop DROP COLUMN name";
@@ -186,6 +198,7 @@ fn program(tool: &Tool, bin: &Path) -> String {
             let plain = "DATABASE_URL=${DATABASE_URL%%\\?*} exec \"$0\" \"$@\"";
             format!("[\"sh\", \"-c\", {plain:?}, {:?}]", program_file(tool.kind))
         }
+        "rails" => "[\"bin/rails\"]".to_owned(),
         kind => format!("[{:?}]", file(kind)),
     }
 }
@@ -205,7 +218,7 @@ fn manifest_with(add: &str, drop: &str, judged: &str) -> String {
 /// What the tools need a word for that are programs.
 pub fn judged(tool: &Tool) -> &'static str {
     match tool.kind {
-        "alembic" | "django" | "knex" => "judged = \"as it says\"\n",
+        "alembic" | "django" | "knex" | "rails" => "judged = \"as it says\"\n",
         _ => "",
     }
 }
@@ -398,6 +411,56 @@ fn node_pg_migrate(project: &Project, db: &Db) {
         );
     }
 }
+
+/// An application with nothing but its models.
+fn rails(project: &Project, db: &Db) {
+    write_url(project, db, false);
+    for (file, text) in [
+        ("bin/rails", RAILS_PROGRAM),
+        ("config/application.rb", RAILS_APPLICATION),
+        (
+            "config/environment.rb",
+            "require_relative \"application\"\nRails.application.initialize!\n",
+        ),
+        (
+            "Rakefile",
+            "require_relative \"config/application\"\nRails.application.load_tasks\n",
+        ),
+        (
+            "config/database.yml",
+            "development:\n  adapter: postgresql\n",
+        ),
+    ] {
+        project.file(file, text);
+    }
+    let program = project.path().join("bin/rails");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(program, mode).expect("it was written");
+    for (number, sql) in [(1, CREATE), (2, ADD), (3, DROP)] {
+        project.file(
+            format!("db/migrate/2026010100000{number}_step{number}.rb"),
+            &format!(
+                "class Step{number} < ActiveRecord::Migration[6.1]\n  def up\n    execute \"{sql}\"\n  end\n\n  def down\n  end\nend\n"
+            ),
+        );
+    }
+}
+
+const RAILS_PROGRAM: &str = r#"#!/usr/bin/env ruby
+APP_PATH = File.expand_path("../config/application", __dir__)
+require "rails/commands"
+"#;
+
+const RAILS_APPLICATION: &str = r#"require "rails"
+require "active_record/railtie"
+module Shop
+  class Application < Rails::Application
+    config.load_defaults 6.1
+    config.eager_load = false
+    config.active_record.dump_schema_after_migration = false
+  end
+end
+"#;
 
 /// What the tool's own history holds.
 pub fn history(tool: &Tool, db: &Db) -> Vec<String> {
