@@ -315,7 +315,7 @@ mod tests {
                 sources: vec![SourceReport {
                     name: "leases".to_owned(),
                     status: SourceStatus::Fresh,
-                    instances: 1,
+                    instances: Some(1),
                     age_ms: 0,
                     notes: Vec::new(),
                 }],
