@@ -15,7 +15,7 @@ use super::looks::NEVER_RENEWED;
 use super::rules::{LeaseRules, is_plain};
 use super::view::Counts;
 use super::{AppliedFile, Ledger, LedgerError, Sighting, View, first};
-use crate::database::{Connection, ManyLeases, Row};
+use crate::database::{Connection, ManyLeases, Row, Versions};
 use crate::model::{InstanceState, LiveGroup};
 
 /// How many instances of each service have to prove that they are seen.
@@ -46,7 +46,18 @@ fn is_outlived(columns: Columns) -> String {
 
 /// The versions of as many instances that prove to be seen as are wanted of each service, and of no more: an index leads from one to the
 /// next. `None` where that cannot be asked.
-fn proving(now: i64, columns: Columns, rules: &LeaseRules, wanted: &Wanted) -> Option<String> {
+fn proving(
+    now: i64,
+    columns: Columns,
+    (rules, wanted): (&LeaseRules, &Wanted),
+    how: Versions,
+) -> Option<String> {
+    // Without an order a server might read the table for the few instances of a service. One that would sort for it does not
+    // need it: it takes the index for these, and the table where most instances are of the service.
+    let order = match how {
+        Versions::Stepped => "ORDER BY service, version ",
+        Versions::Grouped => "",
+    };
     let state = state_after(&now.to_string(), columns, rules, &is_outlived(columns));
     let proves = InstanceState::ALL
         .into_iter()
@@ -61,7 +72,7 @@ fn proving(now: i64, columns: Columns, rules: &LeaseRules, wanted: &Wanted) -> O
         let place = queries.len();
         queries.push(format!(
             "SELECT service, version FROM (SELECT service, version FROM {{leases}} AS l \
-             WHERE service = '{service}' AND {state} IN ({proves}) ORDER BY service, version LIMIT {wanted}) AS of_{place}"
+             WHERE service = '{service}' AND {state} IN ({proves}) {order}LIMIT {wanted}) AS of_{place}"
         ));
     }
     Some(queries.join(" UNION ALL "))
@@ -81,7 +92,7 @@ impl Ledger<'_> {
             senseless: odd,
             ..
         } = capabilities.many_leases;
-        let Some(proving) = proving(now, columns, &self.rules, wanted) else {
+        let Some(proving) = proving(now, columns, (&self.rules, wanted), steps) else {
             return Ok(None);
         };
         let leases = [
