@@ -16,6 +16,7 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
         dialect,
         new: Vec::new(),
         vacated: Vec::new(),
+        own_views: Vec::new(),
         left_null: Vec::new(),
         filled: filled(facts),
         has_code: makes_code(facts),
@@ -25,7 +26,8 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
         .enumerate()
         .map(|(index, fact)| {
             let later = facts.get(index + 1..).unwrap_or_default();
-            let is_new = names.are_new(&fact.subjects) || names.are_new(&fact.only_columns);
+            let is_new = (names.are_new(&fact.subjects) && !names.writes_through(fact))
+                || names.are_new(&fact.only_columns);
             let earlier = facts.get(..index).unwrap_or_default();
             let replaced = || replaced(dialect, fact, earlier);
             names.note_null(fact);
@@ -67,6 +69,7 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
             for object in fact.objects.iter().filter(|_| !fact.joins_existing) {
                 names.note(object);
             }
+            names.note_view(fact);
             let hazard = fact.hazard.clone().filter(|_| !is_new);
             let loses = losing(fact).filter(|_| !is_new);
             InContext {
@@ -108,10 +111,20 @@ fn makes_code(facts: &[Facts]) -> bool {
 
 /// The columns that get a default, or become NOT NULL, in another statement than the one that adds them.
 fn filled(facts: &[Facts]) -> Vec<Subject> {
-    let objects = facts.iter().flat_map(|fact| &fact.objects);
+    let objects = facts
+        .iter()
+        .flat_map(|fact| fact.objects.iter().zip(std::iter::repeat(fact)));
     objects
-        .filter(|object| object.kind == ObjectKind::Column && object.verb == Verb::Alter)
-        .filter_map(|object| {
+        .filter(|(object, _)| object.kind == ObjectKind::Column && object.verb == Verb::Alter)
+        // NULL is what it has anyway.
+        .filter(|(object, fact)| {
+            let is_it = |column: &Subject| {
+                let name = column.name.split_once('.').map(|(_, name)| name);
+                name == Some(&object.name)
+            };
+            !fact.nulled.iter().any(is_it)
+        })
+        .filter_map(|(object, _)| {
             Some(Subject {
                 kind: ObjectKind::Column,
                 schema: object.schema.clone(),
@@ -253,6 +266,8 @@ struct Names {
     new: Vec<Subject>,
     /// Names that something else had before this script: old code may still say them.
     vacated: Vec<Subject>,
+    /// Views of this script that show only rows of tables of this script.
+    own_views: Vec<Subject>,
     /// Columns of this script that old versions leave NULL.
     left_null: Vec<Subject>,
     /// Columns that get a value by a statement of their own.
@@ -266,6 +281,39 @@ impl Names {
             && subjects
                 .iter()
                 .all(|subject| self.is_in(&self.new, subject))
+    }
+
+    /// Whether it deletes or changes rows through a view of this script: a view has none of its own.
+    fn writes_through(&self, fact: &Facts) -> bool {
+        (fact.loses.is_some() || fact.hazard.is_some())
+            && fact.subjects.iter().any(|subject| {
+                subject.kind == ObjectKind::Table
+                    && self
+                        .new
+                        .iter()
+                        .any(|made| made.kind == ObjectKind::View && self.is(made, subject))
+                    && !self.is_in(&self.own_views, subject)
+            })
+    }
+
+    /// A view whose rows are those of a table of this script is as new as that.
+    fn note_view(&mut self, fact: &Facts) {
+        let Some(shown) = &fact.shows else { return };
+        let shown = shown.subject(ObjectKind::Table);
+        let is_view = |made: &Subject| made.kind == ObjectKind::View && self.is(made, &shown);
+        let is_own = self.is_in(&self.new, &shown)
+            && (!self.new.iter().any(is_view) || self.is_in(&self.own_views, &shown));
+        let views = fact.objects.iter().filter(|object| {
+            is_own && object.kind == ObjectKind::View && object.verb == Verb::Create
+        });
+        let views: Vec<Subject> = views
+            .map(|view| Subject {
+                kind: view.kind,
+                schema: view.schema.clone(),
+                name: view.name.clone(),
+            })
+            .collect();
+        self.own_views.extend(views);
     }
 
     /// Whether a sequence is of this script: under its own name, or that which a serial column of a new table gets.
@@ -391,6 +439,11 @@ impl Names {
     /// Whether it was new.
     fn vacate(&mut self, subject: Subject) -> bool {
         let was_new = self.is_in(&self.new, &subject);
+        let views = std::mem::take(&mut self.own_views);
+        self.own_views = views
+            .into_iter()
+            .filter(|view| !self.is(&subject, view))
+            .collect();
         if was_new {
             let kept = std::mem::take(&mut self.new);
             self.new = kept

@@ -51,6 +51,9 @@ fn every_kind_of_statement_is_decided() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What stands in those of the statements below that lose rows or values.
+const LOSING: &[&str] = &["DELETE", "TRUNCATE", "REPLACE", "DUPLICATE"];
+
 /// Statements that mean something else after others of the same script.
 #[test]
 fn what_stands_before_a_statement_may_change_it() {
@@ -103,6 +106,117 @@ fn what_stands_before_a_statement_may_change_it() {
             true,
         ),
         (
+            Dialect::Postgres,
+            "CREATE TABLE n (a int); WITH x AS (DELETE FROM users RETURNING a) DELETE FROM n",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE n (a int) INHERITS (users); DELETE FROM n",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FOREIGN TABLE n (a int) SERVER s; DELETE FROM n",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE VIEW v AS SELECT * FROM users; WITH x AS (DELETE FROM v RETURNING a) SELECT a FROM x",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE VIEW v AS SELECT * FROM users; TRUNCATE users",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE VIEW v AS SELECT * FROM users; ALTER VIEW v RENAME TO w; DELETE FROM w",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE VIEW app.v AS SELECT * FROM users; DELETE FROM app.v",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE n (a int); CREATE VIEW app.v AS SELECT * FROM n WHERE a > 1; DELETE FROM app.v",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "ALTER TABLE t ADD COLUMN a int; ALTER TABLE t ALTER a SET DEFAULT NULL",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 1; ALTER TABLE t ALTER a SET DEFAULT NULL",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE n (a int); ALTER TABLE n ALTER a SET DEFAULT NULL",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE n (a int); ALTER TABLE n ENABLE TRIGGER ALL",
+            true,
+        ),
+        (
+            Dialect::Mysql,
+            "ALTER TABLE t ADD COLUMN a INT; ALTER TABLE t ALTER a SET DEFAULT NULL",
+            true,
+        ),
+        (
+            Dialect::Mysql,
+            "ALTER TABLE t ALTER COLUMN a SET DEFAULT NULL",
+            false,
+        ),
+        (
+            Dialect::Mysql,
+            "ALTER TABLE t ADD b INT, ALTER a SET DEFAULT (NULL)",
+            false,
+        ),
+        (Dialect::Mysql, "ALTER TABLE t ALTER a SET DEFAULT 7", true),
+        (
+            Dialect::Mysql,
+            "ALTER TABLE t ADD a INT NOT NULL DEFAULT (NULL)",
+            false,
+        ),
+        (
+            Dialect::Mysql,
+            "CREATE TABLE m (a INT) ENGINE=MERGE UNION=(users); DELETE FROM m",
+            false,
+        ),
+        (
+            Dialect::Mysql,
+            "CREATE TABLE m (a INT) ENGINE MRG_MyISAM UNION (users); DELETE FROM m",
+            false,
+        ),
+        (
+            Dialect::Mysql,
+            "CREATE TABLE m (a INT) ENGINE=InnoDB; DELETE FROM m",
+            true,
+        ),
+        (
+            Dialect::Mysql,
+            "CREATE VIEW v AS SELECT * FROM users; REPLACE INTO v VALUES (1)",
+            false,
+        ),
+        (
+            Dialect::Mysql,
+            "CREATE VIEW v AS SELECT * FROM users; INSERT INTO v VALUES (1) ON DUPLICATE KEY UPDATE a = 2",
+            false,
+        ),
+        (
+            Dialect::Mysql,
+            "CREATE VIEW v AS SELECT * FROM users; DELETE v FROM v JOIN o ON o.id = v.id",
+            false,
+        ),
+        (
             Dialect::Mysql,
             "CREATE TABLE t (a INT); CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM t WHERE a < 1",
             true,
@@ -114,9 +228,73 @@ fn what_stands_before_a_statement_may_change_it() {
         assert_eq!(fine, is_fine, "{sql}: {:?}", statement.effect);
         assert_eq!(
             statement.loses.is_none(),
-            is_fine || !sql.contains("DELETE"),
+            is_fine || !LOSING.iter().any(|word| sql.contains(word)),
             "{sql}"
         );
+    }
+}
+
+/// A view has no rows of its own: what is written to it is written to the tables behind it.
+#[test]
+fn rows_that_a_new_view_shows_are_as_new_as_their_table() {
+    for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::Mysql] {
+        for write in ["DELETE FROM v WHERE a = 1", "UPDATE v SET a = 99"] {
+            for (before, is_fine) in [
+                ("CREATE VIEW v AS SELECT * FROM users", false),
+                (
+                    "CREATE VIEW v (a) AS SELECT b FROM users WHERE b > 1",
+                    false,
+                ),
+                (
+                    "CREATE VIEW u AS SELECT * FROM users; CREATE VIEW v AS SELECT * FROM u",
+                    false,
+                ),
+                (
+                    "CREATE TABLE n (a INT); CREATE VIEW v AS SELECT * FROM users WHERE a IN (SELECT a FROM n)",
+                    false,
+                ),
+                (
+                    "CREATE TABLE n (a INT); CREATE VIEW v AS SELECT n.a FROM n, users",
+                    false,
+                ),
+                (
+                    "CREATE TABLE n (a INT); CREATE VIEW v AS SELECT n.a FROM n JOIN users ON users.a = n.a",
+                    false,
+                ),
+                (
+                    "CREATE TABLE n (a INT); CREATE VIEW v AS SELECT a, a + 1 AS b FROM n WHERE a > 1",
+                    true,
+                ),
+                (
+                    "CREATE TABLE n (a INT); CREATE VIEW u AS SELECT a FROM n; CREATE VIEW v AS SELECT a FROM u",
+                    true,
+                ),
+                (
+                    "CREATE TABLE n (a INT); CREATE VIEW v AS SELECT a FROM n; DROP VIEW v; CREATE VIEW v AS SELECT a FROM users",
+                    false,
+                ),
+            ] {
+                let sql = format!("{before}; {write}");
+                let script = parse(dialect, &sql);
+                let last = script.statements.last().unwrap();
+                let found = matches!(last.effect, Effect::Additive | Effect::Data);
+                assert_eq!(found, is_fine, "{dialect:?} {sql}: {:?}", last.effect);
+                assert_eq!(last.loses.is_none(), is_fine, "{dialect:?} {sql}");
+            }
+        }
+        // One that is only read accuses nobody.
+        let script = parse(
+            dialect,
+            "CREATE VIEW v AS SELECT * FROM users; SELECT a FROM v; DROP VIEW v",
+        );
+        for statement in &script.statements {
+            assert_eq!(
+                statement.effect,
+                Effect::Additive,
+                "{dialect:?} {}",
+                statement.text
+            );
+        }
     }
 }
 

@@ -70,6 +70,8 @@ pub(super) struct Facts {
     pub unless: Vec<Unless>,
     /// The columns that it adds and that old versions leave NULL.
     pub left_null: Vec<Subject>,
+    /// The columns whose default it sets to NULL.
+    pub nulled: Vec<Subject>,
     /// The type that it makes, whose values old versions must not leave out: a domain that is NOT NULL.
     pub strict_type: Option<String>,
     /// The types of columns that it adds and that old versions leave NULL.
@@ -93,8 +95,11 @@ pub(super) struct Facts {
     pub instead_of: Option<Name>,
     /// The function that a trigger calls.
     pub calls: Option<Call>,
-    /// A new table whose rows old code can reach through an existing one: a partition.
+    /// A new table whose rows old code can reach through an existing one, or that has none of its own: a partition, a
+    /// table that is a union of others or that shows those of a server.
     pub joins_existing: bool,
+    /// The only relation whose rows a new view shows.
+    pub shows: Option<Name>,
     /// Where a sequence goes on: nobody's business if the script itself has made it.
     pub sequence: Option<Name>,
     /// The first function that it calls and that is not known to only compute.
@@ -170,6 +175,7 @@ impl Facts {
             hazard: None,
             unless: Vec::new(),
             left_null: Vec::new(),
+            nulled: Vec::new(),
             strict_type: None,
             types: Vec::new(),
             runs: None,
@@ -182,6 +188,7 @@ impl Facts {
             instead_of: None,
             calls: None,
             joins_existing: false,
+            shows: None,
             sequence: None,
             strange: None,
             query: Query::Other,

@@ -209,6 +209,70 @@ pub(super) fn is_harmless(word: &str) -> bool {
         .any(|harmless| word.eq_ignore_ascii_case(harmless))
 }
 
+/// Where the name begins of the only relation that a query reads; `None` where that is not plain.
+pub(super) fn only_source(text: &str, tokens: &[Token]) -> Option<usize> {
+    let is = |token: &Token, words: &[&str]| words.iter().any(|word| token.is_word(text, word));
+    // What stands outside of a FROM list may read as well: a subquery has a FROM of its own, a `TABLE t` has none.
+    let mut froms = tokens
+        .iter()
+        .enumerate()
+        .filter(|(_, token)| is(token, &["from"]));
+    let (from, _) = froms.next()?;
+    let others = [
+        "join",
+        "straight_join",
+        "union",
+        "intersect",
+        "except",
+        "with",
+        "table",
+        "lateral",
+    ];
+    let behind = tokens.get(from..)?;
+    let list = behind.iter().take_while(|token| {
+        !is(
+            token,
+            &["where", "group", "order", "limit", "having", "window"],
+        )
+    });
+    let is_plain = froms.next().is_none()
+        && !behind.iter().any(|token| is(token, &others))
+        && !list
+            .clone()
+            .any(|token| matches!(token.kind, Kind::Comma | Kind::Open));
+    is_plain.then_some(from + 1)
+}
+
+/// Whether a value is NULL, in parentheses or by another name of its type: `NULL`, `(NULL)`, `NULL::int`, `CAST(NULL AS int)`.
+pub(super) fn is_null(text: &str, value: &[Token]) -> bool {
+    let mut inner = value.iter().filter(|token| token.kind != Kind::Open);
+    match inner.next() {
+        Some(cast) if cast.is_word(text, "cast") => inner
+            .next()
+            .is_some_and(|value| value.is_word(text, "null")),
+        first => first.is_some_and(|value| value.is_word(text, "null")),
+    }
+}
+
+/// Whether a value divides by nothing, whoever asks for it.
+pub(super) fn divides_by_zero(text: &str, value: &[Token]) -> bool {
+    let is_division = |token: &Token| {
+        matches!(token.text(text), "/" | "%")
+            || token.is_word(text, "div")
+            || token.is_word(text, "mod")
+    };
+    value.windows(2).any(|pair| match pair {
+        [division, zero] => {
+            is_division(division)
+                && zero
+                    .text(text)
+                    .parse::<f64>()
+                    .is_ok_and(|divisor| divisor == 0.0)
+        }
+        _ => false,
+    })
+}
+
 /// Whether what is written on a conflict leaves each column as it is: `DO UPDATE SET id = t.id`.
 pub(super) fn keeps_on_conflict(text: &str, tokens: &[Token]) -> bool {
     let is = |at: usize, words: &[&str]| {

@@ -156,7 +156,9 @@ fn classify(sql: &str, tokens: &[Token], statement: &Stmt<'_>) -> Facts {
             ..
         } => {
             let object = name(view_name).object(ObjectKind::View, Verb::Create);
-            created(*temporary, None, object.conditional(*if_not_exists))
+            let mut facts = created(*temporary, None, object.conditional(*if_not_exists));
+            facts.shows = shown(sql, tokens);
+            facts
         }
         Stmt::CreateVirtualTable {
             if_not_exists,
@@ -265,6 +267,22 @@ fn created(temporary: bool, problem: Option<String>, object: Object) -> Facts {
     problem
         .map_or_else(Facts::additive, Facts::unknown)
         .object(object)
+}
+
+/// The only relation whose rows a view shows.
+fn shown(sql: &str, tokens: &[Token]) -> Option<Name> {
+    let at = lexeme::only_source(sql, tokens)?;
+    let part = |at: usize| Some(lexer::unquote(tokens.get(at)?.text(sql)));
+    Some(match tokens.get(at + 1) {
+        Some(dot) if dot.text(sql) == "." => Name {
+            schema: part(at),
+            name: part(at + 2)?,
+        },
+        _ => Name {
+            schema: None,
+            name: part(at)?,
+        },
+    })
 }
 
 /// The schema that CREATE TEMP makes things in.

@@ -1,7 +1,7 @@
 //! `ALTER TABLE`: several actions at once, of which the most dangerous decides. The server carries them out
 //! together or not at all.
 
-use super::super::facts::{Check, Facts, Name, Needs, NewColumn};
+use super::super::facts::{Check, Facts, Name, Needs, NewColumn, Unless};
 use super::super::lexeme::{self, Kind};
 use super::super::{Effect, Loss, Object, ObjectKind, Verb, checked, nulls};
 use super::cursor::Cursor;
@@ -35,6 +35,7 @@ pub(super) fn altered(mut cursor: Cursor<'_>) -> Facts {
         whole.loses = whole.loses.or(found.loses);
         whole.unless.extend(found.unless);
         whole.left_null.extend(found.left_null);
+        whole.nulled.extend(found.nulled);
         has_unnamed |= found.objects.is_empty() && !piece.is_repeatable();
         whole.objects.extend(found.objects);
     }
@@ -239,7 +240,7 @@ fn new_column(table: &Name, mut cursor: Cursor<'_>) -> Facts {
         rest.skip(from);
         rest.eat(&["default"]).then_some(rest)
     });
-    let has_default = default.is_some_and(|value| !value.is_word("null"));
+    let has_default = default.is_some_and(|value| !lexeme::is_null(value.text, value.tokens));
     let key = has(&["key"]) && !has(&["unique"]);
     let mut column = NewColumn {
         not_null: has(&["not", "null"]),
@@ -391,7 +392,24 @@ fn altered_member(table: &Name, mut cursor: Cursor<'_>) -> Facts {
     };
     let object = table.member(ObjectKind::Column, Verb::Alter, name.clone());
     let facts = if cursor.eat(&["set", "default"]) {
-        Facts::additive()
+        let is = |what: fn(&str, &[lexeme::Token]) -> bool| what(cursor.text, cursor.tokens);
+        if is(lexeme::is_null) {
+            let mut facts = Facts::additive().unless(Unless {
+                why: format!(
+                    "sets the default of `{name}` to NULL, which drops it: INSERTs of old versions may rely on it"
+                ),
+                needs: Needs::All,
+                columns: vec![table.column(&name)],
+            });
+            facts.nulled.push(table.column(&name));
+            facts
+        } else if is(lexeme::divides_by_zero) {
+            Facts::destructive(format!(
+                "gives `{name}` a default that fails: INSERTs of old versions may rely on it"
+            ))
+        } else {
+            Facts::additive()
+        }
     } else if cursor.eat(&["drop", "default"]) {
         Facts::destructive(format!(
             "drops the default of `{name}`, on which old versions may rely"

@@ -37,7 +37,11 @@ pub(super) fn created(mut cursor: Cursor<'_>) -> Facts {
             "unique" => index(cursor, Uniqueness::Unique, replaces),
             "fulltext" | "spatial" | "vector" | "index" => index(cursor, Uniqueness::No, replaces),
             "trigger" => trigger(cursor, replaces),
-            "view" => named(cursor, ObjectKind::View, "view", replaces),
+            "view" => {
+                let mut facts = named(cursor, ObjectKind::View, "view", replaces);
+                facts.shows = shown(cursor);
+                facts
+            }
             "procedure" => named(cursor, ObjectKind::Function, "procedure", replaces),
             "function" => named(cursor, ObjectKind::Function, "function", replaces),
             "sequence" => named(cursor, ObjectKind::Sequence, "sequence", replaces),
@@ -105,6 +109,8 @@ fn table(mut cursor: Cursor<'_>, replaces: bool) -> Facts {
     let object = name
         .object(ObjectKind::Table, Verb::Create)
         .conditional(conditional || replaces);
+    let mut facts = facts;
+    facts.joins_existing = has_rows_elsewhere(cursor);
     if !cursor.has_outer(&["select", "values", "table"]) {
         return facts.object(object);
     }
@@ -122,6 +128,36 @@ fn table(mut cursor: Cursor<'_>, replaces: bool) -> Facts {
         .hazard(hazard)
         .object(object)
         .object(name.object(ObjectKind::Table, Verb::Alter))
+}
+
+/// `ENGINE=MERGE UNION=(users)`, and engines whose rows are on another server, or in another table of this one.
+fn has_rows_elsewhere(cursor: Cursor<'_>) -> bool {
+    const ENGINES: &[&str] = &[
+        "merge",
+        "mrg_myisam",
+        "federated",
+        "federatedx",
+        "connect",
+        "spider",
+    ];
+    cursor.tokens.windows(3).any(|part| match part {
+        [engine, sign, name] if engine.is_word(cursor.text, "engine") => {
+            let name = if sign.text(cursor.text) == "=" {
+                name
+            } else {
+                sign
+            };
+            let name = name.text(cursor.text).trim_matches(['\'', '"', '`']);
+            ENGINES.iter().any(|known| name.eq_ignore_ascii_case(known))
+        }
+        _ => false,
+    })
+}
+
+/// The only relation whose rows a view shows.
+fn shown(mut cursor: Cursor<'_>) -> Option<Name> {
+    cursor.skip(lexeme::only_source(cursor.text, cursor.tokens)?);
+    cursor.name()
 }
 
 /// The query of `CREATE TABLE … AS SELECT …`.

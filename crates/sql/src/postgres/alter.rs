@@ -23,6 +23,11 @@ pub(super) fn table(statement: &SyntaxNode) -> Facts {
             continue;
         }
         let (asked, left_null) = asks(&table, &action);
+        if asked.is_some() && action.kind() == K::ALTER_COLUMN {
+            facts
+                .nulled
+                .extend(asked.iter().flat_map(|asked| asked.columns.clone()));
+        }
         facts.unless.extend(asked.clone());
         if action.kind() == K::ADD_COLUMN && left_null.is_some() {
             let typ = tree::child_name(&action, &[K::PATH_TYPE]);
@@ -78,6 +83,16 @@ fn asks(table: &Name, action: &SyntaxNode) -> (Option<Unless>, Option<Subject>) 
     let Effect::Destructive { why } = effect(table, action) else {
         return (None, None);
     };
+    if action.kind() == K::ALTER_COLUMN && default_is(action, lexeme::is_null) {
+        let columns = tree::child_name(action, &[K::COLUMN_NAME_REF])
+            .map(|column| vec![table.column(&column.name)]);
+        let unless = columns.map(|columns| Unless {
+            why,
+            needs: Needs::All,
+            columns,
+        });
+        return (unless, None);
+    }
     let constraint = action
         .children()
         .next()
@@ -167,6 +182,10 @@ fn effect(table: &Name, action: &SyntaxNode) -> Effect {
         K::ENABLE_RULE | K::DISABLE_RULE | K::ENABLE_ALWAYS_RULE | K::ENABLE_REPLICA_RULE => {
             destructive("changes what statements of old versions are rewritten to".to_owned())
         }
+        K::ENABLE_TRIGGER | K::ENABLE_ALWAYS_TRIGGER => destructive(format!(
+            "has triggers of `{}` fire for what old versions write, and what they do is not in this statement",
+            table.name
+        )),
         K::ENABLE_REPLICA_TRIGGER => {
             destructive("a trigger no longer fires for applications".to_owned())
         }
@@ -191,8 +210,6 @@ fn effect(table: &Name, action: &SyntaxNode) -> Effect {
         )),
         // These concern storage, planning or replication, or only what is already enforced.
         K::VALIDATE_CONSTRAINT
-        | K::ENABLE_TRIGGER
-        | K::ENABLE_ALWAYS_TRIGGER
         | K::CLUSTER_ON
         | K::SET_WITHOUT_CLUSTER
         | K::SET_WITHOUT_OIDS
@@ -218,6 +235,20 @@ fn may_fail(action: &SyntaxNode) -> bool {
         let text = generated.text().to_string();
         lexer::lex(&text).map_or(true, |tokens| lexeme::may_fail(&text, &tokens))
     })
+}
+
+/// Whether the value behind DEFAULT is such a one.
+fn default_is(part: &SyntaxNode, is: fn(&str, &[lexeme::Token]) -> bool) -> bool {
+    let text = part.text().to_string();
+    let Ok(tokens) = lexer::lex(&text) else {
+        return false;
+    };
+    let default = tokens
+        .iter()
+        .position(|token| token.is_word(&text, "default"));
+    default
+        .and_then(|default| tokens.get(default + 1..))
+        .is_some_and(|value| is(&text, value))
 }
 
 fn alter_column(action: &SyntaxNode, column: &str) -> Effect {
@@ -248,6 +279,22 @@ fn alter_column(action: &SyntaxNode, column: &str) -> Effect {
         }
         Some(K::SET_GENERATED | K::SET_GENERATED_OPTIONS | K::SET_SEQUENCE_OPTION | K::RESTART) => {
             format!("changes how `{column}` is numbered")
+        }
+        Some(K::SET_DEFAULT)
+            if option
+                .as_ref()
+                .is_some_and(|option| default_is(option, lexeme::is_null)) =>
+        {
+            format!(
+                "sets the default of `{column}` to NULL, which drops it: INSERTs of old versions may rely on it"
+            )
+        }
+        Some(K::SET_DEFAULT)
+            if option
+                .as_ref()
+                .is_some_and(|option| default_is(option, lexeme::divides_by_zero)) =>
+        {
+            format!("gives `{column}` a default that fails: INSERTs of old versions may rely on it")
         }
         // A default makes no statement fail, and a value of the column's own type is one that could be there
         // anyway. Lifting NOT NULL changes nothing until a version that knows of it writes NULL.
@@ -308,11 +355,8 @@ fn new_column(action: &SyntaxNode) -> NewColumn {
     };
     let name =
         tree::child_name(action, &[K::COLUMN_NAME]).map_or_else(String::new, |name| name.name);
-    let has_default = of(K::DEFAULT_CONSTRAINT).is_some_and(|default| {
-        tree::tokens(default)
-            .last()
-            .is_some_and(|token| token.kind() != K::NULL_KW)
-    });
+    let has_default =
+        of(K::DEFAULT_CONSTRAINT).is_some_and(|default| !default_is(default, lexeme::is_null));
     let serial = tree::child_name(action, &[K::PATH_TYPE]).is_some_and(|typ| {
         [
             "serial",

@@ -3,12 +3,12 @@
 use squawk_syntax::{SyntaxKind as K, SyntaxNode};
 
 use super::super::facts::{Facts, Name, Query};
-use super::super::{Effect, Loss, ObjectKind};
+use super::super::{Effect, Loss, ObjectKind, lexeme};
 use super::change::{alter_type, altered, dropped, other_alter};
 use super::create::{created, domain, first_name, index, names, object_kind};
 use super::hazard::{PASSES_TRIGGERS, cascades};
 use super::tree::TABLE;
-use super::{alter, read, tree, trigger, write};
+use super::{alter, lexer, read, tree, trigger, write};
 
 const TRANSACTION: &[&str] = &[
     "BEGIN",
@@ -114,7 +114,8 @@ fn classify_alone(statement: &SyntaxNode) -> Facts {
                 && !tree::child(statement, &[K::ON_COMMIT])
                     .is_some_and(|end| tree::within(&end, K::DROP_KW));
             let mut facts = created(statement, transient, None);
-            facts.joins_existing = tree::within_any(statement, &[K::PARTITION_OF, K::INHERITS]);
+            facts.joins_existing = statement.kind() == K::CREATE_FOREIGN_TABLE
+                || tree::within_any(statement, &[K::PARTITION_OF, K::INHERITS]);
             match statement.kind() {
                 K::CREATE_TABLE_AS => read::kept(statement, facts),
                 _ => facts,
@@ -147,11 +148,10 @@ fn classify_alone(statement: &SyntaxNode) -> Facts {
         ),
         K::CREATE_VIEW => {
             let temporary = tree::has(statement, K::TEMP);
-            created(
-                statement,
-                temporary,
-                Some("what old versions see through the view"),
-            )
+            let seen = Some("what old versions see through the view");
+            let mut facts = created(statement, temporary, seen);
+            facts.shows = shown(statement);
+            facts
         }
         K::CREATE_DOMAIN => domain(statement),
         K::CREATE_SEQUENCE => created(statement, tree::has(statement, K::TEMP), None),
@@ -292,6 +292,24 @@ fn classify_alone(statement: &SyntaxNode) -> Facts {
         | K::CLOSE => Facts::session(keywords.first().copied().unwrap_or_default()),
         _ => Facts::unknown("is a kind of statement that is not known here"),
     }
+}
+
+/// The only relation whose rows a view shows.
+fn shown(view: &SyntaxNode) -> Option<Name> {
+    let text = view.text().to_string();
+    let tokens = lexer::lex(&text).ok()?;
+    let at = lexeme::only_source(&text, &tokens)?;
+    let part = |at: usize| tree::folded(tokens.get(at)?.text(&text));
+    Some(match tokens.get(at + 1) {
+        Some(dot) if dot.text(&text) == "." => Name {
+            schema: Some(part(at)?),
+            name: part(at + 2)?,
+        },
+        _ => Name {
+            schema: None,
+            name: part(at)?,
+        },
+    })
 }
 
 /// The table that a rule is about: `CREATE RULE r AS ON DELETE TO t`.

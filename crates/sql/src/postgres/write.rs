@@ -15,7 +15,8 @@ pub(super) fn written(statement: &SyntaxNode) -> Facts {
             .map(|table| format!(" of `{}`", table.name))
             .unwrap_or_default();
         let facts = Facts::destructive(format!("deletes rows{name}")).loses(Loss::Rows);
-        match table {
+        // What its WITH clause writes may be anybody's.
+        match table.filter(|_| writes(statement) == 1) {
             Some(table) => facts.about(table.subject(ObjectKind::Table)),
             None => facts,
         }
@@ -43,25 +44,25 @@ pub(super) fn written(statement: &SyntaxNode) -> Facts {
     }
 }
 
+/// How many statements that write it is made of: itself, and those of its WITH clause.
+fn writes(statement: &SyntaxNode) -> usize {
+    statement
+        .descendants()
+        .filter(|node| read::WRITES.contains(&node.kind()))
+        .count()
+}
+
 /// Whether it only leaves rows that are in its way as they are, in another way than by DO NOTHING.
 fn keeps(statement: &SyntaxNode) -> bool {
     let text = statement.text().to_string();
-    let writes = statement
-        .descendants()
-        .filter(|node| read::WRITES.contains(&node.kind()))
-        .count();
     statement.kind() == K::INSERT
-        && writes == 1
+        && writes(statement) == 1
         && lexer::lex(&text).is_ok_and(|tokens| lexeme::keeps_on_conflict(&text, &tokens))
 }
 
 /// Rows that are there get other values.
 fn changed(statement: &SyntaxNode, table: Option<Name>) -> Facts {
-    let writes = statement
-        .descendants()
-        .filter(|node| read::WRITES.contains(&node.kind()))
-        .count();
-    let Some(table) = table.filter(|_| writes == 1) else {
+    let Some(table) = table.filter(|_| writes(statement) == 1) else {
         return Facts::destructive("changes rows that live versions use").loses(Loss::Values);
     };
     let why = format!(
