@@ -297,7 +297,10 @@ fn a_trigger_that_no_longer_fires_is_lost() {
     for (script, allow) in [
         (
             "ALTER TABLE users DISABLE TRIGGER users_sync;\nALTER TABLE users ENABLE TRIGGER users_sync;\n",
-            &["ALTER TABLE users DISABLE TRIGGER"][..],
+            &[
+                "ALTER TABLE users DISABLE TRIGGER",
+                "ALTER TABLE users ENABLE TRIGGER",
+            ][..],
         ),
         // Behind a view the table keeps its triggers.
         (
