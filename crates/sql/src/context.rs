@@ -1,5 +1,6 @@
 //! What a script as a whole knows: a change to something it made itself cannot be noticed by old code.
 
+use super::carried::{Code, Said};
 use super::facts::{Facts, Name, Needs, Refusal, Subject};
 use super::{Dialect, Effect, Losing, Mode, Object, ObjectKind, Place, Verb};
 
@@ -11,7 +12,14 @@ pub(super) struct InContext {
 }
 
 /// What each statement does, in the light of the others.
-pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<InContext> {
+pub(super) fn in_context(
+    dialect: Dialect,
+    mode: Mode,
+    facts: &[Facts],
+    texts: &[&str],
+) -> Vec<InContext> {
+    let has_own_code = has_code_of_its_own(facts, texts);
+    let mut code = Code::default();
     let mut names = Names {
         dialect,
         new: Vec::new(),
@@ -63,6 +71,22 @@ pub(super) fn in_context(dialect: Dialect, mode: Mode, facts: &[Facts]) -> Vec<I
                 }
                 effect => effect.clone(),
             };
+            let said = texts
+                .get(index)
+                .filter(|_| has_own_code)
+                .map(|text| Said::read(dialect, text));
+            let run = said.as_ref().and_then(|said| {
+                code.run_by(said, &|schema, table, column| {
+                    names.owns(schema, table, column)
+                })
+            });
+            let effect = match (effect, run) {
+                (Effect::Additive | Effect::Data, Some(why)) => Effect::Unknown { why },
+                (effect, _) => effect,
+            };
+            if let Some(said) = said {
+                code.note(fact, said);
+            }
             if fact.moves_names {
                 names.new.retain(|subject| subject.schema.is_some());
             }
@@ -100,6 +124,19 @@ fn strict_type(dialect: Dialect, fact: &Facts, earlier: &[Facts]) -> Option<Stri
     Some(format!(
         "adds a column of the type `{name}`, which takes no NULL, without a default: INSERTs of old versions would fail"
     ))
+}
+
+/// Whether a script makes anything that may do more than it shows when a later statement of it has it run.
+fn has_code_of_its_own(facts: &[Facts], texts: &[&str]) -> bool {
+    let is_code = |object: &Object| {
+        matches!(object.kind, ObjectKind::Trigger | ObjectKind::Function)
+            && object.verb == Verb::Create
+    };
+    let is_rule = |text: &&str| {
+        let mut words = text.split_ascii_whitespace().take(4);
+        words.any(|word| word.eq_ignore_ascii_case("rule"))
+    };
+    facts.iter().flat_map(|fact| &fact.objects).any(is_code) || texts.iter().any(is_rule)
 }
 
 /// Whether a script makes code that may write any column when old versions write a row.
@@ -281,6 +318,22 @@ impl Names {
             && subjects
                 .iter()
                 .all(|subject| self.is_in(&self.new, subject))
+    }
+
+    /// Whether a table, or a column, is of the script, and shows nothing that is not.
+    fn owns(&self, schema: Option<&str>, table: &str, column: Option<&str>) -> bool {
+        let (kind, name) = match column {
+            Some(column) => (ObjectKind::Column, format!("{table}.{column}")),
+            None => (ObjectKind::Table, table.to_owned()),
+        };
+        let subject = Subject {
+            kind,
+            schema: schema.map(str::to_owned),
+            name,
+        };
+        let is_view = |made: &Subject| made.kind == ObjectKind::View && self.is(made, &subject);
+        self.is_in(&self.new, &subject)
+            && (!self.new.iter().any(is_view) || self.is_in(&self.own_views, &subject))
     }
 
     /// Whether it deletes or changes rows through a view of this script: a view has none of its own.

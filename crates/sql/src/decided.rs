@@ -234,6 +234,173 @@ fn what_stands_before_a_statement_may_change_it() {
     }
 }
 
+/// Code of the script does what it does in the script as well, as soon as a statement has it run.
+#[test]
+fn a_statement_does_what_the_scripts_own_code_does() {
+    for (dialect, sql, is_fine) in [
+        (
+            Dialect::Sqlite,
+            "CREATE TABLE n (a int); CREATE TRIGGER t AFTER INSERT ON n BEGIN DELETE FROM users; END; INSERT INTO n VALUES (1)",
+            false,
+        ),
+        (
+            Dialect::Sqlite,
+            "CREATE TABLE n (a int); CREATE TRIGGER t AFTER INSERT ON \"n\" BEGIN UPDATE users SET a = 1; END; INSERT INTO n VALUES (1)",
+            false,
+        ),
+        (
+            Dialect::Sqlite,
+            "CREATE TABLE n (a int); CREATE TRIGGER t AFTER INSERT ON n BEGIN INSERT INTO log VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2; END; INSERT INTO n VALUES (1)",
+            false,
+        ),
+        (
+            Dialect::Sqlite,
+            "CREATE VIEW v AS SELECT * FROM users; CREATE TRIGGER t INSTEAD OF DELETE ON v BEGIN DELETE FROM users; END; DELETE FROM v",
+            false,
+        ),
+        (
+            Dialect::Sqlite,
+            "CREATE TABLE n (a int); CREATE VIEW v AS SELECT * FROM n; CREATE TRIGGER t INSTEAD OF DELETE ON v BEGIN DELETE FROM users; END; DELETE FROM v",
+            false,
+        ),
+        (
+            Dialect::Sqlite,
+            "CREATE TABLE n (a int); CREATE TABLE m (a int); CREATE TRIGGER t AFTER INSERT ON n BEGIN DELETE FROM m; UPDATE n SET a = 1; END; INSERT INTO n VALUES (1)",
+            true,
+        ),
+        (
+            Dialect::Sqlite,
+            "CREATE TABLE n (a int); CREATE TRIGGER t AFTER INSERT ON n BEGIN INSERT INTO users VALUES (1); END; INSERT INTO n VALUES (1)",
+            true,
+        ),
+        (
+            Dialect::Sqlite,
+            "CREATE TABLE n (a int); CREATE TRIGGER t AFTER DELETE ON n BEGIN DELETE FROM users WHERE a = OLD.a; END; INSERT INTO n SELECT a FROM users",
+            true,
+        ),
+        (
+            Dialect::Sqlite,
+            "CREATE TABLE n (a int); INSERT INTO n SELECT a FROM users; CREATE TRIGGER t AFTER INSERT ON n BEGIN DELETE FROM users; END",
+            true,
+        ),
+        (
+            Dialect::Sqlite,
+            "ALTER TABLE users ADD COLUMN b; CREATE TRIGGER t AFTER INSERT ON users BEGIN UPDATE users SET b = NEW.a WHERE a = NEW.a; END; INSERT INTO users (a) VALUES (1)",
+            true,
+        ),
+        (
+            Dialect::Sqlite,
+            "ALTER TABLE users ADD COLUMN b; CREATE TRIGGER t AFTER INSERT ON users BEGIN UPDATE users SET b = NEW.a, c = 1 WHERE a = NEW.a; END; INSERT INTO users (a) VALUES (1)",
+            false,
+        ),
+        (
+            Dialect::Mysql,
+            "CREATE TABLE n (a INT); CREATE TRIGGER t AFTER INSERT ON n FOR EACH ROW DELETE FROM users; INSERT INTO n VALUES (1)",
+            false,
+        ),
+        (
+            Dialect::Mysql,
+            "CREATE TABLE n (a INT); CREATE TRIGGER t AFTER INSERT ON n FOR EACH ROW DELETE users FROM users JOIN o ON o.a = users.a; INSERT INTO n VALUES (1)",
+            false,
+        ),
+        (
+            Dialect::Mysql,
+            "CREATE TABLE n (a INT); CREATE TRIGGER t BEFORE UPDATE ON n FOR EACH ROW DELETE FROM users; INSERT INTO n VALUES (1) ON DUPLICATE KEY UPDATE a = 2",
+            false,
+        ),
+        (
+            Dialect::Mysql,
+            "CREATE TABLE n (a INT); CREATE TRIGGER t BEFORE INSERT ON n FOR EACH ROW SET NEW.a = 1; INSERT INTO n VALUES (1)",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE n (a int); CREATE RULE r AS ON INSERT TO n DO ALSO DELETE FROM users; INSERT INTO n VALUES (1)",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE VIEW v AS SELECT a FROM users; CREATE RULE r AS ON INSERT TO v DO INSTEAD INSERT INTO users VALUES (NEW.a); INSERT INTO v VALUES (1)",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION zf() RETURNS int LANGUAGE sql AS 'DELETE FROM users RETURNING 1'; CREATE TABLE q (a int DEFAULT zf()); INSERT INTO q DEFAULT VALUES",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION zf() RETURNS int LANGUAGE sql AS 'DELETE FROM users RETURNING 1'; CREATE TABLE q (a int); ALTER TABLE q ALTER a SET DEFAULT zf(); INSERT INTO q DEFAULT VALUES",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION zf() RETURNS int LANGUAGE sql AS 'DELETE FROM users RETURNING 1'; CREATE VIEW q AS SELECT zf(); SELECT * FROM q",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION zf() RETURNS int LANGUAGE sql AS 'DELETE FROM users RETURNING 1'; CREATE VIEW q AS SELECT zf(); CREATE TABLE c AS SELECT * FROM q",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION zf() RETURNS int LANGUAGE sql AS 'DELETE FROM users RETURNING 1'; CREATE DOMAIN dd AS int CHECK (VALUE > zf()); SELECT 3::dd",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION zf() RETURNS int LANGUAGE sql AS 'DELETE FROM users RETURNING 1'; SELECT users.zf FROM users",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION zf() RETURNS int LANGUAGE sql AS 'DELETE FROM users RETURNING 1'; CREATE TABLE q (a int); INSERT INTO q VALUES (1); SELECT a FROM q",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION zf() RETURNS int LANGUAGE sql AS 'DELETE FROM users RETURNING 1'; CREATE FUNCTION yf() RETURNS int LANGUAGE sql AS 'SELECT zf()'; CREATE VIEW q AS SELECT yf(); TABLE q",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE q (a int); CREATE FUNCTION tf() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM users; RETURN NEW; END $$; CREATE TRIGGER t AFTER INSERT ON q FOR EACH ROW EXECUTE FUNCTION tf(); INSERT INTO q VALUES (1)",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE q (a int); CREATE FUNCTION tf() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM users; RETURN NEW; END $$; CREATE TRIGGER t AFTER TRUNCATE ON q EXECUTE FUNCTION tf(); TRUNCATE q",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE q (a int); CREATE FUNCTION tf() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM users; RETURN NEW; END $$; CREATE TRIGGER t AFTER UPDATE OR DELETE ON q FOR EACH ROW EXECUTE FUNCTION tf(); INSERT INTO q VALUES (1)",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION tf() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DELETE FROM ' || TG_ARGV[0]; RETURN NEW; END $$; CREATE TABLE q (a int); CREATE TRIGGER t AFTER INSERT ON q FOR EACH ROW EXECUTE FUNCTION tf('users'); INSERT INTO q VALUES (1)",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE \"Q\" (a int); CREATE FUNCTION tf() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM \"Q\" WHERE a = 2; RETURN NEW; END $$; CREATE TRIGGER t AFTER INSERT ON \"Q\" FOR EACH ROW EXECUTE FUNCTION tf(); INSERT INTO \"Q\" VALUES (1)",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TABLE q (a int); CREATE TABLE \"Users\" (a int); CREATE FUNCTION tf() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM users; RETURN NEW; END $$; CREATE TRIGGER t AFTER INSERT ON q FOR EACH ROW EXECUTE FUNCTION tf(); INSERT INTO q VALUES (1)",
+            false,
+        ),
+    ] {
+        let script = parse(dialect, sql);
+        let statement = script.statements.last().unwrap();
+        let found = matches!(statement.effect, Effect::Additive | Effect::Data);
+        assert_eq!(found, is_fine, "{sql}: {:?}", statement.effect);
+    }
+}
+
 /// A view has no rows of its own: what is written to it is written to the tables behind it.
 #[test]
 fn rows_that_a_new_view_shows_are_as_new_as_their_table() {

@@ -14,6 +14,8 @@ mod reading;
 mod scheme;
 
 #[cfg(feature = "parse")]
+mod carried;
+#[cfg(feature = "parse")]
 mod checked;
 #[cfg(feature = "parse")]
 mod context;

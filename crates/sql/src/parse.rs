@@ -91,7 +91,13 @@ impl Script {
         let commits = grammar.ddl == Ddl::CommitsImplicitly
             && facts.iter().any(|facts| facts.needs_no_transaction);
         let mode = if commits { Mode::NoTransaction } else { mode };
-        let contexts = context::in_context(dialect, mode, &facts);
+        let contexts = {
+            let texts = spans
+                .iter()
+                .map(|span| lexeme::slice(text, span).unwrap_or_default());
+            let texts: Vec<&str> = texts.collect();
+            context::in_context(dialect, mode, &facts, &texts)
+        };
         let (mut line, mut counted) = (1, 0);
         let statements = spans
             .into_iter()
