@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::facts::Facts;
 use super::lexeme::{self, Kind};
-use super::{Dialect, ObjectKind, Verb, postgres};
+use super::{Dialect, Object, ObjectKind, Verb, postgres};
 
 /// Texts within texts that are looked into: `EXECUTE 'DELETE …'` in the body of a function.
 const DEEPEST: usize = 3;
@@ -382,4 +382,16 @@ fn writes(words: &[String], names: &[String]) -> Vec<Write> {
             .is_some_and(|first| first.is_alphanumeric() || first == '_' || !first.is_ascii())
     });
     found
+}
+/// Whether a script makes anything that may do more than it shows when a later statement of it has it run.
+pub(super) fn has_code_of_its_own(facts: &[Facts], texts: &[&str]) -> bool {
+    let is_code = |object: &Object| {
+        matches!(object.kind, ObjectKind::Trigger | ObjectKind::Function)
+            && object.verb == Verb::Create
+    };
+    let is_rule = |text: &&str| {
+        let mut words = text.split_ascii_whitespace().take(4);
+        words.any(|word| word.eq_ignore_ascii_case("rule"))
+    };
+    facts.iter().flat_map(|fact| &fact.objects).any(is_code) || texts.iter().any(is_rule)
 }

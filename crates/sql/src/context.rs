@@ -1,6 +1,6 @@
 //! What a script as a whole knows: a change to something it made itself cannot be noticed by old code.
 
-use super::carried::{Code, Said};
+use super::carried::{Code, Said, has_code_of_its_own};
 use super::facts::{Facts, Name, Needs, Refusal, Subject};
 use super::{Dialect, Effect, Losing, Mode, Object, ObjectKind, Place, Verb};
 
@@ -124,19 +124,6 @@ fn strict_type(dialect: Dialect, fact: &Facts, earlier: &[Facts]) -> Option<Stri
     Some(format!(
         "adds a column of the type `{name}`, which takes no NULL, without a default: INSERTs of old versions would fail"
     ))
-}
-
-/// Whether a script makes anything that may do more than it shows when a later statement of it has it run.
-fn has_code_of_its_own(facts: &[Facts], texts: &[&str]) -> bool {
-    let is_code = |object: &Object| {
-        matches!(object.kind, ObjectKind::Trigger | ObjectKind::Function)
-            && object.verb == Verb::Create
-    };
-    let is_rule = |text: &&str| {
-        let mut words = text.split_ascii_whitespace().take(4);
-        words.any(|word| word.eq_ignore_ascii_case("rule"))
-    };
-    facts.iter().flat_map(|fact| &fact.objects).any(is_code) || texts.iter().any(is_rule)
 }
 
 /// Whether a script makes code that may write any column when old versions write a row.
