@@ -289,12 +289,21 @@ fn renamed(mut cursor: Cursor<'_>) -> Facts {
             let old = piece.name()?;
             let to = piece.eat(&["to"]);
             let new = piece.name()?;
-            (to && piece.is_at_end() && new.schema == old.schema).then_some((old, new))
+            (to && piece.is_at_end()).then_some((old, new))
         })
         .collect();
     let Some(pairs) = pairs.filter(|_| is_table) else {
         return Facts::destructive("renames something that old versions may use");
     };
+    // Which of two schemas a name is in afterwards cannot be told by the name alone.
+    let swaps = |(at, (_, new)): (usize, &(Name, Name))| {
+        let mut others = pairs.iter().enumerate().filter(|(other, _)| *other != at);
+        others.any(|(_, (old, _))| old.name == new.name)
+    };
+    let crosses = pairs.iter().any(|(old, new)| old.schema != new.schema);
+    if crosses && pairs.iter().enumerate().any(swaps) {
+        return Facts::destructive("renames something that old versions may use");
+    }
     let quoted: Vec<String> = pairs
         .iter()
         .map(|(old, _)| format!("`{}`", old.name))
@@ -303,9 +312,11 @@ fn renamed(mut cursor: Cursor<'_>) -> Facts {
     for (old, new) in pairs {
         facts.subjects.push(old.subject(ObjectKind::Table));
         let object = old.object(ObjectKind::Table, Verb::Rename);
+        // In another schema it has no name here.
+        let new = (new.schema == old.schema).then_some(new.name);
         facts
             .objects
-            .push(object.renamed_to(Some(new.name)).conditional(conditional));
+            .push(object.renamed_to(new).conditional(conditional));
     }
     facts
 }

@@ -30,14 +30,15 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
                 continue;
             }
             let why = match step {
-                Step::Contract => of_contract(scripts, &gone),
+                Step::Contract => of_contract(scripts, statement, &gone),
                 Step::Revert => of_revert(scripts, &gone),
                 Step::Expand | Step::Backfill => None,
             };
             let why = why.or_else(|| of_later(scripts, step, &gone));
             if let Some((why, help)) = why {
-                let verb = match gone.verb {
-                    Verb::Rename => "renames",
+                let verb = match (gone.verb, new_name(statement, &gone)) {
+                    (Verb::Rename, Some(_)) => "renames",
+                    (Verb::Rename, None) => "moves",
                     _ => "takes away",
                 };
                 let message = format!("this {verb} {}, {why}", shown(&gone));
@@ -56,11 +57,43 @@ fn shown(gone: &Gone) -> String {
     }
 }
 
-fn of_contract(scripts: &Scripts<'_>, gone: &Gone) -> Option<(String, String)> {
+/// The name that it has afterwards; None if it is gone, or in another schema.
+fn new_name<'s>(statement: &'s Statement, gone: &Gone) -> Option<&'s str> {
+    let mut objects = statement.objects();
+    let renamed = objects.find(|object| {
+        let (table, column) = match object.kind {
+            ObjectKind::Column => (object.table.as_deref(), Some(&object.name)),
+            _ => (Some(object.name.as_str()), None),
+        };
+        object.verb == Verb::Rename
+            && table == Some(gone.table.as_str())
+            && column == gone.column.as_ref()
+    })?;
+    renamed.renamed_to.as_deref()
+}
+
+/// Whether versions that use the new format find the table under its new name already, as a view of expand.sql.
+fn is_known_by(expand: &[Statement], name: &str, dialect: Dialect) -> bool {
+    let mut objects = expand.iter().flat_map(Statement::objects);
+    objects.any(|object| {
+        object.kind == ObjectKind::View
+            && object.verb == Verb::Create
+            && dialect.may_be_same_name(&object.name, name)
+    })
+}
+
+fn of_contract(
+    scripts: &Scripts<'_>,
+    statement: &Statement,
+    gone: &Gone,
+) -> Option<(String, String)> {
     const OTHER: &str = "name what belongs to the old format";
     let dialect = scripts.dialect;
     let why = |why: &str| Some((why.to_owned(), OTHER.to_owned()));
     let expand = scripts.expand.map_or(&[][..], |script| &script.statements);
+    // Under another name nobody finds it, unless that is the name by which the new format goes.
+    let is_lost = gone.column.is_none()
+        && new_name(statement, gone).is_none_or(|name| !is_known_by(expand, name, dialect));
     // A table that it makes may be one that only helps; one that is filled is told of below.
     if gone.column.is_some() && makes(expand, gone, dialect) {
         return why("which expand.sql adds: it is the new format");
@@ -77,7 +110,7 @@ fn of_contract(scripts: &Scripts<'_>, gone: &Gone) -> Option<(String, String)> {
                 .any(|filled| dialect.may_be_same_name(filled, column))
         };
         match &gone.column {
-            None if gone.verb == Verb::Drop => {
+            None if is_lost => {
                 return why("which backfill.sql fills: the new format goes with it");
             }
             Some(column) if is_filled(column) => {
@@ -89,7 +122,7 @@ fn of_contract(scripts: &Scripts<'_>, gone: &Gone) -> Option<(String, String)> {
     if gone.column.is_none() && makes(expand, gone, dialect) {
         return None;
     }
-    if gone.column.is_none() && gone.verb == Verb::Drop && adds_to(expand, gone, dialect) {
+    if is_lost && adds_to(expand, gone, dialect) {
         return why("to which expand.sql adds a column: the new format goes with it");
     }
     let manifest = scripts.manifest?;

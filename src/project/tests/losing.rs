@@ -206,6 +206,98 @@ fn a_revert_takes_away_what_expand_adds_and_nothing_else() {
     }
 }
 
+/// Under another name, or in another schema, no version finds the new format.
+#[test]
+fn a_contract_leaves_the_table_of_the_new_format_its_name() {
+    const CASES: &[(&[&str], &str)] = &[
+        (EVERYWHERE, "ALTER TABLE users RENAME TO people"),
+        (EVERYWHERE, "ALTER TABLE \"users\" RENAME TO people"),
+        (
+            &["postgres"],
+            "ALTER TABLE IF EXISTS users RENAME TO people",
+        ),
+        (&["postgres"], "ALTER TABLE public.users RENAME TO people"),
+        (&["postgres"], "ALTER TABLE users SET SCHEMA app"),
+        (&["mysql"], "RENAME TABLE users TO people"),
+        (&["mysql"], "RENAME TABLE other TO o, users TO people"),
+        (&["mysql"], "RENAME TABLE users TO app.users"),
+        (&["mysql"], "ALTER TABLE users RENAME people"),
+        (&["mysql"], "ALTER TABLE users RENAME AS app.people"),
+        (
+            &["mysql"],
+            "ALTER TABLE users DROP COLUMN full_name, RENAME TO people",
+        ),
+    ];
+    let contract = "0002_split/contract.sql";
+    let manifest = "0002_split/migration.toml";
+    let cases = CASES
+        .iter()
+        .flat_map(|(dialects, sql)| dialects.iter().map(move |dialect| (*dialect, *sql)));
+    for (dialect, sql) in cases {
+        let sql = match dialect {
+            "mysql" => sql.replace('"', "`"),
+            _ => sql.to_owned(),
+        };
+        let script = format!("{sql};\n");
+        // What has a backfill, and what has a sync alone.
+        let synced = SPLIT.split("[backfill]").next().unwrap().to_owned() + "[contract]\n";
+        for (toml, backfill, says) in [
+            (SPLIT, Some(BACKFILL), "which backfill.sql fills"),
+            (&synced, None, "to which expand.sql adds a column"),
+        ] {
+            let mut files = vec![(contract, script.as_str()), (manifest, toml)];
+            if backfill.is_none() {
+                files.push(("0002_split/backfill.sql", ""));
+            }
+            let found = of(dialect, &files);
+            let is_said = |line: &String| line.contains(says) && line.contains("[takes-too-much]");
+            assert!(found.iter().any(is_said), "{dialect} {sql}: {found:?}");
+            let vouched =
+                format!("{toml}[[contract.allow]]\nstatement = {sql:?}\nreason = \"a test\"\n");
+            files.retain(|(name, _)| *name != manifest);
+            files.push((manifest, &vouched));
+            let found = of(dialect, &files);
+            assert!(!found.iter().any(is_said), "{dialect} {sql}: {found:?}");
+        }
+    }
+}
+
+/// It has the name already by which the new format goes, or gets its own back.
+#[test]
+fn a_contract_may_rename_what_is_known_by_its_new_name() {
+    let view = format!("{EXPAND}CREATE VIEW people AS SELECT * FROM users;\n");
+    let drops = "ALTER TABLE users DROP COLUMN full_name;\n";
+    for (dialects, expand, sql) in [
+        (
+            EVERYWHERE,
+            view.as_str(),
+            "DROP VIEW people;\nALTER TABLE users RENAME TO people;\n",
+        ),
+        (
+            &["mysql"],
+            &view,
+            "DROP VIEW people;\nRENAME TABLE users TO people;\n",
+        ),
+        (
+            &["postgres", "mysql"],
+            EXPAND,
+            "ALTER TABLE users RENAME TO people;\nCREATE VIEW users AS SELECT id, first_name FROM people;\n",
+        ),
+    ] {
+        for dialect in dialects {
+            let files = [
+                ("0002_split/expand.sql", expand),
+                ("0002_split/contract.sql", &format!("{drops}{sql}")),
+            ];
+            let found = of(dialect, &files);
+            assert!(
+                !codes(&found).contains(&"takes-too-much"),
+                "{dialect} {sql}: {found:?}"
+            );
+        }
+    }
+}
+
 /// A table that is built anew has to have the new format after a contract, and the old one after a revert.
 #[test]
 fn a_rebuilt_table_forgets_no_column() {

@@ -363,10 +363,12 @@ fn renamed(table: &Name, mut cursor: Cursor<'_>) -> Facts {
         cursor.skip(1);
     }
     match cursor.name() {
-        Some(new) if cursor.is_at_end() && new.schema == table.schema => {
+        Some(new) if cursor.is_at_end() => {
             let object = table.object(ObjectKind::Table, Verb::Rename);
+            // In another schema it has no name here.
+            let new = (new.schema == table.schema).then_some(new.name);
             Facts::destructive(format!("renames the table `{}`", table.name))
-                .object(object.renamed_to(Some(new.name)))
+                .object(object.renamed_to(new))
         }
         _ => Facts::destructive(format!("renames the table `{}`", table.name)),
     }

@@ -442,6 +442,8 @@ fn object(table: &Name, action: &SyntaxNode) -> Option<Object> {
                 .object(ObjectKind::Table, Verb::Rename)
                 .renamed_to(named(&[K::TABLE_NAME])),
         ),
+        // Where it was it is gone, and under the same name it is no longer found there.
+        K::SET_SCHEMA => Some(table.object(ObjectKind::Table, Verb::Rename)),
         _ => None,
     }
 }
