@@ -8,7 +8,7 @@ use super::past_return::past_return;
 use super::reading::refuse_misread;
 use super::session::Session;
 use super::{CoordinatorError, Situation};
-use crate::database::{Connection, DatabaseError, LockTimeout};
+use crate::database::{Access, Connection, DatabaseError, LockTimeout};
 use crate::gate::{Action, Evidence, Facts, Soak, Verdict, decide};
 use crate::ledger::{Ledger, View};
 use crate::model::{Format, Live, MigrationId, MigrationState, Phase, Step};
@@ -77,15 +77,24 @@ pub async fn measure_if_clear(
     if is_over {
         return Ok(());
     }
-    let Some(mut ledger) = Ledger::read(connection).await? else {
-        return Ok(());
-    };
     let limit = LockTimeout(project.config.database.lock_timeout);
-    ledger.connection().await?.limit_lock_waits(limit).await?;
     let (view, evidence) = (&situation.view, &situation.evidence);
-    let facts = measure(migration, view, evidence, &mut ledger).await;
-    ledger.rollback().await?;
-    situation.evidence.facts = facts?;
+    let facts = if let Some(mut ledger) = Ledger::read(connection).await? {
+        ledger.connection().await?.limit_lock_waits(limit).await?;
+        let facts = measure(migration, view, evidence, &mut ledger).await;
+        ledger.rollback().await?;
+        facts?
+    } else {
+        // Nobody has acted yet, and the queries are asked all the same: the contract will be the first that does.
+        connection.begin(Access::Read).await?;
+        let facts = match connection.limit_lock_waits(limit).await {
+            Ok(()) => ask(migration, view, evidence, connection).await,
+            Err(error) => Err(error.into()),
+        };
+        connection.rollback().await?;
+        facts?
+    };
+    situation.evidence.facts = facts;
     Ok(())
 }
 
@@ -99,6 +108,23 @@ pub(super) async fn measure(
     evidence: &Evidence,
     ledger: &mut Ledger<'_>,
 ) -> Result<Facts, CoordinatorError> {
+    if past_return((migration.id(), Some(migration)), Step::Contract, ledger).await? {
+        // Of the triggers whoever looks has asked already.
+        return Ok(Facts {
+            out_of_step: evidence.facts.out_of_step.clone(),
+            ..Facts::default()
+        });
+    }
+    ask(migration, view, evidence, ledger.connection().await?).await
+}
+
+/// Asks the user's queries over this connection.
+async fn ask(
+    migration: &Migration,
+    view: &View,
+    evidence: &Evidence,
+    connection: &mut dyn Connection,
+) -> Result<Facts, CoordinatorError> {
     let id = migration.id();
     let path = migration.manifest.path.display();
     let query_failed = |what: &str, query: &str, mut error: DatabaseError| {
@@ -110,20 +136,16 @@ pub(super) async fn measure(
         out_of_step: evidence.facts.out_of_step.clone(),
         ..Facts::default()
     };
-    if past_return((id, Some(migration)), Step::Contract, ledger).await? {
-        return Ok(facts);
-    }
-    let connection = ledger.connection().await?;
     refuse_misread(migration, Step::Contract, connection)?;
     let dialect = connection.capabilities().dialect;
     if let Some(backfill) = &migration.backfill {
         let query = backfill.remaining.of(dialect);
-        let count = ledger.connection().await?.count(query).await;
+        let count = connection.count(query).await;
         facts.remaining = Some(count.map_err(|error| query_failed("remaining", query, error))?);
     }
     for query in &migration.contract_rules.require {
         let query = query.of(dialect);
-        let count = ledger.connection().await?.count(query).await;
+        let count = connection.count(query).await;
         let count = count.map_err(|error| query_failed("require", query, error))?;
         facts.require.push((query.to_owned(), count));
     }

@@ -161,6 +161,32 @@ scenario!(
 );
 
 scenario!(
+    fn the_first_question_of_all_asks_what_a_contract_requires(db: Db) {
+        let shop = Shop::with_config(db, "[services.web]\nmin_instances = 0\n");
+        shop.project.migration(
+            "0001_drop",
+            &[
+                (
+                    "migration.toml",
+                    "description = \"x\"\n[services.web]\nold = \"<1.1.0\"\n[contract]\nrequire = [\"SELECT count(*) FROM users\"]\n",
+                ),
+                ("contract.sql", "ALTER TABLE users DROP COLUMN full_name;\n"),
+            ],
+        );
+        // Nobody has acted yet: there is no ledger.
+        for arguments in [
+            &["gate", "contract", "1"][..],
+            &["contract", "1", "--dry-run"],
+        ] {
+            let refused = shop.run(arguments, 11);
+            assert!(refused.stdout.contains("and has to be 0"), "{refused:?}");
+        }
+        shop.db.execute("DELETE FROM users");
+        shop.run(&["gate", "contract", "1"], 0);
+    }
+);
+
+scenario!(
     apart fn what_is_nearly_zero_is_not_zero(db: Db) {
         let shop = with_rules(db, "require = [\"SELECT 0.4\"]");
         let refused = shop.run(&["contract", NAME], 1);
