@@ -91,11 +91,19 @@ async fn connect_in_time(
     let servers = target.each_server();
     let until = Instant::now() + limit;
     let mut pause = FIRST_PAUSE;
+    let mut full: Option<DatabaseError> = None;
     loop {
         let error = match first_that_serves(&servers, until, options).await {
             Ok(connection) => return Ok(connection),
             Err(error) => error,
         };
+        // The last attempt had no time for an answer: that it was full is all that is known.
+        if error.kind == ErrorKind::Unreachable
+            && Instant::now() >= until
+            && let Some(full) = full
+        {
+            return Err(full.at(target));
+        }
         // Somebody will go. Not all who wait may come back at the same moment.
         let wait = pause.mul_f64(0.5 + crate::chance::fraction());
         // An attempt without the time for an answer would only hide why the one before it failed.
@@ -103,6 +111,7 @@ async fn connect_in_time(
             return Err(error.at(target));
         }
         tracing::debug!("waiting for a connection to {target}: {error}");
+        full = Some(error);
         tokio::time::sleep(wait).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
