@@ -103,7 +103,10 @@ scenario!(
             let sign = format!("@phasegate/{}/{}", lease.session_name(), std::process::id());
             !cfg!(target_os = "linux") || sockets.lines().any(|line| line.ends_with(&sign))
         };
-        assert!(is_shown(&web) && is_shown(&worker));
+        // The kernel tells of its sockets in pieces, between which others come and go: one look may pass one by.
+        let shown = |lease: &Lease| eventually(GENEROUS, || is_shown(lease).then_some(()));
+        shown(&web);
+        shown(&worker);
         block_on(worker.draining()).expect("it is held");
         assert_eq!(
             [web.state(), worker.state()],
@@ -112,7 +115,8 @@ scenario!(
         block_on(web.release()).expect("it is held");
         assert_eq!(services(), "1");
         assert!(!web.is_valid() && worker.is_valid());
-        assert_eq!(is_shown(&web), !cfg!(target_os = "linux"));
+        let is_gone = || (is_shown(&web) != cfg!(target_os = "linux")).then_some(());
+        eventually(GENEROUS, is_gone);
         drop(worker);
         assert_eq!(rows(&db), "0");
     }
