@@ -25,9 +25,6 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             Effect::Destructive { why } if changes_others(&words) => {
                 is_about_others(scripts, step, statement).then_some(why)
             }
-            Effect::Destructive { why } if takes_code(&words) => {
-                is_code_of_others(scripts, step, index).then_some(why)
-            }
             Effect::Additive if is_trigger_of_others(scripts, step, index, statement) => {
                 Some(&runs_code)
             }
@@ -56,11 +53,8 @@ fn is_never_asked(words: &[&str]) -> bool {
         "database", "schema", "role", "user", "group", "owned", "server",
     ];
     match words {
-        ["drop", "policy" | "rule", ..] => true,
         ["drop", kind, ..] => WHOLE.contains(kind),
         ["revoke" | "reassign", ..] => true,
-        // What statements of others become, and which rows they see.
-        ["create", "rule" | "policy", ..] | ["create", "or", "replace", "rule", ..] => true,
         ["alter", "default", "privileges", ..] => true,
         ["alter", "type", ..] => has(words, &["rename", "value"]),
         ["alter", "table", ..] => [
@@ -75,33 +69,13 @@ fn is_never_asked(words: &[&str]) -> bool {
     }
 }
 
-/// What gives code and what it works on another name, or takes a view away.
-fn takes_code(words: &[&str]) -> bool {
-    const CODE: &[&str] = &[
-        "view",
-        "materialized",
-        "function",
-        "procedure",
-        "routine",
-        "aggregate",
-        "sequence",
-        "type",
-        "domain",
-    ];
-    match words {
-        ["drop", "view", ..] | ["drop", "materialized", "view", ..] => true,
-        ["alter", kind, ..] => {
-            CODE.contains(kind) && (has(words, &["rename", "to"]) || has(words, &["set", "schema"]))
-        }
-        _ => false,
-    }
-}
-
 /// What is right for the tables of the migration alone.
 fn changes_others(words: &[&str]) -> bool {
     // Who names a sequence in the database is looked up there before it goes.
-    matches!(words, ["alter", "table", ..] | ["drop", "sequence", ..])
-        || matches!(words, ["create", "or", "replace", kind, ..] if ["view", "function", "procedure"].contains(kind))
+    matches!(
+        words,
+        ["alter", "table", ..] | ["create", "rule", ..] | ["drop", "sequence", ..]
+    ) || matches!(words, ["create", "or", "replace", kind, ..] if ["view", "function", "procedure"].contains(kind))
 }
 
 /// Whether expand.sql has made or granted just this: it takes back what is its own.
@@ -181,47 +155,6 @@ fn is_about_others(scripts: &Scripts<'_>, step: Step, statement: &Statement) -> 
             dialect.mentions(text, name)
         })
     })
-}
-
-/// What expand.sql, backfill.sql and the queries of the manifest say.
-fn said<'s>(scripts: &Scripts<'s>) -> impl Iterator<Item = &'s str> {
-    let expand = scripts.expand.map_or(&[][..], |expand| &expand.statements);
-    let backfill = scripts.backfill.map(|backfill| backfill.text.as_str());
-    expand
-        .iter()
-        .map(|statement| statement.text.as_str())
-        .chain(backfill)
-        .chain(queries(scripts))
-}
-
-/// Whether it is about code of which nothing else in the migration speaks, and which, as far as the project tells, names
-/// nothing that the migration makes or takes away.
-fn is_code_of_others(scripts: &Scripts<'_>, step: Step, index: usize) -> bool {
-    let dialect = scripts.dialect;
-    let Some(script) = scripts.script(step) else {
-        return false;
-    };
-    let Some(statement) = script.statements.get(index) else {
-        return false;
-    };
-    let is_taken = |other: &Statement| other.gone().next().is_some();
-    // What reads a column goes with it.
-    let is_asked = scripts
-        .expand
-        .is_some_and(|expand| !expand.statements.is_empty())
-        && !script.statements.iter().any(is_taken);
-    let others = script.statements.iter().enumerate();
-    let others: Vec<&str> = others
-        .filter(|(other, _)| *other != index)
-        .map(|(_, statement)| statement.text.as_str())
-        .chain(said(scripts))
-        .collect();
-    let is_said = |object: &Object| {
-        let new = object.renamed_to.as_deref();
-        let mut names = [Some(object.name.as_str()), new].into_iter().flatten();
-        names.any(|name| others.iter().any(|text| dialect.mentions(text, name)))
-    };
-    is_asked && statement.objects().any(|object| !is_said(object))
 }
 
 /// Whether it makes a trigger on a table that nothing else in the migration names, whose code names nothing of it either.

@@ -653,20 +653,6 @@ fn bystanders_are_left_alone() {
         ("ALTER TABLE users OWNER TO other", false),
         ("ALTER TYPE mood RENAME VALUE 'a' TO 'b'", false),
         ("ALTER TABLE orders DROP CONSTRAINT orders_pkey", false),
-        (
-            "CREATE RULE r AS ON INSERT TO orders DO INSTEAD NOTHING",
-            false,
-        ),
-        (
-            "CREATE OR REPLACE RULE r AS ON INSERT TO users DO INSTEAD NOTHING",
-            false,
-        ),
-        (
-            "CREATE POLICY p ON orders AS RESTRICTIVE USING (false)",
-            false,
-        ),
-        ("DROP POLICY p ON users", false),
-        ("DROP RULE r ON users", false),
         ("CREATE OR REPLACE VIEW v AS SELECT 1 AS a", false),
         (
             "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
@@ -735,54 +721,6 @@ fn bystanders_are_left_alone() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// Views that others read, and code that they call by its name.
-#[test]
-fn code_of_others_keeps_its_name() {
-    let view = format!("{EXPAND}CREATE VIEW v AS SELECT first_name FROM users;\n");
-    for (dialects, expand, sql, is_fine) in [
-        (EVERYWHERE, EXPAND, "DROP VIEW v", false),
-        (EVERYWHERE, view.as_str(), "DROP VIEW v", true),
-        // Who drops a column has to drop the view that reads it.
-        (
-            EVERYWHERE,
-            EXPAND,
-            "DROP VIEW v; ALTER TABLE users DROP COLUMN full_name",
-            true,
-        ),
-        (
-            EVERYWHERE,
-            EXPAND,
-            "DROP VIEW v; CREATE VIEW v AS SELECT first_name FROM users",
-            true,
-        ),
-        (&["postgres"], EXPAND, "DROP MATERIALIZED VIEW v", false),
-        (&["postgres"], EXPAND, "ALTER VIEW v RENAME TO w", false),
-        (&["postgres"], &view, "ALTER VIEW v RENAME TO w", true),
-        (&["postgres"], EXPAND, "ALTER VIEW v SET SCHEMA app", false),
-        (
-            &["postgres"],
-            EXPAND,
-            "ALTER FUNCTION f() RENAME TO g",
-            false,
-        ),
-        (&["postgres"], EXPAND, "ALTER SEQUENCE s RENAME TO t", false),
-        (&["postgres"], EXPAND, "ALTER TYPE st RENAME TO su", false),
-    ] {
-        for dialect in dialects {
-            let files = [
-                ("0002_split/expand.sql", expand),
-                ("0002_split/contract.sql", &format!("{sql};\n")),
-            ];
-            let found = of(dialect, &files);
-            assert_eq!(
-                codes(&found).contains(&"takes-too-much"),
-                !is_fine,
-                "{dialect} {sql}: {found:?}"
-            );
-        }
-    }
 }
 
 /// A revert takes back what expand.sql has granted, made or attached.
