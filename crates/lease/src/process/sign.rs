@@ -1,7 +1,9 @@
 //! By what a process shows on its own machine which instance it is: whoever sees a connection of a process that it has
 //! started knows whose that is.
 
+use std::collections::HashMap;
 use std::os::unix::net::UnixDatagram;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// What the names of signs begin with.
 const PREFIX: &str = "phasegate/";
@@ -10,8 +12,12 @@ const PREFIX: &str = "phasegate/";
 /// does not inherit it.
 #[derive(Debug)]
 pub struct Sign {
-    _socket: Option<UnixDatagram>,
+    _socket: Option<Arc<UnixDatagram>>,
 }
+
+/// What this process shows. An instance that is known in several databases has one name in all of them, which the kernel gives
+/// to one socket only: its leases share that, and it stays until the last of them is released.
+static SHOWN: Mutex<Option<HashMap<String, Weak<UnixDatagram>>>> = Mutex::new(None);
 
 impl Sign {
     /// Of a lease that no database knows.
@@ -25,9 +31,15 @@ impl Sign {
     #[must_use]
     pub fn put_up(session_name: &str) -> Self {
         let name = format!("{PREFIX}{session_name}/{}", std::process::id());
-        Self {
-            _socket: bind(&name),
-        }
+        let mut shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = shown.get_or_insert_default();
+        shown.retain(|_, socket| socket.strong_count() > 0);
+        let socket = shown.get(&name).and_then(Weak::upgrade).or_else(|| {
+            let socket = Arc::new(bind(&name)?);
+            shown.insert(name, Arc::downgrade(&socket));
+            Some(socket)
+        });
+        Self { _socket: socket }
     }
 }
 
@@ -65,6 +77,29 @@ pub(crate) static ONE_SIGN: std::sync::Mutex<()> = std::sync::Mutex::new(());
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn leases_of_one_name_share_a_sign_until_the_last_is_released() {
+        let _alone = ONE_SIGN.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = "lease:shared/1.2.0/one";
+        let ours = format!("@{PREFIX}{name}/{}", std::process::id());
+        // The kernel tells of its sockets in pieces, between which others come and go: only what several looks agree on holds.
+        let is_shown = || {
+            (0..50).any(|_| {
+                let sockets = std::fs::read_to_string("/proc/net/unix").unwrap_or_default();
+                sockets.lines().any(|line| line.ends_with(&ours))
+            })
+        };
+        let (first, second) = (Sign::put_up(name), Sign::put_up(name));
+        drop(first);
+        assert!(is_shown());
+        drop(second);
+        assert!(!is_shown());
+        let again = Sign::put_up(name);
+        assert!(is_shown());
+        drop(again);
+    }
 
     #[test]
     fn signs_are_told_from_other_sockets() {
