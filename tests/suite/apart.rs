@@ -69,7 +69,7 @@ fn all_refused(db: &Db, project: &Project, url: &str, words: &[&str]) {
     ] {
         refused(&project.migrate(command));
     }
-    let lease = block_on(phasegate::Lease::builder(url, "web", "1.0.0").acquire());
+    let lease = block_on(crate::support::lease::of_test(url, "web", "1.0.0").acquire());
     let error = lease.expect_err("no lease").to_string();
     assert!(
         words.iter().all(|word| error.contains(word)) || error.contains("ledger"),
@@ -123,7 +123,7 @@ fn whoever_is_not_told_of_it_or_told_otherwise_is_refused() {
     project(&told, Some("of-shop"))
         .migrate(&["backfill"])
         .expect_code(0);
-    let lease = phasegate::Lease::builder(&db.url, "web", "1.1.0").ledger("of-shop");
+    let lease = crate::support::lease::of_test(&db.url, "web", "1.1.0").ledger("of-shop");
     let lease = block_on(lease.acquire()).expect("an instance may register");
     assert_eq!(
         db.value("SELECT count(*) FROM `of-shop`.phasegate_leases"),

@@ -341,7 +341,7 @@ fn what_an_instance_can_write_stops_nobody(backend: &str) {
         let refused = admit("1.2.0", "too-early");
         assert!([11, 12].contains(&refused.code), "{statement}: {refused:?}");
         let without_project = crate::support::connection::block_on(
-            phasegate::Lease::builder(&web.url, "web", "1.2.0")
+            crate::support::lease::of_test(&web.url, "web", "1.2.0")
                 .instance("too-early")
                 .acquire(),
         );
@@ -547,7 +547,7 @@ fn guarded_an_application_harms_nobody_but_itself() {
             .expect_code(0);
     }
     let live = crate::support::connection::block_on(
-        phasegate::Lease::builder(&roles.as_role("shop_web").url, "web", "1.1.0")
+        crate::support::lease::of_test(&roles.as_role("shop_web").url, "web", "1.1.0")
             .instance("server-1")
             .renew(std::time::Duration::from_millis(100))
             .acquire(),

@@ -60,7 +60,7 @@ fn each_role_can_do_its_work_with_the_documented_grants_and_no_more() {
     // An instance registers, renews, drains and goes.
     let renewed_at = || admin.value("SELECT renewed_at FROM phasegate.leases");
     let lease = block_on(
-        phasegate::Lease::builder(&web.url, "web", "1.2.0")
+        crate::support::lease::of_test(&web.url, "web", "1.2.0")
             .instance("server-1")
             .lease(Duration::from_secs(30))
             .renew(Duration::from_millis(100))
@@ -176,7 +176,7 @@ fn each_user_of_mariadb_can_do_its_work_with_the_documented_grants_and_no_more()
     ];
     instance.migrate(&agent).expect_code(0);
     let lease = block_on(
-        phasegate::Lease::builder(&as_user("shop_web").url, "web", "1.2.0")
+        crate::support::lease::of_test(&as_user("shop_web").url, "web", "1.2.0")
             .instance("server-1")
             .lease(Duration::from_secs(30))
             .renew(Duration::from_millis(100))

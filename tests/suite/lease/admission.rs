@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use phasegate::LeaseBuilderExt as _;
 use phasegate::gate::{BlockerKind, Verdict};
 use phasegate::lease::{Admission, AdmissionRequest, LeaseError, Moment, admit};
 use phasegate::ledger::{Ledger, Renewal};
 use phasegate::model::Phase;
-use phasegate::{Lease, LeaseBuilderExt as _};
 
 use super::{admitted, leases_table, live, open, record, rename, request, target, view};
 use crate::support::backend::Db;
 use crate::support::connection::block_on;
+use crate::support::lease::of_test;
 use crate::support::postgres::PrivateServer;
 use crate::support::project::Project;
 use crate::support::wait::{GENEROUS, eventually};
@@ -49,7 +50,7 @@ scenario!(
         }
         // Mistyped, and with the project's files at hand.
         let shop = Project::new(&db, &["web"]);
-        let lease = Lease::builder(&db.url, "wbe", "1.0.0").project(shop.path());
+        let lease = of_test(&db.url, "wbe", "1.0.0").project(shop.path());
         let refused = block_on(lease.acquire()).expect_err("a mistyped service");
         assert!(
             refused.to_string().contains("`wbe` is not named"),
@@ -117,15 +118,15 @@ scenario!(
 scenario!(
     apart fn the_api_says_why_it_was_refused(db: Db) {
         block_on(record(&db, Phase::Contracted));
-        let error = block_on(Lease::builder(&db.url, "web", "1.0.0").acquire())
+        let error = block_on(of_test(&db.url, "web", "1.0.0").acquire())
             .expect_err("the old format is gone");
         assert!(matches!(error, LeaseError::Refused(_)), "{error}");
         insta::assert_snapshot!(error, @"it may not start: web 1.0.0 reads and writes the old format of 0002_rename, which has been removed (help: start a version that does not use it; `migrate status` shows which may start); versions of web that may start now: >=1.2.0");
-        let error = block_on(Lease::builder(&db.url, "web", "1badc0de").acquire())
+        let error = block_on(of_test(&db.url, "web", "1badc0de").acquire())
             .expect_err("a commit id is no version");
         assert!(matches!(error, LeaseError::Version(_)), "{error}");
         let error = block_on(
-            Lease::builder(&db.url, "web", "1.2.0")
+            of_test(&db.url, "web", "1.2.0")
                 .lease(Duration::from_secs(2))
                 .acquire(),
         )

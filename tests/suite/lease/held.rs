@@ -10,13 +10,14 @@ use super::process::{hold, project, rows};
 use super::{leases_table, live, record};
 use crate::support::backend::Db;
 use crate::support::connection::block_on;
+use crate::support::lease::of_test;
 use crate::support::project::Signal;
 use crate::support::wait::{GENEROUS, eventually};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn acquired(db: &Db) -> Lease {
-    let builder = Lease::builder(&db.url, "web", "1.0.0").lease(MINUTE);
+    let builder = of_test(&db.url, "web", "1.0.0").lease(MINUTE);
     block_on(builder.acquire()).expect("admitted")
 }
 
@@ -97,7 +98,7 @@ scenario!(
 scenario!(
     fn a_loss_can_be_reported_and_nothing_else(db: Db) {
         block_on(record(&db, Phase::Expanded));
-        let builder = Lease::builder(&db.url, "web", "1.0.0")
+        let builder = of_test(&db.url, "web", "1.0.0")
             .lease(MINUTE)
             .renew(Duration::from_millis(100))
             .stop_timeout(Duration::from_millis(200))

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use phasegate::Lease;
 use phasegate::lease::{Admission, Keeper, KeeperHandle, Loss, Moment, Tenure, Terms, admit};
 use phasegate::model::Phase;
 
 use super::{leases_table, live, record, request, target, view};
 use crate::support::backend::Db;
 use crate::support::connection::block_on;
+use crate::support::lease::of_test;
 use crate::support::postgres::PrivateServer;
 use crate::support::wait::{GENEROUS, eventually};
 
@@ -164,7 +164,7 @@ scenario!(
     fn an_application_holds_a_lease(db: Db) {
         // On no runtime of its own: the lease has one.
         let lease = without_runtime(
-            Lease::builder(&db.url, "web", "1.0.0")
+            of_test(&db.url, "web", "1.0.0")
                 .instance("server-1")
                 .lease(MINUTE)
                 .renew(Duration::from_millis(500))
@@ -185,7 +185,7 @@ scenario!(
         block_on(record(&db, Phase::Expanded));
         let (told, hears) = std::sync::mpsc::channel();
         let lease = block_on(
-            Lease::builder(&db.url, "web", "1.0.0")
+            of_test(&db.url, "web", "1.0.0")
                 .lease(MINUTE * 10)
                 .renew(Duration::from_millis(200))
                 .stop_timeout(MINUTE * 2)
@@ -205,9 +205,7 @@ scenario!(
 
 scenario!(
     fn nobody_holds_a_lease_that_nobody_waited_for(db: Db) {
-        let acquire = Lease::builder(&db.url, "web", "1.0.0")
-            .lease(MINUTE)
-            .acquire();
+        let acquire = of_test(&db.url, "web", "1.0.0").lease(MINUTE).acquire();
         block_on(async {
             // Begun, and given up at once.
             let mut acquire = std::pin::pin!(acquire);

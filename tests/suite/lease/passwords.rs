@@ -1,8 +1,9 @@
 //! No password is shown, whatever is printed of a lease and of what asks for it.
 
-use phasegate::{Database, Lease};
+use phasegate::Database;
 
 use crate::support::connection::block_on;
+use crate::support::lease::of_test;
 use crate::support::project::Project;
 use crate::support::{mysql, postgres};
 
@@ -21,7 +22,7 @@ fn talkative() {
         .init();
     let database = Database::from(&url);
     eprintln!("database {database:?}");
-    let builder = Lease::builder(database, "web", "1.0.0");
+    let builder = of_test(database, "web", "1.0.0");
     eprintln!("builder {builder:?}");
     match block_on(builder.acquire()) {
         Ok(lease) => {
@@ -94,7 +95,7 @@ fn a_url_that_cannot_be_read_is_not_repeated() {
         ] {
             let url = url.replace("SCHEME", scheme);
             let database = Database::from(&url);
-            let builder = Lease::builder(database.clone(), "web", "1.0.0");
+            let builder = of_test(database.clone(), "web", "1.0.0");
             let shown = format!("{database:?} {builder:?}");
             let error = block_on(builder.acquire()).expect_err("there is nobody");
             let shown = format!("{shown} {error} {error:?} {:?}", error.help());
@@ -127,7 +128,7 @@ fn options_of_the_driver_are_not_shown_as_it_shows_them() {
         Ok::<_, Infallible>("postgres://me:hunterq%23zwei7@127.0.0.1:1/shop")
     });
     for database in [Database::from(postgres), Database::from(mysql), asked] {
-        let builder = Lease::builder(database.clone(), "web", "1.0.0");
+        let builder = of_test(database.clone(), "web", "1.0.0");
         let shown = format!("{database:?} {builder:?}");
         let error = block_on(builder.acquire()).expect_err("there is nobody");
         let shown = format!("{shown} {error} {error:?}");
@@ -144,7 +145,7 @@ fn a_file_that_looks_like_a_server_is_not_repeated() {
         "sqlite://me:hunterq#zwei7@127.0.0.1/shop",
         "sqlite:me:hunterq?zwei7@127.0.0.1/shop",
     ] {
-        let builder = Lease::builder(url, "web", "1.0.0");
+        let builder = of_test(url, "web", "1.0.0");
         let shown = format!("{builder:?}");
         let error = block_on(builder.acquire()).expect_err("there is no such file");
         let shown = format!("{shown} {error} {error:?}");

@@ -16,6 +16,7 @@ use super::process::rows;
 use super::{leases_table, live, record};
 use crate::support::backend::Db;
 use crate::support::connection::block_on;
+use crate::support::lease::of_test;
 use crate::support::wait::{GENEROUS, eventually};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -58,7 +59,7 @@ scenario!(
     fn a_lease_is_held_where_the_applications_own_connections_lead(db: Db) {
         for database in every_way(&db) {
             let shown = format!("{database:?}");
-            let builder = Lease::builder(database, "web", "1.0.0").lease(MINUTE);
+            let builder = of_test(database, "web", "1.0.0").lease(MINUTE);
             let lease =
                 block_on(builder.acquire()).unwrap_or_else(|error| panic!("{shown}: {error}"));
             assert_eq!(live(&db), ["1.0.0 serving 1"], "{shown}");
@@ -74,7 +75,7 @@ scenario!(
 
 scenario!(
     fn a_program_without_a_runtime_has_a_lease_as_well(db: Db) {
-        let lease = Lease::builder(&db.url, "web", "1.0.0")
+        let lease = of_test(&db.url, "web", "1.0.0")
             .lease(MINUTE)
             .acquire_blocking()
             .expect("admitted");
@@ -87,7 +88,7 @@ scenario!(
 scenario!(
     fn two_services_of_one_process_have_a_lease_each(db: Db) {
         let ask = |service: &str| {
-            let builder = Lease::builder(&db.url, service, "1.0.0").instance("one");
+            let builder = of_test(&db.url, service, "1.0.0").instance("one");
             block_on(builder.lease(MINUTE).acquire()).expect("admitted")
         };
         let (web, worker) = (ask("web"), ask("worker"));
@@ -141,14 +142,14 @@ fn a_place_is_asked_for_anew_and_a_database_that_comes_later_is_waited_for() {
                 async move { url }
             })
         };
-        let builder = || Lease::builder(moving.clone(), "web", "1.0.0").lease(MINUTE);
+        let builder = || of_test(moving.clone(), "web", "1.0.0").lease(MINUTE);
         let error = block_on(builder().acquire()).expect_err("nobody is there yet");
         assert!(error.is_passing(), "{error}");
         let lease = block_on(builder().acquire_within(GENEROUS)).expect("it comes");
         assert!(asked.load(Ordering::SeqCst) > 4 && lease.is_valid());
         // And not for ever.
         let nowhere = format!("{name}://nobody:x@127.0.0.1:1/shop");
-        let builder = Lease::builder(nowhere, "web", "1.0.0").lease(MINUTE);
+        let builder = of_test(nowhere, "web", "1.0.0").lease(MINUTE);
         let error = block_on(builder.acquire_within(Duration::from_millis(300)));
         assert!(matches!(error, Err(LeaseError::Database(_))), "{error:?}");
     }
@@ -157,7 +158,7 @@ fn a_place_is_asked_for_anew_and_a_database_that_comes_later_is_waited_for() {
 scenario!(
     fn what_will_not_pass_is_not_waited_for(db: Db) {
         block_on(record(&db, Phase::Contracting));
-        let builder = Lease::builder(&db.url, "web", "1.0.0").lease(MINUTE);
+        let builder = of_test(&db.url, "web", "1.0.0").lease(MINUTE);
         let refused = block_on(builder.acquire_within(Duration::from_secs(3600)));
         let Err(LeaseError::Refused(decision)) = refused else {
             panic!("it is not refused");
@@ -177,7 +178,7 @@ fn whoever_gives_up_waiting_leaves_nothing() {
             async { Ok::<_, Infallible>("postgres://nobody:x@127.0.0.1:1/shop") }
         })
     };
-    let mut acquire = Box::pin(Lease::builder(nowhere, "web", "1.0.0").acquire_within(GENEROUS));
+    let mut acquire = Box::pin(of_test(nowhere, "web", "1.0.0").acquire_within(GENEROUS));
     assert!(block_on(futures_util::future::poll_immediate(&mut acquire)).is_none());
     eventually(GENEROUS, || {
         (asked.load(Ordering::SeqCst) > 3).then_some(())
@@ -215,7 +216,7 @@ fn embedded(manifest: &str) -> Embedded {
 scenario!(
     fn a_migration_that_came_along_in_the_binary_is_known_before_it_is_applied(db: Db) {
         let ask = |embedded: Embedded, service: &str, version: &str| {
-            let builder = Lease::builder(&db.url, service, version);
+            let builder = of_test(&db.url, service, version);
             block_on(builder.embedded(embedded).acquire())
         };
         let manifest = "description = \"phones\"\n[services.web]\nnew = \">=1.2.0\"\n";

@@ -12,6 +12,7 @@ pub mod backend;
 pub mod connection;
 pub mod git;
 pub mod http;
+pub mod lease;
 pub mod mysql;
 pub mod mysql_backend;
 pub mod place;
