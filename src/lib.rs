@@ -29,6 +29,8 @@
 //! | `program` | programs that are asked something, bounded in time and output |
 //! | `cluster` | the API server of a Kubernetes cluster: how it is reached, what it is asked |
 //! | `web` | what is asked of other servers, over HTTP |
+//! | `telemetry` | sends the spans to a collector of OpenTelemetry |
+//! | `span` | what a trace says of a command, its steps and its questions |
 //! | [`ledger`] | what is recorded in the user's database |
 //! | [`database`] | one file per database: connect, run statements, locks, catalogue, sessions |
 //! | [`planner`] | pure: search for the interleaved plan of schema steps and rollouts |
@@ -82,6 +84,9 @@ pub mod runner;
 pub mod serve;
 #[doc(hidden)]
 pub mod source;
+mod span;
+#[cfg(feature = "otlp")]
+mod telemetry;
 #[cfg(feature = "http")]
 mod web;
 

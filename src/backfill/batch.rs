@@ -11,6 +11,7 @@ use crate::database::{
 };
 use crate::ledger::{Ledger, LedgerError, RangeRecord};
 use crate::model::Phase;
+use crate::span;
 
 impl Engine<'_> {
     /// Runs the next batch of a range, and records how far the range is in the same transaction.
@@ -25,11 +26,14 @@ impl Engine<'_> {
         let began = Instant::now();
         for failures in 1.. {
             let mut about = About::of(range);
-            let attempt = self
-                .attempt(connection, range, sizes, size, &mut about)
-                .await;
-            let error = match attempt {
-                Ok(next) => return Ok(next),
+            let span = span::batch();
+            let attempt = self.attempt(connection, range, sizes, size, &mut about);
+            let error = match span::within(span.clone(), attempt).await {
+                Ok(next) => {
+                    span.record("phasegate.keys", next.seen.saturating_sub(range.seen));
+                    span.record("phasegate.rows", next.changed.saturating_sub(range.changed));
+                    return Ok(next);
+                }
                 Err(error) => error,
             };
             // A broken connection cannot be rolled back, and need not be.

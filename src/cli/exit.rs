@@ -35,6 +35,21 @@ impl Exit {
         }
     }
 
+    /// What a code says, in one word.
+    #[must_use]
+    pub const fn name(code: u8) -> &'static str {
+        match code {
+            0 => "done",
+            2 => "usage",
+            10 => "hold",
+            11 => "refuse",
+            12 => "unknown",
+            74 => "unwritten",
+            130 => "interrupted",
+            _ => "error",
+        }
+    }
+
     /// The end of a command that an error of the database ends, whatever the command was.
     #[must_use]
     pub const fn of(error: &DatabaseError) -> Self {
@@ -88,6 +103,7 @@ mod tests {
         ];
         for (exit, code) in all {
             assert_eq!(exit.code(), code, "{exit:?}");
+            assert_eq!(Exit::name(code), format!("{exit:?}").to_lowercase());
         }
         for verdict in [
             Verdict::Go,

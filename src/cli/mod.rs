@@ -30,6 +30,7 @@ mod json;
 #[cfg(feature = "serve")]
 mod kubernetes;
 mod log;
+mod logging;
 mod man;
 mod markdown;
 mod named;
@@ -68,10 +69,10 @@ use clap::{CommandFactory, Parser};
 use command::{Cli, Command};
 use exit::Exit;
 use failure::Failure;
+use logging::Logging;
 use out::{Out, Purpose};
 
 use crate::interrupt::{Ending, Interrupt};
-use crate::text::secret;
 use crate::text::shown::shown;
 
 /// Parses the arguments, runs the command and returns the process's exit code.
@@ -87,7 +88,7 @@ pub fn main() -> u8 {
         Err(error) => return unparsed(&error),
     };
     let out = Out::of(&cli.global);
-    start_tracing(&cli.global);
+    let logging = Logging::start(&cli.global);
     if heeds_interrupts(&cli.command) {
         let format = cli.global.output;
         cli.global.interrupt = Interrupt::listen(move |ending| {
@@ -97,7 +98,9 @@ pub fn main() -> u8 {
             std::process::exit(Exit::Interrupted.code().into());
         });
     }
-    let code = match run(&cli, &out) {
+    let span = logging.command(&cli.command);
+    let ran = span.in_scope(|| run(&cli, &out));
+    let code = match ran {
         Ok(code) => code,
         Err(failure) => {
             let failure = match purpose(&cli.command) {
@@ -109,7 +112,9 @@ pub fn main() -> u8 {
         }
     };
     out.tell_flaws();
-    out.exit_code(code, purpose(&cli.command))
+    let code = out.exit_code(code, purpose(&cli.command));
+    logging.finish(&span, code);
+    code
 }
 
 /// Shows the help that was asked for, or what is wrong with the arguments.
@@ -366,44 +371,4 @@ async fn asking(
         ended = command => ended,
         () = left => Err(Failure::interrupted()),
     }
-}
-
-fn start_tracing(global: &args::Global) {
-    use tracing_subscriber::EnvFilter;
-    use tracing_subscriber::field::MakeExt as _;
-    let level = match (global.quiet, global.verbose) {
-        // Our own only: the SQL parser logs every syntax error, which is then reported in its place in the file.
-        (true, _) => "phasegate=error",
-        (false, 0) => "phasegate=warn",
-        (false, 1) => "phasegate=info",
-        (false, 2) => "phasegate=debug",
-        (false, _) => "trace",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let colours = paint::Screen::of_remarks().has_colours();
-    // A line of the password file that cannot be read would be quoted.
-    let filter = match "sqlx_postgres::options::pgpass=off".parse() {
-        Ok(silent) => filter.add_directive(silent),
-        Err(_) => filter,
-    };
-    // What others wrote is in the values: they are data here as in every other output, and without secrets.
-    let fields = tracing_subscriber::fmt::format::debug_fn(|writer, field, value| {
-        let said = format!("{value:?}");
-        let said = secret::masked(&said);
-        let said = shown(&said);
-        match field.name() {
-            "message" => write!(writer, "{said}"),
-            name => write!(writer, "{name}={said}"),
-        }
-    });
-    // Fails only where another subscriber is set already, and then that one does the work.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .with_target(false)
-        .fmt_fields(fields.delimited(" "))
-        // It would be told on standard error, with a panic where that cannot be written.
-        .log_internal_errors(false)
-        .try_init();
 }

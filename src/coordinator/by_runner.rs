@@ -28,6 +28,7 @@ use crate::ledger::{Entry, EventKind, Ledger, LedgerError, StepRecord, StepState
 use crate::model::{MigrationId, Step};
 use crate::project::{Revisions, ScriptFile};
 use crate::runner::{Applied, Revision, Runner, RunnerFailure, Standing, along};
+use crate::span;
 
 /// What carries out a step.
 #[derive(Clone, Copy)]
@@ -310,7 +311,8 @@ async fn one_revision(
         return Ok(Went::Blocked(decision));
     }
     crate::crash::point(&format!("{}.started", one.of.step.name()));
-    let ran = call(session, one).await;
+    let span = span::revision(one.of.revisions.kind, one.name);
+    let ran = span::within(span, call(session, one)).await;
     crate::crash::point(&format!("{}.ran", one.of.step.name()));
     after_the_call(session, one, ran, &schema).await?;
     Ok(Went::Ran)

@@ -63,6 +63,7 @@ mod sync;
 mod take;
 mod tally;
 mod together;
+mod traced;
 mod uses;
 mod way_in;
 mod weighed;

@@ -6,14 +6,20 @@ use super::one_by_one::run_one_by_one;
 use super::recheck::Ran;
 use super::script::Run;
 use super::session::Session;
+use crate::span;
 use crate::sql::Mode;
 
 pub(super) async fn run_script(
     session: &mut Session<'_>,
     run: Run<'_>,
 ) -> Result<Ran, CoordinatorError> {
-    match run.file.script.mode {
-        Mode::Transactional => run_in_one_transaction(session, &run).await,
-        Mode::NoTransaction => run_one_by_one(session, &run).await,
-    }
+    let path = run.file.path.display().to_string();
+    let span = span::script(&path, run.file.script.statements.len());
+    let running = async {
+        match run.file.script.mode {
+            Mode::Transactional => run_in_one_transaction(session, &run).await,
+            Mode::NoTransaction => run_one_by_one(session, &run).await,
+        }
+    };
+    span::within(span, running).await
 }

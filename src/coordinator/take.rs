@@ -9,9 +9,11 @@ use super::recent::Recent;
 use super::session::Session;
 use super::tally::Filled;
 use super::together::expand_together;
+use super::traced;
 use super::{CoordinatorError, Outcome, contract, expand, revert};
 use crate::ledger::KnownHead;
 use crate::model::{MigrationId, Step};
+use crate::span::{self, Instrument as _};
 
 /// A coordinator at work: it holds the lease, and takes one step after the other.
 pub struct Coordinator<'a> {
@@ -30,7 +32,7 @@ impl<'a> Coordinator<'a> {
     /// [`CoordinatorError::Held`] if another coordinator is at work, or a database error.
     pub async fn start(options: Options<'a>) -> Result<Self, CoordinatorError> {
         Ok(Self {
-            session: Session::start(&options).await?,
+            session: span::within(span::lease(), Session::start(&options)).await?,
             recent: Recent::default(),
             filled: Filled::default(),
         })
@@ -51,6 +53,17 @@ impl Coordinator<'_> {
     /// # Errors
     /// Whatever kept it from being carried out; see [`CoordinatorError`].
     pub async fn take(
+        &mut self,
+        step: Step,
+        id: &MigrationId,
+    ) -> Result<Outcome, CoordinatorError> {
+        let span = span::step(step.name());
+        let taken = self.take_one(step, id).instrument(span.clone()).await;
+        traced::tell(&span, id, taken.as_ref().map(std::slice::from_ref));
+        taken
+    }
+
+    async fn take_one(
         &mut self,
         step: Step,
         id: &MigrationId,
@@ -85,17 +98,28 @@ impl Coordinator<'_> {
         match (step, ids) {
             (_, []) => Ok(Vec::new()),
             (Step::Expand, [id, ..]) => {
-                let taken = expand_together(&mut self.session, &mut self.recent, ids).await;
-                match told(&mut self.session, taken, step, id).await {
-                    Ok(outcomes) => Ok(outcomes),
-                    Err(error) => {
-                        let failed = Err(error);
-                        remember_failure(&mut self.session, &failed, step, id).await;
-                        failed.map(|outcome| vec![outcome])
-                    }
-                }
+                let span = span::step(step.name());
+                let taken = self.expand_first(id, ids).instrument(span.clone()).await;
+                traced::tell(&span, id, taken.as_deref());
+                taken
             }
             (_, [id, ..]) => Ok(vec![self.take(step, id).await?]),
+        }
+    }
+
+    async fn expand_first(
+        &mut self,
+        id: &MigrationId,
+        ids: &[MigrationId],
+    ) -> Result<Vec<Outcome>, CoordinatorError> {
+        let taken = expand_together(&mut self.session, &mut self.recent, ids).await;
+        match told(&mut self.session, taken, Step::Expand, id).await {
+            Ok(outcomes) => Ok(outcomes),
+            Err(error) => {
+                let failed = Err(error);
+                remember_failure(&mut self.session, &failed, Step::Expand, id).await;
+                failed.map(|outcome| vec![outcome])
+            }
         }
     }
 }

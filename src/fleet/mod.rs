@@ -19,6 +19,7 @@ use crate::model::{
 };
 use crate::project::{Config, ServiceConfig};
 use crate::source::{Asked, Instance, Named, Observation, SourceFailure};
+use crate::span;
 
 /// How this project wants leases to be read.
 #[must_use]
@@ -153,13 +154,21 @@ async fn ask(
 async fn in_time(named: &Named, asked: Asked<'_>) -> Result<Observation, SourceFailure> {
     let limit = named.source.timeout();
     let answer = named.source.observe(&asked);
-    let answered = tokio::time::timeout(limit.saturating_add(GIVEN_UP_AFTER), answer).await;
-    answered.unwrap_or_else(|_| {
-        Err(SourceFailure(format!(
-            "no answer within {} s",
-            limit.as_secs_f64()
-        )))
-    })
+    let answered = async {
+        let answered = tokio::time::timeout(limit.saturating_add(GIVEN_UP_AFTER), answer).await;
+        answered.unwrap_or_else(|_| {
+            Err(SourceFailure(format!(
+                "no answer within {} s",
+                limit.as_secs_f64()
+            )))
+        })
+    };
+    let span = span::source(&named.name);
+    let answered = span::within(span.clone(), answered).await;
+    if let Ok(observation) = &answered {
+        span.record("phasegate.instances", observation.instances.len());
+    }
+    answered
 }
 
 async fn sessions(connection: &mut dyn Connection) -> Result<Vec<Session>, String> {

@@ -15,6 +15,7 @@ use crate::analysis::{Asked, Reading};
 use crate::driver::Shift;
 use crate::model::Version;
 use crate::planner::PlanAction;
+use crate::span;
 
 impl Rollout<'_> {
     /// What the figures are before the first step: what comes is compared with them.
@@ -38,6 +39,12 @@ impl Rollout<'_> {
         if is_way_back(shift) || (rules.bake.is_zero() && !is_watched) {
             return Ok(());
         }
+        let span = span::part("hold", shift.service, shift.step);
+        span::within(span, self.hold(shift, action)).await
+    }
+
+    async fn hold(&mut self, shift: &Shift<'_>, action: &PlanAction) -> Result<(), Halt> {
+        let rules = &self.settings.project.config.rollout;
         let began = Instant::now();
         loop {
             let left = rules.bake.saturating_sub(began.elapsed());

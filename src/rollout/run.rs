@@ -18,6 +18,7 @@ use crate::ledger::{BeganRollout, KnownHead, RolloutRecord, RolloutState, Rollou
 use crate::model::{Step, Version};
 use crate::planner::PlanAction;
 use crate::project::Project;
+use crate::span;
 
 /// What a rollout works with.
 #[derive(Clone, Copy)]
@@ -250,7 +251,9 @@ impl<'a> Rollout<'a> {
                 self.mark(at, (RolloutStepState::Done, 0)).await?;
             }
             PlanAction::Roll { service, from, to } => {
-                self.roll(at, (service, from, to), action).await?;
+                let span = span::roll(service, &to.to_string());
+                let rolled = self.roll(at, (service, from, to), action);
+                span::within(span, rolled).await?;
                 self.mark(at, (RolloutStepState::Done, 100)).await?;
             }
         }

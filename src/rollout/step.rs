@@ -13,6 +13,7 @@ use crate::gate::{Action, Verdict, decide};
 use crate::ledger::RolloutStepState;
 use crate::model::{Live, MigrationId, Step, Version};
 use crate::planner::PlanAction;
+use crate::span;
 
 impl Rollout<'_> {
     pub(super) async fn schema(
@@ -87,7 +88,8 @@ impl Rollout<'_> {
             .filter(|step| *step > reached)
             .collect();
         for step in left {
-            self.wait_for_the_gate(service, to, action).await?;
+            let span = span::part("wait for the gate", service, step);
+            span::within(span, self.wait_for_the_gate(service, to, action)).await?;
             if self.settings.interrupt.is_due() {
                 return Err(RolloutError::Interrupted(action.clone()).into());
             }
@@ -104,7 +106,9 @@ impl Rollout<'_> {
                 interrupt: self.settings.interrupt,
                 progress: &|text| report(News::Tells(text)),
             };
-            if let Err(cause) = driver.shift(&shift, &called).await {
+            let span = span::part("driver", service, step);
+            let shifted = span::within(span, driver.shift(&shift, &called)).await;
+            if let Err(cause) = shifted {
                 return Err(RolloutError::Driver {
                     action: action.clone(),
                     step,
@@ -119,7 +123,8 @@ impl Rollout<'_> {
                 self.bake(&shift, action).await?;
             }
         }
-        let arrived = self.wait_for_the_fleet(service, to, action).await;
+        let span = span::part("wait for the fleet", service, 100);
+        let arrived = span::within(span, self.wait_for_the_fleet(service, to, action)).await;
         if let Err(Halt::NotThere(_)) = &arrived {
             // What the driver said of its last call is not believed: it is called again next time.
             let before_last = driver.steps().iter().rev().nth(1).copied();

@@ -18,6 +18,8 @@ use crate::database::Target;
 use crate::interrupt::Interrupt;
 use crate::lease::{Admission, AdmissionRequest, LeaseError, admit_within};
 use crate::project::Project;
+use crate::span::Instrument as _;
+use tracing::Span;
 
 /// How many questions wait for each asker. More would not be answered in time.
 const WAITING: usize = 32;
@@ -25,6 +27,8 @@ const WAITING: usize = 32;
 struct Job {
     work: Work,
     until: Instant,
+    /// Of whoever asks.
+    span: Span,
 }
 
 enum Work {
@@ -102,7 +106,10 @@ impl Desk {
             question,
             reply,
         };
-        self.done(work, answer).await?.map_err(Unanswered::Failed)
+        let answer = self.done(work, answer).await?;
+        let answer = answer.map_err(Unanswered::Failed)?;
+        Span::current().record("phasegate.verdict", answer.verdict().name());
+        Ok(answer)
     }
 
     /// Lets an instance in, or says why not. One that was not answered in its time may be registered all the same, and counts as live
@@ -116,7 +123,8 @@ impl Desk {
 
     async fn done<T>(&self, work: Work, answer: oneshot::Receiver<T>) -> Result<T, Unanswered> {
         let until = Instant::now() + self.limit;
-        let job = Job { work, until };
+        let span = Span::current();
+        let job = Job { work, until, span };
         self.queue.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Unanswered::Busy,
             mpsc::error::TrySendError::Closed(_) => Unanswered::Closing,
@@ -132,26 +140,29 @@ impl Desk {
 async fn work(jobs: &Mutex<mpsc::Receiver<Job>>, mut asker: Asker, target: &Target) {
     loop {
         let job = jobs.lock().await.recv().await;
-        let Some(Job { work, until }) = job else {
+        let Some(Job { work, until, span }) = job else {
             return;
         };
-        match work {
-            Work::Ask {
-                project,
-                question,
-                reply,
-            } => {
-                // Its connection goes with a question that is left.
-                let answer = asker.ask(&project, &question);
-                carried_out(answer, until, reply).await;
+        let worked = async {
+            match work {
+                Work::Ask {
+                    project,
+                    question,
+                    reply,
+                } => {
+                    // Its connection goes with a question that is left.
+                    let answer = asker.ask(&project, &question);
+                    carried_out(answer, until, reply).await;
+                }
+                Work::Admit { request, reply } => {
+                    // Who holds the lock that it waits for is said in its time.
+                    let limit = until.saturating_duration_since(Instant::now()).mul_f32(0.9);
+                    let admission = admit_within(limit, target, &request, Interrupt::default());
+                    carried_out(admission, until, reply).await;
+                }
             }
-            Work::Admit { request, reply } => {
-                // Who holds the lock that it waits for is said in its time.
-                let limit = until.saturating_duration_since(Instant::now()).mul_f32(0.9);
-                let admission = admit_within(limit, target, &request, Interrupt::default());
-                carried_out(admission, until, reply).await;
-            }
-        }
+        };
+        worked.instrument(span).await;
     }
 }
 

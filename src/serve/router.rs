@@ -10,7 +10,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -31,6 +31,8 @@ use super::{openapi, page};
 use crate::ask::{Answer, Goal, Question, Record};
 use crate::gate::{Action, Verdict};
 use crate::model::Step;
+use crate::span::{self, End, Instrument as _};
+use tracing::Span;
 
 /// Of a review: the object and the one before it, which etcd bounds.
 const LONGEST_REVIEW: usize = 8 * 1024 * 1024;
@@ -115,13 +117,19 @@ async fn measured(State(room): Asked, request: Request, next: Next) -> Response 
     let _at_work = room.metrics.begins();
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("other", MatchedPath::as_str).to_owned();
-    let answer = timeout(room.timeout + BESIDE, next.run(request)).await;
+    let span = traced(&request, &route);
+    let answering = next.run(request).instrument(span.clone());
+    let answer = timeout(room.timeout + BESIDE, answering).await;
     let mut response = answer.unwrap_or_else(|_| {
         let limit = (room.timeout + BESIDE).as_secs_f32();
         json(&Reply::unanswered(&Unanswered::TooLate(limit)))
     });
     let status = response.status().as_u16();
     room.metrics.answered(&route, status, began.elapsed());
+    span.record("http.response.status_code", status);
+    if status >= 500 {
+        span::ended(&span, End::Failed(response.status().as_str()));
+    }
     let headers = response.headers_mut();
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -134,6 +142,23 @@ async fn measured(State(room): Asked, request: Request, next: Next) -> Response 
         .entry(CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// The span of a request for something that is looked up; probes and scrapes are none.
+fn traced(request: &Request, route: &str) -> Span {
+    let is_looked_up = route.starts_with("/v1/") || route.starts_with("/admission/");
+    if !is_looked_up {
+        return Span::none();
+    }
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        _ => "_OTHER",
+    };
+    let span = span::request(method, route);
+    #[cfg(feature = "otlp")]
+    crate::telemetry::continue_by_headers(&span, request.headers());
+    span
 }
 
 /// Lets through whoever may ask.

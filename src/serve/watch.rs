@@ -16,6 +16,7 @@ use crate::interrupt::Interrupt;
 use crate::ledger::Event;
 use crate::model::MigrationId;
 use crate::project::Project;
+use crate::span;
 
 /// How many events of the log are kept in sight.
 const EVENTS: usize = 200;
@@ -73,7 +74,8 @@ impl Watcher {
         loop {
             self.files.look();
             let project = self.files.project();
-            let looked = tokio::time::timeout(self.limit, memory.look(&mut asker, &project)).await;
+            let look = span::within(span::look(), memory.look(&mut asker, &project));
+            let looked = tokio::time::timeout(self.limit, look).await;
             let now = match looked {
                 Ok(Ok(seen)) => Glance {
                     seen: Some(Arc::new(seen)),

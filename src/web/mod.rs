@@ -33,6 +33,9 @@ use secrets::Secret;
 
 /// No answer is as large, and nothing that a server sends may fill the memory.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+/// Nor is what a server says of what it was sent.
+#[cfg(feature = "otlp")]
+const LONGEST_WORD: usize = 1024 * 1024;
 const CONNECT: Duration = Duration::from_secs(10);
 /// As much of what a server says is told.
 const LONGEST_SAID: usize = 300;
@@ -203,6 +206,33 @@ impl Web {
             headers: parts.headers,
         })
     }
+}
+
+/// Sends a request as it is, to wherever it goes.
+///
+/// # Errors
+/// Why there is no answer. It names no more of the URL than its host.
+#[cfg(feature = "otlp")]
+pub async fn send(
+    request: Request<Vec<u8>>,
+    ca: Option<&Path>,
+    deadline: Instant,
+) -> Result<http::Response<Vec<u8>>, String> {
+    let host = request.uri().host().unwrap_or_default().to_owned();
+    let sent = async {
+        let asked = |error: &(dyn std::error::Error + 'static)| {
+            format!("{host} cannot be asked: {}", in_words(error))
+        };
+        let request = request.map(|body| Body::new(Cursor::new(body)));
+        let response = client(ca)?.request(request).await;
+        let (parts, body) = response.map_err(|error| asked(&error))?.into_parts();
+        let body = Limited::new(body, LONGEST_WORD).collect().await;
+        let body: Vec<u8> = body.map_err(|error| asked(&*error))?.to_bytes().into();
+        Ok(http::Response::from_parts(parts, body))
+    };
+    let late = || format!("{host} did not answer in time");
+    let sent = tokio::time::timeout_at(deadline, sent).await;
+    sent.unwrap_or_else(|_| Err(late()))
 }
 
 /// Made anew each time: authorities change, and a command asks seldom.

@@ -56,6 +56,7 @@ mod runners;
 mod serve;
 mod sessions;
 mod speed;
+mod traces;
 mod transactions;
 mod tried;
 mod unaccounted;

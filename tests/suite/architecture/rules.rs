@@ -14,11 +14,11 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "analysis serve ask adopt rehearse rollout coordinator backfill lease fleet ledger database project change runner planner gate model sql interrupt text",
+        "analysis serve ask adopt rehearse rollout coordinator backfill lease fleet ledger database project change runner planner gate model sql interrupt text telemetry span",
     ),
     (
         "serve",
-        "ask rollout lease fleet ledger database project source cluster web planner gate model interrupt text",
+        "ask rollout lease fleet ledger database project source cluster web planner gate model interrupt text telemetry span",
     ),
     (
         "adopt",
@@ -31,18 +31,21 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "rollout",
-        "analysis coordinator ledger project driver planner gate model crash interrupt",
+        "analysis coordinator ledger project driver planner gate model crash interrupt span",
     ),
     (
         "coordinator",
-        "backfill fleet ledger database project runner gate model sql crash interrupt text",
+        "backfill fleet ledger database project runner gate model sql crash interrupt text span",
     ),
-    ("backfill", "ledger database project model sql crash"),
+    ("backfill", "ledger database project model sql crash span"),
     (
         "lease",
         "ledger database project gate model crash process interrupt chance text",
     ),
-    ("fleet", "ledger database project source model process text"),
+    (
+        "fleet",
+        "ledger database project source model process text span",
+    ),
     (
         "project",
         "analysis change source driver runner web row model sql text",
@@ -58,6 +61,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ("program", "process interrupt text"),
     ("driver", "cluster row process interrupt model text"),
     ("cluster", "row process text"),
+    ("telemetry", "web"),
     ("web", "row text"),
     ("runner", "row database process interrupt sql"),
     ("row", ""),
@@ -72,6 +76,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ("process", ""),
     ("interrupt", ""),
     ("chance", ""),
+    ("span", ""),
     ("text", ""),
 ];
 

@@ -22,6 +22,8 @@ pub struct Request {
     /// By their names in lower case.
     pub headers: BTreeMap<String, String>,
     pub body: String,
+    /// The same as it came.
+    pub bytes: Vec<u8>,
 }
 
 /// What is answered.
@@ -142,6 +144,7 @@ fn read(stream: &mut impl std::io::BufRead) -> Option<Request> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
     request.body = String::from_utf8_lossy(&body).into_owned();
+    request.bytes = body;
     Some(request)
 }
 
