@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::gate::{Flaw, Flawed};
 use crate::ledger::{AppliedFile, View};
-use crate::model::{Declaration, MigrationId, Phase, Step};
+use crate::model::{Declaration, MigrationId, MigrationState, Phase, Step};
 use crate::project::{Migration, Project, Seen};
 use crate::sql::Dialect;
 
@@ -53,6 +54,12 @@ impl fmt::Display for Drift {
 #[must_use]
 pub fn way_out(drift: &[Drift]) -> String {
     match drift.first() {
+        Some(first) if first.what == Changed::Directory => format!(
+            "where two branches have taken one number, `migrate renumber {here}` gives a free one to what is not applied; where the \
+             directory was renamed, give it its name back, {applied}",
+            here = first.path,
+            applied = first.migration
+        ),
         Some(first) => format!(
             "`migrate show {id}` shows the difference. Put the file back as it was applied, and make the change in a new \
              migration; what was not contracted can also be reverted (`migrate revert {id}`), mended and expanded again",
@@ -62,6 +69,22 @@ pub fn way_out(drift: &[Drift]) -> String {
             "put the files back as they were applied, and make the change in a new migration".into()
         }
     }
+}
+
+/// The steps that changed files stand in the way of, as the gate has to know them.
+pub(super) fn flaws_of(drift: &[Drift], migrations: &[MigrationState]) -> Vec<Flaw> {
+    let mut found = Vec::new();
+    for id in migrations.iter().map(MigrationState::id) {
+        for step in Step::ALL {
+            let first = drift.iter().find(|drift| drift.stops(step, id));
+            found.extend(first.map(|first| Flaw {
+                of: Flawed::Step(id.clone(), step),
+                error: first.to_string(),
+                help: way_out(std::slice::from_ref(first)),
+            }));
+        }
+    }
+    found
 }
 
 /// The files that are not as they were when their phases were applied. What cannot be read is a flaw, and no change that

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::as_applied::judge_reverts;
 use super::connecting::writing;
-use super::drift::{Changed, drift};
+use super::drift::{Changed, drift, flaws_of};
 use super::flaws::flaws;
 use super::gap::{look_at_sync, record_gaps};
 use super::situation::schema;
@@ -133,6 +133,9 @@ async fn situation_of(
     {
         super::same_script::forgive(project, &mut situation.drift, connection).await?;
     }
+    let evidence = &mut situation.evidence;
+    let changed = flaws_of(&situation.drift, evidence.schema.migrations());
+    evidence.flaws.splice(0..0, changed);
     judge_reverts(project, &mut situation, connection).await?;
     situation.evidence.facts.paused = Ledger::paused(connection, &situation.view).await?;
     if situation.view.coordinator.is_rolling_out() {

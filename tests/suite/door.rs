@@ -426,3 +426,34 @@ scenario!(
         }
     }
 );
+
+scenario!(
+    fn of_two_migrations_with_one_number_only_one_was_applied(db: Db) {
+        let shop = Shop::backfilled(db);
+        let applied = shop.project.path().join("0001_name");
+        let aside = shop.project.path().join("aside");
+        std::fs::rename(&applied, &aside).expect("a directory");
+        let manifest = "description = \"Add\"\n[services.web]\nnew = \">=2.0.0\"\n";
+        let sql = "ALTER TABLE users ADD COLUMN email VARCHAR(200);\n";
+        let files = [("migration.toml", manifest), ("expand.sql", sql)];
+        shop.project.migration("0001_email", &files);
+        let refused = admit(&shop, "2.0.0", "web-1", "1s").expect_code(11);
+        let why = "the new format of 0001_email, which is not expanded yet";
+        assert!(refused.stdout.contains(why), "{refused:?}");
+        // What is said next leads on.
+        let gate = shop.run(&["gate", "deploy", "web=2.0.0"], 1);
+        assert!(
+            said(&gate).contains("`migrate renumber 0001_email`"),
+            "{gate:?}"
+        );
+        let status = shop.run(&["status"], 1).stdout;
+        assert!(
+            status.contains("expand (refuse)") && !status.contains("safe now"),
+            "{status}"
+        );
+        std::fs::rename(&aside, &applied).expect("a directory");
+        shop.run(&["renumber", "0001_email"], 0);
+        shop.run(&["expand", "2"], 0);
+        admit(&shop, "2.0.0", "web-1", "1s").expect_code(0);
+    }
+);

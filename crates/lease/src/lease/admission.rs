@@ -13,7 +13,7 @@ use crate::gate::{Action, Decision, Evidence, Facts, OutOfStep, Verdict, decide}
 use crate::interrupt::Interrupt;
 use crate::ledger::{Asker, LeaseId, LeaseRules, Ledger, LedgerError, NewLease, Touched, View};
 use crate::model::{
-    Declaration, InstanceState, Live, MigrationState, Phase, Schema, Snapshot, Version,
+    Declaration, InstanceState, Live, MigrationId, MigrationState, Phase, Schema, Snapshot, Version,
 };
 
 /// How long an admission may take before it is given up: it waits for phase changes to end.
@@ -344,8 +344,8 @@ pub fn evidence(view: View, pending: &[Declaration]) -> Evidence {
         .into_iter()
         .map(|applied| applied.state)
         .collect();
-    // By number: a directory that was renamed since is still the one that was applied.
-    let known: BTreeSet<u64> = states.iter().map(|state| state.id().number()).collect();
+    // By its whole name: of two branches that took one number, only one was applied.
+    let known: BTreeSet<MigrationId> = states.iter().map(|state| state.id().clone()).collect();
     for state in &mut states {
         // The ledger does not keep it.
         let mut here = pending.iter();
@@ -354,7 +354,7 @@ pub fn evidence(view: View, pending: &[Declaration]) -> Evidence {
         }
     }
     for declaration in pending {
-        if !known.contains(&declaration.id.number()) {
+        if !known.contains(&declaration.id) {
             states.push(MigrationState::pending(declaration.clone()));
         }
     }
