@@ -1,12 +1,13 @@
 //! What a contract or a revert does beside what it is for: taking away a format of its own migration.
 
 use crate::model::Step;
-use crate::sql::{Effect, Object, ObjectKind, Script, Statement, Verb};
+use crate::sql::{Effect, Object, ObjectKind, Statement, Verb};
 
 use super::super::finding::Finding;
 use super::super::later;
 use super::super::scripts::first_line;
-use super::Scripts;
+use super::spoken::{names_of, own_names, queries, said};
+use super::{Scripts, named};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let runs_code = "has other code run whenever live versions write a row of its table".to_owned();
@@ -24,6 +25,9 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             }
             Effect::Destructive { why } if changes_others(&words) => {
                 is_about_others(scripts, step, statement).then_some(why)
+            }
+            Effect::Destructive { why } if named::is_taken(&words) => {
+                named::is_of_others(scripts, step, index, &words).then_some(why)
             }
             Effect::Additive if is_trigger_of_others(scripts, step, index, statement) => {
                 Some(&runs_code)
@@ -53,8 +57,11 @@ fn is_never_asked(words: &[&str]) -> bool {
         "database", "schema", "role", "user", "group", "owned", "server",
     ];
     match words {
+        ["drop", "policy" | "rule", ..] => true,
         ["drop", kind, ..] => WHOLE.contains(kind),
         ["revoke" | "reassign", ..] => true,
+        // What statements of others become, and which rows they see.
+        ["create", "rule" | "policy", ..] | ["create", "or", "replace", "rule", ..] => true,
         ["alter", "default", "privileges", ..] => true,
         ["alter", "type", ..] => has(words, &["rename", "value"]),
         ["alter", "table", ..] => [
@@ -72,10 +79,8 @@ fn is_never_asked(words: &[&str]) -> bool {
 /// What is right for the tables of the migration alone.
 fn changes_others(words: &[&str]) -> bool {
     // Who names a sequence in the database is looked up there before it goes.
-    matches!(
-        words,
-        ["alter", "table", ..] | ["create", "rule", ..] | ["drop", "sequence", ..]
-    ) || matches!(words, ["create", "or", "replace", kind, ..] if ["view", "function", "procedure"].contains(kind))
+    matches!(words, ["alter", "table", ..] | ["drop", "sequence", ..])
+        || matches!(words, ["create", "or", "replace", kind, ..] if ["view", "function", "procedure"].contains(kind))
 }
 
 /// Whether expand.sql has made or granted just this: it takes back what is its own.
@@ -143,13 +148,7 @@ fn is_about_others(scripts: &Scripts<'_>, step: Step, statement: &Statement) -> 
     {
         return false;
     }
-    let mut texts = scripts
-        .backfill
-        .map(|backfill| backfill.text.as_str())
-        .into_iter()
-        .chain(expand.statements.iter().map(|one| one.text.as_str()))
-        .chain(queries(scripts));
-    !texts.any(|text| {
+    !said(scripts).any(|text| {
         statement.objects().any(|object| {
             let name = object.table.as_ref().unwrap_or(&object.name);
             dialect.mentions(text, name)
@@ -190,9 +189,7 @@ fn is_trigger_of_others(
         return false;
     }
     // One of this name that is replaced was there before.
-    let before = scripts.all.len().saturating_sub(scripts.later.len() + 1);
-    let before = scripts.all.get(..before).unwrap_or_default();
-    let is_known = |code| later::made_before(before, dialect, &code).is_some();
+    let is_known = |code| later::made_before(scripts.before(), dialect, &code).is_some();
     if statement.code(dialect).is_some_and(is_known) {
         return false;
     }
@@ -207,37 +204,4 @@ fn is_trigger_of_others(
     let names = scripts.expand.into_iter().chain(script).flat_map(own_names);
     let mut names = names.filter(|name| !dialect.may_be_same_name(name, table));
     !names.any(|name| code.iter().any(|text| dialect.mentions(text, name)))
-}
-
-/// The queries of the manifest.
-fn queries<'s>(scripts: &Scripts<'s>) -> impl Iterator<Item = &'s str> {
-    let queries = scripts.manifest.into_iter().flat_map(|manifest| {
-        let backfill = manifest.backfill.iter();
-        let backfill =
-            backfill.flat_map(|section| section.queries.iter().chain(&section.range_queries));
-        let contract = manifest.contract.iter();
-        backfill.chain(contract.flat_map(|section| &section.queries))
-    });
-    queries.map(|query| query.value.as_str())
-}
-
-/// Everything that a script names as what it makes or changes, with the tables of that.
-fn names_of(script: &Script) -> impl Iterator<Item = &str> {
-    let objects = script.statements.iter().flat_map(Statement::objects);
-    objects.flat_map(|object| {
-        let table = object.table.as_deref();
-        [Some(object.name.as_str()), table].into_iter().flatten()
-    })
-}
-
-/// The tables and columns that a script makes, renames or takes away.
-fn own_names(script: &Script) -> impl Iterator<Item = &str> {
-    let is_own = |object: &&Object| {
-        matches!(object.kind, ObjectKind::Table | ObjectKind::Column) && object.verb != Verb::Alter
-    };
-    let objects = script.statements.iter().flat_map(Statement::objects);
-    objects.filter(is_own).flat_map(|object| {
-        let renamed = object.renamed_to.as_deref();
-        [Some(object.name.as_str()), renamed].into_iter().flatten()
-    })
 }

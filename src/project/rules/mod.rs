@@ -9,10 +9,12 @@ mod ledger;
 mod left_behind;
 mod listed;
 mod loses;
+mod named;
 mod no_transaction;
 mod postgres;
 mod retypes;
 mod shadowed;
+mod spoken;
 mod sqlite;
 mod swapped;
 mod takes;
@@ -61,6 +63,12 @@ impl<'a> Scripts<'a> {
         ]
         .into_iter()
         .filter_map(|(step, script)| Some((step, script?)))
+    }
+
+    /// The migrations that come before it.
+    fn before(&self) -> &'a [Forward] {
+        let count = self.all.len().saturating_sub(self.later.len() + 1);
+        self.all.get(..count).unwrap_or_default()
     }
 
     fn script(&self, step: Step) -> Option<&'a Script> {

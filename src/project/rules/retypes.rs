@@ -26,8 +26,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             let Some(typ) = new_type(scripts.dialect, &words, &column.name.to_lowercase()) else {
                 continue;
             };
-            let before = scripts.all.len().saturating_sub(scripts.later.len() + 1);
-            let before = scripts.all.get(..before).unwrap_or_default();
+            let before = scripts.before();
             let is_longer = super::is_widening(before, scripts.dialect, statement);
             if is_longer || is_right(scripts, step, column, &typ, &words) {
                 continue;

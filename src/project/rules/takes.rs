@@ -6,7 +6,7 @@ use crate::sql::{Dialect, Effect, Gone, Object, ObjectKind, Script, Statement, V
 use super::super::finding::Finding;
 use super::super::later;
 use super::super::scripts::first_line;
-use super::Scripts;
+use super::{Scripts, spoken};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let mut found = Vec::new();
@@ -326,37 +326,7 @@ fn adds_to(statements: &[Statement], gone: &Gone, dialect: Dialect) -> bool {
 
 /// Whether another file of the migration names it. Without a backfill or a trigger nothing has to.
 fn is_named_elsewhere(scripts: &Scripts<'_>, gone: &Gone) -> bool {
-    let dialect = scripts.dialect;
     let name = gone.column.as_ref().unwrap_or(&gone.table);
-    let code = |script: &Script| {
-        script.statements.iter().any(|statement| {
-            statement.objects().any(|object| {
-                matches!(
-                    object.kind,
-                    ObjectKind::Trigger | ObjectKind::Function | ObjectKind::View
-                )
-            })
-        })
-    };
-    if scripts.backfill.is_none() && !scripts.expand.is_some_and(code) {
-        return true;
-    }
-    let backfill = scripts.backfill.map(|backfill| backfill.text.as_str());
-    let expand = scripts
-        .expand
-        .into_iter()
-        .flat_map(|script| &script.statements);
-    let queries = scripts.manifest.into_iter().flat_map(|manifest| {
-        let backfill = manifest.backfill.iter();
-        let backfill =
-            backfill.flat_map(|section| section.queries.iter().chain(&section.range_queries));
-        let contract = manifest.contract.iter();
-        backfill.chain(contract.flat_map(|section| &section.queries))
-    });
-    let texts = backfill
-        .into_iter()
-        .chain(expand.map(|statement| statement.text.as_str()))
-        .chain(queries.map(|query| query.value.as_str()));
-    let mut texts = texts.into_iter();
-    texts.any(|text| dialect.mentions(text, name))
+    !spoken::tells_what_it_is_about(scripts)
+        || spoken::said(scripts).any(|text| scripts.dialect.mentions(text, name))
 }

@@ -653,6 +653,20 @@ fn bystanders_are_left_alone() {
         ("ALTER TABLE users OWNER TO other", false),
         ("ALTER TYPE mood RENAME VALUE 'a' TO 'b'", false),
         ("ALTER TABLE orders DROP CONSTRAINT orders_pkey", false),
+        (
+            "CREATE RULE r AS ON INSERT TO orders DO INSTEAD NOTHING",
+            false,
+        ),
+        (
+            "CREATE OR REPLACE RULE r AS ON INSERT TO users DO INSTEAD NOTHING",
+            false,
+        ),
+        (
+            "CREATE POLICY p ON orders AS RESTRICTIVE USING (false)",
+            false,
+        ),
+        ("DROP POLICY p ON users", false),
+        ("DROP RULE r ON users", false),
         ("CREATE OR REPLACE VIEW v AS SELECT 1 AS a", false),
         (
             "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
@@ -721,6 +735,192 @@ fn bystanders_are_left_alone() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What others call by its name.
+#[test]
+fn what_others_call_by_its_name_stays() {
+    const POSTGRES: &[&str] = &["postgres"];
+    let with = |sql: &str| format!("{EXPAND}{sql};\n");
+    let view = with("CREATE VIEW v AS SELECT first_name FROM users");
+    let other = with("CREATE VIEW w AS SELECT first_name FROM users");
+    let function = with("CREATE FUNCTION g() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+    let drop = "; ALTER TABLE users DROP COLUMN full_name";
+    let before = "CREATE TABLE orders (id int); CREATE VIEW v AS SELECT id FROM orders;\n";
+    let reads = "CREATE VIEW v AS SELECT * FROM users;\n";
+    let code = "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT max(id) FROM orders';\n";
+    let calls =
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';\n";
+    let trigger =
+        "CREATE TRIGGER t AFTER INSERT ON orders BEGIN INSERT INTO log VALUES (1); END;\n";
+    let of_users =
+        "CREATE TRIGGER t AFTER INSERT ON users BEGIN INSERT INTO log VALUES (1); END;\n";
+    let none = "CREATE TABLE none (id int);\n";
+    for (dialects, earlier, expand, sql, is_fine) in [
+        (EVERYWHERE, none, EXPAND, "DROP VIEW v".to_owned(), false),
+        (EVERYWHERE, none, &view, "DROP VIEW v".to_owned(), true),
+        // Another one takes its place.
+        (EVERYWHERE, none, &other, "DROP VIEW v".to_owned(), true),
+        (
+            EVERYWHERE,
+            none,
+            &other,
+            "DROP VIEW v; DROP VIEW w".to_owned(),
+            false,
+        ),
+        // Who drops a column has to drop the view that reads it.
+        (EVERYWHERE, none, EXPAND, format!("DROP VIEW v{drop}"), true),
+        (
+            EVERYWHERE,
+            reads,
+            EXPAND,
+            format!("DROP VIEW v{drop}"),
+            true,
+        ),
+        (
+            EVERYWHERE,
+            before,
+            EXPAND,
+            format!("DROP VIEW v{drop}"),
+            false,
+        ),
+        (
+            EVERYWHERE,
+            none,
+            EXPAND,
+            "DROP VIEW v; CREATE VIEW v AS SELECT first_name FROM users".to_owned(),
+            true,
+        ),
+        (
+            &["sqlite"],
+            trigger,
+            EXPAND,
+            format!("DROP TRIGGER t{drop}"),
+            false,
+        ),
+        (
+            &["sqlite"],
+            of_users,
+            EXPAND,
+            format!("DROP TRIGGER t{drop}"),
+            true,
+        ),
+        (
+            &["sqlite"],
+            none,
+            EXPAND,
+            "DROP TRIGGER t".to_owned(),
+            false,
+        ),
+        (&["mysql"], none, EXPAND, "DROP EVENT e".to_owned(), false),
+        (
+            &["mysql"],
+            none,
+            EXPAND,
+            "DROP PROCEDURE p".to_owned(),
+            false,
+        ),
+        (
+            POSTGRES,
+            code,
+            EXPAND,
+            format!("DROP FUNCTION f(){drop}"),
+            false,
+        ),
+        (
+            POSTGRES,
+            calls,
+            EXPAND,
+            format!("DROP FUNCTION f(){drop}"),
+            true,
+        ),
+        (
+            POSTGRES,
+            code,
+            &function,
+            "DROP FUNCTION f()".to_owned(),
+            true,
+        ),
+        (
+            POSTGRES,
+            none,
+            &view,
+            "ALTER VIEW v RENAME TO w".to_owned(),
+            true,
+        ),
+        (
+            POSTGRES,
+            none,
+            EXPAND,
+            format!("DROP TRIGGER t ON orders{drop}"),
+            false,
+        ),
+        (
+            POSTGRES,
+            none,
+            EXPAND,
+            "DROP TRIGGER t ON users".to_owned(),
+            true,
+        ),
+        (
+            POSTGRES,
+            none,
+            &with("CREATE OPERATOR + (LEFTARG = int, RIGHTARG = y, FUNCTION = f)"),
+            "DROP OPERATOR + (int, y)".to_owned(),
+            true,
+        ),
+    ] {
+        for dialect in dialects {
+            let files = [
+                ("0001_x/migration.toml", "description = \"x\"\n"),
+                ("0001_x/expand.sql", earlier),
+                ("0002_split/expand.sql", expand),
+                ("0002_split/contract.sql", &format!("{sql};\n")),
+            ];
+            let found = of(dialect, &files);
+            assert_eq!(
+                codes(&found).contains(&"takes-too-much"),
+                !is_fine,
+                "{dialect} {sql}: {found:?}"
+            );
+        }
+    }
+    for sql in [
+        "DROP MATERIALIZED VIEW v",
+        "DROP FUNCTION f()",
+        "DROP PROCEDURE f()",
+        "DROP ROUTINE f()",
+        "DROP AGGREGATE f(int)",
+        "DROP TYPE st",
+        "DROP DOMAIN st",
+        "DROP EXTENSION pg_trgm",
+        "DROP OPERATOR + (int, y)",
+        "DROP CAST (int AS y)",
+        "DROP PUBLICATION feed",
+        "DROP EVENT TRIGGER e",
+        "ALTER VIEW v RENAME TO w",
+        "ALTER VIEW v RENAME COLUMN a TO b",
+        "ALTER VIEW v SET SCHEMA app",
+        "ALTER MATERIALIZED VIEW v RENAME TO w",
+        "ALTER FUNCTION f() RENAME TO g",
+        "ALTER SEQUENCE s RENAME TO t",
+        "ALTER TYPE st RENAME TO su",
+        "ALTER TYPE st RENAME ATTRIBUTE a TO b",
+        "ALTER DOMAIN st RENAME TO su",
+        "ALTER EXTENSION pg_trgm SET SCHEMA app",
+        "ALTER PUBLICATION feed RENAME TO food",
+        "ALTER TRIGGER t ON orders RENAME TO u",
+        "ALTER POLICY p ON orders RENAME TO q",
+    ] {
+        for script in ["0002_split/contract.sql", "0002_split/revert.sql"] {
+            let found = of("postgres", &[(script, &format!("{sql};\n"))]);
+            assert_eq!(
+                codes(&found),
+                ["takes-too-much"],
+                "{script} {sql}: {found:?}"
+            );
+        }
+    }
 }
 
 /// A revert takes back what expand.sql has granted, made or attached.

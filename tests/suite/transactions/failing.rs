@@ -172,7 +172,7 @@ scenario!(
         let shop = Shop::with_name(db);
         shop.project.file(
             "0001_name/revert.sql",
-            "ALTER TABLE users DROP COLUMN name;\nDROP VIEW not_there;\n",
+            "ALTER TABLE users DROP COLUMN name;\nSELECT * FROM not_there;\n",
         );
         shop.run(&["expand"], 0);
         let data = shop.data();

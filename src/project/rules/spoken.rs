@@ -1,0 +1,67 @@
+//! What the files of a migration speak of.
+
+use crate::sql::{Object, ObjectKind, Script, Statement, Verb};
+
+use super::Scripts;
+
+/// What expand.sql, backfill.sql and the queries of the manifest say.
+pub(super) fn said<'s>(scripts: &Scripts<'s>) -> impl Iterator<Item = &'s str> {
+    let expand = scripts.expand.map_or(&[][..], |expand| &expand.statements);
+    let backfill = scripts.backfill.map(|backfill| backfill.text.as_str());
+    expand
+        .iter()
+        .map(|statement| statement.text.as_str())
+        .chain(backfill)
+        .chain(queries(scripts))
+}
+
+/// Whether something other than declarations tells what the migration is about: a backfill, or code.
+pub(super) fn tells_what_it_is_about(scripts: &Scripts<'_>) -> bool {
+    let makes_code = |script: &Script| {
+        let mut objects = script.statements.iter().flat_map(Statement::objects);
+        objects.any(|object| {
+            matches!(
+                object.kind,
+                ObjectKind::Trigger | ObjectKind::Function | ObjectKind::View
+            )
+        })
+    };
+    scripts.backfill.is_some() || scripts.expand.is_some_and(makes_code)
+}
+
+/// The queries of the manifest.
+pub(super) fn queries<'s>(scripts: &Scripts<'s>) -> impl Iterator<Item = &'s str> {
+    let queries = scripts.manifest.into_iter().flat_map(|manifest| {
+        let backfill = manifest.backfill.iter();
+        let backfill =
+            backfill.flat_map(|section| section.queries.iter().chain(&section.range_queries));
+        let contract = manifest.contract.iter();
+        backfill.chain(contract.flat_map(|section| &section.queries))
+    });
+    queries.map(|query| query.value.as_str())
+}
+
+/// Everything that a script names as what it makes or changes, with the tables of that.
+pub(super) fn names_of(script: &Script) -> impl Iterator<Item = &str> {
+    script.statements.iter().flat_map(names_in)
+}
+
+/// The same of one statement.
+pub(super) fn names_in(statement: &Statement) -> impl Iterator<Item = &str> {
+    statement.objects().flat_map(|object| {
+        let table = object.table.as_deref();
+        [Some(object.name.as_str()), table].into_iter().flatten()
+    })
+}
+
+/// The tables and columns that a script makes, renames or takes away.
+pub(super) fn own_names(script: &Script) -> impl Iterator<Item = &str> {
+    let is_own = |object: &&Object| {
+        matches!(object.kind, ObjectKind::Table | ObjectKind::Column) && object.verb != Verb::Alter
+    };
+    let objects = script.statements.iter().flat_map(Statement::objects);
+    objects.filter(is_own).flat_map(|object| {
+        let renamed = object.renamed_to.as_deref();
+        [Some(object.name.as_str()), renamed].into_iter().flatten()
+    })
+}
