@@ -38,6 +38,8 @@ mod lexeme;
 #[cfg(feature = "parse")]
 mod mysql;
 #[cfg(feature = "parse")]
+mod narrowed;
+#[cfg(feature = "parse")]
 mod nulls;
 #[cfg(feature = "parse")]
 mod parse;
@@ -81,6 +83,8 @@ pub use dialect::{Ddl, Dialect};
 #[cfg(feature = "parse")]
 pub use expression::{columns_in, qualified};
 pub use ledger_database::wrong_with_ledger;
+#[cfg(feature = "parse")]
+pub use narrowed::{Narrowed, Narrowing};
 #[cfg(feature = "parse")]
 pub use parse::statements;
 #[cfg(feature = "parse")]

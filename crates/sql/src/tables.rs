@@ -8,7 +8,7 @@ use super::{Dialect, ObjectKind, Script, Statement, Verb};
 
 mod definition;
 
-use definition::{Cursor, items};
+pub(super) use definition::{Cursor, items};
 
 /// Tables by name, as far as scripts tell of them.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,7 @@ use super::super::finding::Finding;
 use super::super::later;
 use super::super::scripts::first_line;
 use super::spoken::{names_of, own_names, queries, said};
-use super::{Scripts, named};
+use super::{Scripts, named, narrows};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let runs_code = "has other code run whenever live versions write a row of its table".to_owned();
@@ -34,6 +34,8 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             }
             _ => None,
         };
+        let why = why.cloned();
+        let why = why.or_else(|| narrows::beyond_formats(scripts, step, statement));
         if let Some(why) = why {
             let finding = Finding::new(
                 "takes-too-much",

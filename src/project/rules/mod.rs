@@ -10,6 +10,7 @@ mod left_behind;
 mod listed;
 mod loses;
 mod named;
+mod narrows;
 mod no_transaction;
 mod postgres;
 mod retypes;

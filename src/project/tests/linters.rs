@@ -121,7 +121,7 @@ const STRONG_MIGRATIONS: &[(&str, &str, &str, Answer)] = &[
     (
         "setting NOT NULL on an existing column",
         "contract.sql",
-        "ALTER TABLE users ALTER COLUMN a SET NOT NULL",
+        "ALTER TABLE users ALTER COLUMN b SET NOT NULL",
         Found("scans-under-lock"),
     ),
     (
@@ -177,7 +177,7 @@ const EUGENE: &[(&str, &str, &str, Answer)] = &[
     (
         "E2 validating table with a new NOT NULL column",
         "contract.sql",
-        "ALTER TABLE users ALTER COLUMN a SET NOT NULL",
+        "ALTER TABLE users ALTER COLUMN b SET NOT NULL",
         Found("scans-under-lock"),
     ),
     (

@@ -923,6 +923,165 @@ fn what_others_call_by_its_name_stays() {
     }
 }
 
+/// A contract asks of INSERTs what its own formats give reason for.
+#[test]
+fn only_columns_of_the_formats_become_stricter() {
+    const MANIFEST: &str = "0002_split/migration.toml";
+    let known = "CREATE TABLE users (id INT PRIMARY KEY, full_name VARCHAR(50), email VARCHAR(50), UNIQUE (email));\n";
+    let checked =
+        format!("{EXPAND}ALTER TABLE users ADD CONSTRAINT c CHECK (email <> '') NOT VALID;\n");
+    let renamed = SPLIT.replace("first_name = ''", "email IS NULL");
+    let tighter = "description = \"d\"\n[services.web]\nold = \"<1.2.0\"\n";
+    let drop = ", DROP COLUMN full_name";
+    for (dialect, files, action, is_fine) in [
+        (
+            "mysql",
+            &[][..],
+            format!("ADD COLUMN q INT NOT NULL{drop}"),
+            false,
+        ),
+        ("mysql", &[], format!("ADD COLUMN q INT{drop}"), true),
+        (
+            "mysql",
+            &[],
+            "ADD COLUMN q INT NOT NULL DEFAULT 1".to_owned(),
+            true,
+        ),
+        ("mysql", &[], "ALTER email DROP DEFAULT".to_owned(), false),
+        (
+            "mysql",
+            &[],
+            "ALTER first_name DROP DEFAULT".to_owned(),
+            true,
+        ),
+        ("mysql", &[], "DROP PRIMARY KEY".to_owned(), false),
+        (
+            "mysql",
+            &[],
+            "DROP PRIMARY KEY, ADD PRIMARY KEY (first_name)".to_owned(),
+            true,
+        ),
+        (
+            "postgres",
+            &[],
+            "ADD COLUMN q int NOT NULL".to_owned(),
+            false,
+        ),
+        (
+            "postgres",
+            &[],
+            "ADD COLUMN q int NOT NULL DEFAULT 1, ALTER q DROP DEFAULT".to_owned(),
+            false,
+        ),
+        (
+            "postgres",
+            &[],
+            "ALTER email SET NOT NULL".to_owned(),
+            false,
+        ),
+        // It is read, and goes.
+        (
+            "postgres",
+            &[],
+            "ALTER full_name SET NOT NULL".to_owned(),
+            false,
+        ),
+        (
+            "postgres",
+            &[],
+            format!("ALTER full_name DROP DEFAULT{drop}"),
+            true,
+        ),
+        (
+            "postgres",
+            &[],
+            "ALTER first_name SET NOT NULL".to_owned(),
+            true,
+        ),
+        (
+            "postgres",
+            &[],
+            "ALTER email SET DEFAULT NULL".to_owned(),
+            false,
+        ),
+        (
+            "postgres",
+            &[],
+            "ALTER email SET DEFAULT 'x'".to_owned(),
+            true,
+        ),
+        (
+            "postgres",
+            &[("0002_split/expand.sql", checked.as_str())],
+            "ALTER email SET NOT NULL".to_owned(),
+            true,
+        ),
+        (
+            "postgres",
+            &[(MANIFEST, renamed.as_str())],
+            "ALTER email SET NOT NULL".to_owned(),
+            true,
+        ),
+        // Nothing else says what it is about.
+        (
+            "postgres",
+            &[
+                (MANIFEST, tighter),
+                ("-0002_split/expand.sql", ""),
+                ("-0002_split/backfill.sql", ""),
+                ("-0002_split/revert.sql", ""),
+            ],
+            "ALTER email SET NOT NULL".to_owned(),
+            true,
+        ),
+        (
+            "postgres",
+            &[],
+            "DROP CONSTRAINT users_pkey".to_owned(),
+            false,
+        ),
+        (
+            "postgres",
+            &[],
+            "DROP CONSTRAINT users_pkey, ADD PRIMARY KEY (first_name)".to_owned(),
+            true,
+        ),
+        (
+            "postgres",
+            &[("0001_x/expand.sql", known)],
+            "DROP CONSTRAINT users_email_key".to_owned(),
+            false,
+        ),
+        (
+            "postgres",
+            &[],
+            "DROP CONSTRAINT users_email_key".to_owned(),
+            true,
+        ),
+        (
+            "mysql",
+            &[("0001_x/expand.sql", known)],
+            "DROP INDEX users_email_key".to_owned(),
+            false,
+        ),
+        ("sqlite", &[], "ADD COLUMN q INT NOT NULL".to_owned(), false),
+    ] {
+        let sql = format!("ALTER TABLE users {action};\n");
+        let all = [
+            &[
+                ("0001_x/migration.toml", "description = \"x\"\n"),
+                ("0001_x/expand.sql", "CREATE TABLE none (id int);\n"),
+                ("0002_split/contract.sql", sql.as_str()),
+            ],
+            files,
+        ]
+        .concat();
+        let found = of(dialect, &all);
+        let is_found = codes(&found).contains(&"takes-too-much");
+        assert_eq!(is_found, !is_fine, "{dialect} {action}: {found:?}");
+    }
+}
+
 /// A revert takes back what expand.sql has granted, made or attached.
 #[test]
 fn a_revert_may_undo_what_expand_did() {

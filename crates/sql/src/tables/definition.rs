@@ -6,7 +6,7 @@ use crate::lexeme::{Kind, Token};
 
 /// A place in the words of a statement.
 #[derive(Clone)]
-pub(super) struct Cursor<'t> {
+pub(crate) struct Cursor<'t> {
     pub dialect: Dialect,
     text: &'t str,
     tokens: &'t [Token],
@@ -15,7 +15,7 @@ pub(super) struct Cursor<'t> {
 
 /// What a column's definition says of the table.
 #[derive(Default)]
-pub(super) struct Says {
+pub(crate) struct Says {
     pub is_primary: bool,
     pub is_unique: bool,
 }
@@ -50,7 +50,7 @@ const AFTER_TYPE: &[&str] = &[
 ];
 
 /// The parts between commas that no parentheses hold.
-pub(super) fn items(tokens: &[Token]) -> Vec<&[Token]> {
+pub(crate) fn items(tokens: &[Token]) -> Vec<&[Token]> {
     let mut depth = 0_usize;
     let mut found = Vec::new();
     let mut from = 0;

@@ -1,0 +1,205 @@
+//! What an `ALTER TABLE` asks of INSERTs from then on, or no longer gives them: by its words alone, action by action, and
+//! whoever made the table.
+
+use super::lexeme;
+use super::tables::{Cursor, items};
+use super::{Dialect, Statement};
+
+/// One action of an `ALTER TABLE`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Narrowed {
+    pub table: String,
+    pub what: Narrowing,
+    /// Completes the sentence "this statement …".
+    pub why: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Narrowing {
+    /// A new column that takes no NULL and has no default.
+    Added(String),
+    /// A column that takes no NULL any longer, or that gets no value of its own.
+    Column(String),
+    PrimaryKey,
+    /// A constraint, or an index, that goes: it may be a key.
+    Key(String),
+}
+
+impl Statement {
+    /// What it asks of INSERTs from then on, or no longer gives them.
+    #[must_use]
+    pub fn narrowed(&self, dialect: Dialect) -> Vec<Narrowed> {
+        let tokens = lexeme::tokens(dialect.grammar(), &self.text).unwrap_or_default();
+        let mut cursor = Cursor::new(dialect, &self.text, &tokens);
+        let mut found = Vec::new();
+        // `ALTER IGNORE TABLE`, `ALTER ONLINE TABLE`
+        if !cursor.eat("alter") || cursor.until("table").is_none() {
+            return found;
+        }
+        cursor.eats(&["if", "exists"]);
+        cursor.eat("only");
+        let Some(table) = cursor.name() else {
+            return found;
+        };
+        for action in items(cursor.rest()) {
+            let told = of_action(&mut cursor.within(action)).into_iter();
+            found.extend(told.map(|(what, why)| Narrowed {
+                table: table.clone(),
+                what,
+                why,
+            }));
+        }
+        found
+    }
+}
+
+fn of_action(action: &mut Cursor<'_>) -> Vec<(Narrowing, String)> {
+    if action.eat("add") {
+        return added(action);
+    }
+    if action.eat("drop") {
+        return dropped(action).into_iter().collect();
+    }
+    if action.eat("alter") {
+        action.eat("column");
+        return altered(action).into_iter().collect();
+    }
+    Vec::new()
+}
+
+fn added(action: &mut Cursor<'_>) -> Vec<(Narrowing, String)> {
+    // No column can be called so without quotes; of the others some databases let it.
+    const RESERVED: &[&str] = &["constraint", "primary", "unique", "check", "foreign"];
+    const NOT_COLUMNS: &[&str] = &[
+        "exclude",
+        "index",
+        "key",
+        "fulltext",
+        "spatial",
+        "partition",
+        "period",
+        "system",
+    ];
+    let is_column = action.eat("column");
+    action.eats(&["if", "not", "exists"]);
+    // MySQL's `ADD (a INT, b INT)`
+    let columns = match action.group() {
+        Some(group) => items(group),
+        None => vec![action.rest()],
+    };
+    let strict = columns.into_iter().filter_map(|tokens| {
+        let mut column = action.within(tokens);
+        let is_other =
+            column.is_any(RESERVED) || column.is_any(NOT_COLUMNS) && !column.names_a_column();
+        if is_other && !is_column {
+            return None;
+        }
+        let (column, _) = column.column()?;
+        let is_null = |default: &String| default.to_lowercase().starts_with("null");
+        let is_strict =
+            !column.is_nullable && !column.is_made && column.default.as_ref().is_none_or(is_null);
+        is_strict.then(|| {
+            let why = format!(
+                "adds `{}` as NOT NULL without a default: INSERTs that do not name it fail",
+                column.name
+            );
+            (Narrowing::Added(column.name), why)
+        })
+    });
+    strict.collect()
+}
+
+fn dropped(action: &mut Cursor<'_>) -> Option<(Narrowing, String)> {
+    if action.eats(&["primary", "key"]) {
+        let why = "drops the primary key: rows may be there twice, and `ON CONFLICT` finds none";
+        return Some((Narrowing::PrimaryKey, why.to_owned()));
+    }
+    if !(action.eat("constraint") || action.eat("index") || action.eat("key")) {
+        return None;
+    }
+    action.eats(&["if", "exists"]);
+    let name = action.name()?;
+    let why =
+        format!("drops the key `{name}`: rows may be there twice, and `ON CONFLICT` finds none");
+    Some((Narrowing::Key(name), why))
+}
+
+fn altered(action: &mut Cursor<'_>) -> Option<(Narrowing, String)> {
+    action.eats(&["if", "exists"]);
+    let name = action.name()?;
+    let why = if action.eats(&["set", "not", "null"]) {
+        format!("makes `{name}` NOT NULL: INSERTs that leave it out may fail")
+    } else if action.eats(&["drop", "default"]) || action.eats(&["set", "default", "null"]) {
+        format!("takes its default from `{name}`: INSERTs that leave it out may fail")
+    } else if action.eats(&["drop", "identity"]) {
+        format!("has `{name}` no longer number itself: INSERTs that leave it out fail")
+    } else if action.eats(&["drop", "expression"]) {
+        format!("has `{name}` no longer computed: INSERTs leave it NULL")
+    } else {
+        return None;
+    };
+    Some((Narrowing::Column(name), why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::parse;
+    use super::*;
+
+    #[test]
+    fn each_action_is_read_on_its_own() {
+        use Narrowing::{Added, Column, Key, PrimaryKey};
+        let name = |name: &str| name.to_owned();
+        for (dialect, actions, expected) in [
+            (
+                Dialect::Mysql,
+                "DROP COLUMN a, ADD COLUMN q int NOT NULL",
+                vec![Added(name("q"))],
+            ),
+            (
+                Dialect::Mysql,
+                "ADD (a int NOT NULL, b int, `key` int NOT NULL DEFAULT 1)",
+                vec![Added(name("a"))],
+            ),
+            (
+                Dialect::Mysql,
+                "ADD a bigint NOT NULL AUTO_INCREMENT UNIQUE, ADD KEY k (a)",
+                vec![],
+            ),
+            (Dialect::Mysql, "DROP PRIMARY KEY", vec![PrimaryKey]),
+            (
+                Dialect::Mysql,
+                "ALTER a SET DEFAULT NULL, ALTER b DROP DEFAULT, ALTER c SET DEFAULT 1",
+                vec![Column(name("a")), Column(name("b"))],
+            ),
+            (
+                Dialect::Postgres,
+                "ADD a int NOT NULL DEFAULT 0, ADD b serial NOT NULL, ADD c int, \
+                 ADD d int GENERATED ALWAYS AS IDENTITY, ADD e int NOT NULL DEFAULT NULL",
+                vec![Added(name("e"))],
+            ),
+            (
+                Dialect::Postgres,
+                "ADD CONSTRAINT c CHECK (a IS NOT NULL), ADD PRIMARY KEY (a), ALTER b DROP NOT NULL, \
+                 ADD CONSTRAINT p PRIMARY KEY USING INDEX i",
+                vec![],
+            ),
+            (
+                Dialect::Postgres,
+                "ALTER COLUMN \"B\" SET NOT NULL, DROP CONSTRAINT IF EXISTS t_pkey",
+                vec![Column(name("B")), Key(name("t_pkey"))],
+            ),
+            (
+                Dialect::Sqlite,
+                "ADD COLUMN a int NOT NULL",
+                vec![Added(name("a"))],
+            ),
+        ] {
+            let script = parse(dialect, &format!("ALTER TABLE s.t {actions}"));
+            let found = script.statements[0].narrowed(dialect);
+            assert!(found.iter().all(|one| one.table == "t"), "{found:?}");
+            let what: Vec<Narrowing> = found.into_iter().map(|one| one.what).collect();
+            assert_eq!(what, expected, "{actions}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! A contract or a revert that asks more of INSERTs than the formats of its migration give reason for: the versions that
+//! live on know nothing of it.
+
+use crate::model::{Format, Step};
+use crate::sql::{Narrowed, Narrowing, Object, ObjectKind, Statement, Verb};
+
+use super::super::later;
+use super::Scripts;
+use super::spoken::queries;
+
+/// What a statement asks for that belongs to no format of the migration.
+pub(super) fn beyond_formats(
+    scripts: &Scripts<'_>,
+    step: Step,
+    statement: &Statement,
+) -> Option<String> {
+    let script = scripts.script(step)?;
+    let own = Own {
+        scripts,
+        script: &script.statements,
+    };
+    let narrowed = statement.narrowed(scripts.dialect).into_iter();
+    let mut beyond = narrowed.filter(|one| !own.makes(&one.table) && !own.may(one));
+    beyond.next().map(|one| one.why)
+}
+
+struct Own<'s> {
+    scripts: &'s Scripts<'s>,
+    script: &'s [Statement],
+}
+
+impl Own<'_> {
+    fn is(&self, a: &str, b: &str) -> bool {
+        self.scripts.dialect.may_be_same_name(a, b)
+    }
+
+    fn expand(&self) -> &[Statement] {
+        let expand = self.scripts.expand;
+        expand.map_or(&[], |expand| &expand.statements)
+    }
+
+    /// Whether the migration makes the table.
+    fn makes(&self, table: &str) -> bool {
+        let statements = self.expand().iter().chain(self.script);
+        let mut objects = statements.flat_map(Statement::objects);
+        objects.any(|object| {
+            let name = match object.verb {
+                Verb::Create => Some(&object.name),
+                Verb::Rename => object.renamed_to.as_ref(),
+                Verb::Drop | Verb::Alter => None,
+            };
+            object.kind == ObjectKind::Table && name.is_some_and(|name| self.is(name, table))
+        })
+    }
+
+    fn may(&self, narrowed: &Narrowed) -> bool {
+        let table = &narrowed.table;
+        match &narrowed.what {
+            Narrowing::Added(column) => self.restores(table, column),
+            Narrowing::Column(column) => self.is_formless() || self.is_filled(table, column),
+            Narrowing::PrimaryKey => self.may_drop_key(table, None),
+            Narrowing::Key(name) => self.may_drop_key(table, Some(name)),
+        }
+    }
+
+    /// Whether no file says of what columns the formats are, and versions are held back all the same.
+    fn is_formless(&self) -> bool {
+        let manifest = self.scripts.manifest;
+        self.expand().is_empty()
+            && self.scripts.backfill.is_none()
+            && manifest.is_none_or(|manifest| manifest.declares(Format::Old).is_some())
+    }
+
+    /// Whether expand.sql has taken the column away.
+    fn restores(&self, table: &str, column: &str) -> bool {
+        let mut objects = self.expand().iter().flat_map(Statement::objects);
+        objects.any(|object| object.verb == Verb::Drop && self.is_column(object, table, column))
+    }
+
+    fn is_column(&self, object: &Object, table: &str, column: &str) -> bool {
+        let names = std::iter::once(object.name.as_str()).chain(object.renamed_to.as_deref());
+        object.kind == ObjectKind::Column
+            && object.table.as_deref().is_some_and(|of| self.is(of, table))
+            && names.into_iter().any(|name| self.is(name, column))
+    }
+
+    /// Whether the column goes, or a file of the migration makes, changes, fills or asks for it. What only its code reads is the
+    /// old format.
+    fn is_filled(&self, table: &str, column: &str) -> bool {
+        let dialect = self.scripts.dialect;
+        let own = self.script.iter().flat_map(Statement::objects);
+        let moved: Vec<&Object> = own
+            .filter(|object| matches!(object.verb, Verb::Drop | Verb::Rename))
+            .filter(|object| self.is_column(object, table, column))
+            .collect();
+        if moved.iter().any(|object| object.verb == Verb::Drop) {
+            return true;
+        }
+        let mut names = moved
+            .iter()
+            .map(|object| object.name.as_str())
+            .chain([column]);
+        let filled = self
+            .scripts
+            .backfill
+            .and_then(|backfill| dialect.filled(&backfill.text));
+        let fills = |name: &str| {
+            filled.as_ref().is_some_and(|(of, columns)| {
+                self.is(of, table)
+                    && (columns.is_empty() || columns.iter().any(|column| self.is(column, name)))
+            })
+        };
+        let is_code = |statement: &Statement| {
+            statement.objects().any(|object| {
+                matches!(
+                    object.kind,
+                    ObjectKind::Trigger | ObjectKind::Function | ObjectKind::View
+                )
+            })
+        };
+        let expand = self.expand().iter().filter(|statement| !is_code(statement));
+        let texts: Vec<&str> = expand
+            .map(|statement| statement.text.as_str())
+            .chain(queries(self.scripts))
+            .collect();
+        names.any(|name| fills(name) || texts.iter().any(|text| dialect.mentions(text, name)))
+    }
+
+    /// Whether another key takes the place of this one, or its columns are of the migration.
+    fn may_drop_key(&self, table: &str, name: Option<&String>) -> bool {
+        let dialect = self.scripts.dialect;
+        let known = later::table(self.scripts.before(), dialect, table);
+        let is_primary = name.is_none_or(|name| {
+            let default = format!("{table}_pkey");
+            self.is(name, &default) || self.is(name, "primary")
+        });
+        let columns = match (is_primary, &known) {
+            (true, Some(known)) => known.primary_key.clone(),
+            (true, None) => Vec::new(),
+            (false, known) => {
+                let mut indexes = known.iter().flat_map(|known| &known.indexes);
+                let key = indexes.find(|index| {
+                    let default = format!("{table}_{}_key", index.columns.join("_"));
+                    let called = index.name.as_deref().unwrap_or(&default);
+                    index.is_unique && name.is_some_and(|name| self.is(called, name))
+                });
+                // What it is nobody knows: a check, a key that leads elsewhere.
+                let Some(key) = key else { return true };
+                key.columns.clone()
+            }
+        };
+        self.is_formless()
+            || self
+                .script
+                .iter()
+                .any(|statement| self.makes_key(statement, table))
+            || columns.iter().any(|column| self.is_filled(table, column))
+            || columns.is_empty() && self.takes_column(table)
+    }
+
+    fn makes_key(&self, statement: &Statement, table: &str) -> bool {
+        let words = statement.words(self.scripts.dialect);
+        let is_about = words.iter().any(|word| self.is(word, table));
+        let adds = |key: &str| {
+            let at = words.iter().position(|word| word == "add");
+            let rest = at.and_then(|at| words.get(at..)).unwrap_or_default();
+            rest.iter().any(|word| word == key)
+        };
+        let makes_index = words.first().is_some_and(|word| word == "create")
+            && words.iter().take(3).any(|word| word == "unique");
+        is_about && (adds("primary") || adds("unique") || makes_index)
+    }
+
+    fn takes_column(&self, table: &str) -> bool {
+        let mut gone = self.script.iter().flat_map(Statement::gone);
+        gone.any(|gone| gone.column.is_some() && self.is(&gone.table, table))
+    }
+}
