@@ -28,16 +28,25 @@ use super::guard::Client;
 const HEADERS: Duration = Duration::from_secs(10);
 /// For the handshake of an encrypted connection.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// After this a connection ends with the request that it is at.
-const LIFE: Duration = Duration::from_secs(60);
-/// For the requests that are at work when the server is stopped, or a connection has had its time.
-const LAST_REQUEST: Duration = Duration::from_secs(10);
+const BOUNDS: Bounds = Bounds {
+    life: Duration::from_secs(60),
+    last_request: Duration::from_secs(10),
+};
 /// Of all headers of a request together.
 const LONGEST_HEAD: usize = 32 * 1024;
 /// Connections at once, as far as the system allows that many files.
 const MOST: u64 = 16_384;
 /// Files that are left for everything else.
 const OTHER_FILES: u64 = 200;
+
+/// How long a connection lasts.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// After this it ends with the request that it is at.
+    life: Duration,
+    /// For the requests that are at work when the server is stopped, or a connection has had its time.
+    last_request: Duration,
+}
 
 /// What listens, and how.
 pub(super) struct Door {
@@ -81,7 +90,7 @@ impl Door {
         }
         drop(self.listener);
         let ended = async { while connections.join_next().await.is_some() {} };
-        if timeout(LAST_REQUEST + Duration::from_secs(1), ended)
+        if timeout(BOUNDS.last_request + Duration::from_secs(1), ended)
             .await
             .is_err()
         {
@@ -131,7 +140,7 @@ async fn welcome(
     closing: watch::Receiver<bool>,
 ) {
     let Some(tls) = tls else {
-        return talk(stream, Client::Unknown, router, closing).await;
+        return talk(stream, (Client::Unknown, BOUNDS), router, closing).await;
     };
     match timeout(HANDSHAKE, tls.accept(stream)).await {
         Ok(Ok(stream)) => {
@@ -140,15 +149,19 @@ async fn welcome(
                 Some(_) => Client::Certified,
                 None => Client::Unknown,
             };
-            talk(stream, client, router, closing).await;
+            talk(stream, (client, BOUNDS), router, closing).await;
         }
         Ok(Err(error)) => tracing::debug!("a handshake failed: {error}"),
         Err(_) => tracing::debug!("a handshake took too long"),
     }
 }
 
-async fn talk<S>(stream: S, client: Client, router: Router, mut closing: watch::Receiver<bool>)
-where
+async fn talk<S>(
+    stream: S,
+    (client, bounds): (Client, Bounds),
+    router: Router,
+    mut closing: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let router = TowerToHyperService::new(router.into_service::<Body>());
@@ -165,11 +178,11 @@ where
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return told(ended),
-        () = sleep(LIFE) => {}
+        () = sleep(bounds.life) => {}
         _ = closing.wait_for(|closing| *closing) => {}
     }
     connection.as_mut().graceful_shutdown();
-    match timeout(LAST_REQUEST, connection).await {
+    match timeout(bounds.last_request, connection).await {
         Ok(ended) => told(ended),
         Err(_) => tracing::debug!("a connection was given up"),
     }
@@ -178,5 +191,42 @@ where
 fn told(ended: Result<(), hyper::Error>) {
     if let Err(error) = ended {
         tracing::debug!("a connection ended: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// Long enough that nobody reads it so in the time of a test.
+    const LENGTH: usize = 16 * 1024 * 1024;
+
+    #[tokio::test]
+    async fn whoever_reads_byte_by_byte_keeps_no_connection_for_good() {
+        let router = Router::new().route("/", get(|| async { "x".repeat(LENGTH) }));
+        let short = Duration::from_millis(100);
+        let bounds = Bounds {
+            life: short,
+            last_request: short,
+        };
+        let (_close, closing) = watch::channel(false);
+        // As much as lies between the two.
+        let (mut client, server) = tokio::io::duplex(64);
+        let of = (Client::Unknown, bounds);
+        let talking = tokio::spawn(talk(server, of, router, closing));
+        let asked = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        client.write_all(asked).await.unwrap();
+        let mut read = 0;
+        let mut byte = [0];
+        while let Ok(1) = client.read(&mut byte).await {
+            read += 1;
+            // Slow, and never silent.
+            sleep(Duration::from_millis(1)).await;
+        }
+        assert!(read > 0 && read < LENGTH, "{read}");
+        talking.await.unwrap();
     }
 }

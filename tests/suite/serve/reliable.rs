@@ -188,6 +188,46 @@ fn a_page_of_somebody_else_is_not_answered_through_a_browser_here() {
     server.stop();
 }
 
+#[test]
+fn whoever_reads_slowly_is_in_nobodys_way() {
+    use std::io::Read as _;
+
+    /// More than lies between a client and the server.
+    const MUCH: usize = 16 * 1024 * 1024;
+    let shop = Shop::with_name(Db::on("sqlite"));
+    let server = Server::start(&shop.project, &["--askers", "1"]);
+    let size = server.get("/openapi.json").body.len();
+    let one = format!(
+        "GET /openapi.json HTTP/1.1\r\nHost: {}\r\n\r\n",
+        server.address
+    );
+    let asked = one.repeat(MUCH / size + 1);
+    let mut slow: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    for client in &mut slow {
+        client.set_nonblocking(true).expect("a socket");
+        // As many as the server takes before it has answered.
+        let _ = client.write(asked.as_bytes());
+        client.set_nonblocking(false).expect("a socket");
+    }
+    let mut byte = [0];
+    for _ in 0..5 {
+        for client in &mut slow {
+            client.read_exact(&mut byte).expect("it is answered");
+        }
+        for path in [
+            "/healthz",
+            "/metrics",
+            "/v1/status",
+            "/v1/gate/expand/1",
+            "/",
+        ] {
+            assert_eq!(server.get(path).status, 200, "{path}");
+        }
+    }
+    drop(slow);
+    server.stop();
+}
+
 /// As many as the system allows for this process, which is a client of each.
 const IDLE: u64 = 10_000;
 
