@@ -133,6 +133,7 @@ pub(super) async fn run(
         wait: task.wait,
         pace: task.pace,
         report: &report,
+        lists: context.lists(),
         interrupt: context.interrupt,
     };
     let is_made = is_to_be_made(context);

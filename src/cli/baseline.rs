@@ -188,6 +188,7 @@ async fn record(
         wait: None,
         pace: None,
         report: &report,
+        lists: None,
         interrupt: context.interrupt,
     };
     let mut coordinator = Coordinator::start(options).await?;

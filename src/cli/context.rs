@@ -8,13 +8,15 @@ use super::failure::Failure;
 use super::out::{Out, note};
 use super::text;
 use crate::ask::{Answer, AskError, NO_FILE, Question, ask, find_among, tells_something};
-use crate::coordinator::{self, CoordinatorError, Purpose, Situation, way_out};
+use crate::coordinator::{self, CoordinatorError, Lists, Purpose, Situation, way_out};
 use crate::database::{Connection, DatabaseError, Statements, Target};
 use crate::interrupt::Interrupt;
 use crate::lease::with_credentials;
 use crate::ledger::{KnownHead, Ledger, LedgerError, RolloutRecord};
 use crate::model::MigrationId;
 use crate::project::{Config, Problems, Project};
+#[cfg(feature = "serve")]
+use crate::serve::Policies;
 
 /// A project, whether or not its files are in order, and the database that is meant.
 pub(super) struct Context {
@@ -23,6 +25,8 @@ pub(super) struct Context {
     /// What stops whatever is done here.
     pub interrupt: Interrupt,
     said_nothing_yet: Cell<bool>,
+    #[cfg(feature = "serve")]
+    policies: Option<Policies>,
 }
 
 impl Context {
@@ -37,11 +41,24 @@ impl Context {
             Ok(()) => failure,
         })?;
         Ok(Self {
+            #[cfg(feature = "serve")]
+            policies: Policies::of(&project.config),
             project,
             target,
             interrupt: global.interrupt,
             said_nothing_yet: Cell::new(false),
         })
+    }
+
+    /// Those who let instances in by a list, as far as this build can write one.
+    pub(super) fn lists(&self) -> Option<&dyn Lists> {
+        #[cfg(feature = "serve")]
+        return self
+            .policies
+            .as_ref()
+            .map(|policies| policies as &dyn Lists);
+        #[cfg(not(feature = "serve"))]
+        None
     }
 
     /// As [`Self::load`], for whoever acts by what migrate.toml says.

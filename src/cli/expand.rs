@@ -84,6 +84,7 @@ async fn make_ledger(
         wait,
         pace: None,
         report: &report,
+        lists: None,
         interrupt: context.interrupt,
     };
     let is_made = is_to_be_made(context);

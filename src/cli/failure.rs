@@ -253,6 +253,7 @@ impl From<CoordinatorError> for Failure {
                 CoordinatorError::Script(script) => Self::of_script(script),
                 _ => Self::new(error.to_string()),
             },
+            CoordinatorError::Lists(_) => Self::new(error.to_string()).unknown(),
             CoordinatorError::Ledger(LedgerError::Elsewhere { .. }) => {
                 Self::new(error.to_string()).unknown()
             }

@@ -79,13 +79,7 @@ pub(super) struct PolicyArgs {
 
 /// A name that an API server takes for an object.
 fn object_name(text: &str) -> Result<String, String> {
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    let is_ended = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    if text.len() <= 253
-        && text.chars().all(is_plain)
-        && text.starts_with(is_ended)
-        && text.ends_with(is_ended)
-    {
+    if crate::project::is_object_name(text) {
         return Ok(text.to_owned());
     }
     Err("write lower case letters, digits, `-` and `.`".to_owned())

@@ -85,6 +85,7 @@ pub(super) async fn run(args: &PrepareArgs, global: &Global, out: &Out) -> Resul
         wait: args.wait,
         pace: None,
         report: &report,
+        lists: context.lists(),
         interrupt: context.interrupt,
     };
     let mut coordinator = Coordinator::start(options).await?;

@@ -135,6 +135,10 @@ impl Reporter {
                 )
             }
             Progress::Runner(text) => (text.clone(), false),
+            Progress::Settling => (
+                "waiting until the cluster goes by the new list of its policy".to_owned(),
+                false,
+            ),
             Progress::Unreachable(error) => (format!("waiting: {error}"), false),
             Progress::Waiting(decision) => {
                 let reasons = summed::messages(&decision.blockers, reason);

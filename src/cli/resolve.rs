@@ -67,6 +67,7 @@ pub(super) async fn run(args: &ResolveArgs, global: &Global, out: &Out) -> Resul
         wait: None,
         pace: None,
         report: &report,
+        lists: None,
         interrupt: context.interrupt,
     };
     let mut coordinator = Coordinator::start(options).await?;

@@ -30,6 +30,7 @@ pub(super) async fn run(id: &str, reason: &str, global: &Global, out: &Out) -> R
         wait: None,
         pace: None,
         report: &report,
+        lists: None,
         interrupt: context.interrupt,
     };
     let mut coordinator = Coordinator::start(options).await?;

@@ -233,6 +233,7 @@ pub(super) async fn repair(args: &RepairArgs, global: &Global, out: &Out) -> Res
         wait: None,
         pace: None,
         report: &report,
+        lists: None,
         interrupt: context.interrupt,
     };
     let mut coordinator = Coordinator::start(options).await?;

@@ -22,6 +22,15 @@ impl Access {
         }
     }
 
+    /// The same from where it was read already.
+    #[must_use]
+    pub fn named(kubeconfig: Option<&str>, context: Option<&str>) -> Self {
+        Self {
+            kubeconfig: kubeconfig.map(at_home),
+            context: context.map(ToOwned::to_owned),
+        }
+    }
+
     /// What `kubectl` is given to mean the same cluster.
     #[must_use]
     pub fn options(&self) -> String {

@@ -202,16 +202,16 @@ impl Cluster {
         }
     }
 
-    /// One object.
+    /// One object; of a kind that is in no namespace without one.
     ///
     /// # Errors
     /// Why there is none.
     pub async fn get<T: DeserializeOwned>(
         &self,
-        (resource, namespace, name): (Resource, &str, &str),
+        (resource, namespace, name): (Resource, Option<&str>, &str),
         deadline: Instant,
     ) -> Result<T, Trouble> {
-        let doing = Doing::new(Verb::Get, resource, Some(namespace)).of(name);
+        let doing = Doing::new(Verb::Get, resource, namespace).of(name);
         let path = doing.path(Some(name));
         let bytes = self
             .ask(&doing, &path, (Method::GET, None), deadline)
@@ -225,12 +225,12 @@ impl Cluster {
     /// Why it was not changed.
     pub async fn patch<T: DeserializeOwned>(
         &self,
-        (resource, namespace, name): (Resource, &str, &str),
+        (resource, namespace, name): (Resource, Option<&str>, &str),
         query: &str,
         (content_type, body): (&'static str, &serde_json::Value),
         deadline: Instant,
     ) -> Result<T, Trouble> {
-        let doing = Doing::new(Verb::Patch, resource, Some(namespace)).of(name);
+        let doing = Doing::new(Verb::Patch, resource, namespace).of(name);
         let path = format!("{}{query}", doing.path(Some(name)));
         let body = Some((content_type, body.to_string().into_bytes()));
         let bytes = self

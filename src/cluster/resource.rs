@@ -38,6 +38,21 @@ impl Resource {
     pub const DAEMON_SET: Self = resource("apps", "v1", "daemonsets", ("DaemonSet", "daemonset"));
     pub const JOB: Self = resource("batch", "v1", "jobs", ("Job", "job"));
     pub const CRON_JOB: Self = resource("batch", "v1", "cronjobs", ("CronJob", "cronjob"));
+    pub const ADMISSION_POLICY: Self = resource(
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingadmissionpolicies",
+        ("ValidatingAdmissionPolicy", "validatingadmissionpolicy"),
+    );
+    pub const ADMISSION_BINDING: Self = resource(
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingadmissionpolicybindings",
+        (
+            "ValidatingAdmissionPolicyBinding",
+            "validatingadmissionpolicybinding",
+        ),
+    );
     /// Of Argo Rollouts, where it is installed.
     pub const ROLLOUT: Self = resource(
         "argoproj.io",

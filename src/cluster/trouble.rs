@@ -164,6 +164,8 @@ impl fmt::Display for Doing {
         }
         match &self.namespace {
             Some(namespace) => write!(f, " in the namespace `{namespace}`"),
+            // One object that has no namespace is in none.
+            None if self.name.is_some() => Ok(()),
             None => f.write_str(" in all namespaces"),
         }
     }

@@ -7,7 +7,7 @@ use super::session::Session;
 use super::take::Coordinator;
 use super::{CoordinatorError, Progress, Situation};
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{MigrationId, Step};
+use crate::model::{Live, MigrationId, Step};
 
 impl Coordinator<'_> {
     /// Waits this long for what blocks a contract.
@@ -70,6 +70,11 @@ impl Coordinator<'_> {
     /// A database or ledger error.
     pub async fn look_whatever_the_files(&mut self) -> Result<Situation, CoordinatorError> {
         self.session.observe().await
+    }
+
+    /// Has the lists take in these, beside what may start now. Why they do not, if they do not: whoever goes by a list refuses them then.
+    pub async fn list(&mut self, wanted: &[Live]) -> Option<String> {
+        self.session.open_lists(wanted).await
     }
 
     /// Lowers the fence that an interrupted contract has left up, unless statements

@@ -39,7 +39,10 @@ pub(super) async fn run(
         Asked::Ready(ready) => ready,
         Asked::Ended(outcome) => return Ok(outcome),
     };
-    let raised = raise_fence(session, &ready.state, &ready.situation, Step::Contract).await;
+    let raised = match session.close_lists(Step::Contract, &ready).await {
+        Ok(()) => raise_fence(session, &ready.state, &ready.situation, Step::Contract).await,
+        Err(error) => Err(error),
+    };
     // An error may come after all was committed, so whatever happened goes out the same way.
     let ended = match raised {
         Ok(()) => remove_fenced(session, id, began).await,

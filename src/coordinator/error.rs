@@ -10,6 +10,7 @@ use crate::ledger::{CoordinatorRow, LedgerError};
 use crate::model::{MigrationId, Phase};
 use crate::project::ScriptFile;
 
+use super::lists::Unrenewed;
 use super::{Drift, way_out};
 
 /// An error that ends a step. Nothing is half-applied, unless the message says so.
@@ -113,6 +114,9 @@ pub enum CoordinatorError {
         /// What is left of it, and what to do.
         help: String,
     },
+    /// Who lets instances in by a list may let in what a fence keeps out.
+    #[error("{0}")]
+    Lists(#[from] Unrenewed),
     #[error("the files of {0} are not in this project, though the database has it")]
     NoFiles(MigrationId),
 }
@@ -210,6 +214,7 @@ impl CoordinatorError {
                 None => stays.clone(),
             }),
             Self::Runner { help, .. } => Some(help.clone()),
+            Self::Lists(unrenewed) => Some(unrenewed.help.clone()),
             Self::NoFiles(_) => Some("use a checkout that has them".into()),
         }
     }

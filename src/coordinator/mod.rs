@@ -33,6 +33,7 @@ mod guard;
 mod in_ledger;
 mod in_one;
 mod interrupted;
+mod lists;
 mod lock;
 mod looking;
 mod observe;
@@ -47,6 +48,7 @@ mod progress;
 mod reading;
 mod recent;
 mod recheck;
+mod renewal;
 mod repair;
 mod resume;
 mod revert;
@@ -78,6 +80,7 @@ pub use error::{CoordinatorError, ScriptFailure};
 pub use facts::{measure_if_clear, soak};
 pub use flaws::flaws_on_paper;
 pub use forget::{Admitted, Forgotten, Which, forget};
+pub use lists::{Lists, Unrenewed};
 pub use observe::{
     is_nothing_yet, nothing_yet, observe, observe_with, record, record_deploy, survey,
     survey_enough,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::lists::Lists;
 use super::{CoordinatorError, Progress, Purpose, Situation};
 use crate::database::{LockTimeout, Target};
 use crate::gate::{Action, Decision, Verdict, decide};
@@ -26,6 +27,8 @@ pub struct Options<'a> {
     pub pace: Option<Pace>,
     /// Where progress is reported to.
     pub report: &'a (dyn Fn(Progress) + Send + Sync),
+    /// Those who let instances in by a list of what may start.
+    pub lists: Option<&'a dyn Lists>,
     /// What stops it. A statement at work is cancelled, and what was begun is put in order again.
     pub interrupt: Interrupt,
 }
@@ -39,6 +42,7 @@ pub(super) struct Orders<'a> {
     pub wait: Option<Duration>,
     pub pace: Option<Pace>,
     pub report: &'a (dyn Fn(Progress) + Send + Sync),
+    pub lists: Option<&'a dyn Lists>,
     pub interrupt: Interrupt,
 }
 
@@ -51,6 +55,7 @@ impl<'a> Orders<'a> {
             wait: options.wait,
             pace: options.pace,
             report: options.report,
+            lists: options.lists,
             interrupt: options.interrupt,
         }
     }

@@ -51,6 +51,8 @@ pub enum Progress {
     },
     /// Another migration tool is at work, or its statement is.
     Runner(String),
+    /// A cluster has a new list, and takes its time until it goes by it.
+    Settling,
     /// The database does not answer, and is asked again.
     Unreachable(String),
     /// The fence is up and something still blocks.

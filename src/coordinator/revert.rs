@@ -36,7 +36,10 @@ pub(super) async fn run(
     let Some(file) = &session.orders.migration(id)?.files(dialect).revert else {
         return Err(CoordinatorError::NoFiles(id.clone()));
     };
-    let raised = raise_fence(session, &ready.state, &ready.situation, Step::Revert).await;
+    let raised = match session.close_lists(Step::Revert, &ready).await {
+        Ok(()) => raise_fence(session, &ready.state, &ready.situation, Step::Revert).await,
+        Err(error) => Err(error),
+    };
     let ended = match raised {
         Ok(()) => undo(session, id, file).await,
         Err(error) => Err(error),

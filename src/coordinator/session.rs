@@ -19,6 +19,8 @@ pub(super) struct Session<'a> {
     pub actor: String,
     /// What the server has said about the script that is being run.
     pub said: Vec<Heard>,
+    /// Whether the lists leave out what a fence was to keep out.
+    pub has_closed_lists: bool,
     renewal: tokio::task::JoinHandle<()>,
 }
 
@@ -85,6 +87,7 @@ impl<'a> Session<'a> {
             token,
             actor,
             said: Vec::new(),
+            has_closed_lists: false,
             renewal,
         };
         // From here on whatever ends it gives the lease back.

@@ -58,9 +58,17 @@ impl Coordinator<'_> {
         id: &MigrationId,
     ) -> Result<Outcome, CoordinatorError> {
         let span = span::step(step.name());
-        let taken = self.take_one(step, id).instrument(span.clone()).await;
-        traced::tell(&span, id, taken.as_ref().map(std::slice::from_ref));
-        taken
+        let taking = async {
+            let mut taken = self.take_one(step, id).await.map(|outcome| vec![outcome]);
+            self.session.lists_after(&mut taken).await;
+            taken
+        };
+        let taken = taking.instrument(span.clone()).await;
+        traced::tell(&span, id, taken.as_deref());
+        match taken?.pop() {
+            Some(outcome) => Ok(outcome),
+            None => Err(CoordinatorError::NoFiles(id.clone())),
+        }
     }
 
     async fn take_one(
@@ -99,7 +107,12 @@ impl Coordinator<'_> {
             (_, []) => Ok(Vec::new()),
             (Step::Expand, [id, ..]) => {
                 let span = span::step(step.name());
-                let taken = self.expand_first(id, ids).instrument(span.clone()).await;
+                let taking = async {
+                    let mut taken = self.expand_first(id, ids).await;
+                    self.session.lists_after(&mut taken).await;
+                    taken
+                };
+                let taken = taking.instrument(span.clone()).await;
                 traced::tell(&span, id, taken.as_deref());
                 taken
             }

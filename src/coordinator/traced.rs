@@ -88,6 +88,7 @@ fn kind(error: &CoordinatorError) -> &'static str {
         CoordinatorError::Lost { .. } => "lost",
         CoordinatorError::Fenced { cause, .. } => kind(cause),
         CoordinatorError::Runner { .. } => "runner",
+        CoordinatorError::Lists(_) => "lists",
         CoordinatorError::NoFiles(_) => "no_files",
     }
 }

@@ -40,6 +40,8 @@ pub struct Config {
     /// Who is told of what, by the server.
     #[cfg(feature = "http")]
     pub notify: Vec<super::notify::NotifyConfig>,
+    /// The lists that clusters keep to by themselves.
+    pub policies: Vec<super::policy::PolicyConfig>,
     pub rehearsal: RehearsalConfig,
     /// What the rules of scripts go by.
     pub lint: LintConfig,
@@ -166,6 +168,12 @@ impl Config {
         #[cfg(not(feature = "http"))]
         drop(top.named_tables("notify"));
         doubts.beside();
+        let policies = top
+            .named_tables("policy")
+            .into_iter()
+            .filter_map(|(_, table)| super::policy::read(source, table))
+            .collect();
+        doubts.so_far(Section::Rollout);
         let rehearsal = top
             .table("rehearse")
             .map(rehearsal::read)
@@ -194,6 +202,7 @@ impl Config {
             rollout,
             #[cfg(feature = "http")]
             notify,
+            policies,
             rehearsal,
             lint,
             runner,

@@ -34,6 +34,7 @@ mod notify;
 mod order;
 mod password;
 mod places;
+mod policy;
 mod priced;
 mod probes;
 mod problem;
@@ -84,6 +85,7 @@ pub use nature::{Nature, without_its_own};
 #[cfg(feature = "http")]
 pub use notify::{NotifyConfig, Occasion, Shape};
 pub use password::PasswordConfig;
+pub use policy::{PolicyConfig, is_object_name};
 pub use priced::Priced;
 pub use probes::Probes;
 pub use problem::{Location, Problem, Problems};

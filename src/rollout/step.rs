@@ -93,6 +93,13 @@ impl Rollout<'_> {
             if self.settings.interrupt.is_due() {
                 return Err(RolloutError::Interrupted(action.clone()).into());
             }
+            let candidate = Live {
+                service: service.to_owned(),
+                version: to.clone(),
+            };
+            if let Some(why) = self.coordinator.list(&[candidate]).await {
+                (self.settings.report)(News::Tells(&why));
+            }
             crate::crash::point("rollout.driver");
             let shift = shift(step);
             match driver.instruction(&shift) {

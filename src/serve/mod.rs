@@ -8,7 +8,7 @@
 //! | `guard`, `tls`, `socket`, `door` | who may ask; where it listens; connections and their bounds |
 //! | `admission` | lets pods in, and registers them |
 //! | `certificate` | one for the webhook's server, where nothing else makes one |
-//! | `policy` | pure: the same for a cluster without a server, as far as a list can say it |
+//! | `policy`, `lists` | pure: the same for a cluster without a server, as far as a list can say it; and how that list is renewed |
 //! | `notices`, `notifier` | pure: what somebody has to be told; and who posts it |
 //! | `metrics`, `page` | what was seen last, for a program and for a person |
 //! | `router` | which path is answered by whom |
@@ -24,6 +24,7 @@ mod error;
 mod files;
 mod flagger;
 mod guard;
+mod lists;
 mod metrics;
 mod notices;
 mod notifier;
@@ -50,6 +51,7 @@ use sd_notify::NotifyState;
 
 pub use certificate::{Certificates, certificates};
 pub use error::ServeError;
+pub use lists::Policies;
 pub use policy::{PolicyError, PolicySettings, policy, words as policy_words};
 pub use tls::TlsFiles;
 

@@ -6,6 +6,7 @@ mod failures;
 mod fleet;
 mod policy;
 mod real;
+mod renewed;
 
 use serde_json::{Value, json};
 

@@ -359,6 +359,7 @@ impl RolloutContext<'_> {
             pace: None,
             wait: None,
             report,
+            lists: self.context.lists(),
             interrupt: self.context.interrupt,
         };
         Ok(Coordinator::start(options).await?)

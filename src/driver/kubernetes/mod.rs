@@ -168,7 +168,7 @@ impl Kubernetes {
     }
 
     async fn look(&self, at: At<'_>) -> Result<Controller, Trouble> {
-        let of = (at.resource, at.namespace, at.name);
+        let of = (at.resource, Some(at.namespace), at.name);
         self.cluster.get(of, Instant::now() + PATIENCE).await
     }
 
@@ -194,7 +194,7 @@ impl Kubernetes {
         (content, query): (&'static str, &str),
         body: &Value,
     ) -> Result<Controller, Trouble> {
-        let of = (at.resource, at.namespace, at.name);
+        let of = (at.resource, Some(at.namespace), at.name);
         let deadline = Instant::now() + PATIENCE;
         self.cluster
             .patch(of, query, (content, body), deadline)

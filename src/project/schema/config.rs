@@ -27,6 +27,11 @@ pub(super) const TOP: Section = Section::of(&[
     ),
     Key::table("fleet", Shape::Table(&FLEET), "Leases, and where live instances are learnt from"),
     Key::table("notify", Shape::TableEach(&NOTIFY), "Somebody whom `migrate serve` tells"),
+    Key::table(
+        "policy",
+        Shape::TableEach(&POLICY),
+        "A ValidatingAdmissionPolicy of a cluster that steps renew",
+    ),
     Key::table("rollout", Shape::Table(&ROLLOUT), "What `migrate rollout` works with"),
     Key::table("rehearse", Shape::Table(&REHEARSE), "Where migrations are rehearsed"),
     Key::table("lint", Shape::Table(&LINT), "What the rules of scripts go by"),
@@ -148,6 +153,48 @@ const SERVICE: Section = Section::of(&[
         Shape::Table(&DRIVER),
         "What replaces the instances of this service, if not what `[rollout]` names",
     ),
+]);
+
+const POLICY: Section = Section::of(&[
+    Key::new(
+        "name",
+        Shape::Text,
+        "\"phasegate-shop\"",
+        "What the policy and its binding are called; another one for each database",
+    )
+    .usually("\"phasegate\""),
+    Key::new(
+        "namespaces",
+        Shape::Texts,
+        "[\"shop\"]",
+        "Where the pods are, if no source `kubernetes` says so",
+    ),
+    Key::new(
+        "kubeconfig",
+        Shape::Text,
+        "\"~/.kube/config\"",
+        "How the cluster is reached; left out as `kubectl` does it, or from within a pod",
+    ),
+    Key::new(
+        "context",
+        Shape::Text,
+        "\"production\"",
+        "Which context of it",
+    ),
+    Key::new(
+        "settle",
+        Shape::Duration,
+        "\"30s\"",
+        "How long the API servers are given to go by a new list, before a fence goes up",
+    )
+    .usually("\"30s\""),
+    Key::new(
+        "timeout",
+        Shape::Duration,
+        "\"10s\"",
+        "How long an answer of the cluster may take",
+    )
+    .usually("\"10s\""),
 ]);
 
 const NOTIFY: Section = Section::of(&[

@@ -22,7 +22,7 @@ macro_rules! cases {
 }
 
 cases! {
-    Held Script Locked LedgerLocked Drift Unresolved StillRunning Batch Key Moved Interrupted Lost Fenced NoFiles Runner
+    Held Script Locked LedgerLocked Drift Unresolved StillRunning Batch Key Moved Interrupted Lost Fenced NoFiles Runner Lists
     Url Unreachable Full Tls Authentication Permission Standby HiddenRows NoDatabase NotADatabase Timeout Conflict NoTable
     LedgerContents
 }
@@ -47,6 +47,7 @@ const fn case(error: &CoordinatorError) -> Option<Case> {
         CoordinatorError::Fenced { .. } => Case::Fenced,
         CoordinatorError::NoFiles(_) => Case::NoFiles,
         CoordinatorError::Runner { .. } => Case::Runner,
+        CoordinatorError::Lists(_) => Case::Lists,
     })
 }
 
@@ -127,6 +128,10 @@ const ELSEWHERE: &[(Case, Elsewhere)] = &[
     (
         Case::Runner,
         Elsewhere::Taken("fn a_part_that_was_left_is_told_and_waits_for_somebody("),
+    ),
+    (
+        Case::Lists,
+        Elsewhere::Taken("fn a_list_is_renewed_before_the_fence_and_after_each_step("),
     ),
 ];
 

@@ -18,7 +18,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ),
     (
         "serve",
-        "ask rollout lease fleet ledger database project source cluster web planner gate model interrupt text telemetry span",
+        "ask rollout coordinator lease fleet ledger database project source cluster web planner gate model interrupt text telemetry span",
     ),
     (
         "adopt",

@@ -41,6 +41,13 @@ const GROUPS: &[(&str, &[&str])] = &[
         &["deployments", "replicasets", "statefulsets", "daemonsets"],
     ),
     ("/apis/batch/v1", &["jobs", "cronjobs"]),
+    (
+        "/apis/admissionregistration.k8s.io/v1",
+        &[
+            "validatingadmissionpolicies",
+            "validatingadmissionpolicybindings",
+        ],
+    ),
 ];
 
 impl ApiServer {
@@ -245,6 +252,15 @@ fn one(
     (list, namespace, name): (&str, Option<&str>, &str),
     request: &Request,
 ) -> Answer {
+    let is_applied = request.headers.get("content-type").map(String::as_str)
+        == Some("application/apply-patch+yaml");
+    let is_known = world.objects.iter().any(|(path, object)| {
+        path == list && is_in(object, namespace) && object["metadata"]["name"] == *name
+    });
+    if is_applied && !is_known && list.starts_with("/apis/admissionregistration") {
+        // What is applied is made where it is not there.
+        world.add(list, json!({ "metadata": { "name": name } }));
+    }
     let found = world.objects.iter_mut().find(|(path, object)| {
         path == list && is_in(object, namespace) && object["metadata"]["name"] == *name
     });
