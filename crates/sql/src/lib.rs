@@ -32,6 +32,8 @@ mod expression;
 #[cfg(feature = "parse")]
 mod facts;
 #[cfg(feature = "parse")]
+mod fills;
+#[cfg(feature = "parse")]
 mod instant;
 #[cfg(feature = "parse")]
 mod lexeme;
@@ -82,6 +84,8 @@ pub use dependents::{Commits, Gone, How, Left, Lost, Met, Texts};
 pub use dialect::{Ddl, Dialect};
 #[cfg(feature = "parse")]
 pub use expression::{columns_in, qualified};
+#[cfg(feature = "parse")]
+pub use fills::{Fills, Source};
 pub use ledger_database::wrong_with_ledger;
 #[cfg(feature = "parse")]
 pub use narrowed::{Narrowed, Narrowing};

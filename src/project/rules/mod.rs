@@ -13,6 +13,7 @@ mod named;
 mod narrows;
 mod no_transaction;
 mod postgres;
+mod rebuilt;
 mod retypes;
 mod shadowed;
 mod spoken;
@@ -98,6 +99,7 @@ const CHECKS: &[Check] = &[
     no_transaction::check,
     takes::check,
     postgres::new_values,
+    rebuilt::check,
     retypes::check,
     shadowed::check,
     sqlite::check,

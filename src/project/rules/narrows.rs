@@ -24,6 +24,16 @@ pub(super) fn beyond_formats(
     beyond.next().map(|one| one.why)
 }
 
+/// Whether the migration may ask that this column is filled: one that its files make, fill or ask for.
+pub(super) fn is_own(scripts: &Scripts<'_>, step: Step, table: &str, column: &str) -> bool {
+    let script = scripts.script(step);
+    let own = Own {
+        scripts,
+        script: script.map_or(&[], |script| &script.statements),
+    };
+    own.is_formless() || own.is_filled(table, column)
+}
+
 struct Own<'s> {
     scripts: &'s Scripts<'s>,
     script: &'s [Statement],

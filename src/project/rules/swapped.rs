@@ -32,16 +32,16 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
 }
 
 /// A table that goes, and one of the script's own that bears its name afterwards.
-struct Swap<'s> {
+pub(super) struct Swap<'s> {
     gone: &'s Gone,
     /// The name under which the new table is made.
-    made_as: String,
+    pub made_as: String,
     /// The statement that somebody may vouch for where nothing is copied.
-    at: usize,
+    pub at: usize,
 }
 
 impl<'s> Swap<'s> {
-    fn of(
+    pub fn of(
         scripts: &Scripts<'_>,
         step: Step,
         script: &Script,

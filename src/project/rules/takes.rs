@@ -82,7 +82,7 @@ fn is_known_by(expand: &[Statement], name: &str, dialect: Dialect) -> bool {
     })
 }
 
-fn of_contract(
+pub(super) fn of_contract(
     scripts: &Scripts<'_>,
     statement: &Statement,
     gone: &Gone,
@@ -155,7 +155,7 @@ fn of_later(scripts: &Scripts<'_>, step: Step, gone: &Gone) -> Option<(String, S
 
 /// What the contract takes away is the old format, which is all that a revert leaves; and what was there before expand
 /// is nothing that a revert takes back.
-fn of_revert(scripts: &Scripts<'_>, gone: &Gone) -> Option<(String, String)> {
+pub(super) fn of_revert(scripts: &Scripts<'_>, gone: &Gone) -> Option<(String, String)> {
     const OTHER: &str = "name what expand.sql adds";
     let dialect = scripts.dialect;
     let expand = scripts.expand?;
@@ -233,7 +233,7 @@ fn forgotten(
 }
 
 /// The columns that a rebuilt table has to have, as far as the other scripts tell.
-fn kept_columns(scripts: &Scripts<'_>, step: Step, gone: &Gone) -> Vec<String> {
+pub(super) fn kept_columns(scripts: &Scripts<'_>, step: Step, gone: &Gone) -> Vec<String> {
     let dialect = scripts.dialect;
     let (from, verb) = match step {
         Step::Contract => (scripts.expand, Verb::Create),

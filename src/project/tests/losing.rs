@@ -4,13 +4,13 @@ use super::*;
 
 const SERVICES: &str = "[services.web]\n[services.worker]\n";
 
-fn of(dialect: &str, files: &[(&str, &str)]) -> Vec<String> {
+pub(super) fn of(dialect: &str, files: &[(&str, &str)]) -> Vec<String> {
     let config = format!("[database]\ndialects = [\"{dialect}\"]\n{SERVICES}");
     let files = [&[("migrate.toml", config.as_str())], files].concat();
     without_locks(lines(&changed(&files), None))
 }
 
-fn codes(lines: &[String]) -> Vec<&str> {
+pub(super) fn codes(lines: &[String]) -> Vec<&str> {
     let code = |line: &'_ str| line.rfind('[').map_or(0, |at| at + 1);
     lines
         .iter()
@@ -18,7 +18,7 @@ fn codes(lines: &[String]) -> Vec<&str> {
         .collect()
 }
 
-const EVERYWHERE: &[&str] = &["sqlite", "postgres", "mysql"];
+pub(super) const EVERYWHERE: &[&str] = &["sqlite", "postgres", "mysql"];
 
 /// Statements of a contract or a revert, beside those that are right, and what is said of them.
 #[test]

@@ -9,6 +9,7 @@ mod links;
 mod linters;
 mod losing;
 mod migrations;
+mod rebuilt;
 mod reports;
 mod scripts;
 mod squawk;

@@ -125,6 +125,14 @@ impl<'t> Cursor<'t> {
         is
     }
 
+    pub fn eats_sign(&mut self, sign: &str) -> bool {
+        let is = self
+            .peek()
+            .is_some_and(|token| token.text(self.text) == sign);
+        self.at += usize::from(is);
+        is
+    }
+
     /// All of them or none.
     pub fn eats(&mut self, words: &[&str]) -> bool {
         let before = self.at;

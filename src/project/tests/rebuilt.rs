@@ -1,0 +1,151 @@
+//! Tables that a script builds anew.
+
+use super::losing::{EVERYWHERE, codes, of};
+
+const BASE: &str = "CREATE TABLE users (id integer primary key, name varchar(50), email varchar(50) NOT NULL, \
+     n int NOT NULL DEFAULT 3, st varchar(10));\n";
+const COPY: &str = "CREATE TABLE k (id integer primary key, email varchar(50) NOT NULL, n int NOT NULL DEFAULT 3, \
+     st varchar(10), nom varchar(50));\n";
+const MANIFEST: &str = "description = \"d\"\nsync = \"to-new\"\n[services.web]\nold = \"<1.2.0\"\nnew = \">=1.1.0\"\n\
+     [backfill]\ntable = \"users\"\nkey = \"id\"\nremaining = \"SELECT count(*) FROM users WHERE nom IS NULL\"\n";
+const SWAP: &str = "DROP TABLE users;\nALTER TABLE k RENAME TO users;\n";
+
+fn found(dialect: &str, files: &[(&str, &str)]) -> Vec<String> {
+    let all = [
+        &[
+            ("0001_base/migration.toml", "description = \"x\"\n"),
+            ("0001_base/expand.sql", BASE),
+        ],
+        files,
+    ];
+    of(dialect, &all.concat())
+}
+
+#[test]
+fn a_contract_loses_and_mixes_no_column_of_others() {
+    let without = |column: &str| COPY.replace(column, "");
+    for (copy, fill, is_fine) in [
+        (
+            COPY.to_owned(),
+            "(id, email, n, st, nom) SELECT id, email, n, st, nom",
+            true,
+        ),
+        (COPY.to_owned(), "SELECT id, email, n, st, nom", true),
+        (
+            COPY.to_owned(),
+            "(id, email, n, st, nom) SELECT id, COALESCE(email, ''), CAST(n AS int), st, upper(nom)",
+            true,
+        ),
+        // What takes over the name of the old format.
+        (
+            COPY.replace("nom varchar", "name varchar"),
+            "(id, email, n, st, name) SELECT id, email, n, st, nom",
+            false,
+        ),
+        (
+            COPY.to_owned(),
+            "(id, email, nom) SELECT id, email, nom",
+            false,
+        ),
+        (COPY.to_owned(), "SELECT id, email, n, nom, st", false),
+        (
+            COPY.to_owned(),
+            "SELECT id, lower(email), 0, st, nom",
+            false,
+        ),
+        (
+            without(" st varchar(10),"),
+            "(id, email, n, nom) SELECT id, email, n, nom",
+            false,
+        ),
+        (
+            without(" DEFAULT 3"),
+            "(id, email, n, st, nom) SELECT id, email, n, st, nom",
+            false,
+        ),
+        (
+            COPY.replace("st varchar(10)", "st varchar(10) NOT NULL"),
+            "(id, email, n, st, nom) SELECT id, email, n, st, nom",
+            false,
+        ),
+        // Of its own it may ask more.
+        (
+            COPY.replace("nom varchar(50)", "nom varchar(50) NOT NULL"),
+            "(id, email, n, st, nom) SELECT id, email, n, st, nom",
+            true,
+        ),
+        // The new format is not all that there is.
+        (
+            COPY.to_owned(),
+            "(id, email, n, st, nom) SELECT id, nom, n, st, nom",
+            false,
+        ),
+    ] {
+        for dialect in EVERYWHERE {
+            let contract = format!("{copy}INSERT INTO k {fill} FROM users;\n{SWAP}");
+            let found = found(
+                dialect,
+                &[
+                    ("0002_split/migration.toml", MANIFEST),
+                    (
+                        "0002_split/expand.sql",
+                        "ALTER TABLE users ADD COLUMN nom varchar(50);\n",
+                    ),
+                    (
+                        "0002_split/backfill.sql",
+                        "UPDATE users SET nom = name WHERE id > :after AND id <= :upto;\n",
+                    ),
+                    ("0002_split/contract.sql", &contract),
+                ],
+            );
+            let is_found = codes(&found).contains(&"takes-too-much");
+            assert_eq!(is_found, !is_fine, "{dialect} {copy}{fill}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn an_expand_loses_and_mixes_no_column() {
+    const ALLOWED: &str =
+        "description = \"d\"\n[[expand.allow]]\nstatement = \"DROP TABLE users\"\nreason = \"r\"\n";
+    let copy = COPY.replace("nom varchar(50)", "name varchar(50)");
+    let strict = copy.replace("st varchar(10)", "st varchar(10) NOT NULL");
+    let generated = copy.replace(
+        "name varchar(50)",
+        "name varchar(50), more int GENERATED ALWAYS AS (n + 1)",
+    );
+    for (copy, fill, code) in [
+        (
+            &copy,
+            "(id, email, n, st, name) SELECT id, email, n, st, name",
+            None,
+        ),
+        (
+            &generated,
+            "(id, email, n, st, name) SELECT id, email, n, st, name",
+            None,
+        ),
+        (&copy, "(id, email) SELECT id, email", Some("loses-rows")),
+        (&copy, "SELECT id, email, n, name, st", Some("loses-rows")),
+        // The old table has them in another order.
+        (&copy, "SELECT *", Some("loses-rows")),
+        (
+            &strict,
+            "(id, email, n, st, name) SELECT id, email, n, COALESCE(st, ''), name",
+            Some("destructive-expand"),
+        ),
+    ] {
+        let expand = format!("{copy}INSERT INTO k {fill} FROM users;\n{SWAP}");
+        let found = found(
+            "sqlite",
+            &[
+                ("0002_split/migration.toml", ALLOWED),
+                ("0002_split/expand.sql", &expand),
+                ("-0002_split/backfill.sql", ""),
+                ("-0002_split/contract.sql", ""),
+            ],
+        );
+        let expected: Vec<&str> = code.into_iter().collect();
+        assert_eq!(codes(&found), expected, "{copy}{fill}: {found:?}");
+    }
+}
