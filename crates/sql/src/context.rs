@@ -2,7 +2,7 @@
 
 use super::carried::{Code, Said, has_code_of_its_own};
 use super::facts::{Facts, Name, Needs, Refusal, Subject};
-use super::{Dialect, Effect, Losing, Mode, Object, ObjectKind, Place, Verb};
+use super::{Dialect, Effect, Losing, Mode, Object, ObjectKind, Verb};
 
 /// What a statement does in the light of those before and after it.
 pub(super) struct InContext {
@@ -95,7 +95,7 @@ pub(super) fn in_context(
             }
             names.note_view(fact);
             let hazard = fact.hazard.clone().filter(|_| !is_new);
-            let loses = losing(fact).filter(|_| !is_new);
+            let loses = fact.losing().filter(|_| !is_new);
             InContext {
                 effect,
                 hazard,
@@ -156,23 +156,6 @@ fn filled(facts: &[Facts]) -> Vec<Subject> {
             })
         })
         .collect()
-}
-
-/// Where the rows are that a statement deletes or changes.
-fn losing(fact: &Facts) -> Option<Losing> {
-    let tables = fact.subjects.iter().map(|subject| Place {
-        schema: subject.schema.clone(),
-        table: subject.name.clone(),
-    });
-    let columns = fact.only_columns.iter().map(|column| {
-        let name = column.name.split_once('.');
-        name.map_or(&*column.name, |(_, name)| name).to_owned()
-    });
-    Some(Losing {
-        loss: fact.loses?,
-        tables: tables.collect(),
-        columns: columns.collect(),
-    })
 }
 
 /// What the function of a trigger does to rows of old versions, where the script shows it.
@@ -419,8 +402,11 @@ impl Names {
     }
 
     fn note(&mut self, object: &Object) {
-        // These are told apart by their table, and what matters about them is whether that is new.
-        if matches!(object.kind, ObjectKind::Constraint | ObjectKind::Trigger) {
+        // These are told apart by their table, and what matters about them is mostly whether that is new.
+        if object.kind == ObjectKind::Trigger {
+            return self.note_trigger(object);
+        }
+        if object.kind == ObjectKind::Constraint {
             return;
         }
         if object.kind == ObjectKind::Column {
@@ -450,6 +436,21 @@ impl Names {
                     self.make(Subject { name, ..subject });
                 }
             }
+        }
+    }
+
+    /// A trigger that the script makes fires from there on, switched on or not.
+    fn note_trigger(&mut self, object: &Object) {
+        let Some(table) = &object.table else { return };
+        let trigger = Subject {
+            kind: ObjectKind::Trigger,
+            schema: object.schema.clone(),
+            name: format!("{table}.{}", object.name),
+        };
+        let is_made = object.verb == Verb::Create && !object.if_exists_or_not;
+        self.new.retain(|made| *made != trigger);
+        if is_made {
+            self.new.push(trigger);
         }
     }
 

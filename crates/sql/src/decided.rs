@@ -166,6 +166,31 @@ fn what_stands_before_a_statement_may_change_it() {
             true,
         ),
         (
+            Dialect::Postgres,
+            "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE t ENABLE ALWAYS TRIGGER g",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE t ENABLE TRIGGER h",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE t ENABLE TRIGGER ALL",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE u ENABLE TRIGGER g",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE t ENABLE TRIGGER g, DISABLE TRIGGER h",
+            false,
+        ),
+        (
             Dialect::Mysql,
             "ALTER TABLE t ADD COLUMN a INT; ALTER TABLE t ALTER a SET DEFAULT NULL",
             true,

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::token::{self, Token};
-use super::{Ddl, Effect, Loss, Object, ObjectKind, ScriptError, Verb};
+use super::{Ddl, Effect, Losing, Loss, Object, ObjectKind, Place, ScriptError, Verb};
 
 /// How one database's SQL is read. Spans are relative to the text given.
 pub(super) struct Grammar {
@@ -61,8 +61,8 @@ pub(super) struct Facts {
     pub objects: Vec<Object>,
     /// Who could notice a destructive effect: users of these. Empty if that cannot be said.
     pub subjects: Vec<Subject>,
-    /// The only columns that it writes, or the index that it drops, in place of `subjects`: who does not know them cannot
-    /// notice.
+    /// The only columns that it writes, the index that it drops, or the triggers that it switches on, in place of
+    /// `subjects`: who does not know them cannot notice.
     pub only_columns: Vec<Subject>,
     /// What it loses without a word, in whatever script it stands; completes "this statement …".
     pub hazard: Option<String>,
@@ -195,6 +195,23 @@ impl Facts {
         }
     }
 
+    /// Where the rows are that it deletes or changes.
+    pub fn losing(&self) -> Option<Losing> {
+        let tables = self.subjects.iter().map(|subject| Place {
+            schema: subject.schema.clone(),
+            table: subject.name.clone(),
+        });
+        let columns = self.only_columns.iter().map(|column| {
+            let name = column.name.split_once('.');
+            name.map_or(&*column.name, |(_, name)| name).to_owned()
+        });
+        Some(Losing {
+            loss: self.loses?,
+            tables: tables.collect(),
+            columns: columns.collect(),
+        })
+    }
+
     pub fn additive() -> Self {
         Facts::new(Effect::Additive)
     }
@@ -289,6 +306,14 @@ impl Name {
             kind: ObjectKind::Column,
             schema: self.schema.clone(),
             name: format!("{}.{name}", self.name),
+        }
+    }
+
+    /// A trigger of the table with this name.
+    pub fn trigger(&self, name: &str) -> Subject {
+        Subject {
+            kind: ObjectKind::Trigger,
+            ..self.column(name)
         }
     }
 

@@ -59,6 +59,7 @@ pub(super) fn table(statement: &SyntaxNode) -> Facts {
         let object = table.object(ObjectKind::Table, Verb::Alter);
         facts.objects.push(object.conditional(if_exists));
     }
+    facts.only_columns = switched_on(&table, statement, &target);
     facts.effect = if !unknown.is_empty() {
         Effect::Unknown {
             why: unknown.join("; "),
@@ -71,6 +72,24 @@ pub(super) fn table(statement: &SyntaxNode) -> Facts {
         Effect::Additive
     };
     facts
+}
+
+/// The triggers that a statement switches on, if it does nothing else: those of its own script fire already.
+fn switched_on(table: &Name, statement: &SyntaxNode, target: &SyntaxNode) -> Vec<Subject> {
+    let actions = statement.children();
+    let triggers: Option<Vec<Subject>> = actions
+        .filter(|action| action != target && action.kind() != K::IF_EXISTS)
+        .map(|action| {
+            let is_switch = matches!(action.kind(), K::ENABLE_TRIGGER | K::ENABLE_ALWAYS_TRIGGER);
+            let last = tree::tokens(&action).last().filter(|_| is_switch)?;
+            let is_every = ["all", "user"]
+                .iter()
+                .any(|word| last.text().eq_ignore_ascii_case(word));
+            let name = tree::folded(last.text()).filter(|_| !is_every)?;
+            Some(table.trigger(&name))
+        })
+        .collect();
+    triggers.unwrap_or_default()
 }
 
 /// What a new constraint asks of rows unless its columns are NULL, and the column that old versions leave so.
