@@ -12,7 +12,7 @@ use super::situation::schema;
 use super::{Situation, past_gate};
 use crate::database::{Connection, DatabaseError, ErrorKind, Target};
 use crate::fleet;
-use crate::gate::{Action, Evidence, Facts};
+use crate::gate::{Action, Evidence, Facts, has_too_many_versions};
 use crate::ledger::{
     AppliedFile, CoordinatorRow, Counts, LEASES, Ledger, LedgerError, Named, TELLS_OF_MS, View,
     Wanted,
@@ -222,13 +222,16 @@ pub async fn record_deploy(
     ledger.commit().await
 }
 
-/// Whether there is a source other than the leases, or was one.
+/// Whether a look tells of sources other than the leases, that are or were there.
 pub(super) fn has_shown_anything(situation: &Situation) -> bool {
     let memory = &situation.view.memory;
-    let mut sources = situation.evidence.snapshot.sources.iter();
-    sources.any(|source| source.name != LEASES)
+    let snapshot = &situation.evidence.snapshot;
+    let mut sources = snapshot.sources.iter();
+    let is_about_others = sources.any(|source| source.name != LEASES)
         || !memory.looked.is_empty()
-        || !memory.seen.is_empty()
+        || !memory.seen.is_empty();
+    // A look that nobody believes is as one that failed, and to write it down would take its time.
+    is_about_others && !has_too_many_versions(snapshot)
 }
 
 /// What is known of a database that does not exist yet.

@@ -117,6 +117,12 @@ pub(super) fn may_be_live(
 /// How many versions of one service may be live at the same time. Two or three are a rollout, and a hundred a mess.
 const MOST_VERSIONS: usize = 1000;
 
+/// Whether more versions of a service are seen than are believed: then everything is unknown.
+#[must_use]
+pub fn has_too_many_versions(snapshot: &Snapshot) -> bool {
+    too_many_versions(snapshot).is_some()
+}
+
 /// More versions than any fleet has say that somebody invents them, and each would cost every question its time.
 pub(super) fn too_many_versions(snapshot: &Snapshot) -> Option<Blocker> {
     if snapshot.groups.len() <= MOST_VERSIONS {

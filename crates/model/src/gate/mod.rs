@@ -29,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use advice::{Advice, Departure, Leftover, Span, Unrecorded, Way, Worker};
 pub use blocker::{Blocker, BlockerKind, Seen, Trace, Verdict};
+pub use evidence::has_too_many_versions;
 pub use flaw::{Flaw, Flawed, unread};
 pub use horizon::{Horizon, Stretch, horizon};
 pub use reason::{
