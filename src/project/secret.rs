@@ -40,6 +40,7 @@ pub(super) fn left_out(said: String, file: &str) -> String {
 fn spans(text: &str) -> Vec<Range<usize>> {
     let mut found = secret::spans(text);
     found.extend(in_database(text));
+    found.extend(in_notify(text));
     found
 }
 
@@ -49,22 +50,56 @@ const HARMLESS: &[&str] = &["dialects", "lock_timeout", "lock_retry_for", "busy_
 /// The values under `[database]` that are no URL: a password may stand where its URL belongs, under any key.
 fn in_database(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    let mut is_inside = false;
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let trimmed = line.trim();
-        if trimmed.starts_with('[') && !trimmed.contains('=') && trimmed.contains(']') {
-            is_inside = trimmed.starts_with("[database");
-        } else if is_inside && !trimmed.starts_with('#') {
-            let (key, value) = line.split_once('=').unwrap_or(("", line));
-            let at = start + line.len() - value.len();
-            if !HARMLESS.contains(&key.trim().trim_matches('"')) {
-                found.extend(words(value).map(|word| at + word.start..at + word.end));
-            }
+    for (key, at, value) in lines_of("database", text) {
+        if !HARMLESS.contains(&key) {
+            found.extend(words(value).map(|word| at + word.start..at + word.end));
         }
-        start += line.len();
     }
     found
+}
+
+/// What comes behind the host of the URLs under `[notify]`: whoever has the address of a chat's hook may post there.
+fn in_notify(text: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (_, at, value) in lines_of("notify", text) {
+        let mut from = 0;
+        while let Some(scheme) = value.get(from..).and_then(|rest| rest.find("://")) {
+            let host = from + scheme + 3;
+            let rest = value.get(host..).unwrap_or_default();
+            let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ']');
+            let end = host + rest.find(ends).unwrap_or(rest.len());
+            let path = rest.find('/').map_or(end, |slash| host + slash + 1);
+            if path < end {
+                found.push(at + path..at + end);
+            }
+            from = end;
+        }
+    }
+    found
+}
+
+/// The lines below the headings that begin with this name: the key, and where its value is.
+fn lines_of<'t>(
+    table: &'static str,
+    text: &'t str,
+) -> impl Iterator<Item = (&'t str, usize, &'t str)> {
+    let mut is_inside = false;
+    let mut start = 0;
+    text.split_inclusive('\n').filter_map(move |line| {
+        let begins = start;
+        start += line.len();
+        let trimmed = line.trim();
+        if trimmed.starts_with('[') && !trimmed.contains('=') && trimmed.contains(']') {
+            is_inside = trimmed.trim_start_matches(['[', ' ']).starts_with(table);
+            return None;
+        }
+        if !is_inside || trimmed.starts_with('#') {
+            return None;
+        }
+        let (key, value) = line.split_once('=').unwrap_or(("", line));
+        let at = begins + line.len() - value.len();
+        Some((key.trim().trim_matches('"'), at, value))
+    })
 }
 
 /// The words of a value that may be secrets: neither URLs, which are looked into, nor marks.
@@ -120,6 +155,14 @@ mod tests {
             (
                 "[database]\nurl = u:S3cr3tPW@h/x # why\nlock_timeout = \"3s\"",
                 "[database]\nurl = ************** # why\nlock_timeout = \"3s\"",
+            ),
+            (
+                "[notify.chat]\nurl = 'https://hooks.example/services/T0/S3cr3t'\n",
+                "[notify.chat]\nurl = 'https://hooks.example/******************'\n",
+            ),
+            (
+                "[notify.chat]\nurl = https://hooks.example/S3cr3t # why\n[services.web]\nurl = \"https://a/b\"",
+                "[notify.chat]\nurl = https://hooks.example/****** # why\n[services.web]\nurl = \"https://a/b\"",
             ),
             (
                 "[database]\nreplicas = [\n \"S3cr3t\",\n]\n",
