@@ -1,6 +1,6 @@
 //! A time in which nothing kept the formats in step is remembered when it is over, whether or not anybody has looked meanwhile.
 
-use super::sync::{SYNCED, drop_sync, sync, synced};
+use super::sync::{SYNCED, drop_sync, sync, sync_again, synced};
 use crate::support::backend::Db;
 use crate::support::shop::Shop;
 
@@ -14,7 +14,8 @@ fn write_in_a_gap(shop: &Shop, look: &dyn Fn(&Shop)) {
 }
 
 fn put_back(shop: &Shop) {
-    shop.db.execute(&sync(&shop.db, "users_sync", "users"));
+    shop.db
+        .execute(&sync_again(&shop.db, "users_sync", "users"));
 }
 
 /// Has the backfill overwrite, and say so.
@@ -100,8 +101,12 @@ scenario!(
 );
 
 fn undo(db: &Db) -> String {
+    let function = match db.backend.name {
+        "postgres" => "DROP FUNCTION users_sync();\n",
+        _ => "",
+    };
     format!(
-        "{}ALTER TABLE users DROP COLUMN name;\n",
+        "{}{function}ALTER TABLE users DROP COLUMN name;\n",
         drop_sync(db, "users_sync")
     )
 }

@@ -95,7 +95,7 @@ impl Reader<'_> {
     }
 
     /// The body of a routine of MySQL stands behind its head.
-    fn begin(&self) -> usize {
+    pub(super) fn begin(&self) -> usize {
         const VERBS: &[&str] = &[
             "begin", "return", "insert", "update", "delete", "set", "call", "if", "replace",
             "select", "signal",

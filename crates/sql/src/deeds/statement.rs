@@ -107,7 +107,7 @@ impl Reader<'_> {
             if self.is(at, &["new"]) && self.sign(at + 1) == "." {
                 self.assignment(at, comma);
             } else if self.sign(at).starts_with("@@")
-                || self.is(at, &["global", "session", "local"])
+                || !self.sign(at).starts_with('@') && !self.is_local(at)
             {
                 self.found.push(Deed::Unknown {
                     why: "changes a setting of the session".to_owned(),
@@ -117,6 +117,28 @@ impl Reader<'_> {
             }
             at = comma + 1;
         }
+    }
+
+    /// Whether a parameter or a variable of the body stands here: any other name that MySQL sets is one of the session's.
+    fn is_local(&self, at: usize) -> bool {
+        let Some(name) = self.name(at) else {
+            return false;
+        };
+        let is_meant = |at: usize| {
+            self.name(at)
+                .is_some_and(|other| self.dialect.may_be_same_name(&other, &name))
+        };
+        (0..self.begin()).any(is_meant)
+            || (0..self.tokens.len())
+                .filter(|at| self.is(*at, &["declare"]))
+                .any(|declare| {
+                    // `DECLARE a, b INT`
+                    let mut at = declare + 1;
+                    while !is_meant(at) && self.kind(at + 1) == Some(Kind::Comma) {
+                        at += 2;
+                    }
+                    is_meant(at)
+                })
     }
 
     fn outer(&self, from: usize, end: usize, kind: Kind) -> usize {

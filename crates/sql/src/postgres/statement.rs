@@ -124,14 +124,19 @@ fn classify_alone(statement: &SyntaxNode) -> Facts {
         K::CREATE_MATERIALIZED_VIEW => read::kept(statement, created(statement, false, None)),
         K::CREATE_INDEX => index(statement),
         K::CREATE_TRIGGER => trigger::created(statement),
-        // What a trigger function does is seen only through its triggers; no application can call it.
+        // What a new trigger function does is seen only through its triggers; one that is there may have some already.
         K::CREATE_FUNCTION => {
             let returns = tree::child(statement, &[K::RET_TYPE])
                 .and_then(|returns| tree::child_name(&returns, &[K::PATH_TYPE]));
             let for_triggers = returns
                 .is_some_and(|typ| ["trigger", "event_trigger"].contains(&typ.name.as_str()));
-            let replaced = (!for_triggers).then_some("what old versions get from the function");
-            let mut facts = created(statement, false, replaced);
+            let replaced = match for_triggers {
+                true => {
+                    "what triggers that are there do with rows of old versions, by the function"
+                }
+                false => "what old versions get from the function",
+            };
+            let mut facts = created(statement, false, Some(replaced));
             facts.trigger_function = for_triggers;
             facts.refusal = for_triggers.then(|| trigger::refusal(statement)).flatten();
             facts

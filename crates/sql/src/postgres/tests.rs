@@ -29,6 +29,10 @@ fn one_statement() {
             ),
             (
                 "CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $x$ BEGIN; RETURN NEW; END $x$",
+                "destructive `f`",
+            ),
+            (
+                "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $x$ BEGIN; RETURN NEW; END $x$",
                 "additive",
             ),
             (
