@@ -178,7 +178,7 @@ pub const RULES: &[Rule] = &[
         ..error("session-setting", SCRIPTS)
     },
     Rule {
-        finds: "a `SET LOCAL` in a script whose statements run one by one",
+        finds: "a `SET LOCAL` or `SET CONSTRAINTS` in a script whose statements run one by one",
         why: "Each runs in a transaction of its own, and with it the setting ends.",
         instead: "Name in each statement what the setting was for.",
         dialects: POSTGRES,

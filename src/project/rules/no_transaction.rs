@@ -14,7 +14,9 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let mut found = Vec::new();
     for (step, script) in scripts.whole() {
         for statement in &script.statements {
-            if script.mode == Mode::NoTransaction && begins(statement, &["SET", "LOCAL"]) {
+            let ends_at_once =
+                begins(statement, &["SET", "LOCAL"]) || begins(statement, &["SET", "CONSTRAINTS"]);
+            if script.mode == Mode::NoTransaction && ends_at_once {
                 found.push((step, without_effect(statement)));
             }
             if is_unnamed(statement) {
@@ -112,6 +114,7 @@ mod tests {
             "SET LOCAL search_path = app;",
             "set /* a */ local lock_timeout = '1s';",
             "SET -- a\n LOCAL ROLE app_owner;",
+            "SET CONSTRAINTS ALL DEFERRED;",
         ] {
             assert_eq!(
                 codes(&format!("{BARE}{sql}")),

@@ -1,7 +1,7 @@
 //! What PostgreSQL refuses or leaves behind, seen before it runs.
 
 use crate::model::Step;
-use crate::sql::{Dialect, Mode, ObjectKind, Verb};
+use crate::sql::{Dialect, Mode, ObjectKind, Statement, Verb};
 
 use super::super::finding::Finding;
 use super::super::scripts::first_line;
@@ -30,7 +30,8 @@ pub(super) fn new_values(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
                 });
             let later = script.statements.iter().enumerate().skip(at + 1);
             let using = later.into_iter().find(|(_, statement)| {
-                statement.added_value().is_none() && statement.has_value(value)
+                statement.added_value().is_none()
+                    && (statement.has_value(value) || runs_with(statement, value))
             });
             if let (false, Some((index, statement))) = (is_new, using) {
                 let finding = Finding::new(
@@ -47,4 +48,59 @@ pub(super) fn new_values(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         }
     }
     found
+}
+
+/// Whether it makes a function in SQL whose body has this value: the body is read as soon as it is made, and one in another
+/// language only once it is called.
+fn runs_with(statement: &Statement, value: &str) -> bool {
+    let words = statement.words(Dialect::Postgres);
+    let is_sql = words
+        .windows(2)
+        .any(|pair| matches!(pair, [language, sql] if language == "language" && sql.trim_matches('\'') == "sql"));
+    let doubled = value.replace('\'', "''");
+    is_sql && (statement.text.contains(value) || statement.text.contains(&doubled))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::Script;
+
+    #[test]
+    fn a_new_value_is_used_where_the_server_reads_it() {
+        for (sql, found) in [
+            ("CREATE TABLE u (s st DEFAULT 'c');", true),
+            (
+                "CREATE FUNCTION f() RETURNS st LANGUAGE sql AS $$ SELECT 'c'::st $$;",
+                true,
+            ),
+            (
+                "CREATE FUNCTION f() RETURNS st AS 'SELECT ''c''::st' LANGUAGE sql;",
+                true,
+            ),
+            (
+                "CREATE FUNCTION f() RETURNS st LANGUAGE sql AS $$ SELECT 'a'::st $$;",
+                false,
+            ),
+            (
+                "CREATE FUNCTION f() RETURNS st LANGUAGE plpgsql AS $$ BEGIN RETURN 'c'::st; END $$;",
+                false,
+            ),
+        ] {
+            let text = format!("ALTER TYPE st ADD VALUE 'c';\n{sql}");
+            let script = Script::parse(Dialect::Postgres, &text).unwrap();
+            let scripts = Scripts {
+                manifest: None,
+                dialect: Dialect::Postgres,
+                expand: Some(&script),
+                backfill: None,
+                contract: None,
+                revert: None,
+                later: &[],
+                all: &[],
+                lint: &crate::project::LintConfig::default(),
+            };
+            assert_eq!(!new_values(&scripts).is_empty(), found, "{sql}");
+        }
+    }
 }
