@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::moment::time;
 use crate::gate::{
-    Conflict, FillNeed, FillWork, FlawEffect, Incompatible, Leaves, Missing, NoSuchPhase, Order,
-    Part, Readings, Reason, Requirement, Rows, Sessions, Silence, Stay, Suspicion, Unplaced,
+    Conflict, FillNeed, FillWork, FlawEffect, InUse, Incompatible, Leaves, Missing, NoSuchPhase,
+    Order, Part, Readings, Reason, Requirement, Rows, Sessions, Silence, Stay, Suspicion, Unplaced,
     Unseen, WaitsForFill, WrongPhase,
 };
 use crate::model::{Sync, Whereabouts};
@@ -114,6 +114,9 @@ pub fn details(reason: &Reason) -> Value {
         Reason::Soak { soak, .. } => {
             json!({ "required_ms": soak.required_ms, "quiet_ms": soak.quiet_ms })
         }
+        Reason::InUse {
+            required_ms, found, ..
+        } => with(json!({ "required_ms": required_ms }), in_use(found)),
         Reason::Source(silence) => silent(silence),
         Reason::MissingInstances {
             seen,
@@ -302,6 +305,22 @@ fn required(requirement: &Requirement) -> Value {
         Requirement::Require { query, result } => {
             json!({ "query": "require", "sql": query, "result": result })
         }
+    }
+}
+
+fn in_use(found: &InUse) -> Value {
+    match found {
+        InUse::Sent { sent, others } => json!({
+            "found": "sent",
+            "statement": sent.text,
+            "roles": sent.roles,
+            "ago_ms": sent.ago_ms,
+            "others": others,
+        }),
+        InUse::NotLongEnough { for_ms, began } => {
+            json!({ "found": "not_long_enough", "looked_for_ms": for_ms, "began_anew": began })
+        }
+        InUse::Unseen { why } => json!({ "found": "unseen", "why": why }),
     }
 }
 

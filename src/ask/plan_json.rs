@@ -23,6 +23,7 @@ impl Until {
             }
             Self::Step(Wait::Filled) => json!({ "kind": "remaining" }),
             Self::Soaked { ms } => json!({ "kind": "soak", "for_ms": ms }),
+            Self::Unused { ms } => json!({ "kind": "unused", "for_ms": ms }),
             Self::Required => json!({ "kind": "require" }),
         }
     }
@@ -36,6 +37,7 @@ impl Until {
             Self::Step(Wait::Gone(_)) => None,
             Self::Step(Wait::Filled) => Some("`remaining` is 0".to_owned()),
             Self::Soaked { ms } => Some(format!("soaked {}", span(*ms))),
+            Self::Unused { ms } => Some(format!("unused for {}", span(*ms))),
             Self::Required => Some("`require` is 0".to_owned()),
         }
     }

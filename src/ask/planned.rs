@@ -37,6 +37,7 @@ pub struct Planned {
 pub enum Until {
     Step(Wait),
     Soaked { ms: u64 },
+    Unused { ms: u64 },
     Required,
 }
 

@@ -264,6 +264,9 @@ fn waits(step: &PlanStep, project: &Project) -> Vec<Until> {
     waits.extend(rules.soak.map(|soak| Until::Soaked {
         ms: u64::try_from(soak.as_millis()).unwrap_or(u64::MAX),
     }));
+    waits.extend(rules.unused.as_ref().map(|unused| Until::Unused {
+        ms: u64::try_from(unused.lasts.as_millis()).unwrap_or(u64::MAX),
+    }));
     if !rules.require.is_empty() {
         waits.push(Until::Required);
     }

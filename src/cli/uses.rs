@@ -12,8 +12,10 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::out::Out;
 use super::paint::Line;
-use crate::coordinator::{AtWork, Counted, Uses, uses};
+use crate::ask::json::time;
+use crate::coordinator::{AtWork, Counted, Uses, connect_to_record, remember_uses, uses};
 use crate::gate::Verdict;
+use crate::project::Migration;
 
 #[derive(Args)]
 pub(super) struct UsesArgs {
@@ -22,6 +24,10 @@ pub(super) struct UsesArgs {
     /// Look twice, with so long between them: only statements that are sent meanwhile count
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub watched: Option<Duration>,
+    /// Keep what was counted in the ledger, so that the next look knows what has grown since, and `unused_for` for how long
+    /// nothing has. Without it nothing is written
+    #[arg(long)]
+    pub record: bool,
 }
 
 pub(super) async fn run(args: &UsesArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
@@ -38,7 +44,10 @@ pub(super) async fn run(args: &UsesArgs, global: &Global, out: &Out) -> Result<u
     )
     .await;
     connection.close().await;
-    let found = found?;
+    let mut found = found?;
+    if args.record {
+        record(&context, migration, &mut found).await?;
+    }
     let verdict = match (found.is_in_use(), found.unseen.is_empty()) {
         (true, _) => Verdict::Refuse,
         (false, false) => Verdict::Unknown,
@@ -47,9 +56,29 @@ pub(super) async fn run(args: &UsesArgs, global: &Global, out: &Out) -> Result<u
     if out.is_json() {
         out.json(&as_json(migration.id().as_str(), verdict, &found));
     } else {
-        out.lines(as_text(migration.id().as_str(), &found));
+        out.lines(as_text(
+            migration.id().as_str(),
+            &found,
+            args.watched.is_some(),
+        ));
     }
     Ok(verdict.exit_code())
+}
+
+/// Remembers what the counters show now.
+async fn record(context: &Context, migration: &Migration, found: &mut Uses) -> Result<(), Failure> {
+    let (project, target) = (&context.project, &context.target);
+    let mut connection = connect_to_record(project, target, context.interrupt).await?;
+    let recorded = remember_uses(project, migration, connection.as_mut()).await;
+    connection.close().await;
+    match recorded? {
+        Some(record) => found.looked = Some((record.since, record.at)),
+        None => found.unseen.push(
+            "what was counted is not kept: there is no ledger yet, which the first step makes, and `migrate expand` even without one"
+                .to_owned(),
+        ),
+    }
+    Ok(())
 }
 
 fn as_json(id: &str, verdict: Verdict, found: &Uses) -> serde_json::Value {
@@ -66,12 +95,13 @@ fn as_json(id: &str, verdict: Verdict, found: &Uses) -> serde_json::Value {
         "dependents": found.dependents,
         "statements": statements.collect::<Vec<_>>(),
         "since": found.since,
+        "looked": found.looked.map(|(since, at)| json!({ "since": time(since), "at": time(at) })),
         "sessions": sessions.collect::<Vec<_>>(),
         "unseen": found.unseen,
     })
 }
 
-fn as_text(id: &str, found: &Uses) -> Vec<Line> {
+fn as_text(id: &str, found: &Uses, watched: bool) -> Vec<Line> {
     if found.gone.is_empty() {
         return vec![Line::from(format!(
             "{id}: no contract takes anything away here that somebody could name"
@@ -90,12 +120,27 @@ fn as_text(id: &str, found: &Uses) -> Vec<Line> {
     section("in the database", found.dependents.clone());
     let since = found.since.as_ref();
     let since = since.map(|since| format!(" since {since}"));
+    if let Some((since, at)) = found.looked {
+        let each = [
+            format!("without a gap since {}", time(since)),
+            format!("the last at {}", time(at)),
+        ];
+        section("looks that are remembered", each.to_vec());
+    }
+    let meanwhile = match found.looked {
+        Some(_) if !watched => "since the last look",
+        _ => "meanwhile",
+    };
     section(
         &format!(
             "statements that the server has counted{}",
             since.unwrap_or_default()
         ),
-        found.statements.iter().map(counted).collect(),
+        found
+            .statements
+            .iter()
+            .map(|one| counted(one, meanwhile))
+            .collect(),
     );
     section("sessions", found.sessions.iter().map(at_work).collect());
     section("not seen", found.unseen.clone());
@@ -107,9 +152,9 @@ fn as_text(id: &str, found: &Uses) -> Vec<Line> {
     lines
 }
 
-fn counted(one: &Counted) -> String {
+fn counted(one: &Counted, meanwhile: &str) -> String {
     let calls = match one.grew {
-        Some(grew) => format!("{grew} calls meanwhile, {} in all", one.calls),
+        Some(grew) => format!("{grew} calls {meanwhile}, {} in all", one.calls),
         None => format!("{} calls", one.calls),
     };
     let by = match &*one.roles {

@@ -144,6 +144,7 @@ async fn remove_fenced(
             });
         }
         // What `remaining` and `require` count is asked inside the transaction.
+        situation.evidence.facts.unused = session.unused(id).await?;
         let mut decision = session.orders.ask(Step::Contract, id, &situation);
         if decision.verdict == Verdict::Go {
             decision = checked(session, id, &mut situation, decision).await?;

@@ -7,6 +7,7 @@ use super::lock::Retry;
 use super::past_return::past_return;
 use super::reading::refuse_misread;
 use super::session::Session;
+use super::used::{Eager, look};
 use super::{CoordinatorError, Situation};
 use crate::database::{Access, Connection, DatabaseError, LockTimeout};
 use crate::gate::{Action, Evidence, Facts, Soak, Verdict, decide};
@@ -23,6 +24,7 @@ pub(super) async fn facts(
 ) -> Result<Option<Facts>, CoordinatorError> {
     let migration = session.orders.migration(id)?;
     let limit = session.orders.lock_limit();
+    let unused = session.unused(id).await?;
     let mut retry = Retry::new(session.orders);
     loop {
         let Some(mut ledger) = Ledger::read(session.connection.as_mut()).await? else {
@@ -45,7 +47,7 @@ pub(super) async fn facts(
                     return Err(error.into());
                 }
             }
-            other => return other.map(Some),
+            other => return other.map(|facts| Some(Facts { unused, ..facts })),
         }
     }
 }
@@ -95,6 +97,8 @@ pub async fn measure_if_clear(
         facts?
     };
     situation.evidence.facts = facts;
+    let look = look(migration, connection, Eager::LooksNow).await?;
+    situation.evidence.facts.unused = look.map(|look| look.unused);
     Ok(())
 }
 
@@ -131,9 +135,10 @@ async fn ask(
         error.message = format!("`{what}` in {path}: {} ({query})", error.message);
         CoordinatorError::Database(error)
     };
-    // Of the triggers whoever looks has asked already.
+    // Of the triggers and of the server's counters whoever looks has asked already.
     let mut facts = Facts {
         out_of_step: evidence.facts.out_of_step.clone(),
+        unused: evidence.facts.unused.clone(),
         ..Facts::default()
     };
     refuse_misread(migration, Step::Contract, connection)?;

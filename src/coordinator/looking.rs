@@ -31,6 +31,7 @@ impl Session<'_> {
     pub(super) async fn observe(&mut self) -> Result<Situation, CoordinatorError> {
         let mut situation = observe_recorded(self.orders.project, self.connection.as_mut()).await?;
         self.record_look(&situation).await?;
+        self.record_uses(&situation.view).await?;
         if record_gaps_at_work(self, &situation).await? {
             situation = observe_recorded(self.orders.project, self.connection.as_mut()).await?;
         }

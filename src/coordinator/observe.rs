@@ -9,6 +9,7 @@ use super::drift::{Changed, drift, flaws_of};
 use super::flaws::flaws;
 use super::gap::{look_at_sync, record_gaps};
 use super::situation::schema;
+use super::used::record_uses;
 use super::{Situation, past_gate};
 use crate::database::{Connection, DatabaseError, ErrorKind, Target};
 use crate::fleet;
@@ -182,6 +183,7 @@ pub async fn record(
     if situation.is_news_of_sync {
         record_gaps(project, situation, connection).await?;
     }
+    record_uses(project, &situation.view, connection).await?;
     if !has_shown_anything(situation) {
         return Ok(());
     }

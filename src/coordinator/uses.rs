@@ -6,11 +6,13 @@
 use std::time::Duration;
 
 use super::CoordinatorError;
-use crate::database::{Access, Connection, DatabaseError, Row, Statistics, Value};
+use super::counters::{AtWork, Counted, Eye, gone, named};
+use super::own_statements::Own;
+use crate::database::{Access, Connection, DatabaseError};
 use crate::interrupt::Interrupt;
-use crate::model::Step;
+use crate::ledger::Ledger;
 use crate::project::Migration;
-use crate::sql::{Dialect, Gone, Inventory, Met, ObjectKind, Visible};
+use crate::sql::{Gone, Inventory, Visible};
 
 /// What is known of the use of what a contract takes away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,31 +25,11 @@ pub struct Uses {
     pub sessions: Vec<AtWork>,
     /// Since when statements are counted, if the server says that.
     pub since: Option<String>,
+    /// The looks before, as far as they are remembered: since when they follow one another without a gap, and when the last one was,
+    /// in milliseconds since the epoch.
+    pub looked: Option<(i64, i64)>,
     /// What could not be seen, and what would show it.
     pub unseen: Vec<String>,
-}
-
-/// A statement that the server has counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counted {
-    /// Without its values.
-    pub text: String,
-    pub calls: i64,
-    /// By how many calls it grew while it was watched.
-    pub grew: Option<i64>,
-    /// The roles that have sent it, where the server tells.
-    pub roles: String,
-    /// When it was sent last, where the server tells.
-    pub last: String,
-}
-
-/// A session whose last statement names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AtWork {
-    pub role: String,
-    pub application: String,
-    pub state: String,
-    pub text: String,
 }
 
 impl Uses {
@@ -105,23 +87,27 @@ pub async fn uses(
         ));
         return Ok(uses);
     };
-    let mut eye = Eye {
-        connection,
-        dialect,
-        gone: &gone,
-        statistics,
-    };
-    eye.sessions(&mut uses).await;
-    let Some(place) = eye.place(&mut uses).await else {
-        return Ok(uses);
+    let own = Own::of(migration, dialect, statistics);
+    let mut eye = Eye::new(connection, (&gone, &own), statistics);
+    match eye.sessions().await {
+        Ok(sessions) => uses.sessions = sessions,
+        Err(error) => uses.unseen.push(format!("the sessions: {error}")),
+    }
+    let place = match eye.place().await? {
+        Ok(place) => place,
+        Err(why) => {
+            uses.unseen.push(why);
+            return Ok(uses);
+        }
     };
     uses.since = eye.since(&place).await;
     match eye.counted(&place).await {
         Ok((counted, hidden)) => {
             uses.statements = counted;
-            if hidden {
+            if hidden.no_room {
                 uses.unseen.push(statistics.hidden.to_owned());
             }
+            uses.unseen.extend(hidden.told(statistics));
         }
         Err(error) => {
             let why = format!(
@@ -132,8 +118,25 @@ pub async fn uses(
             return Ok(uses);
         }
     }
+    let known = Ledger::uses(connection).await?;
+    if let Some(known) = known.get(&migration.id().number()) {
+        uses.looked = Some((known.since, known.at));
+        for one in &mut uses.statements {
+            let mut before = known.statements.iter();
+            let before = before.find(|then| then.text == one.text && then.roles == one.roles);
+            let before = before.map_or(0, |then| then.calls);
+            // Counters that were set back begin anew.
+            one.grew = Some(
+                one.calls
+                    .checked_sub(before)
+                    .filter(|grew| *grew >= 0)
+                    .unwrap_or(one.calls),
+            );
+        }
+    }
     if let Some(watch) = watch {
         interrupt.pause(watch).await;
+        let mut eye = Eye::new(connection, (&gone, &own), statistics);
         let (after, _) = eye.counted(&place).await?;
         uses.statements = grown(&uses.statements, after);
     }
@@ -159,40 +162,6 @@ fn grown(before: &[Counted], after: Vec<Counted>) -> Vec<Counted> {
         })
     });
     after.collect()
-}
-
-/// What its contract takes away or gives another name.
-fn gone(migration: &Migration, dialect: Dialect) -> Vec<Gone> {
-    let files = migration.files(dialect);
-    let by_runner = files.revisions.get(&Step::Contract);
-    let script = files
-        .contract
-        .as_ref()
-        .or_else(|| by_runner.and_then(|revisions| revisions.script.as_ref()));
-    let mut gone: Vec<Gone> = Vec::new();
-    let statements = script.into_iter().flat_map(|file| &file.script.statements);
-    for one in statements.flat_map(|statement| statement.all_gone()) {
-        if !gone.contains(&one) {
-            gone.push(one);
-        }
-    }
-    gone
-}
-
-fn named(gone: &Gone) -> String {
-    let word = match gone.kind {
-        ObjectKind::Column => "the column",
-        ObjectKind::Table => "the table",
-        ObjectKind::View | ObjectKind::MaterializedView => "the view",
-        ObjectKind::Function => "the function",
-        ObjectKind::Sequence => "the sequence",
-        ObjectKind::Type => "the type",
-        _ => "the object",
-    };
-    match &gone.column {
-        Some(column) => format!("{word} `{}.{column}`", gone.table),
-        None => format!("{word} `{}`", gone.table),
-    }
 }
 
 fn dependents(inventory: &Inventory, gone: &[Gone]) -> Vec<String> {
@@ -253,114 +222,6 @@ async fn kept(
         }
     }
     Ok(found)
-}
-
-/// How the server is asked.
-struct Eye<'a> {
-    connection: &'a mut dyn Connection,
-    dialect: Dialect,
-    gone: &'a [Gone],
-    statistics: &'a Statistics,
-}
-
-impl Eye<'_> {
-    /// Each question in a transaction of its own: one that fails leaves nothing behind for the next.
-    async fn rows(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, DatabaseError> {
-        self.connection.begin(Access::Read).await?;
-        let rows = self.connection.query(sql, parameters).await;
-        self.connection.rollback().await?;
-        rows
-    }
-
-    fn is_meant_by(&self, text: &str) -> bool {
-        let mut gone = self.gone.iter();
-        gone.any(|gone| gone.met_by(self.dialect, text) == Met::Named)
-    }
-
-    fn tables(&self) -> Vec<String> {
-        let mut tables: Vec<String> = self.gone.iter().map(|gone| gone.table.clone()).collect();
-        tables.sort();
-        tables.dedup();
-        tables
-    }
-
-    /// Where the counters are; what is in the way is told.
-    async fn place(&mut self, uses: &mut Uses) -> Option<String> {
-        let rows = self.rows(self.statistics.installed, &[]).await;
-        let why = match rows.map(|rows| rows.into_iter().next()) {
-            Ok(Some(row)) => return row.text(0).ok().map(str::to_owned),
-            Ok(None) => String::new(),
-            Err(error) => format!(" ({error})"),
-        };
-        let off = self.statistics.off;
-        uses.unseen
-            .push(format!("the server counts no statements{why}: {off}"));
-        None
-    }
-
-    async fn since(&mut self, place: &str) -> Option<String> {
-        let sql = self.statistics.since?.replace("{place}", place);
-        let rows = self.rows(&sql, &[]).await.ok()?;
-        let since = rows.first()?.text(0).ok()?;
-        (!since.is_empty()).then(|| since.to_owned())
-    }
-
-    /// The statements that name what goes, and whether there are some that this role may not see.
-    async fn counted(&mut self, place: &str) -> Result<(Vec<Counted>, bool), DatabaseError> {
-        let sql = self.statistics.counted.replace("{place}", place);
-        let mut found: Vec<Counted> = Vec::new();
-        let mut hidden = false;
-        for table in self.tables() {
-            let pattern = Value::Text(format!("%{table}%"));
-            for row in self.rows(&sql, &[pattern]).await? {
-                let text = row.text(0)?.to_owned();
-                if text.starts_with("<insufficient") {
-                    hidden = true;
-                    continue;
-                }
-                // What the server has cut off may name it behind the cut.
-                if !self.is_meant_by(&text) && !text.ends_with("...") {
-                    continue;
-                }
-                let one = Counted {
-                    text,
-                    calls: row.int(1)?,
-                    grew: None,
-                    roles: row.text(2)?.to_owned(),
-                    last: row.text(3)?.to_owned(),
-                };
-                if !found.contains(&one) {
-                    found.push(one);
-                }
-            }
-        }
-        Ok((found, hidden))
-    }
-
-    async fn sessions(&mut self, uses: &mut Uses) {
-        for table in self.tables() {
-            let pattern = Value::Text(format!("%{table}%"));
-            let rows = match self.rows(self.statistics.sessions, &[pattern]).await {
-                Ok(rows) => rows,
-                Err(error) => {
-                    uses.unseen.push(format!("the sessions: {error}"));
-                    return;
-                }
-            };
-            for row in rows {
-                let text = |index| row.text(index).unwrap_or_default().to_owned();
-                let one = AtWork {
-                    text: text(0),
-                    role: text(1),
-                    application: text(2),
-                    state: text(3),
-                };
-                if self.is_meant_by(&one.text) && !uses.sessions.contains(&one) {
-                    uses.sessions.push(one);
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -80,6 +80,22 @@ pub(super) fn variants(
     problems
 }
 
+/// What needs a server that counts statements, in a project that has none.
+pub(super) fn counted(source: &Source, manifest: &Manifest, dialects: &[Dialect]) {
+    let rules = manifest.contract.as_ref().and_then(|of| of.rules.as_ref());
+    let Some(unused) = rules.and_then(|rules| rules.unused.as_ref()) else {
+        return;
+    };
+    if dialects.iter().all(|dialect| *dialect == Dialect::Sqlite) {
+        source.error(
+            "not-counted",
+            unused.span.clone(),
+            "`unused_for` goes by the statements that a server has counted, and SQLite counts none",
+            "write `soak` in its place, which goes by the versions that were live, or a `require` that shows that nobody writes it any more",
+        );
+    }
+}
+
 /// Sections without their scripts, and scripts without their sections.
 pub(super) fn presence(source: &Source, manifest: &Manifest, directory: &Directory) {
     // Scripts that follow from a declaration are asked for with it.

@@ -27,10 +27,22 @@ pub const MANIFEST_FILE: &str = "migration.toml";
 pub struct ContractRules {
     /// How long no version that touches the old format may have been live.
     pub soak: Option<Duration>,
+    /// How long nobody may have been seen to use what goes.
+    pub unused: Option<UnusedRule>,
     /// Queries that must return 0, asked in the contract's transaction.
     pub require: Vec<Query>,
     /// Whether the backfill's `check` has to find nothing once more, behind the fence.
     pub check: Recheck,
+}
+
+/// How long no statement that names what goes may have been counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusedRule {
+    pub lasts: Duration,
+    /// How statements begin that do not matter.
+    pub except: Vec<String>,
+    /// Where it stands.
+    pub span: std::ops::Range<usize>,
 }
 
 /// Whether a contract asks the `check` of its backfill again.
@@ -144,6 +156,8 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("check", "under `[backfill]`"),
     ("overwrites", "under `[backfill]`"),
     ("soak", "under `[contract]`"),
+    ("unused_for", "under `[contract]`"),
+    ("unused_except", "under `[contract]`"),
     ("require", "under `[contract]`"),
     ("require_check", "under `[contract]`"),
 ];
@@ -424,6 +438,18 @@ fn read_contract(
     read_allow(source, &mut table, Step::Contract, allowed);
     read_revisions(source, &mut table, Step::Contract, revisions);
     let soak = table.duration("soak", LONGEST_SOAK);
+    let unused_for = table.duration("unused_for", LONGEST_SOAK);
+    let except = table.strings("unused_except", "unused_except = [\"COPY public.users\"]");
+    if let (None, Some(first)) = (&unused_for, except.as_ref().and_then(|all| all.first())) {
+        source.error(
+            "without-effect",
+            first.span.clone(),
+            "`unused_except` says what does not count, and nothing is counted",
+            "write `unused_for = \"7d\"` beside it, or delete it",
+        );
+    }
+    let except = except.unwrap_or_default().into_iter();
+    let except = except.map(|text| text.value.to_owned()).collect();
     let queries: Vec<Located<String>> = table
         .strings(
             "require",
@@ -441,6 +467,11 @@ fn read_contract(
         rules: Some(ContractRules {
             check: if check { Recheck::Yes } else { Recheck::No },
             soak: soak.map(|soak| soak.value),
+            unused: unused_for.map(|lasts| UnusedRule {
+                lasts: lasts.value,
+                span: lasts.span,
+                except,
+            }),
             require: queries
                 .iter()
                 .map(|query| Query::from(query.value.as_str()))

@@ -161,6 +161,7 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
         is_declared = source.is_sound();
         check_queries(source, manifest, around.database);
         checks::presence(source, manifest, &directory);
+        checks::counted(source, manifest, dialects);
         examined::check_allowances(source, manifest, &directory, around);
         let declared = declare(&directory, manifest);
         if source.is_sound() {

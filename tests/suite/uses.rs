@@ -91,6 +91,106 @@ fn a_database_that_counts_nothing_is_unknown() {
     }
 }
 
+/// Has the contract of [`shop`] ask for how long nobody has used what it takes away.
+fn unused_for(shop: &Shop, lasts: &str) {
+    let declared = format!(
+        "description = \"d\"\n[services.web]\nold = \"<1.1.0\"\n[contract]\nunused_for = {lasts}\n"
+    );
+    shop.project.file("0001_drop/migration.toml", &declared);
+}
+
+/// A job of every night reads the column that a contract takes away: `job` is what it sends, as the server counts it, and
+/// `set_back` empties the counters.
+fn nightly_job(shop: &Shop, job: &str, set_back: &str) {
+    let nightly = || {
+        shop.db
+            .query("SELECT upper(full_name) FROM users WHERE id = 7")
+    };
+    let found = |code: i32| {
+        let output = shop
+            .project
+            .migrate(&["gate", "contract", "1", "--output", "json"]);
+        (output.code == code).then(|| output.json()["blockers"][0].clone())
+    };
+    unused_for(shop, "\"1h\"");
+    // The first step that is taken begins to look, and nobody has looked for long enough.
+    shop.run(&["expand"], 0);
+    let young = eventually(GENEROUS, || found(12));
+    assert_eq!(young["kind"], "in_use", "{young}");
+    assert_eq!(young["details"]["found"], "not_long_enough", "{young}");
+    shop.run(&["contract", "1"], 12);
+    nightly();
+    let used = eventually(GENEROUS, || found(11));
+    assert_eq!(used["details"]["found"], "sent", "{used}");
+    assert_eq!(used["details"]["statement"], job, "{used}");
+    let shown = shop.json(&["uses", "1", "--record"], 11);
+    assert!(shown["looked"]["at"].is_string(), "{shown}");
+    let grew = shown["statements"].as_array().expect("a list").iter();
+    assert_eq!(grew.filter(|one| one["grew"] == 1).count(), 1, "{shown}");
+    // It is remembered, without another call.
+    let output = shop.run(&["contract", "1"], 11);
+    assert!(
+        output.stdout.contains("`unused_for` asks for 60 min"),
+        "{output:?}"
+    );
+    let again = shop.json(&["uses", "1"], 11);
+    assert_eq!(again["statements"][0]["grew"], 0, "{again}");
+    // Counters that were set back are no evidence.
+    shop.db.execute(set_back);
+    let anew = eventually(GENEROUS, || found(12));
+    let why = anew["details"]["began_anew"].as_str().expect("a reason");
+    assert!(why.contains("counts anew"), "{anew}");
+    // What goes on without harm is named, and what came before the time that is asked for is over.
+    shop.run(&["uses", "1", "--record"], 0);
+    unused_for(
+        shop,
+        "\"1s\"\nunused_except = [\"SELECT lower(full_name)\"]",
+    );
+    nightly();
+    let used = eventually(GENEROUS, || found(11));
+    assert_eq!(used["details"]["statement"], job, "{used}");
+    shop.db.query("SELECT lower(full_name) FROM users");
+    eventually(GENEROUS, || {
+        (shop.project.migrate(&["contract", "1"]).code == 0).then_some(())
+    });
+    assert_eq!(shop.phase(1), "contracted");
+}
+
+#[test]
+fn a_job_of_every_night_stops_the_contract_on_mariadb() {
+    let server = mysql::PrivateServer::start();
+    let shop = shop(server.create("nightly"));
+    let set_back = "TRUNCATE TABLE performance_schema.events_statements_summary_by_digest";
+    nightly_job(
+        &shop,
+        "SELECT `upper` ( `full_name` ) FROM `users` WHERE ID = ?",
+        set_back,
+    );
+}
+
+/// What nobody counts is said, and never taken for unused.
+#[test]
+fn a_contract_that_goes_by_use_is_unknown_where_nothing_is_counted() {
+    let shop = shop(Db::on("postgres"));
+    unused_for(&shop, "\"1s\"");
+    let output = shop.run(&["gate", "contract", "1"], 12);
+    assert!(output.stdout.contains("no ledger yet"), "{output:?}");
+    shop.run(&["expand"], 0);
+    let output = shop.run(&["gate", "contract", "1"], 12);
+    assert!(
+        output
+            .stdout
+            .contains("CREATE EXTENSION pg_stat_statements"),
+        "{output:?}"
+    );
+    let sure = ["contract", "1", "--accept-unknown", "nobody reads it"];
+    shop.run(&sure, 0);
+    let sqlite = self::shop(Db::on("sqlite"));
+    unused_for(&sqlite, "\"1s\"");
+    let output = sqlite.run(&["check"], 1);
+    assert!(output.stderr.contains("SQLite counts none"), "{output:?}");
+}
+
 #[test]
 fn a_statement_that_mariadb_has_counted_is_a_use() {
     let server = mysql::PrivateServer::start();
@@ -130,6 +230,13 @@ fn a_statement_that_postgres_has_counted_is_a_use() {
     administrator.execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'");
     server.stop();
     server.start_again();
+    let nightly = server.create("nightly");
+    nightly.execute("CREATE EXTENSION pg_stat_statements");
+    nightly_job(
+        &shop(nightly),
+        "SELECT upper(full_name) FROM users WHERE id = $1",
+        "SELECT pg_stat_statements_reset()",
+    );
     let db = server.create("counted");
     db.execute("CREATE EXTENSION pg_stat_statements");
     let shop = shop(db);

@@ -24,6 +24,8 @@ mod copied;
 #[cfg(feature = "parse")]
 mod costs;
 #[cfg(feature = "parse")]
+mod counted;
+#[cfg(feature = "parse")]
 mod deeds;
 #[cfg(feature = "parse")]
 mod dependents;

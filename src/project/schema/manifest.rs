@@ -269,6 +269,18 @@ const CONTRACT: Section = Section::of(&[
         "How long no version that touches the old format may have been seen",
     ),
     Key::new(
+        "unused_for",
+        Shape::Duration,
+        "\"7d\"",
+        "How long no statement that names what the contract takes away may have been counted (PostgreSQL, MySQL)",
+    ),
+    Key::new(
+        "unused_except",
+        Shape::Texts,
+        "[\"COPY public.users\"]",
+        "How statements begin that `unused_for` does not count, such as those of a dump",
+    ),
+    Key::new(
         "require",
         Shape::Texts,
         "[\"SELECT count(*) FROM users WHERE first_name = ''\"]",

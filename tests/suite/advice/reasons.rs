@@ -1,8 +1,8 @@
 //! The reasons of the gate: which there are, how `--output json` tells them apart, and where each has its row.
 
 use phasegate::gate::{
-    Conflict, FillNeed, FlawEffect, Incompatible, Missing, NoSuchPhase, Order, Reason, Requirement,
-    Sessions, Silence, Suspicion, Unplaced, WaitsForFill, WrongPhase,
+    Conflict, FillNeed, FlawEffect, InUse, Incompatible, Missing, NoSuchPhase, Order, Reason,
+    Requirement, Sessions, Silence, Suspicion, Unplaced, WaitsForFill, WrongPhase,
 };
 
 use super::{Elsewhere, databases, evidence, schema, versions};
@@ -61,6 +61,9 @@ cases! {
     Check = "requirement", "query" = "check";
     Require = "requirement", "query" = "require";
     Soak = "soak";
+    UsedLately = "in_use", "found" = "sent";
+    NotWatchedForLongEnough = "in_use", "found" = "not_long_enough";
+    UseUnseen = "in_use", "found" = "unseen";
     Stale = "source", "status" = "stale";
     Failed = "source", "status" = "failed";
     Moved = "source", "status" = "moved";
@@ -130,6 +133,11 @@ const fn case(reason: &Reason) -> Case {
             Requirement::Require { .. } => Case::Require,
         },
         Reason::Soak { .. } => Case::Soak,
+        Reason::InUse { found, .. } => match found {
+            InUse::Sent { .. } => Case::UsedLately,
+            InUse::NotLongEnough { .. } => Case::NotWatchedForLongEnough,
+            InUse::Unseen { .. } => Case::UseUnseen,
+        },
         Reason::Source(silence) => match silence {
             Silence::Stale { .. } => Case::Stale,
             Silence::Failed { .. } => Case::Failed,
@@ -178,6 +186,15 @@ const ELSEWHERE: &[(Case, Elsewhere)] = &[
     (
         Case::NotAllTried,
         Elsewhere::Taken("fn a_search_that_gives_up_does_not_say_that_there_is_no_way("),
+    ),
+    (Case::UsedLately, Elsewhere::Taken("fn nightly_job(")),
+    (
+        Case::NotWatchedForLongEnough,
+        Elsewhere::Taken("fn nightly_job("),
+    ),
+    (
+        Case::UseUnseen,
+        Elsewhere::Taken("fn a_contract_that_goes_by_use_is_unknown_where_nothing_is_counted("),
     ),
     (
         Case::Moved,

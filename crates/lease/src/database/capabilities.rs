@@ -79,9 +79,18 @@ pub struct Statistics {
     pub off: &'static str,
     /// What is not seen where statements of others are hidden.
     pub hidden: &'static str,
+    /// A query that returns which counters these are, so that others have another text, for how many statements there was no room,
+    /// and the present moment, for which `{now}` stands.
+    pub counters: &'static str,
+    /// What is not counted where there was no room for it.
+    pub missed: &'static str,
+    /// What is not seen where the server has cut statements off.
+    pub cut_off: &'static str,
+    /// What Phasegate puts before and behind a query of the project that it runs.
+    pub around: &'static [(&'static str, &'static str)],
     /// A query that returns since when they count.
     pub since: Option<&'static str>,
-    /// A query for statements that are like its parameter: the text, how often, by whom, and when the last time.
+    /// A query for statements that are like both its parameters: the text, how often, by whom, and when the last time.
     pub counted: &'static str,
     /// A query for sessions whose last statement is like its parameter: the statement, the role, what the session is called, its state.
     pub sessions: &'static str,

@@ -36,6 +36,7 @@ mod rules;
 mod shape;
 mod sought;
 mod tables;
+mod uses;
 mod view;
 
 pub use accounts::{Accounts, Registered};
@@ -58,6 +59,7 @@ pub use record::{AppliedFile, Entry, PhaseChange, StepRecord, StepState};
 pub use rollouts::{BeganRollout, RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 pub use rules::{LeaseRules, ServiceRules, default_min_ready};
 pub use sought::Sought;
+pub use uses::{CountedUse, UseRecord};
 pub use view::{Applied, Contents, Counts, LEASES, Sighting, View};
 
 use arrivals::Kept;

@@ -105,6 +105,12 @@ const TABLES: &[(&str, &str)] = &[
          reached BIGINT NOT NULL, started_at BIGINT, done_at BIGINT, PRIMARY KEY (rollout, position)",
     ),
     (
+        // What the server's counters have shown of statements that name what a contract takes away.
+        "uses",
+        "number {key_int} PRIMARY KEY, subject {text} NOT NULL, counters {text} NOT NULL, evicted BIGINT NOT NULL, \
+         since BIGINT NOT NULL, began {text} NOT NULL, at BIGINT NOT NULL, statements {text} NOT NULL",
+    ),
+    (
         "events",
         "seq {key_int} PRIMARY KEY, at BIGINT NOT NULL, actor {text} NOT NULL, kind {key_text} NOT NULL, \
          migration {key_text}, detail {text} NOT NULL, previous {key_text} NOT NULL, hash {key_text} NOT NULL",

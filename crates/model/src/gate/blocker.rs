@@ -85,6 +85,8 @@ pub enum BlockerKind {
     Requirement,
     /// Old versions were seen too recently.
     Soak,
+    /// What goes is used, or is not known to be unused for long enough.
+    InUse,
     /// A source failed or is stale.
     Source,
     /// Fewer instances of a service are seen than there have to be.
@@ -119,6 +121,7 @@ impl BlockerKind {
             Self::OutOfStep => "out_of_step",
             Self::Requirement => "requirement",
             Self::Soak => "soak",
+            Self::InUse => "in_use",
             Self::Source => "source",
             Self::MissingInstances => "missing_instances",
             Self::UnplacedVersion => "unplaced_version",

@@ -1,4 +1,4 @@
-//! What was counted before a step, and has to be 0; and how long no old version was seen.
+//! What was counted before a step, and has to be 0; how long no old version was seen, and how long nobody has used what goes.
 
 use super::Facts;
 use super::reason::{Reason, Requirement};
@@ -35,6 +35,15 @@ pub(super) fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec
         reasons.push(Reason::Soak {
             migration: migration(),
             soak,
+        });
+    }
+    if let Some(unused) = &facts.unused
+        && let Some(found) = unused.found()
+    {
+        reasons.push(Reason::InUse {
+            migration: state.id().clone(),
+            required_ms: unused.required_ms,
+            found,
         });
     }
     reasons

@@ -23,6 +23,7 @@ mod sequence;
 mod tests;
 mod touch;
 mod unfilled;
+mod unused;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,7 @@ pub use reason::{
     Unseen, WaitsForFill, WrongPhase,
 };
 pub use touch::{Readings, Touch};
+pub use unused::{InUse, Sent, Unused, Watched};
 
 use crate::model::{
     AtWork, Breach, Clause, Live, MigrationId, Moved, Schema, Snapshot, Step, Version,
@@ -84,6 +86,8 @@ pub struct Facts {
     /// Each `require` query with its result.
     pub require: Vec<(String, i64)>,
     pub soak: Option<Soak>,
+    /// Whether what goes was used of late; `None` if the migration does not ask.
+    pub unused: Option<Unused>,
     /// What no longer keeps the formats of a migration in step as its files say.
     pub out_of_step: Vec<OutOfStep>,
     /// Who is at work on steps right now.

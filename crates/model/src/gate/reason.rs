@@ -5,7 +5,7 @@ use super::blocker::{BlockerKind, Verdict};
 pub use super::doubt::{Missing, Sessions, Silence, Unplaced, Unseen};
 use super::flaw::Flaw;
 use super::touch::{Readings, Touch};
-use super::{CheckFinding, Soak};
+use super::{CheckFinding, InUse, Soak};
 use crate::model::{Format, Live, MigrationId, Phase, RowKind, Step, Sync};
 
 /// One thing that stands against an action.
@@ -84,6 +84,12 @@ pub enum Reason {
     Requirement(Requirement),
     /// Old versions were seen too recently.
     Soak { migration: MigrationId, soak: Soak },
+    /// What goes is used, or is not known to be unused for so long.
+    InUse {
+        migration: MigrationId,
+        required_ms: i64,
+        found: InUse,
+    },
     /// Something that gives evidence is silent.
     Source(Silence),
     /// Fewer instances of a service are seen than there have to be.
@@ -346,6 +352,7 @@ impl Reason {
             Self::OutOfStep { .. } => BlockerKind::OutOfStep,
             Self::Requirement(_) => BlockerKind::Requirement,
             Self::Soak { .. } => BlockerKind::Soak,
+            Self::InUse { .. } => BlockerKind::InUse,
             Self::Source(_) => BlockerKind::Source,
             Self::MissingInstances { .. } => BlockerKind::MissingInstances,
             Self::UnplacedVersion(_) => BlockerKind::UnplacedVersion,
@@ -387,6 +394,10 @@ impl Reason {
             | Self::UnplacedVersion(_)
             | Self::UnaccountedSession(_)
             | Self::UnknownService { .. }
+            | Self::InUse {
+                found: InUse::NotLongEnough { .. } | InUse::Unseen { .. },
+                ..
+            }
             | Self::Incompatible(Incompatible::NotAllTried { .. })
             | Self::Files {
                 effect: FlawEffect::Hides,
@@ -407,6 +418,7 @@ impl Reason {
             | Self::WrongPhase(_)
             | Self::OutOfStep { .. }
             | Self::Requirement(_)
+            | Self::InUse { .. }
             | Self::Files { .. } => Verdict::Refuse,
         }
     }

@@ -91,17 +91,48 @@ pub(super) fn of(flavour: Flavour, apart: Option<Apart>) -> Capabilities {
     }
 }
 
+/// What is sent prepared, by the binary protocol, is in no digest, neither when it is prepared nor when it is run.
+const UNCOUNTED: &str = "statements for which there is no room (make `performance_schema_digests_size` larger, or empty \
+     events_statements_summary_by_digest), or that other users send prepared, which this server counts without their text";
+
 const STATISTICS: Statistics = Statistics {
     installed: "SELECT 'performance_schema' FROM performance_schema.setup_consumers \
-                WHERE @@performance_schema = 1 AND name = 'statements_digest' AND enabled = 'YES'",
-    off: "start it with `performance_schema = ON`, keep the consumer `statements_digest`, and give the role that asks SELECT on performance_schema",
-    hidden: "statements for which there is no room: make `performance_schema_digests_size` larger, or empty events_statements_summary_by_digest",
+                WHERE @@performance_schema = 1 AND name = 'statements_digest' AND enabled = 'YES' \
+                AND NOT EXISTS (SELECT 1 FROM performance_schema.setup_consumers \
+                WHERE name IN ('global_instrumentation', 'thread_instrumentation') AND enabled = 'NO') \
+                AND NOT EXISTS (SELECT 1 FROM performance_schema.setup_instruments WHERE name LIKE 'statement/sql/%' AND enabled = 'NO') \
+                AND NOT EXISTS (SELECT 1 FROM performance_schema.setup_actors WHERE enabled = 'NO') \
+                AND EXISTS (SELECT 1 FROM performance_schema.setup_actors WHERE user = '%' AND host = '%')",
+    off: "start it with `performance_schema = ON`, keep the consumer `statements_digest` and what it needs as they are by default (the consumers \
+          global_instrumentation and thread_instrumentation, the instruments statement/sql/%, all of setup_actors), and give the role that asks \
+          SELECT on performance_schema",
+    hidden: UNCOUNTED,
+    missed: UNCOUNTED,
+    // A row that is there stays, with when it was seen first, until all are emptied, by hand or by a start of the server.
+    counters: "SELECT CAST(coalesce(min(CASE WHEN digest IS NOT NULL THEN UNIX_TIMESTAMP(first_seen) END), 0) AS CHAR), \
+               CAST(coalesce(sum(CASE WHEN digest IS NULL THEN count_star END), 0) + (SELECT coalesce(sum(count_star), 0) \
+               FROM {place}.events_statements_summary_by_user_by_event_name \
+               WHERE event_name = 'statement/com/Execute' AND user <> substring_index(USER(), '@', 1)) AS SIGNED), {now} \
+               FROM {place}.events_statements_summary_by_digest",
+    cut_off: "statements that are, or may be, cut off before they name it: have the server keep more of them, by `max_digest_length` and \
+              `performance_schema_max_digest_length`",
+    around: &[("SELECT * FROM (", ") AS found LIMIT 1")],
     since: None,
-    counted: "SELECT CAST(digest_text AS CHAR), CAST(sum(count_star) AS SIGNED), '', CAST(max(last_seen) AS CHAR) \
+    // MariaDB does not mark what it has cut off. What it keeps of a statement takes at most its length and a byte for each word, and
+    // a name that finds no place any more is no longer than 64 letters.
+    counted: "SELECT text, CAST(sum(calls) AS SIGNED), '', CAST(max(seen) AS CHAR) FROM (SELECT count_star AS calls, last_seen AS seen, \
+              CAST(CASE WHEN VERSION() LIKE '%MariaDB%' \
+              AND 2 * length(digest_text) - length(replace(digest_text, ' ', '')) \
+              >= least(@@max_digest_length, @@performance_schema_max_digest_length) - 260 \
+              THEN concat(digest_text, '...') ELSE digest_text END AS CHAR) AS text \
               FROM {place}.events_statements_summary_by_digest \
-              WHERE schema_name = DATABASE() AND digest_text LIKE ? GROUP BY digest_text \
-              UNION ALL SELECT '<insufficient room>', CAST(sum(count_star) AS SIGNED), '', '' \
-              FROM {place}.events_statements_summary_by_digest WHERE digest IS NULL HAVING sum(count_star) > 0 ORDER BY 2 DESC LIMIT 500",
+              WHERE schema_name = DATABASE() OR digest_text LIKE concat('%', DATABASE(), '%')) AS found \
+              WHERE text LIKE ? AND text LIKE ? OR text LIKE '%...' AND text NOT LIKE '%information_schema%' \
+              AND text NOT LIKE '%performance_schema%' AND text NOT LIKE '%phasegate_%' GROUP BY text \
+              UNION ALL SELECT '<insufficient room>', missed, '', '' FROM (SELECT CAST(coalesce(sum(CASE WHEN digest IS NULL THEN count_star END), 0) \
+              + (SELECT coalesce(sum(count_star), 0) FROM {place}.events_statements_summary_by_user_by_event_name \
+              WHERE event_name = 'statement/com/Execute' AND user <> substring_index(USER(), '@', 1)) AS SIGNED) AS missed \
+              FROM {place}.events_statements_summary_by_digest) AS uncounted WHERE missed > 0 ORDER BY 2 DESC LIMIT 500",
     sessions: "SELECT CAST(coalesce(info, '') AS CHAR), CAST(user AS CHAR), '', CAST(coalesce(state, '') AS CHAR) \
                FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() AND info LIKE ? LIMIT 50",
 };

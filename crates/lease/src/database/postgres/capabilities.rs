@@ -78,16 +78,41 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
 
 const STATISTICS: Statistics = Statistics {
     installed: "SELECT quote_ident(n.nspname::text) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace \
-                WHERE e.extname = 'pg_stat_statements'",
-    off: "put pg_stat_statements into shared_preload_libraries, start the server anew, and run `CREATE EXTENSION pg_stat_statements` in this database",
+                WHERE e.extname = 'pg_stat_statements' AND current_setting('pg_stat_statements.track', true) IS DISTINCT FROM 'none' \
+                AND current_setting('pg_stat_statements.track_utility', true) IS DISTINCT FROM 'off' \
+                AND current_setting('compute_query_id', true) IS DISTINCT FROM 'off' \
+                AND NOT EXISTS (SELECT 1 FROM pg_db_role_setting \
+                WHERE array_to_string(setconfig, ' ') ~* '(pg_stat_statements[.]track|compute_query_id)')",
+    off: "put pg_stat_statements into shared_preload_libraries, start the server anew, run `CREATE EXTENSION pg_stat_statements` in this database, \
+          and leave pg_stat_statements.track on `top` or `all`, pg_stat_statements.track_utility on and compute_query_id on `auto` or `on`, for all roles \
+          (pg_db_role_setting shows those that have their own)",
+    missed: "statements for which there was no room: make pg_stat_statements.max larger",
     hidden: "statements of other roles: `GRANT pg_read_all_stats` to the one that asks",
+    // What a crash has emptied, and what another server counts, began with the start of the server. Before PostgreSQL 17 no statement
+    // says since when it is counted.
+    counters: "SELECT concat_ws(' ', extract(epoch FROM pg_postmaster_start_time())::text, extract(epoch FROM i.stats_reset)::text, \
+               (SELECT min(extract(epoch FROM (to_jsonb(s) ->> 'stats_since')::timestamptz))::text FROM {place}.pg_stat_statements s \
+                WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()))), i.dealloc, {now} \
+               FROM {place}.pg_stat_statements_info i",
+    cut_off: "",
+    around: &[
+        (
+            "SELECT CASE WHEN n OPERATOR(pg_catalog.=) pg_catalog.trunc(n) THEN n::pg_catalog.int8 END FROM (SELECT (",
+            ")::pg_catalog.numeric AS n) AS counted",
+        ),
+        (
+            "SELECT (SELECT pg_catalog.string_agg(coalesce(value, 'NULL'), ', ') \
+             FROM pg_catalog.json_each_text(pg_catalog.row_to_json(found))) FROM (",
+            ") AS found LIMIT 1",
+        ),
+    ],
     since: Some(
         "SELECT to_char(stats_reset AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM {place}.pg_stat_statements_info",
     ),
     counted: "SELECT s.query, sum(s.calls)::bigint, coalesce(string_agg(DISTINCT r.rolname::text, ', '), ''), '' \
               FROM {place}.pg_stat_statements s LEFT JOIN pg_roles r ON r.oid = s.userid \
               WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-              AND (s.query ILIKE ? OR s.query LIKE '<insufficient%') GROUP BY s.query ORDER BY 2 DESC LIMIT 500",
+              AND (s.query ILIKE ? AND s.query ILIKE ? OR s.query LIKE '<insufficient%') GROUP BY s.query ORDER BY 2 DESC LIMIT 500",
     sessions: "SELECT coalesce(query, ''), coalesce(usename::text, ''), coalesce(application_name, ''), coalesce(state, '') \
                FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ILIKE ? LIMIT 50",
 };

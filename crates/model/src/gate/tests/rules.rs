@@ -1,7 +1,7 @@
 //! The table of actions, row by row, and what lies around it: order, phases, fences.
 
 use super::world::World;
-use crate::gate::{Facts, Soak};
+use crate::gate::{Facts, Sent, Soak, Unused, Watched};
 use crate::model::{AtWork, InstanceState, Phase, Step};
 
 const APPEND: &str = "old <1.2.0 new >=1.1.0 append-only backfill contract revert";
@@ -274,6 +274,24 @@ fn what_was_measured() {
             quiet_ms,
         })
     };
+    let unused = |for_ms, ago_ms: Option<i64>| {
+        let sent = ago_ms.map(|ago_ms| Sent {
+            text: "SELECT full_name FROM users".into(),
+            roles: "nightly".into(),
+            ago_ms,
+        });
+        Facts {
+            unused: Some(Unused {
+                required_ms: 10_000,
+                watched: Watched::Looked {
+                    for_ms,
+                    began: None,
+                    sent: sent.into_iter().collect(),
+                },
+            }),
+            ..Facts::default()
+        }
+    };
     for (facts, verdict) in [
         (
             Facts {
@@ -312,6 +330,24 @@ fn what_was_measured() {
                 ..Facts::default()
             },
             "refuse, requirement, soak",
+        ),
+        (unused(10_000, None), "go"),
+        (unused(9_999, None), "unknown, in_use"),
+        (unused(20_000, Some(10_000)), "go"),
+        (unused(20_000, Some(9_999)), "refuse, in_use"),
+        // Looks that began anew do not make use undone.
+        (unused(1, Some(1)), "refuse, in_use"),
+        (
+            Facts {
+                unused: Some(Unused {
+                    required_ms: 10_000,
+                    watched: Watched::Unseen {
+                        why: "nobody counts".into(),
+                    },
+                }),
+                ..Facts::default()
+            },
+            "unknown, in_use",
         ),
     ] {
         world.evidence.facts = facts;

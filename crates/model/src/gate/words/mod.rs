@@ -4,6 +4,7 @@ mod advice;
 mod evidence;
 mod rule;
 mod schema;
+mod used;
 
 pub(super) use advice::spans;
 
@@ -80,6 +81,7 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
         | Reason::OutOfStep { .. }
         | Reason::Requirement(_)
         | Reason::Soak { .. }
+        | Reason::InUse { .. }
         | Reason::Files { .. } => schema::words(reason, naming),
         Reason::Source(_)
         | Reason::MissingInstances { .. }

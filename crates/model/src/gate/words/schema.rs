@@ -50,6 +50,11 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
         ),
         Reason::Requirement(requirement) => required(requirement),
         Reason::Soak { migration, soak } => soaking(migration, *soak),
+        Reason::InUse {
+            migration,
+            required_ms,
+            found,
+        } => super::used::words(migration, *required_ms, found),
         Reason::Files { effect, flaw } => files(effect, flaw),
         _ => Words::new("", ""),
     }
