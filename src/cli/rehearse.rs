@@ -14,7 +14,9 @@ use super::paint::{Cell, Line, Tone};
 use super::text::{self, count};
 use crate::database::Target;
 use crate::project::{DialectsFrom, Migration, Project};
-use crate::rehearse::{Finding, Measured, Rehearsal, RehearseError, Settings, Weight, rehearse};
+use crate::rehearse::{
+    Finding, Judged, Measured, Rehearsal, RehearseError, Settings, Traced, Weight, rehearse,
+};
 use crate::sql::Dialect;
 
 #[derive(Args)]
@@ -267,6 +269,33 @@ fn show(rehearsal: &Rehearsal, out: &Out) {
             ],
             rows,
         ));
+        for one in &rehearsal.statements {
+            for judged in &one.rules {
+                out.line(format!(
+                    "  line {} of {}: {}",
+                    one.line,
+                    one.step.name(),
+                    traced(judged)
+                ));
+            }
+        }
+    }
+}
+
+/// Whether it is as `check` says.
+fn traced(judged: &Judged) -> String {
+    let Judged {
+        rule, table, says, ..
+    } = judged;
+    match judged.traced {
+        Traced::Confirmed => format!("it is as `{rule}` of `check` says of `{table}`: {says}"),
+        Traced::Contradicted => format!(
+            "it is not as `{rule}` of `check` says of `{table}`, which goes by the oldest server that `[lint]` names: {says}"
+        ),
+        Traced::NotForeseen => format!("`{rule}` of `check` has not foreseen it: {says}"),
+        Traced::NotSeen => {
+            format!("whether it is as `{rule}` of `check` says of `{table}` was not seen: {says}")
+        }
     }
 }
 

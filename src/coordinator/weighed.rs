@@ -166,6 +166,7 @@ mod tests {
 
     fn priced(work: Work) -> Priced {
         Priced {
+            index: 0,
             path: "0003_x/contract.sql".into(),
             line: 3,
             place: Place {

@@ -94,7 +94,7 @@ pub use question::OPEN;
 pub use rehearsal::RehearsalConfig;
 pub use revisions::{Revisions, text_of};
 pub use rollout::{OnFailure, RolloutConfig};
-pub use rules::{Excess, RULES, Rule, beyond_expand, rule};
+pub use rules::{Excess, RULES, Rule, beyond_expand, rule, rule_of};
 pub use schema::Schema;
 pub use scripts::{BackfillFile, ScriptFile};
 pub use service::ServiceConfig;

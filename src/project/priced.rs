@@ -15,11 +15,21 @@ use crate::sql::{Dialect, Place, Work};
 pub struct Priced {
     /// Of the script, relative to the project's root.
     pub path: PathBuf,
+    /// Of the statement in its script, counted from 0.
+    pub index: usize,
     pub line: usize,
     pub place: Place,
     pub work: Work,
     /// A sentence without its end.
     pub says: String,
+}
+
+impl Priced {
+    /// The rule that says it.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        rules::rule_of(self.work)
+    }
 }
 
 impl Project {
@@ -58,11 +68,12 @@ impl Project {
             let texts: Vec<_> = before.iter().map(|one| texts(one, dialect)).collect();
             costs = known(&Forward::of_texts(&texts, dialect));
         }
-        let each = file.script.statements.iter().zip(costs);
-        each.flat_map(|(statement, costs)| {
-            costs.into_iter().filter_map(|cost| {
+        let each = file.script.statements.iter().zip(costs).enumerate();
+        each.flat_map(|(index, (statement, costs))| {
+            costs.into_iter().filter_map(move |cost| {
                 Some(Priced {
                     path: file.path.clone(),
+                    index,
                     line: statement.line,
                     place: cost.place?,
                     work: cost.work,

@@ -8,6 +8,7 @@
 //! | `tongue` | what each database is asked, as data; one file each |
 //! | `scratch`, `world` | databases that are ours, and what is done in one |
 //! | `standing` | a table of the project's own database, read for whoever declares a change of it |
+//! | `traced` | pure: what the rules of `check` say of a statement, beside what it did |
 //! | `stage`, `seeds` | the state before the migration, and the rows that every trial begins with |
 //! | `trial` | the trials: one file each |
 //!
@@ -25,6 +26,7 @@ mod shape;
 mod stage;
 mod standing;
 mod tongue;
+mod traced;
 mod trial;
 mod values;
 mod world;
@@ -33,6 +35,7 @@ use std::time::Instant;
 
 pub use report::{Finding, Measured, Rehearsal, Tried, Weight};
 pub use standing::standing;
+pub use traced::{Judged, Traced};
 
 use crate::database::{DatabaseError, Target};
 use crate::interrupt::Interrupt;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::traced::Judged;
 use crate::model::{MigrationId, Step};
 use crate::sql::Dialect;
 
@@ -77,6 +78,8 @@ pub struct Measured {
     pub locks: Vec<String>,
     /// The tables whose rows it stored anew.
     pub rewrote: Vec<String>,
+    /// What the rules of `check` say of it, and whether that is so here.
+    pub rules: Vec<Judged>,
 }
 
 /// One thing that was tried, and how often.

@@ -32,8 +32,41 @@ pub(super) struct Ran {
     pub ended: Instant,
     /// Locks that it added: the mode and the table, where they can be seen.
     pub locks: Vec<(String, String)>,
+    /// Those that the transaction holds behind it; `None` where they cannot be seen.
+    pub held: Option<BTreeSet<(String, String)>>,
+    /// Tables of which it is known where their rows were before it.
+    pub stood: Vec<String>,
     /// Tables whose rows it stored anew.
     pub stored: Vec<String>,
+    /// Tables that it read; `None` where that cannot be seen.
+    pub scanned: Option<Vec<String>>,
+}
+
+impl Ran {
+    fn between(began: Instant, ended: Instant, before: &Marks, after: &Marks) -> Self {
+        let changed = |before: &BTreeSet<(String, String)>, after: &BTreeSet<(String, String)>| {
+            let was = |table: &String| before.iter().any(|(name, _)| name == table);
+            let changed = after.difference(before).map(|(table, _)| table.clone());
+            changed.filter(was).collect::<Vec<_>>()
+        };
+        let scanned = before.scanned.as_ref().zip(after.scanned.as_ref());
+        Self {
+            began,
+            ended,
+            locks: Vec::new(),
+            held: None,
+            stood: before.stored.iter().map(|(name, _)| name.clone()).collect(),
+            stored: changed(&before.stored, &after.stored),
+            scanned: scanned.map(|(before, after)| changed(before, after)),
+        }
+    }
+}
+
+/// A mark for each table that changes where its rows are stored anew, and one that changes where they are read.
+#[derive(Default)]
+struct Marks {
+    stored: BTreeSet<(String, String)>,
+    scanned: Option<BTreeSet<(String, String)>>,
 }
 
 /// A statement of a script that failed.
@@ -70,7 +103,7 @@ impl World {
             }
             Mode::NoTransaction => {
                 for (index, statement) in script.statements.iter().enumerate() {
-                    let before = self.stored_apart().await;
+                    let before = self.marks_apart().await;
                     let began = Instant::now();
                     let ran = if statement.needs_no_transaction {
                         self.alone(&statement.text).await
@@ -78,7 +111,11 @@ impl World {
                         self.execute(&statement.text).await
                     };
                     ran.map_err(Stopped::at(index))?;
-                    self.note(began, Vec::new(), &before, None).await;
+                    if self.is_measured {
+                        let ended = Instant::now();
+                        let after = self.marks_apart().await;
+                        self.ran.push(Ran::between(began, ended, &before, &after));
+                    }
                 }
                 Ok(())
             }
@@ -97,7 +134,7 @@ impl World {
             .map_err(Stopped::at(0))?;
         let mut held: BTreeSet<(String, String)> = BTreeSet::new();
         for (index, statement) in script.statements.iter().enumerate() {
-            let before = self.stored().await;
+            let before = self.marks().await;
             let began = Instant::now();
             let ran = self.connection.run(&statement.text).await;
             ran.map_err(Stopped::at(index))?;
@@ -105,7 +142,12 @@ impl World {
                 let ended = Instant::now();
                 let locks = self.locks().await;
                 let added = locks.difference(&held).cloned().collect();
-                self.note(began, added, &before, Some(ended)).await;
+                let after = self.marks().await;
+                self.ran.push(Ran {
+                    locks: added,
+                    held: self.tongue.locks.map(|_| locks.clone()),
+                    ..Ran::between(began, ended, &before, &after)
+                });
                 held = locks;
             }
         }
@@ -124,20 +166,32 @@ impl World {
         Ok(())
     }
 
-    /// A mark for each table that changes where its rows are stored anew; inside a transaction.
-    async fn stored(&mut self) -> BTreeSet<(String, String)> {
-        match self.tongue.stored {
-            Some(query) if self.is_measured => self.pairs(query).await,
-            _ => BTreeSet::new(),
+    /// Inside a transaction.
+    async fn marks(&mut self) -> Marks {
+        if !self.is_measured {
+            return Marks::default();
         }
+        let stored = match self.tongue.stored {
+            Some(query) => self.pairs(query).await,
+            None => BTreeSet::new(),
+        };
+        let scanned = match self.tongue.scanned {
+            Some(query) => Some(self.pairs(query).await),
+            None => None,
+        };
+        Marks { stored, scanned }
     }
 
-    async fn stored_apart(&mut self) -> BTreeSet<(String, String)> {
+    /// Outside of any.
+    async fn marks_apart(&mut self) -> Marks {
         let (Some(query), true) = (self.tongue.stored, self.is_measured) else {
-            return BTreeSet::new();
+            return Marks::default();
         };
         let rows = self.rows(query).await.unwrap_or_default();
-        rows.into_iter().filter_map(pair).collect()
+        Marks {
+            stored: rows.into_iter().filter_map(pair).collect(),
+            scanned: None,
+        }
     }
 
     async fn locks(&mut self) -> BTreeSet<(String, String)> {
@@ -153,34 +207,6 @@ impl World {
             .into_iter()
             .filter_map(|row| pair(texts(row)))
             .collect()
-    }
-
-    async fn note(
-        &mut self,
-        began: Instant,
-        locks: Vec<(String, String)>,
-        before: &BTreeSet<(String, String)>,
-        ended: Option<Instant>,
-    ) {
-        if !self.is_measured {
-            return;
-        }
-        let (ended, after) = match ended {
-            Some(ended) => (ended, self.stored().await),
-            None => (Instant::now(), self.stored_apart().await),
-        };
-        let was = |table: &String| before.iter().any(|(name, _)| name == table);
-        let stored = after
-            .difference(before)
-            .map(|(table, _)| table.clone())
-            .filter(was)
-            .collect();
-        self.ran.push(Ran {
-            began,
-            ended,
-            locks,
-            stored,
-        });
     }
 
     /// Runs a statement and takes it back.
@@ -321,7 +347,11 @@ impl World {
         let sql = backfill::over(&file.statement, &range, comparison);
         let began = Instant::now();
         let ran = self.execute(&sql).await;
-        self.note(began, Vec::new(), &BTreeSet::new(), None).await;
+        if self.is_measured {
+            let (before, after) = (Marks::default(), Marks::default());
+            let ran = Ran::between(began, Instant::now(), &before, &after);
+            self.ran.push(ran);
+        }
         ran
     }
 

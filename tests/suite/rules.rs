@@ -1,9 +1,11 @@
-//! The rules of scripts: how they are listed and silenced. Whether servers lock and rewrite as they say is in `servers`.
+//! The rules of scripts: how they are listed and silenced. Whether servers lock and rewrite as they say is in `servers`,
+//! and what a rehearsal sees of that in `traced`.
 
 mod action;
 mod reports;
 mod servers;
 mod sizes;
+mod traced;
 
 use crate::support::backend::Db;
 use crate::support::project::Project;

@@ -24,6 +24,7 @@ mod triggers;
 mod unindexed;
 mod widened;
 
+pub use costs::code_of as rule_of;
 pub(super) use costs::of as costs_of;
 pub use listed::{RULES, Rule, rule};
 pub(super) use widened::is_widening;

@@ -42,6 +42,8 @@ pub(super) struct Tongue {
     pub locks: Option<&'static str>,
     /// What tells whether a table's rows were stored anew: the table, and a mark that changes then.
     pub stored: Option<&'static str>,
+    /// What tells whether the open transaction has read a table's rows: the table, and a mark that changes then.
+    pub scanned: Option<&'static str>,
 }
 
 pub(super) const fn tongue(dialect: Dialect) -> &'static Tongue {

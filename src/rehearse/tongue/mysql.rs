@@ -95,4 +95,5 @@ pub(super) const TONGUE: Tongue = Tongue {
         "SELECT SUBSTRING_INDEX(name, '/', -1), CONCAT(table_id, '-', space) FROM information_schema.innodb_sys_tables \
          WHERE name LIKE CONCAT(DATABASE(), '/%')",
     ),
+    scanned: None,
 };

@@ -131,4 +131,8 @@ pub(super) const TONGUE: Tongue = Tongue {
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')",
     ),
+    scanned: Some(
+        "SELECT CASE WHEN schemaname = 'public' THEN relname::text ELSE schemaname || '.' || relname END, \
+         concat_ws('-', seq_scan, idx_scan) FROM pg_catalog.pg_stat_xact_user_tables",
+    ),
 };

@@ -70,4 +70,5 @@ pub(super) const TONGUE: Tongue = Tongue {
     locks: None,
 
     stored: None,
+    scanned: None,
 };

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::database::Connection;
 use crate::model::Step;
+use crate::project::Priced;
 use crate::rehearse::RehearseError;
 use crate::rehearse::report::{Finding, Measured};
 use crate::rehearse::rows::{Maker, Tuple, quoted};
 use crate::rehearse::scratch::Made;
 use crate::rehearse::stage::Stage;
+use crate::rehearse::traced::judged;
 use crate::rehearse::world::{Ran, World, execute};
 
 /// Numbers of rows from here on are those that are many.
@@ -190,17 +192,17 @@ async fn measure(
         Step::Revert => &files.revert,
         Step::Backfill => &None,
     };
-    let known: Vec<&str> = stage
-        .before
-        .relations
-        .iter()
-        .map(|r| r.shown.as_str())
-        .collect();
+    let relations = stage.before.relations.iter();
+    let known: Vec<String> = relations.map(|r| r.shown.clone()).collect();
+    let (settings, dialect) = (stage.base.settings, stage.dialect());
+    let priced = settings.project.priced(stage.base.migration, step, dialect);
     let mut found = Vec::new();
     for (index, ran) in world.ran.iter().enumerate() {
         let statement = script
             .as_ref()
             .and_then(|file| file.script.statements.get(index));
+        let said = priced.iter().filter(|one| one.index == index);
+        let said: Vec<&Priced> = said.collect();
         let text = statement.map_or("the whole table in one batch", |statement| &statement.text);
         found.push(Measured {
             step,
@@ -212,15 +214,16 @@ async fn measure(
             locks: ran
                 .locks
                 .iter()
-                .filter(|(_, table)| known.contains(&table.as_str()))
+                .filter(|(_, table)| known.contains(table))
                 .map(|(mode, table)| format!("{table}: {mode}"))
                 .collect(),
             rewrote: ran
                 .stored
                 .iter()
-                .filter(|table| known.contains(&table.as_str()))
+                .filter(|table| known.contains(table))
                 .cloned()
                 .collect(),
+            rules: judged(dialect, &known, &said, ran),
         });
     }
     Ok(Some(found))

@@ -7,7 +7,7 @@ use crate::support::mysql::is_mariadb;
 use crate::support::project::Project;
 
 /// What the servers are asked about.
-const COSTS: &[&str] = &[
+pub(super) const COSTS: &[&str] = &[
     "locks-out",
     "locks-writes",
     "rewrites-table",
@@ -65,7 +65,7 @@ fn told(project: &Project) -> Vec<(usize, String)> {
     told
 }
 
-const POSTGRES: &[(&str, &[&str])] = &[
+pub(super) const POSTGRES: &[(&str, &[&str])] = &[
     ("CREATE INDEX i ON users (a)", &["locks-writes"]),
     ("ALTER TABLE users ADD COLUMN c1 int", &[]),
     (
@@ -218,7 +218,7 @@ fn postgres_locks_reads_and_rewrites_as_the_rules_say() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-const ALTERED: &[&str] = &[
+pub(super) const ALTERED: &[&str] = &[
     "ADD COLUMN c int",
     "ADD COLUMN c int FIRST",
     "ADD COLUMN c int NOT NULL DEFAULT 1",
