@@ -12,6 +12,7 @@ const WRITTEN_BY_OTHERS: &[&str] = &[
     "looks",
     "seen",
     "sightings",
+    "uses",
 ];
 
 /// What one who is not the owner may be given, at most.
