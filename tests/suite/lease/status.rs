@@ -248,3 +248,35 @@ fn a_program_in_go_hears_of_its_lease() {
     agent.signal(Signal::QUIT);
     agent.wait();
 }
+
+#[test]
+#[ignore = "needs a JDK: sh tests/jvm.sh"]
+fn a_program_on_the_jvm_hears_of_its_lease() {
+    let db = Db::on("sqlite");
+    let project = project(&db, "60s");
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/library.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let (_, follow) = page.split_once("```java\n").expect("a block in Java");
+    let (follow, _) = follow.split_once("```").expect("its end");
+    let program = format!(
+        "import java.io.*; import java.net.*; import java.nio.channels.*; import java.nio.charset.StandardCharsets;
+        import java.util.function.Consumer; import java.util.regex.Pattern;
+        public class Listener {{
+            {follow}
+            public static void main(String[] given) throws Exception {{
+                sun.misc.Signal.handle(new sun.misc.Signal(\"TERM\"), signal -> {{}});
+                follow(state -> System.out.println(\"lease: \" + state));
+                Thread.sleep(Long.MAX_VALUE);
+            }}
+        }}\n"
+    );
+    project.file("Listener.java", &program);
+    let build = project.spawn_program("javac", &["Listener.java"]);
+    build.wait().expect_code(0);
+    let mut agent = agent_with(&project, &SOCKET, &["java", "Listener"]);
+    agent.wait_for_line("lease: valid", GENEROUS);
+    agent.signal(Signal::TERM);
+    agent.wait_for_line("lease: draining", GENEROUS);
+    agent.signal(Signal::QUIT);
+    agent.wait();
+}
