@@ -6,7 +6,7 @@ use super::{Row, asked, go_through};
 use crate::support::backend::Db;
 use crate::support::shop::{APPEND_ONLY, BACKFILL, NAME, Shop};
 use crate::support::wait::{GENEROUS, eventually};
-use crate::transactions::sync::{drop_sync, sync, synced};
+use crate::transactions::sync::{drop_sync, sync_again, synced};
 
 const MORE: &str = "0002_more";
 
@@ -273,7 +273,8 @@ pub const ROWS: &[Row<Case>] = &[
         takes: |shop, said| {
             said.tells("make it again as the expand.sql of 0001_synced has it");
             said.tells("the backfill of 0001_synced has to run again before its contract, and to overwrite what is stale");
-            shop.db.execute(&sync(&shop.db, "users_sync", "users"));
+            shop.db
+                .execute(&sync_again(&shop.db, "users_sync", "users"));
             let path = "0001_synced/migration.toml";
             let text =
                 std::fs::read_to_string(shop.project.path().join(path)).expect("it is there");

@@ -5,7 +5,7 @@ use super::read;
 use super::shell::calls_of_migrate;
 use crate::support::project::{Output, Process, Project, Signal};
 use crate::support::shop::{APPEND_ONLY, BACKFILL, CONTRACT, EXPAND, REVERT, Shop};
-use crate::support::wait::{GENEROUS, eventually};
+use crate::support::wait::{GENEROUS, eventually, poll};
 
 /// The commands of the page's blocks, in order, without `migrate`.
 fn shown() -> Vec<String> {
@@ -123,10 +123,14 @@ scenario!(
         assert!(plan.contains("roll web 1.0.0 → 1.1.0"), "{plan}");
         run("expand", 0);
         // Both things that are to be looked at once. The server may list the session of a command that has ended for a moment more.
-        eventually(GENEROUS, || {
-            let reverted = project.migrate(&["revert", "1"]);
+        let mut reverted = project.migrate(&["revert", "1"]);
+        let is_done = poll(GENEROUS, || {
+            if reverted.code != 0 {
+                reverted = project.migrate(&["revert", "1"]);
+            }
             (reverted.code == 0).then_some(())
         });
+        assert!(is_done.is_some(), "{reverted:?}");
         run("expand", 0);
         run("gate deploy web=1.2.0", 11);
         run("gate deploy web=1.1.0 --record", 0);

@@ -11,11 +11,19 @@ use crate::support::wait::eventually;
 fn somebody(db: &Db) -> (String, String) {
     let name = format!("rehearser_{:08x}", fastrand::u32(..));
     match db.backend.name {
-        "postgres" => db.execute(&format!("CREATE ROLE {name} LOGIN PASSWORD 'pw' CREATEDB")),
-        _ => db.execute(&format!(
-            "CREATE USER {name}@localhost IDENTIFIED BY 'pw'; CREATE USER {name}@'127.0.0.1' IDENTIFIED BY 'pw'; GRANT ALL ON *.* TO {name}@localhost; \
-             GRANT ALL ON *.* TO {name}@'127.0.0.1'"
-        )),
+        "postgres" => {
+            db.execute(&format!("CREATE ROLE {name} LOGIN PASSWORD 'pw' CREATEDB"));
+        }
+        // With rights in no database of other tests, where its sessions would be those of somebody who may write.
+        _ => {
+            for host in ["localhost", "127.0.0.1"] {
+                let user = format!("{name}@'{host}'");
+                let own = db.value("SELECT DATABASE()");
+                db.execute(&format!(
+                    "CREATE USER {user} IDENTIFIED BY 'pw'; GRANT ALL ON `phasegate\\_rehearsal\\_%`.* TO {user}; GRANT ALL ON {own}.* TO {user}"
+                ));
+            }
+        }
     };
     let (scheme, rest) = db.url.split_once("://").expect("a URL");
     let (_, server) = rest.split_once('@').expect("a URL with a user");
