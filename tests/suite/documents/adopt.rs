@@ -3,7 +3,7 @@
 use super::blocks::code_of;
 use super::read;
 use super::shell::calls_of_migrate;
-use crate::support::project::{Output, Process, Project, Signal};
+use crate::support::project::{Output, Process, Project, SESSIONS_OF_TESTS, Signal};
 use crate::support::shop::{APPEND_ONLY, BACKFILL, CONTRACT, EXPAND, REVERT, Shop};
 use crate::support::wait::{GENEROUS, eventually, poll};
 
@@ -77,7 +77,8 @@ scenario!(
         run("init", 0);
         let config = std::fs::read_to_string(path("migrate.toml")).expect("it was written");
         let config = config.replace("min_instances = 1", "min_instances = 2\nmin_ready = \"0s\"");
-        project.file("migrate.toml", &config);
+        // What `init` writes speaks of sessions, and of those of other tests on the same server nothing does.
+        project.file("migrate.toml", &format!("{config}{SESSIONS_OF_TESTS}"));
         let nobody = answer("migrate fleet");
         let first = nobody.lines().next().expect("a line");
         let fleet = run("fleet", 0).stdout;
