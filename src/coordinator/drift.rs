@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::gate::{Flaw, Flawed};
 use crate::ledger::{AppliedFile, View};
-use crate::model::{Declaration, MigrationId, MigrationState, Phase, Step};
+use crate::model::{Declaration, MigrationId, Phase, Step};
 use crate::project::{Migration, Project, Seen};
 use crate::sql::Dialect;
 
@@ -71,20 +71,20 @@ pub fn way_out(drift: &[Drift]) -> String {
     }
 }
 
-/// The steps that changed files stand in the way of, as the gate has to know them.
-pub(super) fn flaws_of(drift: &[Drift], migrations: &[MigrationState]) -> Vec<Flaw> {
-    let mut found = Vec::new();
-    for id in migrations.iter().map(MigrationState::id) {
-        for step in Step::ALL {
-            let first = drift.iter().find(|drift| drift.stops(step, id));
-            found.extend(first.map(|first| Flaw {
-                of: Flawed::Step(id.clone(), step),
-                error: first.to_string(),
-                help: way_out(std::slice::from_ref(first)),
-            }));
-        }
-    }
-    found
+/// What they stand in the way of, as the gate has to know it: the same as [`Drift::stops`].
+pub(super) fn flaws_of(drift: &[Drift]) -> Vec<Flaw> {
+    let flaw = |of: Flawed, one: &Drift| Flaw {
+        of,
+        error: one.to_string(),
+        help: way_out(std::slice::from_ref(one)),
+    };
+    let first = drift.first().into_iter();
+    let every_step = first.map(|one| flaw(Flawed::Applied(one.migration.clone()), one));
+    let own_revert = drift
+        .iter()
+        .filter(|one| one.stops(Step::Revert, &one.migration))
+        .map(|one| flaw(Flawed::Step(one.migration.clone(), Step::Revert), one));
+    every_step.chain(own_revert).collect()
 }
 
 /// The files that are not as they were when their phases were applied. What cannot be read is a flaw, and no change that

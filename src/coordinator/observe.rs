@@ -127,23 +127,29 @@ async fn situation_of(
         connection.capabilities().dialect,
     );
     situation.has_ledger = has_ledger;
-    if situation
-        .drift
-        .iter()
-        .any(|drift| matches!(drift.what, Changed::Script(_)))
-    {
-        super::same_script::forgive(project, &mut situation.drift, connection).await?;
-    }
-    let evidence = &mut situation.evidence;
-    let changed = flaws_of(&situation.drift, evidence.schema.migrations());
-    evidence.flaws.splice(0..0, changed);
-    judge_reverts(project, &mut situation, connection).await?;
+    judge_changes(project, &mut situation, connection).await?;
     situation.evidence.facts.paused = Ledger::paused(connection, &situation.view).await?;
     if situation.view.coordinator.is_rolling_out() {
         situation.evidence.rolling = rolling(connection).await?;
     }
     look_at_sync(project, &mut situation, connection).await?;
     Ok(situation)
+}
+
+/// Judges files that differ from what was applied by what the ledger has kept of that.
+async fn judge_changes(
+    project: &Project,
+    situation: &mut Situation,
+    connection: &mut dyn Connection,
+) -> Result<(), LedgerError> {
+    let mut drift = situation.drift.iter();
+    if drift.any(|drift| matches!(drift.what, Changed::Script(_))) {
+        super::same_script::forgive(project, &mut situation.drift, connection).await?;
+    }
+    judge_reverts(project, situation, connection).await?;
+    let changed = flaws_of(&situation.drift);
+    situation.evidence.flaws.splice(0..0, changed);
+    Ok(())
 }
 
 /// What the open rollout is replacing; nothing where this user may not look, or the ledger is from before
@@ -203,6 +209,7 @@ pub async fn record(
     let paused = std::mem::take(&mut situation.evidence.facts.paused);
     let past_gate = std::mem::take(&mut situation.past_gate);
     *situation = observe_with(project, view, snapshot, &files, dialect);
+    judge_changes(project, situation, connection).await?;
     situation.past_gate = past_gate;
     past_gate::count(situation);
     situation.evidence.rolling = rolling;

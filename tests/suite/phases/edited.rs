@@ -152,3 +152,27 @@ scenario!(
         assert_eq!(shop.data(), data);
     }
 );
+
+scenario!(
+    /// With a source in the project, what a look has shown is written down, and everything is looked at anew behind that.
+    fn whoever_records_a_look_judges_edited_files_as_anybody(db: Db) {
+        let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 0\n");
+        shop.db
+            .execute("ALTER TABLE users ADD COLUMN nick VARCHAR(200)");
+        shop.run(&["expand"], 0);
+        shop.project.file("0001_name/expand.sql", COMMENTED);
+        shop.run(&["gate", "backfill", "1", "--record"], 0);
+        let nick = "ALTER TABLE users ADD COLUMN nick VARCHAR(200);\n";
+        shop.project
+            .file("0001_name/expand.sql", &format!("{EXPAND}{nick}"));
+        let revert = "ALTER TABLE users DROP COLUMN name;\nALTER TABLE users DROP COLUMN nick;\n";
+        shop.project.file("0001_name/revert.sql", revert);
+        let refused = shop.run(&["gate", "revert", "1", "--record"], 11);
+        assert!(refused.stdout.contains("`nick` of `users`"), "{refused:?}");
+        let status = shop.run(&["status", "--record"], 1).stdout;
+        assert!(
+            status.contains("backfill (refuse)") && !status.contains("safe now"),
+            "{status}"
+        );
+    }
+);

@@ -22,7 +22,7 @@ impl Flaw {
     pub const fn migration(&self) -> Option<&MigrationId> {
         match &self.of {
             Flawed::Settings | Flawed::Listing => None,
-            Flawed::Declaration(id) | Flawed::Step(id, _) => Some(id),
+            Flawed::Declaration(id) | Flawed::Step(id, _) | Flawed::Applied(id) => Some(id),
         }
     }
 }
@@ -38,6 +38,8 @@ pub enum Flawed {
     Declaration(MigrationId),
     /// What a step of a migration runs, or cannot be taken without.
     Step(MigrationId, Step),
+    /// What was applied of a migration: whatever comes next builds on it, and only a revert takes away by what is recorded.
+    Applied(MigrationId),
 }
 
 /// What the files leave unknown for whoever starts a version, or plans with it: any version may need a migration that
@@ -51,7 +53,7 @@ fn unknown(flaw: &Flaw) -> Option<Blocker> {
     let id = match &flaw.of {
         Flawed::Settings | Flawed::Listing => None,
         Flawed::Declaration(id) => Some(id),
-        Flawed::Step(..) => return None,
+        Flawed::Step(..) | Flawed::Applied(_) => return None,
     };
     let blocker = Blocker::from(reason(flaw, FlawEffect::Hides));
     Some(match id {
@@ -71,6 +73,9 @@ fn reason(flaw: &Flaw, effect: FlawEffect) -> Reason {
 pub(super) fn against_step(step: Step, id: &MigrationId, flaws: &[Flaw]) -> Vec<Objection> {
     let found = flaws.iter().filter_map(|flaw| match &flaw.of {
         Flawed::Step(of, kept) if of == id && *kept == step => {
+            Some(reason(flaw, FlawEffect::CannotRun(step)).into())
+        }
+        Flawed::Applied(_) if step != Step::Revert => {
             Some(reason(flaw, FlawEffect::CannotRun(step)).into())
         }
         // They build on each other.

@@ -279,7 +279,10 @@ fn files(effect: &FlawEffect, flaw: &Flaw) -> Words {
         (FlawEffect::Hides, Flawed::Listing) => {
             "which migrations nobody has applied yet is not known".to_owned()
         }
-        (FlawEffect::Hides, Flawed::Declaration(id) | Flawed::Step(id, _)) => {
+        (
+            FlawEffect::Hides,
+            Flawed::Declaration(id) | Flawed::Step(id, _) | Flawed::Applied(id),
+        ) => {
             format!("which versions need {id} is not known")
         }
     };
