@@ -79,7 +79,7 @@ pub(super) async fn look(
     if let Some(before) = before.as_ref().filter(|_| eager == Eager::MayRest) {
         let unused = judged(rule, before, now, dialect);
         let is_recent = now.saturating_sub(before.at) < BETWEEN_LOOKS_MS;
-        if is_recent && was_seen(before) && !is_clear(&unused) {
+        if is_recent && was_seen(before) && !unused.is_clear() {
             let record = None;
             return Ok(Some(Look { unused, record }));
         }
@@ -133,10 +133,7 @@ fn followed(before: Option<&UseRecord>, found: &Counters, at: i64) -> UseRecord 
     let was_seen = before.is_some_and(was_seen);
     let are_others = was_seen && before.is_some_and(|before| before.counters != found.counters);
     let statements = found.statements.iter().map(|now| {
-        let then = before.and_then(|before| {
-            let mut known = before.statements.iter();
-            known.find(|one| one.text == now.text && one.roles == now.roles)
-        });
+        let then = before.and_then(|before| before.of(&now.text, &now.roles));
         let was_sent = match then {
             // Counters that begin anew have counted it since.
             Some(then) => are_others || now.calls != then.calls,
@@ -266,15 +263,6 @@ fn judged(rule: &UnusedRule, record: &UseRecord, now: i64, dialect: Dialect) -> 
 fn on_one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     crate::text::shown::shortened(&words.join(" "), 200).into_owned()
-}
-
-fn is_clear(unused: &Unused) -> bool {
-    match &unused.watched {
-        Watched::Unseen { .. } => false,
-        Watched::Looked { for_ms, sent, .. } => {
-            *for_ms >= unused.required_ms && sent.iter().all(|one| one.ago_ms >= unused.required_ms)
-        }
-    }
 }
 
 /// The migrations whose use is watched now, and was not looked at a moment ago.

@@ -122,8 +122,7 @@ pub async fn uses(
     if let Some(known) = known.get(&migration.id().number()) {
         uses.looked = Some((known.since, known.at));
         for one in &mut uses.statements {
-            let mut before = known.statements.iter();
-            let before = before.find(|then| then.text == one.text && then.roles == one.roles);
+            let before = known.of(&one.text, &one.roles);
             let before = before.map_or(0, |then| then.calls);
             // Counters that were set back begin anew.
             one.grew = Some(

@@ -26,7 +26,7 @@ fn is_clear_at(record: &UseRecord, now: i64, except: &[&str]) -> bool {
         except: except.iter().map(|text| (*text).to_owned()).collect(),
         span: 0..0,
     };
-    is_clear(&judged(&rule, record, now, Dialect::Postgres))
+    judged(&rule, record, now, Dialect::Postgres).is_clear()
 }
 
 #[test]

@@ -97,16 +97,11 @@ mod tests {
         let expand = Script::parse(dialect, expand).unwrap();
         let text = format!("UPDATE users SET {set} WHERE id > :after AND id <= :upto");
         let backfill = backfill_statement(dialect, &text, None).unwrap();
+        let lint = crate::project::LintConfig::default();
         let scripts = Scripts {
-            manifest: None,
-            dialect,
             expand: Some(&expand),
             backfill: Some(&backfill),
-            contract: None,
-            revert: None,
-            later: &[],
-            all: &[],
-            lint: &crate::project::LintConfig::default(),
+            ..Scripts::none(dialect, &lint)
         };
         let found = check(&scripts);
         found.iter().map(|(_, finding)| finding.code).collect()

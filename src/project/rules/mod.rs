@@ -57,6 +57,22 @@ pub(super) struct Scripts<'a> {
 }
 
 impl<'a> Scripts<'a> {
+    /// Of a migration without files, which the tests of a rule give what it looks at.
+    #[cfg(test)]
+    fn none(dialect: Dialect, lint: &'a LintConfig) -> Self {
+        Self {
+            dialect,
+            manifest: None,
+            expand: None,
+            backfill: None,
+            contract: None,
+            revert: None,
+            later: &[],
+            all: &[],
+            lint,
+        }
+    }
+
     /// The scripts that hold statements, in the order of the steps.
     fn whole(&self) -> impl Iterator<Item = (Step, &'a Script)> {
         [

@@ -6,7 +6,7 @@ use crate::sql::{Narrowed, Narrowing, Object, ObjectKind, Statement, Verb};
 
 use super::super::later;
 use super::Scripts;
-use super::spoken::queries;
+use super::spoken::{is_code, queries};
 
 /// What a statement asks for that belongs to no format of the migration.
 pub(super) fn beyond_formats(
@@ -118,14 +118,6 @@ impl Own<'_> {
             filled.as_ref().is_some_and(|(of, columns)| {
                 self.is(of, table)
                     && (columns.is_empty() || columns.iter().any(|column| self.is(column, name)))
-            })
-        };
-        let is_code = |statement: &Statement| {
-            statement.objects().any(|object| {
-                matches!(
-                    object.kind,
-                    ObjectKind::Trigger | ObjectKind::Function | ObjectKind::View
-                )
             })
         };
         let expand = self.expand().iter().filter(|statement| !is_code(statement));

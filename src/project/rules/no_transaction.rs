@@ -92,16 +92,10 @@ mod tests {
 
     fn codes(text: &str) -> Vec<&'static str> {
         let script = Script::parse(Dialect::Postgres, text).unwrap();
+        let lint = crate::project::LintConfig::default();
         let scripts = Scripts {
-            manifest: None,
-            dialect: Dialect::Postgres,
             expand: Some(&script),
-            backfill: None,
-            contract: None,
-            revert: None,
-            later: &[],
-            all: &[],
-            lint: &crate::project::LintConfig::default(),
+            ..Scripts::none(Dialect::Postgres, &lint)
         };
         let found = check(&scripts);
         found.iter().map(|(_, finding)| finding.code).collect()

@@ -89,16 +89,10 @@ mod tests {
         ] {
             let text = format!("ALTER TYPE st ADD VALUE 'c';\n{sql}");
             let script = Script::parse(Dialect::Postgres, &text).unwrap();
+            let lint = crate::project::LintConfig::default();
             let scripts = Scripts {
-                manifest: None,
-                dialect: Dialect::Postgres,
                 expand: Some(&script),
-                backfill: None,
-                contract: None,
-                revert: None,
-                later: &[],
-                all: &[],
-                lint: &crate::project::LintConfig::default(),
+                ..Scripts::none(Dialect::Postgres, &lint)
             };
             assert_eq!(!new_values(&scripts).is_empty(), found, "{sql}");
         }

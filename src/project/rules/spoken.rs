@@ -17,16 +17,18 @@ pub(super) fn said<'s>(scripts: &Scripts<'s>) -> impl Iterator<Item = &'s str> {
 
 /// Whether something other than declarations tells what the migration is about: a backfill, or code.
 pub(super) fn tells_what_it_is_about(scripts: &Scripts<'_>) -> bool {
-    let makes_code = |script: &Script| {
-        let mut objects = script.statements.iter().flat_map(Statement::objects);
-        objects.any(|object| {
-            matches!(
-                object.kind,
-                ObjectKind::Trigger | ObjectKind::Function | ObjectKind::View
-            )
-        })
-    };
-    scripts.backfill.is_some() || scripts.expand.is_some_and(makes_code)
+    let expand = scripts.expand.map_or(&[][..], |expand| &expand.statements);
+    scripts.backfill.is_some() || expand.iter().any(is_code)
+}
+
+/// Whether a statement is about code: a trigger, a function, a view.
+pub(super) fn is_code(statement: &Statement) -> bool {
+    statement.objects().any(|object| {
+        matches!(
+            object.kind,
+            ObjectKind::Trigger | ObjectKind::Function | ObjectKind::View
+        )
+    })
 }
 
 /// The queries of the manifest.

@@ -61,16 +61,10 @@ mod tests {
             (REBUILD.to_owned(), 0),
         ] {
             let script = Script::parse(Dialect::Sqlite, &text).unwrap();
+            let lint = crate::project::LintConfig::default();
             let scripts = Scripts {
-                manifest: None,
-                dialect: Dialect::Sqlite,
-                expand: None,
-                backfill: None,
                 contract: Some(&script),
-                revert: None,
-                later: &[],
-                all: &[],
-                lint: &crate::project::LintConfig::default(),
+                ..Scripts::none(Dialect::Sqlite, &lint)
             };
             assert_eq!(check(&scripts).len(), found, "{text}");
         }

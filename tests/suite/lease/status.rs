@@ -219,15 +219,22 @@ fn a_server_in_node_takes_requests_while_its_lease_is_valid() {
     agent.wait();
 }
 
+/// The block of docs/library.md in this language.
+fn shown_in(language: &str) -> String {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/library.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let begin = format!("```{language}\n");
+    let (_, block) = page.split_once(&begin).expect("a block in it");
+    let (block, _) = block.split_once("```").expect("its end");
+    block.to_owned()
+}
+
 #[test]
 #[ignore = "needs Go: sh tests/go.sh"]
 fn a_program_in_go_hears_of_its_lease() {
     let db = Db::on("sqlite");
     let project = project(&db, "60s");
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/library.md");
-    let page = std::fs::read_to_string(page).expect("the page");
-    let (_, follow) = page.split_once("```go\n").expect("a block in Go");
-    let (follow, _) = follow.split_once("```").expect("its end");
+    let follow = shown_in("go");
     let program = format!(
         "package main\nimport (\"encoding/json\"; \"fmt\"; \"net\"; \"os\"; \"os/signal\"; \"syscall\")\n{follow}
         func main() {{
@@ -254,10 +261,7 @@ fn a_program_in_go_hears_of_its_lease() {
 fn a_program_on_the_jvm_hears_of_its_lease() {
     let db = Db::on("sqlite");
     let project = project(&db, "60s");
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/library.md");
-    let page = std::fs::read_to_string(page).expect("the page");
-    let (_, follow) = page.split_once("```java\n").expect("a block in Java");
-    let (follow, _) = follow.split_once("```").expect("its end");
+    let follow = shown_in("java");
     let program = format!(
         "import java.io.*; import java.net.*; import java.nio.channels.*; import java.nio.charset.StandardCharsets;
         import java.util.function.Consumer; import java.util.regex.Pattern;

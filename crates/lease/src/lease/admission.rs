@@ -1,6 +1,6 @@
 //! Admission: an instance registers before it touches data, or does not start.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::clock::{Moment, milliseconds};
@@ -345,19 +345,15 @@ pub fn evidence(view: View, pending: &[Declaration]) -> Evidence {
         .map(|applied| applied.state)
         .collect();
     // By its whole name: of two branches that took one number, only one was applied.
-    let known: BTreeSet<MigrationId> = states.iter().map(|state| state.id().clone()).collect();
+    let mut carried: BTreeMap<&MigrationId, &Declaration> =
+        pending.iter().map(|here| (&here.id, here)).collect();
     for state in &mut states {
         // The ledger does not keep it.
-        let mut here = pending.iter();
-        if let Some(here) = here.find(|here| here.id == state.declaration.id) {
+        if let Some(here) = carried.remove(state.id()) {
             state.declaration.fill = here.fill;
         }
     }
-    for declaration in pending {
-        if !known.contains(&declaration.id) {
-            states.push(MigrationState::pending(declaration.clone()));
-        }
-    }
+    states.extend(carried.into_values().cloned().map(MigrationState::pending));
     Evidence {
         schema: Schema::new(states),
         snapshot: Snapshot {

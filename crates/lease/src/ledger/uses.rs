@@ -27,6 +27,15 @@ pub struct UseRecord {
     pub statements: Vec<CountedUse>,
 }
 
+impl UseRecord {
+    /// What the last look has shown of a statement, by its text and by who sends it.
+    #[must_use]
+    pub fn of(&self, text: &str, roles: &str) -> Option<&CountedUse> {
+        let mut all = self.statements.iter();
+        all.find(|one| one.text == text && one.roles == roles)
+    }
+}
+
 /// A statement that names what goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CountedUse {

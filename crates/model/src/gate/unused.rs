@@ -48,6 +48,12 @@ pub enum InUse {
 }
 
 impl Unused {
+    /// Whether nothing speaks against it.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.found().is_none()
+    }
+
     /// What speaks against it, if anything.
     pub(super) fn found(&self) -> Option<InUse> {
         let required_ms = self.required_ms;
