@@ -31,6 +31,20 @@ impl Candidate {
     }
 }
 
+/// Whether this is what [`file_name`] says, without writing that down: it is asked of every file for every name.
+fn is_named(name: &str, step: Step, only: Option<Dialect>) -> bool {
+    let Some(rest) = name
+        .strip_suffix(".sql")
+        .and_then(|name| name.strip_prefix(step.name()))
+    else {
+        return false;
+    };
+    match only {
+        None => rest.is_empty(),
+        Some(dialect) => rest.strip_prefix('.') == Some(dialect.name()),
+    }
+}
+
 /// `expand.sql`, or `expand.postgres.sql`.
 pub(super) fn file_name(step: Step, only: Option<Dialect>) -> String {
     match only {
@@ -62,8 +76,8 @@ impl Directory {
             is_listed: false,
             problems: Vec::new(),
         };
-        let names = match file_names(&root.join(&directory.path)) {
-            Ok(names) => names,
+        let entries = match entries(&root.join(&directory.path)) {
+            Ok(entries) => entries,
             Err(error) => {
                 directory.problems.push(Problem::about(
                     shown(root, &directory.path),
@@ -75,16 +89,18 @@ impl Directory {
             }
         };
         directory.is_listed = true;
-        directory.read_manifest(root, links, &names);
-        for name in &names {
-            directory.read_script(root, links, name);
+        directory.read_manifest(root, links, &entries);
+        for entry in &entries {
+            directory.read_script(root, links, entry);
         }
         directory
     }
 
-    fn read_manifest(&mut self, root: &Path, links: Links, names: &[String]) {
+    fn read_manifest(&mut self, root: &Path, links: Links, entries: &[Entry]) {
         let path = format!("{}/{MANIFEST_FILE}", self.path);
-        match read(root, &path, links) {
+        let mut listed = entries.iter().filter(|entry| entry.name == MANIFEST_FILE);
+        let kind = listed.next().map_or(Kind::Unknown, |entry| entry.kind);
+        match read(root, &path, links, kind) {
             Ok(Some(mut source)) => {
                 if names_this(source.text()) {
                     source.tags = Some(this::tags_with(root, &path));
@@ -93,7 +109,8 @@ impl Directory {
             }
             Err(problem) => self.problems.push(problem),
             Ok(None) => {
-                let other = names.iter().find(|name| name.ends_with(".toml"));
+                let mut names = entries.iter().map(|entry| &entry.name);
+                let other = names.find(|name| name.ends_with(".toml"));
                 let help = match other {
                     Some(other) => format!("did you mean to name `{other}` so?"),
                     None => {
@@ -114,7 +131,7 @@ impl Directory {
         }
     }
 
-    fn read_script(&mut self, root: &Path, links: Links, name: &str) {
+    fn read_script(&mut self, root: &Path, links: Links, Entry { name, kind }: &Entry) {
         let is_script = Path::new(name)
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("sql"));
@@ -122,12 +139,12 @@ impl Directory {
             return;
         }
         let path = format!("{}/{name}", self.path);
-        let Some((step, only)) = known_names().find(|(step, only)| file_name(*step, *only) == name)
+        let Some((step, only)) = known_names().find(|(step, only)| is_named(name, *step, *only))
         else {
             self.problems.push(unknown_script(shown(root, &path), name));
             return;
         };
-        let source = match read(root, &path, links) {
+        let source = match read(root, &path, links, *kind) {
             Ok(Some(source)) => Some(source),
             // It was there a moment ago.
             Ok(None) => return,
@@ -156,8 +173,10 @@ impl Directory {
     pub fn is_blank(&self, dialect: Dialect) -> bool {
         let is_blank = |candidate: &Candidate| {
             candidate.source.as_ref().is_some_and(|source| {
-                Script::parse(dialect, source.text())
-                    .is_ok_and(|script| script.statements.is_empty())
+                // A word is the beginning of a statement, or of what nobody can read.
+                let text = source.text().trim_start();
+                !text.starts_with(|c: char| c.is_ascii_alphabetic())
+                    && Script::parse(dialect, text).is_ok_and(|script| script.statements.is_empty())
             })
         };
         self.candidates.len() > 1 && self.candidates.iter().all(is_blank)
@@ -181,7 +200,11 @@ impl Directory {
     }
 }
 
-fn read(root: &Path, path: &str, links: Links) -> Result<Option<Source>, Problem> {
+fn read(root: &Path, path: &str, links: Links, kind: Kind) -> Result<Option<Source>, Problem> {
+    // It leads nowhere else, and is nothing that could be waited for.
+    if kind == Kind::File {
+        return Source::read_listed(root, path);
+    }
     links
         .refuse_within(root, path)
         .map_or_else(|| Source::read(root, path), Err)
@@ -189,8 +212,14 @@ fn read(root: &Path, path: &str, links: Links) -> Result<Option<Source>, Problem
 
 /// Rows for a rehearsal, which no phase runs.
 fn is_seed(name: &str) -> bool {
-    let of = |dialect: &Dialect| name == format!("seed.{}.sql", dialect.name());
-    name == "seed.sql" || Dialect::ALL.iter().any(of)
+    let Some(rest) = name
+        .strip_prefix("seed.")
+        .and_then(|rest| rest.strip_suffix("sql"))
+    else {
+        return false;
+    };
+    let of = |dialect: &Dialect| rest.strip_suffix('.') == Some(dialect.name());
+    rest.is_empty() || Dialect::ALL.iter().any(of)
 }
 
 fn known_names() -> impl Iterator<Item = (Step, Option<Dialect>)> {
@@ -236,15 +265,41 @@ fn unknown_script(shown: std::path::PathBuf, name: &str) -> Problem {
     Problem::about(shown, "unknown-script", message, help)
 }
 
-/// The names in a directory, sorted. Names that are not UTF-8 are shown with replacements: they
+/// What is in a directory.
+pub(super) struct Entry {
+    pub name: String,
+    pub kind: Kind,
+}
+
+/// What the directory itself says of an entry, which takes no look at the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Directory,
+    /// A link, something else, or a file system that does not say.
+    Unknown,
+}
+
+/// What is in a directory, sorted by name. Names that are not UTF-8 are shown with replacements: they
 /// match nothing that is run.
-pub(super) fn file_names(directory: &Path) -> std::io::Result<Vec<String>> {
-    let mut names = Vec::new();
+pub(super) fn entries(directory: &Path) -> std::io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
     for entry in fs::read_dir(directory)? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
+        let entry = entry?;
+        let kind = match entry.file_type() {
+            Ok(kind) if kind.is_file() => Kind::File,
+            Ok(kind) if kind.is_dir() => Kind::Directory,
+            _ => Kind::Unknown,
+        };
+        let (name, kind) = match entry.file_name().into_string() {
+            Ok(name) => (name, kind),
+            // The name that is shown is not the one that it has.
+            Err(name) => (name.to_string_lossy().into_owned(), Kind::Unknown),
+        };
+        entries.push(Entry { name, kind });
     }
-    names.sort();
-    Ok(names)
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
 }
 
 /// Whether a script holds nothing yet, as `migrate new` writes it.

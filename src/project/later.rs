@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::model::Step;
 use crate::sql::{Dependent, Dependents, Dialect, Gone, Met, ObjectKind, Script, Table, Tables};
@@ -14,29 +14,39 @@ use super::mentions::Mentions;
 pub(super) struct Forward {
     /// Its place among all of them.
     at: usize,
-    scripts: BTreeMap<Dialect, Vec<Text>>,
+    all: Arc<All>,
+}
+
+/// Those of all migrations.
+struct All {
+    each: Vec<Scripts>,
+    /// Made for the first who looks for a name: most migrations need nothing of the others.
+    mentions: OnceLock<BTreeMap<Dialect, Mentions>>,
+}
+
+#[derive(Default)]
+struct Scripts {
+    texts: BTreeMap<Dialect, Vec<Arc<Text>>>,
     /// Whether they are all still to be generated: then nobody knows yet what they leave.
-    is_to_come: bool,
-    /// Of all of them.
-    mentions: Arc<BTreeMap<Dialect, Mentions>>,
+    are_to_come: bool,
 }
 
 struct Text {
     path: PathBuf,
     text: Arc<str>,
-    lower: Arc<str>,
+    lower: OnceLock<String>,
 }
 
 impl Forward {
     /// Those of all migrations, in their order.
     pub fn of_all(directories: &[Directory], dialects: &[Dialect]) -> Vec<Self> {
         let each = directories.iter().map(|directory| {
-            let scripts = scripts(directory, dialects);
-            let is_to_come = directory.declares_change()
-                && scripts
-                    .values()
-                    .all(|texts| texts.iter().all(|text| is_unwritten(&text.text)));
-            (scripts, is_to_come)
+            let texts = scripts(directory, dialects);
+            let are_to_come = directory.declares_change() && {
+                let mut all = texts.values().flatten();
+                all.all(|text| is_unwritten(&text.text))
+            };
+            Scripts { texts, are_to_come }
         });
         Self::of_scripts(each.collect())
     }
@@ -45,63 +55,88 @@ impl Forward {
     pub fn of_texts(each: &[Vec<(&Path, &Arc<str>)>], dialect: Dialect) -> Vec<Self> {
         let each = each.iter().map(|texts| {
             let texts = texts.iter().map(|(path, text)| Text::new(path, text));
-            (BTreeMap::from([(dialect, texts.collect())]), false)
+            Scripts {
+                texts: BTreeMap::from([(dialect, texts.collect())]),
+                are_to_come: false,
+            }
         });
         Self::of_scripts(each.collect())
     }
 
-    fn of_scripts(scripts: Vec<(BTreeMap<Dialect, Vec<Text>>, bool)>) -> Vec<Self> {
-        let mut mentions: BTreeMap<Dialect, Mentions> = BTreeMap::new();
-        for (at, (scripts, _)) in scripts.iter().enumerate() {
-            for (dialect, texts) in scripts {
-                let lower = texts.iter().map(|text| &*text.lower);
-                mentions.entry(*dialect).or_default().add(at, lower);
+    fn of_scripts(each: Vec<Scripts>) -> Vec<Self> {
+        let count = each.len();
+        let all = Arc::new(All {
+            each,
+            mentions: OnceLock::new(),
+        });
+        let forward = (0..count).map(|at| Self {
+            at,
+            all: Arc::clone(&all),
+        });
+        forward.collect()
+    }
+
+    fn is_to_come(&self) -> bool {
+        let own = self.all.each.get(self.at);
+        own.is_some_and(|scripts| scripts.are_to_come)
+    }
+
+    fn texts(&self, dialect: Dialect) -> &[Arc<Text>] {
+        let own = self.all.each.get(self.at);
+        let texts = own.and_then(|scripts| scripts.texts.get(&dialect));
+        texts.map_or(&[], Vec::as_slice)
+    }
+}
+
+impl All {
+    fn mentions(&self) -> &BTreeMap<Dialect, Mentions> {
+        self.mentions.get_or_init(|| {
+            let mut mentions: BTreeMap<Dialect, Mentions> = BTreeMap::new();
+            for (at, scripts) in self.each.iter().enumerate() {
+                for (dialect, texts) in &scripts.texts {
+                    let lower = texts.iter().map(|text| text.lower());
+                    mentions.entry(*dialect).or_default().add(at, lower);
+                }
             }
-        }
-        let mentions = Arc::new(mentions);
-        let scripts = scripts.into_iter().enumerate();
-        scripts
-            .map(|(at, (scripts, is_to_come))| Self {
-                at,
-                scripts,
-                is_to_come,
-                mentions: Arc::clone(&mentions),
-            })
-            .collect()
+            mentions
+        })
     }
 }
 
 impl Text {
-    fn new(path: &Path, text: &Arc<str>) -> Self {
-        Self {
+    fn new(path: &Path, text: &Arc<str>) -> Arc<Self> {
+        Arc::new(Self {
             path: path.to_owned(),
             text: Arc::clone(text),
-            lower: text.to_lowercase().into(),
-        }
+            lower: OnceLock::new(),
+        })
+    }
+
+    fn lower(&self) -> &str {
+        self.lower.get_or_init(|| self.text.to_lowercase())
     }
 }
 
-fn scripts(directory: &Directory, dialects: &[Dialect]) -> BTreeMap<Dialect, Vec<Text>> {
-    let mut scripts = BTreeMap::new();
-    let mut lower: BTreeMap<PathBuf, Arc<str>> = BTreeMap::new();
-    for dialect in dialects {
+/// A script that several databases run is one text.
+fn scripts(directory: &Directory, dialects: &[Dialect]) -> BTreeMap<Dialect, Vec<Arc<Text>>> {
+    let mut known: Vec<Arc<Text>> = Vec::new();
+    let of_dialect = |dialect: &Dialect| {
         let of_step = |step| directory.chosen(step, *dialect)?.source.as_ref();
-        let mut texts = Vec::new();
-        for source in [Step::Expand, Step::Backfill, Step::Contract]
+        let sources = [Step::Expand, Step::Backfill, Step::Contract]
             .into_iter()
-            .filter_map(of_step)
-        {
-            let path = source.file.path.clone();
-            let text = Arc::clone(&source.file.text);
-            let lower = lower
-                .entry(path.clone())
-                .or_insert_with(|| text.to_lowercase().into());
-            let lower = Arc::clone(lower);
-            texts.push(Text { path, text, lower });
-        }
-        scripts.insert(*dialect, texts);
-    }
-    scripts
+            .filter_map(of_step);
+        let texts = sources.map(|source| {
+            let file = &source.file;
+            if let Some(text) = known.iter().find(|text| text.path == file.path) {
+                return Arc::clone(text);
+            }
+            let text = Text::new(&file.path, &file.text);
+            known.push(Arc::clone(&text));
+            text
+        });
+        (*dialect, texts.collect())
+    };
+    dialects.iter().map(of_dialect).collect()
 }
 
 /// The scripts of these migrations that have each of these names in them, as a name or otherwise.
@@ -114,16 +149,16 @@ fn with_names<'a>(
     let from = migrations.first().map_or(0, |first| first.at);
     let places = migrations
         .first()
-        .and_then(|first| first.mentions.get(&dialect))
+        .and_then(|first| first.all.mentions().get(&dialect))
         .and_then(|mentions| mentions.of(&lower, from, from + migrations.len()))
         .unwrap_or_else(|| (from..from + migrations.len()).collect());
     let migrations = places
         .into_iter()
         .filter_map(move |place| migrations.get(place.checked_sub(from)?));
-    let texts = migrations.filter_map(move |forward| forward.scripts.get(&dialect));
+    let texts = migrations.flat_map(move |forward| forward.texts(dialect));
     texts
-        .flatten()
-        .filter(move |text| lower.iter().all(|name| text.lower.contains(name)))
+        .map(|text| &**text)
+        .filter(move |text| lower.iter().all(|name| text.lower().contains(name)))
 }
 
 /// What is found in the newest script of these migrations that has it, among those that have these names in them.
@@ -140,7 +175,7 @@ pub(super) fn newest<T>(
 
 /// A table as these migrations leave it; `None` if they do not speak of it, or one of them is still to be generated.
 pub(super) fn table(before: &[Forward], dialect: Dialect, name: &str) -> Option<Table> {
-    if before.iter().any(|forward| forward.is_to_come) {
+    if before.iter().any(Forward::is_to_come) {
         return None;
     }
     let mut tables = Tables::default();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::config::{CONFIG_FILE, Config};
-use super::directory::{self, Directory};
+use super::directory::{self, Directory, Entry, Kind};
 use super::manifest::MANIFEST_FILE;
 use super::problem::{Problem, shown};
 use super::reader::Table;
@@ -50,8 +50,8 @@ pub(super) fn find_migrations(root: &Path, config: &Config) -> Listing {
         problems.push(problem);
         return listing;
     }
-    let names = match directory::file_names(&root.join(within)) {
-        Ok(names) => names,
+    let entries = match directory::entries(&root.join(within)) {
+        Ok(entries) => entries,
         Err(error) => {
             problems.push(Problem::about(
                 shown(root, within),
@@ -63,7 +63,7 @@ pub(super) fn find_migrations(root: &Path, config: &Config) -> Listing {
         }
     };
     let mut found: Vec<(MigrationId, String)> = Vec::new();
-    for name in names {
+    for Entry { name, kind } in entries {
         // Everything else beside the migrations is none of our business.
         if !name.starts_with(|c: char| c.is_ascii_digit()) {
             continue;
@@ -72,15 +72,22 @@ pub(super) fn find_migrations(root: &Path, config: &Config) -> Listing {
             "" => name.clone(),
             within => format!("{within}/{name}"),
         };
-        match fs::metadata(root.join(&path)) {
-            Ok(metadata) if metadata.is_dir() => match name.parse() {
+        let is_directory = match kind {
+            Kind::Directory => Ok(true),
+            Kind::File => Ok(false),
+            Kind::Unknown => fs::metadata(root.join(&path)).map(|metadata| metadata.is_dir()),
+        };
+        match is_directory {
+            Ok(true) => match name.parse() {
+                // What the directory says is one is no link that could lead elsewhere.
+                Ok(id) if kind == Kind::Directory => found.push((id, path)),
                 Ok(id) => match links.refuse_within(root, &path) {
                     Some(problem) => problems.push(problem),
                     None => found.push((id, path)),
                 },
                 Err(error) => problems.push(bad_name(shown(root, &path), &error)),
             },
-            Ok(_) => problems.extend(loose_script(shown(root, &path), &name)),
+            Ok(false) => problems.extend(loose_script(shown(root, &path), &name)),
             Err(error) => problems.push(Problem::about(
                 shown(root, &path),
                 "unreadable-directory",

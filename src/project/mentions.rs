@@ -2,13 +2,13 @@
 //!
 //! Invariant: what is left out does not have the word as a name. What is found may have it in a comment or in a text.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 
 /// The words of the scripts of all migrations, for one database.
 #[derive(Default)]
 pub(super) struct Mentions {
     /// The places of the migrations that have this word, in their order.
-    of: BTreeMap<String, Vec<usize>>,
+    of: HashMap<String, Vec<usize>>,
     /// Those with a script whose words cannot be told by their letters alone.
     murky: Vec<usize>,
 }
@@ -16,7 +16,6 @@ pub(super) struct Mentions {
 impl Mentions {
     /// Adds the scripts of the migration at `place`; those of earlier places were added before.
     pub fn add<'t>(&mut self, place: usize, lower: impl Iterator<Item = &'t str>) {
-        let mut words = BTreeSet::new();
         let mut is_murky = false;
         for text in lower {
             // `\n` before a name, in a text that is SQL, looks as if the name began with an n.
@@ -27,19 +26,18 @@ impl Mentions {
             {
                 // `10users` may be two words.
                 is_murky |= word.starts_with(|c: char| c.is_ascii_digit()) && !is_number(word);
-                words.insert(word);
+                match self.of.get_mut(word) {
+                    // It is added once, however often it stands there.
+                    Some(places) if places.last() == Some(&place) => {}
+                    Some(places) => places.push(place),
+                    None => {
+                        self.of.insert(word.to_owned(), vec![place]);
+                    }
+                }
             }
         }
         if is_murky {
             self.murky.push(place);
-        }
-        for word in words {
-            match self.of.get_mut(word) {
-                Some(places) => places.push(place),
-                None => {
-                    self.of.insert(word.to_owned(), vec![place]);
-                }
-            }
         }
     }
 

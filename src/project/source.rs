@@ -1,8 +1,9 @@
 //! The text of one file, and the problems found in it.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
-use std::fs;
-use std::io;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,14 +46,6 @@ impl Source {
     pub fn read(root: &Path, relative: &str) -> Result<Option<Self>, Problem> {
         let shown = shown(root, relative);
         let path = root.join(relative);
-        let failed = |error: io::Error| {
-            Problem::about(
-                &shown,
-                "unreadable-file",
-                format!("this file cannot be read: {error}"),
-                "make it readable for the user who runs `migrate`",
-            )
-        };
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error)
@@ -66,21 +59,36 @@ impl Source {
                     Err(_) => Ok(None),
                 };
             }
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(unreadable(&shown, &error)),
         };
-        // Reading a pipe would wait for ever.
+        // Opening a pipe would wait for ever.
         if !metadata.is_file() {
-            let what = if metadata.is_dir() {
-                "a directory"
-            } else {
-                "not a regular file"
-            };
-            return Err(Problem::about(
-                &shown,
-                "not-a-file",
-                format!("this is {what}, where a file is expected"),
-                "put a text file in its place",
-            ));
+            return Err(not_a_file(&shown, &metadata));
+        }
+        let file = File::open(&path).map_err(|error| unreadable(&shown, &error))?;
+        Self::read_open(relative, shown, (file, &metadata)).map(Some)
+    }
+
+    /// As [`Self::read`], of what its directory lists as a file, and as no link: that takes no look before it is opened.
+    pub fn read_listed(root: &Path, relative: &str) -> Result<Option<Self>, Problem> {
+        let opened = File::open(root.join(relative));
+        match opened.and_then(|file| Ok((file.metadata()?, file))) {
+            Ok((metadata, file)) => {
+                let shown = shown(root, relative);
+                Self::read_open(relative, shown, (file, &metadata)).map(Some)
+            }
+            // What has become of it is told there.
+            Err(_) => Self::read(root, relative),
+        }
+    }
+
+    fn read_open(
+        relative: &str,
+        shown: PathBuf,
+        (mut file, metadata): (File, &Metadata),
+    ) -> Result<Self, Problem> {
+        if !metadata.is_file() {
+            return Err(not_a_file(&shown, metadata));
         }
         if metadata.len() > LARGEST {
             return Err(Problem::about(
@@ -94,9 +102,14 @@ impl Source {
                 TOO_LARGE,
             ));
         }
-        let bytes = fs::read(&path).map_err(failed)?;
+        // One more than there is: then its end is found without asking for more room.
+        let size = usize::try_from(metadata.len()).unwrap_or(0);
+        let mut bytes = Vec::with_capacity(size.saturating_add(1));
+        file.read_to_end(&mut bytes)
+            .map_err(|error| unreadable(&shown, &error))?;
         let text = String::from_utf8(bytes).map_err(|error| not_utf8(&shown, &error))?;
-        if text.lines().nth(MOST_LINES).is_some() {
+        // As many lines take as many bytes.
+        if text.len() > MOST_LINES && text.lines().nth(MOST_LINES).is_some() {
             return Err(Problem::about(
                 &shown,
                 "too-large",
@@ -107,7 +120,7 @@ impl Source {
                 TOO_LARGE,
             ));
         }
-        Ok(Some(Self::new(relative, shown, &text)))
+        Ok(Self::new(relative, shown, &text))
     }
 
     pub fn new(relative: &str, shown: PathBuf, text: &str) -> Self {
@@ -169,6 +182,29 @@ impl Source {
     }
 }
 
+fn unreadable(shown: &Path, error: &io::Error) -> Problem {
+    Problem::about(
+        shown,
+        "unreadable-file",
+        format!("this file cannot be read: {error}"),
+        "make it readable for the user who runs `migrate`",
+    )
+}
+
+fn not_a_file(shown: &Path, metadata: &Metadata) -> Problem {
+    let what = if metadata.is_dir() {
+        "a directory"
+    } else {
+        "not a regular file"
+    };
+    Problem::about(
+        shown,
+        "not-a-file",
+        format!("this is {what}, where a file is expected"),
+        "put a text file in its place",
+    )
+}
+
 fn dangling(shown: &Path) -> Problem {
     Problem::about(
         shown,
@@ -197,20 +233,22 @@ fn not_utf8(shown: &Path, error: &std::string::FromUtf8Error) -> Problem {
 }
 
 /// A checkout on another system must not count as an edit.
-fn normalised(text: &str) -> String {
-    text.strip_prefix('\u{feff}')
-        .unwrap_or(text)
-        .replace("\r\n", "\n")
+fn normalised(text: &str) -> Cow<'_, str> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.contains('\r') {
+        text.replace("\r\n", "\n").into()
+    } else {
+        text.into()
+    }
 }
 
 fn sha256(text: &str) -> String {
-    use std::fmt::Write;
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digest = Sha256::digest(text.as_bytes());
+    let halves = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    halves
+        .map(|half| char::from(DIGITS[usize::from(half)]))
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! Work on many migrations that do not wait for each other.
 
 use std::num::NonZero;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// A thread has to be worth its beginning.
 const LEAST_FOR_EACH: usize = 16;
 const MOST_THREADS: usize = 8;
+/// Of each thread, so that none waits long for the last.
+const PORTIONS: usize = 8;
 
 /// What becomes of each, in their order, whoever did it.
 pub(super) fn each<T: Send, R: Send>(items: Vec<T>, work: impl Fn(usize, T) -> R + Sync) -> Vec<R> {
@@ -16,11 +18,13 @@ pub(super) fn each<T: Send, R: Send>(items: Vec<T>, work: impl Fn(usize, T) -> R
         let items = items.into_iter().enumerate();
         return items.map(|(index, item)| work(index, item)).collect();
     }
+    // A few at a time: threads that meet at a lock for each wait longer than they work.
+    let portion = (items.len() / (threads * PORTIONS)).max(1);
     let items = Mutex::new(items.into_iter().enumerate());
     // A lock that a panic has poisoned is as good as any: the panic itself goes on to whoever called.
-    let next = || match items.lock() {
-        Ok(mut items) => items.next(),
-        Err(poisoned) => poisoned.into_inner().next(),
+    let next = || -> Vec<(usize, T)> {
+        let mut items = items.lock().unwrap_or_else(PoisonError::into_inner);
+        items.by_ref().take(portion).collect()
     };
     let mut done: Vec<(usize, R)> = Vec::new();
     thread::scope(|scope| {
@@ -28,10 +32,14 @@ pub(super) fn each<T: Send, R: Send>(items: Vec<T>, work: impl Fn(usize, T) -> R
             .map(|_| {
                 scope.spawn(|| {
                     let mut done = Vec::new();
-                    while let Some((index, item)) = next() {
-                        done.push((index, work(index, item)));
+                    loop {
+                        let portion = next();
+                        if portion.is_empty() {
+                            return done;
+                        }
+                        let portion = portion.into_iter();
+                        done.extend(portion.map(|(index, item)| (index, work(index, item))));
                     }
-                    done
                 })
             })
             .collect();
