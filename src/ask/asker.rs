@@ -153,6 +153,9 @@ impl Asker {
             }
             Err(Unanswered::Failed(error)) => return Err(error),
         };
+        if !situation.is_enough {
+            return Err(AskError::Unjudged);
+        }
         tells_something(project, situation.has_ledger)?;
         // As the command would: a changed file stands in the way.
         let drift = match &action {

@@ -18,6 +18,9 @@ pub enum AskError {
     /// migrate.toml is not in order, and the answer would rest on it.
     #[error(transparent)]
     Files(#[from] Problems),
+    /// The project was read less far than this question takes.
+    #[error("the scripts of the migrations have to be judged before this is answered")]
+    Unjudged,
     #[error(transparent)]
     UnknownMigration(#[from] UnknownMigration),
     #[error("whether there is a migration `{wanted}` is not known: {why}")]
@@ -45,6 +48,7 @@ impl AskError {
             Self::Database(error) => error.help().map(str::to_owned),
             Self::Ledger(error) => error.help().map(str::to_owned),
             Self::Coordinator(error) => error.help(),
+            Self::Unjudged => Some("ask again, with the project read whole".to_owned()),
             Self::Files(_) => Some("`migrate check` shows each in its place".to_owned()),
             Self::UnknownMigration(error) => {
                 miette::Diagnostic::help(error).map(|help| help.to_string())

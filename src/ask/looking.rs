@@ -41,6 +41,9 @@ impl Asker {
             },
             Err(error) => return Err(error.into()),
         };
+        if !looked.situation.is_enough {
+            return Err(AskError::Unjudged);
+        }
         tells_something(project, looked.situation.has_ledger)?;
         if record == Record::Look && looked.situation.has_ledger {
             self.write_down(project, &mut looked.situation).await?;

@@ -217,7 +217,7 @@ pub(super) fn say_made(context: &Context) {
     }
 }
 
-fn nothing_to_do(step: Step, out: &Out) -> u8 {
+pub(super) fn nothing_to_do(step: Step, out: &Out) -> u8 {
     if out.is_json() {
         out.json(&json!({ "verdict": "go", "results": [] }));
     } else {

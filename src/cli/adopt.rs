@@ -20,7 +20,7 @@ use crate::adopt::{
 use crate::coordinator::{self, Progress, Purpose};
 use crate::database::{Connection, Target};
 use crate::model::MigrationId;
-use crate::project::{Broken, CONFIG_FILE, Config, Flaws, MANIFEST_FILE, Problems, Project};
+use crate::project::{Broken, CONFIG_FILE, Config, Depth, Flaws, MANIFEST_FILE, Problems, Project};
 use crate::runner::{Runner, finish_url};
 use crate::sql::Dialect;
 
@@ -229,6 +229,7 @@ fn first(args: &AdoptArgs, global: &Global, root: &Path) -> Result<Brought, Fail
         migrations: Vec::new(),
         warnings: Vec::new(),
         flaws: Flaws::default(),
+        depth: Depth::Whole,
     };
     Ok(Brought {
         project,

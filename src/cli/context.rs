@@ -40,14 +40,19 @@ impl Context {
             Err(problems) => problems,
             Ok(()) => failure,
         })?;
-        Ok(Self {
+        Ok(Self::of(project, target, global))
+    }
+
+    /// Of a project that was read already.
+    pub(super) fn of(project: Project, target: Target, global: &Global) -> Self {
+        Self {
             #[cfg(feature = "serve")]
             policies: Policies::of(&project.config),
             project,
             target,
             interrupt: global.interrupt,
             said_nothing_yet: Cell::new(false),
-        })
+        }
     }
 
     /// Those who let instances in by a list, as far as this build can write one.

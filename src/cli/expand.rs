@@ -5,9 +5,10 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::act::{Chosen, InUse, Task, is_to_be_made, run as act, say_made, select};
+use super::act::{Chosen, InUse, Task, is_to_be_made, nothing_to_do, run as act, say_made, select};
 use super::args::{Global, Waiting};
 use super::context::{Context, say_unreleased};
+use super::declared::{self, tell_warnings};
 use super::failure::Failure;
 use super::out::Out;
 use super::progress::Reporter;
@@ -29,6 +30,9 @@ pub(super) struct ExpandArgs {
 }
 
 pub(super) async fn run(args: &ExpandArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
+    if args.ids.is_empty() && args.up_to.is_none() && is_all_expanded(global, out).await? {
+        return Ok(nothing_to_do(Step::Expand, out));
+    }
     let context = Context::load_to_act(global, out)?;
     let up_to = match &args.up_to {
         Some(wanted) => Some(context.find(wanted).await?),
@@ -63,6 +67,24 @@ pub(super) async fn run(args: &ExpandArgs, global: &Global, out: &Out) -> Result
         in_use: InUse::Fails,
     };
     act(&context, task, global, out).await
+}
+
+/// Whether the ledger has all that the files declare, each as it is, and nothing else waits for its expand: then nobody has to
+/// judge what no one runs.
+async fn is_all_expanded(global: &Global, out: &Out) -> Result<bool, Failure> {
+    let Some((context, situation)) = declared::observe(global, out).await? else {
+        return Ok(false);
+    };
+    let states = situation.evidence.schema.migrations().iter();
+    let mut waiting = states
+        .filter(|state| state.declaration.parts.expand && !state.phase.expand_is_done())
+        .peekable();
+    if waiting.peek().is_some() || !situation.drift.is_empty() {
+        return Ok(false);
+    }
+    tell_warnings(&context.project, global);
+    context.note_missing(&situation);
+    Ok(true)
 }
 
 /// Makes the ledger before there is anything to record: instances register in it from the first day on, and have no right

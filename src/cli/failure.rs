@@ -223,6 +223,7 @@ impl From<AskError> for Failure {
             AskError::TwoGoals { .. } => Self::new(message)
                 .help("give `--to` once for each service; releases on the way go into `--via`")
                 .usage(),
+            AskError::Unjudged => Self::new(message).help("ask again"),
             AskError::Unlisted { help, .. } | AskError::Unplaced { help, .. } => {
                 Self::new(message).help(help).unknown()
             }

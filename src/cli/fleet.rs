@@ -1,7 +1,7 @@
 //! `migrate fleet`: which versions are live, and what they touch.
 
 use super::args::Global;
-use super::context::Context;
+use super::declared;
 use super::failure::Failure;
 use super::out::{Out, note};
 use super::paint::{Cell, Tone};
@@ -12,9 +12,9 @@ use crate::coordinator::Situation;
 use crate::model::{About, InstanceState, LiveGroup, SourceStatus};
 
 pub(super) async fn run(args: &Recording, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global, out)?;
     let record = Record::from(args);
-    let looked = match context.ask(&Question::Fleet { record }).await? {
+    let (context, answer) = declared::ask(&Question::Fleet { record }, global, out).await?;
+    let looked = match answer {
         Answer::Fleet(looked) => looked,
         other => return Err(Failure::unasked(&other)),
     };

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::args::{Format, Global, ServiceVersion};
-use super::context::Context;
+use super::declared;
 use super::failure::Failure;
 use super::markdown;
 use super::out::Out;
@@ -53,8 +53,7 @@ pub(super) enum GateCommand {
 }
 
 pub(super) async fn run(args: &GateArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global, out)?;
-    let answer = context.ask(&question(args)).await?;
+    let (_, answer) = declared::ask(&question(args), global, out).await?;
     match &answer {
         Answer::Gate { decision, snapshot } if !out.is_json() => {
             let lines = text::decision(decision, snapshot.taken_at);

@@ -13,6 +13,7 @@ mod completions;
 mod context;
 mod contract;
 mod declare;
+mod declared;
 mod difference;
 mod duration;
 mod exit;

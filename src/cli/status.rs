@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::args::Global;
 use super::context::Context;
+use super::declared;
 use super::failure::Failure;
 use super::horizon::horizon_lines;
 use super::out::Out;
@@ -34,11 +35,13 @@ pub(super) struct StatusArgs {
 }
 
 pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
-    let context = Context::load(global, out)?;
     if args.watch {
+        let context = Context::load(global, out)?;
         return watch(args, &context, out).await;
     }
-    let seen = look(args, &context).await?;
+    let record = Record::from(&args.recording);
+    let (context, answer) = declared::ask(&Question::Status { record }, global, out).await?;
+    let seen = status_of(answer)?;
     context.note_missing(&seen.looked.situation);
     Context::note_drift(&seen.looked.situation);
     let takes_away = past_gate::takes_away(&seen.looked.situation);
@@ -86,7 +89,11 @@ fn unchanging(mut value: serde_json::Value) -> serde_json::Value {
 
 async fn look(args: &StatusArgs, context: &Context) -> Result<Box<Status>, Failure> {
     let record = Record::from(&args.recording);
-    match context.ask(&Question::Status { record }).await? {
+    status_of(context.ask(&Question::Status { record }).await?)
+}
+
+fn status_of(answer: Answer) -> Result<Box<Status>, Failure> {
+    match answer {
         Answer::Status(status) => Ok(status),
         other => Err(Failure::unasked(&other)),
     }

@@ -165,7 +165,8 @@ pub(super) fn drift(
     found
 }
 
-fn same_meaning(recorded: &Declaration, now: &Declaration) -> bool {
+/// Whether what is declared now means what was recorded.
+pub(super) fn same_meaning(recorded: &Declaration, now: &Declaration) -> bool {
     recorded.services == now.services
         && recorded.sync == now.sync
         && recorded.rows == now.rows

@@ -119,6 +119,9 @@ pub enum CoordinatorError {
     Lists(#[from] Unrenewed),
     #[error("the files of {0} are not in this project, though the database has it")]
     NoFiles(MigrationId),
+    /// The project was read less than whole, so that there are no scripts to run.
+    #[error("no step is taken by files of which nobody has judged the scripts")]
+    Unjudged,
 }
 
 /// A statement that the database refused.
@@ -216,6 +219,7 @@ impl CoordinatorError {
             Self::Runner { help, .. } => Some(help.clone()),
             Self::Lists(unrenewed) => Some(unrenewed.help.clone()),
             Self::NoFiles(_) => Some("use a checkout that has them".into()),
+            Self::Unjudged => Some("read the project whole".into()),
         }
     }
 }

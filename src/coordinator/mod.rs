@@ -61,6 +61,7 @@ mod same_script;
 mod schemas_renamed;
 mod script;
 mod session;
+mod settled;
 mod situation;
 mod steer;
 mod sync;

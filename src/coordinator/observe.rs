@@ -10,7 +10,7 @@ use super::flaws::flaws;
 use super::gap::{look_at_sync, record_gaps};
 use super::situation::schema;
 use super::used::record_uses;
-use super::{Situation, past_gate};
+use super::{Situation, past_gate, settled};
 use crate::database::{Connection, DatabaseError, ErrorKind, Target};
 use crate::fleet;
 use crate::gate::{Action, Evidence, Facts, has_too_many_versions};
@@ -114,18 +114,23 @@ async fn situation_of(
 ) -> Result<Situation, LedgerError> {
     let has_ledger = read.is_some();
     let (view, files) = read.unwrap_or_else(|| (empty_view(), Vec::new()));
+    let dialect = connection.capabilities().dialect;
+    if !settled::is_enough(project, &view, &files, dialect) {
+        // Nobody is asked for an answer that is given by other files.
+        let snapshot = Snapshot {
+            taken_at: view.now,
+            ..Snapshot::default()
+        };
+        let mut situation = observe_with(project, view, snapshot, &files, dialect);
+        situation.has_ledger = has_ledger;
+        return Ok(situation);
+    }
     let snapshot = fleet::observe(&project.config, &view, connection).await;
     if connection.interrupt().is_due() {
         // What a source has not said because of it is no evidence.
         return Err(DatabaseError::interrupted().into());
     }
-    let mut situation = observe_with(
-        project,
-        view,
-        snapshot,
-        &files,
-        connection.capabilities().dialect,
-    );
+    let mut situation = observe_with(project, view, snapshot, &files, dialect);
     situation.has_ledger = has_ledger;
     judge_changes(project, &mut situation, connection).await?;
     situation.evidence.facts.paused = Ledger::paused(connection, &situation.view).await?;
@@ -288,7 +293,11 @@ pub fn observe_with(
         let noticed = moved.noticed_ms_ago;
         noticed.is_none_or(|ago| ago < all_renew)
     });
-    let flaws = flaws(project, &view, dialect);
+    let mut flaws = flaws(project, &view, dialect);
+    let is_enough = settled::is_enough(project, &view, files, dialect);
+    if !is_enough {
+        flaws.push(settled::unjudged());
+    }
     Situation {
         view,
         evidence: Evidence {
@@ -304,6 +313,7 @@ pub fn observe_with(
         past_gate: Vec::new(),
         rules: fleet::lease_rules(&project.config),
         has_ledger: true,
+        is_enough,
         is_news_of_sync: false,
     }
 }

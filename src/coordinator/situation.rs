@@ -22,6 +22,8 @@ pub struct Situation {
     pub(super) rules: LeaseRules,
     /// Whether the database has a ledger at all.
     pub has_ledger: bool,
+    /// Whether the files were read as far as this takes: by a project that was not read whole, only where nothing is left to do.
+    pub is_enough: bool,
     /// Whether something is to be written down of what keeps formats in step.
     pub(super) is_news_of_sync: bool,
 }

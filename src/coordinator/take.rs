@@ -13,6 +13,7 @@ use super::traced;
 use super::{CoordinatorError, Outcome, contract, expand, revert};
 use crate::ledger::KnownHead;
 use crate::model::{MigrationId, Step};
+use crate::project::Depth;
 use crate::span::{self, Instrument as _};
 
 /// A coordinator at work: it holds the lease, and takes one step after the other.
@@ -31,6 +32,9 @@ impl<'a> Coordinator<'a> {
     /// # Errors
     /// [`CoordinatorError::Held`] if another coordinator is at work, or a database error.
     pub async fn start(options: Options<'a>) -> Result<Self, CoordinatorError> {
+        if options.project.depth != Depth::Whole {
+            return Err(CoordinatorError::Unjudged);
+        }
         Ok(Self {
             session: span::within(span::lease(), Session::start(&options)).await?,
             recent: Recent::default(),

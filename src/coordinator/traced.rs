@@ -90,5 +90,6 @@ fn kind(error: &CoordinatorError) -> &'static str {
         CoordinatorError::Runner { .. } => "runner",
         CoordinatorError::Lists(_) => "lists",
         CoordinatorError::NoFiles(_) => "no_files",
+        CoordinatorError::Unjudged => "unjudged",
     }
 }

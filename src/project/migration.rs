@@ -10,6 +10,7 @@ use super::backfill::BackfillRules;
 use super::change;
 use super::checks;
 use super::config::DatabaseConfig;
+use super::depth::Depth;
 use super::directory::Directory;
 use super::examined;
 use super::finding;
@@ -102,6 +103,7 @@ pub(super) struct Surroundings<'a> {
     pub lint: &'a LintConfig,
     /// The revisions of the project's other migration tool.
     pub revisions: &'a Known,
+    pub depth: Depth,
 }
 
 /// A migration as it was read.
@@ -117,10 +119,12 @@ pub(super) struct Loaded {
 pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loaded {
     let mut problems = std::mem::take(&mut directory.problems);
     let dialects = &around.database.dialects;
+    let looks_at_sql = around.depth == Depth::Whole;
     problems.extend(checks::variants(around.root, &directory, dialects));
-    let is_blank = dialects
-        .first()
-        .is_some_and(|dialect| directory.is_blank(*dialect))
+    let is_blank = looks_at_sql
+        && dialects
+            .first()
+            .is_some_and(|dialect| directory.is_blank(*dialect))
         && !directory.declares_change();
     if is_blank {
         let migration = Migration {
@@ -144,7 +148,9 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
         let before = around.all.len().saturating_sub(around.later.len() + 1);
         let before = around.all.get(..before).unwrap_or_default();
         let following = change::follow(source, manifest, &directory.id, (dialects, before));
-        problems.extend(change::check(around.root, &directory, &following));
+        if looks_at_sql {
+            problems.extend(change::check(around.root, &directory, &following));
+        }
         if let Some(header) = manifest.change.as_ref().map(|change| change.header.clone()) {
             let allowed = change::allowed(&directory, &following, header);
             manifest.allow.extend(allowed);
@@ -154,15 +160,22 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
         let found = revisions::attach(source, manifest, &directory, around);
         directory.candidates.extend(found);
     }
-    let files = examined::read_scripts(&directory, around, manifest.as_ref());
+    let files = match around.depth {
+        Depth::Whole => examined::read_scripts(&directory, around, manifest.as_ref()),
+        Depth::Declared => examined::seen_alone(&directory, dialects),
+    };
     let mut is_declared = false;
     if let (Some(source), Some(manifest)) = (&directory.manifest, &manifest) {
         checks::services(source, manifest, around.services);
         is_declared = source.is_sound();
-        check_queries(source, manifest, around.database);
+        if looks_at_sql {
+            check_queries(source, manifest, around.database);
+        }
         checks::presence(source, manifest, &directory);
         checks::counted(source, manifest, dialects);
-        examined::check_allowances(source, manifest, &directory, around);
+        if looks_at_sql {
+            examined::check_allowances(source, manifest, &directory, around);
+        }
         let declared = declare(&directory, manifest);
         if source.is_sound() {
             ranges::check(source, manifest, &declared);

@@ -12,6 +12,7 @@ mod backfill;
 mod change;
 mod checks;
 mod config;
+mod depth;
 mod directory;
 mod doubts;
 mod dumped;
@@ -62,8 +63,8 @@ mod tests;
 mod this;
 mod threads;
 mod touched;
+mod unknown;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::model::{Declaration, MigrationId};
@@ -73,6 +74,7 @@ pub use aliases::Alias;
 pub use backfill::{BackfillRules, BatchRules, Pace, ThrottleRules};
 pub use change::{DeclaredChange, Ground};
 pub use config::{CONFIG_FILE, Config, DatabaseConfig, DialectsFrom};
+pub use depth::Depth;
 pub use directory::is_unwritten;
 pub use doubts::Section;
 pub use flaws::{Broken, Flaws};
@@ -101,11 +103,12 @@ pub use service::ServiceConfig;
 pub use severity::Severity;
 pub use source::FileRef;
 pub use touched::{Changed, Touched};
+pub use unknown::UnknownMigration;
 
 use later::Forward;
 use listing::Listing;
 use migration::{Loaded, Surroundings};
-use problem::{listed, shown};
+use problem::shown;
 use revisions::Known;
 use source::Source;
 
@@ -120,6 +123,14 @@ pub struct Project {
     pub warnings: Vec<Problem>,
     /// What is wrong, and stops whoever needs it; nothing in a project that was loaded strictly.
     pub flaws: Flaws,
+    /// How much of the files all this rests on.
+    pub depth: Depth,
+}
+
+/// What migrate.toml says and which files there are, before any migration is judged.
+struct Listed {
+    settings: Settings,
+    listing: Listing,
 }
 
 /// A project's files as they were read, before anybody asks whether they are in order.
@@ -164,43 +175,56 @@ impl Settings {
     }
 }
 
-impl Read {
+impl Listed {
     fn of(dir: &Path, url_override: Option<&str>) -> Self {
-        let Settings {
-            config,
-            is_readable,
-            problems: settings,
-        } = Settings::read(dir, url_override);
-        let mut listing = Listing::default();
-        let mut migrations = Vec::new();
+        let settings = Settings::read(dir, url_override);
         // Only a config that could be read says where the migrations are, and for which database:
         // with guesses instead, one missing quote would bring up a page of untrue problems.
-        if is_readable {
-            listing = listing::find_migrations(dir, &config);
-            let dialects = &config.database.dialects;
-            let known = Known::of(dir, config.runner.as_ref());
-            let forward = Forward::of_all(&listing.found, dialects);
-            let found = std::mem::take(&mut listing.found);
-            migrations = threads::each(found, |index, directory| {
-                let around = Surroundings {
-                    root: dir,
-                    database: &config.database,
-                    services: &config.services,
-                    later: forward.get(index + 1..).unwrap_or_default(),
-                    all: &forward,
-                    lint: &config.lint,
-                    revisions: &known,
-                };
-                migration::load(directory, &around)
-            });
-            revisions::refuse_twice(&mut migrations);
-        }
-        Self {
-            settings,
+        let listing = if settings.is_readable {
+            listing::find_migrations(dir, &settings.config)
+        } else {
+            Listing::default()
+        };
+        Self { settings, listing }
+    }
+
+    fn read(self, dir: &Path, depth: Depth) -> Read {
+        let Self {
+            settings: Settings {
+                config, problems, ..
+            },
+            mut listing,
+        } = self;
+        let dialects = &config.database.dialects;
+        let known = Known::of(dir, config.runner.as_ref());
+        let forward = Forward::of_all(&listing.found, dialects);
+        let found = std::mem::take(&mut listing.found);
+        let mut migrations = threads::each(found, |index, directory| {
+            let around = Surroundings {
+                root: dir,
+                database: &config.database,
+                services: &config.services,
+                later: forward.get(index + 1..).unwrap_or_default(),
+                all: &forward,
+                lint: &config.lint,
+                revisions: &known,
+                depth,
+            };
+            migration::load(directory, &around)
+        });
+        revisions::refuse_twice(&mut migrations);
+        Read {
+            settings: problems,
             config,
             listing,
             migrations,
         }
+    }
+}
+
+impl Read {
+    fn of(dir: &Path, url_override: Option<&str>) -> Self {
+        Listed::of(dir, url_override).read(dir, Depth::Whole)
     }
 }
 
@@ -256,6 +280,7 @@ impl Project {
             migrations: sound,
             warnings: problems,
             flaws: Flaws::default(),
+            depth: Depth::Whole,
         })
     }
 
@@ -298,7 +323,52 @@ impl Project {
             migrations: sound,
             warnings,
             flaws,
+            depth: Depth::Whole,
         }
+    }
+
+    /// What the files declare, without a look at their SQL. `None` where they have to be judged in any case: something is
+    /// wrong with them, another tool carries out phases, or there are only a few.
+    #[must_use]
+    pub fn declared(dir: &Path, url_override: Option<&str>) -> Option<Self> {
+        /// With fewer there is nothing to be gained that anybody would notice.
+        const LEAST: usize = 64;
+        let listed = Listed::of(dir, url_override);
+        let is_wrong = |problems: &[Problem]| problems.iter().any(Problem::is_error);
+        let Listed { settings, listing } = &listed;
+        if !settings.is_readable
+            || settings.config.runner.is_some()
+            || listing.found.len() < LEAST
+            || !listing.duplicates.is_empty()
+            || is_wrong(&settings.problems)
+            || is_wrong(&listing.problems)
+        {
+            return None;
+        }
+        let Read {
+            settings,
+            config,
+            listing,
+            migrations,
+        } = listed.read(dir, Depth::Declared);
+        let mut warnings = settings;
+        warnings.extend(listing.problems);
+        let mut read = Vec::with_capacity(migrations.len());
+        for loaded in migrations {
+            if is_wrong(&loaded.problems) {
+                return None;
+            }
+            warnings.extend(loaded.problems);
+            read.push(loaded.migration);
+        }
+        Some(Self {
+            root: dir.to_owned(),
+            config,
+            migrations: read,
+            warnings,
+            flaws: Flaws::default(),
+            depth: Depth::Declared,
+        })
     }
 
     /// What `migrate.toml` says, as far as it can be read; no migration is looked at.
@@ -375,74 +445,5 @@ impl Project {
         self.migrations.iter().find(found).ok_or_else(|| {
             UnknownMigration::among(wanted, self.migrations.iter().map(Migration::id))
         })
-    }
-}
-
-/// A name that no migration has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownMigration {
-    pub wanted: String,
-    /// Those that may have been meant, most likely first.
-    pub near: Vec<String>,
-    project_is_empty: bool,
-}
-
-impl UnknownMigration {
-    /// The error where `wanted` is none of those that there are.
-    pub fn among<'m>(wanted: &str, there: impl IntoIterator<Item = &'m MigrationId>) -> Self {
-        let mut migrations: Vec<&MigrationId> = there.into_iter().collect();
-        // Both the files and the ledger may have it.
-        migrations.sort_by_key(|migration| (migration.number(), migration.as_str()));
-        migrations.dedup();
-        let lower = wanted.to_lowercase();
-        let likeness = |name: &str| strsim::jaro_winkler(&lower, &name.to_lowercase());
-        let mut near: Vec<(f64, &str)> = migrations
-            .iter()
-            .map(|migration| {
-                let name = migration.as_str();
-                let (_, words) = name.split_once('_').unwrap_or(("", name));
-                (likeness(name).max(likeness(words)), name)
-            })
-            .filter(|(likeness, _)| *likeness > 0.7)
-            .collect();
-        near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        if near.is_empty() {
-            // Nothing is alike; the latest are what is mostly worked on.
-            let latest = migrations.iter().rev();
-            near = latest.map(|migration| (0.0, migration.as_str())).collect();
-        }
-        Self {
-            wanted: wanted.chars().take(80).collect(),
-            near: near
-                .into_iter()
-                .take(3)
-                .map(|(_, name)| name.to_owned())
-                .collect(),
-            project_is_empty: migrations.is_empty(),
-        }
-    }
-}
-
-impl fmt::Display for UnknownMigration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is no migration `{}`", self.wanted)
-    }
-}
-
-impl std::error::Error for UnknownMigration {}
-
-impl miette::Diagnostic for UnknownMigration {
-    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new("unknown-migration"))
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let help = if self.project_is_empty {
-            "the project has no migration yet; `migrate new` writes one".to_owned()
-        } else {
-            let near = listed(self.near.iter().map(String::as_str));
-            format!("there is {near}; its number is enough")
-        };
-        Some(Box::new(help))
     }
 }

@@ -147,7 +147,10 @@ fn status_of(error: &AskError) -> u16 {
         AskError::UnknownService { .. } | AskError::TwoGoals { .. } | AskError::Unplaced { .. } => {
             400
         }
-        AskError::Ledger(_) | AskError::Coordinator(_) | AskError::Files(_) => 500,
+        AskError::Ledger(_)
+        | AskError::Coordinator(_)
+        | AskError::Files(_)
+        | AskError::Unjudged => 500,
     }
 }
 

@@ -55,6 +55,7 @@ mod rules;
 mod runners;
 mod serve;
 mod sessions;
+mod settled;
 mod speed;
 mod traces;
 mod transactions;

@@ -61,6 +61,8 @@ const fn of_a_rollout(error: &RolloutError) -> Option<Case> {
 const fn of_a_question(error: &AskError) -> Option<Case> {
     Some(match error {
         AskError::Database(_) | AskError::Ledger(_) | AskError::Coordinator(_) => return None,
+        // No command is told so: it reads the project whole, and asks again.
+        AskError::Unjudged => return None,
         AskError::Files(_) => Case::Files,
         AskError::UnknownMigration(_) => Case::UnknownMigration,
         AskError::Unlisted { .. } => Case::Unlisted,

@@ -32,6 +32,8 @@ const fn case(error: &CoordinatorError) -> Option<Case> {
     Some(match error {
         // Those of the ledger that are not the database's are about what it holds.
         CoordinatorError::Database(_) | CoordinatorError::Ledger(_) => return None,
+        // No command begins so.
+        CoordinatorError::Unjudged => return None,
         CoordinatorError::Held(_) => Case::Held,
         CoordinatorError::Script(_) => Case::Script,
         CoordinatorError::Locked { .. } => Case::Locked,
