@@ -1,6 +1,7 @@
 //! How long commands take that have nothing to do, and how long the gate takes before a large fleet.
 //!
-//! `cargo bench` prints one table by migrations, and one by leases for each database; `--leases BACKEND` prints one of these alone. Every row is measured in turns with the plain
+//! `cargo bench` prints one table by migrations, and one by leases for each database; `--leases BACKEND` prints one of these alone, and `--migrations` the
+//! first. Every row is measured in turns with the plain
 //! operation that it is held against, so that a busy machine slows both; nothing is asserted. Without `--bench`, as under
 //! `cargo test --benches`, everything is small and runs only to see that it works.
 
@@ -47,7 +48,7 @@ fn main() {
         .and_then(|at| arguments.get(at + 1));
     let (projects, fleets): (&[usize], &[(usize, usize)]) = if is_whole {
         (
-            &[10, 100, 1000],
+            &[10, 100, 1000, 10_000],
             &[(100, 101), (1000, 101), (10_000, 31), (100_000, 11)],
         )
     } else {
@@ -57,9 +58,17 @@ fn main() {
     if alone.is_none() {
         let mut table = Table::new("SQLite: time of a process, by applied migrations");
         for count in projects {
+            let rounds = if *count > 1000 {
+                rounds.min(11)
+            } else {
+                rounds
+            };
             sqlite(*count, rounds, &mut table);
         }
         table.print();
+    }
+    if arguments.iter().any(|argument| argument == "--migrations") {
+        return;
     }
     let backends = [
         (
@@ -114,9 +123,17 @@ fn sqlite(count: usize, rounds: usize, table: &mut Table) {
         began.elapsed()
     };
     let migrate = std::path::Path::new(env!("CARGO_BIN_EXE_migrate"));
-    let commands: [&[&str]; 3] = [&["status"], &["expand"], &["check"]];
+    let gate = format!("{}=0.{count}.0", SERVICES[0]);
+    let commands: [&[&str]; 4] = [
+        &["status"],
+        &["expand"],
+        &["gate", "deploy", &gate],
+        &["check"],
+    ];
+    let tools = Tool::all(&project, count);
     let mut peer = Vec::new();
     let mut times = vec![Vec::new(); commands.len()];
+    let mut of_tools = vec![Vec::new(); tools.len()];
     // One round to warm up.
     for round in 0..=rounds {
         let opened = run(&itself, &["--open", &db.url]);
@@ -124,7 +141,11 @@ fn sqlite(count: usize, rounds: usize, table: &mut Table) {
             .iter()
             .map(|command| run(migrate, command))
             .collect();
+        let tools: Vec<Duration> = tools.iter().map(Tool::run).collect();
         if round > 0 {
+            for (times, ran) in of_tools.iter_mut().zip(tools) {
+                times.push(ran);
+            }
             peer.push(opened);
             for (times, ran) in times.iter_mut().zip(ran) {
                 times.push(ran);
@@ -136,10 +157,115 @@ fn sqlite(count: usize, rounds: usize, table: &mut Table) {
     let names = [
         "migrate status",
         "migrate expand, nothing to do",
+        "migrate gate deploy",
         "migrate check: the files alone",
     ];
-    for (name, times) in names.into_iter().zip(&times) {
+    for (name, times) in names.iter().zip(&times) {
         table.row(&size, name, times, &peer);
+    }
+    // Once more, held against the quickest of the others.
+    let others = tools.iter().zip(&of_tools).map(|(tool, times)| {
+        let total: Duration = times.iter().sum();
+        (total, tool.says, times)
+    });
+    let mut others: Vec<_> = others.collect();
+    others.sort_by_key(|(total, ..)| *total);
+    let Some(((_, says, quickest), others)) = others.split_first() else {
+        return;
+    };
+    table.peer(&size, says, quickest);
+    for (_, says, times) in others {
+        table.row(&size, says, times, quickest);
+    }
+    for (name, times) in names.iter().zip(&times).take(2) {
+        table.row(&size, name, times, quickest);
+    }
+}
+
+/// Another tool with the same scripts, all applied, which is asked to apply what is left.
+struct Tool {
+    says: &'static str,
+    program: std::path::PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Tool {
+    /// Those that are on PATH.
+    fn all(project: &Project, count: usize) -> Vec<Self> {
+        let dir = project.path().join("others");
+        let database = dir.join("others.db").display().to_string();
+        let scripts = dir.join("scripts").display().to_string();
+        let known: [(&str, &str, &[&str]); 2] = [
+            (
+                "sqlx",
+                "sqlx migrate run, nothing to do",
+                &["migrate", "run", "--source", &scripts, "--database-url"],
+            ),
+            (
+                "dbmate",
+                "dbmate up, nothing to do",
+                &["--no-dump-schema", "--migrations-dir", &scripts, "--url"],
+            ),
+        ];
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut found = Vec::new();
+        for (name, says, arguments) in known {
+            let mut places = std::env::split_paths(&path).map(|place| place.join(name));
+            let Some(program) = places.find(|place| place.is_file()) else {
+                continue;
+            };
+            let mut arguments: Vec<String> =
+                arguments.iter().map(|one| (*one).to_owned()).collect();
+            match name {
+                "dbmate" => arguments.extend([format!("sqlite:{database}"), "up".to_owned()]),
+                _ => arguments.push(format!("sqlite://{database}?mode=rwc")),
+            }
+            // Each reads the other's as comments.
+            for number in 1..=count {
+                project.file(
+                    format!("others/scripts/{number:05}_change.sql"),
+                    &format!(
+                        "-- migrate:up\nCREATE TABLE t{number} (id INTEGER PRIMARY KEY, name TEXT);\n\
+                         CREATE INDEX t{number}_name ON t{number} (name);\n"
+                    ),
+                );
+            }
+            let _ = std::fs::remove_file(&database);
+            let tool = Self {
+                says,
+                program,
+                arguments,
+            };
+            tool.run();
+            let applied = dir.join(format!("{name}.db"));
+            std::fs::rename(&database, &applied).expect("the database that it has made");
+            let applied = applied.display().to_string();
+            let arguments = tool.arguments.iter();
+            let arguments = arguments.map(|one| one.replace(&database, &applied));
+            found.push(Self {
+                arguments: arguments.collect(),
+                ..tool
+            });
+        }
+        found
+    }
+
+    fn run(&self) -> Duration {
+        let began = Instant::now();
+        let output = Command::new(&self.program)
+            .args(&self.arguments)
+            .env_remove("DATABASE_URL")
+            .stdin(Stdio::null())
+            .output()
+            .expect("a program that starts");
+        let took = began.elapsed();
+        assert!(
+            output.status.success(),
+            "{} failed: {}",
+            self.says,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        took
     }
 }
 
