@@ -7,10 +7,15 @@ use std::collections::HashSet;
 
 use super::facts::Facts;
 use super::lexeme::{self, Kind};
+use super::written::{Write, Written, writes};
 use super::{Dialect, Object, ObjectKind, Verb, postgres};
 
 /// Texts within texts that are looked into: `EXECUTE 'DELETE …'` in the body of a function.
 const DEEPEST: usize = 3;
+
+/// Where a text begins and ends that may hold code.
+const OPENS: &str = "'<";
+const CLOSES: &str = "'>";
 
 /// A statement, or code, as it is followed.
 pub(super) struct Said {
@@ -19,15 +24,6 @@ pub(super) struct Said {
     /// The same, with names as the catalogue has them.
     names: Vec<String>,
     writes: Vec<Write>,
-}
-
-/// Rows that are written.
-struct Write {
-    event: &'static str,
-    schema: Option<String>,
-    table: String,
-    /// Where what stands behind the name begins.
-    behind: usize,
 }
 
 /// Code of the script, and what has it run.
@@ -78,6 +74,50 @@ impl Said {
         self.words.get(at).is_some_and(|found| found == word)
     }
 
+    /// The tables to which it gives rows or values.
+    pub(super) fn written(&self) -> Vec<Written> {
+        let writes = self
+            .writes
+            .iter()
+            .filter(|write| matches!(write.event, "insert" | "update"));
+        writes
+            .map(|write| Written {
+                table: write.table.clone(),
+                columns: self.columns_of(write),
+            })
+            .collect()
+    }
+
+    /// The columns that get values; `None` if it may be any of them.
+    fn columns_of(&self, write: &Write) -> Option<Vec<String>> {
+        let columns = if write.event == "update" || self.is(write.behind, "set") {
+            let assigned = self.assigned(write.behind).into_iter();
+            assigned.map(str::to_owned).collect()
+        } else if self.is(write.behind, "(")
+            && !["select", "with", "values", "(", "table"]
+                .iter()
+                .any(|word| self.is(write.behind + 1, word))
+        {
+            let list = self.names.iter().skip(write.behind + 1);
+            let list = list.take_while(|word| *word != ")");
+            list.filter(|word| *word != ",").cloned().collect()
+        } else {
+            Vec::new()
+        };
+        (!columns.is_empty()).then_some(columns)
+    }
+
+    /// Whether it assigns to this column of a row that is written.
+    pub(super) fn assigns_new(&self, dialect: Dialect, column: &str) -> bool {
+        (0..self.words.len()).any(|at| {
+            let name = self.names.get(at + 2);
+            self.is(at, "new")
+                && self.is(at + 1, ".")
+                && name.is_some_and(|name| dialect.may_be_same_name(name, column))
+                && (self.is(at + 3, "=") || self.is(at + 3, ":=") || self.is(at + 3, ":"))
+        })
+    }
+
     /// Whether the statement evaluates what it names, now.
     fn runs_now(&self) -> bool {
         const READS: &[&str] = &[
@@ -114,6 +154,9 @@ impl Said {
             };
             return Some(format!("{does} rows of `{}`", write.table));
         }
+        if let Some(change) = self.changes_schema(is_new) {
+            return Some(change);
+        }
         self.words.windows(2).find_map(|pair| match pair {
             [execute, next]
                 if execute == "execute"
@@ -125,25 +168,90 @@ impl Said {
         })
     }
 
+    /// `DROP TABLE t` in a body; of tables alone it is known whether they are the script's own.
+    fn changes_schema(&self, is_new: IsNew<'_>) -> Option<String> {
+        const KINDS: &[&str] = &[
+            "aggregate",
+            "collation",
+            "domain",
+            "event",
+            "extension",
+            "foreign",
+            "function",
+            "index",
+            "materialized",
+            "operator",
+            "owned",
+            "policy",
+            "procedure",
+            "publication",
+            "role",
+            "routine",
+            "rule",
+            "schema",
+            "sequence",
+            "server",
+            "subscription",
+            "table",
+            "trigger",
+            "type",
+            "user",
+            "view",
+        ];
+        // What a statement itself does is judged as that.
+        if self.is(0, "alter") || self.is(0, "drop") {
+            return None;
+        }
+        (0..self.words.len()).find_map(|at| {
+            let verb = self.words.get(at).map(String::as_str)?;
+            let kind = self.words.get(at + 1)?;
+            let does = match verb {
+                "drop" => "drops",
+                "alter" => "alters",
+                "rename" => "renames",
+                _ => return None,
+            };
+            // `ALTER TABLE t DROP CONSTRAINT` is told by its beginning.
+            if !KINDS.contains(&kind.as_str()) {
+                return None;
+            }
+            let mut name = at + 2;
+            while ["if", "not", "exists", "only"]
+                .iter()
+                .any(|word| self.is(name, word))
+            {
+                name += 1;
+            }
+            let first = self.names.get(name)?;
+            let (schema, table) = match self.is(name + 1, ".") {
+                true => (Some(first.as_str()), self.names.get(name + 2)?),
+                false => (None, first),
+            };
+            let is_own = kind == "table"
+                && is_new(schema, table, None)
+                && !self.is(name + 1, ",")
+                && !self
+                    .words
+                    .iter()
+                    .skip(name)
+                    .take(6)
+                    .any(|word| word == "cascade");
+            (!is_own).then(|| format!("{does} the {kind} `{table}`"))
+        })
+    }
+
     /// The columns that an UPDATE assigns to, from behind the name of its table.
     fn assigned(&self, from: usize) -> Vec<&str> {
-        const ENDS: &[&str] = &[
-            "where",
-            "from",
-            ";",
-            "returning",
-            "'",
-            "end",
-            "order",
-            "limit",
-        ];
+        const ENDS: &[&str] = &["where", "from", ";", "returning", "end", "order", "limit"];
         let mut depth = 0usize;
         let mut columns = Vec::new();
         let mut before = "";
         for (word, name) in self.words.iter().zip(&self.names).skip(from) {
             match word.as_str() {
-                "(" => depth += 1,
-                ")" => depth = depth.saturating_sub(1),
+                "(" | OPENS => depth += 1,
+                // The end of the text in which the UPDATE stands.
+                CLOSES if depth == 0 => break,
+                ")" | CLOSES => depth = depth.saturating_sub(1),
                 "=" | ":=" if depth == 0 => columns.push(before),
                 end if depth == 0 && ENDS.contains(&end) => break,
                 _ => {}
@@ -260,11 +368,11 @@ impl Said {
                     self.push(name.unwrap_or_else(|| written.to_owned()));
                 }
                 Kind::Literal if looks_into && depth > 0 => {
-                    self.push("'".to_owned());
+                    self.push(OPENS.to_owned());
                     if let Some(inner) = postgres::unquoted(written) {
                         self.collect(dialect, &inner, depth - 1);
                     }
-                    self.push("'".to_owned());
+                    self.push(CLOSES.to_owned());
                 }
                 Kind::Literal => self.push("'".to_owned()),
                 _ => self.push(written.to_owned()),
@@ -285,104 +393,6 @@ impl Said {
     }
 }
 
-fn writes(words: &[String], names: &[String]) -> Vec<Write> {
-    /// What stands before the word where it is an event, a lock or a foreign key's action.
-    const NO_VERB: &[&str] = &[
-        "for", "on", "after", "before", "or", "of", "then", "no", "grant", ",", "create",
-    ];
-    let word = |at: usize| words.get(at).map_or("", String::as_str);
-    let name = |at: usize| names.get(at).cloned().unwrap_or_default();
-    let mut found: Vec<Write> = Vec::new();
-    let named = |event: &'static str, mut at: usize| {
-        while [
-            "only",
-            "low_priority",
-            "ignore",
-            "table",
-            "from",
-            "into",
-            "quick",
-        ]
-        .contains(&word(at))
-        {
-            at += 1;
-        }
-        let mut write = Write {
-            event,
-            schema: None,
-            table: name(at),
-            behind: at + 1,
-        };
-        while word(write.behind) == "." {
-            write.schema = Some(write.table);
-            write.table = name(write.behind + 1);
-            write.behind += 2;
-        }
-        write
-    };
-    for at in 0..words.len() {
-        let before = at.checked_sub(1).map_or("", word);
-        let is_verb = !NO_VERB.contains(&before) || before == "then" && word(at + 1) == "from";
-        match word(at) {
-            "delete" if is_verb && word(at + 1) == "from" => found.push(named("delete", at + 1)),
-            // `DELETE a FROM a JOIN b`
-            "delete" if is_verb && !["", ";"].contains(&word(at + 1)) => {
-                let rest = words.iter().skip(at).take_while(|word| *word != ";");
-                if let Some(from) = rest.clone().position(|word| word == "from") {
-                    found.push(named("delete", at + from));
-                }
-            }
-            "truncate" if is_verb && word(at + 1) != "on" => found.push(named("truncate", at + 1)),
-            // What is in its way gets other values.
-            "update" if before == "do" || before == "key" => {
-                let into = found.iter().rfind(|write| write.event == "insert");
-                let changed = into.map(|into| (into.schema.clone(), into.table.clone()));
-                found.extend(changed.map(|(schema, table)| Write {
-                    event: "update",
-                    schema,
-                    table,
-                    behind: at + 1,
-                }));
-            }
-            "update" if is_verb || before == "then" && word(at + 1) != "set" => {
-                let skipped = if word(at + 1) == "or" { 3 } else { 1 };
-                found.push(named("update", at + skipped));
-            }
-            "copy" if at == 0 => found.push(named("insert", at + 1)),
-            "into"
-                if [
-                    "insert", "ignore", "abort", "fail", "rollback", "merge", "delayed",
-                ]
-                .contains(&before) =>
-            {
-                let write = named("insert", at);
-                if before == "merge" {
-                    let behind = words.get(at..).unwrap_or_default();
-                    for event in ["update", "delete"] {
-                        if behind.iter().any(|word| word == event) {
-                            found.push(named(event, at));
-                        }
-                    }
-                }
-                found.push(write);
-            }
-            "into" if before == "replace" => {
-                found.push(named("delete", at));
-                found.push(named("insert", at));
-            }
-            _ => {}
-        }
-    }
-    // A word at the place of a verb that has no name behind it is none.
-    found.retain(|write| {
-        write
-            .table
-            .chars()
-            .next()
-            .is_some_and(|first| first.is_alphanumeric() || first == '_' || !first.is_ascii())
-    });
-    found
-}
 /// Whether a script makes anything that may do more than it shows when a later statement of it has it run.
 pub(super) fn has_code_of_its_own(facts: &[Facts], texts: &[&str]) -> bool {
     let is_code = |object: &Object| {

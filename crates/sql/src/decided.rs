@@ -263,6 +263,47 @@ fn what_stands_before_a_statement_may_change_it() {
 #[test]
 fn a_statement_does_what_the_scripts_own_code_does() {
     for (dialect, sql, is_fine) in [
+        // Each column that is written counts, whatever stands between them.
+        (
+            Dialect::Sqlite,
+            "ALTER TABLE users ADD COLUMN b; CREATE TABLE n (a int); CREATE TRIGGER t AFTER INSERT ON n BEGIN UPDATE users SET b = 1, a = 2; END; INSERT INTO n VALUES (1)",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "ALTER TABLE users ADD COLUMN b text; CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN UPDATE users SET b = 'x', a = 'y'; RETURN 1; END $$; CREATE TABLE q (a int DEFAULT f()); INSERT INTO q DEFAULT VALUES",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "ALTER TABLE users ADD COLUMN b text; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'UPDATE users SET b = ''x'' RETURNING 1'; CREATE TABLE q (a int DEFAULT f()); INSERT INTO q DEFAULT VALUES",
+            true,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'DROP TABLE users; SELECT 1'; CREATE TABLE q (a int DEFAULT f()); INSERT INTO q DEFAULT VALUES",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ALTER TABLE users DROP COLUMN a; RETURN NEW; END $$; CREATE TABLE q (a int); CREATE TRIGGER t BEFORE INSERT ON q FOR EACH ROW EXECUTE FUNCTION f(); INSERT INTO q VALUES (1)",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN drop  index if exists users_a; RETURN 1; END $$; CREATE VIEW q AS SELECT f(); SELECT * FROM q",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN TRUNCATE users; RETURN 1; END $$; CREATE TABLE q (a int DEFAULT f()); INSERT INTO q DEFAULT VALUES",
+            false,
+        ),
+        (
+            Dialect::Postgres,
+            "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN DROP TABLE q2; RETURN 1; END $$; CREATE TABLE q2 (a int); CREATE TABLE q (a int DEFAULT f()); INSERT INTO q DEFAULT VALUES",
+            true,
+        ),
         (
             Dialect::Sqlite,
             "CREATE TABLE n (a int); CREATE TRIGGER t AFTER INSERT ON n BEGIN DELETE FROM users; END; INSERT INTO n VALUES (1)",

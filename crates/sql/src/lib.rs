@@ -63,6 +63,8 @@ mod tables;
 mod token;
 #[cfg(feature = "parse")]
 mod words;
+#[cfg(feature = "parse")]
+mod written;
 
 #[cfg(all(test, feature = "parse"))]
 mod decided;
@@ -101,6 +103,8 @@ pub use reserved::names_ledger;
 pub use scheme::dialect_of_url;
 #[cfg(feature = "parse")]
 pub use tables::{Table, TableColumn, TableIndex, Tables};
+#[cfg(feature = "parse")]
+pub use written::Written;
 
 /// How a script is to be run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
