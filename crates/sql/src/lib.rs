@@ -38,6 +38,8 @@ mod fills;
 #[cfg(feature = "parse")]
 mod instant;
 #[cfg(feature = "parse")]
+mod joined;
+#[cfg(feature = "parse")]
 mod lexeme;
 #[cfg(feature = "parse")]
 mod mysql;

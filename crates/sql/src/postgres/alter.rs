@@ -47,6 +47,7 @@ pub(super) fn table(statement: &SyntaxNode) -> Facts {
                 .map(|name| name.subject(ObjectKind::Table))
                 .collect();
         }
+        facts.joins_existing |= matches!(action.kind(), K::ATTACH_PARTITION | K::INHERIT_TABLE);
         facts = facts.hazard(hazard(&action));
         facts.runs = facts.runs.or_else(|| runs(&action));
         facts.needs_no_transaction |= tree::within(&action, K::DETACH_CONCURRENTLY);
