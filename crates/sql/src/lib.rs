@@ -54,6 +54,8 @@ mod postgres;
 #[cfg(feature = "parse")]
 mod query;
 #[cfg(feature = "parse")]
+mod references;
+#[cfg(feature = "parse")]
 mod reserved;
 #[cfg(feature = "parse")]
 mod same;
@@ -100,6 +102,8 @@ pub use parse::statements;
 #[cfg(feature = "parse")]
 pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_select, strange_call};
 pub use reading::ServerReading;
+#[cfg(feature = "parse")]
+pub use references::{Reference, Referential};
 #[cfg(feature = "parse")]
 pub use reserved::names_ledger;
 pub use scheme::dialect_of_url;

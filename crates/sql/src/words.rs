@@ -188,6 +188,12 @@ impl Statement {
             .any(|token| token.kind == Kind::Literal && token.text(&self.text) == value)
     }
 
+    /// Whether this is its first word.
+    pub(super) fn begins_with(&self, word: &str) -> bool {
+        let first = self.text.get(..word.len());
+        first.is_some_and(|first| first.eq_ignore_ascii_case(word))
+    }
+
     /// Its words and signs as the database reads them, in lower case.
     #[must_use]
     pub fn words(&self, dialect: Dialect) -> Vec<String> {

@@ -5,6 +5,7 @@ mod backfill;
 mod bystanders;
 mod costs;
 mod formats;
+mod holds;
 mod ledger;
 mod left_behind;
 mod listed;
@@ -111,6 +112,7 @@ const CHECKS: &[Check] = &[
     backfill::check,
     bystanders::check,
     costs::check,
+    holds::check,
     left_behind::check,
     loses::check,
     no_transaction::check,

@@ -4,6 +4,7 @@ mod config;
 mod dumped;
 mod everyday;
 mod examples;
+mod expanding;
 #[cfg(unix)]
 mod links;
 mod linters;

@@ -133,6 +133,10 @@ impl<'t> Cursor<'t> {
         is
     }
 
+    pub fn skip(&mut self) {
+        self.at += 1;
+    }
+
     /// All of them or none.
     pub fn eats(&mut self, words: &[&str]) -> bool {
         let before = self.at;

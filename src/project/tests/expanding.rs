@@ -1,0 +1,213 @@
+//! What an expand does to what live versions write to tables that were there before.
+
+use super::losing::{EVERYWHERE, codes, of};
+
+const BASE: &str = "CREATE TABLE users (id integer primary key, full_name varchar(50), email varchar(50) NOT NULL UNIQUE, \
+     n int, price numeric(10, 2));\n\
+     CREATE TABLE orders (id integer primary key, user_id integer, team_id integer);\n\
+     CREATE TABLE teams (id integer primary key);\n";
+
+fn expand(dialect: &str, sql: &str) -> Vec<String> {
+    with(dialect, sql, &[])
+}
+
+fn with(dialect: &str, sql: &str, files: &[(&str, &str)]) -> Vec<String> {
+    let all = [
+        &[
+            ("0001_base/migration.toml", "description = \"x\"\n"),
+            ("0001_base/expand.sql", BASE),
+            ("0003_next/migration.toml", "description = \"x\"\n"),
+            ("0003_next/expand.sql", sql),
+        ],
+        files,
+    ];
+    of(dialect, &all.concat())
+}
+
+/// Statements, and whether nothing has to be said of them.
+fn judge(cases: &[(&[&str], &str, bool)]) {
+    let mut wrong = Vec::new();
+    for (dialects, sql, is_fine) in cases {
+        for dialect in *dialects {
+            let found = expand(dialect, sql);
+            let expected = if *is_fine {
+                &[][..]
+            } else {
+                &["destructive-expand"]
+            };
+            if codes(&found) != expected {
+                wrong.push(format!("{dialect}: {sql}\n  {found:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+const POSTGRES: &[&str] = &["postgres"];
+const MYSQL: &[&str] = &["mysql"];
+const SQLITE: &[&str] = &["sqlite"];
+const SERVERS: &[&str] = &["postgres", "mysql"];
+
+#[test]
+fn rows_that_hold_on_to_those_of_live_versions_are_asked_for() {
+    let kid = |rest: &str| {
+        format!(
+            "CREATE TABLE kid (uid integer, b integer, FOREIGN KEY (uid) REFERENCES users (id){rest});\n"
+        )
+    };
+    let fill = "INSERT INTO kid (uid) SELECT id FROM users;\n";
+    let [plain, cascades, sets_null, updates] = [
+        kid(""),
+        kid(" ON DELETE CASCADE"),
+        kid(" ON DELETE SET NULL"),
+        kid(" ON UPDATE CASCADE"),
+    ]
+    .map(|table| table + fill);
+    let grandkid = "CREATE TABLE mid (id integer primary key, uid integer REFERENCES users (id) ON DELETE CASCADE);\n\
+         CREATE TABLE low (mid integer REFERENCES mid (id));\nINSERT INTO mid SELECT id, id FROM users;\n\
+         INSERT INTO low SELECT id FROM mid;\n";
+    let empty = kid("");
+    let another = kid("") + "INSERT INTO kid (b) VALUES (1);\n";
+    let renamed = kid("").replace("kid", "k2") + "ALTER TABLE k2 RENAME TO kid;\n" + fill;
+    judge(&[
+        (EVERYWHERE, &plain, false),
+        (EVERYWHERE, &updates, false),
+        (EVERYWHERE, &cascades, true),
+        (EVERYWHERE, &sets_null, true),
+        (EVERYWHERE, &empty, true),
+        // Where the key is NULL, nothing is held.
+        (EVERYWHERE, &another, true),
+        (EVERYWHERE, &renamed, false),
+        (EVERYWHERE, grandkid, false),
+        (
+            EVERYWHERE,
+            "CREATE TABLE kid (a integer NOT NULL REFERENCES users (id) ON DELETE SET NULL);\nINSERT INTO kid SELECT id FROM users;\n",
+            false,
+        ),
+        (
+            EVERYWHERE,
+            "CREATE TABLE kid (a integer REFERENCES users ON DELETE RESTRICT);\nINSERT INTO kid SELECT id FROM users;\n",
+            false,
+        ),
+        // A key that may be changed.
+        (
+            EVERYWHERE,
+            "CREATE TABLE kid (mail varchar(50) REFERENCES users (email) ON DELETE CASCADE);\nINSERT INTO kid SELECT email FROM users;\n",
+            false,
+        ),
+        (
+            EVERYWHERE,
+            "CREATE TABLE kid (mail varchar(50) REFERENCES users (email) ON DELETE CASCADE ON UPDATE CASCADE);\nINSERT INTO kid SELECT email FROM users;\n",
+            true,
+        ),
+        // Both tables are of the script.
+        (
+            EVERYWHERE,
+            "CREATE TABLE p (id integer primary key);\nCREATE TABLE kid (a integer REFERENCES p (id));\nINSERT INTO p VALUES (1);\nINSERT INTO kid VALUES (1);\n",
+            true,
+        ),
+        // Of two columns, both have to have a value.
+        (
+            EVERYWHERE,
+            "CREATE TABLE kid (a integer, b integer, FOREIGN KEY (a, b) REFERENCES orders (user_id, team_id));\nINSERT INTO kid (a) SELECT 1;\n",
+            true,
+        ),
+        (
+            EVERYWHERE,
+            "CREATE TABLE kid (a integer, b integer, FOREIGN KEY (a, b) REFERENCES orders (user_id, team_id));\nINSERT INTO kid (b, a) SELECT 1, 2;\n",
+            false,
+        ),
+        (
+            SERVERS,
+            "CREATE TABLE kid (a integer);\nINSERT INTO kid SELECT id FROM users;\nALTER TABLE kid ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES users (id);\n",
+            false,
+        ),
+        (
+            SERVERS,
+            "CREATE TABLE kid AS SELECT id AS a FROM users;\nALTER TABLE kid ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES users (id);\n",
+            false,
+        ),
+        // A new column of a table that was there.
+        (
+            EVERYWHERE,
+            "ALTER TABLE orders ADD COLUMN of_user integer REFERENCES users (id);\n",
+            true,
+        ),
+        (
+            EVERYWHERE,
+            "ALTER TABLE orders ADD COLUMN of_user integer REFERENCES users (id);\nUPDATE orders SET of_user = user_id;\n",
+            false,
+        ),
+        (
+            EVERYWHERE,
+            "ALTER TABLE orders ADD COLUMN of_user integer REFERENCES users (id) ON DELETE SET NULL;\nUPDATE orders SET of_user = user_id;\n",
+            true,
+        ),
+        // Rows of a table that was there go with what live versions delete.
+        (
+            EVERYWHERE,
+            "ALTER TABLE orders ADD COLUMN of_user integer REFERENCES users (id) ON DELETE CASCADE;\nUPDATE orders SET of_user = user_id;\n",
+            false,
+        ),
+        (
+            SQLITE,
+            &(kid("")
+                + "CREATE TRIGGER t AFTER INSERT ON users BEGIN INSERT INTO kid (uid) VALUES (new.id); END;\n"),
+            false,
+        ),
+        (
+            POSTGRES,
+            &(kid("")
+                + "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO kid (uid) VALUES (NEW.id); RETURN NEW; END $$;\n\
+              CREATE TRIGGER t AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION f();\n"),
+            false,
+        ),
+        (
+            MYSQL,
+            &(kid("")
+                + "CREATE TRIGGER t AFTER INSERT ON users FOR EACH ROW INSERT INTO kid (uid) VALUES (NEW.id);\n"),
+            false,
+        ),
+        (
+            MYSQL,
+            &(kid("") + "INSERT IGNORE kid SET uid = 1;\n"),
+            false,
+        ),
+        (
+            POSTGRES,
+            &(kid("")
+                + "WITH x AS (INSERT INTO kid (uid) SELECT id FROM users RETURNING uid) SELECT count(*) FROM x;\n"),
+            false,
+        ),
+    ]);
+}
+
+/// A backfill fills a foreign key while versions that know nothing of it are live.
+#[test]
+fn a_backfill_holds_on_to_rows_as_well() {
+    const MANIFEST: &str = "description = \"x\"\nsync = \"to-new\"\n[services.web]\nold = \"<1.2.0\"\nnew = \">=1.1.0\"\n\
+         [backfill]\ntable = \"orders\"\nkey = \"id\"\nremaining = \"SELECT count(*) FROM orders WHERE of_user IS NULL\"\n";
+    const BACKFILL: &str =
+        "UPDATE orders SET of_user = user_id WHERE id > :after AND id <= :upto;\n";
+    for dialect in EVERYWHERE {
+        for (action, is_fine) in [("", false), (" ON DELETE SET NULL", true)] {
+            let sql = format!(
+                "ALTER TABLE orders ADD COLUMN of_user integer REFERENCES users (id){action};\n"
+            );
+            let found = with(
+                dialect,
+                &sql,
+                &[
+                    ("0003_next/migration.toml", MANIFEST),
+                    ("0003_next/backfill.sql", BACKFILL),
+                ],
+            );
+            let expected = if is_fine {
+                &[][..]
+            } else {
+                &["destructive-expand"]
+            };
+            assert_eq!(codes(&found), expected, "{dialect} {sql} {found:?}");
+        }
+    }
+}
