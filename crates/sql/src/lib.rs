@@ -18,6 +18,8 @@ mod carried;
 #[cfg(feature = "parse")]
 mod checked;
 #[cfg(feature = "parse")]
+mod computed;
+#[cfg(feature = "parse")]
 mod context;
 #[cfg(feature = "parse")]
 mod copied;
@@ -81,6 +83,8 @@ pub use catalogue::{
     Attached, DEFAULT, Dependent, Dependents, Inventory, RULE, Relation, RelationKind, Runs,
     Visible,
 };
+#[cfg(feature = "parse")]
+pub use computed::{Around, Computed};
 #[cfg(feature = "parse")]
 pub use copied::{Copied, Taken};
 #[cfg(feature = "parse")]

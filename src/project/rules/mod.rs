@@ -3,6 +3,7 @@
 
 mod backfill;
 mod bystanders;
+mod computed;
 mod costs;
 mod formats;
 mod holds;
@@ -111,6 +112,7 @@ type Check = fn(&Scripts<'_>) -> Vec<(Step, Finding)>;
 const CHECKS: &[Check] = &[
     backfill::check,
     bystanders::check,
+    computed::check,
     costs::check,
     holds::check,
     left_behind::check,

@@ -211,3 +211,65 @@ fn a_backfill_holds_on_to_rows_as_well() {
         }
     }
 }
+
+#[test]
+fn a_generated_column_holds_what_live_versions_write() {
+    judge(&[
+        (
+            POSTGRES,
+            "ALTER TABLE users ADD COLUMN a varchar(50) GENERATED ALWAYS AS (lower(email)) STORED;\n",
+            true,
+        ),
+        (
+            SERVERS,
+            "ALTER TABLE users ADD COLUMN a varchar(3) GENERATED ALWAYS AS (lower(email)) STORED;\n",
+            false,
+        ),
+        (
+            SERVERS,
+            "ALTER TABLE users ADD COLUMN a smallint GENERATED ALWAYS AS (n) STORED;\n",
+            false,
+        ),
+        (
+            SERVERS,
+            "ALTER TABLE users ADD COLUMN a int GENERATED ALWAYS AS (n * 1000000) STORED;\n",
+            false,
+        ),
+        (
+            POSTGRES,
+            "ALTER TABLE users ADD COLUMN b smallint, ADD COLUMN a int GENERATED ALWAYS AS (b) STORED;\n",
+            true,
+        ),
+        // What no file tells may be anything.
+        (
+            SERVERS,
+            "ALTER TABLE users ADD COLUMN a int GENERATED ALWAYS AS (gone) STORED;\n",
+            false,
+        ),
+        (
+            SERVERS,
+            "ALTER TABLE users ADD COLUMN a text GENERATED ALWAYS AS (lower(gone)) STORED;\n",
+            true,
+        ),
+        (
+            SERVERS,
+            "CREATE TABLE own (n int, a smallint GENERATED ALWAYS AS (n) STORED);\nALTER TABLE own ADD COLUMN b smallint GENERATED ALWAYS AS (n) STORED;\n",
+            true,
+        ),
+        (
+            MYSQL,
+            "ALTER TABLE users ADD COLUMN a int GENERATED ALWAYS AS (n * 1000000) VIRTUAL;\n",
+            true,
+        ),
+        (
+            MYSQL,
+            "ALTER TABLE users ADD COLUMN a int GENERATED ALWAYS AS (n * 1000000) VIRTUAL;\nCREATE INDEX users_a ON users (a);\n",
+            false,
+        ),
+        (
+            SQLITE,
+            "ALTER TABLE users ADD COLUMN a int GENERATED ALWAYS AS (n * 1000000) VIRTUAL;\n",
+            true,
+        ),
+    ]);
+}

@@ -38,7 +38,7 @@ const SQUAWK: &[(&str, &str, &str, Answer)] = {
         (
             "adding-field-with-default",
             "expand.sql",
-            "ALTER TABLE users ADD COLUMN b numeric GENERATED ALWAYS AS (id + 1) STORED",
+            "ALTER TABLE users ADD COLUMN b numeric GENERATED ALWAYS AS (id + 1.0) STORED",
             Found("rewrites-table"),
         ),
         (

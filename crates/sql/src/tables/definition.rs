@@ -345,7 +345,8 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    fn kind(&mut self) -> String {
+    /// A type as it is written.
+    pub fn kind(&mut self) -> String {
         let from = self.at;
         while let Some(token) = self.peek() {
             let ends = token.kind == Kind::Word
