@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::model::Step;
-use crate::sql::{Dependent, Dependents, Dialect, Gone, Met, ObjectKind, Script, Table, Tables};
+use crate::sql::{
+    Dependent, Dependents, Dialect, Gone, Met, ObjectKind, Script, Table, TableIndex, Tables,
+};
 
 use super::directory::{Directory, is_unwritten};
 use super::mentions::Mentions;
@@ -190,6 +192,33 @@ pub(super) fn table(before: &[Forward], dialect: Dialect, name: &str) -> Option<
         tables.apply(&Script::parse(dialect, &text.text).ok()?);
     }
     tables.get(dialect, name).cloned()
+}
+
+/// An index of this name, with its table, as the newest of these migrations that makes one does.
+pub(super) fn index(
+    before: &[Forward],
+    dialect: Dialect,
+    table: Option<&str>,
+    name: &str,
+) -> Option<(String, TableIndex)> {
+    let is = |a: &str, b: &str| dialect.may_be_same_name(a, b);
+    let is_it = |index: &&TableIndex| {
+        // MySQL names one after its first column.
+        let first = index.columns.first().filter(|_| dialect == Dialect::Mysql);
+        let called = index.name.as_ref().or(first);
+        called.is_some_and(|called| is(called, name))
+    };
+    newest(before, dialect, &[name], |script| {
+        let mut tables = Tables::default();
+        tables.apply(script);
+        let mut all = tables
+            .iter()
+            .filter(|(of, _)| table.is_none_or(|table| is(of, table)));
+        all.find_map(|(of, table)| {
+            let index = table.indexes.iter().find(is_it)?;
+            Some((of.to_owned(), index.clone()))
+        })
+    })
 }
 
 /// What the newest of these migrations with code of the same name on the same table makes, and that code itself.

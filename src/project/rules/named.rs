@@ -1,12 +1,12 @@
 //! What others call by its name, and that a contract or a revert takes away or calls otherwise: views, functions, types,
-//! triggers, extensions, publications. Of those that are the migration's own some file of it speaks.
+//! triggers, indexes, extensions, publications. Of those that are the migration's own some file of it speaks.
 
 use crate::model::{Format, Step};
 use crate::sql::{Dependent, Dependents, Object, ObjectKind, Runs, Script, Statement, Verb};
 
 use super::super::later;
-use super::Scripts;
 use super::spoken::{names_in, names_of, own_names, said, tells_what_it_is_about};
+use super::{Scripts, narrows};
 
 /// What has no object of its own here; the name stands behind these words.
 const UNLISTED: &[&[&str]] = &[
@@ -35,6 +35,7 @@ pub(super) fn is_taken(words: &[&str]) -> bool {
         "aggregate",
         "type",
         "domain",
+        "index",
     ];
     let Some((verb, rest)) = words.split_first() else {
         return false;
@@ -86,7 +87,7 @@ pub(super) fn is_of_others(
     };
     things.iter().any(|thing| {
         let mut names = thing.names.iter();
-        !names.any(|name| is_said(name)) && !is_needed(scripts, script, index, thing)
+        !names.any(|name| is_said(name)) && !is_needed(scripts, (step, script), index, thing)
     })
 }
 
@@ -150,8 +151,18 @@ fn takes_something(script: &Script) -> bool {
 }
 
 /// Whether it is, or may be, in the way of what the migration takes away, or is replaced by something that the migration makes.
-fn is_needed(scripts: &Scripts<'_>, script: &Script, index: usize, thing: &Thing<'_>) -> bool {
+fn is_needed(
+    scripts: &Scripts<'_>,
+    (step, script): (Step, &Script),
+    index: usize,
+    thing: &Thing<'_>,
+) -> bool {
     let dialect = scripts.dialect;
+    if thing.kind == Some(ObjectKind::Index) {
+        let name = thing.names.first().copied().unwrap_or_default();
+        return narrows::may_drop_index(scripts, step, thing.table, name)
+            .unwrap_or_else(|| takes_something(script));
+    }
     let own: Vec<&str> = scripts
         .expand
         .into_iter()

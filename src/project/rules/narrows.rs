@@ -2,7 +2,7 @@
 //! live on know nothing of it.
 
 use crate::model::{Format, Step};
-use crate::sql::{Narrowed, Narrowing, Object, ObjectKind, Statement, Verb};
+use crate::sql::{Narrowed, Narrowing, Object, ObjectKind, Statement, TableIndex, Tables, Verb};
 
 use super::super::later;
 use super::Scripts;
@@ -17,6 +17,7 @@ pub(super) fn beyond_formats(
     let script = scripts.script(step)?;
     let own = Own {
         scripts,
+        step,
         script: &script.statements,
     };
     let narrowed = statement.narrowed(scripts.dialect).into_iter();
@@ -29,13 +30,56 @@ pub(super) fn is_own(scripts: &Scripts<'_>, step: Step, table: &str, column: &st
     let script = scripts.script(step);
     let own = Own {
         scripts,
+        step,
         script: script.map_or(&[], |script| &script.statements),
     };
     own.is_formless() || own.is_filled(table, column)
 }
 
+/// Whether the migration may take this index away: it is over columns of its own, or another one takes its place. `None` if
+/// no file tells of the index.
+pub(super) fn may_drop_index(
+    scripts: &Scripts<'_>,
+    step: Step,
+    table: Option<&str>,
+    name: &str,
+) -> Option<bool> {
+    let script = scripts.script(step);
+    let own = Own {
+        scripts,
+        step,
+        script: script.map_or(&[], |script| &script.statements),
+    };
+    let dialect = scripts.dialect;
+    let (table, index) = later::index(scripts.before(), dialect, table, name)?;
+    let begins_alike = |other: &TableIndex| {
+        let first = other.columns.first().zip(index.columns.first());
+        other.is_unique >= index.is_unique && first.is_some_and(|(a, b)| own.is(a, b))
+    };
+    let is_replaced = scripts.expand.into_iter().chain(script).any(|script| {
+        let mut tables = Tables::default();
+        tables.apply(script);
+        let known = tables.get(dialect, &table);
+        known.is_some_and(|known| known.indexes.iter().any(begins_alike))
+    });
+    let mut columns = index.columns.iter();
+    Some(
+        own.is_formless()
+            || own.makes(&table)
+            || is_replaced
+            // That expand.sql builds another index over a column makes it no column of the migration.
+            || columns.any(|column| own.is_filled_by(&table, column, |one| !makes_index(one))),
+    )
+}
+
+fn makes_index(statement: &Statement) -> bool {
+    let mut objects = statement.objects();
+    objects.any(|object| object.kind == ObjectKind::Index && object.verb == Verb::Create)
+}
+
 struct Own<'s> {
     scripts: &'s Scripts<'s>,
+    step: Step,
     script: &'s [Statement],
 }
 
@@ -97,6 +141,11 @@ impl Own<'_> {
     /// Whether the column goes, or a file of the migration makes, changes, fills or asks for it. What only its code reads is the
     /// old format.
     fn is_filled(&self, table: &str, column: &str) -> bool {
+        self.is_filled_by(table, column, |_| true)
+    }
+
+    /// The same, by these statements of expand.sql.
+    fn is_filled_by(&self, table: &str, column: &str, counts: impl Fn(&Statement) -> bool) -> bool {
         let dialect = self.scripts.dialect;
         let own = self.script.iter().flat_map(Statement::objects);
         let moved: Vec<&Object> = own
@@ -120,7 +169,10 @@ impl Own<'_> {
                     && (columns.is_empty() || columns.iter().any(|column| self.is(column, name)))
             })
         };
-        let expand = self.expand().iter().filter(|statement| !is_code(statement));
+        let expand = self
+            .expand()
+            .iter()
+            .filter(|statement| !is_code(statement) && counts(statement));
         let texts: Vec<&str> = expand
             .map(|statement| statement.text.as_str())
             .chain(queries(self.scripts))
@@ -147,7 +199,11 @@ impl Own<'_> {
                     index.is_unique && name.is_some_and(|name| self.is(called, name))
                 });
                 // What it is nobody knows: a check, a key that leads elsewhere.
-                let Some(key) = key else { return true };
+                let Some(key) = key else {
+                    let step = self.step;
+                    let name = name.map_or("", String::as_str);
+                    return may_drop_index(self.scripts, step, Some(table), name) != Some(false);
+                };
                 key.columns.clone()
             }
         };

@@ -1,7 +1,7 @@
 //! A contract that takes away what it must not, and a revert that takes away the old format.
 
 use crate::model::{Format, Step};
-use crate::sql::{Dialect, Effect, Gone, Object, ObjectKind, Script, Statement, Verb};
+use crate::sql::{Dialect, Effect, Gone, Object, ObjectKind, Script, Source, Statement, Verb};
 
 use super::super::finding::Finding;
 use super::super::later;
@@ -220,16 +220,39 @@ fn forgotten(
         Step::Revert => ("old", "contract.sql takes away"),
         _ => ("new", "expand.sql adds"),
     };
+    let (made, help) = match other_name(script, &column) {
+        Some(name) => (
+            format!("has `{name}` in the place of the column `{column}`"),
+            "let the column keep its name: whoever uses it looks for that",
+        ),
+        None => (
+            format!("is made or filled without the column `{column}`"),
+            "name it in the CREATE TABLE, and in the INSERT that fills it",
+        ),
+    };
     let finding = Finding::new(
         "takes-too-much",
         first_line(statement),
         format!(
-            "the table that takes the place of `{}` is made or filled without the column `{column}`, which {file}: it is the {whose} format",
+            "the table that takes the place of `{}` {made}, which {file}: it is the {whose} format",
             gone.table
         ),
-        "name it in the CREATE TABLE, and in the INSERT that fills it",
+        help,
     );
     Some((step, finding.excusable(index)))
+}
+
+/// The name under which an INSERT of the script puts what is in the column.
+fn other_name(script: &Script, column: &str) -> Option<String> {
+    let dialect = script.dialect;
+    script.statements.iter().find_map(|statement| {
+        let fills = statement.fills(dialect)?;
+        let mut pairs = fills.columns?.into_iter().zip(fills.from);
+        let (name, _) = pairs.find(|(_, from)| {
+            matches!(from, Source::Column(from) if dialect.may_be_same_name(from, column))
+        })?;
+        Some(name)
+    })
 }
 
 /// The columns that a rebuilt table has to have, as far as the other scripts tell.

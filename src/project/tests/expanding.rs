@@ -273,3 +273,56 @@ fn a_generated_column_holds_what_live_versions_write() {
         ),
     ]);
 }
+
+/// A contract, beside what it is for, and whether nothing has to be said of it.
+#[test]
+fn a_contract_leaves_the_indexes_of_others() {
+    const BASE: &str = "CREATE TABLE users (id integer primary key, full_name varchar(50), email varchar(50), n int);\n\
+         CREATE UNIQUE INDEX users_email ON users (email);\nCREATE INDEX users_n ON users (n);\n\
+         CREATE INDEX users_full_name ON users (full_name, n);\n";
+    for dialect in EVERYWHERE {
+        let on = if *dialect == "mysql" { " ON users" } else { "" };
+        for (expand, drop, is_fine) in [
+            ("", "users_email", false),
+            ("", "users_n", false),
+            // It is over what goes.
+            ("", "users_full_name", true),
+            // Another takes its place.
+            (
+                "CREATE INDEX users_n_2 ON users (n, id);\n",
+                "users_n",
+                true,
+            ),
+            (
+                "CREATE INDEX users_email_2 ON users (email);\n",
+                "users_email",
+                false,
+            ),
+            // Nobody knows what it is over.
+            ("", "users_else", true),
+        ] {
+            let expand = format!("ALTER TABLE users ADD COLUMN first_name TEXT;\n{expand}");
+            let contract =
+                format!("DROP INDEX {drop}{on};\nALTER TABLE users DROP COLUMN full_name;\n");
+            let found = of(
+                dialect,
+                &[
+                    ("0001_base/migration.toml", "description = \"x\"\n"),
+                    ("0001_base/expand.sql", BASE),
+                    ("0002_split/expand.sql", &expand),
+                    ("0002_split/contract.sql", &contract),
+                ],
+            );
+            let expected = if is_fine {
+                &[][..]
+            } else {
+                &["takes-too-much"]
+            };
+            assert_eq!(
+                codes(&found),
+                expected,
+                "{dialect} {expand}{contract} {found:?}"
+            );
+        }
+    }
+}

@@ -110,8 +110,19 @@ pub(super) fn first_name(statement: &SyntaxNode) -> Option<Name> {
 
 /// The names that come right after the keywords.
 pub(super) fn names(statement: &SyntaxNode) -> Vec<Name> {
+    // `ON t` of a policy, `USING btree` of an operator class: nothing can be called so without quotes.
+    let is_beside = |child: &SyntaxNode| {
+        let first = tree::tokens(child).next();
+        first.is_some_and(|token| {
+            let text = token.text();
+            ["on", "using", "for"]
+                .iter()
+                .any(|word| text.eq_ignore_ascii_case(word))
+        })
+    };
     statement
         .children()
+        .filter(|child| !is_beside(child))
         .filter(|child| {
             !matches!(
                 child.kind(),
