@@ -4,7 +4,7 @@ use super::{BackfillError, Engine};
 use crate::database::{
     Along, Connection, DatabaseError, ErrorKind, Key, KeyRange, Keys, Start, TableKind,
 };
-use crate::sql::Dialect;
+use crate::sql::{Dialect, Written};
 
 /// Why a backfill cannot go along this key; `None` if it can. Pure.
 #[must_use]
@@ -127,13 +127,15 @@ impl Engine<'_> {
         )))
     }
 
-    /// Looks at the table and its key, before anything is begun. Returns what whoever runs it should know.
+    /// Looks at the table and its key, before anything is begun. Returns what whoever runs it should know; of the triggers
+    /// with these names, which the migration has made itself, nothing.
     ///
     /// # Errors
     /// [`BackfillError::Key`] where the backfill cannot go along it, or a database error.
     pub async fn look_at_key(
         &self,
         connection: &mut dyn Connection,
+        own: &[&str],
     ) -> Result<Vec<String>, BackfillError> {
         let (table, columns) = (&self.rules.table, &self.rules.key);
         let dialect = connection.capabilities().dialect;
@@ -159,14 +161,15 @@ impl Engine<'_> {
                 along.parts.join(", ")
             )));
         }
+        let mut warnings = along_with(&self.file.statement.text, table, &along, own, dialect);
         if along.nullable.is_empty() {
-            return Ok(Vec::new());
+            return Ok(warnings);
         }
         let count = connection.count_keyless(self.keys()).await?;
-        if count == 0 {
-            return Ok(Vec::new());
+        if count > 0 {
+            warnings.push(without_key(count, table, columns));
         }
-        Ok(vec![without_key(count, table, columns)])
+        Ok(warnings)
     }
 
     /// All keys of the table, from the first to the last; `None` if it is empty.
@@ -191,6 +194,63 @@ impl Engine<'_> {
         }
         words
     }
+}
+
+/// What the database writes in every row that the statement fills, beside what the statement says. Pure.
+fn along_with(
+    sql: &str,
+    table: &str,
+    along: &Along,
+    own: &[&str],
+    dialect: Dialect,
+) -> Vec<String> {
+    let name = table.rsplit('.').next().unwrap_or(table);
+    let same = |a: &str, b: &str| dialect.may_be_same_name(a, b);
+    let written = dialect.written(sql).into_iter();
+    let written: Vec<Written> = written
+        .filter(|written| same(&written.table, name))
+        .collect();
+    if written.is_empty() {
+        return Vec::new();
+    }
+    let is_written = |column: &String| {
+        let mut columns = written
+            .iter()
+            .filter_map(|written| written.columns.as_ref())
+            .flatten();
+        columns.any(|written| same(written, column))
+    };
+    let is_told = written.iter().all(|written| written.columns.is_some());
+    let stamps = along
+        .set_on_update
+        .iter()
+        .filter(|column| !is_written(column));
+    let stamps = stamps.map(|column| {
+        let column = dialect.quoted(column);
+        format!(
+            "`{column}` of `{table}` has ON UPDATE CURRENT_TIMESTAMP: this backfill sets it in every row that it fills. Add \
+             `{column} = {column}` to the UPDATE to keep it"
+        )
+    });
+    let mut found: Vec<String> = stamps.collect();
+    let triggers: Vec<String> = along
+        .on_update
+        .iter()
+        .filter(|trigger| !own.iter().any(|own| same(own, &trigger.name)))
+        .filter(|trigger| !is_told || trigger.of.is_empty() || trigger.of.iter().any(is_written))
+        .map(|trigger| format!("`{}`", trigger.name))
+        .collect();
+    if !triggers.is_empty() {
+        let (triggers, run) = match triggers.as_slice() {
+            [one] => (format!("the trigger {one}"), "runs"),
+            several => (format!("the triggers {}", several.join(", ")), "run"),
+        };
+        found.push(format!(
+            "{triggers} of `{table}` {run} for each row that this backfill fills, and what {run} there (a time of the last \
+             change, a row of a log) cannot be undone: see whether that is wanted"
+        ));
+    }
+    found
 }
 
 fn without_key(count: u64, table: &str, columns: &[String]) -> String {
@@ -272,7 +332,7 @@ fn unreadable(keys: Keys<'_>, key: &Key) -> BackfillError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::KeyIndex;
+    use crate::database::{KeyIndex, UpdateTrigger};
 
     fn index(columns: &[&str], unique: bool) -> KeyIndex {
         KeyIndex {
@@ -323,6 +383,35 @@ mod tests {
             let said = said(key, indexes).unwrap_or_default();
             assert!(said.contains(part), "{key:?}: {said}");
         }
+    }
+
+    #[test]
+    fn what_is_written_along_is_told() {
+        let along = Along {
+            set_on_update: vec!["updated_at".to_owned()],
+            on_update: vec![
+                UpdateTrigger {
+                    name: "touch".to_owned(),
+                    of: Vec::new(),
+                },
+                UpdateTrigger {
+                    name: "of_name".to_owned(),
+                    of: vec!["name".to_owned()],
+                },
+            ],
+            ..Along::of(TableKind::Ordinary)
+        };
+        let said = |set: &str, own: &[&str]| {
+            let sql = format!("UPDATE t SET {set} WHERE id > :after AND id <= :upto");
+            along_with(&sql, "app.t", &along, own, Dialect::Mysql).join("\n")
+        };
+        let all = said("nom = 1", &[]);
+        assert!(all.contains("`updated_at = updated_at`"), "{all}");
+        assert!(all.contains("the trigger `touch` of `app.t` runs"), "{all}");
+        let both = said("name = 1", &[]);
+        assert!(both.contains("the triggers `touch`, `of_name`"), "{both}");
+        let own = said("nom = 1, updated_at = updated_at", &["TOUCH"]);
+        assert_eq!(own, "");
     }
 
     #[test]

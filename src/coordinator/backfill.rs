@@ -20,6 +20,7 @@ use crate::gate::{CheckFinding, Decision, Verdict};
 use crate::ledger::{Applied, BackfillRecord, Entry, Ledger, Steering};
 use crate::model::{MigrationId, MigrationState, Phase, Step};
 use crate::project::Migration;
+use crate::sql::{Dialect, ObjectKind, Statement, Verb};
 
 /// Brings every existing row into the new format.
 ///
@@ -55,7 +56,7 @@ pub(super) async fn run(
     if is_over {
         return Ok(already(Step::Backfill, id, &decision));
     }
-    look_at_key(session, &engine).await?;
+    look_at_key(session, &engine, &own_triggers(migration, dialect)).await?;
     let mut notes = decision.notes;
     let mut recorded = None;
     if state.phase == Phase::Backfilling {
@@ -112,14 +113,25 @@ fn engine<'e>(
     }
 }
 
+/// The triggers that expand.sql makes: what they do is a part of the migration.
+fn own_triggers(migration: &Migration, dialect: Dialect) -> Vec<&str> {
+    let expand = migration.files(dialect).expand.iter();
+    let statements = expand.flat_map(|file| &file.script.statements);
+    let made = statements
+        .flat_map(Statement::objects)
+        .filter(|object| object.kind == ObjectKind::Trigger && object.verb == Verb::Create);
+    made.map(|trigger| trigger.name.as_str()).collect()
+}
+
 /// Makes sure that the backfill can go along its key, before anything is recorded.
 async fn look_at_key(
     session: &mut Session<'_>,
     engine: &Engine<'_>,
+    own: &[&str],
 ) -> Result<(), CoordinatorError> {
     let mut retry = Retry::new(session.orders);
     let warnings = loop {
-        let looked = engine.look_at_key(session.connection.as_mut()).await;
+        let looked = engine.look_at_key(session.connection.as_mut(), own).await;
         match looked {
             Err(BackfillError::Database(error)) if error.is_contention() => {
                 if retry.pause().await.is_err() {

@@ -102,7 +102,7 @@ pub async fn rehearse_backfill(
             lock_retry_for: project.config.database.lock_retry_for,
         },
     };
-    let looked = engine.look_at_key(connection).await;
+    let looked = engine.look_at_key(connection, &[]).await;
     looked.map_err(|error| of_engine(error, id))?;
     let mut applied = situation.view.applied.iter();
     let run = applied

@@ -238,6 +238,18 @@ pub(super) fn made_before(
     })
 }
 
+/// The code that these migrations leave of what their scripts about this table make.
+pub(super) fn code_about(before: &[Forward], dialect: Dialect, table: &str) -> Dependents {
+    let mut known = Dependents::new(dialect);
+    let names = [table];
+    let scripts = with_names(before, dialect, &names)
+        .filter_map(|text| Script::parse(dialect, &text.text).ok());
+    for statement in scripts.flat_map(|script| script.statements) {
+        known.apply(&statement);
+    }
+    known
+}
+
 /// The code that the newest of these migrations with a function of this name makes.
 pub(super) fn code_with(
     before: &[Forward],

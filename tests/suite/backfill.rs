@@ -1,5 +1,6 @@
 //! Backfills: which keys they go over, how gently, how many at a time, and what shows that they are right.
 
+mod along;
 mod check;
 mod failing;
 mod gentle;

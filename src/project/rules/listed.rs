@@ -229,6 +229,12 @@ pub const RULES: &[Rule] = &[
         dialects: POSTGRES,
         ..error("unnamed-index", SCRIPTS)
     },
+    Rule {
+        finds: "a backfill in which the database also writes when a row was changed last",
+        why: "`ON UPDATE CURRENT_TIMESTAMP`, or a trigger of an earlier migration, sets that column in every row that is filled: caches, exports and whoever asks for what has changed see the whole table as new, and it cannot be undone.",
+        instead: "On MySQL and MariaDB add `updated_at = updated_at` to the UPDATE. Let a trigger run where the columns of the application change: `BEFORE UPDATE OF name, email`.",
+        ..warning("writes-along", &[Step::Backfill])
+    },
 ];
 
 /// The rule of this code.

@@ -25,6 +25,7 @@ mod takes;
 mod triggers;
 mod unindexed;
 mod widened;
+mod writes_along;
 
 pub use costs::code_of as rule_of;
 pub(super) use costs::of as costs_of;
@@ -127,6 +128,7 @@ const CHECKS: &[Check] = &[
     swapped::check,
     triggers::check,
     unindexed::check,
+    writes_along::check,
 ];
 
 /// What is wrong with a query that stands in the manifest.

@@ -41,7 +41,10 @@ pub(super) fn codes(dialect: Dialect, files: &[(&str, &str)]) -> Vec<&'static st
         ),
     ];
     for (name, text) in files {
-        let path = format!("0002_next/{name}");
+        let path = match name.contains('/') {
+            true => (*name).to_owned(),
+            false => format!("0002_next/{name}"),
+        };
         all.retain(|(known, _)| *known != path);
         all.push((path, text));
     }
@@ -280,6 +283,17 @@ const EXAMPLES: &[Example] = {
             "-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY ON users (a)",
             "-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY i ON users (a)",
         ),
+        Example {
+            rule: "writes-along",
+            dialect: Mysql,
+            file: "backfill.sql",
+            beside: &[(
+                "0001_base/expand.sql",
+                "CREATE TABLE users (id int PRIMARY KEY, a text, updated_at timestamp NULL DEFAULT NULL ON UPDATE CURRENT_TIMESTAMP)",
+            )],
+            found: "UPDATE users SET b = a WHERE id > :after AND id <= :upto",
+            fine: "UPDATE users SET b = a, updated_at = updated_at WHERE id > :after AND id <= :upto",
+        },
     ]
 };
 

@@ -326,3 +326,52 @@ fn a_contract_leaves_the_indexes_of_others() {
         }
     }
 }
+
+/// What the database writes beside what a backfill says, where an earlier migration tells.
+#[test]
+fn a_backfill_that_touches_the_time_of_the_last_change_is_told_of() {
+    const OWN: &str =
+        "CREATE TABLE users (id integer primary key, full_name varchar(50), updated_at timestamp";
+    let fill = |set: &str| {
+        format!("UPDATE users SET first_name = full_name{set} WHERE id > :after AND id <= :upto;\n")
+    };
+    let postgres = |event: &str| {
+        format!(
+            "{OWN});\nCREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.updated_at := now(); RETURN NEW; END $$;\n\
+             CREATE TRIGGER t BEFORE {event} ON users FOR EACH ROW EXECUTE FUNCTION touch();\n"
+        )
+    };
+    let sqlite = |event: &str| {
+        format!(
+            "{OWN});\nCREATE TRIGGER t AFTER {event} ON users BEGIN UPDATE users SET updated_at = CURRENT_TIMESTAMP WHERE id = NEW.id; END;\n"
+        )
+    };
+    let mysql = format!("{OWN} NULL DEFAULT NULL ON UPDATE CURRENT_TIMESTAMP);\n");
+    for (dialect, base, set, is_quiet) in [
+        ("mysql", mysql.clone(), "", false),
+        ("mysql", mysql, ", updated_at = updated_at", true),
+        ("postgres", postgres("UPDATE"), "", false),
+        (
+            "postgres",
+            postgres("INSERT OR UPDATE OF first_name"),
+            "",
+            false,
+        ),
+        ("postgres", postgres("UPDATE OF full_name"), "", true),
+        ("postgres", postgres("INSERT"), "", true),
+        ("sqlite", sqlite("UPDATE"), "", false),
+        ("sqlite", sqlite("DELETE"), "", true),
+    ] {
+        let backfill = fill(set);
+        let found = of(
+            dialect,
+            &[
+                ("0001_base/migration.toml", "description = \"x\"\n"),
+                ("0001_base/expand.sql", &base),
+                ("0002_split/backfill.sql", &backfill),
+            ],
+        );
+        let expected = if is_quiet { &[][..] } else { &["writes-along"] };
+        assert_eq!(codes(&found), expected, "{dialect} {base} {found:?}");
+    }
+}

@@ -38,6 +38,18 @@ pub struct Along {
     pub detaching: Option<String>,
     /// Whether row level security applies to this role.
     pub hides_rows: bool,
+    /// Columns that the database sets by itself in every row that is updated: `ON UPDATE CURRENT_TIMESTAMP`.
+    pub set_on_update: Vec<String>,
+    /// Triggers that run for every row that is updated.
+    pub on_update: Vec<UpdateTrigger>,
+}
+
+/// A trigger that runs for every row that is updated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateTrigger {
+    pub name: String,
+    /// The columns of which one has to be written; empty where it may be any.
+    pub of: Vec<String>,
 }
 
 impl Along {
@@ -52,6 +64,8 @@ impl Along {
             parts: Vec::new(),
             detaching: None,
             hides_rows: false,
+            set_on_update: Vec::new(),
+            on_update: Vec::new(),
         }
     }
 }

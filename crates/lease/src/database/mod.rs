@@ -40,7 +40,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use along::{Along, KeyIndex, TableKind};
+pub use along::{Along, KeyIndex, TableKind, UpdateTrigger};
 pub use answers::{Answer, Call, Stopped};
 pub use capabilities::{
     AddCheck, Apart, Capabilities, ManyLeases, Senseless, Statistics, Versions, Writers,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Mysql;
 use super::quoted::{literal, table_name};
-use crate::database::{Along, DatabaseError, ErrorKind, KeyIndex, Keys, TableKind};
+use crate::database::{Along, DatabaseError, ErrorKind, KeyIndex, Keys, TableKind, UpdateTrigger};
 
 impl Mysql {
     pub(super) async fn look_along(&mut self, keys: Keys<'_>) -> Result<Along, DatabaseError> {
@@ -38,13 +38,16 @@ impl Mysql {
         let mut along = Along::of(kind);
         let rows = self
             .rows(&format!(
-                "SELECT column_name, is_nullable FROM information_schema.columns \
+                "SELECT column_name, is_nullable, CASE WHEN extra LIKE '%on update%' THEN 1 ELSE 0 END FROM information_schema.columns \
                  WHERE table_schema = {schema} AND table_name = {name}"
             ))
             .await?;
         let mut columns = Vec::new();
         for row in &rows {
             columns.push((row.text(0)?.to_owned(), row.text(1)? == "YES"));
+            if row.int(2)? != 0 {
+                along.set_on_update.push(row.text(0)?.to_owned());
+            }
         }
         for key in keys.columns {
             match columns.iter().find(|(name, _)| same(name, key)) {
@@ -72,6 +75,18 @@ impl Mysql {
             index.columns.push(column.to_owned());
         }
         along.indexes = indexes.into_values().collect();
+        let rows = self
+            .rows(&format!(
+                "SELECT trigger_name FROM information_schema.triggers WHERE event_object_schema = {schema} \
+                 AND event_object_table = {name} AND event_manipulation = 'UPDATE' ORDER BY action_timing DESC, action_order"
+            ))
+            .await?;
+        for row in &rows {
+            along.on_update.push(UpdateTrigger {
+                name: row.text(0)?.to_owned(),
+                of: Vec::new(),
+            });
+        }
         Ok(along)
     }
 }

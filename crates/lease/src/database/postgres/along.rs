@@ -1,7 +1,7 @@
 //! What the catalogue says about a table that a backfill is to go along.
 
 use super::{Postgres, literal};
-use crate::database::{Along, DatabaseError, ErrorKind, KeyIndex, Keys, TableKind};
+use crate::database::{Along, DatabaseError, ErrorKind, KeyIndex, Keys, TableKind, UpdateTrigger};
 
 const KIND: &str = "CASE WHEN c.relpersistence = 't' THEN 'a temporary table' ELSE CASE c.relkind \
      WHEN 'r' THEN '' WHEN 'p' THEN '' WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view' \
@@ -39,7 +39,14 @@ impl Postgres {
              FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam \
              WHERE i.indrelid = {relation} AND i.indisvalid AND i.indpred IS NULL AND m.amname = 'btree'"
         );
-        let answers = self.together(&[&facts, &indexes]).await?;
+        // Of each row, for UPDATE, and for what an application does; those of foreign keys are the database's own.
+        let triggers = format!(
+            "SELECT t.tgname, to_json(ARRAY(SELECT a.attname FROM unnest(t.tgattr::int2[]) AS k (att) \
+             JOIN pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum = k.att))::text FROM pg_trigger t \
+             WHERE t.tgrelid = {relation} AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') \
+             AND t.tgtype & 1 = 1 AND t.tgtype & 16 = 16 ORDER BY t.tgname"
+        );
+        let answers = self.together(&[&facts, &indexes, &triggers]).await?;
         let mut answers = answers.into_iter().map(|answer| answer.rows);
         let facts = answers.next().unwrap_or_default();
         let Some(row) = facts.first() else {
@@ -60,6 +67,12 @@ impl Postgres {
                 columns: names(row.text(0)?)?,
                 unique: row.int(1)? != 0,
                 ordered: row.int(2)? != 0,
+            });
+        }
+        for row in answers.next().unwrap_or_default() {
+            along.on_update.push(UpdateTrigger {
+                name: row.text(0)?.to_owned(),
+                of: names(row.text(1)?)?,
             });
         }
         Ok(along)

@@ -1,7 +1,9 @@
 //! What the catalogue says about a table that a backfill is to go along.
 
 use super::{Sqlite, identifier};
-use crate::database::{Along, Connection as _, DatabaseError, KeyIndex, Keys, TableKind};
+use crate::database::{
+    Along, Connection as _, DatabaseError, KeyIndex, Keys, TableKind, UpdateTrigger,
+};
 
 /// How SQLite calls the number of a row, where no column has that name.
 const ROW_NUMBER: [&str; 3] = ["rowid", "_rowid_", "oid"];
@@ -65,6 +67,18 @@ impl Sqlite {
                 None => along.missing.push(key.clone()),
             }
         }
+        let rows = self
+            .query(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE \
+                 AND sql IS NOT NULL ORDER BY name",
+                &named,
+            )
+            .await?;
+        for row in &rows {
+            along
+                .on_update
+                .extend(update_trigger(row.text(0)?, row.text(1)?));
+        }
         Ok(along)
     }
 
@@ -103,10 +117,72 @@ impl Sqlite {
     }
 }
 
+/// The trigger, if an UPDATE fires it: `CREATE TRIGGER name AFTER UPDATE OF a, b ON t …`.
+fn update_trigger(name: &str, sql: &str) -> Option<UpdateTrigger> {
+    let at = sql.find(name)? + name.len();
+    let head = sql.get(at..)?;
+    let head = head.trim_start_matches(['"', '`', ']', '\'']);
+    let mut words = head
+        .split(|c: char| c.is_whitespace() || c == ',')
+        .filter(|word| !word.is_empty());
+    let is = |word: &str, other: &str| word.eq_ignore_ascii_case(other);
+    let event = words.find(|word| !["before", "after"].iter().any(|other| is(word, other)))?;
+    if !is(event, "update") {
+        return None;
+    }
+    let of = words
+        .take_while(|word| !is(word, "on"))
+        .filter(|word| !is(word, "of"));
+    let unquoted = |word: &str| word.trim_matches(['"', '`', '[', ']']).to_owned();
+    Some(UpdateTrigger {
+        name: name.to_owned(),
+        of: of.map(unquoted).collect(),
+    })
+}
+
 fn by_row_number(column: &str) -> KeyIndex {
     KeyIndex {
         columns: vec![column.to_owned()],
         unique: true,
         ordered: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::update_trigger;
+
+    #[test]
+    fn a_trigger_fires_at_what_stands_behind_its_name() {
+        for (name, sql, of) in [
+            (
+                "t",
+                "CREATE TRIGGER t AFTER UPDATE ON u BEGIN SELECT 1; END",
+                Some(""),
+            ),
+            (
+                "t",
+                "CREATE TRIGGER \"t\" UPDATE ON u BEGIN SELECT 1; END",
+                Some(""),
+            ),
+            (
+                "t",
+                "CREATE TRIGGER t BEFORE UPDATE OF a,\n \"b\" ON u BEGIN SELECT 1; END",
+                Some("a b"),
+            ),
+            (
+                "on_update",
+                "CREATE TRIGGER on_update AFTER INSERT ON u BEGIN UPDATE u SET a = 1; END",
+                None,
+            ),
+            (
+                "t",
+                "CREATE TRIGGER t DELETE ON u BEGIN SELECT 1; END",
+                None,
+            ),
+        ] {
+            let found = update_trigger(name, sql).map(|trigger| trigger.of.join(" "));
+            assert_eq!(found.as_deref(), of, "{sql}");
+        }
     }
 }
