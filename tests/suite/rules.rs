@@ -2,6 +2,7 @@
 //! and what a rehearsal sees of that in `traced`.
 
 mod action;
+mod judged;
 mod reports;
 mod servers;
 mod sizes;

@@ -1,0 +1,181 @@
+//! Statements that live versions do not survive, or that take something from others, through the command line.
+
+use crate::support::project::Project;
+use crate::support::shop::{Shop, said};
+
+const KID: &str = "CREATE TABLE kid (uid {key}, FOREIGN KEY (uid) REFERENCES users (id));\n\
+     INSERT INTO kid SELECT id FROM users WHERE id = 1;\n";
+
+scenario!(
+    fn an_expand_that_refuses_rows_of_live_versions_is_not_run(db: Db) {
+        let shop = Shop::new(db);
+        let key = match shop.db.backend.name {
+            "sqlite" => "integer",
+            _ => "bigint",
+        };
+        let expand = KID.replace("{key}", key);
+        let write = |allow: &str| {
+            let manifest = format!("description = \"d\"\n{allow}");
+            shop.project.migration(
+                "0001_kid",
+                &[("migration.toml", &manifest), ("expand.sql", &expand)],
+            );
+        };
+        write("");
+        for (command, code) in [
+            (&["check"][..], 1),
+            (&["gate", "expand", "1"], 11),
+            (&["expand"], 11),
+        ] {
+            let refused = shop.project.migrate(command).expect_code(code);
+            assert!(
+                said(&refused).contains("hold on to rows of `users`"),
+                "{refused:?}"
+            );
+        }
+        let there = "SELECT count(*) FROM kid";
+        assert!(shop.db.try_execute(there).is_err());
+
+        // Whoever vouches for it gets what was said.
+        write(
+            "[[expand.allow]]\nstatement = \"INSERT INTO kid\"\nreason = \"nobody deletes users\"\n",
+        );
+        shop.run(&["expand"], 0);
+        let enforce = match shop.db.backend.name {
+            "sqlite" => "PRAGMA foreign_keys = ON; ",
+            _ => "",
+        };
+        let delete = |id: u8| {
+            shop.db
+                .try_execute(&format!("{enforce}DELETE FROM users WHERE id = {id}"))
+        };
+        assert!(delete(1).is_err());
+        assert!(delete(2).is_ok());
+    }
+);
+
+const BASE: &str = "CREATE TABLE users (id integer PRIMARY KEY, full_name varchar(50), email varchar(50) NOT NULL, n integer NOT NULL DEFAULT 3);\n\
+     CREATE TABLE orders (id integer PRIMARY KEY, user_id integer);\n\
+     CREATE UNIQUE INDEX users_email ON users (email);\n\
+     CREATE VIEW shown AS SELECT id FROM orders;\n";
+
+/// What stands in contract.sql beside what it is for, or in the expand.sql of the next migration, and the rule that asks for it.
+const KINDS: &[(&[&str], &str, &str)] = &[
+    (ALL, "DROP VIEW shown", "takes-too-much"),
+    (
+        ALL,
+        "ALTER TABLE orders ADD COLUMN z integer NOT NULL",
+        "takes-too-much",
+    ),
+    (ALL, "DROP INDEX users_email{on}", "takes-too-much"),
+    (
+        ALL,
+        "CREATE TABLE k (id integer PRIMARY KEY, email varchar(50) NOT NULL, name varchar(200)); \
+         INSERT INTO k (id, email, name) SELECT id, email, name FROM users; DROP TABLE users; \
+         ALTER TABLE k RENAME TO users; CREATE UNIQUE INDEX users_email ON users (email)",
+        "takes-too-much",
+    ),
+    (
+        SERVERS,
+        "ALTER TABLE users ALTER n DROP DEFAULT",
+        "takes-too-much",
+    ),
+    (
+        &["postgres"],
+        "CREATE RULE r AS ON INSERT TO orders DO INSTEAD NOTHING",
+        "takes-too-much",
+    ),
+    (
+        &["postgres"],
+        "ALTER TABLE users SET SCHEMA old",
+        "takes-too-much",
+    ),
+];
+const EXPANDS: &[(&[&str], &str)] = &[
+    (
+        ALL,
+        "ALTER TABLE orders ADD COLUMN of_user integer REFERENCES users (id); UPDATE orders SET of_user = user_id",
+    ),
+    (
+        SERVERS,
+        "ALTER TABLE users ADD COLUMN a smallint GENERATED ALWAYS AS (n) STORED",
+    ),
+    (
+        &["postgres"],
+        "CREATE TABLE part PARTITION OF whole (n NOT NULL) FOR VALUES FROM (1) TO (2)",
+    ),
+];
+const ALL: &[&str] = &["sqlite", "postgres", "mysql"];
+const SERVERS: &[&str] = &["postgres", "mysql"];
+
+const MANIFEST: &str = "description = \"d\"\nsync = \"to-new\"\n[services.web]\nold = \"<1.2.0\"\nnew = \">=1.1.0\"\n\
+     [backfill]\ntable = \"users\"\nkey = \"id\"\nremaining = \"SELECT count(*) FROM users WHERE name IS NULL\"\n";
+
+/// The rules that `check` names as errors.
+fn errors(dialect: &str, files: &[(&str, &str)], next: &str) -> Vec<String> {
+    let project = Project::without_database(&["web"]);
+    project.file(
+        "migrate.toml",
+        &format!("[database]\ndialects = [\"{dialect}\"]\n[services.web]\n"),
+    );
+    let plain = ("migration.toml", "description = \"d\"\n");
+    project.migration("0001_base", &[plain, ("expand.sql", BASE)]);
+    project.migration(
+        "0002_name",
+        &[
+            &[
+                ("migration.toml", MANIFEST),
+                (
+                    "expand.sql",
+                    "ALTER TABLE users ADD COLUMN name varchar(200);\n",
+                ),
+                (
+                    "backfill.sql",
+                    "UPDATE users SET name = full_name WHERE id > :after AND id <= :upto;\n",
+                ),
+            ],
+            files,
+        ]
+        .concat(),
+    );
+    if !next.is_empty() {
+        project.migration("0003_next", &[plain, ("expand.sql", next)]);
+    }
+    let checked = project.migrate(&["check", "--output", "json"]).json();
+    let problems = checked["error"]["problems"].as_array();
+    let is_error = |one: &&serde_json::Value| one["severity"] == "error";
+    let rules = problems
+        .into_iter()
+        .flatten()
+        .filter(is_error)
+        .map(|one| one["rule"].as_str());
+    rules
+        .map(|rule| rule.unwrap_or("another").to_owned())
+        .collect()
+}
+
+/// The same contract and the same expand without the statement pass: it is this one that is asked for.
+#[test]
+fn each_kind_of_statement_is_asked_for() {
+    const CONTRACT: &str = "ALTER TABLE users DROP COLUMN full_name;\n";
+    for dialect in ALL {
+        assert!(errors(dialect, &[("contract.sql", CONTRACT)], "").is_empty());
+        let on = if *dialect == "mysql" { " ON users" } else { "" };
+        for (dialects, statement, rule) in KINDS {
+            if !dialects.contains(dialect) {
+                continue;
+            }
+            let is_whole = statement.contains("DROP TABLE users");
+            let before = if is_whole { "" } else { CONTRACT };
+            let contract = format!("{before}{};\n", statement.replace("{on}", on));
+            let found = errors(dialect, &[("contract.sql", &contract)], "");
+            assert_eq!(found, [*rule], "{dialect}: {statement}");
+        }
+        for (dialects, statement) in EXPANDS {
+            if dialects.contains(dialect) {
+                let found = errors(dialect, &[], &format!("{statement};\n"));
+                assert_eq!(found, ["destructive-expand"], "{dialect}: {statement}");
+            }
+        }
+    }
+}
