@@ -16,7 +16,7 @@ pub use found::{Place, foreign, places};
 pub use pending::{Adoption, Judged, Kind, Pending, judge};
 pub use settings::{NewProject, runner_of, section};
 pub use words::migration_toml;
-pub use write::{MIGRATIONS, add_file, write_migration, write_new, write_readme};
+pub use write::{MIGRATIONS, add_file, made_whole, write_migration, write_new, write_readme};
 
 use std::path::Path;
 

@@ -17,23 +17,31 @@ take away. `migrate check` asks for what is not said yet, `migrate status` shows
 directory by `migrate adopt`.
 ";
 
-/// Writes a file that must not exist yet.
+/// Writes a file that must not exist yet, whole or not at all.
 ///
 /// # Errors
 /// It exists, or cannot be written.
 pub fn write_new(path: &Path, text: &str) -> Result<(), AdoptError> {
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
+    made_whole(path, text).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => AdoptError::said(
             format!("{} exists already, and was left as it is", path.display()),
             "run the same command again: it goes on from what is there",
         ),
         _ => unwritten(path, &error),
     })
+}
+
+/// Writes a file that must not exist yet. Where the disk is full, an empty one would stay.
+///
+/// # Errors
+/// It exists, or cannot be written.
+pub fn made_whole(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let written = file.write_all(text.as_bytes());
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
 }
 
 /// Makes the directory of the migrations, with what it is for; a version control that keeps no empty directory keeps it so.
@@ -108,6 +116,6 @@ pub fn add_file(directory: &Path, file: &str, text: &str) -> Result<PathBuf, Ado
 fn unwritten(path: &Path, error: &io::Error) -> AdoptError {
     AdoptError::said(
         format!("{} cannot be written: {error}", path.display()),
-        "make the directory writable and run the same command again: it goes on from what is there",
+        "nothing of it is left: make the directory writable, or make room on its disk, and run the same command again: it goes on from what is there",
     )
 }

@@ -67,7 +67,10 @@ impl Engine<'_> {
             | BackfillError::Ledger(LedgerError::Database(cause))
                 if !matches!(
                     cause.kind,
-                    ErrorKind::Unreachable | ErrorKind::Full | ErrorKind::Interrupted
+                    ErrorKind::Unreachable
+                        | ErrorKind::Full
+                        | ErrorKind::NoSpace
+                        | ErrorKind::Interrupted
                 ) =>
             {
                 BackfillError::Failed(Box::new(FailedBatch {

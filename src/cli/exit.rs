@@ -63,11 +63,11 @@ impl Exit {
         }
     }
 
-    /// As [`Self::of`] for a question: what a lock hides is not known.
+    /// As [`Self::of`] for a question: what a lock hides, or has no room, is not known.
     #[must_use]
     pub const fn of_a_question(error: &DatabaseError) -> Self {
         match error.kind {
-            ErrorKind::Locked | ErrorKind::Timeout => Self::Unknown,
+            ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::NoSpace => Self::Unknown,
             _ => Self::of(error),
         }
     }
@@ -125,6 +125,7 @@ mod tests {
         for kind in [
             Kind::Authentication,
             Kind::Permission,
+            Kind::ReadOnly,
             Kind::NoDatabase,
             Kind::Url,
             Kind::Statement,
@@ -132,7 +133,7 @@ mod tests {
             assert_eq!(Exit::of(&error(kind)), Exit::Error, "{kind:?}");
             assert_eq!(Exit::of_a_question(&error(kind)), Exit::Error, "{kind:?}");
         }
-        for kind in [Kind::Locked, Kind::Timeout] {
+        for kind in [Kind::Locked, Kind::Timeout, Kind::NoSpace] {
             assert_eq!(Exit::of(&error(kind)), Exit::Error, "{kind:?}");
             assert_eq!(Exit::of_a_question(&error(kind)), Exit::Unknown, "{kind:?}");
         }

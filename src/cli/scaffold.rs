@@ -1,7 +1,6 @@
 //! `migrate init` and `migrate new`: files to start from, with comments that teach.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Component, Path};
 
 use clap::Args;
@@ -14,9 +13,10 @@ use super::generate;
 use super::numbering::{migrations_in, next};
 use super::out::Out;
 use super::schema;
+use crate::adopt::{made_whole, write_migration};
 use crate::database::Target;
 use crate::model::MigrationId;
-use crate::project::{CONFIG_FILE, Project, Schema};
+use crate::project::{CONFIG_FILE, MANIFEST_FILE, Project, Schema};
 
 #[derive(Args)]
 pub(super) struct NewArgs {
@@ -90,7 +90,8 @@ pub(super) async fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8
     let base = Project::migrations_dir(root)?;
     let last = migrations_in(&base)?.last().map_or(0, MigrationId::number);
     let number = next(last)?;
-    let directory = base.join(format!("{number:04}_{name}"));
+    let id = format!("{number:04}_{name}");
+    let directory = base.join(&id);
     let declared = match &wish {
         Some(wish) => {
             let number = format!("{number:04}");
@@ -98,13 +99,6 @@ pub(super) async fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8
         }
         None => None,
     };
-    std::fs::create_dir(&directory).map_err(|error| {
-        Failure::new(format!(
-            "{} cannot be created: {error}",
-            directory.display()
-        ))
-        .help("nothing was written; choose another name")
-    })?;
     let shown = directory
         .strip_prefix(".")
         .unwrap_or(&directory)
@@ -119,30 +113,30 @@ pub(super) async fn new(args: &NewArgs, global: &Global, out: &Out) -> Result<u8
     let mut written = Vec::new();
     if let Some(declared) = declared {
         let manifest = format!("{directive}{}", declared.manifest);
-        write_new(&directory.join("migration.toml"), &manifest)?;
-        written.push(format!("{shown}/migration.toml"));
+        write_migration(&base, &id, &[(MANIFEST_FILE, &manifest)])?;
+        written.push(format!("{shown}/{MANIFEST_FILE}"));
         let given = global.database_url()?;
         let url = given.as_ref().map(|given| given.url.as_str());
-        written.extend(generate::write_one(
-            root,
-            url,
-            &format!("{number:04}_{name}"),
-        )?);
+        let scripts = generate::write_one(root, url, &id).inspect_err(|_| {
+            // Half of a migration would keep every gate from answering.
+            let _ = std::fs::remove_dir_all(&directory);
+        });
+        written.extend(scripts?);
         told(&written, &shown, declared.open.as_deref(), out);
         return Ok(0);
     }
     let description = name.replace('_', " ");
     let manifest = MANIFEST.replace("{description}", &description);
-    for (file, text) in [
-        ("migration.toml", format!("{directive}{manifest}")),
-        ("expand.sql", EXPAND.to_owned()),
-        ("backfill.sql", BACKFILL.to_owned()),
-        ("contract.sql", CONTRACT.to_owned()),
-        ("revert.sql", REVERT.to_owned()),
-    ] {
-        write_new(&directory.join(file), &text)?;
-        written.push(format!("{shown}/{file}"));
-    }
+    let manifest = format!("{directive}{manifest}");
+    let files = [
+        (MANIFEST_FILE, manifest.as_str()),
+        ("expand.sql", EXPAND),
+        ("backfill.sql", BACKFILL),
+        ("contract.sql", CONTRACT),
+        ("revert.sql", REVERT),
+    ];
+    write_migration(&base, &id, &files)?;
+    written.extend(files.iter().map(|(file, _)| format!("{shown}/{file}")));
     if out.is_json() {
         out.json(&json!({ "written": written }));
     } else {
@@ -197,14 +191,11 @@ fn directory_name(wanted: &str) -> Result<String, Failure> {
 
 /// Writes a file that must not exist yet.
 fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
+    made_whole(path, text).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => exists(path),
-        _ => Failure::new(format!("{} cannot be written: {error}", path.display())),
+        _ => Failure::new(format!("{} cannot be written: {error}", path.display())).help(
+            "make the directory writable, or make room on its disk, and run the same command again",
+        ),
     })
 }
 

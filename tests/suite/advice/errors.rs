@@ -23,7 +23,7 @@ macro_rules! cases {
 
 cases! {
     Held Script Locked LedgerLocked Drift Unresolved StillRunning Batch Key Moved Interrupted Lost Fenced NoFiles Runner Lists
-    Url Unreachable Full Tls Authentication Permission Standby HiddenRows NoDatabase NotADatabase Timeout Conflict NoTable
+    Url Unreachable Full NoSpace ReadOnly Tls Authentication Permission Standby HiddenRows NoDatabase NotADatabase Timeout Conflict NoTable
     LedgerContents
 }
 
@@ -59,6 +59,8 @@ const fn case_of_the_database(kind: ErrorKind) -> Case {
         ErrorKind::Url => Case::Url,
         ErrorKind::Unreachable => Case::Unreachable,
         ErrorKind::Full => Case::Full,
+        ErrorKind::NoSpace => Case::NoSpace,
+        ErrorKind::ReadOnly => Case::ReadOnly,
         ErrorKind::Tls => Case::Tls,
         ErrorKind::Authentication => Case::Authentication,
         ErrorKind::Permission => Case::Permission,
@@ -128,6 +130,20 @@ const ELSEWHERE: &[(Case, Elsewhere)] = &[
         ),
     ),
     (
+        Case::NoSpace,
+        Elsewhere::Shown(
+            "fn a_file_that_takes_no_more_and_one_that_takes_nothing(",
+            "no test may fill the disk of the machine that it runs on",
+        ),
+    ),
+    (
+        Case::ReadOnly,
+        Elsewhere::Shown(
+            "fn a_file_that_takes_no_more_and_one_that_takes_nothing(",
+            "whoever runs the tests may be root, who writes every file",
+        ),
+    ),
+    (
         Case::Runner,
         Elsewhere::Taken("fn a_part_that_was_left_is_told_and_waits_for_somebody("),
     ),
@@ -186,7 +202,7 @@ fn stand_in_the_tests<'n>(names: impl Iterator<Item = &'n str>) {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut all = String::new();
-    for directory in ["tests/suite", "crates/model/src"] {
+    for directory in ["tests/suite", "crates/model/src", "crates/lease/src"] {
         read(&root.join(directory), &mut all);
     }
     for name in names {

@@ -242,3 +242,28 @@ fn init_writes_what_the_environment_says_and_no_secret() {
     project.migrate(&["init"]).expect_code(1);
     assert!(!project.path().join("migrate.toml").exists());
 }
+
+/// Half of a migration would keep every gate from answering.
+#[test]
+fn where_no_file_can_be_written_none_is_left() {
+    let project = Project::without_database(&["web"]);
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 0; exec {} new names",
+        env!("CARGO_BIN_EXE_migrate")
+    );
+    // A file can be made and not written, as on a full disk.
+    let output = project.spawn_program("sh", &["-c", &script]).wait();
+    assert_eq!(output.code, 1, "{output:?}");
+    let text = said(&output);
+    for part in [
+        "0001_names cannot be written",
+        "nothing of it is left",
+        "make room",
+    ] {
+        assert!(text.contains(part), "no {part:?}: {output:?}");
+    }
+    let left = fs::read_dir(project.path()).expect("a directory").flatten();
+    let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["migrate.toml"]);
+    project.migrate(&["new", "names"]).expect_code(0);
+}

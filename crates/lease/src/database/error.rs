@@ -16,6 +16,10 @@ pub enum ErrorKind {
     Unreachable,
     /// It has no connection left for us.
     Full,
+    /// The disk has no space left for what is to be written.
+    NoSpace,
+    /// It can be read, and not written to.
+    ReadOnly,
     /// A connection that is as safe as the URL asks for cannot be had.
     Tls,
     /// It refuses who we are.
@@ -56,6 +60,8 @@ pub struct DatabaseError {
     /// Where in the statement, in characters from 1.
     pub position: Option<usize>,
     target: Option<String>,
+    /// Whether it is of a file, and not of a server.
+    is_of_file: bool,
 }
 
 /// The code of what does not speak as a server of this database does.
@@ -75,6 +81,8 @@ impl fmt::Display for DatabaseError {
             | ErrorKind::Interrupted => "",
             ErrorKind::Unreachable => "the database cannot be reached",
             ErrorKind::Full => "the database has no connection left",
+            ErrorKind::NoSpace => "the disk of the database is full",
+            ErrorKind::ReadOnly => "the database can only be read here",
             ErrorKind::Tls => "there is no safe connection to the database",
             // It was not asked: there is no password, or it is not sent.
             ErrorKind::Authentication if self.code.is_none() => "",
@@ -110,6 +118,7 @@ impl DatabaseError {
             code: None,
             position: None,
             target: None,
+            is_of_file: false,
         }
     }
 
@@ -165,7 +174,31 @@ impl DatabaseError {
 
     fn is_of_a_file(&self) -> bool {
         let target = self.target.as_deref();
-        target.is_some_and(|target| target.starts_with("sqlite:"))
+        self.is_of_file || target.is_some_and(|target| target.starts_with("sqlite:"))
+    }
+
+    /// Says that there is no server.
+    #[allow(dead_code, reason = "a server's are not")]
+    pub(super) fn of_a_file(mut self) -> Self {
+        self.is_of_file = true;
+        self
+    }
+
+    /// Whether a statement was refused because what it makes is there.
+    #[must_use]
+    pub fn is_there_already(&self) -> bool {
+        match self.code.as_deref() {
+            // PostgreSQL: a schema, a table, an object of another kind, a column, a function.
+            Some("42P06" | "42P07" | "42710" | "42701" | "42723") => true,
+            // MySQL: a table, a column, an index, a trigger, a routine.
+            Some("1050" | "1060" | "1061" | "1359" | "1304") => true,
+            // SQLite has one code for all.
+            Some("1") => {
+                self.message.contains(" already exists")
+                    || self.message.starts_with("duplicate column name")
+            }
+            _ => false,
+        }
     }
 
     /// Whether it may go away when other sessions have ended what they are doing. A statement that took too long may not: it
@@ -210,6 +243,14 @@ impl DatabaseError {
             ErrorKind::Unreachable => "check that the server runs and that host and port are right",
             ErrorKind::Full => {
                 "see who holds the connections, raise the server's limit, or put a pooler between; it is safe to try again"
+            }
+            ErrorKind::NoSpace => {
+                "free space on the disk that the database is on, or give it more, and run the same command again: what could not be written whole \
+                 was not written at all"
+            }
+            ErrorKind::ReadOnly => {
+                "whoever runs `migrate` or an instance has to be able to write the file, and its directory, where SQLite keeps its journal beside \
+                 it: see their owner and rights, and whether the file system is mounted read-only. Nothing was changed"
             }
             ErrorKind::Tls => {
                 "docs/files.md says what each `sslmode` (PostgreSQL) and `ssl-mode` (MySQL, MariaDB) asks for"

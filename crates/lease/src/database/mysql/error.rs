@@ -34,6 +34,7 @@ const fn kind_of(number: u16) -> ErrorKind {
         1146 => ErrorKind::NoTable,
         // Too many connections, of all or of one user.
         1040 | 1203 | 1226 => ErrorKind::Full,
+        1021 => ErrorKind::NoSpace,
         // Shutting down, killed, broken; a Galera node that is not ready.
         1047 | 1053 | 1077..=1080 | 1152..=1161 | 1184 | 1927 => ErrorKind::Unreachable,
         _ => ErrorKind::Statement,

@@ -24,6 +24,7 @@ pub(super) fn from_sqlx(error: &sqlx::Error) -> DatabaseError {
                 ErrorKind::Unreachable
             }
             Some("53300") => ErrorKind::Full,
+            Some("53100") => ErrorKind::NoSpace,
             Some(code) if code.starts_with("08") => ErrorKind::Unreachable,
             _ => ErrorKind::Statement,
         }
