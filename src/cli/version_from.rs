@@ -4,14 +4,13 @@
 //! word is taken where it has one, and whoever says something else is contradicted.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::failure::Failure;
 use super::gate::placed;
+use crate::database::read_small_once;
 use crate::model::Version;
 use crate::project::Config;
 
@@ -70,7 +69,9 @@ impl Origin<'_> {
     fn text(&self) -> Result<String, String> {
         match self {
             Self::Told(label) => Ok((*label).to_owned()),
-            Self::File(path) => read(path).map_err(|error| format!("it cannot be read: {error}")),
+            Self::File(path) => {
+                read_small_once(path).map_err(|error| format!("it cannot be read: {error}"))
+            }
             Self::Env(name) => match std::env::var(name) {
                 Ok(text) => Ok(text),
                 Err(std::env::VarError::NotPresent) => Err("it is not set".to_owned()),
@@ -144,13 +145,6 @@ fn contradicted(
          (`kubectl set image` changes the image and no label), or build the image anew if it is the image that is wrong",
     )
     .refused()
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    let file = File::open(path)?;
-    let mut text = String::new();
-    file.take(LONGEST + 1).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 /// The one line of this text that is not empty.

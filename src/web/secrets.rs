@@ -44,8 +44,15 @@ impl Secret {
     }
 }
 
-/// A file of a few lines; what never ends is not read whole.
+/// A file of a few lines; what never ends is not read whole, and nobody is waited for at a pipe.
 async fn text_of(path: &Path) -> io::Result<String> {
+    let kind = tokio::fs::metadata(path).await?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is no regular file",
+        ));
+    }
     let mut text = String::new();
     let file = File::open(path).await?;
     file.take(LONGEST + 1).read_to_string(&mut text).await?;

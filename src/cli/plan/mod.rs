@@ -13,7 +13,7 @@ use super::gate::{candidate, wanted};
 use super::out::{Out, note};
 use super::recording::Recording;
 use crate::ask::{Answer, Goal, Planned, Question, Record, Wanted, plan_on_paper};
-use crate::database::read_small;
+use crate::database::read_small_once;
 use crate::project::{Config, Project};
 
 pub(super) const PLAN_HELP: &str = "\
@@ -113,7 +113,7 @@ fn goal(args: &GoalArgs, project: &Project) -> Result<Goal, Failure> {
 }
 
 fn read_releases(file: &Path, config: &Config) -> Result<Vec<Wanted>, Failure> {
-    let text = read_small(file).map_err(|error| {
+    let text = read_small_once(file).map_err(|error| {
         Failure::new(format!("`{}` cannot be read: {error}", file.display()))
             .help("name a file with one SERVICE=VERSION a line")
     })?;

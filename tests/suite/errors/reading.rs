@@ -2,7 +2,7 @@
 
 use crate::support::backend::Db;
 use crate::support::project::Project;
-use crate::support::shop::{APPEND_ONLY, BACKFILL, EXPAND, NAME, Shop};
+use crate::support::shop::{APPEND_ONLY, BACKFILL, EXPAND, NAME, Shop, said};
 
 const LOOKING: &[&[&str]] = &[
     &["status"],
@@ -113,4 +113,41 @@ fn a_read_only_database_can_be_looked_at() {
     ] {
         shop.run(command, 0);
     }
+}
+
+/// Whoever waits for somebody to write into a pipe waits for ever, and hears no signal meanwhile.
+#[test]
+fn nobody_waits_at_a_pipe() {
+    let shop = Shop::with_name(Db::on("sqlite"));
+    let pipe = shop.project.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    let tells = |arguments: &[&str], code: i32, what: &str| {
+        let output = shop.project.migrate(arguments).expect_code(code);
+        let text = format!("{} {}", output.stdout, said(&output));
+        assert!(text.contains(what), "no {what:?}: {output:?}");
+    };
+    tells(
+        &["status", "--database-url-file", "pipe"],
+        1,
+        "it is no regular file",
+    );
+    shop.project.env("PHASEGATE_PIPE_SECONDS", "1");
+    let of_image = ["admit", "--service", "web", "--version-file", "pipe"];
+    tells(
+        &of_image,
+        12,
+        "nobody has written the whole of it within 1 s",
+    );
+    let releases = ["plan", "--releases", "pipe", "--to", "web=1.2.0"];
+    tells(
+        &releases,
+        1,
+        "nobody has written the whole of it within 1 s",
+    );
+    // What is written into it at once is read, as a shell hands it over.
+    shop.project.env_remove("PHASEGATE_PIPE_SECONDS");
+    let writer = std::thread::spawn(move || std::fs::write(pipe, "1.0.0\n"));
+    tells(&of_image, 0, "web 1.0.0 may start");
+    writer.join().expect("a thread").expect("it was read");
 }

@@ -58,7 +58,7 @@ pub use schemes::SCHEMES;
 pub use schemes::holders_of_file;
 pub use session::{Reach, Session, Whose, Wire};
 pub use size::{OpenTransaction, Sizes, TableSize};
-pub use small::read_small;
+pub use small::{read_small, read_small_once};
 pub use target::{Statements, Target, read_url};
 
 use crate::interrupt::Interrupt;
