@@ -92,6 +92,10 @@ impl Program<'_> {
             }
         };
         let status = status.map_err(|error| Failed(format!("`{program}`: {error}")))?;
+        // Whoever prints without end is ended by that, and how says nothing.
+        if let Err(why @ Unread::TooLong) = &stdout {
+            return Err(Failed(format!("the output of `{program}`: {why}")));
+        }
         if !status.success() {
             let said = stderr.unwrap_or_default();
             let said = said.trim().lines().next_back().unwrap_or_default();
@@ -105,17 +109,46 @@ impl Program<'_> {
     }
 }
 
-async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Result<String, String> {
+/// Why the output of a program cannot be used.
+#[derive(Debug, thiserror::Error)]
+enum Unread {
+    #[error("it is longer than {} MiB, and no more of it was read", MAX_OUTPUT >> 20)]
+    TooLong,
+    #[error("it is not UTF-8")]
+    NotUtf8,
+    #[error(transparent)]
+    Failed(#[from] std::io::Error),
+}
+
+async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Result<String, Unread> {
     let Some(pipe) = pipe else {
         return Ok(String::new());
     };
     let mut bytes = Vec::new();
-    pipe.take(MAX_OUTPUT)
-        .read_to_end(&mut bytes)
-        .await
-        .map_err(|error| error.to_string())?;
+    pipe.take(MAX_OUTPUT).read_to_end(&mut bytes).await?;
     if bytes.len() as u64 >= MAX_OUTPUT {
-        return Err("it is longer than 64 MiB".into());
+        return Err(Unread::TooLong);
     }
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())
+    String::from_utf8(bytes).map_err(|_| Unread::NotUtf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_prints_without_end_is_told_so() {
+        let run = ["yes".to_owned()];
+        let program = Program {
+            run: &run,
+            env: &[],
+            variables: &[],
+            database_url: None,
+            timeout: Duration::from_secs(600),
+            interrupt: Interrupt::default(),
+        };
+        let why = program.output().await.unwrap_err().to_string();
+        let said = "the output of `yes`: it is longer than 64 MiB, and no more of it was read";
+        assert_eq!(why, said);
+    }
 }

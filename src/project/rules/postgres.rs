@@ -41,7 +41,8 @@ pub(super) fn new_values(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
                         "the value {value} is added on line {}, and PostgreSQL lets nobody use it before that is committed",
                         adding.line
                     ),
-                    "make `-- migrate: no-transaction` the first line of this file, or use the value in a migration of its own",
+                    "make `-- migrate: no-transaction` the first line of this file, or use the value in a migration of its own. An allowance does not \
+                     help, because PostgreSQL refuses it all the same, unless the text is no value of this type",
                 );
                 found.push((step, finding.excusable(index)));
             }

@@ -193,6 +193,34 @@ fn whatever_sqlite_lets_into_a_key() {
     );
 }
 
+/// The short list of a table's columns leaves them out.
+#[test]
+fn a_generated_column_of_sqlite_is_a_key() {
+    let db = Db::on("sqlite");
+    db.execute(
+        "CREATE TABLE t (a INTEGER, v INTEGER, id INTEGER GENERATED ALWAYS AS (a * 2) STORED NOT NULL UNIQUE); \
+         INSERT INTO t (a) VALUES (1), (2), (3)",
+    );
+    let project = Project::new(&db, &["web"]);
+    project.migration(
+        "0001_v",
+        &[
+            (
+                "migration.toml",
+                "description = \"v\"\n[backfill]\ntable = \"t\"\nkey = \"id\"\n\
+                 remaining = \"SELECT count(*) FROM t WHERE v IS NULL\"\n",
+            ),
+            (
+                "backfill.sql",
+                "UPDATE t SET v = 1 WHERE id > :after AND id <= :upto AND v IS NULL;\n",
+            ),
+        ],
+    );
+    project.migrate(&["expand"]).expect_code(0);
+    project.migrate(&["backfill"]).expect_code(0);
+    assert_eq!(db.value("SELECT count(*) FROM t WHERE v = 1"), "3");
+}
+
 #[test]
 fn keys_of_odd_types_on_postgres() {
     for (column, keys) in [

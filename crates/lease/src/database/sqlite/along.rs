@@ -35,7 +35,8 @@ impl Sqlite {
         });
         let rows = self
             .query(
-                "SELECT name, \"notnull\", pk FROM pragma_table_info(?) ORDER BY pk",
+                // With the generated ones, which the shorter list leaves out.
+                "SELECT name, \"notnull\", pk FROM pragma_table_xinfo(?) ORDER BY pk",
                 &named,
             )
             .await?;
