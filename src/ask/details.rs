@@ -338,6 +338,12 @@ fn silent(silence: &Silence) -> Value {
             "noticed_ms_ago": moved.noticed_ms_ago,
             "all_renew_ms": all_renew_ms,
         }),
+        Silence::LedgerLost(lost) => json!({
+            "status": "lost",
+            "there": lost.there,
+            "made_by": lost.migration,
+            "ledger": lost.ledger,
+        }),
         Silence::Unreachable { error, .. } => json!({ "status": "unreachable", "error": error }),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::trouble::{self, Trouble, failures_of, idle_since};
 use super::{Looked, horizon, json as shapes, past_gate, rollout};
-use crate::gate::{Action, Blocker, Decision, Flawed, Horizon, Verdict, decide};
+use crate::gate::{Action, Blocker, Decision, Flawed, Horizon, Reason, Silence, Verdict, decide};
 use crate::ledger::{Applied, BackfillRecord, DesiredState, RolloutRecord, RolloutState};
 use crate::model::{MigrationState, Phase, Step};
 use crate::project::{Pace, Project};
@@ -261,10 +261,12 @@ impl Status {
 /// What keeps a step from being taken, in a line.
 #[must_use]
 pub fn in_the_way(step: Step, decision: &Decision) -> String {
-    let first = decision
-        .blockers
-        .first()
-        .map_or_else(String::new, Blocker::message);
+    let first = decision.blockers.first();
+    let first = match first.map(|blocker| &blocker.reason) {
+        // It is the same for all of them, and is said above them.
+        Some(Reason::Source(Silence::LedgerLost(_))) => "what was applied is not known".to_owned(),
+        _ => first.map_or_else(String::new, Blocker::message),
+    };
     let more = match decision.blockers.len() {
         0 | 1 => String::new(),
         count => format!(" (and {} more)", count - 1),

@@ -112,7 +112,7 @@ impl From<DatabaseError> for Unanswered {
         // What a lock hides is not known either.
         let hides = matches!(
             error.kind,
-            ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Standby
+            ErrorKind::Locked | ErrorKind::Timeout | ErrorKind::Standby | ErrorKind::NoSpace
         );
         // Of a server that is not there the answer itself says when to ask again.
         let is_away = matches!(
@@ -132,8 +132,9 @@ impl From<DatabaseError> for Unanswered {
 impl From<LedgerError> for Unanswered {
     fn from(error: LedgerError) -> Self {
         match error {
-            LedgerError::Database(error) => error.into(),
-            LedgerError::Elsewhere { .. } => Self::Unreachable {
+            // Of a table of the ledger it is known what to do.
+            LedgerError::Database(error) if error.kind != ErrorKind::NoTable => error.into(),
+            LedgerError::Elsewhere { .. } | LedgerError::Missing(_) => Self::Unreachable {
                 error: error.to_string(),
                 next: error.help(),
             },

@@ -182,7 +182,7 @@ async fn record(
     let options = Options {
         project: &context.project,
         target: &context.target,
-        purpose: Purpose::Act,
+        purpose: Purpose::Adopt,
         doing: format!("adopt {id}"),
         accept_unknown: None,
         wait: None,

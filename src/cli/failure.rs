@@ -196,12 +196,12 @@ impl From<DatabaseError> for Failure {
 
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
-        if let LedgerError::Database(error) = error {
-            return error.into();
-        }
-        let failure = Self::new(error.to_string());
         let failure = match &error {
-            LedgerError::Elsewhere { .. } => failure.unknown(),
+            LedgerError::Database(cause) => Self::new(error.to_string()).caused_by(cause),
+            _ => Self::new(error.to_string()),
+        };
+        let failure = match &error {
+            LedgerError::Elsewhere { .. } | LedgerError::Missing(_) => failure.unknown(),
             _ => failure,
         };
         match error.help() {
@@ -255,7 +255,7 @@ impl From<CoordinatorError> for Failure {
                 _ => Self::new(error.to_string()),
             },
             CoordinatorError::Lists(_) => Self::new(error.to_string()).unknown(),
-            CoordinatorError::Ledger(LedgerError::Elsewhere { .. }) => {
+            CoordinatorError::Ledger(LedgerError::Elsewhere { .. } | LedgerError::Missing(_)) => {
                 Self::new(error.to_string()).unknown()
             }
             _ => Self::new(error.to_string()),

@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::out::{Out, note};
 use super::version_from::VersionArgs;
 use super::{flaws, json, text};
-use crate::database::Target;
+use crate::database::{Made, Target};
 use crate::gate::Decision;
 use crate::lease::agent::{self, AgentEnd, AgentOptions, Guard};
 use crate::lease::{
@@ -23,7 +23,7 @@ use crate::lease::{
     under_agent,
 };
 use crate::ledger::{LeaseId, LedgerError};
-use crate::model::{Declaration, InstanceState, Live, Snapshot};
+use crate::model::{Declaration, InstanceState, Live, MigrationId, Snapshot};
 use crate::project::{CONFIG_FILE, Config, Project, Section};
 
 #[derive(Args)]
@@ -221,12 +221,14 @@ struct InstanceContext {
     target: Target,
     config: Config,
     declarations: Vec<Declaration>,
+    /// What the expands of its migrations make.
+    made: Vec<(MigrationId, Made)>,
 }
 
 impl InstanceContext {
     fn read(global: &Global) -> Result<Self, Failure> {
         let root = Path::new(".");
-        let (mut config, declarations) = if root.join(CONFIG_FILE).exists() {
+        let (mut config, project) = if root.join(CONFIG_FILE).exists() {
             let given = global.database_url()?;
             let url = given.as_ref().map(|given| given.url.as_str());
             let project = Project::load_as_far_as_possible(root, url);
@@ -234,22 +236,24 @@ impl InstanceContext {
             flaws::told(project.flaws.problems())
                 .iter()
                 .for_each(|line| note(line));
-            let declarations = project.declarations().cloned().collect();
-            (project.config, declarations)
+            (project.config.clone(), Some(project))
         } else {
             if !global.quiet {
                 note(
                     "there is no migrate.toml here, so migrations that nobody has applied yet are not known",
                 );
             }
-            (Config::default(), Vec::new())
+            (Config::default(), None)
         };
         global.name_versions(&mut config)?;
         let target = named_target(global, &config, root)?;
+        let made = |project: &Project| project.made(target.dialect());
+        let declarations = |project: &Project| project.declarations().cloned().collect();
         Ok(Self {
-            target,
             config,
-            declarations,
+            declarations: project.as_ref().map(declarations).unwrap_or_default(),
+            made: project.as_ref().map(made).unwrap_or_default(),
+            target,
         })
     }
 
@@ -284,6 +288,7 @@ impl InstanceContext {
             min_ready: services.get(service).and_then(|service| service.min_ready),
             state,
             pending: self.declarations.clone(),
+            made: self.made.clone(),
             sources: self.config.other_sources(),
             rules: crate::fleet::lease_rules(&self.config),
         })
@@ -318,7 +323,9 @@ impl From<LeaseError> for Failure {
             // Nothing was answered, and nobody was let in.
             LeaseError::Timeout { .. } => failure.unknown(),
             // What is admitted there says nothing of here.
-            LeaseError::Ledger(LedgerError::Elsewhere { .. }) => failure.unknown(),
+            LeaseError::Ledger(LedgerError::Elsewhere { .. } | LedgerError::Missing(_)) => {
+                failure.unknown()
+            }
             _ => failure,
         };
         match error.help() {

@@ -17,7 +17,7 @@ use super::{past_gate, text, trouble};
 use crate::ask::{Answer, Next, Question, Record, Status, in_the_way};
 use crate::gate::Verdict;
 use crate::ledger::DesiredState;
-use crate::model::{MigrationState, Phase, Step};
+use crate::model::{LostLedger, MigrationState, Phase, Step};
 use crate::project::Pace;
 
 #[derive(Args)]
@@ -121,8 +121,15 @@ fn as_text(context: &Context, status: &Status, all: bool) -> Vec<Line> {
         let place = format!("in the database {own}, on the same server");
         lines.push(Line::named("", "ledger:", &place));
     }
-    if !situation.has_ledger {
-        lines.push(Line::from("nothing has been applied to it yet"));
+    match &situation.evidence.lost {
+        Some(lost) => {
+            lines.push(Line::from(format!("unknown: {lost}")));
+            lines.push(Line::from(format!("next: {}", LostLedger::HELP)));
+        }
+        None if !situation.has_ledger => {
+            lines.push(Line::from("nothing has been applied to it yet"));
+        }
+        None => {}
     }
     if let Some(busy) = situation.view.coordinator.describe() {
         lines.push(Line::named("", "at work now:", &busy));

@@ -83,7 +83,8 @@ pub(super) fn there_already(one: &StatementRun<'_, '_>, seen: &[String]) -> Coor
         one.index,
         DatabaseError::new(ErrorKind::Statement, message),
         "the statements before it are done and recorded, and this one was not run. Something other than this migration \
-         did its work: undo that, or take the statement out of the file if that is what the schema should be"
+         did its work: undo that, or take the statement out of the file if that is what the schema should be. Where it was this \
+         migration, the ledger that told so was lost, or left out of a restore: docs/stuck.md"
             .to_owned(),
     )
 }

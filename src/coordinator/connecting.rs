@@ -22,6 +22,8 @@ pub enum Purpose {
     Act,
     /// To act, and to make an embedded database that is not there: it is that of a new project.
     Begin,
+    /// To record what is there already, in a ledger that tells of nothing yet.
+    Adopt,
 }
 
 /// Connects to the project's database, with what stops the statements there.
@@ -59,7 +61,7 @@ async fn connect_as(
     let config = &project.config.database;
     let defaults = ConnectOptions::default();
     let (asks, busy_timeout) = match purpose {
-        Purpose::Act | Purpose::Begin => (Asks::No, config.busy_timeout),
+        Purpose::Act | Purpose::Begin | Purpose::Adopt => (Asks::No, config.busy_timeout),
         Purpose::Ask => (Asks::Yes, config.busy_timeout.min(LONGEST_WAIT)),
     };
     let options = ConnectOptions {

@@ -77,7 +77,10 @@ pub(super) async fn run(
             match carry_out(session, Step::Expand, work, change, None).await {
                 Ok(Ran::Done { statements: count }) => statements = count,
                 Ok(Ran::Blocked(_)) => {}
-                Err(error) => return Err(step_back_to_pending(session, error, id).await),
+                Err(error) => {
+                    let error = beside_what_is_there(error);
+                    return Err(step_back_to_pending(session, error, id).await);
+                }
             }
         }
         // The new format needs no statement; that it may be used now is still recorded.
@@ -100,6 +103,19 @@ pub(super) async fn run(
         took: began.elapsed(),
         notes: decision.notes,
     }))
+}
+
+/// What an expand makes is not there before it, unless it has run and nothing tells of that.
+fn beside_what_is_there(mut error: CoordinatorError) -> CoordinatorError {
+    if let CoordinatorError::Script(failure) = &mut error
+        && failure.cause.is_there_already()
+    {
+        failure.help.push_str(
+            ". What it makes is there already: where it was this migration that made it, the ledger that told so was lost, left out of a \
+             restore, or is that of another database (docs/stuck.md)",
+        );
+    }
+    error
 }
 
 /// After an error: where no statement was begun, nothing has been expanded. Returns the error, which

@@ -18,7 +18,7 @@ use crate::ledger::{
     AppliedFile, CoordinatorRow, Counts, LEASES, Ledger, LedgerError, Named, TELLS_OF_MS, View,
     Wanted,
 };
-use crate::model::{Snapshot, Step, Version};
+use crate::model::{LostLedger, Snapshot, Step, Version};
 use crate::project::Project;
 use crate::sql::Dialect;
 
@@ -132,6 +132,7 @@ async fn situation_of(
     }
     let mut situation = observe_with(project, view, snapshot, &files, dialect);
     situation.has_ledger = has_ledger;
+    situation.evidence.lost = lost(project, &situation.view, connection).await?;
     judge_changes(project, &mut situation, connection).await?;
     situation.evidence.facts.paused = Ledger::paused(connection, &situation.view).await?;
     if situation.view.coordinator.is_rolling_out() {
@@ -139,6 +140,19 @@ async fn situation_of(
     }
     look_at_sync(project, &mut situation, connection).await?;
     Ok(situation)
+}
+
+/// Whether the ledger was lost, as what is there says. Nothing is asked where it tells of anything that was applied.
+async fn lost(
+    project: &Project,
+    view: &View,
+    connection: &mut dyn Connection,
+) -> Result<Option<LostLedger>, LedgerError> {
+    if !view.is_blank() {
+        return Ok(None);
+    }
+    let made = project.made(connection.capabilities().dialect);
+    Ledger::was_lost(connection, view, &made).await
 }
 
 /// Judges files that differ from what was applied by what the ledger has kept of that.
@@ -213,12 +227,14 @@ pub async fn record(
     let rolling = std::mem::take(&mut situation.evidence.rolling);
     let paused = std::mem::take(&mut situation.evidence.facts.paused);
     let past_gate = std::mem::take(&mut situation.past_gate);
+    let lost = situation.evidence.lost.take();
     *situation = observe_with(project, view, snapshot, &files, dialect);
     judge_changes(project, situation, connection).await?;
     situation.past_gate = past_gate;
     past_gate::count(situation);
     situation.evidence.rolling = rolling;
     situation.evidence.facts.paused = paused;
+    situation.evidence.lost = lost;
     look_at_sync(project, situation, connection).await
 }
 
@@ -308,6 +324,7 @@ pub fn observe_with(
             rolling: BTreeMap::new(),
             moved: moved.map(|moved| (moved, all_renew)),
             flaws,
+            lost: None,
         },
         drift,
         past_gate: Vec::new(),

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use super::lock::{LockWatch, Retry};
 use super::orders::{Options, Orders};
 use super::{CoordinatorError, Progress, Purpose};
-use crate::database::{ConnectOptions, Connection, Heard, LockTimeout, Target};
+use crate::database::{ConnectOptions, Connection, Heard, LockTimeout, Made, Target};
 use crate::ledger::{Acquired, CoordinatorRow, EventKind, KnownHead, Ledger, LedgerError};
+use crate::model::MigrationId;
 
 /// Who holds the coordinator's lease, and what with.
 pub(super) struct Session<'a> {
@@ -39,12 +40,19 @@ impl<'a> Session<'a> {
             super::connect(project, orders.target, options.purpose, orders.interrupt).await?;
         let actor = actor();
         let lease = project.config.fleet.coordinator_lease;
+        let (purpose, dialect) = (options.purpose, connection.capabilities().dialect);
+        // Whoever adopts a database means what is there.
+        let made = || match purpose {
+            Purpose::Adopt => Vec::new(),
+            _ => project.made(dialect),
+        };
         let claim = Claim {
             actor: &actor,
             doing: &options.doing,
             lease,
             limit: orders.lock_limit(),
             target: orders.target,
+            made: &made,
         };
         let began = Instant::now();
         let mut first_seen: Option<CoordinatorRow> = None;
@@ -170,6 +178,8 @@ struct Claim<'c> {
     /// How long the row may be waited for at a time.
     limit: LockTimeout,
     target: &'c Target,
+    /// What is there already where a ledger was lost.
+    made: &'c (dyn Fn() -> Vec<(MigrationId, Made)> + Sync),
 }
 
 async fn acquire(
@@ -178,7 +188,7 @@ async fn acquire(
     watch: &LockWatch,
 ) -> Result<Acquired, LedgerError> {
     let Claim { actor, doing, .. } = *claim;
-    let mut ledger = Ledger::write(connection).await?;
+    let mut ledger = Ledger::write_unless_lost(connection, claim.made).await?;
     let connection = ledger.connection().await?;
     connection.limit_lock_waits(claim.limit).await?;
     // Asked inside the transaction: behind a pooler, each may be in another session.

@@ -32,7 +32,7 @@ impl LeaseBuilderExt for LeaseBuilder {
 
 fn known(directory: &Path, asked: Asked<'_>) -> Result<Known, LeaseError> {
     // Its scripts are those for this database, wherever it is.
-    let url = format!("{}://", asked.scheme);
+    let url = format!("{}://", asked.dialect.name());
     let project = Project::load_as_far_as_possible(directory, Some(&url));
     // A directory without the file is a mistake of whoever names it.
     if !directory.join(CONFIG_FILE).exists() {
@@ -73,6 +73,7 @@ fn known(directory: &Path, asked: Asked<'_>) -> Result<Known, LeaseError> {
         min_ready: service.and_then(|service| service.min_ready),
         rules,
         pending: project.declarations().cloned().collect(),
+        made: project.made(asked.dialect),
     })
 }
 

@@ -26,6 +26,7 @@ mod ledger;
 mod links;
 mod lint;
 mod listing;
+mod made;
 mod manifest;
 mod mentions;
 mod migration;

@@ -10,6 +10,7 @@ use super::desk::Desk;
 use super::reply::{Reply, Unanswered};
 use super::review::{About, Refusal, Review, Starting, Unreadable, answer, read};
 use crate::ask::{Answer, AskError, Question, Record, Wanted, placed};
+use crate::database::Dialect;
 use crate::fleet::lease_rules;
 use crate::gate::{Decision, Verdict};
 use crate::lease::{Admission, AdmissionRequest};
@@ -132,7 +133,7 @@ async fn admitted(
     (desk, project): (&Desk, &Arc<Project>),
 ) -> Option<Refused> {
     for one in starting {
-        let request = match request(one, hold, project) {
+        let request = match request(one, hold, (project, desk.dialect())) {
             Ok(request) => request,
             Err(error) => {
                 let help = error.help().unwrap_or_default();
@@ -166,7 +167,7 @@ fn named(starting: &[Starting]) -> String {
 fn request(
     starting: &Starting,
     hold: Duration,
-    project: &Project,
+    (project, dialect): (&Project, Dialect),
 ) -> Result<AdmissionRequest, AskError> {
     let config: &Config = &project.config;
     let Starting {
@@ -188,6 +189,7 @@ fn request(
             .and_then(|service| service.min_ready),
         state: InstanceState::Starting,
         pending: project.declarations().cloned().collect(),
+        made: project.made(dialect),
         sources: config.other_sources(),
         rules: lease_rules(config),
     })

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::reply::Unanswered;
 use crate::ask::{Answer, AskError, Asker, Question};
-use crate::database::Target;
+use crate::database::{Dialect, Target};
 use crate::interrupt::Interrupt;
 use crate::lease::{Admission, AdmissionRequest, LeaseError, admit_within};
 use crate::project::Project;
@@ -47,6 +47,7 @@ enum Work {
 pub(super) struct Desk {
     queue: mpsc::Sender<Job>,
     limit: Duration,
+    dialect: Dialect,
 }
 
 /// How the askers work.
@@ -91,7 +92,13 @@ impl Desk {
         Ok(Self {
             queue,
             limit: terms.limit,
+            dialect: terms.target.dialect(),
         })
+    }
+
+    /// Of the database that is asked.
+    pub(super) const fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// The answer to a question, within its time.

@@ -142,7 +142,8 @@ fn status_of(error: &AskError) -> u16 {
         AskError::Database(error) | AskError::Ledger(LedgerError::Database(error)) => {
             status_of_the_database(error)
         }
-        AskError::Ledger(LedgerError::Elsewhere { .. }) | AskError::Unlisted { .. } => 503,
+        AskError::Ledger(LedgerError::Elsewhere { .. } | LedgerError::Missing(_))
+        | AskError::Unlisted { .. } => 503,
         AskError::UnknownMigration(_) => 404,
         AskError::UnknownService { .. } | AskError::TwoGoals { .. } | AskError::Unplaced { .. } => {
             400
@@ -158,6 +159,7 @@ const fn status_of_the_database(error: &DatabaseError) -> u16 {
     match error.kind {
         ErrorKind::Unreachable
         | ErrorKind::Full
+        | ErrorKind::NoSpace
         | ErrorKind::Tls
         | ErrorKind::Standby
         | ErrorKind::Locked

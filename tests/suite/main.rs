@@ -36,6 +36,7 @@ mod kubernetes;
 mod lease;
 mod light;
 mod log;
+mod lost;
 mod many_leases;
 mod mariadb;
 mod names;

@@ -2,7 +2,7 @@
 //!
 //! The words alone, for whoever reads a catalogue; what a script does to all that is decided in `dependents`.
 
-use super::{Dialect, ObjectKind};
+use super::{Dialect, Object, ObjectKind, Verb};
 
 /// A trigger, a function or a view, with its text.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -91,6 +91,46 @@ pub struct Inventory {
     /// What the tables have besides.
     pub attached: Vec<Attached>,
     pub visible: Visible,
+}
+
+/// A table, or a column of one, that a script makes and that nobody has made before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Made {
+    /// As written; `None` leaves it to the search path.
+    pub schema: Option<String>,
+    pub table: String,
+    /// `None` if it is the table.
+    pub column: Option<String>,
+}
+
+impl Made {
+    /// As what a statement makes.
+    #[must_use]
+    pub fn object(&self) -> Object {
+        let (kind, name, table) = match &self.column {
+            Some(column) => (ObjectKind::Column, column, Some(self.table.clone())),
+            None => (ObjectKind::Table, &self.table, None),
+        };
+        Object {
+            kind,
+            verb: Verb::Create,
+            schema: self.schema.clone(),
+            name: name.clone(),
+            table,
+            renamed_to: None,
+            concurrently: false,
+            if_exists_or_not: false,
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn described(&self) -> String {
+        match &self.column {
+            Some(column) => format!("the column `{column}` of `{}`", self.table),
+            None => format!("the table `{}`", self.table),
+        }
+    }
 }
 
 /// How much of the code the catalogue shows.

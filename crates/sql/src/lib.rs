@@ -44,6 +44,8 @@ mod joined;
 #[cfg(feature = "parse")]
 mod lexeme;
 #[cfg(feature = "parse")]
+mod made;
+#[cfg(feature = "parse")]
 mod mysql;
 #[cfg(feature = "parse")]
 mod narrowed;
@@ -80,7 +82,7 @@ mod tests;
 use std::ops::Range;
 
 pub use catalogue::{
-    Attached, DEFAULT, Dependent, Dependents, Inventory, RULE, Relation, RelationKind, Runs,
+    Attached, DEFAULT, Dependent, Dependents, Inventory, Made, RULE, Relation, RelationKind, Runs,
     Visible,
 };
 #[cfg(feature = "parse")]
@@ -99,6 +101,8 @@ pub use expression::{columns_in, qualified};
 #[cfg(feature = "parse")]
 pub use fills::{Fills, Source};
 pub use ledger_database::wrong_with_ledger;
+#[cfg(feature = "parse")]
+pub use made::Making;
 #[cfg(feature = "parse")]
 pub use narrowed::{Narrowed, Narrowing};
 #[cfg(feature = "parse")]

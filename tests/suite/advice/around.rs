@@ -23,7 +23,7 @@ macro_rules! cases {
 }
 
 cases! {
-    Newer Damaged Elsewhere Apart Within NotOfHere LedgerLost NoPlace Foreign Superseded
+    Newer Damaged Elsewhere Apart Within NotOfHere LedgerLost Missing NoPlace Foreign Superseded
     Driver RolloutInterrupted Open NoneOpen Unreadable
     Files UnknownMigration Unlisted UnknownService TwoGoals Unplaced
 }
@@ -39,6 +39,7 @@ const fn of_the_ledger(error: &LedgerError) -> Option<Case> {
         LedgerError::Within { .. } => Case::Within,
         LedgerError::NotOfHere { .. } => Case::NotOfHere,
         LedgerError::Lost { .. } => Case::LedgerLost,
+        LedgerError::Missing(_) => Case::Missing,
         LedgerError::NoPlace { .. } => Case::NoPlace,
         LedgerError::Foreign(_) => Case::Foreign,
         LedgerError::Superseded { .. } => Case::Superseded,
@@ -81,6 +82,10 @@ const ELSEWHERE: &[(Case, Elsewhere)] = &[
     (
         Case::Superseded,
         Elsewhere::Taken("fn a_coordinator_that_is_superseded_in_its_transaction_gives_it_up("),
+    ),
+    (
+        Case::Missing,
+        Elsewhere::Taken("fn a_lost_ledger_is_no_new_database("),
     ),
     (
         Case::RolloutInterrupted,

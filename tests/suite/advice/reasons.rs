@@ -68,6 +68,7 @@ cases! {
     Failed = "source", "status" = "failed";
     Moved = "source", "status" = "moved";
     Unreachable = "source", "status" = "unreachable";
+    LedgerLost = "source", "status" = "lost";
     Settling = "missing_instances";
     Unseen = "missing_instances";
     TooMany = "unplaced_version";
@@ -142,6 +143,7 @@ const fn case(reason: &Reason) -> Case {
             Silence::Stale { .. } => Case::Stale,
             Silence::Failed { .. } => Case::Failed,
             Silence::Moved { .. } => Case::Moved,
+            Silence::LedgerLost(_) => Case::LedgerLost,
             Silence::Unreachable { .. } => Case::Unreachable,
         },
         Reason::MissingInstances { missing, .. } => match missing {
@@ -169,6 +171,10 @@ const _: fn(&Reason) -> Case = case;
 
 /// What has no row in these tables, by the name of its test.
 const ELSEWHERE: &[(Case, Elsewhere)] = &[
+    (
+        Case::LedgerLost,
+        Elsewhere::Taken("fn a_lost_ledger_is_no_new_database("),
+    ),
     (
         Case::CannotRead,
         Elsewhere::Shown(

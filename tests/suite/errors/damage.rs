@@ -224,3 +224,26 @@ scenario!(
         assert_eq!(shop.dump(), kept);
     }
 );
+
+scenario!(
+    fn a_table_of_the_ledger_that_is_gone_is_said_with_what_to_do(db: Db) {
+        let shop = Shop::backfilled(db);
+        shop.db
+            .execute(&format!("DROP TABLE {}", shop.ledger("leases")));
+        for command in [
+            &["status"][..],
+            &["fleet"],
+            &["gate", "deploy", "web=1.1.0"],
+            &["admit", "--service", "web", "--version", "1.1.0"],
+            &["contract"],
+        ] {
+            let refused = shop.project.migrate(command);
+            assert_ne!(refused.code, 0, "{command:?}: {refused:?}");
+            let said = said(&refused);
+            assert!(
+                said.contains("leases") && said.contains("restore the ledger as a whole"),
+                "{command:?}: {refused:?}"
+            );
+        }
+    }
+);

@@ -62,7 +62,7 @@ pub use small::{read_small, read_small_once};
 pub use target::{Statements, Target, read_url};
 
 use crate::interrupt::Interrupt;
-pub use crate::sql::Ddl;
+pub use crate::sql::{Ddl, Dialect, Made};
 use crate::sql::{Inventory, Object, Place, Script, ServerReading};
 
 /// A value that goes into or comes out of the ledger.
@@ -339,6 +339,15 @@ pub trait Connection: Send {
 
     /// Whether an object exists.
     async fn presence(&mut self, object: &Object) -> Result<Presence, DatabaseError>;
+    /// Which of these is there, by its number: the first, if several are. In a transaction.
+    async fn first_there(&mut self, made: &[Made]) -> Result<Option<usize>, DatabaseError> {
+        for (index, made) in made.iter().enumerate() {
+            if self.presence(&made.object()).await? == Presence::Present {
+                return Ok(Some(index));
+            }
+        }
+        Ok(None)
+    }
     /// The tables and views that are there, and the code about them. In a transaction.
     async fn inventory(&mut self) -> Result<Inventory, DatabaseError>;
     /// The triggers that are there, and what tells them from others of their names. In a transaction.

@@ -34,6 +34,7 @@ mod keys;
 mod ledger;
 mod load;
 mod login;
+mod made;
 mod marks;
 mod message;
 mod names;
@@ -334,6 +335,10 @@ impl Connection for Postgres {
 
     async fn presence(&mut self, object: &Object) -> Result<Presence, DatabaseError> {
         self.look_up(object).await
+    }
+
+    async fn first_there(&mut self, made: &[super::Made]) -> Result<Option<usize>, DatabaseError> {
+        self.look_for(made).await
     }
 
     async fn inventory(&mut self) -> Result<crate::sql::Inventory, DatabaseError> {

@@ -32,6 +32,7 @@ mod inventory;
 mod keys;
 mod ledger;
 mod looking_up;
+mod made;
 mod marks;
 mod rebuild;
 mod size;
@@ -390,6 +391,10 @@ impl Connection for Sqlite {
         } else {
             Presence::Present
         })
+    }
+
+    async fn first_there(&mut self, made: &[super::Made]) -> Result<Option<usize>, DatabaseError> {
+        self.look_for(made).await
     }
 
     async fn inventory(&mut self) -> Result<crate::sql::Inventory, DatabaseError> {

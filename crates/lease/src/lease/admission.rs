@@ -7,7 +7,7 @@ use super::clock::{Moment, milliseconds};
 use super::error::LeaseError;
 use super::session_name::session_name;
 use crate::database::{
-    Asks, ConnectOptions, Connection, ErrorKind, LockTimeout, Owners, Server, Target, connect,
+    Asks, ConnectOptions, Connection, ErrorKind, LockTimeout, Made, Owners, Server, Target, connect,
 };
 use crate::gate::{Action, Decision, Evidence, Facts, OutOfStep, Verdict, decide};
 use crate::interrupt::Interrupt;
@@ -36,6 +36,9 @@ pub struct AdmissionRequest {
     pub state: InstanceState,
     /// Migrations from local files; those that the ledger does not know yet count as pending.
     pub pending: Vec<Declaration>,
+    /// What their expands make on this database: where it is there and no ledger tells of it, the ledger was lost. Empty where
+    /// their scripts are not known.
+    pub made: Vec<(MigrationId, Made)>,
     /// The sources other than the leases that the project is known to have: where there is one, the end of a lease
     /// that nobody renews does not say that its instance is gone.
     pub sources: Vec<String>,
@@ -121,6 +124,14 @@ pub(super) async fn admit_and_keep(
         let admission = admit_on(connection.as_mut(), request, limit).await;
         match admission {
             Ok(admission) => Ok((admission, connection)),
+            Err(LeaseError::Ledger(LedgerError::Missing(lost))) => {
+                let evidence = Evidence {
+                    lost: Some(lost),
+                    ..Evidence::default()
+                };
+                let decision = decide(action(request), &evidence);
+                Ok((Admission::Refused(decision), connection))
+            }
             // The transaction ends with the connection.
             Err(error) => Err(explain(error, connection.as_mut()).await),
         }
@@ -196,7 +207,21 @@ pub(super) async fn begin(
     connection: &mut dyn Connection,
     limit: Duration,
 ) -> Result<Ledger<'_>, LeaseError> {
-    let mut ledger = Ledger::write(connection).await?;
+    bounded(Ledger::write(connection).await?, limit).await
+}
+
+/// As [`begin`], for whoever holds a lease or asks for one: no ledger is made where one was lost.
+pub(super) async fn begin_for<'c>(
+    request: &AdmissionRequest,
+    connection: &'c mut dyn Connection,
+    limit: Duration,
+) -> Result<Ledger<'c>, LeaseError> {
+    let made = || request.made.clone();
+    let ledger = Ledger::write_unless_lost(connection, &made).await?;
+    bounded(ledger, limit).await
+}
+
+async fn bounded(mut ledger: Ledger<'_>, limit: Duration) -> Result<Ledger<'_>, LeaseError> {
     ledger
         .connection()
         .await?
@@ -205,18 +230,22 @@ pub(super) async fn begin(
     Ok(ledger)
 }
 
-/// As [`admit`], on a connection that is there. After an error the connection is not to be used.
+/// As [`admit`], on a connection that is there. After an error the connection is not to be used but for another transaction.
 pub(super) async fn admit_on(
     connection: &mut dyn Connection,
     request: &AdmissionRequest,
     limit: Duration,
 ) -> Result<Admission, LeaseError> {
-    let mut ledger = begin(connection, limit).await?;
+    let mut ledger = begin_for(request, connection, limit).await?;
     ledger.judge_by(&request.rules);
     ledger.stay_here().await?;
     ledger.find_out_where_from().await?;
     ledger.lock_admissions().await?;
     let versions = ledger.view_of_versions().await?;
+    if let Some(lost) = ledger.lost(&versions, &request.made).await? {
+        ledger.rollback().await?;
+        return Err(LedgerError::Missing(lost).into());
+    }
     let mut judged = Judged::of(&mut ledger, versions, request).await?;
     if judged.decision.verdict != Verdict::Go {
         // Why, is told by how many and by whom.

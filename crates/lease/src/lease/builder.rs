@@ -328,7 +328,7 @@ impl LeaseBuilder {
     ) -> Result<(Target, AdmissionRequest, LeaseConnection), LeaseError> {
         let known = match self.learn {
             Some(learn) => learn(Asked {
-                scheme: target.dialect().name(),
+                dialect: target.dialect(),
                 service: &self.service,
                 label: &self.label,
             })?,
@@ -360,6 +360,7 @@ impl LeaseBuilder {
             min_ready: known.min_ready,
             state: InstanceState::Serving,
             pending,
+            made: known.made,
             sources: known.sources,
             rules: known.rules,
         };

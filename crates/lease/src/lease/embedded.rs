@@ -139,6 +139,8 @@ impl Embedded {
             min_ready: min_ready(asked.service),
             rules,
             pending: migrations,
+            // Their scripts are not built in.
+            made: Vec::new(),
         })
     }
 }
@@ -146,6 +148,7 @@ impl Embedded {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::database::Dialect;
 
     const TEXT: &str = r#"{"services":{"web":{"a1b2c3d":"1.2.0"}},"migrations":[{"id":"0001_a","description":"x","services":
         {"web":{"reads":{"old":"<1.2.0"},"writes":{"new":">=1.1.0"}}},"sync":"none","rows":"append-only",
@@ -153,7 +156,7 @@ mod tests {
 
     fn known(text: &'static str, service: &str, label: &str) -> Result<Known, String> {
         let asked = Asked {
-            scheme: "postgres",
+            dialect: Dialect::Postgres,
             service,
             label,
         };

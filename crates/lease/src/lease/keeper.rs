@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::admission::{Admission, AdmissionRequest, admit_on, begin, open, within};
+use super::admission::{Admission, AdmissionRequest, admit_on, begin, begin_for, open, within};
 use super::clock::{Moment, milliseconds};
 use super::error::LeaseError;
 use super::measures;
@@ -397,7 +397,7 @@ async fn renew(
 ) -> Result<Outcome, LeaseError> {
     let lease_ms = i64::try_from(milliseconds(request.lease)).unwrap_or(i64::MAX);
     let state = request.state;
-    let mut ledger = begin(connection, limit).await?;
+    let mut ledger = begin_for(request, connection, limit).await?;
     let asked_at = Moment::now();
     match ledger.renew(id, lease_ms).await? {
         Renewal::Renewed => {
@@ -412,6 +412,7 @@ async fn renew(
         // count this instance, so the whole check comes again; a fleet need not stop for it.
         Renewal::Gone | Renewal::Expired => ledger.rollback().await?,
     }
+    // Where the ledger was lost, that is an error, and asked again: until its deadline an instance goes on.
     Ok(match admit_on(connection, request, limit).await? {
         Admission::Admitted { id, asked_at, .. } => Outcome::Readmitted {
             id,

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::LeaseError;
-use crate::database::PasswordSource;
+use crate::database::{Dialect, Made, PasswordSource};
 use crate::ledger::LeaseRules;
-use crate::model::{Declaration, LeaseConnection, Version};
+use crate::model::{Declaration, LeaseConnection, MigrationId, Version};
 
 /// For whom a project is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    /// What its database's URL would begin with.
-    pub scheme: &'a str,
+    /// Of its database.
+    pub dialect: Dialect,
     pub service: &'a str,
     /// The version as the instance calls it.
     pub label: &'a str,
@@ -36,6 +36,8 @@ pub struct Known {
     pub rules: LeaseRules,
     /// Its migrations.
     pub pending: Vec<Declaration>,
+    /// What their expands make, where their scripts are known.
+    pub made: Vec<(MigrationId, Made)>,
 }
 
 /// Asks a project, when a lease is asked for.

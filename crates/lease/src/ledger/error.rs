@@ -1,6 +1,7 @@
 //! What can go wrong with the ledger.
 
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, ErrorKind};
+use crate::model::LostLedger;
 
 /// An error while reading or writing the ledger.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,9 @@ pub enum LedgerError {
         "`{application}` has its ledger in `{ledger}`, and there is none there: what is recorded is lost, or was not restored"
     )]
     Lost { ledger: String, application: String },
+    /// There is none, or it tells of nothing, where something was applied.
+    #[error("{0}")]
+    Missing(LostLedger),
     /// Its database is not there, and this user may not make it; or he has no right in it, and is not told which it is.
     #[error(
         "the ledger's database `{ledger}` does not exist, or this user has no right in it ({why}). For the coordinator somebody who may \
@@ -59,6 +63,10 @@ pub enum LedgerError {
     Superseded { holder: String },
 }
 
+/// What to do where a table of a ledger is not there that has others.
+const TABLE_GONE: &str = "a table of the ledger is gone, and with it what it told: restore the ledger as a whole from a backup (docs/stuck.md). Until \
+     then nothing is answered, and nothing was changed";
+
 /// Whose a ledger is instead.
 fn of_whom(ledger: &str, of: Option<&str>) -> String {
     match of {
@@ -72,6 +80,7 @@ impl LedgerError {
     #[must_use]
     pub fn help(&self) -> Option<&'static str> {
         match self {
+            Self::Database(error) if error.kind == ErrorKind::NoTable => Some(TABLE_GONE),
             Self::Database(error) => error.help(),
             Self::Newer { .. } => Some(
                 "use the version of `migrate` that wrote it, or a newer one; nothing has been changed",
@@ -100,6 +109,7 @@ impl LedgerError {
                 "restore the ledger's database from the backup of the same moment. Without a ledger everything would be allowed, so nothing \
                  is answered and nothing was changed; where this is a copy that never had one, drop the table `phasegate_meta` here",
             ),
+            Self::Missing(_) => Some(LostLedger::HELP),
             Self::NoPlace { .. } => Some(
                 "docs/grants.md has the statements for the coordinator, for instances and for readers; nothing was changed",
             ),

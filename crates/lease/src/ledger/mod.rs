@@ -27,6 +27,7 @@ mod indexes;
 mod leases;
 mod locks;
 mod looks;
+mod lost;
 mod names;
 mod place;
 mod record;

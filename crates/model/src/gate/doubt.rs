@@ -1,6 +1,6 @@
 //! What is missing in the evidence, as data.
 
-use crate::model::{InstanceState, MigrationId, Moved, Step, Twins, Unaccounted};
+use crate::model::{InstanceState, LostLedger, MigrationId, Moved, Step, Twins, Unaccounted};
 
 /// What gives no evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Silence {
         step: Step,
         migration: MigrationId,
     },
+    /// The ledger records nothing, and what it would have to record is there.
+    LedgerLost(LostLedger),
     /// Not even the ledger could be read.
     Unreachable {
         error: String,

@@ -124,7 +124,7 @@ pub fn has_too_many_versions(snapshot: &Snapshot) -> bool {
 }
 
 /// More versions than any fleet has say that somebody invents them, and each would cost every question its time.
-pub(super) fn too_many_versions(snapshot: &Snapshot) -> Option<Blocker> {
+fn too_many_versions(snapshot: &Snapshot) -> Option<Blocker> {
     if snapshot.groups.len() <= MOST_VERSIONS {
         return None;
     }
@@ -193,6 +193,18 @@ pub(super) fn unaccounted(snapshot: &Snapshot) -> Vec<Blocker> {
         })
     });
     unlisted.chain(known).collect()
+}
+
+/// Why nothing at all can be known, whatever is asked.
+pub(super) fn of_all(evidence: &Evidence) -> Option<Blocker> {
+    lost(evidence).or_else(|| too_many_versions(&evidence.snapshot))
+}
+
+/// Without what is recorded everything would be taken for pending, and whoever uses an old format would be let in.
+fn lost(evidence: &Evidence) -> Option<Blocker> {
+    let lost = evidence.lost.clone()?;
+    let reason = Reason::Source(Silence::LedgerLost(lost));
+    Some(Blocker::from(reason).seen(Seen::by("ledger")))
 }
 
 /// A ledger that has come to another server lately may lack what was committed last on the one before.

@@ -36,7 +36,7 @@ pub struct Horizon {
 #[must_use]
 pub fn horizon(service: &str, evidence: &Evidence) -> Horizon {
     // The door says so to everybody.
-    if let Some(blocker) = super::evidence::too_many_versions(&evidence.snapshot) {
+    if let Some(blocker) = super::evidence::of_all(evidence) {
         return Horizon {
             service: service.to_owned(),
             stretches: vec![Stretch {

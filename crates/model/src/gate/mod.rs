@@ -42,7 +42,7 @@ pub use touch::{Readings, Touch};
 pub use unused::{InUse, Sent, Unused, Watched};
 
 use crate::model::{
-    AtWork, Breach, Clause, Live, MigrationId, Moved, Schema, Snapshot, Step, Version,
+    AtWork, Breach, Clause, Live, LostLedger, MigrationId, Moved, Schema, Snapshot, Step, Version,
 };
 
 /// Something that somebody wants to do.
@@ -70,6 +70,8 @@ pub struct Evidence {
     pub moved: Option<(Moved, u64)>,
     /// What of the project's files is not in order, and may change the answer.
     pub flaws: Vec<Flaw>,
+    /// That the ledger records nothing, although something was applied.
+    pub lost: Option<LostLedger>,
 }
 
 /// What was measured for one step; `None` and empty where it was not asked for.
@@ -165,8 +167,12 @@ impl Decision {
     #[must_use]
     pub fn accepting_unknown(mut self) -> Self {
         self.blockers.retain(|blocker| {
+            // Which versions live somebody may know otherwise. What was applied, and how far, is not to be made up.
+            let is_of_the_schema = matches!(blocker.reason, Reason::Source(Silence::LedgerLost(_)));
             // Who only has to stay a little longer is missing as well until then.
-            blocker.verdict() != Verdict::Unknown && blocker.kind() != BlockerKind::MissingInstances
+            let is_missing = blocker.verdict() == Verdict::Unknown
+                || blocker.kind() == BlockerKind::MissingInstances;
+            is_of_the_schema || !is_missing
         });
         self.verdict = Verdict::of(&self.blockers);
         self
@@ -241,7 +247,7 @@ fn without_consequences(mut breaches: Vec<Breach>) -> Vec<Breach> {
 /// Decides whether `action` is safe, given the evidence.
 #[must_use]
 pub fn decide(action: Action, evidence: &Evidence) -> Decision {
-    if let Some(blocker) = evidence::too_many_versions(&evidence.snapshot) {
+    if let Some(blocker) = evidence::of_all(evidence) {
         return Decision::new(action, vec![blocker], Vec::new());
     }
     let Answer {
@@ -268,6 +274,9 @@ struct Answer {
 /// each step to see.
 #[must_use]
 pub fn missing_evidence(evidence: &Evidence) -> Vec<Blocker> {
+    if let Some(blocker) = evidence::of_all(evidence) {
+        return vec![blocker];
+    }
     let under_way = || {
         let states = evidence.schema.migrations().iter();
         let open = states.filter(|state| !state.is_complete());

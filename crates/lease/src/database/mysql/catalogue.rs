@@ -17,25 +17,19 @@ impl Mysql {
         let is = |column: &str, name: &str| {
             format!("BINARY LOWER({column}) = BINARY LOWER({})", literal(name))
         };
+        // The plain comparison is what spares the server the other tables.
         let file_is = |column: &str, name: &str| {
             format!(
-                "{} AND (@@lower_case_table_names <> 0 OR BINARY {column} = BINARY {})",
+                "{column} = {name} AND {} AND (@@lower_case_table_names <> 0 OR BINARY {column} = BINARY {name})",
                 is(column, name),
-                literal(name)
+                name = literal(name)
             )
         };
         let name = &object.name;
-        let of_table = object.table.as_deref().map_or_else(
-            || "1 = 1".to_owned(),
-            |table| {
-                // The plain comparison is what spares the server the other tables.
-                format!(
-                    "table_name = {} AND {}",
-                    literal(table),
-                    file_is("table_name", table)
-                )
-            },
-        );
+        let of_table = object
+            .table
+            .as_deref()
+            .map_or_else(|| "1 = 1".to_owned(), |table| file_is("table_name", table));
         let (from, condition) = match object.kind {
             ObjectKind::Table => (
                 "tables",

@@ -1,9 +1,9 @@
 //! What is missing in the evidence makes a verdict unknown exactly where it could change it.
 
 use super::world::World;
-use crate::gate::Evidence;
+use crate::gate::{Evidence, Verdict, horizon, missing_evidence};
 use crate::model::testing::group;
-use crate::model::{InstanceState, Label, LiveGroup, Phase, SourceStatus};
+use crate::model::{InstanceState, Label, LiveGroup, LostLedger, Phase, SourceStatus};
 
 const SYNCED: &str = "old <1.2.0 new >=1.1.0 sync both backfill contract revert";
 
@@ -181,4 +181,62 @@ fn a_thousand_versions_in_the_way_are_answered_about() {
             assert!(named >= fleet.len(), "{declaration} {phase}: {named}");
         }
     }
+}
+
+/// What was applied is not known of the fleet, and so it is nobody's to accept.
+#[test]
+fn of_a_ledger_that_was_lost_nothing_is_known() {
+    let mut world = World::new(SYNCED, "1.0.0");
+    world.evidence.lost = Some(LostLedger {
+        migration: world.state_mut().id().clone(),
+        there: "the table `users`".into(),
+        ledger: "the schema `phasegate`".into(),
+    });
+    for action in [
+        "expand",
+        "backfill",
+        "contract",
+        "revert",
+        "admit web 1.0.0",
+        "admit worker 1.0.0",
+    ] {
+        world.expect(action, "unknown, source");
+        assert_eq!(
+            world.ask(action).accepting_unknown().verdict,
+            Verdict::Unknown,
+            "{action}"
+        );
+    }
+    let missing = missing_evidence(&world.evidence);
+    assert!(missing[0].message().contains("the table `users`"));
+    let line = horizon("web", &world.evidence);
+    assert!(
+        line.stretches
+            .iter()
+            .all(|stretch| !stretch.reasons.is_empty())
+    );
+}
+
+/// Neither a plan nor a line of versions is looked for beside more versions than any fleet has.
+#[test]
+fn beside_thousands_of_versions_no_plan_is_looked_for() {
+    let mut world = World::new(SYNCED, "1.0.0");
+    let known = world.evidence.snapshot.groups[0].clone();
+    for number in 0..5000 {
+        let text = format!("9.0.{number}");
+        let label = Label {
+            version: text.parse().ok(),
+            text,
+        };
+        world.evidence.snapshot.groups.push(LiveGroup {
+            label,
+            ..known.clone()
+        });
+    }
+    let missing = missing_evidence(&world.evidence);
+    let kinds: Vec<_> = missing
+        .iter()
+        .map(|blocker| blocker.kind().name())
+        .collect();
+    assert_eq!(kinds, ["unplaced_version"]);
 }

@@ -2,7 +2,7 @@
 
 use super::{Words, forgetting, seconds};
 use crate::gate::reason::{Missing, Reason, Sessions, Silence, Unplaced, Unseen};
-use crate::model::{InstanceState, MigrationId, Moved, Step, Unaccounted, Whereabouts};
+use crate::model::{InstanceState, LostLedger, MigrationId, Moved, Step, Unaccounted, Whereabouts};
 
 pub(super) fn words(reason: &Reason) -> Words {
     match reason {
@@ -53,6 +53,7 @@ fn silent(silence: &Silence) -> Words {
             step,
             migration,
         } => has_moved(*moved, *all_renew_ms, (*step, migration)),
+        Silence::LedgerLost(lost) => Words::new(lost.to_string(), LostLedger::HELP),
         Silence::Unreachable { error, next } => Words::new(
             error,
             next.as_deref().unwrap_or(
