@@ -2,11 +2,14 @@
 //!
 //! Invariant: it is renewed only if the API server has it as it was written.
 
+mod difference;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
+use self::difference::{Difference, difference};
 use super::policy::{PolicySettings, policy};
 use crate::ask::{Unlisted, startable};
 use crate::cluster::{Access, Cluster, Resource};
@@ -15,6 +18,7 @@ use crate::gate::{Blocker, Decision, Evidence};
 use crate::interrupt::Interrupt;
 use crate::model::Live;
 use crate::project::{Config, PolicyConfig};
+use crate::text::shown::shown;
 
 /// Whose the objects are, for the server.
 const MANAGER: &str = "phasegate";
@@ -120,15 +124,35 @@ impl One {
     }
 
     fn compare(&self, resource: Resource, ours: &Value, stored: &Value) -> Result<(), Unrenewed> {
-        if holds(&stored["spec"], &ours["spec"]) {
-            return Ok(());
+        let (kind, name) = (resource.kind, &self.config.name);
+        if !stored["metadata"]["deletionTimestamp"].is_null() {
+            return Err(Unrenewed {
+                message: format!("the {kind} `{name}` is being deleted"),
+                help: "find out who deletes it, and run the same command again: it makes what is gone anew".to_owned(),
+            });
         }
-        Err(Unrenewed {
-            message: format!(
-                "the {} `{}` is not as it was written a moment ago: somebody else writes it as well",
-                resource.kind, self.config.name
-            ),
-            help: "take it out of whatever applies it again and again (a GitOps repository, a job), and run the same command again".to_owned(),
+        let Some(difference) = difference(&stored["spec"], &ours["spec"], "spec") else {
+            return Ok(());
+        };
+        let written = "is not as it was written a moment ago";
+        Err(match difference {
+            Difference::Other(at) => Unrenewed {
+                message: format!(
+                    "the {kind} `{name}` {written}, at `{}`: somebody else writes it as well",
+                    shown(&at)
+                ),
+                help: "take it out of whatever applies it again and again (a GitOps repository, a job), and run the same command again".to_owned(),
+            },
+            Difference::Added(at) => Unrenewed {
+                message: format!(
+                    "the {kind} `{name}` {written}: `{}` was added by somebody else, and may let pods past it",
+                    shown(&at)
+                ),
+                help: format!(
+                    "it stays there however often the policy is written: take it out with `kubectl edit {} {name}`, and out of whatever applies it; then run the same command again",
+                    resource.plural
+                ),
+            },
         })
     }
 
@@ -153,21 +177,6 @@ impl One {
 /// In the order in which [`policy`] gives them: without the binding a policy holds nobody.
 const RESOURCES: [Resource; 2] = [Resource::ADMISSION_POLICY, Resource::ADMISSION_BINDING];
 
-/// Whether everything of `ours` stands there; a server adds what it is by default. A list has nothing more than ours.
-fn holds(stored: &Value, ours: &Value) -> bool {
-    match (stored, ours) {
-        (Value::Object(stored), Value::Object(ours)) => ours.iter().all(|(key, value)| {
-            let there = stored.get(key);
-            // What is empty may be left out.
-            there.map_or(*value == json!({}), |there| holds(there, value))
-        }),
-        (Value::Array(stored), Value::Array(ours)) => {
-            stored.len() == ours.len() && stored.iter().zip(ours).all(|(a, b)| holds(a, b))
-        }
-        (stored, ours) => stored == ours,
-    }
-}
-
 fn unlisted(why: Unlisted) -> Unrenewed {
     let told = |decision: &Decision, what: &str| {
         let first = decision.blockers.first();
@@ -184,28 +193,5 @@ fn unlisted(why: Unlisted) -> Unrenewed {
             told(&decision, "what is live may not start by the new list")
         }
         Unlisted::Unknown(decision) => told(&decision, "which versions may start is not known"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_may_add_and_not_leave_out() {
-        let ours = json!({ "a": [{ "name": "x" }], "match": {}, "b": "1" });
-        let holds = |stored: &Value| holds(stored, &ours);
-        assert!(holds(
-            &json!({ "a": [{ "name": "x", "more": 1 }], "b": "1", "c": 2 })
-        ));
-        for stored in [
-            json!({ "a": [{ "name": "y" }], "b": "1" }),
-            json!({ "a": [{ "name": "x" }, { "name": "y" }], "b": "1" }),
-            json!({ "a": [], "b": "1" }),
-            json!({ "a": [{ "name": "x" }] }),
-            Value::Null,
-        ] {
-            assert!(!holds(&stored), "{stored}");
-        }
     }
 }

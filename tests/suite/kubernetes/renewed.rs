@@ -91,6 +91,25 @@ fn a_list_is_renewed_before_the_fence_and_after_each_step() {
     assert_eq!(shop.phase(1), "backfilled");
     server.world().on_change = None;
 
+    // What another has added stays however often ours is written, and may let pods past it.
+    let selector = |selector: Value| {
+        let mut world = server.world();
+        let mut all = world.objects.iter_mut();
+        let (_, binding) = all
+            .find(|(path, _)| path.ends_with("policybindings"))
+            .expect("a binding");
+        binding["spec"]["matchResources"]["objectSelector"] = selector;
+    };
+    selector(json!({ "matchLabels": { "policed": "yes" } }));
+    let unknown = shop.run(&["contract", NAME], 12);
+    assert!(
+        said(&unknown).contains("`spec.matchResources.objectSelector` was added by somebody else"),
+        "{unknown:?}"
+    );
+    assert_eq!(shop.phase(1), "backfilled");
+    // As a server has it by default.
+    selector(json!({}));
+
     // Behind the fence it lists nobody whom the fence keeps out; whoever was killed there is made up for.
     shop.project.env("PHASEGATE_CRASH_AT", "contract.fenced");
     shop.run(&["contract", NAME], 137);
