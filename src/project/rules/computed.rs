@@ -2,7 +2,7 @@
 //! write, and refuses the row where that fails or does not fit.
 
 use crate::model::Step;
-use crate::sql::{Around, Effect, ObjectKind, Script, Tables, Verb};
+use crate::sql::{Around, Effect, Tables};
 
 use super::super::finding::Finding;
 use super::super::later;
@@ -26,7 +26,10 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         let known = known.is_certain.then_some(known)?;
         Some(known.column(dialect, column)?.kind.clone())
     };
-    let is_indexed = |table: &str, column: &str| is_indexed(expand, table, column);
+    let is_indexed = |table: &str, column: &str| {
+        let known = own.get(dialect, table);
+        known.is_some_and(|known| known.indexes_over(dialect, column).next().is_some())
+    };
     let around = Around {
         kind: &kind,
         is_indexed: &is_indexed,
@@ -51,20 +54,4 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         }
     }
     found
-}
-
-/// Whether the script makes an index over the column, by a statement of its own or beside the column.
-fn is_indexed(expand: &Script, table: &str, column: &str) -> bool {
-    let dialect = expand.dialect;
-    expand.statements.iter().any(|statement| {
-        let mut objects = statement.objects();
-        objects.any(|object| {
-            object.kind == ObjectKind::Index
-                && object.verb == Verb::Create
-                && object
-                    .table
-                    .as_deref()
-                    .is_some_and(|of| dialect.may_be_same_name(of, table))
-        }) && dialect.mentions(&statement.text, column)
-    })
 }

@@ -35,7 +35,6 @@ pub(super) fn is_taken(words: &[&str]) -> bool {
         "aggregate",
         "type",
         "domain",
-        "index",
     ];
     let Some((verb, rest)) = words.split_first() else {
         return false;
@@ -43,7 +42,9 @@ pub(super) fn is_taken(words: &[&str]) -> bool {
     let kind = rest.first().copied().unwrap_or_default();
     let is_unlisted = UNLISTED.iter().any(|words| rest.starts_with(words));
     match *verb {
-        "drop" => LISTED.contains(&kind) || is_unlisted || matches!(kind, "operator" | "cast"),
+        "drop" => {
+            LISTED.contains(&kind) || is_unlisted || matches!(kind, "index" | "operator" | "cast")
+        }
         "alter" => {
             (LISTED.contains(&kind) || is_unlisted || kind == "sequence")
                 // An attribute of a type, or a column of a view, as well.

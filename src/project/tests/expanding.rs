@@ -267,6 +267,11 @@ fn a_generated_column_holds_what_live_versions_write() {
             false,
         ),
         (
+            MYSQL,
+            "ALTER TABLE users ADD COLUMN a int GENERATED ALWAYS AS (n * 1000000) VIRTUAL, ADD INDEX (a);\n",
+            false,
+        ),
+        (
             SQLITE,
             "ALTER TABLE users ADD COLUMN a int GENERATED ALWAYS AS (n * 1000000) VIRTUAL;\n",
             true,
