@@ -81,3 +81,35 @@ pub(super) fn unless(
         columns: columns.map(|name| table.column(&name)).collect(),
     }
 }
+
+/// Whether what a generated column computes is never NULL: `AS (COALESCE(a, ''))`.
+pub(super) fn never_computed(text: &str, tokens: &[Token]) -> bool {
+    let kind = |at: usize| tokens.get(at).map(|token| token.kind);
+    let begin = (0..tokens.len()).find(|at| {
+        let is = |at: usize, word: &str| {
+            let token = tokens.get(at);
+            token.is_some_and(|token| token.is_word(text, word))
+        };
+        is(*at, "as")
+            && kind(at + 1) == Some(Kind::Open)
+            && (is(at + 2, "coalesce") || is(at + 2, "ifnull"))
+            && kind(at + 3) == Some(Kind::Open)
+    });
+    let Some(begin) = begin else {
+        return false;
+    };
+    let mut depth = 0_usize;
+    let end = (begin + 3..tokens.len()).find(|at| {
+        match kind(*at) {
+            Some(Kind::Open) => depth += 1,
+            Some(Kind::Close) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0
+    });
+    end.is_some_and(|end| {
+        kind(end + 1) == Some(Kind::Close)
+            && end.checked_sub(1).and_then(kind) == Some(Kind::Literal)
+            && end.checked_sub(2).and_then(kind) == Some(Kind::Comma)
+    })
+}

@@ -243,7 +243,7 @@ fn new_column(table: &Name, mut cursor: Cursor<'_>) -> Facts {
     let has_default = default.is_some_and(|value| !lexeme::is_null(value.text, value.tokens));
     let key = has(&["key"]) && !has(&["unique"]);
     let mut column = NewColumn {
-        not_null: has(&["not", "null"]),
+        not_null: has(&["not", "null"]) && !nulls::never_computed(cursor.text, cursor.tokens),
         primary_key: key,
         unique: has(&["unique"]),
         nulls_collide: false,

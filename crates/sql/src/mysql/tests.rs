@@ -466,6 +466,14 @@ fn new_columns_that_may_not_satisfy_their_own_constraints() {
                 "destructive UNIQUE outside",
             ),
             (
+                "ALTER TABLE t ADD a TEXT AS (COALESCE(b, '')) STORED NOT NULL",
+                "additive outside",
+            ),
+            (
+                "ALTER TABLE t ADD a TEXT AS (COALESCE(b, c)) STORED NOT NULL",
+                "destructive NOT NULL outside",
+            ),
+            (
                 "ALTER TABLE t ADD a INT AS (b + 1) STORED NOT NULL",
                 "destructive NOT NULL outside",
             ),

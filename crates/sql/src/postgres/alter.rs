@@ -399,8 +399,10 @@ fn new_column(action: &SyntaxNode) -> NewColumn {
     let identity = generated.is_some_and(|generated| {
         tree::tokens(generated).any(|token| token.text().eq_ignore_ascii_case("identity"))
     });
+    // What is computed as something is never NULL, whatever it is computed from.
+    let has_value = lexer::lex(&text).is_ok_and(|tokens| nulls::never_computed(&text, &tokens));
     NewColumn {
-        not_null: of(K::NOT_NULL_CONSTRAINT).is_some(),
+        not_null: of(K::NOT_NULL_CONSTRAINT).is_some() && !has_value,
         primary_key: of(K::PRIMARY_KEY_CONSTRAINT).is_some(),
         unique: of(K::UNIQUE_CONSTRAINT).is_some(),
         nulls_collide: tree::within(action, K::NULLS_NOT_DISTINCT),

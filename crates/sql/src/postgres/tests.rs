@@ -335,6 +335,14 @@ fn new_columns_that_may_not_satisfy_their_own_constraints() {
                 "destructive UNIQUE",
             ),
             (
+                "ALTER TABLE t ADD COLUMN a text NOT NULL GENERATED ALWAYS AS (coalesce(lower(b), '')) STORED",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a text NOT NULL GENERATED ALWAYS AS (coalesce(lower(b), c)) STORED",
+                "destructive",
+            ),
+            (
                 "ALTER TABLE t ADD COLUMN a text GENERATED ALWAYS AS (lower(b)) STORED NOT NULL",
                 "destructive NOT NULL",
             ),

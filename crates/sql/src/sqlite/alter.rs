@@ -4,7 +4,7 @@ use sqlite3_parser::ast::{AlterTableBody, ColumnConstraint, ColumnDefinition, Ta
 
 use super::super::facts::{Facts, Name, NewColumn};
 use super::super::lexeme::{self, Token};
-use super::super::{ObjectKind, Verb};
+use super::super::{ObjectKind, Verb, nulls};
 use super::{is_null, lexer, unquoted};
 
 pub(super) fn table(sql: &str, tokens: &[Token], table: &Name, body: &AlterTableBody<'_>) -> Facts {
@@ -95,6 +95,7 @@ fn new_column(sql: &str, tokens: &[Token], definition: &ColumnDefinition<'_>) ->
             | ColumnConstraint::Collate { .. } => {}
         }
     }
+    column.not_null &= !nulls::never_computed(sql, tokens);
     column.check = lexeme::check(sql, tokens, column.has_default, |word| {
         lexer::unquote(word).eq_ignore_ascii_case(&column.name)
     });

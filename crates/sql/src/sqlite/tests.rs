@@ -262,6 +262,14 @@ fn new_columns_that_may_not_satisfy_their_own_constraints() {
         &[
             ("ALTER TABLE t ADD COLUMN a AS (lower(b))", "additive"),
             (
+                "ALTER TABLE t ADD COLUMN a AS (ifnull(b, 0)) NOT NULL",
+                "additive",
+            ),
+            (
+                "ALTER TABLE t ADD COLUMN a AS (ifnull(b, c)) NOT NULL",
+                "destructive",
+            ),
+            (
                 "ALTER TABLE t ADD COLUMN a AS (lower(b)) NOT NULL",
                 "destructive NOT NULL",
             ),
