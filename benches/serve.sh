@@ -33,9 +33,9 @@ project() {
     echo 'CREATE TABLE names (id BIGINT PRIMARY KEY);' >0001_name/expand.sql
     "$migrate" -q expand >/dev/null
     "$migrate" -q admit --service web --version 1.1.0 --instance web-0 >/dev/null
-    # As many more as it takes, like the one that was admitted.
+    # As many more as it takes, like the one that was admitted, all of an hour ago and renewed since.
     sql "INSERT INTO phasegate.leases (id, service, version, instance, state, registered_at, renewed_at, renew_ms, expires_at)
-         SELECT md5(n::text), service, '1.' || n % 3 + 1 || '.0', 'web-' || n, 1, registered_at, renewed_at, 3600000, expires_at + 36000000
+         SELECT md5(n::text), service, '1.' || n % 3 + 1 || '.0', 'web-' || n, 1, registered_at - 3600000, renewed_at, 3600000, expires_at + 36000000
          FROM phasegate.leases, generate_series(1, $1 - 1) n"
     sql 'VACUUM ANALYZE phasegate.leases'
 }

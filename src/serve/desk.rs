@@ -1,4 +1,4 @@
-//! Where questions are put: a few threads, each with an [`Asker`] and its kept connection.
+//! Where questions are put: a few threads, each with an [`Asker`] and a [`Door`], whose connections are kept.
 //!
 //! They are apart from the threads that talk to clients, because a search for a plan computes and a source may hang; what answers
 //! for the process itself, and what has been seen last, goes on meanwhile.
@@ -16,7 +16,7 @@ use super::reply::Unanswered;
 use crate::ask::{Answer, AskError, Asker, Question};
 use crate::database::{Dialect, Target};
 use crate::interrupt::Interrupt;
-use crate::lease::{Admission, AdmissionRequest, LeaseError, admit_within};
+use crate::lease::{Admission, AdmissionRequest, Door, LeaseError};
 use crate::project::Project;
 use crate::span::Instrument as _;
 use tracing::Span;
@@ -81,7 +81,8 @@ impl Desk {
                 .spawn(move || {
                     let again = || {
                         let asker = Asker::new(target.clone(), Interrupt::default(), keep);
-                        runtime.block_on(work(&jobs, asker, &target));
+                        let door = Door::new(target.clone(), keep);
+                        runtime.block_on(work(&jobs, asker, door));
                     };
                     // A defect costs one question and its connection, and not an asker.
                     while catch_unwind(AssertUnwindSafe(again)).is_err() {
@@ -144,7 +145,7 @@ impl Desk {
     }
 }
 
-async fn work(jobs: &Mutex<mpsc::Receiver<Job>>, mut asker: Asker, target: &Target) {
+async fn work(jobs: &Mutex<mpsc::Receiver<Job>>, mut asker: Asker, mut door: Door) {
     loop {
         let job = jobs.lock().await.recv().await;
         let Some(Job { work, until, span }) = job else {
@@ -164,8 +165,7 @@ async fn work(jobs: &Mutex<mpsc::Receiver<Job>>, mut asker: Asker, target: &Targ
                 Work::Admit { request, reply } => {
                     // Who holds the lock that it waits for is said in its time.
                     let limit = until.saturating_duration_since(Instant::now()).mul_f32(0.9);
-                    let admission = admit_within(limit, target, &request, Interrupt::default());
-                    carried_out(admission, until, reply).await;
+                    carried_out(door.admit(&request, limit), until, reply).await;
                 }
             }
         };

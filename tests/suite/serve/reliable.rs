@@ -17,10 +17,17 @@ use crate::support::wait::{GENEROUS, eventually};
 fn a_database_that_goes_away_makes_answers_unknown_and_nothing_else() {
     let database = PrivateServer::start();
     let shop = Shop::with_name(database.create("shop"));
-    let server = Server::start(&shop.project, &["--refresh", "200ms", "--admission"]);
+    let arguments = ["--refresh", "200ms", "--admission", "--askers", "1"];
+    let server = Server::start(&shop.project, &arguments);
     let may_start = || server.get("/v1/gate/deploy?web=1.0.0&as=status").status;
     assert_eq!(may_start(), 200);
     server.eventually("/metrics", "phasegate_up 1.0");
+    let starts = || asked(&server, &review("Pod", "1.0.0", "1.0.0"));
+    assert_eq!(starts(), (true, String::new()));
+    database.stop();
+    database.start_again();
+    // The connection by which the first was let in is there no more.
+    assert_eq!(starts(), (true, String::new()));
     database.stop();
     for _ in 0..20 {
         assert_eq!(may_start(), 503);
@@ -31,7 +38,7 @@ fn a_database_that_goes_away_makes_answers_unknown_and_nothing_else() {
         (200, &"unknown".into())
     );
     assert_eq!(server.get("/v1/status").status, 503);
-    let (let_in, why) = asked(&server, &review("Pod", "1.0.0", "1.0.0"));
+    let (let_in, why) = starts();
     assert!(
         !let_in && why.contains("whether it may start is not known"),
         "{why}"

@@ -121,22 +121,40 @@ pub(super) async fn admit_and_keep(
     super::names::check(&request.service, &request.label, &request.instance)?;
     let attempt = async {
         let mut connection = open(target, limit, interrupt).await?;
-        let admission = admit_on(connection.as_mut(), request, limit).await;
-        match admission {
-            Ok(admission) => Ok((admission, connection)),
-            Err(LeaseError::Ledger(LedgerError::Missing(lost))) => {
-                let evidence = Evidence {
-                    lost: Some(lost),
-                    ..Evidence::default()
-                };
-                let decision = decide(action(request), &evidence);
-                Ok((Admission::Refused(decision), connection))
-            }
-            // The transaction ends with the connection.
-            Err(error) => Err(explain(error, connection.as_mut()).await),
-        }
+        let admission = admit_explained(connection.as_mut(), request, limit).await?;
+        Ok((admission, connection))
     };
     within(limit, "the admission", attempt).await
+}
+
+/// As [`admit_within`], on a connection that is there. After an error it is not to be used.
+pub(super) async fn admit_over(
+    connection: &mut dyn Connection,
+    request: &AdmissionRequest,
+    limit: Duration,
+) -> Result<Admission, LeaseError> {
+    super::names::check(&request.service, &request.label, &request.instance)?;
+    let attempt = admit_explained(connection, request, limit);
+    within(limit, "the admission", attempt).await
+}
+
+async fn admit_explained(
+    connection: &mut dyn Connection,
+    request: &AdmissionRequest,
+    limit: Duration,
+) -> Result<Admission, LeaseError> {
+    match admit_on(connection, request, limit).await {
+        Ok(admission) => Ok(admission),
+        Err(LeaseError::Ledger(LedgerError::Missing(lost))) => {
+            let evidence = Evidence {
+                lost: Some(lost),
+                ..Evidence::default()
+            };
+            Ok(Admission::Refused(decide(action(request), &evidence)))
+        }
+        // The transaction ends with the connection.
+        Err(error) => Err(explain(error, connection).await),
+    }
 }
 
 /// Says so where a right is lacking because the ledger still has to be created.

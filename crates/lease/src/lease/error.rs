@@ -136,6 +136,15 @@ impl LeaseError {
         )
     }
 
+    /// Whether the database did not answer, or the connection broke.
+    pub(super) const fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(error) | Self::Ledger(LedgerError::Database(error))
+                if matches!(error.kind, ErrorKind::Unreachable)
+        )
+    }
+
     /// Whether trying again may help without anybody doing anything.
     #[must_use]
     pub fn is_passing(&self) -> bool {

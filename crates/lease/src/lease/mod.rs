@@ -14,6 +14,7 @@ mod child;
 mod clock;
 mod credentials;
 mod deadline;
+mod door;
 mod embedded;
 mod error;
 #[cfg(feature = "agent")]
@@ -46,6 +47,7 @@ pub use builder::LeaseBuilder;
 pub use clock::Moment;
 pub use credentials::password_of_environment;
 pub use deadline::{Deadline, Terms};
+pub use door::Door;
 pub use embedded::Embedded;
 pub use error::LeaseError;
 pub use held::{Lease, LeaseState};
