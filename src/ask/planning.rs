@@ -160,26 +160,23 @@ fn say_what_cannot_run(plan: &mut Plan, flaws: &[Flaw]) {
     }
 }
 
-fn on_paper_instead(blocker: Blocker) -> Blocker {
+fn on_paper_instead(mut blocker: Blocker) -> Blocker {
     // Neither does a plan on paper without what cannot be read.
     if blocker.kind() == BlockerKind::Files {
         return blocker;
     }
-    Blocker {
-        advice: Advice::OrOnPaper(Box::new(blocker.advice)),
-        ..blocker
-    }
+    blocker.advice = Advice::OrOnPaper(Box::new(blocker.advice));
+    blocker
 }
 
 /// Where the version in the way runs now, if it does.
-fn with_sightings(blocker: Blocker, snapshot: &Snapshot) -> Blocker {
-    match blocker.reason.subject() {
-        Subject::Version(who) if snapshot.groups_of(who).next().is_some() => {
-            let seen = Seen::of(who, snapshot);
-            Blocker { seen, ..blocker }
-        }
-        _ => blocker,
+fn with_sightings(mut blocker: Blocker, snapshot: &Snapshot) -> Blocker {
+    if let Subject::Version(who) = blocker.reason.subject()
+        && snapshot.groups_of(who).next().is_some()
+    {
+        blocker.seen = Seen::of(who, snapshot);
     }
+    blocker
 }
 
 /// A service that a migration names and nobody says a version of is planned as one that does not run.

@@ -258,12 +258,11 @@ impl Keeper {
             let took = began.until(Moment::now());
             match attempted {
                 Ok((connection, outcome)) => {
-                    let connection = match between {
-                        LeaseConnection::Kept => Some(connection),
-                        LeaseConnection::Short => {
-                            connection.close().await;
-                            None
-                        }
+                    let connection = if between == LeaseConnection::Kept {
+                        Some(connection)
+                    } else {
+                        connection.close().await;
+                        None
                     };
                     Attempted {
                         connection,

@@ -5,7 +5,8 @@ use super::reason::{Reason, Subject};
 use super::words;
 use crate::model::{Live, LiveGroup, MigrationId, Snapshot};
 
-/// The gate's answer in one word. The order is that of weight: the heaviest blocker decides.
+/// The gate's answer in one word. The order is that of weight: the heaviest blocker decides. There are these four, and whoever matches
+/// them is to be told by the compiler should that ever change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     Go,
@@ -134,6 +135,7 @@ impl BlockerKind {
 
 /// One reason for a verdict other than go.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Blocker {
     pub reason: Reason,
     /// The migration that it is said of.

@@ -139,6 +139,7 @@ pub struct Soak {
 
 /// The gate's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Decision {
     pub action: Action,
     pub verdict: Verdict,
