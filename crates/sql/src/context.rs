@@ -47,10 +47,8 @@ pub(super) fn in_context(
             let asks = names.asks(fact);
             let instead = || instead(dialect, fact, earlier);
             let runs = fact.runs.as_ref();
-            let own = match refused(dialect, fact, facts)
-                .or_else(replaced)
-                .or_else(instead)
-            {
+            let refused = refused(dialect, fact, facts);
+            let own = match refused.clone().or_else(replaced).or_else(instead) {
                 Some(why) if fact.effect == Effect::Additive => Effect::Destructive { why },
                 _ => match runs.filter(|_| !names.are_new(&fact.subjects)) {
                     Some(function) => Effect::Unknown {
@@ -112,7 +110,8 @@ pub(super) fn in_context(
                 names.vacate(joined.child.subject(ObjectKind::Table));
             }
             names.note_view(fact);
-            let hazard = fact.hazard.clone().filter(|_| !is_new);
+            // In a contract as well, where taking away is nothing to ask about.
+            let hazard = fact.hazard.clone().or(refused).filter(|_| !is_new);
             let loses = fact.losing().filter(|_| !is_new);
             InContext {
                 effect,
@@ -182,7 +181,9 @@ fn refused(dialect: Dialect, trigger: &Facts, facts: &[Facts]) -> Option<String>
     facts.iter().find_map(|function| {
         let what = match function.refusal? {
             Refusal::Raises => "may refuse rows that old versions write",
-            Refusal::Ends => "ends without RETURN, so that every write that fires it fails",
+            Refusal::Ends => {
+                "has a path to its end without RETURN, and each write that takes it fails"
+            }
             Refusal::Drops if calls.before_row => {
                 "returns NULL, so that rows of old versions are not written, without a word"
             }

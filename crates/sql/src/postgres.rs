@@ -7,6 +7,7 @@ mod functions;
 mod hazard;
 mod lexer;
 mod read;
+mod returning;
 mod statement;
 mod tree;
 mod trigger;

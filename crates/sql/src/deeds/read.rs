@@ -243,7 +243,8 @@ impl Reader<'_> {
 
     fn declaration(&mut self, at: usize, end: usize) {
         if self.is(at + 1, &["alias"]) {
-            if self.is(at + 3, &["new", "old"]) {
+            let is_old = |name: String| name.eq_ignore_ascii_case("old");
+            if self.is_new(at + 3) || self.name(at + 3).is_some_and(is_old) {
                 self.found.push(Deed::Unknown {
                     why: "gives the row that is written another name (ALIAS)".to_owned(),
                 });

@@ -34,9 +34,15 @@ impl Reader<'_> {
         returned.collect()
     }
 
-    /// Whether this is the name of the row that is written.
+    /// Whether the row that is written stands here by its own name, in quotes or without.
+    pub(super) fn is_new(&self, at: usize) -> bool {
+        self.name(at)
+            .is_some_and(|name| self.dialect.may_be_same_name(&name, "new"))
+    }
+
+    /// Whether this is the name of the row that is written, or of what becomes it.
     pub(super) fn is_row(&self, at: usize) -> bool {
-        self.is(at, &["new"])
+        self.is_new(at)
             || !self.returned.is_empty()
                 && self.name(at).is_some_and(|name| {
                     let is_it = |row: &String| self.dialect.may_be_same_name(row, &name);
@@ -49,7 +55,7 @@ impl Reader<'_> {
         let is_alone = value + 1 == end;
         // `IF TG_OP = 'DELETE' THEN r := OLD`: the row that goes.
         let is_the_one_that_goes = self.is(value, &["old"])
-            && !self.is(at, &["new"])
+            && !self.is_new(at)
             && (0..self.tokens.len()).any(|at| self.is(at, &["tg_op"]));
         if is_alone && (self.is_row(value) || is_the_one_that_goes) {
             return;
@@ -78,16 +84,39 @@ impl Reader<'_> {
             (from + 1..end).all(|at| self.kind(at) != Some(Kind::Word) || self.is(at, words))
         };
         if self.is(from, &["coalesce"]) {
-            return all(&["new", "old"]);
+            // The first that is there: an UPDATE has both.
+            return all(&["new", "old"]) && self.is(from + 2, &["new"]);
         }
         if self.is(from, &["case"]) {
-            let by_verb = (from..end).any(|at| self.is(at, &["tg_op"]));
-            return (from..end)
-                .filter(|at| self.is(*at, &["then", "else"]))
-                .all(|at| self.is_row(at + 1) || by_verb && self.is(at + 1, &["old"]));
+            return self.each_arm_is_what_is_written(from, end);
         }
         // A cast of NULL is one as well.
         self.is(from, &["null"])
+    }
+
+    /// `CASE WHEN … THEN NEW ELSE NEW END`; `CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END`.
+    fn each_arm_is_what_is_written(&self, from: usize, end: usize) -> bool {
+        let of = |word: &str| (from..end).filter(|at| self.is(*at, &[word])).count();
+        // What is for no row that comes is NULL, and the write does not happen.
+        let is_whole = of("else") >= of("case");
+        let says = |verb: &str| (from..end).any(|at| self.sign(at) == format!("'{verb}'"));
+        let by_verb = of("tg_op") > 0;
+        let is_right = |at: usize| {
+            if !self.is(at + 1, &["old"]) {
+                return self.is_row(at + 1);
+            }
+            let is_last = self.is(at, &["else"]);
+            by_verb
+                && if is_last {
+                    says("INSERT") && says("UPDATE") && !says("DELETE")
+                } else {
+                    self.sign(at - 1) == "'DELETE'"
+                }
+        };
+        is_whole
+            && (from..end)
+                .filter(|at| self.is(*at, &["then", "else"]))
+                .all(is_right)
     }
 
     /// What is given a value by something else than an assignment: by a loop, by a procedure.
@@ -221,7 +250,13 @@ impl Words<'_> {
     }
 
     fn names_row(&self, row: &str) -> bool {
-        (0..self.tokens.len()).any(|at| self.is(at, row) && self.text(at + 1) == ".")
+        (0..self.tokens.len()).any(|at| self.is_named(at, row) && self.text(at + 1) == ".")
+    }
+
+    /// In quotes or without.
+    fn is_named(&self, at: usize, row: &str) -> bool {
+        let name = self.text(at).trim_matches(['"', '`']);
+        name.eq_ignore_ascii_case(row)
     }
 
     /// `WHERE id = NEW.id`, alone.
@@ -231,7 +266,7 @@ impl Words<'_> {
         };
         let at = if self.text(at + 2) == "." { at + 2 } else { at };
         self.text(at + 2) == "="
-            && (self.is(at + 3, "new") || self.is(at + 3, "old"))
+            && (self.is_named(at + 3, "new") || self.is_named(at + 3, "old"))
             && self.text(at + 4) == "."
             && self.text(at + 5).eq_ignore_ascii_case(self.text(at + 1))
             && at + 6 >= self.tokens.len()

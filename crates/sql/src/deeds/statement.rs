@@ -104,19 +104,21 @@ impl Reader<'_> {
     fn set(&mut self, mut at: usize, end: usize) {
         while at < end {
             let comma = self.outer(at, end, Kind::Comma);
-            if self.is(at, &["new"]) && self.sign(at + 1) == "." {
+            if self.is_new(at) && self.sign(at + 1) == "." {
                 self.assignment(at, comma);
-            } else if self.sign(at).starts_with("@@")
-                || !self.sign(at).starts_with('@') && !self.is_local(at)
-            {
-                self.found.push(Deed::Unknown {
-                    why: "changes a setting of the session".to_owned(),
-                });
+            } else if self.is_setting(at) || !self.sign(at).starts_with('@') && !self.is_local(at) {
+                self.found.push(sets());
             } else {
                 self.expression(at..comma);
             }
             at = comma + 1;
         }
+    }
+
+    /// `@@name`, `@@session.name`, which may be read as one token or as several.
+    fn is_setting(&self, at: usize) -> bool {
+        let sign = self.sign(at);
+        sign.starts_with("@@") || sign == "@" && self.sign(at + 1).starts_with('@')
     }
 
     /// Whether a parameter or a variable of the body stands here: any other name that MySQL sets is one of the session's.
@@ -128,17 +130,41 @@ impl Reader<'_> {
             self.name(at)
                 .is_some_and(|other| self.dialect.may_be_same_name(&other, &name))
         };
-        (0..self.begin()).any(is_meant)
-            || (0..self.tokens.len())
-                .filter(|at| self.is(*at, &["declare"]))
-                .any(|declare| {
-                    // `DECLARE a, b INT`
-                    let mut at = declare + 1;
-                    while !is_meant(at) && self.kind(at + 1) == Some(Kind::Comma) {
-                        at += 2;
-                    }
-                    is_meant(at)
-                })
+        let open = (0..self.begin()).find(|at| self.kind(*at) == Some(Kind::Open));
+        open.is_some_and(|open| (open..self.behind(open)).any(is_meant))
+            || self.declarations_around(at).into_iter().any(|declare| {
+                // `DECLARE a, b INT`
+                let mut at = declare + 1;
+                while !is_meant(at) && self.kind(at + 1) == Some(Kind::Comma) {
+                    at += 2;
+                }
+                is_meant(at)
+            })
+    }
+
+    /// The declarations of the blocks in which this stands: what another block has declared is over with it.
+    fn declarations_around(&self, at: usize) -> Vec<usize> {
+        const PARTS: &[&str] = &["if", "loop", "while", "repeat"];
+        // Of each block or CASE that is open, where its declarations are.
+        let mut open: Vec<Vec<usize>> = vec![Vec::new()];
+        let mut next = self.begin();
+        while next < at {
+            if self.is(next, &["begin", "case"]) {
+                open.push(Vec::new());
+            } else if self.is(next, &["end"]) {
+                if !self.is(next + 1, PARTS) {
+                    open.pop();
+                }
+                // `END CASE` is one.
+                next += usize::from(self.is(next + 1, &["case"]));
+            } else if self.is(next, &["declare"])
+                && let Some(innermost) = open.last_mut()
+            {
+                innermost.push(next);
+            }
+            next += 1;
+        }
+        open.into_iter().flatten().collect()
     }
 
     fn outer(&self, from: usize, end: usize, kind: Kind) -> usize {
@@ -259,7 +285,9 @@ impl Reader<'_> {
         };
         let stored = self.stored(at, end).map_or(end, |stored| stored.end);
         for target in into..stored {
-            if self.is_row(target)
+            if self.dialect == Dialect::Mysql && self.is_setting(target) {
+                self.found.push(sets());
+            } else if self.is_row(target)
                 && self.sign(target + 1) == "."
                 && let Some(column) = self.name(target + 2)
             {
@@ -346,6 +374,12 @@ impl Reader<'_> {
             })
         });
         deeds.collect()
+    }
+}
+
+fn sets() -> Deed {
+    Deed::Unknown {
+        why: "changes a setting of the session".to_owned(),
     }
 }
 

@@ -6,6 +6,7 @@ use super::super::facts::{Call, Facts, Refusal};
 use super::super::lexeme::{Kind, Token};
 use super::super::{ObjectKind, Verb};
 use super::lexer;
+use super::returning;
 use super::tree::{self, TABLE};
 
 /// Which function a trigger calls for each row, where that may keep the row from being written.
@@ -73,8 +74,11 @@ pub(super) fn refusal(statement: &SyntaxNode) -> Option<Refusal> {
         return Some(Refusal::Raises);
     }
     let mut words = tree::tokens(statement);
-    let is_plpgsql = words.any(|token| token.text().eq_ignore_ascii_case("plpgsql"));
-    if is_plpgsql && ends_without_return(&body, &tokens) {
+    let is_plpgsql = words.any(|token| {
+        let name = token.text().trim_matches(['\'', '"']);
+        name.eq_ignore_ascii_case("plpgsql")
+    });
+    if is_plpgsql && returning::may_fall_through(&body, &tokens) == Some(true) {
         return Some(Refusal::Ends);
     }
     returns_null(&body, &tokens).then_some(Refusal::Drops)
@@ -92,7 +96,7 @@ fn asserts(body: &str, tokens: &[Token]) -> bool {
     })
 }
 
-/// `RETURN NULL`, in parentheses too, and `RETURN CASE … THEN NULL …`.
+/// `RETURN NULL`, in parentheses too, and `RETURN CASE … THEN NULL …`, or one without ELSE.
 fn returns_null(body: &str, tokens: &[Token]) -> bool {
     let mut statements = tokens.split(|token| token.kind == Kind::Semicolon);
     statements.any(|statement| {
@@ -112,41 +116,20 @@ fn returns_null(body: &str, tokens: &[Token]) -> bool {
         let is_case = returned
             .first()
             .is_some_and(|first| first.is_word(body, "case"));
+        let count = |word: &str| {
+            let found = returned.iter().filter(|token| token.is_word(body, word));
+            found.count()
+        };
         is_case
-            && returned.windows(2).any(|pair| match pair {
-                [then, null] => {
-                    (then.is_word(body, "then") || then.is_word(body, "else"))
-                        && null.is_word(body, "null")
-                }
-                _ => false,
-            })
+            && (count("else") < count("case")
+                || returned.windows(2).any(|pair| match pair {
+                    [then, null] => {
+                        (then.is_word(body, "then") || then.is_word(body, "else"))
+                            && null.is_word(body, "null")
+                    }
+                    _ => false,
+                }))
     })
-}
-
-/// Whether the last statement of a body without handlers is another than RETURN: nothing steers around it.
-fn ends_without_return(body: &str, tokens: &[Token]) -> bool {
-    let has = |tokens: &[Token], words: &[&str]| {
-        tokens
-            .iter()
-            .any(|token| words.iter().any(|word| token.is_word(body, word)))
-    };
-    let end = tokens.iter().rposition(|token| token.is_word(body, "end"));
-    let before = end.and_then(|end| tokens.get(..end)).unwrap_or_default();
-    if end.is_some() && !has(tokens, &["return"]) {
-        return true;
-    }
-    let Some((last, before)) = before.split_last() else {
-        return false;
-    };
-    if last.kind != Kind::Semicolon || has(tokens, &["exception"]) {
-        return false;
-    }
-    let start = before
-        .iter()
-        .rposition(|token| token.kind == Kind::Semicolon)
-        .map_or(0, |at| at + 1);
-    let statement = before.get(start..).unwrap_or_default();
-    !statement.is_empty() && !has(statement, &["return", "raise", "end"])
 }
 
 /// The text of a function's body, if it is a text.
