@@ -126,6 +126,32 @@ pub(super) fn named(gone: &Gone) -> String {
     }
 }
 
+/// What a statement that is counted without its values may name by one of them.
+fn by_value(gone: &[Gone], dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        Dialect::Postgres if gone.iter().any(|one| one.kind == ObjectKind::Sequence) => {
+            &["nextval(", "setval(", "currval("]
+        }
+        Dialect::Mysql => &["PREPARE", "EXECUTE IMMEDIATE"],
+        Dialect::Postgres | Dialect::Sqlite => &[],
+    }
+}
+
+/// Whether it says one of these and keeps the value to itself: `nextval($1)`, `PREPARE s FROM ?`.
+fn may_mean_it(text: &str, gone: &[Gone], dialect: Dialect) -> bool {
+    let text = text.to_ascii_lowercase();
+    let mut words = by_value(gone, dialect).iter();
+    let value = if dialect == Dialect::Mysql { '?' } else { '$' };
+    words.any(|word| {
+        let found = text.find(&word.to_ascii_lowercase());
+        let behind = found.and_then(|at| text.get(at + word.len()..));
+        behind.is_some_and(|behind| match dialect {
+            Dialect::Mysql => found == Some(0) && behind.contains(value),
+            _ => behind.trim_start().starts_with(value),
+        })
+    })
+}
+
 /// How many statements the server is asked for.
 const MOST: usize = 500;
 
@@ -192,6 +218,17 @@ impl<'a> Eye<'a> {
         gone.any(|gone| gone.met_by(self.dialect, text) == Met::Named)
     }
 
+    /// What a statement has in it that names what goes, or that may name it by a value.
+    fn looked_for(&self) -> Vec<(String, String)> {
+        let named = self.gone.iter().map(|one| {
+            let column = one.column.clone().unwrap_or_default();
+            (one.table.clone(), column)
+        });
+        let by_value = by_value(self.gone, self.dialect).iter();
+        let by_value = by_value.map(|word| ((*word).to_owned(), String::new()));
+        named.chain(by_value).collect()
+    }
+
     fn tables(&self) -> Vec<String> {
         let mut tables: Vec<String> = self.gone.iter().map(|gone| gone.table.clone()).collect();
         tables.sort();
@@ -240,12 +277,9 @@ impl<'a> Eye<'a> {
         let sql = self.statistics.counted.replace("{place}", place);
         let mut found: Vec<Counted> = Vec::new();
         let mut hidden = Hidden::default();
-        let gone = self.gone;
-        for one in gone {
-            let table = &one.table;
-            let column = one.column.as_deref().unwrap_or_default();
+        for (table, column) in self.looked_for() {
             let like = |name: &str| Value::Text(format!("%{name}%"));
-            let rows = self.rows(&sql, &[like(table), like(column)]).await?;
+            let rows = self.rows(&sql, &[like(&table), like(&column)]).await?;
             hidden.too_many |= rows.len() >= MOST;
             for row in rows {
                 let text = row.text(0)?.to_owned();
@@ -254,7 +288,7 @@ impl<'a> Eye<'a> {
                     hidden.of_others |= !text.starts_with("<insufficient room");
                     continue;
                 }
-                if !self.is_meant_by(&text) {
+                if !self.is_meant_by(&text) && !may_mean_it(&text, self.gone, self.dialect) {
                     // It may name it behind the cut.
                     hidden.cut_off |= text.ends_with("...");
                     continue;
@@ -295,5 +329,71 @@ impl<'a> Eye<'a> {
             }
         }
         Ok(sessions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Gone, ObjectKind, may_mean_it};
+    use crate::sql::{Dialect, Verb};
+
+    #[test]
+    fn a_value_that_is_not_counted_may_be_the_name_of_what_goes() {
+        let gone = |kind| {
+            [Gone {
+                verb: Verb::Drop,
+                kind,
+                schema: None,
+                table: "sq".to_owned(),
+                column: None,
+            }]
+        };
+        for (dialect, kind, text, may) in [
+            (
+                Dialect::Postgres,
+                ObjectKind::Sequence,
+                "SELECT nextval($1)",
+                true,
+            ),
+            (
+                Dialect::Postgres,
+                ObjectKind::Sequence,
+                "select NEXTVAL( $1::regclass)",
+                true,
+            ),
+            (
+                Dialect::Postgres,
+                ObjectKind::Sequence,
+                "SELECT nextval(name) FROM sequences",
+                false,
+            ),
+            (
+                Dialect::Postgres,
+                ObjectKind::Table,
+                "SELECT nextval($1)",
+                false,
+            ),
+            (
+                Dialect::Mysql,
+                ObjectKind::Table,
+                "PREPARE `s` FROM ?",
+                true,
+            ),
+            (
+                Dialect::Mysql,
+                ObjectKind::Table,
+                "EXECUTE IMMEDIATE ?",
+                true,
+            ),
+            (Dialect::Mysql, ObjectKind::Table, "EXECUTE `s`", false),
+            (
+                Dialect::Mysql,
+                ObjectKind::Table,
+                "SELECT `prepare` FROM `t` WHERE `id` = ?",
+                false,
+            ),
+        ] {
+            assert_eq!(may_mean_it(text, &gone(kind), dialect), may, "{text}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::sync::Owned;
 use crate::database::{Access, Connection, DatabaseError, ErrorKind, Heard, Severity};
 use crate::ledger::{StepRecord, StepState};
 use crate::project::ScriptFile;
-use crate::sql::{Attached, Effect, How, Inventory, Left, Lost, Texts};
+use crate::sql::{Attached, Dependents, Dialect, Effect, How, Inventory, Left, Lost, Texts};
 
 const FORESEEN: &str = "the statement was not run, nor was any before it in this run, because each is committed at once. Mend \
      the file and run the same command again";
@@ -28,6 +28,8 @@ pub(super) struct Guard<'f> {
     owned: &'f [Owned],
     /// `None` if the script only adds.
     before: Option<Inventory>,
+    /// The code that was there; `None` if the script adds no column to a table that was there.
+    code: Option<Dependents>,
     /// How many rows the tables have in whose place copies come, where nobody vouches for what fills these.
     rows: Vec<(String, i64)>,
 }
@@ -59,26 +61,39 @@ impl<'f> Guard<'f> {
         file: &'f ScriptFile,
         owned: &'f [Owned],
     ) -> Result<Self, DatabaseError> {
-        let before = match file.script.may_take() {
+        // SQLite is asked itself, see `broken_writes`.
+        let widens = file.script.adds_columns() && file.script.dialect != Dialect::Sqlite;
+        let takes = file.script.may_take();
+        let found = match takes || widens {
             true => Some(connection.inventory().await?),
             false => None,
         };
+        let code = found.as_ref().filter(|_| widens);
         Ok(Self {
             file,
             owned,
-            before,
+            code: code.map(|found| found.code.clone()),
+            before: found.filter(|_| takes),
             rows: Vec::new(),
         })
     }
 
-    /// Counts the rows that a copy has to have as well, in the transaction in which it is made.
-    pub async fn count_rows(
+    /// Holds writes to a table up from before it is copied until the copy has its place, and counts the rows that the copy has to have as
+    /// well; in the transaction in which it is made. What live versions write meanwhile would be lost with the old table.
+    pub async fn hold_and_count(
         &mut self,
         connection: &mut dyn Connection,
     ) -> Result<(), DatabaseError> {
         let Some(before) = &self.before else {
             return Ok(());
         };
+        // In SQLite a transaction that writes is the only one; MySQL commits before it swaps, and `check` asks for somebody's word.
+        if self.file.script.dialect == Dialect::Postgres {
+            for table in before.copied(&self.file.script) {
+                let lock = format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE");
+                connection.run(&lock).await?;
+            }
+        }
         let fills = |index: &usize| self.file.script.may_fill(*index);
         if self.file.vouched.iter().any(fills) {
             return Ok(());
@@ -121,7 +136,7 @@ impl<'f> Guard<'f> {
         file: &'f ScriptFile,
         owned: &'f [Owned],
     ) -> Result<Self, DatabaseError> {
-        if !file.script.may_take() {
+        if !file.script.may_take() && !file.script.adds_columns() {
             return Self::look(connection, file, owned).await;
         }
         connection.begin(Access::Read).await?;
@@ -132,6 +147,9 @@ impl<'f> Guard<'f> {
 
     /// What the statements from `from` on would lose or leave behind, by what they say.
     fn would_lose(&self, from: usize) -> Option<Found> {
+        if let Some(found) = self.would_break() {
+            return Some(found);
+        }
         let before = self.before.as_ref()?;
         let lost = before.would_lose(&self.file.script, from, |loss| self.refuses(loss));
         if let Some((index, lost)) = lost {
@@ -145,6 +163,19 @@ impl<'f> Guard<'f> {
             .into_iter()
             .find(|left| !self.file.vouched.contains(&left.index))?;
         Some((left.index, left_behind(&left, before)))
+    }
+
+    /// Code that a new column makes fail, where nobody vouches for the statement.
+    fn would_break(&self) -> Option<Found> {
+        let broken = self.code.as_ref()?.broken_by_columns(&self.file.script);
+        let mut broken = broken.into_iter();
+        let broken = broken.find(|one| !self.file.vouched.contains(&one.index))?;
+        let message = format!(
+            "{}. Name the columns there first, or put code in its place that does, before this statement in the same script",
+            broken.sentence()
+        );
+        let error = DatabaseError::new(ErrorKind::Statement, message);
+        Some((broken.index, error))
     }
 
     fn owner(&self, loss: &Lost) -> Option<&Owned> {
@@ -215,6 +246,9 @@ impl<'f> Guard<'f> {
 
     /// Looks again, inside the script's transaction, before it is committed.
     pub async fn check(&self, connection: &mut dyn Connection) -> Result<Checked, DatabaseError> {
+        if let Some((index, error)) = self.would_break() {
+            return Ok(Checked::lost(index, error));
+        }
         let Some(before) = &self.before else {
             return Ok(Checked::default());
         };

@@ -89,12 +89,12 @@ async fn attempt(
     let script = &run.file.script;
     let statements = &script.statements;
     let missed = before_script(project, script, &mut ledger).await?;
-    let guard = if script.may_take() {
+    let guard = if script.may_take() || script.adds_columns() {
         let connection = ledger.connection().await?;
         let at_first = |error| Failed::At(0, error);
         let looked = Guard::look(&mut *connection, run.file, owned).await;
         let mut guard = looked.map_err(at_first)?;
-        guard.count_rows(connection).await.map_err(at_first)?;
+        guard.hold_and_count(connection).await.map_err(at_first)?;
         Some(guard)
     } else {
         None

@@ -3,7 +3,7 @@
 
 use crate::model::Step;
 use crate::sql::{
-    Copied, Dialect, Effect, Gone, Object, ObjectKind, Script, Statement, Taken, Verb,
+    Copied, Dialect, Effect, Gone, Mode, Object, ObjectKind, Script, Statement, Taken, Verb,
 };
 
 use super::super::finding::Finding;
@@ -104,7 +104,11 @@ impl<'s> Swap<'s> {
             let is_whole =
                 copied.leaves_out.is_none() && from.is_some_and(|from| is_one_of(&sources, from));
             match (is_whole, is_new(&copied.into)) {
-                (true, true) => return self.undone(script, index, formats),
+                (true, true) => {
+                    return self
+                        .written_meanwhile(script, index)
+                        .or_else(|| self.undone(script, index, formats));
+                }
                 (true, false) => sources.push(copied.into),
                 (false, true) if partly.is_none() => partly = Some((index, copied)),
                 (false, _) => {}
@@ -132,6 +136,45 @@ impl<'s> Swap<'s> {
             ),
         );
         Some(finding.excusable(at))
+    }
+
+    /// A copy that nothing holds writes up for. In SQLite, and in one transaction of PostgreSQL, the step does it by itself.
+    fn written_meanwhile(&self, script: &Script, copied: usize) -> Option<Finding> {
+        let table = &self.gone.table;
+        let help = match (script.dialect, script.mode) {
+            (Dialect::Mysql, _) => {
+                "change the table in place with ALTER TABLE, or let triggers carry over what is written; where nothing writes to it meanwhile, \
+                 say so with `allow`"
+            }
+            (Dialect::Postgres, Mode::NoTransaction) => {
+                "let the script be one transaction: then writes are held up from before the copy on"
+            }
+            (Dialect::Postgres | Dialect::Sqlite, _) => return None,
+        };
+        let before = script.statements.get(..copied)?;
+        let is_held = before.iter().any(|statement| {
+            let words = statement.words(script.dialect);
+            let is = |at: usize, word: &str| words.get(at).is_some_and(|found| found == word);
+            is(0, "lock") && words.iter().any(|word| same(script.dialect, word, table))
+        });
+        // What was renamed first, nobody finds any more.
+        let is_gone = before
+            .iter()
+            .flat_map(Statement::gone)
+            .any(|gone| gone.column.is_none() && same(script.dialect, &gone.table, table));
+        if is_held || is_gone {
+            return None;
+        }
+        let finding = Finding::new(
+            "loses-rows",
+            first_line(script.statements.get(copied)?),
+            format!(
+                "what live versions write to `{table}` from this copy on is lost with the old table: each statement is committed by \
+                 itself, and nothing holds writes up until the copy has its place"
+            ),
+            help,
+        );
+        Some(finding.excusable(copied))
     }
 
     /// What a later statement takes from the copy again.

@@ -243,3 +243,105 @@ fn code_of_another_database_of_the_server_is_looked_at() {
     shop.run(&["contract"], 0);
     shop.db.execute(&format!("DROP DATABASE `{there}`"));
 }
+
+#[track_caller]
+fn expanding(backend: &str, before: &str, expand: &str) -> Shop {
+    let shop = Shop::new(Db::on(backend));
+    shop.db.execute(before);
+    shop.project.migration(
+        "0001_more",
+        &[
+            (
+                "migration.toml",
+                "description = \"x\"\n[services.web]\nnew = \">=1.1.0\"\n",
+            ),
+            ("expand.sql", expand),
+        ],
+    );
+    shop
+}
+
+/// The write of a live version fires it, and would fail.
+#[test]
+fn code_that_counts_columns_is_seen_before_there_is_one_more() {
+    const ADD: &str = "ALTER TABLE users ADD COLUMN z INT;\n";
+    const BY_MYSQL: &str = "CREATE TABLE orders (id INT); CREATE TABLE audit (id INT, full_name TEXT); \
+         CREATE TRIGGER t AFTER INSERT ON orders FOR EACH ROW INSERT INTO audit SELECT * FROM users";
+    const BY_POSTGRES: &str = "CREATE TABLE audit (id int, full_name text); \
+         CREATE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO audit SELECT NEW.*; RETURN NEW; END'; \
+         CREATE TRIGGER t AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION kept()";
+    const BY_SQLITE: &str = "CREATE TABLE orders (id INTEGER PRIMARY KEY); CREATE TABLE audit (id, full_name); \
+         CREATE TRIGGER t AFTER INSERT ON orders BEGIN INSERT INTO audit SELECT * FROM users; END";
+    for (backend, before, mended) in [
+        (
+            "mysql",
+            BY_MYSQL,
+            "DROP TRIGGER t;\nCREATE TRIGGER t AFTER INSERT ON orders FOR EACH ROW INSERT INTO audit SELECT id, full_name FROM users;\n",
+        ),
+        (
+            "postgres",
+            BY_POSTGRES,
+            "CREATE OR REPLACE FUNCTION kept() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO audit SELECT NEW.id, NEW.full_name; RETURN NEW; END';\n",
+        ),
+        (
+            "sqlite",
+            BY_SQLITE,
+            "DROP TRIGGER t;\nCREATE TRIGGER t AFTER INSERT ON orders BEGIN INSERT INTO audit SELECT id, full_name FROM users; END;\n",
+        ),
+    ] {
+        let shop = expanding(backend, before, ADD);
+        let data = shop.data();
+        let refused = shop.project.migrate(&["expand"]);
+        assert_eq!(refused.code, 1, "{backend}: {refused:?}");
+        let said = said(&refused);
+        assert!(said.contains("`t`") || said.contains("(`t`)"), "{said}");
+        assert_eq!(shop.data(), data, "{backend}");
+        assert_eq!(shop.phase(1), "pending", "{backend}");
+        let statement = if backend == "postgres" {
+            "CREATE OR REPLACE FUNCTION kept"
+        } else {
+            "DROP TRIGGER t"
+        };
+        let allowed = format!(
+            "description = \"x\"\n[services.web]\nnew = \">=1.1.0\"\n[[expand.allow]]\nstatement = \"{statement}\"\nreason = \"r\"\n"
+        );
+        shop.project.migration(
+            "0001_more",
+            &[
+                ("migration.toml", &allowed),
+                ("expand.sql", &format!("{mended}{ADD}")),
+            ],
+        );
+        shop.run(&["expand"], 0);
+    }
+}
+
+/// SQLite takes the key, and refuses every DELETE of the table that it leads to from then on.
+#[test]
+fn a_foreign_key_that_leads_to_no_unique_column_is_refused_on_sqlite() {
+    for (expand, is_refused) in [
+        (
+            "CREATE TABLE kid (a TEXT REFERENCES users (full_name));\n",
+            true,
+        ),
+        (
+            "CREATE TABLE kid (id INTEGER PRIMARY KEY);\nALTER TABLE kid ADD COLUMN a TEXT REFERENCES users (full_name);\n",
+            true,
+        ),
+        (
+            "CREATE TABLE kid (a INTEGER REFERENCES users (id));\n",
+            false,
+        ),
+        (
+            "CREATE TABLE up (a TEXT UNIQUE);\nCREATE TABLE kid (a TEXT REFERENCES up (a));\n",
+            false,
+        ),
+    ] {
+        let shop = expanding("sqlite", "SELECT 1", expand);
+        let run = shop.project.migrate(&["expand"]);
+        assert_eq!(run.code == 1, is_refused, "{expand}: {run:?}");
+        let said = said(&run);
+        assert_eq!(said.contains("foreign key mismatch"), is_refused, "{said}");
+        assert_eq!(shop.phase(1) == "pending", is_refused, "{expand}");
+    }
+}

@@ -10,6 +10,7 @@ mod firing;
 mod inventory;
 mod later;
 mod names;
+mod widened;
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ mod tests;
 pub use firing::Texts;
 pub use inventory::{How, Lost};
 pub use later::Met;
+pub use widened::Widened;
 
 use super::catalogue::{
     Attached, DEFAULT, Dependent, Dependents, Inventory, RULE, Relation, RelationKind, Runs,

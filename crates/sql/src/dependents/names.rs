@@ -1,9 +1,12 @@
 //! Whether a text names a table, or a column of it.
 
+mod places;
 mod things;
 
+pub(super) use places::counts_columns;
+
 use super::super::lexeme::{self, Kind};
-use super::super::{Dialect, ObjectKind, postgres};
+use super::super::{Dialect, ObjectKind, Verb, postgres};
 use super::{Dependent, Gone};
 
 /// A text within a text is read as deep as this.
@@ -39,6 +42,7 @@ impl Piece {
 
 struct Wanted<'a> {
     dialect: Dialect,
+    verb: Verb,
     kind: ObjectKind,
     /// Whether `NEW` and `OLD` are rows of the table.
     is_on: bool,
@@ -56,6 +60,7 @@ pub(super) fn names(dialect: Dialect, one: &Dependent, is_on: bool, gone: &Gone)
     let body = pieces(dialect, &one.body);
     let mut wanted = Wanted {
         dialect,
+        verb: gone.verb,
         kind: gone.kind,
         is_on,
         table: &gone.table,
@@ -199,8 +204,13 @@ impl Wanted<'_> {
                     self.is_counted_by(statement, index) || self.is_named_table(statement, index)
                 }
                 ObjectKind::Type => self.is_type(statement, index),
-                _ => self.is_named_table(statement, index),
+                _ => {
+                    self.is_named_table(statement, index) || self.is_named_besides(statement, index)
+                }
             });
+        }
+        if self.fills_each_column(statement) {
+            return true;
         }
         let scope = Scope::of(self, statement);
         statement.iter().enumerate().any(|(index, piece)| {
@@ -267,7 +277,7 @@ impl Wanted<'_> {
                 }
                 // `(u).name`
                 Some(Piece::Close) => matches!(before(3), Some(Piece::Name(row))
-                    if self.rows.iter().any(|known| self.same(known, row))),
+                    if self.is_table(before(3)) || scope.aliases.iter().chain(&self.rows).any(|known| self.same(known, row))),
                 _ => false,
             };
         }

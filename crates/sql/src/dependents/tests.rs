@@ -436,3 +436,120 @@ fn a_view_that_gives_way_to_its_table_is_not_left_behind() {
         assert_eq!(left, expected, "{contract}");
     }
 }
+
+/// Wherever a table or a column may stand in the code of a function, or the whole of its columns is meant.
+#[test]
+fn code_that_would_fail_is_found_in_each_place_where_it_may_name_what_goes() {
+    use Dialect::{Mysql, Postgres, Sqlite};
+    let function = |declares: &str, body: &str| {
+        format!(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE x text; {declares} BEGIN {body} RETURN NEW; END $$;\n\
+             CREATE TRIGGER g BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION f();"
+        )
+    };
+    for (declares, body, contract, is_left) in [
+        ("", "TRUNCATE stage;", "DROP TABLE stage", true),
+        ("", "TRUNCATE TABLE other, stage;", "DROP TABLE stage", true),
+        ("", "LOCK stage;", "DROP TABLE stage", true),
+        (
+            "",
+            "LOCK TABLE ONLY stage IN SHARE MODE;",
+            "DROP TABLE stage",
+            true,
+        ),
+        ("r stage;", "x := 1;", "DROP TABLE stage", true),
+        (
+            "r CONSTANT public.stage := NULL;",
+            "x := 1;",
+            "DROP TABLE stage",
+            true,
+        ),
+        ("r stage[];", "x := 1;", "DROP TABLE stage", true),
+        ("", "x := 'stage'::regclass;", "DROP TABLE stage", true),
+        (
+            "",
+            "x := CAST('public.stage' AS regclass);",
+            "DROP TABLE stage",
+            true,
+        ),
+        ("", "x := pg_table_size('stage');", "DROP TABLE stage", true),
+        (
+            "",
+            "INSERT INTO audit (what) VALUES ('stage');",
+            "DROP TABLE stage",
+            false,
+        ),
+        ("stage text;", "x := stage;", "DROP TABLE stage", false),
+        (
+            "",
+            "SELECT (u).name INTO x FROM users u;",
+            "ALTER TABLE users DROP COLUMN name",
+            true,
+        ),
+        (
+            "",
+            "x := (SELECT max((users).name) FROM users);",
+            "ALTER TABLE users RENAME COLUMN name TO nm",
+            true,
+        ),
+        (
+            "",
+            "INSERT INTO users SELECT 70, 'x';",
+            "ALTER TABLE users DROP COLUMN name",
+            true,
+        ),
+        (
+            "",
+            "INSERT INTO public.users AS u VALUES (70, 'x');",
+            "ALTER TABLE users DROP COLUMN name",
+            true,
+        ),
+        (
+            "",
+            "INSERT INTO users (SELECT 70, 'x');",
+            "ALTER TABLE users DROP COLUMN name",
+            true,
+        ),
+        (
+            "",
+            "INSERT INTO users SELECT 70, 'x';",
+            "ALTER TABLE users RENAME COLUMN name TO nm",
+            false,
+        ),
+        (
+            "",
+            "INSERT INTO users (id, mail) SELECT 70, 'x';",
+            "ALTER TABLE users DROP COLUMN name",
+            false,
+        ),
+        (
+            "",
+            "INSERT INTO users DEFAULT VALUES;",
+            "ALTER TABLE users DROP COLUMN name",
+            false,
+        ),
+    ] {
+        let found = left(Postgres, &function(declares, body), contract);
+        assert_eq!(
+            !found.is_empty(),
+            is_left,
+            "{declares} {body} {contract}: {found:?}"
+        );
+    }
+    const ROW_TYPE: &str =
+        "CREATE PROCEDURE p() BEGIN DECLARE r ROW TYPE OF stage; SET r.id = 1; END;";
+    assert_eq!(left(Mysql, ROW_TYPE, "DROP TABLE stage").len(), 1);
+    for (dialect, code) in [
+        (
+            Mysql,
+            "CREATE TRIGGER g AFTER INSERT ON orders FOR EACH ROW INSERT INTO users VALUES (1, 'x');",
+        ),
+        (
+            Sqlite,
+            "CREATE TRIGGER g AFTER INSERT ON orders BEGIN INSERT INTO users VALUES (1, 'x'); END;",
+        ),
+    ] {
+        let found = left(dialect, code, "ALTER TABLE users DROP COLUMN name");
+        assert_eq!(found, ["0: g"], "{code}");
+    }
+}
