@@ -332,11 +332,42 @@ fn a_rebuilt_table_forgets_no_column() {
             );
             let sql = sql.replace("KEPT", keeps);
             for dialect in EVERYWHERE {
-                let found = of(dialect, &[(script, &sql)]);
+                let found = but_for_writes_meanwhile(of(dialect, &[(script, &sql)]));
                 let expected: &[&str] = if is_fine { &[] } else { &["takes-too-much"] };
                 assert_eq!(codes(&found), expected, "{dialect} {sql}: {found:?}");
             }
         }
+    }
+}
+
+/// Without what is told of each copy where statements are committed by themselves.
+fn but_for_writes_meanwhile(mut found: Vec<String>) -> Vec<String> {
+    found.retain(|line| !line.contains("from this copy on is lost"));
+    found
+}
+
+/// A copy that nothing holds writes up for loses what live versions write until it has its place.
+#[test]
+fn what_is_written_while_a_table_is_copied_is_not_lost() {
+    const COPY: &str = "CREATE TABLE users_new (id INTEGER PRIMARY KEY, first_name TEXT);\n\
+         INSERT INTO users_new SELECT id, first_name FROM users;\nDROP TABLE users;\nALTER TABLE users_new RENAME TO users;\n";
+    const RENAMED_FIRST: &str = "ALTER TABLE users RENAME TO users_old;\n\
+         CREATE TABLE users (id INTEGER PRIMARY KEY, first_name TEXT);\n\
+         INSERT INTO users SELECT id, first_name FROM users_old;\nDROP TABLE users_old;\n";
+    let bare = format!("-- migrate: no-transaction\n{COPY}");
+    let held = format!("LOCK TABLES users WRITE, users_new WRITE;\n{COPY}");
+    for (dialect, sql, is_told) in [
+        ("sqlite", COPY, false),
+        // The step itself holds them up.
+        ("postgres", COPY, false),
+        ("postgres", &bare, true),
+        ("mysql", COPY, true),
+        ("mysql", &held, false),
+        ("mysql", RENAMED_FIRST, false),
+    ] {
+        let found = of(dialect, &[("0002_split/contract.sql", sql)]);
+        let told = found.len() - but_for_writes_meanwhile(found.clone()).len();
+        assert_eq!(told > 0, is_told, "{dialect} {sql}: {found:?}");
     }
 }
 
@@ -454,7 +485,7 @@ fn a_rebuilt_table_has_all_rows() {
                 ("0003_x/migration.toml", manifest.as_str()),
                 ("0003_x/contract.sql", sql.as_str()),
             ];
-            let found = of(dialect, &files);
+            let found = but_for_writes_meanwhile(of(dialect, &files));
             let expected: &[&str] = if is_fine { &[] } else { &["loses-rows"] };
             assert_eq!(codes(&found), expected, "{dialect} {sql}: {found:?}");
         }
