@@ -106,8 +106,8 @@ impl<'s> Swap<'s> {
             match (is_whole, is_new(&copied.into)) {
                 (true, true) => {
                     return self
-                        .written_meanwhile(script, index)
-                        .or_else(|| self.undone(script, index, formats));
+                        .undone(script, index, formats)
+                        .or_else(|| self.written_meanwhile(script, index));
                 }
                 (true, false) => sources.push(copied.into),
                 (false, true) if partly.is_none() => partly = Some((index, copied)),

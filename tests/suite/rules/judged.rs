@@ -168,7 +168,11 @@ fn each_kind_of_statement_is_asked_for() {
             let is_whole = statement.contains("DROP TABLE users");
             let before = if is_whole { "" } else { CONTRACT };
             let contract = format!("{before}{};\n", statement.replace("{on}", on));
-            let found = errors(dialect, &[("contract.sql", &contract)], "");
+            let mut found = errors(dialect, &[("contract.sql", &contract)], "");
+            if is_whole && *dialect == "mysql" {
+                // Nothing holds writes up while it is copied there.
+                found.retain(|rule| rule != "loses-rows");
+            }
             assert_eq!(found, [*rule], "{dialect}: {statement}");
         }
         for (dialects, statement) in EXPANDS {
