@@ -61,6 +61,8 @@ fn is_never_asked(words: &[&str]) -> bool {
     match words {
         ["drop", "policy" | "rule", ..] => true,
         ["drop", kind, ..] => WHOLE.contains(kind),
+        // Every name in it, or everybody who uses it.
+        ["alter", kind, ..] if WHOLE.contains(kind) => true,
         ["revoke" | "reassign", ..] => true,
         // What statements of others become, and which rows they see.
         ["create", "rule" | "policy", ..] | ["create", "or", "replace", "rule", ..] => true,

@@ -95,6 +95,25 @@ fn triggers_leave_what_is_replicated_alone_unless_they_are_told_to() {
     in_step(&shop, 4, "ENABLE ALWAYS");
 }
 
+/// A dump that is taken while both formats are there can be restored.
+#[test]
+fn what_the_server_prints_of_the_triggers_makes_them_again() {
+    let shop = partitioned();
+    for trigger in ["zz_0001_people_insert", "zz_0001_people_update"] {
+        let printed = shop.db.value(&format!(
+            "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = '{trigger}' AND tgrelid = 'people'::regclass"
+        ));
+        shop.db
+            .execute(&format!("DROP TRIGGER {trigger} ON people; {printed}"));
+    }
+    shop.db
+        .execute("UPDATE people SET full_name = 'Changed' WHERE id = 1");
+    assert_eq!(
+        shop.db.value("SELECT name FROM people WHERE id = 1"),
+        "Changed"
+    );
+}
+
 /// Whoever sees and writes some rows alone, with a search path of their own, writes them in both formats.
 #[test]
 fn row_level_security_holds_beside_the_triggers() {

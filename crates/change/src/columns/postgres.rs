@@ -80,6 +80,23 @@ fn row(prefix: &str, names: &[String], seen: &Seen<'_>) -> String {
     format!("ROW({})::record", names.join(", "))
 }
 
+/// Whether any of these columns gets another value. As texts, because not every type can be compared, and letter by letter, whatever their
+/// collation takes for the same; the record operators, which could do both, are printed by the server in a way that no dump can be
+/// restored from.
+fn is_changed(names: &[String], seen: &Seen<'_>) -> String {
+    let text = |row: &str, name: &String| {
+        format!("CAST({row}.{} AS text) COLLATE \"C\"", seen.column(name))
+    };
+    let each = names.iter().map(|name| {
+        format!(
+            "{} IS DISTINCT FROM {}",
+            text("OLD", name),
+            text("NEW", name)
+        )
+    });
+    each.collect::<Vec<_>>().join("\n    OR ")
+}
+
 /// `row.a := …;` for each column, in lines.
 fn set(row: &str, of: &[(&str, &str)], seen: &Seen<'_>, blanks: usize) -> Result<String, Wrong> {
     let mut lines = Vec::new();
@@ -169,9 +186,8 @@ END
             format!("CREATE TRIGGER {on_insert} BEFORE INSERT ON {table}\nFOR EACH ROW EXECUTE FUNCTION {function}()"),
         )
         .statement(format!(
-            "CREATE TRIGGER {on_update} BEFORE UPDATE ON {table}\nFOR EACH ROW WHEN ({} *<> {})\nEXECUTE FUNCTION {function}()",
-            row("OLD", &all, seen),
-            row("NEW", &all, seen),
+            "CREATE TRIGGER {on_update} BEFORE UPDATE ON {table}\nFOR EACH ROW WHEN ({})\nEXECUTE FUNCTION {function}()",
+            is_changed(&all, seen),
         ));
     let drops = |script: Script| {
         script
