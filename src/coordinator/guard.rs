@@ -12,7 +12,9 @@ use super::sync::Owned;
 use crate::database::{Access, Connection, DatabaseError, ErrorKind, Heard, Severity};
 use crate::ledger::{StepRecord, StepState};
 use crate::project::ScriptFile;
-use crate::sql::{Attached, Dependents, Dialect, Effect, How, Inventory, Left, Lost, Texts};
+use crate::sql::{
+    Attached, Dependents, Dialect, Effect, How, Inventory, Left, Lost, Script, Texts,
+};
 
 const FORESEEN: &str = "the statement was not run, nor was any before it in this run, because each is committed at once. Mend \
      the file and run the same command again";
@@ -55,6 +57,11 @@ impl Checked {
 }
 
 impl<'f> Guard<'f> {
+    /// Whether there is anything to look at: most scripts only add what nobody names yet.
+    pub fn is_needed(script: &Script) -> bool {
+        script.may_take() || script.adds_columns() || script.makes_unseen_code()
+    }
+
     /// Inside the transaction of the script.
     pub async fn look(
         connection: &mut dyn Connection,
@@ -178,6 +185,28 @@ impl<'f> Guard<'f> {
         Some((broken.index, error))
     }
 
+    /// Code of a trigger that names a column which its table does not have, where nobody vouches for the statement.
+    async fn names_in_vain(
+        &self,
+        connection: &mut dyn Connection,
+    ) -> Result<Option<Found>, DatabaseError> {
+        if !self.file.script.makes_unseen_code() {
+            return Ok(None);
+        }
+        let now = connection.inventory().await?;
+        let unknown = now.unknown_columns(&self.file.script);
+        let mut unknown = unknown.into_iter();
+        let unknown = unknown.find(|one| !self.file.vouched.contains(&one.index));
+        Ok(unknown.map(|one| {
+            let message = format!(
+                "the trigger `{}` names {}, and `{}` has no such column: each write that fires it would fail. Write the column's name as \
+                 the table has it",
+                one.trigger, one.written, one.table
+            );
+            (one.index, DatabaseError::new(ErrorKind::Statement, message))
+        }))
+    }
+
     fn owner(&self, loss: &Lost) -> Option<&Owned> {
         self.owned.iter().find(|owned| owned.has(&loss.trigger))
     }
@@ -247,6 +276,9 @@ impl<'f> Guard<'f> {
     /// Looks again, inside the script's transaction, before it is committed.
     pub async fn check(&self, connection: &mut dyn Connection) -> Result<Checked, DatabaseError> {
         if let Some((index, error)) = self.would_break() {
+            return Ok(Checked::lost(index, error));
+        }
+        if let Some((index, error)) = self.names_in_vain(connection).await? {
             return Ok(Checked::lost(index, error));
         }
         let Some(before) = &self.before else {

@@ -89,7 +89,7 @@ async fn attempt(
     let script = &run.file.script;
     let statements = &script.statements;
     let missed = before_script(project, script, &mut ledger).await?;
-    let guard = if script.may_take() || script.adds_columns() {
+    let guard = if Guard::is_needed(script) {
         let connection = ledger.connection().await?;
         let at_first = |error| Failed::At(0, error);
         let looked = Guard::look(&mut *connection, run.file, owned).await;

@@ -94,7 +94,7 @@ pub use costs::{Cost, Known, NewKey, Release, Servers, Weight, Work, shows_not_n
 #[cfg(feature = "parse")]
 pub use deeds::{Deed, Value};
 #[cfg(feature = "parse")]
-pub use dependents::{Commits, Gone, How, Left, Lost, Met, Texts, Widened};
+pub use dependents::{Commits, Gone, How, Left, Lost, Met, Texts, UnknownColumn, Widened};
 pub use dialect::{Ddl, Dialect};
 #[cfg(feature = "parse")]
 pub use expression::{columns_in, qualified};

@@ -345,3 +345,19 @@ fn a_foreign_key_that_leads_to_no_unique_column_is_refused_on_sqlite() {
         assert_eq!(shop.phase(1) == "pending", is_refused, "{expand}");
     }
 }
+
+/// PostgreSQL looks for it when somebody writes, and then each write of a live version fails.
+#[test]
+fn a_trigger_that_names_no_column_of_its_table_is_refused_on_postgres() {
+    for (name, code) in [("nam", 1), ("full_name", 0)] {
+        let expand = format!(
+            "ALTER TABLE users ADD COLUMN name text;\n\
+             CREATE FUNCTION synced() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := NEW.{name}; RETURN NEW; END $$;\n\
+             CREATE TRIGGER synced BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION synced();\n"
+        );
+        let shop = expanding("postgres", "SELECT 1", &expand);
+        let run = shop.run(&["expand"], code);
+        assert_eq!(said(&run).contains("NEW.nam"), code == 1, "{run:?}");
+        assert_eq!(shop.phase(1) == "pending", code == 1);
+    }
+}

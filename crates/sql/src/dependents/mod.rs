@@ -10,6 +10,7 @@ mod firing;
 mod inventory;
 mod later;
 mod names;
+mod unknown;
 mod widened;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod tests;
 pub use firing::Texts;
 pub use inventory::{How, Lost};
 pub use later::Met;
+pub use unknown::UnknownColumn;
 pub use widened::Widened;
 
 use super::catalogue::{
