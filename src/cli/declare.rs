@@ -1,5 +1,6 @@
 //! What `migrate new NAME --rename …` declares: the words of somebody, and what the database or the files know beside them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -11,12 +12,13 @@ use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
 use crate::change::{
-    Ask, Change, Kind, Known, Question, Said, Unanswered, Weight, Wider, Wish, declare, doubts,
-    generate, objections, written,
+    Ask, Change, Kind, Known, Objection, Question, Said, Unanswered, Weight, Wider, Wish, declare,
+    doubts, generate, objections, written,
 };
 use crate::coordinator;
 use crate::project::Ground;
 use crate::rehearse::standing;
+use crate::sql::{Dialect, Table};
 
 #[derive(Args)]
 #[group(id = "change", multiple = false)]
@@ -172,6 +174,7 @@ pub(super) async fn declared(
         given.as_ref().map(|given| given.url.as_str()),
         &wish.table,
     )?;
+    let by_files = ground.tables.clone();
     let mut known = Known {
         dialects: ground.config.database.dialects.clone(),
         tables: ground.tables,
@@ -193,6 +196,7 @@ pub(super) async fn declared(
         }
     };
     can_follow(&change, &known, number)?;
+    agrees_with_files(&change, &by_files)?;
     let doubts = doubts(wish, &known, &change);
     for alike in doubts.chunk_by(|one, next| one.help == next.help) {
         for doubt in alike {
@@ -203,6 +207,14 @@ pub(super) async fn declared(
         }
     }
     if let Kind::Columns(columns) = &change.kind {
+        for name in &columns.drop_constraints {
+            note(&format!(
+                "warning: the constraint `{name}` goes with its column at the contract, and nothing refuses then what it refused"
+            ));
+            note(
+                "  help: where it has to hold for the new columns, declare it in a migration of its own after this one, whose contract may come first: `--foreign-key`, `--check`",
+            );
+        }
         for name in &columns.drop_indexes {
             note(&format!(
                 "note: the index `{name}` goes with its column: where the new columns need one, declare it under `[change.indexes]`"
@@ -298,15 +310,43 @@ fn ask(question: &Question, said: &mut Said, out: &Out) -> Result<(), Failure> {
 
 /// Before anything is written.
 fn can_follow(change: &Change, known: &Known, number: &str) -> Result<(), Failure> {
+    let mut lost = Vec::new();
     for dialect in &known.dialects {
         if let Some(table) = known.tables.get(dialect) {
-            let mut against = objections(change, *dialect, table).into_iter();
-            if let Some(first) = against.find(|objection| objection.weight == Weight::Error) {
-                return Err(Failure::new(first.wrong.message).help(first.wrong.help));
+            for Objection { weight, wrong } in objections(change, *dialect, table) {
+                match weight {
+                    Weight::Error => return Err(Failure::new(wrong.message).help(wrong.help)),
+                    Weight::ConstraintGoes => lost.push(wrong),
+                    // `check` says it.
+                    Weight::IndexGoes => {}
+                }
             }
         }
         generate(change, *dialect, number)
             .map_err(|wrong| Failure::new(wrong.message).help(wrong.help))?;
+    }
+    lost.dedup();
+    for wrong in lost {
+        note(&format!("warning: {}", wrong.message));
+        note(&format!("  help: {}", wrong.help));
+    }
+    Ok(())
+}
+
+/// The files are all that `check` and `generate` go by, so that what speaks against the change there would stay.
+fn agrees_with_files(change: &Change, by_files: &BTreeMap<Dialect, Table>) -> Result<(), Failure> {
+    for (dialect, table) in by_files {
+        let mut against = objections(change, *dialect, table).into_iter();
+        if let Some(first) = against.find(|objection| objection.weight == Weight::Error) {
+            return Err(Failure::new(format!(
+                "by the scripts of the migrations, {}",
+                first.wrong.message
+            ))
+            .help(format!(
+                "{}; where the database has more than they make, write a migration that makes it first",
+                first.wrong.help
+            )));
+        }
     }
     Ok(())
 }

@@ -97,8 +97,11 @@ fn against(source: &Source, declared: &Declared, dialects: &[Dialect], before: &
                 Weight::Error => {
                     source.error("contradicts-table", span, wrong.message, wrong.help);
                 }
-                Weight::Doubt => {
+                Weight::IndexGoes => {
                     source.warning("index-goes", span, wrong.message, wrong.help);
+                }
+                Weight::ConstraintGoes => {
+                    source.warning("constraint-goes", span, wrong.message, wrong.help);
                 }
             }
         }

@@ -1,10 +1,13 @@
 //! A table as it stands in a database, for whoever declares a change of it. Read only.
 
 use super::shape::SEPARATOR;
-use super::tongue::tongue;
+use super::tongue::{Constrained, tongue};
 use super::world::texts;
 use crate::database::{Access, Connection, DatabaseError};
-use crate::sql::{Dialect, Table, TableColumn, TableIndex};
+use crate::sql::{
+    ConstraintRule, Dialect, SaidWith, Script, Table, TableColumn, TableConstraint, TableIndex,
+    Tables,
+};
 
 /// The table that a statement means by this name; none where there is none.
 ///
@@ -15,16 +18,22 @@ pub async fn standing(
     dialect: Dialect,
     name: &str,
 ) -> Result<Option<Table>, DatabaseError> {
-    let tongue = tongue(dialect);
     connection.begin(Access::Read).await?;
-    let defined = connection.query(tongue.defined, &[]).await;
-    let indexed = match defined {
-        Ok(_) => connection.query(tongue.indexed, &[]).await,
-        Err(_) => Ok(Vec::new()),
-    };
+    let found = found(connection, dialect, name).await;
     let ended = connection.rollback().await;
-    let (defined, indexed) = (defined?, indexed?);
+    let found = found?;
     ended?;
+    Ok(found)
+}
+
+async fn found(
+    connection: &mut dyn Connection,
+    dialect: Dialect,
+    name: &str,
+) -> Result<Option<Table>, DatabaseError> {
+    let tongue = tongue(dialect);
+    let defined = connection.query(tongue.defined, &[]).await?;
+    let indexed = connection.query(tongue.indexed, &[]).await?;
     let is_meant = |row: &Vec<String>| {
         let (schema, table) = (at(row, 0), at(row, 1));
         match name.split_once('.') {
@@ -35,19 +44,32 @@ pub async fn standing(
             None => at(row, 2) == "1" && dialect.may_be_same_name(table, name.trim()),
         }
     };
-    let columns: Vec<TableColumn> = defined
-        .into_iter()
-        .map(texts)
-        .filter(is_meant)
-        .map(|row| column(&row))
-        .collect();
-    if columns.is_empty() {
+    let defined: Vec<Vec<String>> = defined.into_iter().map(texts).filter(is_meant).collect();
+    let Some(first) = defined.first() else {
         return Ok(None);
-    }
+    };
+    let constraints = match tongue.constrained {
+        Constrained::Listed(query) => {
+            let listed = connection.query(query, &[]).await?.into_iter().map(texts);
+            listed
+                .filter(is_meant)
+                .map(|row| constraint(&row))
+                .collect()
+        }
+        Constrained::Made(query) => {
+            let made = connection
+                .query(&query(at(first, 0), at(first, 1)), &[])
+                .await?;
+            let made = made.into_iter().map(texts).find_map(|mut row| row.pop());
+            said_in(dialect, &made.unwrap_or_default())
+        }
+    };
+    let columns = defined.iter().map(|row| column(row)).collect();
     let mut table = Table {
         columns,
         primary_key: Vec::new(),
         indexes: Vec::new(),
+        constraints,
         is_certain: true,
     };
     for row in indexed.into_iter().map(texts).filter(is_meant) {
@@ -69,6 +91,30 @@ pub async fn standing(
 
 fn at(row: &[String], index: usize) -> &str {
     row.get(index).map_or("", String::as_str)
+}
+
+fn constraint(row: &[String]) -> TableConstraint {
+    TableConstraint {
+        rule: match at(row, 4) {
+            "f" => ConstraintRule::ForeignKey,
+            _ => ConstraintRule::Check,
+        },
+        name: Some(at(row, 3).to_owned()),
+        columns: at(row, 5).split(SEPARATOR).map(str::to_owned).collect(),
+        said: SaidWith::Table,
+    }
+}
+
+/// What the statement that makes a table says of it; nothing where it is not understood, as of the scripts of a project.
+fn said_in(dialect: Dialect, made: &str) -> Vec<TableConstraint> {
+    let mut tables = Tables::default();
+    if let Ok(script) = Script::parse(dialect, made) {
+        tables.apply(&script);
+    }
+    let mut all = tables.iter();
+    all.next()
+        .map(|(_, table)| table.constraints.clone())
+        .unwrap_or_default()
 }
 
 fn column(row: &[String]) -> TableColumn {

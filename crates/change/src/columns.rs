@@ -43,6 +43,8 @@ pub struct Columns {
     pub indexes: Vec<NewIndex>,
     /// Indexes over the old columns that go with them.
     pub drop_indexes: Vec<String>,
+    /// Foreign keys and conditions over the old columns that go with them.
+    pub drop_constraints: Vec<String>,
 }
 
 /// An index that the new format brings along.

@@ -221,6 +221,28 @@ impl Asked<'_> {
         }
     }
 
+    /// The constraints over these columns that MySQL has to be told to drop; none where their names differ between databases.
+    fn constrained(&self, columns: &[String]) -> Vec<String> {
+        if !self.known.dialects.contains(&Dialect::Mysql) {
+            return Vec::new();
+        }
+        let of = |dialect: Dialect| -> Vec<String> {
+            let table = self.known.tables.get(&dialect);
+            let all = table.into_iter().flat_map(|table| &table.constraints);
+            let over = all.filter(|one| columns.iter().any(|column| one.is_over(dialect, column)));
+            let mut names: Vec<String> = over.filter_map(|one| one.name.clone()).collect();
+            names.sort();
+            names
+        };
+        let mut all = self.each(of).map(|(_, names)| names);
+        let first = all.next().unwrap_or_default();
+        if all.all(|other| other == first) {
+            first
+        } else {
+            Vec::new()
+        }
+    }
+
     fn said_default(&self) -> Option<Varied> {
         self.known.said.default.as_deref().map(Varied::from)
     }
@@ -352,6 +374,7 @@ impl Asked<'_> {
             key: self.key()?,
             old: vec![old.to_owned()],
             indexes: self.carried(old, &column.name),
+            drop_constraints: self.constrained(&[old.to_owned()]),
             forward: BTreeMap::from([(column.name.clone(), forward)]),
             back: BTreeMap::from([(old.to_owned(), back)]),
             new: vec![column],

@@ -8,6 +8,7 @@ use super::definition::{called, no_column};
 use super::names::Place;
 use super::{Change, Columns, DropColumn, Kind, RenameTable, Wrong, not_for_sqlite};
 
+mod constraints;
 mod said;
 
 /// What speaks against a declaration.
@@ -21,8 +22,10 @@ pub struct Objection {
 pub enum Weight {
     /// A script would fail, or take something away that nobody has said.
     Error,
-    /// Something is lost that may have been meant to go.
-    Doubt,
+    /// An index is lost that may have been meant to stay.
+    IndexGoes,
+    /// A foreign key or a condition is lost that may have been meant to stay.
+    ConstraintGoes,
 }
 
 struct Against<'k> {
@@ -78,7 +81,7 @@ impl Against<'_> {
 
     fn doubt(&mut self, message: String, help: String) {
         self.found.push(Objection {
-            weight: Weight::Doubt,
+            weight: Weight::IndexGoes,
             wrong: Wrong::new(message, help),
         });
     }
@@ -126,7 +129,8 @@ impl Against<'_> {
         let is_named = |index: &TableIndex| {
             index.is_constraint || called(self.name, self.dialect, index).is_some()
         };
-        if self.index(name).is_some() || !self.table.indexes.iter().all(is_named) {
+        let is_there = self.index(name).is_some() || self.may_serve_foreign_key(name);
+        if is_there || !self.table.indexes.iter().all(is_named) {
             return;
         }
         let there: Vec<String> = self
@@ -191,6 +195,7 @@ impl Against<'_> {
                 self.carried(change, &index);
             }
         }
+        self.constraints(change);
     }
 
     /// SQLite drops no column of a key.

@@ -192,6 +192,9 @@ impl Toml {
         if !columns.drop_indexes.is_empty() {
             self.list("drop_indexes", &columns.drop_indexes);
         }
+        if !columns.drop_constraints.is_empty() {
+            self.list("drop_constraints", &columns.drop_constraints);
+        }
         for new in &columns.new {
             self.section(&format!("new.{}", key(&new.name)));
             self.varied("type", &new.kind);

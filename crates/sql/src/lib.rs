@@ -116,7 +116,9 @@ pub use references::{Reference, Referential};
 pub use reserved::names_ledger;
 pub use scheme::dialect_of_url;
 #[cfg(feature = "parse")]
-pub use tables::{Table, TableColumn, TableIndex, Tables};
+pub use tables::{
+    ConstraintRule, SaidWith, Table, TableColumn, TableConstraint, TableIndex, Tables,
+};
 #[cfg(feature = "parse")]
 pub use written::Written;
 

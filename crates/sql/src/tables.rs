@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use super::lexeme::{self, Kind, Token};
 use super::{Dialect, ObjectKind, Script, Statement, Verb};
 
+mod asked;
+mod constraints;
 mod definition;
 
+pub use constraints::{ConstraintRule, SaidWith, TableConstraint};
 pub(super) use definition::{Cursor, items};
 
 /// Tables by name, as far as scripts tell of them.
@@ -22,6 +25,7 @@ pub struct Table {
     /// Empty where there is none, or it is not known.
     pub primary_key: Vec<String>,
     pub indexes: Vec<TableIndex>,
+    pub constraints: Vec<TableConstraint>,
     /// Whether all that is said here holds, and nothing more does.
     pub is_certain: bool,
 }
@@ -51,46 +55,6 @@ pub struct TableIndex {
     pub is_constraint: bool,
     /// Over columns alone and all rows.
     pub is_plain: bool,
-}
-
-impl Table {
-    #[must_use]
-    pub fn column(&self, dialect: Dialect, name: &str) -> Option<&TableColumn> {
-        let mut columns = self.columns.iter();
-        columns.find(|column| same(dialect, &column.name, name))
-    }
-
-    /// Whether no two rows have the same in these columns, and none has NULL there.
-    #[must_use]
-    pub fn is_key(&self, dialect: Dialect, columns: &[String]) -> bool {
-        let is_these = |others: &[String]| {
-            others.len() == columns.len()
-                && others
-                    .iter()
-                    .all(|other| columns.iter().any(|column| same(dialect, column, other)))
-        };
-        let never_null = columns.iter().all(|column| {
-            self.column(dialect, column)
-                .is_some_and(|column| !column.is_nullable)
-        });
-        is_these(&self.primary_key)
-            || never_null
-                && self
-                    .indexes
-                    .iter()
-                    .any(|index| index.is_unique && index.is_plain && is_these(&index.columns))
-    }
-
-    /// The indexes that are over this column.
-    pub fn indexes_over<'t>(
-        &'t self,
-        dialect: Dialect,
-        column: &'t str,
-    ) -> impl Iterator<Item = &'t TableIndex> {
-        self.indexes
-            .iter()
-            .filter(move |index| index.columns.iter().any(|name| same(dialect, name, column)))
-    }
 }
 
 /// Names of columns: without case on all but PostgreSQL.
@@ -201,6 +165,7 @@ impl Tables {
                 .collect();
             table.is_certain &= rest.is_empty() || rest == ["partition"];
             table.keys_are_not_null(cursor.dialect);
+            table.name_constraints(cursor.dialect, &name);
             self.remove(cursor.dialect, &name);
             self.all.insert(name, table);
             return Some(());
@@ -246,7 +211,9 @@ impl Tables {
                 continue;
             }
             let mut action = action.again();
-            self.get_mut(dialect, &name).action(&mut action)?;
+            let table = self.get_mut(dialect, &name);
+            table.action(&mut action)?;
+            table.name_constraints(dialect, &name);
         }
         Some(())
     }
@@ -321,9 +288,11 @@ impl Table {
             self.indexes.push(index);
             return Some(());
         }
-        if cursor.is_any(&["check", "foreign", "exclude", "fulltext", "spatial"])
-            && !cursor.names_a_column()
-        {
+        if cursor.is_any(&["check", "foreign"]) && !cursor.names_a_column() {
+            self.constraints.push(cursor.constraint(name)?);
+            return Some(());
+        }
+        if cursor.is_any(&["exclude", "fulltext", "spatial"]) && !cursor.names_a_column() {
             return Some(());
         }
         if cursor.is_any(&["like", "period"]) && !cursor.names_a_column() {
@@ -343,6 +312,7 @@ impl Table {
             });
         }
         self.forget(cursor.dialect, &column.name);
+        self.constraints.extend(says.constraints);
         self.columns.push(column);
         Some(())
     }
@@ -371,13 +341,20 @@ impl Table {
                 self.primary_key.clear();
                 return Some(());
             }
-            let of_index = cursor.eat("index") || cursor.eat("key") || cursor.eat("constraint");
-            let _ = cursor.eat("column") || cursor.eat("foreign");
+            let of_index = cursor.eat("index")
+                || cursor.eat("key")
+                || cursor.eat("constraint")
+                || cursor.eats(&["foreign", "key"])
+                || cursor.eat("check");
+            cursor.eat("column");
             cursor.eats(&["if", "exists"]);
             let name = cursor.name()?;
             self.drop_index(dialect, &name);
-            if !of_index {
+            if of_index {
+                self.drop_constraint(dialect, &name);
+            } else {
                 self.forget(dialect, &name);
+                self.forget_constraints_over(dialect, &name);
                 self.indexes.retain(|index| {
                     !index
                         .columns
@@ -406,6 +383,7 @@ impl Table {
                 self.rename(dialect, &from, &to, false);
             }
             let (column, says) = cursor.column()?;
+            self.redefine_constraints(dialect, &column.name, says.constraints);
             let there = self
                 .columns
                 .iter_mut()
@@ -450,6 +428,7 @@ impl Table {
 
     fn rename(&mut self, dialect: Dialect, from: &str, to: &str, of_index: bool) {
         if of_index {
+            self.rename_constraint(dialect, from, to);
             for index in &mut self.indexes {
                 let is_it = index
                     .name
@@ -464,7 +443,9 @@ impl Table {
         let columns = self.columns.iter_mut().map(|column| &mut column.name);
         let of_key = self.primary_key.iter_mut();
         let of_indexes = self.indexes.iter_mut().flat_map(|index| &mut index.columns);
-        for name in columns.chain(of_key).chain(of_indexes) {
+        let of_constraints = self.constraints.iter_mut().flat_map(|one| &mut one.columns);
+        let of_others = of_indexes.chain(of_constraints);
+        for name in columns.chain(of_key).chain(of_others) {
             if same(dialect, name, from) {
                 to.clone_into(name);
             }

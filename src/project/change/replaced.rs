@@ -36,6 +36,11 @@ pub(super) fn read_columns(
     let keep = names(table, "keep", "keep = [\"updated_at\"]");
     let indexes = read_indexes(source, table, places);
     let drop_indexes = names(table, "drop_indexes", "drop_indexes = [\"users_name\"]");
+    let drop_constraints = names(
+        table,
+        "drop_constraints",
+        "drop_constraints = [\"orders_user_id_fkey\"]",
+    );
     let columns = Columns {
         key: key?,
         old: old?,
@@ -45,6 +50,7 @@ pub(super) fn read_columns(
         keep,
         indexes: indexes?,
         drop_indexes,
+        drop_constraints,
     };
     if columns.new.is_empty() {
         return None;

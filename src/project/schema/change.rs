@@ -23,6 +23,13 @@ const DROP_INDEXES: Key = Key::new(
     "Indexes over the old columns that go with them",
 );
 
+const DROP_CONSTRAINTS: Key = Key::new(
+    "drop_constraints",
+    Shape::Texts,
+    "[\"orders_user_id_fkey\"]",
+    "Foreign keys and conditions over the old columns that go with them",
+);
+
 const INDEXED: Key = Key::new(
     "on",
     Shape::Varied,
@@ -99,6 +106,7 @@ pub(super) const CHANGE: Section = Section {
                     "Indexes over the new columns, which expand builds while they are empty",
                 ),
                 DROP_INDEXES,
+                DROP_CONSTRAINTS,
                 Key::new(
                     "forward",
                     Shape::Expressions,

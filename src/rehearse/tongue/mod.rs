@@ -21,6 +21,8 @@ pub(super) struct Tongue {
     /// Schema, table, `1` where its name alone means it, index, `1` where it is unique, `1` where it is the primary key, `1` where it is over
     /// columns alone and all rows, its columns with [`super::shape::SEPARATOR`] between them, `1` where it is of a constraint.
     pub indexed: &'static str,
+    /// What tells of the foreign keys and conditions of a table.
+    pub constrained: Constrained,
     /// An expression that gives the value of a column, as written there, as a literal.
     pub literal: fn(column: &str, kind: &Kind) -> String,
     /// Makes a database, where it is one of a server; like another one where that can be done.
@@ -44,6 +46,14 @@ pub(super) struct Tongue {
     pub stored: Option<&'static str>,
     /// What tells whether the open transaction has read a table's rows: the table, and a mark that changes then.
     pub scanned: Option<&'static str>,
+}
+
+/// How a database tells of the foreign keys and conditions of a table.
+pub(super) enum Constrained {
+    /// Schema, table, `1` where its name alone means it, name, `f` for a foreign key, its columns with [`super::shape::SEPARATOR`] between them.
+    Listed(&'static str),
+    /// By the statement that would make the table, which is the last value of the row that this answers.
+    Made(fn(schema: &str, table: &str) -> String),
 }
 
 pub(super) const fn tongue(dialect: Dialect) -> &'static Tongue {

@@ -1,6 +1,6 @@
 //! MySQL and MariaDB.
 
-use super::Tongue;
+use super::{Constrained, Tongue};
 use crate::rehearse::rows::quoted;
 use crate::rehearse::values::Kind;
 use crate::sql::Dialect;
@@ -61,6 +61,13 @@ pub(super) const TONGUE: Tongue = Tongue {
          FROM information_schema.statistics s \
          WHERE s.table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
          GROUP BY s.table_schema, s.table_name, s.index_name ORDER BY 1, 2, 4",
+    constrained: Constrained::Made(|schema, table| {
+        let (schema, table) = (
+            quoted(Dialect::Mysql, schema),
+            quoted(Dialect::Mysql, table),
+        );
+        format!("SHOW CREATE TABLE {schema}.{table}")
+    }),
     literal: |column, kind| match kind {
         Kind::Bytes => format!("IF({column} IS NULL, 'NULL', CONCAT('X''', HEX({column}), ''''))"),
         Kind::Integer(_) | Kind::Unsigned(_) | Kind::Decimal(..) | Kind::Float | Kind::Boolean => {

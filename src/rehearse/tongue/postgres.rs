@@ -1,6 +1,6 @@
 //! `PostgreSQL`.
 
-use super::Tongue;
+use super::{Constrained, Tongue};
 
 pub(super) const TONGUE: Tongue = Tongue {
     columns: "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), \
@@ -96,6 +96,15 @@ pub(super) const TONGUE: Tongue = Tongue {
          FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid \
          JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE i.indisvalid AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 2, 4",
+    constrained: Constrained::Listed(
+        "SELECT n.nspname::text, c.relname::text, CASE WHEN n.nspname = ANY (SELECT pg_catalog.btrim(pg_catalog.replace(p, '\"$user\"', session_user::text), ' \"') \
+              FROM pg_catalog.regexp_split_to_table(pg_catalog.current_setting('phasegate.search_path', true), ',') AS p) THEN '1' ELSE '0' END, k.conname::text, \
+         k.contype::text, COALESCE((SELECT pg_catalog.string_agg(a.attname::text, pg_catalog.chr(31) ORDER BY a.attnum) FROM pg_catalog.pg_attribute a \
+             WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)), '') \
+         FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE k.contype IN ('f', 'c') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 2, 4",
+    ),
     literal: |column, _| format!("pg_catalog.quote_nullable({column})"),
     create: |name, like| match like {
         Some(like) => format!("CREATE DATABASE \"{name}\" TEMPLATE \"{like}\""),

@@ -1,6 +1,6 @@
 //! SQLite.
 
-use super::Tongue;
+use super::{Constrained, Tongue};
 use crate::rehearse::rows::quoted;
 use crate::sql::Dialect;
 
@@ -48,6 +48,10 @@ pub(super) const TONGUE: Tongue = Tongue {
          UNION ALL SELECT 'main', name, '1', '', '1', '1', '1', group_concat(col, char(31)), '1' FROM \
              (SELECT m.name AS name, c.name AS col FROM sqlite_master m JOIN pragma_table_info(m.name) c \
               WHERE m.type = 'table' AND c.pk > 0 ORDER BY m.name, c.pk) GROUP BY name",
+    constrained: Constrained::Made(|_, table| {
+        let table = table.replace('\'', "''");
+        format!("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '{table}'")
+    }),
     literal: |column, _| format!("quote({column})"),
     create: |_, _| String::new(),
     drop: |_| String::new(),

@@ -69,6 +69,74 @@ scenario!(
 );
 
 scenario!(
+    fn a_foreign_key_is_asked_about_and_can_hold_all_the_time(db: Db) {
+        let shop = Shop::with_config(db, "[services.web]\nmin_instances = 0\n");
+        let is_sqlite = shop.db.backend.name == "sqlite";
+        let team = match shop.db.backend.name {
+            "sqlite" => "team_id integer REFERENCES teams (id)",
+            _ => "team_id integer, FOREIGN KEY (team_id) REFERENCES teams (id)",
+        };
+        shop.project.migration(
+            "0001_members",
+            &[
+                ("migration.toml", "description = \"Members\"\n"),
+                (
+                    "expand.sql",
+                    &format!(
+                        "CREATE TABLE teams (id integer PRIMARY KEY);\nCREATE TABLE members (id integer PRIMARY KEY, {team});\n\
+                         INSERT INTO teams VALUES (1);\nINSERT INTO members VALUES (1, 1);\n"
+                    ),
+                ),
+            ],
+        );
+        shop.run(&["expand"], 0);
+        let rename = ["new", "crew", "--rename", "members.team_id=crew_id"];
+        let ranges = ["--old", "<1.2.0", "--new", ">=1.1.0"];
+        let asked = shop.run(&[&rename[..], &ranges].concat(), 0);
+        let goes = "goes with its column at the contract, and nothing refuses then what it refused";
+        assert!(asked.stderr.contains(goes), "{asked:?}");
+        let manifest = shop.project.path().join("0002_crew/migration.toml");
+        let text = std::fs::read_to_string(&manifest).expect("it was written");
+        if shop.db.backend.name == "mysql" {
+            assert!(
+                text.contains("drop_constraints = [\"members_ibfk_1\"]"),
+                "{text}"
+            );
+        } else {
+            let checked = shop.run(&["check"], 0);
+            assert!(checked.stderr.contains(goes), "{checked:?}");
+            let said = "\ndrop_constraints = [\"members_team_id_fkey\"]\n[change.new.";
+            let text = text.replacen("\n[change.new.", said, 1);
+            std::fs::write(&manifest, text).expect("it can be written");
+        }
+        let checked = shop.run(&["check"], 0);
+        assert!(!checked.stderr.contains(goes), "{checked:?}");
+        shop.run(&["expand"], 0);
+        shop.run(&["backfill"], 0);
+        if !is_sqlite {
+            // Before the old one goes there is one over the new column.
+            let again = [
+                "new",
+                "of_crew",
+                "--foreign-key",
+                "members.crew_id=teams.id",
+            ];
+            shop.run(&again, 0);
+            shop.run(&["check"], 0);
+            shop.run(&["expand"], 0);
+            shop.run(&["contract", "3"], 0);
+        }
+        shop.run(&["contract", "2"], 0);
+        let nobody = shop
+            .db
+            .try_execute("INSERT INTO members (id, crew_id) VALUES (2, 99)");
+        assert_eq!(nobody.is_ok(), is_sqlite, "{nobody:?}");
+        shop.db
+            .execute("INSERT INTO members (id, crew_id) VALUES (3, 1)");
+    }
+);
+
+scenario!(
     fn an_index_goes_before_its_column(db: Db) {
         let change = "[services.web]\nold = \"<1.2.0\"\n[change]\nkind = \"drop-column\"\ntable = \"users\"\ncolumns = [\"nick\"]\n";
         let shop = shop(db, change);

@@ -80,6 +80,16 @@ fn of_new(of: &[(&str, &str)], seen: &Seen<'_>) -> Result<String, Wrong> {
     Ok(all_same(pairs))
 }
 
+/// The servers drop no column of a foreign key or of a table's condition. What is called as its column is MariaDB's condition of that
+/// alone, which cannot be named there and goes with it.
+fn constraints_dropped(seen: &Seen<'_>) -> Vec<String> {
+    let named = seen.columns.drop_constraints.iter();
+    let named = named.filter(|name| !seen.old.contains(name));
+    named
+        .map(|name| format!("DROP CONSTRAINT {}", seen.column(name)))
+        .collect()
+}
+
 pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
     let place = seen.place;
     let table = place.table();
@@ -148,7 +158,8 @@ END",
             .statement(format!("DROP TRIGGER {}", place.beside(&on_insert)))
             .statement(format!("DROP TRIGGER {}", place.beside(&on_update)))
     };
-    let mut last = indexes_dropped(seen, seen.columns.leaving());
+    let mut last = constraints_dropped(seen);
+    last.extend(indexes_dropped(seen, seen.columns.leaving()));
     last.extend(dropped(seen, &seen.old));
     for new in &seen.columns.new {
         let default = seen.default_of(new)?;

@@ -49,6 +49,7 @@ impl Asked<'_> {
             forward: BTreeMap::from([(first.clone(), head), (second.clone(), tail)]),
             back: BTreeMap::from([(old.to_owned(), joined)]),
             drop_indexes: self.over(&[old.to_owned()]),
+            drop_constraints: self.constrained(&[old.to_owned()]),
             ..Columns::default()
         }))
     }
@@ -69,6 +70,7 @@ impl Asked<'_> {
             forward: BTreeMap::from([(new.to_owned(), joined)]),
             back: BTreeMap::from([(first.clone(), head), (second.clone(), tail)]),
             drop_indexes: self.over(old),
+            drop_constraints: self.constrained(old),
             ..Columns::default()
         }))
     }

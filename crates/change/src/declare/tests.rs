@@ -246,6 +246,38 @@ fn what_mysql_says_of_a_column_is_kept_or_refused() {
 }
 
 #[test]
+fn what_mysql_has_to_be_told_to_drop_is_declared() {
+    let script = "CREATE TABLE users (id INT PRIMARY KEY, team INT, FOREIGN KEY (team) REFERENCES teams (id))";
+    let rename = |dialects: &[Dialect]| {
+        let scripts: Vec<_> = dialects.iter().map(|dialect| (*dialect, script)).collect();
+        let known = known(&scripts, Said::default());
+        let wish = Ask::Rename
+            .read("users.team=crew")
+            .expect("it is understood");
+        let change = declare(&wish, &known).expect("it can be declared");
+        let contract = dialects.iter().map(|dialect| {
+            let generated = generate(&change, *dialect, "0002").expect("it follows");
+            generated.scripts[&phasegate_model::model::Step::Contract].clone()
+        });
+        (written(&change), contract.collect::<Vec<_>>().join("\n"))
+    };
+    let (declared, contract) = rename(&[Dialect::Mysql]);
+    assert!(
+        declared.contains("drop_constraints = [\"users_ibfk_1\"]"),
+        "{declared}"
+    );
+    let dropped = "ALTER TABLE users DROP CONSTRAINT users_ibfk_1, DROP COLUMN team";
+    assert!(contract.contains(dropped), "{contract}");
+    // Elsewhere it goes with its column, and `check` asks whether it may.
+    let (declared, contract) = rename(&[Dialect::Postgres]);
+    assert!(!declared.contains("drop_constraints"), "{declared}");
+    assert!(!contract.contains("CONSTRAINT"), "{contract}");
+    // It has another name on each.
+    let (declared, _) = rename(&[Dialect::Postgres, Dialect::Mysql]);
+    assert!(!declared.contains("drop_constraints"), "{declared}");
+}
+
+#[test]
 fn what_nobody_knows_is_asked() {
     let nothing = Known {
         dialects: vec![Dialect::Postgres],

@@ -153,7 +153,7 @@ fn what_stands_in_the_way_is_said_with_a_way_out() {
             Postgres,
             PG,
             Kind::Columns(columns("email", "id")),
-            "Doubt: the unique index `users_email_key` goes",
+            "IndexGoes: the unique index `users_email_key` goes",
         ),
         (
             Postgres,
@@ -177,7 +177,7 @@ fn what_stands_in_the_way_is_said_with_a_way_out() {
             Postgres,
             PG,
             Kind::Columns(columns("name", "id")),
-            "Doubt: the index `two` goes",
+            "IndexGoes: the index `two` goes",
         ),
         (Postgres, PG, drop("logins", &[]), ""),
         (Postgres, PG, widen("varchar(50)"), ""),
@@ -240,18 +240,100 @@ fn what_stands_in_the_way_is_said_with_a_way_out() {
             not_null("logins", "bigint"),
             "`logins`, which is `INT(11)`",
         ),
-        (Mysql, MY, drop("logins", &[]), "Doubt: of the index `two`"),
+        (
+            Mysql,
+            MY,
+            drop("logins", &[]),
+            "IndexGoes: of the index `two`",
+        ),
         (Mysql, MY, drop("logins", &["two"]), ""),
         (
             Mysql,
             MY,
             Kind::Columns(columns("email", "id")),
-            "Doubt: the unique index `email` goes",
+            "IndexGoes: the unique index `email` goes",
         ),
     ] {
         let found = said(dialect, script, kind.clone());
         let is_right = found.contains(wanted) && (wanted.is_empty() == found.is_empty());
         assert!(is_right, "{dialect:?} {kind:?}: {found}, and not {wanted}");
+    }
+}
+
+#[test]
+fn a_foreign_key_or_a_condition_is_not_lost_without_a_word() {
+    use Dialect::{Mysql, Postgres, Sqlite};
+    let table = "CREATE TABLE users (id int NOT NULL PRIMARY KEY, team int REFERENCES teams (id), age int CONSTRAINT grown CHECK (age > 17), n int, CHECK (n > 0), FOREIGN KEY (n) REFERENCES numbers (n))";
+    let said_of = |old: &str, constraints: &[&str]| {
+        Kind::Columns(Columns {
+            drop_constraints: constraints.iter().map(|name| (*name).to_owned()).collect(),
+            ..columns(old, "id")
+        })
+    };
+    for (dialect, kind, wanted) in [
+        (
+            Postgres,
+            said_of("team", &[]),
+            "ConstraintGoes: the foreign key `users_team_fkey` goes with its column",
+        ),
+        (
+            Postgres,
+            said_of("n", &["users_n_fkey"]),
+            "ConstraintGoes: the CHECK `users_n_check` goes with its column",
+        ),
+        (
+            Postgres,
+            said_of("n", &["users_n_fkey", "users_n_check"]),
+            "",
+        ),
+        (
+            Sqlite,
+            said_of("age", &[]),
+            "ConstraintGoes: the CHECK `grown` goes with its column",
+        ),
+        (Sqlite, said_of("team", &["users_team_fkey"]), ""),
+        (
+            Sqlite,
+            said_of("n", &["users_n_check"]),
+            "Error: SQLite drops no column that is of the CHECK `users_n_check`",
+        ),
+        (
+            Mysql,
+            said_of("n", &[]),
+            "Error: the foreign key `users_ibfk_2` is over a column that the contract drops, which MySQL",
+        ),
+        (
+            Mysql,
+            said_of("age", &["nobody"]),
+            "ConstraintGoes: the CHECK `grown` goes with its column",
+        ),
+        // A foreign key in the definition of a column is none on MySQL.
+        (Mysql, said_of("team", &[]), ""),
+        (Mysql, said_of("age", &["grown"]), ""),
+    ] {
+        let said = said(dialect, table, kind);
+        let is_right = match wanted {
+            "" => said.is_empty(),
+            wanted => said.contains(wanted),
+        };
+        assert!(is_right, "{dialect:?}, wanted {wanted:?}: {said}");
+    }
+    let named = "CREATE TABLE users (id int NOT NULL PRIMARY KEY, n int, CONSTRAINT a FOREIGN KEY (n) REFERENCES numbers (n))";
+    let unknown = said(Mysql, named, said_of("n", &["a", "b"]));
+    assert!(
+        unknown.starts_with("Error: `users` has no constraint `b`"),
+        "{unknown}"
+    );
+    // The server makes an index for a foreign key, and calls it as that, or as its column.
+    for index in ["a", "n"] {
+        let replaced = Kind::Columns(Columns {
+            drop_indexes: vec![index.to_owned()],
+            ..match said_of("n", &["a"]) {
+                Kind::Columns(columns) => columns,
+                _ => Columns::default(),
+            }
+        });
+        assert_eq!(said(Mysql, named, replaced), "");
     }
 }
 

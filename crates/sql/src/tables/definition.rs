@@ -1,6 +1,8 @@
 //! The definition of a column or an index, word by word.
 
-use super::{TableColumn, TableIndex, is_name};
+mod constraint;
+
+use super::{TableColumn, TableConstraint, TableIndex, is_name};
 use crate::Dialect;
 use crate::lexeme::{Kind, Token};
 
@@ -18,6 +20,7 @@ pub(crate) struct Cursor<'t> {
 pub(crate) struct Says {
     pub is_primary: bool,
     pub is_unique: bool,
+    pub constraints: Vec<TableConstraint>,
 }
 
 /// Where the type of a column ends.
@@ -247,27 +250,14 @@ impl<'t> Cursor<'t> {
         };
         let items = items(group);
         let is_plain = items.iter().all(is_simple) && !self.has("where");
-        let named = |tokens: &[Token]| -> Vec<String> {
-            let words = [
-                "where", "is", "not", "null", "and", "or", "in", "true", "false",
-            ];
-            let names = tokens.iter().enumerate().filter(|(at, token)| {
-                let next = tokens.get(at + 1);
-                let is_word = words.iter().any(|word| token.is_word(self.text, word));
-                is_name(token) && !is_word && next.is_none_or(|next| next.kind != Kind::Open)
-            });
-            names
-                .filter_map(|(_, token)| (self.dialect.grammar().identifier)(token.text(self.text)))
-                .collect()
-        };
         let columns = if is_plain {
             items
                 .iter()
                 .filter_map(|item| self.within(item).name())
                 .collect()
         } else {
-            let mut columns = named(group);
-            columns.extend(named(self.rest()));
+            let mut columns = self.names_in(group);
+            columns.extend(self.names_in(self.rest()));
             columns
         };
         Some(TableIndex {
@@ -277,6 +267,21 @@ impl<'t> Cursor<'t> {
             is_constraint: false,
             is_plain,
         })
+    }
+
+    /// What may be a column in an expression.
+    pub fn names_in(&self, tokens: &[Token]) -> Vec<String> {
+        let words = [
+            "where", "is", "not", "null", "and", "or", "in", "true", "false",
+        ];
+        let names = tokens.iter().enumerate().filter(|(at, token)| {
+            let next = tokens.get(at + 1);
+            let is_word = words.iter().any(|word| token.is_word(self.text, word));
+            is_name(token) && !is_word && next.is_none_or(|next| next.kind != Kind::Open)
+        });
+        names
+            .filter_map(|(_, token)| (self.dialect.grammar().identifier)(token.text(self.text)))
+            .collect()
     }
 
     fn slice(&self, from: usize, to: usize) -> String {
@@ -327,6 +332,11 @@ impl<'t> Cursor<'t> {
         self.is_serial(&mut column);
         while self.peek().is_some() {
             self.said(&mut column, &mut says)?;
+        }
+        for constraint in &mut says.constraints {
+            if !constraint.is_over(self.dialect, &column.name) {
+                constraint.columns.push(column.name.clone());
+            }
         }
         if says.is_primary {
             column.is_nullable = false;
@@ -387,13 +397,13 @@ impl<'t> Cursor<'t> {
             says.is_unique = true;
         } else if self.eat("auto_increment") || self.eat("autoincrement") {
             column.is_made = true;
-        } else if self.eat("constraint") {
-            self.name()?;
-        } else if self.eat("references") {
-            self.name()?;
-            self.rest_of_reference();
-        } else if self.eat("check") {
-            self.group()?;
+        } else if self.is_any(&["constraint", "references", "check"]) {
+            let name = match self.eat("constraint") {
+                // `CONSTRAINT CHECK (…)`
+                true if !self.is_any(&["check", "references"]) => Some(self.name()?),
+                _ => None,
+            };
+            says.constraints.extend(self.constraint_of_column(name)?);
         } else if self.eat("generated") || self.is("as") {
             column.is_made = true;
             let _ = self.eat("always") || self.eats(&["by", "default"]);

@@ -164,3 +164,79 @@ fn a_key_is_unique_and_never_null() {
         );
     }
 }
+
+/// The constraints of `orders`: what is said with a column is in brackets.
+fn constrained(dialect: Dialect, scripts: &[&str]) -> String {
+    let tables = read(dialect, scripts);
+    let table = tables.get(dialect, "orders").expect("it is made");
+    assert!(table.is_certain);
+    let each = table.constraints.iter().map(|one| {
+        let rule = match one.rule {
+            ConstraintRule::ForeignKey => "fk",
+            ConstraintRule::Check => "check",
+        };
+        let text = format!(
+            "{rule} {}({})",
+            one.name.as_deref().unwrap_or("?"),
+            one.columns.join(",")
+        );
+        match one.said {
+            SaidWith::Column => format!("[{text}]"),
+            SaidWith::Table => text,
+        }
+    });
+    each.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn constraints_are_read_with_the_names_that_the_database_gives_them() {
+    let both = "CREATE TABLE orders (id int PRIMARY KEY, user_id int REFERENCES users (id) ON DELETE CASCADE NOT NULL, n int CONSTRAINT positive CHECK (n > 0), \
+        m int CHECK (m > 0 AND m < 9), FOREIGN KEY (n, m) REFERENCES pairs (n, m), CHECK (n < m), CONSTRAINT least CHECK (abs(m) > 1))";
+    let named = "[fk orders_user_id_fkey(user_id)] [check positive(n)] [check orders_m_check(m)] fk orders_n_m_fkey(n,m) check orders_check(n,m) check least(m)";
+    for dialect in [Dialect::Postgres, Dialect::Sqlite] {
+        assert_eq!(constrained(dialect, &[both]), named, "{dialect:?}");
+    }
+    assert_eq!(
+        constrained(Dialect::Mysql, &[both]),
+        "[fk orders_ibfk_1(user_id)] [check positive(n)] [check ?(m)] fk orders_ibfk_2(n,m) check ?(n,m) check least(m)"
+    );
+}
+
+#[test]
+fn constraints_go_and_are_renamed() {
+    let made = "CREATE TABLE orders (id int PRIMARY KEY, user_id int, n int);";
+    for (dialect, change, wanted) in [
+        (
+            Dialect::Postgres,
+            "ALTER TABLE orders ADD CONSTRAINT who FOREIGN KEY (user_id) REFERENCES users (id) NOT VALID, ADD CHECK (n > 0);",
+            "fk who(user_id) check orders_n_check(n)",
+        ),
+        (
+            Dialect::Postgres,
+            "ALTER TABLE orders ADD FOREIGN KEY (user_id) REFERENCES users; ALTER TABLE orders DROP CONSTRAINT orders_user_id_fkey;",
+            "",
+        ),
+        (
+            Dialect::Postgres,
+            "ALTER TABLE orders ADD CONSTRAINT who FOREIGN KEY (user_id) REFERENCES users; ALTER TABLE orders RENAME CONSTRAINT who TO whose; ALTER TABLE orders RENAME COLUMN user_id TO customer_id;",
+            "fk whose(customer_id)",
+        ),
+        (
+            Dialect::Postgres,
+            "ALTER TABLE orders ADD CHECK (user_id > n); ALTER TABLE orders DROP COLUMN n;",
+            "",
+        ),
+        (
+            Dialect::Mysql,
+            "ALTER TABLE orders ADD FOREIGN KEY who (user_id) REFERENCES users (id), ADD FOREIGN KEY (n) REFERENCES users (id); ALTER TABLE orders DROP FOREIGN KEY who;",
+            "fk orders_ibfk_1(n)",
+        ),
+        (
+            Dialect::Mysql,
+            "ALTER TABLE orders ADD c int CHECK (c > 0); ALTER TABLE orders MODIFY c bigint;",
+            "",
+        ),
+    ] {
+        assert_eq!(constrained(dialect, &[made, change]), wanted, "{change}");
+    }
+}

@@ -1,0 +1,148 @@
+//! What becomes of foreign keys and conditions over columns that are replaced: none is carried over, so that of each somebody has
+//! to say that it may go.
+
+use phasegate_sql::{ConstraintRule, Dialect, SaidWith, TableConstraint};
+
+use super::{Against, Objection, Weight};
+use crate::{Columns, Wrong, not_for_sqlite};
+
+impl Against<'_> {
+    /// Those that are over an old column, against what the declaration says of them.
+    pub(super) fn constraints(&mut self, change: &Columns) {
+        let dialect = self.dialect;
+        let is_old =
+            |one: &&TableConstraint| change.old.iter().any(|old| one.is_over(dialect, old));
+        let over: Vec<TableConstraint> = self
+            .table
+            .constraints
+            .iter()
+            .filter(is_old)
+            .cloned()
+            .collect();
+        for one in over {
+            self.constraint(change, &one);
+        }
+        for name in &change.drop_constraints {
+            self.has_constraint(change, name);
+        }
+    }
+
+    fn constraint(&mut self, change: &Columns, one: &TableConstraint) {
+        let name = one.name.as_deref();
+        let is_said = name.is_some_and(|name| {
+            let mut said = change.drop_constraints.iter();
+            said.any(|said| self.dialect.may_be_same_name(said, name))
+        });
+        let what = told(one);
+        match (self.dialect, one.said, one.rule) {
+            (Dialect::Sqlite, SaidWith::Table, _) => self.refuse(not_for_sqlite(
+                format!(
+                    "SQLite drops no column that is of {what}, which was said beside the columns of `{}`",
+                    self.name
+                ),
+                "make the table anew with scripts of your own",
+            )),
+            // MySQL reads over what MariaDB takes for a foreign key.
+            (Dialect::Mysql, SaidWith::Column, ConstraintRule::ForeignKey) => {}
+            _ if is_said => {}
+            (Dialect::Mysql, SaidWith::Table, _) => {
+                let help = self.ways_out(change, one);
+                self.error(
+                    format!("{what} is over a column that the contract drops, which MySQL and MariaDB refuse"),
+                    help,
+                );
+            }
+            _ => {
+                let help = self.ways_out(change, one);
+                self.found.push(Objection {
+                    weight: Weight::ConstraintGoes,
+                    wrong: Wrong::new(
+                        format!(
+                            "{what} goes with its column at the contract, and nothing refuses then what it refused"
+                        ),
+                        help,
+                    ),
+                });
+            }
+        }
+    }
+
+    fn ways_out(&self, change: &Columns, one: &TableConstraint) -> String {
+        let new: Vec<&str> = change.new.iter().map(|new| new.name.as_str()).collect();
+        let new = new.join(", ");
+        let say = match &one.name {
+            Some(name) => format!("write `drop_constraints = [\"{name}\"]` under `[change]`"),
+            None => "give it a name, and write that under `[change]`: `drop_constraints = [\"…\"]`"
+                .to_owned(),
+        };
+        if self.dialect == Dialect::Sqlite {
+            return format!(
+                "where it has to hold for {new}, make the table anew with scripts of your own; otherwise {say}"
+            );
+        }
+        let kind = match one.rule {
+            ConstraintRule::ForeignKey => "foreign-key",
+            ConstraintRule::Check => "check",
+        };
+        format!(
+            "where it has to hold for {new}, declare it in a migration of the kind `{kind}` after this one, whose contract may come first; then, or where nobody needs it, {say}"
+        )
+    }
+
+    /// MySQL is told to drop each, and would refuse the contract for one that is not there.
+    fn has_constraint(&mut self, change: &Columns, name: &str) {
+        let constraints = &self.table.constraints;
+        let is_own = |one: &TableConstraint| {
+            // A condition without a name has another one on MySQL than on MariaDB.
+            let own = one.name.as_deref();
+            own.is_none_or(|own| self.dialect.may_be_same_name(own, name))
+        };
+        // As both servers name a foreign key, in whatever order.
+        let is_given_out = name.contains("_ibfk_")
+            && constraints
+                .iter()
+                .any(|one| one.rule == ConstraintRule::ForeignKey);
+        // MariaDB calls the condition of a column as that.
+        let is_of_column = change.old.iter().any(|old| old == name);
+        if self.dialect != Dialect::Mysql
+            || is_given_out
+            || is_of_column
+            || constraints.iter().any(is_own)
+        {
+            return;
+        }
+        self.error(
+            format!(
+                "`{}` has no constraint `{name}` on {}, as the earlier migrations make it",
+                self.name,
+                self.dialect.title()
+            ),
+            "give it one name on all databases, or write the scripts of this migration by hand"
+                .to_owned(),
+        );
+    }
+
+    /// Whether the server may have made an index of this name for a foreign key.
+    pub(super) fn may_serve_foreign_key(&self, index: &str) -> bool {
+        let is_its = |one: &TableConstraint| {
+            let own = one.name.iter().chain(&one.columns);
+            one.rule == ConstraintRule::ForeignKey
+                && own
+                    .into_iter()
+                    .any(|own| self.dialect.may_be_same_name(own, index))
+        };
+        self.dialect == Dialect::Mysql && self.table.constraints.iter().any(is_its)
+    }
+}
+
+/// "the foreign key `orders_user_id_fkey`"
+fn told(one: &TableConstraint) -> String {
+    let what = match one.rule {
+        ConstraintRule::ForeignKey => "the foreign key",
+        ConstraintRule::Check => "the CHECK",
+    };
+    match &one.name {
+        Some(name) => format!("{what} `{name}`"),
+        None => format!("{what} over {}", one.columns.join(", ")),
+    }
+}
