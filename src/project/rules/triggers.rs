@@ -2,7 +2,9 @@
 //! A trigger that keeps formats in step writes the new format as it likes, and the old one from the new one.
 
 use crate::model::Step;
-use crate::sql::{Deed, Dependent, Dependents, ObjectKind, Place, Runs, Script, Statement, Value};
+use crate::sql::{
+    Deed, Dependent, Dependents, Effect, ObjectKind, Place, Runs, Script, Statement, Value, Verb,
+};
 
 use super::super::finding::Finding;
 use super::super::later;
@@ -37,8 +39,8 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             let Some(statement) = script.statements.get(*index) else {
                 continue;
             };
-            let is_told = !matches!(statement.effect, crate::sql::Effect::Additive)
-                || statement.hazard.is_some();
+            let is_told =
+                !matches!(statement.effect, Effect::Additive) || statement.hazard.is_some();
             if is_told || !is_met(scripts, &formats, script, statement, code, &codes) {
                 continue;
             }
@@ -49,7 +51,8 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
                 code,
                 known: known.clone(),
             };
-            for (code, why, help) in judged.complaints() {
+            let refuses = judged.refused_elsewhere(statement);
+            for (code, why, help) in judged.complaints().into_iter().chain(refuses) {
                 let message = match (step, code) {
                     (_, UNKNOWN) => why,
                     (Step::Expand, _) => format!("live versions may not survive this: {why}"),
@@ -127,6 +130,41 @@ impl Judged<'_> {
             found.extend(complaint.filter(|new| !found.iter().any(|known| known.1 == new.1)));
         }
         found
+    }
+
+    /// What a function of an earlier migration does to rows, read as if it stood in this script before the trigger.
+    fn refused_elsewhere(&self, statement: &Statement) -> Option<Complaint> {
+        const HELP: &str = "let the trigger call a function that lets every row pass";
+        let dialect = self.known.dialect;
+        let calls = self.code.calls.as_deref()?;
+        let makes = |statement: &Statement| {
+            statement.objects().any(|object| {
+                object.kind == ObjectKind::Function
+                    && object.verb == Verb::Create
+                    && dialect.may_be_same_name(&object.name, calls)
+            })
+        };
+        let own = self.scripts.script(self.step)?;
+        let is_own = own.statements.iter().any(makes);
+        let expand = self
+            .scripts
+            .expand
+            .filter(|_| !is_own && self.step != Step::Expand);
+        let expand =
+            expand.and_then(|expand| expand.statements.iter().rev().find(|one| makes(one)));
+        let function = match expand {
+            _ if is_own => return None,
+            Some(function) => function.text.clone(),
+            None => later::newest(self.scripts.before(), dialect, &[calls], |script| {
+                let mut statements = script.statements.iter().rev();
+                Some(statements.find(|one| makes(one))?.text.clone())
+            })?,
+        };
+        let both = Script::parse(dialect, &format!("{function};\n{}", statement.text)).ok()?;
+        match &both.statements.last()?.effect {
+            Effect::Destructive { why } => Some((BREAKS, format!("{} {why}", self.what()), HELP)),
+            _ => None,
+        }
     }
 
     /// What the trigger or function did that an earlier file makes under this name, and that this one takes the place of.

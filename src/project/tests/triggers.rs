@@ -700,6 +700,64 @@ fn a_function_of_another_file_is_read_there() {
     assert_eq!(codes(&found), ["destructive-expand"], "{found:#?}");
 }
 
+/// A function refuses rows wherever it stands: in an earlier file, and behind another one.
+#[test]
+fn a_function_that_is_called_refuses_rows_as_well() {
+    const CALLS: &str =
+        "CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION f();\n";
+    let function = |body: &str| {
+        format!("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$;\n")
+    };
+    let (raises, passes) = (function("RAISE 'no';"), function("RETURN NEW;"));
+    let swallows = function("RETURN NULL;");
+    let calls_on = function("NEW.first_name := h(); RETURN NEW;") + CALLS;
+    let of_rows = CALLS.replace("EACH ROW", "EACH STATEMENT");
+    let after = CALLS.replace("BEFORE", "AFTER");
+    const HELPER: &str =
+        "CREATE FUNCTION h() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;\n";
+    const TELLS: &str = "CREATE FUNCTION h() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'x'; RETURN 'a'; END $$;\n";
+    const PROCEDURE: &str = "CREATE PROCEDURE f() SIGNAL SQLSTATE '45000';\n";
+    const CALL: &str = "CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW CALL f();\n";
+    const OF_MYSQL: &str =
+        "CREATE FUNCTION h() RETURNS TEXT BEGIN SIGNAL SQLSTATE '45000'; RETURN 'a'; END;\n";
+    const SET: &str =
+        "CREATE TRIGGER g BEFORE INSERT ON users FOR EACH ROW SET NEW.first_name = h();\n";
+    for (dialect, earlier, own, is_fine) in [
+        ("postgres", raises.as_str(), CALLS.to_owned(), false),
+        ("postgres", &raises, of_rows, false),
+        ("postgres", &passes, CALLS.to_owned(), true),
+        ("postgres", &swallows, CALLS.to_owned(), false),
+        // Nobody looks at what is returned then.
+        ("postgres", &swallows, after, true),
+        ("postgres", "", format!("{HELPER}{calls_on}"), false),
+        ("postgres", HELPER, calls_on.clone(), false),
+        ("postgres", "", format!("{TELLS}{calls_on}"), true),
+        ("mysql", PROCEDURE, CALL.to_owned(), false),
+        ("mysql", "", format!("{PROCEDURE}{CALL}"), false),
+        ("mysql", "", format!("{OF_MYSQL}{SET}"), false),
+    ] {
+        let earlier = format!("CREATE TABLE own (id int);\n{earlier}");
+        let before = [
+            ("0001_first/migration.toml", "description = \"d\"\n"),
+            ("0001_first/expand.sql", earlier.as_str()),
+        ];
+        let expand = format!("{EXPAND}{own}");
+        let contract = format!("{CONTRACT}{own}");
+        for (file, text, code) in [
+            ("0002_split/expand.sql", &expand, "destructive-expand"),
+            ("0002_split/contract.sql", &contract, "loses-rows"),
+        ] {
+            let found = of(dialect, &[&before[..], &[(file, text)]].concat());
+            let expected: &[&str] = if is_fine { &[] } else { &[code] };
+            assert_eq!(
+                codes(&found),
+                expected,
+                "{dialect} {file} {own}: {found:#?}"
+            );
+        }
+    }
+}
+
 /// One allowance excuses the trigger, whatever it does.
 #[test]
 fn a_trigger_that_somebody_vouches_for() {

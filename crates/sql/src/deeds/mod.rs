@@ -123,6 +123,18 @@ impl Dependents {
             .map(|function| Deed::Calls { function })
             .collect();
         for code in texts {
+            // Of the trigger itself, and of the function that it is made with, the statement that makes it tells.
+            let is_called = one.kind == ObjectKind::Trigger
+                && code.kind == ObjectKind::Function
+                && !one
+                    .calls
+                    .as_deref()
+                    .is_some_and(|calls| dialect.may_be_same_name(calls, &code.name));
+            if is_called && raises(dialect, &code.body) {
+                deeds.push(Deed::Breaks {
+                    why: format!("calls `{}`, which may refuse what is written", code.name),
+                });
+            }
             let body = Body {
                 text: &code.body,
                 returns_row: code.runs == Runs::ByTriggers,
@@ -176,6 +188,32 @@ impl Dependents {
     fn find<'s>(&'s self, one: &'s Dependent) -> &'s Dependent {
         self.all.iter().find(|known| *known == one).unwrap_or(one)
     }
+}
+
+/// Whether the text has a statement in it that ends with an error.
+fn raises(dialect: Dialect, text: &str) -> bool {
+    const HARMLESS: &[&str] = &["notice", "warning", "info", "log", "debug"];
+    let tokens = lexeme::tokens(dialect.grammar(), text).unwrap_or_default();
+    let begins = |at: Option<usize>| {
+        let before = at.and_then(|before| tokens.get(before));
+        before.is_none_or(|before| {
+            let words = ["begin", "then", "else", "loop", "do"];
+            before.kind == Kind::Semicolon || words.iter().any(|word| before.is_word(text, word))
+        })
+    };
+    tokens.iter().enumerate().any(|(at, token)| {
+        let is = |words: &[&str]| words.iter().any(|word| token.is_word(text, word));
+        let level = tokens.get(at + 1);
+        let is_harmless =
+            level.is_some_and(|level| HARMLESS.iter().any(|word| level.is_word(text, word)));
+        match dialect {
+            Dialect::Postgres => {
+                is(&["raise"]) && !is_harmless || is(&["assert"]) && begins(at.checked_sub(1))
+            }
+            Dialect::Mysql => is(&["signal", "resignal"]),
+            Dialect::Sqlite => is(&["raise"]),
+        }
+    })
 }
 
 impl Dialect {
