@@ -52,6 +52,8 @@ mod narrowed;
 #[cfg(feature = "parse")]
 mod nulls;
 #[cfg(feature = "parse")]
+mod overwritten;
+#[cfg(feature = "parse")]
 mod parse;
 #[cfg(feature = "parse")]
 mod postgres;

@@ -41,16 +41,25 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
 /// The columns that it writes beside those that expand.sql adds.
 fn beside(scripts: &Scripts<'_>, text: &str) -> Vec<(String, String)> {
     let formats = Formats::of(scripts);
-    let Some((table, columns)) = scripts.dialect.filled(text) else {
-        return Vec::new();
-    };
     if !formats.adds_columns() {
         return Vec::new();
     }
-    let others = columns
-        .into_iter()
-        .filter(|column| !formats.is_new(Some(&table), column) && !is_stamp(column));
-    others.map(|column| (table.clone(), column)).collect()
+    let filled = scripts.dialect.filled(text).into_iter();
+    let filled = filled.flat_map(|(table, columns)| {
+        let columns = columns.into_iter();
+        columns.map(move |column| (table.clone(), column))
+    });
+    let filled = filled.filter(|(table, column)| !formats.is_new(Some(table), column));
+    // What it does about rows that are there already, or in a further UPDATE, makes no column of others its own.
+    let along = scripts.dialect.overwritten(text).into_iter();
+    let along = along.filter(|(table, column)| !formats.makes(table, column));
+    let mut others = Vec::new();
+    for other in filled.chain(along) {
+        if !is_stamp(&other.1) && !others.contains(&other) {
+            others.push(other);
+        }
+    }
+    others
 }
 
 /// Why a function that it calls may do more than compute.
@@ -94,9 +103,13 @@ mod tests {
     use crate::sql::{Dialect, Script, backfill_statement};
 
     fn said(dialect: Dialect, expand: &str, set: &str) -> Vec<&'static str> {
-        let expand = Script::parse(dialect, expand).unwrap();
         let text = format!("UPDATE users SET {set} WHERE id > :after AND id <= :upto");
-        let backfill = backfill_statement(dialect, &text, None).unwrap();
+        by(dialect, expand, &text)
+    }
+
+    fn by(dialect: Dialect, expand: &str, text: &str) -> Vec<&'static str> {
+        let expand = Script::parse(dialect, expand).unwrap();
+        let backfill = backfill_statement(dialect, text, None).unwrap();
         let lint = crate::project::LintConfig::default();
         let scripts = Scripts {
             expand: Some(&expand),
@@ -135,6 +148,28 @@ mod tests {
                     expected,
                     "{dialect:?} {expand}: {set}"
                 );
+            }
+        }
+        let conflict = |set: &str| {
+            format!(
+                "INSERT INTO users (id, email) SELECT id, email FROM users WHERE id > :after AND id <= :upto {set}"
+            )
+        };
+        const UPDATE: &str = "ON CONFLICT (id) DO UPDATE SET";
+        const SELF: &[Dialect] = &[Dialect::Postgres, Dialect::Sqlite];
+        for (dialects, text, expected) in [
+            (SELF, conflict(&format!("{UPDATE} first_name = users.full_name, n = 5")), &["fills-too-much"][..]),
+            (SELF, conflict(&format!("{UPDATE} first_name = users.full_name, n = users.n")), &[]),
+            (&[Dialect::Mysql], conflict("ON DUPLICATE KEY UPDATE first_name = full_name, n = 5"), &["fills-too-much"]),
+            (&[Dialect::Mysql], conflict("ON DUPLICATE KEY UPDATE first_name = full_name"), &[]),
+            (
+                SELF,
+                "INSERT INTO orders (id, total) SELECT id, 0 FROM users WHERE id > :after AND id <= :upto ON CONFLICT (id) DO UPDATE SET total = 0".to_owned(),
+                &["fills-too-much"],
+            ),
+        ] {
+            for dialect in dialects {
+                assert_eq!(by(*dialect, ADD, &text), expected, "{dialect:?} {text}");
             }
         }
         let tuple = said(

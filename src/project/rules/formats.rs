@@ -13,6 +13,8 @@ pub(super) struct Formats {
     tables: Vec<String>,
     /// Columns that are new, or that this migration fills or changes, with their tables.
     columns: Vec<(String, String)>,
+    /// Columns that expand.sql adds, or gives this name, with their tables.
+    added: Vec<(String, String)>,
     /// Whether expand.sql adds columns.
     adds: bool,
     /// Columns that contract.sql takes away.
@@ -25,7 +27,8 @@ impl Formats {
     pub fn of(scripts: &Scripts<'_>) -> Self {
         let dialect = scripts.dialect;
         let (expand, contract) = (scripts.expand, scripts.contract);
-        let mut columns: Vec<(String, String)> = columns_of(expand, made).collect();
+        let added: Vec<(String, String)> = columns_of(expand, made).collect();
+        let mut columns = added.clone();
         let adds = columns_of(expand, |object| {
             (object.verb == Verb::Create).then(|| object.name.clone())
         })
@@ -57,6 +60,7 @@ impl Formats {
                 .and_then(|manifest| manifest.sync.as_ref())
                 .map_or(Sync::None, |sync| sync.value),
             tables: tables.collect(),
+            added,
             adds,
             old_columns: columns_of(contract, |object| {
                 is_taken(object).then(|| object.name.clone())
@@ -79,6 +83,11 @@ impl Formats {
     /// Whether it belongs to the new format. Without a table, any that has such a column counts.
     pub fn is_new(&self, table: Option<&str>, column: &str) -> bool {
         table.is_some_and(|table| self.has_table(table)) || self.holds(&self.columns, table, column)
+    }
+
+    /// Whether expand.sql makes the column, or its table.
+    pub fn makes(&self, table: &str, column: &str) -> bool {
+        self.has_table(table) || self.holds(&self.added, Some(table), column)
     }
 
     /// Whether it belongs to the old format, which a sync keeps up: contract.sql takes it away, or, where that does not
