@@ -666,7 +666,6 @@ fn bystanders_are_left_alone() {
     let postgres: &[(&str, bool)] = &[
         ("DROP SCHEMA app", false),
         ("ALTER SCHEMA public RENAME TO old", false),
-        ("ALTER ROLE web NOLOGIN", false),
         (
             "CREATE TRIGGER g AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
             false,
