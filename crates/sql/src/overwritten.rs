@@ -130,10 +130,10 @@ impl Text<'_> {
             // `(a, b) = (…)`
             if target.first().is_some_and(|first| first.kind == Kind::Open) {
                 columns.extend(target.iter().filter_map(|token| self.name(token)));
-            } else if let Some(column) = target.last().and_then(|last| self.name(last)) {
-                if !self.is_itself(&column, value) {
-                    columns.push(column);
-                }
+            } else if let Some(column) = target.last().and_then(|last| self.name(last))
+                && !self.is_itself(&column, value)
+            {
+                columns.push(column);
             }
         }
         columns

@@ -128,8 +128,7 @@ fn names_in_vain(dialect: Dialect, body: &str, columns: &[String]) -> Option<Str
             return None;
         }
         let column = name(at + 2)?;
-        let is_there =
-            columns.iter().any(|one| *one == column) || OF_THE_SYSTEM.contains(&column.as_str());
+        let is_there = columns.contains(&column) || OF_THE_SYSTEM.contains(&column.as_str());
         (!is_there).then(|| format!("{}.{column}", row.to_uppercase()))
     })
 }
