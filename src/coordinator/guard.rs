@@ -186,25 +186,21 @@ impl<'f> Guard<'f> {
     }
 
     /// Code of a trigger that names a column which its table does not have, where nobody vouches for the statement.
-    async fn names_in_vain(
-        &self,
-        connection: &mut dyn Connection,
-    ) -> Result<Option<Found>, DatabaseError> {
+    fn names_in_vain(&self, now: &Inventory) -> Option<Found> {
         if !self.file.script.makes_unseen_code() {
-            return Ok(None);
+            return None;
         }
-        let now = connection.inventory().await?;
         let unknown = now.unknown_columns(&self.file.script);
         let mut unknown = unknown.into_iter();
         let unknown = unknown.find(|one| !self.file.vouched.contains(&one.index));
-        Ok(unknown.map(|one| {
+        unknown.map(|one| {
             let message = format!(
                 "the trigger `{}` names {}, and `{}` has no such column: each write that fires it would fail. Write the column's name as \
                  the table has it",
                 one.trigger, one.written, one.table
             );
             (one.index, DatabaseError::new(ErrorKind::Statement, message))
-        }))
+        })
     }
 
     fn owner(&self, loss: &Lost) -> Option<&Owned> {
@@ -278,15 +274,18 @@ impl<'f> Guard<'f> {
         if let Some((index, error)) = self.would_break() {
             return Ok(Checked::lost(index, error));
         }
-        if let Some((index, error)) = self.names_in_vain(connection).await? {
+        let script = &self.file.script;
+        if self.before.is_none() && !script.makes_unseen_code() {
+            return Ok(Checked::default());
+        }
+        let after = connection.inventory().await?;
+        if let Some((index, error)) = self.names_in_vain(&after) {
             return Ok(Checked::lost(index, error));
         }
         let Some(before) = &self.before else {
             return Ok(Checked::default());
         };
-        let script = &self.file.script;
         let last = script.statements.len().saturating_sub(1);
-        let after = connection.inventory().await?;
         let mut lost = before.lost(&after, script, Texts::Same);
         lost.retain(|loss| self.refuses(loss));
         if let Some(first) = lost.first() {

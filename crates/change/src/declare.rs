@@ -212,6 +212,11 @@ impl Asked<'_> {
             names.dedup();
             names
         };
+        self.agreed(of)
+    }
+
+    /// What is the same in all databases; nothing where they differ.
+    fn agreed(&self, of: impl Fn(Dialect) -> Vec<String>) -> Vec<String> {
         let mut all = self.each(of).map(|(_, names)| names);
         let first = all.next().unwrap_or_default();
         if all.all(|other| other == first) {
@@ -234,13 +239,7 @@ impl Asked<'_> {
             names.sort();
             names
         };
-        let mut all = self.each(of).map(|(_, names)| names);
-        let first = all.next().unwrap_or_default();
-        if all.all(|other| other == first) {
-            first
-        } else {
-            Vec::new()
-        }
+        self.agreed(of)
     }
 
     fn said_default(&self) -> Option<Varied> {
