@@ -1,13 +1,13 @@
 #!/bin/sh
 # How many questions `migrate serve` answers a second, and the slowest hundredth of them, beside the bare query over as many connections; and
 # the same of the admission webhook. PostgreSQL with 1,000 and 100,000 live leases. `BENCH_MIGRATE` names the program (target/release/migrate),
-# `BENCH_LEASES` the sizes, `BENCH_REQUESTS` how often each is asked. Installs Debian's apache2-utils (ab) where it is missing; nothing is asserted.
+# `BENCH_LEASES` the sizes, `BENCH_REQUESTS` how often each is asked, `BENCH_ASKERS` by how many at once. Installs Debian's apache2-utils (ab) where it is missing; nothing is asserted.
 set -eu
 cd "$(dirname "$0")/.."
 migrate=$(realpath "${BENCH_MIGRATE:-target/release/migrate}")
 [ -x "$migrate" ] || { echo "build it first: cargo build --release --bin migrate" >&2; exit 1; }
 command -v ab >/dev/null || { apt-get update -qq && apt-get install -y --no-install-recommends apache2-utils >/dev/null; }
-requests=${BENCH_REQUESTS:-1000} askers=4
+requests=${BENCH_REQUESTS:-1000} askers=${BENCH_ASKERS:-4}
 bin=$(dirname "$(find /usr/lib/postgresql -name initdb | sort -V | tail -1)")
 work=$(mktemp -d)
 chmod 755 "$work"
