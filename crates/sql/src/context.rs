@@ -30,6 +30,7 @@ pub(super) fn in_context(
         new: Vec::new(),
         vacated: Vec::new(),
         own_views: Vec::new(),
+        parts: Vec::new(),
         left_null: Vec::new(),
         filled: filled(facts),
         has_code: makes_code(facts),
@@ -103,11 +104,15 @@ pub(super) fn in_context(
             if fact.moves_names {
                 names.new.retain(|subject| subject.schema.is_some());
             }
-            for object in fact.objects.iter().filter(|_| !fact.joins_existing) {
+            let joins_own = joined
+                .as_ref()
+                .is_some_and(|joined| names.note_part(joined));
+            let has_own_rows = joins_own || !fact.joins_existing;
+            for object in fact.objects.iter().filter(|_| has_own_rows) {
                 names.note(object);
             }
-            if let Some(joined) = joined {
-                names.vacate(joined.child.subject(ObjectKind::Table));
+            if let Some(joined) = joined.filter(|_| !joins_own) {
+                names.vacate_whole(joined.child.subject(ObjectKind::Table));
             }
             names.note_view(fact);
             // In a contract as well, where taking away is nothing to ask about.

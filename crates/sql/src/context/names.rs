@@ -28,6 +28,8 @@ pub(super) struct Names {
     pub vacated: Vec<Subject>,
     /// Views of this script that show only rows of tables of this script.
     pub own_views: Vec<Subject>,
+    /// Tables of this script that are a part of another one of it, and that one.
+    pub parts: Vec<(Subject, Subject)>,
     /// Columns of this script that old versions leave NULL.
     pub left_null: Vec<Subject>,
     /// Columns that get a value by a statement of their own.
@@ -237,6 +239,31 @@ impl Names {
         if !self.is_in(&self.vacated, &subject) {
             self.new.push(subject);
         }
+    }
+
+    /// Whether the table becomes a part of one that is new: its rows are those of that one then.
+    pub fn note_part(&mut self, joined: &Joined) -> bool {
+        let parent = joined.parent.subject(ObjectKind::Table);
+        let is_own = self.is_in(&self.new, &parent);
+        if is_own {
+            let child = joined.child.subject(ObjectKind::Table);
+            self.parts.push((child, parent));
+        }
+        is_own
+    }
+
+    /// As [`Self::vacate`], with every part of it: where live versions write to it, they write to those.
+    pub fn vacate_whole(&mut self, subject: Subject) {
+        self.vacate(subject);
+        let mut parts = std::mem::take(&mut self.parts);
+        while let Some(at) = parts
+            .iter()
+            .position(|(_, parent)| !self.is_in(&self.new, parent))
+        {
+            let (child, _) = parts.swap_remove(at);
+            self.vacate(child);
+        }
+        self.parts = parts;
     }
 
     /// Whether it was new.

@@ -126,6 +126,7 @@ pub(super) const STATEMENTS: &[Decided<'_>] = &[
         "",
     ),
     ("ALTER SEQUENCE s RESTART WITH 1", "unknown", ""),
+    ("ALTER INDEX i ATTACH PARTITION j", "additive", ""),
     ("DO $$ BEGIN DELETE FROM t; END $$", "unknown", ""),
     ("CALL p()", "unknown", ""),
     ("EXECUTE p", "unknown", ""),

@@ -223,6 +223,8 @@ fn classify_alone(statement: &SyntaxNode) -> Facts {
             if tree::within_any(
                 statement,
                 &[
+                    // Each index asks of its rows what it asked before.
+                    K::ATTACH_INDEX_PARTITION,
                     K::SET_OPTIONS,
                     K::RESET_OPTIONS,
                     K::SET_TABLESPACE,

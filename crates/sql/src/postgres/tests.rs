@@ -232,6 +232,26 @@ fn what_a_script_made_itself_is_free() {
             "CREATE TABLE p PARTITION OF t DEFAULT; ALTER TABLE p ADD CHECK (a > 0)",
             "ad",
         ),
+        // A part of what the script has made is as new as that, until that becomes a part of what is there.
+        (
+            "CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE p (a int); ALTER TABLE ONLY t ATTACH PARTITION p FOR VALUES IN (1); \
+             ALTER TABLE ONLY t ADD PRIMARY KEY (a); ALTER TABLE ONLY p ADD PRIMARY KEY (a)",
+            "aaaaa",
+        ),
+        (
+            "CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE p PARTITION OF t DEFAULT; ALTER TABLE p ADD CHECK (a > 0); \
+             ALTER TABLE u ATTACH PARTITION t FOR VALUES IN (1); ALTER TABLE p ADD CHECK (a > 1)",
+            "aaaad",
+        ),
+        (
+            "CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE p PARTITION OF t DEFAULT; ALTER TABLE t RENAME TO v; \
+             ALTER TABLE u ATTACH PARTITION v FOR VALUES IN (1); ALTER TABLE p ADD CHECK (a > 1)",
+            "aaaad",
+        ),
+        (
+            "CREATE TABLE t (a int); CREATE TABLE p () INHERITS (t); ALTER TABLE p ADD CHECK (a > 0)",
+            "aaa",
+        ),
         (
             "CREATE TABLE app.t (a int); ALTER TABLE t ADD COLUMN b int NOT NULL",
             "ad",
