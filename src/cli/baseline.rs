@@ -10,11 +10,13 @@ use super::failure::Failure;
 use super::out::Out;
 use super::progress::Reporter;
 use super::text::count;
-use crate::adopt::baseline::{BASELINE, Looked, MANIFEST, file_name, schema, script};
+use crate::adopt::baseline::{
+    BASELINE, Looked, MANIFEST, file_name, schema, script, with_allowances,
+};
 use crate::adopt::{add_file, write_migration};
 use crate::coordinator::{Coordinator, Options, Progress, Purpose, RecordedAsItIs};
 use crate::model::MigrationId;
-use crate::project::{CONFIG_FILE, MANIFEST_FILE, Project};
+use crate::project::{CONFIG_FILE, MANIFEST_FILE, Project, to_vouch_for};
 use crate::runner::finish_url;
 
 const ROOT: &str = ".";
@@ -156,14 +158,27 @@ fn write(context: &Context, id: &MigrationId, made: &[String]) -> Result<File, F
         return Ok(File::There(shown));
     }
     let text = script(made);
-    match directory.exists() {
+    let vouched = to_vouch_for(context.target.dialect(), &text).map_err(|wrong| {
+        Failure::new(format!("this schema has no place in a script: {}", wrong.join("; "))).help(format!(
+            "nothing was written. Write {shown} by hand, without that, and run the same command again with --reason TEXT: it records what is there"
+        ))
+    })?;
+    if directory.exists() {
         // Of another kind of database.
-        true => drop(add_file(&directory, &name, &text)?),
-        false => drop(write_migration(
-            &base,
-            id.as_str(),
-            &[(MANIFEST_FILE, MANIFEST), (&name, &text)],
-        )?),
+        let manifest = directory.join(MANIFEST_FILE);
+        let before = std::fs::read_to_string(&manifest).map_err(|error| {
+            Failure::new(format!("{} cannot be read: {error}", manifest.display()))
+                .help("make it readable, and run the same command again")
+        })?;
+        let after = with_allowances(&before, &vouched);
+        if after != before {
+            add_file(&directory, MANIFEST_FILE, &after)?;
+        }
+        add_file(&directory, &name, &text)?;
+    } else {
+        let manifest = with_allowances(MANIFEST, &vouched);
+        let files = [(MANIFEST_FILE, manifest.as_str()), (&name, &text)];
+        write_migration(&base, id.as_str(), &files)?;
     }
     Ok(File::Written(shown))
 }
@@ -215,7 +230,7 @@ async fn record_under_lease(
     let Some(file) = file else {
         return Err(
             Failure::new(format!("{id} has no script for {}", dialect.name()))
-                .help("remove its directory, and run the same command again"),
+                .help("`migrate check` says what is wrong with it: mend it, and run the same command again"),
         );
     };
     let said = file.script.statements.iter().map(|said| said.text.as_str());

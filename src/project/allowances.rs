@@ -119,7 +119,7 @@ fn is_ambiguous(script: &Script, matches: &[usize]) -> bool {
 }
 
 /// How the statement begins, so that no other one of the script does.
-fn beginning(script: &Script, index: usize) -> String {
+pub(super) fn beginning(script: &Script, index: usize) -> String {
     const LEAST: usize = 4;
     let text_of_it = plain(text(script, index));
     let pieces: Vec<&str> = text_of_it.split_whitespace().collect();

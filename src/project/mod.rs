@@ -65,6 +65,7 @@ mod this;
 mod threads;
 mod touched;
 mod unknown;
+mod vouching;
 
 use std::path::{Path, PathBuf};
 
@@ -105,6 +106,7 @@ pub use severity::Severity;
 pub use source::FileRef;
 pub use touched::{Changed, Touched};
 pub use unknown::UnknownMigration;
+pub use vouching::to_vouch_for;
 
 use later::Forward;
 use listing::Listing;

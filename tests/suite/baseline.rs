@@ -35,6 +35,14 @@ const POSTGRES: &[&str] = &[
     "COMMENT ON TABLE users IS 'who buys; ''here'''",
     "CREATE TABLE measured (at date NOT NULL, value int) PARTITION BY RANGE (at)",
     "CREATE TABLE measured_2026 PARTITION OF measured FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
+    "ALTER TABLE measured ADD PRIMARY KEY (at)",
+    "CREATE INDEX measured_value ON measured (value)",
+    // What nobody who runs could survive for sure, and nobody runs yet where it is made.
+    "CREATE FUNCTION is_near(int, int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT abs($1 - $2) < 3'",
+    "CREATE OPERATOR ~~~ (LEFTARG = int, RIGHTARG = int, FUNCTION = is_near)",
+    "CREATE CAST (mood AS text) WITH INOUT AS ASSIGNMENT",
+    "CREATE TEXT SEARCH CONFIGURATION plain (COPY = simple)",
+    "CREATE TEXT SEARCH CONFIGURATION plain_too (COPY = simple)",
 ];
 
 const MYSQL: &[&str] = &[
@@ -53,6 +61,7 @@ const MYSQL: &[&str] = &[
     "CREATE VIEW earlier AS SELECT later.name AS name FROM later JOIN users USING (name)",
     "CREATE TRIGGER touched BEFORE INSERT ON users FOR EACH ROW BEGIN\n  SET NEW.name = trim(NEW.name);\n  SET @seen = 1; -- ;\nEND",
     "CREATE PROCEDURE counted(OUT n int)\nBEGIN\n  SELECT count(*) INTO n FROM users;\n  SET @seen = n;\nEND",
+    "CREATE EVENT swept ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 00:00:00' DISABLE DO BEGIN\n  DELETE FROM orders WHERE id < 0;\nEND",
     "CREATE FUNCTION shout(t varchar(80)) RETURNS varchar(80) DETERMINISTIC RETURN upper(t)",
 ];
 

@@ -26,6 +26,10 @@ const EVENTS: &str = "SELECT event_name FROM information_schema.events WHERE eve
 
 pub(super) async fn read(connection: &mut dyn Connection) -> Result<Vec<String>, AdoptError> {
     connection.execute(QUOTES, &[]).await?;
+    let database = match connection.query("SELECT DATABASE()", &[]).await?.first() {
+        Some(row) => row.optional_text(0)?.unwrap_or_default().to_owned(),
+        None => String::new(),
+    };
     let mut made = Vec::new();
     // What their bodies name is looked up when they are called.
     for row in connection.query(ROUTINES, &[]).await? {
@@ -42,7 +46,8 @@ pub(super) async fn read(connection: &mut dyn Connection) -> Result<Vec<String>,
             "SEQUENCE" => made.push(shown(connection, "SEQUENCE", name, 1).await?),
             _ => {
                 let text = shown(connection, "TABLE", name, 1).await?;
-                tables.insert(name.to_owned(), without_counter(&text));
+                let text = without_database(&without_counter(&text), &database);
+                tables.insert(name.to_owned(), text);
             }
         }
     }
@@ -131,6 +136,17 @@ fn without_counter(table: &str) -> String {
         .unwrap_or_default()
         .trim_start_matches(|c: char| c.is_ascii_digit());
     format!("{columns}{before}{after}")
+}
+
+/// MariaDB names the database of a sequence that a default takes its value from; a new one takes it from its own.
+fn without_database(table: &str, database: &str) -> String {
+    let named = format!("val({}.", quoted(database));
+    // What stands in quotes is nobody's name; a quote in it is written twice.
+    let mut pieces: Vec<String> = table.split('\'').map(str::to_owned).collect();
+    for piece in pieces.iter_mut().step_by(2) {
+        *piece = piece.replace(&named, "val(");
+    }
+    pieces.join("'")
 }
 
 fn no_needs(made: &BTreeMap<String, String>) -> BTreeMap<String, Vec<String>> {
@@ -236,6 +252,20 @@ mod tests {
                 "CREATE TABLE `t` (\n  `a` int COMMENT ' AUTO_INCREMENT=7'\n) ENGINE=InnoDB AUTO_INCREMENT=7 COMMENT='x'"
             ),
             "CREATE TABLE `t` (\n  `a` int COMMENT ' AUTO_INCREMENT=7'\n) ENGINE=InnoDB COMMENT='x'"
+        );
+    }
+
+    #[test]
+    fn a_default_names_a_sequence_of_its_own_database() {
+        let table = |name: &str| {
+            format!(
+                "CREATE TABLE `t` (\n  `a` int DEFAULT nextval({name}`s`) COMMENT 'it''s nextval(`old`.`s`)',\n  `b` int DEFAULT lastval({name}`s`)\n)"
+            )
+        };
+        assert_eq!(without_database(&table("`old`."), "old"), table(""));
+        assert_eq!(
+            without_database(&table("`other`."), "old"),
+            table("`other`.")
         );
     }
 
