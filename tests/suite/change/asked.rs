@@ -274,3 +274,38 @@ fn what_is_applied_is_not_written_anew() {
     shop.run(&["generate", "1"], 0);
     assert_ne!(text(), before);
 }
+
+scenario!(
+    fn of_a_merge_it_is_enough_that_one_way_agrees(db: Db) {
+        let shop = Shop::new(db);
+        shop.db.execute(&format!(
+            "CREATE TABLE parts (id {}, a varchar(20), b varchar(20)); \
+             INSERT INTO parts (a, b) VALUES ('Jean Luc', 'twenty characters 20'), ('x', 'y')",
+            shop.db.backend.key
+        ));
+        let ranges = ["--old", "<1.2.0", "--new", ">=1.1.0"];
+        asks(&shop.project, "whole", &["--merge", "parts.a,b=c"], &ranges).expect_code(0);
+        shop.run(&["expand"], 0);
+        shop.run(&["backfill"], 0);
+        // What it is made of again does not fit into the first column, and that nobody has asked for.
+        shop.db.execute(
+            "INSERT INTO parts (a, b, c) VALUES ('Jean Luc', 'twenty characters 21', 'Jean Luc twenty characters 21')",
+        );
+        assert_eq!(
+            shop.db.query("SELECT a, b, c FROM parts ORDER BY id"),
+            [
+                [
+                    "Jean Luc",
+                    "twenty characters 20",
+                    "Jean Luc twenty characters 20"
+                ],
+                ["x", "y", "x y"],
+                [
+                    "Jean Luc",
+                    "twenty characters 21",
+                    "Jean Luc twenty characters 21"
+                ],
+            ]
+        );
+    }
+);

@@ -130,6 +130,21 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
         .map(|name| format!("NEW.{} IS NULL", seen.column(name)))
         .collect();
     let all: Vec<String> = seen.old.iter().chain(&seen.new).cloned().collect();
+    let agrees = |of: &[(&str, &str)], names: &[String]| -> Result<String, Wrong> {
+        let made = set("other", of, seen, 4)?;
+        let (other, now) = (row("other", names, seen), row("NEW", names, seen));
+        Ok(format!(
+            "{made}\n    IF {other} *= {now} THEN\n        RETURN NEW;\n    END IF;"
+        ))
+    };
+    let by_back = agrees(&seen.back, &seen.old)?;
+    let by_forward = agrees(&seen.forward, &seen.new)?;
+    // What several columns were merged to, one of them may not hold; what one was split to, one of those may not.
+    let (first, second) = if seen.old.len() > seen.new.len() {
+        (by_forward, by_back)
+    } else {
+        (by_back, by_forward)
+    };
     let body = format!(
         "DECLARE
     other record := NEW;
@@ -146,14 +161,8 @@ BEGIN
         RETURN NEW;
     END IF;
 
-    {back}
-    IF {old_other} *= {old_now} THEN
-        RETURN NEW;
-    END IF;
-    {forward_other}
-    IF {new_other} *= {new_now} THEN
-        RETURN NEW;
-    END IF;
+    {first}
+    {second}
     {take_back}
     RETURN NEW;
 END
@@ -162,11 +171,6 @@ END
         new_now = row("NEW", &seen.new, seen),
         new_before = row("OLD", &seen.new, seen),
         forward = set("NEW", &seen.forward, seen, 8)?,
-        back = set("other", &seen.back, seen, 4)?,
-        old_other = row("other", &seen.old, seen),
-        old_now = row("NEW", &seen.old, seen),
-        forward_other = set("other", &seen.forward, seen, 4)?,
-        new_other = row("other", &seen.new, seen),
         take_back = seen
             .old
             .iter()
