@@ -101,6 +101,35 @@ scenario!(
     }
 );
 
+scenario!(
+    fn what_comes_after_a_renamed_table_says_that_its_contract_comes_first(db: Db) {
+        let shop = declared(db, &format!("{SERVICES}{RENAMED}"));
+        shop.project.migration(
+            "0002_more",
+            &[
+                ("migration.toml", "description = \"More\"\n"),
+                (
+                    "expand.sql",
+                    "ALTER TABLE people ADD COLUMN more integer;\n",
+                ),
+            ],
+        );
+        let stopped = shop.run(&["expand"], 1);
+        let expected = "`people` is a view until 0001_change is contracted: run `migrate contract 0001_change`, then this command again";
+        let said = stopped
+            .stderr
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .replace("│ ", "");
+        assert!(said.contains(expected), "{}", stopped.stderr);
+        shop.run(&["contract", "0001_change"], 0);
+        shop.run(&["expand"], 0);
+        shop.db
+            .execute("INSERT INTO people (full_name, more) VALUES ('after', 1)");
+    }
+);
+
 /// Whoever may use the table may use the view, and sees no more rows through it.
 #[test]
 fn rights_and_rows_of_a_table_are_those_of_its_view() {
