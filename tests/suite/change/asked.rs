@@ -309,3 +309,36 @@ scenario!(
         );
     }
 );
+
+scenario!(
+    fn new_versions_write_between_any_two_statements_of_a_contract(db: Db) {
+        let shop = Shop::new(db);
+        // SQLite fills nothing in a row that it refuses, and its contract is one transaction.
+        let needed = match shop.db.backend.name {
+            "sqlite" => "",
+            _ => " NOT NULL",
+        };
+        shop.db.execute(&format!(
+            "CREATE TABLE parts (id {}, a varchar(20){needed}, note varchar(20)); INSERT INTO parts (a) VALUES ('x')",
+            shop.db.backend.key
+        ));
+        let ranges = ["--old", "<1.2.0", "--new", ">=1.1.0"];
+        asks(&shop.project, "other", &["--rename", "parts.a=b"], &ranges).expect_code(0);
+        shop.run(&["expand"], 0);
+        shop.run(&["backfill"], 0);
+        let path = shop.project.path().join("0001_other/contract.sql");
+        let script = std::fs::read_to_string(path).expect("it was written");
+        let statements = script.split(";\n").filter(|one| !one.trim().is_empty());
+        let mut written = 1;
+        for statement in statements {
+            shop.db.execute(statement);
+            shop.db.execute("INSERT INTO parts (b) VALUES ('y')");
+            shop.db.execute("UPDATE parts SET b = 'z' WHERE b = 'y'");
+            written += 1;
+        }
+        assert!(written > 3, "{script}");
+        let rows = shop.db.query("SELECT b FROM parts WHERE b <> 'x'");
+        assert_eq!(rows.len(), written - 1);
+        assert!(shop.db.try_execute("SELECT a FROM parts").is_err());
+    }
+);

@@ -158,17 +158,42 @@ END",
             .statement(format!("DROP TRIGGER {}", place.beside(&on_insert)))
             .statement(format!("DROP TRIGGER {}", place.beside(&on_update)))
     };
-    let mut last = constraints_dropped(seen);
-    last.extend(indexes_dropped(seen, seen.columns.leaving()));
-    last.extend(dropped(seen, &seen.old));
+    let mut back = indexes_dropped(seen, seen.columns.indexes.iter().map(|index| &index.name));
+    back.extend(dropped(seen, &seen.new));
+    Ok(Pieces {
+        expand,
+        contract: contract(seen, drops)?,
+        revert: drops(Script::whole()).statement(format!(
+            "ALTER TABLE {table} {}, ALGORITHM = INPLACE, LOCK = NONE",
+            back.join(", ")
+        )),
+    })
+}
+
+/// Each statement is committed by itself, and versions of the new format write between any two of them: what an old column gets must
+/// not depend on the triggers when these go.
+fn contract(seen: &Seen<'_>, drops: impl FnOnce(Script) -> Script) -> Result<Script, Wrong> {
+    const BESIDE: &str = "ALGORITHM = INPLACE, LOCK = NONE";
+    let table = seen.place.table();
+    let given: Vec<String> = seen
+        .back
+        .iter()
+        .map(|(name, expression)| {
+            format!(
+                "ALTER COLUMN {} SET DEFAULT ({expression})",
+                seen.column(name)
+            )
+        })
+        .collect();
+    let mut script = Script::whole().explained(
+        "Rows are written while the triggers go: what these have put into the old format stands there without them.",
+        format!("ALTER TABLE {table} {}, ALGORITHM = INSTANT", given.join(", ")),
+    );
+    let mut stricter = Vec::new();
     for new in &seen.columns.new {
-        let default = seen.default_of(new)?;
-        if !new.not_null && default.is_none() {
-            continue;
-        }
         let column = seen.column(&new.name);
-        match (new.not_null, default) {
-            (true, default) => last.push(format!(
+        match (new.not_null, seen.default_of(new)?) {
+            (true, default) => stricter.push(format!(
                 "MODIFY COLUMN {column} {} NOT NULL{}",
                 seen.kind_of(new)?,
                 default
@@ -176,25 +201,19 @@ END",
                     .unwrap_or_default()
             )),
             (false, Some(default)) => {
-                last.push(format!("ALTER COLUMN {column} SET DEFAULT {default}"));
+                stricter.push(format!("ALTER COLUMN {column} SET DEFAULT {default}"));
             }
             (false, None) => {}
         }
     }
-    let mut back = indexes_dropped(seen, seen.columns.indexes.iter().map(|index| &index.name));
-    back.extend(dropped(seen, &seen.new));
-    Ok(Pieces {
-        expand,
-        contract: drops(Script::whole()).explained(
-            "Refused where it could not be done beside writers.",
-            format!(
-                "ALTER TABLE {table} {}, ALGORITHM = INPLACE, LOCK = NONE",
-                last.join(", ")
-            ),
-        ),
-        revert: drops(Script::whole()).statement(format!(
-            "ALTER TABLE {table} {}, ALGORITHM = INPLACE, LOCK = NONE",
-            back.join(", ")
-        )),
-    })
+    if !stricter.is_empty() {
+        script = script.explained(
+            "Refused where it could not be done beside writers; nothing is lost by then.",
+            format!("ALTER TABLE {table} {}, {BESIDE}", stricter.join(", ")),
+        );
+    }
+    let mut last = constraints_dropped(seen);
+    last.extend(indexes_dropped(seen, seen.columns.leaving()));
+    last.extend(dropped(seen, &seen.old));
+    Ok(drops(script).statement(format!("ALTER TABLE {table} {}, {BESIDE}", last.join(", "))))
 }

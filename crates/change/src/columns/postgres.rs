@@ -227,7 +227,20 @@ fn contract(seen: &Seen<'_>, drops: impl FnOnce(Script) -> Script) -> Result<Scr
             drops(Script::whole()).statement(format!("ALTER TABLE {table} {}", last.join(", ")))
         );
     }
-    let mut script = Script::one_by_one();
+    // Each statement is committed by itself, and versions of the new format write between any two of them.
+    let constraints = seen.columns.drop_constraints.iter();
+    let constraints = constraints.filter(|name| !seen.old.contains(name));
+    let constraints =
+        constraints.map(|name| format!("DROP CONSTRAINT IF EXISTS {}", seen.column(name)));
+    let freed = seen
+        .old
+        .iter()
+        .map(|name| format!("ALTER COLUMN {} DROP NOT NULL", seen.column(name)));
+    let freed: Vec<String> = constraints.chain(freed).collect();
+    let mut script = Script::one_by_one().explained(
+        "Rows are written while the triggers go: nothing has to stand in the old format by then.",
+        format!("ALTER TABLE {table} {}", freed.join(", ")),
+    );
     for (index, new) in needed.iter().enumerate() {
         let name = place.constraint(&format!("{}_not_null", new.name));
         let column = seen.column(&new.name);
