@@ -44,7 +44,7 @@ impl Measure for Prometheus {
     async fn measure(&self, _asked: &Asked<'_>) -> Result<Option<f64>, Bad> {
         let deadline = Instant::now() + self.timeout;
         let answer = query(&self.web, &self.query, deadline).await;
-        let (series, _) = answer.map_err(Bad::Unknown)?;
+        let series = answer.map_err(Bad::Unknown)?;
         figure(&self.query, &series).map(Some).map_err(Bad::Unknown)
     }
 }

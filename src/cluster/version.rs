@@ -1,6 +1,7 @@
 //! Which version a pod, or the template of pods, says that it is.
 
 use super::objects::{Metadata, PodSpec};
+use crate::model::NO_VERSION;
 use crate::row::{Place, Row};
 use crate::text::image::{repository, tag};
 
@@ -95,10 +96,12 @@ pub fn said(
     };
     let label = label.unwrap_or_else(|| match &image {
         Some(image) => {
-            let image: String = image.chars().take(LONGEST_IMAGE).collect();
-            format!("{missing} ({image})")
+            let shown: String = image.chars().take(LONGEST_IMAGE).collect();
+            // By its digest it is this one image for ever, which an alias may give a version.
+            let none = if image.contains('@') { "" } else { NO_VERSION };
+            format!("{none}{missing} ({shown})")
         }
-        None => missing,
+        None => format!("{NO_VERSION}{missing}"),
     });
     Said {
         label,
@@ -174,7 +177,10 @@ mod tests {
             );
         }
         let nothing = read(&VersionFrom::Label("x".to_owned()), None, json);
-        assert!(nothing.label.starts_with("no label x ("), "{nothing:?}");
+        assert!(
+            nothing.label.starts_with("no label x (registry"),
+            "{nothing:?}"
+        );
     }
 
     #[test]
@@ -186,7 +192,7 @@ mod tests {
         assert_eq!(of("registry.example.com/web:1.2.0"), "1.2.0");
         assert_eq!(
             of("registry:5000/web"),
-            format!("no label {USUAL_LABEL} and no tag (registry:5000/web)")
+            format!("no version: no label {USUAL_LABEL} and no tag (registry:5000/web)")
         );
         assert!(of("web@sha256:e267").starts_with("no label"));
     }

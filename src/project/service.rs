@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::driver::Driver;
-use crate::model::{LabelPattern, OtherNames, Version};
+use crate::model::{LabelPattern, OtherNames, Version, tells_none};
 use crate::row::LONGEST_WAIT;
 
 use super::places::PLACES;
@@ -118,6 +118,14 @@ pub(super) fn check_alias(
     alias: &str,
     text: &Located<&str>,
 ) {
+    if tells_none(alias) {
+        source.error(
+            "alias-of-nothing",
+            text.span.clone(),
+            format!("`{alias}` is what is said of any instance that tells no version"),
+            "take this alias out, and let that instance tell its version, or take it out of what the source lists",
+        );
+    }
     if config.moves_a_release(alias) {
         let itself = alias.trim();
         source.error(

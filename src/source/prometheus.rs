@@ -8,9 +8,8 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::{Asked, Instance, Kind, LONGEST_NAME, Named, Observation, Source, SourceFailure};
-use crate::model::{About, InstanceState};
+use crate::model::{About, InstanceState, NO_VERSION};
 use crate::row::{LONGEST, LONGEST_WAIT, Row};
-use crate::text::shown::shortened;
 use crate::web::Web;
 use crate::web::prometheus::{Series, query};
 
@@ -19,8 +18,6 @@ pub(super) const KIND: Kind = Kind {
     read: made,
     twice: "give it a `name` of its own",
 };
-
-const LONGEST_TOLD: usize = 200;
 
 #[derive(Debug)]
 struct Prometheus {
@@ -75,7 +72,6 @@ struct Answers {
     /// The same series; the value is when each was scraped.
     scraped: Vec<Series>,
     targets: Vec<Series>,
-    warnings: Vec<String>,
 }
 
 #[async_trait]
@@ -112,15 +108,13 @@ impl Prometheus {
         let deadline = Instant::now() + self.timeout;
         let scraped = format!("timestamp({})", self.query);
         // The targets first: one that comes in between is then known to nobody, rather than to say nothing.
-        let (targets, mut warnings) = query(&self.web, &self.up, deadline).await?;
-        let (found, more) = query(&self.web, &self.query, deadline).await?;
-        warnings.extend(more);
-        let (scraped, _) = query(&self.web, &scraped, deadline).await?;
+        let targets = query(&self.web, &self.up, deadline).await?;
+        let found = query(&self.web, &self.query, deadline).await?;
+        let scraped = query(&self.web, &scraped, deadline).await?;
         Ok(Answers {
             found,
             scraped,
             targets,
-            warnings,
         })
     }
 
@@ -130,7 +124,6 @@ impl Prometheus {
             found,
             scraped,
             targets,
-            warnings,
         } = answers;
         if targets.is_empty() {
             return Err(format!(
@@ -164,7 +157,7 @@ impl Prometheus {
             let version = series.metric.get(&self.version);
             let version = version.filter(|version| !version.trim().is_empty());
             let label = version.cloned();
-            let label = label.unwrap_or_else(|| format!("no label {}", self.version));
+            let label = label.unwrap_or_else(|| format!("{NO_VERSION}no label {}", self.version));
             let asked_at = series.value.0;
             let at = times.get(&name).copied().unwrap_or(asked_at);
             let state = if down.contains(&name) {
@@ -175,10 +168,7 @@ impl Prometheus {
             told.insert(name.clone());
             instances.push(self.instance_of(name, label, (state, milliseconds(asked_at - at))));
         }
-        let mut notes: Vec<String> = warnings
-            .iter()
-            .map(|warning| shortened(warning, LONGEST_TOLD).into_owned())
-            .collect();
+        let mut notes = Vec::new();
         for target in &targets {
             let Some(name) = name(target) else {
                 return Err(format!(
@@ -189,13 +179,14 @@ impl Prometheus {
             if !told.insert(name.clone()) {
                 continue;
             }
-            let (label, state) = if down.contains(&name) {
-                ("down, of no known version", InstanceState::Lost)
+            let (why, state) = if down.contains(&name) {
+                ("its target is down", InstanceState::Lost)
             } else {
-                ("up, and tells no version", InstanceState::Serving)
+                ("its target is up, and tells none", InstanceState::Serving)
             };
-            notes.push(format!("{name} is {label}"));
-            instances.push(self.instance_of(name, label.to_owned(), (state, 0)));
+            let label = format!("{NO_VERSION}{why}");
+            notes.push(format!("{name}: {label}"));
+            instances.push(self.instance_of(name, label, (state, 0)));
         }
         for instance in &instances {
             for (what, value) in [
@@ -278,7 +269,6 @@ mod tests {
             found,
             scraped,
             targets,
-            warnings: Vec::new(),
         };
         let observation = source().judged(answers)?;
         let lines = observation.instances.into_iter().map(|one| {
@@ -318,11 +308,11 @@ mod tests {
             found.unwrap(),
             [
                 "a 1.1.0 serving 14500",
-                "d no label version serving 0",
+                "d no version: no label version serving 0",
                 // What was scraped before it went down may still be what runs.
                 "e 1.0.0 lost 600000",
-                "b down, of no known version lost 0",
-                "c up, and tells no version serving 0",
+                "b no version: its target is down lost 0",
+                "c no version: its target is up, and tells none serving 0",
             ]
         );
         // Nothing that says what should be there: an empty answer proves nothing.

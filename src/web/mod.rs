@@ -279,17 +279,45 @@ impl Answer {
     pub fn next(&self) -> Option<String> {
         let links = self.headers.get_all(http::header::LINK).into_iter();
         let texts = links.filter_map(|link| link.to_str().ok());
-        texts.flat_map(|text| text.split(',')).find_map(|link| {
+        texts.flat_map(|text| unquoted(text, ',')).find_map(|link| {
             let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-            let mut parameters = parameters.split(';').map(str::trim);
+            let mut parameters = unquoted(parameters, ';').into_iter();
             let is_next = parameters.any(|one| {
-                let relation = one.strip_prefix("rel=").unwrap_or_default();
-                let relation = relation.trim_matches('"');
-                relation.split_whitespace().any(|word| word == "next")
+                let Some((name, relation)) = one.split_once('=') else {
+                    return false;
+                };
+                let relation = relation.trim().trim_matches('"');
+                name.trim().eq_ignore_ascii_case("rel")
+                    && relation
+                        .split_whitespace()
+                        .any(|word| word.eq_ignore_ascii_case("next"))
             });
             is_next.then(|| target.to_owned())
         })
     }
+}
+
+/// The pieces of a header between these signs, where none stands in quotes or in `<…>` (RFC 8288).
+fn unquoted(text: &str, between: char) -> Vec<&str> {
+    let (mut pieces, mut from) = (Vec::new(), 0);
+    let (mut within, mut escaped) = (None, false);
+    for (at, c) in text.char_indices() {
+        match within {
+            Some('"') if escaped => escaped = false,
+            Some('"') if c == '\\' => escaped = true,
+            Some(end) if c == end => within = None,
+            Some(_) => {}
+            None if c == '"' => within = Some('"'),
+            None if c == '<' => within = Some('>'),
+            None if c == between => {
+                pieces.extend(text.get(from..at));
+                from = at + c.len_utf8();
+            }
+            None => {}
+        }
+    }
+    pieces.extend(text.get(from..));
+    pieces
 }
 
 /// A value as it stands in a URL's query.
@@ -352,6 +380,14 @@ mod tests {
             next("<?p=3>; title=\"x\"; rel=next").as_deref(),
             Some("?p=3")
         );
+        for odd in [
+            "<?p=3>; REL=next",
+            "<?p=3>; title=\"a, b; rel=prev\"; rel=\"next\"",
+            "<?p=3>; title=\"a \\\" b\"; rel=\"last NEXT\"",
+            "<?p=1,2>; rel=prev,<?p=3> ; rel = next",
+        ] {
+            assert_eq!(next(odd).as_deref(), Some("?p=3"), "{odd}");
+        }
         assert_eq!(next("<?p=1>; rel=\"prev\""), None);
         assert_eq!(next("nonsense"), None);
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jsonpath_rust::parser::model::JpQuery;
+use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 use serde_json::Value;
@@ -42,6 +42,48 @@ impl JsonPath {
         let found = js_path_process(&self.path, document)
             .map_err(|error| format!("`{}`: {error}", self.text))?;
         Ok(found.into_iter().map(|found| found.val()).collect())
+    }
+
+    /// Everything there, where this path goes through all of a list: that has to be there as well, empty or not.
+    ///
+    /// # Errors
+    /// As [`Self::of`], and no list where the items should be.
+    pub fn items_of<'a>(&self, document: &'a Value) -> Result<Vec<&'a Value>, String> {
+        let found = self.of(document)?;
+        let Some(list) = self.list().filter(|_| found.is_empty()) else {
+            return Ok(found);
+        };
+        let lists = js_path_process(&list, document)
+            .map_err(|error| format!("`{}`: {error}", self.text))?;
+        let mut lists = lists.into_iter().map(|list| list.val()).peekable();
+        let is_there = lists.peek().is_some();
+        if is_there && lists.all(|list| list.is_array() || list.is_object()) {
+            return Ok(found);
+        }
+        Err(format!(
+            "there is no list at `{}`: it begins {}",
+            self.text,
+            shortened(&document.to_string(), LONGEST_TOLD)
+        ))
+    }
+
+    /// The path of the list, where this one goes through all of a list.
+    #[must_use]
+    pub fn list(&self) -> Option<JpQuery> {
+        let (last, list) = self.path.segments.split_last()?;
+        let goes_through = matches!(
+            last,
+            Segment::Selector(Selector::Wildcard | Selector::Slice(..) | Selector::Filter(_))
+        );
+        goes_through.then(|| JpQuery::new(list.to_vec()))
+    }
+
+    /// Whether there is a number with a fraction, which may have lost digits that a text would have.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn is_fraction(&self, item: &Value) -> Result<bool, String> {
+        Ok(self.of(item)?.into_iter().any(Value::is_f64))
     }
 
     /// The one text there; `None` if there is nothing, or null.

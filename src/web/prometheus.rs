@@ -35,15 +35,11 @@ pub struct Series {
     pub value: (f64, String),
 }
 
-/// Asks for the series of `query` as they are now, and returns them with what the server warns of.
+/// Asks for the series of `query` as they are now.
 ///
 /// # Errors
-/// No answer until `deadline`, one that is none of Prometheus, or what the server says against the query.
-pub async fn query(
-    web: &Web,
-    query: &str,
-    deadline: Instant,
-) -> Result<(Vec<Series>, Vec<String>), String> {
+/// No answer until `deadline`, one that is none of Prometheus or not whole, or what the server says against the query.
+pub async fn query(web: &Web, query: &str, deadline: Instant) -> Result<Vec<Series>, String> {
     let url = web.below("/api/v1/query", &[("query", query)]);
     let url = url
         .parse()
@@ -52,11 +48,11 @@ pub async fn query(
     read(query, &answer.body)
 }
 
-/// The series of an answer, and what the server warns of.
+/// The series of an answer.
 ///
 /// # Errors
 /// What makes it none.
-fn read(query: &str, body: &[u8]) -> Result<(Vec<Series>, Vec<String>), String> {
+fn read(query: &str, body: &[u8]) -> Result<Vec<Series>, String> {
     let unreadable = |why: String| {
         let why = shortened(&why, LONGEST_TOLD);
         format!("the answer to `{query}` is none of Prometheus: {why}")
@@ -69,6 +65,13 @@ fn read(query: &str, body: &[u8]) -> Result<(Vec<Series>, Vec<String>), String> 
             shortened(&answer.error, LONGEST_TOLD)
         ));
     }
+    // A store that did not answer makes an answer in part, which is a success to whoever sends it.
+    if let Some(warning) = answer.warnings.first() {
+        return Err(format!(
+            "`{query}` is answered with a warning, so the answer may not be whole: {}",
+            shortened(warning, LONGEST_TOLD)
+        ));
+    }
     let data = answer
         .data
         .ok_or_else(|| unreadable("it has no `data`".to_owned()))?;
@@ -78,9 +81,7 @@ fn read(query: &str, body: &[u8]) -> Result<(Vec<Series>, Vec<String>), String> 
             data.result_type
         ));
     }
-    let series =
-        serde_json::from_value(data.result).map_err(|error| unreadable(error.to_string()))?;
-    Ok((series, answer.warnings))
+    serde_json::from_value(data.result).map_err(|error| unreadable(error.to_string()))
 }
 
 #[cfg(test)]
@@ -92,16 +93,20 @@ mod tests {
     #[test]
     fn an_answer_is_read_whole_or_not_at_all() {
         let read = |body: serde_json::Value| read("up", body.to_string().as_bytes());
-        let good = json!({ "status": "success", "warnings": ["partial"], "data": { "resultType": "vector",
+        let good = json!({ "status": "success", "infos": ["a counter"], "data": { "resultType": "vector",
             "result": [{ "metric": { "instance": "a" }, "value": [1.5, "1"] }] } });
-        let (series, warnings) = read(good).unwrap();
-        assert_eq!((series.len(), warnings), (1, vec!["partial".to_owned()]));
+        assert_eq!(read(good).unwrap().len(), 1);
         for (body, said) in [
             (
                 json!({ "status": "error", "error": "parse error" }),
                 "`up` fails: parse error",
             ),
             (json!({ "status": "success" }), "no `data`"),
+            (
+                json!({ "status": "success", "warnings": ["partial response: a store is away"],
+                    "data": { "resultType": "vector", "result": [] } }),
+                "may not be whole: partial response",
+            ),
             (
                 json!({ "status": "success", "data": { "resultType": "matrix", "result": [] } }),
                 "gives a matrix",

@@ -324,7 +324,7 @@ scenario!(
         assert_eq!(fleet["sources"][0]["age_ms"], 10_000, "{fleet}");
         // What cannot be scraped is not gone, and nobody knows what it is.
         let unknown = shop.run(&["contract", NAME], 12);
-        for part in ["b:80", "down, of no known version"] {
+        for part in ["b:80", "no version: its target is down", "No alias helps"] {
             assert!(unknown.stdout.contains(part), "{part} in {unknown:?}");
         }
         *is_down.lock().expect("nobody panicked") = false;

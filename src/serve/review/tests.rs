@@ -100,7 +100,7 @@ fn a_pod_starts_the_version_of_its_label_or_image() {
         (
             "",
             "web",
-            "web: `no label app.kubernetes.io/version and no tag (web)` is no version",
+            "web: `no version: no label app.kubernetes.io/version and no tag (web)` is no version",
         ),
         (
             "",

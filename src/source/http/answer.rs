@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::InstanceState;
+use crate::model::{InstanceState, NO_VERSION};
 use crate::source::{Instance, LONGEST_NAME, MOST_INSTANCES};
 use crate::text::shown::shortened;
 use crate::web::JsonPath;
@@ -66,7 +66,7 @@ impl Reading {
         now: Timestamp,
         is_service: &(dyn Fn(&str) -> bool + Sync),
     ) -> Result<Page, String> {
-        let items = self.items.of(document)?;
+        let items = self.items.items_of(document)?;
         let mut page = Page {
             listed: items.len(),
             ..Page::default()
@@ -109,10 +109,15 @@ impl Reading {
         let instance = required("instance", &self.instance, item)?;
         let label = match &self.version {
             Field::Always(version) => version.clone(),
+            Field::At(path) if path.is_fraction(item)? => {
+                return Err(format!(
+                    "the version at `{path}` is a number, in which 1.10 and 1.1 are one: let it be a text"
+                ));
+            }
             // It is there, and nobody guesses what it is.
             Field::At(path) => path
                 .text(item)?
-                .unwrap_or_else(|| format!("nothing at {}", path)),
+                .unwrap_or_else(|| format!("{NO_VERSION}nothing at {path}")),
         };
         for (what, value) in [("instance", &instance), ("version", &label)] {
             if value.chars().nth(LONGEST_NAME).is_some() {
@@ -285,14 +290,35 @@ mod tests {
                 "a 1.1.0 serving 0",
                 "b 1.1.0 starting 0",
                 "c 1.1.0 starting 0",
-                "d nothing at $.Service.Meta.version serving 0",
+                "d no version: nothing at $.Service.Meta.version serving 0",
                 "f 1.1.0 starting 0",
             ]
         );
         assert_eq!(read(&reading(), &json!([])).unwrap(), [""; 0]);
         // What is of another form is no list of instances.
-        let error = read(&reading(), &json!({ "error": "no" })).unwrap_err();
-        assert!(error.contains("`instance` is missing"), "{error}");
+        let mut below = reading();
+        below.items = path("$.hosts[?@.Service]");
+        assert_eq!(read(&below, &json!({ "hosts": [] })).unwrap(), [""; 0]);
+        for other in [
+            json!({ "error": "overloaded" }),
+            json!({ "hosts": null }),
+            json!({ "hosts": "none" }),
+            json!(null),
+        ] {
+            for reading in [&reading(), &below] {
+                let error = read(reading, &other).unwrap_err();
+                assert!(
+                    error.contains("no list at") || error.contains("`instance` is missing"),
+                    "{error}"
+                );
+            }
+        }
+        let error = read(
+            &reading(),
+            &json!([consul("a", &json!(1.10), &["passing"])]),
+        )
+        .unwrap_err();
+        assert!(error.contains("1.10 and 1.1 are one"), "{error}");
     }
 
     #[test]

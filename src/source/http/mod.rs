@@ -74,6 +74,12 @@ impl Http {
             let page = self
                 .reading
                 .page(&document, Timestamp::now(), asked.is_service)?;
+            // Only of a list that is there and empty it is known that it ends here.
+            if page.listed == 0 && seen.len() > 1 && self.reading.items.list().is_none() {
+                return Err(format!(
+                    "{url}, a page of the answer, lists nothing: let `items` go through all of a list, as `$.items[*]` does"
+                ));
+            }
             listed += page.listed;
             instances.extend(page.instances);
             match page.next.or_else(|| answer.next()) {

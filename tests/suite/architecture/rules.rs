@@ -60,7 +60,7 @@ pub const LAYERS: &[(&str, &str)] = &[
     ("analysis", "web row program interrupt text"),
     ("program", "process interrupt text"),
     ("driver", "cluster row process interrupt model text"),
-    ("cluster", "row process text"),
+    ("cluster", "row process model text"),
     ("telemetry", "web"),
     ("web", "row text"),
     ("runner", "row database process interrupt sql"),

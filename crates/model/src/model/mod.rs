@@ -35,7 +35,7 @@ pub use lost::LostLedger;
 pub use migration::{Declaration, Fill, IdError, MigrationId, Parts, Touched, Usage};
 pub use moved::Moved;
 pub use order::{Gap, Order};
-pub use pattern::{LabelPattern, OtherNames, PatternError};
+pub use pattern::{LabelPattern, NO_VERSION, OtherNames, PatternError, tells_none};
 pub use range::{Range, RangeError, Reading};
 pub use rows::{Freshness, RowKind, RowKinds, RowKindsError, Rows};
 pub use rule::beside;

@@ -33,6 +33,16 @@ pub struct PatternError {
     pub reason: &'static str,
 }
 
+/// How what stands in the place of a version begins where an instance tells none, with the reason behind it. Whatever tells none has the
+/// same words, so no alias may stand for them.
+pub const NO_VERSION: &str = "no version: ";
+
+/// Whether this is said of an instance that tells no version.
+#[must_use]
+pub fn tells_none(label: &str) -> bool {
+    label.trim_start().starts_with(NO_VERSION.trim_end())
+}
+
 /// What else the versions of a service are called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OtherNames {
@@ -47,6 +57,9 @@ impl OtherNames {
     #[must_use]
     pub fn place(&self, label: &str) -> Option<Version> {
         let label = label.trim();
+        if tells_none(label) {
+            return None;
+        }
         if let Some(version) = self.aliases.get(label) {
             return Some(version.clone());
         }

@@ -2,7 +2,9 @@
 
 use super::{Words, forgetting, seconds};
 use crate::gate::reason::{Missing, Reason, Sessions, Silence, Unplaced, Unseen};
-use crate::model::{InstanceState, LostLedger, MigrationId, Moved, Step, Unaccounted, Whereabouts};
+use crate::model::{
+    InstanceState, LostLedger, MigrationId, Moved, Step, Unaccounted, Whereabouts, tells_none,
+};
 
 pub(super) fn words(reason: &Reason) -> Words {
     match reason {
@@ -255,6 +257,11 @@ fn not_placed(unplaced: &Unplaced) -> Words {
                 "`{label}` of {service} is live, and its label and its image name two versions"
             ),
             "set label and image together, in one change of the template, so that both name the version that runs",
+        ),
+        _ if tells_none(label) => Words::new(
+            format!("an instance of {service} is live and tells {label}"),
+            "`migrate fleet` names it: let it tell its version, or take it out of what the source lists once it is gone. No alias helps, because \
+             that would stand for whatever tells none",
         ),
         _ => Words::new(
             format!("`{label}` of {service} is live and cannot be placed among the versions"),
