@@ -64,6 +64,12 @@ pub fn details(reason: &Reason) -> Value {
             }),
             filling(fill),
         ),
+        Reason::TooOld {
+            touch,
+            migration,
+            newest,
+            ..
+        } => json!({ "of": migration, "does": touch.name(), "newest": newest }),
         Reason::OldFormatGone {
             touch,
             migration,

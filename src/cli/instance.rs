@@ -221,6 +221,8 @@ struct InstanceContext {
     target: Target,
     config: Config,
     declarations: Vec<Declaration>,
+    /// Of the files that are here, readable or not.
+    newest: Option<MigrationId>,
     /// What the expands of its migrations make.
     made: Vec<(MigrationId, Made)>,
 }
@@ -252,6 +254,7 @@ impl InstanceContext {
         Ok(Self {
             config,
             declarations: project.as_ref().map(declarations).unwrap_or_default(),
+            newest: project.as_ref().and_then(Project::newest).cloned(),
             made: project.as_ref().map(made).unwrap_or_default(),
             target,
         })
@@ -288,6 +291,7 @@ impl InstanceContext {
             min_ready: services.get(service).and_then(|service| service.min_ready),
             state,
             pending: self.declarations.clone(),
+            brought: self.newest.clone(),
             made: self.made.clone(),
             sources: self.config.other_sources(),
             rules: crate::fleet::lease_rules(&self.config),

@@ -73,6 +73,7 @@ fn known(directory: &Path, asked: Asked<'_>) -> Result<Known, LeaseError> {
         min_ready: service.and_then(|service| service.min_ready),
         rules,
         pending: project.declarations().cloned().collect(),
+        newest: project.newest().cloned(),
         made: project.made(asked.dialect),
     })
 }

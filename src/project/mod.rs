@@ -430,6 +430,13 @@ impl Project {
         all.into_iter()
     }
 
+    /// The newest migration of which there are files; `None` if there are none, and where it is not known which there are.
+    #[must_use]
+    pub fn newest(&self) -> Option<&MigrationId> {
+        let is_known = self.flaws.settings.is_empty() && self.flaws.listing.is_empty();
+        self.ids().last().filter(|_| is_known)
+    }
+
     /// The migration with this number, whatever it is called.
     #[must_use]
     pub fn with_number(&self, number: u64) -> Option<&Migration> {

@@ -189,6 +189,8 @@ fn request(
             .and_then(|service| service.min_ready),
         state: InstanceState::Starting,
         pending: project.declarations().cloned().collect(),
+        // The files are the server's.
+        brought: None,
         made: project.made(dialect),
         sources: config.other_sources(),
         rules: lease_rules(config),

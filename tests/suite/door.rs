@@ -1,6 +1,8 @@
 //! The door knows what the gate knows: whoever was admitted or seen is live for admissions too, until a later look tells
 //! that it is gone.
 
+mod brought;
+
 use crate::support::backend::Db;
 use crate::support::project::{Output, Signal};
 use crate::support::shop::{Shop, said};

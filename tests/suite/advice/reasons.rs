@@ -41,6 +41,7 @@ cases! {
     BackfillBeforeContract = "backfill_first", "for" = "contract";
     BackfillBeforeStart = "backfill_first", "for" = "start";
     OldFormatGone = "old_format_gone";
+    TooOld = "too_old";
     UnreadableRows = "unreadable_rows";
     DataLoss = "data_loss";
     UndecidableRows = "undecidable_rows";
@@ -104,6 +105,7 @@ const fn case(reason: &Reason) -> Case {
             WaitsForFill::Start(_) => Case::BackfillBeforeStart,
         },
         Reason::OldFormatGone { .. } => Case::OldFormatGone,
+        Reason::TooOld { .. } => Case::TooOld,
         Reason::UnreadableRows { .. } => Case::UnreadableRows,
         Reason::DataLoss { .. } => Case::DataLoss,
         Reason::UndecidableRows { .. } => Case::UndecidableRows,
@@ -188,6 +190,10 @@ const ELSEWHERE: &[(Case, Elsewhere)] = &[
             "fn an_unknown_migration_is_answered_with_the_ones_there_are(",
             "a command looks for the migration first, and says the same of its arguments",
         ),
+    ),
+    (
+        Case::TooOld,
+        Elsewhere::Taken("fn an_image_whose_migrations_are_older_than_its_version_is_refused("),
     ),
     (
         Case::NotAllTried,

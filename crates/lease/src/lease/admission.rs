@@ -36,6 +36,9 @@ pub struct AdmissionRequest {
     pub state: InstanceState,
     /// Migrations from local files; those that the ledger does not know yet count as pending.
     pub pending: Vec<Declaration>,
+    /// The newest migration of which there are files beside the code that is to start; `None` where there are none, and where `pending`
+    /// comes from elsewhere.
+    pub brought: Option<MigrationId>,
     /// What their expands make on this database: where it is there and no ledger tells of it, the ledger was lost. Empty where
     /// their scripts are not known.
     pub made: Vec<(MigrationId, Made)>,
@@ -310,6 +313,7 @@ impl Judged {
             sources: &request.sources,
         });
         let mut evidence = evidence(view.clone(), &request.pending);
+        evidence.facts.brought.clone_from(&request.brought);
         look_at_sync(ledger, &view, &mut evidence).await?;
         let decision = decide(action(request), &evidence);
         Ok(Self {

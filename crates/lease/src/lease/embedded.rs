@@ -138,6 +138,7 @@ impl Embedded {
                 .collect(),
             min_ready: min_ready(asked.service),
             rules,
+            newest: migrations.iter().map(|one| &one.id).max().cloned(),
             pending: migrations,
             // Their scripts are not built in.
             made: Vec::new(),
@@ -170,6 +171,7 @@ mod tests {
         let found = known(TEXT, "web", "a1b2c3d").unwrap();
         assert_eq!(found.version, Some(Version::new(1, 2, 0)));
         assert_eq!(found.pending.len(), 1);
+        assert_eq!(found.newest.unwrap().as_str(), "0001_a");
         assert!(found.rules.services.contains_key("web"));
         assert_eq!(known(TEXT, "web", "1.0.0").unwrap().version, None);
         let refused = known(TEXT, "wbe", "1.2.0").unwrap_err();

@@ -36,6 +36,8 @@ pub struct Known {
     pub rules: LeaseRules,
     /// Its migrations.
     pub pending: Vec<Declaration>,
+    /// The newest migration of which it has files; `None` if it has none.
+    pub newest: Option<MigrationId>,
     /// What their expands make, where their scripts are known.
     pub made: Vec<(MigrationId, Made)>,
 }

@@ -66,6 +66,8 @@ pub enum BlockerKind {
     BackfillFirst,
     /// The old format is gone or going.
     OldFormatGone,
+    /// What comes along with the code that is to start is older than its version.
+    TooOld,
     /// Rows may exist that the version cannot read.
     UnreadableRows,
     /// Data would be lost.
@@ -112,6 +114,7 @@ impl BlockerKind {
             Self::ExpandFirst => "expand_first",
             Self::BackfillFirst => "backfill_first",
             Self::OldFormatGone => "old_format_gone",
+            Self::TooOld => "too_old",
             Self::UnreadableRows => "unreadable_rows",
             Self::DataLoss => "data_loss",
             Self::UndecidableRows => "undecidable_rows",

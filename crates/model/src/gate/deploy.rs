@@ -1,6 +1,7 @@
 //! Whether instances of a version may start now.
 
 use super::blocker::{Blocker, Verdict};
+use super::brought;
 use super::evidence::{self, Gaps};
 use super::next::{Guide, Objection};
 use super::reason::{Conflict, FillWork, Incompatible, Leaves, Need, Reason, Rows, WaitsForFill};
@@ -61,7 +62,22 @@ pub(super) fn decide(candidates: &[Live], evidence: &Evidence) -> Answer {
         .collect();
     kept_out.dedup();
     notes.extend(kept_out.into_iter().map(|service| guide.startable(service)));
+    // Not by what lives: so nothing of it is about which versions may start.
+    blockers.extend(too_old(candidates, evidence));
     Answer { blockers, notes }
+}
+
+/// What came along with the code of who is to start contradicts its version.
+fn too_old(candidates: &[Live], evidence: &Evidence) -> Option<Blocker> {
+    let newest = evidence.facts.brought.as_ref()?;
+    let (who, state) = brought::written_with(candidates, &evidence.schema, newest)?;
+    let reason = Reason::TooOld {
+        who: who.clone(),
+        touch: Touch::of(&state.declaration, who, Format::New),
+        migration: state.id().clone(),
+        newest: newest.clone(),
+    };
+    Some(Blocker::from(reason).of_migration(state.id()))
 }
 
 /// Whether the candidates may start, as far as one migration goes.

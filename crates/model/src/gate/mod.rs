@@ -5,6 +5,7 @@
 
 mod advice;
 mod blocker;
+mod brought;
 mod claims;
 mod deploy;
 mod doubt;
@@ -96,6 +97,9 @@ pub struct Facts {
     pub at_work: Option<AtWork>,
     /// The numbers of the migrations whose backfills somebody has paused, as far as anybody who is at work on one may be.
     pub paused: BTreeSet<u64>,
+    /// The newest migration among the files that came with the code of who is to start; `None` where there are none, and where whoever asks
+    /// has them from elsewhere.
+    pub brought: Option<MigrationId>,
 }
 
 impl Facts {

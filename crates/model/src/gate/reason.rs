@@ -51,6 +51,15 @@ pub enum Reason {
         phase: Phase,
         readings: Readings,
     },
+    /// What comes along with the code that is to start is older than its version.
+    TooOld {
+        who: Live,
+        touch: Touch,
+        /// The migration that the version was written with.
+        migration: MigrationId,
+        /// The last one that comes along.
+        newest: MigrationId,
+    },
     /// Rows may exist that the version cannot read.
     UnreadableRows {
         who: Live,
@@ -342,6 +351,7 @@ impl Reason {
             Self::ExpandFirst { .. } => BlockerKind::ExpandFirst,
             Self::BackfillFirst { .. } => BlockerKind::BackfillFirst,
             Self::OldFormatGone { .. } => BlockerKind::OldFormatGone,
+            Self::TooOld { .. } => BlockerKind::TooOld,
             Self::UnreadableRows { .. } => BlockerKind::UnreadableRows,
             Self::DataLoss { .. } => BlockerKind::DataLoss,
             Self::UndecidableRows { .. } => BlockerKind::UndecidableRows,
@@ -409,6 +419,7 @@ impl Reason {
             | Self::ExpandFirst { .. }
             | Self::BackfillFirst { .. }
             | Self::OldFormatGone { .. }
+            | Self::TooOld { .. }
             | Self::UnreadableRows { .. }
             | Self::DataLoss { .. }
             | Self::UndecidableRows { .. }
@@ -438,6 +449,7 @@ impl Reason {
                 ..
             }
             | Self::OldFormatGone { who, .. }
+            | Self::TooOld { who, .. }
             | Self::UnreadableRows { who, .. }
             | Self::Incompatible(
                 Incompatible::WithItself { who, .. }

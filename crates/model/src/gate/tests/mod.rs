@@ -1,3 +1,4 @@
+mod brought;
 mod evidence;
 mod messages;
 mod plans;

@@ -69,6 +69,7 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
         | Reason::Contradiction { .. }
         | Reason::UndeclaredFill(_)
         | Reason::OldFormatGone { .. }
+        | Reason::TooOld { .. }
         | Reason::UnreadableRows { .. }
         | Reason::DataLoss { .. }
         | Reason::UndecidableRows { .. }

@@ -45,6 +45,23 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
                 "start a version that does not use it; `migrate status` shows which may start",
             )
         }
+        Reason::TooOld {
+            who,
+            touch,
+            migration,
+            newest,
+        } => Words::new(
+            format!(
+                "{} {} the new format of {migration}, and the migrations that came along with what is to start end at {newest}: this is \
+                 the code of an older version, or its migrations were left behind",
+                naming.of(who),
+                touch.name(),
+            ),
+            format!(
+                "start the image that {who} was built as (`kubectl set image` changes the image and no label); if this is it, build it anew \
+                 with the migrations that its code was written with, {migration} among them"
+            ),
+        ),
         Reason::UnreadableRows {
             who,
             migration,
