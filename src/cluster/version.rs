@@ -57,6 +57,8 @@ impl VersionFrom {
 pub struct Said {
     /// As it is called there; what no version can be made of where nothing names one.
     pub label: String,
+    /// Whether anything names one.
+    pub is_named: bool,
     /// The image beside it, which may contradict it.
     pub image: Option<String>,
     /// Why its image is not looked at: of these containers none is known to be the service's.
@@ -94,6 +96,7 @@ pub fn said(
         ),
         VersionFrom::Image => (tag(), "no tag".to_owned()),
     };
+    let is_named = label.is_some();
     let label = label.unwrap_or_else(|| match &image {
         Some(image) => {
             let shown: String = image.chars().take(LONGEST_IMAGE).collect();
@@ -105,6 +108,7 @@ pub fn said(
     });
     Said {
         label,
+        is_named,
         image,
         undecided,
     }

@@ -178,6 +178,7 @@ mod tests {
                 label: version.to_owned(),
                 state,
                 image: None,
+                template: None,
                 age_ms: 0,
                 about: None,
             },

@@ -1,13 +1,22 @@
-//! What the image of a container says about its version, beside its label.
+//! What else says which version an instance is, beside its label.
 
 use crate::model::{InstanceState, Label};
 use crate::project::Config;
 use crate::text::image::tag;
 
-/// As much of a label as is shown beside a tag.
+/// As much of a label as is shown beside what contradicts it.
 const LONGEST_LABEL: usize = 100;
 
-/// The label and state of an instance whose label and image contradict each other; `None` if they do not. A tag that is
+/// What a source knows beside a label.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    /// The image that runs.
+    pub image: Option<&'a str>,
+    /// What it was made from calls the version: whoever relabels what runs changes no code.
+    pub template: Option<&'a str>,
+}
+
+/// The label and state of an instance whose version is contradicted by what is said beside it; `None` if it is not. A tag that is
 /// no version, such as `latest`, says nothing.
 ///
 /// Invariant: which of the two is true is not guessed.
@@ -16,17 +25,23 @@ pub fn contradiction(
     config: &Config,
     service: &str,
     label: &Label,
-    image: &str,
+    beside: Beside<'_>,
 ) -> Option<(Label, InstanceState)> {
-    let tag = tag(image)?;
-    let says = config.place(service, tag).version?;
-    if label.version.as_ref() == Some(&says) {
-        return None;
-    }
+    let voices = [
+        ("image", beside.image.and_then(tag)),
+        ("template", beside.template),
+    ];
+    let contradicts = |said: &str| {
+        let says = config.place(service, said).version;
+        says.is_some() && says != label.version
+    };
+    let (voice, other) = voices
+        .into_iter()
+        .find_map(|(voice, said)| Some((voice, said.filter(|said| contradicts(said))?)))?;
     // The ledger keeps no longer ones than 255 characters.
-    let said: String = label.text.chars().take(LONGEST_LABEL).collect();
+    let shortened = |text: &str| text.chars().take(LONGEST_LABEL).collect::<String>();
     let label = Label {
-        text: format!("{said} (image {tag})"),
+        text: format!("{} ({voice} {})", shortened(&label.text), shortened(other)),
         version: None,
     };
     Some((label, InstanceState::Contradictory))
@@ -41,7 +56,11 @@ mod tests {
         let config = Config::default();
         let found = |label: &str, image: &str| {
             let label = config.place("web", label);
-            contradiction(&config, "web", &label, image).map(|(label, _)| label.text)
+            let beside = Beside {
+                image: Some(image),
+                template: None,
+            };
+            contradiction(&config, "web", &label, beside).map(|(label, _)| label.text)
         };
         for image in [
             "web:1.1.0",
@@ -62,5 +81,21 @@ mod tests {
         // A pre-release is another version, and so is what a label that is no version may be.
         assert!(found("1.1.0", "web:1.1.0-rc.1").is_some());
         assert!(found("4f2a9c1", "web:1.0.0").is_some());
+    }
+    #[test]
+    fn what_it_was_made_from_contradicts_a_label_that_was_changed() {
+        let config = Config::default();
+        let found = |label: &str, template: &str| {
+            let label = config.place("web", label);
+            let beside = Beside {
+                image: Some("web@sha256:0011"),
+                template: Some(template),
+            };
+            contradiction(&config, "web", &label, beside).map(|(label, _)| label.text)
+        };
+        assert_eq!(found("1.1.0", "v1.1.0"), None);
+        assert_eq!(found("1.1.0", "stable"), None);
+        let told = Some("1.2.0 (template 1.1.0)".to_owned());
+        assert_eq!(found("1.2.0", "1.1.0"), told);
     }
 }

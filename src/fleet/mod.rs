@@ -2,13 +2,13 @@
 
 mod accounts;
 mod across;
-mod image;
+mod beside;
 mod named;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-pub use image::contradiction;
+pub use beside::{Beside, contradiction};
 
 use futures_util::future::join_all;
 
@@ -216,9 +216,11 @@ impl Look {
         report.notes = observation.notes;
         let placed = observation.instances.into_iter().map(|mut instance| {
             let mut label = config.place(&instance.service, &instance.label);
-            let image = instance.image.as_deref();
-            let contradiction = image
-                .and_then(|image| image::contradiction(config, &instance.service, &label, image));
+            let said = Beside {
+                image: instance.image.as_deref(),
+                template: instance.template.as_deref(),
+            };
+            let contradiction = contradiction(config, &instance.service, &label, said);
             if let Some(contradiction) = contradiction {
                 (label, instance.state) = contradiction;
             }

@@ -134,6 +134,7 @@ mod tests {
                 label: (*label).to_owned(),
                 state: *state,
                 image: None,
+                template: None,
                 age_ms: 0,
                 about: None,
             },

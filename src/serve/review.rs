@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cluster::{Said, Template};
-use crate::fleet::contradiction;
+use crate::fleet::{Beside, contradiction};
 use crate::project::Config;
 use crate::source::Pods;
 
@@ -236,8 +236,11 @@ fn said(config: &Config, namespace: &str, template: &Template) -> Vec<(String, S
 /// Why the version is not certain, and what to do.
 fn doubt(config: &Config, service: &str, said: &Said) -> Option<(String, String)> {
     let label = config.place(service, &said.label);
-    let image = said.image.as_deref().unwrap_or_default();
-    if let Some((contradictory, _)) = contradiction(config, service, &label, image) {
+    let beside = Beside {
+        image: said.image.as_deref(),
+        template: None,
+    };
+    if let Some((contradictory, _)) = contradiction(config, service, &label, beside) {
         let help =
             "change the label and the image together: `kubectl set image` changes the image alone";
         let why = format!(

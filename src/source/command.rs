@@ -158,6 +158,7 @@ pub fn read_lines(
             instance: line.instance,
             label: line.version,
             image: line.image,
+            template: None,
             state: match line.state {
                 State::Starting => InstanceState::Starting,
                 State::Serving => InstanceState::Serving,

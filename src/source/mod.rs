@@ -68,6 +68,8 @@ pub struct Instance {
     pub state: InstanceState,
     /// The image that it runs, where the source says that.
     pub image: Option<String>,
+    /// What it was made from calls the version, where the source says that: a label of its own may have been changed since.
+    pub template: Option<String>,
     /// How old the source's knowledge of it is, in milliseconds.
     pub age_ms: u64,
     /// What else the source tells of it.

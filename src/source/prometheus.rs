@@ -215,6 +215,7 @@ impl Prometheus {
             label,
             state,
             image: None,
+            template: None,
             age_ms,
             about: why.map(|why| About {
                 why: Some(why),

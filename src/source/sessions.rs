@@ -81,6 +81,7 @@ impl Source for Sessions {
                     label: found.version,
                     state: InstanceState::Serving,
                     image: None,
+                    template: None,
                     age_ms: 0,
                     about: None,
                 },

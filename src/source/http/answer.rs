@@ -134,6 +134,7 @@ impl Reading {
             label,
             state,
             image,
+            template: None,
             age_ms: self.age_of(item, now)?,
             about: None,
         }))

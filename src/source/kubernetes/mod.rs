@@ -207,6 +207,7 @@ impl Kubernetes {
             pods, controllers, ..
         } in found
         {
+            let unchanging = templates::unchanging(&controllers);
             for (at, pod) in &pods {
                 let Some(wanted) = self.pods.wanted.get(*at) else {
                     continue;
@@ -216,7 +217,11 @@ impl Kubernetes {
                 else {
                     continue;
                 };
-                if let Some((instance, said)) = pods::instance(pod, service, &wanted.reading, now) {
+                if let Some((mut instance, said)) =
+                    pods::instance(pod, service, &wanted.reading, now)
+                {
+                    let of = |template| wanted.reading.named(service, template);
+                    instance.template = templates::made_from(pod, &unchanging).and_then(of);
                     listed.add(instance, &said, &pod.metadata.namespace);
                 }
             }
@@ -316,6 +321,7 @@ impl Listed {
                 label: starts.said.label,
                 state: InstanceState::Starting,
                 image: starts.said.image,
+                template: None,
                 age_ms: 0,
                 about: Some(About {
                     phase: Some("Template".to_owned()),

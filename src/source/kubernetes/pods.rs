@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cluster::{Pod, PodStatus, Said, VersionFrom, hindrance, said};
+use crate::cluster::{Pod, PodStatus, Said, Template, VersionFrom, hindrance, said};
 use crate::model::{About, InstanceState};
 use crate::source::Instance;
 use crate::text::shown::shortened;
@@ -20,6 +20,12 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// The version that a template gives to what is made from it, if it names one.
+    pub fn named(&self, service: &str, template: &Template) -> Option<String> {
+        let said = self.said(service, (&template.metadata, &template.spec));
+        said.is_named.then_some(said.label)
+    }
+
     pub fn said(
         &self,
         service: &str,
@@ -44,6 +50,7 @@ pub(super) fn instance(
         label: said.label.clone(),
         state,
         image: said.image.clone(),
+        template: None,
         age_ms: 0,
         about: Some(about),
     };

@@ -1,6 +1,8 @@
 //! What a cluster starts by itself: the templates of what makes pods, as long as it may make one.
 
-use crate::cluster::{Controller, Resource, Template};
+use std::collections::HashMap;
+
+use crate::cluster::{Controller, Pod, Resource, Template};
 
 /// What makes pods.
 pub(super) const MAKERS: [Resource; 7] = [
@@ -43,6 +45,30 @@ pub(super) fn started(resource: Resource, controller: &Controller) -> Option<&Te
             .as_ref()
             .filter(|_| spec.replicas.unwrap_or(1) > 0),
     }
+}
+
+/// What makes pods from a template that stays what it is, by its number.
+///
+/// Of a StatefulSet and a DaemonSet the template is the one of the pods to come: those that are there may be of an earlier one.
+pub(super) fn unchanging(controllers: &[(Resource, Controller)]) -> HashMap<&str, &Template> {
+    let stay = controllers
+        .iter()
+        .filter(|(resource, _)| matches!(*resource, Resource::REPLICA_SET | Resource::JOB));
+    let each = stay.filter_map(|(_, controller)| {
+        let template = controller.spec.template.as_ref()?;
+        Some((controller.metadata.uid.as_str(), template))
+    });
+    each.filter(|(uid, _)| !uid.is_empty()).collect()
+}
+
+/// What this pod was made from, among these.
+pub(super) fn made_from<'a>(
+    pod: &Pod,
+    among: &HashMap<&str, &'a Template>,
+) -> Option<&'a Template> {
+    let mut owners = pod.metadata.owner_references.iter().flatten();
+    let owner = owners.find(|owner| owner.controller == Some(true))?;
+    among.get(owner.uid.as_str()).copied()
 }
 
 #[cfg(test)]

@@ -247,3 +247,35 @@ fn a_selector_that_matches_nothing_at_all_is_a_failure() {
     absent.absent = true;
     assert_eq!(source(absent).none_is_mistaken(&found(Vec::new())), Ok(()));
 }
+
+#[test]
+fn a_pod_that_was_relabelled_is_held_against_what_it_was_made_from() {
+    let replica_set = |pod: &Pod, labels: serde_json::Value| {
+        let owners = pod.metadata.owner_references.as_ref().unwrap();
+        let json = serde_json::json!({
+            "metadata": { "name": owners[0].name, "namespace": "default", "uid": owners[0].uid },
+            // Of a rollout that is over but for the pod that drains.
+            "spec": { "replicas": 0, "template": {
+                "metadata": { "labels": labels },
+                "spec": { "containers": [{ "name": "web", "image": "web@sha256:0011" }] },
+            } },
+        });
+        (Resource::REPLICA_SET, serde_json::from_value(json).unwrap())
+    };
+    let mut pods = recorded("pod-api-evicted-terminating");
+    let labelled = serde_json::json!({ "app.kubernetes.io/version": "1.4.0" });
+    let made = replica_set(&pods[0], labelled);
+    let unlabelled = replica_set(&pods[0], serde_json::json!({}));
+    let labels = pods[0].metadata.labels.as_mut().unwrap();
+    labels.insert("app.kubernetes.io/version".to_owned(), "1.5.0".to_owned());
+    let said = |pods: &[Pod], controllers| {
+        let instance = observed(pods.to_vec(), controllers).instances.remove(0);
+        (instance.label, instance.template)
+    };
+    let template = said(&pods, vec![made.clone()]);
+    assert_eq!(template, ("1.5.0".to_owned(), Some("1.4.0".to_owned())));
+    // What names no version says nothing, and neither does the template of something else.
+    assert_eq!(said(&pods, vec![unlabelled]).1, None);
+    pods[0].metadata.owner_references = None;
+    assert_eq!(said(&pods, vec![made]).1, None);
+}

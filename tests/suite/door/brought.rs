@@ -63,7 +63,7 @@ scenario!(
 
         // Files that cannot be read are there, and so is what was deleted long after it was applied.
         shop.project
-            .file(&format!("{NICK}/migration.toml"), "sync = \"bth\"\n");
+            .file(format!("{NICK}/migration.toml"), "sync = \"bth\"\n");
         ask("1.3.0").expect_code(0);
         std::fs::remove_dir_all(shop.project.path().join(NICK)).expect("a directory");
         moved(&shop, "aside", LATER);

@@ -59,6 +59,20 @@ scenario!(
             unknown.stdout.contains("1.2.0 (image 1.0.0)"),
             "{unknown:?}"
         );
+        // As after `kubectl label pod`, while the last of what its ReplicaSet made drains.
+        let mut relabelled = pod("web-1", "1.2.0", "registry:5000/web@sha256:0011");
+        let owner =
+            json!({ "kind": "ReplicaSet", "name": "web-5", "uid": "u-5", "controller": true });
+        relabelled["metadata"]["ownerReferences"] = json!([owner]);
+        let mut made_from = deployment("1.1.0", 0);
+        made_from["metadata"]["uid"] = json!("u-5");
+        server.world().objects.clear();
+        server.world().add("/api/v1/pods", relabelled);
+        server.world().add("/apis/apps/v1/replicasets", made_from);
+        let unknown = shop.run(&["contract", NAME], 12);
+        for part in ["1.2.0 (template 1.1.0)", "set that label back"] {
+            assert!(unknown.stdout.contains(part), "{part} in {unknown:?}");
+        }
         server.world().objects.clear();
         server.world().add(
             "/api/v1/pods",

@@ -254,9 +254,10 @@ fn not_placed(unplaced: &Unplaced) -> Words {
         ),
         InstanceState::Contradictory => Words::new(
             format!(
-                "`{label}` of {service} is live, and its label and its image name two versions"
+                "`{label}` of {service} is live, and its label and what is said beside it name two versions"
             ),
-            "set label and image together, in one change of the template, so that both name the version that runs",
+            "set label and image together, in one change of the template, so that both name the version that runs; where it is the template that \
+             says something else, somebody has relabelled what runs: set that label back (`kubectl label --overwrite`)",
         ),
         _ if tells_none(label) => Words::new(
             format!("an instance of {service} is live and tells {label}"),
