@@ -83,6 +83,25 @@ def compare(chart, base, webhook):
     same("the webhook", ours, theirs)
 
 
+def compare_policy(chart, overlay):
+    """The rights to renew a policy, of both accounts of the chart, and of that of the base."""
+    theirs = one(overlay, "ClusterRole")
+    for name in ("phasegate", "phasegate-hooks"):
+        ours = one(chart, "ClusterRole", f"shop-{name}-policy")
+        same("what may be done with policies", ours["rules"], theirs["rules"])
+        binding = one(chart, "ClusterRoleBinding", f"shop-{name}-policy")
+        if binding["subjects"] != [{"kind": "ServiceAccount", "name": name, "namespace": "shop"}]:
+            sys.exit(f"the rights to policies are somebody else's: {binding['subjects']}")
+        # A hook's account has its rights when it needs them, and no longer.
+        if binding["metadata"].get("annotations") != one(chart, "ServiceAccount", name)["metadata"].get("annotations"):
+            sys.exit(f"{name} has its rights to policies at another time than it is there")
+    binding = one(overlay, "ClusterRoleBinding")
+    account = one(overlay, "ServiceAccount")["metadata"]
+    subject = {"kind": "ServiceAccount", "name": account["name"], "namespace": account["namespace"]}
+    if binding["subjects"] != [subject] or account["namespace"] != "shop":
+        sys.exit(f"the rights to policies are somebody else's: {binding['subjects']}")
+
+
 def is_whole(resources):
     """What refers to something of the chart refers to what is there, at the time when it is there."""
     hooks = lambda r: r["metadata"].get("annotations", {}).get("helm.sh/hook")
@@ -105,8 +124,8 @@ def is_whole(resources):
         for container in template["spec"]["containers"]:
             if not container["securityContext"]["readOnlyRootFilesystem"] or "memory" not in container["resources"]["limits"]:
                 sys.exit(f"{resource['metadata']['name']} is not confined")
-    for binding in (r for r in resources if r["kind"] == "RoleBinding"):
-        role = ("Role", binding["roleRef"]["name"], binding["metadata"]["namespace"])
+    for binding in (r for r in resources if r["kind"] in ("RoleBinding", "ClusterRoleBinding")):
+        role = (binding["kind"].removesuffix("Binding"), binding["roleRef"]["name"], binding["metadata"].get("namespace"))
         if role not in names or binding["subjects"][0]["name"] not in accounts:
             sys.exit(f"{binding['metadata']['name']} binds what is not there")
 
@@ -130,6 +149,8 @@ def write_commands(resources, folder):
 what, *paths = sys.argv[1:]
 if what == "same":
     compare(*map(read, paths))
+elif what == "same-policy":
+    compare_policy(*map(read, paths))
 elif what == "is-whole":
     is_whole(read(paths[0]))
 else:

@@ -150,4 +150,45 @@ subjects:
     name: {{ $name }}
     namespace: {{ $root.Release.Namespace }}
 {{- end }}
+{{- with $root.Values.account.policies }}
+{{- /* Policies are of the whole cluster, and so is the right to change them: to these, by their names. */}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: {{ $root.Release.Namespace }}-{{ $name }}-policy
+  labels:
+    {{- include "phasegate.labels" $root | nindent 4 }}
+  {{- with $hook }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+rules:
+  - apiGroups: [admissionregistration.k8s.io]
+    resources: [validatingadmissionpolicies, validatingadmissionpolicybindings]
+    resourceNames: {{ toJson . }}
+    verbs: [get, patch]
+  - apiGroups: [admissionregistration.k8s.io]
+    resources: [validatingadmissionpolicies, validatingadmissionpolicybindings]
+    verbs: [create]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: {{ $root.Release.Namespace }}-{{ $name }}-policy
+  labels:
+    {{- include "phasegate.labels" $root | nindent 4 }}
+  {{- with $hook }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: {{ $root.Release.Namespace }}-{{ $name }}-policy
+subjects:
+  - kind: ServiceAccount
+    name: {{ $name }}
+    namespace: {{ $root.Release.Namespace }}
+{{- end }}
 {{- end }}
