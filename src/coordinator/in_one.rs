@@ -53,7 +53,7 @@ pub(super) async fn run_in_one_transaction(
 async fn attempt(
     session: &mut Session<'_>,
     run: &Run<'_>,
-    owned: &[Owned],
+    owned: &[Owned<'_>],
     watch: LockWatch,
 ) -> Result<Ran, Failed> {
     let project = session.orders.project;
@@ -140,7 +140,7 @@ async fn attempt(
     ledger
         .connection()
         .await?
-        .after_script(&run.file.script)
+        .after_script(&run.file.script, &run.file.vouched)
         .await
         .map_err(|error| Failed::At(statements.len().saturating_sub(1), error))?;
     if let Some(guard) = guard {

@@ -154,7 +154,7 @@ impl World {
         let last = script.statements.len().saturating_sub(1);
         let connection = self.connection.as_mut();
         connection
-            .after_script(script)
+            .after_script(script, &BTreeSet::new())
             .await
             .map_err(Stopped::at(last))?;
         connection.commit().await.map_err(Stopped::at(last))?;

@@ -171,6 +171,16 @@ impl Statement {
     }
 }
 
+/// A function that this database does not have, which the code of a trigger calls, where it looks them up only when somebody writes.
+#[must_use]
+pub fn missing_function(dialect: Dialect, code: &str) -> Option<String> {
+    match dialect {
+        Dialect::Sqlite => sqlite::of_another_database(code),
+        // They refuse the trigger, or what they know is not all that there is.
+        Dialect::Postgres | Dialect::Mysql => None,
+    }
+}
+
 /// What a statement does to application versions that do not know of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Effect {

@@ -32,6 +32,11 @@ pub(super) const GRAMMAR: Grammar = Grammar {
     identifier: |written| Some(lexer::unquote(written)),
 };
 
+/// Whether this is a function of MySQL or MariaDB by its name.
+pub(super) fn is_a_function(name: &str) -> bool {
+    functions::COMPUTE.contains(&name)
+}
+
 fn inspect(sql: &str) -> Result<Facts, ScriptError> {
     let tokens = lexer::lex(sql)?;
     reject(sql, &tokens)?;

@@ -16,7 +16,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub(super) use functions::is_pure;
+pub(super) use functions::{is_a_function, is_pure};
 pub(super) use lexer::unquoted;
 use squawk_syntax::{SourceFile, SyntaxNode};
 

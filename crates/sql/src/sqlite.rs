@@ -1,6 +1,7 @@
 //! SQLite: `sqlite3-parser` follows the grammar of SQLite itself.
 
 mod alter;
+mod functions;
 mod lexer;
 
 #[cfg(test)]
@@ -17,6 +18,8 @@ use sqlite3_parser::lexer::sql::Parser;
 use super::facts::{Facts, Grammar, Name, Needs, Query};
 use super::lexeme::{self, Kind, Token};
 use super::{Ddl, Effect, Loss, Object, ObjectKind, ScriptError, Verb, nulls};
+
+pub(super) use functions::of_another_database;
 
 pub(super) const GRAMMAR: Grammar = Grammar {
     ddl: Ddl::Transactional,

@@ -35,6 +35,7 @@ mod target;
 mod tls;
 mod url;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -332,8 +333,15 @@ pub trait Connection: Send {
     ) -> Result<Vec<String>, DatabaseError>;
     /// Prepares for a script, before its transaction begins.
     async fn before_script(&mut self, script: &Script) -> Result<(), DatabaseError>;
-    /// Checks what a script left behind, before its transaction is committed.
-    async fn after_script(&mut self, script: &Script) -> Result<(), DatabaseError>;
+    /// Checks what a script left behind that nobody else would tell of, before its transaction is committed. Somebody vouches for the
+    /// statements at `vouched`.
+    async fn after_script(
+        &mut self,
+        _script: &Script,
+        _vouched: &BTreeSet<usize>,
+    ) -> Result<(), DatabaseError> {
+        Ok(())
+    }
     /// Puts back what [`Connection::before_script`] changed, after the transaction has ended.
     async fn release_script(&mut self) -> Result<(), DatabaseError>;
 

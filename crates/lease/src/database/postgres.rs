@@ -325,10 +325,6 @@ impl Connection for Postgres {
         Ok(())
     }
 
-    async fn after_script(&mut self, _script: &Script) -> Result<(), DatabaseError> {
-        Ok(())
-    }
-
     async fn release_script(&mut self) -> Result<(), DatabaseError> {
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! SQLite, the embedded default.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -353,8 +354,12 @@ impl Connection for Sqlite {
         self.look_before(script).await
     }
 
-    async fn after_script(&mut self, script: &Script) -> Result<(), DatabaseError> {
-        self.check_after(script).await
+    async fn after_script(
+        &mut self,
+        script: &Script,
+        vouched: &BTreeSet<usize>,
+    ) -> Result<(), DatabaseError> {
+        self.check_after(script, vouched).await
     }
 
     async fn release_script(&mut self) -> Result<(), DatabaseError> {

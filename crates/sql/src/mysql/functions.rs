@@ -6,7 +6,7 @@ use super::super::facts::Facts;
 use super::super::lexeme::{Kind, Token};
 use super::cursor::Cursor;
 
-const COMPUTE: &[&str] = &[
+pub(super) const COMPUTE: &[&str] = &[
     "abs",
     "acos",
     "add_months",

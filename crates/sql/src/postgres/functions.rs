@@ -94,6 +94,11 @@ pub(in super::super) fn is_pure(function: &str) -> bool {
     function.starts_with("st_") || PURE.split_ascii_whitespace().any(|pure| pure == function)
 }
 
+/// Whether this is a function of PostgreSQL by its name, and of none of its extensions that other databases have as well.
+pub(in super::super) fn is_a_function(name: &str) -> bool {
+    !name.starts_with("st_") && is_pure(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

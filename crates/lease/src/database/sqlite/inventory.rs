@@ -10,9 +10,23 @@ use crate::sql::{
 #[cfg(feature = "coordinator")]
 #[allow(clippy::unnecessary_wraps, reason = "as where it cannot be told")]
 fn code_of(sql: &str) -> Result<Vec<Dependent>, DatabaseError> {
+    use std::collections::HashMap;
+    use std::sync::{LazyLock, Mutex, PoisonError};
+    // Whoever takes many steps looks at the same schema before and after each of them.
+    static READ: LazyLock<Mutex<HashMap<String, Vec<Dependent>>>> = LazyLock::new(Mutex::default);
+    const MOST_KEPT: usize = 10_000;
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = read.get(sql) {
+        return Ok(known.clone());
+    }
     // What cannot be read names nothing that could be told.
     let script = crate::sql::Script::parse(Dialect::Sqlite, sql).ok();
-    Ok(script.map_or_else(Vec::new, |script| Dependents::made_by(&script).all))
+    let code = script.map_or_else(Vec::new, |script| Dependents::made_by(&script).all);
+    if read.len() >= MOST_KEPT {
+        read.clear();
+    }
+    read.insert(sql.to_owned(), code.clone());
+    Ok(code)
 }
 
 /// Invariant: a build that reads no SQL never says that there is no code.
