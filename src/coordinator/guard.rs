@@ -27,7 +27,7 @@ const LOST: &str = "the statements of this file have run, and the phase is not r
 pub(super) struct Guard<'f> {
     file: &'f ScriptFile,
     /// What other migrations keep in step.
-    owned: &'f [Owned],
+    owned: &'f [Owned<'f>],
     /// `None` if the script only adds.
     before: Option<Inventory>,
     /// The code that was there; `None` if the script adds no column to a table that was there.
@@ -66,7 +66,7 @@ impl<'f> Guard<'f> {
     pub async fn look(
         connection: &mut dyn Connection,
         file: &'f ScriptFile,
-        owned: &'f [Owned],
+        owned: &'f [Owned<'f>],
     ) -> Result<Self, DatabaseError> {
         // SQLite is asked itself, see `broken_writes`.
         let widens = file.script.adds_columns() && file.script.dialect != Dialect::Sqlite;
@@ -141,7 +141,7 @@ impl<'f> Guard<'f> {
     async fn look_alone(
         connection: &mut dyn Connection,
         file: &'f ScriptFile,
-        owned: &'f [Owned],
+        owned: &'f [Owned<'f>],
     ) -> Result<Self, DatabaseError> {
         if !file.script.may_take() && !file.script.adds_columns() {
             return Self::look(connection, file, owned).await;
@@ -203,7 +203,7 @@ impl<'f> Guard<'f> {
         })
     }
 
-    fn owner(&self, loss: &Lost) -> Option<&Owned> {
+    fn owner(&self, loss: &Lost) -> Option<&Owned<'f>> {
         self.owned.iter().find(|owned| owned.has(&loss.trigger))
     }
 
@@ -381,7 +381,7 @@ impl<'f> Guard<'f> {
 pub(super) async fn foresee<'f>(
     session: &mut Session<'_>,
     run: &Run<'f>,
-    owned: &'f [Owned],
+    owned: &'f [Owned<'f>],
     recorded: &[StepRecord],
 ) -> Result<Guard<'f>, CoordinatorError> {
     let file = run.file;

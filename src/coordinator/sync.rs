@@ -3,6 +3,8 @@
 //! Invariant: what a migration's `sync` promises is believed between its expand and its contract only as long as the
 //! triggers that its expand.sql makes do in the database what they do in the file.
 
+use std::collections::HashMap;
+
 use super::CoordinatorError;
 use super::past_return::past_return;
 use super::session::Session;
@@ -11,19 +13,19 @@ use crate::gate::OutOfStep;
 use crate::ledger::{InStep, KnownMark, Ledger, LedgerError, Touched, TriggerStanding};
 use crate::model::{MigrationId, MigrationState, Phase, Schema, Step, Sync};
 use crate::project::{Migration, Project};
-use crate::sql::{Dependent, Dependents, Dialect, ObjectKind, Runs, Script, Verb, Visible};
+use crate::sql::{Dependent, Dependents, Dialect, Object, ObjectKind, Runs, Script, Verb, Visible};
 
 /// The code by which a migration that is under way keeps its formats in step.
-pub(super) struct Owned {
+pub(super) struct Owned<'p> {
     pub id: MigrationId,
-    code: Dependents,
+    code: &'p Dependents,
 }
 
-impl Owned {
+impl Owned<'_> {
     /// Whether the migration has made this trigger.
     pub fn has(&self, trigger: &Dependent) -> bool {
         let same = |a: &str, b: &str| self.code.dialect.may_be_same_name(a, b);
-        triggers(&self.code).any(|one| {
+        triggers(self.code).any(|one| {
             same(&one.name, &trigger.name)
                 && one.table.as_deref().is_none_or(|table| {
                     trigger
@@ -48,10 +50,10 @@ fn is_in_step(state: &MigrationState) -> bool {
 }
 
 /// What other migrations keep in step now.
-pub(super) async fn owned_by_others(
-    session: &mut Session<'_>,
+pub(super) async fn owned_by_others<'p>(
+    session: &mut Session<'p>,
     id: &MigrationId,
-) -> Result<Vec<Owned>, CoordinatorError> {
+) -> Result<Vec<Owned<'p>>, CoordinatorError> {
     let dialect = session.connection.capabilities().dialect;
     let project = session.orders.project;
     let Some(mut ledger) = Ledger::read(session.connection.as_mut()).await? else {
@@ -69,7 +71,7 @@ pub(super) async fn owned_by_others(
             .as_ref()?;
         Some(Owned {
             id: state.id().clone(),
-            code: Dependents::made_by(&expand.script),
+            code: expand.made(),
         })
     });
     Ok(owned.collect())
@@ -90,7 +92,7 @@ fn made<'p>(
     schema: &Schema,
     only: Option<&MigrationId>,
     dialect: Dialect,
-) -> Vec<(&'p Migration, &'p Script, Dependents)> {
+) -> Vec<(&'p Migration, &'p Script, &'p Dependents)> {
     let states = schema.migrations().iter();
     let relied = states.filter(|state| {
         // What is being added is not there yet, or not any more.
@@ -101,8 +103,8 @@ fn made<'p>(
     let made = relied.filter_map(|state| {
         let migration = project.as_read(state.id())?;
         let expand = migration.files(dialect).expand.as_ref()?;
-        let made = Dependents::made_by(&expand.script);
-        triggers(&made).next()?;
+        let made = expand.made();
+        triggers(made).next()?;
         Some((migration, &expand.script, made))
     });
     made.collect()
@@ -194,6 +196,7 @@ pub(super) async fn watch(
     if inventory.visible == Visible::Part || now.seen == MarksSeen::Part {
         return Ok(Vec::new());
     }
+    let elsewhere = Elsewhere::new(project, schema, dialect);
     let mut watched: Vec<Watched> = Vec::new();
     for (migration, script, code) in &made {
         let id = migration.id();
@@ -210,7 +213,7 @@ pub(super) async fn watch(
         };
         for trigger in triggers(code) {
             one.marks.extend(marks_of(trigger, &now));
-            if is_changed_elsewhere(project, schema, id, dialect, trigger) {
+            if elsewhere.changes(id, trigger) {
                 continue;
             }
             if let Some(how) = inventory.falls_short(code, script, trigger) {
@@ -249,40 +252,66 @@ fn marks_of(trigger: &Dependent, now: &TriggerMarks) -> Vec<KnownMark> {
     }
 }
 
-/// Whether the script of another migration may have made it another than it was, as somebody has vouched for.
-fn is_changed_elsewhere(
-    project: &Project,
-    schema: &Schema,
-    own: &MigrationId,
+/// What the scripts of applied migrations have made or changed that a trigger may be, or depend on, by its name in lower case.
+struct Elsewhere<'p> {
     dialect: Dialect,
-    trigger: &Dependent,
-) -> bool {
-    let applied = schema.migrations().iter();
-    let others = applied.filter(|state| state.id() != own && state.phase != Phase::Pending);
-    let mut scripts = others.flat_map(|state| {
-        let files = project
-            .as_read(state.id())
-            .map(|other| other.files(dialect));
-        let contract = files.filter(|_| state.phase.contract_has_begun());
-        let expand = files.and_then(|files| files.expand.as_ref());
-        [expand, contract.and_then(|files| files.contract.as_ref())]
-    });
-    scripts.any(|file| file.is_some_and(|file| changes(&file.script, trigger)))
+    objects: HashMap<String, Vec<(&'p MigrationId, &'p Object)>>,
 }
 
-fn changes(script: &Script, trigger: &Dependent) -> bool {
-    let same = |a: &str, b: &str| script.dialect.may_be_same_name(a, b);
-    let is = |name: &str, wanted: Option<&str>| wanted.is_some_and(|wanted| same(name, wanted));
-    let table = trigger.table.as_deref();
-    let mut objects = script.statements.iter().flat_map(|one| one.objects());
-    objects.any(|object| match object.kind {
-        ObjectKind::Trigger => same(&object.name, &trigger.name),
-        ObjectKind::Function => is(&object.name, trigger.calls.as_deref()),
-        // A database writes the text of the trigger anew.
-        ObjectKind::Table => object.verb == Verb::Rename && is(&object.name, table),
-        ObjectKind::Column => {
-            object.verb == Verb::Rename && object.table.as_deref().is_some_and(|of| is(of, table))
+impl<'p> Elsewhere<'p> {
+    fn new(project: &'p Project, schema: &'p Schema, dialect: Dialect) -> Self {
+        let mut objects: HashMap<String, Vec<(&'p MigrationId, &'p Object)>> = HashMap::new();
+        let applied = schema.migrations().iter();
+        for state in applied.filter(|state| state.phase != Phase::Pending) {
+            let Some(migration) = project.as_read(state.id()) else {
+                continue;
+            };
+            let files = migration.files(dialect);
+            let contract = files.contract.as_ref();
+            let contract = contract.filter(|_| state.phase.contract_has_begun());
+            let scripts = files.expand.iter().chain(contract);
+            for object in scripts
+                .flat_map(|file| &file.script.statements)
+                .flat_map(|one| one.objects())
+            {
+                let name = match (object.kind, object.verb) {
+                    (ObjectKind::Trigger | ObjectKind::Function, _)
+                    // A database writes the text of the trigger anew.
+                    | (ObjectKind::Table, Verb::Rename) => &object.name,
+                    (ObjectKind::Column, Verb::Rename) => match &object.table {
+                        Some(table) => table,
+                        None => continue,
+                    },
+                    _ => continue,
+                };
+                let known = objects.entry(name.to_lowercase()).or_default();
+                known.push((state.id(), object));
+            }
         }
-        _ => false,
-    })
+        Self { dialect, objects }
+    }
+
+    /// Whether the script of another migration may have made it another than it was, as somebody has vouched for.
+    fn changes(&self, own: &MigrationId, trigger: &Dependent) -> bool {
+        let (table, calls) = (trigger.table.as_deref(), trigger.calls.as_deref());
+        let names = [Some(trigger.name.as_str()), calls, table];
+        names.into_iter().flatten().any(|name| {
+            let known = self.objects.get(&name.to_lowercase()).into_iter().flatten();
+            let mut others = known.filter(|(id, _)| *id != own);
+            others.any(|(_, object)| self.is_about(object, trigger))
+        })
+    }
+
+    fn is_about(&self, object: &Object, trigger: &Dependent) -> bool {
+        let same = |a: &str, b: &str| self.dialect.may_be_same_name(a, b);
+        let is = |name: &str, wanted: Option<&str>| wanted.is_some_and(|wanted| same(name, wanted));
+        let table = trigger.table.as_deref();
+        match object.kind {
+            ObjectKind::Trigger => same(&object.name, &trigger.name),
+            ObjectKind::Function => is(&object.name, trigger.calls.as_deref()),
+            ObjectKind::Table => is(&object.name, table),
+            ObjectKind::Column => object.table.as_deref().is_some_and(|of| is(of, table)),
+            _ => false,
+        }
+    }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::model::Step;
-use crate::sql::{self, Dialect, Effect, Mode, Script, ScriptError, Statement};
+use crate::sql::{self, Dependents, Dialect, Effect, Mode, Script, ScriptError, Statement};
 
 use super::finding::{self, Finding};
 use super::reader::Located;
@@ -24,6 +24,7 @@ pub struct ScriptFile {
     pub script: Script,
     /// The statements, by their place, that somebody vouches for in migration.toml.
     pub vouched: BTreeSet<usize>,
+    made: OnceLock<Dependents>,
 }
 
 /// A statement that runs once for each batch.
@@ -46,7 +47,14 @@ impl ScriptFile {
             sha256,
             script,
             vouched,
+            made: OnceLock::new(),
         }
+    }
+
+    /// What the script leaves of the code that it makes.
+    #[must_use]
+    pub fn made(&self) -> &Dependents {
+        self.made.get_or_init(|| Dependents::made_by(&self.script))
     }
 }
 
