@@ -165,6 +165,10 @@ pub struct ControllerSpec {
     pub selector: Option<LabelSelector>,
     pub update_strategy: Option<UpdateStrategy>,
     pub suspend: Option<bool>,
+    pub min_ready_seconds: Option<i64>,
+    pub progress_deadline_seconds: Option<i64>,
+    /// Of a Deployment or an Argo `Rollout`, as it stands there.
+    pub strategy: Option<serde_json::Value>,
     pub template: Option<Template>,
     /// Of a `CronJob`.
     pub job_template: Option<JobTemplate>,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use rustix::process::Signal;
 
+use super::steps;
 use super::{Called, Driver, DriverFailure, Kind, Shift};
 use crate::process::{die_with_parent, signal_group, without_credentials};
 use crate::row::{LONGEST_WAIT, Place, Row};
@@ -26,7 +27,6 @@ pub(super) const KIND: Kind = Kind {
 const PLACEHOLDERS: [&str; 4] = ["service", "from", "to", "step"];
 
 const RUN: &str = "run = [\"./deploy.sh\", \"{service}\", \"{to}\"]";
-const STEPS: &str = "steps = [10, 50, 100]";
 
 #[derive(Debug)]
 struct Command {
@@ -43,7 +43,7 @@ struct Command {
 
 fn made(row: &mut dyn Row) -> Option<Arc<dyn Driver>> {
     let timeout = row.duration("timeout", LONGEST_WAIT);
-    let steps = read_steps(row);
+    let steps = steps::read(row);
     let env = row.variables();
     if !row.has("run") {
         row.missing("run", RUN);
@@ -65,26 +65,6 @@ fn made(row: &mut dyn Row) -> Option<Arc<dyn Driver>> {
         env,
         told_every: TOLD_EVERY,
     }))
-}
-
-fn read_steps(row: &mut dyn Row) -> Vec<u8> {
-    let Some(steps) = row.counts("steps", STEPS, (1, 100)) else {
-        return vec![100];
-    };
-    let rises = steps.windows(2).all(|pair| pair[0] < pair[1]);
-    if !rises || steps.last() != Some(&100) {
-        row.refuse(
-            Place::Value("steps"),
-            "bad-steps",
-            "`steps` has to rise from call to call, and to end with 100".to_owned(),
-            format!("write for example `{STEPS}`"),
-        );
-        return vec![100];
-    }
-    steps
-        .into_iter()
-        .filter_map(|step| u8::try_from(step).ok())
-        .collect()
 }
 
 /// A name in braces that stands for nothing would reach the program as it is written.

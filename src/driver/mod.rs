@@ -7,6 +7,7 @@ mod command;
 #[cfg(feature = "kubernetes")]
 mod kubernetes;
 mod manual;
+mod steps;
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -64,6 +65,11 @@ pub trait Driver: Debug + Send + Sync {
     /// # Errors
     /// Why it was not done.
     async fn shift(&self, shift: &Shift<'_>, called: &Called<'_>) -> Result<(), DriverFailure>;
+
+    /// Whether an earlier call has begun something for the service that the last one has to end, whatever the fleet shows.
+    async fn is_unfinished(&self, _service: &str) -> bool {
+        false
+    }
 
     /// What somebody has to do by hand, where this driver does nothing itself.
     fn instruction(&self, _shift: &Shift<'_>) -> Option<String> {

@@ -66,18 +66,20 @@ impl Rollout<'_> {
             to,
             step,
         };
+        let mut is_there = false;
         // Somebody may have rolled it out by hand, or the last run may have stopped just here.
         if let Ok(situation) = self.coordinator.look_around().await {
             let arrival = Arrival::judged(&situation.evidence, service, to);
             // Where nothing runs, nothing shows that anybody has: the driver is what knows the new version from now on.
-            if arrival.is_complete() && arrival.serving > 0 {
+            is_there = arrival.is_complete() && arrival.serving > 0;
+            if is_there && !driver.is_unfinished(service).await {
                 (self.settings.report)(News::Arrived(&arrival));
                 return self.bake(&shift(100), action).await;
             }
         }
         if reached == 0 {
             self.measure_before(&shift(0)).await;
-        } else if reached < 100 {
+        } else if reached < 100 && !is_there {
             // It may have been stopped while it held.
             self.bake(&shift(reached), action).await?;
         }
@@ -85,7 +87,7 @@ impl Rollout<'_> {
             .steps()
             .iter()
             .copied()
-            .filter(|step| *step > reached)
+            .filter(|step| *step > reached && (!is_there || *step == 100))
             .collect();
         for step in left {
             let span = span::part("wait for the gate", service, step);

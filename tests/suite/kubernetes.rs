@@ -4,6 +4,7 @@
 mod driver;
 mod failures;
 mod fleet;
+mod parts;
 mod policy;
 mod real;
 mod renewed;

@@ -140,10 +140,28 @@ impl Change {
     /// A server does not know that the containers of a kind that is not its own have names: applied, a list would replace the
     /// whole. The test keeps what somebody else has changed meanwhile.
     fn step_by_step(&self, workload: &Controller) -> Value {
+        let mut steps = vec![
+            json!({ "op": "test", "path": "/metadata/resourceVersion", "value": workload.metadata.resource_version }),
+        ];
+        steps.extend(self.fields());
+        Value::Array(steps)
+    }
+
+    /// The same together with other changes of the workload. The test keeps what somebody else has asked of it meanwhile; what its
+    /// controller says of it may change at any moment.
+    pub fn with(&self, others: Vec<Value>, workload: &Controller) -> Value {
+        let mut steps = vec![
+            json!({ "op": "test", "path": "/metadata/generation", "value": workload.metadata.generation }),
+        ];
+        steps.extend(self.fields());
+        steps.extend(others);
+        Value::Array(steps)
+    }
+
+    fn fields(&self) -> Vec<Value> {
         let at = self.at;
         let key = self.key.replace('~', "~0").replace('/', "~1");
         let mut steps = vec![
-            json!({ "op": "test", "path": "/metadata/resourceVersion", "value": workload.metadata.resource_version }),
             json!({ "op": "test", "path": format!("/spec/template/spec/containers/{at}/name"), "value": self.container }),
             json!({ "op": "add", "path": format!("/spec/template/spec/containers/{at}/image"), "value": self.image }),
         ];
@@ -153,7 +171,7 @@ impl Change {
             );
         }
         steps.push(json!({ "op": "add", "path": format!("/spec/template/metadata/labels/{key}"), "value": self.label }));
-        Value::Array(steps)
+        steps
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rolls a workload of a Kubernetes cluster: sets its image and its version label together, and follows its controller.
 
 mod change;
+mod part;
 mod progress;
 
 use std::sync::Arc;
@@ -10,10 +11,12 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::steps;
 use super::{Called, Driver, DriverFailure, Kind, Shift};
 use crate::cluster::{Access, Cluster, Controller, Pod, Resource, Trouble, hindrance};
 use crate::row::{LONGEST_WAIT, Place, Row};
-use change::{Change, Where};
+use change::{Change, MANAGER, Where};
+use part::Part;
 use progress::{Progress, is_held, judged};
 
 pub(super) const KIND: Kind = Kind {
@@ -50,6 +53,8 @@ struct Kubernetes {
     /// Whether a workload with steps of its own is told to go on.
     promote: bool,
     timeout: Duration,
+    /// How much of a Deployment is to be of the new version after each call, in percent: rising, and 100 at the end.
+    steps: Vec<u8>,
 }
 
 fn made(row: &mut dyn Row) -> Option<Arc<dyn Driver>> {
@@ -64,8 +69,9 @@ fn made(row: &mut dyn Row) -> Option<Arc<dyn Driver>> {
     let force = row.flag("force").unwrap_or(false);
     let promote = row.flag("promote").unwrap_or(false);
     let timeout = row.duration("timeout", LONGEST_WAIT);
+    let steps = steps::read(row);
     let workload = workload.unwrap_or_else(|| "deployment/{service}".to_owned());
-    if resource(&workload).is_none() {
+    let Some((kind, _)) = resource(&workload) else {
         let kinds = WORKLOADS.map(|resource| format!("`{}/NAME`", resource.short));
         row.refuse(
             Place::Value("workload"),
@@ -73,6 +79,10 @@ fn made(row: &mut dyn Row) -> Option<Arc<dyn Driver>> {
             format!("`{workload}` is no workload"),
             format!("it can be {}", kinds.join(", ")),
         );
+        return None;
+    };
+    if let Some((message, help)) = no_steps(&steps, kind, force) {
+        row.refuse(Place::Value("steps"), "bad-steps", message, help);
         return None;
     }
     if let Some(image) = image.as_ref().filter(|image| !image.contains("{to}")) {
@@ -97,7 +107,37 @@ fn made(row: &mut dyn Row) -> Option<Arc<dyn Driver>> {
         force,
         promote,
         timeout: timeout.unwrap_or(Duration::from_mins(10)),
+        steps,
     }))
+}
+
+/// Why a workload of this kind is not rolled in these steps, and what to write instead.
+fn no_steps(steps: &[u8], kind: Resource, is_forced: bool) -> Option<(String, String)> {
+    let (_, before) = steps.split_last()?;
+    let highest = before.last()?;
+    if kind != Resource::DEPLOYMENT {
+        let message = format!("a {} is not rolled in `steps`", kind.kind);
+        let help = "leave them out: an Argo Rollout has steps of its own; of the others only a Deployment can be held at a part".to_owned();
+        return Some((message, help));
+    }
+    if *highest > part::MOST {
+        let message =
+            format!("a step of {highest} % would take more new pods than there are others");
+        let help = format!(
+            "a step before the last puts new pods beside all that are there, and is at most {} %: write for example `steps = [10, 50, 100]`",
+            part::MOST
+        );
+        return Some((message, help));
+    }
+    (!is_forced).then(|| {
+        let message =
+            "`steps` take the image, the label and the strategy over from whoever has set them"
+                .to_owned();
+        let help =
+            "say `force = true` as well, once whatever applies the Deployment leaves them out"
+                .to_owned();
+        (message, help)
+    })
 }
 
 /// `deployment/web` taken apart.
@@ -112,7 +152,7 @@ fn resource(workload: &str) -> Option<(Resource, &str)> {
 #[async_trait]
 impl Driver for Kubernetes {
     fn steps(&self) -> &[u8] {
-        &[100]
+        &self.steps
     }
 
     async fn shift(&self, shift: &Shift<'_>, called: &Called<'_>) -> Result<(), DriverFailure> {
@@ -121,6 +161,48 @@ impl Driver for Kubernetes {
             () = called.interrupt.due() => return Err(DriverFailure::Interrupted),
         };
         rolled.map_err(DriverFailure::Failed)
+    }
+
+    async fn is_unfinished(&self, service: &str) -> bool {
+        let workload = self.workload.replace("{service}", service);
+        let Some((Resource::DEPLOYMENT, name)) = resource(&workload) else {
+            return false;
+        };
+        let asked = async {
+            let namespace = self.namespace().await?;
+            let at = At {
+                resource: Resource::DEPLOYMENT,
+                namespace: &namespace,
+                name,
+            };
+            self.look(at).await
+        };
+        // Where it cannot be asked, the call itself says why.
+        asked.await.is_ok_and(|found| part::is_held(&found))
+    }
+}
+
+/// How much of a workload is to be of the new version.
+#[derive(Clone, Copy)]
+enum Aim {
+    Whole,
+    Part(Part),
+}
+
+impl Aim {
+    fn judged(self, resource: Resource, workload: &Controller) -> Progress {
+        match self {
+            Self::Whole => judged(resource, workload),
+            Self::Part(part) => part.judged(workload),
+        }
+    }
+
+    /// Whether nothing holds it at the part that is wanted.
+    fn is_past(self, workload: &Controller) -> bool {
+        match self {
+            Self::Whole => false,
+            Self::Part(_) => !part::is_held(workload),
+        }
     }
 }
 
@@ -138,14 +220,8 @@ impl Kubernetes {
         let Some((resource, name)) = resource(&workload) else {
             return Err(format!("`{workload}` is no workload"));
         };
-        let namespace = match &self.namespace {
-            Some(namespace) => namespace.clone(),
-            None => self
-                .cluster
-                .namespace(Instant::now() + PATIENCE)
-                .await
-                .map_err(|trouble| trouble.to_string())?,
-        };
+        let namespace = self.namespace().await;
+        let namespace = namespace.map_err(|trouble| trouble.to_string())?;
         let at = At {
             resource,
             namespace: &namespace,
@@ -155,16 +231,49 @@ impl Kubernetes {
         let found = self.look(at).await.map_err(|trouble| trouble.to_string())?;
         let change = Change::to(shift.to, &self.place, shift.service, &found)
             .map_err(|why| format!("{workload}: {why}"))?;
-        if change.is_made(found.spec.template.as_ref()) {
-            (called.progress)(&format!("{workload} is to run {} already", change.image));
+        let is_made = change.is_made(found.spec.template.as_ref());
+        let is_held = resource == Resource::DEPLOYMENT && part::is_held(&found);
+        let part = match shift.step {
+            100 => None,
+            step => Some(Part::of(step, &found)),
+        };
+        let aim = match part {
+            Some(None) => {
+                (called.progress)(&format!("{workload} has no pods: the last step changes it"));
+                return Ok(());
+            }
+            // All of it may be on its way already. A step would make what is there wait.
+            Some(Some(_)) if is_made && !is_held => Aim::Whole,
+            Some(Some(part)) => Aim::Part(part),
+            None => Aim::Whole,
+        };
+        let (is_asked, words) = match aim {
+            Aim::Whole => (is_made && !is_held, String::new()),
+            Aim::Part(part) => (
+                is_made && part.is_asked(&found),
+                format!(", {}", part.words()),
+            ),
+        };
+        if is_asked {
+            (called.progress)(&format!(
+                "{workload} is to run {} already{words}",
+                change.image
+            ));
         } else {
             (called.progress)(&format!(
-                "{workload} is to run {} as {}",
+                "{workload} is to run {} as {}{words}",
                 change.image, change.label
             ));
-            self.make(at, &change, &found).await?;
+            self.make(at, &change, &found, aim).await?;
         }
-        self.follow(at, &change, (began, called)).await
+        self.follow(at, &change, aim, (began, called)).await
+    }
+
+    async fn namespace(&self) -> Result<String, Trouble> {
+        match &self.namespace {
+            Some(namespace) => Ok(namespace.clone()),
+            None => self.cluster.namespace(Instant::now() + PATIENCE).await,
+        }
     }
 
     async fn look(&self, at: At<'_>) -> Result<Controller, Trouble> {
@@ -172,8 +281,32 @@ impl Kubernetes {
         self.cluster.get(of, Instant::now() + PATIENCE).await
     }
 
-    async fn make(&self, at: At<'_>, change: &Change, found: &Controller) -> Result<(), String> {
-        let (content, query, body) = change.asked((at.resource, at.name), found, self.force);
+    async fn make(
+        &self,
+        at: At<'_>,
+        change: &Change,
+        found: &Controller,
+        aim: Aim,
+    ) -> Result<(), String> {
+        let others = match aim {
+            Aim::Part(part) => Some(part.ask(found)),
+            Aim::Whole if at.resource == Resource::DEPLOYMENT && part::is_held(found) => {
+                Some(part::let_go(found))
+            }
+            Aim::Whole => None,
+        };
+        let (content, query, body) = match others {
+            Some(others) => {
+                let others =
+                    others.map_err(|why| format!("{}/{}: {why}", at.resource.short, at.name))?;
+                (
+                    "application/json-patch+json",
+                    format!("?fieldManager={MANAGER}"),
+                    change.with(others, found),
+                )
+            }
+            None => change.asked((at.resource, at.name), found, self.force),
+        };
         let patched = self.patch(at, (content, &query), &body).await;
         let Err(trouble) = patched else {
             return Ok(());
@@ -206,6 +339,7 @@ impl Kubernetes {
         &self,
         at: At<'_>,
         change: &Change,
+        aim: Aim,
         (began, called): (Instant, &Called<'_>),
     ) -> Result<(), String> {
         let mut told = String::new();
@@ -216,11 +350,21 @@ impl Kubernetes {
                     failures = 0;
                     if !change.is_made(workload.spec.template.as_ref()) {
                         return Err(format!(
-                            "{}/{} is not to run {} any more: somebody else has changed it meanwhile",
-                            at.resource.short, at.name, change.image
+                            "{}/{} is not to run {} any more: somebody else has changed it meanwhile{}",
+                            at.resource.short,
+                            at.name,
+                            change.image,
+                            undone(at, &workload)
                         ));
                     }
-                    match judged(at.resource, &workload) {
+                    if aim.is_past(&workload) {
+                        return Err(format!(
+                            "{}/{} is not held at a part any more: somebody else has changed its strategy or minReadySeconds meanwhile, \
+                             and it may go on by itself",
+                            at.resource.short, at.name
+                        ));
+                    }
+                    match aim.judged(at.resource, &workload) {
                         Progress::Complete => return Ok(()),
                         Progress::Stuck(why) => {
                             let hindered = self.hindered(at, &workload, change).await;
@@ -250,9 +394,12 @@ impl Kubernetes {
                 told = coming;
             }
             if began.elapsed() >= self.timeout {
+                let next = match aim {
+                    Aim::Whole => "It goes on by itself",
+                    Aim::Part(_) => "It stays a part",
+                };
                 return Err(format!(
-                    "{told}; that is not complete after {} s. It goes on by itself; `timeout` in the driver says how long it is \
-                     waited for",
+                    "{told}; that is not complete after {} s. {next}; `timeout` in the driver says how long it is waited for",
                     self.timeout.as_secs_f64()
                 ));
             }
@@ -296,6 +443,16 @@ impl Kubernetes {
         let of = ("application/merge-patch+json", "/status");
         let promoted = self.patch(at, of, &body).await;
         promoted.map(drop).map_err(|trouble| trouble.to_string())
+    }
+}
+
+/// What is left of a step where somebody has taken its template back by hand.
+fn undone(at: At<'_>, workload: &Controller) -> &'static str {
+    if at.resource == Resource::DEPLOYMENT && part::is_held(workload) {
+        ". It is still held as for a step, and so none of its pods counts as available, though they serve: `migrate rollout abort \
+         --roll-back` puts it back as it was, and `migrate rollout resume` goes on"
+    } else {
+        ""
     }
 }
 

@@ -15,14 +15,8 @@ pub(super) enum Progress {
 
 /// Invariant: what the controller has not yet looked at is not complete.
 pub(super) fn judged(resource: Resource, workload: &Controller) -> Progress {
-    let observed = match &workload.status.observed_generation {
-        Some(serde_json::Value::Number(number)) => number.as_i64(),
-        // As Argo Rollouts has it.
-        Some(serde_json::Value::String(text)) => text.parse().ok(),
-        _ => None,
-    };
     let name = format!("{}/{}", resource.short, workload.metadata.name);
-    if observed < Some(workload.metadata.generation) {
+    if !is_observed(workload) {
         return Progress::Coming(format!("{name}: its controller has not looked at it yet"));
     }
     match resource {
@@ -31,6 +25,17 @@ pub(super) fn judged(resource: Resource, workload: &Controller) -> Progress {
         Resource::ROLLOUT => rollout(&name, workload),
         _ => deployment(&name, workload),
     }
+}
+
+/// Whether its controller speaks of what is asked of it now.
+pub(super) fn is_observed(workload: &Controller) -> bool {
+    let observed = match &workload.status.observed_generation {
+        Some(serde_json::Value::Number(number)) => number.as_i64(),
+        // As Argo Rollouts has it.
+        Some(serde_json::Value::String(text)) => text.parse().ok(),
+        _ => None,
+    };
+    observed >= Some(workload.metadata.generation)
 }
 
 fn deployment(name: &str, workload: &Controller) -> Progress {

@@ -481,6 +481,13 @@ pub(super) const DRIVER: Section = Section {
                     .usually("false"),
                 Key::new("promote", Shape::Flag, "true", "Whether a rollout that pauses in its steps is told to go on")
                     .usually("false"),
+                Key::new(
+                    "steps",
+                    Shape::Counts(1, 100),
+                    "[10, 50, 100]",
+                    "How much of the service is to run the new version after each step of a Deployment, in percent",
+                )
+                .usually("[100]"),
                 FOLLOWED,
             ],
         ),

@@ -11,7 +11,7 @@ use crate::support::shop::Shop;
 const TO_1_2: &[&str] = &["rollout", "--to", "web=1.2.0"];
 
 /// A project whose Deployment is at 1.1.0 and whose schema is ready for 1.2.0.
-fn shop(server: &ApiServer, driver: &str) -> Shop {
+pub(super) fn shop(server: &ApiServer, driver: &str) -> Shop {
     let shop = Shop::with_fleet(Db::on("sqlite"), super::NONE_NEEDED);
     shop.run(&["expand"], 0);
     shop.run(&["backfill"], 0);
@@ -42,13 +42,13 @@ fn shop(server: &ApiServer, driver: &str) -> Shop {
     shop
 }
 
-fn workload(world: &mut World) -> &mut Value {
+pub(super) fn workload(world: &mut World) -> &mut Value {
     let objects = world.objects.iter_mut();
     let mut workloads = objects.filter(|(path, _)| path == "/apis/apps/v1/deployments");
     &mut workloads.next().expect("one").1
 }
 
-fn version(world: &mut World) -> String {
+pub(super) fn version(world: &mut World) -> String {
     let labels = &workload(world)["spec"]["template"]["metadata"]["labels"];
     labels["app.kubernetes.io/version"]
         .as_str()
@@ -57,7 +57,7 @@ fn version(world: &mut World) -> String {
 }
 
 /// What a controller does in the end: every pod is of the template.
-fn settle(world: &mut World) {
+pub(super) fn settle(world: &mut World) {
     let version = version(world);
     let image = workload(world)["spec"]["template"]["spec"]["containers"][0]["image"].clone();
     let image = image.as_str().expect("a text").to_owned();
@@ -199,6 +199,16 @@ fn a_driver_that_makes_no_sense_is_refused() {
             "would be the same for each version",
         ),
         ("worklaod = \"x\"", "did you mean `workload`?"),
+        ("steps = [10, 100]", "say `force = true` as well"),
+        (
+            "force = true, steps = [10, 60, 100]",
+            "60 % would take more new pods",
+        ),
+        ("force = true, steps = [50]", "end with 100"),
+        (
+            "workload = \"statefulset/web\", force = true, steps = [10, 100]",
+            "a StatefulSet is not rolled in `steps`",
+        ),
     ] {
         shop.project.file(
             "migrate.toml",

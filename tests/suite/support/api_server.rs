@@ -275,7 +275,24 @@ fn one(
         return Answer::json(200, object);
     }
     let change: Value = serde_json::from_str(&request.body).expect("JSON");
-    merge(object, &change);
+    let is_json_patch = request.headers.get("content-type").map(String::as_str)
+        == Some("application/json-patch+json");
+    if is_json_patch {
+        let mut changed = object.clone();
+        let operations = change.as_array().expect("a list");
+        if let Err(why) = operations
+            .iter()
+            .try_for_each(|operation| operate(&mut changed, operation))
+        {
+            return Answer::json(
+                422,
+                &json!({ "kind": "Status", "message": why, "reason": "Invalid", "code": 422 }),
+            );
+        }
+        *object = changed;
+    } else {
+        merge(object, &change);
+    }
     let generation = object["metadata"]["generation"].as_i64().unwrap_or(0) + 1;
     object["metadata"]["generation"] = json!(generation);
     let changed = object.clone();
@@ -283,6 +300,32 @@ fn one(
         on_change(world);
     }
     Answer::json(200, &changed)
+}
+
+/// One operation of a JSON patch.
+fn operate(object: &mut Value, operation: &Value) -> Result<(), String> {
+    let path = operation["path"].as_str().expect("a path");
+    let (parent, key) = path.rsplit_once('/').expect("a path");
+    let key = key.replace("~1", "/").replace("~0", "~");
+    let parent = object
+        .pointer_mut(parent)
+        .and_then(Value::as_object_mut)
+        .ok_or_else(|| format!("nothing is at {parent}"))?;
+    match operation["op"].as_str() {
+        Some("test") if parent.get(&key) == Some(&operation["value"]) => Ok(()),
+        Some("test") => Err(format!("testing value {path} failed")),
+        Some("add") => {
+            parent.insert(key, operation["value"].clone());
+            Ok(())
+        }
+        Some("remove") => match parent.remove(&key) {
+            Some(_) => Ok(()),
+            None => Err(format!(
+                "remove operation does not apply: {path} is missing"
+            )),
+        },
+        other => panic!("{other:?}"),
+    }
 }
 
 /// As a server applies fields: of a list with names, to those of the same name.
