@@ -3,6 +3,7 @@
 mod asked;
 mod carried;
 mod kinds;
+mod mysql;
 mod postgres;
 
 use std::collections::BTreeMap;

@@ -268,7 +268,7 @@ pub(super) fn generate(columns: &Columns, place: &Place) -> Result<Generated, Wr
     let seen = Seen::new(columns, place)?;
     let (agree, pieces) = match place.dialect {
         Dialect::Postgres => (postgres::agree(&seen)?, postgres::pieces(&seen)?),
-        Dialect::Mysql => (mysql::agree(&seen), mysql::pieces(&seen)?),
+        Dialect::Mysql => (mysql::agree(&seen)?, mysql::pieces(&seen)?),
         Dialect::Sqlite => (sqlite::agree(&seen), sqlite::pieces(&seen)?),
     };
     let range = place.range(&columns.key);

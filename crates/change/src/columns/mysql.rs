@@ -1,13 +1,11 @@
 //! Triggers that change the row before it is written: nothing is written twice, and nothing echoes.
 
+mod stored;
+
+use self::stored::{Kind, same_bytes};
 use super::super::Wrong;
 use super::super::text::Script;
 use super::{Pieces, Seen, added, dropped, indexes_dropped};
-
-/// Whether two values are one: a collation overlooks case and blanks at the end.
-fn same(left: &str, right: &str) -> String {
-    format!("CAST({left} AS BINARY) <=> CAST({right} AS BINARY)")
-}
 
 /// Whether a column is as it was. As numbers too: the text of a FLOAT has fewer digits than its value.
 fn unchanged(seen: &Seen<'_>, names: &[String]) -> String {
@@ -18,29 +16,31 @@ fn unchanged(seen: &Seen<'_>, names: &[String]) -> String {
                 format!("NEW.{}", seen.column(name)),
                 format!("OLD.{}", seen.column(name)),
             );
-            format!("{new} <=> {old} AND {}", same(&new, &old))
+            format!("{new} <=> {old} AND {}", same_bytes(&new, &old))
         })
         .collect();
     each.join("\n        AND ")
 }
 
-fn all_same(pairs: impl IntoIterator<Item = (String, String)>) -> String {
-    let each: Vec<String> = pairs
-        .into_iter()
-        .map(|(left, right)| same(&left, &right))
+/// What says whether the formats of a row of the table agree.
+pub(super) fn agree(seen: &Seen<'_>) -> Result<String, Wrong> {
+    let mut forward = Vec::new();
+    let mut beside_numbers = false;
+    for ((name, expression), new) in seen.forward.iter().zip(&seen.columns.new) {
+        let kind = Kind::of(seen.kind_of(new)?);
+        beside_numbers |= kind.is_number();
+        forward.push(kind.holds(&seen.column(name), expression));
+    }
+    let back: Vec<String> = seen
+        .back
+        .iter()
+        .map(|(name, expression)| stored::holds(&seen.column(name), expression, beside_numbers))
         .collect();
-    each.join(" AND ")
-}
-
-pub(super) fn agree(seen: &Seen<'_>) -> String {
-    let pairs = |of: &[(&str, &str)]| {
-        let pairs: Vec<(String, String)> = of
-            .iter()
-            .map(|(name, expression)| (seen.column(name), (*expression).to_owned()))
-            .collect();
-        all_same(pairs)
-    };
-    let sides = format!("({})\n    OR ({})", pairs(&seen.forward), pairs(&seen.back));
+    let sides = format!(
+        "({})\n    OR ({})",
+        forward.join(" AND "),
+        back.join(" AND ")
+    );
     let needed: Vec<String> = seen
         .columns
         .new
@@ -48,11 +48,11 @@ pub(super) fn agree(seen: &Seen<'_>) -> String {
         .filter(|new| new.not_null)
         .map(|new| format!("{} IS NOT NULL", seen.column(&new.name)))
         .collect();
-    if needed.is_empty() {
+    Ok(if needed.is_empty() {
         sides
     } else {
         format!("({sides})\n    AND {}", needed.join(" AND "))
-    }
+    })
 }
 
 /// `SET NEW.a = …, NEW.b = …;`
@@ -69,15 +69,41 @@ fn set(of: &[(&str, &str)], seen: &Seen<'_>) -> Result<String, Wrong> {
     Ok(format!("SET {};", each.join(",\n            ")))
 }
 
-fn of_new(of: &[(&str, &str)], seen: &Seen<'_>) -> Result<String, Wrong> {
-    let mut pairs = Vec::new();
-    for (name, expression) in of {
-        pairs.push((
-            format!("NEW.{}", seen.column(name)),
-            seen.of_row(expression, "NEW")?,
-        ));
+/// How a trigger finds out whether the new format is what `forward` makes of the old one: by an assignment to variables of the
+/// columns' types, which is what the server does to the columns.
+struct Tried {
+    variables: String,
+    assigned: String,
+    agree: String,
+}
+
+fn tried(seen: &Seen<'_>) -> Result<Tried, Wrong> {
+    let mut variables = Vec::new();
+    let mut assigned = Vec::new();
+    let mut agree = vec!["can_be".to_owned()];
+    let each = seen.forward.iter().zip(&seen.columns.new).enumerate();
+    for (index, ((name, expression), new)) in each {
+        let kind = Kind::of(seen.kind_of(new)?);
+        let made = format!("made_{}", index + 1);
+        variables.push(format!("    DECLARE {made} {};\n", kind.variable()));
+        let value = seen.of_row(expression, "NEW")?;
+        assigned.push(format!("SET {made} = {value};"));
+        agree.push(kind.same(&format!("NEW.{}", seen.column(name)), &made));
     }
-    Ok(all_same(pairs))
+    Ok(Tried {
+        variables: format!(
+            "    DECLARE can_be boolean DEFAULT TRUE;\n{}",
+            variables.concat()
+        ),
+        assigned: format!(
+            "BEGIN
+            DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET can_be = FALSE;
+            {}
+        END;",
+            assigned.join("\n            ")
+        ),
+        agree: agree.join(" AND "),
+    })
 }
 
 /// The servers drop no column of a foreign key or of a table's condition. What is called as its column is MariaDB's condition of that
@@ -107,11 +133,11 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
         .iter()
         .map(|name| format!("NEW.{} IS NULL", seen.column(name)))
         .collect();
-    let agree = format!(
-        "({})\n        OR ({})",
-        of_new(&seen.back, seen)?,
-        of_new(&seen.forward, seen)?
-    );
+    let Tried {
+        variables,
+        assigned,
+        agree,
+    } = tried(seen)?;
     let (forward, back) = (set(&seen.forward, seen)?, set(&seen.back, seen)?);
     let instantly = format!(
         "ALTER TABLE {table} {}, ALGORITHM = INSTANT",
@@ -121,26 +147,31 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
     let expand = added(seen, vec![(Some(why), instantly)])
         .explained(
             "Keep both formats in step, whoever writes: what was written holds, and the other format follows unless the two agree\n\
-             already. Values are compared as bytes: collations overlook case and blanks at the end. Triggers fire in the order in\n\
-             which they were made: these see what earlier ones have made of the row.",
+             already: what `forward` makes is compared as it would be stored, and what cannot be stored is not what stands there.\n\
+             Triggers fire in the order in which they were made: these see what earlier ones have made of the row.",
             format!(
                 "CREATE TRIGGER {on_insert} BEFORE INSERT ON {table}
 FOR EACH ROW
 BEGIN
-    IF {nothing_new} THEN
+{variables}    IF {nothing_new} THEN
         {forward}
-    ELSEIF NOT ({agree}) THEN
-        {back}
+    ELSE
+        {assigned}
+        IF NOT ({agree}) THEN
+            {back}
+        END IF;
     END IF;
 END",
                 nothing_new = nothing_new.join(" AND "),
+                back = seen.indented(&back, 4),
             ),
         )
         .statement(format!(
             "CREATE TRIGGER {on_update} BEFORE UPDATE ON {table}
 FOR EACH ROW
 BEGIN
-    IF NOT ({new_unchanged}) THEN
+{variables}    IF NOT ({new_unchanged}) THEN
+        {assigned}
         IF NOT ({agree}) THEN
             {back}
         END IF;
@@ -150,7 +181,6 @@ BEGIN
 END",
             new_unchanged = unchanged(seen, &seen.new),
             old_unchanged = unchanged(seen, &seen.old),
-            agree = seen.indented(&agree, 4),
             back = seen.indented(&back, 4),
         ));
     let drops = |script: Script| {
