@@ -70,6 +70,7 @@ impl Examined {
             dialect,
             manifest,
             expand: examined.scripts.get(&Step::Expand),
+            made: None,
             contract: examined.scripts.get(&Step::Contract),
             revert: examined.scripts.get(&Step::Revert),
             backfill: examined.backfill.as_ref(),

@@ -281,12 +281,13 @@ pub(super) fn uses<'a>(all: &'a [Forward], dialect: Dialect, gone: &Gone) -> Opt
     found.map(|text| &text.path)
 }
 
-/// The first script of these migrations, in their order, that needs what is gone; `None` if another makes it anew before.
+/// The first script of these migrations, in their order, that needs what is gone or makes it only where it is missing, and
+/// which of the two; `None` if another makes it anew before.
 pub(super) fn needs<'a>(
     later: &'a [Forward],
     dialect: Dialect,
     gone: &Gone,
-) -> Option<&'a PathBuf> {
+) -> Option<(&'a PathBuf, Met)> {
     // Who names a column names its table as well.
     let names: Vec<&str> = std::iter::once(&gone.table)
         .chain(&gone.column)
@@ -294,7 +295,7 @@ pub(super) fn needs<'a>(
         .collect();
     for text in with_names(later, dialect, &names) {
         match gone.met_by(dialect, &text.text) {
-            Met::Named => return Some(&text.path),
+            met @ (Met::Named | Met::BackIfMissing) => return Some((&text.path, met)),
             Met::Back => return None,
             Met::Not => {}
         }

@@ -51,6 +51,7 @@ impl Project {
                 manifest: None,
                 dialect,
                 expand: files.expand.as_ref().map(|file| &file.script),
+                made: None,
                 backfill: None,
                 contract: files.contract.as_ref().map(|file| &file.script),
                 revert: files.revert.as_ref().map(|file| &file.script),

@@ -20,6 +20,7 @@ pub fn to_vouch_for(dialect: Dialect, text: &str) -> Result<Vec<String>, Vec<Str
             dialect,
             manifest: None,
             expand: Some(script),
+            made: None,
             backfill: None,
             contract: None,
             revert: None,

@@ -207,20 +207,28 @@ pub(super) fn check(change: &Check, place: &Place) -> Result<Generated, Wrong> {
 /// A constraint that is added, and then held against what is there.
 fn constrained(place: &Place, name: &str, constraint: &str) -> Generated {
     let table = place.table();
+    let mut statement = format!("ALTER TABLE {table} ADD CONSTRAINT {name} {constraint}");
     let contract = if place.dialect == Dialect::Postgres {
+        statement.push_str(" NOT VALID");
         Script::one_by_one()
             .explained(
                 "In steps: the table is read for it beside writers.",
-                format!("ALTER TABLE {table} ADD CONSTRAINT {name} {constraint} NOT VALID"),
+                &statement,
             )
             .statement(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {name}"))
     } else {
-        Script::whole().explained(
-            "The table is copied for it while writers wait.",
-            format!("ALTER TABLE {table} ADD CONSTRAINT {name} {constraint}"),
-        )
+        Script::whole().explained("The table is copied for it while writers wait.", &statement)
     };
-    Generated::of([(Step::Contract, contract)])
+    Generated {
+        allow: declared(statement),
+        ..Generated::of([(Step::Contract, contract)])
+    }
+}
+
+/// What a contract asks of rows from then on is what was declared.
+fn declared(statement: String) -> Vec<Allowed> {
+    let step = Step::Contract;
+    vec![Allowed { step, statement }]
 }
 
 pub(super) fn foreign_key(change: &ForeignKey, place: &Place) -> Result<Generated, Wrong> {
@@ -298,20 +306,29 @@ pub(super) fn unique(change: &Unique, place: &Place) -> Result<Generated, Wrong>
         Some(name) => place.column(name),
         None => place.constraint(&format!("{}_key", change.columns.join("_"))),
     };
+    let statement = match place.dialect {
+        Dialect::Postgres => {
+            format!("CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({columns})")
+        }
+        Dialect::Mysql => format!(
+            "ALTER TABLE {table} ADD UNIQUE INDEX {name} ({columns}), ALGORITHM = INPLACE, LOCK = NONE"
+        ),
+        Dialect::Sqlite => format!("CREATE UNIQUE INDEX {name} ON {table} ({columns})"),
+    };
     let contract = match place.dialect {
         Dialect::Postgres => Script::one_by_one()
             .explained(
                 "The index is built beside writers, and the constraint then takes it as it is.",
-                format!("CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({columns})"),
+                &statement,
             )
-            .statement(format!("ALTER TABLE {table} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}")),
+            .statement(format!(
+                "ALTER TABLE {table} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}"
+            )),
         Dialect::Mysql => Script::whole().explained(
             "Refused where it could not be built beside writers.",
-            format!("ALTER TABLE {table} ADD UNIQUE INDEX {name} ({columns}), ALGORITHM = INPLACE, LOCK = NONE"),
+            &statement,
         ),
-        Dialect::Sqlite => {
-            Script::whole().statement(format!("CREATE UNIQUE INDEX {name} ON {table} ({columns})"))
-        }
+        Dialect::Sqlite => Script::whole().statement(&statement),
     };
     let are_there: Vec<String> = change
         .columns
@@ -323,6 +340,7 @@ pub(super) fn unique(change: &Unique, place: &Place) -> Result<Generated, Wrong>
             "SELECT count(*) FROM (SELECT 1 AS twice FROM {table} WHERE {} GROUP BY {columns} HAVING count(*) > 1) AS doubles",
             are_there.join(" AND ")
         )],
+        allow: declared(statement),
         ..Generated::of([(Step::Contract, contract)])
     })
 }

@@ -1,11 +1,11 @@
-//! What an `ALTER TABLE` asks of INSERTs from then on, or no longer gives them: by its words alone, action by action, and
-//! whoever made the table.
+//! What an `ALTER TABLE` or a unique index asks of INSERTs from then on, or no longer gives them: by its words alone, action
+//! by action, and whoever made the table.
 
 use super::lexeme;
 use super::tables::{Cursor, items};
 use super::{Dialect, Statement};
 
-/// One action of an `ALTER TABLE`.
+/// One action of an `ALTER TABLE`, or a unique index.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Narrowed {
     pub table: String,
@@ -21,6 +21,10 @@ pub enum Narrowing {
     /// A column that takes no NULL any longer, or that gets no value of its own.
     Column(String),
     PrimaryKey,
+    /// A new key over these columns, and every column that is named in an expression of it.
+    Unique(Vec<String>),
+    /// A new constraint over these columns that is no key.
+    Constraint(Vec<String>),
     /// A constraint, or an index, that goes: it may be a key.
     Key(String),
 }
@@ -32,6 +36,10 @@ impl Statement {
         let tokens = lexeme::tokens(dialect.grammar(), &self.text).unwrap_or_default();
         let mut cursor = Cursor::new(dialect, &self.text, &tokens);
         let mut found = Vec::new();
+        if cursor.eats(&["create", "unique", "index"]) {
+            found.extend(unique_index(&mut cursor));
+            return found;
+        }
         // `ALTER IGNORE TABLE`, `ALTER ONLINE TABLE`
         if !cursor.eat("alter") || cursor.until("table").is_none() {
             return found;
@@ -53,8 +61,64 @@ impl Statement {
     }
 }
 
+/// From its name on.
+fn unique_index(cursor: &mut Cursor<'_>) -> Option<Narrowed> {
+    cursor.until("on")?;
+    cursor.eat("only");
+    let table = cursor.name()?;
+    let (what, why) = unique(cursor.index(None, true)?.columns);
+    Some(Narrowed { table, what, why })
+}
+
+fn unique(columns: Vec<String>) -> (Narrowing, String) {
+    let why = format!(
+        "makes {} unique: INSERTs of a value that is there already fail",
+        listed(&columns)
+    );
+    (Narrowing::Unique(columns), why)
+}
+
+fn listed(columns: &[String]) -> String {
+    let quoted: Vec<String> = columns.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+/// `ADD CONSTRAINT c CHECK (…)` and the like; `None` if it is none, or an index that is there becomes one.
+fn constraint(mut action: Cursor<'_>) -> Option<(Narrowing, String)> {
+    const KINDS: &[&str] = &["primary", "unique", "check", "foreign", "exclude"];
+    if action.eat("constraint") {
+        action.eats(&["if", "not", "exists"]);
+        if !action.is_any(KINDS) {
+            action.name()?;
+        }
+    }
+    if action.eats(&["primary", "key"]) || action.eat("unique") {
+        return Some(unique(action.index(None, true)?.columns));
+    }
+    // A column may have that name.
+    let mut next = action.clone();
+    let is_exclusion = next.eat("exclude") && (next.eat("using") || next.is_group());
+    let kind = match () {
+        () if action.eat("check") => "a CHECK",
+        () if is_exclusion => "an exclusion",
+        () if action.eats(&["foreign", "key"]) => "a foreign key",
+        () => return None,
+    };
+    let mut columns = action.index(None, false)?.columns;
+    // `EXCLUDE (a WITH =)`
+    columns.retain(|column| !is_exclusion || !column.eq_ignore_ascii_case("with"));
+    let why = format!(
+        "puts {kind} on {}: INSERTs that do not satisfy it fail",
+        listed(&columns)
+    );
+    Some((Narrowing::Constraint(columns), why))
+}
+
 fn of_action(action: &mut Cursor<'_>) -> Vec<(Narrowing, String)> {
     if action.eat("add") {
+        if let Some(constraint) = constraint(action.clone()) {
+            return vec![constraint];
+        }
         return added(action);
     }
     if action.eat("drop") {
@@ -148,7 +212,7 @@ mod tests {
 
     #[test]
     fn each_action_is_read_on_its_own() {
-        use Narrowing::{Added, Column, Key, PrimaryKey};
+        use Narrowing::{Added, Column, Constraint, Key, PrimaryKey, Unique};
         let name = |name: &str| name.to_owned();
         for (dialect, actions, expected) in [
             (
@@ -166,6 +230,19 @@ mod tests {
                 "ADD a bigint NOT NULL AUTO_INCREMENT UNIQUE, ADD KEY k (a)",
                 vec![],
             ),
+            (
+                Dialect::Mysql,
+                "ADD UNIQUE (a), ADD UNIQUE KEY k (b(10)), ADD CONSTRAINT UNIQUE INDEX (c), ADD FOREIGN KEY i (d) REFERENCES o (e), \
+                 ADD CONSTRAINT c CHECK (f > 1), ADD PRIMARY KEY (g), ADD INDEX (h), ADD FULLTEXT KEY x (y)",
+                vec![
+                    Unique(vec![name("a")]),
+                    Unique(vec![name("b")]),
+                    Unique(vec![name("c")]),
+                    Constraint(vec![name("d")]),
+                    Constraint(vec![name("f")]),
+                    Unique(vec![name("g")]),
+                ],
+            ),
             (Dialect::Mysql, "DROP PRIMARY KEY", vec![PrimaryKey]),
             (
                 Dialect::Mysql,
@@ -181,8 +258,17 @@ mod tests {
             (
                 Dialect::Postgres,
                 "ADD CONSTRAINT c CHECK (a IS NOT NULL), ADD PRIMARY KEY (a), ALTER b DROP NOT NULL, \
-                 ADD CONSTRAINT p PRIMARY KEY USING INDEX i",
-                vec![],
+                 ADD CONSTRAINT p PRIMARY KEY USING INDEX i, ADD \"unique\" int, \
+                 ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES o (b) NOT VALID, ADD UNIQUE NULLS NOT DISTINCT (b, c), \
+                 ADD EXCLUDE USING gist (r WITH &&), ADD CHECK (lower(a) <> 'x' OR \"B\" > 1), ADD d int REFERENCES o",
+                vec![
+                    Constraint(vec![name("a")]),
+                    Unique(vec![name("a")]),
+                    Constraint(vec![name("a")]),
+                    Unique(vec![name("b"), name("c")]),
+                    Constraint(vec![name("r")]),
+                    Constraint(vec![name("a"), name("B")]),
+                ],
             ),
             (
                 Dialect::Postgres,
@@ -200,6 +286,23 @@ mod tests {
             assert!(found.iter().all(|one| one.table == "t"), "{found:?}");
             let what: Vec<Narrowing> = found.into_iter().map(|one| one.what).collect();
             assert_eq!(what, expected, "{actions}");
+        }
+        for (index, expected) in [
+            ("UNIQUE INDEX i ON s.t (a, b DESC)", Some(vec!["a", "b"])),
+            (
+                "UNIQUE INDEX IF NOT EXISTS i ON t (lower(a))",
+                Some(vec!["a"]),
+            ),
+            ("INDEX i ON t (a)", None),
+        ] {
+            let script = parse(Dialect::Postgres, &format!("CREATE {index}"));
+            let found = script.statements[0].narrowed(Dialect::Postgres);
+            let expected = expected.map(|names| Narrowed {
+                table: name("t"),
+                what: Unique(names.into_iter().map(name).collect()),
+                why: found.iter().map(|one| one.why.clone()).collect(),
+            });
+            assert_eq!(found, Vec::from_iter(expected), "{index}");
         }
     }
 }

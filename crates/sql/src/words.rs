@@ -208,6 +208,19 @@ impl Statement {
         self.tokens(dialect).iter().map(word).collect()
     }
 
+    /// Whether it takes the place of what is there (`CREATE OR REPLACE`), where others make nothing (IF NOT EXISTS).
+    #[must_use]
+    pub fn says_or_replace(&self, dialect: Dialect) -> bool {
+        let tokens = self.tokens(dialect);
+        let mut words = tokens.iter().skip(1);
+        let mut is = |word: &str| {
+            words
+                .next()
+                .is_some_and(|token| token.is_word(&self.text, word))
+        };
+        is("or") && is("replace")
+    }
+
     fn tokens(&self, dialect: Dialect) -> Vec<Token> {
         lexeme::tokens(dialect.grammar(), &self.text).unwrap_or_default()
     }

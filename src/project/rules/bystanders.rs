@@ -1,13 +1,12 @@
 //! What a contract or a revert does beside what it is for: taking away a format of its own migration.
 
 use crate::model::Step;
-use crate::sql::{Effect, Object, ObjectKind, Statement, Verb};
+use crate::sql::{Effect, Object, ObjectKind, Script, Statement, Verb};
 
 use super::super::finding::Finding;
-use super::super::later;
 use super::super::scripts::first_line;
 use super::spoken::{names_of, own_names, queries, said};
-use super::{Scripts, named, narrows};
+use super::{Scripts, again, named, narrows};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let runs_code = "has other code run whenever live versions write a row of its table".to_owned();
@@ -111,7 +110,7 @@ fn is_undone(scripts: &Scripts<'_>, words: &[&str]) -> bool {
         word.starts_with(|c: char| c.is_alphabetic() || c == '_') && !FILLING.contains(*word)
     };
     let statements = scripts
-        .expand
+        .adds()
         .into_iter()
         .flat_map(|expand| &expand.statements);
     statements.into_iter().any(|statement| {
@@ -133,17 +132,17 @@ fn is_undone(scripts: &Scripts<'_>, words: &[&str]) -> bool {
 /// Whether the migration has nothing to do with what the statement changes, as far as its files tell.
 fn is_about_others(scripts: &Scripts<'_>, step: Step, statement: &Statement) -> bool {
     let dialect = scripts.dialect;
-    let Some(expand) = scripts
-        .expand
-        .filter(|expand| !expand.statements.is_empty())
-    else {
+    let is_told = |expand: &Script| !expand.statements.is_empty();
+    if !scripts.expand.is_some_and(is_told) {
         return false;
-    };
+    }
     if statement.objects().next().is_none() || statement.gone().next().is_some() {
         return false;
     }
     let script = scripts.script(step);
-    let names = names_of(expand)
+    let expand = scripts.adds().into_iter();
+    let names = expand
+        .flat_map(names_of)
         .chain(script.into_iter().flat_map(own_names))
         .collect::<Vec<_>>();
     if names
@@ -192,9 +191,8 @@ fn is_trigger_of_others(
     if texts.any(|text| dialect.mentions(text, table)) {
         return false;
     }
-    // One of this name that is replaced was there before.
-    let is_known = |code| later::made_before(scripts.before(), dialect, &code).is_some();
-    if statement.code(dialect).is_some_and(is_known) {
+    // It was there before, as it is.
+    if again::is_known_trigger(scripts, own, statement) {
         return false;
     }
     // The code of it, and of the functions beside it.

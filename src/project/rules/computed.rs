@@ -1,4 +1,4 @@
-//! A generated column that expand.sql adds to a table of live versions: the database computes it for each row that they
+//! A generated column that expand.sql or contract.sql adds to a table of live versions: the database computes it for each row that they
 //! write, and refuses the row where that fails or does not fit.
 
 use crate::model::Step;
@@ -10,12 +10,21 @@ use super::super::scripts::first_line;
 use super::{Scripts, formats};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
-    let Some(expand) = scripts.expand else {
+    let mut found = of_step(scripts, Step::Expand);
+    found.extend(of_step(scripts, Step::Contract));
+    found
+}
+
+fn of_step(scripts: &Scripts<'_>, step: Step) -> Vec<(Step, Finding)> {
+    let Some(script) = scripts.script(step) else {
         return Vec::new();
     };
     let dialect = scripts.dialect;
     let mut own = Tables::default();
-    own.apply(expand);
+    for script in scripts.expand.into_iter().filter(|_| step != Step::Expand) {
+        own.apply(script);
+    }
+    own.apply(script);
     let kind = |table: &str, column: &str| {
         let added = own.get(dialect, table);
         let added = added.and_then(|table| table.column(dialect, column));
@@ -35,22 +44,26 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
         is_indexed: &is_indexed,
     };
     let mut found = Vec::new();
-    for (index, statement) in expand.statements.iter().enumerate() {
+    for (index, statement) in script.statements.iter().enumerate() {
         // What is told of a column already is one and the same question.
         if matches!(statement.effect, Effect::Destructive { .. }) {
             continue;
         }
         for computed in statement.computed(dialect, around) {
-            if formats::makes(expand, &computed.table) {
+            if formats::makes(script, &computed.table) {
                 continue;
             }
+            let code = match step {
+                Step::Expand => "destructive-expand",
+                _ => "takes-too-much",
+            };
             let finding = Finding::new(
-                "destructive-expand",
+                code,
                 first_line(statement),
                 format!("live versions may not survive this: it {}", computed.why),
                 "give the column a type that holds every value, or let a backfill and a trigger fill a plain column",
             );
-            found.push((Step::Expand, finding.excusable(index)));
+            found.push((step, finding.excusable(index)));
         }
     }
     found

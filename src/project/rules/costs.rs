@@ -129,6 +129,7 @@ mod tests {
             let lint = LintConfig::default();
             let scripts = Scripts {
                 manifest: None,
+                made: None,
                 dialect: Dialect::Postgres,
                 expand: Some(&expand_script),
                 backfill: None,

@@ -26,7 +26,7 @@ pub(super) struct Formats {
 impl Formats {
     pub fn of(scripts: &Scripts<'_>) -> Self {
         let dialect = scripts.dialect;
-        let (expand, contract) = (scripts.expand, scripts.contract);
+        let (expand, contract) = (scripts.adds(), scripts.contract);
         let added: Vec<(String, String)> = columns_of(expand, made).collect();
         let mut columns = added.clone();
         let adds = columns_of(expand, |object| {

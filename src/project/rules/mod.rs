@@ -1,6 +1,7 @@
 //! What is wrong with the scripts of a migration taken together: what each rule says is a row of `listed`, and what finds it
 //! a file with a row here.
 
+mod again;
 mod backfill;
 mod bystanders;
 mod computed;
@@ -22,6 +23,7 @@ mod spoken;
 mod sqlite;
 mod swapped;
 mod takes;
+mod there;
 mod triggers;
 mod unindexed;
 mod widened;
@@ -49,6 +51,8 @@ pub(super) struct Scripts<'a> {
     /// `None` if it cannot be read.
     pub manifest: Option<&'a Manifest>,
     pub expand: Option<&'a Script>,
+    /// expand.sql without what it makes only where it is missing and finds there; `None` where it finds nothing.
+    pub made: Option<&'a Script>,
     pub backfill: Option<&'a Ranged>,
     pub contract: Option<&'a Script>,
     pub revert: Option<&'a Script>,
@@ -67,6 +71,7 @@ impl<'a> Scripts<'a> {
             dialect,
             manifest: None,
             expand: None,
+            made: None,
             backfill: None,
             contract: None,
             revert: None,
@@ -74,6 +79,11 @@ impl<'a> Scripts<'a> {
             all: &[],
             lint,
         }
+    }
+
+    /// What expand.sql makes that was not there before, where the files tell.
+    fn adds(&self) -> Option<&'a Script> {
+        self.made.or(self.expand)
     }
 
     /// The scripts that hold statements, in the order of the steps.
@@ -159,6 +169,7 @@ pub fn beyond_expand(files: &Files, expand: &Script) -> Vec<Excess> {
         dialect: expand.dialect,
         manifest: None,
         expand: Some(expand),
+        made: None,
         backfill: None,
         contract: files.contract.as_ref().map(|file| &file.script),
         revert: Some(&revert.script),
@@ -181,6 +192,11 @@ pub fn beyond_expand(files: &Files, expand: &Script) -> Vec<Excess> {
 
 /// `ledger` is the database of its own in which the ledger is.
 pub(super) fn check(scripts: &Scripts<'_>, ledger: Option<&str>) -> Vec<(Step, Finding)> {
+    let made = there::without_what_was_there(scripts);
+    let scripts = &Scripts {
+        made: made.as_ref(),
+        ..*scripts
+    };
     let found = CHECKS.iter().flat_map(|check| check(scripts));
     found.chain(ledger::check(scripts, ledger)).collect()
 }

@@ -5,7 +5,8 @@ use crate::model::{Format, Step};
 use crate::sql::{Dependent, Dependents, Object, ObjectKind, Runs, Script, Statement, Verb};
 
 use super::super::later;
-use super::spoken::{names_in, names_of, own_names, said, tells_what_it_is_about};
+use super::again::{self, Again, Thing};
+use super::spoken::{names_in, names_of, own_names, said, tables_of, tells_what_it_is_about};
 use super::{Scripts, narrows};
 
 /// What has no object of its own here; the name stands behind these words.
@@ -73,30 +74,31 @@ pub(super) fn is_of_others(
     if !is_asked(scripts, step) {
         return false;
     }
-    let others = script.statements.iter().enumerate();
-    let others = others.filter(|(other, _)| *other != index);
-    let others: Vec<&str> = others.map(|(_, other)| other.text.as_str()).collect();
     let things = things(statement, words);
     // Of an operator or a cast nothing is known but its types.
     let is_nameless = things.is_empty();
     if is_nameless {
         return !takes_something(script) && !undoes(scripts, words);
     }
-    let is_said = |name: &str| {
-        let mut texts = others.iter().copied().chain(said(scripts));
-        texts.any(|text| scripts.dialect.mentions(text, name))
-    };
     things.iter().any(|thing| {
-        let mut names = thing.names.iter();
-        !names.any(|name| is_said(name)) && !is_needed(scripts, (step, script), index, thing)
+        let again = again::made(script, index, thing);
+        match again.map(|(_, made)| again::compared(scripts, script, thing, made)) {
+            Some(Again::Fits) => return false,
+            Some(Again::Differs) => return true,
+            Some(Again::Untold) | None => {}
+        }
+        // That the script makes another one of the name says nothing of the one that was there.
+        let skipped = [Some(index), again.map(|(at, _)| at)];
+        let others = script.statements.iter().enumerate();
+        let mut others = others.filter(|(other, _)| !skipped.contains(&Some(*other)));
+        let is_said = |text: &str| {
+            let mut names = thing.names.iter();
+            names.any(|name| scripts.dialect.mentions(text, name))
+        };
+        !others.any(|(_, other)| is_said(&other.text))
+            && !said(scripts).any(is_said)
+            && !is_needed(scripts, (step, script), &skipped, thing)
     })
-}
-
-/// A thing with its names: the one that it has, and the one that it gets.
-struct Thing<'s> {
-    kind: Option<ObjectKind>,
-    names: Vec<&'s str>,
-    table: Option<&'s str>,
 }
 
 fn things<'s>(statement: &'s Statement, words: &[&'s str]) -> Vec<Thing<'s>> {
@@ -155,7 +157,7 @@ fn takes_something(script: &Script) -> bool {
 fn is_needed(
     scripts: &Scripts<'_>,
     (step, script): (Step, &Script),
-    index: usize,
+    skipped: &[Option<usize>],
     thing: &Thing<'_>,
 ) -> bool {
     let dialect = scripts.dialect;
@@ -165,24 +167,24 @@ fn is_needed(
             .unwrap_or_else(|| takes_something(script));
     }
     let own: Vec<&str> = scripts
-        .expand
+        .adds()
         .into_iter()
         .flat_map(names_of)
         .chain(
             scripts
-                .expand
+                .adds()
                 .into_iter()
                 .chain([script])
                 .flat_map(own_names),
         )
         .chain(tables_of(script))
-        .chain(beside(script, index))
+        .chain(beside(script, skipped))
         .collect();
     if let Some(table) = thing.table {
         let is_own = |name: &&str| dialect.may_be_same_name(name, table);
         return own.iter().any(is_own) || said(scripts).any(|text| dialect.mentions(text, table));
     }
-    let is_replaced = scripts.expand.is_some_and(|expand| {
+    let is_replaced = scripts.adds().is_some_and(|expand| {
         let mut objects = expand.statements.iter().flat_map(Statement::objects);
         objects.any(|object| {
             Some(object.kind) == thing.kind
@@ -220,19 +222,10 @@ fn is_needed(
     }
 }
 
-/// The tables of the columns that a script takes away.
-fn tables_of(script: &Script) -> impl Iterator<Item = &str> {
-    let objects = script.statements.iter().flat_map(Statement::objects);
-    let gone = objects.filter(|object| {
-        object.kind == ObjectKind::Column && matches!(object.verb, Verb::Drop | Verb::Rename)
-    });
-    gone.filter_map(|object| object.table.as_deref())
-}
-
 /// Whatever the other statements make, change or take away: what is read by what.
-fn beside(script: &Script, index: usize) -> impl Iterator<Item = &str> {
+fn beside<'s>(script: &'s Script, skipped: &[Option<usize>]) -> impl Iterator<Item = &'s str> {
     let others = script.statements.iter().enumerate();
-    let others = others.filter(move |(other, _)| *other != index);
+    let others = others.filter(move |(other, _)| !skipped.contains(&Some(*other)));
     others.flat_map(|(_, statement)| names_in(statement))
 }
 
@@ -252,7 +245,7 @@ fn undoes(scripts: &Scripts<'_>, words: &[&str]) -> bool {
         .iter()
         .filter(|word| !matches!(**word, "if" | "exists"));
     let described: Vec<&&str> = described.collect();
-    let expand = scripts.expand.map_or(&[][..], |expand| &expand.statements);
+    let expand = scripts.adds().map_or(&[][..], |expand| &expand.statements);
     expand.iter().any(|statement| {
         let made = statement.words(scripts.dialect);
         made.first().is_some_and(|verb| verb == "create")

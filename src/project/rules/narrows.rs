@@ -21,7 +21,8 @@ pub(super) fn beyond_formats(
         script: &script.statements,
     };
     let narrowed = statement.narrowed(scripts.dialect).into_iter();
-    let mut beyond = narrowed.filter(|one| !own.makes(&one.table) && !own.may(one));
+    let mut beyond = narrowed
+        .filter(|one| !own.makes(&one.table) && !own.may(one) && !own.leads_back(statement, one));
     beyond.next().map(|one| one.why)
 }
 
@@ -54,9 +55,17 @@ pub(super) fn may_drop_index(
     let (table, index) = later::index(scripts.before(), dialect, table, name)?;
     let begins_alike = |other: &TableIndex| {
         let first = other.columns.first().zip(index.columns.first());
-        other.is_unique >= index.is_unique && first.is_some_and(|(a, b)| own.is(a, b))
+        let is_same = other.columns.len() == index.columns.len()
+            && index
+                .columns
+                .iter()
+                .all(|name| other.columns.iter().any(|other| own.is(name, other)));
+        match index.is_unique {
+            true => other.is_unique && is_same,
+            false => first.is_some_and(|(a, b)| own.is(a, b)),
+        }
     };
-    let is_replaced = scripts.expand.into_iter().chain(script).any(|script| {
+    let is_replaced = scripts.adds().into_iter().chain(script).any(|script| {
         let mut tables = Tables::default();
         tables.apply(script);
         let known = tables.get(dialect, &table);
@@ -89,7 +98,7 @@ impl Own<'_> {
     }
 
     fn expand(&self) -> &[Statement] {
-        let expand = self.scripts.expand;
+        let expand = self.scripts.adds();
         expand.map_or(&[], |expand| &expand.statements)
     }
 
@@ -107,20 +116,88 @@ impl Own<'_> {
         })
     }
 
+    /// Whether it is a constraint of another table that leads to one which the migration has made in the place of an old one.
+    fn leads_back(&self, statement: &Statement, narrowed: &Narrowed) -> bool {
+        let mut words = statement.words(self.scripts.dialect).into_iter();
+        let leads = words.any(|word| word == "references");
+        leads
+            && matches!(narrowed.what, Narrowing::Constraint(_))
+            && words.any(|word| self.makes(&word))
+    }
+
     fn may(&self, narrowed: &Narrowed) -> bool {
         let table = &narrowed.table;
         match &narrowed.what {
             Narrowing::Added(column) => self.restores(table, column),
-            Narrowing::Column(column) => self.is_formless() || self.is_filled(table, column),
+            Narrowing::Column(column) => self.is_formless() || self.is_asked(table, column),
+            Narrowing::Constraint(columns) => self.may_constrain(table, columns),
+            Narrowing::Unique(columns) => {
+                self.is_unique(table, columns) || self.may_constrain(table, columns)
+            }
             Narrowing::PrimaryKey => self.may_drop_key(table, None),
             Narrowing::Key(name) => self.may_drop_key(table, Some(name)),
         }
     }
 
+    /// Whether the migration may ask for more in the column: in a revert only where expand.sql has asked for less, since the
+    /// old format, which it fills from and asks about as well, is what lives on.
+    fn is_asked(&self, table: &str, column: &str) -> bool {
+        match self.step {
+            Step::Revert => {
+                let own = self.script.iter().flat_map(Statement::objects);
+                // The statement itself alters it.
+                let mut objects = own
+                    .filter(|object| object.verb != Verb::Alter)
+                    .chain(self.expand().iter().flat_map(Statement::objects));
+                objects.any(|object| self.is_column(object, table, column))
+            }
+            Step::Expand | Step::Backfill | Step::Contract => self.is_filled(table, column),
+        }
+    }
+
+    /// Whether a new constraint over these columns is about the formats. Without columns nobody knows.
+    fn may_constrain(&self, table: &str, columns: &[String]) -> bool {
+        self.is_formless()
+            || columns.is_empty()
+            || columns.iter().any(|column| self.is_asked(table, column))
+            || self.step == Step::Revert && self.expand().iter().any(|one| self.frees(one, table))
+    }
+
+    /// Whether a statement of expand.sql takes a constraint or an index of the table away, which the revert gives back.
+    fn frees(&self, statement: &Statement, table: &str) -> bool {
+        let narrowed = statement.narrowed(self.scripts.dialect);
+        let is_key = |one: &Narrowed| {
+            matches!(one.what, Narrowing::Key(_) | Narrowing::PrimaryKey)
+                && self.is(&one.table, table)
+        };
+        narrowed.iter().any(is_key)
+            || statement.objects().any(|object| {
+                let of = object.table.as_deref();
+                matches!(object.kind, ObjectKind::Index | ObjectKind::Constraint)
+                    && object.verb == Verb::Drop
+                    && of.is_none_or(|of| self.is(of, table))
+            })
+    }
+
+    /// Whether some of these columns are a key already, as earlier migrations tell.
+    fn is_unique(&self, table: &str, columns: &[String]) -> bool {
+        let Some(known) = later::table(self.scripts.before(), self.scripts.dialect, table) else {
+            return false;
+        };
+        let is_within = |key: &[String]| {
+            let mut key = key.iter().peekable();
+            key.peek().is_some() && key.all(|one| columns.iter().any(|other| self.is(one, other)))
+        };
+        let mut indexes = known.indexes.iter();
+        is_within(&known.primary_key)
+            || indexes.any(|index| index.is_unique && index.is_plain && is_within(&index.columns))
+    }
+
     /// Whether no file says of what columns the formats are, and versions are held back all the same.
     fn is_formless(&self) -> bool {
         let manifest = self.scripts.manifest;
-        self.expand().is_empty()
+        let expand = self.scripts.expand;
+        expand.is_none_or(|expand| expand.statements.is_empty())
             && self.scripts.backfill.is_none()
             && manifest.is_none_or(|manifest| manifest.declares(Format::Old).is_some())
     }
@@ -177,7 +254,10 @@ impl Own<'_> {
             .map(|statement| statement.text.as_str())
             .chain(queries(self.scripts))
             .collect();
-        names.any(|name| fills(name) || texts.iter().any(|text| dialect.mentions(text, name)))
+        // A column of another table may have that name as well.
+        let says =
+            |text: &str, name: &str| dialect.mentions(text, name) && dialect.mentions(text, table);
+        names.any(|name| fills(name) || texts.iter().any(|text| says(text, name)))
     }
 
     /// Whether another key takes the place of this one, or its columns are of the migration.
@@ -211,12 +291,24 @@ impl Own<'_> {
             || self
                 .script
                 .iter()
-                .any(|statement| self.makes_key(statement, table))
+                .any(|statement| self.makes_key(statement, table, &columns))
             || columns.iter().any(|column| self.is_filled(table, column))
             || columns.is_empty() && self.takes_column(table)
     }
 
-    fn makes_key(&self, statement: &Statement, table: &str) -> bool {
+    /// Whether it makes a key over just these columns, where they and its own are known.
+    fn makes_key(&self, statement: &Statement, table: &str, columns: &[String]) -> bool {
+        let narrowed = statement.narrowed(self.scripts.dialect);
+        let is_other = |one: &Narrowed| match &one.what {
+            Narrowing::Unique(new) => {
+                let is_among = |name: &String| columns.iter().any(|column| self.is(column, name));
+                new.len() != columns.len() || !new.iter().all(is_among)
+            }
+            _ => false,
+        };
+        if !columns.is_empty() && narrowed.iter().any(is_other) {
+            return false;
+        }
         let words = statement.words(self.scripts.dialect);
         let is_about = words.iter().any(|word| self.is(word, table));
         let adds = |key: &str| {

@@ -6,13 +6,25 @@ use super::Scripts;
 
 /// What expand.sql, backfill.sql and the queries of the manifest say.
 pub(super) fn said<'s>(scripts: &Scripts<'s>) -> impl Iterator<Item = &'s str> {
-    let expand = scripts.expand.map_or(&[][..], |expand| &expand.statements);
+    let expand = scripts.adds().map_or(&[][..], |expand| &expand.statements);
     let backfill = scripts.backfill.map(|backfill| backfill.text.as_str());
     expand
         .iter()
         .map(|statement| statement.text.as_str())
         .chain(backfill)
         .chain(queries(scripts))
+}
+
+/// The same, file by file: what stands together is about the same things.
+pub(super) fn texts<'s>(scripts: &Scripts<'s>) -> impl Iterator<Item = Vec<&'s str>> {
+    let expand = scripts.adds().map_or(&[][..], |expand| &expand.statements);
+    let expand = expand.iter().map(|statement| statement.text.as_str());
+    let backfill = scripts
+        .backfill
+        .map(|backfill| vec![backfill.text.as_str()]);
+    std::iter::once(expand.collect())
+        .chain(backfill)
+        .chain(queries(scripts).map(|query| vec![query]))
 }
 
 /// Whether something other than declarations tells what the migration is about: a backfill, or code.
@@ -66,4 +78,13 @@ pub(super) fn own_names(script: &Script) -> impl Iterator<Item = &str> {
         let renamed = object.renamed_to.as_deref();
         [Some(object.name.as_str()), renamed].into_iter().flatten()
     })
+}
+
+/// The tables of the columns that a script takes away.
+pub(super) fn tables_of(script: &Script) -> impl Iterator<Item = &str> {
+    let objects = script.statements.iter().flat_map(Statement::objects);
+    let gone = objects.filter(|object| {
+        object.kind == ObjectKind::Column && matches!(object.verb, Verb::Drop | Verb::Rename)
+    });
+    gone.filter_map(|object| object.table.as_deref())
 }

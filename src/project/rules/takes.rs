@@ -1,7 +1,7 @@
 //! A contract that takes away what it must not, and a revert that takes away the old format.
 
 use crate::model::{Format, Step};
-use crate::sql::{Dialect, Effect, Gone, Object, ObjectKind, Script, Source, Statement, Verb};
+use crate::sql::{Dialect, Effect, Gone, Met, Object, ObjectKind, Script, Source, Statement, Verb};
 
 use super::super::finding::Finding;
 use super::super::later;
@@ -25,7 +25,9 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             if makes(before, &gone, scripts.dialect) {
                 continue;
             }
-            if is_back {
+            // A column that is made again is empty.
+            let is_emptied = is_back && gone.column.is_some() && !is_refilled(script, &gone);
+            if is_back && !is_emptied {
                 found.extend(forgotten(scripts, step, index, &gone));
                 continue;
             }
@@ -34,14 +36,18 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
                 Step::Revert => of_revert(scripts, &gone),
                 Step::Expand | Step::Backfill => None,
             };
-            let why = why.or_else(|| of_later(scripts, step, &gone));
+            let why = why.or_else(|| of_later(scripts, step, &gone).filter(|_| !is_back));
             if let Some((why, help)) = why {
                 let verb = match (gone.verb, new_name(statement, &gone)) {
                     (Verb::Rename, Some(_)) => "renames",
                     (Verb::Rename, None) => "moves",
                     _ => "takes away",
                 };
-                let message = format!("this {verb} {}, {why}", shown(&gone));
+                let again = match is_emptied {
+                    true => ", and what is made in its place has nothing of what was in it",
+                    false => "",
+                };
+                let message = format!("this {verb} {}, {why}{again}", shown(&gone));
                 let finding = Finding::new("takes-too-much", first_line(statement), message, help);
                 found.push((step, finding.excusable(index)));
             }
@@ -90,7 +96,19 @@ pub(super) fn of_contract(
     const OTHER: &str = "name what belongs to the old format";
     let dialect = scripts.dialect;
     let why = |why: &str| Some((why.to_owned(), OTHER.to_owned()));
-    let expand = scripts.expand.map_or(&[][..], |script| &script.statements);
+    let says = |script: Option<&Script>| {
+        let mut statements = script.into_iter().flat_map(|script| &script.statements);
+        statements.any(|statement| {
+            let mut objects = statement.objects();
+            objects.any(|object| object.verb == Verb::Create && gone.is_back(dialect, object))
+        })
+    };
+    if says(scripts.expand) && !says(scripts.adds()) {
+        return why(
+            "which expand.sql makes only where it is missing, and an earlier migration has made: live versions use it",
+        );
+    }
+    let expand = scripts.adds().map_or(&[][..], |script| &script.statements);
     // Under another name nobody finds it, unless that is the name by which the new format goes.
     let is_lost = gone.column.is_none()
         && new_name(statement, gone).is_none_or(|name| !is_known_by(expand, name, dialect));
@@ -142,15 +160,25 @@ pub(super) fn of_contract(
 
 /// Every expand may come before any contract: what a later migration names has to stay.
 fn of_later(scripts: &Scripts<'_>, step: Step, gone: &Gone) -> Option<(String, String)> {
-    let path = match step {
+    let (path, met) = match step {
         Step::Contract => later::needs(scripts.later, scripts.dialect, gone)?,
         Step::Expand | Step::Backfill | Step::Revert => return None,
     };
-    Some((
-        format!("which {} names: it fails once this is gone", path.display()),
-        "let the later migration do without it, or take it away in one that comes after that"
-            .to_owned(),
-    ))
+    let path = path.display();
+    Some(match met {
+        Met::BackIfMissing => (
+            format!(
+                "which {path} makes again only where it is missing: where that runs first it finds this one, and what its versions write is gone with it"
+            ),
+            "leave IF NOT EXISTS away in the later migration, which then waits for this one; or use another name there"
+                .to_owned(),
+        ),
+        Met::Named | Met::Back | Met::Not => (
+            format!("which {path} names: it fails once this is gone"),
+            "let the later migration do without it, or take it away in one that comes after that"
+                .to_owned(),
+        ),
+    })
 }
 
 /// What the contract takes away is the old format, which is all that a revert leaves; and what was there before expand
@@ -158,7 +186,7 @@ fn of_later(scripts: &Scripts<'_>, step: Step, gone: &Gone) -> Option<(String, S
 pub(super) fn of_revert(scripts: &Scripts<'_>, gone: &Gone) -> Option<(String, String)> {
     const OTHER: &str = "name what expand.sql adds";
     let dialect = scripts.dialect;
-    let expand = scripts.expand?;
+    let expand = scripts.adds()?;
     if makes(&expand.statements, gone, dialect) || may_make(expand, gone) {
         return None;
     }
@@ -202,6 +230,25 @@ fn may_make(expand: &Script, gone: &Gone) -> bool {
         statement.objects().any(conditional)
             || may_hold(statement) && expand.dialect.mentions(&statement.text, name)
     })
+}
+
+/// Whether what takes the column's place has its values: another column gets its name, which this script has filled from
+/// it; or the table as a whole is another one.
+fn is_refilled(script: &Script, gone: &Gone) -> bool {
+    let dialect = script.dialect;
+    let back =
+        |object: &&Object| object.kind == ObjectKind::Column && gone.is_back(dialect, object);
+    let mut objects = script.statements.iter().flat_map(Statement::objects);
+    let Some(back) = objects.find(back) else {
+        return true;
+    };
+    back.verb == Verb::Rename
+        && script.statements.iter().any(|statement| {
+            let column = gone.column.as_deref().unwrap_or_default();
+            dialect.writes_to(&statement.text, &gone.table)
+                && dialect.mentions(&statement.text, column)
+                && dialect.mentions(&statement.text, &back.name)
+        })
 }
 
 /// A table that is built anew takes along the columns that the new table, or what is copied into it, leaves out.
@@ -349,7 +396,25 @@ fn adds_to(statements: &[Statement], gone: &Gone, dialect: Dialect) -> bool {
 
 /// Whether another file of the migration names it. Without a backfill or a trigger nothing has to.
 fn is_named_elsewhere(scripts: &Scripts<'_>, gone: &Gone) -> bool {
-    let name = gone.column.as_ref().unwrap_or(&gone.table);
-    !spoken::tells_what_it_is_about(scripts)
-        || spoken::said(scripts).any(|text| scripts.dialect.mentions(text, name))
+    if !spoken::tells_what_it_is_about(scripts) {
+        return true;
+    }
+    let dialect = scripts.dialect;
+    let says = |name: &str| spoken::said(scripts).any(|text| dialect.mentions(text, name));
+    let elsewhere = gone.schema.as_deref().filter(|schema| match dialect {
+        Dialect::Postgres => *schema != "public",
+        Dialect::Mysql => true,
+        Dialect::Sqlite => false,
+    });
+    if elsewhere.is_some_and(|schema| !says(schema)) {
+        return false;
+    }
+    match &gone.column {
+        // A column of another table may have that name as well.
+        Some(column) => spoken::texts(scripts).any(|texts| {
+            let says = |name: &str| texts.iter().any(|text| dialect.mentions(text, name));
+            says(column) && says(&gone.table)
+        }),
+        None => says(&gone.table),
+    }
 }

@@ -61,7 +61,7 @@ const STRONG_MIGRATIONS: &[(&str, &str, &str, Answer)] = &[
     (
         "adding a check constraint",
         "contract.sql",
-        "ALTER TABLE users ADD CONSTRAINT c CHECK (length(a) > 0)",
+        "ALTER TABLE users ADD CONSTRAINT c CHECK (length(b) > 0)",
         Found("scans-under-lock"),
     ),
     (
@@ -97,19 +97,19 @@ const STRONG_MIGRATIONS: &[(&str, &str, &str, Answer)] = &[
     (
         "adding a foreign key",
         "contract.sql",
-        "ALTER TABLE orders ADD CONSTRAINT f FOREIGN KEY (user_id) REFERENCES users (id)",
+        "ALTER TABLE users ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES orders (id)",
         Found("scans-under-lock"),
     ),
     (
         "adding a unique constraint",
         "contract.sql",
-        "ALTER TABLE users ADD CONSTRAINT u UNIQUE (a)",
+        "ALTER TABLE users ADD CONSTRAINT u UNIQUE (b)",
         Found("locks-out"),
     ),
     (
         "adding an exclusion constraint",
         "contract.sql",
-        "ALTER TABLE users ADD CONSTRAINT u EXCLUDE USING gist (a WITH =)",
+        "ALTER TABLE users ADD CONSTRAINT u EXCLUDE USING gist (b WITH =)",
         Found("locks-out"),
     ),
     (
@@ -149,13 +149,13 @@ const ON_MYSQL: &[(&str, &str, &str, Answer)] = &[
     (
         "adding a check constraint",
         "contract.sql",
-        "ALTER TABLE users ADD CONSTRAINT c CHECK (length(a) > 0)",
+        "ALTER TABLE users ADD CONSTRAINT c CHECK (length(b) > 0)",
         Found("scans-under-lock"),
     ),
     (
         "adding a foreign key",
         "contract.sql",
-        "ALTER TABLE orders ADD CONSTRAINT f FOREIGN KEY (user_id) REFERENCES users (id)",
+        "ALTER TABLE users ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES orders (id)",
         Found("scans-under-lock"),
     ),
     (
@@ -171,7 +171,7 @@ const EUGENE: &[(&str, &str, &str, Answer)] = &[
     (
         "E1 validating table with a new constraint",
         "contract.sql",
-        "ALTER TABLE users ADD CONSTRAINT c CHECK (length(a) > 0)",
+        "ALTER TABLE users ADD CONSTRAINT c CHECK (length(b) > 0)",
         Found("scans-under-lock"),
     ),
     (
@@ -207,13 +207,13 @@ const EUGENE: &[(&str, &str, &str, Answer)] = &[
     (
         "E7 creating a new unique constraint",
         "contract.sql",
-        "ALTER TABLE users ADD CONSTRAINT u UNIQUE (a)",
+        "ALTER TABLE users ADD CONSTRAINT u UNIQUE (b)",
         Found("locks-out"),
     ),
     (
         "E8 creating a new exclusion constraint",
         "contract.sql",
-        "ALTER TABLE users ADD CONSTRAINT u EXCLUDE USING gist (a WITH =)",
+        "ALTER TABLE users ADD CONSTRAINT u EXCLUDE USING gist (b WITH =)",
         Found("locks-out"),
     ),
     (
@@ -321,7 +321,7 @@ const PGFENCE: &[(&str, &str, &str, Answer)] = &[
     (
         "add primary key",
         "contract.sql",
-        "ALTER TABLE users ADD PRIMARY KEY (a)",
+        "ALTER TABLE users ADD PRIMARY KEY (b)",
         Found("locks-out"),
     ),
     (

@@ -14,6 +14,7 @@ mod rebuilt;
 mod reports;
 mod scripts;
 mod squawk;
+mod there;
 mod triggers;
 
 use std::fs;

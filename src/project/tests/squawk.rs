@@ -44,7 +44,7 @@ const SQUAWK: &[(&str, &str, &str, Answer)] = {
         (
             "adding-foreign-key-constraint",
             "contract.sql",
-            "ALTER TABLE orders ADD CONSTRAINT f FOREIGN KEY (user_id) REFERENCES users (id)",
+            "ALTER TABLE users ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES orders (id)",
             Found("scans-under-lock"),
         ),
         (

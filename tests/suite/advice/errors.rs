@@ -320,6 +320,10 @@ pub const ROWS: &[Row<Case>] = &[
                 format!("{NAME}/backfill.sql"),
                 &BACKFILL.replace("users", "people"),
             );
+            shop.project.file(
+                format!("{NAME}/contract.sql"),
+                "ALTER TABLE people DROP COLUMN full_name;\n",
+            );
             shop.db.execute(
                 "CREATE TABLE people (id INTEGER, full_name VARCHAR(20), name VARCHAR(20))",
             );

@@ -64,6 +64,26 @@ const KINDS: &[(&[&str], &str, &str)] = &[
     (ALL, "DROP VIEW shown", "takes-too-much"),
     (
         ALL,
+        "DROP VIEW shown; CREATE VIEW shown AS SELECT user_id FROM orders",
+        "takes-too-much",
+    ),
+    (
+        ALL,
+        "ALTER TABLE users DROP COLUMN n; ALTER TABLE users ADD COLUMN n integer",
+        "takes-too-much",
+    ),
+    (
+        ALL,
+        "CREATE UNIQUE INDEX q ON orders (user_id)",
+        "takes-too-much",
+    ),
+    (
+        SERVERS,
+        "ALTER TABLE users ADD CONSTRAINT c CHECK (n < 3)",
+        "takes-too-much",
+    ),
+    (
+        ALL,
         "ALTER TABLE orders ADD COLUMN z integer NOT NULL",
         "takes-too-much",
     ),
@@ -152,6 +172,48 @@ fn errors(dialect: &str, files: &[(&str, &str)], next: &str) -> Vec<String> {
     rules
         .map(|rule| rule.unwrap_or("another").to_owned())
         .collect()
+}
+
+/// It makes nothing where the thing is there: what it says is not its own.
+#[test]
+fn what_if_not_exists_finds_belongs_to_others() {
+    let add = |column: &str| {
+        format!(
+            "ALTER TABLE users ADD COLUMN name varchar(200), ADD COLUMN IF NOT EXISTS {column} integer;\n"
+        )
+    };
+    let fill = "UPDATE users SET name = full_name, n = 99 WHERE id > :after AND id <= :upto;\n";
+    for dialect in ALL {
+        for (table, expected) in [("orders", &["takes-too-much"][..]), ("news", &[])] {
+            let expand = format!(
+                "ALTER TABLE users ADD COLUMN name varchar(200);\nCREATE TABLE IF NOT EXISTS {table} (id integer);\n"
+            );
+            let revert = format!("DROP TABLE {table};\nALTER TABLE users DROP COLUMN name;\n");
+            let files = [("expand.sql", expand.as_str()), ("revert.sql", &revert)];
+            assert_eq!(errors(dialect, &files, ""), expected, "{dialect} {table}");
+        }
+        let contract = "ALTER TABLE users DROP COLUMN full_name;\nDROP TABLE orders;\n";
+        let expand =
+            "ALTER TABLE users ADD COLUMN name varchar(200);\nCREATE INDEX o ON orders (id);\n";
+        let files = [("contract.sql", contract), ("expand.sql", expand)];
+        for (next, expected) in [
+            (
+                "CREATE TABLE IF NOT EXISTS orders (id integer);\n",
+                &["takes-too-much"][..],
+            ),
+            ("CREATE TABLE orders (id integer);\n", &[]),
+        ] {
+            assert_eq!(errors(dialect, &files, next), expected, "{dialect} {next}");
+        }
+    }
+    for dialect in SERVERS {
+        let (found, new) = (add("n"), add("m"));
+        let files = [("expand.sql", found.as_str()), ("backfill.sql", fill)];
+        assert_eq!(errors(dialect, &files, ""), ["fills-too-much"], "{dialect}");
+        let fill = fill.replace("n = 99", "m = 99");
+        let files = [("expand.sql", new.as_str()), ("backfill.sql", &fill)];
+        assert_eq!(errors(dialect, &files, ""), [""; 0], "{dialect}");
+    }
 }
 
 /// The same contract and the same expand without the statement pass: it is this one that is asked for.

@@ -42,7 +42,7 @@ fn contract_of_another(shop: &Shop, contract: &str, allow: &[&str]) {
             ("migration.toml", &manifest),
             (
                 "expand.sql",
-                "CREATE TABLE other (id INTEGER PRIMARY KEY);\n",
+                "ALTER TABLE users ADD COLUMN other INTEGER;\n",
             ),
             ("contract.sql", contract),
         ],

@@ -1,6 +1,6 @@
 //! Whether the script of a later migration needs what an earlier contract takes away.
 
-use super::super::{Dialect, ObjectKind, Script, Statement};
+use super::super::{Dialect, ObjectKind, Script, Statement, Verb};
 use super::{Dependent, Dependents, Gone, Runs, create, names};
 
 /// What a script does with something that is gone before it, or goes after it.
@@ -10,6 +10,8 @@ pub enum Met {
     Named,
     /// It makes it anew, under the same name.
     Back,
+    /// It does so only where it is missing, and finds the old one where it runs before that is gone.
+    BackIfMissing,
     /// It has nothing to do with it.
     Not,
 }
@@ -26,11 +28,15 @@ impl Gone {
             };
         };
         for statement in &script.statements {
-            if statement
-                .objects()
-                .any(|object| self.is_back(dialect, object))
-            {
-                return Met::Back;
+            let mut objects = statement.objects();
+            if let Some(object) = objects.find(|object| self.is_back(dialect, object)) {
+                let is_conditional = object.verb == Verb::Create
+                    && object.if_exists_or_not
+                    && !statement.says_or_replace(dialect);
+                return match is_conditional {
+                    true => Met::BackIfMissing,
+                    false => Met::Back,
+                };
             }
             if self.is_named_by(dialect, statement) {
                 return Met::Named;
@@ -95,7 +101,6 @@ fn plain(text: &str) -> Dependent {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::Verb;
     use super::*;
 
     #[test]
@@ -133,6 +138,11 @@ mod tests {
             (None, "ALTER TABLE t ADD COLUMN a INT", Met::Named),
             (None, "CREATE TABLE u (a INT REFERENCES t (id))", Met::Named),
             (None, "CREATE TABLE t (a INT)", Met::Back),
+            (
+                None,
+                "CREATE TABLE IF NOT EXISTS t (a INT)",
+                Met::BackIfMissing,
+            ),
             (None, "ALTER TABLE u RENAME TO t", Met::Back),
             (None, "CREATE TABLE u (t INT)", Met::Not),
             (None, "INSERT INTO u SELECT a FROM t", Met::Named),

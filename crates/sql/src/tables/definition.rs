@@ -277,7 +277,14 @@ impl<'t> Cursor<'t> {
         let names = tokens.iter().enumerate().filter(|(at, token)| {
             let next = tokens.get(at + 1);
             let is_word = words.iter().any(|word| token.is_word(self.text, word));
-            is_name(token) && !is_word && next.is_none_or(|next| next.kind != Kind::Open)
+            // `a(10)` is the beginning of a column.
+            let inside = tokens
+                .get(at + 2)
+                .map_or("", |inside| inside.text(self.text));
+            let is_prefix = self.dialect == Dialect::Mysql
+                && inside.chars().all(|digit| digit.is_ascii_digit());
+            let is_called = next.is_some_and(|next| next.kind == Kind::Open) && !is_prefix;
+            is_name(token) && !is_word && !is_called
         });
         names
             .filter_map(|(_, token)| (self.dialect.grammar().identifier)(token.text(self.text)))
