@@ -72,17 +72,12 @@ fn directories(dir: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-/// A tool that can only be called through a `command`, by the file that gives it away.
+/// A tool of a version that can only be called through a `command`, by the file that gives it away.
 #[must_use]
 pub fn foreign(root: &Path) -> Option<(&'static str, &'static str)> {
     const SIGNS: &[(&str, &str)] = &[
-        ("liquibase.properties", "Liquibase"),
-        ("drizzle.config.ts", "Drizzle"),
-        ("drizzle.config.js", "Drizzle"),
-        ("ormconfig.json", "TypeORM"),
-        ("ormconfig.ts", "TypeORM"),
-        ("data-source.ts", "TypeORM"),
-        ("src/data-source.ts", "TypeORM"),
+        ("ormconfig.json", "TypeORM before 0.3"),
+        ("ormconfig.ts", "TypeORM before 0.3"),
     ];
     let found = SIGNS.iter().find(|(file, _)| root.join(file).exists());
     found.map(|(file, tool)| (*tool, *file))
@@ -146,6 +141,20 @@ mod tests {
                 vec![("package.json", "{\"node-pg-migrate\": 1}")],
                 vec![("", "node-pg-migrate")],
             ),
+            (vec![("drizzle.config.ts", "")], vec![("", "drizzle")]),
+            (
+                vec![(
+                    "src/data-source.ts",
+                    "import { DataSource } from \"typeorm\";",
+                )],
+                vec![("", "typeorm")],
+            ),
+            (vec![("src/data-source.ts", "of something else")], vec![]),
+            (vec![("liquibase.properties", "")], vec![("", "liquibase")]),
+            (
+                vec![("db/changelog/1.sql", "--liquibase formatted sql\n")],
+                vec![("", "liquibase")],
+            ),
             (vec![("flyway.toml", "")], vec![("", "flyway")]),
             (
                 vec![
@@ -176,10 +185,10 @@ mod tests {
                 .collect();
             assert_eq!(found, expected, "{files:?}");
         }
-        let dir = written(&[("liquibase.properties", "")]);
+        let dir = written(&[("ormconfig.json", "")]);
         assert_eq!(
             foreign(dir.path()),
-            Some(("Liquibase", "liquibase.properties"))
+            Some(("TypeORM before 0.3", "ormconfig.json"))
         );
     }
 }

@@ -118,6 +118,7 @@ mod tests {
                 file: (!file.is_empty()).then(|| file.to_owned()),
                 after: Vec::new(),
                 replaces: Vec::new(),
+                key: None,
             };
             let found = slug(&revision);
             assert_eq!(found, expected, "{name} {file}");

@@ -142,6 +142,16 @@ fn url_for(dir: &Path, kind: &str, dialect: Dialect) -> Option<UrlFor> {
         "dbmate" | "sqlx" | "node-pg-migrate" => None,
         "prisma" if reads(&["prisma/schema.prisma", "prisma.config.ts"]) => None,
         "knex" if reads(&["knexfile.js", "knexfile.ts", "knexfile.cjs", "knexfile.mjs"]) => None,
+        "drizzle"
+            if reads(&[
+                "drizzle.config.ts",
+                "drizzle.config.js",
+                "drizzle.config.mjs",
+            ]) =>
+        {
+            None
+        }
+        "typeorm" if reads(&["src/data-source.ts", "data-source.ts", "data-source.js"]) => None,
         "django" if reads_in_settings(dir, VARIABLE) => None,
         "alembic" => {
             let place = Runner::usual(kind)?.tool.files(dir);

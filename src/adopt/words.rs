@@ -177,6 +177,7 @@ mod tests {
                         file: Some(format!("db/{name}.py")),
                         after: Vec::new(),
                         replaces: Vec::new(),
+                        key: None,
                     },
                     slug: "x".into(),
                     description: name.into(),

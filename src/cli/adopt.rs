@@ -290,7 +290,7 @@ fn nothing_found(args: &AdoptArgs, root: &Path, all: &[Place]) -> Failure {
     }
     if let Some((tool, file)) = foreign(root) {
         return Failure::new(format!(
-            "this is a project of {tool} ({file}), which has no way to name one revision"
+            "this is a project of {tool} ({file}), which is not called from here"
         ))
         .help("write a [runner] with `kind = \"command\"` and a script of your own: docs/runners/README.md");
     }

@@ -307,6 +307,10 @@ async fn one_revision(
     if !with.is_empty() {
         return Err(along_with(one, &with));
     }
+    let tool = &one.of.runner.tool;
+    if let Some(why) = tool.in_the_way(&one.of.known, &applied, one.name) {
+        return Err(unreadable(why));
+    }
     if let Some(decision) = begin_revision(session, one, &schema).await? {
         return Ok(Went::Blocked(decision));
     }

@@ -51,6 +51,7 @@ impl Tool for Alembic {
     fn history(&self) -> History {
         History::Table(Table {
             name: "alembic_version".into(),
+            on: &[],
             columns: &["version_num"],
         })
     }
@@ -81,6 +82,7 @@ impl Tool for Alembic {
                 file: Some(file),
                 after,
                 replaces: Vec::new(),
+                key: None,
             });
         }
         Ok(in_order(found))

@@ -36,6 +36,7 @@ impl Tool for Dbmate {
     fn history(&self) -> History {
         History::Table(Table {
             name: "schema_migrations".into(),
+            on: &[],
             columns: &["version"],
         })
     }

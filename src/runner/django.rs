@@ -37,6 +37,7 @@ impl Tool for Django {
     fn history(&self) -> History {
         History::Table(Table {
             name: "django_migrations".into(),
+            on: &[],
             columns: &["app", "name", "applied"],
         })
     }
@@ -139,6 +140,7 @@ fn look(root: &Path, place: &str, depth: usize, found: &mut Vec<Revision>) -> Re
                     file: Some(file),
                     after: named("dependencies"),
                     replaces: named("replaces"),
+                    key: None,
                 });
             }
         } else if let Some(depth) = depth.checked_sub(1) {

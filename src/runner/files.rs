@@ -54,6 +54,7 @@ pub(super) fn by_name(
             file: Some(file),
             after: Vec::new(),
             replaces: Vec::new(),
+            key: None,
         })
     };
     Ok(names(root, place)?.into_iter().filter_map(of).collect())

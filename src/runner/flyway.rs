@@ -44,6 +44,7 @@ impl Tool for Flyway {
     fn history(&self) -> History {
         History::Table(Table {
             name: "flyway_schema_history".into(),
+            on: &[],
             columns: &["version", "success", "installed_on"],
         })
     }

@@ -39,6 +39,7 @@ impl Tool for GolangMigrate {
     fn history(&self) -> History {
         History::Table(Table {
             name: "schema_migrations".into(),
+            on: &[],
             columns: &["version", "dirty"],
         })
     }

@@ -42,7 +42,7 @@ fn query(history: &History, dialect: Dialect) -> Option<String> {
         History::Command(_) => return None,
     };
     let placed: Vec<String> = table
-        .name
+        .name_on(dialect)
         .split('.')
         .map(|part| dialect.quoted(part))
         .collect();
@@ -96,7 +96,8 @@ async fn nowhere_else(table: &Table, connection: &mut dyn Connection) -> Result<
     connection.begin(Access::Read).await?;
     let inventory = connection.inventory().await;
     connection.rollback().await?;
-    let bare = table.name.rsplit('.').next().unwrap_or_default();
+    let name = table.name_on(connection.capabilities().dialect);
+    let bare = name.rsplit('.').next().unwrap_or_default();
     let is_there = |relation: &&Relation| {
         relation.kind == RelationKind::Table && relation.name.eq_ignore_ascii_case(bare)
     };
@@ -109,7 +110,7 @@ async fn nowhere_else(table: &Table, connection: &mut dyn Connection) -> Result<
                 format!(
                     "the runner's history `{}` is not where this connection looks for names, and there is a table of that name in the \
                      schema `{schema}`: write `table = \"{schema}.{bare}\"` under [runner] in migrate.toml if it is that one",
-                    table.name
+                    name
                 ),
             ))
         }

@@ -34,6 +34,7 @@ impl Tool for Knex {
     fn history(&self) -> History {
         History::Table(Table {
             name: "knex_migrations".into(),
+            on: &[],
             columns: &["name", "migration_time"],
         })
     }

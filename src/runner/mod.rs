@@ -9,11 +9,13 @@ mod alembic;
 mod command;
 mod dbmate;
 mod django;
+mod drizzle;
 mod files;
 mod flyway;
 mod golang_migrate;
 mod history;
 mod knex;
+mod liquibase;
 mod node_pg_migrate;
 mod prisma;
 mod process;
@@ -24,6 +26,7 @@ mod scratch;
 mod settings;
 mod sqlx;
 mod table;
+mod typeorm;
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -93,6 +96,16 @@ pub trait Tool: Debug + Send + Sync {
     /// What it applies when it is told to apply one.
     fn reach(&self) -> Reach;
 
+    /// Why it would not apply this one although it is pending; `None` if nothing is known to be in the way.
+    fn in_the_way(
+        &self,
+        _known: &[Revision],
+        _applied: &[Applied],
+        _revision: &str,
+    ) -> Option<String> {
+        None
+    }
+
     /// How it is told to apply this one.
     ///
     /// # Errors
@@ -119,6 +132,9 @@ pub const KINDS: &[Kind] = &[
     dbmate::KIND,
     knex::KIND,
     node_pg_migrate::KIND,
+    drizzle::KIND,
+    typeorm::KIND,
+    liquibase::KIND,
     flyway::KIND,
     golang_migrate::KIND,
     command::KIND,

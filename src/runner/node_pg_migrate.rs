@@ -42,6 +42,7 @@ impl Tool for NodePgMigrate {
     fn history(&self) -> History {
         History::Table(Table {
             name: "pgmigrations".into(),
+            on: &[],
             columns: &["name", "run_on"],
         })
     }

@@ -32,6 +32,7 @@ impl Tool for Prisma {
     fn history(&self) -> History {
         History::Table(Table {
             name: "_prisma_migrations".into(),
+            on: &[],
             columns: &[
                 "migration_name",
                 "finished_at",
@@ -51,6 +52,7 @@ impl Tool for Prisma {
                 file: Some(file),
                 after: Vec::new(),
                 replaces: Vec::new(),
+                key: None,
             })
         });
         Ok(in_a_row(found.collect()))

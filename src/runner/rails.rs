@@ -31,6 +31,7 @@ impl Tool for Rails {
     fn history(&self) -> History {
         History::Table(Table {
             name: "schema_migrations".into(),
+            on: &[],
             columns: &["version"],
         })
     }

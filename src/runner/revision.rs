@@ -13,6 +13,8 @@ pub struct Revision {
     pub after: Vec<String>,
     /// Those that it stands for, each by its name: where all of them are applied, so is it.
     pub replaces: Vec<String>,
+    /// What its history knows it by, where that is not its name.
+    pub key: Option<String>,
 }
 
 impl Revision {
@@ -93,6 +95,7 @@ mod tests {
             file: Some(format!("db/{name}_x.up.sql")),
             after: after.iter().map(|name| (*name).to_owned()).collect(),
             replaces: Vec::new(),
+            key: None,
         }
     }
 

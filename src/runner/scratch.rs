@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// A new directory with copies of these files.
+    /// A new directory in which there is nothing.
     ///
     /// # Errors
-    /// It cannot be made, or a file not be read.
-    pub fn with(files: &[&Path]) -> io::Result<Self> {
+    /// It cannot be made.
+    pub fn empty() -> io::Result<Self> {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("phasegate-{}-{number}", std::process::id());
@@ -21,13 +21,33 @@ impl Scratch {
         // One that is there is not ours, or of a process that is gone and had our number.
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir(&path)?;
-        let made = Self(path);
+        Ok(Self(path))
+    }
+
+    /// A new directory with copies of these files.
+    ///
+    /// # Errors
+    /// It cannot be made, or a file not be read.
+    pub fn with(files: &[&Path]) -> io::Result<Self> {
+        let made = Self::empty()?;
         for file in files {
             if let Some(name) = file.file_name() {
                 std::fs::copy(file, made.0.join(name))?;
             }
         }
         Ok(made)
+    }
+
+    /// Writes a file, and the directories that it is in.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, place: &str, text: &str) -> io::Result<()> {
+        let path = self.0.join(place);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(path, text)
     }
 
     #[must_use]

@@ -139,6 +139,7 @@ impl Runner {
         match (self.tool.history(), &self.table) {
             (History::Table(mut table), Some(name)) => {
                 table.name.clone_from(name);
+                table.on = &[];
                 History::Table(table)
             }
             (history, _) => history,
@@ -167,7 +168,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 /// A directory below the one that it is relative to.
-fn inside(row: &mut dyn Row, key: &'static str, example: &str) -> Option<String> {
+pub(super) fn inside(row: &mut dyn Row, key: &'static str, example: &str) -> Option<String> {
     let text = row.text(key, example)?;
     let leads_out = text.starts_with('/') || text.split('/').any(|part| part == "..");
     if leads_out {

@@ -32,6 +32,7 @@ impl Tool for Sqlx {
     fn history(&self) -> History {
         History::Table(Table {
             name: "_sqlx_migrations".into(),
+            on: &[],
             columns: &["version", "success", "installed_on"],
         })
     }

@@ -388,6 +388,33 @@ const RUNNER: Section = Section {
         ("dbmate", &[]),
         ("knex", &[]),
         ("node-pg-migrate", &[]),
+        (
+            "drizzle",
+            &[Key::new(
+                "config",
+                Shape::Text,
+                "\"drizzle.config.ts\"",
+                "Its configuration, relative to dir",
+            )],
+        ),
+        (
+            "typeorm",
+            &[Key::new(
+                "data_source",
+                Shape::Text,
+                "\"src/data-source.ts\"",
+                "The file of its data source, relative to dir",
+            )],
+        ),
+        (
+            "liquibase",
+            &[Key::new(
+                "search_path",
+                Shape::Text,
+                "\"src/main/resources\"",
+                "What the names of changelogs in its history are relative to, relative to dir",
+            )],
+        ),
         ("flyway", &[]),
         ("golang-migrate", &[]),
         (
