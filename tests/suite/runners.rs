@@ -5,6 +5,7 @@ mod changed;
 mod elsewhere;
 mod examples;
 mod matrix;
+mod node;
 mod projects;
 mod steps;
 mod trouble;

@@ -204,12 +204,12 @@ fn what_is_in_the_way_is_said_and_nothing_is_written() {
     let nothing = Project::new(&db, &["web"]);
     fs::remove_file(nothing.path().join("migrate.toml")).expect("it was written");
     refused(&nothing, &["adopt"], 1, &["no migration tool is found"]);
-    nothing.file("liquibase.properties", "");
+    nothing.file("ormconfig.json", "");
     refused(
         &nothing,
         &["adopt"],
         1,
-        &["Liquibase", "kind = \"command\""],
+        &["TypeORM before 0.3", "kind = \"command\""],
     );
 }
 

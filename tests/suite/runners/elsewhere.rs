@@ -1,7 +1,10 @@
-//! The tools that need Node or Ruby, on PostgreSQL: `sh tests/runners.sh` runs these.
+//! The tools that need Node, Java or Ruby, on PostgreSQL: `sh tests/runners.sh` runs these.
 
 use super::adopt::unadopted;
-use super::projects::{KNEX, NODE_PG_MIGRATE, RAILS, Tool, by_hand, has_column, history, project};
+use super::node::{DRIZZLE, LIQUIBASE, TYPEORM, drizzle_journal};
+use super::projects::{
+    ADD, KNEX, NODE_PG_MIGRATE, RAILS, Tool, bare, by_hand, has_column, history, project,
+};
 use super::steps::rolls;
 use crate::support::backend::Db;
 use crate::support::shop::said;
@@ -61,6 +64,81 @@ fn knex_killed_at_every_point() {
 #[ignore = "needs Node: sh tests/runners.sh"]
 fn knex_past_the_gate() {
     past_the_gate(&KNEX);
+}
+
+/// What fails in its middle leaves nothing, and with two revisions pending the first is applied and the second is not.
+fn alone(tool: &Tool) {
+    let db = Db::on("postgres");
+    let project = project(tool, &db);
+    project.migrate(&["expand", "1"]).expect_code(0);
+    assert_eq!(history(tool, &db).len(), 2);
+    assert!(has_column(&db, "name"), "the other one is not applied");
+    // The schema is not as the contract expects it.
+    let other = db.copy();
+    project.env("DATABASE_URL", &other.url);
+    other.execute("ALTER TABLE shop RENAME COLUMN name TO other");
+    project.migrate(&["contract", "1"]).expect_code(1);
+    assert_eq!(history(tool, &other).len(), 2);
+    other.execute("ALTER TABLE shop RENAME COLUMN other TO name");
+    project.migrate(&["contract", "1"]).expect_code(0);
+    assert_eq!(history(tool, &other).len(), 3);
+}
+
+/// Drizzle says of such a one that all went well, and leaves it out.
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn drizzle_would_leave_out_what_is_not_later() {
+    let db = Db::on("postgres");
+    let project = project(&DRIZZLE, &db);
+    drizzle_journal(&project, "drizzle", &[(0, 1), (1, 0), (2, 3)]);
+    let refused = project.migrate(&["expand", "1"]).expect_code(1);
+    for part in ["would leave `0001_step` out", "`0000_step`", "`when`"] {
+        assert!(said(&refused).contains(part), "{part} in {refused:?}");
+    }
+    assert!(!has_column(&db, "title"));
+    drizzle_journal(&project, "drizzle", &[(0, 1), (1, 2), (2, 3)]);
+    project.migrate(&["expand", "1"]).expect_code(0);
+}
+
+/// Of what comes before it nothing is left behind, which Drizzle would never apply again.
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn drizzle_leaves_nothing_behind() {
+    let db = Db::on("postgres");
+    let project = bare(&DRIZZLE, &db);
+    let refused = project.migrate(&["expand", "1"]).expect_code(1);
+    let along = "would apply `0000_step` along with `0001_step`";
+    assert!(said(&refused).contains(along), "{refused:?}");
+}
+
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn typeorm_applies_no_second_class_of_a_file() {
+    let db = Db::on("postgres");
+    let project = project(&TYPEORM, &db);
+    let class = |number: u32, sql: &str| {
+        format!(
+            "exports.Step176000000000{number} = class Step176000000000{number} {{ async up(q) {{ await q.query(\"{sql}\"); }} }};\n"
+        )
+    };
+    let two = class(2, ADD) + &class(4, "SELECT 1");
+    project.file("migrations/1760000000002-Step.js", &two);
+    let refused = project.migrate(&["expand", "1"]).expect_code(1);
+    assert!(said(&refused).contains("a file of its own"), "{refused:?}");
+    assert!(!has_column(&db, "title"));
+}
+
+/// One that moved is for Liquibase another one: it is not run again unseen.
+#[test]
+#[ignore = "needs Java: sh tests/runners.sh"]
+fn liquibase_has_changesets_by_their_files() {
+    let db = Db::on("postgres");
+    let project = project(&LIQUIBASE, &db);
+    // As another search path would have called it.
+    db.execute("UPDATE databasechangelog SET filename = 'resources/db/changelog/all.sql'");
+    let refused = project.migrate(&["expand", "1"]).expect_code(1);
+    assert!(said(&refused).contains("search_path"), "{refused:?}");
+    assert!(!has_column(&db, "title"));
 }
 
 /// What is pending of it, by what it does.
@@ -131,4 +209,94 @@ fn rails_past_the_gate() {
 #[ignore = "needs Ruby: sh tests/runners.sh"]
 fn rails_is_brought_in() {
     assert_eq!(adopted(&RAILS), ["unclear", "unclear"]);
+}
+
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn drizzle_rolls() {
+    rolls(&DRIZZLE, &Db::on("postgres"));
+}
+
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn drizzle_killed_at_every_point() {
+    every_point(&DRIZZLE);
+}
+
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn drizzle_past_the_gate() {
+    past_the_gate(&DRIZZLE);
+}
+
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn drizzle_is_brought_in() {
+    assert_eq!(adopted(&DRIZZLE), ["adds", "takes"]);
+}
+
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn drizzle_applies_that_one_alone() {
+    alone(&DRIZZLE);
+}
+
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn typeorm_rolls() {
+    rolls(&TYPEORM, &Db::on("postgres"));
+}
+
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn typeorm_killed_at_every_point() {
+    every_point(&TYPEORM);
+}
+
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn typeorm_past_the_gate() {
+    past_the_gate(&TYPEORM);
+}
+
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn typeorm_is_brought_in() {
+    assert_eq!(adopted(&TYPEORM), ["unclear", "unclear"]);
+}
+
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn typeorm_applies_that_one_alone() {
+    alone(&TYPEORM);
+}
+
+#[test]
+#[ignore = "needs Java: sh tests/runners.sh"]
+fn liquibase_rolls() {
+    rolls(&LIQUIBASE, &Db::on("postgres"));
+}
+
+#[test]
+#[ignore = "needs Java: sh tests/runners.sh"]
+fn liquibase_killed_at_every_point() {
+    every_point(&LIQUIBASE);
+}
+
+#[test]
+#[ignore = "needs Java: sh tests/runners.sh"]
+fn liquibase_past_the_gate() {
+    past_the_gate(&LIQUIBASE);
+}
+
+#[test]
+#[ignore = "needs Java: sh tests/runners.sh"]
+fn liquibase_is_brought_in() {
+    assert_eq!(adopted(&LIQUIBASE), ["adds", "takes"]);
+}
+
+#[test]
+#[ignore = "needs Java: sh tests/runners.sh"]
+fn liquibase_applies_that_one_alone() {
+    alone(&LIQUIBASE);
 }

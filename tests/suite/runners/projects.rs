@@ -20,7 +20,7 @@ fn bin() -> PathBuf {
 }
 
 /// Where the packages of Node are.
-fn node() -> PathBuf {
+pub fn node() -> PathBuf {
     let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../runners-node/node_modules");
     assert!(
         made.join(".bin/knex").exists(),
@@ -33,9 +33,9 @@ fn node() -> PathBuf {
 /// The file of a tool's program.
 fn program_file(program: &str) -> PathBuf {
     match program {
-        "knex" | "node-pg-migrate" => node().join(".bin").join(program),
+        "knex" | "node-pg-migrate" | "drizzle-kit" | "typeorm" => node().join(".bin").join(program),
         // The project's own.
-        "bin/rails" => PathBuf::from(program),
+        "bin/rails" | "./liquibase" => PathBuf::from(program),
         other => bin().join(other),
     }
 }
@@ -48,7 +48,7 @@ pub struct Tool {
     pub revisions: [&'static str; 3],
     /// The rows of its history, one a revision or one a head.
     pub history: &'static str,
-    write: fn(&Project, &Db),
+    pub write: fn(&Project, &Db),
     /// How somebody has it apply the first one by hand, and how everything.
     pub first: &'static [&'static str],
     pub all: &'static [&'static str],
@@ -199,6 +199,9 @@ fn program(tool: &Tool, bin: &Path) -> String {
             format!("[\"sh\", \"-c\", {plain:?}, {:?}]", program_file(tool.kind))
         }
         "rails" => "[\"bin/rails\"]".to_owned(),
+        "liquibase" => "[\"./liquibase\"]".to_owned(),
+        "drizzle" => format!("[{:?}]", program_file("drizzle-kit")),
+        "typeorm" => format!("[{:?}]", program_file("typeorm")),
         kind => format!("[{:?}]", file(kind)),
     }
 }
@@ -218,7 +221,7 @@ fn manifest_with(add: &str, drop: &str, judged: &str) -> String {
 /// What the tools need a word for that are programs.
 pub fn judged(tool: &Tool) -> &'static str {
     match tool.kind {
-        "alembic" | "django" | "knex" | "rails" => "judged = \"as it says\"\n",
+        "alembic" | "django" | "knex" | "rails" | "typeorm" => "judged = \"as it says\"\n",
         _ => "",
     }
 }
@@ -253,7 +256,7 @@ fn url_by_hand(project: &Project) -> String {
     std::fs::read_to_string(project.path().join("url-by-hand")).expect("each project writes it")
 }
 
-fn write_url(project: &Project, db: &Db, is_python: bool) {
+pub fn write_url(project: &Project, db: &Db, is_python: bool) {
     // What is only for our own clients.
     let plain = db.url.split('?').next().unwrap_or_default();
     let url = match db.backend.name {
