@@ -60,7 +60,7 @@ fn is_changelog(text: &str) -> bool {
 }
 
 /// A text up to one of these, or in quotes; and what is behind it.
-fn part<'l>(text: &'l str, until: fn(char) -> bool) -> Option<(&'l str, &'l str)> {
+fn part(text: &str, until: fn(char) -> bool) -> Option<(&str, &str)> {
     if let Some(rest) = text.strip_prefix('"') {
         return rest.split_once('"');
     }
