@@ -230,13 +230,17 @@ impl Against<'_> {
         }
     }
 
+    /// Whether an INSERT that leaves the column out is refused.
+    fn is_needed(&self, name: &str) -> bool {
+        let column = self.table.column(self.dialect, name);
+        column.is_some_and(|column| {
+            !column.is_nullable && !column.is_made && column.default.is_none()
+        })
+    }
+
     /// SQLite cannot fill a column in a row before it is refused.
     fn left_out(&mut self, name: &str) {
-        let column = self.table.column(self.dialect, name);
-        let is_needed = column.is_some_and(|column| {
-            !column.is_nullable && !column.is_made && column.default.is_none()
-        });
-        if self.dialect == Dialect::Sqlite && is_needed {
+        if self.dialect == Dialect::Sqlite && self.is_needed(name) {
             self.refuse(not_for_sqlite(
                 format!(
                     "`{name}` is NOT NULL without a default, and SQLite refuses a row of the new format, which leaves it out, before a trigger could fill it"
@@ -322,6 +326,9 @@ impl Against<'_> {
         let leaving: Vec<&String> = change.drop_indexes.iter().collect();
         for name in &change.columns {
             self.is_free_of_keys(name);
+            if change.placeholder.is_none() && self.is_needed(name) {
+                self.has_to_be_said(name);
+            }
             for index in self.left_behind(name, &leaving) {
                 let own = called(self.name, self.dialect, &index).unwrap_or_default();
                 let others = index
@@ -343,6 +350,19 @@ impl Against<'_> {
                 }
             }
         }
+    }
+
+    /// A column that goes is still there while versions run that no longer know it.
+    fn has_to_be_said(&mut self, name: &str) {
+        let message = format!(
+            "`{name}` is NOT NULL without a default: every INSERT of a version that no longer knows it would fail until the contract"
+        );
+        if self.dialect == Dialect::Sqlite {
+            let help = "make the table anew with scripts of your own, in which it may be NULL, in a migration before this one";
+            return self.refuse(not_for_sqlite(message, help));
+        }
+        let help = "say what stands in it by then: `placeholder = \"'-'\"` under `[change]` (`--fill` of `migrate new`)";
+        self.error(message, help.to_owned());
     }
 
     /// SQLite writes through a view with triggers, which have to say all of a row.

@@ -179,6 +179,12 @@ fn what_stands_in_the_way_is_said_with_a_way_out() {
             Kind::Columns(columns("name", "id")),
             "IndexGoes: the index `two` goes",
         ),
+        (
+            Postgres,
+            PG,
+            drop("email", &[]),
+            "Error: `email` is NOT NULL without a default: every INSERT of a version that no longer knows it would fail until the contract",
+        ),
         (Postgres, PG, drop("logins", &[]), ""),
         (Postgres, PG, widen("varchar(50)"), ""),
         (Postgres, PG, widen("character varying(50)"), ""),
