@@ -172,6 +172,7 @@ impl Statement {
 }
 
 /// A function that this database does not have, which the code of a trigger calls, where it looks them up only when somebody writes.
+#[cfg(feature = "parse")]
 #[must_use]
 pub fn missing_function(dialect: Dialect, code: &str) -> Option<String> {
     match dialect {

@@ -277,12 +277,15 @@ impl<'t> Cursor<'t> {
         let names = tokens.iter().enumerate().filter(|(at, token)| {
             let next = tokens.get(at + 1);
             let is_word = words.iter().any(|word| token.is_word(self.text, word));
-            // `a(10)` is the beginning of a column.
+            // `a(10)` is the beginning of a column, and `pow(2, a)` a call.
             let inside = tokens
                 .get(at + 2)
                 .map_or("", |inside| inside.text(self.text));
             let is_prefix = self.dialect == Dialect::Mysql
-                && inside.chars().all(|digit| digit.is_ascii_digit());
+                && inside.chars().all(|digit| digit.is_ascii_digit())
+                && tokens
+                    .get(at + 3)
+                    .is_some_and(|end| end.kind == Kind::Close);
             let is_called = next.is_some_and(|next| next.kind == Kind::Open) && !is_prefix;
             is_name(token) && !is_word && !is_called
         });

@@ -200,6 +200,12 @@ fn constraints_are_read_with_the_names_that_the_database_gives_them() {
         constrained(Dialect::Mysql, &[both]),
         "[fk orders_ibfk_1(user_id)] [check positive(n)] [check ?(m)] fk orders_ibfk_2(n,m) check ?(n,m) check least(m)"
     );
+    // What is called is no column, whatever it is called with.
+    let calls =
+        "CREATE TABLE orders (id int PRIMARY KEY, n int, CONSTRAINT c CHECK (pow(2, n) < 9));";
+    for dialect in [Dialect::Postgres, Dialect::Mysql, Dialect::Sqlite] {
+        assert_eq!(constrained(dialect, &[calls]), "check c(n)", "{dialect:?}");
+    }
 }
 
 #[test]
