@@ -76,9 +76,7 @@ impl Sqlite {
         if may_break_writes(script) {
             let broken = self.broken_writes(&reach).await?;
             // What the application's own SQLite has beside ours, somebody has to say.
-            let is_vouched = vouches_for_a_trigger(script, vouched);
-            let is_wrong =
-                |(_, why): &&(String, String)| !is_vouched || !is_of_the_application(why);
+            let is_wrong = |(_, why): &&(String, String)| !is_vouched(script, vouched, why);
             if let Some((table, why)) = broken.difference(&before.broken_writes).find(is_wrong) {
                 let triggers = self.triggers_of(table).await?;
                 return fail(format!(
@@ -364,20 +362,20 @@ fn names_what_is_gone(message: &str) -> bool {
     .any(|words| message.contains(words))
 }
 
-/// A function or a collation that an application brings along is not known here.
-fn is_of_the_application(message: &str) -> bool {
-    ["no such function", "no such collation"]
-        .iter()
-        .any(|words| message.contains(words))
-}
-
-fn vouches_for_a_trigger(script: &Script, vouched: &BTreeSet<usize>) -> bool {
+/// Whether somebody vouches for a trigger that names what is missing by this message: a function or a collation that an application
+/// brings along is not known here.
+fn is_vouched(script: &Script, vouched: &BTreeSet<usize>, message: &str) -> bool {
+    const OF_THE_APPLICATION: &[&str] = &["no such function: ", "no such collation sequence: "];
+    let mut missing = OF_THE_APPLICATION.iter();
+    let Some((_, name)) = missing.find_map(|words| message.split_once(words)) else {
+        return false;
+    };
     let mut statements = vouched
         .iter()
         .filter_map(|index| script.statements.get(*index));
     statements.any(|one| {
-        one.objects()
-            .any(|object| object.kind == ObjectKind::Trigger)
+        let mut objects = one.objects();
+        objects.any(|object| object.kind == ObjectKind::Trigger) && one.text.contains(name.trim())
     })
 }
 
@@ -416,7 +414,9 @@ fn named(script: &Script) -> Option<BTreeSet<String>> {
             }
         }
     }
-    Some(names)
+    // A quote in a name is written twice in the code that names it.
+    let is_plain = |name: &String| !name.contains(['"', '\'', '`']);
+    names.iter().all(is_plain).then_some(names)
 }
 
 /// Whether a script drops a table, as SQLite's way of changing one does.
