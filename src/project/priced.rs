@@ -48,16 +48,11 @@ impl Project {
         };
         let known = |all: &[Forward]| {
             let scripts = Scripts {
-                manifest: None,
-                dialect,
                 expand: files.expand.as_ref().map(|file| &file.script),
-                made: None,
-                backfill: None,
                 contract: files.contract.as_ref().map(|file| &file.script),
                 revert: files.revert.as_ref().map(|file| &file.script),
-                later: &[],
                 all,
-                lint: &self.config.lint,
+                ..Scripts::none(dialect, &self.config.lint)
             };
             rules::costs_of(&scripts, step, &file.script)
         };

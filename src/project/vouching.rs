@@ -17,16 +17,8 @@ pub fn to_vouch_for(dialect: Dialect, text: &str) -> Result<Vec<String>, Vec<Str
     let lint = LintConfig::default();
     if let Some(script) = &script {
         let seen = Scripts {
-            dialect,
-            manifest: None,
             expand: Some(script),
-            made: None,
-            backfill: None,
-            contract: None,
-            revert: None,
-            later: &[],
-            all: &[],
-            lint: &lint,
+            ..Scripts::none(dialect, &lint)
         };
         let found = rules::check(&seen, None).into_iter();
         findings.extend(found.map(|(_, finding)| finding));

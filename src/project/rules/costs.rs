@@ -128,16 +128,9 @@ mod tests {
             let (expand_script, contract_script) = (parse(expand), parse(contract));
             let lint = LintConfig::default();
             let scripts = Scripts {
-                manifest: None,
-                made: None,
-                dialect: Dialect::Postgres,
                 expand: Some(&expand_script),
-                backfill: None,
                 contract: Some(&contract_script),
-                revert: None,
-                later: &[],
-                all: &[],
-                lint: &lint,
+                ..Scripts::none(Dialect::Postgres, &lint)
             };
             let found = check(&scripts);
             let found: Vec<&str> = found.iter().map(|(_, finding)| finding.code).collect();

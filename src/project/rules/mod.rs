@@ -64,9 +64,8 @@ pub(super) struct Scripts<'a> {
 }
 
 impl<'a> Scripts<'a> {
-    /// Of a migration without files, which the tests of a rule give what it looks at.
-    #[cfg(test)]
-    fn none(dialect: Dialect, lint: &'a LintConfig) -> Self {
+    /// Of a migration without files, which whoever asks gives what is to be looked at.
+    pub fn none(dialect: Dialect, lint: &'a LintConfig) -> Self {
         Self {
             dialect,
             manifest: None,
@@ -165,17 +164,12 @@ pub fn beyond_expand(files: &Files, expand: &Script) -> Vec<Excess> {
     let Some(revert) = &files.revert else {
         return Vec::new();
     };
+    let lint = LintConfig::default();
     let scripts = Scripts {
-        dialect: expand.dialect,
-        manifest: None,
         expand: Some(expand),
-        made: None,
-        backfill: None,
         contract: files.contract.as_ref().map(|file| &file.script),
         revert: Some(&revert.script),
-        later: &[],
-        all: &[],
-        lint: &LintConfig::default(),
+        ..Scripts::none(expand.dialect, &lint)
     };
     let found = takes::check(&scripts).into_iter();
     found
