@@ -10,7 +10,7 @@ use crate::gate::{
     Order, Part, Readings, Reason, Requirement, Rows, Sessions, Silence, Stay, Suspicion, Unplaced,
     Unseen, WaitsForFill, WrongPhase,
 };
-use crate::model::{Sync, Whereabouts};
+use crate::model::{Keeps, Sync, Whereabouts};
 
 /// The fields of a reason beside those that every blocker has.
 #[must_use]
@@ -63,6 +63,13 @@ pub fn details(reason: &Reason) -> Value {
                 },
             }),
             filling(fill),
+        ),
+        Reason::ContractFirst { basis, taken_by } => with(
+            json!({ "of": basis.migration, "taken_by": taken_by }),
+            match &basis.keeps {
+                Keeps::Columns { table, columns } => json!({ "table": table, "columns": columns }),
+                Keeps::View(name) => json!({ "view": name }),
+            },
         ),
         Reason::TooOld {
             touch,

@@ -47,7 +47,8 @@ pub fn plan_on_paper(
     let pending = project
         .declarations()
         .map(|declaration| MigrationState::pending(declaration.clone()));
-    let problem = problem(goal, project, Schema::new(pending.collect()), live)?;
+    let schema = Schema::new(pending.collect()).building_on(project.bases.clone());
+    let problem = problem(goal, project, schema, live)?;
     let hidden = unread(&flaws_on_paper(project));
     let answer = if hidden.is_empty() {
         search(&problem, interrupt)

@@ -1,5 +1,6 @@
 //! `migrate adopt`: a project that another migration tool has carried so far is brought in.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::Args;
@@ -230,6 +231,7 @@ fn first(args: &AdoptArgs, global: &Global, root: &Path) -> Result<Brought, Fail
         warnings: Vec::new(),
         flaws: Flaws::default(),
         depth: Depth::Whole,
+        bases: BTreeMap::new(),
     };
     Ok(Brought {
         project,

@@ -14,7 +14,7 @@ use super::weighed::weighed;
 use super::{CoordinatorError, Done, Outcome, Progress, Situation};
 use crate::ledger::Entry;
 use crate::model::{MigrationId, MigrationState, Phase, Step};
-use crate::sql::{Mode, Object, ObjectKind, Statement, Verb};
+use crate::sql::Mode;
 
 /// For the event of a migration that comes later here than its number says.
 fn late(situation: &Situation, id: &MigrationId) -> serde_json::Value {
@@ -79,7 +79,6 @@ pub(super) async fn run(
                 Ok(Ran::Blocked(_)) => {}
                 Err(error) => {
                     let error = beside_what_is_there(error);
-                    let error = before_the_contract(session, &situation, id, error);
                     return Err(step_back_to_pending(session, error, id).await);
                 }
             }
@@ -115,56 +114,6 @@ fn beside_what_is_there(mut error: CoordinatorError) -> CoordinatorError {
             ". What it makes is there already: where it was this migration that made it, the ledger that told so was lost, left out of a \
              restore, or is that of another database (docs/stuck.md)",
         );
-    }
-    error
-}
-
-/// A table that an earlier migration renames is a view under its new name until that one is contracted: where the contract has run, this
-/// expand is right, and a new database comes here before it.
-fn before_the_contract(
-    session: &Session<'_>,
-    situation: &Situation,
-    id: &MigrationId,
-    mut error: CoordinatorError,
-) -> CoordinatorError {
-    let CoordinatorError::Script(failure) = &mut error else {
-        return error;
-    };
-    let dialect = session.connection.capabilities().dialect;
-    let project = session.orders.project;
-    let failed = project
-        .get(id)
-        .and_then(|migration| migration.files(dialect).expand.as_ref())
-        .and_then(|file| {
-            let mut statements = file.script.statements.iter();
-            statements.find(|statement| statement.span == failure.span)
-        });
-    let states = situation.evidence.schema.migrations().iter();
-    let earlier =
-        states.filter(|state| state.phase == Phase::Expanded && state.id().number() < id.number());
-    for migration in earlier.filter_map(|state| project.get(state.id())) {
-        let files = migration.files(dialect);
-        let made = files.expand.iter().flat_map(|file| &file.script.statements);
-        let views = made.flat_map(Statement::objects).filter(|object| {
-            object.kind == ObjectKind::View
-                && object.verb == Verb::Create
-                && files.contract.is_some()
-        });
-        let is_of = |view: &&Object| {
-            let mut changed = failed.into_iter().flat_map(Statement::objects);
-            changed.any(|object| {
-                let table = object.table.as_deref().unwrap_or(&object.name);
-                dialect.same_name(table, &view.name)
-            })
-        };
-        if let Some(view) = views.clone().find(is_of) {
-            let earlier = migration.id();
-            failure.help = format!(
-                "`{}` is a view until {earlier} is contracted: run `migrate contract {earlier}`, then this command again",
-                view.name
-            );
-            break;
-        }
     }
     error
 }

@@ -95,5 +95,7 @@ pub(super) fn schema(project: &Project, view: &View) -> Schema {
             states.push(MigrationState::pending(declaration.clone()));
         }
     }
-    Schema::new(states).under(project.config.order)
+    Schema::new(states)
+        .under(project.config.order)
+        .building_on(project.bases.clone())
 }

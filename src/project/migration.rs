@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::change::Change;
 use crate::model::{Declaration, Fill, Format, MigrationId, Parts, Step};
 use crate::sql::{Dialect, Key};
 
@@ -112,6 +113,8 @@ pub(super) struct Loaded {
     pub migration: Migration,
     /// Whether what it declares could be read without doubt, whatever is wrong with the rest.
     pub is_declared: bool,
+    /// What its scripts follow from, if they do.
+    pub change: Option<Change>,
     pub problems: Vec<Problem>,
 }
 
@@ -140,6 +143,7 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
         return Loaded {
             migration,
             is_declared: false,
+            change: None,
             problems,
         };
     }
@@ -183,7 +187,8 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
             is_declared = source.is_sound();
         }
     }
-    let manifest = manifest.unwrap_or_default();
+    let mut manifest = manifest.unwrap_or_default();
+    let change = manifest.change.take().map(|declared| declared.change);
     let mut declaration = declare(&directory, &manifest);
     let mut manifest_file = unread_manifest(&directory);
     if let Some(source) = directory.manifest {
@@ -218,6 +223,7 @@ pub(super) fn load(mut directory: Directory, around: &Surroundings<'_>) -> Loade
     Loaded {
         migration,
         is_declared,
+        change,
         problems,
     }
 }

@@ -9,6 +9,7 @@
 mod aliases;
 mod allowances;
 mod backfill;
+mod bases;
 mod change;
 mod checks;
 mod config;
@@ -67,9 +68,10 @@ mod touched;
 mod unknown;
 mod vouching;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Declaration, MigrationId};
+use crate::model::{Basis, Declaration, MigrationId};
 
 pub use crate::model::LeaseConnection;
 pub use aliases::Alias;
@@ -108,6 +110,7 @@ pub use touched::{Changed, Touched};
 pub use unknown::UnknownMigration;
 pub use vouching::to_vouch_for;
 
+use bases::Deeds;
 use later::Forward;
 use listing::Listing;
 use migration::{Loaded, Surroundings};
@@ -128,6 +131,8 @@ pub struct Project {
     pub flaws: Flaws,
     /// How much of the files all this rests on.
     pub depth: Depth,
+    /// The migrations that change what an earlier one keeps until its contract.
+    pub bases: BTreeMap<MigrationId, Vec<Basis>>,
 }
 
 /// What migrate.toml says and which files there are, before any migration is judged.
@@ -143,6 +148,7 @@ struct Read {
     config: Config,
     listing: Listing,
     migrations: Vec<Loaded>,
+    bases: BTreeMap<MigrationId, Vec<Basis>>,
 }
 
 /// What migrate.toml and the URL given from outside say.
@@ -216,11 +222,17 @@ impl Listed {
             migration::load(directory, &around)
         });
         revisions::refuse_twice(&mut migrations);
+        let deeds: Vec<Deeds> = migrations
+            .iter()
+            .map(|loaded| Deeds::of(&loaded.migration, loaded.change.as_ref()))
+            .collect();
+        let bases = bases::of_all(&deeds, dialects);
         Read {
             settings: problems,
-            config,
             listing,
             migrations,
+            bases,
+            config,
         }
     }
 }
@@ -264,7 +276,7 @@ impl Project {
             config,
             listing,
             migrations,
-            ..
+            bases,
         } = read;
         let mut problems = settings;
         problems.extend(listing.problems);
@@ -284,6 +296,7 @@ impl Project {
             warnings: problems,
             flaws: Flaws::default(),
             depth: Depth::Whole,
+            bases,
         })
     }
 
@@ -296,6 +309,7 @@ impl Project {
             config,
             listing,
             migrations,
+            bases,
         } = Read::of(dir, url_override);
         let (mut errors, mut warnings) = errors_first(settings);
         let mut flaws = Flaws::default();
@@ -327,6 +341,7 @@ impl Project {
             warnings,
             flaws,
             depth: Depth::Whole,
+            bases,
         }
     }
 
@@ -353,6 +368,7 @@ impl Project {
             config,
             listing,
             migrations,
+            bases,
         } = listed.read(dir, Depth::Declared);
         let mut warnings = settings;
         warnings.extend(listing.problems);
@@ -371,6 +387,7 @@ impl Project {
             warnings,
             flaws: Flaws::default(),
             depth: Depth::Declared,
+            bases,
         })
     }
 

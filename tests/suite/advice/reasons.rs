@@ -40,6 +40,7 @@ cases! {
     ExpandFirst = "expand_first";
     BackfillBeforeContract = "backfill_first", "for" = "contract";
     BackfillBeforeStart = "backfill_first", "for" = "start";
+    ContractFirst = "contract_first";
     OldFormatGone = "old_format_gone";
     TooOld = "too_old";
     UnreadableRows = "unreadable_rows";
@@ -104,6 +105,7 @@ const fn case(reason: &Reason) -> Case {
             WaitsForFill::Contract => Case::BackfillBeforeContract,
             WaitsForFill::Start(_) => Case::BackfillBeforeStart,
         },
+        Reason::ContractFirst { .. } => Case::ContractFirst,
         Reason::OldFormatGone { .. } => Case::OldFormatGone,
         Reason::TooOld { .. } => Case::TooOld,
         Reason::UnreadableRows { .. } => Case::UnreadableRows,
@@ -173,6 +175,10 @@ const _: fn(&Reason) -> Case = case;
 
 /// What has no row in these tables, by the name of its test.
 const ELSEWHERE: &[(Case, Elsewhere)] = &[
+    (
+        Case::ContractFirst,
+        Elsewhere::Taken("fn what_comes_after_a_renamed_table_says_that_its_contract_comes_first("),
+    ),
     (
         Case::LedgerLost,
         Elsewhere::Taken("fn a_lost_ledger_is_no_new_database("),

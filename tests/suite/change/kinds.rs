@@ -1,6 +1,7 @@
 //! Changes that leave every row as it is: a table by another name, more values of an enumeration, another default.
 
 use crate::support::backend::{Db, Ledger};
+use crate::support::project::Project;
 use crate::support::shop::Shop;
 
 const SERVICES: &str = "[services.web]\nold = \"<1.2.0\"\nnew = \">=1.1.0\"\n";
@@ -114,19 +115,109 @@ scenario!(
                 ),
             ],
         );
-        let stopped = shop.run(&["expand"], 1);
-        let expected = "`people` is a view until 0001_change is contracted: run `migrate contract 0001_change`, then this command again";
-        let said = stopped
-            .stderr
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .replace("│ ", "");
-        assert!(said.contains(expected), "{}", stopped.stderr);
+        let stopped = shop.run(&["expand"], 11);
+        assert!(
+            stopped
+                .stdout
+                .contains("people is a view until 0001_change is contracted"),
+            "{stopped:?}"
+        );
+        // There were tables before: who may be using them nobody knows.
+        assert_eq!(shop.phase(1), "expanded");
         shop.run(&["contract", "0001_change"], 0);
         shop.run(&["expand"], 0);
         shop.db
             .execute("INSERT INTO people (full_name, more) VALUES ('after', 1)");
+    }
+);
+
+fn renamed_column(old: &str, new: &str, versions: (&str, &str)) -> String {
+    format!(
+        "description = \"Rename\"\n[services.web]\nold = \"{}\"\nnew = \"{}\"\n[change]\nkind = \"columns\"\ntable = \"users\"\n\
+         key = \"id\"\nold = [\"{old}\"]\nnew.{new} = {{ type = \"varchar(200)\" }}\nforward = {{ {new} = \"{old}\" }}\n\
+         back = {{ {old} = \"{new}\" }}\n",
+        versions.0, versions.1
+    )
+}
+
+scenario!(
+    fn what_changes_columns_that_are_kept_in_step_waits_for_their_contract(db: Db) {
+        let shop = Shop::new(db);
+        let first = renamed_column("full_name", "nom", ("<1.2.0", ">=1.1.0"));
+        let second = renamed_column("nom", "naam", (">=1.1.0, <1.4.0", ">=1.3.0"));
+        shop.project
+            .migration("0001_nom", &[("migration.toml", &first)]);
+        shop.project.migration(
+            "0002_other",
+            &[
+                ("migration.toml", "description = \"Other\"\n"),
+                (
+                    "expand.sql",
+                    "ALTER TABLE users ADD COLUMN other integer;\n",
+                ),
+            ],
+        );
+        shop.project
+            .migration("0003_naam", &[("migration.toml", &second)]);
+        shop.run(&["generate"], 0);
+        let stopped = shop.run(&["expand"], 11);
+        assert!(
+            stopped
+                .stdout
+                .contains("0001_nom keeps users.full_name and users.nom in step"),
+            "{stopped:?}"
+        );
+        let gate = shop.json(&["gate", "expand", "3"], 11);
+        assert_eq!(gate["blockers"][0]["kind"], "contract_first", "{gate}");
+        assert_eq!(gate["blockers"][0]["details"]["of"], "0001_nom", "{gate}");
+        let help = gate["blockers"][0]["help"].to_string();
+        assert!(help.contains("migrate backfill 0001_nom"), "{gate}");
+        shop.run(&["backfill", "1"], 0);
+        shop.run(&["contract", "1"], 0);
+        shop.run(&["expand"], 0);
+        shop.db
+            .execute("INSERT INTO users (id, naam) VALUES (77, 'new')");
+        assert_eq!(shop.db.value("SELECT nom FROM users WHERE id = 77"), "new");
+    }
+);
+
+scenario!(
+    fn in_a_database_in_which_nothing_is_yet_the_contract_comes_by_itself(db: Db) {
+        let versions = ("<1.2.0", ">=1.1.0");
+        let nom = renamed_column("full_name", "nom", versions);
+        let naam = renamed_column("nom", "naam", (">=1.1.0, <1.4.0", ">=1.3.0"));
+        let users = format!(
+            "CREATE TABLE users (id {}, full_name VARCHAR(200));\n",
+            db.backend.key
+        );
+        let plain = "description = \"Plain\"\n";
+        let project = Project::new(&db, &[]);
+        project.file("migrate.toml", "[services.web]\n");
+        project.migration(
+            "0001_users",
+            &[("migration.toml", plain), ("expand.sql", &users)],
+        );
+        for (id, text) in [("0002_nom", &nom), ("0003_naam", &naam)] {
+            project.migration(id, &[("migration.toml", text)]);
+        }
+        let shop = Shop { db, project };
+        shop.run(&["generate"], 0);
+        let expanded = shop.run(&["expand"], 0);
+        assert!(
+            expanded.stdout.contains("contracted 0002_nom"),
+            "{expanded:?}"
+        );
+        assert_eq!(shop.phase(2), "contracted");
+        assert_eq!(shop.phase(3), "expanded");
+        assert!(
+            shop.run(&["log"], 0)
+                .stdout
+                .contains("nothing was in this database before"),
+            "why nobody had to be seen is recorded"
+        );
+        shop.db
+            .execute("INSERT INTO users (id, nom) VALUES (1, 'new')");
+        assert_eq!(shop.db.value("SELECT naam FROM users"), "new");
     }
 );
 

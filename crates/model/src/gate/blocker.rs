@@ -64,6 +64,8 @@ pub enum BlockerKind {
     ExpandFirst,
     /// Rows are not all in the new format yet.
     BackfillFirst,
+    /// An earlier migration keeps in step what this one changes, until it is contracted.
+    ContractFirst,
     /// The old format is gone or going.
     OldFormatGone,
     /// What comes along with the code that is to start is older than its version.
@@ -113,6 +115,7 @@ impl BlockerKind {
             Self::UndeclaredFill => "undeclared_fill",
             Self::ExpandFirst => "expand_first",
             Self::BackfillFirst => "backfill_first",
+            Self::ContractFirst => "contract_first",
             Self::OldFormatGone => "old_format_gone",
             Self::TooOld => "too_old",
             Self::UnreadableRows => "unreadable_rows",

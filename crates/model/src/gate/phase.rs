@@ -48,10 +48,10 @@ pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answe
 
 /// Whether it keeps the rule from being asked at all.
 fn is_of_structure(objection: &Objection) -> bool {
-    use BlockerKind::{BackfillFirst, ExpandFirst, NoSuchPhase, Order, WrongPhase};
+    use BlockerKind::{BackfillFirst, ContractFirst, ExpandFirst, NoSuchPhase, Order, WrongPhase};
     matches!(
         objection.reason.kind(),
-        BackfillFirst | ExpandFirst | NoSuchPhase | Order | WrongPhase
+        BackfillFirst | ContractFirst | ExpandFirst | NoSuchPhase | Order | WrongPhase
     )
 }
 
@@ -110,7 +110,10 @@ fn objections_to(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec
 fn leaves_the_declaration_in_doubt(objection: &Objection) -> bool {
     matches!(
         objection.reason.kind(),
-        BlockerKind::ExpandFirst | BlockerKind::Order | BlockerKind::Files
+        BlockerKind::ExpandFirst
+            | BlockerKind::ContractFirst
+            | BlockerKind::Order
+            | BlockerKind::Files
     )
 }
 
@@ -160,15 +163,16 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Obj
             let earlier = migrations
                 .iter()
                 .find(|other| other.id() < id && !other.expand_is_done());
-            earlier.map_or_else(Vec::new, |other| {
-                let taken_by = evidence.facts.taken_by(Step::Expand, other.id());
-                let reason = Reason::Order(Order::Earlier {
-                    migration: other.id().clone(),
-                    phase: other.phase,
-                    taken_by: taken_by.map(ToOwned::to_owned),
-                });
-                vec![Objection::take_or_wait(reason, Step::Expand, id)]
-            })
+            let Some(other) = earlier else {
+                return contract_first(id, evidence);
+            };
+            let taken_by = evidence.facts.taken_by(Step::Expand, other.id());
+            let reason = Reason::Order(Order::Earlier {
+                migration: other.id().clone(),
+                phase: other.phase,
+                taken_by: taken_by.map(ToOwned::to_owned),
+            });
+            vec![Objection::take_or_wait(reason, Step::Expand, id)]
         }
         Step::Backfill if !state.expand_is_done() => expand_first(),
         Step::Backfill => Vec::new(),
@@ -178,7 +182,11 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Obj
             if parts.backfill && !filled {
                 return backfill_first(state, evidence);
             }
-            Vec::new()
+            // What has begun is finished, and who could still read the old format is fenced off.
+            if state.phase == Phase::Contracting {
+                return Vec::new();
+            }
+            contract_first(id, evidence)
         }
         Step::Revert if state.phase.contract_has_begun() => {
             let reason = Reason::WrongPhase(WrongPhase::PastReturn {
@@ -195,6 +203,21 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Obj
             later.map_or_else(Vec::new, |other| vec![undo_later(id, other, evidence)])
         }
     }
+}
+
+/// What it builds on is kept in step, or in a table's place, by an earlier migration that is not contracted.
+fn contract_first(id: &MigrationId, evidence: &Evidence) -> Vec<Objection> {
+    let open = evidence.schema.open_bases(id);
+    open.map(|basis| {
+        let earlier = &basis.migration;
+        let taken_by = evidence.facts.taken_by(Step::Contract, earlier);
+        let reason = Reason::ContractFirst {
+            basis: basis.clone(),
+            taken_by: taken_by.map(ToOwned::to_owned),
+        };
+        Objection::take_or_wait(reason, Step::Contract, earlier)
+    })
+    .collect()
 }
 
 /// A later migration that may build on the one to be undone: it is undone first, if it can be.

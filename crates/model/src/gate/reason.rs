@@ -6,7 +6,7 @@ pub use super::doubt::{Missing, Sessions, Silence, Unplaced, Unseen};
 use super::flaw::Flaw;
 use super::touch::{Readings, Touch};
 use super::{CheckFinding, InUse, Soak};
-use crate::model::{Format, Live, MigrationId, Phase, RowKind, Step, Sync};
+use crate::model::{Basis, Format, Live, MigrationId, Phase, RowKind, Step, Sync};
 
 /// One thing that stands against an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,12 @@ pub enum Reason {
         migration: MigrationId,
         waiting: WaitsForFill,
         fill: FillWork,
+    },
+    /// An earlier migration keeps in step what this one changes, until it is contracted.
+    ContractFirst {
+        basis: Basis,
+        /// Who is at work on its contract.
+        taken_by: Option<String>,
     },
     /// The old format is gone or going.
     OldFormatGone {
@@ -350,6 +356,7 @@ impl Reason {
             Self::UndeclaredFill(_) => BlockerKind::UndeclaredFill,
             Self::ExpandFirst { .. } => BlockerKind::ExpandFirst,
             Self::BackfillFirst { .. } => BlockerKind::BackfillFirst,
+            Self::ContractFirst { .. } => BlockerKind::ContractFirst,
             Self::OldFormatGone { .. } => BlockerKind::OldFormatGone,
             Self::TooOld { .. } => BlockerKind::TooOld,
             Self::UnreadableRows { .. } => BlockerKind::UnreadableRows,
@@ -382,6 +389,9 @@ impl Reason {
                 ..
             }
             | Self::ExpandFirst {
+                taken_by: Some(_), ..
+            }
+            | Self::ContractFirst {
                 taken_by: Some(_), ..
             }
             | Self::Order(Order::Earlier {
@@ -418,6 +428,7 @@ impl Reason {
             | Self::UndeclaredFill(_)
             | Self::ExpandFirst { .. }
             | Self::BackfillFirst { .. }
+            | Self::ContractFirst { .. }
             | Self::OldFormatGone { .. }
             | Self::TooOld { .. }
             | Self::UnreadableRows { .. }

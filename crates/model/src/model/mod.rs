@@ -4,6 +4,7 @@
 //! Invariant: everything here is pure. No I/O, no clock, no async: the same functions decide in
 //! production, in tests and in a model checker.
 
+mod basis;
 mod blame;
 mod breach;
 mod format;
@@ -28,6 +29,7 @@ mod untagged;
 mod version;
 mod work;
 
+pub use basis::{Basis, Keeps};
 pub use breach::{Breach, Clause};
 pub use format::{Behaviour, Format, Formats, Sync};
 pub use holding::LeaseConnection;

@@ -1,10 +1,12 @@
 //! How far each migration is, and which row kinds may exist in it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use super::{
-    Behaviour, Declaration, Format, Formats, MigrationId, RowKind, RowKinds, Step, Sync, Version,
+    Basis, Behaviour, Declaration, Format, Formats, MigrationId, RowKind, RowKinds, Step, Sync,
+    Version,
 };
 
 /// How far a migration is.
@@ -300,6 +302,8 @@ pub enum Sequence {
 pub struct Schema {
     migrations: Vec<MigrationState>,
     order: Sequence,
+    /// What migrations build on, as their files tell now: nothing of it is recorded.
+    bases: BTreeMap<MigrationId, Vec<Basis>>,
 }
 
 impl Schema {
@@ -310,7 +314,27 @@ impl Schema {
         Self {
             migrations,
             order: Sequence::Any,
+            bases: BTreeMap::new(),
         }
+    }
+
+    /// The same, where these migrations build on earlier ones.
+    #[must_use]
+    pub fn building_on(mut self, bases: BTreeMap<MigrationId, Vec<Basis>>) -> Self {
+        self.bases = bases;
+        self
+    }
+
+    /// What `id` builds on and is to be contracted before it: expanded, or begun, and not contracted yet. One that cannot be
+    /// contracted is waited for by nobody.
+    pub fn open_bases<'a>(&'a self, id: &MigrationId) -> impl Iterator<Item = &'a Basis> {
+        let bases = self.bases.get(id).map_or(&[][..], Vec::as_slice);
+        bases.iter().filter(|basis| {
+            self.get(&basis.migration).is_some_and(|state| {
+                state.declaration.parts.contract
+                    && !matches!(state.phase, Phase::Pending | Phase::Contracted)
+            })
+        })
     }
 
     /// The same, under this order.

@@ -134,6 +134,11 @@ pub(super) struct Finish {
 }
 
 impl Finish {
+    pub const NOTHING: Self = Self {
+        backfill: false,
+        contract: false,
+    };
+
     pub fn new(declaration: &Declaration, live: &[Live]) -> Self {
         let parts = declaration.parts;
         let filled = MigrationState {

@@ -189,7 +189,14 @@ impl NoPlan {
 pub fn plan(problem: &Problem) -> Result<Plan, Box<NoPlan>> {
     let mut scheduled = ScheduledPlan::expand(problem)?;
     let mut space = SearchSpace::new(problem, scheduled.schema());
-    match search_all(&mut space) {
+    let answer = search_all(&mut space);
+    if !matches!(answer, Answer::Path { .. })
+        && let Some(none) = scheduled.held_up()
+    {
+        // A version wanted may need what cannot be expanded yet: that has to come about first.
+        return Err(none);
+    }
+    match answer {
         Answer::Path { rolls, is_shortest } => {
             scheduled.fill_in(&mut space, &rolls)?;
             Ok(Plan {

@@ -14,10 +14,13 @@ pub(super) struct ScheduledPlan {
     evidence: Evidence,
     live: Vec<Live>,
     pub steps: Vec<PlanStep>,
+    /// Expands that cannot come first: one of these builds on what an earlier migration keeps until its contract, which
+    /// versions at the start do not allow yet.
+    later: Vec<MigrationId>,
 }
 
 impl ScheduledPlan {
-    /// Begins with every expand, in order.
+    /// Begins with every expand, in order, as far as none has to wait for a contract.
     pub fn expand(problem: &Problem) -> Result<Self, Box<NoPlan>> {
         let mut live = problem.live.clone();
         live.sort();
@@ -26,6 +29,7 @@ impl ScheduledPlan {
             evidence: evidence(problem.schema.clone(), &live),
             live,
             steps: Vec::new(),
+            later: Vec::new(),
         };
         let waiting: Vec<MigrationId> = scheduled
             .schema()
@@ -34,10 +38,57 @@ impl ScheduledPlan {
             .filter(|state| state.declaration.parts.expand && !state.expand_is_done())
             .map(|state| state.id().clone())
             .collect();
-        for id in waiting {
-            scheduled.take(Step::Expand, &id)?;
-        }
+        scheduled.later = scheduled.expand_each(waiting)?;
         Ok(scheduled)
+    }
+
+    /// Expands these in their order, and contracts before one what it builds on. Answers those that have to wait.
+    fn expand_each(&mut self, waiting: Vec<MigrationId>) -> Result<Vec<MigrationId>, Box<NoPlan>> {
+        let mut waiting = waiting.into_iter();
+        while let Some(id) = waiting.next() {
+            let open = self.schema().open_bases(&id);
+            let open: Vec<MigrationId> = open.map(|basis| basis.migration.clone()).collect();
+            if !open.iter().all(|earlier| self.bring_to_its_end(earlier)) {
+                return Ok(std::iter::once(id).chain(waiting).collect());
+            }
+            self.take(Step::Expand, &id)?;
+        }
+        Ok(Vec::new())
+    }
+
+    /// Backfill and contract of one migration, if what is live allows both now.
+    fn bring_to_its_end(&mut self, id: &MigrationId) -> bool {
+        let before = (self.evidence.clone(), self.steps.len());
+        let is_at_its_end = self.go_on_with(id);
+        if !is_at_its_end {
+            self.evidence = before.0;
+            self.steps.truncate(before.1);
+        }
+        is_at_its_end
+    }
+
+    /// As far as what is live allows; whether that is its end.
+    fn go_on_with(&mut self, id: &MigrationId) -> bool {
+        [Step::Backfill, Step::Contract].into_iter().all(|step| {
+            let is_due = self.schema().get(id).is_some_and(|state| {
+                let parts = state.declaration.parts;
+                let has_step = match step {
+                    Step::Backfill => parts.backfill,
+                    _ => parts.contract,
+                };
+                has_step && !state.has_taken(step, &self.live)
+            });
+            !is_due || self.take(step, id).is_ok()
+        })
+    }
+
+    /// Why the first of the expands that wait may not be taken yet.
+    pub fn held_up(&self) -> Option<Box<NoPlan>> {
+        let action = Action::Step {
+            step: Step::Expand,
+            migration: self.later.first()?.clone(),
+        };
+        self.ask(action).err()
     }
 
     pub fn schema(&self) -> &Schema {
@@ -78,6 +129,12 @@ impl ScheduledPlan {
         for id in contracts {
             self.take(Step::Contract, &id)?;
         }
+        let later = std::mem::take(&mut self.later);
+        self.later = self.expand_each(later.clone())?;
+        let expanded = later.len() - self.later.len();
+        for id in later.iter().take(expanded) {
+            self.go_on_with(id);
+        }
         Ok(())
     }
 
@@ -89,7 +146,9 @@ impl ScheduledPlan {
             .map(|state| {
                 let needs_fill = state.declaration.parts.backfill
                     && !state.has_taken(Step::Backfill, &self.live);
-                let step = if needs_fill {
+                let step = if !state.expand_is_done() {
+                    Step::Expand
+                } else if needs_fill {
                     Step::Backfill
                 } else {
                     Step::Contract

@@ -49,7 +49,7 @@ pub(super) struct Component {
 }
 
 impl SearchSpace {
-    /// `schema` is the state after every expand.
+    /// `schema` is the state after every expand that can come first.
     pub fn new(problem: &Problem, schema: &Schema) -> Self {
         let paths: Vec<ServicePath> = services(problem)
             .into_iter()
@@ -64,7 +64,12 @@ impl SearchSpace {
                     let named = state.declaration.services.contains_key(&path.service);
                     named.then(|| ServiceAxis::new(at, path, &state.declaration))
                 });
-                let finish = Finish::new(&state.declaration, &end);
+                let finish = if state.expand_is_done() {
+                    Finish::new(&state.declaration, &end)
+                } else {
+                    // Its expand waits for the contract of another.
+                    Finish::NOTHING
+                };
                 StateGraph::new(state, axes.collect(), finish)
             })
             .collect();

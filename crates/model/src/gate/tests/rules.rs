@@ -2,7 +2,7 @@
 
 use super::world::World;
 use crate::gate::{Facts, Sent, Soak, Unused, Watched};
-use crate::model::{AtWork, InstanceState, Phase, Step};
+use crate::model::{AtWork, Basis, InstanceState, Keeps, Phase, Step};
 
 const APPEND: &str = "old <1.2.0 new >=1.1.0 append-only backfill contract revert";
 const SYNCED: &str = "old <1.2.0 new >=1.1.0 sync both backfill contract revert";
@@ -38,6 +38,31 @@ fn expand_is_always_allowed_in_order() {
         .expect("expand 0001_a", "go")
         .expect("expand 0003_c", "go");
     world.expect("expand 0009_x", "refuse, no_such_phase");
+}
+
+#[test]
+fn what_an_earlier_migration_keeps_in_step_waits_for_its_contract() {
+    let mut world = World::new(
+        "0001_a old <1.2.0 new >=1.1.0 sync both backfill contract revert | 0002_b contract | 0003_c",
+        "1.0.0",
+    );
+    let basis = Basis {
+        migration: "0001_a".parse().unwrap(),
+        keeps: Keeps::Columns {
+            table: "users".into(),
+            columns: vec!["name".into(), "nom".into()],
+        },
+    };
+    let bases = [("0002_b".parse().unwrap(), vec![basis])].into();
+    world.evidence.schema = world.evidence.schema.clone().building_on(bases);
+    world.expect("expand 0002_b", "refuse, order");
+    world.walk("expand 0001_a");
+    world.expect("expand 0002_b", "refuse, contract_first");
+    // One that was expanded nevertheless, before anybody asked.
+    let mut both = world.clone();
+    both.force("expand 0002_b");
+    both.expect("contract 0002_b", "refuse, contract_first");
+    world.walk("roll 1.1.0; backfill 0001_a; roll 1.2.0; contract 0001_a; expand 0002_b; expand 0003_c; contract 0002_b");
 }
 
 #[test]

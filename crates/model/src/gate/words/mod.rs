@@ -76,6 +76,7 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
         | Reason::Incompatible(_) => rule::words(reason, naming),
         Reason::ExpandFirst { .. }
         | Reason::BackfillFirst { .. }
+        | Reason::ContractFirst { .. }
         | Reason::Order(_)
         | Reason::NoSuchPhase(_)
         | Reason::WrongPhase(_)

@@ -7,7 +7,7 @@ use crate::gate::reason::{
     FillWork, FlawEffect, Need, NoSuchPhase, Order, Part, Reason, Requirement, WaitsForFill,
     WrongPhase,
 };
-use crate::model::{Live, MigrationId, Phase, Step};
+use crate::model::{Basis, Keeps, Live, MigrationId, Phase, Step};
 
 pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
     match reason {
@@ -30,6 +30,7 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
             WaitsForFill::Contract => unfilled(migration, fill, naming),
             WaitsForFill::Start(who) => overwritten(migration, who, fill, naming),
         },
+        Reason::ContractFirst { basis, taken_by } => contract_first(basis, taken_by.as_ref()),
         Reason::Order(order) => in_order(order),
         Reason::NoSuchPhase(NoSuchPhase::NoPart {
             migration,
@@ -126,6 +127,23 @@ fn overwritten(migration: &MigrationId, who: &Live, fill: &FillWork, naming: Nam
         FillWork::Paused => Words::new(format!("{what}, and is paused"), ""),
         FillWork::Idle { .. } => Words::new(format!("{what}, and nobody is at work on it now"), ""),
     }
+}
+
+/// What it builds on is still kept by an earlier migration.
+fn contract_first(basis: &Basis, taken_by: Option<&String>) -> Words {
+    let Basis { migration, keeps } = basis;
+    let message = match keeps {
+        Keeps::Columns { .. } => {
+            format!(
+                "{migration} keeps {keeps} in step until it is contracted, and this changes that"
+            )
+        }
+        Keeps::View(name) => format!("{name} is a view until {migration} is contracted"),
+    };
+    Words::new(
+        format!("{message}{}", by(taken_by)),
+        format!("wait until the contract of {migration} is done"),
+    )
 }
 
 fn in_order(order: &Order) -> Words {

@@ -170,3 +170,33 @@ fn no_service() {
     assert_eq!(web("", "", ""), "expand");
     assert_eq!(web("no-expand backfill", "", ""), "backfill");
 }
+
+/// What an earlier migration keeps in step is contracted before the expand that changes it, and nothing else waits longer.
+#[test]
+fn an_expand_that_waits_for_a_contract() {
+    let chain = |from: &str, via: &str, to: &str| {
+        let mut problem = problem(
+            "0001_a old <1.2.0 new >=1.1.0 sync both backfill contract revert | \
+             0002_b old <1.4.0 new >=1.3.0 sync both backfill contract revert",
+            from,
+            via,
+            to,
+        );
+        let basis = crate::model::Basis {
+            migration: "0001_a".parse().unwrap(),
+            keeps: crate::model::Keeps::View("people".to_owned()),
+        };
+        let bases = [("0002_b".parse().unwrap(), vec![basis])].into();
+        problem.schema = problem.schema.clone().building_on(bases);
+        problem
+    };
+    let done = plan(&chain("1.0.0", "1.1.0", "1.2.0")).unwrap();
+    assert_eq!(
+        steps(&done),
+        "expand, backfill, roll 1.2.0, contract, expand 0002_b, backfill 0002_b"
+    );
+    let fresh = plan(&chain("", "", "1.3.0")).unwrap();
+    assert!(steps(&fresh).starts_with("expand, backfill, contract, expand 0002_b"));
+    let none = plan(&chain("1.0.0", "", "1.3.0")).unwrap_err();
+    assert_eq!(none.blockers[0].kind().name(), "contract_first");
+}

@@ -1,0 +1,40 @@
+//! What a migration builds on: what an earlier one keeps in step, or in a table's place, from its expand to its contract.
+
+use std::fmt;
+
+use super::MigrationId;
+
+/// An earlier migration that has to be contracted before a later one changes what it keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Basis {
+    pub migration: MigrationId,
+    pub keeps: Keeps,
+}
+
+/// What it keeps until its contract, which the later one changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// These columns of a table, in step with each other.
+    Columns { table: String, columns: Vec<String> },
+    /// A view under this name, where the table will be.
+    View(String),
+}
+
+impl fmt::Display for Keeps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Columns { table, columns } => {
+                for (at, column) in columns.iter().enumerate() {
+                    let before = match at {
+                        0 => "",
+                        _ if at + 1 == columns.len() => " and ",
+                        _ => ", ",
+                    };
+                    write!(f, "{before}{table}.{column}")?;
+                }
+                Ok(())
+            }
+            Self::View(name) => f.write_str(name),
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! Which migrations change what an earlier one keeps until its contract: columns that its triggers keep in step, or a view in a
+//! table's place.
+//!
+//! Pure: of a declared change its declaration tells, of scripts the objects that their statements name. What only adds other
+//! columns, an index or a constraint goes its way: a constraint over new columns may be there before the old ones go.
+
+use std::collections::BTreeMap;
+
+use crate::change::{Change, Kind};
+use crate::model::{Basis, Keeps, MigrationId, Sync};
+use crate::sql::{Dialect, Object, ObjectKind, Statement, Verb};
+
+use super::migration::{Files, Migration};
+
+/// What a migration does that others may build on, or that builds on others.
+pub(super) struct Deeds {
+    id: MigrationId,
+    each: BTreeMap<Dialect, Own>,
+}
+
+/// The same on one database.
+#[derive(Debug, Default)]
+struct Own {
+    /// Each with the table or view whose changes concern it.
+    keeps: Vec<(String, Keeps)>,
+    /// The triggers that keep it, by which one tells a migration that takes them away.
+    triggers: Vec<String>,
+    changes: Vec<Changes>,
+    drops: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Changes {
+    Column {
+        table: String,
+        column: String,
+    },
+    /// Takes it away, or gives it another name.
+    Table(String),
+    /// Anything that a view cannot stand in for.
+    Shape(String),
+    /// A trigger of its own beside those that are there, with its text.
+    Trigger {
+        name: String,
+        table: String,
+        text: String,
+    },
+}
+
+impl Deeds {
+    pub fn of(migration: &Migration, change: Option<&Change>) -> Self {
+        let sync = migration.declaration.sync;
+        let each = migration.files.iter().map(|(dialect, files)| {
+            let of_scripts = Own::of(sync, files, *dialect);
+            let own = match change {
+                Some(change) => Own {
+                    triggers: of_scripts.triggers,
+                    drops: of_scripts.drops,
+                    ..declared(change)
+                },
+                None => of_scripts,
+            };
+            (*dialect, own)
+        });
+        Self {
+            id: migration.id().clone(),
+            each: each.collect(),
+        }
+    }
+}
+
+impl Own {
+    /// By what the scripts say.
+    fn of(sync: Sync, files: &Files, dialect: Dialect) -> Self {
+        let expand = files.expand.iter().flat_map(|file| &file.script.statements);
+        Self {
+            keeps: kept(sync, files, dialect),
+            changes: (files.expand.iter().chain(&files.contract))
+                .flat_map(|file| changes(&file.script.statements, dialect))
+                .collect(),
+            triggers: triggers(expand, Verb::Create),
+            // Those that it makes itself are gone at its end as well, and are nobody else's.
+            drops: triggers(statements(files), Verb::Drop),
+        }
+    }
+}
+
+fn triggers<'s>(statements: impl Iterator<Item = &'s Statement>, verb: Verb) -> Vec<String> {
+    let objects = statements.flat_map(Statement::objects);
+    let found = objects.filter(|object| object.kind == ObjectKind::Trigger && object.verb == verb);
+    found.map(|object| object.name.clone()).collect()
+}
+
+/// Those of expand and contract.
+fn statements(files: &Files) -> impl Iterator<Item = &Statement> {
+    let scripts = files.expand.iter().chain(&files.contract);
+    scripts.flat_map(|file| &file.script.statements)
+}
+
+/// Without its schema: another table of the same name is taken for it.
+fn bare(name: &str) -> String {
+    name.rsplit('.').next().unwrap_or(name).to_owned()
+}
+
+fn declared(change: &Change) -> Own {
+    let table = bare(&change.table);
+    let mut own = Own::default();
+    let mut columns: Vec<&String> = Vec::new();
+    let mut keep = |columns: Vec<String>| {
+        let table = table.clone();
+        own.keeps
+            .push((table.clone(), Keeps::Columns { table, columns }));
+    };
+    match &change.kind {
+        Kind::Columns(kind) => {
+            columns.extend(kind.old.iter().chain(kind.new.iter().map(|new| &new.name)));
+            keep(columns.iter().copied().cloned().collect());
+        }
+        Kind::NotNull(kind) => columns.push(&kind.column),
+        Kind::AddColumn(kind) => columns.push(&kind.column),
+        Kind::Default(kind) => columns.push(&kind.column),
+        Kind::Widen(kind) => columns.push(&kind.column),
+        Kind::DropColumn(kind) => columns.extend(&kind.columns),
+        Kind::RenameTable(kind) => {
+            for name in [&table, &kind.to] {
+                own.keeps.push((name.clone(), Keeps::View(kind.to.clone())));
+            }
+            own.changes.push(Changes::Table(table.clone()));
+            own.changes.push(Changes::Shape(kind.to.clone()));
+        }
+        Kind::DropTable(_) => own.changes.push(Changes::Table(table.clone())),
+        Kind::Check(_)
+        | Kind::ForeignKey(_)
+        | Kind::Unique(_)
+        | Kind::Index(_)
+        | Kind::DropIndex(_) => {}
+    }
+    own.changes
+        .extend(columns.into_iter().map(|column| Changes::Column {
+            table: table.clone(),
+            column: column.clone(),
+        }));
+    own.changes.push(Changes::Shape(table));
+    own
+}
+
+/// What scripts of somebody's own keep: with `sync` the columns that expand adds and contract drops, and a view of expand that
+/// the contract replaces.
+fn kept(sync: Sync, files: &Files, dialect: Dialect) -> Vec<(String, Keeps)> {
+    let objects = |file: &'_ Option<super::scripts::ScriptFile>| -> Vec<Object> {
+        let statements = file.iter().flat_map(|file| &file.script.statements);
+        statements.flat_map(Statement::objects).cloned().collect()
+    };
+    let (expand, contract) = (objects(&files.expand), objects(&files.contract));
+    let mut keeps = Vec::new();
+    if sync != Sync::None {
+        let mut of_each: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let is_of =
+            |verb| move |object: &&Object| object.kind == ObjectKind::Column && object.verb == verb;
+        let added = expand.iter().filter(is_of(Verb::Create));
+        for object in contract.iter().filter(is_of(Verb::Drop)).chain(added) {
+            if let Some(table) = &object.table {
+                let columns = of_each.entry(table.clone()).or_default();
+                columns.push(object.name.clone());
+            }
+        }
+        keeps.extend(
+            of_each
+                .into_iter()
+                .map(|(table, columns)| (table.clone(), Keeps::Columns { table, columns })),
+        );
+    }
+    let views = expand
+        .iter()
+        .filter(|object| object.kind == ObjectKind::View && object.verb == Verb::Create);
+    for view in views {
+        let place = contract.iter().find(|object| {
+            let becomes = object.renamed_to.as_ref().unwrap_or(&object.name);
+            object.kind == ObjectKind::Table && dialect.same_name(becomes, &view.name)
+        });
+        let names = place
+            .into_iter()
+            .flat_map(|table| [&table.name, &view.name]);
+        keeps.extend(names.map(|name| (name.clone(), Keeps::View(view.name.clone()))));
+    }
+    keeps
+}
+
+/// What a script changes. Of a table that another takes the place of within it, the triggers are looked at when that is done.
+fn changes(statements: &[Statement], dialect: Dialect) -> Vec<Changes> {
+    let given = |object: &Object| match object.verb {
+        Verb::Create => Some(object.name.clone()),
+        Verb::Rename => object.renamed_to.clone(),
+        _ => None,
+    };
+    let relations = statements
+        .iter()
+        .flat_map(Statement::objects)
+        .filter(|object| matches!(object.kind, ObjectKind::Table | ObjectKind::View));
+    let there: Vec<String> = relations.filter_map(given).collect();
+    let mut changes: Vec<Changes> = statements.iter().flat_map(changed).collect();
+    changes.retain(|change| match change {
+        Changes::Table(name) => !there.iter().any(|other| dialect.same_name(other, name)),
+        _ => true,
+    });
+    changes
+}
+
+fn changed(statement: &Statement) -> Vec<Changes> {
+    let mut changes = Vec::new();
+    for object in statement.objects() {
+        match (object.kind, &object.table) {
+            (ObjectKind::Column, Some(table)) => {
+                changes.push(Changes::Shape(table.clone()));
+                for column in std::iter::once(&object.name).chain(&object.renamed_to) {
+                    changes.push(Changes::Column {
+                        table: table.clone(),
+                        column: column.clone(),
+                    });
+                }
+            }
+            (ObjectKind::Table, _) => {
+                changes.push(Changes::Shape(object.name.clone()));
+                if matches!(object.verb, Verb::Drop | Verb::Rename) {
+                    changes.push(Changes::Table(object.name.clone()));
+                }
+            }
+            (ObjectKind::Trigger, Some(table)) if object.verb == Verb::Create => {
+                changes.push(Changes::Trigger {
+                    name: object.name.clone(),
+                    table: table.clone(),
+                    text: statement.text.clone(),
+                });
+            }
+            (ObjectKind::Constraint | ObjectKind::Index, Some(table)) => {
+                changes.push(Changes::Shape(table.clone()));
+            }
+            _ => {}
+        }
+    }
+    changes
+}
+
+/// What an earlier migration keeps.
+struct Kept<'d> {
+    by: &'d MigrationId,
+    triggers: &'d [String],
+    keeps: &'d Keeps,
+}
+
+/// What each migration builds on, of migrations in their order.
+pub(super) fn of_all(each: &[Deeds], dialects: &[Dialect]) -> BTreeMap<MigrationId, Vec<Basis>> {
+    let mut bases = BTreeMap::new();
+    for dialect in dialects {
+        // By the table or view that it is of: a long history is gone through once.
+        let mut kept: BTreeMap<String, Vec<Kept<'_>>> = BTreeMap::new();
+        for deeds in each {
+            let Some(own) = deeds.each.get(dialect) else {
+                continue;
+            };
+            for change in &own.changes {
+                let there = kept.get(&change.table().to_lowercase());
+                for earlier in there.into_iter().flatten() {
+                    if own.has_to_wait_for(earlier, change, *dialect) {
+                        add(&mut bases, &deeds.id, earlier);
+                    }
+                }
+            }
+            for (name, keeps) in &own.keeps {
+                kept.entry(name.to_lowercase()).or_default().push(Kept {
+                    by: &deeds.id,
+                    triggers: &own.triggers,
+                    keeps,
+                });
+            }
+        }
+    }
+    bases
+}
+
+fn add(bases: &mut BTreeMap<MigrationId, Vec<Basis>>, id: &MigrationId, earlier: &Kept<'_>) {
+    let of_it = bases.entry(id.clone()).or_default();
+    if of_it.iter().all(|basis| basis.migration != *earlier.by) {
+        of_it.push(Basis {
+            migration: earlier.by.clone(),
+            keeps: earlier.keeps.clone(),
+        });
+    }
+}
+
+impl Own {
+    /// Whether this change of it is of what is kept. Who takes a trigger away ends the keeping, and who makes it again goes on with
+    /// it: both are looked at when that is done.
+    fn has_to_wait_for(&self, earlier: &Kept<'_>, change: &Changes, dialect: Dialect) -> bool {
+        let is_of = |name: &String| {
+            let mut triggers = earlier.triggers.iter();
+            triggers.any(|trigger| dialect.same_name(trigger, name))
+        };
+        let is_made_again = matches!(change, Changes::Trigger { name, .. } if is_of(name));
+        change.is_of(earlier.keeps, dialect) && !is_made_again && !self.drops.iter().any(is_of)
+    }
+}
+
+impl Changes {
+    fn table(&self) -> &str {
+        match self {
+            Self::Column { table, .. }
+            | Self::Table(table)
+            | Self::Shape(table)
+            | Self::Trigger { table, .. } => table,
+        }
+    }
+
+    /// Whether this changes what is kept, in a table or view of this name.
+    fn is_of(&self, keeps: &Keeps, dialect: Dialect) -> bool {
+        match (self, keeps) {
+            (Self::Column { column, .. }, Keeps::Columns { columns, .. }) => columns
+                .iter()
+                .any(|kept| dialect.may_be_same_name(kept, column)),
+            (Self::Trigger { text, .. }, Keeps::Columns { columns, .. }) => {
+                columns.iter().any(|kept| dialect.mentions(text, kept))
+            }
+            (Self::Table(_), _) => true,
+            (Self::Shape(_), Keeps::Columns { .. }) => false,
+            // Of the table behind it, the view has what it had.
+            (_, Keeps::View(name)) => dialect.may_be_same_name(self.table(), name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::scripts::ScriptFile;
+    use crate::project::source::FileRef;
+    use crate::sql::Script;
+
+    const DIALECT: Dialect = Dialect::Postgres;
+
+    fn file(text: &str) -> Option<ScriptFile> {
+        let script = Script::parse(DIALECT, text).unwrap();
+        let file = FileRef {
+            path: "expand.sql".into(),
+            text: text.into(),
+            sha256: String::new(),
+        };
+        (!text.is_empty())
+            .then(|| ScriptFile::new(&file, script, std::collections::BTreeSet::new()))
+    }
+
+    /// By what its own scripts say, with formats that are kept in step.
+    fn own(name: &str, (expand, contract): (&str, &str)) -> Deeds {
+        let files = Files {
+            expand: file(expand),
+            contract: file(contract),
+            ..Files::default()
+        };
+        Deeds {
+            id: name.parse().unwrap(),
+            each: BTreeMap::from([(DIALECT, Own::of(Sync::Both, &files, DIALECT))]),
+        }
+    }
+
+    #[test]
+    fn what_a_migration_of_scripts_builds_on() {
+        const RENAMED: (&str, &str) = (
+            "ALTER TABLE users ADD COLUMN nom text; \
+             CREATE TRIGGER users_sync BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION f();",
+            "ALTER TABLE users DROP COLUMN name;",
+        );
+        const MOVED: (&str, &str) = (
+            "CREATE VIEW people AS SELECT * FROM users;",
+            "DROP VIEW people; ALTER TABLE users RENAME TO people;",
+        );
+        for (first, second, expected) in [
+            (
+                RENAMED,
+                "ALTER TABLE users ALTER COLUMN nom SET DEFAULT 'x'",
+                Some("users.name and users.nom"),
+            ),
+            (
+                RENAMED,
+                "ALTER TABLE users ADD COLUMN name text",
+                Some("users.name and users.nom"),
+            ),
+            (
+                RENAMED,
+                "ALTER TABLE users RENAME TO people",
+                Some("users.name and users.nom"),
+            ),
+            (
+                RENAMED,
+                "DROP TABLE users",
+                Some("users.name and users.nom"),
+            ),
+            (
+                RENAMED,
+                "CREATE TRIGGER other BEFORE UPDATE OF nom ON users FOR EACH ROW EXECUTE FUNCTION g()",
+                Some("users.name and users.nom"),
+            ),
+            (RENAMED, "ALTER TABLE users ADD COLUMN age integer", None),
+            (RENAMED, "CREATE INDEX CONCURRENTLY i ON users (nom)", None),
+            (
+                RENAMED,
+                "ALTER TABLE users ADD CONSTRAINT c CHECK (nom <> '') NOT VALID",
+                None,
+            ),
+            (RENAMED, "ALTER TABLE posts ADD COLUMN nom text", None),
+            (
+                RENAMED,
+                "ALTER TABLE users RENAME TO users_old; ALTER TABLE users_new RENAME TO users",
+                None,
+            ),
+            (
+                RENAMED,
+                "ALTER TABLE users RENAME TO people; ALTER TABLE people RENAME TO users_old",
+                Some("users.name and users.nom"),
+            ),
+            (
+                RENAMED,
+                "CREATE TRIGGER users_sync BEFORE UPDATE OF nom ON users FOR EACH ROW EXECUTE FUNCTION f()",
+                None,
+            ),
+            // It undoes the first one.
+            (
+                RENAMED,
+                "DROP TRIGGER users_sync ON users; ALTER TABLE users DROP COLUMN nom",
+                None,
+            ),
+            (
+                MOVED,
+                "ALTER TABLE people ADD COLUMN age integer",
+                Some("people"),
+            ),
+            (MOVED, "CREATE INDEX i ON people (id)", Some("people")),
+            (MOVED, "DROP TABLE users", Some("people")),
+            (MOVED, "ALTER TABLE posts ADD COLUMN age integer", None),
+        ] {
+            let deeds = [own("0001_a", first), own("0002_b", (second, ""))];
+            let bases = of_all(&deeds, &[DIALECT]);
+            let said: Vec<String> = bases
+                .values()
+                .flatten()
+                .map(|basis| basis.keeps.to_string())
+                .collect();
+            assert_eq!(said, expected.into_iter().collect::<Vec<_>>(), "{second}");
+        }
+    }
+}
