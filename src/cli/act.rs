@@ -12,7 +12,9 @@ use super::out::{Out, note};
 use super::outcome::{Sums, as_json};
 use super::progress::Reporter;
 use super::text;
-use crate::coordinator::{Coordinator, Options, Outcome, Progress, Purpose};
+use crate::coordinator::{
+    Coordinator, CoordinatorError, Options, Outcome, Part, Progress, Purpose,
+};
 use crate::gate::{Flaw, Verdict};
 use crate::model::{MigrationId, MigrationState, Step};
 use crate::project::Pace;
@@ -142,32 +144,19 @@ pub(super) async fn run(
         say_made(context);
     }
     let mut outcomes = Vec::new();
-    let mut failed = None;
     let mut sums = Sums::new(task.ids.len(), global);
     let mut began = Instant::now();
-    while let Some(ids) = task.ids.get(outcomes.len()..).filter(|ids| !ids.is_empty()) {
-        let taken = match coordinator.take_first(task.step, ids).await {
-            Ok(taken) => taken,
-            Err(error) => {
-                failed = Some(error);
-                break;
-            }
-        };
+    let mut tell = |taken: &[Outcome]| {
         if !out.is_json() {
-            let lines = sums.add(&taken, began.elapsed());
+            let lines = sums.add(taken, began.elapsed());
             if !lines.is_empty() {
                 reporter.finish();
             }
             out.lines(lines);
         }
         began = Instant::now();
-        let is_blocked = taken.iter().any(|one| matches!(one, Outcome::Blocked(_)));
-        outcomes.extend(taken);
-        // Expands build on each other; the others stand each for itself.
-        if is_blocked && task.step == Step::Expand {
-            break;
-        }
-    }
+    };
+    let failed = take_all(&mut coordinator, &task, &mut outcomes, &mut tell).await;
     reporter.finish();
     if !out.is_json() {
         out.lines(sums.end());
@@ -181,7 +170,7 @@ pub(super) async fn run(
         Outcome::Done(_) | Outcome::Already { .. } => Verdict::Go,
     }));
     let results: Vec<_> = outcomes.iter().map(as_json).collect();
-    if let Some(error) = failed {
+    if let Err(error) = failed {
         return Err(Failure::from(error).after(results));
     }
     if out.is_json() {
@@ -201,6 +190,43 @@ pub(super) async fn run(
         return Ok(text::heaviest(fails).exit_code());
     }
     Ok(verdict.exit_code())
+}
+
+/// Takes every step, as far as nothing is in the way.
+async fn take_all(
+    coordinator: &mut Coordinator<'_>,
+    task: &Task,
+    outcomes: &mut Vec<Outcome>,
+    tell: &mut impl FnMut(&[Outcome]),
+) -> Result<(), CoordinatorError> {
+    let parts = match task.step {
+        Step::Expand if !task.is_named => coordinator.parts_of_expand(task.ids.clone()).await?,
+        _ => vec![Part::Take(task.ids.clone())],
+    };
+    for part in parts {
+        let (ids, mut at) = match part {
+            Part::Take(ids) => (ids, 0),
+            Part::BringToItsEnd(id) => {
+                let taken = coordinator.bring_to_its_end(&id).await?;
+                tell(&taken);
+                outcomes.extend(taken);
+                continue;
+            }
+        };
+        while let Some(rest) = ids.get(at..).filter(|ids| !ids.is_empty()) {
+            // Boxed, or the compiler's queries about one future of all that lies below go too deep.
+            let taken = Box::pin(coordinator.take_first(task.step, rest)).await?;
+            tell(&taken);
+            let is_blocked = taken.iter().any(|one| matches!(one, Outcome::Blocked(_)));
+            at += taken.len();
+            outcomes.extend(taken);
+            // Expands build on each other; the others stand each for itself.
+            if is_blocked && task.step == Step::Expand {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn is_to_be_made(context: &Context) -> bool {

@@ -37,6 +37,7 @@ mod interrupted;
 mod lists;
 mod lock;
 mod looking;
+mod new_database;
 mod observe;
 mod one;
 mod one_by_one;
@@ -86,6 +87,7 @@ pub use facts::{measure_if_clear, soak};
 pub use flaws::flaws_on_paper;
 pub use forget::{Admitted, Forgotten, Which, forget};
 pub use lists::{Lists, Unrenewed};
+pub use new_database::Part;
 pub use observe::{
     is_nothing_yet, nothing_yet, observe, observe_with, record, record_deploy, survey,
     survey_enough,
