@@ -8,7 +8,7 @@ use super::moment::time;
 use crate::gate::{
     Conflict, FillNeed, FillWork, FlawEffect, InUse, Incompatible, Leaves, Missing, NoSuchPhase,
     Order, Part, Readings, Reason, Requirement, Rows, Sessions, Silence, Stay, Suspicion, Unplaced,
-    Unseen, WaitsForFill, WrongPhase,
+    Unrehearsed, Unseen, WaitsForFill, WrongPhase,
 };
 use crate::model::{Keeps, Sync, Whereabouts};
 
@@ -130,6 +130,11 @@ pub fn details(reason: &Reason) -> Value {
         Reason::InUse {
             required_ms, found, ..
         } => with(json!({ "required_ms": required_ms }), in_use(found)),
+        Reason::Rehearsal { found, .. } => match found {
+            Unrehearsed::Never => json!({ "found": "never" }),
+            Unrehearsed::OtherFiles { at } => json!({ "found": "other_files", "at": time(*at) }),
+            Unrehearsed::Denied { at } => json!({ "found": "denied", "at": time(*at) }),
+        },
         Reason::Source(silence) => silent(silence),
         Reason::MissingInstances {
             seen,

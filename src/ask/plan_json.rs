@@ -25,6 +25,7 @@ impl Until {
             Self::Soaked { ms } => json!({ "kind": "soak", "for_ms": ms }),
             Self::Unused { ms } => json!({ "kind": "unused", "for_ms": ms }),
             Self::Required => json!({ "kind": "require" }),
+            Self::Rehearsed => json!({ "kind": "rehearsed" }),
         }
     }
 
@@ -39,6 +40,7 @@ impl Until {
             Self::Soaked { ms } => Some(format!("soaked {}", span(*ms))),
             Self::Unused { ms } => Some(format!("unused for {}", span(*ms))),
             Self::Required => Some("`require` is 0".to_owned()),
+            Self::Rehearsed => Some("rehearsed".to_owned()),
         }
     }
 }

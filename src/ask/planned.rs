@@ -39,6 +39,7 @@ pub enum Until {
     Soaked { ms: u64 },
     Unused { ms: u64 },
     Required,
+    Rehearsed,
 }
 
 impl Planned {

@@ -268,5 +268,8 @@ fn waits(step: &PlanStep, project: &Project) -> Vec<Until> {
     if !rules.require.is_empty() {
         waits.push(Until::Required);
     }
+    if project.config.rehearsal.required {
+        waits.push(Until::Rehearsed);
+    }
     waits
 }

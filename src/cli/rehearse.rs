@@ -7,11 +7,13 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::Global;
+use super::context::named_target;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::out::{Out, note};
 use super::paint::{Cell, Line, Tone};
 use super::text::{self, count};
+use crate::coordinator::{Rehearsed, connect_to_record, record_rehearsal};
 use crate::database::Target;
 use crate::project::{DialectsFrom, Migration, Project};
 use crate::rehearse::{
@@ -29,6 +31,10 @@ pub(super) struct RehearseArgs {
     /// How many rows the tables have while it is measured what each statement locks and how long it takes
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(0..=10_000_000))]
     pub rows: u64,
+    /// Record in the ledger of the project's database what came of it for these very files, on a database of its kind:
+    /// `[rehearse] required` asks for that before a contract. Without it that database is never connected to
+    #[arg(long)]
+    pub record: bool,
 }
 
 /// What could not be tried.
@@ -49,9 +55,11 @@ pub(super) async fn run(args: &RehearseArgs, global: &Global, out: &Out) -> Resu
             note(&warning.one_line());
         }
     }
+    let ledger = ledger(args, &project, root, global)?;
     let servers = servers(&project, root)?;
     let mut rehearsals = Vec::new();
     let mut untried = Vec::new();
+    let mut unrecorded = Vec::new();
     for migration in chosen(args, &project)? {
         for dialect in dialects(&project) {
             let server = servers.iter().find(|server| server.dialect() == dialect);
@@ -68,13 +76,23 @@ pub(super) async fn run(args: &RehearseArgs, global: &Global, out: &Out) -> Resu
                     if !out.is_json() {
                         show(&rehearsal, out);
                     }
+                    let ledger = ledger.as_ref().filter(|of| of.dialect() == dialect);
+                    if let Some(target) = ledger {
+                        let is_told = record(&project, migration, &rehearsal, (target, global));
+                        if !is_told.await? {
+                            unrecorded.push(migration.id());
+                        }
+                    }
                     rehearsals.push(rehearsal);
                 }
                 Err(error) => untried.push(untried_of(migration, dialect, error)?),
             }
         }
     }
-    let exit = ending(&rehearsals, &untried);
+    let exit = match ending(&rehearsals, &untried) {
+        Exit::Done if !unrecorded.is_empty() => Exit::Unknown,
+        exit => exit,
+    };
     if out.is_json() {
         let untried: Vec<_> = untried
             .iter()
@@ -102,7 +120,55 @@ pub(super) async fn run(args: &RehearseArgs, global: &Global, out: &Out) -> Resu
             note(&format!("  help: {help}"));
         }
     }
+    for id in &unrecorded {
+        note(&format!(
+            "error: the rehearsal of {id} is not recorded: there is no ledger yet"
+        ));
+        note(
+            "  help: the first step makes it, and `migrate expand` even without one; rehearse again after that",
+        );
+    }
     Ok(exit.code())
+}
+
+/// The database in whose ledger it is recorded, where that is asked for.
+fn ledger(
+    args: &RehearseArgs,
+    project: &Project,
+    root: &Path,
+    global: &Global,
+) -> Result<Option<Target>, Failure> {
+    if !args.record {
+        return Ok(None);
+    }
+    let target = named_target(global, &project.config, root)?;
+    let dialect = target.dialect();
+    if !dialects(project).contains(&dialect) {
+        return Err(Failure::new(format!(
+            "nothing is rehearsed on {}, of which kind the database is",
+            dialect.title()
+        ))
+        .help("add it to `dialects` under [database] in migrate.toml"));
+    }
+    Ok(Some(target))
+}
+
+/// Remembers what came of it; false where there is no ledger.
+async fn record(
+    project: &Project,
+    migration: &Migration,
+    rehearsal: &Rehearsal,
+    (target, global): (&Target, &Global),
+) -> Result<bool, Failure> {
+    let found = if rehearsal.is_wrong() {
+        Rehearsed::Wrong
+    } else {
+        Rehearsed::NothingWrong
+    };
+    let mut connection = connect_to_record(project, target, global.interrupt).await?;
+    let recorded = record_rehearsal(project, migration, found, connection.as_mut()).await;
+    connection.close().await;
+    Ok(recorded?)
 }
 
 const fn verdict(exit: Exit) -> &'static str {

@@ -6,11 +6,12 @@ use super::error::held_by;
 use super::lock::Retry;
 use super::past_return::past_return;
 use super::reading::refuse_misread;
+use super::rehearsed::unrehearsed;
 use super::session::Session;
 use super::used::{Eager, look};
 use super::{CoordinatorError, Situation};
 use crate::database::{Access, Connection, DatabaseError, LockTimeout};
-use crate::gate::{Action, Evidence, Facts, Soak, Verdict, decide};
+use crate::gate::{Action, Evidence, Facts, Soak, Unrehearsed, Verdict, decide};
 use crate::ledger::{Ledger, View};
 use crate::model::{Format, Live, MigrationId, MigrationState, Phase, Step};
 use crate::project::{Migration, Project};
@@ -37,7 +38,8 @@ pub(super) async fn facts(
             .watch()
             .start(session_id, session.orders.target.clone());
         let (view, evidence) = (&situation.view, &situation.evidence);
-        let facts = measure(migration, view, evidence, &mut ledger).await;
+        let of = (session.orders.project, migration);
+        let facts = measure(of, view, evidence, &mut ledger).await;
         ledger.rollback().await?;
         match facts {
             Err(CoordinatorError::Database(mut error)) if error.is_contention() => {
@@ -83,7 +85,7 @@ pub async fn measure_if_clear(
     let (view, evidence) = (&situation.view, &situation.evidence);
     let facts = if let Some(mut ledger) = Ledger::read(connection).await? {
         ledger.connection().await?.limit_lock_waits(limit).await?;
-        let facts = measure(migration, view, evidence, &mut ledger).await;
+        let facts = measure((project, migration), view, evidence, &mut ledger).await;
         ledger.rollback().await?;
         facts?
     } else {
@@ -94,7 +96,15 @@ pub async fn measure_if_clear(
             Err(error) => Err(error.into()),
         };
         connection.rollback().await?;
-        facts?
+        Facts {
+            // Where nothing is recorded, no rehearsal is.
+            unrehearsed: project
+                .config
+                .rehearsal
+                .required
+                .then_some(Unrehearsed::Never),
+            ..facts?
+        }
     };
     situation.evidence.facts = facts;
     let look = look(migration, connection, Eager::LooksNow).await?;
@@ -102,12 +112,12 @@ pub async fn measure_if_clear(
     Ok(())
 }
 
-/// Asks the user's queries, and works out how long no old version was seen.
+/// Asks the user's queries, and works out how long no old version was seen, and whether it was rehearsed.
 ///
 /// Once a statement of the contract was begun that live versions can notice, there is nothing left to
 /// ask: all was as it had to be before it, and what the queries look at may be gone.
 pub(super) async fn measure(
-    migration: &Migration,
+    (project, migration): (&Project, &Migration),
     view: &View,
     evidence: &Evidence,
     ledger: &mut Ledger<'_>,
@@ -119,7 +129,12 @@ pub(super) async fn measure(
             ..Facts::default()
         });
     }
-    ask(migration, view, evidence, ledger.connection().await?).await
+    let facts = ask(migration, view, evidence, ledger.connection().await?).await?;
+    let dialect = ledger.connection().await?.capabilities().dialect;
+    Ok(Facts {
+        unrehearsed: unrehearsed(project, migration, dialect, ledger).await?,
+        ..facts
+    })
 }
 
 /// Asks the user's queries over this connection.

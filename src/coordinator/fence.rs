@@ -175,7 +175,7 @@ impl Recheck for FromInside<'_> {
             judge(&watched, &view, &mut evidence);
         }
         if let (Step::Contract, Some(migration)) = (self.step, project.as_read(self.id)) {
-            let measured = measure(migration, &view, &evidence, ledger);
+            let measured = measure((project, migration), &view, &evidence, ledger);
             evidence.facts = measured.await?;
         }
         let action = Action::Step {

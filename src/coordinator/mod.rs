@@ -51,6 +51,7 @@ mod progress;
 mod reading;
 mod recent;
 mod recheck;
+mod rehearsed;
 mod renewal;
 mod repair;
 mod resume;
@@ -94,6 +95,7 @@ pub use observe::{
 };
 pub use orders::Options;
 pub use progress::Progress;
+pub use rehearsed::{Rehearsed, record_rehearsal};
 pub use repair::{Recorded, Repaired, present};
 pub use resume::Answer;
 pub use rows_repaired::RowsRepaired;

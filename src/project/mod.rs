@@ -20,6 +20,7 @@ mod dumped;
 mod duration;
 mod examined;
 mod finding;
+mod fingerprint;
 mod flaws;
 mod fleet;
 mod later;

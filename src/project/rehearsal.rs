@@ -10,6 +10,8 @@ pub struct RehearsalConfig {
     pub urls: Vec<String>,
     /// The file that makes the schema which no migration made, relative to the project's root.
     pub schema: Option<String>,
+    /// Whether a contract wants a rehearsal of its migration's files, as they are, in the ledger.
+    pub required: bool,
 }
 
 const EXAMPLE: &str = "url = \"postgres://postgres@127.0.0.1:5433/postgres\"";
@@ -24,6 +26,7 @@ pub(super) fn read(mut table: Table<'_>) -> RehearsalConfig {
     }
     let schema = table.string("schema", "schema = \"schema.sql\"");
     config.schema = schema.map(|path| path.value.to_owned());
+    config.required = table.flag("required").unwrap_or_default();
     table.finish(PLACES);
     config
 }

@@ -3,6 +3,7 @@
 mod killed;
 mod mistakes;
 mod mutants;
+mod required;
 mod shop;
 
 use crate::support::backend::Db;

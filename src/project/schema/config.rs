@@ -284,6 +284,13 @@ const REHEARSE: Section = Section::of(&[
         "\"schema.sql\"",
         "A file of SQL that makes the schema which no migration made",
     ),
+    Key::new(
+        "required",
+        Shape::Flag,
+        "true",
+        "Whether a contract wants a rehearsal of its migration's files, as they are, in the ledger",
+    )
+    .usually("false"),
 ]);
 
 const LINT: Section = Section::of(&[

@@ -2,7 +2,7 @@
 
 use phasegate::gate::{
     Conflict, FillNeed, FlawEffect, InUse, Incompatible, Missing, NoSuchPhase, Order, Reason,
-    Requirement, Sessions, Silence, Suspicion, Unplaced, WaitsForFill, WrongPhase,
+    Requirement, Sessions, Silence, Suspicion, Unplaced, Unrehearsed, WaitsForFill, WrongPhase,
 };
 
 use super::{Elsewhere, databases, evidence, schema, versions};
@@ -66,6 +66,9 @@ cases! {
     UsedLately = "in_use", "found" = "sent";
     NotWatchedForLongEnough = "in_use", "found" = "not_long_enough";
     UseUnseen = "in_use", "found" = "unseen";
+    NeverRehearsed = "rehearsal", "found" = "never";
+    RehearsedOtherFiles = "rehearsal", "found" = "other_files";
+    RehearsedInVain = "rehearsal", "found" = "denied";
     Stale = "source", "status" = "stale";
     Failed = "source", "status" = "failed";
     Moved = "source", "status" = "moved";
@@ -143,6 +146,11 @@ const fn case(reason: &Reason) -> Case {
             InUse::NotLongEnough { .. } => Case::NotWatchedForLongEnough,
             InUse::Unseen { .. } => Case::UseUnseen,
         },
+        Reason::Rehearsal { found, .. } => match found {
+            Unrehearsed::Never => Case::NeverRehearsed,
+            Unrehearsed::OtherFiles { .. } => Case::RehearsedOtherFiles,
+            Unrehearsed::Denied { .. } => Case::RehearsedInVain,
+        },
         Reason::Source(silence) => match silence {
             Silence::Stale { .. } => Case::Stale,
             Silence::Failed { .. } => Case::Failed,
@@ -213,6 +221,18 @@ const ELSEWHERE: &[(Case, Elsewhere)] = &[
     (
         Case::UseUnseen,
         Elsewhere::Taken("fn a_contract_that_goes_by_use_is_unknown_where_nothing_is_counted("),
+    ),
+    (
+        Case::NeverRehearsed,
+        Elsewhere::Taken("fn a_contract_wants_a_rehearsal_of_its_very_files("),
+    ),
+    (
+        Case::RehearsedOtherFiles,
+        Elsewhere::Taken("fn a_contract_wants_a_rehearsal_of_its_very_files("),
+    ),
+    (
+        Case::RehearsedInVain,
+        Elsewhere::Taken("fn a_contract_wants_a_rehearsal_of_its_very_files("),
     ),
     (
         Case::Moved,

@@ -29,6 +29,8 @@ pub enum EventKind {
     OutOfStep,
     /// Somebody has repaired rows of which both formats may have been stale, with a reason.
     RowsRepaired,
+    /// A migration was rehearsed, and what its files claim was denied or not.
+    Rehearsed,
     /// A coordinator took over from one whose lease had run out.
     Takeover,
     /// A rollout began, went on by a step, stopped or ended.
@@ -52,6 +54,7 @@ impl EventKind {
             Self::Repaired => "repaired",
             Self::OutOfStep => "out_of_step",
             Self::RowsRepaired => "rows_repaired",
+            Self::Rehearsed => "rehearsed",
             Self::Takeover => "takeover",
             Self::Rollout => "rollout",
             Self::Forgot => "forgot",

@@ -92,6 +92,8 @@ pub enum BlockerKind {
     Soak,
     /// What goes is used, or is not known to be unused for long enough.
     InUse,
+    /// These very files were not rehearsed, or the rehearsal denied what they claim.
+    Rehearsal,
     /// A source failed or is stale.
     Source,
     /// Fewer instances of a service are seen than there have to be.
@@ -129,6 +131,7 @@ impl BlockerKind {
             Self::Requirement => "requirement",
             Self::Soak => "soak",
             Self::InUse => "in_use",
+            Self::Rehearsal => "rehearsal",
             Self::Source => "source",
             Self::MissingInstances => "missing_instances",
             Self::UnplacedVersion => "unplaced_version",

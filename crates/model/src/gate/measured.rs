@@ -1,4 +1,5 @@
-//! What was counted before a step, and has to be 0; how long no old version was seen, and how long nobody has used what goes.
+//! What was counted before a step, and has to be 0; how long no old version was seen, and how long nobody has used what goes;
+//! whether it was rehearsed.
 
 use super::Facts;
 use super::reason::{Reason, Requirement};
@@ -43,6 +44,12 @@ pub(super) fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec
         reasons.push(Reason::InUse {
             migration: state.id().clone(),
             required_ms: unused.required_ms,
+            found,
+        });
+    }
+    if let Some(found) = facts.unrehearsed {
+        reasons.push(Reason::Rehearsal {
+            migration: migration(),
             found,
         });
     }

@@ -91,6 +91,8 @@ pub struct Facts {
     pub soak: Option<Soak>,
     /// Whether what goes was used of late; `None` if the migration does not ask.
     pub unused: Option<Unused>,
+    /// Why these very files do not count as rehearsed; `None` if they do, or the project does not ask.
+    pub unrehearsed: Option<Unrehearsed>,
     /// What no longer keeps the formats of a migration in step as its files say.
     pub out_of_step: Vec<OutOfStep>,
     /// Who is at work on steps right now.
@@ -132,6 +134,23 @@ pub struct CheckFinding {
     pub place: String,
     /// The first of them.
     pub examples: Vec<String>,
+}
+
+/// Why the files of a migration, as they are now, do not count as rehearsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unrehearsed {
+    /// No rehearsal of the migration is recorded.
+    Never,
+    /// One of other files is, the last of them at this time.
+    OtherFiles {
+        /// Milliseconds since the epoch.
+        at: i64,
+    },
+    /// The last one of these files has denied what they claim.
+    Denied {
+        /// Milliseconds since the epoch.
+        at: i64,
+    },
 }
 
 /// How long no version that touches the old format has been seen.

@@ -5,7 +5,7 @@ use super::blocker::{BlockerKind, Verdict};
 pub use super::doubt::{Missing, Sessions, Silence, Unplaced, Unseen};
 use super::flaw::Flaw;
 use super::touch::{Readings, Touch};
-use super::{CheckFinding, InUse, Soak};
+use super::{CheckFinding, InUse, Soak, Unrehearsed};
 use crate::model::{Basis, Format, Live, MigrationId, Phase, RowKind, Step, Sync};
 
 /// One thing that stands against an action.
@@ -104,6 +104,11 @@ pub enum Reason {
         migration: MigrationId,
         required_ms: i64,
         found: InUse,
+    },
+    /// These very files were not rehearsed, or in vain.
+    Rehearsal {
+        migration: MigrationId,
+        found: Unrehearsed,
     },
     /// Something that gives evidence is silent.
     Source(Silence),
@@ -370,6 +375,7 @@ impl Reason {
             Self::Requirement(_) => BlockerKind::Requirement,
             Self::Soak { .. } => BlockerKind::Soak,
             Self::InUse { .. } => BlockerKind::InUse,
+            Self::Rehearsal { .. } => BlockerKind::Rehearsal,
             Self::Source(_) => BlockerKind::Source,
             Self::MissingInstances { .. } => BlockerKind::MissingInstances,
             Self::UnplacedVersion(_) => BlockerKind::UnplacedVersion,
@@ -418,6 +424,10 @@ impl Reason {
                 found: InUse::NotLongEnough { .. } | InUse::Unseen { .. },
                 ..
             }
+            | Self::Rehearsal {
+                found: Unrehearsed::Never | Unrehearsed::OtherFiles { .. },
+                ..
+            }
             | Self::Incompatible(Incompatible::NotAllTried { .. })
             | Self::Files {
                 effect: FlawEffect::Hides,
@@ -441,6 +451,7 @@ impl Reason {
             | Self::OutOfStep { .. }
             | Self::Requirement(_)
             | Self::InUse { .. }
+            | Self::Rehearsal { .. }
             | Self::Files { .. } => Verdict::Refuse,
         }
     }

@@ -1,7 +1,7 @@
 //! The table of actions, row by row, and what lies around it: order, phases, fences.
 
 use super::world::World;
-use crate::gate::{Facts, Sent, Soak, Unused, Watched};
+use crate::gate::{Facts, Sent, Soak, Unrehearsed, Unused, Watched};
 use crate::model::{AtWork, Basis, InstanceState, Keeps, Phase, Step};
 
 const APPEND: &str = "old <1.2.0 new >=1.1.0 append-only backfill contract revert";
@@ -317,6 +317,10 @@ fn what_was_measured() {
             ..Facts::default()
         }
     };
+    let unrehearsed = |found| Facts {
+        unrehearsed: Some(found),
+        ..Facts::default()
+    };
     for (facts, verdict) in [
         (
             Facts {
@@ -373,6 +377,15 @@ fn what_was_measured() {
                 ..Facts::default()
             },
             "unknown, in_use",
+        ),
+        (unrehearsed(Unrehearsed::Never), "unknown, rehearsal"),
+        (
+            unrehearsed(Unrehearsed::OtherFiles { at: 1 }),
+            "unknown, rehearsal",
+        ),
+        (
+            unrehearsed(Unrehearsed::Denied { at: 1 }),
+            "refuse, rehearsal",
         ),
     ] {
         world.evidence.facts = facts;

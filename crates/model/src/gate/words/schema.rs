@@ -1,12 +1,12 @@
 //! What stands against a step from the state of the schema, its files and its rows.
 
 use super::{Naming, Words, ambiguity, by};
-use crate::gate::Soak;
 use crate::gate::flaw::{Flaw, Flawed};
 use crate::gate::reason::{
     FillWork, FlawEffect, Need, NoSuchPhase, Order, Part, Reason, Requirement, WaitsForFill,
     WrongPhase,
 };
+use crate::gate::{Soak, Unrehearsed};
 use crate::model::{Basis, Keeps, Live, MigrationId, Phase, Step};
 
 pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
@@ -56,6 +56,7 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
             required_ms,
             found,
         } => super::used::words(migration, *required_ms, found),
+        Reason::Rehearsal { migration, found } => unrehearsed(migration, *found),
         Reason::Files { effect, flaw } => files(effect, flaw),
         _ => Words::new("", ""),
     }
@@ -283,6 +284,34 @@ fn soaking(migration: &MigrationId, soak: Soak) -> Words {
             soak.required_ms / 1000
         ),
         format!("wait {left} s more: `migrate contract {migration} --wait {left}s`"),
+    )
+}
+
+fn unrehearsed(migration: &MigrationId, found: Unrehearsed) -> Words {
+    let rehearse = format!("`migrate rehearse {migration} --record`");
+    let message = match found {
+        Unrehearsed::Never => format!("no rehearsal of {migration} is recorded"),
+        Unrehearsed::OtherFiles { .. } => format!(
+            "{migration} was rehearsed with other files: its migration.toml or a script was changed since"
+        ),
+        Unrehearsed::Denied { .. } => {
+            format!("the last rehearsal of these files of {migration} has denied what they claim")
+        }
+    };
+    let help = match found {
+        Unrehearsed::Denied { .. } => format!(
+            "{rehearse} says what: mend the files, and rehearse them again, or have what the rehearsal works with put in order"
+        ),
+        Unrehearsed::Never | Unrehearsed::OtherFiles { .. } => format!(
+            "run {rehearse}; where it cannot be tried, and is known from elsewhere to be right, \
+             `migrate contract {migration} --accept-unknown REASON` goes on and records why"
+        ),
+    };
+    Words::new(
+        format!(
+            "{message}, and `required` under [rehearse] asks for one of these very files that finds nothing wrong"
+        ),
+        help,
     )
 }
 
