@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use super::steps;
 use super::{Called, Driver, DriverFailure, Kind, Shift};
-use crate::process::{die_with_parent, signal_group, without_credentials};
+use crate::process::{Group, die_with_parent, without_credentials};
 use crate::row::{LONGEST_WAIT, Place, Row};
 
 /// How long a program that was asked to stop may take for it.
@@ -109,16 +109,15 @@ impl Driver for Command {
             |error| DriverFailure::Failed(format!("`{program}` cannot be started: {error}"));
         // Its output goes where ours for people goes. Not through a pipe of ours: what the program
         // leaves running would lose its output, and its life, when the pipe closes.
-        use std::os::unix::process::CommandExt as _;
         command
             .stdin(Stdio::null())
             .stdout(std::io::stderr())
-            .stderr(Stdio::inherit())
-            .process_group(0);
+            .stderr(Stdio::inherit());
+        let mut group = Group::for_command(&mut command);
         die_with_parent(&mut command);
         let mut command = tokio::process::Command::from(command);
         let mut child = command.spawn().map_err(cannot_start)?;
-        let group = child.id();
+        group.is_led_by(child.id());
         let began = Instant::now();
         let still_at_work = async {
             loop {
@@ -128,7 +127,14 @@ impl Driver for Command {
             }
         };
         let why = tokio::select! {
-            status = child.wait() => return ended(program, status),
+            status = child.wait() => {
+                let ended = ended(program, status);
+                // What a call that went well has started may be what is deployed. What is left of another would go on beside the next.
+                if ended.is_err() {
+                    group.end();
+                }
+                return ended;
+            }
             () = still_at_work => DriverFailure::Interrupted,
             () = tokio::time::sleep(self.timeout) => DriverFailure::Failed(format!(
                 "`{program}` did not finish within {} s and was stopped, with everything it had started \
@@ -137,12 +143,10 @@ impl Driver for Command {
             )),
             () = called.interrupt.due() => DriverFailure::Interrupted,
         };
-        if let Some(group) = group {
-            signal_group(group, Signal::TERM);
-            // Whether it stops in time makes no difference to what follows.
-            let _ = tokio::time::timeout(GRACE, child.wait()).await;
-            signal_group(group, Signal::KILL);
-        }
+        group.signal(Signal::TERM);
+        // Whether it stops in time makes no difference to what follows.
+        let _ = tokio::time::timeout(GRACE, child.wait()).await;
+        group.end();
         let _ = child.wait().await;
         Err(why)
     }

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 
 use super::{Call, Runner};
 use crate::interrupt::Interrupt;
-use crate::process::{die_with_parent, signal_group};
+use crate::process::{Group, die_with_parent};
 
 /// How long a program that was asked to stop may take for it.
 const GRACE: Duration = Duration::from_secs(10);
@@ -100,20 +100,18 @@ fn command(
 /// # Errors
 /// It could not be started, did not end well, took too long, or somebody wanted it to stop.
 pub async fn run(runner: &Runner, call: &Call, called: &Called<'_>) -> Result<(), RunnerFailure> {
-    use std::os::unix::process::CommandExt as _;
     let (mut command, program) = command(runner, call, called)?;
     command
         .stdin(Stdio::null())
         .stdout(io::stderr())
-        .stderr(Stdio::inherit())
-        .process_group(0);
+        .stderr(Stdio::inherit());
+    let mut group = Group::for_command(&mut command);
     die_with_parent(&mut command);
     let mut command = tokio::process::Command::from(command);
     let mut child = command
         .spawn()
         .map_err(|error| cannot_start(&program, &error))?;
-    let group = child.id();
-    let guard = group.map(Guard::over);
+    group.is_led_by(child.id());
     let began = Instant::now();
     let still_at_work = async {
         loop {
@@ -125,8 +123,7 @@ pub async fn run(runner: &Runner, call: &Call, called: &Called<'_>) -> Result<()
     let why = tokio::select! {
         status = child.wait() => {
             // What it has left behind in its group would go on without anybody's knowing.
-            end(group);
-            drop(guard);
+            group.end();
             return ended(&program, status);
         }
         () = still_at_work => RunnerFailure::Interrupted(program.clone()),
@@ -136,61 +133,12 @@ pub async fn run(runner: &Runner, call: &Call, called: &Called<'_>) -> Result<()
         )),
         () = called.interrupt.due() => RunnerFailure::Interrupted(program.clone()),
     };
-    if let Some(group) = group {
-        signal_group(group, Signal::TERM);
-        // Whether it stops in time makes no difference to what follows.
-        let _ = tokio::time::timeout(GRACE, child.wait()).await;
-    }
-    end(group);
+    group.signal(Signal::TERM);
+    // Whether it stops in time makes no difference to what follows.
+    let _ = tokio::time::timeout(GRACE, child.wait()).await;
+    group.end();
     let _ = child.wait().await;
-    drop(guard);
     Err(why)
-}
-
-fn end(group: Option<u32>) {
-    if let Some(group) = group {
-        signal_group(group, Signal::KILL);
-    }
-}
-
-/// A process that kills the tool's group once this one is gone, however that ended: the kernel would end the program itself, and
-/// not what it has started.
-struct Guard(Option<std::process::Child>);
-
-impl Guard {
-    fn over(group: u32) -> Self {
-        use std::os::unix::process::CommandExt as _;
-        let started = std::process::Command::new("/bin/sh")
-            .args(["-c", "read _ || kill -9 -- \"-$1\"", "phasegate-guard"])
-            .arg(group.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn();
-        match started {
-            Ok(child) => Self(Some(child)),
-            Err(error) => {
-                tracing::debug!(
-                    "nothing ends what the runner starts if this process is killed: {error}"
-                );
-                Self(None)
-            }
-        }
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        use std::io::Write as _;
-        if let Some(mut child) = self.0.take() {
-            // A line tells it that all is well: the group's number may be somebody else's by now.
-            if let Some(mut input) = child.stdin.take() {
-                let _ = input.write_all(b"\n");
-            }
-            let _ = child.wait();
-        }
-    }
 }
 
 /// What a tool prints, in full.

@@ -11,10 +11,12 @@ use std::sync::{Mutex, PoisonError};
 use rustix::process::{Pid, Signal, WaitOptions};
 
 mod behind;
+mod group;
 mod sign;
 mod split;
 
 pub use behind::{Behind, End, behind};
+pub use group::Group;
 #[cfg(test)]
 pub(crate) use sign::ONE_SIGN;
 pub use sign::Sign;

@@ -2,6 +2,7 @@
 
 use super::{AT_ONCE, TO_1_2, calls, has_old_column, shop};
 use crate::support::backend::Db;
+use crate::support::project::Signal;
 use crate::support::wait::{GENEROUS, eventually};
 
 const MANUAL: &str = "[rollout]\ntimeout = \"30s\"\n";
@@ -66,19 +67,7 @@ fn a_driver_that_takes_too_long_ends_with_all_it_started() {
         failed.stderr.contains("did not finish within 3 s"),
         "{failed:?}"
     );
-    let text = std::fs::read_to_string(shop.project.path().join("helper")).expect("its number");
-    let pid = text
-        .trim()
-        .parse()
-        .ok()
-        .and_then(rustix::process::Pid::from_raw);
-    let pid = pid.expect("a process number");
-    // Whoever adopted it may take a moment to bury it.
-    eventually(GENEROUS, || {
-        rustix::process::test_kill_process(pid)
-            .is_err()
-            .then_some(())
-    });
+    is_ended(shop.project.path());
 }
 
 #[test]
@@ -128,4 +117,44 @@ fn wrong_settings_are_shown_in_their_place() {
     );
     let refused = shop.run(&["check"], 1);
     insta::assert_snapshot!(shop.project.normalised(&refused.stderr));
+}
+
+/// A script that has its work done by a child, as one that calls a tool of a cluster does.
+const BY_A_CHILD: &str = "sleep 1000 & echo $! >helper\n";
+
+/// Waits until the child that the driver has written down is gone.
+fn is_ended(path: impl AsRef<std::path::Path>) {
+    let pid = eventually(GENEROUS, || {
+        let text = std::fs::read_to_string(path.as_ref().join("helper")).ok()?;
+        let pid = text.strip_suffix('\n')?.parse().ok()?;
+        rustix::process::Pid::from_raw(pid)
+    });
+    // Whoever adopted it may take a moment to bury it.
+    eventually(GENEROUS, || {
+        rustix::process::test_kill_process(pid)
+            .is_err()
+            .then_some(())
+    });
+}
+
+#[test]
+fn what_a_failed_driver_has_begun_does_not_go_on_beside_the_next_call() {
+    let shop = shop(Db::on("sqlite"), AT_ONCE);
+    shop.project
+        .file("roll.sh", &format!("{BY_A_CHILD}exit 3\n"));
+    shop.run(TO_1_2, 1);
+    is_ended(shop.project.path());
+}
+
+#[test]
+fn what_a_driver_has_begun_ends_with_a_rollout_that_is_killed() {
+    let shop = shop(Db::on("sqlite"), AT_ONCE);
+    shop.project.file("roll.sh", &format!("{BY_A_CHILD}wait\n"));
+    let rollout = shop.project.spawn(TO_1_2);
+    eventually(GENEROUS, || {
+        shop.project.path().join("helper").exists().then_some(())
+    });
+    rollout.signal(Signal::KILL);
+    is_ended(shop.project.path());
+    rollout.wait();
 }
