@@ -18,8 +18,8 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use kube_client::Client;
 use kube_client::client::Body;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -68,14 +68,25 @@ impl std::fmt::Debug for Reached {
 struct Page<T> {
     #[serde(default)]
     metadata: PageMetadata,
-    /// Go's encoder writes an empty list as null.
-    items: Option<Vec<T>>,
+    /// What has none is no list, whatever its status says: a proxy that degrades, or an object of another kind.
+    #[serde(deserialize_with = "null_as_empty")]
+    items: Vec<T>,
+}
+
+/// Go's encoder writes an empty list as null.
+fn null_as_empty<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Vec<T>, D::Error> {
+    Ok(Option::<Vec<T>>::deserialize(from)?.unwrap_or_default())
 }
 
 #[derive(Default, Deserialize)]
 struct PageMetadata {
     #[serde(rename = "continue", default)]
     next: Option<String>,
+    /// How many come after this page, where the server counts them.
+    #[serde(rename = "remainingItemCount", default)]
+    remaining: Option<i64>,
 }
 
 /// What a server says in place of what it was asked for.
@@ -165,10 +176,17 @@ impl Cluster {
                 .ask(doing, &path, (Method::GET, None), deadline)
                 .await?;
             let page: Page<T> = doing.parsed(&bytes)?;
-            found.extend(page.items.unwrap_or_default());
+            found.extend(page.items);
             next = page.metadata.next.filter(|next| !next.is_empty());
-            if next.is_none() {
-                return Ok(found);
+            match (&next, page.metadata.remaining) {
+                (None, Some(left)) if left > 0 => {
+                    return Err(Trouble::Unreadable {
+                        doing: Box::new(doing.clone()),
+                        why: format!("{left} more are to come, and it does not say where"),
+                    });
+                }
+                (None, _) => return Ok(found),
+                (Some(_), _) => {}
             }
         }
     }

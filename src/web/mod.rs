@@ -275,25 +275,31 @@ fn client(ca: Option<&Path>) -> Result<Connected, String> {
 
 impl Answer {
     /// Where the next page is, by the header `Link`.
-    #[must_use]
-    pub fn next(&self) -> Option<String> {
+    ///
+    /// # Errors
+    /// One that cannot be read: nobody knows whether it leads on.
+    pub fn next(&self) -> Result<Option<String>, String> {
         let links = self.headers.get_all(http::header::LINK).into_iter();
-        let texts = links.filter_map(|link| link.to_str().ok());
-        texts.flat_map(|text| unquoted(text, ',')).find_map(|link| {
+        let texts: Result<Vec<&str>, _> = links
+            .map(|link| std::str::from_utf8(link.as_bytes()))
+            .collect();
+        let texts = texts.map_err(|error| format!("its header `Link` cannot be read: {error}"))?;
+        let mut links = texts.into_iter().flat_map(|text| unquoted(text, ','));
+        Ok(links.find_map(|link| {
             let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
             let mut parameters = unquoted(parameters, ';').into_iter();
             let is_next = parameters.any(|one| {
                 let Some((name, relation)) = one.split_once('=') else {
                     return false;
                 };
-                let relation = relation.trim().trim_matches('"');
+                let relation = relation.trim().trim_matches(['"', '\'']);
                 name.trim().eq_ignore_ascii_case("rel")
                     && relation
                         .split_whitespace()
                         .any(|word| word.eq_ignore_ascii_case("next"))
             });
             is_next.then(|| target.to_owned())
-        })
+        }))
     }
 }
 
@@ -370,7 +376,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(http::header::LINK, value.parse().unwrap());
             let body = Vec::new();
-            Answer { body, headers }.next()
+            Answer { body, headers }.next().unwrap()
         };
         assert_eq!(
             next("<?p=1>; rel=\"prev\", <?p=3>; rel=\"next\"").as_deref(),
@@ -385,6 +391,7 @@ mod tests {
             "<?p=3>; title=\"a, b; rel=prev\"; rel=\"next\"",
             "<?p=3>; title=\"a \\\" b\"; rel=\"last NEXT\"",
             "<?p=1,2>; rel=prev,<?p=3> ; rel = next",
+            "<?p=3>; rel='next'",
         ] {
             assert_eq!(next(odd).as_deref(), Some("?p=3"), "{odd}");
         }

@@ -44,27 +44,53 @@ impl JsonPath {
         Ok(found.into_iter().map(|found| found.val()).collect())
     }
 
-    /// Everything there, where this path goes through all of a list: that has to be there as well, empty or not.
+    /// Everything there, where each part of this path has found what it names: every list that it goes through is there, empty or not,
+    /// and nothing that it goes into lacks a name.
     ///
     /// # Errors
-    /// As [`Self::of`], and no list where the items should be.
+    /// As [`Self::of`], and the first value in which the path does not lead on.
     pub fn items_of<'a>(&self, document: &'a Value) -> Result<Vec<&'a Value>, String> {
-        let found = self.of(document)?;
-        let Some(list) = self.list().filter(|_| found.is_empty()) else {
-            return Ok(found);
+        let is_list = |value: &Value| match value {
+            Value::Array(_) => true,
+            // A map of instances. A whole answer that is an empty object says nothing of any.
+            Value::Object(of) => !(of.is_empty() && std::ptr::eq(value, document)),
+            _ => false,
         };
-        let lists = js_path_process(&list, document)
-            .map_err(|error| format!("`{}`: {error}", self.text))?;
-        let mut lists = lists.into_iter().map(|list| list.val()).peekable();
-        let is_there = lists.peek().is_some();
-        if is_there && lists.all(|list| list.is_array() || list.is_object()) {
-            return Ok(found);
+        for (at, segment) in self.path.segments.iter().enumerate() {
+            let before = self.up_to(at, document)?;
+            let astray = match segment {
+                Segment::Selector(
+                    Selector::Wildcard | Selector::Slice(..) | Selector::Filter(_),
+                ) => before.iter().find(|value| !is_list(value)),
+                Segment::Selector(Selector::Name(_) | Selector::Index(_))
+                    if self.up_to(at + 1, document)?.len() < before.len() =>
+                {
+                    let one = JpQuery::new(vec![segment.clone()]);
+                    let leads_nowhere = |value: &&&Value| {
+                        js_path_process(&one, **value).is_ok_and(|found| found.is_empty())
+                    };
+                    before.iter().find(leads_nowhere)
+                }
+                // Below anything, or one of several: nobody can tell what is missing.
+                _ => None,
+            };
+            if let Some(value) = astray {
+                return Err(format!(
+                    "there is no list at `{}`: it leads nowhere in {}",
+                    self.text,
+                    shortened(&value.to_string(), LONGEST_TOLD)
+                ));
+            }
         }
-        Err(format!(
-            "there is no list at `{}`: it begins {}",
-            self.text,
-            shortened(&document.to_string(), LONGEST_TOLD)
-        ))
+        self.of(document)
+    }
+
+    /// Everything at the first segments of this path.
+    fn up_to<'a>(&self, count: usize, document: &'a Value) -> Result<Vec<&'a Value>, String> {
+        let segments = self.path.segments.iter().take(count).cloned().collect();
+        let found = js_path_process(&JpQuery::new(segments), document)
+            .map_err(|error| format!("`{}`: {error}", self.text))?;
+        Ok(found.into_iter().map(|found| found.val()).collect())
     }
 
     /// The path of the list, where this one goes through all of a list.
@@ -115,5 +141,49 @@ impl fmt::Display for JsonPath {
 impl fmt::Debug for JsonPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_list_on_the_way_has_to_be_there() {
+        let found = |path: &str, document: &Value| {
+            let path = JsonPath::read(path).unwrap();
+            path.items_of(document).map(|found| found.len())
+        };
+        let whole = json!({ "regions": [{ "hosts": [1, 2] }, { "hosts": [] }] });
+        assert_eq!(found("$.regions[*].hosts[*]", &whole), Ok(2));
+        assert_eq!(
+            found("$.regions[*].hosts[*]", &json!({ "regions": [] })),
+            Ok(0)
+        );
+        assert_eq!(found("$[*]", &json!({ "a": 1 })), Ok(1));
+        assert_eq!(
+            found("$.hosts[?@.on]", &json!({ "hosts": [{ "on": 1 }, {}] })),
+            Ok(1)
+        );
+        assert_eq!(found("$.hosts[*]", &json!({ "hosts": {} })), Ok(0));
+        for (path, other) in [
+            (
+                "$.regions[*].hosts[*]",
+                json!({ "regions": [{ "hosts": [1] }, { "error": "timeout" }] }),
+            ),
+            (
+                "$.regions[*].hosts[*]",
+                json!({ "regions": [{ "hosts": [1] }, { "hosts": null }] }),
+            ),
+            ("$.regions[*].hosts[*]", json!({ "regions": "none" })),
+            ("$[*].host", json!([{ "host": 1 }, {}])),
+            ("$[*]", json!({})),
+            ("$[*]", json!(null)),
+        ] {
+            let error = found(path, &other).unwrap_err();
+            assert!(error.contains("no list at"), "{path} {other}: {error}");
+        }
     }
 }

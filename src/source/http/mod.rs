@@ -82,7 +82,11 @@ impl Http {
             }
             listed += page.listed;
             instances.extend(page.instances);
-            match page.next.or_else(|| answer.next()) {
+            let next = match page.next {
+                Some(next) => Some(next),
+                None => answer.next()?,
+            };
+            match next {
                 Some(link) => url = self.web.follow(&url, &link)?,
                 None => break,
             }

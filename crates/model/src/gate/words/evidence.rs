@@ -256,8 +256,12 @@ fn not_placed(unplaced: &Unplaced) -> Words {
             format!(
                 "`{label}` of {service} is live, and its label and what is said beside it name two versions"
             ),
-            "set label and image together, in one change of the template, so that both name the version that runs; where it is the template that \
-             says something else, somebody has relabelled what runs: set that label back (`kubectl label --overwrite`)",
+            format!(
+                "set label and image together, in one change of the template, so that both name the version that runs. Where a tag says the same in \
+                 other words (`1.2.0-alpine`, the number of a build), say so in migrate.toml: [services.{service}] aliases = {{ \"1.2.0-alpine\" = \
+                 \"1.2.0\" }}, or `labels`, a pattern for all of them. Where it is the template that says something else, somebody has relabelled \
+                 what runs: set that label back (`kubectl label --overwrite`)"
+            ),
         ),
         _ if tells_none(label) => Words::new(
             format!("an instance of {service} is live and tells {label}"),
