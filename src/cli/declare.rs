@@ -12,8 +12,8 @@ use super::context::Context;
 use super::failure::Failure;
 use super::out::{Out, note};
 use crate::change::{
-    Ask, Change, Kind, Known, Objection, Question, Said, Unanswered, Weight, Wider, Wish, declare,
-    doubts, generate, objections, written,
+    Ask, Change, Kind, Known, Objection, Question, Said, Unanswered, Weight, Wish, declare, doubts,
+    generate, objections, written,
 };
 use crate::coordinator;
 use crate::project::Ground;
@@ -56,9 +56,12 @@ pub(super) struct WishArgs {
     /// Let a text be longer: users.email=varchar(200)
     #[arg(long, value_name = "TABLE.COLUMN=TYPE", help_heading = CHANGE)]
     widen: Option<String>,
-    /// Give an enumeration more values: orders.status=refunded
+    /// Give an enumeration, or the list of a CHECK, more values: orders.status=refunded
     #[arg(long, value_name = "TABLE.COLUMN=VALUES", help_heading = CHANGE)]
     add_value: Option<String>,
+    /// Let a CHECK list fewer values, and give rows another one in place of one that goes: orders.status=legacy,paid:settled
+    #[arg(long, value_name = "TABLE.COLUMN=VALUES", help_heading = CHANGE)]
+    remove_value: Option<String>,
     /// Give a column another default: users.country="'NL'"
     #[arg(long, value_name = "TABLE.COLUMN=SQL", help_heading = CHANGE)]
     set_default: Option<String>,
@@ -116,6 +119,7 @@ impl WishArgs {
             (Ask::DropIndex, &self.drop_index),
             (Ask::Widen, &self.widen),
             (Ask::AddValue, &self.add_value),
+            (Ask::RemoveValue, &self.remove_value),
             (Ask::SetDefault, &self.set_default),
             (Ask::DropDefault, &self.drop_default),
             (Ask::ForeignKey, &self.foreign_key),
@@ -356,7 +360,7 @@ fn manifest(change: &Change, service: Option<&str>, beside: &BesideArgs, out: &O
     let mut text = format!("description = {}\n\n", quoted(&change.described()));
     let mut is_open = false;
     let mut lines = String::new();
-    if is_read_before_written(change) {
+    if change.kind.is_read_before_written() {
         let (said, is_all) = long_form(change, beside);
         lines.push_str(&said);
         is_open |= !is_all;
@@ -364,7 +368,7 @@ fn manifest(change: &Change, service: Option<&str>, beside: &BesideArgs, out: &O
     let short = change.versions();
     let short = short
         .into_iter()
-        .filter(|_| !is_read_before_written(change));
+        .filter(|_| !change.kind.is_read_before_written());
     for (format, who) in short {
         let said = match format {
             "old" => beside.old.clone(),
@@ -403,11 +407,6 @@ fn manifest(change: &Change, service: Option<&str>, beside: &BesideArgs, out: &O
         manifest: text,
         open: is_open.then(|| name.to_owned()),
     }
-}
-
-/// A row with a value that a version does not know breaks it: a release has to know the value before the next one writes it.
-fn is_read_before_written(change: &Change) -> bool {
-    matches!(&change.kind, Kind::Widen(widen) if matches!(widen.wider, Wider::Values(_)))
 }
 
 /// `reads` and `writes` apart: `--old` are versions that do not know the new format, `--new` those that write it. And whether

@@ -120,6 +120,7 @@ fn declared(change: &Change) -> Own {
         Kind::AddColumn(kind) => columns.push(&kind.column),
         Kind::Default(kind) => columns.push(&kind.column),
         Kind::Widen(kind) => columns.push(&kind.column),
+        Kind::Values(kind) => columns.push(&kind.column),
         Kind::DropColumn(kind) => columns.extend(&kind.columns),
         Kind::RenameTable(kind) => {
             for name in [&table, &kind.to] {

@@ -6,7 +6,7 @@ use super::world::texts;
 use crate::database::{Access, Connection, DatabaseError};
 use crate::sql::{
     ConstraintRule, Dialect, SaidWith, Script, Table, TableColumn, TableConstraint, TableIndex,
-    Tables,
+    Tables, listed,
 };
 
 /// The table that a statement means by this name; none where there is none.
@@ -53,7 +53,7 @@ async fn found(
             let listed = connection.query(query, &[]).await?.into_iter().map(texts);
             listed
                 .filter(is_meant)
-                .map(|row| constraint(&row))
+                .map(|row| constraint(dialect, &row))
                 .collect()
         }
         Constrained::Made(query) => {
@@ -93,8 +93,9 @@ fn at(row: &[String], index: usize) -> &str {
     row.get(index).map_or("", String::as_str)
 }
 
-fn constraint(row: &[String]) -> TableConstraint {
+fn constraint(dialect: Dialect, row: &[String]) -> TableConstraint {
     TableConstraint {
+        lists: listed(dialect, at(row, 6)),
         rule: match at(row, 4) {
             "f" => ConstraintRule::ForeignKey,
             _ => ConstraintRule::Check,

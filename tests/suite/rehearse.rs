@@ -72,8 +72,8 @@ scenario!(
         // On a server each database that is made and dropped takes its time.
         let ids: &[&str] = match db.backend.name {
             "sqlite" => &["--all"],
-            "postgres" => &["2", "6", "8", "10"],
-            _ => &["3", "4", "8", "10"],
+            "postgres" => &["2", "6", "8", "10", "12", "13"],
+            _ => &["3", "4", "8", "10", "12", "13"],
         };
         let arguments = [&["rehearse", "--rows", "0", "--output", "json"], ids].concat();
         let output = project.migrate(&arguments).expect_code(0).json();

@@ -104,6 +104,7 @@ pub fn declare(wish: &Wish, known: &Known) -> Result<Change, Unanswered> {
         What::DropIndex { name } => Kind::DropIndex(DropIndex { name: name.clone() }),
         What::Widen { column, to } => asked.widened(column, to)?,
         What::AddValue { column, values } => asked.more_values(column, values)?,
+        What::RemoveValue { column, values } => asked.fewer_values(column, values)?,
         What::SetDefault { column, to } => asked.default(column, Some(to)),
         What::DropDefault { column } => asked.default(column, None),
         What::RenameTable { to } => asked.renamed_table(to)?,
@@ -176,6 +177,7 @@ impl Asked<'_> {
             What::NotNull { column }
             | What::Widen { column, .. }
             | What::AddValue { column, .. }
+            | What::RemoveValue { column, .. }
             | What::SetDefault { column, .. }
             | What::DropDefault { column } => vec![column],
             _ => return Ok(()),

@@ -60,6 +60,7 @@ pub fn objections(change: &Change, dialect: Dialect, table: &Table) -> Vec<Objec
         }
         Kind::DropIndex(drop) => against.has_index(&drop.name),
         Kind::Widen(widen) => against.widen(widen),
+        Kind::Values(values) => against.values(values),
         Kind::Default(default) => against.default(default),
         Kind::RenameTable(rename) => against.rename_table(rename),
         Kind::Check(_) | Kind::DropTable(_) => {}

@@ -15,6 +15,7 @@ mod names;
 mod plain;
 mod renamed;
 mod text;
+mod values;
 mod widen;
 mod wish;
 mod written;
@@ -33,6 +34,7 @@ pub use declare::{Known, Question, Said, Unanswered, declare, doubts};
 pub use known::{Objection, Weight, objections};
 pub use plain::{AddColumn, DropColumn, DropIndex, DropTable, Index, SetDefault};
 pub use renamed::RenameTable;
+pub use values::Values;
 pub use widen::{Widen, Wider};
 pub use wish::{Ask, What, Wish};
 pub use written::written;
@@ -103,6 +105,7 @@ pub enum Kind {
     Index(Index),
     DropIndex(DropIndex),
     Widen(Widen),
+    Values(Values),
 }
 
 impl Kind {
@@ -121,6 +124,7 @@ impl Kind {
         "index",
         "drop-index",
         "widen",
+        "values",
     ];
 
     /// Which formats of a row a migration of this kind has.
@@ -128,7 +132,7 @@ impl Kind {
     pub fn formats(&self) -> Formats {
         match self {
             Self::Columns(_) | Self::RenameTable(_) => Formats::Both,
-            Self::Widen(change) if matches!(change.wider, Wider::Values(_)) => Formats::Both,
+            Self::Widen(_) | Self::Values(_) if self.is_read_before_written() => Formats::Both,
             Self::Default(change) if change.to.is_none() => Formats::Old,
             Self::NotNull(change) if change.fill.is_some() => Formats::Both,
             Self::DropColumn(change) if change.placeholder.is_some() => Formats::Both,
@@ -138,8 +142,21 @@ impl Kind {
             | Self::Unique(_)
             | Self::DropColumn(_)
             | Self::DropTable(_)
-            | Self::DropIndex(_) => Formats::Old,
+            | Self::DropIndex(_)
+            | Self::Values(_) => Formats::Old,
             Self::AddColumn(_) | Self::Default(_) | Self::Index(_) | Self::Widen(_) => Formats::New,
+        }
+    }
+}
+
+impl Kind {
+    /// Whether what it lets in breaks a version that does not know it: a release has to know it before the next one writes it.
+    #[must_use]
+    pub fn is_read_before_written(&self) -> bool {
+        match self {
+            Self::Widen(change) => matches!(change.wider, Wider::Values(_)),
+            Self::Values(change) => !change.added().is_empty(),
+            _ => false,
         }
     }
 }
@@ -244,5 +261,6 @@ pub fn generate(change: &Change, dialect: Dialect, number: &str) -> Result<Gener
         Kind::Index(change) => Ok(plain::index(change, &place)),
         Kind::DropIndex(change) => Ok(plain::drop_index(change, &place)),
         Kind::Widen(change) => widen::widen(change, &place),
+        Kind::Values(change) => values::values(change, &place),
     }
 }

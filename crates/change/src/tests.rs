@@ -300,3 +300,64 @@ fn a_table_of_another_name_is_a_view_until_the_contract() {
         );
     }
 }
+
+#[test]
+fn a_list_is_changed_in_one_direction_at_a_time() {
+    let texts = |values: &str| -> Vec<String> {
+        let values = values.split(' ').filter(|value| !value.is_empty());
+        values.map(str::to_owned).collect()
+    };
+    let of = |from: &str, to: &str, instead: &[(&str, &str)], dialect| {
+        let instead = instead.iter();
+        let change = Change {
+            table: "orders".to_owned(),
+            kind: Kind::Values(Values {
+                column: "status".to_owned(),
+                name: "Listed".into(),
+                from: texts(from),
+                to: texts(to),
+                instead: instead
+                    .map(|(old, new)| ((*old).to_owned(), (*new).to_owned()))
+                    .collect(),
+            }),
+        };
+        generate(&change, dialect, "0002")
+            .map_err(|wrong| format!("{} | {}", wrong.message, wrong.help))
+    };
+    use Dialect::{Mysql, Postgres, Sqlite};
+    for (from, to, instead, wrong) in [
+        ("a b", "b a", &[][..], "nothing to do"),
+        ("a b", "a c", &[], "take away in a later one"),
+        ("a a", "a b", &[], "`a` is listed twice"),
+        ("a b", "a", &[("a", "b")], "`a`, which does not go"),
+        ("a b", "a", &[("b", "c")], "`c`, which `to` does not list"),
+    ] {
+        let said = of(from, to, instead, Postgres).expect_err("it cannot be carried out");
+        assert!(said.contains(wrong), "{said}");
+    }
+    let on_sqlite = of("a", "a b", &[], Sqlite).expect_err("SQLite changes no CHECK");
+    assert!(on_sqlite.contains("NAME IN ('a', 'b')"), "{on_sqlite}");
+    let more = of("a", "a it's", &[], Postgres).expect("it follows");
+    assert_eq!(
+        more.scripts[&Step::Expand]
+            .lines()
+            .skip(2)
+            .collect::<Vec<_>>(),
+        [
+            "ALTER TABLE orders DROP CONSTRAINT \"Listed\", ADD CONSTRAINT \"Listed\" CHECK (status IN ('a', 'it''s')) NOT VALID;",
+            "ALTER TABLE orders VALIDATE CONSTRAINT \"Listed\";"
+        ]
+    );
+    assert_eq!((more.sync, more.scripts.len()), (Sync::ToNew, 1));
+    let fewer = of("a b c", "a", &[("b", "a")], Mysql).expect("it follows");
+    let contract = &fewer.scripts[&Step::Contract];
+    assert!(
+        contract.contains("UPDATE orders SET status = 'a' WHERE status = 'b';"),
+        "{contract}"
+    );
+    assert_eq!(
+        fewer.require,
+        ["SELECT count(*) FROM orders WHERE status IN ('c')"]
+    );
+    assert_eq!((fewer.sync, fewer.scripts.len()), (Sync::None, 1));
+}

@@ -31,7 +31,7 @@ pub(super) fn widen(change: &Widen, place: &Place) -> Result<Generated, Wrong> {
 }
 
 /// A value as a literal of any database: MySQL alone reads a backslash.
-fn literal(value: &str, dialect: Dialect) -> String {
+pub(super) fn literal(value: &str, dialect: Dialect) -> String {
     let doubled = value.replace('\'', "''");
     match dialect {
         Dialect::Mysql => format!("'{}'", doubled.replace('\\', "\\\\")),
@@ -83,7 +83,7 @@ fn more_values(change: &Widen, values: &[String], place: &Place) -> Result<Gener
         Dialect::Sqlite => {
             return Err(not_for_sqlite(
                 "SQLite has no enumerations: a text holds every value",
-                "where a CHECK lists the values, rebuild the table with scripts of your own; where none does, leave `[change]` out and say so with `nothing_to_do` under `[expand]`, so that versions still learn of the value before others write it",
+                "where a CHECK lists the values, `kind = \"values\"` says what can be done; where none does, leave `[change]` out and say so with `nothing_to_do` under `[expand]`, so that versions still learn of the value before others write it",
             ));
         }
         Dialect::Postgres => {
@@ -92,7 +92,7 @@ fn more_values(change: &Widen, values: &[String], place: &Place) -> Result<Gener
                     format!(
                         "`from` says `{from}`, which is no enumeration that a type of its own holds"
                     ),
-                    "name the type that `CREATE TYPE … AS ENUM` has made: `from = { postgres = \"order_status\" }`; a column with a CHECK gets another one by scripts of your own",
+                    "name the type that `CREATE TYPE … AS ENUM` has made: `from = { postgres = \"order_status\" }`; where a CHECK lists the values, `kind = \"values\"` says which it lists then",
                 ));
             }
             let add = |literal: &String| format!("ALTER TYPE {from} ADD VALUE {literal}");

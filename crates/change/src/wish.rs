@@ -58,6 +58,11 @@ pub enum What {
         column: String,
         values: Vec<String>,
     },
+    RemoveValue {
+        column: String,
+        /// Each with what rows get in its place, if anything.
+        values: Vec<(String, Option<String>)>,
+    },
     SetDefault {
         column: String,
         /// As SQL.
@@ -94,6 +99,7 @@ pub enum Ask {
     DropIndex,
     Widen,
     AddValue,
+    RemoveValue,
     SetDefault,
     DropDefault,
     ForeignKey,
@@ -117,6 +123,7 @@ impl Ask {
             Self::DropIndex => "users.users_phone",
             Self::Widen => "users.email=varchar(200)",
             Self::AddValue => "orders.status=refunded",
+            Self::RemoveValue => "orders.status=legacy, or orders.status=paid:settled",
             Self::SetDefault => "users.country='NL'",
             Self::DropDefault => "users.country",
             Self::ForeignKey => "orders.user_id=users.id",
@@ -222,6 +229,16 @@ impl Ask {
                 values: right
                     .split(',')
                     .map(|value| value.trim().to_owned())
+                    .collect(),
+            },
+            Self::RemoveValue => What::RemoveValue {
+                column: one()?,
+                values: right
+                    .split(',')
+                    .map(|value| match value.split_once(':') {
+                        Some((old, new)) => (old.trim().to_owned(), Some(new.trim().to_owned())),
+                        None => (value.trim().to_owned(), None),
+                    })
                     .collect(),
             },
             Self::SetDefault => What::SetDefault {

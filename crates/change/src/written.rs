@@ -78,6 +78,18 @@ pub fn written(change: &Change) -> String {
                 Wider::Values(values) => toml.list("values", values),
             }
         }
+        Kind::Values(change) => {
+            toml.text("column", &change.column);
+            toml.varied("name", &change.name);
+            toml.list("from", &change.from);
+            toml.list("to", &change.to);
+            if !change.instead.is_empty() {
+                toml.section("instead");
+                for (old, new) in &change.instead {
+                    toml.text(old, new);
+                }
+            }
+        }
     }
     toml.text
 }
@@ -117,6 +129,11 @@ fn key(name: &str) -> String {
     } else {
         string(name)
     }
+}
+
+fn joined(names: &[&String]) -> String {
+    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    names.join(" and ")
 }
 
 fn listed(names: &[String]) -> String {
@@ -264,6 +281,7 @@ impl Kind {
             Self::Index(_) => "index",
             Self::DropIndex(_) => "drop-index",
             Self::Widen(_) => "widen",
+            Self::Values(_) => "values",
         }
     }
 }
@@ -311,6 +329,13 @@ impl Change {
                     format!("{table}.{} may be {}", change.column, all(values))
                 }
             },
+            Kind::Values(change) => {
+                let (added, removed) = (change.added(), change.removed());
+                match added.is_empty() {
+                    false => format!("{table}.{} may be {}", change.column, joined(&added)),
+                    true => format!("{table}.{} is never {}", change.column, joined(&removed)),
+                }
+            }
         }
     }
 
@@ -362,6 +387,16 @@ impl Change {
                 Wider::Values(values) => (
                     format!("versions that do not know {} yet", all(values)),
                     format!("versions that write {}", all(values)),
+                ),
+            },
+            Kind::Values(change) => match change.added().as_slice() {
+                [] => (
+                    format!("versions that write {}", joined(&change.removed())),
+                    String::new(),
+                ),
+                added => (
+                    format!("versions that do not know {} yet", joined(added)),
+                    format!("versions that write {}", joined(added)),
                 ),
             },
         };

@@ -119,7 +119,7 @@ pub use reserved::names_ledger;
 pub use scheme::dialect_of_url;
 #[cfg(feature = "parse")]
 pub use tables::{
-    ConstraintRule, SaidWith, Table, TableColumn, TableConstraint, TableIndex, Tables,
+    ConstraintRule, SaidWith, Table, TableColumn, TableConstraint, TableIndex, Tables, listed,
 };
 #[cfg(feature = "parse")]
 pub use written::Written;

@@ -9,9 +9,11 @@ use super::{Dialect, ObjectKind, Script, Statement, Verb};
 mod asked;
 mod constraints;
 mod definition;
+mod listed;
 
 pub use constraints::{ConstraintRule, SaidWith, TableConstraint};
 pub(super) use definition::{Cursor, items};
+pub use listed::listed;
 
 /// Tables by name, as far as scripts tell of them.
 #[derive(Clone, Debug, Default)]

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::change::{
     AddColumn, Change, Check, DropColumn, DropIndex, DropTable, ForeignKey, Index, Kind, NotNull,
-    RenameTable, SetDefault, Unique, Widen, Wider,
+    RenameTable, SetDefault, Unique, Values, Widen, Wider,
 };
 
 use super::super::manifest::PLACES;
-use super::super::reader::Table;
+use super::super::reader::{Given, Table};
 use super::super::source::Source;
 use super::Declared;
 use super::given::{columns, expressions, names, required, text, varied};
@@ -55,6 +55,7 @@ pub(in crate::project) fn read(source: &Source, mut table: Table<'_>) -> Option<
         "index" => read_index(source, &mut table).map(Kind::Index),
         "drop-index" => required(&mut table, "name", "name = \"users_phone\"")
             .map(|name| Kind::DropIndex(DropIndex { name })),
+        "values" => read_values(source, &mut table).map(Kind::Values),
         _ => read_widen(source, &mut table).map(Kind::Widen),
     };
     table.finish(PLACES);
@@ -183,6 +184,33 @@ fn read_rename_table(source: &Source, table: &mut Table<'_>) -> Option<RenameTab
         key: key?,
         columns: columns?,
         defaults,
+    })
+}
+
+fn read_values(source: &Source, table: &mut Table<'_>) -> Option<Values> {
+    let column = required(table, "column", "column = \"status\"");
+    let example = "name = \"orders_status_check\"";
+    if !table.has("name") {
+        table.missing("name", example);
+    }
+    let name = varied(source, table, "name", example);
+    let from = columns(table, "from", "from = [\"new\", \"paid\"]");
+    let to = columns(table, "to", "to = [\"new\", \"paid\", \"refunded\"]");
+    let example = "instead = { paid = \"settled\" }";
+    let mut instead = BTreeMap::new();
+    if let Some(Given::Table(mut inner)) = table.given("instead", example) {
+        for (old, given) in inner.all(example) {
+            if let Given::Text(new) = given {
+                instead.insert(old.value.to_owned(), new.value.to_owned());
+            }
+        }
+    }
+    Some(Values {
+        column: column?,
+        name: name?,
+        from: from?,
+        to: to?,
+        instead,
     })
 }
 

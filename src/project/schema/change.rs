@@ -259,6 +259,39 @@ pub(super) const CHANGE: Section = Section {
             ],
         ),
         (
+            "values",
+            &[
+                COLUMN,
+                Key::new(
+                    "name",
+                    Shape::Varied,
+                    "\"orders_status_check\"",
+                    "The CHECK that lists the values",
+                )
+                .needed(),
+                Key::new(
+                    "from",
+                    Shape::TextOrTexts,
+                    "[\"new\", \"paid\"]",
+                    "All values that it lists now",
+                )
+                .needed(),
+                Key::new(
+                    "to",
+                    Shape::TextOrTexts,
+                    "[\"new\", \"paid\", \"refunded\"]",
+                    "All values that it lists then",
+                )
+                .needed(),
+                Key::new(
+                    "instead",
+                    Shape::Named,
+                    "{ paid = \"settled\" }",
+                    "What rows get in place of a value that goes",
+                ),
+            ],
+        ),
+        (
             "drop-column",
             &[
                 DROP_INDEXES,

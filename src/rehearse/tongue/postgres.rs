@@ -100,7 +100,7 @@ pub(super) const TONGUE: Tongue = Tongue {
         "SELECT n.nspname::text, c.relname::text, CASE WHEN n.nspname = ANY (SELECT pg_catalog.btrim(pg_catalog.replace(p, '\"$user\"', session_user::text), ' \"') \
               FROM pg_catalog.regexp_split_to_table(pg_catalog.current_setting('phasegate.search_path', true), ',') AS p) THEN '1' ELSE '0' END, k.conname::text, \
          k.contype::text, COALESCE((SELECT pg_catalog.string_agg(a.attname::text, pg_catalog.chr(31) ORDER BY a.attnum) FROM pg_catalog.pg_attribute a \
-             WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)), '') \
+             WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)), ''), pg_catalog.pg_get_constraintdef(k.oid) \
          FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE k.contype IN ('f', 'c') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') ORDER BY 1, 2, 4",

@@ -351,6 +351,100 @@ fn an_enumeration_gets_a_value_that_live_versions_know() {
     }
 }
 
+scenario!(
+    fn a_check_lists_more_values_before_they_are_written_and_fewer_once_they_are_not(db: Db) {
+        let shop = Shop::new(db);
+        let backend = shop.db.backend.name;
+        shop.db.execute(
+            "CREATE TABLE orders (id integer PRIMARY KEY, status varchar(20), \
+             CONSTRAINT orders_status CHECK (status IN ('new', 'paid', 'it''s')))",
+        );
+        shop.db
+            .execute("INSERT INTO orders (id, status) VALUES (1, 'paid'), (2, NULL)");
+        let more = [
+            "new",
+            "more",
+            "--add-value",
+            "orders.status=settled",
+            "--old",
+            "<1.1.0",
+            "--new",
+            ">=1.2.0",
+        ];
+        if backend == "sqlite" {
+            let refused = shop.project.migrate(&more).expect_code(1);
+            assert!(
+                refused.stderr.contains("cannot change a CHECK"),
+                "{refused:?}"
+            );
+            assert!(refused.stderr.contains("kind = \"columns\""), "{refused:?}");
+            return;
+        }
+        let is_taken = |id: u32, status: &str| {
+            let insert = format!("INSERT INTO orders (id, status) VALUES ({id}, '{status}')");
+            shop.db.try_execute(&insert).is_ok()
+        };
+        // On MySQL and MariaDB `check` warns of the copy, and of nothing else.
+        let is_in_order = || {
+            let stderr = shop.run(&["check"], 0).stderr;
+            let mut lines = stderr.lines();
+            let is_known =
+                |line: &str| backend == "mysql" && line.contains("while it copies the table");
+            assert!(lines.all(is_known), "{stderr}");
+        };
+        shop.run(&more, 0);
+        is_in_order();
+        assert!(!is_taken(3, "settled"));
+        shop.run(&["expand"], 0);
+        assert!(is_taken(3, "settled") && is_taken(4, "it''s") && !is_taken(5, "other"));
+        let plan = |via: &[&str]| {
+            let to = ["plan", "--from", "web=1.0.0", "--to", "web=1.2.0"];
+            shop.project.migrate(&[&to, via].concat()).code
+        };
+        assert_eq!((plan(&["--via", "web=1.1.0"]), plan(&[])), (0, 11));
+
+        // A value of which nobody says what becomes of its rows waits until there are none.
+        let fewer = [
+            "new",
+            "fewer",
+            "--remove-value",
+            "orders.status=paid:settled,it's",
+            "--old",
+            "<1.3.0",
+        ];
+        shop.run(&fewer, 0);
+        is_in_order();
+        let refused = shop.run(&["contract", "2"], 11);
+        assert!(
+            refused.stdout.contains("under `require` returns 1"),
+            "{refused:?}"
+        );
+        assert!(is_taken(5, "paid"));
+        shop.db.execute("DELETE FROM orders WHERE id = 4");
+        shop.run(&["contract", "2"], 0);
+        assert_eq!(
+            shop.db.query("SELECT id, status FROM orders ORDER BY id"),
+            [
+                ["1", "settled"],
+                ["2", "NULL"],
+                ["3", "settled"],
+                ["5", "settled"]
+            ]
+        );
+        assert!(is_taken(6, "new") && !is_taken(7, "paid") && !is_taken(7, "it''s"));
+        if backend == "postgres" {
+            let valid = "SELECT convalidated FROM pg_constraint WHERE conname = 'orders_status'";
+            assert_eq!(shop.db.value(valid), "1");
+        }
+        let again = ["new", "again", "--add-value", "orders.status=new"];
+        let refused = shop.project.migrate(&again).expect_code(1);
+        assert!(
+            refused.stderr.contains("knows the value `new` already"),
+            "{refused:?}"
+        );
+    }
+);
+
 /// A default is there from expand on and a revert brings back what it was; one that goes waits for who counts on it.
 #[test]
 fn another_default_comes_with_expand_and_none_with_the_contract() {

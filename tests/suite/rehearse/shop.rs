@@ -293,8 +293,48 @@ pub fn declared(backend: &'static str) -> Files {
     ];
     if backend != "sqlite" {
         files.others.extend(enumeration(backend));
+        files.others.extend(listed());
     }
     files
+}
+
+/// A column whose values a CHECK lists, another value of it, and one that goes.
+fn listed() -> Vec<(String, String)> {
+    let versions = "[services.web]\nreads = { old = \"<1.1.0\", new = \">=1.1.0\" }\nwrites = { old = \"<1.2.0\", new = \">=1.2.0\" }\n";
+    let old = "[services.web]\nold = \"<1.3.0\"\n";
+    let values = |from: &str, to: &str| {
+        format!(
+            "[change]\nkind = \"values\"\ntable = \"people\"\ncolumn = \"state\"\nname = \"people_state\"\nfrom = [{from}]\nto = [{to}]\n"
+        )
+    };
+    let more = values("\"new\", \"paid\"", "\"new\", \"paid\", \"settled\"");
+    let fewer = values("\"new\", \"paid\", \"settled\"", "\"new\", \"settled\"");
+    // No other row can be made up.
+    let seed = "INSERT INTO people (name, logins_big, state) VALUES ('a', 1, 'new'), ('b', 2, 'paid'), ('c', 3, NULL);\n";
+    [
+        (
+            "0011_state/migration.toml",
+            "description = \"A state\"\n[services.web]\nnew = \">=1.0.0\"\n".to_owned(),
+        ),
+        (
+            "0011_state/expand.sql",
+            "ALTER TABLE people ADD COLUMN state varchar(20) NULL;\n\
+             ALTER TABLE people ADD CONSTRAINT people_state CHECK (state IN ('new', 'paid'));\n"
+                .to_owned(),
+        ),
+        (
+            "0012_settled/migration.toml",
+            format!("description = \"Another state\"\n{versions}{more}"),
+        ),
+        ("0012_settled/seed.sql", seed.to_owned()),
+        (
+            "0013_not_paid/migration.toml",
+            format!("description = \"No state paid\"\n{old}{fewer}[change.instead]\npaid = \"settled\"\n"),
+        ),
+        ("0013_not_paid/seed.sql", seed.to_owned()),
+    ]
+    .map(|(path, text)| (path.to_owned(), text))
+    .to_vec()
 }
 
 /// A column of an enumeration, made by a script, and another value of it.

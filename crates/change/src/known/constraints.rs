@@ -4,7 +4,7 @@
 use phasegate_sql::{ConstraintRule, Dialect, SaidWith, TableConstraint};
 
 use super::{Against, Objection, Weight};
-use crate::{Columns, Wrong, not_for_sqlite};
+use crate::{Columns, Values, Wrong, not_for_sqlite};
 
 impl Against<'_> {
     /// Those that are over an old column, against what the declaration says of them.
@@ -120,6 +120,66 @@ impl Against<'_> {
             "give it one name on all databases, or write the scripts of this migration by hand"
                 .to_owned(),
         );
+    }
+
+    /// The list has to be the one that is there: what `from` leaves out would be forbidden as well.
+    pub(super) fn values(&mut self, change: &Values) {
+        self.are_there(std::slice::from_ref(&change.column));
+        let Some(name) = change.name.of(self.dialect) else {
+            return;
+        };
+        let is_check = |one: &&TableConstraint| one.rule == ConstraintRule::Check;
+        let mut checks = self.table.constraints.iter().filter(is_check);
+        let is_named = |one: &TableConstraint| {
+            let own = one.name.as_deref();
+            own.is_some_and(|own| self.dialect.may_be_same_name(own, name))
+        };
+        let found = checks.clone().find(|one| is_named(one)).cloned();
+        let Some(found) = found else {
+            // What MySQL and MariaDB call it themselves is not known here.
+            let there: Vec<String> = checks.clone().filter_map(|one| one.name.clone()).collect();
+            if checks.any(|one| one.name.is_none()) {
+                return;
+            }
+            let help = if there.is_empty() {
+                "`kind = \"check\"` adds one".to_owned()
+            } else {
+                format!("it has {}", there.join(", "))
+            };
+            self.error(
+                format!(
+                    "`{}` has no CHECK `{name}` on {}, as the earlier migrations make it",
+                    self.name,
+                    self.dialect.title()
+                ),
+                help,
+            );
+            return;
+        };
+        let Some(lists) = found
+            .lists
+            .filter(|_| found.columns == [change.column.clone()])
+        else {
+            self.error(
+                format!(
+                    "the CHECK `{name}` of `{}` does more than to list values of `{}`",
+                    self.name, change.column
+                ),
+                "write the scripts of this migration by hand, so that nothing else that it refuses is let in".to_owned(),
+            );
+            return;
+        };
+        let is_same = lists.iter().all(|value| change.from.contains(value))
+            && change.from.iter().all(|value| lists.contains(value));
+        if !is_same {
+            self.error(
+                format!(
+                    "`from` lists {:?}, and the CHECK `{name}` of `{}` lists {lists:?}",
+                    change.from, self.name
+                ),
+                format!("write `from = {lists:?}`: what it leaves out would be forbidden"),
+            );
+        }
     }
 
     /// Whether the server may have made an index of this name for a foreign key.

@@ -4,7 +4,8 @@ use phasegate_sql::{Script, Tables};
 
 use super::*;
 use crate::{
-    AddColumn, DropIndex, Index, NewColumn, NewIndex, NotNull, SetDefault, Varied, Widen, Wider,
+    AddColumn, DropIndex, Index, NewColumn, NewIndex, NotNull, SetDefault, Values, Varied, Widen,
+    Wider,
 };
 
 fn columns(old: &str, key: &str) -> Columns {
@@ -455,5 +456,39 @@ fn what_a_column_is_stands_against_what_is_said_of_it() {
             wanted => said.contains(wanted),
         };
         assert!(is_right, "{dialect:?}, wanted {wanted:?}: {said}");
+    }
+}
+
+/// What is left out of the list would be forbidden without anybody having said so.
+#[test]
+fn the_list_of_a_check_is_the_one_that_is_there() {
+    const LISTED: &str = "CREATE TABLE users (id bigint PRIMARY KEY, state text, name text, \
+        CONSTRAINT listed CHECK (state IN ('a', 'b')), CONSTRAINT more CHECK (state IN ('a') OR name = 'x'))";
+    for (dialect, name, from, wanted) in [
+        (Dialect::Postgres, "listed", &["a", "b"][..], ""),
+        (Dialect::Postgres, "listed", &["b", "a"], ""),
+        (Dialect::Mysql, "listed", &["a"], "lists [\"a\", \"b\"]"),
+        (
+            Dialect::Postgres,
+            "listed",
+            &["a", "b", "c"],
+            "would be forbidden",
+        ),
+        (Dialect::Postgres, "more", &["a"], "does more than to list"),
+        (Dialect::Mysql, "other", &["a"], "it has listed, more"),
+    ] {
+        let values = Values {
+            column: "state".to_owned(),
+            name: name.into(),
+            from: from.iter().map(|value| (*value).to_owned()).collect(),
+            ..Values::default()
+        };
+        let said = said(dialect, LISTED, Kind::Values(values));
+        let is_right = if wanted.is_empty() {
+            said.is_empty()
+        } else {
+            said.contains(wanted)
+        };
+        assert!(is_right, "{name} {from:?}: {said}");
     }
 }

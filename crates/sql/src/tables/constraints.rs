@@ -10,6 +10,8 @@ pub struct TableConstraint {
     pub name: Option<String>,
     /// Those of this table that it is over.
     pub columns: Vec<String>,
+    /// The values that it lists, if it does nothing else.
+    pub lists: Option<Vec<String>>,
     pub said: SaidWith,
 }
 
@@ -38,6 +40,7 @@ impl TableConstraint {
             rule,
             name,
             columns: Vec::new(),
+            lists: None,
             said: SaidWith::Column,
         }
     }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{ConstraintRule, SaidWith, TableConstraint};
+use super::super::{ConstraintRule, SaidWith, TableConstraint, listed};
 use super::Cursor;
+use crate::lexeme::Token;
 
 /// Each name once.
 fn once(mut names: Vec<String>) -> Vec<String> {
@@ -15,8 +16,10 @@ fn once(mut names: Vec<String>) -> Vec<String> {
 impl Cursor<'_> {
     /// `CHECK (…)` or `FOREIGN KEY (…) REFERENCES …` of a table.
     pub fn constraint(&mut self, name: Option<String>) -> Option<TableConstraint> {
+        let mut lists = None;
         let (rule, name, columns) = if self.eat("check") {
             let group = self.group()?;
+            lists = self.lists(group);
             (ConstraintRule::Check, name, once(self.names_in(group)))
         } else {
             self.eats(&["foreign", "key"]);
@@ -33,8 +36,14 @@ impl Cursor<'_> {
             rule,
             name,
             columns,
+            lists,
             said: SaidWith::Table,
         })
+    }
+
+    fn lists(&self, group: &[Token]) -> Option<Vec<String>> {
+        let span = group.first()?.span.start..group.last()?.span.end;
+        listed(self.dialect, self.text.get(span)?)
     }
 
     /// `REFERENCES …` or `CHECK (…)`; nothing where the name before it is that of something else.
@@ -51,6 +60,7 @@ impl Cursor<'_> {
             let group = self.group()?;
             vec![TableConstraint {
                 columns: once(self.names_in(group)),
+                lists: self.lists(group),
                 ..of(ConstraintRule::Check)
             }]
         } else {
