@@ -1,6 +1,6 @@
 //! What a Prometheus has scraped: a series for each instance, and the targets that it should have come from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,6 +74,27 @@ struct Answers {
     targets: Vec<Series>,
 }
 
+/// Something that should have been scraped.
+struct Target<'a> {
+    /// Of `up`.
+    series: &'a Series,
+    /// Whether a series tells its version.
+    is_told: bool,
+}
+
+impl Target<'_> {
+    fn is_down(&self) -> bool {
+        self.series.value.1.parse::<f64>().unwrap_or(0.0) < 1.0
+    }
+}
+
+/// The labels of a series, as they are written.
+fn labels(series: &Series) -> String {
+    let labels = series.metric.iter();
+    let labels = labels.map(|(name, value)| format!("{name}={value:?}"));
+    format!("{{{}}}", labels.collect::<Vec<_>>().join(", "))
+}
+
 #[async_trait]
 impl Source for Prometheus {
     async fn observe(&self, asked: &Asked<'_>) -> Result<Observation, SourceFailure> {
@@ -140,13 +161,20 @@ impl Prometheus {
                 *known = known.min(at);
             }
         }
-        let down: BTreeSet<String> = targets
-            .iter()
-            .filter(|target| target.value.1.parse::<f64>().unwrap_or(0.0) < 1.0)
-            .filter_map(name)
-            .collect();
+        let mut of_name = BTreeMap::<&str, Vec<Target<'_>>>::new();
+        for series in &targets {
+            let Some(name) = series.metric.get(&self.instance) else {
+                return Err(format!(
+                    "a target of `{}` has no label `{}`: say with `instance` which one names an instance",
+                    self.up, self.instance
+                ));
+            };
+            of_name.entry(name).or_default().push(Target {
+                series,
+                is_told: false,
+            });
+        }
         let mut instances = Vec::new();
-        let mut told = BTreeSet::new();
         for series in &found {
             let Some(name) = name(series) else {
                 return Err(format!(
@@ -160,33 +188,28 @@ impl Prometheus {
             let label = label.unwrap_or_else(|| format!("{NO_VERSION}no label {}", self.version));
             let asked_at = series.value.0;
             let at = times.get(&name).copied().unwrap_or(asked_at);
-            let state = if down.contains(&name) {
-                InstanceState::Lost
-            } else {
-                InstanceState::Serving
+            let target = self.target_of(series, of_name.get_mut(name.as_str()))?;
+            let state = match &target {
+                Some(target) if target.is_down() => InstanceState::Lost,
+                _ => InstanceState::Serving,
             };
-            told.insert(name.clone());
+            if let Some(target) = target {
+                target.is_told = true;
+            }
             instances.push(self.instance_of(name, label, (state, milliseconds(asked_at - at))));
         }
         let mut notes = Vec::new();
-        for target in &targets {
-            let Some(name) = name(target) else {
-                return Err(format!(
-                    "a target of `{}` has no label `{}`: say with `instance` which one names an instance",
-                    self.up, self.instance
-                ));
-            };
-            if !told.insert(name.clone()) {
-                continue;
+        for (name, of_name) in &of_name {
+            for target in of_name.iter().filter(|target| !target.is_told) {
+                let (why, state) = if target.is_down() {
+                    ("its target is down", InstanceState::Lost)
+                } else {
+                    ("its target is up, and tells none", InstanceState::Serving)
+                };
+                let label = format!("{NO_VERSION}{why}");
+                notes.push(format!("{name}: {label}"));
+                instances.push(self.instance_of((*name).to_owned(), label, (state, 0)));
             }
-            let (why, state) = if down.contains(&name) {
-                ("its target is down", InstanceState::Lost)
-            } else {
-                ("its target is up, and tells none", InstanceState::Serving)
-            };
-            let label = format!("{NO_VERSION}{why}");
-            notes.push(format!("{name}: {label}"));
-            instances.push(self.instance_of(name, label, (state, 0)));
         }
         for instance in &instances {
             for (what, value) in [
@@ -199,6 +222,36 @@ impl Prometheus {
             }
         }
         Ok(Observation { instances, notes })
+    }
+
+    /// The target that a series is of: of those of its name, the one whose labels agree in all that both have. A name is not enough,
+    /// because pods of two clusters may have one address.
+    fn target_of<'t, 'a>(
+        &self,
+        series: &Series,
+        of_name: Option<&'t mut Vec<Target<'a>>>,
+    ) -> Result<Option<&'t mut Target<'a>>, String> {
+        let is_of = |target: &&mut Target<'_>| {
+            let mut labels = series.metric.iter();
+            labels.all(|(label, value)| {
+                let is_its_own = *label == self.version || label == "__name__";
+                let of_target = target.series.metric.get(label);
+                is_its_own || of_target.is_none_or(|of_target| of_target == value)
+            })
+        };
+        let mut of_it = of_name.into_iter().flatten().filter(is_of);
+        let target = of_it.next();
+        match (&target, of_it.next()) {
+            (Some(one), Some(other)) => Err(format!(
+                "`{}` has two targets that a series of `{}` may be of, {} and {}: keep in `query` the label that tells them apart, or let `up` \
+                 name each once",
+                self.up,
+                self.query,
+                labels(one.series),
+                labels(other.series)
+            )),
+            _ => Ok(target),
+        }
     }
 
     fn instance_of(
@@ -326,5 +379,31 @@ mod tests {
         )
         .unwrap_err();
         assert!(unnamed.contains("say with `instance`"), "{unnamed}");
+    }
+
+    #[test]
+    fn one_name_may_be_two_targets() {
+        let target =
+            |cluster: &str, value| series(&[("instance", "a"), ("cluster", cluster)], value);
+        let told = series(
+            &[("instance", "a"), ("cluster", "x"), ("version", "1.1.0")],
+            "1",
+        );
+        let found = judged(
+            vec![told],
+            Vec::new(),
+            vec![target("x", "1"), target("y", "0")],
+        );
+        assert_eq!(
+            found.unwrap(),
+            [
+                "a 1.1.0 serving 0",
+                "a no version: its target is down lost 0"
+            ]
+        );
+        let whose = series(&[("instance", "a"), ("version", "1.1.0")], "1");
+        let both = vec![target("x", "1"), target("y", "1")];
+        let error = judged(vec![whose], Vec::new(), both).unwrap_err();
+        assert!(error.contains("cluster=\"y\""), "{error}");
     }
 }
