@@ -25,7 +25,15 @@ class Lease extends EventEmitter {
     agent.on("error", (error) => (reason = `the agent cannot be asked: ${error.message}`));
     // Nobody keeps the lease any more.
     agent.on("close", () => this.state !== "lost" && this.#tell({ state: "lost", reason }));
-    createInterface({ input: agent }).on("line", (line) => this.#tell(JSON.parse(line)));
+    createInterface({ input: agent }).on("line", (line) => {
+      try {
+        this.#tell(JSON.parse(line));
+      } catch (error) {
+        // A line without its end, of an agent that was killed, is none.
+        reason = `the agent cannot be understood: ${error.message}`;
+        agent.destroy();
+      }
+    });
   }
 
   #tell(told) {

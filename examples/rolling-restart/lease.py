@@ -18,6 +18,15 @@ _listens_in = None
 _lock = threading.Lock()
 
 
+def _begin_again():
+    """Neither threads nor what they know come along where a process forks, as gunicorn --preload does."""
+    global _told, _first, _listens_in, _lock
+    _told, _first, _listens_in, _lock = {"state": "lost"}, threading.Event(), None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_begin_again)
+
+
 def state():
     """In one word. Without an agent nobody knows of a lease, and nothing is to be lost: "valid"."""
     return told()["state"]
@@ -37,10 +46,8 @@ def told():
 def _listen(path):
     global _listens_in
     with _lock:
-        # Threads do not come along where a process forks, as gunicorn --preload does.
         if _listens_in != os.getpid():
             _listens_in = os.getpid()
-            _first.clear()
             threading.Thread(target=_hear, args=[path], name="lease", daemon=True).start()
 
 
@@ -53,7 +60,8 @@ def _hear(path):
             for line in agent.makefile(encoding="utf-8"):
                 _told = json.loads(line)
                 _first.set()
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        # A line without its end, of an agent that was killed, is none.
         reason = f"the agent cannot be asked: {error}"
     # Nobody keeps the lease any more.
     if _told["state"] != "lost" or not _first.is_set():
