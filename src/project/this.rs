@@ -57,29 +57,104 @@ pub(super) fn release_of(service: &str, tags: &Tags) -> Result<Version, String> 
     }
 }
 
-/// Which tags have this file, by git.
+/// Which tags have this file, by git, wherever it was at the time: a migration that was given another number, or whose directory was
+/// moved, is the one that was released before.
 pub(super) fn tags_with(root: &Path, path: &str) -> Tags {
-    // Relative to where it runs; the project may be a part of a repository.
     let shallow = git(root, &["rev-parse", "--is-shallow-repository"], "")?;
     if shallow.trim() != "false" {
         return Err("this checkout is not a full one, so a tag may be missing".to_owned());
     }
     let names = git(root, &["tag", "--list"], "")?;
     let names: Vec<&str> = names.lines().filter(|name| !name.is_empty()).collect();
+    // The project may be a part of a repository.
+    let within = git(root, &["rev-parse", "--show-prefix"], "")?;
+    let path = format!("{}{path}", within.trim_end_matches('\n'));
+    let (own, gone) = places(root, path)?;
+    let mut has_it = vec![false; names.len()];
+    for place in &own {
+        for (has_it, found) in has_it.iter_mut().zip(in_tags(root, &names, place)?) {
+            *has_it |= found;
+        }
+    }
+    for place in &gone {
+        let found = in_tags(root, &names, place)?.into_iter();
+        let mut alone = found.zip(&has_it).zip(&names);
+        if let Some((_, name)) = alone.find(|((is_there, has_it), _)| *is_there && !**has_it) {
+            return Err(format!(
+                "{name} has `{place}`, which is not there any more and may be this migration as it was called then"
+            ));
+        }
+    }
+    let tags = names.into_iter().zip(has_it);
+    Ok(tags
+        .map(|(name, has_it)| Tag {
+            name: name.to_owned(),
+            has_it,
+        })
+        .collect())
+}
+
+/// Where the file is and was, from the root of the repository; and places of a file of a migration called the same that are
+/// there no more, of which git cannot tell whether they were this one.
+fn places(root: &Path, path: String) -> Result<(Vec<String>, Vec<String>), String> {
+    let unquoted = ["-c", "core.quotePath=off"];
+    let from_the_top = format!(":(top,literal){path}");
+    let follow = ["log", "--follow", "-M", "--format=", "--name-only", "--"];
+    // A repository without a commit has no log.
+    if git(root, &["rev-parse", "--verify", "--quiet", "HEAD"], "").is_err() {
+        return Ok((vec![path], Vec::new()));
+    }
+    let lines = |text: String| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.is_empty());
+        lines.map(ToOwned::to_owned).collect()
+    };
+    let args = [&unquoted[..], &follow, &[from_the_top.as_str()]].concat();
+    let mut own = lines(git(root, &args, "")?);
+    own.push(path.clone());
+    own.sort();
+    own.dedup();
+    // `0003_add_email`: the number may be another, and the directories before it.
+    let mut parts = path.rsplit('/');
+    let (file, directory) = (parts.next().unwrap_or_default(), parts.next());
+    let Some((_, called)) = directory.and_then(|directory| directory.split_once('_')) else {
+        return Ok((own, Vec::new()));
+    };
+    let alike = format!(":(top,glob)**/*_{called}/{file}");
+    let log = [
+        "log",
+        "--all",
+        "--format=",
+        "--name-only",
+        "--no-renames",
+        "--",
+    ];
+    let args = [&unquoted[..], &log, &[alike.as_str()]].concat();
+    let mut gone = lines(git(root, &args, "")?);
+    let args = [
+        &unquoted[..],
+        &["ls-files", "--full-name", "--", alike.as_str()],
+    ]
+    .concat();
+    let there = lines(git(root, &args, "")?);
+    gone.retain(|place| !own.contains(place) && !there.contains(place));
+    gone.sort();
+    gone.dedup();
+    Ok((own, gone))
+}
+
+/// Which of these tags have a file there, from the root of the repository.
+fn in_tags(root: &Path, names: &[&str], place: &str) -> Result<Vec<bool>, String> {
     let wanted: String = names
         .iter()
-        .map(|name| format!("refs/tags/{name}:./{path}\n"))
+        .map(|name| format!("refs/tags/{name}:{place}\n"))
         .collect();
     let found = git(root, &["cat-file", "--batch-check=%(objecttype)"], &wanted)?;
-    let found: Vec<&str> = found.lines().collect();
-    if found.len() != names.len() {
-        return Err("git has not told of every tag".to_owned());
+    let found: Vec<bool> = found.lines().map(|found| found == "blob").collect();
+    if found.len() == names.len() {
+        Ok(found)
+    } else {
+        Err("git has not told of every tag".to_owned())
     }
-    let tags = names.into_iter().zip(found).map(|(name, found)| Tag {
-        name: name.to_owned(),
-        has_it: found == "blob",
-    });
-    Ok(tags.collect())
 }
 
 /// What git prints for this input.

@@ -187,3 +187,40 @@ fn the_release_that_contains_a_migration_follows_from_the_tags() {
     manifest("new = \">=this\"\n");
     unknown("git says");
 }
+
+/// The release is that of the migration, and not that of the place where it is.
+#[test]
+fn a_migration_that_was_moved_is_the_one_that_was_released() {
+    let db = Db::on("sqlite");
+    db.execute("CREATE TABLE other (id integer)");
+    let project = Project::new(&db, &["web"]);
+    let manifest = "description = \"It was released\"\n# Of which nothing else is said.\n[services.web]\nnew = \">=this\"\n";
+    project.file("0001_t/migration.toml", manifest);
+    project.file("0001_t/expand.sql", "CREATE TABLE t (id integer);\n");
+    git(&project, &["init", "-q", "-b", "main"]);
+    commit(&project);
+    git(&project, &["tag", "v1.3.0"]);
+    let refused = || {
+        project.migrate(&["check"]).expect_code(0);
+        let gate = project.migrate(&["gate", "deploy", "web=1.3.0"]);
+        gate.expect_code(11);
+    };
+    refused();
+    git(&project, &["mv", "0001_t", "0005_t"]);
+    commit(&project);
+    git(&project, &["tag", "v1.4.0"]);
+    refused();
+    // What is not like it any more may be another one.
+    git(&project, &["mv", "0005_t", "0006_t"]);
+    project.file(
+        "0006_t/migration.toml",
+        "description = \"Something else\"\n\n[services.web]\nreads.new = \">=this\"\nwrites.new = \">=this\"\n",
+    );
+    commit(&project);
+    git(&project, &["tag", "v1.5.0"]);
+    let checked = project.migrate(&["check"]).expect_code(1);
+    assert!(
+        said(&checked).contains("may be this migration as it was called then"),
+        "{checked:?}"
+    );
+}
