@@ -1,5 +1,6 @@
 //! `migrate rehearse`: migrations tried on scratch databases.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use super::paint::{Cell, Line, Tone};
 use super::text::{self, count};
 use crate::coordinator::{Rehearsed, connect_to_record, record_rehearsal};
 use crate::database::Target;
-use crate::project::{DialectsFrom, Migration, Project};
+use crate::project::{DialectsFrom, Migration, Probed, Project};
 use crate::rehearse::{
     Finding, Judged, Measured, Rehearsal, RehearseError, Settings, Traced, Weight, rehearse,
 };
@@ -61,6 +62,7 @@ pub(super) async fn run(args: &RehearseArgs, global: &Global, out: &Out) -> Resu
     let mut untried = Vec::new();
     let mut unrecorded = Vec::new();
     for migration in chosen(args, &project)? {
+        let recorded = recorded(migration, root)?;
         for dialect in dialects(&project) {
             let server = servers.iter().find(|server| server.dialect() == dialect);
             let settings = Settings {
@@ -68,6 +70,7 @@ pub(super) async fn run(args: &RehearseArgs, global: &Global, out: &Out) -> Resu
                 server,
                 schema: schema(&project, root)?,
                 seed: seed(migration, dialect, root)?,
+                recorded: &recorded,
                 rows: args.rows,
                 interrupt: global.interrupt,
             };
@@ -229,6 +232,25 @@ fn schema(project: &Project, root: &Path) -> Result<Option<(String, String)>, Fa
         Err(error) => Err(Failure::new(format!("{path} cannot be read: {error}"))
             .help("`schema` under [rehearse] names a file of SQL in the project")),
     }
+}
+
+/// The files of statements that the services name, by their paths.
+fn recorded(migration: &Migration, root: &Path) -> Result<BTreeMap<String, String>, Failure> {
+    let probes = migration.probes.values();
+    let mut read = BTreeMap::new();
+    for probed in probes.flat_map(|probes| [&probes.old, &probes.new]) {
+        let Probed::InFile(path) = probed else {
+            continue;
+        };
+        let text = fs::read_to_string(root.join(path)).map_err(|error| {
+            Failure::new(format!("{path} cannot be read: {error}")).help(format!(
+                "[services.NAME.probes] in {} names it: a file of SQL, by its path from migrate.toml",
+                migration.manifest.path.display()
+            ))
+        })?;
+        read.insert(path.clone(), text);
+    }
+    Ok(read)
 }
 
 /// Rows as the application writes them, where somebody has written them down.

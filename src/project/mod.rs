@@ -94,7 +94,7 @@ pub use notify::{NotifyConfig, Occasion, Shape};
 pub use password::PasswordConfig;
 pub use policy::{PolicyConfig, is_object_name};
 pub use priced::Priced;
-pub use probes::Probes;
+pub use probes::{Probed, Probes};
 pub use problem::{Location, Problem, Problems};
 pub use query::Query;
 pub use question::OPEN;

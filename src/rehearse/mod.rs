@@ -31,6 +31,7 @@ mod trial;
 mod values;
 mod world;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 pub use report::{Finding, Measured, Rehearsal, Tried, Weight};
@@ -52,6 +53,8 @@ pub struct Settings<'s> {
     pub schema: Option<(String, String)>,
     /// Path and text of statements that write rows as the application does.
     pub seed: Option<(String, String)>,
+    /// The files of statements that `[services.NAME.probes]` name, by their paths.
+    pub recorded: &'s BTreeMap<String, String>,
     /// How many rows the largest table has while statements are measured.
     pub rows: u64,
     pub interrupt: Interrupt,

@@ -130,6 +130,72 @@ scenario!(
 );
 
 scenario!(
+    fn what_the_tests_of_the_application_have_sent_is_run_from_its_file(db: Db) {
+        let files = rename(db.backend.name).appended(
+            "migration.toml",
+            "\n[services.web.probes]\nold = \"statements/web-1.0.sql\"\nnew = \"statements/web-1.2.sql\"\n",
+        );
+        let project = project(&db, &files);
+        let rehearse = ["rehearse", "2", "--rows", "0"];
+        let output = project.migrate(&rehearse).expect_code(1);
+        assert!(
+            output
+                .stderr
+                .contains("statements/web-1.0.sql cannot be read"),
+            "{output:?}"
+        );
+        // What belongs to the session, what cannot be run and what fails without the migration says nothing.
+        project.file(
+            "statements/web-1.0.sql",
+            "BEGIN;\nSELECT full_name FROM users WHERE id < 5;\nSELECT full_name FROM users WHERE id < 5;\n\
+             SELECT * FROM elsewhere;\nUPDATE users SET full_name = 'Secret' WHERE id = 1;\nCOMMIT;\n",
+        );
+        project.file(
+            "statements/web-1.2.sql",
+            "SELECT name FROM users WHERE id = ?;\nSELECT name FROM users WHERE id < 5;\n"
+                .replace(
+                    '?',
+                    if db.backend.name == "postgres" {
+                        "$1"
+                    } else {
+                        "?"
+                    },
+                )
+                .as_str(),
+        );
+        let output = project.migrate(&rehearse).expect_code(0);
+        for (what, times) in [
+            ("of no rows recorded of `web`", 2),
+            ("with placeholders recorded of `web`", 1),
+            ("fail before the migration already", 1),
+        ] {
+            let is_told = |line: &str| line.contains(what) && line.ends_with(&format!("({times})"));
+            assert!(output.stdout.lines().any(is_told), "{what}: {output:?}");
+        }
+        // The new version goes on with what is gone: told once for all of them, and without values.
+        project.file(
+            "statements/web-1.2.sql",
+            "SELECT name FROM users;\nSELECT full_name FROM users;\nSELECT id, full_name FROM users WHERE full_name = 'Secret';\n",
+        );
+        let output = project.migrate(&rehearse).expect_code(11);
+        assert_eq!(
+            output.stdout.matches("[probe-fails]").count(),
+            1,
+            "{output:?}"
+        );
+        assert!(output.stdout.contains("after the contract"), "{output:?}");
+        assert!(output.stdout.contains("1 more statement"), "{output:?}");
+        assert!(!output.stdout.contains("Secret"), "{output:?}");
+        project.file("statements/web-1.2.sql", "BEGIN;\n");
+        let output = project.migrate(&rehearse).expect_code(12);
+        assert!(
+            output.stderr.contains("has no statement that could be run"),
+            "{output:?}"
+        );
+    }
+);
+
+scenario!(
     fn rows_of_the_application_are_tried_and_not_shown(db: Db) {
         let files = rename(db.backend.name)
             .replaced(

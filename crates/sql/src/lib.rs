@@ -60,6 +60,8 @@ mod postgres;
 #[cfg(feature = "parse")]
 mod query;
 #[cfg(feature = "parse")]
+mod recorded;
+#[cfg(feature = "parse")]
 mod references;
 #[cfg(feature = "parse")]
 mod reserved;
@@ -112,6 +114,8 @@ pub use parse::statements;
 #[cfg(feature = "parse")]
 pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_select, strange_call};
 pub use reading::ServerReading;
+#[cfg(feature = "parse")]
+pub use recorded::Recorded;
 #[cfg(feature = "parse")]
 pub use references::{Reference, Referential};
 #[cfg(feature = "parse")]

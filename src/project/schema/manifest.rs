@@ -93,15 +93,15 @@ const TOUCHED: Section = Section::of(&[OLD, NEW]);
 const PROBES: Section = Section::of(&[
     Key::new(
         "old",
-        Shape::Texts,
+        Shape::TextOrTexts,
         "[\"SELECT full_name FROM users WHERE id = 1\"]",
-        "Of versions that use the old format",
+        "Of versions that use the old format; or the path of a file of them",
     ),
     Key::new(
         "new",
-        Shape::Texts,
+        Shape::TextOrTexts,
         "[\"SELECT first_name FROM users WHERE id = 1\"]",
-        "Of versions that use the new format",
+        "Of versions that use the new format; or the path of a file of them",
     ),
 ]);
 

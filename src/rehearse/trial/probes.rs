@@ -3,15 +3,28 @@
 
 use super::told::shortened;
 use crate::model::Step;
+use crate::project::Probed;
 use crate::rehearse::RehearseError;
 use crate::rehearse::report::{Finding, masked};
 use crate::rehearse::stage::{Stage, refuse_lost};
 use crate::rehearse::world::World;
+use crate::sql::Recorded;
 
 /// What one statement brought: rows, where it only reads.
 type Brought = Result<Option<Vec<Vec<String>>>, String>;
 
 const MOST: u64 = 500;
+
+/// Whose statement it is, and where it ran.
+type Place<'p> = (&'p str, &'p str, &'p str, &'p str);
+
+/// What went wrong of one service, in one state and for one cause: the first statement of which that holds, and how many more.
+struct Failed {
+    finding: Finding,
+    /// All that tells it from others.
+    of: (String, String, String),
+    more: u64,
+}
 
 pub(super) async fn run(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
     let probes = stage.migration().probes.clone();
@@ -40,19 +53,24 @@ pub(super) async fn run(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
         stage.findings.truncate(told);
     }
     let mut times = 0;
+    let mut failed: Vec<Failed> = Vec::new();
     for (service, probes) in &probes {
-        for statement in &probes.old {
+        let (old, new) = (
+            statements(stage, service, &probes.old)?,
+            statements(stage, service, &probes.new)?,
+        );
+        let is_recorded = matches!(probes.old, Probed::InFile(_));
+        let mut without_a_word = 0_usize;
+        for statement in &old {
             times += 1;
-            let wanted = ask(stage, &mut before, statement).await?;
+            let wanted = control(stage, &mut before, statement).await?;
             if let Err(said) = &wanted {
-                find(
-                    stage,
-                    service,
-                    "old",
-                    statement,
-                    "before the migration",
-                    said,
-                );
+                // In a recording there is what needs rows or tables that are not here; it says nothing then.
+                without_a_word += 1;
+                if !is_recorded || without_a_word == old.len() {
+                    let place = (&**service, "old", &**statement, "before the migration");
+                    find(stage, &mut failed, place, said);
+                }
                 continue;
             }
             for (world, state) in [
@@ -60,33 +78,97 @@ pub(super) async fn run(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
                 (&mut filled, "after the backfill"),
             ] {
                 let found = ask(stage, world, statement).await?;
-                judge(stage, (service, "old", statement, state), &wanted, &found);
+                let place = (&**service, "old", &**statement, state);
+                judge(stage, &mut failed, place, (&wanted, &found));
             }
         }
-        for statement in &probes.new {
+        if (1..old.len()).contains(&without_a_word) && is_recorded {
+            stage.tried(
+                &format!("statements of `{service}` that fail before the migration already, and tell nothing"),
+                without_a_word,
+            );
+        }
+        for statement in &new {
             times += 1;
             let first = ask(stage, &mut between, statement).await?;
             if let Err(said) = &first {
-                find(stage, service, "new", statement, "after expand", said);
+                let place = (&**service, "new", &**statement, "after expand");
+                find(stage, &mut failed, place, said);
                 continue;
             }
-            let wanted = ask(stage, &mut filled, statement).await?;
+            let wanted = control(stage, &mut filled, statement).await?;
             if is_contracted {
                 let found = ask(stage, &mut after, statement).await?;
-                judge(
-                    stage,
-                    (service, "new", statement, "after the contract"),
-                    &wanted,
-                    &found,
-                );
+                let place = (&**service, "new", &**statement, "after the contract");
+                judge(stage, &mut failed, place, (&wanted, &found));
             }
         }
+    }
+    for Failed {
+        mut finding, more, ..
+    } in failed
+    {
+        if more > 0 {
+            let others = if more == 1 { "statement" } else { "statements" };
+            finding.message = format!("{} (and {more} more {others} likewise)", finding.message);
+        }
+        stage.find(finding);
     }
     stage.tried("statements of the application", times);
     for world in [before, between, filled, after] {
         world.close().await;
     }
     Ok(())
+}
+
+/// The statements themselves, and of a recording a word on what of it was not run.
+fn statements(
+    stage: &mut Stage<'_>,
+    service: &str,
+    probed: &Probed,
+) -> Result<Vec<String>, RehearseError> {
+    let path = match probed {
+        Probed::Here(statements) => return Ok(statements.clone()),
+        Probed::InFile(path) => path,
+    };
+    let text = stage.base.settings.recorded.get(path);
+    let read = Recorded::read(stage.dialect(), text.map_or("", String::as_str));
+    let recorded = read.map_err(|error| {
+        RehearseError::cannot(
+            format!("{path} is no file of statements: {}", error.message),
+            error.help,
+        )
+    })?;
+    if recorded.statements.is_empty() {
+        return Err(RehearseError::cannot(
+            format!("{path} has no statement that could be run"),
+            "record statements with their values, as the server's log has them: nobody can run one with a placeholder",
+        ));
+    }
+    for (what, count) in [
+        ("with placeholders", recorded.with_placeholders),
+        ("of no rows", recorded.others),
+    ] {
+        if count > 0 {
+            let what = format!("statements {what} recorded of `{service}`, which were not run");
+            stage.tried(&what, count);
+        }
+    }
+    Ok(recorded.statements)
+}
+
+/// Twice, because what finds other rows the second time (the time, a random number) says nothing of the migration with its rows.
+async fn control(
+    stage: &Stage<'_>,
+    world: &mut World,
+    statement: &str,
+) -> Result<Brought, RehearseError> {
+    let first = ask(stage, world, statement).await?;
+    if !matches!(first, Ok(Some(_))) {
+        return Ok(first);
+    }
+    let second = ask(stage, world, statement).await?;
+    Ok(if first == second { first } else { Ok(None) })
 }
 
 /// Runs the statement, and leaves no trace of it.
@@ -115,16 +197,17 @@ async fn ask(
 }
 
 fn judge(
-    stage: &mut Stage<'_>,
-    (service, format, statement, state): (&str, &str, &str, &str),
-    wanted: &Brought,
-    found: &Brought,
+    stage: &Stage<'_>,
+    failed: &mut Vec<Failed>,
+    place: Place<'_>,
+    (wanted, found): (&Brought, &Brought),
 ) {
+    let (service, _, statement, state) = place;
     match (wanted, found) {
-        (_, Err(said)) => find(stage, service, format, statement, state, said),
+        (_, Err(said)) => find(stage, failed, place, said),
         (Ok(Some(wanted)), Ok(Some(found))) if wanted != found => {
             let shown = masked(&shortened(stage, statement));
-            stage.find(Finding::wrong(
+            let finding = Finding::wrong(
                 "probe-differs",
                 None,
                 format!(
@@ -133,18 +216,30 @@ fn judge(
                     wanted.len()
                 ),
                 "the same rows have to be found as long as versions with this statement may be live",
-            ));
+            );
+            grouped(failed, finding, (service, state, "other rows"));
         }
         _ => {}
     }
 }
 
+/// Those of one cause are told once.
+fn grouped(failed: &mut Vec<Failed>, finding: Finding, of: (&str, &str, &str)) {
+    let of = (of.0.to_owned(), of.1.to_owned(), of.2.to_owned());
+    match failed.iter_mut().find(|one| one.of == of) {
+        Some(one) => one.more += 1,
+        None => failed.push(Failed {
+            finding,
+            of,
+            more: 0,
+        }),
+    }
+}
+
 fn find(
-    stage: &mut Stage<'_>,
-    service: &str,
-    format: &str,
-    statement: &str,
-    state: &str,
+    stage: &Stage<'_>,
+    failed: &mut Vec<Failed>,
+    (service, format, statement, state): Place<'_>,
     said: &str,
 ) {
     let shown = masked(&shortened(stage, statement));
@@ -162,10 +257,13 @@ fn find(
              `new` of the service names versions too many"
         }
     };
-    stage.find(Finding::wrong(
+    let finding = Finding::wrong(
         "probe-fails",
         None,
-        format!("{state} a statement of `{service}` fails, which versions of its {format} format run there: {said}; in: {shown}"),
+        format!(
+            "{state} a statement of `{service}` fails, which versions of its {format} format run there: {said}; in: {shown}"
+        ),
         help,
-    ));
+    );
+    grouped(failed, finding, (service, state, said));
 }
