@@ -84,7 +84,7 @@ pub(super) async fn run(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
         }
         if (1..old.len()).contains(&without_a_word) && is_recorded {
             stage.tried(
-                &format!("statements of `{service}` that fail before the migration already, and tell nothing"),
+                format!("statements of `{service}` that fail before the migration already, and tell nothing"),
                 without_a_word,
             );
         }
@@ -151,7 +151,7 @@ fn statements(
     ] {
         if count > 0 {
             let what = format!("statements {what} recorded of `{service}`, which were not run");
-            stage.tried(&what, count);
+            stage.tried(what, count);
         }
     }
     Ok(recorded.statements)
