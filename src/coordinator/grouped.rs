@@ -15,7 +15,7 @@ use super::script::{Run, progress, record};
 use super::session::Session;
 use crate::gate::Decision;
 use crate::ledger::{Ledger, RunError, StepRecord, StepState};
-use crate::sql::{Effect, Statement};
+use crate::sql::Statement;
 
 /// How many statements share a transaction at most.
 const MOST: usize = 500;
@@ -46,7 +46,7 @@ pub(super) async fn run_group(
     let mut retry = Retry::new(session.orders);
     loop {
         let group = after.get(..length).unwrap_or_default();
-        let is_noticed = group.iter().any(|one| one.effect != Effect::Additive);
+        let is_noticed = group.iter().any(|one| one.is_noticed());
         let recheck = recheck.filter(|_| is_noticed);
         let before = session.said.len();
         let watch = retry.watch();
@@ -135,7 +135,7 @@ async fn attempt_group(
         })?;
         for (index, statement) in (index..).zip(sent) {
             crate::crash::point(&format!("{step}.ran"));
-            is_noticed |= statement.effect != Effect::Additive;
+            is_noticed |= statement.is_noticed();
             done.push(record(index, statement, StepState::Done));
         }
         most = match sent_at.elapsed() {

@@ -22,7 +22,6 @@ use crate::database::{DatabaseError, ErrorKind, Presence};
 use crate::gate::Decision;
 use crate::ledger::{Entry, Ledger, StepState};
 use crate::model::MigrationId;
-use crate::sql::Effect;
 
 /// Statement by statement, for what the database refuses inside a transaction or commits by itself.
 ///
@@ -80,7 +79,7 @@ pub(super) async fn run_one_by_one(
             index,
             statement,
             state,
-            recheck: recheck.filter(|_| statement.effect != Effect::Additive),
+            recheck: recheck.filter(|_| statement.is_noticed()),
         };
         match run_autocommit(session, &one).await? {
             StatementOutcome::Blocked(decision) => return Ok(Ran::Blocked(decision)),

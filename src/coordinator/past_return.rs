@@ -3,7 +3,7 @@
 use crate::ledger::{Ledger, LedgerError, StepRecord};
 use crate::model::{MigrationId, Step};
 use crate::project::{Migration, ScriptFile};
-use crate::sql::Effect;
+use crate::sql::Statement;
 
 /// Whether a statement of `step` was begun that live versions can notice: from there it can only be finished. Without its
 /// script, any statement may have been one.
@@ -31,6 +31,6 @@ fn is_past_return(file: &ScriptFile, recorded: &[StepRecord]) -> bool {
     recorded.iter().any(|step| {
         let index = usize::try_from(step.position).unwrap_or_default();
         let statement = file.script.statements.get(index.saturating_sub(1));
-        statement.is_none_or(|statement| statement.effect != Effect::Additive)
+        statement.is_none_or(Statement::is_noticed)
     })
 }

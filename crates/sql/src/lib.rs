@@ -173,6 +173,15 @@ impl Statement {
     pub fn objects(&self) -> impl Iterator<Item = &Object> + Clone {
         self.object.iter().chain(&self.more_objects)
     }
+
+    /// Whether anything that writes could tell that it has run. What is made beside (an index, a check) can be left there; a column that has
+    /// another default or another definition cannot: a trigger takes the default of a new column for what a version wrote.
+    #[must_use]
+    pub fn is_noticed(&self) -> bool {
+        let changes_a_column =
+            |object: &Object| object.kind == ObjectKind::Column && object.verb == Verb::Alter;
+        self.effect != Effect::Additive || self.objects().any(changes_a_column)
+    }
 }
 
 /// A function that this database does not have, which the code of a trigger calls, where it looks them up only when somebody writes.

@@ -1,5 +1,6 @@
 //! A script is applied whole or not at all.
 
+use crate::support::backend::Db;
 use crate::support::project::Project;
 use crate::support::shop::{CONTRACT, NAME, Shop, said};
 
@@ -166,6 +167,25 @@ scenario!(
         );
     }
 );
+
+/// A trigger would take the default for what a version wrote, and overwrite the old format with it: no old version may come back.
+#[test]
+fn a_default_that_a_failing_contract_has_given_is_noticed() {
+    for backend in ["postgres", "mysql"] {
+        let shop = Shop::with_name(Db::on(backend));
+        let given =
+            "-- migrate: no-transaction\nALTER TABLE users ALTER COLUMN name SET DEFAULT 'none';\n";
+        shop.project.file(
+            "0001_name/contract.sql",
+            &format!("{given}INSERT INTO not_there VALUES (1);\n{CONTRACT}"),
+        );
+        shop.run(&["expand"], 0);
+        shop.run(&["backfill"], 0);
+        let failed = shop.run(&["contract"], 1);
+        assert!(said(&failed).contains("contract.sql:3"), "{failed:?}");
+        past_return_it_can_only_be_finished(&shop, "contract", &format!("{given}{CONTRACT}"));
+    }
+}
 
 scenario!(
     fn a_failing_revert_steps_back(db: Db) {

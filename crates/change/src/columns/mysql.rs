@@ -215,10 +215,7 @@ fn contract(seen: &Seen<'_>, drops: impl FnOnce(Script) -> Script) -> Result<Scr
             )
         })
         .collect();
-    let mut script = Script::whole().explained(
-        "Rows are written while the triggers go: what these have put into the old format stands there without them.",
-        format!("ALTER TABLE {table} {}, ALGORITHM = INSTANT", given.join(", ")),
-    );
+    let mut script = Script::whole();
     let mut stricter = Vec::new();
     for new in &seen.columns.new {
         let column = seen.column(&new.name);
@@ -242,6 +239,10 @@ fn contract(seen: &Seen<'_>, drops: impl FnOnce(Script) -> Script) -> Result<Scr
             format!("ALTER TABLE {table} {}, {BESIDE}", stricter.join(", ")),
         );
     }
+    script = script.explained(
+        "Rows are written while the triggers go: what these have put into the old format stands there without them.",
+        format!("ALTER TABLE {table} {}, ALGORITHM = INSTANT", given.join(", ")),
+    );
     let mut last = constraints_dropped(seen);
     last.extend(indexes_dropped(seen, seen.columns.leaving()));
     last.extend(dropped(seen, &seen.old));

@@ -237,10 +237,7 @@ fn contract(seen: &Seen<'_>, drops: impl FnOnce(Script) -> Script) -> Result<Scr
         .iter()
         .map(|name| format!("ALTER COLUMN {} DROP NOT NULL", seen.column(name)));
     let freed: Vec<String> = constraints.chain(freed).collect();
-    let mut script = Script::one_by_one().explained(
-        "Rows are written while the triggers go: nothing has to stand in the old format by then.",
-        format!("ALTER TABLE {table} {}", freed.join(", ")),
-    );
+    let mut script = Script::one_by_one();
     for (index, new) in needed.iter().enumerate() {
         let name = place.constraint(&format!("{}_not_null", new.name));
         let column = seen.column(&new.name);
@@ -262,5 +259,9 @@ fn contract(seen: &Seen<'_>, drops: impl FnOnce(Script) -> Script) -> Result<Scr
             ))
             .statement(format!("ALTER TABLE {table} DROP CONSTRAINT {name}"));
     }
+    script = script.explained(
+        "Rows are written while the triggers go: nothing has to stand in the old format by then.",
+        format!("ALTER TABLE {table} {}", freed.join(", ")),
+    );
     Ok(drops(script).statement(format!("ALTER TABLE {table} {}", last.join(", "))))
 }
