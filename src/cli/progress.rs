@@ -56,8 +56,13 @@ impl Reporter {
 
     pub(super) fn show(&self, progress: &Progress) {
         let (line, is_passing) = match progress {
-            Progress::WaitingForCoordinator(row) => (
-                format!("{} is at work ({}); waiting", row.holder, row.doing),
+            Progress::WaitingForCoordinator { row, at_most } => (
+                format!(
+                    "{} is at work ({}); waiting, for no more than {} s once it is not heard of any more",
+                    row.holder,
+                    row.doing,
+                    at_most.as_secs()
+                ),
                 false,
             ),
             Progress::Statement {

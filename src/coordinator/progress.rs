@@ -11,7 +11,11 @@ use crate::model::MigrationId;
 /// What happens while a step is carried out.
 #[derive(Clone, Debug)]
 pub enum Progress {
-    WaitingForCoordinator(CoordinatorRow),
+    WaitingForCoordinator {
+        row: CoordinatorRow,
+        /// How long it is waited for where it is not renewed.
+        at_most: Duration,
+    },
     /// A statement begins; positions count from 1.
     Statement {
         path: String,
@@ -41,14 +45,9 @@ pub enum Progress {
         holders: Vec<LockHolder>,
     },
     /// An index whose concurrent build failed is being dropped, to be built again.
-    InvalidIndex {
-        name: String,
-    },
+    InvalidIndex { name: String },
     /// A statement of a coordinator that is gone still runs; it is waited for.
-    StillRunning {
-        path: String,
-        sessions: Vec<i64>,
-    },
+    StillRunning { path: String, sessions: Vec<i64> },
     /// Another migration tool is at work, or its statement is.
     Runner(String),
     /// A cluster has a new list, and takes its time until it goes by it.

@@ -28,8 +28,8 @@ pub(super) struct Session<'a> {
 impl<'a> Session<'a> {
     /// Connects, creates the ledger where there is none, and takes the coordinator's lease.
     ///
-    /// A lease that is not renewed is waited for until it ends: its holder is gone. One that is
-    /// renewed is waited for as long as `options.wait` says.
+    /// A lease that is not renewed is waited for until it ends, and no longer than [`patience`]: its holder is gone. One
+    /// that is renewed is waited for as long as `options.wait` says.
     ///
     /// # Errors
     /// [`CoordinatorError::Held`] where another coordinator is at work, or a database error.
@@ -55,12 +55,13 @@ impl<'a> Session<'a> {
             made: &made,
         };
         let began = Instant::now();
-        let mut first_seen: Option<CoordinatorRow> = None;
+        let mut seen: Option<Seen> = None;
         let mut retry = Retry::new(orders);
         let token = loop {
             // Who is in the way is asked once somebody is.
             let watch = retry.watch();
-            let attempt = acquire(connection.as_mut(), &claim, &watch);
+            let given_up = seen.as_ref().and_then(|seen| seen.given_up(lease));
+            let attempt = acquire(connection.as_mut(), &claim, given_up, &watch);
             match retry.telling(attempt).await {
                 Err(error) => {
                     connection.rollback().await?;
@@ -70,18 +71,22 @@ impl<'a> Session<'a> {
                 Ok(Acquired::No(row)) => {
                     // Only what is locked is given up; another coordinator is waited for as long as it works.
                     retry = Retry::new(orders);
-                    let is_renewed = first_seen.as_ref().is_some_and(|first| {
-                        (first.token, first.expires_at) != (row.token, row.expires_at)
-                    });
+                    let is_renewed = seen
+                        .as_ref()
+                        .is_some_and(|seen| !row.is_unchanged_since(&seen.first));
                     let waited_long = began.elapsed() >= orders.wait.unwrap_or_default();
                     if is_renewed && waited_long {
                         connection.close().await;
                         return Err(CoordinatorError::Held(row));
                     }
                     let pause = until_it_ends(&row);
-                    if first_seen.is_none() {
-                        orders.report(Progress::WaitingForCoordinator(row.clone()));
-                        first_seen = Some(row);
+                    match &mut seen {
+                        Some(seen) => seen.again(row),
+                        None => {
+                            let at_most = patience(lease);
+                            let row = seen.insert(Seen::new(row)).first.clone();
+                            orders.report(Progress::WaitingForCoordinator { row, at_most });
+                        }
                     }
                     tokio::time::sleep(pause).await;
                 }
@@ -170,6 +175,44 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Another coordinator's lease, as it was seen.
+struct Seen {
+    first: CoordinatorRow,
+    last: CoordinatorRow,
+    /// Since when it stands as it stood last, by this process's own clock.
+    since: Instant,
+}
+
+impl Seen {
+    fn new(row: CoordinatorRow) -> Self {
+        Self {
+            first: row.clone(),
+            last: row,
+            since: Instant::now(),
+        }
+    }
+
+    fn again(&mut self, row: CoordinatorRow) {
+        if !row.is_unchanged_since(&self.last) {
+            self.since = Instant::now();
+        }
+        self.last = row;
+    }
+
+    /// The lease, where nobody has renewed it for so long that its holder is gone. Its own end may be far off: the clock
+    /// of the server may have been ahead when it was written.
+    fn given_up(&self, lease: Duration) -> Option<&CoordinatorRow> {
+        (self.since.elapsed() >= patience(lease)).then_some(&self.last)
+    }
+}
+
+/// How long another coordinator's lease may stand without being renewed: twice what it lasts, as the other one may have been
+/// started with another `coordinator_lease`. Whoever comes back after it finds another token.
+fn patience(lease: Duration) -> Duration {
+    const USUAL: Duration = Duration::from_secs(15);
+    lease.max(USUAL).saturating_mul(2)
+}
+
 /// Who wants to be the coordinator.
 struct Claim<'c> {
     actor: &'c str,
@@ -185,6 +228,7 @@ struct Claim<'c> {
 async fn acquire(
     connection: &mut dyn Connection,
     claim: &Claim<'_>,
+    given_up: Option<&CoordinatorRow>,
     watch: &LockWatch,
 ) -> Result<Acquired, LedgerError> {
     let Claim { actor, doing, .. } = *claim;
@@ -196,7 +240,7 @@ async fn acquire(
     let _watching = watch.start(session, claim.target.clone());
     let holder = format!("{actor} (process {})", std::process::id());
     let acquired = ledger
-        .acquire_coordinator(&holder, doing, milliseconds(claim.lease))
+        .acquire_coordinator(&holder, doing, milliseconds(claim.lease), given_up)
         .await?;
     if let Acquired::Yes {
         token,

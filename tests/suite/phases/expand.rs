@@ -188,6 +188,26 @@ scenario!(
 );
 
 scenario!(
+    apart fn a_dead_coordinators_lease_from_a_clock_that_was_ahead_is_taken_over(db: Db) {
+        let shop = Shop::with_config(db, "[services.web]\nmin_instances = 0\n");
+        three(&shop);
+        shop.run(&["expand", "1"], 0);
+        // It ends in the year 2128.
+        let ahead = format!(
+            "UPDATE {} SET holder = 'ci@gone (process 1)', doing = 'contract 0001_x', expires_at = 4985000000000",
+            shop.db.ledger("coordinator")
+        );
+        assert_eq!(shop.db.execute(&ahead), 1);
+        let waited = shop.run(&["expand", "--wait", "1s"], 0);
+        let told = "ci@gone (process 1) is at work (contract 0001_x); waiting, for no more than 30 s";
+        assert!(waited.stderr.contains(told), "{waited:?}");
+        assert_eq!(phases(&shop), ["expanded"; 3]);
+        let log = shop.json(&["log"], 0).to_string();
+        assert!(log.contains("\"after\":\"ci@gone (process 1)\""), "{log}");
+    }
+);
+
+scenario!(
     apart fn a_live_version_that_contradicts_the_declaration_is_asked_about(db: Db) {
         let shop = Shop::with_fleet(db, "[services.web]\nmin_instances = 0\n");
         // As it comes about when the new format is declared for all: 1.0.0 runs, and works without it.

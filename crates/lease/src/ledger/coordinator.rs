@@ -23,6 +23,12 @@ impl CoordinatorRow {
         self.expires_at > self.now
     }
 
+    /// Whether it is the same lease, and nobody has renewed it in between.
+    #[must_use]
+    pub const fn is_unchanged_since(&self, before: &Self) -> bool {
+        self.token == before.token && self.expires_at == before.expires_at
+    }
+
     /// Whether whoever holds this token may still change something: nobody has taken over since.
     #[must_use]
     pub const fn is_of(&self, token: i64) -> bool {
@@ -113,7 +119,8 @@ impl Ledger<'_> {
         read(&rows)
     }
 
-    /// Takes the lease for `lease_ms` milliseconds if nobody holds it.
+    /// Takes the lease for `lease_ms` milliseconds if nobody holds it, or if it is still `given_up`: as the caller has
+    /// seen it stand for longer than any lease lasts, whatever the database's clock was when it was written.
     ///
     /// # Errors
     /// A database error.
@@ -122,9 +129,10 @@ impl Ledger<'_> {
         holder: &str,
         doing: &str,
         lease_ms: i64,
+        given_up: Option<&CoordinatorRow>,
     ) -> Result<Acquired, LedgerError> {
         let row = self.coordinator_row(LOCK).await?;
-        if row.is_held() {
+        if row.is_held() && !given_up.is_some_and(|seen| row.is_unchanged_since(seen)) {
             return Ok(Acquired::No(row));
         }
         let token = row.token.saturating_add(1);
