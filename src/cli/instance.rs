@@ -291,6 +291,8 @@ impl InstanceContext {
             min_ready: services.get(service).and_then(|service| service.min_ready),
             state,
             pending: self.declarations.clone(),
+            // It needs no more than came along with it.
+            unread: Vec::new(),
             brought: self.newest.clone(),
             made: self.made.clone(),
             sources: self.config.other_sources(),

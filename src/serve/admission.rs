@@ -10,6 +10,7 @@ use super::desk::Desk;
 use super::reply::{Reply, Unanswered};
 use super::review::{About, Refusal, Review, Starting, Unreadable, answer, read};
 use crate::ask::{Answer, AskError, Question, Record, Wanted, placed};
+use crate::coordinator::flaws_on_paper;
 use crate::database::Dialect;
 use crate::fleet::lease_rules;
 use crate::gate::{Decision, Verdict};
@@ -189,6 +190,8 @@ fn request(
             .and_then(|service| service.min_ready),
         state: InstanceState::Starting,
         pending: project.declarations().cloned().collect(),
+        // They are those of the newest release: what they hide may be what this version needs.
+        unread: flaws_on_paper(project),
         // The files are the server's.
         brought: None,
         made: project.made(dialect),

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::project::Project;
+use crate::project::{Flaws, Project, Section};
 
 /// How deep the files of a project lie.
 const DEPTH: usize = 3;
@@ -19,8 +19,8 @@ pub(super) struct Files {
 
 struct Read {
     project: Arc<Project>,
-    /// The last whose migrate.toml was in order.
-    in_order: Arc<Project>,
+    /// The newest migrations, by the settings of the last migrate.toml that was in order.
+    in_force: Arc<Project>,
     print: u64,
 }
 
@@ -34,7 +34,7 @@ impl Files {
             root,
             database_url,
             read: RwLock::new(Read {
-                in_order: Arc::clone(&project),
+                in_force: Arc::clone(&project),
                 project,
                 print,
             }),
@@ -46,11 +46,11 @@ impl Files {
         Arc::clone(&read.project)
     }
 
-    /// The files as they were the last time that migrate.toml could be read: which services are ours does not depend on a slip of
-    /// whoever edits it.
-    pub(super) fn in_order(&self) -> Arc<Project> {
+    /// The newest migrations, beside what migrate.toml said the last time that it was in order: which services are ours does not depend on
+    /// a slip of whoever edits it, and what is pending does not wait until it is mended.
+    pub(super) fn in_force(&self) -> Arc<Project> {
         let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&read.in_order)
+        Arc::clone(&read.in_force)
     }
 
     /// Reads them again if they are others. What is wrong with them is told with each answer.
@@ -66,10 +66,33 @@ impl Files {
         tracing::info!("the project's files were read again");
         let mut read = self.read.write().unwrap_or_else(PoisonError::into_inner);
         let project = Arc::new(project);
-        if project.flaws.settings.is_empty() {
-            read.in_order = Arc::clone(&project);
-        }
+        read.in_force = if project.flaws.settings.is_empty() {
+            Arc::clone(&project)
+        } else {
+            Arc::new(by_settings_of(&read.in_force, &project))
+        };
         (read.project, read.print) = (project, now);
+    }
+}
+
+/// The newest migrations by settings that were in order. Where the newest settings leave unknown which migrations there are, so does this.
+fn by_settings_of(before: &Project, newest: &Project) -> Project {
+    let Flaws {
+        settings,
+        listing,
+        migrations,
+    } = newest.flaws.clone();
+    let is_listed = !newest.config.is_doubtful(Section::Migrations);
+    let hiding = settings.into_iter().filter(|_| !is_listed);
+    Project {
+        config: before.config.clone(),
+        flaws: Flaws {
+            // Those of a server that has never seen any in order.
+            settings: before.flaws.settings.clone(),
+            listing: hiding.chain(listing).collect(),
+            migrations,
+        },
+        ..newest.clone()
     }
 }
 
@@ -126,6 +149,8 @@ fn hash(metadata: &Metadata, hasher: &mut DefaultHasher) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coordinator::flaws_on_paper;
+    use crate::gate::Flawed;
 
     #[test]
     fn a_file_that_changes_is_read_again_and_others_are_not_looked_at() {
@@ -149,6 +174,51 @@ mod tests {
         std::fs::write(&config, "[services.").unwrap();
         files.look();
         assert!(!files.project().flaws.settings.is_empty());
-        assert_eq!(files.in_order().config.services.len(), 2);
+        assert_eq!(files.in_force().config.services.len(), 2);
+    }
+
+    #[test]
+    fn a_slip_in_the_settings_hides_no_migration_and_leaves_the_services() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().to_owned();
+        let write = |path: &str, text: &str| {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let settings = "[database]\ndialects = [\"sqlite\"]\n[services.web]\n";
+        write("migrate.toml", settings);
+        let read = Project::load_as_far_as_possible(&root, None);
+        let files = Files::new(read, root.clone(), None);
+        let pending = || -> Vec<String> {
+            let project = files.in_force();
+            let declared = project.declarations();
+            declared.map(|one| one.id.to_string()).collect()
+        };
+        let unread = || -> Vec<Flawed> {
+            let flaws = flaws_on_paper(&files.in_force());
+            flaws.into_iter().map(|flaw| flaw.of).collect()
+        };
+        write("0001_z/expand.sql", "ALTER TABLE t ADD COLUMN z int;\n");
+        let declared = "description = \"z\"\n[services.web]\nnew = \">=1.3.0\"\n";
+        write("0001_z/migration.toml", declared);
+        // A section that this build does not know.
+        write("migrate.toml", &format!("{settings}[nix]\n"));
+        files.look();
+        assert_eq!(pending(), ["0001_z"]);
+        assert_eq!(unread(), []);
+        // What cannot be read at all does not say where the migrations are.
+        write("migrate.toml", "[services.");
+        files.look();
+        assert_eq!(unread(), [Flawed::Listing]);
+        assert!(files.in_force().config.services.contains_key("web"));
+        write("migrate.toml", settings);
+        write("0001_z/migration.toml", "descripton = \"z\"\n");
+        files.look();
+        let id = files.in_force().ids().next().cloned().unwrap();
+        assert_eq!(unread(), [Flawed::Declaration(id)]);
+        write("0001_z/migration.toml", declared);
+        files.look();
+        assert_eq!((pending(), unread()), (vec!["0001_z".to_owned()], vec![]));
     }
 }

@@ -410,7 +410,7 @@ async fn admission(State(room): Asked, body: Body) -> Response {
             return json(&Reply::error(413, &what, Some("a review is of one object")));
         }
     };
-    let project = room.files.in_order();
+    let project = room.files.in_force();
     let judged = judged(&body, hold, (&room.desk, &project)).await;
     if let Some(verdict) = judged.verdict {
         room.metrics.gave("admit", verdict);

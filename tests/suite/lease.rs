@@ -47,6 +47,7 @@ fn request(version: &str, instance: &str) -> AdmissionRequest {
         min_ready: None,
         state: InstanceState::Serving,
         pending: Vec::new(),
+        unread: Vec::new(),
         brought: None,
         made: Vec::new(),
         sources: Vec::new(),

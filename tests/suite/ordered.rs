@@ -107,6 +107,7 @@ impl History {
             min_ready: None,
             state: InstanceState::Serving,
             pending: Vec::new(),
+            unread: Vec::new(),
             brought: None,
             made: Vec::new(),
             sources: Vec::new(),

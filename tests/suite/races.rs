@@ -309,6 +309,7 @@ fn keep_starting(target: &Target, version: &str, number: usize, race: &Race) -> 
             min_ready: None,
             state: InstanceState::Starting,
             pending: Vec::new(),
+            unread: Vec::new(),
             brought: None,
             made: Vec::new(),
             sources: Vec::new(),

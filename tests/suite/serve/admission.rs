@@ -5,7 +5,9 @@ use std::sync::Barrier;
 use serde_json::{Value, json};
 
 use super::client::Server;
+use crate::support::backend::Db;
 use crate::support::shop::{NAME, Shop};
+use crate::support::wait::{GENEROUS, poll};
 
 /// A pod of web, or a Deployment of such pods.
 pub fn review(kind: &str, version: &str, image: &str) -> Value {
@@ -141,3 +143,59 @@ scenario!(
         server.stop();
     }
 );
+
+#[test]
+fn what_is_pending_is_known_whatever_is_wrong_beside_it_and_unknown_where_it_cannot_be_read() {
+    let shop = Shop::backfilled(Db::on("sqlite"));
+    let config = shop.project.path().join("migrate.toml");
+    let config = std::fs::read_to_string(config).expect("a configuration");
+    let arguments = ["--admission", "--refresh", "200ms"];
+    let server = Server::start(&shop.project, &arguments);
+    // What the gate says over HTTP, what is said of a dry run, and of a pod.
+    let told = |version: &str| {
+        let gate = server.get(&format!("/v1/gate/deploy?web={version}"));
+        let mut dry = review("Pod", version, version);
+        dry["request"]["dryRun"] = true.into();
+        let verdict = gate.json()["verdict"].as_str().map(ToOwned::to_owned);
+        let pod = asked(&server, &review("Pod", version, version));
+        (verdict.unwrap_or_default(), asked(&server, &dry), pod)
+    };
+    let eventually_told = |version: &str, gate: &str, why: &str| {
+        let mut last = None;
+        let seen = poll(GENEROUS, || {
+            let (verdict, dry, pod) = told(version);
+            let is_said = |(let_in, said): &(bool, String)| match why {
+                "" => *let_in,
+                _ => !let_in && said.contains(why),
+            };
+            let is_so = verdict == gate && is_said(&dry) && is_said(&pod);
+            last = Some((verdict, dry, pod));
+            is_so.then_some(())
+        });
+        assert!(seen.is_some(), "{version}, {gate}, {why}: {last:?}");
+    };
+    eventually_told("1.3.0", "go", "");
+    let declared = "description = \"z\"\n[services.web]\nnew = \">=1.3.0\"\n";
+    shop.project.migration(
+        "0002_z",
+        &[
+            ("migration.toml", declared),
+            ("expand.sql", "ALTER TABLE users ADD COLUMN z int;\n"),
+        ],
+    );
+    // With it comes a section that this build does not know: the services and sources are those of before.
+    let slip = format!("{config}\n[nix]\n");
+    shop.project.file("migrate.toml", &slip);
+    eventually_told("1.3.0", "refuse", "0002_z, which is not expanded yet");
+    shop.project.file("migrate.toml", &config);
+    eventually_told("1.2.0", "go", "");
+    shop.project
+        .file("0002_z/migration.toml", "descripton = \"z\"\n");
+    eventually_told("1.2.0", "unknown", "(unknown)");
+    shop.project.file("0002_z/migration.toml", declared);
+    eventually_told("1.2.0", "go", "");
+    // It does not say where the migrations are any more.
+    shop.project.file("migrate.toml", "[services.");
+    eventually_told("1.2.0", "unknown", "(unknown)");
+    server.stop();
+}

@@ -1,6 +1,6 @@
 //! Admission: an instance registers before it touches data, or does not start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::clock::{Moment, milliseconds};
@@ -9,7 +9,7 @@ use super::session_name::session_name;
 use crate::database::{
     Asks, ConnectOptions, Connection, ErrorKind, LockTimeout, Made, Owners, Server, Target, connect,
 };
-use crate::gate::{Action, Decision, Evidence, Facts, OutOfStep, Verdict, decide};
+use crate::gate::{Action, Decision, Evidence, Facts, Flaw, OutOfStep, Verdict, decide};
 use crate::interrupt::Interrupt;
 use crate::ledger::{Asker, LeaseId, LeaseRules, Ledger, LedgerError, NewLease, Touched, View};
 use crate::model::{
@@ -36,6 +36,9 @@ pub struct AdmissionRequest {
     pub state: InstanceState,
     /// Migrations from local files; those that the ledger does not know yet count as pending.
     pub pending: Vec<Declaration>,
+    /// What cannot be read of the newest files: where the ledger knows nothing of it, whether the version may start is unknown. Empty for
+    /// whoever decides by the ledger and the files that could be read.
+    pub unread: Vec<Flaw>,
     /// The newest migration of which there are files beside the code that is to start; `None` where there are none, and where `pending`
     /// comes from elsewhere.
     pub brought: Option<MigrationId>,
@@ -314,6 +317,11 @@ impl Judged {
         });
         let mut evidence = evidence(view.clone(), &request.pending);
         evidence.facts.brought.clone_from(&request.brought);
+        let applied: BTreeSet<&MigrationId> = view.applied.iter().map(|a| a.state.id()).collect();
+        // What is applied is told by the ledger.
+        let unread = request.unread.iter();
+        let unread = unread.filter(|flaw| flaw.migration().is_none_or(|id| !applied.contains(id)));
+        evidence.flaws = unread.cloned().collect();
         look_at_sync(ledger, &view, &mut evidence).await?;
         let decision = decide(action(request), &evidence);
         Ok(Self {

@@ -360,6 +360,7 @@ impl LeaseBuilder {
             min_ready: known.min_ready,
             state: InstanceState::Serving,
             pending,
+            unread: Vec::new(),
             brought: known.newest,
             made: known.made,
             sources: known.sources,
