@@ -11,7 +11,7 @@ use super::surveying::{Unanswered, survey};
 use super::weighed::notes_of;
 use super::{Answer, AskError, Log, Question, Record, Wanted};
 use crate::coordinator::{self, CoordinatorError, Purpose, Situation, flaws_on_paper};
-use crate::database::{Connection, DatabaseError, Target};
+use crate::database::{Connection, DatabaseError, Server, Target};
 use crate::gate::{Action, Flawed, decide, unreachable};
 use crate::interrupt::Interrupt;
 use crate::ledger::{Event, FailureRecord, Ledger, LedgerError};
@@ -41,9 +41,9 @@ pub(super) struct Kept {
 }
 
 impl Asker {
-    /// Keeps each connection for `keep` after it was made. That a server is the one which others follow is seen when a
-    /// connection is made, so this also bounds how long one is believed that is not any more. That of an embedded
-    /// database is never kept: its file may be another one by the next question.
+    /// Keeps each connection for `keep` after it was made. That a server is the one which others follow is seen when a connection is
+    /// made, and again by each question: a server that was made to follow another answers none. That of an embedded database is
+    /// never kept: its file may be another one by the next question.
     #[must_use]
     pub const fn new(target: Target, interrupt: Interrupt, keep: Duration) -> Self {
         Self {
@@ -250,8 +250,9 @@ impl Asker {
 
     /// The connection that was kept, or a new one.
     pub(super) async fn take(&mut self, project: &Project) -> Result<Kept, DatabaseError> {
-        if let Some(kept) = self.kept.take() {
-            if kept.since.elapsed() < self.keep && !kept.connection.is_lost() {
+        if let Some(mut kept) = self.kept.take() {
+            let is_good = kept.since.elapsed() < self.keep && !kept.connection.is_lost();
+            if is_good && kept.connection.look_again(Server::Primary).await.is_ok() {
                 return Ok(kept);
             }
             kept.connection.close().await;

@@ -64,7 +64,7 @@ use notifier::Notifier;
 use router::Room;
 use watch::Watcher;
 
-/// How long a connection to the database is kept. That a server is the one which others follow is seen when one is made.
+/// How long a connection to the database is kept. That its server is the one which others follow is asked again by each question.
 const KEEP: Duration = Duration::from_secs(30);
 
 /// What a server answers from, and to whom.

@@ -2,6 +2,7 @@
 
 mod admission;
 pub mod client;
+mod demoted;
 pub mod notices;
 mod page;
 mod reliable;

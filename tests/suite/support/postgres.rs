@@ -215,6 +215,14 @@ impl PrivateServer {
         }
     }
 
+    /// Makes a standby of the server, at the same port: one that nobody sends anything to.
+    #[track_caller]
+    pub fn demote(&self) {
+        self.stop();
+        fs::write(self.server.data().join("standby.signal"), "").expect("the data are writable");
+        self.start_again();
+    }
+
     /// Freezes every process of the server: sessions stay open and nothing answers, as when a machine hangs.
     #[track_caller]
     pub fn pause(&self) {

@@ -303,6 +303,16 @@ pub trait Connection: Send {
         None
     }
 
+    /// Asks a server that was connected to before, outside of any transaction, whether it is still one of these: it may have been made
+    /// to follow another. Where each transaction sees that for itself there is nothing to ask.
+    ///
+    /// # Errors
+    /// It is not, or does not answer.
+    async fn look_again(&mut self, server: Server) -> Result<(), DatabaseError> {
+        let _ = server;
+        Ok(())
+    }
+
     /// Whether these schemas, named as [`Connection::schemas`] names its own, are the same ones: what is not there, or not to
     /// be looked into, makes no difference.
     ///

@@ -18,7 +18,7 @@ use super::owners::FirstLook;
 use super::stop::{BOUND, Stop};
 use super::{
     Access, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
-    Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Session, Sizes,
+    Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Server, Session, Sizes,
     StatementTimeout, Stopped, Target, Wire,
 };
 use crate::interrupt::Interrupt;
@@ -261,6 +261,10 @@ impl Mysql {
 impl Connection for Mysql {
     fn server(&self) -> Option<&str> {
         self.server.as_deref()
+    }
+
+    async fn look_again(&mut self, server: Server) -> Result<(), DatabaseError> {
+        self.refuse_replica(server).await
     }
 
     fn capabilities(&self) -> Arc<Capabilities> {

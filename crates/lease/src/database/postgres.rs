@@ -16,8 +16,8 @@ use super::session::Wire;
 use super::stop::Stop;
 use super::{
     Access, Along, Answer, Asks, Call, Capabilities, ConnectOptions, Connection, DatabaseError,
-    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Session, Sizes,
-    StatementTimeout, Stopped, Target, Value,
+    ErrorKind, Key, KeyRange, Keys, LockHolder, LockTimeout, Owners, Presence, Row, Server,
+    Session, Sizes, StatementTimeout, Stopped, Target, Value,
 };
 use crate::interrupt::Interrupt;
 use crate::sql::{Object, Script, ServerReading};
@@ -82,6 +82,8 @@ pub(super) struct Postgres {
     readings: Vec<ServerReading>,
     /// The cluster and its timeline.
     server: Option<String>,
+    /// Which servers will do.
+    wanted: Server,
     asks: Asks,
     /// Made where statements of the user's are run.
     ear: Option<Ear>,
@@ -115,6 +117,7 @@ impl Postgres {
             schemas: String::new(),
             readings: Vec::new(),
             server: None,
+            wanted: how.server,
             asks: how.asks,
             ear: None,
             heard: Kept::default(),

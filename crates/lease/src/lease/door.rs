@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::admission::{Admission, AdmissionRequest, admit_and_keep, admit_over};
 use super::error::LeaseError;
-use crate::database::{Connection, Target};
+use crate::database::{Connection, Server, Target};
 use crate::interrupt::Interrupt;
 
 /// Lets instances in, for whoever does it for many.
@@ -24,9 +24,9 @@ struct Kept {
 }
 
 impl Door {
-    /// Keeps each connection for `keep` after it was made: so long it is believed to lead to the server that others follow, and what was
-    /// seen of the ledger's tables when it was made. That of an embedded database is never kept: its file may be another one by the
-    /// next admission.
+    /// Keeps each connection for `keep` after it was made: so long what was seen of the ledger's tables when it was made is believed. That
+    /// it leads to a server that can be written is asked again by each admission. That of an embedded database is never kept: its file
+    /// may be another one by the next admission.
     #[must_use]
     pub const fn new(target: Target, keep: Duration) -> Self {
         Self {
@@ -47,14 +47,14 @@ impl Door {
         limit: Duration,
     ) -> Result<Admission, LeaseError> {
         let began = Instant::now();
-        if let Some(mut kept) = self.take().await {
+        if let Some(mut kept) = self.take(limit).await {
             let done = admit_over(kept.connection.as_mut(), request, limit).await;
             match done {
                 Ok(admission) => {
                     self.give_back(kept).await;
                     return Ok(admission);
                 }
-                Err(error) if error.is_unreachable() => {}
+                Err(error) if error.is_unreachable() || error.is_of_standby() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -66,10 +66,15 @@ impl Door {
         Ok(admission)
     }
 
-    async fn take(&mut self) -> Option<Kept> {
-        let kept = self.kept.take()?;
+    /// The connection that was kept, if it still leads where instances are let in.
+    async fn take(&mut self, limit: Duration) -> Option<Kept> {
+        let mut kept = self.kept.take()?;
         if kept.since.elapsed() < self.keep && !kept.connection.is_lost() {
-            return Some(kept);
+            let look = kept.connection.look_again(Server::Writable);
+            // One that does not answer is left without a farewell.
+            if tokio::time::timeout(limit, look).await.ok()?.is_ok() {
+                return Some(kept);
+            }
         }
         kept.connection.close().await;
         None

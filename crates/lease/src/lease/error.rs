@@ -145,6 +145,15 @@ impl LeaseError {
         )
     }
 
+    /// Whether the server follows another one, so that nothing was written there.
+    pub(super) const fn is_of_standby(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(error) | Self::Ledger(LedgerError::Database(error))
+                if matches!(error.kind, ErrorKind::Standby)
+        )
+    }
+
     /// Whether trying again may help without anybody doing anything.
     #[must_use]
     pub fn is_passing(&self) -> bool {

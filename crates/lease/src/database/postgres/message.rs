@@ -15,7 +15,7 @@ use crate::database::answers::collect;
 use crate::database::heard::{Ear, Heard};
 use crate::database::holders::{Seen, naming};
 use crate::database::stop::BOUND;
-use crate::database::{Answer, Asks, Call, DatabaseError, ErrorKind, Row, Stopped, Value};
+use crate::database::{Answer, Asks, Call, DatabaseError, ErrorKind, Row, Server, Stopped, Value};
 
 /// One statement of a message.
 #[derive(Clone, Copy)]
@@ -165,6 +165,18 @@ impl Postgres {
         if let Some(answer) = asked.and_then(|index| answers.get(index)) {
             self.place.found(&answer.rows);
         }
+        // What is asked outside of a transaction may be about the standby itself.
+        let begun = begins.as_ref().and_then(|_| answers.get(1));
+        let is_in_recovery = begun.and_then(|begun| begun.rows.first()?.int(0).ok()) == Some(1);
+        // To write, a standby does not even begin.
+        let has_not_begun = begins.is_some() && answers.is_empty();
+        let code = failed.as_ref().and_then(|error| error.code.as_deref());
+        let is_standby = is_in_recovery || has_not_begun && code == Some(UNSUPPORTED);
+        // What it holds may be old, and what was to be written there has failed for that reason.
+        if is_standby && self.wanted != Server::Any {
+            let what = "this is a standby, and was none when it was connected to";
+            return Err(DatabaseError::new(ErrorKind::Standby, what).into());
+        }
         if let Some(error) = failed {
             if error.code.as_deref() == Some(CANCELLED) && interrupt.is_due() {
                 return Err(DatabaseError::interrupted().into());
@@ -195,6 +207,9 @@ impl Postgres {
 
 /// The server's code of a statement that was cancelled.
 const CANCELLED: &str = "57014";
+
+/// The server's code of what it cannot do at all.
+const UNSUPPORTED: &str = "0A000";
 
 /// What stands between statements that are sent together. The newline ends a comment.
 const SEPARATOR: &str = "\n;\n";

@@ -21,14 +21,14 @@ pub(super) enum Whose {
 /// Which server a session may be limited by, for the settings that it knows.
 const TRANSACTION_TIMEOUT_SINCE: u32 = 170_000;
 
-/// Begins as ours: keeps what the session goes by, and puts aside the limits that its role may have. `locks` bounds the
+/// Begins as ours, and tells first whether this is a standby: behind a pooler each transaction may be at another server. Keeps what the session goes by, and puts aside the limits that its role may have. `locks` bounds the
 /// waits for locks of a session that only asks.
 pub(super) fn pin(version: Option<u32>, locks: Option<Duration>) -> String {
     let locks = locks.map_or(0, |limit| limit.as_millis().max(1));
     let idle =
         crate::crash::limit("PHASEGATE_IDLE_IN_TRANSACTION", IDLE_IN_TRANSACTION).as_millis();
     let mut sql = format!(
-        "SELECT {}, {}, {}, {}, {}, {}, {}, {}, {}, {}",
+        "SELECT pg_catalog.pg_is_in_recovery(), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}",
         kept("own_user", SESSION_USER),
         kept("own_role", ROLE),
         kept("user", SESSION_USER),
