@@ -11,12 +11,12 @@ use super::out::Out;
 use super::progress::Reporter;
 use super::text::count;
 use crate::adopt::baseline::{
-    BASELINE, Looked, MANIFEST, file_name, schema, script, with_allowances,
+    BASELINE, Looked, MANIFEST, file_name, first_trace, schema, script, with_allowances,
 };
 use crate::adopt::{add_file, write_migration};
 use crate::coordinator::{Coordinator, Options, Progress, Purpose, RecordedAsItIs};
 use crate::model::MigrationId;
-use crate::project::{CONFIG_FILE, MANIFEST_FILE, Project, to_vouch_for};
+use crate::project::{CONFIG_FILE, MANIFEST_FILE, Project, Sign, to_vouch_for};
 use crate::runner::finish_url;
 
 const ROOT: &str = ".";
@@ -64,6 +64,7 @@ pub(super) async fn run(reason: Option<&str>, global: &Global, out: &Out) -> Res
     }
     refuse_others(&applied)?;
     let made = look(&context).await?;
+    refuse_traces(&context, &id).await?;
     let file = write(&context, &id, &made)?;
     tell_written(&file, out);
     let recorded = record(global, out, &id, reason).await?;
@@ -118,6 +119,43 @@ fn refuse_others(applied: &[MigrationId]) -> Result<(), Failure> {
         "{first} was applied in this database: what it has made is part of the schema by now, and would be in the baseline as well"
     ))
     .help("a baseline is taken before the first migration is applied; a new database gets its schema from what made it so far, and then from the migrations")
+    .refused())
+}
+
+/// Refuses where what is there tells that a later migration has been at work: with a baseline on record nobody would see it again,
+/// and whoever uses what it took away would be let in.
+async fn refuse_traces(context: &Context, id: &MigrationId) -> Result<(), Failure> {
+    let traces = context.project.traces_after(id, context.target.dialect());
+    if traces.is_empty() {
+        return Ok(());
+    }
+    let Some(mut connection) = context.connect().await? else {
+        return Ok(());
+    };
+    let found = first_trace(connection.as_mut(), &traces).await;
+    connection.close().await;
+    let Some(trace) = found? else {
+        return Ok(());
+    };
+    let what = trace.what.described();
+    let migration = &trace.migration;
+    let sign = match trace.sign {
+        Sign::Gone => {
+            format!("{what}, which the contract of {migration} takes away, is not there")
+        }
+        Sign::There => {
+            format!("{what}, which {migration} makes, is there already")
+        }
+    };
+    Err(Failure::new(format!(
+        "{sign}: {migration} has been at work here and no ledger tells of it, which was lost or left out of a restore; or this is another \
+         database than is meant"
+    ))
+    .help(format!(
+        "restore the ledger from the backup that the tables come from, or correct the URL. If there is none, or no `migrate` ever ran here, \
+         finish by hand what {migration} is about, take it out of the project, and run the same command again: docs/stuck.md. --reason \
+         is no way around it: versions that use what is gone would be let in"
+    ))
     .refused())
 }
 
@@ -224,6 +262,7 @@ async fn record_under_lease(
     reason: Option<&str>,
 ) -> Result<RecordedAsItIs, Failure> {
     let dialect = context.target.dialect();
+    refuse_traces(context, id).await?;
     let made = look(context).await?;
     let migration = context.project.get(id);
     let file = migration.and_then(|migration| migration.files(dialect).expand.as_ref());
@@ -258,37 +297,79 @@ async fn record_under_lease(
 
 /// In words, what is not in both.
 fn difference(said: &[&str], made: &[String]) -> Option<String> {
-    let begin = |text: &str| -> String {
-        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        line.chars().take(80).collect()
-    };
-    let only_said: Vec<&&str> = said
+    let only_said: Vec<&str> = said
         .iter()
         .filter(|said| !made.iter().any(|made| made == *said))
+        .copied()
         .collect();
-    let only_made: Vec<&String> = made
+    let only_made: Vec<&str> = made
         .iter()
-        .filter(|made| !said.contains(&made.as_str()))
+        .map(String::as_str)
+        .filter(|made| !said.contains(made))
         .collect();
     let mut parts = Vec::new();
-    for (what, all) in [
-        (
-            "in the file alone",
-            only_said.iter().map(|text| begin(text)).collect::<Vec<_>>(),
-        ),
-        (
-            "in the database alone",
-            only_made.iter().map(|text| begin(text)).collect(),
-        ),
+    for (what, all, others) in [
+        ("in the file alone", &only_said, &only_made),
+        ("in the database alone", &only_made, &only_said),
     ] {
         if let Some(first) = all.first() {
             let number = u64::try_from(all.len()).unwrap_or(u64::MAX);
             parts.push(format!(
-                "{} {what}, the first `{first}`",
-                count(number, "statement")
+                "{} {what}, the first `{}`",
+                count(number, "statement"),
+                excerpt(first, others)
             ));
         }
     }
     // In another order they make the same.
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// How long an excerpt is, and how much of it may be what comes before a difference.
+const EXCERPT: usize = 80;
+const BEFORE: usize = 20;
+
+/// Of a statement, its beginning; and where it goes on as the nearest of the others does, what is not the same.
+fn excerpt(text: &str, others: &[&str]) -> String {
+    let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = in_one_line(text);
+    let alike = |other: &&str| {
+        let other = in_one_line(other);
+        let pairs = line.chars().zip(other.chars());
+        pairs.take_while(|(a, b)| a == b).count()
+    };
+    let alike = others.iter().map(alike).max().unwrap_or_default();
+    if alike < EXCERPT {
+        return line.chars().take(EXCERPT).collect();
+    }
+    let known_by: String = line.chars().take(EXCERPT / 2).collect();
+    let differs: String = line.chars().skip(alike - BEFORE).take(EXCERPT).collect();
+    format!("{known_by} … {differs}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_statements_are_shown_where_they_differ() {
+        let long = format!("CREATE TABLE users (id int, {}", "column int, ".repeat(9));
+        let said = format!("{long}legacy int)");
+        let made = vec![format!("{long}other int)")];
+        let told = difference(&[&said], &made).unwrap();
+        for part in [
+            "1 statement in the file alone, the first `CREATE TABLE users",
+            "legacy int)`; 1 statement in the database alone",
+            "other int)`",
+        ] {
+            assert!(told.contains(part), "{part} in {told}");
+        }
+        let made = vec!["CREATE TABLE b (id int)".to_owned()];
+        assert_eq!(
+            difference(&["CREATE TABLE a (id int)"], &made).unwrap(),
+            "1 statement in the file alone, the first `CREATE TABLE a (id int)`; \
+             1 statement in the database alone, the first `CREATE TABLE b (id int)`"
+        );
+        assert_eq!(difference(&["CREATE TABLE b (id int)"], &made), None);
+    }
 }

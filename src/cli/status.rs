@@ -47,9 +47,14 @@ pub(super) async fn run(args: &StatusArgs, global: &Global, out: &Out) -> Result
     let takes_away = past_gate::takes_away(&seen.looked.situation);
     past_gate::tell(&seen.looked.situation);
     show(&seen, args, &context, out);
-    Ok(u8::from(
-        !seen.looked.situation.drift.is_empty() || takes_away,
-    ))
+    let situation = &seen.looked.situation;
+    if !situation.drift.is_empty() || takes_away {
+        return Ok(1);
+    }
+    match &situation.evidence.lost {
+        Some(_) => Ok(Verdict::Unknown.exit_code()),
+        None => Ok(0),
+    }
 }
 
 /// How often `--watch` looks.

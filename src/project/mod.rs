@@ -86,6 +86,7 @@ pub use flaws::{Broken, Flaws};
 pub use fleet::{FleetConfig, SourceConfig};
 pub use links::Links;
 pub use lint::LintConfig;
+pub use made::{Sign, Trace};
 pub use manifest::{ContractRules, MANIFEST_FILE, Recheck, UnusedRule};
 pub use migration::{Files, Migration, Seen};
 pub use nature::{Nature, without_its_own};

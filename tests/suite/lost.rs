@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::backend::Db;
 use crate::support::project::{Output, Signal};
-use crate::support::shop::{NAME, Shop, said};
+use crate::support::shop::{CONTRACT, NAME, Shop, said};
 use crate::support::wait::{GENEROUS, eventually};
 
 /// Names a table of the ledger has while it is away, and back.
@@ -95,7 +95,7 @@ scenario!(
         ] {
             is_unknown(&shop.changes_nothing(asked, 12));
         }
-        let status = shop.changes_nothing(&["status"], 0);
+        let status = shop.changes_nothing(&["status"], 12);
         let text = told(&status);
         assert!(!text.contains("safe now"), "{text}");
         assert!(!text.contains("nothing has been applied"), "{text}");
@@ -128,6 +128,60 @@ scenario!(
         }
         is_unknown(&shop.run(&["expand"], 12));
         assert_eq!(shop.phase(1), "pending");
+    }
+);
+
+const BASELINE: &[&str] = &[
+    "adopt",
+    "--baseline",
+    "--reason",
+    "one column is of no matter",
+];
+
+/// A baseline is not recorded, and no file of one is written.
+#[track_caller]
+fn takes_no_baseline(shop: &Shop, sign: &str) {
+    let text = told(&shop.changes_nothing(BASELINE, 11));
+    for part in [sign, "restore the ledger", "take it out of the project"] {
+        assert!(text.contains(part), "no {part:?} in: {text}");
+    }
+}
+
+scenario!(
+    fn nor_is_it_taken_for_a_baseline_where_a_later_expand_has_run(db: Db) {
+        let shop = contracted(db);
+        lose(&shop);
+        takes_no_baseline(
+            &shop,
+            "the column `name` of `users`, which 0001_name makes, is there already",
+        );
+        assert!(!shop.project.path().join("0000_baseline").exists());
+        is_unknown(&shop.changes_nothing(DEPLOY, 12));
+    }
+);
+
+scenario!(
+    fn nor_where_a_later_contract_has_run(db: Db) {
+        let shop = Shop::new(db);
+        shop.run(&["adopt", "--baseline"], 0);
+        let declared = "description = \"Full names go\"\n[services.web]\nold = \"<1.1.0\"\n";
+        let files = [("migration.toml", declared), ("contract.sql", CONTRACT)];
+        shop.project.migration("0001_gone", &files);
+        shop.run(&["contract"], 0);
+        shop.run(DEPLOY, 11);
+        lose(&shop);
+        let status = told(&shop.changes_nothing(&["status"], 12));
+        assert!(status.contains("0000_baseline makes"), "{status}");
+        shop.changes_nothing(DEPLOY, 12);
+        takes_no_baseline(
+            &shop,
+            "the column `full_name` of `users`, which the contract of 0001_gone takes away, is not there",
+        );
+        // With the migration out of the project, it is as it says.
+        let directory = shop.project.path().join("0001_gone");
+        std::fs::remove_dir_all(&directory).expect("a directory");
+        shop.run(BASELINE, 0);
+        shop.run(DEPLOY, 0);
     }
 );
 

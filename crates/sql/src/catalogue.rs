@@ -104,6 +104,20 @@ pub struct Made {
 }
 
 impl Made {
+    /// The table or the column that a statement is about.
+    pub(super) fn of(object: &Object) -> Option<Self> {
+        let (table, column) = match (object.kind, &object.table) {
+            (ObjectKind::Table, _) => (object.name.clone(), None),
+            (ObjectKind::Column, Some(table)) => (table.clone(), Some(object.name.clone())),
+            _ => return None,
+        };
+        Some(Self {
+            schema: object.schema.clone(),
+            table,
+            column,
+        })
+    }
+
     /// As what a statement makes.
     #[must_use]
     pub fn object(&self) -> Object {

@@ -71,6 +71,7 @@ mod same;
 mod sqlite;
 #[cfg(feature = "parse")]
 mod tables;
+mod taken;
 #[cfg(feature = "parse")]
 mod token;
 #[cfg(feature = "parse")]
@@ -125,6 +126,7 @@ pub use scheme::dialect_of_url;
 pub use tables::{
     ConstraintRule, SaidWith, Table, TableColumn, TableConstraint, TableIndex, Tables, listed,
 };
+pub use taken::Taking;
 #[cfg(feature = "parse")]
 pub use written::Written;
 

@@ -35,7 +35,7 @@ impl Making {
             let new = statement.objects().filter(|object| {
                 object.verb == Verb::Create && !object.if_exists_or_not && !self.is_free(object)
             });
-            made.extend(new.filter_map(place));
+            made.extend(new.filter_map(Made::of));
         }
         made
     }
@@ -51,11 +51,11 @@ impl Making {
             }),
         };
         let goes = |object: &&Object| matches!(object.verb, Verb::Drop | Verb::Rename);
-        self.freed.extend(objects.filter(goes).filter_map(place));
+        self.freed.extend(objects.filter(goes).filter_map(Made::of));
     }
 
     fn is_free(&self, object: &Object) -> bool {
-        let Some(made) = place(object) else {
+        let Some(made) = Made::of(object) else {
             return true;
         };
         let same = |a: &str, b: &str| self.dialect.may_be_same_name(a, b);
@@ -69,19 +69,6 @@ impl Making {
         };
         self.may_have_freed_more || self.freed.iter().any(frees)
     }
-}
-
-fn place(object: &Object) -> Option<Made> {
-    let (table, column) = match (object.kind, &object.table) {
-        (ObjectKind::Table, _) => (object.name.clone(), None),
-        (ObjectKind::Column, Some(table)) => (table.clone(), Some(object.name.clone())),
-        _ => return None,
-    };
-    Some(Made {
-        schema: object.schema.clone(),
-        table,
-        column,
-    })
 }
 
 /// One of the same name may be there, which it only hides.

@@ -6,6 +6,9 @@ mod mysql;
 mod ordered;
 mod postgres;
 mod sqlite;
+mod traces;
+
+pub use traces::first_trace;
 
 use super::AdoptError;
 use crate::database::{Access, Connection};
