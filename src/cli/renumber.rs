@@ -54,6 +54,12 @@ pub(super) async fn run(args: &RenumberArgs, global: &Global, out: &Out) -> Resu
     let (digits, name) = id.as_str().split_once('_').unwrap_or_default();
     let width = digits.len();
     let renamed = format!("{number:0width$}_{name}");
+    if renamed == id.as_str() {
+        return Err(Failure::new(format!(
+            "{id} has the next free number already: there is nothing to renumber"
+        ))
+        .help("leave it as it is, or choose another number with --to"));
+    }
     let (from, to) = (base.join(id.as_str()), base.join(&renamed));
     // Before it is renamed, so that its own files are named as they are known.
     let named = elsewhere(root, id.as_str());

@@ -178,7 +178,7 @@ impl CoordinatorError {
             Self::Ledger(error) => error.help().map(ToOwned::to_owned),
             Self::Held(row) => Some(format!(
                 "wait for it with --wait, or until its lease ends in {} s if it is gone",
-                row.expires_at.saturating_sub(row.now).max(0) / 1000 + 1
+                row.ends_in_seconds()
             )),
             Self::Script(failure) => Some(failure.help.clone()),
             Self::Locked { holders, .. } => Some(format!(

@@ -21,7 +21,7 @@ use super::progress::Reporter;
 use super::recording::Recording;
 use super::{json, text};
 use crate::ask::{Answer, Question};
-use crate::coordinator::{Coordinator, Options, Progress, Purpose};
+use crate::coordinator::{Coordinator, CoordinatorError, Options, Progress, Purpose};
 use crate::gate::{Action, Verdict, decide};
 use crate::ledger::{RolloutRecord, RolloutState};
 use crate::model::{Live, Version};
@@ -362,7 +362,21 @@ impl RolloutContext<'_> {
             lists: self.context.lists(),
             interrupt: self.context.interrupt,
         };
-        Ok(Coordinator::start(options).await?)
+        Coordinator::start(options).await.map_err(|error| {
+            // No command of a rollout has --wait.
+            let ends_in = match &error {
+                CoordinatorError::Held(row) => Some(row.ends_in_seconds()),
+                _ => None,
+            };
+            let failure = Failure::from(error);
+            match ends_in {
+                Some(seconds) => failure.help(format!(
+                    "run the same command again when that has ended. Whoever runs it can stop it with Ctrl-C, and nothing is lost by that; if it \
+                     is gone, its lease ends in {seconds} s"
+                )),
+                None => failure,
+            }
+        })
     }
 
     fn settings<'s>(

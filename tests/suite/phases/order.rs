@@ -123,6 +123,13 @@ scenario!(
             done.stdout.contains("docs/notes.md:2 still names 0002_b"),
             "{done:?}"
         );
+        let last = project
+            .migrate(&["renumber", "3", "--offline"])
+            .expect_code(1);
+        assert!(
+            last.stderr.contains("there is nothing to renumber"),
+            "{last:?}"
+        );
         project.migrate(&["check"]).expect_code(0);
         let done = project.migrate(&["expand"]).expect_code(0);
         assert!(done.stdout.contains("expanded 0003_b"), "{done:?}");

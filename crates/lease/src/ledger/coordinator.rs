@@ -29,6 +29,12 @@ impl CoordinatorRow {
         self.token == before.token && self.expires_at == before.expires_at
     }
 
+    /// When its lease ends by itself, in seconds that are all over then.
+    #[must_use]
+    pub fn ends_in_seconds(&self) -> i64 {
+        self.expires_at.saturating_sub(self.now).max(0) / 1000 + 1
+    }
+
     /// Whether whoever holds this token may still change something: nobody has taken over since.
     #[must_use]
     pub const fn is_of(&self, token: i64) -> bool {
