@@ -105,6 +105,7 @@ pub struct Made {
 
 impl Made {
     /// The table or the column that a statement is about.
+    #[cfg(feature = "parse")]
     pub(super) fn of(object: &Object) -> Option<Self> {
         let (table, column) = match (object.kind, &object.table) {
             (ObjectKind::Table, _) => (object.name.clone(), None),

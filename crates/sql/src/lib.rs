@@ -71,6 +71,7 @@ mod same;
 mod sqlite;
 #[cfg(feature = "parse")]
 mod tables;
+#[cfg(feature = "parse")]
 mod taken;
 #[cfg(feature = "parse")]
 mod token;
@@ -126,6 +127,7 @@ pub use scheme::dialect_of_url;
 pub use tables::{
     ConstraintRule, SaidWith, Table, TableColumn, TableConstraint, TableIndex, Tables, listed,
 };
+#[cfg(feature = "parse")]
 pub use taken::Taking;
 #[cfg(feature = "parse")]
 pub use written::Written;
