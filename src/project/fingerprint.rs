@@ -1,8 +1,7 @@
 //! One hash of everything that a rehearsal of a migration was about.
 
-use sha2::{Digest, Sha256};
-
 use super::migration::{Migration, Seen};
+use super::source::sha256;
 use crate::sql::Dialect;
 
 impl Migration {
@@ -11,12 +10,9 @@ impl Migration {
     /// Where its directory lies is no part of it.
     #[must_use]
     pub fn fingerprint(&self, dialect: Dialect) -> String {
-        let mut hasher = Sha256::new();
-        // With its length, so that no two lists share a text.
-        let mut add = |part: &str| {
-            hasher.update((part.len() as u64).to_be_bytes());
-            hasher.update(part.as_bytes());
-        };
+        // Each with its length, so that no two lists share a text.
+        let mut all = String::new();
+        let mut add = |part: &str| all.push_str(&format!("{} {part}\n", part.len()));
         add(dialect.name());
         add(&self.manifest.sha256);
         for (step, seen) in &self.files(dialect).seen {
@@ -26,7 +22,6 @@ impl Migration {
                 Seen::Unreadable => add(""),
             }
         }
-        let digest = hasher.finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        sha256(&all)
     }
 }

@@ -242,7 +242,8 @@ fn normalised(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn sha256(text: &str) -> String {
+/// In hexadecimal.
+pub(super) fn sha256(text: &str) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digest = Sha256::digest(text.as_bytes());
     let halves = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
