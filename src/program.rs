@@ -11,6 +11,10 @@ use crate::process::{signal_group, without_credentials};
 use crate::text::secret;
 use crate::text::shown::shortened;
 
+mod attended;
+
+pub use attended::{Attended, Left, TOLD_EVERY, Unfinished};
+
 /// More than any fleet's list needs; a program that prints without end must not fill the memory.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 

@@ -1,22 +1,15 @@
 //! A program that replaces the instances: a script, or the command of a rollout tool.
 
-use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use rustix::process::Signal;
 
 use super::steps;
 use super::{Called, Driver, DriverFailure, Kind, Shift};
-use crate::process::{Group, die_with_parent, without_credentials};
+use crate::process::without_credentials;
+use crate::program::{Attended, Left, TOLD_EVERY, Unfinished};
 use crate::row::{LONGEST_WAIT, Place, Row};
-
-/// How long a program that was asked to stop may take for it.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// How often it is said that a program is still at work.
-const TOLD_EVERY: Duration = Duration::from_secs(30);
 
 pub(super) const KIND: Kind = Kind {
     kind: "command",
@@ -105,60 +98,17 @@ impl Driver for Command {
         for (name, value) in &values {
             command.env(format!("PHASEGATE_{}", name.to_uppercase()), value);
         }
-        let cannot_start =
-            |error| DriverFailure::Failed(format!("`{program}` cannot be started: {error}"));
-        // Its output goes where ours for people goes. Not through a pipe of ours: what the program
-        // leaves running would lose its output, and its life, when the pipe closes.
-        command
-            .stdin(Stdio::null())
-            .stdout(std::io::stderr())
-            .stderr(Stdio::inherit());
-        let mut group = Group::for_command(&mut command);
-        die_with_parent(&mut command);
-        let mut command = tokio::process::Command::from(command);
-        let mut child = command.spawn().map_err(cannot_start)?;
-        group.is_led_by(child.id());
-        let began = Instant::now();
-        let still_at_work = async {
-            loop {
-                tokio::time::sleep(self.told_every).await;
-                let seconds = began.elapsed().as_secs();
-                (called.progress)(&format!("`{program}` has been at work for {seconds} s"));
-            }
+        let attended = Attended {
+            timeout: self.timeout,
+            told_every: self.told_every,
+            interrupt: called.interrupt,
+            progress: called.progress,
+            left: Left::StaysAfterSuccess,
         };
-        let why = tokio::select! {
-            status = child.wait() => {
-                let ended = ended(program, status);
-                // What a call that went well has started may be what is deployed. What is left of another would go on beside the next.
-                if ended.is_err() {
-                    group.end();
-                }
-                return ended;
-            }
-            () = still_at_work => DriverFailure::Interrupted,
-            () = tokio::time::sleep(self.timeout) => DriverFailure::Failed(format!(
-                "`{program}` did not finish within {} s and was stopped, with everything it had started \
-                 in its process group",
-                self.timeout.as_secs_f64()
-            )),
-            () = called.interrupt.due() => DriverFailure::Interrupted,
-        };
-        group.signal(Signal::TERM);
-        // Whether it stops in time makes no difference to what follows.
-        let _ = tokio::time::timeout(GRACE, child.wait()).await;
-        group.end();
-        let _ = child.wait().await;
-        Err(why)
-    }
-}
-
-fn ended(program: &str, status: std::io::Result<ExitStatus>) -> Result<(), DriverFailure> {
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(DriverFailure::Failed(format!(
-            "`{program}` ended with {status}"
-        ))),
-        Err(error) => Err(DriverFailure::Failed(format!("`{program}`: {error}"))),
+        attended.run(command).await.map_err(|why| match why {
+            Unfinished::NotStarted(why) | Unfinished::Failed(why) => DriverFailure::Failed(why),
+            Unfinished::Interrupted => DriverFailure::Interrupted,
+        })
     }
 }
 

@@ -6,20 +6,12 @@
 
 use std::io;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, Instant};
-
-use rustix::process::Signal;
+use std::process::Stdio;
 
 use super::{Call, Runner};
 use crate::interrupt::Interrupt;
-use crate::process::{Group, die_with_parent};
-
-/// How long a program that was asked to stop may take for it.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// How often it is said that a program is still at work.
-const TOLD_EVERY: Duration = Duration::from_secs(30);
+use crate::process::die_with_parent;
+use crate::program::{Attended, Left, TOLD_EVERY, Unfinished};
 
 /// How the tool's sessions are called where a client reads `PGAPPNAME`: ours, so that nobody takes them for an application's.
 pub const NAME: &str = "phasegate: runner";
@@ -100,45 +92,19 @@ fn command(
 /// # Errors
 /// It could not be started, did not end well, took too long, or somebody wanted it to stop.
 pub async fn run(runner: &Runner, call: &Call, called: &Called<'_>) -> Result<(), RunnerFailure> {
-    let (mut command, program) = command(runner, call, called)?;
-    command
-        .stdin(Stdio::null())
-        .stdout(io::stderr())
-        .stderr(Stdio::inherit());
-    let mut group = Group::for_command(&mut command);
-    die_with_parent(&mut command);
-    let mut command = tokio::process::Command::from(command);
-    let mut child = command
-        .spawn()
-        .map_err(|error| cannot_start(&program, &error))?;
-    group.is_led_by(child.id());
-    let began = Instant::now();
-    let still_at_work = async {
-        loop {
-            tokio::time::sleep(TOLD_EVERY).await;
-            let seconds = began.elapsed().as_secs();
-            (called.progress)(&format!("`{program}` has been at work for {seconds} s"));
-        }
+    let (command, program) = command(runner, call, called)?;
+    let attended = Attended {
+        timeout: runner.timeout,
+        told_every: TOLD_EVERY,
+        interrupt: called.interrupt,
+        progress: called.progress,
+        left: Left::Ends,
     };
-    let why = tokio::select! {
-        status = child.wait() => {
-            // What it has left behind in its group would go on without anybody's knowing.
-            group.end();
-            return ended(&program, status);
-        }
-        () = still_at_work => RunnerFailure::Interrupted(program.clone()),
-        () = tokio::time::sleep(runner.timeout) => RunnerFailure::Failed(format!(
-            "`{program}` did not finish within {} s and was stopped, with everything it had started in its process group",
-            runner.timeout.as_secs_f64()
-        )),
-        () = called.interrupt.due() => RunnerFailure::Interrupted(program.clone()),
-    };
-    group.signal(Signal::TERM);
-    // Whether it stops in time makes no difference to what follows.
-    let _ = tokio::time::timeout(GRACE, child.wait()).await;
-    group.end();
-    let _ = child.wait().await;
-    Err(why)
+    attended.run(command).await.map_err(|why| match why {
+        Unfinished::NotStarted(why) => RunnerFailure::Failed(with_remedy(&why)),
+        Unfinished::Failed(why) => RunnerFailure::Failed(why),
+        Unfinished::Interrupted => RunnerFailure::Interrupted(program),
+    })
 }
 
 /// What a tool prints, in full.
@@ -185,23 +151,19 @@ pub async fn printed(
 }
 
 fn cannot_start(program: &str, error: &io::Error) -> RunnerFailure {
-    RunnerFailure::Failed(format!(
-        "`{program}` cannot be started: {error}; `program` under [runner] in migrate.toml says how it is called"
-    ))
+    RunnerFailure::Failed(with_remedy(&format!(
+        "`{program}` cannot be started: {error}"
+    )))
 }
 
-fn ended(program: &str, status: io::Result<ExitStatus>) -> Result<(), RunnerFailure> {
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(RunnerFailure::Failed(format!(
-            "`{program}` ended with {status}"
-        ))),
-        Err(error) => Err(RunnerFailure::Failed(format!("`{program}`: {error}"))),
-    }
+fn with_remedy(why: &str) -> String {
+    format!("{why}; `program` under [runner] in migrate.toml says how it is called")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
