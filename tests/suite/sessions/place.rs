@@ -199,6 +199,81 @@ fn a_ledger_knows_that_its_replica_took_over() {
     waits_until_all_have_registered_anew(&there);
 }
 
+/// A replica that may be written is one whether its threads run or not, until it was told that it follows nobody any more. Of two
+/// that follow each other the one that is written is the primary, and goes on when the other one is away.
+#[test]
+fn a_replica_that_may_be_written_is_no_primary_until_it_is_told_so() {
+    let primary = mysql::PrivateServer::numbered(21);
+    let db = primary.create("shop");
+    let project = with_contract(&db);
+    project.migrate(&["expand"]).expect_code(0);
+    let replica = mysql::PrivateServer::numbered(22);
+    replica.follow(&primary);
+    let administrator = Db::at("mysql", replica.url("mysql"));
+    administrator.execute("SET GLOBAL read_only = 0");
+    let there = Db::at("mysql", replica.url("shop"));
+    let last = "SELECT max(seq) FROM phasegate_events";
+    eventually(GENEROUS, || {
+        let known = there
+            .try_execute("SELECT seq FROM phasegate_events")
+            .is_ok();
+        (known && there.value(last) == db.value(last)).then_some(())
+    });
+    let asked = self::project(&there);
+    asked
+        .migrate(&["gate", "deploy", "web=1.0.0"])
+        .expect_code(12);
+    for stop in ["STOP SLAVE SQL_THREAD", "STOP SLAVE"] {
+        administrator.execute(stop);
+        for command in COMMANDS {
+            let output = asked.migrate(command).expect_code(12);
+            let text = format!("{} {}", output.stdout, said(&output));
+            for part in ["told to follow another one", "RESET REPLICA ALL"] {
+                assert!(text.contains(part), "{stop}: {command:?}: {output:?}");
+            }
+        }
+    }
+    // Who may not see it is not kept from a server that was promoted, and is told what would show it.
+    administrator.execute(
+        "CREATE USER app IDENTIFIED BY 'x'; GRANT ALL ON shop.* TO app; \
+         CREATE USER app_that_sees IDENTIFIED BY 'x'; GRANT ALL ON shop.* TO app_that_sees; \
+         GRANT SLAVE MONITOR ON *.* TO app_that_sees",
+    );
+    for (user, code, part) in [
+        ("app", 0, "`GRANT SLAVE MONITOR ON *.* TO`"),
+        ("app_that_sees", 12, "RESET REPLICA ALL"),
+    ] {
+        asked.env("DATABASE_URL", &replica.url_as(user, "x", "shop"));
+        for command in [COMMANDS[0], COMMANDS[8]] {
+            let output = asked.migrate(command).expect_code(code);
+            let text = format!("{} {}", output.stdout, output.stderr);
+            assert!(text.contains(part), "{user}: {command:?}: {output:?}");
+        }
+    }
+    // Each follows the other one.
+    administrator.execute("START SLAVE; SET GLOBAL read_only = 1");
+    primary.follow(&replica);
+    db.execute("SET GLOBAL read_only = 0");
+    eventually(GENEROUS, || {
+        let output = project.migrate(&["gate", "deploy", "web=1.0.0"]);
+        (output.code == 0).then_some(())
+    });
+    replica.crash();
+    let connecting = "SELECT count(*) FROM information_schema.processlist \
+         WHERE state LIKE 'Reconnecting%' OR state LIKE 'Waiting to reconnect%' OR state LIKE 'Connecting%'";
+    eventually(GENEROUS, || (db.value(connecting) != "0").then_some(()));
+    project
+        .migrate(&["gate", "deploy", "web=1.0.0"])
+        .expect_code(0);
+    replica.start_again();
+    // It was promoted.
+    administrator.execute("STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = 0");
+    asked.env("DATABASE_URL", &there.url);
+    asked
+        .migrate(&["gate", "deploy", "web=1.0.0"])
+        .expect_code(0);
+}
+
 /// Who has renamed a schema says so with a command, and nobody takes a ledger along to another one with it.
 #[test]
 fn a_ledger_follows_a_schema_that_was_renamed_and_goes_to_no_other() {

@@ -20,7 +20,8 @@ pub enum Asks {
 pub enum Server {
     /// What others follow, or nobody: what it holds is all that there is.
     Primary,
-    /// One that can be written, which shows that somebody takes it for the primary.
+    /// As the primary, for who may see little of the server: that a server which can be written follows another one has to be
+    /// known, and not only be likely.
     Writable,
     /// One that follows another as well, for instance to look how far behind it is.
     Any,

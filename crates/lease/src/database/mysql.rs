@@ -29,6 +29,7 @@ mod cancel;
 mod capabilities;
 mod catalogue;
 mod error;
+mod follows;
 mod greeting;
 mod holders;
 mod inventory;
@@ -53,6 +54,7 @@ pub(super) use login::server_of;
 use cancel::{Place, end_statement};
 use error::from_sqlx;
 use limits::{IDLE_LIMIT, NO_IDLE_LIMIT};
+use own::Marked;
 use prepared::Modes;
 use quoted::literal;
 use values::{bound, decode, single};
@@ -99,13 +101,6 @@ pub(super) struct Mysql {
     /// Which of the user's statements that belong together is run.
     at: usize,
     asks: Asks,
-}
-
-/// Whether others can see that a session is ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Marked {
-    Yes,
-    No,
 }
 
 impl Mysql {

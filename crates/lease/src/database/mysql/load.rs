@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::{Column as _, Row as _};
 
 use super::Mysql;
+use super::follows::Shown;
 use crate::database::{DatabaseError, ErrorKind, Row, Server};
 
 fn unreadable(what: &str) -> DatabaseError {
@@ -12,30 +13,27 @@ fn unreadable(what: &str) -> DatabaseError {
 }
 
 /// What tells a server from others, whichever of these variables it has: that servers have numbers of their own is only
-/// required of those of which one follows the other, and the usual number is 1.
-const IDENTITY: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uid', 'server_uuid', 'group_replication_group_name')";
-/// Of a Galera cluster, whose nodes all hold the same.
-const CLUSTER: &str = "SHOW GLOBAL STATUS LIKE 'wsrep_cluster_state_uuid'";
+/// required of those of which one follows the other, and the usual number is 1. And up to where it has ever followed another one.
+const IDENTITY: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uid', 'server_uuid', 'group_replication_group_name', 'gtid_slave_pos')";
+/// Of a Galera cluster, whose nodes all hold the same; and whether MariaDB follows another server now.
+const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_state_uuid', 'Slave_running', 'Slaves_running')";
+
+/// What one of the variables that were asked for holds.
+fn value<'r>(rows: &'r [Row], name: &str) -> Option<&'r str> {
+    let named = rows
+        .iter()
+        .find(|row| row.text(0).is_ok_and(|found| found == name));
+    let value = named.and_then(|row| row.text(1).ok());
+    value.filter(|value| !value.is_empty())
+}
 
 /// Which server this is: a cluster whose members hold the same is one server. Its number comes first, which is all that
 /// earlier builds have recorded.
-fn identified(number: &str, identity: &[Row], cluster: &[Row]) -> String {
-    let value = |rows: &[Row], name: &str| {
-        let named = rows
-            .iter()
-            .find(|row| row.text(0).is_ok_and(|found| found == name));
-        let value = named.and_then(|row| row.text(1).ok());
-        value
-            .filter(|value| !value.is_empty())
-            .map(ToOwned::to_owned)
-    };
-    let who = value(cluster, "wsrep_cluster_state_uuid")
-        .map(|cluster| format!("cluster/{cluster}"))
-        .or_else(|| {
-            value(identity, "group_replication_group_name").map(|group| format!("cluster/{group}"))
-        });
+fn identified(number: &str, identity: &[Row], status: &[Row]) -> String {
+    let who = value(status, "wsrep_cluster_state_uuid")
+        .or_else(|| value(identity, "group_replication_group_name"));
     if let Some(cluster) = who {
-        return cluster;
+        return format!("cluster/{cluster}");
     }
     match value(identity, "server_uuid").or_else(|| value(identity, "server_uid")) {
         Some(own) => format!("{number}/{own}"),
@@ -67,49 +65,33 @@ impl Mysql {
         })
     }
 
-    /// A server that nobody may write to, or that follows another one, does not know what holds now. Where each of two
-    /// servers follows the other, the one that may be written is the primary: it is followed as well.
+    /// A server that nobody may write to, or that follows another one, does not know what holds now.
     pub(super) async fn refuse_replica(&mut self, server: Server) -> Result<(), DatabaseError> {
         if server == Server::Any {
             return Ok(());
         }
         let look = "SELECT CAST(@@GLOBAL.read_only AS CHAR), CAST(@@GLOBAL.server_id AS CHAR)";
-        let mut answers = self.together(&[look, IDENTITY, CLUSTER]).await?.into_iter();
+        let looks = [look, IDENTITY, STATUS];
+        let mut answers = self.together(&looks).await?.into_iter();
         let mut next = || answers.next().map(|answer| answer.rows).unwrap_or_default();
-        let (rows, identity, cluster) = (next(), next(), next());
+        let (rows, identity, status) = (next(), next(), next());
         let number = rows.first().and_then(|row| row.text(1).ok());
-        self.server = number.map(|number| identified(number, &identity, &cluster));
+        self.server = number.map(|number| identified(number, &identity, &status));
         let read_only = rows.first().map(|row| row.text(0)).transpose()?;
-        let is_writable = matches!(read_only, None | Some("0" | "OFF"));
-        if is_writable && (server == Server::Writable || !self.only_follows().await) {
-            return Ok(());
+        if matches!(read_only, None | Some("0" | "OFF")) {
+            let runs =
+                |name| value(&status, name).is_some_and(|value| !matches!(value, "OFF" | "0"));
+            let shown = Shown {
+                runs: runs("Slave_running") || runs("Slaves_running"),
+                has_followed: value(&identity, "gtid_slave_pos").is_some(),
+            };
+            return self.refuse_follower(server, shown).await;
         }
         let what = match self.lag().await {
             Ok(lag) => format!("this is a replica, {} s behind", lag.as_secs()),
-            Err(_) if is_writable => "this server follows another one".to_owned(),
             Err(_) => "this server is read only, as replicas are".to_owned(),
         };
         Err(DatabaseError::new(ErrorKind::Standby, what))
-    }
-
-    /// Whether it follows another server and nobody follows it, as far as its rights let it see.
-    async fn only_follows(&mut self) -> bool {
-        let running =
-            "SHOW GLOBAL STATUS WHERE Variable_name IN ('Slave_running', 'Slaves_running')";
-        let rows = self.rows(running).await.unwrap_or_default();
-        let mut values = rows.iter().filter_map(|row| row.text(1).ok());
-        let follows = if rows.is_empty() {
-            // MySQL itself tells it only to those who may look at its replication.
-            self.lag().await.is_ok()
-        } else {
-            values.any(|value| !matches!(value, "OFF" | "0"))
-        };
-        let followed =
-            "SELECT count(*) FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'";
-        follows && {
-            let rows = self.rows(followed).await.unwrap_or_default();
-            rows.first().and_then(|row| row.int(0).ok()) == Some(0)
-        }
     }
 
     pub(super) async fn count_active(&mut self) -> Result<i64, DatabaseError> {

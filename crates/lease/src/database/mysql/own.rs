@@ -15,3 +15,10 @@ pub(super) fn mark() -> String {
 pub(super) fn is_marked(id: &str) -> String {
     format!("coalesce(IS_USED_LOCK({}) = {id}, 0)", lock(id))
 }
+
+/// Whether others can see that a session is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Marked {
+    Yes,
+    No,
+}
