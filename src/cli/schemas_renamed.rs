@@ -20,7 +20,7 @@ pub(super) async fn run(reason: &str, global: &Global, out: &Out) -> Result<u8, 
     let (project, target) = (&context.project, &context.target);
     let mut connection =
         coordinator::connect(project, target, Purpose::Act, context.interrupt).await?;
-    let renamed = schemas_renamed(connection.as_mut(), reason).await;
+    let renamed = schemas_renamed(project, connection.as_mut(), reason).await;
     let head = match &renamed {
         Ok(SchemasRenamed::Recorded { .. }) => log_head(connection.as_mut()).await,
         _ => Ok(None),
@@ -44,6 +44,21 @@ pub(super) async fn run(reason: &str, global: &Global, out: &Out) -> Result<u8, 
                 there.join("`, `")
             ))
             .help("one database holds one ledger: give the other schema a database of its own, or connect with the search_path of before")
+            .refused());
+        }
+        SchemasRenamed::CalledNow(now) => {
+            return Err(Failure::new(format!(
+                "what the ledger is for is called `{}` now, and this connection does not look there",
+                now.join("`, `")
+            ))
+            .help("connect with a search_path that names it in the place of the name of before, and say it again")
+            .refused());
+        }
+        SchemasRenamed::NothingHere { migration, made } => {
+            return Err(Failure::new(format!(
+                "nothing that the applied migrations have made is where this connection looks, such as {made} of {migration}: this is another schema",
+            ))
+            .help("connect with the search_path under which the tables of the application are; what a restore has left out has to be restored first")
             .refused());
         }
     };

@@ -3,14 +3,17 @@
 use super::session::actor;
 use crate::database::Connection;
 use crate::ledger::{Ledger, LedgerError, SchemasRenamed};
+use crate::project::Project;
 
 /// As [`Ledger::schemas_renamed`], by whoever runs this.
 ///
 /// # Errors
 /// A database or ledger error.
 pub async fn schemas_renamed(
+    project: &Project,
     connection: &mut dyn Connection,
     reason: &str,
 ) -> Result<SchemasRenamed, LedgerError> {
-    Ledger::schemas_renamed(connection, &actor(), reason).await
+    let made = project.made(connection.capabilities().dialect);
+    Ledger::schemas_renamed(connection, &actor(), reason, &made).await
 }

@@ -172,6 +172,19 @@ fn a_ledger_knows_that_its_standby_was_promoted() {
     project.migrate(&["gate", "contract", "2"]).expect_code(0);
 }
 
+/// Waits until a replica has got the ledger of its primary.
+fn holds_the_ledger_of(primary: &Db, replica: &Db, administrator: &Db) {
+    let tables =
+        "SELECT count(*) FROM information_schema.tables WHERE table_name = 'phasegate_events'";
+    eventually(GENEROUS, || {
+        (administrator.value(tables) == "1").then_some(())
+    });
+    let last = "SELECT max(seq) FROM phasegate_events";
+    eventually(GENEROUS, || {
+        (replica.value(last) == primary.value(last)).then_some(())
+    });
+}
+
 #[test]
 fn a_ledger_knows_that_its_replica_took_over() {
     let primary = mysql::PrivateServer::numbered(11);
@@ -182,16 +195,8 @@ fn a_ledger_knows_that_its_replica_took_over() {
     let replica = mysql::PrivateServer::numbered(12);
     replica.follow(&primary);
     let administrator = Db::at("mysql", replica.url("mysql"));
-    let tables =
-        "SELECT count(*) FROM information_schema.tables WHERE table_name = 'phasegate_events'";
-    eventually(GENEROUS, || {
-        (administrator.value(tables) == "1").then_some(())
-    });
     let there = Db::at("mysql", replica.url("shop"));
-    let last = "SELECT max(seq) FROM phasegate_events";
-    eventually(GENEROUS, || {
-        (there.value(last) == db.value(last)).then_some(())
-    });
+    holds_the_ledger_of(&db, &there, &administrator);
     let behind = with_contract(&there);
     let standby = behind.migrate(&["gate", "contract", "2"]).expect_code(12);
     assert!(standby.stdout.contains("ask the primary"), "{standby:?}");
@@ -212,13 +217,7 @@ fn a_replica_that_may_be_written_is_no_primary_until_it_is_told_so() {
     let administrator = Db::at("mysql", replica.url("mysql"));
     administrator.execute("SET GLOBAL read_only = 0");
     let there = Db::at("mysql", replica.url("shop"));
-    let last = "SELECT max(seq) FROM phasegate_events";
-    eventually(GENEROUS, || {
-        let known = there
-            .try_execute("SELECT seq FROM phasegate_events")
-            .is_ok();
-        (known && there.value(last) == db.value(last)).then_some(())
-    });
+    holds_the_ledger_of(&db, &there, &administrator);
     let asked = self::project(&there);
     asked
         .migrate(&["gate", "deploy", "web=1.0.0"])
@@ -300,6 +299,21 @@ fn a_ledger_follows_a_schema_that_was_renamed_and_goes_to_no_other() {
     );
     other.migrate(&["status"]).expect_code(12);
     db.execute("ALTER SCHEMA tenant_a RENAME TO tenant_c");
+    // It is known whatever it is called; and where it is not, as after a dump was restored, by what is in it.
+    let elsewhere = other.migrate(&resolve).expect_code(11);
+    let called = "is called `tenant_c` now";
+    assert!(said(&elsewhere).contains(called), "{elsewhere:?}");
+    let numbers = db.value("SELECT head FROM phasegate.meta WHERE id = 5");
+    for unknown in [
+        "DELETE FROM phasegate.meta WHERE id = 5".to_owned(),
+        format!("INSERT INTO phasegate.meta VALUES (5, 0, 0, '1{numbers}')"),
+    ] {
+        db.execute(&unknown);
+        let empty = other.migrate(&resolve).expect_code(11);
+        for part in ["the table `users` of 0001_users", "this is another schema"] {
+            assert!(said(&empty).contains(part), "{part}: {empty:?}");
+        }
+    }
     let renamed = at("tenant_c");
     let told = renamed.migrate(&["status"]).expect_code(12);
     let command = "migrate resolve --schemas-renamed --reason TEXT";

@@ -27,6 +27,8 @@ pub struct Capabilities {
     pub ledger_given: Option<&'static str>,
     /// Where the ledger is, if that is a database of its own.
     pub apart: Option<Apart>,
+    /// How schemas are known whatever they are called, where there is more than one.
+    pub schema_numbers: Option<SchemaNumbers>,
     /// An expression for the present moment in milliseconds since the epoch, by the database's
     /// clock and not by that of the transaction's start.
     pub now_ms: &'static str,
@@ -94,6 +96,15 @@ pub struct Statistics {
     pub counted: &'static str,
     /// A query for sessions whose last statement is like its parameter: the statement, the role, what the session is called, its state.
     pub sessions: &'static str,
+}
+
+/// How schemas are known whatever they are called.
+#[derive(Clone, Copy, Debug)]
+pub struct SchemaNumbers {
+    /// A query for the numbers of those that are there of the schemas that its parameter lists, as a text.
+    pub of: &'static str,
+    /// A query for what those are called now whose numbers are its parameters, twice: one row each, NULL for one that is not there.
+    pub called: &'static str,
 }
 
 /// How a check is put on a table that is there; `{table}`, `{name}` and `{check}` stand for what they say, and `{bare}` for the

@@ -44,7 +44,8 @@ use async_trait::async_trait;
 pub use along::{Along, KeyIndex, TableKind, UpdateTrigger};
 pub use answers::{Answer, Call, Stopped};
 pub use capabilities::{
-    AddCheck, Apart, Capabilities, ManyLeases, Senseless, Statistics, Versions, Writers,
+    AddCheck, Apart, Capabilities, ManyLeases, SchemaNumbers, Senseless, Statistics, Versions,
+    Writers,
 };
 pub use connecting::{Asks, ConnectOptions, Server, connect};
 pub use error::{DatabaseError, ErrorKind, INTERRUPTED};

@@ -1,16 +1,18 @@
 //! Where a ledger is: the schemas under which migrations ran, because one ledger is for one schema, and the server.
 //!
-//! They stand in the third and the fourth row of `meta`, which ledgers of before do not have until the first command that
+//! They stand in the third to the fifth row of `meta`, which ledgers of before do not have until the first command that
 //! acts. Earlier builds look at the first row alone.
 
 use std::collections::BTreeMap;
 
 use super::{EventKind, Ledger, LedgerError};
-use crate::database::{Connection, Row};
-use crate::model::Moved;
+use crate::database::{Connection, Made, Row};
+use crate::model::{MigrationId, Moved, Phase};
 
 pub(super) const SCHEMAS: i64 = 3;
 const SERVER: i64 = 4;
+/// The numbers of the schemas, which they keep under any name.
+const NUMBERS: i64 = 5;
 
 /// What the third row of `meta` holds, as an expression.
 pub(super) const RECORDED: &str = "(SELECT head FROM {meta} WHERE id = 3)";
@@ -44,14 +46,22 @@ pub enum SchemasRenamed {
     NothingToSay,
     /// These are there under the names of before, so they were not renamed.
     StillThere(Vec<String>),
+    /// They are called so now, and this connection does not look there.
+    CalledNow(Vec<String>),
+    /// Nothing is here of what the applied migrations made, such as this.
+    NothingHere {
+        migration: MigrationId,
+        made: String,
+    },
     NoLedger,
 }
 
 impl Ledger<'_> {
     /// Records that the schemas which this ledger is for have the names of those of this connection now.
     ///
-    /// Invariant: a ledger does not come to be that of another schema: none of its own is there any more under a name that this
-    /// connection does not look in.
+    /// Invariant: a ledger does not come to be that of another schema. None of its own is there under a name that this
+    /// connection does not look in, and where they cannot be told by their numbers (a dump that was restored), something is here
+    /// that the applied migrations `made`.
     ///
     /// # Errors
     /// A database error.
@@ -59,6 +69,7 @@ impl Ledger<'_> {
         connection: &mut dyn Connection,
         actor: &str,
         reason: &str,
+        made: &[(MigrationId, Made)],
     ) -> Result<SchemasRenamed, LedgerError> {
         match Ledger::read(connection).await {
             Ok(None) => return Ok(SchemasRenamed::NoLedger),
@@ -90,6 +101,10 @@ impl Ledger<'_> {
             ledger.rollback().await?;
             return Ok(SchemasRenamed::StillThere(there));
         }
+        if let Some(other) = ledger.is_another(&now, made).await? {
+            ledger.rollback().await?;
+            return Ok(other);
+        }
         let sql = "UPDATE {meta} SET head = ? WHERE id = ?";
         ledger
             .execute(sql, &[now.as_str().into(), SCHEMAS.into()])
@@ -100,6 +115,75 @@ impl Ledger<'_> {
             .await?;
         ledger.commit().await?;
         Ok(SchemasRenamed::Recorded { before, now })
+    }
+
+    /// The numbers of these schemas, as the database knows them.
+    async fn numbers_of(&mut self, schemas: Option<&str>) -> Result<Option<String>, LedgerError> {
+        let known = self.capabilities().schema_numbers;
+        let (Some(known), Some(schemas)) = (known, schemas) else {
+            return Ok(None);
+        };
+        let rows = self.query(known.of, &[schemas.into()]).await?;
+        let numbers = rows.first().map(|row| row.text(0)).transpose()?;
+        Ok(numbers.map(ToOwned::to_owned))
+    }
+
+    /// What the schemas of these numbers are called now; nothing of one that is not there.
+    async fn called(&mut self, numbers: &str) -> Result<Vec<Option<String>>, LedgerError> {
+        let Some(known) = self.capabilities().schema_numbers else {
+            return Ok(Vec::new());
+        };
+        let rows = self
+            .query(known.called, &[numbers.into(), numbers.into()])
+            .await?;
+        let name = |row: &Row| Ok(row.optional_text(0)?.map(ToOwned::to_owned));
+        rows.iter().map(name).collect()
+    }
+
+    /// What tells that the schemas of this connection are others than those of this ledger.
+    async fn is_another(
+        &mut self,
+        now: &str,
+        made: &[(MigrationId, Made)],
+    ) -> Result<Option<SchemasRenamed>, LedgerError> {
+        let sql = "SELECT head FROM {meta} WHERE id = 5";
+        let rows = self.query(sql, &[]).await?;
+        if let Some(row) = rows.first() {
+            let numbers = row.text(0)?.to_owned();
+            let names = self.called(&numbers).await?;
+            let is_looked_into = |name: &String| now.split(", ").any(|known| known == name);
+            let found = names.iter().flatten();
+            let elsewhere: Vec<String> = found
+                .filter(|name| !is_looked_into(name))
+                .cloned()
+                .collect();
+            if !elsewhere.is_empty() {
+                return Ok(Some(SchemasRenamed::CalledNow(elsewhere)));
+            }
+            if !names.is_empty() && names.iter().all(Option::is_some) {
+                return Ok(None);
+            }
+        }
+        let mut applied = Vec::new();
+        for one in made {
+            if !matches!(
+                self.phase_of(&one.0).await?,
+                Phase::Pending | Phase::Expanding
+            ) {
+                applied.push(one.clone());
+            }
+        }
+        let each: Vec<Made> = applied.iter().map(|(_, made)| made.clone()).collect();
+        if self.connection().await?.first_there(&each).await?.is_some() {
+            return Ok(None);
+        }
+        Ok(applied
+            .into_iter()
+            .next()
+            .map(|(migration, made)| SchemasRenamed::NothingHere {
+                migration,
+                made: made.described(),
+            }))
     }
 
     /// Records where migrations run, or makes sure that it is where those before ran. Another server than before is recorded
@@ -116,15 +200,16 @@ impl Ledger<'_> {
         }
         let mut ledger = Ledger::write(connection).await?;
         let rows = ledger
-            .query("SELECT id, head FROM {meta} WHERE id IN (3, 4)", &[])
+            .query("SELECT id, head FROM {meta} WHERE id IN (3, 4, 5)", &[])
             .await?;
         let mut recorded = BTreeMap::new();
         for row in &rows {
             recorded.insert(row.int(0)?, row.text(1)?.to_owned());
         }
+        let numbers = ledger.numbers_of(schemas.as_deref()).await?;
         let schemas_of_before = recorded.get(&SCHEMAS).map(String::as_str);
         let found = is_here(ledger.connection().await?, schemas_of_before).await;
-        for (id, now) in [(SCHEMAS, schemas), (SERVER, server)] {
+        for (id, now) in [(SCHEMAS, schemas), (SERVER, server), (NUMBERS, numbers)] {
             match (recorded.get(&id), now) {
                 (None, Some(now)) => {
                     let sql = "INSERT INTO {meta} (id, format, events, head) VALUES (?, 0, 0, ?)";
@@ -137,6 +222,11 @@ impl Ledger<'_> {
                 }
                 (Some(before), Some(now)) if id == SERVER && *before != now => {
                     let sql = "UPDATE {meta} SET head = ?, events = {now} WHERE id = ?";
+                    ledger.execute(sql, &[now.into(), id.into()]).await?;
+                }
+                // They were restored, or have come to be there: their names are the same.
+                (Some(before), Some(now)) if id == NUMBERS && *before != now => {
+                    let sql = "UPDATE {meta} SET head = ? WHERE id = ?";
                     ledger.execute(sql, &[now.into(), id.into()]).await?;
                 }
                 _ => {}

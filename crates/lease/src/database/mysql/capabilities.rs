@@ -47,6 +47,7 @@ pub(super) fn of(flavour: Flavour, apart: Option<Apart>) -> Capabilities {
         // A right is for a name, which is granted before or after the table is there.
         ledger_given: None,
         apart,
+        schema_numbers: None,
         now_ms: NOW_MS,
         client_address: "CASE WHEN USER() LIKE '%@localhost' THEN '' ELSE LEFT(SUBSTRING_INDEX(USER(), '@', -1), 255) END",
         looks_names_up: true,

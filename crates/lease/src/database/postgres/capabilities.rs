@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::database::{
-    AddCheck, Capabilities, ManyLeases, RowComparison, Senseless, Statistics, Versions, Writers,
+    AddCheck, Capabilities, ManyLeases, RowComparison, SchemaNumbers, Senseless, Statistics,
+    Versions, Writers,
 };
 use crate::sql::{Ddl, Dialect};
 
@@ -40,6 +41,14 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
            GROUP BY c.relname, g.grantee) AS each GROUP BY given, who ORDER BY who, given",
     ),
     apart: None,
+    schema_numbers: Some(SchemaNumbers {
+        // With that of the database: another one may number its own likewise.
+        of: "SELECT concat((SELECT oid FROM pg_database WHERE datname = current_database()), ':', \
+             string_agg(oid::text, ',' ORDER BY oid)) FROM pg_namespace WHERE nspname::text = ANY (string_to_array(?, ', '))",
+        called: "SELECT n.nspname::text FROM unnest(string_to_array(split_part(?, ':', 2), ',')) AS l (number) \
+                 LEFT JOIN pg_namespace n ON n.oid::text = l.number AND split_part(?, ':', 1) = \
+                 (SELECT oid::text FROM pg_database WHERE datname = current_database())",
+    }),
     now_ms: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
     client_address: "coalesce(host(inet_client_addr()), '')",
     looks_names_up: false,

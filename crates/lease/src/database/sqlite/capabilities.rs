@@ -25,6 +25,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     ),
     ledger_given: None,
     apart: None,
+    schema_numbers: None,
     now_ms: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     client_address: "''",
     looks_names_up: false,
