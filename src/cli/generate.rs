@@ -15,18 +15,27 @@ use crate::coordinator;
 use crate::database::Connection;
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{MigrationId, Phase};
-use crate::project::{DeclaredChange, UnknownMigration, is_unwritten};
+use crate::project::{DeclaredChange, Rewriting, UnknownMigration};
 
 #[derive(Args)]
 pub(super) struct GenerateArgs {
     /// The migration, by number or name; every one that has a `[change]` if none is named
     pub id: Option<String>,
+    /// Write those as well that follow already and that another build of `migrate` wrote, as this one would; never what is
+    /// applied in the database, where one is named
+    #[arg(long)]
+    pub anew: bool,
 }
 
 pub(super) async fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Result<u8, Failure> {
     let root = Path::new(".");
     let given = global.database_url()?;
-    let all = DeclaredChange::all(root, given.as_ref().map(|given| given.url.as_str()))?;
+    let rewriting = match args.anew {
+        true => Rewriting::Everything,
+        false => Rewriting::WhatDiffers,
+    };
+    let url = given.as_ref().map(|given| given.url.as_str());
+    let all = DeclaredChange::all(root, url, rewriting)?;
     let mut changes = Vec::new();
     let mut is_found = false;
     let ids: Vec<_> = all.iter().map(|(id, _)| id.clone()).collect();
@@ -44,12 +53,11 @@ pub(super) async fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Resu
     if let (Some(wanted), false) = (&args.id, is_found) {
         return Err(no_change(wanted, &ids));
     }
-    let would_change = |change: &DeclaredChange| would_change(root, change);
     let mut kept = Vec::new();
-    if changes.iter().any(would_change) {
+    if changes.iter().any(|change| change.changes_scripts) {
         let applied = applied(global, out).await;
         let is_kept =
-            |change: &DeclaredChange| applied.contains(&change.id) && would_change(change);
+            |change: &DeclaredChange| change.changes_scripts && applied.contains(&change.id);
         kept = changes
             .iter()
             .filter(|change| is_kept(change))
@@ -58,11 +66,17 @@ pub(super) async fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Resu
         changes.retain(|change| !kept.contains(&change.id));
     }
     if let (Some(_), [one]) = (&args.id, kept.as_slice()) {
-        return Err(
-            Failure::new(format!("{one} is applied in this database, and its scripts would become others"))
-                .help("nothing was written: declare what is to change now in a migration of its own, with `migrate new NAME`, and `[change]` here as it was")
-                .refused(),
-        );
+        let help = match args.anew {
+            true => "nothing was written: what is applied stays as it is",
+            false => {
+                "nothing was written: put `[change]` back as it was, and declare what is to change now in a migration of its own, with \
+                 `migrate new NAME`; before the contract there is also `migrate revert`, after which it may be changed"
+            }
+        };
+        let failure = Failure::new(format!(
+            "{one} is applied in this database, and its scripts would become others"
+        ));
+        return Err(failure.help(help).refused());
     }
     let mut done = Done::default();
     for change in &changes {
@@ -72,11 +86,12 @@ pub(super) async fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Resu
         written,
         removed,
         own,
+        of_another_build,
         unchanged,
     } = done;
     if out.is_json() {
         out.json(
-            &json!({ "written": written, "removed": removed, "own": own, "unchanged": unchanged, "applied": kept }),
+            &json!({ "written": written, "removed": removed, "own": own, "of_another_build": of_another_build, "unchanged": unchanged, "applied": kept }),
         );
         return Ok(0);
     }
@@ -91,6 +106,14 @@ pub(super) async fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Resu
             "left {path} as it is: without the first line of a generated script it is your own"
         ));
     }
+    for path in &of_another_build {
+        out.line(format!("left {path} as another build of migrate wrote it"));
+    }
+    if !of_another_build.is_empty() {
+        out.line(
+            "`migrate generate --anew` writes as this build would what is applied nowhere yet",
+        );
+    }
     for id in &kept {
         out.line(format!(
             "left {id} as it is: it is applied in this database, and its scripts would become others"
@@ -98,23 +121,17 @@ pub(super) async fn run(args: &GenerateArgs, global: &Global, out: &Out) -> Resu
     }
     if changes.is_empty() && kept.is_empty() {
         out.well("no migration has a `[change]`: nothing to generate");
-    } else if written.is_empty() && removed.is_empty() {
+    } else if written.is_empty()
+        && removed.is_empty()
+        && (unchanged > 0 || of_another_build.is_empty() && kept.is_empty())
+    {
         out.well(format!(
             "{unchanged} scripts are as they follow from `[change]`"
         ));
-    } else {
+    } else if !written.is_empty() || !removed.is_empty() {
         out.well("next: read them, run `migrate check`, and commit them with migration.toml");
     }
     Ok(0)
-}
-
-/// Whether a script that is there would become another one, or go.
-fn would_change(root: &Path, change: &DeclaredChange) -> bool {
-    let differs = |(name, text): (&String, &String)| {
-        let there = fs::read_to_string(root.join(&change.dir).join(name));
-        there.is_ok_and(|there| there != *text && !is_unwritten(&there))
-    };
-    !change.surplus.is_empty() || change.files.iter().any(differs)
 }
 
 /// What the database has applied of these files; nothing where none is named, or it cannot be asked.
@@ -158,18 +175,14 @@ struct Done {
     written: Vec<String>,
     removed: Vec<String>,
     own: Vec<String>,
+    of_another_build: Vec<String>,
     unchanged: usize,
 }
 
 fn write(root: &Path, change: &DeclaredChange, done: &mut Done) -> Result<(), Failure> {
     let shown = |name: &str| change.dir.join(name).display().to_string();
-    for (name, text) in &change.files {
-        let path = root.join(&change.dir).join(name);
-        if fs::read_to_string(&path).is_ok_and(|there| there == *text) {
-            done.unchanged += 1;
-            continue;
-        }
-        write_whole(&path, text)?;
+    for (name, text) in &change.written {
+        write_whole(&root.join(&change.dir).join(name), text)?;
         done.written.push(shown(name));
     }
     for name in &change.surplus {
@@ -181,13 +194,16 @@ fn write(root: &Path, change: &DeclaredChange, done: &mut Done) -> Result<(), Fa
         done.removed.push(shown(name));
     }
     done.own.extend(change.own.iter().map(|name| shown(name)));
+    let others = change.of_another_build.iter();
+    done.of_another_build.extend(others.map(|name| shown(name)));
+    done.unchanged += change.unchanged;
     Ok(())
 }
 
 /// The scripts of a migration that has just been declared.
 pub(super) fn write_one(root: &Path, url: Option<&str>, id: &str) -> Result<Vec<String>, Failure> {
     let mut done = Done::default();
-    for (found, change) in DeclaredChange::all(root, url)? {
+    for (found, change) in DeclaredChange::all(root, url, Rewriting::WhatDiffers)? {
         if found.as_str() == id {
             write(root, &change?, &mut done)?;
         }

@@ -157,6 +157,17 @@ pub(super) fn drift(
                         path.display().to_string(),
                         &format!("it was changed after {} was applied", file.phase),
                     );
+                    let now = migration.files(dialect);
+                    if let (Step::Expand, Some(revert)) = (step, &now.revert)
+                        && now.are_generated_together()
+                    {
+                        // It would take away what this expand adds, and not what is there.
+                        add(
+                            Changed::Script(Step::Revert),
+                            revert.path.display().to_string(),
+                            "it was generated anew after expand was applied",
+                        );
+                    }
                 }
                 Some(Seen::Read { .. }) => {}
             }

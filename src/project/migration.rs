@@ -55,6 +55,19 @@ pub struct Files {
     pub seen: BTreeMap<Step, Seen>,
 }
 
+impl Files {
+    /// Whether expand and the way back were generated together, and nobody has changed either since.
+    #[must_use]
+    pub fn are_generated_together(&self) -> bool {
+        match (&self.expand, &self.revert) {
+            (Some(expand), Some(revert)) => {
+                change::are_of_one([(Step::Expand, &*expand.text), (Step::Revert, &*revert.text)])
+            }
+            _ => false,
+        }
+    }
+}
+
 /// A script that is there, by what tells whether it was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {

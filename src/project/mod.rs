@@ -77,7 +77,7 @@ use crate::model::{Basis, Declaration, MigrationId};
 pub use crate::model::LeaseConnection;
 pub use aliases::Alias;
 pub use backfill::{BackfillRules, BatchRules, Pace, ThrottleRules};
-pub use change::{DeclaredChange, Ground};
+pub use change::{DeclaredChange, Ground, Rewriting};
 pub use config::{CONFIG_FILE, Config, DatabaseConfig, DialectsFrom};
 pub use depth::Depth;
 pub use directory::is_unwritten;

@@ -5,6 +5,7 @@ mod carried;
 mod kinds;
 mod mysql;
 mod postgres;
+mod sealed;
 
 use std::collections::BTreeMap;
 
@@ -621,9 +622,10 @@ fn scripts_that_no_longer_follow_are_told() {
 
     Error: does-not-follow
 
-      × 0001_names/expand.sql: on SQLite this script does not follow from `[change]`
-      help: `migrate generate 0001` writes it anew; without its first line it is your own, and nobody
-            compares it
+      × 0001_names/expand.sql: on SQLite this script does not follow from `[change]`: it was edited
+      │ since it was generated
+      help: `migrate generate 0001` writes it anew, where it is not applied yet; where it is, put it
+            back as it was; without its first line it is your own, and nobody compares it
     ");
     // Without its first line it is somebody's own.
     let own = edited.split_once('\n').expect("there are lines").1;

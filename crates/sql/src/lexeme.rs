@@ -68,6 +68,8 @@ pub(super) fn newlines(text: &str, range: Range<usize>) -> usize {
 const FIRST_LINE: &str =
     "write `-- migrate: no-transaction` as the very first line of the file, or leave it out";
 
+const GENERATED: &str = "generated from [change]";
+
 /// How the script wants to be run. A directive that would be overlooked is an error, not a comment.
 pub(super) fn mode(text: &str, statements: &[Range<usize>]) -> Result<Mode, ScriptError> {
     let mut mode = Mode::Transactional;
@@ -93,17 +95,26 @@ pub(super) fn mode(text: &str, statements: &[Range<usize>]) -> Result<Mode, Scri
             else {
                 continue;
             };
-            match (directive.trim(), first) {
-                ("no-transaction", true) => mode = Mode::NoTransaction,
-                // What declared changes write; nothing more is meant by it here.
-                ("generated from [change]", true) => {}
-                ("no-transaction, generated from [change]", true) => mode = Mode::NoTransaction,
+            let directive = directive.trim();
+            // What declared changes write; nothing more is meant by it here.
+            let (asked, is_generated) = match directive.split_once(GENERATED) {
+                Some((asked, from)) => (
+                    asked.trim_end_matches(", "),
+                    from.is_empty() || from.starts_with(" for "),
+                ),
+                None => (directive, false),
+            };
+            match (asked, first) {
+                ("no-transaction", true) if is_generated || asked == directive => {
+                    mode = Mode::NoTransaction;
+                }
+                ("", true) if is_generated => {}
                 ("no-transaction", false) => {
                     let message = "this directive is not on the first line, so it would do nothing";
                     return Err(ScriptError::new(span, message, FIRST_LINE));
                 }
-                (unknown, _) => {
-                    let message = format!("unknown directive `{unknown}`");
+                _ => {
+                    let message = format!("unknown directive `{directive}`");
                     return Err(ScriptError::new(span, message, FIRST_LINE));
                 }
             }

@@ -1,6 +1,7 @@
 //! The keys of `[change]`.
 
 use std::collections::BTreeMap;
+use std::ops::Range as Span;
 
 use crate::change::{
     AddColumn, Change, Check, DropColumn, DropIndex, DropTable, ForeignKey, Index, Kind, NotNull,
@@ -10,9 +11,15 @@ use crate::change::{
 use super::super::manifest::PLACES;
 use super::super::reader::{Given, Table};
 use super::super::source::Source;
-use super::Declared;
 use super::given::{columns, expressions, names, required, text, varied};
 use super::replaced::read_columns;
+
+/// A declared change as it was read.
+#[derive(Clone, Debug)]
+pub(in crate::project) struct Declared {
+    pub header: Span<usize>,
+    pub change: Change,
+}
 
 pub(in crate::project) fn read(source: &Source, mut table: Table<'_>) -> Option<Declared> {
     let header = table.span();
