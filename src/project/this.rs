@@ -69,14 +69,14 @@ pub(super) fn tags_with(root: &Path, path: &str) -> Tags {
     // The project may be a part of a repository.
     let within = git(root, &["rev-parse", "--show-prefix"], "")?;
     let path = format!("{}{path}", within.trim_end_matches('\n'));
-    let (own, gone) = places(root, path)?;
+    let Places { own, doubtful } = places(root, path)?;
     let mut has_it = vec![false; names.len()];
     for place in &own {
         for (has_it, found) in has_it.iter_mut().zip(in_tags(root, &names, place)?) {
             *has_it |= found;
         }
     }
-    for place in &gone {
+    for place in &doubtful {
         let found = in_tags(root, &names, place)?.into_iter();
         let mut alone = found.zip(&has_it).zip(&names);
         if let Some((_, name)) = alone.find(|((is_there, has_it), _)| *is_there && !**has_it) {
@@ -94,52 +94,167 @@ pub(super) fn tags_with(root: &Path, path: &str) -> Tags {
         .collect())
 }
 
-/// Where the file is and was, from the root of the repository; and places of a file of a migration called the same that are
-/// there no more, of which git cannot tell whether they were this one.
-fn places(root: &Path, path: String) -> Result<(Vec<String>, Vec<String>), String> {
-    let unquoted = ["-c", "core.quotePath=off"];
-    let from_the_top = format!(":(top,literal){path}");
-    let follow = ["log", "--follow", "-M", "--format=", "--name-only", "--"];
-    // A repository without a commit has no log.
-    if git(root, &["rev-parse", "--verify", "--quiet", "HEAD"], "").is_err() {
-        return Ok((vec![path], Vec::new()));
+/// Where a migration's file is and was.
+struct Places {
+    /// From the root of the repository.
+    own: Vec<String>,
+    /// Places that are there no more, of which nobody can tell whether they were this one.
+    doubtful: Vec<String>,
+}
+
+fn places(root: &Path, path: String) -> Result<Places, String> {
+    let mut places = Places {
+        own: vec![path.clone()],
+        doubtful: Vec::new(),
+    };
+    // A repository without a commit has no history.
+    let Ok(head) = git(root, &["rev-parse", "--verify", "--quiet", "HEAD"], "") else {
+        return Ok(places);
+    };
+    let mut place = path.clone();
+    let mut until = head.trim().to_owned();
+    while let Some((commit, came)) = moved_from(root, &until, &place)? {
+        places.doubtful.extend(came.doubtful);
+        let Some(before) = came.from.filter(|before| !places.own.contains(before)) else {
+            break;
+        };
+        places.own.push(before.clone());
+        place = before;
+        until = format!("{commit}^");
     }
-    let lines = |text: String| -> Vec<String> {
-        let lines = text.lines().filter(|line| !line.is_empty());
-        lines.map(ToOwned::to_owned).collect()
-    };
-    let args = [&unquoted[..], &follow, &[from_the_top.as_str()]].concat();
-    let mut own = lines(git(root, &args, "")?);
-    own.push(path.clone());
-    own.sort();
-    own.dedup();
-    // `0003_add_email`: the number may be another, and the directories before it.
+    if let Some((directory, file)) = called(&path) {
+        let alike = format!(":(top,glob)**/*_{directory}/{file}");
+        let log = [
+            "-c",
+            "log.showSignature=false",
+            "log",
+            "--all",
+            "--format=",
+            "--name-only",
+            "--no-renames",
+            "-z",
+            "--",
+            &alike,
+        ];
+        places.doubtful.extend(each(&git(root, &log, "")?));
+    }
+    let top = git(root, &["rev-parse", "--show-toplevel"], "")?;
+    let top = Path::new(top.trim_end_matches('\n'));
+    let Places { own, doubtful } = &mut places;
+    doubtful.retain(|place| !own.contains(place) && !top.join(place).exists());
+    doubtful.sort();
+    doubtful.dedup();
+    Ok(places)
+}
+
+/// How the directory of a file is called without its number, and the file: `add_email` of `db/0003_add_email/migration.toml`.
+fn called(path: &str) -> Option<(&str, &str)> {
     let mut parts = path.rsplit('/');
-    let (file, directory) = (parts.next().unwrap_or_default(), parts.next());
-    let Some((_, called)) = directory.and_then(|directory| directory.split_once('_')) else {
-        return Ok((own, Vec::new()));
-    };
-    let alike = format!(":(top,glob)**/*_{called}/{file}");
-    let log = [
-        "log",
-        "--all",
-        "--format=",
-        "--name-only",
-        "--no-renames",
-        "--",
-    ];
-    let args = [&unquoted[..], &log, &[alike.as_str()]].concat();
-    let mut gone = lines(git(root, &args, "")?);
-    let args = [
-        &unquoted[..],
-        &["ls-files", "--full-name", "--", alike.as_str()],
-    ]
-    .concat();
-    let there = lines(git(root, &args, "")?);
-    gone.retain(|place| !own.contains(place) && !there.contains(place));
-    gone.sort();
-    gone.dedup();
-    Ok((own, gone))
+    let (file, directory) = (parts.next()?, parts.next()?);
+    Some((directory.split_once('_')?.1, file))
+}
+
+/// Where a file was before a commit brought it to where it is.
+struct Came {
+    from: Option<String>,
+    doubtful: Vec<String>,
+}
+
+/// The first commit up to `until` that brought a file to `path`, and where it came from.
+///
+/// Two migrations of one kind resemble each other more than one does after a year of edits, and git takes the one for the
+/// other (`--follow` even a copy of what is still there). So it was here before only where the commit took away one that is
+/// called the same, and that git takes for it; where one of these holds alone, nobody knows.
+fn moved_from(root: &Path, until: &str, path: &str) -> Result<Option<(String, Came)>, String> {
+    let literal = format!(":(top,literal){path}");
+    let commits = git(root, &["rev-list", until, "--", &literal], "")?;
+    let (_, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let alike = format!(":(top,glob)**/{file}");
+    for commit in commits.lines() {
+        let within = |options: [&str; 2]| {
+            let options = [
+                &["diff-tree", "-r", "--root", "--no-commit-id", "-z"],
+                &options[..],
+                &[commit, "--", &alike],
+            ];
+            git(root, &options.concat(), "").map(|text| differences(&text))
+        };
+        let alone = within(["--no-renames", "--diff-filter=AD"])?;
+        let Some(added) = alone.iter().find(|one| one.kind == 'A' && one.path == path) else {
+            continue;
+        };
+        let renamed = within(["-M", "--diff-filter=R"])?;
+        let taken_for = renamed
+            .into_iter()
+            .find(|one| one.path == path)
+            .and_then(|one| one.from);
+        let mut came = Came {
+            from: None,
+            doubtful: Vec::new(),
+        };
+        let is_called_the_same = |gone: &&Difference| {
+            gone.kind == 'D' && called(&gone.path).is_some() && called(&gone.path) == called(path)
+        };
+        for gone in alone.iter().filter(is_called_the_same) {
+            let is_alike = gone.old == added.new || taken_for.as_ref() == Some(&gone.path);
+            if is_alike && came.from.is_none() {
+                came.from = Some(gone.path.clone());
+            } else {
+                came.doubtful.push(gone.path.clone());
+            }
+        }
+        if came.from.is_none() {
+            came.doubtful.extend(taken_for);
+        }
+        return Ok(Some((commit.to_owned(), came)));
+    }
+    Ok(None)
+}
+
+/// What a commit did to one file.
+#[derive(Debug, PartialEq, Eq)]
+struct Difference {
+    /// As git calls it: `A`, `D`, `R`.
+    kind: char,
+    old: String,
+    new: String,
+    from: Option<String>,
+    path: String,
+}
+
+/// What `git diff-tree -z` prints: `:100644 000000 OLD NEW D`, and then one path or two.
+fn differences(text: &str) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let mut parts = text.split('\0');
+    while let Some(head) = parts.next().and_then(|head| head.strip_prefix(':')) {
+        let mut words = head.split(' ').skip(2);
+        let (Some(old), Some(new), Some(kind)) = (words.next(), words.next(), words.next()) else {
+            break;
+        };
+        let Some(kind) = kind.chars().next() else {
+            break;
+        };
+        let from = match kind {
+            'R' | 'C' => parts.next().map(ToOwned::to_owned),
+            _ => None,
+        };
+        let Some(path) = parts.next() else {
+            break;
+        };
+        found.push(Difference {
+            kind,
+            old: old.to_owned(),
+            new: new.to_owned(),
+            from,
+            path: path.to_owned(),
+        });
+    }
+    found
+}
+
+fn each(text: &str) -> impl Iterator<Item = String> {
+    let parts = text.split(['\0', '\n']).filter(|part| !part.is_empty());
+    parts.map(ToOwned::to_owned)
 }
 
 /// Which of these tags have a file there, from the root of the repository.
@@ -196,6 +311,37 @@ fn git(root: &Path, arguments: &[&str], input: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_commit_did_is_read() {
+        let text = ":100644 000000 a1 00 D\0a b/x\0:100644 100644 a2 a3 R087\0old\0new\0:000000 100644 00 a4 A\0ü\0";
+        let found = differences(text);
+        let short: Vec<_> = found
+            .iter()
+            .map(|one| {
+                (
+                    one.kind,
+                    one.from.as_deref(),
+                    one.path.as_str(),
+                    one.new.as_str(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            short,
+            [
+                ('D', None, "a b/x", "00"),
+                ('R', Some("old"), "new", "a3"),
+                ('A', None, "ü", "a4")
+            ]
+        );
+        assert_eq!(differences(""), []);
+        assert_eq!(
+            called("db/0003_add_email/migration.toml"),
+            Some(("add_email", "migration.toml"))
+        );
+        assert_eq!(called("migration.toml"), None);
+    }
 
     #[test]
     fn the_first_release_with_it_is_known_where_all_agree() {

@@ -224,3 +224,95 @@ fn a_migration_that_was_moved_is_the_one_that_was_released() {
         "{checked:?}"
     );
 }
+
+/// Two migrations of one kind resemble each other, and git takes the one for the other.
+#[test]
+fn a_migration_written_after_the_pattern_of_another_is_not_that_one() {
+    let db = Db::on("sqlite");
+    db.execute("CREATE TABLE users (id integer)");
+    let project = Project::new(&db, &["web"]);
+    let adds = |number: &str, column: &str| {
+        let directory = format!("{number}_add_{column}");
+        project.file(
+            format!("{directory}/migration.toml"),
+            &format!("description = \"Add users.{column}\"\n\n# Agreed with the data team: everybody reports on it.\n# It comes a week before the release.\n[services.web]\nnew = \">=this\"\n"),
+        );
+        project.file(
+            format!("{directory}/expand.sql"),
+            &format!("ALTER TABLE users ADD COLUMN {column} integer;\n"),
+        );
+    };
+    git(&project, &["init", "-q", "-b", "main"]);
+    commit(&project);
+    git(&project, &["tag", "v1.0.0"]);
+    adds("0001", "a");
+    commit(&project);
+    git(&project, &["tag", "v1.1.0"]);
+    project.migrate(&["expand"]).expect_code(0);
+    // Beside what it was copied from.
+    adds("0002", "b");
+    commit(&project);
+    let untagged = project.migrate(&["check"]).expect_code(1);
+    assert!(
+        said(&untagged).contains("no tag contains it yet"),
+        "{untagged:?}"
+    );
+    git(&project, &["tag", "v1.2.0"]);
+    let gate = |version: &str, code: i32| {
+        let version = format!("web={version}");
+        project
+            .migrate(&["gate", "deploy", &version])
+            .expect_code(code);
+    };
+    gate("1.1.0", 0);
+    gate("1.2.0", 11);
+    // In the place of one that was released: nobody knows whether it is that one.
+    std::fs::remove_dir_all(project.path().join("0002_add_b")).expect("it is there");
+    adds("0003", "c");
+    commit(&project);
+    git(&project, &["tag", "v1.3.0"]);
+    let doubtful = project.migrate(&["check"]).expect_code(1);
+    let text = said(&doubtful).replace("\n  │ ", " ");
+    assert!(
+        text.contains("v1.2.0 has `0002_add_b/migration.toml`"),
+        "{text}"
+    );
+}
+
+/// Several that are the same to the letter are moved at once.
+#[test]
+fn migrations_that_are_alike_are_followed_by_their_names() {
+    let db = Db::on("sqlite");
+    db.execute("CREATE TABLE users (id integer)");
+    let project = Project::new(&db, &["web"]);
+    let manifest = "description = \"Add a column\"\n[services.web]\nnew = \">=this\"\n";
+    let adds = |directory: &str, column: &str| {
+        let script = format!("ALTER TABLE users ADD COLUMN {column} integer;\n");
+        project.migration(
+            directory,
+            &[("migration.toml", manifest), ("expand.sql", &script)],
+        );
+    };
+    git(&project, &["init", "-q", "-b", "main"]);
+    commit(&project);
+    git(&project, &["tag", "v1.0.0"]);
+    adds("0002_b", "b");
+    commit(&project);
+    git(&project, &["tag", "v1.1.0"]);
+    adds("0001_a", "a");
+    commit(&project);
+    git(&project, &["tag", "v1.2.0"]);
+    for (from, to) in [("0002_b", "0011_b"), ("0001_a", "0012_a")] {
+        git(&project, &["mv", from, to]);
+    }
+    commit(&project);
+    git(&project, &["tag", "v1.3.0"]);
+    project.migrate(&["check"]).expect_code(0);
+    project.migrate(&["expand", "11"]).expect_code(0);
+    for (version, code) in [("1.0.0", 0), ("1.1.0", 0), ("1.2.0", 11)] {
+        let version = format!("web={version}");
+        project
+            .migrate(&["gate", "deploy", &version])
+            .expect_code(code);
+    }
+}
