@@ -345,6 +345,40 @@ fn a_ledger_follows_a_schema_that_was_renamed_and_goes_to_no_other() {
     }
 }
 
+/// Logical replication carries rows and no change of a schema, so what a ledger tells that came by it need not be here.
+#[test]
+fn a_ledger_that_a_subscription_fills_tells_nothing() {
+    let db = Db::on("postgres");
+    let asked = project(&db);
+    asked.migrate(&["expand"]).expect_code(0);
+    let name = db.value("SELECT 'one for ' || current_database()");
+    db.execute(&format!(
+        "CREATE SUBSCRIPTION \"{name}\" CONNECTION 'dbname=elsewhere' PUBLICATION all_tables \
+         WITH (connect = false, enabled = false, create_slot = false, slot_name = NONE)"
+    ));
+    asked.migrate(&["status"]).expect_code(0);
+    // As where it was made for what a publication has.
+    db.execute(
+        "INSERT INTO pg_subscription_rel SELECT s.oid, c.oid, 'r', NULL FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid \
+         AND d.datname = current_database(), pg_class c WHERE c.relnamespace = 'phasegate'::regnamespace AND c.relkind = 'r'",
+    );
+    for command in COMMANDS {
+        let output = asked.migrate(command).expect_code(12);
+        let text = format!("{} {}", output.stdout, said(&output));
+        for part in [
+            format!("ALTER SUBSCRIPTION \"{name}\" REFRESH PUBLICATION"),
+            "leave the schema phasegate out".to_owned(),
+        ] {
+            assert!(text.contains(&part), "{command:?}: {output:?}");
+        }
+    }
+    db.execute("DELETE FROM pg_subscription_rel WHERE srrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'phasegate'::regnamespace)");
+    asked
+        .migrate(&["gate", "deploy", "web=1.0.0"])
+        .expect_code(0);
+    db.execute(&format!("DROP SUBSCRIPTION \"{name}\""));
+}
+
 /// The usual number of a server is 1: what was restored or cloned has it as well.
 #[test]
 fn servers_that_nobody_has_numbered_are_told_apart() {

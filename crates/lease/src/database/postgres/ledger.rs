@@ -1,8 +1,23 @@
 //! Whether the tables of the ledger are what this program has made, and nobody else's.
 
 use super::guards::{GUARDS, SETTINGS};
+use super::quoted::identifier;
 use super::{Postgres, literal};
-use crate::database::{DatabaseError, Owners};
+use crate::database::{DatabaseError, ErrorKind, Owners};
+
+/// What another database records comes here without the changes that it tells of.
+fn replicated(subscription: &str) -> DatabaseError {
+    DatabaseError::new(
+        ErrorKind::Standby,
+        format!(
+            "the rows of the ledger come here by the subscription `{subscription}`, and what they tell of does not: it replicates no change of a schema. \
+             Where this database is migrated by itself, have the publication name its schemas or tables in the place of FOR ALL TABLES, leave \
+             the schema phasegate out, and run ALTER SUBSCRIPTION {} REFRESH PUBLICATION here: \
+             then the ledger is this database's own, and holds what was recorded until then",
+            identifier(subscription)
+        ),
+    )
+}
 
 impl Postgres {
     /// What speaks against the schema of the ledger and these tables in it, in words; nothing where they are not there.
@@ -46,8 +61,8 @@ impl Postgres {
              parts AS (SELECT 'pg_class'::regclass AS class, oid, name FROM found \
                UNION ALL SELECT 'pg_class'::regclass, i.indexrelid, f.name FROM pg_index i JOIN found f ON f.oid = i.indrelid \
                UNION ALL SELECT 'pg_constraint'::regclass, o.oid, f.name FROM pg_constraint o JOIN found f ON f.oid = o.conrelid \
-               UNION ALL SELECT 'pg_attrdef'::regclass, d.oid, f.name FROM pg_attrdef d JOIN found f ON f.oid = d.adrelid) \
-             SELECT 'the schema phasegate belongs to ' || pg_get_userbyid(nspowner) FROM space WHERE {schema_is_foreign} \
+               UNION ALL SELECT 'pg_attrdef'::regclass, d.oid, f.name FROM pg_attrdef d JOIN found f ON f.oid = d.adrelid), \
+             against (what) AS (SELECT 'the schema phasegate belongs to ' || pg_get_userbyid(nspowner) FROM space WHERE {schema_is_foreign} \
              UNION ALL SELECT 'the table ' || name || ' belongs to ' || pg_get_userbyid(relowner) FROM found WHERE {table_is_foreign} \
              UNION ALL SELECT name || ' is no ordinary table' FROM found WHERE relkind <> 'r' \
              UNION ALL SELECT name || ' is not logged: a crash of the server empties it' FROM found WHERE relpersistence <> 'p' \
@@ -65,9 +80,19 @@ impl Postgres {
              UNION ALL SELECT DISTINCT p.name || ' uses ' || pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid) \
                FROM parts p JOIN pg_depend d ON d.classid = p.class AND d.objid = p.oid \
                WHERE d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass, 'pg_type'::regclass, 'pg_opclass'::regclass, \
-               'pg_opfamily'::regclass, 'pg_collation'::regclass, 'pg_am'::regclass)"
+               'pg_opfamily'::regclass, 'pg_collation'::regclass, 'pg_am'::regclass)) \
+             SELECT what, NULL::text FROM against \
+             UNION ALL SELECT NULL, min(s.subname::text) FROM found f JOIN pg_subscription_rel r ON r.srrelid = f.oid \
+               JOIN pg_subscription s ON s.oid = r.srsubid HAVING count(*) > 0"
         );
         let rows = self.rows(&sql).await?;
-        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect()
+        let mut against = Vec::new();
+        for row in &rows {
+            if let Some(subscription) = row.optional_text(1)? {
+                return Err(replicated(subscription));
+            }
+            against.extend(row.optional_text(0)?.map(ToOwned::to_owned));
+        }
+        Ok(against)
     }
 }
