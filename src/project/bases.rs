@@ -129,6 +129,17 @@ fn declared(change: &Change) -> Own {
             own.changes.push(Changes::Table(table.clone()));
             own.changes.push(Changes::Shape(kind.to.clone()));
         }
+        Kind::SplitTable(kind) => {
+            let moved = || kind.moved().map(|new| new.name.clone());
+            let part = kind.new.iter().map(|new| new.name.clone());
+            for (table, columns) in [(&table, moved().collect()), (&kind.to, part.collect())] {
+                let table = table.clone();
+                own.keeps
+                    .push((table.clone(), Keeps::Columns { table, columns }));
+            }
+            columns.extend(kind.moved().map(|new| &new.name));
+            own.changes.push(Changes::Table(kind.to.clone()));
+        }
         Kind::DropTable(_) => own.changes.push(Changes::Table(table.clone())),
         Kind::Check(_)
         | Kind::ForeignKey(_)

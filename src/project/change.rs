@@ -6,6 +6,7 @@ mod ground;
 mod read;
 mod replaced;
 mod seal;
+mod split;
 mod standing;
 mod writing;
 

@@ -271,6 +271,16 @@ impl Relation {
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
+
+    /// The other table of which a row can have one row here at most: all of the key leads there.
+    pub fn owner(&self) -> Option<&str> {
+        let mut parents = self.key.iter().map(|name| {
+            let (parent, _) = self.column(name)?.parent.as_ref()?;
+            (*parent != self.sql).then_some(parent.as_str())
+        });
+        let first = parents.next()??;
+        parents.all(|parent| parent == Some(first)).then_some(first)
+    }
 }
 
 /// What one format looks like in one table or view: what its versions write.
@@ -374,12 +384,17 @@ impl Shape {
                     }
                     relation.key.iter().cloned().chain(new).collect()
                 }
-                _ => relation
-                    .columns
-                    .iter()
-                    .filter(|column| !column.is_volatile && !column.is_auto)
-                    .map(|column| column.name.clone())
-                    .collect(),
+                _ => {
+                    // What leads to another row is not given out, even where it could be.
+                    let is_steady = |column: &&Column| {
+                        !column.is_volatile && (!column.is_auto || column.parent.is_some())
+                    };
+                    let steady = relation.columns.iter().filter(is_steady);
+                    let (key, others): (Vec<String>, Vec<String>) = steady
+                        .map(|column| column.name.clone())
+                        .partition(|name| relation.key.contains(name));
+                    key.into_iter().chain(others).collect()
+                }
             };
             judged.push((relation.sql.clone(), columns));
         }

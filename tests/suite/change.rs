@@ -6,6 +6,7 @@ mod kinds;
 mod mysql;
 mod postgres;
 mod sealed;
+mod split;
 
 use std::collections::BTreeMap;
 

@@ -10,6 +10,7 @@ use super::{Change, Columns, DropColumn, Kind, RenameTable, Wrong, not_for_sqlit
 
 mod constraints;
 mod said;
+mod split;
 
 /// What speaks against a declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +64,7 @@ pub fn objections(change: &Change, dialect: Dialect, table: &Table) -> Vec<Objec
         Kind::Values(values) => against.values(values),
         Kind::Default(default) => against.default(default),
         Kind::RenameTable(rename) => against.rename_table(rename),
+        Kind::SplitTable(split) => against.split_table(split),
         Kind::Check(_) | Kind::DropTable(_) => {}
     }
     against.found

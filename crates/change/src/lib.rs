@@ -14,6 +14,7 @@ mod known;
 mod names;
 mod plain;
 mod renamed;
+mod split;
 mod text;
 mod values;
 mod widen;
@@ -34,6 +35,7 @@ pub use declare::{Known, Question, Said, Unanswered, declare, doubts};
 pub use known::{Objection, Weight, objections};
 pub use plain::{AddColumn, DropColumn, DropIndex, DropTable, Index, SetDefault};
 pub use renamed::RenameTable;
+pub use split::SplitTable;
 pub use values::Values;
 pub use widen::{Widen, Wider};
 pub use wish::{Ask, What, Wish};
@@ -102,6 +104,8 @@ pub enum Kind {
     DropColumn(DropColumn),
     DropTable(DropTable),
     RenameTable(RenameTable),
+    /// Columns that move to a table of their own.
+    SplitTable(SplitTable),
     Index(Index),
     DropIndex(DropIndex),
     Widen(Widen),
@@ -121,6 +125,7 @@ impl Kind {
         "drop-column",
         "drop-table",
         "rename-table",
+        "split-table",
         "index",
         "drop-index",
         "widen",
@@ -131,7 +136,7 @@ impl Kind {
     #[must_use]
     pub fn formats(&self) -> Formats {
         match self {
-            Self::Columns(_) | Self::RenameTable(_) => Formats::Both,
+            Self::Columns(_) | Self::RenameTable(_) | Self::SplitTable(_) => Formats::Both,
             Self::Widen(_) | Self::Values(_) if self.is_read_before_written() => Formats::Both,
             Self::Default(change) if change.to.is_none() => Formats::Old,
             Self::NotNull(change) if change.fill.is_some() => Formats::Both,
@@ -258,6 +263,7 @@ pub fn generate(change: &Change, dialect: Dialect, number: &str) -> Result<Gener
         Kind::DropColumn(change) => plain::drop_column(change, &place),
         Kind::DropTable(change) => Ok(plain::drop_table(change, &place)),
         Kind::RenameTable(change) => renamed::generate(change, &place),
+        Kind::SplitTable(change) => split::generate(change, &place),
         Kind::Index(change) => Ok(plain::index(change, &place)),
         Kind::DropIndex(change) => Ok(plain::drop_index(change, &place)),
         Kind::Widen(change) => widen::widen(change, &place),

@@ -67,6 +67,16 @@ impl Place {
         }
     }
 
+    /// Another table beside it, of the same migration.
+    pub fn another(&self, name: &str) -> Self {
+        Self {
+            dialect: self.dialect,
+            schema: self.schema.clone(),
+            name: name.to_owned(),
+            number: self.number.clone(),
+        }
+    }
+
     /// The table as a statement writes it.
     pub fn table(&self) -> String {
         self.in_schema(&self.name)

@@ -361,3 +361,117 @@ fn a_list_is_changed_in_one_direction_at_a_time() {
     );
     assert_eq!((fewer.sync, fewer.scripts.len()), (Sync::None, 1));
 }
+
+#[test]
+fn a_table_that_is_split_has_its_key_in_both() {
+    let column = |name: &str| NewColumn {
+        name: name.to_owned(),
+        kind: Varied::from("varchar(20)"),
+        ..NewColumn::default()
+    };
+    let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let split = || SplitTable {
+        key: texts(&["tenant", "id"]),
+        to: "Addresses".to_owned(),
+        link: texts(&["tenant", "user"]),
+        new: ["tenant", "user", "Street"].map(column).to_vec(),
+        ..SplitTable::default()
+    };
+    let of = |split: SplitTable| Change {
+        table: "shop.users".to_owned(),
+        kind: Kind::SplitTable(split),
+    };
+    let postgres = all(&of(split()), Dialect::Postgres);
+    for wanted in [
+        "CREATE TABLE shop.\"Addresses\" (\n    tenant varchar(20) NOT NULL,\n    \"user\" varchar(20) NOT NULL,\n    \"Street\" varchar(20),\n    \
+         PRIMARY KEY (tenant, \"user\"),\n    \
+         FOREIGN KEY (tenant, \"user\") REFERENCES shop.users (tenant, id) ON UPDATE CASCADE ON DELETE CASCADE\n);",
+        "DELETE FROM shop.\"Addresses\"\n        WHERE tenant = NEW.tenant AND \"user\" = NEW.id AND NOT (\"Street\" IS NULL);",
+        "UPDATE shop.users AS kept SET \"Street\" = moved.\"Street\"\n        FROM shop.\"Addresses\" AS moved\n        \
+         WHERE moved.tenant = NEW.tenant AND moved.\"user\" = NEW.\"user\" AND kept.tenant = moved.tenant AND kept.id = moved.\"user\"\n",
+        "WHERE (kept.tenant, kept.id) > :after AND (kept.tenant, kept.id) <= :upto",
+        "FOR SHARE OF kept\nON CONFLICT (tenant, \"user\") DO UPDATE SET \"Street\" = excluded.\"Street\"",
+        "DROP FUNCTION shop.\"zz_0002_Addresses_to_old\"();\nALTER TABLE shop.users DROP COLUMN \"Street\";",
+        "EXECUTE 'GRANT ' || granted.what || ' ON shop.\"Addresses\" TO ' || granted.who;",
+    ] {
+        assert!(postgres.contains(wanted), "{wanted}\n{postgres}");
+    }
+    let mysql = all(
+        &of(SplitTable {
+            drop_indexes: texts(&["streets"]),
+            drop_constraints: texts(&["Street", "c"]),
+            ..split()
+        }),
+        Dialect::Mysql,
+    );
+    for wanted in [
+        "DROP TRIGGER shop.zz_0002_users_insert;",
+        "ALTER TABLE shop.users DROP CONSTRAINT c, DROP INDEX streets, DROP COLUMN `Street`, ALGORITHM",
+        "LOCK IN SHARE MODE\nON DUPLICATE KEY UPDATE `Street` = VALUES(`Street`)",
+    ] {
+        assert!(mysql.contains(wanted), "{wanted}\n{mysql}");
+    }
+    let wrong = |split: SplitTable| {
+        let wrong = generate(&of(split), Dialect::Postgres, "0002");
+        wrong.expect_err("it cannot be carried out").message
+    };
+    for (split, wanted) in [
+        (
+            SplitTable {
+                to: "shop.addresses".to_owned(),
+                ..split()
+            },
+            "names a schema",
+        ),
+        (
+            SplitTable {
+                to: "users".to_owned(),
+                ..split()
+            },
+            "called `users` itself",
+        ),
+        (
+            SplitTable {
+                link: texts(&["user"]),
+                ..split()
+            },
+            "`key` names 2 columns, and `link` names 1",
+        ),
+        (
+            SplitTable {
+                link: texts(&["tenant", "owner"]),
+                ..split()
+            },
+            "does not say the type of `owner`",
+        ),
+        (
+            SplitTable {
+                new: ["tenant", "user"].map(column).to_vec(),
+                ..split()
+            },
+            "no column moves",
+        ),
+        (
+            SplitTable {
+                new: ["tenant", "user", "id"].map(column).to_vec(),
+                ..split()
+            },
+            "`id` is of the key",
+        ),
+        (
+            SplitTable {
+                new: ["tenant", "user", "Street"]
+                    .map(|name| NewColumn {
+                        not_null: name == "Street",
+                        ..column(name)
+                    })
+                    .to_vec(),
+                ..split()
+            },
+            "`Street` cannot be NOT NULL",
+        ),
+    ] {
+        let said = wrong(split);
+        assert!(said.contains(wanted), "{said}");
+    }
+}

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{Change, Columns, Formats, Kind, NewIndex, RenameTable, Varied, Wider};
+use super::{
+    Change, Columns, Formats, Kind, NewColumn, NewIndex, RenameTable, SplitTable, Varied, Wider,
+};
 
 /// `[change]` with all of its keys.
 #[must_use]
@@ -65,6 +67,7 @@ pub fn written(change: &Change) -> String {
         }
         Kind::DropTable(_) => {}
         Kind::RenameTable(change) => toml.rename_table(change),
+        Kind::SplitTable(change) => toml.split_table(change),
         Kind::Index(change) => {
             toml.text("name", &change.name);
             toml.list("columns", &change.columns);
@@ -200,6 +203,32 @@ impl Toml {
         }
     }
 
+    fn split_table(&mut self, change: &SplitTable) {
+        self.names("key", &change.key);
+        self.text("to", &change.to);
+        self.names("link", &change.link);
+        if !change.drop_indexes.is_empty() {
+            self.list("drop_indexes", &change.drop_indexes);
+        }
+        if !change.drop_constraints.is_empty() {
+            self.list("drop_constraints", &change.drop_constraints);
+        }
+        self.new_columns(&change.new);
+    }
+
+    fn new_columns(&mut self, columns: &[NewColumn]) {
+        for new in columns {
+            self.section(&format!("new.{}", key(&new.name)));
+            self.varied("type", &new.kind);
+            if new.not_null {
+                self.line("not_null = true".to_owned());
+            }
+            if let Some(default) = &new.default {
+                self.varied("default", default);
+            }
+        }
+    }
+
     fn columns(&mut self, columns: &Columns) {
         self.names("key", &columns.key);
         self.list("old", &columns.old);
@@ -212,16 +241,7 @@ impl Toml {
         if !columns.drop_constraints.is_empty() {
             self.list("drop_constraints", &columns.drop_constraints);
         }
-        for new in &columns.new {
-            self.section(&format!("new.{}", key(&new.name)));
-            self.varied("type", &new.kind);
-            if new.not_null {
-                self.line("not_null = true".to_owned());
-            }
-            if let Some(default) = &new.default {
-                self.varied("default", default);
-            }
-        }
+        self.new_columns(&columns.new);
         let new: Vec<&String> = columns.new.iter().map(|new| &new.name).collect();
         let old: Vec<&String> = columns.old.iter().collect();
         for (section, given, order) in [
@@ -278,6 +298,7 @@ impl Kind {
             Self::DropColumn(_) => "drop-column",
             Self::DropTable(_) => "drop-table",
             Self::RenameTable(_) => "rename-table",
+            Self::SplitTable(_) => "split-table",
             Self::Index(_) => "index",
             Self::DropIndex(_) => "drop-index",
             Self::Widen(_) => "widen",
@@ -321,6 +342,10 @@ impl Change {
             Kind::DropColumn(change) => format!("Drop {table}.{}", all(&change.columns)),
             Kind::DropTable(_) => format!("Drop {table}"),
             Kind::RenameTable(change) => format!("Rename {table} to {}", change.to),
+            Kind::SplitTable(change) => {
+                let moved: Vec<String> = change.moved().map(|new| new.name.clone()).collect();
+                format!("Move {table}.{} to {}", all(&moved), change.to)
+            }
             Kind::Index(change) => format!("An index over {table}.{}", all(&change.columns)),
             Kind::DropIndex(change) => format!("Drop the index {}", change.name),
             Kind::Widen(change) => match &change.wider {
@@ -377,6 +402,13 @@ impl Change {
                 format!("versions that use {table}"),
                 format!("versions that use {}", change.to),
             ),
+            Kind::SplitTable(change) => {
+                let moved: Vec<&str> = change.moved().map(|new| new.name.as_str()).collect();
+                (
+                    format!("versions that use {table}.{}", moved.join(" or ")),
+                    format!("versions that use {}", change.to),
+                )
+            }
             Kind::Index(_) => (String::new(), "versions that need it to be fast".to_owned()),
             Kind::DropIndex(_) => ("versions that need it to be fast".to_owned(), String::new()),
             Kind::Widen(change) => match &change.wider {

@@ -14,6 +14,7 @@ use super::super::reader::Located;
 use super::super::source::Source;
 use super::read::Declared;
 use super::seal::number;
+use super::split;
 
 /// What follows from it, for each database that the project is for.
 pub(in crate::project) type Following = BTreeMap<Dialect, Generated>;
@@ -51,18 +52,19 @@ pub(in crate::project) fn follow(
 /// What the tables speak against, as the earlier migrations leave them.
 fn against(source: &Source, declared: &Declared, dialects: &[Dialect], before: &[Forward]) {
     let mut said = BTreeSet::new();
-    if let Kind::RenameTable(rename) = &declared.change.kind {
-        let is_there = |dialect: &&Dialect| later::table(before, **dialect, &rename.to).is_some();
+    let to = match &declared.change.kind {
+        Kind::RenameTable(rename) => Some((&rename.to, "expand makes a view of that name")),
+        Kind::SplitTable(split) => Some((&split.to, "expand makes the table")),
+        _ => None,
+    };
+    if let Some((to, makes)) = to {
+        let is_there = |dialect: &&Dialect| later::table(before, **dialect, to).is_some();
         if let Some(dialect) = dialects.iter().find(is_there) {
             source.error(
                 "contradicts-table",
                 declared.header.clone(),
-                format!(
-                    "there is a table `{}` already on {}",
-                    rename.to,
-                    dialect.title()
-                ),
-                "choose another name under `to`: expand makes a view of that name",
+                format!("there is a table `{to}` already on {}", dialect.title()),
+                format!("choose another name under `to`: {makes}"),
             );
         }
     }
@@ -94,6 +96,9 @@ fn against(source: &Source, declared: &Declared, dialects: &[Dialect], before: &
 fn formats(source: &Source, manifest: &Manifest, declared: &Declared) {
     if manifest.services.is_empty() {
         return;
+    }
+    if let Kind::SplitTable(split) = &declared.change.kind {
+        split::writes_both(source, manifest, declared, split);
     }
     let wanted = declared.change.kind.formats();
     let missing = |format: &str, example: &str| {

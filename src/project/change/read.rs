@@ -5,14 +5,14 @@ use std::ops::Range as Span;
 
 use crate::change::{
     AddColumn, Change, Check, DropColumn, DropIndex, DropTable, ForeignKey, Index, Kind, NotNull,
-    RenameTable, SetDefault, Unique, Values, Widen, Wider,
+    RenameTable, SetDefault, SplitTable, Unique, Values, Widen, Wider,
 };
 
 use super::super::manifest::PLACES;
 use super::super::reader::{Given, Table};
 use super::super::source::Source;
 use super::given::{columns, expressions, names, required, text, varied};
-use super::replaced::read_columns;
+use super::replaced::{read_columns, read_new};
 
 /// A declared change as it was read.
 #[derive(Clone, Debug)]
@@ -58,6 +58,7 @@ pub(in crate::project) fn read(source: &Source, mut table: Table<'_>) -> Option<
             })
         }
         "drop-table" => Some(Kind::DropTable(DropTable)),
+        "split-table" => read_split_table(source, &mut table).map(Kind::SplitTable),
         "rename-table" => read_rename_table(source, &mut table).map(Kind::RenameTable),
         "index" => read_index(source, &mut table).map(Kind::Index),
         "drop-index" => required(&mut table, "name", "name = \"users_phone\"")
@@ -191,6 +192,31 @@ fn read_rename_table(source: &Source, table: &mut Table<'_>) -> Option<RenameTab
         key: key?,
         columns: columns?,
         defaults,
+    })
+}
+
+fn read_split_table(source: &Source, table: &mut Table<'_>) -> Option<SplitTable> {
+    let key = columns(table, "key", "key = \"id\"");
+    let to = required(table, "to", "to = \"addresses\"");
+    let link = columns(table, "link", "link = \"user_id\"");
+    let example = "new = { user_id = \"bigint\", street = \"text\", city = \"text\" }";
+    let new = read_new(source, table, PLACES, example);
+    let drop_indexes = names(table, "drop_indexes", "drop_indexes = [\"users_city\"]");
+    let drop_constraints = names(
+        table,
+        "drop_constraints",
+        "drop_constraints = [\"users_city_check\"]",
+    );
+    if new.is_empty() {
+        return None;
+    }
+    Some(SplitTable {
+        key: key?,
+        to: to?,
+        link: link?,
+        new,
+        drop_indexes,
+        drop_constraints,
     })
 }
 

@@ -20,7 +20,8 @@ pub(super) fn read_columns(
 ) -> Option<Columns> {
     let key = columns(table, "key", "key = \"id\"");
     let old = columns(table, "old", "old = [\"full_name\"]");
-    let new = read_new(source, table, places);
+    let example = "new = { first_name = \"text\", last_name = \"text\" }";
+    let new = read_new(source, table, places, example);
     let forward = expressions(
         source,
         table,
@@ -151,8 +152,13 @@ fn read_indexes(
     Some(found)
 }
 
-fn read_new(source: &Source, table: &mut Table<'_>, places: Places<'_>) -> Vec<NewColumn> {
-    let example = "new = { first_name = \"text\", last_name = \"text\" }";
+/// `[change.new]`: columns with their types.
+pub(super) fn read_new(
+    source: &Source,
+    table: &mut Table<'_>,
+    places: Places<'_>,
+    example: &'static str,
+) -> Vec<NewColumn> {
     let mut new: Vec<NewColumn> = Vec::new();
     let Some(Given::Table(mut inner)) = table.given("new", example) else {
         if !table.has("new") {

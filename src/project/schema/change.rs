@@ -236,6 +236,40 @@ pub(super) const CHANGE: Section = Section {
             ],
         ),
         (
+            "split-table",
+            &[
+                Key::new(
+                    "key",
+                    Shape::TextOrTexts,
+                    "\"id\"",
+                    "A unique key of the table that the backfill's batches go along",
+                )
+                .needed(),
+                Key::new(
+                    "to",
+                    Shape::Text,
+                    "\"addresses\"",
+                    "The new table, without a schema",
+                )
+                .needed(),
+                Key::new(
+                    "link",
+                    Shape::TextOrTexts,
+                    "\"user_id\"",
+                    "What the columns of the key are called in the new table",
+                )
+                .needed(),
+                Key::table(
+                    "new",
+                    Shape::Columns(&NEW_COLUMN),
+                    "All columns of the new table, with their types: those of `link`, and those that move",
+                )
+                .needed(),
+                DROP_INDEXES,
+                DROP_CONSTRAINTS,
+            ],
+        ),
+        (
             "index",
             &[
                 Key::new("name", Shape::Text, "\"users_email\"", "Its name").needed(),

@@ -7,7 +7,7 @@ use super::actors::{Actor, Origin, Who, actors};
 use super::after;
 use super::said::Writers;
 use super::told::{shortened, told};
-use super::writes::{ANEW, statements};
+use super::writes::{ANEW, Fresh, statements};
 use crate::database::{Connection, DatabaseError};
 use crate::model::{Formats, Step, Sync};
 use crate::rehearse::RehearseError;
@@ -231,7 +231,9 @@ fn plan(stage: &Stage<'_>, actors: &[Actor], session: u64) -> Vec<String> {
         };
         let fresh = 900_000 + session * 1000 + u64::try_from(number).unwrap_or_default();
         if random.u8(..4) == 0 {
-            plan.push(writer.insert(&writer.anew(tuple, fresh)));
+            let (owner, row) = Fresh::new(stage, &actor.surface).row(tuple, fresh);
+            plan.extend(owner);
+            plan.push(writer.insert(&row));
         } else {
             plan.extend(writer.update(row, tuple));
         }

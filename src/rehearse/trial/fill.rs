@@ -261,11 +261,16 @@ async fn honest(
     let mut is_found = true;
     let mut times = 0;
     let dialect = stage.dialect();
+    let source = stage.before.named(&rules.table);
+    let source = source.map(|source| source.sql.clone());
     for ((relation, columns), rows) in judged.iter().zip(filled) {
         let Some(there) = stage.between.get(relation).cloned() else {
             continue;
         };
         let is_of_both = stage.before.get(relation).is_some_and(|was| was.is_table);
+        // A table of its own, with a row for each that is filled.
+        let is_apart =
+            !is_of_both && there.is_table && source.is_some() && there.owner() == source.as_deref();
         let triggers = triggers_of(&stage.between, &there.shown);
         if !triggers.is_empty() {
             for statement in (world.tongue.silence)(relation, &triggers) {
@@ -299,11 +304,14 @@ async fn honest(
                     .collect();
                 format!("UPDATE {relation} SET {} WHERE {is_row}", each.join(", "))
             };
-            if !is_of_both {
+            let unfilled = if is_apart {
+                format!("DELETE FROM {relation} WHERE {is_row}")
+            } else if is_of_both {
+                set(&vec!["NULL".to_owned(); columns.len()])
+            } else {
                 continue;
-            }
-            let nothing = vec!["NULL".to_owned(); columns.len()];
-            if world.execute(&set(&nothing)).await.is_ok() {
+            };
+            if world.execute(&unfilled).await.is_ok() {
                 times += 1;
                 let count = world.count(&query).await.unwrap_or(0);
                 if count == 0 && std::mem::take(&mut is_counted) {
@@ -315,6 +323,13 @@ async fn honest(
                         "count every row whose new format is missing, whatever its old format holds",
                     ));
                 }
+            }
+            if is_apart {
+                let names: Vec<String> = columns.iter().map(|name| quoted(dialect, name)).collect();
+                let (names, row) = (names.join(", "), row.join(", "));
+                world
+                    .execute(&format!("INSERT INTO {relation} ({names}) VALUES ({row})"))
+                    .await?;
             }
             let other = clean.iter().cycle().skip(index + 1).take(clean.len());
             let other = other

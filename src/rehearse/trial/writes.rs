@@ -1,11 +1,72 @@
 //! The statements that a trial writes with.
 
-use crate::rehearse::rows::{Rows, Tuple};
-use crate::rehearse::shape::Surface;
+use crate::rehearse::rows::{Maker, Rows, Tuple, Writer};
+use crate::rehearse::shape::{Relation, Surface};
 use crate::rehearse::stage::Stage;
 
 /// Rows with numbers from here on are written by trials.
 pub(super) const ANEW: u64 = 1000;
+/// And those that they belong to have numbers so much higher.
+const OWNERS: u64 = 5000;
+
+/// New rows of one surface. Where the key of a row is that of a row in another table, it has to be one that nothing belongs to yet: so
+/// each comes with such a row.
+pub(super) struct Fresh<'f> {
+    writer: Writer<'f>,
+    stage: &'f Stage<'f>,
+    owner: Option<Relation>,
+}
+
+impl<'f> Fresh<'f> {
+    pub fn new(stage: &'f Stage<'f>, surface: &'f Surface) -> Self {
+        let relation = &surface.relation;
+        // Who writes a table that is new sees the others as they will be.
+        let catalogue = match stage.before.get(&relation.sql) {
+            Some(_) => &stage.before,
+            None => &stage.after,
+        };
+        Self {
+            writer: stage.writer(surface),
+            stage,
+            owner: relation
+                .owner()
+                .and_then(|owner| catalogue.get(owner))
+                .cloned(),
+        }
+    }
+
+    /// The tuple as a row of its own, and the statement that has to come before.
+    pub fn row(&self, tuple: &Tuple, number: u64) -> (Option<String>, Tuple) {
+        let mut tuple = self.writer.anew(tuple, number);
+        let Some(owner) = &self.owner else {
+            return (None, tuple);
+        };
+        let surface = Surface {
+            relation: owner.clone(),
+            changing: Vec::new(),
+            is_in_place: false,
+        };
+        let maker = Maker {
+            relation: owner,
+            changing: &[],
+            parents: &self.stage.parents,
+        };
+        let owned = maker.plain_row(number + OWNERS);
+        for column in &self.writer.surface.relation.columns {
+            let parent = column.parent.as_ref();
+            let parent = parent.filter(|(table, _)| *table == owner.sql);
+            let value = parent.and_then(|(_, name)| owned.get(name));
+            if let (Some(value), true) = (
+                value,
+                self.writer.surface.relation.key.contains(&column.name),
+            ) {
+                tuple.insert(column.name.clone(), value.clone());
+            }
+        }
+        let insert = self.stage.writer(&surface).insert(&owned);
+        (Some(insert), tuple)
+    }
+}
 
 /// Statements of one version on one surface, made from rows that it may write. New rows have numbers from `first` on.
 pub(super) fn statements(
@@ -15,6 +76,7 @@ pub(super) fn statements(
     first: u64,
 ) -> Vec<String> {
     let writer = stage.writer(surface);
+    let anew = Fresh::new(stage, surface);
     let tuples: Vec<Tuple> = rows.tuples().collect();
     let mut found = Vec::new();
     let mut number = first;
@@ -26,7 +88,8 @@ pub(super) fn statements(
         number
     };
     for (index, tuple) in tuples.iter().enumerate() {
-        let fresh = writer.anew(tuple, next());
+        let (owner, fresh) = anew.row(tuple, next());
+        found.extend(owner);
         found.push(writer.insert(&fresh));
         let other = tuples.get((index + stride) % tuples.len()).unwrap_or(tuple);
         // A row that was written with the triggers there has both formats, and is written again.
@@ -36,18 +99,20 @@ pub(super) fn statements(
         found.extend(writer.update(other, tuple));
     }
     if let [one, other, ..] = tuples.as_slice() {
-        let pair = [writer.anew(one, next()), writer.anew(other, next())];
-        found.extend(writer.insert_all(&pair));
+        let pair = [anew.row(one, next()), anew.row(other, next())];
+        found.extend(pair.iter().filter_map(|(owner, _)| owner.clone()));
+        found.extend(writer.insert_all(&pair.map(|(_, row)| row)));
     }
     // What a version says of a row that it need not say may be missing.
     if let Some(one) = tuples.first() {
-        let mut tuple = writer.anew(one, next());
+        let (owner, mut tuple) = anew.row(one, next());
+        found.extend(owner);
         tuple.retain(|name, _| is_needed(surface, name));
         found.push(writer.insert(&tuple));
     }
     if let (Some(last), true) = (tuples.last(), tuples.len() > 4) {
         found.extend(writer.delete(last));
-        found.extend(writer.delete(&writer.anew(last, first + 1)));
+        found.extend(writer.delete(&anew.row(last, first + 1).1));
     }
     found
 }

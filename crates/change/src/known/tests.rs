@@ -1,5 +1,7 @@
 //! What is held against a declaration.
 
+mod split;
+
 use phasegate_sql::{Script, Tables};
 
 use super::*;
