@@ -130,6 +130,7 @@ pub fn details(reason: &Reason) -> Value {
         Reason::InUse {
             required_ms, found, ..
         } => with(json!({ "required_ms": required_ms }), in_use(found)),
+        Reason::Needed { by, .. } => json!({ "by": by }),
         Reason::Rehearsal { found, .. } => match found {
             Unrehearsed::Never => json!({ "found": "never" }),
             Unrehearsed::OtherFiles { at } => json!({ "found": "other_files", "at": time(*at) }),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::error::held_by;
 use super::lock::Retry;
+use super::needed::needed;
 use super::past_return::past_return;
 use super::reading::refuse_misread;
 use super::rehearsed::unrehearsed;
@@ -169,6 +170,7 @@ async fn ask(
         let count = count.map_err(|error| query_failed("require", query, error))?;
         facts.require.push((query.to_owned(), count));
     }
+    facts.needed = needed(migration, connection).await?;
     if let Some(required) = migration.contract_rules.soak {
         facts.soak = evidence
             .schema

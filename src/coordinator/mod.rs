@@ -37,6 +37,7 @@ mod interrupted;
 mod lists;
 mod lock;
 mod looking;
+mod needed;
 mod new_database;
 mod observe;
 mod one;

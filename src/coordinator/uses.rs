@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::CoordinatorError;
 use super::counters::{AtWork, Counted, Eye, gone, named};
+use super::needed::needs;
 use super::own_statements::Own;
-use crate::database::{Access, Connection, DatabaseError};
+use crate::database::{Access, Connection};
 use crate::interrupt::Interrupt;
 use crate::ledger::Ledger;
 use crate::project::Migration;
@@ -70,14 +71,12 @@ pub async fn uses(
             .push("code that this role may not see".to_owned());
     }
     uses.dependents = dependents(&inventory, &gone);
-    if let Some(depends) = capabilities.depends {
-        connection.begin(Access::Read).await?;
-        let kept = kept(connection, depends, &gone).await;
-        connection.rollback().await?;
-        for said in kept? {
-            if !uses.dependents.contains(&said) {
-                uses.dependents.push(said);
-            }
+    connection.begin(Access::Read).await?;
+    let kept = needs(connection, &gone).await;
+    connection.rollback().await?;
+    for one in kept?.into_iter().filter(|one| !one.is_code) {
+        if !uses.dependents.contains(&one.said) {
+            uses.dependents.push(one.said);
         }
     }
     let Some(statistics) = &capabilities.statistics else {
@@ -204,23 +203,6 @@ fn dependents(inventory: &Inventory, gone: &[Gone]) -> Vec<String> {
         }
     }
     found
-}
-
-/// What the database itself would not let go of.
-async fn kept(
-    connection: &mut dyn Connection,
-    depends: &str,
-    gone: &[Gone],
-) -> Result<Vec<String>, DatabaseError> {
-    let mut found = Vec::new();
-    for one in gone {
-        let column = one.column.clone().unwrap_or_default();
-        let parameters = [one.table.clone().into(), column.into()];
-        for row in connection.query(depends, &parameters).await? {
-            found.push(format!("{} needs {}", row.text(0)?, named(one)));
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

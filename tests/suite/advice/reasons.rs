@@ -66,6 +66,7 @@ cases! {
     UsedLately = "in_use", "found" = "sent";
     NotWatchedForLongEnough = "in_use", "found" = "not_long_enough";
     UseUnseen = "in_use", "found" = "unseen";
+    Needed = "needed";
     NeverRehearsed = "rehearsal", "found" = "never";
     RehearsedOtherFiles = "rehearsal", "found" = "other_files";
     RehearsedInVain = "rehearsal", "found" = "denied";
@@ -146,6 +147,7 @@ const fn case(reason: &Reason) -> Case {
             InUse::NotLongEnough { .. } => Case::NotWatchedForLongEnough,
             InUse::Unseen { .. } => Case::UseUnseen,
         },
+        Reason::Needed { .. } => Case::Needed,
         Reason::Rehearsal { found, .. } => match found {
             Unrehearsed::Never => Case::NeverRehearsed,
             Unrehearsed::OtherFiles { .. } => Case::RehearsedOtherFiles,
@@ -221,6 +223,10 @@ const ELSEWHERE: &[(Case, Elsewhere)] = &[
     (
         Case::UseUnseen,
         Elsewhere::Taken("fn a_contract_that_goes_by_use_is_unknown_where_nothing_is_counted("),
+    ),
+    (
+        Case::Needed,
+        Elsewhere::Taken("fn what_the_server_would_not_let_go_of_is_told_before_the_contract("),
     ),
     (
         Case::NeverRehearsed,

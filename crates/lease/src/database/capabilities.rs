@@ -68,7 +68,8 @@ pub struct Capabilities {
     /// Where statements are counted, if they are anywhere.
     pub statistics: Option<Statistics>,
     /// A query for what the database itself keeps from losing a table (the first parameter) or a column of it (the second, empty
-    /// for all of them), in words; the inventory has what nobody keeps.
+    /// for all of them) in the first of the schemas where it is (the third): in words, by its name, and 1 where it is code. The
+    /// inventory has what nobody keeps.
     pub depends: Option<&'static str>,
 }
 

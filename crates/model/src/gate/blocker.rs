@@ -92,6 +92,8 @@ pub enum BlockerKind {
     Soak,
     /// What goes is used, or is not known to be unused for long enough.
     InUse,
+    /// Something in the database needs what goes, and the server would refuse to drop it.
+    Needed,
     /// These very files were not rehearsed, or the rehearsal denied what they claim.
     Rehearsal,
     /// A source failed or is stale.
@@ -131,6 +133,7 @@ impl BlockerKind {
             Self::Requirement => "requirement",
             Self::Soak => "soak",
             Self::InUse => "in_use",
+            Self::Needed => "needed",
             Self::Rehearsal => "rehearsal",
             Self::Source => "source",
             Self::MissingInstances => "missing_instances",

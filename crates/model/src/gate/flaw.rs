@@ -2,7 +2,7 @@
 
 use super::Blocker;
 use super::next::Objection;
-use super::reason::{FlawEffect, Reason};
+use super::reason::Reason;
 use super::words;
 use crate::model::{MigrationId, Step};
 
@@ -25,6 +25,17 @@ impl Flaw {
             Flawed::Declaration(id) | Flawed::Step(id, _) | Flawed::Applied(id) => Some(id),
         }
     }
+}
+
+/// What a flaw of the files does to an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FlawEffect {
+    /// What it hides is not known.
+    Hides,
+    /// The step cannot run from these files.
+    CannotRun(Step),
+    /// The migration builds on one that is not in order.
+    ComesBefore(MigrationId),
 }
 
 /// What a flaw leaves unknown, or impossible.

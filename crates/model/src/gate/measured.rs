@@ -32,6 +32,12 @@ pub(super) fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec
             result: *result,
         }));
     }
+    if !facts.needed.is_empty() {
+        reasons.push(Reason::Needed {
+            migration: migration(),
+            by: facts.needed.clone(),
+        });
+    }
     if let Some(soak) = facts.soak.filter(|soak| soak.quiet_ms < soak.required_ms) {
         reasons.push(Reason::Soak {
             migration: migration(),

@@ -91,6 +91,8 @@ pub struct Facts {
     pub soak: Option<Soak>,
     /// Whether what goes was used of late; `None` if the migration does not ask.
     pub unused: Option<Unused>,
+    /// What in the database needs what goes, so that the server would not let go of it, in words.
+    pub needed: Vec<String>,
     /// Why these very files do not count as rehearsed; `None` if they do, or the project does not ask.
     pub unrehearsed: Option<Unrehearsed>,
     /// What no longer keeps the formats of a migration in step as its files say.

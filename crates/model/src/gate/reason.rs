@@ -4,6 +4,7 @@
 use super::blocker::{BlockerKind, Verdict};
 pub use super::doubt::{Missing, Sessions, Silence, Unplaced, Unseen};
 use super::flaw::Flaw;
+pub use super::flaw::FlawEffect;
 use super::touch::{Readings, Touch};
 use super::{CheckFinding, InUse, Soak, Unrehearsed};
 use crate::model::{Basis, Format, Live, MigrationId, Phase, RowKind, Step, Sync};
@@ -104,6 +105,12 @@ pub enum Reason {
         migration: MigrationId,
         required_ms: i64,
         found: InUse,
+    },
+    /// The server would refuse to let go of what the contract takes away.
+    Needed {
+        migration: MigrationId,
+        /// What needs it, in words.
+        by: Vec<String>,
     },
     /// These very files were not rehearsed, or in vain.
     Rehearsal {
@@ -327,17 +334,6 @@ pub enum Requirement {
     Require { query: String, result: i64 },
 }
 
-/// What a flaw of the files does to an action.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FlawEffect {
-    /// What it hides is not known.
-    Hides,
-    /// The step cannot run from these files.
-    CannotRun(Step),
-    /// The migration builds on one that is not in order.
-    ComesBefore(MigrationId),
-}
-
 /// Whom or what a reason is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject<'a> {
@@ -375,6 +371,7 @@ impl Reason {
             Self::Requirement(_) => BlockerKind::Requirement,
             Self::Soak { .. } => BlockerKind::Soak,
             Self::InUse { .. } => BlockerKind::InUse,
+            Self::Needed { .. } => BlockerKind::Needed,
             Self::Rehearsal { .. } => BlockerKind::Rehearsal,
             Self::Source(_) => BlockerKind::Source,
             Self::MissingInstances { .. } => BlockerKind::MissingInstances,
@@ -451,6 +448,7 @@ impl Reason {
             | Self::OutOfStep { .. }
             | Self::Requirement(_)
             | Self::InUse { .. }
+            | Self::Needed { .. }
             | Self::Rehearsal { .. }
             | Self::Files { .. } => Verdict::Refuse,
         }

@@ -138,6 +138,10 @@ const STATISTICS: Statistics = Statistics {
                FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() AND info LIKE ? LIMIT 50",
 };
 
-const DEPENDS: &str = "SELECT DISTINCT CAST(concat('the foreign key `', k.constraint_name, '` of `', k.table_name, '`') AS CHAR) \
-     FROM (SELECT ? AS tab, ? AS col) w JOIN information_schema.key_column_usage k \
-     ON k.referenced_table_schema = DATABASE() AND k.referenced_table_name = w.tab AND (w.col = '' OR k.referenced_column_name = w.col)";
+const DEPENDS: &str = "WITH w AS (SELECT ? AS tab, ? AS col, ? AS path) \
+     SELECT CAST(concat('the foreign key `', k.constraint_name, '` of `', k.table_name, '`') AS CHAR), CAST(k.constraint_name AS CHAR), 0 \
+     FROM w JOIN information_schema.key_column_usage k ON k.referenced_table_schema = DATABASE() AND k.referenced_table_name = w.tab \
+       AND (w.col = '' AND k.table_name <> w.tab OR k.referenced_column_name = w.col) \
+     UNION SELECT CAST(concat('the generated column `', c.column_name, '` of `', c.table_name, '`') AS CHAR), CAST(c.column_name AS CHAR), 0 \
+     FROM w JOIN information_schema.columns c ON c.table_schema = DATABASE() AND c.table_name = w.tab AND w.col <> '' \
+       AND c.column_name <> w.col AND INSTR(LOWER(c.generation_expression), LOWER(concat('`', w.col, '`'))) > 0";

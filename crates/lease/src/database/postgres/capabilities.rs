@@ -126,13 +126,34 @@ const STATISTICS: Statistics = Statistics {
                FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ILIKE ? LIMIT 50",
 };
 
-const DEPENDS: &str = "WITH wanted AS (SELECT c.oid, w.col, a.attnum FROM (SELECT ?::text AS tab, ?::text AS col) w \
-     JOIN pg_class c ON c.relname::text = w.tab AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
-     LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname::text = w.col AND NOT a.attisdropped) \
-     SELECT 'the ' || CASE c.relkind WHEN 'm' THEN 'materialised view' ELSE 'view' END || ' `' || c.relname::text || '`' \
-     FROM wanted w JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = w.oid \
-       AND (w.col = '' OR d.refobjsubid = w.attnum) \
-     JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid JOIN pg_class c ON c.oid = r.ev_class AND c.oid <> w.oid \
-     UNION SELECT 'the foreign key `' || k.conname::text || '` of `' || c.relname::text || '`' \
-     FROM wanted w JOIN pg_constraint k ON k.contype = 'f' AND k.confrelid = w.oid AND (w.col = '' OR w.attnum = ANY (k.confkey)) \
-     JOIN pg_class c ON c.oid = k.conrelid";
+// What goes along with the table or the column by itself has an automatic dependency on it as well.
+const DEPENDS: &str = "WITH asked AS (SELECT ?::text AS tab, ?::text AS col, string_to_array(?::text, ', ') AS path), \
+     wanted AS (SELECT c.oid, a.col, t.attnum FROM asked a JOIN pg_class c ON c.relname::text = a.tab AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+       JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname::text = ANY (a.path) \
+       LEFT JOIN pg_attribute t ON t.attrelid = c.oid AND t.attname::text = a.col AND NOT t.attisdropped \
+       WHERE a.col = '' OR t.attnum IS NOT NULL ORDER BY array_position(a.path, n.nspname::text) LIMIT 1), \
+     kept AS (SELECT DISTINCT d.classid, d.objid FROM wanted w JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = w.oid \
+       AND (w.col = '' OR d.refobjsubid = w.attnum) WHERE d.deptype = 'n' AND NOT EXISTS (SELECT 1 FROM pg_depend o \
+       WHERE o.classid = d.classid AND o.objid = d.objid AND o.refclassid = d.refclassid AND o.refobjid = d.refobjid \
+       AND (w.col = '' OR o.refobjsubid = d.refobjsubid) AND o.deptype IN ('a', 'i'))) \
+     SELECT 'the ' || CASE c.relkind WHEN 'm' THEN 'materialised view' ELSE 'view' END || ' `' || c.relname::text || '`', c.relname::text, 0 \
+       FROM kept k JOIN pg_rewrite r ON k.classid = 'pg_rewrite'::regclass AND r.oid = k.objid AND r.rulename::text = '_RETURN' \
+       JOIN pg_class c ON c.oid = r.ev_class AND c.oid NOT IN (SELECT oid FROM wanted) \
+     UNION SELECT 'the rule `' || r.rulename::text || '` of `' || c.relname::text || '`', r.rulename::text, 0 \
+       FROM kept k JOIN pg_rewrite r ON k.classid = 'pg_rewrite'::regclass AND r.oid = k.objid AND r.rulename::text <> '_RETURN' \
+       JOIN pg_class c ON c.oid = r.ev_class \
+     UNION SELECT CASE o.contype WHEN 'f' THEN 'the foreign key `' ELSE 'the constraint `' END || o.conname::text || '` of `' || c.relname::text || '`', \
+       o.conname::text, 0 FROM kept k JOIN pg_constraint o ON k.classid = 'pg_constraint'::regclass AND o.oid = k.objid \
+       JOIN pg_class c ON c.oid = o.conrelid \
+     UNION SELECT 'the generated column `' || t.attname::text || '` of `' || c.relname::text || '`', t.attname::text, 0 \
+       FROM kept k JOIN pg_attrdef e ON k.classid = 'pg_attrdef'::regclass AND e.oid = k.objid JOIN pg_class c ON c.oid = e.adrelid \
+       JOIN pg_attribute t ON t.attrelid = e.adrelid AND t.attnum = e.adnum \
+     UNION SELECT 'the policy `' || p.polname::text || '` of `' || c.relname::text || '`', p.polname::text, 0 \
+       FROM kept k JOIN pg_policy p ON k.classid = 'pg_policy'::regclass AND p.oid = k.objid JOIN pg_class c ON c.oid = p.polrelid \
+     UNION SELECT 'the list of columns in the publication `' || b.pubname::text || '`', b.pubname::text, 0 \
+       FROM kept k JOIN pg_publication_rel l ON k.classid = 'pg_publication_rel'::regclass AND l.oid = k.objid \
+       JOIN pg_publication b ON b.oid = l.prpubid \
+     UNION SELECT 'the trigger `' || g.tgname::text || '` of `' || c.relname::text || '`', g.tgname::text, 1 \
+       FROM kept k JOIN pg_trigger g ON k.classid = 'pg_trigger'::regclass AND g.oid = k.objid JOIN pg_class c ON c.oid = g.tgrelid \
+     UNION SELECT 'the function `' || f.proname::text || '`', f.proname::text, 1 \
+       FROM kept k JOIN pg_proc f ON k.classid = 'pg_proc'::regclass AND f.oid = k.objid";

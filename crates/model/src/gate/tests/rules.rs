@@ -378,6 +378,13 @@ fn what_was_measured() {
             },
             "unknown, in_use",
         ),
+        (
+            Facts {
+                needed: vec!["the view `v` needs the column `users.name`".into()],
+                ..Facts::default()
+            },
+            "refuse, needed",
+        ),
         (unrehearsed(Unrehearsed::Never), "unknown, rehearsal"),
         (
             unrehearsed(Unrehearsed::OtherFiles { at: 1 }),

@@ -84,6 +84,7 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
         | Reason::Requirement(_)
         | Reason::Soak { .. }
         | Reason::InUse { .. }
+        | Reason::Needed { .. }
         | Reason::Rehearsal { .. }
         | Reason::Files { .. } => schema::words(reason, naming),
         Reason::Source(_)

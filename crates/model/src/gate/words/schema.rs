@@ -56,6 +56,7 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
             required_ms,
             found,
         } => super::used::words(migration, *required_ms, found),
+        Reason::Needed { migration, by } => needed(migration, by),
         Reason::Rehearsal { migration, found } => unrehearsed(migration, *found),
         Reason::Files { effect, flaw } => files(effect, flaw),
         _ => Words::new("", ""),
@@ -284,6 +285,25 @@ fn soaking(migration: &MigrationId, soak: Soak) -> Words {
             soak.required_ms / 1000
         ),
         format!("wait {left} s more: `migrate contract {migration} --wait {left}s`"),
+    )
+}
+
+fn needed(migration: &MigrationId, by: &[String]) -> Words {
+    const TOLD: usize = 5;
+    let mut told: Vec<&str> = by.iter().take(TOLD).map(String::as_str).collect();
+    let more = format!("and {} more", by.len().saturating_sub(TOLD));
+    if by.len() > TOLD {
+        told.push(&more);
+    }
+    Words::new(
+        format!(
+            "the database would refuse the contract of {migration}: {}",
+            told.join("; ")
+        ),
+        format!(
+            "make it anew without that, or drop it, by a migration before {migration} or in its contract.sql above the statement that takes \
+             it away. CASCADE would take it along"
+        ),
     )
 }
 

@@ -1,0 +1,93 @@
+//! What in the database needs what a contract takes away, so that the server would refuse to let go of it.
+//!
+//! A script whose statements are committed one by one would stop there, in the middle: what keeps the formats in step is gone by then, and
+//! old versions are shut out. So whoever asks is told before.
+
+use super::CoordinatorError;
+use super::counters::{gone, named};
+use crate::database::{Connection, DatabaseError};
+use crate::project::Migration;
+use crate::sql::{Effect, Gone, ObjectKind, Script, Verb};
+
+/// Something that the server would not lose, and what of it needs that.
+pub(super) struct Needs {
+    /// In words.
+    pub said: String,
+    /// What it is called by itself.
+    pub name: String,
+    /// Triggers and functions, whose text is looked through as well.
+    pub is_code: bool,
+}
+
+/// What the database itself would not let go of, or nothing where it keeps no account of that. In a transaction.
+pub(super) async fn needs(
+    connection: &mut dyn Connection,
+    gone: &[Gone],
+) -> Result<Vec<Needs>, DatabaseError> {
+    let Some(depends) = connection.capabilities().depends else {
+        return Ok(Vec::new());
+    };
+    let schemas = connection.schemas().unwrap_or_default().to_owned();
+    let mut found = Vec::new();
+    let is_table = |one: &&Gone| {
+        matches!(
+            one.kind,
+            ObjectKind::Table
+                | ObjectKind::Column
+                | ObjectKind::View
+                | ObjectKind::MaterializedView
+        )
+    };
+    for one in gone.iter().filter(is_table) {
+        let column = one.column.clone().unwrap_or_default();
+        let place = one.schema.clone().unwrap_or_else(|| schemas.clone());
+        let parameters = [one.table.clone().into(), column.into(), place.into()];
+        for row in connection.query(depends, &parameters).await? {
+            found.push(Needs {
+                said: format!("{} needs {}", row.text(0)?, named(one)),
+                name: row.text(1)?.to_owned(),
+                is_code: row.int(2)? != 0,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// What the contract of this migration would be refused by. What its own script names is its author's, and so is all that a
+/// statement does which nobody can read.
+pub(super) async fn needed(
+    migration: &Migration,
+    connection: &mut dyn Connection,
+) -> Result<Vec<String>, CoordinatorError> {
+    let dialect = connection.capabilities().dialect;
+    let files = migration.files(dialect);
+    let Some(file) = &files.contract else {
+        return Ok(Vec::new());
+    };
+    let mut gone = gone(migration, dialect);
+    // What gets another name keeps what needs it.
+    gone.retain(|one| one.verb == Verb::Drop);
+    if gone.is_empty() || does_more(&file.script) {
+        return Ok(Vec::new());
+    }
+    let found = needs(connection, &gone).await?;
+    let is_named = |needs: &Needs| {
+        let mut statements = file.script.statements.iter();
+        statements.any(|statement| dialect.mentions(&statement.text, &needs.name))
+    };
+    let mut said: Vec<String> = Vec::new();
+    for one in found.into_iter().filter(|one| !is_named(one)) {
+        if !said.contains(&one.said) {
+            said.push(one.said);
+        }
+    }
+    Ok(said)
+}
+
+/// Whether it may take away more than it names.
+fn does_more(script: &Script) -> bool {
+    script.statements.iter().any(|statement| {
+        matches!(statement.effect, Effect::Unknown { .. })
+            || script.dialect.mentions(&statement.text, "cascade")
+    })
+}
