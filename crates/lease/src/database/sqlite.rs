@@ -37,6 +37,8 @@ mod made;
 mod marks;
 mod rebuild;
 mod size;
+#[cfg(test)]
+mod tests;
 
 use capabilities::{CAPABILITIES, LEDGER_PREFIX};
 use error::from_sqlx;
@@ -87,6 +89,8 @@ impl Sqlite {
             .create_if_missing(options.create)
             .busy_timeout(options.busy_timeout)
             .foreign_keys(true)
+            // Whoever reads a long ledger is not woken for every fifty rows of it.
+            .row_buffer_size(1000)
             .disable_statement_logging();
         let mut inner = SqliteConnection::connect_with(&connect)
             .await

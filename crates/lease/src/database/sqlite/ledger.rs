@@ -25,7 +25,7 @@ impl Sqlite {
                  UNION ALL SELECT tbl_name || ' has the unique index ' || name FROM sqlite_master \
                  WHERE type = 'index' AND lower(tbl_name) IN ({names}) AND sql LIKE 'create unique%' \
                  UNION ALL SELECT f.\"table\" || ' is tied to ' || m.name || ' by a foreign key' \
-                 FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND m.sql LIKE '%references%' AND m.sql NOT LIKE 'create virtual%' \
+                 FROM sqlite_master m CROSS JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND m.sql LIKE '%references%' AND m.sql NOT LIKE 'create virtual%' \
                  AND (lower(f.\"table\") IN ({names}) OR lower(m.name) IN ({names}))"
             ))
             .await?;

@@ -23,6 +23,12 @@ pub(super) struct Before {
     sequences: Vec<(String, i64)>,
 }
 
+/// Tables that a foreign key leads to, each with the one that has the key. In the order in which they stand: left to itself, SQLite asks
+/// for the keys of each table once for every other table.
+pub(super) const PARENTS: &str = "SELECT DISTINCT p.name, m.name FROM sqlite_master m CROSS JOIN pragma_foreign_key_list(m.name) k \
+    CROSS JOIN sqlite_master p WHERE m.type = 'table' AND m.sql LIKE '%references%' \
+    AND p.type = 'table' AND p.name = k.\"table\" COLLATE NOCASE";
+
 impl Sqlite {
     pub(super) async fn look_before(&mut self, script: &Script) -> Result<(), DatabaseError> {
         let mut before = Before::default();
@@ -274,7 +280,8 @@ impl Sqlite {
         let rows = self
             .rows(
                 "SELECT DISTINCT 'the foreign key of `' || m.name || '` to `' || k.\"table\" || '`' \
-                 FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) k WHERE m.type = 'table' AND NOT EXISTS \
+                 FROM sqlite_master m CROSS JOIN pragma_foreign_key_list(m.name) k WHERE m.type = 'table' \
+                 AND m.sql LIKE '%references%' AND NOT EXISTS \
                  (SELECT 1 FROM sqlite_master p WHERE p.type = 'table' AND p.name = k.\"table\" COLLATE NOCASE)",
             )
             .await?;
@@ -287,12 +294,7 @@ impl Sqlite {
         &mut self,
         reach: &Reach,
     ) -> Result<BTreeSet<(String, String)>, DatabaseError> {
-        let parents = self
-            .rows(
-                "SELECT DISTINCT p.name, m.name FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) k \
-                 JOIN sqlite_master p ON p.type = 'table' AND p.name = k.\"table\" COLLATE NOCASE WHERE m.type = 'table'",
-            )
-            .await?;
+        let parents = self.rows(PARENTS).await?;
         let mut found = BTreeSet::new();
         let mut asked = BTreeSet::new();
         for row in parents {
