@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{
-    Basis, Behaviour, Declaration, Format, Formats, MigrationId, RowKind, RowKinds, Step, Sync,
-    Version,
+    Basis, Behaviour, Declaration, Format, Formats, MigrationId, Parts, RowKind, RowKinds, Step,
+    Sync, Version,
 };
 
 /// How far a migration is.
@@ -137,7 +137,12 @@ impl MigrationState {
     /// Whether nothing is left to do.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let parts = self.declaration.parts;
+        self.is_complete_with(self.declaration.parts)
+    }
+
+    /// As [`Self::is_complete`], if it had these parts.
+    #[must_use]
+    pub const fn is_complete_with(&self, parts: Parts) -> bool {
         match self.phase {
             Phase::Contracted => true,
             Phase::Backfilled => !parts.contract,

@@ -195,6 +195,10 @@ fn parse(text: &str) -> Result<Version, String> {
     }
     numbers.resize(3, 0);
     let core = [numbers[0], numbers[1], numbers[2]];
+    if suffix.is_empty() {
+        // As most are, and there is nothing more in it to read.
+        return Ok(Version::new(core[0], core[1], core[2]));
+    }
     let built = untagged::read(core, suffix)?;
     let (exact, since) = match &built {
         None => (untagged::written(core, suffix), None),
