@@ -115,23 +115,22 @@ async fn situation_of(
     let has_ledger = read.is_some();
     let (view, files) = read.unwrap_or_else(|| (empty_view(), Vec::new()));
     let dialect = connection.capabilities().dialect;
-    if !settled::is_enough(project, &view, &files, dialect) {
+    let snapshot = Snapshot {
+        taken_at: view.now,
+        ..Snapshot::default()
+    };
+    let mut situation = observe_with(project, view, snapshot, &files, dialect);
+    situation.has_ledger = has_ledger;
+    if !situation.is_enough {
         // Nobody is asked for an answer that is given by other files.
-        let snapshot = Snapshot {
-            taken_at: view.now,
-            ..Snapshot::default()
-        };
-        let mut situation = observe_with(project, view, snapshot, &files, dialect);
-        situation.has_ledger = has_ledger;
         return Ok(situation);
     }
-    let snapshot = fleet::observe(&project.config, &view, connection).await;
+    situation.evidence.snapshot =
+        fleet::observe(&project.config, &situation.view, connection).await;
     if connection.interrupt().is_due() {
         // What a source has not said because of it is no evidence.
         return Err(DatabaseError::interrupted().into());
     }
-    let mut situation = observe_with(project, view, snapshot, &files, dialect);
-    situation.has_ledger = has_ledger;
     situation.evidence.lost = lost(project, &situation.view, connection).await?;
     judge_changes(project, &mut situation, connection).await?;
     situation.evidence.facts.paused = Ledger::paused(connection, &situation.view).await?;

@@ -59,10 +59,8 @@ fn is_over(state: &MigrationState, migration: &Migration) -> bool {
     if state.id() != migration.id() || !same_meaning(&state.declaration, declared) {
         return false;
     }
-    let mut now = state.clone();
-    now.declaration.parts = declared.parts;
-    let is_applied = now.phase != Phase::Pending && now.is_complete();
-    is_applied && (now.phase == Phase::Contracted || declared.sync == Sync::None)
+    let is_applied = state.phase != Phase::Pending && state.is_complete_with(declared.parts);
+    is_applied && (state.phase == Phase::Contracted || declared.sync == Sync::None)
 }
 
 /// Whether the scripts that phases have run are those that are there, each with the text that it has.

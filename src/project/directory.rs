@@ -1,7 +1,10 @@
 //! One migration's directory: which scripts it holds, and for which database.
 
-use std::fs;
+use std::fs::{File, Metadata};
+use std::io;
 use std::path::Path;
+
+use rustix::fs::{Dir, FileType, Mode, OFlags};
 
 use crate::model::{MigrationId, Step, names_this};
 use crate::sql::{Dialect, Script};
@@ -76,8 +79,8 @@ impl Directory {
             is_listed: false,
             problems: Vec::new(),
         };
-        let entries = match entries(&root.join(&directory.path)) {
-            Ok(entries) => entries,
+        let listed = match Listed::of(&root.join(&directory.path)) {
+            Ok(listed) => listed,
             Err(error) => {
                 directory.problems.push(Problem::about(
                     shown(root, &directory.path),
@@ -89,18 +92,27 @@ impl Directory {
             }
         };
         directory.is_listed = true;
-        directory.read_manifest(root, links, &entries);
-        for entry in &entries {
-            directory.read_script(root, links, entry);
+        let place = Place {
+            root,
+            links,
+            listed: &listed,
+        };
+        directory.read_manifest(&place);
+        for entry in &listed.entries {
+            directory.read_script(&place, entry);
         }
         directory
     }
 
-    fn read_manifest(&mut self, root: &Path, links: Links, entries: &[Entry]) {
+    fn read_manifest(&mut self, place: &Place<'_>) {
         let path = format!("{}/{MANIFEST_FILE}", self.path);
-        let mut listed = entries.iter().filter(|entry| entry.name == MANIFEST_FILE);
-        let kind = listed.next().map_or(Kind::Unknown, |entry| entry.kind);
-        match read(root, &path, links, kind) {
+        let (root, entries) = (place.root, &place.listed.entries);
+        let manifest = Entry {
+            name: MANIFEST_FILE.to_owned(),
+            kind: Kind::Unknown,
+        };
+        let listed = entries.iter().find(|entry| entry.name == MANIFEST_FILE);
+        match place.read(&path, listed.unwrap_or(&manifest)) {
             Ok(Some(mut source)) => {
                 if names_this(source.text()) {
                     source.tags = Some(this::tags_with(root, &path));
@@ -131,7 +143,8 @@ impl Directory {
         }
     }
 
-    fn read_script(&mut self, root: &Path, links: Links, Entry { name, kind }: &Entry) {
+    fn read_script(&mut self, place: &Place<'_>, entry: &Entry) {
+        let Entry { name, .. } = entry;
         let is_script = Path::new(name)
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("sql"));
@@ -141,10 +154,11 @@ impl Directory {
         let path = format!("{}/{name}", self.path);
         let Some((step, only)) = known_names().find(|(step, only)| is_named(name, *step, *only))
         else {
-            self.problems.push(unknown_script(shown(root, &path), name));
+            let shown = shown(place.root, &path);
+            self.problems.push(unknown_script(shown, name));
             return;
         };
-        let source = match read(root, &path, links, *kind) {
+        let source = match place.read(&path, entry) {
             Ok(Some(source)) => Some(source),
             // It was there a moment ago.
             Ok(None) => return,
@@ -200,14 +214,27 @@ impl Directory {
     }
 }
 
-fn read(root: &Path, path: &str, links: Links, kind: Kind) -> Result<Option<Source>, Problem> {
-    // It leads nowhere else, and is nothing that could be waited for.
-    if kind == Kind::File {
-        return Source::read_listed(root, path);
+/// Where the files of a migration are read.
+struct Place<'a> {
+    root: &'a Path,
+    links: Links,
+    listed: &'a Listed,
+}
+
+impl Place<'_> {
+    /// Reads the file of an entry, whose path from the root this is.
+    fn read(&self, path: &str, entry: &Entry) -> Result<Option<Source>, Problem> {
+        let root = self.root;
+        // It leads nowhere else, and is nothing that could be waited for.
+        let opened = (entry.kind == Kind::File).then(|| self.listed.open(entry));
+        if let Some(Ok((file, metadata))) = opened {
+            return Source::read_open(path, shown(root, path), (file, &metadata)).map(Some);
+        }
+        // What has become of it is told there.
+        self.links
+            .refuse_within(root, path)
+            .map_or_else(|| Source::read(root, path), Err)
     }
-    links
-        .refuse_within(root, path)
-        .map_or_else(|| Source::read(root, path), Err)
 }
 
 /// Rows for a rehearsal, which no phase runs.
@@ -280,26 +307,50 @@ pub(super) enum Kind {
     Unknown,
 }
 
-/// What is in a directory, sorted by name. Names that are not UTF-8 are shown with replacements: they
-/// match nothing that is run.
-pub(super) fn entries(directory: &Path) -> std::io::Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let kind = match entry.file_type() {
-            Ok(kind) if kind.is_file() => Kind::File,
-            Ok(kind) if kind.is_dir() => Kind::Directory,
-            _ => Kind::Unknown,
-        };
-        let (name, kind) = match entry.file_name().into_string() {
-            Ok(name) => (name, kind),
-            // The name that is shown is not the one that it has.
-            Err(name) => (name.to_string_lossy().into_owned(), Kind::Unknown),
-        };
-        entries.push(Entry { name, kind });
+/// A directory that is open, and what is in it, sorted by name. Names that are not UTF-8 are shown with replacements: they match
+/// nothing that is run.
+pub(super) struct Listed {
+    directory: Dir,
+    pub entries: Vec<Entry>,
+}
+
+impl Listed {
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mut directory = Dir::new(rustix::fs::open(path, flags, Mode::empty())?)?;
+        let mut entries = Vec::new();
+        while let Some(entry) = directory.read() {
+            let entry = entry?;
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                FileType::RegularFile => Kind::File,
+                FileType::Directory => Kind::Directory,
+                _ => Kind::Unknown,
+            };
+            let (name, kind) = match name.to_str() {
+                Ok(name) => (name.to_owned(), kind),
+                // The name that is shown is not the one that it has.
+                Err(_) => (name.to_string_lossy().into_owned(), Kind::Unknown),
+            };
+            entries.push(Entry { name, kind });
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { directory, entries })
     }
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
+
+    /// Opens what is listed as a file, from here: nobody has to follow the way to it once more. If something else has come in its place
+    /// meanwhile, nothing is followed and nothing waited for.
+    fn open(&self, entry: &Entry) -> io::Result<(File, Metadata)> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let name = entry.name.as_str();
+        let file = rustix::fs::openat(self.directory.fd()?, name, flags, Mode::empty())?;
+        let file = File::from(file);
+        let metadata = file.metadata()?;
+        Ok((file, metadata))
+    }
 }
 
 /// Whether a script holds nothing yet, as `migrate new` writes it.

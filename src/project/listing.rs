@@ -6,12 +6,37 @@ use std::path::{Path, PathBuf};
 
 use super::config::{CONFIG_FILE, Config};
 use super::directory::{self, Directory, Entry, Kind};
+use super::links::Links;
 use super::manifest::MANIFEST_FILE;
 use super::problem::{Problem, shown};
 use super::reader::Table;
 use super::source::Source;
 use super::threads;
 use crate::model::{IdError, MigrationId};
+
+/// Which migrations there are, before anything of them is read.
+#[derive(Default)]
+pub(super) struct Names {
+    /// In the order of their numbers, each with its path from the root.
+    pub found: Vec<(MigrationId, String)>,
+    pub problems: Vec<Problem>,
+    /// Of numbers that several migrations have.
+    pub duplicates: BTreeMap<u64, Problem>,
+}
+
+impl Names {
+    /// Reads all of them.
+    pub fn read(self, root: &Path, links: Links) -> Listing {
+        let found = threads::each(self.found, |_, (id, path)| {
+            Directory::read(root, path, id, links)
+        });
+        Listing {
+            found,
+            problems: self.problems,
+            duplicates: self.duplicates,
+        }
+    }
+}
 
 /// What was found where the migrations are.
 #[derive(Default)]
@@ -43,15 +68,20 @@ pub(super) fn missing_config(dir: &Path) -> Problem {
 
 /// The migration directories, in order.
 pub(super) fn find_migrations(root: &Path, config: &Config) -> Listing {
-    let mut listing = Listing::default();
-    let problems = &mut listing.problems;
+    find_names(root, config).read(root, config.links)
+}
+
+/// What the migration directories are called, in order.
+pub(super) fn find_names(root: &Path, config: &Config) -> Names {
+    let mut names = Names::default();
+    let problems = &mut names.problems;
     let (within, links) = (config.migrations.as_str(), config.links);
     if let Some(problem) = links.refuse(root, within) {
         problems.push(problem);
-        return listing;
+        return names;
     }
-    let entries = match directory::entries(&root.join(within)) {
-        Ok(entries) => entries,
+    let entries = match directory::Listed::of(&root.join(within)) {
+        Ok(listed) => listed.entries,
         Err(error) => {
             problems.push(Problem::about(
                 shown(root, within),
@@ -59,7 +89,7 @@ pub(super) fn find_migrations(root: &Path, config: &Config) -> Listing {
                 format!("the migrations cannot be listed: {error}"),
                 "create the directory, or correct `migrations` in migrate.toml",
             ));
-            return listing;
+            return names;
         }
     };
     let mut found: Vec<(MigrationId, String)> = Vec::new();
@@ -97,11 +127,9 @@ pub(super) fn find_migrations(root: &Path, config: &Config) -> Listing {
         }
     }
     found.sort();
-    check_order(root, &found, &mut listing);
-    listing.found = threads::each(found, |_, (id, path)| {
-        Directory::read(root, path, id, links)
-    });
-    listing
+    check_order(root, &found, &mut names);
+    names.found = found;
+    names
 }
 
 fn bad_name(shown: PathBuf, error: &IdError) -> Problem {
@@ -124,7 +152,7 @@ fn loose_script(shown: PathBuf, name: &str) -> Option<Problem> {
     Some(problem.into_warning())
 }
 
-fn check_order(root: &Path, found: &[(MigrationId, String)], listing: &mut Listing) {
+fn check_order(root: &Path, found: &[(MigrationId, String)], names: &mut Names) {
     for pair in found.windows(2) {
         let [(before, _), (after, path)] = pair else {
             continue;
@@ -138,7 +166,7 @@ fn check_order(root: &Path, found: &[(MigrationId, String)], listing: &mut Listi
                     "`migrate renumber {after}` gives it the next free number, or `migrate renumber {before}` that one: renumber the one that no database has applied"
                 ),
             );
-            listing.duplicates.insert(after.number(), problem);
+            names.duplicates.insert(after.number(), problem);
         } else if before.as_str() > after.as_str() {
             let problem = Problem::about(
                 shown(root, path),
@@ -148,7 +176,7 @@ fn check_order(root: &Path, found: &[(MigrationId, String)], listing: &mut Listi
                 ),
                 "write all numbers with the same number of digits",
             );
-            listing.problems.push(problem.into_warning());
+            names.problems.push(problem.into_warning());
         }
     }
 }

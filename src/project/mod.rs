@@ -113,6 +113,7 @@ pub use unknown::UnknownMigration;
 pub use vouching::to_vouch_for;
 
 use bases::Deeds;
+use directory::Directory;
 use later::Forward;
 use listing::Listing;
 use migration::{Loaded, Surroundings};
@@ -199,7 +200,7 @@ impl Listed {
         Self { settings, listing }
     }
 
-    fn read(self, dir: &Path, depth: Depth) -> Read {
+    fn read(self, dir: &Path) -> Read {
         let Self {
             settings: Settings {
                 config, problems, ..
@@ -219,7 +220,7 @@ impl Listed {
                 all: &forward,
                 lint: &config.lint,
                 revisions: &known,
-                depth,
+                depth: Depth::Whole,
             };
             migration::load(directory, &around)
         });
@@ -241,7 +242,7 @@ impl Listed {
 
 impl Read {
     fn of(dir: &Path, url_override: Option<&str>) -> Self {
-        Listed::of(dir, url_override).read(dir, Depth::Whole)
+        Listed::of(dir, url_override).read(dir)
     }
 }
 
@@ -353,35 +354,48 @@ impl Project {
     pub fn declared(dir: &Path, url_override: Option<&str>) -> Option<Self> {
         /// With fewer there is nothing to be gained that anybody would notice.
         const LEAST: usize = 64;
-        let listed = Listed::of(dir, url_override);
         let is_wrong = |problems: &[Problem]| problems.iter().any(Problem::is_error);
-        let Listed { settings, listing } = &listed;
-        if !settings.is_readable
-            || settings.config.runner.is_some()
-            || listing.found.len() < LEAST
-            || !listing.duplicates.is_empty()
-            || is_wrong(&settings.problems)
-            || is_wrong(&listing.problems)
+        let settings = Settings::read(dir, url_override);
+        if !settings.is_readable || settings.config.runner.is_some() || is_wrong(&settings.problems)
         {
             return None;
         }
-        let Read {
-            settings,
-            config,
-            listing,
-            migrations,
-            bases,
-        } = listed.read(dir, Depth::Declared);
-        let mut warnings = settings;
-        warnings.extend(listing.problems);
+        let (config, mut warnings) = (settings.config, settings.problems);
+        let names = listing::find_names(dir, &config);
+        if names.found.len() < LEAST || !names.duplicates.is_empty() || is_wrong(&names.problems) {
+            return None;
+        }
+        warnings.extend(names.problems);
+        // Nothing of the others is needed for any of them: what was read of one is put away before the next.
+        let known = Known::of(dir, None);
+        let around = Surroundings {
+            root: dir,
+            database: &config.database,
+            services: &config.services,
+            later: &[],
+            all: &[],
+            lint: &config.lint,
+            revisions: &known,
+            depth: Depth::Declared,
+        };
+        let migrations = threads::each(names.found, |_, (id, path)| {
+            let directory = Directory::read(dir, path, id, config.links);
+            let loaded = migration::load(directory, &around);
+            let deeds = Deeds::of(&loaded.migration, loaded.change.as_ref());
+            Box::new((loaded, deeds))
+        });
         let mut read = Vec::with_capacity(migrations.len());
-        for loaded in migrations {
+        let mut deeds = Vec::with_capacity(migrations.len());
+        for one in migrations {
+            let (loaded, own) = *one;
             if is_wrong(&loaded.problems) {
                 return None;
             }
             warnings.extend(loaded.problems);
             read.push(loaded.migration);
+            deeds.push(own);
         }
+        let bases = bases::of_all(&deeds, &config.database.dialects);
         Some(Self {
             root: dir.to_owned(),
             config,

@@ -69,23 +69,11 @@ impl Source {
         Self::read_open(relative, shown, (file, &metadata)).map(Some)
     }
 
-    /// As [`Self::read`], of what its directory lists as a file, and as no link: that takes no look before it is opened.
-    pub fn read_listed(root: &Path, relative: &str) -> Result<Option<Self>, Problem> {
-        let opened = File::open(root.join(relative));
-        match opened.and_then(|file| Ok((file.metadata()?, file))) {
-            Ok((metadata, file)) => {
-                let shown = shown(root, relative);
-                Self::read_open(relative, shown, (file, &metadata)).map(Some)
-            }
-            // What has become of it is told there.
-            Err(_) => Self::read(root, relative),
-        }
-    }
-
-    fn read_open(
+    /// Reads what is open already, and was not waited for.
+    pub fn read_open(
         relative: &str,
         shown: PathBuf,
-        (mut file, metadata): (File, &Metadata),
+        (file, metadata): (File, &Metadata),
     ) -> Result<Self, Problem> {
         if !metadata.is_file() {
             return Err(not_a_file(&shown, metadata));
@@ -102,11 +90,8 @@ impl Source {
                 TOO_LARGE,
             ));
         }
-        // One more than there is: then its end is found without asking for more room.
         let size = usize::try_from(metadata.len()).unwrap_or(0);
-        let mut bytes = Vec::with_capacity(size.saturating_add(1));
-        file.read_to_end(&mut bytes)
-            .map_err(|error| unreadable(&shown, &error))?;
+        let bytes = all_of(file, size).map_err(|error| unreadable(&shown, &error))?;
         let text = String::from_utf8(bytes).map_err(|error| not_utf8(&shown, &error))?;
         // As many lines take as many bytes.
         if text.len() > MOST_LINES && text.lines().nth(MOST_LINES).is_some() {
@@ -182,6 +167,22 @@ impl Source {
     }
 }
 
+/// All that is in a file, which had so many bytes when it was opened.
+fn all_of(mut file: File, size: usize) -> io::Result<Vec<u8>> {
+    // One more than there was: where that is not filled, this is the end, and nobody has to ask once more.
+    let mut bytes = vec![0; size.saturating_add(1)];
+    let read = match file.read(&mut bytes) {
+        Ok(read) => read,
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+        Err(error) => return Err(error),
+    };
+    bytes.truncate(read);
+    if read == 0 || read != size {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
 fn unreadable(shown: &Path, error: &io::Error) -> Problem {
     Problem::about(
         shown,
@@ -247,9 +248,9 @@ pub(super) fn sha256(text: &str) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digest = Sha256::digest(text.as_bytes());
     let halves = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    halves
-        .map(|half| char::from(DIGITS[usize::from(half)]))
-        .collect()
+    let mut text = String::with_capacity(digest.len() * 2);
+    text.extend(halves.map(|half| char::from(DIGITS[usize::from(half)])));
+    text
 }
 
 #[cfg(test)]

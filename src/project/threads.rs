@@ -19,14 +19,16 @@ pub(super) fn each<T: Send, R: Send>(items: Vec<T>, work: impl Fn(usize, T) -> R
         return items.map(|(index, item)| work(index, item)).collect();
     }
     // A few at a time: threads that meet at a lock for each wait longer than they work.
-    let portion = (items.len() / (threads * PORTIONS)).max(1);
+    let count = items.len();
+    let portion = (count / (threads * PORTIONS)).max(1);
     let items = Mutex::new(items.into_iter().enumerate());
     // A lock that a panic has poisoned is as good as any: the panic itself goes on to whoever called.
     let next = || -> Vec<(usize, T)> {
         let mut items = items.lock().unwrap_or_else(PoisonError::into_inner);
         items.by_ref().take(portion).collect()
     };
-    let mut done: Vec<(usize, R)> = Vec::new();
+    // By portions, each with the place of its first: results may be large, and are moved once.
+    let mut done: Vec<(usize, Vec<R>)> = Vec::new();
     thread::scope(|scope| {
         let at_work: Vec<_> = (0..threads)
             .map(|_| {
@@ -37,8 +39,10 @@ pub(super) fn each<T: Send, R: Send>(items: Vec<T>, work: impl Fn(usize, T) -> R
                         if portion.is_empty() {
                             return done;
                         }
+                        let first = portion.first().map_or(0, |(index, _)| *index);
                         let portion = portion.into_iter();
-                        done.extend(portion.map(|(index, item)| (index, work(index, item))));
+                        let worked = portion.map(|(index, item)| work(index, item));
+                        done.push((first, worked.collect()));
                     }
                 })
             })
@@ -50,8 +54,12 @@ pub(super) fn each<T: Send, R: Send>(items: Vec<T>, work: impl Fn(usize, T) -> R
             }
         }
     });
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, result)| result).collect()
+    done.sort_by_key(|(first, _)| *first);
+    let mut results = Vec::with_capacity(count);
+    for (_, portion) in done {
+        results.extend(portion);
+    }
+    results
 }
 
 #[cfg(test)]
