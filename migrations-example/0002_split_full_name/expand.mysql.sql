@@ -1,35 +1,49 @@
--- At the end of the row, new columns are an entry in the catalogue and no rewrite.
-ALTER TABLE users ADD COLUMN first_name VARCHAR(200), ADD COLUMN last_name VARCHAR(200), ALGORITHM = INSTANT;
+-- migrate: generated from [change] for mysql: 2f4b63465c24 cf52a0cc64e2
+-- At the end of the row new columns are an entry in the catalogue; where the server would rewrite the table, it refuses.
+ALTER TABLE users ADD COLUMN first_name varchar(200), ADD COLUMN last_name varchar(200), ALGORITHM = INSTANT;
 
--- What keeps both formats in step.
---
--- Splitting is at the first space, and what cannot be split is a first name: 'Jean Luc Picard' becomes
--- 'Jean' and 'Luc Picard', 'Ada' becomes 'Ada' and ''. Joining what was split always gives back the
--- whole. The triggers change the row before it is written: nothing is written twice, and nothing echoes.
--- A body needs no DELIMITER here. Comparisons are binary: collations overlook case and blanks at the end.
-CREATE TRIGGER users_sync_on_insert BEFORE INSERT ON users
+-- Keep both formats in step, whoever writes: what was written holds, and the other format follows unless the two agree
+-- already: what `forward` makes is compared as it would be stored, and what cannot be stored is not what stands there.
+-- Triggers fire in the order in which they were made: these see what earlier ones have made of the row.
+CREATE TRIGGER zz_0002_users_insert BEFORE INSERT ON users
 FOR EACH ROW
 BEGIN
-    IF NEW.first_name IS NOT NULL OR NEW.last_name IS NOT NULL THEN
-        SET NEW.full_name = CONCAT_WS(' ', NEW.first_name, NULLIF(NEW.last_name, ''));
-    ELSEIF NEW.full_name IS NOT NULL THEN
-        SET NEW.first_name = CASE INSTR(RTRIM(NEW.full_name), ' ')
-                WHEN 0 THEN NEW.full_name ELSE SUBSTR(NEW.full_name, 1, INSTR(NEW.full_name, ' ') - 1) END,
-            NEW.last_name = CASE INSTR(RTRIM(NEW.full_name), ' ')
-                WHEN 0 THEN '' ELSE SUBSTR(NEW.full_name, INSTR(NEW.full_name, ' ') + 1) END;
+    DECLARE can_be boolean DEFAULT TRUE;
+    DECLARE made_1 varchar(200) CHARACTER SET utf8mb4;
+    DECLARE made_2 varchar(200) CHARACTER SET utf8mb4;
+    IF NEW.first_name IS NULL AND NEW.last_name IS NULL THEN
+        SET NEW.first_name = CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN NEW.full_name ELSE substr(NEW.full_name, 1, instr(NEW.full_name, ' ') - 1) END,
+            NEW.last_name = CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN '' ELSE substr(NEW.full_name, instr(NEW.full_name, ' ') + 1) END;
+    ELSE
+        BEGIN
+            DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET can_be = FALSE;
+            SET made_1 = CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN NEW.full_name ELSE substr(NEW.full_name, 1, instr(NEW.full_name, ' ') - 1) END;
+            SET made_2 = CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN '' ELSE substr(NEW.full_name, instr(NEW.full_name, ' ') + 1) END;
+        END;
+        IF NOT (can_be AND CAST(CONVERT(NEW.first_name USING utf8mb4) AS BINARY) <=> CAST(CONVERT(made_1 USING utf8mb4) AS BINARY) AND CAST(CONVERT(NEW.last_name USING utf8mb4) AS BINARY) <=> CAST(CONVERT(made_2 USING utf8mb4) AS BINARY)) THEN
+            SET NEW.full_name = CASE WHEN NEW.first_name IS NOT NULL OR NEW.last_name IS NOT NULL THEN concat_ws(' ', NEW.first_name, nullif(NEW.last_name, '')) END;
+        END IF;
     END IF;
 END;
 
-CREATE TRIGGER users_sync_on_update BEFORE UPDATE ON users
+CREATE TRIGGER zz_0002_users_update BEFORE UPDATE ON users
 FOR EACH ROW
 BEGIN
-    IF NOT (BINARY NEW.first_name <=> BINARY OLD.first_name AND BINARY NEW.last_name <=> BINARY OLD.last_name) THEN
-        SET NEW.full_name = CASE WHEN NEW.first_name IS NOT NULL OR NEW.last_name IS NOT NULL THEN
-            CONCAT_WS(' ', NEW.first_name, NULLIF(NEW.last_name, '')) END;
-    ELSEIF NOT (BINARY NEW.full_name <=> BINARY OLD.full_name) THEN
-        SET NEW.first_name = CASE INSTR(RTRIM(NEW.full_name), ' ')
-                WHEN 0 THEN NEW.full_name ELSE SUBSTR(NEW.full_name, 1, INSTR(NEW.full_name, ' ') - 1) END,
-            NEW.last_name = CASE INSTR(RTRIM(NEW.full_name), ' ')
-                WHEN 0 THEN '' ELSE SUBSTR(NEW.full_name, INSTR(NEW.full_name, ' ') + 1) END;
+    DECLARE can_be boolean DEFAULT TRUE;
+    DECLARE made_1 varchar(200) CHARACTER SET utf8mb4;
+    DECLARE made_2 varchar(200) CHARACTER SET utf8mb4;
+    IF NOT (NEW.first_name <=> OLD.first_name AND CAST(NEW.first_name AS BINARY) <=> CAST(OLD.first_name AS BINARY)
+        AND NEW.last_name <=> OLD.last_name AND CAST(NEW.last_name AS BINARY) <=> CAST(OLD.last_name AS BINARY)) THEN
+        BEGIN
+            DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET can_be = FALSE;
+            SET made_1 = CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN NEW.full_name ELSE substr(NEW.full_name, 1, instr(NEW.full_name, ' ') - 1) END;
+            SET made_2 = CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN '' ELSE substr(NEW.full_name, instr(NEW.full_name, ' ') + 1) END;
+        END;
+        IF NOT (can_be AND CAST(CONVERT(NEW.first_name USING utf8mb4) AS BINARY) <=> CAST(CONVERT(made_1 USING utf8mb4) AS BINARY) AND CAST(CONVERT(NEW.last_name USING utf8mb4) AS BINARY) <=> CAST(CONVERT(made_2 USING utf8mb4) AS BINARY)) THEN
+            SET NEW.full_name = CASE WHEN NEW.first_name IS NOT NULL OR NEW.last_name IS NOT NULL THEN concat_ws(' ', NEW.first_name, nullif(NEW.last_name, '')) END;
+        END IF;
+    ELSEIF NOT (NEW.full_name <=> OLD.full_name AND CAST(NEW.full_name AS BINARY) <=> CAST(OLD.full_name AS BINARY)) THEN
+        SET NEW.first_name = CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN NEW.full_name ELSE substr(NEW.full_name, 1, instr(NEW.full_name, ' ') - 1) END,
+            NEW.last_name = CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN '' ELSE substr(NEW.full_name, instr(NEW.full_name, ' ') + 1) END;
     END IF;
 END;

@@ -1,35 +1,45 @@
+-- migrate: generated from [change] for postgres: 2f4b63465c24 6501188cce51
 ALTER TABLE users ADD COLUMN first_name text, ADD COLUMN last_name text;
 
--- What keeps both formats in step.
---
--- Splitting is at the first space, and what cannot be split is a first name: 'Jean Luc Picard' becomes
--- 'Jean' and 'Luc Picard', 'Ada' becomes 'Ada' and ''. Joining what was split always gives back the
--- whole. The trigger changes the row before it is written: nothing is written twice, and nothing echoes.
-CREATE FUNCTION users_sync_names() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Keeps both formats in step, whoever writes: what was written holds, and the other format follows unless the two
+-- agree already. Rows are compared as they are stored (*=), so that a capital letter counts as a change.
+CREATE FUNCTION zz_0002_users_sync() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
-    new_format_was_written boolean;
-    old_format_was_written boolean;
-    space integer;
+    other record := NEW;
+    only_old boolean;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        new_format_was_written := NEW.first_name IS NOT NULL OR NEW.last_name IS NOT NULL;
-        old_format_was_written := NEW.full_name IS NOT NULL;
+        only_old := NEW.first_name IS NULL AND NEW.last_name IS NULL;
     ELSE
-        new_format_was_written := (NEW.first_name, NEW.last_name) IS DISTINCT FROM (OLD.first_name, OLD.last_name);
-        old_format_was_written := NEW.full_name IS DISTINCT FROM OLD.full_name;
+        only_old := ROW(NEW.first_name, NEW.last_name)::record *= ROW(OLD.first_name, OLD.last_name)::record;
     END IF;
 
-    IF new_format_was_written THEN
-        NEW.full_name := CASE WHEN NEW.first_name IS NOT NULL OR NEW.last_name IS NOT NULL THEN
-            concat_ws(' ', NEW.first_name, nullif(NEW.last_name, '')) END;
-    ELSIF old_format_was_written THEN
-        space := strpos(rtrim(NEW.full_name), ' ');
-        NEW.first_name := CASE space WHEN 0 THEN NEW.full_name ELSE left(NEW.full_name, space - 1) END;
-        NEW.last_name := CASE space WHEN 0 THEN '' ELSE substr(NEW.full_name, space + 1) END;
+    IF only_old THEN
+        NEW.first_name := CASE strpos(rtrim(NEW.full_name), ' ') WHEN 0 THEN NEW.full_name ELSE substr(NEW.full_name, 1, strpos(NEW.full_name, ' ') - 1) END;
+        NEW.last_name := CASE strpos(rtrim(NEW.full_name), ' ') WHEN 0 THEN '' ELSE substr(NEW.full_name, strpos(NEW.full_name, ' ') + 1) END;
+        RETURN NEW;
     END IF;
+
+    other.full_name := CASE WHEN NEW.first_name IS NOT NULL OR NEW.last_name IS NOT NULL THEN concat_ws(' ', NEW.first_name, nullif(NEW.last_name, '')) END;
+    IF ROW(other.full_name)::record *= ROW(NEW.full_name)::record THEN
+        RETURN NEW;
+    END IF;
+    other.first_name := CASE strpos(rtrim(NEW.full_name), ' ') WHEN 0 THEN NEW.full_name ELSE substr(NEW.full_name, 1, strpos(NEW.full_name, ' ') - 1) END;
+    other.last_name := CASE strpos(rtrim(NEW.full_name), ' ') WHEN 0 THEN '' ELSE substr(NEW.full_name, strpos(NEW.full_name, ' ') + 1) END;
+    IF ROW(other.first_name, other.last_name)::record *= ROW(NEW.first_name, NEW.last_name)::record THEN
+        RETURN NEW;
+    END IF;
+    NEW.full_name := other.full_name;
     RETURN NEW;
 END
 $$;
 
-CREATE TRIGGER users_sync_names BEFORE INSERT OR UPDATE ON users
-FOR EACH ROW EXECUTE FUNCTION users_sync_names();
+-- Triggers fire in the order of their names: these after all others, so that they see what those have made of the row.
+CREATE TRIGGER zz_0002_users_insert BEFORE INSERT ON users
+FOR EACH ROW EXECUTE FUNCTION zz_0002_users_sync();
+
+CREATE TRIGGER zz_0002_users_update BEFORE UPDATE ON users
+FOR EACH ROW WHEN (CAST(OLD.full_name AS text) COLLATE "C" IS DISTINCT FROM CAST(NEW.full_name AS text) COLLATE "C"
+    OR CAST(OLD.first_name AS text) COLLATE "C" IS DISTINCT FROM CAST(NEW.first_name AS text) COLLATE "C"
+    OR CAST(OLD.last_name AS text) COLLATE "C" IS DISTINCT FROM CAST(NEW.last_name AS text) COLLATE "C")
+EXECUTE FUNCTION zz_0002_users_sync();

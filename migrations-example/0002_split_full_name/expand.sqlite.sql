@@ -1,62 +1,43 @@
-ALTER TABLE users ADD COLUMN first_name TEXT;
-ALTER TABLE users ADD COLUMN last_name TEXT;
+-- migrate: generated from [change] for sqlite: 2f4b63465c24 37508b8c43cc
+ALTER TABLE users ADD COLUMN first_name text;
+ALTER TABLE users ADD COLUMN last_name text;
 
--- What keeps both formats in step.
---
--- Splitting is at the first space, and what cannot be split is a first name: 'Jean Luc Picard' becomes
--- 'Jean' and 'Luc Picard', 'Ada' becomes 'Ada' and ''. Joining what was split always gives back the
--- whole. SQLite cannot change a row before it is written, so each trigger writes once more. It does so
--- only where the formats differ, and after it they agree: so no trigger answers another one.
-
--- The new format was written.
-CREATE TRIGGER users_join_on_insert AFTER INSERT ON users
-WHEN NEW.first_name IS NOT NULL OR NEW.last_name IS NOT NULL
+-- Keep both formats in step, whoever writes: what was written holds, and the other format follows unless the two
+-- agree already. Each writes once more, only where the formats differ, and after it they agree: no trigger
+-- answers another one. RETURNING shows the row as it was before that.
+CREATE TRIGGER zz_0002_users_new_inserted AFTER INSERT ON users
+WHEN NOT (NEW.first_name IS NULL AND NEW.last_name IS NULL)
+    AND NOT ((NEW.full_name COLLATE BINARY IS (coalesce(NEW.first_name || ' ' || nullif(NEW.last_name, ''), NEW.first_name, NEW.last_name)))
+        OR (NEW.first_name COLLATE BINARY IS (CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN NEW.full_name ELSE substr(NEW.full_name, 1, instr(NEW.full_name, ' ') - 1) END) AND NEW.last_name COLLATE BINARY IS (CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN '' ELSE substr(NEW.full_name, instr(NEW.full_name, ' ') + 1) END)))
 BEGIN
-    UPDATE users
-    SET full_name = coalesce(first_name, '')
-        || CASE WHEN first_name IS NOT NULL AND coalesce(last_name, '') <> '' THEN ' ' ELSE '' END
-        || coalesce(last_name, '')
+    UPDATE users SET full_name = coalesce(first_name || ' ' || nullif(last_name, ''), first_name, last_name)
     WHERE id = NEW.id;
 END;
 
-CREATE TRIGGER users_join_on_update AFTER UPDATE OF first_name, last_name ON users
-WHEN NEW.first_name IS NOT OLD.first_name OR NEW.last_name IS NOT OLD.last_name
+CREATE TRIGGER zz_0002_users_old_inserted AFTER INSERT ON users
+WHEN NEW.first_name IS NULL AND NEW.last_name IS NULL
 BEGIN
-    UPDATE users
-    SET full_name = CASE
-        WHEN first_name IS NOT NULL OR last_name IS NOT NULL THEN coalesce(first_name, '')
-            || CASE WHEN first_name IS NOT NULL AND coalesce(last_name, '') <> '' THEN ' ' ELSE '' END
-            || coalesce(last_name, '')
-        END
+    UPDATE users SET first_name = CASE instr(rtrim(full_name), ' ') WHEN 0 THEN full_name ELSE substr(full_name, 1, instr(full_name, ' ') - 1) END,
+        last_name = CASE instr(rtrim(full_name), ' ') WHEN 0 THEN '' ELSE substr(full_name, instr(full_name, ' ') + 1) END
     WHERE id = NEW.id;
 END;
 
--- Only the old format was written.
-CREATE TRIGGER users_split_on_insert AFTER INSERT ON users
-WHEN NEW.full_name IS NOT NULL AND NEW.first_name IS NULL AND NEW.last_name IS NULL
+CREATE TRIGGER zz_0002_users_new_updated AFTER UPDATE OF first_name, last_name ON users
+WHEN NOT (NEW.first_name COLLATE BINARY IS (OLD.first_name) AND NEW.last_name COLLATE BINARY IS (OLD.last_name))
+    AND NOT ((NEW.full_name COLLATE BINARY IS (coalesce(NEW.first_name || ' ' || nullif(NEW.last_name, ''), NEW.first_name, NEW.last_name)))
+        OR (NEW.first_name COLLATE BINARY IS (CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN NEW.full_name ELSE substr(NEW.full_name, 1, instr(NEW.full_name, ' ') - 1) END) AND NEW.last_name COLLATE BINARY IS (CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN '' ELSE substr(NEW.full_name, instr(NEW.full_name, ' ') + 1) END)))
 BEGIN
-    UPDATE users
-    SET first_name = CASE instr(rtrim(full_name), ' ')
-            WHEN 0 THEN full_name ELSE substr(full_name, 1, instr(full_name, ' ') - 1) END,
-        last_name = CASE instr(rtrim(full_name), ' ')
-            WHEN 0 THEN '' ELSE substr(full_name, instr(full_name, ' ') + 1) END
+    UPDATE users SET full_name = coalesce(first_name || ' ' || nullif(last_name, ''), first_name, last_name)
     WHERE id = NEW.id;
 END;
 
-CREATE TRIGGER users_split_on_update AFTER UPDATE OF full_name ON users
-WHEN NEW.full_name IS NOT OLD.full_name
-    AND NEW.first_name IS OLD.first_name AND NEW.last_name IS OLD.last_name
-    -- What the triggers above have just joined is not split again: 'Jean Luc' stays a first name.
-    AND NEW.full_name IS NOT CASE
-        WHEN NEW.first_name IS NOT NULL OR NEW.last_name IS NOT NULL THEN coalesce(NEW.first_name, '')
-            || CASE WHEN NEW.first_name IS NOT NULL AND coalesce(NEW.last_name, '') <> '' THEN ' ' ELSE '' END
-            || coalesce(NEW.last_name, '')
-        END
+CREATE TRIGGER zz_0002_users_old_updated AFTER UPDATE OF full_name ON users
+WHEN NEW.first_name COLLATE BINARY IS (OLD.first_name) AND NEW.last_name COLLATE BINARY IS (OLD.last_name)
+    AND NOT (NEW.full_name COLLATE BINARY IS (OLD.full_name))
+    AND NOT ((NEW.full_name COLLATE BINARY IS (coalesce(NEW.first_name || ' ' || nullif(NEW.last_name, ''), NEW.first_name, NEW.last_name)))
+        OR (NEW.first_name COLLATE BINARY IS (CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN NEW.full_name ELSE substr(NEW.full_name, 1, instr(NEW.full_name, ' ') - 1) END) AND NEW.last_name COLLATE BINARY IS (CASE instr(rtrim(NEW.full_name), ' ') WHEN 0 THEN '' ELSE substr(NEW.full_name, instr(NEW.full_name, ' ') + 1) END)))
 BEGIN
-    UPDATE users
-    SET first_name = CASE instr(rtrim(full_name), ' ')
-            WHEN 0 THEN full_name ELSE substr(full_name, 1, instr(full_name, ' ') - 1) END,
-        last_name = CASE instr(rtrim(full_name), ' ')
-            WHEN 0 THEN '' ELSE substr(full_name, instr(full_name, ' ') + 1) END
+    UPDATE users SET first_name = CASE instr(rtrim(full_name), ' ') WHEN 0 THEN full_name ELSE substr(full_name, 1, instr(full_name, ' ') - 1) END,
+        last_name = CASE instr(rtrim(full_name), ' ') WHEN 0 THEN '' ELSE substr(full_name, instr(full_name, ' ') + 1) END
     WHERE id = NEW.id;
 END;

@@ -1,6 +1,7 @@
-DROP TRIGGER users_join_on_insert;
-DROP TRIGGER users_join_on_update;
-DROP TRIGGER users_split_on_insert;
-DROP TRIGGER users_split_on_update;
+-- migrate: generated from [change] for sqlite: 2f4b63465c24 f628c10c1f6e
+DROP TRIGGER zz_0002_users_new_inserted;
+DROP TRIGGER zz_0002_users_old_inserted;
+DROP TRIGGER zz_0002_users_new_updated;
+DROP TRIGGER zz_0002_users_old_updated;
 ALTER TABLE users DROP COLUMN first_name;
 ALTER TABLE users DROP COLUMN last_name;
