@@ -211,6 +211,19 @@ impl Writer<'_> {
         ))
     }
 
+    /// As [`Self::update`], one column of the format after the other; nothing where it has one alone.
+    pub fn update_each(&self, key: &Tuple, tuple: &Tuple) -> Vec<String> {
+        let changing = &self.surface.changing;
+        if changing.len() < 2 {
+            return Vec::new();
+        }
+        let each = changing.iter().filter_map(|name| {
+            let value = tuple.get(name)?.clone();
+            self.update(key, &Tuple::from([(name.clone(), value)]))
+        });
+        each.collect()
+    }
+
     pub fn delete(&self, key: &Tuple) -> Option<String> {
         Some(format!(
             "DELETE FROM {} WHERE {}",

@@ -87,6 +87,32 @@ scenario!(
     }
 );
 
+scenario!(
+    fn columns_that_move_are_rehearsed_in_both_tables(db: Db) {
+        let project = project(&db, &shop::split(db.backend.name));
+        project.migrate(&["generate", "2"]).expect_code(0);
+        let rehearse = ["rehearse", "2", "--rows", "0", "--output", "json"];
+        let output = project.migrate(&rehearse).expect_code(0).json();
+        assert!(codes(&output).is_empty(), "{output}");
+        if db.backend.name != "sqlite" {
+            return;
+        }
+        // A write of the new format that triggers undo in both tables at once.
+        let path = project.path().join("0002_name/expand.sql");
+        let script = std::fs::read_to_string(&path).expect("it was written");
+        let (_, own) = script.split_once('\n').expect("a first line");
+        let right = "UPDATE users SET full_name = NEW.full_name";
+        assert!(own.contains(right), "{own}");
+        let wrong = own.replace(right, "UPDATE users SET full_name = NEW.email");
+        project.file("0002_name/expand.sql", &wrong);
+        let output = project.migrate(&rehearse).expect_code(11).json();
+        assert!(
+            codes(&output).contains(&"new-rows-changed".to_owned()),
+            "{output}"
+        );
+    }
+);
+
 #[test]
 fn without_a_server_nothing_is_known() {
     let db = Db::on("postgres");

@@ -7,7 +7,7 @@ use super::actors::{Actor, Origin, Who, actors};
 use super::after;
 use super::said::Writers;
 use super::told::{shortened, told};
-use super::writes::{ANEW, Fresh, statements};
+use super::writes::{ANEW, Fresh, is_between, statements};
 use crate::database::{Connection, DatabaseError};
 use crate::model::{Formats, Step, Sync};
 use crate::rehearse::RehearseError;
@@ -92,6 +92,9 @@ async fn turn(
         refuse_lost(&error)?;
         // The value of a row that is there, where the other format lets each be there once.
         if actor.who != Who::Old && is_of_a_row(&error) == Some(OfARow::Twice) {
+            continue;
+        }
+        if is_between(&actor.surface, statement, &error) {
             continue;
         }
         // A row that was made up may lead nowhere.

@@ -12,6 +12,8 @@ use crate::rehearse::world::World;
 
 /// Rows that are made wrong, one after the other.
 const MADE_WRONG: usize = 16;
+/// And how many of them the backfill meets again.
+const GARBLED: usize = 3;
 
 /// In a database that is expanded, with rows that old versions wrote before and after it.
 pub(super) async fn fill(stage: &mut Stage<'_>, world: &mut World) -> Result<(), RehearseError> {
@@ -246,6 +248,41 @@ fn differs_for_all(row: &[String], other: &[String], keys: usize) -> bool {
     }
 }
 
+/// Whether the backfill makes of a row that is wrong neither what it was nor what it should be.
+async fn garbles(
+    stage: &mut Stage<'_>,
+    world: &mut World,
+    (relation, columns): (&str, &[String]),
+    (right, wrong): (&[String], &[String]),
+) -> Result<(), RehearseError> {
+    let keys = stage
+        .between
+        .get(relation)
+        .map_or(1, |there| there.key.len());
+    let told = stage.findings.len();
+    let is_filled = stage.step(world, Step::Backfill).await?;
+    stage.findings.truncate(told);
+    if !is_filled {
+        return Ok(());
+    }
+    let rows = world.dump(&stage.between, relation, columns).await?;
+    let is_it = |row: &&Vec<String>| row.get(..keys) == right.get(..keys);
+    let Some(found) = rows.rows.iter().find(is_it) else {
+        return Ok(());
+    };
+    let values = found.get(keys..);
+    if values != right.get(keys..) && values != wrong.get(keys..) {
+        let shown = stage.shown(right.first().map_or("", String::as_str));
+        stage.find(Finding::wrong(
+            "backfill-garbles",
+            Step::Backfill,
+            format!("of a row whose new format is that of another one, with the key {shown}, the backfill makes neither what it was nor what follows from its old format"),
+            "set each column of the new format from the old one, also where something stands there already",
+        ));
+    }
+    Ok(())
+}
+
 /// Makes rows wrong behind the back of the triggers, and looks whether `remaining` and `check` see it.
 async fn honest(
     stage: &mut Stage<'_>,
@@ -341,6 +378,9 @@ async fn honest(
             {
                 times += 1;
                 let found = world.found_by_check(rules).await.unwrap_or(None);
+                if index < GARBLED {
+                    garbles(stage, world, (relation, columns), (row, other)).await?;
+                }
                 if found == Some(0) && std::mem::take(&mut is_found) {
                     let shown = stage.shown(row.first().map_or("", String::as_str));
                     stage.find(Finding::wrong(

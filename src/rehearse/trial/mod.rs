@@ -5,6 +5,7 @@ mod after;
 mod beside;
 mod fill;
 mod measure;
+mod new;
 mod old;
 mod probes;
 mod revert;
@@ -51,6 +52,7 @@ pub(super) async fn all(
         seeds::sow(&mut stage).await?;
         if old::write(&mut stage).await? {
             beside::write(&mut stage).await?;
+            new::write(&mut stage).await?;
             revert::undo(&mut stage).await?;
         }
         probes::run(&mut stage).await?;

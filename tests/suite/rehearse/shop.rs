@@ -228,6 +228,25 @@ impl Files {
     }
 }
 
+/// A declared change that moves columns to a table of their own.
+pub fn split(backend: &'static str) -> Files {
+    let (key, text) = match backend {
+        "mysql" => ("bigint", "varchar(200)"),
+        "postgres" => ("bigint", "text"),
+        _ => ("integer", "text"),
+    };
+    let files = ["expand.sql", "backfill.sql", "contract.sql", "revert.sql"];
+    let files = files.into_iter().fold(rename(backend), Files::without);
+    files.added(
+        "migration.toml",
+        &format!(
+            "description = \"Profiles\"\n[services.web]\nold = \"<1.2.0\"\nnew = \">=1.2.0\"\n[change]\nkind = \"split-table\"\n\
+             table = \"users\"\nkey = \"id\"\nto = \"profiles\"\nlink = \"user_id\"\n\
+             new = {{ user_id = \"{key}\", full_name = \"{text}\", email = \"{text}\" }}\n"
+        ),
+    )
+}
+
 /// Declared changes, one migration each.
 pub fn declared(backend: &'static str) -> Files {
     let text = if backend == "mysql" {

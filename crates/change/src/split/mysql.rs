@@ -49,13 +49,12 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
             _ => expand.statement(statement),
         };
     }
-    let drops = || {
-        let both = of_whole.iter().map(|name| seen.whole.beside(name));
-        let all = both.chain(of_part.iter().map(|name| seen.part.beside(name)));
-        all.fold(Script::whole(), |script, name| {
-            script.statement(format!("DROP TRIGGER {name}"))
+    let drops = |names: &[String]| {
+        names.iter().fold(Script::whole(), |script, name| {
+            script.statement(format!("DROP TRIGGER {}", seen.whole.beside(name)))
         })
     };
+    let all = [of_whole.as_slice(), of_part.as_slice()].concat();
     let constraints = seen.split.drop_constraints.iter();
     let constraints = constraints
         // MariaDB's condition of a column alone has its name, and goes with it.
@@ -66,11 +65,12 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
     let last: Vec<String> = constraints.chain(indexes).chain(seen.dropped()).collect();
     Ok(Pieces {
         expand,
-        contract: drops().statement(format!(
+        contract: drops(&all).statement(format!(
             "ALTER TABLE {whole} {}, ALGORITHM = INPLACE, LOCK = NONE",
             last.join(", ")
         )),
-        revert: drops().statement(format!("DROP TABLE {part}")),
+        // Those of a table go with it.
+        revert: drops(&of_whole).statement(format!("DROP TABLE {part}")),
         allow,
     })
 }

@@ -84,14 +84,16 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
             _ => expand.statement(statement),
         };
     }
-    let drops = || {
-        triggers.iter().fold(Script::whole(), |script, (name, ..)| {
+    // Those of a table go with it.
+    let drops = |count: usize| {
+        let first = triggers.iter().take(count);
+        first.fold(Script::whole(), |script, (name, ..)| {
             script.statement(format!("DROP TRIGGER {}", seen.whole.beside(name)))
         })
     };
     // A column that an index is over cannot be dropped.
     let indexes = seen.split.drop_indexes.iter();
-    let contract = indexes.fold(drops(), |script, index| {
+    let contract = indexes.fold(drops(triggers.len()), |script, index| {
         script.statement(format!("DROP INDEX {}", seen.whole.in_schema(index)))
     });
     let contract = seen.dropped().iter().fold(contract, |script, drop| {
@@ -100,7 +102,7 @@ pub(super) fn pieces(seen: &Seen<'_>) -> Result<Pieces, Wrong> {
     Ok(Pieces {
         expand,
         contract,
-        revert: drops().statement(format!("DROP TABLE {part}")),
+        revert: drops(3).statement(format!("DROP TABLE {part}")),
         allow: Vec::new(),
     })
 }
