@@ -25,20 +25,22 @@ pub(super) fn release_of(service: &str, tags: &Tags) -> Result<Version, String> 
     let tags = tags.as_ref().map_err(Clone::clone)?;
     let own = |tag: &Tag| {
         let rest = tag.name.strip_prefix(service)?;
-        let version = rest.strip_prefix(['-', '/', '@', '_'])?.parse::<Version>();
-        version.ok().map(|version| (version, tag.has_it))
+        Release::of(rest.strip_prefix(['-', '/', '@', '_'])?, tag.has_it)
     };
-    let mut releases: Vec<(Version, bool)> = tags.iter().filter_map(own).collect();
+    let mut found: Vec<Release> = tags.iter().filter_map(own).collect();
     // Where a repository has tags for each service, the others are of something else.
-    if releases.is_empty() {
-        let plain = |tag: &Tag| {
-            tag.name
-                .parse::<Version>()
-                .ok()
-                .map(|version| (version, tag.has_it))
-        };
-        releases = tags.iter().filter_map(plain).collect();
+    if found.is_empty() {
+        let plain = |tag: &Tag| Release::of(&tag.name, tag.has_it);
+        found = tags.iter().filter_map(plain).collect();
     }
+    // `v1.1` beside `v1.1.0` moves along to the newest of its line, and is no release of its own.
+    if found.iter().any(|release| release.is_whole) {
+        found.retain(|release| release.is_whole);
+    }
+    let releases: Vec<(Version, bool)> = found
+        .into_iter()
+        .map(|release| (release.version, release.has_it))
+        .collect();
     if releases.is_empty() {
         return Err("no tag of this repository is a version".to_owned());
     }
@@ -48,12 +50,35 @@ pub(super) fn release_of(service: &str, tags: &Tags) -> Result<Version, String> 
     };
     match releases
         .iter()
-        .find(|(version, has_it)| !has_it && version > first)
+        .find(|(version, has_it)| !has_it && version >= first)
     {
+        Some((without, _)) if without == first => Err(format!(
+            "of two tags of {first} one contains it, and the other does not"
+        )),
         Some((without, _)) => Err(format!(
             "{first} contains it, and {without}, which comes after that, does not"
         )),
         None => Ok(first.clone()),
+    }
+}
+
+/// A tag that is a version.
+struct Release {
+    version: Version,
+    has_it: bool,
+    /// Whether it says major, minor and patch.
+    is_whole: bool,
+}
+
+impl Release {
+    fn of(text: &str, has_it: bool) -> Option<Self> {
+        let version = text.parse().ok()?;
+        let numbers = text.split(['-', '+']).next().unwrap_or_default();
+        Some(Self {
+            version,
+            has_it,
+            is_whole: numbers.matches('.').count() >= 2,
+        })
     }
 }
 
@@ -373,6 +398,21 @@ mod tests {
                 Err("does not"),
             ),
             (vec![("v1.2.0", false)], Err("no tag contains it yet")),
+            // Tags that move along are no releases, but where there are no others.
+            (
+                vec![
+                    ("v1", true),
+                    ("v1.1", true),
+                    ("v1.1.0", false),
+                    ("v1.1.1", true),
+                ],
+                Ok("1.1.1"),
+            ),
+            (vec![("v1.1", false), ("v1.2", true)], Ok("1.2.0")),
+            (
+                vec![("v1.1.0", false), ("v1.1.0+hotfix", true)],
+                Err("of two tags of 1.1.0"),
+            ),
             (vec![("nightly", true)], Err("no tag of this repository")),
             // Those of the service itself win, and those of another are none of its own.
             (
