@@ -182,11 +182,6 @@ impl Recheck for FromInside<'_> {
             step: self.step,
             migration: self.id.clone(),
         };
-        let decision = decide(action, &evidence);
-        Ok(if self.orders.accept_unknown.is_some() {
-            decision.accepting_unknown()
-        } else {
-            decision
-        })
+        Ok(self.orders.accepts.of(decide(action, &evidence)))
     }
 }

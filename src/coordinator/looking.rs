@@ -78,7 +78,7 @@ impl Session<'_> {
         if overridden.is_empty() {
             return Ok(());
         }
-        let reason = self.orders.accept_unknown.unwrap_or_default();
+        let reason = self.orders.accepts.reason().to_owned();
         let actor = self.actor.clone();
         self.in_ledger(async |ledger| {
             let detail = serde_json::json!({ "reason": reason, "accepted": overridden });

@@ -3,11 +3,12 @@
 //! Invariant: this holds only where not one table or view was there before the first expand of the same run. A ledger without
 //! migrations is not enough: another tool may have carried the database so far.
 
+use super::orders::Accepts;
 use super::take::Coordinator;
 use super::{CoordinatorError, Outcome};
 use crate::database::Access;
 use crate::ledger::LedgerError;
-use crate::model::{MigrationId, Phase, Step};
+use crate::model::{Basis, MigrationId, Phase, Step};
 
 /// Why nothing has to be seen before these contracts; recorded.
 const REASON: &str = "nothing was in this database before its first expand";
@@ -37,7 +38,8 @@ impl Coordinator<'_> {
         let mut together = Vec::new();
         let mut ended: Vec<&MigrationId> = Vec::new();
         for id in ids {
-            for basis in bases.get(&id).into_iter().flatten() {
+            let before_it = |basis: &&Basis| basis.from == Step::Expand;
+            for basis in bases.get(&id).into_iter().flatten().filter(before_it) {
                 let earlier = &basis.migration;
                 if ended.contains(&earlier) {
                     continue;
@@ -72,7 +74,7 @@ impl Coordinator<'_> {
     }
 
     /// Backfill and contract of one migration in a new database. Who is seen to use the old format is in the way of it as everywhere;
-    /// that nobody is seen is no wonder.
+    /// that nobody is seen is no wonder. A source that says nothing may hide a live fleet here as well: that of all other databases.
     ///
     /// # Errors
     /// As of [`Self::take`].
@@ -80,10 +82,12 @@ impl Coordinator<'_> {
         &mut self,
         id: &MigrationId,
     ) -> Result<Vec<Outcome>, CoordinatorError> {
-        let ordered = self.session.orders.accept_unknown;
-        self.session.orders.accept_unknown = ordered.or(Some(REASON));
+        let ordered = self.session.orders.accepts;
+        if ordered == Accepts::Nothing {
+            self.session.orders.accepts = Accepts::NobodyYet(REASON);
+        }
         let taken = Box::pin(self.backfill_and_contract(id)).await;
-        self.session.orders.accept_unknown = ordered;
+        self.session.orders.accepts = ordered;
         taken
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::lists::Lists;
 use super::{CoordinatorError, Progress, Purpose, Situation};
 use crate::database::{LockTimeout, Target};
-use crate::gate::{Action, Decision, Verdict, decide};
+use crate::gate::{Action, Blocker, Decision, decide};
 use crate::interrupt::Interrupt;
 use crate::ledger::LeaseRules;
 use crate::model::{MigrationId, Step};
@@ -38,7 +38,7 @@ pub struct Options<'a> {
 pub(super) struct Orders<'a> {
     pub project: &'a Project,
     pub target: &'a Target,
-    pub accept_unknown: Option<&'a str>,
+    pub accepts: Accepts<'a>,
     pub wait: Option<Duration>,
     pub pace: Option<Pace>,
     pub report: &'a (dyn Fn(Progress) + Send + Sync),
@@ -46,12 +46,42 @@ pub(super) struct Orders<'a> {
     pub interrupt: Interrupt,
 }
 
+/// What need not be shown before a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accepts<'a> {
+    Nothing,
+    /// Whatever is unknown, because somebody says why; recorded.
+    Unknown(&'a str),
+    /// What only somebody who was there could have shown; why there was nobody is recorded.
+    NobodyYet(&'static str),
+}
+
+impl Accepts<'_> {
+    pub fn of(self, decision: Decision) -> Decision {
+        match self {
+            Self::Nothing => decision,
+            Self::Unknown(_) => decision.accepting_unknown(),
+            Self::NobodyYet(_) => decision.with_nobody_yet(),
+        }
+    }
+
+    pub const fn reason(&self) -> &str {
+        match self {
+            Self::Nothing => "",
+            Self::Unknown(reason) => reason,
+            Self::NobodyYet(reason) => reason,
+        }
+    }
+}
+
 impl<'a> Orders<'a> {
     pub fn of(options: &Options<'a>) -> Self {
         Self {
             project: options.project,
             target: options.target,
-            accept_unknown: options.accept_unknown,
+            accepts: options
+                .accept_unknown
+                .map_or(Accepts::Nothing, Accepts::Unknown),
             wait: options.wait,
             pace: options.pace,
             report: options.report,
@@ -88,28 +118,24 @@ impl<'a> Orders<'a> {
             step,
             migration: id.clone(),
         };
-        let decision = decide(action, &situation.evidence);
-        if self.accept_unknown.is_some() {
-            decision.accepting_unknown()
-        } else {
-            decision
-        }
+        self.accepts.of(decide(action, &situation.evidence))
     }
 
     /// The gate's answer without regard to missing evidence, to see what an override covers.
     pub fn overridden(self, step: Step, id: &MigrationId, situation: &Situation) -> Vec<String> {
-        if self.accept_unknown.is_none() {
+        if self.accepts == Accepts::Nothing {
             return Vec::new();
         }
         let action = Action::Step {
             step,
             migration: id.clone(),
         };
-        decide(action, &situation.evidence)
-            .blockers
-            .into_iter()
-            .filter(|blocker| blocker.verdict() == Verdict::Unknown)
-            .map(|blocker| blocker.message())
+        let decision = decide(action, &situation.evidence);
+        let left = self.accepts.of(decision.clone()).blockers;
+        let covered = decision.blockers.iter();
+        covered
+            .filter(|blocker| !left.contains(blocker))
+            .map(Blocker::message)
             .collect()
     }
 }

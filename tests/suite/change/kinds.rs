@@ -184,7 +184,8 @@ scenario!(
 scenario!(
     fn in_a_database_in_which_nothing_is_yet_the_contract_comes_by_itself(db: Db) {
         let versions = ("<1.2.0", ">=1.1.0");
-        let nom = renamed_column("full_name", "nom", versions);
+        // Nobody was ever live here who could be gone for a day.
+        let nom = renamed_column("full_name", "nom", versions) + "[contract]\nsoak = \"24h\"\n";
         let naam = renamed_column("nom", "naam", (">=1.1.0, <1.4.0", ">=1.3.0"));
         let users = format!(
             "CREATE TABLE users (id {}, full_name VARCHAR(200));\n",
@@ -218,6 +219,44 @@ scenario!(
         shop.db
             .execute("INSERT INTO users (id, nom) VALUES (1, 'new')");
         assert_eq!(shop.db.value("SELECT naam FROM users"), "new");
+    }
+);
+
+scenario!(
+    fn who_shows_nothing_may_hide_a_fleet_from_a_new_database_too(db: Db) {
+        let nom = renamed_column("full_name", "nom", ("<1.2.0", ">=1.1.0"));
+        let naam = renamed_column("nom", "naam", (">=1.1.0, <1.4.0", ">=1.3.0"));
+        let users = format!(
+            "CREATE TABLE users (id {}, full_name VARCHAR(200));\n",
+            db.backend.key
+        );
+        let plain = "description = \"Plain\"\n";
+        let project = Project::new(&db, &[]);
+        project.file(
+            "migrate.toml",
+            "[services.web]\n[fleet]\nsources = [{ kind = \"command\", name = \"list\", run = [\"false\"] }]\n",
+        );
+        project.migration(
+            "0001_users",
+            &[("migration.toml", plain), ("expand.sql", &users)],
+        );
+        for (id, text) in [("0002_nom", &nom), ("0003_naam", &naam)] {
+            project.migration(id, &[("migration.toml", text)]);
+        }
+        let shop = Shop { db, project };
+        shop.run(&["generate"], 0);
+        let stopped = shop.run(&["expand"], 11);
+        assert!(
+            stopped.stdout.contains("the source `list` failed"),
+            "{stopped:?}"
+        );
+        assert_eq!(shop.phase(2), "backfilled");
+        assert_eq!(shop.phase(3), "pending");
+        let log = shop.run(&["log"], 0).stdout;
+        assert!(
+            !log.contains("the source `list`"),
+            "nobody accepted that: {log}"
+        );
     }
 );
 

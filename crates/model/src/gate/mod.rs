@@ -204,6 +204,24 @@ impl Decision {
         self
     }
 
+    /// The decision in a database in which nothing was, and that nobody can have used: that nobody is seen, or was for as long as a
+    /// soak lasts, is as it has to be, and there was nothing to rehearse with. Who gives no evidence may hide a live fleet
+    /// here as anywhere.
+    #[must_use]
+    pub fn with_nobody_yet(mut self) -> Self {
+        self.blockers.retain(|blocker| {
+            !matches!(
+                blocker.kind(),
+                BlockerKind::MissingInstances
+                    | BlockerKind::Soak
+                    | BlockerKind::InUse
+                    | BlockerKind::Rehearsal
+            )
+        });
+        self.verdict = Verdict::of(&self.blockers);
+        self
+    }
+
     /// The decision as a plan takes it: what its author has to put right in the files, or has got wrong
     /// about what runs, does not change which steps there are. It becomes a note.
     #[must_use]
