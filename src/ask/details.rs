@@ -69,6 +69,8 @@ pub fn details(reason: &Reason) -> Value {
             match &basis.keeps {
                 Keeps::Columns { table, columns } => json!({ "table": table, "columns": columns }),
                 Keeps::View(name) => json!({ "view": name }),
+                Keeps::Definition { table, name } => json!({ "table": table, "definition": name }),
+                Keeps::Needed { table, column } => json!({ "table": table, "needed": column }),
             },
         ),
         Reason::TooOld {
@@ -292,6 +294,9 @@ fn ordered(order: &Order) -> Value {
                 json!({ "kind": reason.kind().name(), "details": details(reason) })
             }),
         }),
+        Order::Passed { later, keeps, .. } => {
+            json!({ "applied_before_it": later, "defines": keeps.to_string() })
+        }
         Order::Strict { later, .. } => json!({ "applied_before_it": later }),
     }
 }

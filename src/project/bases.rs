@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use crate::change::{Change, Kind};
-use crate::model::{Basis, Keeps, MigrationId, Sync};
+use crate::model::{Basis, Keeps, MigrationId, Step, Sync};
 use crate::sql::{Dialect, Object, ObjectKind, Statement, Verb};
 
+use super::definitions::{Contracts, Definitions};
 use super::migration::{Files, Migration};
 
 /// What a migration does that others may build on, or that builds on others.
@@ -26,7 +27,9 @@ struct Own {
     /// The triggers that keep it, by which one tells a migration that takes them away.
     triggers: Vec<String>,
     changes: Vec<Changes>,
-    drops: Vec<String>,
+    /// Triggers that its expand takes away, with their tables where the statement names them.
+    drops: Vec<(Option<String>, String)>,
+    definitions: Definitions,
 }
 
 #[derive(Debug)]
@@ -56,6 +59,7 @@ impl Deeds {
                 Some(change) => Own {
                     triggers: of_scripts.triggers,
                     drops: of_scripts.drops,
+                    definitions: of_scripts.definitions,
                     ..declared(change)
                 },
                 None => of_scripts,
@@ -72,29 +76,29 @@ impl Deeds {
 impl Own {
     /// By what the scripts say.
     fn of(sync: Sync, files: &Files, dialect: Dialect) -> Self {
-        let expand = files.expand.iter().flat_map(|file| &file.script.statements);
+        let expand = || files.expand.iter().flat_map(|file| &file.script.statements);
         Self {
             keeps: kept(sync, files, dialect),
             changes: (files.expand.iter().chain(&files.contract))
                 .flat_map(|file| changes(&file.script.statements, dialect))
                 .collect(),
-            triggers: triggers(expand, Verb::Create),
-            // Those that it makes itself are gone at its end as well, and are nobody else's.
-            drops: triggers(statements(files), Verb::Drop),
+            triggers: triggers(expand(), Verb::Create)
+                .map(|object| object.name.clone())
+                .collect(),
+            drops: triggers(expand(), Verb::Drop)
+                .map(|object| (object.table.clone(), object.name.clone()))
+                .collect(),
+            definitions: Definitions::of(files),
         }
     }
 }
 
-fn triggers<'s>(statements: impl Iterator<Item = &'s Statement>, verb: Verb) -> Vec<String> {
+fn triggers<'s>(
+    statements: impl Iterator<Item = &'s Statement>,
+    verb: Verb,
+) -> impl Iterator<Item = &'s Object> {
     let objects = statements.flat_map(Statement::objects);
-    let found = objects.filter(|object| object.kind == ObjectKind::Trigger && object.verb == verb);
-    found.map(|object| object.name.clone()).collect()
-}
-
-/// Those of expand and contract.
-fn statements(files: &Files) -> impl Iterator<Item = &Statement> {
-    let scripts = files.expand.iter().chain(&files.contract);
-    scripts.flat_map(|file| &file.script.statements)
+    objects.filter(move |object| object.kind == ObjectKind::Trigger && object.verb == verb)
 }
 
 /// Without its schema: another table of the same name is taken for it.
@@ -260,12 +264,24 @@ struct Kept<'d> {
     keeps: &'d Keeps,
 }
 
+impl Kept<'_> {
+    fn basis(&self) -> Basis {
+        Basis {
+            migration: self.by.clone(),
+            keeps: self.keeps.clone(),
+            from: Step::Expand,
+        }
+    }
+}
+
 /// What each migration builds on, of migrations in their order.
 pub(super) fn of_all(each: &[Deeds], dialects: &[Dialect]) -> BTreeMap<MigrationId, Vec<Basis>> {
     let mut bases = BTreeMap::new();
     for dialect in dialects {
         // By the table or view that it is of: a long history is gone through once.
         let mut kept: BTreeMap<String, Vec<Kept<'_>>> = BTreeMap::new();
+        let mut contracts = Contracts::default();
+        let mut triggers: BTreeMap<&MigrationId, &[String]> = BTreeMap::new();
         for deeds in each {
             let Some(own) = deeds.each.get(dialect) else {
                 continue;
@@ -274,8 +290,14 @@ pub(super) fn of_all(each: &[Deeds], dialects: &[Dialect]) -> BTreeMap<Migration
                 let there = kept.get(&change.table().to_lowercase());
                 for earlier in there.into_iter().flatten() {
                     if own.has_to_wait_for(earlier, change, *dialect) {
-                        add(&mut bases, &deeds.id, earlier);
+                        add(&mut bases, &deeds.id, earlier.basis());
                     }
+                }
+            }
+            for basis in contracts.before(&own.definitions, *dialect) {
+                let triggers = triggers.get(&basis.migration).copied().unwrap_or_default();
+                if !own.takes_away(triggers, None, *dialect) {
+                    add(&mut bases, &deeds.id, basis);
                 }
             }
             for (name, keeps) in &own.keeps {
@@ -285,31 +307,50 @@ pub(super) fn of_all(each: &[Deeds], dialects: &[Dialect]) -> BTreeMap<Migration
                     keeps,
                 });
             }
+            contracts.add(&deeds.id, &own.definitions);
+            triggers.insert(&deeds.id, &own.triggers);
         }
     }
     bases
 }
 
-fn add(bases: &mut BTreeMap<MigrationId, Vec<Basis>>, id: &MigrationId, earlier: &Kept<'_>) {
+/// One for each earlier migration: the one that is waited for first.
+fn add(bases: &mut BTreeMap<MigrationId, Vec<Basis>>, id: &MigrationId, basis: Basis) {
     let of_it = bases.entry(id.clone()).or_default();
-    if of_it.iter().all(|basis| basis.migration != *earlier.by) {
-        of_it.push(Basis {
-            migration: earlier.by.clone(),
-            keeps: earlier.keeps.clone(),
-        });
+    let mut known = of_it.iter_mut();
+    match known.find(|known| known.migration == basis.migration) {
+        Some(known) if known.from <= basis.from => {}
+        Some(known) => *known = basis,
+        None => of_it.push(basis),
     }
 }
 
 impl Own {
-    /// Whether this change of it is of what is kept. Who takes a trigger away ends the keeping, and who makes it again goes on with
-    /// it: both are looked at when that is done.
+    /// Whether this change of it is of what is kept. Who takes the triggers away ends the keeping, and who makes one again goes on
+    /// with it: both are looked at when that is done.
     fn has_to_wait_for(&self, earlier: &Kept<'_>, change: &Changes, dialect: Dialect) -> bool {
         let is_of = |name: &String| {
             let mut triggers = earlier.triggers.iter();
             triggers.any(|trigger| dialect.same_name(trigger, name))
         };
         let is_made_again = matches!(change, Changes::Trigger { name, .. } if is_of(name));
-        change.is_of(earlier.keeps, dialect) && !is_made_again && !self.drops.iter().any(is_of)
+        change.is_of(earlier.keeps, dialect)
+            && !is_made_again
+            && !self.takes_away(earlier.triggers, Some(change.table()), dialect)
+    }
+
+    /// Whether its expand takes all of these triggers away. One of the same name on another table is another one.
+    fn takes_away(&self, triggers: &[String], table: Option<&str>, dialect: Dialect) -> bool {
+        let is_gone = |trigger: &String| {
+            self.drops.iter().any(|(of, name)| {
+                let is_there = match (of, table) {
+                    (Some(of), Some(table)) => dialect.may_be_same_name(of, table),
+                    _ => true,
+                };
+                dialect.same_name(trigger, name) && is_there
+            })
+        };
+        !triggers.is_empty() && triggers.iter().all(is_gone)
     }
 }
 
@@ -332,10 +373,12 @@ impl Changes {
             (Self::Trigger { text, .. }, Keeps::Columns { columns, .. }) => {
                 columns.iter().any(|kept| dialect.mentions(text, kept))
             }
-            (Self::Table(_), _) => true,
+            (Self::Table(_), Keeps::Columns { .. } | Keeps::View(_)) => true,
             (Self::Shape(_), Keeps::Columns { .. }) => false,
             // Of the table behind it, the view has what it had.
             (_, Keeps::View(name)) => dialect.may_be_same_name(self.table(), name),
+            // These are looked at with the contracts.
+            (_, Keeps::Definition { .. } | Keeps::Needed { .. }) => false,
         }
     }
 }
@@ -384,31 +427,20 @@ mod tests {
             "CREATE VIEW people AS SELECT * FROM users;",
             "DROP VIEW people; ALTER TABLE users RENAME TO people;",
         );
+        const KEPT: Option<&str> = Some("users.name and users.nom");
         for (first, second, expected) in [
             (
                 RENAMED,
                 "ALTER TABLE users ALTER COLUMN nom SET DEFAULT 'x'",
-                Some("users.name and users.nom"),
+                KEPT,
             ),
-            (
-                RENAMED,
-                "ALTER TABLE users ADD COLUMN name text",
-                Some("users.name and users.nom"),
-            ),
-            (
-                RENAMED,
-                "ALTER TABLE users RENAME TO people",
-                Some("users.name and users.nom"),
-            ),
-            (
-                RENAMED,
-                "DROP TABLE users",
-                Some("users.name and users.nom"),
-            ),
+            (RENAMED, "ALTER TABLE users ADD COLUMN name text", KEPT),
+            (RENAMED, "ALTER TABLE users RENAME TO people", KEPT),
+            (RENAMED, "DROP TABLE users", KEPT),
             (
                 RENAMED,
                 "CREATE TRIGGER other BEFORE UPDATE OF nom ON users FOR EACH ROW EXECUTE FUNCTION g()",
-                Some("users.name and users.nom"),
+                KEPT,
             ),
             (RENAMED, "ALTER TABLE users ADD COLUMN age integer", None),
             (RENAMED, "CREATE INDEX CONCURRENTLY i ON users (nom)", None),
@@ -426,12 +458,18 @@ mod tests {
             (
                 RENAMED,
                 "ALTER TABLE users RENAME TO people; ALTER TABLE people RENAME TO users_old",
-                Some("users.name and users.nom"),
+                KEPT,
             ),
             (
                 RENAMED,
                 "CREATE TRIGGER users_sync BEFORE UPDATE OF nom ON users FOR EACH ROW EXECUTE FUNCTION f()",
                 None,
+            ),
+            // A trigger of that name on another table is another one, and one of two leaves the other.
+            (
+                RENAMED,
+                "DROP TRIGGER users_sync ON orders; ALTER TABLE users ALTER nom SET DEFAULT ''",
+                KEPT,
             ),
             // It undoes the first one.
             (

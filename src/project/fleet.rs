@@ -95,7 +95,8 @@ impl SourceConfig {
 
 const LEASES: &str = "leases";
 const LONGEST: Duration = Duration::from_hours(24 * 365);
-const LONGEST_WAIT: Duration = Duration::from_hours(24 * 20);
+/// Of one coordinator: a lease that ends later than this was written by a clock that was ahead.
+pub const LONGEST_COORDINATOR_LEASE: Duration = Duration::from_hours(1);
 const SOURCES_EXAMPLE: &str = "sources = [{ kind = \"leases\" }]";
 const PLACES: &[(&str, &str)] = &[];
 
@@ -116,7 +117,7 @@ pub(super) fn read(source: &Source, mut table: Table<'_>) -> FleetConfig {
     if let Some(connection) = table.choice("connection", CONNECTIONS) {
         config.connection = connection;
     }
-    if let Some(lease) = table.duration("coordinator_lease", LONGEST_WAIT) {
+    if let Some(lease) = table.duration("coordinator_lease", LONGEST_COORDINATOR_LEASE) {
         config.coordinator_lease = lease.value;
     }
     // Three renewals may be missed before the lease ends, or a short hiccup would stop the instance.

@@ -1,6 +1,7 @@
 //! What each phase does, refuses and leaves behind, through the command.
 
 mod backfill;
+mod chained;
 mod contract;
 mod edited;
 mod expand;

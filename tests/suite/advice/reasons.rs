@@ -54,6 +54,7 @@ cases! {
     Earlier = "order";
     Later = "order";
     Strict = "order";
+    Passed = "order";
     NoMigration = "no_such_phase";
     NoPart = "no_such_phase";
     BeingReverted = "wrong_phase", "phase" = "reverting";
@@ -126,6 +127,7 @@ const fn case(reason: &Reason) -> Case {
             Order::Earlier { .. } => Case::Earlier,
             Order::Later { .. } => Case::Later,
             Order::Strict { .. } => Case::Strict,
+            Order::Passed { .. } => Case::Passed,
         },
         Reason::NoSuchPhase(none) => match none {
             NoSuchPhase::NoMigration(_) => Case::NoMigration,

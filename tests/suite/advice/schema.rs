@@ -179,6 +179,42 @@ pub const ROWS: &[Row<Case>] = &[
         then: 2,
     },
     Row {
+        case: Case::Passed,
+        // SQLite changes no column that is there.
+        on: &["postgres", "mysql"],
+        make: |db| {
+            let shop = Shop::new(db);
+            let alter = |directory: &str, range: &str, file: &str, what: &str| {
+                let manifest = format!("description = \"A default\"\n[services.web]\n{range}\n");
+                let script = format!("ALTER TABLE users ALTER COLUMN full_name {what};\n");
+                shop.project
+                    .migration(directory, &[("migration.toml", &manifest), (file, &script)]);
+            };
+            alter(
+                "0002_default",
+                "new = \">=1.1.0\"",
+                "expand.sql",
+                "SET DEFAULT 'nobody'",
+            );
+            shop.run(&["expand"], 0);
+            alter(
+                "0001_none",
+                "old = \"<1.1.0\"",
+                "contract.sql",
+                "DROP DEFAULT",
+            );
+            shop
+        },
+        asks: &["gate", "contract", "1"],
+        code: 11,
+        says: &["0002_default is expanded already and has made something else of users.full_name"],
+        takes: |shop, said| {
+            said.run(shop, "migrate renumber 0001_none", 0);
+        },
+        // There is none of that number any more.
+        then: 2,
+    },
+    Row {
         case: Case::NoPart,
         on: &[],
         make: |db| {

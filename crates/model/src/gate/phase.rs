@@ -164,7 +164,7 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Obj
                 .iter()
                 .find(|other| other.id() < id && !other.expand_is_done());
             let Some(other) = earlier else {
-                return contract_first(id, evidence);
+                return contract_first(id, Step::Expand, evidence);
             };
             let taken_by = evidence.facts.taken_by(Step::Expand, other.id());
             let reason = Reason::Order(Order::Earlier {
@@ -186,7 +186,16 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Obj
             if state.phase == Phase::Contracting {
                 return Vec::new();
             }
-            contract_first(id, evidence)
+            let mut objections = contract_first(id, Step::Contract, evidence);
+            if let Some((later, keeps)) = evidence.schema.passed_by(state) {
+                let reason = Reason::Order(Order::Passed {
+                    migration: id.clone(),
+                    later: later.clone(),
+                    keeps: keeps.clone(),
+                });
+                objections.push(reason.into());
+            }
+            objections
         }
         Step::Revert if state.phase.contract_has_begun() => {
             let reason = Reason::WrongPhase(WrongPhase::PastReturn {
@@ -205,9 +214,10 @@ fn structure(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec<Obj
     }
 }
 
-/// What it builds on is kept in step, or in a table's place, by an earlier migration that is not contracted.
-fn contract_first(id: &MigrationId, evidence: &Evidence) -> Vec<Objection> {
-    let open = evidence.schema.open_bases(id);
+/// What it builds on is kept in step, or in a table's place, by an earlier migration that is not contracted, or its contract
+/// would undo what this does.
+fn contract_first(id: &MigrationId, step: Step, evidence: &Evidence) -> Vec<Objection> {
+    let open = evidence.schema.open_bases(id, step);
     open.map(|basis| {
         let earlier = &basis.migration;
         let taken_by = evidence.facts.taken_by(Step::Contract, earlier);

@@ -7,7 +7,7 @@ use super::flaw::Flaw;
 pub use super::flaw::FlawEffect;
 use super::touch::{Readings, Touch};
 use super::{CheckFinding, InUse, Soak, Unrehearsed};
-use crate::model::{Basis, Format, Live, MigrationId, Phase, RowKind, Step, Sync};
+use crate::model::{Basis, Format, Keeps, Live, MigrationId, Phase, RowKind, Step, Sync};
 
 /// One thing that stands against an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -274,6 +274,12 @@ pub enum Order {
     Strict {
         migration: MigrationId,
         later: MigrationId,
+    },
+    /// A later one has changed what this contract is to define.
+    Passed {
+        migration: MigrationId,
+        later: MigrationId,
+        keeps: Keeps,
     },
 }
 

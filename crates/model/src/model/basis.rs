@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-use super::MigrationId;
+use super::{MigrationId, Step};
 
 /// An earlier migration that has to be contracted before a later one changes what it keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Basis {
     pub migration: MigrationId,
     pub keeps: Keeps,
+    /// The step of the later one that has to wait, and all that come after it: expand, or contract alone.
+    pub from: Step,
 }
 
 /// What it keeps until its contract, which the later one changes.
@@ -18,6 +20,18 @@ pub enum Keeps {
     Columns { table: String, columns: Vec<String> },
     /// A view under this name, where the table will be.
     View(String),
+    /// A column or constraint of a table, to which its contract gives another definition: also before it is expanded.
+    Definition { table: String, name: String },
+    /// A column that its contract names: also before it is expanded.
+    Needed { table: String, column: String },
+}
+
+impl Keeps {
+    /// Whether this is so from the expand on; what a contract does is to come from the beginning.
+    #[must_use]
+    pub const fn begins_with_expand(&self) -> bool {
+        matches!(self, Self::Columns { .. } | Self::View(_))
+    }
 }
 
 impl fmt::Display for Keeps {
@@ -35,6 +49,8 @@ impl fmt::Display for Keeps {
                 Ok(())
             }
             Self::View(name) => f.write_str(name),
+            Self::Definition { table, name } => write!(f, "{table}.{name}"),
+            Self::Needed { table, column } => write!(f, "{table}.{column}"),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{
-    Basis, Behaviour, Declaration, Format, Formats, MigrationId, Parts, RowKind, RowKinds, Step,
-    Sync, Version,
+    Basis, Behaviour, Declaration, Format, Formats, Keeps, MigrationId, Parts, RowKind, RowKinds,
+    Step, Sync, Version,
 };
 
 /// How far a migration is.
@@ -330,16 +330,40 @@ impl Schema {
         self
     }
 
-    /// What `id` builds on and is to be contracted before it: expanded, or begun, and not contracted yet. One that cannot be
-    /// contracted is waited for by nobody.
-    pub fn open_bases<'a>(&'a self, id: &MigrationId) -> impl Iterator<Item = &'a Basis> {
+    /// What `id` builds on and is to be contracted before this step of it, and is not yet. One that cannot be contracted is
+    /// waited for by nobody.
+    pub fn open_bases<'a>(
+        &'a self,
+        id: &MigrationId,
+        step: Step,
+    ) -> impl Iterator<Item = &'a Basis> {
         let bases = self.bases.get(id).map_or(&[][..], Vec::as_slice);
-        bases.iter().filter(|basis| {
-            self.get(&basis.migration).is_some_and(|state| {
-                state.declaration.parts.contract
-                    && !matches!(state.phase, Phase::Pending | Phase::Contracted)
-            })
+        bases.iter().filter(move |basis| {
+            basis.from <= step
+                && self.get(&basis.migration).is_some_and(|state| {
+                    let is_there =
+                        state.phase != Phase::Pending || !basis.keeps.begins_with_expand();
+                    state.declaration.parts.contract && state.phase != Phase::Contracted && is_there
+                })
         })
+    }
+
+    /// A later migration that is expanded and has made something else of what the contract of this one, which has nothing
+    /// to expand, is to define: it came into the project afterwards.
+    pub fn passed_by<'a>(&'a self, state: &MigrationState) -> Option<(&'a MigrationId, &'a Keeps)> {
+        if state.phase != Phase::Pending {
+            return None;
+        }
+        let passed = |later: &'a MigrationState| {
+            let bases = self.bases.get(later.id())?;
+            let basis = bases.iter().find(|basis| {
+                basis.migration == *state.id()
+                    && basis.from == Step::Expand
+                    && matches!(basis.keeps, Keeps::Definition { .. })
+            })?;
+            (later.phase != Phase::Pending).then_some((later.id(), &basis.keeps))
+        };
+        self.migrations.iter().find_map(passed)
     }
 
     /// The same, under this order.

@@ -4,7 +4,8 @@
 //! early as it is safe and each contract last, so that the way back stays open for longest.
 //!
 //! The search rests on what the rule makes of plans:
-//! - expands are always safe and never in the way, so all of them come first;
+//! - expands are always safe and never in the way, so all of them come first; where one has to wait for the contract of
+//!   another, the plan is made in stages, by way of a release that allows that contract;
 //! - a contract lets nothing start that could not have started before, so all of them come last;
 //! - in between only backfills and rollouts matter, and given who is live one migration knows
 //!   nothing of another: each has a graph of its own, and the search is over rollouts alone;
@@ -21,6 +22,7 @@ mod schedule;
 mod search;
 mod sets;
 mod space;
+mod stages;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -187,27 +189,59 @@ impl NoPlan {
 /// # Errors
 /// There is none, or none was found in the states that are tried at most.
 pub fn plan(problem: &Problem) -> Result<Plan, Box<NoPlan>> {
-    let mut scheduled = ScheduledPlan::expand(problem)?;
+    let mut tries = stages::MOST_TRIES;
+    stages::plan(problem, &mut tries)
+}
+
+/// A plan, and what is there at its end.
+struct Planned {
+    plan: Plan,
+    schema: Schema,
+    live: Vec<Live>,
+}
+
+/// Why there is no plan.
+enum Failed {
+    /// A version wanted may need what cannot be expanded yet: a contract that the versions at the start do not allow has to
+    /// come about first.
+    HeldUp(Box<NoPlan>),
+    None(Box<NoPlan>),
+}
+
+/// The plan in one go: every expand that need not wait first, then the rollouts, then the contracts.
+fn at_once(problem: &Problem) -> Result<Planned, Failed> {
+    let mut scheduled = ScheduledPlan::expand(problem).map_err(Failed::None)?;
     let mut space = SearchSpace::new(problem, scheduled.schema());
     let answer = search_all(&mut space);
     if !matches!(answer, Answer::Path { .. })
         && let Some(none) = scheduled.held_up()
     {
-        // A version wanted may need what cannot be expanded yet: that has to come about first.
-        return Err(none);
+        return Err(Failed::HeldUp(none));
     }
     match answer {
         Answer::Path { rolls, is_shortest } => {
-            scheduled.fill_in(&mut space, &rolls)?;
-            Ok(Plan {
-                left: scheduled.left(),
-                steps: scheduled.steps,
-                goal: problem.goal.clone(),
-                is_shortest,
+            scheduled
+                .fill_in(&mut space, &rolls)
+                .map_err(Failed::None)?;
+            Ok(Planned {
+                plan: Plan {
+                    left: scheduled.left(),
+                    goal: problem.goal.clone(),
+                    is_shortest,
+                    steps: std::mem::take(&mut scheduled.steps),
+                },
+                schema: scheduled.schema().clone(),
+                live: scheduled.live().to_vec(),
             })
         }
-        Answer::Blocked(blocked) => Err(explain::blocked(problem, &scheduled, &mut space, blocked)),
-        Answer::DeadEnd { tried_all } => Err(explain::dead_end(problem, &scheduled, tried_all)),
+        Answer::Blocked(blocked) => {
+            let none = explain::blocked(problem, &scheduled, &mut space, blocked);
+            Err(Failed::None(none))
+        }
+        Answer::DeadEnd { tried_all } => {
+            let none = explain::dead_end(problem, &scheduled, tried_all);
+            Err(Failed::None(none))
+        }
     }
 }
 

@@ -46,7 +46,7 @@ impl ScheduledPlan {
     fn expand_each(&mut self, waiting: Vec<MigrationId>) -> Result<Vec<MigrationId>, Box<NoPlan>> {
         let mut waiting = waiting.into_iter();
         while let Some(id) = waiting.next() {
-            let open = self.schema().open_bases(&id);
+            let open = self.schema().open_bases(&id, Step::Expand);
             let open: Vec<MigrationId> = open.map(|basis| basis.migration.clone()).collect();
             if !open.iter().all(|earlier| self.bring_to_its_end(earlier)) {
                 return Ok(std::iter::once(id).chain(waiting).collect());
@@ -127,7 +127,15 @@ impl ScheduledPlan {
             }
         }
         for id in contracts {
-            self.take(Step::Contract, &id)?;
+            // What it has to wait for is left, and so is this.
+            let waits = self
+                .schema()
+                .open_bases(&id, Step::Contract)
+                .next()
+                .is_some();
+            if !waits {
+                self.take(Step::Contract, &id)?;
+            }
         }
         let later = std::mem::take(&mut self.later);
         self.later = self.expand_each(later.clone())?;

@@ -52,6 +52,7 @@ fn what_an_earlier_migration_keeps_in_step_waits_for_its_contract() {
             table: "users".into(),
             columns: vec!["name".into(), "nom".into()],
         },
+        from: Step::Expand,
     };
     let bases = [("0002_b".parse().unwrap(), vec![basis])].into();
     world.evidence.schema = world.evidence.schema.clone().building_on(bases);
@@ -63,6 +64,51 @@ fn what_an_earlier_migration_keeps_in_step_waits_for_its_contract() {
     both.force("expand 0002_b");
     both.expect("contract 0002_b", "refuse, contract_first");
     world.walk("roll 1.1.0; backfill 0001_a; roll 1.2.0; contract 0001_a; expand 0002_b; expand 0003_c; contract 0002_b");
+}
+
+/// What a contract is to define, or names, waits for nobody's expand: it is in the way of later ones from the beginning.
+#[test]
+fn what_a_contract_is_to_define_waits_for_it() {
+    let basis = |keeps: Keeps, from: Step| {
+        let basis = Basis {
+            migration: "0001_a".parse().unwrap(),
+            keeps,
+            from,
+        };
+        [("0002_b".parse().unwrap(), vec![basis])].into()
+    };
+    let text = "0001_a no-expand old <1.1.0 contract | 0002_b old <1.2.0 contract";
+    let definition = Keeps::Definition {
+        table: "users".into(),
+        name: "e".into(),
+    };
+    let mut world = World::new(text, "1.0.0");
+    world.evidence.schema = world
+        .evidence
+        .schema
+        .clone()
+        .building_on(basis(definition, Step::Expand));
+    world.expect("expand 0002_b", "refuse, contract_first");
+    // One that came into the project after the other was expanded would undo what that has made.
+    let mut passed = world.clone();
+    passed.force("expand 0002_b");
+    passed.walk("roll 1.1.0");
+    passed.expect("contract 0001_a", "refuse, order");
+    world.walk("roll 1.1.0; contract 0001_a; expand 0002_b; roll 1.2.0; contract 0002_b");
+
+    let needed = Keeps::Needed {
+        table: "users".into(),
+        column: "name".into(),
+    };
+    let mut world = World::new(text, "1.0.0");
+    world.evidence.schema = world
+        .evidence
+        .schema
+        .clone()
+        .building_on(basis(needed, Step::Contract));
+    world.walk("expand 0002_b; roll 1.2.0");
+    world.expect("contract 0002_b", "refuse, contract_first");
+    world.walk("contract 0001_a; contract 0002_b");
 }
 
 #[test]

@@ -133,7 +133,9 @@ fn overwritten(migration: &MigrationId, who: &Live, fill: &FillWork, naming: Nam
 
 /// What it builds on is still kept by an earlier migration.
 fn contract_first(basis: &Basis, taken_by: Option<&String>) -> Words {
-    let Basis { migration, keeps } = basis;
+    let Basis {
+        migration, keeps, ..
+    } = basis;
     let message = match keeps {
         Keeps::Columns { .. } => {
             format!(
@@ -141,6 +143,12 @@ fn contract_first(basis: &Basis, taken_by: Option<&String>) -> Words {
             )
         }
         Keeps::View(name) => format!("{name} is a view until {migration} is contracted"),
+        Keeps::Definition { .. } => format!(
+            "the contract of {migration} is to give {keeps} a definition of its own, which would undo what this makes of it"
+        ),
+        Keeps::Needed { .. } => {
+            format!("the contract of {migration} still needs {keeps}, which this takes away")
+        }
     };
     Words::new(
         format!("{message}{}", by(taken_by)),
@@ -173,6 +181,18 @@ fn in_order(order: &Order) -> Words {
                     super::message(because)
                 )
             }),
+        ),
+        Order::Passed {
+            migration,
+            later,
+            keeps,
+        } => Words::new(
+            format!(
+                "{later} is expanded already and has made something else of {keeps}, which this contract would undo"
+            ),
+            format!(
+                "`migrate renumber {migration}` puts it after {later}: look then whether its contract says what {keeps} is now"
+            ),
         ),
         Order::Strict { migration, later } => Words::new(
             format!("{migration} comes after {later} here, and before it on a new database"),

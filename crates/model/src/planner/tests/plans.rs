@@ -185,6 +185,7 @@ fn an_expand_that_waits_for_a_contract() {
         let basis = crate::model::Basis {
             migration: "0001_a".parse().unwrap(),
             keeps: crate::model::Keeps::View("people".to_owned()),
+            from: crate::model::Step::Expand,
         };
         let bases = [("0002_b".parse().unwrap(), vec![basis])].into();
         problem.schema = problem.schema.clone().building_on(bases);
@@ -197,6 +198,13 @@ fn an_expand_that_waits_for_a_contract() {
     );
     let fresh = plan(&chain("", "", "1.3.0")).unwrap();
     assert!(steps(&fresh).starts_with("expand, backfill, contract, expand 0002_b"));
+    // In stages, by way of a release with which nobody uses the first one's old format any more.
+    let staged = plan(&chain("1.0.0", "1.1.0, 1.2.0", "1.3.0")).unwrap();
+    assert_eq!(
+        steps(&staged),
+        "expand, backfill, roll 1.2.0, contract, expand 0002_b, backfill 0002_b, roll 1.3.0"
+    );
+    assert!(!staged.is_shortest);
     let none = plan(&chain("1.0.0", "", "1.3.0")).unwrap_err();
     assert_eq!(none.blockers[0].kind().name(), "contract_first");
 }
