@@ -9,6 +9,7 @@ use super::{CoordinatorError, Progress, Purpose};
 use crate::database::{ConnectOptions, Connection, Heard, LockTimeout, Made, Target};
 use crate::ledger::{Acquired, CoordinatorRow, EventKind, KnownHead, Ledger, LedgerError};
 use crate::model::MigrationId;
+use crate::project::LONGEST_COORDINATOR_LEASE;
 
 /// Who holds the coordinator's lease, and what with.
 pub(super) struct Session<'a> {
@@ -83,7 +84,7 @@ impl<'a> Session<'a> {
                     match &mut seen {
                         Some(seen) => seen.again(row),
                         None => {
-                            let at_most = patience(lease);
+                            let at_most = patience(lease, &row);
                             let row = seen.insert(Seen::new(row)).first.clone();
                             orders.report(Progress::WaitingForCoordinator { row, at_most });
                         }
@@ -202,15 +203,28 @@ impl Seen {
     /// The lease, where nobody has renewed it for so long that its holder is gone. Its own end may be far off: the clock
     /// of the server may have been ahead when it was written.
     fn given_up(&self, lease: Duration) -> Option<&CoordinatorRow> {
-        (self.since.elapsed() >= patience(lease)).then_some(&self.last)
+        (self.since.elapsed() >= patience(lease, &self.last)).then_some(&self.last)
     }
 }
 
-/// How long another coordinator's lease may stand without being renewed: twice what it lasts, as the other one may have been
-/// started with another `coordinator_lease`. Whoever comes back after it finds another token.
-fn patience(lease: Duration) -> Duration {
+/// How long another coordinator's lease may stand without being renewed: until it ends, if it is one that a `coordinator_lease` can
+/// have given it, as the other one may have been started with another; otherwise twice what ours lasts. Whoever comes back
+/// after it finds another token.
+fn patience(lease: Duration, row: &CoordinatorRow) -> Duration {
     const USUAL: Duration = Duration::from_secs(15);
-    lease.max(USUAL).saturating_mul(2)
+    let twice = lease.max(USUAL).saturating_mul(2);
+    let left = until(row);
+    if left > LONGEST_COORDINATOR_LEASE {
+        twice
+    } else {
+        twice.max(left)
+    }
+}
+
+/// How long it still lasts, by the server's clock.
+fn until(row: &CoordinatorRow) -> Duration {
+    let left = u64::try_from(row.expires_at.saturating_sub(row.now)).unwrap_or_default();
+    Duration::from_millis(left)
 }
 
 /// Who wants to be the coordinator.
@@ -286,8 +300,7 @@ async fn renew(target: Target, token: i64, lease: Duration) {
 
 /// How long another coordinator's lease is left alone before it is looked at again: no longer than it can last.
 fn until_it_ends(row: &CoordinatorRow) -> Duration {
-    let left = u64::try_from(row.expires_at.saturating_sub(row.now)).unwrap_or_default();
-    Duration::from_millis(left.clamp(1, 200))
+    until(row).clamp(Duration::from_millis(1), Duration::from_millis(200))
 }
 
 async fn renew_once(
