@@ -320,7 +320,7 @@ fn can_follow(change: &Change, known: &Known, number: &str) -> Result<(), Failur
             for Objection { weight, wrong } in objections(change, *dialect, table) {
                 match weight {
                     Weight::Error => return Err(Failure::new(wrong.message).help(wrong.help)),
-                    Weight::ConstraintGoes => lost.push(wrong),
+                    Weight::ConstraintGoes | Weight::MayBeRefused => lost.push(wrong),
                     // `check` says it.
                     Weight::IndexGoes => {}
                 }

@@ -6,8 +6,11 @@ use phasegate_sql::{Dialect, Table, TableIndex};
 
 use super::definition::{called, no_column};
 use super::names::Place;
+use constants::Constant;
+
 use super::{Change, Columns, DropColumn, Kind, RenameTable, Wrong, not_for_sqlite};
 
+mod constants;
 mod constraints;
 mod said;
 mod split;
@@ -27,6 +30,8 @@ pub enum Weight {
     IndexGoes,
     /// A foreign key or a condition is lost that may have been meant to stay.
     ConstraintGoes,
+    /// A row of a live version may be refused by a rule that is not understood.
+    MayBeRefused,
 }
 
 struct Against<'k> {
@@ -329,8 +334,14 @@ impl Against<'_> {
         let leaving: Vec<&String> = change.drop_indexes.iter().collect();
         for name in &change.columns {
             self.is_free_of_keys(name);
-            if change.placeholder.is_none() && self.is_needed(name) {
-                self.has_to_be_said(name);
+            match &change.placeholder {
+                Some(value) => self.can_stand(&Constant {
+                    column: name,
+                    key: "placeholder",
+                    value,
+                }),
+                None if self.is_needed(name) => self.has_to_be_said(name),
+                None => {}
             }
             for index in self.left_behind(name, &leaving) {
                 let own = called(self.name, self.dialect, &index).unwrap_or_default();

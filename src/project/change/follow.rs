@@ -84,6 +84,9 @@ fn against(source: &Source, declared: &Declared, dialects: &[Dialect], before: &
                 Weight::IndexGoes => {
                     source.warning("index-goes", span, wrong.message, wrong.help);
                 }
+                Weight::MayBeRefused => {
+                    source.warning("may-be-refused", span, wrong.message, wrong.help);
+                }
                 Weight::ConstraintGoes => {
                     source.warning("constraint-goes", span, wrong.message, wrong.help);
                 }

@@ -3,6 +3,7 @@
 use phasegate_sql::Dialect;
 
 use super::Against;
+use super::constants::Constant;
 use crate::definition::{defined, is_same_text, may_be_same_default, told};
 use crate::widen::is_member;
 use crate::{NotNull, SetDefault, Widen, Wider};
@@ -10,8 +11,13 @@ use crate::{NotNull, SetDefault, Widen, Wider};
 impl Against<'_> {
     pub(super) fn not_null(&mut self, change: &NotNull) {
         self.are_there(std::slice::from_ref(&change.column));
-        if change.fill.is_some() {
+        if let Some(value) = &change.fill {
             self.is_key(&change.key);
+            self.can_stand(&Constant {
+                column: &change.column,
+                key: "fill",
+                value,
+            });
         }
         let Some(column) = self.table.column(self.dialect, &change.column) else {
             return;
@@ -84,6 +90,13 @@ impl Against<'_> {
 
     pub(super) fn default(&mut self, change: &SetDefault) {
         self.are_there(std::slice::from_ref(&change.column));
+        if let Some(value) = &change.to {
+            self.can_stand(&Constant {
+                column: &change.column,
+                key: "to",
+                value,
+            });
+        }
         let Some(column) = self.table.column(self.dialect, &change.column) else {
             return;
         };

@@ -494,3 +494,56 @@ fn the_list_of_a_check_is_the_one_that_is_there() {
         assert!(is_right, "{name} {from:?}: {said}");
     }
 }
+
+#[test]
+fn a_constant_has_to_be_let_into_every_row() {
+    use Dialect::{Mysql, Postgres};
+    const SHOP: &str = "CREATE TABLE users (id bigint PRIMARY KEY, email varchar(50) UNIQUE, cc varchar(2), n integer CHECK (n < 5), st varchar(9) CHECK (st IN ('new', 'paid')), team bigint REFERENCES teams (id))";
+    let fill = |column: &str, value: &str| {
+        Kind::NotNull(NotNull {
+            column: column.to_owned(),
+            kind: Varied {
+                common: None,
+                own: [(Mysql, "varchar(50)".to_owned())].into(),
+            },
+            key: vec!["id".to_owned()],
+            fill: Some(value.into()),
+        })
+    };
+    let set = |column: &str, value: &str| {
+        Kind::Default(SetDefault {
+            column: column.to_owned(),
+            from: None,
+            to: Some(value.into()),
+        })
+    };
+    let drop = |column: &str, value: &str| {
+        Kind::DropColumn(DropColumn {
+            columns: vec![column.to_owned()],
+            placeholder: Some(value.into()),
+            ..DropColumn::default()
+        })
+    };
+    for make in [&fill as &dyn Fn(&str, &str) -> Kind, &set, &drop] {
+        for (column, value, told) in [
+            ("email", "''", "Error: `email` is unique"),
+            ("cc", "'NLD'", "Error: `"),
+            ("st", "'lost'", "Error: the CHECK"),
+            ("n", "9", "MayBeRefused: the CHECK"),
+            ("team", "1", "MayBeRefused: the foreign key"),
+        ] {
+            let found = said(Postgres, SHOP, make(column, value));
+            assert!(found.contains(told), "{column} {value}: {found}");
+        }
+        for (column, value) in [
+            ("email", "gen_random_uuid()"),
+            ("cc", "'NL'"),
+            ("st", "'new'"),
+            ("st", "NULL"),
+        ] {
+            let found = said(Postgres, SHOP, make(column, value));
+            assert!(!found.contains("live version"), "{column} {value}: {found}");
+        }
+    }
+    assert!(said(Mysql, SHOP, set("email", "'-'")).contains("Error: `email` is unique"));
+}
