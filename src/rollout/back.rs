@@ -2,6 +2,7 @@
 
 use super::action;
 use crate::ledger::{RolloutRecord, RolloutStepState};
+use crate::model::Version;
 use crate::planner::PlanAction;
 
 /// How far the way back is already: the percent of the service that the version to go back to has kept.
@@ -42,6 +43,23 @@ pub(super) fn kept(given_up: &RolloutRecord, way_back: &PlanAction) -> u8 {
         }
     }
     0
+}
+
+/// The versions of a service for which its driver was called in a rollout that is given up. Whatever it has ordered may still be
+/// tried, long after the last look at the fleet has shown nothing of it.
+#[must_use]
+pub fn ordered(given_up: &RolloutRecord, service: &str) -> Vec<Version> {
+    let begun = given_up
+        .steps
+        .iter()
+        .filter(|step| step.state != RolloutStepState::Waiting);
+    let versions = begun.filter_map(|step| match action::read(&step.action) {
+        Ok(PlanAction::Roll {
+            service: of, to, ..
+        }) if of == service => Some(to),
+        _ => None,
+    });
+    versions.collect()
 }
 
 #[cfg(test)]

@@ -104,6 +104,6 @@ impl Rollout<'_> {
 }
 
 /// Whether every version that is replaced is newer.
-fn is_way_back(shift: &Shift<'_>) -> bool {
+pub(super) fn is_way_back(shift: &Shift<'_>) -> bool {
     !shift.from.is_empty() && shift.from.iter().all(|from: &Version| from > shift.to)
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::RolloutError;
 use super::arrival::Arrival;
+use super::bake::is_way_back;
 use super::halt::Halt;
 use super::news::News;
 use super::run::Rollout;
@@ -72,7 +73,9 @@ impl Rollout<'_> {
             let arrival = Arrival::judged(&situation.evidence, service, to);
             // Where nothing runs, nothing shows that anybody has: the driver is what knows the new version from now on.
             is_there = arrival.is_complete() && arrival.serving > 0;
-            if is_there && !driver.is_unfinished(service).await {
+            // What the driver was told on the way forward it may still be trying, though the fleet shows nothing of it.
+            let has_to_be_told = reached < 100 && is_way_back(&shift(reached));
+            if is_there && !has_to_be_told && !driver.is_unfinished(service).await {
                 (self.settings.report)(News::Arrived(&arrival));
                 return self.bake(&shift(100), action).await;
             }

@@ -27,7 +27,7 @@ use crate::ledger::{RolloutRecord, RolloutState};
 use crate::model::{Live, Version};
 use crate::planner::PlanAction;
 use crate::project::OnFailure;
-use crate::rollout::{Ending, News, Rollout, RolloutError, Settings};
+use crate::rollout::{Ending, News, Rollout, RolloutError, Settings, ordered};
 
 pub(super) const ROLLOUT_HELP: &str = "\
 The steps are those that `migrate plan` shows for the same options; they are fixed and recorded
@@ -197,14 +197,15 @@ impl RolloutContext<'_> {
         patience: &Patience,
         stopped: Option<Value>,
     ) -> Result<u8, Failure> {
-        if self.context.last_rollout().await?.filter(is_open).is_none() {
+        let open = self.context.last_rollout().await?.filter(is_open);
+        let Some(given_up) = open else {
             return Err(RolloutError::NoneOpen.into());
-        }
+        };
         let reporter = Reporter::new(self.global);
         let progress = |progress: Progress| reporter.show(&progress);
         let news = |news: News<'_>| show::news(news, &reporter, self.out);
         let mut coordinator = self.start("rollout abort".to_owned(), &progress).await?;
-        let moves = match self.way_back(&mut coordinator, &goal).await? {
+        let moves = match self.way_back(&mut coordinator, &given_up, &goal).await? {
             Ok(moves) => moves,
             Err(code) => {
                 coordinator.finish().await?;
@@ -241,6 +242,7 @@ impl RolloutContext<'_> {
     async fn way_back(
         self,
         coordinator: &mut Coordinator<'_>,
+        given_up: &RolloutRecord,
         goal: &BTreeMap<String, Version>,
     ) -> Result<Result<Vec<PlanAction>, u8>, Failure> {
         if goal.is_empty() {
@@ -265,14 +267,18 @@ impl RolloutContext<'_> {
             return Ok(Err(decision.verdict.exit_code()));
         }
         let live = situation.evidence.snapshot.live();
-        let moves = goal.iter().map(|(service, to)| PlanAction::Roll {
-            service: service.clone(),
-            from: live
-                .iter()
-                .filter(|who| who.service == *service && who.version != *to)
-                .map(|who| who.version.clone())
-                .collect(),
-            to: to.clone(),
+        let moves = goal.iter().map(|(service, to)| {
+            let seen = live.iter().filter(|who| who.service == *service);
+            let mut from: Vec<Version> = seen.map(|who| who.version.clone()).collect();
+            from.extend(ordered(given_up, service));
+            from.retain(|version| version != to);
+            from.sort();
+            from.dedup();
+            PlanAction::Roll {
+                service: service.clone(),
+                from,
+                to: to.clone(),
+            }
         });
         Ok(Ok(moves.collect()))
     }

@@ -49,10 +49,15 @@ scenario!(
             left.contains("1.1.0 serves: stop what still runs another version (web 1.0.0)"),
             "{left}"
         );
-        // The way back works as it is written.
+        // The way back works as it is written. What the driver was told it may still be trying: it is told otherwise, though
+        // the fleet shows nothing else any more.
         shop.fleet(&[("web", "old", "1.0.0")]);
         shop.project.file("roll.sh", DRIVER);
         shop.run(&["rollout", "abort", "--roll-back", "web=1.0.0"], 0);
+        assert_eq!(
+            calls(&shop).last().map(String::as_str),
+            Some("web 1.1.0 1.0.0 100")
+        );
     }
 );
 
