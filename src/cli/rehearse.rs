@@ -61,6 +61,7 @@ pub(super) async fn run(args: &RehearseArgs, global: &Global, out: &Out) -> Resu
     let mut rehearsals = Vec::new();
     let mut untried = Vec::new();
     let mut unrecorded = Vec::new();
+    let mut in_part = Vec::new();
     for migration in chosen(args, &project)? {
         let recorded = recorded(migration, root)?;
         for dialect in dialects(&project) {
@@ -80,7 +81,10 @@ pub(super) async fn run(args: &RehearseArgs, global: &Global, out: &Out) -> Resu
                         show(&rehearsal, out);
                     }
                     let ledger = ledger.as_ref().filter(|of| of.dialect() == dialect);
-                    if let Some(target) = ledger {
+                    let says_little = rehearsal.is_in_part() && !rehearsal.is_wrong();
+                    if ledger.is_some() && says_little {
+                        in_part.push(migration.id());
+                    } else if let Some(target) = ledger {
                         let is_told = record(&project, migration, &rehearsal, (target, global));
                         if !is_told.await? {
                             unrecorded.push(migration.id());
@@ -122,6 +126,12 @@ pub(super) async fn run(args: &RehearseArgs, global: &Global, out: &Out) -> Resu
         if let Some(help) = &untried.help {
             note(&format!("  help: {help}"));
         }
+    }
+    for id in &in_part {
+        note(&format!(
+            "error: the rehearsal of {id} is not recorded: what it declares of rows was not tried"
+        ));
+        note("  help: see `no-rows` above, and rehearse again after that");
     }
     for id in &unrecorded {
         note(&format!(
@@ -186,6 +196,9 @@ const fn verdict(exit: Exit) -> &'static str {
 fn ending(rehearsals: &[Rehearsal], untried: &[Untried]) -> Exit {
     if rehearsals.iter().any(Rehearsal::is_wrong) {
         return Exit::Refuse;
+    }
+    if rehearsals.iter().any(Rehearsal::is_in_part) {
+        return Exit::Unknown;
     }
     untried.first().map_or(Exit::Done, |untried| untried.exit)
 }
@@ -305,10 +318,13 @@ fn show(rehearsal: &Rehearsal, out: &Out) {
         .iter()
         .filter(|f| f.weight == Weight::Wrong)
         .count();
-    let doubts = rehearsal.findings.len() - wrong;
+    let doubts = rehearsal.findings.iter();
+    let doubts = doubts.filter(|f| f.weight == Weight::Doubt).count();
     let of = |number: usize, noun| count(u64::try_from(number).unwrap_or(u64::MAX), noun);
     let verdict = if wrong > 0 {
         (Tone::Refuse, format!("refuse: {}", of(wrong, "claim")))
+    } else if rehearsal.is_in_part() {
+        (Tone::Hold, "unknown".to_owned())
     } else {
         (Tone::Go, "go".to_owned())
     };
@@ -316,6 +332,12 @@ fn show(rehearsal: &Rehearsal, out: &Out) {
     let denied = if wrong > 0 {
         format!(
             " of {} denied by {}",
+            rehearsal.migration,
+            rehearsal.database.title()
+        )
+    } else if rehearsal.is_in_part() {
+        format!(
+            ": whether {} does on {} what it declares of rows was not tried",
             rehearsal.migration,
             rehearsal.database.title()
         )
@@ -390,6 +412,7 @@ fn traced(judged: &Judged) -> String {
 fn show_finding(finding: &Finding, out: &Out) {
     let (tone, word) = match finding.weight {
         Weight::Wrong => (Tone::Refuse, "wrong"),
+        Weight::Untried => (Tone::Hold, "not tried"),
         Weight::Doubt => (Tone::Hold, "doubt"),
     };
     let step = finding

@@ -14,6 +14,8 @@ use crate::sql::Dialect;
 pub enum Weight {
     /// The declaration claims it, and the database denies it.
     Wrong,
+    /// The declaration claims it, and it could not be tried.
+    Untried,
     /// It depends on what the application writes, or on how large a table is.
     Doubt,
 }
@@ -43,6 +45,17 @@ impl Finding {
             step: step.into(),
             message: message.into(),
             help: help.into(),
+        }
+    }
+
+    pub(super) fn untried(
+        code: &'static str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self {
+            weight: Weight::Untried,
+            ..Self::wrong(code, None, message, help)
         }
     }
 
@@ -126,9 +139,17 @@ fn as_ms<S: serde::Serializer>(took: &Duration, serializer: S) -> Result<S::Ok, 
 impl Rehearsal {
     #[must_use]
     pub fn is_wrong(&self) -> bool {
-        self.findings
-            .iter()
-            .any(|finding| finding.weight == Weight::Wrong)
+        self.has(Weight::Wrong)
+    }
+
+    /// Whether something that is declared could not be tried, so that nothing wrong says little.
+    #[must_use]
+    pub fn is_in_part(&self) -> bool {
+        self.has(Weight::Untried)
+    }
+
+    fn has(&self, weight: Weight) -> bool {
+        self.findings.iter().any(|finding| finding.weight == weight)
     }
 }
 

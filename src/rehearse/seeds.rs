@@ -5,6 +5,7 @@ use super::report::Finding;
 use super::rows::{Maker, Writer};
 use super::shape::Surface;
 use super::stage::{Stage, parsed, refuse_lost, stored};
+use crate::model::Sync;
 
 /// Rows of a table that others lead to.
 const PARENTS: u64 = 3;
@@ -69,15 +70,20 @@ pub(super) async fn sow(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
                     }
                 }
                 if let (true, Some(error)) = (seeds.is_empty(), refused) {
-                    stage.find(Finding::doubt(
-                        "no-rows",
-                        None,
-                        format!(
-                            "no row of `{}` could be made up, so nothing was tried with its rows: {error}",
-                            relation.shown
-                        ),
-                        "write some rows as your application does into seed.sql, beside migration.toml",
-                    ));
+                    let message = format!(
+                        "no row of `{}` could be made up, so nothing was tried with its rows: {error}",
+                        relation.shown
+                    );
+                    let help = "write some rows as your application does into seed.sql, beside migration.toml";
+                    let migration = stage.migration();
+                    let is_carried =
+                        migration.backfill.is_some() || migration.declaration.sync != Sync::None;
+                    // Whether rows are carried from one format to the other is what it is about.
+                    stage.find(if is_own && is_carried {
+                        Finding::untried("no-rows", message, help)
+                    } else {
+                        Finding::doubt("no-rows", None, message, help)
+                    });
                 }
                 stage.seeds.extend(seeds);
             }

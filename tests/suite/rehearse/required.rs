@@ -92,3 +92,30 @@ fn what_cannot_be_recorded_is_not_known() {
     let log = project.migrate(&["log"]).expect_code(0).stdout;
     assert!(log.contains("tried on staging"), "{log}");
 }
+
+scenario!(
+    fn what_could_not_be_tried_with_a_row_is_no_rehearsal(db: Db) {
+        let project = asking(&db, &rename(db.backend.name));
+        let path = project.path().join("0001_users/expand.sql");
+        let users = std::fs::read_to_string(path).expect("it makes the table");
+        let end = users.find(");").expect("it ends the columns");
+        // Nobody would hit on such a name.
+        let (columns, rest) = users.split_at(end);
+        let odd = format!(
+            "{columns}, CONSTRAINT odd CHECK (coalesce(email, '') LIKE 'Mr %! of %?'){rest}"
+        );
+        project.file("0001_users/expand.sql", &odd);
+        project.migrate(&["expand"]).expect_code(0);
+        project.migrate(&["backfill", "2"]).expect_code(0);
+        let rehearse = ["rehearse", "0002_name", "--record", "--rows", "0"];
+        let output = project.migrate(&rehearse).expect_code(12);
+        assert!(output.stdout.contains("not tried: [no-rows]"), "{output:?}");
+        assert!(output.stderr.contains("is not recorded"), "{output:?}");
+        assert_eq!(found(&project, 12).0, "never");
+        // With a row of the user's own it is one.
+        let seed = "INSERT INTO users (id, full_name, email) VALUES (1, 'X', 'Mr X! of Y?');\n";
+        project.file("0002_name/seed.sql", seed);
+        let output = project.migrate(&rehearse);
+        assert!(!output.stdout.contains("no-rows"), "{output:?}");
+    }
+);
