@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use phasegate_model::model::{
-    Declaration, Fill, MigrationId, Parts, Range, Rows, Touched, Usage, Version, names_this,
+    Declaration, Fill, MigrationId, Parts, Range, Rows, Sync, Touched, Usage, Version, names_this,
     with_release,
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -50,7 +50,7 @@ struct Manifest {
     #[serde(default)]
     expand: Phase,
     backfill: Option<IgnoredAny>,
-    change: Option<IgnoredAny>,
+    change: Option<toml::Value>,
     #[serde(default)]
     contract: Phase,
     revert: Option<IgnoredAny>,
@@ -237,17 +237,20 @@ fn declaration(id: MigrationId, path: &Path, config: &Config) -> Result<Declarat
     let has_new = services
         .values()
         .any(|usage| usage.reads.new.is_some() || usage.writes.new.is_some());
-    let _ = (manifest.revert, manifest.change);
+    let _ = manifest.revert;
+    let follows = manifest.change.as_ref().map(kept_by);
     Ok(Declaration {
         id,
         description: manifest.description.trim().to_owned(),
         services,
-        // Where it follows from a declared change it is not known here, and none is the strictest.
-        sync: named(manifest.sync.as_deref()).map_err(|text| {
-            wrong(format!(
-                "has `sync = \"{text}\"`, which can be both, to-new, to-old or none"
-            ))
-        })?,
+        sync: match (manifest.sync.as_deref(), follows) {
+            (None, Some(follows)) => follows,
+            (said, _) => named(said).map_err(|text| {
+                wrong(format!(
+                    "has `sync = \"{text}\"`, which can be both, to-new, to-old or none"
+                ))
+            })?,
+        },
         rows: named::<Rows>(manifest.rows.as_deref()).map_err(|text| {
             wrong(format!(
                 "has `rows = \"{text}\"`, which can be mutable or append-only"
@@ -263,6 +266,18 @@ fn declaration(id: MigrationId, path: &Path, config: &Config) -> Result<Declarat
         },
         fill: Fill::Unrecorded,
     })
+}
+
+/// What a declared change keeps in step by its triggers or its view. Of what only widens a column it is not known here, and none is the
+/// strictest.
+fn kept_by(change: &toml::Value) -> Sync {
+    let kind = change.get("kind").and_then(toml::Value::as_str);
+    match kind {
+        Some("columns" | "split-table" | "rename-table") => Sync::Both,
+        Some("not-null") if change.get("fill").is_some() => Sync::Both,
+        Some("drop-column") if change.get("placeholder").is_some() => Sync::Both,
+        _ => Sync::None,
+    }
 }
 
 /// A word of a file, as the ledger writes it as well.
