@@ -68,6 +68,7 @@ pub fn details(reason: &Reason) -> Value {
             json!({ "of": basis.migration, "taken_by": taken_by }),
             match &basis.keeps {
                 Keeps::Columns { table, columns } => json!({ "table": table, "columns": columns }),
+                Keeps::Table(name) => json!({ "table": name }),
                 Keeps::View(name) => json!({ "view": name }),
                 Keeps::Definition { table, name } => json!({ "table": table, "definition": name }),
                 Keeps::Needed { table, column } => json!({ "table": table, "needed": column }),

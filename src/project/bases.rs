@@ -11,6 +11,7 @@ use crate::model::{Basis, Keeps, MigrationId, Step, Sync};
 use crate::sql::{Dialect, Object, ObjectKind, Statement, Verb};
 
 use super::definitions::{Contracts, Definitions};
+use super::kept::kept;
 use super::migration::{Files, Migration};
 
 /// What a migration does that others may build on, or that builds on others.
@@ -37,6 +38,8 @@ enum Changes {
     Column {
         table: String,
         column: String,
+        /// Whether it adds one, drops it, or makes something else of it.
+        verb: Verb,
     },
     /// Takes it away, or gives it another name.
     Table(String),
@@ -155,51 +158,13 @@ fn declared(change: &Change) -> Own {
         .extend(columns.into_iter().map(|column| Changes::Column {
             table: table.clone(),
             column: column.clone(),
+            verb: match &change.kind {
+                Kind::AddColumn(_) => Verb::Create,
+                _ => Verb::Alter,
+            },
         }));
     own.changes.push(Changes::Shape(table));
     own
-}
-
-/// What scripts of somebody's own keep: with `sync` the columns that expand adds and contract drops, and a view of expand that
-/// the contract replaces.
-fn kept(sync: Sync, files: &Files, dialect: Dialect) -> Vec<(String, Keeps)> {
-    let objects = |file: &'_ Option<super::scripts::ScriptFile>| -> Vec<Object> {
-        let statements = file.iter().flat_map(|file| &file.script.statements);
-        statements.flat_map(Statement::objects).cloned().collect()
-    };
-    let (expand, contract) = (objects(&files.expand), objects(&files.contract));
-    let mut keeps = Vec::new();
-    if sync != Sync::None {
-        let mut of_each: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let is_of =
-            |verb| move |object: &&Object| object.kind == ObjectKind::Column && object.verb == verb;
-        let added = expand.iter().filter(is_of(Verb::Create));
-        for object in contract.iter().filter(is_of(Verb::Drop)).chain(added) {
-            if let Some(table) = &object.table {
-                let columns = of_each.entry(table.clone()).or_default();
-                columns.push(object.name.clone());
-            }
-        }
-        keeps.extend(
-            of_each
-                .into_iter()
-                .map(|(table, columns)| (table.clone(), Keeps::Columns { table, columns })),
-        );
-    }
-    let views = expand
-        .iter()
-        .filter(|object| object.kind == ObjectKind::View && object.verb == Verb::Create);
-    for view in views {
-        let place = contract.iter().find(|object| {
-            let becomes = object.renamed_to.as_ref().unwrap_or(&object.name);
-            object.kind == ObjectKind::Table && dialect.same_name(becomes, &view.name)
-        });
-        let names = place
-            .into_iter()
-            .flat_map(|table| [&table.name, &view.name]);
-        keeps.extend(names.map(|name| (name.clone(), Keeps::View(view.name.clone()))));
-    }
-    keeps
 }
 
 /// What a script changes. Of a table that another takes the place of within it, the triggers are looked at when that is done.
@@ -232,6 +197,7 @@ fn changed(statement: &Statement) -> Vec<Changes> {
                     changes.push(Changes::Column {
                         table: table.clone(),
                         column: column.clone(),
+                        verb: object.verb,
                     });
                 }
             }
@@ -373,10 +339,12 @@ impl Changes {
             (Self::Trigger { text, .. }, Keeps::Columns { columns, .. }) => {
                 columns.iter().any(|kept| dialect.mentions(text, kept))
             }
-            (Self::Table(_), Keeps::Columns { .. } | Keeps::View(_)) => true,
+            (Self::Table(_), Keeps::Columns { .. } | Keeps::Table(_) | Keeps::View(_)) => true,
             (Self::Shape(_), Keeps::Columns { .. }) => false,
             // Of the table behind it, the view has what it had.
             (_, Keeps::View(name)) => dialect.may_be_same_name(self.table(), name),
+            (Self::Column { verb, .. }, Keeps::Table(_)) => *verb != Verb::Create,
+            (Self::Shape(_) | Self::Trigger { .. }, Keeps::Table(_)) => false,
             // These are looked at with the contracts.
             (_, Keeps::Definition { .. } | Keeps::Needed { .. }) => false,
         }
@@ -423,6 +391,12 @@ mod tests {
              CREATE TRIGGER users_sync BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION f();",
             "ALTER TABLE users DROP COLUMN name;",
         );
+        const SPLIT: (&str, &str) = (
+            "CREATE TABLE addresses (id bigint, street text); CREATE TABLE notes (id bigint); \
+             CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE addresses SET street = NEW.street; RETURN NEW; END $$; \
+             CREATE TRIGGER users_sync AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION f();",
+            "DROP TRIGGER users_sync ON users;",
+        );
         const MOVED: (&str, &str) = (
             "CREATE VIEW people AS SELECT * FROM users;",
             "DROP VIEW people; ALTER TABLE users RENAME TO people;",
@@ -465,6 +439,19 @@ mod tests {
                 "CREATE TRIGGER users_sync BEFORE UPDATE OF nom ON users FOR EACH ROW EXECUTE FUNCTION f()",
                 None,
             ),
+            (
+                SPLIT,
+                "ALTER TABLE addresses RENAME street TO line1",
+                Some("addresses"),
+            ),
+            (SPLIT, "ALTER TABLE addresses ADD COLUMN zip text", None),
+            (SPLIT, "DROP TABLE addresses", Some("addresses")),
+            (
+                SPLIT,
+                "CREATE INDEX CONCURRENTLY i ON addresses (street)",
+                None,
+            ),
+            (SPLIT, "ALTER TABLE notes ADD COLUMN zip text", None),
             // A trigger of that name on another table is another one, and one of two leaves the other.
             (
                 RENAMED,

@@ -24,6 +24,7 @@ mod finding;
 mod fingerprint;
 mod flaws;
 mod fleet;
+mod kept;
 mod later;
 mod ledger;
 mod links;
@@ -51,6 +52,7 @@ mod reader;
 mod rehearsal;
 mod revisions;
 mod rollout;
+mod room;
 mod row;
 mod rules;
 mod runner;
@@ -231,6 +233,7 @@ impl Listed {
             .map(|loaded| Deeds::of(&loaded.migration, loaded.change.as_ref()))
             .collect();
         let bases = bases::of_all(&deeds, dialects);
+        room::check(dir, &mut migrations, &bases);
         Read {
             settings: problems,
             listing,

@@ -18,6 +18,8 @@ pub struct Basis {
 pub enum Keeps {
     /// These columns of a table, in step with each other.
     Columns { table: String, columns: Vec<String> },
+    /// A table, in step with what it has come from.
+    Table(String),
     /// A view under this name, where the table will be.
     View(String),
     /// A column or constraint of a table, to which its contract gives another definition: also before it is expanded.
@@ -30,7 +32,7 @@ impl Keeps {
     /// Whether this is so from the expand on; what a contract does is to come from the beginning.
     #[must_use]
     pub const fn begins_with_expand(&self) -> bool {
-        matches!(self, Self::Columns { .. } | Self::View(_))
+        matches!(self, Self::Columns { .. } | Self::Table(_) | Self::View(_))
     }
 }
 
@@ -48,7 +50,7 @@ impl fmt::Display for Keeps {
                 }
                 Ok(())
             }
-            Self::View(name) => f.write_str(name),
+            Self::Table(name) | Self::View(name) => f.write_str(name),
             Self::Definition { table, name } => write!(f, "{table}.{name}"),
             Self::Needed { table, column } => write!(f, "{table}.{column}"),
         }

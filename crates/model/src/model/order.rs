@@ -1,7 +1,7 @@
 //! Whether the ranges of a migration lie as those of a change that goes forward: old below new, and nobody
 //! between them who does without both.
 
-use super::{Declaration, Formats, Reading, Touched, Version};
+use super::{Declaration, Format, Formats, Reading, Touched, Version};
 
 /// Versions of a service that use neither format, although some below and some above them do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,25 @@ impl Declaration {
         gaps
     }
 
+    /// A service none of whose versions could be live between the contract of `earlier` and the expand of this one: each of them
+    /// holds up that contract or needs this expand, so that neither can come about while it is live.
+    #[must_use]
+    pub fn without_room_after(&self, earlier: &Self) -> Option<&str> {
+        let mut services = self.services.iter();
+        let found = services.find(|(service, usage)| {
+            let Some(before) = earlier.services.get(*service) else {
+                return false;
+            };
+            let versions = Self::representatives(service, [earlier, self]);
+            versions.iter().all(|version| {
+                let holds_up = before.behaviour(version, Reading::Precedence);
+                let needs = usage.behaviour(version, Reading::Precedence);
+                holds_up.touches(Format::Old) || needs.touches(Format::New)
+            })
+        });
+        found.map(|(service, _)| service.as_str())
+    }
+
     /// How the ranges of `service` lie, for reading and for writing: the worse of the two.
     #[must_use]
     pub fn order(&self, service: &str) -> Order {
@@ -106,6 +125,25 @@ fn order(line: &[Formats]) -> Order {
 mod tests {
     use super::*;
     use crate::model::testing::declaration;
+
+    #[test]
+    fn room_between_a_contract_and_an_expand() {
+        for (earlier, later, expected) in [
+            ("old <1.2.0 new >=1.2.0", "new >=1.2.0", Some("web")),
+            ("old <1.2.0 new >=1.1.0", "new >=1.1.0", Some("web")),
+            ("old <1.2.0 new >=1.1.0", "new >=1.3.0", None),
+            ("old <1.2.0", "new >1.2.0", None),
+            ("old <1.2.0", "old <1.2.0", None),
+            ("new >=1.0.0", "new >=1.2.0", None),
+        ] {
+            let (earlier, later) = (declaration(earlier), declaration(later));
+            assert_eq!(
+                later.without_room_after(&earlier),
+                expected,
+                "{earlier:?} {later:?}"
+            );
+        }
+    }
 
     #[test]
     fn gaps() {

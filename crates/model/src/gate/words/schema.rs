@@ -137,7 +137,7 @@ fn contract_first(basis: &Basis, taken_by: Option<&String>) -> Words {
         migration, keeps, ..
     } = basis;
     let message = match keeps {
-        Keeps::Columns { .. } => {
+        Keeps::Columns { .. } | Keeps::Table(_) => {
             format!(
                 "{migration} keeps {keeps} in step until it is contracted, and this changes that"
             )

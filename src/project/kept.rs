@@ -1,0 +1,77 @@
+//! What a migration keeps from its expand to its contract, as its own scripts tell.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Keeps, Sync};
+use crate::sql::{Dialect, Object, ObjectKind, Statement, Verb};
+
+use super::migration::Files;
+use super::scripts::ScriptFile;
+
+/// What scripts of somebody's own keep: with `sync` the columns that expand adds and contract drops, and the tables that expand
+/// makes and fills by triggers; and a view of expand that the contract replaces.
+pub(super) fn kept(sync: Sync, files: &Files, dialect: Dialect) -> Vec<(String, Keeps)> {
+    let objects = |file: &'_ Option<ScriptFile>| -> Vec<Object> {
+        let statements = file.iter().flat_map(|file| &file.script.statements);
+        statements.flat_map(Statement::objects).cloned().collect()
+    };
+    let (expand, contract) = (objects(&files.expand), objects(&files.contract));
+    let mut keeps = Vec::new();
+    if sync != Sync::None {
+        let mut of_each: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let is_of =
+            |verb| move |object: &&Object| object.kind == ObjectKind::Column && object.verb == verb;
+        let added = expand.iter().filter(is_of(Verb::Create));
+        for object in contract.iter().filter(is_of(Verb::Drop)).chain(added) {
+            if let Some(table) = &object.table {
+                let columns = of_each.entry(table.clone()).or_default();
+                columns.push(object.name.clone());
+            }
+        }
+        keeps.extend(
+            of_each
+                .into_iter()
+                .map(|(table, columns)| (table.clone(), Keeps::Columns { table, columns })),
+        );
+        let tables = made_and_filled(files, &expand, dialect);
+        keeps.extend(tables.map(|name| (name.clone(), Keeps::Table(name))));
+    }
+    let views = expand
+        .iter()
+        .filter(|object| object.kind == ObjectKind::View && object.verb == Verb::Create);
+    for view in views {
+        let place = contract.iter().find(|object| {
+            let becomes = object.renamed_to.as_ref().unwrap_or(&object.name);
+            object.kind == ObjectKind::Table && dialect.same_name(becomes, &view.name)
+        });
+        let names = place
+            .into_iter()
+            .flat_map(|table| [&table.name, &view.name]);
+        keeps.extend(names.map(|name| (name.clone(), Keeps::View(view.name.clone()))));
+    }
+    keeps
+}
+
+/// The tables of expand that code of expand names: a trigger, or the function of one, carries rows there or back.
+fn made_and_filled<'o>(
+    files: &'o Files,
+    expand: &'o [Object],
+    dialect: Dialect,
+) -> impl Iterator<Item = String> + 'o {
+    let statements = files.expand.iter().flat_map(|file| &file.script.statements);
+    let is_code = |statement: &&Statement| {
+        statement.objects().any(|object| {
+            matches!(object.kind, ObjectKind::Trigger | ObjectKind::Function)
+                && object.verb == Verb::Create
+        })
+    };
+    let code: Vec<&str> = statements
+        .filter(is_code)
+        .map(|statement| statement.text.as_str())
+        .collect();
+    let made = expand
+        .iter()
+        .filter(|object| object.kind == ObjectKind::Table && object.verb == Verb::Create);
+    made.filter(move |table| code.iter().any(|text| dialect.mentions(text, &table.name)))
+        .map(|table| table.name.clone())
+}
