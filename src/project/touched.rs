@@ -1,6 +1,7 @@
 //! What of a project a change of files concerns, as of a pull request.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::config::CONFIG_FILE;
@@ -56,13 +57,19 @@ impl Project {
         for migration in self.whole() {
             let revisions = revisions_of(migration, &known);
             named.extend(revisions.iter().map(|one| one.name.as_str()));
-            let dir = format!("{}/", migration.dir.display());
+            let dir = migration.dir.display().to_string();
+            let real = real_places(&self.root, &migration.dir);
+            let is_of_it = |file: &String| {
+                let is_in = |place: &String| is_within(file, place);
+                // A link on the way to it may lead somewhere else now.
+                is_within(file, &dir) || is_within(&dir, file) || real.iter().any(is_in)
+            };
             let files: Vec<&String> = revisions
                 .iter()
                 .filter_map(|one| one.file.as_ref())
                 .collect();
             let is_touched = is_everything
-                || changed.all.iter().any(|file| file.starts_with(&dir))
+                || changed.all.iter().any(is_of_it)
                 || files.iter().any(|file| changed.all.contains(*file));
             if is_touched {
                 touched.migrations.push(migration.id().clone());
@@ -103,6 +110,34 @@ impl Project {
         let broken = self.flaws.migrations.iter().map(Broken::as_read);
         self.migrations.iter().chain(broken)
     }
+}
+
+/// Whether a path is this place or lies in it.
+fn is_within(path: &str, place: &str) -> bool {
+    let rest = path.strip_prefix(place);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Where the directory of a migration and what lies in it really are, from the project's root, where links lead there: git calls a
+/// file by that place.
+fn real_places(root: &Path, dir: &Path) -> Vec<String> {
+    let Ok(top) = fs::canonicalize(root) else {
+        return Vec::new();
+    };
+    let place = top.join(dir);
+    let entries = fs::read_dir(&place).into_iter().flatten().flatten();
+    let links = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()));
+    let all = std::iter::once(place.clone()).chain(links.map(|entry| entry.path()));
+    // Where it is a link itself, that is a file to git.
+    let link = place
+        .parent()
+        .and_then(|parent| fs::canonicalize(parent).ok())
+        .and_then(|parent| Some(parent.join(place.file_name()?)));
+    let real = all
+        .filter_map(|path| fs::canonicalize(path).ok())
+        .chain(link);
+    let below = real.filter_map(|path| Some(path.strip_prefix(&top).ok()?.display().to_string()));
+    below.map(|path| path.replace('\\', "/")).collect()
 }
 
 fn revisions_of<'r>(migration: &Migration, known: &'r [Revision]) -> Vec<&'r Revision> {
@@ -229,6 +264,54 @@ mod tests {
                 .map(|one| one.name.as_str())
                 .collect();
             assert_eq!(found, unnamed, "{all:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_behind_a_link_is_the_migrations() {
+        use std::os::unix::fs::symlink;
+
+        let bad = "ALTER TABLE users DROP COLUMN a;\n";
+        let plain = "description = \"x\"\n";
+        let (dir, _) = project(&[
+            ("migrate.toml", "migrations = \"migs\"\n[services.web]\n"),
+            ("real/0001_a/migration.toml", plain),
+            (
+                "real/0001_a/expand.sql",
+                "CREATE TABLE users (id int, a int);\n",
+            ),
+            ("lib/0002_b/migration.toml", plain),
+            ("lib/0002_b/expand.sql", bad),
+            ("real/0003_c/migration.toml", plain),
+            ("lib/c.sql", bad),
+        ]);
+        symlink("real", dir.path().join("migs")).unwrap();
+        symlink("../lib/0002_b", dir.path().join("real/0002_b")).unwrap();
+        symlink("../../lib/c.sql", dir.path().join("real/0003_c/expand.sql")).unwrap();
+        let project = Project::load_as_far_as_possible(dir.path(), Some("sqlite://x.db"));
+        for (file, expected) in [
+            ("real/0001_a/expand.sql", vec!["0001_a"]),
+            ("lib/0002_b/expand.sql", vec!["0002_b"]),
+            ("lib/c.sql", vec!["0003_c"]),
+            ("real/0002_b", vec!["0002_b"]),
+            ("migs", vec!["0001_a", "0002_b", "0003_c"]),
+            ("lib/other.sql", vec![]),
+        ] {
+            let changed = Changed {
+                all: [file.to_owned()].into(),
+                added: BTreeSet::new(),
+            };
+            let touched = project.touched(&changed);
+            let migrations: Vec<String> =
+                touched.migrations.iter().map(ToString::to_string).collect();
+            assert_eq!(migrations, expected, "{file}");
+            let is_bad = expected.iter().any(|id| *id != "0001_a");
+            assert_eq!(
+                touched.problems.iter().any(Problem::is_error),
+                is_bad,
+                "{file}"
+            );
         }
     }
 }
