@@ -304,6 +304,15 @@ impl Against<'_> {
         let help = format!(
             "write `[change.indexes]` `{called} = {{ columns = {new:?}{unique}, replaces = \"{own}\" }}`, or `drop_indexes = [\"{own}\"]` under `[change]` where nobody needs it"
         );
+        let help = if index.is_plain {
+            help
+        } else {
+            format!(
+                "it is more than an ordinary index over columns: write `[change.indexes]` `{called} = {{ on = \"…\"{unique}, replaces = \"{own}\" }}` where an \
+                 expression says it; otherwise build what takes its place in a migration of its own, before this one is contracted, and write \
+                 `drop_indexes = [\"{own}\"]` under `[change]`"
+            )
+        };
         let (what, needs) = match index.is_unique {
             true => (
                 "the unique index",

@@ -55,7 +55,7 @@ pub struct TableIndex {
     pub is_unique: bool,
     /// Made with the table or as a constraint of it, and not by a statement of its own.
     pub is_constraint: bool,
-    /// Over columns alone and all rows.
+    /// Over columns alone and all rows, in their usual order: an ordinary index over other columns does the same.
     pub is_plain: bool,
 }
 
@@ -300,6 +300,7 @@ impl Table {
         if cursor.is_any(&["like", "period"]) && !cursor.names_a_column() {
             return None;
         }
+        let may_wait = cursor.has("deferrable");
         let (column, says) = cursor.column()?;
         if says.is_primary {
             self.primary_key = vec![column.name.clone()];
@@ -310,7 +311,7 @@ impl Table {
                 columns: vec![column.name.clone()],
                 is_unique: true,
                 is_constraint: true,
-                is_plain: true,
+                is_plain: !may_wait,
             });
         }
         self.forget(cursor.dialect, &column.name);

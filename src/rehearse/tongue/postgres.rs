@@ -83,7 +83,13 @@ pub(super) const TONGUE: Tongue = Tongue {
     indexed: "SELECT n.nspname::text, c.relname::text, CASE WHEN n.nspname = ANY (SELECT pg_catalog.btrim(pg_catalog.replace(p, '\"$user\"', session_user::text), ' \"') \
               FROM pg_catalog.regexp_split_to_table(pg_catalog.current_setting('phasegate.search_path', true), ',') AS p) THEN '1' ELSE '0' END, x.relname::text, \
          CASE WHEN i.indisunique THEN '1' ELSE '0' END, CASE WHEN i.indisprimary THEN '1' ELSE '0' END, \
-         CASE WHEN i.indpred IS NULL AND i.indexprs IS NULL THEN '1' ELSE '0' END, \
+         CASE WHEN i.indpred IS NULL AND i.indexprs IS NULL \
+              AND (SELECT m.amname FROM pg_catalog.pg_am m WHERE m.oid = x.relam) = 'btree' \
+              AND pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct' IS DISTINCT FROM 'true' \
+              AND NOT EXISTS (SELECT 1 FROM pg_catalog.unnest(i.indclass::oid[]) AS k (class) JOIN pg_catalog.pg_opclass o ON o.oid = k.class \
+                  WHERE NOT o.opcdefault) \
+              AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint f WHERE f.conindid = i.indexrelid AND f.condeferrable AND f.conrelid = i.indrelid) \
+              THEN '1' ELSE '0' END, \
          COALESCE((SELECT pg_catalog.string_agg(DISTINCT a.attname::text, pg_catalog.chr(31)) FROM pg_catalog.pg_depend k \
              JOIN pg_catalog.pg_attribute a ON a.attrelid = k.refobjid AND a.attnum = k.refobjsubid \
              WHERE k.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND k.objid = i.indexrelid AND k.refobjid = i.indrelid \

@@ -6,6 +6,9 @@ use super::{TableColumn, TableConstraint, TableIndex, is_name};
 use crate::Dialect;
 use crate::lexeme::{Kind, Token};
 
+/// What makes an index of PostgreSQL another one than the usual. MySQL and MariaDB take `USING HASH` for what they have.
+const UNUSUAL: [&str; 6] = ["gin", "gist", "spgist", "brin", "hash", "distinct"];
+
 /// A place in the words of a statement.
 #[derive(Clone)]
 pub(crate) struct Cursor<'t> {
@@ -231,11 +234,13 @@ impl<'t> Cursor<'t> {
     /// From the columns of an index on.
     pub fn index(&mut self, name: Option<String>, is_unique: bool) -> Option<TableIndex> {
         // `USING btree`, `NULLS NOT DISTINCT`; `USING INDEX name` takes an index that is there.
+        let mut is_usual = true;
         while !self.is_group() {
             if self.eats(&["using", "index"]) {
                 return None;
             }
             self.peek()?;
+            is_usual &= self.dialect != Dialect::Postgres || !self.is_any(&UNUSUAL);
             self.at += 1;
         }
         let group = self.group()?;
@@ -249,8 +254,10 @@ impl<'t> Cursor<'t> {
                     .all(|token| ways.iter().any(|way| token.is_word(self.text, way)))
         };
         let items = items(group);
-        let is_plain = items.iter().all(is_simple) && !self.has("where");
-        let columns = if is_plain {
+        let is_over_columns = items.iter().all(is_simple) && !self.has("where");
+        let is_plain =
+            is_usual && is_over_columns && !self.has("distinct") && !self.has("deferrable");
+        let columns = if is_over_columns {
             items
                 .iter()
                 .filter_map(|item| self.within(item).name())

@@ -72,6 +72,14 @@ fn a_table_is_read_as_it_is_made_and_changed() {
         (
             Dialect::Postgres,
             &[
+                "CREATE TABLE users (id bigint PRIMARY KEY, body jsonb, pos int, CONSTRAINT swaps UNIQUE (pos) DEFERRABLE INITIALLY DEFERRED);",
+                "CREATE INDEX words ON users USING gin (body); CREATE UNIQUE INDEX once ON users (pos) NULLS NOT DISTINCT; CREATE INDEX usual ON users USING btree (pos);",
+            ][..],
+            "id!:bigint body:jsonb pos:int | id | u~swaps(pos) ~words(body) u~once(pos) usual(pos)",
+        ),
+        (
+            Dialect::Postgres,
+            &[
                 "CREATE TABLE users (id serial, email text, PRIMARY KEY (id));",
                 "CREATE UNIQUE INDEX CONCURRENTLY users_email ON users USING btree (lower(email)) WHERE email IS NOT NULL;",
                 "ALTER TABLE ONLY users ALTER COLUMN email SET NOT NULL, ADD COLUMN IF NOT EXISTS note text DEFAULT now(), ALTER email TYPE varchar(40);",
