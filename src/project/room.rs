@@ -15,13 +15,18 @@ pub(super) fn check(
     migrations: &mut [Loaded],
     bases: &BTreeMap<MigrationId, Vec<Basis>>,
 ) {
+    if bases.is_empty() {
+        return;
+    }
+    let by_id: BTreeMap<&MigrationId, &Loaded> = migrations
+        .iter()
+        .map(|one| (one.migration.id(), one))
+        .collect();
     let mut found = Vec::new();
     for (at, later) in migrations.iter().enumerate() {
         let waits_for = bases.get(later.migration.id()).into_iter().flatten();
         for basis in waits_for.filter(|basis| basis.from == Step::Expand) {
-            let earlier = migrations
-                .iter()
-                .find(|one| *one.migration.id() == basis.migration);
+            let earlier = by_id.get(&basis.migration);
             let Some(earlier) = earlier.filter(|one| one.is_declared && later.is_declared) else {
                 continue;
             };

@@ -82,6 +82,26 @@ pub struct NewColumn {
     pub default: Option<Varied>,
 }
 
+impl NewColumn {
+    /// Its type on a database, or that it is not said.
+    pub(super) fn kind_on(&self, dialect: Dialect) -> Result<&str, Wrong> {
+        self.kind.of(dialect).ok_or_else(|| {
+            Wrong::new(
+                format!(
+                    "the type of `{}` on {} is not said",
+                    self.name,
+                    dialect.title()
+                ),
+                format!(
+                    "write it under `[change.new.{}.type]`: `{} = \"…\"`",
+                    self.name,
+                    dialect.name()
+                ),
+            )
+        })
+    }
+}
+
 /// The declaration as one database sees it.
 struct Seen<'c> {
     place: &'c Place,
@@ -115,20 +135,7 @@ impl<'c> Seen<'c> {
     }
 
     fn kind_of(&self, new: &'c NewColumn) -> Result<&'c str, Wrong> {
-        new.kind.of(self.dialect()).ok_or_else(|| {
-            Wrong::new(
-                format!(
-                    "the type of `{}` on {} is not said",
-                    new.name,
-                    self.dialect().title()
-                ),
-                format!(
-                    "write it under `[change.new.{}.type]`: `{} = \"…\"`",
-                    new.name,
-                    self.dialect().name()
-                ),
-            )
-        })
+        new.kind_on(self.dialect())
     }
 
     fn default_of(&self, new: &'c NewColumn) -> Result<Option<&'c str>, Wrong> {

@@ -201,20 +201,7 @@ impl<'c> Seen<'c> {
             .map(|new| (new, " NOT NULL"))
             .chain(self.split.moved().map(|new| (new, "")))
         {
-            let kind = new.kind.of(self.dialect()).ok_or_else(|| {
-                Wrong::new(
-                    format!(
-                        "the type of `{}` on {} is not said",
-                        new.name,
-                        self.dialect().title()
-                    ),
-                    format!(
-                        "write it under `[change.new.{}.type]`: `{} = \"…\"`",
-                        new.name,
-                        self.dialect().name()
-                    ),
-                )
-            })?;
+            let kind = new.kind_on(self.dialect())?;
             lines.push(format!("{} {kind}{end}", self.whole.column(&new.name)));
         }
         let link = self.link.join(", ");

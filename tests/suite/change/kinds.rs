@@ -181,28 +181,34 @@ scenario!(
     }
 );
 
+/// A project that makes `users` and renames a column of it twice, over a database that is empty.
+fn nothing_yet(db: Db, config: &str, [nom, naam]: [&str; 2]) -> Shop {
+    let users = format!(
+        "CREATE TABLE users (id {}, full_name VARCHAR(200));\n",
+        db.backend.key
+    );
+    let plain = "description = \"Plain\"\n";
+    let project = Project::new(&db, &[]);
+    project.file("migrate.toml", config);
+    project.migration(
+        "0001_users",
+        &[("migration.toml", plain), ("expand.sql", &users)],
+    );
+    for (id, text) in [("0002_nom", nom), ("0003_naam", naam)] {
+        project.migration(id, &[("migration.toml", text)]);
+    }
+    let shop = Shop { db, project };
+    shop.run(&["generate"], 0);
+    shop
+}
+
 scenario!(
     fn in_a_database_in_which_nothing_is_yet_the_contract_comes_by_itself(db: Db) {
         let versions = ("<1.2.0", ">=1.1.0");
         // Nobody was ever live here who could be gone for a day.
         let nom = renamed_column("full_name", "nom", versions) + "[contract]\nsoak = \"24h\"\n";
         let naam = renamed_column("nom", "naam", (">=1.1.0, <1.4.0", ">=1.3.0"));
-        let users = format!(
-            "CREATE TABLE users (id {}, full_name VARCHAR(200));\n",
-            db.backend.key
-        );
-        let plain = "description = \"Plain\"\n";
-        let project = Project::new(&db, &[]);
-        project.file("migrate.toml", "[services.web]\n");
-        project.migration(
-            "0001_users",
-            &[("migration.toml", plain), ("expand.sql", &users)],
-        );
-        for (id, text) in [("0002_nom", &nom), ("0003_naam", &naam)] {
-            project.migration(id, &[("migration.toml", text)]);
-        }
-        let shop = Shop { db, project };
-        shop.run(&["generate"], 0);
+        let shop = nothing_yet(db, "[services.web]\n", [&nom, &naam]);
         let expanded = shop.run(&["expand"], 0);
         assert!(
             expanded.stdout.contains("contracted 0002_nom"),
@@ -226,25 +232,8 @@ scenario!(
     fn who_shows_nothing_may_hide_a_fleet_from_a_new_database_too(db: Db) {
         let nom = renamed_column("full_name", "nom", ("<1.2.0", ">=1.1.0"));
         let naam = renamed_column("nom", "naam", (">=1.1.0, <1.4.0", ">=1.3.0"));
-        let users = format!(
-            "CREATE TABLE users (id {}, full_name VARCHAR(200));\n",
-            db.backend.key
-        );
-        let plain = "description = \"Plain\"\n";
-        let project = Project::new(&db, &[]);
-        project.file(
-            "migrate.toml",
-            "[services.web]\n[fleet]\nsources = [{ kind = \"command\", name = \"list\", run = [\"false\"] }]\n",
-        );
-        project.migration(
-            "0001_users",
-            &[("migration.toml", plain), ("expand.sql", &users)],
-        );
-        for (id, text) in [("0002_nom", &nom), ("0003_naam", &naam)] {
-            project.migration(id, &[("migration.toml", text)]);
-        }
-        let shop = Shop { db, project };
-        shop.run(&["generate"], 0);
+        let fails = "[services.web]\n[fleet]\nsources = [{ kind = \"command\", name = \"list\", run = [\"false\"] }]\n";
+        let shop = nothing_yet(db, fails, [&nom, &naam]);
         let stopped = shop.run(&["expand"], 11);
         assert!(
             stopped.stdout.contains("the source `list` failed"),
