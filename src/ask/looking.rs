@@ -18,7 +18,8 @@ impl Asker {
         let mut looked = match self.take(project).await {
             Ok(mut kept) => {
                 let connection = kept.connection.as_mut();
-                let situation = coordinator::observe(project, connection).await?;
+                let mut situation = coordinator::observe(project, connection).await?;
+                coordinator::look_at_needs(project, &mut situation, connection).await?;
                 let beside = match width {
                     Width::Beside if situation.has_ledger => {
                         let mut beside = Ledger::beside(connection).await?;
@@ -59,6 +60,7 @@ impl Asker {
         let mut recorder = self.recorder(project).await?;
         let connection = recorder.connection.as_mut();
         coordinator::record(project, connection, situation).await?;
+        coordinator::look_at_needs(project, situation, connection).await?;
         situation.name_examples(connection).await?;
         recorder.connection.close().await;
         Ok(())

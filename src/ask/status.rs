@@ -1,13 +1,15 @@
 //! Phases, what each migration waits for, and which versions may start.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::trouble::{self, Trouble, failures_of, idle_since};
 use super::{Looked, horizon, json as shapes, past_gate, rollout};
 use crate::gate::{Action, Blocker, Decision, Flawed, Horizon, Reason, Silence, Verdict, decide};
 use crate::ledger::{Applied, BackfillRecord, DesiredState, RolloutRecord, RolloutState};
-use crate::model::{MigrationState, Phase, Step};
-use crate::project::{Pace, Project};
+use crate::model::{MigrationId, MigrationState, Phase, Step};
+use crate::project::{Migration, Pace, Project};
 
 /// The state of every migration.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub struct Status {
     pub looked: Looked,
     /// Which versions of each service may start now.
     pub horizons: Vec<Horizon>,
+    /// What the contract of each migration asks before it begins, by the keys of its migration.toml.
+    asks: BTreeMap<MigrationId, Vec<&'static str>>,
     /// The database of its own in which the ledger is.
     pub ledger_database: Option<String>,
 }
@@ -25,16 +29,41 @@ pub enum Next {
     Nothing,
     /// The step can be taken now.
     Ready(Step),
+    /// Nothing that was looked at is in its way; it asks these first, by the keys of migration.toml, and a status does not, because
+    /// they may be costly.
+    Asks(Step, Vec<&'static str>),
     Blocked(Step, Box<Decision>),
+}
+
+impl Next {
+    /// What is known of the step that is next; `None` if there is none.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self {
+            Self::Nothing => None,
+            Self::Ready(_) => Some(Verdict::Go),
+            // What was not asked is not known.
+            Self::Asks(..) => Some(Verdict::Unknown),
+            Self::Blocked(_, decision) => Some(decision.verdict),
+        }
+    }
 }
 
 impl Status {
     pub(super) fn of(looked: Looked, project: &Project) -> Self {
         let horizons = looked.horizons(project);
+        let open = looked.situation.evidence.schema.migrations().iter();
+        let open = open.filter(|state| !state.phase.contract_has_begun());
+        let asks = open.filter_map(|state| {
+            let asks = asked_by(project.as_read(state.id())?);
+            (!asks.is_empty()).then(|| (state.id().clone(), asks))
+        });
+        let asks = asks.collect();
         let ledger_database = project.config.ledger_database().map(ToOwned::to_owned);
         Self {
             looked,
             horizons,
+            asks,
             ledger_database,
         }
     }
@@ -72,10 +101,12 @@ impl Status {
             migration: state.id().clone(),
         };
         let decision = decide(action, &self.looked.situation.evidence);
-        if decision.verdict == Verdict::Go {
-            Next::Ready(step)
-        } else {
-            Next::Blocked(step, Box::new(decision))
+        if decision.verdict != Verdict::Go {
+            return Next::Blocked(step, Box::new(decision));
+        }
+        match self.asks.get(state.id()) {
+            Some(asks) if step == Step::Contract => Next::Asks(step, asks.clone()),
+            _ => Next::Ready(step),
         }
     }
 
@@ -85,7 +116,7 @@ impl Status {
         let trouble = self.trouble(state);
         match next {
             Next::Nothing => "nothing: it is complete".to_owned(),
-            Next::Ready(step) if trouble.is_of(*step) => format!(
+            Next::Ready(step) | Next::Asks(step, _) if trouble.is_of(*step) => format!(
                 "`migrate {} {:04}` again, once what it failed on is mended (see below)",
                 step.name(),
                 state.id().number()
@@ -107,6 +138,12 @@ impl Status {
                     state.id().number()
                 )
             }
+            Next::Asks(step, asks) => format!(
+                "`migrate {} {:04}`, {}",
+                step.name(),
+                state.id().number(),
+                which_asks(asks)
+            ),
             Next::Blocked(step, decision) => in_the_way(*step, decision),
         }
     }
@@ -213,6 +250,12 @@ impl Status {
             Next::Ready(step) => {
                 json!({ "step": step.name(), "verdict": "go", "blockers": [] })
             }
+            Next::Asks(step, asks) => json!({
+                "step": step.name(),
+                "verdict": Verdict::Unknown.name(),
+                "blockers": [],
+                "asks": asks,
+            }),
             Next::Blocked(step, decision) => json!({
                 "step": step.name(),
                 "verdict": decision.verdict.name(),
@@ -256,6 +299,29 @@ impl Status {
             "heard_of_at": shapes::time(record.beat_at),
         })
     }
+}
+
+/// What a contract asks before it begins, by the keys of its migration.toml.
+fn asked_by(migration: &Migration) -> Vec<&'static str> {
+    let rules = &migration.contract_rules;
+    let asked = [
+        ("remaining", migration.backfill.is_some()),
+        ("require", !rules.require.is_empty()),
+        ("unused_for", rules.unused.is_some()),
+    ];
+    let asked = asked.into_iter().filter(|(_, is_asked)| *is_asked);
+    asked.map(|(key, _)| key).collect()
+}
+
+/// `which asks `remaining` and `require` first`.
+#[must_use]
+pub fn which_asks(asks: &[&str]) -> String {
+    let keys: Vec<String> = asks.iter().map(|key| format!("`{key}`")).collect();
+    let keys = match keys.as_slice() {
+        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => keys.concat(),
+    };
+    format!("which asks {keys} first")
 }
 
 /// What keeps a step from being taken, in a line.

@@ -14,7 +14,7 @@ use super::paint::{Cell, Line, Tone};
 use super::recording::Recording;
 use super::watching::Watch;
 use super::{past_gate, text, trouble};
-use crate::ask::{Answer, Next, Question, Record, Status, in_the_way};
+use crate::ask::{Answer, Next, Question, Record, Status, in_the_way, which_asks};
 use crate::gate::Verdict;
 use crate::ledger::DesiredState;
 use crate::model::{LostLedger, MigrationState, Phase, Step};
@@ -199,8 +199,8 @@ struct Alike {
 #[derive(PartialEq, Eq)]
 enum Common {
     Complete,
-    /// This step can be taken of each.
-    Ready(Step),
+    /// This step can be taken of each, and asks this first.
+    Ready(Step, Vec<&'static str>),
     /// The same is in the way of all of them.
     Blocked(Verdict, String),
 }
@@ -211,7 +211,8 @@ impl Alike {
         let (phase, next) = match next {
             // How it came to be complete is all the same.
             Next::Nothing => (Phase::Contracted, Common::Complete),
-            Next::Ready(step) => (state.phase, Common::Ready(*step)),
+            Next::Ready(step) => (state.phase, Common::Ready(*step, Vec::new())),
+            Next::Asks(step, asks) => (state.phase, Common::Ready(*step, asks.clone())),
             Next::Blocked(step, decision) => {
                 let what = in_the_way(*step, decision);
                 (state.phase, Common::Blocked(decision.verdict, what))
@@ -235,11 +236,13 @@ impl Alike {
                 Cell::toned(Tone::Past, "complete"),
                 Cell::from(format!("nothing: {more}")),
             ),
-            Common::Ready(step) => {
-                let waits = format!(
-                    "`migrate {} ID`, which is safe now for each: {more}",
-                    step.name()
-                );
+            Common::Ready(step, asks) => {
+                let which = if asks.is_empty() {
+                    "which is safe now for each".to_owned()
+                } else {
+                    which_asks(asks)
+                };
+                let waits = format!("`migrate {} ID`, {which}: {more}", step.name());
                 (phase, Cell::from(waits))
             }
             Common::Blocked(verdict, what) => {
@@ -274,7 +277,7 @@ fn row(state: &MigrationState, status: &Status) -> (Option<Alike>, Vec<Cell>) {
     let waits = status.waits_for(state, &next);
     let waits = match &next {
         Next::Nothing => Cell::toned(Tone::Past, &waits),
-        Next::Ready(_) => Cell::from(waits),
+        Next::Ready(_) | Next::Asks(..) => Cell::from(waits),
         Next::Blocked(_, decision) => Cell::toned(decision.verdict, &waits),
     };
     let id = Cell::from(state.id().to_string());

@@ -7,6 +7,7 @@ use super::as_applied::judge_reverts;
 use super::connecting::writing;
 use super::drift::{Changed, drift, flaws_of};
 use super::flaws::flaws;
+use super::foreseen::{look_at_rehearsals, soaks};
 use super::gap::{look_at_sync, record_gaps};
 use super::situation::schema;
 use super::used::record_uses;
@@ -103,7 +104,9 @@ async fn survey_recorded(
 ) -> Result<Situation, LedgerError> {
     let rules = fleet::lease_rules(&project.config);
     let read = Ledger::survey(connection, &rules).await?;
-    situation_of(project, read, connection).await
+    let mut situation = situation_of(project, read, connection).await?;
+    look_at_rehearsals(project, &mut situation, connection).await?;
+    Ok(situation)
 }
 
 /// What is known by what was read of the ledger, if there is one.
@@ -234,6 +237,7 @@ pub async fn record(
     situation.evidence.rolling = rolling;
     situation.evidence.facts.paused = paused;
     situation.evidence.lost = lost;
+    look_at_rehearsals(project, situation, connection).await?;
     look_at_sync(project, situation, connection).await
 }
 
@@ -295,6 +299,7 @@ pub fn observe_with(
     dialect: Dialect,
 ) -> Situation {
     let schema = schema(project, &view);
+    let contracts = soaks(project, &schema, &view);
     let min_instances = min_instances(project);
     let facts = Facts {
         at_work: view.coordinator.at_work(),
@@ -320,6 +325,7 @@ pub fn observe_with(
             snapshot,
             min_instances,
             facts,
+            contracts,
             rolling: BTreeMap::new(),
             moved: moved.map(|moved| (moved, all_renew)),
             flaws,

@@ -225,14 +225,13 @@ impl Sheet<'_> {
             "next_step",
             "1 for the verdict about the next step of each migration that is not complete",
             next.iter().filter_map(|(state, next)| {
-                let (step, verdict) = match next {
+                let step = match next {
                     Next::Nothing => return None,
-                    Next::Ready(step) => (step, Verdict::Go),
-                    Next::Blocked(step, decision) => (step, decision.verdict),
+                    Next::Ready(step) | Next::Asks(step, _) | Next::Blocked(step, _) => step,
                 };
                 let mut labels = named(state);
                 labels.push(("step", step.name().to_owned()));
-                labels.push(("verdict", verdict.name().to_owned()));
+                labels.push(("verdict", next.verdict()?.name().to_owned()));
                 Some((labels, 1.0))
             }),
         );

@@ -9,4 +9,5 @@ mod kinds;
 mod order;
 mod repaired;
 mod revert;
+mod status;
 mod together;

@@ -6,7 +6,7 @@ use super::super::watch::Seen;
 use super::{ago, chip, data, prose};
 use crate::ask::words::{percent, so_far, span, speed};
 use crate::ask::{Next, Status, in_the_way};
-use crate::gate::{Blocker, Verdict};
+use crate::gate::Blocker;
 use crate::ledger::{BackfillRecord, DesiredState};
 use crate::model::{MigrationState, Phase, Step};
 
@@ -153,7 +153,7 @@ fn waits(state: &MigrationState, next: &Next, seen: &Seen) -> Markup {
     let status = &seen.status;
     let step = match next {
         Next::Nothing => return html! {},
-        Next::Ready(step) | Next::Blocked(step, _) => *step,
+        Next::Ready(step) | Next::Asks(step, _) | Next::Blocked(step, _) => *step,
     };
     let why = format!("/v1/gate/{}/{:04}", step.name(), state.id().number());
     html! {
@@ -173,7 +173,7 @@ fn waits(state: &MigrationState, next: &Next, seen: &Seen) -> Markup {
                         p .quiet { "… and " (decision.blockers.len() - MOST_REASONS) " more: " a href=(why) { "all reasons" } }
                     }
                 }
-                _ => p { (chip(Verdict::Go)) " " (prose(&status.waits_for(state, next))) " " a href=(why) { "why" } },
+                _ => p { @if let Some(verdict) = next.verdict() { (chip(verdict)) " " } (prose(&status.waits_for(state, next))) " " a href=(why) { "why" } },
             }
         }
     }

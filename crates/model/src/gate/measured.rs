@@ -1,8 +1,8 @@
 //! What was counted before a step, and has to be 0; how long no old version was seen, and how long nobody has used what goes;
 //! whether it was rehearsed.
 
-use super::Facts;
 use super::reason::{Reason, Requirement};
+use super::{Evidence, Facts};
 use crate::model::{MigrationState, Step};
 
 pub(super) fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec<Reason> {
@@ -60,4 +60,18 @@ pub(super) fn measured(step: Step, state: &MigrationState, facts: &Facts) -> Vec
         });
     }
     reasons
+}
+
+/// What stands against its contract, whichever step was measured.
+pub(super) fn foreseen(state: &MigrationState, evidence: &Evidence) -> Vec<Reason> {
+    let Some(foreseen) = evidence.contracts.get(state.id()).cloned() else {
+        return Vec::new();
+    };
+    let facts = Facts {
+        soak: foreseen.soak,
+        needed: foreseen.needed,
+        unrehearsed: foreseen.unrehearsed,
+        ..Facts::default()
+    };
+    measured(Step::Contract, state, &facts)
 }

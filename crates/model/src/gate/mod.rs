@@ -63,6 +63,8 @@ pub struct Evidence {
     /// For each service of the project, how many instances an honest source sees at least.
     pub min_instances: BTreeMap<String, u64>,
     pub facts: Facts,
+    /// What is known of contracts that nobody has begun, each by its migration, whichever step is asked about.
+    pub contracts: BTreeMap<MigrationId, Foreseen>,
     /// The services whose instances an open rollout, which somebody works on, is replacing now, each
     /// with the version that it replaces them by.
     pub rolling: BTreeMap<String, Version>,
@@ -104,6 +106,16 @@ pub struct Facts {
     /// The newest migration among the files that came with the code of who is to start; `None` where there are none, and where whoever asks
     /// has them from elsewhere.
     pub brought: Option<MigrationId>,
+}
+
+/// What stands against a contract whenever it begins, as far as that is known without the user's queries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Foreseen {
+    pub soak: Option<Soak>,
+    /// As of [`Facts::needed`].
+    pub needed: Vec<String>,
+    /// As of [`Facts::unrehearsed`].
+    pub unrehearsed: Option<Unrehearsed>,
 }
 
 impl Facts {

@@ -3,7 +3,7 @@
 use super::blocker::{Blocker, BlockerKind};
 use super::claims::{advice, contradictions, out_of_step, undeclared_fill};
 use super::evidence::{self, Gaps};
-use super::measured::measured;
+use super::measured::{foreseen, measured};
 use super::next::{Guide, Objection};
 use super::reason::{Conflict, NoSuchPhase, Order, Part, Reason, Rows, WrongPhase};
 use super::touch::{Readings, Touch};
@@ -104,6 +104,11 @@ fn objections_to(step: Step, state: &MigrationState, evidence: &Evidence) -> Vec
     objections.extend(missing.into_iter().map(Objection::from));
     let measured = measured(step, state, &evidence.facts);
     objections.extend(measured.into_iter().map(Objection::from));
+    if step == Step::Contract && objections.is_empty() {
+        // Beside who is live it would say the same once more.
+        let foreseen = foreseen(state, evidence).into_iter();
+        objections.extend(foreseen.map(Objection::from));
+    }
     objections
 }
 

@@ -1,7 +1,7 @@
 //! The table of actions, row by row, and what lies around it: order, phases, fences.
 
 use super::world::World;
-use crate::gate::{Facts, Sent, Soak, Unrehearsed, Unused, Watched};
+use crate::gate::{Facts, Foreseen, Sent, Soak, Unrehearsed, Unused, Watched};
 use crate::model::{AtWork, Basis, InstanceState, Keeps, Phase, Step};
 
 const APPEND: &str = "old <1.2.0 new >=1.1.0 append-only backfill contract revert";
@@ -59,6 +59,26 @@ fn what_an_earlier_migration_keeps_in_step_waits_for_its_contract() {
     world.expect("expand 0002_b", "refuse, order");
     world.walk("expand 0001_a");
     world.expect("expand 0002_b", "refuse, contract_first");
+    // What is known of that contract is what the advice goes by.
+    let mut soaking = world.clone();
+    soaking.walk("roll 1.1.0; backfill 0001_a; roll 1.2.0");
+    let advice = |world: &World| world.ask("expand 0002_b").blockers[0].help();
+    assert!(advice(&soaking).contains("`migrate contract 0001_a`"));
+    let foreseen = Foreseen {
+        soak: Some(Soak {
+            required_ms: 10_000,
+            quiet_ms: 9_999,
+        }),
+        ..Foreseen::default()
+    };
+    let contracts = &mut soaking.evidence.contracts;
+    contracts.insert("0001_a".parse().unwrap(), foreseen);
+    soaking.expect("contract 0001_a", "hold, soak");
+    let waits = advice(&soaking);
+    assert!(
+        waits.contains("once this has passed: no old version"),
+        "{waits}"
+    );
     // One that was expanded nevertheless, before anybody asked.
     let mut both = world.clone();
     both.force("expand 0002_b");
