@@ -242,6 +242,31 @@ pub struct Place {
     pub table: String,
 }
 
+impl Place {
+    /// As `[change]` names it.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let (schema, table) = match name.rsplit_once('.') {
+            Some((schema, table)) => (Some(schema.to_owned()), table),
+            None => (None, name),
+        };
+        Self {
+            schema,
+            table: table.to_owned(),
+        }
+    }
+
+    /// Whether both may name one table: one that names no schema may be in any.
+    #[must_use]
+    pub fn may_be(&self, other: &Self, dialect: Dialect) -> bool {
+        let in_one = match (&self.schema, &other.schema) {
+            (Some(one), Some(other)) => dialect.may_be_same_name(one, other),
+            _ => true,
+        };
+        in_one && dialect.may_be_same_name(&self.table, &other.table)
+    }
+}
+
 /// Something in the catalogue.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Object {
@@ -258,6 +283,21 @@ pub struct Object {
     pub concurrently: bool,
     /// `IF EXISTS`, `IF NOT EXISTS` or `OR REPLACE`.
     pub if_exists_or_not: bool,
+}
+
+impl Object {
+    /// The table that it is, or that it is of; `None` where the statement names none.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        let table = match self.kind {
+            ObjectKind::Table | ObjectKind::View | ObjectKind::MaterializedView => &self.name,
+            _ => self.table.as_ref()?,
+        };
+        Some(Place {
+            schema: self.schema.clone(),
+            table: table.clone(),
+        })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

@@ -84,3 +84,30 @@ fn what_a_contract_needs_is_not_taken_away_before_it() {
         assert!(at[0].is_some() && at[0] < at[1], "{backend}: {done:?}");
     }
 }
+
+scenario!(
+    fn a_table_that_a_contract_needs_is_not_renamed_before_it(db: Db) {
+        let shop = Shop::new(db);
+        let unique = "CREATE UNIQUE INDEX users_full_name ON users (full_name);\n";
+        let rule = ("contract.sql", unique);
+        migration(&shop, "0001_unique", "old = \"<1.3.0\"", rule);
+        let renamed = "ALTER TABLE users RENAME TO people;\n";
+        migration(
+            &shop,
+            "0002_people",
+            "old = \"<1.2.0\"",
+            ("contract.sql", renamed),
+        );
+        let refused = shop.json(&["gate", "contract", "2"], 11);
+        let blocker = &refused["blockers"][0];
+        assert_eq!(blocker["kind"], "contract_first", "{refused}");
+        assert_eq!(blocker["details"]["table"], "users", "{refused}");
+        let told = "the contract of 0001_unique still needs the table users";
+        let message = blocker["message"].as_str().unwrap_or_default();
+        assert!(message.contains(told), "{refused}");
+        let done = shop.run(&["contract"], 0);
+        let order = ["contracted 0001_unique", "contracted 0002_people"];
+        let at = order.map(|line| done.stdout.find(line));
+        assert!(at[0].is_some() && at[0] < at[1], "{done:?}");
+    }
+);

@@ -24,8 +24,11 @@ pub enum Keeps {
     View(String),
     /// A column or constraint of a table, to which its contract gives another definition: also before it is expanded.
     Definition { table: String, name: String },
-    /// A column that its contract names: also before it is expanded.
-    Needed { table: String, column: String },
+    /// A column, or a whole table, that its contract names: also before it is expanded.
+    Needed {
+        table: String,
+        column: Option<String>,
+    },
 }
 
 impl Keeps {
@@ -51,8 +54,15 @@ impl fmt::Display for Keeps {
                 Ok(())
             }
             Self::Table(name) | Self::View(name) => f.write_str(name),
-            Self::Definition { table, name } => write!(f, "{table}.{name}"),
-            Self::Needed { table, column } => write!(f, "{table}.{column}"),
+            Self::Definition { table, name }
+            | Self::Needed {
+                table,
+                column: Some(name),
+            } => write!(f, "{table}.{name}"),
+            Self::Needed {
+                table,
+                column: None,
+            } => write!(f, "the table {table}"),
         }
     }
 }

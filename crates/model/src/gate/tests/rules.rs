@@ -118,7 +118,7 @@ fn what_a_contract_is_to_define_waits_for_it() {
 
     let needed = Keeps::Needed {
         table: "users".into(),
-        column: "name".into(),
+        column: Some("name".into()),
     };
     let mut world = World::new(text, "1.0.0");
     world.evidence.schema = world
