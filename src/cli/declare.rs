@@ -319,7 +319,9 @@ fn can_follow(change: &Change, known: &Known, number: &str) -> Result<(), Failur
         if let Some(table) = known.tables.get(dialect) {
             for Objection { weight, wrong } in objections(change, *dialect, table) {
                 match weight {
-                    Weight::Error => return Err(Failure::new(wrong.message).help(wrong.help)),
+                    Weight::Error | Weight::Unseen => {
+                        return Err(Failure::new(wrong.message).help(wrong.help));
+                    }
                     Weight::ConstraintGoes | Weight::MayBeRefused => lost.push(wrong),
                     // `check` says it.
                     Weight::IndexGoes => {}
@@ -341,7 +343,12 @@ fn can_follow(change: &Change, known: &Known, number: &str) -> Result<(), Failur
 fn agrees_with_files(change: &Change, by_files: &BTreeMap<Dialect, Table>) -> Result<(), Failure> {
     for (dialect, table) in by_files {
         let mut against = objections(change, *dialect, table).into_iter();
-        if let Some(first) = against.find(|objection| objection.weight == Weight::Error) {
+        if let Some(first) =
+            against.find(|objection| matches!(objection.weight, Weight::Error | Weight::Unseen))
+        {
+            if first.weight == Weight::Unseen {
+                return Err(Failure::new(first.wrong.message).help(first.wrong.help));
+            }
             return Err(Failure::new(format!(
                 "by the scripts of the migrations, {}",
                 first.wrong.message

@@ -115,6 +115,7 @@ pub(super) fn named(gone: &Gone) -> String {
         ObjectKind::Column => "the column",
         ObjectKind::Table => "the table",
         ObjectKind::View | ObjectKind::MaterializedView => "the view",
+        ObjectKind::Index => "the index",
         ObjectKind::Function => "the function",
         ObjectKind::Sequence => "the sequence",
         ObjectKind::Type => "the type",

@@ -9,6 +9,7 @@ use super::recent::{Observed, Recent};
 use super::recheck::Ran;
 use super::session::Session;
 use super::situation::seen_elsewhere;
+use super::unreached::refuse_unreached;
 use super::way_in::{Asked, Ready, asked};
 use super::weighed::weighed;
 use super::{CoordinatorError, Done, Outcome, Progress, Situation};
@@ -66,6 +67,9 @@ pub(super) async fn run(
         detail,
         ..PhaseTransition::new(&state, Becomes::After(Step::Expand))
     };
+    if state.phase == Phase::Pending {
+        refuse_unreached(migration, session.connection.as_mut()).await?;
+    }
     let mut statements = 0;
     let work = Work::of(script.as_ref(), revisions);
     match work {

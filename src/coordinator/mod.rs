@@ -73,6 +73,7 @@ mod take;
 mod tally;
 mod together;
 mod traced;
+mod unreached;
 mod used;
 mod uses;
 mod way_in;

@@ -7,7 +7,7 @@ use super::CoordinatorError;
 use super::counters::{gone, named};
 use crate::database::{Connection, DatabaseError};
 use crate::project::Migration;
-use crate::sql::{Effect, Gone, ObjectKind, Script, Verb};
+use crate::sql::{Dialect, Effect, Gone, ObjectKind, Script, Statement, Verb};
 
 /// Something that the server would not lose, and what of it needs that.
 pub(super) struct Needs {
@@ -36,6 +36,7 @@ pub(super) async fn needs(
                 | ObjectKind::Column
                 | ObjectKind::View
                 | ObjectKind::MaterializedView
+                | ObjectKind::Index
         )
     };
     for one in gone.iter().filter(is_table) {
@@ -67,6 +68,7 @@ pub(super) async fn needed(
     let mut gone = gone(migration, dialect);
     // What gets another name keeps what needs it.
     gone.retain(|one| one.verb == Verb::Drop);
+    gone.extend(indexes(&file.script));
     if gone.is_empty() || does_more(&file.script) {
         return Ok(Vec::new());
     }
@@ -82,6 +84,24 @@ pub(super) async fn needed(
         }
     }
     Ok(said)
+}
+
+/// The indexes that a script drops by name, where these are names of a schema.
+fn indexes(script: &Script) -> Vec<Gone> {
+    let objects = script.statements.iter().flat_map(Statement::objects);
+    let dropped = objects.filter(|object| {
+        object.kind == ObjectKind::Index
+            && object.verb == Verb::Drop
+            && script.dialect == Dialect::Postgres
+    });
+    let gone = dropped.map(|object| Gone {
+        verb: object.verb,
+        kind: object.kind,
+        schema: object.schema.clone(),
+        table: object.name.clone(),
+        column: None,
+    });
+    gone.collect()
 }
 
 /// Whether it may take away more than it names.

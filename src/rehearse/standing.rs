@@ -48,6 +48,7 @@ async fn found(
     let Some(first) = defined.first() else {
         return Ok(None);
     };
+    let mut compared = Vec::new();
     let constraints = match tongue.constrained {
         Constrained::Listed(query) => {
             let listed = connection.query(query, &[]).await?.into_iter().map(texts);
@@ -61,16 +62,25 @@ async fn found(
                 .query(&query(at(first, 0), at(first, 1)), &[])
                 .await?;
             let made = made.into_iter().map(texts).find_map(|mut row| row.pop());
-            said_in(dialect, &made.unwrap_or_default())
+            let made = said_in(dialect, &made.unwrap_or_default());
+            compared = made.columns;
+            made.constraints
         }
     };
-    let columns = defined.iter().map(|row| column(row)).collect();
+    let mut columns: Vec<TableColumn> = defined.iter().map(|row| column(row)).collect();
+    for column in columns.iter_mut().filter(|_| dialect == Dialect::Sqlite) {
+        // SQLite tells by what a column is compared in the statement alone that made the table.
+        let mut said = compared.iter();
+        let said = said.find(|one| dialect.may_be_same_name(&one.name, &column.name));
+        column.more = said.map(|one| one.more.clone()).unwrap_or_default();
+    }
     let mut table = Table {
         columns,
         primary_key: Vec::new(),
         indexes: Vec::new(),
         constraints,
         is_certain: true,
+        ..Table::default()
     };
     for row in indexed.into_iter().map(texts).filter(is_meant) {
         let columns: Vec<String> = at(&row, 7).split(SEPARATOR).map(str::to_owned).collect();
@@ -103,18 +113,20 @@ fn constraint(dialect: Dialect, row: &[String]) -> TableConstraint {
         name: Some(at(row, 3).to_owned()),
         columns: at(row, 5).split(SEPARATOR).map(str::to_owned).collect(),
         said: SaidWith::Table,
+        // It fires triggers there.
+        action: None,
     }
 }
 
 /// What the statement that makes a table says of it; nothing where it is not understood, as of the scripts of a project.
-fn said_in(dialect: Dialect, made: &str) -> Vec<TableConstraint> {
+fn said_in(dialect: Dialect, made: &str) -> Table {
     let mut tables = Tables::default();
     if let Ok(script) = Script::parse(dialect, made) {
         tables.apply(&script);
     }
     let mut all = tables.iter();
     all.next()
-        .map(|(_, table)| table.constraints.clone())
+        .map(|(_, table)| table.clone())
         .unwrap_or_default()
 }
 

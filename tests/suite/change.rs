@@ -1,6 +1,7 @@
 //! Declared changes: what `migrate generate` writes does what the declaration says, on every database.
 
 mod asked;
+mod beside;
 mod carried;
 mod kinds;
 mod mysql;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use phasegate_sql::{Dialect, Table, TableColumn, TableIndex};
 
-use super::definition::{called, defined, is_constant};
+use super::definition::{bare_type, called, compared_by, defined};
 use super::names::quoted;
 use super::wish::{What, Wish};
 use super::{
@@ -134,11 +134,23 @@ fn is_updating(more: &str) -> bool {
     more.to_ascii_lowercase().contains("on update")
 }
 
-/// The type, and what it is compared by.
+/// The type, and what is said of it that another column can have as well. How PostgreSQL stores it is no part of that.
 fn typed(column: &TableColumn) -> String {
-    let more = column.more.iter().map(String::as_str);
+    let is_carried = |more: &&str| {
+        let lower = more.to_ascii_lowercase();
+        !lower.starts_with("storage") && !lower.starts_with("compression")
+    };
+    let more = column.more.iter().map(String::as_str).filter(is_carried);
     let all: Vec<&str> = std::iter::once(column.kind.as_str()).chain(more).collect();
     all.join(" ")
+}
+
+/// The type, and what it is compared by.
+fn compared(column: &TableColumn) -> String {
+    match compared_by(column) {
+        Some(by) => format!("{} {by}", column.kind),
+        None => column.kind.clone(),
+    }
 }
 
 /// One text for all databases where it is the same.
@@ -320,16 +332,12 @@ impl Asked<'_> {
             .filter(|(_, default)| !default.eq_ignore_ascii_case("null"))
             .collect();
         let is_everywhere = !defaults.is_empty() && defaults.len() == self.known.dialects.len();
-        // MariaDB does not make both of a column at once beside writers.
-        let is_computed = defaults
-            .iter()
-            .any(|(dialect, default)| *dialect == Dialect::Mysql && !is_constant(default));
         let never_null = !all.is_empty() && all.iter().all(|(_, column)| !column.is_nullable);
         Ok(NewColumn {
             name: name.to_owned(),
-            kind,
-            not_null: can && never_null && !is_computed,
+            not_null: can && never_null && !retyped::is_moment_of_mysql(&all, &kind),
             default: (can && is_everywhere).then(|| varied(defaults)),
+            kind,
         })
     }
 
@@ -348,13 +356,13 @@ impl Asked<'_> {
             .collect();
         let named = format!("{old}_{}", word.to_lowercase());
         let new = new.unwrap_or(&named);
-        let column = self.in_place_of(old, new, Varied::from(kind))?;
+        let column = self.in_place_of(old, new, self.compared_as(old, kind))?;
         let cast = |name: &str, to: Option<&str>, from: Option<&str>, dialect| {
             casts::cast(
                 dialect,
                 &quoted(dialect, name),
-                from.unwrap_or_default(),
-                to.unwrap_or_default(),
+                bare_type(from.unwrap_or_default()),
+                bare_type(to.unwrap_or_default()),
             )
         };
         let forward = self.each(|dialect| cast(old, Some(kind), before.of(dialect), dialect));

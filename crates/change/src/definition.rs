@@ -29,6 +29,63 @@ pub(super) fn called(table: &str, dialect: Dialect, index: &TableIndex) -> Optio
     }
 }
 
+/// How a type is told apart from what it is compared by, where that is said.
+pub(super) fn bare_type(kind: &str) -> &str {
+    let mut from = 0;
+    for word in kind.split(' ') {
+        if word.eq_ignore_ascii_case("collate") {
+            return kind.get(..from).unwrap_or(kind).trim_end();
+        }
+        from += word.len() + 1;
+    }
+    kind
+}
+
+/// What the values of a column are compared by, where that is not the usual: a collation, a character set.
+pub(super) fn compared_by(column: &TableColumn) -> Option<String> {
+    const WORDS: [&str; 3] = ["collate ", "character set ", "charset "];
+    let mut found = Vec::new();
+    for more in &column.more {
+        let lower = more.to_ascii_lowercase();
+        if !WORDS.iter().any(|word| lower.starts_with(word)) {
+            continue;
+        }
+        // The database tells all of them at once: a comment comes behind.
+        let end = [" on update ", " comment "].iter();
+        let end = end.filter_map(|word| lower.find(word)).min();
+        found.push(more.get(..end.unwrap_or(more.len())).unwrap_or(more));
+    }
+    (!found.is_empty()).then(|| found.join(" "))
+}
+
+/// Whether values of a type are compared by a collation.
+pub(super) fn is_text(kind: &str) -> bool {
+    const TEXTS: [&str; 11] = [
+        "bpchar",
+        "char",
+        "character",
+        "longtext",
+        "mediumtext",
+        "national",
+        "nvarchar",
+        "text",
+        "tinytext",
+        "varchar",
+        "varcharacter",
+    ];
+    let lower = kind.trim().to_ascii_lowercase();
+    let end = lower.find(|c: char| !c.is_ascii_alphanumeric());
+    TEXTS.contains(&lower.get(..end.unwrap_or(lower.len())).unwrap_or_default())
+}
+
+/// Whether a type says itself what it is compared by.
+pub(super) fn says_comparison(kind: &str) -> bool {
+    let lower = kind.to_ascii_lowercase();
+    [" collate ", " character set ", " charset "]
+        .iter()
+        .any(|word| lower.contains(word))
+}
+
 /// The type of a column and what is said beside it, but for NOT NULL.
 pub(super) fn defined(column: &TableColumn) -> String {
     let mut all = vec![column.kind.clone()];

@@ -14,6 +14,7 @@ mod constants;
 mod constraints;
 mod said;
 mod split;
+mod unseen;
 
 /// What speaks against a declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub enum Weight {
     ConstraintGoes,
     /// A row of a live version may be refused by a rule that is not understood.
     MayBeRefused,
+    /// Something happens to rows past the triggers, or with a column that goes.
+    Unseen,
 }
 
 struct Against<'k> {
@@ -53,6 +56,7 @@ pub fn objections(change: &Change, dialect: Dialect, table: &Table) -> Vec<Objec
         table,
         found: Vec::new(),
     };
+    against.unseen(&change.kind);
     match &change.kind {
         Kind::Columns(columns) => against.columns(columns),
         Kind::NotNull(not_null) => against.not_null(not_null),

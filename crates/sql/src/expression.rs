@@ -29,6 +29,35 @@ pub fn qualified(
     Ok(written.trim().to_owned())
 }
 
+/// The expression with another one in the place of each name of a column, in parentheses.
+///
+/// # Errors
+/// As [`qualified`].
+pub fn replaced(
+    dialect: Dialect,
+    text: &str,
+    by: &[(String, String)],
+) -> Result<String, ScriptError> {
+    let tokens = expression(dialect, text)?;
+    let mut written = String::with_capacity(text.len());
+    let mut from = 0;
+    for (index, token) in tokens.iter().enumerate() {
+        let is_it = |(column, _): &&(String, String)| {
+            is_one_of(dialect, text, token, std::slice::from_ref(column))
+        };
+        let Some((_, by)) = by.iter().find(is_it) else {
+            continue;
+        };
+        if is_bare(text, &tokens, index) {
+            written.push_str(lexeme::slice(text, &(from..token.span.start)).unwrap_or_default());
+            written.push_str(&format!("({by})"));
+            from = token.span.end;
+        }
+    }
+    written.push_str(text.get(from..).unwrap_or_default());
+    Ok(written.trim().to_owned())
+}
+
 /// Which of `columns` the expression names.
 ///
 /// # Errors

@@ -103,7 +103,7 @@ pub use deeds::{Deed, Value};
 pub use dependents::{Commits, Gone, How, Left, Lost, Met, Texts, UnknownColumn, Widened};
 pub use dialect::{Ddl, Dialect};
 #[cfg(feature = "parse")]
-pub use expression::{columns_in, qualified};
+pub use expression::{columns_in, qualified, replaced};
 #[cfg(feature = "parse")]
 pub use fills::{Fills, Source};
 pub use ledger_database::wrong_with_ledger;
@@ -125,7 +125,8 @@ pub use reserved::names_ledger;
 pub use scheme::dialect_of_url;
 #[cfg(feature = "parse")]
 pub use tables::{
-    ConstraintRule, SaidWith, Table, TableColumn, TableConstraint, TableIndex, Tables, listed,
+    Action, ConstraintRule, SaidWith, Table, TableColumn, TableConstraint, TableIndex,
+    TableTrigger, Tables, listed,
 };
 #[cfg(feature = "parse")]
 pub use taken::Taking;

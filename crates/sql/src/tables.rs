@@ -7,11 +7,13 @@ use super::lexeme::{self, Kind, Token};
 use super::{Dialect, ObjectKind, Script, Statement, Verb};
 
 mod asked;
+mod beside;
 mod constraints;
 mod definition;
 mod listed;
 
-pub use constraints::{ConstraintRule, SaidWith, TableConstraint};
+pub use beside::TableTrigger;
+pub use constraints::{Action, ConstraintRule, SaidWith, TableConstraint};
 pub(super) use definition::{Cursor, items};
 pub use listed::listed;
 
@@ -28,6 +30,12 @@ pub struct Table {
     pub primary_key: Vec<String>,
     pub indexes: Vec<TableIndex>,
     pub constraints: Vec<TableConstraint>,
+    /// The index by which PostgreSQL tells whoever follows a publication which row was changed; None for the primary key.
+    pub replica_identity: Option<String>,
+    /// Tables that inherit from it and are no partitions: triggers of this one do not fire for their rows.
+    pub inherited_by: Vec<String>,
+    /// Triggers that fire where a statement names one of some columns.
+    pub triggers: Vec<TableTrigger>,
     /// Whether all that is said here holds, and nothing more does.
     pub is_certain: bool,
 }
@@ -93,6 +101,7 @@ impl Tables {
             () if cursor.eat("create") => self.create(&mut cursor),
             () if cursor.eats(&["alter", "table"]) => self.alter(&mut cursor),
             () if cursor.eats(&["drop", "index"]) => self.drop_index(&mut cursor),
+            () if cursor.eats(&["drop", "trigger"]) => self.drop_trigger(&mut cursor),
             () if cursor.eats(&["drop", "table"]) => self.drop_tables(dialect, statement),
             () => None,
         };
@@ -140,6 +149,7 @@ impl Tables {
     fn remove(&mut self, dialect: Dialect, name: &str) -> Option<Table> {
         let there = self.all.keys().find(|there| same(dialect, there, name));
         let there = there.cloned()?;
+        self.disinherit(dialect, &there);
         self.all.remove(&there)
     }
 
@@ -169,14 +179,15 @@ impl Tables {
             table.keys_are_not_null(cursor.dialect);
             table.name_constraints(cursor.dialect, &name);
             self.remove(cursor.dialect, &name);
+            self.inherit(cursor, &name);
             self.all.insert(name, table);
             return Some(());
         }
         let is_unique = cursor.eat("unique");
         let _ = cursor.eat("fulltext") || cursor.eat("spatial");
         if !cursor.eat("index") {
-            // Triggers, functions, views: nobody's columns.
-            return Some(());
+            // Functions, views: nobody's columns.
+            return self.create_trigger(cursor);
         }
         cursor.eat("concurrently");
         cursor.eats(&["if", "not", "exists"]);
@@ -213,6 +224,9 @@ impl Tables {
                 continue;
             }
             let mut action = action.again();
+            if self.inheritance(&mut action, &name) {
+                continue;
+            }
             let table = self.get_mut(dialect, &name);
             table.action(&mut action)?;
             table.name_constraints(dialect, &name);
@@ -408,6 +422,11 @@ impl Table {
             let column = column.unwrap_or(&mut unseen);
             return cursor.altered(column);
         }
+        if cursor.eats(&["replica", "identity"]) {
+            let is_index = cursor.eats(&["using", "index"]);
+            self.replica_identity = if is_index { cursor.name() } else { None };
+            return Some(());
+        }
         // Says nothing of columns.
         cursor
             .is_any(&[
@@ -418,7 +437,6 @@ impl Table {
                 "disable",
                 "owner",
                 "force",
-                "replica",
                 "engine",
                 "comment",
                 "set",

@@ -87,6 +87,9 @@ fn against(source: &Source, declared: &Declared, dialects: &[Dialect], before: &
                 Weight::MayBeRefused => {
                     source.warning("may-be-refused", span, wrong.message, wrong.help);
                 }
+                Weight::Unseen => {
+                    source.warning("not-kept-in-step", span, wrong.message, wrong.help);
+                }
                 Weight::ConstraintGoes => {
                     source.warning("constraint-goes", span, wrong.message, wrong.help);
                 }

@@ -3,7 +3,10 @@
 mod stored;
 
 use self::stored::{Kind, same_bytes};
+use phasegate_sql::{self as sql, Dialect};
+
 use super::super::Wrong;
+use super::super::definition::is_constant;
 use super::super::text::Script;
 use super::{Pieces, Seen, added, dropped, indexes_dropped};
 
@@ -200,26 +203,65 @@ END",
     })
 }
 
+/// Whether a default is worked out for each row. The moment is not: servers know it from before they had others.
+fn is_computed(default: &str) -> bool {
+    let lower = default.trim().to_ascii_lowercase();
+    let is_moment = ["current_timestamp", "now(", "localtime"]
+        .iter()
+        .any(|word| lower.starts_with(word));
+    let is_word = ["null", "true", "false"].contains(&lower.as_str());
+    !is_constant(default.trim()) && !is_moment && !is_word
+}
+
+fn in_parentheses(expression: &str) -> String {
+    let is_whole = expression
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'))
+        .is_some_and(|inner| !inner.contains(['(', ')', '\'']));
+    match is_whole {
+        true => expression.to_owned(),
+        false => format!("({expression})"),
+    }
+}
+
 /// Each statement is committed by itself, and versions of the new format write between any two of them: what an old column gets must
 /// not depend on the triggers when these go.
 fn contract(seen: &Seen<'_>, drops: impl FnOnce(Script) -> Script) -> Result<Script, Wrong> {
     const BESIDE: &str = "ALGORITHM = INPLACE, LOCK = NONE";
     let table = seen.place.table();
-    let given: Vec<String> = seen
-        .back
-        .iter()
-        .map(|(name, expression)| {
-            format!(
-                "ALTER COLUMN {} SET DEFAULT ({expression})",
-                seen.column(name)
-            )
-        })
-        .collect();
+    let mut computed = Vec::new();
+    for new in &seen.columns.new {
+        if let Some(default) = seen.default_of(new)?.filter(|default| is_computed(default)) {
+            computed.push((new.name.clone(), default.to_owned()));
+        }
+    }
+    let mut given = Vec::new();
+    for (name, expression) in &seen.back {
+        // The default of a column cannot name one behind it whose own is computed.
+        let value = sql::replaced(Dialect::Mysql, expression, &computed)
+            .map_err(|error| Wrong::new(error.message, error.help))?;
+        given.push(format!(
+            "ALTER COLUMN {} SET DEFAULT ({value})",
+            seen.column(name)
+        ));
+    }
     let mut script = Script::whole();
     let mut stricter = Vec::new();
+    let mut later = Vec::new();
     for new in &seen.columns.new {
         let column = seen.column(&new.name);
         match (new.not_null, seen.default_of(new)?) {
+            // Not both at once, which older servers would make by a copy.
+            (true, Some(default)) if is_computed(default) => {
+                stricter.push(format!(
+                    "MODIFY COLUMN {column} {} NOT NULL",
+                    seen.kind_of(new)?
+                ));
+                later.push(format!(
+                    "ALTER COLUMN {column} SET DEFAULT {}",
+                    in_parentheses(default)
+                ));
+            }
             (true, default) => stricter.push(format!(
                 "MODIFY COLUMN {column} {} NOT NULL{}",
                 seen.kind_of(new)?,
@@ -238,6 +280,12 @@ fn contract(seen: &Seen<'_>, drops: impl FnOnce(Script) -> Script) -> Result<Scr
             "Refused where it could not be done beside writers; nothing is lost by then.",
             format!("ALTER TABLE {table} {}, {BESIDE}", stricter.join(", ")),
         );
+    }
+    if !later.is_empty() {
+        script = script.statement(format!(
+            "ALTER TABLE {table} {}, ALGORITHM = INSTANT",
+            later.join(", ")
+        ));
     }
     script = script.explained(
         "Rows are written while the triggers go: what these have put into the old format stands there without them.",

@@ -1,6 +1,7 @@
 //! Triggers that change the row before it is written: nothing is written twice, and nothing echoes.
 
 use super::super::Wrong;
+use super::super::definition::bare_type;
 use super::super::text::{Script, trigger_function};
 use super::{NewColumn, Pieces, Seen, added, dropped};
 
@@ -36,7 +37,7 @@ pub(super) fn agree(seen: &Seen<'_>) -> Result<String, Wrong> {
 
 fn cast(expression: &str, kind: Option<&str>) -> String {
     match kind {
-        Some(kind) => format!("CAST({expression} AS {kind})"),
+        Some(kind) => format!("CAST({expression} AS {})", bare_type(kind)),
         None => expression.to_owned(),
     }
 }

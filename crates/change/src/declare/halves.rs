@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use phasegate_sql::Dialect;
 
-use super::{Asked, Unanswered, varied};
+use super::{Asked, Unanswered, compared, varied};
 use crate::names::quoted;
 use crate::{Columns, Kind, NewColumn, Varied};
 
@@ -34,7 +34,7 @@ impl Asked<'_> {
     }
 
     pub(super) fn split(&self, old: &str, new: &[String; 2]) -> Result<Kind, Unanswered> {
-        let kind = self.kind(old, |column| column.kind.clone())?;
+        let kind = self.kind(old, compared)?;
         let [head, tail, joined] = self.halves(old, new);
         let [first, second] = new;
         let column = |name: &String| NewColumn {
@@ -57,7 +57,7 @@ impl Asked<'_> {
     /// With a blank between them.
     pub(super) fn merged(&self, old: &[String; 2], new: &str) -> Result<Kind, Unanswered> {
         let [first, second] = old;
-        let kind = self.kind(first, |column| column.kind.clone())?;
+        let kind = self.kind(first, compared)?;
         let [head, tail, joined] = self.halves(new, old);
         Ok(Kind::Columns(Columns {
             key: self.key()?,
@@ -96,9 +96,12 @@ fn joined(dialect: Dialect, first: &str, second: &str) -> String {
 fn widest(kind: &Varied) -> Varied {
     let wide = |kind: &String| {
         let (name, rest) = kind.split_once('(').unwrap_or((kind, ""));
-        let length: Option<u64> = rest.strip_suffix(')').and_then(|n| n.trim().parse().ok());
-        match length {
-            Some(length) => format!("{name}({})", length.saturating_mul(2).saturating_add(1)),
+        let (length, more) = rest.split_once(')').unwrap_or((rest, ""));
+        match length.trim().parse::<u64>().ok() {
+            Some(length) => format!(
+                "{name}({}){more}",
+                length.saturating_mul(2).saturating_add(1)
+            ),
             None => kind.clone(),
         }
     };

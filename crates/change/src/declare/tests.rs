@@ -307,3 +307,113 @@ fn what_nobody_knows_is_asked() {
         .expect("it is understood");
     assert!(matches!(declare(&id, &given), Err(Unanswered::Wrong(_))));
 }
+
+#[test]
+fn what_a_column_is_compared_by_goes_along() {
+    let table = |of: &str| format!("CREATE TABLE users (id int PRIMARY KEY, {of})");
+    let postgres = table("email text COLLATE ci NOT NULL");
+    let mysql = table(
+        "email varchar(60) COLLATE utf8mb4_bin NOT NULL, at datetime NOT NULL DEFAULT current_timestamp(), mark varchar(36) NOT NULL DEFAULT uuid()",
+    );
+    let sqlite = table("email TEXT COLLATE NOCASE");
+    for (ask, text, (dialect, script), wanted) in [
+        (
+            Ask::Rename,
+            "users.email=mail",
+            (Dialect::Postgres, &postgres),
+            "type = \"text COLLATE ci\"",
+        ),
+        (
+            Ask::Retype,
+            "users.email=varchar(80)",
+            (Dialect::Postgres, &postgres),
+            "type = \"varchar(80) COLLATE ci\"",
+        ),
+        (
+            Ask::Retype,
+            "users.email=varchar(80) COLLATE \"C\"",
+            (Dialect::Postgres, &postgres),
+            "type = \"varchar(80) COLLATE \\\"C\\\"\"",
+        ),
+        (
+            Ask::Retype,
+            "users.email=bytea",
+            (Dialect::Postgres, &postgres),
+            "type = \"bytea\"",
+        ),
+        (
+            Ask::Retype,
+            "users.email=varchar(80)",
+            (Dialect::Mysql, &mysql),
+            "type = \"varchar(80) COLLATE utf8mb4_bin\"",
+        ),
+        (
+            Ask::Merge,
+            "users.email,mark=both",
+            (Dialect::Mysql, &mysql),
+            "type = \"varchar(121) COLLATE utf8mb4_bin\"",
+        ),
+        (
+            Ask::Rename,
+            "users.email=mail",
+            (Dialect::Sqlite, &sqlite),
+            "type = \"TEXT COLLATE NOCASE\"",
+        ),
+        (
+            Ask::Split,
+            "users.email=a,b",
+            (Dialect::Sqlite, &sqlite),
+            "type = \"TEXT COLLATE NOCASE\"",
+        ),
+        // A default that is worked out for each row is no reason to be NULL.
+        (
+            Ask::Rename,
+            "users.at=made",
+            (Dialect::Mysql, &mysql),
+            "not_null = true\ndefault = \"current_timestamp()\"",
+        ),
+        (
+            Ask::Rename,
+            "users.mark=sign",
+            (Dialect::Mysql, &mysql),
+            "not_null = true\ndefault = \"uuid()\"",
+        ),
+    ] {
+        let declared = asked(ask, text, &known(&[(dialect, script)], Said::default()));
+        assert!(declared.contains(wanted), "{text}: {declared}");
+        assert!(
+            !declared.contains("AS text COLLATE"),
+            "no type of a cast: {declared}"
+        );
+    }
+}
+
+#[test]
+fn a_moment_that_may_be_null_is_told() {
+    let script = "CREATE TABLE users (id int PRIMARY KEY, at timestamp NOT NULL)";
+    let known = known(&[(Dialect::Mysql, script)], Said::default());
+    let wish = Ask::Rename.read("users.at=made").expect("it is understood");
+    let change = declare(&wish, &known).expect("it can be declared");
+    let told = doubts(&wish, &known, &change);
+    assert!(told[0].message.contains("`made` may be NULL"), "{told:?}");
+}
+
+#[test]
+fn a_default_that_is_worked_out_is_given_to_both_columns() {
+    let script =
+        "CREATE TABLE users (id int PRIMARY KEY, mark varchar(36) NOT NULL DEFAULT uuid())";
+    let known = known(&[(Dialect::Mysql, script)], Said::default());
+    let wish = Ask::Rename
+        .read("users.mark=sign")
+        .expect("it is understood");
+    let change = declare(&wish, &known).expect("it can be declared");
+    let generated = generate(&change, Dialect::Mysql, "0002").expect("it follows");
+    let contract = &generated.scripts[&phasegate_model::model::Step::Contract];
+    for wanted in [
+        "MODIFY COLUMN sign varchar(36) NOT NULL, ALGORITHM = INPLACE, LOCK = NONE",
+        "ALTER COLUMN sign SET DEFAULT (uuid()), ALGORITHM = INSTANT",
+        "ALTER COLUMN mark SET DEFAULT ((uuid())), ALGORITHM = INSTANT",
+    ] {
+        assert!(contract.contains(wanted), "{wanted}: {contract}");
+    }
+}

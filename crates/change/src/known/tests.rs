@@ -547,3 +547,107 @@ fn a_constant_has_to_be_let_into_every_row() {
     }
     assert!(said(Mysql, SHOP, set("email", "'-'")).contains("Error: `email` is unique"));
 }
+
+#[test]
+fn what_triggers_do_not_see_is_said() {
+    use Dialect::{Mysql, Postgres};
+    let users = "CREATE TABLE users (id int PRIMARY KEY, code varchar(9) NOT NULL, name text);";
+    let identity = "CREATE UNIQUE INDEX by_code ON users (code); ALTER TABLE users REPLICA IDENTITY USING INDEX by_code;";
+    let key = |action: &str| {
+        format!(
+            "CREATE TABLE users (id int PRIMARY KEY, code int, FOREIGN KEY (code) REFERENCES codes (id) {action})"
+        )
+    };
+    let said_of = |dialect, script: &str, kind| said(dialect, script, kind);
+    let drop = || {
+        Kind::DropColumn(DropColumn {
+            columns: vec!["code".to_owned()],
+            placeholder: Some("1".into()),
+            ..DropColumn::default()
+        })
+    };
+    let index = || {
+        Kind::DropIndex(DropIndex {
+            name: "by_code".to_owned(),
+        })
+    };
+    let renamed = |old: &str| Kind::Columns(columns(old, "id"));
+    for (dialect, script, kind, wanted) in [
+        (Postgres, format!("{users}{identity}"), renamed("code"), "is the replica identity"),
+        (Postgres, format!("{users}{identity}"), drop(), "is the replica identity"),
+        (Postgres, format!("{users}{identity}"), index(), "is the replica identity"),
+        (
+            Postgres,
+            format!("{users} CREATE TABLE admins (level int) INHERITS (users);"),
+            renamed("name"),
+            "`admins` inherits from `users`",
+        ),
+        (
+            Postgres,
+            format!("{users} CREATE TABLE admins (id int); ALTER TABLE admins INHERIT users;"),
+            renamed("name"),
+            "`admins` inherits from `users`",
+        ),
+        (
+            Postgres,
+            format!("{users} CREATE TRIGGER tell AFTER INSERT OR UPDATE OF id, name ON users FOR EACH ROW EXECUTE FUNCTION tell();"),
+            renamed("name"),
+            "`tell` fires for `UPDATE OF id, name`",
+        ),
+        (Mysql, key("ON DELETE SET NULL"), renamed("code"), "fire no triggers"),
+        (Mysql, key("ON DELETE CASCADE ON UPDATE CASCADE"), renamed("code"), "fire no triggers"),
+        (
+            Mysql,
+            "CREATE TABLE users (id int PRIMARY KEY, code int REFERENCES codes (id) ON UPDATE SET DEFAULT)".to_owned(),
+            renamed("code"),
+            "fire no triggers",
+        ),
+    ] {
+        let found = said_of(dialect, &script, kind);
+        assert!(found.contains("Unseen: ") && found.contains(wanted), "{script}: {found}");
+    }
+    for (dialect, script, kind) in [
+        (Postgres, format!("{users}{identity}"), renamed("name")),
+        (
+            Postgres,
+            format!("{users}{identity} ALTER TABLE users REPLICA IDENTITY DEFAULT;"),
+            renamed("code"),
+        ),
+        (
+            Postgres,
+            format!("{users} CREATE TABLE admins (level int) INHERITS (users); DROP TABLE admins;"),
+            renamed("name"),
+        ),
+        (
+            Postgres,
+            format!(
+                "{users} CREATE TABLE admins (level int) INHERITS (users); ALTER TABLE admins NO INHERIT users;"
+            ),
+            renamed("name"),
+        ),
+        (
+            Postgres,
+            format!(
+                "{users} CREATE TRIGGER tell AFTER UPDATE OF id ON users FOR EACH ROW EXECUTE FUNCTION tell();"
+            ),
+            renamed("name"),
+        ),
+        (
+            Postgres,
+            format!(
+                "{users} CREATE TRIGGER tell AFTER UPDATE OF name ON users FOR EACH ROW EXECUTE FUNCTION tell(); DROP TRIGGER tell ON users;"
+            ),
+            renamed("name"),
+        ),
+        (Postgres, key("ON DELETE SET NULL"), renamed("code")),
+        (
+            Mysql,
+            key("ON DELETE CASCADE ON UPDATE RESTRICT"),
+            renamed("code"),
+        ),
+        (Mysql, key("ON DELETE SET NULL"), drop()),
+    ] {
+        let found = said_of(dialect, &script, kind);
+        assert!(!found.contains("Unseen: "), "{script}: {found}");
+    }
+}

@@ -71,6 +71,9 @@ pub struct Capabilities {
     /// for all of them) in the first of the schemas where it is (the third): in words, by its name, and 1 where it is code. The
     /// inventory has what nobody keeps.
     pub depends: Option<&'static str>,
+    /// A query for what happens to a table (the first parameter) past its triggers, in the first of the schemas where it is (the second):
+    /// `child`, `of`, `key` or `delete`, what it is called, and the column that it is about. None where triggers see all.
+    pub past_triggers: Option<&'static str>,
 }
 
 /// How a server is asked which statements it has counted. `{place}` stands for what `installed` returns.

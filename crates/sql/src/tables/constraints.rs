@@ -13,6 +13,19 @@ pub struct TableConstraint {
     /// The values that it lists, if it does nothing else.
     pub lists: Option<Vec<String>>,
     pub said: SaidWith,
+    /// What becomes of its columns with the row that it leads to, as it is written: `ON DELETE SET NULL`.
+    pub action: Option<Action>,
+}
+
+/// What the server does to the columns of a foreign key, or to their row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// They get another value.
+    Changes,
+    /// The row goes.
+    Deletes,
+    /// Either.
+    Both,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +55,7 @@ impl TableConstraint {
             columns: Vec::new(),
             lists: None,
             said: SaidWith::Column,
+            action: None,
         }
     }
 }

@@ -458,26 +458,6 @@ impl<'t> Cursor<'t> {
         Some(())
     }
 
-    fn rest_of_reference(&mut self) {
-        if self.is_group() {
-            let _ = self.group();
-        }
-        loop {
-            let is_action = self.eats(&["on", "delete"]) || self.eats(&["on", "update"]);
-            if is_action {
-                let _ = self.eats(&["no", "action"])
-                    || self.eats(&["set", "null"])
-                    || self.eats(&["set", "default"])
-                    || self.eat("cascade")
-                    || self.eat("restrict");
-            } else if self.eats(&["not", "deferrable"]) || self.eat("deferrable") {
-                let _ = self.eat("initially") && (self.eat("deferred") || self.eat("immediate"));
-            } else {
-                return;
-            }
-        }
-    }
-
     /// `ALTER COLUMN c …`
     pub fn altered(&mut self, column: &mut TableColumn) -> Option<()> {
         if self.eats(&["set", "not", "null"]) {

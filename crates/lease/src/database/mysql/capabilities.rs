@@ -89,6 +89,7 @@ pub(super) fn of(flavour: Flavour, apart: Option<Apart>) -> Capabilities {
         lists_sessions: true,
         statistics: Some(STATISTICS),
         depends: Some(DEPENDS),
+        past_triggers: Some(PAST_TRIGGERS),
     }
 }
 
@@ -145,3 +146,13 @@ const DEPENDS: &str = "WITH w AS (SELECT ? AS tab, ? AS col, ? AS path) \
      UNION SELECT CAST(concat('the generated column `', c.column_name, '` of `', c.table_name, '`') AS CHAR), CAST(c.column_name AS CHAR), 0 \
      FROM w JOIN information_schema.columns c ON c.table_schema = DATABASE() AND c.table_name = w.tab AND w.col <> '' \
        AND c.column_name <> w.col AND INSTR(LOWER(c.generation_expression), LOWER(concat('`', w.col, '`'))) > 0";
+
+// What a foreign key does by itself fires no triggers.
+const PAST_TRIGGERS: &str = "WITH w AS (SELECT ? AS tab, ? AS path) \
+     SELECT 'key', CAST(r.constraint_name AS CHAR), CAST(k.column_name AS CHAR) FROM w JOIN information_schema.referential_constraints r \
+       ON r.constraint_schema = DATABASE() AND r.table_name = w.tab AND (r.delete_rule IN ('SET NULL', 'SET DEFAULT') \
+       OR r.update_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')) \
+       JOIN information_schema.key_column_usage k ON k.constraint_schema = r.constraint_schema AND k.table_name = r.table_name \
+       AND k.constraint_name = r.constraint_name \
+     UNION ALL SELECT 'delete', CAST(r.constraint_name AS CHAR), '' FROM w JOIN information_schema.referential_constraints r \
+       ON r.constraint_schema = DATABASE() AND r.table_name = w.tab AND r.delete_rule = 'CASCADE' ORDER BY 1, 2, 3";

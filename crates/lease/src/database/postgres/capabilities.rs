@@ -83,6 +83,7 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     lists_sessions: true,
     statistics: Some(STATISTICS),
     depends: Some(DEPENDS),
+    past_triggers: Some(PAST_TRIGGERS),
 };
 
 const STATISTICS: Statistics = Statistics {
@@ -128,7 +129,7 @@ const STATISTICS: Statistics = Statistics {
 
 // What goes along with the table or the column by itself has an automatic dependency on it as well.
 const DEPENDS: &str = "WITH asked AS (SELECT ?::text AS tab, ?::text AS col, string_to_array(?::text, ', ') AS path), \
-     wanted AS (SELECT c.oid, a.col, t.attnum FROM asked a JOIN pg_class c ON c.relname::text = a.tab AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+     wanted AS (SELECT c.oid, a.col, t.attnum FROM asked a JOIN pg_class c ON c.relname::text = a.tab AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'i', 'I') \
        JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname::text = ANY (a.path) \
        LEFT JOIN pg_attribute t ON t.attrelid = c.oid AND t.attname::text = a.col AND NOT t.attisdropped \
        WHERE a.col = '' OR t.attnum IS NOT NULL ORDER BY array_position(a.path, n.nspname::text) LIMIT 1), \
@@ -156,4 +157,17 @@ const DEPENDS: &str = "WITH asked AS (SELECT ?::text AS tab, ?::text AS col, str
      UNION SELECT 'the trigger `' || g.tgname::text || '` of `' || c.relname::text || '`', g.tgname::text, 1 \
        FROM kept k JOIN pg_trigger g ON k.classid = 'pg_trigger'::regclass AND g.oid = k.objid JOIN pg_class c ON c.oid = g.tgrelid \
      UNION SELECT 'the function `' || f.proname::text || '`', f.proname::text, 1 \
-       FROM kept k JOIN pg_proc f ON k.classid = 'pg_proc'::regclass AND f.oid = k.objid";
+       FROM kept k JOIN pg_proc f ON k.classid = 'pg_proc'::regclass AND f.oid = k.objid \
+     UNION SELECT 'the replica identity of `' || c.relname::text || '` (`ALTER TABLE … REPLICA IDENTITY` chooses another one)', 'replica', 0 \
+       FROM wanted w JOIN pg_index i ON i.indexrelid = w.oid OR i.indrelid = w.oid AND w.attnum = ANY (i.indkey::int2[]) \
+       JOIN pg_class c ON c.oid = i.indrelid AND c.relreplident = 'i' WHERE i.indisreplident";
+
+// Tables that inherit have triggers of their own, and `UPDATE OF` goes by the columns that a statement names.
+const PAST_TRIGGERS: &str = "WITH asked AS (SELECT ?::text AS tab, string_to_array(?::text, ', ') AS path), \
+     wanted AS (SELECT c.oid FROM asked a JOIN pg_class c ON c.relname::text = a.tab AND c.relkind IN ('r', 'p') \
+       JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname::text = ANY (a.path) \
+       ORDER BY array_position(a.path, n.nspname::text) LIMIT 1) \
+     SELECT 'child', k.relname::text, '' FROM wanted w JOIN pg_inherits i ON i.inhparent = w.oid \
+       JOIN pg_class k ON k.oid = i.inhrelid AND NOT k.relispartition \
+     UNION ALL SELECT 'of', g.tgname::text, t.attname::text FROM wanted w JOIN pg_trigger g ON g.tgrelid = w.oid AND NOT g.tgisinternal \
+       AND g.tgenabled <> 'D' JOIN pg_attribute t ON t.attrelid = w.oid AND t.attnum = ANY (g.tgattr::int2[]) ORDER BY 1, 2, 3";

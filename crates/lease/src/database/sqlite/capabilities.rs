@@ -62,4 +62,5 @@ pub(super) const CAPABILITIES: Capabilities = Capabilities {
     lists_sessions: false,
     statistics: None,
     depends: None,
+    past_triggers: None,
 };

@@ -317,7 +317,7 @@ fn needed(migration: &MigrationId, by: &[String]) -> Words {
     }
     Words::new(
         format!(
-            "the database would refuse the contract of {migration}: {}",
+            "something in the database needs what the contract of {migration} takes away: {}",
             told.join("; ")
         ),
         format!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{ConstraintRule, SaidWith, TableConstraint, listed};
+use super::super::{Action, ConstraintRule, SaidWith, TableConstraint, listed};
 use super::Cursor;
 use crate::lexeme::Token;
 
@@ -17,6 +17,7 @@ impl Cursor<'_> {
     /// `CHECK (…)` or `FOREIGN KEY (…) REFERENCES …` of a table.
     pub fn constraint(&mut self, name: Option<String>) -> Option<TableConstraint> {
         let mut lists = None;
+        let mut action = None;
         let (rule, name, columns) = if self.eat("check") {
             let group = self.group()?;
             lists = self.lists(group);
@@ -30,6 +31,9 @@ impl Cursor<'_> {
                 false => Some(self.name()?),
             };
             let columns = self.columns_in_group()?;
+            if self.eat("references") && self.name().is_some() {
+                action = self.rest_of_reference();
+            }
             (ConstraintRule::ForeignKey, name.or(index), columns)
         };
         Some(TableConstraint {
@@ -38,6 +42,7 @@ impl Cursor<'_> {
             columns,
             lists,
             said: SaidWith::Table,
+            action,
         })
     }
 
@@ -54,8 +59,11 @@ impl Cursor<'_> {
         let of = |rule| TableConstraint::of_column(rule, name);
         Some(if self.eat("references") {
             self.name()?;
-            self.rest_of_reference();
-            vec![of(ConstraintRule::ForeignKey)]
+            let action = self.rest_of_reference();
+            vec![TableConstraint {
+                action,
+                ..of(ConstraintRule::ForeignKey)
+            }]
         } else if self.eat("check") {
             let group = self.group()?;
             vec![TableConstraint {
@@ -66,5 +74,32 @@ impl Cursor<'_> {
         } else {
             Vec::new()
         })
+    }
+
+    /// What is said behind the table that a foreign key leads to.
+    fn rest_of_reference(&mut self) -> Option<Action> {
+        if self.is_group() {
+            let _ = self.group();
+        }
+        let (mut changes, mut deletes) = (false, false);
+        loop {
+            let on_delete = self.eats(&["on", "delete"]);
+            if on_delete || self.eats(&["on", "update"]) {
+                let sets = self.eats(&["set", "null"]) || self.eats(&["set", "default"]);
+                let cascades = !sets && self.eat("cascade");
+                changes |= sets || cascades && !on_delete;
+                deletes |= cascades && on_delete;
+                let _ = self.eats(&["no", "action"]) || self.eat("restrict");
+            } else if self.eats(&["not", "deferrable"]) || self.eat("deferrable") {
+                let _ = self.eat("initially") && (self.eat("deferred") || self.eat("immediate"));
+            } else {
+                return match (changes, deletes) {
+                    (true, true) => Some(Action::Both),
+                    (true, false) => Some(Action::Changes),
+                    (false, true) => Some(Action::Deletes),
+                    (false, false) => None,
+                };
+            }
+        }
     }
 }
