@@ -7,7 +7,6 @@
 #[path = "support/table.rs"]
 mod table;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use phasegate::model::{
@@ -68,6 +67,22 @@ fn main() {
     for sizes in groups {
         let sizes = if is_whole { &sizes[..] } else { &sizes[..1] };
         group(sizes, rounds, &mut table);
+    }
+    let large = |named: u64| -> Vec<Size> {
+        let each = [100, 300, 1000].into_iter();
+        each.map(|migrations| Size {
+            migrations,
+            services: 30,
+            releases: 10,
+            named,
+            way: Way::Open,
+        })
+        .collect()
+    };
+    if is_whole {
+        for named in [2, 10, 30] {
+            group(&large(named), 3, &mut table);
+        }
     }
     table.print();
 }
@@ -177,9 +192,7 @@ fn declaration(number: u64, size: Size) -> Declaration {
     Declaration {
         id: format!("{:04}_change", number + 1).parse().expect("an id"),
         description: String::new(),
-        services: named
-            .map(|name| (name, usage.clone()))
-            .collect::<BTreeMap<_, _>>(),
+        services: named.map(|name| (name, usage.clone())).collect(),
         sync,
         rows,
         parts: Parts {

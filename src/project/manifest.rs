@@ -5,7 +5,7 @@ use std::ops::Range as Span;
 use std::time::Duration;
 
 use crate::model::{
-    Format, Range, Rows, Step, Sync, Touched, Usage, Version, names_this, with_release,
+    Format, Range, Rows, Step, Sync, Touched, Usage, Usages, Version, names_this, with_release,
 };
 
 use super::backfill::{self, BackfillRules};
@@ -85,7 +85,7 @@ pub(super) struct Section<T> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Manifest {
     pub description: String,
-    pub services: BTreeMap<String, Usage>,
+    pub services: Usages,
     pub service_names: Vec<Located<String>>,
     /// Statements of the versions of a service, for a rehearsal.
     pub probes: BTreeMap<String, Probes>,

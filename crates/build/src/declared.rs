@@ -242,7 +242,7 @@ fn declaration(id: MigrationId, path: &Path, config: &Config) -> Result<Declarat
     Ok(Declaration {
         id,
         description: manifest.description.trim().to_owned(),
-        services,
+        services: services.into(),
         sync: match (manifest.sync.as_deref(), follows) {
             (None, Some(follows)) => follows,
             (said, _) => named(said).map_err(|text| {

@@ -70,8 +70,6 @@ impl Writers {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::model::{Parts, Rows, Sync, Touched};
 
@@ -88,7 +86,7 @@ mod tests {
         Declaration {
             id: "0001_x".parse().unwrap(),
             description: String::new(),
-            services: BTreeMap::from([("web".to_owned(), usage)]),
+            services: [("web".to_owned(), usage)].into(),
             sync: Sync::None,
             rows: Rows::Mutable,
             parts: Parts::default(),

@@ -153,14 +153,21 @@ fn too_many_versions(snapshot: &Snapshot) -> Option<Blocker> {
 /// Live instances of services that neither migrate.toml nor a migration names: what they use is known to nobody, or
 /// their name is mistyped and they are instances of a service that counts.
 pub(super) fn strangers(evidence: &Evidence) -> Vec<Blocker> {
-    let migrations = evidence.schema.migrations().iter();
-    let declared: BTreeSet<&String> = migrations
-        .flat_map(|state| state.declaration.services.keys())
-        .chain(evidence.min_instances.keys())
-        .collect();
+    let named = || -> BTreeSet<&String> {
+        let migrations = evidence.schema.migrations().iter();
+        migrations
+            .flat_map(|state| state.declaration.services.keys())
+            .collect()
+    };
+    // Of many migrations that takes a while, and migrate.toml mostly names everybody.
+    let mut by_migrations = None;
     let mut unknown = BTreeMap::<&String, Vec<&LiveGroup>>::new();
     for group in &evidence.snapshot.groups {
-        if !declared.contains(&group.service) {
+        let is_declared = evidence.min_instances.contains_key(&group.service)
+            || by_migrations
+                .get_or_insert_with(named)
+                .contains(&group.service);
+        if !is_declared {
             unknown.entry(&group.service).or_default().push(group);
         }
     }

@@ -1,13 +1,13 @@
 //! What a migration declares: which versions of which service use which format.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Behaviour, Formats, Range, Reading, Rows, Sync, Version};
+use super::usage::stretches;
+use super::{Behaviour, Rows, Sync, Usage, Usages, Version};
 
 /// The name of a migration's directory, `NNNN_name`; ordered by its number.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -94,85 +94,6 @@ impl<'de> Deserialize<'de> for MigrationId {
     }
 }
 
-/// The versions that use the old and the new format in one way; `None` is no version at all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Touched {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub old: Option<Range>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub new: Option<Range>,
-}
-
-impl Touched {
-    pub(super) fn formats(&self, version: &Version, reading: Reading) -> Formats {
-        let within = |range: &Option<Range>| {
-            range
-                .as_ref()
-                .is_some_and(|range| range.contains(version, reading))
-        };
-        Formats {
-            old: within(&self.old),
-            new: within(&self.new),
-        }
-    }
-
-    fn ranges(&self) -> impl Iterator<Item = &Range> {
-        self.old.iter().chain(&self.new)
-    }
-}
-
-/// How the versions of one service use the formats of one migration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Usage {
-    pub reads: Touched,
-    pub writes: Touched,
-}
-
-impl Usage {
-    /// What `version` does, under the given reading of pre-releases.
-    #[must_use]
-    pub fn behaviour(&self, version: &Version, reading: Reading) -> Behaviour {
-        Behaviour {
-            reads: self.reads.formats(version, reading),
-            writes: self.writes.formats(version, reading),
-        }
-    }
-
-    /// What `version` may do: one behaviour, or several where a pre-release is ambiguous or a build has no tag of its own.
-    #[must_use]
-    pub fn behaviours(&self, version: &Version) -> Vec<Behaviour> {
-        let tag = version.tag();
-        let named = tag.as_ref().unwrap_or(version);
-        let first = self.behaviour(named, Reading::Precedence);
-        let second = self.behaviour(named, Reading::Release);
-        let mut all = vec![first];
-        if first != second {
-            all.push(second);
-        }
-        if tag.is_some() {
-            // Its code is that of the tag, or already that of any release to come: nobody can tell by its name.
-            let to_come = stretches(self.bounds().cloned().collect()).into_iter();
-            for later in to_come.filter(|later| later > version) {
-                let behaviour = self.behaviour(&later, Reading::Precedence);
-                if !all.contains(&behaviour) {
-                    all.push(behaviour);
-                }
-            }
-        }
-        all
-    }
-
-    /// Every version named by a bound.
-    pub fn bounds(&self) -> impl Iterator<Item = &Version> {
-        self.reads
-            .ranges()
-            .chain(self.writes.ranges())
-            .flat_map(Range::bounds)
-    }
-}
-
 /// Which phases a migration has something to do in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -207,7 +128,7 @@ pub struct Declaration {
     pub id: MigrationId,
     pub description: String,
     /// A service that is not named does not touch the migration.
-    pub services: BTreeMap<String, Usage>,
+    pub services: Usages,
     pub sync: Sync,
     pub rows: Rows,
     pub parts: Parts,
@@ -254,26 +175,6 @@ impl Declaration {
             .flat_map(Usage::bounds);
         stretches(bounds.cloned().collect())
     }
-}
-
-/// One version from each stretch of the version line that the bounds cut, in order.
-fn stretches(mut bounds: Vec<Version>) -> Vec<Version> {
-    bounds.push(Version::new(0, 0, 0));
-    bounds.sort();
-    bounds.dedup();
-    let mut versions = Vec::new();
-    for (index, bound) in bounds.iter().enumerate() {
-        versions.push(bound.clone());
-        let between = if bound.is_prerelease() {
-            bound.release()
-        } else {
-            bound.next_patch()
-        };
-        if bounds.get(index + 1).is_none_or(|next| between < *next) {
-            versions.push(between);
-        }
-    }
-    versions
 }
 
 #[cfg(test)]

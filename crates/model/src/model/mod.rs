@@ -26,6 +26,7 @@ mod step;
 pub(crate) mod testing;
 mod this;
 mod untagged;
+mod usage;
 mod version;
 mod work;
 
@@ -34,7 +35,7 @@ pub use breach::{Breach, Clause};
 pub use format::{Behaviour, Format, Formats, Sync};
 pub use holding::LeaseConnection;
 pub use lost::LostLedger;
-pub use migration::{Declaration, Fill, IdError, MigrationId, Parts, Touched, Usage};
+pub use migration::{Declaration, Fill, IdError, MigrationId, Parts};
 pub use moved::Moved;
 pub use order::{Gap, Order};
 pub use pattern::{LabelPattern, NO_VERSION, OtherNames, PatternError, tells_none};
@@ -50,5 +51,6 @@ pub use snapshot::{
 pub use state::{Live, MigrationState, Phase, PhaseError, Schema, Sequence};
 pub use step::{NoStep, Step};
 pub use this::{names_this, with_release};
+pub use usage::{Touched, Usage, Usages};
 pub use version::{Version, VersionError};
 pub use work::AtWork;

@@ -172,7 +172,6 @@ impl MigrationState {
     /// cannot read themselves, and no row kind that their writes bring about or keep up, whoever cannot read it.
     #[must_use]
     pub fn breaches_of_admitting(&self, candidates: &[Live], live: &[Live]) -> Vec<Breach> {
-        let present = self.breaches(live);
         let together = beside(live, candidates);
         // The state before names who brings a row kind about; the one after has recorded it.
         let after = Self {
@@ -180,6 +179,10 @@ impl MigrationState {
             ..self.admitting(&together)
         };
         let mut found = after.breaches(&together);
+        if found.is_empty() {
+            return found;
+        }
+        let present = self.breaches(live);
         let theirs = after.kinds_through(candidates, &together);
         found.retain_mut(|breach| {
             let is_candidate = breach

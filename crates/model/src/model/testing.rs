@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Declaration, Fill, InstanceState, Label, Live, LiveGroup, Parts, Range, Rows, Snapshot,
-    SourceReport, SourceStatus, Sync, Touched, Usage,
+    SourceReport, SourceStatus, Sync, Touched, Usage, Usages,
 };
 
 /// A migration in words, one service or more:
@@ -21,7 +21,7 @@ pub(crate) fn declaration(text: &str) -> Declaration {
     let mut declaration = Declaration {
         id: "0001_a".parse().unwrap(),
         description: String::new(),
-        services: BTreeMap::new(),
+        services: Usages::default(),
         sync: Sync::None,
         rows: Rows::Mutable,
         parts: Parts {
@@ -75,7 +75,7 @@ pub(crate) fn declaration(text: &str) -> Declaration {
             }
         }
     }
-    declaration.services = services;
+    declaration.services = services.into();
     declaration
 }
 

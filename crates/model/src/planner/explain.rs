@@ -25,15 +25,16 @@ pub(super) fn blocked(
     for reason in blocked {
         match reason {
             Blocked::Migration { id, services } => {
-                let found = space
-                    .graphs
-                    .iter()
-                    .find(|graph| graph.declaration().id == id);
+                let place = space.ids.iter().position(|other| *other == id);
+                let found = place.and_then(|place| {
+                    let mut graphs = space.graphs.iter();
+                    graphs.find(|graph| graph.of.contains(&place))
+                });
                 let Some(graph) = found else { continue };
                 let axes: Vec<usize> = (0..graph.axes.len())
                     .filter(|axis| services.contains(&graph.axes[*axis].service))
                     .collect();
-                let blockers = stuck(space, graph.with_axes(&axes));
+                let blockers = stuck(space, graph.with_axes(&axes).named(&id));
                 answer.blockers.extend(
                     blockers
                         .into_iter()

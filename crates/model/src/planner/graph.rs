@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 
 use crate::model::{
-    Behaviour, Declaration, Format, Live, MigrationState, Phase, RowKind, RowKinds, Step,
+    Behaviour, Declaration, Format, Live, MigrationId, MigrationState, Phase, RowKind, RowKinds,
+    Step,
 };
 
 /// Which versions of one service are live: those of the start, or all of one behaviour.
@@ -157,9 +158,12 @@ impl Finish {
     }
 }
 
-/// One migration's states and the steps between them, found as they are asked for.
+/// One migration's states and the steps between them, found as they are asked for. Migrations that differ in nothing but their names
+/// share one.
 #[derive(Clone, Debug)]
 pub(super) struct StateGraph {
+    /// The places in the schema of the migrations whose graph it is.
+    pub of: Vec<usize>,
     /// The migration at the start. Asking it about another state changes phase and kinds only.
     state: MigrationState,
     pub axes: Vec<ServiceAxis>,
@@ -176,6 +180,7 @@ pub(super) const START: usize = 0;
 impl StateGraph {
     pub fn new(state: &MigrationState, axes: Vec<ServiceAxis>, finish: Finish) -> Self {
         let mut graph = Self {
+            of: Vec::new(),
             state: state.clone(),
             finish,
             nodes: Vec::new(),
@@ -190,6 +195,28 @@ impl StateGraph {
             kinds: state.kinds,
         });
         graph
+    }
+
+    /// Whether it is that of another migration as well.
+    pub fn is_of(&self, other: &MigrationState) -> bool {
+        let own = &self.state;
+        let (one, two) = (&own.declaration, &other.declaration);
+        // Everything but the names.
+        (own.phase, own.kinds) == (other.phase, other.kinds)
+            && (one.sync, one.rows, one.parts, one.fill)
+                == (two.sync, two.rows, two.parts, two.fill)
+            && one.services == two.services
+    }
+
+    /// How many migrations share it: what one of them takes, each of them does.
+    pub fn count(&self) -> u32 {
+        u32::try_from(self.of.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Tells it as that of one of the migrations whose graph it is.
+    pub fn named(mut self, id: &MigrationId) -> Self {
+        self.state.declaration.id = id.clone();
+        self
     }
 
     /// The same migration with some of its services left out. Fewer live versions never block

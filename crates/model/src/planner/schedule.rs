@@ -1,13 +1,13 @@
 //! From rollouts to the whole plan: where the schema steps go, each checked with the gate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::{START, StateGraph};
 use super::search::Roll;
 use super::space::SearchSpace;
 use super::{Left, NoPlan, PlanAction, PlanStep, Problem, Wait, evidence};
 use crate::gate::{Action, Evidence, Verdict, decide};
-use crate::model::{Live, MigrationId, Schema, Step, Version, beside};
+use crate::model::{Live, MigrationId, Phase, RowKinds, Schema, Step, Version, beside};
 
 /// The plan, walked step by step. The gate is asked at every one.
 pub(super) struct ScheduledPlan {
@@ -103,38 +103,44 @@ impl ScheduledPlan {
     /// expands.
     pub fn fill_in(&mut self, space: &mut SearchSpace, rolls: &[Roll]) -> Result<(), Box<NoPlan>> {
         // After how many rollouts each migration is backfilled.
-        let mut backfills: BTreeMap<usize, Vec<MigrationId>> = BTreeMap::new();
-        let mut contracts = Vec::new();
+        let mut backfills: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        let mut contracts = BTreeSet::<usize>::new();
         for graph in &mut space.graphs {
-            let id = graph.declaration().id.clone();
             let Some(turns) = turns(graph, rolls) else {
                 continue;
             };
             for turn in turns.backfills {
-                backfills.entry(turn).or_default().push(id.clone());
+                backfills.entry(turn).or_default().extend(&graph.of);
             }
             if turns.contract {
-                contracts.push(id);
+                contracts.extend(&graph.of);
             }
         }
+        let alike: Vec<Vec<MigrationId>> = {
+            let graphs = space.graphs.iter();
+            let named = |place: &usize| space.ids[*place].clone();
+            graphs
+                .map(|graph| graph.of.iter().map(named).collect())
+                .collect()
+        };
         for turn in 0..=rolls.len() {
-            for id in backfills.remove(&turn).unwrap_or_default() {
-                self.take(Step::Backfill, &id)?;
+            for place in backfills.remove(&turn).unwrap_or_default() {
+                self.take(Step::Backfill, &space.ids[place])?;
             }
             if let Some((service, release)) = rolls.get(turn) {
                 let to = space.paths[*service].releases[*release].clone();
-                self.roll(&to)?;
+                self.roll(&to, &alike)?;
             }
         }
-        for id in contracts {
+        for id in contracts.into_iter().map(|place| &space.ids[place]) {
             // What it has to wait for is left, and so is this.
             let waits = self
                 .schema()
-                .open_bases(&id, Step::Contract)
+                .open_bases(id, Step::Contract)
                 .next()
                 .is_some();
             if !waits {
-                self.take(Step::Contract, &id)?;
+                self.take(Step::Contract, id)?;
             }
         }
         let later = std::mem::take(&mut self.later);
@@ -211,18 +217,26 @@ impl ScheduledPlan {
         Ok(())
     }
 
-    fn roll(&mut self, to: &Live) -> Result<(), Box<NoPlan>> {
+    /// Rolls one service out, over these groups of migrations that are alike but for their names.
+    fn roll(&mut self, to: &Live, alike: &[Vec<MigrationId>]) -> Result<(), Box<NoPlan>> {
         let notes = self.ask(Action::Deploy(vec![to.clone()]))?;
         let together = beside(&self.live, std::slice::from_ref(to));
-        let ids: Vec<MigrationId> = self
-            .schema()
-            .migrations()
-            .iter()
-            .map(|state| state.id().clone())
-            .collect();
-        for id in ids {
-            if let Some(state) = self.evidence.schema.get_mut(&id) {
-                *state = state.admitting(&together);
+        for group in alike {
+            // Those that have come equally far go on alike.
+            let mut known: Vec<((Phase, RowKinds), (Phase, RowKinds))> = Vec::new();
+            for id in group {
+                let Some(state) = self.evidence.schema.get_mut(id) else {
+                    continue;
+                };
+                let before = (state.phase, state.kinds);
+                let after = known.iter().find(|(from, _)| *from == before);
+                let after = after.map(|(_, to)| *to).unwrap_or_else(|| {
+                    let admitted = state.admitting(&together);
+                    let to = (admitted.phase, admitted.kinds);
+                    known.push((before, to));
+                    to
+                });
+                (state.phase, state.kinds) = after;
             }
         }
         let mut during: Vec<Live> = together

@@ -60,7 +60,8 @@ fn bound(space: &SearchSpace, component: &Component, state: &State) -> Option<(u
         rolls += space.min_rollouts_left[*service].get(stop)?;
     }
     let sets = component.graphs.iter().zip(&state.sets);
-    let steps = sets.map(|(graph, set)| space.sets[*graph].lower_bound[*set]);
+    let steps = sets
+        .map(|(graph, set)| space.sets[*graph].lower_bound[*set] * space.graphs[*graph].count());
     Some((rolls, steps.sum()))
 }
 
@@ -176,8 +177,11 @@ fn finish(space: &mut SearchSpace, component: &Component, state: &State) -> Opti
         }
     }
     let sets = component.graphs.iter().zip(&state.sets);
-    sets.map(|(graph, set)| space.sets[*graph].finish(&mut space.graphs[*graph], *set))
-        .sum()
+    sets.map(|(graph, set)| {
+        let left = space.sets[*graph].finish(&mut space.graphs[*graph], *set)?;
+        Some(left * space.graphs[*graph].count())
+    })
+    .sum()
 }
 
 fn successors(
@@ -218,7 +222,7 @@ fn roll(
         let sets = &mut space.sets[graph];
         let (next, cost) = sets.roll(&mut space.graphs[graph], heuristics, *set, axis, class)?;
         *set = next;
-        steps += cost;
+        steps += cost * space.graphs[graph].count();
     }
     let mut stops = state.stops.clone();
     stops[at] = Some(target);

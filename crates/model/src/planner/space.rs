@@ -27,6 +27,8 @@ pub(super) struct SearchSpace {
     /// For each service and stop, at least how many rollouts are left.
     pub(super) min_rollouts_left: Vec<HashMap<Stop, u32>>,
     pub(super) sets: Vec<Sets>,
+    /// The migrations, in the order of the schema.
+    pub ids: Vec<MigrationId>,
 }
 
 /// What makes a plan impossible from the outset.
@@ -56,23 +58,27 @@ impl SearchSpace {
             .map(|service| path(problem, service))
             .collect();
         let end = problem.live_at_the_end();
-        let graphs: Vec<StateGraph> = schema
-            .migrations()
-            .iter()
-            .map(|state| {
-                let axes = paths.iter().enumerate().filter_map(|(at, path)| {
-                    let named = state.declaration.services.contains_key(&path.service);
-                    named.then(|| ServiceAxis::new(at, path, &state.declaration))
-                });
-                let finish = if state.expand_is_done() {
-                    Finish::new(&state.declaration, &end)
-                } else {
-                    // Its expand waits for the contract of another.
-                    Finish::NOTHING
-                };
-                StateGraph::new(state, axes.collect(), finish)
-            })
-            .collect();
+        let mut graphs: Vec<StateGraph> = Vec::new();
+        for (place, state) in schema.migrations().iter().enumerate() {
+            if let Some(same) = graphs.iter_mut().find(|graph| graph.is_of(state)) {
+                same.of.push(place);
+                continue;
+            }
+            let axes = paths.iter().enumerate().filter_map(|(at, path)| {
+                let named = state.declaration.services.contains_key(&path.service);
+                named.then(|| ServiceAxis::new(at, path, &state.declaration))
+            });
+            let finish = if state.expand_is_done() {
+                Finish::new(&state.declaration, &end)
+            } else {
+                // Its expand waits for the contract of another.
+                Finish::NOTHING
+            };
+            let mut graph = StateGraph::new(state, axes.collect(), finish);
+            graph.of.push(place);
+            graphs.push(graph);
+        }
+        let ids = schema.migrations().iter().map(|state| state.id().clone());
         Self {
             heuristics: vec![None; graphs.len()],
             next: Vec::new(),
@@ -80,12 +86,14 @@ impl SearchSpace {
             sets: graphs.iter().map(|_| Sets::default()).collect(),
             paths,
             graphs,
+            ids: ids.collect(),
         }
     }
 
     /// Walks the graphs and finds what can be of use. Answers what makes a plan impossible.
     pub fn find_roads(&mut self) -> Vec<Blocked> {
-        let mut blocked = Vec::new();
+        // Each with its place.
+        let mut blocked: Vec<(usize, Blocked)> = Vec::new();
         // For each service, what each migration that names it can make use of.
         let mut useful: Vec<Vec<(usize, usize, HashSet<Edge>)>> =
             self.paths.iter().map(|_| Vec::new()).collect();
@@ -109,8 +117,10 @@ impl SearchSpace {
                     walked.entry(shapes.collect()).or_insert_with(walk).clone()
                 };
                 if !heuristics.is_open() {
-                    let id = graph.declaration().id.clone();
-                    blocked.push(Blocked::Migration { id, services });
+                    blocked.extend(graph.of.iter().map(|place| {
+                        let (id, services) = (self.ids[*place].clone(), services.clone());
+                        (*place, Blocked::Migration { id, services })
+                    }));
                     break;
                 }
                 for (axis, service) in services.iter().enumerate() {
@@ -123,8 +133,10 @@ impl SearchSpace {
             }
         }
         if !blocked.is_empty() {
-            return blocked;
+            blocked.sort_by_key(|(place, _)| *place);
+            return blocked.into_iter().map(|(_, blocked)| blocked).collect();
         }
+        let mut blocked = Vec::new();
         for (at, path) in self.paths.iter().enumerate() {
             let stops = std::iter::once(None).chain((0..path.releases.len()).map(Some));
             let mut next: HashMap<Stop, Vec<usize>> = HashMap::new();

@@ -1,5 +1,6 @@
 //! The worked plans of the design, step by step, and why there is none where there is none.
 
+use crate::gate::Blocker;
 use crate::model::testing::{declaration, live};
 use crate::model::{MigrationState, Schema};
 use crate::planner::{Plan, PlanAction, Problem, plan};
@@ -207,4 +208,39 @@ fn an_expand_that_waits_for_a_contract() {
     assert!(!staged.is_shortest);
     let none = plan(&chain("1.0.0", "", "1.3.0")).unwrap_err();
     assert_eq!(none.blockers[0].kind().name(), "contract_first");
+}
+
+#[test]
+fn migrations_that_differ_in_their_names_alone_are_all_planned() {
+    let alike = "old <1.2.0 new >=1.1.0 sync both backfill contract";
+    let declared = format!(
+        "0001_a {alike} | 0002_b old <1.2.0 new >=1.1.0 sync both contract | 0003_c {alike} | 0004_d {alike}"
+    );
+    assert_eq!(
+        web(&declared, "1.1.0", "1.2.0"),
+        "expand, expand 0002_b, expand 0003_c, expand 0004_d, backfill, backfill 0003_c, backfill 0004_d, roll 1.2.0, \
+         contract, contract 0002_b, contract 0003_c, contract 0004_d"
+    );
+}
+
+/// Where there is no way, each of them is told of.
+#[test]
+fn migrations_that_differ_in_their_names_alone_are_all_in_the_way() {
+    let alike = "old <1.2.0 new >=1.1.0 backfill contract";
+    let other = "0002_b old <1.2.0 new >=1.1.0 sync both contract";
+    let none = plan(&problem(
+        &format!("0001_a {alike} | {other} | 0003_c {alike}"),
+        "1.0.0",
+        "1.1.0",
+        "1.2.0",
+    ));
+    let told: Vec<String> = none
+        .expect_err("no way")
+        .blockers
+        .iter()
+        .map(Blocker::message)
+        .collect();
+    let of = |id: &str| told.iter().filter(|message| message.contains(id)).count();
+    assert!(of("0001_a") > 0, "{told:#?}");
+    assert_eq!((of("0001_a"), of("0002_b")), (of("0003_c"), 0), "{told:#?}");
 }
