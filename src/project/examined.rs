@@ -105,10 +105,10 @@ pub(super) fn read_scripts(
     directory: &Directory,
     around: &Surroundings<'_>,
     manifest: Option<&Manifest>,
-) -> BTreeMap<Dialect, Files> {
+) -> BTreeMap<Dialect, Box<Files>> {
     let database = around.database;
     let allow = manifest.map(|manifest| manifest.allow.as_slice());
-    let mut files: BTreeMap<Dialect, Files> = BTreeMap::new();
+    let mut files: BTreeMap<Dialect, Box<Files>> = BTreeMap::new();
     let mut found: Vec<Vec<(Dialect, Vec<Finding>)>> = Vec::new();
     found.resize_with(directory.candidates.len(), Vec::new);
     for dialect in database.dialects.iter().copied() {
@@ -167,14 +167,17 @@ pub(super) fn read_scripts(
 }
 
 /// Scripts that nobody has to read.
-pub(super) fn seen_alone(directory: &Directory, dialects: &[Dialect]) -> BTreeMap<Dialect, Files> {
+pub(super) fn seen_alone(
+    directory: &Directory,
+    dialects: &[Dialect],
+) -> BTreeMap<Dialect, Box<Files>> {
     let of = |dialect: &Dialect| {
         let seen = seen(directory, *dialect);
         let files = Files {
             seen,
             ..Files::default()
         };
-        (*dialect, files)
+        (*dialect, Box::new(files))
     };
     dialects.iter().map(of).collect()
 }

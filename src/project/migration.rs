@@ -33,7 +33,9 @@ pub struct Migration {
     /// Its directory, relative to the project's root, with `/`.
     pub dir: PathBuf,
     /// The scripts for each database that the project is for.
-    pub files: BTreeMap<Dialect, Files>,
+    ///
+    /// Apart from the map, which has room for eleven of them as soon as it has one.
+    pub files: BTreeMap<Dialect, Box<Files>>,
     pub contract_rules: ContractRules,
     pub backfill: Option<BackfillRules>,
     /// Statements of the application by its services, for a rehearsal.
@@ -101,7 +103,9 @@ impl Migration {
     /// [`super::Project::load`] refuses a URL that leads to such a one.
     #[must_use]
     pub fn files(&self, dialect: Dialect) -> &Files {
-        self.files.get(&dialect).unwrap_or(&NO_FILES)
+        self.files
+            .get(&dialect)
+            .map_or(&NO_FILES, |files| files.as_ref())
     }
 }
 
