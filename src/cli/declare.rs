@@ -181,6 +181,7 @@ pub(super) async fn declared(
     let by_files = ground.tables.clone();
     let mut known = Known {
         dialects: ground.config.database.dialects.clone(),
+        by_files: ground.tables.clone(),
         tables: ground.tables,
         said: Said {
             key: beside.key.as_deref().map(listed),

@@ -86,6 +86,7 @@ async fn found(
         let columns: Vec<String> = at(&row, 7).split(SEPARATOR).map(str::to_owned).collect();
         if at(&row, 5) == "1" {
             table.primary_key = columns;
+            table.key_includes = names(at(&row, 9));
             continue;
         }
         table.indexes.push(TableIndex {
@@ -94,9 +95,15 @@ async fn found(
             is_unique: at(&row, 4) == "1",
             is_constraint: at(&row, 8) == "1",
             is_plain: at(&row, 6) == "1",
+            includes: names(at(&row, 9)),
         });
     }
     Ok(Some(table))
+}
+
+fn names(listed: &str) -> Vec<String> {
+    let names = listed.split(SEPARATOR).filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
 }
 
 fn at(row: &[String], index: usize) -> &str {
@@ -106,6 +113,7 @@ fn at(row: &[String], index: usize) -> &str {
 fn constraint(dialect: Dialect, row: &[String]) -> TableConstraint {
     TableConstraint {
         lists: listed(dialect, at(row, 6)),
+        condition: Some(at(row, 6).to_owned()),
         rule: match at(row, 4) {
             "f" => ConstraintRule::ForeignKey,
             _ => ConstraintRule::Check,

@@ -15,6 +15,7 @@ use super::{
 mod casts;
 mod halves;
 mod holds;
+mod pending;
 mod retyped;
 mod said;
 
@@ -26,6 +27,8 @@ pub struct Known {
     pub dialects: Vec<Dialect>,
     /// The table that changes, for each database where it is known.
     pub tables: BTreeMap<Dialect, Table>,
+    /// The table as all migrations leave it, also those that are not applied.
+    pub by_files: BTreeMap<Dialect, Table>,
     /// What somebody says beside it.
     pub said: Said,
 }
@@ -119,7 +122,7 @@ pub fn declare(wish: &Wish, known: &Known) -> Result<Change, Unanswered> {
             ..ForeignKey::default()
         }),
         What::Check { condition } => Kind::Check(Check {
-            name: None,
+            name: asked.name_of_check(),
             condition: Varied::from(condition.as_str()),
         }),
     };
@@ -401,7 +404,7 @@ impl Asked<'_> {
             let over = table.indexes_over(dialect, old);
             over.filter(|index| index.is_plain)
                 .filter_map(|index| self.carried_one(dialect, index, old, new))
-                .collect()
+                .fold(Vec::new(), pending::named_once)
         };
         let mut all = self.each(of).map(|(_, indexes)| indexes);
         let first = all.next().unwrap_or_default();

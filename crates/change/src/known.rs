@@ -44,6 +44,18 @@ struct Against<'k> {
     found: Vec<Objection>,
 }
 
+/// What is lost with an index.
+fn lost_with(index: &TableIndex) -> (&'static str, &'static str) {
+    match (index.is_unique, index.is_constraint) {
+        (true, _) => (
+            "the unique index",
+            "keeps the new columns from having one value twice",
+        ),
+        (false, true) => ("the exclusion constraint", "refuses then what it refused"),
+        (false, false) => ("the index", "serves the new columns"),
+    }
+}
+
 /// What speaks against the change, by the table as the earlier migrations have left it.
 #[must_use]
 pub fn objections(change: &Change, dialect: Dialect, table: &Table) -> Vec<Objection> {
@@ -74,7 +86,8 @@ pub fn objections(change: &Change, dialect: Dialect, table: &Table) -> Vec<Objec
         Kind::Default(default) => against.default(default),
         Kind::RenameTable(rename) => against.rename_table(rename),
         Kind::SplitTable(split) => against.split_table(split),
-        Kind::Check(_) | Kind::DropTable(_) => {}
+        Kind::Check(check) => against.check(check),
+        Kind::DropTable(_) => {}
     }
     against.found
 }
@@ -212,10 +225,10 @@ impl Against<'_> {
 
     /// SQLite drops no column of a key.
     fn is_free_of_keys(&mut self, name: &str) {
-        let is_primary = self
-            .table
-            .primary_key
+        let key = &self.table.primary_key;
+        let is_primary = key
             .iter()
+            .chain(&self.table.key_includes)
             .any(|key| self.dialect.may_be_same_name(key, name));
         let is_unique = self.dialect == Dialect::Sqlite
             && self
@@ -317,13 +330,7 @@ impl Against<'_> {
                  `drop_indexes = [\"{own}\"]` under `[change]`"
             )
         };
-        let (what, needs) = match index.is_unique {
-            true => (
-                "the unique index",
-                "keeps the new columns from having one value twice",
-            ),
-            false => ("the index", "serves the new columns"),
-        };
+        let (what, needs) = lost_with(index);
         if self.dialect == Dialect::Sqlite {
             self.error(
                 format!(
@@ -372,6 +379,17 @@ impl Against<'_> {
                         format!("of the index `{own}`, which is over `{name}` and others, MySQL would leave the others"),
                         help,
                     ),
+                    Dialect::Postgres if others && (index.is_unique || index.is_constraint) => {
+                        let (what, _) = lost_with(&index);
+                        self.doubt(
+                            format!(
+                                "{what} `{own}` goes with `{name}` at the contract, and with it what it does for its other columns"
+                            ),
+                            format!(
+                                "build what takes its place by a migration whose contract comes first; then, or where nobody needs it, {help}"
+                            ),
+                        );
+                    }
                     // It goes with its column, which nobody uses any more.
                     Dialect::Mysql | Dialect::Postgres => {}
                 }

@@ -28,6 +28,8 @@ pub struct Table {
     pub columns: Vec<TableColumn>,
     /// Empty where there is none, or it is not known.
     pub primary_key: Vec<String>,
+    /// Columns that its index has beside them (`INCLUDE`).
+    pub key_includes: Vec<String>,
     pub indexes: Vec<TableIndex>,
     pub constraints: Vec<TableConstraint>,
     /// The index by which PostgreSQL tells whoever follows a publication which row was changed; None for the primary key.
@@ -65,6 +67,8 @@ pub struct TableIndex {
     pub is_constraint: bool,
     /// Over columns alone and all rows, in their usual order: an ordinary index over other columns does the same.
     pub is_plain: bool,
+    /// Columns that it has beside those that it is over (`INCLUDE`): it goes with them as well.
+    pub includes: Vec<String>,
 }
 
 /// Names of columns: without case on all but PostgreSQL.
@@ -280,12 +284,19 @@ impl Table {
             name = Some(cursor.name()?);
         }
         if cursor.eats(&["primary", "key"]) {
+            if cursor.eats(&["using", "index"]) {
+                return self.key_takes_index(cursor);
+            }
             self.primary_key = cursor.columns_in_group()?;
+            self.key_includes = cursor.included();
             self.keys_are_not_null(cursor.dialect);
             return Some(());
         }
         if cursor.is_any(&["unique"]) {
             cursor.eat("unique");
+            if cursor.eats(&["using", "index"]) {
+                return self.takes_index(cursor, name);
+            }
             let _ = cursor.eat("index") || cursor.eat("key");
             if !cursor.is_group() && !cursor.is_any(&["using", "nulls"]) {
                 name = Some(cursor.name()?);
@@ -308,7 +319,10 @@ impl Table {
             self.constraints.push(cursor.constraint(name)?);
             return Some(());
         }
-        if cursor.is_any(&["exclude", "fulltext", "spatial"]) && !cursor.names_a_column() {
+        if cursor.eats(&["exclude", "using"]) || cursor.eats(&["exclude"]) {
+            return self.excludes(cursor, name);
+        }
+        if cursor.is_any(&["fulltext", "spatial"]) && !cursor.names_a_column() {
             return Some(());
         }
         if cursor.is_any(&["like", "period"]) && !cursor.names_a_column() {
@@ -326,6 +340,7 @@ impl Table {
                 is_unique: true,
                 is_constraint: true,
                 is_plain: !may_wait,
+                includes: Vec::new(),
             });
         }
         self.forget(cursor.dialect, &column.name);
@@ -470,19 +485,6 @@ impl Table {
             if same(dialect, name, from) {
                 to.clone_into(name);
             }
-        }
-    }
-}
-
-impl TableColumn {
-    fn unknown() -> Self {
-        Self {
-            name: String::new(),
-            kind: String::new(),
-            is_nullable: true,
-            default: None,
-            is_made: false,
-            more: Vec::new(),
         }
     }
 }

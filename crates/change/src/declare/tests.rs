@@ -417,3 +417,19 @@ fn a_default_that_is_worked_out_is_given_to_both_columns() {
         assert!(contract.contains(wanted), "{wanted}: {contract}");
     }
 }
+
+#[test]
+fn names_are_given_once() {
+    let script = "CREATE TABLE users (id int PRIMARY KEY, name text, CONSTRAINT users_check CHECK (id > 0)); \
+        CREATE INDEX one ON users (name); CREATE UNIQUE INDEX two ON users (name)";
+    let known = known(&[(Dialect::Postgres, script)], Said::default());
+    let renamed = asked(Ask::Rename, "users.name=nom", &known);
+    for wanted in ["[change.indexes.users_nom]", "[change.indexes.users_nom_2]"] {
+        assert!(renamed.contains(wanted), "{wanted}: {renamed}");
+    }
+    let condition = asked(Ask::Check, "users=id < 9", &known);
+    assert!(
+        condition.contains("name = \"users_check_2\""),
+        "{condition}"
+    );
+}

@@ -47,6 +47,19 @@ impl Against<'_> {
                 ),
                 format!("say a `{key}` that differs from row to row, or drop the unique index first, in a migration of its own"),
             );
+            return;
+        }
+        let mut over = self.table.indexes_over(dialect, column);
+        let other = over.find(|index| index.is_unique && !is_of_it(&index.columns));
+        if let Some(other) = other {
+            let name = other
+                .name
+                .clone()
+                .unwrap_or_else(|| other.columns.join(", "));
+            self.may_be_refused(
+                format!("the unique index `{name}` has `{column}`, and `{key}` puts {value} into more than one row: where the rest of it is the same, an INSERT of a live version is refused"),
+                "see that no two rows differ by this column alone; `migrate rehearse` tries some".to_owned(),
+            );
         }
     }
 

@@ -4,7 +4,7 @@
 use phasegate_sql::{ConstraintRule, Dialect, SaidWith, TableConstraint};
 
 use super::{Against, Objection, Weight};
-use crate::{Columns, Values, Wrong, not_for_sqlite};
+use crate::{Check, Columns, Values, Wrong, not_for_sqlite};
 
 impl Against<'_> {
     /// Those that are over an old column, against what the declaration says of them.
@@ -120,6 +120,26 @@ impl Against<'_> {
             "give it one name on all databases, or write the scripts of this migration by hand"
                 .to_owned(),
         );
+    }
+
+    /// One of its name is there already, or an earlier migration adds it.
+    pub(super) fn check(&mut self, change: &Check) {
+        let usual = format!(
+            "{}_check",
+            self.name.rsplit('.').next().unwrap_or(self.name)
+        );
+        let name = change.name.clone().unwrap_or(usual);
+        let mut all = self.table.constraints.iter();
+        let is_taken = all.any(|one| {
+            let own = one.name.as_deref();
+            own.is_some_and(|own| self.dialect.may_be_same_name(own, &name))
+        });
+        if is_taken {
+            self.error(
+                format!("`{}` has a constraint `{name}` already", self.name),
+                "give it another name: `name` under `[change]`".to_owned(),
+            );
+        }
     }
 
     /// The list has to be the one that is there: what `from` leaves out would be forbidden as well.

@@ -651,3 +651,140 @@ fn what_triggers_do_not_see_is_said() {
         assert!(!found.contains("Unseen: "), "{script}: {found}");
     }
 }
+
+#[test]
+fn what_goes_along_with_a_column_is_said() {
+    use Dialect::{Mysql, Postgres};
+    let users = "CREATE TABLE users (id int PRIMARY KEY, code varchar(9), e text, x int";
+    let drop = |column: &str| {
+        Kind::DropColumn(DropColumn {
+            columns: vec![column.to_owned()],
+            ..DropColumn::default()
+        })
+    };
+    let renamed = |old: &str| Kind::Columns(columns(old, "id"));
+    let in_place = "CREATE UNIQUE INDEX users_e ON users (e); ALTER TABLE users ADD CONSTRAINT e_once UNIQUE USING INDEX users_e;";
+    let not_null = || {
+        Kind::NotNull(NotNull {
+            column: "code".to_owned(),
+            kind: "varchar(9)".into(),
+            ..NotNull::default()
+        })
+    };
+    let check = || {
+        Kind::Check(crate::Check {
+            name: None,
+            condition: "x > 1".into(),
+        })
+    };
+    for (dialect, script, kind, wanted) in [
+        (
+            Postgres,
+            format!("{users}); {in_place}"),
+            renamed("e"),
+            "the unique index `e_once` goes",
+        ),
+        (
+            Postgres,
+            format!("{users}, UNIQUE (e) INCLUDE (x))"),
+            drop("x"),
+            "the unique index `users_e_key` goes with `x`",
+        ),
+        (
+            Postgres,
+            format!("{users}); CREATE UNIQUE INDEX i ON users (e) INCLUDE (x)"),
+            renamed("x"),
+            "the unique index `i` goes",
+        ),
+        (
+            Postgres,
+            format!("{users}); CREATE UNIQUE INDEX i ON users (e) WHERE x IS NULL"),
+            drop("x"),
+            "the unique index `i` goes with `x`",
+        ),
+        (
+            Postgres,
+            "CREATE TABLE users (id int, x int, PRIMARY KEY (id) INCLUDE (x))".to_owned(),
+            drop("x"),
+            "is of the primary key",
+        ),
+        (
+            Postgres,
+            format!("{users}, EXCLUDE USING gist (e WITH =, x WITH &&))"),
+            drop("x"),
+            "the exclusion constraint `users_e_x_excl` goes with `x`",
+        ),
+        (
+            Postgres,
+            format!("{users}, CONSTRAINT none EXCLUDE USING gist (x WITH &&))"),
+            renamed("x"),
+            "the exclusion constraint `none` goes",
+        ),
+        (
+            Mysql,
+            "CREATE TABLE users (id int PRIMARY KEY, code varchar(9) CHECK (code <> 'bad'))"
+                .to_owned(),
+            not_null(),
+            "Unseen: `code` has a CHECK in its definition (code <> 'bad')",
+        ),
+        (
+            Postgres,
+            format!("{users}, CONSTRAINT users_check CHECK (x > 0))"),
+            check(),
+            "has a constraint `users_check` already",
+        ),
+    ] {
+        let found = said(dialect, &script, kind);
+        assert!(found.contains(wanted), "{wanted}\n{script}: {found}");
+    }
+    let again = "CREATE TABLE users (id int PRIMARY KEY, code varchar(9) CHECK (code <> 'bad')); \
+        ALTER TABLE users ADD CONSTRAINT c CHECK (`code` <> 'bad')";
+    assert_eq!(said(Mysql, again, not_null()), "");
+    assert_eq!(
+        said(Postgres, &format!("{users}, UNIQUE (x))"), drop("x")),
+        ""
+    );
+}
+
+#[test]
+fn a_list_is_read_as_the_catalogue_prints_it() {
+    let values = || {
+        Kind::Values(Values {
+            column: "st".to_owned(),
+            name: "stc".into(),
+            from: vec!["new".to_owned(), "x".to_owned()],
+            to: vec!["new".to_owned()],
+            ..Values::default()
+        })
+    };
+    for condition in [
+        "st = ANY (ARRAY['new'::text, 'x'::text])",
+        "((st)::text = ANY ((ARRAY['new'::character varying, 'x'::character varying])::text[]))",
+    ] {
+        let script = format!(
+            "CREATE TABLE users (id int PRIMARY KEY, st varchar(9), CONSTRAINT stc CHECK ({condition}))"
+        );
+        assert_eq!(
+            said(Dialect::Postgres, &script, values()),
+            "",
+            "{condition}"
+        );
+    }
+}
+
+#[test]
+fn an_index_over_more_may_refuse_a_constant() {
+    let fill = Kind::NotNull(NotNull {
+        column: "name".to_owned(),
+        key: vec!["id".to_owned()],
+        fill: Some("''".into()),
+        ..NotNull::default()
+    });
+    let script =
+        "CREATE TABLE users (id int PRIMARY KEY, tenant int, name text, UNIQUE (tenant, name))";
+    let found = said(Dialect::Postgres, script, fill);
+    assert!(
+        found.starts_with("MayBeRefused: the unique index"),
+        "{found}"
+    );
+}

@@ -1,6 +1,6 @@
 //! What happens to a row past the triggers that keep formats in step, and what hangs on a column that goes.
 
-use phasegate_sql::{Action, Dialect, TableConstraint, TableTrigger};
+use phasegate_sql::{Action, ConstraintRule, Dialect, SaidWith, TableConstraint, TableTrigger};
 
 use super::{Against, Objection, Weight};
 use crate::definition::called;
@@ -36,7 +36,14 @@ impl Against<'_> {
             self.rows_of_others();
         }
         match self.dialect {
-            Dialect::Mysql => self.actions(kind, &watched),
+            Dialect::Mysql => {
+                self.actions(kind, &watched);
+                match kind {
+                    Kind::NotNull(change) => self.forgets(&change.column),
+                    Kind::Widen(change) => self.forgets(&change.column),
+                    _ => {}
+                }
+            }
             Dialect::Postgres => {
                 self.replica_identity(kind);
                 if let Kind::Columns(columns) = kind {
@@ -155,6 +162,37 @@ impl Against<'_> {
             format!(
                 "let it fire for each UPDATE and look itself, by a migration before this one: `WHEN ({})`",
                 changed.join(" OR ")
+            ),
+        );
+    }
+
+    /// MariaDB has a condition that is said in the definition of its column no longer once that is said without it; MySQL has it on.
+    fn forgets(&mut self, column: &str) {
+        let dialect = self.dialect;
+        let plain = |one: &TableConstraint| {
+            let condition = one.condition.as_deref().unwrap_or_default().to_lowercase();
+            condition.replace(['`', '(', ')', ' ', '\n', '\t'], "")
+        };
+        let is_over = |one: &&TableConstraint| {
+            one.rule == ConstraintRule::Check && one.is_over(dialect, column)
+        };
+        let mut all = self.table.constraints.iter().filter(is_over);
+        let stays: Vec<String> = all
+            .clone()
+            .filter(|one| one.said == SaidWith::Table)
+            .map(plain)
+            .collect();
+        let lost = all.find(|one| one.said == SaidWith::Column && !stays.contains(&plain(one)));
+        let Some(condition) = lost.and_then(|one| one.condition.clone()) else {
+            return;
+        };
+        self.is_unseen(
+            format!(
+                "`{column}` has a CHECK in its definition ({condition}), which MariaDB forgets where a column is defined anew: what it refuses would be let in"
+            ),
+            format!(
+                "make it one of the table, by a migration before this one: `ALTER TABLE {} ADD CONSTRAINT … CHECK ({condition})`",
+                self.name
             ),
         );
     }

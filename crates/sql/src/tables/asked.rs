@@ -30,14 +30,28 @@ impl Table {
                     .any(|index| index.is_unique && index.is_plain && is_these(&index.columns))
     }
 
-    /// The indexes that are over this column.
+    /// The indexes that are over this column, or have it beside.
     pub fn indexes_over<'t>(
         &'t self,
         dialect: Dialect,
         column: &'t str,
     ) -> impl Iterator<Item = &'t TableIndex> {
-        self.indexes
-            .iter()
-            .filter(move |index| index.columns.iter().any(|name| same(dialect, name, column)))
+        self.indexes.iter().filter(move |index| {
+            let mut all = index.columns.iter().chain(&index.includes);
+            all.any(|name| same(dialect, name, column))
+        })
+    }
+}
+
+impl TableColumn {
+    pub(super) fn unknown() -> Self {
+        Self {
+            name: String::new(),
+            kind: String::new(),
+            is_nullable: true,
+            default: None,
+            is_made: false,
+            more: Vec::new(),
+        }
     }
 }

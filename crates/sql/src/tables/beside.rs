@@ -1,7 +1,7 @@
 //! What hangs on a table beside what it consists of: who inherits from it, and triggers that fire for some of its columns.
 
 use super::definition::{Cursor, items};
-use super::{Dialect, Tables, same};
+use super::{Dialect, Table, TableIndex, Tables, same};
 
 /// A trigger `UPDATE OF` columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +106,92 @@ impl Tables {
                     .retain(|known| !same(dialect, &known.name, &name));
             }
         }
+        Some(())
+    }
+}
+
+impl Cursor<'_> {
+    /// `INCLUDE (a, b)`, if that is next.
+    pub(super) fn included(&mut self) -> Vec<String> {
+        if !self.eat("include") {
+            return Vec::new();
+        }
+        self.columns_in_group().unwrap_or_default()
+    }
+}
+
+impl Table {
+    fn index_at(&self, dialect: Dialect, name: &str) -> Option<usize> {
+        let is_it = |index: &TableIndex| {
+            let own = index.name.as_deref();
+            own.is_some_and(|own| same(dialect, own, name))
+        };
+        self.indexes.iter().position(is_it)
+    }
+
+    /// `UNIQUE USING INDEX name`: the index is called as the constraint from then on.
+    pub(super) fn takes_index(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        name: Option<String>,
+    ) -> Option<()> {
+        let of = cursor.name()?;
+        let at = self.index_at(cursor.dialect, &of)?;
+        let index = self.indexes.get_mut(at)?;
+        index.name = name.or(Some(of));
+        index.is_constraint = true;
+        index.is_plain &= !cursor.has("deferrable");
+        Some(())
+    }
+
+    /// `PRIMARY KEY USING INDEX name`
+    pub(super) fn key_takes_index(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
+        let of = cursor.name()?;
+        let at = self.index_at(cursor.dialect, &of)?;
+        let index = self.indexes.remove(at);
+        self.primary_key = index.columns;
+        self.key_includes = index.includes;
+        self.keys_are_not_null(cursor.dialect);
+        Some(())
+    }
+
+    /// An index that refuses more than what is there twice. From what is excluded on.
+    pub(super) fn excludes(&mut self, cursor: &mut Cursor<'_>, name: Option<String>) -> Option<()> {
+        while !cursor.is_group() {
+            if cursor.rest().is_empty() {
+                return None;
+            }
+            cursor.skip();
+        }
+        let group = cursor.group()?;
+        let mut columns: Vec<String> = Vec::new();
+        let condition = cursor.rest();
+        for tokens in items(group).into_iter().chain([condition]) {
+            for found in cursor.names_in(tokens) {
+                let is_word = [
+                    "with",
+                    "asc",
+                    "desc",
+                    "using",
+                    "deferrable",
+                    "initially",
+                    "deferred",
+                ]
+                .iter()
+                .any(|word| found.eq_ignore_ascii_case(word));
+                if !is_word && !columns.contains(&found) {
+                    columns.push(found);
+                }
+            }
+        }
+        self.indexes.push(TableIndex {
+            name,
+            columns,
+            is_unique: false,
+            is_constraint: true,
+            is_plain: false,
+            includes: Vec::new(),
+        });
         Some(())
     }
 }

@@ -1,6 +1,6 @@
 //! What rows of a table have to be beside its keys and NOT NULL: foreign keys and conditions.
 
-use super::{Dialect, Table, same};
+use super::{Dialect, Table, TableIndex, same};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableConstraint {
@@ -12,6 +12,8 @@ pub struct TableConstraint {
     pub columns: Vec<String>,
     /// The values that it lists, if it does nothing else.
     pub lists: Option<Vec<String>>,
+    /// What a CHECK says, as it is written.
+    pub condition: Option<String>,
     pub said: SaidWith,
     /// What becomes of its columns with the row that it leads to, as it is written: `ON DELETE SET NULL`.
     pub action: Option<Action>,
@@ -54,6 +56,7 @@ impl TableConstraint {
             name,
             columns: Vec::new(),
             lists: None,
+            condition: None,
             said: SaidWith::Column,
             action: None,
         }
@@ -63,6 +66,12 @@ impl TableConstraint {
 impl Table {
     /// Gives constraints without a name that of the database, which is told of the table's own.
     pub fn name_constraints(&mut self, dialect: Dialect, table: &str) {
+        let is_exclusion = |index: &&mut TableIndex| {
+            index.name.is_none() && index.is_constraint && !index.is_unique
+        };
+        for index in self.indexes.iter_mut().filter(is_exclusion) {
+            index.name = Some(format!("{table}_{}_excl", index.columns.join("_")));
+        }
         for at in 0..self.constraints.len() {
             let Some(unnamed) = self.constraints.get(at).filter(|one| one.name.is_none()) else {
                 continue;

@@ -253,6 +253,7 @@ impl<'t> Cursor<'t> {
                     .into_iter()
                     .all(|token| ways.iter().any(|way| token.is_word(self.text, way)))
         };
+        let includes = self.included();
         let items = items(group);
         let is_over_columns = items.iter().all(is_simple) && !self.has("where");
         let is_plain =
@@ -273,6 +274,7 @@ impl<'t> Cursor<'t> {
             is_unique,
             is_constraint: false,
             is_plain,
+            includes,
         })
     }
 

@@ -18,10 +18,13 @@ impl Cursor<'_> {
     pub fn constraint(&mut self, name: Option<String>) -> Option<TableConstraint> {
         let mut lists = None;
         let mut action = None;
+        let mut condition = None;
         let (rule, name, columns) = if self.eat("check") {
             let group = self.group()?;
             lists = self.lists(group);
-            (ConstraintRule::Check, name, once(self.names_in(group)))
+            condition = self.condition(group);
+            let names = self.conditioned(group, lists.is_some());
+            (ConstraintRule::Check, name, names)
         } else {
             self.eats(&["foreign", "key"]);
             self.eats(&["if", "not", "exists"]);
@@ -41,9 +44,21 @@ impl Cursor<'_> {
             name,
             columns,
             lists,
+            condition,
             said: SaidWith::Table,
             action,
         })
+    }
+
+    /// The columns that a condition is over. Of a list it is the first name: types and casts are no columns.
+    fn conditioned(&self, group: &[Token], is_list: bool) -> Vec<String> {
+        let names = self.names_in(group).into_iter();
+        once(names.take(if is_list { 1 } else { usize::MAX }).collect())
+    }
+
+    fn condition(&self, group: &[Token]) -> Option<String> {
+        let span = group.first()?.span.start..group.last()?.span.end;
+        self.text.get(span).map(str::to_owned)
     }
 
     fn lists(&self, group: &[Token]) -> Option<Vec<String>> {
@@ -66,9 +81,11 @@ impl Cursor<'_> {
             }]
         } else if self.eat("check") {
             let group = self.group()?;
+            let lists = self.lists(group);
             vec![TableConstraint {
-                columns: once(self.names_in(group)),
-                lists: self.lists(group),
+                columns: self.conditioned(group, lists.is_some()),
+                condition: self.condition(group),
+                lists,
                 ..of(ConstraintRule::Check)
             }]
         } else {
