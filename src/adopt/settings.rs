@@ -64,6 +64,9 @@ pub fn section(runner: &Runner) -> String {
         let parts: Vec<String> = runner.program.iter().map(|part| quoted(part)).collect();
         lines.push(format!("program = [{}]", parts.join(", ")));
     }
+    if let Some(table) = &runner.table {
+        lines.push(format!("table = {}", quoted(table)));
+    }
     if let Some(url) = &runner.url {
         lines.push(format!("url = \"env:{}\"", url.variable));
         if let Some(scheme) = &url.scheme {
@@ -84,7 +87,35 @@ pub fn runner_of(root: &Path, place: &Place, dialect: Dialect) -> Option<Runner>
         runner.program = program;
     }
     runner.url = url_for(&dir, place.kind, dialect);
+    if place.kind == "alembic" {
+        let env = runner.tool.files(&dir).replace("/versions", "/env.py");
+        let text = fs::read_to_string(dir.join(env)).unwrap_or_default();
+        let lines = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'));
+        runner.table = alembic_table(&lines.collect::<Vec<_>>().join("\n"));
+    }
     Some(runner)
+}
+
+/// The table of Alembic's history, where env.py gives it another name or schema in plain words.
+fn alembic_table(env: &str) -> Option<String> {
+    let given = |key: &str| {
+        let mut places = env.split(key).skip(1);
+        let text = places.find_map(|rest| rest.trim_start().strip_prefix('='))?;
+        let text = text.trim_start();
+        let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let name = text.get(1..)?.split(quote).next()?;
+        (!name.is_empty()).then(|| name.to_owned())
+    };
+    match (given("version_table_schema"), given("version_table")) {
+        (None, None) => None,
+        (None, Some(table)) => Some(table),
+        (Some(schema), table) => {
+            let table = table.as_deref().unwrap_or("alembic_version");
+            Some(format!("{schema}.{table}"))
+        }
+    }
 }
 
 /// How the program is started where its usual name is not on the path.
@@ -330,5 +361,27 @@ mod tests {
             [".venv/bin/phasegate-no-such-program", "x"]
         );
         assert_eq!(started_by(dir.path(), &["sh".to_owned()]), None);
+    }
+
+    #[test]
+    fn the_table_of_alembics_history_is_what_its_environment_says() {
+        for (env, table) in [
+            (
+                "context.configure(url=url, version_table='ours')",
+                Some("ours"),
+            ),
+            (
+                "configure(\n    version_table_schema = \"app\",\n)",
+                Some("app.alembic_version"),
+            ),
+            (
+                "configure(version_table_schema='app', version_table='v')",
+                Some("app.v"),
+            ),
+            ("configure(version_table=NAME)", None),
+            ("configure(url=url)", None),
+        ] {
+            assert_eq!(alembic_table(env).as_deref(), table, "{env}");
+        }
     }
 }

@@ -7,14 +7,13 @@
 //! a revision that was begun, nobody may be changing the schema any more. What was begun and is not in the history has left nothing where
 //! the schema is as it was before; where it is not, only somebody who looks can say what it is.
 
+mod foretold;
 mod look;
 mod words;
 
 use look::{applied, call, schema_mark, until_nobody_changes_the_schema};
 use sha2::{Digest, Sha256};
-use words::{
-    along_with, failed_before, failed_now, left_a_part, not_in_history, nothing_done, unreadable,
-};
+use words::{failed_before, failed_now, left_a_part, not_in_history, nothing_done, unreadable};
 
 use super::change::{PhaseTransition, move_to};
 use super::in_ledger::End;
@@ -27,7 +26,7 @@ use crate::gate::Decision;
 use crate::ledger::{Entry, EventKind, Ledger, LedgerError, StepRecord, StepState, seal_of_steps};
 use crate::model::{MigrationId, Step};
 use crate::project::{Revisions, ScriptFile};
-use crate::runner::{Applied, Revision, Runner, RunnerFailure, Standing, along};
+use crate::runner::{Applied, Revision, Runner, RunnerFailure, Standing};
 use crate::span;
 
 /// What carries out a step.
@@ -301,16 +300,7 @@ async fn one_revision(
     if one.is_started() && one.schema_before().is_some_and(|before| before != schema) {
         return Err(left_a_part(one, None));
     }
-    let is_applied = |name: &str| standing(&applied, name) == Some(Standing::Done);
-    let reach = one.of.runner.tool.reach();
-    let with = along(reach, &one.of.known, is_applied, one.name);
-    if !with.is_empty() {
-        return Err(along_with(one, &with));
-    }
-    let tool = &one.of.runner.tool;
-    if let Some(why) = tool.in_the_way(&one.of.known, &applied, one.name) {
-        return Err(unreadable(why));
-    }
+    foretold::refuse_more(session, one, &applied).await?;
     if let Some(decision) = begin_revision(session, one, &schema).await? {
         return Ok(Went::Blocked(decision));
     }

@@ -10,7 +10,8 @@ use crate::gate::{Flaw, Flawed};
 use crate::ledger::LedgerError;
 use crate::model::{Live, MigrationId, MigrationState, Phase, Step};
 use crate::project::{Migration, Project, Revisions};
-use crate::runner::{Applied, History, Runner, Standing};
+use crate::runner::{Applied, History, Revision, Runner, Standing, more_than};
+use crate::sql::Dialect;
 
 /// Looks into the history of the project's other migration tool, and counts what was done past the gate.
 pub(super) async fn look(
@@ -34,8 +35,8 @@ pub(super) async fn look(
     if matches!(runner.history(), History::Command(_)) {
         return Ok(());
     }
-    let applied = match read(project, runner, connection).await {
-        Ok(applied) => applied,
+    let (known, applied) = match read(project, runner, connection).await {
+        Ok(read) => read,
         Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::Statement) => {
             situation.evidence.flaws.push(unread(runner, &error));
             return Ok(());
@@ -43,6 +44,8 @@ pub(super) async fn look(
         Err(error) => return Err(error.into()),
     };
     let live = situation.evidence.snapshot.live();
+    let flaws = beside(runner, &by_runner, (&known, &applied), situation, dialect);
+    situation.evidence.flaws.extend(flaws);
     for migration in by_runner {
         let state = situation.evidence.schema.get(migration.id());
         let Some(state) = state else { continue };
@@ -59,11 +62,54 @@ async fn read(
     project: &Project,
     runner: &Runner,
     connection: &mut dyn Connection,
-) -> Result<Vec<Applied>, DatabaseError> {
+) -> Result<(Vec<Revision>, Vec<Applied>), DatabaseError> {
     let known = runner
         .revisions(&project.root)
         .map_err(|why| DatabaseError::new(ErrorKind::Statement, why))?;
-    crate::runner::applied(runner, &known, &[], connection).await
+    let applied = crate::runner::applied(runner, &known, &[], connection).await?;
+    Ok((known, applied))
+}
+
+/// The steps for which the tool would apply more than is named there, by its files and its history: they would not be run. What it says
+/// of itself is asked by the step alone.
+fn beside(
+    runner: &Runner,
+    by_runner: &[&Migration],
+    (known, applied): (&[Revision], &[Applied]),
+    situation: &Situation,
+    dialect: Dialect,
+) -> Vec<Flaw> {
+    let mut found = Vec::new();
+    let mut counted = applied.to_vec();
+    for migration in by_runner {
+        let Some(state) = situation.evidence.schema.get(migration.id()) else {
+            continue;
+        };
+        for (step, revisions) in &migration.files(dialect).revisions {
+            let is_over = match step {
+                Step::Expand => state.phase.expand_is_done(),
+                _ => state.phase == Phase::Contracted,
+            };
+            if is_over {
+                continue;
+            }
+            let mut here = counted.clone();
+            for name in &revisions.names {
+                let why = more_than(runner, known, &here, name);
+                found.extend(why.map(|(error, help)| Flaw {
+                    of: Flawed::Step(migration.id().clone(), *step),
+                    error,
+                    help,
+                }));
+                here.push(Applied::done(name));
+            }
+            // Expands come one after the other; what is contracted by then nobody knows.
+            if *step == Step::Expand {
+                counted = here;
+            }
+        }
+    }
+    found
 }
 
 /// What is not known stands against every yes.

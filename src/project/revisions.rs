@@ -196,7 +196,11 @@ fn find(
             let near = closest(&name.value, there.iter().map(|one| one.name.as_str()));
             let help = match (near, there.last()) {
                 (Some(near), _) => format!("did you mean `{near}`?"),
-                (None, Some(last)) => format!("the last one there is `{}`", last.name),
+                (None, Some(last)) => format!(
+                    "the last one there is `{}`; where the tool's files were squashed, and every database has what is done here, remove \
+                     this migration's directory",
+                    last.name
+                ),
                 (None, None) => {
                     "there are none: put `dir` and `files` under `[runner]` in migrate.toml right"
                         .to_owned()

@@ -2,13 +2,16 @@
 //!
 //! `migrate APP NAME` takes back what comes after NAME where that is applied: it is only ever called for one that is not.
 
+mod found;
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::Table;
 use super::history::with_time;
-use super::{Applied, Call, History, Kind, Reach, Revision, Runner, Sql, Tool, files, python};
+use super::{Applied, Call, History, Kind, Reach, Revision, Runner, Sql, Tool};
+use found::FIRST;
 
 pub(super) const KIND: Kind = Kind {
     kind: "django",
@@ -17,9 +20,6 @@ pub(super) const KIND: Kind = Kind {
 
 #[derive(Debug)]
 struct Django;
-
-/// How deep applications lie in a project.
-const DEEPEST: usize = 4;
 
 impl Tool for Django {
     fn kind(&self) -> &'static str {
@@ -43,10 +43,7 @@ impl Tool for Django {
     }
 
     fn revisions(&self, runner: &Runner, root: &Path) -> Result<Vec<Revision>, String> {
-        let mut found = Vec::new();
-        look(root, &runner.place(root), DEEPEST, &mut found)?;
-        found.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(found)
+        found::revisions(root, runner)
     }
 
     fn read(&self, rows: &[Vec<String>], known: &[Revision]) -> Result<Vec<Applied>, String> {
@@ -70,6 +67,69 @@ impl Tool for Django {
 
     fn reach(&self) -> Reach {
         Reach::UpTo
+    }
+
+    fn in_the_way(
+        &self,
+        known: &[Revision],
+        applied: &[Applied],
+        revision: &str,
+    ) -> Option<String> {
+        let is_done = |name: &String| applied.iter().any(|one| one.revision == *name);
+        let takes_its_place = |one: &&Revision| {
+            one.replaces.iter().any(|name| name == revision) && !one.replaces.iter().any(is_done)
+        };
+        let squashed = known.iter().find(takes_its_place)?;
+        let (app, name) = squashed.name.split_once('.')?;
+        Some(format!(
+            "Django has `{}` in the place of `{revision}` wherever none of what it stands for is applied: apply that with Django \
+             (`manage.py migrate {app} {name}`), which records `{revision}` as well",
+            squashed.name
+        ))
+    }
+
+    fn may_come_along(&self, known: &[Revision], applied: &[Applied], name: &str) -> bool {
+        let Some((app, name)) = name.split_once('.') else {
+            return false;
+        };
+        let is_of = |revision: &str| revision.split_once('.').is_some_and(|(of, _)| of == app);
+        let is_there = applied.iter().any(|one| is_of(&one.revision));
+        // Django's word for whichever is the first one.
+        !known.iter().any(|one| is_of(&one.name)) && (!is_there || name == FIRST)
+    }
+
+    fn asked(&self, revision: &str) -> Option<Call> {
+        let (app, name) = revision.split_once('.')?;
+        let plan = ["migrate", app, name, "--plan", "--no-input", "--no-color"];
+        Some(Call::new(plan))
+    }
+
+    fn foretold(
+        &self,
+        printed: &str,
+        _known: &[Revision],
+        _applied: &[Applied],
+        _revision: &str,
+    ) -> Result<Vec<String>, String> {
+        let mut lines = printed
+            .lines()
+            .skip_while(|line| line.trim_end() != "Planned operations:");
+        if lines.next().is_none() {
+            return Err("it prints no `Planned operations:`".into());
+        }
+        let mut found = Vec::new();
+        for line in lines.map(str::trim_end).filter(|line| !line.is_empty()) {
+            if line.trim_start() != line {
+                if line.trim_start().starts_with("Undo ") {
+                    return Err(format!("it would take back: {}", line.trim()));
+                }
+            } else if line.contains('.') && !line.contains(' ') {
+                found.push(line.to_owned());
+            } else {
+                return Err(format!("it prints `{line}` in its plan"));
+            }
+        }
+        Ok(found)
     }
 
     fn apply(&self, _: &Runner, _: &Path, revision: &Revision) -> Result<Call, String> {
@@ -103,57 +163,6 @@ fn split(revision: &str) -> Result<(&str, &str), String> {
     revision.split_once('.').ok_or_else(|| {
         format!("`{revision}` is no migration of Django: write `APP.NAME`, for example `shop.0002_status`")
     })
-}
-
-/// The applications below a directory, each with its migrations.
-fn look(root: &Path, place: &str, depth: usize, found: &mut Vec<Revision>) -> Result<(), String> {
-    for name in files::names(root, place)? {
-        let path = if place.is_empty() {
-            name.clone()
-        } else {
-            format!("{place}/{name}")
-        };
-        if !root.join(&path).is_dir() || is_of_others(root, &path, &name) {
-            continue;
-        }
-        if name == "migrations" {
-            let app = place.rsplit('/').next().unwrap_or_default();
-            for file in files::names(root, &path)? {
-                let Some(stem) = file
-                    .strip_suffix(".py")
-                    .filter(|stem| !stem.starts_with('_'))
-                else {
-                    continue;
-                };
-                let file = format!("{path}/{file}");
-                let text = files::text(root, &file)?;
-                if !text.contains("Migration") {
-                    continue;
-                }
-                let named = |key: &str| {
-                    let of = python::assigned(&text, key).unwrap_or_default();
-                    let pairs = python::pairs(&of).into_iter();
-                    pairs.map(|(app, name)| format!("{app}.{name}")).collect()
-                };
-                found.push(Revision {
-                    name: format!("{app}.{stem}"),
-                    file: Some(file),
-                    after: named("dependencies"),
-                    replaces: named("replaces"),
-                    key: None,
-                });
-            }
-        } else if let Some(depth) = depth.checked_sub(1) {
-            look(root, &path, depth, found)?;
-        }
-    }
-    Ok(())
-}
-
-/// Packages that are installed below the project, and are not its own.
-fn is_of_others(root: &Path, path: &str, name: &str) -> bool {
-    matches!(name, "node_modules" | "site-packages" | "__pycache__")
-        || root.join(path).join("pyvenv.cfg").exists()
 }
 
 #[cfg(test)]
@@ -214,5 +223,77 @@ mod tests {
             assert_eq!(Django.read(&rows, &known).unwrap().len(), count);
         }
         assert!(split("0002_b").is_err());
+    }
+
+    fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn only_what_the_database_has_nothing_of_may_come_along() {
+        let known = [Revision {
+            name: "shop.0001_a".into(),
+            ..Revision::default()
+        }];
+        for (applied, name, may) in [
+            (vec![], "auth.0001_initial", true),
+            (vec!["sites.0001_initial"], "auth.0001_initial", true),
+            (vec!["auth.0001_initial"], "auth.0002_x", false),
+            (vec!["auth.0001_initial"], "auth.__first__", true),
+            // The project's own is named, or not applied.
+            (vec![], "shop.0001_a", false),
+            (vec![], "shop.0002_b", false),
+        ] {
+            let applied: Vec<Applied> = applied.into_iter().map(Applied::done).collect();
+            assert_eq!(Django.may_come_along(&known, &applied, name), may, "{name}");
+        }
+    }
+
+    #[test]
+    fn its_plan_is_read_or_refused() {
+        let read = |printed| Django.foretold(printed, &[], &[], "shop.0002_note");
+        let plan = "checked\nPlanned operations:\nstore.0002_x\n    Remove field name from item\nshop.0002_note\n    Raw SQL\n";
+        assert_eq!(read(plan).unwrap(), ["store.0002_x", "shop.0002_note"]);
+        let nothing = "Planned operations:\n  No planned migration operations.\n";
+        assert!(read(nothing).unwrap().is_empty());
+        for printed in [
+            "",
+            "Planned operations:\nshop.0002_note\n    Undo Add field note to order\n",
+            "Planned operations:\nsomething else\n",
+        ] {
+            assert!(read(printed).is_err(), "{printed}");
+        }
+    }
+
+    #[test]
+    fn what_was_squashed_is_known_by_what_stands_for_it() {
+        let squashed = "class Migration:\n    replaces = [('shop', '0001_a'), ('shop', '0002_b')]\n    dependencies = []\n";
+        let dir = project(&[
+            ("shop/migrations/0001_squashed.py", squashed),
+            (
+                "store/migrations/0001_a.py",
+                "class Migration:\n    dependencies = [('shop', '0002_b')]\n",
+            ),
+        ]);
+        let known = Runner::usual("django")
+            .unwrap()
+            .revisions(dir.path())
+            .unwrap();
+        assert!(known.iter().any(|one| one.name == "shop.0002_b"));
+        let store = known.iter().find(|one| one.name == "store.0001_a");
+        assert_eq!(store.unwrap().after, ["shop.0001_squashed"]);
+        let why = Django.in_the_way(&known, &[], "shop.0002_b").unwrap();
+        assert!(
+            why.contains("`manage.py migrate shop 0001_squashed`"),
+            "{why}"
+        );
+        let begun = [Applied::done("shop.0001_a")];
+        assert_eq!(Django.in_the_way(&known, &begun, "shop.0002_b"), None);
     }
 }

@@ -14,7 +14,8 @@ pub struct Applied {
 }
 
 impl Applied {
-    pub(super) fn done(revision: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn done(revision: impl Into<String>) -> Self {
         Self {
             revision: revision.into(),
             standing: Standing::Done,

@@ -16,6 +16,7 @@ mod golang_migrate;
 mod history;
 mod knex;
 mod liquibase;
+mod more;
 mod node_pg_migrate;
 mod prisma;
 mod process;
@@ -33,8 +34,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use history::{Applied, Standing, applied};
+pub use more::{along_with, more_than, name_them};
 pub use process::{Called, NAME, RunnerFailure, finish_url, printed, run};
-pub use revision::{Reach, Revision, along};
+pub use revision::{Reach, Revision, along, unknown_before};
 pub use scratch::Scratch;
 pub use settings::{Runner, UrlFor};
 pub use table::{History, Table};
@@ -104,6 +106,31 @@ pub trait Tool: Debug + Send + Sync {
         _revision: &str,
     ) -> Option<String> {
         None
+    }
+
+    /// Whether it may apply this one along, which no file of the project has: one of a package of which the database has nothing,
+    /// so that nobody who is live can use what it changes.
+    fn may_come_along(&self, _known: &[Revision], _applied: &[Applied], _name: &str) -> bool {
+        false
+    }
+
+    /// How it is asked what it would apply to come to this one, without applying anything; `None` where that follows from its files.
+    fn asked(&self, _revision: &str) -> Option<Call> {
+        None
+    }
+
+    /// What it would apply, by what it has printed when it was [`asked`](Self::asked).
+    ///
+    /// # Errors
+    /// What cannot be read in it.
+    fn foretold(
+        &self,
+        _printed: &str,
+        _known: &[Revision],
+        _applied: &[Applied],
+        _revision: &str,
+    ) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
     }
 
     /// How it is told to apply this one.

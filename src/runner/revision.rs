@@ -60,6 +60,29 @@ pub fn along<'r>(
         .collect()
 }
 
+/// What has to be applied before this one by its files, of which no file tells and that is not applied.
+#[must_use]
+pub fn unknown_before(
+    reach: Reach,
+    known: &[Revision],
+    is_applied: impl Fn(&str) -> bool,
+    revision: &str,
+) -> BTreeSet<String> {
+    if reach != Reach::UpTo {
+        return BTreeSet::new();
+    }
+    let is_known = |name: &str| known.iter().any(|one| one.name == name);
+    let wanted = before(known, &[revision]);
+    let wanted = known
+        .iter()
+        .filter(|one| wanted.contains(one.name.as_str()) && !is_applied(&one.name));
+    wanted
+        .flat_map(|one| &one.after)
+        .filter(|name| !is_known(name) && !is_applied(name))
+        .cloned()
+        .collect()
+}
+
 /// These revisions, and all that have to come before them.
 #[must_use]
 pub fn before<'r>(known: &'r [Revision], wanted: &[&str]) -> BTreeSet<&'r str> {
@@ -121,6 +144,22 @@ mod tests {
                 "{wanted}"
             );
         }
+    }
+
+    #[test]
+    fn what_no_file_tells_of_is_not_nothing() {
+        let known = [
+            revision("a", &["lost"]),
+            revision("b", &["a", "other", "there"]),
+        ];
+        let unknown = |reach, applied: &[&str]| {
+            let is_applied = |name: &str| applied.contains(&name);
+            Vec::from_iter(unknown_before(reach, &known, is_applied, "b"))
+        };
+        assert_eq!(unknown(Reach::UpTo, &["there"]), ["lost", "other"]);
+        // What comes before one that is applied is its own affair.
+        assert_eq!(unknown(Reach::UpTo, &["a", "there"]), ["other"]);
+        assert!(unknown(Reach::Alone, &[]).is_empty());
     }
 
     #[test]

@@ -59,6 +59,17 @@ fn called<'c>(session: &'c Session<'_>, url: Option<&'c str>) -> Called<'c> {
     }
 }
 
+/// What the tool prints when it is asked something.
+pub(super) async fn ask(
+    session: &Session<'_>,
+    one: &One<'_, '_>,
+    call: &Call,
+) -> Result<String, RunnerFailure> {
+    let url = url_for(session, one.of.runner);
+    let called = called(session, url.as_deref());
+    crate::runner::printed(one.of.runner, call, &called).await
+}
+
 pub(super) async fn call(
     session: &mut Session<'_>,
     one: &One<'_, '_>,

@@ -3,7 +3,7 @@
 use super::super::{CoordinatorError, interrupted};
 use super::{One, Revised};
 use crate::coordinator::script::position;
-use crate::runner::RunnerFailure;
+use crate::runner::{Call, RunnerFailure, along_with, name_them};
 
 pub(super) fn unreadable(why: String) -> CoordinatorError {
     CoordinatorError::Runner {
@@ -28,18 +28,34 @@ pub(super) fn not_in_history(run: &Revised<'_>, name: &str) -> CoordinatorError 
     }
 }
 
-pub(super) fn along_with(one: &One<'_, '_>, with: &[&str]) -> CoordinatorError {
+pub(super) fn more_along(one: &One<'_, '_>, with: &[&str]) -> CoordinatorError {
     let kind = one.of.revisions.kind;
-    let names = with.join("`, `");
+    CoordinatorError::Runner {
+        message: along_with(kind, one.name, with),
+        help: format!("nothing was run; {}", name_them(kind, with)),
+    }
+}
+
+/// The tool would do something else than was asked, or nothing.
+pub(super) fn in_the_way(one: &One<'_, '_>, why: String) -> CoordinatorError {
+    CoordinatorError::Runner {
+        message: why,
+        help: format!("nothing was run; then run {} again", one.again()),
+    }
+}
+
+/// What the tool would apply is not known.
+pub(super) fn not_foretold(one: &One<'_, '_>, call: &Call, why: &str) -> CoordinatorError {
+    let kind = one.of.revisions.kind;
+    let command = format!("{} {}", one.of.runner.command(), call.arguments.join(" "));
     CoordinatorError::Runner {
         message: format!(
-            "{kind} would apply `{names}` along with `{}`, and nobody has asked for that here",
+            "what {kind} would apply for `{}` is not known: {why}",
             one.name
         ),
         help: format!(
-            "nothing was run. Where every version that is live survives {them}, apply {them} before with {kind}, or name {them} before it \
-             in `revisions` of this phase",
-            them = if with.len() == 1 { "it" } else { "them" },
+            "nothing was run. `{command}` is what it is asked with before it is called; see what it says, mend that, then run {} again",
+            one.again()
         ),
     }
 }

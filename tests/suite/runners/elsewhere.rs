@@ -300,3 +300,30 @@ fn liquibase_is_brought_in() {
 fn liquibase_applies_that_one_alone() {
     alone(&LIQUIBASE);
 }
+
+/// A number of 17 digits is a moment, and taken as it stands it would be later than everything.
+#[test]
+#[ignore = "needs Node: sh tests/runners.sh"]
+fn node_pg_migrate_applies_that_one_alone() {
+    const DATED: Tool = Tool {
+        revisions: [
+            "20251009085320001_step",
+            "20251009085320002_step",
+            "20251009085320003_step",
+        ],
+        write: |project, db| {
+            (NODE_PG_MIGRATE.write)(project, db);
+            for number in 1..=3 {
+                let at = |time: &str| {
+                    project
+                        .path()
+                        .join(format!("migrations/{time}{number}_step.sql"))
+                };
+                std::fs::rename(at("176000000000"), at("2025100908532000"))
+                    .expect("it was written");
+            }
+        },
+        ..NODE_PG_MIGRATE
+    };
+    alone(&DATED);
+}

@@ -1,8 +1,8 @@
 //! What tools do wrong, and what is said of it.
 
 use super::projects::{
-    ALEMBIC, DBMATE, DJANGO, SQLX, alembic_revision, bare, by_hand, has_column, history, judged,
-    manifest, project,
+    ALEMBIC, DBMATE, DJANGO, SQLX, alembic_revision, bare, by_hand, django_migration, has_column,
+    history, judged, manifest, project,
 };
 use crate::support::backend::Db;
 use crate::support::shop::said;
@@ -79,9 +79,12 @@ scenario!(
         for tool in [&ALEMBIC, &SQLX, &DJANGO] {
             let db = db.copy();
             let project = bare(tool, &db);
-            let refused = project.migrate(&["expand", "1"]).expect_code(1);
             let [first, second, _] = tool.revisions;
             let along = format!("would apply `{first}` along with `{second}`");
+            // Whoever asks first is told the same.
+            let asked = project.migrate(&["gate", "expand", "1"]).expect_code(11);
+            assert!(asked.stdout.contains(&along), "{asked:?}");
+            let refused = project.migrate(&["expand", "1"]).expect_code(1);
             assert!(said(&refused).contains(&along), "{refused:?}");
             assert!(!has_column(&db, "id"), "nothing was run");
             // Named before it, they are applied one by one.
@@ -95,6 +98,108 @@ scenario!(
         }
     }
 );
+
+/// What no file says, the tool itself is asked: it would drop a column that nobody has named.
+#[test]
+fn what_only_the_tool_knows_of_would_come_along_and_is_refused() {
+    for tool in [&ALEMBIC, &DJANGO] {
+        let db = Db::on("sqlite");
+        let project = project(tool, &db);
+        match tool.kind {
+            "alembic" => {
+                let settings = "[alembic]\nscript_location = %(here)s/db\nversion_locations = %(here)s/db/versions %(here)s/more\n";
+                project.file("alembic.ini", settings);
+                let config = read(&project, "migrate.toml");
+                project.file(
+                    "migrate.toml",
+                    &format!("{config}files = \"db/versions\"\n"),
+                );
+                let body = format!("op.execute(\"{}\")", super::projects::DROP);
+                alembic_revision(&project, "d4", "'a1'", &body);
+                let dropping = read(&project, "db/versions/d4_.py");
+                std::fs::remove_file(project.path().join("db/versions/d4_.py"))
+                    .expect("it is there");
+                project.file("more/d4_.py", &dropping);
+                let add = format!("op.execute(\"{}\")", super::projects::ADD);
+                alembic_revision(&project, "b2", "('a1', 'd4')", &add);
+            }
+            _ => {
+                // By a name that is put together, which is not read here.
+                let settings = read(&project, "settings.py");
+                project.file(
+                    "settings.py",
+                    &format!("{settings}INSTALLED_APPS.append('other')\nMIGRATION_MODULES = {{'other': 'other.' + 'schema'}}\n"),
+                );
+                project.file("other/__init__.py", "");
+                project.file("other/schema/__init__.py", "");
+                let head =
+                    "from django.db import migrations\nclass Migration(migrations.Migration):\n";
+                project.file(
+                    "other/schema/0001_initial.py",
+                    &format!("{head}    dependencies = []\n    operations = []\n"),
+                );
+                by_hand(&project, &["python", "manage.py", "migrate", "other"]);
+                project.file(
+                    "other/schema/0002_drop.py",
+                    &format!(
+                        "{head}    dependencies = [('other', '0001_initial')]\n    run_before = [('shop', '0002_title')]\n    \
+                         operations = [migrations.RunSQL(\"{}\")]\n",
+                        super::projects::DROP
+                    ),
+                );
+            }
+        }
+        let refused = project.migrate(&["expand", "1"]).expect_code(1);
+        let [_, second, _] = tool.revisions;
+        let along = format!("along with `{second}`, and nobody has asked");
+        assert!(said(&refused).contains(&along), "{refused:?}");
+        assert!(
+            has_column(&db, "name") && !has_column(&db, "title"),
+            "nothing was run"
+        );
+    }
+}
+
+/// Packages of which a new database has nothing come with what depends on them; one that is there already does not.
+#[test]
+fn a_package_that_is_new_to_the_database_comes_along() {
+    let db = Db::on("sqlite");
+    let project = bare(&DJANGO, &db);
+    let settings = read(&project, "settings.py");
+    project.file(
+        "settings.py",
+        &format!("{settings}INSTALLED_APPS += ['django.contrib.contenttypes']\n"),
+    );
+    let create = format!("migrations.RunSQL(\"{}\")", super::projects::CREATE);
+    let first = "('contenttypes', '0001_initial')";
+    django_migration(&project, "0001_initial", first, &create);
+    let word = judged(&DJANGO);
+    let both = format!(
+        "description = \"The shop\"\n[services.web]\nnew = \">=1.1.0\"\n[expand]\nrevisions = [\"shop.0001_initial\", \"shop.0002_title\"]\n{word}"
+    );
+    project.migration("0001_title", &[("migration.toml", &both)]);
+    project.migrate(&["gate", "expand", "1"]).expect_code(0);
+    let told = project.migrate(&["expand", "1"]).expect_code(0);
+    assert!(
+        said(&told).contains("of which this database has nothing yet"),
+        "{told:?}"
+    );
+    let add = "migrations.RunSQL(\"SELECT 1\")";
+    let after = "('shop', '0002_title'), ('contenttypes', '0002_remove_content_type_name')";
+    django_migration(&project, "0004_more", after, add);
+    project.migration("0002_more", &[("migration.toml", &format!("description = \"More\"\n[services.web]\nnew = \">=1.2.0\"\n[expand]\nrevisions = [\"shop.0004_more\"]\n{word}"))]);
+    let asked = project.migrate(&["gate", "expand", "2"]).expect_code(11);
+    assert!(
+        asked
+            .stdout
+            .contains("comes after `contenttypes.0002_remove_content_type_name`"),
+        "{asked:?}"
+    );
+}
+
+fn read(project: &crate::support::project::Project, path: &str) -> String {
+    std::fs::read_to_string(project.path().join(path)).expect("it was written")
+}
 
 scenario!(
     fn a_tool_that_works_elsewhere_or_does_nothing_is_not_believed(db: Db) {
