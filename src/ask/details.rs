@@ -64,13 +64,18 @@ pub fn details(reason: &Reason) -> Value {
             }),
             filling(fill),
         ),
-        Reason::ContractFirst { basis, taken_by } => with(
-            json!({ "of": basis.migration, "taken_by": taken_by }),
+        Reason::ContractFirst {
+            basis,
+            taken_by,
+            no_room_for,
+        } => with(
+            json!({ "of": basis.migration, "taken_by": taken_by, "no_room_for": no_room_for }),
             match &basis.keeps {
                 Keeps::Columns { table, columns } => json!({ "table": table, "columns": columns }),
                 Keeps::Table(name) => json!({ "table": name }),
                 Keeps::View(name) => json!({ "view": name }),
                 Keeps::Definition { table, name } => json!({ "table": table, "definition": name }),
+                Keeps::Outcome { table, name } => json!({ "table": table, "outcome": name }),
                 Keeps::Needed { table, column } => json!({ "table": table, "needed": column }),
             },
         ),

@@ -47,7 +47,7 @@ pub fn plan_on_paper(
     let pending = project
         .declarations()
         .map(|declaration| MigrationState::pending(declaration.clone()));
-    let schema = Schema::new(pending.collect()).building_on(project.bases.clone());
+    let schema = Schema::new(pending.collect()).building_on(project.bases.on_any());
     let problem = problem(goal, project, schema, live)?;
     let hidden = unread(&flaws_on_paper(project));
     let answer = if hidden.is_empty() {

@@ -1,6 +1,5 @@
 //! `migrate adopt`: a project that another migration tool has carried so far is brought in.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::Args;
@@ -21,7 +20,9 @@ use crate::adopt::{
 use crate::coordinator::{self, Progress, Purpose};
 use crate::database::{Connection, Target};
 use crate::model::MigrationId;
-use crate::project::{Broken, CONFIG_FILE, Config, Depth, Flaws, MANIFEST_FILE, Problems, Project};
+use crate::project::{
+    Bases, Broken, CONFIG_FILE, Config, Depth, Flaws, MANIFEST_FILE, Problems, Project,
+};
 use crate::runner::{Runner, finish_url};
 use crate::sql::Dialect;
 
@@ -231,7 +232,7 @@ fn first(args: &AdoptArgs, global: &Global, root: &Path) -> Result<Brought, Fail
         warnings: Vec::new(),
         flaws: Flaws::default(),
         depth: Depth::Whole,
-        bases: BTreeMap::new(),
+        bases: Bases::default(),
     };
     Ok(Brought {
         project,

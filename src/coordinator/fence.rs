@@ -168,7 +168,8 @@ impl Recheck for FromInside<'_> {
         let view = ledger.view().await?;
         let mut evidence = self.situation.evidence.clone();
         evidence.snapshot = view.refresh(&evidence.snapshot);
-        evidence.schema = super::situation::schema(self.orders.project, &view);
+        let dialect = ledger.capabilities().dialect;
+        evidence.schema = super::situation::schema(self.orders.project, &view, dialect);
         let project = self.orders.project;
         if matches!(self.step, Step::Backfill | Step::Contract) {
             let watched = watch(project, &evidence.schema, Some(self.id), ledger).await?;

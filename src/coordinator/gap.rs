@@ -64,7 +64,8 @@ async fn write_down(
 ) -> Result<(), CoordinatorError> {
     ledger.lock_admissions().await?;
     let view = ledger.view().await?;
-    let watched = watch(project, &schema(project, &view), None, ledger).await?;
+    let dialect = ledger.capabilities().dialect;
+    let watched = watch(project, &schema(project, &view, dialect), None, ledger).await?;
     let seen = ever_seen(&view, &view.live_with(others));
     // Where one is not in order its mark says so only as long as nobody puts a seal behind it.
     if watched
@@ -73,7 +74,7 @@ async fn write_down(
     {
         ledger.connection().await?.seal_triggers().await?;
     }
-    let again = watch(project, &schema(project, &view), None, ledger).await?;
+    let again = watch(project, &schema(project, &view, dialect), None, ledger).await?;
     for (one, now) in watched.iter().zip(&again) {
         let applied = view
             .applied
@@ -178,7 +179,8 @@ pub(super) async fn before_script(
         return Ok(Vec::new());
     }
     let view = ledger.view().await?;
-    let watched = watch(project, &schema(project, &view), None, ledger).await?;
+    let dialect = ledger.capabilities().dialect;
+    let watched = watch(project, &schema(project, &view, dialect), None, ledger).await?;
     let missed = watched
         .into_iter()
         .filter(|one| one.gap().is_some() || !one.short.is_empty());
@@ -196,7 +198,7 @@ pub(super) async fn after_script(
         return Ok(());
     }
     let view = ledger.view().await?;
-    let schema = schema(project, &view);
+    let schema = schema(project, &view, ledger.capabilities().dialect);
     if !super::sync::is_any_in_step(project, &schema, ledger.unsent()) {
         return Ok(());
     }

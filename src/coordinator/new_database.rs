@@ -29,7 +29,8 @@ impl Coordinator<'_> {
         &mut self,
         ids: Vec<MigrationId>,
     ) -> Result<Vec<Part>, CoordinatorError> {
-        let bases = &self.session.orders.project.bases;
+        let dialect = self.session.connection.capabilities().dialect;
+        let bases = self.session.orders.project.bases.of(dialect);
         let waits = ids.iter().any(|id| bases.contains_key(id));
         if !waits || !self.is_new().await? {
             return Ok(vec![Part::Take(ids)]);

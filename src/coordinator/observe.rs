@@ -298,7 +298,7 @@ pub fn observe_with(
     files: &[AppliedFile],
     dialect: Dialect,
 ) -> Situation {
-    let schema = schema(project, &view);
+    let schema = schema(project, &view, dialect);
     let contracts = soaks(project, &schema, &view);
     let min_instances = min_instances(project);
     let facts = Facts {

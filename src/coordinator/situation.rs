@@ -9,6 +9,7 @@ use crate::gate::Evidence;
 use crate::ledger::{LeaseRules, Ledger, LedgerError, View};
 use crate::model::{Live, MigrationId, MigrationState, Schema, Snapshot, Step};
 use crate::project::{Broken, Project};
+use crate::sql::Dialect;
 
 /// Everything that is known at one moment.
 #[derive(Clone, Debug)]
@@ -66,7 +67,7 @@ pub(super) fn seen_elsewhere(snapshot: &Snapshot) -> Vec<Live> {
 
 /// What the ledger knows, and everything else of the project as pending. Of files that are not in order, as far as what
 /// they declare is certain: the rest is among the flaws.
-pub(super) fn schema(project: &Project, view: &View) -> Schema {
+pub(super) fn schema(project: &Project, view: &View, dialect: Dialect) -> Schema {
     let mut states: Vec<MigrationState> = Vec::new();
     for applied in &view.applied {
         let mut state = applied.state.clone();
@@ -97,5 +98,5 @@ pub(super) fn schema(project: &Project, view: &View) -> Schema {
     }
     Schema::new(states)
         .under(project.config.order)
-        .building_on(project.bases.clone())
+        .building_on(project.bases.of(dialect))
 }

@@ -10,8 +10,10 @@ use crate::change::{Change, Kind};
 use crate::model::{Basis, Keeps, MigrationId, Step, Sync};
 use crate::sql::{Dialect, Object, ObjectKind, Place, Statement, Verb};
 
-use super::definitions::{Contracts, Definitions};
+use super::counts_on::{CountsOn, Outcomes, Over};
+use super::definitions::{Contracts, Definitions, says_default_alone};
 use super::kept::{given, kept};
+use super::later::{self, Forward};
 use super::migration::{Files, Migration};
 
 /// What a migration does that others may build on, or that builds on others.
@@ -31,6 +33,9 @@ struct Own {
     /// Triggers that its expand takes away, with their tables where the statement names them.
     drops: Vec<(Option<Place>, String)>,
     definitions: Definitions,
+    counts_on: CountsOn,
+    /// Whether what it keeps is one column whose NULLs are filled: a default beside that is nobody's harm.
+    is_fill: bool,
 }
 
 #[derive(Debug)]
@@ -46,6 +51,8 @@ enum What {
         name: String,
         /// Whether it adds one, drops it, or makes something else of it.
         verb: Verb,
+        /// Whether it gives it a default, or takes that away, and no more.
+        is_default: bool,
     },
     /// Takes it away, or gives it another name.
     Itself,
@@ -60,12 +67,17 @@ impl Deeds {
         let sync = migration.declaration.sync;
         let each = migration.files.iter().map(|(dialect, files)| {
             let asked = asked(migration, *dialect);
-            let of_scripts = Own::of(sync, (files, asked), *dialect);
+            let of_scripts = Own {
+                definitions: Definitions::of(files, asked, *dialect),
+                counts_on: CountsOn::of(files, change, *dialect),
+                ..Own::of(sync, files, *dialect)
+            };
             let own = match change {
                 Some(change) => Own {
                     triggers: of_scripts.triggers,
                     drops: of_scripts.drops,
-                    definitions: of_scripts.definitions,
+                    definitions: reshaping(of_scripts.definitions, change),
+                    counts_on: of_scripts.counts_on,
                     ..declared(change)
                 },
                 None => of_scripts,
@@ -81,7 +93,7 @@ impl Deeds {
 
 impl Own {
     /// By what the scripts say.
-    fn of(sync: Sync, (files, asked): (&Files, Vec<String>), dialect: Dialect) -> Self {
+    fn of(sync: Sync, files: &Files, dialect: Dialect) -> Self {
         let expand = || files.expand.iter().flat_map(|file| &file.script.statements);
         Self {
             keeps: kept(sync, files, dialect),
@@ -94,8 +106,21 @@ impl Own {
             drops: triggers(expand(), Verb::Drop)
                 .map(|object| (object.place(), object.name.clone()))
                 .collect(),
-            definitions: Definitions::of(files, asked, dialect),
+            ..Self::default()
         }
+    }
+}
+
+/// The columns that a declared change makes into others, or carries to another table, as they are at its expand.
+fn reshaping(definitions: Definitions, change: &Change) -> Definitions {
+    let place = Place::named(&change.table);
+    match &change.kind {
+        Kind::Columns(kind) => definitions.reshaping(&place, kind.old.iter().cloned()),
+        Kind::SplitTable(kind) => {
+            let moved = kind.moved().map(|new| new.name.clone());
+            definitions.reshaping(&place, moved)
+        }
+        _ => definitions,
     }
 }
 
@@ -135,7 +160,12 @@ fn declared(change: &Change) -> Own {
             columns.extend(kind.old.iter().chain(kind.new.iter().map(|new| &new.name)));
             keep(&place, columns.iter().copied().cloned().collect());
         }
-        Kind::NotNull(kind) => columns.push(&kind.column),
+        Kind::NotNull(kind) => {
+            columns.push(&kind.column);
+            if kind.fill.is_some() {
+                keep(&place, vec![kind.column.clone()]);
+            }
+        }
         Kind::AddColumn(kind) => columns.push(&kind.column),
         Kind::Default(kind) => columns.push(&kind.column),
         Kind::Widen(kind) => columns.push(&kind.column),
@@ -168,10 +198,15 @@ fn declared(change: &Change) -> Own {
             Kind::AddColumn(_) => Verb::Create,
             _ => Verb::Alter,
         };
-        let name = column.clone();
-        What::Column { name, verb }.of(place.clone())
+        let what = What::Column {
+            name: column.clone(),
+            verb,
+            is_default: matches!(&change.kind, Kind::Default(_)),
+        };
+        what.of(place.clone())
     });
     own.changes.extend(columns);
+    own.is_fill = matches!(&change.kind, Kind::NotNull(_));
     own.changes.push(What::Shape.of(place));
     own
 }
@@ -201,7 +236,13 @@ fn changed(statement: &Statement) -> Vec<Changes> {
                 change(What::Shape);
                 for column in std::iter::once(&object.name).chain(&object.renamed_to) {
                     let (name, verb) = (column.clone(), object.verb);
-                    change(What::Column { name, verb });
+                    let is_default =
+                        verb == Verb::Alter && says_default_alone(&statement.text, &object.name);
+                    change(What::Column {
+                        name,
+                        verb,
+                        is_default,
+                    });
                 }
             }
             ObjectKind::Table => {
@@ -227,6 +268,7 @@ struct Kept<'d> {
     place: &'d Place,
     triggers: &'d [String],
     keeps: &'d Keeps,
+    is_fill: bool,
 }
 
 impl Kept<'_> {
@@ -239,47 +281,87 @@ impl Kept<'_> {
     }
 }
 
-/// What each migration builds on, of migrations in their order.
-pub(super) fn of_all(each: &[Deeds], dialects: &[Dialect]) -> BTreeMap<MigrationId, Vec<Basis>> {
-    let mut bases = BTreeMap::new();
-    for dialect in dialects {
-        // By the table or view that it is of: a long history is gone through once.
-        let mut kept: BTreeMap<String, Vec<Kept<'_>>> = BTreeMap::new();
-        let mut contracts = Contracts::of(each.iter().filter_map(|deeds| {
-            let own = deeds.each.get(dialect)?;
-            Some(&own.definitions)
-        }));
-        let mut triggers: BTreeMap<&MigrationId, &[String]> = BTreeMap::new();
-        for deeds in each {
-            let Some(own) = deeds.each.get(dialect) else {
-                continue;
-            };
-            for change in &own.changes {
-                let there = kept.get(&change.place.table.to_lowercase());
-                for earlier in there.into_iter().flatten() {
-                    if own.has_to_wait_for(earlier, change, *dialect) {
-                        add(&mut bases, &deeds.id, earlier.basis());
-                    }
-                }
+/// What each migration builds on, by the scripts of each database.
+#[derive(Clone, Debug, Default)]
+pub struct Bases(BTreeMap<Dialect, BTreeMap<MigrationId, Vec<Basis>>>);
+
+impl Bases {
+    /// On this database.
+    #[must_use]
+    pub fn of(&self, dialect: Dialect) -> BTreeMap<MigrationId, Vec<Basis>> {
+        self.0.get(&dialect).cloned().unwrap_or_default()
+    }
+
+    /// On any of them.
+    #[must_use]
+    pub fn on_any(&self) -> BTreeMap<MigrationId, Vec<Basis>> {
+        let mut all = BTreeMap::new();
+        for (id, bases) in self.0.values().flatten() {
+            for basis in bases {
+                add(&mut all, id, basis.clone());
             }
-            for basis in contracts.before(&own.definitions, *dialect) {
-                let triggers = triggers.get(&basis.migration).copied().unwrap_or_default();
-                if !own.takes_away(triggers, None, *dialect) {
-                    add(&mut bases, &deeds.id, basis);
-                }
-            }
-            for (place, keeps) in &own.keeps {
-                let of_it = kept.entry(place.table.to_lowercase()).or_default();
-                of_it.push(Kept {
-                    by: &deeds.id,
-                    place,
-                    triggers: &own.triggers,
-                    keeps,
-                });
-            }
-            contracts.add(&deeds.id, &own.definitions);
-            triggers.insert(&deeds.id, &own.triggers);
         }
+        all
+    }
+}
+
+/// What each migration builds on, of migrations in their order.
+pub(super) fn of_all(each: &[Deeds], dialects: &[Dialect], forward: &[Forward]) -> Bases {
+    let of_each = dialects.iter().map(|dialect| {
+        let own = each.iter().enumerate().filter_map(|(at, deeds)| {
+            let own = deeds.each.get(dialect)?;
+            Some((at, &deeds.id, own))
+        });
+        let over = |at: usize, place: &Place, name: &str| {
+            let before = forward.get(..at)?;
+            later::columns_of_rule(before, *dialect, &place.table, name)
+        };
+        (*dialect, on(*dialect, &own.collect::<Vec<_>>(), &over))
+    });
+    Bases(of_each.collect())
+}
+
+fn on(
+    dialect: Dialect,
+    each: &[(usize, &MigrationId, &Own)],
+    over: Over<'_>,
+) -> BTreeMap<MigrationId, Vec<Basis>> {
+    let mut bases = BTreeMap::new();
+    // By the table or view that it is of: a long history is gone through once.
+    let mut kept: BTreeMap<String, Vec<Kept<'_>>> = BTreeMap::new();
+    let mut contracts = Contracts::of(each.iter().map(|(.., own)| &own.definitions));
+    let mut outcomes = Outcomes::default();
+    let mut triggers: BTreeMap<&MigrationId, &[String]> = BTreeMap::new();
+    for (at, id, own) in each {
+        for change in &own.changes {
+            let there = kept.get(&change.place.table.to_lowercase());
+            for earlier in there.into_iter().flatten() {
+                if own.has_to_wait_for(earlier, change, dialect) {
+                    add(&mut bases, id, earlier.basis());
+                }
+            }
+        }
+        let of_contracts = contracts.before(&own.definitions, dialect);
+        let counted_on = outcomes.before(&own.counts_on, over, dialect);
+        for basis in of_contracts.into_iter().chain(counted_on) {
+            let triggers = triggers.get(&basis.migration).copied().unwrap_or_default();
+            if !own.takes_away(triggers, None, dialect) {
+                add(&mut bases, id, basis);
+            }
+        }
+        for (place, keeps) in &own.keeps {
+            let of_it = kept.entry(place.table.to_lowercase()).or_default();
+            of_it.push(Kept {
+                by: id,
+                place,
+                triggers: &own.triggers,
+                keeps,
+                is_fill: own.is_fill,
+            });
+        }
+        contracts.add(id, &own.definitions);
+        outcomes.add((*at, id), &own.counts_on);
+        triggers.insert(id, &own.triggers);
     }
     bases
 }
@@ -303,10 +385,14 @@ impl Own {
             let mut triggers = earlier.triggers.iter();
             triggers.any(|trigger| dialect.same_name(trigger, name))
         };
+        // Of a column that is only filled, the rest may change beside that.
+        let is_beside = earlier.is_fill
+            && !matches!(change.what, What::Column { is_default, .. } if !is_default);
         let is_made_again = matches!(&change.what, What::Trigger { name, .. } if is_of(name));
         change.place.may_be(earlier.place, dialect)
             && change.is_of(earlier.keeps, dialect)
             && !is_made_again
+            && !is_beside
             && !self.takes_away(earlier.triggers, Some(&change.place), dialect)
     }
 
@@ -348,7 +434,7 @@ impl Changes {
             (What::Column { verb, .. }, Keeps::Table(_)) => *verb != Verb::Create,
             (What::Shape | What::Trigger { .. }, Keeps::Table(_)) => false,
             // These are looked at with the contracts.
-            (_, Keeps::Definition { .. } | Keeps::Needed { .. }) => false,
+            (_, Keeps::Definition { .. } | Keeps::Needed { .. } | Keeps::Outcome { .. }) => false,
         }
     }
 }

@@ -82,6 +82,16 @@ impl Definitions {
         found
     }
 
+    /// Columns that its expand makes into others: what is still to become of them would not become of these.
+    pub fn reshaping(mut self, place: &Place, columns: impl Iterator<Item = String>) -> Self {
+        self.gone.extend(columns.map(|column| Gone {
+            by: Step::Expand,
+            place: place.clone(),
+            column: Some(column),
+        }));
+        self
+    }
+
     fn take(&mut self, by: Step, statement: &Statement) {
         let mut places = Vec::new();
         for object in statement.objects() {
@@ -97,7 +107,7 @@ impl Definitions {
                     by,
                     place,
                     name,
-                    of: Part::Column(aspects(&statement.text)),
+                    of: Part::Column(aspects(&statement.text, &object.name)),
                 }),
                 (ObjectKind::Column, Verb::Drop | Verb::Rename) => self.gone.push(Gone {
                     by,
@@ -128,9 +138,9 @@ impl Definitions {
 }
 
 /// What a statement says of the columns that it alters: all of them, where that cannot be told.
-fn aspects(text: &str) -> Vec<Aspect> {
+fn aspects(text: &str, column: &str) -> Vec<Aspect> {
     const ALL: [Aspect; 3] = [Aspect::Type, Aspect::Default, Aspect::Null];
-    let words: Vec<&str> = words(text).collect();
+    let words = words_beside(text, column);
     let has = |word: &str| words.iter().any(|found| found.eq_ignore_ascii_case(word));
     // Each says the whole definition again.
     if has("MODIFY") || has("CHANGE") {
@@ -147,6 +157,11 @@ fn aspects(text: &str) -> Vec<Aspect> {
         .map(|(_, aspect)| aspect)
         .collect();
     if said.is_empty() { ALL.to_vec() } else { said }
+}
+
+/// Whether it is about defaults, and no more.
+pub(super) fn says_default_alone(text: &str, column: &str) -> bool {
+    aspects(text, column) == [Aspect::Default]
 }
 
 impl Made {
@@ -248,7 +263,7 @@ impl<'d> Contracts<'d> {
         let needs = earlier.into_iter().flatten().filter(|(_, place, text)| {
             place.may_be(of, dialect)
                 && text.to_lowercase().contains(&lower)
-                && dialect.mentions(text, column)
+                && dialect.names(text, column)
         });
         needs.map(|(id, ..)| *id).collect()
     }
@@ -256,15 +271,25 @@ impl<'d> Contracts<'d> {
     fn needing_table(&self, gone: &Place, dialect: Dialect) -> Vec<&'d MigrationId> {
         let naming = self.naming.get(&gone.table.to_lowercase());
         let needs = naming.into_iter().flatten().filter(|(_, text)| {
-            dialect.mentions(text, &gone.table) && names_table(text, gone, dialect)
+            dialect.names(text, &gone.table) && names_table(text, gone, dialect)
         });
         needs.map(|(id, _)| *id).collect()
     }
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
     words.filter(|word| !word.is_empty())
+}
+
+/// All words but the first that is this name: a column may be called `type`.
+pub(super) fn words_beside<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
+    let mut words: Vec<&str> = words(text).collect();
+    let is_it = |word: &&str| word.eq_ignore_ascii_case(name);
+    if let Some(at) = words.iter().position(is_it) {
+        words.remove(at);
+    }
+    words
 }
 
 /// Whether a statement names it where a table's name stands: a column may be called the same.
@@ -333,7 +358,9 @@ mod tests {
                 vec![Type, Default, Null],
             ),
         ] {
-            assert_eq!(aspects(text), expected, "{text}");
+            assert_eq!(aspects(text, "a"), expected, "{text}");
+            let called_type = text.replace(" a ", " type ");
+            assert_eq!(aspects(&called_type, "type"), expected, "{called_type}");
         }
     }
 }

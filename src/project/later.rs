@@ -1,6 +1,6 @@
 //! The scripts of later migrations: a contract must not take away what they need.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -146,7 +146,7 @@ fn with_names<'a>(
     migrations: &'a [Forward],
     dialect: Dialect,
     names: &[&str],
-) -> impl DoubleEndedIterator<Item = &'a Text> {
+) -> impl DoubleEndedIterator<Item = &'a Text> + use<'a> {
     let lower: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
     let from = migrations.first().map_or(0, |first| first.at);
     let places = migrations
@@ -180,18 +180,60 @@ pub(super) fn table(before: &[Forward], dialect: Dialect, name: &str) -> Option<
     if before.iter().any(Forward::is_to_come) {
         return None;
     }
-    let mut tables = Tables::default();
     let name = name.rsplit('.').next().unwrap_or(name);
     // A backfill has parameters, and changes rows alone.
-    let of_rows = |text: &&Text| {
+    let is_of_schema = |text: &&Text| {
         let file = text.path.file_name().unwrap_or_default();
-        file.to_string_lossy().starts_with(Step::Backfill.name())
+        !file.to_string_lossy().starts_with(Step::Backfill.name())
     };
-    for text in with_names(before, dialect, &[name]).filter(|text| !of_rows(text)) {
-        // What cannot be read says nothing for certain of anything.
-        tables.apply(&Script::parse(dialect, &text.text).ok()?);
+    let named = || with_names(before, dialect, &[name]).filter(is_of_schema);
+    let mut tables = applied(dialect, named())?;
+    // An index is dropped by its name alone on most databases.
+    let table = tables.get(dialect, name)?;
+    let indexes = table.indexes.iter().filter_map(|index| index.name.clone());
+    let indexes: Vec<String> = indexes.collect();
+    let dropping = indexes.iter().flat_map(|index| {
+        let naming = with_names(before, dialect, &["drop", index]);
+        naming.filter(is_of_schema).map(|text| &text.path)
+    });
+    let dropping: BTreeSet<&PathBuf> = dropping.collect();
+    let known: BTreeSet<&PathBuf> = named().map(|text| &text.path).collect();
+    if !dropping.is_subset(&known) {
+        let all = before.iter().flat_map(|forward| forward.texts(dialect));
+        let both = all
+            .map(|text| &**text)
+            .filter(|text| known.contains(&text.path) || dropping.contains(&text.path));
+        tables = applied(dialect, both)?;
     }
     tables.get(dialect, name).cloned()
+}
+
+/// What these scripts make of all tables. What cannot be read says nothing for certain of anything.
+fn applied<'t>(dialect: Dialect, texts: impl Iterator<Item = &'t Text>) -> Option<Tables> {
+    let mut tables = Tables::default();
+    for text in texts {
+        tables.apply(&Script::parse(dialect, &text.text).ok()?);
+    }
+    Some(tables)
+}
+
+/// The columns of an index or constraint of this name, as these migrations leave its table; `None` if they do not tell.
+pub(super) fn columns_of_rule(
+    before: &[Forward],
+    dialect: Dialect,
+    of: &str,
+    name: &str,
+) -> Option<Vec<String>> {
+    let table = table(before, dialect, of)?;
+    let is_it = |called: Option<&String>| {
+        called.is_some_and(|called| dialect.may_be_same_name(called, name))
+    };
+    let indexes = table.indexes.into_iter();
+    let indexes = indexes.map(|index| (index.name, index.columns));
+    let constraints = table.constraints.into_iter();
+    let mut all = indexes.chain(constraints.map(|one| (one.name, one.columns)));
+    all.find(|(called, _)| is_it(called.as_ref()))
+        .map(|(_, columns)| columns)
 }
 
 /// An index of this name, with its table, as the newest of these migrations that makes one does.

@@ -13,6 +13,7 @@ mod bases;
 mod change;
 mod checks;
 mod config;
+mod counts_on;
 mod definitions;
 mod depth;
 mod directory;
@@ -72,10 +73,9 @@ mod touched;
 mod unknown;
 mod vouching;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Basis, Declaration, MigrationId};
+use crate::model::{Declaration, MigrationId};
 
 pub use crate::model::LeaseConnection;
 pub use aliases::Alias;
@@ -115,6 +115,8 @@ pub use touched::{Changed, Touched};
 pub use unknown::UnknownMigration;
 pub use vouching::to_vouch_for;
 
+pub use bases::Bases;
+
 use bases::Deeds;
 use directory::Directory;
 use later::Forward;
@@ -138,7 +140,7 @@ pub struct Project {
     /// How much of the files all this rests on.
     pub depth: Depth,
     /// The migrations that change what an earlier one keeps until its contract.
-    pub bases: BTreeMap<MigrationId, Vec<Basis>>,
+    pub bases: Bases,
 }
 
 /// What migrate.toml says and which files there are, before any migration is judged.
@@ -154,7 +156,7 @@ struct Read {
     config: Config,
     listing: Listing,
     migrations: Vec<Loaded>,
-    bases: BTreeMap<MigrationId, Vec<Basis>>,
+    bases: Bases,
 }
 
 /// What migrate.toml and the URL given from outside say.
@@ -232,8 +234,8 @@ impl Listed {
             .iter()
             .map(|loaded| Deeds::of(&loaded.migration, loaded.change.as_ref()))
             .collect();
-        let bases = bases::of_all(&deeds, dialects);
-        room::check(dir, &mut migrations, &bases);
+        let bases = bases::of_all(&deeds, dialects, &forward);
+        room::check(dir, &mut migrations, &bases.on_any());
         Read {
             settings: problems,
             listing,
@@ -399,7 +401,8 @@ impl Project {
             read.push(loaded.migration);
             deeds.push(own);
         }
-        let bases = bases::of_all(&deeds, &config.database.dialects);
+        // Nothing is open, so that what an index is over is nobody's question.
+        let bases = bases::of_all(&deeds, &config.database.dialects, &[]);
         Some(Self {
             root: dir.to_owned(),
             config,

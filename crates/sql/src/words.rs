@@ -24,6 +24,30 @@ impl Dialect {
         })
     }
 
+    /// As [`Self::mentions`], but for a text that is a value: only bodies of code count.
+    #[must_use]
+    pub fn names(self, sql: &str, name: &str) -> bool {
+        let Ok(tokens) = lexeme::tokens(self.grammar(), sql) else {
+            return self.mentions(sql, name);
+        };
+        let is_code = tokens
+            .first()
+            .is_some_and(|first| first.is_word(sql, "create") || first.is_word(sql, "do"));
+        tokens.iter().any(|token| {
+            let text = token.text(sql);
+            match token.kind {
+                Kind::Literal if is_code || text.starts_with('$') => {
+                    text.to_lowercase().contains(&name.to_lowercase())
+                }
+                Kind::Word | Kind::QuotedName => {
+                    let found = (self.grammar().identifier)(text);
+                    found.is_some_and(|found| self.may_be_same_name(&found, name))
+                }
+                _ => false,
+            }
+        })
+    }
+
     /// A name as a statement has to write it: in quotes where it would be read as another one without.
     #[must_use]
     pub fn quoted(self, name: &str) -> String {

@@ -24,7 +24,14 @@ fn own(name: &str, (expand, contract): (&str, &str)) -> Deeds {
     };
     Deeds {
         id: name.parse().unwrap(),
-        each: BTreeMap::from([(DIALECT, Own::of(Sync::Both, (&files, Vec::new()), DIALECT))]),
+        each: BTreeMap::from([(
+            DIALECT,
+            Own {
+                definitions: Definitions::of(&files, Vec::new(), DIALECT),
+                counts_on: CountsOn::of(&files, None, DIALECT),
+                ..Own::of(Sync::Both, &files, DIALECT)
+            },
+        )]),
     }
 }
 
@@ -142,7 +149,7 @@ fn what_a_migration_of_scripts_builds_on() {
         (OF_A, "ALTER TABLE users ALTER nom SET DEFAULT ''", NOM),
     ] {
         let deeds = [own("0001_a", first), own("0002_b", (second, ""))];
-        let bases = of_all(&deeds, &[DIALECT]);
+        let bases = of_all(&deeds, &[DIALECT], &[]).of(DIALECT);
         let said: Vec<String> = bases
             .values()
             .flatten()

@@ -9,7 +9,9 @@ use super::reason::{Conflict, NoSuchPhase, Order, Part, Reason, Rows, WrongPhase
 use super::touch::{Readings, Touch};
 use super::unfilled::backfill_first;
 use super::{Action, Answer, Evidence, flaw, sequence, without_consequences};
-use crate::model::{Breach, Clause, Format, Live, MigrationId, MigrationState, Phase, Step};
+use crate::model::{
+    Breach, Clause, Format, Live, MigrationId, MigrationState, Phase, Schema, Step,
+};
 
 pub(super) fn decide(step: Step, id: &MigrationId, evidence: &Evidence) -> Answer {
     let live = evidence.snapshot.live();
@@ -226,13 +228,29 @@ fn contract_first(id: &MigrationId, step: Step, evidence: &Evidence) -> Vec<Obje
     open.map(|basis| {
         let earlier = &basis.migration;
         let taken_by = evidence.facts.taken_by(Step::Contract, earlier);
+        let no_room_for = no_room(id, step, earlier, &evidence.schema);
+        let has_room = no_room_for.is_none();
         let reason = Reason::ContractFirst {
             basis: basis.clone(),
             taken_by: taken_by.map(ToOwned::to_owned),
+            no_room_for,
         };
-        Objection::take_or_wait(reason, Step::Contract, earlier)
+        if has_room {
+            Objection::take_or_wait(reason, Step::Contract, earlier)
+        } else {
+            reason.into()
+        }
     })
     .collect()
+}
+
+/// A service none of whose versions could be live between that contract and this expand: no step and no version leads on. Of a
+/// migration that is expanded already nobody waits for its expand.
+fn no_room(id: &MigrationId, step: Step, earlier: &MigrationId, schema: &Schema) -> Option<String> {
+    let state = schema.get(id).filter(|_| step == Step::Expand)?;
+    let earlier = schema.get(earlier)?;
+    let service = state.declaration.without_room_after(&earlier.declaration)?;
+    Some(service.to_owned())
 }
 
 /// A later migration that may build on the one to be undone: it is undone first, if it can be.

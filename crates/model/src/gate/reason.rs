@@ -9,7 +9,7 @@ use super::touch::{Readings, Touch};
 use super::{CheckFinding, InUse, Soak, Unrehearsed};
 use crate::model::{Basis, Format, Keeps, Live, MigrationId, Phase, RowKind, Step, Sync};
 
-/// One thing that stands against an action.
+/// One thing that stands against an action. `taken_by`: who is at work on what is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// A live version cannot survive the action.
@@ -35,7 +35,6 @@ pub enum Reason {
         phase: Phase,
         /// The version that asks for it, if one does.
         needed_by: Option<Need>,
-        /// Who is at work on it.
         taken_by: Option<String>,
     },
     /// A backfill has to end first.
@@ -47,8 +46,9 @@ pub enum Reason {
     /// An earlier migration keeps in step what this one changes, until it is contracted.
     ContractFirst {
         basis: Basis,
-        /// Who is at work on its contract.
         taken_by: Option<String>,
+        /// A service none of whose versions could be live meanwhile.
+        no_room_for: Option<String>,
     },
     /// The old format is gone or going.
     OldFormatGone {

@@ -29,6 +29,12 @@ pub enum Keeps {
         table: String,
         column: Option<String>,
     },
+    /// Something that its contract takes away, or makes, and that the later one counts on: also before it is expanded.
+    Outcome {
+        /// `None` where it is a table itself, or nothing tells.
+        table: Option<String>,
+        name: String,
+    },
 }
 
 impl Keeps {
@@ -58,7 +64,12 @@ impl fmt::Display for Keeps {
             | Self::Needed {
                 table,
                 column: Some(name),
+            }
+            | Self::Outcome {
+                table: Some(table),
+                name,
             } => write!(f, "{table}.{name}"),
+            Self::Outcome { table: None, name } => f.write_str(name),
             Self::Needed {
                 table,
                 column: None,

@@ -30,7 +30,11 @@ pub(super) fn words(reason: &Reason, naming: Naming<'_>) -> Words {
             WaitsForFill::Contract => unfilled(migration, fill, naming),
             WaitsForFill::Start(who) => overwritten(migration, who, fill, naming),
         },
-        Reason::ContractFirst { basis, taken_by } => contract_first(basis, taken_by.as_ref()),
+        Reason::ContractFirst {
+            basis,
+            taken_by,
+            no_room_for,
+        } => contract_first(basis, taken_by.as_ref(), no_room_for.as_ref()),
         Reason::Order(order) => in_order(order),
         Reason::NoSuchPhase(NoSuchPhase::NoPart {
             migration,
@@ -132,7 +136,7 @@ fn overwritten(migration: &MigrationId, who: &Live, fill: &FillWork, naming: Nam
 }
 
 /// What it builds on is still kept by an earlier migration.
-fn contract_first(basis: &Basis, taken_by: Option<&String>) -> Words {
+fn contract_first(basis: &Basis, taken_by: Option<&String>, no_room_for: Option<&String>) -> Words {
     let Basis {
         migration, keeps, ..
     } = basis;
@@ -146,14 +150,22 @@ fn contract_first(basis: &Basis, taken_by: Option<&String>) -> Words {
         Keeps::Definition { .. } => format!(
             "the contract of {migration} is to give {keeps} a definition of its own, which would undo what this makes of it"
         ),
+        Keeps::Outcome { .. } => {
+            format!("this counts on what the contract of {migration} is to do with {keeps}")
+        }
         Keeps::Needed { .. } => {
             format!("the contract of {migration} still needs {keeps}, which this takes away")
         }
     };
-    Words::new(
-        format!("{message}{}", by(taken_by)),
-        format!("wait until the contract of {migration} is done"),
-    )
+    let help = match no_room_for {
+        Some(service) => format!(
+            "let this begin with a later release (`new` in its migration.toml), so that one of {service} comes between that needs \
+             {migration} and not this: each version holds up that contract, or needs this expand. Or put both changes into {migration}, \
+             where that is not applied yet"
+        ),
+        None => format!("wait until the contract of {migration} is done"),
+    };
+    Words::new(format!("{message}{}", by(taken_by)), help)
 }
 
 fn in_order(order: &Order) -> Words {
