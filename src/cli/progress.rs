@@ -12,7 +12,7 @@ use super::paint::can_be_drawn_over;
 use super::summed;
 use super::text;
 use crate::backfill::{Report, Standing};
-use crate::coordinator::Progress;
+use crate::coordinator::{IndexFate, Progress};
 use crate::database::Severity;
 use crate::gate::{Blocker, Verdict};
 use crate::model::MigrationId;
@@ -123,10 +123,16 @@ impl Reporter {
                     false,
                 )
             }
-            Progress::InvalidIndex { name } => (
-                format!(
-                    "the index {name} is invalid: an earlier build of it failed. Dropping and building it again"
-                ),
+            Progress::InvalidIndex { name, fate } => (
+                match fate {
+                    IndexFate::BuiltAgain => format!(
+                        "the index {name} is invalid: an earlier build of it failed. Dropping and building it again"
+                    ),
+                    IndexFate::Left(why) => format!(
+                        "the index {name} is left invalid, and a unique one goes on refusing values that are there already: it could \
+                         not be dropped ({why}). The next run drops it"
+                    ),
+                },
                 false,
             ),
             Progress::StillRunning { path, sessions } => {

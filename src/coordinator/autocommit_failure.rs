@@ -2,13 +2,14 @@
 
 use super::catalogue::{self, Found};
 use super::error::failure;
+use super::invalid_index::{drop_left, left_invalid};
 use super::lock::TIME_LIMIT;
-use super::one::{StatementRun, builds_index};
+use super::one::StatementRun;
 use super::one_recorded::forget_autocommit;
 use super::script::{one_line, position};
 use super::session::Session;
 use super::{CoordinatorError, interrupted};
-use crate::database::{DatabaseError, ErrorKind, Presence};
+use crate::database::{DatabaseError, ErrorKind};
 
 /// What is to be said of a statement that failed, once it is known what it left behind.
 pub(super) async fn autocommit_failure(
@@ -18,7 +19,7 @@ pub(super) async fn autocommit_failure(
 ) -> Result<CoordinatorError, CoordinatorError> {
     const BEFORE: &str = "the statements before it are done and recorded, and this one";
     const MEND: &str = "Mend what it complains about, then run the same command again";
-    let _kept = session.orders.interrupt.hold_off();
+    let kept = session.orders.interrupt.hold_off();
     let (id, step) = (one.run.change.state.id(), one.run.step);
     let is_interrupted = error.kind == ErrorKind::Interrupted;
     let path = one.run.file.path.display();
@@ -46,14 +47,20 @@ pub(super) async fn autocommit_failure(
             "Run the same command again: it finds out",
         ));
     }
-    if let Some(object) = builds_index(one.statement)
-        && session.connection.presence(object).await? == Presence::Invalid
-    {
-        forget_autocommit(session, one).await?;
-        let left = format!(
-            "is not. The index `{}` is left invalid; the next run drops it and builds it again",
-            object.name
-        );
+    if let Some(object) = left_invalid(session, one).await? {
+        drop(kept);
+        let name = &object.name;
+        let left = match drop_left(session, object).await {
+            Ok(()) => {
+                forget_autocommit(session, one).await?;
+                format!("is not. The index `{name}` that it left invalid is dropped again")
+            }
+            // It stays recorded as begun: a fence stays up for as long as the index refuses anything.
+            Err(error) => format!(
+                "is not. The index `{name}` is left invalid, and a unique one goes on refusing values that are there already: it could \
+                 not be dropped ({error}). The next run drops it and builds it again"
+            ),
+        };
         return Ok(said(&left, MEND));
     }
     match catalogue::look_up(session.connection.as_mut(), one.statement).await? {

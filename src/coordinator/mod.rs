@@ -35,6 +35,7 @@ mod guard;
 mod in_ledger;
 mod in_one;
 mod interrupted;
+mod invalid_index;
 mod lists;
 mod lock;
 mod looking;
@@ -98,7 +99,7 @@ pub use observe::{
     survey_enough,
 };
 pub use orders::Options;
-pub use progress::Progress;
+pub use progress::{IndexFate, Progress};
 pub use rehearsed::{Rehearsed, record_rehearsal};
 pub use repair::{Recorded, Repaired, present};
 pub use resume::Answer;

@@ -9,16 +9,17 @@ use super::gap::{after_script, before_script};
 use super::grouped::run_group;
 use super::guard::foresee;
 use super::in_ledger::End;
+use super::invalid_index::{clear_invalid, give_up_build, left_invalid};
 use super::lock::{Failed, Retry};
-use super::one::{StatementRun, builds_index};
-use super::one_recorded::{forget_autocommit, record_autocommit, write_autocommit};
+use super::one::StatementRun;
+use super::one_recorded::{record_autocommit, write_autocommit};
 use super::recheck::{Ran, Recheck, ask_again, of_recheck};
 use super::said::{self, hear_alone, placed};
 use super::script::{Run, check_unchanged, count, progress};
 use super::session::Session;
 use super::sync::owned_by_others;
 use super::{CoordinatorError, Progress};
-use crate::database::{DatabaseError, ErrorKind, Presence};
+use crate::database::{DatabaseError, ErrorKind};
 use crate::gate::Decision;
 use crate::ledger::{Entry, Ledger, StepState};
 use crate::model::MigrationId;
@@ -144,9 +145,7 @@ async fn run_autocommit(
     crate::crash::point(&format!("{}.started", one.run.step.name()));
     run_until_unlocked(session, one).await?;
     crate::crash::point(&format!("{}.ran", one.run.step.name()));
-    if let Some(object) = builds_index(one.statement)
-        && session.connection.presence(object).await? == Presence::Invalid
-    {
+    if let Some(object) = left_invalid(session, one).await? {
         let error = DatabaseError::new(
             ErrorKind::Statement,
             format!("the index `{}` was built and is invalid", object.name),
@@ -167,8 +166,8 @@ async fn run_until_unlocked(
     session.connection.prepare_bare().await?;
     loop {
         if session.orders.interrupt.is_due() {
-            // It was not sent, whatever the catalogue shows.
-            forget_autocommit(session, one).await?;
+            // It was not sent, or an attempt before was not granted its locks.
+            give_up_build(session, one).await?;
             return Err(DatabaseError::interrupted().into());
         }
         let session_id = session.connection.session_id().await?;
@@ -184,13 +183,15 @@ async fn run_until_unlocked(
             Err(error) if error.is_contention() => {
                 let again = retry.after(one.run.file, one.index, error).await;
                 if let Err(error) = again {
-                    if let Err(second) = forget_autocommit(session, one).await {
+                    if let Err(second) = give_up_build(session, one).await {
                         tracing::debug!("the statement is still recorded as begun: {second}");
                     }
                     return Err(error);
                 }
                 // What the attempt has left behind would be in the way of the next one.
-                clear_invalid(session, one).await?;
+                if !session.orders.interrupt.is_due() {
+                    clear_invalid(session, one).await?;
+                }
             }
             Err(error) => return Err(autocommit_failure(session, one, error).await?),
         }
@@ -221,35 +222,6 @@ async fn prepare_autocommit(
         Found::Unknown if is_started => Err(unresolved(one, "")),
         Found::Applied(_) | Found::NotApplied | Found::Unknown => Ok(false),
     }
-}
-
-/// Drops an index whose build has failed; whether there was one.
-async fn clear_invalid(
-    session: &mut Session<'_>,
-    one: &StatementRun<'_, '_>,
-) -> Result<bool, CoordinatorError> {
-    let Some(object) = builds_index(one.statement) else {
-        return Ok(false);
-    };
-    if session.connection.presence(object).await? != Presence::Invalid {
-        return Ok(false);
-    }
-    // `IF NOT EXISTS` would take it for the real one.
-    session.orders.report(Progress::InvalidIndex {
-        name: object.name.clone(),
-    });
-    let schema = object
-        .schema
-        .as_ref()
-        .map_or_else(String::new, |name| format!("{}.", quoted(name)));
-    let drop = format!(
-        "DROP INDEX CONCURRENTLY IF EXISTS {schema}{}",
-        quoted(&object.name)
-    );
-    session.connection.prepare_bare().await?;
-    session.connection.run(&drop).await?;
-    crate::crash::point(&format!("{}.cleared", one.run.step.name()));
-    Ok(true)
 }
 
 /// The statement of a coordinator that was killed may still be running: the server does not
@@ -332,8 +304,4 @@ enum StatementOutcome {
     FoundDone,
     /// The recheck did not say go; it was not run.
     Blocked(Decision),
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -44,8 +44,8 @@ pub enum Progress {
         waited: Duration,
         holders: Vec<LockHolder>,
     },
-    /// An index whose concurrent build failed is being dropped, to be built again.
-    InvalidIndex { name: String },
+    /// An index whose concurrent build failed is there.
+    InvalidIndex { name: String, fate: IndexFate },
     /// A statement of a coordinator that is gone still runs; it is waited for.
     StillRunning { path: String, sessions: Vec<i64> },
     /// Another migration tool is at work, or its statement is.
@@ -60,4 +60,13 @@ pub enum Progress {
         migration: MigrationId,
         report: crate::backfill::Report,
     },
+}
+
+/// What becomes of an index whose concurrent build failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IndexFate {
+    /// It is being dropped, to be built again.
+    BuiltAgain,
+    /// It could not be dropped, for this reason.
+    Left(String),
 }

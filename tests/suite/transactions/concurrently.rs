@@ -1,7 +1,9 @@
 //! PostgreSQL: what builds an index beside a running application cannot share a transaction.
 
 use crate::support::backend::Db;
+use crate::support::project::Signal;
 use crate::support::shop::{Shop, said};
+use crate::support::wait::{GENEROUS, eventually};
 
 const UNIQUE: &str =
     "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS users_full_name ON users (full_name)";
@@ -36,31 +38,135 @@ fn is_valid(shop: &Shop, index: &str) -> String {
     ))
 }
 
+/// How many indexes are there that no query uses.
+const INVALID: &str = "SELECT count(*) FROM pg_index WHERE NOT indisvalid";
+
 #[test]
-fn a_failed_build_leaves_an_invalid_index_that_the_next_run_replaces() {
+fn what_a_failed_build_leaves_is_dropped_at_once_or_by_the_next_run() {
     let shop = with_index(CONFIG);
-    shop.db
-        .execute("INSERT INTO users (full_name) VALUES ('Ann')");
+    let twice = "INSERT INTO users (full_name) VALUES ('Ann')";
+    shop.db.execute(twice);
     let failed = shop.run(&["expand"], 1);
-    for part in ["expand.sql:3", "users_full_name", "is left invalid"] {
+    for part in ["expand.sql:3", "users_full_name", "is dropped again"] {
         assert!(said(&failed).contains(part), "{part} in {failed:?}");
     }
-    assert_eq!(is_valid(&shop, "users_full_name"), "0");
     assert_eq!(shop.phase(1), "expanding");
-    // Still duplicate: it fails in the same way, and again leaves no more than that.
-    shop.run(&["expand"], 1);
-    let invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid";
-    assert_eq!(shop.db.value(invalid), "1");
-    shop.db.execute("DELETE FROM users WHERE id = 6");
+    // It would go on refusing what live versions write.
+    assert_eq!(shop.db.value(INVALID), "0");
+    shop.db.execute(twice);
+    // What somebody else has left is not taken for the index.
+    let by_hand = UNIQUE.replace("IF NOT EXISTS ", "");
+    let refused = shop.db.try_execute(&by_hand);
+    assert!(refused.is_err(), "it is there twice");
+    assert_eq!(shop.db.value(INVALID), "1");
+    shop.db.execute("DELETE FROM users WHERE id > 5");
     let output = shop.run(&["expand"], 0);
     assert!(
         said(&output).contains("the index users_full_name is invalid"),
         "{output:?}"
     );
-    assert_eq!(shop.db.value(invalid), "0");
+    assert_eq!(shop.db.value(INVALID), "0");
     assert_eq!(is_valid(&shop, "users_full_name"), "1");
     assert_eq!(is_valid(&shop, "users_note"), "1");
     assert_eq!(shop.phase(1), "expanded");
+    shop.run(&["log", "--verify"], 0);
+}
+
+/// A contract that makes names unique, for whose sake 1.1.0 has to be gone.
+fn with_unique_contract() -> Shop {
+    let config = format!("[database]\nlock_timeout = \"1s\"\n{CONFIG}");
+    let shop = Shop::with_config(Db::on("postgres"), &config);
+    shop.project.migration(
+        "0001_unique",
+        &[
+            (
+                "migration.toml",
+                "description = \"Names are unique\"\n[services.web]\nold = \"<1.2.0\"\n",
+            ),
+            (
+                "contract.sql",
+                &format!("-- migrate: no-transaction\n{UNIQUE};\n"),
+            ),
+        ],
+    );
+    shop.db.execute("CREATE TABLE other (n int)");
+    shop
+}
+
+/// Whether the index refuses what is there already: nothing, no, or yes.
+fn refuses(shop: &Shop) -> Option<bool> {
+    let ready = "SELECT indisready::int::text FROM pg_index WHERE indexrelid = to_regclass('users_full_name')";
+    let rows = shop.db.query(ready);
+    rows.first().map(|row| row[0] == "1")
+}
+
+const TWICE: &str = "INSERT INTO users (full_name) VALUES ('Ann')";
+
+/// The old version, which may write a name twice, may start and is not refused.
+#[track_caller]
+fn old_version_writes(shop: &Shop) {
+    assert_eq!(shop.phase(1), "pending");
+    assert_eq!(refuses(shop), None);
+    shop.run(&["gate", "deploy", "web=1.1.0"], 0);
+    shop.db.execute(TWICE);
+    shop.db
+        .execute("DELETE FROM users WHERE full_name = 'Ann' AND id > 5");
+}
+
+#[test]
+fn a_fence_comes_down_only_where_no_invalid_index_refuses_what_old_versions_write() {
+    let shop = with_unique_contract();
+    // The build itself finds a duplicate.
+    shop.db.execute(TWICE);
+    let failed = shop.run(&["contract", "1"], 1);
+    assert!(said(&failed).contains("is dropped again"), "{failed:?}");
+    shop.db.execute("DELETE FROM users WHERE id > 5");
+    old_version_writes(&shop);
+
+    // One is committed while it waits, and its last part fails.
+    let (mut earlier, mut later) = (shop.db.connect(), shop.db.connect());
+    earlier.execute("BEGIN");
+    earlier.execute("INSERT INTO users (full_name) VALUES ('Zoe')");
+    let contract = shop.project.spawn(&["contract", "1"]);
+    eventually(GENEROUS, || refuses(&shop));
+    later.execute("BEGIN");
+    later.execute(TWICE);
+    earlier.execute("COMMIT");
+    eventually(GENEROUS, || refuses(&shop).filter(|refuses| *refuses));
+    later.execute("COMMIT");
+    let failed = contract.wait().expect_code(1);
+    assert!(said(&failed).contains("is dropped again"), "{failed:?}");
+    shop.db
+        .execute("DELETE FROM users WHERE full_name = 'Ann' AND id > 5");
+    old_version_writes(&shop);
+
+    // It waits for a report, and is interrupted.
+    earlier.execute("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    earlier.query("SELECT count(*) FROM other");
+    let contract = shop.project.spawn(&["contract", "1"]);
+    eventually(GENEROUS, || refuses(&shop).filter(|refuses| *refuses));
+    contract.signal(Signal::INT);
+    let output = contract.wait().expect_code(130);
+    assert!(said(&output).contains("is dropped again"), "{output:?}");
+    old_version_writes(&shop);
+    earlier.execute("COMMIT");
+
+    // A report on the table itself keeps it from being dropped, too.
+    earlier.execute("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    earlier.query("SELECT count(*) FROM users");
+    let contract = shop.project.spawn(&["contract", "1"]);
+    eventually(GENEROUS, || refuses(&shop).filter(|refuses| *refuses));
+    contract.signal(Signal::TERM);
+    let output = contract.wait().expect_code(130);
+    for part in ["is left invalid", "the fence of 0001_unique stays up"] {
+        assert!(said(&output).contains(part), "{part} in {output:?}");
+    }
+    assert_eq!(shop.phase(1), "contracting");
+    shop.run(&["gate", "deploy", "web=1.1.0"], 11);
+    earlier.execute("COMMIT");
+    shop.run(&["contract", "1"], 0);
+    assert_eq!(is_valid(&shop, "users_full_name"), "1");
+    assert_eq!(shop.phase(1), "contracted");
     shop.run(&["log", "--verify"], 0);
 }
 
