@@ -96,6 +96,22 @@ pub(super) fn there_already(one: &StatementRun<'_, '_>, seen: &[String]) -> Coor
     )
 }
 
+/// Of the revert of an expand that stopped on the way: what the statement takes away is there in part.
+pub(super) fn never_made(one: &StatementRun<'_, '_>, seen: &[String]) -> CoordinatorError {
+    let message = format!(
+        "a part of what it takes away is not there: {}",
+        seen.join(", ")
+    );
+    failure(
+        one.run.file,
+        one.index,
+        DatabaseError::new(ErrorKind::Statement, message),
+        "the statements before it are done and recorded, and this one was not run. Expand stopped before it had made all of it: \
+         write a statement for each thing in place of this one, in this file, and run the same command again: what is not there is passed over"
+            .to_owned(),
+    )
+}
+
 pub(super) fn unresolved(one: &StatementRun<'_, '_>, seen: &str) -> CoordinatorError {
     CoordinatorError::Unresolved {
         migration: one.run.change.state.id().clone(),

@@ -11,7 +11,17 @@ pub(super) struct StatementRun<'o, 'r> {
     pub index: usize,
     pub statement: &'o Statement,
     pub state: Option<StepState>,
+    pub expanded: Expanded,
     pub recheck: Option<&'o (dyn Recheck + Sync)>,
+}
+
+/// How far the expand has come that a revert undoes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expanded {
+    /// Also where it is no revert that runs.
+    Whole,
+    /// It stopped on the way: some of what it makes was never there.
+    InPart,
 }
 
 /// The index that it builds while others write, if it does.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::autocommit_failure::{autocommit_failure, there_already, unresolved};
+use super::autocommit_failure::{autocommit_failure, never_made, there_already, unresolved};
 use super::catalogue::{self, Found};
 use super::change::move_to;
 use super::gap::{after_script, before_script};
@@ -11,7 +11,7 @@ use super::guard::foresee;
 use super::in_ledger::End;
 use super::invalid_index::{clear_invalid, give_up_build, left_invalid};
 use super::lock::{Failed, Retry};
-use super::one::StatementRun;
+use super::one::{Expanded, StatementRun};
 use super::one_recorded::{record_autocommit, write_autocommit};
 use super::recheck::{Ran, Recheck, ask_again, of_recheck};
 use super::said::{self, hear_alone, placed};
@@ -21,8 +21,8 @@ use super::sync::owned_by_others;
 use super::{CoordinatorError, Progress};
 use crate::database::{DatabaseError, ErrorKind};
 use crate::gate::Decision;
-use crate::ledger::{Entry, Ledger, StepState};
-use crate::model::MigrationId;
+use crate::ledger::{Entry, Ledger, LedgerError, StepState};
+use crate::model::{MigrationId, Step};
 
 /// Statement by statement, for what the database refuses inside a transaction or commits by itself.
 ///
@@ -40,10 +40,14 @@ pub(super) async fn run_one_by_one(
     let looked = session.in_ledger(async |ledger| {
         let recorded = ledger.steps(&id, run.step).await?;
         let missed = before_script(project, &run.file.script, ledger).await?;
+        let expanded = match run.step {
+            Step::Revert => expanded(ledger, &id).await?,
+            Step::Expand | Step::Backfill | Step::Contract => Expanded::Whole,
+        };
         ledger.fence(token).await?;
-        Ok(End::Commit((recorded, missed)))
+        Ok(End::Commit((recorded, missed, expanded)))
     });
-    let (recorded, missed) = looked.await?;
+    let (recorded, missed, expanded) = looked.await?;
     let statements = &run.file.script.statements;
     check_unchanged(run.file, &recorded, &id, run.step)?;
     let owned = match run.file.script.may_take() {
@@ -80,6 +84,7 @@ pub(super) async fn run_one_by_one(
             index,
             statement,
             state,
+            expanded,
             recheck: recheck.filter(|_| statement.is_noticed()),
         };
         match run_autocommit(session, &one).await? {
@@ -94,6 +99,18 @@ pub(super) async fn run_one_by_one(
     }
     said::keep(&mut session.said, along, 0);
     finish_one_by_one(session, run, recheck, &missed).await
+}
+
+/// How far the expand came that a revert undoes: its file is recorded with its last statement.
+async fn expanded(ledger: &mut Ledger<'_>, id: &MigrationId) -> Result<Expanded, LedgerError> {
+    let files = ledger.files().await?;
+    let is_whole = files
+        .iter()
+        .any(|file| file.number == id.number() && file.step() == Some(Step::Expand));
+    Ok(match is_whole {
+        true => Expanded::Whole,
+        false => Expanded::InPart,
+    })
 }
 
 async fn finish_one_by_one(
@@ -213,6 +230,11 @@ async fn prepare_autocommit(
     }
     match catalogue::look_up(session.connection.as_mut(), one.statement).await? {
         Found::Applied(_) if is_started => Ok(true),
+        // What expand has not come to is not there to be taken away.
+        Found::Applied(_) if one.expanded == Expanded::InPart => Ok(true),
+        Found::Between(seen) if !is_started && one.expanded == Expanded::InPart => {
+            Err(never_made(one, &seen))
+        }
         // Invariant: a statement is begun only where its result is not there, so that a result
         // which is there later is its own.
         Found::Applied(seen) | Found::Between(seen) if !is_started => {
@@ -300,7 +322,7 @@ async fn begin_autocommit(
 /// How one statement went.
 enum StatementOutcome {
     Ran,
-    /// An earlier run had run it; nothing was asked.
+    /// An earlier run had run it, or there was nothing to do; nothing was asked.
     FoundDone,
     /// The recheck did not say go; it was not run.
     Blocked(Decision),

@@ -336,11 +336,15 @@ fn assignments(seen: &Seen<'_>) -> String {
     all.join(",\n    ")
 }
 
+/// Whether expand is committed statement by statement where the database has transactions for it: an index is built beside writers
+/// outside of one only.
+fn is_apart(seen: &Seen<'_>) -> bool {
+    seen.dialect() == Dialect::Postgres && !seen.columns.indexes.is_empty()
+}
+
 /// The script that expand is, with the columns and the indexes of the new format; the triggers come after.
 fn added(seen: &Seen<'_>, columns: Vec<(Option<&str>, String)>) -> Script {
-    // An index is built beside writers outside of a transaction only.
-    let is_apart = seen.dialect() == Dialect::Postgres && !seen.columns.indexes.is_empty();
-    let script = if is_apart {
+    let script = if is_apart(seen) {
         Script::one_by_one()
     } else {
         Script::whole()

@@ -62,6 +62,52 @@ scenario!(
     }
 );
 
+scenario!(
+    fn half_an_expand_is_taken_back(db: Db) {
+        let is_whole_or_not = db.backend.name == "sqlite";
+        let shop = shop(
+            db,
+            "CREATE TABLE users (id integer PRIMARY KEY, email varchar(50));\nCREATE INDEX users_email ON users (email);\n",
+        );
+        asked(&shop, &["--rename", "users.email=mail"]);
+        let expand = shop.project.path().join("0002_change/expand.sql");
+        let made = std::fs::read_to_string(expand).expect("it was written");
+        let (_, index) = made.split_once("INDEX ").expect("an index is built");
+        let index = index.trim_start_matches("CONCURRENTLY ");
+        let index = index.split(' ').next().expect("its name");
+        let columns = || {
+            let named = shop.db.try_execute("SELECT mail FROM users");
+            named.is_ok()
+        };
+        for _ in 0..2 {
+            // So that it stops with the columns there, and neither the index nor the triggers.
+            shop.db
+                .execute(&format!("CREATE INDEX {index} ON users (id)"));
+            shop.run(&["expand"], 1);
+            let phase = if is_whole_or_not {
+                "pending"
+            } else {
+                "expanding"
+            };
+            assert_eq!((&*shop.phase(2), columns()), (phase, !is_whole_or_not));
+            let drop = match shop.db.backend.name {
+                "mysql" => format!("DROP INDEX {index} ON users"),
+                _ => format!("DROP INDEX {index}"),
+            };
+            shop.db.execute(&drop);
+            shop.run(&["revert", "2"], 0);
+            assert_eq!((&*shop.phase(2), columns()), ("pending", false));
+        }
+        // And a whole one as before.
+        shop.run(&["expand"], 0);
+        assert!(columns());
+        shop.run(&["revert", "2"], 0);
+        assert_eq!((&*shop.phase(2), columns()), ("pending", false));
+        shop.run(&["expand"], 0);
+        shop.run(&["log", "--verify"], 0);
+    }
+);
+
 /// That an expand is refused by what the database alone knows, and leaves nothing behind.
 #[track_caller]
 fn refused(shop: &Shop, part: &str) {

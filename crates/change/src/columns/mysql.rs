@@ -10,6 +10,8 @@ use super::super::definition::is_constant;
 use super::super::text::Script;
 use super::{Pieces, Seen, added, dropped, indexes_dropped};
 
+const BESIDE: &str = "ALGORITHM = INPLACE, LOCK = NONE";
+
 /// Whether a column is as it was. As numbers too: the text of a FLOAT has fewer digits than its value.
 fn unchanged(seen: &Seen<'_>, names: &[String]) -> String {
     let each: Vec<String> = names
@@ -191,14 +193,19 @@ END",
             .statement(format!("DROP TRIGGER {}", place.beside(&on_insert)))
             .statement(format!("DROP TRIGGER {}", place.beside(&on_update)))
     };
-    let mut back = indexes_dropped(seen, seen.columns.indexes.iter().map(|index| &index.name));
-    back.extend(dropped(seen, &seen.new));
+    // Each by itself: of an expand that stopped on the way some may not be there.
+    let built = seen.columns.indexes.iter().map(|index| &index.name);
+    let without_indexes = indexes_dropped(seen, built)
+        .into_iter()
+        .fold(drops(Script::whole()), |script, drop| {
+            script.statement(format!("ALTER TABLE {table} {drop}, {BESIDE}"))
+        });
     Ok(Pieces {
         expand,
         contract: contract(seen, drops)?,
-        revert: drops(Script::whole()).statement(format!(
-            "ALTER TABLE {table} {}, ALGORITHM = INPLACE, LOCK = NONE",
-            back.join(", ")
+        revert: without_indexes.statement(format!(
+            "ALTER TABLE {table} {}, {BESIDE}",
+            dropped(seen, &seen.new).join(", ")
         )),
     })
 }
@@ -227,7 +234,6 @@ fn in_parentheses(expression: &str) -> String {
 /// Each statement is committed by itself, and versions of the new format write between any two of them: what an old column gets must
 /// not depend on the triggers when these go.
 fn contract(seen: &Seen<'_>, drops: impl FnOnce(Script) -> Script) -> Result<Script, Wrong> {
-    const BESIDE: &str = "ALGORITHM = INPLACE, LOCK = NONE";
     let table = seen.place.table();
     let mut computed = Vec::new();
     for new in &seen.columns.new {

@@ -3,7 +3,7 @@
 use super::super::Wrong;
 use super::super::definition::bare_type;
 use super::super::text::{Script, trigger_function};
-use super::{NewColumn, Pieces, Seen, added, dropped};
+use super::{NewColumn, Pieces, Seen, added, dropped, is_apart};
 
 /// Whether the formats of a row of the table agree. `IS NOT DISTINCT FROM` would ask the collation, and has no answer for
 /// types such as json; `*=` compares what is stored.
@@ -194,19 +194,27 @@ END
             "CREATE TRIGGER {on_update} BEFORE UPDATE ON {table}\nFOR EACH ROW WHEN ({})\nEXECUTE FUNCTION {function}()",
             is_changed(&all, seen),
         ));
-    let drops = |script: Script| {
+    let drops = |script: Script, if_there: &str| {
         script
-            .statement(format!("DROP TRIGGER {on_insert} ON {table}"))
-            .statement(format!("DROP TRIGGER {on_update} ON {table}"))
-            .statement(format!("DROP FUNCTION {function}()"))
+            .statement(format!("DROP TRIGGER {if_there}{on_insert} ON {table}"))
+            .statement(format!("DROP TRIGGER {if_there}{on_update} ON {table}"))
+            .statement(format!("DROP FUNCTION {if_there}{function}()"))
     };
+    // With an index expand is committed statement by statement, and may have stopped before the triggers.
+    let if_there = match is_apart(seen) {
+        true => "IF EXISTS ",
+        false => "",
+    };
+    let back: Vec<String> = seen
+        .new
+        .iter()
+        .map(|name| format!("DROP COLUMN {if_there}{}", seen.column(name)))
+        .collect();
     Ok(Pieces {
         expand,
-        contract: contract(seen, drops)?,
-        revert: drops(Script::whole()).statement(format!(
-            "ALTER TABLE {table} {}",
-            dropped(seen, &seen.new).join(", ")
-        )),
+        contract: contract(seen, |script| drops(script, ""))?,
+        revert: drops(Script::whole(), if_there)
+            .statement(format!("ALTER TABLE {table} {}", back.join(", "))),
     })
 }
 
