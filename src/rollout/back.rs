@@ -1,7 +1,7 @@
 //! Where going back from a rollout that is given up begins.
 
 use super::action;
-use crate::ledger::{RolloutRecord, RolloutStepState};
+use crate::ledger::{RolloutRecord, RolloutState, RolloutStepState};
 use crate::model::Version;
 use crate::planner::PlanAction;
 
@@ -62,10 +62,32 @@ pub fn ordered(given_up: &RolloutRecord, service: &str) -> Vec<Version> {
     versions.collect()
 }
 
+/// What the driver of a service was told last, by a rollout that was given up: the version of its last call, or what a call that never came
+/// was to replace. None of any other rollout, at whose end the fleet has shown what was asked for.
+#[must_use]
+pub fn told_last(last: &RolloutRecord, service: &str) -> Vec<Version> {
+    if last.state != RolloutState::Aborted {
+        return Vec::new();
+    }
+    if let Some(version) = ordered(last, service).pop() {
+        return vec![version];
+    }
+    let rolls = last
+        .steps
+        .iter()
+        .find_map(|step| match action::read(&step.action) {
+            Ok(PlanAction::Roll {
+                service: of, from, ..
+            }) if of == service => Some(from),
+            _ => None,
+        });
+    rolls.unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{RolloutState, RolloutStep};
+    use crate::ledger::RolloutStep;
     use crate::model::Version;
 
     fn roll(from: &[&str], to: &str) -> PlanAction {
@@ -77,7 +99,7 @@ mod tests {
         }
     }
 
-    fn kept_after(steps: &[(PlanAction, RolloutStepState, u8)], goes_back: &PlanAction) -> u8 {
+    fn record(steps: &[(PlanAction, RolloutStepState, u8)], state: RolloutState) -> RolloutRecord {
         let steps = steps.iter().map(|(does, state, reached)| RolloutStep {
             action: action::as_json(does).to_string(),
             state: *state,
@@ -85,17 +107,40 @@ mod tests {
             started_at: None,
             done_at: None,
         });
-        let given_up = RolloutRecord {
+        RolloutRecord {
             id: 1,
             goal: "{}".to_owned(),
-            state: RolloutState::Open,
+            state,
             began_by: String::new(),
             began_at: 0,
             ended_at: None,
             stopped: String::new(),
             steps: steps.collect(),
+        }
+    }
+
+    fn kept_after(steps: &[(PlanAction, RolloutStepState, u8)], goes_back: &PlanAction) -> u8 {
+        kept(&record(steps, RolloutState::Open), goes_back)
+    }
+
+    #[test]
+    fn what_the_driver_was_told_last() {
+        use RolloutStepState::{Begun, Done, Waiting};
+        let (there, on) = (roll(&["1.0.0"], "1.1.0"), roll(&["1.1.0"], "1.2.0"));
+        let told = |steps: &[(PlanAction, RolloutStepState, u8)], state| {
+            let told = told_last(&record(steps, state), "web");
+            told.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
-        kept(&given_up, goes_back)
+        let aborted = RolloutState::Aborted;
+        let both = [(there.clone(), Done, 100), (on.clone(), Begun, 0)];
+        assert_eq!(told(&both, aborted), ["1.2.0"]);
+        assert_eq!(
+            told(&[(there.clone(), Done, 100), (on, Waiting, 0)], aborted),
+            ["1.1.0"]
+        );
+        assert_eq!(told(&[(there.clone(), Waiting, 0)], aborted), ["1.0.0"]);
+        // At the end of one that was done the fleet has shown it.
+        assert!(told(&[(there, Done, 100)], RolloutState::Done).is_empty());
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod unwell;
 
 pub use action::{as_json, read as read_action};
 pub use arrival::{Arrival, Missing, in_words};
-pub use back::ordered;
+pub use back::{ordered, told_last};
 pub use error::RolloutError;
 pub use news::News;
 pub use run::{Ending, Rollout, Settings};

@@ -25,9 +25,9 @@ use crate::coordinator::{Coordinator, CoordinatorError, Options, Progress, Purpo
 use crate::gate::{Action, Verdict, decide};
 use crate::ledger::{RolloutRecord, RolloutState};
 use crate::model::{Live, Version};
-use crate::planner::PlanAction;
+use crate::planner::{Plan, PlanAction};
 use crate::project::OnFailure;
-use crate::rollout::{Ending, News, Rollout, RolloutError, Settings, ordered};
+use crate::rollout::{Ending, News, Rollout, RolloutError, Settings, ordered, told_last};
 
 pub(super) const ROLLOUT_HELP: &str = "\
 The steps are those that `migrate plan` shows for the same options; they are fixed and recorded
@@ -118,11 +118,17 @@ impl RolloutContext<'_> {
                 .help("name it: `migrate rollout --to web=1.2.0`; `migrate plan` shows what can be done without a rollout")
                 .usage());
         }
-        if let Some(open) = self.context.last_rollout().await?.filter(is_open) {
+        let last = self.context.last_rollout().await?;
+        if let Some(open) = last.clone().filter(is_open) {
             return Err(RolloutError::Open(Box::new(open)).into());
         }
         let planned = plan_from_the_fleet(goal, &Recording { record: false }, self.context).await?;
+        let again = match &planned.answer {
+            Ok(plan) => told_otherwise(plan, last.as_ref()),
+            Err(_) => Vec::new(),
+        };
         let plan = match &planned.answer {
+            Ok(plan) if plan.steps.is_empty() && !again.is_empty() => plan,
             Ok(plan) if !plan.steps.is_empty() && (self.out.is_json() || self.global.quiet) => plan,
             Ok(plan) if !plan.steps.is_empty() => {
                 plan::show(&planned, self.out);
@@ -134,7 +140,13 @@ impl RolloutContext<'_> {
         if let Some(failure) = plan::cannot_run(&planned) {
             return Err(failure);
         }
-        let moves: Vec<PlanAction> = plan.steps.iter().map(|step| step.action.clone()).collect();
+        let planned = plan.steps.iter().map(|step| step.action.clone());
+        for again in &again {
+            if !self.out.is_json() {
+                self.out.well(show::told_again(again));
+            }
+        }
+        let moves: Vec<PlanAction> = planned.chain(again).collect();
         let reporter = Reporter::new(self.global);
         let progress = |progress: Progress| reporter.show(&progress);
         let news = |news: News<'_>| show::news(news, &reporter, self.out);
@@ -398,6 +410,30 @@ impl RolloutContext<'_> {
             interrupt: self.context.interrupt,
         }
     }
+}
+
+/// The services that the plan leaves as the fleet shows them, and whose driver was told another version last: what it has ordered may
+/// still be tried.
+fn told_otherwise(plan: &Plan, last: Option<&RolloutRecord>) -> Vec<PlanAction> {
+    let Some(last) = last else {
+        return Vec::new();
+    };
+    let is_rolled = |service: &String| {
+        plan.steps.iter().any(
+            |step| matches!(&step.action, PlanAction::Roll { service: of, .. } if of == service),
+        )
+    };
+    let left = plan.goal.iter().filter(|(service, _)| !is_rolled(service));
+    let rolls = left.filter_map(|(service, to)| {
+        let mut from = told_last(last, service);
+        from.retain(|version| version != to);
+        (!from.is_empty()).then(|| PlanAction::Roll {
+            service: service.clone(),
+            from,
+            to: to.clone(),
+        })
+    });
+    rolls.collect()
 }
 
 fn is_open(record: &RolloutRecord) -> bool {

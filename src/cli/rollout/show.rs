@@ -18,7 +18,7 @@ use crate::gate::{Blocker, Decision, Verdict, horizon};
 use crate::ledger::{RolloutRecord, RolloutState, RolloutStep, RolloutStepState};
 use crate::model::{InstanceState, LiveGroup, Step, Version};
 use crate::planner::PlanAction;
-use crate::rollout::{Arrival, Ending, Missing, News, in_words, read_action};
+use crate::rollout::{Arrival, Ending, Missing, News, in_words, ordered, read_action};
 
 /// Results go to standard output as they come, what passes by to standard error.
 pub(super) fn news(news: News<'_>, reporter: &Reporter, out: &Out) {
@@ -297,6 +297,18 @@ pub(super) fn given_up_line(record: &RolloutRecord) -> String {
     )
 }
 
+/// Why a service is rolled to what the fleet shows of it already.
+pub(super) fn told_again(roll: &PlanAction) -> String {
+    let PlanAction::Roll { service, from, to } = roll else {
+        return String::new();
+    };
+    let from: Vec<String> = from.iter().map(ToString::to_string).collect();
+    format!(
+        "the driver of {service} was told {} last, in a rollout that was given up: it is told {to}, though the fleet shows nothing else",
+        from.join(", ")
+    )
+}
+
 fn done(record: &RolloutRecord) -> usize {
     let is_done = |step: &&RolloutStep| step.state == RolloutStepState::Done;
     record.steps.iter().filter(is_done).count()
@@ -314,6 +326,14 @@ pub(super) fn given_up(record: &RolloutRecord, situation: Option<&Situation>, ou
     out.well(given_up_line(record));
     if let Some(situation) = situation {
         horizons(record, situation, out);
+    }
+    for service in services(record) {
+        if let Some(version) = ordered(record, &service).pop() {
+            out.well(format!(
+                "the driver of {service} was told {version} last, and what it has ordered may still be tried: `migrate rollout --to \
+                 {service}=VERSION` tells it another one, also the one that runs"
+            ));
+        }
     }
     out.well("the schema stays as it is; `migrate plan` shows the ways from here");
 }

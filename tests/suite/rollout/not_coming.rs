@@ -104,3 +104,29 @@ scenario!(
         rollout.wait().expect_code(0);
     }
 );
+
+scenario!(
+    fn what_a_rollout_that_was_given_up_has_ordered_is_taken_back_by_the_next_one(db: Db) {
+        let shop = shop(db, AT_ONCE);
+        // It is called, and nothing comes up.
+        shop.project.file("roll.sh", "echo x >>calls\n");
+        shop.run(&[TO_1_2, &["--timeout", "1s"]].concat(), 10);
+        let given_up = shop.run(&["rollout", "abort"], 0).stdout;
+        assert!(
+            given_up.contains("the driver of web was told 1.1.0 last"),
+            "{given_up}"
+        );
+        shop.project.file("roll.sh", DRIVER);
+        let back = shop.run(&["rollout", "--to", "web=1.0.0"], 0).stdout;
+        assert!(back.contains("it is told 1.0.0"), "{back}");
+        assert_eq!(
+            calls(&shop).last().map(String::as_str),
+            Some("web 1.1.0 1.0.0 100")
+        );
+        // Then there is nothing more to do.
+        let done = calls(&shop).len();
+        let nothing = shop.run(&["rollout", "--to", "web=1.0.0"], 0).stdout;
+        assert!(nothing.contains("nothing to do"), "{nothing}");
+        assert_eq!(calls(&shop).len(), done);
+    }
+);
