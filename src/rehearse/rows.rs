@@ -87,7 +87,9 @@ impl Maker<'_> {
                 continue;
             }
             // What the database gives, the application mostly leaves to it.
-            if !is_key && place.is_none() && (column.has_default || column.is_auto) {
+            let is_one_for_all = column.is_unique && !column.is_auto && !column.is_volatile;
+            let is_given = column.is_auto || column.has_default && !is_one_for_all;
+            if !is_key && place.is_none() && is_given {
                 continue;
             }
             let value = plain(&column.kind, number);

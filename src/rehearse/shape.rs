@@ -154,6 +154,13 @@ impl Catalogue {
                 column.parent = Some((at(row, 2).to_owned(), at(row, 3).to_owned()));
             }
         }
+        for row in &told.keys {
+            let columns: Vec<&str> = at(row, 2).split(SEPARATOR).collect();
+            let relation = catalogue.relations.iter_mut().find(|r| r.sql == at(row, 0));
+            if let Some(relation) = relation.filter(|_| columns.len() > 1) {
+                relation.tell_apart(&columns);
+            }
+        }
         for row in &told.objects {
             let object = Object {
                 what: at(row, 0).to_owned(),
@@ -268,6 +275,26 @@ impl Difference {
 }
 
 impl Relation {
+    /// Makes rows differ that a key over several columns tells apart: by the first of these that can have as many values as there
+    /// are rows.
+    fn tell_apart(&mut self, key: &[&str]) {
+        let is_of_key = |column: &Column| key.contains(&column.name.as_str());
+        let is_apart = |column: &Column| {
+            is_of_key(column) && (column.is_unique || self.key.contains(&column.name))
+        };
+        if self.columns.iter().any(is_apart) {
+            return;
+        }
+        let has_many = |column: &&mut Column| {
+            is_of_key(column)
+                && column.parent.is_none()
+                && !matches!(column.kind, Kind::Boolean | Kind::Choice(_) | Kind::Other)
+        };
+        if let Some(column) = self.columns.iter_mut().find(has_many) {
+            column.is_unique = true;
+        }
+    }
+
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }

@@ -71,6 +71,9 @@ pub(super) fn kind_of(name: &str) -> Kind {
         "text" | "citext" | "tinytext" | "mediumtext" | "longtext" | "clob" | "name" => {
             Kind::Text(None)
         }
+        // Types of PostgreSQL and MySQL that are named after something else.
+        "interval" | "point" | "multipoint" | "linestring" => Kind::Other,
+        _ if word.ends_with("range") => Kind::Other,
         // A column of SQLite may have any type, or none.
         _ if lower.contains("int") => Kind::Integer(64),
         _ if lower.contains("char") || lower.contains("text") => Kind::Text(None),
@@ -272,7 +275,10 @@ mod tests {
             ("timestamp with time zone", Kind::Moment),
             ("enum('a','b')", Kind::Choice(vec!["a".into(), "b".into()])),
             ("text[]", Kind::Other),
-            ("point", Kind::Integer(64)),
+            ("point", Kind::Other),
+            ("int4range", Kind::Other),
+            ("interval", Kind::Other),
+            ("UNSIGNED BIG INT", Kind::Integer(64)),
             ("tsvector", Kind::Other),
         ] {
             // SQLite takes `point` for an integer, and PostgreSQL and MySQL have one that is none: it is refused there and left.

@@ -213,7 +213,8 @@ impl Files {
                 (
                     "expand.sql",
                     &format!(
-                        "CREATE TABLE users (id {key}, full_name {text}, email {text}, logins INTEGER NOT NULL DEFAULT 0);\n\
+                        "CREATE TABLE users (id {key}, full_name {text}, email {text}, logins INTEGER NOT NULL DEFAULT 0,\n  \
+                         shop INTEGER, slug VARCHAR(50), UNIQUE (shop, slug));\n\
                          CREATE TABLE notes (id {key}, note {text});\n"
                     ),
                 ),
@@ -306,7 +307,7 @@ pub fn declared(backend: &'static str) -> Files {
             "0008_people/migration.toml".to_owned(),
             format!(
                 "description = \"Another name\"\n{services}[change]\nkind = \"rename-table\"\ntable = \"users\"\nto = \"people\"\nkey = \"id\"\n\
-                 columns = [\"id\", \"name\", \"logins_big\", \"phone\"]\n"
+                 columns = [\"id\", \"name\", \"logins_big\", \"phone\", \"shop\", \"slug\"]\n"
             ),
         ),
     ];
