@@ -219,3 +219,35 @@ fn sqlite(change: &RenameTable, place: &Place) -> Result<Script, Wrong> {
             format!("DELETE FROM {table} WHERE {same}"),
         )))
 }
+
+/// What a view does not do as a table does, while it stands in the place of the table: on each of these databases.
+pub(super) fn through_a_view(dialects: &[Dialect], from: &str, to: &str) -> Vec<Wrong> {
+    let of = |dialect: &Dialect| {
+        let what = match dialect {
+            Dialect::Postgres => {
+                "refuses `GROUP BY` its key beside other columns, `ON CONFLICT ON CONSTRAINT`, `MERGE` (before 17), `xmin`, `ctid`, \
+                 `tableoid`, `TABLESAMPLE`, `WHERE CURRENT OF`, `COPY` without a query and `TRUNCATE`, and has no sequence for \
+                 `pg_get_serial_sequence`"
+            }
+            Dialect::Mysql => {
+                "refuses `USE INDEX`, `FORCE INDEX`, `HANDLER`, `OPTIMIZE` and `TRUNCATE`"
+            }
+            Dialect::Sqlite => {
+                "counts no rows that are written (`changes()` and a driver's row count are 0, which SQLAlchemy, Django's `save()` and \
+                 optimistic locking take for a write that failed), refuses `ON CONFLICT`, and `RETURNING` and `last_insert_rowid()` do not \
+                 see a key that is given out"
+            }
+        };
+        Wrong::new(
+            format!(
+                "until the contract `{to}` is a view, which on {} {what}",
+                dialect.title()
+            ),
+            format!(
+                "look through what the versions of `new` send and what their libraries do: one that needs any of this stays with `{from}` until \
+                 the contract"
+            ),
+        )
+    };
+    dialects.iter().map(of).collect()
+}

@@ -5,6 +5,7 @@ use phasegate_sql::{Dialect, TableColumn};
 use super::holds::{Direction, Way, warning};
 use super::{Asked, Change, Kind, Known, Varied, What, Wish, Wrong, varied};
 use crate::definition::{compared_by, is_text, says_comparison};
+use crate::renamed::through_a_view;
 
 /// A column in place of one that is never NULL, where MySQL and MariaDB do not make it so beside writers: a TIMESTAMP.
 pub(super) fn is_moment_of_mysql(old: &[(Dialect, &TableColumn)], kind: &Varied) -> bool {
@@ -55,6 +56,9 @@ fn loses_not_null(old: &str, known: &Known, change: &Change) -> Option<Wrong> {
 /// either direction and on each database.
 #[must_use]
 pub fn doubts(wish: &Wish, known: &Known, change: &Change) -> Vec<Wrong> {
+    if let Kind::RenameTable(kind) = &change.kind {
+        return through_a_view(&known.dialects, &change.table, &kind.to);
+    }
     if let What::Rename { old, .. } = &wish.what {
         return loses_not_null(old, known, change).into_iter().collect();
     }
