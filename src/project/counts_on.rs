@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::change::{Change, Kind};
+use crate::change::{Change, Kind, Varied};
 use crate::model::{Basis, Keeps, MigrationId, Step};
 use crate::sql::{Dialect, Object, ObjectKind, Place, Statement, Verb};
 
@@ -60,15 +60,22 @@ impl CountsOn {
         };
         let made_by_contract: Vec<Named> = contract.iter().flat_map(made).collect();
         let mut outcomes: Vec<Outcome> = contract.iter().flat_map(outcomes).collect();
-        // What it makes again is there, and what it made itself concerns nobody.
+        let makes: Vec<Named> = expand.clone().flat_map(made).collect();
+        // What it makes again is there, and what it made itself concerns nobody; who makes code of its expand again goes on with it.
+        let is_code = |made: &&Named| {
+            matches!(
+                made.kind,
+                ObjectKind::Trigger | ObjectKind::Function | ObjectKind::View
+            )
+        };
         outcomes.retain(|outcome| {
-            let mut made = made_by_contract.iter();
+            let mut there = made_by_contract.iter().chain(makes.iter().filter(is_code));
             !matches!(outcome.what, Does::TakesAway)
-                || !made.any(|made| made.may_be(&outcome.of, dialect))
+                || !there.any(|made| made.may_be(&outcome.of, dialect))
         });
         let mut found = Self {
             outcomes,
-            makes: expand.clone().flat_map(made).collect(),
+            makes,
             ..Self::default()
         };
         for reference in expand.flat_map(|statement| statement.references(dialect)) {
@@ -81,11 +88,13 @@ impl CountsOn {
         let place = || Some(Place::named(&change.table));
         let fills = |columns: &[String]| Some((Place::named(&change.table), columns.to_vec()));
         match &change.kind {
-            Kind::NotNull(kind) if kind.fill.is_some() => {
+            Kind::NotNull(kind) if is_constant(kind.fill.as_ref(), dialect) => {
                 found.fills = fills(std::slice::from_ref(&kind.column));
             }
-            Kind::Default(kind) => found.fills = fills(std::slice::from_ref(&kind.column)),
-            Kind::DropColumn(kind) if kind.placeholder.is_some() => {
+            Kind::Default(kind) if is_constant(kind.to.as_ref(), dialect) => {
+                found.fills = fills(std::slice::from_ref(&kind.column));
+            }
+            Kind::DropColumn(kind) if is_constant(kind.placeholder.as_ref(), dialect) => {
                 found.fills = fills(&kind.columns);
             }
             Kind::RenameTable(_) => found.views = place(),
@@ -103,6 +112,12 @@ impl CountsOn {
         }
         found
     }
+}
+
+/// Whether many rows get the same: a function may give each its own.
+fn is_constant(value: Option<&Varied>, dialect: Dialect) -> bool {
+    let text = value.and_then(|value| value.of(dialect));
+    text.is_some_and(|text| !text.contains('('))
 }
 
 fn made(statement: &Statement) -> Vec<Named> {

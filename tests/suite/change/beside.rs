@@ -196,7 +196,7 @@ fn a_replica_identity_does_not_go_with_its_column() {
         let refused = shop.project.migrate(&["gate", "contract", number]);
         assert_ne!(refused.code, 0, "{refused:?}");
         assert!(
-            crate::support::shop::said(&refused).contains("the replica identity of `users`"),
+            refused.stdout.contains("the replica identity of `users`"),
             "{refused:?}"
         );
     }
