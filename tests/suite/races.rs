@@ -157,8 +157,8 @@ fn stands_still_in_a_transaction(backend: &str, point: &str) {
     /// Longer than the server keeps such a session.
     const PATIENT: Duration = Duration::from_secs(150);
     let shop = shop(Db::on(backend));
-    // A minute otherwise, as it still is on MariaDB.
-    shop.project.env("PHASEGATE_IDLE_IN_TRANSACTION", "4");
+    // A minute otherwise, as it still is on MariaDB. Long enough for the second one to take over and meet the lock before that.
+    shop.project.env("PHASEGATE_IDLE_IN_TRANSACTION", "10");
     shop.project.env("PHASEGATE_PAUSE_AT", point);
     let mut paused = shop.project.spawn(&["contract", NAME]);
     paused.wait_for_line("pause at point", GENEROUS);
