@@ -322,6 +322,7 @@ fn in_order(revisions: Vec<Revision>) -> Vec<Revision> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runner::sample;
 
     fn project() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -374,11 +375,7 @@ mod tests {
     /// A project whose revisions are where Alembic looks for them by its own settings.
     fn elsewhere(settings: &str, second: &str) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| {
-            let path = dir.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        };
+        let write = |path: &str, text: &str| sample::write(dir.path(), path, text);
         write(
             "back/alembic.ini",
             &format!("[alembic]\nscript_location = %(here)s/db\n{settings}\n[other]\n"),

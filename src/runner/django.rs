@@ -168,15 +168,12 @@ fn split(revision: &str) -> Result<(&str, &str), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runner::sample::{self, project};
 
     #[test]
     fn the_applications_of_a_project_are_found_with_what_they_depend_on() {
         let dir = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| {
-            let path = dir.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        };
+        let write = |path: &str, text: &str| sample::write(dir.path(), path, text);
         write(
             "manage.py",
             "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'x')  # django",
@@ -223,16 +220,6 @@ mod tests {
             assert_eq!(Django.read(&rows, &known).unwrap().len(), count);
         }
         assert!(split("0002_b").is_err());
-    }
-
-    fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = dir.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        dir
     }
 
     #[test]

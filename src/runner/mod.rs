@@ -23,6 +23,8 @@ mod process;
 mod python;
 mod rails;
 mod revision;
+#[cfg(test)]
+mod sample;
 mod scratch;
 mod settings;
 mod sqlx;

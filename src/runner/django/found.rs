@@ -211,16 +211,7 @@ fn is_of_others(root: &Path, path: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = dir.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        dir
-    }
+    use crate::runner::sample::project;
 
     const SHOP: &str =
         "class Migration:\n    dependencies = [('store', '0001_a'), ('auth', '__first__')]\n";
