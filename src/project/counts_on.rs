@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::change::{Change, Kind, Varied};
+use crate::change::{Change, Kind, Varied, is_literal};
 use crate::model::{Basis, Keeps, MigrationId, Step};
 use crate::sql::{Dialect, Object, ObjectKind, Place, Statement, Verb};
 
@@ -114,21 +114,16 @@ impl CountsOn {
     }
 }
 
-/// Whether many rows get the same: a function may give each its own.
+/// Whether many rows get the same: a function may give each its own, and parentheses in a text are none.
 fn is_constant(value: Option<&Varied>, dialect: Dialect) -> bool {
     let text = value.and_then(|value| value.of(dialect));
-    text.is_some_and(|text| !text.contains('('))
+    text.is_some_and(|text| is_literal(text.trim()) || !text.contains('('))
 }
 
 fn made(statement: &Statement) -> Vec<Named> {
-    let given = statement.objects().filter_map(|object| {
-        let name = match object.verb {
-            Verb::Create => object.name.clone(),
-            Verb::Rename => object.renamed_to.clone()?,
-            _ => return None,
-        };
-        Some(Named::of(object, name))
-    });
+    let given = statement
+        .objects()
+        .filter_map(|object| Some(Named::of(object, object.given_name()?.to_owned())));
     given.collect()
 }
 
@@ -171,10 +166,7 @@ impl Named {
         let in_one = match (self.kind, &self.place, &other.place) {
             // Of a schema, whatever table it is of.
             (ObjectKind::Index, Some(one), Some(two)) if dialect != Dialect::Mysql => {
-                match (&one.schema, &two.schema) {
-                    (Some(one), Some(two)) => dialect.may_be_same_name(one, two),
-                    _ => true,
-                }
+                one.may_lie_beside(two, dialect)
             }
             (_, Some(one), Some(two)) => one.may_be(two, dialect),
             _ => true,
@@ -198,7 +190,7 @@ pub(super) struct Outcomes<'d> {
 
 /// An outcome of a contract, which may not be there yet.
 #[derive(Clone, Copy)]
-pub(super) struct Open<'d> {
+struct Open<'d> {
     id: &'d MigrationId,
     /// Its place among all migrations.
     at: usize,
@@ -250,10 +242,8 @@ impl<'d> Outcomes<'d> {
             }));
         }
         if let Some(viewed) = &later.views {
-            found.extend(self.of_table(viewed, dialect).filter(|open| {
-                let is_column = open.outcome.of.kind == ObjectKind::Column;
-                is_column && !matches!(open.outcome.what, Does::MakesUnique(_))
-            }));
+            let columns = self.of_table(viewed, dialect);
+            found.extend(columns.filter(|open| open.outcome.of.kind == ObjectKind::Column));
         }
         let bases = found.into_iter().map(|open| Basis {
             migration: open.id.clone(),
@@ -278,5 +268,30 @@ impl Named {
             table: place.map(|place| place.table.clone()),
             name: self.name.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_many_rows_get_is_a_constant() {
+        for (value, expected) in [
+            ("''", true),
+            ("'none (yet)'", true),
+            ("0", true),
+            ("CURRENT_TIMESTAMP", true),
+            ("md5(random()::text)", false),
+            ("'a' || nextval('s')", false),
+        ] {
+            let value = Varied::from(value);
+            assert_eq!(
+                is_constant(Some(&value), Dialect::Postgres),
+                expected,
+                "{value:?}"
+            );
+        }
+        assert!(!is_constant(None, Dialect::Postgres));
     }
 }

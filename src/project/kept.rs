@@ -61,11 +61,7 @@ pub(super) fn given(statements: &[Statement]) -> Vec<Place> {
         .flat_map(Statement::objects)
         .filter(|object| matches!(object.kind, ObjectKind::Table | ObjectKind::View));
     let given = relations.filter_map(|object| {
-        let table = match object.verb {
-            Verb::Create => object.name.clone(),
-            Verb::Rename => object.renamed_to.clone()?,
-            _ => return None,
-        };
+        let table = object.given_name()?.to_owned();
         let schema = object.schema.clone();
         Some(Place { schema, table })
     });

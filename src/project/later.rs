@@ -186,8 +186,10 @@ pub(super) fn table(before: &[Forward], dialect: Dialect, name: &str) -> Option<
         let file = text.path.file_name().unwrap_or_default();
         !file.to_string_lossy().starts_with(Step::Backfill.name())
     };
-    let named = || with_names(before, dialect, &[name]).filter(is_of_schema);
-    let mut tables = applied(dialect, named())?;
+    let named: Vec<&Text> = with_names(before, dialect, &[name])
+        .filter(is_of_schema)
+        .collect();
+    let mut tables = applied(dialect, named.iter().copied())?;
     // An index is dropped by its name alone on most databases.
     let table = tables.get(dialect, name)?;
     let indexes = table.indexes.iter().filter_map(|index| index.name.clone());
@@ -197,7 +199,7 @@ pub(super) fn table(before: &[Forward], dialect: Dialect, name: &str) -> Option<
         naming.filter(is_of_schema).map(|text| &text.path)
     });
     let dropping: BTreeSet<&PathBuf> = dropping.collect();
-    let known: BTreeSet<&PathBuf> = named().map(|text| &text.path).collect();
+    let known: BTreeSet<&PathBuf> = named.iter().map(|text| &text.path).collect();
     if !dropping.is_subset(&known) {
         let all = before.iter().flat_map(|forward| forward.texts(dialect));
         let both = all

@@ -7,6 +7,7 @@ use phasegate_sql::{Dialect, Table, TableIndex};
 use super::definition::{called, no_column};
 use super::names::Place;
 use constants::Constant;
+pub use constants::is_literal;
 
 use super::{Change, Columns, DropColumn, Kind, RenameTable, Wrong, not_for_sqlite};
 

@@ -32,7 +32,7 @@ use phasegate_sql::Dialect;
 pub use columns::{Columns, NewColumn, NewIndex};
 pub use constraint::{Check, ForeignKey, NotNull, Unique};
 pub use declare::{Known, Question, Said, Unanswered, declare, doubts};
-pub use known::{Objection, Weight, objections};
+pub use known::{Objection, Weight, is_literal, objections};
 pub use plain::{AddColumn, DropColumn, DropIndex, DropTable, Index, SetDefault};
 pub use renamed::RenameTable;
 pub use split::SplitTable;

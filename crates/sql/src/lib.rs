@@ -260,11 +260,16 @@ impl Place {
     /// Whether both may name one table: one that names no schema may be in any.
     #[must_use]
     pub fn may_be(&self, other: &Self, dialect: Dialect) -> bool {
-        let in_one = match (&self.schema, &other.schema) {
+        self.may_lie_beside(other, dialect) && dialect.may_be_same_name(&self.table, &other.table)
+    }
+
+    /// Whether both may be in one schema.
+    #[must_use]
+    pub fn may_lie_beside(&self, other: &Self, dialect: Dialect) -> bool {
+        match (&self.schema, &other.schema) {
             (Some(one), Some(other)) => dialect.may_be_same_name(one, other),
             _ => true,
-        };
-        in_one && dialect.may_be_same_name(&self.table, &other.table)
+        }
     }
 }
 
@@ -287,6 +292,16 @@ pub struct Object {
 }
 
 impl Object {
+    /// What it is called from this statement on, where that makes it or gives it another name.
+    #[must_use]
+    pub fn given_name(&self) -> Option<&str> {
+        match self.verb {
+            Verb::Create => Some(&self.name),
+            Verb::Rename => self.renamed_to.as_deref(),
+            Verb::Drop | Verb::Alter => None,
+        }
+    }
+
     /// The table that it is, or that it is of; `None` where the statement names none.
     #[must_use]
     pub fn place(&self) -> Option<Place> {

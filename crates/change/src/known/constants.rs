@@ -123,7 +123,8 @@ impl Against<'_> {
 }
 
 /// Whether it is the same in every row for certain.
-fn is_literal(value: &str) -> bool {
+#[must_use]
+pub fn is_literal(value: &str) -> bool {
     let is_text = value
         .strip_prefix('\'')
         .and_then(|rest| rest.strip_suffix('\''));
