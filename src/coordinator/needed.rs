@@ -15,6 +15,8 @@ pub(super) struct Needs {
     pub said: String,
     /// What it is called by itself.
     pub name: String,
+    /// What it needs is called so as well: an index has the name of its first column unless it got another.
+    pub is_namesake: bool,
     /// Triggers and functions, whose text is looked through as well.
     pub is_code: bool,
 }
@@ -46,6 +48,9 @@ pub(super) async fn needs(
         for row in connection.query(depends, &parameters).await? {
             found.push(Needs {
                 said: format!("{} needs {}", row.text(0)?, named(one)),
+                is_namesake: row
+                    .text(1)?
+                    .eq_ignore_ascii_case(one.column.as_ref().unwrap_or(&one.table)),
                 name: row.text(1)?.to_owned(),
                 is_code: row.int(2)? != 0,
             });
@@ -75,7 +80,10 @@ pub(super) async fn needed(
     let found = needs(connection, &gone).await?;
     let is_named = |needs: &Needs| {
         let mut statements = file.script.statements.iter();
-        statements.any(|statement| dialect.mentions(&statement.text, &needs.name))
+        statements.any(|statement| match needs.is_namesake {
+            true => is_dropped(statement, &needs.name),
+            false => dialect.mentions(&statement.text, &needs.name),
+        })
     };
     let mut said: Vec<String> = Vec::new();
     for one in found.into_iter().filter(|one| !is_named(one)) {
@@ -84,6 +92,15 @@ pub(super) async fn needed(
         }
     }
     Ok(said)
+}
+
+/// Whether a statement takes an index or a constraint of that name away.
+fn is_dropped(statement: &Statement, name: &str) -> bool {
+    statement.objects().any(|object| {
+        matches!(object.kind, ObjectKind::Index | ObjectKind::Constraint)
+            && object.verb == Verb::Drop
+            && object.name.eq_ignore_ascii_case(name)
+    })
 }
 
 /// The indexes that a script drops by name, where these are names of a schema.

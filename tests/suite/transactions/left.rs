@@ -437,10 +437,38 @@ fn what_the_server_would_not_let_go_of_is_told_before_the_contract() {
             "the foreign key `led` of `named`",
             "ALTER TABLE named DROP FOREIGN KEY led",
         ),
+        (
+            "ALTER TABLE users MODIFY full_name VARCHAR(100), ADD shown VARCHAR(100) DEFAULT (concat(full_name, '!'))",
+            "the default of `shown` of `users`",
+            "ALTER TABLE users ALTER shown DROP DEFAULT",
+        ),
+        (
+            "ALTER TABLE users ADD other VARCHAR(100), ADD CONSTRAINT apart CHECK (full_name <> other)",
+            "the check `apart` of `users`",
+            "ALTER TABLE users DROP CONSTRAINT apart",
+        ),
+        (
+            "ALTER TABLE users MODIFY full_name VARCHAR(100), ADD other INT, ADD UNIQUE (full_name, other)",
+            "the unique index `full_name` of `users`, which has other columns as well,",
+            "ALTER TABLE users DROP INDEX full_name",
+        ),
+        (
+            "CREATE TABLE up (n VARCHAR(100) PRIMARY KEY); INSERT INTO up SELECT DISTINCT full_name FROM users; \
+             ALTER TABLE users MODIFY full_name VARCHAR(100), ADD CONSTRAINT led FOREIGN KEY (full_name) REFERENCES up (n)",
+            "the foreign key `led` of `users`",
+            "ALTER TABLE users DROP FOREIGN KEY led",
+        ),
     ] {
         needed("mysql", before, drop, part);
         passes("mysql", before, &format!("{first};\n{drop}"));
     }
+    // What is about this column alone goes along, and a text is no name.
+    passes(
+        "mysql",
+        "ALTER TABLE users MODIFY full_name VARCHAR(100), ADD CHECK (full_name <> ''), ADD UNIQUE (full_name), \
+         ADD other VARCHAR(100) DEFAULT 'full_name', ADD INDEX (full_name, other)",
+        drop,
+    );
 }
 
 #[track_caller]

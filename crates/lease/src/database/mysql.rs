@@ -28,6 +28,7 @@ mod along;
 mod cancel;
 mod capabilities;
 mod catalogue;
+mod depends;
 mod error;
 mod follows;
 mod greeting;

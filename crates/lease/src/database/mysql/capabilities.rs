@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::Flavour;
 use super::quoted::{identifier, literal};
+use super::{Flavour, depends};
 use crate::database::{
     AddCheck, Apart, Capabilities, ManyLeases, RowComparison, Senseless, Statistics, Versions,
     Writers,
@@ -88,7 +88,7 @@ pub(super) fn of(flavour: Flavour, apart: Option<Apart>) -> Capabilities {
         writers: Writers::Many,
         lists_sessions: true,
         statistics: Some(STATISTICS),
-        depends: Some(DEPENDS),
+        depends: Some(depends::of(flavour)),
         past_triggers: Some(PAST_TRIGGERS),
     }
 }
@@ -138,14 +138,6 @@ const STATISTICS: Statistics = Statistics {
     sessions: "SELECT CAST(coalesce(info, '') AS CHAR), CAST(user AS CHAR), '', CAST(coalesce(state, '') AS CHAR) \
                FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() AND info LIKE ? LIMIT 50",
 };
-
-const DEPENDS: &str = "WITH w AS (SELECT ? AS tab, ? AS col, ? AS path) \
-     SELECT CAST(concat('the foreign key `', k.constraint_name, '` of `', k.table_name, '`') AS CHAR), CAST(k.constraint_name AS CHAR), 0 \
-     FROM w JOIN information_schema.key_column_usage k ON k.referenced_table_schema = DATABASE() AND k.referenced_table_name = w.tab \
-       AND (w.col = '' AND k.table_name <> w.tab OR k.referenced_column_name = w.col) \
-     UNION SELECT CAST(concat('the generated column `', c.column_name, '` of `', c.table_name, '`') AS CHAR), CAST(c.column_name AS CHAR), 0 \
-     FROM w JOIN information_schema.columns c ON c.table_schema = DATABASE() AND c.table_name = w.tab AND w.col <> '' \
-       AND c.column_name <> w.col AND INSTR(LOWER(c.generation_expression), LOWER(concat('`', w.col, '`'))) > 0";
 
 // What a foreign key does by itself fires no triggers.
 const PAST_TRIGGERS: &str = "WITH w AS (SELECT ? AS tab, ? AS path) \
