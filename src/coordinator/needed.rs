@@ -19,7 +19,48 @@ pub(super) struct Needs {
     pub is_namesake: bool,
     /// Triggers and functions, whose text is looked through as well.
     pub is_code: bool,
+    /// The column that it needs, and what else it is about: with all of that it goes along.
+    pub about: Option<About>,
 }
+
+pub(super) struct About {
+    table: String,
+    columns: Vec<String>,
+}
+
+impl About {
+    fn of(gone: &Gone, others: &str) -> Option<Self> {
+        let column = gone.column.clone().filter(|_| !others.is_empty())?;
+        let others = others.split(BETWEEN).map(ToOwned::to_owned);
+        Some(Self {
+            table: gone.table.clone(),
+            columns: others.chain([column]).collect(),
+        })
+    }
+
+    /// Whether all of it goes at once. Of two statements MySQL refuses the first.
+    fn goes(&self, script: &Script) -> bool {
+        let dialect = script.dialect;
+        let takes = |statements: &[Statement]| {
+            self.columns.iter().all(|column| {
+                let mut gone = statements.iter().flat_map(Statement::gone);
+                gone.any(|gone| {
+                    let is_it = |one: &String| dialect.may_be_same_name(one, column);
+                    gone.verb == Verb::Drop
+                        && dialect.may_be_same_name(&gone.table, &self.table)
+                        && gone.column.as_ref().is_some_and(is_it)
+                })
+            })
+        };
+        match dialect {
+            Dialect::Mysql => script.statements.chunks(1).any(takes),
+            Dialect::Postgres | Dialect::Sqlite => takes(&script.statements),
+        }
+    }
+}
+
+/// Stands between the names of columns, because no name holds it.
+const BETWEEN: char = '\u{1f}';
 
 /// What the database itself would not let go of, or nothing where it keeps no account of that. In a transaction.
 pub(super) async fn needs(
@@ -53,6 +94,7 @@ pub(super) async fn needs(
                     .eq_ignore_ascii_case(one.column.as_ref().unwrap_or(&one.table)),
                 name: row.text(1)?.to_owned(),
                 is_code: row.int(2)? != 0,
+                about: About::of(one, row.text(3)?),
             });
         }
     }
@@ -86,7 +128,11 @@ pub(super) async fn needed(
         })
     };
     let mut said: Vec<String> = Vec::new();
-    for one in found.into_iter().filter(|one| !is_named(one)) {
+    let goes = |one: &Needs| {
+        let about = one.about.as_ref();
+        about.is_some_and(|about| about.goes(&file.script))
+    };
+    for one in found.into_iter().filter(|one| !is_named(one) && !goes(one)) {
         if !said.contains(&one.said) {
             said.push(one.said);
         }

@@ -7,6 +7,7 @@ mod bystanders;
 mod computed;
 mod costs;
 mod formats;
+mod goes_along;
 mod holds;
 mod ledger;
 mod left_behind;
@@ -124,6 +125,7 @@ const CHECKS: &[Check] = &[
     bystanders::check,
     computed::check,
     costs::check,
+    goes_along::check,
     holds::check,
     left_behind::check,
     loses::check,

@@ -380,3 +380,89 @@ fn a_backfill_that_touches_the_time_of_the_last_change_is_told_of() {
         assert_eq!(codes(&found), expected, "{dialect} {base} {found:?}");
     }
 }
+
+/// Of what keeps rows apart, a column takes along what is about others as well, unless the script says so by name.
+#[test]
+fn a_contract_takes_no_unique_index_over_other_columns_along() {
+    const BASE: &str = "CREATE TABLE users (id integer primary key, team int, full_name varchar(50), email varchar(50));\n";
+    const GOES: &str = "ALTER TABLE users DROP COLUMN full_name;\n";
+    for (dialects, index, contract, is_fine) in [
+        (
+            EVERYWHERE,
+            "CREATE UNIQUE INDEX once ON users (team, full_name);\n",
+            GOES,
+            false,
+        ),
+        (
+            POSTGRES,
+            "CREATE UNIQUE INDEX once ON users (email) WHERE full_name IS NOT NULL;\n",
+            GOES,
+            false,
+        ),
+        (
+            POSTGRES,
+            "ALTER TABLE users ADD UNIQUE (team) INCLUDE (full_name);\n",
+            GOES,
+            false,
+        ),
+        (
+            EVERYWHERE,
+            "CREATE UNIQUE INDEX once ON users (full_name);\n",
+            GOES,
+            true,
+        ),
+        (
+            EVERYWHERE,
+            "CREATE INDEX plain ON users (team, full_name);\n",
+            GOES,
+            true,
+        ),
+        (
+            EVERYWHERE,
+            "CREATE UNIQUE INDEX once ON users (team, email);\n",
+            GOES,
+            true,
+        ),
+        (
+            POSTGRES,
+            "CREATE UNIQUE INDEX once ON users (team, full_name);\n",
+            "DROP INDEX once;\nALTER TABLE users DROP COLUMN full_name;\n",
+            true,
+        ),
+        (
+            MYSQL,
+            "ALTER TABLE users ADD UNIQUE (full_name, team);\n",
+            "ALTER TABLE users DROP INDEX full_name;\nALTER TABLE users DROP COLUMN full_name;\n",
+            true,
+        ),
+    ] {
+        for dialect in dialects {
+            let found = of(
+                dialect,
+                &[
+                    ("0001_base/migration.toml", "description = \"x\"\n"),
+                    ("0001_base/expand.sql", &format!("{BASE}{index}")),
+                    (
+                        "0002_split/expand.sql",
+                        "ALTER TABLE users ADD COLUMN first_name TEXT;\n",
+                    ),
+                    (
+                        "0002_split/backfill.sql",
+                        "UPDATE users SET first_name = full_name WHERE id > :after AND id <= :upto;\n",
+                    ),
+                    ("0002_split/contract.sql", contract),
+                ],
+            );
+            let expected = if is_fine {
+                &[][..]
+            } else {
+                &["takes-too-much"]
+            };
+            assert_eq!(
+                codes(&found),
+                expected,
+                "{dialect} {index}{contract} {found:?}"
+            );
+        }
+    }
+}

@@ -398,6 +398,21 @@ fn what_the_server_would_not_let_go_of_is_told_before_the_contract() {
             "the foreign key `led` of `named`",
             "ALTER TABLE named DROP CONSTRAINT led",
         ),
+        (
+            "CREATE UNIQUE INDEX once ON users (id) WHERE full_name IS NULL",
+            "the unique index `once` of `users`, which is about other columns as well,",
+            "",
+        ),
+        (
+            "ALTER TABLE users ADD CONSTRAINT apart UNIQUE (id) INCLUDE (full_name)",
+            "the unique index `apart` of `users`, which is about other columns as well,",
+            "",
+        ),
+        (
+            "ALTER TABLE users ADD CONSTRAINT apart EXCLUDE USING btree (id WITH =, lower(full_name) WITH =)",
+            "the exclusion constraint `apart` of `users`, which is about other columns as well,",
+            "",
+        ),
     ];
     for (before, part, first) in of_postgres {
         needed("postgres", before, drop, part);
@@ -413,7 +428,8 @@ fn what_the_server_would_not_let_go_of_is_told_before_the_contract() {
     // What goes along by itself, is in another schema, or keeps what gets another name.
     for (before, contract) in [
         (
-            "CREATE INDEX ON users (full_name); ALTER TABLE users ADD CHECK (full_name <> ''); \
+            "CREATE INDEX ON users (full_name); CREATE UNIQUE INDEX ON users (lower(full_name)) WHERE full_name <> ''; \
+             ALTER TABLE users ADD CHECK (full_name <> ''); \
              CREATE SCHEMA other; CREATE TABLE other.users (full_name text); CREATE VIEW other.names AS SELECT full_name FROM other.users",
             drop,
         ),
@@ -449,7 +465,7 @@ fn what_the_server_would_not_let_go_of_is_told_before_the_contract() {
         ),
         (
             "ALTER TABLE users MODIFY full_name VARCHAR(100), ADD other INT, ADD UNIQUE (full_name, other)",
-            "the unique index `full_name` of `users`, which has other columns as well,",
+            "the unique index `full_name` of `users`, which is about other columns as well,",
             "ALTER TABLE users DROP INDEX full_name",
         ),
         (

@@ -137,30 +137,45 @@ const DEPENDS: &str = "WITH asked AS (SELECT ?::text AS tab, ?::text AS col, str
        AND (w.col = '' OR d.refobjsubid = w.attnum) WHERE d.deptype = 'n' AND NOT EXISTS (SELECT 1 FROM pg_depend o \
        WHERE o.classid = d.classid AND o.objid = d.objid AND o.refclassid = d.refclassid AND o.refobjid = d.refobjid \
        AND (w.col = '' OR o.refobjsubid = d.refobjsubid) AND o.deptype IN ('a', 'i'))) \
-     SELECT 'the ' || CASE c.relkind WHEN 'm' THEN 'materialised view' ELSE 'view' END || ' `' || c.relname::text || '`', c.relname::text, 0 \
+     SELECT 'the ' || CASE c.relkind WHEN 'm' THEN 'materialised view' ELSE 'view' END || ' `' || c.relname::text || '`', c.relname::text, 0, '' \
        FROM kept k JOIN pg_rewrite r ON k.classid = 'pg_rewrite'::regclass AND r.oid = k.objid AND r.rulename::text = '_RETURN' \
        JOIN pg_class c ON c.oid = r.ev_class AND c.oid NOT IN (SELECT oid FROM wanted) \
-     UNION SELECT 'the rule `' || r.rulename::text || '` of `' || c.relname::text || '`', r.rulename::text, 0 \
+     UNION SELECT 'the rule `' || r.rulename::text || '` of `' || c.relname::text || '`', r.rulename::text, 0, '' \
        FROM kept k JOIN pg_rewrite r ON k.classid = 'pg_rewrite'::regclass AND r.oid = k.objid AND r.rulename::text <> '_RETURN' \
        JOIN pg_class c ON c.oid = r.ev_class \
      UNION SELECT CASE o.contype WHEN 'f' THEN 'the foreign key `' ELSE 'the constraint `' END || o.conname::text || '` of `' || c.relname::text || '`', \
-       o.conname::text, 0 FROM kept k JOIN pg_constraint o ON k.classid = 'pg_constraint'::regclass AND o.oid = k.objid \
+       o.conname::text, 0, '' FROM kept k JOIN pg_constraint o ON k.classid = 'pg_constraint'::regclass AND o.oid = k.objid \
        JOIN pg_class c ON c.oid = o.conrelid \
-     UNION SELECT 'the generated column `' || t.attname::text || '` of `' || c.relname::text || '`', t.attname::text, 0 \
+     UNION SELECT 'the generated column `' || t.attname::text || '` of `' || c.relname::text || '`', t.attname::text, 0, '' \
        FROM kept k JOIN pg_attrdef e ON k.classid = 'pg_attrdef'::regclass AND e.oid = k.objid JOIN pg_class c ON c.oid = e.adrelid \
        JOIN pg_attribute t ON t.attrelid = e.adrelid AND t.attnum = e.adnum \
-     UNION SELECT 'the policy `' || p.polname::text || '` of `' || c.relname::text || '`', p.polname::text, 0 \
+     UNION SELECT 'the policy `' || p.polname::text || '` of `' || c.relname::text || '`', p.polname::text, 0, '' \
        FROM kept k JOIN pg_policy p ON k.classid = 'pg_policy'::regclass AND p.oid = k.objid JOIN pg_class c ON c.oid = p.polrelid \
-     UNION SELECT 'the list of columns in the publication `' || b.pubname::text || '`', b.pubname::text, 0 \
+     UNION SELECT 'the list of columns in the publication `' || b.pubname::text || '`', b.pubname::text, 0, '' \
        FROM kept k JOIN pg_publication_rel l ON k.classid = 'pg_publication_rel'::regclass AND l.oid = k.objid \
        JOIN pg_publication b ON b.oid = l.prpubid \
-     UNION SELECT 'the trigger `' || g.tgname::text || '` of `' || c.relname::text || '`', g.tgname::text, 1 \
+     UNION SELECT 'the trigger `' || g.tgname::text || '` of `' || c.relname::text || '`', g.tgname::text, 1, '' \
        FROM kept k JOIN pg_trigger g ON k.classid = 'pg_trigger'::regclass AND g.oid = k.objid JOIN pg_class c ON c.oid = g.tgrelid \
-     UNION SELECT 'the function `' || f.proname::text || '`', f.proname::text, 1 \
+     UNION SELECT 'the function `' || f.proname::text || '`', f.proname::text, 1, '' \
        FROM kept k JOIN pg_proc f ON k.classid = 'pg_proc'::regclass AND f.oid = k.objid \
-     UNION SELECT 'the replica identity of `' || c.relname::text || '` (`ALTER TABLE … REPLICA IDENTITY` chooses another one)', 'replica', 0 \
+     UNION SELECT 'the replica identity of `' || c.relname::text || '` (`ALTER TABLE … REPLICA IDENTITY` chooses another one)', 'replica', 0, '' \
        FROM wanted w JOIN pg_index i ON i.indexrelid = w.oid OR i.indrelid = w.oid AND w.attnum = ANY (i.indkey::int2[]) \
-       JOIN pg_class c ON c.oid = i.indrelid AND c.relreplident = 'i' WHERE i.indisreplident";
+       JOIN pg_class c ON c.oid = i.indrelid AND c.relreplident = 'i' WHERE i.indisreplident \
+     UNION SELECT 'the ' || CASE WHEN i.indisprimary THEN 'primary key' WHEN i.indisunique THEN 'unique index' ELSE 'exclusion constraint' END \
+       || ' `' || x.relname::text || '` of `' || c.relname::text || '`, which is about other columns as well,', x.relname::text, 0, \
+       string_agg(DISTINCT t.attname::text, E'\\x1f') \
+       FROM wanted w JOIN pg_index i ON i.indrelid = w.oid AND (i.indisunique OR i.indisexclusion) AND w.attnum IS NOT NULL \
+       JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid \
+       CROSS JOIN LATERAL (SELECT d.refobjsubid AS attnum FROM pg_depend d LEFT JOIN pg_constraint o \
+         ON d.classid = 'pg_constraint'::regclass AND o.oid = d.objid AND o.conindid = i.indexrelid \
+         WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = w.oid AND d.refobjsubid > 0 \
+         AND (o.oid IS NOT NULL OR d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid)) AS n \
+       JOIN pg_attribute t ON t.attrelid = w.oid AND t.attnum = n.attnum AND n.attnum <> w.attnum \
+       WHERE EXISTS (SELECT 1 FROM pg_depend d LEFT JOIN pg_constraint o \
+         ON d.classid = 'pg_constraint'::regclass AND o.oid = d.objid AND o.conindid = i.indexrelid \
+         WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = w.oid AND d.refobjsubid = w.attnum \
+         AND (o.oid IS NOT NULL OR d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid)) \
+       GROUP BY i.indisprimary, i.indisunique, x.relname, c.relname";
 
 // Tables that inherit have triggers of their own, and `UPDATE OF` goes by the columns that a statement names.
 const PAST_TRIGGERS: &str = "WITH asked AS (SELECT ?::text AS tab, string_to_array(?::text, ', ') AS path), \

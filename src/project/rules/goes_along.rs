@@ -1,0 +1,126 @@
+//! A unique index that goes along with a column of the old format, although it keeps rows apart that live versions write: no
+//! database says a word (on MySQL the index is one over the other columns from then on), or it refuses.
+
+use crate::model::Step;
+use crate::sql::{Dialect, Gone, ObjectKind, Script, Statement, TableIndex, Verb};
+
+use super::super::finding::Finding;
+use super::super::later;
+use super::super::scripts::first_line;
+use super::Scripts;
+
+pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
+    // What a declared change takes along is told with the change.
+    let is_declared = scripts
+        .manifest
+        .is_some_and(|manifest| manifest.is_of_a_change);
+    let Some(contract) = scripts.contract.filter(|_| !is_declared) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    let mut told: Vec<(String, TableIndex)> = Vec::new();
+    for (index, statement) in contract.statements.iter().enumerate() {
+        for gone in statement.gone().filter(|gone| gone.verb == Verb::Drop) {
+            let Some(column) = &gone.column else {
+                continue;
+            };
+            let earlier = contract.statements.get(..=index).unwrap_or_default();
+            for key in going(scripts, contract, &gone, column) {
+                let is_told = told.contains(&(gone.table.clone(), key.clone()));
+                if !is_told && !is_dropped(scripts.dialect, earlier, &gone.table, &key) {
+                    found.push((
+                        Step::Contract,
+                        finding(scripts.dialect, statement, &gone, &key),
+                    ));
+                    told.push((gone.table.clone(), key));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The unique indexes over the column and over others that stay, as earlier migrations leave the table.
+fn going(scripts: &Scripts<'_>, contract: &Script, gone: &Gone, column: &str) -> Vec<TableIndex> {
+    let dialect = scripts.dialect;
+    let same = |one: &str, other: &str| dialect.may_be_same_name(one, other);
+    let Some(table) = later::table(scripts.before(), dialect, &gone.table) else {
+        return Vec::new();
+    };
+    let goes = |name: &str| {
+        let mut all = contract.statements.iter().flat_map(Statement::gone);
+        all.any(|one| {
+            one.verb == Verb::Drop
+                && same(&one.table, &gone.table)
+                && one.column.as_ref().is_some_and(|one| same(one, name))
+        })
+    };
+    let is_going = |index: &TableIndex| {
+        let mut all = index.columns.iter().chain(&index.includes);
+        index.is_unique
+            && all.any(|one| same(one, column))
+            && index.columns.iter().any(|one| !goes(one))
+    };
+    table.indexes.into_iter().filter(is_going).collect()
+}
+
+/// Whether one of these statements drops it by its name, as far as the name is known.
+fn is_dropped(dialect: Dialect, statements: &[Statement], table: &str, index: &TableIndex) -> bool {
+    let usual = match dialect {
+        Dialect::Mysql => index.columns.first().cloned().unwrap_or_default(),
+        Dialect::Postgres | Dialect::Sqlite => {
+            format!("{table}_{}_key", index.columns.join("_"))
+        }
+    };
+    let name = index.name.as_ref().unwrap_or(&usual);
+    let mut objects = statements.iter().flat_map(Statement::objects);
+    objects.any(|object| {
+        matches!(object.kind, ObjectKind::Index | ObjectKind::Constraint)
+            && object.verb == Verb::Drop
+            && dialect.may_be_same_name(&object.name, name)
+    })
+}
+
+fn finding(dialect: Dialect, statement: &Statement, gone: &Gone, index: &TableIndex) -> Finding {
+    let stays: Vec<&str> = {
+        let all = index.columns.iter().map(String::as_str);
+        let column = gone.column.as_deref().unwrap_or_default();
+        all.filter(|one| !dialect.may_be_same_name(one, column))
+            .collect()
+    };
+    let name = match &index.name {
+        Some(name) => format!("the unique index `{name}`"),
+        None => "a unique index".to_owned(),
+    };
+    let happens = match dialect {
+        Dialect::Postgres => {
+            "goes with it: from then on rows are let in that live versions were refused"
+        }
+        Dialect::Mysql => {
+            "is over it as well: MariaDB refuses this, and MySQL makes it an index over the others alone"
+        }
+        Dialect::Sqlite => "is over it as well: SQLite refuses this",
+    };
+    Finding::new(
+        "takes-too-much",
+        first_line(statement),
+        format!(
+            "this takes away {}, and {name} of `{}`, which is about {} too, {happens}",
+            shown(gone),
+            gone.table,
+            quoted(&stays)
+        ),
+        "where the other columns have to stay unique, build what takes its place in an expand that comes before this contract; then, or where \
+         nobody counts on it any more, drop it by its name above this statement",
+    )
+}
+
+fn shown(gone: &Gone) -> String {
+    let column = gone.column.as_deref().unwrap_or_default();
+    format!("the column `{column}` of `{}`", gone.table)
+}
+
+fn quoted(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
