@@ -186,8 +186,11 @@ fn a_package_that_is_new_to_the_database_comes_along() {
     );
     let add = "migrations.RunSQL(\"SELECT 1\")";
     let after = "('shop', '0002_title'), ('contenttypes', '0002_remove_content_type_name')";
-    django_migration(&project, "0004_more", after, add);
-    project.migration("0002_more", &[("migration.toml", &format!("description = \"More\"\n[services.web]\nnew = \">=1.2.0\"\n[expand]\nrevisions = [\"shop.0004_more\"]\n{word}"))]);
+    // Of two that come last Django applies none.
+    std::fs::remove_file(project.path().join("shop/migrations/0003_name.py"))
+        .expect("it was written");
+    django_migration(&project, "0003_more", after, add);
+    project.migration("0002_more", &[("migration.toml", &format!("description = \"More\"\n[services.web]\nnew = \">=1.2.0\"\n[expand]\nrevisions = [\"shop.0003_more\"]\n{word}"))]);
     let asked = project.migrate(&["gate", "expand", "2"]).expect_code(11);
     assert!(
         asked
@@ -195,6 +198,19 @@ fn a_package_that_is_new_to_the_database_comes_along() {
             .contains("comes after `contenttypes.0002_remove_content_type_name`"),
         "{asked:?}"
     );
+    let refused = project.migrate(&["expand", "2"]).expect_code(1);
+    let along =
+        "would apply `contenttypes.0002_remove_content_type_name` along with `shop.0003_more`";
+    assert!(said(&refused).contains(along), "{refused:?}");
+    assert!(!history(&DJANGO, &db).contains(&"shop.0003_more".to_owned()));
+    // Applied before, as it says.
+    by_hand(
+        &project,
+        &["python", "manage.py", "migrate", "contenttypes"],
+    );
+    project.migrate(&["gate", "expand", "2"]).expect_code(0);
+    project.migrate(&["expand", "2"]).expect_code(0);
+    assert!(history(&DJANGO, &db).contains(&"shop.0003_more".to_owned()));
 }
 
 fn read(project: &crate::support::project::Project, path: &str) -> String {
