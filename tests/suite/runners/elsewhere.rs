@@ -1,6 +1,7 @@
 //! The tools that need Node, Java or Ruby, on PostgreSQL: `sh tests/runners.sh` runs these.
 
 use super::adopt::unadopted;
+use super::matrix::killed_at_every_point;
 use super::node::{DRIZZLE, LIQUIBASE, TYPEORM, drizzle_journal};
 use super::projects::{
     ADD, KNEX, NODE_PG_MIGRATE, RAILS, Tool, bare, by_hand, has_column, history, project,
@@ -9,35 +10,12 @@ use super::steps::rolls;
 use crate::support::backend::Db;
 use crate::support::shop::said;
 
-/// Killed at every point, the next run of the same command ends with the same revisions in the tool's history. When they were applied
-/// stands there as well, so that the whole of it is never the same.
 fn every_point(tool: &Tool) {
-    let before = Db::on("postgres");
-    let project = project(tool, &before);
-    for (step, applied) in [("expand", 2), ("contract", 3)] {
-        for number in 1.. {
-            let db = before.copy();
-            project.env("DATABASE_URL", &db.url);
-            project.env("PHASEGATE_CRASH_AT", &number.to_string());
-            let crashed = project.migrate(&[step, "1"]);
-            project.env_remove("PHASEGATE_CRASH_AT");
-            if crashed.code == 0 {
-                assert!(number > 5, "only {number} points");
-                break;
-            }
-            crashed.expect_code(137);
-            project.migrate(&[step, "1"]).expect_code(0);
-            assert_eq!(history(tool, &db).len(), applied, "{step}, point {number}");
-            assert_eq!(has_column(&db, "name"), step == "expand");
-            assert!(has_column(&db, "title"));
-        }
-        project.env("DATABASE_URL", &before.url);
-        project.migrate(&[step, "1"]).expect_code(0);
-    }
+    killed_at_every_point(tool, &Db::on("postgres"));
 }
 
 /// A revision by hand past the gate is told by the next `status`.
-fn past_the_gate(tool: &Tool) {
+pub fn past_the_gate(tool: &Tool) {
     let db = Db::on("postgres");
     let project = project(tool, &db);
     project.migrate(&["expand", "1"]).expect_code(0);
@@ -67,7 +45,7 @@ fn knex_past_the_gate() {
 }
 
 /// What fails in its middle leaves nothing, and with two revisions pending the first is applied and the second is not.
-fn alone(tool: &Tool) {
+pub fn alone(tool: &Tool) {
     let db = Db::on("postgres");
     let project = project(tool, &db);
     project.migrate(&["expand", "1"]).expect_code(0);
@@ -142,7 +120,7 @@ fn liquibase_has_changesets_by_their_files() {
 }
 
 /// What is pending of it, by what it does.
-fn adopted(tool: &Tool) -> Vec<String> {
+pub fn adopted(tool: &Tool) -> Vec<String> {
     let db = Db::on("postgres");
     let project = unadopted(tool, &db);
     let adopted = project
