@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{AdoptError, Asked, name};
 use crate::project::{Nature, Revisions, text_of, without_its_own};
-use crate::runner::{Applied, History, Reach, Revision, RunnerFailure, Sql, printed};
+use crate::runner::{Applied, History, Printing, Reach, Revision, RunnerFailure, Sql, printed};
 use crate::sql::Dialect;
 
 /// What there is to bring in.
@@ -162,8 +162,18 @@ async fn read(asked: &Asked<'_>, revision: &Revision) -> Result<Read, AdoptError
         Sql::Hidden => return Ok(Read::Hidden),
         Sql::Printed(call) => call,
     };
+    let (call, sign) = match printing(asked, revision) {
+        Ok(Some(alone)) => (alone.call, alone.sign),
+        Ok(None) => (call, String::new()),
+        Err(why) => return Ok(Read::Not(why)),
+    };
     (asked.progress)(&format!("reading what `{}` does", revision.name));
     match printed(asked.runner, &call, &asked.called()).await {
+        Ok(text) if !text.contains(&sign) => Ok(Read::Not(format!(
+            "`{}` prints nothing of it: by its settings it would not be applied",
+            asked.runner.command()
+        ))),
+        Ok(text) if !asked.runner.tool.prints_all(&text) => Ok(Read::Hidden),
         Ok(text) => Ok(Read::Printed(text)),
         Err(RunnerFailure::Failed(why)) => Ok(Read::Not(why)),
         Err(stopped @ RunnerFailure::Interrupted(_)) => Err(AdoptError::said(
@@ -171,6 +181,15 @@ async fn read(asked: &Asked<'_>, revision: &Revision) -> Result<Read, AdoptError
             "run the same command again; nothing was written",
         )),
     }
+}
+
+/// How the tool prints a revision alone, where it has to be called in a way of its own for that.
+fn printing(asked: &Asked<'_>, revision: &Revision) -> Result<Option<Printing>, String> {
+    let Some(dialect) = asked.project.config.database.dialects.first() else {
+        return Ok(None);
+    };
+    let (runner, root) = (asked.runner, &asked.project.root);
+    runner.tool.printing(runner, root, *dialect, revision)
 }
 
 /// A revision, and why what it does could not be read, if it could not.

@@ -1,17 +1,27 @@
-//! Liquibase: changesets in formatted SQL. `update` applies whatever is pending of the changelog that it is given.
+//! Liquibase: changesets in formatted SQL, XML, YAML and JSON. `update` applies whatever is pending of the changelog that it is given.
 //!
 //! A count goes on to the next one where somebody else was faster, and an unknown tag applies everything: neither is used. It is given a
 //! copy of the changelog, under the same name and with that changeset alone, so that it cannot apply another.
 //!
 //! It knows a changeset by its identifier, its author and the name of its file. A changeset that has moved is another one.
 
+mod changelog;
+mod data;
+mod formatted;
+mod order;
+mod reading;
+mod xml;
+
 use std::path::Path;
 use std::sync::Arc;
 
+use changelog::{Changelog, Format, called, uses};
+use order::{Log, in_order};
+
 use super::settings::inside;
 use super::{
-    Applied, Call, History, Kind, Reach, Revision, Runner, Scratch, Sql, Standing, Table, Tool,
-    files,
+    Applied, Call, History, Kind, Printing, Reach, Revision, Runner, Scratch, Sql, Standing, Table,
+    Tool, files,
 };
 use crate::row::Row;
 use crate::sql::Dialect;
@@ -32,98 +42,12 @@ const MAVEN: &str = "src/main/resources";
 const PLACES: [&str; 4] = ["db/changelog", "changelog", "db", "changelogs"];
 /// How deep changelogs lie below each other.
 const DEEPEST: usize = 6;
+/// What a changeset does with a program.
+const PROGRAMS: [&str; 2] = ["customChange", "executeCommand"];
 
 fn made(row: &mut dyn Row) -> Option<Arc<dyn Tool>> {
     let search_path = inside(row, "search_path", SEARCH_PATH);
     Some(Arc::new(Liquibase { search_path }))
-}
-
-/// What stands behind the dashes of a comment, if it begins with this word.
-fn said<'l>(line: &'l str, word: &str) -> Option<&'l str> {
-    let rest = line.trim_start().strip_prefix("--")?.trim_start();
-    let head = rest.get(..word.len())?;
-    let after = rest.get(word.len()..)?;
-    let ends = after.is_empty() || after.starts_with([' ', '\t']);
-    (head.eq_ignore_ascii_case(word) && ends).then(|| after.trim())
-}
-
-fn is_changelog(text: &str) -> bool {
-    let first = text.lines().find(|line| !line.trim().is_empty());
-    let first = first.unwrap_or_default().trim_start_matches('\u{feff}');
-    said(first, "liquibase").is_some_and(|rest| {
-        let words: Vec<&str> = rest.split_whitespace().take(2).collect();
-        let [a, b] = words.as_slice() else {
-            return false;
-        };
-        a.eq_ignore_ascii_case("formatted") && b.eq_ignore_ascii_case("sql")
-    })
-}
-
-/// A text up to one of these, or in quotes; and what is behind it.
-fn part(text: &str, until: fn(char) -> bool) -> Option<(&str, &str)> {
-    if let Some(rest) = text.strip_prefix('"') {
-        return rest.split_once('"');
-    }
-    let end = text.find(until).unwrap_or(text.len());
-    Some(text.split_at(end))
-}
-
-/// The author and the identifier of the changeset that a line begins, and its attributes.
-fn begins(line: &str) -> Option<(&str, &str, &str)> {
-    let (author, rest) = part(said(line, "changeset")?, |c| c == ':')?;
-    let rest = rest.trim_start().strip_prefix(':')?.trim_start();
-    let (id, attributes) = part(rest, char::is_whitespace)?;
-    let is_whole = !author.trim().is_empty() && !id.is_empty();
-    is_whole.then_some((author.trim(), id, attributes))
-}
-
-/// The path that a changelog or a changeset gives itself.
-fn logical(attributes: &str) -> Option<&str> {
-    let at = attributes.to_ascii_lowercase().find("logicalfilepath:")?;
-    let rest = attributes.get(at + "logicalfilepath:".len()..)?;
-    let (path, _) = part(rest.trim_start(), char::is_whitespace)?;
-    (!path.is_empty()).then_some(path)
-}
-
-/// A changeset as Liquibase itself writes it.
-fn called(path: &str, id: &str, author: &str) -> String {
-    format!("{path}::{id}::{author}")
-}
-
-/// The changesets of a changelog, each with the line at which it begins.
-fn changesets(path: &str, text: &str) -> Vec<(String, usize)> {
-    let own = text
-        .lines()
-        .find_map(|line| logical(said(line, "liquibase")?));
-    let lines = text.lines().enumerate();
-    let of = |(number, line)| {
-        let (author, id, attributes) = begins(line)?;
-        let path = logical(attributes).or(own).unwrap_or(path);
-        Some((called(path, id, author), number))
-    };
-    lines.filter_map(of).collect()
-}
-
-/// A text of the same length in which only these lines stay.
-fn only_lines(text: &str, stays: impl Fn(usize, &str) -> bool) -> String {
-    let mut kept = String::with_capacity(text.len());
-    for (number, line) in text.split_inclusive('\n').enumerate() {
-        if stays(number, line) {
-            kept.push_str(line);
-        } else {
-            let blank = |byte| if byte == b'\n' { '\n' } else { ' ' };
-            kept.extend(line.bytes().map(blank));
-        }
-    }
-    kept
-}
-
-/// The lines of one changeset, without that which begins it.
-fn lines_of(sets: &[(String, usize)], name: &str) -> Option<std::ops::Range<usize>> {
-    let at = sets.iter().position(|(one, _)| one == name)?;
-    let (_, begin) = sets.get(at)?;
-    let end = sets.get(at + 1).map_or(usize::MAX, |(_, next)| *next);
-    Some(begin + 1..end)
 }
 
 impl Liquibase {
@@ -150,9 +74,113 @@ impl Liquibase {
         }
         rest
     }
+
+    /// The changelogs, in the order of their names.
+    fn logs(&self, runner: &Runner, root: &Path) -> Result<Vec<Log>, String> {
+        let mut paths = Vec::new();
+        look(root, &runner.place(root), DEEPEST, &mut paths)?;
+        let mut found = Vec::new();
+        for file in paths {
+            let Some(changelog) = changelog_in(root, &file)? else {
+                continue;
+            };
+            let path = self.name_of(runner, root, &file).to_owned();
+            let names = changelog.names(&path);
+            found.push(Log {
+                file,
+                path,
+                changelog,
+                names,
+            });
+        }
+        Ok(found)
+    }
+
+    /// A directory in which the changelog of a revision has that one alone; where it is, and the changelog's name.
+    fn copied(
+        &self,
+        runner: &Runner,
+        root: &Path,
+        revision: &Revision,
+    ) -> Result<(Scratch, String), String> {
+        let file = revision.file.clone().unwrap_or_default();
+        let text = files::text(root, &file)?;
+        let log = changelog_in(root, &file)?;
+        let path = self.name_of(runner, root, &file).to_owned();
+        let at = log.as_ref().and_then(|log| {
+            let names = log.names(&path);
+            names.iter().position(|name| *name == revision.name)
+        });
+        let (Some(log), Some(at)) = (log, at) else {
+            return Err(format!(
+                "{file} has no changeset `{}` any more",
+                revision.name
+            ));
+        };
+        let copy = reading::only(log.format, &text, at)
+            .map_err(|why| format!("the changesets of {file} are not applied one by one: {why}"))?;
+        let elsewhere = self.set_elsewhere(runner, root, &log, &copy)?;
+        if let Some((name, other)) = elsewhere {
+            return Err(format!(
+                "`{}` uses `${{{name}}}`, which {other} sets, and it is applied without that: set it in {file} as well, or in                  liquibase.properties (`parameter.{name}`) in place of both",
+                revision.name
+            ));
+        }
+        let uncopied = |why: std::io::Error| {
+            format!("{file} cannot be copied to a directory of its own: {why}")
+        };
+        let scratch = Scratch::empty().map_err(uncopied)?;
+        if log.format != Format::Sql {
+            // Whatever else it names is where it was.
+            let place = file.strip_suffix(path.as_str()).unwrap_or_default();
+            let place = std::path::absolute(root.join(place)).map_err(uncopied)?;
+            scratch.beside(&place, &path).map_err(uncopied)?;
+        }
+        scratch.write(&path, &copy).map_err(uncopied)?;
+        Ok((scratch, path))
+    }
+
+    /// What a changeset uses that only another changelog sets: Liquibase leaves such a word as it stands, and says nothing.
+    fn set_elsewhere(
+        &self,
+        runner: &Runner,
+        root: &Path,
+        log: &Changelog,
+        copy: &str,
+    ) -> Result<Option<(String, String)>, String> {
+        let used = uses(copy);
+        let lost = |name: &&str| !log.properties.iter().any(|own| own == name);
+        let lost: Vec<&str> = used.into_iter().filter(lost).collect();
+        if lost.is_empty() {
+            return Ok(None);
+        }
+        let logs = self.logs(runner, root)?;
+        let set = logs.iter().find_map(|other| {
+            let mut there = other.changelog.properties.iter();
+            let name = there.find(|name| lost.contains(&name.as_str()))?;
+            Some((name.clone(), other.file.clone()))
+        });
+        Ok(set)
+    }
 }
 
-/// The changelogs in formatted SQL, in the order of their names.
+/// A file as a changelog, if it is one.
+fn changelog_in(root: &Path, file: &str) -> Result<Option<Changelog>, String> {
+    let format = Format::of(file).unwrap_or(Format::Sql);
+    if format != Format::Sql {
+        // One that is no text is none.
+        let bytes = std::fs::read(root.join(file)).unwrap_or_default();
+        let needle = changelog::ROOT.as_bytes();
+        if !bytes.windows(needle.len()).any(|part| part == needle) {
+            return Ok(None);
+        }
+    }
+    let text = files::text(root, file)?;
+    reading::read(format, &text)
+        .map_err(|why| format!("{file} cannot be read as a changelog: {why}"))
+}
+
+/// What may be changelogs by their names, in the order of these.
 fn look(root: &Path, place: &str, depth: usize, found: &mut Vec<String>) -> Result<(), String> {
     if root.join(place).is_file() {
         found.push(place.to_owned());
@@ -170,7 +198,7 @@ fn look(root: &Path, place: &str, depth: usize, found: &mut Vec<String>) -> Resu
         let full = root.join(&path);
         if full.is_dir() && !full.is_symlink() && !is_others && depth > 0 {
             look(root, &path, depth - 1, found)?;
-        } else if name.ends_with(".sql") && full.is_file() {
+        } else if Format::of(&name).is_some() && full.is_file() {
             found.push(path);
         }
     }
@@ -205,27 +233,18 @@ impl Tool for Liquibase {
     }
 
     fn revisions(&self, runner: &Runner, root: &Path) -> Result<Vec<Revision>, String> {
-        let mut paths = Vec::new();
-        look(root, &runner.place(root), DEEPEST, &mut paths)?;
         let mut found: Vec<Revision> = Vec::new();
-        for file in paths {
-            let text = files::text(root, &file)?;
-            if !is_changelog(&text) {
-                continue;
+        for (name, file) in in_order(&self.logs(runner, root)?) {
+            if found.iter().any(|one| one.name == name) {
+                return Err(format!(
+                    "the changeset `{name}` is there twice, in {file} as well: give one of them another identifier"
+                ));
             }
-            let path = self.name_of(runner, root, &file);
-            for (name, _) in changesets(path, &text) {
-                if found.iter().any(|one| one.name == name) {
-                    return Err(format!(
-                        "the changeset `{name}` is there twice, in {file} as well: give one of them another identifier"
-                    ));
-                }
-                found.push(Revision {
-                    name,
-                    file: Some(file.clone()),
-                    ..Revision::default()
-                });
-            }
+            found.push(Revision {
+                name: name.to_owned(),
+                file: Some(file.to_owned()),
+                ..Revision::default()
+            });
         }
         Ok(found)
     }
@@ -275,27 +294,7 @@ impl Tool for Liquibase {
     }
 
     fn apply(&self, runner: &Runner, root: &Path, revision: &Revision) -> Result<Call, String> {
-        let file = revision.file.clone().unwrap_or_default();
-        let text = files::text(root, &file)?;
-        let path = self.name_of(runner, root, &file);
-        let sets = changesets(path, &text);
-        let Some(lines) = lines_of(&sets, &revision.name) else {
-            return Err(format!(
-                "{file} has no changeset `{}` any more",
-                revision.name
-            ));
-        };
-        let first = sets.first().map_or(usize::MAX, |(_, number)| *number);
-        // Its head, and the properties that it may use, wherever they stand.
-        let copy = only_lines(&text, |number, line| {
-            number < first
-                || number + 1 == lines.start
-                || lines.contains(&number)
-                || said(line, "property").is_some()
-        });
-        let uncopied = |why| format!("{file} cannot be copied to a directory of its own: {why}");
-        let scratch = Scratch::empty().map_err(uncopied)?;
-        scratch.write(path, &copy).map_err(uncopied)?;
+        let (scratch, path) = self.copied(runner, root, revision)?;
         let mut call = Call::new([
             format!("--search-path={}", scratch.path().display()),
             format!("--changelog-file={path}"),
@@ -306,24 +305,74 @@ impl Tool for Liquibase {
     }
 
     fn sql(&self, revision: &Revision, text: &str) -> Sql {
-        // By its place in the file alone: what it is called depends on where that is.
-        let tail = |name: &str| name.split_once("::").map(|(_, rest)| rest.to_owned());
-        let sets = changesets("", text);
-        let wanted = tail(&revision.name);
-        let name = sets.iter().find(|(name, _)| tail(name) == wanted);
-        let Some(name) = name.map(|(name, _)| name.clone()) else {
+        let format = revision.file.as_deref().and_then(Format::of);
+        let log = reading::read(format.unwrap_or(Format::Sql), text);
+        let Ok(Some(log)) = log else {
             return Sql::Hidden;
         };
-        match lines_of(&sets, &name) {
-            Some(lines) => Sql::Written(only_lines(text, |number, _| lines.contains(&number))),
-            None => Sql::Hidden,
+        // By its place in the file alone: what it is called depends on where that is.
+        let tail = |name: &str| name.split_once("::").map(|(_, rest)| rest.to_owned());
+        let wanted = tail(&revision.name);
+        let Some(at) = log.names("").iter().position(|name| tail(name) == wanted) else {
+            return Sql::Hidden;
+        };
+        if log.format == Format::Sql {
+            return Sql::Written(formatted::statements(text, at));
+        }
+        // Of these nothing is printed, or not what they do.
+        let is_program = |copy: String| PROGRAMS.iter().any(|change| copy.contains(change));
+        match reading::only(log.format, text, at).map(is_program) {
+            Ok(false) => Sql::Printed(Call::new(["update-sql"])),
+            _ => Sql::Hidden,
         }
     }
 
-    fn mend(&self, _revision: &str) -> String {
-        "`liquibase release-locks` takes away a lock that a killed run has left; `liquibase changelog-sync-sql` prints the row that says that \
-         a changeset is done"
-            .into()
+    /// Printed without a database, so that it is the same whether it is applied or not.
+    fn printing(
+        &self,
+        runner: &Runner,
+        root: &Path,
+        dialect: Dialect,
+        revision: &Revision,
+    ) -> Result<Option<Printing>, String> {
+        let (scratch, path) = self.copied(runner, root, revision)?;
+        let product = match dialect {
+            Dialect::Mysql => "mysql",
+            // What it prints for SQLite it makes of a database that is there; it is judged by what it does, and not run.
+            Dialect::Postgres | Dialect::Sqlite => "postgresql",
+        };
+        let place = scratch.path().display().to_string();
+        let mut call = Call::new([
+            format!("--search-path={place}"),
+            format!("--changelog-file={path}"),
+            format!(
+                "--url=offline:{product}?changeLogFile={place}/applied.csv&outputLiquibaseSql=none"
+            ),
+            "update-sql".into(),
+        ]);
+        call.scratch = Some(scratch);
+        Ok(Some(Printing {
+            call,
+            sign: format!("Changeset {}", revision.name),
+        }))
+    }
+
+    fn prints_all(&self, printed: &str) -> bool {
+        let lines = || printed.lines().map(str::trim);
+        let is_said = |line: &str| !line.is_empty() && !line.starts_with("--");
+        // Where it would have to look at the database.
+        let is_doubted = |line: &str| line.starts_with("--") && line.contains("WARNING");
+        lines().any(is_said) && !lines().any(is_doubted)
+    }
+
+    fn mend(&self, revision: &str) -> String {
+        format!(
+            "`liquibase changelog-sync-sql` prints the rows that say of all pending ones that they are done: insert that of `{revision}` alone"
+        )
+    }
+
+    fn unlock(&self) -> Option<&'static str> {
+        Some("liquibase release-locks")
     }
 
     fn is_here(&self, dir: &Path) -> bool {
@@ -338,10 +387,9 @@ impl Tool for Liquibase {
         let mut found = Vec::new();
         let is_looked = is_place && look(dir, &sql, DEEPEST, &mut found).is_ok();
         is_looked
-            && found.iter().any(|file| {
-                let text = std::fs::read_to_string(dir.join(file)).unwrap_or_default();
-                is_changelog(&text)
-            })
+            && found
+                .iter()
+                .any(|file| !matches!(changelog_in(dir, file), Ok(None)))
     }
 }
 
@@ -350,35 +398,6 @@ mod tests {
     use super::*;
 
     const LIQUIBASE: Liquibase = Liquibase { search_path: None };
-    const TEXT: &str = "--liquibase formatted sql\n\n--changeset dev:1\nA;\n--rollback B;\n-- changeset \"A B\":\"2 x\" runInTransaction:false\nC;\n";
-
-    #[test]
-    fn changesets_are_read_as_liquibase_reads_them() {
-        let names = |text: &str| -> Vec<String> {
-            let sets = changesets("db/a.sql", text).into_iter();
-            sets.map(|(name, _)| name).collect()
-        };
-        assert!(is_changelog(TEXT));
-        assert!(!is_changelog("-- liquibase\nSELECT 1;\n"));
-        assert_eq!(names(TEXT), ["db/a.sql::1::dev", "db/a.sql::2 x::A B"]);
-        let elsewhere = "--liquibase formatted sql logicalFilePath:x.sql\n--changeset a:1\n--changeset a:2 logicalFilePath:y.sql\n";
-        assert_eq!(names(elsewhere), ["x.sql::1::a", "y.sql::2::a"]);
-        assert_eq!(names("--changesets a:1\n--changeset a\n"), [""; 0]);
-    }
-
-    #[test]
-    fn a_changeset_is_read_alone() {
-        let one = Revision {
-            name: "db/a.sql::1::dev".into(),
-            ..Revision::default()
-        };
-        let Sql::Written(text) = LIQUIBASE.sql(&one, TEXT) else {
-            panic!("its file is its SQL");
-        };
-        assert_eq!(text.trim(), "A;\n--rollback B;");
-        assert_eq!(text.len(), TEXT.len());
-    }
-
     #[test]
     fn one_that_is_applied_under_another_name_is_not_pending() {
         let known = [Revision {

@@ -44,6 +44,7 @@ pub use settings::{Runner, UrlFor};
 pub use table::{History, Table};
 
 use crate::row::Row;
+use crate::sql::Dialect;
 
 /// What is run, and what has to stay until it has ended.
 #[derive(Debug)]
@@ -72,6 +73,14 @@ pub enum Sql {
     Printed(Call),
     /// Nowhere: the revision is a program.
     Hidden,
+}
+
+/// How a tool is had to print one revision alone.
+#[derive(Debug)]
+pub struct Printing {
+    pub call: Call,
+    /// What stands in what it prints, where that is of the revision.
+    pub sign: String,
 }
 
 /// A migration tool, as far as it has to be known to have it apply one revision.
@@ -144,8 +153,32 @@ pub trait Tool: Debug + Send + Sync {
     /// Where its SQL is. `text` is that of its file.
     fn sql(&self, revision: &Revision, text: &str) -> Sql;
 
+    /// How it is had to print that revision and no other, where that takes more than what [`sql`](Self::sql) calls it with.
+    ///
+    /// # Errors
+    /// What is in the way.
+    fn printing(
+        &self,
+        _runner: &Runner,
+        _root: &Path,
+        _dialect: Dialect,
+        _revision: &Revision,
+    ) -> Result<Option<Printing>, String> {
+        Ok(None)
+    }
+
+    /// Whether what it has printed of a revision is all that it does: a part that is a program is not printed.
+    fn prints_all(&self, _printed: &str) -> bool {
+        true
+    }
+
     /// How its own tool is told that a revision is done, or that a failed one is to be forgotten.
     fn mend(&self, revision: &str) -> String;
+
+    /// How a lock is taken away that a killed run of it has left, where it keeps one that outlives its session.
+    fn unlock(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Whether a project that is here is one of its own.
     fn is_here(&self, dir: &Path) -> bool;

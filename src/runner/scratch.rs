@@ -50,6 +50,26 @@ impl Scratch {
         std::fs::write(path, text)
     }
 
+    /// Lets everything of a directory be found here as well, but what stands at this place in it: that is for a file of our own.
+    ///
+    /// # Errors
+    /// It cannot be read, or linked to.
+    pub fn beside(&self, directory: &Path, place: &str) -> io::Result<()> {
+        let (mut theirs, mut ours) = (directory.to_owned(), self.0.clone());
+        for part in place.split('/') {
+            std::fs::create_dir_all(&ours)?;
+            for entry in std::fs::read_dir(&theirs)? {
+                let name = entry?.file_name();
+                if name != part {
+                    std::os::unix::fs::symlink(theirs.join(&name), ours.join(&name))?;
+                }
+            }
+            theirs.push(part);
+            ours.push(part);
+        }
+        Ok(())
+    }
+
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0

@@ -4,6 +4,7 @@ mod adopt;
 mod changed;
 mod elsewhere;
 mod examples;
+mod liquibase;
 mod matrix;
 mod node;
 mod projects;

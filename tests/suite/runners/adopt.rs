@@ -19,6 +19,11 @@ pub fn unadopted(tool: &Tool, db: &Db) -> Project {
     if tool.kind == "sqlx" {
         project.file("sqlx.toml", "");
     }
+    if tool.kind == "liquibase" {
+        // The project's own.
+        let path = std::env::var("PATH").unwrap_or_default();
+        project.env("PATH", &format!("{}:{path}", project.path().display()));
+    }
     by_hand(&project, tool.first);
     project
 }

@@ -40,7 +40,7 @@ pub const LIQUIBASE: Tool = Tool {
 };
 
 /// The packages are looked for where the project is.
-fn link(project: &Project) {
+pub fn link(project: &Project) {
     std::os::unix::fs::symlink(node(), project.path().join("node_modules")).expect("a link");
 }
 
@@ -109,6 +109,16 @@ fn typeorm(project: &Project, db: &Db) {
 }
 
 fn liquibase(project: &Project, db: &Db) {
+    liquibase_program(project, db, "db/changelog/all.sql");
+    let mut text = "--liquibase formatted sql\n".to_owned();
+    for (number, sql) in [(1, CREATE), (2, ADD), (3, DROP)] {
+        text.push_str(&format!("\n--changeset dev:{number}\n{sql};\n"));
+    }
+    project.file("db/changelog/all.sql", &text);
+}
+
+/// The program, and the settings that name this changelog.
+pub fn liquibase_program(project: &Project, db: &Db, changelog: &str) {
     write_url(project, db, false);
     let program = node().join("liquibase/dist/liquibase/liquibase");
     project.file(
@@ -125,11 +135,6 @@ fn liquibase(project: &Project, db: &Db) {
     std::fs::set_permissions(project.path().join("liquibase"), mode).expect("it was written");
     project.file(
         "liquibase.properties",
-        "changelog-file: db/changelog/all.sql\n",
+        &format!("changelog-file: {changelog}\n"),
     );
-    let mut text = "--liquibase formatted sql\n".to_owned();
-    for (number, sql) in [(1, CREATE), (2, ADD), (3, DROP)] {
-        text.push_str(&format!("\n--changeset dev:{number}\n{sql};\n"));
-    }
-    project.file("db/changelog/all.sql", &text);
 }

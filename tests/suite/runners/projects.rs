@@ -222,6 +222,7 @@ fn manifest_with(add: &str, drop: &str, judged: &str) -> String {
 pub fn judged(tool: &Tool) -> &'static str {
     match tool.kind {
         "alembic" | "django" | "knex" | "rails" | "typeorm" => "judged = \"as it says\"\n",
+        "liquibase" if !tool.revisions[1].contains(".sql") => "judged = \"as it says\"\n",
         _ => "",
     }
 }
