@@ -148,6 +148,10 @@ impl Tool for Django {
         }
     }
 
+    fn prints_all(&self, printed: &str) -> bool {
+        !printed.contains("CANNOT BE WRITTEN AS SQL")
+    }
+
     fn mend(&self, revision: &str) -> String {
         let (app, name) = revision.split_once('.').unwrap_or(("APP", revision));
         format!("`manage.py migrate {app} {name} --fake` says that it is done")

@@ -146,6 +146,26 @@ scenario!(
     }
 );
 
+/// It prints a comment in place of it, whatever it is called.
+#[test]
+fn an_operation_that_is_a_program_is_not_taken_for_nothing() {
+    let db = Db::on("sqlite");
+    let project = unadopted(&DJANGO, &db);
+    project.file(
+        "shop/migrations/0002_title.py",
+        "from django.db import migrations\nfrom django.db.migrations.operations.base import Operation\n\n\n\
+         class Empty(Operation):\n    reduces_to_sql = False\n\n    def state_forwards(self, app_label, state):\n        pass\n\n    \
+         def database_forwards(self, app_label, schema_editor, from_state, to_state):\n        \
+         schema_editor.execute(\"DELETE FROM shop\")\n\n\nclass Migration(migrations.Migration):\n    \
+         dependencies = [('shop', '0001_initial')]\n    operations = [Empty()]\n",
+    );
+    let adopted = project
+        .migrate(&["adopt", "--output", "json"])
+        .expect_code(0)
+        .json();
+    assert_eq!(adopted["migrations"][0]["kind"], "unclear", "{adopted}");
+}
+
 #[test]
 fn what_is_in_the_way_is_said_and_nothing_is_written() {
     let db = Db::on("sqlite");
