@@ -62,8 +62,14 @@ impl Tool for Knex {
         Sql::Hidden
     }
 
-    fn mend(&self, _revision: &str) -> String {
-        "`knex migrate:unlock` takes away a lock that a killed run has left".into()
+    fn mend(&self, revision: &str) -> String {
+        format!(
+            "a row in `knex_migrations` with `{revision}` as its `name`, a `batch` above all others and a `migration_time` says that it is done"
+        )
+    }
+
+    fn unlock(&self) -> Option<&'static str> {
+        Some("knex migrate:unlock")
     }
 
     fn is_here(&self, dir: &Path) -> bool {

@@ -140,7 +140,9 @@ impl Tool for NodePgMigrate {
     }
 
     fn mend(&self, revision: &str) -> String {
-        format!("a row `{revision}` in `pgmigrations` says that it is done")
+        format!(
+            "a row in `pgmigrations` with `{revision}` as its `name` and a time as its `run_on` says that it is done"
+        )
     }
 
     fn is_here(&self, dir: &Path) -> bool {

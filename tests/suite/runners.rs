@@ -4,6 +4,7 @@ mod adopt;
 mod changed;
 mod elsewhere;
 mod examples;
+mod half;
 mod liquibase;
 mod matrix;
 mod node;

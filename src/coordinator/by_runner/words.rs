@@ -92,6 +92,15 @@ pub(super) fn failed_now(one: &One<'_, '_>, ran: &Result<(), RunnerFailure>) -> 
     }
 }
 
+/// A killed run may have left its tool's lock, on which every later one fails.
+fn of_a_lock(one: &One<'_, '_>) -> String {
+    one.of.runner.tool.unlock().map_or_else(String::new, |unlock| {
+        format!(
+            " (if that is its lock, a run that was killed has left it: `{unlock}` takes it away, once no run is at work any more)"
+        )
+    })
+}
+
 /// The schema is as it was before.
 pub(super) fn nothing_done(one: &One<'_, '_>, ran: Result<(), RunnerFailure>) -> CoordinatorError {
     let kind = one.of.revisions.kind;
@@ -107,8 +116,9 @@ pub(super) fn nothing_done(one: &One<'_, '_>, ran: Result<(), RunnerFailure>) ->
             message: failure.to_string(),
             help: format!(
                 "its history does not show the revision `{}`, and the schema is as it was before: nothing is recorded of it. Mend what {kind} \
-                 complains about, then run {} again",
+                 complains about{}, then run {} again",
                 one.name,
+                of_a_lock(one),
                 one.again()
             ),
         },
@@ -141,9 +151,10 @@ pub(super) fn left_a_part(one: &One<'_, '_>, why: Option<RunnerFailure>) -> Coor
     CoordinatorError::Runner {
         message,
         help: format!(
-            "look what it did. Finish that by hand ({}), or undo it; then run {} again. If it did nothing and something else has changed the \
+            "look what it did. Finish that by hand ({}), or undo it{}; then run {} again. If it did nothing and something else has changed the \
              schema, say so first: `migrate resolve {} --step {} --not-applied`",
             one.of.runner.tool.mend(one.name),
+            of_a_lock(one),
             one.again(),
             one.of.id(),
             position(one.index)
