@@ -8,6 +8,7 @@ mod half;
 mod liquibase;
 mod matrix;
 mod node;
+mod prisma;
 mod projects;
 mod steps;
 mod trouble;

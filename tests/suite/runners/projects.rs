@@ -33,7 +33,9 @@ pub fn node() -> PathBuf {
 /// The file of a tool's program.
 fn program_file(program: &str) -> PathBuf {
     match program {
-        "knex" | "node-pg-migrate" | "drizzle-kit" | "typeorm" => node().join(".bin").join(program),
+        "knex" | "node-pg-migrate" | "drizzle-kit" | "typeorm" | "prisma" => {
+            node().join(".bin").join(program)
+        }
         // The project's own.
         "bin/rails" | "./liquibase" => PathBuf::from(program),
         other => bin().join(other),
@@ -201,7 +203,7 @@ fn program(tool: &Tool, bin: &Path) -> String {
         "rails" => "[\"bin/rails\"]".to_owned(),
         "liquibase" => "[\"./liquibase\"]".to_owned(),
         "drizzle" => format!("[{:?}]", program_file("drizzle-kit")),
-        "typeorm" => format!("[{:?}]", program_file("typeorm")),
+        "typeorm" | "prisma" => format!("[{:?}]", program_file(tool.kind)),
         kind => format!("[{:?}]", file(kind)),
     }
 }
@@ -242,6 +244,7 @@ pub fn try_by_hand(project: &Project, command: &[&str]) -> (Option<i32>, String)
         .env("DATABASE_URL", url_by_hand(project))
         .env("PGSSLMODE", "disable")
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        .envs(super::prisma::NO_DOWNLOAD)
         .output()
         .expect("the tool can be started");
     let said = format!(
