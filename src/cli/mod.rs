@@ -57,6 +57,7 @@ mod schemas_renamed;
 #[cfg(feature = "serve")]
 mod serve;
 mod show;
+mod statements;
 mod status;
 mod summed;
 mod text;

@@ -1,6 +1,5 @@
 //! `migrate rehearse`: migrations tried on scratch databases.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -13,10 +12,11 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::out::{Out, note};
 use super::paint::{Cell, Line, Tone};
+use super::statements::{recorded, refuse_underivable, show_derived};
 use super::text::{self, count};
 use crate::coordinator::{Rehearsed, connect_to_record, record_rehearsal};
 use crate::database::Target;
-use crate::project::{DialectsFrom, Migration, Probed, Project};
+use crate::project::{DialectsFrom, Migration, Project};
 use crate::rehearse::{
     Finding, Judged, Measured, Rehearsal, RehearseError, Settings, Traced, Weight, rehearse,
 };
@@ -36,6 +36,9 @@ pub(super) struct RehearseArgs {
     /// `[rehearse] required` asks for that before a contract. Without it that database is never connected to
     #[arg(long)]
     pub record: bool,
+    /// Propose the ranges of each service, from the `statements` of its releases in migrate.toml; what they do not show is a question
+    #[arg(long)]
+    pub derive: bool,
 }
 
 /// What could not be tried.
@@ -56,6 +59,9 @@ pub(super) async fn run(args: &RehearseArgs, global: &Global, out: &Out) -> Resu
             note(&warning.one_line());
         }
     }
+    if args.derive {
+        refuse_underivable(&project)?;
+    }
     let ledger = ledger(args, &project, root, global)?;
     let servers = servers(&project, root)?;
     let mut rehearsals = Vec::new();
@@ -63,7 +69,7 @@ pub(super) async fn run(args: &RehearseArgs, global: &Global, out: &Out) -> Resu
     let mut unrecorded = Vec::new();
     let mut in_part = Vec::new();
     for migration in chosen(args, &project)? {
-        let recorded = recorded(migration, root)?;
+        let recorded = recorded(&project, migration, root)?;
         for dialect in dialects(&project) {
             let server = servers.iter().find(|server| server.dialect() == dialect);
             let settings = Settings {
@@ -76,7 +82,10 @@ pub(super) async fn run(args: &RehearseArgs, global: &Global, out: &Out) -> Resu
                 interrupt: global.interrupt,
             };
             match rehearse(&settings, migration, dialect).await {
-                Ok(rehearsal) => {
+                Ok(mut rehearsal) => {
+                    if !args.derive {
+                        rehearsal.derived.clear();
+                    }
                     if !out.is_json() {
                         show(&rehearsal, out);
                     }
@@ -247,25 +256,6 @@ fn schema(project: &Project, root: &Path) -> Result<Option<(String, String)>, Fa
     }
 }
 
-/// The files of statements that the services name, by their paths.
-fn recorded(migration: &Migration, root: &Path) -> Result<BTreeMap<String, String>, Failure> {
-    let probes = migration.probes.values();
-    let mut read = BTreeMap::new();
-    for probed in probes.flat_map(|probes| [&probes.old, &probes.new]) {
-        let Probed::InFile(path) = probed else {
-            continue;
-        };
-        let text = fs::read_to_string(root.join(path)).map_err(|error| {
-            Failure::new(format!("{path} cannot be read: {error}")).help(format!(
-                "[services.NAME.probes] in {} names it: a file of SQL, by its path from migrate.toml",
-                migration.manifest.path.display()
-            ))
-        })?;
-        read.insert(path.clone(), text);
-    }
-    Ok(read)
-}
-
 /// Rows as the application writes them, where somebody has written them down.
 fn seed(
     migration: &Migration,
@@ -356,6 +346,9 @@ fn show(rehearsal: &Rehearsal, out: &Out) {
     out.line(line.and(&format!("{denied}{doubted}")));
     for finding in &rehearsal.findings {
         show_finding(finding, out);
+    }
+    for derived in &rehearsal.derived {
+        show_derived(derived, rehearsal.database, out);
     }
     for tried in &rehearsal.tried {
         out.line(format!("  tried: {} ({})", tried.what, tried.times));

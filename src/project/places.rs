@@ -37,4 +37,5 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("aliases_file", "under `[services.NAME]`"),
     ("labels", "under `[services.NAME]`"),
     ("releases", "under `[services.NAME]`"),
+    ("statements", "under `[services.NAME]`"),
 ];

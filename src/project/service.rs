@@ -1,5 +1,6 @@
 //! `[services.NAME]` in migrate.toml: what is known of an application that uses the database.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct ServiceConfig {
     pub aliases_file: Option<String>,
     /// The releases that a plan may go through, in the order written.
     pub releases: Vec<Version>,
+    /// What each version sends, for a rehearsal: files of statements, relative to the project's root.
+    pub statements: BTreeMap<Version, String>,
     /// What replaces its instances, if not what `[rollout]` names for all services.
     pub driver: Option<Arc<dyn Driver>>,
 }
@@ -36,6 +39,7 @@ impl Default for ServiceConfig {
             names: OtherNames::default(),
             aliases_file: None,
             releases: Vec::new(),
+            statements: BTreeMap::new(),
             driver: None,
         }
     }
@@ -101,6 +105,31 @@ pub(super) fn read(source: &Source, mut table: Table<'_>) -> ServiceConfig {
             );
         } else {
             config.releases.push(version);
+        }
+    }
+    let statements = table.named_strings(
+        "statements",
+        "statements = { \"1.2.0\" = \"statements/web-1.2.0.sql\" }",
+    );
+    for (version, path) in statements {
+        let version = Located {
+            value: version,
+            span: path.span.clone(),
+        };
+        let Some(read) = read_version(source, &version) else {
+            continue;
+        };
+        let before = config.statements.insert(read, path.value.trim().to_owned());
+        if before.is_some() {
+            source.error(
+                "duplicate-release",
+                version.span,
+                format!(
+                    "statements of the release {} are named twice",
+                    version.value
+                ),
+                "keep one of the files, or put both into one",
+            );
         }
     }
     for (alias, text) in &aliases {

@@ -2,6 +2,7 @@
 //!
 //! | file | owns |
 //! | --- | --- |
+//! | `derived`, `names` | pure: the ranges that recorded statements of releases show, and the names that one format alone has |
 //! | `report` | pure: what was found, tried and measured |
 //! | `shape` | pure: catalogues and their differences, and which of it is the old and the new format |
 //! | `values`, `rows` | pure: awkward values of every type, and the statements that versions write them with |
@@ -18,6 +19,8 @@
 //!
 //! Invariant: nothing is done to any database but those that the rehearsal has made itself.
 
+mod derived;
+mod names;
 mod report;
 mod rows;
 mod scratch;
@@ -34,6 +37,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+pub use derived::{Derived, Shown};
 pub use report::{Finding, Measured, Rehearsal, Tried, Weight};
 pub use standing::standing;
 pub use traced::{Judged, Traced};
@@ -53,7 +57,7 @@ pub struct Settings<'s> {
     pub schema: Option<(String, String)>,
     /// Path and text of statements that write rows as the application does.
     pub seed: Option<(String, String)>,
-    /// The files of statements that `[services.NAME.probes]` name, by their paths.
+    /// The files of statements that probes and `statements` of the services name, by their paths.
     pub recorded: &'s BTreeMap<String, String>,
     /// How many rows the largest table has while statements are measured.
     pub rows: u64,
@@ -103,14 +107,15 @@ pub async fn rehearse(
     let scratch = scratch::Scratch::new(dialect, settings.server, settings.interrupt).await?;
     let tried = trial::all(&scratch, settings, migration).await;
     scratch.end().await;
-    let (findings, tried, statements) = tried?;
+    let tried = tried?;
     Ok(Rehearsal {
         migration: MigrationId::clone(migration.id()),
         database: dialect,
-        findings: report::in_order(findings),
-        tried,
+        findings: report::in_order(tried.findings),
+        tried: tried.tried,
         rows: settings.rows,
-        statements,
+        statements: tried.measured,
+        derived: tried.derived,
         took: began.elapsed(),
     })
 }

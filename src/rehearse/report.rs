@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::derived::Derived;
 use super::traced::Judged;
 use crate::model::{MigrationId, Step};
 use crate::sql::Dialect;
@@ -113,6 +114,9 @@ pub struct Rehearsal {
     /// Rows of the largest table while the statements were measured.
     pub rows: u64,
     pub statements: Vec<Measured>,
+    /// The ranges that recorded statements propose, for each service that has some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub derived: Vec<Derived>,
     #[serde(serialize_with = "as_ms")]
     pub took: Duration,
 }
@@ -153,14 +157,23 @@ impl Rehearsal {
     }
 }
 
+/// What is told of each release that it holds of.
+const OF_A_RELEASE: &[&str] = &[
+    "range-denied",
+    "range-unseen",
+    "release-breaks",
+    "release-differs",
+];
+
 /// Puts what is sure first, and says each thing once: the same mistake shows in several trials.
 pub(super) fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_key(|finding| finding.weight);
     let mut told: Vec<Finding> = Vec::new();
     for finding in findings {
-        let is_told = told
-            .iter()
-            .any(|other| other.code == finding.code && other.step == finding.step);
+        let is_told = told.iter().any(|other| {
+            let is_alike = other.code == finding.code && other.step == finding.step;
+            is_alike && (!OF_A_RELEASE.contains(&finding.code) || other.message == finding.message)
+        });
         if !is_told {
             told.push(finding);
         }

@@ -68,6 +68,8 @@ mod reserved;
 #[cfg(feature = "parse")]
 mod same;
 #[cfg(feature = "parse")]
+mod sent;
+#[cfg(feature = "parse")]
 mod sqlite;
 #[cfg(feature = "parse")]
 mod tables;
@@ -123,6 +125,8 @@ pub use references::{Reference, Referential};
 #[cfg(feature = "parse")]
 pub use reserved::names_ledger;
 pub use scheme::dialect_of_url;
+#[cfg(feature = "parse")]
+pub use sent::Sent;
 #[cfg(feature = "parse")]
 pub use tables::{
     Action, ConstraintRule, SaidWith, Table, TableColumn, TableConstraint, TableIndex,

@@ -148,6 +148,12 @@ const SERVICE: Section = Section::of(&[
         "[\"1.0.0\", \"1.1.0\"]",
         "The releases that `migrate plan` and `migrate rollout` may go through",
     ),
+    Key::new(
+        "statements",
+        Shape::Named,
+        "{ \"1.2.0\" = \"statements/web-1.2.0.sql\" }",
+        "What each release sends, as files of statements that `migrate rehearse` runs in every state of the schema",
+    ),
     Key::table(
         "driver",
         Shape::Table(&DRIVER),

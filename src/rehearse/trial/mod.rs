@@ -8,12 +8,16 @@ mod measure;
 mod new;
 mod old;
 mod probes;
+mod recorded;
 mod revert;
 mod said;
 mod schema;
+mod states;
 mod told;
+mod versions;
 mod writes;
 
+use super::derived::Derived;
 use super::report::{Finding, Measured, Tried};
 use super::scratch::Scratch;
 use super::shape::Shape;
@@ -21,7 +25,12 @@ use super::stage::{Base, Stage};
 use super::{RehearseError, Settings, seeds};
 use crate::project::Migration;
 
-type All = (Vec<Finding>, Vec<Tried>, Vec<Measured>);
+pub(super) struct All {
+    pub findings: Vec<Finding>,
+    pub tried: Vec<Tried>,
+    pub measured: Vec<Measured>,
+    pub derived: Vec<Derived>,
+}
 
 pub(super) async fn all(
     scratch: &Scratch,
@@ -43,6 +52,7 @@ pub(super) async fn all(
         tried: Vec::new(),
     };
     let mut measured = Vec::new();
+    let mut derived = Vec::new();
     if schema::look(&mut stage).await? {
         let backfilled = migration
             .backfill
@@ -56,7 +66,13 @@ pub(super) async fn all(
             revert::undo(&mut stage).await?;
         }
         probes::run(&mut stage).await?;
+        derived = versions::run(&mut stage).await?;
         measured = measure::all(&mut stage).await?;
     }
-    Ok((stage.findings, stage.tried, measured))
+    Ok(All {
+        findings: stage.findings,
+        tried: stage.tried,
+        measured,
+        derived,
+    })
 }

@@ -1,19 +1,13 @@
 //! The statements of the application itself, in every state in which the model lets its versions live: they have to run, and
 //! those that only read have to find the same rows.
 
+use super::recorded;
+use super::states::{Brought, States, ask, control};
 use super::told::shortened;
-use crate::model::Step;
 use crate::project::Probed;
 use crate::rehearse::RehearseError;
 use crate::rehearse::report::{Finding, masked};
-use crate::rehearse::stage::{Stage, refuse_lost};
-use crate::rehearse::world::World;
-use crate::sql::Recorded;
-
-/// What one statement brought: rows, where it only reads.
-type Brought = Result<Option<Vec<Vec<String>>>, String>;
-
-const MOST: u64 = 500;
+use crate::rehearse::stage::Stage;
 
 /// Whose statement it is, and where it ran.
 type Place<'p> = (&'p str, &'p str, &'p str, &'p str);
@@ -31,27 +25,9 @@ pub(super) async fn run(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
     if probes.is_empty() {
         return Ok(());
     }
-    let mut before = stage.seeded().await?;
-    let mut between = stage.seeded().await?;
-    if !stage.step(&mut between, Step::Expand).await? {
+    let Some(mut states) = States::open(stage).await? else {
         return Ok(());
-    }
-    let mut filled = stage.seeded().await?;
-    let mut after = stage.seeded().await?;
-    let mut is_contracted = true;
-    for world in [&mut filled, &mut after] {
-        let is_ready =
-            stage.step(world, Step::Expand).await? && stage.step(world, Step::Backfill).await?;
-        if !is_ready {
-            return Ok(());
-        }
-    }
-    if stage.files().contract.is_some() {
-        let told = stage.findings.len();
-        is_contracted = stage.step(&mut after, Step::Contract).await?;
-        // Whether it meets rows is told by another trial.
-        stage.findings.truncate(told);
-    }
+    };
     let mut times = 0;
     let mut failed: Vec<Failed> = Vec::new();
     for (service, probes) in &probes {
@@ -63,19 +39,19 @@ pub(super) async fn run(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
         let mut without_a_word = 0_usize;
         for statement in &old {
             times += 1;
-            let wanted = control(stage, &mut before, statement).await?;
-            if let Err(said) = &wanted {
+            let wanted = control(stage, &mut states.before, statement).await?;
+            if let Err(denied) = &wanted {
                 // In a recording there is what needs rows or tables that are not here; it says nothing then.
                 without_a_word += 1;
                 if !is_recorded || without_a_word == old.len() {
                     let place = (&**service, "old", &**statement, "before the migration");
-                    find(stage, &mut failed, place, said);
+                    find(stage, &mut failed, place, &denied.said);
                 }
                 continue;
             }
             for (world, state) in [
-                (&mut between, "after expand"),
-                (&mut filled, "after the backfill"),
+                (&mut states.between, "after expand"),
+                (&mut states.filled, "after the backfill"),
             ] {
                 let found = ask(stage, world, statement).await?;
                 let place = (&**service, "old", &**statement, state);
@@ -90,15 +66,15 @@ pub(super) async fn run(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
         }
         for statement in &new {
             times += 1;
-            let first = ask(stage, &mut between, statement).await?;
-            if let Err(said) = &first {
+            let first = ask(stage, &mut states.between, statement).await?;
+            if let Err(denied) = &first {
                 let place = (&**service, "new", &**statement, "after expand");
-                find(stage, &mut failed, place, said);
+                find(stage, &mut failed, place, &denied.said);
                 continue;
             }
-            let wanted = control(stage, &mut filled, statement).await?;
-            if is_contracted {
-                let found = ask(stage, &mut after, statement).await?;
+            let wanted = control(stage, &mut states.filled, statement).await?;
+            if let Some(after) = &mut states.after {
+                let found = ask(stage, after, statement).await?;
                 let place = (&**service, "new", &**statement, "after the contract");
                 judge(stage, &mut failed, place, (&wanted, &found));
             }
@@ -115,85 +91,20 @@ pub(super) async fn run(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
         stage.find(finding);
     }
     stage.tried("statements of the application", times);
-    for world in [before, between, filled, after] {
-        world.close().await;
-    }
+    states.close().await;
     Ok(())
 }
 
-/// The statements themselves, and of a recording a word on what of it was not run.
+/// The statements themselves.
 fn statements(
     stage: &mut Stage<'_>,
     service: &str,
     probed: &Probed,
 ) -> Result<Vec<String>, RehearseError> {
-    let path = match probed {
-        Probed::Here(statements) => return Ok(statements.clone()),
-        Probed::InFile(path) => path,
-    };
-    let text = stage.base.settings.recorded.get(path);
-    let read = Recorded::read(stage.dialect(), text.map_or("", String::as_str));
-    let recorded = read.map_err(|error| {
-        RehearseError::cannot(
-            format!("{path} is no file of statements: {}", error.message),
-            error.help,
-        )
-    })?;
-    if recorded.statements.is_empty() {
-        return Err(RehearseError::cannot(
-            format!("{path} has no statement that could be run"),
-            "record statements with their values, as the server's log has them: nobody can run one with a placeholder",
-        ));
+    match probed {
+        Probed::Here(statements) => Ok(statements.clone()),
+        Probed::InFile(path) => recorded::statements(stage, &format!("`{service}`"), path),
     }
-    for (what, count) in [
-        ("with placeholders", recorded.with_placeholders),
-        ("of no rows", recorded.others),
-    ] {
-        if count > 0 {
-            let what = format!("statements {what} recorded of `{service}`, which were not run");
-            stage.tried(what, count);
-        }
-    }
-    Ok(recorded.statements)
-}
-
-/// Twice, because what finds other rows the second time (the time, a random number) says nothing of the migration with its rows.
-async fn control(
-    stage: &Stage<'_>,
-    world: &mut World,
-    statement: &str,
-) -> Result<Brought, RehearseError> {
-    let first = ask(stage, world, statement).await?;
-    if !matches!(first, Ok(Some(_))) {
-        return Ok(first);
-    }
-    let second = ask(stage, world, statement).await?;
-    Ok(if first == second { first } else { Ok(None) })
-}
-
-/// Runs the statement, and leaves no trace of it.
-async fn ask(
-    stage: &Stage<'_>,
-    world: &mut World,
-    statement: &str,
-) -> Result<Brought, RehearseError> {
-    let first = statement.trim_start().to_lowercase();
-    let only_reads = first.starts_with("select") || first.starts_with("values");
-    let brought = if only_reads {
-        world.sample(statement, MOST).await.map(|mut rows| {
-            rows.sort();
-            Some(rows)
-        })
-    } else {
-        world.try_out(statement).await.map(|()| None)
-    };
-    Ok(match brought {
-        Ok(rows) => Ok(rows),
-        Err(error) => {
-            refuse_lost(&error)?;
-            Err(stage.said(&error))
-        }
-    })
 }
 
 fn judge(
@@ -204,7 +115,7 @@ fn judge(
 ) {
     let (service, _, statement, state) = place;
     match (wanted, found) {
-        (_, Err(said)) => find(stage, failed, place, said),
+        (_, Err(denied)) => find(stage, failed, place, &denied.said),
         (Ok(Some(wanted)), Ok(Some(found))) if wanted != found => {
             let shown = masked(&shortened(stage, statement));
             let finding = Finding::wrong(
