@@ -35,6 +35,9 @@ pub(super) struct WishArgs {
     /// Replace two columns by one: users.first_name,last_name=full_name
     #[arg(long, value_name = "TABLE.A,B=NEW", help_heading = CHANGE)]
     merge: Option<String>,
+    /// Move columns to a table of their own, which expand makes: users.street,city=addresses, or addresses.user_id to name its key
+    #[arg(long, value_name = "TABLE.A,B=NEW", help_heading = CHANGE)]
+    split_table: Option<String>,
     /// Add a column: users.phone=text
     #[arg(long, value_name = "TABLE.COLUMN=TYPE", help_heading = CHANGE)]
     add: Option<String>,
@@ -111,6 +114,7 @@ impl WishArgs {
             (Ask::Retype, &self.retype),
             (Ask::Split, &self.split),
             (Ask::Merge, &self.merge),
+            (Ask::SplitTable, &self.split_table),
             (Ask::Add, &self.add),
             (Ask::Drop, &self.drop),
             (Ask::NotNull, &self.not_null),

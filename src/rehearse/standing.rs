@@ -48,7 +48,7 @@ async fn found(
     let Some(first) = defined.first() else {
         return Ok(None);
     };
-    let mut compared = Vec::new();
+    let (mut compared, mut compared_by) = (Vec::new(), None);
     let constraints = match tongue.constrained {
         Constrained::Listed(query) => {
             let listed = connection.query(query, &[]).await?.into_iter().map(texts);
@@ -64,6 +64,7 @@ async fn found(
             let made = made.into_iter().map(texts).find_map(|mut row| row.pop());
             let made = said_in(dialect, &made.unwrap_or_default());
             compared = made.columns;
+            compared_by = made.compared_by;
             made.constraints
         }
     };
@@ -79,6 +80,8 @@ async fn found(
         primary_key: Vec::new(),
         indexes: Vec::new(),
         constraints,
+        compared_by,
+        is_partitioned: at(first, 9) == "1",
         is_certain: true,
         ..Table::default()
     };

@@ -8,13 +8,14 @@ use super::definition::{bare_type, called, compared_by, defined};
 use super::names::quoted;
 use super::wish::{What, Wish};
 use super::{
-    AddColumn, Change, Check, Columns, DropColumn, DropIndex, DropTable, ForeignKey, Index, Kind,
-    NewColumn, NewIndex, NotNull, Unique, Varied, Wrong,
+    AddColumn, Change, Check, Columns, DropIndex, DropTable, ForeignKey, Index, Kind, NewColumn,
+    NewIndex, NotNull, Unique, Varied, Wrong,
 };
 
 mod casts;
 mod halves;
 mod holds;
+mod moved;
 mod pending;
 mod retyped;
 mod said;
@@ -111,6 +112,9 @@ pub fn declare(wish: &Wish, known: &Known) -> Result<Change, Unanswered> {
         What::SetDefault { column, to } => asked.default(column, Some(to)),
         What::DropDefault { column } => asked.default(column, None),
         What::RenameTable { to } => asked.renamed_table(to)?,
+        What::SplitTable { columns, to, link } => {
+            asked.split_table(columns, to, link.as_deref())?
+        }
         What::ForeignKey {
             columns,
             references,
@@ -188,7 +192,7 @@ impl Asked<'_> {
                 vec![old]
             }
             What::Merge { old, .. } => old.iter().collect(),
-            What::Drop { columns } => columns.iter().collect(),
+            What::Drop { columns } | What::SplitTable { columns, .. } => columns.iter().collect(),
             What::NotNull { column }
             | What::Widen { column, .. }
             | What::AddValue { column, .. }
@@ -452,19 +456,6 @@ impl Asked<'_> {
         let table = self.table.rsplit('.').next().unwrap_or(self.table);
         let name = format!("{table}_{}", columns.join("_"));
         name.chars().take(60).collect()
-    }
-
-    fn dropped(&self, columns: &[String]) -> Kind {
-        let is_needed = self.known.dialects != [Dialect::Postgres];
-        Kind::DropColumn(DropColumn {
-            columns: columns.to_vec(),
-            placeholder: self.known.said.fill.as_deref().map(Varied::from),
-            drop_indexes: if is_needed {
-                self.over(columns)
-            } else {
-                Vec::new()
-            },
-        })
     }
 
     fn not_null(&self, column: &str) -> Result<Kind, Unanswered> {

@@ -100,6 +100,16 @@ pub(super) fn defined(column: &TableColumn) -> String {
     all.join(" ")
 }
 
+/// The type of a column whose values PostgreSQL gives out, without that.
+pub(super) fn given_out(kind: &str) -> &str {
+    match kind.to_ascii_lowercase().as_str() {
+        "bigserial" | "serial8" => "bigint",
+        "serial" | "serial4" => "integer",
+        "smallserial" | "serial2" => "smallint",
+        _ => kind,
+    }
+}
+
 /// All that is said of a column.
 pub(super) fn told(column: &TableColumn) -> String {
     let mut all = vec![column.kind.clone()];

@@ -74,6 +74,12 @@ pub enum What {
     RenameTable {
         to: String,
     },
+    SplitTable {
+        columns: Vec<String>,
+        to: String,
+        /// What the key is called in the new table.
+        link: Option<String>,
+    },
     ForeignKey {
         columns: Vec<String>,
         references: String,
@@ -91,6 +97,7 @@ pub enum Ask {
     Retype,
     Split,
     Merge,
+    SplitTable,
     Add,
     Drop,
     NotNull,
@@ -115,6 +122,7 @@ impl Ask {
             Self::Retype => "users.logins=bigint",
             Self::Split => "users.full_name=first_name,last_name",
             Self::Merge => "users.first_name,last_name=full_name",
+            Self::SplitTable => "users.street,city=addresses",
             Self::Add => "users.phone=text",
             Self::Drop => "users.legacy",
             Self::NotNull => "users.email",
@@ -211,6 +219,17 @@ impl Ask {
                 new: name(right)?,
                 old: <[String; 2]>::try_from(columns).ok()?,
             },
+            Self::SplitTable => {
+                let (to, link) = match right.split_once('.') {
+                    Some((to, link)) => (to, Some(name(link)?)),
+                    None => (right, None),
+                };
+                What::SplitTable {
+                    columns,
+                    to: name(to)?,
+                    link,
+                }
+            }
             Self::Add => What::Add {
                 column: one()?,
                 kind: right.to_owned(),
@@ -294,6 +313,7 @@ mod tests {
             Ask::Retype,
             Ask::Split,
             Ask::Merge,
+            Ask::SplitTable,
             Ask::Add,
             Ask::Drop,
             Ask::NotNull,

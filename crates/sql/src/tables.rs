@@ -7,12 +7,15 @@ use super::lexeme::{self, Kind, Token};
 use super::{Dialect, ObjectKind, Script, Statement, Verb};
 
 mod asked;
+mod behind;
 mod beside;
+mod column;
 mod constraints;
 mod definition;
 mod listed;
 
 pub use beside::TableTrigger;
+pub use column::TableColumn;
 pub use constraints::{Action, ConstraintRule, SaidWith, TableConstraint};
 pub(super) use definition::{Cursor, items};
 pub use listed::listed;
@@ -38,22 +41,12 @@ pub struct Table {
     pub inherited_by: Vec<String>,
     /// Triggers that fire where a statement names one of some columns.
     pub triggers: Vec<TableTrigger>,
+    /// The character set and collation of its texts, where a column says none and MySQL's table does.
+    pub compared_by: Option<String>,
+    /// Whether its rows are in partitions, as far as PostgreSQL is concerned.
+    pub is_partitioned: bool,
     /// Whether all that is said here holds, and nothing more does.
     pub is_certain: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableColumn {
-    pub name: String,
-    /// As written: `varchar(200)`.
-    pub kind: String,
-    pub is_nullable: bool,
-    /// As written.
-    pub default: Option<String>,
-    /// The database gives it out or computes it.
-    pub is_made: bool,
-    /// What else is said of it, as written, that `MODIFY` would have to repeat: a collation, a comment.
-    pub more: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,6 +173,7 @@ impl Tables {
                 .filter(|word| cursor.has(word))
                 .collect();
             table.is_certain &= rest.is_empty() || rest == ["partition"];
+            table.behind(cursor);
             table.keys_are_not_null(cursor.dialect);
             table.name_constraints(cursor.dialect, &name);
             self.remove(cursor.dialect, &name);
@@ -232,6 +226,7 @@ impl Tables {
                 continue;
             }
             let table = self.get_mut(dialect, &name);
+            table.converted(&action);
             table.action(&mut action)?;
             table.name_constraints(dialect, &name);
         }

@@ -77,7 +77,8 @@ pub(super) const TONGUE: Tongue = Tongue {
               THEN '1' ELSE '0' END, \
          CASE WHEN l.oid IS NULL THEN '' ELSE 'COLLATE ' || CASE WHEN ln.nspname = 'pg_catalog' OR ln.nspname = ANY (SELECT pg_catalog.btrim(pg_catalog.replace(p, '\"$user\"', session_user::text), ' \"') \
               FROM pg_catalog.regexp_split_to_table(pg_catalog.current_setting('phasegate.search_path', true), ',') AS p) THEN '' \
-              ELSE pg_catalog.quote_ident(ln.nspname) || '.' END || pg_catalog.quote_ident(l.collname) END \
+              ELSE pg_catalog.quote_ident(ln.nspname) || '.' END || pg_catalog.quote_ident(l.collname) END, \
+         CASE WHEN c.relkind = 'p' THEN '1' ELSE '0' END \
          FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
          LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \

@@ -51,6 +51,12 @@ const CASES: &[Case] = &[
         fails: "INSERT INTO users (full_name) VALUES ('z')",
     },
     Case {
+        asked: &["--split-table", "users.logins=visits.user_id"],
+        on: &["sqlite", "postgres", "mysql"],
+        works: "INSERT INTO visits (user_id, logins) SELECT max(id), 7 FROM users WHERE id NOT IN (SELECT user_id FROM visits)",
+        fails: "INSERT INTO users (logins) VALUES (1)",
+    },
+    Case {
         asked: &["--set-default", "users.nick='some'"],
         on: &["sqlite", "postgres"],
         works: "INSERT INTO users (full_name) VALUES ('some')",
@@ -93,9 +99,11 @@ scenario!(
             let old = ["--old", "<1.2.0"];
             let both = ["--old", "<1.2.0", "--new", ">=1.1.0"];
             let new = ["--new", ">=1.1.0"];
+            let apart = ["--old", "<1.2.0", "--new", ">=1.2.0"];
             let ranges: &[&str] = match case.asked {
                 ["--drop" | "--drop-default", ..] => &old,
                 ["--widen" | "--set-default", ..] => &new,
+                ["--split-table", ..] => &apart,
                 _ => &both,
             };
             let output = asks(&shop.project, "change", case.asked, ranges);

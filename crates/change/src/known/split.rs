@@ -3,7 +3,7 @@
 use phasegate_sql::{ConstraintRule, Dialect, TableColumn, TableConstraint};
 
 use super::{Against, Objection, Weight};
-use crate::definition::{called, is_same_text};
+use crate::definition::{called, compared_by, given_out, is_same_text, is_text, says_comparison};
 use crate::{NewColumn, SplitTable, Wrong};
 
 const BY_HAND: &str = "change that in a migration before this one, or leave the column where it is";
@@ -80,6 +80,32 @@ impl Against<'_> {
         );
     }
 
+    /// A table that MySQL makes gets the character set and collation of its database where nothing is said, and not those of
+    /// another table: values would not fit, and a join of both would be refused.
+    fn is_compared_alike(&mut self, column: &TableColumn, new: &NewColumn, kind: &str) {
+        if self.dialect != Dialect::Mysql || !is_text(kind) {
+            return;
+        }
+        let Some(by) = compared_by(column).or_else(|| self.table.compared_by.clone()) else {
+            return;
+        };
+        let bare = without_comparison(kind);
+        let said = kind.get(bare.len()..).unwrap_or_default();
+        if says_comparison(kind) && is_part_of_the_other(said, &by) {
+            return;
+        }
+        self.error(
+            format!(
+                "`{}` of `{}` is {by}, and the new table would have what the database makes of `{kind}`",
+                column.name, self.name
+            ),
+            format!(
+                "say `{bare} {by}` of it: `{0} = \"…\"` under `new`, or where other databases have another type `[change.new.{0}.type]` with `mysql = \"…\"`",
+                new.name
+            ),
+        );
+    }
+
     /// What one table holds, the other one has to hold as it is.
     fn is_of_type(&mut self, name: &str, new: &NewColumn) {
         let (Some(column), Some(kind)) = (
@@ -100,9 +126,10 @@ impl Against<'_> {
         let is_same = |is: &String| match self.dialect {
             Dialect::Sqlite => Affinity::of(is) == Affinity::of(kind),
             Dialect::Postgres => is_same_text(given_out(is), kind),
-            Dialect::Mysql => is_same_text(is, kind),
+            Dialect::Mysql => is_same_text(is, without_comparison(kind)),
         };
         if column.kind.is_empty() || is.iter().any(is_same) {
+            self.is_compared_alike(column, new, kind);
             return;
         }
         self.error(
@@ -176,14 +203,22 @@ impl Against<'_> {
     }
 }
 
-/// The type of a column whose values PostgreSQL gives out, without that.
-fn given_out(kind: &str) -> &str {
-    match kind.to_ascii_lowercase().as_str() {
-        "bigserial" | "serial8" => "bigint",
-        "serial" | "serial4" => "integer",
-        "smallserial" | "serial2" => "smallint",
-        _ => kind,
-    }
+/// Whether one of both says no more than the other: a character set has a usual collation, and a collation its character set.
+fn is_part_of_the_other(one: &str, other: &str) -> bool {
+    let words = |text: &str| -> Vec<String> {
+        let lower = text.to_lowercase().replace("charset", "character set");
+        lower.split_whitespace().map(str::to_owned).collect()
+    };
+    let (one, other) = (words(one), words(other));
+    one.iter().all(|word| other.contains(word)) || other.iter().all(|word| one.contains(word))
+}
+
+/// A type without what its values are compared by.
+fn without_comparison(kind: &str) -> &str {
+    let lower = kind.to_ascii_lowercase();
+    let words = [" collate ", " character set ", " charset "].into_iter();
+    let at = words.filter_map(|word| lower.find(word)).min();
+    at.and_then(|at| kind.get(..at)).unwrap_or(kind)
 }
 
 /// What SQLite makes of a value that is stored in a column of a type.
