@@ -6,13 +6,14 @@ use phasegate_sql::{Dialect, Table, TableIndex};
 
 use super::definition::{called, no_column};
 use super::names::Place;
-use constants::Constant;
 pub use constants::is_literal;
 
 use super::{Change, Columns, DropColumn, Kind, RenameTable, Wrong, not_for_sqlite};
 
 mod constants;
 mod constraints;
+mod partitions;
+mod placeholder;
 mod said;
 mod split;
 mod unseen;
@@ -70,6 +71,7 @@ pub fn objections(change: &Change, dialect: Dialect, table: &Table) -> Vec<Objec
         found: Vec::new(),
     };
     against.unseen(&change.kind);
+    against.partitions(&change.kind);
     match &change.kind {
         Kind::Columns(columns) => against.columns(columns),
         Kind::NotNull(not_null) => against.not_null(not_null),
@@ -355,15 +357,7 @@ impl Against<'_> {
         let leaving: Vec<&String> = change.drop_indexes.iter().collect();
         for name in &change.columns {
             self.is_free_of_keys(name);
-            match &change.placeholder {
-                Some(value) => self.can_stand(&Constant {
-                    column: name,
-                    key: "placeholder",
-                    value,
-                }),
-                None if self.is_needed(name) => self.has_to_be_said(name),
-                None => {}
-            }
+            self.placeholder(name, change.placeholder.as_ref());
             for index in self.left_behind(name, &leaving) {
                 let own = called(self.name, self.dialect, &index).unwrap_or_default();
                 let others = index
@@ -396,19 +390,6 @@ impl Against<'_> {
                 }
             }
         }
-    }
-
-    /// A column that goes is still there while versions run that no longer know it.
-    fn has_to_be_said(&mut self, name: &str) {
-        let message = format!(
-            "`{name}` is NOT NULL without a default: every INSERT of a version that no longer knows it would fail until the contract"
-        );
-        if self.dialect == Dialect::Sqlite {
-            let help = "make the table anew with scripts of your own, in which it may be NULL, in a migration before this one";
-            return self.refuse(not_for_sqlite(message, help));
-        }
-        let help = "say what stands in it by then: `placeholder = \"'-'\"` under `[change]` (`--fill` of `migrate new`)";
-        self.error(message, help.to_owned());
     }
 
     /// SQLite writes through a view with triggers, which have to say all of a row.

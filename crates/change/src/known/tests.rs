@@ -1,5 +1,6 @@
 //! What is held against a declaration.
 
+mod partitions;
 mod split;
 
 use phasegate_sql::{Script, Tables};
