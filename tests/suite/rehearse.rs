@@ -3,6 +3,7 @@
 mod killed;
 mod mistakes;
 mod mutants;
+mod releases;
 mod required;
 mod shop;
 
@@ -110,6 +111,13 @@ scenario!(
             codes(&output).contains(&"new-rows-changed".to_owned()),
             "{output}"
         );
+        // A write of one column alone that the trigger passes over, which a later write of the other one would hide.
+        let right = "IS NEW.full_name AND email COLLATE";
+        assert!(own.contains(right), "{own}");
+        let wrong = own.replace(right, "IS NEW.full_name OR email COLLATE");
+        project.file("0002_name/expand.sql", &wrong);
+        let output = project.migrate(&rehearse).expect_code(11).json();
+        assert!(codes(&output).contains(&"new-stale".to_owned()), "{output}");
     }
 );
 

@@ -7,7 +7,7 @@ use super::actors::{Actor, Origin, Who, actors};
 use super::after;
 use super::said::Writers;
 use super::told::{shortened, told};
-use super::writes::{ANEW, Fresh, is_between, statements};
+use super::writes::{ANEW, Fresh, is_between, left_so, statements};
 use crate::database::{Connection, DatabaseError};
 use crate::model::{Formats, Step, Sync};
 use crate::rehearse::RehearseError;
@@ -35,6 +35,10 @@ pub(super) async fn write(stage: &mut Stage<'_>) -> Result<(), RehearseError> {
     let mut writes = 0;
     for (index, actor) in (1..).zip(&actors) {
         let mut statements = statements(stage, &actor.surface, &actor.rows, ANEW * index * 10);
+        if actor.who == Who::Old {
+            let first = ANEW * index * 10 + ANEW / 2;
+            statements.extend(left_so(stage, &actor.surface, &actor.rows, first));
+        }
         // From nothing to something.
         if let (Some(silent), Some(tuple)) = (&actor.silent, actor.rows.tuples().next()) {
             statements.extend(stage.writer(&actor.surface).update(silent, &tuple));

@@ -125,6 +125,62 @@ pub(super) fn statements(
     found
 }
 
+/// Rows that versions of the old format leave as they are after one more write: of one column alone, to nothing, and from nothing.
+/// What follows would hide that a trigger has missed it. Any mixture of values is a row of the old format; of the new one it is not.
+pub(super) fn left_so(
+    stage: &Stage<'_>,
+    surface: &Surface,
+    rows: &Rows,
+    first: u64,
+) -> Vec<String> {
+    let changing = &surface.changing;
+    let tuples: Vec<Tuple> = rows.tuples().collect();
+    let says_all = |tuple: &&Tuple| {
+        let mut values = changing.iter().map(|name| tuple.get(name));
+        values.all(|value| value.is_some_and(|value| value != "NULL"))
+    };
+    let Some(whole) = tuples.iter().find(says_all).filter(|_| changing.len() > 1) else {
+        return Vec::new();
+    };
+    let writer = stage.writer(surface);
+    let anew = Fresh::new(stage, surface);
+    let can_be_silent = changing.iter().all(|name| {
+        let column = surface.relation.column(name);
+        column.is_some_and(|column| column.is_nullable)
+    });
+    let nothing = changing
+        .iter()
+        .map(|name| (name.clone(), "NULL".to_owned()));
+    let nothing: Tuple = nothing.collect();
+    let silent: Tuple = whole.clone().into_iter().chain(nothing.clone()).collect();
+    let of = |tuple: &Tuple, name: &String| {
+        let value = tuple.get(name).cloned();
+        value.map(|value| Tuple::from([(name.clone(), value)]))
+    };
+    // As a row was, and what is written then.
+    let mut writes: Vec<(&Tuple, Tuple)> = Vec::new();
+    for name in changing {
+        let other = tuples
+            .iter()
+            .find(|other| other.get(name) != whole.get(name));
+        writes.extend(other.and_then(|other| Some((whole, of(other, name)?))));
+        if can_be_silent {
+            writes.extend(of(whole, name).map(|one| (&silent, one)));
+        }
+    }
+    if can_be_silent {
+        writes.extend([(whole, nothing), (&silent, whole.clone())]);
+    }
+    let mut found = Vec::new();
+    for (number, (was, written)) in (first..).zip(writes) {
+        let (owner, fresh) = anew.row(was, number);
+        found.extend(owner);
+        found.push(writer.insert(&fresh));
+        found.extend(writer.update(&fresh, &written));
+    }
+    found
+}
+
 /// Whether it is no mistake that a statement fails: what is written column by column need not keep a condition over several in between.
 pub(super) fn is_between(surface: &Surface, statement: &str, error: &DatabaseError) -> bool {
     let is_of_condition = matches!(
