@@ -469,6 +469,36 @@ mod tests {
         }
     }
 
+    /// One that was started too early, or whose pod only waits for the expand, is no reason to keep out what runs well.
+    #[test]
+    fn what_came_before_the_expand_has_left_nothing_behind() {
+        for text in [
+            "old <1.2.0 new >=1.2.0 sync both backfill contract revert",
+            "old <1.2.0 new >=1.1.0 sync both backfill contract revert",
+            "old <1.2.0 new >=1.2.0 sync both contract revert",
+            "old <1.2.0 new >=1.2.0 sync none backfill contract revert",
+        ] {
+            let pending = MigrationState::pending(declaration(text));
+            let both = [live("web 1.0.0"), live("web 1.2.0")];
+            let back = pending.breaches_of_admitting(&[live("web 1.0.0")], &both);
+            assert!(back.is_empty(), "{text}: {back:?}");
+            let recorded = pending.admitting(&both);
+            assert_eq!(recorded.kinds, pending.kinds, "{text}");
+            let expanded = pending.after(Step::Expand, &both);
+            let alone = pending.after(Step::Expand, &[live("web 1.0.0")]);
+            assert_eq!(expanded.kinds, alone.kinds, "{text}");
+        }
+        // What is one more value may have been written before.
+        let widened = "old <1.2.0 new >=1.2.0 sync to-new contract";
+        let pending = MigrationState::pending(declaration(widened));
+        let early = [live("web 1.0.0"), live("web 1.2.0")];
+        assert!(
+            !pending
+                .breaches_of_admitting(&[live("web 1.0.0")], &early)
+                .is_empty()
+        );
+    }
+
     /// Whoever may register can make as many as this, and each admission looks at them for each migration.
     #[test]
     fn many_versions_are_put_beside_each_other_in_no_time() {

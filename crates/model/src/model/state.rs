@@ -222,10 +222,25 @@ impl MigrationState {
         let is_before = !self.expand_is_done()
             && matches!(self.phase, Phase::Pending | Phase::Expanding)
             && does.iter().any(|one| !one.touches(Format::New));
+        let is_missing = self.new_cannot_be_written();
         let does = does.into_iter();
         does.filter(|one| !is_before || !one.touches(Format::New))
-            .map(|one| one.writes)
+            .map(|one| Formats {
+                new: one.writes.new && !is_missing,
+                ..one.writes
+            })
             .collect()
+    }
+
+    /// Whether nothing can be in the new format yet, whoever is live: expand makes the room for it. A version that came too early fails, or
+    /// waits; it has left no rows that the versions before it could not read, and they may be gone back to.
+    ///
+    /// Not so where the new format is one more value of what is there (`to-new` and nothing to fill): whether the database kept it out
+    /// before expand is not known.
+    fn new_cannot_be_written(&self) -> bool {
+        let declaration = &self.declaration;
+        let is_of_what_is_there = declaration.sync == Sync::ToNew && !declaration.parts.backfill;
+        self.phase == Phase::Pending && !self.expand_is_done() && !is_of_what_is_there
     }
 
     pub(super) fn synced_writes(&self, writes: &[Formats]) -> RowKinds {
