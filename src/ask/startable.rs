@@ -99,6 +99,9 @@ pub fn startable<'a>(
     evidence: &Evidence,
 ) -> Result<Startable, Unlisted> {
     let services: BTreeSet<&String> = services.into_iter().collect();
+    for service in &services {
+        is_known(service, evidence)?;
+    }
     let live = evidence.snapshot.live();
     let mut parts: Vec<Part> = Vec::new();
     for service in &services {
@@ -148,6 +151,23 @@ pub fn startable<'a>(
         }
     }
     Ok(listed(asked.taken, left_out))
+}
+
+/// That it can be told of each version of the service whether it may start. One of which nobody knows is not one that may not: a list
+/// without it would keep out what runs.
+fn is_known(service: &str, evidence: &Evidence) -> Result<(), Unlisted> {
+    let Horizon { stretches, .. } = horizon(service, evidence);
+    for stretch in stretches.iter().filter(|one| !one.reasons.is_empty()) {
+        let first = Live {
+            service: service.to_owned(),
+            version: stretch.from.clone(),
+        };
+        let decision = decide(Action::Deploy(vec![first]), evidence);
+        if decision.verdict == Verdict::Unknown {
+            return Err(Unlisted::Unknown(Box::new(decision)));
+        }
+    }
+    Ok(())
 }
 
 struct Asked<'a> {

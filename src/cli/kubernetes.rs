@@ -149,6 +149,12 @@ async fn print_policy(args: &PolicyArgs, global: &Global, out: &Out) -> Result<u
     let status = look(&context).await?;
     let situation = &status.looked.situation;
     refuse_drift(situation)?;
+    // As the gate has it: a mistyped path must not let everything in.
+    if let Some(why) = &status.looked.nothing_yet {
+        return Err(
+            Failure::new(format!("which versions may start is not known: {why}")).unknown(),
+        );
+    }
     let mut evidence = situation.evidence.clone();
     for id in &args.contracting {
         begin(Step::Contract, &context, id, &mut evidence).await?;

@@ -125,6 +125,26 @@ fn missing_evidence_is_no_list() {
     assert!(said(&unknown).contains("list"), "{unknown:?}");
 }
 
+/// A slip in a file that nobody has applied is no reason to keep every pod out, and a database that is not there none to let all in.
+#[test]
+fn what_the_gate_does_not_know_is_no_list() {
+    let shop = Shop::with_fleet(Db::on("sqlite"), "[services.web]\nmin_instances = 0\n");
+    shop.run(&["expand"], 0);
+    let listed = policy(&shop, &[], 0);
+    assert!(!listed.stdout.is_empty(), "{listed:?}");
+    let slip = [("migration.toml", "description = \"n\"\nxx = 1\n")];
+    shop.project.migration("0009_new", &slip);
+    shop.run(&["gate", "deploy", "web=1.0.0"], 12);
+    let unknown = policy(&shop, &[], 12);
+    assert!(unknown.stdout.is_empty(), "{unknown:?}");
+    assert!(said(&unknown).contains("not known"), "{unknown:?}");
+    std::fs::remove_dir_all(shop.project.path().join("0009_new")).expect("it was written");
+    policy(&shop, &[], 0);
+    let nowhere = format!("sqlite://{}/nowhere.db", shop.project.path().display());
+    let unknown = policy(&shop, &["--database-url", &nowhere], 12);
+    assert!(unknown.stdout.is_empty(), "{unknown:?}");
+}
+
 #[test]
 fn the_certificate_is_one_for_the_webhook_s_server() {
     use std::process::Command;

@@ -150,3 +150,20 @@ fn a_list_that_cannot_be_renewed_after_a_step_is_said_and_the_step_is_done() {
     shop.run(&["revert", NAME], 0);
     assert_eq!(listed(&server).as_deref(), Some("< 1.1.0"));
 }
+
+/// A list that is there goes on to hold: one that lets nobody in would take the service down bit by bit.
+#[test]
+fn what_is_not_known_is_not_written_over_a_list() {
+    let server = ApiServer::start(None);
+    let shop = shop(&server, "");
+    shop.run(&["expand"], 0);
+    let before = listed(&server).expect("a list");
+    shop.fleet(&[("web", "web-1", "1.1.0")]);
+    shop.project.migration(
+        "0009_new",
+        &[("migration.toml", "description = \"n\"\nxx = 1\n")],
+    );
+    let filled = shop.json(&["backfill", NAME], 0);
+    assert!(filled.to_string().contains("is an older one"), "{filled}");
+    assert_eq!(listed(&server), Some(before));
+}
