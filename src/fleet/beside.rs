@@ -17,7 +17,7 @@ pub struct Beside<'a> {
 }
 
 /// The label and state of an instance whose version is contradicted by what is said beside it; `None` if it is not. A tag that is
-/// no version, such as `latest`, says nothing.
+/// no version, such as `latest`, says nothing; one that begins like a version is a build of that one (`1.0.0_build5`, `1.0.0.Final`).
 ///
 /// Invariant: which of the two is true is not guessed.
 #[must_use]
@@ -31,9 +31,9 @@ pub fn contradiction(
         ("image", beside.image.and_then(tag)),
         ("template", beside.template),
     ];
-    let contradicts = |said: &str| {
-        let says = config.place(service, said).version;
-        says.is_some() && says != label.version
+    let contradicts = |said: &str| match config.place(service, said).version {
+        Some(says) => Some(says) != label.version,
+        None => begins_as_another(&label.text, said),
     };
     let (voice, other) = voices
         .into_iter()
@@ -45,6 +45,33 @@ pub fn contradiction(
         version: None,
     };
     Some((label, InstanceState::Contradictory))
+}
+
+/// Whether a text that cannot be placed begins like a version, and not like this label.
+fn begins_as_another(label: &str, said: &str) -> bool {
+    let (label, said) = (without_v(label), without_v(said));
+    let is_digit = |letter: char| letter.is_ascii_digit();
+    let mut numbers = said.split('.').map(|part| part.starts_with(is_digit));
+    let first = said.split('.').next().unwrap_or_default();
+    let is_like_one =
+        first.chars().all(is_digit) && numbers.next() == Some(true) && numbers.next() == Some(true);
+    // `1.2.0_5` is of 1.2.0, and neither `1.2.01` nor, of a label 1.2, `1.2.1_5`.
+    let is_short = label.split('.').count() < 3 && label.chars().all(|c| c == '.' || is_digit(c));
+    let is_of_it = said.strip_prefix(label).is_some_and(|rest| {
+        let rest = match is_short {
+            true => rest.strip_prefix('.').unwrap_or(rest),
+            false => rest,
+        };
+        !label.is_empty() && !rest.starts_with(is_digit)
+    });
+    is_like_one && !is_of_it
+}
+
+/// `1.2.0` of `v1.2.0`.
+fn without_v(text: &str) -> &str {
+    let rest = text.strip_prefix(['v', 'V']);
+    rest.filter(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
+        .unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -81,6 +108,28 @@ mod tests {
         // A pre-release is another version, and so is what a label that is no version may be.
         assert!(found("1.1.0", "web:1.1.0-rc.1").is_some());
         assert!(found("4f2a9c1", "web:1.0.0").is_some());
+        // What begins like a version is a build of that one.
+        for image in [
+            "web:1.0.0_build5",
+            "web:v1.0.0.Final",
+            "web:1.0.0rc1",
+            "web:1.0.0.4",
+            "web:1.1.01_5",
+        ] {
+            assert!(found("1.1.0", image).is_some(), "{image}");
+        }
+        assert!(found("1.1", "web:1.1.5_2").is_some());
+        for image in [
+            "web:1.1.0_build5",
+            "web:v1.1.0.Final",
+            "web:1.1.0rc1",
+            "web:1.1.0.4",
+            "web:build-1.0.0",
+            "web:20240501_1.0",
+            "web:1st.2",
+        ] {
+            assert_eq!(found("1.1.0", image), None, "{image}");
+        }
     }
     #[test]
     fn what_it_was_made_from_contradicts_a_label_that_was_changed() {

@@ -250,10 +250,17 @@ pub(super) fn agree(
     } else {
         format!("!({tag} in {}) && ", list(&named))
     };
-    // Dates and commits are no versions. A build after a tag is one, and another than its tag.
+    // Dates and commits are no versions. A build after a tag is one, and another than its tag; what only begins like a version is of the
+    // label's if it begins with that.
+    let rest = format!("{tag_text}.substring(size({text}))");
+    let begins = format!(
+        "({text} != '' && {tag_text}.startsWith({text}) && ({text}.matches('^[0-9]+([.][0-9]+)?$') ? \
+         !{rest}.matches('^[.]?[0-9]') : !{rest}.matches('^[0-9]')))"
+    );
     format!(
         "{tag} == '' || {tag_text} == {text} || (size({version}) > 0 && size({tag_version}) > 0 && {same}) || ({is_alias}\
-         !{tag_text}.matches('^([0-9]{{1,6}}|[0-9]+([.][0-9]+){{1,2}}([-+].*)?)$'))"
+         !{tag_text}.matches('^([0-9]{{1,6}}|[0-9]+([.][0-9]+){{1,2}}([-+].*)?)$') && \
+         (!{tag_text}.matches('^[0-9]+[.][0-9]') || {begins}))"
     )
 }
 
