@@ -170,8 +170,18 @@ pub struct ControllerSpec {
     /// Of a Deployment or an Argo `Rollout`, as it stands there.
     pub strategy: Option<serde_json::Value>,
     pub template: Option<Template>,
+    /// Of an Argo `Rollout` that takes its template from something else.
+    pub workload_ref: Option<WorkloadRef>,
     /// Of a `CronJob`.
     pub job_template: Option<JobTemplate>,
+}
+
+/// What has the template of an Argo `Rollout`, in its namespace.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct WorkloadRef {
+    pub kind: String,
+    pub name: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -80,6 +80,7 @@ impl Kubernetes {
         let found = self.find(deadline).await.map_err(failed)?;
         if self.templates {
             self.none_is_mistaken(&found)?;
+            Self::none_is_hidden(&found)?;
         }
         Ok(self.put_together(found, asked.is_service, Timestamp::now()))
     }
@@ -158,6 +159,21 @@ impl Kubernetes {
         Ok(try_join_all(each).await?.into_iter().flatten().collect())
     }
 
+    /// A template that is not looked at may start any version.
+    fn none_is_hidden(found: &[Found]) -> Result<(), SourceFailure> {
+        let mut hidden = found
+            .iter()
+            .filter_map(|found| templates::unlisted(&found.controllers));
+        let Some((rollout, kind)) = hidden.next() else {
+            return Ok(());
+        };
+        Err(SourceFailure(format!(
+            "the Rollout {}/{} takes its template from a {kind}, which is not read here: let its `workloadRef` name a Deployment or a \
+             ReplicaSet, or give it a template of its own; with `templates = false` only pods that are there count",
+            rollout.metadata.namespace, rollout.metadata.name
+        )))
+    }
+
     /// A server answers with an empty list where a namespace is not there, or a selector is mistyped.
     fn none_is_mistaken(&self, found: &[Found]) -> Result<(), SourceFailure> {
         for (at, wanted) in self.pods.wanted.iter().enumerate() {
@@ -226,7 +242,7 @@ impl Kubernetes {
                 }
             }
             for (resource, controller) in &controllers {
-                let Some(template) = templates::started(*resource, controller) else {
+                let Some(template) = templates::started(*resource, controller, &controllers) else {
                     continue;
                 };
                 for wanted in &self.pods.wanted {

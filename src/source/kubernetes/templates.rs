@@ -16,8 +16,13 @@ pub(super) const MAKERS: [Resource; 7] = [
     Resource::ROLLOUT,
 ];
 
-/// The template that a controller starts pods from without being asked; `None` if it starts none.
-pub(super) fn started(resource: Resource, controller: &Controller) -> Option<&Template> {
+/// The template that a controller starts pods from without being asked; `None` if it starts none. `all` is what there is: an Argo Rollout
+/// may take that of a Deployment, which has no replicas of its own then.
+pub(super) fn started<'a>(
+    resource: Resource,
+    controller: &'a Controller,
+    all: &'a [(Resource, Controller)],
+) -> Option<&'a Template> {
     let spec = &controller.spec;
     if controller.metadata.deletion_timestamp.is_some() {
         return None;
@@ -39,12 +44,40 @@ pub(super) fn started(resource: Resource, controller: &Controller) -> Option<&Te
         }
         // One on each node: how many that is may change at any moment.
         Resource::DAEMON_SET => spec.template.as_ref(),
-        // A rollout that refers to a Deployment has no template of its own.
-        _ => spec
-            .template
-            .as_ref()
-            .filter(|_| spec.replicas.unwrap_or(1) > 0),
+        _ if spec.replicas.unwrap_or(1) <= 0 => None,
+        Resource::ROLLOUT if spec.template.is_none() => referred(controller, all),
+        _ => spec.template.as_ref(),
     }
+}
+
+/// The template of what a Rollout refers to. Where that is not there, nothing can be started.
+fn referred<'a>(rollout: &Controller, all: &'a [(Resource, Controller)]) -> Option<&'a Template> {
+    let wanted = rollout.spec.workload_ref.as_ref()?;
+    let (_, found) = all.iter().find(|(resource, one)| {
+        let is_kind = match wanted.kind.as_str() {
+            "Deployment" => *resource == Resource::DEPLOYMENT,
+            "ReplicaSet" => *resource == Resource::REPLICA_SET,
+            _ => false,
+        };
+        is_kind
+            && one.metadata.name == wanted.name
+            && one.metadata.namespace == rollout.metadata.namespace
+    })?;
+    found.spec.template.as_ref()
+}
+
+/// A Rollout that starts pods from a template that nobody has listed, and of what kind that is.
+pub(super) fn unlisted(controllers: &[(Resource, Controller)]) -> Option<(&Controller, &str)> {
+    controllers.iter().find_map(|(resource, one)| {
+        let spec = &one.spec;
+        let starts = *resource == Resource::ROLLOUT
+            && one.metadata.deletion_timestamp.is_none()
+            && spec.template.is_none()
+            && spec.replicas.unwrap_or(1) > 0;
+        let wanted = spec.workload_ref.as_ref().filter(|_| starts)?;
+        let is_listed = ["Deployment", "ReplicaSet"].contains(&wanted.kind.as_str());
+        (!is_listed).then_some((one, wanted.kind.as_str()))
+    })
 }
 
 /// What makes pods from a template that stays what it is, by its number.
@@ -186,10 +219,48 @@ mod tests {
             let json = serde_json::json!({ "metadata": { "name": "web" }, "spec": spec, "status": status });
             let controller: Controller = serde_json::from_value(json.clone()).unwrap();
             assert_eq!(
-                started(resource, &controller).is_some(),
+                started(resource, &controller, &[]).is_some(),
                 starts,
                 "{resource:?} {json}"
             );
         }
+    }
+
+    /// Argo's way to take over from a Deployment, which keeps its template and no replicas.
+    #[test]
+    fn a_rollout_may_take_the_template_of_something_else() {
+        let read =
+            |json: serde_json::Value| -> Controller { serde_json::from_value(json).unwrap() };
+        let deployment = |namespace: &str| {
+            read(serde_json::json!({
+                "metadata": { "name": "web", "namespace": namespace },
+                "spec": { "replicas": 0, "template": { "metadata": { "labels": { "in": namespace } }, "spec": { "containers": [] } } },
+            }))
+        };
+        let rollout = |kind: &str, name: &str, replicas: i64| {
+            read(serde_json::json!({
+                "metadata": { "name": "web", "namespace": "shop" },
+                "spec": { "replicas": replicas, "workloadRef": { "apiVersion": "apps/v1", "kind": kind, "name": name } },
+            }))
+        };
+        let all = vec![
+            (Resource::DEPLOYMENT, deployment("other")),
+            (Resource::DEPLOYMENT, deployment("shop")),
+        ];
+        for (kind, name, replicas, starts) in [
+            ("Deployment", "web", 3, true),
+            ("Deployment", "web", 0, false),
+            ("Deployment", "else", 3, false),
+            ("ReplicaSet", "web", 3, false),
+        ] {
+            let rollout = rollout(kind, name, replicas);
+            let found = started(Resource::ROLLOUT, &rollout, &all);
+            let place = found.and_then(|found| found.metadata.label("in"));
+            assert_eq!(place, starts.then_some("shop"), "{kind} {name} {replicas}");
+        }
+        let other = vec![(Resource::ROLLOUT, rollout("PodTemplate", "web", 1))];
+        assert_eq!(unlisted(&other).map(|(_, kind)| kind), Some("PodTemplate"));
+        let none = vec![(Resource::ROLLOUT, rollout("PodTemplate", "web", 0))];
+        assert!(unlisted(&none).is_none());
     }
 }
