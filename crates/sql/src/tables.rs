@@ -97,6 +97,7 @@ impl Tables {
         let is_understood = match () {
             () if cursor.eat("create") => self.create(&mut cursor),
             () if cursor.eats(&["alter", "table"]) => self.alter(&mut cursor),
+            () if cursor.eats(&["rename", "table"]) => self.rename(&mut cursor),
             () if cursor.eats(&["drop", "index"]) => self.drop_index(&mut cursor),
             () if cursor.eats(&["drop", "trigger"]) => self.drop_trigger(&mut cursor),
             () if cursor.eats(&["drop", "table"]) => self.drop_tables(dialect, statement),
@@ -229,6 +230,24 @@ impl Tables {
             table.converted(&action);
             table.action(&mut action)?;
             table.name_constraints(dialect, &name);
+        }
+        Some(())
+    }
+
+    /// `RENAME TABLE a TO b, c TO a`, one after the other.
+    fn rename(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
+        let dialect = cursor.dialect;
+        for pair in items(cursor.rest()) {
+            let mut pair = cursor.within(pair);
+            let from = pair.name()?;
+            if !pair.eat("to") {
+                return None;
+            }
+            let to = pair.name()?;
+            self.remove(dialect, &to);
+            // One of which nothing is known may be anything under its new name as well.
+            let table = self.remove(dialect, &from).unwrap_or_default();
+            self.all.insert(to, table);
         }
         Some(())
     }

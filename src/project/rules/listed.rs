@@ -388,8 +388,17 @@ are `DELIMITER`, which is a command of the client, and one names a column twice.
             format!("{root}/finding.rs"),
             format!("{root}/examined.rs"),
         ];
-        for entry in std::fs::read_dir(format!("{root}/rules")).unwrap() {
-            files.push(entry.unwrap().path().display().to_string());
+        let mut folders = vec![format!("{root}/rules")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let found = path.display().to_string();
+                if path.is_dir() {
+                    folders.push(found);
+                } else {
+                    files.push(found);
+                }
+            }
         }
         let mut seen = 0;
         for file in files {

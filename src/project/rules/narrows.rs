@@ -37,6 +37,16 @@ pub(super) fn is_own(scripts: &Scripts<'_>, step: Step, table: &str, column: &st
     own.is_formless() || own.is_filled(table, column)
 }
 
+/// Whether no file of the migration says of what columns the formats are, and versions are held back all the same.
+pub(super) fn is_formless(scripts: &Scripts<'_>, step: Step) -> bool {
+    let own = Own {
+        scripts,
+        step,
+        script: &[],
+    };
+    own.is_formless()
+}
+
 /// Whether the migration may take this index away: it is over columns of its own, or another one takes its place. `None` if
 /// no file tells of the index.
 pub(super) fn may_drop_index(

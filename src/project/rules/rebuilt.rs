@@ -1,6 +1,8 @@
 //! A table that is built anew in one script, and comes back with other columns, or with other values in them, than
 //! anybody asked for: what was in the old one goes with it.
 
+mod definition;
+
 use crate::model::Step;
 use crate::sql::{
     Dialect, Fills, Gone, ObjectKind, Script, Source, Statement, Table, TableColumn, Tables, Verb,
@@ -110,7 +112,8 @@ impl<'s> Rebuild<'s> {
         let wrong = self
             .left_out()
             .or_else(|| self.mixed())
-            .or_else(|| self.stricter())?;
+            .or_else(|| self.stricter())
+            .or_else(|| self.otherwise())?;
         let code = match self.step {
             Step::Expand => wrong.in_expand,
             _ => "takes-too-much",
@@ -185,7 +188,12 @@ impl<'s> Rebuild<'s> {
         let is_computed = |column: &TableColumn| {
             made(&column).is_some_and(|new| new.is_made && !is_key(&new.name))
         };
-        let left = self.kept().find(|column| {
+        // What has its place in the new table as well does not go, whichever format it is of.
+        let told = takes::kept_columns(self.scripts, self.step, self.gone);
+        let mut kept = self.old.columns.iter().filter(|column| {
+            made(column).is_some() && !told.iter().any(|told| self.same(told, &column.name))
+        });
+        let left = kept.find(|column| {
             !named.iter().any(|name| self.same(name, &column.name)) && !is_computed(column)
         })?;
         Some(Wrong {

@@ -149,3 +149,110 @@ fn an_expand_loses_and_mixes_no_column() {
         assert_eq!(codes(&found), expected, "{copy}{fill}: {found:?}");
     }
 }
+
+/// What no format is about is in the new table as it was in the old one: nothing carries it over but the CREATE TABLE.
+#[test]
+fn a_copy_says_of_its_columns_what_the_table_said() {
+    const OLD: &str = "CREATE TABLE teams (id integer primary key);\n\
+         CREATE TABLE users (id integer primary key, email varchar(50) NOT NULL COLLATE nocase UNIQUE, legacy varchar(50), n int DEFAULT 5, \
+         g int GENERATED ALWAYS AS (n + 2) STORED, t int REFERENCES teams (id) ON DELETE CASCADE, CHECK (n < 100));\n";
+    const NEW: &str = "id integer primary key, email varchar(50) NOT NULL COLLATE nocase UNIQUE, n int DEFAULT 5, \
+         g int GENERATED ALWAYS AS (n + 2) STORED, t int REFERENCES teams (id) ON DELETE CASCADE, CHECK (n < 100)";
+    const FILL: &str = "(id, email, n, t) SELECT id, email, n, t";
+    for (was, is, fill, part) in [
+        ("", "", FILL, ""),
+        ("CHECK (n < 100)", "check ((n<100))", FILL, ""),
+        ("DEFAULT 5", "DEFAULT (5)", FILL, ""),
+        (
+            "",
+            "",
+            "(email, n, t) SELECT email, n, t",
+            "filled without its column `id`",
+        ),
+        (
+            "g int GENERATED ALWAYS AS (n + 2) STORED",
+            "g int",
+            "(id, email, n, t, g) SELECT id, email, n, t, g",
+            "ordinary column `g`",
+        ),
+        ("n < 100", "n < 50", FILL, "the condition CHECK (n < 50)"),
+        (
+            "CHECK (n < 100)",
+            "CHECK (n < 100), CHECK (t > 0)",
+            FILL,
+            "the condition CHECK (t > 0)",
+        ),
+        (" UNIQUE", "", FILL, "keeps (email) unique"),
+        (" UNIQUE, n int", ", n int, UNIQUE (email)", FILL, ""),
+        (
+            ", n int DEFAULT 5",
+            ", n int",
+            FILL,
+            "without the default 5",
+        ),
+        (
+            "DEFAULT 5",
+            "DEFAULT 6",
+            FILL,
+            "the default 6 in place of 5",
+        ),
+        ("NOT NULL COLLATE", "COLLATE", FILL, "`email` be NULL"),
+        (" COLLATE nocase", "", FILL, "without COLLATE NOCASE"),
+        (" ON DELETE CASCADE", "", FILL, "another ON DELETE"),
+        (
+            "t int REFERENCES teams (id) ON DELETE CASCADE",
+            "t int",
+            FILL,
+            "not the foreign key of (t)",
+        ),
+    ] {
+        let contract = format!(
+            "CREATE TABLE k ({});\nINSERT INTO k {fill} FROM users;\n{SWAP}",
+            NEW.replacen(was, is, usize::from(!was.is_empty()))
+        );
+        let found = of(
+            "sqlite",
+            &[
+                ("0001_base/migration.toml", "description = \"x\"\n"),
+                ("0001_base/expand.sql", OLD),
+                (
+                    "0002_split/migration.toml",
+                    "description = \"x\"\n[services.web]\nold = \"<2.0.0\"\n",
+                ),
+                ("-0002_split/expand.sql", ""),
+                ("-0002_split/backfill.sql", ""),
+                ("0002_split/contract.sql", &contract),
+            ],
+        );
+        let told = found.iter().find(|one| one.contains("takes-too-much"));
+        match (told, part) {
+            (None, "") => {}
+            (Some(told), part) if !part.is_empty() => {
+                assert!(told.contains(part), "{part}: {found:?}");
+            }
+            _ => panic!("{was} -> {is}, {part}: {found:?}"),
+        }
+    }
+}
+
+/// Where nothing is left out, the migration is about what it says otherwise.
+#[test]
+fn a_table_built_anew_for_a_constraint_is_what_its_migration_is_about() {
+    let copy = BASE
+        .replace("CREATE TABLE users", "CREATE TABLE k")
+        .replace("st varchar(10)", "st varchar(10) NOT NULL DEFAULT ''");
+    let contract = format!("{copy}INSERT INTO k SELECT * FROM users;\n{SWAP}");
+    let found = found(
+        "sqlite",
+        &[
+            (
+                "0002_split/migration.toml",
+                "description = \"x\"\n[services.web]\nold = \"<2.0.0\"\n",
+            ),
+            ("-0002_split/expand.sql", ""),
+            ("-0002_split/backfill.sql", ""),
+            ("0002_split/contract.sql", &contract),
+        ],
+    );
+    assert!(!codes(&found).contains(&"takes-too-much"), "{found:?}");
+}
