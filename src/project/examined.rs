@@ -59,7 +59,9 @@ impl Examined {
                     let statements = script.as_ref().map(|script| &script.statements);
                     let statement = statements.and_then(|all| all.get(finding.excusable?));
                     !(finding.code == "destructive-expand"
-                        && statement.is_some_and(|one| rules::is_widening(before, dialect, one)))
+                        && statement.is_some_and(|one| {
+                            rules::is_widening(before, dialect, one, rules::Wider::OfItsKind)
+                        }))
                 });
                 examined.scripts.extend(script.map(|script| (step, script)));
                 found

@@ -8,7 +8,7 @@ use super::super::finding::Finding;
 use super::super::later;
 use super::super::scripts::first_line;
 use super::Scripts;
-use super::widened::is_widening;
+use super::widened::{Wider, is_widening};
 
 /// The rule that finds it.
 #[must_use]
@@ -76,7 +76,7 @@ pub(in super::super) fn of(scripts: &Scripts<'_>, step: Step, script: &Script) -
         // A text that becomes longer is not written anew.
         if scripts.dialect == Dialect::Postgres
             && costs.iter().any(|cost| cost.work == Work::Rewrites)
-            && is_widening(earlier, scripts.dialect, statement)
+            && is_widening(earlier, scripts.dialect, statement, Wider::OfItsKind)
         {
             costs.retain(|cost| cost.work != Work::Rewrites);
         }

@@ -33,7 +33,7 @@ mod writes_along;
 pub use costs::code_of as rule_of;
 pub(super) use costs::of as costs_of;
 pub use listed::{RULES, Rule, rule};
-pub(super) use widened::is_widening;
+pub(super) use widened::{Wider, is_widening};
 
 use crate::model::Step;
 use crate::sql::{Dialect, Ranged, Script, Statement};

@@ -7,6 +7,7 @@ use crate::sql::{Dialect, Effect, Object, ObjectKind, Statement, Verb};
 use super::super::finding::Finding;
 use super::super::scripts::first_line;
 use super::Scripts;
+use super::widened::{Wider, is_widening};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let mut found = Vec::new();
@@ -27,7 +28,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
                 continue;
             };
             let before = scripts.before();
-            let is_longer = super::is_widening(before, scripts.dialect, statement);
+            let is_longer = is_widening(before, scripts.dialect, statement, Wider::AnotherType);
             if is_longer || is_right(scripts, step, column, &typ, &words) {
                 continue;
             }
@@ -191,7 +192,7 @@ fn is_right(
 }
 
 /// Whether every value of the old type is one of the new type as it is.
-fn loosens(old: &[String], new: &[String]) -> bool {
+pub(super) fn loosens(old: &[String], new: &[String]) -> bool {
     const WHOLE: &[&[&str]] = &[
         &["tinyint"],
         &["smallint", "int2"],

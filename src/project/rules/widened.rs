@@ -4,13 +4,23 @@
 use crate::sql::{Dialect, ObjectKind, Script, Statement, Verb};
 
 use super::super::later::{self, Forward};
-use super::retypes::type_from;
+use super::retypes::{loosens, type_from};
 
-/// Whether the statement does no more than make a text of an earlier migration longer.
+/// By how much a type may become wider.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in super::super) enum Wider {
+    /// Whoever reads it reads what it did: a longer text, one more value at the end of a list.
+    OfItsKind,
+    /// Another type that holds every value of the old one as it is: a larger whole number, more digits.
+    AnotherType,
+}
+
+/// Whether the statement does no more than make a column of an earlier migration wider.
 pub(in super::super) fn is_widening(
     before: &[Forward],
     dialect: Dialect,
     statement: &Statement,
+    wider: Wider,
 ) -> bool {
     let words = statement.words(dialect);
     let Some(changed) = Changed::of(dialect, &words) else {
@@ -28,10 +38,59 @@ pub(in super::super) fn is_widening(
     let rest =
         |words: &[String], typ: &[String]| words.get(typ.len()..).unwrap_or_default().to_vec();
     let is_longer = matches!((length(dialect, &old_type), length(dialect, &new_type)), (Some(old), Some(new)) if old <= new);
-    // MODIFY says everything else of the column once more.
-    is_longer
-        && (dialect != Dialect::Mysql
-            || rest(&old, &old_type) == rest(changed.definition, &new_type))
+    let is_wider = is_longer
+        || lists_more(dialect, &old_type, &new_type)
+        || dialect == Dialect::Postgres && has_more_digits(&old_type, &new_type)
+        || wider == Wider::AnotherType
+            && (loosens(&old_type, &new_type) || has_more_digits(&old_type, &new_type));
+    // MODIFY says everything else of the column once more, and how it is carried out.
+    let said = changed
+        .definition
+        .get(..said(changed.definition))
+        .unwrap_or_default();
+    is_wider && (dialect != Dialect::Mysql || rest(&old, &old_type) == rest(said, &new_type))
+}
+
+/// How many of these words are about the column: `ALGORITHM = INSTANT, LOCK = NONE` is not.
+fn said(definition: &[String]) -> usize {
+    let mut depth = 0_usize;
+    let at = definition.iter().position(|word| {
+        match word.as_str() {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && word == ","
+    });
+    at.unwrap_or(definition.len())
+}
+
+/// `enum('a', 'b')` with more behind these.
+fn lists_more(dialect: Dialect, old: &[String], new: &[String]) -> bool {
+    let values = |typ: &[String]| -> Option<Vec<String>> {
+        let [word, open, values @ .., close] = typ else {
+            return None;
+        };
+        let is_list = dialect == Dialect::Mysql
+            && word == "enum"
+            && (open.as_str(), close.as_str()) == ("(", ")");
+        is_list.then(|| values.to_vec())
+    };
+    matches!((values(old), values(new)), (Some(old), Some(new)) if new.starts_with(&old))
+}
+
+/// `numeric(5, 2)` and `numeric(10, 2)`.
+fn has_more_digits(old: &[String], new: &[String]) -> bool {
+    let digits = |typ: &[String]| -> Option<(u32, u32)> {
+        let typ: Vec<&str> = typ.iter().map(String::as_str).collect();
+        let (precision, scale) = match typ.as_slice() {
+            ["numeric" | "decimal", "(", precision, ")"] => (precision, &"0"),
+            ["numeric" | "decimal", "(", precision, ",", scale, ")"] => (precision, scale),
+            _ => return None,
+        };
+        Some((precision.parse().ok()?, scale.parse().ok()?))
+    };
+    matches!((digits(old), digits(new)), (Some((old, was)), Some((new, is))) if old <= new && was == is)
 }
 
 struct Changed<'w> {
@@ -101,7 +160,11 @@ impl<'w> Changed<'w> {
             }
         }
         let definition = words.get(*rest.first()?..)?;
-        let is_plain = until(definition).len() == definition.len()
+        let is_alone = match until(definition) {
+            own if own.len() == definition.len() => true,
+            own => is_how(definition.get(own.len()..).unwrap_or_default()),
+        };
+        let is_plain = is_alone
             && !definition
                 .iter()
                 .any(|word| matches!(word.as_str(), "using" | "collate" | ";"));
@@ -111,6 +174,17 @@ impl<'w> Changed<'w> {
             definition,
         })
     }
+}
+
+/// Whether all of it is how MySQL is to carry the change out: `, ALGORITHM = INPLACE, LOCK = NONE`.
+fn is_how(words: &[String]) -> bool {
+    words.split(|word| word == ",").skip(1).all(|one| {
+        let one: Vec<&str> = one.iter().map(String::as_str).collect();
+        matches!(
+            one.as_slice(),
+            ["algorithm" | "lock", "=", _] | ["algorithm" | "lock", _]
+        )
+    })
 }
 
 /// Up to the comma or the parenthesis that ends it.

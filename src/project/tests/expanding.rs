@@ -466,3 +466,108 @@ fn a_contract_takes_no_unique_index_over_other_columns_along() {
         }
     }
 }
+
+/// Every value of the old type is one of the new type as it is.
+#[test]
+fn a_type_that_only_becomes_wider_is_free_in_a_contract() {
+    const BASE: &str = "CREATE TABLE users (id integer primary key, n int NOT NULL DEFAULT 1, e numeric(5,2), full_name varchar(20));\n";
+    const MANIFEST: &str = "description = \"x\"\n[services.web]\nold = \"<2.0.0\"\n";
+    let found = |dialect: &str, base: &str, contract: &str| {
+        of(
+            dialect,
+            &[
+                ("0001_base/migration.toml", "description = \"x\"\n"),
+                ("0001_base/expand.sql", base),
+                ("0002_split/migration.toml", MANIFEST),
+                ("-0002_split/expand.sql", ""),
+                ("-0002_split/backfill.sql", ""),
+                ("-0002_split/revert.sql", ""),
+                ("0002_split/contract.sql", contract),
+            ],
+        )
+    };
+    for (dialect, change, is_fine) in [
+        (
+            "postgres",
+            "ALTER TABLE users ALTER COLUMN n TYPE bigint;\n",
+            true,
+        ),
+        (
+            "postgres",
+            "ALTER TABLE users ALTER COLUMN n TYPE smallint;\n",
+            false,
+        ),
+        (
+            "postgres",
+            "ALTER TABLE users ALTER COLUMN n TYPE text;\n",
+            false,
+        ),
+        (
+            "postgres",
+            "ALTER TABLE users ALTER COLUMN e TYPE numeric(10,2);\n",
+            true,
+        ),
+        (
+            "postgres",
+            "ALTER TABLE users ALTER COLUMN e TYPE numeric(10,1);\n",
+            false,
+        ),
+        (
+            "postgres",
+            "ALTER TABLE users ALTER COLUMN full_name TYPE varchar(10);\n",
+            false,
+        ),
+        (
+            "mysql",
+            "ALTER TABLE users MODIFY n bigint NOT NULL DEFAULT 1;\n",
+            true,
+        ),
+        (
+            "mysql",
+            "ALTER TABLE users MODIFY n bigint NOT NULL DEFAULT 1, ALGORITHM = COPY, LOCK = SHARED;\n",
+            true,
+        ),
+        // What MODIFY does not repeat is gone.
+        (
+            "mysql",
+            "ALTER TABLE users MODIFY n bigint NOT NULL;\n",
+            false,
+        ),
+        ("mysql", "ALTER TABLE users MODIFY e numeric(10,2);\n", true),
+    ] {
+        let found = found(dialect, BASE, change);
+        let is_told = codes(&found).contains(&"takes-too-much");
+        assert_eq!(is_told, !is_fine, "{dialect} {change} {found:?}");
+    }
+}
+
+/// As `ALTER TYPE … ADD VALUE` is on PostgreSQL: what old versions cannot read is for the versions that are declared.
+#[test]
+fn a_list_of_values_may_get_one_more_at_its_end() {
+    const BASE: &str = "CREATE TABLE users (id integer primary key, st enum('a','b') NOT NULL DEFAULT 'a', full_name text);\n";
+    for (change, is_fine) in [
+        (
+            "st enum('a','b','c') NOT NULL DEFAULT 'a', ALGORITHM = INSTANT",
+            true,
+        ),
+        ("st enum('a','c','b') NOT NULL DEFAULT 'a'", false),
+        ("st enum('a') NOT NULL DEFAULT 'a'", false),
+        ("st enum('a','b','c') NOT NULL DEFAULT 'c'", false),
+    ] {
+        let found = of(
+            "mysql",
+            &[
+                ("0001_base/migration.toml", "description = \"x\"\n"),
+                ("0001_base/expand.sql", BASE),
+                (
+                    "0002_split/expand.sql",
+                    &format!("ALTER TABLE users MODIFY {change};\n"),
+                ),
+                ("-0002_split/backfill.sql", ""),
+                ("-0002_split/contract.sql", ""),
+            ],
+        );
+        let is_told = codes(&found).contains(&"destructive-expand");
+        assert_eq!(is_told, !is_fine, "{change} {found:?}");
+    }
+}
