@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use phasegate::lease::{Admission, Keeper, KeeperHandle, Loss, Moment, Tenure, Terms, admit};
 use phasegate::model::Phase;
+use phasegate::{LeaseError, LeaseState};
 
 use super::{leases_table, live, record, request, target, view};
 use crate::support::backend::Db;
@@ -136,6 +137,29 @@ fn an_outage_shorter_than_a_lease_stops_nobody() {
     assert_eq!(kept.loss(), None);
     block_on(kept.handle.release()).expect("released");
     assert_eq!(rows(&db), "0");
+}
+
+#[test]
+fn whoever_drains_during_an_outage_finishes_all_the_same() {
+    let server = PrivateServer::start();
+    let db = server.create("shop");
+    let builder = of_test(&db.url, "web", "1.0.0").lease(MINUTE * 10);
+    let lease = block_on(builder.acquire()).expect("admitted");
+    server.stop();
+    // Not only when the lease ends.
+    let waited = block_on(lease.draining());
+    assert!(
+        matches!(waited, Err(LeaseError::Timeout { seconds: 5, .. })),
+        "{waited:?}"
+    );
+    assert!(lease.is_valid());
+    assert_eq!(lease.state(), LeaseState::Draining);
+    // It is recorded as soon as it can be.
+    server.start_again();
+    eventually(GENEROUS, || {
+        (live(&db) == ["1.0.0 draining 1"]).then_some(())
+    });
+    block_on(lease.release()).expect("it is held");
 }
 
 #[test]

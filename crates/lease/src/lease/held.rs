@@ -266,10 +266,12 @@ impl Lease {
         }
     }
 
-    /// Says that this instance is finishing its work. It keeps its lease.
+    /// Says that this instance is finishing its work. It keeps its lease. From here [`Self::state`] says so, whatever the
+    /// database answers.
     ///
     /// # Errors
-    /// [`LeaseError::NotHeld`] after a loss.
+    /// [`LeaseError::NotHeld`] after a loss; [`LeaseError::Timeout`] where the database does not record it within five seconds.
+    /// Then it is recorded as soon as the database answers. Neither keeps the process from finishing.
     pub async fn draining(&self) -> Result<(), LeaseError> {
         if !self.0.home.is_here() {
             return Err(LeaseError::NotHeld);

@@ -20,6 +20,8 @@ use crate::model::LeaseConnection;
 
 /// How long a release may take; what it would end ends by itself anyway.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long whoever drains waits until that is recorded: its work has to be finished whether or not the database answers.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 
 /// What a keeper is asked to do.
@@ -40,7 +42,8 @@ impl KeeperHandle {
     /// Records that the instance is finishing its work. It keeps its lease.
     ///
     /// # Errors
-    /// [`LeaseError::NotHeld`] after a loss or a release.
+    /// [`LeaseError::NotHeld`] after a loss or a release; [`LeaseError::Timeout`] where that is not recorded within a few
+    /// seconds, and it will be as soon as the database answers.
     pub async fn draining(&self) -> Result<(), LeaseError> {
         self.ask(KeeperRequest::Drain).await
     }
@@ -128,7 +131,8 @@ pub struct Keeper {
     between: LeaseConnection,
     /// The state that the ledger shows.
     recorded: InstanceState,
-    draining: Vec<oneshot::Sender<Result<(), LeaseError>>>,
+    /// Who waits until it is recorded that the instance drains, and until when.
+    draining: Vec<(Moment, oneshot::Sender<Result<(), LeaseError>>)>,
     renew_at: Moment,
     schedule: Schedule,
     retry_after: Duration,
@@ -197,13 +201,14 @@ impl Keeper {
             } else if attempt.is_none() && now >= self.renew_at {
                 attempt = Some(self.attempt());
             }
+            self.give_up_waiting(now);
             let due = attempt.is_none().then_some(self.renew_at);
             let nap = self.tenure.nap(now, due);
             tokio::select! {
                 request = self.requests.recv() => match request {
                     Some(KeeperRequest::Drain(reply)) => {
                         self.request.state = InstanceState::Draining;
-                        self.draining.push(reply);
+                        self.draining.push((now + DRAIN_TIMEOUT, reply));
                         self.renew_at = now;
                     }
                     Some(KeeperRequest::Release(reply)) => {
@@ -221,6 +226,17 @@ impl Keeper {
                 }
                 () = tokio::time::sleep(nap) => {}
             }
+        }
+    }
+
+    /// Answers those who have waited long enough.
+    fn give_up_waiting(&mut self, now: Moment) {
+        for (_, reply) in self.draining.extract_if(.., |(until, _)| *until <= now) {
+            // Whoever asked may not wait for the answer.
+            let _ = reply.send(Err(LeaseError::Timeout {
+                what: "recording that the instance finishes its work",
+                seconds: DRAIN_TIMEOUT.as_secs(),
+            }));
         }
     }
 
@@ -335,7 +351,7 @@ impl Keeper {
         self.retry_after = FIRST_RETRY;
         self.renew_at = self.schedule.next(asked_at, now);
         if self.recorded == self.request.state {
-            for reply in self.draining.drain(..) {
+            for (_, reply) in self.draining.drain(..) {
                 // Whoever asked may not wait for the answer.
                 let _ = reply.send(Ok(()));
             }
