@@ -9,6 +9,7 @@ mod locked;
 mod passwords;
 mod process;
 mod status;
+mod stopped;
 mod surface;
 
 use std::path::Path;

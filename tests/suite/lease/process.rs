@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use phasegate::Lease;
 
-use super::{leases_table, live, record, view};
+use super::{leases_table, live, record, stopped, view};
 use crate::support::backend::Db;
 use crate::support::connection::block_on;
 use crate::support::postgres::PrivateServer;
@@ -24,6 +24,7 @@ fn program() {
     let db = Db::at(&variable("BACKEND"), variable("DATABASE_URL"));
     let lease = Duration::from_millis(variable("LEASE_MS").parse().expect("a number"));
     let how = variable(PROGRAM);
+    stopped::prepare(&how);
     let mut builder = Lease::builder(&db.url, "web", "1.0.0")
         .lease(lease)
         .renew(Duration::from_millis(200));
@@ -39,6 +40,7 @@ fn program() {
     } else {
         let lease = block_on(builder.acquire()).expect("admitted");
         eprintln!("holding");
+        stopped::go_on(&how);
         match how.as_str() {
             "panicking" | "panicking-told" | "clumsy" => {
                 let owner = std::thread::spawn(move || {
@@ -75,7 +77,7 @@ fn give_up(db: &Db, builder: phasegate::LeaseBuilder, late: bool) {
 }
 
 /// What runs [`program`], beside the name of this one.
-const ARGUMENTS: [&str; 4] = [
+pub(super) const ARGUMENTS: [&str; 4] = [
     "--exact",
     "lease::process::program",
     "--ignored",
@@ -83,7 +85,7 @@ const ARGUMENTS: [&str; 4] = [
 ];
 
 /// The name of this program, which is to hold a lease of `lease_ms` milliseconds.
-fn holder(db: &Db, project: &Project, how: &str, lease_ms: u64) -> String {
+pub(super) fn holder(db: &Db, project: &Project, how: &str, lease_ms: u64) -> String {
     project
         .env(PROGRAM, how)
         .env("BACKEND", db.backend.name)

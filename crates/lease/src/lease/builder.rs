@@ -7,24 +7,23 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::admission::{Admission, AdmissionRequest, admit_and_keep, longest_admission};
+use super::admission::{Admission, AdmissionRequest};
 use super::blocking::block_on;
-use super::clock::Moment;
 use super::credentials::password_of_environment;
 use super::deadline::Terms;
 use super::embedded::Embedded;
-use super::error::{LeaseError, passes};
+use super::error::LeaseError;
 use super::held::Lease;
-use super::keeper::{Keeper, KeeperHandle};
+use super::keeper::{Ended, Keeper, KeeperHandle};
 use super::known::{Asked, Known, Learn};
-use super::loss::{AtLoss, OnLoss, watch_over};
-use super::schedule::jittered;
+use super::loss::{AtLoss, OnLoss};
+use super::patience::{Patience, admit_within, target_within};
 use super::session_name::session_name;
+use super::stopper::{self, Said, Watched};
 use super::tenure::{Loss, Tenure};
 #[cfg(feature = "test")]
 use super::test::Control;
-use crate::database::{Connection, Database, PasswordSource, Target};
-use crate::interrupt::Interrupt;
+use crate::database::{Database, PasswordSource, Target};
 use crate::model::{Declaration, InstanceState, LeaseConnection, Version};
 use crate::process::Sign;
 
@@ -246,6 +245,7 @@ impl LeaseBuilder {
     async fn acquire_really(mut self) -> Result<Lease, LeaseError> {
         let (ready, acquired) = oneshot::channel();
         let on_loss = std::mem::take(&mut self.on_loss);
+        let stopper = stopper::start()?;
         // A thread and a runtime of its own: those of the application may be busy or blocked just
         // when the lease has to be renewed.
         std::thread::Builder::new()
@@ -256,7 +256,7 @@ impl LeaseBuilder {
                     .build();
                 match runtime {
                     Ok(runtime) => {
-                        runtime.block_on(self.hold(ready, on_loss));
+                        runtime.block_on(self.hold(ready, on_loss, &stopper));
                         // What the application was asked may never answer.
                         runtime.shutdown_background();
                     }
@@ -278,9 +278,11 @@ impl LeaseBuilder {
         mut self,
         mut ready: oneshot::Sender<Result<Lease, LeaseError>>,
         on_loss: OnLoss,
+        stopper: &mpsc::Sender<Said>,
     ) {
         let instance = self.instance.get_or_insert_with(this_process);
         let session_name = session_name(&self.service, &self.label, instance);
+        let service = self.service.clone();
         let (keeper, handle, tenure) = match self.admitted(&mut ready).await {
             Ok(admitted) => admitted,
             Err(error) => {
@@ -292,10 +294,25 @@ impl LeaseBuilder {
         let (_running, over) = mpsc::channel();
         let sign = Sign::put_up(&session_name);
         let lease = Lease::of(handle, Arc::clone(&tenure), (session_name, sign), over);
-        let delivered = Arc::clone(lease.delivery());
+        let watched = Watched {
+            service,
+            tenure,
+            on_loss,
+            delivered: Arc::clone(lease.delivery()),
+        };
+        // Invariant: nobody has a lease whose end stops nobody.
+        if stopper.send(Said::Admitted(Box::new(watched))).is_err() {
+            let _ = ready.send(Err(LeaseError::NotHeld));
+            drop(lease);
+            keeper.run().await;
+            return;
+        }
         // Where nobody waits for it any more, or it is not received although it was sent, it is dropped, and so released.
         drop(ready.send(Ok(lease)));
-        watch_over(keeper, &tenure, on_loss, &delivered).await;
+        if keeper.run().await == Ended::Released {
+            // It waits for nothing else.
+            let _ = stopper.send(Said::Released);
+        }
     }
 
     async fn admitted(
@@ -387,91 +404,6 @@ pub(super) struct Asker {
     pub label: String,
     pub instance: String,
     pub on_loss: OnLoss,
-}
-
-/// For how long what may pass by itself is waited for, and by whom.
-struct Patience<'a> {
-    until: Moment,
-    pause: Duration,
-    ready: &'a mut oneshot::Sender<Result<Lease, LeaseError>>,
-}
-
-impl<'a> Patience<'a> {
-    const FIRST_PAUSE: Duration = Duration::from_millis(100);
-    const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-    /// Where nobody waits, what stands against it at first is the answer.
-    fn new(
-        wait: Option<Duration>,
-        ready: &'a mut oneshot::Sender<Result<Lease, LeaseError>>,
-    ) -> Self {
-        Self {
-            until: Moment::now() + wait.unwrap_or_default(),
-            pause: Self::FIRST_PAUSE,
-            ready,
-        }
-    }
-
-    /// How long one attempt may take.
-    fn limit(&self, wait: Option<Duration>) -> Duration {
-        const SHORTEST: Duration = Duration::from_millis(500);
-        let longest = longest_admission();
-        match wait {
-            None => longest,
-            Some(_) => Moment::now().until(self.until).max(SHORTEST).min(longest),
-        }
-    }
-
-    /// Waits until it is time to ask again; not where the time is up, or nobody waits any more.
-    async fn lasts(&mut self) -> bool {
-        let sleep = jittered(self.pause);
-        if Moment::now().until(self.until) <= sleep {
-            return false;
-        }
-        self.pause = (self.pause * 2).min(Self::LONGEST_PAUSE);
-        tokio::select! {
-            () = tokio::time::sleep(sleep) => true,
-            () = self.ready.closed() => false,
-        }
-    }
-}
-
-/// Where the database is, as soon as that can be said.
-async fn target_within(
-    database: Database,
-    patience: &mut Patience<'_>,
-) -> Result<Target, LeaseError> {
-    loop {
-        match database.clone().target().await {
-            Err(error) if error.is_passing() && patience.lasts().await => {
-                tracing::info!("asking again where the database is: {error}");
-            }
-            target => return Ok(target?),
-        }
-    }
-}
-
-/// Asks again while what stands against it may pass, and as long as somebody waits for the answer.
-async fn admit_within(
-    target: &Target,
-    request: &AdmissionRequest,
-    wait: Option<Duration>,
-    patience: &mut Patience<'_>,
-) -> Result<(Admission, Box<dyn Connection>), LeaseError> {
-    loop {
-        let limit = patience.limit(wait);
-        match admit_and_keep(target, request, limit, Interrupt::default()).await {
-            Err(error) if error.is_passing() && patience.lasts().await => {
-                tracing::info!("asking for the lease again: {error}");
-            }
-            Ok((Admission::Refused(decision), connection))
-                if passes(&decision) && patience.lasts().await =>
-            {
-                connection.close().await;
-            }
-            asked => return asked,
-        }
-    }
 }
 
 /// How a process calls itself where nobody named it.

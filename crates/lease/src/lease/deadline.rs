@@ -63,7 +63,7 @@ impl Terms {
 
     /// How long before the database lets the lease run out the application has to be dead: room
     /// for clocks that run at different speeds, and for what is still on its way to the database.
-    fn margin(&self) -> Duration {
+    pub(super) fn margin(&self) -> Duration {
         const LEAST: Duration = Duration::from_millis(50);
         (self.lease / 50).max(LEAST)
     }

@@ -15,9 +15,9 @@ use crate::process::{Here, Sign};
 
 /// The right of this process to use the database, at the version that it named.
 ///
-/// A thread of its own renews it. When it cannot be kept, that thread ends the process in time: SIGTERM first, SIGKILL at the
-/// deadline; or what [`LeaseBuilder::on_lost`] and [`LeaseBuilder::at_loss`] have chosen. Hold it as long as the process uses
-/// the database, then [release](Self::release) it.
+/// A thread of its own renews it. When it cannot be kept, another one ends the process in time, whatever the rest of the
+/// process, its log or the database does: SIGTERM first, SIGKILL at the deadline; or what [`LeaseBuilder::on_lost`] and
+/// [`LeaseBuilder::at_loss`] have chosen. Hold it as long as the process uses the database, then [release](Self::release) it.
 ///
 /// A clone is the same lease. When the last one is dropped, the lease is released as well; the drop waits up to two seconds
 /// until the database knows. So drop it when nothing uses the database any more. If it is dropped by a panic, the rest of the

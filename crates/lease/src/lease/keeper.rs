@@ -218,7 +218,12 @@ impl Keeper {
                         let _ = reply.send(released);
                         return Ended::Released;
                     }
-                    None => return Ended::Abandoned,
+                    None => {
+                        if !is_lost && self.tenure.loss().is_some() {
+                            measures::lost(&self.request.service);
+                        }
+                        return Ended::Abandoned;
+                    }
                 },
                 attempted = poll(&mut attempt) => {
                     attempt = None;

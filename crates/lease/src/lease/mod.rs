@@ -25,12 +25,14 @@ mod known;
 mod loss;
 mod measures;
 mod names;
+mod patience;
 #[cfg(feature = "agent")]
 mod rest;
 mod schedule;
 mod session_name;
 #[cfg(feature = "agent")]
 mod status;
+mod stopper;
 mod tenure;
 #[cfg(feature = "test")]
 pub mod test;

@@ -301,9 +301,14 @@ impl Tenure {
         left
     }
 
-    /// The application has to stop now.
-    pub(super) fn lose(&self, loss: Loss, now: Moment) {
-        self.change(|held| held.lose(loss, now, &self.terms));
+    /// The application has to stop now; whether it did not have to before.
+    pub(super) fn lose(&self, loss: Loss, now: Moment) -> bool {
+        let mut is_first = false;
+        self.change(|held| {
+            is_first = held.lose(loss, now, &self.terms);
+            is_first
+        });
+        is_first
     }
 
     /// How long to sleep before the next look, given that something else is due at `due`.
