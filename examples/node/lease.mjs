@@ -26,13 +26,17 @@ class Lease extends EventEmitter {
     // Nobody keeps the lease any more.
     agent.on("close", () => this.state !== "lost" && this.#tell({ state: "lost", reason }));
     createInterface({ input: agent }).on("line", (line) => {
+      let told;
       try {
-        this.#tell(JSON.parse(line));
+        told = JSON.parse(line);
       } catch (error) {
         // A line without its end, of an agent that was killed, is none.
         reason = `the agent cannot be understood: ${error.message}`;
         agent.destroy();
+        return;
       }
+      // Not in there: what a listener throws says nothing of the agent.
+      this.#tell(told);
     });
   }
 

@@ -219,6 +219,30 @@ fn a_server_in_node_takes_requests_while_its_lease_is_valid() {
     agent.wait();
 }
 
+/// Goes on after what its own listener throws.
+const CLUMSY: &str = "
+const { lease } = await import(process.env.LEASE);
+process.on('uncaughtException', () => console.log('state:', lease.state));
+lease.on('change', (told) => { console.log('heard:', told.state); throw new Error('clumsy'); });
+process.on('SIGTERM', () => {});
+setInterval(() => {}, 60000);
+";
+
+#[test]
+#[ignore = "needs Node: sh tests/node.sh"]
+fn what_a_listener_in_node_throws_says_nothing_of_the_lease() {
+    let db = Db::on("sqlite");
+    let project = project(&db, "60s");
+    project.env("LEASE", &example("node/lease.mjs"));
+    let command = ["node", "--input-type=module", "--eval", CLUMSY];
+    let mut agent = agent_with(&project, &SOCKET, &command);
+    agent.wait_for_line("state: valid", GENEROUS);
+    agent.signal(Signal::TERM);
+    agent.wait_for_line("state: draining", GENEROUS);
+    agent.signal(Signal::QUIT);
+    agent.wait();
+}
+
 /// The block of docs/library.md in this language.
 fn shown_in(language: &str) -> String {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/library.md");
