@@ -158,6 +158,7 @@ pub struct Blocker {
 
 /// Who was seen of those that a reason is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Seen {
     pub instances: u64,
     /// Names of a few of the instances.
@@ -171,6 +172,7 @@ pub struct Seen {
 
 /// How it is known that somebody is live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Trace {
     /// A source shows it now.
     #[default]
