@@ -4,6 +4,7 @@ mod asked;
 mod beside;
 mod carried;
 mod kinds;
+mod loaded;
 mod moved;
 mod mysql;
 mod postgres;
