@@ -1,6 +1,7 @@
 //! PostgreSQL: squawk's parser, which follows PostgreSQL's grammar and keeps byte positions.
 
 mod alter;
+mod block;
 mod change;
 mod create;
 mod functions;

@@ -218,7 +218,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         finds: "a statement of which it cannot be told what it does",
-        why: "A DO block, a procedure, dynamic SQL or a function of an author's own may do anything, and what is not understood is never taken for harmless.",
+        why: "A procedure, dynamic SQL, a function of an author's own and most DO blocks may do anything, and what is not understood is never taken for harmless. A DO block that makes one type or schema, or adds columns without a condition, is read: with `IF` over the catalogue, or `EXCEPTION WHEN duplicate_object`, around it.",
         instead: "Write out what it does, or let the function stand in a file of the project.",
         ..error("unknown-effect", EVERY)
     },

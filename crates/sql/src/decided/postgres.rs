@@ -128,6 +128,83 @@ pub(super) const STATEMENTS: &[Decided<'_>] = &[
     ("ALTER SEQUENCE s RESTART WITH 1", "unknown", ""),
     ("ALTER INDEX i ATTACH PARTITION j", "additive", ""),
     ("DO $$ BEGIN DELETE FROM t; END $$", "unknown", ""),
+    // One statement that nothing else has to be known of is what it is outside of a block.
+    (
+        "DO $$ BEGIN CREATE TYPE c AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        "additive",
+        "",
+    ),
+    (
+        "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_type WHERE typname = 'c') THEN CREATE TYPE c AS ENUM ('a'); END IF; END $$",
+        "additive",
+        "",
+    ),
+    (
+        "DO $x$ BEGIN ALTER TABLE t ADD COLUMN IF NOT EXISTS a int; EXCEPTION WHEN duplicate_column OR duplicate_table THEN NULL; END; $x$",
+        "additive",
+        "",
+    ),
+    (
+        "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM information_schema.columns WHERE table_name = 't') THEN ALTER TABLE t ADD a int; END IF; END $$",
+        "additive",
+        "",
+    ),
+    // It looks at rows, calls what is not known, passes over other errors, or asks something of rows.
+    (
+        "DO $$ BEGIN IF EXISTS (SELECT 1 FROM u) THEN CREATE TYPE c AS ENUM ('a'); END IF; END $$",
+        "unknown",
+        "",
+    ),
+    (
+        "DO $$ BEGIN IF f() THEN CREATE TYPE c AS ENUM ('a'); END IF; END $$",
+        "unknown",
+        "",
+    ),
+    (
+        "DO $$ BEGIN IF EXISTS (SELECT f() FROM pg_type) THEN CREATE TYPE c AS ENUM ('a'); END IF; END $$",
+        "unknown",
+        "",
+    ),
+    (
+        "DO $$ BEGIN CREATE TYPE c AS ENUM ('a'); EXCEPTION WHEN OTHERS THEN NULL; END $$",
+        "unknown",
+        "",
+    ),
+    (
+        "DO $$ BEGIN CREATE TYPE c AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN DROP TYPE c; END $$",
+        "unknown",
+        "",
+    ),
+    (
+        "DO $$ BEGIN CREATE TYPE c AS ENUM ('a'); DELETE FROM t; END $$",
+        "unknown",
+        "",
+    ),
+    (
+        "DO $$ BEGIN EXECUTE 'CREATE TYPE c AS ENUM ()'; END $$",
+        "unknown",
+        "",
+    ),
+    (
+        "DO $$ DECLARE x int := f(); BEGIN CREATE TYPE c AS ENUM ('a'); END $$",
+        "unknown",
+        "",
+    ),
+    (
+        "DO $$ BEGIN ALTER TABLE t ADD COLUMN a int NOT NULL; END $$",
+        "unknown",
+        "",
+    ),
+    (
+        "DO $$ BEGIN ALTER TABLE t ADD a int, DROP b; END $$",
+        "unknown",
+        "",
+    ),
+    (
+        "DO LANGUAGE plperl $$ BEGIN CREATE TYPE c AS ENUM ('a'); END $$",
+        "unknown",
+        "",
+    ),
     ("CALL p()", "unknown", ""),
     ("EXECUTE p", "unknown", ""),
     ("PREPARE p AS DELETE FROM t", "never", ""),

@@ -8,7 +8,7 @@ use super::change::{alter_type, altered, dropped, other_alter};
 use super::create::{created, domain, first_name, index, names, object_kind};
 use super::hazard::{PASSES_TRIGGERS, cascades};
 use super::tree::TABLE;
-use super::{alter, lexer, read, tree, trigger, write};
+use super::{alter, block, lexer, read, tree, trigger, write};
 
 const TRANSACTION: &[&str] = &[
     "BEGIN",
@@ -267,7 +267,8 @@ fn classify_alone(statement: &SyntaxNode) -> Facts {
             Facts::unknown("EXPLAIN ANALYZE runs the statement")
         }
         K::EXPLAIN => Facts::additive(),
-        K::DO => Facts::unknown("a DO block may do anything"),
+        K::DO => block::guarded(statement)
+            .unwrap_or_else(|| Facts::unknown("a DO block may do anything")),
         K::CALL => Facts::unknown("a procedure may do anything, even commit"),
         K::EXECUTE => Facts::unknown("runs a statement that is not here"),
         K::COMMIT_PREPARED | K::ROLLBACK_PREPARED | K::PREPARE_TRANSACTION => {
