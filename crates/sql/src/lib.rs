@@ -98,7 +98,10 @@ pub use computed::{Around, Computed};
 #[cfg(feature = "parse")]
 pub use copied::{Copied, Taken};
 #[cfg(feature = "parse")]
-pub use costs::{Cost, Known, NewKey, Release, Servers, Weight, Work, shows_not_null};
+pub use costs::{
+    Cost, DomainChecks, Known, NewKey, Release, Servers, Weight, Work, checks_of_domain,
+    shows_not_null,
+};
 #[cfg(feature = "parse")]
 pub use deeds::{Deed, Value};
 #[cfg(feature = "parse")]

@@ -2,7 +2,7 @@
 //! in no file. What a statement costs is decided in `crates/sql`; here are the names of the rules.
 
 use crate::model::Step;
-use crate::sql::{Cost, Dialect, Known, Script, Weight, Work, shows_not_null};
+use crate::sql::{Cost, Dialect, Known, Script, Weight, Work, checks_of_domain, shows_not_null};
 
 use super::super::finding::Finding;
 use super::super::later;
@@ -66,6 +66,11 @@ pub(in super::super) fn of(scripts: &Scripts<'_>, step: Step, script: &Script) -
                 |script| shows_not_null(script, place, column).then_some(()),
             )
             .is_some()
+        },
+        domain: &|name| {
+            later::newest(earlier, scripts.dialect, &[name], |script| {
+                checks_of_domain(script, name)
+            })
         },
     };
     let mut costs = script.costs(&known);

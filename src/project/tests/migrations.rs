@@ -254,3 +254,30 @@ fn another_systems_checkout_is_the_same_project() {
         .collect();
     assert_eq!(hash(&changed(&changes)), hash(&written(GOOD)));
 }
+
+#[test]
+fn a_domain_of_an_earlier_migration_writes_each_row_anew() {
+    for (domain, expected) in [
+        ("CREATE DOMAIN positive AS int CHECK (VALUE > 0);\n", 1),
+        ("CREATE DOMAIN positive AS int;\n", 0),
+    ] {
+        let dir = written(&[
+            (
+                "migrate.toml",
+                "[database]\nurl = \"postgres://localhost/shop\"\n[services.web]\n",
+            ),
+            ("0001_type/migration.toml", "description = \"d\"\n"),
+            ("0001_type/expand.sql", domain),
+            ("0002_age/migration.toml", "description = \"d\"\n"),
+            (
+                "0002_age/expand.sql",
+                "ALTER TABLE users ADD COLUMN age positive;\n",
+            ),
+        ]);
+        let found = lines(&dir, None);
+        let rewrites = found
+            .iter()
+            .filter(|line| line.ends_with("[rewrites-table]"));
+        assert_eq!(rewrites.count(), expected, "{domain}: {found:#?}");
+    }
+}

@@ -165,6 +165,31 @@ pub(super) const POSTGRES: &[(&str, &[&str])] = &[
     ("COMMENT ON TABLE users IS 'x'", &[]),
 ];
 
+/// What the tables of a rehearsal are not made for.
+const OF_THIS_SERVER: &[(&str, &[&str])] = &[
+    // What checks them is what the server writes each row anew for, or reads it.
+    (
+        "ALTER TABLE users ADD COLUMN e1 int DEFAULT NULL REFERENCES other (id)",
+        &["scans-under-lock"],
+    ),
+    (
+        "ALTER DOMAIN kept VALIDATE CONSTRAINT kept_check",
+        &["scans-under-lock"],
+    ),
+    (
+        "DO $$ BEGIN ALTER TABLE users ADD CONSTRAINT k8 CHECK (a > 0); END $$",
+        &["scans-under-lock"],
+    ),
+    (
+        "DO $$ BEGIN IF 1 = 1 THEN EXECUTE 'CREATE INDEX i ON users (a)'; END IF; END $$",
+        &["locks-writes"],
+    ),
+    (
+        "DO $$ BEGIN ALTER TABLE users ADD COLUMN e2 int; EXCEPTION WHEN duplicate_column THEN NULL; END $$",
+        &[],
+    ),
+];
+
 /// A lock with which nobody writes.
 fn keeps_writers_out(lock: &str) -> bool {
     [
@@ -186,11 +211,15 @@ fn postgres_locks_reads_and_rewrites_as_the_rules_say() {
     db.execute("INSERT INTO users SELECT n, n, 1, 'x' FROM generate_series(1, 100) AS n");
     db.execute("CREATE UNIQUE INDEX users_a ON users (a)");
     db.execute("ALTER TABLE users ADD CONSTRAINT waiting CHECK (id > 0) NOT VALID");
-    let statements: Vec<&str> = POSTGRES.iter().map(|(sql, _)| *sql).collect();
+    db.execute("CREATE DOMAIN kept AS int");
+    db.execute("ALTER TABLE users ADD COLUMN k kept");
+    db.execute("ALTER DOMAIN kept ADD CHECK (VALUE > 0) NOT VALID");
+    let all: Vec<_> = POSTGRES.iter().chain(OF_THIS_SERVER).collect();
+    let statements: Vec<&str> = all.iter().map(|(sql, _)| *sql).collect();
     let found = found(&db, "postgres = \"15\"", &statements);
     let mut connection = db.connect_plainly();
     let mut wrong = Vec::new();
-    for (index, (sql, rules)) in POSTGRES.iter().enumerate() {
+    for (index, (sql, rules)) in all.into_iter().enumerate() {
         let node = "SELECT pg_relation_filenode('users')::text";
         let scans = "SELECT seq_scan::text FROM pg_stat_xact_user_tables WHERE relname = 'users'";
         let before = db.value(node);

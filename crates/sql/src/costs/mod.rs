@@ -71,6 +71,16 @@ pub struct Known<'a> {
     pub before: &'a [&'a Script],
     /// Whether an earlier migration has a constraint by which this column of this table is not NULL.
     pub is_not_null: &'a dyn Fn(&Place, &str) -> bool,
+    /// What a type of an earlier migration asks of its values; `None` where none makes it.
+    pub domain: &'a dyn Fn(&str) -> Option<DomainChecks>,
+}
+
+/// What a type asks of the values of a new column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DomainChecks {
+    Nothing,
+    /// It is a domain with a constraint: PostgreSQL writes every row anew to look at its value.
+    EachValue,
 }
 
 /// The tables that a script has made so far.
@@ -165,6 +175,14 @@ impl Script {
         };
         schemas && self.dialect.may_be_same_name(&a.table, &b.table)
     }
+}
+
+/// What a type that a script of PostgreSQL makes asks of its values.
+#[must_use]
+pub fn checks_of_domain(script: &Script, name: &str) -> Option<DomainChecks> {
+    (script.dialect == Dialect::Postgres)
+        .then(|| postgres::checks_of_domain(script, name))
+        .flatten()
 }
 
 /// Whether a script of PostgreSQL has a constraint by which the column is not NULL, `NOT VALID` or not.

@@ -54,6 +54,21 @@ pub(super) fn toll(script: &Script, index: usize, given: Servers) -> Toll {
         }
     } else if words.eat(&["create"]) {
         created(words, given, &mut toll);
+    } else if words.eat(&["drop", "index"]) {
+        words.eat_condition();
+        let _ = words.part();
+        if words.eat(&["on"])
+            && let Some(place) = words.place()
+        {
+            let ways = servers(given).into_iter();
+            let forced = Forced::of(&words);
+            judged(
+                &place,
+                &forced,
+                ways.map(|server| (server, Way::Instant)),
+                &mut toll,
+            );
+        }
     } else if words.eat(&["optimize"]) {
         words.eat_any(&["local", "no_write_to_binlog"]);
         words.eat_any(&["table", "tables"]);
@@ -274,6 +289,7 @@ fn copied(place: &Place, words: Words<'_>, toll: &mut Toll) {
 }
 
 fn rows(mut words: Words<'_>, toll: &mut Toll) {
+    words.skip_queries();
     if words.eat(&["update"]) {
         while words.eat_any(&["low_priority", "ignore"]) {}
         let Some(place) = words.place().filter(|_| !words.is_pinned()) else {

@@ -2,9 +2,12 @@
 //! ACCESS EXCLUSIVE.
 
 mod alter;
+mod block;
 mod column;
 mod proof;
+mod rows;
 
+pub(in super::super) use column::checks_of_domain;
 pub(in super::super) use proof::shows_not_null;
 
 use super::super::{Dialect, ObjectKind, Script, Verb};
@@ -20,23 +23,33 @@ pub(super) fn toll(script: &Script, index: usize, known: &Known<'_>) -> Toll {
         return toll;
     };
     let tokens = tokens(Dialect::Postgres, statement);
-    let mut words = Words::new(Dialect::Postgres, &statement.text, &tokens);
+    let words = Words::new(Dialect::Postgres, &statement.text, &tokens);
+    if words.is(&["do"]) {
+        block::toll(script, index, words, known, &mut toll);
+    } else {
+        one(script, index, words, known, &mut toll);
+    }
+    toll
+}
+
+/// What one statement costs, be it one of a script or of a block in it.
+fn one(script: &Script, index: usize, mut words: Words<'_>, known: &Known<'_>, toll: &mut Toll) {
     if words.eat(&["alter"]) {
-        altered(script, index, words, known, &mut toll);
+        altered(script, index, words, known, toll);
     } else if words.eat(&["create"]) {
-        created(words, &mut toll);
+        created(words, toll);
     } else if words.eat(&["drop"]) {
-        dropped(script, words, &mut toll);
+        dropped(script, words, toll);
     } else if words.eat(&["reindex"]) {
-        reindexed(words, &mut toll);
+        reindexed(words, toll);
     } else if words.eat(&["vacuum"]) {
-        vacuumed(words, &mut toll);
+        vacuumed(words, toll);
     } else if words.eat(&["cluster"]) || words.eat(&["repack"]) {
-        clustered(words, &mut toll);
+        clustered(words, toll);
     } else if words.eat(&["lock"]) {
-        locked(words, &mut toll);
+        locked(words, toll);
     } else if words.eat(&["refresh", "materialized", "view"]) {
-        refreshed(words, &mut toll);
+        refreshed(words, toll);
     } else if words.eat(&["truncate"]) {
         words.eat(&["table"]);
         for mut piece in words.pieces() {
@@ -45,10 +58,11 @@ pub(super) fn toll(script: &Script, index: usize, known: &Known<'_>) -> Toll {
                 toll.lock(&place, Level::Everything);
             }
         }
+    } else if words.eat(&["select"]) {
+        rows::selected(words, toll);
     } else {
-        rows(words, &mut toll);
+        rows::written(words, toll);
     }
-    toll
 }
 
 fn altered(
@@ -62,17 +76,11 @@ fn altered(
         alter::table(script, index, words, known, toll);
     } else if words.eat(&["domain"]) {
         let name = words.place().map_or_else(String::new, |name| name.table);
-        let adds = words.eat(&["add"]);
-        let is_checked =
-            adds && !words.has(&["not", "valid"]) || words.eat(&["set", "not", "null"]);
-        if is_checked {
-            toll.cost(
-                Work::Scans,
-                None,
-                format!("this reads every row of each table that has a column of `{name}`, and nobody writes to them meanwhile"),
-                "add the constraint `NOT VALID`, and `VALIDATE CONSTRAINT` it in another transaction",
-            );
-        }
+        domain(&name, words, toll);
+    } else if words.eat(&["policy"])
+        && let Some(place) = words.behind(&["on"]).and_then(|mut on| on.place())
+    {
+        toll.lock(&place, Level::Everything);
     } else if words.eat(&["index"]) || words.eat(&["materialized", "view"]) {
         words.eat_condition();
         words.eat(&["all", "in", "tablespace"]);
@@ -86,6 +94,21 @@ fn altered(
             );
         }
     }
+}
+
+/// A constraint of a domain is one of every column of its type, and to validate it keeps writers out as well.
+fn domain(name: &str, mut words: Words<'_>, toll: &mut Toll) {
+    let validates = words.eat(&["validate"]);
+    let adds = words.eat(&["add"]) && !words.has(&["not", "valid"]);
+    if !validates && !adds && !words.eat(&["set", "not", "null"]) {
+        return;
+    }
+    toll.cost(
+        Work::Scans,
+        None,
+        format!("this reads every row of each table that has a column of `{name}`, and nobody writes to them meanwhile"),
+        "leave the constraint of the domain `NOT VALID`, which new values are checked by all the same; for the rows that are there, add a CHECK to each table `NOT VALID`, and `VALIDATE CONSTRAINT` that one in another transaction",
+    );
 }
 
 fn created(mut words: Words<'_>, toll: &mut Toll) {
@@ -113,6 +136,14 @@ fn created(mut words: Words<'_>, toll: &mut Toll) {
         if !words.has(&["no", "data"]) {
             toll.long("runs the query of a view over", words.source().as_ref());
         }
+    } else if words.is(&["policy"])
+        && let Some(place) = words.behind(&["on"]).and_then(|mut on| on.place())
+    {
+        toll.lock(&place, Level::Everything);
+    } else if words.is(&["rule"])
+        && let Some(place) = words.behind(&["to"]).and_then(|mut to| to.place())
+    {
+        toll.lock(&place, Level::Everything);
     } else if (words.is(&["trigger"]) || words.is(&["constraint", "trigger"]))
         && let Some(place) = words.behind(&["on"]).and_then(|mut on| on.place())
     {
@@ -179,7 +210,7 @@ fn table(mut words: Words<'_>, toll: &mut Toll) {
                 parent.table
             ),
             format!(
-                "make `{0}` on its own, `CREATE TABLE {0} (LIKE {1} INCLUDING ALL)`, and `ALTER TABLE {1} ATTACH PARTITION {0} …`, which lets others go on",
+                "make `{0}` on its own, `CREATE TABLE {0} (LIKE {1} INCLUDING ALL EXCLUDING IDENTITY)`, and `ALTER TABLE {1} ATTACH PARTITION {0} …`, which lets others go on; a default partition is read by that as well, unless a CHECK of it, added `NOT VALID` and validated before, shows that it has none of these rows",
                 place.table, parent.table
             ),
         );
@@ -225,7 +256,7 @@ fn dropped(script: &Script, mut words: Words<'_>, toll: &mut Toll) {
             ),
             format!("write `DROP INDEX CONCURRENTLY`, {OF_ITS_OWN}"),
         );
-    } else if words.eat(&["trigger"])
+    } else if (words.eat(&["trigger"]) || words.eat(&["policy"]) || words.eat(&["rule"]))
         && let Some(place) = words.behind(&["on"]).and_then(|mut on| on.place())
     {
         toll.lock(&place, Level::Everything);
@@ -350,52 +381,4 @@ fn refreshed(mut words: Words<'_>, toll: &mut Toll) {
         format!("nobody reads `{}` until it is filled anew", place.table),
         "write `REFRESH MATERIALIZED VIEW CONCURRENTLY`, which wants a unique index on the view",
     );
-}
-
-/// Statements that write rows.
-fn rows(words: Words<'_>, toll: &mut Toll) {
-    let mut rest = words;
-    // What a query before it reads does not matter here.
-    if rest.eat(&["with"]) {
-        while !rest.is_at_end()
-            && !rest.is(&["update"])
-            && !rest.is(&["insert"])
-            && !rest.is(&["merge"])
-            && !rest.is(&["delete"])
-        {
-            rest.skip(1);
-        }
-    }
-    if rest.eat(&["update"]) {
-        rest.eat(&["only"]);
-        let Some(place) = rest.place() else {
-            return;
-        };
-        if rest.is_pinned() {
-            return;
-        }
-        toll.long("gives values to the rows of", Some(&place));
-        toll.cost(
-            Work::Fills,
-            Some(&place),
-            format!("this gives the rows of `{}` their values in one transaction: whoever would change one of them waits until it is done, and replicas and VACUUM with them", place.table),
-            "let backfill.sql do it, which goes over the table in batches",
-        );
-    } else if rest.eat(&["insert", "into"]) {
-        let Some(place) = rest.place() else {
-            return;
-        };
-        if rest.has(&["select"])
-            && let Some(source) = words.source()
-        {
-            toll.long("copies the rows of", Some(&source));
-            toll.fills = Some(place);
-        }
-    } else if rest.eat(&["merge", "into"]) || rest.eat(&["delete", "from"]) {
-        rest.eat(&["only"]);
-        let place = rest.place();
-        if !rest.is_pinned() {
-            toll.long("goes over the rows of", place.as_ref());
-        }
-    }
 }

@@ -45,6 +45,9 @@ fn created(mut words: Words<'_>, toll: &mut Toll) {
     if words.eat(&["table"]) {
         words.eat_condition();
         if let Some(place) = words.place() {
+            if words.has(&["as"]) {
+                copied(words, toll);
+            }
             toll.makes.push(place);
         }
     } else if words.eat(&["index"])
@@ -90,6 +93,8 @@ fn altered(mut words: Words<'_>, toll: &mut Toll) {
 }
 
 fn rows(mut words: Words<'_>, toll: &mut Toll) {
+    let all = words;
+    words.skip_queries();
     if words.eat(&["update"]) {
         if words.eat(&["or"]) {
             words.skip(1);
@@ -108,14 +113,20 @@ fn rows(mut words: Words<'_>, toll: &mut Toll) {
             words.skip(1);
         }
         words.eat(&["into"]);
-        let source = words.source().filter(|_| words.has(&["select"]));
-        if let Some(source) = source.filter(|_| !words.is_pinned()) {
-            toll.if_large(
-                Work::Fills,
-                Some(&source),
-                format!("this copies the rows of `{}`, and nobody else writes to the database until the script is done", source.table),
-                "run it when nobody writes; a table that takes the place of another can be filled in backfill.sql",
-            );
-        }
+        copied(all, toll);
     }
+}
+
+/// Rows that are read to be written elsewhere.
+fn copied(words: Words<'_>, toll: &mut Toll) {
+    let source = words.source().filter(|_| words.has(&["select"]));
+    let Some(source) = source.filter(|_| !words.is_pinned()) else {
+        return;
+    };
+    toll.if_large(
+        Work::Fills,
+        Some(&source),
+        format!("this copies the rows of `{}`, and nobody else writes to the database until the script is done", source.table),
+        "run it when nobody writes; a table that takes the place of another can be filled in backfill.sql",
+    );
 }

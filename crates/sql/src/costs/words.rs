@@ -67,6 +67,29 @@ impl<'t> Words<'t> {
         found
     }
 
+    /// Goes past the queries that a `WITH` names, to the statement that uses them.
+    pub fn skip_queries(&mut self) {
+        const VERBS: &[&str] = &["delete", "insert", "merge", "replace", "select", "update"];
+        if !self.is(&["with"]) {
+            return;
+        }
+        let at = self
+            .outer()
+            .find(|at| VERBS.iter().any(|verb| self.is_word_at(*at, verb)));
+        self.skip(at.unwrap_or(self.tokens.len()));
+    }
+
+    /// The texts among its tokens, without their quotes.
+    pub fn texts(&self) -> Vec<String> {
+        let literals = self
+            .tokens
+            .iter()
+            .filter(|token| token.kind == Kind::Literal);
+        literals
+            .filter_map(|token| super::super::postgres::unquoted(token.text(self.text)))
+            .collect()
+    }
+
     /// `IF EXISTS`, `IF NOT EXISTS`.
     pub fn eat_condition(&mut self) -> bool {
         self.eat(&["if", "exists"]) || self.eat(&["if", "not", "exists"])

@@ -127,6 +127,8 @@ fn action(mut piece: Words<'_>, server: Server) -> Way {
         || piece.is(&["row_format"])
         || piece.is(&["key_block_size"])
         || piece.is(&["encryption"])
+        || piece.is(&["encrypted"])
+        || piece.is(&["page_compressed"])
     {
         return Way::Rebuild;
     }
@@ -136,6 +138,8 @@ fn action(mut piece: Words<'_>, server: Server) -> Way {
         || piece.is(&["remove", "partitioning"])
         || piece.is(&["reorganize"])
         || piece.is(&["coalesce"])
+        || piece.is(&["rebuild", "partition"])
+        || piece.is(&["optimize", "partition"])
         || piece.is(&["tablespace"])
     {
         return Way::Copy;
@@ -173,8 +177,11 @@ fn added(mut piece: Words<'_>, server: Server, anywhere: bool) -> Way {
     {
         return Way::Online;
     }
-    if piece.is(&["partition"]) {
-        return Way::Instant;
+    if piece.eat(&["partition"]) {
+        // With more of them each row belongs elsewhere: by HASH or KEY, where they are counted or have no bounds.
+        let is_by_hash = piece.holds(&["partitions"])
+            || piece.holds(&["partition"]) && !piece.holds(&["values"]);
+        return if is_by_hash { Way::Copy } else { Way::Instant };
     }
     if piece.is(&["system"]) || piece.is(&["period"]) {
         return Way::Copy;
@@ -192,6 +199,22 @@ fn added(mut piece: Words<'_>, server: Server, anywhere: bool) -> Way {
     }
 }
 
+/// The same for each row, so that the catalogue alone may keep it.
+const OF_THE_TIME: &[&str] = &[
+    "curdate",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "curtime",
+    "localtime",
+    "localtimestamp",
+    "now",
+    "unix_timestamp",
+    "utc_date",
+    "utc_time",
+    "utc_timestamp",
+];
+
 fn column(mut piece: Words<'_>, server: Server, anywhere: bool) -> Way {
     let _ = piece.part();
     if piece.has(&["auto_increment"]) || piece.is(&["serial"]) {
@@ -207,9 +230,9 @@ fn column(mut piece: Words<'_>, server: Server, anywhere: bool) -> Way {
             .calls()
     });
     let is_computed = calls.is_some_and(|calls| {
-        calls.iter().any(|call| {
-            !["now", "current_timestamp", "localtime", "localtimestamp"].contains(&call.as_str())
-        })
+        calls
+            .iter()
+            .any(|call| !OF_THE_TIME.contains(&call.as_str()))
     });
     let is_expression = default.is_some_and(|value| value.is_sign("("));
     if is_computed || is_expression && matches!(server, Server::Mysql(_)) {

@@ -5,7 +5,7 @@ use super::super::super::{Object, ObjectKind, Place, Script, Verb};
 use super::super::release::Release;
 use super::super::toll::{Level, Toll};
 use super::super::words::Words;
-use super::super::{Known, Work};
+use super::super::{DomainChecks, Known, Work};
 
 const SERIAL: &[&str] = &[
     "serial",
@@ -122,7 +122,14 @@ pub(super) fn added(
             rewrites("before PostgreSQL 11 a default is written to each", fill);
         }
     }
-    if is_checked_domain(script, &typed) {
+    let is_known = |name: &str| {
+        let before = known.before.iter().rev();
+        let mut scripts = std::iter::once(script).chain(before.copied());
+        scripts
+            .find_map(|script| checks_of_domain(script, name))
+            .or_else(|| (known.domain)(name))
+    };
+    if is_known(&typed) == Some(DomainChecks::EachValue) {
         rewrites(
             &format!("`{typed}` is a domain with a constraint"),
             "use the plain type, and add a CHECK that is NOT VALID",
@@ -145,7 +152,8 @@ pub(super) fn added(
             "add the column alone, then the constraint `NOT VALID`, and `VALIDATE CONSTRAINT` it in another transaction",
         );
     }
-    let has_value = default.is_some_and(|value| !value.is(&["null"]));
+    // A default that is NULL is looked up as well: the server asks whether there is one.
+    let has_value = default.is_some();
     for (_, parent) in references(&words) {
         toll.lock(&parent, Level::Writes);
         if has_value {
@@ -199,16 +207,26 @@ fn is_stable(script: &Script, function: &str) -> bool {
     })
 }
 
-fn is_checked_domain(script: &Script, name: &str) -> bool {
-    script.statements.iter().any(|statement| {
-        let is_it = |object: &Object| {
+/// Whether the script makes a domain of this name, and what of.
+pub(in super::super::super) fn checks_of_domain(
+    script: &Script,
+    name: &str,
+) -> Option<DomainChecks> {
+    script.statements.iter().rev().find_map(|statement| {
+        let mut objects = statement.objects();
+        let is_it = objects.any(|object| {
             object.kind == ObjectKind::Type && object.verb == Verb::Create && object.name == name
-        };
-        statement.objects().any(is_it) && {
-            let words = statement.words(script.dialect);
-            words.iter().any(|word| word == "domain")
-                && (words.iter().any(|word| word == "check")
-                    || words.windows(2).any(|pair| pair == ["not", "null"]))
+        });
+        if !is_it {
+            return None;
         }
+        let words = statement.words(script.dialect);
+        let is_domain = words.iter().any(|word| word == "domain");
+        let has_check = words.iter().any(|word| word == "check")
+            || words.windows(2).any(|pair| pair == ["not", "null"]);
+        Some(match is_domain && has_check {
+            true => DomainChecks::EachValue,
+            false => DomainChecks::Nothing,
+        })
     })
 }
