@@ -103,7 +103,7 @@ pub use costs::{
     shows_not_null,
 };
 #[cfg(feature = "parse")]
-pub use deeds::{Deed, Value};
+pub use deeds::{Clash, Deed, Insert, Named, Outcome, Value};
 #[cfg(feature = "parse")]
 pub use dependents::{Commits, Gone, How, Left, Lost, Met, Texts, UnknownColumn, Widened};
 pub use dialect::{Ddl, Dialect};

@@ -2,10 +2,12 @@
 //! a file with a row here.
 
 mod again;
+mod asked;
 mod backfill;
 mod bystanders;
 mod computed;
 mod costs;
+mod filled;
 mod formats;
 mod goes_along;
 mod holds;
@@ -17,6 +19,7 @@ mod named;
 mod narrows;
 mod no_transaction;
 mod postgres;
+mod put;
 mod rebuilt;
 mod retypes;
 mod shadowed;
@@ -125,6 +128,7 @@ const CHECKS: &[Check] = &[
     bystanders::check,
     computed::check,
     costs::check,
+    filled::check,
     goes_along::check,
     holds::check,
     left_behind::check,

@@ -7,7 +7,7 @@ use crate::sql::{
 };
 
 use super::super::finding::Finding;
-use super::super::later;
+use super::super::later::{self, Forward};
 use super::super::scripts::first_line;
 use super::Scripts;
 use super::formats::{self, Formats};
@@ -219,27 +219,7 @@ impl Judged<'_> {
     fn deeds(&mut self) -> Vec<Deed> {
         let all = self.scripts.all;
         let before = all.get(..all.len().saturating_sub(self.scripts.later.len()));
-        loop {
-            let deeds = self.known.deeds(self.code);
-            let more = deeds.iter().find_map(|deed| match deed {
-                Deed::Calls { function } => {
-                    let name = function.rsplit('.').next().unwrap_or(function);
-                    let is_known = self.known.all.iter().any(|one| {
-                        one.kind == ObjectKind::Function
-                            && self.known.dialect.may_be_same_name(&one.name, name)
-                    });
-                    let before = before.unwrap_or_default();
-                    (!is_known)
-                        .then(|| later::code_with(before, self.known.dialect, name))
-                        .flatten()
-                }
-                _ => None,
-            });
-            match more {
-                Some(more) => self.known.all.extend(more.all),
-                None => return deeds,
-            }
-        }
+        known_deeds(before.unwrap_or_default(), &mut self.known, self.code)
     }
 
     fn what(&self) -> String {
@@ -276,6 +256,8 @@ impl Judged<'_> {
                     .then(|| self.written(Some(&place.table), column, value))
                     .flatten()
             }
+            // What it puts where is looked at by `filled`.
+            Deed::Inserts(_) => None,
             Deed::Changes { place } => {
                 let of = self.of(place.as_ref())?;
                 breaks(format!("changes rows{of} that were there before it"))
@@ -344,6 +326,34 @@ impl Judged<'_> {
     }
 }
 
+/// What the code does, with the functions that these migrations have made, which become known.
+pub(super) fn known_deeds(
+    before: &[Forward],
+    known: &mut Dependents,
+    code: &Dependent,
+) -> Vec<Deed> {
+    let dialect = known.dialect;
+    loop {
+        let deeds = known.deeds(code);
+        let more = deeds.iter().find_map(|deed| match deed {
+            Deed::Calls { function } => {
+                let name = function.rsplit('.').next().unwrap_or(function);
+                let is_known = known.all.iter().any(|one| {
+                    one.kind == ObjectKind::Function && dialect.may_be_same_name(&one.name, name)
+                });
+                (!is_known)
+                    .then(|| later::code_with(before, dialect, name))
+                    .flatten()
+            }
+            _ => None,
+        });
+        match more {
+            Some(more) => known.all.extend(more.all),
+            None => return deeds,
+        }
+    }
+}
+
 /// Whether a column says when a row was written last, or by whom.
 pub(super) fn is_stamp(column: &str) -> bool {
     let column = column.to_lowercase();
@@ -352,7 +362,7 @@ pub(super) fn is_stamp(column: &str) -> bool {
         .any(|part| column.contains(part))
 }
 
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     const MOST: usize = 60;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match text.char_indices().nth(MOST) {

@@ -2,12 +2,12 @@
 //! the migrations before.
 
 use crate::model::Step;
-use crate::sql::{Deed, Dependent, Dependents, ObjectKind, Written};
+use crate::sql::{Deed, Dependent, ObjectKind, Written};
 
 use super::super::finding::Finding;
 use super::super::later;
 use super::Scripts;
-use super::triggers::is_stamp;
+use super::triggers::{is_stamp, known_deeds};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let Some(backfill) = scripts.backfill else {
@@ -89,7 +89,7 @@ fn stamps(scripts: &Scripts<'_>, written: &Written) -> Vec<(String, Why)> {
         .cloned()
         .collect();
     for trigger in triggers {
-        for deed in deeds(scripts, &mut code, &trigger) {
+        for deed in known_deeds(scripts.before(), &mut code, &trigger) {
             let (column, value) = match deed {
                 Deed::Assigns { column, value } => (column, value),
                 Deed::Updates {
@@ -133,28 +133,4 @@ fn fires(header: &str, written: &Written) -> bool {
         let word = word.trim_matches(['"', '`', '[', ']']);
         columns.iter().any(|column| column == word)
     })
-}
-
-/// With the functions that other migrations have made.
-fn deeds(scripts: &Scripts<'_>, code: &mut Dependents, trigger: &Dependent) -> Vec<Deed> {
-    let dialect = scripts.dialect;
-    loop {
-        let deeds = code.deeds(trigger);
-        let more = deeds.iter().find_map(|deed| match deed {
-            Deed::Calls { function } => {
-                let name = function.rsplit('.').next().unwrap_or(function);
-                let is_known = code.all.iter().any(|one| {
-                    one.kind == ObjectKind::Function && dialect.may_be_same_name(&one.name, name)
-                });
-                (!is_known)
-                    .then(|| later::code_with(scripts.before(), dialect, name))
-                    .flatten()
-            }
-            _ => None,
-        });
-        match more {
-            Some(more) => code.all.extend(more.all),
-            None => return deeds,
-        }
-    }
 }

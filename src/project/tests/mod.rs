@@ -5,6 +5,7 @@ mod dumped;
 mod everyday;
 mod examples;
 mod expanding;
+mod filled;
 #[cfg(unix)]
 mod links;
 mod linters;

@@ -3,11 +3,17 @@
 //! Invariant: a statement of a body is judged as one of a script is, and what cannot be read is told as such; nothing is
 //! passed over but what only steers (IF, LOOP, RAISE).
 
+mod around;
+mod given;
+mod insert;
 mod read;
 mod row;
 mod statement;
 mod value;
 
+pub use around::Named;
+pub use given::Outcome;
+pub use insert::{Clash, Insert};
 pub use value::Value;
 
 use super::catalogue::{Dependent, Dependents, Runs};
@@ -27,6 +33,8 @@ pub enum Deed {
         column: String,
         value: Value,
     },
+    /// Rows come.
+    Inserts(Insert),
     /// Rows that are there get other values, in columns that cannot be told.
     Changes { place: Option<Place> },
     /// Rows go.
@@ -51,6 +59,7 @@ impl Deed {
             Self::Updates { place, column, .. } => {
                 format!("writes the column `{column}` of `{}`", place.table)
             }
+            Self::Inserts(insert) => format!("puts rows into `{}`", insert.place.table),
             Self::Changes { place } => format!("changes rows{}", of(place.as_ref())),
             Self::Deletes { place } => format!("deletes rows{}", of(place.as_ref())),
             Self::Calls { function } => format!("calls `{function}`, which is in no file here"),
@@ -147,6 +156,13 @@ impl Dependents {
             }
         }
         deeds
+    }
+
+    /// All texts of the code that runs by it.
+    #[must_use]
+    pub fn texts_of<'s>(&'s self, one: &'s Dependent) -> Vec<&'s str> {
+        let (texts, _) = self.code_of(one);
+        texts.into_iter().map(|code| code.body.as_str()).collect()
     }
 
     /// Whether the code that runs by it names one of these, or a local variable may stand for it.

@@ -6,7 +6,7 @@ use super::super::facts::Facts;
 use super::super::lexeme::{self, Kind, Token};
 use super::super::{Dialect, Effect, Loss, ObjectKind, Place};
 use super::read::{Reader, unreadable};
-use super::{Deed, Value};
+use super::{Deed, Insert, Value};
 
 impl Reader<'_> {
     pub(super) fn statement(&mut self, at: usize, end: usize) {
@@ -66,6 +66,10 @@ impl Reader<'_> {
         }
         if let Some(value) = self.variable(at, end) {
             return self.expression(value..end);
+        }
+        if self.is(at, &["insert", "replace", "with"]) {
+            let inserts = Insert::of(self.dialect, self.between(at..end));
+            self.found.extend(inserts.map(Deed::Inserts));
         }
         if self.is(at, &["select", "insert", "update", "delete", "with"]) {
             let Some(into) = self.stored(at, end) else {
