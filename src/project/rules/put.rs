@@ -355,12 +355,22 @@ impl Put<'_> {
     fn is_looked_at(&self, old: &str) -> bool {
         let all = self.texts.iter().map(String::as_str);
         let all = all.chain(std::iter::once(self.header));
-        let (mut often, mut copied) = (0, 0);
+        let (mut often, mut copied, mut set) = (0, 0, 0);
         for text in all {
             let named = self.dialect.named_of_row(text, old);
             often += named.often;
             copied += named.compared;
+            set += named.set;
         }
+        // What an INSERT sets where the key is there is no deed of its own.
+        let updates = self.deeds.iter().filter_map(|deed| match deed {
+            Deed::Updates { value, .. } => Some(value),
+            _ => None,
+        });
+        let known: usize = updates
+            .map(|value| self.dialect.named_of_row(&value.text, old).often)
+            .sum();
+        copied += set.saturating_sub(known);
         let values = self.deeds.iter().flat_map(|deed| match deed {
             Deed::Assigns { value, .. } | Deed::Updates { value, .. } => vec![value],
             Deed::Inserts(insert) => insert.rows.iter().flatten().collect(),

@@ -51,6 +51,8 @@ pub struct Named {
     pub often: usize,
     /// Of these, where NULL is compared as a value is: `OLD.a IS DISTINCT FROM NEW.a`.
     pub compared: usize,
+    /// Of these, where a column is set to it as it is: `SET a = NEW.a`.
+    pub set: usize,
 }
 
 impl Dialect {
@@ -111,6 +113,10 @@ impl Dialect {
             // `IS NOT DISTINCT FROM NULL` asks for NULL.
             let with_null = code.is(at + 6, &["null"]) || code.is(at + 7, &["null"]);
             found.compared += usize::from(before || behind && !with_null);
+            let is_set = at >= 3
+                && code.sign(at - 1) == "="
+                && (code.is(at - 3, &["set"]) || code.sign(at - 3) == ",");
+            found.set += usize::from(is_set);
         }
         found
     }
