@@ -13,6 +13,7 @@ mod column;
 mod constraints;
 mod definition;
 mod listed;
+mod renamed;
 
 pub use beside::TableTrigger;
 pub use column::TableColumn;
@@ -230,24 +231,6 @@ impl Tables {
             table.converted(&action);
             table.action(&mut action)?;
             table.name_constraints(dialect, &name);
-        }
-        Some(())
-    }
-
-    /// `RENAME TABLE a TO b, c TO a`, one after the other.
-    fn rename(&mut self, cursor: &mut Cursor<'_>) -> Option<()> {
-        let dialect = cursor.dialect;
-        for pair in items(cursor.rest()) {
-            let mut pair = cursor.within(pair);
-            let from = pair.name()?;
-            if !pair.eat("to") {
-                return None;
-            }
-            let to = pair.name()?;
-            self.remove(dialect, &to);
-            // One of which nothing is known may be anything under its new name as well.
-            let table = self.remove(dialect, &from).unwrap_or_default();
-            self.all.insert(to, table);
         }
         Some(())
     }

@@ -236,22 +236,39 @@ mod tests {
 
     #[test]
     fn how_a_column_is_named_is_counted() {
-        for (text, often, compared) in [
-            ("NEW.tel := NEW.phone;", 1, 0),
-            ("IF NEW.phone IS NOT NULL THEN NEW.tel := NEW.phone;", 2, 0),
+        for (text, often, compared, set) in [
+            ("NEW.tel := NEW.phone;", 1, 0, 0),
+            (
+                "INSERT INTO p VALUES (NEW.id, NEW.phone) ON CONFLICT (id) DO UPDATE SET a = 1, tel = NEW.phone;",
+                2,
+                0,
+                1,
+            ),
+            (
+                "IF NEW.phone IS NOT NULL THEN NEW.tel := NEW.phone;",
+                2,
+                0,
+                0,
+            ),
             (
                 "IF OLD.phone IS DISTINCT FROM NEW.phone THEN NEW.tel := NEW.phone;",
                 3,
                 2,
+                0,
             ),
             (
                 "IF NEW.phone IS DISTINCT FROM NULL THEN NEW.tel := NEW.phone;",
                 2,
                 0,
+                0,
             ),
-            ("WHEN (OLD.phone <> NEW.phone)", 2, 0),
+            ("WHEN (OLD.phone <> NEW.phone)", 2, 0, 0),
         ] {
-            let expected = Named { often, compared };
+            let expected = Named {
+                often,
+                compared,
+                set,
+            };
             assert_eq!(Postgres.named_of_row(text, "phone"), expected, "{text}");
         }
         assert!(Sqlite.asks_of("SELECT id FROM users WHERE phone IS NOT NULL", "phone"));
