@@ -134,6 +134,22 @@ fn an_expand_loses_and_mixes_no_column() {
             "(id, email, n, st, name) SELECT id, email, n, COALESCE(st, ''), name",
             Some("destructive-expand"),
         ),
+        // As DROP NOT NULL and SET DEFAULT are.
+        (
+            &copy.replace("email varchar(50) NOT NULL", "email varchar(50)"),
+            "(id, email, n, st, name) SELECT id, email, n, st, name",
+            None,
+        ),
+        (
+            &copy.replace("DEFAULT 3", "DEFAULT 4"),
+            "(id, email, n, st, name) SELECT id, email, n, st, name",
+            None,
+        ),
+        (
+            &copy.replace("email varchar(50)", "email varchar(50) CHECK (email <> '')"),
+            "(id, email, n, st, name) SELECT id, email, n, st, name",
+            Some("destructive-expand"),
+        ),
     ] {
         let expand = format!("{copy}INSERT INTO k {fill} FROM users;\n{SWAP}");
         let found = found(

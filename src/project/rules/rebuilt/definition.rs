@@ -1,6 +1,7 @@
 //! What a table that is built anew says otherwise than the old one did, of columns that no format of the migration is about: a default, a
 //! collation, what keeps rows apart, a condition. Nothing carries it over but the script.
 
+use crate::model::Step;
 use crate::sql::{ConstraintRule, Source, TableColumn, TableConstraint, TableIndex};
 
 use super::super::narrows;
@@ -61,6 +62,8 @@ impl Rebuild<'_> {
     }
 
     fn columns(&self) -> Option<String> {
+        // As by statements of their own: an expand may lift NOT NULL, and say another default.
+        let may_ease = self.step == Step::Expand;
         self.both().find_map(|(old, new)| {
             let name = &new.name;
             let is_key = self.new.primary_key.iter().any(|key| self.same(key, name));
@@ -75,14 +78,14 @@ impl Rebuild<'_> {
                         "has its column `{name}` without the default {old}: INSERTs that leave it out write NULL"
                     ));
                 }
-                (Some(old), Some(new)) if !is_same_text(old, new) => {
+                (Some(old), Some(new)) if !may_ease && !is_same_text(old, new) => {
                     return Some(format!(
                         "has its column `{name}` with the default {new} in place of {old}"
                     ));
                 }
                 _ => {}
             }
-            if !old.is_nullable && new.is_nullable && !is_key {
+            if !old.is_nullable && new.is_nullable && !is_key && !may_ease {
                 return Some(format!(
                     "lets its column `{name}` be NULL, which it could not be: versions that read it count on that"
                 ));
