@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use phasegate_sql::{Dialect, Table, TableColumn, TableIndex};
 
-use super::definition::{bare_type, called, compared_by, defined};
+use super::definition::{bare_type, defined};
 use super::names::quoted;
 use super::wish::{What, Wish};
 use super::{
@@ -154,7 +154,7 @@ fn typed(column: &TableColumn) -> String {
 
 /// The type, and what it is compared by.
 fn compared(column: &TableColumn) -> String {
-    match compared_by(column) {
+    match column.compared_by() {
         Some(by) => format!("{} {by}", column.kind),
         None => column.kind.clone(),
     }
@@ -227,7 +227,7 @@ impl Asked<'_> {
                 .iter()
                 .flat_map(over)
                 .filter(|index| !index.is_constraint || dialect != Dialect::Sqlite)
-                .filter_map(|index| called(self.table, dialect, &index))
+                .filter_map(|index| index.called(dialect, self.table))
                 .collect();
             names.sort();
             names.dedup();
@@ -426,7 +426,7 @@ impl Asked<'_> {
         old: &str,
         new: &str,
     ) -> Option<NewIndex> {
-        let replaces = called(self.table, dialect, index)?;
+        let replaces = index.called(dialect, self.table)?;
         let is_old = |column: &String| dialect.may_be_same_name(column, old);
         let columns: Vec<String> = index
             .columns

@@ -1,6 +1,6 @@
 //! A table's columns and indexes as they are told and compared.
 
-use phasegate_sql::{Dialect, Table, TableColumn, TableIndex};
+use phasegate_sql::{Dialect, Table, TableColumn};
 
 use super::Wrong;
 
@@ -16,19 +16,6 @@ pub(super) fn no_column(dialect: Dialect, of: &str, table: &Table, name: &str) -
     )
 }
 
-/// What an index is called: by whoever made it, or by the database.
-pub(super) fn called(table: &str, dialect: Dialect, index: &TableIndex) -> Option<String> {
-    if index.name.is_some() {
-        return index.name.clone();
-    }
-    let table = table.rsplit('.').next().unwrap_or(table);
-    match dialect {
-        Dialect::Postgres => Some(format!("{table}_{}_key", index.columns.join("_"))),
-        Dialect::Mysql => index.columns.first().cloned(),
-        Dialect::Sqlite => None,
-    }
-}
-
 /// How a type is told apart from what it is compared by, where that is said.
 pub(super) fn bare_type(kind: &str) -> &str {
     let mut from = 0;
@@ -39,23 +26,6 @@ pub(super) fn bare_type(kind: &str) -> &str {
         from += word.len() + 1;
     }
     kind
-}
-
-/// What the values of a column are compared by, where that is not the usual: a collation, a character set.
-pub(super) fn compared_by(column: &TableColumn) -> Option<String> {
-    const WORDS: [&str; 3] = ["collate ", "character set ", "charset "];
-    let mut found = Vec::new();
-    for more in &column.more {
-        let lower = more.to_ascii_lowercase();
-        if !WORDS.iter().any(|word| lower.starts_with(word)) {
-            continue;
-        }
-        // The database tells all of them at once: a comment comes behind.
-        let end = [" on update ", " comment "].iter();
-        let end = end.filter_map(|word| lower.find(word)).min();
-        found.push(more.get(..end.unwrap_or(more.len())).unwrap_or(more));
-    }
-    (!found.is_empty()).then(|| found.join(" "))
 }
 
 /// Whether values of a type are compared by a collation.

@@ -4,7 +4,7 @@
 
 use phasegate_sql::{Dialect, Table, TableIndex};
 
-use super::definition::{called, no_column};
+use super::definition::no_column;
 use super::names::Place;
 pub use constants::is_literal;
 
@@ -139,7 +139,8 @@ impl Against<'_> {
         let dialect = self.dialect;
         let indexes = self.table.indexes.iter();
         indexes.into_iter().find(|index| {
-            called(self.name, dialect, index)
+            index
+                .called(dialect, self.name)
                 .is_some_and(|own| dialect.may_be_same_name(&own, name))
         })
     }
@@ -155,7 +156,7 @@ impl Against<'_> {
 
     fn has_index(&mut self, name: &str) {
         let is_named = |index: &TableIndex| {
-            index.is_constraint || called(self.name, self.dialect, index).is_some()
+            index.is_constraint || index.called(self.dialect, self.name).is_some()
         };
         let is_there = self.index(name).is_some() || self.may_serve_foreign_key(name);
         if is_there || !self.table.indexes.iter().all(is_named) {
@@ -165,7 +166,7 @@ impl Against<'_> {
             .table
             .indexes
             .iter()
-            .filter_map(|index| called(self.name, self.dialect, index))
+            .filter_map(|index| index.called(self.dialect, self.name))
             .collect();
         let help = if there.is_empty() {
             "it has none beside its primary key".to_owned()
@@ -282,7 +283,7 @@ impl Against<'_> {
     fn left_behind(&self, column: &str, leaving: &[&String]) -> Vec<TableIndex> {
         let dialect = self.dialect;
         let is_said = |index: &TableIndex| {
-            let own = called(self.name, dialect, index);
+            let own = index.called(dialect, self.name);
             own.is_some_and(|own| {
                 leaving
                     .iter()
@@ -298,7 +299,7 @@ impl Against<'_> {
 
     /// What becomes of an index over an old column.
     fn carried(&mut self, change: &Columns, index: &TableIndex) {
-        let own = called(self.name, self.dialect, index).unwrap_or_default();
+        let own = index.called(self.dialect, self.name).unwrap_or_default();
         let new: Vec<String> = match (change.old.as_slice(), change.new.as_slice()) {
             ([old], [new]) => index
                 .columns
@@ -359,7 +360,7 @@ impl Against<'_> {
             self.is_free_of_keys(name);
             self.placeholder(name, change.placeholder.as_ref());
             for index in self.left_behind(name, &leaving) {
-                let own = called(self.name, self.dialect, &index).unwrap_or_default();
+                let own = index.called(self.dialect, self.name).unwrap_or_default();
                 let others = index
                     .columns
                     .iter()

@@ -12,6 +12,7 @@ mod beside;
 mod column;
 mod constraints;
 mod definition;
+mod index;
 mod listed;
 mod renamed;
 
@@ -19,6 +20,7 @@ pub use beside::TableTrigger;
 pub use column::TableColumn;
 pub use constraints::{Action, ConstraintRule, SaidWith, TableConstraint};
 pub(super) use definition::{Cursor, items};
+pub use index::TableIndex;
 pub use listed::listed;
 
 /// Tables by name, as far as scripts tell of them.
@@ -48,21 +50,6 @@ pub struct Table {
     pub is_partitioned: bool,
     /// Whether all that is said here holds, and nothing more does.
     pub is_certain: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableIndex {
-    /// None where the database names it.
-    pub name: Option<String>,
-    /// The columns that it is over; every column that is named in an expression of it.
-    pub columns: Vec<String>,
-    pub is_unique: bool,
-    /// Made with the table or as a constraint of it, and not by a statement of its own.
-    pub is_constraint: bool,
-    /// Over columns alone and all rows, in their usual order: an ordinary index over other columns does the same.
-    pub is_plain: bool,
-    /// Columns that it has beside those that it is over (`INCLUDE`): it goes with them as well.
-    pub includes: Vec<String>,
 }
 
 /// Names of columns: without case on all but PostgreSQL.

@@ -261,9 +261,8 @@ impl Put<'_> {
         is_of_primary != is_primary
             && (is_of_primary
                 || indexes.any(|index| {
-                    let own = index.name.clone();
-                    let given = || format!("{}_{}_key", self.table, index.columns.join("_"));
-                    self.is(key, &own.unwrap_or_else(given))
+                    let called = index.called(self.dialect, self.table);
+                    called.is_some_and(|called| self.is(key, &called))
                 }))
     }
 

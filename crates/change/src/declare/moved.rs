@@ -3,7 +3,7 @@
 use phasegate_sql::{Dialect, TableColumn};
 
 use super::{Asked, Unanswered, varied};
-use crate::definition::{compared_by, given_out, is_text};
+use crate::definition::{given_out, is_text};
 use crate::{DropColumn, Kind, NewColumn, SplitTable, Varied, Wrong};
 
 impl Asked<'_> {
@@ -95,7 +95,9 @@ impl Asked<'_> {
         };
         let table = self.known.tables.get(&dialect);
         let of_table = table.and_then(|table| table.compared_by.clone());
-        let by = compared_by(column).or_else(|| of_table.filter(|_| is_text(kind)));
+        let by = column
+            .compared_by()
+            .or_else(|| of_table.filter(|_| is_text(kind)));
         match by {
             Some(by) if !kind.is_empty() => format!("{kind} {by}"),
             _ => kind.to_owned(),

@@ -4,7 +4,7 @@ use phasegate_sql::{Dialect, TableColumn};
 
 use super::holds::{Direction, Way, warning};
 use super::{Asked, Change, Kind, Known, Varied, What, Wish, Wrong, varied};
-use crate::definition::{compared_by, is_text, says_comparison};
+use crate::definition::{is_text, says_comparison};
 use crate::renamed::through_a_view;
 
 /// A column in place of one that is never NULL, where MySQL and MariaDB do not make it so beside writers: a TIMESTAMP.
@@ -19,7 +19,7 @@ impl Asked<'_> {
     /// Another type for a text is compared as the column is that it takes the place of, unless somebody says by what.
     pub(super) fn compared_as(&self, old: &str, kind: &str) -> Varied {
         let of = |dialect: Dialect| {
-            let by = self.column(dialect, old).and_then(compared_by);
+            let by = self.column(dialect, old).and_then(TableColumn::compared_by);
             match by.filter(|_| is_text(kind) && !says_comparison(kind)) {
                 Some(by) => format!("{kind} {by}"),
                 None => kind.to_owned(),

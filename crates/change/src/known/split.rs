@@ -3,7 +3,7 @@
 use phasegate_sql::{ConstraintRule, Dialect, TableColumn, TableConstraint};
 
 use super::{Against, Objection, Weight};
-use crate::definition::{called, compared_by, given_out, is_same_text, is_text, says_comparison};
+use crate::definition::{given_out, is_same_text, is_text, says_comparison};
 use crate::{NewColumn, SplitTable, Wrong};
 
 const BY_HAND: &str = "change that in a migration before this one, or leave the column where it is";
@@ -28,7 +28,7 @@ impl Against<'_> {
             self.can_be_left_out(&new.name);
             self.is_of_type(&new.name, new);
             for index in self.left_behind(&new.name, &leaving) {
-                let own = called(self.name, self.dialect, &index).unwrap_or_default();
+                let own = index.called(self.dialect, self.name).unwrap_or_default();
                 let message = format!(
                     "the index `{own}` is over `{}`, which moves: it does not go to `{}` with it",
                     new.name, change.to
@@ -86,7 +86,10 @@ impl Against<'_> {
         if self.dialect != Dialect::Mysql || !is_text(kind) {
             return;
         }
-        let Some(by) = compared_by(column).or_else(|| self.table.compared_by.clone()) else {
+        let Some(by) = column
+            .compared_by()
+            .or_else(|| self.table.compared_by.clone())
+        else {
             return;
         };
         let bare = without_comparison(kind);

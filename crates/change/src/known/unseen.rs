@@ -3,7 +3,6 @@
 use phasegate_sql::{Action, ConstraintRule, Dialect, SaidWith, TableConstraint, TableTrigger};
 
 use super::{Against, Objection, Weight};
-use crate::definition::called;
 use crate::{Kind, Wrong};
 
 /// Columns whose writes triggers of this migration have to see; none where it makes none.
@@ -114,8 +113,11 @@ impl Against<'_> {
         };
         let is_it = |name: &str| self.dialect.may_be_same_name(name, identity);
         let mut indexes = self.table.indexes.iter();
-        let index = indexes
-            .find(|index| called(self.name, self.dialect, index).is_some_and(|name| is_it(&name)));
+        let index = indexes.find(|index| {
+            index
+                .called(self.dialect, self.name)
+                .is_some_and(|name| is_it(&name))
+        });
         let goes = match kind {
             Kind::DropIndex(drop) => is_it(&drop.name),
             _ => dropped(kind).iter().any(|column| {
