@@ -1,6 +1,7 @@
 //! Whether a statement copies every row of one table into another.
 
 use super::lexeme::{self, Kind, Token};
+use super::words::MODIFIERS;
 use super::{Dialect, ObjectKind, Statement, Verb};
 
 /// Rows that a statement copies.
@@ -71,21 +72,6 @@ const AFTER_TABLES: &[&str] = &[
     "window",
     "for",
     "returning",
-];
-
-/// Between INSERT and the name of the table.
-const BEFORE_NAME: &[&str] = &[
-    "or",
-    "ignore",
-    "replace",
-    "abort",
-    "fail",
-    "rollback",
-    "low_priority",
-    "high_priority",
-    "delayed",
-    "into",
-    "only",
 ];
 
 impl Statement {
@@ -212,7 +198,7 @@ impl Words<'_> {
         let insert =
             (0..self.tokens.len()).find(|at| self.is(*at, "insert") || self.is(*at, "replace"))?;
         let mut at = insert + 1;
-        while self.is_one_of(at, BEFORE_NAME) {
+        while self.is_one_of(at, MODIFIERS) || self.is_one_of(at, &["into", "only"]) {
             at += 1;
         }
         self.name(at)

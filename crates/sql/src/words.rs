@@ -3,6 +3,19 @@
 use super::lexeme::{self, Kind, Token};
 use super::{Dialect, ObjectKind, Statement, Verb};
 
+/// Between INSERT, or REPLACE, and INTO.
+pub(super) const MODIFIERS: &[&str] = &[
+    "or",
+    "ignore",
+    "replace",
+    "abort",
+    "fail",
+    "rollback",
+    "low_priority",
+    "high_priority",
+    "delayed",
+];
+
 impl Dialect {
     /// Whether `sql` has this name in it, as a name of anything, be it in a body that is a text.
     #[must_use]

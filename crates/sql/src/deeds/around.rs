@@ -3,6 +3,7 @@
 use super::super::Dialect;
 use super::super::lexeme::{self, Kind, Token};
 use super::Value;
+use super::given::without_parentheses;
 
 /// A text and its tokens.
 struct Code<'t> {
@@ -38,6 +39,15 @@ impl<'t> Code<'t> {
         let found =
             token.and_then(|token| (self.dialect.grammar().identifier)(token.text(self.text)));
         found.is_some_and(|found| self.dialect.may_be_same_name(&found, name))
+    }
+
+    /// As it is written, but for how large a word is.
+    fn plain(&self, token: &Token) -> String {
+        let written = token.text(self.text);
+        match token.kind {
+            Kind::Word => written.to_lowercase(),
+            _ => written.to_owned(),
+        }
     }
 
     fn all(&self) -> std::ops::Range<usize> {
@@ -136,19 +146,29 @@ impl Dialect {
     /// Whether two conditions say the same of these two columns.
     #[must_use]
     pub fn is_same_condition(self, one: (&str, &str), other: (&str, &str)) -> bool {
-        let plain = |(condition, column): (&str, &str)| {
-            let code = Code::new(self, condition);
-            let words = code.all().map(|at| {
-                if code.is_name(at, column) {
-                    return "?".to_owned();
-                }
-                let sign = code.sign(at);
-                match code.tokens.get(at).map(|token| token.kind) {
-                    Some(Kind::Word) => sign.to_lowercase(),
-                    _ => sign.to_owned(),
-                }
-            });
-            words.collect::<Vec<String>>()
+        let plain =
+            |(condition, column): (&str, &str)| {
+                let code = Code::new(self, condition);
+                let words = code.tokens.iter().enumerate().map(|(at, token)| {
+                    match code.is_name(at, column) {
+                        true => "?".to_owned(),
+                        false => code.plain(token),
+                    }
+                });
+                words.collect::<Vec<String>>()
+            };
+        plain(one) == plain(other)
+    }
+
+    /// Whether two expressions say the same, but for what stands around them.
+    #[must_use]
+    pub fn is_same_expression(self, one: &str, other: &str) -> bool {
+        let plain = |text: &str| {
+            let code = Code::new(self, text);
+            let inside = without_parentheses(&code.tokens).iter();
+            inside
+                .map(|token| code.plain(token))
+                .collect::<Vec<String>>()
         };
         plain(one) == plain(other)
     }

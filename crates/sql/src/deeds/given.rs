@@ -302,7 +302,7 @@ fn behind(tokens: &[Token], open: usize) -> usize {
     tokens.len()
 }
 
-fn without_parentheses(mut tokens: &[Token]) -> &[Token] {
+pub(super) fn without_parentheses(mut tokens: &[Token]) -> &[Token] {
     while tokens.first().is_some_and(|open| open.kind == Kind::Open)
         && tokens.len() > 2
         && behind(tokens, 0) == tokens.len()

@@ -2,6 +2,7 @@
 
 use super::super::lexeme::{self, Kind, Token};
 use super::super::tables::{Cursor, items};
+use super::super::words::MODIFIERS;
 use super::super::{Dialect, Place};
 use super::Value;
 
@@ -117,18 +118,6 @@ impl Insert {
         })
     }
 }
-
-const MODIFIERS: &[&str] = &[
-    "or",
-    "ignore",
-    "replace",
-    "abort",
-    "fail",
-    "rollback",
-    "low_priority",
-    "high_priority",
-    "delayed",
-];
 
 fn is_one_of(sql: &str, token: Option<&Token>, words: &[&str]) -> bool {
     token.is_some_and(|token| words.iter().any(|word| token.is_word(sql, word)))

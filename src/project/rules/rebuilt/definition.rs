@@ -78,7 +78,7 @@ impl Rebuild<'_> {
                         "has its column `{name}` without the default {old}: INSERTs that leave it out write NULL"
                     ));
                 }
-                (Some(old), Some(new)) if !may_ease && !is_same_text(old, new) => {
+                (Some(old), Some(new)) if !may_ease && !self.dialect().is_same_expression(old, new) => {
                     return Some(format!(
                         "has its column `{name}` with the default {new} in place of {old}"
                     ));
@@ -90,7 +90,7 @@ impl Rebuild<'_> {
                     "lets its column `{name}` be NULL, which it could not be: versions that read it count on that"
                 ));
             }
-            let (was, is) = (collation(old), collation(new));
+            let (was, is) = (compared_by(old), compared_by(new));
             (was != is).then(|| match (was, is) {
                 (Some(was), _) => format!(
                     "has its column `{name}` without {was}: texts are compared and sorted in another way"
@@ -152,14 +152,14 @@ impl Rebuild<'_> {
         let mut new = is.iter().filter_map(|one| Some((one, condition(one)?)));
         let (_, found) = new.find(|(one, is)| {
             // An old one of which is not known what it says may be this one.
-            let known = was
-                .iter()
-                .all(|one| condition(one).is_some_and(|was| !is_same_text(&was, is)));
+            let known = was.iter().all(|one| {
+                condition(one).is_some_and(|was| !self.dialect().is_same_expression(&was, is))
+            });
             known && self.stay(&one.columns)
         })?;
         Some(format!(
             "has the condition CHECK ({}), which it had not: what live versions write may fail",
-            bare(&found)
+            found
         ))
     }
 
@@ -206,64 +206,7 @@ fn is_null(default: &str) -> bool {
     default.trim().eq_ignore_ascii_case("null")
 }
 
-/// Without what stands around it.
-fn bare(text: &str) -> &str {
-    let mut text = text.trim();
-    while let Some(inner) = text
-        .strip_prefix('(')
-        .and_then(|rest| rest.strip_suffix(')'))
-    {
-        // `(a) + (b)`
-        let mut depth = 0_i32;
-        let is_around = inner.chars().all(|letter| {
-            depth += match letter {
-                '(' => 1,
-                ')' => -1,
-                _ => 0,
-            };
-            depth >= 0
-        });
-        if !is_around {
-            break;
-        }
-        text = inner.trim();
-    }
-    text
-}
-
-/// Whether two texts of SQL are one but for spaces and, outside of quotes, for how large they are written.
-fn is_same_text(one: &str, other: &str) -> bool {
-    fn plain(text: &str) -> String {
-        let mut quote = None;
-        let mut plain = String::new();
-        for letter in bare(text).chars() {
-            match quote {
-                Some(open) if letter == open => quote = None,
-                None if matches!(letter, '\'' | '"' | '`') => quote = Some(letter),
-                None if letter.is_whitespace() => continue,
-                _ => {}
-            }
-            match quote {
-                Some(_) => plain.push(letter),
-                None => plain.extend(letter.to_lowercase()),
-            }
-        }
-        plain
-    }
-    plain(one) == plain(other)
-}
-
-fn collation(column: &TableColumn) -> Option<String> {
-    let mut said = column.more.iter();
-    said.find(|said| {
-        let word = said.split_whitespace().next();
-        word.is_some_and(|word| word.eq_ignore_ascii_case("collate"))
-    })
-    .map(|said| {
-        let words: Vec<String> = said
-            .split_whitespace()
-            .map(|word| word.trim_matches(['"', '`']).to_uppercase())
-            .collect();
-        words.join(" ")
-    })
+/// By what its values are compared, however large that is written.
+fn compared_by(column: &TableColumn) -> Option<String> {
+    column.compared_by().map(|by| by.to_uppercase())
 }
