@@ -99,13 +99,12 @@ pub fn startable<'a>(
     evidence: &Evidence,
 ) -> Result<Startable, Unlisted> {
     let services: BTreeSet<&String> = services.into_iter().collect();
-    for service in &services {
-        is_known(service, evidence)?;
-    }
     let live = evidence.snapshot.live();
     let mut parts: Vec<Part> = Vec::new();
     for service in &services {
-        parts.extend(pieces(service, evidence));
+        let horizon = horizon(service, evidence);
+        is_known(&horizon, evidence)?;
+        parts.extend(pieces(&horizon, evidence));
     }
     let single = live.iter().filter(|one| is_by_itself(&one.version));
     let single = single.filter(|one| services.contains(&one.service));
@@ -155,11 +154,11 @@ pub fn startable<'a>(
 
 /// That it can be told of each version of the service whether it may start. One of which nobody knows is not one that may not: a list
 /// without it would keep out what runs.
-fn is_known(service: &str, evidence: &Evidence) -> Result<(), Unlisted> {
-    let Horizon { stretches, .. } = horizon(service, evidence);
-    for stretch in stretches.iter().filter(|one| !one.reasons.is_empty()) {
+fn is_known(horizon: &Horizon, evidence: &Evidence) -> Result<(), Unlisted> {
+    let closed = horizon.stretches.iter();
+    for stretch in closed.filter(|one| !one.reasons.is_empty()) {
         let first = Live {
-            service: service.to_owned(),
+            service: horizon.service.clone(),
             version: stretch.from.clone(),
         };
         let decision = decide(Action::Deploy(vec![first]), evidence);
@@ -187,13 +186,13 @@ impl Asked<'_> {
 }
 
 /// The releases of a service that may start as far as the schema goes, cut where any migration tells them apart.
-fn pieces(service: &str, evidence: &Evidence) -> Vec<Part> {
+fn pieces(horizon: &Horizon, evidence: &Evidence) -> Vec<Part> {
+    let Horizon { service, stretches } = horizon;
     let states = evidence.schema.migrations().iter();
     let all = states.map(|state| &state.declaration);
     let mut from: Vec<Version> = Declaration::representatives(service, all);
     // The release of a pre-release is among them as well.
     from.retain(|version| !is_by_itself(version));
-    let Horizon { stretches, .. } = horizon(service, evidence);
     let may_start = |version: &Version| {
         let mut around = stretches.iter().filter(|stretch| is_in(stretch, version));
         around.any(|stretch| stretch.reasons.is_empty())
@@ -202,7 +201,7 @@ fn pieces(service: &str, evidence: &Evidence) -> Vec<Part> {
     for (at, version) in from.iter().enumerate() {
         if may_start(version) {
             pieces.push(Part::Releases {
-                service: service.to_owned(),
+                service: service.clone(),
                 from: version.clone(),
                 before: from.get(at + 1).cloned(),
             });

@@ -16,28 +16,32 @@ pub(super) fn recorded(
     migration: &Migration,
     root: &Path,
 ) -> Result<BTreeMap<String, String>, Failure> {
-    let probes = migration.probes.values();
     let mut read = BTreeMap::new();
-    for probed in probes.flat_map(|probes| [&probes.old, &probes.new]) {
-        let Probed::InFile(path) = probed else {
-            continue;
-        };
+    let mut keep = |path: &String, named: &dyn Fn() -> String| -> Result<(), Failure> {
         let text = fs::read_to_string(root.join(path)).map_err(|error| {
-            Failure::new(format!("{path} cannot be read: {error}")).help(format!(
-                "[services.NAME.probes] in {} names it: a file of SQL, by its path from migrate.toml",
-                migration.manifest.path.display()
-            ))
+            Failure::new(format!("{path} cannot be read: {error}")).help(named())
         })?;
         read.insert(path.clone(), text);
+        Ok(())
+    };
+    let probes = migration.probes.values();
+    for probed in probes.flat_map(|probes| [&probes.old, &probes.new]) {
+        if let Probed::InFile(path) = probed {
+            keep(path, &|| {
+                format!(
+                    "[services.NAME.probes] in {} names it: a file of SQL, by its path from migrate.toml",
+                    migration.manifest.path.display()
+                )
+            })?;
+        }
     }
     for (service, config) in &project.config.services {
         for path in config.statements.values() {
-            let text = fs::read_to_string(root.join(path)).map_err(|error| {
-                Failure::new(format!("{path} cannot be read: {error}")).help(format!(
+            keep(path, &|| {
+                format!(
                     "`statements` under [services.{service}] in migrate.toml names it: a file of SQL, by its path from there"
-                ))
+                )
             })?;
-            read.insert(path.clone(), text);
         }
     }
     Ok(read)

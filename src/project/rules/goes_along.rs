@@ -7,7 +7,7 @@ use crate::sql::{Dialect, Gone, ObjectKind, Script, Statement, TableIndex, Verb}
 use super::super::finding::Finding;
 use super::super::later;
 use super::super::scripts::first_line;
-use super::Scripts;
+use super::{Scripts, takes};
 
 pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     // What a declared change takes along is told with the change.
@@ -66,18 +66,14 @@ fn going(scripts: &Scripts<'_>, contract: &Script, gone: &Gone, column: &str) ->
 
 /// Whether one of these statements drops it by its name, as far as the name is known.
 fn is_dropped(dialect: Dialect, statements: &[Statement], table: &str, index: &TableIndex) -> bool {
-    let usual = match dialect {
-        Dialect::Mysql => index.columns.first().cloned().unwrap_or_default(),
-        Dialect::Postgres | Dialect::Sqlite => {
-            format!("{table}_{}_key", index.columns.join("_"))
-        }
+    let Some(name) = index.called(dialect, table) else {
+        return false;
     };
-    let name = index.name.as_ref().unwrap_or(&usual);
     let mut objects = statements.iter().flat_map(Statement::objects);
     objects.any(|object| {
         matches!(object.kind, ObjectKind::Index | ObjectKind::Constraint)
             && object.verb == Verb::Drop
-            && dialect.may_be_same_name(&object.name, name)
+            && dialect.may_be_same_name(&object.name, &name)
     })
 }
 
@@ -106,18 +102,13 @@ fn finding(dialect: Dialect, statement: &Statement, gone: &Gone, index: &TableIn
         first_line(statement),
         format!(
             "this takes away {}, and {name} of `{}`, which is about {} too, {happens}",
-            shown(gone),
+            takes::shown(gone),
             gone.table,
             quoted(&stays)
         ),
         "where the other columns have to stay unique, build what takes its place in an expand that comes before this contract; then, or where \
          nobody counts on it any more, drop it by its name above this statement",
     )
-}
-
-fn shown(gone: &Gone) -> String {
-    let column = gone.column.as_deref().unwrap_or_default();
-    format!("the column `{column}` of `{}`", gone.table)
 }
 
 fn quoted(names: &[&str]) -> String {

@@ -56,7 +56,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     found
 }
 
-fn shown(gone: &Gone) -> String {
+pub(super) fn shown(gone: &Gone) -> String {
     match &gone.column {
         Some(column) => format!("the column `{column}` of `{}`", gone.table),
         None => format!("the table `{}`", gone.table),

@@ -44,25 +44,8 @@ pub(in super::super) fn is_widening(
         || wider == Wider::AnotherType
             && (loosens(&old_type, &new_type) || has_more_digits(&old_type, &new_type));
     // MODIFY says everything else of the column once more, and how it is carried out.
-    let said = changed
-        .definition
-        .get(..said(changed.definition))
-        .unwrap_or_default();
+    let said = until(changed.definition);
     is_wider && (dialect != Dialect::Mysql || rest(&old, &old_type) == rest(said, &new_type))
-}
-
-/// How many of these words are about the column: `ALGORITHM = INSTANT, LOCK = NONE` is not.
-fn said(definition: &[String]) -> usize {
-    let mut depth = 0_usize;
-    let at = definition.iter().position(|word| {
-        match word.as_str() {
-            "(" => depth += 1,
-            ")" => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth == 0 && word == ","
-    });
-    at.unwrap_or(definition.len())
 }
 
 /// `enum('a', 'b')` with more behind these.

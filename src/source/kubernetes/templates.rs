@@ -53,17 +53,22 @@ pub(super) fn started<'a>(
 /// The template of what a Rollout refers to. Where that is not there, nothing can be started.
 fn referred<'a>(rollout: &Controller, all: &'a [(Resource, Controller)]) -> Option<&'a Template> {
     let wanted = rollout.spec.workload_ref.as_ref()?;
+    let of = listed(&wanted.kind)?;
     let (_, found) = all.iter().find(|(resource, one)| {
-        let is_kind = match wanted.kind.as_str() {
-            "Deployment" => *resource == Resource::DEPLOYMENT,
-            "ReplicaSet" => *resource == Resource::REPLICA_SET,
-            _ => false,
-        };
-        is_kind
+        *resource == of
             && one.metadata.name == wanted.name
             && one.metadata.namespace == rollout.metadata.namespace
     })?;
     found.spec.template.as_ref()
+}
+
+/// What a Rollout may refer to, of what is listed anyway.
+fn listed(kind: &str) -> Option<Resource> {
+    match kind {
+        "Deployment" => Some(Resource::DEPLOYMENT),
+        "ReplicaSet" => Some(Resource::REPLICA_SET),
+        _ => None,
+    }
 }
 
 /// A Rollout that starts pods from a template that nobody has listed, and of what kind that is.
@@ -75,8 +80,9 @@ pub(super) fn unlisted(controllers: &[(Resource, Controller)]) -> Option<(&Contr
             && spec.template.is_none()
             && spec.replicas.unwrap_or(1) > 0;
         let wanted = spec.workload_ref.as_ref().filter(|_| starts)?;
-        let is_listed = ["Deployment", "ReplicaSet"].contains(&wanted.kind.as_str());
-        (!is_listed).then_some((one, wanted.kind.as_str()))
+        listed(&wanted.kind)
+            .is_none()
+            .then_some((one, wanted.kind.as_str()))
     })
 }
 
