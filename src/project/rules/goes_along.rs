@@ -17,6 +17,7 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
     let Some(contract) = scripts.contract.filter(|_| !is_declared) else {
         return Vec::new();
     };
+    let expand = scripts.expand.map_or(&[][..], |script| &script.statements);
     let mut found = Vec::new();
     let mut told: Vec<(String, TableIndex)> = Vec::new();
     for (index, statement) in contract.statements.iter().enumerate() {
@@ -27,7 +28,11 @@ pub(super) fn check(scripts: &Scripts<'_>) -> Vec<(Step, Finding)> {
             let earlier = contract.statements.get(..=index).unwrap_or_default();
             for key in going(scripts, contract, &gone, column) {
                 let is_told = told.contains(&(gone.table.clone(), key.clone()));
-                if !is_told && !is_dropped(scripts.dialect, earlier, &gone.table, &key) {
+                // Its expand may have put another one in its place.
+                let mut scripts_so_far = [expand, earlier].into_iter();
+                let is_gone =
+                    scripts_so_far.any(|all| is_dropped(scripts.dialect, all, &gone.table, &key));
+                if !is_told && !is_gone {
                     found.push((
                         Step::Contract,
                         finding(scripts.dialect, statement, &gone, &key),

@@ -467,6 +467,32 @@ fn a_contract_takes_no_unique_index_over_other_columns_along() {
     }
 }
 
+/// What its expand has dropped by its name goes along with nothing.
+#[test]
+fn a_unique_index_that_the_expand_has_replaced_does_not_go_along() {
+    const BASE: &str = "CREATE TABLE users (id integer primary key, team int, full_name varchar(50));\n\
+        CREATE UNIQUE INDEX once ON users (team, full_name);\n";
+    const ADDS: &str = "ALTER TABLE users ADD COLUMN first_name varchar(50);\n\
+        CREATE UNIQUE INDEX once_2 ON users (team, first_name);\n";
+    for (drops, is_fine) in [("DROP INDEX once;\n", true), ("", false)] {
+        let found = of(
+            "postgres",
+            &[
+                ("0001_base/migration.toml", "description = \"x\"\n"),
+                ("0001_base/expand.sql", BASE),
+                ("0002_split/expand.sql", &format!("{ADDS}{drops}")),
+                ("-0002_split/backfill.sql", ""),
+                (
+                    "0002_split/contract.sql",
+                    "ALTER TABLE users DROP COLUMN full_name;\n",
+                ),
+            ],
+        );
+        let goes = found.iter().any(|one| one.contains("goes with it"));
+        assert_eq!(goes, !is_fine, "{drops}{found:?}");
+    }
+}
+
 /// Every value of the old type is one of the new type as it is.
 #[test]
 fn a_type_that_only_becomes_wider_is_free_in_a_contract() {
