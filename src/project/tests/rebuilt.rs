@@ -178,7 +178,9 @@ fn a_copy_says_of_its_columns_what_the_table_said() {
     for (was, is, fill, part) in [
         ("", "", FILL, ""),
         ("CHECK (n < 100)", "check ((n<100))", FILL, ""),
+        ("CHECK (n < 100)", "CHECK (\"n\" < 100)", FILL, ""),
         ("DEFAULT 5", "DEFAULT (5)", FILL, ""),
+        ("DEFAULT 5", "DEFAULT \"true\"", FILL, "in place of 5"),
         (
             "",
             "",

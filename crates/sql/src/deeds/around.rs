@@ -12,6 +12,16 @@ struct Code<'t> {
     tokens: Vec<Token>,
 }
 
+/// Whether a word without quotes is a value, and no name.
+fn is_value(word: &str) -> bool {
+    const VALUES: &[&str] = &["null", "true", "false", "user"];
+    let word = word.to_lowercase();
+    VALUES.contains(&word.as_str())
+        || ["current_", "local", "session_"]
+            .iter()
+            .any(|begin| word.starts_with(begin))
+}
+
 impl<'t> Code<'t> {
     fn new(dialect: Dialect, text: &'t str) -> Self {
         let tokens = lexeme::tokens(dialect.grammar(), text).unwrap_or_default();
@@ -41,11 +51,17 @@ impl<'t> Code<'t> {
         found.is_some_and(|found| self.dialect.may_be_same_name(&found, name))
     }
 
-    /// As it is written, but for how large a word is.
+    /// As it is written, but for how large a word is, and for quotes around a name that needs none.
     fn plain(&self, token: &Token) -> String {
         let written = token.text(self.text);
         match token.kind {
             Kind::Word => written.to_lowercase(),
+            Kind::QuotedName => {
+                let name = (self.dialect.grammar().identifier)(written);
+                // `"true"` is no value, where it is not a text.
+                let is_plain = |name: &String| !is_value(name);
+                name.filter(is_plain).unwrap_or_else(|| written.to_owned())
+            }
             _ => written.to_owned(),
         }
     }
