@@ -31,10 +31,11 @@
     )
 )]
 
-#[cfg(not(unix))]
+// Elsewhere the clock may stand still while the machine is suspended, and a holder would go on past its lease.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!(
     "phasegate-lease ends its process in time by signals and knows its deadline by a clock that runs through suspend: it is built for \
-     Linux and macOS. On Windows, run the application where `migrate agent` can, or call `migrate admit` before it starts"
+     Linux and macOS. On other systems, run the application where `migrate agent` can, or call `migrate admit` before it starts"
 );
 
 #[cfg(not(any(feature = "mysql", feature = "postgres", feature = "sqlite")))]
