@@ -149,10 +149,14 @@ impl BlockerKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Blocker {
+    /// For Phasegate's own packages, and no promise: others go by [`Self::kind`].
+    #[doc(hidden)]
     pub reason: Reason,
     /// The migration that it is said of.
     pub migration: Option<MigrationId>,
     pub seen: Seen,
+    /// For Phasegate's own packages, and no promise: others say [`Self::help`].
+    #[doc(hidden)]
     pub advice: Advice,
 }
 
@@ -186,6 +190,7 @@ const MOST_EXAMPLES: usize = 3;
 
 impl Seen {
     /// Where a live version was seen, how often and when.
+    #[doc(hidden)]
     #[must_use]
     pub fn of(who: &Live, snapshot: &Snapshot) -> Self {
         let groups: Vec<&LiveGroup> = snapshot.groups_of(who).collect();
@@ -243,6 +248,7 @@ impl From<Reason> for Blocker {
 }
 
 impl Blocker {
+    #[doc(hidden)]
     #[must_use]
     pub fn of_migration(mut self, id: &MigrationId) -> Self {
         self.migration = Some(id.clone());

@@ -178,6 +178,8 @@ pub struct Soak {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Decision {
+    /// For Phasegate's own packages, and no promise: whoever asked knows what for.
+    #[doc(hidden)]
     pub action: Action,
     pub verdict: Verdict,
     /// The heaviest first.
@@ -202,6 +204,7 @@ impl Decision {
     }
 
     /// The decision without those blockers that are only about missing evidence.
+    #[doc(hidden)]
     #[must_use]
     pub fn accepting_unknown(mut self) -> Self {
         self.blockers.retain(|blocker| {
@@ -219,6 +222,7 @@ impl Decision {
     /// The decision in a database in which nothing was, and that nobody can have used: that nobody is seen, or was for as long as a
     /// soak lasts, is as it has to be, and there was nothing to rehearse with. Who gives no evidence may hide a live fleet
     /// here as anywhere.
+    #[doc(hidden)]
     #[must_use]
     pub fn with_nobody_yet(mut self) -> Self {
         self.blockers.retain(|blocker| {
@@ -236,6 +240,7 @@ impl Decision {
 
     /// The decision as a plan takes it: what its author has to put right in the files, or has got wrong
     /// about what runs, does not change which steps there are. It becomes a note.
+    #[doc(hidden)]
     #[must_use]
     pub fn in_a_plan(mut self) -> Self {
         let (said, blockers) = self.blockers.into_iter().partition(|blocker| {
@@ -260,6 +265,7 @@ impl Decision {
 
     /// Whether nothing but what is in use keeps the step from being taken: live versions, the backfill that
     /// they hold up, and what passes by itself. The next release, or a later day, ends that.
+    #[doc(hidden)]
     #[must_use]
     pub fn is_only_in_use(&self) -> bool {
         let is_live = |blocker: &Blocker| blocker.kind() == BlockerKind::LiveVersion;
@@ -273,6 +279,7 @@ impl Decision {
 
     /// Whether waiting may help where it is known who is waited for: nothing but live versions and what
     /// passes by itself is in the way.
+    #[doc(hidden)]
     #[must_use]
     pub fn waits_for_live_versions(&self) -> bool {
         self.blockers.iter().all(|blocker| {

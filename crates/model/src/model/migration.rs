@@ -121,18 +121,26 @@ pub enum Fill {
 }
 
 /// A migration as the model sees it. The ledger stores it, because old instances do not have the
-/// files of new migrations.
+/// files of new migrations. Its fields are for Phasegate's own packages, and no promise: others have it from what
+/// `phasegate-build` writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Declaration {
+    #[doc(hidden)]
     pub id: MigrationId,
+    #[doc(hidden)]
     pub description: String,
     /// A service that is not named does not touch the migration.
+    #[doc(hidden)]
     pub services: Usages,
+    #[doc(hidden)]
     pub sync: Sync,
+    #[doc(hidden)]
     pub rows: Rows,
+    #[doc(hidden)]
     pub parts: Parts,
     #[serde(skip)]
+    #[doc(hidden)]
     pub fill: Fill,
 }
 
