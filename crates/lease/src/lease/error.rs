@@ -51,7 +51,8 @@ pub enum LeaseError {
     Project(String),
     #[error(transparent)]
     Version(#[from] VersionError),
-    #[error("{reason}")]
+    /// It cannot be given as it was asked for.
+    #[error("{}", shown(reason))]
     Terms { reason: String },
     #[error("{what} was not done within {seconds} s")]
     Timeout { what: &'static str, seconds: u64 },
@@ -220,6 +221,15 @@ mod tests {
         assert_eq!(
             format!("{:?}", LeaseError::NotHeld),
             "the lease is not held any more"
+        );
+    }
+
+    #[test]
+    fn what_was_asked_for_is_shown_as_data() {
+        let reason = "the service `web\nx` is not named".to_owned();
+        assert_eq!(
+            LeaseError::Terms { reason }.to_string(),
+            "the service `web\\nx` is not named"
         );
     }
 }
