@@ -62,6 +62,35 @@ scenario!(
     }
 );
 
+#[test]
+fn the_moment_of_a_row_goes_along_on_mysql() {
+    let kinds = [
+        "datetime NOT NULL DEFAULT CURRENT_TIMESTAMP",
+        "timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP()",
+        "datetime(6) NOT NULL DEFAULT NOW(6)",
+        "datetime DEFAULT CURRENT_TIMESTAMP",
+    ];
+    let columns: String = (0..kinds.len())
+        .map(|at| format!(", a{at} {}", kinds[at]))
+        .collect();
+    let shop = shop(
+        Db::on("mysql"),
+        &format!("CREATE TABLE users (id integer PRIMARY KEY{columns});\n"),
+    );
+    shop.db.execute("INSERT INTO users (id) VALUES (1)");
+    for at in 0..kinds.len() {
+        asked(&shop, &["--rename", &format!("users.a{at}=b{at}")]);
+        for command in ["check", "expand", "backfill", "contract"] {
+            shop.run(&[command], 0);
+        }
+    }
+    shop.db.execute("INSERT INTO users (id) VALUES (2)");
+    let found = shop.db.value(
+        "SELECT count(*) FROM users WHERE b0 > '2020-01-01' AND b1 = b0 AND b2 >= b0 AND b3 = b0 AND id = 2",
+    );
+    assert_eq!(found, "1");
+}
+
 scenario!(
     fn half_an_expand_is_taken_back(db: Db) {
         let is_whole_or_not = db.backend.name == "sqlite";

@@ -210,14 +210,29 @@ END",
     })
 }
 
-/// Whether a default is worked out for each row. The moment is not: servers know it from before they had others.
-fn is_computed(default: &str) -> bool {
+/// When a default is known.
+#[derive(PartialEq, Eq)]
+enum Known {
+    Always,
+    /// With the moment, which servers could write from before they had expressions.
+    AtTheMoment,
+    /// An expression, worked out for each row.
+    ForEachRow,
+}
+
+fn known(default: &str) -> Known {
     let lower = default.trim().to_ascii_lowercase();
     let is_moment = ["current_timestamp", "now(", "localtime"]
         .iter()
         .any(|word| lower.starts_with(word));
     let is_word = ["null", "true", "false"].contains(&lower.as_str());
-    !is_constant(default.trim()) && !is_moment && !is_word
+    if is_moment {
+        Known::AtTheMoment
+    } else if is_constant(default.trim()) || is_word {
+        Known::Always
+    } else {
+        Known::ForEachRow
+    }
 }
 
 fn in_parentheses(expression: &str) -> String {
@@ -235,16 +250,19 @@ fn in_parentheses(expression: &str) -> String {
 /// not depend on the triggers when these go.
 fn contract(seen: &Seen<'_>, drops: impl FnOnce(Script) -> Script) -> Result<Script, Wrong> {
     let table = seen.place.table();
-    let mut computed = Vec::new();
+    let mut later_than_old = Vec::new();
     for new in &seen.columns.new {
-        if let Some(default) = seen.default_of(new)?.filter(|default| is_computed(default)) {
-            computed.push((new.name.clone(), default.to_owned()));
+        if let Some(default) = seen
+            .default_of(new)?
+            .filter(|default| known(default) != Known::Always)
+        {
+            later_than_old.push((new.name.clone(), default.to_owned()));
         }
     }
     let mut given = Vec::new();
     for (name, expression) in &seen.back {
-        // The default of a column cannot name one behind it whose own is computed.
-        let value = sql::replaced(Dialect::Mysql, expression, &computed)
+        // The default of a column cannot name one behind it whose own is known with the row only.
+        let value = sql::replaced(Dialect::Mysql, expression, &later_than_old)
             .map_err(|error| Wrong::new(error.message, error.help))?;
         given.push(format!(
             "ALTER COLUMN {} SET DEFAULT ({value})",
@@ -258,7 +276,7 @@ fn contract(seen: &Seen<'_>, drops: impl FnOnce(Script) -> Script) -> Result<Scr
         let column = seen.column(&new.name);
         match (new.not_null, seen.default_of(new)?) {
             // Not both at once, which older servers would make by a copy.
-            (true, Some(default)) if is_computed(default) => {
+            (true, Some(default)) if known(default) == Known::ForEachRow => {
                 stricter.push(format!(
                     "MODIFY COLUMN {column} {} NOT NULL",
                     seen.kind_of(new)?

@@ -419,6 +419,24 @@ fn a_default_that_is_worked_out_is_given_to_both_columns() {
 }
 
 #[test]
+fn the_moment_of_a_row_is_given_to_both_columns() {
+    let script = "CREATE TABLE users (id int PRIMARY KEY, made datetime NOT NULL DEFAULT now())";
+    let known = known(&[(Dialect::Mysql, script)], Said::default());
+    let wish = Ask::Rename
+        .read("users.made=born")
+        .expect("it is understood");
+    let change = declare(&wish, &known).expect("it can be declared");
+    let generated = generate(&change, Dialect::Mysql, "0002").expect("it follows");
+    let contract = &generated.scripts[&phasegate_model::model::Step::Contract];
+    for wanted in [
+        "MODIFY COLUMN born datetime NOT NULL DEFAULT now(), ALGORITHM = INPLACE, LOCK = NONE",
+        "ALTER COLUMN made SET DEFAULT ((now())), ALGORITHM = INSTANT",
+    ] {
+        assert!(contract.contains(wanted), "{wanted}: {contract}");
+    }
+}
+
+#[test]
 fn names_are_given_once() {
     let script = "CREATE TABLE users (id int PRIMARY KEY, name text, CONSTRAINT users_check CHECK (id > 0)); \
         CREATE INDEX one ON users (name); CREATE UNIQUE INDEX two ON users (name)";
