@@ -17,6 +17,9 @@ struct Answer {
     error: String,
     #[serde(default)]
     warnings: Vec<String>,
+    /// How VictoriaMetrics says that one of its stores did not answer; it gives no warning then.
+    #[serde(default, rename = "isPartial")]
+    is_partial: bool,
     data: Option<Data>,
 }
 
@@ -72,6 +75,11 @@ fn read(query: &str, body: &[u8]) -> Result<Vec<Series>, String> {
             shortened(warning, LONGEST_TOLD)
         ));
     }
+    if answer.is_partial {
+        return Err(format!(
+            "`{query}` is answered in part (`isPartial`): a store behind the server did not answer"
+        ));
+    }
     let data = answer
         .data
         .ok_or_else(|| unreadable("it has no `data`".to_owned()))?;
@@ -93,7 +101,7 @@ mod tests {
     #[test]
     fn an_answer_is_read_whole_or_not_at_all() {
         let read = |body: serde_json::Value| read("up", body.to_string().as_bytes());
-        let good = json!({ "status": "success", "infos": ["a counter"], "data": { "resultType": "vector",
+        let good = json!({ "status": "success", "infos": ["a counter"], "isPartial": false, "data": { "resultType": "vector",
             "result": [{ "metric": { "instance": "a" }, "value": [1.5, "1"] }] } });
         assert_eq!(read(good).unwrap().len(), 1);
         for (body, said) in [
@@ -106,6 +114,10 @@ mod tests {
                 json!({ "status": "success", "warnings": ["partial response: a store is away"],
                     "data": { "resultType": "vector", "result": [] } }),
                 "may not be whole: partial response",
+            ),
+            (
+                json!({ "status": "success", "isPartial": true, "data": { "resultType": "vector", "result": [] } }),
+                "answered in part",
             ),
             (
                 json!({ "status": "success", "data": { "resultType": "matrix", "result": [] } }),
