@@ -126,8 +126,7 @@ fn unparsed(error: &clap::Error) -> u8 {
         if is_for_a_program(std::env::args_os()) {
             Out::new(args::Format::Json).json(&misused(error));
         }
-        // Nobody is told on standard error that standard error is full.
-        let _ = error.print();
+        out::note_usage(&error.render());
         return code;
     }
     let out = Out::new(args::Format::Text);

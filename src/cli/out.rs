@@ -240,6 +240,16 @@ pub(super) fn note_verbatim(text: &str) {
     write_remark(&masked_own(text));
 }
 
+/// What is wrong with the arguments. They are quoted there, and one of them may be a URL that belongs behind an option.
+pub(super) fn note_usage(error: &clap::builder::StyledStr) {
+    let plain = error.to_string();
+    let shown = match masked_own(&plain) {
+        Cow::Borrowed(_) if Screen::of_remarks().has_colours() => error.ansi().to_string(),
+        shown => shown.into_owned(),
+    };
+    write_remark(shown.trim_end());
+}
+
 fn write_remark(text: &str) {
     let mut stderr = io::stderr().lock();
     // Where standard error is closed there is nobody to tell.

@@ -56,9 +56,19 @@ fn no_password(why: String) -> DatabaseError {
 }
 
 fn read_file(file: &Path) -> Result<String, DatabaseError> {
-    let wrong = |why: &str| no_password(format!("the file `{}` {why}", file.display()));
+    let wrong = |why: &str| no_password(format!("{} {why}", told(file)));
     let text = read_small(file).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
     one_line(&text).map_err(wrong)
+}
+
+/// The file, but for a bare name of one that is not there: where its path belongs, somebody may have put the password.
+fn told(file: &Path) -> String {
+    let is_bare = file.components().count() == 1;
+    if is_bare && !file.exists() {
+        "the file that DATABASE_PASSWORD_FILE or the password's source names (not shown: it may be the password itself)".to_owned()
+    } else {
+        format!("the file `{}`", file.display())
+    }
 }
 
 /// What is printed or written, without the end of its line. What else is at its ends may belong to it.
@@ -93,6 +103,12 @@ mod tests {
         let file = directory.path().join("password");
         let source = PasswordSource::File(file.clone());
         assert!(read(&source).unwrap_err().contains("cannot be read"));
+        let slip = read(&PasswordSource::File("s3cret-in-place-of-a-path".into()));
+        let slip = slip.unwrap_err();
+        assert!(
+            slip.contains("cannot be read") && !slip.contains("s3cret"),
+            "{slip}"
+        );
         for (text, password) in [
             ("one\n", "one"),
             (" tw o \r\n", " tw o "),
