@@ -300,7 +300,12 @@ pub(super) fn check_query(
     query: &Located<String>,
 ) -> Vec<Finding> {
     let Err(error) = sql::single_select(dialect, &query.value) else {
-        return rules::of_query(dialect, ledger, query);
+        let mut found = rules::of_query(dialect, ledger, query);
+        found.extend(sql::alike_for_all(dialect, &query.value).map(|error| {
+            let span = place_in(source, query, &error);
+            Finding::new("alike-for-all", span, error.message, error.help)
+        }));
+        return found;
     };
     let span = place_in(source, query, &error);
     vec![Finding::new(

@@ -119,7 +119,9 @@ pub use narrowed::{Narrowed, Narrowing};
 #[cfg(feature = "parse")]
 pub use parse::statements;
 #[cfg(feature = "parse")]
-pub use query::{Key, Part, Ranged, backfill_statement, range_query, single_select, strange_call};
+pub use query::{
+    Key, Part, Ranged, alike_for_all, backfill_statement, range_query, single_select, strange_call,
+};
 pub use reading::ServerReading;
 #[cfg(feature = "parse")]
 pub use recorded::Recorded;

@@ -1,11 +1,13 @@
 //! The single statements that a manifest and `backfill.sql` hold.
 
+mod alike;
 mod block;
 mod range;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
+pub use alike::alike_for_all;
 pub use range::Key;
 use range::{Comparison, Range};
 use tokens::Tokens;
