@@ -55,7 +55,10 @@ pub fn finish_url(url: &str, file: Option<&Path>, scheme: Option<&str>) -> Strin
         kept => format!("?{}", kept.join("&")),
     };
     match file {
-        Some(file) => format!("{}:///{}", scheme.unwrap_or("sqlite"), file.display()),
+        Some(file) => {
+            let full = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+            format!("{}:///{}", scheme.unwrap_or("sqlite"), full.display())
+        }
         None => format!("{}:{address}{parameters}", scheme.unwrap_or(usual)),
     }
 }
@@ -194,6 +197,11 @@ mod tests {
         ] {
             assert_eq!(finish_url(url, file, scheme), expected);
         }
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(
+            finish_url("sqlite:db/shop.db", Some(Path::new("db/shop.db")), None),
+            format!("sqlite:///{}/db/shop.db", here.display())
+        );
     }
 
     fn runner(program: &[&str], timeout: Duration) -> Runner {

@@ -365,3 +365,24 @@ fn what_is_wrong_with_the_names_is_said_in_the_file() {
         assert!(checked.stdout.contains(said), "{said} in {checked:?}");
     }
 }
+
+/// Each tool reads a path that is relative in a way of its own.
+#[test]
+fn a_database_by_a_relative_path_is_the_same_one_for_the_tool() {
+    for tool in [&DBMATE, &SQLX, &ALEMBIC] {
+        let db = Db::on("sqlite");
+        let project = project(tool, &db);
+        let file = db.url.strip_prefix("sqlite://").expect("it is a file");
+        let file = file.split('?').next().unwrap_or_default();
+        std::fs::copy(file, project.path().join("here.db")).expect("it can be copied");
+        for (url, step) in [
+            ("sqlite:here.db", "expand"),
+            ("sqlite://here.db", "contract"),
+        ] {
+            project.env("DATABASE_URL", url);
+            project.migrate(&[step, "1"]).expect_code(0);
+        }
+        project.migrate(&["status"]).expect_code(0);
+        assert!(!has_column(&db, "title"), "that is another file");
+    }
+}
