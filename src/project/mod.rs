@@ -101,7 +101,7 @@ pub use priced::Priced;
 pub use probes::{Probed, Probes};
 pub use problem::{Location, Problem, Problems};
 pub use query::Query;
-pub use question::OPEN;
+pub use question::{OPEN, waits_for_a_release};
 pub use rehearsal::RehearsalConfig;
 pub use revisions::{Revisions, text_of};
 pub use rollout::{OnFailure, RolloutConfig};

@@ -5,8 +5,10 @@
 
 use std::ops::Range as Span;
 
+use super::problem::Problem;
 use super::reader::Located;
 use super::source::Source;
+use super::this::{NO_RELEASE, NOT_RELEASED};
 use crate::model::{Format, Step};
 
 /// What stands in the place of an answer.
@@ -49,10 +51,19 @@ pub(super) fn ask_for_word(source: &Source, judged: &Located<String>, step: Step
     );
 }
 
+const UNRESOLVED: &str = "unresolved-release";
+
+/// Whether this is a question that the tag of a release to come will answer: nobody can when the migration is written.
+#[must_use]
+pub fn waits_for_a_release(problem: &Problem) -> bool {
+    let waits = |why: &str| problem.message.ends_with(why);
+    problem.code == UNRESOLVED && [NOT_RELEASED, NO_RELEASE].into_iter().any(waits)
+}
+
 /// Says that the release which contains the migration is not known.
 pub(super) fn ask_for_release(source: &Source, span: Span<usize>, service: &str, why: &str) {
     source.error(
-        "unresolved-release",
+        UNRESOLVED,
         span,
         format!("which release of `{service}` is the first that contains this migration is not known: {why}"),
         format!(

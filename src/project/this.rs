@@ -20,6 +20,10 @@ pub(super) struct Tag {
     pub has_it: bool,
 }
 
+/// Why the release is not known where nothing is wrong: it is not made yet.
+pub(super) const NOT_RELEASED: &str = "no tag contains it yet";
+pub(super) const NO_RELEASE: &str = "no tag of this repository is a version";
+
 /// The release of a service that is the first to contain the migration.
 pub(super) fn release_of(service: &str, tags: &Tags) -> Result<Version, String> {
     let tags = tags.as_ref().map_err(Clone::clone)?;
@@ -42,11 +46,11 @@ pub(super) fn release_of(service: &str, tags: &Tags) -> Result<Version, String> 
         .map(|release| (release.version, release.has_it))
         .collect();
     if releases.is_empty() {
-        return Err("no tag of this repository is a version".to_owned());
+        return Err(NO_RELEASE.to_owned());
     }
     let having = releases.iter().filter(|(_, has_it)| *has_it);
     let Some((first, _)) = having.min_by(|(a, _), (b, _)| a.cmp(b)) else {
-        return Err("no tag contains it yet".to_owned());
+        return Err(NOT_RELEASED.to_owned());
     };
     match releases
         .iter()

@@ -162,6 +162,13 @@ fn the_release_that_contains_a_migration_follows_from_the_tags() {
     unknown("no tag of this repository is a version");
     git(&project, &["tag", "v1.2.0"]);
     unknown("no tag contains it yet");
+    // A pull request need not wait for a tag that is made of what it brings.
+    let since = ["check", "--changed-since", "HEAD"];
+    let checked = project.migrate(&since).expect_code(0);
+    assert!(
+        said(&checked).contains("no tag contains it yet"),
+        "{checked:?}"
+    );
     commit(&project);
     git(&project, &["tag", "v1.3.0"]);
     project.migrate(&["check"]).expect_code(0);
@@ -174,6 +181,8 @@ fn the_release_that_contains_a_migration_follows_from_the_tags() {
     // What comes after it and does not have it makes it doubtful.
     git(&project, &["tag", "v1.4.0", "v1.2.0"]);
     unknown("1.3.0 contains it, and 1.4.0, which comes after that, does not");
+    let since = ["check", "--changed-since", "v1.2.0"];
+    project.migrate(&since).expect_code(1);
     // What is written down wins, and needs no git.
     manifest("new = \">=this\"\nthis = \"1.5.0\"\n");
     project

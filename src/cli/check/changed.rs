@@ -9,7 +9,7 @@ use super::super::failure::Failure;
 use super::super::out::note;
 use crate::adopt::{Asked, Judged, Kind, judge};
 use crate::model::Step;
-use crate::project::{Broken, Changed, Migration, Problem, Project, Touched};
+use crate::project::{Broken, Changed, Migration, Problem, Project, Touched, waits_for_a_release};
 use crate::runner::{Runner, finish_url};
 use crate::sql::Dialect;
 
@@ -21,6 +21,14 @@ pub(super) async fn touched(
 ) -> Result<Touched, Failure> {
     let changed = changed(&project.root, since)?;
     let mut touched = project.touched(&changed);
+    // Its release is made of what is merged: nothing runs until then, and no merge has to wait for it.
+    let problems = std::mem::take(&mut touched.problems).into_iter();
+    touched.problems = problems
+        .map(|problem| match waits_for_a_release(&problem) {
+            true => problem.into_warning(),
+            false => problem,
+        })
+        .collect();
     let Some(runner) = &project.config.runner else {
         return Ok(touched);
     };
