@@ -26,7 +26,10 @@ pub(super) fn slug(revision: &Revision) -> String {
         Some((version, name)) if version.starts_with('V') && !name.is_empty() => name,
         _ => bare,
     };
-    let whole = match (app, bare) {
+    // Liquibase's are many in one file.
+    let identifier = revision.name.split("::").nth(1);
+    let whole = match (app.or(identifier), bare) {
+        (Some(id), bare) if identifier.is_some() => format!("{bare}_{id}"),
         (Some(app), bare) => format!("{app}_{bare}"),
         (None, "") => revision.name.clone(),
         (None, bare) => bare.to_owned(),
@@ -109,6 +112,12 @@ mod tests {
                 "1760000000002_step",
                 "migrations/1760000000002_step.sql",
                 "step",
+            ),
+            ("db/all.xml::2::dev", "db/all.xml", "all_2"),
+            (
+                "db/1.0/all.xml::add-zip::dev",
+                "db/1.0/all.xml",
+                "all_add_zip",
             ),
             ("12", "", "12"),
             ("…", "", "revision"),

@@ -174,13 +174,22 @@ async fn read(asked: &Asked<'_>, revision: &Revision) -> Result<Read, AdoptError
             asked.runner.command()
         ))),
         Ok(text) if !asked.runner.tool.prints_all(&text) => Ok(Read::Hidden),
-        Ok(text) => Ok(Read::Printed(text)),
+        Ok(text) => Ok(Read::Printed(without_head(&text, &sign).to_owned())),
         Err(RunnerFailure::Failed(why)) => Ok(Read::Not(why)),
         Err(stopped @ RunnerFailure::Interrupted(_)) => Err(AdoptError::said(
             stopped.to_string(),
             "run the same command again; nothing was written",
         )),
     }
+}
+
+/// Without what the tool says of its call before it comes to the revision: when and where it ran is nothing to commit.
+fn without_head<'t>(printed: &'t str, sign: &str) -> &'t str {
+    let at = printed.find(sign).unwrap_or_default();
+    let line = printed.get(..at).and_then(|head| head.rfind('\n'));
+    printed
+        .get(line.map_or(0, |end| end + 1)..)
+        .unwrap_or(printed)
 }
 
 /// How the tool prints a revision alone, where it has to be called in a way of its own for that.
@@ -266,4 +275,19 @@ fn worst(natures: Vec<Nature>) -> Option<Nature> {
         }
         all
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_head;
+
+    #[test]
+    fn what_is_printed_before_the_revision_is_left_out() {
+        let printed =
+            "-- Ran at: 1/1/70\n-- Against: /tmp/x\n-- Changeset a.xml::1::dev\nSELECT 1;\n";
+        let expected = "-- Changeset a.xml::1::dev\nSELECT 1;\n";
+        assert_eq!(without_head(printed, "Changeset a.xml::1::dev"), expected);
+        assert_eq!(without_head(expected, "Changeset a.xml::1::dev"), expected);
+        assert_eq!(without_head("SELECT 1;\n", ""), "SELECT 1;\n");
+    }
 }

@@ -104,7 +104,8 @@ fn explained(pending: &Pending) -> Vec<String> {
             "revisions, one that adds (here) and one that takes away ([contract]), before it is applied. It",
         ],
         Kind::Rows => &[
-            "It changes rows. On a large table a `backfill.sql` in the migration that adds the column does it in small batches.",
+            "It changes rows, once, in one go. What live versions write after it stays as they write it. Where they do not write the new",
+            "format, use a `backfill.sql` in the migration that adds the column: it waits until they are gone, and goes in small batches.",
         ],
         Kind::Unnoticed => &["No version notices it."],
         Kind::Unclear => &[
