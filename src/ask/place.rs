@@ -50,7 +50,8 @@ pub fn placed(config: &Config, service: &str, label: &str) -> Result<Version, As
     Err(AskError::Unplaced {
         why: why.map_or_else(String::new, |error| error.to_string()),
         help: format!(
-            "say which version it is in migrate.toml: [services.{service}] aliases = {{ \"{label}\" = \"1.2.3\" }}"
+            "say which version it is under [services.{service}] in migrate.toml: `aliases = {{ \"{label}\" = \"1.2.3\" }}`, or a pattern in \
+             `labels`; or for this command alone: `--alias {service}:{label}=1.2.3`"
         ),
     })
 }

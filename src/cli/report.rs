@@ -37,7 +37,8 @@ pub(super) fn rendered(diagnostic: &dyn Diagnostic) -> String {
     let handler = miette::GraphicalReportHandler::new_themed(theme)
         .with_width(screen.width().unwrap_or(WIDTH))
         .with_break_words(false)
-        .with_word_separator(WORDS);
+        .with_word_separator(WORDS)
+        .with_word_splitter(textwrap::WordSplitter::NoHyphenation);
     let plain = Plain::of(diagnostic);
     let mut text = String::new();
     if handler.render_report(&mut text, &plain).is_err() {

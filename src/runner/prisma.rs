@@ -98,7 +98,8 @@ impl Tool for Prisma {
 
     fn mend(&self, revision: &str) -> String {
         format!(
-            "finish or undo by hand what it has done, then `prisma migrate resolve --applied {revision}`, or `--rolled-back {revision}`"
+            "finish by hand what it has done and say `prisma migrate resolve --applied {revision}`, or undo it and say `prisma migrate resolve \
+             --rolled-back {revision}`"
         )
     }
 

@@ -159,7 +159,7 @@ fn prisma_half_applied() {
         for part in [
             "was begun and not finished",
             "`prisma migrate resolve --applied 20260101000002_step`",
-            ", or `--rolled",
+            "`prisma migrate resolve --rolled-back 20260101000002_step`",
         ] {
             assert!(said(&failed).contains(part), "{part} in {failed:?}");
         }
