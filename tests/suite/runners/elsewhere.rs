@@ -4,8 +4,9 @@ use super::adopt::unadopted;
 use super::matrix::killed_at_every_point;
 use super::node::{DRIZZLE, LIQUIBASE, TYPEORM, drizzle_journal};
 use super::projects::{
-    ADD, KNEX, NODE_PG_MIGRATE, RAILS, Tool, bare, by_hand, has_column, history, project,
+    ADD, KNEX, NODE_PG_MIGRATE, Tool, bare, by_hand, has_column, history, project,
 };
+use super::rails::RAILS;
 use super::steps::rolls;
 use crate::support::backend::Db;
 use crate::support::shop::said;
@@ -26,10 +27,20 @@ pub fn past_the_gate(tool: &Tool) {
     assert!(said(&status).contains(&part), "{status:?}");
 }
 
-#[test]
-#[ignore = "needs Node: sh tests/runners.sh"]
-fn knex_rolls() {
-    rolls(&KNEX, &Db::on("postgres"));
+mod knex_rolls {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs Node: sh tests/runners.sh"]
+    fn postgres() {
+        rolls(&KNEX, &Db::on("postgres"));
+    }
+
+    #[test]
+    #[ignore = "needs Node: sh tests/runners.sh"]
+    fn mysql() {
+        rolls(&KNEX, &Db::on("mysql"));
+    }
 }
 
 #[test]
@@ -164,11 +175,12 @@ fn node_pg_migrate_is_brought_in() {
     assert_eq!(adopted(&NODE_PG_MIGRATE), ["adds", "takes"]);
 }
 
-#[test]
-#[ignore = "needs Ruby: sh tests/runners.sh"]
-fn rails_rolls() {
-    rolls(&RAILS, &Db::on("postgres"));
-}
+scenario!(
+    #[ignore = "needs Ruby: sh tests/runners.sh"]
+    fn rails_rolls(db: Db) {
+        rolls(&RAILS, &db);
+    }
+);
 
 #[test]
 #[ignore = "needs Ruby: sh tests/runners.sh"]
@@ -219,10 +231,20 @@ fn drizzle_applies_that_one_alone() {
     alone(&DRIZZLE);
 }
 
-#[test]
-#[ignore = "needs Node: sh tests/runners.sh"]
-fn typeorm_rolls() {
-    rolls(&TYPEORM, &Db::on("postgres"));
+mod typeorm_rolls {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs Node: sh tests/runners.sh"]
+    fn postgres() {
+        rolls(&TYPEORM, &Db::on("postgres"));
+    }
+
+    #[test]
+    #[ignore = "needs Node: sh tests/runners.sh"]
+    fn mysql() {
+        rolls(&TYPEORM, &Db::on("mysql"));
+    }
 }
 
 #[test]
@@ -249,10 +271,20 @@ fn typeorm_applies_that_one_alone() {
     alone(&TYPEORM);
 }
 
-#[test]
-#[ignore = "needs Java: sh tests/runners.sh"]
-fn liquibase_rolls() {
-    rolls(&LIQUIBASE, &Db::on("postgres"));
+mod liquibase_rolls {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs Java: sh tests/runners.sh"]
+    fn postgres() {
+        rolls(&LIQUIBASE, &Db::on("postgres"));
+    }
+
+    #[test]
+    #[ignore = "needs Java: sh tests/runners.sh"]
+    fn mysql() {
+        rolls(&LIQUIBASE, &Db::on("mysql"));
+    }
 }
 
 #[test]

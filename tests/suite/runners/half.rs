@@ -3,9 +3,9 @@
 
 use super::node::{DRIZZLE, LIQUIBASE, TYPEORM};
 use super::projects::{
-    ADD, KNEX, NODE_PG_MIGRATE, RAILS, Tool, by_hand, has_column, history, project, try_by_hand,
-    write_url,
+    ADD, KNEX, NODE_PG_MIGRATE, Tool, by_hand, has_column, history, project, try_by_hand, write_url,
 };
+use super::rails::RAILS;
 use crate::support::backend::Db;
 use crate::support::project::{Project, Signal};
 use crate::support::shop::said;

@@ -93,7 +93,8 @@ fn typeorm(project: &Project, db: &Db) {
                 "const {{ DataSource }} = require(\"typeorm\");\n\
                  const url = process.env.DATABASE_URL.split(\"?\")[0];\n\
                  const migrations = [__dirname + \"/migrations/{which}.js\"];\n\
-                 exports.source = new DataSource({{ type: \"postgres\", url, migrations }});\n"
+                 exports.source = new DataSource({{ type: \"{}\", url, migrations }});\n",
+                db.backend.name
             ),
         );
     }
@@ -125,9 +126,11 @@ pub fn liquibase_program(project: &Project, db: &Db, changelog: &str) {
         "liquibase",
         &format!(
             "#!/bin/sh\n# Its driver takes no user in a URL.\nurl=${{DATABASE_URL#*://}}\nurl=${{url%%\\?*}}\nuser=${{url%@*}}\n\
-             export LIQUIBASE_COMMAND_URL=\"jdbc:postgresql://${{url##*@}}\"\n\
-             export LIQUIBASE_COMMAND_USERNAME=\"${{user%%:*}}\" LIQUIBASE_COMMAND_PASSWORD=\"${{user#*:}}\"\n\
+             export LIQUIBASE_COMMAND_URL=\"jdbc:{}://${{url##*@}}\"\n\
+             export LIQUIBASE_COMMAND_USERNAME=\"${{user%%:*}}\"\n\
+             case \"$user\" in *:*) export LIQUIBASE_COMMAND_PASSWORD=\"${{user#*:}}\" ;; esac\n\
              exec bash {} \"$@\"\n",
+            if db.backend.name == "mysql" { "mariadb" } else { "postgresql" },
             program.display()
         ),
     );

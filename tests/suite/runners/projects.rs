@@ -125,16 +125,6 @@ pub const NODE_PG_MIGRATE: Tool = Tool {
     all: &["node-pg-migrate", "up"],
 };
 
-/// As Debian packages it; tried by `sh tests/runners.sh`.
-pub const RAILS: Tool = Tool {
-    kind: "rails",
-    revisions: ["20260101000001", "20260101000002", "20260101000003"],
-    history: "SELECT version FROM schema_migrations ORDER BY version",
-    write: rails,
-    first: &["bin/rails", "db:migrate:up", "VERSION=20260101000001"],
-    all: &["bin/rails", "db:migrate"],
-};
-
 pub const CREATE: &str = "CREATE TABLE shop (id integer PRIMARY KEY, name varchar(100))";
 pub const ADD: &str = "ALTER TABLE shop ADD COLUMN title varchar(100)";
 pub const DROP: &str = "ALTER TABLE shop DROP COLUMN name";
@@ -162,13 +152,28 @@ pub fn bare(tool: &Tool, db: &Db) -> Project {
     let scheme = match (tool.kind, db.backend.name) {
         ("alembic", "postgres") => "scheme = \"postgresql+psycopg\"\n",
         ("alembic", "mysql") => "scheme = \"mysql+pymysql\"\n",
+        ("rails", "mysql") => "scheme = \"mysql2\"\n",
+        ("rails", "sqlite") => "scheme = \"sqlite3\"\n",
         _ => "",
     };
-    let program = program(tool, &bin);
+    let program = match tool.kind {
+        "command" => {
+            let run = [
+                bin.join("python").display().to_string(),
+                "apply.py".into(),
+                "command".into(),
+                "{revision}".into(),
+            ];
+            format!(
+                "run = {run:?}\nfiles = \"steps\"\nquery = \"SELECT version FROM schema_versions\""
+            )
+        }
+        _ => format!("program = {}", program(tool, &bin)),
+    };
     project.file(
         "migrate.toml",
         &format!(
-            "{CONFIG}[runner]\nkind = \"{}\"\nprogram = {program}\nurl = \"env:DATABASE_URL\"\n{scheme}",
+            "{CONFIG}[runner]\nkind = \"{}\"\n{program}\nurl = \"env:DATABASE_URL\"\n{scheme}",
             tool.kind
         ),
     );
@@ -195,6 +200,10 @@ fn program(tool: &Tool, bin: &Path) -> String {
     let file = |name: &str| bin.join(name).display().to_string();
     match tool.kind {
         "django" => format!("[{:?}, \"manage.py\"]", file("python")),
+        // Stand-ins.
+        "golang-migrate" | "flyway" => {
+            format!("[{:?}, \"apply.py\", {:?}]", file("python"), tool.kind)
+        }
         // What the URL of the tests says of TLS, this client reads as something stricter.
         "knex" | "node-pg-migrate" => {
             let plain = "DATABASE_URL=${DATABASE_URL%%\\?*} exec \"$0\" \"$@\"";
@@ -256,7 +265,7 @@ pub fn try_by_hand(project: &Project, command: &[&str]) -> (Option<i32>, String)
 }
 
 /// The URL in the words of the tool, which the project was made with.
-fn url_by_hand(project: &Project) -> String {
+pub fn url_by_hand(project: &Project) -> String {
     std::fs::read_to_string(project.path().join("url-by-hand")).expect("each project writes it")
 }
 
@@ -395,7 +404,14 @@ fn knex(project: &Project, db: &Db) {
     std::os::unix::fs::symlink(node(), project.path().join("node_modules")).expect("a link");
     project.file(
         "knexfile.js",
-        "module.exports = { client: 'pg', connection: process.env.DATABASE_URL };\n",
+        &format!(
+            "module.exports = {{ client: '{}', connection: process.env.DATABASE_URL }};\n",
+            if db.backend.name == "mysql" {
+                "mysql2"
+            } else {
+                "pg"
+            }
+        ),
     );
     for (number, sql) in [(1, CREATE), (2, ADD), (3, DROP)] {
         project.file(
@@ -418,56 +434,6 @@ fn node_pg_migrate(project: &Project, db: &Db) {
         );
     }
 }
-
-/// An application with nothing but its models.
-fn rails(project: &Project, db: &Db) {
-    write_url(project, db, false);
-    for (file, text) in [
-        ("bin/rails", RAILS_PROGRAM),
-        ("config/application.rb", RAILS_APPLICATION),
-        (
-            "config/environment.rb",
-            "require_relative \"application\"\nRails.application.initialize!\n",
-        ),
-        (
-            "Rakefile",
-            "require_relative \"config/application\"\nRails.application.load_tasks\n",
-        ),
-        (
-            "config/database.yml",
-            "development:\n  adapter: postgresql\n",
-        ),
-    ] {
-        project.file(file, text);
-    }
-    let program = project.path().join("bin/rails");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(program, mode).expect("it was written");
-    for (number, sql) in [(1, CREATE), (2, ADD), (3, DROP)] {
-        project.file(
-            format!("db/migrate/2026010100000{number}_step{number}.rb"),
-            &format!(
-                "class Step{number} < ActiveRecord::Migration[6.1]\n  def up\n    execute \"{sql}\"\n  end\n\n  def down\n  end\nend\n"
-            ),
-        );
-    }
-}
-
-const RAILS_PROGRAM: &str = r#"#!/usr/bin/env ruby
-APP_PATH = File.expand_path("../config/application", __dir__)
-require "rails/commands"
-"#;
-
-const RAILS_APPLICATION: &str = r#"require "rails"
-require "active_record/railtie"
-module Shop
-  class Application < Rails::Application
-    config.load_defaults 6.1
-    config.eager_load = false
-    config.active_record.dump_schema_after_migration = false
-  end
-end
-"#;
 
 /// What the tool's own history holds.
 pub fn history(tool: &Tool, db: &Db) -> Vec<String> {
