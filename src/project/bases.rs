@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use crate::change::{Change, Kind};
 use crate::model::{Basis, Keeps, MigrationId, Step, Sync};
-use crate::sql::{Dialect, Object, ObjectKind, Place, Statement, Verb};
+use crate::sql::{Dialect, Object, ObjectKind, Place, Script, Statement, Verb};
 
 use super::counts_on::{CountsOn, Outcomes, Over};
 use super::definitions::{Contracts, Definitions, says_default_alone};
+use super::fired::{self, Apart};
 use super::kept::{given, kept};
 use super::later::{self, Forward};
 use super::migration::{Files, Migration};
@@ -30,6 +31,8 @@ struct Own {
     /// The triggers that keep it, by which one tells a migration that takes them away.
     triggers: Vec<String>,
     changes: Vec<Changes>,
+    /// Code that its expand fires, of which another migration tells the rest.
+    apart: Vec<Apart>,
     /// Triggers that its expand takes away, with their tables where the statement names them.
     drops: Vec<(Option<Place>, String)>,
     definitions: Definitions,
@@ -58,7 +61,7 @@ enum What {
     Itself,
     /// Anything that a view cannot stand in for.
     Shape,
-    /// A trigger of its own beside those that are there, with its text.
+    /// A trigger of its own beside those that are there, with its text and that of what it runs.
     Trigger { name: String, text: String },
 }
 
@@ -98,7 +101,10 @@ impl Own {
         Self {
             keeps: kept(sync, files, dialect),
             changes: (files.expand.iter().chain(&files.contract))
-                .flat_map(|file| changes(&file.script.statements, dialect))
+                .flat_map(|file| changes(&file.script, dialect))
+                .collect(),
+            apart: (files.expand.iter())
+                .flat_map(|file| fired::apart(&file.script))
                 .collect(),
             triggers: triggers(expand(), Verb::Create)
                 .map(|object| object.name.clone())
@@ -212,9 +218,15 @@ fn declared(change: &Change) -> Own {
 }
 
 /// What a script changes. Of a table that another takes the place of within it, the triggers are looked at when that is done.
-fn changes(statements: &[Statement], dialect: Dialect) -> Vec<Changes> {
+fn changes(script: &Script, dialect: Dialect) -> Vec<Changes> {
+    let statements = &script.statements;
     let there = given(statements);
     let mut changes: Vec<Changes> = statements.iter().flat_map(changed).collect();
+    for change in &mut changes {
+        if let What::Trigger { name, text } = &mut change.what {
+            text.push_str(&fired::code_in(script, &change.place, name));
+        }
+    }
     changes.retain(|change| {
         !matches!(change.what, What::Itself)
             || !there
@@ -316,7 +328,13 @@ pub(super) fn of_all(each: &[Deeds], dialects: &[Dialect], forward: &[Forward]) 
             let before = forward.get(..at)?;
             later::columns_of_rule(before, *dialect, &place.table, name)
         };
-        (*dialect, on(*dialect, &own.collect::<Vec<_>>(), &over))
+        let met = |at: usize, apart: &Apart| {
+            let before = forward.get(..at).unwrap_or_default();
+            let (place, name, text) = fired::put_together(before, *dialect, apart)?;
+            Some(What::Trigger { name, text }.of(place))
+        };
+        let own = own.collect::<Vec<_>>();
+        (*dialect, on(*dialect, &own, &over, &met))
     });
     Bases(of_each.collect())
 }
@@ -325,6 +343,7 @@ fn on(
     dialect: Dialect,
     each: &[(usize, &MigrationId, &Own)],
     over: Over<'_>,
+    met: &dyn Fn(usize, &Apart) -> Option<Changes>,
 ) -> BTreeMap<MigrationId, Vec<Basis>> {
     let mut bases = BTreeMap::new();
     // By the table or view that it is of: a long history is gone through once.
@@ -333,7 +352,13 @@ fn on(
     let mut outcomes = Outcomes::default();
     let mut triggers: BTreeMap<&MigrationId, &[String]> = BTreeMap::new();
     for (at, id, own) in each {
-        for change in &own.changes {
+        let fired: Vec<Changes> = match kept.is_empty() {
+            true => Vec::new(),
+            false => (own.apart.iter())
+                .filter_map(|apart| met(*at, apart))
+                .collect(),
+        };
+        for change in own.changes.iter().chain(&fired) {
             let there = kept.get(&change.place.table.to_lowercase());
             for earlier in there.into_iter().flatten() {
                 if own.has_to_wait_for(earlier, change, dialect) {

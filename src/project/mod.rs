@@ -23,6 +23,7 @@ mod duration;
 mod examined;
 mod finding;
 mod fingerprint;
+mod fired;
 mod flaws;
 mod fleet;
 mod kept;

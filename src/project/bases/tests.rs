@@ -76,6 +76,25 @@ fn what_a_migration_of_scripts_builds_on() {
             "CREATE TRIGGER other BEFORE UPDATE OF nom ON users FOR EACH ROW EXECUTE FUNCTION g()",
             KEPT,
         ),
+        // PostgreSQL fires triggers by their names, and this one may see what is not in step yet.
+        (
+            RENAMED,
+            "CREATE FUNCTION slug() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.slug := lower(NEW.nom); RETURN NEW; END $$; \
+             CREATE TRIGGER a_slug BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION slug()",
+            KEPT,
+        ),
+        (
+            RENAMED,
+            "CREATE FUNCTION slug() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.slug := lower(NEW.nom); RETURN NEW; END $$; \
+             CREATE TRIGGER a_slug BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION slug()",
+            None,
+        ),
+        (
+            RENAMED,
+            "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.seen := now(); RETURN NEW; END $$; \
+             CREATE TRIGGER a_stamp BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION stamp()",
+            None,
+        ),
         (RENAMED, "ALTER TABLE users ADD COLUMN age integer", None),
         (RENAMED, "CREATE INDEX CONCURRENTLY i ON users (nom)", None),
         (
@@ -156,5 +175,37 @@ fn what_a_migration_of_scripts_builds_on() {
             .map(|basis| basis.keeps.to_string())
             .collect();
         assert_eq!(said, expected.into_iter().collect::<Vec<_>>(), "{second}");
+    }
+}
+
+/// One half of the code is of an earlier migration: a function, or the trigger that calls it.
+#[test]
+fn code_that_is_fired_is_put_together_from_several_migrations() {
+    const KEEPS: &str = "ALTER TABLE users ADD COLUMN nom text; \
+         CREATE TRIGGER zz BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION f();";
+    const FUNCTION: &str = "CREATE OR REPLACE FUNCTION slug() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.slug := lower(NEW.nom); RETURN NEW; END $$;";
+    const TRIGGER: &str =
+        "CREATE TRIGGER a BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION slug();";
+    const OF_OTHERS: &str =
+        "CREATE TRIGGER a BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION slug();";
+    for (first, last, waits) in [
+        (FUNCTION, TRIGGER, true),
+        (TRIGGER, FUNCTION, true),
+        (OF_OTHERS, FUNCTION, false),
+        (FUNCTION, OF_OTHERS, false),
+    ] {
+        let path = std::path::Path::new("expand.sql");
+        let texts: [std::sync::Arc<str>; 3] = [first.into(), KEEPS.into(), last.into()];
+        let each: Vec<_> = texts.iter().map(|text| vec![(path, text)]).collect();
+        let forward = Forward::of_texts(&each, DIALECT);
+        let deeds = [
+            own("0001_a", (first, "")),
+            own("0002_b", (KEEPS, "ALTER TABLE users DROP COLUMN name;")),
+            own("0003_c", (last, "")),
+        ];
+        let bases = of_all(&deeds, &[DIALECT], &forward).of(DIALECT);
+        let found: Vec<&str> = bases.keys().map(MigrationId::as_str).collect();
+        let expected: &[&str] = if waits { &["0003_c"] } else { &[] };
+        assert_eq!(found, expected, "{first} {last}");
     }
 }
