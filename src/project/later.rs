@@ -146,6 +146,131 @@ fn with_names<'a>(
     migrations: &'a [Forward],
     dialect: Dialect,
     names: &[&str],
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
+    fn is_of(&self, step: Step) -> bool {
+        let file = self.path.file_name().unwrap_or_default();
+        file.to_string_lossy().starts_with(step.name())
+    }
+
 ) -> impl DoubleEndedIterator<Item = &'a Text> + use<'a> {
     let lower: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
     let from = migrations.first().map_or(0, |first| first.at);

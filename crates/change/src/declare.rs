@@ -20,6 +20,7 @@ mod pending;
 mod retyped;
 mod said;
 
+pub(crate) use holds::whole_range;
 pub use retyped::doubts;
 
 /// What is known where a change is asked for.

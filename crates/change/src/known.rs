@@ -13,10 +13,12 @@ use super::{Change, Columns, DropColumn, Kind, RenameTable, Wrong, not_for_sqlit
 mod constants;
 mod constraints;
 mod partitions;
+mod defaults;
 mod placeholder;
 mod said;
 mod split;
 mod unseen;
+mod typed;
 
 /// What speaks against a declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,9 +77,18 @@ pub fn objections(change: &Change, dialect: Dialect, table: &Table) -> Vec<Objec
     match &change.kind {
         Kind::Columns(columns) => against.columns(columns),
         Kind::NotNull(not_null) => against.not_null(not_null),
-        Kind::ForeignKey(foreign_key) => against.are_there(&foreign_key.columns),
-        Kind::Unique(unique) => against.are_there(&unique.columns),
-        Kind::AddColumn(add) => against.is_new(&add.column),
+        Kind::ForeignKey(foreign_key) => {
+            against.are_there(&foreign_key.columns);
+            against.default_leads_somewhere(foreign_key);
+        }
+        Kind::Unique(unique) => {
+            against.are_there(&unique.columns);
+            against.default_is_unique(unique);
+        }
+        Kind::AddColumn(add) => {
+            against.is_new(&add.column);
+            against.holds_default(add);
+        }
         Kind::DropColumn(drop) => against.drop_column(drop),
         Kind::Index(index) => {
             against.are_there(&index.columns);
@@ -85,11 +96,17 @@ pub fn objections(change: &Change, dialect: Dialect, table: &Table) -> Vec<Objec
         }
         Kind::DropIndex(drop) => against.has_index(&drop.name),
         Kind::Widen(widen) => against.widen(widen),
-        Kind::Values(values) => against.values(values),
+        Kind::Values(values) => {
+            against.values(values);
+            against.default_goes(values);
+        }
         Kind::Default(default) => against.default(default),
         Kind::RenameTable(rename) => against.rename_table(rename),
         Kind::SplitTable(split) => against.split_table(split),
-        Kind::Check(check) => against.check(check),
+        Kind::Check(check) => {
+            against.check(check);
+            against.default_is_let_in(check);
+        }
         Kind::DropTable(_) => {}
     }
     against.found

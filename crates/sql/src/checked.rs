@@ -23,17 +23,35 @@ pub(super) fn default_passes(
     tokens: &[Token],
     is_column: impl Fn(&str) -> bool,
 ) -> bool {
-    let Some(value) = default(text, tokens) else {
-        return false;
-    };
+    default_is_let_in(text, tokens, is_column) == Some(true)
+}
+
+/// The same; `None` where it cannot be told.
+pub(super) fn default_is_let_in(
+    text: &str,
+    tokens: &[Token],
+    is_column: impl Fn(&str) -> bool,
+) -> Option<bool> {
     let column = Column {
         text,
-        value,
+        value: default(text, tokens)?,
         is_column: &is_column,
     };
-    conditions(text, tokens)
-        .into_iter()
-        .all(|condition| column.passes(condition, 0))
+    let conditions = conditions(text, tokens).into_iter();
+    all_hold(conditions.map(|condition| column.holds_for(condition, 0)))
+}
+
+/// Whether all of these hold: one that does not is enough to say no.
+fn all_hold(each: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut all = Some(true);
+    for one in each {
+        match one {
+            Some(true) => {}
+            Some(false) => return Some(false),
+            None => all = None,
+        }
+    }
+    all
 }
 
 /// Whether the token here, in a CHECK, has a NULL answered with something else than NULL, and not with true: `a IS TRUE`.
@@ -245,10 +263,10 @@ struct Column<'c> {
 const DEEPEST: usize = 20;
 
 impl Column<'_> {
-    /// Whether it is sure that the condition holds for the value.
-    fn passes(&self, condition: &[Token], depth: usize) -> bool {
+    /// Whether the condition holds for the value; `None` where that cannot be told.
+    fn holds_for(&self, condition: &[Token], depth: usize) -> Option<bool> {
         if depth > DEEPEST {
-            return false;
+            return None;
         }
         let is_open = |token: &&Token| token.kind == Kind::Open;
         if let Some(inner) = condition
@@ -257,17 +275,19 @@ impl Column<'_> {
             .and_then(|_| inside(condition))
             .filter(|inner| inner.len() + 2 == condition.len())
         {
-            return self.passes(inner, depth + 1);
+            return self.holds_for(inner, depth + 1);
         }
         let either = self.parts(condition, "or");
         if either.len() > 1 {
-            return either.into_iter().any(|part| self.passes(part, depth + 1));
+            let fails = |part| self.holds_for(part, depth + 1).map(|holds| !holds);
+            return all_hold(either.into_iter().map(fails)).map(|fail| !fail);
         }
         let all = self.parts(condition, "and");
         if all.len() > 1 {
-            return all.into_iter().all(|part| self.passes(part, depth + 1));
+            let holds = |part| self.holds_for(part, depth + 1);
+            return all_hold(all.into_iter().map(holds));
         }
-        self.holds(condition) == Some(true)
+        self.holds(condition)
     }
 
     /// The parts between these words that stand in no parentheses, except for the `AND` of a `BETWEEN`.
@@ -310,16 +330,20 @@ impl Column<'_> {
                 let inner = inside(rest.get(1..)?)?;
                 (inner.len() + 3 == rest.len()).then_some(())?;
                 let mut rest = inner;
+                let mut is_other = true;
                 loop {
                     let (one, taken) = literal(self.text, rest)?;
-                    if value.compares("=", &one) == Some(true) {
-                        return Some(true);
+                    match value.compares("=", &one) {
+                        Some(true) => return Some(true),
+                        Some(false) => {}
+                        None => is_other = false,
                     }
                     rest = rest.get(taken..)?;
-                    if rest.first()?.kind != Kind::Comma {
-                        return None;
+                    match rest.first() {
+                        None => return is_other.then_some(false),
+                        Some(next) if next.kind == Kind::Comma => rest = rest.get(1..)?,
+                        Some(_) => return None,
                     }
-                    rest = rest.get(1..)?;
                 }
             }
             Some(_) if is(0, "between") => {
@@ -369,10 +393,12 @@ impl Column<'_> {
             return None;
         };
         let value = match name.to_ascii_lowercase().as_str() {
-            "length" | "char_length" | "character_length" if text.is_ascii() => {
-                Value::Number(f64::from(u32::try_from(text.trim_end().len()).ok()?))
+            "length" | "char_length" | "character_length"
+                if text.is_ascii() && !text.ends_with(' ') =>
+            {
+                Value::Number(f64::from(u32::try_from(text.len()).ok()?))
             }
-            "json_valid" => Value::Truth(matches!(text.as_str(), "{}" | "[]")),
+            "json_valid" if matches!(text.as_str(), "{}" | "[]") => Value::Truth(true),
             "jsonb_typeof" | "json_typeof" if text == "{}" => Value::Text("object".to_owned()),
             "jsonb_typeof" | "json_typeof" if text == "[]" => Value::Text("array".to_owned()),
             _ => return None,

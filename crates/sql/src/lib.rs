@@ -134,8 +134,8 @@ pub use scheme::dialect_of_url;
 pub use sent::Sent;
 #[cfg(feature = "parse")]
 pub use tables::{
-    Action, ConstraintRule, SaidWith, Table, TableColumn, TableConstraint, TableIndex,
-    TableTrigger, Tables, listed,
+    Action, Asks, ConstraintRule, DefaultMet, Meets, SaidWith, Table, TableColumn, TableConstraint,
+    TableIndex, TableTrigger, Tables, listed,
 };
 #[cfg(feature = "parse")]
 pub use taken::Taking;

@@ -11,6 +11,7 @@ mod behind;
 mod beside;
 mod column;
 mod constraints;
+mod defaults;
 mod definition;
 mod index;
 mod listed;
@@ -19,9 +20,12 @@ mod renamed;
 pub use beside::TableTrigger;
 pub use column::TableColumn;
 pub use constraints::{Action, ConstraintRule, SaidWith, TableConstraint};
+pub(super) use defaults::constant;
+pub use defaults::{Asks, DefaultMet, Meets};
 pub(super) use definition::{Cursor, items};
 pub use index::TableIndex;
 pub use listed::listed;
+pub(super) use listed::plain;
 
 /// Tables by name, as far as scripts tell of them.
 #[derive(Clone, Debug, Default)]

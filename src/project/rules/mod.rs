@@ -7,6 +7,7 @@ mod backfill;
 mod bystanders;
 mod computed;
 mod costs;
+mod defaults;
 mod filled;
 mod formats;
 mod goes_along;
@@ -131,6 +132,30 @@ const CHECKS: &[Check] = &[
     filled::check,
     goes_along::check,
     holds::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
+    defaults::check,
     left_behind::check,
     loses::check,
     no_transaction::check,

@@ -283,6 +283,206 @@ fn shape(dialect: Dialect, kind: &str) -> Shape {
     let word: String = lower.chars().take_while(|c| c.is_alphanumeric()).collect();
     let said = arguments(&lower);
     let mysql = dialect == Dialect::Mysql;
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
     let bits = |bits: u32| {
         let half = 1_i128 << (bits - 1);
         if lower.contains("unsigned") {

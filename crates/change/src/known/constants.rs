@@ -2,6 +2,7 @@
 
 use phasegate_sql::{ConstraintRule, Dialect};
 
+use super::typed::misfit;
 use super::{Against, Objection, Weight};
 use crate::{Varied, Wrong};
 
@@ -67,6 +68,17 @@ impl Against<'_> {
         let Some(there) = self.table.column(self.dialect, column) else {
             return;
         };
+        if let Some(why) = misfit(self.dialect, there, value) {
+            let kind = there.kind.clone();
+            self.error(
+                format!("`{key}` puts {value} into `{column}`, which is {kind} and {why}"),
+                match there.members(self.dialect) {
+                    Some(_) => format!("say a `{key}` that it lists, or let it list one more first (`--add-value`), and apply that"),
+                    None => format!("say a `{key}` that it holds"),
+                },
+            );
+            return;
+        }
         // SQLite takes a text of any length.
         let (Some(most), Some(length)) = (length_of(&there.kind), characters(value)) else {
             return;
@@ -114,7 +126,7 @@ impl Against<'_> {
         }
     }
 
-    fn may_be_refused(&mut self, message: String, help: String) {
+    pub(super) fn may_be_refused(&mut self, message: String, help: String) {
         self.found.push(Objection {
             weight: Weight::MayBeRefused,
             wrong: Wrong::new(message, help),

@@ -1,12 +1,13 @@
 //! What a declaration says of a column, against what the column is.
 
-use phasegate_sql::Dialect;
+use phasegate_sql::{Dialect, TableColumn};
 
 use super::Against;
-use super::constants::Constant;
+use super::constants::{Constant, is_literal};
+use super::typed::misfit;
 use crate::definition::{defined, is_same_text, may_be_same_default, told};
 use crate::widen::is_member;
-use crate::{NotNull, SetDefault, Widen, Wider};
+use crate::{AddColumn, NotNull, SetDefault, Varied, Widen, Wider};
 
 impl Against<'_> {
     pub(super) fn not_null(&mut self, change: &NotNull) {
@@ -38,6 +39,31 @@ impl Against<'_> {
                     change.column
                 ),
                 format!("write `type = {{ mysql = {is:?} }}`"),
+            );
+        }
+    }
+
+    pub(super) fn holds_default(&mut self, add: &AddColumn) {
+        let of = |value: &Varied| value.of(self.dialect).map(str::to_owned);
+        let (Some(kind), Some(value)) = (of(&add.kind), add.default.as_ref().and_then(of)) else {
+            return;
+        };
+        let column = TableColumn {
+            name: add.column.clone(),
+            kind: kind.clone(),
+            is_nullable: true,
+            default: None,
+            is_made: false,
+            more: Vec::new(),
+        };
+        let why = is_literal(value.trim()).then(|| misfit(self.dialect, &column, &value));
+        if let Some(why) = why.flatten() {
+            self.error(
+                format!(
+                    "`default` puts {value} into `{}`, which is {kind} and {why}",
+                    add.column
+                ),
+                "say a `default` that it holds".to_owned(),
             );
         }
     }
