@@ -10,15 +10,16 @@ pub use constants::is_literal;
 
 use super::{Change, Columns, DropColumn, Kind, RenameTable, Wrong, not_for_sqlite};
 
+mod clocks;
 mod constants;
 mod constraints;
-mod partitions;
 mod defaults;
+mod partitions;
 mod placeholder;
 mod said;
 mod split;
-mod unseen;
 mod typed;
+mod unseen;
 
 /// What speaks against a declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -242,6 +243,7 @@ impl Against<'_> {
             }
         }
         self.constraints(change);
+        self.clocks(change);
     }
 
     /// SQLite drops no column of a key.

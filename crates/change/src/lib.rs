@@ -6,6 +6,7 @@
 //!
 //! Invariant: the same declaration always gives the same texts, so that `check` can say when they differ.
 
+mod clocks;
 mod columns;
 mod constraint;
 mod declare;

@@ -2,6 +2,8 @@
 
 use phasegate_sql::Dialect;
 
+use crate::clocks::{Clock, clock};
+
 /// What matters of a type for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
@@ -35,8 +37,26 @@ fn family(kind: &str) -> Family {
     }
 }
 
+/// Between a moment and a time of no zone, which one session would make another moment of than the next: always by one zone.
+fn in_one_zone(column: &str, from: Clock, to: Clock) -> Option<String> {
+    // In the form of a call: `at` may be the name of a column.
+    let utc = |what: &str| format!("timezone('UTC', {what})");
+    match (from, to) {
+        (Clock::Zoned, Clock::Plain) | (Clock::Plain, Clock::Zoned) => Some(utc(column)),
+        (Clock::Date, Clock::Zoned) => Some(utc(&format!("CAST({column} AS timestamp)"))),
+        (Clock::Zoned, Clock::Date) => Some(format!("CAST({} AS date)", utc(column))),
+        (Clock::Zoned, Clock::Text) => Some(format!("CAST({} AS text) || '+00'", utc(column))),
+        _ => None,
+    }
+}
+
 /// `column`, which is of the type `from`, as one of the type `to`.
 pub(super) fn cast(dialect: Dialect, column: &str, from: &str, to: &str) -> String {
+    if dialect == Dialect::Postgres
+        && let Some(same) = in_one_zone(column, clock(from), clock(to))
+    {
+        return same;
+    }
     let (before, after) = (family(from), family(to));
     let is_alike = before == after && matches!(before, Family::Whole | Family::Text);
     let target = match dialect {
@@ -77,7 +97,32 @@ mod tests {
             (Sqlite, "TEXT", "INTEGER", "CAST(a AS INTEGER)"),
             (Postgres, "integer", "varchar(2)", "CAST(a AS text)"),
             (Postgres, "text", "varchar(2)", "a"),
-            (Postgres, "date", "timestamptz", "CAST(a AS timestamptz)"),
+            (
+                Postgres,
+                "date",
+                "timestamptz",
+                "timezone('UTC', CAST(a AS timestamp))",
+            ),
+            (
+                Postgres,
+                "timestamp(3) with time zone",
+                "date",
+                "CAST(timezone('UTC', a) AS date)",
+            ),
+            (Postgres, "timestamp", "timestamptz", "timezone('UTC', a)"),
+            (
+                Postgres,
+                "timestamp with time zone",
+                "timestamp without time zone",
+                "timezone('UTC', a)",
+            ),
+            (
+                Postgres,
+                "timestamptz",
+                "text",
+                "CAST(timezone('UTC', a) AS text) || '+00'",
+            ),
+            (Postgres, "date", "timestamp", "CAST(a AS timestamp)"),
             (Postgres, "text[]", "text", "CAST(a AS text)"),
             (Postgres, "integer", "bigint[]", "CAST(a AS bigint[])"),
             (Postgres, "integer[]", "bigint[]", "CAST(a AS bigint[])"),

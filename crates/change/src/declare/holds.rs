@@ -75,7 +75,12 @@ pub(super) enum Direction {
 
 /// What somebody has to know who changes the type; nothing where the new type holds every value of the old one.
 pub(super) fn warning(way: &Way<'_>) -> Option<Wrong> {
-    let lost = lost(way.dialect, way.from, way.to);
+    let mut lost = lost(way.dialect, way.from, way.to);
+    if way.dialect == Dialect::Postgres && lost == [Lost::Zone] {
+        return (way.direction == Direction::Forward).then(|| by_one_zone(way));
+    }
+    // What is generated goes by one zone, whatever that of a session is.
+    lost.retain(|lost| *lost != Lost::Zone || way.dialect != Dialect::Postgres);
     if lost.is_empty() {
         return None;
     }
@@ -111,6 +116,18 @@ pub(super) fn warning(way: &Way<'_>) -> Option<Wrong> {
         ),
     };
     Some(Wrong::new(message, help))
+}
+
+fn by_one_zone(way: &Way<'_>) -> Wrong {
+    Wrong::new(
+        format!(
+            "on {} a time without a zone is taken for one of UTC between `{}` and `{}`, whatever the zone of a session is",
+            way.dialect.title(),
+            way.from,
+            way.to
+        ),
+        "where it is that of another zone, name that one under `[change.forward]` and `[change.back]` in place of UTC, and run `migrate generate`",
+    )
 }
 
 fn what(lost: Lost, to: &str) -> String {
@@ -266,6 +283,14 @@ fn between(from: &Shape, to: &Shape) -> Vec<Lost> {
     }
 }
 
+/// The least and the largest that a type holds, where it is one of whole numbers.
+pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
+    match shape(dialect, kind) {
+        Shape::Whole { min, max } => Some((min, max)),
+        _ => None,
+    }
+}
+
 /// Decimal digits of the numbers from here to there.
 fn digits(min: i128, max: i128) -> u32 {
     let largest = min.unsigned_abs().max(max.unsigned_abs());
@@ -283,206 +308,6 @@ fn shape(dialect: Dialect, kind: &str) -> Shape {
     let word: String = lower.chars().take_while(|c| c.is_alphanumeric()).collect();
     let said = arguments(&lower);
     let mysql = dialect == Dialect::Mysql;
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
-/// The least and the largest that a type holds, where it is one of whole numbers.
-pub(crate) fn whole_range(dialect: Dialect, kind: &str) -> Option<(i128, i128)> {
-    match shape(dialect, kind) {
-        Shape::Whole { min, max } => Some((min, max)),
-        _ => None,
-    }
-}
-
     let bits = |bits: u32| {
         let half = 1_i128 << (bits - 1);
         if lower.contains("unsigned") {

@@ -7,8 +7,8 @@ use phasegate_sql::{Script, Tables};
 
 use super::*;
 use crate::{
-    AddColumn, DropIndex, Index, NewColumn, NewIndex, NotNull, SetDefault, Values, Varied, Widen,
-    Wider,
+    AddColumn, Check, DropIndex, ForeignKey, Index, NewColumn, NewIndex, NotNull, SetDefault,
+    Unique, Values, Varied, Widen, Wider,
 };
 
 fn columns(old: &str, key: &str) -> Columns {
@@ -547,6 +547,122 @@ fn a_constant_has_to_be_let_into_every_row() {
         }
     }
     assert!(said(Mysql, SHOP, set("email", "'-'")).contains("Error: `email` is unique"));
+}
+
+/// A trigger runs in the session of an application, the backfill in another one.
+#[test]
+fn what_a_session_would_decide_is_refused() {
+    const TIMES: &str = "CREATE TABLE users (id int PRIMARY KEY, at timestamp, on_day date, seen timestamptz, said text)";
+    let change = |old: &str, kind: &str, (forward, back): (&str, &str)| {
+        Kind::Columns(Columns {
+            key: vec!["id".to_owned()],
+            old: vec![old.to_owned()],
+            new: vec![NewColumn {
+                name: "fresh".to_owned(),
+                kind: kind.into(),
+                ..NewColumn::default()
+            }],
+            forward: [("fresh".to_owned(), Varied::from(forward))].into(),
+            back: [(old.to_owned(), Varied::from(back))].into(),
+            ..Columns::default()
+        })
+    };
+    let named = ("at AT TIME ZONE 'UTC'", "fresh AT TIME ZONE 'UTC'");
+    let half = ("at AT TIME ZONE 'UTC'", "CAST(fresh AS timestamp)");
+    for (kind, wanted) in [
+        (
+            change("at", "timestamptz", ("CAST(at AS timestamptz)", "fresh")),
+            "Error: on PostgreSQL the time zone of a session decides what `forward` makes of `at`",
+        ),
+        (
+            change("at", "timestamptz", half),
+            "Error: on PostgreSQL the time zone of a session decides what `back` makes of `fresh`",
+        ),
+        (change("at", "timestamptz", named), ""),
+        (
+            change("on_day", "timestamptz", ("on_day", "fresh::date")),
+            "Error",
+        ),
+        (change("seen", "date", ("seen::date", "fresh")), "Error"),
+        (
+            change("seen", "text", ("seen::text", "fresh::timestamptz")),
+            "Error",
+        ),
+        (
+            change(
+                "said",
+                "timestamptz",
+                ("said::timestamptz", "timezone('UTC', fresh)::text"),
+            ),
+            "MayBeRefused",
+        ),
+        (change("at", "date", ("at::date", "fresh")), ""),
+    ] {
+        let told = format!("{kind:?}");
+        let found = said(Dialect::Postgres, TIMES, kind);
+        assert_eq!(found.is_empty(), wanted.is_empty(), "{told}: {found}");
+        assert!(found.starts_with(wanted), "{told}: {found}");
+    }
+}
+
+/// What the contract asks of a column that live versions leave out.
+#[test]
+fn a_default_has_to_be_let_in_by_what_comes() {
+    use Dialect::{Mysql, Postgres, Sqlite};
+    const SHOP: &str = "CREATE TABLE users (id int PRIMARY KEY, st varchar(9) NOT NULL DEFAULT 'new', code varchar(9) NOT NULL DEFAULT '', n int DEFAULT 0, tag varchar(40) DEFAULT (uuid()), free text, CONSTRAINT st_check CHECK (st IN ('new', 'paid', 'old')))";
+    let values = |to: &[&str]| {
+        Kind::Values(Values {
+            column: "st".to_owned(),
+            name: "st_check".into(),
+            from: ["new", "paid", "old"].map(str::to_owned).to_vec(),
+            to: to.iter().map(|value| (*value).to_owned()).collect(),
+            ..Values::default()
+        })
+    };
+    let unique = |columns: &[&str]| {
+        Kind::Unique(Unique {
+            name: None,
+            columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+        })
+    };
+    let check = |condition: &str| {
+        Kind::Check(Check {
+            name: Some("one".to_owned()),
+            condition: condition.into(),
+        })
+    };
+    let key = |column: &str| {
+        Kind::ForeignKey(ForeignKey {
+            columns: vec![column.to_owned()],
+            references: "p".to_owned(),
+            referenced: vec!["id".to_owned()],
+            ..ForeignKey::default()
+        })
+    };
+    for dialect in [Postgres, Mysql, Sqlite] {
+        for (kind, wanted) in [
+            (
+                values(&["paid", "old"]),
+                "Error: the default of `st` is 'new', which goes",
+            ),
+            (values(&["new", "paid"]), ""),
+            (unique(&["code"]), "MayBeRefused: `code` has the default ''"),
+            (unique(&["tag"]), ""),
+            (unique(&["free"]), ""),
+            (unique(&["code", "n"]), ""),
+            (check("n > 0"), "Error: `n` has the default 0"),
+            (check("n >= 0"), ""),
+            (check("odd(n)"), "MayBeRefused: `n` has the default 0"),
+            (check("free <> ''"), ""),
+            (key("n"), "MayBeRefused: `n` has the default 0"),
+            (key("free"), ""),
+        ] {
+            let told = format!("{dialect:?} {kind:?}");
+            let found = said(dialect, SHOP, kind);
+            assert_eq!(found.is_empty(), wanted.is_empty(), "{told}: {found}");
+            assert!(found.starts_with(wanted), "{told}: {found}");
+        }
+    }
 }
 
 #[test]
